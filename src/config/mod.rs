@@ -1,0 +1,3 @@
+//! The grid file: TOML in, a checked [`plan::Plan`] out.
+
+pub mod plan;

@@ -1,0 +1,70 @@
+//! A checked experiment. It cannot name an unknown model or data set, be empty, or hold a cell twice.
+
+use std::path::PathBuf;
+
+use crate::control::policy::StopPolicy;
+use crate::event::JobSpec;
+use crate::sampler::policy::SamplerPolicy;
+
+/// A checked experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Names the results folder.
+    pub name: String,
+    /// The base seed; repeat `r` uses `seed + r - 1`.
+    pub seed: u64,
+    /// Runs of each cell.
+    pub repeats: u32,
+    /// Axes with more than one value, in the order of the file: they name the cells.
+    pub varying: Vec<String>,
+    /// Every run, the repeats of a cell far apart: all cells once, then all again.
+    pub runs: Vec<PlannedRun>,
+    /// How to sample.
+    pub sampler: SamplerPolicy,
+    /// Who does the work.
+    pub worker: WorkerSettings,
+    /// What the user should know, though it is no error.
+    pub warnings: Vec<String>,
+}
+
+/// One run of the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedRun {
+    /// Unique name, safe as a folder's name: `resnet-digits`, `mlp-digits-b32-r2`.
+    pub run: String,
+    /// The cell that it repeats: the run's name without `-rN`.
+    pub cell: String,
+    /// Counts from 1.
+    pub repeat: u32,
+    /// What the worker is told.
+    pub job: JobSpec,
+    /// When it may stop.
+    pub stop: StopPolicy,
+}
+
+/// Who does the work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerSettings {
+    /// Which program.
+    pub program: WorkerProgram,
+    /// Silence after which a worker counts as hung, in nanoseconds.
+    pub hang_timeout_ns: u64,
+    /// Time between asking, SIGTERM and SIGKILL, in nanoseconds.
+    pub grace_ns: u64,
+}
+
+/// Which program does the work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerProgram {
+    /// `perftune-worker`, beside `perftune`.
+    Native,
+    /// The built-in worker that plays a script: for tests, and to prove that a gate can fire.
+    Scripted,
+    /// Any program that speaks the protocol: its path and arguments, relative paths resolved against the grid file.
+    Command {
+        /// The program.
+        program: PathBuf,
+        /// Its arguments.
+        args: Vec<String>,
+    },
+}

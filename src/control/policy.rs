@@ -1,0 +1,45 @@
+//! What the user asks of the controller.
+
+use serde::{Deserialize, Serialize};
+
+/// When a run may stop. Shares and confidences are in 0..1, times in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StopPolicy {
+    /// Whether runs stop early at all; `--full` switches it off, the figures and their intervals stay.
+    pub enabled: bool,
+    /// The chosen metrics: full names of the catalogue, already expanded from groups.
+    pub metrics: Vec<String>,
+    /// Half-width of the interval over the estimate that counts as known.
+    pub within: f64,
+    /// Nominal confidence of the intervals.
+    pub confidence: f64,
+    /// Looks in a row that must agree.
+    pub looks: u32,
+    /// Shortest time in a stage before it may be known.
+    pub min_time_s: f64,
+    /// Longest time in a stage for metrics to become known; then the stage is left as *unstable*.
+    pub max_time_s: f64,
+    /// Longest wall time of a run; then it ends as *budget*.
+    pub max_run_time_s: Option<f64>,
+    /// Epochs without improvement of the validation accuracy before a run counts as trained.
+    pub patience: u32,
+    /// Smallest gain in validation accuracy that counts as an improvement.
+    pub min_delta: f64,
+}
+
+impl Default for StopPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            metrics: Vec::new(),
+            within: 0.05,
+            confidence: 0.95,
+            looks: 3,
+            min_time_s: 1.0,
+            max_time_s: 60.0,
+            max_run_time_s: None,
+            patience: 5,
+            min_delta: 0.001,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The vocabulary that all sides share: what a worker is told, what it says, what a run says, what is recorded.
+//!
+//! Data only. These types leave the process (a pipe, a file), so each format is versioned in [`wire`].
+
+pub mod job;
+pub mod metric;
+pub mod model;
+pub mod record;
+pub mod run;
+pub mod sample;
+pub mod wire;
+pub mod worker;
+
+pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
+pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
+pub use model::{MODELS, ModelInfo};
+pub use record::{Failure, FailureKind, MetricRow, RunRecord, RunStatus, StopReason, StopRecord};
+pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
+pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
+pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
+pub use worker::{
+    EpochReport, Finished, Hello, Num, Phase, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
+};

@@ -1,0 +1,191 @@
+//! What is known of a run when it has ended.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::job::JobSpec;
+use super::metric::Unit;
+
+/// How a run ended, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Its whole budget was used.
+    Completed,
+    /// The controller ended it before its budget.
+    Stopped,
+    /// The worker crashed, hung, was killed or gave up.
+    Failed,
+    /// The user ended it.
+    Cancelled,
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Completed => "completed",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StopReason {
+    /// Every chosen metric is known.
+    Plateaued,
+    /// The validation metric has stopped improving.
+    Trained,
+    /// Epochs or time were used up.
+    Budget,
+    /// The loss is no longer a number.
+    Diverged,
+    /// The time for measuring was used up and a chosen metric is still not known.
+    Unstable,
+    /// The worker failed.
+    Failed,
+    /// The user ended it.
+    Cancelled,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Plateaued => "plateaued",
+            Self::Trained => "trained",
+            Self::Budget => "budget",
+            Self::Diverged => "diverged",
+            Self::Unstable => "unstable",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// Why and when a run ended, with the evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StopRecord {
+    /// In one word.
+    pub reason: StopReason,
+    /// The evidence, one sentence.
+    pub detail: String,
+}
+
+/// What kind of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The worker could not be started.
+    Spawn,
+    /// It said so itself.
+    Reported,
+    /// It ended without a last message.
+    Crashed,
+    /// It was killed by a signal.
+    Killed,
+    /// It was silent for too long.
+    Hung,
+    /// What it wrote was not the protocol.
+    Protocol,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Spawn => "not started",
+            Self::Reported => "gave up",
+            Self::Crashed => "crashed",
+            Self::Killed => "killed",
+            Self::Hung => "hung",
+            Self::Protocol => "protocol error",
+        })
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind.
+    pub kind: FailureKind,
+    /// One or two sentences for people.
+    pub message: String,
+    /// The phase it was in, as displayed.
+    pub phase: Option<String>,
+    /// Exit status, if it exited.
+    pub exit_code: Option<i32>,
+    /// Signal, if it was killed.
+    pub signal: Option<i32>,
+    /// The last lines of its standard error.
+    pub stderr_tail: String,
+}
+
+/// One figure of one run, as `metrics.csv` has it. Its interval speaks of the noise *within this run* only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricRow {
+    /// The stage, as displayed (`train`, `serve[1]`), or `run`.
+    pub phase: String,
+    /// The catalogue's name.
+    pub metric: String,
+    /// Base unit.
+    pub unit: Unit,
+    /// The estimate; absent: not measured, and `note` says why.
+    pub estimate: Option<f64>,
+    /// Lower end of the interval.
+    pub low: Option<f64>,
+    /// Upper end of the interval.
+    pub high: Option<f64>,
+    /// Nominal confidence of the interval.
+    pub confidence: Option<f64>,
+    /// Steps, ticks or requests that the estimate rests on, after truncation.
+    pub samples: u64,
+    /// Whether it was known when the run ended; absent: it was not among the chosen.
+    pub plateaued: Option<bool>,
+    /// What a reader must know: why it is missing, `unstable`, `growing`, `not trained to the end`, ...
+    pub note: String,
+}
+
+/// A run that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Unique within the results folder; its folder's name.
+    pub run: String,
+    /// The cell that it repeats.
+    pub cell: String,
+    /// Counts from 1.
+    pub repeat: u32,
+    /// What it was told.
+    pub job: JobSpec,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Why it ended.
+    pub stop: StopRecord,
+    /// From the start of the worker to its end, in seconds.
+    pub wall_s: f64,
+    /// Epochs completed.
+    pub epochs: u32,
+    /// All figures.
+    pub metrics: Vec<MetricRow>,
+    /// What the user should know, such as metrics that this machine lacks.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// What the worker said of its environment.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
+    /// Why it failed, if it did.
+    #[serde(default)]
+    pub failure: Option<Failure>,
+}
+
+impl RunRecord {
+    /// The figure of this phase (as displayed) and metric.
+    pub fn metric(&self, phase: &str, metric: &str) -> Option<&MetricRow> {
+        self.metrics
+            .iter()
+            .find(|row| row.phase == phase && row.metric == metric)
+    }
+}

@@ -1,0 +1,90 @@
+//! What the sampler reads: cumulative counters and gauges of a worker's process tree, and of the machine around it.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a quantity was not read. A gap is never a zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The field, such as `rss_bytes` or `gpu`.
+    pub field: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// One tick of the sampler. Counters are cumulative since the worker started; a field that is `None` has its [`Gap`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ResourceSample {
+    /// `CLOCK_MONOTONIC` in the middle of the reading, in nanoseconds.
+    pub t_ns: u64,
+    /// How long after its deadline the tick began, in nanoseconds.
+    pub late_ns: u64,
+    /// CPU time that the sampler's thread spent on this tick, in nanoseconds.
+    pub cost_ns: u64,
+    /// User and system time of the whole tree, with descendants that have ended; never falls.
+    pub cpu_ns: Option<u64>,
+    /// Resident memory of the tree now: an upper bound where processes share pages.
+    pub rss_bytes: Option<u64>,
+    /// Largest resident memory so far: `VmHWM` for one process, for several the larger of the largest sampled sum and
+    /// the largest `VmHWM`.
+    pub peak_bytes: Option<u64>,
+    /// Bytes read from storage.
+    pub read_bytes: Option<u64>,
+    /// Bytes written to storage.
+    pub write_bytes: Option<u64>,
+    /// Page faults that needed no storage.
+    pub minor_faults: Option<u64>,
+    /// Page faults that needed storage.
+    pub major_faults: Option<u64>,
+    /// Context switches that the tree did not ask for (somebody else wanted the core).
+    pub involuntary_switches: Option<u64>,
+    /// Context switches by waiting.
+    pub voluntary_switches: Option<u64>,
+    /// Time that the tree's threads waited in a run queue, in nanoseconds: the cheapest sign of interference.
+    pub run_delay_ns: Option<u64>,
+    /// Living processes of the tree.
+    pub processes: u32,
+    /// Living threads of the tree.
+    pub threads: u32,
+    /// The machine around the worker.
+    pub host: HostReading,
+    /// One entry an accelerator; empty with a gap `gpu` where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<GpuReading>,
+    /// What could not be read, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
+}
+
+/// Machine-wide counters since boot; their differences tell interference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HostReading {
+    /// CPU time used by everything on the machine, in nanoseconds.
+    pub busy_ns: Option<u64>,
+    /// CPU time that the hypervisor gave to others, in nanoseconds.
+    pub steal_ns: Option<u64>,
+    /// Time in which some task waited for a CPU (pressure stall information), in nanoseconds.
+    pub cpu_pressure_ns: Option<u64>,
+    /// Time in which some task waited for memory, in nanoseconds.
+    pub memory_pressure_ns: Option<u64>,
+    /// Time in which some task waited for I/O, in nanoseconds.
+    pub io_pressure_ns: Option<u64>,
+    /// Time that the control group was throttled for its quota, in nanoseconds.
+    pub throttled_ns: Option<u64>,
+}
+
+/// One accelerator at one tick.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct GpuReading {
+    /// The driver's index.
+    pub index: u32,
+    /// Share of the last driver period in which a kernel ran, in percent.
+    pub utilisation_percent: Option<f64>,
+    /// Memory of the worker's tree on the device; of the whole device where the driver does not tell them apart.
+    pub memory_bytes: Option<u64>,
+    /// Whether `memory_bytes` is the tree's own.
+    pub memory_is_own: bool,
+    /// Power draw of the device, in watts.
+    pub power_watts: Option<f64>,
+    /// Energy counter of the device, in millijoules.
+    pub energy_mj: Option<u64>,
+}

@@ -1,0 +1,29 @@
+//! perftune: what does it cost to train and to serve each model x data set x setting, and is it known yet?
+//!
+//! The layers, lowest first; an arrow between modules only ever points down (`tests/it/architecture.rs` keeps it so):
+//!
+//! ```text
+//! units  clock  stats        vocabulary and pure mathematics
+//! event                      what a worker says, what a run says, what is recorded
+//! control  sampler  worker  store
+//! runner  report
+//! config
+//! cli                        the only module with a terminal, exit codes and command-line arguments
+//! ```
+//!
+//! Nothing in this library names libtorch: the modules that do live under `src/worker/torch` and are compiled by the
+//! `perftune-worker` binary alone, so that the command line starts in a millisecond.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod dataset;
+pub mod event;
+pub mod report;
+pub mod runner;
+pub mod sampler;
+pub mod stats;
+pub mod store;
+pub mod units;
+pub mod worker;

@@ -1,0 +1,411 @@
+//! Quantities as a user writes and reads them: durations, sizes and shares, each with its unit and one `Display`.
+//!
+//! Machine-readable output never goes through these: it carries base units (s, bytes, %).
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// Why a text is not a quantity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    /// A number without a unit.
+    #[error("`{text}` has no unit; write {example}")]
+    NoUnit {
+        /// What was written.
+        text: String,
+        /// A value with its unit.
+        example: &'static str,
+    },
+    /// A unit that does not belong to the quantity.
+    #[error("`{unit}` is not a unit of {what}; use one of {units}")]
+    UnknownUnit {
+        /// The unit that was written.
+        unit: String,
+        /// The quantity.
+        what: &'static str,
+        /// The units it has.
+        units: &'static str,
+    },
+    /// Not a number, negative, not finite, or too large.
+    #[error("`{text}` is not a {what}; write for example {example}")]
+    NotANumber {
+        /// What was written.
+        text: String,
+        /// The quantity.
+        what: &'static str,
+        /// A value with its unit.
+        example: &'static str,
+    },
+}
+
+struct Dimension {
+    what: &'static str,
+    example: &'static str,
+    units: &'static str,
+    factors: &'static [(&'static str, f64)],
+}
+
+const DURATION: Dimension = Dimension {
+    what: "duration",
+    example: "\"100ms\" or \"30s\"",
+    units: "ns, us, ms, s, min, h",
+    factors: &[
+        ("ns", 1e-9),
+        ("us", 1e-6),
+        ("µs", 1e-6),
+        ("ms", 1e-3),
+        ("s", 1.0),
+        ("min", 60.0),
+        ("m", 60.0),
+        ("h", 3600.0),
+    ],
+};
+
+const SIZE: Dimension = Dimension {
+    what: "size",
+    example: "\"512MiB\"",
+    units: "B, kB, MB, GB, KiB, MiB, GiB",
+    factors: &[
+        ("B", 1.0),
+        ("kB", 1e3),
+        ("KB", 1e3),
+        ("MB", 1e6),
+        ("GB", 1e9),
+        ("KiB", 1024.0),
+        ("MiB", 1_048_576.0),
+        ("GiB", 1_073_741_824.0),
+    ],
+};
+
+const SHARE: Dimension = Dimension {
+    what: "percentage",
+    example: "\"5%\"",
+    units: "%",
+    factors: &[("%", 0.01)],
+};
+
+impl Dimension {
+    /// The value in the base unit.
+    fn parse(&self, text: &str) -> Result<f64, QuantityError> {
+        let trimmed = text.trim();
+        let split = trimmed
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '+')))
+            .unwrap_or(trimmed.len());
+        // "1e3s": an exponent belongs to the number when digits follow it.
+        let split = exponent_end(trimmed, split);
+        let (number, unit) = trimmed.split_at(split);
+        let not_a_number = || QuantityError::NotANumber {
+            text: text.to_owned(),
+            what: self.what,
+            example: self.example,
+        };
+        let number: f64 = number
+            .replace('_', "")
+            .parse()
+            .map_err(|_| not_a_number())?;
+        let unit = unit.trim();
+        if unit.is_empty() {
+            return Err(QuantityError::NoUnit {
+                text: text.to_owned(),
+                example: self.example,
+            });
+        }
+        let factor = self
+            .factors
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, factor)| factor);
+        let factor = factor.ok_or_else(|| QuantityError::UnknownUnit {
+            unit: unit.to_owned(),
+            what: self.what,
+            units: self.units,
+        })?;
+        let value = number * factor;
+        if (0.0..1e18).contains(&value) {
+            Ok(value)
+        } else {
+            Err(not_a_number())
+        }
+    }
+}
+
+fn exponent_end(text: &str, split: usize) -> usize {
+    let rest = &text[split..];
+    let Some(after) = rest.strip_prefix(['e', 'E']) else {
+        return split;
+    };
+    let signed = after.strip_prefix(['-', '+']).unwrap_or(after);
+    let digits = signed.len()
+        - signed
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .len();
+    if digits == 0 {
+        split
+    } else {
+        text.len() - signed.len() + digits
+    }
+}
+
+/// A length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// From whole nanoseconds.
+    pub const fn from_ns(ns: u64) -> Self {
+        Self(Duration::from_nanos(ns))
+    }
+
+    /// Whole nanoseconds, at most `u64::MAX`.
+    pub fn as_ns(self) -> u64 {
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Seconds.
+    pub fn as_secs(self) -> f64 {
+        self.0.as_secs_f64()
+    }
+}
+
+impl FromStr for Span {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        let seconds = DURATION.parse(text)?;
+        Duration::try_from_secs_f64(seconds)
+            .map(Self)
+            .map_err(|_| QuantityError::NotANumber {
+                text: text.to_owned(),
+                what: DURATION.what,
+                example: DURATION.example,
+            })
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&seconds(self.as_secs()))
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Bytes(pub u64);
+
+impl FromStr for Bytes {
+    type Err = QuantityError;
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "parse() gives 0..1e18"
+    )]
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        Ok(Self(SIZE.parse(text)?.round() as u64))
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&bytes(self.0 as f64))
+    }
+}
+
+/// A share of one, written in percent.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Share(pub f64);
+
+impl FromStr for Share {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        SHARE.parse(text).map(Self)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}%", significant(self.0 * 100.0)))
+    }
+}
+
+macro_rules! quantity_serde {
+    ($($name:ident)*) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl de::Visitor<'_> for Visitor {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a quantity with its unit, in quotes")
+                    }
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Visitor)
+            }
+        }
+    )*};
+}
+quantity_serde!(Span Bytes Share);
+
+/// Three significant digits, without an exponent in the range that people read.
+pub fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return if value == 0.0 {
+            "0".to_owned()
+        } else {
+            value.to_string()
+        };
+    }
+    let magnitude = value.abs().log10().floor();
+    let decimals = (2.0 - magnitude).clamp(0.0, 9.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=9"
+    )]
+    let text = format!("{value:.*}", decimals as usize);
+    // Rounding may have carried into one more digit: 9.996 is 10.0, not 10.00.
+    if text
+        .trim_start_matches(['-', '0', '.'])
+        .chars()
+        .filter(char::is_ascii_digit)
+        .count()
+        > 3
+        && text.contains('.')
+    {
+        text[..text.len() - 1].trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+fn scaled(value: f64, scales: &[(f64, &str)]) -> String {
+    // 0.9995: what would print as "1000" takes the next unit instead.
+    let found = scales
+        .iter()
+        .find(|(factor, _)| value.abs() >= factor * 0.9995);
+    match found.or(scales.last()) {
+        Some((factor, unit)) => format!("{} {unit}", significant(value / factor)),
+        None => significant(value),
+    }
+}
+
+/// Seconds for a reader: `12.3 ms`, `4.5 s`, `2 min 05 s`.
+pub fn seconds(value: f64) -> String {
+    if !value.is_finite() || value < 119.5 {
+        return match value {
+            0.0 => "0 s".to_owned(),
+            _ => scaled(
+                value,
+                &[(1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")],
+            ),
+        };
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, finite"
+    )]
+    let whole = value.round() as u64;
+    if whole < 7200 {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    } else {
+        format!("{} h {:02} min", whole / 3600, whole % 3600 / 60)
+    }
+}
+
+/// Bytes for a reader: `512 MiB`.
+pub fn bytes(value: f64) -> String {
+    scaled(
+        value,
+        &[
+            (1_073_741_824.0, "GiB"),
+            (1_048_576.0, "MiB"),
+            (1024.0, "KiB"),
+            (1.0, "B"),
+        ],
+    )
+}
+
+/// A rate for a reader: `12.3 k/s`.
+pub fn rate(value: f64) -> String {
+    match value {
+        0.0 => "0 /s".to_owned(),
+        _ => scaled(
+            value,
+            &[(1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")],
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn quantities_are_read_with_their_units() {
+        for (text, ns) in [
+            ("100ms", 100_000_000),
+            ("1.5 s", 1_500_000_000),
+            ("2min", 120_000_000_000),
+            ("1e3us", 1_000_000),
+        ] {
+            assert_eq!(text.parse::<Span>().unwrap().as_ns(), ns, "{text}");
+        }
+        assert_eq!("512MiB".parse::<Bytes>().unwrap(), Bytes(512 << 20));
+        assert_eq!("1_000kB".parse::<Bytes>().unwrap(), Bytes(1_000_000));
+        assert!(("5%".parse::<Share>().unwrap().0 - 0.05).abs() < 1e-12);
+    }
+
+    #[test]
+    fn bad_quantities_say_what_to_write() {
+        for (text, says) in [
+            ("100", "has no unit"),
+            ("100 MB", "is not a unit of duration"),
+            ("-1s", "is not a duration"),
+            ("fast", "is not a duration"),
+            ("", "is not a duration"),
+            ("1e400s", "is not a duration"),
+            ("1e17s", ""),
+        ] {
+            let message = text
+                .parse::<Span>()
+                .map_or_else(|e| e.to_string(), |span| span.to_string());
+            assert!(message.contains(says), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn readers_get_three_digits_and_a_scale() {
+        for (shown, expected) in [
+            (seconds(0.0123), "12.3 ms"),
+            (seconds(0.999_96), "1.00 s"),
+            (seconds(125.0), "2 min 05 s"),
+            (seconds(9000.0), "2 h 30 min"),
+            (bytes(536_870_912.0), "512 MiB"),
+            (bytes(0.0), "0 B"),
+            (rate(12_345.0), "12.3 k/s"),
+            (significant(9.996), "10.0"),
+            (significant(1234.0), "1234"),
+            (significant(0.05), "0.0500"),
+        ] {
+            assert_eq!(shown, expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in ".{0,20}") {
+            let _ = text.parse::<Span>();
+            let _ = text.parse::<Bytes>();
+            let _ = text.parse::<Share>();
+        }
+    }
+}

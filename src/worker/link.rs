@@ -1,0 +1,273 @@
+//! The worker's end of the protocol.
+//!
+//! The worker claims file descriptor 1 for itself and points fd 1 at standard error, so that nothing a library prints
+//! can corrupt the protocol. A thread reads commands from standard input; its end of file means that the runner is
+//! gone, and the process exits at once: there is nobody left to work for.
+
+use std::fs::File;
+use std::io::{self, BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock::Clock;
+use crate::event::wire::{decode, encode};
+use crate::event::{Command, Envelope, JobSpec, Phase, StepBatch, WorkerEvent};
+
+/// Steps are sent together, at most this long after the first of them, in nanoseconds.
+const BATCH_NS: u64 = 80_000_000;
+
+/// Exit code of a worker whose runner is gone.
+const RUNNER_GONE: i32 = 3;
+
+/// Why the link is broken.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The protocol's file descriptor could not be claimed.
+    #[error("cannot claim standard output for the protocol: {0}")]
+    Claim(io::Error),
+    /// Standard input ended or failed before a job came.
+    #[error("no job on standard input: {0}")]
+    NoJob(String),
+    /// The runner no longer reads.
+    #[error("cannot write to the runner: {0}")]
+    Write(io::Error),
+}
+
+/// What the runner has asked for so far.
+#[derive(Debug, Default)]
+struct Wishes {
+    stop: AtomicBool,
+    advance: Mutex<Vec<Phase>>,
+    /// Set with each change of `advance`, so that the hot path reads one flag.
+    advanced: AtomicBool,
+}
+
+/// The worker's end of the protocol.
+pub struct Link<C> {
+    out: File,
+    clock: C,
+    seq: u64,
+    phase: Option<Phase>,
+    steps: StepBatch,
+    wishes: Arc<Wishes>,
+}
+
+impl<C: Clock> Link<C> {
+    /// Claims fd 1, reads the job from standard input and starts to listen for commands.
+    pub fn claim(clock: C) -> Result<(Self, JobSpec), LinkError> {
+        let out = claim_stdout().map_err(LinkError::Claim)?;
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line);
+        read.map_err(|error| LinkError::NoJob(error.to_string()))?;
+        let job = match decode::<Command>(line.trim_end()) {
+            Ok(Command::Job(job)) => *job,
+            Ok(_) => {
+                return Err(LinkError::NoJob(
+                    "the first command is not a job".to_owned(),
+                ));
+            }
+            Err(error) => return Err(LinkError::NoJob(error.to_string())),
+        };
+        let wishes = Arc::new(Wishes::default());
+        listen(Arc::clone(&wishes));
+        Ok((Self::new(out, clock, wishes), job))
+    }
+
+    fn new(out: File, clock: C, wishes: Arc<Wishes>) -> Self {
+        let steps = StepBatch {
+            phase: Phase::Load,
+            items: 0,
+            start_ns: 0,
+            dur_ns: Vec::new(),
+            loss: None,
+        };
+        Self {
+            out,
+            clock,
+            seq: 0,
+            phase: None,
+            steps,
+            wishes,
+        }
+    }
+
+    /// The clock that steps are timed with.
+    pub fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+
+    /// Whether the runner has asked to stop.
+    pub fn stop_requested(&self) -> bool {
+        self.wishes.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether the runner has asked to leave this phase (or to stop).
+    pub fn leave_requested(&self, phase: Phase) -> bool {
+        self.stop_requested()
+            || (self.wishes.advanced.load(Ordering::Relaxed)
+                && self
+                    .wishes
+                    .advance
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .contains(&phase))
+    }
+
+    /// Sends one message, after the steps that came before it.
+    pub fn send(&mut self, event: WorkerEvent) -> Result<(), LinkError> {
+        self.flush(None)?;
+        self.write(event)
+    }
+
+    /// Begins a phase.
+    pub fn phase(&mut self, phase: Phase) -> Result<(), LinkError> {
+        self.send(WorkerEvent::Phase { phase })?;
+        self.phase = Some(phase);
+        Ok(())
+    }
+
+    /// Records a step of the current phase that began at `start_ns` and took until `end_ns`. Returns whether a batch
+    /// is due: then call [`Link::flush`], with the loss if it is cheap to read.
+    pub fn step(&mut self, items: u32, start_ns: u64, end_ns: u64) -> Result<bool, LinkError> {
+        let contiguous = self.steps.items == items;
+        if !self.steps.dur_ns.is_empty() && !contiguous {
+            self.flush(None)?;
+        }
+        if self.steps.dur_ns.is_empty() {
+            self.steps.start_ns = start_ns;
+            self.steps.items = items;
+        }
+        self.steps.dur_ns.push(end_ns.saturating_sub(start_ns));
+        Ok(end_ns.saturating_sub(self.steps.start_ns) >= BATCH_NS)
+    }
+
+    /// Sends the recorded steps.
+    pub fn flush(&mut self, loss: Option<f64>) -> Result<(), LinkError> {
+        if self.steps.dur_ns.is_empty() {
+            return Ok(());
+        }
+        let capacity = self.steps.dur_ns.len();
+        let batch = StepBatch {
+            phase: self.phase.unwrap_or(Phase::Load),
+            loss: loss.map(Into::into),
+            dur_ns: std::mem::replace(&mut self.steps.dur_ns, Vec::with_capacity(capacity)),
+            ..self.steps
+        };
+        self.write(WorkerEvent::Steps(batch))
+    }
+
+    fn write(&mut self, event: WorkerEvent) -> Result<(), LinkError> {
+        let envelope = Envelope {
+            seq: self.seq,
+            t_ns: self.clock.now_ns(),
+            event,
+        };
+        let mut line = encode(&envelope).map_err(|error| LinkError::Write(error.into()))?;
+        line.push('\n');
+        self.out
+            .write_all(line.as_bytes())
+            .map_err(LinkError::Write)?;
+        self.seq += 1;
+        Ok(())
+    }
+}
+
+fn claim_stdout() -> io::Result<File> {
+    let own = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    Ok(File::from(own))
+}
+
+fn listen(wishes: Arc<Wishes>) {
+    std::thread::spawn(move || {
+        for line in io::stdin().lock().lines() {
+            let Ok(line) = line else { break };
+            match decode::<Command>(&line) {
+                Ok(Command::Stop { .. }) => wishes.stop.store(true, Ordering::Relaxed),
+                Ok(Command::Advance { phase }) => {
+                    wishes
+                        .advance
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(phase);
+                    wishes.advanced.store(true, Ordering::Relaxed);
+                }
+                // A second job, or a command of a later version: nothing that could be obeyed.
+                Ok(Command::Job(_)) | Err(_) => {}
+            }
+        }
+        #[expect(
+            clippy::exit,
+            reason = "the runner is gone; the main thread may be deep in a step"
+        )]
+        std::process::exit(RUNNER_GONE);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use std::io::{Read, Seek};
+
+    fn link() -> (Link<ManualClock>, File) {
+        let file = tempfile::tempfile().unwrap();
+        let reader = file.try_clone().unwrap();
+        (
+            Link::new(file, ManualClock::default(), Arc::default()),
+            reader,
+        )
+    }
+
+    fn written(mut reader: File) -> Vec<Envelope> {
+        let mut text = String::new();
+        reader.rewind().unwrap();
+        reader.read_to_string(&mut text).unwrap();
+        text.lines().map(|line| decode(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn steps_travel_in_batches_and_before_what_follows_them() {
+        let (mut link, reader) = link();
+        link.phase(Phase::Train).unwrap();
+        assert!(!link.step(64, 0, 40_000_000).unwrap());
+        assert!(
+            link.step(64, 40_000_000, 90_000_000).unwrap(),
+            "80 ms are over"
+        );
+        link.flush(Some(0.5)).unwrap();
+        assert!(!link.step(64, 100_000_000, 101_000_000).unwrap());
+        assert!(
+            !link.step(7, 101_000_000, 102_000_000).unwrap(),
+            "a smaller step has a batch of its own"
+        );
+        link.phase(Phase::Validate).unwrap();
+        let events = written(reader);
+        assert_eq!(
+            events.iter().map(|e| e.seq).collect::<Vec<_>>(),
+            [0, 1, 2, 3, 4]
+        );
+        let steps: Vec<_> = events
+            .iter()
+            .filter_map(|e| match &e.event {
+                WorkerEvent::Steps(batch) => {
+                    Some((batch.items, batch.dur_ns.len(), batch.loss.is_some()))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(steps, [(64, 2, true), (64, 1, false), (7, 1, false)]);
+    }
+
+    #[test]
+    fn an_advance_means_its_own_phase_and_a_stop_every_phase() {
+        let (link, _reader) = link();
+        link.wishes.advance.lock().unwrap().push(Phase::Serve(1));
+        link.wishes.advanced.store(true, Ordering::Relaxed);
+        assert!(link.leave_requested(Phase::Serve(1)));
+        assert!(!link.leave_requested(Phase::Serve(32)));
+        link.wishes.stop.store(true, Ordering::Relaxed);
+        assert!(link.leave_requested(Phase::Serve(32)));
+    }
+}

@@ -1,0 +1,7 @@
+//! The integration tests: one binary, so that everything is linked once.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test harness may panic and touch files directly"
+)]
