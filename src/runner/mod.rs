@@ -1,1 +1,63 @@
-//! runner.
+//! The parent's side of a run: starts a worker, listens, samples, asks the controller, and ends with one record a run.
+//!
+//! [`session`] knows the grammar of a worker's stream, [`dispatcher`] decides what to do about each input; both are pure.
+//! [`executor`] does it: it owns the child ([`child`]), the threads and the timers. The runner emits [`RunEvent`]s into
+//! a closure; it knows no TOML, no files and no terminal.
+
+pub mod child;
+pub mod dispatcher;
+pub mod executor;
+mod pipes;
+pub mod session;
+
+use std::path::PathBuf;
+
+use crate::control::policy::StopPolicy;
+use crate::event::{JobSpec, RunEvent};
+use crate::sampler::policy::SamplerPolicy;
+
+pub use executor::{Interrupts, execute};
+
+/// One run, ready to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSpec {
+    /// Its unique name.
+    pub run: String,
+    /// The cell that it repeats.
+    pub cell: String,
+    /// Counts from 1.
+    pub repeat: u32,
+    /// Its place in the grid, from 0.
+    pub index: usize,
+    /// What the worker is told.
+    pub job: JobSpec,
+    /// When it may stop.
+    pub stop: StopPolicy,
+    /// How it is sampled.
+    pub sampler: SamplerPolicy,
+    /// Which program runs it.
+    pub launch: Launch,
+    /// Cores that the run may use: the denominator of `cpu.utilisation_of_limit`.
+    pub usable_cores: f64,
+}
+
+/// Which program runs, and how long it may be silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Silence after which it counts as hung, in nanoseconds.
+    pub hang_timeout_ns: u64,
+    /// Time between asking, SIGTERM and SIGKILL, in nanoseconds.
+    pub grace_ns: u64,
+}
+
+/// Where events go. An error (a full disk) ends the run in flight and the grid.
+pub type Sink<'a> = dyn FnMut(RunEvent) -> Result<(), SinkError> + 'a;
+
+/// What was done with an event went wrong in a way that makes it senseless to go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SinkError(pub String);

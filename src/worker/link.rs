@@ -97,6 +97,11 @@ impl<C: Clock> Link<C> {
         self.clock.now_ns()
     }
 
+    /// Goes on with another clock of the same kind.
+    pub fn set_clock(&mut self, clock: C) {
+        self.clock = clock;
+    }
+
     /// Whether the runner has asked to stop.
     pub fn stop_requested(&self) -> bool {
         self.wishes.stop.load(Ordering::Relaxed)
@@ -155,6 +160,19 @@ impl<C: Clock> Link<C> {
             ..self.steps
         };
         self.write(WorkerEvent::Steps(batch))
+    }
+
+    /// Writes what is not a message; only a scripted fault does.
+    pub(super) fn write_raw(&mut self, text: &str) -> Result<(), LinkError> {
+        self.flush(None)?;
+        self.out
+            .write_all(text.as_bytes())
+            .map_err(LinkError::Write)
+    }
+
+    /// Leaves out a number; only a scripted fault does.
+    pub(super) fn skip_sequence(&mut self) {
+        self.seq += 1;
     }
 
     fn write(&mut self, event: WorkerEvent) -> Result<(), LinkError> {

@@ -3,3 +3,4 @@
 //! The native worker, which links libtorch, lives in `torch/` and is compiled by the `perftune-worker` binary only.
 
 pub mod link;
+pub mod scripted;

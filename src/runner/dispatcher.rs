@@ -1,0 +1,349 @@
+//! What to do about each thing that happens in a run. Pure: inputs and the time go in, actions come out.
+//!
+//! A run ends when its worker's process has ended and its stream is at its end. Everything before that is asking:
+//! `stop` on standard input, then SIGTERM to the process group, then SIGKILL, each after a grace period. A worker that
+//! has been asked to stop and evaluates its test data is not hurried; one that goes on training is.
+
+use crate::control::{Controller, Verdict};
+use crate::event::{
+    Command, Envelope, Failure, FailureKind, Phase, ResourceSample, RunEventKind, RunRecord,
+    RunStatus, StopReason, StopRecord, WorkerEvent,
+};
+
+use super::RunSpec;
+use super::session::{Exit, Session};
+
+/// Progress is told at most this often, in nanoseconds.
+const PROGRESS_NS: u64 = 200_000_000;
+
+/// How long a stream may stay open after its process has ended: a detached grandchild may hold it.
+const STREAM_GRACE_NS: u64 = 1_000_000_000;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The worker said something.
+    Message(Envelope),
+    /// The worker wrote something that is not a message.
+    Garbage(String),
+    /// The sampler read something.
+    Sample(Box<ResourceSample>),
+    /// A line of the worker's standard error.
+    Stderr(String),
+    /// One of the worker's two streams (protocol, standard error) is at its end.
+    StreamEnded,
+    /// The worker's process has ended.
+    Exited(Exit),
+    /// The user wants it to end; a second time: at once.
+    Interrupt,
+    /// Events can no longer be stored.
+    SinkFailed,
+    /// A deadline has passed.
+    Tick,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Write this on the worker's standard input.
+    Send(Command),
+    /// SIGTERM to its process group.
+    Terminate,
+    /// SIGKILL to its process group.
+    Kill,
+    /// Tell the outside.
+    Emit(RunEventKind),
+    /// The run is over.
+    Finish,
+}
+
+/// Why the worker is being ended.
+#[derive(Debug, Clone, PartialEq)]
+enum Cause {
+    /// The controller knows enough.
+    Verdict(StopRecord),
+    /// The user said so, or events can no longer be stored.
+    Cancelled,
+    /// It failed while alive.
+    Failure(FailureKind, String),
+    /// It had finished but does not leave.
+    Lingering,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Force {
+    Asked,
+    Terminated,
+    Killed,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Ending {
+    cause: Cause,
+    force: Force,
+    since_ns: u64,
+}
+
+/// One run's state.
+pub struct Dispatcher {
+    spec: RunSpec,
+    controller: Controller,
+    session: Session,
+    started_ns: u64,
+    heard_ns: u64,
+    told_ns: u64,
+    ending: Option<Ending>,
+    exit: Option<(Exit, u64)>,
+    streams_open: u8,
+    over: bool,
+    warnings: Vec<String>,
+}
+
+impl Dispatcher {
+    /// A run whose worker has just been started.
+    pub fn new(spec: RunSpec, controller: Controller, now_ns: u64) -> Self {
+        Self {
+            spec,
+            controller,
+            session: Session::default(),
+            started_ns: now_ns,
+            heard_ns: now_ns,
+            told_ns: now_ns,
+            ending: None,
+            exit: None,
+            streams_open: 2,
+            over: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Takes one input.
+    #[must_use = "what to do about it"]
+    pub fn handle(&mut self, input: Input, now_ns: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Message(envelope) => self.message(envelope, now_ns, &mut actions),
+            Input::Garbage(what) => self.fail(FailureKind::Protocol, what, now_ns, &mut actions),
+            Input::Sample(sample) => {
+                let verdict = self.controller.on_sample(&sample);
+                actions.push(Action::Emit(RunEventKind::Sample(sample)));
+                self.obey(verdict, now_ns, &mut actions);
+            }
+            Input::Stderr(line) => actions.push(Action::Emit(RunEventKind::Stderr(line))),
+            Input::StreamEnded => self.streams_open = self.streams_open.saturating_sub(1),
+            Input::Exited(exit) => self.exit = Some((exit, now_ns)),
+            Input::Interrupt => self.interrupt(now_ns, &mut actions),
+            Input::SinkFailed => self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions),
+            Input::Tick => {}
+        }
+        self.deadlines(now_ns, &mut actions);
+        self.tell_progress(now_ns, &mut actions);
+        self.finish(now_ns, &mut actions);
+        actions
+    }
+
+    /// When [`Input::Tick`] is due.
+    pub fn next_deadline_ns(&self) -> u64 {
+        let silence = self.heard_ns.saturating_add(self.spec.launch.hang_timeout_ns);
+        if let Some((_, exited)) = self.exit {
+            return exited.saturating_add(STREAM_GRACE_NS);
+        }
+        match &self.ending {
+            Some(Ending { force: Force::Terminated | Force::Killed, since_ns, .. }) => {
+                since_ns.saturating_add(self.spec.launch.grace_ns)
+            }
+            Some(Ending { force: Force::Asked, since_ns, .. }) if self.session.is_over() => {
+                since_ns.saturating_add(self.spec.launch.grace_ns)
+            }
+            _ => silence,
+        }
+    }
+
+    fn message(&mut self, envelope: Envelope, now_ns: u64, actions: &mut Vec<Action>) {
+        self.heard_ns = now_ns;
+        if let Err(violation) = self.session.accept(&envelope) {
+            // What follows a broken message cannot be trusted either.
+            let what = format!("the worker broke the protocol: {violation}");
+            return self.fail(FailureKind::Protocol, what, now_ns, actions);
+        }
+        let verdict = self.controller.on_worker(&envelope);
+        if self.is_hurried(&envelope.event, now_ns) {
+            let grace = self.spec.launch.grace_ns as f64 / 1e9;
+            let what = format!("the worker went on working {grace} s after it was asked to stop");
+            self.fail(FailureKind::Hung, what, now_ns, actions);
+        }
+        actions.push(Action::Emit(RunEventKind::Worker(envelope)));
+        if self.session.is_over() {
+            self.end(Cause::Lingering, Force::Asked, now_ns, actions);
+        } else {
+            self.obey(verdict, now_ns, actions);
+        }
+    }
+
+    /// Whether a worker that was asked to stop is still at what it was asked to leave.
+    fn is_hurried(&self, event: &WorkerEvent, now_ns: u64) -> bool {
+        let WorkerEvent::Steps(batch) = event else { return false };
+        matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
+            if batch.phase != Phase::Test
+                && now_ns > since_ns.saturating_add(self.spec.launch.grace_ns))
+    }
+
+    fn obey(&mut self, verdict: Verdict, now_ns: u64, actions: &mut Vec<Action>) {
+        if self.ending.is_some() {
+            return;
+        }
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::Advance { phase, why } => {
+                actions.push(Action::Send(Command::Advance { phase }));
+                let what = format!("leave {phase}: {why}");
+                actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
+            }
+            Verdict::Stop(stop) => {
+                let reason = format!("{}: {}", stop.reason, stop.detail);
+                let what = format!("stop, {reason}");
+                actions.push(Action::Send(Command::Stop { reason }));
+                actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
+                self.end(Cause::Verdict(stop), Force::Asked, now_ns, actions);
+            }
+        }
+    }
+
+    fn interrupt(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
+        let again = matches!(&self.ending, Some(ending) if ending.cause == Cause::Cancelled);
+        let force = if again { Force::Killed } else { Force::Terminated };
+        // The user's word replaces any earlier cause but a failure, which is what happened first.
+        if let Some(ending) = &mut self.ending
+            && !matches!(ending.cause, Cause::Failure(..))
+        {
+            ending.cause = Cause::Cancelled;
+        }
+        self.end(Cause::Cancelled, force, now_ns, actions);
+    }
+
+    fn fail(&mut self, kind: FailureKind, what: String, now_ns: u64, actions: &mut Vec<Action>) {
+        if let Some(Ending { cause, force: Force::Asked, .. }) = &mut self.ending
+            && !matches!(cause, Cause::Failure(..))
+        {
+            *cause = Cause::Failure(kind, what.clone());
+        }
+        self.end(Cause::Failure(kind, what), Force::Terminated, now_ns, actions);
+    }
+
+    /// Applies at least this much force; the first cause stays.
+    fn end(&mut self, cause: Cause, force: Force, now_ns: u64, actions: &mut Vec<Action>) {
+        let before = self.ending.as_ref().map(|ending| ending.force);
+        let ending = self.ending.get_or_insert(Ending { cause, force, since_ns: now_ns });
+        if before >= Some(force) {
+            return;
+        }
+        ending.force = force;
+        ending.since_ns = now_ns;
+        match force {
+            Force::Asked => {}
+            Force::Terminated => actions.push(Action::Terminate),
+            Force::Killed => actions.push(Action::Kill),
+        }
+    }
+
+    fn deadlines(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
+        if self.exit.is_some() || now_ns < self.next_deadline_ns() {
+            return;
+        }
+        let force = self.ending.as_ref().map(|ending| ending.force);
+        match force {
+            Some(Force::Killed) => self.give_up(now_ns),
+            Some(Force::Terminated) => self.end(Cause::Cancelled, Force::Killed, now_ns, actions),
+            Some(Force::Asked) if self.session.is_over() => {
+                self.warnings.push(
+                    "the worker did not leave after its last message and was terminated".to_owned(),
+                );
+                self.end(Cause::Lingering, Force::Terminated, now_ns, actions);
+            }
+            None | Some(Force::Asked) => {
+                let silence = self.spec.launch.hang_timeout_ns as f64 / 1e9;
+                let what = format!("the worker has been silent for {silence} s");
+                self.fail(FailureKind::Hung, what, now_ns, actions);
+            }
+        }
+    }
+
+    /// A process that not even SIGKILL ends waits in the kernel; the grid need not wait with it.
+    fn give_up(&mut self, now_ns: u64) {
+        self.warnings.push("the worker did not end after SIGKILL; it was left behind".to_owned());
+        self.exit = Some((Exit::Signal(9), now_ns));
+        self.streams_open = 0;
+    }
+
+    fn tell_progress(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
+        if self.ending.is_none() && now_ns.saturating_sub(self.told_ns) >= PROGRESS_NS {
+            self.told_ns = now_ns;
+            actions.push(Action::Emit(RunEventKind::Progress(self.controller.progress())));
+        }
+    }
+
+    fn finish(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
+        let Some((_, exited)) = self.exit else { return };
+        let stream_done = self.streams_open == 0 || now_ns >= exited.saturating_add(STREAM_GRACE_NS);
+        if stream_done && !self.over {
+            self.over = true;
+            actions.push(Action::Finish);
+        }
+    }
+
+    /// The run's record, once it is over.
+    pub fn record(&self, stderr_tail: &str) -> RunRecord {
+        let (exit, exited_ns) = self.exit.unwrap_or((Exit::Signal(9), self.heard_ns));
+        let (status, stop, failure) = self.outcome(exit, stderr_tail);
+        let mut warnings = self.controller.warnings();
+        warnings.extend(self.warnings.iter().cloned());
+        RunRecord {
+            run: self.spec.run.clone(),
+            cell: self.spec.cell.clone(),
+            repeat: self.spec.repeat,
+            job: self.spec.job.clone(),
+            status,
+            wall_s: exited_ns.saturating_sub(self.started_ns) as f64 / 1e9,
+            epochs: self.session.epochs(),
+            metrics: self.controller.rows(Some(&stop)),
+            stop,
+            warnings,
+            facts: self.session.facts().clone(),
+            failure,
+        }
+    }
+
+    fn outcome(&self, exit: Exit, stderr_tail: &str) -> (RunStatus, StopRecord, Option<Failure>) {
+        let failed = |failure: Failure| {
+            let detail = failure.message.clone();
+            (RunStatus::Failed, StopRecord { reason: StopReason::Failed, detail }, Some(failure))
+        };
+        match self.ending.as_ref().map(|ending| (&ending.cause, ending.force)) {
+            Some((Cause::Failure(kind, what), _)) => {
+                return failed(self.session.failure(*kind, what.clone(), Some(exit), stderr_tail));
+            }
+            Some((Cause::Cancelled, _)) => {
+                let detail = "ended by the user".to_owned();
+                let stop = StopRecord { reason: StopReason::Cancelled, detail };
+                return (RunStatus::Cancelled, stop, None);
+            }
+            // It had said all that it had to say, and our own signal ended it.
+            Some((Cause::Lingering | Cause::Verdict(_), force))
+                if force > Force::Asked && self.session.finished().is_some() => {}
+            _ => {
+                if let Some(failure) = self.session.judge(exit, stderr_tail) {
+                    return failed(failure);
+                }
+            }
+        }
+        let finished = self.session.finished();
+        let early = finished.is_none_or(|finished| finished.stopped);
+        let status = if early { RunStatus::Stopped } else { RunStatus::Completed };
+        let stop = match (&self.ending, finished) {
+            (Some(Ending { cause: Cause::Verdict(stop), .. }), _) => stop.clone(),
+            (_, Some(finished)) => self.controller.natural_end(finished),
+            (_, None) => StopRecord { reason: StopReason::Failed, detail: String::new() },
+        };
+        (status, stop, None)
+    }
+}

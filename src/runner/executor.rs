@@ -1,0 +1,275 @@
+//! Carries out what the [`Dispatcher`] decides: owns the child, its threads, the sampler and the timers. No decisions.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+use crate::clock::{Clock, MonotonicClock};
+use crate::control::{Controller, RunContext};
+use crate::event::wire::encode;
+use crate::event::{
+    Command, Failure, FailureKind, RunEvent, RunEventKind, RunRecord, RunStatus, StopReason,
+    StopRecord,
+};
+use crate::sampler::{self, Sampler, SamplerHandle};
+
+use super::child::{self, Worker};
+use super::dispatcher::{Action, Dispatcher, Input};
+use super::pipes::{self, Tail};
+use super::session::Exit;
+use super::{RunSpec, Sink, SinkError};
+
+/// How the user's Ctrl-C reaches the run in flight.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupts(Arc<Mutex<InterruptState>>);
+
+#[derive(Debug, Default)]
+struct InterruptState {
+    count: u32,
+    run: Option<Sender<Input>>,
+}
+
+impl Interrupts {
+    /// The user wants it to end; may be called from any thread, again and again.
+    pub fn raise(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.count += 1;
+        if let Some(run) = &state.run {
+            // The run may have ended this moment.
+            let _ = run.send(Input::Interrupt);
+        }
+    }
+
+    /// Whether the user has said so.
+    pub fn raised(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).count > 0
+    }
+
+    fn attach(&self, run: Option<Sender<Input>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).run = run;
+    }
+}
+
+/// Runs every spec in order, each in a process of its own. Ends early when the user interrupts or the sink fails; a
+/// failed run does not end the grid.
+pub fn execute(
+    specs: &[RunSpec],
+    interrupts: &Interrupts,
+    sink: &mut Sink<'_>,
+) -> Result<(), SinkError> {
+    child::adopt_orphans();
+    for spec in specs {
+        if interrupts.raised() {
+            break;
+        }
+        Execution::run(spec, interrupts, sink)?;
+    }
+    Ok(())
+}
+
+struct Execution<'a, 'b> {
+    spec: &'a RunSpec,
+    sink: &'a mut Sink<'b>,
+    sink_error: Option<SinkError>,
+    clock: MonotonicClock,
+}
+
+/// What must be stopped and joined before a run's record is made.
+struct Threads {
+    protocol: JoinHandle<()>,
+    stderr: JoinHandle<()>,
+    waiter: JoinHandle<()>,
+    sampler: Option<SamplerHandle>,
+    tail: Tail,
+}
+
+impl<'a, 'b> Execution<'a, 'b> {
+    fn run(
+        spec: &'a RunSpec,
+        interrupts: &Interrupts,
+        sink: &'a mut Sink<'b>,
+    ) -> Result<(), SinkError> {
+        let mut execution = Self { spec, sink, sink_error: None, clock: MonotonicClock };
+        let started_ns = execution.clock.now_ns();
+        let job = Box::new(spec.job.clone());
+        execution.emit(RunEventKind::Started { job, t_ns: started_ns });
+        let record = match Worker::spawn(&spec.launch, &spec.job) {
+            Err(error) => not_started(spec, &error),
+            Ok((worker, pipes)) => {
+                let (sender, receiver) = mpsc::channel();
+                interrupts.attach(Some(sender.clone()));
+                let record = execution.drive(worker, pipes, sender, &receiver);
+                interrupts.attach(None);
+                record
+            }
+        };
+        execution.emit(RunEventKind::Ended(Box::new(record)));
+        execution.sink_error.map_or(Ok(()), Err)
+    }
+
+    fn emit(&mut self, kind: RunEventKind) {
+        let event = RunEvent { run: self.spec.run.clone(), index: self.spec.index, kind };
+        if self.sink_error.is_none()
+            && let Err(error) = (self.sink)(event)
+        {
+            self.sink_error = Some(error);
+        }
+    }
+
+    fn drive(
+        &mut self,
+        mut worker: Worker,
+        pipes: child::Pipes,
+        sender: Sender<Input>,
+        inputs: &Receiver<Input>,
+    ) -> RunRecord {
+        let started_ns = self.clock.now_ns();
+        self.send(&mut worker, &Command::Job(Box::new(self.spec.job.clone())));
+        let mut threads = Threads::start(self.spec, worker.pid(), pipes, sender);
+        let unsupported = threads.sampler.as_ref().map(SamplerHandle::unsupported).unwrap_or_default();
+        let controller =
+            Controller::new(self.spec.stop.clone(), self.context(unsupported, started_ns));
+        let mut dispatcher = Dispatcher::new(self.spec.clone(), controller, started_ns);
+        let mut sink_failure_told = false;
+        'run: loop {
+            let input = self.next_input(inputs, &dispatcher);
+            if matches!(input, Input::Exited(_)) {
+                threads.stop_sampling();
+            }
+            let mut inputs_now = vec![input];
+            while let Some(input) = inputs_now.pop() {
+                for action in dispatcher.handle(input, self.clock.now_ns()) {
+                    match action {
+                        Action::Finish => break 'run,
+                        other => self.act(other, &mut worker),
+                    }
+                }
+                if self.sink_error.is_some() && !sink_failure_told {
+                    sink_failure_told = true;
+                    inputs_now.push(Input::SinkFailed);
+                }
+            }
+        }
+        worker.reap();
+        let tail = threads.join();
+        dispatcher.record(&tail)
+    }
+
+    fn next_input(&self, inputs: &Receiver<Input>, dispatcher: &Dispatcher) -> Input {
+        let wait = dispatcher.next_deadline_ns().saturating_sub(self.clock.now_ns());
+        match inputs.recv_timeout(Duration::from_nanos(wait)) {
+            Ok(input) => input,
+            // A sender lives in `Interrupts` as long as the run: nothing else ends the channel.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Input::Tick,
+        }
+    }
+
+    fn act(&mut self, action: Action, worker: &mut Worker) {
+        match action {
+            Action::Send(command) => self.send(worker, &command),
+            Action::Terminate => worker.signal(Signal::TERM),
+            Action::Kill => worker.signal(Signal::KILL),
+            Action::Emit(kind) => self.emit(kind),
+            Action::Finish => {}
+        }
+    }
+
+    fn send(&mut self, worker: &mut Worker, command: &Command) {
+        match encode(command) {
+            Ok(line) => worker.send(&line),
+            Err(error) => {
+                self.emit(RunEventKind::Warning(format!("cannot write a command: {error}")));
+            }
+        }
+    }
+
+    fn context(&self, unsupported: BTreeMap<String, String>, started_ns: u64) -> RunContext {
+        RunContext {
+            serve_sizes: self
+                .spec
+                .job
+                .serve
+                .as_ref()
+                .map(|serve| serve.batch_sizes.clone())
+                .unwrap_or_default(),
+            epochs: self.spec.job.train.epochs,
+            usable_cores: self.spec.usable_cores,
+            unsupported,
+            started_ns,
+        }
+    }
+}
+
+impl Threads {
+    fn start(spec: &RunSpec, pid: Pid, pipes: child::Pipes, sender: Sender<Input>) -> Self {
+        let tail = Tail::default();
+        let samples = sender.clone();
+        let sampler = Sampler::start(pid, spec.sampler, MonotonicClock, move |sample| {
+            // The run may be over: then nobody wants the sample.
+            let _ = samples.send(Input::Sample(Box::new(sample)));
+        });
+        Self {
+            protocol: pipes::read_protocol(pipes.stdout, sender.clone()),
+            stderr: pipes::read_stderr(pipes.stderr, sender.clone(), tail.clone()),
+            waiter: wait(pid, sender),
+            sampler: Some(sampler),
+            tail,
+        }
+    }
+
+    fn stop_sampling(&mut self) {
+        if let Some(sampler) = self.sampler.take() {
+            sampler.stop();
+        }
+    }
+
+    /// The tail of standard error. Threads whose pipe a detached grandchild holds open are left to end by themselves.
+    fn join(mut self) -> String {
+        self.stop_sampling();
+        for thread in [self.protocol, self.stderr, self.waiter] {
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+        self.tail.text()
+    }
+}
+
+fn wait(pid: Pid, inputs: Sender<Input>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
+        // The process is a zombie until the executor reaps it: its last counters are still there.
+        let last = sampler::final_counters(pid);
+        let _ = inputs.send(Input::Sample(Box::new(last)));
+        let _ = inputs.send(Input::Exited(exit));
+    })
+}
+
+fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
+    let message = format!("cannot start {}: {error}", spec.launch.program.display());
+    RunRecord {
+        run: spec.run.clone(),
+        cell: spec.cell.clone(),
+        repeat: spec.repeat,
+        job: spec.job.clone(),
+        status: RunStatus::Failed,
+        stop: StopRecord { reason: StopReason::Failed, detail: message.clone() },
+        wall_s: 0.0,
+        epochs: 0,
+        metrics: Vec::new(),
+        warnings: Vec::new(),
+        facts: BTreeMap::new(),
+        failure: Some(Failure {
+            kind: FailureKind::Spawn,
+            message,
+            phase: None,
+            exit_code: None,
+            signal: None,
+            stderr_tail: String::new(),
+        }),
+    }
+}

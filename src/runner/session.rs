@@ -1,0 +1,405 @@
+//! The grammar of one worker's stream, checked message by message:
+//!
+//! ```text
+//! hello (phase | steps | epoch | metric)* (finished | failed) EOF
+//! ```
+//!
+//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last.
+
+use std::collections::BTreeMap;
+
+use crate::event::{
+    Envelope, Failure, FailureKind, Finished, PROTOCOL_VERSION, Phase, WorkerEvent, WorkerFailure,
+};
+
+/// How a worker's process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It returned this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+/// A message that breaks the grammar.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// The stream does not begin with `hello`, or has a second one.
+    #[error("`{found}` where {expected} was expected")]
+    Order {
+        /// The message's type.
+        found: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// Another protocol.
+    #[error("the worker speaks protocol {found}, this perftune speaks {PROTOCOL_VERSION}")]
+    Version {
+        /// The worker's.
+        found: u32,
+    },
+    /// A message is missing or came twice.
+    #[error("message number {found} where {expected} was expected")]
+    Sequence {
+        /// The message's number.
+        found: u64,
+        /// The next in line.
+        expected: u64,
+    },
+    /// Steps of a phase that was not announced, or of no samples.
+    #[error("steps of phase {found} during {current}")]
+    Phase {
+        /// The steps' phase.
+        found: Phase,
+        /// The phase announced last.
+        current: String,
+    },
+    /// A batch of steps without samples or durations.
+    #[error("a batch of {steps} steps of {items} samples")]
+    EmptySteps {
+        /// Steps in the batch.
+        steps: usize,
+        /// Samples a step.
+        items: u32,
+    },
+    /// Epochs must count up by one.
+    #[error("epoch {found} where {expected} was expected")]
+    Epoch {
+        /// The report's.
+        found: u32,
+        /// The next in line.
+        expected: u32,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    AwaitHello,
+    Working,
+    Finished(Finished),
+    Failed(WorkerFailure),
+}
+
+/// One worker's stream so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    state: State,
+    next_seq: u64,
+    phase: Option<Phase>,
+    epochs: u32,
+    facts: BTreeMap<String, String>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            state: State::AwaitHello,
+            next_seq: 0,
+            phase: None,
+            epochs: 0,
+            facts: BTreeMap::new(),
+        }
+    }
+}
+
+impl Session {
+    /// Takes the next message.
+    pub fn accept(&mut self, envelope: &Envelope) -> Result<(), Violation> {
+        if envelope.seq != self.next_seq {
+            return Err(Violation::Sequence { found: envelope.seq, expected: self.next_seq });
+        }
+        self.next_seq += 1;
+        let found = type_of(&envelope.event);
+        match (&self.state, &envelope.event) {
+            (State::AwaitHello, WorkerEvent::Hello(hello)) => {
+                if hello.protocol != PROTOCOL_VERSION {
+                    return Err(Violation::Version { found: hello.protocol });
+                }
+                self.facts.clone_from(&hello.facts);
+                self.facts.insert("worker".to_owned(), hello.worker.clone());
+                self.state = State::Working;
+                Ok(())
+            }
+            // A worker that cannot even begin may say so at once.
+            (State::AwaitHello | State::Working, WorkerEvent::Failed(failure)) => {
+                self.state = State::Failed(failure.clone());
+                Ok(())
+            }
+            (State::AwaitHello, _) => Err(Violation::Order { found, expected: "`hello`" }),
+            (State::Working, event) => self.work(event),
+            (State::Finished(_) | State::Failed(_), _) => {
+                Err(Violation::Order { found, expected: "the end of the stream" })
+            }
+        }
+    }
+
+    fn work(&mut self, event: &WorkerEvent) -> Result<(), Violation> {
+        match event {
+            WorkerEvent::Phase { phase } => self.phase = Some(*phase),
+            WorkerEvent::Steps(batch) => {
+                if Some(batch.phase) != self.phase {
+                    let current = self.phase.map_or("no phase".to_owned(), |p| p.to_string());
+                    return Err(Violation::Phase { found: batch.phase, current });
+                }
+                if batch.items == 0 || batch.dur_ns.is_empty() {
+                    return Err(Violation::EmptySteps {
+                        steps: batch.dur_ns.len(),
+                        items: batch.items,
+                    });
+                }
+            }
+            WorkerEvent::Epoch(report) => {
+                if report.epoch != self.epochs + 1 {
+                    return Err(Violation::Epoch {
+                        found: report.epoch,
+                        expected: self.epochs + 1,
+                    });
+                }
+                self.epochs = report.epoch;
+            }
+            WorkerEvent::Metric { .. } => {}
+            WorkerEvent::Finished(finished) => self.state = State::Finished(finished.clone()),
+            WorkerEvent::Hello(_) | WorkerEvent::Failed(_) => {
+                return Err(Violation::Order { found: "hello", expected: "work" });
+            }
+        }
+        Ok(())
+    }
+
+    /// The phase announced last.
+    pub fn phase(&self) -> Option<Phase> {
+        self.phase
+    }
+
+    /// Epochs reported so far.
+    pub fn epochs(&self) -> u32 {
+        self.epochs
+    }
+
+    /// What the worker said of its environment.
+    pub fn facts(&self) -> &BTreeMap<String, String> {
+        &self.facts
+    }
+
+    /// The last message, if it was `finished`.
+    pub fn finished(&self) -> Option<&Finished> {
+        match &self.state {
+            State::Finished(finished) => Some(finished),
+            _ => None,
+        }
+    }
+
+    /// Whether the worker has said its last word.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Finished(_) | State::Failed(_))
+    }
+
+    /// What the process's end means after this stream: nothing bad (`None`), or why the run failed.
+    pub fn judge(&self, exit: Exit, stderr_tail: &str) -> Option<Failure> {
+        let (kind, message) = match (&self.state, exit) {
+            (State::Finished(_), Exit::Code(0)) => return None,
+            (State::Failed(failure), _) => {
+                (FailureKind::Reported, format!("{}: {}", failure.kind, failure.message))
+            }
+            (State::Finished(_), _) => {
+                let how = describe(exit);
+                (FailureKind::Crashed, format!("the worker had finished its work, then {how}"))
+            }
+            (_, Exit::Signal(9)) => (
+                FailureKind::Killed,
+                "the worker was killed (SIGKILL); where nobody did it by hand, this is how the \
+                 system ends a process that needs more memory than there is"
+                    .to_owned(),
+            ),
+            (_, Exit::Signal(_)) => {
+                (FailureKind::Killed, format!("the worker {}", describe(exit)))
+            }
+            (_, Exit::Code(_)) => (
+                FailureKind::Crashed,
+                format!("the worker {} without saying that it had finished", describe(exit)),
+            ),
+        };
+        Some(self.failure(kind, message, Some(exit), stderr_tail))
+    }
+
+    /// A failure at this point of the stream.
+    pub fn failure(
+        &self,
+        kind: FailureKind,
+        message: String,
+        exit: Option<Exit>,
+        stderr_tail: &str,
+    ) -> Failure {
+        Failure {
+            kind,
+            message,
+            phase: self.phase.map(|phase| phase.to_string()),
+            exit_code: exit.and_then(|exit| match exit {
+                Exit::Code(code) => Some(code),
+                Exit::Signal(_) => None,
+            }),
+            signal: exit.and_then(|exit| match exit {
+                Exit::Signal(signal) => Some(signal),
+                Exit::Code(_) => None,
+            }),
+            stderr_tail: stderr_tail.to_owned(),
+        }
+    }
+}
+
+/// An exit in words: `exited with code 7`, `was ended by SIGSEGV`.
+pub fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exited with code {code}"),
+        Exit::Signal(signal) => {
+            let name = rustix::process::Signal::from_named_raw(signal)
+                .map_or_else(|| format!("signal {signal}"), |signal| signal_name(signal).to_owned());
+            format!("was ended by {name}")
+        }
+    }
+}
+
+fn signal_name(signal: rustix::process::Signal) -> &'static str {
+    use rustix::process::Signal;
+    [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::TRAP, "SIGTRAP"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::SYS, "SIGSYS"),
+    ]
+    .iter()
+    .find(|(known, _)| *known == signal)
+    .map_or("an unusual signal", |(_, name)| name)
+}
+
+fn type_of(event: &WorkerEvent) -> &'static str {
+    match event {
+        WorkerEvent::Hello(_) => "hello",
+        WorkerEvent::Phase { .. } => "phase",
+        WorkerEvent::Steps(_) => "steps",
+        WorkerEvent::Epoch(_) => "epoch",
+        WorkerEvent::Metric { .. } => "metric",
+        WorkerEvent::Finished(_) => "finished",
+        WorkerEvent::Failed(_) => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EpochReport, Hello, Num, StepBatch, Usage};
+
+    fn hello() -> WorkerEvent {
+        WorkerEvent::Hello(Hello { protocol: PROTOCOL_VERSION, worker: "w".into(), ..Hello::default() })
+    }
+
+    fn steps(phase: Phase) -> WorkerEvent {
+        WorkerEvent::Steps(StepBatch { phase, items: 1, start_ns: 0, dur_ns: vec![1], loss: None })
+    }
+
+    fn phase(phase: Phase) -> WorkerEvent {
+        WorkerEvent::Phase { phase }
+    }
+
+    fn epoch(epoch: u32) -> WorkerEvent {
+        WorkerEvent::Epoch(EpochReport {
+            epoch,
+            samples: 1,
+            train_loss: Num(1.0),
+            validation_loss: None,
+            validation_accuracy: None,
+        })
+    }
+
+    fn finished() -> WorkerEvent {
+        WorkerEvent::Finished(Finished {
+            stopped: false,
+            epochs: 1,
+            test_loss: None,
+            test_accuracy: None,
+            usage: Usage::default(),
+        })
+    }
+
+    fn play(events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
+        let mut session = Session::default();
+        for (seq, event) in (0..).zip(events) {
+            if let Err(violation) = session.accept(&Envelope { seq, t_ns: 0, event }) {
+                return (session, Err(violation));
+            }
+        }
+        (session, Ok(()))
+    }
+
+    #[test]
+    fn the_grammar() {
+        let train = || vec![hello(), phase(Phase::Train)];
+        let with = |more: Vec<WorkerEvent>| train().into_iter().chain(more).collect::<Vec<_>>();
+        let table: Vec<(Vec<WorkerEvent>, Option<&str>, &str)> = vec![
+            (with(vec![steps(Phase::Train), epoch(1), finished()]), None, "a whole run"),
+            (vec![phase(Phase::Load)], Some("`phase` where `hello`"), "no greeting"),
+            (vec![hello(), hello()], Some("`hello` where work"), "two greetings"),
+            (vec![hello(), steps(Phase::Train)], Some("during no phase"), "steps without a phase"),
+            (with(vec![steps(Phase::Test)]), Some("steps of phase test during train"), "wrong phase"),
+            (with(vec![epoch(2)]), Some("epoch 2 where 1"), "an epoch is missing"),
+            (with(vec![finished(), epoch(1)]), Some("`epoch` where the end"), "after the end"),
+        ];
+        for (events, expected, sentence) in table {
+            let (_, result) = play(events);
+            match (result, expected) {
+                (Ok(()), None) => {}
+                (Err(violation), Some(text)) => {
+                    assert!(violation.to_string().contains(text), "{sentence}: {violation}");
+                }
+                (result, _) => panic!("{sentence}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_in_the_numbers_and_foreign_versions_are_refused() {
+        let mut session = Session::default();
+        let late = Envelope { seq: 1, t_ns: 0, event: hello() };
+        assert_eq!(session.accept(&late), Err(Violation::Sequence { found: 1, expected: 0 }));
+        let foreign = WorkerEvent::Hello(Hello { protocol: 99, ..Hello::default() });
+        let (_, result) = play(vec![foreign]);
+        assert_eq!(result, Err(Violation::Version { found: 99 }));
+    }
+
+    #[test]
+    fn what_an_exit_means_depends_on_what_was_said() {
+        let failed = WorkerEvent::Failed(WorkerFailure { kind: "data".into(), message: "row 3".into() });
+        let table = [
+            (vec![hello(), finished()], Exit::Code(0), None),
+            (vec![hello(), finished()], Exit::Code(1), Some((FailureKind::Crashed, "had finished"))),
+            (vec![hello()], Exit::Code(0), Some((FailureKind::Crashed, "exited with code 0 without"))),
+            (vec![hello()], Exit::Signal(9), Some((FailureKind::Killed, "more memory"))),
+            (vec![hello()], Exit::Signal(11), Some((FailureKind::Killed, "SIGSEGV"))),
+            (vec![failed], Exit::Code(1), Some((FailureKind::Reported, "data: row 3"))),
+        ];
+        for (events, exit, expected) in table {
+            let (session, result) = play(events);
+            assert_eq!(result, Ok(()));
+            let failure = session.judge(exit, "tail");
+            match (failure, expected) {
+                (None, None) => {}
+                (Some(failure), Some((kind, text))) => {
+                    assert_eq!(failure.kind, kind);
+                    assert!(failure.message.contains(text), "{}", failure.message);
+                    assert_eq!(failure.stderr_tail, "tail");
+                }
+                (failure, _) => panic!("{exit:?}: {failure:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! The results folder: made, occupied, resumed, locked.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{RunRecord, RunStatus};
+
+use super::{FORMAT, Format, StoreError, atomic, log};
+
+/// Room that must be there before the first run, in bytes: a run's log grows by some megabytes a minute.
+const NEEDED: u64 = 16 << 20;
+
+/// What to do with results that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse, and say what the choices are.
+    Refuse,
+    /// Keep whole runs, run what is missing or failed.
+    Resume,
+    /// Remove them.
+    Replace,
+}
+
+/// A results folder that this process writes to.
+#[derive(Debug)]
+pub struct Results {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+/// Holds the folder for one writer; the kernel lets go of it however the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: fs_err::File,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Done {
+    format: Format,
+    status: RunStatus,
+    spec: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManifestHead {
+    format: Format,
+    runs: Vec<String>,
+}
+
+impl Results {
+    /// Opens the folder for writing, after checking that it can be written and that nothing in it is lost unasked.
+    pub fn open(path: &Path, existing: Existing) -> Result<Self, StoreError> {
+        check_occupancy(path, existing)?;
+        fs_err::create_dir_all(path).map_err(StoreError::io("cannot make the results folder"))?;
+        let lock = Lock::take(path)?;
+        check_space(path)?;
+        if existing == Existing::Replace {
+            clear(path)?;
+        }
+        fs_err::create_dir_all(path.join("runs"))
+            .map_err(StoreError::io("cannot make the results folder"))?;
+        // A folder on a read-only or full disk says so now, not after the first run.
+        let probe = path.join("runs/.probe");
+        atomic::write(&probe, &[b'.'; 4096])?;
+        fs_err::remove_file(&probe).map_err(StoreError::io("cannot tidy the results folder"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of a run.
+    pub fn run_folder(&self, run: &str) -> PathBuf {
+        self.path.join("runs").join(run)
+    }
+
+    /// The record of a whole run with this spec; `None` when it must run (again). An error when it is whole but was
+    /// recorded with another spec.
+    pub fn finished(
+        &self,
+        run: &str,
+        spec: &serde_json::Value,
+    ) -> Result<Option<RunRecord>, StoreError> {
+        let folder = self.run_folder(run);
+        let Some(done) = read_done(&folder)? else {
+            return Ok(None);
+        };
+        if let Some(difference) = difference(&done.spec, spec, "") {
+            return Err(StoreError::OtherSettings {
+                run: run.to_owned(),
+                difference,
+            });
+        }
+        match done.status {
+            RunStatus::Completed | RunStatus::Stopped => log::read_record(&folder).map(Some),
+            RunStatus::Failed | RunStatus::Cancelled => Ok(None),
+        }
+    }
+
+    /// An empty folder for a run.
+    pub fn begin_run(&self, run: &str) -> Result<PathBuf, StoreError> {
+        let folder = self.run_folder(run);
+        if folder.exists() {
+            fs_err::remove_dir_all(&folder)
+                .map_err(StoreError::io("cannot clear a run's folder"))?;
+        }
+        fs_err::create_dir_all(&folder).map_err(StoreError::io("cannot make a run's folder"))?;
+        Ok(folder)
+    }
+
+    /// Marks a run as whole. Last of all its files.
+    pub fn mark_done(
+        &self,
+        record: &RunRecord,
+        spec: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let done = Done {
+            format: FORMAT,
+            status: record.status,
+            spec: spec.clone(),
+        };
+        let bytes = serde_json::to_vec_pretty(&done)
+            .map_err(|error| StoreError::io("cannot write a marker")(error.into()))?;
+        atomic::write(&self.run_folder(&record.run).join("done.json"), &bytes)
+    }
+
+    /// Replaces a file of the folder.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        atomic::write(&self.path.join(name), bytes)
+    }
+}
+
+impl Lock {
+    fn take(path: &Path) -> Result<Self, StoreError> {
+        let file = fs_err::File::create(path.join(".lock"))
+            .map_err(StoreError::io("cannot write to the results folder"))?;
+        match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked {
+                path: path.to_owned(),
+            }),
+            Err(error) => Err(StoreError::io("cannot lock the results folder")(
+                error.into(),
+            )),
+        }
+    }
+}
+
+/// The records of all whole runs of a results folder, in the order of its manifest, and the names of those missing.
+pub fn read_results(path: &Path) -> Result<(Vec<RunRecord>, Vec<String>), StoreError> {
+    let head = read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
+        path: path.to_owned(),
+        why: "it has no manifest.json".to_owned(),
+    })?;
+    let mut records = Vec::new();
+    let mut missing = Vec::new();
+    for run in head.runs {
+        let folder = path.join("runs").join(&run);
+        match read_done(&folder)? {
+            Some(_) => records.push(log::read_record(&folder)?),
+            None => missing.push(run),
+        }
+    }
+    Ok((records, missing))
+}
+
+fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreError> {
+    let file = path.join("manifest.json");
+    if !file.exists() {
+        return Ok(None);
+    }
+    let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read the manifest"))?;
+    let head: ManifestHead =
+        serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
+            path: file.clone(),
+            line: error.line(),
+            why: error.to_string(),
+        })?;
+    if head.format.major != FORMAT.major {
+        return Err(StoreError::Version {
+            path: file,
+            found: head.format,
+        });
+    }
+    Ok(Some(head))
+}
+
+fn read_done(folder: &Path) -> Result<Option<Done>, StoreError> {
+    let file = folder.join("done.json");
+    if !file.exists() {
+        return Ok(None);
+    }
+    let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read a marker"))?;
+    let done: Done = serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
+        path: file.clone(),
+        line: error.line(),
+        why: error.to_string(),
+    })?;
+    if done.format.major != FORMAT.major {
+        return Err(StoreError::Version {
+            path: file,
+            found: done.format,
+        });
+    }
+    Ok(Some(done))
+}
+
+fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let Some(head) = read_manifest(path)? else {
+        let entries = fs_err::read_dir(path).map_err(StoreError::io("cannot read the folder"))?;
+        let foreign = entries.flatten().any(|entry| entry.file_name() != ".lock");
+        let foreign = foreign && !only_unfinished_beginnings(path);
+        return if foreign {
+            Err(StoreError::Foreign {
+                path: path.to_owned(),
+            })
+        } else {
+            Ok(())
+        };
+    };
+    if existing != Existing::Refuse {
+        return Ok(());
+    }
+    let planned = head.runs.len();
+    let mut finished = 0;
+    for run in &head.runs {
+        finished += usize::from(read_done(&path.join("runs").join(run))?.is_some());
+    }
+    Err(StoreError::Occupied {
+        path: path.to_owned(),
+        finished,
+        missing: planned - finished,
+        planned,
+    })
+}
+
+/// A perftune that was killed before its manifest was written leaves an empty `runs` folder behind.
+fn only_unfinished_beginnings(path: &Path) -> bool {
+    let Ok(entries) = fs_err::read_dir(path) else {
+        return false;
+    };
+    entries
+        .flatten()
+        .all(|entry| match entry.file_name().to_str() {
+            Some(".lock" | "manifest.json.tmp") => true,
+            Some("runs") => fs_err::read_dir(entry.path())
+                .is_ok_and(|runs| runs.flatten().all(|run| run.file_name() == ".probe.tmp")),
+            _ => false,
+        })
+}
+
+fn check_space(path: &Path) -> Result<(), StoreError> {
+    let stat = rustix::fs::statvfs(path)
+        .map_err(|error| StoreError::io("cannot ask how much room is left")(error.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free < NEEDED {
+        return Err(StoreError::NoSpace {
+            path: path.to_owned(),
+            free,
+            needed: NEEDED,
+        });
+    }
+    Ok(())
+}
+
+/// Removes what perftune wrote, and nothing else that a user may have put there.
+fn clear(path: &Path) -> Result<(), StoreError> {
+    let runs = path.join("runs");
+    if runs.exists() {
+        fs_err::remove_dir_all(&runs).map_err(StoreError::io("cannot remove the old runs"))?;
+    }
+    for name in ["manifest.json", "report.csv", "metrics.csv", "summary.csv"] {
+        let file = path.join(name);
+        if file.exists() {
+            fs_err::remove_file(&file).map_err(StoreError::io("cannot remove an old report"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The first place where two specs differ, as `train.epochs: 10 before, 20 now`.
+fn difference(before: &serde_json::Value, now: &serde_json::Value, place: &str) -> Option<String> {
+    use serde_json::Value::Object;
+    match (before, now) {
+        (Object(a), Object(b)) => a
+            .keys()
+            .chain(b.keys().filter(|key| !a.contains_key(*key)))
+            .find_map(|key| {
+                let place = if place.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{place}.{key}")
+                };
+                let null = serde_json::Value::Null;
+                difference(
+                    a.get(key).unwrap_or(&null),
+                    b.get(key).unwrap_or(&null),
+                    &place,
+                )
+            }),
+        (a, b) if a == b => None,
+        (a, b) => Some(format!("{place}: {a} before, {b} now")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn differences_are_named_by_their_key() {
+        let table = [
+            (json!({"a": {"b": 1}}), json!({"a": {"b": 1}}), None),
+            (
+                json!({"a": {"b": 1}}),
+                json!({"a": {"b": 2}}),
+                Some("a.b: 1 before, 2 now"),
+            ),
+            (
+                json!({"a": 1}),
+                json!({"a": 1, "c": 2}),
+                Some("c: null before, 2 now"),
+            ),
+        ];
+        for (before, now, expected) in table {
+            assert_eq!(difference(&before, &now, "").as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs_err::write(dir.path().join("thesis.tex"), "x").unwrap();
+        for existing in [Existing::Refuse, Existing::Resume, Existing::Replace] {
+            let error = Results::open(dir.path(), existing).unwrap_err();
+            assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+        }
+        assert!(dir.path().join("thesis.tex").exists());
+    }
+
+    #[test]
+    fn a_second_writer_is_refused_while_the_first_lives() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("grid");
+        let first = Results::open(&path, Existing::Refuse).unwrap();
+        let error = Results::open(&path, Existing::Refuse).unwrap_err();
+        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+        drop(first);
+        Results::open(&path, Existing::Refuse).unwrap();
+    }
+
+    #[test]
+    fn results_are_kept_unless_told_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("grid");
+        let results = Results::open(&path, Existing::Refuse).unwrap();
+        results
+            .write(
+                "manifest.json",
+                br#"{"format":{"major":1,"minor":0},"runs":["a","b"]}"#,
+            )
+            .unwrap();
+        drop(results);
+        let error = Results::open(&path, Existing::Refuse)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("0 finished and 2 unfinished of 2"),
+            "{error}"
+        );
+        drop(Results::open(&path, Existing::Resume).unwrap());
+        assert!(path.join("manifest.json").exists());
+        fs_err::write(path.join("notes.txt"), "mine").unwrap();
+        drop(Results::open(&path, Existing::Replace).unwrap());
+        assert!(!path.join("manifest.json").exists() && path.join("notes.txt").exists());
+    }
+
+    #[test]
+    fn an_unwritable_folder_is_said_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs_err::write(&file, "").unwrap();
+        let error = Results::open(&file.join("grid"), Existing::Refuse)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("file/grid"), "{error}");
+    }
+}

@@ -1,0 +1,306 @@
+//! `events.jsonl`: everything that happened in a run, one JSON object a line.
+
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use fs_err::File;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Envelope, JobSpec, ResourceSample, RunEventKind, RunRecord};
+
+use super::{FORMAT, Format, StoreError};
+
+/// One line of `events.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum Line {
+    /// First: what was asked.
+    Started {
+        /// Version of the file.
+        format: Format,
+        /// The run.
+        run: String,
+        /// What the worker was told.
+        job: Box<JobSpec>,
+        /// When it might stop: the policy as it was resolved.
+        stop: serde_json::Value,
+        /// `CLOCK_MONOTONIC`, in nanoseconds.
+        t_ns: u64,
+    },
+    /// The worker said something.
+    Worker(Envelope),
+    /// The sampler read something.
+    Sample(Box<ResourceSample>),
+    /// The controller asked for something.
+    Asked {
+        /// `CLOCK_MONOTONIC`, in nanoseconds.
+        t_ns: u64,
+        /// One sentence.
+        what: String,
+    },
+    /// Something the user should know.
+    Warning {
+        /// One sentence.
+        what: String,
+    },
+    /// Last: how it ended.
+    Ended(Box<RunRecord>),
+}
+
+/// The writer of one run's `events.jsonl`.
+#[derive(Debug)]
+pub struct EventLog {
+    file: File,
+    buffer: Vec<u8>,
+}
+
+/// Lines are collected up to this many bytes before they are written.
+const BUFFER: usize = 1 << 16;
+
+impl EventLog {
+    /// A new log; the run's folder must exist.
+    pub fn create(folder: &Path) -> Result<Self, StoreError> {
+        let file = File::create(folder.join("events.jsonl"))
+            .map_err(StoreError::io("cannot begin a run's log"))?;
+        Ok(Self {
+            file,
+            buffer: Vec::with_capacity(2 * BUFFER),
+        })
+    }
+
+    /// Appends an event. Progress and standard error are not kept here.
+    pub fn event(
+        &mut self,
+        kind: &RunEventKind,
+        run: &str,
+        stop: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let line = match kind {
+            RunEventKind::Started { job, t_ns } => Line::Started {
+                format: FORMAT,
+                run: run.to_owned(),
+                job: job.clone(),
+                stop: stop.clone(),
+                t_ns: *t_ns,
+            },
+            RunEventKind::Worker(envelope) => return self.append(&Tagged::worker(envelope)),
+            RunEventKind::Sample(sample) => return self.append(&Tagged::sample(sample)),
+            RunEventKind::Asked { t_ns, what } => Line::Asked {
+                t_ns: *t_ns,
+                what: what.clone(),
+            },
+            RunEventKind::Warning(what) => Line::Warning { what: what.clone() },
+            RunEventKind::Ended(record) => Line::Ended(record.clone()),
+            RunEventKind::Progress(_) | RunEventKind::Stderr(_) => return Ok(()),
+        };
+        self.append(&line)?;
+        self.flush()
+    }
+
+    fn append<T: Serialize>(&mut self, line: &T) -> Result<(), StoreError> {
+        serde_json::to_writer(&mut self.buffer, line)
+            .map_err(|error| StoreError::io("cannot write an event")(error.into()))?;
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= BUFFER {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Hands whole lines to the system.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        let result = self.file.write_all(&self.buffer);
+        self.buffer.clear();
+        result.map_err(StoreError::io("cannot write an event"))
+    }
+}
+
+/// The same shape as [`Line`], borrowed: the two frequent kinds are written without a copy.
+#[derive(Serialize)]
+struct Tagged<'a, T> {
+    kind: &'static str,
+    data: &'a T,
+}
+
+impl<'a> Tagged<'a, Envelope> {
+    fn worker(data: &'a Envelope) -> Self {
+        Self {
+            kind: "worker",
+            data,
+        }
+    }
+}
+
+impl<'a> Tagged<'a, ResourceSample> {
+    fn sample(data: &'a ResourceSample) -> Self {
+        Self {
+            kind: "sample",
+            data,
+        }
+    }
+}
+
+/// The lines of a log, in order. A torn last line (a run that was killed) ends the sequence without an error.
+pub fn read_lines(
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<Line, StoreError>>, StoreError> {
+    let path = folder.join("events.jsonl");
+    let file = File::open(&path).map_err(StoreError::io("cannot read a run's log"))?;
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut number = 0_usize;
+    Ok(std::iter::from_fn(move || {
+        let mut text = Vec::new();
+        number += 1;
+        match reader.read_until(b'\n', &mut text) {
+            Err(source) => Some(Err(StoreError::Io {
+                what: "cannot read a run's log",
+                source,
+            })),
+            Ok(0) => None,
+            Ok(_) if text.last() != Some(&b'\n') => None,
+            Ok(_) => Some(parse(&text, &path, number)),
+        }
+    }))
+}
+
+fn parse(text: &[u8], path: &Path, number: usize) -> Result<Line, StoreError> {
+    let damaged = |why: String| StoreError::Damaged {
+        path: path.to_owned(),
+        line: number,
+        why,
+    };
+    let line: Line = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
+    match &line {
+        Line::Started { format, .. } if format.major != FORMAT.major => Err(StoreError::Version {
+            path: path.to_owned(),
+            found: *format,
+        }),
+        _ => Ok(line),
+    }
+}
+
+/// The record at the end of a log, without reading the rest.
+pub fn read_record(folder: &Path) -> Result<RunRecord, StoreError> {
+    let path = folder.join("events.jsonl");
+    let text = last_line(&path).map_err(StoreError::io("cannot read a run's log"))?;
+    match parse(&text, &path, 0) {
+        Ok(Line::Ended(record)) => Ok(*record),
+        Ok(_) => Err(unfinished(path, "its last line is not `ended`")),
+        Err(error) => Err(unfinished(path, &error.to_string())),
+    }
+}
+
+fn unfinished(path: PathBuf, why: &str) -> StoreError {
+    StoreError::NoResults {
+        path,
+        why: format!("the log is not whole: {why}"),
+    }
+}
+
+fn last_line(path: &Path) -> std::io::Result<Vec<u8>> {
+    const PIECE: u64 = 1 << 16;
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut from = length;
+    let mut text = Vec::new();
+    loop {
+        from = from.saturating_sub(PIECE);
+        file.seek(SeekFrom::Start(from))?;
+        text.clear();
+        Read::by_ref(&mut file)
+            .take(length - from)
+            .read_to_end(&mut text)?;
+        let end = text.len().saturating_sub(1);
+        if let Some(feed) = text[..end].iter().rposition(|byte| *byte == b'\n') {
+            return Ok(text.split_off(feed + 1));
+        }
+        if from == 0 {
+            return Ok(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Phase, WorkerEvent};
+
+    fn phase(seq: u64) -> RunEventKind {
+        let event = WorkerEvent::Phase {
+            phase: Phase::Train,
+        };
+        RunEventKind::Worker(Envelope {
+            seq,
+            t_ns: seq,
+            event,
+        })
+    }
+
+    #[test]
+    fn what_is_appended_reads_back_and_a_torn_end_is_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = EventLog::create(dir.path()).unwrap();
+        let sample = ResourceSample {
+            t_ns: 5,
+            cpu_ns: Some(7),
+            ..ResourceSample::default()
+        };
+        let kinds = [
+            phase(0),
+            RunEventKind::Sample(Box::new(sample.clone())),
+            RunEventKind::Stderr("not kept".into()),
+            RunEventKind::Asked {
+                t_ns: 9,
+                what: "stop".into(),
+            },
+        ];
+        for kind in &kinds {
+            log.event(kind, "r", &serde_json::Value::Null).unwrap();
+        }
+        let path = dir.path().join("events.jsonl");
+        let mut text = fs_err::read_to_string(&path).unwrap();
+        text.push_str("{\"kind\":\"wor");
+        fs_err::write(&path, text).unwrap();
+        let lines: Vec<_> = read_lines(dir.path())
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[1], Line::Sample(Box::new(sample)));
+        assert!(matches!(&lines[0], Line::Worker(envelope) if envelope.seq == 0));
+    }
+
+    #[test]
+    fn a_damaged_line_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs_err::write(dir.path().join("events.jsonl"), "{\"kind\":\"what\"}\n").unwrap();
+        let error = read_lines(dir.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("events.jsonl is damaged at line 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_last_line_is_found_however_long_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        for length in [1, 100, 1 << 16, (1 << 16) + 1, 200_000] {
+            let last = "y".repeat(length);
+            fs_err::write(&path, format!("first\nsecond\n{last}\n")).unwrap();
+            assert_eq!(
+                last_line(&path).unwrap(),
+                format!("{last}\n").into_bytes(),
+                "{length}"
+            );
+        }
+        fs_err::write(&path, "only").unwrap();
+        assert_eq!(last_line(&path).unwrap(), b"only");
+    }
+}

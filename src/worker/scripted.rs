@@ -1,0 +1,455 @@
+//! A worker that plays a script instead of training: for tests of everything around it, and to prove that a gate can
+//! fire. It speaks the same protocol through the same [`Link`], in a process of its own.
+//!
+//! In *virtual* time (the default) it claims durations without spending them; in *real* time it keeps one core busy for
+//! as long as it says.
+
+use std::io::Write;
+
+use serde::Deserialize;
+
+use crate::clock::{Clock, ManualClock, MonotonicClock};
+use crate::event::{
+    EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Usage, WorkerEvent,
+    WorkerFailure,
+};
+
+use super::link::{Link, LinkError};
+
+/// What to play: the `[worker] options` of the grid file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Script {
+    /// `virtual` or `real`.
+    pub time: Pace,
+    /// Median time of a training step, in microseconds.
+    pub step_us: f64,
+    /// Median time of a request of one sample, in microseconds; larger requests take the square root of their size.
+    pub request_us: f64,
+    /// Spread of both: the standard deviation of the logarithm.
+    pub spread: f64,
+    /// The first step takes this many times the median.
+    pub first_step: f64,
+    /// Relative growth of the step time over each 1,000 steps.
+    pub drift: f64,
+    /// Multiplies every duration: a regression of known size.
+    pub slowdown: f64,
+    /// Training steps of an epoch.
+    pub steps_per_epoch: u32,
+    /// Validation accuracy that training tends to.
+    pub accuracy: f64,
+    /// Memory that is touched while loading, in bytes.
+    pub memory_bytes: usize,
+    /// What goes wrong.
+    pub fault: Option<Fault>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            time: Pace::Virtual,
+            step_us: 1000.0,
+            request_us: 100.0,
+            spread: 0.02,
+            first_step: 10.0,
+            drift: 0.0,
+            slowdown: 1.0,
+            steps_per_epoch: 100,
+            accuracy: 0.95,
+            memory_bytes: 0,
+            fault: None,
+        }
+    }
+}
+
+/// Whether durations are spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pace {
+    /// Claimed only.
+    Virtual,
+    /// Spent on one busy core.
+    Real,
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What.
+    pub kind: FaultKind,
+    /// In which phase.
+    pub phase: Phase,
+    /// After how many of its steps.
+    #[serde(default)]
+    pub after: u64,
+}
+
+/// What can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Exits with code 7 after a word on standard error.
+    Exit,
+    /// Is killed by SIGKILL, as by the system when memory runs out.
+    Kill,
+    /// Aborts (SIGABRT).
+    Abort,
+    /// Says nothing more.
+    Hang,
+    /// Writes a line that is not a message.
+    Nonsense,
+    /// Skips a number in the sequence.
+    Sequence,
+    /// Says that it failed.
+    Report,
+    /// The loss is no longer a number.
+    Nan,
+    /// Goes on when asked to stop.
+    IgnoreStop,
+    /// Does not leave after its last message.
+    Linger,
+    /// Writes a megabyte of standard error.
+    StderrFlood,
+}
+
+/// A deterministic generator (xorshift64*, Vigna 2016): the script's noise is the same on every machine.
+#[derive(Debug, Clone)]
+struct Noise(u64);
+
+impl Noise {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// Uniform in 0..1.
+    fn uniform(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Close to a standard normal: the sum of twelve uniforms, less six.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+/// The time of the script: claimed or spent.
+#[derive(Debug, Clone)]
+enum ScriptClock {
+    Virtual(ManualClock),
+    Real,
+}
+
+impl Clock for ScriptClock {
+    fn now_ns(&self) -> u64 {
+        match self {
+            Self::Virtual(clock) => clock.now_ns(),
+            Self::Real => MonotonicClock.now_ns(),
+        }
+    }
+}
+
+impl ScriptClock {
+    fn pass(&self, ns: u64) {
+        match self {
+            Self::Virtual(clock) => clock.advance(ns),
+            Self::Real => {
+                let end = MonotonicClock.now_ns() + ns;
+                while MonotonicClock.now_ns() < end {
+                    std::hint::spin_loop();
+                }
+            }
+        }
+    }
+}
+
+struct Player {
+    link: Link<ScriptClock>,
+    clock: ScriptClock,
+    script: Script,
+    noise: Noise,
+    steps: u64,
+    ballast: Vec<u8>,
+}
+
+/// Plays the script that comes with the job on standard input.
+pub fn run() -> Result<(), LinkError> {
+    let manual = ManualClock::default();
+    manual.advance(MonotonicClock.now_ns());
+    let virtual_clock = ScriptClock::Virtual(manual);
+    let (mut link, job) = Link::claim(virtual_clock.clone())?;
+    let options = if job.options.is_null() {
+        serde_json::json!({})
+    } else {
+        job.options.clone()
+    };
+    let script: Script = match serde_json::from_value(options) {
+        Ok(script) => script,
+        Err(error) => {
+            let message = format!("[worker] options: {error}");
+            return link.send(WorkerEvent::Failed(WorkerFailure {
+                kind: "job".to_owned(),
+                message,
+            }));
+        }
+    };
+    let clock = match script.time {
+        Pace::Virtual => virtual_clock,
+        Pace::Real => ScriptClock::Real,
+    };
+    link.set_clock(clock.clone());
+    let noise = Noise::new(job.seed);
+    Player {
+        link,
+        clock,
+        script,
+        noise,
+        steps: 0,
+        ballast: Vec::new(),
+    }
+    .play(&job)
+}
+
+impl Player {
+    fn play(mut self, job: &JobSpec) -> Result<(), LinkError> {
+        self.link.send(WorkerEvent::Hello(Hello {
+            protocol: PROTOCOL_VERSION,
+            worker: format!("perftune scripted worker {}", env!("CARGO_PKG_VERSION")),
+            pid: std::process::id(),
+            facts: [(
+                "time".to_owned(),
+                format!("{:?}", self.script.time).to_lowercase(),
+            )]
+            .into(),
+        }))?;
+        self.begin(Phase::Load)?;
+        self.load();
+        self.begin(Phase::Warmup)?;
+        for _ in 0..job.train.warmup_steps {
+            self.step(job.train.batch_size, self.script.step_us)?;
+        }
+        if let Some(serve) = &job.serve {
+            for &size in &serve.batch_sizes {
+                self.serve(size, serve.max_time_s)?;
+            }
+        }
+        let epochs = self.train(job)?;
+        let stopped = epochs < job.train.epochs;
+        self.begin(Phase::Test)?;
+        self.step(1000, self.script.request_us)?;
+        let accuracy = self.accuracy(epochs);
+        self.link.send(WorkerEvent::Finished(Finished {
+            stopped,
+            epochs,
+            test_loss: Some(Num(1.0 - accuracy)),
+            test_accuracy: Some(Num(accuracy)),
+            usage: Usage::default(),
+        }))?;
+        if self
+            .script
+            .fault
+            .as_ref()
+            .is_some_and(|fault| fault.kind == FaultKind::Linger)
+        {
+            hang();
+        }
+        Ok(())
+    }
+
+    fn load(&mut self) {
+        self.ballast = vec![1; self.script.memory_bytes];
+        // Reading it back keeps the pages from being optimised away.
+        std::hint::black_box(&self.ballast);
+    }
+
+    fn begin(&mut self, phase: Phase) -> Result<(), LinkError> {
+        self.link.phase(phase)?;
+        self.steps = 0;
+        self.break_down(phase)
+    }
+
+    fn serve(&mut self, size: u32, max_time_s: f64) -> Result<(), LinkError> {
+        let phase = Phase::Serve(size);
+        self.begin(phase)?;
+        let began = self.link.now_ns();
+        let median = self.script.request_us * f64::from(size).sqrt();
+        while !self.leaves(phase) && (self.link.now_ns() - began) as f64 / 1e9 < max_time_s {
+            self.step(size, median)?;
+            self.break_down(phase)?;
+        }
+        Ok(())
+    }
+
+    fn train(&mut self, job: &JobSpec) -> Result<u32, LinkError> {
+        let mut trained = 0_u64;
+        for epoch in 1..=job.train.epochs {
+            self.begin(Phase::Train)?;
+            self.steps = trained;
+            for _ in 0..self.script.steps_per_epoch {
+                if self.leaves(Phase::Train) {
+                    return Ok(epoch - 1);
+                }
+                let first = if self.steps == 0 {
+                    self.script.first_step
+                } else {
+                    1.0
+                };
+                let drift = 1.0 + self.script.drift * self.steps as f64 / 1000.0;
+                self.step(job.train.batch_size, self.script.step_us * first * drift)?;
+                self.break_down(Phase::Train)?;
+            }
+            trained = self.steps;
+            self.begin(Phase::Validate)?;
+            self.step(1000, self.script.request_us)?;
+            let accuracy = self.accuracy(epoch);
+            self.link.send(WorkerEvent::Epoch(EpochReport {
+                epoch,
+                samples: u64::from(self.script.steps_per_epoch) * u64::from(job.train.batch_size),
+                train_loss: Num(self.loss(epoch)),
+                validation_loss: Some(Num(1.0 - accuracy)),
+                validation_accuracy: Some(Num(accuracy)),
+            }))?;
+        }
+        Ok(job.train.epochs)
+    }
+
+    fn leaves(&self, phase: Phase) -> bool {
+        let deaf = self
+            .script
+            .fault
+            .as_ref()
+            .is_some_and(|f| f.kind == FaultKind::IgnoreStop);
+        !deaf && self.link.leave_requested(phase)
+    }
+
+    fn step(&mut self, items: u32, median_us: f64) -> Result<(), LinkError> {
+        let factor = (self.noise.normal() * self.script.spread).exp() * self.script.slowdown;
+        let start = self.link.now_ns();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturating, positive"
+        )]
+        self.clock.pass((median_us * 1000.0 * factor) as u64);
+        self.steps += 1;
+        if self.link.step(items, start, self.link.now_ns())? {
+            let loss = self.loss(1);
+            self.link.flush(Some(loss))?;
+        }
+        Ok(())
+    }
+
+    fn accuracy(&self, epochs: u32) -> f64 {
+        self.script.accuracy * (1.0 - 0.5_f64.powi(i32::try_from(epochs).unwrap_or(i32::MAX)))
+    }
+
+    fn loss(&self, epoch: u32) -> f64 {
+        match &self.script.fault {
+            Some(Fault {
+                kind: FaultKind::Nan,
+                after,
+                ..
+            }) if self.steps >= *after => f64::NAN,
+            _ => 1.0 / f64::from(epoch + 1),
+        }
+    }
+
+    /// Does the script's fault when its place has come.
+    fn break_down(&mut self, phase: Phase) -> Result<(), LinkError> {
+        let Some(fault) = self.script.fault.clone() else {
+            return Ok(());
+        };
+        if fault.phase != phase || fault.after != self.steps {
+            return Ok(());
+        }
+        match fault.kind {
+            FaultKind::Exit => {
+                complain("scripted worker: this is the end");
+                leave(7)
+            }
+            FaultKind::Kill => {
+                let own = rustix::process::getpid();
+                let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+                hang()
+            }
+            FaultKind::Abort => std::process::abort(),
+            FaultKind::Hang => hang(),
+            FaultKind::Nonsense => self.link.write_raw("{\"this is\": not a message}\n"),
+            FaultKind::Sequence => {
+                self.link.skip_sequence();
+                Ok(())
+            }
+            FaultKind::Report => {
+                let message = "row 3 of train.csv has 64 values, 65 were expected".to_owned();
+                let failure = WorkerFailure {
+                    kind: "data".to_owned(),
+                    message,
+                };
+                self.link.send(WorkerEvent::Failed(failure))?;
+                leave(1)
+            }
+            FaultKind::StderrFlood => {
+                for _ in 0..10_000 {
+                    complain(&"x".repeat(100));
+                }
+                Ok(())
+            }
+            FaultKind::Nan | FaultKind::IgnoreStop | FaultKind::Linger => Ok(()),
+        }
+    }
+}
+
+fn complain(line: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn leave(code: i32) -> ! {
+    #[expect(
+        clippy::exit,
+        reason = "a script may end the process in the middle of anything"
+    )]
+    std::process::exit(code)
+}
+
+fn hang() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_names_what_it_changes_only() {
+        let script: Script = serde_json::from_str(
+            r#"{"step_us": 500.0, "fault": {"kind": "kill", "phase": "train", "after": 3}}"#,
+        )
+        .unwrap();
+        assert_eq!(script.fault.as_ref().unwrap().phase, Phase::Train);
+        assert!((script.step_us - 500.0).abs() < 1e-9 && script.steps_per_epoch == 100);
+        assert!(serde_json::from_str::<Script>(r#"{"stepus": 5}"#).is_err());
+    }
+
+    #[test]
+    fn the_noise_is_near_normal_and_repeats() {
+        let draw = |seed| {
+            let mut noise = Noise::new(seed);
+            (0..10_000).map(|_| noise.normal()).collect::<Vec<_>>()
+        };
+        let values = draw(1);
+        let mean = values.iter().sum::<f64>() / 1e4;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 1e4;
+        assert!(
+            mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05,
+            "{mean} {variance}"
+        );
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+}

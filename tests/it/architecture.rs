@@ -1,0 +1,179 @@
+//! The shape of the code: who may import whom, who owns which foreign crate, what the binaries link.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Module, and the modules of the crate that it may name.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("clock", &[]),
+    ("stats", &[]),
+    ("dataset", &["units"]),
+    ("event", &["units"]),
+    ("control", &["event", "stats", "units"]),
+    ("sampler", &["event", "clock", "units"]),
+    ("worker", &["event", "clock", "units", "dataset"]),
+    ("store", &["event", "units"]),
+    ("runner", &["event", "clock", "control", "sampler", "units"]),
+    ("report", &["event", "stats", "store", "units"]),
+    (
+        "config",
+        &["event", "units", "control", "sampler", "dataset"],
+    ),
+    (
+        "cli",
+        &[
+            "units", "clock", "stats", "dataset", "event", "control", "sampler", "worker", "store",
+            "runner", "report", "config",
+        ],
+    ),
+];
+
+/// Foreign crate, and the only modules that may name it.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("tch", &["worker/torch"]),
+    ("sysinfo", &["sampler"]),
+    ("nvml_wrapper", &["sampler"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("anyhow", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("signal_hook", &["cli"]),
+    ("comfy_table", &["report"]),
+    ("csv", &["report", "dataset"]),
+    ("toml", &["config", "dataset"]),
+    ("statrs", &["stats"]),
+    ("hdrhistogram", &["stats"]),
+    ("flate2", &["dataset"]),
+    ("sha2", &["dataset"]),
+];
+
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    found.sort();
+    assert!(found.len() > 30, "the sources were not found");
+    found
+        .iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+/// The top-level module that a file belongs to; `None` for the crate's own front and the binaries.
+fn module_of(file: &str) -> Option<&str> {
+    match file {
+        "lib.rs" | "main.rs" => None,
+        _ if file.starts_with("bin/") => None,
+        _ => Some(file.split('/').next().unwrap().trim_end_matches(".rs")),
+    }
+}
+
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(str::trim_start)
+        .filter(|line| !line.starts_with("//"))
+}
+
+/// The modules named by `crate::X` (or, in the worker binary's own tree, `perftune::X`).
+fn imports(text: &str, prefix: &str) -> BTreeSet<String> {
+    code_lines(text)
+        .flat_map(|line| line.split(prefix).skip(1))
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        })
+        .filter(|name: &String| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn arrows_only_point_down() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        let Some(module) = module_of(&file) else {
+            continue;
+        };
+        let (_, allowed) = MAY_IMPORT
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("{file}: module {module} is not in the table"));
+        let in_torch = file.starts_with("worker/torch/");
+        assert!(
+            !text.contains("use crate::{"),
+            "{file}: a grouped import hides an arrow"
+        );
+        let prefix = if in_torch { "perftune::" } else { "crate::" };
+        for import in imports(&text, prefix) {
+            let known = MAY_IMPORT.iter().any(|(name, _)| *name == import);
+            if known && import != module && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{file}: {module} may not import {import}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_foreign_crate_has_one_owner() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        for (name, owners) in OWNERS {
+            let named = code_lines(&text).any(|line| {
+                line.contains(&format!("use {name}::"))
+                    || line.contains(&format!(" {name}::"))
+                    || line.contains(&format!("({name}::"))
+                    || line.contains(&format!("<{name}::"))
+                    || line.contains(&format!("&{name}::"))
+            });
+            if named && !owners.iter().any(|owner| file.starts_with(owner)) {
+                wrong.push(format!("{file}: {name} belongs to {}", owners.join(", ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn needed(binary: &Path) -> String {
+    let output = Command::new("readelf").arg("-d").arg(binary).output();
+    let output = output.expect("readelf comes with every C compiler");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_command_line_does_not_link_libtorch() {
+    let needed = needed(Path::new(env!("CARGO_BIN_EXE_perftune")));
+    assert!(
+        needed.contains("libc.so"),
+        "the test reads something else:\n{needed}"
+    );
+    assert!(!needed.contains("torch"), "{needed}");
+}
+
+#[cfg(feature = "torch")]
+#[test]
+fn the_worker_does() {
+    let needed = needed(Path::new(env!("CARGO_BIN_EXE_perftune-worker")));
+    assert!(needed.contains("libtorch_cpu.so"), "{needed}");
+    assert!(
+        !needed.contains("libtorch_cuda.so"),
+        "it must start without a GPU:\n{needed}"
+    );
+}
