@@ -347,3 +347,243 @@ impl Dispatcher {
         (status, stop, None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::RunContext;
+    use crate::control::policy::StopPolicy;
+    use crate::event::{
+        Allocator, EpochReport, Finished, Hello, JobSpec, ModelSpec, Num, Optimizer,
+        PROTOCOL_VERSION, StepBatch, TrainSpec, Usage,
+    };
+    use crate::runner::Launch;
+    use crate::sampler::policy::SamplerPolicy;
+
+    const S: u64 = 1_000_000_000;
+
+    fn spec() -> RunSpec {
+        let train = TrainSpec {
+            epochs: 1,
+            batch_size: 64,
+            optimizer: Optimizer::Adam,
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            validation_share: 0.1,
+            warmup_steps: 0,
+        };
+        let job = JobSpec {
+            protocol: PROTOCOL_VERSION,
+            run: "r".into(),
+            model: ModelSpec { name: "mlp".into(), depth: None, width: None },
+            dataset: "digits".into(),
+            dataset_dir: "/nowhere".into(),
+            seed: 1,
+            threads: 1,
+            device: "cpu".into(),
+            flush_denormals: true,
+            allocator: Allocator::Retain,
+            train,
+            serve: None,
+            options: serde_json::Value::Null,
+        };
+        RunSpec {
+            run: "r".into(),
+            cell: "r".into(),
+            repeat: 1,
+            index: 0,
+            job,
+            stop: StopPolicy { enabled: false, ..StopPolicy::default() },
+            sampler: SamplerPolicy::default(),
+            launch: Launch {
+                program: "worker".into(),
+                args: Vec::new(),
+                hang_timeout_ns: 60 * S,
+                grace_ns: 5 * S,
+            },
+            usable_cores: 2.0,
+        }
+    }
+
+    fn dispatcher() -> Dispatcher {
+        let context = RunContext {
+            serve_sizes: Vec::new(),
+            epochs: 1,
+            usable_cores: 2.0,
+            unsupported: [].into(),
+            started_ns: 0,
+        };
+        let spec = spec();
+        let controller = Controller::new(spec.stop.clone(), context);
+        Dispatcher::new(spec, controller, 0)
+    }
+
+    /// What the worker says in a whole run, up to the number of messages that a test wants.
+    fn said() -> Vec<WorkerEvent> {
+        vec![
+            WorkerEvent::Hello(Hello { protocol: PROTOCOL_VERSION, ..Hello::default() }),
+            WorkerEvent::Phase { phase: Phase::Train },
+            steps(Some(0.5)),
+            WorkerEvent::Epoch(EpochReport {
+                epoch: 1,
+                samples: 64,
+                train_loss: Num(0.5),
+                validation_loss: None,
+                validation_accuracy: None,
+            }),
+            finished(false),
+        ]
+    }
+
+    fn steps(loss: Option<f64>) -> WorkerEvent {
+        let (phase, dur_ns) = (Phase::Train, vec![1_000_000]);
+        WorkerEvent::Steps(StepBatch { phase, items: 64, start_ns: 0, dur_ns, loss: loss.map(Num) })
+    }
+
+    fn finished(stopped: bool) -> WorkerEvent {
+        WorkerEvent::Finished(Finished {
+            stopped,
+            epochs: 1,
+            test_loss: None,
+            test_accuracy: Some(Num(0.9)),
+            usage: Usage::default(),
+        })
+    }
+
+    /// Feeds messages one a second, then the inputs; returns the actions that are not `Emit`.
+    fn play(events: Vec<WorkerEvent>, inputs: Vec<(Input, u64)>) -> (Dispatcher, Vec<Action>) {
+        let mut dispatcher = dispatcher();
+        let messages = (0..).zip(events).map(|(seq, event)| {
+            (Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S)
+        });
+        let mut actions = Vec::new();
+        for (input, now) in messages.chain(inputs.into_iter().map(|(i, s)| (i, s * S))) {
+            actions.extend(dispatcher.handle(input, now));
+        }
+        actions.retain(|action| !matches!(action, Action::Emit(_)));
+        (dispatcher, actions)
+    }
+
+    fn ended(exit: Exit, at: u64) -> Vec<(Input, u64)> {
+        vec![(Input::StreamEnded, at), (Input::StreamEnded, at), (Input::Exited(exit), at)]
+    }
+
+    #[test]
+    fn what_is_done_and_what_is_recorded() {
+        use RunStatus::{Cancelled, Completed, Failed};
+        let with = |mut first: Vec<(Input, u64)>, exit, at| {
+            first.extend(ended(exit, at));
+            first
+        };
+        let message = |seq, event| Input::Message(Envelope { seq, t_ns: 0, event });
+        let table = [
+            ("a whole run", 5, ended(Exit::Code(0), 6), vec![Action::Finish], Completed, "epoch"),
+            ("a crash", 2, ended(Exit::Code(7), 3), vec![Action::Finish], Failed, "exited with code 7"),
+            ("killed by the system", 2, ended(Exit::Signal(9), 3), vec![Action::Finish], Failed, "memory"),
+            (
+                "silence",
+                2,
+                with(vec![(Input::Tick, 61), (Input::Tick, 66)], Exit::Signal(9), 67),
+                vec![Action::Terminate, Action::Kill, Action::Finish],
+                Failed,
+                "silent for 60 s",
+            ),
+            (
+                "one Ctrl-C",
+                2,
+                with(vec![(Input::Interrupt, 3)], Exit::Signal(15), 4),
+                vec![Action::Terminate, Action::Finish],
+                Cancelled,
+                "by the user",
+            ),
+            (
+                "two of them",
+                2,
+                with(vec![(Input::Interrupt, 3), (Input::Interrupt, 3)], Exit::Signal(9), 4),
+                vec![Action::Terminate, Action::Kill, Action::Finish],
+                Cancelled,
+                "by the user",
+            ),
+            (
+                "nonsense",
+                2,
+                with(vec![(Input::Garbage("what is this".into()), 3)], Exit::Signal(15), 4),
+                vec![Action::Terminate, Action::Finish],
+                Failed,
+                "what is this",
+            ),
+            (
+                "a gap in the sequence",
+                2,
+                with(vec![(message(9, finished(false)), 3)], Exit::Code(0), 4),
+                vec![Action::Terminate, Action::Finish],
+                Failed,
+                "message number 9 where 2",
+            ),
+            (
+                "it does not leave",
+                5,
+                with(vec![(Input::Tick, 10)], Exit::Signal(15), 11),
+                vec![Action::Terminate, Action::Finish],
+                Completed,
+                "epoch",
+            ),
+            (
+                "the disk is full",
+                2,
+                with(vec![(Input::SinkFailed, 3)], Exit::Signal(15), 4),
+                vec![Action::Terminate, Action::Finish],
+                Cancelled,
+                "",
+            ),
+            (
+                "a grandchild holds the pipe",
+                5,
+                vec![(Input::Exited(Exit::Code(0)), 6), (Input::Tick, 7)],
+                vec![Action::Finish],
+                Completed,
+                "epoch",
+            ),
+        ];
+        for (sentence, messages, inputs, actions, status, detail) in table {
+            let (dispatcher, done) = play(said().into_iter().take(messages).collect(), inputs);
+            assert_eq!(done, actions, "{sentence}");
+            let record = dispatcher.record("the tail");
+            assert_eq!(record.status, status, "{sentence}: {:?}", record.stop);
+            assert!(record.stop.detail.contains(detail), "{sentence}: {}", record.stop.detail);
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_stops_the_run_and_a_deaf_worker_is_ended() {
+        let diverge = |more: Vec<(Input, u64)>| {
+            let mut events: Vec<_> = said().into_iter().take(2).collect();
+            events.push(steps(Some(f64::NAN)));
+            play(events, more)
+        };
+        let message = |seq, event| Input::Message(Envelope { seq, t_ns: 0, event });
+        let mut inputs = vec![(message(3, finished(true)), 3)];
+        inputs.extend(ended(Exit::Code(0), 4));
+        let (dispatcher, done) = diverge(inputs);
+        assert!(matches!(&done[..], [Action::Send(Command::Stop { .. }), Action::Finish]), "{done:?}");
+        let record = dispatcher.record("");
+        assert_eq!((record.status, record.stop.reason), (RunStatus::Stopped, StopReason::Diverged));
+
+        let mut inputs = vec![(message(3, steps(None)), 5), (message(4, steps(None)), 9)];
+        inputs.extend(ended(Exit::Signal(15), 10));
+        let (dispatcher, done) = diverge(inputs);
+        assert_eq!(done[1..], [Action::Terminate, Action::Finish]);
+        let record = dispatcher.record("");
+        assert_eq!(record.status, RunStatus::Failed);
+        assert_eq!(record.failure.unwrap().kind, FailureKind::Hung);
+    }
+
+    #[test]
+    fn a_process_that_cannot_be_killed_is_left_behind() {
+        let inputs = vec![(Input::Tick, 61), (Input::Tick, 66), (Input::Tick, 71)];
+        let (dispatcher, done) = play(said().into_iter().take(1).collect(), inputs);
+        assert_eq!(done, [Action::Terminate, Action::Kill, Action::Finish]);
+        let record = dispatcher.record("");
+        assert!(record.warnings.iter().any(|w| w.contains("left behind")), "{:?}", record.warnings);
+    }
+}

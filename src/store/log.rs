@@ -68,30 +68,30 @@ impl EventLog {
         })
     }
 
-    /// Appends an event. Progress and standard error are not kept here.
-    pub fn event(
+    /// Writes the first line: what was asked.
+    pub fn started(
         &mut self,
-        kind: &RunEventKind,
         run: &str,
+        job: &JobSpec,
         stop: &serde_json::Value,
+        t_ns: u64,
     ) -> Result<(), StoreError> {
+        let (run, job, stop) = (run.to_owned(), Box::new(job.clone()), stop.clone());
+        self.append(&Line::Started { format: FORMAT, run, job, stop, t_ns })?;
+        self.flush()
+    }
+
+    /// Appends an event. Progress and standard error are not kept here, the start has its own call.
+    pub fn event(&mut self, kind: &RunEventKind) -> Result<(), StoreError> {
         let line = match kind {
-            RunEventKind::Started { job, t_ns } => Line::Started {
-                format: FORMAT,
-                run: run.to_owned(),
-                job: job.clone(),
-                stop: stop.clone(),
-                t_ns: *t_ns,
-            },
             RunEventKind::Worker(envelope) => return self.append(&Tagged::worker(envelope)),
             RunEventKind::Sample(sample) => return self.append(&Tagged::sample(sample)),
-            RunEventKind::Asked { t_ns, what } => Line::Asked {
-                t_ns: *t_ns,
-                what: what.clone(),
-            },
+            RunEventKind::Asked { t_ns, what } => Line::Asked { t_ns: *t_ns, what: what.clone() },
             RunEventKind::Warning(what) => Line::Warning { what: what.clone() },
             RunEventKind::Ended(record) => Line::Ended(record.clone()),
-            RunEventKind::Progress(_) | RunEventKind::Stderr(_) => return Ok(()),
+            RunEventKind::Started { .. }
+            | RunEventKind::Progress(_)
+            | RunEventKind::Stderr(_) => return Ok(()),
         };
         self.append(&line)?;
         self.flush()
@@ -256,7 +256,7 @@ mod tests {
             },
         ];
         for kind in &kinds {
-            log.event(kind, "r", &serde_json::Value::Null).unwrap();
+            log.event(kind).unwrap();
         }
         let path = dir.path().join("events.jsonl");
         let mut text = fs_err::read_to_string(&path).unwrap();

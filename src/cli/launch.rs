@@ -1,0 +1,104 @@
+//! Which program does the work, and what it says of itself before the first run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::config::plan::{WorkerProgram, WorkerSettings};
+use crate::runner::Launch;
+
+/// Why there is no worker.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LaunchError {
+    /// This program's own path is unknown.
+    #[error("cannot find this program's own file: {0}")]
+    Own(std::io::Error),
+    /// No native worker.
+    #[error(
+        "{} is not there; build it with `make` (it needs the feature `torch`), or name a worker of your own in [worker]",
+        path.display()
+    )]
+    NoWorker {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The native worker does not even start.
+    #[error("{} does not start: {why}", path.display())]
+    Broken {
+        /// The worker.
+        path: PathBuf,
+        /// What it or the system says.
+        why: String,
+    },
+    /// A device is not there.
+    #[error("device `{device}`: {why}")]
+    Device {
+        /// As in the grid.
+        device: String,
+        /// What the worker says.
+        why: String,
+    },
+}
+
+/// The native worker: beside this program, or where `PERFTUNE_WORKER` says.
+pub(super) fn native_worker() -> Result<PathBuf, LaunchError> {
+    if let Some(path) = std::env::var_os("PERFTUNE_WORKER") {
+        return existing(PathBuf::from(path));
+    }
+    let own = std::env::current_exe().map_err(LaunchError::Own)?;
+    // `perftune` may be a link into the folder where both binaries are.
+    let own = own.canonicalize().unwrap_or(own);
+    existing(own.with_file_name("perftune-worker"))
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf, LaunchError> {
+    if path.is_file() { Ok(path) } else { Err(LaunchError::NoWorker { path }) }
+}
+
+/// How to start the worker of these settings.
+pub(super) fn launch(settings: &WorkerSettings) -> Result<Launch, LaunchError> {
+    let (program, args) = match &settings.program {
+        WorkerProgram::Native => (native_worker()?, Vec::new()),
+        WorkerProgram::Scripted => {
+            let own = std::env::current_exe().map_err(LaunchError::Own)?;
+            (own, vec!["__scripted-worker".to_owned()])
+        }
+        WorkerProgram::Command { program, args } => (program.clone(), args.clone()),
+    };
+    Ok(Launch {
+        program,
+        args,
+        hang_timeout_ns: settings.hang_timeout_ns,
+        grace_ns: settings.grace_ns,
+    })
+}
+
+/// What the native worker says of its versions, one line.
+pub(super) fn worker_version(path: &Path) -> Result<String, LaunchError> {
+    ask(path, &["--version"])
+}
+
+/// Asks the native worker whether it can use this device.
+pub(super) fn check_device(path: &Path, device: &str) -> Result<(), LaunchError> {
+    match ask(path, &["--check-device", device]) {
+        Ok(_) => Ok(()),
+        Err(LaunchError::Broken { why, .. }) => {
+            Err(LaunchError::Device { device: device.to_owned(), why })
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn ask(path: &Path, args: &[&str]) -> Result<String, LaunchError> {
+    let broken = |why: String| LaunchError::Broken { path: path.to_owned(), why };
+    let output = Command::new(path)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| broken(error.to_string()))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim().trim_start_matches("error: ");
+    Err(broken(if said.is_empty() { output.status.to_string() } else { said.to_owned() }))
+}

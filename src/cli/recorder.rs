@@ -1,0 +1,148 @@
+//! Run events -> files: the log as it happens, what is derived from it at the end of each run.
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use fs_err::File;
+
+use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, WorkerEvent};
+use crate::report::ReportError;
+use crate::report::csv::{metrics_csv, report_csv};
+use crate::report::series::{SampleCsv, epochs_csv};
+use crate::runner::SinkError;
+use crate::store::{EventLog, Results, StoreError};
+
+use super::grid::Prepared;
+
+/// Everything of a grid that goes to disk.
+pub(super) struct Recorder<'a> {
+    results: &'a Results,
+    prepared: &'a [Prepared],
+    current: Option<Current>,
+    records: Vec<RunRecord>,
+}
+
+struct Current {
+    log: EventLog,
+    stderr: BufWriter<File>,
+    samples: SampleCsv<BufWriter<File>>,
+    samples_path: PathBuf,
+    epochs: Vec<EpochReport>,
+}
+
+/// Why something could not be recorded.
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error("cannot write a run's files: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl<'a> Recorder<'a> {
+    /// `records`: runs that are whole already.
+    pub(super) fn new(
+        results: &'a Results,
+        prepared: &'a [Prepared],
+        records: Vec<RunRecord>,
+    ) -> Self {
+        Self { results, prepared, current: None, records }
+    }
+
+    /// All records so far, in the order of the plan.
+    pub(super) fn into_records(self) -> Vec<RunRecord> {
+        self.records
+    }
+
+    /// Takes one event.
+    pub(super) fn event(&mut self, event: &RunEvent) -> Result<(), SinkError> {
+        self.record(event).map_err(|error| SinkError(chain(&error)))
+    }
+
+    fn record(&mut self, event: &RunEvent) -> Result<(), RecordError> {
+        if let RunEventKind::Started { job, t_ns } = &event.kind {
+            let folder = self.results.begin_run(&event.run)?;
+            let samples_path = folder.join("samples.csv");
+            let unfinished = samples_path.with_extension("csv.tmp");
+            let mut log = EventLog::create(&folder)?;
+            let stop = self.recorded(&event.run).get("stop").cloned().unwrap_or_default();
+            log.started(&event.run, job, &stop, *t_ns)?;
+            self.current = Some(Current {
+                log,
+                stderr: BufWriter::new(File::create(folder.join("stderr.log"))?),
+                samples: SampleCsv::new(BufWriter::new(File::create(unfinished)?), *t_ns),
+                samples_path,
+                epochs: Vec::new(),
+            });
+        }
+        let Some(current) = &mut self.current else { return Ok(()) };
+        current.log.event(&event.kind)?;
+        match &event.kind {
+            RunEventKind::Sample(sample) => current.samples.row(sample)?,
+            RunEventKind::Stderr(line) => writeln!(current.stderr, "{line}")?,
+            RunEventKind::Worker(envelope) => {
+                if let WorkerEvent::Epoch(report) = &envelope.event {
+                    current.epochs.push(report.clone());
+                }
+            }
+            RunEventKind::Ended(record) => {
+                let record = (**record).clone();
+                self.end(record)?;
+            }
+            RunEventKind::Started { .. }
+            | RunEventKind::Progress(_)
+            | RunEventKind::Asked { .. }
+            | RunEventKind::Warning(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What is kept of a run's settings.
+    fn recorded(&self, run: &str) -> serde_json::Value {
+        let found = self.prepared.iter().find(|prepared| prepared.spec.run == run);
+        found.map(|prepared| prepared.recorded.clone()).unwrap_or_default()
+    }
+
+    fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
+        if let Some(mut current) = self.current.take() {
+            current.stderr.flush()?;
+            current.samples.finish()?;
+            let unfinished = current.samples_path.with_extension("csv.tmp");
+            fs_err::rename(unfinished, &current.samples_path)?;
+            let epochs = epochs_csv(&current.epochs)?;
+            let name = format!("runs/{}/epochs.csv", record.run);
+            self.results.write(&name, &epochs)?;
+        }
+        self.results.mark_done(&record, &self.recorded(&record.run))?;
+        self.records.push(record);
+        // Rewriting everything after each of a thousand short runs would cost more than they do.
+        let now = self.clock.now_ns();
+        if now.saturating_sub(self.reported_ns) >= REPORT_NS {
+            self.reported_ns = now;
+            write_reports(self.results, &self.records)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the reports over all runs.
+fn write_reports(results: &Results, records: &[RunRecord]) -> Result<(), RecordError> {
+    results.write("report.csv", &report_csv(records)?)?;
+    results.write("metrics.csv", &metrics_csv(records)?)?;
+    Ok(())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
