@@ -1,0 +1,96 @@
+//! Why a data set cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a data set cannot be used: always with the file, the place in it and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// No such data set.
+    #[error(
+        "no data set `{name}`{hint}; looked in {looked}; a folder's path, such as `./{name}`, works too"
+    )]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The nearest known name, or all known ones.
+        hint: String,
+        /// The folders that were searched.
+        looked: String,
+    },
+    /// A path without a manifest.
+    #[error("`{}` is no data set: it has no dataset.toml", path.display())]
+    NoManifest {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The manifest is not TOML, or has keys or types that no manifest has.
+    #[error("{}: {message}", file.display())]
+    Syntax {
+        /// The manifest.
+        file: PathBuf,
+        /// What the parser says, with line, column and a caret.
+        message: String,
+    },
+    /// A key of the manifest has a value that cannot be.
+    #[error("{}:{line}: `{key}` {why}", file.display())]
+    Value {
+        /// The manifest.
+        file: PathBuf,
+        /// The line of the key, or 1 if it is missing.
+        line: usize,
+        /// The key.
+        key: &'static str,
+        /// What is wrong and what to write.
+        why: String,
+    },
+    /// A file that the manifest names does not exist.
+    #[error("{} is missing, though {dataset}'s dataset.toml names it: restore it or correct `path`", path.display())]
+    Missing {
+        /// The data set.
+        dataset: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is not the one that the manifest describes.
+    #[error(
+        "{} is not the file that {dataset}'s dataset.toml describes: its SHA-256 is {found}, expected {expected}; \
+         restore the file, or correct `sha256` if the change is meant",
+        path.display()
+    )]
+    Checksum {
+        /// The data set.
+        dataset: String,
+        /// The file.
+        path: PathBuf,
+        /// What the manifest says, in hexadecimal.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
+    /// A file's contents make no sense.
+    #[error("{}, {place}: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it: a line, a sample, the header.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A part does not hold as many samples as declared.
+    #[error("{}: holds {found} samples of the {part} part, but dataset.toml says `{part}_rows = {declared}`", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// `train` or `test`.
+        part: &'static str,
+        /// Samples in the file.
+        found: u64,
+        /// Samples declared.
+        declared: u64,
+    },
+    /// The system refused; the message names the file.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}

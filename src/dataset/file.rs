@@ -1,0 +1,66 @@
+//! Files: gzip or plain, told apart by their first bytes, and their checksums.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+use super::error::DataError;
+use super::manifest::FileEntry;
+
+/// What every gzip file begins with (RFC 1952, section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+const BUFFER: usize = 256 << 10;
+
+/// The contents of a file, unpacked if it is gzip.
+pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let mut raw = BufReader::with_capacity(BUFFER, fs_err::File::open(path)?);
+    Ok(if raw.fill_buf()?.starts_with(&GZIP) {
+        Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
+    } else {
+        Box::new(raw)
+    })
+}
+
+/// Compares a file with the checksum that the manifest gives.
+pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<(), DataError> {
+    let mut file = match fs_err::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(DataError::Missing {
+                dataset: dataset.to_owned(),
+                path: path.to_owned(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    let found = hex(&hash.finalize());
+    if found == entry.sha256 {
+        return Ok(());
+    }
+    Err(DataError::Checksum {
+        dataset: dataset.to_owned(),
+        path: path.to_owned(),
+        expected: entry.sha256.clone(),
+        found,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,502 @@
+use std::io::Write;
+use std::path::Path;
+
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+#[derive(Debug, Default)]
+struct Loaded {
+    images: Vec<f32>,
+    labels: Vec<i64>,
+}
+
+fn load<P: Part>(data: &DataSet) -> Result<Loaded, DataError> {
+    let mut all = Loaded::default();
+    data.read::<P, DataError>(|rows| {
+        all.images.extend_from_slice(rows.images);
+        all.labels.extend_from_slice(rows.labels);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+fn shipped(name: &str) -> DataSet {
+    DataSet::open(
+        &Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("datasets")
+            .join(name),
+    )
+    .unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+const HEAD: &str = "name = \"tiny\"\nabout = \"t\"\nlicence = \"MIT\"\nsource = \"here\"\n";
+
+/// A data set of these keys and files; `SHA` in the text is replaced by each file's checksum in turn.
+fn folder(keys: &str, files: &[(&str, &[u8])]) -> (tempfile::TempDir, Result<DataSet, DataError>) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = format!("{HEAD}{keys}");
+    for (name, bytes) in files {
+        fs_err::write(dir.path().join(name), bytes).unwrap();
+        let hash: String = Sha256::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        text = text.replacen("SHA", &hash, 1);
+    }
+    fs_err::write(dir.path().join(MANIFEST), text).unwrap();
+    let data = DataSet::open(dir.path());
+    (dir, data)
+}
+
+const CSV: &str = "shape = [2, 1, 2]\nclasses = 3\nformat = \"csv\"\nmax_value = 10\ntrain_rows = 2\ntest_rows = 1\n\
+                   split = { train_first = 2 }\n[files.all]\npath = \"a.csv\"\nsha256 = \"SHA\"\n";
+
+#[test]
+fn shipped_data_sets_are_what_their_manifests_say() {
+    for (name, values, train, test) in [
+        ("digits", 64, 1437, 360),
+        ("satellite", 36, 4435, 2000),
+        ("fashion-mnist", 784, 60_000, 10_000),
+    ] {
+        let data = shipped(name);
+        data.verify().unwrap();
+        assert_eq!(data.manifest().name, name);
+        for (part, rows) in [(load::<Train>(&data), train), (load::<Test>(&data), test)] {
+            let part = part.unwrap();
+            assert_eq!(part.labels.len(), rows, "{name}");
+            assert_eq!(part.images.len(), rows * values, "{name}");
+            assert!(
+                part.images.iter().all(|v| (0.0..=1.0).contains(v)),
+                "{name}"
+            );
+            assert!(
+                part.images.iter().any(|v| *v > 0.6),
+                "{name}: scaled to the whole range"
+            );
+            let classes: std::collections::BTreeSet<_> = part.labels.iter().collect();
+            assert_eq!(classes.len(), data.manifest().classes as usize, "{name}");
+        }
+    }
+}
+
+#[test]
+fn first_rows_of_the_shipped_files_are_read_as_they_are_written() {
+    let digits = shipped("digits");
+    // Rows 0, 5, ... are test data; row 0 is `0,0,5,13,9,...` with label 0, row 1 `0,0,0,12,...` with label 1.
+    let test = load::<Test>(&digits).unwrap();
+    assert_eq!(
+        &test.images[..5],
+        &[0.0, 0.0, 5.0 / 16.0, 13.0 / 16.0, 9.0 / 16.0]
+    );
+    assert_eq!(test.labels[0], 0);
+    let train = load::<Train>(&digits).unwrap();
+    assert_eq!(&train.images[2..5], &[0.0, 12.0 / 16.0, 13.0 / 16.0]);
+    assert_eq!(&train.labels[..4], &[1, 2, 3, 4]);
+
+    // Row 0: 92,115,120,94, 84,102,106,79, ...: the first band of the first pixels is 92, 84, 84, 101.
+    let satellite = load::<Train>(&shipped("satellite")).unwrap();
+    let bytes: Vec<f32> = satellite
+        .images
+        .iter()
+        .map(|v| (v * 255.0).round())
+        .collect();
+    assert_eq!(&bytes[..4], &[92.0, 84.0, 84.0, 101.0]);
+    assert_eq!(
+        &bytes[9..11],
+        &[115.0, 102.0],
+        "the second band follows all of the first"
+    );
+    assert_eq!(satellite.labels[0], 2);
+}
+
+#[test]
+fn csv_is_read_plain_or_packed_in_both_layouts() {
+    let text = b"0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,2\n";
+    for packed in [text.to_vec(), gzip(text)] {
+        let (_dir, data) = folder(CSV, &[("a.csv", &packed)]);
+        let data = data.unwrap();
+        data.verify().unwrap();
+        let train = load::<Train>(&data).unwrap();
+        assert_eq!(train.images, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]);
+        assert_eq!(train.labels, [0, 1]);
+        assert_eq!(load::<Test>(&data).unwrap().labels, [2]);
+    }
+    let keys = CSV.replace("max_value", "layout = \"hwc\"\nheader = true\nmax_value");
+    let text = b"a,b,c,d,label\n0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,2\n";
+    let (_dir, data) = folder(&keys, &[("a.csv", text)]);
+    let train = load::<Train>(&data.unwrap()).unwrap();
+    assert_eq!(
+        &train.images[..4],
+        &[0.0, 0.2, 0.1, 0.3],
+        "pixels become planes"
+    );
+}
+
+#[test]
+fn parts_may_have_files_of_their_own_and_labels_may_come_first() {
+    let keys = "shape = [1, 1, 2]\nclasses = 2\nformat = \"csv\"\nlabel_column = \"first\"\nmin_value = -1\nmax_value = 1\n\
+                train_rows = 2\ntest_rows = 1\n[files]\ntrain = { path = \"a.csv\", sha256 = \"SHA\" }\n\
+                test = { path = \"b.csv\", sha256 = \"SHA\" }\n";
+    let (_dir, data) = folder(
+        keys,
+        &[("a.csv", b"1,-1,1\n0,0,0.5\n"), ("b.csv", b"1,1,1\n")],
+    );
+    let data = data.unwrap();
+    let train = load::<Train>(&data).unwrap();
+    assert_eq!(train.images, [0.0, 1.0, 0.5, 0.75]);
+    assert_eq!(train.labels, [1, 0]);
+    assert_eq!(load::<Test>(&data).unwrap().images, [1.0, 1.0]);
+}
+
+#[test]
+fn damaged_csv_is_named_by_file_and_line() {
+    let mut cut = gzip(b"0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,2\n");
+    cut.truncate(cut.len() - 9);
+    for (bytes, says) in [
+        (
+            &b"0,1,2,3,0\n4,5,6,1\n8,9,10,0,2\n"[..],
+            "line 2: has 4 columns, expected 4 values and a label",
+        ),
+        (
+            b"0,1,2,3,0\n4,x,6,7,1\n8,9,10,0,2\n",
+            "line 2: column 2: `x` is not a number",
+        ),
+        (
+            b"0,1,2,3,0\n4,11,6,7,1\n8,9,10,0,2\n",
+            "line 2: column 2 is 11, outside 0..10",
+        ),
+        (
+            b"0,1,2,3,0\n4,NaN,6,7,1\n8,9,10,0,2\n",
+            "line 2: column 2 is NaN, outside",
+        ),
+        (
+            b"0,1,2,3,0\n4,5,6,7,3\n8,9,10,0,2\n",
+            "line 2: label 3 is not below `classes = 3`",
+        ),
+        (
+            b"0,1,2,3,-1\n4,5,6,7,1\n8,9,10,0,2\n",
+            "line 1: column 5: `-1` is not a class number",
+        ),
+        (
+            b"0,1,2,3,0\n",
+            "holds 1 samples of the train part, but dataset.toml says `train_rows = 2`",
+        ),
+        (b"", "holds 0 samples"),
+        (&cut, "near line"),
+    ] {
+        let (_dir, data) = folder(CSV, &[("a.csv", bytes)]);
+        let message = load::<Train>(&data.unwrap()).unwrap_err().to_string();
+        assert!(
+            message.contains("a.csv") && message.contains(says),
+            "{says}: {message}"
+        );
+    }
+}
+
+fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, u8::try_from(dims.len()).unwrap()];
+    bytes.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
+    bytes.extend(values);
+    bytes
+}
+
+const IDX: &str = "shape = [1, 2, 2]\nclasses = 2\nformat = \"idx\"\nmax_value = 255\ntrain_rows = 2\ntest_rows = 1\n\
+                   [files.train_images]\npath = \"ti\"\nsha256 = \"SHA\"\n[files.train_labels]\npath = \"tl\"\nsha256 = \"SHA\"\n\
+                   [files.test_images]\npath = \"ei\"\nsha256 = \"SHA\"\n[files.test_labels]\npath = \"el\"\nsha256 = \"SHA\"\n";
+
+#[test]
+fn idx_is_read_plain_or_packed() {
+    let images = idx(&[2, 2, 2], &[0, 51, 102, 153, 204, 255, 0, 0]);
+    for images in [images.clone(), gzip(&images)] {
+        let (_dir, data) = folder(
+            IDX,
+            &[
+                ("ti", &images),
+                ("tl", &idx(&[2], &[1, 0])),
+                ("ei", &idx(&[1, 2, 2], &[255; 4])),
+                ("el", &gzip(&idx(&[1], &[1]))),
+            ],
+        );
+        let data = data.unwrap();
+        data.verify().unwrap();
+        let train = load::<Train>(&data).unwrap();
+        assert_eq!(train.labels, [1, 0]);
+        for (value, expected) in train
+            .images
+            .iter()
+            .zip([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.0, 0.0])
+        {
+            assert!((value - expected).abs() < 1e-6);
+        }
+        assert_eq!(load::<Test>(&data).unwrap().images, [1.0; 4]);
+    }
+}
+
+#[test]
+fn damaged_idx_is_named_by_file_and_place() {
+    let good = idx(&[2, 2, 2], &[0; 8]);
+    let labels = idx(&[2], &[1, 0]);
+    let cut = &gzip(&good)[..20];
+    for (images, labels, says) in [
+        (
+            &b"PNG and so on"[..],
+            &labels[..],
+            "ti, header: begins with",
+        ),
+        (
+            &[0, 0, 13, 3, 0],
+            &labels,
+            "ti, header: its values are of type 0x0d",
+        ),
+        (&[0, 0, 8, 3, 0, 0], &labels, "ti, header: cannot be read"),
+        (
+            &idx(&[2, 4], &[0; 8]),
+            &labels,
+            "ti, header: dimensions [2, 4], expected samples of shape [1, 2, 2]",
+        ),
+        (
+            &idx(&[3, 2, 2], &[0; 12]),
+            &labels,
+            "holds 3 samples of the train part",
+        ),
+        (
+            &good[..good.len() - 1],
+            &labels,
+            "ti, in the 256 samples from 0 on: ends early",
+        ),
+        (
+            &idx(&[2, 2, 2], &[0; 9]),
+            &labels,
+            "ti, end: holds more than its header announces",
+        ),
+        (cut, &labels, "ti, "),
+        (
+            &good,
+            &idx(&[2], &[1, 2]),
+            "tl, sample 1: label 2 is not below",
+        ),
+        (&good, &idx(&[3], &[1, 1, 1]), "tl: holds 3 samples"),
+        (
+            &good,
+            &idx(&[2, 1], &[1, 1]),
+            "tl, header: dimensions [2, 1], expected one label a sample",
+        ),
+    ] {
+        let (_dir, data) = folder(
+            IDX,
+            &[
+                ("ti", images),
+                ("tl", labels),
+                ("ei", &good),
+                ("el", labels),
+            ],
+        );
+        let message = load::<Train>(&data.unwrap()).unwrap_err().to_string();
+        assert!(message.contains(says), "{says}: {message}");
+    }
+    let (_dir, data) = folder(
+        &IDX.replace("max_value = 255", "max_value = 16"),
+        &[
+            ("ti", &idx(&[2, 2, 2], &[0, 0, 0, 0, 0, 17, 0, 0])),
+            ("tl", &labels),
+            ("ei", &good),
+            ("el", &labels),
+        ],
+    );
+    let message = load::<Train>(&data.unwrap()).unwrap_err().to_string();
+    assert!(
+        message.contains("sample 1: a value is outside 0..16"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_changed_or_missing_file_is_found_by_its_checksum() {
+    let (dir, data) = folder(CSV, &[("a.csv", b"0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,2\n")]);
+    let data = data.unwrap();
+    data.verify().unwrap();
+    fs_err::write(
+        dir.path().join("a.csv"),
+        b"0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,1\n",
+    )
+    .unwrap();
+    let message = data.verify().unwrap_err().to_string();
+    assert!(
+        message.contains("a.csv is not the file that tiny's dataset.toml describes"),
+        "{message}"
+    );
+    fs_err::remove_file(dir.path().join("a.csv")).unwrap();
+    let message = data.verify().unwrap_err().to_string();
+    assert!(message.contains("a.csv is missing"), "{message}");
+}
+
+#[test]
+fn bad_manifests_say_the_line_the_key_and_what_to_write() {
+    let sha = "0".repeat(64);
+    let good = CSV.replace("SHA", &sha);
+    let parse = |text: &str| Manifest::parse(&format!("{HEAD}{text}"), Path::new("d/dataset.toml"));
+    parse(&good).unwrap();
+    for (from, to, says) in [
+        ("classes = 3", "clases = 3", "unknown field `clases`"),
+        (
+            "classes = 3",
+            "classes = 1",
+            "d/dataset.toml:6: `classes` must be at least 2",
+        ),
+        ("classes = 3", "classes = -1", "line 6, column 11"),
+        ("[2, 1, 2]", "[2, 0, 2]", "d/dataset.toml:5: `shape`"),
+        ("[2, 1, 2]", "[2, 2]", "line 5"),
+        ("[2, 1, 2]", "[60000, 60000, 60000]", "`shape`"),
+        (
+            "max_value = 10",
+            "max_value = 0",
+            "`max_value` must be above `min_value = 0`",
+        ),
+        ("max_value = 10", "max_value = inf", "`max_value`"),
+        ("train_rows = 2", "train_rows = 0", "`train_rows` must be"),
+        (
+            "train_first = 2",
+            "test_every = 1",
+            "`split` must have one of",
+        ),
+        (
+            "train_first = 2",
+            "train_first = 2, test_every = 3",
+            "`split` must have one of",
+        ),
+        ("split = { train_first = 2 }", "", "`split` is missing"),
+        (
+            "[files.all]",
+            "[files.train]",
+            "`files` of `format = \"csv\"` must be",
+        ),
+        (
+            "\"csv\"",
+            "\"idx\"",
+            "`files` of `format = \"idx\"` must be",
+        ),
+        ("\"csv\"", "\"png\"", "unknown variant `png`"),
+        (
+            sha.as_str(),
+            "abc",
+            "d/dataset.toml:14: `sha256` of a.csv must be 64",
+        ),
+        ("a.csv", "", "`path` must name a file"),
+        (
+            "max_value = 10",
+            "max_value = 10\nclass_names = [\"a\"]",
+            "has 1 names for `classes = 3`",
+        ),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let message = parse(&good.replace(from, to)).unwrap_err().to_string();
+        assert!(
+            message.contains(says) && message.contains("d/dataset.toml"),
+            "{says}: {message}"
+        );
+    }
+}
+
+#[test]
+fn data_sets_are_found_by_name_in_order_and_by_path() {
+    let (home, _) = folder(CSV, &[("a.csv", b"0,1,2,3,0\n")]);
+    let base = tempfile::tempdir().unwrap();
+    let near = base.path().join("datasets");
+    for (root, name) in [
+        (&near, "tiny"),
+        (&near, "broken"),
+        (&base.path().join("listed"), "tiny"),
+    ] {
+        fs_err::create_dir_all(root.join(name)).unwrap();
+        let text = fs_err::read_to_string(home.path().join(MANIFEST)).unwrap();
+        let text = if name == "broken" {
+            "oops".to_owned()
+        } else {
+            text
+        };
+        fs_err::write(root.join(name).join(MANIFEST), text).unwrap();
+    }
+    let listed = base.path().join("listed");
+    let below = near.join("tiny");
+    let roots = Roots::from_parts(Some(listed.as_os_str()), &below, None);
+    assert_eq!(
+        roots.folders().len(),
+        2,
+        "`datasets/` of a folder above is found"
+    );
+    let found = find("tiny", &below, &roots).unwrap();
+    assert!(
+        found
+            .folder()
+            .starts_with(fs_err::canonicalize(&listed).unwrap())
+    );
+    assert!(
+        find("./datasets/tiny", base.path(), &roots)
+            .unwrap()
+            .folder()
+            .is_absolute()
+    );
+    let names: Vec<_> = list(&roots)
+        .into_iter()
+        .map(|(name, data)| (name, data.is_ok()))
+        .collect();
+    assert_eq!(
+        names,
+        [("broken".to_owned(), false), ("tiny".to_owned(), true)]
+    );
+    for (name, says) in [
+        ("tinny", "did you mean `tiny`?"),
+        ("q", "(known: broken, tiny)"),
+        ("", "no data set ``"),
+        ("./nowhere", "has no dataset.toml"),
+    ] {
+        let message = find(name, base.path(), &roots).unwrap_err().to_string();
+        assert!(message.contains(says), "{says}: {message}");
+    }
+}
+
+#[test]
+fn validation_never_takes_everything() {
+    let manifest = shipped("digits").manifest().clone();
+    assert_eq!(manifest.split_validation(0.1), (1293, 144));
+    assert_eq!(manifest.split_validation(0.0), (1437, 0));
+    assert_eq!(manifest.split_validation(1.0), (1, 1436));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_manifest_panic(text in "(?s).{0,300}") {
+        let _ = Manifest::parse(&text, Path::new("dataset.toml"));
+    }
+
+    #[test]
+    fn no_number_makes_the_manifest_panic(
+        c in any::<i64>(), h in any::<u32>(), rows in any::<i64>(), max in any::<f64>(), n in any::<i64>(),
+    ) {
+        let text = format!(
+            "{HEAD}shape = [{c}, {h}, {h}]\nclasses = {rows}\nformat = \"csv\"\nmax_value = {max:?}\ntrain_rows = {rows}\n\
+             test_rows = {n}\nsplit = {{ test_every = {n} }}\n[files.all]\npath = \"a\"\nsha256 = \"{}\"\n",
+            "0".repeat(64)
+        );
+        if let Ok(manifest) = Manifest::parse(&text, Path::new("dataset.toml")) {
+            prop_assert!(manifest.values() > 0);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_a_loader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let (_dir, data) = folder(CSV, &[("a.csv", &bytes)]);
+        let _ = load::<Train>(&data.unwrap());
+        let files = [("ti", &bytes[..]), ("tl", &bytes), ("ei", &bytes), ("el", &bytes)];
+        let (_dir, data) = folder(IDX, &files);
+        let _ = load::<Test>(&data.unwrap());
+    }
+}

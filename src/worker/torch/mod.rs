@@ -1,0 +1,79 @@
+//! The native worker: everything that names libtorch. Compiled by the `perftune-worker` binary alone.
+
+mod data;
+mod denormals;
+mod device;
+mod evaluate;
+mod facts;
+mod failure;
+mod models;
+mod optimizer;
+mod order;
+mod parameters;
+mod serve;
+mod session;
+mod train;
+
+use std::io::Write;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+
+use perftune::clock::MonotonicClock;
+use perftune::event::{JobSpec, PROTOCOL_VERSION, WorkerEvent};
+use perftune::worker::link::Link;
+
+use failure::Failure;
+
+const USAGE: &str = "perftune-worker: started by perftune, one process a run; reads a job on standard input.\n\
+                     --version  versions of the worker, libtorch and the protocol";
+
+/// Does one job, or says who it is.
+pub(crate) fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        None => work(),
+        Some("--version" | "-V") => say(&format!(
+            "{}\nlibtorch {}\nprotocol {PROTOCOL_VERSION}",
+            facts::WORKER,
+            facts::libtorch()
+        )),
+        Some("--help" | "-h") => say(USAGE),
+        Some(other) => {
+            // Standard error may be closed; there is nobody else to tell.
+            let _ = writeln!(std::io::stderr(), "unknown argument `{other}`\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn work() -> ExitCode {
+    let (mut link, job) = match Link::claim(MonotonicClock) {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "perftune-worker: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let Err(failure) = run(&mut link, &job) else {
+        return ExitCode::SUCCESS;
+    };
+    let _ = writeln!(std::io::stderr(), "perftune-worker: {failure}");
+    if let Some(event) = failure.report() {
+        // If the runner cannot be told, the exit code still says it.
+        let _ = link.send(WorkerEvent::Failed(event));
+    }
+    ExitCode::FAILURE
+}
+
+/// The job, with every panic of libtorch's bindings as an ordinary failure.
+fn run(link: &mut Link<MonotonicClock>, job: &JobSpec) -> Result<(), Failure> {
+    // Nothing is used after a panic but the link, whose state is one sequence number and unsent steps.
+    std::panic::catch_unwind(AssertUnwindSafe(|| session::run(link, job)))
+        .unwrap_or_else(|panic| Err(Failure::from_panic(panic.as_ref())))
+}

@@ -1,0 +1,70 @@
+//! Layers that several models share.
+
+use tch::nn::{self, Init, ModuleT};
+use tch::{Tensor, nn::init};
+
+/// A linear layer with He initialisation for a ReLU after it, and no initial bias.
+pub(super) fn linear(path: nn::Path<'_>, from: i64, to: i64) -> nn::Linear {
+    let config = nn::LinearConfig {
+        ws_init: init::DEFAULT_KAIMING_NORMAL,
+        bs_init: Some(Init::Const(0.0)),
+        bias: true,
+    };
+    nn::linear(path, from, to, config)
+}
+
+/// The last layer, whose outputs are the logits: variance 1/n, since no ReLU follows.
+pub(super) fn head(path: nn::Path<'_>, from: i64, classes: i64) -> nn::Linear {
+    let config = nn::LinearConfig {
+        ws_init: Init::Kaiming {
+            dist: init::NormalOrUniform::Normal,
+            fan: init::FanInOut::FanIn,
+            non_linearity: init::NonLinearity::Linear,
+        },
+        bs_init: Some(Init::Const(0.0)),
+        bias: true,
+    };
+    nn::linear(path, from, classes, config)
+}
+
+/// A convolution without bias and the batch norm after it.
+#[derive(Debug)]
+pub(super) struct ConvNorm {
+    conv: nn::Conv2D,
+    norm: nn::BatchNorm,
+}
+
+impl ConvNorm {
+    /// `size` x `size`, padded so that stride 1 keeps the height and width.
+    pub(super) fn new(path: &nn::Path<'_>, (from, to): (i64, i64), size: i64, stride: i64) -> Self {
+        let config = nn::ConvConfig {
+            stride,
+            padding: size / 2,
+            bias: false,
+            // He et al. 2015, by fan-out as for residual nets.
+            ws_init: Init::Kaiming {
+                dist: init::NormalOrUniform::Normal,
+                fan: init::FanInOut::FanOut,
+                non_linearity: init::NonLinearity::ReLU,
+            },
+            ..nn::ConvConfig::default()
+        };
+        let norm = nn::BatchNormConfig {
+            ws_init: Init::Const(1.0),
+            ..nn::BatchNormConfig::default()
+        };
+        Self {
+            conv: nn::conv2d(path / "conv", from, to, size, config),
+            norm: nn::batch_norm2d(path / "norm", to, norm),
+        }
+    }
+}
+
+impl ModuleT for ConvNorm {
+    fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
+        let ys = xs.apply(&self.conv);
+        // The variance of a single value does not exist and would make the running variance not a number.
+        let (n, _, h, w) = ys.size4().unwrap_or((2, 0, 1, 1));
+        self.norm.forward_t(&ys, train && n * h * w > 1)
+    }
+}

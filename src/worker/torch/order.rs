@@ -1,0 +1,78 @@
+//! The order of the samples: seeded, and the same on every machine and with every libtorch.
+
+/// `SplitMix64` (Steele, Lea and Flood 2014): small, fast, and easy to repeat in another language.
+#[derive(Debug, Clone)]
+pub(super) struct Rng(u64);
+
+impl Rng {
+    /// A generator for one purpose: streams of one seed are unrelated.
+    pub(super) fn new(seed: u64, stream: u64) -> Self {
+        let mut mixer = Self(seed ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03));
+        Self(mixer.next())
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`: the upper half of a 128-bit product, whose bias is below `bound / 2^64`.
+    fn below(&mut self, bound: usize) -> usize {
+        let product = u128::from(self.next()) * bound as u128;
+        // The upper half is below `bound`, so it fits.
+        (product >> 64) as usize
+    }
+
+    /// Fisher and Yates's shuffle, from the last element down.
+    pub(super) fn shuffle(&mut self, items: &mut [i64]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shuffle_keeps_every_item_and_depends_on_seed_and_stream() {
+        let shuffled = |seed, stream| {
+            let mut items: Vec<i64> = (0..1000).collect();
+            Rng::new(seed, stream).shuffle(&mut items);
+            items
+        };
+        let first = shuffled(1, 1);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
+        assert_eq!(first, shuffled(1, 1));
+        assert_ne!(first, shuffled(2, 1));
+        assert_ne!(first, shuffled(1, 2));
+    }
+
+    #[test]
+    fn every_order_of_three_is_about_as_likely() {
+        let mut counts = std::collections::BTreeMap::new();
+        let mut rng = Rng::new(7, 0);
+        for _ in 0..6000 {
+            let mut items = [0, 1, 2];
+            rng.shuffle(&mut items);
+            *counts.entry(items).or_insert(0) += 1;
+        }
+        // Six orders, 1000 each; the standard deviation is 29.
+        assert!(
+            counts.len() == 6 && counts.values().all(|n| (880..1120).contains(n)),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn the_generator_is_the_published_one() {
+        // First output of SplitMix64 from state 0.
+        assert_eq!(Rng(0).next(), 0xe220_a839_7b1d_cdaf);
+    }
+}

@@ -1,0 +1,170 @@
+//! A model's weights as views of one flat tensor, so that an update is a few large operations, not many small ones.
+
+use tch::{Kind, Tensor, nn};
+
+use super::failure::Failure;
+
+/// Each weight begins at a multiple of this many floats: 64 bytes, a cache line and the widest vector.
+const ALIGN: i64 = 16;
+
+/// A model's weights and buffers.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    /// All weights, one after the other, with zeros between them where alignment asks for it.
+    pub(super) flat: Tensor,
+    /// The weights, in the order of their creation: views of `flat` that gradients are asked for.
+    leaves: Vec<Tensor>,
+    /// What gradients are joined with to have the layout of `flat`, one for each leaf.
+    padding: Vec<Option<Tensor>>,
+    /// What training changes without gradients, such as running means; in the order of their names.
+    buffers: Vec<Tensor>,
+    count: i64,
+}
+
+/// The state of a model, to return to.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    flat: Tensor,
+    buffers: Vec<Tensor>,
+}
+
+impl Parameters {
+    /// Moves the weights of a model that has just been built in this store into one flat tensor.
+    pub(super) fn flatten(store: &nn::VarStore) -> Result<Self, Failure> {
+        tch::no_grad(|| {
+            let leaves = store.trainable_variables();
+            let options = (Kind::Float, store.device());
+            let total = leaves
+                .iter()
+                .map(|leaf| aligned(leaf.numel() as i64))
+                .sum::<i64>();
+            let flat = Tensor::f_zeros([total], options)?;
+            let mut padding = Vec::with_capacity(leaves.len());
+            let (mut at, mut count) = (0, 0);
+            for leaf in &leaves {
+                let size = leaf.numel() as i64;
+                let view = flat.f_narrow(0, at, size)?.f_view(leaf.size().as_slice())?;
+                view.shallow_clone().f_copy_(leaf)?;
+                // The layers hold handles of the same tensor, so they see the move.
+                leaf.shallow_clone().f_set_data(&view)?;
+                let gap = aligned(size) - size;
+                padding.push(
+                    (gap > 0)
+                        .then(|| Tensor::f_zeros([gap], options))
+                        .transpose()?,
+                );
+                at += size + gap;
+                count += size;
+            }
+            let mut buffers: Vec<_> = store
+                .variables()
+                .into_iter()
+                .filter(|(_, tensor)| !tensor.requires_grad())
+                .collect();
+            buffers.sort_by(|a, b| a.0.cmp(&b.0));
+            Ok(Self {
+                flat,
+                leaves,
+                padding,
+                buffers: buffers.into_iter().map(|(_, tensor)| tensor).collect(),
+                count,
+            })
+        })
+    }
+
+    /// Number of weights.
+    pub(super) const fn count(&self) -> i64 {
+        self.count
+    }
+
+    /// Writes the gradient of `loss` into `gradient`, in the layout of `flat`.
+    pub(super) fn gradient(&self, loss: &Tensor, gradient: &Tensor) -> Result<(), Failure> {
+        let parts = Tensor::f_run_backward(&[loss], &self.leaves, false, false)?;
+        tch::no_grad(|| {
+            let mut joined = Vec::with_capacity(2 * parts.len());
+            for (part, padding) in parts.iter().zip(&self.padding) {
+                joined.push(part.f_reshape([-1])?);
+                joined.extend(padding.as_ref().map(Tensor::shallow_clone));
+            }
+            let _ = Tensor::f_cat_out(gradient, &joined, 0)?;
+            Ok(())
+        })
+    }
+
+    /// The state now.
+    pub(super) fn snapshot(&self) -> Result<Snapshot, Failure> {
+        let copies = self.buffers.iter().map(copy_of);
+        Ok(Snapshot {
+            flat: copy_of(&self.flat)?,
+            buffers: copies.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Returns to a state.
+    pub(super) fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Failure> {
+        tch::no_grad(|| {
+            self.flat.f_copy_(&snapshot.flat)?;
+            for (buffer, saved) in self.buffers.iter_mut().zip(&snapshot.buffers) {
+                buffer.f_copy_(saved)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A copy that shares nothing and has no history.
+fn copy_of(tensor: &Tensor) -> Result<Tensor, Failure> {
+    tch::no_grad(|| {
+        let mut copy = tensor.f_empty_like()?;
+        copy.f_copy_(tensor)?;
+        Ok(copy)
+    })
+}
+
+const fn aligned(size: i64) -> i64 {
+    (size + ALIGN - 1) / ALIGN * ALIGN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+    use tch::nn::Module;
+
+    #[test]
+    fn layers_see_the_flat_tensor_and_gradients_have_its_layout() {
+        tch::manual_seed(3);
+        let store = nn::VarStore::new(Device::Cpu);
+        let layer = nn::linear(store.root(), 3, 2, nn::LinearConfig::default());
+        let input = Tensor::from_slice(&[1.0_f32, 2.0, 3.0]).view([1, 3]);
+        let before = layer.forward(&input);
+        let mut parameters = Parameters::flatten(&store).unwrap();
+        assert_eq!(parameters.count(), 8);
+        assert_eq!(parameters.flat.numel(), 32, "two weights of 16 floats each");
+        assert_eq!(
+            layer.forward(&input),
+            before,
+            "nothing but the place has changed"
+        );
+
+        let saved = parameters.snapshot().unwrap();
+        let gradient = parameters.flat.zeros_like();
+        parameters
+            .gradient(&layer.forward(&input).sum(Kind::Float), &gradient)
+            .unwrap();
+        let values = Vec::<f32>::try_from(&gradient).unwrap();
+        // The store hands variables out in the order of their creation: the bias is made first.
+        assert_eq!(&values[..2], &[1.0, 1.0]);
+        assert_eq!(&values[16..22], &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+        assert_eq!(values.iter().filter(|v| **v == 0.0).count(), 32 - 8);
+
+        let _ = parameters.flat.f_fill_(0.5).unwrap();
+        assert_ne!(
+            layer.forward(&input),
+            before,
+            "an update of the flat tensor is one of the layer"
+        );
+        parameters.restore(&saved).unwrap();
+        assert_eq!(layer.forward(&input), before);
+    }
+}

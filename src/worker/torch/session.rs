@@ -1,0 +1,219 @@
+//! One job from its first message to its last.
+
+use perftune::clock::Clock;
+use perftune::dataset::{DataSet, Test};
+use perftune::event::{
+    EpochReport, Finished, JobSpec, Num, PROTOCOL_VERSION, Phase, ServeSpec, WorkerEvent,
+};
+use perftune::worker::link::Link;
+use tch::nn::ModuleT;
+use tch::{Device, nn};
+
+use super::data::{Samples, TrainingData};
+use super::evaluate::{Score, evaluate};
+use super::failure::Failure;
+use super::models::{self, Input, Model};
+use super::parameters::Parameters;
+use super::serve::Server;
+use super::train::{Trained, Trainer};
+use super::{denormals, device, facts};
+
+/// What has been loaded and built.
+struct Session {
+    set: DataSet,
+    data: TrainingData,
+    model: Model,
+    parameters: Parameters,
+    device: Device,
+}
+
+/// Does the job: hello, load, warm-up, serve, train with validation, test, finished.
+pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Failure> {
+    // Before libtorch starts a thread: the mode is inherited.
+    let mode = denormals::flush(job.flush_denormals);
+    let threads = i32::try_from(job.threads.max(1)).unwrap_or(i32::MAX);
+    tch::set_num_interop_threads(1);
+    tch::set_num_threads(threads);
+    link.send(WorkerEvent::Hello(facts::hello(job, mode)))?;
+    check(job)?;
+    link.phase(Phase::Load)?;
+    let mut session = Session::load(job)?;
+    link.send(WorkerEvent::Metric {
+        name: "parameters".to_owned(),
+        value: Num(session.parameters.count() as f64),
+    })?;
+    session.warm_up(job, link)?;
+    if let Some(serve) = &job.serve {
+        session.serve(serve, link)?;
+    }
+    let epochs = session.train(job, link)?;
+    // Whoever asked has the answer, unless the budget was used up anyway.
+    let stopped = link.stop_requested() && epochs < job.train.epochs;
+    let score = session.test(link)?;
+    link.send(WorkerEvent::Finished(Finished {
+        stopped,
+        epochs,
+        test_loss: score.map(|score| Num(score.loss)),
+        test_accuracy: score.map(|score| Num(score.accuracy)),
+        usage: facts::usage(),
+    }))?;
+    Ok(())
+}
+
+/// What no worker could obey. The command line has checked the same with better places; a hand-written job has not been.
+fn check(job: &JobSpec) -> Result<(), Failure> {
+    let train = &job.train;
+    let wrong = if job.protocol != PROTOCOL_VERSION {
+        format!(
+            "the job is of protocol {}, this worker speaks {PROTOCOL_VERSION}",
+            job.protocol
+        )
+    } else if job.threads == 0 {
+        "`threads` must be at least 1".to_owned()
+    } else if train.batch_size == 0 {
+        "`train.batch_size` must be at least 1".to_owned()
+    } else if !(train.learning_rate.is_finite() && train.learning_rate >= 0.0) {
+        format!(
+            "`train.learning_rate = {}` must be a number of at least 0",
+            train.learning_rate
+        )
+    } else if !(train.weight_decay.is_finite() && train.weight_decay >= 0.0) {
+        format!(
+            "`train.weight_decay = {}` must be a number of at least 0",
+            train.weight_decay
+        )
+    } else if !(0.0..1.0).contains(&train.validation_share) {
+        format!(
+            "`train.validation_share = {}` must be in 0..1",
+            train.validation_share
+        )
+    } else if job
+        .serve
+        .as_ref()
+        .is_some_and(|serve| serve.batch_sizes.contains(&0))
+    {
+        "`serve.batch_sizes` must be at least 1".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Job(wrong))
+}
+
+impl Session {
+    fn load(job: &JobSpec) -> Result<Self, Failure> {
+        let device = device::open(&job.device)?;
+        let set = DataSet::open(&job.dataset_dir)?;
+        set.verify()?;
+        let manifest = set.manifest();
+        let (trained_on, _) = manifest.split_validation(job.train.validation_share);
+        if u64::from(job.train.batch_size) > trained_on {
+            return Err(Failure::Job(format!(
+                "`train.batch_size = {}` is larger than the {trained_on} samples of {} that are trained on",
+                job.train.batch_size, manifest.name
+            )));
+        }
+        seed(job.seed);
+        let store = nn::VarStore::new(device);
+        let input = Input {
+            shape: manifest.shape.map(i64::from),
+            classes: i64::from(manifest.classes),
+        };
+        let model = models::build(&job.model, &store.root(), input)?;
+        let parameters = Parameters::flatten(&store)?;
+        let data = TrainingData::new(&set, job.train.validation_share, job.seed, device)?;
+        Ok(Self {
+            set,
+            data,
+            model,
+            parameters,
+            device,
+        })
+    }
+
+    /// Steps and requests whose traces are wiped: weights, buffers and libtorch's generator are as before.
+    fn warm_up<C: Clock>(&mut self, job: &JobSpec, link: &mut Link<C>) -> Result<(), Failure> {
+        link.phase(Phase::Warmup)?;
+        let before = self.parameters.snapshot()?;
+        let mut trainer = Trainer::new(&job.train, self.model.as_ref(), &mut self.parameters)?;
+        trainer.rehearse(job.train.warmup_steps, &self.data, link)?;
+        drop(trainer);
+        self.parameters.restore(&before)?;
+        seed(job.seed);
+        let Some(serve) = &job.serve else {
+            return Ok(());
+        };
+        for size in &serve.batch_sizes {
+            self.server(*size)?.rehearse(serve.warmup_requests, link)?;
+        }
+        Ok(())
+    }
+
+    fn server(&self, size: u32) -> Result<Server<'_>, Failure> {
+        Server::new(self.model.as_ref(), &self.data, size, self.device)
+    }
+
+    fn serve<C: Clock>(&self, serve: &ServeSpec, link: &mut Link<C>) -> Result<(), Failure> {
+        for size in &serve.batch_sizes {
+            if link.stop_requested() {
+                break;
+            }
+            self.server(*size)?.serve(serve.max_time_s, link)?;
+        }
+        Ok(())
+    }
+
+    /// Trains until the budget is used up or a stop comes; returns the epochs completed.
+    fn train<C: Clock>(&mut self, job: &JobSpec, link: &mut Link<C>) -> Result<u32, Failure> {
+        let model = self.model.as_ref();
+        let mut trainer = Trainer::new(&job.train, model, &mut self.parameters)?;
+        for epoch in 1..=job.train.epochs {
+            if link.stop_requested() {
+                return Ok(epoch - 1);
+            }
+            link.phase(Phase::Train)?;
+            let Some(trained) = trainer.epoch(&mut self.data, link)? else {
+                return Ok(epoch - 1);
+            };
+            let Some(validation) = validate(model, &self.data, link)? else {
+                return Ok(epoch - 1);
+            };
+            link.send(WorkerEvent::Epoch(report(epoch, trained, validation)))?;
+        }
+        Ok(job.train.epochs)
+    }
+
+    /// The one look at the test data, which is read only now.
+    fn test<C: Clock>(&self, link: &mut Link<C>) -> Result<Option<Score>, Failure> {
+        link.phase(Phase::Test)?;
+        let samples = Samples::<Test>::load(&self.set, self.device)?;
+        evaluate(self.model.as_ref(), &samples, link, |_| false)
+    }
+}
+
+/// None: a stop came. `Some(None)`: nothing is held out.
+fn validate<C: Clock>(
+    model: &dyn ModuleT,
+    data: &TrainingData,
+    link: &mut Link<C>,
+) -> Result<Option<Option<Score>>, Failure> {
+    if data.validation.len() == 0 {
+        return Ok(Some(None));
+    }
+    link.phase(Phase::Validate)?;
+    Ok(evaluate(model, &data.validation, link, Link::stop_requested)?.map(Some))
+}
+
+fn report(epoch: u32, trained: Trained, validation: Option<Score>) -> EpochReport {
+    EpochReport {
+        epoch,
+        samples: trained.samples,
+        train_loss: Num(trained.loss),
+        validation_loss: validation.map(|score| Num(score.loss)),
+        validation_accuracy: validation.map(|score| Num(score.accuracy)),
+    }
+}
+
+/// Seeds libtorch's generators; the order of the samples has one of its own.
+fn seed(seed: u64) {
+    tch::manual_seed(i64::from_ne_bytes(seed.to_ne_bytes()));
+}
