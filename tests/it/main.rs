@@ -5,3 +5,5 @@
     clippy::disallowed_methods,
     reason = "a test harness may panic and touch files directly"
 )]
+
+mod config_errors;
