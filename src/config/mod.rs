@@ -1,3 +1,154 @@
 //! The grid file: TOML in, a checked [`plan::Plan`] out.
+//!
+//! The text is parsed into a tree that knows the place of every key and value (`tree`), `--set` is put on top of it
+//! (`set`), and the tree is walked by hand: that is what gives each mistake a place, a caret and a suggestion, and lets one
+//! pass report all of them (`problems`). The axes of `[grid]` become pools of checked values (`axes`), a cell is an
+//! index into each pool (`cells`), and what is no axis is resolved once for each combination of overrides (`settings`).
 
+mod axes;
+mod axis;
+mod build;
+mod cells;
+mod error;
+mod header;
+mod keys;
+mod metrics;
+mod patch;
 pub mod plan;
+mod problems;
+mod read;
+mod select;
+mod set;
+mod settings;
+mod suggest;
+mod tree;
+mod worker;
+
+use std::path::PathBuf;
+
+pub use error::{ConfigError, Diagnostic, Excerpt};
+
+use axes::Axes;
+use axis::{Bases, World};
+use patch::Patch;
+use plan::{Plan, WorkerProgram};
+use problems::Problems;
+use settings::Resolver;
+
+/// Where the grid file comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    Path(PathBuf),
+    /// What was read from the standard input.
+    Stdin(Vec<u8>),
+}
+
+/// What the plan needs to know of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MachineFacts {
+    /// Cores that the process may use: what `threads = 0` means.
+    pub usable_cores: usize,
+}
+
+/// A data set as a grid needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetFacts {
+    /// The name in its manifest.
+    pub name: String,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Rows to train on, those held out for validation included.
+    pub train_rows: u64,
+}
+
+/// The data sets that a grid may name.
+pub trait DatasetCatalogue {
+    /// The facts of one of [`Self::names`], or of the folder at this path, or why it cannot be used.
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String>;
+
+    /// The data sets that are known by name.
+    fn names(&self) -> Vec<String>;
+}
+
+/// A grid file and what the command line says about it.
+pub struct Request<'a> {
+    /// The grid file.
+    pub source: Source,
+    /// Each `--set KEY=VALUE`.
+    pub set: &'a [String],
+    /// Each `--only AXIS=VALUE[,VALUE]`.
+    pub only: &'a [String],
+    /// `--seed`: instead of the file's.
+    pub seed: Option<u64>,
+    /// `--repeat`: instead of the file's.
+    pub repeat: Option<u32>,
+    /// `--full`: no run stops early.
+    pub full: bool,
+    /// The machine.
+    pub machine: MachineFacts,
+    /// The data sets.
+    pub catalogue: &'a dyn DatasetCatalogue,
+    /// What relative paths in the grid are relative to: the grid file's folder. Those in `set` are relative to the
+    /// working directory.
+    pub base_dir: PathBuf,
+}
+
+/// The checked plan, or everything that is wrong with the grid.
+pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
+    let mut problems = Problems::default();
+    let text = header::read_source(&request.source, &mut problems);
+    let text = problems.check(text)?;
+    let root = tree::parse_document(text, &mut problems);
+    let mut root = problems.check(root)?;
+    set::apply(&mut root, request.set, &mut problems);
+    problems.check(Some(()))?;
+
+    keys::Scope::Top.check(&root, &mut problems);
+    let head = header::read(&root, request, &mut problems);
+    let bases = Bases {
+        file: std::path::absolute(&request.base_dir).unwrap_or(request.base_dir.clone()),
+        arguments: std::env::current_dir().unwrap_or(PathBuf::from(".")),
+    };
+    let sampler = worker::sampler(&root, &mut problems);
+    let (worker, options) = worker::worker(&root, &bases, &mut problems);
+    let world = World {
+        foreign: worker.program != WorkerProgram::Native,
+        catalogue: request.catalogue,
+        dataset_names: request.catalogue.names(),
+        cores: u32::try_from(request.machine.usable_cores).unwrap_or(u32::MAX),
+        bases: &bases,
+    };
+    let mut resolver = Resolver::new(&Patch::read(&root, None, &mut problems), request.full);
+    let axes = Axes::read(&root, &world, &mut problems);
+    let Some(mut axes) = axes else {
+        return Err(problems.take_error());
+    };
+    let mut cells = cells::expand(&root, &mut axes, &world, &mut problems);
+    resolver.read_overrides(&root, &axes, &world, &mut problems);
+    problems.check(Some(()))?;
+
+    resolver.check(&cells, set::touches(request.set, "grid"), &mut problems);
+    build::check_batches(&cells, &axes, &resolver, &mut problems);
+    select::only(&mut cells, request.only, &axes, &world, &mut problems);
+    problems.check(Some(()))?;
+
+    let builder = build::Builder {
+        head: &head,
+        axes: &axes,
+        resolver: &resolver,
+        options: &options,
+    };
+    let runs = builder.runs(&cells, &mut problems);
+    problems.check(Some(()))?;
+    Ok(Plan {
+        varying: axes.varying(),
+        runs,
+        sampler,
+        worker,
+        warnings: problems.take_warnings(),
+        name: head.name,
+        seed: head.seed,
+        repeats: head.repeats,
+    })
+}

@@ -110,6 +110,23 @@ pub struct TrainSpec {
     pub warmup_steps: u32,
 }
 
+impl TrainSpec {
+    /// How many of `rows` rows of training data are held out for validation: the share, rounded, and at least one row
+    /// (where there are two) unless the share is 0.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a number of rows, clamped to it"
+    )]
+    pub fn validation_rows(&self, rows: u64) -> u64 {
+        if self.validation_share <= 0.0 || rows < 2 {
+            return 0;
+        }
+        let held_out = (rows as f64 * self.validation_share).round() as u64;
+        held_out.clamp(1, rows - 1)
+    }
+}
+
 /// How to serve: requests one after the other on the model in evaluation mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServeSpec {
@@ -119,4 +136,32 @@ pub struct ServeSpec {
     pub warmup_requests: u32,
     /// Longest time for each size, in seconds; the runner may say `advance` earlier.
     pub max_time_s: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_is_held_out_unless_nothing_was_asked() {
+        for (share, rows, expected) in [
+            (0.1, 1000, 100),
+            (0.1, 1005, 101),
+            (0.0, 1000, 0),
+            (0.1, 3, 1),
+            (0.5, 1, 0),
+            (0.5, 2, 1),
+        ] {
+            let train = TrainSpec {
+                epochs: 1,
+                batch_size: 1,
+                optimizer: Optimizer::Adam,
+                learning_rate: 1e-3,
+                weight_decay: 0.0,
+                validation_share: share,
+                warmup_steps: 0,
+            };
+            assert_eq!(train.validation_rows(rows), expected, "{share} of {rows}");
+        }
+    }
 }

@@ -1,0 +1,282 @@
+//! Reads `[grid]`: which values each axis has.
+
+use std::collections::HashMap;
+
+use super::axis::{self, Axis, Choice, World};
+use super::keys::Scope;
+use super::problems::{GRID, Place, Problems};
+use super::read;
+use super::tree::{Node, Table, Value};
+
+/// One value of each axis, as indices into the pools.
+pub(super) type Cell = [u32; Axis::COUNT];
+
+/// Who gives an axis its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Grid,
+    Train,
+    Default,
+}
+
+/// The values of one axis.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) choices: Vec<Choice>,
+    by_label: HashMap<String, u32>,
+    /// The first of the choices, which make up the product; the others are of `[[include]]`.
+    pub(super) product: u32,
+    pub(super) origin: Origin,
+}
+
+impl Pool {
+    fn new(origin: Origin) -> Self {
+        Self {
+            choices: Vec::new(),
+            by_label: HashMap::new(),
+            product: 0,
+            origin,
+        }
+    }
+
+    pub(super) fn find(&self, label: &str) -> Option<u32> {
+        self.by_label.get(label).copied()
+    }
+
+    /// The index of an equal value, or of this one as a new one.
+    pub(super) fn intern(&mut self, choice: Choice) -> u32 {
+        if let Some(index) = self.find(&choice.label) {
+            return index;
+        }
+        let index = u32::try_from(self.choices.len()).unwrap_or(u32::MAX);
+        self.by_label.insert(choice.label.clone(), index);
+        self.choices.push(choice);
+        index
+    }
+
+    pub(super) fn varies(&self) -> bool {
+        self.choices.len() > 1
+    }
+}
+
+/// All axes.
+#[derive(Debug)]
+pub(super) struct Axes {
+    /// The axes of `[grid]` in the order of the file, then the others.
+    pub(super) order: Vec<Axis>,
+    /// In the order of [`Axis::ALL`].
+    pub(super) pools: Vec<Pool>,
+}
+
+/// A value that stands a second time.
+struct Twice {
+    axis: Axis,
+    index: u32,
+    again: Choice,
+}
+
+impl Axes {
+    /// Reads `[grid]` and the axes that `[train]` fixes.
+    pub(super) fn read(root: &Table, world: &World<'_>, problems: &mut Problems) -> Option<Self> {
+        let mut axes = Self {
+            order: Vec::new(),
+            pools: Axis::ALL.map(|_| Pool::new(Origin::Default)).into(),
+        };
+        let Some(entry) = root.get("grid") else {
+            problems.error_with(
+                Place::whole(GRID),
+                "there is no [grid]: it names the models and the data sets",
+                "write [grid] with model = [...] and dataset = [...]",
+            );
+            return None;
+        };
+        let (grid, place) = read::table(root, "grid", problems)?;
+        Scope::Grid.check(grid, problems);
+        let mut twice = Vec::new();
+        for entry in &grid.entries {
+            if let Some(axis) = Axis::from_key(&entry.key) {
+                axes.order.push(axis);
+                axes.pools[axis.index()] = Pool::new(Origin::Grid);
+                twice.extend(axes.read_values(axis, &entry.node, world, problems));
+            }
+        }
+        let whole = if entry.node.place.span.is_some() {
+            entry.node.place
+        } else {
+            place
+        };
+        for required in [Axis::Model, Axis::Dataset] {
+            if !axes.order.contains(&required) {
+                let key = required.key();
+                let example = if required == Axis::Model {
+                    "mlp"
+                } else {
+                    "digits"
+                };
+                problems.error_with(
+                    whole,
+                    format!("[grid] names no `{key}`"),
+                    format!("add for example {key} = [\"{example}\"]"),
+                );
+            }
+        }
+        axes.read_train(root, world, problems);
+        axes.fill_defaults(world.cores);
+        for twice in twice {
+            axes.report_twice(&twice, problems);
+        }
+        axes.warn_of_threads(world.cores, problems);
+        Some(axes)
+    }
+
+    /// Fills the pool of an axis; the values that it held already are returned, since naming their cells needs every pool.
+    fn read_values(
+        &mut self,
+        axis: Axis,
+        node: &Node,
+        world: &World<'_>,
+        problems: &mut Problems,
+    ) -> Vec<Twice> {
+        let mut twice = Vec::new();
+        let pool = &mut self.pools[axis.index()];
+        let items = match &node.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        if items.is_empty() {
+            let key = axis.key();
+            problems.error_with(
+                node.place,
+                format!("`{key}` is an empty list, so the grid would be empty"),
+                "give at least one value, or leave the key out for its default",
+            );
+        }
+        for item in items {
+            let Some(choice) = axis::read(axis, item, world, problems) else {
+                continue;
+            };
+            match pool.find(&choice.label) {
+                Some(index) => twice.push(Twice {
+                    axis,
+                    index,
+                    again: choice,
+                }),
+                None => {
+                    pool.intern(choice);
+                }
+            }
+        }
+        pool.product = u32::try_from(pool.choices.len()).unwrap_or(u32::MAX);
+        twice
+    }
+
+    /// `[train]` may fix four of the axes, but only those that `[grid]` does not name.
+    fn read_train(&mut self, root: &Table, world: &World<'_>, problems: &mut Problems) {
+        let Some(Value::Table(train)) = root.get("train").map(|entry| &entry.node.value) else {
+            return;
+        };
+        for axis in Axis::IN_TRAIN {
+            let Some(entry) = train.get(axis.key()) else {
+                continue;
+            };
+            let key = axis.key();
+            if self.order.contains(&axis) {
+                problems.error_with(
+                    entry.key_place,
+                    format!("`{key}` is in [grid] and in [train]"),
+                    "keep one of the two: [grid] for an axis, [train] for one fixed value",
+                );
+            } else if matches!(entry.node.value, Value::List(_)) {
+                problems.error_with(
+                    entry.node.place,
+                    format!("`{key}` in [train] must be one value, not a list"),
+                    format!("move it to [grid] to try several: {key} = [...]"),
+                );
+            } else if let Some(choice) = axis::read(axis, &entry.node, world, problems) {
+                let pool = &mut self.pools[axis.index()];
+                pool.origin = Origin::Train;
+                pool.intern(choice);
+                pool.product = 1;
+            }
+        }
+    }
+
+    fn fill_defaults(&mut self, cores: u32) {
+        for axis in Axis::ALL {
+            if self.order.contains(&axis) {
+                continue;
+            }
+            self.order.push(axis);
+            let pool = &mut self.pools[axis.index()];
+            if let Some(setting) = axis.default(cores).filter(|_| pool.choices.is_empty()) {
+                pool.intern(Choice::new(axis, setting, None));
+                pool.product = 1;
+            }
+        }
+    }
+
+    fn report_twice(&self, twice: &Twice, problems: &mut Problems) {
+        let Some(place) = twice.again.place else {
+            return;
+        };
+        let key = twice.axis.key();
+        let first = &self.pools[twice.axis.index()].choices[twice.index as usize];
+        let label = &first.label;
+        let written = |choice: &Choice| choice.written.clone().unwrap_or(choice.label.clone());
+        let how = if written(first) == written(&twice.again) {
+            format!("`{key}` holds {label} twice")
+        } else {
+            let (first, again) = (written(first), written(&twice.again));
+            format!("`{key}` holds {label} twice, as {first} and as {again}")
+        };
+        let mut cell: Cell = [0; Axis::COUNT];
+        cell[twice.axis.index()] = twice.index;
+        let which = self.cell_name(&cell).map_or_else(String::new, |name| {
+            format!(": the cell {name} would run twice")
+        });
+        problems.error(place, format!("{how}{which}"));
+    }
+
+    fn warn_of_threads(&self, cores: u32, problems: &mut Problems) {
+        for choice in &self.pools[Axis::Threads.index()].choices {
+            if let (axis::Setting::Count(threads), Some(place)) = (&choice.setting, choice.place)
+                && *threads > cores
+            {
+                problems.warn(
+                    place,
+                    format!("{threads} threads on {cores} usable cores will wait for one another"),
+                );
+            }
+        }
+    }
+
+    pub(super) fn choice(&self, axis: Axis, cell: &Cell) -> Option<&Choice> {
+        let index = axis.index();
+        self.pools[index].choices.get(cell[index] as usize)
+    }
+
+    /// `{model}-{dataset}`, then the tag of every other axis that varies.
+    pub(super) fn cell_name(&self, cell: &Cell) -> Option<String> {
+        let mut name = format!(
+            "{}-{}",
+            self.choice(Axis::Model, cell)?.tag,
+            self.choice(Axis::Dataset, cell)?.tag
+        );
+        for axis in &Axis::ALL[2..] {
+            if self.pools[axis.index()].varies() {
+                name.push('-');
+                name.push_str(&self.choice(*axis, cell)?.tag);
+            }
+        }
+        Some(name)
+    }
+
+    /// Axes with more than one value, in the order of the file.
+    pub(super) fn varying(&self) -> Vec<String> {
+        self.order
+            .iter()
+            .filter(|axis| self.pools[axis.index()].varies())
+            .map(|axis| axis.key().to_owned())
+            .collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! The cells of a grid: the product of its axes, less `[[exclude]]`, with `[[include]]`.
+
+use std::collections::HashSet;
+
+use super::axes::{Axes, Cell};
+use super::axis::{self, Axis, World};
+use super::keys::Scope;
+use super::problems::{GRID, Place, Problems};
+use super::read;
+use super::select::Selector;
+use super::tree::{Table, Value};
+
+/// The most cells of a product, before anything is excluded.
+const LARGEST_PRODUCT: u64 = 1_000_000;
+
+/// The cells in the order in which they run.
+pub(super) fn expand(
+    root: &Table,
+    axes: &mut Axes,
+    world: &World<'_>,
+    problems: &mut Problems,
+) -> Vec<Cell> {
+    // First, since a value of an included cell may be what an exclusion or an override names.
+    let included = includes(root, axes, world, problems);
+    let excludes: Vec<(Selector, Place)> = read::tables(root, "exclude", problems)
+        .into_iter()
+        .filter_map(|(table, place)| {
+            let selector = Selector::read(Scope::Exclude, (table, place), axes, world, problems)?;
+            Some((selector, place))
+        })
+        .collect();
+    if problems.any() {
+        return Vec::new();
+    }
+    let mut cells = product(axes, root, problems);
+    exclude(&mut cells, &excludes, problems);
+    add_included(&mut cells, &included, axes, problems);
+    if let (true, Some((_, place))) = (cells.is_empty(), excludes.first()) {
+        problems.error(*place, "[[exclude]] leaves no cell, so the grid is empty");
+    }
+    cells
+}
+
+fn product(axes: &Axes, root: &Table, problems: &mut Problems) -> Vec<Cell> {
+    let sizes: Vec<(usize, u32)> = axes
+        .order
+        .iter()
+        .map(|axis| (axis.index(), axes.pools[axis.index()].product))
+        .collect();
+    let total = sizes.iter().try_fold(1_u64, |total, (_, size)| {
+        total
+            .checked_mul(u64::from(*size))
+            .filter(|total| *total <= LARGEST_PRODUCT)
+    });
+    let Some(total) = total else {
+        let place = root.get("grid").map(|entry| entry.key_place);
+        problems.error_with(
+            place.unwrap_or(Place::whole(GRID)),
+            format!("the product of the axes has more than {LARGEST_PRODUCT} cells"),
+            "give fewer values",
+        );
+        return Vec::new();
+    };
+    (0..total)
+        .map(|index| {
+            let mut rest = index;
+            let mut cell: Cell = [0; Axis::COUNT];
+            // The last axis of the file changes fastest.
+            for (axis, size) in sizes.iter().rev() {
+                let size = u64::from(*size);
+                cell[*axis] = u32::try_from(rest % size).unwrap_or(0);
+                rest /= size;
+            }
+            cell
+        })
+        .collect()
+}
+
+fn exclude(cells: &mut Vec<Cell>, excludes: &[(Selector, Place)], problems: &mut Problems) {
+    let mut matched = vec![false; excludes.len()];
+    cells.retain(|cell| {
+        let mut keep = true;
+        for (seen, (selector, _)) in matched.iter_mut().zip(excludes) {
+            if selector.matches(cell) {
+                *seen = true;
+                keep = false;
+            }
+        }
+        keep
+    });
+    for ((_, place), _) in excludes.iter().zip(matched).filter(|(_, seen)| !seen) {
+        problems.warn(*place, "this [[exclude]] matches no cell".to_owned());
+    }
+}
+
+fn includes(
+    root: &Table,
+    axes: &mut Axes,
+    world: &World<'_>,
+    problems: &mut Problems,
+) -> Vec<(Cell, Place)> {
+    let mut cells = Vec::new();
+    for (table, place) in read::tables(root, "include", problems) {
+        Scope::Include.check(table, problems);
+        let mut cell: Cell = [0; Axis::COUNT];
+        for axis in Axis::ALL {
+            let key = axis.key();
+            let Some(entry) = table.get(key) else {
+                let values = axes.pools[axis.index()].product;
+                if values > 1 {
+                    problems.error_with(
+                        place,
+                        format!(
+                            "this [[include]] does not say which `{key}`: the grid has {values}"
+                        ),
+                        format!("add {key} = ..."),
+                    );
+                }
+                continue;
+            };
+            if matches!(entry.node.value, Value::List(_)) {
+                problems.error_with(
+                    entry.node.place,
+                    format!("`{key}` of an [[include]] must be one value, not a list"),
+                    "write one [[include]] for each cell",
+                );
+            } else if let Some(choice) = axis::read(axis, &entry.node, world, problems) {
+                let pool = &mut axes.pools[axis.index()];
+                let setting = choice.setting.clone();
+                let index = pool.intern(choice);
+                // Two folders whose data sets have one name: the runs could not be told apart.
+                if pool.choices[index as usize].setting != setting {
+                    let label = &pool.choices[index as usize].label;
+                    problems.error(
+                        entry.node.place,
+                        format!("the grid has another `{key}` of the name {label}"),
+                    );
+                }
+                cell[axis.index()] = index;
+            }
+        }
+        cells.push((cell, place));
+    }
+    cells
+}
+
+fn add_included(
+    cells: &mut Vec<Cell>,
+    included: &[(Cell, Place)],
+    axes: &Axes,
+    problems: &mut Problems,
+) {
+    if included.is_empty() {
+        return;
+    }
+    let mut seen: HashSet<Cell> = cells.iter().copied().collect();
+    for (cell, place) in included {
+        if seen.insert(*cell) {
+            cells.push(*cell);
+        } else {
+            let name = axes.cell_name(cell).unwrap_or_default();
+            problems.error(
+                *place,
+                format!("this [[include]] adds the cell {name}, which is there already"),
+            );
+        }
+    }
+}

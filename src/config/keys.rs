@@ -1,0 +1,157 @@
+//! Every key of a grid file, by table, and what to say to one that is not among them.
+
+use super::axis::Axis;
+use super::problems::Problems;
+use super::suggest;
+use super::tree::{Entry, Table};
+
+const TOP: &[&str] = &[
+    "name", "seed", "repeat", "grid", "train", "serve", "stop", "sampler", "worker", "exclude",
+    "include", "override",
+];
+const TRAIN: &[&str] = &[
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "optimizer",
+    "weight_decay",
+    "validation_share",
+    "warmup_steps",
+];
+const SERVE: &[&str] = &["enabled", "batch_size", "warmup_requests", "max_time"];
+const STOP: &[&str] = &[
+    "enabled",
+    "metrics",
+    "within",
+    "confidence",
+    "looks",
+    "min_time",
+    "max_time",
+    "max_run_time",
+    "patience",
+    "min_delta",
+];
+const SAMPLER: &[&str] = &["interval", "gpu"];
+const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
+const OVERRIDE: &[&str] = &["match", "train", "serve", "stop"];
+
+/// Tables that the file format sets aside; reading past them would promise what is not kept.
+const RESERVED: &[&str] = &["constraints", "objectives", "limits", "gate"];
+
+/// A table of the grid file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Top,
+    Grid,
+    Train,
+    Serve,
+    Stop,
+    Sampler,
+    Worker,
+    Exclude,
+    Include,
+    Match,
+    Override,
+}
+
+impl Scope {
+    const TABLES: [Self; 6] = [
+        Self::Grid,
+        Self::Train,
+        Self::Serve,
+        Self::Stop,
+        Self::Sampler,
+        Self::Worker,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Top => "the top level",
+            Self::Grid => "[grid]",
+            Self::Train => "[train]",
+            Self::Serve => "[serve]",
+            Self::Stop => "[stop]",
+            Self::Sampler => "[sampler]",
+            Self::Worker => "[worker]",
+            Self::Exclude => "[[exclude]]",
+            Self::Include => "[[include]]",
+            Self::Match => "match",
+            Self::Override => "[[override]]",
+        }
+    }
+
+    fn within(self) -> String {
+        match self {
+            Self::Top => "at the top level".to_owned(),
+            _ => format!("in {}", self.name()),
+        }
+    }
+
+    pub(super) const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Top => TOP,
+            Self::Grid | Self::Exclude | Self::Include | Self::Match => Axis::KEYS,
+            Self::Train => TRAIN,
+            Self::Serve => SERVE,
+            Self::Stop => STOP,
+            Self::Sampler => SAMPLER,
+            Self::Worker => WORKER,
+            Self::Override => OVERRIDE,
+        }
+    }
+
+    /// Reports every key of `table` that does not belong.
+    pub(super) fn check(self, table: &Table, problems: &mut Problems) {
+        for entry in &table.entries {
+            if !self.keys().contains(&entry.key.as_str()) {
+                self.report_unknown(entry, problems);
+            }
+        }
+    }
+
+    fn report_unknown(self, entry: &Entry, problems: &mut Problems) {
+        let key = shown(&entry.key);
+        if self == Self::Top && RESERVED.contains(&entry.key.as_str()) {
+            problems.error_with(
+                entry.key_place,
+                format!("[{key}] is not supported by this version yet"),
+                "leave it out; nothing would be checked against it",
+            );
+        } else if self == Self::Override && Axis::from_key(&entry.key).is_some() {
+            problems.error_with(
+                entry.key_place,
+                format!(
+                    "an [[override]] cannot change `{key}`: it is an axis, and the cells are named by their axes"
+                ),
+                "use [[exclude]] and [[include]] to change which cells there are",
+            );
+        } else {
+            problems.error_with(
+                entry.key_place,
+                format!("unknown key `{key}` {}", self.within()),
+                self.hint(&entry.key),
+            );
+        }
+    }
+
+    fn hint(self, key: &str) -> String {
+        if self == Self::Override && matches!(key, "sampler" | "worker") {
+            return format!("[{key}] is the same for the whole grid");
+        }
+        let elsewhere: Vec<&str> = Self::TABLES
+            .into_iter()
+            .filter(|table| *table != self && table.keys().contains(&key))
+            .map(Self::name)
+            .collect();
+        if elsewhere.is_empty() {
+            suggest::hint(key, self.keys(), "the keys are")
+        } else {
+            format!("`{key}` belongs in {}", elsewhere.join(" or "))
+        }
+    }
+}
+
+/// A key as a message quotes it.
+pub(super) fn shown(key: &str) -> String {
+    key.chars().take(60).collect()
+}

@@ -1,0 +1,211 @@
+//! `[stop] metrics`: names of the catalogue, their short forms, and groups.
+
+use super::problems::{Place, Problems};
+use super::read;
+use super::suggest;
+use super::tree::{Node, Value};
+use crate::event::{CATALOGUE, MetricDef, metric};
+
+/// What `[stop]` waits for unless it says otherwise.
+pub(super) const DEFAULT: &[&str] = &[
+    "throughput",
+    "step_latency",
+    "latency",
+    "cpu",
+    "memory",
+    "gpu",
+];
+
+/// A metric to wait for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chosen {
+    pub(super) def: &'static MetricDef,
+    /// Where it is named; absent when a group chose it.
+    pub(super) named: Option<Place>,
+}
+
+/// The metrics of the default.
+pub(super) fn default() -> Vec<Chosen> {
+    DEFAULT.iter().flat_map(|name| group(name)).collect()
+}
+
+fn group(name: &str) -> impl Iterator<Item = Chosen> + '_ {
+    CATALOGUE
+        .iter()
+        .filter(move |def| def.in_group && def.group == name)
+        .map(|def| Chosen { def, named: None })
+}
+
+/// The metrics that a list (or a single name) chooses, each once, in the order of the list.
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        Value::Text(_) => std::slice::from_ref(node),
+        _ => {
+            let expected = "a list of metrics and groups, such as [\"throughput\", \"memory\"]";
+            read::wrong("metrics", expected, node, problems);
+            return None;
+        }
+    };
+    if items.is_empty() {
+        problems.error_with(
+            node.place,
+            "`metrics` is an empty list, so no run would know when to stop",
+            "name a metric, or write enabled = false to run every budget to its end",
+        );
+        return None;
+    }
+    let mut chosen: Vec<Chosen> = Vec::new();
+    let mut right = true;
+    for item in items {
+        match one(item, problems) {
+            Some(found) => {
+                for metric in found {
+                    if !chosen.iter().any(|other| other.def.name == metric.def.name) {
+                        chosen.push(metric);
+                    }
+                }
+            }
+            None => right = false,
+        }
+    }
+    right.then_some(chosen)
+}
+
+fn one(item: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
+    let expected = "the name of a metric or a group in quotes";
+    let name = read::text("metrics", item, expected, problems)?;
+    let named = Some(item.place);
+    if let Some(def) = metric::find(name) {
+        return Some(vec![Chosen { def, named }]);
+    }
+    if CATALOGUE.iter().any(|def| def.group == name) {
+        let members: Vec<Chosen> = group(name).collect();
+        if members.is_empty() {
+            let all: Vec<&str> = CATALOGUE
+                .iter()
+                .filter(|def| def.group == name)
+                .map(|def| def.name)
+                .collect();
+            problems.error_with(
+                item.place,
+                format!("the group `{name}` chooses nothing by itself"),
+                format!("name what you mean: {}", all.join(", ")),
+            );
+            return None;
+        }
+        return Some(members);
+    }
+    let short: Vec<&'static MetricDef> = CATALOGUE
+        .iter()
+        .filter(|def| short_name(def) == name)
+        .collect();
+    match short.as_slice() {
+        [def] => Some(vec![Chosen { def, named }]),
+        [] => {
+            problems.error_with(
+                item.place,
+                format!("unknown metric {}", item.value.shown()),
+                hint(name),
+            );
+            None
+        }
+        several => {
+            let all: Vec<&str> = several.iter().map(|def| def.name).collect();
+            problems.error_with(
+                item.place,
+                format!("`{name}` is more than one metric"),
+                format!("write one of {}", all.join(", ")),
+            );
+            None
+        }
+    }
+}
+
+/// The name without its scope.
+fn short_name(def: &MetricDef) -> &'static str {
+    def.name
+        .split_once('.')
+        .map_or(def.name, |(_, short)| short)
+}
+
+fn groups() -> Vec<&'static str> {
+    let mut groups: Vec<&str> = Vec::new();
+    for def in CATALOGUE.iter().filter(|def| def.in_group) {
+        if !groups.contains(&def.group) {
+            groups.push(def.group);
+        }
+    }
+    groups
+}
+
+fn hint(name: &str) -> String {
+    let groups = groups();
+    let full = CATALOGUE.iter().map(|def| def.name);
+    let short = CATALOGUE.iter().map(short_name);
+    let candidates = groups.iter().copied().chain(full).chain(short);
+    let all = format!(
+        "the groups are {}; `perftune list metrics` shows every metric",
+        groups.join(", ")
+    );
+    match suggest::nearest(name, candidates) {
+        Some(found) => format!("did you mean `{found}`? {all}"),
+        None => all,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(toml: &str) -> Result<Vec<&'static str>, String> {
+        let mut problems = Problems::default();
+        let body = format!("metrics = {toml}");
+        let text = problems.add_file("f".into(), body);
+        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
+        let found = read(&root.get("metrics").unwrap().node, &mut problems);
+        problems
+            .check(found)
+            .map(|found| found.iter().map(|metric| metric.def.name).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_short_names_and_groups_choose_each_metric_once() {
+        for (toml, expected) in [
+            ("\"memory\"", vec!["memory.rss_mean", "memory.peak"]),
+            (
+                "[\"memory.peak\", \"memory\"]",
+                vec!["memory.peak", "memory.rss_mean"],
+            ),
+            ("[\"step_latency_p99\"]", vec!["train.step_latency_p99"]),
+            ("[\"latency_p99\"]", vec!["serve.latency_p99"]),
+            ("[\"io.read\"]", vec!["io.read"]),
+        ] {
+            assert_eq!(chosen(toml), Ok(expected), "{toml}");
+        }
+    }
+
+    #[test]
+    fn what_chooses_nothing_or_too_much_is_said() {
+        for (toml, says) in [
+            ("[\"io\"]", "io.read, io.write"),
+            ("[\"utilisation\"]", "cpu.utilisation, gpu.utilisation"),
+            ("[\"thoughput\"]", "did you mean `throughput`?"),
+            ("[\"flops\"]", "the groups are throughput"),
+            ("[]", "empty list"),
+            ("[3]", "the name of a metric"),
+            ("3", "a list of metrics"),
+        ] {
+            let error = chosen(toml).unwrap_err();
+            assert!(error.contains(says), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_default_group_chooses_something() {
+        for name in DEFAULT {
+            assert!(group(name).next().is_some(), "{name}");
+        }
+    }
+}

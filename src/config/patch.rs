@@ -1,0 +1,208 @@
+//! What `[train]`, `[serve]` and `[stop]` say, at the top of the file or in an `[[override]]`.
+
+use super::axis::{self, Axis, Choice, LARGEST_BATCH, World};
+use super::keys::Scope;
+use super::metrics::{self, Chosen};
+use super::problems::{Place, Problems};
+use super::read::{self, Allowed, Section};
+use super::tree::{Node, Table, Value};
+
+/// Settings that were written; the others stay as they were.
+#[derive(Debug, Default)]
+pub(super) struct Patch {
+    pub(super) train: TrainPatch,
+    pub(super) serve: ServePatch,
+    pub(super) stop: StopPatch,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct TrainPatch {
+    pub(super) epochs: Option<u32>,
+    pub(super) validation_share: Option<f64>,
+    pub(super) warmup_steps: Option<u32>,
+    /// Axes that `[grid]` does not name, for the cells of an `[[override]]`.
+    pub(super) fixed: Vec<(Axis, Choice)>,
+    pub(super) place: Option<Place>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ServePatch {
+    pub(super) enabled: Option<bool>,
+    pub(super) batch_sizes: Option<Vec<u32>>,
+    pub(super) warmup_requests: Option<u32>,
+    pub(super) max_time_s: Option<f64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct StopPatch {
+    pub(super) enabled: Option<bool>,
+    pub(super) metrics: Option<Vec<Chosen>>,
+    pub(super) within: Option<f64>,
+    pub(super) confidence: Option<f64>,
+    pub(super) looks: Option<u32>,
+    pub(super) min_time_s: Option<f64>,
+    pub(super) max_time_s: Option<f64>,
+    pub(super) max_run_time_s: Option<f64>,
+    pub(super) patience: Option<u32>,
+    pub(super) min_delta: Option<f64>,
+    pub(super) place: Option<Place>,
+}
+
+const VALIDATION_SHARE: Allowed = Allowed {
+    test: |value| (0.0..=0.5).contains(&value),
+    says: "from \"0%\" to \"50%\"",
+};
+const WITHIN: Allowed = Allowed {
+    test: |value| value > 0.0 && value < 1.0,
+    says: "between \"0%\" and \"100%\"",
+};
+const CONFIDENCE: Allowed = Allowed {
+    test: |value| value > 0.5 && value < 1.0,
+    says: "between 0.5 and 1",
+};
+const CONFIDENCE_SHARE: Allowed = Allowed {
+    test: CONFIDENCE.test,
+    says: "between \"50%\" and \"100%\"",
+};
+const MIN_DELTA: Allowed = Allowed {
+    test: |value| (0.0..1.0).contains(&value),
+    says: "from 0 up to 1",
+};
+/// The most that a count of steps, requests or looks may be.
+const MANY: u32 = 100_000;
+/// The most sizes of requests that one run may serve.
+const MOST_SIZES: usize = 64;
+
+impl Patch {
+    /// From a table that holds `train`, `serve` and `stop`; the axes that `[train]` may fix are read for an
+    /// `[[override]]` alone (`world` is given), since at the top of the file they belong to the grid.
+    pub(super) fn read(root: &Table, world: Option<&World<'_>>, problems: &mut Problems) -> Self {
+        let mut patch = Self::default();
+        if let Some((table, place)) = read::table(root, "train", problems) {
+            patch.train = TrainPatch::read(table, place, world, problems);
+        }
+        if let Some((table, _)) = read::table(root, "serve", problems) {
+            patch.serve = ServePatch::read(table, problems);
+        }
+        if let Some((table, place)) = read::table(root, "stop", problems) {
+            patch.stop = StopPatch::read(table, place, problems);
+        }
+        patch
+    }
+}
+
+impl TrainPatch {
+    fn read(
+        table: &Table,
+        place: Place,
+        world: Option<&World<'_>>,
+        problems: &mut Problems,
+    ) -> Self {
+        let mut section = Section::new(Scope::Train, table, problems);
+        let mut patch = Self {
+            epochs: section.count("epochs", 0..=MANY),
+            validation_share: section.share("validation_share", &VALIDATION_SHARE),
+            warmup_steps: section.count("warmup_steps", 0..=MANY),
+            fixed: Vec::new(),
+            place: section.key_place("epochs").or(Some(place)),
+        };
+        let Some(world) = world else {
+            return patch;
+        };
+        for axis in Axis::IN_TRAIN {
+            let Some(entry) = table.get(axis.key()) else {
+                continue;
+            };
+            if let Some(mut choice) = axis::read(axis, &entry.node, world, problems) {
+                choice.place = Some(entry.key_place);
+                patch.fixed.push((axis, choice));
+            }
+        }
+        patch
+    }
+}
+
+impl ServePatch {
+    fn read(table: &Table, problems: &mut Problems) -> Self {
+        let mut section = Section::new(Scope::Serve, table, problems);
+        let sizes = section.get("batch_size");
+        Self {
+            enabled: section.flag("enabled"),
+            batch_sizes: sizes.and_then(|node| batch_sizes(node, section.problems)),
+            warmup_requests: section.count("warmup_requests", 0..=MANY),
+            max_time_s: section
+                .duration("max_time", 0.001)
+                .map(crate::units::Span::as_secs),
+        }
+    }
+}
+
+fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    if items.is_empty() || items.len() > MOST_SIZES {
+        problems.error_with(
+            node.place,
+            format!("`batch_size` in [serve] must have 1 to {MOST_SIZES} sizes"),
+            "write enabled = false to serve nothing",
+        );
+        return None;
+    }
+    let mut sizes = Vec::new();
+    let mut right = true;
+    for item in items {
+        match read::count("batch_size", item, 1..=LARGEST_BATCH, problems) {
+            Some(size) if sizes.contains(&size) => {
+                problems.error(
+                    item.place,
+                    format!("`batch_size` in [serve] holds {size} twice"),
+                );
+                right = false;
+            }
+            Some(size) => sizes.push(size),
+            None => right = false,
+        }
+    }
+    right.then_some(sizes)
+}
+
+impl StopPatch {
+    fn read(table: &Table, place: Place, problems: &mut Problems) -> Self {
+        let mut section = Section::new(Scope::Stop, table, problems);
+        let metrics = section.get("metrics");
+        let mut seconds = |key, shortest| {
+            section
+                .duration(key, shortest)
+                .map(crate::units::Span::as_secs)
+        };
+        let min_time_s = seconds("min_time", 0.0);
+        let max_time_s = seconds("max_time", 0.001);
+        let max_run_time_s = seconds("max_run_time", 0.001);
+        Self {
+            enabled: section.flag("enabled"),
+            metrics: metrics.and_then(|node| metrics::read(node, section.problems)),
+            within: section.share("within", &WITHIN),
+            confidence: confidence(&mut section),
+            looks: section.count("looks", 1..=1000),
+            min_time_s,
+            max_time_s,
+            max_run_time_s,
+            patience: section.count("patience", 1..=MANY),
+            min_delta: section.number("min_delta", &MIN_DELTA),
+            place: ["max_time", "min_time", "metrics"]
+                .into_iter()
+                .find_map(|key| section.key_place(key))
+                .or(Some(place)),
+        }
+    }
+}
+
+/// A plain number is usual here (0.95), and cannot be mistaken for percent.
+fn confidence(section: &mut Section<'_, '_>) -> Option<f64> {
+    match section.get("confidence")?.value {
+        Value::Text(_) => section.share("confidence", &CONFIDENCE_SHARE),
+        _ => section.number("confidence", &CONFIDENCE),
+    }
+}

@@ -1,0 +1,278 @@
+//! Reads single values: the type, the unit and the range, with one wording for all of them.
+
+use std::ops::RangeInclusive;
+
+use super::keys::Scope;
+use super::problems::{Place, Problems};
+use super::suggest;
+use super::tree::{Node, Table, Value};
+use crate::units::{Share, Span};
+
+/// Which numbers are allowed, and how a message says so.
+pub(super) struct Allowed {
+    pub(super) test: fn(f64) -> bool,
+    pub(super) says: &'static str,
+}
+
+/// The longest duration of any setting: a year.
+const LONGEST_S: f64 = 365.0 * 86_400.0;
+
+/// A table whose keys are known to belong.
+pub(super) struct Section<'a, 'p> {
+    table: &'a Table,
+    pub(super) problems: &'p mut Problems,
+}
+
+impl<'a, 'p> Section<'a, 'p> {
+    /// Reports the keys that do not belong to `scope`.
+    pub(super) fn new(scope: Scope, table: &'a Table, problems: &'p mut Problems) -> Self {
+        scope.check(table, problems);
+        Self { table, problems }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+        self.table.get(key).map(|entry| &entry.node)
+    }
+
+    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
+        self.table.get(key).map(|entry| entry.key_place)
+    }
+
+    pub(super) fn count(&mut self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
+        count(key, self.get(key)?, range, self.problems)
+    }
+
+    pub(super) fn number(&mut self, key: &str, allowed: &Allowed) -> Option<f64> {
+        number(key, self.get(key)?, allowed, self.problems)
+    }
+
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        flag(key, self.get(key)?, self.problems)
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
+        text(key, self.get(key)?, "a text in quotes", self.problems)
+    }
+
+    /// A percentage as a share of one.
+    pub(super) fn share(&mut self, key: &str, allowed: &Allowed) -> Option<f64> {
+        share(key, self.get(key)?, allowed, self.problems)
+    }
+
+    /// A length of time of at least `shortest` seconds.
+    pub(super) fn duration(&mut self, key: &str, shortest: f64) -> Option<Span> {
+        duration(key, self.get(key)?, shortest, self.problems)
+    }
+}
+
+/// Says that a value is not what its key wants.
+pub(super) fn wrong(key: &str, expected: &str, node: &Node, problems: &mut Problems) {
+    let got = node.value.shown();
+    problems.error(node.place, format!("`{key}` must be {expected}, not {got}"));
+}
+
+pub(super) fn count(
+    key: &str,
+    node: &Node,
+    range: RangeInclusive<u32>,
+    problems: &mut Problems,
+) -> Option<u32> {
+    if let Value::Integer(value) = node.value
+        && let Ok(value) = u32::try_from(value)
+        && range.contains(&value)
+    {
+        return Some(value);
+    }
+    let expected = format!("a whole number from {} to {}", range.start(), range.end());
+    wrong(key, &expected, node, problems);
+    None
+}
+
+pub(super) fn number(
+    key: &str,
+    node: &Node,
+    allowed: &Allowed,
+    problems: &mut Problems,
+) -> Option<f64> {
+    let value = match node.value {
+        Value::Float(value) => Some(value),
+        Value::Integer(value) => Some(value as f64),
+        _ => None,
+    };
+    let value = value.filter(|value| (allowed.test)(*value));
+    if value.is_none() {
+        wrong(key, &format!("a number {}", allowed.says), node, problems);
+    }
+    value
+}
+
+pub(super) fn flag(key: &str, node: &Node, problems: &mut Problems) -> Option<bool> {
+    if let Value::Flag(value) = node.value {
+        return Some(value);
+    }
+    wrong(key, "true or false", node, problems);
+    None
+}
+
+pub(super) fn text<'a>(
+    key: &str,
+    node: &'a Node,
+    expected: &str,
+    problems: &mut Problems,
+) -> Option<&'a str> {
+    if let Value::Text(text) = &node.value {
+        return Some(text);
+    }
+    wrong(key, expected, node, problems);
+    None
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(
+    key: &str,
+    node: &Node,
+    words: &[(&str, T)],
+    problems: &mut Problems,
+) -> Option<T> {
+    let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+    let expected = format!("one of {}", names.join(", "));
+    let written = text(key, node, &expected, problems)?;
+    let found = words.iter().find(|(name, _)| *name == written);
+    if found.is_none() {
+        let hint = suggest::nearest(written, names.iter().copied())
+            .map(|name| format!("did you mean `{name}`?"));
+        let got = node.value.shown();
+        problems.report(
+            node.place,
+            format!("`{key}` must be {expected}, not {got}"),
+            hint,
+        );
+    }
+    found.map(|(_, value)| *value)
+}
+
+fn share(key: &str, node: &Node, allowed: &Allowed, problems: &mut Problems) -> Option<f64> {
+    let value = match &node.value {
+        Value::Text(text) => match text.parse::<Share>() {
+            Ok(Share(value)) => value,
+            Err(why) => {
+                problems.error(node.place, format!("`{key}`: {why}"));
+                return None;
+            }
+        },
+        Value::Integer(_) | Value::Float(_) => {
+            let number = match node.value {
+                Value::Integer(value) => value as f64,
+                Value::Float(value) => value,
+                _ => 0.0,
+            };
+            // 0.05 means five percent and so does 5; nobody means a twentieth of a percent.
+            let percent = if number < 1.0 { number * 100.0 } else { number };
+            let percent = (percent * 1e6).round() / 1e6;
+            problems.error_with(
+                node.place,
+                format!("`{key}` is a percentage, and {number} has no unit"),
+                format!("write \"{percent}%\""),
+            );
+            return None;
+        }
+        _ => {
+            wrong(key, "a percentage such as \"5%\"", node, problems);
+            return None;
+        }
+    };
+    if (allowed.test)(value) {
+        return Some(value);
+    }
+    wrong(
+        key,
+        &format!("a percentage {}", allowed.says),
+        node,
+        problems,
+    );
+    None
+}
+
+fn duration(key: &str, node: &Node, shortest: f64, problems: &mut Problems) -> Option<Span> {
+    let span = match &node.value {
+        Value::Text(text) => match text.parse::<Span>() {
+            Ok(span) => span,
+            Err(why) => {
+                problems.error(node.place, format!("`{key}`: {why}"));
+                return None;
+            }
+        },
+        Value::Integer(_) | Value::Float(_) => {
+            let number = node.value.shown();
+            problems.error_with(
+                node.place,
+                format!("`{key}` is a duration, and {number} has no unit"),
+                format!("write \"{number}s\" or \"{number}ms\""),
+            );
+            return None;
+        }
+        _ => {
+            wrong(key, "a duration such as \"10s\"", node, problems);
+            return None;
+        }
+    };
+    if (shortest..=LONGEST_S).contains(&span.as_secs()) {
+        return Some(span);
+    }
+    let lowest = crate::units::seconds(shortest);
+    wrong(
+        key,
+        &format!("a duration from {lowest} to a year"),
+        node,
+        problems,
+    );
+    None
+}
+
+/// The tables of an array such as `[[exclude]]`, each with its place.
+pub(super) fn tables<'a>(
+    root: &'a Table,
+    key: &str,
+    problems: &mut Problems,
+) -> Vec<(&'a Table, Place)> {
+    let Some(entry) = root.get(key) else {
+        return Vec::new();
+    };
+    let Value::List(items) = &entry.node.value else {
+        problems.error_with(
+            entry.key_place,
+            format!("`{key}` must be a list of tables"),
+            format!("write [[{key}]], with double brackets"),
+        );
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for item in items {
+        match &item.value {
+            Value::Table(table) => found.push((table, item.place)),
+            _ => wrong(key, "a list of tables", item, problems),
+        }
+    }
+    found
+}
+
+/// The table of a key such as `[train]`; a value that is no table is reported.
+pub(super) fn table<'a>(
+    root: &'a Table,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<(&'a Table, Place)> {
+    let entry = root.get(key)?;
+    if let Value::Table(table) = &entry.node.value {
+        return Some((table, entry.key_place));
+    }
+    let got = match &entry.node.value {
+        Value::List(_) => "a list: write [".to_owned() + key + "], with single brackets",
+        other => other.shown(),
+    };
+    problems.error(
+        entry.node.place,
+        format!("`{key}` must be a table, not {got}"),
+    );
+    None
+}

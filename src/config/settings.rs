@@ -1,0 +1,268 @@
+//! The settings that are no axes, resolved for each cell: the defaults, the file, then every `[[override]]` that matches.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::axes::{Axes, Cell, Origin};
+use super::axis::{Axis, Choice, World};
+use super::keys::Scope;
+use super::metrics::{self, Chosen};
+use super::patch::Patch;
+use super::problems::{GRID, Place, Problems};
+use super::read;
+use super::select::Selector;
+use super::tree::Table;
+use crate::control::policy::StopPolicy;
+use crate::event::ServeSpec;
+use crate::event::metric::Scope as Stage;
+
+/// Everything of a cell that is no axis.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) epochs: u32,
+    pub(super) validation_share: f64,
+    pub(super) warmup_steps: u32,
+    pub(super) serve_enabled: bool,
+    pub(super) serve: ServeSpec,
+    pub(super) stop: StopPolicy,
+    /// Axes that an `[[override]]` sets where `[grid]` does not name them.
+    pub(super) fixed: Vec<(Axis, Choice)>,
+    metrics: Vec<Chosen>,
+    train_place: Place,
+    stop_place: Place,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            validation_share: 0.1,
+            warmup_steps: 5,
+            serve_enabled: true,
+            serve: ServeSpec {
+                batch_sizes: vec![1, 32],
+                warmup_requests: 20,
+                max_time_s: 10.0,
+            },
+            stop: StopPolicy::default(),
+            fixed: Vec::new(),
+            metrics: metrics::default(),
+            train_place: Place::whole(GRID),
+            stop_place: Place::whole(GRID),
+        }
+    }
+}
+
+fn put<T: Clone>(slot: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        *slot = value.clone();
+    }
+}
+
+impl Settings {
+    fn apply(&mut self, patch: &Patch) {
+        let Patch { train, serve, stop } = patch;
+        put(&mut self.epochs, train.epochs.as_ref());
+        put(&mut self.validation_share, train.validation_share.as_ref());
+        put(&mut self.warmup_steps, train.warmup_steps.as_ref());
+        put(&mut self.train_place, train.place.as_ref());
+        for (axis, choice) in &train.fixed {
+            self.fixed.retain(|(other, _)| other != axis);
+            self.fixed.push((*axis, choice.clone()));
+        }
+        put(&mut self.serve_enabled, serve.enabled.as_ref());
+        put(&mut self.serve.batch_sizes, serve.batch_sizes.as_ref());
+        put(
+            &mut self.serve.warmup_requests,
+            serve.warmup_requests.as_ref(),
+        );
+        put(&mut self.serve.max_time_s, serve.max_time_s.as_ref());
+        put(&mut self.stop.enabled, stop.enabled.as_ref());
+        put(&mut self.metrics, stop.metrics.as_ref());
+        put(&mut self.stop.within, stop.within.as_ref());
+        put(&mut self.stop.confidence, stop.confidence.as_ref());
+        put(&mut self.stop.looks, stop.looks.as_ref());
+        put(&mut self.stop.min_time_s, stop.min_time_s.as_ref());
+        put(&mut self.stop.max_time_s, stop.max_time_s.as_ref());
+        if stop.max_run_time_s.is_some() {
+            self.stop.max_run_time_s = stop.max_run_time_s;
+        }
+        put(&mut self.stop.patience, stop.patience.as_ref());
+        put(&mut self.stop.min_delta, stop.min_delta.as_ref());
+        put(&mut self.stop_place, stop.place.as_ref());
+    }
+
+    /// Why a metric cannot be measured with these settings, if so.
+    fn unmeasured(&self, metric: &Chosen) -> Option<&'static str> {
+        let name = metric.def.name;
+        let validation = matches!(name, "validation_loss" | "validation_accuracy");
+        if metric.def.scope == Stage::Serve && !self.serve_enabled {
+            Some("nothing is served")
+        } else if self.epochs == 0
+            && (metric.def.scope == Stage::Train || validation || name == "train_loss")
+        {
+            Some("nothing is trained (epochs = 0)")
+        } else if validation && self.validation_share == 0.0 {
+            Some("nothing is held out (validation_share = \"0%\")")
+        } else {
+            None
+        }
+    }
+
+    /// Checks what only shows when everything is known, and names the metrics that can be.
+    fn finish(&mut self, problems: &mut Problems) {
+        if self.epochs == 0 && !self.serve_enabled {
+            problems.error_with(
+                self.train_place,
+                "there is nothing to do: epochs = 0, and [serve] enabled = false",
+                "train for at least one epoch, or serve",
+            );
+            return;
+        }
+        if self.stop.min_time_s > self.stop.max_time_s {
+            let text = format!(
+                "`min_time` ({}) is longer than `max_time` ({})",
+                crate::units::seconds(self.stop.min_time_s),
+                crate::units::seconds(self.stop.max_time_s)
+            );
+            problems.error(self.stop_place, text);
+        }
+        let mut left_out = BTreeSet::new();
+        let mut kept = Vec::new();
+        for metric in &self.metrics {
+            match self.unmeasured(metric) {
+                None => kept.push(metric.def.name.to_owned()),
+                Some(why) => {
+                    left_out.insert(why);
+                    if let Some(place) = metric.named {
+                        let name = metric.def.name;
+                        problems.warn(place, format!("{name} is not waited for: {why}"));
+                    }
+                }
+            }
+        }
+        if kept.is_empty() && self.stop.enabled {
+            let why: Vec<&str> = left_out.into_iter().collect();
+            problems.error_with(
+                self.stop_place,
+                format!(
+                    "none of the chosen metrics can be measured: {}",
+                    why.join(", ")
+                ),
+                "choose others in [stop] metrics",
+            );
+        }
+        self.stop.metrics = kept;
+    }
+}
+
+struct Override {
+    selector: Selector,
+    patch: Patch,
+    place: Place,
+}
+
+/// Gives each cell its settings.
+pub(super) struct Resolver {
+    base: Settings,
+    full: bool,
+    overrides: Vec<Override>,
+    /// By the overrides that match: most cells share their settings with many others.
+    known: HashMap<Vec<usize>, Rc<Settings>>,
+}
+
+impl Resolver {
+    /// What the file says, and with `full` no early stop anywhere.
+    pub(super) fn new(base: &Patch, full: bool) -> Self {
+        let mut settings = Settings::default();
+        settings.apply(base);
+        Self {
+            base: settings,
+            full,
+            overrides: Vec::new(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// Reads every `[[override]]`.
+    pub(super) fn read_overrides(
+        &mut self,
+        root: &Table,
+        axes: &Axes,
+        world: &World<'_>,
+        problems: &mut Problems,
+    ) {
+        for (table, place) in read::tables(root, "override", problems) {
+            Scope::Override.check(table, problems);
+            let patch = Patch::read(table, Some(world), problems);
+            for (axis, choice) in &patch.train.fixed {
+                let pool = &axes.pools[axis.index()];
+                if pool.origin == Origin::Grid || pool.varies() {
+                    let key = axis.key();
+                    problems.error_with(
+                        choice.place.unwrap_or(place),
+                        format!(
+                            "an [[override]] cannot change `{key}`: it is an axis of this grid, and the cells are named by it"
+                        ),
+                        format!("leave `{key}` out of [grid], or use [[exclude]] and [[include]]"),
+                    );
+                }
+            }
+            if table.get("match").is_none() {
+                problems.error_with(
+                    place,
+                    "this [[override]] has no `match`",
+                    "say which cells are meant: match = { dataset = \"digits\" }",
+                );
+            }
+            let Some((wanted, _)) = read::table(table, "match", problems) else {
+                continue;
+            };
+            let selector = Selector::read(Scope::Match, (wanted, place), axes, world, problems);
+            self.overrides.extend(selector.map(|selector| Override {
+                selector,
+                patch,
+                place,
+            }));
+        }
+    }
+
+    /// Resolves every cell once, so that all that is wrong is reported; warns of overrides that match nothing unless
+    /// the grid was `narrowed` from outside, where that is to be expected.
+    pub(super) fn check(&mut self, cells: &[Cell], narrowed: bool, problems: &mut Problems) {
+        let mut used = vec![false; self.overrides.len()];
+        for cell in cells {
+            let matching = self.matching(cell);
+            for index in &matching {
+                used[*index] = true;
+            }
+            if !self.known.contains_key(&matching) {
+                let mut settings = self.base.clone();
+                for index in &matching {
+                    settings.apply(&self.overrides[*index].patch);
+                }
+                if self.full {
+                    settings.stop.enabled = false;
+                }
+                settings.finish(problems);
+                self.known.insert(matching, Rc::new(settings));
+            }
+        }
+        for (entry, _) in self.overrides.iter().zip(used).filter(|(_, used)| !used) {
+            if !narrowed {
+                problems.warn(entry.place, "this [[override]] matches no cell".to_owned());
+            }
+        }
+    }
+
+    fn matching(&self, cell: &Cell) -> Vec<usize> {
+        (0..self.overrides.len())
+            .filter(|index| self.overrides[*index].selector.matches(cell))
+            .collect()
+    }
+
+    /// The settings of a cell that was checked.
+    pub(super) fn settings(&self, cell: &Cell) -> Option<&Rc<Settings>> {
+        self.known.get(&self.matching(cell))
+    }
+}

@@ -1,0 +1,172 @@
+//! `[worker]` and `[sampler]`: who does the work, and how often it is looked at.
+
+use std::path::PathBuf;
+
+use super::axis::Bases;
+use super::keys::Scope;
+use super::plan::{WorkerProgram, WorkerSettings};
+use super::problems::Problems;
+use super::read::{self, Section};
+use super::suggest;
+use super::tree::{Node, Table, Value};
+use crate::sampler::policy::SamplerPolicy;
+use crate::units::Span;
+
+const SHORTEST_INTERVAL_S: f64 = 0.010;
+const LONGEST_INTERVAL_S: f64 = 60.0;
+
+/// `[sampler]`, or its defaults.
+pub(super) fn sampler(root: &Table, problems: &mut Problems) -> SamplerPolicy {
+    let mut policy = SamplerPolicy::default();
+    let Some((table, _)) = read::table(root, "sampler", problems) else {
+        return policy;
+    };
+    let mut section = Section::new(Scope::Sampler, table, problems);
+    if let Some(gpu) = section.flag("gpu") {
+        policy.gpu = gpu;
+    }
+    if let Some(interval) = section.duration("interval", 0.0) {
+        policy.interval_ns = interval.as_ns();
+        if !(SHORTEST_INTERVAL_S..=LONGEST_INTERVAL_S).contains(&interval.as_secs())
+            && let Some(node) = section.get("interval")
+        {
+            let expected = "from \"10ms\" to \"60s\"";
+            read::wrong("interval", expected, node, section.problems);
+        }
+    }
+    policy
+}
+
+/// `[worker]` and its `options`, or the native worker.
+pub(super) fn worker(
+    root: &Table,
+    bases: &Bases,
+    problems: &mut Problems,
+) -> (WorkerSettings, serde_json::Value) {
+    let mut settings = WorkerSettings {
+        program: WorkerProgram::Native,
+        hang_timeout_ns: 120_000_000_000,
+        grace_ns: 5_000_000_000,
+    };
+    let mut options = serde_json::Value::Null;
+    let Some((table, _)) = read::table(root, "worker", problems) else {
+        return (settings, options);
+    };
+    let mut section = Section::new(Scope::Worker, table, problems);
+    if let Some(program) = program(&mut section, bases) {
+        settings.program = program;
+    }
+    if let Some(span) = section.duration("hang_timeout", 0.001) {
+        settings.hang_timeout_ns = span.as_ns();
+    }
+    if let Some(span) = section.duration("grace", 0.0) {
+        settings.grace_ns = Span::as_ns(span);
+    }
+    if let Some((_, place)) = read::table(table, "options", section.problems)
+        && let Some(node) = section.get("options")
+    {
+        if settings.program == WorkerProgram::Native {
+            section.problems.error_with(
+                place,
+                "`options` are for a foreign worker; the native one takes none",
+                "set `command` or `program` in [worker], or leave `options` out",
+            );
+        }
+        options = json(node, section.problems);
+    }
+    (settings, options)
+}
+
+fn program(section: &mut Section<'_, '_>, bases: &Bases) -> Option<WorkerProgram> {
+    if let Some(node) = section.get("command") {
+        if let Some(place) = section.key_place("program") {
+            section.problems.error_with(
+                place,
+                "[worker] has both `program` and `command`",
+                "`command` alone names a foreign worker",
+            );
+            return None;
+        }
+        return command(node, bases, section.problems);
+    }
+    let name = section.text("program")?;
+    match name {
+        "native" => Some(WorkerProgram::Native),
+        "scripted" => Some(WorkerProgram::Scripted),
+        other => {
+            let near = suggest::nearest(other, ["native", "scripted"]);
+            let hint = match near {
+                Some(found) => format!("did you mean `{found}`?"),
+                None => "a program of your own is named by command = [\"program\", \"argument\"]"
+                    .to_owned(),
+            };
+            let node = section.get("program")?;
+            let got = node.value.shown();
+            section.problems.error_with(
+                node.place,
+                format!("`program` must be native or scripted, not {got}"),
+                hint,
+            );
+            None
+        }
+    }
+}
+
+fn command(node: &Node, bases: &Bases, problems: &mut Problems) -> Option<WorkerProgram> {
+    let expected = "a list of texts, the program first, such as [\"python3\", \"train.py\"]";
+    let Value::List(items) = &node.value else {
+        read::wrong("command", expected, node, problems);
+        return None;
+    };
+    let mut words = Vec::new();
+    for item in items {
+        words.push(read::text("command", item, expected, problems)?);
+    }
+    let Some((program, args)) = words.split_first().filter(|(first, _)| !first.is_empty()) else {
+        read::wrong("command", expected, node, problems);
+        return None;
+    };
+    let base_dir = bases.of(node);
+    // A bare name is looked up on the PATH, as a shell would.
+    let program = if program.contains('/') {
+        base_dir.join(program)
+    } else {
+        PathBuf::from(program)
+    };
+    // `train.py` beside the grid file has to be found from any working directory.
+    let beside = |arg: &str| {
+        let path = base_dir.join(arg);
+        if !arg.is_empty() && path.is_file() {
+            path.to_string_lossy().into_owned()
+        } else {
+            arg.to_owned()
+        }
+    };
+    Some(WorkerProgram::Command {
+        program,
+        args: args.iter().map(|arg| beside(arg)).collect(),
+    })
+}
+
+fn json(node: &Node, problems: &mut Problems) -> serde_json::Value {
+    match &node.value {
+        Value::Text(text) | Value::Date(text) => text.clone().into(),
+        Value::Integer(value) => (*value).into(),
+        Value::Float(value) => {
+            if !value.is_finite() {
+                problems.error(node.place, "`options` must hold finite numbers");
+            }
+            serde_json::Number::from_f64(*value)
+                .map_or(serde_json::Value::Null, serde_json::Value::Number)
+        }
+        Value::Flag(value) => (*value).into(),
+        Value::List(items) => items.iter().map(|item| json(item, problems)).collect(),
+        Value::Table(table) => {
+            let fields = table
+                .entries
+                .iter()
+                .map(|entry| (entry.key.clone(), json(&entry.node, problems)));
+            serde_json::Value::Object(fields.collect())
+        }
+    }
+}

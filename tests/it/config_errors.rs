@@ -1,0 +1,339 @@
+//! Grid files with a mistake, each with the whole message that a user sees; and some without, each with its plan.
+//!
+//! `tests/configs/invalid/NAME.toml` has its message in `NAME.snap` beside it. Lines `#: --set ...` in a file are the
+//! command line that goes with it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use perftune::config::plan::{AXES, Plan, PlannedRun, WorkerProgram};
+use perftune::config::{
+    ConfigError, DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, load,
+};
+use proptest::prelude::*;
+
+/// Three data sets, and one more in a folder.
+struct Catalogue;
+
+impl DatasetCatalogue for Catalogue {
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
+        let train_rows = match name_or_path {
+            "digits" => 1347,
+            "satellite" => 4435,
+            "fashion-mnist" => 60_000,
+            path if path.ends_with("other/digits") => 500,
+            _ => return Err("the folder has no dataset.toml".to_owned()),
+        };
+        let name = name_or_path.rsplit('/').next().unwrap();
+        Ok(DatasetFacts {
+            name: name.to_owned(),
+            dir: Path::new("/datasets").join(name_or_path),
+            train_rows,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        ["digits", "fashion-mnist", "satellite"]
+            .map(str::to_owned)
+            .into()
+    }
+}
+
+#[derive(Default)]
+struct Arguments {
+    set: Vec<String>,
+    only: Vec<String>,
+    seed: Option<u64>,
+    repeat: Option<u32>,
+    full: bool,
+}
+
+impl Arguments {
+    fn of(text: &str) -> Self {
+        let mut arguments = Self::default();
+        for line in text.lines().filter_map(|line| line.strip_prefix("#: ")) {
+            let (flag, value) = line.split_once(' ').unwrap_or((line, ""));
+            match flag {
+                "--set" => arguments.set.push(value.to_owned()),
+                "--only" => arguments.only.push(value.to_owned()),
+                "--seed" => arguments.seed = Some(value.parse().unwrap()),
+                "--repeat" => arguments.repeat = Some(value.parse().unwrap()),
+                "--full" => arguments.full = true,
+                other => panic!("{other} is no argument of this test"),
+            }
+        }
+        arguments
+    }
+
+    fn load(&self, source: Source) -> Result<Plan, ConfigError> {
+        load(&Request {
+            source,
+            set: &self.set,
+            only: &self.only,
+            seed: self.seed,
+            repeat: self.repeat,
+            full: self.full,
+            machine: MachineFacts { usable_cores: 4 },
+            catalogue: &Catalogue,
+            base_dir: PathBuf::from("tests/configs"),
+        })
+    }
+}
+
+fn load_file(path: &Path) -> Result<Plan, ConfigError> {
+    let bytes = std::fs::read(path).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    Arguments::of(&text).load(Source::Path(path.to_owned()))
+}
+
+fn load_text(text: &str) -> Result<Plan, ConfigError> {
+    Arguments::of(text).load(Source::Stdin(text.as_bytes().to_vec()))
+}
+
+/// Calls `check` with every grid file of a folder, and fails where a file or its expectation stands alone.
+fn walk(folder: &str, at_least: usize, check: impl Fn(&Path) -> String) {
+    let files = |extension: &str| -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .collect();
+        files.sort();
+        files
+    };
+    let grids = files("toml");
+    assert!(grids.len() >= at_least, "{folder}: {} files", grids.len());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for path in &grids {
+        let shown = check(path);
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        settings.bind(|| insta::assert_snapshot!(name, shown));
+    }
+    for path in files("snap") {
+        let grid = path.with_extension("toml");
+        assert!(grid.is_file(), "{} has no grid file", path.display());
+    }
+}
+
+#[test]
+fn every_mistake_has_its_message() {
+    walk("tests/configs/invalid", 30, |path| {
+        let error = load_file(path)
+            .err()
+            .unwrap_or_else(|| panic!("{} was accepted", path.display()));
+        error.render()
+    });
+}
+
+#[test]
+fn grids_become_plans() {
+    walk("tests/configs/valid", 8, |path| {
+        summary(&load_file(path).unwrap_or_else(|error| panic!("{error}")))
+    });
+}
+
+#[test]
+fn the_grids_of_the_repository_are_valid() {
+    let mut found = 0;
+    for entry in std::fs::read_dir("configs").unwrap() {
+        let path = entry.unwrap().path();
+        let plan = load_file(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(plan.warnings, Vec::<String>::new(), "{}", path.display());
+        found += 1;
+        if path.ends_with("grid.toml") {
+            insta::assert_snapshot!("default_grid", summary(&plan));
+        }
+    }
+    assert!(found >= 3);
+}
+
+/// What a reader needs to judge a plan, without the folders of this machine.
+fn summary(plan: &Plan) -> String {
+    let here = std::env::current_dir().unwrap();
+    let local = |path: &Path| {
+        let path = path.strip_prefix(&here).unwrap_or(path);
+        path.display().to_string()
+    };
+    let mut text = format!(
+        "name {} seed {} repeats {} varying {:?}\nsampler {:?}\n",
+        plan.name, plan.seed, plan.repeats, plan.varying, plan.sampler
+    );
+    let worker = match &plan.worker.program {
+        WorkerProgram::Command { program, args } => {
+            let args: Vec<String> = args.iter().map(|arg| local(Path::new(arg))).collect();
+            format!("{} {args:?}", local(program))
+        }
+        other => format!("{other:?}"),
+    };
+    let (hang, grace) = (plan.worker.hang_timeout_ns, plan.worker.grace_ns);
+    writeln!(text, "worker {worker} hang {hang} ns grace {grace} ns").unwrap();
+    for warning in &plan.warnings {
+        writeln!(text, "warning {warning}").unwrap();
+    }
+    let mut shown = Vec::new();
+    for run in &plan.runs {
+        let (name, cell, repeat) = (&run.run, &run.cell, run.repeat);
+        writeln!(text, "\n{name} (cell {cell}, repeat {repeat})").unwrap();
+        // Only what is different from the run before, so that a reader sees what matters.
+        let lines = details(run, &local);
+        for (at, line) in lines.iter().enumerate() {
+            if shown.get(at) != Some(line) {
+                writeln!(text, "  {line}").unwrap();
+            }
+        }
+        shown = lines;
+    }
+    text
+}
+
+fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
+    let axes: Vec<String> = AXES
+        .iter()
+        .map(|axis| format!("{axis}={}", run.setting(axis).unwrap()))
+        .collect();
+    let (job, mut stop) = (&run.job, run.stop.clone());
+    let metrics = std::mem::take(&mut stop.metrics);
+    vec![
+        axes.join(" "),
+        format!("seed {} data {}", job.seed, local(&job.dataset_dir)),
+        format!(
+            "epochs {} held out {} warm-up {}",
+            job.train.epochs, job.train.validation_share, job.train.warmup_steps
+        ),
+        format!("{:?}", job.serve),
+        format!("options {}", job.options),
+        format!("{stop:?}"),
+        format!("metrics {}", metrics.join(" ")),
+    ]
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    for path in ["tests/configs/nowhere.toml", "tests/configs", "/dev/zero"] {
+        let error = Arguments::default()
+            .load(Source::Path(path.into()))
+            .unwrap_err()
+            .render();
+        assert!(
+            error.starts_with("error: cannot read the grid: "),
+            "{error}"
+        );
+        assert!(error.contains(path), "{error}");
+    }
+}
+
+#[test]
+fn the_command_line_wins_over_the_file_and_is_checked() {
+    let grid = "seed = 3\nrepeat = 2\n[grid]\nmodel = 'mlp'\ndataset = 'digits'\n";
+    for (line, says) in [
+        ("#: --repeat 0", "--repeat must be from 1 to 10000"),
+        ("#: --seed 18446744073709551615", "--seed must be"),
+    ] {
+        let error = load_text(&format!("{line}\n{grid}")).unwrap_err().render();
+        assert!(error.contains(says), "{error}");
+    }
+    let plan = load_text(&format!("#: --repeat 3\n#: --seed 5\n{grid}")).unwrap();
+    let seeds: Vec<u64> = plan.runs.iter().map(|run| run.job.seed).collect();
+    assert_eq!((plan.seed, plan.repeats, seeds), (5, 3, vec![5, 6, 7]));
+}
+
+#[test]
+fn what_only_narrows_keeps_the_names_of_the_cells() {
+    let grid = "[grid]\nmodel = ['mlp', 'cnn']\ndataset = 'digits'\nbatch_size = [32, 64]\n";
+    let names = |text: &str| -> Vec<String> {
+        let plan = load_text(text).unwrap();
+        plan.runs.into_iter().map(|run| run.run).collect()
+    };
+    let all = names(grid);
+    assert_eq!(
+        all,
+        [
+            "mlp-digits-b32",
+            "mlp-digits-b64",
+            "cnn-digits-b32",
+            "cnn-digits-b64"
+        ]
+    );
+    let some = names(&format!(
+        "#: --only batch_size=64\n#: --only model=cnn\n{grid}"
+    ));
+    assert_eq!(some, ["cnn-digits-b64"]);
+}
+
+#[test]
+fn a_large_grid_has_every_cell_once_and_in_order() {
+    let values = |count: usize| {
+        (1..=count)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let grid = format!(
+        "[grid]\nmodel = ['mlp', 'cnn']\ndataset = 'fashion-mnist'\nbatch_size = [{}]\nwidth = [{}]\n\
+         [[exclude]]\nbatch_size = [1, 2]\nwidth = 1\n\
+         [[override]]\nmatch = {{ width = [2, 4] }}\ntrain.epochs = 1\n",
+        values(100),
+        values(50)
+    );
+    let plan = load_text(&grid).unwrap();
+    assert_eq!(plan.runs.len(), 10_000 - 4);
+    assert_eq!(plan.runs[0].run, "mlp-fashion-mnist-b1-w2");
+    assert_eq!(plan.runs[0].job.train.epochs, 1);
+    assert_eq!(plan.runs[9995].run, "cnn-fashion-mnist-b100-w50");
+    assert_eq!(plan.runs[9995].job.train.epochs, 10);
+    let names: std::collections::HashSet<_> = plan.runs.iter().map(|run| &run.run).collect();
+    assert_eq!(names.len(), plan.runs.len());
+}
+
+/// Lines that are nearly a grid file, so that the readers behind the parser are reached.
+fn near_grid() -> impl Strategy<Value = String> {
+    let keys = "name|seed|repeat|model|dataset|batch_size|threads|device|learning_rate|epochs|metrics|within|\
+                max_time|interval|command|program|options|match|train\\.epochs|confidence|depth";
+    let header =
+        "\\[(grid|train|serve|stop|sampler|worker|gate)\\]|\\[\\[(exclude|include|override)\\]\\]";
+    let value = "-?[0-9]{1,20}|[0-9]\\.[0-9]|nan|true|\"(mlp|digits|5%|10s|throughput|cpu|\\PC{0,5})\"|\
+                 \\[([0-9]{1,3}, ?){0,3}\\]|\\[(\"(mlp|cnn|digits)\",){0,3}\\]|\\{ ?\\}|\\{ model = \"mlp\" \\}";
+    let pair = (keys, value).prop_map(|(key, value)| format!("{key} = {value}"));
+    let header = proptest::string::string_regex(header).unwrap();
+    let line = prop_oneof![3 => pair.boxed(), 1 => header.boxed()];
+    let lines = proptest::collection::vec(line, 0..12);
+    (any::<bool>(), lines).prop_map(|(whole, lines)| {
+        let start = if whole {
+            "[grid]\nmodel = \"mlp\"\ndataset = \"digits\"\n"
+        } else {
+            ""
+        };
+        format!("{start}{}", lines.join("\n"))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Err(error) = Arguments::default().load(Source::Stdin(bytes)) {
+            prop_assert!(error.render().starts_with("error: "));
+        }
+    }
+
+    #[test]
+    fn no_text_that_is_nearly_a_grid_panics(text in near_grid()) {
+        match Arguments::default().load(Source::Stdin(text.into_bytes())) {
+            Ok(plan) => prop_assert!(!plan.runs.is_empty()),
+            Err(error) => prop_assert!(!error.diagnostics().is_empty()),
+        }
+    }
+
+    #[test]
+    fn no_argument_panics(set in "(grid|train|x)?[.=]?(model|epochs|\\PC{0,4})=?\\PC{0,12}", only in "(model|dataset|depth|\\PC{0,4})=?\\PC{0,8}") {
+        let arguments = Arguments { set: vec![set], only: vec![only], ..Arguments::default() };
+        let grid = b"[grid]\nmodel = 'mlp'\ndataset = 'digits'\n".to_vec();
+        if let Err(error) = arguments.load(Source::Stdin(grid)) {
+            prop_assert!(error.render().starts_with("error: "));
+        }
+    }
+}
