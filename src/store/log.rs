@@ -77,7 +77,13 @@ impl EventLog {
         t_ns: u64,
     ) -> Result<(), StoreError> {
         let (run, job, stop) = (run.to_owned(), Box::new(job.clone()), stop.clone());
-        self.append(&Line::Started { format: FORMAT, run, job, stop, t_ns })?;
+        self.append(&Line::Started {
+            format: FORMAT,
+            run,
+            job,
+            stop,
+            t_ns,
+        })?;
         self.flush()
     }
 
@@ -86,12 +92,15 @@ impl EventLog {
         let line = match kind {
             RunEventKind::Worker(envelope) => return self.append(&Tagged::worker(envelope)),
             RunEventKind::Sample(sample) => return self.append(&Tagged::sample(sample)),
-            RunEventKind::Asked { t_ns, what } => Line::Asked { t_ns: *t_ns, what: what.clone() },
+            RunEventKind::Asked { t_ns, what } => Line::Asked {
+                t_ns: *t_ns,
+                what: what.clone(),
+            },
             RunEventKind::Warning(what) => Line::Warning { what: what.clone() },
             RunEventKind::Ended(record) => Line::Ended(record.clone()),
-            RunEventKind::Started { .. }
-            | RunEventKind::Progress(_)
-            | RunEventKind::Stderr(_) => return Ok(()),
+            RunEventKind::Started { .. } | RunEventKind::Progress(_) | RunEventKind::Stderr(_) => {
+                return Ok(());
+            }
         };
         self.append(&line)?;
         self.flush()

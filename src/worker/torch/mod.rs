@@ -1,5 +1,6 @@
 //! The native worker: everything that names libtorch. Compiled by the `perftune-worker` binary alone.
 
+mod bare;
 mod data;
 mod denormals;
 mod device;
@@ -25,22 +26,39 @@ use perftune::worker::link::Link;
 use failure::Failure;
 
 const USAGE: &str = "perftune-worker: started by perftune, one process a run; reads a job on standard input.\n\
-                     --version  versions of the worker, libtorch and the protocol";
+                     --version            versions of the worker, libtorch and the protocol\n\
+                     --check-device NAME  whether that device can be used\n\
+                     --bare-loop SECONDS  trains the job on standard input for so long without the protocol: \
+                     the yardstick of the benchmarks";
 
 /// Does one job, or says who it is.
 pub(crate) fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        None => work(),
-        Some("--version" | "-V") => say(&format!(
+    let argument = std::env::args().nth(2);
+    match (std::env::args().nth(1).as_deref(), argument.as_deref()) {
+        (None, _) => work(),
+        (Some("--check-device"), Some(name)) => end(device::open(name).map(|_| String::new())),
+        (Some("--bare-loop"), Some(seconds)) => end(bare::run(seconds)),
+        (Some("--version" | "-V"), _) => say(&format!(
             "{}\nlibtorch {}\nprotocol {PROTOCOL_VERSION}",
             facts::WORKER,
             facts::libtorch()
         )),
-        Some("--help" | "-h") => say(USAGE),
-        Some(other) => {
+        (Some("--help" | "-h"), _) => say(USAGE),
+        (Some(other), _) => {
             // Standard error may be closed; there is nobody else to tell.
             let _ = writeln!(std::io::stderr(), "unknown argument `{other}`\n{USAGE}");
             ExitCode::from(2)
+        }
+    }
+}
+
+fn end(result: Result<String, Failure>) -> ExitCode {
+    match result {
+        Ok(text) if text.is_empty() => ExitCode::SUCCESS,
+        Ok(text) => say(&text),
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            ExitCode::FAILURE
         }
     }
 }

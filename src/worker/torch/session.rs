@@ -19,21 +19,17 @@ use super::train::{Trained, Trainer};
 use super::{denormals, device, facts};
 
 /// What has been loaded and built.
-struct Session {
+pub(super) struct Session {
     set: DataSet,
-    data: TrainingData,
-    model: Model,
-    parameters: Parameters,
+    pub(super) data: TrainingData,
+    pub(super) model: Model,
+    pub(super) parameters: Parameters,
     device: Device,
 }
 
 /// Does the job: hello, load, warm-up, serve, train with validation, test, finished.
 pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Failure> {
-    // Before libtorch starts a thread: the mode is inherited.
-    let mode = denormals::flush(job.flush_denormals);
-    let threads = i32::try_from(job.threads.max(1)).unwrap_or(i32::MAX);
-    tch::set_num_interop_threads(1);
-    tch::set_num_threads(threads);
+    let mode = prepare(job);
     link.send(WorkerEvent::Hello(facts::hello(job, mode)))?;
     check(job)?;
     link.phase(Phase::Load)?;
@@ -58,6 +54,16 @@ pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Fai
         usage: facts::usage(),
     }))?;
     Ok(())
+}
+
+/// Sets what must be set before libtorch starts a thread; returns the mode of subnormal numbers.
+pub(super) fn prepare(job: &JobSpec) -> &'static str {
+    // The threads inherit it.
+    let mode = denormals::flush(job.flush_denormals);
+    let threads = i32::try_from(job.threads.max(1)).unwrap_or(i32::MAX);
+    tch::set_num_interop_threads(1);
+    tch::set_num_threads(threads);
+    mode
 }
 
 /// What no worker could obey. The command line has checked the same with better places; a hand-written job has not been.
@@ -100,7 +106,8 @@ fn check(job: &JobSpec) -> Result<(), Failure> {
 }
 
 impl Session {
-    fn load(job: &JobSpec) -> Result<Self, Failure> {
+    /// Reads the data and builds the model.
+    pub(super) fn load(job: &JobSpec) -> Result<Self, Failure> {
         let device = device::open(&job.device)?;
         let set = DataSet::open(&job.dataset_dir)?;
         set.verify()?;

@@ -100,7 +100,7 @@ impl<'a> Trainer<'a> {
 
     /// One step; returns its loss. Reading it costs nothing on the CPU, and waits for an accelerator to end the step,
     /// whose kernels run in order: so the time of the step is the device's, not the time to queue it.
-    fn step(&mut self, epoch: &Epoch<'_>, from: i64, size: i64) -> Result<f64, Failure> {
+    pub(super) fn step(&mut self, epoch: &Epoch<'_>, from: i64, size: i64) -> Result<f64, Failure> {
         let (images, labels) = epoch.batch(from, size)?;
         let loss = self
             .model
