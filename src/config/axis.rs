@@ -247,8 +247,9 @@ const OPTIMIZERS: &[(&str, Optimizer)] = &[
 ];
 const ALLOCATORS: &[(&str, Allocator)] =
     &[("retain", Allocator::Retain), ("system", Allocator::System)];
-/// The longest name of a model or a data set: several become one file name of at most 255 bytes.
-const LONGEST_NAME: usize = 80;
+/// The longest name of a model or a data set, in bytes: with the longest tag of every other axis (117 bytes in all) two of
+/// them still fit into a file name, which has at most 255.
+const LONGEST_NAME: usize = 64;
 /// The most samples that a step or a request may have.
 pub(super) const LARGEST_BATCH: u32 = 1 << 24;
 

@@ -89,7 +89,7 @@ fn exclude(cells: &mut Vec<Cell>, excludes: &[(Selector, Place)], problems: &mut
         keep
     });
     for ((_, place), _) in excludes.iter().zip(matched).filter(|(_, seen)| !seen) {
-        problems.warn(*place, "this [[exclude]] matches no cell".to_owned());
+        problems.warn_idle(*place, "[[exclude]]");
     }
 }
 

@@ -128,7 +128,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     resolver.read_overrides(&root, &axes, &world, &mut problems);
     problems.check(Some(()))?;
 
-    resolver.check(&cells, set::touches(request.set, "grid"), &mut problems);
+    resolver.check(&cells, &mut problems);
     build::check_batches(&cells, &axes, &resolver, &mut problems);
     select::only(&mut cells, request.only, &axes, &world, &mut problems);
     problems.check(Some(()))?;
@@ -141,6 +141,10 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     };
     let runs = builder.runs(&cells, &mut problems);
     problems.check(Some(()))?;
+    // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
+    if set::touches(request.set, "grid") {
+        problems.forget_idle();
+    }
     Ok(Plan {
         varying: axes.varying(),
         runs,

@@ -47,6 +47,8 @@ pub(super) struct Problems {
     texts: Vec<Text>,
     errors: Vec<Problem>,
     warnings: Vec<(Place, String)>,
+    /// Tables that match no cell.
+    idle: Vec<(Place, String)>,
 }
 
 impl Problems {
@@ -103,6 +105,17 @@ impl Problems {
         self.warnings.push((place, message));
     }
 
+    /// Warns of a table that matches no cell.
+    pub(super) fn warn_idle(&mut self, place: Place, table: &str) {
+        let message = format!("this {table} matches no cell");
+        self.idle.push((place, message));
+    }
+
+    /// Takes back every [`Self::warn_idle`].
+    pub(super) fn forget_idle(&mut self) {
+        self.idle.clear();
+    }
+
     pub(super) fn any(&self) -> bool {
         !self.errors.is_empty()
     }
@@ -132,6 +145,7 @@ impl Problems {
     /// The warnings, each with its place, in the order of the file and without repetition.
     pub(super) fn take_warnings(&mut self) -> Vec<String> {
         let mut warnings = std::mem::take(&mut self.warnings);
+        warnings.append(&mut self.idle);
         warnings.sort_by_key(|(place, _)| (place.text, place.span));
         warnings.dedup();
         warnings

@@ -227,9 +227,8 @@ impl Resolver {
         }
     }
 
-    /// Resolves every cell once, so that all that is wrong is reported; warns of overrides that match nothing unless
-    /// the grid was `narrowed` from outside, where that is to be expected.
-    pub(super) fn check(&mut self, cells: &[Cell], narrowed: bool, problems: &mut Problems) {
+    /// Resolves every cell once, so that all that is wrong is reported; warns of overrides that match nothing.
+    pub(super) fn check(&mut self, cells: &[Cell], problems: &mut Problems) {
         let mut used = vec![false; self.overrides.len()];
         for cell in cells {
             let matching = self.matching(cell);
@@ -249,9 +248,7 @@ impl Resolver {
             }
         }
         for (entry, _) in self.overrides.iter().zip(used).filter(|(_, used)| !used) {
-            if !narrowed {
-                problems.warn(entry.place, "this [[override]] matches no cell".to_owned());
-            }
+            problems.warn_idle(entry.place, "[[override]]");
         }
     }
 

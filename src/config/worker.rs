@@ -55,6 +55,9 @@ pub(super) fn worker(
     let mut section = Section::new(Scope::Worker, table, problems);
     if let Some(program) = program(&mut section, bases) {
         settings.program = program;
+    } else if section.get("program").or(section.get("command")).is_some() {
+        // The plan fails, but the models and data sets must not be judged as if the native worker had been meant.
+        settings.program = WorkerProgram::Scripted;
     }
     if let Some(span) = section.duration("hang_timeout", 0.001) {
         settings.hang_timeout_ns = span.as_ns();

@@ -244,6 +244,47 @@ fn the_command_line_wins_over_the_file_and_is_checked() {
 }
 
 #[test]
+fn a_file_may_speak_of_values_that_the_command_line_took_away() {
+    let grid = "[grid]\nmodel = ['mlp', 'cnn']\ndataset = 'digits'\n\
+                [[exclude]]\nmodel = 'resnet'\n[[override]]\nmatch = { model = 'resnet' }\ntrain.epochs = 1\n";
+    assert_eq!(load_text(grid).unwrap().warnings.len(), 2);
+    let narrowed = load_text(&format!("#: --set grid.model=mlp\n{grid}")).unwrap();
+    assert_eq!(narrowed.warnings, Vec::<String>::new());
+    let filtered = load_text(&format!("#: --only model=mlp\n{grid}")).unwrap();
+    assert_eq!(filtered.warnings.len(), 2);
+}
+
+#[test]
+fn the_longest_name_fits_into_a_file_name() {
+    let name = "n".repeat(64);
+    let grid = format!(
+        "repeat = 9\n[grid]\nmodel = '{name}'\ndataset = '{name}'\nbatch_size = [1, 16777216]\n\
+         learning_rate = [1, 1.2345678901234567e-300]\nweight_decay = [1, 1.2345678901234567e-300]\n\
+         optimizer = ['adam', 'adamw']\nthreads = [1, 1024]\ndevice = ['cpu', 'cuda:255']\n\
+         flush_denormals = [true, false]\nallocator = ['retain', 'system']\ndepth = [1, 1000]\nwidth = [1, 65536]\n\
+         [worker]\nprogram = 'scripted'\n"
+    );
+    let plan = load_text(&grid).unwrap();
+    let longest = plan.runs.iter().map(|run| run.run.len()).max().unwrap();
+    assert_eq!(plan.runs.len(), 9 * 1024);
+    // Room for `-r10000`, where these end in `-r9`.
+    assert!((200..=255 - 4).contains(&longest), "{longest}");
+    let longer = grid.replace(&name, &"n".repeat(65));
+    assert!(
+        load_text(&longer)
+            .unwrap_err()
+            .render()
+            .contains("1 to 64 bytes")
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_no_mistake() {
+    let grid = "\u{feff}[grid]\r\nmodel = 'mlp'\r\ndataset = 'digits'\r\n";
+    assert_eq!(load_text(grid).unwrap().runs.len(), 1);
+}
+
+#[test]
 fn what_only_narrows_keeps_the_names_of_the_cells() {
     let grid = "[grid]\nmodel = ['mlp', 'cnn']\ndataset = 'digits'\nbatch_size = [32, 64]\n";
     let names = |text: &str| -> Vec<String> {
