@@ -320,6 +320,24 @@ pub fn seconds(value: f64) -> String {
     }
 }
 
+/// Time that has passed, for a reader who waits: whole seconds from 10 s, minutes from one minute.
+pub fn elapsed(value: f64) -> String {
+    if !(9.95..7199.5).contains(&value) {
+        return seconds(value);
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in the range above"
+    )]
+    let whole = value.round() as u64;
+    if whole < 60 {
+        format!("{whole} s")
+    } else {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    }
+}
+
 /// Bytes for a reader: `512 MiB`.
 pub fn bytes(value: f64) -> String {
     scaled(
@@ -389,6 +407,10 @@ mod tests {
             (seconds(0.999_96), "1.00 s"),
             (seconds(125.0), "2 min 05 s"),
             (seconds(9000.0), "2 h 30 min"),
+            (elapsed(3.25), "3.25 s"),
+            (elapsed(59.7), "1 min 00 s"),
+            (elapsed(91.2), "1 min 31 s"),
+            (elapsed(9000.0), "2 h 30 min"),
             (bytes(536_870_912.0), "512 MiB"),
             (bytes(0.0), "0 B"),
             (rate(12_345.0), "12.3 k/s"),

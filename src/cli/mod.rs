@@ -1,6 +1,76 @@
-//! cli.
+//! The command line: the only module with arguments, a terminal and exit codes. One file a subcommand.
+
+pub mod args;
+pub mod completions;
+pub mod diagnostic;
+pub mod doctor;
+pub mod dry_run;
+pub mod engine;
+pub mod exit;
+pub mod folder;
+pub mod interrupt;
+pub mod list;
+pub mod output;
+pub mod progress;
+pub mod run;
+
+use std::env;
+use std::io;
 use std::process::ExitCode;
-/// Main.
+
+use clap::Parser;
+
+use self::args::{Cli, Command};
+use self::diagnostic::Fault;
+use self::exit::ExitStatus;
+use self::output::Screen;
+
+/// Names the worker that plays a script. No subcommand of the parser, so that no help and no completion offers it.
+const SCRIPTED_WORKER: &str = "__scripted-worker";
+
+/// Does what the arguments ask for.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    if env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == SCRIPTED_WORKER)
+    {
+        return engine::scripted_worker();
+    }
+    let screen = Screen::stderr();
+    let done = match Cli::try_parse() {
+        Ok(cli) => dispatch(&cli.command, screen),
+        Err(error) => explain(&error),
+    };
+    match done {
+        Ok(status) => status.into(),
+        Err(fault) => {
+            diagnostic::print(&fault, &screen);
+            ExitStatus::Usage.into()
+        }
+    }
+}
+
+fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
+    match command {
+        Command::Run(args) => run::run(args, screen),
+        Command::Report(args) => run::rebuild(&args.dir, args.format),
+        Command::Doctor(args) => doctor::doctor(args),
+        Command::List(args) => list::list(args),
+        Command::Completions(args) => completions::completions(args),
+    }
+}
+
+/// Help and version on the standard output, mistakes on the standard error.
+fn explain(error: &clap::Error) -> Result<ExitStatus, Fault> {
+    let status = if error.use_stderr() {
+        ExitStatus::Usage
+    } else {
+        ExitStatus::Ok
+    };
+    match error.print() {
+        Err(error) if status == ExitStatus::Ok && error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Fault::from(error).hint("the help could not be written to the standard output"))
+        }
+        _ => Ok(status),
+    }
 }

@@ -1,1 +1,101 @@
-//! report.
+//! Records in, bytes out: tables for people, CSV and JSON for programs. Computes no statistic and touches no file.
+//!
+//! Two rules hold in everything that programs read. Figures are in base units (s, bytes, %) with the shortest digits
+//! that read back to the same number. What was not measured is an empty cell, or `null`, never 0; a number that is
+//! none is written as the word `nan`, `inf` or `-inf`, since a diverged loss is a finding and not a gap.
+
+pub mod csv;
+pub mod headline;
+pub mod json;
+pub mod layout;
+pub mod listing;
+pub mod plan;
+pub mod series;
+pub mod summary;
+pub mod table;
+
+mod scale;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+
+/// Why a report cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The rows are not a table.
+    #[error("cannot write the rows as CSV: {0}")]
+    Csv(#[from] ::csv::Error),
+    /// A value has no form in JSON.
+    #[error("cannot write the document as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A number for programs: the shortest digits that read back to it, or `nan`, `inf`, `-inf`.
+fn number(value: f64) -> String {
+    if value.is_nan() {
+        "nan".to_owned()
+    } else if value == 0.0 {
+        // Not "-0".
+        "0".to_owned()
+    } else {
+        value.to_string()
+    }
+}
+
+/// The same, or the empty cell.
+fn optional(value: Option<f64>) -> String {
+    value.map(number).unwrap_or_default()
+}
+
+/// CSV from rows of cells, every row with as many as the header.
+fn csv_bytes<H, R, C>(header: H, rows: R) -> Result<Vec<u8>, ReportError>
+where
+    H: IntoIterator<Item: AsRef<[u8]>>,
+    R: IntoIterator<Item = C>,
+    C: IntoIterator<Item: AsRef<[u8]>>,
+{
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer.write_record(header)?;
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| {
+        // Writing into memory fails only where the rows differ in length, which `write_record` has said before.
+        ReportError::Csv(error.into_error().into())
+    })?;
+    Ok(bytes)
+}
+
+/// One line of a text that may have several, so that a row stays a row for `grep` and `sort`.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_that_are_none_are_words() {
+        for (value, text) in [
+            (f64::NAN, "nan"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (-0.0, "0"),
+            (0.001, "0.001"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1_073_741_824.0, "1073741824"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(optional(None), "");
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_read_back(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
+            prop_assert_eq!(number(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What the user may write after `perftune`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+use super::exit::EXIT_CODES;
+
+const EXAMPLES: &str = "Examples:
+  perftune run configs/grid.toml
+  perftune run configs/grid.toml --only model=cnn --set train.epochs=3
+  perftune run - --format json < grid.toml > results.json
+  perftune doctor";
+
+const RUN_EXAMPLES: &str = "Examples:
+  perftune run configs/grid.toml
+  perftune run configs/grid.toml --dry-run
+  perftune run configs/grid.toml --only model=cnn,resnet --only dataset=digits
+  perftune run configs/grid.toml --set 'grid.batch_size=[32,128]' --repeat 3
+  perftune run configs/grid.toml --out results/today --resume
+  perftune run - --format csv < grid.toml > report.csv";
+
+/// What does it cost to train and to serve each model x data set x setting?
+///
+/// Trains and serves every cell of a grid with libtorch, measures time, CPU, memory and accelerators, stops each run
+/// as soon as its chosen metrics are known, and writes CSV reports.
+#[derive(Debug, Parser)]
+#[command(name = "perftune", version, max_term_width = 80, arg_required_else_help = true,
+    after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}\n\nData goes to the standard output, talk to the standard error. NO_COLOR is respected."))]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train and serve every cell of a grid; write and print the reports
+    Run(Box<RunArgs>),
+    /// Rebuild the reports of a results folder and print them
+    Report(ReportArgs),
+    /// Say what can be measured on this machine and what cannot
+    Doctor(DoctorArgs),
+    /// List the models, data sets or metrics that a grid may name
+    List(ListArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// `perftune run`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the command line"
+)]
+pub struct RunArgs {
+    /// The grid file (TOML); `-` reads it from the standard input
+    #[arg(value_name = "GRID", value_hint = ValueHint::FilePath)]
+    pub grid: PathBuf,
+
+    /// Set any key of the grid; VALUE is TOML, bare words are strings
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, help_heading = "What to run")]
+    pub set: Vec<String>,
+
+    /// Run only the cells with this value of an axis; commas separate several
+    #[arg(long, value_name = "AXIS=VALUE", value_parser = assignment, help_heading = "What to run")]
+    pub only: Vec<String>,
+
+    /// Run each cell N times, with seeds that count up
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "What to run")]
+    pub repeat: Option<u32>,
+
+    /// The base seed, instead of the grid's
+    #[arg(long, value_name = "N", help_heading = "What to run")]
+    pub seed: Option<u64>,
+
+    /// Let every run use its whole budget: no early stop
+    #[arg(long, help_heading = "What to run")]
+    pub full: bool,
+
+    /// Run only the I-th of N parts of the grid, such as 2/4
+    #[arg(long, value_name = "I/N", help_heading = "What to run")]
+    pub shard: Option<Shard>,
+
+    /// Print the runs with their resolved settings, and run nothing
+    #[arg(long, help_heading = "What to run")]
+    pub dry_run: bool,
+
+    /// The results folder [default: results/NAME]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Results")]
+    pub out: Option<PathBuf>,
+
+    /// Keep the finished runs of the results folder; run what is missing or failed
+    #[arg(long, conflicts_with = "fresh", help_heading = "Results")]
+    pub resume: bool,
+
+    /// Delete the runs of the results folder first
+    #[arg(long, help_heading = "Results")]
+    pub fresh: bool,
+
+    /// What to print on the standard output
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Results")]
+    pub format: Format,
+
+    /// How to show progress on the standard error
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto, help_heading = "Talk")]
+    pub progress: ProgressMode,
+
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]
+    pub quiet: bool,
+
+    /// Say also what the workers say and what the controller decides
+    #[arg(short, long, help_heading = "Talk")]
+    pub verbose: bool,
+}
+
+/// `perftune report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// The results folder, such as results/three-by-three
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+    /// What to print on the standard output
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `perftune doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// What to print on the standard output
+    #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
+    pub format: DoctorFormat,
+}
+
+/// `perftune list`.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// What to list
+    #[arg(value_enum)]
+    pub what: Listed,
+    /// What to print on the standard output
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `perftune completions`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example:\n  perftune completions bash > ~/.local/share/bash-completion/completions/perftune"
+)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// What to print on the standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One document, base units
+    Json,
+    /// Rows with a header, base units
+    Csv,
+}
+
+/// What the doctor prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// For people
+    Text,
+    /// One document, base units
+    Json,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listed {
+    /// What the native worker can train
+    Models,
+    /// What is found in the data folders
+    Datasets,
+    /// What can be measured, with units and definitions
+    Metrics,
+}
+
+/// How to show progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressMode {
+    /// A live display on a terminal, plain lines elsewhere
+    Auto,
+    /// A line when a run starts and one when it ends
+    Plain,
+    /// Warnings and failures only
+    None,
+}
+
+/// One of several parts of a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which, from 1.
+    pub index: usize,
+    /// Of how many.
+    pub count: usize,
+}
+
+impl Shard {
+    /// Whether the run at this place of the grid, from 0, belongs to the part.
+    pub const fn has(self, place: usize) -> bool {
+        place % self.count == self.index - 1
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(index, count)| {
+            Some(Self {
+                index: index.parse().ok()?,
+                count: count.parse().ok()?,
+            })
+        });
+        parts
+            .filter(|shard| (1..=shard.count).contains(&shard.index))
+            .ok_or_else(|| "write I/N with I from 1 to N, such as 2/4".to_owned())
+    }
+}
+
+/// Only the shape is checked here: which keys and axes there are, the grid knows.
+fn assignment(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn run(words: &[&str]) -> Result<RunArgs, String> {
+        let words = ["perftune", "run", "grid.toml"].iter().chain(words);
+        match Cli::try_parse_from(words)
+            .map_err(|error| error.to_string())?
+            .command
+        {
+            Command::Run(args) => Ok(*args),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn clap_finds_no_contradiction() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_be_given_several_times_and_keep_their_text() {
+        let args = run(&[
+            "--set",
+            "grid.batch_size=[32,128]",
+            "--set=a.b=x=y",
+            "--only",
+            "model=cnn",
+            "-v",
+        ])
+        .unwrap();
+        assert_eq!(args.set, ["grid.batch_size=[32,128]", "a.b=x=y"]);
+        assert_eq!(args.only, ["model=cnn"]);
+        assert!(args.verbose && !args.quiet && !args.full);
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_to_write() {
+        for (words, says) in [
+            (&["--set", "epochs"][..], "write NAME=VALUE"),
+            (&["--set", "=3"], "write NAME=VALUE"),
+            (&["--repeat", "0"], "0 is not in 1.."),
+            (&["--shard", "0/4"], "such as 2/4"),
+            (&["--shard", "5/4"], "such as 2/4"),
+            (&["--shard", "x"], "such as 2/4"),
+            (&["--resume", "--fresh"], "cannot be used with"),
+            (&["-q", "-v"], "cannot be used with"),
+            (&["--format", "xml"], "possible values: table, json, csv"),
+            (&["--formt", "csv"], "--format"),
+        ] {
+            let message = run(words).unwrap_err();
+            assert!(message.contains(says), "{words:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_grid_are_disjoint_and_complete() {
+        let owners = |place: usize| {
+            (1..=4)
+                .filter(|&index| Shard { index, count: 4 }.has(place))
+                .count()
+        };
+        assert!((0..50).all(|place| owners(place) == 1));
+        assert_eq!("2/4".parse(), Ok(Shard { index: 2, count: 4 }));
+    }
+}

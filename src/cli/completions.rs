@@ -1,0 +1,17 @@
+//! `perftune completions`.
+
+use clap::CommandFactory;
+
+use super::args::{Cli, CompletionsArgs};
+use super::diagnostic::Fault;
+use super::exit::ExitStatus;
+use super::output;
+
+/// Prints the script.
+pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus, Fault> {
+    // Into memory first: the generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "perftune", &mut script);
+    output::print(&script)?;
+    Ok(ExitStatus::Ok)
+}

@@ -1,0 +1,364 @@
+//! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
+
+use std::env;
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::args::{DoctorArgs, DoctorFormat};
+use super::diagnostic::Fault;
+use super::engine;
+use super::exit::ExitStatus;
+use super::output;
+use crate::event::CATALOGUE;
+use crate::report::json;
+use crate::report::layout::wrap;
+use crate::units::{bytes, seconds, significant};
+
+/// A fact, or why it is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact<T> {
+    /// It was read.
+    Value(T),
+    /// It cannot be had here, and why.
+    Unsupported(String),
+}
+
+impl<T> From<Result<T, String>> for Fact<T> {
+    fn from(result: Result<T, String>) -> Self {
+        match result {
+            Ok(value) => Self::Value(value),
+            Err(why) => Self::Unsupported(why),
+        }
+    }
+}
+
+impl<T> Fact<T> {
+    fn text(&self, show: impl FnOnce(&T) -> String) -> String {
+        match self {
+            Self::Value(value) => show(value),
+            Self::Unsupported(why) => format!("unsupported: {why}"),
+        }
+    }
+}
+
+/// What this machine is, as far as it is known. Times in seconds, sizes in bytes, loads in percent of one core.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Facts {
+    /// Operating system and kernel.
+    pub system: Fact<String>,
+    /// The processor's name.
+    pub processor: Fact<String>,
+    /// Logical cores of the machine.
+    pub cores: Fact<u32>,
+    /// Cores that a run may use; a control group may give less than whole ones.
+    pub usable_cores: Fact<f64>,
+    /// Memory of the machine.
+    pub memory_bytes: Fact<u64>,
+    /// The tightest limit of a control group; absent: none.
+    pub memory_limit_bytes: Option<u64>,
+    /// Accelerators that the sampler can read.
+    pub accelerators: Fact<Vec<Accelerator>>,
+    /// Whether the kernel tells how long work waited (pressure stall information).
+    pub pressure: Fact<bool>,
+    /// CPU time of one tick of the sampler, reading this very process, in seconds.
+    pub sampler_tick_s: Fact<f64>,
+    /// CPU time that others use now, in percent of one core.
+    pub others_cpu_percent: Fact<f64>,
+}
+
+/// An accelerator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Accelerator {
+    /// As a grid names it.
+    pub device: String,
+    /// The product.
+    pub name: String,
+    /// Its memory in bytes, if the driver tells.
+    pub memory_bytes: Option<u64>,
+}
+
+/// Everything that the doctor has to say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diagnosis {
+    /// The machine.
+    #[serde(flatten)]
+    pub facts: Facts,
+    /// What the native worker says of itself and its libtorch.
+    pub worker: Fact<String>,
+    /// Free bytes where results go.
+    pub results_free_bytes: Fact<u64>,
+}
+
+/// Looks and says.
+pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
+    let diagnosis = Diagnosis {
+        facts: engine::facts()?,
+        worker: worker_version(&worker_candidates()).into(),
+        results_free_bytes: output::free_space(Path::new("results")).into(),
+    };
+    output::print(&diagnosis.render(args.format, output::stdout_width())?)?;
+    Ok(ExitStatus::Ok)
+}
+
+impl Facts {
+    fn rows(&self) -> [(&'static str, String); 8] {
+        let memory = self.memory_bytes.text(|total| bytes(*total as f64));
+        let limit = self
+            .memory_limit_bytes
+            .map(|limit| format!(", limited to {}", bytes(limit as f64)));
+        let usable = self.usable_cores.text(ToString::to_string);
+        let told = |told: &bool| {
+            if *told {
+                "told by the kernel"
+            } else {
+                "not told by the kernel"
+            }
+        };
+        [
+            ("system", self.system.text(Clone::clone)),
+            ("processor", self.processor.text(Clone::clone)),
+            (
+                "cores",
+                format!(
+                    "{usable} usable of {}",
+                    self.cores.text(ToString::to_string)
+                ),
+            ),
+            ("memory", memory + &limit.unwrap_or_default()),
+            (
+                "accelerators",
+                self.accelerators.text(|devices| accelerators(devices)),
+            ),
+            ("pressure", self.pressure.text(|fact| told(fact).to_owned())),
+            (
+                "sampler",
+                self.sampler_tick_s
+                    .text(|tick| format!("{} of CPU time a tick", seconds(*tick))),
+            ),
+            (
+                "others now",
+                self.others_cpu_percent
+                    .text(|load| format!("{}% of one core", significant(*load))),
+            ),
+        ]
+    }
+}
+
+impl Diagnosis {
+    fn render(&self, format: DoctorFormat, width: usize) -> Result<Vec<u8>, Fault> {
+        Ok(match format {
+            DoctorFormat::Text => self.text(width).into_bytes(),
+            DoctorFormat::Json => {
+                let measured: Map<_, _> = self.groups().into_iter().map(coverage).collect();
+                json::pretty(&serde_json::json!({
+                    "format": json::FORMAT,
+                    "diagnosis": self,
+                    "measured": measured,
+                }))?
+            }
+        })
+    }
+
+    fn text(&self, width: usize) -> String {
+        let mut out = String::new();
+        for (name, text) in self.facts.rows() {
+            entry(&mut out, name, &text, width);
+        }
+        entry(&mut out, "worker", &self.worker.text(Clone::clone), width);
+        let free = |free: &u64| format!("writable, {} free", bytes(*free as f64));
+        entry(
+            &mut out,
+            "results",
+            &self.results_free_bytes.text(free),
+            width,
+        );
+        out.push('\n');
+        let groups = self.groups();
+        let measured = groups
+            .iter()
+            .filter(|(_, why)| why.is_none())
+            .map(|(group, _)| *group);
+        let measured: Vec<_> = measured.collect();
+        if !measured.is_empty() {
+            entry(&mut out, "measured", &measured.join(", "), width);
+        }
+        for (group, why) in groups {
+            if let Some(why) = why {
+                entry(&mut out, "not measured", &format!("{group}: {why}"), width);
+            }
+        }
+        out
+    }
+
+    /// Each group of the catalogue, with the reason why it cannot be measured here, if there is one.
+    fn groups(&self) -> Vec<(&'static str, Option<String>)> {
+        let mut groups: Vec<(&'static str, Option<String>)> = Vec::new();
+        for metric in CATALOGUE {
+            if groups.iter().all(|(group, _)| *group != metric.group) {
+                groups.push((metric.group, self.why_not(metric.group)));
+            }
+        }
+        groups
+    }
+
+    fn why_not(&self, group: &str) -> Option<String> {
+        match (group, &self.facts.accelerators) {
+            ("gpu", Fact::Unsupported(why)) => Some(why.clone()),
+            ("gpu", Fact::Value(devices)) if devices.is_empty() => {
+                Some("no accelerator was found".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `true`, or why a group is not measured.
+fn coverage((group, why): (&str, Option<String>)) -> (String, Value) {
+    let said = why.map_or(
+        Value::Bool(true),
+        |why| serde_json::json!({ "unsupported": why }),
+    );
+    (group.to_owned(), said)
+}
+
+/// Appends a line `name   text`, wrapped under the text.
+fn entry(out: &mut String, name: &str, text: &str, width: usize) {
+    let text = wrap(text, width.saturating_sub(14).max(20), "");
+    for (at, line) in text.lines().enumerate() {
+        let _ = writeln!(out, "{:<14}{line}", if at == 0 { name } else { "" });
+    }
+}
+
+fn accelerators(devices: &[Accelerator]) -> String {
+    let names = devices.iter().map(|device| {
+        let memory = device
+            .memory_bytes
+            .map(|total| format!(", {}", bytes(total as f64)))
+            .unwrap_or_default();
+        format!("{} ({}{memory})", device.device, device.name)
+    });
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join("; ")
+    }
+}
+
+/// Where `perftune-worker` may be: beside this program, then on the PATH.
+fn worker_candidates() -> Vec<PathBuf> {
+    const NAME: &str = "perftune-worker";
+    let beside = env::current_exe().ok().map(|exe| exe.with_file_name(NAME));
+    let path = env::var_os("PATH").unwrap_or_default();
+    beside
+        .into_iter()
+        .chain(env::split_paths(&path).map(|dir| dir.join(NAME)))
+        .collect()
+}
+
+/// What the first of these programs that is there says to `--version`, or why none does.
+fn worker_version(candidates: &[PathBuf]) -> Result<String, String> {
+    let Some(program) = candidates.iter().find(|program| program.is_file()) else {
+        return Err("perftune-worker is neither beside perftune nor on the PATH".to_owned());
+    };
+    let output = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
+    let output = output.map_err(|error: io::Error| format!("{}: {error}", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let first =
+        |text: &str| output::harmless(text.trim().lines().next().unwrap_or("it says nothing"));
+    if output.status.success() && !said.trim().is_empty() {
+        Ok(first(&said))
+    } else {
+        // The dynamic linker's complaint about a missing libtorch is its first line.
+        Err(format!(
+            "{}: {}: {}",
+            program.display(),
+            output.status,
+            first(&complaint)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn diagnosis() -> Diagnosis {
+        Diagnosis {
+            facts: Facts {
+                system: Fact::Value("Debian GNU/Linux 12, kernel 6.8.0".to_owned()),
+                processor: Fact::Value("AMD EPYC 7B13".to_owned()),
+                cores: Fact::Value(8),
+                usable_cores: Fact::Value(2.0),
+                memory_bytes: Fact::Value(8 << 30),
+                memory_limit_bytes: Some(4 << 30),
+                accelerators: Fact::Unsupported("no NVIDIA driver: libnvidia-ml.so.1 cannot be loaded (cannot open shared object file)".to_owned()),
+                pressure: Fact::Value(true),
+                sampler_tick_s: Fact::Value(0.000_061),
+                others_cpu_percent: Fact::Value(3.25),
+            },
+            worker: Fact::Value("perftune-worker 0.1.0, libtorch 2.11.0".to_owned()),
+            results_free_bytes: Fact::Unsupported("/results cannot be written: Permission denied (os error 13)".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_doctor_says_what_is_and_what_is_not() {
+        for (format, name) in [(DoctorFormat::Text, "text"), (DoctorFormat::Json, "json")] {
+            let text = String::from_utf8(diagnosis().render(format, 80).unwrap()).unwrap();
+            insta::assert_snapshot!(format!("doctor_{name}"), text);
+        }
+    }
+
+    #[test]
+    fn an_accelerator_is_measured() {
+        let mut with = diagnosis();
+        with.facts.accelerators = Fact::Value(vec![Accelerator {
+            device: "cuda:0".to_owned(),
+            name: "NVIDIA H200".to_owned(),
+            memory_bytes: Some(150_000_000_000),
+        }]);
+        let text = with.text(80);
+        assert!(text.contains("cuda:0 (NVIDIA H200, 140 GiB)"), "{text}");
+        assert!(!text.contains("not measured"), "{text}");
+    }
+
+    #[test]
+    fn a_worker_that_cannot_start_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs_err::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let missing = dir.path().join("missing");
+        let good = script("good", "echo perftune-worker 0.1.0");
+        let bad = script(
+            "bad",
+            "echo libtorch.so: cannot open shared object file >&2; exit 127",
+        );
+        assert_eq!(
+            worker_version(&[missing.clone(), good]).unwrap(),
+            "perftune-worker 0.1.0"
+        );
+        let why = worker_version(&[bad]).unwrap_err();
+        assert!(why.contains("127: libtorch.so: cannot open"), "{why}");
+        assert!(
+            worker_version(&[missing])
+                .unwrap_err()
+                .contains("neither beside")
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! `perftune run --dry-run`: the plan with every setting resolved.
+
+use serde_json::Value;
+
+use super::args::Format;
+use super::diagnostic::Fault;
+use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
+use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
+
+/// The plan in this format.
+pub fn render(
+    plan: &Plan,
+    runs: &[PlannedRun],
+    format: Format,
+    width: usize,
+) -> Result<Vec<u8>, Fault> {
+    let rows: Vec<_> = runs.iter().map(|run| row(plan, run)).collect();
+    Ok(match format {
+        Format::Table => plan_table(&plan.name, &rows, width).into_bytes(),
+        Format::Json => plan_json(&plan.name, &rows)?,
+        Format::Csv => plan_csv(&rows)?,
+    })
+}
+
+/// One run. A key is called as in the grid file, with its base unit behind it where it has one.
+fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
+    let (job, train, stop) = (&run.job, &run.job.train, &run.stop);
+    let serve = job.serve.as_ref();
+    let settings = vec![
+        ("model", job.model.name.as_str().into()),
+        ("dataset", job.dataset.as_str().into()),
+        ("batch_size", train.batch_size.into()),
+        ("learning_rate", train.learning_rate.into()),
+        ("threads", job.threads.into()),
+        ("device", job.device.as_str().into()),
+        ("depth", job.model.depth.into()),
+        ("width", job.model.width.into()),
+        ("flush_denormals", job.flush_denormals.into()),
+        ("allocator", job.allocator.to_string().into()),
+        ("seed", job.seed.into()),
+        ("repeat", run.repeat.into()),
+        ("train.epochs", train.epochs.into()),
+        ("train.optimizer", train.optimizer.to_string().into()),
+        ("train.weight_decay", train.weight_decay.into()),
+        ("train.validation_share", train.validation_share.into()),
+        ("train.warmup_steps", train.warmup_steps.into()),
+        (
+            "serve.batch_size",
+            serve.map_or(Value::Null, |serve| serve.batch_sizes.clone().into()),
+        ),
+        (
+            "serve.warmup_requests",
+            serve.map(|serve| serve.warmup_requests).into(),
+        ),
+        (
+            "serve.max_time_s",
+            serve.map(|serve| serve.max_time_s).into(),
+        ),
+        ("stop.enabled", stop.enabled.into()),
+        ("stop.metrics", stop.metrics.clone().into()),
+        ("stop.within", stop.within.into()),
+        ("stop.confidence", stop.confidence.into()),
+        ("stop.looks", stop.looks.into()),
+        ("stop.min_time_s", stop.min_time_s.into()),
+        ("stop.max_time_s", stop.max_time_s.into()),
+        ("stop.max_run_time_s", stop.max_run_time_s.into()),
+        ("stop.patience", stop.patience.into()),
+        ("stop.min_delta", stop.min_delta.into()),
+        (
+            "sampler.interval_s",
+            (plan.sampler.interval_ns as f64 / 1e9).into(),
+        ),
+        ("sampler.gpu", plan.sampler.gpu.into()),
+        ("worker.program", program(&plan.worker.program).into()),
+    ];
+    PlanRow {
+        run: run.run.clone(),
+        settings,
+    }
+}
+
+fn program(program: &WorkerProgram) -> String {
+    match program {
+        WorkerProgram::Native => "native".to_owned(),
+        WorkerProgram::Scripted => "scripted".to_owned(),
+        WorkerProgram::Command { program, args } => {
+            let words = [program.display().to_string()]
+                .into_iter()
+                .chain(args.iter().cloned());
+            words.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::plan::WorkerSettings;
+    use crate::control::policy::StopPolicy;
+    use crate::report::fixtures::job;
+    use crate::sampler::policy::SamplerPolicy;
+
+    fn plan() -> Plan {
+        let run = |model: &str, dataset: &str, epochs: u32| {
+            let mut job = job(model, dataset);
+            job.train.epochs = epochs;
+            PlannedRun {
+                run: job.run.clone(),
+                cell: job.run.clone(),
+                repeat: 1,
+                job,
+                stop: StopPolicy {
+                    metrics: vec!["train.throughput".to_owned(), "memory.peak".to_owned()],
+                    ..StopPolicy::default()
+                },
+            }
+        };
+        Plan {
+            name: "two".to_owned(),
+            seed: 1,
+            repeats: 1,
+            varying: vec!["model".to_owned()],
+            runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
+            sampler: SamplerPolicy::default(),
+            worker: WorkerSettings {
+                program: WorkerProgram::Native,
+                hang_timeout_ns: 60_000_000_000,
+                grace_ns: 2_000_000_000,
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_plan_is_shown_resolved() {
+        let plan = plan();
+        for (format, name) in [
+            (Format::Table, "table"),
+            (Format::Json, "json"),
+            (Format::Csv, "csv"),
+        ] {
+            let text = String::from_utf8(render(&plan, &plan.runs, format, 80).unwrap()).unwrap();
+            insta::assert_snapshot!(format!("dry_run_{name}"), text);
+        }
+    }
+}

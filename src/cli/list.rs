@@ -1,0 +1,151 @@
+//! `perftune list`: what a grid may name.
+
+use serde::Serialize;
+
+use super::args::{Format, ListArgs, Listed};
+use super::diagnostic::Fault;
+use super::engine;
+use super::exit::ExitStatus;
+use super::output;
+use crate::event::metric::Scope;
+use crate::event::{CATALOGUE, MODELS, MetricDef, Unit};
+use crate::report::ReportError;
+use crate::report::listing::Listing;
+
+/// A data set, as `list datasets` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatasetRow {
+    /// As written in the grid.
+    pub name: String,
+    /// Channels x height x width.
+    pub shape: String,
+    /// Number of classes.
+    pub classes: u32,
+    /// Rows to train on, those held out for validation included.
+    pub train: u64,
+    /// Rows to test on.
+    pub test: u64,
+    /// Its licence.
+    pub licence: String,
+    /// What it is, one line.
+    pub about: String,
+    /// Its folder.
+    pub path: String,
+}
+
+#[derive(Serialize)]
+struct ModelRow {
+    name: &'static str,
+    about: &'static str,
+}
+
+#[derive(Serialize)]
+struct MetricRow {
+    name: &'static str,
+    unit: Unit,
+    group: &'static str,
+    /// Whether naming the group chooses it.
+    in_group: bool,
+    scope: &'static str,
+    about: &'static str,
+}
+
+impl From<&MetricDef> for MetricRow {
+    fn from(metric: &MetricDef) -> Self {
+        Self {
+            name: metric.name,
+            unit: metric.unit,
+            group: metric.group,
+            in_group: metric.in_group,
+            scope: match metric.scope {
+                Scope::Train => "train",
+                Scope::Serve => "serve",
+                Scope::Stages => "stages",
+                Scope::Run => "run",
+            },
+            about: metric.about,
+        }
+    }
+}
+
+/// What `list metrics` shows to people: what to write in `[stop] metrics`, and what it means.
+#[derive(Serialize)]
+struct ShortMetric {
+    metric: &'static str,
+    unit: Unit,
+    group: String,
+    about: &'static str,
+}
+
+/// Prints the list.
+pub fn list(args: &ListArgs) -> Result<ExitStatus, Fault> {
+    let width = output::stdout_width();
+    let text = match args.what {
+        Listed::Models => form(&Listing::new(&models())?, args.format, width)?,
+        Listed::Datasets => form(&Listing::new(&engine::datasets()?)?, args.format, width)?,
+        Listed::Metrics if args.format == Format::Table => metrics_table(width)?.into_bytes(),
+        Listed::Metrics => {
+            let rows: Vec<_> = CATALOGUE.iter().map(MetricRow::from).collect();
+            form(&Listing::new(&rows)?, args.format, width)?
+        }
+    };
+    output::print(&text)?;
+    Ok(ExitStatus::Ok)
+}
+
+fn models() -> Vec<ModelRow> {
+    let rows = MODELS.iter().map(|model| ModelRow {
+        name: model.name,
+        about: model.about,
+    });
+    rows.collect()
+}
+
+fn metrics_table(width: usize) -> Result<String, ReportError> {
+    let rows = CATALOGUE.iter().map(|metric| ShortMetric {
+        metric: metric.name,
+        unit: metric.unit,
+        group: format!(
+            "{}{}",
+            metric.group,
+            if metric.in_group { " *" } else { "" }
+        ),
+        about: metric.about,
+    });
+    let table = Listing::new(&rows.collect::<Vec<_>>())?.table(width);
+    Ok(format!(
+        "{table}\n* chosen by naming the group in [stop] metrics\n"
+    ))
+}
+
+fn form(listing: &Listing, format: Format, width: usize) -> Result<Vec<u8>, ReportError> {
+    match format {
+        Format::Table => Ok(listing.table(width).into_bytes()),
+        Format::Json => listing.json(),
+        Format::Csv => listing.csv(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_sets_have_three_forms() {
+        let rows = [DatasetRow {
+            name: "fashion-mnist".to_owned(),
+            shape: "1x28x28".to_owned(),
+            classes: 10,
+            train: 60_000,
+            test: 10_000,
+            licence: "MIT".to_owned(),
+            about: "photographs of clothes, in grey".to_owned(),
+            path: "datasets/fashion-mnist".to_owned(),
+        }];
+        let listing = Listing::new(&rows).unwrap();
+        for format in [Format::Table, Format::Csv, Format::Json] {
+            let text = String::from_utf8(form(&listing, format, 80).unwrap()).unwrap();
+            insta::assert_snapshot!(format!("datasets_{format:?}").to_lowercase(), text);
+        }
+    }
+}

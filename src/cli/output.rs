@@ -1,0 +1,144 @@
+//! The two standard streams: data on one, talk on the other.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::diagnostic::Fault;
+
+/// Where no terminal says how wide it is.
+const DEFAULT_WIDTH: usize = 80;
+
+/// What the standard error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// Whether it is a terminal that can move its cursor.
+    pub live: bool,
+    /// Whether it may show colours.
+    pub coloured: bool,
+}
+
+impl Screen {
+    /// Looks at the standard error and at `NO_COLOR` and `TERM`.
+    pub fn stderr() -> Self {
+        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let live = io::stderr().is_terminal() && !dumb;
+        Self {
+            live,
+            coloured: live && !plain,
+        }
+    }
+
+    /// Writes to the standard error. Nobody can be told when that fails, so nothing is done then.
+    pub fn say(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
+    }
+}
+
+/// Writes data to the standard output. A reader that has seen enough (`| head`) is no error.
+pub fn print(bytes: &[u8]) -> Result<(), Fault> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.context("cannot write to the standard output")?),
+    }
+}
+
+/// Characters in a line of the standard output: `COLUMNS` if it is set, else the terminal's, else 80.
+pub fn stdout_width() -> usize {
+    let asked = env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    asked
+        .filter(|columns| *columns > 0)
+        .or_else(|| terminal_width(io::stdout()))
+        .unwrap_or(DEFAULT_WIDTH)
+        .max(20)
+}
+
+/// Characters in a line of the standard error's terminal.
+pub fn stderr_width() -> usize {
+    terminal_width(io::stderr()).unwrap_or(DEFAULT_WIDTH)
+}
+
+fn terminal_width(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// The part of `text` that fits `width`; `..` stands for what was cut.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(2)).collect();
+    format!("{kept}{}", ".".repeat(width.min(2)))
+}
+
+/// A foreign line without the characters that could move the cursor or change colours.
+pub fn harmless(line: &str) -> String {
+    line.chars()
+        .map(|c| if c.is_control() && c != '\t' { '?' } else { c })
+        .collect()
+}
+
+/// The free space in bytes of the file system that `folder` is on, or would be, or why it could not be written.
+pub fn free_space(folder: &Path) -> Result<u64, String> {
+    use rustix::fs::{Access, access, statvfs};
+    let absolute =
+        std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let existing = absolute.ancestors().find(|path| path.exists());
+    let existing = existing.ok_or_else(|| format!("{}: no such folder", absolute.display()))?;
+    if !existing.is_dir() {
+        return Err(format!("{} is not a folder", existing.display()));
+    }
+    access(existing, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
+        format!(
+            "{} cannot be written: {}",
+            existing.display(),
+            io::Error::from(error)
+        )
+    })?;
+    let space = statvfs(existing)
+        .map_err(|error| format!("{}: {}", existing.display(), io::Error::from(error)))?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_says_so() {
+        for (text, width, shown) in [
+            ("resnet", 6, "resnet"),
+            ("resnet-digits", 8, "resnet.."),
+            ("größer", 4, "gr.."),
+            ("abc", 1, "."),
+            ("abc", 0, ""),
+        ] {
+            assert_eq!(cut(text, width), shown);
+        }
+    }
+
+    #[test]
+    fn a_foreign_line_cannot_move_the_cursor() {
+        assert_eq!(harmless("a\u{1b}[2Jb\tc\r"), "a?[2Jb\tc?");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_yet_is_judged_by_the_one_that_is() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(free_space(&dir.path().join("a/b")).unwrap() > 0);
+        let file = dir.path().join("file");
+        fs_err::write(&file, "").unwrap();
+        let why = free_space(&file.join("results")).unwrap_err();
+        assert!(why.contains("file is not a folder"), "{why}");
+    }
+}

@@ -1,0 +1,339 @@
+//! The live display as text: where the grid stands, where the current run stands, what is still open.
+
+use std::fmt::Write;
+
+use crate::cli::output::cut;
+use crate::event::{OpenMetric, Progress, RunEvent, RunEventKind, RunStatus};
+use crate::units;
+
+/// What the display knows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Board {
+    total: usize,
+    done: usize,
+    failed: usize,
+    current: Option<Current>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Current {
+    run: String,
+    started_s: f64,
+    progress: Option<Progress>,
+}
+
+impl Board {
+    /// So many runs will be started.
+    pub fn expect(&mut self, runs: usize) {
+        self.total = runs;
+    }
+
+    /// Takes an event in that happened `now_s` after the start.
+    pub fn event(&mut self, event: &RunEvent, now_s: f64) {
+        match &event.kind {
+            RunEventKind::Started { .. } => {
+                self.current = Some(Current {
+                    run: event.run.clone(),
+                    started_s: now_s,
+                    progress: None,
+                });
+            }
+            RunEventKind::Progress(progress) => {
+                if let Some(current) = &mut self.current {
+                    current.progress = Some(progress.clone());
+                }
+            }
+            RunEventKind::Ended(record) => {
+                self.done += 1;
+                self.failed += usize::from(record.status == RunStatus::Failed);
+                self.current = None;
+            }
+            RunEventKind::Worker(_)
+            | RunEventKind::Sample(_)
+            | RunEventKind::Asked { .. }
+            | RunEventKind::Stderr(_)
+            | RunEventKind::Warning(_) => {}
+        }
+    }
+
+    /// Three lines of at most `width` characters.
+    pub fn lines(&self, width: usize, now_s: f64) -> [String; 3] {
+        let progress = self
+            .current
+            .as_ref()
+            .and_then(|current| current.progress.as_ref());
+        [
+            self.grid_line(width, now_s),
+            self.current
+                .as_ref()
+                .map(|current| run_line(current, width, now_s))
+                .unwrap_or_default(),
+            progress
+                .map(|progress| metrics_line(progress, width))
+                .unwrap_or_default(),
+        ]
+    }
+
+    fn grid_line(&self, width: usize, now_s: f64) -> String {
+        let failed = if self.failed > 0 {
+            format!(", {} failed", self.failed)
+        } else {
+            String::new()
+        };
+        let count = format!("{}/{} runs{failed}", self.done, self.total.max(self.done));
+        let left = self
+            .left_s(now_s)
+            .map(|left| format!(", about {} left", units::elapsed(left)))
+            .unwrap_or_default();
+        let time = format!("{}{left}", whole(now_s));
+        let room = width.saturating_sub(count.chars().count() + time.chars().count() + 6);
+        if room < 10 {
+            return cut(&format!("{count}, {time}"), width);
+        }
+        let room = room.min(40);
+        let full = (self.done * room)
+            .checked_div(self.total.max(self.done))
+            .unwrap_or(0);
+        format!(
+            "{count}  [{}{}]  {time}",
+            "#".repeat(full),
+            "-".repeat(room - full)
+        )
+    }
+
+    /// Time left if the other runs take as long as those before them; cells differ, so it is a rough figure.
+    fn left_s(&self, now_s: f64) -> Option<f64> {
+        let started_s = self
+            .current
+            .as_ref()
+            .map_or(now_s, |current| current.started_s);
+        if self.done == 0 || self.done >= self.total {
+            return None;
+        }
+        let each = started_s / self.done as f64;
+        let left = each * (self.total - self.done) as f64 - (now_s - started_s);
+        Some(left.max(1.0).round())
+    }
+}
+
+/// Seconds without a fraction: a figure that is redrawn ten times a second need not flicker.
+fn whole(seconds: f64) -> String {
+    if seconds < 9.95 {
+        return format!("{seconds:.0} s");
+    }
+    units::elapsed(seconds)
+}
+
+fn run_line(current: &Current, width: usize, now_s: f64) -> String {
+    let mut parts = Vec::new();
+    match &current.progress {
+        Some(progress) => {
+            parts.extend(progress.stage.map(|stage| stage.to_string()));
+            parts.extend(
+                progress
+                    .epoch
+                    .map(|(epoch, budget)| format!("epoch {epoch}/{budget}")),
+            );
+            let rate = progress.throughput.filter(|rate| rate.is_finite());
+            parts.extend(rate.map(|rate| {
+                format!("{} samples", units::rate(rate)).replace("/s samples", " samples/s")
+            }));
+        }
+        None => parts.push("starting".to_owned()),
+    }
+    parts.push(whole(now_s - current.started_s));
+    let said = parts.join(", ");
+    // What happens matters more than the whole of a long name.
+    let name = cut(
+        &current.run,
+        width.saturating_sub(said.chars().count() + 2).max(8),
+    );
+    cut(&format!("{name}  {said}"), width)
+}
+
+/// `known 4/7; open: step_latency_p50 ±7.1% -> 5%, memory.peak growing`.
+fn metrics_line(progress: &Progress, width: usize) -> String {
+    let total = progress.known + progress.open.len();
+    if total == 0 {
+        return String::new();
+    }
+    let mut line = format!("known {}/{total}", progress.known);
+    for (at, metric) in progress.open.iter().enumerate() {
+        let separator = if at == 0 { "; open: " } else { ", " };
+        let next = format!("{separator}{}", open_text(metric));
+        let after = progress.open.len() - at - 1;
+        let rest = if after > 0 {
+            format!(", +{after} more").chars().count()
+        } else {
+            0
+        };
+        if line.chars().count() + next.chars().count() + rest > width {
+            let more = after + 1;
+            let (separator, word) = if at == 0 {
+                ("; ", "open")
+            } else {
+                (", +", "more")
+            };
+            let _ = write!(line, "{separator}{more} {word}");
+            break;
+        }
+        line.push_str(&next);
+    }
+    cut(&line, width)
+}
+
+/// A metric of the current stage needs no word for the stage.
+fn open_text(metric: &OpenMetric) -> String {
+    let name = metric
+        .name
+        .strip_prefix("train.")
+        .or_else(|| metric.name.strip_prefix("serve."));
+    let name = name.unwrap_or(&metric.name);
+    let Some(reached) = metric.reached.filter(|reached| reached.is_finite()) else {
+        return format!("{name} {}", metric.why);
+    };
+    let why = if matches!(metric.why.as_str(), "wide" | "") {
+        String::new()
+    } else {
+        format!(" ({})", metric.why)
+    };
+    format!(
+        "{name} ±{}% -> {}%{why}",
+        percent(reached),
+        percent(metric.wanted)
+    )
+}
+
+/// Two significant digits at least, no needless zeros.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent >= 9.95 {
+        format!("{percent:.0}")
+    } else {
+        let text = format!("{percent:.1}");
+        text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Stage;
+    use crate::report::fixtures::{completed, failed, job};
+    use proptest::prelude::*;
+
+    fn event(kind: RunEventKind) -> RunEvent {
+        RunEvent {
+            run: "cnn-satellite".to_owned(),
+            index: 0,
+            kind,
+        }
+    }
+
+    fn started() -> RunEvent {
+        event(RunEventKind::Started {
+            job: Box::new(job("cnn", "satellite")),
+            t_ns: 0,
+        })
+    }
+
+    fn open(name: &str, reached: Option<f64>, why: &str) -> OpenMetric {
+        OpenMetric {
+            name: name.to_owned(),
+            reached,
+            wanted: 0.05,
+            why: why.to_owned(),
+        }
+    }
+
+    fn training() -> Progress {
+        Progress {
+            stage: Some(Stage::Train),
+            epoch: Some((3, 10)),
+            throughput: Some(12_345.6),
+            known: 3,
+            open: vec![
+                open("train.step_latency_p50", Some(0.0712), "wide"),
+                open("memory.peak", None, "growing"),
+                open("train.throughput", Some(0.123), "trend"),
+                open("cpu.utilisation", None, "too few steps"),
+            ],
+        }
+    }
+
+    /// Three of nine runs are over, one of them failed; the fourth trains since 12 s.
+    fn board() -> (Board, f64) {
+        let mut board = Board::default();
+        board.expect(9);
+        for record in [completed(), failed(), completed()] {
+            board.event(&started(), 20.0);
+            board.event(&event(RunEventKind::Ended(Box::new(record))), 30.0);
+        }
+        board.event(&started(), 30.0);
+        board.event(&event(RunEventKind::Progress(training())), 42.0);
+        (board, 42.0)
+    }
+
+    #[test]
+    fn the_display_fits_each_width() {
+        let (board, now) = board();
+        let shown = [120, 79, 60, 40, 20].map(|width| {
+            let lines = board.lines(width, now);
+            assert!(
+                lines.iter().all(|line| line.chars().count() <= width),
+                "{width}: {lines:#?}"
+            );
+            format!("{width}:\n{}\n", lines.join("\n"))
+        });
+        insta::assert_snapshot!("board", shown.join("\n"));
+    }
+
+    #[test]
+    fn the_display_follows_the_run() {
+        let mut board = Board::default();
+        let mut shown = Vec::new();
+        let mut show = |board: &Board, now: f64| shown.push(board.lines(79, now).join("\n"));
+        show(&board, 0.0);
+        board.expect(2);
+        board.event(&started(), 0.1);
+        show(&board, 0.4);
+        let serving = Progress {
+            stage: Some(Stage::Serve(1)),
+            epoch: None,
+            throughput: None,
+            known: 0,
+            open: vec![open("serve.latency_p50", None, "warming up")],
+        };
+        board.event(&event(RunEventKind::Progress(serving)), 1.0);
+        show(&board, 1.0);
+        let known = Progress {
+            known: 7,
+            open: Vec::new(),
+            ..training()
+        };
+        board.event(&event(RunEventKind::Progress(known)), 8.0);
+        show(&board, 8.0);
+        board.event(&event(RunEventKind::Ended(Box::new(completed()))), 9.0);
+        show(&board, 9.0);
+        board.event(&started(), 9.0);
+        board.event(&event(RunEventKind::Ended(Box::new(completed()))), 75.0);
+        show(&board, 75.0);
+        insta::assert_snapshot!("board_story", shown.join("\n\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_ever_too_wide(
+            width in 0_usize..140,
+            names in prop::collection::vec("[a-z._]{0,30}", 0..6),
+            reached in prop::option::of(any::<f64>()),
+            now in 0.0..1e6_f64,
+        ) {
+            let (mut board, _) = board();
+            let progress = Progress { open: names.iter().map(|name| open(name, reached, "wide")).collect(), ..training() };
+            board.event(&event(RunEventKind::Progress(progress)), now);
+            let lines = board.lines(width, now);
+            prop_assert!(lines.iter().all(|line| line.chars().count() <= width), "{:#?}", lines);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The lines that stay: one when a run starts, one when it ends, warnings and failures.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use crate::cli::output::harmless;
+use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus};
+use crate::report::csv::failure_text;
+use crate::report::headline::{Place, accuracy_is_final};
+use crate::units;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talk {
+    /// Failures only.
+    Quiet,
+    /// What matters.
+    Normal,
+    /// Also what the workers say and what the controller decides.
+    Verbose,
+}
+
+/// Which lines the runs themselves have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// None: there is no progress to be shown.
+    None,
+    /// One at the end; the live display shows the rest.
+    Ends,
+    /// One at the start and one at the end.
+    StartsAndEnds,
+}
+
+/// Decides what is said of an event.
+#[derive(Debug)]
+pub struct Teller {
+    talk: Talk,
+    lines: Lines,
+    total: usize,
+    started: usize,
+    warned: HashSet<String>,
+}
+
+impl Teller {
+    /// Nothing has been said yet.
+    pub fn new(talk: Talk, lines: Lines) -> Self {
+        Self {
+            talk,
+            lines,
+            total: 0,
+            started: 0,
+            warned: HashSet::new(),
+        }
+    }
+
+    /// So many runs will be started.
+    pub fn expect(&mut self, runs: usize) {
+        self.total = runs;
+    }
+
+    /// What is said of this event, with its line feed.
+    pub fn tell(&mut self, event: &RunEvent) -> Option<String> {
+        let run = &event.run;
+        match &event.kind {
+            RunEventKind::Started { .. } => {
+                self.started += 1;
+                let said = self.talk != Talk::Quiet && self.lines == Lines::StartsAndEnds;
+                said.then(|| format!("{} {run}: started\n", self.count()))
+            }
+            RunEventKind::Ended(record)
+                if self.talk == Talk::Quiet || self.lines == Lines::None =>
+            {
+                (record.status == RunStatus::Failed)
+                    .then(|| format!("error: {run}: {}\n", end_text(record)))
+            }
+            RunEventKind::Ended(record) => {
+                Some(format!("{} {run}: {}\n", self.count(), end_text(record)))
+            }
+            RunEventKind::Warning(what) => {
+                // The same of every run, such as a missing accelerator, is said once.
+                let new = self.warned.insert(what.clone());
+                let said = new && self.talk != Talk::Quiet || self.talk == Talk::Verbose;
+                said.then(|| format!("warning: {run}: {}\n", harmless(what)))
+            }
+            RunEventKind::Stderr(line) => {
+                (self.talk == Talk::Verbose).then(|| format!("{run} | {}\n", harmless(line)))
+            }
+            RunEventKind::Asked { what, .. } => {
+                (self.talk == Talk::Verbose).then(|| format!("{run}: {what}\n"))
+            }
+            RunEventKind::Worker(_) | RunEventKind::Sample(_) | RunEventKind::Progress(_) => None,
+        }
+    }
+
+    fn count(&self) -> String {
+        let total = self.total.max(self.started).to_string();
+        format!("[{:>width$}/{total}]", self.started, width = total.len())
+    }
+}
+
+/// `plateaued after 21.8 s, 0 epochs, 1.21 k samples/s, test accuracy (0.412)`.
+pub fn end_text(record: &RunRecord) -> String {
+    let after = format!("after {}", units::elapsed(record.wall_s));
+    if record.status == RunStatus::Failed {
+        let why = record
+            .failure
+            .as_ref()
+            .map_or_else(|| record.stop.detail.clone(), failure_text);
+        return harmless(&format!("failed {after}: {why}"));
+    }
+    let plural = if record.epochs == 1 { "" } else { "s" };
+    let mut text = format!(
+        "{} {after}, {} epoch{plural}",
+        record.stop.reason, record.epochs
+    );
+    if let Some(rate) = Place::Train.estimate(record, "train.throughput") {
+        let _ = write!(text, ", {} samples", units::rate(rate));
+        text = text.replace("/s samples", " samples/s");
+    }
+    if let Some(accuracy) = Place::Run.estimate(record, "test_accuracy") {
+        let _ = match accuracy_is_final(record) {
+            Some(true) => write!(text, ", test accuracy {accuracy:.3}"),
+            _ => write!(text, ", test accuracy ({accuracy:.3})"),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{all_kinds, failed, job};
+
+    fn story() -> Vec<RunEvent> {
+        let mut events = Vec::new();
+        for (index, record) in all_kinds().into_iter().enumerate() {
+            let run = record.run.clone();
+            let job = Box::new(job(&record.job.model.name, &record.job.dataset));
+            let kinds = [
+                RunEventKind::Started { job, t_ns: 0 },
+                RunEventKind::Warning("no accelerator: libnvidia-ml.so.1 not found".to_owned()),
+                RunEventKind::Stderr("loading \u{1b}[31mweights".to_owned()),
+                RunEventKind::Asked {
+                    t_ns: 7,
+                    what: "leave serve[1]: all 3 metrics are known".to_owned(),
+                },
+                RunEventKind::Ended(Box::new(record)),
+            ];
+            events.extend(kinds.map(|kind| RunEvent {
+                run: run.clone(),
+                index,
+                kind,
+            }));
+        }
+        events
+    }
+
+    #[test]
+    fn each_way_to_talk_says_its_part() {
+        for (talk, lines, name) in [
+            (Talk::Normal, Lines::StartsAndEnds, "plain"),
+            (Talk::Normal, Lines::Ends, "live"),
+            (Talk::Normal, Lines::None, "none"),
+            (Talk::Quiet, Lines::StartsAndEnds, "quiet"),
+            (Talk::Verbose, Lines::StartsAndEnds, "verbose"),
+        ] {
+            let mut teller = Teller::new(talk, lines);
+            teller.expect(12);
+            let said: Vec<_> = story()
+                .iter()
+                .filter_map(|event| teller.tell(event))
+                .collect();
+            insta::assert_snapshot!(format!("lines_{name}"), said.concat());
+        }
+    }
+
+    #[test]
+    fn a_failure_is_one_harmless_line() {
+        let mut record = failed();
+        record.failure.as_mut().unwrap().message = "bad\n\u{1b}[2Jthing".to_owned();
+        let text = end_text(&record);
+        assert!(!text.contains(['\n', '\u{1b}']), "{text:?}");
+    }
+}

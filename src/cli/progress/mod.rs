@@ -1,0 +1,147 @@
+//! What is said while a grid runs, on the standard error: a live display on a terminal, plain lines elsewhere.
+//!
+//! The texts come from pure functions ([`board`], [`line`]); here they are only drawn. A standard error that nobody
+//! reads any more is no reason to stop measuring, so failures to write are ignored.
+
+pub mod board;
+pub mod line;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use self::board::Board;
+use self::line::{Talk, Teller};
+use super::args::ProgressMode;
+use super::output::{Screen, stderr_width};
+use crate::clock::Clock;
+use crate::event::{RunEvent, RunEventKind};
+
+/// Shortest time between two drawings, in nanoseconds: more often than this nobody reads.
+const REDRAW_NS: u64 = 100_000_000;
+
+/// Somebody who is told what happens in a grid.
+pub trait Sink {
+    /// So many runs will be started.
+    fn expect(&mut self, runs: usize);
+    /// Something happened.
+    fn event(&mut self, event: &RunEvent);
+}
+
+/// The progress display.
+pub struct Progress<C> {
+    clock: C,
+    started_ns: u64,
+    drawn_ns: u64,
+    board: Board,
+    teller: Teller,
+    screen: Screen,
+    bar: Option<ProgressBar>,
+}
+
+impl<C: Clock> Progress<C> {
+    /// A display for `screen`; the time counts from now.
+    pub fn new(mode: ProgressMode, talk: Talk, screen: Screen, clock: C) -> Self {
+        let live = mode == ProgressMode::Auto && screen.live && talk != Talk::Quiet;
+        let lines = match mode {
+            ProgressMode::Auto if live => line::Lines::Ends,
+            ProgressMode::Auto | ProgressMode::Plain => line::Lines::StartsAndEnds,
+            ProgressMode::None => line::Lines::None,
+        };
+        let started_ns = clock.now_ns();
+        Self {
+            clock,
+            started_ns,
+            drawn_ns: 0,
+            board: Board::default(),
+            teller: Teller::new(talk, lines),
+            screen,
+            bar: live.then(bar),
+        }
+    }
+
+    /// Seconds since the display was made.
+    pub fn elapsed_s(&self) -> f64 {
+        self.clock.now_ns().saturating_sub(self.started_ns) as f64 / 1e9
+    }
+
+    /// Takes the live display away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.screen.say(text)),
+            None => self.screen.say(text),
+        }
+    }
+
+    fn draw(&mut self, at_once: bool) {
+        let Some(bar) = &self.bar else { return };
+        let now = self.clock.now_ns();
+        if at_once || now.saturating_sub(self.drawn_ns) >= REDRAW_NS {
+            self.drawn_ns = now;
+            // One column stays free: many terminals wrap when the last one is written.
+            let lines = self
+                .board
+                .lines(stderr_width().saturating_sub(1), self.elapsed_s());
+            bar.set_message(lines.join("\n"));
+        }
+    }
+}
+
+impl<C: Clock> Sink for Progress<C> {
+    fn expect(&mut self, runs: usize) {
+        self.board.expect(runs);
+        self.teller.expect(runs);
+    }
+
+    fn event(&mut self, event: &RunEvent) {
+        self.board.event(event, self.elapsed_s());
+        if let Some(text) = self.teller.tell(event) {
+            self.say(&text);
+        }
+        self.draw(matches!(
+            event.kind,
+            RunEventKind::Started { .. } | RunEventKind::Ended(_)
+        ));
+    }
+}
+
+fn bar() -> ProgressBar {
+    // The terminal is drawn to by the thread that gets the events: no ticker of its own, which would cost CPU time
+    // beside the run that is measured.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::report::fixtures::completed;
+
+    #[test]
+    fn a_display_that_is_not_on_a_terminal_draws_nothing_and_counts_its_time() {
+        let screen = Screen {
+            live: false,
+            coloured: false,
+        };
+        let clock = ManualClock::default();
+        let mut progress = Progress::new(ProgressMode::Auto, Talk::Quiet, screen, clock.clone());
+        assert!(progress.bar.is_none());
+        progress.expect(1);
+        clock.advance(1_500_000_000);
+        progress.event(&RunEvent {
+            run: "mlp-digits".to_owned(),
+            index: 0,
+            kind: RunEventKind::Ended(Box::new(completed())),
+        });
+        assert!((progress.elapsed_s() - 1.5).abs() < 1e-9);
+        progress.finish();
+    }
+}

@@ -1,0 +1,162 @@
+//! `perftune run`: from the arguments to the exit code.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{Format, RunArgs};
+use super::diagnostic::Fault;
+use super::engine::{self, Order};
+use super::exit::{ExitStatus, grid_exit};
+use super::output::{self, Screen};
+use super::progress::Progress;
+use super::progress::line::Talk;
+use super::{dry_run, folder};
+use crate::clock::MonotonicClock;
+use crate::config::plan::{Plan, PlannedRun};
+use crate::event::RunRecord;
+use crate::report::summary::SummaryRow;
+use crate::report::table::Closing;
+use crate::report::{csv, json, table};
+
+/// Repeats from which on an interval between runs says something.
+const REPEATS_FOR_SUMMARY: u32 = 3;
+
+/// Runs the grid.
+pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
+    let plan = engine::load(args)?;
+    let talk = talk(args);
+    if talk != Talk::Quiet {
+        for warning in &plan.warnings {
+            screen.say(&format!("warning: {warning}\n"));
+        }
+    }
+    let runs = asked(&plan, args);
+    if args.dry_run {
+        output::print(&dry_run::render(
+            &plan,
+            &runs,
+            args.format,
+            output::stdout_width(),
+        )?)?;
+        return Ok(ExitStatus::Ok);
+    }
+    let folder = folder::results(args.out.as_deref(), &plan.name);
+    folder::check(&folder)?;
+
+    let mut progress = Progress::new(args.progress, talk, screen, MonotonicClock);
+    let order = Order {
+        plan: &plan,
+        runs: &runs,
+        folder: &folder,
+        resume: args.resume,
+        fresh: args.fresh,
+    };
+    let executed = engine::execute(&order, &mut progress);
+    progress.finish();
+    let executed = executed?;
+    let records = executed.records;
+
+    let summary = summary(&records)?;
+    folder::replace_all(&folder, &report_files(&records, &summary)?)?;
+    let shown = folder.display().to_string();
+    let closing = Closing {
+        planned: Some(runs.len()),
+        elapsed_s: Some(progress.elapsed_s()),
+        folder: Some(&shown),
+    };
+    let document = Document {
+        name: &plan.name,
+        records: &records,
+        summary: &summary,
+        closing,
+    };
+    output::print(&document.render(args.format, output::stdout_width())?)?;
+    Ok(grid_exit(&records, executed.interrupted))
+}
+
+fn talk(args: &RunArgs) -> Talk {
+    match (args.quiet, args.verbose) {
+        (true, _) => Talk::Quiet,
+        (false, true) => Talk::Verbose,
+        (false, false) => Talk::Normal,
+    }
+}
+
+/// The runs of the plan that belong to the part that is asked for.
+fn asked(plan: &Plan, args: &RunArgs) -> Vec<PlannedRun> {
+    let places = plan.runs.iter().enumerate();
+    let part = places.filter(|(place, _)| args.shard.is_none_or(|shard| shard.has(*place)));
+    part.map(|(_, run)| run.clone()).collect()
+}
+
+/// The figures between runs, where there are enough of them.
+pub fn summary(records: &[RunRecord]) -> Result<Vec<SummaryRow>, Fault> {
+    let repeats = records
+        .iter()
+        .map(|record| record.repeat)
+        .max()
+        .unwrap_or(0);
+    if repeats < REPEATS_FOR_SUMMARY {
+        return Ok(Vec::new());
+    }
+    engine::summaries(records)
+}
+
+/// The files of a results folder that speak of all runs together.
+pub fn report_files(
+    records: &[RunRecord],
+    summary: &[SummaryRow],
+) -> Result<Vec<(PathBuf, Vec<u8>)>, Fault> {
+    let mut files = vec![
+        (PathBuf::from("report.csv"), csv::report_csv(records)?),
+        (PathBuf::from("metrics.csv"), csv::metrics_csv(records)?),
+    ];
+    if !summary.is_empty() {
+        let bytes = crate::report::summary::summary_csv(summary)?;
+        files.push((PathBuf::from("summary.csv"), bytes));
+    }
+    Ok(files)
+}
+
+/// What is printed when the runs are over.
+pub struct Document<'a> {
+    /// The name of the grid.
+    pub name: &'a str,
+    /// The runs that have ended.
+    pub records: &'a [RunRecord],
+    /// Their figures between runs.
+    pub summary: &'a [SummaryRow],
+    /// What stands under the table.
+    pub closing: Closing<'a>,
+}
+
+impl Document<'_> {
+    /// The bytes for the standard output.
+    pub fn render(&self, format: Format, width: usize) -> Result<Vec<u8>, Fault> {
+        Ok(match format {
+            Format::Table => table::summary(self.records, &self.closing, width).into_bytes(),
+            Format::Json => json::document(self.name, self.records, self.summary)?,
+            Format::Csv => csv::report_csv(self.records)?,
+        })
+    }
+}
+
+/// Rebuilds the reports of `dir` and prints them: `perftune report`.
+pub fn rebuild(dir: &Path, format: Format) -> Result<ExitStatus, Fault> {
+    let stored = engine::read(dir)?;
+    let summary = summary(&stored.records)?;
+    let files = report_files(&stored.records, &summary)?;
+    folder::replace_all(dir, &files)
+        .map_err(|fault| fault.hint("the reports were read; only writing them anew failed"))?;
+    let shown = dir.display().to_string();
+    let document = Document {
+        name: &stored.name,
+        records: &stored.records,
+        summary: &summary,
+        closing: Closing {
+            folder: Some(&shown),
+            ..Closing::default()
+        },
+    };
+    output::print(&document.render(format, output::stdout_width())?)?;
+    Ok(ExitStatus::Ok)
+}

@@ -1,0 +1,257 @@
+//! `report.csv`, one row a run, and `metrics.csv`, one row a figure.
+
+use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
+use super::{ReportError, csv_bytes, number, one_line, optional};
+use crate::event::{Failure, RunRecord};
+
+/// Where a column of `report.csv` comes from.
+enum Source {
+    /// A setting or a verdict.
+    Text(fn(&RunRecord) -> String),
+    /// A figure.
+    Figure(Place, &'static str),
+}
+
+use Place::{FirstServe, LastServe, Run, Train};
+use Source::{Figure, Text};
+
+/// The columns of `report.csv`. New ones are added at the end: scripts may count.
+const COLUMNS: &[(&str, Source)] = &[
+    ("run", Text(|r| r.run.clone())),
+    ("model", Text(|r| r.job.model.name.clone())),
+    ("dataset", Text(|r| r.job.dataset.clone())),
+    ("batch_size", Text(|r| r.job.train.batch_size.to_string())),
+    ("learning_rate", Text(|r| number(r.job.train.learning_rate))),
+    ("threads", Text(|r| r.job.threads.to_string())),
+    ("device", Text(|r| r.job.device.clone())),
+    ("seed", Text(|r| r.job.seed.to_string())),
+    ("repeat", Text(|r| r.repeat.to_string())),
+    ("status", Text(|r| r.status.to_string())),
+    ("stop_reason", Text(|r| r.stop.reason.to_string())),
+    ("wall_s", Text(|r| number(r.wall_s))),
+    ("epochs", Text(|r| r.epochs.to_string())),
+    (
+        "train_throughput_samples_per_s",
+        Figure(Train, "train.throughput"),
+    ),
+    (
+        "train_step_latency_mean_s",
+        Figure(Train, "train.step_latency_mean"),
+    ),
+    (
+        "train_step_latency_p50_s",
+        Figure(Train, "train.step_latency_p50"),
+    ),
+    (
+        "train_step_latency_p95_s",
+        Figure(Train, "train.step_latency_p95"),
+    ),
+    (
+        "train_step_latency_p99_s",
+        Figure(Train, "train.step_latency_p99"),
+    ),
+    (
+        "serve_throughput_samples_per_s",
+        Figure(LastServe, "serve.throughput"),
+    ),
+    (
+        "serve_latency_p50_s",
+        Figure(FirstServe, "serve.latency_p50"),
+    ),
+    (
+        "serve_latency_p95_s",
+        Figure(FirstServe, "serve.latency_p95"),
+    ),
+    (
+        "serve_latency_p99_s",
+        Figure(FirstServe, "serve.latency_p99"),
+    ),
+    ("cpu_utilisation_percent", Figure(Train, "cpu.utilisation")),
+    (
+        "cpu_utilisation_percent_of_limit",
+        Figure(Train, "cpu.utilisation_of_limit"),
+    ),
+    ("memory_rss_mean_bytes", Figure(Train, "memory.rss_mean")),
+    ("memory_peak_bytes", Figure(Run, "memory.peak")),
+    ("gpu_utilisation_percent", Figure(Train, "gpu.utilisation")),
+    ("gpu_memory_peak_bytes", Figure(Run, "gpu.memory_peak")),
+    ("train_loss", Figure(Run, "train_loss")),
+    ("validation_accuracy", Figure(Run, "validation_accuracy")),
+    ("test_accuracy", Figure(Run, "test_accuracy")),
+    (
+        "test_accuracy_is_final",
+        Text(|r| text(accuracy_is_final(r))),
+    ),
+    ("serve_batch_size", Text(|r| text(first_serve_size(r)))),
+    (
+        "serve_throughput_batch_size",
+        Text(|r| text(last_serve_size(r))),
+    ),
+    ("optimizer", Text(|r| r.job.train.optimizer.to_string())),
+    ("weight_decay", Text(|r| number(r.job.train.weight_decay))),
+    ("depth", Text(|r| text(r.job.model.depth))),
+    ("width", Text(|r| text(r.job.model.width))),
+    (
+        "flush_denormals",
+        Text(|r| r.job.flush_denormals.to_string()),
+    ),
+    ("allocator", Text(|r| r.job.allocator.to_string())),
+    ("cpu_time_s", Figure(Run, "cpu.time")),
+    ("sampler_cost_percent", Figure(Run, "sampler.cost")),
+    ("stop_detail", Text(|r| one_line(&r.stop.detail))),
+    (
+        "failure",
+        Text(|r| r.failure.as_ref().map(failure_text).unwrap_or_default()),
+    ),
+];
+
+fn text<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// A failure on one line: `killed in train: out of memory`.
+pub fn failure_text(failure: &Failure) -> String {
+    let place = failure
+        .phase
+        .as_ref()
+        .map(|phase| format!(" in {phase}"))
+        .unwrap_or_default();
+    let message = one_line(&failure.message);
+    if message.is_empty() {
+        format!("{}{place}", failure.kind)
+    } else {
+        format!("{}{place}: {message}", failure.kind)
+    }
+}
+
+/// `report.csv`: one row a run.
+///
+/// `cpu_*` and `memory_rss_mean_bytes` speak of training (with its validation), `memory_peak_bytes` and
+/// `gpu_memory_peak_bytes` of the whole run, `serve_latency_*` of requests of `serve_batch_size`,
+/// `serve_throughput_*` of requests of `serve_throughput_batch_size`.
+pub fn report_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
+    let header = COLUMNS.iter().map(|(name, _)| name);
+    let rows = records.iter().map(|record| {
+        COLUMNS.iter().map(move |(_, source)| match source {
+            Text(text) => text(record),
+            Figure(place, metric) => optional(place.estimate(record, metric)),
+        })
+    });
+    csv_bytes(header, rows)
+}
+
+/// `metrics.csv`: one row a figure. `low` and `high` are the interval *within this run*: they say how well this run's
+/// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does).
+pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
+    let header = [
+        "run",
+        "phase",
+        "metric",
+        "unit",
+        "estimate",
+        "low",
+        "high",
+        "confidence",
+        "samples",
+        "plateaued",
+        "note",
+    ];
+    let rows = records.iter().flat_map(|record| {
+        record.metrics.iter().map(|row| {
+            [
+                record.run.clone(),
+                row.phase.clone(),
+                row.metric.clone(),
+                row.unit.to_string(),
+                optional(row.estimate),
+                optional(row.low),
+                optional(row.high),
+                optional(row.confidence),
+                row.samples.to_string(),
+                text(row.plateaued),
+                one_line(&row.note),
+            ]
+        })
+    });
+    csv_bytes(header, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::metric::find as find_metric;
+    use crate::report::fixtures::{all_kinds, completed};
+    use std::collections::HashSet;
+
+    fn utf8(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn report_csv_is_as_promised() {
+        insta::assert_snapshot!("report_csv", utf8(report_csv(&all_kinds()).unwrap()));
+    }
+
+    #[test]
+    fn metrics_csv_is_as_promised() {
+        insta::assert_snapshot!("metrics_csv", utf8(metrics_csv(&all_kinds()).unwrap()));
+    }
+
+    #[test]
+    fn the_columns_are_unique_and_speak_of_metrics_that_exist() {
+        let names: HashSet<_> = COLUMNS.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), COLUMNS.len());
+        for (name, source) in COLUMNS {
+            if let Figure(_, metric) = source {
+                let unit = find_metric(metric)
+                    .unwrap_or_else(|| panic!("{name}: {metric}"))
+                    .unit;
+                let suffix = match unit.to_string().as_str() {
+                    "s" => "_s",
+                    "bytes" => "_bytes",
+                    "percent" => "percent",
+                    "samples/s" => "_samples_per_s",
+                    _ => "",
+                };
+                assert!(name.contains(suffix), "{name} is in {unit}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_figure_lands_in_its_own_column() {
+        // Each figure of the record is a different number, so that a swapped column cannot go unseen.
+        let record = completed();
+        let csv = utf8(report_csv(std::slice::from_ref(&record)).unwrap());
+        let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let row = reader.records().next().unwrap().unwrap();
+        for (name, source) in COLUMNS {
+            if let Figure(place, metric) = source {
+                let at = header.iter().position(|column| column == *name).unwrap();
+                let expected = place
+                    .estimate(&record, metric)
+                    .map(|value| value.to_string());
+                assert_eq!(row[at], expected.unwrap_or_default(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_empty_and_never_zero() {
+        let mut record = completed();
+        record.metrics.clear();
+        let csv = utf8(report_csv(&[record]).unwrap());
+        let row = csv.lines().nth(1).unwrap();
+        assert!(row.contains(",10,,,,,,,,,,,,,,,,,,,,1,32,adam,"), "{row}");
+    }
+
+    #[test]
+    fn no_records_are_a_header() {
+        assert_eq!(utf8(report_csv(&[]).unwrap()).lines().count(), 1);
+        assert_eq!(
+            utf8(metrics_csv(&[]).unwrap()),
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note\n"
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! Hand-made records for the tests of everything that shows them.
+
+use crate::event::{
+    Allocator, Failure, FailureKind, JobSpec, MetricRow, ModelSpec, Optimizer, RunRecord,
+    RunStatus, ServeSpec, StopReason, StopRecord, TrainSpec, metric,
+};
+
+fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
+    MetricRow {
+        phase: phase.to_owned(),
+        metric: metric.to_owned(),
+        unit: metric::find(metric).unwrap().unit,
+        estimate: Some(estimate),
+        low: Some(estimate * 0.97),
+        high: Some(estimate * 1.03),
+        confidence: Some(0.95),
+        samples: 250,
+        plateaued: known,
+        note: String::new(),
+    }
+}
+
+fn scalar(metric: &str, estimate: f64) -> MetricRow {
+    MetricRow {
+        low: None,
+        high: None,
+        confidence: None,
+        samples: 1,
+        ..row("run", metric, estimate, None)
+    }
+}
+
+fn set(row: &mut MetricRow, estimate: f64) {
+    row.estimate = Some(estimate);
+    row.low = row.low.map(|_| estimate * 0.97);
+    row.high = row.high.map(|_| estimate * 1.03);
+}
+
+fn missing(phase: &str, metric: &str, why: &str) -> MetricRow {
+    MetricRow {
+        phase: phase.to_owned(),
+        estimate: None,
+        samples: 0,
+        note: why.to_owned(),
+        ..scalar(metric, 0.0)
+    }
+}
+
+pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
+    JobSpec {
+        protocol: 1,
+        run: format!("{model}-{dataset}"),
+        model: ModelSpec {
+            name: model.to_owned(),
+            depth: None,
+            width: None,
+        },
+        dataset: dataset.to_owned(),
+        dataset_dir: format!("/data/{dataset}").into(),
+        seed: 1,
+        threads: 2,
+        device: "cpu".to_owned(),
+        flush_denormals: true,
+        allocator: Allocator::Retain,
+        train: TrainSpec {
+            epochs: 10,
+            batch_size: 64,
+            optimizer: Optimizer::Adam,
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            validation_share: 0.1,
+            warmup_steps: 5,
+        },
+        serve: Some(ServeSpec {
+            batch_sizes: vec![1, 32],
+            warmup_requests: 20,
+            max_time_s: 5.0,
+        }),
+        options: serde_json::Value::Null,
+    }
+}
+
+/// A run that used its whole budget; every figure is a different number.
+pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
+    let known = Some(true);
+    RunRecord {
+        run: format!("{model}-{dataset}"),
+        cell: format!("{model}-{dataset}"),
+        repeat: 1,
+        job: job(model, dataset),
+        status: RunStatus::Completed,
+        stop: StopRecord {
+            reason: StopReason::Budget,
+            detail: "all 10 epochs are done".to_owned(),
+        },
+        wall_s: 3.25,
+        epochs: 10,
+        metrics: vec![
+            row("serve[1]", "serve.throughput", 9875.5, known),
+            row("serve[1]", "serve.latency_p50", 0.000_101, known),
+            row("serve[1]", "serve.latency_p95", 0.000_125, None),
+            row("serve[1]", "serve.latency_p99", 0.000_19, None),
+            row("serve[32]", "serve.throughput", 151_000.25, known),
+            row("serve[32]", "serve.latency_p50", 0.000_211, known),
+            row("train", "train.throughput", 98_100.5, known),
+            row("train", "train.step_latency_mean", 0.000_652, known),
+            row("train", "train.step_latency_p50", 0.000_612, known),
+            row("train", "train.step_latency_p95", 0.000_7, None),
+            row("train", "train.step_latency_p99", 0.001_9, None),
+            row("train", "cpu.utilisation", 186.5, known),
+            row("train", "cpu.utilisation_of_limit", 93.25, None),
+            row("train", "memory.rss_mean", 211_000_000.0, known),
+            scalar("memory.peak", 242_221_056.0),
+            missing(
+                "train",
+                "gpu.utilisation",
+                "unsupported: no NVIDIA driver (libnvidia-ml.so.1 not found)",
+            ),
+            scalar("cpu.time", 6.06),
+            scalar("sampler.cost", 0.08),
+            scalar("train_loss", 0.125),
+            scalar("validation_accuracy", 0.931),
+            scalar("test_accuracy", 0.927_777_777_777_777_8),
+        ],
+        warnings: Vec::new(),
+        facts: [("libtorch".to_owned(), "2.11.0".to_owned())].into(),
+        failure: None,
+    }
+}
+
+pub(crate) fn completed() -> RunRecord {
+    record("mlp", "digits")
+}
+
+/// Stopped before it was trained: its test accuracy is not final.
+pub(crate) fn plateaued() -> RunRecord {
+    let mut record = record("resnet", "fashion-mnist");
+    record.status = RunStatus::Stopped;
+    record.stop = StopRecord {
+        reason: StopReason::Plateaued,
+        detail: "all 7 chosen metrics are within 5% at 3 looks in a row".to_owned(),
+    };
+    record.wall_s = 21.75;
+    record.epochs = 0;
+    for row in &mut record.metrics {
+        match row.metric.as_str() {
+            "train.throughput" => set(row, 1210.0),
+            "train.step_latency_p50" => set(row, 0.0529),
+            "serve.latency_p50" => set(row, 0.000_812),
+            "memory.peak" => set(row, 1.3e9),
+            "test_accuracy" => set(row, 0.4125),
+            _ => {}
+        }
+    }
+    record
+}
+
+/// Ran out of time with a metric that is not known.
+pub(crate) fn unstable() -> RunRecord {
+    let mut record = record("cnn", "satellite");
+    record.status = RunStatus::Stopped;
+    record.stop = StopRecord {
+        reason: StopReason::Unstable,
+        detail: "train.step_latency_p50 reached 7.1% in 60 s, 5% was asked".to_owned(),
+    };
+    record.wall_s = 64.0;
+    record.epochs = 4;
+    for row in &mut record.metrics {
+        if row.metric.starts_with("train.step_latency_p50") {
+            set(row, 0.002_1);
+            row.plateaued = Some(false);
+            "unstable".clone_into(&mut row.note);
+        }
+    }
+    record
+}
+
+/// Its loss is no longer a number.
+pub(crate) fn diverged() -> RunRecord {
+    let mut record = record("mlp", "satellite");
+    record.status = RunStatus::Stopped;
+    record.stop = StopRecord {
+        reason: StopReason::Diverged,
+        detail: "the training loss of epoch 2 is nan".to_owned(),
+    };
+    record.epochs = 2;
+    for row in &mut record.metrics {
+        match row.metric.as_str() {
+            "train_loss" => set(row, f64::NAN),
+            "validation_accuracy" | "test_accuracy" => set(row, 0.1),
+            _ => {}
+        }
+    }
+    record
+}
+
+/// Killed in training: nothing was measured to the end.
+pub(crate) fn failed() -> RunRecord {
+    let mut record = record("cnn", "fashion-mnist");
+    record.status = RunStatus::Failed;
+    record.stop = StopRecord {
+        reason: StopReason::Failed,
+        detail: "killed by signal 9".to_owned(),
+    };
+    record.wall_s = 1.5;
+    record.epochs = 0;
+    record.metrics.retain(|row| row.phase == "serve[1]");
+    record.failure = Some(Failure {
+        kind: FailureKind::Killed,
+        message: "the worker was killed by signal 9 (SIGKILL),\nprobably for want of memory"
+            .to_owned(),
+        phase: Some("train".to_owned()),
+        exit_code: None,
+        signal: Some(9),
+        stderr_tail: "terminate called without an active exception".to_owned(),
+    });
+    record
+}
+
+/// Ended by the user.
+pub(crate) fn cancelled() -> RunRecord {
+    let mut record = record("resnet", "digits");
+    record.status = RunStatus::Cancelled;
+    record.stop = StopRecord {
+        reason: StopReason::Cancelled,
+        detail: "interrupted".to_owned(),
+    };
+    record.wall_s = 0.75;
+    record.epochs = 1;
+    record.metrics.truncate(2);
+    record
+}
+
+/// One of each kind.
+pub(crate) fn all_kinds() -> Vec<RunRecord> {
+    vec![
+        completed(),
+        plateaued(),
+        unstable(),
+        diverged(),
+        failed(),
+        cancelled(),
+    ]
+}

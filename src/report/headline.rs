@@ -1,0 +1,103 @@
+//! Which figure a headline column speaks of.
+
+use crate::event::{MetricRow, RunRecord, RunStatus, StopReason};
+
+/// The part of a run that a headline column speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Training.
+    Train,
+    /// The first listed serve size: the smallest request in most grids, so it speaks of latency.
+    FirstServe,
+    /// The last listed serve size: the largest request in most grids, so it speaks of throughput.
+    LastServe,
+    /// The run as a whole.
+    Run,
+}
+
+impl Place {
+    /// The name of the phase in the record; absent where nothing is served.
+    pub fn phase(self, record: &RunRecord) -> Option<String> {
+        let serve = |size: Option<u32>| size.map(|size| format!("serve[{size}]"));
+        match self {
+            Self::Train => Some("train".to_owned()),
+            Self::FirstServe => serve(first_serve_size(record)),
+            Self::LastServe => serve(last_serve_size(record)),
+            Self::Run => Some("run".to_owned()),
+        }
+    }
+
+    /// The figure of this metric, if the record has one.
+    pub fn row<'a>(self, record: &'a RunRecord, metric: &str) -> Option<&'a MetricRow> {
+        record.metric(&self.phase(record)?, metric)
+    }
+
+    /// The estimate of this metric, if it was measured.
+    pub fn estimate(self, record: &RunRecord, metric: &str) -> Option<f64> {
+        self.row(record, metric)?.estimate
+    }
+}
+
+/// Samples a request of the first serve phase.
+pub fn first_serve_size(record: &RunRecord) -> Option<u32> {
+    record.job.serve.as_ref()?.batch_sizes.first().copied()
+}
+
+/// Samples a request of the last serve phase.
+pub fn last_serve_size(record: &RunRecord) -> Option<u32> {
+    record.job.serve.as_ref()?.batch_sizes.last().copied()
+}
+
+/// Whether the test accuracy is that of a model which was trained to the end: it used its epochs, or its validation
+/// metric had stopped improving. Absent where there is no test accuracy.
+pub fn accuracy_is_final(record: &RunRecord) -> Option<bool> {
+    Place::Run.estimate(record, "test_accuracy")?;
+    let gave_up = matches!(record.status, RunStatus::Failed | RunStatus::Cancelled)
+        || record.stop.reason == StopReason::Diverged;
+    let trained =
+        record.stop.reason == StopReason::Trained || record.epochs >= record.job.train.epochs;
+    Some(trained && !gave_up)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{completed, failed, record};
+
+    #[test]
+    fn an_accuracy_is_final_only_when_training_was() {
+        for (status, reason, epochs, says) in [
+            (RunStatus::Completed, StopReason::Budget, 10, true),
+            (RunStatus::Stopped, StopReason::Trained, 4, true),
+            (RunStatus::Stopped, StopReason::Plateaued, 4, false),
+            (RunStatus::Stopped, StopReason::Budget, 4, false),
+            (RunStatus::Stopped, StopReason::Unstable, 4, false),
+            (RunStatus::Stopped, StopReason::Diverged, 10, false),
+            (RunStatus::Cancelled, StopReason::Cancelled, 10, false),
+        ] {
+            let mut record = record("mlp", "digits");
+            (record.status, record.stop.reason, record.epochs) = (status, reason, epochs);
+            assert_eq!(
+                accuracy_is_final(&record),
+                Some(says),
+                "{status} {reason} {epochs}"
+            );
+        }
+        assert_eq!(accuracy_is_final(&failed()), None);
+    }
+
+    #[test]
+    fn latency_speaks_of_the_first_size_and_throughput_of_the_last() {
+        let record = completed();
+        assert_eq!(Place::FirstServe.phase(&record).unwrap(), "serve[1]");
+        assert_eq!(Place::LastServe.phase(&record).unwrap(), "serve[32]");
+        let mut unserved = record;
+        unserved.job.serve = None;
+        assert_eq!(Place::FirstServe.phase(&unserved), None);
+        assert!(
+            Place::LastServe
+                .row(&unserved, "serve.throughput")
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! The reports as one JSON document, in base units.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::ReportError;
+use super::headline::accuracy_is_final;
+use super::summary::SummaryRow;
+use crate::event::{
+    Allocator, Failure, MetricRow, ModelSpec, Num, Optimizer, RunRecord, RunStatus, ServeSpec,
+    StopRecord, Unit,
+};
+
+/// The version of the document: a new minor adds fields, a new major changes or removes some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Format {
+    /// Changes when a reader of the old format would go wrong.
+    pub major: u32,
+    /// Changes when something is added.
+    pub minor: u32,
+}
+
+/// The version that this program writes.
+pub const FORMAT: Format = Format { major: 1, minor: 0 };
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format: Format,
+    name: &'a str,
+    runs: Vec<Run<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    summary: &'a [SummaryRow],
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    #[serde(rename = "run")]
+    name: &'a str,
+    cell: &'a str,
+    repeat: u32,
+    status: RunStatus,
+    stop: &'a StopRecord,
+    wall_s: f64,
+    epochs: u32,
+    settings: Settings<'a>,
+    /// `false`: the test accuracy below is that of a model which was stopped before it was trained.
+    test_accuracy_is_final: Option<bool>,
+    metrics: Vec<Figure<'a>>,
+    warnings: &'a [String],
+    facts: &'a BTreeMap<String, String>,
+    failure: Option<&'a Failure>,
+}
+
+#[derive(Serialize)]
+struct Settings<'a> {
+    model: &'a ModelSpec,
+    dataset: &'a str,
+    batch_size: u32,
+    learning_rate: f64,
+    optimizer: Optimizer,
+    weight_decay: f64,
+    epochs: u32,
+    validation_share: f64,
+    threads: u32,
+    device: &'a str,
+    seed: u64,
+    flush_denormals: bool,
+    allocator: Allocator,
+    serve: Option<&'a ServeSpec>,
+}
+
+#[derive(Serialize)]
+struct Figure<'a> {
+    phase: &'a str,
+    metric: &'a str,
+    unit: Unit,
+    estimate: Option<Num>,
+    low: Option<Num>,
+    high: Option<Num>,
+    confidence: Option<f64>,
+    samples: u64,
+    plateaued: Option<bool>,
+    note: &'a str,
+}
+
+impl<'a> From<&'a MetricRow> for Figure<'a> {
+    fn from(row: &'a MetricRow) -> Self {
+        Self {
+            phase: &row.phase,
+            metric: &row.metric,
+            unit: row.unit,
+            estimate: row.estimate.map(Num),
+            low: row.low.map(Num),
+            high: row.high.map(Num),
+            confidence: row.confidence,
+            samples: row.samples,
+            plateaued: row.plateaued,
+            note: &row.note,
+        }
+    }
+}
+
+impl<'a> From<&'a RunRecord> for Run<'a> {
+    fn from(record: &'a RunRecord) -> Self {
+        let job = &record.job;
+        Self {
+            name: &record.run,
+            cell: &record.cell,
+            repeat: record.repeat,
+            status: record.status,
+            stop: &record.stop,
+            wall_s: record.wall_s,
+            epochs: record.epochs,
+            settings: Settings {
+                model: &job.model,
+                dataset: &job.dataset,
+                batch_size: job.train.batch_size,
+                learning_rate: job.train.learning_rate,
+                optimizer: job.train.optimizer,
+                weight_decay: job.train.weight_decay,
+                epochs: job.train.epochs,
+                validation_share: job.train.validation_share,
+                threads: job.threads,
+                device: &job.device,
+                seed: job.seed,
+                flush_denormals: job.flush_denormals,
+                allocator: job.allocator,
+                serve: job.serve.as_ref(),
+            },
+            test_accuracy_is_final: accuracy_is_final(record),
+            metrics: record.metrics.iter().map(Figure::from).collect(),
+            warnings: &record.warnings,
+            facts: &record.facts,
+            failure: record.failure.as_ref(),
+        }
+    }
+}
+
+/// `{format, name, runs: [...]}`, with `summary` where there are repeats. A figure that was not measured is `null`
+/// with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`, since JSON has none.
+pub fn document(
+    name: &str,
+    records: &[RunRecord],
+    summary: &[SummaryRow],
+) -> Result<Vec<u8>, ReportError> {
+    let document = Document {
+        format: FORMAT,
+        name,
+        runs: records.iter().map(Run::from).collect(),
+        summary,
+    };
+    pretty(&document)
+}
+
+/// Any value as indented JSON with a line feed at its end.
+pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{all_kinds, diverged, failed};
+
+    #[test]
+    fn the_document_is_as_promised() {
+        let bytes = document("three-by-three", &[diverged(), failed()], &[]).unwrap();
+        insta::assert_snapshot!("json_document", String::from_utf8(bytes).unwrap());
+    }
+
+    #[test]
+    fn every_figure_is_there_and_a_number_that_is_none_is_a_word() {
+        let records = all_kinds();
+        let bytes = document("x", &records, &[]).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(value["runs"].as_array().unwrap().len(), records.len());
+        let figures = value["runs"][3]["metrics"].as_array().unwrap();
+        assert_eq!(figures.len(), records[3].metrics.len());
+        let loss = figures
+            .iter()
+            .find(|figure| figure["metric"] == "train_loss")
+            .unwrap();
+        assert_eq!(loss["estimate"], "nan");
+        let gpu = figures
+            .iter()
+            .find(|figure| figure["metric"] == "gpu.utilisation")
+            .unwrap();
+        assert!(gpu["estimate"].is_null() && gpu["note"].as_str().unwrap().contains("unsupported"));
+        assert_eq!(value["runs"][1]["test_accuracy_is_final"], false);
+        assert!(value["runs"][4]["test_accuracy_is_final"].is_null());
+    }
+}

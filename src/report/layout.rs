@@ -1,0 +1,226 @@
+//! A table of plain text that fits a width: columns are dropped by rank before anything is wrapped.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+/// From this rank on, a column is only shown where it costs no other column its space.
+pub const EXTRA: u8 = 7;
+
+/// On which side a column's cells are flush.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Words.
+    Left,
+    /// Figures.
+    Right,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its heading; several lines are flush at the bottom.
+    pub head: String,
+    /// Where its cells are flush.
+    pub side: Side,
+    /// The highest rank is dropped first; rank 0 never.
+    pub rank: u8,
+    /// Its cells, one a row.
+    pub cells: Vec<String>,
+}
+
+impl Column {
+    /// A column that is never dropped.
+    pub fn new(head: &str, side: Side, cells: Vec<String>) -> Self {
+        Self {
+            head: head.to_owned(),
+            side,
+            rank: 0,
+            cells,
+        }
+    }
+
+    /// The same column with a rank.
+    #[must_use]
+    pub fn ranked(mut self, rank: u8) -> Self {
+        self.rank = rank;
+        self
+    }
+
+    fn width(&self) -> usize {
+        let lines = self
+            .head
+            .lines()
+            .chain(self.cells.iter().flat_map(|cell| cell.lines()));
+        lines.map(|line| line.chars().count()).max().unwrap_or(0)
+    }
+}
+
+/// Lines of at most `width` characters, where the columns of rank 0 can be wrapped to fit. Two spaces stand between
+/// columns, or one where two would not fit.
+pub fn render(columns: Vec<Column>, width: usize) -> String {
+    let (columns, gap) = fitting(columns, width);
+    if columns.is_empty() {
+        return String::new();
+    }
+    let needed = total(&columns, gap);
+    let height = columns
+        .iter()
+        .map(|column| column.head.lines().count())
+        .max()
+        .unwrap_or(0);
+    let rows = columns
+        .iter()
+        .map(|column| column.cells.len())
+        .max()
+        .unwrap_or(0);
+
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if height > 0 {
+        table.set_header(columns.iter().map(|column| {
+            let missing = height - column.head.lines().count();
+            format!("{}{}", "\n".repeat(missing), column.head)
+        }));
+    }
+    for row in 0..rows {
+        table.add_row(
+            columns
+                .iter()
+                .map(|column| column.cells.get(row).map_or("", String::as_str)),
+        );
+    }
+    if needed > width {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    }
+    for (at, column) in columns.iter().enumerate() {
+        if let Some(drawn) = table.column_mut(at) {
+            let last = at + 1 == columns.len();
+            drawn.set_padding((0, if last { 0 } else { gap }));
+            drawn.set_cell_alignment(match column.side {
+                Side::Left => CellAlignment::Left,
+                Side::Right => CellAlignment::Right,
+            });
+        }
+    }
+    let lines: Vec<_> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n") + "\n"
+}
+
+/// What `columns` take, with `gap` spaces between them.
+fn total(columns: &[Column], gap: u16) -> usize {
+    let widths: usize = columns.iter().map(Column::width).sum();
+    widths + usize::from(gap) * columns.len().saturating_sub(1)
+}
+
+/// The columns that fit, and the gap between them: extras go first, then the second space, then the others by rank.
+fn fitting(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, u16) {
+    loop {
+        if total(&columns, 2) <= width {
+            return (columns, 2);
+        }
+        // Of equal ranks the last goes first.
+        let dropped = (0..columns.len())
+            .filter(|&at| columns[at].rank > 0)
+            .max_by_key(|&at| (columns[at].rank, at));
+        let extra = dropped.is_some_and(|at| columns[at].rank >= EXTRA);
+        if !extra && total(&columns, 1) <= width {
+            return (columns, 1);
+        }
+        match dropped {
+            Some(at) => drop(columns.remove(at)),
+            None => return (columns, 2),
+        }
+    }
+}
+
+/// `text` in lines of at most `width` characters, broken at spaces; lines after the first begin with `indent`.
+pub fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let gap = usize::from(!line.trim().is_empty());
+        if gap > 0 && line.chars().count() + gap + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, indent.to_owned()));
+        }
+        if !line.trim().is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn strings(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|&cell| cell.to_owned()).collect()
+    }
+
+    fn columns() -> Vec<Column> {
+        vec![
+            Column::new("name", Side::Left, strings(&["mlp", "resnet"])),
+            Column::new("rate\nk/s", Side::Right, strings(&["98.1", "~1.21"])).ranked(1),
+            Column::new("note", Side::Left, strings(&["fine", "a longer one"])).ranked(2),
+        ]
+    }
+
+    #[test]
+    fn headings_are_flush_at_the_bottom_and_figures_to_the_right() {
+        assert_eq!(
+            render(columns(), 40),
+            "         rate\nname      k/s  note\nmlp      98.1  fine\nresnet  ~1.21  a longer one\n"
+        );
+    }
+
+    #[test]
+    fn columns_are_dropped_by_rank_before_anything_is_wrapped() {
+        assert_eq!(
+            render(columns(), 25),
+            "        rate\nname     k/s note\nmlp     98.1 fine\nresnet ~1.21 a longer one\n"
+        );
+        assert_eq!(
+            render(columns(), 20),
+            "         rate\nname      k/s\nmlp      98.1\nresnet  ~1.21\n"
+        );
+        assert_eq!(render(columns(), 10), "name\nmlp\nresnet\n");
+    }
+
+    #[test]
+    fn what_cannot_be_dropped_is_wrapped() {
+        let text = "median time of a training step";
+        let columns = vec![
+            Column::new("metric", Side::Left, strings(&["p50"])),
+            Column::new("about", Side::Left, strings(&[text])),
+        ];
+        let table = render(columns, 30);
+        assert!(
+            table.lines().all(|line| line.chars().count() <= 30),
+            "{table}"
+        );
+        assert!(table.contains("median time"), "{table}");
+    }
+
+    #[test]
+    fn texts_are_wrapped_at_spaces() {
+        assert_eq!(wrap("one two  three", 8, "  "), "one two\n  three\n");
+        assert_eq!(wrap("incomprehensible", 5, ""), "incomprehensible\n");
+    }
+
+    proptest! {
+        #[test]
+        fn ranked_columns_never_make_a_table_too_wide(widths in prop::collection::vec(1_usize..12, 1..9), width in 12_usize..90) {
+            let columns = widths.iter().zip(0_u8..).map(|(&cell, rank)| {
+                Column::new("h", Side::Right, vec!["x".repeat(cell)]).ranked(rank)
+            });
+            let table = render(columns.collect(), width);
+            prop_assert!(table.lines().all(|line| line.chars().count() <= width), "{}", table);
+        }
+    }
+}

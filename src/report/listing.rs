@@ -1,0 +1,118 @@
+//! Plain lists, such as `perftune list models`, in the three formats.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::layout::{Column, Side, render};
+use super::{ReportError, csv_bytes, json};
+
+/// Rows of equal shape; the fields of a row are its columns, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    columns: Vec<String>,
+    rows: Vec<Value>,
+}
+
+impl Listing {
+    /// A list of `rows`, each of which must be a struct with named fields.
+    pub fn new<T: Serialize>(rows: &[T]) -> Result<Self, ReportError> {
+        let rows = rows
+            .iter()
+            .map(serde_json::to_value)
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = rows.first().and_then(Value::as_object);
+        let columns = first.map(|fields| fields.keys().cloned().collect());
+        Ok(Self {
+            columns: columns.unwrap_or_default(),
+            rows,
+        })
+    }
+
+    /// Aligned columns of at most `width` characters; the last columns are wrapped where they do not fit.
+    pub fn table(&self, width: usize) -> String {
+        let columns = self.columns.iter().map(|name| {
+            let cells: Vec<_> = self.rows.iter().map(|row| cell(&row[name])).collect();
+            let figures = self
+                .rows
+                .iter()
+                .all(|row| row[name].is_number() || row[name].is_null());
+            Column::new(name, if figures { Side::Right } else { Side::Left }, cells)
+        });
+        render(columns.collect(), width)
+    }
+
+    /// CSV with a header.
+    pub fn csv(&self) -> Result<Vec<u8>, ReportError> {
+        let rows = self.rows.iter();
+        csv_bytes(
+            &self.columns,
+            rows.map(|row| self.columns.iter().map(|name| cell(&row[name]))),
+        )
+    }
+
+    /// An array of objects.
+    pub fn json(&self) -> Result<Vec<u8>, ReportError> {
+        json::pretty(&self.rows)
+    }
+}
+
+/// A value as one cell; nothing is the empty cell.
+pub(super) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Row {
+        name: &'static str,
+        classes: Option<u32>,
+        about: &'static str,
+    }
+
+    fn listing() -> Listing {
+        let digits = Row {
+            name: "digits",
+            classes: Some(10),
+            about: "8x8 images, \"small\"",
+        };
+        let foreign = Row {
+            name: "mine",
+            classes: None,
+            about: "",
+        };
+        Listing::new(&[digits, foreign]).unwrap()
+    }
+
+    #[test]
+    fn a_listing_has_three_forms() {
+        let listing = listing();
+        assert_eq!(
+            listing.table(80),
+            "name    classes  about\ndigits       10  8x8 images, \"small\"\nmine\n"
+        );
+        assert_eq!(
+            String::from_utf8(listing.csv().unwrap()).unwrap(),
+            "name,classes,about\ndigits,10,\"8x8 images, \"\"small\"\"\"\nmine,,\n"
+        );
+        let json: Value = serde_json::from_slice(&listing.json().unwrap()).unwrap();
+        assert_eq!(
+            (&json[0]["classes"], &json[1]["classes"]),
+            (&Value::from(10), &Value::Null)
+        );
+    }
+
+    #[test]
+    fn an_empty_listing_is_empty() {
+        let listing = Listing::new::<Row>(&[]).unwrap();
+        assert_eq!(listing.table(80), "");
+        assert_eq!(listing.json().unwrap(), b"[]\n");
+    }
+}

@@ -1,0 +1,192 @@
+//! `--dry-run`: what would be run, with every setting resolved.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::layout::{Column, Side, render, wrap};
+use super::listing::cell;
+use super::{ReportError, csv_bytes, json};
+
+/// One planned run: its name and its resolved settings by the names that the grid file has for them, in base units.
+/// All rows have the same keys in the same order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanRow {
+    /// The run's name.
+    pub run: String,
+    /// Name and value of each setting.
+    #[serde(serialize_with = "as_map")]
+    pub settings: Vec<(&'static str, Value)>,
+}
+
+fn as_map<S: serde::Serializer>(
+    settings: &[(&'static str, Value)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(settings.iter().map(|(key, value)| (key, value)))
+}
+
+/// What would be run, for people: settings that all runs share once, the others in a table.
+pub fn plan_table(name: &str, rows: &[PlanRow], width: usize) -> String {
+    let plural = if rows.len() == 1 { "run" } else { "runs" };
+    let mut out = format!("{name}: {} {plural}\n", rows.len());
+    let Some(first) = rows.first() else {
+        return out;
+    };
+    let (shared, varying): (Vec<_>, Vec<_>) =
+        first
+            .settings
+            .iter()
+            .enumerate()
+            .partition(|(at, (_, value))| {
+                rows.iter().all(|row| {
+                    row.settings
+                        .get(*at)
+                        .is_some_and(|(_, other)| other == value)
+                })
+            });
+    out.push('\n');
+    out.push_str(&shared_block(
+        &shared
+            .iter()
+            .map(|(_, setting)| *setting)
+            .collect::<Vec<_>>(),
+        width,
+    ));
+    out.push('\n');
+    let names = rows.iter().map(|row| row.run.clone()).collect();
+    let mut columns = vec![Column::new("run", Side::Left, names)];
+    columns.extend(varying.iter().map(|(at, (key, _))| {
+        let cells = rows.iter().map(|row| {
+            row.settings
+                .get(*at)
+                .map(|(_, value)| shown(value))
+                .unwrap_or_default()
+        });
+        let figures = rows.iter().all(|row| {
+            row.settings
+                .get(*at)
+                .is_some_and(|(_, value)| value.is_number())
+        });
+        // A key like `train.epochs` takes two lines, so that more columns fit.
+        let head = key.replacen('.', ".\n", 1);
+        Column::new(
+            &head,
+            if figures { Side::Right } else { Side::Left },
+            cells.collect(),
+        )
+    }));
+    out.push_str(&render(columns, width));
+    out
+}
+
+/// `every run:` and a line for each section of the grid file.
+fn shared_block(shared: &[&(&'static str, Value)], width: usize) -> String {
+    let mut sections: Vec<(&str, Vec<String>)> = Vec::new();
+    for (key, value) in shared {
+        let (section, name) = key.split_once('.').unwrap_or(("grid", key));
+        let said = format!("{name} {}", shown(value));
+        match sections.iter_mut().find(|(known, _)| *known == section) {
+            Some((_, settings)) => settings.push(said),
+            None => sections.push((section, vec![said])),
+        }
+    }
+    let mut out = "every run:\n".to_owned();
+    for (section, settings) in sections {
+        let settings = wrap(&settings.join(", "), width.saturating_sub(11), "");
+        for (at, line) in settings.lines().enumerate() {
+            let head = if at == 0 { section } else { "" };
+            let _ = writeln!(out, "  {head:<8} {line}");
+        }
+    }
+    out
+}
+
+/// What is not set is said so.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        other => cell(other),
+    }
+}
+
+/// What would be run, one row a run.
+pub fn plan_csv(rows: &[PlanRow]) -> Result<Vec<u8>, ReportError> {
+    let keys: Vec<_> = rows
+        .first()
+        .map(|row| row.settings.iter().map(|(key, _)| *key).collect())
+        .unwrap_or_default();
+    let header = ["run"].into_iter().chain(keys.iter().copied());
+    let rows = rows.iter().map(|row| {
+        [row.run.clone()]
+            .into_iter()
+            .chain(row.settings.iter().map(|(_, value)| cell(value)))
+    });
+    csv_bytes(header, rows)
+}
+
+/// What would be run, as one JSON document.
+pub fn plan_json(name: &str, rows: &[PlanRow]) -> Result<Vec<u8>, ReportError> {
+    let document: BTreeMap<&str, Value> = [
+        ("format", serde_json::to_value(json::FORMAT)?),
+        ("name", Value::from(name)),
+        ("plan", serde_json::to_value(rows)?),
+    ]
+    .into();
+    json::pretty(&document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<PlanRow> {
+        let row = |model: &str, dataset: &str, epochs: u32| PlanRow {
+            run: format!("{model}-{dataset}"),
+            settings: vec![
+                ("model", Value::from(model)),
+                ("dataset", Value::from(dataset)),
+                ("batch_size", Value::from(64)),
+                ("learning_rate", Value::from(1e-3)),
+                ("depth", Value::Null),
+                ("train.epochs", Value::from(epochs)),
+                ("train.optimizer", Value::from("adam")),
+                ("serve.batch_size", Value::from(vec![1, 32])),
+                (
+                    "stop.metrics",
+                    Value::from(vec![
+                        "train.throughput",
+                        "train.step_latency_mean",
+                        "train.step_latency_p50",
+                        "memory.peak",
+                    ]),
+                ),
+                ("stop.within", Value::from(0.05)),
+            ],
+        };
+        vec![
+            row("mlp", "digits", 60),
+            row("mlp", "fashion-mnist", 10),
+            row("resnet", "digits", 60),
+        ]
+    }
+
+    #[test]
+    fn what_all_runs_share_is_said_once() {
+        insta::assert_snapshot!("plan_table", plan_table("three-by-three", &rows(), 80));
+        insta::assert_snapshot!("plan_table_one", plan_table("one", &rows()[..1], 80));
+        assert_eq!(plan_table("none", &[], 80), "none: 0 runs\n");
+    }
+
+    #[test]
+    fn programs_get_every_setting_of_every_run() {
+        let csv = String::from_utf8(plan_csv(&rows()).unwrap()).unwrap();
+        insta::assert_snapshot!("plan_csv", csv);
+        let json: Value = serde_json::from_slice(&plan_json("x", &rows()).unwrap()).unwrap();
+        assert_eq!(json["plan"][1]["settings"]["train.epochs"], 10);
+        assert_eq!(json["plan"][1]["settings"]["serve.batch_size"][1], 32);
+        assert_eq!(json["format"]["major"], 1);
+    }
+}

@@ -1,0 +1,225 @@
+//! The time series of one run: `samples.csv` and `epochs.csv`.
+
+use std::collections::BTreeSet;
+
+use super::{ReportError, csv_bytes, number, optional};
+use crate::event::{EpochReport, GpuReading, ResourceSample};
+
+const SAMPLE_COLUMNS: [&str; 22] = [
+    "t_s",
+    "monotonic_ns",
+    "late_s",
+    "cost_s",
+    "cpu_s",
+    "rss_bytes",
+    "peak_bytes",
+    "read_bytes",
+    "write_bytes",
+    "minor_faults",
+    "major_faults",
+    "involuntary_switches",
+    "voluntary_switches",
+    "run_delay_s",
+    "processes",
+    "threads",
+    "host_busy_s",
+    "host_steal_s",
+    "host_cpu_pressure_s",
+    "host_memory_pressure_s",
+    "host_io_pressure_s",
+    "host_throttled_s",
+];
+
+const GPU_COLUMNS: [&str; 5] = [
+    "utilisation_percent",
+    "memory_bytes",
+    "memory_is_own",
+    "power_watts",
+    "energy_joules",
+];
+
+fn seconds(ns: u64) -> String {
+    number(ns as f64 / 1e9)
+}
+
+fn text<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn sample_cells(sample: &ResourceSample, started_ns: u64) -> [String; 22] {
+    let host = &sample.host;
+    // Signed: the first tick may come before the run counts as started.
+    let since = if sample.t_ns >= started_ns {
+        number((sample.t_ns - started_ns) as f64 / 1e9)
+    } else {
+        number(-((started_ns - sample.t_ns) as f64) / 1e9)
+    };
+    [
+        since,
+        sample.t_ns.to_string(),
+        seconds(sample.late_ns),
+        seconds(sample.cost_ns),
+        sample.cpu_ns.map(seconds).unwrap_or_default(),
+        text(sample.rss_bytes),
+        text(sample.peak_bytes),
+        text(sample.read_bytes),
+        text(sample.write_bytes),
+        text(sample.minor_faults),
+        text(sample.major_faults),
+        text(sample.involuntary_switches),
+        text(sample.voluntary_switches),
+        sample.run_delay_ns.map(seconds).unwrap_or_default(),
+        sample.processes.to_string(),
+        sample.threads.to_string(),
+        host.busy_ns.map(seconds).unwrap_or_default(),
+        host.steal_ns.map(seconds).unwrap_or_default(),
+        host.cpu_pressure_ns.map(seconds).unwrap_or_default(),
+        host.memory_pressure_ns.map(seconds).unwrap_or_default(),
+        host.io_pressure_ns.map(seconds).unwrap_or_default(),
+        host.throttled_ns.map(seconds).unwrap_or_default(),
+    ]
+}
+
+fn gpu_cells(reading: Option<&GpuReading>) -> [String; 5] {
+    let Some(gpu) = reading else {
+        return Default::default();
+    };
+    [
+        optional(gpu.utilisation_percent),
+        text(gpu.memory_bytes),
+        text(gpu.memory_bytes.map(|_| gpu.memory_is_own)),
+        optional(gpu.power_watts),
+        optional(gpu.energy_mj.map(|mj| mj as f64 / 1e3)),
+    ]
+}
+
+/// `samples.csv`: one row a tick. Counters are cumulative since the worker started, `host_*` since boot. `t_s` counts
+/// from the start of the run, `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not
+/// read is an empty cell, and `gaps` says why. Each accelerator that was seen adds its columns (`gpu0_...`).
+pub fn samples_csv(samples: &[ResourceSample], started_ns: u64) -> Result<Vec<u8>, ReportError> {
+    let devices: BTreeSet<u32> = samples
+        .iter()
+        .flat_map(|sample| sample.gpus.iter().map(|gpu| gpu.index))
+        .collect();
+    let header = SAMPLE_COLUMNS
+        .iter()
+        .map(|&name| name.to_owned())
+        .chain(
+            devices
+                .iter()
+                .flat_map(|index| GPU_COLUMNS.map(|name| format!("gpu{index}_{name}"))),
+        )
+        .chain(["gaps".to_owned()]);
+    let rows = samples.iter().map(|sample| {
+        let gaps: Vec<_> = sample
+            .gaps
+            .iter()
+            .map(|gap| format!("{}: {}", gap.field, super::one_line(&gap.reason)))
+            .collect();
+        let gpus = devices
+            .iter()
+            .flat_map(|index| gpu_cells(sample.gpus.iter().find(|gpu| gpu.index == *index)));
+        sample_cells(sample, started_ns)
+            .into_iter()
+            .chain(gpus)
+            .chain([gaps.join("; ")])
+    });
+    csv_bytes(header, rows)
+}
+
+/// `epochs.csv`: one row an epoch.
+pub fn epochs_csv(epochs: &[EpochReport]) -> Result<Vec<u8>, ReportError> {
+    let header = [
+        "epoch",
+        "samples",
+        "train_loss",
+        "validation_loss",
+        "validation_accuracy",
+    ];
+    let rows = epochs.iter().map(|epoch| {
+        [
+            epoch.epoch.to_string(),
+            epoch.samples.to_string(),
+            number(epoch.train_loss.0),
+            optional(epoch.validation_loss.map(|loss| loss.0)),
+            optional(epoch.validation_accuracy.map(|accuracy| accuracy.0)),
+        ]
+    });
+    csv_bytes(header, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Gap, Num};
+
+    #[test]
+    fn gaps_are_empty_cells_with_a_reason() {
+        let first = ResourceSample {
+            t_ns: 5_000_000_000,
+            late_ns: 12_000,
+            cost_ns: 61_000,
+            cpu_ns: Some(250_000_000),
+            rss_bytes: Some(211_000_000),
+            processes: 1,
+            threads: 3,
+            gaps: vec![Gap {
+                field: "read_bytes".to_owned(),
+                reason: "/proc/7/io: permission denied".to_owned(),
+            }],
+            ..ResourceSample::default()
+        };
+        let second = ResourceSample {
+            t_ns: 5_100_000_001,
+            gpus: vec![GpuReading {
+                index: 1,
+                utilisation_percent: Some(97.0),
+                memory_bytes: Some(4 << 30),
+                memory_is_own: true,
+                power_watts: None,
+                energy_mj: Some(1500),
+            }],
+            ..first.clone()
+        };
+        let csv = samples_csv(&[first, second], 4_900_000_000).unwrap();
+        insta::assert_snapshot!("samples_csv", String::from_utf8(csv).unwrap());
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_a_word_and_a_missing_one_is_empty() {
+        let epochs = [
+            EpochReport {
+                epoch: 1,
+                samples: 1617,
+                train_loss: Num(1.25),
+                validation_loss: Some(Num(0.5)),
+                validation_accuracy: Some(Num(0.875)),
+            },
+            EpochReport {
+                epoch: 2,
+                samples: 1617,
+                train_loss: Num(f64::NAN),
+                validation_loss: Some(Num(f64::INFINITY)),
+                validation_accuracy: None,
+            },
+        ];
+        assert_eq!(
+            String::from_utf8(epochs_csv(&epochs).unwrap()).unwrap(),
+            "epoch,samples,train_loss,validation_loss,validation_accuracy\n\
+             1,1617,1.25,0.5,0.875\n2,1617,nan,inf,\n"
+        );
+    }
+
+    #[test]
+    fn a_tick_before_the_start_is_negative_and_does_not_wrap() {
+        let sample = ResourceSample {
+            t_ns: 1_000_000_000,
+            ..ResourceSample::default()
+        };
+        let csv = String::from_utf8(samples_csv(&[sample], 1_500_000_000).unwrap()).unwrap();
+        assert!(
+            csv.lines().nth(1).unwrap().starts_with("-0.5,1000000000,"),
+            "{csv}"
+        );
+    }
+}

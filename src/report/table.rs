@@ -1,0 +1,377 @@
+//! The table at the end: one row a run, read in ten seconds, complete in none of its figures (`report.csv` is).
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::csv::failure_text;
+use super::headline::{Place, accuracy_is_final};
+use super::layout::{Column, Side, render, wrap};
+use super::number;
+use super::scale::Scale;
+use crate::event::{FailureKind, RunRecord, RunStatus, StopReason, metric};
+use crate::units;
+
+/// What stands under the table.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Closing<'a> {
+    /// Runs that were planned, where more were than have a record.
+    pub planned: Option<usize>,
+    /// How long the grid took, in seconds; absent when it was not run just now.
+    pub elapsed_s: Option<f64>,
+    /// Where the reports are.
+    pub folder: Option<&'a str>,
+}
+
+/// A column of figures: its heading, where the figure is, and its rank (1 stays longest).
+struct Figures {
+    head: &'static str,
+    place: Place,
+    metric: &'static str,
+    rank: u8,
+}
+
+const fn figures(head: &'static str, place: Place, metric: &'static str, rank: u8) -> Figures {
+    Figures {
+        head,
+        place,
+        metric,
+        rank,
+    }
+}
+
+/// Ranks up to 6 fit 80 columns in most grids; the others are for wide terminals.
+const FIGURES: &[Figures] = &[
+    figures("train\n", Place::Train, "train.throughput", 1),
+    figures("step\np50 ", Place::Train, "train.step_latency_p50", 2),
+    figures("step\np95 ", Place::Train, "train.step_latency_p95", 8),
+    figures("serve\np50 ", Place::FirstServe, "serve.latency_p50", 3),
+    figures("serve\np99 ", Place::FirstServe, "serve.latency_p99", 9),
+    figures("serve\n", Place::LastServe, "serve.throughput", 10),
+    figures("CPU\n", Place::Train, "cpu.utilisation", 5),
+    figures("peak\n", Place::Run, "memory.peak", 4),
+    figures("GPU\n", Place::Train, "gpu.utilisation", 5),
+    figures("GPU\n", Place::Run, "gpu.memory_peak", 5),
+];
+
+/// A mark that occurs in a table and needs a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    Open,
+    Unfinished,
+    Missing,
+    Failed,
+}
+
+impl Mark {
+    fn legend(self) -> &'static str {
+        match self {
+            Self::Open => "~ not yet known as precisely as asked",
+            Self::Unfinished => "() training was stopped before it was done",
+            Self::Missing => "- not measured (metrics.csv says why)",
+            Self::Failed => "! failed",
+        }
+    }
+}
+
+/// The marks that occur in a rendered table: of the columns that did not fit, none does.
+fn marks(table: &str) -> BTreeSet<Mark> {
+    let tokens = table.split_whitespace();
+    tokens
+        .filter_map(|token| match token {
+            "-" => Some(Mark::Missing),
+            "!" => Some(Mark::Failed),
+            _ if token.starts_with('~') => Some(Mark::Open),
+            _ if token.starts_with('(') => Some(Mark::Unfinished),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The table, its legend, what failed and the closing line, each line of at most `width` characters.
+pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> String {
+    let mut out = String::new();
+    if !records.is_empty() {
+        let mut columns = vec![
+            text("model", records, |record| record.job.model.name.clone()),
+            text("dataset", records, |record| record.job.dataset.clone()),
+        ];
+        columns.extend(axes(records));
+        let figures = FIGURES.iter();
+        columns.extend(figures.filter_map(|column| figure_column(column, records)));
+        columns.extend(accuracy_column(records));
+        columns.push(text("stop", records, verdict));
+        columns.push(epochs_column(records));
+        columns.push(time_column(records));
+        let table = render(columns, width);
+        let said: Vec<_> = marks(&table).into_iter().map(Mark::legend).collect();
+        out = table + "\n";
+        if !said.is_empty() {
+            out.push_str(&wrap(&said.join("; "), width, ""));
+        }
+    }
+    out.push_str(&failures(records, width));
+    out.push_str(&wrap(&closing_line(records, closing), width, ""));
+    out
+}
+
+fn text(head: &str, records: &[RunRecord], cell: impl FnMut(&RunRecord) -> String) -> Column {
+    Column::new(head, Side::Left, records.iter().map(cell).collect())
+}
+
+/// The settings besides model and data set that differ between the runs.
+fn axes(records: &[RunRecord]) -> Vec<Column> {
+    type Axis = (&'static str, fn(&RunRecord) -> String);
+    const AXES: &[Axis] = &[
+        ("batch", |r| r.job.train.batch_size.to_string()),
+        ("rate", |r| number(r.job.train.learning_rate)),
+        ("optim.", |r| r.job.train.optimizer.to_string()),
+        ("decay", |r| number(r.job.train.weight_decay)),
+        ("depth", |r| knob(r.job.model.depth)),
+        ("width", |r| knob(r.job.model.width)),
+        ("thr.", |r| r.job.threads.to_string()),
+        ("device", |r| r.job.device.clone()),
+        ("flush", |r| r.job.flush_denormals.to_string()),
+        ("alloc.", |r| r.job.allocator.to_string()),
+        ("rep.", |r| r.repeat.to_string()),
+    ];
+    let columns = AXES.iter().map(|(head, cell)| {
+        let cells: Vec<_> = records.iter().map(cell).collect();
+        Column::new(head, Side::Right, cells)
+    });
+    columns
+        .filter(|column| column.cells.iter().collect::<BTreeSet<_>>().len() > 1)
+        .collect()
+}
+
+fn knob(value: Option<u32>) -> String {
+    value.map_or_else(|| "default".to_owned(), |value| value.to_string())
+}
+
+fn missing() -> String {
+    "-".to_owned()
+}
+
+/// A column of figures; none where no run has the figure.
+fn figure_column(column: &Figures, records: &[RunRecord]) -> Option<Column> {
+    let rows: Vec<_> = records
+        .iter()
+        .map(|record| column.place.row(record, column.metric))
+        .collect();
+    let estimates = || {
+        rows.iter()
+            .filter_map(|row| row.and_then(|row| row.estimate))
+    };
+    estimates().next()?;
+    let scale = Scale::of(metric::find(column.metric)?.unit, estimates());
+    let cells = rows.iter().map(|row| {
+        let open = row.is_some_and(|row| row.plateaued == Some(false));
+        let mark = if open { "~" } else { "" };
+        let estimate = row.and_then(|row| row.estimate);
+        estimate.map_or_else(missing, |estimate| {
+            format!("{mark}{}", scale.show(estimate))
+        })
+    });
+    let head = format!("{}{}", column.head, scale.name);
+    Some(Column::new(&head, Side::Right, cells.collect()).ranked(column.rank))
+}
+
+/// Test accuracy to three digits; in parentheses where training was stopped early.
+fn accuracy_column(records: &[RunRecord]) -> Option<Column> {
+    let accuracy = |record: &RunRecord| Place::Run.estimate(record, "test_accuracy");
+    records.iter().find_map(accuracy)?;
+    let cells = records.iter().map(|record| match accuracy(record) {
+        Some(value) if accuracy_is_final(record) == Some(true) => format!("{value:.3}"),
+        Some(value) => format!("({value:.3})"),
+        None => missing(),
+    });
+    Some(Column::new("test\nacc.", Side::Right, cells.collect()).ranked(3))
+}
+
+/// Why a run ended; for a failed one, what kind of failure.
+fn verdict(record: &RunRecord) -> String {
+    match (
+        record.status,
+        record.failure.as_ref().map(|failure| failure.kind),
+    ) {
+        (RunStatus::Failed, None) => "! failed".to_owned(),
+        // `Display` says "not started" and "protocol error": too wide for the column.
+        (RunStatus::Failed, Some(FailureKind::Spawn)) => "! no start".to_owned(),
+        (RunStatus::Failed, Some(FailureKind::Protocol)) => "! protocol".to_owned(),
+        (RunStatus::Failed, Some(kind)) => format!("! {kind}"),
+        (RunStatus::Cancelled, _) => "cancelled".to_owned(),
+        (RunStatus::Completed | RunStatus::Stopped, _) => record.stop.reason.to_string(),
+    }
+}
+
+fn epochs_column(records: &[RunRecord]) -> Column {
+    let cells = records.iter().map(|record| record.epochs.to_string());
+    Column::new("epochs", Side::Right, cells.collect()).ranked(7)
+}
+
+fn time_column(records: &[RunRecord]) -> Column {
+    let scale = Scale::of(crate::event::Unit::Seconds, [1.0]);
+    let cells = records.iter().map(|record| scale.show(record.wall_s));
+    Column::new("time\ns", Side::Right, cells.collect()).ranked(6)
+}
+
+/// Why each failed run failed; the rest of a long list is in `report.csv`.
+fn failures(records: &[RunRecord], width: usize) -> String {
+    const SHOWN: usize = 6;
+    let failed: Vec<_> = records
+        .iter()
+        .filter(|record| record.status == RunStatus::Failed)
+        .collect();
+    let mut out = String::new();
+    for record in failed.iter().take(SHOWN) {
+        let why = record
+            .failure
+            .as_ref()
+            .map_or_else(|| record.stop.detail.clone(), failure_text);
+        out.push_str(&wrap(&format!("! {}: {why}", record.run), width, "  "));
+    }
+    if failed.len() > SHOWN {
+        let more = failed.len() - SHOWN;
+        out.push_str(&wrap(
+            &format!("! {more} more failed: see `failure` in report.csv"),
+            width,
+            "  ",
+        ));
+    }
+    out
+}
+
+/// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
+pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
+    const REASONS: [StopReason; 5] = [
+        StopReason::Plateaued,
+        StopReason::Trained,
+        StopReason::Budget,
+        StopReason::Diverged,
+        StopReason::Unstable,
+    ];
+    let of = |status: RunStatus| {
+        records
+            .iter()
+            .filter(|record| record.status == status)
+            .count()
+    };
+    let ok =
+        |record: &&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
+    let total = closing.planned.unwrap_or(0).max(records.len());
+    let fine = records.iter().filter(ok).count();
+    let reasons = REASONS.iter().filter_map(|reason| {
+        let count = records
+            .iter()
+            .filter(ok)
+            .filter(|record| record.stop.reason == *reason)
+            .count();
+        (count > 0).then(|| format!("{count} {reason}"))
+    });
+    let reasons: Vec<_> = reasons.collect();
+    let mut parts = Vec::new();
+    if fine > 0 || total == 0 {
+        let why = if reasons.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", reasons.join(", "))
+        };
+        parts.push(format!("{fine} ok{why}"));
+    }
+    for (count, what) in [
+        (of(RunStatus::Failed), "failed"),
+        (of(RunStatus::Cancelled), "cancelled"),
+        (total - records.len(), "not run"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    let plural = if total == 1 { "run" } else { "runs" };
+    let mut line = format!("{total} {plural}: {}", parts.join(", "));
+    if let Some(elapsed) = closing.elapsed_s {
+        let _ = write!(line, " in {}", units::elapsed(elapsed));
+    }
+    if let Some(folder) = closing.folder {
+        let _ = write!(line, "; reports in {folder}");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{all_kinds, completed, failed, record};
+
+    fn closing() -> Closing<'static> {
+        Closing {
+            planned: None,
+            elapsed_s: Some(91.2),
+            folder: Some("results/three-by-three"),
+        }
+    }
+
+    #[test]
+    fn the_table_fits_each_width() {
+        for width in [40, 60, 80, 100, 140] {
+            let table = summary(&all_kinds(), &closing(), width);
+            assert!(
+                table.lines().all(|line| line.chars().count() <= width),
+                "{width}\n{table}"
+            );
+            insta::assert_snapshot!(format!("table_{width}"), table);
+        }
+    }
+
+    #[test]
+    fn axes_that_vary_are_shown_and_the_legend_only_explains_what_occurs() {
+        let mut small = record("mlp", "digits");
+        small.job.train.batch_size = 32;
+        small.job.model.depth = Some(3);
+        small.repeat = 2;
+        insta::assert_snapshot!("table_axes", summary(&[completed(), small], &closing(), 80));
+    }
+
+    #[test]
+    fn a_machine_with_an_accelerator_has_columns_for_it() {
+        let mut with = completed();
+        for row in &mut with.metrics {
+            if row.metric == "gpu.utilisation" {
+                (row.estimate, row.plateaued) = (Some(97.0), Some(false));
+            }
+        }
+        let table = summary(&[with], &Closing::default(), 100);
+        assert!(table.contains("GPU") && table.contains("~97.0"), "{table}");
+        assert!(!summary(&[completed()], &Closing::default(), 100).contains("GPU"));
+    }
+
+    #[test]
+    fn the_closing_line_counts_what_happened() {
+        let all = all_kinds();
+        for (records, closing, says) in [
+            (
+                &all[..1],
+                closing(),
+                "1 run: 1 ok (1 budget) in 1 min 31 s; reports in results/three-by-three",
+            ),
+            (
+                &all[..],
+                Closing {
+                    planned: Some(9),
+                    ..Closing::default()
+                },
+                "9 runs: 4 ok (1 plateaued, 1 budget, 1 diverged, 1 unstable), 1 failed, 1 cancelled, 3 not run",
+            ),
+            (&[], Closing::default(), "0 runs: 0 ok"),
+            (&all[4..5], Closing::default(), "1 run: 1 failed"),
+        ] {
+            assert_eq!(closing_line(records, &closing), says);
+        }
+    }
+
+    #[test]
+    fn a_long_list_of_failures_is_cut() {
+        let table = summary(&vec![failed(); 20], &Closing::default(), 80);
+        assert_eq!(table.matches("! cnn-fashion-mnist: killed").count(), 6);
+        assert!(table.contains("14 more failed"), "{table}");
+    }
+}
