@@ -1,0 +1,252 @@
+//! What the control groups of a process grant, and how long they held it back. Version 2, or version 1 where a
+//! controller is still mounted so.
+
+use std::path::{Path, PathBuf};
+
+use super::proc::{ProcRoot, parse};
+
+/// Where one controller of a process is: its own group, then the groups above.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Groups {
+    dirs: Vec<PathBuf>,
+    version: Version,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Version {
+    One,
+    #[default]
+    Two,
+}
+
+/// The control groups of a process that matter to a measurement.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cgroups {
+    cpu: Groups,
+    memory: Groups,
+}
+
+impl Cgroups {
+    /// Those of `process` (a process id, or `self`); empty where there are none.
+    pub(super) fn of(root: &ProcRoot, process: &str) -> Self {
+        let text = |name: &str| {
+            let bytes = root.read(Path::new(process).join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let (groups, mounts) = (text("cgroup"), text("mountinfo"));
+        Self {
+            cpu: find(&groups, &mounts, "cpu"),
+            memory: find(&groups, &mounts, "memory"),
+        }
+    }
+
+    /// Cores that the tightest quota grants; `None`: no quota.
+    pub(super) fn cores(&self) -> Option<f64> {
+        let limits = self
+            .cpu
+            .dirs
+            .iter()
+            .filter_map(|dir| quota(dir, self.cpu.version));
+        limits.min_by(f64::total_cmp)
+    }
+
+    /// The tightest memory limit in bytes; `None`: no limit.
+    pub(super) fn memory_bytes(&self) -> Option<u64> {
+        let name = match self.memory.version {
+            Version::One => "memory.limit_in_bytes",
+            Version::Two => "memory.max",
+        };
+        let limits = self.memory.dirs.iter().filter_map(|dir| {
+            // "max" is no number, and version 1 writes the largest page-aligned one instead.
+            read(&dir.join(name))?
+                .trim()
+                .parse::<u64>()
+                .ok()
+                .filter(|limit| *limit < 1 << 60)
+        });
+        limits.min()
+    }
+
+    /// The `cpu.stat` that tells how long the process was held back: that of the nearest group with a quota, else of its own.
+    pub(super) fn throttle_file(&self) -> Option<PathBuf> {
+        let with_quota = self
+            .cpu
+            .dirs
+            .iter()
+            .find(|dir| quota(dir, self.cpu.version).is_some());
+        let path = with_quota.or(self.cpu.dirs.first())?.join("cpu.stat");
+        parse::throttled(read(&path)?.as_bytes()).map(|_| path)
+    }
+}
+
+fn read(path: &Path) -> Option<String> {
+    fs_err::read_to_string(path).ok()
+}
+
+fn quota(dir: &Path, version: Version) -> Option<f64> {
+    match version {
+        Version::Two => parse::cpu_max(&read(&dir.join("cpu.max"))?),
+        Version::One => {
+            let number = |name: &str| read(&dir.join(name))?.trim().parse::<i64>().ok();
+            parse::quota_cores(number("cpu.cfs_quota_us")?, number("cpu.cfs_period_us")?)
+        }
+    }
+}
+
+/// The directories of one controller, from `/proc/PID/cgroup` and `/proc/PID/mountinfo`.
+fn find(groups: &str, mounts: &str, controller: &str) -> Groups {
+    let lines = || {
+        groups.lines().filter_map(|line| {
+            let (_, rest) = line.split_once(':')?;
+            rest.split_once(':')
+        })
+    };
+    // A controller is in version 1 if it is named on a line of its own.
+    let first = lines().find(|(names, _)| names.split(',').any(|name| name == controller));
+    if let Some((_, path)) = first {
+        let mount = mounts.lines().filter_map(mount).find(|mount| {
+            mount.kind == "cgroup" && mount.options.split(',').any(|option| option == controller)
+        });
+        return Groups {
+            dirs: mount.map(|mount| mount.dirs(path)).unwrap_or_default(),
+            version: Version::One,
+        };
+    }
+    let unified = lines().find(|(names, _)| names.is_empty());
+    let mount = mounts
+        .lines()
+        .filter_map(mount)
+        .find(|mount| mount.kind == "cgroup2");
+    let dirs = unified
+        .zip(mount)
+        .map(|((_, path), mount)| mount.dirs(path));
+    Groups {
+        dirs: dirs.unwrap_or_default(),
+        version: Version::Two,
+    }
+}
+
+struct Mount<'a> {
+    root: String,
+    point: PathBuf,
+    kind: &'a str,
+    options: &'a str,
+}
+
+fn mount(line: &str) -> Option<Mount<'_>> {
+    let (front, back) = line.split_once(" - ")?;
+    let mut front = front.split(' ').skip(3);
+    let mut back = back.split(' ');
+    Some(Mount {
+        root: unescape(front.next()?),
+        point: PathBuf::from(unescape(front.next()?)),
+        kind: back.next()?,
+        options: back.nth(1)?,
+    })
+}
+
+/// mountinfo writes space, tab, newline and backslash in octal.
+fn unescape(text: &str) -> String {
+    text.replace("\\040", " ")
+        .replace("\\011", "\t")
+        .replace("\\012", "\n")
+        .replace("\\134", "\\")
+}
+
+impl Mount<'_> {
+    /// The group's directory and those above it, as far as they can be seen from here.
+    fn dirs(&self, path: &str) -> Vec<PathBuf> {
+        let below = Path::new(path)
+            .strip_prefix(&self.root)
+            .unwrap_or(Path::new(""));
+        // Outside of what is mounted ("/.." in a namespace): the mount's root is the best there is.
+        let below = if below.components().any(|part| part.as_os_str() == "..") {
+            Path::new("")
+        } else {
+            below
+        };
+        below
+            .ancestors()
+            .map(|part| self.point.join(part))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(dir: &Path, name: &str, text: &str) {
+        let path = dir.join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn version_two_takes_the_tightest_limit_on_the_way_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let fs = dir.path().join("my fs");
+        let escaped = fs.to_str().unwrap().replace(' ', "\\040");
+        put(dir.path(), "self/cgroup", "0::/user/job\n");
+        let mounts = format!(
+            "30 20 0:1 / / rw - ext4 x rw\n31 30 0:28 / {escaped} rw - cgroup2 cgroup2 rw\n"
+        );
+        put(dir.path(), "self/mountinfo", &mounts);
+        put(&fs, "user/job/cpu.max", "max 100000\n");
+        put(&fs, "user/job/cpu.stat", "usage_usec 9\nthrottled_usec 1\n");
+        put(&fs, "user/cpu.max", "150000 100000\n");
+        put(&fs, "user/cpu.stat", "usage_usec 9\nthrottled_usec 2\n");
+        put(&fs, "user/memory.max", "1048576\n");
+        put(&fs, "user/job/memory.max", "max\n");
+        let groups = Cgroups::of(&ProcRoot::at(dir.path()), "self");
+        assert_eq!(groups.cores(), Some(1.5));
+        assert_eq!(groups.memory_bytes(), Some(1 << 20));
+        assert_eq!(groups.throttle_file(), Some(fs.join("user/cpu.stat")));
+    }
+
+    #[test]
+    fn version_one_is_read_where_the_controller_is_still_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let fs = dir.path().join("cpu");
+        put(
+            dir.path(),
+            "self/cgroup",
+            "4:memory:/box/7\n1:cpu,cpuacct:/box/7\n0::/\n",
+        );
+        let mounts = format!(
+            "32 31 0:29 /box {} rw,relatime - cgroup cgroup rw,cpu,cpuacct\n",
+            fs.display()
+        );
+        put(dir.path(), "self/mountinfo", &mounts);
+        put(&fs, "7/cpu.cfs_quota_us", "50000\n");
+        put(&fs, "7/cpu.cfs_period_us", "100000\n");
+        put(&fs, "7/cpu.stat", "nr_throttled 0\nthrottled_time 0\n");
+        put(&fs, "cpu.cfs_quota_us", "-1\n");
+        put(&fs, "cpu.cfs_period_us", "100000\n");
+        let groups = Cgroups::of(&ProcRoot::at(dir.path()), "self");
+        assert_eq!(groups.cores(), Some(0.5));
+        assert_eq!(groups.memory_bytes(), None, "its mount is not to be seen");
+        assert_eq!(groups.throttle_file(), Some(fs.join("7/cpu.stat")));
+    }
+
+    #[test]
+    fn no_group_is_no_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = ProcRoot::at(dir.path());
+        for text in ["", "0::/../../x\n", "nonsense\n", "1:cpu:/\n"] {
+            put(dir.path(), "self/cgroup", text);
+            put(
+                dir.path(),
+                "self/mountinfo",
+                "garbage\n1 2 3:4 / /nowhere rw - cgroup2 cgroup2 rw\n",
+            );
+            let groups = Cgroups::of(&root, "self");
+            assert_eq!(
+                (groups.cores(), groups.memory_bytes()),
+                (None, None),
+                "{text}"
+            );
+            assert_eq!(groups.throttle_file(), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Systems without `/proc`: nothing is read, and the gaps say so.
+
+use super::probe::{Probe, Tick};
+use crate::event::{Gap, ResourceSample};
+
+const WHY: &str = "unsupported: process trees are read on Linux only";
+
+/// Says that the tree cannot be read.
+pub(super) struct TreeProbe(u32);
+
+/// Says that the machine cannot be read.
+pub(super) struct HostProbe;
+
+const TREE: [&str; 10] = [
+    "cpu_ns",
+    "rss_bytes",
+    "peak_bytes",
+    "read_bytes",
+    "write_bytes",
+    "minor_faults",
+    "major_faults",
+    "involuntary_switches",
+    "voluntary_switches",
+    "run_delay_ns",
+];
+
+impl TreeProbe {
+    pub(super) fn new(pid: u32) -> Self {
+        Self(pid)
+    }
+}
+
+impl Probe for TreeProbe {
+    fn name(&self) -> &'static str {
+        "tree"
+    }
+
+    fn read(&mut self, tick: &mut Tick<'_>) {
+        tick.pids.push(self.0);
+        for field in TREE {
+            tick.gaps.report(field, WHY);
+        }
+    }
+}
+
+impl Probe for HostProbe {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn read(&mut self, tick: &mut Tick<'_>) {
+        tick.gaps.report("host", WHY);
+    }
+}
+
+/// Nothing but the reason.
+pub fn final_counters(_pid: u32) -> ResourceSample {
+    let gap = |field: &str| Gap {
+        field: field.to_owned(),
+        reason: WHY.to_owned(),
+    };
+    ResourceSample {
+        gaps: TREE.iter().map(|field| gap(field)).collect(),
+        ..ResourceSample::default()
+    }
+}

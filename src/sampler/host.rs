@@ -1,0 +1,167 @@
+//! The machine around the worker: what others use of it, and how long work had to wait.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::cgroup::Cgroups;
+use super::probe::{GapLedger, Probe, Tick};
+use super::proc::{ProcRoot, Source, parse, reason};
+use crate::event::HostReading;
+
+/// Shortest time between two readings, in nanoseconds: on machines with many cores `/proc/stat` is a long file. A tick
+/// in between repeats the last reading.
+const PACE_NS: u64 = 45_000_000;
+
+/// Reads machine-wide counters.
+pub(super) struct HostProbe {
+    stat: Source,
+    pressure: [Source; 3],
+    /// `cpu.stat` of the worker's control group, if there is one that says how long it was throttled.
+    throttle: Option<Source>,
+    ns_per_tick: u64,
+    reading: HostReading,
+    due_ns: u64,
+    buffer: Vec<u8>,
+}
+
+const PRESSURE: [(&str, &str); 3] = [
+    ("pressure/cpu", "host.cpu_pressure_ns"),
+    ("pressure/memory", "host.memory_pressure_ns"),
+    ("pressure/io", "host.io_pressure_ns"),
+];
+
+impl HostProbe {
+    /// The machine as seen by process `pid`, whose control group may be throttled.
+    pub(super) fn new(root: &ProcRoot, pid: u32) -> Self {
+        let keep = |path: PathBuf| Source::new(path, true);
+        let groups = Cgroups::of(root, &pid.to_string());
+        Self {
+            stat: keep(root.join("stat")),
+            pressure: PRESSURE.map(|(name, _)| keep(root.join(name))),
+            throttle: groups.throttle_file().map(keep),
+            ns_per_tick: 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1),
+            reading: HostReading::default(),
+            due_ns: 0,
+            // The first line is all that is wanted of /proc/stat.
+            buffer: vec![0; 1024],
+        }
+    }
+
+    /// One reading, with what could not be read reported to `gaps`.
+    pub(super) fn read_now(&mut self, gaps: &mut GapLedger) -> HostReading {
+        let mut reading = HostReading::default();
+        let buffer = &mut self.buffer;
+        let stat = self.stat.read(buffer).and_then(|text| {
+            let known = parse::host_times(&mut reading, text, self.ns_per_tick);
+            known
+                .then_some(())
+                .ok_or_else(|| io::ErrorKind::InvalidData.into())
+        });
+        if let Err(error) = stat {
+            for field in ["host.busy_ns", "host.steal_ns"] {
+                gaps.report(field, &reason("/proc/stat", &error));
+            }
+        }
+        let waits = self.pressure.each_ref().map(|source| {
+            let text = source.read(buffer)?;
+            parse::pressure(text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+        });
+        for (wait, (name, field)) in waits.iter().zip(PRESSURE) {
+            if let Err(error) = wait {
+                let why = reason(&format!("/proc/{name}"), error);
+                gaps.report(
+                    field,
+                    &format!("{why} (pressure stall information may be switched off)"),
+                );
+            }
+        }
+        let [cpu, memory, io] = waits.map(Result::ok);
+        (
+            reading.cpu_pressure_ns,
+            reading.memory_pressure_ns,
+            reading.io_pressure_ns,
+        ) = (cpu, memory, io);
+        reading.throttled_ns = self
+            .throttle
+            .as_ref()
+            .and_then(|source| parse::throttled(source.read(buffer).ok()?));
+        if reading.throttled_ns.is_none() {
+            let why = "unsupported: no control group with a CPU controller says how long it was throttled";
+            gaps.report("host.throttled_ns", why);
+        }
+        reading
+    }
+}
+
+impl Probe for HostProbe {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn read(&mut self, tick: &mut Tick<'_>) {
+        if tick.now_ns < self.due_ns && !tick.thorough {
+            tick.gaps.hold("host.");
+        } else {
+            self.reading = self.read_now(tick.gaps);
+            self.due_ns = tick.now_ns.saturating_add(PACE_NS);
+        }
+        tick.sample.host = self.reading;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fake(files: &[(&str, &str)]) -> (tempfile::TempDir, ProcRoot) {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        let root = ProcRoot::at(dir.path());
+        (dir, root)
+    }
+
+    #[test]
+    fn what_is_there_is_read_and_what_is_not_is_a_gap() {
+        let (_dir, root) = fake(&[
+            ("stat", "cpu  100 0 50 1000 7 0 0 25 0 0\n"),
+            (
+                "pressure/cpu",
+                "some avg10=0.00 avg60=0.00 avg300=0.00 total=31\n",
+            ),
+        ]);
+        let mut probe = HostProbe::new(&root, 1);
+        let mut gaps = GapLedger::default();
+        let reading = probe.read_now(&mut gaps);
+        let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
+        assert_eq!(reading.busy_ns, Some(150 * tick));
+        assert_eq!(reading.steal_ns, Some(25 * tick));
+        assert_eq!(reading.cpu_pressure_ns, Some(31_000));
+        assert_eq!(
+            (reading.memory_pressure_ns, reading.throttled_ns),
+            (None, None)
+        );
+        let fields: Vec<_> = gaps.current().into_iter().map(|gap| gap.field).collect();
+        assert_eq!(
+            fields,
+            [
+                "host.memory_pressure_ns",
+                "host.io_pressure_ns",
+                "host.throttled_ns"
+            ]
+        );
+    }
+
+    #[test]
+    fn this_machine_is_busy_and_not_backwards() {
+        let mut probe = HostProbe::new(&ProcRoot::system(), std::process::id());
+        let first = probe.read_now(&mut GapLedger::default());
+        let second = probe.read_now(&mut GapLedger::default());
+        assert!(first.busy_ns.unwrap() > 0);
+        assert!(second.busy_ns >= first.busy_ns);
+        assert!(second.cpu_pressure_ns >= first.cpu_pressure_ns);
+    }
+}

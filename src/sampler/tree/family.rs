@@ -1,0 +1,192 @@
+//! Who belongs to the tree.
+//!
+//! A process belongs to it once it has been seen as a descendant of the root, and until it ends, whoever its parent is by
+//! then. The parts of the tree are found through the children of *every* thread: `/proc/PID/task/PID/children` lists only
+//! those that the first thread has forked.
+//!
+//! A child of our own process belongs to it too if it is in the root's process group or session, and the root has one of
+//! its own: where the runner is a subreaper, descendants whose parent has ended become its children. One that has left
+//! the group and the session (a daemon) before it was ever seen below the root cannot be told from a stranger, and is left out.
+
+use std::collections::HashMap;
+use std::io;
+
+use super::process::{Missing, Process};
+use crate::sampler::proc::{ProcRoot, gone, parse};
+
+/// Files of at most this many processes are kept open: four each, well below the usual limit of 1024.
+const KEPT: usize = 48;
+
+/// The processes of a tree, parents before their children.
+#[derive(Debug)]
+pub(super) struct Family {
+    root: ProcRoot,
+    /// Ours, whose children may be orphans of the tree.
+    own_pid: Option<u32>,
+    /// The root's group and session, if it has a group of its own.
+    clan: Option<(u32, u32)>,
+    finder: Finder,
+    pub(super) members: Vec<Process>,
+}
+
+/// How children are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finder {
+    /// By `task/TID/children`, which the kernel may have been built without.
+    Children,
+    /// By the parents of all processes of the machine.
+    Scan,
+}
+
+impl Family {
+    /// The family of `root_pid`; empty, with the reason, if that cannot be read.
+    pub(super) fn new(
+        root: ProcRoot,
+        root_pid: u32,
+        own_pid: Option<u32>,
+    ) -> (Self, Result<(), Missing>) {
+        let children = format!("{root_pid}/task/{root_pid}/children");
+        let finder = if root.join(children).exists() {
+            Finder::Children
+        } else {
+            Finder::Scan
+        };
+        let own = own_pid.and_then(|pid| Process::open(&root, pid, false, false).ok());
+        let (members, clan, result) = match Process::open(&root, root_pid, true, true) {
+            Ok(first) => {
+                let apart = own.is_some_and(|own| own.group != first.group);
+                let clan = apart.then_some((first.group, first.session));
+                (vec![first], clan, Ok(()))
+            }
+            Err(missing) => (Vec::new(), None, Err(missing)),
+        };
+        let family = Self {
+            root,
+            own_pid,
+            clan,
+            finder,
+            members,
+        };
+        (family, result)
+    }
+
+    /// Looks for new members and threads.
+    pub(super) fn discover(&mut self) {
+        let parents = match self.finder {
+            Finder::Children => Vec::new(),
+            Finder::Scan => all_parents(&self.root),
+        };
+        self.adopt(&parents);
+        let mut place = 0;
+        // The list grows while it is walked: that is the breadth-first search.
+        while place < self.members.len() {
+            let pid = self.members[place].id.pid;
+            if let Ok(tids) = self.root.numbers_in(format!("{pid}/task")) {
+                self.members[place].set_threads(&tids);
+                for child in self.children(pid, &tids, &parents) {
+                    self.admit(child);
+                }
+            }
+            place += 1;
+        }
+        self.sort();
+    }
+
+    fn adopt(&mut self, parents: &[(u32, u32)]) {
+        let (Some(own), Some((group, session))) = (self.own_pid, self.clan) else {
+            return;
+        };
+        let tids = self
+            .root
+            .numbers_in(format!("{own}/task"))
+            .unwrap_or_default();
+        for child in self.children(own, &tids, parents) {
+            if self.knows(child) {
+                continue;
+            }
+            if let Ok(process) = Process::open(&self.root, child, self.keeps(), false)
+                && (process.group == group || process.session == session)
+                && process.group != own
+            {
+                self.members.push(process);
+            }
+        }
+    }
+
+    fn knows(&self, pid: u32) -> bool {
+        self.members.iter().any(|member| member.id.pid == pid)
+    }
+
+    fn keeps(&self) -> bool {
+        self.members.len() < KEPT
+    }
+
+    fn admit(&mut self, pid: u32) {
+        if !self.knows(pid)
+            && let Ok(process) = Process::open(&self.root, pid, self.keeps(), false)
+        {
+            self.members.push(process);
+        }
+    }
+
+    fn children(&self, pid: u32, tids: &[u32], parents: &[(u32, u32)]) -> Vec<u32> {
+        if self.finder == Finder::Scan {
+            let own = parents.iter().filter(|(_, parent)| *parent == pid);
+            return own.map(|(child, _)| *child).collect();
+        }
+        let mut found = Vec::new();
+        for tid in tids {
+            if let Ok(text) = self.root.read(format!("{pid}/task/{tid}/children")) {
+                found.extend(parse::ids(&text));
+            }
+        }
+        found
+    }
+
+    /// Parents first, as the ledger wants it.
+    fn sort(&mut self) {
+        let parents: HashMap<u32, u32> = self
+            .members
+            .iter()
+            .map(|member| (member.id.pid, member.parent))
+            .collect();
+        let depth = |pid: u32| {
+            let mut at = pid;
+            let mut depth = 0_usize;
+            // Bounded: ids that were used again between two readings could make a circle.
+            while let Some(parent) = parents.get(&at)
+                && depth <= parents.len()
+            {
+                at = *parent;
+                depth += 1;
+            }
+            depth
+        };
+        self.members
+            .sort_by_cached_key(|member| depth(member.id.pid));
+    }
+}
+
+fn all_parents(root: &ProcRoot) -> Vec<(u32, u32)> {
+    let pids = root.numbers_in("").unwrap_or_default();
+    pids.into_iter()
+        .filter_map(|pid| {
+            let text = root.read(format!("{pid}/stat")).ok()?;
+            Some((pid, parse::stat(&text)?.parent))
+        })
+        .collect()
+}
+
+/// Why run-queue delays cannot be read, if they cannot.
+pub(super) fn run_delay_gap(root: &ProcRoot, pid: u32) -> Option<String> {
+    let error = root.read(format!("{pid}/task/{pid}/schedstat")).err()?;
+    Some(explain(&error))
+}
+
+fn explain(error: &io::Error) -> String {
+    if gone(error) {
+        "unsupported: this kernel has no schedstat (CONFIG_SCHED_INFO)".to_owned()
+    } else {
+        crate::sampler::proc::reason("/proc/PID/task/TID/schedstat", error)
+    }
+}

@@ -1,0 +1,261 @@
+//! The worker's process tree: CPU time, memory, I/O, faults, context switches.
+//!
+//! | field | from | how often |
+//! |---|---|---|
+//! | CPU time | the process clock (ns), and `cutime + cstime` of `stat` for children that were waited for | every tick |
+//! | faults, I/O | `stat`, `io` | every tick |
+//! | RSS | `statm` | every tick |
+//! | peak | `VmHWM` of `status` | once a second, and whenever a process sets a record of RSS |
+//! | context switches, run-queue delay | `task/*/status`, `task/*/schedstat` | each thread once a second, in turn |
+//! | members | `task/*/children` | twice a second, and soon after a process has ended |
+//!
+//! Memory that processes share is counted once for each: the sum is an upper bound, and exact for one process.
+
+mod family;
+mod ledger;
+mod process;
+mod threads;
+
+use self::family::{Family, run_delay_gap};
+use self::ledger::{COUNTERS, Entry, Ledger};
+use self::process::{Missing, Units};
+use self::threads::Threads;
+use crate::event::ResourceSample;
+use crate::sampler::probe::{GapLedger, Probe, Tick};
+use crate::sampler::proc::{ProcRoot, reason};
+use crate::sampler::thread_cpu_ns;
+
+/// Time between two looks at who belongs to the tree, and the shortest one when something has changed, in nanoseconds.
+const DISCOVER_NS: u64 = 500_000_000;
+const DISCOVER_SOON_NS: u64 = 100_000_000;
+
+/// A look at the family may take at most one part in this many of the time: trees of a thousand threads are looked at less often.
+const DISCOVER_SHARE: u64 = 500;
+
+/// Time between two readings of `VmHWM` of a process, in nanoseconds.
+const HIGH_WATER_NS: u64 = 1_000_000_000;
+
+/// Enough for `status` on a machine with thousands of cores.
+const BUFFER: usize = 16 << 10;
+
+/// The fields that are absent when the tree cannot be read at all.
+const FIELDS: [&str; 10] = [
+    "cpu_ns",
+    "rss_bytes",
+    "peak_bytes",
+    "read_bytes",
+    "write_bytes",
+    "minor_faults",
+    "major_faults",
+    "involuntary_switches",
+    "voluntary_switches",
+    "run_delay_ns",
+];
+
+/// Reads a process tree.
+pub(super) struct TreeProbe {
+    root: ProcRoot,
+    units: Units,
+    family: Family,
+    ledger: Ledger,
+    threads: Threads,
+    peak: u64,
+    /// Why nothing can be read.
+    failure: Option<String>,
+    run_delay_gap: Option<String>,
+    /// Why the tree's I/O is not known; it stays, since a sum without a member is not the tree's.
+    io_gap: Option<String>,
+    high_water_gap: Option<String>,
+    last_ns: u64,
+    discovered_ns: u64,
+    discovery_cost_ns: u64,
+    look_soon: bool,
+    entries: Vec<Entry>,
+    buffer: Vec<u8>,
+}
+
+impl TreeProbe {
+    /// The tree below `pid`, which should not have been waited for yet.
+    pub(super) fn new(root: ProcRoot, pid: u32) -> Self {
+        let units = Units::of_system();
+        let own = root.is_live().then(std::process::id);
+        let (family, found) = Family::new(root.clone(), pid, own);
+        let failure = match found {
+            Ok(()) => None,
+            Err(Missing::Gone) => Some(format!("there is no process {pid}")),
+            Err(Missing::Unreadable(why)) => Some(why),
+        };
+        let mut slack = [0; COUNTERS];
+        slack[0] = 2 * units.tick_ns;
+        Self {
+            run_delay_gap: run_delay_gap(&root, pid),
+            root,
+            units,
+            family,
+            ledger: Ledger::new(slack),
+            threads: Threads::default(),
+            peak: 0,
+            failure,
+            io_gap: None,
+            high_water_gap: None,
+            last_ns: 0,
+            discovered_ns: 0,
+            discovery_cost_ns: 0,
+            look_soon: false,
+            entries: Vec::new(),
+            buffer: vec![0; BUFFER],
+        }
+    }
+
+    fn discover(&mut self, now_ns: u64) {
+        let before = thread_cpu_ns();
+        self.family.discover();
+        self.discovery_cost_ns = thread_cpu_ns().saturating_sub(before);
+        self.discovered_ns = now_ns;
+        self.look_soon = false;
+    }
+
+    fn discovery_due(&self, now_ns: u64) -> bool {
+        let pause = if self.look_soon {
+            DISCOVER_SOON_NS
+        } else {
+            DISCOVER_NS
+        };
+        let pause = pause.max(self.discovery_cost_ns.saturating_mul(DISCOVER_SHARE));
+        now_ns.saturating_sub(self.discovered_ns) >= pause
+    }
+
+    fn read_members(&mut self) {
+        self.entries.clear();
+        let Self {
+            root,
+            units,
+            family,
+            entries,
+            buffer,
+            io_gap,
+            ..
+        } = self;
+        family
+            .members
+            .retain_mut(|member| match member.read(root, *units, buffer) {
+                Ok(reading) => {
+                    entries.push(reading.entry);
+                    if let Some(why) = reading.io_gap {
+                        *io_gap = Some(why);
+                    }
+                    true
+                }
+                Err(Missing::Gone) => false,
+                // It has not ended, so its counters stay where they are: nothing may be taken for absorbed or lost.
+                Err(Missing::Unreadable(_)) => {
+                    entries.extend(member.last);
+                    true
+                }
+            });
+        self.look_soon |= self.ledger.update(&self.entries);
+    }
+
+    fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
+        let mut sum = None;
+        let mut largest = 0;
+        for member in &mut self.family.members {
+            let Some(rss) = member.rss else { continue };
+            sum = Some(sum.unwrap_or(0) + rss);
+            let record = rss > member.record;
+            if record || thorough || now_ns >= member.high_water_due_ns {
+                member.record = member.record.max(rss);
+                member.high_water_due_ns = now_ns.saturating_add(HIGH_WATER_NS);
+                if let Err(error) = member.read_high_water(&mut self.buffer) {
+                    self.high_water_gap = Some(format!(
+                        "{}; the largest sampled RSS stands in, which misses spikes",
+                        reason("/proc/PID/status", &error)
+                    ));
+                }
+            }
+            largest = largest.max(member.high_water);
+        }
+        self.peak = self.peak.max(sum.unwrap_or(0)).max(largest);
+        sum
+    }
+
+    fn fill(&self, rss: Option<u64>, sample: &mut ResourceSample, gaps: &mut GapLedger) {
+        let [cpu, read, write, minor, major] = self.ledger.totals();
+        sample.cpu_ns = Some(cpu);
+        sample.minor_faults = Some(minor);
+        sample.major_faults = Some(major);
+        match &self.io_gap {
+            None => (sample.read_bytes, sample.write_bytes) = (Some(read), Some(write)),
+            Some(why) => report(gaps, &["read_bytes", "write_bytes"], why),
+        }
+        sample.rss_bytes = rss;
+        sample.peak_bytes = (self.peak > 0).then_some(self.peak);
+        let ended = "the worker has ended: it has no memory any more";
+        if rss.is_none() {
+            gaps.report("rss_bytes", ended);
+        }
+        match (&self.high_water_gap, sample.peak_bytes) {
+            (Some(why), _) => gaps.report("peak_bytes", why),
+            (None, None) => gaps.report("peak_bytes", ended),
+            (None, Some(_)) => {}
+        }
+        if self.threads.read {
+            sample.voluntary_switches = Some(self.threads.voluntary);
+            sample.involuntary_switches = Some(self.threads.involuntary);
+        } else {
+            let why = "no thread could be read before it ended";
+            report(gaps, &["voluntary_switches", "involuntary_switches"], why);
+        }
+        match &self.run_delay_gap {
+            None => sample.run_delay_ns = Some(self.threads.run_delay_ns),
+            Some(why) => gaps.report("run_delay_ns", why),
+        }
+        let living = self
+            .family
+            .members
+            .iter()
+            .filter(|member| member.thread_count > 0);
+        sample.processes = u32::try_from(living.clone().count()).unwrap_or(u32::MAX);
+        sample.threads = living.map(|member| member.thread_count).sum();
+    }
+}
+
+impl Probe for TreeProbe {
+    fn name(&self) -> &'static str {
+        "tree"
+    }
+
+    fn read(&mut self, tick: &mut Tick<'_>) {
+        if let Some(why) = &self.failure {
+            report(tick.gaps, &FIELDS, why);
+            return;
+        }
+        let now_ns = tick.now_ns;
+        if tick.thorough {
+            self.discover(now_ns);
+        }
+        self.read_members();
+        let rss = self.read_memory(now_ns, tick.thorough);
+        let elapsed = now_ns.saturating_sub(self.last_ns);
+        self.threads.visit(
+            &self.root,
+            &mut self.family.members,
+            (!tick.thorough).then_some(elapsed),
+            &mut self.buffer,
+        );
+        self.last_ns = now_ns;
+        self.fill(rss, tick.sample, tick.gaps);
+        tick.pids
+            .extend(self.family.members.iter().map(|member| member.id.pid));
+        // Afterwards: what is found now is read by the next tick, and the reading above stays short.
+        if self.discovery_due(now_ns) {
+            self.discover(now_ns);
+        }
+    }
+}
+
+fn report(gaps: &mut GapLedger, fields: &[&str], why: &str) {
+    for field in fields {
+        gaps.report(field, why);
+    }
+}
