@@ -1,1 +1,27 @@
-//! stats.
+//! Pure mathematics of measured series: bounded-memory batches, intervals that respect autocorrelation, quantiles,
+//! warm-up truncation, trend and growth.
+//!
+//! Nothing here knows what is measured, and nothing here reads a clock. All intervals are two-sided and *nominal*: each
+//! covers at its confidence for one series of fixed length. What repeated looks do to that is the caller's to state.
+//!
+//! An interval that cannot be justified is absent, never narrow: too few batches give `None`.
+
+pub mod batches;
+pub mod distribution;
+pub mod growth;
+pub mod quantile;
+pub mod ratio;
+pub mod sample;
+pub mod trend;
+pub mod truncation;
+
+pub use batches::{BatchSeries, Part};
+pub use growth::{Growth, GrowthAsk, PeakTracker, slope};
+pub use quantile::{QuantileSeries, order_ranks};
+pub use ratio::{RatioFit, fit_ratio};
+pub use sample::{Estimate, Interval, Sample, SampleError, between_runs};
+pub use trend::{Trend, trend};
+pub use truncation::{Truncation, truncate};
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,0 +1,160 @@
+//! Any number of observations in bounded memory: batches of equally many, whose size doubles when there are too many.
+
+/// One summand of a ratio: an amount and the weight it is counted against (samples and seconds, byte-seconds and
+/// seconds, seconds and steps).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Part {
+    /// What the numerator adds up.
+    pub amount: f64,
+    /// What the denominator adds up.
+    pub weight: f64,
+}
+
+impl Part {
+    /// Amount over weight; `None` without weight.
+    pub fn ratio(self) -> Option<f64> {
+        (self.weight > 0.0).then(|| self.amount / self.weight)
+    }
+}
+
+/// Sum of parts.
+pub fn total(parts: &[Part]) -> Part {
+    parts.iter().fold(Part::default(), |sum, part| Part {
+        amount: sum.amount + part.amount,
+        weight: sum.weight + part.weight,
+    })
+}
+
+/// Merges each `size` neighbours from the back, so that an incomplete group would hold the oldest; it is left out.
+pub fn regroup(parts: &[Part], size: usize) -> Vec<Part> {
+    let size = size.max(1);
+    let skip = parts.len() % size;
+    parts[skip..].chunks(size).map(total).collect()
+}
+
+/// A series of observations, each `N` numbers that add up, as at most `capacity` batch sums.
+///
+/// Each batch holds equally many observations. When `capacity` batches are full, neighbours merge and batches hold
+/// twice as many from then on, so that there are always between `capacity / 2` and `capacity` (after the first few)
+/// and a batch is never more than `2 / capacity` of the series.
+#[derive(Debug, Clone)]
+pub struct BatchSeries<const N: usize> {
+    full: Vec<[f64; N]>,
+    capacity: usize,
+    per_batch: u64,
+    open: [f64; N],
+    in_open: u64,
+}
+
+impl<const N: usize> BatchSeries<N> {
+    /// Holds at most `capacity` batches, made even and at least 2.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            full: Vec::new(),
+            capacity: capacity.max(2).next_multiple_of(2),
+            per_batch: 1,
+            open: [0.0; N],
+            in_open: 0,
+        }
+    }
+
+    /// Adds one observation.
+    pub fn push(&mut self, observation: [f64; N]) {
+        for (sum, value) in self.open.iter_mut().zip(observation) {
+            *sum += value;
+        }
+        self.in_open += 1;
+        if self.in_open < self.per_batch {
+            return;
+        }
+        self.full.push(std::mem::replace(&mut self.open, [0.0; N]));
+        self.in_open = 0;
+        if self.full.len() == self.capacity {
+            self.halve();
+        }
+    }
+
+    fn halve(&mut self) {
+        let half = self.full.len() / 2;
+        for i in 0..half {
+            let (a, b) = (self.full[2 * i], self.full[2 * i + 1]);
+            self.full[i] = std::array::from_fn(|n| a[n] + b[n]);
+        }
+        self.full.truncate(half);
+        self.per_batch *= 2;
+    }
+
+    /// Full batches.
+    pub fn len(&self) -> usize {
+        self.full.len()
+    }
+
+    /// Whether no batch is full yet.
+    pub fn is_empty(&self) -> bool {
+        self.full.is_empty()
+    }
+
+    /// Observations in each full batch.
+    pub fn per_batch(&self) -> u64 {
+        self.per_batch
+    }
+
+    /// All observations, those of the batch that is not full yet included.
+    pub fn observations(&self) -> u64 {
+        self.full.len() as u64 * self.per_batch + self.in_open
+    }
+
+    /// The full batches as summands of number `amount` over number `weight`.
+    pub fn parts(&self, amount: usize, weight: usize) -> Vec<Part> {
+        let part = |batch: &[f64; N]| Part {
+            amount: batch[amount],
+            weight: batch[weight],
+        };
+        self.full.iter().map(part).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ten_million_observations_stay_in_bounded_memory() {
+        let mut series = BatchSeries::<2>::new(128);
+        for i in 0..10_000_000u32 {
+            series.push([f64::from(i % 7), 1.0]);
+        }
+        assert!((64..128).contains(&series.len()), "{}", series.len());
+        assert_eq!(series.observations(), 10_000_000);
+        let sum = total(&series.parts(0, 1));
+        assert!((sum.ratio().unwrap() - 3.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn groups_are_counted_from_the_newest() {
+        let parts: Vec<Part> = (1..=7)
+            .map(|i| Part {
+                amount: f64::from(i),
+                weight: 1.0,
+            })
+            .collect();
+        let sums: Vec<f64> = regroup(&parts, 3).iter().map(|p| p.amount).collect();
+        assert_eq!(sums, [2.0 + 3.0 + 4.0, 5.0 + 6.0 + 7.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_or_made_up(values in prop::collection::vec(0u32..1000, 0..700), capacity in 2usize..20) {
+            let mut series = BatchSeries::<1>::new(capacity);
+            for value in &values {
+                series.push([f64::from(*value)]);
+            }
+            prop_assert_eq!(series.observations(), values.len() as u64);
+            let in_full: u32 = values[..series.len() * usize::try_from(series.per_batch()).unwrap()].iter().sum();
+            let sum = total(&series.parts(0, 0)).amount;
+            prop_assert!((sum - f64::from(in_full)).abs() < 1e-9);
+            prop_assert!(series.len() < capacity.next_multiple_of(2));
+        }
+    }
+}

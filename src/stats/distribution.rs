@@ -1,0 +1,67 @@
+//! Critical values. A parameter that makes no sense gives infinity: an infinite interval claims nothing.
+
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+
+/// Two-sided critical value of Student's t: a share `confidence` of it lies within plus and minus this.
+pub fn student_t(confidence: f64, df: f64) -> f64 {
+    match StudentsT::new(0.0, 1.0, df) {
+        Ok(t) if (0.0..1.0).contains(&confidence) && df.is_finite() => {
+            t.inverse_cdf(f64::midpoint(1.0, confidence))
+        }
+        _ => f64::INFINITY,
+    }
+}
+
+/// Two-sided critical value of the standard normal distribution.
+pub fn normal(confidence: f64) -> f64 {
+    if (0.0..1.0).contains(&confidence) {
+        Normal::standard().inverse_cdf(f64::midpoint(1.0, confidence))
+    } else {
+        f64::INFINITY
+    }
+}
+
+/// Probability that a standard normal variable is at least this far from 0.
+pub fn normal_tails(z: f64) -> f64 {
+    2.0 * Normal::standard().sf(z.abs())
+}
+
+/// P(X <= k) for X binomial with `n` trials of probability `p`.
+pub fn binomial_cdf(n: u64, p: f64, k: u64) -> f64 {
+    Binomial::new(p, n).map_or(f64::NAN, |binomial| binomial.cdf(k))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn critical_values_are_those_of_the_tables() {
+        for (confidence, df, expected) in [
+            (0.95, 1.0, 12.706),
+            (0.95, 9.0, 2.262),
+            (0.95, 30.0, 2.042),
+            (0.99, 15.0, 2.947),
+            (0.95, 1e4, 1.960),
+        ] {
+            let got = student_t(confidence, df);
+            assert!((got - expected).abs() < 1e-3, "{confidence} {df}: {got}");
+        }
+        assert!((normal(0.95) - 1.95996).abs() < 1e-4);
+        assert!((normal_tails(-1.95996) - 0.05).abs() < 1e-4);
+        assert!(student_t(0.95, 0.0).is_infinite() && student_t(1.0, 5.0).is_infinite());
+    }
+
+    #[test]
+    fn the_binomial_agrees_with_its_sum() {
+        for (n, p, k) in [(10u64, 0.5, 3u64), (60, 0.99, 58), (500, 0.05, 30)] {
+            let mut term = (1.0f64 - p).powf(n as f64);
+            let mut sum = term;
+            for i in 0..k {
+                term *= (n - i) as f64 / (i + 1) as f64 * p / (1.0 - p);
+                sum += term;
+            }
+            assert!((binomial_cdf(n, p, k) - sum).abs() < 1e-9, "{n} {p} {k}");
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! Quantiles of step times in bounded memory, with distribution-free intervals.
+//!
+//! The interval is that of order statistics: with `n` independent values, the `r`-th and `s`-th smallest enclose the
+//! quantile at `p` with probability `P(r <= X < s)` for `X` binomial(n, p) (David and Nagaraja, *Order Statistics*, 2003,
+//! section 7.1), whatever the distribution. Steps are not independent: slow and fast periods come in runs. So `n` is the
+//! *effective* number, `p(1-p) / var`, where `var` is the batch-means variance of the share of steps above the estimate
+//! ([`super::ratio`] measures it, with its care for autocorrelation), never more than the real one, and smaller still by
+//! Student's t against the normal for the uncertainty of `var`. What the histogram rounds away is added to both ends.
+
+use hdrhistogram::Histogram;
+
+use super::batches::Part;
+use super::distribution::{binomial_cdf, normal, student_t};
+use super::ratio::{MIN_GROUPS, fit_ratio};
+use super::sample::{Estimate, Interval};
+
+/// One unit of the histograms, in nanoseconds.
+const UNIT_NS: u64 = 64;
+
+/// Significant decimal digits that the histograms keep.
+const DIGITS: u8 = 3;
+
+/// Batches are merged in pairs when there are this many.
+const CAPACITY: usize = 64;
+
+/// Times of the open batch that wait to be counted.
+const UNCOUNTED: usize = 4096;
+
+/// Times above this (2000 years, in units) count as this.
+const LONGEST: u64 = 1 << 50;
+
+/// Step times, in order, as at most 64 histograms of equally many steps.
+///
+/// The buckets are those of an HDR histogram with 3 significant digits, but only those that hold something are kept: a
+/// batch of slow steps is a handful of pairs instead of tens of kilobytes.
+#[derive(Debug, Clone)]
+pub struct QuantileSeries {
+    full: Vec<Counts>,
+    open: Counts,
+    /// Buckets of the newest steps, in order of arrival.
+    uncounted: Vec<u64>,
+    per_batch: u64,
+    /// Empty; it knows the limits of the buckets.
+    layout: Histogram<u8>,
+}
+
+impl Default for QuantileSeries {
+    fn default() -> Self {
+        let mut layout =
+            Histogram::new_with_bounds(1, 2, DIGITS).expect("the crate accepts these constants");
+        layout.auto(true);
+        Self {
+            full: Vec::new(),
+            open: Counts::default(),
+            uncounted: Vec::new(),
+            per_batch: 1,
+            layout,
+        }
+    }
+}
+
+/// How many steps fell into each bucket, by the bucket's lower limit in units, in rising order.
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    buckets: Vec<(u64, u64)>,
+    steps: u64,
+}
+
+impl Counts {
+    fn of(mut values: Vec<u64>) -> Self {
+        values.sort_unstable();
+        let buckets = values
+            .chunk_by(|a, b| a == b)
+            .map(|same| (same[0], same.len() as u64))
+            .collect();
+        Self {
+            buckets,
+            steps: values.len() as u64,
+        }
+    }
+
+    fn plus(&self, other: &Self) -> Self {
+        let mut buckets = Vec::with_capacity(self.buckets.len().max(other.buckets.len()));
+        let (mut left, mut right) = (&self.buckets[..], &other.buckets[..]);
+        while let (Some(a), Some(b)) = (left.first(), right.first()) {
+            let mut count = 0;
+            let value = a.0.min(b.0);
+            if a.0 == value {
+                count += a.1;
+                left = &left[1..];
+            }
+            if b.0 == value {
+                count += b.1;
+                right = &right[1..];
+            }
+            buckets.push((value, count));
+        }
+        buckets.extend_from_slice(left);
+        buckets.extend_from_slice(right);
+        Self {
+            buckets,
+            steps: self.steps + other.steps,
+        }
+    }
+
+    /// The sum of all of them, merged as a tree.
+    fn sum(all: &[Self]) -> Self {
+        match all {
+            [] => Self::default(),
+            [one] => one.clone(),
+            [one, two] => one.plus(two),
+            _ => {
+                let (left, right) = all.split_at(all.len() / 2);
+                Self::sum(left).plus(&Self::sum(right))
+            }
+        }
+    }
+
+    /// The bucket of the `rank`-th smallest value, from 1; that of the largest for a rank beyond.
+    fn at_rank(&self, rank: u64) -> u64 {
+        let mut seen = 0;
+        let found = self.buckets.iter().find(|(_, count)| {
+            seen += count;
+            seen >= rank
+        });
+        found.or(self.buckets.last()).map_or(0, |bucket| bucket.0)
+    }
+
+    /// Steps in buckets above this one.
+    fn above(&self, bucket: u64) -> u64 {
+        let from = self.buckets.partition_point(|(value, _)| *value <= bucket);
+        self.buckets[from..].iter().map(|(_, count)| count).sum()
+    }
+}
+
+impl QuantileSeries {
+    /// Adds one step.
+    pub fn push(&mut self, ns: u64) {
+        let units = (ns / UNIT_NS).min(LONGEST);
+        self.uncounted.push(self.layout.lowest_equivalent(units));
+        let in_open = self.open.steps + self.uncounted.len() as u64;
+        if in_open < self.per_batch {
+            if self.uncounted.len() >= UNCOUNTED {
+                self.count();
+            }
+            return;
+        }
+        self.count();
+        self.full.push(std::mem::take(&mut self.open));
+        if self.full.len() == CAPACITY {
+            self.full = self.full.chunks(2).map(Counts::sum).collect();
+            self.per_batch *= 2;
+        }
+    }
+
+    fn count(&mut self) {
+        let counted = Counts::of(std::mem::take(&mut self.uncounted));
+        self.open = self.open.plus(&counted);
+    }
+
+    /// Full batches.
+    pub fn len(&self) -> usize {
+        self.full.len()
+    }
+
+    /// Whether no batch is full yet.
+    pub fn is_empty(&self) -> bool {
+        self.full.is_empty()
+    }
+
+    /// The quantile at `level` in seconds, without the first `skip` steps (rounded up to whole batches). The interval
+    /// is absent where the batches are too few to tell how far the steps are independent, or the effective number of
+    /// steps is too small: 368 for the 99th percentile at 95%. `None` without a step.
+    pub fn estimate(&self, level: f64, skip: u64, confidence: f64) -> Option<Estimate> {
+        let first = usize::try_from(skip.div_ceil(self.per_batch)).ok()?;
+        let batches = self.full.get(first..).filter(|left| !left.is_empty())?;
+        let all = Counts::sum(batches);
+        let samples = all.steps;
+        let found = all.at_rank(rank_of(level, samples));
+        let low_end = |bucket| seconds(bucket);
+        // One unit more: times were rounded down to whole units.
+        let high_end = |bucket| seconds(self.layout.highest_equivalent(bucket) + 1);
+        let interval = effective(batches, found, confidence)
+            .and_then(|n| order_ranks(n, level, confidence).map(|ranks| (n, ranks)))
+            .map(|(n, (low, high))| {
+                // For n = samples these are the ranks themselves; for fewer, rounded outward.
+                let scale = |rank: u64| u128::from(rank) * u128::from(samples);
+                let low = u64::try_from(scale(low) / u128::from(n)).unwrap_or(1);
+                let high = u64::try_from(scale(high).div_ceil(u128::from(n))).unwrap_or(samples);
+                Interval {
+                    low: low_end(all.at_rank(low.max(1))),
+                    high: high_end(all.at_rank(high)),
+                }
+            });
+        Some(Estimate {
+            value: f64::midpoint(low_end(found), high_end(found)),
+            interval,
+            samples,
+        })
+    }
+}
+
+fn seconds(units: u64) -> f64 {
+    (units * UNIT_NS) as f64 * 1e-9
+}
+
+/// The rank of the quantile at `level` among `n` values: the smallest with at least that share at or below.
+fn rank_of(level: f64, n: u64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a level is within 0..1"
+    )]
+    let rank = (level * n as f64).ceil() as u64;
+    rank.clamp(1, n.max(1))
+}
+
+/// Effective number of independent steps for a quantile in `bucket`; at most the real number.
+fn effective(batches: &[Counts], bucket: u64, confidence: f64) -> Option<u64> {
+    if batches.len() < MIN_GROUPS {
+        return None;
+    }
+    let parts: Vec<Part> = batches
+        .iter()
+        .map(|batch| Part {
+            amount: batch.above(bucket) as f64,
+            weight: batch.steps as f64,
+        })
+        .collect();
+    let steps: f64 = parts.iter().map(|part| part.weight).sum();
+    let fit = fit_ratio(&parts)?;
+    let independent = fit.value * (1.0 - fit.value);
+    let variance = fit.variance?;
+    let number = if variance > 0.0 && independent > 0.0 {
+        let unsure = normal(confidence) / student_t(confidence, fit.df);
+        (independent / variance * unsure * unsure).min(steps)
+    } else {
+        steps
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 < number <= steps"
+    )]
+    let whole = number as u64;
+    (whole > 0).then_some(whole)
+}
+
+/// Largest number of trials for which the binomial distribution is summed exactly; above, the normal approximation
+/// with its skewness term (Cornish and Fisher 1938) is within a rank, and one more rank is taken on each side.
+const EXACT: u64 = 5_000;
+
+/// The ranks `(r, s)`, from 1, of the order statistics of `n` independent values that enclose the quantile at `level`,
+/// each missing it with probability at most `(1 - confidence) / 2`. `None` where even the extremes do not.
+pub fn order_ranks(n: u64, level: f64, confidence: f64) -> Option<(u64, u64)> {
+    if n == 0 || !(level > 0.0 && level < 1.0 && confidence > 0.0 && confidence < 1.0) {
+        return None;
+    }
+    let tail = f64::midpoint(1.0, -confidence);
+    let (low, high) = if n <= EXACT {
+        // X counts the values at or below the quantile. r: P(X <= r - 1) <= tail; s: P(X <= s - 1) >= 1 - tail.
+        let low = first_above(n, |k| binomial_cdf(n, level, k) > tail);
+        let high = first_above(n, |k| binomial_cdf(n, level, k) >= 1.0 - tail) + 1;
+        (low, high)
+    } else {
+        approximate_ranks(n, level, confidence)
+    };
+    (low >= 1 && high <= n).then_some((low, high))
+}
+
+/// The smallest `k` in `0..=n` for which the monotone `test` holds; `n` if none.
+fn first_above(n: u64, test: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, n);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if test(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+fn approximate_ranks(n: u64, level: f64, confidence: f64) -> (u64, u64) {
+    let (trials, z) = (n as f64, normal(confidence));
+    let spread = (trials * level * (1.0 - level)).sqrt();
+    let skew = (1.0 - 2.0 * level) * (z * z - 1.0) / 6.0;
+    let middle = trials * level + skew;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=n + 2"
+    )]
+    let whole = |value: f64| value.clamp(0.0, trials + 2.0) as u64;
+    (
+        whole((middle - z * spread).floor() - 1.0),
+        whole((middle + z * spread).ceil() + 2.0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Noise;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn series(values_ns: impl IntoIterator<Item = u64>) -> QuantileSeries {
+        let mut series = QuantileSeries::default();
+        for value in values_ns {
+            series.push(value);
+        }
+        series
+    }
+
+    /// P(X <= k) for every k, summed in logarithms.
+    fn summed_cdf(n: u64, p: f64) -> Vec<f64> {
+        let mut log = n as f64 * (1.0 - p).ln();
+        let mut sum = 0.0;
+        let odds = (p / (1.0 - p)).ln();
+        (0..=n)
+            .map(|k| {
+                sum += log.exp();
+                log += ((n - k) as f64 / (k + 1) as f64).ln() + odds;
+                sum
+            })
+            .collect()
+    }
+
+    /// Above [`EXACT`] the ranks may be a little too wide, never too narrow.
+    fn assert_ranks(n: u64, level: f64, confidence: f64) {
+        let tail = (1.0 - confidence) / 2.0;
+        let case = format!("{n} {level} {confidence}");
+        let cdf = summed_cdf(n, level);
+        let at = |k: u64| cdf[usize::try_from(k).unwrap()];
+        let slack = if n > EXACT { 5 } else { 0 };
+        let Some((low, high)) = order_ranks(n, level, confidence) else {
+            // Even the smallest or the largest value is not far enough out.
+            assert!(at(0) > tail || at(n - 1) < 1.0 - tail, "{case}");
+            return;
+        };
+        assert!(at(low - 1) <= tail && at(low + slack) > tail, "{case}");
+        assert!(at(high - 1) >= 1.0 - tail - 1e-9, "{case}");
+        assert!(at(high - 2 - slack) < 1.0 - tail, "{case}");
+    }
+
+    #[test]
+    fn ranks_are_those_of_brute_force() {
+        for n in [1, 5, 6, 7, 50, 367, 368, 1000, 5000, 5001, 20_000] {
+            for level in [0.5, 0.95, 0.99] {
+                for confidence in [0.8, 0.95, 0.99] {
+                    assert_ranks(n, level, confidence);
+                }
+            }
+        }
+        assert_eq!(order_ranks(367, 0.99, 0.95), None);
+        assert!(order_ranks(368, 0.99, 0.95).is_some());
+        assert_eq!(order_ranks(0, 0.5, 0.95), None);
+        assert_eq!(order_ranks(10, 1.0, 0.95), None);
+    }
+
+    /// Share of the intervals that cover, and share of the series that have one.
+    fn coverage(
+        n: usize,
+        (level, truth): (f64, f64),
+        draw: impl Fn(&mut Noise, usize) -> Vec<f64>,
+    ) -> (f64, f64) {
+        let (mut hits, mut given) = (0u32, 0u32);
+        for seed in 0..300u64 {
+            let values = draw(&mut Noise::new(seed * 104_729 + 3), n);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "milliseconds in ns"
+            )]
+            let series = series(values.iter().map(|ms| (ms * 1e6) as u64));
+            if let Some(interval) = series.estimate(level, 0, 0.95).unwrap().interval {
+                given += 1;
+                hits += u32::from(interval.contains(truth * 1e-3));
+            }
+        }
+        (f64::from(hits) / f64::from(given), f64::from(given) / 300.0)
+    }
+
+    #[test]
+    fn the_interval_covers_what_it_says() {
+        // Truths of a normal distribution with mean 10 and deviation 1: 10, 11.6449, 12.3263.
+        for (name, n, level, truth, rho, at_least) in [
+            ("iid p50", 500, 0.5, 10.0, 0.0, 0.93),
+            ("iid p95", 1000, 0.95, 11.6449, 0.0, 0.93),
+            ("iid p99", 2000, 0.99, 12.3263, 0.0, 0.93),
+            ("rho 0.5 p50", 1000, 0.5, 10.0, 0.5, 0.92),
+            ("rho 0.9 p50", 2000, 0.5, 10.0, 0.9, 0.90),
+            ("rho 0.9 p95", 4000, 0.95, 11.6449, 0.9, 0.90),
+        ] {
+            let (covered, given) =
+                coverage(n, (level, truth), |noise, n| noise.ar1(n, (10.0, 0.1, rho)));
+            println!("{name}: {covered} of {given}");
+            assert!(
+                covered >= at_least && given > 0.8,
+                "{name}: {covered} of {given}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_median_between_two_modes_is_not_pinned_to_one() {
+        let mut noise = Noise::new(5);
+        let two: Vec<u64> = (0..2000)
+            .map(|_| {
+                if noise.uniform() < 0.5 {
+                    1_000_000
+                } else {
+                    2_000_000
+                }
+            })
+            .collect();
+        let interval = series(two)
+            .estimate(0.5, 0, 0.95)
+            .unwrap()
+            .interval
+            .unwrap();
+        assert!(
+            interval.low < 1.01e-3 && interval.high > 1.99e-3,
+            "{interval:?}"
+        );
+    }
+
+    #[test]
+    fn too_few_steps_have_no_interval_and_correlated_ones_a_wider_one() {
+        assert_eq!(QuantileSeries::default().estimate(0.5, 0, 0.95), None);
+        let few = series((0..9).map(|i| 1_000_000 + i))
+            .estimate(0.5, 0, 0.95)
+            .unwrap();
+        assert_eq!((few.interval, few.samples), (None, 9));
+        assert_eq!(
+            series((0..300).map(|i| 1_000_000 + i))
+                .estimate(0.99, 0, 0.95)
+                .unwrap()
+                .interval,
+            None
+        );
+        let width = |rho| {
+            let values = Noise::new(9).ar1(3000, (10.0, 0.1, rho));
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "milliseconds in ns"
+            )]
+            let estimate = series(values.iter().map(|ms| (ms * 1e6) as u64)).estimate(0.5, 0, 0.95);
+            estimate.unwrap().half_width().unwrap()
+        };
+        assert!(
+            width(0.9) > 2.0 * width(0.0),
+            "{} {}",
+            width(0.9),
+            width(0.0)
+        );
+    }
+
+    #[test]
+    fn skipped_steps_do_not_count() {
+        let values = std::iter::repeat_n(50_000_000, 5).chain(std::iter::repeat_n(1_000_000, 45));
+        let estimate = series(values).estimate(0.99, 5, 0.95).unwrap();
+        assert_eq!(estimate.samples, 45);
+        assert!(estimate.value < 1.01e-3, "{estimate:?}");
+    }
+
+    #[test]
+    fn ten_million_steps_stay_in_64_histograms() {
+        let series = series((0..10_000_000u64).map(|i| 900_000 + (i * 7919) % 200_000));
+        assert!((32..64).contains(&series.len()), "{}", series.len());
+        let estimate = series.estimate(0.5, 0, 0.95).unwrap();
+        assert!((estimate.value - 1e-3).abs() < 2e-6, "{estimate:?}");
+        assert!(estimate.interval.unwrap().contains(1e-3));
+    }
+
+    proptest! {
+        #[test]
+        fn the_interval_encloses_the_estimate_and_real_values(values in prop::collection::vec(0u64..5_000_000_000, 10..400), level in 0.01..0.99f64) {
+            let estimate = series(values.iter().copied()).estimate(level, 0, 0.95).unwrap();
+            if let Some(interval) = estimate.interval {
+                prop_assert!(interval.low <= estimate.value && estimate.value <= interval.high);
+            }
+            let mut sorted = values;
+            sorted.sort_unstable();
+            let exact = super::super::sample::sorted_quantile(&sorted.iter().map(|v| *v as f64 * 1e-9).collect::<Vec<_>>(), level);
+            // Within the two neighbouring order statistics, up to rounding: a loose bound for few values.
+            prop_assert!(estimate.value <= sorted[sorted.len() - 1] as f64 * 1e-9 * 1.001 + 1e-7);
+            prop_assert!(estimate.value >= sorted[0] as f64 * 1e-9 * 0.999 - 1e-7);
+            prop_assert!(exact.is_finite());
+        }
+
+        /// Times below 2048 units are exact to one unit, so the ends must be the order statistics themselves.
+        #[test]
+        fn independent_steps_give_the_order_statistics(seed in 0u64..200) {
+            let mut noise = Noise::new(seed);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..2000")]
+            let units: Vec<u64> = (0..60).map(|_| (noise.uniform() * 2000.0) as u64).collect();
+            let series = series(units.iter().map(|unit| unit * UNIT_NS));
+            let interval = series.estimate(0.5, 0, 0.95).unwrap().interval.unwrap();
+            let mut sorted = units;
+            sorted.sort_unstable();
+            let (low, high) = order_ranks(60, 0.5, 0.95).unwrap();
+            let at = |rank: u64| sorted[usize::try_from(rank).unwrap() - 1];
+            // Fewer effective steps may only widen it.
+            prop_assert!(interval.low <= seconds(at(low)) + 1e-12);
+            prop_assert!(interval.high >= seconds(at(high) + 1) - 1e-12);
+        }
+    }
+}

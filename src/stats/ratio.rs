@@ -1,0 +1,194 @@
+//! A mean or a rate as sum over sum, with an interval that respects autocorrelation.
+//!
+//! The variance is that of the ratio estimator (Cochran, *Sampling Techniques*, 1977, section 6.3) over batches: with
+//! `R = sum(A) / sum(W)` and residuals `d = A - R W`, `var(R) = m/(m-1) sum(d^2) / sum(W)^2` over `m` batches. Batches
+//! are merged until the residuals' lag-1 correlation no longer stands out (Law and Carson 1979; the test is von
+//! Neumann's), at least [`MIN_GROUPS`] remaining. Batch means are too sure of short correlated series, so the variance
+//! is raised to its *lugsail* form `2 v(g) - v(g/2)` where that is larger (Vats and Flegal 2022, r = 2, c = 1/2), and by
+//! `(1 + r) / (1 - r)` for the lag-1 correlation `r > 0` that is left. Student's t has `m - 1` degrees of freedom.
+
+use super::batches::{Part, regroup, total};
+use super::distribution::student_t;
+use super::sample::Interval;
+
+/// Fewest batches that an interval rests on.
+pub const MIN_GROUPS: usize = 10;
+
+/// Lag-1 correlation, in units of its standard error under independence, above which batches are merged further.
+/// About one independent series in six is merged once for nothing, which costs little.
+const CORRELATED: f64 = 1.0;
+
+/// A ratio and the variance of its estimator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RatioFit {
+    /// Sum over sum.
+    pub value: f64,
+    /// Variance of `value`; absent under [`MIN_GROUPS`] batches.
+    pub variance: Option<f64>,
+    /// Degrees of freedom of the variance.
+    pub df: f64,
+}
+
+impl RatioFit {
+    /// Student's interval at this confidence.
+    pub fn interval(&self, confidence: f64) -> Option<Interval> {
+        let half = student_t(confidence, self.df) * self.variance?.sqrt();
+        half.is_finite().then(|| Interval::around(self.value, half))
+    }
+}
+
+/// Fits; `None` without weight.
+pub fn fit_ratio(parts: &[Part]) -> Option<RatioFit> {
+    let value = total(parts).ratio()?;
+    let mut fit = RatioFit {
+        value,
+        variance: None,
+        df: 0.0,
+    };
+    let mut finer: Option<f64> = None;
+    let mut size = 1;
+    while parts.len() / size >= MIN_GROUPS {
+        let groups = regroup(parts, size);
+        let (variance, correlation) = grouped_variance(&groups, value);
+        let m = groups.len() as f64;
+        let lugsail = finer.map_or(variance, |finer| (2.0 * variance - finer).max(variance));
+        let left = correlation.clamp(0.0, 0.9);
+        fit.variance = Some(lugsail * (1.0 + left) / (1.0 - left));
+        fit.df = m - 1.0;
+        if correlation * m.sqrt() <= CORRELATED {
+            break;
+        }
+        finer = Some(variance);
+        size *= 2;
+    }
+    Some(fit)
+}
+
+/// Variance of the ratio from these groups, and the lag-1 correlation of their residuals.
+fn grouped_variance(groups: &[Part], value: f64) -> (f64, f64) {
+    let m = groups.len() as f64;
+    let weight = total(groups).weight;
+    let residuals: Vec<f64> = groups.iter().map(|g| g.amount - value * g.weight).collect();
+    let squares: f64 = residuals.iter().map(|d| d * d).sum();
+    // A hair of rounding in sums that are exactly proportional is no spread.
+    let rounding = (value * weight / m).abs() * 1e-12;
+    if squares <= m * rounding * rounding {
+        return (0.0, 0.0);
+    }
+    let products: f64 = residuals.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    (
+        m / (m - 1.0) * squares / (weight * weight),
+        products / squares,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batches::BatchSeries;
+    use super::super::testing::Noise;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn batched(values: &[f64]) -> Vec<Part> {
+        let mut series = BatchSeries::<2>::new(256);
+        for value in values {
+            series.push([*value, 1.0]);
+        }
+        series.parts(0, 1)
+    }
+
+    fn coverage(n: usize, draw: impl Fn(&mut Noise, usize) -> Vec<f64>) -> (f64, f64) {
+        let (mut hits, mut width) = (0u32, 0.0);
+        for seed in 0..500u64 {
+            let values = draw(&mut Noise::new(seed * 7919 + 1), n);
+            let fit = fit_ratio(&batched(&values)).unwrap();
+            let interval = fit.interval(0.95).unwrap();
+            hits += u32::from(interval.contains(1.0));
+            width += (interval.high - interval.low) / 500.0;
+        }
+        (f64::from(hits) / 500.0, width)
+    }
+
+    /// Without the treatment of autocorrelation these fall to 0.74 (rho 0.5) and 0.35 (rho 0.9).
+    #[test]
+    fn the_interval_covers_what_it_says() {
+        type Draw = fn(&mut Noise, usize) -> Vec<f64>;
+        let rows: [(&str, usize, Draw, f64); 8] = [
+            ("iid 40", 40, |noise, n| noise.ar1(n, (1.0, 0.1, 0.0)), 0.93),
+            ("iid", 1000, |noise, n| noise.ar1(n, (1.0, 0.1, 0.0)), 0.93),
+            (
+                "rho 0.5, 200",
+                200,
+                |noise, n| noise.ar1(n, (1.0, 0.1, 0.5)),
+                0.91,
+            ),
+            (
+                "rho 0.5",
+                2000,
+                |noise, n| noise.ar1(n, (1.0, 0.1, 0.5)),
+                0.93,
+            ),
+            (
+                "rho 0.9, 400",
+                400,
+                |noise, n| noise.ar1(n, (1.0, 0.1, 0.9)),
+                0.88,
+            ),
+            (
+                "rho 0.9",
+                4000,
+                |noise, n| noise.ar1(n, (1.0, 0.1, 0.9)),
+                0.92,
+            ),
+            (
+                "bimodal",
+                1000,
+                |noise, n| {
+                    (0..n)
+                        .map(|_| if noise.uniform() < 0.5 { 0.5 } else { 1.5 })
+                        .collect()
+                },
+                0.93,
+            ),
+            (
+                "spikes",
+                3000,
+                |noise, n| {
+                    (0..n)
+                        .map(|_| if noise.uniform() < 0.01 { 10.9 } else { 0.9 })
+                        .collect()
+                },
+                0.90,
+            ),
+        ];
+        for (name, n, draw, at_least) in rows {
+            let (covered, width) = coverage(n, draw);
+            println!("{name}: {covered} width {width}");
+            assert!(covered >= at_least, "{name}: {covered} at width {width}");
+            assert!(
+                covered < 0.999,
+                "{name}: {covered} is far too wide at {width}"
+            );
+        }
+    }
+
+    #[test]
+    fn weights_count() {
+        // 3 samples in 1 s, then 1 in 3 s: one a second, not the mean of the rates.
+        let parts = [(3.0, 1.0), (1.0, 3.0)].map(|(amount, weight)| Part { amount, weight });
+        let fit = fit_ratio(&parts).unwrap();
+        assert!((fit.value - 1.0).abs() < 1e-12);
+        assert_eq!(fit.variance, None, "two batches make no interval");
+        assert_eq!(fit_ratio(&[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_proportional_series_has_no_spread(rate in 1e-6..1e9f64, weights in prop::collection::vec(0.01..10.0f64, 10..200)) {
+            let parts: Vec<_> = weights.iter().map(|w| Part { amount: rate * w, weight: *w }).collect();
+            let fit = fit_ratio(&parts).unwrap();
+            prop_assert!((fit.value / rate - 1.0).abs() < 1e-9);
+            prop_assert!(fit.variance.unwrap().sqrt() <= rate * 1e-9);
+        }
+    }
+}
