@@ -40,10 +40,14 @@ struct Window {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| a != "--bench")
+        .collect();
     let wants = |what: &str| {
         let modes = ["overhead", "pytorch"];
-        arguments.iter().any(|a| a == what) || !arguments.iter().any(|a| modes.contains(&a.as_str()))
+        arguments.iter().any(|a| a == what)
+            || !arguments.iter().any(|a| modes.contains(&a.as_str()))
     };
     let chosen = |cell: &str| {
         let cells: Vec<_> = arguments.iter().filter(|a| a.contains('-')).collect();
@@ -63,7 +67,10 @@ fn main() {
 }
 
 fn number(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 fn pairs() -> usize {
@@ -71,8 +78,15 @@ fn pairs() -> usize {
 }
 
 fn overhead(cells: &[(&str, &str)]) {
-    println!("perftune / bare loop, {} alternating pairs of {} s", pairs(), number("SECONDS", 6.0));
-    println!("  {:<22} {:>26} {:>26}", "cell", "steps per CPU-second", "p99 step time");
+    println!(
+        "perftune / bare loop, {} alternating pairs of {} s",
+        pairs(),
+        number("SECONDS", 6.0)
+    );
+    println!(
+        "  {:<22} {:>26} {:>26}",
+        "cell", "steps per CPU-second", "p99 step time"
+    );
     for (model, dataset) in cells {
         let (mut work, mut tail) = (Vec::new(), Vec::new());
         for pair in 0..pairs() {
@@ -88,14 +102,23 @@ fn overhead(cells: &[(&str, &str)]) {
             tail.push(ours.p99_s / bare.p99_s);
         }
         let (work, tail) = (Ratio::of(&work), Ratio::of(&tail));
-        let verdict = if work.low >= 0.98 { "ok" } else { "MISSED (0.98)" };
-        println!("  {:<22} {work} {tail}  {verdict}", format!("{model}-{dataset}"));
+        let verdict = if work.low >= 0.98 {
+            "ok"
+        } else {
+            "MISSED (0.98)"
+        };
+        println!(
+            "  {:<22} {work} {tail}  {verdict}",
+            format!("{model}-{dataset}")
+        );
     }
 }
 
 fn pytorch(cells: &[(&str, &str)]) {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let probe = Command::new(&python).args(["-c", "import torch; print(torch.__version__)"]).output();
+    let probe = Command::new(&python)
+        .args(["-c", "import torch; print(torch.__version__)"])
+        .output();
     let version = match probe {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
         _ => {
@@ -103,8 +126,15 @@ fn pytorch(cells: &[(&str, &str)]) {
             return;
         }
     };
-    println!("perftune / PyTorch {}, {} alternating rounds", version.trim(), pairs());
-    println!("  {:<22} {:>26} {:>26}", "cell", "over a DataLoader", "over indexing tensors");
+    println!(
+        "perftune / PyTorch {}, {} alternating rounds",
+        version.trim(),
+        pairs()
+    );
+    println!(
+        "  {:<22} {:>26} {:>26}",
+        "cell", "over a DataLoader", "over indexing tensors"
+    );
     for (model, dataset) in cells {
         let (mut loader, mut indexing) = (Vec::new(), Vec::new());
         for _ in 0..pairs() {
@@ -114,10 +144,17 @@ fn pytorch(cells: &[(&str, &str)]) {
             indexing.push(rate / python_loop(&python, "index", model, dataset));
         }
         let (loader, indexing) = (Ratio::of(&loader), Ratio::of(&indexing));
-        let (floor, index_floor) = if *model == "mlp" { (1.5, 1.2) } else { (1.0, 1.0) };
+        let (floor, index_floor) = if *model == "mlp" {
+            (1.5, 1.2)
+        } else {
+            (1.0, 1.0)
+        };
         let ok = loader.middle >= floor && indexing.middle >= index_floor;
         let verdict = if ok { "ok" } else { "MISSED" };
-        println!("  {:<22} {loader} {indexing}  {verdict}", format!("{model}-{dataset}"));
+        println!(
+            "  {:<22} {loader} {indexing}  {verdict}",
+            format!("{model}-{dataset}")
+        );
     }
 }
 
@@ -134,15 +171,24 @@ impl Ratio {
         let n = logs.len() as f64;
         let mean = logs.iter().sum::<f64>() / n;
         let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let t = StudentsT::new(0.0, 1.0, n - 1.0).unwrap().inverse_cdf(0.975);
+        let t = StudentsT::new(0.0, 1.0, n - 1.0)
+            .unwrap()
+            .inverse_cdf(0.975);
         let half = t * (variance / n).sqrt();
-        Self { low: (mean - half).exp(), middle: mean.exp(), high: (mean + half).exp() }
+        Self {
+            low: (mean - half).exp(),
+            middle: mean.exp(),
+            high: (mean + half).exp(),
+        }
     }
 }
 
 impl std::fmt::Display for Ratio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!("{:>8.3} [{:.3}, {:.3}]", self.middle, self.low, self.high))
+        f.pad(&format!(
+            "{:>8.3} [{:.3}, {:.3}]",
+            self.middle, self.low, self.high
+        ))
     }
 }
 
@@ -159,9 +205,20 @@ fn through_perftune(model: &str, dataset: &str) -> Window {
     std::fs::write(&grid, text).unwrap();
     let before = children_cpu_s();
     let status = Command::new(PERFTUNE)
-        .args(["run", grid.to_str().unwrap(), "--full", "--progress", "none", "--out", out.to_str().unwrap()])
+        .args([
+            "run",
+            grid.to_str().unwrap(),
+            "--full",
+            "--progress",
+            "none",
+            "--out",
+            out.to_str().unwrap(),
+        ])
         .env("PERFTUNE_WORKER", WORKER)
-        .env("PERFTUNE_DATASETS", Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets"))
+        .env(
+            "PERFTUNE_DATASETS",
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets"),
+        )
         .stdout(Stdio::null())
         .status()
         .unwrap();
@@ -180,7 +237,9 @@ fn window(run: &PathBuf, both_cpu_s: f64) -> Window {
         match line.unwrap() {
             Line::Sample(sample) => samples.push(*sample),
             Line::Worker(envelope) => match envelope.event {
-                WorkerEvent::Phase { phase: Phase::Train } => {
+                WorkerEvent::Phase {
+                    phase: Phase::Train,
+                } => {
                     training.get_or_insert(envelope.t_ns);
                 }
                 WorkerEvent::Steps(batch) if batch.phase == Phase::Train => {
@@ -198,8 +257,10 @@ fn window(run: &PathBuf, both_cpu_s: f64) -> Window {
     }
     let record = record.unwrap();
     let (first_ns, last_ns) = (training.unwrap(), steps.last().unwrap().0);
-    let inside: Vec<_> =
-        samples.iter().filter(|s| s.t_ns >= first_ns && s.t_ns <= last_ns).collect();
+    let inside: Vec<_> = samples
+        .iter()
+        .filter(|s| s.t_ns >= first_ns && s.t_ns <= last_ns)
+        .collect();
     let (first, last) = (inside.first().unwrap(), inside.last().unwrap());
     let wall_s = (last.t_ns - first.t_ns) as f64 / 1e9;
     let worker_cpu_s = (last.cpu_ns.unwrap() - first.cpu_ns.unwrap()) as f64 / 1e9;
@@ -224,7 +285,12 @@ fn p99(mut durations: Vec<u64>) -> f64 {
 fn children_cpu_s() -> f64 {
     // Of /proc/self/stat: cutime and cstime, fields 16 and 17, in ticks of 10 ms; a window is some seconds long.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
     let ticks: f64 = fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap();
     ticks / rustix::param::clock_ticks_per_second() as f64
 }
@@ -238,14 +304,22 @@ fn bare_loop(model: &str, dataset: &str) -> Window {
         .env("MALLOC_MMAP_THRESHOLD_", "1000000000")
         .env("MALLOC_TRIM_THRESHOLD_", "1000000000")
         .env("MALLOC_TOP_PAD_", "100000000");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let line = perftune::event::wire::encode(&Order::Job(Box::new(job))).unwrap();
     writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let value = |key: &str| result[key].as_f64().unwrap();
-    let durations = result["dur_ns"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap());
+    let durations = result["dur_ns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d.as_u64().unwrap());
     Window {
         steps: value("steps"),
         samples: value("samples"),
@@ -289,5 +363,9 @@ fn python_loop(python: &str, feed: &str, model: &str, dataset: &str) -> f64 {
         .output()
         .unwrap();
     assert!(output.status.success(), "benches/pytorch_loop.py failed");
-    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
 }

@@ -21,7 +21,7 @@ pub mod control;
 pub mod dataset;
 pub mod event;
 pub mod report;
-//pub mod runner;
+pub mod runner;
 pub mod sampler;
 pub mod stats;
 pub mod store;

@@ -7,7 +7,6 @@ pub mod doctor;
 pub mod dry_run;
 pub mod engine;
 pub mod exit;
-pub mod folder;
 pub mod interrupt;
 pub mod list;
 pub mod output;

@@ -1,21 +1,22 @@
 //! `perftune run`: from the arguments to the exit code.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::{Format, RunArgs};
 use super::diagnostic::Fault;
+use super::dry_run;
 use super::engine::{self, Order};
 use super::exit::{ExitStatus, grid_exit};
 use super::output::{self, Screen};
 use super::progress::Progress;
 use super::progress::line::Talk;
-use super::{dry_run, folder};
 use crate::clock::MonotonicClock;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::RunRecord;
 use crate::report::summary::SummaryRow;
 use crate::report::table::Closing;
 use crate::report::{csv, json, table};
+use crate::store::atomic;
 
 /// Repeats from which on an interval between runs says something.
 const REPEATS_FOR_SUMMARY: u32 = 3;
@@ -39,9 +40,10 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         )?)?;
         return Ok(ExitStatus::Ok);
     }
-    let folder = folder::results(args.out.as_deref(), &plan.name);
-    folder::check(&folder)?;
-
+    let folder = args
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("results").join(&plan.name));
     let mut progress = Progress::new(args.progress, talk, screen, MonotonicClock);
     let order = Order {
         plan: &plan,
@@ -53,10 +55,12 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let executed = engine::execute(&order, &mut progress);
     progress.finish();
     let executed = executed?;
-    let records = executed.records;
+    let records = &executed.records;
 
-    let summary = summary(&records)?;
-    folder::replace_all(&folder, &report_files(&records, &summary)?)?;
+    let summary = summary(records)?;
+    for (name, bytes) in report_files(records, &summary)? {
+        executed.results.write(name, &bytes)?;
+    }
     let shown = folder.display().to_string();
     let closing = Closing {
         planned: Some(runs.len()),
@@ -65,12 +69,12 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     };
     let document = Document {
         name: &plan.name,
-        records: &records,
+        records,
         summary: &summary,
         closing,
     };
     output::print(&document.render(args.format, output::stdout_width())?)?;
-    Ok(grid_exit(&records, executed.interrupted))
+    Ok(grid_exit(records, executed.interrupted))
 }
 
 fn talk(args: &RunArgs) -> Talk {
@@ -105,14 +109,14 @@ pub fn summary(records: &[RunRecord]) -> Result<Vec<SummaryRow>, Fault> {
 pub fn report_files(
     records: &[RunRecord],
     summary: &[SummaryRow],
-) -> Result<Vec<(PathBuf, Vec<u8>)>, Fault> {
+) -> Result<Vec<(&'static str, Vec<u8>)>, Fault> {
     let mut files = vec![
-        (PathBuf::from("report.csv"), csv::report_csv(records)?),
-        (PathBuf::from("metrics.csv"), csv::metrics_csv(records)?),
+        ("report.csv", csv::report_csv(records)?),
+        ("metrics.csv", csv::metrics_csv(records)?),
     ];
     if !summary.is_empty() {
         let bytes = crate::report::summary::summary_csv(summary)?;
-        files.push((PathBuf::from("summary.csv"), bytes));
+        files.push(("summary.csv", bytes));
     }
     Ok(files)
 }
@@ -144,9 +148,9 @@ impl Document<'_> {
 pub fn rebuild(dir: &Path, format: Format) -> Result<ExitStatus, Fault> {
     let stored = engine::read(dir)?;
     let summary = summary(&stored.records)?;
-    let files = report_files(&stored.records, &summary)?;
-    folder::replace_all(dir, &files)
-        .map_err(|fault| fault.hint("the reports were read; only writing them anew failed"))?;
+    for (name, bytes) in report_files(&stored.records, &summary)? {
+        atomic::write(&dir.join(name), &bytes)?;
+    }
     let shown = dir.display().to_string();
     let document = Document {
         name: &stored.name,

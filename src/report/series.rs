@@ -1,6 +1,6 @@
 //! The time series of one run: `samples.csv` and `epochs.csv`.
 
-use std::collections::BTreeSet;
+use std::io::Write;
 
 use super::{ReportError, csv_bytes, number, optional};
 use crate::event::{EpochReport, GpuReading, ResourceSample};
@@ -93,38 +93,57 @@ fn gpu_cells(reading: Option<&GpuReading>) -> [String; 5] {
     ]
 }
 
-/// `samples.csv`: one row a tick. Counters are cumulative since the worker started, `host_*` since boot. `t_s` counts
-/// from the start of the run, `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not
-/// read is an empty cell, and `gaps` says why. Each accelerator that was seen adds its columns (`gpu0_...`).
-pub fn samples_csv(samples: &[ResourceSample], started_ns: u64) -> Result<Vec<u8>, ReportError> {
-    let devices: BTreeSet<u32> = samples
-        .iter()
-        .flat_map(|sample| sample.gpus.iter().map(|gpu| gpu.index))
-        .collect();
-    let header = SAMPLE_COLUMNS
-        .iter()
-        .map(|&name| name.to_owned())
-        .chain(
-            devices
-                .iter()
-                .flat_map(|index| GPU_COLUMNS.map(|name| format!("gpu{index}_{name}"))),
-        )
-        .chain(["gaps".to_owned()]);
-    let rows = samples.iter().map(|sample| {
+/// The writer of `samples.csv`: one row a tick, written as it comes, so that an hour of ticks costs no memory.
+///
+/// Counters are cumulative since the worker started, `host_*` since boot. `t_s` counts from the start of the run,
+/// `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not read is an empty cell, and
+/// `gaps` says why. Each accelerator adds its columns (`gpu0_...`).
+pub struct SampleCsv<W: Write> {
+    writer: ::csv::Writer<W>,
+    started_ns: u64,
+    devices: Vec<u32>,
+}
+
+impl<W: Write> SampleCsv<W> {
+    /// Writes the header. `devices`: the driver's indexes of the accelerators.
+    pub fn new(writer: W, started_ns: u64, devices: &[u32]) -> Result<Self, ReportError> {
+        let mut writer = ::csv::Writer::from_writer(writer);
+        let gpus = devices
+            .iter()
+            .flat_map(|index| GPU_COLUMNS.map(|name| format!("gpu{index}_{name}")));
+        let names = SAMPLE_COLUMNS.iter().map(|&name| name.to_owned());
+        writer.write_record(names.chain(gpus).chain(["gaps".to_owned()]))?;
+        Ok(Self {
+            writer,
+            started_ns,
+            devices: devices.to_owned(),
+        })
+    }
+
+    /// Appends a tick.
+    pub fn row(&mut self, sample: &ResourceSample) -> Result<(), ReportError> {
         let gaps: Vec<_> = sample
             .gaps
             .iter()
             .map(|gap| format!("{}: {}", gap.field, super::one_line(&gap.reason)))
             .collect();
-        let gpus = devices
+        let gpus = self
+            .devices
             .iter()
             .flat_map(|index| gpu_cells(sample.gpus.iter().find(|gpu| gpu.index == *index)));
-        sample_cells(sample, started_ns)
+        let cells = sample_cells(sample, self.started_ns)
             .into_iter()
             .chain(gpus)
-            .chain([gaps.join("; ")])
-    });
-    csv_bytes(header, rows)
+            .chain([gaps.join("; ")]);
+        Ok(self.writer.write_record(cells)?)
+    }
+
+    /// Hands everything to the file.
+    pub fn finish(&mut self) -> Result<(), ReportError> {
+        self.writer
+            .flush()
+            .map_err(|error| ReportError::Csv(error.into()))
+    }
 }
 
 /// `epochs.csv`: one row an epoch.
@@ -152,6 +171,17 @@ pub fn epochs_csv(epochs: &[EpochReport]) -> Result<Vec<u8>, ReportError> {
 mod tests {
     use super::*;
     use crate::event::{Gap, Num};
+
+    fn samples_csv(samples: &[ResourceSample], started_ns: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut table = SampleCsv::new(&mut bytes, started_ns, &[0]).unwrap();
+        for sample in samples {
+            table.row(sample).unwrap();
+        }
+        table.finish().unwrap();
+        drop(table);
+        bytes
+    }
 
     #[test]
     fn gaps_are_empty_cells_with_a_reason() {
@@ -181,7 +211,7 @@ mod tests {
             }],
             ..first.clone()
         };
-        let csv = samples_csv(&[first, second], 4_900_000_000).unwrap();
+        let csv = samples_csv(&[first, second], 4_900_000_000);
         insta::assert_snapshot!("samples_csv", String::from_utf8(csv).unwrap());
     }
 
@@ -216,7 +246,7 @@ mod tests {
             t_ns: 1_000_000_000,
             ..ResourceSample::default()
         };
-        let csv = String::from_utf8(samples_csv(&[sample], 1_500_000_000).unwrap()).unwrap();
+        let csv = String::from_utf8(samples_csv(&[sample], 1_500_000_000)).unwrap();
         assert!(
             csv.lines().nth(1).unwrap().starts_with("-0.5,1000000000,"),
             "{csv}"

@@ -55,7 +55,15 @@ impl Worker {
             return Err(io::Error::other("the pipes of the child are missing"));
         };
         let pid = Pid::from_child(&child);
-        Ok((Self { child, pid, stdin, reaped: false }, Pipes { stdout, stderr }))
+        Ok((
+            Self {
+                child,
+                pid,
+                stdin,
+                reaped: false,
+            },
+            Pipes { stdout, stderr },
+        ))
     }
 
     /// Its process id.
@@ -66,7 +74,9 @@ impl Worker {
     /// Writes a line on its standard input. A worker that no longer reads is not an error here: its end will tell.
     pub fn send(&mut self, line: &str) {
         if let Some(stdin) = &mut self.stdin {
-            let sent = stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
+            let sent = stdin
+                .write_all(line.as_bytes())
+                .and_then(|()| stdin.write_all(b"\n"));
             if sent.is_err() {
                 self.stdin = None;
             }
@@ -144,7 +154,10 @@ fn die_with_parent(command: &mut Command) {
     };
     // SAFETY: the closure runs in the child between fork and exec, where only async-signal-safe calls are allowed; it
     // makes one system call (prctl) and neither allocates nor locks.
-    #[expect(unsafe_code, reason = "there is no safe way to set a flag in a child before exec")]
+    #[expect(
+        unsafe_code,
+        reason = "there is no safe way to set a flag in a child before exec"
+    )]
     unsafe {
         command.pre_exec(set);
     }

@@ -133,7 +133,9 @@ impl Dispatcher {
             Input::StreamEnded => self.streams_open = self.streams_open.saturating_sub(1),
             Input::Exited(exit) => self.exit = Some((exit, now_ns)),
             Input::Interrupt => self.interrupt(now_ns, &mut actions),
-            Input::SinkFailed => self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions),
+            Input::SinkFailed => {
+                self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions)
+            }
             Input::Tick => {}
         }
         self.deadlines(now_ns, &mut actions);
@@ -144,17 +146,23 @@ impl Dispatcher {
 
     /// When [`Input::Tick`] is due.
     pub fn next_deadline_ns(&self) -> u64 {
-        let silence = self.heard_ns.saturating_add(self.spec.launch.hang_timeout_ns);
+        let silence = self
+            .heard_ns
+            .saturating_add(self.spec.launch.hang_timeout_ns);
         if let Some((_, exited)) = self.exit {
             return exited.saturating_add(STREAM_GRACE_NS);
         }
         match &self.ending {
-            Some(Ending { force: Force::Terminated | Force::Killed, since_ns, .. }) => {
-                since_ns.saturating_add(self.spec.launch.grace_ns)
-            }
-            Some(Ending { force: Force::Asked, since_ns, .. }) if self.session.is_over() => {
-                since_ns.saturating_add(self.spec.launch.grace_ns)
-            }
+            Some(Ending {
+                force: Force::Terminated | Force::Killed,
+                since_ns,
+                ..
+            }) => since_ns.saturating_add(self.spec.launch.grace_ns),
+            Some(Ending {
+                force: Force::Asked,
+                since_ns,
+                ..
+            }) if self.session.is_over() => since_ns.saturating_add(self.spec.launch.grace_ns),
             _ => silence,
         }
     }
@@ -182,7 +190,9 @@ impl Dispatcher {
 
     /// Whether a worker that was asked to stop is still at what it was asked to leave.
     fn is_hurried(&self, event: &WorkerEvent, now_ns: u64) -> bool {
-        let WorkerEvent::Steps(batch) = event else { return false };
+        let WorkerEvent::Steps(batch) = event else {
+            return false;
+        };
         matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
             if batch.phase != Phase::Test
                 && now_ns > since_ns.saturating_add(self.spec.launch.grace_ns))
@@ -211,7 +221,11 @@ impl Dispatcher {
 
     fn interrupt(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
         let again = matches!(&self.ending, Some(ending) if ending.cause == Cause::Cancelled);
-        let force = if again { Force::Killed } else { Force::Terminated };
+        let force = if again {
+            Force::Killed
+        } else {
+            Force::Terminated
+        };
         // The user's word replaces any earlier cause but a failure, which is what happened first.
         if let Some(ending) = &mut self.ending
             && !matches!(ending.cause, Cause::Failure(..))
@@ -222,18 +236,31 @@ impl Dispatcher {
     }
 
     fn fail(&mut self, kind: FailureKind, what: String, now_ns: u64, actions: &mut Vec<Action>) {
-        if let Some(Ending { cause, force: Force::Asked, .. }) = &mut self.ending
+        if let Some(Ending {
+            cause,
+            force: Force::Asked,
+            ..
+        }) = &mut self.ending
             && !matches!(cause, Cause::Failure(..))
         {
             *cause = Cause::Failure(kind, what.clone());
         }
-        self.end(Cause::Failure(kind, what), Force::Terminated, now_ns, actions);
+        self.end(
+            Cause::Failure(kind, what),
+            Force::Terminated,
+            now_ns,
+            actions,
+        );
     }
 
     /// Applies at least this much force; the first cause stays.
     fn end(&mut self, cause: Cause, force: Force, now_ns: u64, actions: &mut Vec<Action>) {
         let before = self.ending.as_ref().map(|ending| ending.force);
-        let ending = self.ending.get_or_insert(Ending { cause, force, since_ns: now_ns });
+        let ending = self.ending.get_or_insert(Ending {
+            cause,
+            force,
+            since_ns: now_ns,
+        });
         if before >= Some(force) {
             return;
         }
@@ -270,7 +297,8 @@ impl Dispatcher {
 
     /// A process that not even SIGKILL ends waits in the kernel; the grid need not wait with it.
     fn give_up(&mut self, now_ns: u64) {
-        self.warnings.push("the worker did not end after SIGKILL; it was left behind".to_owned());
+        self.warnings
+            .push("the worker did not end after SIGKILL; it was left behind".to_owned());
         self.exit = Some((Exit::Signal(9), now_ns));
         self.streams_open = 0;
     }
@@ -278,13 +306,16 @@ impl Dispatcher {
     fn tell_progress(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
         if self.ending.is_none() && now_ns.saturating_sub(self.told_ns) >= PROGRESS_NS {
             self.told_ns = now_ns;
-            actions.push(Action::Emit(RunEventKind::Progress(self.controller.progress())));
+            actions.push(Action::Emit(RunEventKind::Progress(
+                self.controller.progress(),
+            )));
         }
     }
 
     fn finish(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
         let Some((_, exited)) = self.exit else { return };
-        let stream_done = self.streams_open == 0 || now_ns >= exited.saturating_add(STREAM_GRACE_NS);
+        let stream_done =
+            self.streams_open == 0 || now_ns >= exited.saturating_add(STREAM_GRACE_NS);
         if stream_done && !self.over {
             self.over = true;
             actions.push(Action::Finish);
@@ -316,15 +347,32 @@ impl Dispatcher {
     fn outcome(&self, exit: Exit, stderr_tail: &str) -> (RunStatus, StopRecord, Option<Failure>) {
         let failed = |failure: Failure| {
             let detail = failure.message.clone();
-            (RunStatus::Failed, StopRecord { reason: StopReason::Failed, detail }, Some(failure))
+            (
+                RunStatus::Failed,
+                StopRecord {
+                    reason: StopReason::Failed,
+                    detail,
+                },
+                Some(failure),
+            )
         };
-        match self.ending.as_ref().map(|ending| (&ending.cause, ending.force)) {
+        match self
+            .ending
+            .as_ref()
+            .map(|ending| (&ending.cause, ending.force))
+        {
             Some((Cause::Failure(kind, what), _)) => {
-                return failed(self.session.failure(*kind, what.clone(), Some(exit), stderr_tail));
+                return failed(
+                    self.session
+                        .failure(*kind, what.clone(), Some(exit), stderr_tail),
+                );
             }
             Some((Cause::Cancelled, _)) => {
                 let detail = "ended by the user".to_owned();
-                let stop = StopRecord { reason: StopReason::Cancelled, detail };
+                let stop = StopRecord {
+                    reason: StopReason::Cancelled,
+                    detail,
+                };
                 return (RunStatus::Cancelled, stop, None);
             }
             // It had said all that it had to say, and our own signal ended it.
@@ -338,11 +386,24 @@ impl Dispatcher {
         }
         let finished = self.session.finished();
         let early = finished.is_none_or(|finished| finished.stopped);
-        let status = if early { RunStatus::Stopped } else { RunStatus::Completed };
+        let status = if early {
+            RunStatus::Stopped
+        } else {
+            RunStatus::Completed
+        };
         let stop = match (&self.ending, finished) {
-            (Some(Ending { cause: Cause::Verdict(stop), .. }), _) => stop.clone(),
+            (
+                Some(Ending {
+                    cause: Cause::Verdict(stop),
+                    ..
+                }),
+                _,
+            ) => stop.clone(),
             (_, Some(finished)) => self.controller.natural_end(finished),
-            (_, None) => StopRecord { reason: StopReason::Failed, detail: String::new() },
+            (_, None) => StopRecord {
+                reason: StopReason::Failed,
+                detail: String::new(),
+            },
         };
         (status, stop, None)
     }
@@ -358,7 +419,6 @@ mod tests {
         PROTOCOL_VERSION, StepBatch, TrainSpec, Usage,
     };
     use crate::runner::Launch;
-    use crate::sampler::policy::SamplerPolicy;
 
     const S: u64 = 1_000_000_000;
 
@@ -375,7 +435,11 @@ mod tests {
         let job = JobSpec {
             protocol: PROTOCOL_VERSION,
             run: "r".into(),
-            model: ModelSpec { name: "mlp".into(), depth: None, width: None },
+            model: ModelSpec {
+                name: "mlp".into(),
+                depth: None,
+                width: None,
+            },
             dataset: "digits".into(),
             dataset_dir: "/nowhere".into(),
             seed: 1,
@@ -393,8 +457,10 @@ mod tests {
             repeat: 1,
             index: 0,
             job,
-            stop: StopPolicy { enabled: false, ..StopPolicy::default() },
-            sampler: SamplerPolicy::default(),
+            stop: StopPolicy {
+                enabled: false,
+                ..StopPolicy::default()
+            },
             launch: Launch {
                 program: "worker".into(),
                 args: Vec::new(),
@@ -421,8 +487,13 @@ mod tests {
     /// What the worker says in a whole run, up to the number of messages that a test wants.
     fn said() -> Vec<WorkerEvent> {
         vec![
-            WorkerEvent::Hello(Hello { protocol: PROTOCOL_VERSION, ..Hello::default() }),
-            WorkerEvent::Phase { phase: Phase::Train },
+            WorkerEvent::Hello(Hello {
+                protocol: PROTOCOL_VERSION,
+                ..Hello::default()
+            }),
+            WorkerEvent::Phase {
+                phase: Phase::Train,
+            },
             steps(Some(0.5)),
             WorkerEvent::Epoch(EpochReport {
                 epoch: 1,
@@ -437,7 +508,13 @@ mod tests {
 
     fn steps(loss: Option<f64>) -> WorkerEvent {
         let (phase, dur_ns) = (Phase::Train, vec![1_000_000]);
-        WorkerEvent::Steps(StepBatch { phase, items: 64, start_ns: 0, dur_ns, loss: loss.map(Num) })
+        WorkerEvent::Steps(StepBatch {
+            phase,
+            items: 64,
+            start_ns: 0,
+            dur_ns,
+            loss: loss.map(Num),
+        })
     }
 
     fn finished(stopped: bool) -> WorkerEvent {
@@ -454,7 +531,14 @@ mod tests {
     fn play(events: Vec<WorkerEvent>, inputs: Vec<(Input, u64)>) -> (Dispatcher, Vec<Action>) {
         let mut dispatcher = dispatcher();
         let messages = (0..).zip(events).map(|(seq, event)| {
-            (Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S)
+            (
+                Input::Message(Envelope {
+                    seq,
+                    t_ns: seq * S,
+                    event,
+                }),
+                seq * S,
+            )
         });
         let mut actions = Vec::new();
         for (input, now) in messages.chain(inputs.into_iter().map(|(i, s)| (i, s * S))) {
@@ -465,7 +549,11 @@ mod tests {
     }
 
     fn ended(exit: Exit, at: u64) -> Vec<(Input, u64)> {
-        vec![(Input::StreamEnded, at), (Input::StreamEnded, at), (Input::Exited(exit), at)]
+        vec![
+            (Input::StreamEnded, at),
+            (Input::StreamEnded, at),
+            (Input::Exited(exit), at),
+        ]
     }
 
     #[test]
@@ -475,15 +563,46 @@ mod tests {
             first.extend(ended(exit, at));
             first
         };
-        let message = |seq, event| Input::Message(Envelope { seq, t_ns: 0, event });
+        let message = |seq, event| {
+            Input::Message(Envelope {
+                seq,
+                t_ns: 0,
+                event,
+            })
+        };
         let table = [
-            ("a whole run", 5, ended(Exit::Code(0), 6), vec![Action::Finish], Completed, "epoch"),
-            ("a crash", 2, ended(Exit::Code(7), 3), vec![Action::Finish], Failed, "exited with code 7"),
-            ("killed by the system", 2, ended(Exit::Signal(9), 3), vec![Action::Finish], Failed, "memory"),
+            (
+                "a whole run",
+                5,
+                ended(Exit::Code(0), 6),
+                vec![Action::Finish],
+                Completed,
+                "epoch",
+            ),
+            (
+                "a crash",
+                2,
+                ended(Exit::Code(7), 3),
+                vec![Action::Finish],
+                Failed,
+                "exited with code 7",
+            ),
+            (
+                "killed by the system",
+                2,
+                ended(Exit::Signal(9), 3),
+                vec![Action::Finish],
+                Failed,
+                "memory",
+            ),
             (
                 "silence",
                 2,
-                with(vec![(Input::Tick, 61), (Input::Tick, 66)], Exit::Signal(9), 67),
+                with(
+                    vec![(Input::Tick, 61), (Input::Tick, 66)],
+                    Exit::Signal(9),
+                    67,
+                ),
                 vec![Action::Terminate, Action::Kill, Action::Finish],
                 Failed,
                 "silent for 60 s",
@@ -499,7 +618,11 @@ mod tests {
             (
                 "two of them",
                 2,
-                with(vec![(Input::Interrupt, 3), (Input::Interrupt, 3)], Exit::Signal(9), 4),
+                with(
+                    vec![(Input::Interrupt, 3), (Input::Interrupt, 3)],
+                    Exit::Signal(9),
+                    4,
+                ),
                 vec![Action::Terminate, Action::Kill, Action::Finish],
                 Cancelled,
                 "by the user",
@@ -507,7 +630,11 @@ mod tests {
             (
                 "nonsense",
                 2,
-                with(vec![(Input::Garbage("what is this".into()), 3)], Exit::Signal(15), 4),
+                with(
+                    vec![(Input::Garbage("what is this".into()), 3)],
+                    Exit::Signal(15),
+                    4,
+                ),
                 vec![Action::Terminate, Action::Finish],
                 Failed,
                 "what is this",
@@ -550,7 +677,11 @@ mod tests {
             assert_eq!(done, actions, "{sentence}");
             let record = dispatcher.record("the tail");
             assert_eq!(record.status, status, "{sentence}: {:?}", record.stop);
-            assert!(record.stop.detail.contains(detail), "{sentence}: {}", record.stop.detail);
+            assert!(
+                record.stop.detail.contains(detail),
+                "{sentence}: {}",
+                record.stop.detail
+            );
         }
     }
 
@@ -561,13 +692,28 @@ mod tests {
             events.push(steps(Some(f64::NAN)));
             play(events, more)
         };
-        let message = |seq, event| Input::Message(Envelope { seq, t_ns: 0, event });
+        let message = |seq, event| {
+            Input::Message(Envelope {
+                seq,
+                t_ns: 0,
+                event,
+            })
+        };
         let mut inputs = vec![(message(3, finished(true)), 3)];
         inputs.extend(ended(Exit::Code(0), 4));
         let (dispatcher, done) = diverge(inputs);
-        assert!(matches!(&done[..], [Action::Send(Command::Stop { .. }), Action::Finish]), "{done:?}");
+        assert!(
+            matches!(
+                &done[..],
+                [Action::Send(Command::Stop { .. }), Action::Finish]
+            ),
+            "{done:?}"
+        );
         let record = dispatcher.record("");
-        assert_eq!((record.status, record.stop.reason), (RunStatus::Stopped, StopReason::Diverged));
+        assert_eq!(
+            (record.status, record.stop.reason),
+            (RunStatus::Stopped, StopReason::Diverged)
+        );
 
         let mut inputs = vec![(message(3, steps(None)), 5), (message(4, steps(None)), 9)];
         inputs.extend(ended(Exit::Signal(15), 10));
@@ -584,6 +730,10 @@ mod tests {
         let (dispatcher, done) = play(said().into_iter().take(1).collect(), inputs);
         assert_eq!(done, [Action::Terminate, Action::Kill, Action::Finish]);
         let record = dispatcher.record("");
-        assert!(record.warnings.iter().any(|w| w.contains("left behind")), "{:?}", record.warnings);
+        assert!(
+            record.warnings.iter().any(|w| w.contains("left behind")),
+            "{:?}",
+            record.warnings
+        );
     }
 }

@@ -15,7 +15,7 @@ use crate::event::{
     Command, Failure, FailureKind, RunEvent, RunEventKind, RunRecord, RunStatus, StopReason,
     StopRecord,
 };
-use crate::sampler::{self, Sampler, SamplerHandle};
+use crate::sampler::{Sampler, SamplerHandle};
 
 use super::child::{self, Worker};
 use super::dispatcher::{Action, Dispatcher, Input};
@@ -58,6 +58,7 @@ impl Interrupts {
 /// failed run does not end the grid.
 pub fn execute(
     specs: &[RunSpec],
+    sampler: &Sampler,
     interrupts: &Interrupts,
     sink: &mut Sink<'_>,
 ) -> Result<(), SinkError> {
@@ -66,13 +67,21 @@ pub fn execute(
         if interrupts.raised() {
             break;
         }
-        Execution::run(spec, interrupts, sink)?;
+        let execution = Execution {
+            spec,
+            sampler,
+            sink: &mut *sink,
+            sink_error: None,
+            clock: MonotonicClock,
+        };
+        execution.run(interrupts)?;
     }
     Ok(())
 }
 
 struct Execution<'a, 'b> {
     spec: &'a RunSpec,
+    sampler: &'a Sampler,
     sink: &'a mut Sink<'b>,
     sink_error: Option<SinkError>,
     clock: MonotonicClock,
@@ -87,32 +96,34 @@ struct Threads {
     tail: Tail,
 }
 
-impl<'a, 'b> Execution<'a, 'b> {
-    fn run(
-        spec: &'a RunSpec,
-        interrupts: &Interrupts,
-        sink: &'a mut Sink<'b>,
-    ) -> Result<(), SinkError> {
-        let mut execution = Self { spec, sink, sink_error: None, clock: MonotonicClock };
-        let started_ns = execution.clock.now_ns();
-        let job = Box::new(spec.job.clone());
-        execution.emit(RunEventKind::Started { job, t_ns: started_ns });
-        let record = match Worker::spawn(&spec.launch, &spec.job) {
-            Err(error) => not_started(spec, &error),
+impl Execution<'_, '_> {
+    fn run(mut self, interrupts: &Interrupts) -> Result<(), SinkError> {
+        let started_ns = self.clock.now_ns();
+        let job = Box::new(self.spec.job.clone());
+        self.emit(RunEventKind::Started {
+            job,
+            t_ns: started_ns,
+        });
+        let record = match Worker::spawn(&self.spec.launch, &self.spec.job) {
+            Err(error) => not_started(self.spec, &error),
             Ok((worker, pipes)) => {
                 let (sender, receiver) = mpsc::channel();
                 interrupts.attach(Some(sender.clone()));
-                let record = execution.drive(worker, pipes, sender, &receiver);
+                let record = self.drive(worker, pipes, sender, &receiver);
                 interrupts.attach(None);
                 record
             }
         };
-        execution.emit(RunEventKind::Ended(Box::new(record)));
-        execution.sink_error.map_or(Ok(()), Err)
+        self.emit(RunEventKind::Ended(Box::new(record)));
+        self.sink_error.map_or(Ok(()), Err)
     }
 
     fn emit(&mut self, kind: RunEventKind) {
-        let event = RunEvent { run: self.spec.run.clone(), index: self.spec.index, kind };
+        let event = RunEvent {
+            run: self.spec.run.clone(),
+            index: self.spec.index,
+            kind,
+        };
         if self.sink_error.is_none()
             && let Err(error) = (self.sink)(event)
         {
@@ -129,28 +140,23 @@ impl<'a, 'b> Execution<'a, 'b> {
     ) -> RunRecord {
         let started_ns = self.clock.now_ns();
         self.send(&mut worker, &Command::Job(Box::new(self.spec.job.clone())));
-        let mut threads = Threads::start(self.spec, worker.pid(), pipes, sender);
-        let unsupported = threads.sampler.as_ref().map(SamplerHandle::unsupported).unwrap_or_default();
-        let controller =
-            Controller::new(self.spec.stop.clone(), self.context(unsupported, started_ns));
+        let mut threads = Threads::start(worker.pid(), pipes, sender.clone());
+        self.sample(&mut threads, worker.pid(), sender);
+        let controller = Controller::new(self.spec.stop.clone(), self.context(started_ns));
         let mut dispatcher = Dispatcher::new(self.spec.clone(), controller, started_ns);
         let mut sink_failure_told = false;
         'run: loop {
-            let input = self.next_input(inputs, &dispatcher);
-            if matches!(input, Input::Exited(_)) {
-                threads.stop_sampling();
-            }
-            let mut inputs_now = vec![input];
-            while let Some(input) = inputs_now.pop() {
-                for action in dispatcher.handle(input, self.clock.now_ns()) {
+            for input in self.next_inputs(inputs, &dispatcher, &mut threads) {
+                let mut actions = dispatcher.handle(input, self.clock.now_ns());
+                if self.sink_error.is_some() && !sink_failure_told {
+                    sink_failure_told = true;
+                    actions.extend(dispatcher.handle(Input::SinkFailed, self.clock.now_ns()));
+                }
+                for action in actions {
                     match action {
                         Action::Finish => break 'run,
                         other => self.act(other, &mut worker),
                     }
-                }
-                if self.sink_error.is_some() && !sink_failure_told {
-                    sink_failure_told = true;
-                    inputs_now.push(Input::SinkFailed);
                 }
             }
         }
@@ -159,12 +165,37 @@ impl<'a, 'b> Execution<'a, 'b> {
         dispatcher.record(&tail)
     }
 
-    fn next_input(&self, inputs: &Receiver<Input>, dispatcher: &Dispatcher) -> Input {
-        let wait = dispatcher.next_deadline_ns().saturating_sub(self.clock.now_ns());
+    fn sample(&mut self, threads: &mut Threads, pid: Pid, inputs: Sender<Input>) {
+        let pid = pid.as_raw_nonzero().get().unsigned_abs();
+        let started = self.sampler.start(pid, MonotonicClock, move |sample| {
+            // The run may be over: then nobody wants the sample.
+            let _ = inputs.send(Input::Sample(Box::new(sample)));
+        });
+        match started {
+            Ok(sampler) => threads.sampler = Some(sampler),
+            Err(error) => self.emit(RunEventKind::Warning(error.to_string())),
+        }
+    }
+
+    /// Waits for something to happen. The end of the process comes last: the sampler's last reading, taken while the
+    /// worker is a zombie and its counters are final, goes before it.
+    fn next_inputs(
+        &self,
+        inputs: &Receiver<Input>,
+        dispatcher: &Dispatcher,
+        threads: &mut Threads,
+    ) -> Vec<Input> {
+        let wait = dispatcher
+            .next_deadline_ns()
+            .saturating_sub(self.clock.now_ns());
         match inputs.recv_timeout(Duration::from_nanos(wait)) {
-            Ok(input) => input,
+            Ok(Input::Exited(exit)) => {
+                threads.stop_sampling();
+                inputs.try_iter().chain([Input::Exited(exit)]).collect()
+            }
+            Ok(input) => vec![input],
             // A sender lives in `Interrupts` as long as the run: nothing else ends the channel.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Input::Tick,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => vec![Input::Tick],
         }
     }
 
@@ -182,12 +213,18 @@ impl<'a, 'b> Execution<'a, 'b> {
         match encode(command) {
             Ok(line) => worker.send(&line),
             Err(error) => {
-                self.emit(RunEventKind::Warning(format!("cannot write a command: {error}")));
+                self.emit(RunEventKind::Warning(format!(
+                    "cannot write a command: {error}"
+                )));
             }
         }
     }
 
-    fn context(&self, unsupported: BTreeMap<String, String>, started_ns: u64) -> RunContext {
+    fn context(&self, started_ns: u64) -> RunContext {
+        let gaps = self.sampler.unsupported().iter();
+        let unsupported = gaps
+            .map(|gap| (gap.field.clone(), gap.reason.clone()))
+            .collect();
         RunContext {
             serve_sizes: self
                 .spec
@@ -205,18 +242,13 @@ impl<'a, 'b> Execution<'a, 'b> {
 }
 
 impl Threads {
-    fn start(spec: &RunSpec, pid: Pid, pipes: child::Pipes, sender: Sender<Input>) -> Self {
+    fn start(pid: Pid, pipes: child::Pipes, sender: Sender<Input>) -> Self {
         let tail = Tail::default();
-        let samples = sender.clone();
-        let sampler = Sampler::start(pid, spec.sampler, MonotonicClock, move |sample| {
-            // The run may be over: then nobody wants the sample.
-            let _ = samples.send(Input::Sample(Box::new(sample)));
-        });
         Self {
             protocol: pipes::read_protocol(pipes.stdout, sender.clone()),
             stderr: pipes::read_stderr(pipes.stderr, sender.clone(), tail.clone()),
             waiter: wait(pid, sender),
-            sampler: Some(sampler),
+            sampler: None,
             tail,
         }
     }
@@ -242,9 +274,6 @@ impl Threads {
 fn wait(pid: Pid, inputs: Sender<Input>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
-        // The process is a zombie until the executor reaps it: its last counters are still there.
-        let last = sampler::final_counters(pid);
-        let _ = inputs.send(Input::Sample(Box::new(last)));
         let _ = inputs.send(Input::Exited(exit));
     })
 }
@@ -257,7 +286,10 @@ fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
         repeat: spec.repeat,
         job: spec.job.clone(),
         status: RunStatus::Failed,
-        stop: StopRecord { reason: StopReason::Failed, detail: message.clone() },
+        stop: StopRecord {
+            reason: StopReason::Failed,
+            detail: message.clone(),
+        },
         wall_s: 0.0,
         epochs: 0,
         metrics: Vec::new(),

@@ -14,7 +14,6 @@ use std::path::PathBuf;
 
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, RunEvent};
-use crate::sampler::policy::SamplerPolicy;
 
 pub use executor::{Interrupts, execute};
 
@@ -33,8 +32,6 @@ pub struct RunSpec {
     pub job: JobSpec,
     /// When it may stop.
     pub stop: StopPolicy,
-    /// How it is sampled.
-    pub sampler: SamplerPolicy,
     /// Which program runs it.
     pub launch: Launch,
     /// Cores that the run may use: the denominator of `cpu.utilisation_of_limit`.

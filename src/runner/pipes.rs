@@ -22,7 +22,7 @@ const STDERR_TOTAL: usize = 4 << 20;
 
 /// The last lines of a worker's standard error.
 #[derive(Debug, Clone, Default)]
-pub struct Tail(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
 
 impl Tail {
     fn push(&self, line: String) {
@@ -34,14 +34,17 @@ impl Tail {
     }
 
     /// The lines, oldest first.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().cloned().collect::<Vec<_>>().join("\n")
     }
 }
 
 /// Forwards the protocol, then [`Input::StreamEnded`].
-pub fn read_protocol(stdout: impl Read + Send + 'static, inputs: Sender<Input>) -> JoinHandle<()> {
+pub(super) fn read_protocol(
+    stdout: impl Read + Send + 'static,
+    inputs: Sender<Input>,
+) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut reader = BufReader::with_capacity(1 << 16, stdout);
         let mut line = Vec::new();
@@ -50,9 +53,9 @@ pub fn read_protocol(stdout: impl Read + Send + 'static, inputs: Sender<Input>) 
             let read = read_line(&mut reader, &mut line, MAX_LINE);
             let input = match read {
                 Ok(Line::End) | Err(_) => break,
-                Ok(Line::TooLong) => {
-                    Input::Garbage(format!("the worker wrote a line of more than {MAX_LINE} bytes"))
-                }
+                Ok(Line::TooLong) => Input::Garbage(format!(
+                    "the worker wrote a line of more than {MAX_LINE} bytes"
+                )),
                 Ok(Line::Whole) => match wire::decode(&String::from_utf8_lossy(&line)) {
                     Ok(envelope) => Input::Message(envelope),
                     Err(error) => Input::Garbage(format!("the worker wrote what is {error}")),
@@ -71,7 +74,7 @@ pub fn read_protocol(stdout: impl Read + Send + 'static, inputs: Sender<Input>) 
 }
 
 /// Forwards standard error line by line, then [`Input::StreamEnded`], and keeps its tail.
-pub fn read_stderr(
+pub(super) fn read_stderr(
     stderr: impl Read + Send + 'static,
     inputs: Sender<Input>,
     tail: Tail,
@@ -93,7 +96,9 @@ pub fn read_stderr(
             if forwarded <= STDERR_TOTAL {
                 let _ = inputs.send(Input::Stderr(text));
             } else if before <= STDERR_TOTAL {
-                let _ = inputs.send(Input::Stderr("[more is not kept, but for the end]".to_owned()));
+                let _ = inputs.send(Input::Stderr(
+                    "[more is not kept, but for the end]".to_owned(),
+                ));
             }
         }
         let _ = inputs.send(Input::StreamEnded);
@@ -179,10 +184,14 @@ mod tests {
 
     #[test]
     fn the_tail_is_the_end_of_a_flood() {
-        let text: String = (0..200_000).map(|i| format!("line {i} {}\n", "x".repeat(40))).collect();
+        let text: String = (0..200_000)
+            .map(|i| format!("line {i} {}\n", "x".repeat(40)))
+            .collect();
         let (sender, receiver) = mpsc::channel();
         let tail = Tail::default();
-        read_stderr(io::Cursor::new(text), sender, tail.clone()).join().unwrap();
+        read_stderr(io::Cursor::new(text), sender, tail.clone())
+            .join()
+            .unwrap();
         let forwarded: usize = receiver
             .iter()
             .map(|input| match input {

@@ -106,14 +106,19 @@ impl Session {
     /// Takes the next message.
     pub fn accept(&mut self, envelope: &Envelope) -> Result<(), Violation> {
         if envelope.seq != self.next_seq {
-            return Err(Violation::Sequence { found: envelope.seq, expected: self.next_seq });
+            return Err(Violation::Sequence {
+                found: envelope.seq,
+                expected: self.next_seq,
+            });
         }
         self.next_seq += 1;
         let found = type_of(&envelope.event);
         match (&self.state, &envelope.event) {
             (State::AwaitHello, WorkerEvent::Hello(hello)) => {
                 if hello.protocol != PROTOCOL_VERSION {
-                    return Err(Violation::Version { found: hello.protocol });
+                    return Err(Violation::Version {
+                        found: hello.protocol,
+                    });
                 }
                 self.facts.clone_from(&hello.facts);
                 self.facts.insert("worker".to_owned(), hello.worker.clone());
@@ -125,11 +130,15 @@ impl Session {
                 self.state = State::Failed(failure.clone());
                 Ok(())
             }
-            (State::AwaitHello, _) => Err(Violation::Order { found, expected: "`hello`" }),
+            (State::AwaitHello, _) => Err(Violation::Order {
+                found,
+                expected: "`hello`",
+            }),
             (State::Working, event) => self.work(event),
-            (State::Finished(_) | State::Failed(_), _) => {
-                Err(Violation::Order { found, expected: "the end of the stream" })
-            }
+            (State::Finished(_) | State::Failed(_), _) => Err(Violation::Order {
+                found,
+                expected: "the end of the stream",
+            }),
         }
     }
 
@@ -139,7 +148,10 @@ impl Session {
             WorkerEvent::Steps(batch) => {
                 if Some(batch.phase) != self.phase {
                     let current = self.phase.map_or("no phase".to_owned(), |p| p.to_string());
-                    return Err(Violation::Phase { found: batch.phase, current });
+                    return Err(Violation::Phase {
+                        found: batch.phase,
+                        current,
+                    });
                 }
                 if batch.items == 0 || batch.dur_ns.is_empty() {
                     return Err(Violation::EmptySteps {
@@ -160,7 +172,10 @@ impl Session {
             WorkerEvent::Metric { .. } => {}
             WorkerEvent::Finished(finished) => self.state = State::Finished(finished.clone()),
             WorkerEvent::Hello(_) | WorkerEvent::Failed(_) => {
-                return Err(Violation::Order { found: "hello", expected: "work" });
+                return Err(Violation::Order {
+                    found: "hello",
+                    expected: "work",
+                });
             }
         }
         Ok(())
@@ -198,12 +213,16 @@ impl Session {
     pub fn judge(&self, exit: Exit, stderr_tail: &str) -> Option<Failure> {
         let (kind, message) = match (&self.state, exit) {
             (State::Finished(_), Exit::Code(0)) => return None,
-            (State::Failed(failure), _) => {
-                (FailureKind::Reported, format!("{}: {}", failure.kind, failure.message))
-            }
+            (State::Failed(failure), _) => (
+                FailureKind::Reported,
+                format!("{}: {}", failure.kind, failure.message),
+            ),
             (State::Finished(_), _) => {
                 let how = describe(exit);
-                (FailureKind::Crashed, format!("the worker had finished its work, then {how}"))
+                (
+                    FailureKind::Crashed,
+                    format!("the worker had finished its work, then {how}"),
+                )
             }
             (_, Exit::Signal(9)) => (
                 FailureKind::Killed,
@@ -211,12 +230,16 @@ impl Session {
                  system ends a process that needs more memory than there is"
                     .to_owned(),
             ),
-            (_, Exit::Signal(_)) => {
-                (FailureKind::Killed, format!("the worker {}", describe(exit)))
-            }
+            (_, Exit::Signal(_)) => (
+                FailureKind::Killed,
+                format!("the worker {}", describe(exit)),
+            ),
             (_, Exit::Code(_)) => (
                 FailureKind::Crashed,
-                format!("the worker {} without saying that it had finished", describe(exit)),
+                format!(
+                    "the worker {} without saying that it had finished",
+                    describe(exit)
+                ),
             ),
         };
         Some(self.failure(kind, message, Some(exit), stderr_tail))
@@ -252,8 +275,10 @@ pub fn describe(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("exited with code {code}"),
         Exit::Signal(signal) => {
-            let name = rustix::process::Signal::from_named_raw(signal)
-                .map_or_else(|| format!("signal {signal}"), |signal| signal_name(signal).to_owned());
+            let name = rustix::process::Signal::from_named_raw(signal).map_or_else(
+                || format!("signal {signal}"),
+                |signal| signal_name(signal).to_owned(),
+            );
             format!("was ended by {name}")
         }
     }
@@ -300,11 +325,21 @@ mod tests {
     use crate::event::{EpochReport, Hello, Num, StepBatch, Usage};
 
     fn hello() -> WorkerEvent {
-        WorkerEvent::Hello(Hello { protocol: PROTOCOL_VERSION, worker: "w".into(), ..Hello::default() })
+        WorkerEvent::Hello(Hello {
+            protocol: PROTOCOL_VERSION,
+            worker: "w".into(),
+            ..Hello::default()
+        })
     }
 
     fn steps(phase: Phase) -> WorkerEvent {
-        WorkerEvent::Steps(StepBatch { phase, items: 1, start_ns: 0, dur_ns: vec![1], loss: None })
+        WorkerEvent::Steps(StepBatch {
+            phase,
+            items: 1,
+            start_ns: 0,
+            dur_ns: vec![1],
+            loss: None,
+        })
     }
 
     fn phase(phase: Phase) -> WorkerEvent {
@@ -334,7 +369,11 @@ mod tests {
     fn play(events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
         let mut session = Session::default();
         for (seq, event) in (0..).zip(events) {
-            if let Err(violation) = session.accept(&Envelope { seq, t_ns: 0, event }) {
+            if let Err(violation) = session.accept(&Envelope {
+                seq,
+                t_ns: 0,
+                event,
+            }) {
                 return (session, Err(violation));
             }
         }
@@ -346,20 +385,51 @@ mod tests {
         let train = || vec![hello(), phase(Phase::Train)];
         let with = |more: Vec<WorkerEvent>| train().into_iter().chain(more).collect::<Vec<_>>();
         let table: Vec<(Vec<WorkerEvent>, Option<&str>, &str)> = vec![
-            (with(vec![steps(Phase::Train), epoch(1), finished()]), None, "a whole run"),
-            (vec![phase(Phase::Load)], Some("`phase` where `hello`"), "no greeting"),
-            (vec![hello(), hello()], Some("`hello` where work"), "two greetings"),
-            (vec![hello(), steps(Phase::Train)], Some("during no phase"), "steps without a phase"),
-            (with(vec![steps(Phase::Test)]), Some("steps of phase test during train"), "wrong phase"),
-            (with(vec![epoch(2)]), Some("epoch 2 where 1"), "an epoch is missing"),
-            (with(vec![finished(), epoch(1)]), Some("`epoch` where the end"), "after the end"),
+            (
+                with(vec![steps(Phase::Train), epoch(1), finished()]),
+                None,
+                "a whole run",
+            ),
+            (
+                vec![phase(Phase::Load)],
+                Some("`phase` where `hello`"),
+                "no greeting",
+            ),
+            (
+                vec![hello(), hello()],
+                Some("`hello` where work"),
+                "two greetings",
+            ),
+            (
+                vec![hello(), steps(Phase::Train)],
+                Some("during no phase"),
+                "steps without a phase",
+            ),
+            (
+                with(vec![steps(Phase::Test)]),
+                Some("steps of phase test during train"),
+                "wrong phase",
+            ),
+            (
+                with(vec![epoch(2)]),
+                Some("epoch 2 where 1"),
+                "an epoch is missing",
+            ),
+            (
+                with(vec![finished(), epoch(1)]),
+                Some("`epoch` where the end"),
+                "after the end",
+            ),
         ];
         for (events, expected, sentence) in table {
             let (_, result) = play(events);
             match (result, expected) {
                 (Ok(()), None) => {}
                 (Err(violation), Some(text)) => {
-                    assert!(violation.to_string().contains(text), "{sentence}: {violation}");
+                    assert!(
+                        violation.to_string().contains(text),
+                        "{sentence}: {violation}"
+                    );
                 }
                 (result, _) => panic!("{sentence}: {result:?}"),
             }
@@ -369,23 +439,59 @@ mod tests {
     #[test]
     fn gaps_in_the_numbers_and_foreign_versions_are_refused() {
         let mut session = Session::default();
-        let late = Envelope { seq: 1, t_ns: 0, event: hello() };
-        assert_eq!(session.accept(&late), Err(Violation::Sequence { found: 1, expected: 0 }));
-        let foreign = WorkerEvent::Hello(Hello { protocol: 99, ..Hello::default() });
+        let late = Envelope {
+            seq: 1,
+            t_ns: 0,
+            event: hello(),
+        };
+        assert_eq!(
+            session.accept(&late),
+            Err(Violation::Sequence {
+                found: 1,
+                expected: 0
+            })
+        );
+        let foreign = WorkerEvent::Hello(Hello {
+            protocol: 99,
+            ..Hello::default()
+        });
         let (_, result) = play(vec![foreign]);
         assert_eq!(result, Err(Violation::Version { found: 99 }));
     }
 
     #[test]
     fn what_an_exit_means_depends_on_what_was_said() {
-        let failed = WorkerEvent::Failed(WorkerFailure { kind: "data".into(), message: "row 3".into() });
+        let failed = WorkerEvent::Failed(WorkerFailure {
+            kind: "data".into(),
+            message: "row 3".into(),
+        });
         let table = [
             (vec![hello(), finished()], Exit::Code(0), None),
-            (vec![hello(), finished()], Exit::Code(1), Some((FailureKind::Crashed, "had finished"))),
-            (vec![hello()], Exit::Code(0), Some((FailureKind::Crashed, "exited with code 0 without"))),
-            (vec![hello()], Exit::Signal(9), Some((FailureKind::Killed, "more memory"))),
-            (vec![hello()], Exit::Signal(11), Some((FailureKind::Killed, "SIGSEGV"))),
-            (vec![failed], Exit::Code(1), Some((FailureKind::Reported, "data: row 3"))),
+            (
+                vec![hello(), finished()],
+                Exit::Code(1),
+                Some((FailureKind::Crashed, "had finished")),
+            ),
+            (
+                vec![hello()],
+                Exit::Code(0),
+                Some((FailureKind::Crashed, "exited with code 0 without")),
+            ),
+            (
+                vec![hello()],
+                Exit::Signal(9),
+                Some((FailureKind::Killed, "more memory")),
+            ),
+            (
+                vec![hello()],
+                Exit::Signal(11),
+                Some((FailureKind::Killed, "SIGSEGV")),
+            ),
+            (
+                vec![failed],
+                Exit::Code(1),
+                Some((FailureKind::Reported, "data: row 3")),
+            ),
         ];
         for (events, exit, expected) in table {
             let (session, result) = play(events);

@@ -46,7 +46,19 @@ struct Done {
 #[derive(Debug, Deserialize)]
 struct ManifestHead {
     format: Format,
+    name: String,
     runs: Vec<String>,
+}
+
+/// What a results folder holds.
+#[derive(Debug)]
+pub struct StoredResults {
+    /// The name of the grid.
+    pub name: String,
+    /// The records of whole runs, in the order of the manifest.
+    pub records: Vec<RunRecord>,
+    /// The runs of the manifest that are not whole.
+    pub missing: Vec<String>,
 }
 
 impl Results {
@@ -153,8 +165,8 @@ impl Lock {
     }
 }
 
-/// The records of all whole runs of a results folder, in the order of its manifest, and the names of those missing.
-pub fn read_results(path: &Path) -> Result<(Vec<RunRecord>, Vec<String>), StoreError> {
+/// What a results folder holds.
+pub fn read_results(path: &Path) -> Result<StoredResults, StoreError> {
     let head = read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
         path: path.to_owned(),
         why: "it has no manifest.json".to_owned(),
@@ -168,7 +180,11 @@ pub fn read_results(path: &Path) -> Result<(Vec<RunRecord>, Vec<String>), StoreE
             None => missing.push(run),
         }
     }
-    Ok((records, missing))
+    Ok(StoredResults {
+        name: head.name,
+        records,
+        missing,
+    })
 }
 
 fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreError> {
@@ -368,7 +384,7 @@ mod tests {
         results
             .write(
                 "manifest.json",
-                br#"{"format":{"major":1,"minor":0},"runs":["a","b"]}"#,
+                br#"{"format":{"major":1,"minor":0},"name":"g","runs":["a","b"]}"#,
             )
             .unwrap();
         drop(results);

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use folder::{Existing, Lock, Results, read_results};
+pub use folder::{Existing, Lock, Results, StoredResults, read_results};
 pub use log::{EventLog, Line, read_lines, read_record};
 
 /// Version of everything on disk.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::config::plan::{Plan, WorkerProgram};
 use crate::store::FORMAT;
 
-use super::grid::Prepared;
+use super::Prepared;
 
 /// The manifest of a grid. `machine` is the environment's fingerprint: neither a host's name nor its clock rate.
 pub(super) fn manifest(

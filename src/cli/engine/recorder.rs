@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use fs_err::File;
 
+use crate::clock::{Clock, MonotonicClock};
 use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, WorkerEvent};
 use crate::report::ReportError;
 use crate::report::csv::{metrics_csv, report_csv};
@@ -12,15 +13,21 @@ use crate::report::series::{SampleCsv, epochs_csv};
 use crate::runner::SinkError;
 use crate::store::{EventLog, Results, StoreError};
 
-use super::grid::Prepared;
+use super::Prepared;
 
 /// Everything of a grid that goes to disk.
 pub(super) struct Recorder<'a> {
     results: &'a Results,
     prepared: &'a [Prepared],
+    devices: Vec<u32>,
     current: Option<Current>,
     records: Vec<RunRecord>,
+    clock: MonotonicClock,
+    reported_ns: u64,
 }
+
+/// Shortest time between two rewritings of the reports while a grid runs, in nanoseconds.
+const REPORT_NS: u64 = 5_000_000_000;
 
 struct Current {
     log: EventLog,
@@ -42,18 +49,35 @@ enum RecordError {
 }
 
 impl<'a> Recorder<'a> {
-    /// `records`: runs that are whole already.
+    /// `devices`: the accelerators that will be sampled; `records`: runs that are whole already.
     pub(super) fn new(
         results: &'a Results,
         prepared: &'a [Prepared],
+        devices: Vec<u32>,
         records: Vec<RunRecord>,
     ) -> Self {
-        Self { results, prepared, current: None, records }
+        let clock = MonotonicClock;
+        let reported_ns = clock.now_ns();
+        Self {
+            results,
+            prepared,
+            devices,
+            current: None,
+            records,
+            clock,
+            reported_ns,
+        }
     }
 
-    /// All records so far, in the order of the plan.
-    pub(super) fn into_records(self) -> Vec<RunRecord> {
+    /// All records, in the order of the plan.
+    pub(super) fn into_records(mut self) -> Vec<RunRecord> {
+        self.sort();
         self.records
+    }
+
+    fn sort(&mut self) {
+        let order = |run: &str| self.prepared.iter().position(|p| p.spec.run == run);
+        self.records.sort_by_cached_key(|record| order(&record.run));
     }
 
     /// Takes one event.
@@ -67,17 +91,27 @@ impl<'a> Recorder<'a> {
             let samples_path = folder.join("samples.csv");
             let unfinished = samples_path.with_extension("csv.tmp");
             let mut log = EventLog::create(&folder)?;
-            let stop = self.recorded(&event.run).get("stop").cloned().unwrap_or_default();
+            let stop = self
+                .recorded(&event.run)
+                .get("stop")
+                .cloned()
+                .unwrap_or_default();
             log.started(&event.run, job, &stop, *t_ns)?;
             self.current = Some(Current {
                 log,
                 stderr: BufWriter::new(File::create(folder.join("stderr.log"))?),
-                samples: SampleCsv::new(BufWriter::new(File::create(unfinished)?), *t_ns),
+                samples: SampleCsv::new(
+                    BufWriter::new(File::create(unfinished)?),
+                    *t_ns,
+                    &self.devices,
+                )?,
                 samples_path,
                 epochs: Vec::new(),
             });
         }
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
         current.log.event(&event.kind)?;
         match &event.kind {
             RunEventKind::Sample(sample) => current.samples.row(sample)?,
@@ -101,8 +135,13 @@ impl<'a> Recorder<'a> {
 
     /// What is kept of a run's settings.
     fn recorded(&self, run: &str) -> serde_json::Value {
-        let found = self.prepared.iter().find(|prepared| prepared.spec.run == run);
-        found.map(|prepared| prepared.recorded.clone()).unwrap_or_default()
+        let found = self
+            .prepared
+            .iter()
+            .find(|prepared| prepared.spec.run == run);
+        found
+            .map(|prepared| prepared.recorded.clone())
+            .unwrap_or_default()
     }
 
     fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
@@ -115,12 +154,14 @@ impl<'a> Recorder<'a> {
             let name = format!("runs/{}/epochs.csv", record.run);
             self.results.write(&name, &epochs)?;
         }
-        self.results.mark_done(&record, &self.recorded(&record.run))?;
+        self.results
+            .mark_done(&record, &self.recorded(&record.run))?;
         self.records.push(record);
         // Rewriting everything after each of a thousand short runs would cost more than they do.
         let now = self.clock.now_ns();
         if now.saturating_sub(self.reported_ns) >= REPORT_NS {
             self.reported_ns = now;
+            self.sort();
             write_reports(self.results, &self.records)?;
         }
         Ok(())

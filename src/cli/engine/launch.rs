@@ -8,7 +8,7 @@ use crate::runner::Launch;
 
 /// Why there is no worker.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LaunchError {
+pub enum LaunchError {
     /// This program's own path is unknown.
     #[error("cannot find this program's own file: {0}")]
     Own(std::io::Error),
@@ -40,7 +40,7 @@ pub(super) enum LaunchError {
 }
 
 /// The native worker: beside this program, or where `PERFTUNE_WORKER` says.
-pub(super) fn native_worker() -> Result<PathBuf, LaunchError> {
+pub fn native_worker() -> Result<PathBuf, LaunchError> {
     if let Some(path) = std::env::var_os("PERFTUNE_WORKER") {
         return existing(PathBuf::from(path));
     }
@@ -51,7 +51,11 @@ pub(super) fn native_worker() -> Result<PathBuf, LaunchError> {
 }
 
 fn existing(path: PathBuf) -> Result<PathBuf, LaunchError> {
-    if path.is_file() { Ok(path) } else { Err(LaunchError::NoWorker { path }) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(LaunchError::NoWorker { path })
+    }
 }
 
 /// How to start the worker of these settings.
@@ -73,7 +77,7 @@ pub(super) fn launch(settings: &WorkerSettings) -> Result<Launch, LaunchError> {
 }
 
 /// What the native worker says of its versions, one line.
-pub(super) fn worker_version(path: &Path) -> Result<String, LaunchError> {
+pub fn worker_version(path: &Path) -> Result<String, LaunchError> {
     ask(path, &["--version"])
 }
 
@@ -81,15 +85,19 @@ pub(super) fn worker_version(path: &Path) -> Result<String, LaunchError> {
 pub(super) fn check_device(path: &Path, device: &str) -> Result<(), LaunchError> {
     match ask(path, &["--check-device", device]) {
         Ok(_) => Ok(()),
-        Err(LaunchError::Broken { why, .. }) => {
-            Err(LaunchError::Device { device: device.to_owned(), why })
-        }
+        Err(LaunchError::Broken { why, .. }) => Err(LaunchError::Device {
+            device: device.to_owned(),
+            why,
+        }),
         Err(other) => Err(other),
     }
 }
 
 fn ask(path: &Path, args: &[&str]) -> Result<String, LaunchError> {
-    let broken = |why: String| LaunchError::Broken { path: path.to_owned(), why };
+    let broken = |why: String| LaunchError::Broken {
+        path: path.to_owned(),
+        why,
+    };
     let output = Command::new(path)
         .args(args)
         .stdin(Stdio::null())
@@ -100,5 +108,9 @@ fn ask(path: &Path, args: &[&str]) -> Result<String, LaunchError> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim().trim_start_matches("error: ");
-    Err(broken(if said.is_empty() { output.status.to_string() } else { said.to_owned() }))
+    Err(broken(if said.is_empty() {
+        output.status.to_string()
+    } else {
+        said.to_owned()
+    }))
 }

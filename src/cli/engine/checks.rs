@@ -1,0 +1,89 @@
+//! What can be known to be wrong before the first run.
+
+use std::collections::BTreeSet;
+
+use super::super::diagnostic::Fault;
+use super::super::doctor::Fact;
+use super::{Order, data, launch};
+use crate::clock::MonotonicClock;
+use crate::config::plan::WorkerProgram;
+use crate::control::check_supported;
+use crate::dataset::DataSet;
+use crate::runner::Launch;
+use crate::sampler::policy::SamplerPolicy;
+use crate::sampler::{Sampler, SamplerHandle};
+
+/// Every device of the grid but the CPU is there, as the native worker sees it.
+pub(super) fn devices(order: &Order<'_>, launch: &Launch) -> Result<(), Fault> {
+    if order.plan.worker.program != WorkerProgram::Native {
+        return Ok(());
+    }
+    let devices: BTreeSet<&str> = order
+        .runs
+        .iter()
+        .map(|run| run.job.device.as_str())
+        .filter(|d| *d != "cpu")
+        .collect();
+    for device in devices {
+        launch::check_device(&launch.program, device).map_err(|error| {
+            Fault::from(error).hint("`perftune doctor` tells which devices are there")
+        })?;
+    }
+    Ok(())
+}
+
+/// Every file of the data sets is what its manifest says.
+pub(super) fn data(order: &Order<'_>) -> Result<(), Fault> {
+    if order.plan.worker.program != WorkerProgram::Native {
+        return Ok(());
+    }
+    let folders: BTreeSet<_> = order.runs.iter().map(|run| &run.job.dataset_dir).collect();
+    for folder in folders {
+        let verified = DataSet::open(folder).and_then(|set| set.verify());
+        verified.map_err(|error| Fault::new(data::text(&error)))?;
+    }
+    Ok(())
+}
+
+/// At least one chosen metric of every run can be measured here.
+pub(super) fn metrics(order: &Order<'_>, sampler: &Sampler) -> Result<(), Fault> {
+    let gaps = sampler.unsupported().iter();
+    let unsupported = gaps
+        .map(|gap| (gap.field.clone(), gap.reason.clone()))
+        .collect();
+    let mut seen: Vec<&[String]> = Vec::new();
+    for run in order.runs.iter().filter(|run| run.stop.enabled) {
+        if !seen.contains(&run.stop.metrics.as_slice()) {
+            seen.push(&run.stop.metrics);
+            check_supported(&run.stop, &unsupported).map_err(|error| {
+                Fault::new(format!("{}: {error}", run.run)).hint(
+                    "`perftune doctor` tells what can be measured here; --full needs no metric",
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// CPU time of a warm tick of the sampler, reading this very process, in seconds.
+pub(super) fn sampler_tick_s() -> Fact<f64> {
+    let policy = SamplerPolicy {
+        interval_ns: 10_000_000,
+        gpu: false,
+    };
+    let (send, receive) = std::sync::mpsc::channel();
+    let started = Sampler::new(policy).start(std::process::id(), MonotonicClock, move |sample| {
+        // The receiver is gone once it has seen enough.
+        let _ = send.send(sample);
+    });
+    let ticks = |_: &SamplerHandle| {
+        let samples = (0..20).filter_map(|_| receive.recv().ok());
+        let mut costs: Vec<u64> = samples.map(|sample| sample.cost_ns).collect();
+        costs.sort_unstable();
+        costs.get(costs.len() / 2).map(|cost| *cost as f64 / 1e9)
+    };
+    started
+        .map_err(|error| error.to_string())
+        .and_then(|handle| ticks(&handle).ok_or_else(|| "the sampler read nothing".to_owned()))
+        .into()
+}

@@ -1,0 +1,81 @@
+//! Data sets for the configuration and for `perftune list datasets`.
+
+use std::path::{Path, PathBuf};
+
+use super::super::diagnostic::Fault;
+use super::super::list::DatasetRow;
+use crate::config::{DatasetCatalogue, DatasetFacts};
+use crate::dataset::{DataError, DataSet};
+use crate::dataset::{Roots, find, list};
+
+/// The data sets near a folder.
+pub(super) struct Catalogue {
+    base: PathBuf,
+    roots: Roots,
+}
+
+impl Catalogue {
+    /// Those that a grid in this folder, or a user in the working directory, would mean.
+    pub(super) fn near(base: &Path) -> Self {
+        Self {
+            base: base.to_owned(),
+            roots: Roots::near(base),
+        }
+    }
+}
+
+impl DatasetCatalogue for Catalogue {
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
+        let data = find(name_or_path, &self.base, &self.roots).map_err(|e| text(&e))?;
+        Ok(DatasetFacts {
+            name: data.manifest().name.clone(),
+            dir: data.folder().to_owned(),
+            train_rows: data.manifest().train_rows,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        list(&self.roots)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+/// An error with its causes in one line.
+pub(super) fn text(error: &DataError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The data sets in the data folders. One that cannot be read is an error: its user would look for it in vain.
+pub fn datasets() -> Result<Vec<DatasetRow>, Fault> {
+    let roots = Roots::near(&std::env::current_dir()?);
+    list(&roots)
+        .into_iter()
+        .map(|(name, data)| Ok(row(name, &data?)))
+        .collect()
+}
+
+fn row(name: String, data: &DataSet) -> DatasetRow {
+    let manifest = data.manifest();
+    let [channels, height, width] = manifest.shape;
+    DatasetRow {
+        name,
+        shape: format!("{channels}x{height}x{width}"),
+        classes: manifest.classes,
+        train: manifest.train_rows,
+        test: manifest.test_rows,
+        licence: manifest.licence.clone(),
+        about: manifest.about.clone(),
+        path: data.folder().display().to_string(),
+    }
+}
