@@ -170,14 +170,16 @@ impl Diagnosis {
         for (name, text) in self.facts.rows() {
             entry(&mut out, name, &text, width);
         }
-        entry(&mut out, "worker", &self.worker.text(Clone::clone), width);
-        let free = |free: &u64| format!("writable, {} free", bytes(*free as f64));
-        entry(
-            &mut out,
-            "results",
-            &self.results_free_bytes.text(free),
-            width,
-        );
+        let worker = match &self.worker {
+            Fact::Value(version) => version.clone(),
+            Fact::Unsupported(why) => format!("cannot be used: {why}"),
+        };
+        entry(&mut out, "worker", &worker, width);
+        let results = match &self.results_free_bytes {
+            Fact::Value(free) => format!("can be written, {} free", bytes(*free as f64)),
+            Fact::Unsupported(why) => why.clone(),
+        };
+        entry(&mut out, "results", &results, width);
         out.push('\n');
         let groups = self.groups();
         let measured = groups
@@ -208,11 +210,16 @@ impl Diagnosis {
     }
 
     fn why_not(&self, group: &str) -> Option<String> {
-        match (group, &self.facts.accelerators) {
-            ("gpu", Fact::Unsupported(why)) => Some(why.clone()),
-            ("gpu", Fact::Value(devices)) if devices.is_empty() => {
+        match (group, &self.facts.accelerators, &self.worker) {
+            ("gpu", Fact::Unsupported(why), _) => Some(why.clone()),
+            ("gpu", Fact::Value(devices), _) if devices.is_empty() => {
                 Some("no accelerator was found".to_owned())
             }
+            (
+                "throughput" | "step_latency" | "latency" | "loss" | "accuracy",
+                _,
+                Fact::Unsupported(_),
+            ) => Some("needs a worker that can be used".to_owned()),
             _ => None,
         }
     }
@@ -332,6 +339,14 @@ mod tests {
         let text = with.text(80);
         assert!(text.contains("cuda:0 (NVIDIA H200, 140 GiB)"), "{text}");
         assert!(!text.contains("not measured"), "{text}");
+        with.worker = Fact::Unsupported("it is not there".to_owned());
+        assert_eq!(
+            with.groups()
+                .iter()
+                .filter(|(_, why)| why.is_some())
+                .count(),
+            5
+        );
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub fn list(args: &ListArgs) -> Result<ExitStatus, Fault> {
     let width = output::stdout_width();
     let text = match args.what {
         Listed::Models => form(&Listing::new(&models())?, args.format, width)?,
+        Listed::Datasets if args.format == Format::Table => {
+            datasets_table(&engine::datasets()?, width)?.into_bytes()
+        }
         Listed::Datasets => form(&Listing::new(&engine::datasets()?)?, args.format, width)?,
         Listed::Metrics if args.format == Format::Table => metrics_table(width)?.into_bytes(),
         Listed::Metrics => {
@@ -99,6 +102,30 @@ fn models() -> Vec<ModelRow> {
         about: model.about,
     });
     rows.collect()
+}
+
+/// Without the folder, which is long and which only programs need.
+fn datasets_table(rows: &[DatasetRow], width: usize) -> Result<String, ReportError> {
+    #[derive(Serialize)]
+    struct ShortDataset<'a> {
+        name: &'a str,
+        shape: &'a str,
+        classes: u32,
+        train: u64,
+        test: u64,
+        licence: &'a str,
+        about: &'a str,
+    }
+    let rows = rows.iter().map(|row| ShortDataset {
+        name: &row.name,
+        shape: &row.shape,
+        classes: row.classes,
+        train: row.train,
+        test: row.test,
+        licence: &row.licence,
+        about: &row.about,
+    });
+    Ok(Listing::new(&rows.collect::<Vec<_>>())?.table(width))
 }
 
 fn metrics_table(width: usize) -> Result<String, ReportError> {
@@ -143,7 +170,8 @@ mod tests {
             path: "datasets/fashion-mnist".to_owned(),
         }];
         let listing = Listing::new(&rows).unwrap();
-        for format in [Format::Table, Format::Csv, Format::Json] {
+        insta::assert_snapshot!("datasets_table", datasets_table(&rows, 80).unwrap());
+        for format in [Format::Csv, Format::Json] {
             let text = String::from_utf8(form(&listing, format, 80).unwrap()).unwrap();
             insta::assert_snapshot!(format!("datasets_{format:?}").to_lowercase(), text);
         }

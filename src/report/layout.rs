@@ -1,6 +1,6 @@
 //! A table of plain text that fits a width: columns are dropped by rank before anything is wrapped.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 /// From this rank on, a column is only shown where it costs no other column its space.
 pub const EXTRA: u8 = 7;
@@ -91,6 +91,7 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
     if needed > width {
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+        keep_whole(&mut table, &columns, width);
     }
     for (at, column) in columns.iter().enumerate() {
         if let Some(drawn) = table.column_mut(at) {
@@ -107,6 +108,24 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
         .map(|line| line.trim_end().to_owned())
         .collect();
     lines.join("\n") + "\n"
+}
+
+/// Lets only the widest column be wrapped, where that leaves it room for a few words: a name that is broken in two is
+/// no longer a name.
+fn keep_whole(table: &mut Table, columns: &[Column], width: usize) {
+    const LEAST: usize = 16;
+    let widths = columns.iter().map(Column::width).enumerate();
+    let Some((widest, most)) = widths.max_by_key(|(_, width)| *width) else {
+        return;
+    };
+    if total(columns, 2) - most + LEAST > width {
+        return;
+    }
+    for at in (0..columns.len()).filter(|at| *at != widest) {
+        if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
 }
 
 /// What `columns` take, with `gap` spaces between them.
@@ -196,7 +215,7 @@ mod tests {
     fn what_cannot_be_dropped_is_wrapped() {
         let text = "median time of a training step";
         let columns = vec![
-            Column::new("metric", Side::Left, strings(&["p50"])),
+            Column::new("metric", Side::Left, strings(&["step_p50"])),
             Column::new("about", Side::Left, strings(&[text])),
         ];
         let table = render(columns, 30);
@@ -204,7 +223,7 @@ mod tests {
             table.lines().all(|line| line.chars().count() <= 30),
             "{table}"
         );
-        assert!(table.contains("median time"), "{table}");
+        assert!(table.contains("step_p50  median time of a\n"), "{table}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::layout::{Column, Side, render};
-use super::{ReportError, csv_bytes, json};
+use super::{ReportError, csv_bytes, json, number};
 
 /// Rows of equal shape; the fields of a row are its columns, in their order.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,7 @@ pub(super) fn cell(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        Value::Number(figure) if figure.is_f64() => figure.as_f64().map(number).unwrap_or_default(),
         other => other.to_string(),
     }
 }

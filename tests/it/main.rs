@@ -7,4 +7,6 @@
 )]
 
 mod architecture;
+mod cli;
 mod config_errors;
+mod support;

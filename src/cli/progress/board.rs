@@ -83,7 +83,7 @@ impl Board {
         let count = format!("{}/{} runs{failed}", self.done, self.total.max(self.done));
         let left = self
             .left_s(now_s)
-            .map(|left| format!(", about {} left", units::elapsed(left)))
+            .map(|left| format!(", about {} left", whole(left)))
             .unwrap_or_default();
         let time = format!("{}{left}", whole(now_s));
         let room = width.saturating_sub(count.chars().count() + time.chars().count() + 6);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use crate::cli::output::harmless;
-use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus};
+use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus, StopReason};
 use crate::report::csv::failure_text;
 use crate::report::headline::{Place, accuracy_is_final};
 use crate::units;
@@ -98,7 +98,7 @@ impl Teller {
     }
 }
 
-/// `plateaued after 21.8 s, 0 epochs, 1.21 k samples/s, test accuracy (0.412)`.
+/// `plateaued after 22 s, 1.21 k/s, accuracy (0.412)`, in parentheses where the model was not trained to the end.
 pub fn end_text(record: &RunRecord) -> String {
     let after = format!("after {}", units::elapsed(record.wall_s));
     if record.status == RunStatus::Failed {
@@ -108,19 +108,19 @@ pub fn end_text(record: &RunRecord) -> String {
             .map_or_else(|| record.stop.detail.clone(), failure_text);
         return harmless(&format!("failed {after}: {why}"));
     }
-    let plural = if record.epochs == 1 { "" } else { "s" };
-    let mut text = format!(
-        "{} {after}, {} epoch{plural}",
-        record.stop.reason, record.epochs
-    );
+    let how = match (record.status, record.stop.reason) {
+        (RunStatus::Completed, _) => RunStatus::Completed.to_string(),
+        (_, StopReason::Budget) => "out of time".to_owned(),
+        (_, reason) => reason.to_string(),
+    };
+    let mut text = format!("{how} {after}");
     if let Some(rate) = Place::Train.estimate(record, "train.throughput") {
-        let _ = write!(text, ", {} samples", units::rate(rate));
-        text = text.replace("/s samples", " samples/s");
+        let _ = write!(text, ", {}", units::rate(rate));
     }
     if let Some(accuracy) = Place::Run.estimate(record, "test_accuracy") {
         let _ = match accuracy_is_final(record) {
-            Some(true) => write!(text, ", test accuracy {accuracy:.3}"),
-            _ => write!(text, ", test accuracy ({accuracy:.3})"),
+            Some(true) => write!(text, ", accuracy {accuracy:.3}"),
+            _ => write!(text, ", accuracy ({accuracy:.3})"),
         };
     }
     text

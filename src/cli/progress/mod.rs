@@ -1,6 +1,6 @@
 //! What is said while a grid runs, on the standard error: a live display on a terminal, plain lines elsewhere.
 //!
-//! The texts come from pure functions ([`board`], [`line`]); here they are only drawn. A standard error that nobody
+//! The texts come from pure functions ([`board`], [`mod@line`]); here they are only drawn. A standard error that nobody
 //! reads any more is no reason to stop measuring, so failures to write are ignored.
 
 pub mod board;
@@ -67,6 +67,8 @@ impl<C: Clock> Progress<C> {
     pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+            // The table comes next.
+            self.screen.say("\n");
         }
     }
 
