@@ -117,9 +117,9 @@ impl Ledger {
             return;
         };
         account.seen = true;
-        for k in 0..COUNTERS {
-            let (old, new) = (&mut account.entry.amounts[k], entry.amounts[k]);
-            growth[k] += new.absorbed.saturating_sub(old.absorbed);
+        let amounts = account.entry.amounts.iter_mut().zip(entry.amounts);
+        for ((old, new), growth) in amounts.zip(growth) {
+            *growth += new.absorbed.saturating_sub(old.absorbed);
             old.own = old.own.max(new.own);
             old.absorbed = old.absorbed.max(new.absorbed);
         }
