@@ -50,7 +50,8 @@ pub struct ResourceSample {
     /// One entry an accelerator; empty with a gap `gpu` where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<GpuReading>,
-    /// What could not be read, and why.
+    /// What could not be read, and why: each gap is in the first sample in which it holds, and again when its reason has
+    /// changed or the field had been read in between.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
 }

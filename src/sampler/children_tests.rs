@@ -7,6 +7,7 @@
 )]
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::channel;
 
@@ -64,6 +65,7 @@ fn child_role() {
             say(&rusage_ns().to_string());
         }
         "once" => return burn(numbers[0]),
+        "reaper" => return say(&adopted().to_string()),
         "nested" => {
             // From a thread that is certainly not the first.
             let child = std::thread::spawn(|| start("idle")).join().unwrap();
@@ -107,6 +109,32 @@ fn rusage_ns() -> u64 {
             total.tv_sec().unsigned_abs() * 1_000_000_000 + total.tv_usec().unsigned_abs() * 1000
         })
         .sum()
+}
+
+/// As a subreaper: how many processes are seen of a worker with a group of its own, one of whose two processes has become our
+/// child before anybody could see it below the worker.
+fn adopted() -> u32 {
+    let own = rustix::process::getpid();
+    rustix::process::set_child_subreaper(Some(own)).unwrap();
+    let mut worker = Command::new("sh")
+        .args([
+            "-c",
+            "exec 3<&0; (cat <&3 >/dev/null &); echo ready; cat >/dev/null",
+        ])
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(worker.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    // The shell has waited for what was between it and the orphan before it said so.
+    let (sample, _) = read(&mut TreeProbe::new(ProcRoot::system(), worker.id()));
+    drop(worker.stdin.take());
+    worker.wait().unwrap();
+    sample.processes
 }
 
 fn touched(bytes: usize) -> Vec<u8> {
@@ -299,6 +327,11 @@ fn a_child_of_another_thread_is_found() {
     assert_eq!(sample.processes, 2);
     // In order, so that its own child is ended by it.
     role.becomes_zombie();
+}
+
+#[test]
+fn an_orphan_that_a_subreaper_adopted_belongs_to_its_group() {
+    assert_eq!(start("reaper").heard_number(), 2);
 }
 
 #[test]
