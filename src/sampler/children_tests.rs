@@ -119,7 +119,7 @@ fn adopted() -> u32 {
     let mut worker = Command::new("sh")
         .args([
             "-c",
-            "exec 3<&0; (cat <&3 >/dev/null &); echo ready; cat >/dev/null",
+            "exec 3<&0; (exec cat <&3 >/dev/null &); echo ready; read x",
         ])
         .process_group(0)
         .stdin(Stdio::piped())
