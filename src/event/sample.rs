@@ -39,18 +39,20 @@ pub struct ResourceSample {
     pub involuntary_switches: Option<u64>,
     /// Context switches by waiting.
     pub voluntary_switches: Option<u64>,
-    /// Time that the tree's threads waited in a run queue, in nanoseconds: the cheapest sign of interference.
+    /// Time that the tree's threads waited in a run queue, in nanoseconds: the cheapest sign of interference. Like the context
+    /// switches it is read thread by thread, each about once a second: up to a second old, and a lower bound.
     pub run_delay_ns: Option<u64>,
     /// Living processes of the tree.
     pub processes: u32,
     /// Living threads of the tree.
     pub threads: u32,
-    /// The machine around the worker.
+    /// The machine around the worker; read at every second tick or so, and repeated in between.
     pub host: HostReading,
     /// One entry an accelerator; empty with a gap `gpu` where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<GpuReading>,
-    /// What could not be read, and why.
+    /// What could not be read, and why: each gap is in the first sample in which it holds, and again when its reason has
+    /// changed or the field had been read in between.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
 }

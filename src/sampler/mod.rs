@@ -36,12 +36,15 @@ pub use self::gpu::{Accelerator, accelerators};
 pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
-pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport};
+pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
 
 #[cfg(not(target_os = "linux"))]
 pub use self::elsewhere::final_counters;
 #[cfg(target_os = "linux")]
 pub use self::last::final_counters;
+
+#[cfg(all(test, target_os = "linux"))]
+mod children_tests;
 
 /// The probes of one run, in the order in which a tick asks them: the tree first, since the time stamp is its own, and the
 /// accelerators last, since they may be slow.

@@ -9,7 +9,7 @@ use super::policy::SamplerPolicy;
 use super::probe::{GapLedger, Probe, Tick};
 use super::schedule::{Due, Schedule};
 use super::{probes, thread_cpu_ns};
-use crate::clock::Clock;
+use crate::clock::{Clock, ManualClock};
 use crate::event::{Gap, ResourceSample};
 
 /// Why there is no sampler.
@@ -106,6 +106,41 @@ impl SamplerHandle {
 impl Drop for SamplerHandle {
     fn drop(&mut self) {
         self.join();
+    }
+}
+
+/// The sampler's tick without its thread: for measuring what a tick costs.
+pub struct TickBench {
+    ticker: Ticker<ManualClock, fn(ResourceSample)>,
+    interval_ns: u64,
+    fresh: bool,
+}
+
+impl TickBench {
+    /// Ticks on the tree below process `pid`.
+    pub fn new(pid: u32, policy: SamplerPolicy) -> Self {
+        let ticker = Ticker {
+            reader: Reader::new(pid, policy),
+            clock: ManualClock::default(),
+            sink: drop as fn(ResourceSample),
+            report: SamplerReport::default(),
+        };
+        Self {
+            ticker,
+            interval_ns: policy.interval_ns,
+            fresh: true,
+        }
+    }
+
+    /// One tick now, as if the interval had passed since the last.
+    pub fn tick(&mut self) -> ResourceSample {
+        self.ticker.clock.advance(self.interval_ns);
+        let due = Due {
+            tick: 0,
+            at_ns: self.ticker.clock.now_ns(),
+        };
+        let first = std::mem::take(&mut self.fresh);
+        self.ticker.sample(due, first)
     }
 }
 

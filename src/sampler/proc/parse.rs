@@ -96,7 +96,11 @@ pub(in crate::sampler) fn machine_ticks(text: &[u8]) -> Option<(u64, u64)> {
     let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = fields[..] else {
         return None;
     };
-    Some((user + nice + system + irq + softirq, steal))
+    let busy = [user, nice, system, irq, softirq];
+    let busy = busy
+        .iter()
+        .try_fold(0_u64, |sum, ticks| sum.checked_add(*ticks))?;
+    Some((busy, steal))
 }
 
 /// Nanoseconds of the `some` line of a pressure file, which counts microseconds.

@@ -52,7 +52,7 @@ impl Family {
             Finder::Scan
         };
         let own = own_pid.and_then(|pid| Process::open(&root, pid, false, false).ok());
-        let (members, clan, result) = match Process::open(&root, root_pid, true, true) {
+        let (members, clan, result) = match Process::open(&root, root_pid, root.is_live(), true) {
             Ok(first) => {
                 let apart = own.is_some_and(|own| own.group != first.group);
                 let clan = apart.then_some((first.group, first.session));
@@ -118,7 +118,7 @@ impl Family {
     }
 
     fn keeps(&self) -> bool {
-        self.members.len() < KEPT
+        self.root.is_live() && self.members.len() < KEPT
     }
 
     fn admit(&mut self, pid: u32) {

@@ -3,12 +3,16 @@
 //! When a process is waited for, the kernel moves its counters into its parent's (`cutime`, `cminflt`, and `io` itself),
 //! and what it was last seen with must not be counted a second time. When nobody in the tree waits for it (its parent
 //! ignores SIGCHLD, or it was adopted by somebody outside), what it was last seen with would be lost. The ledger therefore
-//! sets what a vanished process was last seen with against the growth of what its parent has absorbed, and counts only the
+//! sets what vanished processes were last seen with against the growth of what the others have absorbed, and counts only the
 //! rest. Its totals never fall.
 //!
 //! Readings of one tick are not simultaneous. They must come parents first: then a process that was read alive cannot be
-//! part of what its ancestors had absorbed when they were read, and nothing is counted twice; an ancestor that was read
-//! just before it absorbed a child is set right by the next tick.
+//! part of what its ancestors had absorbed when they were read, and nothing is counted twice. The growth that belongs to
+//! a vanished process is then in the tick that misses it, or, if its ancestor was read just before, in the next (later still if
+//! that ancestor vanishes meanwhile). What is owed is matched with growth over the whole tree, since an orphan may turn up
+//! in any ancestor. As long as everybody is waited for in the tree, no match can go wrong, because growth is only ever
+//! passed over when nothing is owed. Where somebody is not waited for, growth with another cause may be taken for his: there
+//! the totals are lower bounds.
 
 /// CPU time, bytes read, bytes written, minor faults, major faults: in this order.
 pub(super) const COUNTERS: usize = 5;
@@ -33,38 +37,37 @@ pub(super) struct Amount {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) id: Id,
-    /// Its parent's process id.
-    pub(super) parent: u32,
     pub(super) amounts: [Amount; COUNTERS],
 }
 
 #[derive(Debug)]
 struct Account {
     entry: Entry,
-    /// Counters of vanished children that have not turned up in `absorbed` (yet).
-    pending: [u64; COUNTERS],
-    /// Growth of `absorbed` in this tick that no vanished child accounts for (yet).
-    surplus: [u64; COUNTERS],
     seen: bool,
 }
+
+type Sums = [u64; COUNTERS];
 
 /// The totals of a tree.
 #[derive(Debug)]
 pub(super) struct Ledger {
     accounts: Vec<Account>,
-    /// What processes took with them that nobody in the tree absorbed.
-    lost: [u64; COUNTERS],
-    totals: [u64; COUNTERS],
-    /// How far `absorbed` may lag behind for rounding alone.
-    slack: [u64; COUNTERS],
+    /// What vanished processes were last seen with that nobody has absorbed (yet).
+    owed: Sums,
+    /// What will not be absorbed any more, and was used all the same.
+    lost: Sums,
+    totals: Sums,
+    /// How far `absorbed` of one process may lag behind for rounding alone.
+    slack: Sums,
 }
 
 impl Ledger {
     /// An empty ledger. `slack` is how much of each counter rounding may hide: two clock ticks of CPU time (`cutime` and
     /// `cstime` are cut to whole ticks), nothing of the others.
-    pub(super) fn new(slack: [u64; COUNTERS]) -> Self {
+    pub(super) fn new(slack: Sums) -> Self {
         Self {
             accounts: Vec::new(),
+            owed: [0; COUNTERS],
             lost: [0; COUNTERS],
             totals: [0; COUNTERS],
             slack,
@@ -72,169 +75,94 @@ impl Ledger {
     }
 
     /// Takes the readings of one tick, parents first; a process that is not among them has vanished. Returns whether one
-    /// has vanished or a parent absorbed something that was not known: then the tree should be looked at again.
+    /// has vanished or somebody absorbed CPU time that was not known: then the tree should be looked at again.
     pub(super) fn update(&mut self, entries: &[Entry]) -> bool {
         for account in &mut self.accounts {
             account.seen = false;
-            account.surplus = [0; COUNTERS];
         }
+        let mut growth = [0; COUNTERS];
         for (position, entry) in entries.iter().enumerate() {
-            self.take(position, entry);
+            self.take(position, entry, &mut growth);
         }
-        let vanished = self.settle();
-        let surprised = self.accounts.iter().any(|account| account.surplus[0] > 0);
+        offset(&mut self.owed, &mut growth);
+        let vanished = self.accounts.iter().any(|account| !account.seen);
+        if vanished {
+            self.bury();
+            offset(&mut self.owed, &mut growth);
+        } else {
+            self.write_off();
+        }
         self.add_up();
-        vanished || surprised
+        vanished || growth[0] > 0
     }
 
     /// The totals, which never fall.
-    pub(super) fn totals(&self) -> [u64; COUNTERS] {
+    pub(super) fn totals(&self) -> Sums {
         self.totals
     }
 
-    fn take(&mut self, hint: usize, entry: &Entry) {
-        let at_hint = self
-            .accounts
-            .get(hint)
-            .is_some_and(|a| a.entry.id == entry.id);
-        let place = if at_hint {
+    /// Enters one reading, and adds to `growth` what has been absorbed since the last.
+    fn take(&mut self, hint: usize, entry: &Entry, growth: &mut Sums) {
+        let is_it = |account: &Account| account.entry.id == entry.id;
+        let place = if self.accounts.get(hint).is_some_and(is_it) {
             Some(hint)
         } else {
-            self.accounts
-                .iter()
-                .position(|account| account.entry.id == entry.id)
+            self.accounts.iter().position(is_it)
         };
         let Some(account) = place.and_then(|place| self.accounts.get_mut(place)) else {
             self.accounts.push(Account {
                 entry: *entry,
-                pending: [0; COUNTERS],
-                surplus: [0; COUNTERS],
                 seen: true,
             });
             return;
         };
         account.seen = true;
-        account.entry.parent = entry.parent;
-        for k in 0..COUNTERS {
-            let (old, new) = (&mut account.entry.amounts[k], entry.amounts[k]);
-            let growth = new.absorbed.saturating_sub(old.absorbed);
+        let amounts = account.entry.amounts.iter_mut().zip(entry.amounts);
+        for ((old, new), growth) in amounts.zip(growth) {
+            *growth += new.absorbed.saturating_sub(old.absorbed);
             old.own = old.own.max(new.own);
             old.absorbed = old.absorbed.max(new.absorbed);
-            let matched = growth.min(account.pending[k]);
-            account.pending[k] -= matched;
-            account.surplus[k] = growth - matched;
         }
     }
 
-    /// Sets what is owed against what ancestors have absorbed. Returns whether a process has vanished.
-    fn settle(&mut self) -> bool {
-        let mut vanished = Vec::new();
-        let mut place = 0;
-        while place < self.accounts.len() {
-            if self.accounts[place].seen {
-                place += 1;
-            } else {
-                // In order: `take` finds the others by their place.
-                vanished.push(self.accounts.remove(place));
+    /// Moves what vanished processes were last seen with to what is owed.
+    fn bury(&mut self) {
+        let owed = &mut self.owed;
+        self.accounts.retain(|account| {
+            if !account.seen {
+                for (owed, amount) in owed.iter_mut().zip(account.entry.amounts) {
+                    *owed += amount.own + amount.absorbed;
+                }
             }
-        }
-        self.settle_old(&vanished);
-        for gone in &vanished {
-            let amounts = gone.entry.amounts;
-            let mut owed: [u64; COUNTERS] =
-                std::array::from_fn(|k| amounts[k].own + amounts[k].absorbed + gone.pending[k]);
-            let heir = self.claim(gone.entry.parent, &vanished, &mut owed);
-            let keeper = match heir {
-                Some(heir) => &mut self.accounts[heir].pending,
-                None => &mut self.lost,
-            };
-            for k in 0..COUNTERS {
-                keeper[k] += owed[k];
-            }
-        }
-        !vanished.is_empty()
+            account.seen
+        });
     }
 
-    /// Settles what was left open by the tick before. All readings of this one are later than the ends of those processes: what
-    /// they do not hold will not come any more.
-    fn settle_old(&mut self, vanished: &[Account]) {
-        for place in 0..self.accounts.len() {
-            let mut owed = self.accounts[place].pending;
-            if owed == [0; COUNTERS] {
-                continue;
-            }
-            self.claim(self.accounts[place].entry.parent, vanished, &mut owed);
-            // Another branch may have been set against what this one was waiting for.
-            for account in &mut self.accounts {
-                offset(&mut owed, &mut account.surplus);
-            }
-            for (k, owed) in owed.iter_mut().enumerate() {
-                self.lost[k] += owed.saturating_sub(self.slack[k]);
-                *owed = (*owed).min(self.slack[k]);
-            }
-            self.accounts[place].pending = owed;
+    /// Gives up what is still owed after a tick in which nobody vanished: whoever absorbed it has been read since.
+    fn write_off(&mut self) {
+        for k in 0..COUNTERS {
+            let rounding = self.slack[k].saturating_mul(self.accounts.len() as u64);
+            let excess = self.owed[k].saturating_sub(rounding);
+            self.lost[k] += excess;
+            self.owed[k] -= excess;
         }
-    }
-
-    /// Takes what is `owed` out of the surplus of the ancestors, the nearest first: an orphan is waited for by an ancestor
-    /// further up. Returns the nearest.
-    fn claim(
-        &mut self,
-        parent: u32,
-        vanished: &[Account],
-        owed: &mut [u64; COUNTERS],
-    ) -> Option<usize> {
-        let nearest = self.heir(parent, vanished);
-        let mut at = nearest;
-        // Bounded, as the chain of heirs is.
-        for _ in 0..self.accounts.len() {
-            let Some(place) = at else { break };
-            let account = &mut self.accounts[place];
-            offset(owed, &mut account.surplus);
-            let parent = account.entry.parent;
-            at = self.heir(parent, vanished);
-        }
-        nearest
-    }
-
-    /// The nearest ancestor that still lives, through those that vanished in the same tick.
-    fn heir(&self, parent: u32, vanished: &[Account]) -> Option<usize> {
-        let mut parent = parent;
-        // A chain is at most as long as there are vanished processes; ids that were used again could make a circle.
-        for _ in 0..=vanished.len() {
-            if let Some(place) = self.accounts.iter().position(|a| a.entry.id.pid == parent) {
-                return Some(place);
-            }
-            parent = vanished
-                .iter()
-                .find(|a| a.entry.id.pid == parent)?
-                .entry
-                .parent;
-        }
-        None
     }
 
     fn add_up(&mut self) {
         for k in 0..COUNTERS {
-            let living: u64 = self
-                .accounts
-                .iter()
-                .map(|account| {
-                    let Amount { own, absorbed } = account.entry.amounts[k];
-                    own + absorbed + account.pending[k]
-                })
-                .sum();
-            self.totals[k] = self.totals[k].max(living + self.lost[k]);
+            let amounts = self.accounts.iter().map(|account| account.entry.amounts[k]);
+            let living: u64 = amounts.map(|amount| amount.own + amount.absorbed).sum();
+            self.totals[k] = self.totals[k].max(living + self.owed[k] + self.lost[k]);
         }
     }
 }
 
 /// Takes from both what they have in common.
-fn offset(owed: &mut [u64; COUNTERS], surplus: &mut [u64; COUNTERS]) {
-    for (owed, surplus) in owed.iter_mut().zip(surplus) {
-        let matched = (*owed).min(*surplus);
+fn offset(owed: &mut Sums, growth: &mut Sums) {
+    for (owed, growth) in owed.iter_mut().zip(growth) {
+        let matched = (*owed).min(*growth);
         *owed -= matched;
-        *surplus -= matched;
+        *growth -= matched;
     }
 }
 

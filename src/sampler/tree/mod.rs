@@ -259,3 +259,7 @@ fn report(gaps: &mut GapLedger, fields: &[&str], why: &str) {
         gaps.report(field, why);
     }
 }
+
+#[cfg(test)]
+#[path = "fake_tests.rs"]
+mod tests;

@@ -142,7 +142,6 @@ impl Process {
         self.counts_memory = true;
         let entry = Entry {
             id: self.id,
-            parent: stat.parent,
             amounts: amounts(&stat, clock, io, units),
         };
         self.last = Some(entry);
