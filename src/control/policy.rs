@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::CATALOGUE;
+
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StopPolicy {
     /// Whether runs stop early at all; `--full` switches it off, the figures and their intervals stay.
     pub enabled: bool,
-    /// The chosen metrics: full names of the catalogue, already expanded from groups.
+    /// The chosen metrics: full names of the catalogue, already expanded from groups. None: [`default_metrics`].
     pub metrics: Vec<String>,
     /// Half-width of the interval over the estimate that counts as known.
     pub within: f64,
@@ -41,5 +43,44 @@ impl Default for StopPolicy {
             patience: 5,
             min_delta: 0.001,
         }
+    }
+}
+
+/// The groups that are chosen when the user chooses nothing.
+///
+/// What costs little to know and everybody asks: how fast, how busy, how large. The tails (p95, p99) are left to those
+/// who name them, since a 99th percentile needs hundreds of independent steps; so is accuracy, which asks for a whole
+/// training.
+pub const DEFAULT_GROUPS: &[&str] = &[
+    "throughput",
+    "step_latency",
+    "latency",
+    "cpu",
+    "memory",
+    "gpu",
+];
+
+/// The full names behind [`DEFAULT_GROUPS`].
+pub fn default_metrics() -> Vec<String> {
+    let chosen = CATALOGUE
+        .iter()
+        .filter(|metric| metric.in_group && DEFAULT_GROUPS.contains(&metric.group));
+    chosen.map(|metric| metric.name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_tail_or_an_accuracy_unasked() {
+        let chosen = default_metrics();
+        assert!(chosen.iter().any(|name| name == "train.throughput"));
+        assert!(chosen.iter().any(|name| name == "memory.peak"));
+        assert!(
+            !chosen
+                .iter()
+                .any(|name| name.contains("p99") || name.contains("accuracy"))
+        );
     }
 }

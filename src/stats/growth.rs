@@ -98,12 +98,14 @@ pub struct PeakTracker {
     record: f64,
     since_s: f64,
     ticks: u64,
+    readings: u64,
 }
 
 impl PeakTracker {
     /// Takes a reading at this time, in seconds.
     pub fn push(&mut self, at_s: f64, value: f64) {
         self.peak = self.peak.max(value);
+        self.readings += 1;
         if value > self.record * (1.0 + RECORD) {
             self.record = value;
             self.since_s = at_s;
@@ -119,9 +121,14 @@ impl PeakTracker {
         self.ticks = 0;
     }
 
-    /// The largest value; 0 before the first.
-    pub fn peak(&self) -> f64 {
-        self.peak
+    /// The largest value, once there is one.
+    pub fn peak(&self) -> Option<f64> {
+        (self.readings > 0).then_some(self.peak)
+    }
+
+    /// Readings so far.
+    pub fn readings(&self) -> u64 {
+        self.readings
     }
 
     /// Judges at `now_s`, in a stage that began at `began_s`, from the gauge's batches (value-seconds over seconds) in

@@ -1,0 +1,348 @@
+//! One metric at one look: its estimate, its interval, and why it is not good enough yet.
+
+use std::fmt;
+
+use super::policy::StopPolicy;
+use super::stage::StageState;
+use super::totals::Totals;
+use crate::event::{MetricDef, MetricKind, Unit};
+use crate::stats::batches::total;
+use crate::stats::ratio::MIN_GROUPS;
+use crate::stats::{
+    BatchSeries, Estimate, Growth, GrowthAsk, Part, PeakTracker, Truncation, fit_ratio, trend,
+    truncate,
+};
+use crate::units::{bytes, significant};
+
+/// Level of the trend test.
+const TREND_LEVEL: f64 = 0.05;
+
+/// Drift over the window, as a share of what is asked, above which a significant trend blocks: the ends of the window
+/// are then further from its mean than a quarter of what is asked.
+const TREND_SHARE: f64 = 0.5;
+
+/// Below this many percent a utilisation is asked for in percentage points, as if it were this high: 5% of an idle
+/// core's 0.3% cannot be known, and nobody asks.
+const UTILISATION_FLOOR: f64 = 10.0;
+
+/// Why a metric is not known.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Why {
+    /// Nothing of it has been read in this stage, and why.
+    NoReading(String),
+    /// Too few observations for an interval.
+    TooFew,
+    /// The series has not settled.
+    WarmingUp,
+    /// It drifts, by this share of its value over the window.
+    Trend(f64),
+    /// Its interval is too wide.
+    Wide,
+    /// It grows, in bytes a second.
+    Growing(f64),
+    /// The last record is too recent, or growth cannot be excluded yet.
+    Recent,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoReading(reason) => write!(f, "no reading: {reason}"),
+            Self::TooFew => f.write_str("too few steps"),
+            Self::WarmingUp => f.write_str("warming up"),
+            Self::Trend(_) => f.write_str("trend"),
+            Self::Wide => f.write_str("wide"),
+            Self::Growing(_) => f.write_str("growing"),
+            Self::Recent => f.write_str("recent record"),
+        }
+    }
+}
+
+impl Why {
+    /// For notes and evidence.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Self::NoReading(reason) => format!("no reading: {reason}"),
+            Self::TooFew => "too few observations for an interval".to_owned(),
+            Self::WarmingUp => "has not settled".to_owned(),
+            Self::Trend(share) => format!("drifts by {} over its window", signed_percent(*share)),
+            Self::Wide => "its interval is wide".to_owned(),
+            Self::Growing(rate) => format!("growing by {} a second", bytes(*rate)),
+            Self::Recent => "its last record is recent".to_owned(),
+        }
+    }
+}
+
+/// `7.3%`, without trailing zeros.
+pub(super) fn percent(share: f64) -> String {
+    let text = significant(share * 100.0);
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &text
+    };
+    format!("{text}%")
+}
+
+fn signed_percent(share: f64) -> String {
+    let sign = if share < 0.0 { "-" } else { "+" };
+    format!("{sign}{}", percent(share.abs()))
+}
+
+/// One metric at one look.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Assessment {
+    /// The figure, as far as there is one.
+    pub(super) estimate: Option<Estimate>,
+    /// What `within` is a share of.
+    scale: f64,
+    /// Why it is not good; `None`: it is.
+    pub(super) open: Option<Why>,
+    /// Observations seen, truncated or not: tells whether there is new data.
+    pub(super) seen: u64,
+}
+
+impl Assessment {
+    fn missing(reason: &str) -> Self {
+        Self {
+            estimate: None,
+            scale: 0.0,
+            open: Some(Why::NoReading(reason.to_owned())),
+            seen: 0,
+        }
+    }
+
+    /// Half-width of the interval over what `within` is a share of.
+    pub(super) fn reached(&self) -> Option<f64> {
+        let half = self.estimate?.half_width()?;
+        if half <= 0.0 {
+            return Some(0.0);
+        }
+        (self.scale > 0.0).then(|| half / self.scale)
+    }
+}
+
+/// What an assessment needs beside the stage.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) policy: &'a StopPolicy,
+    pub(super) usable_cores: f64,
+    pub(super) totals: &'a Totals,
+    /// The time of the look; the end of the stage if it is over.
+    pub(super) now_ns: u64,
+}
+
+/// Judges one metric of a stage. `None` for metrics that are said once: there is nothing to wait for.
+pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Option<Assessment> {
+    let resources = &stage.resources;
+    let floor = if metric.unit == Unit::Percent {
+        UTILISATION_FLOOR
+    } else {
+        0.0
+    };
+    let gauge = |series: &BatchSeries<2>, factor: f64| of_gauge(series, (factor, floor), ask);
+    let assessment = match (metric.kind, metric.name) {
+        (MetricKind::Rate, _) => of_steps(stage, (1, 2), ask),
+        (MetricKind::Mean, _) => of_steps(stage, (2, 0), ask),
+        (MetricKind::Quantile(level), _) => of_quantile(stage, level, ask),
+        (MetricKind::Gauge, "cpu.utilisation") => gauge(&resources.cpu, 100.0),
+        (MetricKind::Gauge, "cpu.utilisation_of_limit") if ask.usable_cores > 0.0 => {
+            gauge(&resources.cpu, 100.0 / ask.usable_cores)
+        }
+        (MetricKind::Gauge, "cpu.utilisation_of_limit") => {
+            Assessment::missing("the cores that the run may use are not known")
+        }
+        (MetricKind::Gauge, "memory.rss_mean") => gauge(&resources.rss, 1.0),
+        (MetricKind::Gauge, "gpu.utilisation") => gauge(&resources.gpu_utilisation, 1.0),
+        (MetricKind::Gauge, "gpu.power") => gauge(&resources.gpu_power, 1.0),
+        (MetricKind::Peak, "memory.peak") => {
+            of_peak(&ask.totals.peak, (stage, &resources.rss), ask)
+        }
+        (MetricKind::Peak, "gpu.memory_peak") => {
+            of_peak(&ask.totals.gpu_peak, (stage, &resources.gpu_memory), ask)
+        }
+        (MetricKind::Gauge | MetricKind::Peak, name) => {
+            Assessment::missing(&format!("{name} has no series"))
+        }
+        (MetricKind::Scalar, _) => return None,
+    };
+    Some(assessment)
+}
+
+/// A series of parts judged for its warm-up: what is left, how many batches were cut, and whether it has settled.
+struct Settled {
+    cut: usize,
+    settled: bool,
+}
+
+fn settle(parts: &[Part]) -> Settled {
+    match truncate(parts) {
+        Truncation::Cut(cut) => Settled { cut, settled: true },
+        // Too few to tell a warm-up: nothing is cut, and nothing is known.
+        Truncation::Unsettled if parts.len() < MIN_GROUPS => Settled {
+            cut: 0,
+            settled: false,
+        },
+        Truncation::Unsettled => Settled {
+            cut: parts.len() / 2,
+            settled: false,
+        },
+    }
+}
+
+/// Steps cut as warm-up.
+pub(super) fn steps_cut(stage: &StageState) -> u64 {
+    settle(&stage.times.parts(2, 0)).cut as u64 * stage.times.per_batch()
+}
+
+/// Why the estimate is not good, in the order in which a user can do something about it.
+fn judge(
+    estimate: &Estimate,
+    (settled, parts): (bool, &[Part]),
+    scale: f64,
+    policy: &StopPolicy,
+) -> Option<Why> {
+    if parts.len() < MIN_GROUPS {
+        return Some(Why::TooFew);
+    }
+    // The parts may be those of another figure of the same steps: its drift counts relative to itself.
+    let mean = total(parts).ratio()?.abs();
+    let drift = trend(parts).filter(|trend| trend.p_value < TREND_LEVEL);
+    let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
+    let share = if scale > mean {
+        share * mean / scale
+    } else {
+        share
+    };
+    if share.abs() > TREND_SHARE * policy.within {
+        return Some(Why::Trend(share));
+    }
+    if !settled {
+        return Some(Why::WarmingUp);
+    }
+    match estimate.half_width() {
+        None => Some(Why::TooFew),
+        Some(half) if half > policy.within * scale => Some(Why::Wide),
+        Some(_) => None,
+    }
+}
+
+fn of_ratio(parts: &[Part], confidence: f64, samples: u64) -> Option<Estimate> {
+    let fit = fit_ratio(parts)?;
+    Some(Estimate {
+        value: fit.value,
+        interval: fit.interval(confidence),
+        samples,
+    })
+}
+
+fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) -> Assessment {
+    let times = &stage.times;
+    let settled = settle(&times.parts(2, 0));
+    let parts = times.parts(amount, weight);
+    let parts = &parts[settled.cut..];
+    let samples = parts.len() as u64 * times.per_batch();
+    let Some(estimate) = of_ratio(parts, ask.policy.confidence, samples) else {
+        return Assessment::missing("no step was timed in this phase");
+    };
+    let scale = estimate.value.abs();
+    Assessment {
+        estimate: Some(estimate),
+        scale,
+        open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
+        seen: times.observations(),
+    }
+}
+
+fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
+    let times = &stage.times;
+    let parts = times.parts(2, 0);
+    let settled = settle(&parts);
+    let skip = settled.cut as u64 * times.per_batch();
+    let found = stage.quantiles.estimate(level, skip, ask.policy.confidence);
+    let Some(estimate) = found else {
+        return Assessment::missing("no step was timed in this phase");
+    };
+    let scale = estimate.value.abs();
+    let left = (settled.settled, &parts[settled.cut..]);
+    Assessment {
+        estimate: Some(estimate),
+        scale,
+        open: judge(&estimate, left, scale, ask.policy),
+        seen: times.observations(),
+    }
+}
+
+fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) -> Assessment {
+    let scaled = |part: Part| Part {
+        amount: part.amount * factor,
+        ..part
+    };
+    let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
+    let settled = settle(&parts);
+    let parts = &parts[settled.cut..];
+    let samples = parts.len() as u64 * series.per_batch();
+    let Some(estimate) = of_ratio(parts, ask.policy.confidence, samples) else {
+        return Assessment::missing("no sampler interval fell within the stage");
+    };
+    let scale = estimate.value.abs().max(floor);
+    Assessment {
+        estimate: Some(estimate),
+        scale,
+        open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
+        seen: series.observations(),
+    }
+}
+
+fn of_peak(
+    tracker: &PeakTracker,
+    (stage, gauge): (&StageState, &BatchSeries<2>),
+    ask: Ask<'_>,
+) -> Assessment {
+    let Some(peak) = tracker.peak() else {
+        return Assessment::missing("the sampler took no reading");
+    };
+    let seconds = |ns: u64| ns as f64 * 1e-9;
+    let span = (seconds(stage.entered_ns), seconds(ask.now_ns));
+    let growth = tracker.judge(
+        span,
+        &gauge.parts(0, 1),
+        GrowthAsk {
+            within: ask.policy.within,
+            confidence: ask.policy.confidence,
+        },
+    );
+    Assessment {
+        estimate: Some(Estimate {
+            value: peak,
+            interval: None,
+            samples: tracker.readings(),
+        }),
+        scale: peak,
+        open: match growth {
+            Growth::Plateau => None,
+            Growth::Growing { per_second } => Some(Why::Growing(per_second)),
+            Growth::TooShort => Some(Why::Recent),
+        },
+        seen: gauge.observations(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_short() {
+        for (share, shown) in [
+            (0.05, "5%"),
+            (0.0731, "7.31%"),
+            (1.0, "100%"),
+            (0.0005, "0.05%"),
+            (0.0, "0%"),
+        ] {
+            assert_eq!(percent(share), shown);
+        }
+        assert_eq!(signed_percent(-0.1), "-10%");
+    }
+}

@@ -1,0 +1,391 @@
+//! Feeds what is reported into the stages and decides.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::assess::Ask;
+use super::evidence;
+use super::policy::StopPolicy;
+use super::stage::{Outcome, StageState, judged_in};
+use super::support::{chosen_or_default, left_out, why_unsupported};
+use super::totals::Totals;
+use super::training::TrainingWatch;
+use crate::event::metric::find;
+use crate::event::{
+    Envelope, MetricDef, Phase, Progress, ResourceSample, Stage, StepBatch, StopReason, StopRecord,
+    WorkerEvent,
+};
+use crate::units::seconds;
+
+/// Time over which the live throughput is taken, in nanoseconds.
+const LIVE_NS: u64 = 1_000_000_000;
+
+/// What the controller must know of a run beside its policy.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunContext {
+    /// Serve phases, by samples a request.
+    pub serve_sizes: Vec<u32>,
+    /// The budget in passes over the training data; 0: no training.
+    pub epochs: u32,
+    /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
+    pub usable_cores: f64,
+    /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
+    pub unsupported: BTreeMap<String, String>,
+    /// `CLOCK_MONOTONIC` when the worker was started, in nanoseconds.
+    pub started_ns: u64,
+}
+
+/// What to do now.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a verdict that is dropped is a run that goes on"]
+pub enum Verdict {
+    /// Go on.
+    Continue,
+    /// Leave this serve phase.
+    Advance {
+        /// The phase that is meant.
+        phase: Phase,
+        /// The evidence, one sentence.
+        why: String,
+    },
+    /// End the run.
+    Stop(StopRecord),
+}
+
+/// Watches one run and says when it may stop. Pure: equal streams give equal verdicts.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    pub(super) policy: StopPolicy,
+    pub(super) context: RunContext,
+    /// Chosen and supported.
+    pub(super) chosen: Vec<&'static MetricDef>,
+    pub(super) warnings: Vec<String>,
+    pub(super) stages: Vec<StageState>,
+    current: Option<Stage>,
+    pub(super) totals: Totals,
+    pub(super) training: TrainingWatch,
+    /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
+    pending: VecDeque<ResourceSample>,
+    last_tick: Option<ResourceSample>,
+    pub(super) now_ns: u64,
+    pub(super) stopped: Option<StopRecord>,
+    live: VecDeque<(u64, f64, f64)>,
+}
+
+impl Controller {
+    /// Chosen metrics that the context says cannot be measured are left out, with a warning.
+    pub fn new(policy: StopPolicy, context: RunContext) -> Self {
+        let mut warnings = Vec::new();
+        let mut chosen = Vec::new();
+        for name in chosen_or_default(&policy) {
+            match find(&name) {
+                None => warnings.push(format!("`{name}` is not a metric of the catalogue")),
+                Some(metric) => match why_unsupported(metric, &context.unsupported) {
+                    Some(why) => warnings.push(left_out(&format!("{name}: {why}"))),
+                    None => chosen.push(metric),
+                },
+            }
+        }
+        Self {
+            now_ns: context.started_ns,
+            policy,
+            context,
+            chosen,
+            warnings,
+            stages: Vec::new(),
+            current: None,
+            totals: Totals::default(),
+            training: TrainingWatch::default(),
+            pending: VecDeque::new(),
+            last_tick: None,
+            stopped: None,
+            live: VecDeque::new(),
+        }
+    }
+
+    /// Takes a message of the worker; a look that is due is taken first, on what came before it.
+    pub fn on_worker(&mut self, envelope: &Envelope) -> Verdict {
+        self.now_ns = self.now_ns.max(envelope.t_ns);
+        self.settle_samples(envelope.t_ns);
+        let leaves = match &envelope.event {
+            WorkerEvent::Phase { phase } => self.current != Some(phase.stage()),
+            WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => true,
+            _ => false,
+        };
+        let decided = self.decide(leaves);
+        self.feed(&envelope.event);
+        self.conclude(decided, leaves)
+    }
+
+    /// Takes a tick of the sampler.
+    pub fn on_sample(&mut self, sample: &ResourceSample) -> Verdict {
+        self.totals.sample(sample);
+        self.pending.push_back(sample.clone());
+        self.now_ns = self.now_ns.max(sample.t_ns);
+        let decided = self.decide(false);
+        self.conclude(decided, false)
+    }
+
+    /// What follows from the last message itself outranks a look; and nothing is said after a stop.
+    fn conclude(&mut self, decided: Verdict, leaves: bool) -> Verdict {
+        if self.stopped.is_some() {
+            return Verdict::Continue;
+        }
+        let verdict = match self.training.diverged() {
+            Some(detail) if self.current != Some(Stage::Test) => {
+                stop(StopReason::Diverged, detail.to_owned())
+            }
+            _ if leaves => Verdict::Continue,
+            _ => self.trained().unwrap_or(decided),
+        };
+        if let Verdict::Stop(record) = &verdict {
+            self.stopped = Some(record.clone());
+        }
+        verdict
+    }
+
+    fn feed(&mut self, event: &WorkerEvent) {
+        match event {
+            WorkerEvent::Phase { phase } => self.enter(phase.stage()),
+            WorkerEvent::Steps(batch) => self.steps(batch),
+            WorkerEvent::Epoch(report) => self.training.epoch(report, self.policy.min_delta),
+            WorkerEvent::Metric { name, value } => self.totals.own_figure(name, *value),
+            WorkerEvent::Finished(finished) => {
+                self.leave();
+                self.totals.finished = Some(finished.clone());
+            }
+            WorkerEvent::Failed(_) => self.leave(),
+            WorkerEvent::Hello(_) => {}
+        }
+    }
+
+    fn leave(&mut self) {
+        let (current, now_ns) = (self.current.take(), self.now_ns);
+        if let Some(state) = self
+            .stages
+            .iter_mut()
+            .find(|state| Some(state.stage) == current)
+        {
+            state.left_ns = Some(now_ns);
+        }
+    }
+
+    fn enter(&mut self, into: Stage) {
+        if self.current == Some(into) {
+            return;
+        }
+        self.leave();
+        self.current = Some(into);
+        self.live.clear();
+        if !matches!(into, Stage::Train | Stage::Serve(_)) {
+            return;
+        }
+        let now_s = self.now_ns as f64 * 1e-9;
+        self.totals.peak.restart(now_s);
+        self.totals.gpu_peak.restart(now_s);
+        let last_serve = self.last_serve();
+        let chosen = self.chosen.iter().copied();
+        let chosen = chosen.filter(|metric| judged_in(metric, into, last_serve));
+        let state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)));
+        match self.stages.iter_mut().find(|state| state.stage == into) {
+            // A phase that comes again is measured again: the first time cannot be told apart in the report.
+            Some(old) => *old = state,
+            None => self.stages.push(state),
+        }
+    }
+
+    /// The last serve phase of a run without training.
+    pub(super) fn last_serve(&self) -> Option<Stage> {
+        let size = self.context.serve_sizes.last()?;
+        (self.context.epochs == 0).then_some(Stage::Serve(*size))
+    }
+
+    fn steps(&mut self, batch: &StepBatch) {
+        let of = batch.phase.stage();
+        if !matches!(batch.phase, Phase::Train | Phase::Serve(_)) {
+            return;
+        }
+        let Some(state) = self.stages.iter_mut().find(|state| state.stage == of) else {
+            return;
+        };
+        state.steps(batch);
+        let steps = state.times.observations();
+        if let (Phase::Train, Some(loss)) = (batch.phase, batch.loss) {
+            self.training.loss(loss, steps);
+        }
+        let (end, took) = (batch.end_ns(), batch.dur_ns.iter().sum::<u64>());
+        let items = f64::from(batch.items) * batch.dur_ns.len() as f64;
+        self.live.push_back((end, items, took as f64 * 1e-9));
+        let old = |entry: &(u64, f64, f64)| entry.0.saturating_add(LIVE_NS) < end;
+        while self.live.len() > 1 && self.live.front().is_some_and(old) {
+            self.live.pop_front();
+        }
+    }
+
+    /// Gives samples from before a message of the worker to the stage that was current until then.
+    fn settle_samples(&mut self, until_ns: u64) {
+        while self
+            .pending
+            .front()
+            .is_some_and(|sample| sample.t_ns <= until_ns)
+        {
+            let Some(sample) = self.pending.pop_front() else {
+                return;
+            };
+            let current = self.current;
+            let state = self
+                .stages
+                .iter_mut()
+                .find(|state| Some(state.stage) == current);
+            if let (Some(state), Some(before)) = (state, &self.last_tick)
+                && before.t_ns >= state.entered_ns
+            {
+                state.resources.push(before, &sample);
+            }
+            self.last_tick = Some(sample);
+        }
+    }
+
+    /// Takes the look that is due and decides on it. In a stage that is being left the look is kept, nothing is asked.
+    fn decide(&mut self, leaves: bool) -> Verdict {
+        if self.stopped.is_some() || self.current == Some(Stage::Test) {
+            return Verdict::Continue;
+        }
+        let age_ns = self.now_ns.saturating_sub(self.context.started_ns);
+        if let Some(limit) = self.policy.max_run_time_s
+            && age_ns >= ns(limit)
+        {
+            let detail = format!("the run has used its {}", seconds(limit));
+            return stop(StopReason::Budget, detail);
+        }
+        let (current, now_ns) = (self.current, self.now_ns);
+        let max_ns = ns(self.policy.max_time_s);
+        let Some(state) = self
+            .stages
+            .iter_mut()
+            .find(|state| Some(state.stage) == current)
+        else {
+            return Verdict::Continue;
+        };
+        let expired = state.age_ns(now_ns) >= max_ns;
+        if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves) {
+            return Verdict::Continue;
+        }
+        let ask = Ask {
+            policy: &self.policy,
+            usable_cores: self.context.usable_cores,
+            totals: &self.totals,
+            now_ns,
+        };
+        state.look(ask);
+        let outcome = if state.known(self.policy.looks)
+            && state.age_ns(now_ns) >= ns(self.policy.min_time_s)
+        {
+            Outcome::Known
+        } else if expired {
+            Outcome::TimeUp
+        } else {
+            return Verdict::Continue;
+        };
+        if !self.policy.enabled {
+            return Verdict::Continue;
+        }
+        state.outcome = Some(outcome);
+        let detail = match outcome {
+            Outcome::Known => evidence::known(state, &self.policy, now_ns),
+            Outcome::TimeUp => evidence::unstable(state, &self.policy, now_ns),
+        };
+        match (state.stage, outcome) {
+            (Stage::Serve(size), Outcome::Known) => advance(size, detail),
+            (Stage::Serve(size), Outcome::TimeUp) => advance(size, format!("unstable: {detail}")),
+            _ if self.wants_training() => Verdict::Continue,
+            (_, Outcome::Known) => stop(StopReason::Plateaued, detail),
+            (_, Outcome::TimeUp) => stop(StopReason::Unstable, detail),
+        }
+    }
+
+    /// Whether a figure of the trained model is chosen: then the system metrics alone do not end the training.
+    pub(super) fn wants_training(&self) -> bool {
+        let of_model = |metric: &&MetricDef| matches!(metric.group, "accuracy" | "loss");
+        self.chosen.iter().any(of_model)
+    }
+
+    /// Trained, and the system metrics are known or have had their time.
+    fn trained(&self) -> Option<Verdict> {
+        if !self.policy.enabled || self.current != Some(Stage::Train) || !self.wants_training() {
+            return None;
+        }
+        let detail = self.training.trained(&self.policy)?;
+        let state = self
+            .stages
+            .iter()
+            .find(|state| state.stage == Stage::Train)?;
+        let detail = match state.outcome {
+            None if state.chosen.is_empty() => detail,
+            None => return None,
+            Some(Outcome::Known) => detail,
+            Some(Outcome::TimeUp) => format!("{detail}; {}", evidence::open(state, &self.policy)),
+        };
+        Some(stop(StopReason::Trained, detail))
+    }
+
+    /// Where things stand, for people; as of the last look.
+    pub fn progress(&self) -> Progress {
+        let state = self
+            .stages
+            .iter()
+            .find(|state| Some(state.stage) == self.current);
+        let (items, took) = self.live.iter().fold((0.0, 0.0), |sum, (_, items, took)| {
+            (sum.0 + items, sum.1 + took)
+        });
+        let open = state.map_or_else(Vec::new, |state| {
+            state.open(self.policy.looks, self.policy.within)
+        });
+        let epoch = (self.current == Some(Stage::Train)).then(|| {
+            let budget = self.context.epochs;
+            ((self.training.epochs() + 1).min(budget.max(1)), budget)
+        });
+        Progress {
+            stage: self.current,
+            epoch,
+            throughput: (took > 0.0).then(|| items / took),
+            known: state.map_or(0, |state| state.counted().count() - open.len()),
+            open,
+        }
+    }
+
+    /// Chosen metrics that are left out, and why.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
+            if let Some(why) = &chosen.left_out {
+                let warning = left_out(&format!("{}: {why}", chosen.metric.name));
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
+        }
+        warnings
+    }
+}
+
+fn advance(size: u32, why: String) -> Verdict {
+    Verdict::Advance {
+        phase: Phase::Serve(size),
+        why,
+    }
+}
+
+fn stop(reason: StopReason, detail: String) -> Verdict {
+    Verdict::Stop(StopRecord { reason, detail })
+}
+
+/// Whole nanoseconds; no time for what is negative or no number.
+fn ns(seconds: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates at both ends"
+    )]
+    let whole = (seconds * 1e9) as u64;
+    whole
+}

@@ -1,0 +1,335 @@
+//! The figures of a run as `metrics.csv` has them.
+
+use super::assess::{Ask, Assessment, Why, assess, percent};
+use super::controller::Controller;
+use super::stage::{Chosen, Outcome, StageState};
+use super::support::why_unsupported;
+use crate::event::metric::Scope;
+use crate::event::{
+    CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
+};
+use crate::stats::Estimate;
+
+impl Controller {
+    /// Every metric of the catalogue in every stage of the run that it applies to: its estimate, or why there is none.
+    pub fn rows(&self, ended: Option<&StopRecord>) -> Vec<MetricRow> {
+        let mut rows = Vec::new();
+        for metric in CATALOGUE {
+            let stages = self.stages_of(metric.scope);
+            for stage in stages {
+                rows.push(self.stage_row(metric, stage));
+            }
+            if metric.scope == Scope::Run {
+                rows.push(self.run_row(metric, ended));
+            }
+        }
+        rows.extend(
+            self.totals
+                .own
+                .iter()
+                .map(|(name, value)| own_row(name, *value)),
+        );
+        rows
+    }
+
+    fn stages_of(&self, scope: Scope) -> Vec<Stage> {
+        let sizes = self
+            .context
+            .serve_sizes
+            .iter()
+            .map(|size| Stage::Serve(*size));
+        let train = (self.context.epochs > 0).then_some(Stage::Train);
+        match scope {
+            Scope::Train => train.into_iter().collect(),
+            Scope::Serve => sizes.collect(),
+            Scope::Stages => sizes.chain(train).collect(),
+            Scope::Run => Vec::new(),
+        }
+    }
+
+    fn blank(&self, metric: &MetricDef, phase: String) -> MetricRow {
+        let plateaued = self
+            .chosen
+            .iter()
+            .any(|chosen| chosen.name == metric.name)
+            .then_some(false);
+        MetricRow {
+            phase,
+            metric: metric.name.to_owned(),
+            unit: metric.unit,
+            estimate: None,
+            low: None,
+            high: None,
+            confidence: None,
+            samples: 0,
+            plateaued,
+            note: String::new(),
+        }
+    }
+
+    /// Why a metric has no figure, for reasons that do not depend on the stage.
+    fn unread(&self, metric: &MetricDef) -> Option<String> {
+        let unsupported = why_unsupported(metric, &self.context.unsupported)
+            .map(|why| format!("unsupported: {why}"));
+        unsupported.or_else(|| self.totals.never_read(metric.name))
+    }
+
+    fn stage_row(&self, metric: &'static MetricDef, of: Stage) -> MetricRow {
+        let mut row = self.blank(metric, of.to_string());
+        let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
+            row.note = self
+                .unread(metric)
+                .unwrap_or_else(|| "the run ended before this phase".to_owned());
+            return row;
+        };
+        let chosen = state
+            .chosen
+            .iter()
+            .find(|chosen| chosen.metric.name == metric.name);
+        if let Some(assessment) = assess(metric, state, self.ask(state)) {
+            self.fill(&mut row, &assessment, (state, chosen));
+        } else {
+            fill_interference(&mut row, metric, state);
+        }
+        if row.estimate.is_none()
+            && let Some(why) = self.unread(metric)
+        {
+            row.note = why;
+        }
+        row
+    }
+
+    fn ask(&self, state: &StageState) -> Ask<'_> {
+        Ask {
+            policy: &self.policy,
+            usable_cores: self.context.usable_cores,
+            totals: &self.totals,
+            now_ns: state.left_ns.unwrap_or(self.now_ns),
+        }
+    }
+
+    fn fill(
+        &self,
+        row: &mut MetricRow,
+        assessment: &Assessment,
+        (state, chosen): (&StageState, Option<&Chosen>),
+    ) {
+        if let Some(Estimate {
+            value,
+            interval,
+            samples,
+        }) = assessment.estimate
+        {
+            row.estimate = Some(value);
+            row.samples = samples;
+            row.low = interval.map(|interval| interval.low);
+            row.high = interval.map(|interval| interval.high);
+            row.confidence = interval.map(|_| self.policy.confidence);
+        }
+        row.plateaued =
+            chosen.map(|chosen| chosen.left_out.is_none() && chosen.known(self.policy.looks));
+        let mut notes = Vec::new();
+        if row.plateaued == Some(false) && state.outcome == Some(Outcome::TimeUp) {
+            notes.push(match assessment.reached() {
+                Some(reached) => {
+                    format!(
+                        "unstable: reached ±{}, asked ±{}",
+                        percent(reached),
+                        percent(self.policy.within)
+                    )
+                }
+                None => format!(
+                    "unstable: not known within ±{}",
+                    percent(self.policy.within)
+                ),
+            });
+        }
+        match &assessment.open {
+            Some(Why::NoReading(reason)) => notes.push(reason.clone()),
+            // How wide it is stands beside it.
+            Some(Why::Wide | Why::Recent) | None => {}
+            Some(why) => notes.push(why.sentence()),
+        }
+        row.note = notes.join("; ");
+    }
+
+    fn run_row(&self, metric: &'static MetricDef, ended: Option<&StopRecord>) -> MetricRow {
+        let mut row = self.blank(metric, "run".to_owned());
+        if metric.kind == MetricKind::Peak {
+            self.fill_peak(&mut row, metric);
+        } else if matches!(metric.group, "accuracy" | "loss") {
+            self.fill_model(&mut row, metric, ended);
+        } else {
+            self.fill_counter(&mut row, metric);
+        }
+        if row.estimate.is_none() && row.note.is_empty() {
+            row.note = self
+                .unread(metric)
+                .unwrap_or_else(|| "not reported".to_owned());
+        }
+        row
+    }
+
+    fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
+        let judged = |state: &&StageState| {
+            state
+                .chosen
+                .iter()
+                .any(|chosen| chosen.metric.name == metric.name)
+        };
+        let trained = |state: &&StageState| state.stage == Stage::Train;
+        let state = self
+            .stages
+            .iter()
+            .find(judged)
+            .or_else(|| self.stages.iter().find(trained));
+        if let Some(state) = state.or(self.stages.last())
+            && let Some(assessment) = assess(metric, state, self.ask(state))
+        {
+            let chosen = state
+                .chosen
+                .iter()
+                .find(|chosen| chosen.metric.name == metric.name);
+            self.fill(row, &assessment, (state, chosen));
+            if row.estimate.is_none() {
+                row.note.clear();
+            }
+        }
+        let (sampled, said) = match metric.name {
+            "memory.peak" => {
+                let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+                (
+                    &self.totals.peak,
+                    usage.and_then(|usage| usage.vm_hwm_bytes),
+                )
+            }
+            _ => (&self.totals.gpu_peak, None),
+        };
+        let said = said.map(|bytes| bytes as f64);
+        row.estimate = match (sampled.peak(), said) {
+            (Some(sampled), Some(said)) => Some(sampled.max(said)),
+            (one, other) => one.or(other),
+        };
+        row.samples = sampled.readings();
+        if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
+            add_note(row, "upper bound: pages may be shared");
+        }
+    }
+
+    fn fill_counter(&self, row: &mut MetricRow, metric: &MetricDef) {
+        row.samples = self.totals.ticks;
+        let sampled = self.totals.counter(metric.name);
+        row.estimate = match metric.name {
+            "sampler.cost" => self.totals.span_ns.and_then(|(first, last)| {
+                let span = last.saturating_sub(first) as f64;
+                (span > 0.0).then(|| self.totals.cost_ns as f64 / span * 100.0)
+            }),
+            "cpu.time" => {
+                let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+                let said = usage
+                    .and_then(|usage| usage.cpu_ns)
+                    .map(|ns| ns as f64 * 1e-9);
+                let own = said.filter(|said| sampled.is_none_or(|sampled| *said > sampled));
+                add_note(
+                    row,
+                    match (own, sampled) {
+                        (Some(_), _) => "the worker's own figure at its end",
+                        (None, Some(_)) => "the last sample",
+                        (None, None) => "",
+                    },
+                );
+                own.or(sampled)
+            }
+            _ => sampled,
+        };
+        if metric.name == "sampler.cost" && row.estimate.is_none() {
+            add_note(row, "the sampler took fewer than two readings");
+        }
+        row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
+    }
+
+    fn fill_model(&self, row: &mut MetricRow, metric: &MetricDef, ended: Option<&StopRecord>) {
+        let last = self.training.last.as_ref();
+        let finished = self.totals.finished.as_ref();
+        let (value, missing) = match metric.name {
+            "train_loss" => (last.map(|epoch| epoch.train_loss), "no epoch was completed"),
+            "validation_loss" => (
+                last.and_then(|epoch| epoch.validation_loss),
+                "no epoch was validated",
+            ),
+            "validation_accuracy" => (
+                last.and_then(|epoch| epoch.validation_accuracy),
+                "no epoch was validated",
+            ),
+            "test_loss" => (
+                finished.and_then(|finished| finished.test_loss),
+                "the test data were not read",
+            ),
+            _ => (
+                finished.and_then(|finished| finished.test_accuracy),
+                "the test data were not read",
+            ),
+        };
+        row.samples = u64::from(value.is_some());
+        row.estimate = value.and_then(Num::finite);
+        match (value, row.estimate) {
+            (None, _) if self.context.epochs == 0 && !metric.name.starts_with("test") => {
+                add_note(row, "the run does not train");
+            }
+            (None, _) => add_note(row, missing),
+            (Some(value), None) => add_note(row, &format!("not a number: {}", value.0)),
+            (Some(_), Some(_)) => {}
+        }
+        let reason = ended.map(|record| record.reason);
+        let to_the_end = matches!(reason, Some(StopReason::Trained | StopReason::Budget));
+        if row.estimate.is_some() && reason.is_some() && !to_the_end {
+            add_note(row, "not trained to the end");
+        }
+        row.plateaued = row.plateaued.map(|_| reason == Some(StopReason::Trained));
+    }
+}
+
+fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState) {
+    let resources = &state.resources;
+    let (part, factor) = match metric.name {
+        "interference.run_delay" => (resources.run_delay, 1.0),
+        "interference.others_cpu" => (resources.others, 100.0),
+        _ => (resources.steal, 100.0),
+    };
+    match part.ratio() {
+        // Counters of the machine and of the tree are read one after the other: a hair below 0 is 0.
+        Some(ratio) => {
+            row.estimate = Some((ratio * factor).max(0.0));
+            row.samples = resources.intervals;
+        }
+        None => "no sampler interval fell within the stage".clone_into(&mut row.note),
+    }
+    row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
+}
+
+fn add_note(row: &mut MetricRow, note: &str) {
+    if !row.note.is_empty() && !note.is_empty() {
+        row.note.push_str("; ");
+    }
+    row.note.push_str(note);
+}
+
+/// A figure that only the worker knows.
+fn own_row(name: &str, value: Num) -> MetricRow {
+    let unit = crate::event::metric::find(name).map_or(Unit::One, |metric| metric.unit);
+    MetricRow {
+        phase: "run".to_owned(),
+        metric: name.to_owned(),
+        unit,
+        estimate: value.finite(),
+        low: None,
+        high: None,
+        confidence: None,
+        samples: 1,
+        plateaued: None,
+        note: match value.finite() {
+            Some(_) => "said by the worker".to_owned(),
+            None => format!("the worker said {}", value.0),
+        },
+    }
+}

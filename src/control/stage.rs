@@ -1,0 +1,183 @@
+//! One stage of a run: its series, and how many good looks in a row each chosen metric has had.
+
+use super::assess::{Ask, Assessment, Why, assess};
+use super::resources::ResourceSeries;
+use crate::event::metric::Scope;
+use crate::event::{MetricDef, MetricKind, OpenMetric, Stage, StepBatch};
+use crate::stats::{BatchSeries, QuantileSeries};
+
+/// Batches of the step series.
+const CAPACITY: usize = 256;
+
+/// Shortest time between two looks, in nanoseconds.
+const LOOK_NS: u64 = 100_000_000;
+
+/// Looks are this share of the stage's age apart, where that is longer: a look costs up to a millisecond, and one that
+/// sees 1% more data is no new evidence.
+const LOOK_SHARE: u64 = 20;
+
+/// How a stage was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Every chosen metric is known.
+    Known,
+    /// Its time for measuring is used up.
+    TimeUp,
+}
+
+/// A chosen metric in a stage.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    pub(super) metric: &'static MetricDef,
+    /// Good looks in a row.
+    streak: u32,
+    /// Observations at the last look that counted.
+    seen: u64,
+    /// What the last look found; `None` before the first.
+    pub(super) last: Option<Assessment>,
+    /// Left out, because it turned out that it cannot be read, and why.
+    pub(super) left_out: Option<String>,
+}
+
+/// One stage: training, or requests of one size.
+#[derive(Debug, Clone)]
+pub(super) struct StageState {
+    pub(super) stage: Stage,
+    pub(super) entered_ns: u64,
+    pub(super) left_ns: Option<u64>,
+    /// Steps, samples, seconds.
+    pub(super) times: BatchSeries<3>,
+    pub(super) quantiles: QuantileSeries,
+    pub(super) resources: ResourceSeries,
+    pub(super) chosen: Vec<Chosen>,
+    pub(super) outcome: Option<Outcome>,
+    next_look_ns: u64,
+}
+
+impl StageState {
+    /// Begins now; the first look is `min_time_ns` later.
+    pub(super) fn new(
+        stage: Stage,
+        chosen: impl IntoIterator<Item = &'static MetricDef>,
+        (now_ns, min_time_ns): (u64, u64),
+    ) -> Self {
+        let chosen = chosen.into_iter().map(|metric| Chosen {
+            metric,
+            streak: 0,
+            seen: 0,
+            last: None,
+            left_out: None,
+        });
+        Self {
+            stage,
+            entered_ns: now_ns,
+            left_ns: None,
+            times: BatchSeries::new(CAPACITY),
+            quantiles: QuantileSeries::default(),
+            resources: ResourceSeries::default(),
+            chosen: chosen.collect(),
+            outcome: None,
+            next_look_ns: now_ns.saturating_add(min_time_ns),
+        }
+    }
+
+    /// Adds timed steps.
+    pub(super) fn steps(&mut self, batch: &StepBatch) {
+        let items = f64::from(batch.items);
+        for ns in &batch.dur_ns {
+            self.times.push([1.0, items, *ns as f64 * 1e-9]);
+            self.quantiles.push(*ns);
+        }
+    }
+
+    /// Age at this time, in nanoseconds.
+    pub(super) fn age_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.entered_ns)
+    }
+
+    /// Whether it is time for a look.
+    pub(super) fn due(&self, now_ns: u64) -> bool {
+        now_ns >= self.next_look_ns
+    }
+
+    /// Judges every chosen metric and counts good looks.
+    pub(super) fn look(&mut self, ask: Ask<'_>) {
+        let pause = LOOK_NS.max(self.age_ns(ask.now_ns) / LOOK_SHARE);
+        self.next_look_ns = ask.now_ns.saturating_add(pause);
+        let judged: Vec<Option<Assessment>> = self
+            .chosen
+            .iter()
+            .map(|chosen| assess(chosen.metric, self, ask))
+            .collect();
+        for (chosen, assessment) in self.chosen.iter_mut().zip(judged) {
+            chosen.left_out = ask.totals.given_up(chosen.metric.name);
+            let Some(assessment) = assessment else {
+                continue;
+            };
+            if assessment.open.is_some() {
+                chosen.streak = 0;
+            } else if assessment.seen > chosen.seen {
+                chosen.streak = chosen.streak.saturating_add(1);
+            }
+            chosen.seen = assessment.seen;
+            chosen.last = Some(assessment);
+        }
+    }
+
+    /// Chosen metrics that count.
+    pub(super) fn counted(&self) -> impl Iterator<Item = &Chosen> {
+        self.chosen
+            .iter()
+            .filter(|chosen| chosen.left_out.is_none())
+    }
+
+    /// Whether every chosen metric that counts is known. Not when all that were chosen had to be left out: then
+    /// nothing is known.
+    pub(super) fn known(&self, looks: u32) -> bool {
+        let mut counted = self.counted().peekable();
+        if counted.peek().is_none() && !self.chosen.is_empty() {
+            return false;
+        }
+        counted.all(|chosen| chosen.known(looks))
+    }
+
+    /// Chosen metrics that are not known, with what they have reached.
+    pub(super) fn open(&self, looks: u32, wanted: f64) -> Vec<OpenMetric> {
+        let open = self.counted().filter(|chosen| !chosen.known(looks));
+        let describe = |chosen: &Chosen| OpenMetric {
+            name: chosen.metric.name.to_owned(),
+            reached: chosen.last.as_ref().and_then(Assessment::reached),
+            wanted,
+            why: match &chosen.last {
+                None => Why::WarmingUp.to_string(),
+                Some(Assessment {
+                    open: Some(why), ..
+                }) => why.to_string(),
+                Some(_) => "confirming".to_owned(),
+            },
+        };
+        open.map(describe).collect()
+    }
+}
+
+impl Chosen {
+    /// Whether it has had enough good looks in a row; what is said once is always known.
+    pub(super) fn known(&self, looks: u32) -> bool {
+        self.metric.kind == MetricKind::Scalar || self.streak >= looks.max(1)
+    }
+}
+
+/// Whether a metric is judged in this stage. Peaks of the run are judged in training, the last stage that measures; in a
+/// run without training, in the last serve phase.
+pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Stage>) -> bool {
+    if metric.kind == MetricKind::Scalar {
+        return false;
+    }
+    match (metric.scope, stage) {
+        (Scope::Train | Scope::Run, Stage::Train)
+        | (Scope::Serve, Stage::Serve(_))
+        | (Scope::Stages, Stage::Train | Stage::Serve(_)) => true,
+        (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),
+        _ => false,
+    }
+}

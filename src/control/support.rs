@@ -1,0 +1,158 @@
+//! Which chosen metrics this machine can measure.
+
+use std::collections::BTreeMap;
+
+use super::policy::{StopPolicy, default_metrics};
+use crate::event::MetricDef;
+use crate::event::metric::find;
+
+/// Why no stopping rule is left.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SupportError {
+    /// Everything that was chosen cannot be measured here.
+    #[error(
+        "none of the metrics chosen in [stop] can be measured here ({}); choose others, or switch early stopping off",
+        reasons.join("; ")
+    )]
+    NothingLeft {
+        /// Each metric with its reason.
+        reasons: Vec<String>,
+    },
+}
+
+/// The policy without the chosen metrics that cannot be measured, and a warning for each; an error when none is left.
+/// `unsupported` gives the reason by the name of a metric, of a group, or of a field of the sampler.
+pub fn check_supported(
+    policy: &StopPolicy,
+    unsupported: &BTreeMap<String, String>,
+) -> Result<(StopPolicy, Vec<String>), SupportError> {
+    let chosen = chosen_or_default(policy);
+    let mut reasons = Vec::new();
+    let mut left = Vec::new();
+    for name in chosen {
+        match find(&name).and_then(|metric| why_unsupported(metric, unsupported)) {
+            Some(why) => reasons.push(format!("{name}: {why}")),
+            None => left.push(name),
+        }
+    }
+    if left.is_empty() && policy.enabled {
+        return Err(SupportError::NothingLeft { reasons });
+    }
+    let warnings = reasons.iter().map(|reason| left_out(reason)).collect();
+    let policy = StopPolicy {
+        metrics: left,
+        ..policy.clone()
+    };
+    Ok((policy, warnings))
+}
+
+pub(super) fn left_out(metric_and_why: &str) -> String {
+    format!("left out of the stopping rule, cannot be measured here: {metric_and_why}")
+}
+
+pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<String> {
+    if policy.metrics.is_empty() {
+        default_metrics()
+    } else {
+        policy.metrics.clone()
+    }
+}
+
+/// Why a metric cannot be measured, if it is known that it cannot.
+pub(super) fn why_unsupported<'a>(
+    metric: &MetricDef,
+    unsupported: &'a BTreeMap<String, String>,
+) -> Option<&'a str> {
+    let names = [metric.name, metric.group];
+    let by_name = names.into_iter().find_map(|name| unsupported.get(name));
+    by_name
+        .or_else(|| {
+            let mut reasons = unsupported.iter();
+            reasons.find_map(|(key, why)| reads_field(metric.name, key).then_some(why))
+        })
+        .map(String::as_str)
+}
+
+/// Whether the metric is read from this field of a sample (`host.busy_ns` is `busy_ns`).
+pub(super) fn reads_field(metric: &str, field: &str) -> bool {
+    let field = field.rsplit('.').next().unwrap_or(field);
+    sample_fields(metric).contains(&field)
+}
+
+fn sample_fields(metric: &str) -> &'static [&'static str] {
+    match metric {
+        "cpu.utilisation" | "cpu.utilisation_of_limit" | "cpu.time" => &["cpu_ns"],
+        "memory.rss_mean" => &["rss_bytes"],
+        "memory.peak" => &["peak_bytes"],
+        "gpu.utilisation" => &["gpu", "gpus", "utilisation_percent"],
+        "gpu.memory_peak" => &["gpu", "gpus", "memory_bytes"],
+        "gpu.power" => &["gpu", "gpus", "power_watts"],
+        "io.read" => &["read_bytes"],
+        "io.write" => &["write_bytes"],
+        "faults.minor" => &["minor_faults"],
+        "faults.major" => &["major_faults"],
+        "switches.involuntary" => &["involuntary_switches"],
+        "interference.run_delay" => &["run_delay_ns"],
+        "interference.others_cpu" => &["busy_ns"],
+        "interference.steal" => &["steal_ns"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(metrics: &[&str]) -> StopPolicy {
+        StopPolicy {
+            metrics: metrics.iter().map(|m| (*m).to_owned()).collect(),
+            ..StopPolicy::default()
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_left_out_and_said() {
+        let both = ["cpu.utilisation", "gpu.utilisation"];
+        for (key, left) in [
+            ("gpu", &both[..1]),
+            ("gpu.utilisation", &both[..1]),
+            ("cpu_ns", &both[1..]),
+            ("cpu", &both[1..]),
+            ("host.busy_ns", &both[..]),
+        ] {
+            let unsupported = BTreeMap::from([(key.to_owned(), "no NVML".to_owned())]);
+            let (checked, warnings) = check_supported(&policy(&both), &unsupported).unwrap();
+            assert_eq!(checked.metrics, left, "{key}");
+            assert_eq!(warnings.len(), 2 - left.len(), "{key}");
+            assert!(
+                warnings.iter().all(|w| w.contains("no NVML")),
+                "{warnings:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_left_is_an_error_that_says_why() {
+        let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
+        let chosen = policy(&["gpu.utilisation", "gpu.memory_peak"]);
+        let message = check_supported(&chosen, &unsupported)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("gpu.memory_peak: no NVML") && message.contains("choose others"),
+            "{message}"
+        );
+        let off = StopPolicy {
+            enabled: false,
+            ..chosen
+        };
+        assert!(
+            check_supported(&off, &unsupported).is_ok(),
+            "a full run needs no rule"
+        );
+        let defaults = check_supported(&policy(&[]), &unsupported).unwrap().0;
+        assert!(
+            !defaults.metrics.is_empty() && !defaults.metrics.iter().any(|m| m.starts_with("gpu"))
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! What is known of the run as a whole: counters, peaks, what the worker said, and which quantities ever were read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::resources::GpuNow;
+use super::support::reads_field;
+use crate::event::{CATALOGUE, Finished, Num, ResourceSample};
+use crate::stats::PeakTracker;
+
+/// Ticks without a single reading after which a quantity counts as not measurable in this run.
+const GIVE_UP_TICKS: u64 = 5;
+
+/// Names of the worker's own figures that are kept; a worker that invents names must not fill the memory.
+const OWN_FIGURES: usize = 256;
+
+/// The run as a whole.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Totals {
+    /// Ticks so far.
+    pub(super) ticks: u64,
+    /// Time of the first and the last tick, in nanoseconds.
+    pub(super) span_ns: Option<(u64, u64)>,
+    /// The sampler's own CPU time, in nanoseconds.
+    pub(super) cost_ns: u64,
+    /// Newest reading of each cumulative counter, by metric.
+    counters: BTreeMap<&'static str, f64>,
+    /// Resident memory.
+    pub(super) peak: PeakTracker,
+    /// Device memory.
+    pub(super) gpu_peak: PeakTracker,
+    /// Most living processes in a tick.
+    pub(super) processes: u32,
+    /// The worker's last message, if it came.
+    pub(super) finished: Option<Finished>,
+    /// The worker's own figures.
+    pub(super) own: BTreeMap<String, Num>,
+    seen: BTreeSet<&'static str>,
+    gaps: BTreeMap<String, String>,
+}
+
+impl Totals {
+    pub(super) fn sample(&mut self, sample: &ResourceSample) {
+        self.ticks += 1;
+        let first = self.span_ns.map_or(sample.t_ns, |(first, _)| first);
+        self.span_ns = Some((first, sample.t_ns.max(first)));
+        self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
+        self.processes = self.processes.max(sample.processes);
+        let at_s = sample.t_ns as f64 * 1e-9;
+        let gpu = GpuNow::of(sample);
+        if let Some(peak) = sample.peak_bytes {
+            self.peak.push(at_s, peak as f64);
+        }
+        if let Some(memory) = gpu.memory {
+            self.gpu_peak.push(at_s, memory);
+        }
+        let count = |value: Option<u64>| value.map(|value| value as f64);
+        for (metric, value) in [
+            ("cpu.time", sample.cpu_ns.map(|ns| ns as f64 * 1e-9)),
+            ("io.read", count(sample.read_bytes)),
+            ("io.write", count(sample.write_bytes)),
+            ("faults.minor", count(sample.minor_faults)),
+            ("faults.major", count(sample.major_faults)),
+            ("switches.involuntary", count(sample.involuntary_switches)),
+        ] {
+            if let Some(value) = value {
+                let counter = self.counters.entry(metric).or_insert(value);
+                *counter = counter.max(value);
+                self.seen.insert(metric);
+            }
+        }
+        for (metric, read) in [
+            ("cpu.utilisation", sample.cpu_ns.is_some()),
+            ("cpu.utilisation_of_limit", sample.cpu_ns.is_some()),
+            ("memory.rss_mean", sample.rss_bytes.is_some()),
+            ("memory.peak", sample.peak_bytes.is_some()),
+            ("gpu.utilisation", gpu.utilisation.is_some()),
+            ("gpu.memory_peak", gpu.memory.is_some()),
+            ("gpu.power", gpu.power.is_some()),
+            ("interference.run_delay", sample.run_delay_ns.is_some()),
+            ("interference.others_cpu", sample.host.busy_ns.is_some()),
+            ("interference.steal", sample.host.steal_ns.is_some()),
+        ] {
+            if read {
+                self.seen.insert(metric);
+            }
+        }
+        for gap in &sample.gaps {
+            if !self.gaps.contains_key(&gap.field) {
+                self.gaps.insert(gap.field.clone(), gap.reason.clone());
+            }
+        }
+    }
+
+    pub(super) fn own_figure(&mut self, name: &str, value: Num) {
+        if self.own.len() < OWN_FIGURES || self.own.contains_key(name) {
+            self.own.insert(name.to_owned(), value);
+        }
+    }
+
+    /// The newest reading of a cumulative counter.
+    pub(super) fn counter(&self, metric: &str) -> Option<f64> {
+        self.counters.get(metric).copied()
+    }
+
+    /// Why a quantity of the sampler has not been read even once, if it has not.
+    pub(super) fn never_read(&self, metric: &str) -> Option<String> {
+        let sampled = CATALOGUE.iter().any(|m| m.name == metric) && is_sampled(metric);
+        if !sampled || self.seen.contains(metric) {
+            return None;
+        }
+        if self.ticks == 0 {
+            return Some("the sampler took no reading".to_owned());
+        }
+        let gap = self
+            .gaps
+            .iter()
+            .find(|(field, _)| reads_field(metric, field));
+        Some(gap.map_or_else(
+            || {
+                format!(
+                    "not read in {} ticks, and the sampler did not say why",
+                    self.ticks
+                )
+            },
+            |(_, reason)| reason.clone(),
+        ))
+    }
+
+    /// [`Totals::never_read`], once that has lasted long enough not to wait for it.
+    pub(super) fn given_up(&self, metric: &str) -> Option<String> {
+        (self.ticks >= GIVE_UP_TICKS)
+            .then(|| self.never_read(metric))
+            .flatten()
+    }
+}
+
+/// Whether the metric is read by the sampler.
+fn is_sampled(metric: &str) -> bool {
+    [
+        "cpu.",
+        "memory.",
+        "gpu.",
+        "io.",
+        "faults.",
+        "switches.",
+        "interference.",
+    ]
+    .iter()
+    .any(|prefix| metric.starts_with(prefix))
+}

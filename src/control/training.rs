@@ -1,0 +1,142 @@
+//! What the loss and the validation accuracy say: diverged, trained, or neither yet.
+
+use super::policy::StopPolicy;
+use crate::event::{EpochReport, Num};
+
+/// Follows a training.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TrainingWatch {
+    /// The newest epoch.
+    pub(super) last: Option<EpochReport>,
+    /// Best validation accuracy and its epoch.
+    best: Option<(f64, u32)>,
+    diverged: Option<String>,
+}
+
+impl TrainingWatch {
+    /// Epochs completed.
+    pub(super) fn epochs(&self) -> u32 {
+        self.last.as_ref().map_or(0, |report| report.epoch)
+    }
+
+    /// Takes the newest training loss.
+    pub(super) fn loss(&mut self, loss: Num, steps: u64) {
+        if loss.finite().is_none() {
+            let epoch = self.epochs() + 1;
+            self.diverge(format!(
+                "the training loss is {} in epoch {epoch}, after {steps} steps",
+                loss.0
+            ));
+        }
+    }
+
+    /// Takes an epoch.
+    pub(super) fn epoch(&mut self, report: &EpochReport, min_delta: f64) {
+        for (what, loss) in [
+            ("training", Some(report.train_loss)),
+            ("validation", report.validation_loss),
+        ] {
+            if let Some(loss) = loss.filter(|loss| loss.finite().is_none()) {
+                self.diverge(format!(
+                    "the {what} loss of epoch {} is {}",
+                    report.epoch, loss.0
+                ));
+            }
+        }
+        if let Some(accuracy) = report.validation_accuracy.and_then(Num::finite) {
+            let better = |(best, _): (f64, u32)| accuracy > best && accuracy >= best + min_delta;
+            if self.best.is_none_or(better) {
+                self.best = Some((accuracy, report.epoch));
+            }
+        }
+        self.last = Some(report.clone());
+    }
+
+    fn diverge(&mut self, detail: String) {
+        self.diverged.get_or_insert(detail);
+    }
+
+    /// The evidence that the loss is no longer a number.
+    pub(super) fn diverged(&self) -> Option<&str> {
+        self.diverged.as_deref()
+    }
+
+    /// The evidence that the validation accuracy has stopped improving.
+    pub(super) fn trained(&self, policy: &StopPolicy) -> Option<String> {
+        let (best, at) = self.best?;
+        let patience = policy.patience.max(1);
+        (self.epochs().saturating_sub(at) >= patience).then(|| {
+            format!(
+                "validation accuracy has not improved by {} for {patience} epochs: best {best:.4} in epoch {at} of {}",
+                policy.min_delta,
+                self.epochs()
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(epoch: u32, accuracy: f64) -> EpochReport {
+        EpochReport {
+            epoch,
+            samples: 100,
+            train_loss: Num(0.5),
+            validation_loss: None,
+            validation_accuracy: Some(Num(accuracy)),
+        }
+    }
+
+    #[test]
+    fn trained_means_no_gain_for_patience_epochs() {
+        let policy = StopPolicy {
+            patience: 2,
+            min_delta: 0.01,
+            ..StopPolicy::default()
+        };
+        for (accuracies, trained_at) in [
+            (vec![0.5, 0.6, 0.7, 0.8], None),
+            (vec![0.5, 0.6, 0.605, 0.609], Some(4)),
+            (vec![0.5, 0.505, 0.511, 0.52], None),
+            (vec![0.9, 0.8, 0.7], Some(3)),
+            (vec![0.5], None),
+        ] {
+            let mut watch = TrainingWatch::default();
+            let mut found = None;
+            for (epoch, accuracy) in (1..).zip(&accuracies) {
+                watch.epoch(&report(epoch, *accuracy), policy.min_delta);
+                if found.is_none() && watch.trained(&policy).is_some() {
+                    found = Some(epoch);
+                }
+            }
+            assert_eq!(found, trained_at, "{accuracies:?}");
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_the_end() {
+        let mut watch = TrainingWatch::default();
+        watch.loss(Num(2.0), 10);
+        assert_eq!(watch.diverged(), None);
+        watch.loss(Num(f64::NAN), 20);
+        watch.loss(Num(f64::INFINITY), 30);
+        assert_eq!(
+            watch.diverged(),
+            Some("the training loss is NaN in epoch 1, after 20 steps")
+        );
+        let mut watch = TrainingWatch::default();
+        watch.epoch(
+            &EpochReport {
+                validation_loss: Some(Num(f64::INFINITY)),
+                ..report(3, 0.1)
+            },
+            0.0,
+        );
+        assert_eq!(
+            watch.diverged(),
+            Some("the validation loss of epoch 3 is inf")
+        );
+    }
+}
