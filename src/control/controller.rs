@@ -266,7 +266,8 @@ impl Controller {
         else {
             return Verdict::Continue;
         };
-        let expired = state.age_ns(now_ns) >= max_ns;
+        // Without early stop the limit asks for nothing, so looks keep to their pace.
+        let expired = self.policy.enabled && state.age_ns(now_ns) >= max_ns;
         if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves) {
             return Verdict::Continue;
         }

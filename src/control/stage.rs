@@ -51,7 +51,8 @@ pub(super) struct StageState {
     pub(super) resources: ResourceSeries,
     pub(super) chosen: Vec<Chosen>,
     pub(super) outcome: Option<Outcome>,
-    next_look_ns: u64,
+    /// When the next look is due.
+    pub(super) next_look_ns: u64,
 }
 
 impl StageState {

@@ -459,6 +459,13 @@ mod tests {
     }
 
     #[test]
+    fn the_shortest_and_the_longest_times_are_times() {
+        let series = series([0, 1, 63, u64::MAX, u64::MAX]);
+        let estimate = |level| series.estimate(level, 0, 0.95).unwrap().value;
+        assert!(estimate(0.5) <= 64e-9 && estimate(0.99) > 1e6);
+    }
+
+    #[test]
     fn skipped_steps_do_not_count() {
         let values = std::iter::repeat_n(50_000_000, 5).chain(std::iter::repeat_n(1_000_000, 45));
         let estimate = series(values).estimate(0.99, 5, 0.95).unwrap();

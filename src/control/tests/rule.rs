@@ -22,132 +22,165 @@ struct Case {
     says: &'static [&'static str],
 }
 
-fn cases() -> Vec<Case> {
-    use StopReason::{Plateaued, Unstable};
-    let case = |name, sim, metrics, reason, between, says| Case {
+/// Name, stream, metrics; reason, seconds since the start, words of the evidence.
+fn case(
+    (name, sim, metrics): (&'static str, Sim, &'static [&'static str]),
+    (reason, between, says): (StopReason, (f64, f64), &'static [&'static str]),
+) -> Case {
+    Case {
         name,
         sim,
         metrics,
         reason,
         between,
         says,
-    };
+    }
+}
+
+fn beginnings() -> Vec<Case> {
     vec![
         case(
-            "independent",
-            Sim::default(),
-            STEPS,
-            Plateaued,
-            (1.2, 2.2),
-            &[
-                "3 of 3 chosen metrics within ±5% at 95% for 3 looks, after ",
-                " of training",
-            ],
-        ),
-        case(
-            "a first step of 30 times the rest",
-            Sim::train(|i, _, noise| {
-                if i == 0 {
-                    60.0
-                } else {
-                    2.0 * (1.0 + 0.05 * noise.normal())
-                }
-            }),
-            STEPS,
-            Plateaued,
-            (1.2, 2.5),
-            &["cut as warm-up"],
-        ),
-        case(
-            "slow half a second, then steady",
-            Sim::train(
-                |_, t, noise| if t < 0.5 { 3.0 } else { 2.0 } * (1.0 + 0.05 * noise.normal()),
+            ("independent", Sim::default(), STEPS),
+            (
+                StopReason::Plateaued,
+                (1.2, 2.2),
+                &[
+                    "3 of 3 chosen metrics within ±5% at 95% for 3 looks, after ",
+                    " of training",
+                ],
             ),
-            STEPS,
-            Plateaued,
-            (1.2, 4.0),
-            &["cut as warm-up"],
         ),
         case(
-            "steady drift of 10% a second",
-            Sim::train(|_, t, noise| (2.0 + 0.2 * t) * (1.0 + 0.02 * noise.normal())),
-            STEPS,
-            Unstable,
-            (20.0, 21.0),
-            &[
-                "3 of 3 chosen metrics not known",
-                "drifts by +",
-                "train.throughput",
-            ],
+            (
+                "a first step of 30 times the rest",
+                Sim::train(|i, _, noise| {
+                    if i == 0 {
+                        60.0
+                    } else {
+                        2.0 * (1.0 + 0.05 * noise.normal())
+                    }
+                }),
+                STEPS,
+            ),
+            (StopReason::Plateaued, (1.2, 2.5), &["cut as warm-up"]),
         ),
         case(
-            "a wave of 250 steps",
-            Sim::train(|i, _, noise| {
-                // Correlated far beyond neighbours; the window must hold many waves.
-                2.0 * (1.0 + 0.1 * (i as f64 / 40.0).sin() + 0.05 * noise.normal())
-            }),
-            STEPS,
-            Plateaued,
-            (1.2, 8.0),
-            &[],
+            (
+                "slow half a second, then steady",
+                Sim::train(
+                    |_, t, noise| if t < 0.5 { 3.0 } else { 2.0 } * (1.0 + 0.05 * noise.normal()),
+                ),
+                STEPS,
+            ),
+            (StopReason::Plateaued, (1.2, 4.0), &["cut as warm-up"]),
         ),
         case(
-            "rare spikes",
-            Sim::train(|_, _, noise| if noise.uniform() < 0.01 { 20.0 } else { 2.0 }),
-            STEPS,
-            Plateaued,
-            (1.2, 12.0),
-            &[],
+            (
+                "steady drift of 10% a second",
+                Sim::train(|_, t, noise| (2.0 + 0.2 * t) * (1.0 + 0.02 * noise.normal())),
+                STEPS,
+            ),
+            (
+                StopReason::Unstable,
+                (20.0, 21.0),
+                &[
+                    "3 of 3 chosen metrics not known",
+                    "drifts by +",
+                    "train.throughput",
+                ],
+            ),
+        ),
+    ]
+}
+
+fn shapes() -> Vec<Case> {
+    vec![
+        case(
+            (
+                "a wave of 250 steps",
+                Sim::train(|i, _, noise| {
+                    // Correlated far beyond neighbours; the window must hold many waves.
+                    2.0 * (1.0 + 0.1 * (i as f64 / 40.0).sin() + 0.05 * noise.normal())
+                }),
+                STEPS,
+            ),
+            (StopReason::Plateaued, (1.2, 8.0), &[]),
         ),
         case(
-            "two modes: the median lies between them",
-            Sim::train(two_modes),
-            &["train.step_latency_p50"],
-            Unstable,
-            (20.0, 21.0),
-            &["train.step_latency_p50 reached ±"],
+            (
+                "rare spikes",
+                Sim::train(|_, _, noise| if noise.uniform() < 0.01 { 20.0 } else { 2.0 }),
+                STEPS,
+            ),
+            (StopReason::Plateaued, (1.2, 12.0), &[]),
         ),
         case(
-            "two modes: the mean is a mean",
-            Sim::train(two_modes),
-            &["train.step_latency_mean"],
-            Plateaued,
-            (1.2, 6.0),
-            &["1 of 1"],
+            (
+                "two modes: the median lies between them",
+                Sim::train(two_modes),
+                &["train.step_latency_p50"],
+            ),
+            (
+                StopReason::Unstable,
+                (20.0, 21.0),
+                &["train.step_latency_p50 reached ±"],
+            ),
         ),
         case(
-            "a 99th percentile waits for its order statistics",
-            Sim::train(|_, _, noise| 20.0 * (1.0 + 0.02 * noise.normal())),
-            &["train.step_latency_p99"],
-            Plateaued,
-            (7.3, 20.0),
-            &["1 of 1"],
+            (
+                "two modes: the mean is a mean",
+                Sim::train(two_modes),
+                &["train.step_latency_mean"],
+            ),
+            (StopReason::Plateaued, (1.2, 6.0), &["1 of 1"]),
+        ),
+    ]
+}
+
+fn what_takes_longer() -> Vec<Case> {
+    vec![
+        case(
+            (
+                "steps of 0.4 s: ten of them, then a new one for each look",
+                Sim::train(|_, _, noise| 400.0 * (1.0 + 0.01 * noise.normal())),
+                STEPS,
+            ),
+            (StopReason::Plateaued, (5.0, 10.0), &["3 of 3"]),
         ),
         case(
-            "everything that is chosen by default",
-            Sim::default(),
-            &[],
-            Plateaued,
-            (1.9, 6.0),
-            &["6 of 6"],
+            (
+                "a 99th percentile waits for its order statistics",
+                Sim::train(|_, _, noise| 20.0 * (1.0 + 0.02 * noise.normal())),
+                &["train.step_latency_p99"],
+            ),
+            (StopReason::Plateaued, (7.3, 20.0), &["1 of 1"]),
         ),
         case(
-            "a leak of 20 MB a second",
-            Sim {
-                tick: |t, _| (2.0, 100e6 + 20e6 * t),
-                ..Sim::default()
-            },
-            &["train.throughput", "memory.peak"],
-            Unstable,
-            (20.0, 21.0),
-            &["1 of 2", "memory.peak: growing by 19.1 MiB a second"],
+            ("everything that is chosen by default", Sim::default(), &[]),
+            (StopReason::Plateaued, (1.9, 6.0), &["6 of 6"]),
+        ),
+        case(
+            (
+                "a leak of 20 MB a second",
+                Sim {
+                    tick: |t, _| (2.0, 100e6 + 20e6 * t),
+                    ..Sim::default()
+                },
+                &["train.throughput", "memory.peak"],
+            ),
+            (
+                StopReason::Unstable,
+                (20.0, 21.0),
+                &["1 of 2", "memory.peak: growing by 19.1 MiB a second"],
+            ),
         ),
     ]
 }
 
 #[test]
 fn each_series_ends_as_its_truth_demands() {
-    for case in cases() {
+    let cases = [beginnings(), shapes(), what_takes_longer()];
+    for case in cases.into_iter().flatten() {
         let end = end_of(policy(case.metrics), context(), &case.sim.messages());
         let end = end.unwrap_or_else(|| panic!("{}: never stopped", case.name));
         println!(
@@ -474,4 +507,27 @@ fn a_verdict_comes_once() {
         matches!(&answers[..], [(_, Verdict::Stop(_))]),
         "{answers:?}"
     );
+}
+
+/// Without early stop a long stage must not be judged at every message.
+#[test]
+fn looks_keep_their_pace_when_nothing_may_be_asked() {
+    let asked = StopPolicy {
+        enabled: false,
+        max_time_s: 2.0,
+        ..policy(STEPS)
+    };
+    let mut controller = Controller::new(asked, context());
+    let (mut looks, mut next) = (0, 0);
+    for message in Sim::default().messages() {
+        let _ = feed(&mut controller, &[message]);
+        if let Some(state) = controller.stages.first()
+            && state.next_look_ns != next
+        {
+            next = state.next_look_ns;
+            looks += 1;
+        }
+    }
+    // Ten in the second after the first, then 5% apart: about 55 to the 30th second.
+    assert!((40..70).contains(&looks), "{looks}");
 }
