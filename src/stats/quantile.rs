@@ -395,7 +395,6 @@ mod tests {
         ] {
             let (covered, given) =
                 coverage(n, (level, truth), |noise, n| noise.ar1(n, (10.0, 0.1, rho)));
-            println!("{name}: {covered} of {given}");
             assert!(
                 covered >= at_least && given > 0.8,
                 "{name}: {covered} of {given}"

@@ -163,7 +163,6 @@ mod tests {
         ];
         for (name, n, draw, at_least) in rows {
             let (covered, width) = coverage(n, draw);
-            println!("{name}: {covered} width {width}");
             assert!(covered >= at_least, "{name}: {covered} at width {width}");
             assert!(
                 covered < 0.999,

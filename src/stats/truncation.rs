@@ -6,9 +6,9 @@
 //! same span to tell outliers); a slow start survives that, since leaving it out costs only itself. A floor of 0.2% of
 //! the median under the spread keeps an all but constant series from hunting its last digit. As in the literature a
 //! cut beyond half of the series is no cut: the series has not settled. But the variance of a few values at the end is
-//! small by luck often enough, so the best cut beyond half must beat the best one within it by [`LUCK`], and leave at
+//! small by luck often enough, so the best cut beyond half must beat the best one within it by a fifth, and leave at
 //! least 8 values; a change of regime beats that several times over, a drift
-//! just so (whether a series drifts is [`super::trend`]'s to tell).
+//! just so (whether a series drifts is the trend test's to tell).
 
 use super::batches::Part;
 use super::sample::sorted_quantile;

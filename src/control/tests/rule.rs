@@ -254,7 +254,6 @@ fn stopped_estimates_cover() {
         covered += u32::from(row.low.unwrap() <= 2e-3 && 2e-3 <= row.high.unwrap());
         worst = worst.max((row.estimate.unwrap() / 2e-3 - 1.0).abs());
     }
-    println!("{covered} of {n} cover, worst error {worst}");
     assert!(
         f64::from(covered) >= 0.85 * f64::from(n),
         "{covered} of {n}"
