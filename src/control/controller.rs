@@ -11,10 +11,10 @@ use super::totals::Totals;
 use super::training::TrainingWatch;
 use crate::event::metric::find;
 use crate::event::{
-    Envelope, Finished, MetricDef, Phase, Progress, ResourceSample, Stage, StepBatch, StopReason,
-    StopRecord, WorkerEvent,
+    Envelope, MetricDef, Phase, Progress, ResourceSample, Stage, StepBatch, StopReason, StopRecord,
+    WorkerEvent,
 };
-use crate::units::{Span, seconds};
+use crate::units::seconds;
 
 /// Time over which the live throughput is taken, in nanoseconds.
 const LIVE_NS: u64 = 1_000_000_000;
@@ -67,7 +67,7 @@ pub struct Controller {
     pending: VecDeque<ResourceSample>,
     last_tick: Option<ResourceSample>,
     pub(super) now_ns: u64,
-    stopped: Option<StopRecord>,
+    pub(super) stopped: Option<StopRecord>,
     live: VecDeque<(u64, f64, f64)>,
 }
 
@@ -266,7 +266,8 @@ impl Controller {
         else {
             return Verdict::Continue;
         };
-        let expired = state.age_ns(now_ns) >= max_ns;
+        // Without early stop the limit asks for nothing, so looks keep to their pace.
+        let expired = self.policy.enabled && state.age_ns(now_ns) >= max_ns;
         if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves) {
             return Verdict::Continue;
         }
@@ -365,64 +366,6 @@ impl Controller {
             }
         }
         warnings
-    }
-
-    /// Why a run ended that the worker finished by itself; the record of its own stop, if there was one.
-    pub fn natural_end(&self, finished: &Finished) -> StopRecord {
-        if let Some(record) = &self.stopped {
-            return record.clone();
-        }
-        let used = finished.epochs >= self.context.epochs;
-        let record = |reason, detail| StopRecord { reason, detail };
-        if finished.stopped {
-            let detail = format!("asked to stop after {} epochs", finished.epochs);
-            return record(StopReason::Cancelled, detail);
-        }
-        if self.context.epochs == 0 {
-            return self.served();
-        }
-        let state = self.stages.iter().find(|state| state.stage == Stage::Train);
-        let open = state.filter(|state| self.policy.enabled && !state.known(self.policy.looks));
-        let open = open.map(|state| format!("; {}", evidence::open(state, &self.policy)));
-        let detail = if used {
-            format!("all {} epochs used", self.context.epochs)
-        } else {
-            format!(
-                "the worker finished after {} of {} epochs",
-                finished.epochs, self.context.epochs
-            )
-        };
-        record(StopReason::Budget, detail + open.as_deref().unwrap_or(""))
-    }
-
-    /// The end of a run that only serves.
-    fn served(&self) -> StopRecord {
-        let took = Span::from_ns(self.now_ns.saturating_sub(self.context.started_ns));
-        let unstable: Vec<String> = self
-            .stages
-            .iter()
-            .filter(|state| state.outcome == Some(Outcome::TimeUp))
-            .map(|state| format!("{}: {}", state.stage, evidence::open(state, &self.policy)))
-            .collect();
-        let known = self.stages.len() == self.context.serve_sizes.len()
-            && self
-                .stages
-                .iter()
-                .all(|state| state.outcome == Some(Outcome::Known));
-        let (reason, detail) = if !unstable.is_empty() {
-            (StopReason::Unstable, unstable.join("; "))
-        } else if known && !self.stages.is_empty() {
-            (
-                StopReason::Plateaued,
-                format!("every serve phase known, after {took}"),
-            )
-        } else {
-            (
-                StopReason::Budget,
-                format!("the time for serving is used, after {took}"),
-            )
-        };
-        StopRecord { reason, detail }
     }
 }
 

@@ -27,6 +27,7 @@
 
 mod assess;
 pub mod controller;
+mod ending;
 mod evidence;
 pub mod policy;
 mod resources;

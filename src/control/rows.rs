@@ -89,7 +89,7 @@ impl Controller {
         if let Some(assessment) = assess(metric, state, self.ask(state)) {
             self.fill(&mut row, &assessment, (state, chosen));
         } else {
-            self.fill_interference(&mut row, metric, state);
+            fill_interference(&mut row, metric, state);
         }
         if row.estimate.is_none()
             && let Some(why) = self.unread(metric)
@@ -151,24 +151,6 @@ impl Controller {
             Some(why) => notes.push(why.sentence()),
         }
         row.note = notes.join("; ");
-    }
-
-    fn fill_interference(&self, row: &mut MetricRow, metric: &MetricDef, state: &StageState) {
-        let resources = &state.resources;
-        let (part, factor) = match metric.name {
-            "interference.run_delay" => (resources.run_delay, 1.0),
-            "interference.others_cpu" => (resources.others, 100.0),
-            _ => (resources.steal, 100.0),
-        };
-        match part.ratio() {
-            // Counters of the machine and of the tree are read one after the other: a hair below 0 is 0.
-            Some(ratio) => {
-                row.estimate = Some((ratio * factor).max(0.0));
-                row.samples = resources.intervals;
-            }
-            None => "no sampler interval fell within the stage".clone_into(&mut row.note),
-        }
-        row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
     }
 
     fn run_row(&self, metric: &'static MetricDef, ended: Option<&StopRecord>) -> MetricRow {
@@ -305,6 +287,24 @@ impl Controller {
         }
         row.plateaued = row.plateaued.map(|_| reason == Some(StopReason::Trained));
     }
+}
+
+fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState) {
+    let resources = &state.resources;
+    let (part, factor) = match metric.name {
+        "interference.run_delay" => (resources.run_delay, 1.0),
+        "interference.others_cpu" => (resources.others, 100.0),
+        _ => (resources.steal, 100.0),
+    };
+    match part.ratio() {
+        // Counters of the machine and of the tree are read one after the other: a hair below 0 is 0.
+        Some(ratio) => {
+            row.estimate = Some((ratio * factor).max(0.0));
+            row.samples = resources.intervals;
+        }
+        None => "no sampler interval fell within the stage".clone_into(&mut row.note),
+    }
+    row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
 }
 
 fn add_note(row: &mut MetricRow, note: &str) {

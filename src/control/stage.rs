@@ -51,7 +51,8 @@ pub(super) struct StageState {
     pub(super) resources: ResourceSeries,
     pub(super) chosen: Vec<Chosen>,
     pub(super) outcome: Option<Outcome>,
-    next_look_ns: u64,
+    /// When the next look is due.
+    pub(super) next_look_ns: u64,
 }
 
 impl StageState {
@@ -174,10 +175,9 @@ pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Sta
         return false;
     }
     match (metric.scope, stage) {
-        (Scope::Train, Stage::Train)
+        (Scope::Train | Scope::Run, Stage::Train)
         | (Scope::Serve, Stage::Serve(_))
         | (Scope::Stages, Stage::Train | Stage::Serve(_)) => true,
-        (Scope::Run, Stage::Train) => true,
         (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),
         _ => false,
     }

@@ -395,7 +395,6 @@ mod tests {
         ] {
             let (covered, given) =
                 coverage(n, (level, truth), |noise, n| noise.ar1(n, (10.0, 0.1, rho)));
-            println!("{name}: {covered} of {given}");
             assert!(
                 covered >= at_least && given > 0.8,
                 "{name}: {covered} of {given}"
@@ -456,6 +455,13 @@ mod tests {
             width(0.9),
             width(0.0)
         );
+    }
+
+    #[test]
+    fn the_shortest_and_the_longest_times_are_times() {
+        let series = series([0, 1, 63, u64::MAX, u64::MAX]);
+        let estimate = |level| series.estimate(level, 0, 0.95).unwrap().value;
+        assert!(estimate(0.5) <= 64e-9 && estimate(0.99) > 1e6);
     }
 
     #[test]

@@ -1,0 +1,6 @@
+//! The rule against streams of known truth.
+
+mod rows;
+mod rule;
+mod sim;
+mod stages;

@@ -1,0 +1,229 @@
+//! What the rows say, and what they admit.
+
+use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
+use crate::control::{Controller, RunContext, StopPolicy};
+use crate::event::{
+    CATALOGUE, Finished, MetricRow, Num, Phase, StopReason, StopRecord, Usage, WorkerEvent,
+};
+
+fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
+    rows.iter()
+        .find(|row| row.metric == metric)
+        .unwrap_or_else(|| panic!("{metric}"))
+}
+
+fn ended(reason: StopReason) -> StopRecord {
+    StopRecord {
+        reason,
+        detail: String::new(),
+    }
+}
+
+#[test]
+fn every_metric_has_its_rows_and_every_absence_its_reason() {
+    let context = RunContext {
+        serve_sizes: vec![1, 8],
+        ..context()
+    };
+    let fresh = Controller::new(policy(&[]), context.clone()).rows(None);
+    let mut fed = Controller::new(policy(&[]), context);
+    let sim = Sim {
+        phases: vec![(Phase::Serve(1), 2.0), (Phase::Train, 3.0)],
+        ..Sim::default()
+    };
+    let _ = feed(&mut fed, &sim.messages());
+    for rows in [fresh, fed.rows(Some(&ended(StopReason::Cancelled)))] {
+        assert!(
+            CATALOGUE
+                .iter()
+                .all(|metric| rows.iter().any(|row| row.metric == metric.name))
+        );
+        let phases = |metric: &str| rows.iter().filter(|row| row.metric == metric).count();
+        assert_eq!(
+            (
+                phases("cpu.utilisation"),
+                phases("train.throughput"),
+                phases("memory.peak")
+            ),
+            (3, 1, 1)
+        );
+        for row in &rows {
+            assert!(row.estimate.is_some() || !row.note.is_empty(), "{row:?}");
+            assert_eq!(row.low.is_some(), row.confidence.is_some(), "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
+    for (cpu_s, hwm, expected_cpu, note) in [
+        (100.0, 500e6, 100.0, "the worker's own figure at its end"),
+        (1.0, 200e6, 60.0, "the last sample"),
+    ] {
+        let mut controller = Controller::new(
+            StopPolicy {
+                enabled: false,
+                ..policy(&[])
+            },
+            context(),
+        );
+        let _ = feed(&mut controller, &Sim::default().messages());
+        let finished = Finished {
+            stopped: false,
+            epochs: 10,
+            test_loss: Some(Num(0.4)),
+            test_accuracy: Some(Num(0.9)),
+            usage: Usage {
+                cpu_ns: Some(super::sim::whole(cpu_s * 1e9)),
+                vm_hwm_bytes: Some(super::sim::whole(hwm)),
+            },
+        };
+        let _ = feed(
+            &mut controller,
+            &[say(31_000 * MS, WorkerEvent::Finished(finished.clone()))],
+        );
+        let end = controller.natural_end(&finished);
+        assert_eq!(end.reason, StopReason::Budget);
+        let rows = controller.rows(Some(&end));
+        let cpu = row(&rows, "cpu.time");
+        assert!(
+            (cpu.estimate.unwrap() - expected_cpu).abs() < 1.0,
+            "{cpu:?}"
+        );
+        assert_eq!(cpu.note, note);
+        let peak = row(&rows, "memory.peak").estimate.unwrap();
+        assert!((peak - hwm.max(300e6)).abs() < 1.0, "{peak}");
+        assert_eq!(
+            (
+                row(&rows, "test_accuracy").estimate,
+                row(&rows, "test_accuracy").note.as_str()
+            ),
+            (Some(0.9), "")
+        );
+    }
+}
+
+#[test]
+fn an_accuracy_before_the_end_is_marked() {
+    let mut controller = Controller::new(policy(&["train.throughput"]), context());
+    let _ = feed(
+        &mut controller,
+        &[
+            say(
+                0,
+                WorkerEvent::Phase {
+                    phase: Phase::Train,
+                },
+            ),
+            say(MS, epoch(1, 0.7)),
+        ],
+    );
+    for (reason, note) in [
+        (StopReason::Plateaued, "not trained to the end"),
+        (StopReason::Unstable, "not trained to the end"),
+        (StopReason::Trained, ""),
+        (StopReason::Budget, ""),
+    ] {
+        let rows = controller.rows(Some(&ended(reason)));
+        assert_eq!(row(&rows, "validation_accuracy").note, note, "{reason}");
+        assert_eq!(
+            row(&rows, "test_accuracy").note,
+            "the test data were not read",
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
+    let sim = Sim {
+        tick: |t, _| (2.0, 100e6 + 20e6 * t),
+        phases: vec![(Phase::Train, 8.0)],
+        ..Sim::default()
+    };
+    let mut messages = sim.messages();
+    for message in &mut messages {
+        if let Message::Sample(sample) = message {
+            sample.processes = 3;
+        }
+    }
+    let mut controller = Controller::new(
+        StopPolicy {
+            enabled: false,
+            ..policy(&[])
+        },
+        context(),
+    );
+    let _ = feed(&mut controller, &messages);
+    let rows = controller.rows(None);
+    let peak = row(&rows, "memory.peak");
+    assert_eq!(
+        peak.note,
+        "growing by 19.1 MiB a second; upper bound: pages may be shared"
+    );
+    assert_eq!(peak.plateaued, Some(false));
+    let cost = row(&rows, "sampler.cost").estimate.unwrap();
+    assert!((0.1..0.11).contains(&cost), "{cost}");
+}
+
+#[test]
+fn the_worker_s_own_figures_are_kept_apart() {
+    let mut controller = Controller::new(policy(&[]), context());
+    let said = |name: &str, value| WorkerEvent::Metric {
+        name: name.to_owned(),
+        value: Num(value),
+    };
+    let _ = feed(
+        &mut controller,
+        &[
+            say(1, said("tensorcore", 13.0)),
+            say(2, said("broken", f64::NAN)),
+        ],
+    );
+    let rows = controller.rows(None);
+    assert_eq!(
+        (
+            row(&rows, "tensorcore").estimate,
+            row(&rows, "tensorcore").note.as_str()
+        ),
+        (Some(13.0), "said by the worker")
+    );
+    assert_eq!(
+        (
+            row(&rows, "broken").estimate,
+            row(&rows, "broken").note.as_str()
+        ),
+        (None, "the worker said NaN")
+    );
+}
+
+#[test]
+fn progress_names_what_is_open_and_how_far() {
+    let sim = Sim {
+        phases: vec![(Phase::Train, 20.0)],
+        ..Sim::train(two_modes)
+    };
+    let mut controller = Controller::new(
+        policy(&["train.step_latency_p50", "train.throughput"]),
+        context(),
+    );
+    let messages = sim.messages();
+    let _ = feed(&mut controller, &messages[..3]);
+    let early = controller.progress();
+    assert_eq!(
+        (early.known, early.open.len(), early.open[0].why.as_str()),
+        (0, 2, "warming up")
+    );
+    let _ = feed(&mut controller, &messages[3..200]);
+    let late = controller.progress();
+    assert_eq!((late.known, late.open.len()), (1, 1), "{late:?}");
+    assert!(
+        late.open[0].reached.unwrap() > 0.3 && late.open[0].why == "wide",
+        "{late:?}"
+    );
+    assert!(
+        (late.throughput.unwrap() / 32_000.0 - 1.0).abs() < 0.1,
+        "{late:?}"
+    );
+    assert!(end_of(policy(&["train.throughput"]), context(), &messages).is_some());
+}
