@@ -36,6 +36,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tch", &["worker/torch"]),
     ("sysinfo", &["sampler"]),
     ("nvml_wrapper", &["sampler"]),
+    ("nix", &["sampler"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("anyhow", &["cli"]),
