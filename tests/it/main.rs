@@ -5,3 +5,6 @@
     clippy::disallowed_methods,
     reason = "a test harness may panic and touch files directly"
 )]
+
+#[cfg(feature = "torch")]
+mod native_worker;
