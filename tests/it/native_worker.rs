@@ -265,74 +265,65 @@ fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
     );
 }
 
+/// The kind and message of the failure that this job ends with.
+fn failure(edit: impl FnOnce(&mut JobSpec)) -> (String, String) {
+    let mut spec = job("mlp", 1);
+    edit(&mut spec);
+    let (events, code) = Worker::start(&spec).listen(|_| None);
+    assert_eq!(code, 1, "{:?}", events.last());
+    assert!(matches!(events[0], WorkerEvent::Hello(_)), "hello first");
+    match events.into_iter().next_back() {
+        Some(WorkerEvent::Failed(failure)) => (failure.kind, failure.message),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn what_cannot_be_done_is_said_with_its_kind() {
-    let broken = tempfile::tempdir().unwrap();
-    for file in ["dataset.toml", "digits.csv.gz"] {
-        let from = job("mlp", 1).dataset_dir.join(file);
-        std::fs::copy(from, broken.path().join(file)).unwrap();
-    }
-    std::fs::write(broken.path().join("digits.csv.gz"), "0,1").unwrap();
-    let change = |edit: &dyn Fn(&mut JobSpec)| {
-        let mut spec = job("mlp", 1);
-        edit(&mut spec);
-        spec
-    };
-    for (spec, kind, says) in [
+    type Edit = fn(&mut JobSpec);
+    let cases: [(Edit, &str, &str); 6] = [
         (
-            change(&|job| job.model.name = "vgg".into()),
+            |job| job.model.name = "vgg".into(),
             "model",
             "no model `vgg`",
         ),
         (
-            change(&|job| {
-                job.model = ModelSpec {
-                    name: "resnet".into(),
-                    depth: Some(9),
-                    width: None,
-                }
-            }),
-            "model",
-            "6n + 2",
-        ),
-        (
-            change(&|job| job.device = "cuda:99".into()),
+            |job| job.device = "cuda:99".into(),
             "device",
-            "`cuda:99` is not there",
+            "is not there",
         ),
         (
-            change(&|job| job.dataset_dir = broken.path().into()),
-            "data",
-            "digits.csv.gz is not the file",
-        ),
-        (
-            change(&|job| job.dataset_dir = "/nowhere".into()),
+            |job| job.dataset_dir = "/nowhere".into(),
             "data",
             "/nowhere/dataset.toml",
         ),
         (
-            change(&|job| job.train.batch_size = 5000),
+            |job| job.train.batch_size = 5000,
             "job",
             "larger than the 1293 samples",
         ),
-        (change(&|job| job.protocol = 99), "job", "protocol 99"),
-    ] {
-        let (events, code) = Worker::start(&spec).listen(|_| None);
-        let Some(WorkerEvent::Failed(failure)) = events.last() else {
-            panic!("{:?}", events.last());
-        };
-        assert_eq!(
-            (failure.kind.as_str(), code),
-            (kind, 1),
-            "{}",
-            failure.message
-        );
-        assert!(failure.message.contains(says), "{}", failure.message);
-        assert!(
-            matches!(events[0], WorkerEvent::Hello(_)),
-            "hello comes first"
-        );
+        (|job| job.train.learning_rate = -1.0, "job", "learning_rate"),
+        (|job| job.protocol = 99, "job", "protocol 99"),
+    ];
+    for (edit, expected, says) in cases {
+        let (kind, message) = failure(edit);
+        assert_eq!(kind, expected, "{message}");
+        assert!(message.contains(says), "{message}");
     }
+}
+
+#[test]
+fn damaged_data_are_found_before_any_step() {
+    let broken = tempfile::tempdir().unwrap();
+    let manifest = job("mlp", 1).dataset_dir.join("dataset.toml");
+    std::fs::copy(manifest, broken.path().join("dataset.toml")).unwrap();
+    std::fs::write(broken.path().join("digits.csv.gz"), "0,1").unwrap();
+    let (kind, message) = failure(|job| job.dataset_dir = broken.path().into());
+    assert_eq!(kind, "data");
+    assert!(
+        message.contains("digits.csv.gz is not the file"),
+        "{message}"
+    );
 }
 
 #[test]

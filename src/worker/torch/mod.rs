@@ -27,6 +27,11 @@ use failure::Failure;
 const USAGE: &str = "perftune-worker: started by perftune, one process a run; reads a job on standard input.\n\
                      --version  versions of the worker, libtorch and the protocol";
 
+/// A size as libtorch counts it; no tensor has more elements than `i64::MAX`.
+fn signed(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
 /// Does one job, or says who it is.
 pub(crate) fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
