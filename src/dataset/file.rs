@@ -56,7 +56,8 @@ pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<()
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

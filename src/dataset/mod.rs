@@ -10,6 +10,7 @@ mod file;
 mod find;
 mod idx;
 mod manifest;
+mod written;
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};

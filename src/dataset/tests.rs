@@ -45,11 +45,7 @@ fn folder(keys: &str, files: &[(&str, &[u8])]) -> (tempfile::TempDir, Result<Dat
     let mut text = format!("{HEAD}{keys}");
     for (name, bytes) in files {
         fs_err::write(dir.path().join(name), bytes).unwrap();
-        let hash: String = Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        text = text.replacen("SHA", &hash, 1);
+        text = text.replacen("SHA", &file::hex(&Sha256::digest(bytes)), 1);
     }
     fs_err::write(dir.path().join(MANIFEST), text).unwrap();
     let data = DataSet::open(dir.path());
@@ -240,82 +236,68 @@ fn idx_is_read_plain_or_packed() {
     }
 }
 
+fn idx_error(keys: &str, images: &[u8], labels: &[u8]) -> String {
+    let files = [
+        ("ti", images),
+        ("tl", labels),
+        ("ei", images),
+        ("el", labels),
+    ];
+    let (_dir, data) = folder(keys, &files);
+    load::<Train>(&data.unwrap()).unwrap_err().to_string()
+}
+
 #[test]
-fn damaged_idx_is_named_by_file_and_place() {
+fn damaged_idx_images_are_named_by_file_and_place() {
     let good = idx(&[2, 2, 2], &[0; 8]);
     let labels = idx(&[2], &[1, 0]);
-    let cut = &gzip(&good)[..20];
-    for (images, labels, says) in [
-        (
-            &b"PNG and so on"[..],
-            &labels[..],
-            "ti, header: begins with",
-        ),
-        (
-            &[0, 0, 13, 3, 0],
-            &labels,
-            "ti, header: its values are of type 0x0d",
-        ),
-        (&[0, 0, 8, 3, 0, 0], &labels, "ti, header: cannot be read"),
-        (
-            &idx(&[2, 4], &[0; 8]),
-            &labels,
-            "ti, header: dimensions [2, 4], expected samples of shape [1, 2, 2]",
-        ),
-        (
-            &idx(&[3, 2, 2], &[0; 12]),
-            &labels,
-            "holds 3 samples of the train part",
-        ),
+    let expected = "ti, header: dimensions [2, 4], expected samples of shape [1, 2, 2]";
+    for (images, says) in [
+        (&b"PNG and so on"[..], "ti, header: begins with"),
+        (&[0, 0, 13, 3, 0], "ti, header: its values are of type 0x0d"),
+        (&[0, 0, 8, 3, 0, 0], "ti, header: cannot be read"),
+        (&idx(&[2, 4], &[0; 8]), expected),
+        (&idx(&[3, 2, 2], &[0; 12]), "holds 3 samples of the train"),
         (
             &good[..good.len() - 1],
-            &labels,
-            "ti, in the 256 samples from 0 on: ends early",
+            "in the 256 samples from 0 on: ends",
         ),
         (
             &idx(&[2, 2, 2], &[0; 9]),
-            &labels,
-            "ti, end: holds more than its header announces",
+            "ti, end: holds more than its header",
         ),
-        (cut, &labels, "ti, "),
-        (
-            &good,
-            &idx(&[2], &[1, 2]),
-            "tl, sample 1: label 2 is not below",
-        ),
-        (&good, &idx(&[3], &[1, 1, 1]), "tl: holds 3 samples"),
-        (
-            &good,
-            &idx(&[2, 1], &[1, 1]),
-            "tl, header: dimensions [2, 1], expected one label a sample",
-        ),
+        (&gzip(&good)[..20], "ti, "),
     ] {
-        let (_dir, data) = folder(
-            IDX,
-            &[
-                ("ti", images),
-                ("tl", labels),
-                ("ei", &good),
-                ("el", labels),
-            ],
-        );
-        let message = load::<Train>(&data.unwrap()).unwrap_err().to_string();
+        let message = idx_error(IDX, images, &labels);
         assert!(message.contains(says), "{says}: {message}");
     }
-    let (_dir, data) = folder(
-        &IDX.replace("max_value = 255", "max_value = 16"),
-        &[
-            ("ti", &idx(&[2, 2, 2], &[0, 0, 0, 0, 0, 17, 0, 0])),
-            ("tl", &labels),
-            ("ei", &good),
-            ("el", &labels),
-        ],
-    );
-    let message = load::<Train>(&data.unwrap()).unwrap_err().to_string();
+    let narrow = IDX.replace("max_value = 255", "max_value = 16");
+    let images = idx(&[2, 2, 2], &[0, 0, 0, 0, 0, 17, 0, 0]);
+    let message = idx_error(&narrow, &images, &labels);
     assert!(
         message.contains("sample 1: a value is outside 0..16"),
         "{message}"
     );
+}
+
+#[test]
+fn damaged_idx_labels_are_named_by_file_and_place() {
+    let images = idx(&[2, 2, 2], &[0; 8]);
+    for (labels, says) in [
+        (idx(&[2], &[1, 2]), "tl, sample 1: label 2 is not below"),
+        (idx(&[3], &[1, 1, 1]), "tl: holds 3 samples"),
+        (
+            idx(&[2, 1], &[1, 1]),
+            "tl, header: dimensions [2, 1], expected one label a sample",
+        ),
+        (
+            idx(&[2], &[1]),
+            "tl, in the 256 samples from 0 on: ends early",
+        ),
+    ] {
+        let message = idx_error(IDX, &images, &labels);
+        assert!(message.contains(says), "{says}: {message}");
+    }
 }
 
 #[test]
@@ -338,66 +320,70 @@ fn a_changed_or_missing_file_is_found_by_its_checksum() {
     assert!(message.contains("a.csv is missing"), "{message}");
 }
 
+/// What is replaced in a good manifest, by what, and what the message must say.
+const BAD: &[(&str, &str, &str)] = &[
+    ("classes = 3", "clases = 3", "unknown field `clases`"),
+    (
+        "classes = 3",
+        "classes = 1",
+        "d/dataset.toml:6: `classes` must be at least 2",
+    ),
+    ("classes = 3", "classes = -1", "line 6, column 11"),
+    ("[2, 1, 2]", "[2, 0, 2]", "d/dataset.toml:5: `shape`"),
+    ("[2, 1, 2]", "[2, 2]", "line 5"),
+    ("[2, 1, 2]", "[60000, 60000, 60000]", "`shape`"),
+    (
+        "max_value = 10",
+        "max_value = 0",
+        "`max_value` must be above `min_value = 0`",
+    ),
+    ("max_value = 10", "max_value = inf", "`max_value`"),
+    ("train_rows = 2", "train_rows = 0", "`train_rows` must be"),
+    (
+        "train_first = 2",
+        "test_every = 1",
+        "`split` must have one of",
+    ),
+    (
+        "train_first = 2",
+        "train_first = 2, test_every = 3",
+        "`split` must have one of",
+    ),
+    ("split = { train_first = 2 }", "", "`split` is missing"),
+    (
+        "[files.all]",
+        "[files.train]",
+        "`files` of `format = \"csv\"` must be",
+    ),
+    (
+        "\"csv\"",
+        "\"idx\"",
+        "`files` of `format = \"idx\"` must be",
+    ),
+    ("\"csv\"", "\"png\"", "unknown variant `png`"),
+    (
+        "SHA",
+        "abc",
+        "d/dataset.toml:14: `sha256` of a.csv must be 64",
+    ),
+    ("a.csv", "", "`path` must name a file"),
+    (
+        "max_value = 10",
+        "max_value = 10\nclass_names = [\"a\"]",
+        "has 1 names for `classes = 3`",
+    ),
+];
+
 #[test]
 fn bad_manifests_say_the_line_the_key_and_what_to_write() {
-    let sha = "0".repeat(64);
-    let good = CSV.replace("SHA", &sha);
-    let parse = |text: &str| Manifest::parse(&format!("{HEAD}{text}"), Path::new("d/dataset.toml"));
-    parse(&good).unwrap();
-    for (from, to, says) in [
-        ("classes = 3", "clases = 3", "unknown field `clases`"),
-        (
-            "classes = 3",
-            "classes = 1",
-            "d/dataset.toml:6: `classes` must be at least 2",
-        ),
-        ("classes = 3", "classes = -1", "line 6, column 11"),
-        ("[2, 1, 2]", "[2, 0, 2]", "d/dataset.toml:5: `shape`"),
-        ("[2, 1, 2]", "[2, 2]", "line 5"),
-        ("[2, 1, 2]", "[60000, 60000, 60000]", "`shape`"),
-        (
-            "max_value = 10",
-            "max_value = 0",
-            "`max_value` must be above `min_value = 0`",
-        ),
-        ("max_value = 10", "max_value = inf", "`max_value`"),
-        ("train_rows = 2", "train_rows = 0", "`train_rows` must be"),
-        (
-            "train_first = 2",
-            "test_every = 1",
-            "`split` must have one of",
-        ),
-        (
-            "train_first = 2",
-            "train_first = 2, test_every = 3",
-            "`split` must have one of",
-        ),
-        ("split = { train_first = 2 }", "", "`split` is missing"),
-        (
-            "[files.all]",
-            "[files.train]",
-            "`files` of `format = \"csv\"` must be",
-        ),
-        (
-            "\"csv\"",
-            "\"idx\"",
-            "`files` of `format = \"idx\"` must be",
-        ),
-        ("\"csv\"", "\"png\"", "unknown variant `png`"),
-        (
-            sha.as_str(),
-            "abc",
-            "d/dataset.toml:14: `sha256` of a.csv must be 64",
-        ),
-        ("a.csv", "", "`path` must name a file"),
-        (
-            "max_value = 10",
-            "max_value = 10\nclass_names = [\"a\"]",
-            "has 1 names for `classes = 3`",
-        ),
-    ] {
-        assert!(good.contains(from), "{from}");
-        let message = parse(&good.replace(from, to)).unwrap_err().to_string();
+    let parse = |text: &str| {
+        let text = format!("{HEAD}{}", text.replace("SHA", &"0".repeat(64)));
+        Manifest::parse(&text, Path::new("d/dataset.toml"))
+    };
+    parse(CSV).unwrap();
+    for (from, to, says) in BAD {
+        assert!(CSV.contains(from), "{from}");
+        let message = parse(&CSV.replace(from, to)).unwrap_err().to_string();
         assert!(
             message.contains(says) && message.contains("d/dataset.toml"),
             "{says}: {message}"

@@ -9,4 +9,6 @@
 mod architecture;
 mod cli;
 mod config_errors;
+#[cfg(feature = "torch")]
+mod native_worker;
 mod support;

@@ -7,6 +7,7 @@ use tch::{Device, IndexOp, Kind, Tensor};
 
 use super::failure::Failure;
 use super::order::Rng;
+use super::signed;
 
 /// Streams of the run's seed.
 const SPLIT_STREAM: u64 = 1;
@@ -37,7 +38,7 @@ impl<P: Part> Samples<P> {
         let labels = Tensor::f_empty([rows], (Kind::Int64, Device::Cpu))?;
         let mut at = 0;
         set.read::<P, Failure>(|block| {
-            let size = block.labels.len() as i64;
+            let size = signed(block.labels.len());
             if at + size > rows {
                 // The reader fails at the end of the part, with the count: nothing to keep meanwhile.
                 return Ok(());
@@ -61,7 +62,7 @@ impl<P: Part> Samples<P> {
 
     /// Number of samples.
     pub(super) fn len(&self) -> i64 {
-        self.labels.numel() as i64
+        signed(self.labels.numel())
     }
 
     /// Copies of these samples.

@@ -49,7 +49,8 @@ fn set_control(value: u32) {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
 mod tests {
     use super::*;
     use tch::{Kind, Tensor};

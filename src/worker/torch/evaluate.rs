@@ -21,21 +21,29 @@ pub(super) struct Score {
     pub(super) accuracy: f64,
 }
 
-/// Evaluates the model on all samples, in the phase that the link is in. None: there are no samples, or `leave` said so
-/// between two steps.
+/// How an evaluation ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Evaluation {
+    /// All samples were looked at; none: there are no samples.
+    Done(Option<Score>),
+    /// It was left between two steps.
+    Left,
+}
+
+/// Evaluates the model on all samples, in the phase that the link is in, unless `leave` says so between two steps.
 pub(super) fn evaluate<P: Part, C: Clock>(
     model: &dyn ModuleT,
     samples: &Samples<P>,
     link: &mut Link<C>,
     leave: impl Fn(&Link<C>) -> bool,
-) -> Result<Option<Score>, Failure> {
+) -> Result<Evaluation, Failure> {
     let total = samples.len();
     let (mut loss, mut correct) = (0.0, 0);
     let mut start = link.now_ns();
     let mut from = 0;
     while from < total {
         if leave(link) {
-            return Ok(None);
+            return Ok(Evaluation::Left);
         }
         let size = BATCH.min(total - from);
         let images = samples.images.f_narrow(0, from, size)?;
@@ -52,10 +60,10 @@ pub(super) fn evaluate<P: Part, C: Clock>(
             end
         };
     }
-    Ok((total > 0).then(|| Score {
+    Ok(Evaluation::Done((total > 0).then(|| Score {
         loss: loss / total as f64,
         accuracy: correct as f64 / total as f64,
-    }))
+    })))
 }
 
 /// Summed loss and number of right answers.

@@ -17,8 +17,22 @@ const ALLOCATOR_VARIABLES: &[&str] = &[
     "LD_PRELOAD",
 ];
 
+/// Variables that change how libtorch's threads compute and wait.
+const THREAD_VARIABLES: &[&str] = &[
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "OMP_PROC_BIND",
+    "OMP_PLACES",
+    "GOMP_SPINCOUNT",
+    "GOMP_CPU_AFFINITY",
+    "MKL_NUM_THREADS",
+    "MKL_CBWR",
+    "ONEDNN_MAX_CPU_ISA",
+];
+
 /// The first message. `denormals` is what [`super::denormals::flush`] returned.
 pub(super) fn hello(job: &JobSpec, denormals: &str) -> Hello {
+    let read = |name: &str| std::env::var(name).ok();
     let facts = [
         ("libtorch", libtorch()),
         ("cpu_capability", cpu_capability()),
@@ -28,7 +42,11 @@ pub(super) fn hello(job: &JobSpec, denormals: &str) -> Hello {
             tch::get_num_interop_threads().to_string(),
         ),
         ("flush_denormals", denormals.to_owned()),
-        ("allocator", allocator(|name| std::env::var(name).ok())),
+        ("allocator", variables(ALLOCATOR_VARIABLES, "system", read)),
+        (
+            "thread_environment",
+            variables(THREAD_VARIABLES, "default", read),
+        ),
         ("device", job.device.clone()),
         ("mkl", tch::utils::has_mkl().to_string()),
         ("onednn", tch::utils::has_mkldnn().to_string()),
@@ -101,14 +119,14 @@ fn detected() -> &'static str {
     std::env::consts::ARCH
 }
 
-/// What the environment really says of the allocator: `system` if nothing.
-fn allocator(variable: impl Fn(&str) -> Option<String>) -> String {
-    let set: Vec<_> = ALLOCATOR_VARIABLES
+/// What the environment really says: `NAME=value` for each that is set, or `nothing`.
+fn variables(names: &[&str], nothing: &str, read: impl Fn(&str) -> Option<String>) -> String {
+    let set: Vec<_> = names
         .iter()
-        .filter_map(|name| variable(name).map(|value| format!("{name}={value}")))
+        .filter_map(|name| read(name).map(|value| format!("{name}={value}")))
         .collect();
     if set.is_empty() {
-        "system".to_owned()
+        nothing.to_owned()
     } else {
         set.join(" ")
     }
@@ -146,9 +164,11 @@ mod tests {
 
     #[test]
     fn the_allocator_fact_is_what_the_environment_says() {
-        assert_eq!(allocator(|_| None), "system");
+        let fact =
+            |read: fn(&str) -> Option<String>| variables(ALLOCATOR_VARIABLES, "system", read);
+        assert_eq!(fact(|_| None), "system");
         let set = |name: &str| (name == "MALLOC_TOP_PAD_").then(|| "100".to_owned());
-        assert_eq!(allocator(set), "MALLOC_TOP_PAD_=100");
+        assert_eq!(fact(set), "MALLOC_TOP_PAD_=100");
     }
 
     #[test]

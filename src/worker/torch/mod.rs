@@ -31,6 +31,11 @@ const USAGE: &str = "perftune-worker: started by perftune, one process a run; re
                      --bare-loop SECONDS  trains the job on standard input for so long without the protocol: \
                      the yardstick of the benchmarks";
 
+/// A size as libtorch counts it; no tensor has more elements than `i64::MAX`.
+fn signed(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
 /// Does one job, or says who it is.
 pub(crate) fn main() -> ExitCode {
     let argument = std::env::args().nth(2);

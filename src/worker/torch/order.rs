@@ -23,7 +23,7 @@ impl Rng {
     fn below(&mut self, bound: usize) -> usize {
         let product = u128::from(self.next()) * bound as u128;
         // The upper half is below `bound`, so it fits.
-        (product >> 64) as usize
+        usize::try_from(product >> 64).unwrap_or(0)
     }
 
     /// Fisher and Yates's shuffle, from the last element down.

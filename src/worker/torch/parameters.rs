@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor, nn};
 
 use super::failure::Failure;
+use super::signed;
 
 /// Each weight begins at a multiple of this many floats: 64 bytes, a cache line and the widest vector.
 const ALIGN: i64 = 16;
@@ -36,13 +37,13 @@ impl Parameters {
             let options = (Kind::Float, store.device());
             let total = leaves
                 .iter()
-                .map(|leaf| aligned(leaf.numel() as i64))
+                .map(|leaf| aligned(signed(leaf.numel())))
                 .sum::<i64>();
             let flat = Tensor::f_zeros([total], options)?;
             let mut padding = Vec::with_capacity(leaves.len());
             let (mut at, mut count) = (0, 0);
             for leaf in &leaves {
-                let size = leaf.numel() as i64;
+                let size = signed(leaf.numel());
                 let view = flat.f_narrow(0, at, size)?.f_view(leaf.size().as_slice())?;
                 view.shallow_clone().f_copy_(leaf)?;
                 // The layers hold handles of the same tensor, so they see the move.

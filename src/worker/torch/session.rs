@@ -10,7 +10,7 @@ use tch::nn::ModuleT;
 use tch::{Device, nn};
 
 use super::data::{Samples, TrainingData};
-use super::evaluate::{Score, evaluate};
+use super::evaluate::{Evaluation, Score, evaluate};
 use super::failure::Failure;
 use super::models::{self, Input, Model};
 use super::parameters::Parameters;
@@ -178,13 +178,13 @@ impl Session {
                 return Ok(epoch - 1);
             }
             link.phase(Phase::Train)?;
-            let Some(trained) = trainer.epoch(&mut self.data, link)? else {
+            let Some(done) = trainer.epoch(&mut self.data, link)? else {
                 return Ok(epoch - 1);
             };
-            let Some(validation) = validate(model, &self.data, link)? else {
+            let Evaluation::Done(validation) = validate(model, &self.data, link)? else {
                 return Ok(epoch - 1);
             };
-            link.send(WorkerEvent::Epoch(report(epoch, trained, validation)))?;
+            link.send(WorkerEvent::Epoch(report(epoch, done, validation)))?;
         }
         Ok(job.train.epochs)
     }
@@ -193,21 +193,24 @@ impl Session {
     fn test<C: Clock>(&self, link: &mut Link<C>) -> Result<Option<Score>, Failure> {
         link.phase(Phase::Test)?;
         let samples = Samples::<Test>::load(&self.set, self.device)?;
-        evaluate(self.model.as_ref(), &samples, link, |_| false)
+        match evaluate(self.model.as_ref(), &samples, link, |_| false)? {
+            Evaluation::Done(score) => Ok(score),
+            Evaluation::Left => Ok(None),
+        }
     }
 }
 
-/// None: a stop came. `Some(None)`: nothing is held out.
+/// A phase of its own, where anything is held out.
 fn validate<C: Clock>(
     model: &dyn ModuleT,
     data: &TrainingData,
     link: &mut Link<C>,
-) -> Result<Option<Option<Score>>, Failure> {
+) -> Result<Evaluation, Failure> {
     if data.validation.len() == 0 {
-        return Ok(Some(None));
+        return Ok(Evaluation::Done(None));
     }
     link.phase(Phase::Validate)?;
-    Ok(evaluate(model, &data.validation, link, Link::stop_requested)?.map(Some))
+    evaluate(model, &data.validation, link, Link::stop_requested)
 }
 
 fn report(epoch: u32, trained: Trained, validation: Option<Score>) -> EpochReport {

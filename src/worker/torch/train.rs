@@ -10,6 +10,7 @@ use super::data::{Epoch, TrainingData};
 use super::failure::Failure;
 use super::optimizer::Optimizer;
 use super::parameters::Parameters;
+use super::signed;
 
 /// A model that is being trained.
 pub(super) struct Trainer<'a> {
@@ -49,7 +50,7 @@ impl<'a> Trainer<'a> {
         data: &mut TrainingData,
         link: &mut Link<C>,
     ) -> Result<Option<Trained>, Failure> {
-        let total = data.len() as i64;
+        let total = signed(data.len());
         let epoch = data.epoch()?;
         let mut sum = 0.0;
         let mut from = 0;
@@ -84,7 +85,7 @@ impl<'a> Trainer<'a> {
         data: &TrainingData,
         link: &Link<C>,
     ) -> Result<(), Failure> {
-        let total = data.len() as i64;
+        let total = signed(data.len());
         let epoch = data.rehearsal()?;
         let mut from = 0;
         for _ in 0..steps {

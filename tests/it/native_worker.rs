@@ -1,0 +1,334 @@
+//! The native worker end to end: a job in, protocol lines out.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command as Process, Stdio};
+
+use perftune::event::wire::decode;
+use perftune::event::{
+    Allocator, Command, Envelope, EpochReport, Finished, JobSpec, ModelSpec, Optimizer,
+    PROTOCOL_VERSION, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
+};
+
+fn job(model: &str, epochs: u32) -> JobSpec {
+    JobSpec {
+        protocol: PROTOCOL_VERSION,
+        run: "test".to_owned(),
+        model: ModelSpec {
+            name: model.to_owned(),
+            depth: None,
+            width: None,
+        },
+        dataset: "digits".to_owned(),
+        dataset_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/digits"),
+        seed: 1,
+        threads: 1,
+        device: "cpu".to_owned(),
+        flush_denormals: true,
+        allocator: Allocator::System,
+        train: TrainSpec {
+            epochs,
+            batch_size: 64,
+            optimizer: Optimizer::Adam,
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            validation_share: 0.1,
+            warmup_steps: 3,
+        },
+        serve: None,
+        options: serde_json::Value::Null,
+    }
+}
+
+struct Worker {
+    child: Child,
+    input: ChildStdin,
+}
+
+impl Worker {
+    fn start(job: &JobSpec) -> Self {
+        let mut child = Process::new(env!("CARGO_BIN_EXE_perftune-worker"))
+            // Threads that wait must not spin: on a busy machine they would keep each other from the processor.
+            .env("OMP_WAIT_POLICY", "passive")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take().unwrap();
+        let mut worker = Self { child, input };
+        worker.tell(&Command::Job(Box::new(job.clone())));
+        worker
+    }
+
+    fn tell(&mut self, command: &Command) {
+        let line = serde_json::to_string(command).unwrap();
+        writeln!(self.input, "{line}").unwrap();
+    }
+
+    /// All that it says; `hear` is called with each message and may answer. Then its exit code.
+    fn listen(mut self, hear: impl Fn(&WorkerEvent) -> Option<Command>) -> (Vec<WorkerEvent>, i32) {
+        let lines = BufReader::new(self.child.stdout.take().unwrap()).lines();
+        let mut events = Vec::new();
+        for (seq, line) in (0..).zip(lines) {
+            let envelope: Envelope = decode(&line.unwrap()).unwrap();
+            assert_eq!(envelope.seq, seq);
+            if let Some(command) = hear(&envelope.event) {
+                self.tell(&command);
+            }
+            events.push(envelope.event);
+        }
+        (events, self.child.wait().unwrap().code().unwrap())
+    }
+}
+
+fn run(job: &JobSpec) -> Vec<WorkerEvent> {
+    let (events, code) = Worker::start(job).listen(|_| None);
+    assert_eq!(code, 0, "{:?}", events.last());
+    events
+}
+
+fn epochs(events: &[WorkerEvent]) -> Vec<&EpochReport> {
+    let reports = events.iter().filter_map(|event| match event {
+        WorkerEvent::Epoch(report) => Some(report),
+        _ => None,
+    });
+    reports.collect()
+}
+
+fn finished(events: &[WorkerEvent]) -> &Finished {
+    match events.last() {
+        Some(WorkerEvent::Finished(finished)) => finished,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn phases(events: &[WorkerEvent]) -> Vec<Phase> {
+    let phases = events.iter().filter_map(|event| match event {
+        WorkerEvent::Phase { phase } => Some(*phase),
+        _ => None,
+    });
+    phases.collect()
+}
+
+fn steps(events: &[WorkerEvent], of: Phase) -> Vec<&StepBatch> {
+    let batches = events.iter().filter_map(|event| match event {
+        WorkerEvent::Steps(batch) if batch.phase == of => Some(batch),
+        _ => None,
+    });
+    batches.collect()
+}
+
+#[test]
+fn a_job_is_loaded_served_trained_validated_and_tested() {
+    let mut spec = job("mlp", 3);
+    spec.serve = Some(ServeSpec {
+        batch_sizes: vec![1, 200],
+        warmup_requests: 2,
+        max_time_s: 0.05,
+    });
+    let events = run(&spec);
+    let WorkerEvent::Hello(hello) = &events[0] else {
+        panic!("{:?}", events[0]);
+    };
+    assert_eq!(hello.protocol, PROTOCOL_VERSION);
+    assert_eq!(hello.facts["threads"], "1");
+    assert_eq!(hello.facts["interop_threads"], "1");
+    assert_eq!(hello.facts["libtorch"], "2.11.0");
+    let mut expected = vec![
+        Phase::Load,
+        Phase::Warmup,
+        Phase::Serve(1),
+        Phase::Serve(200),
+    ];
+    expected.extend([Phase::Train, Phase::Validate].repeat(3));
+    expected.push(Phase::Test);
+    assert_eq!(phases(&events), expected);
+
+    // 1293 = 20 * 64 + 13: the rest is a step of its own, each epoch.
+    let sizes = |size| -> usize {
+        let batches = steps(&events, Phase::Train);
+        batches
+            .iter()
+            .filter(|b| b.items == size)
+            .map(|b| b.dur_ns.len())
+            .sum()
+    };
+    assert_eq!((sizes(64), sizes(13)), (60, 3));
+    for phase in [Phase::Serve(1), Phase::Serve(200), Phase::Train] {
+        let batches = steps(&events, phase);
+        assert!(!batches.is_empty(), "{phase}");
+        for pair in batches.windows(2) {
+            assert!(pair[0].end_ns() <= pair[1].start_ns, "{phase}");
+        }
+    }
+    let samples = |phase| -> u64 {
+        let batches = steps(&events, phase);
+        batches
+            .iter()
+            .map(|b| u64::from(b.items) * b.dur_ns.len() as u64)
+            .sum()
+    };
+    assert_eq!(samples(Phase::Validate), 3 * 144);
+    assert_eq!(samples(Phase::Test), 360);
+    assert!(epochs(&events).iter().all(|epoch| epoch.samples == 1293));
+
+    let end = finished(&events);
+    assert_eq!((end.stopped, end.epochs), (false, 3));
+    assert!(end.test_accuracy.unwrap().0 > 0.8, "{end:?}");
+    assert!(end.usage.cpu_ns.unwrap() > 0 && end.usage.vm_hwm_bytes.unwrap() > 10 << 20);
+}
+
+/// Everything that a run says of losses and accuracies.
+fn outcome(spec: &JobSpec) -> (Vec<EpochReport>, Option<f64>) {
+    let events = run(spec);
+    let reports = epochs(&events).into_iter().cloned().collect();
+    (reports, finished(&events).test_loss.map(|loss| loss.0))
+}
+
+#[test]
+fn the_same_seed_gives_the_same_losses_bit_for_bit() {
+    let mut spec = job("mlp", 2);
+    spec.threads = 2;
+    let first = outcome(&spec);
+    assert_eq!(first, outcome(&spec));
+    spec.seed = 2;
+    let other = outcome(&spec);
+    assert_ne!(first.0[0].train_loss, other.0[0].train_loss);
+}
+
+#[test]
+fn neither_warming_up_nor_serving_leaves_a_trace_in_the_losses() {
+    // A model with running means, which a forgotten restore would show.
+    let mut spec = job("cnn", 1);
+    spec.threads = 2;
+    let first = outcome(&spec);
+    spec.train.warmup_steps = 0;
+    spec.serve = Some(ServeSpec {
+        batch_sizes: vec![3],
+        warmup_requests: 5,
+        max_time_s: 0.01,
+    });
+    assert_eq!(first, outcome(&spec));
+}
+
+#[test]
+fn a_stop_ends_training_and_the_test_data_are_still_looked_at_once() {
+    let mut spec = job("mlp", 1_000_000);
+    spec.train.warmup_steps = 0;
+    let (events, code) = Worker::start(&spec).listen(|event| {
+        matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2).then(|| Command::Stop {
+            reason: "test".to_owned(),
+        })
+    });
+    let end = finished(&events);
+    assert_eq!(code, 0);
+    assert!(
+        end.stopped && end.epochs >= 2 && end.epochs < 1_000_000,
+        "{end:?}"
+    );
+    assert_eq!(epochs(&events).len(), end.epochs as usize);
+    assert!(end.test_accuracy.is_some());
+    assert_eq!(
+        phases(&events)
+            .iter()
+            .filter(|p| **p == Phase::Test)
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
+    let mut spec = job("cnn", 0);
+    spec.serve = Some(ServeSpec {
+        batch_sizes: vec![1, 4],
+        warmup_requests: 0,
+        max_time_s: 600.0,
+    });
+    let (events, code) = Worker::start(&spec).listen(|event| match event {
+        WorkerEvent::Steps(batch) => Some(Command::Advance { phase: batch.phase }),
+        _ => None,
+    });
+    assert_eq!(code, 0);
+    let expected = [
+        Phase::Load,
+        Phase::Warmup,
+        Phase::Serve(1),
+        Phase::Serve(4),
+        Phase::Test,
+    ];
+    assert_eq!(phases(&events), expected);
+    assert_eq!(
+        (finished(&events).stopped, finished(&events).epochs),
+        (false, 0)
+    );
+}
+
+/// The kind and message of the failure that this job ends with.
+fn failure(edit: impl FnOnce(&mut JobSpec)) -> (String, String) {
+    let mut spec = job("mlp", 1);
+    edit(&mut spec);
+    let (events, code) = Worker::start(&spec).listen(|_| None);
+    assert_eq!(code, 1, "{:?}", events.last());
+    assert!(matches!(events[0], WorkerEvent::Hello(_)), "hello first");
+    match events.into_iter().next_back() {
+        Some(WorkerEvent::Failed(failure)) => (failure.kind, failure.message),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_said_with_its_kind() {
+    type Edit = fn(&mut JobSpec);
+    let cases: [(Edit, &str, &str); 6] = [
+        (
+            |job| job.model.name = "vgg".into(),
+            "model",
+            "no model `vgg`",
+        ),
+        (
+            |job| job.device = "cuda:99".into(),
+            "device",
+            "is not there",
+        ),
+        (
+            |job| job.dataset_dir = "/nowhere".into(),
+            "data",
+            "/nowhere/dataset.toml",
+        ),
+        (
+            |job| job.train.batch_size = 5000,
+            "job",
+            "larger than the 1293 samples",
+        ),
+        (|job| job.train.learning_rate = -1.0, "job", "learning_rate"),
+        (|job| job.protocol = 99, "job", "protocol 99"),
+    ];
+    for (edit, expected, says) in cases {
+        let (kind, message) = failure(edit);
+        assert_eq!(kind, expected, "{message}");
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn damaged_data_are_found_before_any_step() {
+    let broken = tempfile::tempdir().unwrap();
+    let manifest = job("mlp", 1).dataset_dir.join("dataset.toml");
+    std::fs::copy(manifest, broken.path().join("dataset.toml")).unwrap();
+    std::fs::write(broken.path().join("digits.csv.gz"), "0,1").unwrap();
+    let (kind, message) = failure(|job| job.dataset_dir = broken.path().into());
+    assert_eq!(kind, "data");
+    assert!(
+        message.contains("digits.csv.gz is not the file"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_worker_whose_runner_is_gone_ends() {
+    let Worker { mut child, input } = Worker::start(&job("resnet", 1_000_000));
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
