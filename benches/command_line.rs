@@ -96,7 +96,7 @@ fn row(what: &str, time: Duration, target: Option<Duration>) {
 fn large_grid() -> String {
     let list = |values: Vec<String>| values.join(", ");
     let batches = list((1..=100).map(|b| b.to_string()).collect());
-    let rates = list((1..=100).map(|r| format!("{}e-5", r)).collect());
+    let rates = list((1..=100).map(|r| format!("{r}e-5")).collect());
     format!(
         "[worker]\nprogram = \"scripted\"\n[grid]\nmodel = \"m\"\ndataset = \"d\"\n\
          batch_size = [{batches}]\nlearning_rate = [{rates}]\n"

@@ -1,10 +1,7 @@
 //! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
 
-use std::env;
 use std::fmt::Write;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -99,11 +96,21 @@ pub struct Diagnosis {
 pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
     let diagnosis = Diagnosis {
         facts: engine::facts()?,
-        worker: worker_version(&worker_candidates()).into(),
+        worker: worker().into(),
         results_free_bytes: output::free_space(Path::new("results")).into(),
     };
     output::print(&diagnosis.render(args.format, output::stdout_width())?)?;
     Ok(ExitStatus::Ok)
+}
+
+fn worker() -> Result<String, String> {
+    let version = engine::native_worker().and_then(|path| engine::worker_version(&path));
+    let said = version.map_err(|error| error.to_string())?;
+    Ok(said
+        .lines()
+        .map(output::harmless)
+        .collect::<Vec<_>>()
+        .join(", "))
 }
 
 impl Facts {
@@ -258,48 +265,9 @@ fn accelerators(devices: &[Accelerator]) -> String {
     }
 }
 
-/// Where `perftune-worker` may be: beside this program, then on the PATH.
-fn worker_candidates() -> Vec<PathBuf> {
-    const NAME: &str = "perftune-worker";
-    let beside = env::current_exe().ok().map(|exe| exe.with_file_name(NAME));
-    let path = env::var_os("PATH").unwrap_or_default();
-    beside
-        .into_iter()
-        .chain(env::split_paths(&path).map(|dir| dir.join(NAME)))
-        .collect()
-}
-
-/// What the first of these programs that is there says to `--version`, or why none does.
-fn worker_version(candidates: &[PathBuf]) -> Result<String, String> {
-    let Some(program) = candidates.iter().find(|program| program.is_file()) else {
-        return Err("perftune-worker is neither beside perftune nor on the PATH".to_owned());
-    };
-    let output = Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output();
-    let output = output.map_err(|error: io::Error| format!("{}: {error}", program.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let first =
-        |text: &str| output::harmless(text.trim().lines().next().unwrap_or("it says nothing"));
-    if output.status.success() && !said.trim().is_empty() {
-        Ok(first(&said))
-    } else {
-        // The dynamic linker's complaint about a missing libtorch is its first line.
-        Err(format!(
-            "{}: {}: {}",
-            program.display(),
-            output.status,
-            first(&complaint)
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     fn diagnosis() -> Diagnosis {
         Diagnosis {
@@ -346,34 +314,6 @@ mod tests {
                 .filter(|(_, why)| why.is_some())
                 .count(),
             5
-        );
-    }
-
-    #[test]
-    fn a_worker_that_cannot_start_says_why() {
-        let dir = tempfile::tempdir().unwrap();
-        let script = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            fs_err::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-            path
-        };
-        let missing = dir.path().join("missing");
-        let good = script("good", "echo perftune-worker 0.1.0");
-        let bad = script(
-            "bad",
-            "echo libtorch.so: cannot open shared object file >&2; exit 127",
-        );
-        assert_eq!(
-            worker_version(&[missing.clone(), good]).unwrap(),
-            "perftune-worker 0.1.0"
-        );
-        let why = worker_version(&[bad]).unwrap_err();
-        assert!(why.contains("127: libtorch.so: cannot open"), "{why}");
-        assert!(
-            worker_version(&[missing])
-                .unwrap_err()
-                .contains("neither beside")
         );
     }
 }

@@ -13,9 +13,10 @@ use super::progress::line::Talk;
 use crate::clock::MonotonicClock;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::RunRecord;
+use crate::report::csv::{metrics_csv, report_csv};
 use crate::report::summary::SummaryRow;
 use crate::report::table::Closing;
-use crate::report::{csv, json, table};
+use crate::report::{json, table};
 use crate::store::atomic;
 
 /// Repeats from which on an interval between runs says something.
@@ -111,8 +112,8 @@ pub fn report_files(
     summary: &[SummaryRow],
 ) -> Result<Vec<(&'static str, Vec<u8>)>, Fault> {
     let mut files = vec![
-        ("report.csv", csv::report_csv(records)?),
-        ("metrics.csv", csv::metrics_csv(records)?),
+        ("report.csv", report_csv(records)?),
+        ("metrics.csv", metrics_csv(records)?),
     ];
     if !summary.is_empty() {
         let bytes = crate::report::summary::summary_csv(summary)?;
@@ -139,7 +140,7 @@ impl Document<'_> {
         Ok(match format {
             Format::Table => table::summary(self.records, &self.closing, width).into_bytes(),
             Format::Json => json::document(self.name, self.records, self.summary)?,
-            Format::Csv => csv::report_csv(self.records)?,
+            Format::Csv => report_csv(self.records)?,
         })
     }
 }

@@ -144,17 +144,4 @@ impl Manifest {
     pub fn values(&self) -> usize {
         self.shape.iter().map(|side| *side as usize).product()
     }
-
-    /// How many of the training samples are trained on and how many are held out for validation, if `share` of them
-    /// are: rounded to the nearest number, and at least one is trained on.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 0..=train_rows"
-    )]
-    pub fn split_validation(&self, share: f64) -> (u64, u64) {
-        let wanted = (self.train_rows as f64 * share.clamp(0.0, 1.0)).round() as u64;
-        let held_out = wanted.min(self.train_rows.saturating_sub(1));
-        (self.train_rows - held_out, held_out)
-    }
 }

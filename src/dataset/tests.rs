@@ -449,14 +449,6 @@ fn data_sets_are_found_by_name_in_order_and_by_path() {
     }
 }
 
-#[test]
-fn validation_never_takes_everything() {
-    let manifest = shipped("digits").manifest().clone();
-    assert_eq!(manifest.split_validation(0.1), (1293, 144));
-    assert_eq!(manifest.split_validation(0.0), (1437, 0));
-    assert_eq!(manifest.split_validation(1.0), (1, 1436));
-}
-
 proptest! {
     #[test]
     fn no_text_makes_the_manifest_panic(text in "(?s).{0,300}") {

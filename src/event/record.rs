@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::JobSpec;
 use super::metric::Unit;
+use super::worker::optional;
 
 /// How a run ended, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,10 +135,13 @@ pub struct MetricRow {
     /// Base unit.
     pub unit: Unit,
     /// The estimate; absent: not measured, and `note` says why.
+    #[serde(default, with = "optional")]
     pub estimate: Option<f64>,
     /// Lower end of the interval.
+    #[serde(default, with = "optional")]
     pub low: Option<f64>,
     /// Upper end of the interval.
+    #[serde(default, with = "optional")]
     pub high: Option<f64>,
     /// Nominal confidence of the interval.
     pub confidence: Option<f64>,
@@ -187,5 +191,30 @@ impl RunRecord {
         self.metrics
             .iter()
             .find(|row| row.phase == phase && row.metric == metric)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diverged_loss_is_read_back_as_one_and_not_as_missing() {
+        let row = MetricRow {
+            phase: "run".into(),
+            metric: "train_loss".into(),
+            unit: Unit::One,
+            estimate: Some(f64::NAN),
+            low: None,
+            high: Some(f64::INFINITY),
+            confidence: None,
+            samples: 1,
+            plateaued: None,
+            note: String::new(),
+        };
+        let text = serde_json::to_string(&row).unwrap();
+        let back: MetricRow = serde_json::from_str(&text).unwrap();
+        assert!(back.estimate.unwrap().is_nan(), "{text}");
+        assert_eq!((back.low, back.high), (None, Some(f64::INFINITY)));
     }
 }

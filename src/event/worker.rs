@@ -65,6 +65,24 @@ impl<'de> Deserialize<'de> for Num {
     }
 }
 
+/// `Option<f64>` with the words of [`Num`]: for fields that are plain numbers in memory. Use with `#[serde(with)]`.
+pub mod optional {
+    use super::Num;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes it as a number, a word or null.
+    pub fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(Num).serialize(serializer)
+    }
+
+    /// Reads it back.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<f64>, D::Error> {
+        Ok(Option::<Num>::deserialize(deserializer)?.map(|num| num.0))
+    }
+}
+
 /// A part of a run. `train` and `validate` alternate, epoch by epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {

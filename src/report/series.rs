@@ -174,7 +174,7 @@ mod tests {
 
     fn samples_csv(samples: &[ResourceSample], started_ns: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut table = SampleCsv::new(&mut bytes, started_ns, &[0]).unwrap();
+        let mut table = SampleCsv::new(&mut bytes, started_ns, &[1]).unwrap();
         for sample in samples {
             table.row(sample).unwrap();
         }

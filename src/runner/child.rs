@@ -152,12 +152,12 @@ fn die_with_parent(command: &mut Command) {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         Ok(())
     };
-    // SAFETY: the closure runs in the child between fork and exec, where only async-signal-safe calls are allowed; it
-    // makes one system call (prctl) and neither allocates nor locks.
     #[expect(
         unsafe_code,
         reason = "there is no safe way to set a flag in a child before exec"
     )]
+    // SAFETY: the closure runs in the child between fork and exec, where only async-signal-safe
+    // calls are allowed; it makes one system call (prctl) and neither allocates nor locks.
     unsafe {
         command.pre_exec(set);
     }

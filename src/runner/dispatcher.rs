@@ -134,7 +134,7 @@ impl Dispatcher {
             Input::Exited(exit) => self.exit = Some((exit, now_ns)),
             Input::Interrupt => self.interrupt(now_ns, &mut actions),
             Input::SinkFailed => {
-                self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions)
+                self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions);
             }
             Input::Tick => {}
         }
@@ -557,6 +557,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn what_is_done_and_what_is_recorded() {
         use RunStatus::{Cancelled, Completed, Failed};
         let with = |mut first: Vec<(Input, u64)>, exit, at| {

@@ -184,9 +184,8 @@ mod tests {
 
     #[test]
     fn the_tail_is_the_end_of_a_flood() {
-        let text: String = (0..200_000)
-            .map(|i| format!("line {i} {}\n", "x".repeat(40)))
-            .collect();
+        let lines = (0..200_000).map(|i| format!("line {i} {}", "x".repeat(40)));
+        let text = lines.collect::<Vec<_>>().join("\n");
         let (sender, receiver) = mpsc::channel();
         let tail = Tail::default();
         read_stderr(io::Cursor::new(text), sender, tail.clone())

@@ -52,15 +52,3 @@ impl Probe for HostProbe {
         tick.gaps.report("host", WHY);
     }
 }
-
-/// Nothing but the reason.
-pub fn final_counters(_pid: u32) -> ResourceSample {
-    let gap = |field: &str| Gap {
-        field: field.to_owned(),
-        reason: WHY.to_owned(),
-    };
-    ResourceSample {
-        gaps: TREE.iter().map(|field| gap(field)).collect(),
-        ..ResourceSample::default()
-    }
-}

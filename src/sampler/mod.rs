@@ -23,8 +23,6 @@ mod cgroup;
 #[cfg(target_os = "linux")]
 mod host;
 #[cfg(target_os = "linux")]
-mod last;
-#[cfg(target_os = "linux")]
 mod proc;
 #[cfg(target_os = "linux")]
 mod tree;
@@ -37,11 +35,6 @@ pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
-
-#[cfg(not(target_os = "linux"))]
-pub use self::elsewhere::final_counters;
-#[cfg(target_os = "linux")]
-pub use self::last::final_counters;
 
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;

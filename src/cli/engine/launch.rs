@@ -114,3 +114,43 @@ fn ask(path: &Path, args: &[&str]) -> Result<String, LaunchError> {
         said.to_owned()
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_worker_that_cannot_start_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs_err::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let good = script("good", "echo perftune-worker 0.1.0");
+        let bad = script(
+            "bad",
+            "echo libtorch.so: cannot open shared object file >&2; exit 127",
+        );
+        assert_eq!(worker_version(&good).unwrap(), "perftune-worker 0.1.0");
+        let why = worker_version(&bad).unwrap_err().to_string();
+        assert!(
+            why.contains("does not start: libtorch.so: cannot open"),
+            "{why}"
+        );
+        let missing = existing(dir.path().join("missing"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            missing.contains("missing is not there; build it with `make`"),
+            "{missing}"
+        );
+        let device = check_device(&bad, "cuda:7").unwrap_err().to_string();
+        assert!(
+            device.starts_with("device `cuda:7`: libtorch.so"),
+            "{device}"
+        );
+    }
+}

@@ -126,14 +126,11 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let interrupts = Interrupts::default();
     let raised = interrupts.clone();
     interrupt::listen(move |_| raised.raise())?;
-    let devices = match order.plan.sampler.gpu {
-        true => machine
-            .accelerators
-            .iter()
-            .map(|device| device.index)
-            .collect(),
-        false => Vec::new(),
-    };
+    let read = machine
+        .accelerators
+        .iter()
+        .filter(|_| order.plan.sampler.gpu);
+    let devices = read.map(|device| device.index).collect();
     let mut recorder = Recorder::new(&results, &prepared, devices, kept);
     sink.expect(missing.len());
     let mut both = |event: RunEvent| {

@@ -88,15 +88,14 @@ pub(super) struct TrainingData {
 }
 
 impl TrainingData {
-    /// Splits off `share` of the samples, chosen by the seed.
+    /// Splits off `held_out` of the samples, chosen by the seed.
     pub(super) fn new(
         set: &DataSet,
-        share: f64,
+        held_out: u64,
         seed: u64,
         device: Device,
     ) -> Result<Self, Failure> {
         let all = Samples::<Train>::load(set, device)?;
-        let (_, held_out) = set.manifest().split_validation(share);
         let mut rows: Vec<i64> = (0..all.len()).collect();
         Rng::new(seed, SPLIT_STREAM).shuffle(&mut rows);
         let held_out = usize::try_from(held_out)

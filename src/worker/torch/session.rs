@@ -110,9 +110,9 @@ impl Session {
     pub(super) fn load(job: &JobSpec) -> Result<Self, Failure> {
         let device = device::open(&job.device)?;
         let set = DataSet::open(&job.dataset_dir)?;
-        set.verify()?;
         let manifest = set.manifest();
-        let (trained_on, _) = manifest.split_validation(job.train.validation_share);
+        let held_out = job.train.validation_rows(manifest.train_rows);
+        let trained_on = manifest.train_rows - held_out;
         if u64::from(job.train.batch_size) > trained_on {
             return Err(Failure::Job(format!(
                 "`train.batch_size = {}` is larger than the {trained_on} samples of {} that are trained on",
@@ -127,7 +127,7 @@ impl Session {
         };
         let model = models::build(&job.model, &store.root(), input)?;
         let parameters = Parameters::flatten(&store)?;
-        let data = TrainingData::new(&set, job.train.validation_share, job.seed, device)?;
+        let data = TrainingData::new(&set, held_out, job.seed, device)?;
         Ok(Self {
             set,
             data,
