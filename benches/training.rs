@@ -17,7 +17,7 @@
 )]
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use perftune::event::{Command as Order, JobSpec, Phase, ResourceSample, WorkerEvent};
@@ -74,7 +74,10 @@ fn number(name: &str, default: f64) -> f64 {
 }
 
 fn pairs() -> usize {
-    number("PAIRS", 8.0) as usize
+    std::env::var("PAIRS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(8)
 }
 
 fn overhead(cells: &[(&str, &str)]) {
@@ -117,12 +120,12 @@ fn overhead(cells: &[(&str, &str)]) {
 fn pytorch(cells: &[(&str, &str)]) {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let probe = Command::new(&python)
-        .args(["-c", "import torch; print(torch.__version__)"])
+        .args(["-c", "import numpy, torch; print(torch.__version__)"])
         .output();
     let version = match probe {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
         _ => {
-            println!("skipped: {python} has no torch (set PYTHON to one that has)");
+            println!("skipped: {python} has no torch and numpy (set PYTHON to one that has)");
             return;
         }
     };
@@ -140,8 +143,9 @@ fn pytorch(cells: &[(&str, &str)]) {
         for _ in 0..pairs() {
             let ours = through_perftune(model, dataset);
             let rate = ours.samples / ours.wall_s;
-            loader.push(rate / python_loop(&python, "loader", model, dataset));
-            indexing.push(rate / python_loop(&python, "index", model, dataset));
+            let cell = (*model, *dataset);
+            loader.push(rate / python_loop(&python, "dataloader", cell, &ours));
+            indexing.push(rate / python_loop(&python, "tensors", cell, &ours));
         }
         let (loader, indexing) = (Ratio::of(&loader), Ratio::of(&indexing));
         let (floor, index_floor) = if *model == "mlp" {
@@ -229,7 +233,7 @@ fn through_perftune(model: &str, dataset: &str) -> Window {
 }
 
 /// Reads the training between the first and the last sample that lie in it.
-fn window(run: &PathBuf, both_cpu_s: f64) -> Window {
+fn window(run: &Path, both_cpu_s: f64) -> Window {
     let mut samples: Vec<ResourceSample> = Vec::new();
     let mut steps: Vec<(u64, u64, u32)> = Vec::new();
     let (mut training, mut record) = (None, None);
@@ -351,21 +355,20 @@ fn job(model: &str, dataset: &str) -> JobSpec {
     .unwrap()
 }
 
-/// Samples a second of the Python script.
-fn python_loop(python: &str, feed: &str, model: &str, dataset: &str) -> f64 {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+/// Samples a second of the Python script over about as many steps as `ours` took in the same time.
+fn python_loop(python: &str, mode: &str, (model, dataset): (&str, &str), ours: &Window) -> f64 {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/pytorch_loop.py");
+    let steps = (ours.steps / ours.wall_s * number("SECONDS", 6.0) * 0.7)
+        .max(20.0)
+        .round();
     let output = Command::new(python)
-        .arg(root.join("benches/pytorch_loop.py"))
-        .args([feed, model])
-        .arg(root.join("datasets").join(dataset))
-        .arg(number("SECONDS", 6.0).to_string())
+        .arg(script)
+        .args(["--model", model, "--dataset", dataset, "--mode", mode])
+        .args(["--steps", &steps.to_string(), "--validation-share", "0"])
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
     assert!(output.status.success(), "benches/pytorch_loop.py failed");
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap()
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    result["samples_per_s"].as_f64().unwrap()
 }
