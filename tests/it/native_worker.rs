@@ -239,6 +239,25 @@ fn a_stop_ends_training_and_the_test_data_are_still_looked_at_once() {
 }
 
 #[test]
+fn a_stop_while_serving_skips_what_is_left() {
+    let mut spec = job("mlp", 5);
+    spec.serve = Some(ServeSpec {
+        batch_sizes: vec![1, 4],
+        warmup_requests: 0,
+        max_time_s: 600.0,
+    });
+    let (events, _) = Worker::start(&spec).listen(|event| {
+        matches!(event, WorkerEvent::Steps(_)).then(|| Command::Stop {
+            reason: "test".to_owned(),
+        })
+    });
+    let expected = [Phase::Load, Phase::Warmup, Phase::Serve(1), Phase::Test];
+    assert_eq!(phases(&events), expected);
+    let end = finished(&events);
+    assert_eq!((end.stopped, end.epochs), (true, 0));
+}
+
+#[test]
 fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
     let mut spec = job("cnn", 0);
     spec.serve = Some(ServeSpec {

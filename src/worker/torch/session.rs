@@ -42,9 +42,10 @@ pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Fai
     if let Some(serve) = &job.serve {
         session.serve(serve, link)?;
     }
+    let served_less = link.stop_requested();
     let epochs = session.train(job, link)?;
-    // Whoever asked has the answer, unless the budget was used up anyway.
-    let stopped = link.stop_requested() && epochs < job.train.epochs;
+    // A stop that comes after the last epoch has ended nothing.
+    let stopped = served_less || (link.stop_requested() && epochs < job.train.epochs);
     let score = session.test(link)?;
     link.send(WorkerEvent::Finished(Finished {
         stopped,
