@@ -70,7 +70,10 @@ impl Controller {
     /// Why a metric has no figure, for reasons that do not depend on the stage.
     fn unread(&self, metric: &MetricDef) -> Option<String> {
         let unsupported = why_unsupported(metric, &self.context.unsupported)
-            .map(|why| format!("unsupported: {why}"));
+            .map(|why| match why.strip_prefix("unsupported: ") {
+                Some(_) => why.to_owned(),
+                None => format!("unsupported: {why}"),
+            });
         unsupported.or_else(|| self.totals.never_read(metric.name))
     }
 
