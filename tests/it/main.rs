@@ -9,6 +9,8 @@
 mod architecture;
 mod cli;
 mod config_errors;
+mod faults;
 #[cfg(feature = "torch")]
 mod native_worker;
+mod run;
 mod support;

@@ -108,7 +108,9 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     checks::devices(order, &launch)?;
     checks::data(order)?;
     let sampler = Sampler::new(order.plan.sampler);
-    checks::metrics(order, &sampler)?;
+    for warning in checks::metrics(order, &sampler)? {
+        sink.warn(&warning);
+    }
 
     let prepared = prepare(order, &launch)?;
     let existing = match (order.resume, order.fresh) {
