@@ -56,7 +56,7 @@ fn fails(fault: &str, says: &[&str]) -> (Lab, Row, serde_json::Value) {
     );
     let mut table = shown.stdout.lines();
     assert!(
-        table.any(|line| line.starts_with("one") && line.contains("failed")),
+        table.any(|line| line.starts_with(&format!("! {BROKEN}: {}", says[0]))),
         "{fault}: {}",
         shown.stdout
     );
