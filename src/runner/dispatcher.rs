@@ -134,7 +134,7 @@ impl Dispatcher {
             Input::Exited(exit) => self.exit = Some((exit, now_ns)),
             Input::Interrupt => self.interrupt(now_ns, &mut actions),
             Input::SinkFailed => {
-                self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions)
+                self.end(Cause::Cancelled, Force::Terminated, now_ns, &mut actions);
             }
             Input::Tick => {}
         }
@@ -233,6 +233,10 @@ impl Dispatcher {
             ending.cause = Cause::Cancelled;
         }
         self.end(Cause::Cancelled, force, now_ns, actions);
+        if !again {
+            let what = "interrupted: the worker is being ended; interrupt again to kill it at once";
+            actions.push(Action::Emit(RunEventKind::Warning(what.to_owned())));
+        }
     }
 
     fn fail(&mut self, kind: FailureKind, what: String, now_ns: u64, actions: &mut Vec<Action>) {

@@ -117,7 +117,7 @@ fn a_worker_that_ends_early_is_named_with_its_code_or_signal() {
         ),
         (
             "kind = 'abort', phase = 'serve[1]'",
-            &["in serve[1]"],
+            &["killed in serve[1]", "SIGABRT"],
             json!(null),
             json!(6),
         ),

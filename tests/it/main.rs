@@ -13,4 +13,5 @@ mod faults;
 #[cfg(feature = "torch")]
 mod native_worker;
 mod run;
+mod signals;
 mod support;
