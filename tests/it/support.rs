@@ -75,7 +75,7 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -214,7 +214,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn new(mut command: Process) -> Self {
+    pub(crate) fn new(mut command: Process) -> Self {
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (send, lines) = channel();

@@ -104,9 +104,9 @@ pub fn load(args: &RunArgs) -> Result<Plan, Fault> {
 /// Runs what is asked for and records it in the results folder. Everything that can be known to be wrong is said before
 /// anything is written.
 pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault> {
+    checks::data(order)?;
     let launch = launch::launch(&order.plan.worker)?;
     checks::devices(order, &launch)?;
-    checks::data(order)?;
     let sampler = Sampler::new(order.plan.sampler);
     for warning in checks::metrics(order, &sampler)? {
         sink.warn(&warning);
