@@ -113,6 +113,7 @@ mod tests {
                     metrics: vec!["train.throughput".to_owned(), "memory.peak".to_owned()],
                     ..StopPolicy::default()
                 },
+                chosen: true,
             }
         };
         Plan {

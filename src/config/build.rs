@@ -223,6 +223,7 @@ impl Builder<'_> {
             repeat,
             job,
             stop: settings.stop.clone(),
+            chosen: settings.chosen,
         })
     }
 }

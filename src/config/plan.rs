@@ -43,6 +43,9 @@ pub struct PlannedRun {
     pub job: JobSpec,
     /// When it may stop.
     pub stop: StopPolicy,
+    /// Whether the metrics to wait for were chosen by the user: then one that is left out is worth a word.
+    #[serde(skip)]
+    pub chosen: bool,
 }
 
 impl PlannedRun {

@@ -25,6 +25,8 @@ pub(super) struct Settings {
     pub(super) serve_enabled: bool,
     pub(super) serve: ServeSpec,
     pub(super) stop: StopPolicy,
+    /// Whether [stop] names metrics.
+    pub(super) chosen: bool,
     /// Axes that an `[[override]]` sets where `[grid]` does not name them.
     pub(super) fixed: Vec<(Axis, Choice)>,
     metrics: Vec<Chosen>,
@@ -45,6 +47,7 @@ impl Default for Settings {
                 max_time_s: 10.0,
             },
             stop: StopPolicy::default(),
+            chosen: false,
             fixed: Vec::new(),
             metrics: metrics::default(),
             train_place: Place::whole(GRID),
@@ -79,6 +82,7 @@ impl Settings {
         put(&mut self.serve.max_time_s, serve.max_time_s.as_ref());
         put(&mut self.stop.enabled, stop.enabled.as_ref());
         put(&mut self.metrics, stop.metrics.as_ref());
+        self.chosen |= stop.metrics.is_some();
         put(&mut self.stop.within, stop.within.as_ref());
         put(&mut self.stop.confidence, stop.confidence.as_ref());
         put(&mut self.stop.looks, stop.looks.as_ref());

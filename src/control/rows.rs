@@ -9,6 +9,7 @@ use crate::event::{
     CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
 };
 use crate::stats::Estimate;
+use crate::units;
 
 impl Controller {
     /// Every metric of the catalogue in every stage of the run that it applies to: its estimate, or why there is none.
@@ -70,10 +71,7 @@ impl Controller {
     /// Why a metric has no figure, for reasons that do not depend on the stage.
     fn unread(&self, metric: &MetricDef) -> Option<String> {
         let unsupported = why_unsupported(metric, &self.context.unsupported)
-            .map(|why| match why.strip_prefix("unsupported: ") {
-                Some(_) => why.to_owned(),
-                None => format!("unsupported: {why}"),
-            });
+            .map(|why| format!("unsupported: {}", why.trim_start_matches("unsupported: ")));
         unsupported.or_else(|| self.totals.never_read(metric.name))
     }
 
@@ -214,9 +212,28 @@ impl Controller {
             (one, other) => one.or(other),
         };
         row.samples = sampled.readings();
+        if metric.name == "memory.peak"
+            && said.is_none()
+            && let Some(why) = self.unwatched()
+        {
+            row.estimate = None;
+            add_note(row, &why);
+        }
         if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
             add_note(row, "upper bound: pages may be shared");
         }
+    }
+
+    /// Why the sampled peak says nothing of the run: most of it came after the last look at its memory. Runs that are
+    /// shorter than two ticks or so are like that.
+    fn unwatched(&self) -> Option<String> {
+        let (_, end) = self.totals.span_ns?;
+        let since = |t_ns: u64| t_ns.saturating_sub(self.context.started_ns);
+        let (seen, whole) = (since(self.totals.resident_ns?), since(end));
+        (seen < whole / 2).then(|| {
+            let shown = |ns: u64| units::seconds(ns as f64 * 1e-9);
+            format!("last looked at {} into {}", shown(seen), shown(whole))
+        })
     }
 
     fn fill_counter(&self, row: &mut MetricRow, metric: &MetricDef) {

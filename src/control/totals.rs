@@ -20,6 +20,9 @@ pub(super) struct Totals {
     pub(super) ticks: u64,
     /// Time of the first and the last tick, in nanoseconds.
     pub(super) span_ns: Option<(u64, u64)>,
+    /// Time of the last tick that found resident memory, in nanoseconds: the end of a process takes its memory, and what
+    /// it touched after the last look at it is not in any peak.
+    pub(super) resident_ns: Option<u64>,
     /// The sampler's own CPU time, in nanoseconds.
     pub(super) cost_ns: u64,
     /// Newest reading of each cumulative counter, by metric.
@@ -43,6 +46,9 @@ impl Totals {
         self.ticks += 1;
         let first = self.span_ns.map_or(sample.t_ns, |(first, _)| first);
         self.span_ns = Some((first, sample.t_ns.max(first)));
+        if sample.rss_bytes.is_some() {
+            self.resident_ns = Some(sample.t_ns);
+        }
         self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         self.processes = self.processes.max(sample.processes);
         let at_s = sample.t_ns as f64 * 1e-9;

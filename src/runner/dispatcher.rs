@@ -233,6 +233,10 @@ impl Dispatcher {
             ending.cause = Cause::Cancelled;
         }
         self.end(Cause::Cancelled, force, now_ns, actions);
+        if !again {
+            let what = "interrupted: the worker is being ended; interrupt again to kill it at once";
+            actions.push(Action::Emit(RunEventKind::Warning(what.to_owned())));
+        }
     }
 
     fn fail(&mut self, kind: FailureKind, what: String, now_ns: u64, actions: &mut Vec<Action>) {

@@ -49,8 +49,13 @@ impl Interrupts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count > 0
     }
 
+    /// From now on this run hears of it; at once, where the user was quicker than its worker could be started.
     fn attach(&self, run: Option<Sender<Input>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).run = run;
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = run.as_ref().filter(|_| state.count > 0) {
+            let _ = run.send(Input::Interrupt);
+        }
+        state.run = run;
     }
 }
 
@@ -303,5 +308,24 @@ fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
             signal: None,
             stderr_tail: String::new(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_while_a_worker_is_being_started_is_not_lost() {
+        let interrupts = Interrupts::default();
+        let (sender, receiver) = mpsc::channel();
+        interrupts.raise();
+        interrupts.attach(Some(sender));
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [Input::Interrupt]);
+        interrupts.raise();
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [Input::Interrupt]);
+        interrupts.attach(None);
+        interrupts.raise();
+        assert_eq!(receiver.try_iter().count(), 0);
     }
 }

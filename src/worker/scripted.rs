@@ -40,6 +40,10 @@ pub struct Script {
     pub accuracy: f64,
     /// Memory that is touched while loading, in bytes.
     pub memory_bytes: usize,
+    /// What it says at the end of its peak memory, in bytes; nothing where absent.
+    pub peak_bytes: Option<u64>,
+    /// Names each phase, and this process, on standard error.
+    pub talks: bool,
     /// What goes wrong.
     pub fault: Option<Fault>,
 }
@@ -57,6 +61,8 @@ impl Default for Script {
             steps_per_epoch: 100,
             accuracy: 0.95,
             memory_bytes: 0,
+            peak_bytes: None,
+            talks: false,
             fault: None,
         }
     }
@@ -83,6 +89,16 @@ pub struct Fault {
     /// After how many of its steps.
     #[serde(default)]
     pub after: u64,
+    /// Only where the batch size is this: one run of a grid is broken, the others are not.
+    #[serde(default)]
+    pub batch_size: Option<u32>,
+}
+
+impl Fault {
+    fn concerns(&self, job: &JobSpec) -> bool {
+        self.batch_size
+            .is_none_or(|size| size == job.train.batch_size)
+    }
 }
 
 /// What can go wrong.
@@ -186,7 +202,7 @@ pub fn run() -> Result<(), LinkError> {
     } else {
         job.options.clone()
     };
-    let script: Script = match serde_json::from_value(options) {
+    let mut script: Script = match serde_json::from_value(options) {
         Ok(script) => script,
         Err(error) => {
             let message = format!("[worker] options: {error}");
@@ -196,6 +212,7 @@ pub fn run() -> Result<(), LinkError> {
             }));
         }
     };
+    script.fault = script.fault.filter(|fault| fault.concerns(&job));
     let clock = match script.time {
         Pace::Virtual => virtual_clock,
         Pace::Real => ScriptClock::Real,
@@ -246,7 +263,10 @@ impl Player {
             epochs,
             test_loss: Some(Num(1.0 - accuracy)),
             test_accuracy: Some(Num(accuracy)),
-            usage: Usage::default(),
+            usage: Usage {
+                cpu_ns: None,
+                vm_hwm_bytes: self.script.peak_bytes,
+            },
         }))?;
         if self
             .script
@@ -267,6 +287,9 @@ impl Player {
 
     fn begin(&mut self, phase: Phase) -> Result<(), LinkError> {
         self.link.phase(phase)?;
+        if self.script.talks {
+            complain(&format!("process {}: {phase}", std::process::id()));
+        }
         self.steps = 0;
         self.break_down(phase)
     }

@@ -9,6 +9,12 @@
 mod architecture;
 mod cli;
 mod config_errors;
+mod data;
+mod disk;
+mod faults;
 #[cfg(feature = "torch")]
 mod native_worker;
+mod robustness;
+mod run;
+mod signals;
 mod support;

@@ -1,8 +1,30 @@
-//! A run of the built program, as one text: exit code, standard output, standard error.
+//! A run of the built program, as one text or in its parts; a folder of its own for each grid that is really run.
 
-use std::process::Output;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command as Process, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use assert_cmd::Command;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use tempfile::TempDir;
+
+/// Longest wait for anything: far more than a busy machine needs, so that only what never comes fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What differs between machines and is no part of a test.
+const FOREIGN: [&str; 6] = [
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "TERM",
+    "PERFTUNE_WORKER",
+];
 
 /// The built `perftune` in an environment without what varies between machines.
 pub(crate) struct Perftune {
@@ -12,7 +34,7 @@ pub(crate) struct Perftune {
 impl Perftune {
     pub(crate) fn new() -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("perftune"));
-        for name in ["COLUMNS", "LINES", "NO_COLOR", "CLICOLOR_FORCE", "TERM"] {
+        for name in FOREIGN {
             command.env_remove(name);
         }
         Self { command }
@@ -41,5 +63,245 @@ impl Perftune {
             "exit code: {}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}",
             output.status.code().unwrap()
         )
+    }
+}
+
+/// What a user sees of a run that has ended.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Shown {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Checks the exit code, and shows everything where it is another.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+}
+
+/// A row of a CSV file, by the names of its columns.
+pub(crate) type Row = BTreeMap<String, String>;
+
+/// The rows of a CSV text, each as long as the header.
+pub(crate) fn rows(text: &str) -> Vec<Row> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let row = |record: csv::StringRecord| {
+        let cells = header.iter().zip(record.iter());
+        cells
+            .map(|(name, cell)| (name.to_owned(), cell.to_owned()))
+            .collect()
+    };
+    reader
+        .records()
+        .map(|record| row(record.unwrap()))
+        .collect()
+}
+
+/// A folder with `grid.toml` in it, whose name is `t`: its results go to `results/t`.
+pub(crate) struct Lab {
+    folder: TempDir,
+}
+
+impl Lab {
+    pub(crate) fn new(grid: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("grid.toml"), grid).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A file of the results.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path("results/t").join(name)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        let path = self.file(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn rows(&self, name: &str) -> Vec<Row> {
+        rows(&self.text(name))
+    }
+
+    /// The row of `report.csv` of this run.
+    #[track_caller]
+    pub(crate) fn report(&self, run: &str) -> Row {
+        let mut rows = self.rows("report.csv");
+        rows.retain(|row| row["run"] == run);
+        assert_eq!(rows.len(), 1, "{run}");
+        rows.remove(0)
+    }
+
+    /// The record at the end of a run's log.
+    pub(crate) fn record(&self, run: &str) -> serde_json::Value {
+        let log = self.text(&format!("runs/{run}/events.jsonl"));
+        let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+        assert_eq!(last["kind"], "ended");
+        last["data"].clone()
+    }
+
+    /// `perftune` in the folder.
+    pub(crate) fn perftune(&self, args: &[&str]) -> Process {
+        let mut command = Process::new(assert_cmd::cargo::cargo_bin!("perftune"));
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn call(&self, args: &[&str]) -> Shown {
+        Shown::of(self.perftune(args).output().unwrap())
+    }
+
+    /// `perftune run grid.toml` with these arguments.
+    pub(crate) fn run(&self, args: &[&str]) -> Shown {
+        self.call(&[&["run", "grid.toml"], args].concat())
+    }
+
+    /// The same, while it runs.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        Running::new(self.perftune(&[&["run", "grid.toml"], args].concat()))
+    }
+
+    /// Every file below the folder, relative to it.
+    pub(crate) fn files(&self) -> Vec<String> {
+        fn walk(base: &Path, folder: &Path, found: &mut Vec<String>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(base, &path, found);
+                } else {
+                    let name = path.strip_prefix(base).unwrap();
+                    found.push(name.to_str().unwrap().to_owned());
+                }
+            }
+        }
+        let mut found = Vec::new();
+        walk(self.folder.path(), self.folder.path(), &mut found);
+        found.sort();
+        found
+    }
+}
+
+/// A `perftune` that runs; killed when the test ends before it.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    heard: String,
+}
+
+impl Running {
+    pub(crate) fn new(mut command: Process) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines() {
+                // The test may have heard enough.
+                let _ = send.send(line.unwrap());
+            }
+        });
+        Self {
+            child,
+            lines,
+            heard: String::new(),
+        }
+    }
+
+    /// Waits for a line of standard error that holds this text, and returns it.
+    #[track_caller]
+    pub(crate) fn until(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.heard += &format!("{line}\n");
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(error) => panic!("{error} before `{text}`:\n{}", self.heard),
+            }
+        }
+    }
+
+    /// Waits until a worker with `talks = true` says that it is in this phase.
+    #[track_caller]
+    pub(crate) fn until_phase(&mut self, phase: &str) -> Watched {
+        let line = self.until(&format!(": {phase}"));
+        let (_, rest) = line.split_once("process ").unwrap();
+        Watched::new(rest.split_once(':').unwrap().0)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Shown {
+        let own = Watched::new(&self.child.id().to_string());
+        let stdout = self.child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || std::io::read_to_string(stdout).unwrap());
+        assert!(own.ends(), "perftune does not end:\n{}", self.heard);
+        let status = self.child.wait().unwrap();
+        let rest: String = self.lines.iter().map(|line| line + "\n").collect();
+        Shown {
+            code: status.code(),
+            stdout: reader.join().unwrap(),
+            stderr: std::mem::take(&mut self.heard) + &rest,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that is watched from now on, whatever becomes of its number.
+pub(crate) struct Watched(rustix::fd::OwnedFd);
+
+impl Watched {
+    pub(crate) fn new(pid: &str) -> Self {
+        let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+        Self(pidfd_open(pid, PidfdFlags::empty()).unwrap())
+    }
+
+    /// Whether it ends, at the latest when nobody would wait any longer.
+    pub(crate) fn ends(&self) -> bool {
+        let wait = Timespec::try_from(PATIENCE).unwrap();
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut fds, Some(&wait)).unwrap() == 1
+    }
+
+    /// Whether it has not ended yet.
+    pub(crate) fn lives(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).unwrap() == 0
     }
 }

@@ -45,24 +45,29 @@ pub(super) fn data(order: &Order<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// At least one chosen metric of every run can be measured here.
-pub(super) fn metrics(order: &Order<'_>, sampler: &Sampler) -> Result<(), Fault> {
+/// At least one chosen metric of every run can be measured here; a warning for each that cannot.
+pub(super) fn metrics(order: &Order<'_>, sampler: &Sampler) -> Result<Vec<String>, Fault> {
     let gaps = sampler.unsupported().iter();
     let unsupported = gaps
         .map(|gap| (gap.field.clone(), gap.reason.clone()))
         .collect();
-    let mut seen: Vec<&[String]> = Vec::new();
+    let mut seen = Vec::new();
+    let mut said = Vec::new();
     for run in order.runs.iter().filter(|run| run.stop.enabled) {
-        if !seen.contains(&run.stop.metrics.as_slice()) {
-            seen.push(&run.stop.metrics);
-            check_supported(&run.stop, &unsupported).map_err(|error| {
+        if !seen.contains(&(run.chosen, &run.stop.metrics)) {
+            seen.push((run.chosen, &run.stop.metrics));
+            let (_, warnings) = check_supported(&run.stop, &unsupported).map_err(|error| {
                 Fault::new(format!("{}: {error}", run.run)).hint(
                     "`perftune doctor` tells what can be measured here; --full needs no metric",
                 )
             })?;
+            let new = warnings.into_iter().filter(|_| run.chosen);
+            said.extend(new);
         }
     }
-    Ok(())
+    said.sort_unstable();
+    said.dedup();
+    Ok(said)
 }
 
 /// CPU time of a warm tick of the sampler, reading this very process, in seconds.

@@ -104,11 +104,13 @@ pub fn load(args: &RunArgs) -> Result<Plan, Fault> {
 /// Runs what is asked for and records it in the results folder. Everything that can be known to be wrong is said before
 /// anything is written.
 pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault> {
+    checks::data(order)?;
     let launch = launch::launch(&order.plan.worker)?;
     checks::devices(order, &launch)?;
-    checks::data(order)?;
     let sampler = Sampler::new(order.plan.sampler);
-    checks::metrics(order, &sampler)?;
+    for warning in checks::metrics(order, &sampler)? {
+        sink.warn(&warning);
+    }
 
     let prepared = prepare(order, &launch)?;
     let existing = match (order.resume, order.fresh) {

@@ -58,6 +58,11 @@ impl Teller {
         self.total = runs;
     }
 
+    /// What is said of a warning that concerns no run of its own, with its line feed.
+    pub fn warn(&self, what: &str) -> Option<String> {
+        (self.talk != Talk::Quiet).then(|| format!("warning: {}\n", harmless(what)))
+    }
+
     /// What is said of this event, with its line feed.
     pub fn tell(&mut self, event: &RunEvent) -> Option<String> {
         let run = &event.run;

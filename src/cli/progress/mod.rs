@@ -22,6 +22,8 @@ const REDRAW_NS: u64 = 100_000_000;
 pub trait Sink {
     /// So many runs will be started.
     fn expect(&mut self, runs: usize);
+    /// Something that the user should know before anything is run.
+    fn warn(&mut self, what: &str);
     /// Something happened.
     fn event(&mut self, event: &RunEvent);
 }
@@ -97,6 +99,12 @@ impl<C: Clock> Sink for Progress<C> {
     fn expect(&mut self, runs: usize) {
         self.board.expect(runs);
         self.teller.expect(runs);
+    }
+
+    fn warn(&mut self, what: &str) {
+        if let Some(text) = self.teller.warn(what) {
+            self.say(&text);
+        }
     }
 
     fn event(&mut self, event: &RunEvent) {

@@ -1,0 +1,130 @@
+//! Data sets of the user's own: what is wrong with them is said before anything is run, with or without a worker.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use sha2::{Digest, Sha256};
+
+use crate::support::{Lab, Shown};
+
+/// A grid for the native worker on `name`, beside it.
+fn grid(dataset: &str) -> String {
+    format!("name = \"t\"\n[grid]\nmodel = \"mlp\"\ndataset = {dataset:?}\nbatch_size = 4\n")
+}
+
+/// Twenty images of 2 x 2 pixels in two classes.
+fn table() -> String {
+    let mut text = String::new();
+    for row in 0..20 {
+        let _ = writeln!(text, "{row},{},3,4,{}", row % 7, row % 2);
+    }
+    text
+}
+
+fn manifest(table: &str) -> String {
+    let digest = Sha256::digest(table.as_bytes());
+    let mut sum = String::new();
+    for byte in digest {
+        let _ = write!(sum, "{byte:02x}");
+    }
+    format!(
+        r#"
+name = "tiny"
+about = "twenty images"
+licence = "MIT"
+source = "made up"
+shape = [1, 2, 2]
+classes = 2
+format = "csv"
+max_value = 20
+train_rows = 16
+test_rows = 4
+split = {{ test_every = 5 }}
+[files.all]
+path = "tiny.csv"
+sha256 = "{sum}"
+"#
+    )
+}
+
+fn lab(dataset: &str) -> Lab {
+    let lab = Lab::new(&grid(dataset));
+    fs::create_dir(lab.path("tiny")).unwrap();
+    fs::write(lab.path("tiny/tiny.csv"), table()).unwrap();
+    fs::write(lab.path("tiny/dataset.toml"), manifest(&table())).unwrap();
+    lab
+}
+
+/// `perftune run` on a machine without a native worker.
+fn run(lab: &Lab, args: &[&str]) -> Shown {
+    let mut command = lab.perftune(&[&["run", "grid.toml"], args].concat());
+    command.env("PERFTUNE_WORKER", "/nowhere/perftune-worker");
+    Shown::of(command.output().unwrap())
+}
+
+#[track_caller]
+fn refused(lab: &Lab, says: &[&str]) {
+    let shown = run(lab, &[]).exits(2);
+    for word in says {
+        assert!(shown.stderr.contains(word), "{word}: {}", shown.stderr);
+    }
+    assert!(
+        shown.stderr.starts_with("error: ") && !shown.stderr.contains("started"),
+        "{}",
+        shown.stderr
+    );
+    assert!(!lab.path("results").exists());
+}
+
+#[test]
+fn a_folder_that_is_whole_only_lacks_the_worker() {
+    let lab = lab("./tiny");
+    refused(&lab, &["/nowhere/perftune-worker is not there", "[worker]"]);
+    let plan = run(&lab, &["--dry-run", "--format", "csv"]).exits(0);
+    assert!(plan.stdout.contains("mlp-tiny"), "{}", plan.stdout);
+}
+
+#[test]
+fn a_damaged_file_is_named_with_what_to_do() {
+    let lab = lab("./tiny");
+    fs::write(lab.path("tiny/tiny.csv"), table().replace("3,4", "3,5")).unwrap();
+    refused(&lab, &["tiny.csv", "SHA-256"]);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let lab = lab("./tiny");
+    fs::remove_file(lab.path("tiny/tiny.csv")).unwrap();
+    refused(&lab, &["tiny.csv"]);
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_named() {
+    let lab = lab("./tiny");
+    fs::remove_file(lab.path("tiny/dataset.toml")).unwrap();
+    refused(&lab, &["grid.toml:4", "./tiny", "dataset.toml"]);
+}
+
+#[test]
+fn a_manifest_with_a_mistake_is_named_with_the_place() {
+    let lab = lab("./tiny");
+    let text = manifest(&table()).replace("\"csv\"", "\"cvs\"");
+    fs::write(lab.path("tiny/dataset.toml"), text).unwrap();
+    refused(&lab, &["dataset.toml", "cvs"]);
+}
+
+#[test]
+fn a_name_that_is_nearly_right_gets_a_hint() {
+    let lab = lab("tinny");
+    fs::create_dir(lab.path("datasets")).unwrap();
+    fs::rename(lab.path("tiny"), lab.path("datasets/tiny")).unwrap();
+    refused(&lab, &["grid.toml:4", "tinny", "`tiny`"]);
+}
+
+#[test]
+fn a_batch_larger_than_the_data_is_a_mistake_of_the_grid() {
+    let lab = lab("./tiny");
+    let text = grid("./tiny").replace("batch_size = 4", "batch_size = 400");
+    fs::write(lab.path("grid.toml"), text).unwrap();
+    refused(&lab, &["grid.toml:5", "400", "14"]);
+}

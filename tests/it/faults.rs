@@ -1,0 +1,304 @@
+//! Workers that crash, hang, are killed or talk nonsense: what is recorded of them, and that the grid goes on.
+
+use serde_json::json;
+
+use crate::support::{Lab, Row};
+
+/// Two cells in virtual time, of which the one with batch size 64 breaks as `fault` says.
+fn lab(fault: &str) -> Lab {
+    Lab::new(&format!(
+        r#"
+name = "t"
+[worker]
+program = "scripted"
+hang_timeout = "1s"
+grace = "100ms"
+options = {{ steps_per_epoch = 50, fault = {{ {fault}, batch_size = 64 }} }}
+[grid]
+model = "one"
+dataset = "made-up"
+batch_size = [64, 16]
+[train]
+epochs = 5
+[serve]
+batch_size = [1]
+max_time = "100ms"
+[stop]
+enabled = false
+"#
+    ))
+}
+
+const BROKEN: &str = "one-made-up-b64";
+const WHOLE: &str = "one-made-up-b16";
+
+/// What is the same of every failed run: the other one is whole, every place names the failure.
+fn fails(fault: &str, says: &[&str]) -> (Lab, Row, serde_json::Value) {
+    let lab = lab(fault);
+    let shown = lab.run(&[]).exits(3);
+    assert_eq!(lab.report(WHOLE)["status"], "completed", "{fault}");
+    let row = lab.report(BROKEN);
+    let ended = ["status", "stop_reason"].map(|column| &*row[column]);
+    assert_eq!(ended, ["failed", "failed"], "{fault}: {row:?}");
+    for word in says {
+        assert!(row["failure"].contains(word), "{fault}: {}", row["failure"]);
+        assert!(shown.stderr.contains(word), "{fault}: {}", shown.stderr);
+    }
+    assert!(
+        shown.stderr.contains(&format!("{BROKEN}: failed after ")),
+        "{}",
+        shown.stderr
+    );
+    assert!(
+        shown.stdout.contains("1 ok") && shown.stdout.contains("1 failed"),
+        "{}",
+        shown.stdout
+    );
+    let mut table = shown.stdout.lines();
+    assert!(
+        table.any(|line| line.starts_with(&format!("! {BROKEN}: {}", says[0]))),
+        "{fault}: {}",
+        shown.stdout
+    );
+    let record = lab.record(BROKEN);
+    let done: serde_json::Value =
+        serde_json::from_str(&lab.text(&format!("runs/{BROKEN}/done.json"))).unwrap();
+    assert_eq!(
+        (&record["status"], &done["status"]),
+        (&json!("failed"), &json!("failed"))
+    );
+    (lab, row, record)
+}
+
+#[test]
+fn a_worker_that_ends_early_is_named_with_its_code_or_signal() {
+    for (fault, says, code, signal) in [
+        (
+            "kind = 'exit', phase = 'load'",
+            &["crashed in load", "code 7"][..],
+            json!(7),
+            json!(null),
+        ),
+        (
+            "kind = 'exit', phase = 'warmup'",
+            &["crashed in warmup"],
+            json!(7),
+            json!(null),
+        ),
+        (
+            "kind = 'exit', phase = 'serve[1]', after = 5",
+            &["crashed in serve[1]"],
+            json!(7),
+            json!(null),
+        ),
+        (
+            "kind = 'exit', phase = 'train', after = 60",
+            &["crashed in train"],
+            json!(7),
+            json!(null),
+        ),
+        (
+            "kind = 'exit', phase = 'validate'",
+            &["crashed in validate"],
+            json!(7),
+            json!(null),
+        ),
+        (
+            "kind = 'exit', phase = 'test'",
+            &["crashed in test"],
+            json!(7),
+            json!(null),
+        ),
+        (
+            "kind = 'kill', phase = 'train', after = 60",
+            &["killed in train", "memory"],
+            json!(null),
+            json!(9),
+        ),
+        (
+            "kind = 'abort', phase = 'serve[1]'",
+            &["killed in serve[1]", "SIGABRT"],
+            json!(null),
+            json!(6),
+        ),
+    ] {
+        let (lab, _, record) = fails(fault, says);
+        let failure = &record["failure"];
+        assert_eq!(
+            (&failure["exit_code"], &failure["signal"]),
+            (&code, &signal),
+            "{fault}: {failure}"
+        );
+        if code == json!(7) {
+            let tail = failure["stderr_tail"].as_str().unwrap();
+            assert!(tail.contains("this is the end"), "{fault}: {tail}");
+            let log = lab.text(&format!("runs/{BROKEN}/stderr.log"));
+            assert_eq!(log, "scripted worker: this is the end\n");
+        }
+    }
+}
+
+#[test]
+fn what_was_measured_before_a_failure_is_kept() {
+    let (lab, row, record) = fails(
+        "kind = 'kill', phase = 'train', after = 210",
+        &["killed in train"],
+    );
+    assert_eq!(row["epochs"], "4");
+    let p50: f64 = row["serve_latency_p50_s"].parse().unwrap();
+    assert!((p50 / 1e-4 - 1.0).abs() < 0.05, "{p50}");
+    assert_eq!(row["test_accuracy"], "");
+    assert_eq!(lab.rows(&format!("runs/{BROKEN}/epochs.csv")).len(), 4);
+    assert_eq!(record["epochs"], 4);
+}
+
+#[test]
+fn a_worker_that_breaks_the_protocol_is_ended() {
+    for (fault, says) in [
+        (
+            "kind = 'nonsense', phase = 'train', after = 3",
+            &["protocol error in train", "not a message"][..],
+        ),
+        (
+            "kind = 'sequence', phase = 'serve[1]', after = 3",
+            &["protocol error", "was expected"],
+        ),
+    ] {
+        fails(fault, says);
+    }
+}
+
+#[test]
+fn a_worker_that_says_what_is_wrong_is_quoted() {
+    let says = [
+        "gave up in load",
+        "data: row 3 of train.csv has 64 values, 65 were expected",
+    ];
+    let (_, _, record) = fails("kind = 'report', phase = 'load'", &says);
+    assert_eq!(record["failure"]["exit_code"], 1);
+}
+
+#[test]
+fn a_silent_worker_is_ended_as_hung() {
+    let (_, _, record) = fails(
+        "kind = 'hang', phase = 'train', after = 60",
+        &["hung in train", "silent for 1 s"],
+    );
+    assert_eq!(record["failure"]["signal"], 15);
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_an_answer_and_no_failure() {
+    let lab = lab("kind = 'nan', phase = 'train'");
+    // Diverging ends a run only where runs may end early.
+    let early = [
+        "--set",
+        "stop.enabled=true",
+        "--set",
+        "stop.min_time=1h",
+        "--set",
+        "stop.max_time=2h",
+    ];
+    lab.run(
+        &[
+            &early[..],
+            &["--set", "train.epochs=50000", "--only", "batch_size=64"],
+        ]
+        .concat(),
+    )
+    .exits(0);
+    let row = lab.report(BROKEN);
+    assert_eq!(
+        (&*row["status"], &*row["stop_reason"]),
+        ("stopped", "diverged")
+    );
+    // Not a figure that could be taken for one.
+    assert!(
+        row["train_loss"].is_empty() || row["train_loss"] == "nan",
+        "{}",
+        row["train_loss"]
+    );
+}
+
+#[test]
+fn a_worker_that_goes_on_when_asked_to_stop_is_ended() {
+    // It plays on for an hour of real time after it was asked; a tenth of a second is its grace.
+    let lab = lab("kind = 'ignore_stop', phase = 'train'");
+    let shown = lab
+        .run(&[
+            "--set",
+            "worker.options.time=real",
+            "--set",
+            "train.epochs=72000",
+            "--set",
+            "stop.enabled=true",
+            "--set",
+            "stop.metrics=[\"train.throughput\"]",
+            "--set",
+            "stop.min_time=0.1s",
+            "--set",
+            "stop.within=50%",
+            "--set",
+            "stop.max_time=1s",
+            "--set",
+            "serve.enabled=false",
+            "--only",
+            "batch_size=64",
+        ])
+        .exits(3);
+    let row = lab.report(BROKEN);
+    assert!(
+        row["failure"].contains("hung in ") && row["failure"].contains("asked to stop"),
+        "{row:?}"
+    );
+    assert!(shown.stdout.contains("1 failed"), "{}", shown.stdout);
+}
+
+#[test]
+fn a_worker_that_lingers_has_done_its_work() {
+    let lab = lab("kind = 'linger', phase = 'test'");
+    lab.run(&[]).exits(0);
+    assert_eq!(lab.report(BROKEN)["status"], "completed");
+    let warnings = lab.record(BROKEN)["warnings"].to_string();
+    assert!(
+        warnings.contains("did not leave after its last message"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn a_flood_of_standard_error_neither_blocks_nor_swells() {
+    let lab = lab("kind = 'stderr_flood', phase = 'train'");
+    lab.run(&[]).exits(0);
+    assert_eq!(lab.report(BROKEN)["status"], "completed");
+    // A megabyte at the beginning of each of five epochs: four are kept, and it is said that there was more.
+    let log = lab.text(&format!("runs/{BROKEN}/stderr.log"));
+    assert!(
+        log.len() > 4_000_000 && log.len() < 4_300_000,
+        "{}",
+        log.len()
+    );
+    assert_eq!(
+        log.lines().last(),
+        Some("[more is not kept, but for the end]")
+    );
+}
+
+#[test]
+fn a_failed_run_is_run_again_by_resume_and_a_whole_one_is_not() {
+    let (lab, ..) = fails("kind = 'exit', phase = 'train'", &["crashed in train"]);
+    let before = lab.text(&format!("runs/{WHOLE}/events.jsonl"));
+    let again = lab.run(&["--resume"]).exits(3);
+    assert!(
+        !again.stderr.contains(&format!("{WHOLE}: started")),
+        "{}",
+        again.stderr
+    );
+    assert!(
+        again.stderr.contains(&format!("{BROKEN}: started")),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(lab.text(&format!("runs/{WHOLE}/events.jsonl")), before);
+    assert_eq!(lab.rows("report.csv").len(), 2);
+}
