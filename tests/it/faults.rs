@@ -70,8 +70,15 @@ fn fails(fault: &str, says: &[&str]) -> (Lab, Row, serde_json::Value) {
     (lab, row, record)
 }
 
+type End = (
+    &'static str,
+    &'static [&'static str],
+    Option<i32>,
+    Option<i32>,
+);
+
 /// How a worker ends early, what is said of it, its exit code or its signal.
-const ENDS: &[(&str, &[&str], Option<i32>, Option<i32>)] = &[
+const ENDS: &[End] = &[
     (
         "kind = 'exit', phase = 'load'",
         &["crashed in load", "code 7"],
