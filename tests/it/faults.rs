@@ -70,66 +70,76 @@ fn fails(fault: &str, says: &[&str]) -> (Lab, Row, serde_json::Value) {
     (lab, row, record)
 }
 
+type End = (
+    &'static str,
+    &'static [&'static str],
+    Option<i32>,
+    Option<i32>,
+);
+
+/// How a worker ends early, what is said of it, its exit code or its signal.
+const ENDS: &[End] = &[
+    (
+        "kind = 'exit', phase = 'load'",
+        &["crashed in load", "code 7"],
+        Some(7),
+        None,
+    ),
+    (
+        "kind = 'exit', phase = 'warmup'",
+        &["crashed in warmup"],
+        Some(7),
+        None,
+    ),
+    (
+        "kind = 'exit', phase = 'serve[1]', after = 5",
+        &["crashed in serve[1]"],
+        Some(7),
+        None,
+    ),
+    (
+        "kind = 'exit', phase = 'train', after = 60",
+        &["crashed in train"],
+        Some(7),
+        None,
+    ),
+    (
+        "kind = 'exit', phase = 'validate'",
+        &["crashed in validate"],
+        Some(7),
+        None,
+    ),
+    (
+        "kind = 'exit', phase = 'test'",
+        &["crashed in test"],
+        Some(7),
+        None,
+    ),
+    (
+        "kind = 'kill', phase = 'train', after = 60",
+        &["killed in train", "memory"],
+        None,
+        Some(9),
+    ),
+    (
+        "kind = 'abort', phase = 'serve[1]'",
+        &["killed in serve[1]", "SIGABRT"],
+        None,
+        Some(6),
+    ),
+];
+
 #[test]
 fn a_worker_that_ends_early_is_named_with_its_code_or_signal() {
-    for (fault, says, code, signal) in [
-        (
-            "kind = 'exit', phase = 'load'",
-            &["crashed in load", "code 7"][..],
-            json!(7),
-            json!(null),
-        ),
-        (
-            "kind = 'exit', phase = 'warmup'",
-            &["crashed in warmup"],
-            json!(7),
-            json!(null),
-        ),
-        (
-            "kind = 'exit', phase = 'serve[1]', after = 5",
-            &["crashed in serve[1]"],
-            json!(7),
-            json!(null),
-        ),
-        (
-            "kind = 'exit', phase = 'train', after = 60",
-            &["crashed in train"],
-            json!(7),
-            json!(null),
-        ),
-        (
-            "kind = 'exit', phase = 'validate'",
-            &["crashed in validate"],
-            json!(7),
-            json!(null),
-        ),
-        (
-            "kind = 'exit', phase = 'test'",
-            &["crashed in test"],
-            json!(7),
-            json!(null),
-        ),
-        (
-            "kind = 'kill', phase = 'train', after = 60",
-            &["killed in train", "memory"],
-            json!(null),
-            json!(9),
-        ),
-        (
-            "kind = 'abort', phase = 'serve[1]'",
-            &["killed in serve[1]", "SIGABRT"],
-            json!(null),
-            json!(6),
-        ),
-    ] {
+    for (fault, says, code, signal) in ENDS {
         let (lab, _, record) = fails(fault, says);
         let failure = &record["failure"];
         assert_eq!(
             (&failure["exit_code"], &failure["signal"]),
-            (&code, &signal),
+            (&json!(code), &json!(signal)),
             "{fault}: {failure}"
         );
-        if code == json!(7) {
+        if *code == Some(7) {
             let tail = failure["stderr_tail"].as_str().unwrap();
             assert!(tail.contains("this is the end"), "{fault}: {tail}");
             let log = lab.text(&format!("runs/{BROKEN}/stderr.log"));

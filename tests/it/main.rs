@@ -13,6 +13,8 @@ mod data;
 mod disk;
 mod faults;
 #[cfg(feature = "torch")]
+mod native;
+#[cfg(feature = "torch")]
 mod native_worker;
 mod robustness;
 mod run;

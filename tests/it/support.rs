@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use tempfile::TempDir;
 
 /// Longest wait for anything: far more than a busy machine needs, so that only what never comes fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What differs between machines and is no part of a test.
 const FOREIGN: [&str; 6] = [
@@ -237,7 +237,8 @@ impl Running {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
-                    self.heard += &format!("{line}\n");
+                    self.heard += &line;
+                    self.heard.push('\n');
                     if line.contains(text) {
                         return line;
                     }

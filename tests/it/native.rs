@@ -1,0 +1,108 @@
+//! `perftune run` with the native worker: what the reports say against what the kernel says.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+use crate::support::{Lab, Row};
+
+fn lab(rest: &str) -> Lab {
+    let digits = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/digits");
+    let digits = digits.to_str().unwrap();
+    Lab::new(&format!(
+        "name = \"t\"\n[grid]\nmodel = \"mlp\"\ndataset = {digits:?}\nthreads = 1\n[serve]\nenabled = false\n{rest}"
+    ))
+}
+
+#[test]
+fn a_grid_of_real_runs_learns_and_repeats_itself() {
+    let lab = lab("[train]\nepochs = 5\n");
+    let losses = |flag: &str| -> Vec<Row> {
+        lab.run(&["--full", flag]).exits(0);
+        let mut rows = lab.rows("runs/mlp-digits/epochs.csv");
+        for row in &mut rows {
+            row.retain(|column, _| column.contains("loss") || column.contains("accuracy"));
+        }
+        rows
+    };
+    let first = losses("--fresh");
+    assert_eq!((first.len(), first[0].len()), (5, 3), "{first:?}");
+    let row = lab.report("mlp-digits");
+    let accuracy: f64 = row["test_accuracy"].parse().unwrap();
+    assert!(accuracy > 0.85, "{accuracy}");
+    assert_eq!(first, losses("--fresh"), "the same seed");
+}
+
+/// Runs [`the_witnessed_run`] in a process of its own, so that its children are the only ones that it counts.
+#[test]
+#[cfg(target_os = "linux")]
+fn cpu_time_and_peak_memory_are_what_the_kernel_says() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "native::the_witnessed_run",
+            "--ignored",
+            "--nocapture",
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Seven seconds of training, witnessed from outside perftune:
+///
+/// - CPU time: what the kernel adds to the account of perftune when it reaps the worker, `cutime + cstime` of
+///   `/proc/PID/stat`, read after perftune has ended and before it is reaped itself. The worker is its only child.
+/// - Peak memory: `ru_maxrss` of this process's children. It is the largest resident set of any of them and of theirs,
+///   and the worker is many times as large as perftune.
+///
+/// Neither passes through the sampler or the worker's own words. Both must agree within 3% with `report.csv`.
+#[test]
+#[ignore = "counts the children of its process: run by cpu_time_and_peak_memory_are_what_the_kernel_says"]
+#[cfg(target_os = "linux")]
+fn the_witnessed_run() {
+    use nix::sys::resource::{UsageWho, getrusage};
+
+    // Never known before the time for the whole run is over.
+    let lab = lab(
+        "[train]\nepochs = 100000\n[stop]\nmin_time = \"1h\"\nmax_time = \"2h\"\nmax_run_time = \"7s\"\n",
+    );
+    let mut child = lab
+        .perftune(&["run", "grid.toml", "-q", "--format", "csv"])
+        .spawn()
+        .unwrap();
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(Pid::from_child(&child)), options).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    assert!(child.wait().unwrap().success());
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+
+    // The fields behind the name in parentheses, which may hold spaces; the first of them is the third of the line.
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks: f64 = [16, 17]
+        .map(|field: usize| fields[field - 3].parse::<f64>().unwrap())
+        .iter()
+        .sum();
+    let cpu_s = ticks / rustix::param::clock_ticks_per_second() as f64;
+    let peak_bytes = usage.max_rss() as f64 * 1024.0;
+
+    let row = lab.report("mlp-digits");
+    let figure = |column: &str| row[column].parse::<f64>().unwrap();
+    assert!(figure("wall_s") > 5.0 && cpu_s > 1.0, "{row:?}");
+    for (column, witness) in [("cpu_time_s", cpu_s), ("memory_peak_bytes", peak_bytes)] {
+        let ratio = figure(column) / witness;
+        assert!(
+            (ratio - 1.0).abs() < 0.03,
+            "{column}: {} against {witness}",
+            figure(column)
+        );
+    }
+}
