@@ -38,6 +38,20 @@ impl<E: Into<anyhow::Error>> From<E> for Fault {
     }
 }
 
+/// An error with its causes in one line, none said twice.
+pub fn error_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// The text for the standard error, with colours or without. A message that has its own `error:`, as those of a grid
 /// file do, one for each mistake, is left as it is.
 pub fn render(fault: &Fault, coloured: bool) -> String {

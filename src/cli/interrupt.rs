@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM as a call: the first asks for an orderly end, the next for a quick one.
+//! Ctrl-C and SIGTERM as a call.
 
 use std::io;
 use std::os::raw::c_int;
@@ -7,33 +7,15 @@ use std::thread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// How urgently the user wants an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interrupt {
-    /// Ask the worker to stop, keep what is finished.
-    Stop,
-    /// Kill it: the user has asked before.
-    Kill,
-}
-
 /// Calls `obey` on a thread of its own for each SIGINT and SIGTERM, for as long as the process lives.
-pub fn listen(obey: impl FnMut(Interrupt) + Send + 'static) -> io::Result<()> {
+pub fn listen(obey: impl FnMut() + Send + 'static) -> io::Result<()> {
     listen_to(&[SIGINT, SIGTERM], obey)
 }
 
-fn listen_to(
-    signals: &[c_int],
-    mut obey: impl FnMut(Interrupt) + Send + 'static,
-) -> io::Result<()> {
+fn listen_to(signals: &[c_int], mut obey: impl FnMut() + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new(signals)?;
     let thread = thread::Builder::new().name("signals".to_owned());
-    thread.spawn(move || {
-        let mut next = Interrupt::Stop;
-        for _ in signals.forever() {
-            obey(next);
-            next = Interrupt::Kill;
-        }
-    })?;
+    thread.spawn(move || signals.forever().for_each(|_| obey()))?;
     Ok(())
 }
 
@@ -46,12 +28,12 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_second_signal_is_more_urgent() {
+    fn every_signal_is_heard() {
         let (send, receive) = mpsc::channel();
-        listen_to(&[SIGUSR2], move |interrupt| send.send(interrupt).unwrap()).unwrap();
-        for expected in [Interrupt::Stop, Interrupt::Kill, Interrupt::Kill] {
+        listen_to(&[SIGUSR2], move || send.send(()).unwrap()).unwrap();
+        for _ in 0..3 {
             raise(SIGUSR2).unwrap();
-            assert_eq!(receive.recv_timeout(Duration::from_secs(10)), Ok(expected));
+            assert_eq!(receive.recv_timeout(Duration::from_secs(10)), Ok(()));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::report::csv::{metrics_csv, report_csv};
 use crate::report::summary::SummaryRow;
 use crate::report::table::Closing;
 use crate::report::{json, table};
-use crate::store::atomic;
+use crate::store::Results;
 
 /// Repeats from which on an interval between runs says something.
 const REPEATS_FOR_SUMMARY: u32 = 3;
@@ -58,13 +58,10 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let executed = executed?;
     let records = &executed.records;
 
-    let summary = summary(records)?;
-    for (name, bytes) in report_files(records, &summary)? {
-        executed.results.write(name, &bytes)?;
-    }
+    let summary = write_reports(&executed.results, records)?;
     let shown = folder.display().to_string();
     let closing = Closing {
-        planned: Some(runs.len()),
+        planned: Some(executed.planned),
         elapsed_s: Some(progress.elapsed_s()),
         folder: Some(&shown),
     };
@@ -147,21 +144,31 @@ impl Document<'_> {
 
 /// Rebuilds the reports of `dir` and prints them: `perftune report`.
 pub fn rebuild(dir: &Path, format: Format) -> Result<ExitStatus, Fault> {
-    let stored = engine::read(dir)?;
-    let summary = summary(&stored.records)?;
-    for (name, bytes) in report_files(&stored.records, &summary)? {
-        atomic::write(&dir.join(name), &bytes)?;
-    }
+    let (results, stored) = engine::reopen(dir)?;
+    let summary = write_reports(&results, &stored.records)?;
     let shown = dir.display().to_string();
     let document = Document {
         name: &stored.name,
         records: &stored.records,
         summary: &summary,
         closing: Closing {
+            planned: Some(stored.records.len() + stored.missing.len()),
             folder: Some(&shown),
             ..Closing::default()
         },
     };
     output::print(&document.render(format, output::stdout_width())?)?;
     Ok(ExitStatus::Ok)
+}
+
+/// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them.
+fn write_reports(results: &Results, records: &[RunRecord]) -> Result<Vec<SummaryRow>, Fault> {
+    let summary = summary(records)?;
+    if summary.is_empty() {
+        results.remove("summary.csv")?;
+    }
+    for (name, bytes) in report_files(records, &summary)? {
+        results.write(name, &bytes)?;
+    }
+    Ok(summary)
 }

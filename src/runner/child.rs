@@ -91,6 +91,12 @@ impl Worker {
         }
     }
 
+    /// Gives up a process that nothing ends: it is neither waited for nor signalled any more.
+    pub fn leave_behind(&mut self) {
+        self.stdin = None;
+        self.reaped = true;
+    }
+
     /// Kills what is left of the group and removes the ended child from the process table.
     pub fn reap(&mut self) {
         if !self.reaped {
@@ -126,10 +132,16 @@ pub fn wait_without_reaping(pid: Pid) -> io::Result<Exit> {
     }
 }
 
-/// Orphans of the worker become the runner's children, so that they can be found and ended.
+/// Orphans of the worker become the runner's children: the sampler goes on counting them, and [`bury`] removes those
+/// that have ended. One that has left the worker's process group lives on: perftune does not end what it did not start.
 pub fn adopt_orphans() {
     // Where the kernel refuses, orphans go to init as they always did.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// Removes adopted orphans that have ended from the process table. Call it while no worker is there to be waited for.
+pub fn bury() {
+    while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
 }
 
 fn environment(command: &mut Command, job: &JobSpec) {

@@ -96,6 +96,7 @@ pub struct Dispatcher {
     exit: Option<(Exit, u64)>,
     streams_open: u8,
     over: bool,
+    gave_up: bool,
     warnings: Vec<String>,
 }
 
@@ -113,6 +114,7 @@ impl Dispatcher {
             exit: None,
             streams_open: 2,
             over: false,
+            gave_up: false,
             warnings: Vec::new(),
         }
     }
@@ -121,6 +123,7 @@ impl Dispatcher {
     #[must_use = "what to do about it"]
     pub fn handle(&mut self, input: Input, now_ns: u64) -> Vec<Action> {
         let mut actions = Vec::new();
+        let idle = input == Input::Tick;
         match input {
             Input::Message(envelope) => self.message(envelope, now_ns, &mut actions),
             Input::Garbage(what) => self.fail(FailureKind::Protocol, what, now_ns, &mut actions),
@@ -140,7 +143,7 @@ impl Dispatcher {
         }
         self.deadlines(now_ns, &mut actions);
         self.tell_progress(now_ns, &mut actions);
-        self.finish(now_ns, &mut actions);
+        self.finish(idle.then_some(now_ns), &mut actions);
         actions
     }
 
@@ -220,15 +223,18 @@ impl Dispatcher {
     }
 
     fn interrupt(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
-        let again = matches!(&self.ending, Some(ending) if ending.cause == Cause::Cancelled);
+        let again = matches!(&self.ending, Some(ending)
+            if ending.cause == Cause::Cancelled || ending.force > Force::Asked);
         let force = if again {
             Force::Killed
         } else {
             Force::Terminated
         };
-        // The user's word replaces any earlier cause but a failure, which is what happened first.
+        // The user's word replaces any earlier cause but a failure, which is what happened first, and the end of the
+        // work, which is whole.
         if let Some(ending) = &mut self.ending
             && !matches!(ending.cause, Cause::Failure(..))
+            && self.session.finished().is_none()
         {
             ending.cause = Cause::Cancelled;
         }
@@ -303,6 +309,7 @@ impl Dispatcher {
     fn give_up(&mut self, now_ns: u64) {
         self.warnings
             .push("the worker did not end after SIGKILL; it was left behind".to_owned());
+        self.gave_up = true;
         self.exit = Some((Exit::Signal(9), now_ns));
         self.streams_open = 0;
     }
@@ -316,14 +323,20 @@ impl Dispatcher {
         }
     }
 
-    fn finish(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
+    /// `idle_ns`: the time, if nothing waits to be handled; only then may an open stream be given up.
+    fn finish(&mut self, idle_ns: Option<u64>, actions: &mut Vec<Action>) {
         let Some((_, exited)) = self.exit else { return };
-        let stream_done =
-            self.streams_open == 0 || now_ns >= exited.saturating_add(STREAM_GRACE_NS);
-        if stream_done && !self.over {
+        let patience = exited.saturating_add(STREAM_GRACE_NS);
+        let done = self.streams_open == 0 || idle_ns.is_some_and(|now| now >= patience);
+        if done && !self.over {
             self.over = true;
             actions.push(Action::Finish);
         }
+    }
+
+    /// Whether the process was left behind alive.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up
     }
 
     /// The run's record, once it is over.

@@ -15,7 +15,7 @@ use crate::event::{
     Command, Failure, FailureKind, RunEvent, RunEventKind, RunRecord, RunStatus, StopReason,
     StopRecord,
 };
-use crate::sampler::{Sampler, SamplerHandle};
+use crate::sampler::{Sampler, SamplerHandle, SamplerReport};
 
 use super::child::{self, Worker};
 use super::dispatcher::{Action, Dispatcher, Input};
@@ -98,6 +98,7 @@ struct Threads {
     stderr: JoinHandle<()>,
     waiter: JoinHandle<()>,
     sampler: Option<SamplerHandle>,
+    sampled: SamplerReport,
     tail: Tail,
 }
 
@@ -165,9 +166,15 @@ impl Execution<'_, '_> {
                 }
             }
         }
+        if dispatcher.gave_up() {
+            worker.leave_behind();
+        }
         worker.reap();
-        let tail = threads.join();
-        dispatcher.record(&tail)
+        child::bury();
+        let (tail, sampled) = threads.join();
+        let mut record = dispatcher.record(&tail);
+        own_cost(&mut record, &sampled);
+        record
     }
 
     fn sample(&mut self, threads: &mut Threads, pid: Pid, inputs: Sender<Input>) {
@@ -227,9 +234,15 @@ impl Execution<'_, '_> {
 
     fn context(&self, started_ns: u64) -> RunContext {
         let gaps = self.sampler.unsupported().iter();
-        let unsupported = gaps
+        let mut unsupported: BTreeMap<String, String> = gaps
             .map(|gap| (gap.field.clone(), gap.reason.clone()))
             .collect();
+        if self.spec.job.device == "cpu" {
+            // A device that this run does not use would tell of other people's work.
+            unsupported
+                .entry("gpu".to_owned())
+                .or_insert_with(|| "the run uses no accelerator (device = \"cpu\")".to_owned());
+        }
         RunContext {
             serve_sizes: self
                 .spec
@@ -254,26 +267,45 @@ impl Threads {
             stderr: pipes::read_stderr(pipes.stderr, sender.clone(), tail.clone()),
             waiter: wait(pid, sender),
             sampler: None,
+            sampled: SamplerReport::default(),
             tail,
         }
     }
 
     fn stop_sampling(&mut self) {
         if let Some(sampler) = self.sampler.take() {
-            sampler.stop();
+            self.sampled = sampler.stop();
         }
     }
 
-    /// The tail of standard error. Threads whose pipe a detached grandchild holds open are left to end by themselves.
-    fn join(mut self) -> String {
+    /// The tail of standard error, and what the sampler cost. Threads whose pipe a detached grandchild holds open are left to end by themselves.
+    fn join(mut self) -> (String, SamplerReport) {
         self.stop_sampling();
         for thread in [self.protocol, self.stderr, self.waiter] {
             if thread.is_finished() {
                 let _ = thread.join();
             }
         }
-        self.tail.text()
+        (self.tail.text(), self.sampled)
     }
+}
+
+/// The cost of the sampler's whole thread, which the samples cannot know of themselves: theirs are the readings alone.
+fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
+    let row = record
+        .metrics
+        .iter_mut()
+        .find(|row| row.metric == "sampler.cost");
+    let (Some(row), true) = (row, sampled.span_ns > 0) else {
+        return;
+    };
+    row.estimate = Some(sampled.cost_ns as f64 / sampled.span_ns as f64 * 100.0);
+    row.samples = sampled.ticks;
+    row.note = format!(
+        "{} ticks left out; at most {} late",
+        sampled.skipped,
+        crate::units::seconds(sampled.max_late_ns as f64 / 1e9)
+    );
 }
 
 fn wait(pid: Pid, inputs: Sender<Input>) -> JoinHandle<()> {

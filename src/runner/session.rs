@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    Envelope, Failure, FailureKind, Finished, PROTOCOL_VERSION, Phase, WorkerEvent, WorkerFailure,
+    Envelope, Failure, FailureKind, Finished, Num, PROTOCOL_VERSION, Phase, WorkerEvent,
+    WorkerFailure,
 };
 
 /// How a worker's process ended.
@@ -62,6 +63,20 @@ pub enum Violation {
         /// Samples a step.
         items: u32,
     },
+    /// Time runs backwards.
+    #[error("t_ns fell from {before} to {found}: it must be CLOCK_MONOTONIC, in nanoseconds")]
+    Time {
+        /// This message's.
+        found: u64,
+        /// The one before it.
+        before: u64,
+    },
+    /// A share that is none.
+    #[error("an accuracy of {found}, which is not in 0..1")]
+    Accuracy {
+        /// As text, since it may be no number.
+        found: String,
+    },
     /// Epochs must count up by one.
     #[error("epoch {found} where {expected} was expected")]
     Epoch {
@@ -85,6 +100,7 @@ enum State {
 pub struct Session {
     state: State,
     next_seq: u64,
+    t_ns: u64,
     phase: Option<Phase>,
     epochs: u32,
     facts: BTreeMap<String, String>,
@@ -95,6 +111,7 @@ impl Default for Session {
         Self {
             state: State::AwaitHello,
             next_seq: 0,
+            t_ns: 0,
             phase: None,
             epochs: 0,
             facts: BTreeMap::new(),
@@ -112,6 +129,11 @@ impl Session {
             });
         }
         self.next_seq += 1;
+        if envelope.t_ns < self.t_ns {
+            let (found, before) = (envelope.t_ns, self.t_ns);
+            return Err(Violation::Time { found, before });
+        }
+        self.t_ns = envelope.t_ns;
         let found = type_of(&envelope.event);
         match (&self.state, &envelope.event) {
             (State::AwaitHello, WorkerEvent::Hello(hello)) => {
@@ -161,6 +183,7 @@ impl Session {
                 }
             }
             WorkerEvent::Epoch(report) => {
+                check_accuracy(report.validation_accuracy)?;
                 if report.epoch != self.epochs + 1 {
                     return Err(Violation::Epoch {
                         found: report.epoch,
@@ -170,7 +193,14 @@ impl Session {
                 self.epochs = report.epoch;
             }
             WorkerEvent::Metric { .. } => {}
-            WorkerEvent::Finished(finished) => self.state = State::Finished(finished.clone()),
+            WorkerEvent::Finished(finished) => {
+                check_accuracy(finished.test_accuracy)?;
+                if finished.epochs != self.epochs {
+                    let (found, expected) = (finished.epochs, self.epochs);
+                    return Err(Violation::Epoch { found, expected });
+                }
+                self.state = State::Finished(finished.clone());
+            }
             WorkerEvent::Hello(_) | WorkerEvent::Failed(_) => {
                 return Err(Violation::Order {
                     found: "hello",
@@ -267,6 +297,15 @@ impl Session {
             }),
             stderr_tail: stderr_tail.to_owned(),
         }
+    }
+}
+
+fn check_accuracy(accuracy: Option<Num>) -> Result<(), Violation> {
+    match accuracy {
+        Some(Num(share)) if !(0.0..=1.0).contains(&share) => Err(Violation::Accuracy {
+            found: share.to_string(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -43,11 +43,17 @@ struct Done {
     spec: serde_json::Value,
 }
 
+/// The part of `manifest.json` that is read again.
 #[derive(Debug, Deserialize)]
-struct ManifestHead {
+pub struct ManifestHead {
     format: Format,
-    name: String,
-    runs: Vec<String>,
+    /// The name of the grid.
+    pub name: String,
+    /// Its runs, in order.
+    pub runs: Vec<String>,
+    /// What is kept of each run's settings.
+    #[serde(default)]
+    pub specs: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What a results folder holds.
@@ -57,7 +63,7 @@ pub struct StoredResults {
     pub name: String,
     /// The records of whole runs, in the order of the manifest.
     pub records: Vec<RunRecord>,
-    /// The runs of the manifest that are not whole.
+    /// The runs of the manifest that have no whole record.
     pub missing: Vec<String>,
 }
 
@@ -67,6 +73,8 @@ impl Results {
         check_occupancy(path, existing)?;
         fs_err::create_dir_all(path).map_err(StoreError::io("cannot make the results folder"))?;
         let lock = Lock::take(path)?;
+        // Once more: another perftune may have written between the first look and the lock.
+        check_occupancy(path, existing)?;
         check_space(path)?;
         if existing == Existing::Replace {
             clear(path)?;
@@ -111,7 +119,8 @@ impl Results {
             });
         }
         match done.status {
-            RunStatus::Completed | RunStatus::Stopped => log::read_record(&folder).map(Some),
+            // A log that a power cut has torn is no record: the run is missing.
+            RunStatus::Completed | RunStatus::Stopped => Ok(log::read_record(&folder).ok()),
             RunStatus::Failed | RunStatus::Cancelled => Ok(None),
         }
     }
@@ -143,6 +152,27 @@ impl Results {
         atomic::write(&self.run_folder(&record.run).join("done.json"), &bytes)
     }
 
+    /// The manifest that is there, if one is.
+    pub fn manifest(&self) -> Result<Option<ManifestHead>, StoreError> {
+        read_manifest(&self.path)
+    }
+
+    /// The record of a run that has ended, whatever its settings; `None` where there is none or it is damaged.
+    pub fn record(&self, run: &str) -> Option<RunRecord> {
+        let folder = self.run_folder(run);
+        read_done(&folder).ok().flatten()?;
+        log::read_record(&folder).ok()
+    }
+
+    /// Removes a file of the folder, if it is there.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let file = self.path.join(name);
+        if file.exists() {
+            fs_err::remove_file(&file).map_err(StoreError::io("cannot remove an old report"))?;
+        }
+        Ok(())
+    }
+
     /// Replaces a file of the folder.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         atomic::write(&self.path.join(name), bytes)
@@ -165,26 +195,29 @@ impl Lock {
     }
 }
 
-/// What a results folder holds.
-pub fn read_results(path: &Path) -> Result<StoredResults, StoreError> {
+/// Opens a results folder whose grid has ended, to write its reports anew.
+pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
     let head = read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
         path: path.to_owned(),
         why: "it has no manifest.json".to_owned(),
     })?;
-    let mut records = Vec::new();
-    let mut missing = Vec::new();
+    let lock = Lock::take(path)?;
+    let results = Results {
+        path: path.to_owned(),
+        _lock: lock,
+    };
+    let mut stored = StoredResults {
+        name: head.name,
+        records: Vec::new(),
+        missing: Vec::new(),
+    };
     for run in head.runs {
-        let folder = path.join("runs").join(&run);
-        match read_done(&folder)? {
-            Some(_) => records.push(log::read_record(&folder)?),
-            None => missing.push(run),
+        match results.record(&run) {
+            Some(record) => stored.records.push(record),
+            None => stored.missing.push(run),
         }
     }
-    Ok(StoredResults {
-        name: head.name,
-        records,
-        missing,
-    })
+    Ok((results, stored))
 }
 
 fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreError> {

@@ -91,7 +91,11 @@ impl EventLog {
     pub fn event(&mut self, kind: &RunEventKind) -> Result<(), StoreError> {
         let line = match kind {
             RunEventKind::Worker(envelope) => return self.append(&Tagged::worker(envelope)),
-            RunEventKind::Sample(sample) => return self.append(&Tagged::sample(sample)),
+            // Ten times a second: what happened until then survives a `kill -9`.
+            RunEventKind::Sample(sample) => {
+                self.append(&Tagged::sample(sample))?;
+                return self.flush();
+            }
             RunEventKind::Asked { t_ns, what } => Line::Asked {
                 t_ns: *t_ns,
                 what: what.clone(),
@@ -104,6 +108,14 @@ impl EventLog {
         };
         self.append(&line)?;
         self.flush()
+    }
+
+    /// Hands everything to the disk: after this a marker may say that the run is whole.
+    pub fn finish(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.file
+            .sync_data()
+            .map_err(StoreError::io("cannot write an event"))
     }
 
     fn append<T: Serialize>(&mut self, line: &T) -> Result<(), StoreError> {

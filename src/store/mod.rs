@@ -10,8 +10,8 @@
 //!     done.json              written last, by rename: the run is whole
 //! ```
 //!
-//! Lines are appended whole, one system call each; everything else is replaced by temporary file and rename. After
-//! `kill -9` a run without `done.json` is started again by `--resume`.
+//! Lines are appended whole, with every sample at the latest; everything else is replaced by temporary file and rename.
+//! After `kill -9` a run without `done.json` is started again by `--resume`.
 
 pub mod atomic;
 pub mod folder;
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use folder::{Existing, Lock, Results, StoredResults, read_results};
+pub use folder::{Existing, Lock, ManifestHead, Results, StoredResults, reopen};
 pub use log::{EventLog, Line, read_lines, read_record};
 
 /// Version of everything on disk.

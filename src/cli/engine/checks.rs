@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::diagnostic::Fault;
+use super::super::diagnostic::{Fault, error_text};
 use super::super::doctor::Fact;
-use super::{Order, data, launch};
+use super::{Order, launch};
 use crate::clock::MonotonicClock;
 use crate::config::plan::WorkerProgram;
 use crate::control::check_supported;
@@ -40,7 +40,7 @@ pub(super) fn data(order: &Order<'_>) -> Result<(), Fault> {
     let folders: BTreeSet<_> = order.runs.iter().map(|run| &run.job.dataset_dir).collect();
     for folder in folders {
         let verified = DataSet::open(folder).and_then(|set| set.verify());
-        verified.map_err(|error| Fault::new(data::text(&error)))?;
+        verified.map_err(|error| Fault::new(error_text(&error)))?;
     }
     Ok(())
 }

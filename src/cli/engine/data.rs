@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::diagnostic::Fault;
+use super::super::diagnostic::{Fault, error_text};
 use super::super::list::DatasetRow;
 use crate::config::{DatasetCatalogue, DatasetFacts};
-use crate::dataset::{DataError, DataSet};
+use crate::dataset::DataSet;
 use crate::dataset::{Roots, find, list};
 
 /// The data sets near a folder.
@@ -26,7 +26,7 @@ impl Catalogue {
 
 impl DatasetCatalogue for Catalogue {
     fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
-        let data = find(name_or_path, &self.base, &self.roots).map_err(|e| text(&e))?;
+        let data = find(name_or_path, &self.base, &self.roots).map_err(|e| error_text(&e))?;
         Ok(DatasetFacts {
             name: data.manifest().name.clone(),
             dir: data.folder().to_owned(),
@@ -40,20 +40,6 @@ impl DatasetCatalogue for Catalogue {
             .map(|(name, _)| name)
             .collect()
     }
-}
-
-/// An error with its causes in one line.
-pub(super) fn text(error: &DataError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// The data sets in the data folders. One that cannot be read is an error: its user would look for it in vain.

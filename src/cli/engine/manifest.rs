@@ -4,14 +4,37 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::config::plan::{Plan, WorkerProgram};
-use crate::store::FORMAT;
+use crate::store::{FORMAT, ManifestHead};
 
 use super::Prepared;
+
+/// Every run that the folder knows: those of earlier orders stay, so that running a part of a grid loses none of the rest.
+pub(super) struct AllRuns {
+    /// Their names, in order.
+    pub(super) order: Vec<String>,
+    /// What is kept of each one's settings.
+    pub(super) specs: Map<String, Value>,
+}
+
+impl AllRuns {
+    /// The runs of this order, put in among those of the manifest that is there.
+    pub(super) fn new(prepared: &[Prepared], earlier: Option<ManifestHead>) -> Self {
+        let (mut order, mut specs) =
+            earlier.map_or_else(Default::default, |head| (head.runs, head.specs));
+        for run in prepared {
+            let name = &run.spec.run;
+            if specs.insert(name.clone(), run.recorded.clone()).is_none() && !order.contains(name) {
+                order.push(name.clone());
+            }
+        }
+        Self { order, specs }
+    }
+}
 
 /// The manifest of a grid. `machine` is the environment's fingerprint: neither a host's name nor its clock rate.
 pub(super) fn manifest(
     plan: &Plan,
-    prepared: &[Prepared],
+    all: &AllRuns,
     machine: &impl Serialize,
     created: &str,
 ) -> Result<Vec<u8>, serde_json::Error> {
@@ -20,10 +43,6 @@ pub(super) fn manifest(
         WorkerProgram::Scripted => json!("scripted"),
         WorkerProgram::Command { program, args } => json!({ "program": program, "args": args }),
     };
-    let specs: Map<String, Value> = prepared
-        .iter()
-        .map(|prepared| (prepared.spec.run.clone(), prepared.recorded.clone()))
-        .collect();
     let mut bytes = serde_json::to_vec_pretty(&json!({
         "format": FORMAT,
         "perftune": env!("CARGO_PKG_VERSION"),
@@ -35,8 +54,8 @@ pub(super) fn manifest(
         "worker": worker,
         "sampler": plan.sampler,
         "machine": machine,
-        "runs": prepared.iter().map(|prepared| &prepared.spec.run).collect::<Vec<_>>(),
-        "specs": specs,
+        "runs": all.order,
+        "specs": all.specs,
     }))?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -11,6 +11,7 @@ mod summary;
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::manifest::AllRuns;
 use self::recorder::Recorder;
 use super::args::RunArgs;
 use super::diagnostic::Fault;
@@ -23,7 +24,7 @@ use crate::config::{self, MachineFacts, Request, Source};
 use crate::event::{RunEvent, RunRecord};
 use crate::runner::{self, Interrupts, RunSpec};
 use crate::sampler::{self, Machine, Sampler};
-use crate::store::{Existing, Results, read_results};
+use crate::store::{self, Existing, Results, StoredResults};
 use crate::worker::scripted;
 
 pub use self::data::datasets;
@@ -48,20 +49,12 @@ pub struct Order<'a> {
 pub struct Executed {
     /// The runs that have ended, those that were kept included, in the order of the plan.
     pub records: Vec<RunRecord>,
+    /// How many runs the folder knows.
+    pub planned: usize,
     /// Whether the user has ended it.
     pub interrupted: bool,
     /// The folder, still locked: the reports go there.
     pub results: Results,
-}
-
-/// What a results folder holds.
-pub struct Stored {
-    /// The name of the grid.
-    pub name: String,
-    /// The runs that have ended, in the order of the plan.
-    pub records: Vec<RunRecord>,
-    /// The runs of the plan that have not.
-    pub missing: Vec<String>,
 }
 
 /// A run as it is started, and what is kept of it so that `--resume` knows it again.
@@ -121,19 +114,24 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let results = Results::open(order.folder, existing)?;
     let machine = Machine::read();
     let created = jiff::Timestamp::now().to_string();
-    let manifest = manifest::manifest(order.plan, &prepared, &machine, &created)?;
-    let (kept, missing) = divide(&prepared, &results)?;
+    let all = AllRuns::new(&prepared, results.manifest()?);
+    let manifest = manifest::manifest(order.plan, &all, &machine, &created)?;
+    let (mut kept, missing) = divide(&prepared, &results)?;
+    let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
+    let others = all.order.iter().filter(|run| !ordered(run));
+    kept.extend(others.filter_map(|run| results.record(run)));
     results.write("manifest.json", &manifest)?;
 
     let interrupts = Interrupts::default();
     let raised = interrupts.clone();
-    interrupt::listen(move |_| raised.raise())?;
+    interrupt::listen(move || raised.raise())?;
     let read = machine
         .accelerators
         .iter()
         .filter(|_| order.plan.sampler.gpu);
     let devices = read.map(|device| device.index).collect();
-    let mut recorder = Recorder::new(&results, &prepared, devices, kept);
+    let planned = all.order.len();
+    let mut recorder = Recorder::new(&results, &prepared, all.order, devices, kept);
     sink.expect(missing.len());
     let mut both = |event: RunEvent| {
         // A display that fails loses nothing; a record that fails ends the run.
@@ -145,10 +143,11 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let records = recorder.into_records();
     done.map_err(|error| {
         Fault::new(format!("{error}; the run in flight was ended"))
-            .hint("what had finished is kept: run again with --resume when there is room")
+            .hint("what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest")
     })?;
     Ok(Executed {
         records,
+        planned,
         interrupted,
         results,
     })
@@ -197,14 +196,9 @@ fn divide(
     Ok((kept, missing))
 }
 
-/// What a results folder holds.
-pub fn read(folder: &Path) -> Result<Stored, Fault> {
-    let stored = read_results(folder)?;
-    Ok(Stored {
-        name: stored.name,
-        records: stored.records,
-        missing: stored.missing,
-    })
+/// Opens a results folder for its reports.
+pub fn reopen(folder: &Path) -> Result<(Results, StoredResults), Fault> {
+    Ok(store::reopen(folder)?)
 }
 
 /// What this machine is.

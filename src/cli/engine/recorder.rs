@@ -13,12 +13,14 @@ use crate::report::series::{SampleCsv, epochs_csv};
 use crate::runner::SinkError;
 use crate::store::{EventLog, Results, StoreError};
 
+use super::super::diagnostic::error_text;
 use super::Prepared;
 
 /// Everything of a grid that goes to disk.
 pub(super) struct Recorder<'a> {
     results: &'a Results,
     prepared: &'a [Prepared],
+    order: Vec<String>,
     devices: Vec<u32>,
     current: Option<Current>,
     records: Vec<RunRecord>,
@@ -49,10 +51,11 @@ enum RecordError {
 }
 
 impl<'a> Recorder<'a> {
-    /// `devices`: the accelerators that will be sampled; `records`: runs that are whole already.
+    /// `order`: all runs of the folder; `devices`: the accelerators that will be sampled; `records`: runs that are whole already.
     pub(super) fn new(
         results: &'a Results,
         prepared: &'a [Prepared],
+        order: Vec<String>,
         devices: Vec<u32>,
         records: Vec<RunRecord>,
     ) -> Self {
@@ -61,6 +64,7 @@ impl<'a> Recorder<'a> {
         Self {
             results,
             prepared,
+            order,
             devices,
             current: None,
             records,
@@ -76,13 +80,14 @@ impl<'a> Recorder<'a> {
     }
 
     fn sort(&mut self) {
-        let order = |run: &str| self.prepared.iter().position(|p| p.spec.run == run);
+        let order = |run: &str| self.order.iter().position(|name| name == run);
         self.records.sort_by_cached_key(|record| order(&record.run));
     }
 
     /// Takes one event.
     pub(super) fn event(&mut self, event: &RunEvent) -> Result<(), SinkError> {
-        self.record(event).map_err(|error| SinkError(chain(&error)))
+        self.record(event)
+            .map_err(|error| SinkError(error_text(&error)))
     }
 
     fn record(&mut self, event: &RunEvent) -> Result<(), RecordError> {
@@ -115,7 +120,10 @@ impl<'a> Recorder<'a> {
         current.log.event(&event.kind)?;
         match &event.kind {
             RunEventKind::Sample(sample) => current.samples.row(sample)?,
-            RunEventKind::Stderr(line) => writeln!(current.stderr, "{line}")?,
+            RunEventKind::Stderr(line) => {
+                writeln!(current.stderr, "{line}")?;
+                current.stderr.flush()?;
+            }
             RunEventKind::Worker(envelope) => {
                 if let WorkerEvent::Epoch(report) = &envelope.event {
                     current.epochs.push(report.clone());
@@ -146,7 +154,7 @@ impl<'a> Recorder<'a> {
 
     fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
         if let Some(mut current) = self.current.take() {
-            current.stderr.flush()?;
+            current.log.finish()?;
             current.samples.finish()?;
             let unfinished = current.samples_path.with_extension("csv.tmp");
             fs_err::rename(unfinished, &current.samples_path)?;
@@ -173,17 +181,4 @@ fn write_reports(results: &Results, records: &[RunRecord]) -> Result<(), RecordE
     results.write("report.csv", &report_csv(records)?)?;
     results.write("metrics.csv", &metrics_csv(records)?)?;
     Ok(())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
