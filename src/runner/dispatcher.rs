@@ -535,9 +535,10 @@ mod tests {
     }
 
     fn finished(stopped: bool) -> WorkerEvent {
+        let epochs = u32::from(!stopped);
         WorkerEvent::Finished(Finished {
             stopped,
-            epochs: 1,
+            epochs,
             test_loss: None,
             test_accuracy: Some(Num(0.9)),
             usage: Usage::default(),
@@ -584,7 +585,7 @@ mod tests {
         let message = |seq, event| {
             Input::Message(Envelope {
                 seq,
-                t_ns: 0,
+                t_ns: 99 * S,
                 event,
             })
         };
@@ -713,7 +714,7 @@ mod tests {
         let message = |seq, event| {
             Input::Message(Envelope {
                 seq,
-                t_ns: 0,
+                t_ns: 99 * S,
                 event,
             })
         };

@@ -395,10 +395,10 @@ mod tests {
         })
     }
 
-    fn finished() -> WorkerEvent {
+    fn finished(epochs: u32) -> WorkerEvent {
         WorkerEvent::Finished(Finished {
             stopped: false,
-            epochs: 1,
+            epochs,
             test_loss: None,
             test_accuracy: None,
             usage: Usage::default(),
@@ -425,7 +425,7 @@ mod tests {
         let with = |more: Vec<WorkerEvent>| train().into_iter().chain(more).collect::<Vec<_>>();
         let table: Vec<(Vec<WorkerEvent>, Option<&str>, &str)> = vec![
             (
-                with(vec![steps(Phase::Train), epoch(1), finished()]),
+                with(vec![steps(Phase::Train), epoch(1), finished(1)]),
                 None,
                 "a whole run",
             ),
@@ -450,12 +450,17 @@ mod tests {
                 "wrong phase",
             ),
             (
+                with(vec![finished(3)]),
+                Some("epoch 3 where 0"),
+                "epochs that nobody heard of",
+            ),
+            (
                 with(vec![epoch(2)]),
                 Some("epoch 2 where 1"),
                 "an epoch is missing",
             ),
             (
-                with(vec![finished(), epoch(1)]),
+                with(vec![finished(0), epoch(1)]),
                 Some("`epoch` where the end"),
                 "after the end",
             ),
@@ -473,6 +478,35 @@ mod tests {
                 (result, _) => panic!("{sentence}: {result:?}"),
             }
         }
+    }
+
+    #[test]
+    fn time_does_not_run_backwards_and_shares_are_shares() {
+        let mut session = Session::default();
+        let at = |seq, t_ns, event| Envelope { seq, t_ns, event };
+        session.accept(&at(0, 9, hello())).unwrap();
+        let found = session.accept(&at(1, 8, phase(Phase::Train)));
+        assert_eq!(
+            found,
+            Err(Violation::Time {
+                found: 8,
+                before: 9
+            })
+        );
+        let mut report = EpochReport {
+            epoch: 1,
+            samples: 1,
+            train_loss: Num(f64::NAN),
+            validation_loss: None,
+            validation_accuracy: Some(Num(2.5)),
+        };
+        let (_, result) = play(vec![hello(), WorkerEvent::Epoch(report.clone())]);
+        assert_eq!(
+            result.unwrap_err().to_string(),
+            "an accuracy of 2.5, which is not in 0..1"
+        );
+        report.validation_accuracy = Some(Num(1.0));
+        assert_eq!(play(vec![hello(), WorkerEvent::Epoch(report)]).1, Ok(()));
     }
 
     #[test]
@@ -505,9 +539,9 @@ mod tests {
             message: "row 3".into(),
         });
         let table = [
-            (vec![hello(), finished()], Exit::Code(0), None),
+            (vec![hello(), finished(0)], Exit::Code(0), None),
             (
-                vec![hello(), finished()],
+                vec![hello(), finished(0)],
                 Exit::Code(1),
                 Some((FailureKind::Crashed, "had finished")),
             ),

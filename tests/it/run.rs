@@ -354,6 +354,27 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
+fn a_part_that_is_run_later_loses_nothing_of_the_rest() {
+    let lab = lab();
+    lab.run(&["--only", "model=one", "-q"]).exits(0);
+    lab.run(&["--only", "model=two", "--resume", "-q"]).exits(0);
+    let runs = || -> Vec<String> {
+        let rows = lab.rows("report.csv").into_iter();
+        rows.map(|row| row["run"].clone()).collect()
+    };
+    assert_eq!(runs(), RUNS);
+    // A log that a power cut has torn: that run is missing, the others are there.
+    let log = lab.file("runs/one-made-up-b16/events.jsonl");
+    let text = fs::read(&log).unwrap();
+    fs::write(&log, &text[..text.len() - 20]).unwrap();
+    let shown = lab.call(&["report", "results/t"]).exits(0);
+    assert!(shown.stdout.contains("1 not run"), "{}", shown.stdout);
+    assert_eq!(runs(), RUNS[1..]);
+    lab.run(&["--resume", "-q"]).exits(0);
+    assert_eq!(runs(), RUNS);
+}
+
+#[test]
 fn reports_are_rebuilt_byte_for_byte() {
     let lab = lab();
     let ran = lab
