@@ -6,11 +6,12 @@
 
 use crate::control::{Controller, Verdict};
 use crate::event::{
-    Command, Envelope, Failure, FailureKind, Phase, ResourceSample, RunEventKind, RunRecord,
-    RunStatus, StopReason, StopRecord, WorkerEvent,
+    Command, Envelope, Failure, FailureKind, Phase, RunEventKind, RunRecord, RunStatus, StopReason,
+    StopRecord, WorkerEvent,
 };
 
 use super::RunSpec;
+use super::action::{Action, Input};
 use super::session::{Exit, Session};
 
 /// Progress is told at most this often, in nanoseconds.
@@ -18,44 +19,6 @@ const PROGRESS_NS: u64 = 200_000_000;
 
 /// How long a stream may stay open after its process has ended: a detached grandchild may hold it.
 const STREAM_GRACE_NS: u64 = 1_000_000_000;
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// The worker said something.
-    Message(Envelope),
-    /// The worker wrote something that is not a message.
-    Garbage(String),
-    /// The sampler read something.
-    Sample(Box<ResourceSample>),
-    /// A line of the worker's standard error.
-    Stderr(String),
-    /// One of the worker's two streams (protocol, standard error) is at its end.
-    StreamEnded,
-    /// The worker's process has ended.
-    Exited(Exit),
-    /// The user wants it to end; a second time: at once.
-    Interrupt,
-    /// Events can no longer be stored.
-    SinkFailed,
-    /// A deadline has passed.
-    Tick,
-}
-
-/// Something to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Write this on the worker's standard input.
-    Send(Command),
-    /// SIGTERM to its process group.
-    Terminate,
-    /// SIGKILL to its process group.
-    Kill,
-    /// Tell the outside.
-    Emit(RunEventKind),
-    /// The run is over.
-    Finish,
-}
 
 /// Why the worker is being ended.
 #[derive(Debug, Clone, PartialEq)]

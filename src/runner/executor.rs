@@ -17,8 +17,9 @@ use crate::event::{
 };
 use crate::sampler::{Sampler, SamplerHandle, SamplerReport};
 
+use super::action::{Action, Input};
 use super::child::{self, Worker};
-use super::dispatcher::{Action, Dispatcher, Input};
+use super::dispatcher::Dispatcher;
 use super::pipes::{self, Tail};
 use super::session::Exit;
 use super::{RunSpec, Sink, SinkError};

@@ -4,6 +4,7 @@
 //! [`executor`] does it: it owns the child ([`child`]), the threads and the timers. The runner emits [`RunEvent`]s into
 //! a closure; it knows no TOML, no files and no terminal.
 
+pub mod action;
 pub mod child;
 pub mod dispatcher;
 pub mod executor;

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use crate::event::wire::{self, MAX_LINE};
 
-use super::dispatcher::Input;
+use super::action::Input;
 
 /// Lines of standard error that a failure quotes.
 const TAIL_LINES: usize = 20;

@@ -4,7 +4,6 @@ use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::gpu::{Accelerator, accelerators};
-use crate::clock::Clock;
 use crate::event::HostReading;
 
 /// The facts that a figure depends on, for the manifest and the doctor. Sizes in bytes.
@@ -111,33 +110,6 @@ pub fn host_reading() -> HostReading {
     platform::host_reading()
 }
 
-/// What the clock that steps and samples are timed with is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct ClockQuality {
-    /// Mean time of one reading, in nanoseconds.
-    pub read_ns: f64,
-    /// Smallest step between two readings that differ, in nanoseconds.
-    pub step_ns: u64,
-}
-
-/// Reads `clock` a thousand times in a row. `None` if it does not move.
-pub fn clock_quality(clock: &impl Clock) -> Option<ClockQuality> {
-    const READINGS: u32 = 1000;
-    let first = clock.now_ns();
-    let (mut last, mut step_ns) = (first, u64::MAX);
-    for _ in 0..READINGS {
-        let now = clock.now_ns();
-        if now > last {
-            step_ns = step_ns.min(now - last);
-        }
-        last = now;
-    }
-    (last > first).then(|| ClockQuality {
-        read_ns: (last - first) as f64 / f64::from(READINGS),
-        step_ns,
-    })
-}
-
 #[cfg(target_os = "linux")]
 mod platform {
     use crate::event::HostReading;
@@ -196,7 +168,6 @@ mod platform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, MonotonicClock};
 
     #[test]
     fn this_machine_has_cores_and_memory() {
@@ -247,12 +218,5 @@ mod tests {
         ] {
             assert_eq!(other_cores(&at(before), &at(after), own, wall), expected);
         }
-    }
-
-    #[test]
-    fn a_clock_that_stands_still_is_no_clock() {
-        assert_eq!(clock_quality(&ManualClock::default()), None);
-        let quality = clock_quality(&MonotonicClock).unwrap();
-        assert!(quality.read_ns > 0.0 && quality.step_ns > 0);
     }
 }

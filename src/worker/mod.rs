@@ -3,4 +3,5 @@
 //! The native worker, which links libtorch, lives in `torch/` and is compiled by the `perftune-worker` binary only.
 
 pub mod link;
+pub mod script;
 pub mod scripted;

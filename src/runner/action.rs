@@ -1,0 +1,43 @@
+//! What happens in a run, and what can be done about it.
+
+use crate::event::{Command, Envelope, ResourceSample, RunEventKind};
+
+use super::session::Exit;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The worker said something.
+    Message(Envelope),
+    /// The worker wrote something that is not a message.
+    Garbage(String),
+    /// The sampler read something.
+    Sample(Box<ResourceSample>),
+    /// A line of the worker's standard error.
+    Stderr(String),
+    /// One of the worker's two streams (protocol, standard error) is at its end.
+    StreamEnded,
+    /// The worker's process has ended.
+    Exited(Exit),
+    /// The user wants it to end; a second time: at once.
+    Interrupt,
+    /// Events can no longer be stored.
+    SinkFailed,
+    /// A deadline has passed.
+    Tick,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Write this on the worker's standard input.
+    Send(Command),
+    /// SIGTERM to its process group.
+    Terminate,
+    /// SIGKILL to its process group.
+    Kill,
+    /// Tell the outside.
+    Emit(RunEventKind),
+    /// The run is over.
+    Finish,
+}

@@ -1,0 +1,118 @@
+//! What the scripted worker plays: the `[worker] options` of the grid file.
+
+use serde::Deserialize;
+
+use crate::event::{JobSpec, Phase};
+
+/// What to play: the `[worker] options` of the grid file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Script {
+    /// `virtual` or `real`.
+    pub time: Pace,
+    /// Median time of a training step, in microseconds.
+    pub step_us: f64,
+    /// Median time of a request of one sample, in microseconds; larger requests take the square root of their size.
+    pub request_us: f64,
+    /// Spread of both: the standard deviation of the logarithm.
+    pub spread: f64,
+    /// The first step takes this many times the median.
+    pub first_step: f64,
+    /// Relative growth of the step time over each 1,000 steps.
+    pub drift: f64,
+    /// Multiplies every duration: a regression of known size.
+    pub slowdown: f64,
+    /// Training steps of an epoch.
+    pub steps_per_epoch: u32,
+    /// Validation accuracy that training tends to.
+    pub accuracy: f64,
+    /// Memory that is touched while loading, in bytes.
+    pub memory_bytes: usize,
+    /// What it says at the end of its peak memory, in bytes; nothing where absent.
+    pub peak_bytes: Option<u64>,
+    /// Names each phase, and this process, on standard error.
+    pub talks: bool,
+    /// What goes wrong.
+    pub fault: Option<Fault>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            time: Pace::Virtual,
+            step_us: 1000.0,
+            request_us: 100.0,
+            spread: 0.02,
+            first_step: 10.0,
+            drift: 0.0,
+            slowdown: 1.0,
+            steps_per_epoch: 100,
+            accuracy: 0.95,
+            memory_bytes: 0,
+            peak_bytes: None,
+            talks: false,
+            fault: None,
+        }
+    }
+}
+
+/// Whether durations are spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pace {
+    /// Claimed only.
+    Virtual,
+    /// Spent on one busy core.
+    Real,
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What.
+    pub kind: FaultKind,
+    /// In which phase.
+    pub phase: Phase,
+    /// After how many of its steps.
+    #[serde(default)]
+    pub after: u64,
+    /// Only where the batch size is this: one run of a grid is broken, the others are not.
+    #[serde(default)]
+    pub batch_size: Option<u32>,
+}
+
+impl Fault {
+    pub(super) fn concerns(&self, job: &JobSpec) -> bool {
+        self.batch_size
+            .is_none_or(|size| size == job.train.batch_size)
+    }
+}
+
+/// What can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Exits with code 7 after a word on standard error.
+    Exit,
+    /// Is killed by SIGKILL, as by the system when memory runs out.
+    Kill,
+    /// Aborts (SIGABRT).
+    Abort,
+    /// Says nothing more.
+    Hang,
+    /// Writes a line that is not a message.
+    Nonsense,
+    /// Skips a number in the sequence.
+    Sequence,
+    /// Says that it failed.
+    Report,
+    /// The loss is no longer a number.
+    Nan,
+    /// Goes on when asked to stop.
+    IgnoreStop,
+    /// Does not leave after its last message.
+    Linger,
+    /// Writes a megabyte of standard error.
+    StderrFlood,
+}
