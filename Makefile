@@ -14,7 +14,7 @@ ifeq ($(LIBTORCH)$(LIBTORCH_USE_PYTORCH),)
 LIBTORCH_STAMP := .libtorch/.fetched-$(TORCH_VERSION)
 endif
 
-.PHONY: run build test lint bench install uninstall libtorch clean
+.PHONY: run build test lint install uninstall libtorch clean
 .DEFAULT_GOAL := build
 
 build: $(LIBTORCH_STAMP)

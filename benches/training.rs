@@ -4,7 +4,8 @@
 //! alternate within one run, since the machine may be shared.
 //!
 //! * `overhead`: steps a CPU-second through `perftune run` (worker + sampler at 100 ms + events; the CPU time of both
-//!   processes) over that of a bare loop of the same model, data and update rule.
+//!   processes) over that of a bare loop: the same model, data, order and update rule in one process, with nothing
+//!   sent, sampled or stopped.
 //! * `pytorch`: samples a second through `perftune run` over those of `benches/pytorch_loop.py`, through a `DataLoader` and by
 //!   indexing tensors. Skipped with a message where Python (`PYTHON`) has no torch.
 //!
@@ -307,7 +308,9 @@ fn bare_loop(model: &str, dataset: &str) -> Window {
         .args(["--bare-loop", &number("SECONDS", 6.0).to_string()])
         .env("MALLOC_MMAP_THRESHOLD_", "1000000000")
         .env("MALLOC_TRIM_THRESHOLD_", "1000000000")
-        .env("MALLOC_TOP_PAD_", "100000000");
+        .env("MALLOC_TOP_PAD_", "100000000")
+        .env("OMP_NUM_THREADS", job.threads.to_string())
+        .env("MKL_NUM_THREADS", job.threads.to_string());
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -121,7 +121,7 @@ pub const CATALOGUE: &[MetricDef] = &[
         "throughput",
         (Unit::SamplesPerSecond, Rate, Train),
         true,
-        "samples trained on / wall time of the steps, after the warm-up",
+        "samples trained on / time of the steps (without validation), after the warm-up",
     ),
     def(
         "train.step_latency_mean",
@@ -156,7 +156,7 @@ pub const CATALOGUE: &[MetricDef] = &[
         "throughput",
         (Unit::SamplesPerSecond, Rate, Serve),
         true,
-        "samples served / wall time, requests one after the other",
+        "samples served / time of the requests, one after the other",
     ),
     def(
         "serve.latency_mean",

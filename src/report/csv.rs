@@ -155,6 +155,7 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
         "samples",
         "plateaued",
         "note",
+        "interval",
     ];
     let rows = records.iter().flat_map(|record| {
         record.metrics.iter().map(|row| {
@@ -170,6 +171,7 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
                 row.samples.to_string(),
                 text(row.plateaued),
                 one_line(&row.note),
+                row.low.map_or("", |_| "within this run").to_owned(),
             ]
         })
     });
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(utf8(report_csv(&[]).unwrap()).lines().count(), 1);
         assert_eq!(
             utf8(metrics_csv(&[]).unwrap()),
-            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note\n"
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval\n"
         );
     }
 }

@@ -43,6 +43,7 @@ pub fn summary_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
         "high",
         "confidence",
         "note",
+        "interval",
     ];
     let rows = rows.iter().map(|row| {
         [
@@ -56,6 +57,7 @@ pub fn summary_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
             optional(row.high),
             number(row.confidence),
             one_line(&row.note),
+            row.low.map_or("", |_| "between runs").to_owned(),
         ]
     });
     csv_bytes(header, rows)
@@ -88,9 +90,9 @@ mod tests {
         };
         assert_eq!(
             String::from_utf8(summary_csv(&[row, single]).unwrap()).unwrap(),
-            "cell,metric,phase,unit,runs,mean,low,high,confidence,note\n\
-             mlp-digits,train.throughput,train,samples/s,3,98100.5,95000,101201,0.95,between runs\n\
-             mlp-digits,train.throughput,train,samples/s,1,98100.5,,,0.95,one run: no interval\n"
+            "cell,metric,phase,unit,runs,mean,low,high,confidence,note,interval\n\
+             mlp-digits,train.throughput,train,samples/s,3,98100.5,95000,101201,0.95,between runs,between runs\n\
+             mlp-digits,train.throughput,train,samples/s,1,98100.5,,,0.95,one run: no interval,\n"
         );
     }
 }

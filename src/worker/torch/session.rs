@@ -111,6 +111,7 @@ impl Session {
     pub(super) fn load(job: &JobSpec) -> Result<Self, Failure> {
         let device = device::open(&job.device)?;
         let set = DataSet::open(&job.dataset_dir)?;
+        set.verify()?;
         let manifest = set.manifest();
         let held_out = job.train.validation_rows(manifest.train_rows);
         let trained_on = manifest.train_rows - held_out;
