@@ -46,17 +46,21 @@ pub(super) fn run_known(stages: &[StageState], policy: &StopPolicy, now_ns: u64)
     let Some(last) = stages.last() else {
         return "nothing was measured".to_owned();
     };
-    match of {
-        0 => known(last, policy, now_ns),
-        1 => format!(
-            "{count} of {count} chosen metrics {}",
-            grounds(last, policy, now_ns)
-        ),
-        _ => format!(
-            "{count} of {count} chosen metrics of {of} stages {}",
-            grounds(last, policy, now_ns)
-        ),
+    if last.counted().next().is_none() {
+        let here = known(last, policy, now_ns);
+        return match count {
+            0 => here,
+            _ => format!("{count} of {count} chosen metrics known before training; {here}"),
+        };
     }
+    let stages = match of {
+        1 => String::new(),
+        _ => format!("of {of} stages "),
+    };
+    format!(
+        "{count} of {count} chosen metrics {stages}{}",
+        grounds(last, policy, now_ns)
+    )
 }
 
 fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {

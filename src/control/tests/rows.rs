@@ -68,6 +68,7 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
             context(),
         );
         let _ = feed(&mut controller, &Sim::default().messages());
+        let _ = feed(&mut controller, &[say(30_500 * MS, epoch(10, 0.8))]);
         let finished = Finished {
             stopped: false,
             epochs: 10,
@@ -118,14 +119,20 @@ fn an_accuracy_before_the_end_is_marked() {
             say(MS, epoch(1, 0.7)),
         ],
     );
-    for (reason, note) in [
-        (StopReason::Plateaued, "not trained to the end"),
-        (StopReason::Unstable, "not trained to the end"),
-        (StopReason::Trained, ""),
-        (StopReason::Budget, ""),
+    let not = "not trained to the end";
+    for (reason, epochs, note) in [
+        (StopReason::Plateaued, 1, not),
+        (StopReason::Unstable, 1, not),
+        (StopReason::Trained, 1, ""),
+        // The time of the run was used up first.
+        (StopReason::Budget, 1, not),
+        (StopReason::Budget, 10, ""),
+        (StopReason::Plateaued, 10, ""),
     ] {
+        let _ = feed(&mut controller, &[say(2 * MS, epoch(epochs, 0.7))]);
         let rows = controller.rows(Some(&ended(reason)));
-        assert_eq!(row(&rows, "validation_accuracy").note, note, "{reason}");
+        let found = &row(&rows, "validation_accuracy").note;
+        assert_eq!(found, note, "{reason} {epochs}");
         assert_eq!(
             row(&rows, "test_accuracy").note,
             "the test data were not read",
@@ -226,4 +233,65 @@ fn progress_names_what_is_open_and_how_far() {
         "{late:?}"
     );
     assert!(end_of(policy(&["train.throughput"]), context(), &messages).is_some());
+}
+
+/// A run goes on after it was known: what is reported is of its end.
+#[test]
+fn what_was_known_and_then_moved_is_not_called_known() {
+    let sim = Sim {
+        phases: vec![(Phase::Train, 12.0)],
+        ..Sim::train(|_, t, noise| {
+            if t < 4.0 {
+                2.0 * (1.0 + 0.02 * noise.normal())
+            } else {
+                t - 2.0
+            }
+        })
+    };
+    let metrics = ["train.step_latency_mean", "validation_accuracy"];
+    let mut controller = Controller::new(policy(&metrics), context());
+    let messages = sim.messages();
+    let (calm, moving) = messages.split_at(messages.partition_point(|m| m.t_ns() < 3_900 * MS));
+    let _ = feed(&mut controller, calm);
+    let mean = |controller: &Controller| {
+        let rows = controller.rows(None);
+        row(&rows, "train.step_latency_mean").clone()
+    };
+    assert_eq!(mean(&controller).plateaued, Some(true));
+    let _ = feed(&mut controller, moving);
+    let end = mean(&controller);
+    assert_eq!(end.plateaued, Some(false), "{end:?}");
+    assert!(end.note.starts_with("was known, then moved"), "{end:?}");
+}
+
+#[test]
+fn a_long_warm_up_is_said_and_no_interval_is_below_nothing() {
+    let sim = Sim {
+        phases: vec![(Phase::Train, 4.0)],
+        // A core that works only now and then: the interval of its mean reaches below 0.
+        tick: |t, _| (if (2.0..2.15).contains(&t) { 2.0 } else { 0.0 }, 300e6),
+        ..Sim::train(|_, t, noise| {
+            if t < 1.0 {
+                6.0
+            } else {
+                2.0 * (1.0 + 0.02 * noise.normal())
+            }
+        })
+    };
+    let mut controller = Controller::new(policy(&["train.throughput"]), context());
+    let _ = feed(&mut controller, &sim.messages());
+    let rows = controller.rows(None);
+    for metric in [
+        "train.throughput",
+        "train.step_latency_mean",
+        "train.step_latency_p50",
+    ] {
+        let note = &row(&rows, metric).note;
+        assert!(
+            note.starts_with("first 1.") && note.contains(" left out as warm-up"),
+            "{metric}: {note}"
+        );
+    }
+    let cpu = row(&rows, "cpu.utilisation");
+    assert_eq!(cpu.low, Some(0.0), "{cpu:?}");
 }

@@ -52,7 +52,11 @@ fn each_serve_phase_is_advanced_once_even_if_the_command_comes_late() {
                 assert!(why.contains("5 of 5 chosen metrics within"), "{why}");
                 phase.to_string()
             }
-            Verdict::Stop(record) => record.reason.to_string(),
+            Verdict::Stop(record) => {
+                let all = "16 of 16 chosen metrics of 3 stages within";
+                assert!(record.detail.starts_with(all), "{}", record.detail);
+                record.reason.to_string()
+            }
             Verdict::Continue => "continue".to_owned(),
         })
         .collect();
