@@ -30,6 +30,9 @@ pub struct RunContext {
     pub usable_cores: f64,
     /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
     pub unsupported: BTreeMap<String, String>,
+    /// The accelerator that the run works on, by the sampler's index; `None`: it works on none, and no reading of one is
+    /// the run's.
+    pub gpu_index: Option<u32>,
     /// `CLOCK_MONOTONIC` when the worker was started, in nanoseconds.
     pub started_ns: u64,
 }
@@ -118,7 +121,7 @@ impl Controller {
 
     /// Takes a tick of the sampler.
     pub fn on_sample(&mut self, sample: &ResourceSample) -> Verdict {
-        self.totals.sample(sample);
+        self.totals.sample(sample, self.context.gpu_index);
         self.pending.push_back(sample.clone());
         self.now_ns = self.now_ns.max(sample.t_ns);
         let decided = self.decide(false);
@@ -244,7 +247,9 @@ impl Controller {
             if let (Some(state), Some(before)) = (state, &self.last_tick)
                 && before.t_ns >= state.entered_ns
             {
-                state.resources.push(before, &sample);
+                state
+                    .resources
+                    .push((before, &sample), self.context.gpu_index);
             }
             self.last_tick = Some(sample);
         }

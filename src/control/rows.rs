@@ -12,6 +12,10 @@ use crate::event::{
 use crate::stats::Estimate;
 use crate::units;
 
+/// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
+/// a core this little below 0 is 0, more is no reading.
+const HAIR: f64 = 0.05;
+
 impl Controller {
     /// Every metric of the catalogue in every stage of the run that it applies to: its estimate, or why there is none.
     pub fn rows(&self, ended: Option<&StopRecord>) -> Vec<MetricRow> {
@@ -242,6 +246,9 @@ impl Controller {
             row.estimate = None;
             add_note(row, &why);
         }
+        if row.estimate.is_some() && metric.name == "gpu.memory_peak" && self.totals.shared_gpu {
+            add_note(row, "whole device, others included");
+        }
         if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
             add_note(row, "upper bound: pages may be shared");
         }
@@ -343,7 +350,10 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
         _ => (resources.steal, 100.0),
     };
     match part.ratio() {
-        // Counters of the machine and of the tree are read one after the other: a hair below 0 is 0.
+        Some(ratio) if ratio < -HAIR => {
+            "no reading: the machine's counter rose by less than the run's own"
+                .clone_into(&mut row.note);
+        }
         Some(ratio) => {
             row.estimate = Some((ratio * factor).max(0.0));
             row.samples = resources.intervals;

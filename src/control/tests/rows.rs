@@ -3,7 +3,8 @@
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Controller, RunContext, StopPolicy};
 use crate::event::{
-    CATALOGUE, Finished, MetricRow, Num, Phase, StopReason, StopRecord, Usage, WorkerEvent,
+    CATALOGUE, Finished, GpuReading, MetricRow, Num, Phase, StopReason, StopRecord, Usage,
+    WorkerEvent,
 };
 
 fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
@@ -294,4 +295,66 @@ fn a_long_warm_up_is_said_and_no_interval_is_below_nothing() {
     }
     let cpu = row(&rows, "cpu.utilisation");
     assert_eq!(cpu.low, Some(0.0), "{cpu:?}");
+}
+
+#[test]
+fn the_accelerators_of_others_are_not_the_run_s() {
+    let mut messages = Sim::default().messages();
+    for message in &mut messages {
+        if let Message::Sample(sample) = message {
+            let gpu = |index, percent, own| GpuReading {
+                index,
+                utilisation_percent: Some(percent),
+                memory_bytes: Some(1000 * u64::from(index + 1)),
+                memory_is_own: own,
+                ..GpuReading::default()
+            };
+            sample.gpus = vec![gpu(0, 90.0, true), gpu(1, 30.0, false)];
+        }
+    }
+    for (gpu_index, busy, peak, note) in [
+        (Some(0), Some(90.0), Some(1000.0), ""),
+        (
+            Some(1),
+            Some(30.0),
+            Some(2000.0),
+            "whole device, others included",
+        ),
+        (None, None, None, "the run works on no GPU"),
+    ] {
+        let context = RunContext {
+            gpu_index,
+            ..context()
+        };
+        let mut controller = Controller::new(policy(&["train.throughput"]), context);
+        let _ = feed(&mut controller, &messages);
+        let rows = controller.rows(None);
+        let memory = row(&rows, "gpu.memory_peak");
+        assert_eq!((memory.estimate, memory.note.as_str()), (peak, note));
+        let utilisation = row(&rows, "gpu.utilisation").estimate.map(f64::round);
+        assert_eq!(utilisation, busy);
+    }
+}
+
+#[test]
+fn less_than_nothing_is_no_reading_of_others() {
+    for (others, estimate) in [(0.5, Some(100.0)), (-0.01, Some(0.0)), (-0.2, None)] {
+        let mut messages = Sim::default().messages();
+        for message in &mut messages {
+            if let Message::Sample(sample) = message {
+                let cpu = sample.cpu_ns.unwrap() as f64;
+                sample.host.busy_ns = Some(super::sim::whole(cpu * (1.0 + others)));
+            }
+        }
+        let mut controller = Controller::new(policy(&["train.throughput"]), context());
+        let _ = feed(&mut controller, &messages);
+        let rows = controller.rows(None);
+        let found = row(&rows, "interference.others_cpu");
+        let near = |wanted: f64| found.estimate.is_some_and(|got| (got - wanted).abs() < 2.0);
+        assert!(estimate.map_or(found.estimate.is_none(), near), "{found:?}");
+        assert_eq!(
+            found.estimate.is_none(),
+            found.note.starts_with("no reading")
+        );
+    }
 }
