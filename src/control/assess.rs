@@ -12,7 +12,7 @@ use crate::stats::{
     BatchSeries, Estimate, Growth, GrowthAsk, Part, PeakTracker, Truncation, fit_ratio, trend,
     truncate,
 };
-use crate::units::{bytes, significant};
+use crate::units::{bytes, seconds, significant};
 
 /// Level of the trend test.
 const TREND_LEVEL: f64 = 0.05;
@@ -24,6 +24,9 @@ const TREND_SHARE: f64 = 0.5;
 /// Below this many percent a utilisation is asked for in percentage points, as if it were this high: 5% of an idle
 /// core's 0.3% cannot be known, and nobody asks.
 const UTILISATION_FLOOR: f64 = 10.0;
+
+/// Share of a stage's steps or time that may be left out as warm-up without a word.
+const CUT_SHARE: f64 = 0.05;
 
 /// Why a metric is not known.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +103,46 @@ pub(super) struct Assessment {
     pub(super) open: Option<Why>,
     /// Observations seen, truncated or not: tells whether there is new data.
     pub(super) seen: u64,
+    /// What was left out as warm-up; absent where nothing is ever left out.
+    pub(super) cut: Option<Cut>,
+}
+
+/// The beginning that an estimate leaves out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cut {
+    /// Time left out and in all, in seconds.
+    seconds: (f64, f64),
+    /// Observations left out and in all.
+    observations: (u64, u64),
+}
+
+impl Cut {
+    /// `parts`: those of a time, in seconds, against anything or anything against it: `time` picks it.
+    fn of(parts: &[Part], cut: usize, per_batch: u64, time: fn(&Part) -> f64) -> Self {
+        let seconds = |parts: &[Part]| parts.iter().map(time).sum::<f64>();
+        let observations = |parts: usize| parts as u64 * per_batch;
+        Self {
+            seconds: (seconds(&parts[..cut]), seconds(parts)),
+            observations: (observations(cut), observations(parts.len())),
+        }
+    }
+
+    /// Whether a reader must know.
+    pub(super) fn is_much(&self) -> bool {
+        let (cut, all) = self.seconds;
+        let (steps, all_steps) = self.observations;
+        cut > CUT_SHARE * all || steps as f64 > CUT_SHARE * all_steps as f64
+    }
+
+    /// For notes.
+    pub(super) fn sentence(&self) -> String {
+        let (cut, all) = self.seconds;
+        format!(
+            "first {} of {} left out as warm-up",
+            seconds(cut),
+            seconds(all)
+        )
+    }
 }
 
 impl Assessment {
@@ -109,6 +152,7 @@ impl Assessment {
             scale: 0.0,
             open: Some(Why::NoReading(reason.to_owned())),
             seen: 0,
+            cut: None,
         }
     }
 
@@ -206,7 +250,9 @@ fn judge(
         return Some(Why::TooFew);
     }
     // The parts may be those of another figure of the same steps: its drift counts relative to itself.
-    let mean = total(parts).ratio()?.abs();
+    let Some(mean) = total(parts).ratio().map(f64::abs) else {
+        return Some(Why::TooFew);
+    };
     let drift = trend(parts).filter(|trend| trend.p_value < TREND_LEVEL);
     let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
     let share = if scale > mean {
@@ -238,7 +284,11 @@ fn of_ratio(parts: &[Part], confidence: f64, samples: u64) -> Option<Estimate> {
 
 fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) -> Assessment {
     let times = &stage.times;
-    let settled = settle(&times.parts(2, 0));
+    let durations = times.parts(2, 0);
+    let settled = settle(&durations);
+    let cut = Cut::of(&durations, settled.cut, times.per_batch(), |part| {
+        part.amount
+    });
     let parts = times.parts(amount, weight);
     let parts = &parts[settled.cut..];
     let samples = parts.len() as u64 * times.per_batch();
@@ -251,6 +301,7 @@ fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) 
         scale,
         open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
         seen: times.observations(),
+        cut: Some(cut),
     }
 }
 
@@ -264,12 +315,14 @@ fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
         return Assessment::missing("no step was timed in this phase");
     };
     let scale = estimate.value.abs();
+    let cut = Cut::of(&parts, settled.cut, times.per_batch(), |part| part.amount);
     let left = (settled.settled, &parts[settled.cut..]);
     Assessment {
         estimate: Some(estimate),
         scale,
         open: judge(&estimate, left, scale, ask.policy),
         seen: times.observations(),
+        cut: Some(cut),
     }
 }
 
@@ -280,6 +333,7 @@ fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) 
     };
     let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
     let settled = settle(&parts);
+    let cut = Cut::of(&parts, settled.cut, series.per_batch(), |part| part.weight);
     let parts = &parts[settled.cut..];
     let samples = parts.len() as u64 * series.per_batch();
     let Some(estimate) = of_ratio(parts, ask.policy.confidence, samples) else {
@@ -291,6 +345,7 @@ fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) 
         scale,
         open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
         seen: series.observations(),
+        cut: Some(cut),
     }
 }
 
@@ -302,8 +357,8 @@ fn of_peak(
     let Some(peak) = tracker.peak() else {
         return Assessment::missing("the sampler took no reading");
     };
-    let seconds = |ns: u64| ns as f64 * 1e-9;
-    let span = (seconds(stage.entered_ns), seconds(ask.now_ns));
+    let in_seconds = |ns: u64| ns as f64 * 1e-9;
+    let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
     let growth = tracker.judge(
         span,
         &gauge.parts(0, 1),
@@ -325,12 +380,51 @@ fn of_peak(
             Growth::TooShort => Some(Why::Recent),
         },
         seen: gauge.observations(),
+        cut: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Interval;
+
+    #[test]
+    fn what_has_no_weight_is_not_good() {
+        let parts = [Part::default(); 2 * MIN_GROUPS];
+        let estimate = Estimate {
+            value: 1.0,
+            interval: Some(Interval::around(1.0, 0.001)),
+            samples: 20,
+        };
+        let policy = StopPolicy::default();
+        let found = judge(&estimate, (true, &parts), 1.0, &policy);
+        assert_eq!(found, Some(Why::TooFew));
+    }
+
+    #[test]
+    fn a_twentieth_may_be_left_out_without_a_word() {
+        let part = |amount| Part {
+            amount,
+            weight: 2.0,
+        };
+        let long_first: Vec<Part> = [1.81].into_iter().chain([0.026; 90]).map(part).collect();
+        let even: Vec<Part> = [0.1; 100].map(part).to_vec();
+        for (parts, cut, says) in [
+            (
+                &long_first,
+                1,
+                Some("first 1.81 s of 4.15 s left out as warm-up"),
+            ),
+            (&long_first, 0, None),
+            (&even, 4, None),
+            (&even, 6, Some("first 600 ms of 10.0 s left out as warm-up")),
+        ] {
+            let found = Cut::of(parts, cut, 2, |part| part.amount);
+            let said = found.is_much().then(|| found.sentence());
+            assert_eq!(said.as_deref(), says);
+        }
+    }
 
     #[test]
     fn shares_are_short() {

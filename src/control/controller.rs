@@ -30,6 +30,9 @@ pub struct RunContext {
     pub usable_cores: f64,
     /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
     pub unsupported: BTreeMap<String, String>,
+    /// The accelerator that the run works on, by the sampler's index; `None`: it works on none, and no reading of one is
+    /// the run's.
+    pub gpu_index: Option<u32>,
     /// `CLOCK_MONOTONIC` when the worker was started, in nanoseconds.
     pub started_ns: u64,
 }
@@ -118,7 +121,7 @@ impl Controller {
 
     /// Takes a tick of the sampler.
     pub fn on_sample(&mut self, sample: &ResourceSample) -> Verdict {
-        self.totals.sample(sample);
+        self.totals.sample(sample, self.context.gpu_index);
         self.pending.push_back(sample.clone());
         self.now_ns = self.now_ns.max(sample.t_ns);
         let decided = self.decide(false);
@@ -150,22 +153,27 @@ impl Controller {
             WorkerEvent::Epoch(report) => self.training.epoch(report, self.policy.min_delta),
             WorkerEvent::Metric { name, value } => self.totals.own_figure(name, *value),
             WorkerEvent::Finished(finished) => {
-                self.leave();
+                self.leave(!finished.stopped);
                 self.totals.finished = Some(finished.clone());
             }
-            WorkerEvent::Failed(_) => self.leave(),
+            WorkerEvent::Failed(_) => self.leave(false),
             WorkerEvent::Hello(_) => {}
         }
     }
 
-    fn leave(&mut self) {
+    /// Ends the current stage; `by_worker`: it had its time there, nobody cut it short.
+    fn leave(&mut self, by_worker: bool) {
         let (current, now_ns) = (self.current.take(), self.now_ns);
+        let judged = by_worker && self.policy.enabled && self.stopped.is_none();
         if let Some(state) = self
             .stages
             .iter_mut()
             .find(|state| Some(state.stage) == current)
         {
             state.left_ns = Some(now_ns);
+            if judged {
+                state.settle_serving(self.policy.looks);
+            }
         }
     }
 
@@ -173,7 +181,7 @@ impl Controller {
         if self.current == Some(into) {
             return;
         }
-        self.leave();
+        self.leave(true);
         self.current = Some(into);
         self.live.clear();
         if !matches!(into, Stage::Train | Stage::Serve(_)) {
@@ -239,7 +247,9 @@ impl Controller {
             if let (Some(state), Some(before)) = (state, &self.last_tick)
                 && before.t_ns >= state.entered_ns
             {
-                state.resources.push(before, &sample);
+                state
+                    .resources
+                    .push((before, &sample), self.context.gpu_index);
             }
             self.last_tick = Some(sample);
         }
@@ -291,16 +301,18 @@ impl Controller {
             return Verdict::Continue;
         }
         state.outcome = Some(outcome);
-        let detail = match outcome {
+        let why = match outcome {
             Outcome::Known => evidence::known(state, &self.policy, now_ns),
-            Outcome::TimeUp => evidence::unstable(state, &self.policy, now_ns),
+            Outcome::TimeUp => {
+                let detail = evidence::unstable(state, &self.policy, now_ns);
+                format!("unstable: {detail}")
+            }
         };
-        match (state.stage, outcome) {
-            (Stage::Serve(size), Outcome::Known) => advance(size, detail),
-            (Stage::Serve(size), Outcome::TimeUp) => advance(size, format!("unstable: {detail}")),
+        let stage = state.stage;
+        match stage {
+            Stage::Serve(size) => advance(size, why),
             _ if self.wants_training() => Verdict::Continue,
-            (_, Outcome::Known) => stop(StopReason::Plateaued, detail),
-            (_, Outcome::TimeUp) => stop(StopReason::Unstable, detail),
+            _ => Verdict::Stop(self.measured()),
         }
     }
 
@@ -320,13 +332,10 @@ impl Controller {
             .stages
             .iter()
             .find(|state| state.stage == Stage::Train)?;
-        let detail = match state.outcome {
-            None if state.chosen.is_empty() => detail,
-            None => return None,
-            Some(Outcome::Known) => detail,
-            Some(Outcome::TimeUp) => format!("{detail}; {}", evidence::open(state, &self.policy)),
-        };
-        Some(stop(StopReason::Trained, detail))
+        if state.outcome.is_none() && !state.chosen.is_empty() {
+            return None;
+        }
+        Some(stop(StopReason::Trained, detail + &self.and_open()))
     }
 
     /// Where things stand, for people; as of the last look.

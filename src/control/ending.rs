@@ -2,7 +2,7 @@
 
 use super::controller::Controller;
 use super::evidence;
-use super::stage::Outcome;
+use super::stage::{Outcome, judged_in};
 use crate::event::{Finished, Stage, StopReason, StopRecord};
 use crate::units::Span;
 
@@ -21,9 +21,6 @@ impl Controller {
         if self.context.epochs == 0 {
             return self.served();
         }
-        let state = self.stages.iter().find(|state| state.stage == Stage::Train);
-        let open = state.filter(|state| self.policy.enabled && !state.known(self.policy.looks));
-        let open = open.map(|state| format!("; {}", evidence::open(state, &self.policy)));
         let detail = if used {
             format!("all {} epochs used", self.context.epochs)
         } else {
@@ -32,7 +29,65 @@ impl Controller {
                 finished.epochs, self.context.epochs
             )
         };
-        record(StopReason::Budget, detail + open.as_deref().unwrap_or(""))
+        record(StopReason::Budget, detail + &self.and_open())
+    }
+
+    /// Why the run ends when its training has been measured: training is the last stage, so the chosen metrics of the
+    /// serve phases must be known as well.
+    pub(super) fn measured(&self) -> StopRecord {
+        let (unmeasured, open) = (self.unmeasured(), self.open_by_stage());
+        let (reason, detail) = if open.is_empty() {
+            let detail = evidence::run_known(&self.stages, &self.policy, self.now_ns);
+            (StopReason::Plateaued, detail)
+        } else {
+            let more = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
+            let all = (&self.stages[..], more);
+            let detail = evidence::run_unstable(all, &open, &self.policy, self.now_ns);
+            (StopReason::Unstable, detail)
+        };
+        StopRecord { reason, detail }
+    }
+
+    /// `; ` and what is open, for the detail of an end that does not depend on it; empty where everything is known, and
+    /// without early stop, where nothing is asked.
+    pub(super) fn and_open(&self) -> String {
+        let open = self.open_by_stage();
+        if open.is_empty() || !self.policy.enabled {
+            return String::new();
+        }
+        format!("; {}", open.join("; "))
+    }
+
+    /// Serve phases that were promised and never began, with the number of chosen metrics that they would have had.
+    fn unmeasured(&self) -> Vec<(Stage, usize)> {
+        let sizes = self.context.serve_sizes.iter();
+        let missing = sizes
+            .map(|size| Stage::Serve(*size))
+            .filter(|stage| self.stages.iter().all(|state| state.stage != *stage));
+        let chosen = |stage| {
+            let judged = |metric: &&&_| judged_in(metric, stage, self.last_serve());
+            self.chosen.iter().filter(judged).count()
+        };
+        missing
+            .map(|stage| (stage, chosen(stage)))
+            .filter(|(_, chosen)| *chosen > 0)
+            .collect()
+    }
+
+    /// The stages with chosen metrics that are not known, each with what these have reached.
+    fn open_by_stage(&self) -> Vec<String> {
+        let unmeasured = self.unmeasured().into_iter();
+        let unmeasured = unmeasured.map(|(stage, _)| format!("{stage}: never began"));
+        let open = self
+            .stages
+            .iter()
+            .filter(|state| match (state.stage, state.outcome) {
+                (Stage::Serve(_), Some(outcome)) => outcome != Outcome::Known,
+                _ => !state.known(self.policy.looks),
+            });
+        open.map(|state| format!("{}: {}", state.stage, evidence::open(state, &self.policy)))
+            .chain(unmeasured)
+            .collect()
     }
 
     /// The end of a run that only serves.

@@ -29,6 +29,41 @@ pub(super) fn known(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> Str
             age(stage, now_ns)
         );
     }
+    format!(
+        "{count} of {count} chosen metrics {}",
+        grounds(stage, policy, now_ns)
+    )
+}
+
+/// Why the run ends as known, as of its training: the metrics of all stages count.
+pub(super) fn run_known(stages: &[StageState], policy: &StopPolicy, now_ns: u64) -> String {
+    let with_chosen = stages
+        .iter()
+        .filter(|stage| stage.counted().next().is_some());
+    let (count, of) = with_chosen.fold((0, 0), |(count, of), stage| {
+        (count + stage.counted().count(), of + 1)
+    });
+    let Some(last) = stages.last() else {
+        return "nothing was measured".to_owned();
+    };
+    if last.counted().next().is_none() {
+        let here = known(last, policy, now_ns);
+        return match count {
+            0 => here,
+            _ => format!("{count} of {count} chosen metrics known before training; {here}"),
+        };
+    }
+    let stages = match of {
+        1 => String::new(),
+        _ => format!("of {of} stages "),
+    };
+    format!(
+        "{count} of {count} chosen metrics {stages}{}",
+        grounds(last, policy, now_ns)
+    )
+}
+
+fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
     let steps = stage.times.observations();
     let cut = match steps_cut(stage) {
         0 => String::new(),
@@ -39,7 +74,7 @@ pub(super) fn known(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> Str
         looks => format!("{looks} looks"),
     };
     format!(
-        "{count} of {count} chosen metrics within ±{} at {} for {looks}, after {steps} steps{cut} and {}",
+        "within ±{} at {} for {looks}, after {steps} steps{cut} and {}",
         percent(policy.within),
         percent(policy.confidence),
         age(stage, now_ns)
@@ -85,5 +120,29 @@ pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> 
         percent(policy.within),
         age(stage, now_ns),
         open(stage, policy)
+    )
+}
+
+/// Why the run ends as unstable: what is open in each stage. `more`: chosen metrics of phases that never began.
+pub(super) fn run_unstable(
+    (stages, more): (&[StageState], usize),
+    open: &[String],
+    policy: &StopPolicy,
+    now_ns: u64,
+) -> String {
+    let all: usize = stages.iter().map(|stage| stage.chosen.len()).sum();
+    let known = |stage: &StageState| {
+        let known = stage.counted().filter(|chosen| chosen.known(policy.looks));
+        known.count()
+    };
+    let known: usize = stages.iter().map(known).sum();
+    let after = stages.last().map(|stage| age(stage, now_ns));
+    format!(
+        "{} of {} chosen metrics not known within ±{} after {}: {}",
+        all + more - known,
+        all + more,
+        percent(policy.within),
+        after.unwrap_or_default(),
+        open.join("; ")
     )
 }

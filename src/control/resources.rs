@@ -47,8 +47,12 @@ impl Default for ResourceSeries {
 }
 
 impl ResourceSeries {
-    /// Adds the interval between two neighbouring ticks.
-    pub(super) fn push(&mut self, before: &ResourceSample, after: &ResourceSample) {
+    /// Adds the interval between two neighbouring ticks; `gpu_index`: the device of the run.
+    pub(super) fn push(
+        &mut self,
+        (before, after): (&ResourceSample, &ResourceSample),
+        gpu_index: Option<u32>,
+    ) {
         let Some(seconds) = risen(Some(before.t_ns), Some(after.t_ns)).filter(|s| *s > 0.0) else {
             return;
         };
@@ -63,7 +67,7 @@ impl ResourceSeries {
             (before.rss_bytes.map(bytes), after.rss_bytes.map(bytes)),
             seconds,
         );
-        let (old, new) = (GpuNow::of(before), GpuNow::of(after));
+        let (old, new) = (GpuNow::of(before, gpu_index), GpuNow::of(after, gpu_index));
         gauge(
             &mut self.gpu_utilisation,
             (old.utilisation, new.utilisation),
@@ -75,7 +79,8 @@ impl ResourceSeries {
             add(&mut self.run_delay, delay, delay + cpu);
         }
         if let (Some(cpu), Some(busy)) = (cpu, risen(before.host.busy_ns, after.host.busy_ns)) {
-            // The two counters are not read at the same instant, so a difference of a tick below 0 is no reading.
+            // The two counters are not read at the same instant: one interval's difference may be below 0 by what the
+            // next has too much, so leaving it out would raise the mean. A sum below 0 is no reading.
             add(&mut self.others, busy - cpu, seconds);
         }
         if let Some(steal) = risen(before.host.steal_ns, after.host.steal_ns) {
@@ -100,38 +105,29 @@ fn gauge(series: &mut BatchSeries<2>, ends: (Option<f64>, Option<f64>), seconds:
     }
 }
 
-/// The accelerators of one tick as one: those on which the worker's tree holds memory, or all where the driver does not
-/// tell. Utilisation is their mean, memory and power their sum; a reading that one of them lacks is missing.
+/// The accelerator of the run in one tick. Others of the machine are not the run's, whatever they do.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct GpuNow {
     pub(super) utilisation: Option<f64>,
     pub(super) memory: Option<f64>,
     pub(super) power: Option<f64>,
+    /// The memory is that of the whole device, other programs included.
+    pub(super) shared_memory: bool,
 }
 
 impl GpuNow {
-    pub(super) fn of(sample: &ResourceSample) -> Self {
-        let holds =
-            |gpu: &&GpuReading| gpu.memory_is_own && gpu.memory_bytes.is_some_and(|b| b > 0);
-        let own: Vec<&GpuReading> = sample.gpus.iter().filter(holds).collect();
-        let used = if own.is_empty() {
-            sample.gpus.iter().collect()
-        } else {
-            own
+    /// The readings of the device with this index; none without one, or where the tick lacks it.
+    pub(super) fn of(sample: &ResourceSample, index: Option<u32>) -> Self {
+        let is_own = |gpu: &&GpuReading| Some(gpu.index) == index;
+        let Some(gpu) = sample.gpus.iter().find(is_own) else {
+            return Self::default();
         };
-        let sum = |of: fn(&GpuReading) -> Option<f64>| -> Option<f64> {
-            if used.is_empty() {
-                return None;
-            }
-            let mut sum = 0.0;
-            for gpu in &used {
-                sum += of(gpu).filter(|value| value.is_finite())?;
-            }
-            Some(sum)
-        };
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
         Self {
-            utilisation: sum(|gpu| gpu.utilisation_percent).map(|sum| sum / used.len() as f64),
-            memory: sum(|gpu| gpu.memory_bytes.map(|bytes| bytes as f64)),
-            power: sum(|gpu| gpu.power_watts),
+            utilisation: finite(gpu.utilisation_percent),
+            memory: gpu.memory_bytes.map(|bytes| bytes as f64),
+            power: finite(gpu.power_watts),
+            shared_memory: gpu.memory_bytes.is_some() && !gpu.memory_is_own,
         }
     }
 }
@@ -166,7 +162,7 @@ mod tests {
         ];
         let mut series = ResourceSeries::default();
         for pair in ticks.windows(2) {
-            series.push(&pair[0], &pair[1]);
+            series.push((&pair[0], &pair[1]), None);
         }
         let cpu = total(&series.cpu.parts(0, 1));
         assert!(
@@ -182,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_devices_that_the_worker_holds_count() {
+    fn only_the_device_of_the_run_counts() {
         let gpu = |index, percent, bytes, own| GpuReading {
             index,
             utilisation_percent: percent,
@@ -191,14 +187,21 @@ mod tests {
             ..GpuReading::default()
         };
         let mut sample = ResourceSample::default();
-        assert_eq!(GpuNow::of(&sample).utilisation, None);
-        sample.gpus = vec![gpu(0, Some(80.0), 5, true), gpu(1, Some(0.0), 0, true)];
-        assert_eq!(GpuNow::of(&sample).utilisation, Some(80.0));
-        sample.gpus = vec![gpu(0, Some(80.0), 5, false), gpu(1, None, 7, false)];
-        let now = GpuNow::of(&sample);
-        assert_eq!(
-            (now.utilisation, now.memory, now.power),
-            (None, Some(12.0), None)
-        );
+        assert_eq!(GpuNow::of(&sample, Some(0)), GpuNow::default());
+        // Another program works on device 1; the run's own device is idle.
+        sample.gpus = vec![gpu(0, Some(0.0), 5, true), gpu(1, Some(80.0), 7, false)];
+        for (index, utilisation, memory, shared) in [
+            (Some(0), Some(0.0), Some(5.0), false),
+            (Some(1), Some(80.0), Some(7.0), true),
+            (Some(2), None, None, false),
+            (None, None, None, false),
+        ] {
+            let now = GpuNow::of(&sample, index);
+            assert_eq!(
+                (now.utilisation, now.memory, now.shared_memory, now.power),
+                (utilisation, memory, shared, None),
+                "{index:?}"
+            );
+        }
     }
 }

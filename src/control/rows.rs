@@ -5,11 +5,16 @@ use super::controller::Controller;
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use crate::event::metric::Scope;
+use crate::event::record::trained_to_the_end;
 use crate::event::{
     CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
 };
 use crate::stats::Estimate;
 use crate::units;
+
+/// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
+/// a core this little below 0 is 0, more is no reading.
+const HAIR: f64 = 0.05;
 
 impl Controller {
     /// Every metric of the catalogue in every stage of the run that it applies to: its estimate, or why there is none.
@@ -123,14 +128,20 @@ impl Controller {
         {
             row.estimate = Some(value);
             row.samples = samples;
-            row.low = interval.map(|interval| interval.low);
+            // Nothing that is measured here can be below 0; Student's interval does not know.
+            row.low = interval.map(|interval| interval.low.max(0.0));
             row.high = interval.map(|interval| interval.high);
             row.confidence = interval.map(|_| self.policy.confidence);
         }
-        row.plateaued =
-            chosen.map(|chosen| chosen.left_out.is_none() && chosen.known(self.policy.looks));
+        let was_known =
+            |chosen: &Chosen| chosen.left_out.is_none() && chosen.known(self.policy.looks);
+        let was_known = chosen.map(was_known);
+        // The figures are of the end, so what is said of them must hold then.
+        row.plateaued = was_known.map(|known| known && assessment.open.is_none());
         let mut notes = Vec::new();
-        if row.plateaued == Some(false) && state.outcome == Some(Outcome::TimeUp) {
+        if was_known == Some(true) && row.plateaued == Some(false) {
+            notes.push(self.moved(assessment));
+        } else if row.plateaued == Some(false) && state.outcome == Some(Outcome::TimeUp) {
             notes.push(match assessment.reached() {
                 Some(reached) => {
                     format!(
@@ -145,6 +156,9 @@ impl Controller {
                 ),
             });
         }
+        if let Some(cut) = assessment.cut.filter(|cut| cut.is_much()) {
+            notes.push(cut.sentence());
+        }
         match &assessment.open {
             Some(Why::NoReading(reason)) => notes.push(reason.clone()),
             // How wide it is stands beside it.
@@ -152,6 +166,19 @@ impl Controller {
             Some(why) => notes.push(why.sentence()),
         }
         row.note = notes.join("; ");
+    }
+
+    /// What was known when it was decided on, and is not at the end.
+    fn moved(&self, assessment: &Assessment) -> String {
+        match (&assessment.open, assessment.reached()) {
+            (Some(Why::Wide), Some(reached)) => format!(
+                "was known, then moved: reached ±{}, asked ±{}",
+                percent(reached),
+                percent(self.policy.within)
+            ),
+            (Some(Why::Recent), _) => "was known, then moved: its last record is recent".to_owned(),
+            _ => "was known, then moved".to_owned(),
+        }
     }
 
     fn run_row(&self, metric: &'static MetricDef, ended: Option<&StopRecord>) -> MetricRow {
@@ -218,6 +245,9 @@ impl Controller {
         {
             row.estimate = None;
             add_note(row, &why);
+        }
+        if row.estimate.is_some() && metric.name == "gpu.memory_peak" && self.totals.shared_gpu {
+            add_note(row, "whole device, others included");
         }
         if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
             add_note(row, "upper bound: pages may be shared");
@@ -301,8 +331,11 @@ impl Controller {
             (Some(_), Some(_)) => {}
         }
         let reason = ended.map(|record| record.reason);
-        let to_the_end = matches!(reason, Some(StopReason::Trained | StopReason::Budget));
-        if row.estimate.is_some() && reason.is_some() && !to_the_end {
+        let to_the_end = |reason| {
+            let budget = self.context.epochs;
+            trained_to_the_end(reason, self.training.epochs(), budget)
+        };
+        if row.estimate.is_some() && reason.is_some_and(|reason| !to_the_end(reason)) {
             add_note(row, "not trained to the end");
         }
         row.plateaued = row.plateaued.map(|_| reason == Some(StopReason::Trained));
@@ -317,7 +350,10 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
         _ => (resources.steal, 100.0),
     };
     match part.ratio() {
-        // Counters of the machine and of the tree are read one after the other: a hair below 0 is 0.
+        Some(ratio) if ratio < -HAIR => {
+            "no reading: the machine's counter rose by less than the run's own"
+                .clone_into(&mut row.note);
+        }
         Some(ratio) => {
             row.estimate = Some((ratio * factor).max(0.0));
             row.samples = resources.intervals;

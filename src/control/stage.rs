@@ -125,6 +125,18 @@ impl StageState {
         }
     }
 
+    /// A serve phase that the worker left before anything was decided had all the time it gets: what is not known then
+    /// stays unknown. A training that ends so has used its budget, which is an end of its own.
+    pub(super) fn settle_serving(&mut self, looks: u32) {
+        if self.outcome.is_none() && matches!(self.stage, Stage::Serve(_)) {
+            self.outcome = Some(if self.known(looks) {
+                Outcome::Known
+            } else {
+                Outcome::TimeUp
+            });
+        }
+    }
+
     /// Chosen metrics that count.
     pub(super) fn counted(&self) -> impl Iterator<Item = &Chosen> {
         self.chosen

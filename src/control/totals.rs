@@ -31,6 +31,10 @@ pub(super) struct Totals {
     pub(super) peak: PeakTracker,
     /// Device memory.
     pub(super) gpu_peak: PeakTracker,
+    /// The run works on no device.
+    no_gpu: bool,
+    /// Device memory was that of the whole device in a tick.
+    pub(super) shared_gpu: bool,
     /// Most living processes in a tick.
     pub(super) processes: u32,
     /// The worker's last message, if it came.
@@ -42,7 +46,8 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    pub(super) fn sample(&mut self, sample: &ResourceSample) {
+    /// Adds a tick; `gpu_index`: the device of the run.
+    pub(super) fn sample(&mut self, sample: &ResourceSample, gpu_index: Option<u32>) {
         self.ticks += 1;
         let first = self.span_ns.map_or(sample.t_ns, |(first, _)| first);
         self.span_ns = Some((first, sample.t_ns.max(first)));
@@ -52,7 +57,9 @@ impl Totals {
         self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         self.processes = self.processes.max(sample.processes);
         let at_s = sample.t_ns as f64 * 1e-9;
-        let gpu = GpuNow::of(sample);
+        let gpu = GpuNow::of(sample, gpu_index);
+        self.no_gpu = gpu_index.is_none();
+        self.shared_gpu |= gpu.shared_memory;
         if let Some(peak) = sample.peak_bytes {
             self.peak.push(at_s, peak as f64);
         }
@@ -116,6 +123,9 @@ impl Totals {
         }
         if self.ticks == 0 {
             return Some("the sampler took no reading".to_owned());
+        }
+        if self.no_gpu && metric.starts_with("gpu.") {
+            return Some("the run works on no GPU".to_owned());
         }
         let gap = self
             .gaps

@@ -185,7 +185,22 @@ pub struct RunRecord {
     pub failure: Option<Failure>,
 }
 
+/// Whether the figures of a model are those of one that was trained to the end: it used its budget of at least one
+/// epoch, or its validation metric had stopped improving. Never of a run that was given up.
+pub fn trained_to_the_end(reason: StopReason, epochs: u32, budget: u32) -> bool {
+    let gave_up = matches!(
+        reason,
+        StopReason::Diverged | StopReason::Failed | StopReason::Cancelled
+    );
+    !gave_up && epochs > 0 && (epochs >= budget || reason == StopReason::Trained)
+}
+
 impl RunRecord {
+    /// [`trained_to_the_end`], of this run.
+    pub fn trained_to_the_end(&self) -> bool {
+        trained_to_the_end(self.stop.reason, self.epochs, self.job.train.epochs)
+    }
+
     /// The figure of this phase (as displayed) and metric.
     pub fn metric(&self, phase: &str, metric: &str) -> Option<&MetricRow> {
         self.metrics
@@ -197,6 +212,26 @@ impl RunRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_untrained_model_and_one_out_of_time_are_not_final() {
+        for (reason, epochs, budget, says) in [
+            (StopReason::Budget, 10, 10, true),
+            (StopReason::Plateaued, 10, 10, true),
+            (StopReason::Trained, 4, 10, true),
+            (StopReason::Budget, 4, 10, false),
+            (StopReason::Plateaued, 4, 10, false),
+            (StopReason::Plateaued, 0, 0, false),
+            (StopReason::Budget, 0, 0, false),
+            (StopReason::Budget, 0, 10, false),
+            (StopReason::Diverged, 10, 10, false),
+            (StopReason::Failed, 10, 10, false),
+            (StopReason::Cancelled, 10, 10, false),
+        ] {
+            let found = trained_to_the_end(reason, epochs, budget);
+            assert_eq!(found, says, "{reason} {epochs} of {budget}");
+        }
+    }
 
     #[test]
     fn a_diverged_loss_is_read_back_as_one_and_not_as_missing() {

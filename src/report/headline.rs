@@ -1,6 +1,6 @@
 //! Which figure a headline column speaks of.
 
-use crate::event::{MetricRow, RunRecord, RunStatus, StopReason};
+use crate::event::{MetricRow, RunRecord};
 
 /// The part of a run that a headline column speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,16 +52,13 @@ pub fn last_serve_size(record: &RunRecord) -> Option<u32> {
 /// metric had stopped improving. Absent where there is no test accuracy.
 pub fn accuracy_is_final(record: &RunRecord) -> Option<bool> {
     Place::Run.estimate(record, "test_accuracy")?;
-    let gave_up = matches!(record.status, RunStatus::Failed | RunStatus::Cancelled)
-        || record.stop.reason == StopReason::Diverged;
-    let trained =
-        record.stop.reason == StopReason::Trained || record.epochs >= record.job.train.epochs;
-    Some(trained && !gave_up)
+    Some(record.trained_to_the_end())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{RunStatus, StopReason};
     use crate::report::fixtures::{completed, failed, record};
 
     #[test]
@@ -74,6 +71,7 @@ mod tests {
             (RunStatus::Stopped, StopReason::Unstable, 4, false),
             (RunStatus::Stopped, StopReason::Diverged, 10, false),
             (RunStatus::Cancelled, StopReason::Cancelled, 10, false),
+            (RunStatus::Completed, StopReason::Budget, 0, false),
         ] {
             let mut record = record("mlp", "digits");
             (record.status, record.stop.reason, record.epochs) = (status, reason, epochs);
@@ -83,6 +81,9 @@ mod tests {
                 "{status} {reason} {epochs}"
             );
         }
+        let mut untrained = record("mlp", "digits");
+        (untrained.epochs, untrained.job.train.epochs) = (0, 0);
+        assert_eq!(accuracy_is_final(&untrained), Some(false));
         assert_eq!(accuracy_is_final(&failed()), None);
     }
 

@@ -457,6 +457,7 @@ mod tests {
             epochs: 1,
             usable_cores: 2.0,
             unsupported: [].into(),
+            gpu_index: None,
             started_ns: 0,
         };
         let spec = spec();

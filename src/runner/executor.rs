@@ -255,6 +255,7 @@ impl Execution<'_, '_> {
             epochs: self.spec.job.train.epochs,
             usable_cores: self.spec.usable_cores,
             unsupported,
+            gpu_index: None,
             started_ns,
         }
     }

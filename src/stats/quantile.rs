@@ -5,7 +5,8 @@
 //! section 7.1), whatever the distribution. Steps are not independent: slow and fast periods come in runs. So `n` is the
 //! *effective* number, `p(1-p) / var`, where `var` is the batch-means variance of the share of steps above the estimate
 //! ([`super::ratio`] measures it, with its care for autocorrelation), never more than the real one, and smaller still by
-//! Student's t against the normal for the uncertainty of `var`. What the histogram rounds away is added to both ends.
+//! Student's t against the normal for the uncertainty of `var`; where `var` is 0 it is the number of
+//! batches. What the histogram rounds away is added to both ends.
 
 use hdrhistogram::Histogram;
 
@@ -235,7 +236,8 @@ fn effective(batches: &[Counts], bucket: u64, confidence: f64) -> Option<u64> {
         let unsure = normal(confidence) / student_t(confidence, fit.df);
         (independent / variance * unsure * unsure).min(steps)
     } else {
-        steps
+        // Equal shares in all batches are no evidence that steps are independent: they may be alike within a batch.
+        steps.min(batches.len() as f64)
     };
     #[expect(
         clippy::cast_possible_truncation,
@@ -400,6 +402,29 @@ mod tests {
                 "{name}: {covered} of {given}"
             );
         }
+    }
+
+    /// A slow phase in every period of 64 steps: batches of whole periods have equal shares, whatever happens within.
+    #[test]
+    fn equal_batches_are_no_evidence_of_independent_steps() {
+        let periodic = |n: u64| {
+            series((0..n).map(|i| {
+                if i % 64 < 16 {
+                    3_000_000
+                } else {
+                    1_000_000 + i % 64
+                }
+            }))
+        };
+        let series = periodic(4032);
+        assert_eq!(series.per_batch, 64);
+        let all = Counts::sum(&series.full);
+        for level in [0.5, 0.95] {
+            let found = all.at_rank(rank_of(level, all.steps));
+            assert_eq!(effective(&series.full, found, 0.95), Some(63), "{level}");
+        }
+        assert_eq!(series.estimate(0.99, 0, 0.95).unwrap().interval, None);
+        assert!(series.estimate(0.5, 0, 0.95).unwrap().interval.is_some());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The figures of each cell over its repeats.
 
 use super::super::diagnostic::Fault;
-use crate::event::{MetricRow, RunRecord, RunStatus};
+use crate::event::metric::find;
+use crate::event::{MetricDef, MetricRow, RunRecord, RunStatus};
 use crate::report::summary::SummaryRow;
 use crate::stats::between_runs;
 
@@ -56,14 +57,38 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
         unit: row.unit,
         runs: values.len() as u64,
         mean: estimate.as_ref().map(|estimate| estimate.value),
-        low: interval.map(|interval| interval.low),
+        low: interval.map(|interval| floored(row, &values, interval.low)),
         high: interval.map(|interval| interval.high),
         confidence: CONFIDENCE,
-        note: note(row, values.len(), good.len(), lost),
+        note: note(row, (values.len(), untrained(row, good)), good.len(), lost),
     }
 }
 
-fn note(row: &MetricRow, values: usize, good: usize, lost: usize) -> String {
+/// Student's interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
+fn floored(row: &MetricRow, values: &[f64], low: f64) -> f64 {
+    let measured = find(&row.metric).is_some_and(|metric| metric.group != "loss");
+    if measured && values.iter().all(|value| *value >= 0.0) {
+        low.max(0.0)
+    } else {
+        low
+    }
+}
+
+/// Runs whose figure of the model is that of one not trained to the end.
+fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
+    let of_model = |metric: &MetricDef| matches!(metric.group, "accuracy" | "loss");
+    if !find(&row.metric).is_some_and(of_model) {
+        return 0;
+    }
+    let has = |record: &&&RunRecord| {
+        let row = record.metric(&row.phase, &row.metric);
+        row.is_some_and(|row| row.estimate.is_some())
+    };
+    let with = good.iter().filter(has);
+    with.filter(|record| !record.trained_to_the_end()).count()
+}
+
+fn note(row: &MetricRow, (values, untrained): (usize, usize), good: usize, lost: usize) -> String {
     let mut parts = Vec::new();
     if values == 0 {
         parts.push(row.note.clone());
@@ -73,6 +98,11 @@ fn note(row: &MetricRow, values: usize, good: usize, lost: usize) -> String {
         }
         if values < good {
             parts.push(format!("{} runs lack the figure", good - values));
+        }
+        if untrained > 0 {
+            parts.push(format!(
+                "{untrained} of {values} runs not trained to the end"
+            ));
         }
     }
     if lost > 0 {
@@ -86,6 +116,38 @@ fn note(row: &MetricRow, values: usize, good: usize, lost: usize) -> String {
 mod tests {
     use super::*;
     use crate::report::fixtures::{completed, failed};
+
+    #[test]
+    fn accuracies_of_runs_cut_short_are_counted() {
+        let mut records = vec![completed(), completed(), completed()];
+        for (record, epochs) in records.iter_mut().zip([0, 1, u32::MAX]) {
+            record.cell = "one".to_owned();
+            record.job.train.epochs = 5;
+            record.epochs = epochs;
+        }
+        let rows = summaries(&records).unwrap();
+        let note = |metric: &str| {
+            let row = rows.iter().find(|row| row.metric == metric);
+            row.unwrap().note.clone()
+        };
+        let says = "2 of 3 runs not trained to the end";
+        assert_eq!(note("test_accuracy"), says);
+        assert!(!note("train.throughput").contains("trained"));
+    }
+
+    #[test]
+    fn an_interval_of_what_cannot_be_negative_ends_at_nothing() {
+        let mut records = vec![completed(), completed(), completed()];
+        for (record, factor) in records.iter_mut().zip([0.1, 1.0, 3.0]) {
+            record.cell = "one".to_owned();
+            for row in &mut record.metrics {
+                row.estimate = row.estimate.map(|estimate| estimate * factor);
+            }
+        }
+        let rows = summaries(&records).unwrap();
+        let row = rows.iter().find(|row| row.metric == "train.throughput");
+        assert_eq!(row.unwrap().low, Some(0.0));
+    }
 
     #[test]
     fn repeats_become_an_interval_and_failures_are_counted() {

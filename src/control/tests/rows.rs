@@ -3,7 +3,8 @@
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Controller, RunContext, StopPolicy};
 use crate::event::{
-    CATALOGUE, Finished, MetricRow, Num, Phase, StopReason, StopRecord, Usage, WorkerEvent,
+    CATALOGUE, Finished, GpuReading, MetricRow, Num, Phase, StopReason, StopRecord, Usage,
+    WorkerEvent,
 };
 
 fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
@@ -68,6 +69,7 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
             context(),
         );
         let _ = feed(&mut controller, &Sim::default().messages());
+        let _ = feed(&mut controller, &[say(30_500 * MS, epoch(10, 0.8))]);
         let finished = Finished {
             stopped: false,
             epochs: 10,
@@ -118,14 +120,20 @@ fn an_accuracy_before_the_end_is_marked() {
             say(MS, epoch(1, 0.7)),
         ],
     );
-    for (reason, note) in [
-        (StopReason::Plateaued, "not trained to the end"),
-        (StopReason::Unstable, "not trained to the end"),
-        (StopReason::Trained, ""),
-        (StopReason::Budget, ""),
+    let not = "not trained to the end";
+    for (reason, epochs, note) in [
+        (StopReason::Plateaued, 1, not),
+        (StopReason::Unstable, 1, not),
+        (StopReason::Trained, 1, ""),
+        // The time of the run was used up first.
+        (StopReason::Budget, 1, not),
+        (StopReason::Budget, 10, ""),
+        (StopReason::Plateaued, 10, ""),
     ] {
+        let _ = feed(&mut controller, &[say(2 * MS, epoch(epochs, 0.7))]);
         let rows = controller.rows(Some(&ended(reason)));
-        assert_eq!(row(&rows, "validation_accuracy").note, note, "{reason}");
+        let found = &row(&rows, "validation_accuracy").note;
+        assert_eq!(found, note, "{reason} {epochs}");
         assert_eq!(
             row(&rows, "test_accuracy").note,
             "the test data were not read",
@@ -226,4 +234,127 @@ fn progress_names_what_is_open_and_how_far() {
         "{late:?}"
     );
     assert!(end_of(policy(&["train.throughput"]), context(), &messages).is_some());
+}
+
+/// A run goes on after it was known: what is reported is of its end.
+#[test]
+fn what_was_known_and_then_moved_is_not_called_known() {
+    let sim = Sim {
+        phases: vec![(Phase::Train, 12.0)],
+        ..Sim::train(|_, t, noise| {
+            if t < 4.0 {
+                2.0 * (1.0 + 0.02 * noise.normal())
+            } else {
+                t - 2.0
+            }
+        })
+    };
+    let metrics = ["train.step_latency_mean", "validation_accuracy"];
+    let mut controller = Controller::new(policy(&metrics), context());
+    let messages = sim.messages();
+    let (calm, moving) = messages.split_at(messages.partition_point(|m| m.t_ns() < 3_900 * MS));
+    let _ = feed(&mut controller, calm);
+    let mean = |controller: &Controller| {
+        let rows = controller.rows(None);
+        row(&rows, "train.step_latency_mean").clone()
+    };
+    assert_eq!(mean(&controller).plateaued, Some(true));
+    let _ = feed(&mut controller, moving);
+    let end = mean(&controller);
+    assert_eq!(end.plateaued, Some(false), "{end:?}");
+    assert!(end.note.starts_with("was known, then moved"), "{end:?}");
+}
+
+#[test]
+fn a_long_warm_up_is_said_and_no_interval_is_below_nothing() {
+    let sim = Sim {
+        phases: vec![(Phase::Train, 4.0)],
+        // A core that works only now and then: the interval of its mean reaches below 0.
+        tick: |t, _| (if (2.0..2.15).contains(&t) { 2.0 } else { 0.0 }, 300e6),
+        ..Sim::train(|_, t, noise| {
+            if t < 1.0 {
+                6.0
+            } else {
+                2.0 * (1.0 + 0.02 * noise.normal())
+            }
+        })
+    };
+    let mut controller = Controller::new(policy(&["train.throughput"]), context());
+    let _ = feed(&mut controller, &sim.messages());
+    let rows = controller.rows(None);
+    for metric in [
+        "train.throughput",
+        "train.step_latency_mean",
+        "train.step_latency_p50",
+    ] {
+        let note = &row(&rows, metric).note;
+        assert!(
+            note.starts_with("first 1.") && note.contains(" left out as warm-up"),
+            "{metric}: {note}"
+        );
+    }
+    let cpu = row(&rows, "cpu.utilisation");
+    assert_eq!(cpu.low, Some(0.0), "{cpu:?}");
+}
+
+#[test]
+fn the_accelerators_of_others_are_not_the_run_s() {
+    let mut messages = Sim::default().messages();
+    for message in &mut messages {
+        if let Message::Sample(sample) = message {
+            let gpu = |index, percent, own| GpuReading {
+                index,
+                utilisation_percent: Some(percent),
+                memory_bytes: Some(1000 * u64::from(index + 1)),
+                memory_is_own: own,
+                ..GpuReading::default()
+            };
+            sample.gpus = vec![gpu(0, 90.0, true), gpu(1, 30.0, false)];
+        }
+    }
+    for (gpu_index, busy, peak, note) in [
+        (Some(0), Some(90.0), Some(1000.0), ""),
+        (
+            Some(1),
+            Some(30.0),
+            Some(2000.0),
+            "whole device, others included",
+        ),
+        (None, None, None, "the run works on no GPU"),
+    ] {
+        let context = RunContext {
+            gpu_index,
+            ..context()
+        };
+        let mut controller = Controller::new(policy(&["train.throughput"]), context);
+        let _ = feed(&mut controller, &messages);
+        let rows = controller.rows(None);
+        let memory = row(&rows, "gpu.memory_peak");
+        assert_eq!((memory.estimate, memory.note.as_str()), (peak, note));
+        let utilisation = row(&rows, "gpu.utilisation").estimate.map(f64::round);
+        assert_eq!(utilisation, busy);
+    }
+}
+
+#[test]
+fn less_than_nothing_is_no_reading_of_others() {
+    for (others, estimate) in [(0.5, Some(100.0)), (-0.01, Some(0.0)), (-0.2, None)] {
+        let mut messages = Sim::default().messages();
+        for message in &mut messages {
+            if let Message::Sample(sample) = message {
+                let cpu = sample.cpu_ns.unwrap() as f64;
+                sample.host.busy_ns = Some(super::sim::whole(cpu * (1.0 + others)));
+            }
+        }
+        let mut controller = Controller::new(policy(&["train.throughput"]), context());
+        let _ = feed(&mut controller, &messages);
+        let rows = controller.rows(None);
+        let found = row(&rows, "interference.others_cpu");
+        let near = |wanted: f64| found.estimate.is_some_and(|got| (got - wanted).abs() < 2.0);
+        assert!(estimate.map_or(found.estimate.is_none(), near), "{found:?}");
+        assert_eq!(
+            found.estimate.is_none(),
+            found.note.starts_with("no reading")
+        );
+    }
 }

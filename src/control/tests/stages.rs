@@ -52,7 +52,11 @@ fn each_serve_phase_is_advanced_once_even_if_the_command_comes_late() {
                 assert!(why.contains("5 of 5 chosen metrics within"), "{why}");
                 phase.to_string()
             }
-            Verdict::Stop(record) => record.reason.to_string(),
+            Verdict::Stop(record) => {
+                let all = "16 of 16 chosen metrics of 3 stages within";
+                assert!(record.detail.starts_with(all), "{}", record.detail);
+                record.reason.to_string()
+            }
             Verdict::Continue => "continue".to_owned(),
         })
         .collect();
@@ -104,11 +108,85 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
         "{}",
         latency.note
     );
-    // Training has no chosen metric: it is left after the shortest time.
+    // Training has no chosen metric: it is left after the shortest time, and the run is not known for that.
+    let Verdict::Stop(end) = &answers[1].1 else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
+    let says = "1 of 1 chosen metrics not known within ±5% after ";
     assert!(
-        matches!(&answers[1].1, Verdict::Stop(record) if record.detail.starts_with("nothing chosen")),
-        "{answers:?}"
+        end.detail.starts_with(says)
+            && end
+                .detail
+                .contains(": serve[1]: serve.latency_p50 reached ±"),
+        "{}",
+        end.detail
     );
+}
+
+/// The worker has a limit of its own for a serve phase, which may be shorter than that of the rule.
+#[test]
+fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
+    let sim = Sim {
+        phases: vec![
+            (Phase::Serve(1), 3.0),
+            (Phase::Serve(32), 4.0),
+            (Phase::Train, 5.0),
+        ],
+        step: two_modes,
+        ..Sim::default()
+    };
+    let mut messages = sim.messages();
+    steady_after(&mut messages, 3.1);
+    let mut controller = Controller::new(
+        policy(&["serve.latency_p50", "train.throughput"]),
+        serving(),
+    );
+    let answers = feed(&mut controller, &messages);
+    let Some((_, Verdict::Stop(end))) = answers.last() else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
+    assert!(
+        end.detail.starts_with("1 of 3 chosen metrics not known")
+            && end.detail.contains("serve[1]: serve.latency_p50 reached ±")
+            && !end.detail.contains("serve[32]")
+            && !end.detail.contains("train.throughput"),
+        "{}",
+        end.detail
+    );
+    let rows = controller.rows(Some(end));
+    let latency = row(&rows, "serve[1]", "serve.latency_p50");
+    assert!(
+        latency.plateaued == Some(false) && latency.note.starts_with("unstable: reached ±"),
+        "{latency:?}"
+    );
+    // The worker's own end of a run that only serves is judged alike.
+    let only = RunContext {
+        epochs: 0,
+        ..serving()
+    };
+    let mut controller = Controller::new(policy(&["serve.latency_p50"]), only);
+    let _ = feed(
+        &mut controller,
+        &messages[..messages.partition_point(|message| message.t_ns() < 3_000 * MS)],
+    );
+    let last = [say(3_100 * MS, WorkerEvent::Finished(finished(0)))];
+    let _ = feed(&mut controller, &last);
+    let end = controller.natural_end(&finished(0));
+    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
+}
+
+/// Makes every step from this second on take 2 ms.
+fn steady_after(messages: &mut [Message], second: f64) {
+    for message in messages {
+        if let Message::Worker(envelope) = message
+            && envelope.t_ns as f64 * 1e-9 > second
+            && let WorkerEvent::Steps(batch) = &mut envelope.event
+        {
+            batch.dur_ns.fill(2 * MS);
+        }
+    }
 }
 
 #[test]
