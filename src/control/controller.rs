@@ -247,9 +247,8 @@ impl Controller {
             if let (Some(state), Some(before)) = (state, &self.last_tick)
                 && before.t_ns >= state.entered_ns
             {
-                state
-                    .resources
-                    .push((before, &sample), self.context.gpu_index);
+                let gpu = self.context.gpu_index;
+                state.resources.push((before, &sample), gpu);
             }
             self.last_tick = Some(sample);
         }
@@ -303,13 +302,10 @@ impl Controller {
         state.outcome = Some(outcome);
         let why = match outcome {
             Outcome::Known => evidence::known(state, &self.policy, now_ns),
-            Outcome::TimeUp => {
-                let detail = evidence::unstable(state, &self.policy, now_ns);
-                format!("unstable: {detail}")
-            }
+            Outcome::TimeUp => evidence::unstable(state, &self.policy, now_ns),
         };
-        let stage = state.stage;
-        match stage {
+        let here = state.stage;
+        match here {
             Stage::Serve(size) => advance(size, why),
             _ if self.wants_training() => Verdict::Continue,
             _ => Verdict::Stop(self.measured()),

@@ -115,7 +115,7 @@ pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> 
         .filter(|chosen| chosen.known(policy.looks))
         .count();
     format!(
-        "{} of {all} chosen metrics not known within ±{} after {}: {}",
+        "unstable: {} of {all} chosen metrics not known within ±{} after {}: {}",
         all - known,
         percent(policy.within),
         age(stage, now_ns),

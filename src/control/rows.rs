@@ -1,6 +1,6 @@
 //! The figures of a run as `metrics.csv` has them.
 
-use super::assess::{Ask, Assessment, Why, assess, percent};
+use super::assess::{Ask, Assessment, Cut, Why, assess, percent};
 use super::controller::Controller;
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
@@ -156,7 +156,7 @@ impl Controller {
                 ),
             });
         }
-        if let Some(cut) = assessment.cut.filter(|cut| cut.is_much()) {
+        if let Some(cut) = assessment.cut.filter(Cut::is_much) {
             notes.push(cut.sentence());
         }
         match &assessment.open {
