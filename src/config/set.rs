@@ -58,6 +58,35 @@ fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Probl
     }
     if let Some(node) = scalar.value(raw.trim(), problems) {
         insert(root, &keys, key_place, node, problems);
+        outrank_overrides(root, &keys);
+    }
+}
+
+/// What the command line says is the last word: an `[[override]]` of the file no longer speaks of that key.
+fn outrank_overrides(root: &mut Table, keys: &[&str]) {
+    let settings = matches!(keys.first(), Some(&("train" | "serve" | "stop")));
+    let Some(entry) = root.get_mut("override").filter(|_| settings) else {
+        return;
+    };
+    if let Value::List(overrides) = &mut entry.node.value {
+        for node in overrides {
+            if let Value::Table(table) = &mut node.value {
+                forget(table, keys);
+            }
+        }
+    }
+}
+
+fn forget(table: &mut Table, keys: &[&str]) {
+    match keys {
+        [] => {}
+        [key] => table.entries.retain(|entry| entry.key != *key),
+        [key, rest @ ..] => {
+            if let Some(Value::Table(inner)) = table.get_mut(key).map(|entry| &mut entry.node.value)
+            {
+                forget(inner, rest);
+            }
+        }
     }
 }
 

@@ -202,7 +202,8 @@ fn a_run_is_stopped_once_its_metrics_are_known() {
         );
         assert!(number(&row["epochs"]) < 100_000.0);
         assert_eq!(row["test_accuracy_is_final"], "false");
-        let asked = format!("{run}: stop, plateaued: 3 of 3 chosen metrics of 3 stages within ±5% at 95%");
+        let asked =
+            format!("{run}: stop, plateaued: 3 of 3 chosen metrics of 3 stages within ±5% at 95%");
         assert!(shown.stderr.contains(&asked), "{}", shown.stderr);
         let metrics = lab.rows("metrics.csv");
         let known = metrics
