@@ -38,10 +38,10 @@ pub(super) fn build(spec: &ModelSpec, path: &nn::Path<'_>, input: Input) -> Resu
 
 impl ModuleT for Cnn {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        let mut values = xs.shallow_clone();
+        let mut values = layers::channels_last(xs);
         for block in &self.blocks {
             // Rounding up: a side of 3 becomes 2, a side of 1 stays.
-            values = block.forward_t(&values, train).relu().max_pool2d(
+            values = block.forward_t(&values, train).relu_().max_pool2d(
                 [2, 2],
                 [2, 2],
                 [0, 0],
@@ -49,6 +49,6 @@ impl ModuleT for Cnn {
                 true,
             );
         }
-        values.flatten(1, -1).apply(&self.head)
+        layers::flat(&values).apply(&self.head)
     }
 }

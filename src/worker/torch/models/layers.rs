@@ -27,6 +27,21 @@ pub(super) fn head(path: nn::Path<'_>, from: i64, classes: i64) -> nn::Linear {
     nn::linear(path, from, classes, config)
 }
 
+/// The same N x C x H x W samples with their channels side by side in memory, as libtorch's fastest CPU convolutions want
+/// them: else each of these reorders its input and its output. Layers after the first keep the order that they get.
+pub(super) fn channels_last(xs: &Tensor) -> Tensor {
+    let (n, c, h, w) = xs.size4().unwrap_or_default();
+    // A single channel lies the same in memory either way; only its strides tell libtorch which way is meant.
+    xs.permute([0, 2, 3, 1])
+        .contiguous()
+        .as_strided([n, c, h, w], [h * w * c, 1, w * c, c], 0)
+}
+
+/// The values of each sample in a row, from samples with their channels side by side: a view, no copy.
+pub(super) fn flat(xs: &Tensor) -> Tensor {
+    xs.permute([0, 2, 3, 1]).flatten(1, -1)
+}
+
 /// A convolution without bias and the batch norm after it.
 #[derive(Debug)]
 pub(super) struct ConvNorm {

@@ -69,18 +69,20 @@ impl Block {
 
 impl ModuleT for Block {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        let inner = self.first.forward_t(xs, train).relu();
-        let residual = self.second.forward_t(&inner, train);
+        let inner = self.first.forward_t(xs, train).relu_();
+        let mut residual = self.second.forward_t(&inner, train);
+        // In place: nothing that the gradient needs is overwritten, and large tensors are not copied.
         match &self.shortcut {
-            Some(shortcut) => (residual + shortcut.forward_t(xs, train)).relu(),
-            None => (residual + xs).relu(),
+            Some(shortcut) => residual.g_add_(&shortcut.forward_t(xs, train)).relu_(),
+            None => residual.g_add_(xs).relu_(),
         }
     }
 }
 
 impl ModuleT for ResNet {
     fn forward_t(&self, xs: &Tensor, train: bool) -> Tensor {
-        let stem = self.stem.forward_t(xs, train).relu();
+        let input = layers::channels_last(xs);
+        let stem = self.stem.forward_t(&input, train).relu_();
         let last = self
             .blocks
             .iter()
