@@ -9,17 +9,24 @@ use crate::event::{MetricDef, MetricKind, Unit};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{
-    BatchSeries, Estimate, Growth, GrowthAsk, Part, PeakTracker, Truncation, fit_ratio, trend,
-    truncate,
+    BatchSeries, Estimate, Growth, GrowthAsk, Interval, Part, PeakTracker, Truncation, fit_ratio,
+    trend, truncate,
 };
 use crate::units::{bytes, seconds, significant};
 
 /// Level of the trend test.
 const TREND_LEVEL: f64 = 0.05;
 
-/// Drift over the window, as a share of what is asked, above which a significant trend blocks: the ends of the window
-/// are then further from its mean than a quarter of what is asked.
-const TREND_SHARE: f64 = 0.5;
+/// Drift over the window, as a share of what is asked, above which a significant trend blocks. What is let pass may have
+/// left the level half of that away from the mean, so so much is added to each side of an interval.
+const TREND_SHARE: f64 = 0.4;
+
+/// Fewest observations that an estimate is good with, if each is itself a mean over [`LONG_S`]; else [`MIN_GROUPS`].
+const FEWEST_LONG: usize = 4;
+
+/// An observation over so many seconds holds so many steps or ticks that neighbours are hardly correlated by what is
+/// shorter than it.
+const LONG_S: f64 = 5.0;
 
 /// Below this many percent a utilisation is asked for in percentage points, as if it were this high: 5% of an idle
 /// core's 0.3% cannot be known, and nobody asks.
@@ -213,40 +220,46 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
     Some(assessment)
 }
 
-/// A series of parts judged for its warm-up: what is left, how many batches were cut, and whether it has settled.
-struct Settled {
+/// A series of parts judged for its warm-up: how many batches are cut, whether it has settled, and whether there are
+/// enough to say anything.
+#[derive(Debug, Clone, Copy)]
+struct Beginning {
     cut: usize,
     settled: bool,
+    enough: bool,
 }
 
-fn settle(parts: &[Part]) -> Settled {
-    match truncate(parts) {
-        Truncation::Cut(cut) => Settled { cut, settled: true },
+/// `time`: that of a part, in seconds.
+fn settle(parts: &[Part], time: fn(&Part) -> f64) -> Beginning {
+    let n = parts.len();
+    let seconds: f64 = parts.iter().map(time).sum();
+    let long = n >= FEWEST_LONG && seconds >= LONG_S * n as f64;
+    let (cut, settled) = match truncate(parts) {
+        Truncation::Cut(cut) => (cut, true),
         // Too few to tell a warm-up: nothing is cut, and nothing is known.
-        Truncation::Unsettled if parts.len() < MIN_GROUPS => Settled {
-            cut: 0,
-            settled: false,
-        },
-        Truncation::Unsettled => Settled {
-            cut: parts.len() / 2,
-            settled: false,
-        },
+        Truncation::Unsettled if n < MIN_GROUPS => (0, false),
+        Truncation::Unsettled => (n / 2, false),
+    };
+    Beginning {
+        cut,
+        settled,
+        enough: n >= MIN_GROUPS || long,
     }
 }
 
 /// Steps cut as warm-up.
 pub(super) fn steps_cut(stage: &StageState) -> u64 {
-    settle(&stage.times.parts(2, 0)).cut as u64 * stage.times.per_batch()
+    settle(&stage.times.parts(2, 0), |part| part.amount).cut as u64 * stage.times.per_batch()
 }
 
 /// Why the estimate is not good, in the order in which a user can do something about it.
 fn judge(
     estimate: &Estimate,
-    (settled, parts): (bool, &[Part]),
+    (settled, parts): (Beginning, &[Part]),
     scale: f64,
     policy: &StopPolicy,
 ) -> Option<Why> {
-    if parts.len() < MIN_GROUPS {
+    if !settled.enough {
         return Some(Why::TooFew);
     }
     // The parts may be those of another figure of the same steps: its drift counts relative to itself.
@@ -263,7 +276,7 @@ fn judge(
     if share.abs() > TREND_SHARE * policy.within {
         return Some(Why::Trend(share));
     }
-    if !settled {
+    if !settled.settled {
         return Some(Why::WarmingUp);
     }
     match estimate.half_width() {
@@ -282,10 +295,24 @@ fn of_ratio(parts: &[Part], confidence: f64, samples: u64) -> Option<Estimate> {
     })
 }
 
+/// The estimate with its interval widened by the drift that would not have blocked. What does not vary at all has not
+/// drifted: it is known exactly.
+fn with_drift(estimate: Estimate, scale: f64, policy: &StopPolicy) -> Estimate {
+    let margin = TREND_SHARE / 2.0 * policy.within * scale;
+    let widened = |interval: Interval| {
+        let varies = interval.high > interval.low;
+        interval.widened(if varies { margin } else { 0.0 })
+    };
+    Estimate {
+        interval: estimate.interval.map(widened),
+        ..estimate
+    }
+}
+
 fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) -> Assessment {
     let times = &stage.times;
     let durations = times.parts(2, 0);
-    let settled = settle(&durations);
+    let settled = settle(&durations, |part| part.amount);
     let cut = Cut::of(&durations, settled.cut, times.per_batch(), |part| {
         part.amount
     });
@@ -296,10 +323,11 @@ fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) 
         return Assessment::missing("no step was timed in this phase");
     };
     let scale = estimate.value.abs();
+    let estimate = with_drift(estimate, scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
+        open: judge(&estimate, (settled, parts), scale, ask.policy),
         seen: times.observations(),
         cut: Some(cut),
     }
@@ -308,19 +336,24 @@ fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) 
 fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
     let times = &stage.times;
     let parts = times.parts(2, 0);
-    let settled = settle(&parts);
+    let settled = settle(&parts, |part| part.amount);
     let skip = settled.cut as u64 * times.per_batch();
     let found = stage.quantiles.estimate(level, skip, ask.policy.confidence);
     let Some(estimate) = found else {
         return Assessment::missing("no step was timed in this phase");
     };
     let scale = estimate.value.abs();
+    let estimate = with_drift(estimate, scale, ask.policy);
     let cut = Cut::of(&parts, settled.cut, times.per_batch(), |part| part.amount);
-    let left = (settled.settled, &parts[settled.cut..]);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, left, scale, ask.policy),
+        open: judge(
+            &estimate,
+            (settled, &parts[settled.cut..]),
+            scale,
+            ask.policy,
+        ),
         seen: times.observations(),
         cut: Some(cut),
     }
@@ -332,7 +365,7 @@ fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) 
         ..part
     };
     let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
-    let settled = settle(&parts);
+    let settled = settle(&parts, |part| part.weight);
     let cut = Cut::of(&parts, settled.cut, series.per_batch(), |part| part.weight);
     let parts = &parts[settled.cut..];
     let samples = parts.len() as u64 * series.per_batch();
@@ -340,10 +373,11 @@ fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) 
         return Assessment::missing("no sampler interval fell within the stage");
     };
     let scale = estimate.value.abs().max(floor);
+    let estimate = with_drift(estimate, scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
+        open: judge(&estimate, (settled, parts), scale, ask.policy),
         seen: series.observations(),
         cut: Some(cut),
     }
@@ -387,7 +421,6 @@ fn of_peak(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Interval;
 
     #[test]
     fn what_has_no_weight_is_not_good() {
@@ -398,7 +431,12 @@ mod tests {
             samples: 20,
         };
         let policy = StopPolicy::default();
-        let found = judge(&estimate, (true, &parts), 1.0, &policy);
+        let settled = settle(&parts, |part| part.weight);
+        let settled = Beginning {
+            settled: true,
+            ..settled
+        };
+        let found = judge(&estimate, (settled, &parts), 1.0, &policy);
         assert_eq!(found, Some(Why::TooFew));
     }
 

@@ -70,11 +70,11 @@ fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
         cut => format!(" ({cut} cut as warm-up)"),
     };
     let looks = match policy.looks {
-        0 | 1 => "1 look".to_owned(),
-        looks => format!("{looks} looks"),
+        0 | 1 => String::new(),
+        looks => format!(" for {looks} looks"),
     };
     format!(
-        "within ±{} at {} for {looks}, after {steps} steps{cut} and {}",
+        "within ±{} at {}{looks}, after {steps} steps{cut} and {}",
         percent(policy.within),
         percent(policy.confidence),
         age(stage, now_ns)

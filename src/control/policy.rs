@@ -36,7 +36,7 @@ impl Default for StopPolicy {
             metrics: Vec::new(),
             within: 0.05,
             confidence: 0.95,
-            looks: 3,
+            looks: 1,
             min_time_s: 1.0,
             max_time_s: 60.0,
             max_run_time_s: None,

@@ -231,7 +231,7 @@ fn effective(batches: &[Counts], bucket: u64, confidence: f64) -> Option<u64> {
     let steps: f64 = parts.iter().map(|part| part.weight).sum();
     let fit = fit_ratio(&parts)?;
     let independent = fit.value * (1.0 - fit.value);
-    let variance = fit.variance?;
+    let variance = fit.apparent?;
     let number = if variance > 0.0 && independent > 0.0 {
         let unsure = normal(confidence) / student_t(confidence, fit.df);
         (independent / variance * unsure * unsure).min(steps)

@@ -5,14 +5,31 @@
 //! are merged until the residuals' lag-1 correlation no longer stands out (Law and Carson 1979; the test is von
 //! Neumann's), at least [`MIN_GROUPS`] remaining. Batch means are too sure of short correlated series, so the variance
 //! is raised to its *lugsail* form `2 v(g) - v(g/2)` where that is larger (Vats and Flegal 2022, r = 2, c = 1/2), and by
-//! `(1 + r) / (1 - r)` for the lag-1 correlation `r > 0` that is left. Student's t has `m - 1` degrees of freedom.
+//! `(1 + r) / (1 - r)` for the lag-1 correlation `r > 0` that may be left: the one found, its bias of `-(1 + 3 r) / m`
+//! undone (Kendall 1954), and one standard error of the series as it came, `1 / sqrt(length)`, more; at most 0.9. Student's t has `m - 1` degrees of
+//! freedom.
+//!
+//! None of that knows of an event that has not happened yet. After `n` independent observations one that comes with a
+//! probability of 3/n has been missed one time in twenty (rule of three, Hanley and Lippman-Hand 1983), and if it is as
+//! large as one standard deviation `s` it moves the mean by `3 s / n`: so much is added to each side, `n` being the
+//! effective number `s^2 / var(R)`. It matters where observations are few or correlated, which is also where repeated
+//! looks find a quiet stretch by luck.
 
 use super::batches::{Part, regroup, total};
 use super::distribution::student_t;
 use super::sample::Interval;
 
-/// Fewest batches that an interval rests on.
+/// Fewest batches that batches are merged down to.
 pub const MIN_GROUPS: usize = 10;
+
+/// Fewest batches that an interval rests on.
+const FEWEST: usize = 3;
+
+/// The largest lag-1 correlation that the variance is raised for.
+const MOST_CORRELATED: f64 = 0.9;
+
+/// Numerator of the rule of three.
+const UNSEEN: f64 = 3.0;
 
 /// Lag-1 correlation, in units of its standard error under independence, above which batches are merged further.
 /// About one independent series in six is merged once for nothing, which costs little.
@@ -23,16 +40,21 @@ const CORRELATED: f64 = 1.0;
 pub struct RatioFit {
     /// Sum over sum.
     pub value: f64,
-    /// Variance of `value`; absent under [`MIN_GROUPS`] batches.
+    /// Variance of `value`; absent under 3 batches.
     pub variance: Option<f64>,
+    /// The same, raised by no more correlation than was found: what a count of effective observations rests on.
+    pub apparent: Option<f64>,
     /// Degrees of freedom of the variance.
     pub df: f64,
+    /// By how much an event that has not been seen may move `value`; not a matter of chance, so it is added to an
+    /// interval's half-width.
+    pub unseen: f64,
 }
 
 impl RatioFit {
     /// Student's interval at this confidence.
     pub fn interval(&self, confidence: f64) -> Option<Interval> {
-        let half = student_t(confidence, self.df) * self.variance?.sqrt();
+        let half = student_t(confidence, self.df) * self.variance?.sqrt() + self.unseen;
         half.is_finite().then(|| Interval::around(self.value, half))
     }
 }
@@ -43,18 +65,29 @@ pub fn fit_ratio(parts: &[Part]) -> Option<RatioFit> {
     let mut fit = RatioFit {
         value,
         variance: None,
+        apparent: None,
         df: 0.0,
+        unseen: 0.0,
     };
-    let mut finer: Option<f64> = None;
+    if parts.len() < FEWEST {
+        return Some(fit);
+    }
+    let (mut finest, mut finer): (Option<f64>, Option<f64>) = (None, None);
     let mut size = 1;
-    while parts.len() / size >= MIN_GROUPS {
+    while parts.len() / size >= MIN_GROUPS.min(parts.len()) {
         let groups = regroup(parts, size);
         let (variance, correlation) = grouped_variance(&groups, value);
         let m = groups.len() as f64;
         let lugsail = finer.map_or(variance, |finer| (2.0 * variance - finer).max(variance));
-        let left = correlation.clamp(0.0, 0.9);
-        fit.variance = Some(lugsail * (1.0 + left) / (1.0 - left));
+        let unbiased = correlation + (1.0 + 3.0 * correlation.max(0.0)) / m;
+        let left = (unbiased + 1.0 / (parts.len() as f64).sqrt()).clamp(0.0, MOST_CORRELATED);
+        let raised = lugsail * (1.0 + left) / (1.0 - left);
+        let found = correlation.clamp(0.0, MOST_CORRELATED);
+        fit.apparent = Some(lugsail * (1.0 + found) / (1.0 - found));
+        let finest = *finest.get_or_insert(variance);
+        fit.variance = Some(raised);
         fit.df = m - 1.0;
+        fit.unseen = unseen(finest, raised, parts.len());
         if correlation * m.sqrt() <= CORRELATED {
             break;
         }
@@ -62,6 +95,16 @@ pub fn fit_ratio(parts: &[Part]) -> Option<RatioFit> {
         size *= 2;
     }
     Some(fit)
+}
+
+/// `independent`: the variance of the ratio if the `m` batches were independent.
+fn unseen(independent: f64, variance: f64, m: usize) -> f64 {
+    if independent <= 0.0 || variance <= 0.0 {
+        return 0.0;
+    }
+    let m = m as f64;
+    let spread = (m * independent).sqrt();
+    UNSEEN * spread / m.min(m * independent / variance)
 }
 
 /// Variance of the ratio from these groups, and the lag-1 correlation of their residuals.

@@ -97,6 +97,15 @@ impl Interval {
         }
     }
 
+    /// Both ends moved outward by `margin`.
+    #[must_use]
+    pub fn widened(self, margin: f64) -> Self {
+        Self {
+            low: self.low - margin,
+            high: self.high + margin,
+        }
+    }
+
     /// Whether `value` lies in it.
     pub fn contains(self, value: f64) -> bool {
         self.low <= value && value <= self.high

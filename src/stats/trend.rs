@@ -1,6 +1,6 @@
 //! Whether a series still drifts: Mann-Kendall for whether, Theil-Sen for how much.
 //!
-//! The test assumes independent values, so it is given [`MIN_GROUPS`] to `2 MIN_GROUPS - 1` long groups whatever the
+//! The test assumes independent values, so it is given at most `2 MIN_GROUPS - 1` long groups whatever the
 //! length of the series (pre-grouping, as with batch means). What correlation outlasts a twentieth of the series
 //! makes it cry wolf more often than its level, which here costs time and never certainty.
 
@@ -17,12 +17,15 @@ pub struct Trend {
     pub p_value: f64,
 }
 
-/// Judges a series of batches; `None` under [`MIN_GROUPS`] of them.
+/// Fewest groups: of 3, none of the 6 orders is rare.
+const FEWEST: usize = 4;
+
+/// Judges a series of batches; `None` under 4 of them.
 pub fn trend(parts: &[Part]) -> Option<Trend> {
     let groups = regroup(parts, parts.len() / MIN_GROUPS);
     let values: Vec<f64> = groups.iter().filter_map(|part| part.ratio()).collect();
     let n = values.len();
-    if n < MIN_GROUPS {
+    if n < FEWEST {
         return None;
     }
     let mut score = 0.0;
@@ -90,7 +93,7 @@ mod tests {
         }
         let constant = of(&[5.0; 40]);
         assert!(constant.drift.abs() < 1e-12 && constant.p_value > 0.999);
-        assert_eq!(trend(&[Part::default(); 9]), None);
+        assert_eq!(trend(&[Part::default(); 9]), None, "no weight");
     }
 
     #[test]

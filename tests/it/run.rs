@@ -563,10 +563,10 @@ fn a_worker_in_another_language_is_measured_like_the_own_one() {
     ] {
         assert!(row[metric] > 0.0, "{metric}");
     }
-    // A Python is some megabytes large, and this one far from a gigabyte.
+    // A Python is some megabytes large, and this one far from a gigabyte. The mean of what hardly varies is rounded.
     let peak = row["memory.peak"];
     assert!(
-        peak > 4e6 && peak < 1e9 && row["memory.rss_mean"] <= peak,
+        peak > 4e6 && peak < 1e9 && row["memory.rss_mean"] <= peak * (1.0 + 1e-9),
         "{peak}"
     );
 }

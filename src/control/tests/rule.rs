@@ -45,7 +45,7 @@ fn beginnings() -> Vec<Case> {
                 StopReason::Plateaued,
                 (1.2, 2.2),
                 &[
-                    "3 of 3 chosen metrics within ±5% at 95% for 3 looks, after ",
+                    "3 of 3 chosen metrics within ±5% at 95%, after ",
                     " of training",
                 ],
             ),
@@ -240,11 +240,16 @@ fn stopped_estimates_cover() {
         let mut messages = Sim {
             seed: u64::from(seed) * 97,
             tick_ms: 0,
+            phases: vec![(Phase::Train, 60.0)],
             ..Sim::default()
         }
         .messages();
         correlate(&mut messages, u64::from(seed));
-        let end = end_of(policy(&["train.step_latency_mean"]), context(), &messages).unwrap();
+        let asked = StopPolicy {
+            max_time_s: 60.0,
+            ..policy(&["train.step_latency_mean"])
+        };
+        let end = end_of(asked, context(), &messages).unwrap();
         assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
         let rows = end.controller.rows(None);
         let row = rows
