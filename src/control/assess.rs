@@ -359,7 +359,11 @@ fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
     }
 }
 
-fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) -> Assessment {
+pub(super) fn of_gauge(
+    series: &BatchSeries<2>,
+    (factor, floor): (f64, f64),
+    ask: Ask<'_>,
+) -> Assessment {
     let scaled = |part: Part| Part {
         amount: part.amount * factor,
         ..part

@@ -32,6 +32,7 @@ mod evidence;
 pub mod policy;
 mod resources;
 mod rows;
+pub mod rule;
 mod stage;
 pub mod support;
 mod totals;

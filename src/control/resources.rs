@@ -4,7 +4,7 @@ use crate::event::{GpuReading, ResourceSample};
 use crate::stats::{BatchSeries, Part};
 
 /// Batches of each series; a look costs in proportion.
-const CAPACITY: usize = 256;
+pub(super) const CAPACITY: usize = 256;
 
 /// The series of one stage. Only intervals that lie wholly within the stage get here; where an end has a gap, that
 /// quantity is left out for the interval.

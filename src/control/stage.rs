@@ -25,14 +25,66 @@ pub(super) enum Outcome {
     TimeUp,
 }
 
+/// When looks are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Looks {
+    began_ns: u64,
+    /// When the next one is due.
+    pub(super) next_ns: u64,
+}
+
+impl Looks {
+    /// The first is `min_time_ns` after the beginning.
+    pub(super) fn new(began_ns: u64, min_time_ns: u64) -> Self {
+        Self {
+            began_ns,
+            next_ns: began_ns.saturating_add(min_time_ns),
+        }
+    }
+
+    /// Whether it is time for a look.
+    pub(super) fn due(&self, now_ns: u64) -> bool {
+        now_ns >= self.next_ns
+    }
+
+    /// One is taken now.
+    pub(super) fn taken(&mut self, now_ns: u64) {
+        let age_ns = now_ns.saturating_sub(self.began_ns);
+        let pause = LOOK_NS.max(age_ns / LOOK_SHARE);
+        self.next_ns = now_ns.saturating_add(pause);
+    }
+}
+
+/// Good looks in a row, each with new data.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Streak {
+    good: u32,
+    /// Observations at the last look.
+    seen: u64,
+}
+
+impl Streak {
+    /// Counts a look.
+    pub(super) fn look(&mut self, assessment: &Assessment) {
+        if assessment.open.is_some() {
+            self.good = 0;
+        } else if assessment.seen > self.seen {
+            self.good = self.good.saturating_add(1);
+        }
+        self.seen = assessment.seen;
+    }
+
+    /// Whether there were so many.
+    pub(super) fn reaches(self, looks: u32) -> bool {
+        self.good >= looks.max(1)
+    }
+}
+
 /// A chosen metric in a stage.
 #[derive(Debug, Clone)]
 pub(super) struct Chosen {
     pub(super) metric: &'static MetricDef,
-    /// Good looks in a row.
-    streak: u32,
-    /// Observations at the last look that counted.
-    seen: u64,
+    streak: Streak,
     /// What the last look found; `None` before the first.
     pub(super) last: Option<Assessment>,
     /// Left out, because it turned out that it cannot be read, and why.
@@ -51,8 +103,7 @@ pub(super) struct StageState {
     pub(super) resources: ResourceSeries,
     pub(super) chosen: Vec<Chosen>,
     pub(super) outcome: Option<Outcome>,
-    /// When the next look is due.
-    pub(super) next_look_ns: u64,
+    pub(super) looks: Looks,
 }
 
 impl StageState {
@@ -64,8 +115,7 @@ impl StageState {
     ) -> Self {
         let chosen = chosen.into_iter().map(|metric| Chosen {
             metric,
-            streak: 0,
-            seen: 0,
+            streak: Streak::default(),
             last: None,
             left_out: None,
         });
@@ -78,7 +128,7 @@ impl StageState {
             resources: ResourceSeries::default(),
             chosen: chosen.collect(),
             outcome: None,
-            next_look_ns: now_ns.saturating_add(min_time_ns),
+            looks: Looks::new(now_ns, min_time_ns),
         }
     }
 
@@ -98,13 +148,12 @@ impl StageState {
 
     /// Whether it is time for a look.
     pub(super) fn due(&self, now_ns: u64) -> bool {
-        now_ns >= self.next_look_ns
+        self.looks.due(now_ns)
     }
 
     /// Judges every chosen metric and counts good looks.
     pub(super) fn look(&mut self, ask: Ask<'_>) {
-        let pause = LOOK_NS.max(self.age_ns(ask.now_ns) / LOOK_SHARE);
-        self.next_look_ns = ask.now_ns.saturating_add(pause);
+        self.looks.taken(ask.now_ns);
         let judged: Vec<Option<Assessment>> = self
             .chosen
             .iter()
@@ -115,12 +164,7 @@ impl StageState {
             let Some(assessment) = assessment else {
                 continue;
             };
-            if assessment.open.is_some() {
-                chosen.streak = 0;
-            } else if assessment.seen > chosen.seen {
-                chosen.streak = chosen.streak.saturating_add(1);
-            }
-            chosen.seen = assessment.seen;
+            chosen.streak.look(&assessment);
             chosen.last = Some(assessment);
         }
     }
@@ -176,7 +220,7 @@ impl StageState {
 impl Chosen {
     /// Whether it has had enough good looks in a row; what is said once is always known.
     pub(super) fn known(&self, looks: u32) -> bool {
-        self.metric.kind == MetricKind::Scalar || self.streak >= looks.max(1)
+        self.metric.kind == MetricKind::Scalar || self.streak.reaches(looks)
     }
 }
 

@@ -528,9 +528,9 @@ fn looks_keep_their_pace_when_nothing_may_be_asked() {
     for message in Sim::default().messages() {
         let _ = feed(&mut controller, &[message]);
         if let Some(state) = controller.stages.first()
-            && state.next_look_ns != next
+            && state.looks.next_ns != next
         {
-            next = state.next_look_ns;
+            next = state.looks.next_ns;
             looks += 1;
         }
     }

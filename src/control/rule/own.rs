@@ -1,0 +1,135 @@
+//! Our own rule on one series of intervals: the looks, the streak and the judgement that the controller has for gauges.
+
+use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
+use crate::control::assess::{Ask, Assessment, of_gauge, percent};
+use crate::control::policy::StopPolicy;
+use crate::control::resources;
+use crate::control::stage::{Looks, Streak};
+use crate::control::totals::Totals;
+use crate::stats::{BatchSeries, Estimate, Interval};
+
+/// The rule of the controller, for one series.
+#[derive(Debug, Clone)]
+pub(super) struct Own {
+    policy: StopPolicy,
+    /// Value-seconds, seconds.
+    series: BatchSeries<2>,
+    looks: Option<Looks>,
+    streak: Streak,
+    now_ns: u64,
+    /// The value of all intervals so far, while they are all the same: what rounding leaves of it is no spread.
+    constant: Option<f64>,
+}
+
+impl Own {
+    pub(super) fn new(spec: &RuleSpec) -> Self {
+        Self {
+            policy: StopPolicy::default().with_rule(spec),
+            series: BatchSeries::new(resources::CAPACITY),
+            looks: None,
+            streak: Streak::default(),
+            now_ns: 0,
+            constant: None,
+        }
+    }
+
+    fn assess(&self) -> Assessment {
+        let ask = Ask {
+            policy: &self.policy,
+            usable_cores: 0.0,
+            totals: &Totals::default(),
+            now_ns: self.now_ns,
+        };
+        of_gauge(&self.series, (1.0, 0.0), ask)
+    }
+}
+
+/// Whole nanoseconds of a time that was checked to be finite and not negative.
+fn ns(seconds: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates at both ends"
+    )]
+    let whole = (seconds * 1e9).round() as u64;
+    whole
+}
+
+impl SeriesRule for Own {
+    fn push(&mut self, observation: Observation) -> Standing {
+        let Observation {
+            end_s,
+            width_s,
+            value,
+        } = observation;
+        self.now_ns = ns(end_s);
+        let first = self.looks.is_none();
+        let looks = self
+            .looks
+            .get_or_insert_with(|| Looks::new(ns(end_s - width_s), ns(self.policy.min_time_s)));
+        let same = |known: &f64| known.to_bits() == value.to_bits();
+        self.constant = match self.constant {
+            None if first => Some(value),
+            known => known.filter(same),
+        };
+        self.series.push([value * width_s, width_s]);
+        if !looks.due(self.now_ns) {
+            return Standing::Open;
+        }
+        looks.taken(self.now_ns);
+        let assessment = self.assess();
+        self.streak.look(&assessment);
+        if self.streak.reaches(self.policy.looks) {
+            Standing::Known
+        } else {
+            Standing::Open
+        }
+    }
+
+    fn opinion(&self) -> Opinion {
+        let assessment = self.assess();
+        let mut estimate = assessment.estimate;
+        if let (
+            Some(value),
+            Some(Estimate {
+                interval, samples, ..
+            }),
+        ) = (self.constant, estimate)
+        {
+            estimate = Some(Estimate {
+                value,
+                interval: interval.map(|_| Interval::around(value, 0.0)),
+                samples,
+            });
+        }
+        let seen = self.series.observations();
+        let reached = match self.constant {
+            Some(_) => Some(0.0),
+            None => assessment.reached(),
+        };
+        let width = reached.map_or_else(
+            || "no interval".to_owned(),
+            |reached| format!("±{}", percent(reached)),
+        );
+        let cut = assessment.cut.filter(super::super::assess::Cut::is_much);
+        let cut = cut.map_or_else(String::new, |cut| format!("; {}", cut.sentence()));
+        let open = match &assessment.open {
+            _ if self.streak.reaches(self.policy.looks) => {
+                format!(" in {} looks", self.policy.looks.max(1))
+            }
+            Some(why) => format!(", {}", why.sentence()),
+            None => ", not confirmed".to_owned(),
+        };
+        Opinion {
+            estimate,
+            reason: format!(
+                "{width} at {} over {seen} intervals{open}{cut}",
+                percent(self.policy.confidence)
+            ),
+        }
+    }
+
+    fn boxed(&self) -> Box<dyn SeriesRule> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,250 @@
+//! A rule with its parameters, as a user writes it: `NAME[:k=v,...]`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::SeriesRule;
+use super::benchmark_dotnet::BenchmarkDotnet;
+use super::catalogue::{ParamDef, ParamKind, RULES, RuleDef, RuleId};
+use super::error::RuleError;
+use super::mean::{Fixed, NaiveT};
+use super::nvbench::NvbenchStdrel;
+use super::own::Own;
+use super::windows::{CovLastK, PerfAnalyzer};
+use crate::units::{Share, Span};
+
+/// A rule and the parameters that were given; the others have their defaults. Displayed as it is written.
+#[derive(Debug, Clone)]
+pub struct RuleSpec {
+    rule: &'static RuleDef,
+    /// In the base unit, in the order of the catalogue.
+    given: Vec<Option<f64>>,
+}
+
+impl Default for RuleSpec {
+    fn default() -> Self {
+        Self::of(&RULES[0])
+    }
+}
+
+/// Equal names and equal values: a default that was written out is the default.
+impl PartialEq for RuleSpec {
+    fn eq(&self, other: &Self) -> bool {
+        let values = |spec: &Self| -> Vec<u64> {
+            let names = spec.rule.params.iter().map(|param| param.name);
+            names.map(|name| spec.value(name).to_bits()).collect()
+        };
+        self.rule.id == other.rule.id && values(self) == values(other)
+    }
+}
+
+impl RuleSpec {
+    fn of(rule: &'static RuleDef) -> Self {
+        Self {
+            rule,
+            given: vec![None; rule.params.len()],
+        }
+    }
+
+    /// Which rule.
+    pub fn id(&self) -> RuleId {
+        self.rule.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.rule.name
+    }
+
+    /// Whether it is our own rule.
+    pub fn is_ours(&self) -> bool {
+        self.rule.id == RuleId::Perftune
+    }
+
+    /// The value of a parameter in its base unit, given or default; NaN where the rule has no such parameter.
+    pub fn value(&self, name: &str) -> f64 {
+        let at = self.rule.params.iter().position(|p| p.name == name);
+        at.map_or(f64::NAN, |at| {
+            self.given[at].unwrap_or(self.rule.params[at].default)
+        })
+    }
+
+    /// The value of a parameter, if it was given.
+    pub fn given(&self, name: &str) -> Option<f64> {
+        let at = self.rule.params.iter().position(|p| p.name == name)?;
+        self.given[at]
+    }
+
+    /// The same rule with this value (in the base unit) for a parameter that it has and that was not given.
+    #[must_use]
+    pub fn or(mut self, name: &str, value: f64) -> Self {
+        let at = self.rule.params.iter().position(|p| p.name == name);
+        if let Some(at) = at
+            && (self.rule.params[at].allowed)(value)
+        {
+            self.given[at].get_or_insert(value);
+        }
+        self
+    }
+
+    /// The rule at the beginning of a series; an error for the one that needs the future.
+    pub fn build(&self) -> Result<Box<dyn SeriesRule>, RuleError> {
+        Ok(match self.rule.id {
+            RuleId::Perftune => Box::new(Own::new(self)),
+            RuleId::NaiveT => Box::new(NaiveT::new(self)),
+            RuleId::PerfAnalyzer => Box::new(PerfAnalyzer::new(self)),
+            RuleId::NvbenchStdrel => Box::new(NvbenchStdrel::new(self)),
+            RuleId::BenchmarkDotnet => Box::new(BenchmarkDotnet::new(self)),
+            RuleId::CovLastK => Box::new(CovLastK::new(self)),
+            RuleId::Fixed => Box::new(Fixed::new(self)),
+            RuleId::Oracle => {
+                return Err(RuleError::NeedsFuture {
+                    rule: self.rule.name,
+                });
+            }
+        })
+    }
+
+    /// Whether it can stop a run that is not over.
+    pub fn check_live(&self) -> Result<(), RuleError> {
+        match self.rule.id {
+            RuleId::Oracle => Err(RuleError::NeedsFuture {
+                rule: self.rule.name,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A count parameter.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts are whole and at most 100000"
+    )]
+    pub(in crate::control) fn count(&self, name: &str) -> usize {
+        self.value(name) as usize
+    }
+}
+
+impl FromStr for RuleSpec {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let (name, params) = text.split_once(':').unwrap_or((text, ""));
+        let name = name.trim();
+        let rule = RULES.iter().find(|rule| rule.name == name);
+        let rule = rule.ok_or_else(|| RuleError::Unknown {
+            name: name.to_owned(),
+        })?;
+        let mut spec = Self::of(rule);
+        if params.trim().is_empty() && !text.contains(':') {
+            return Ok(spec);
+        }
+        for pair in params.split(',') {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Err(RuleError::Shape {
+                    rule: rule.name,
+                    text: pair.trim().to_owned(),
+                });
+            };
+            let (key, value) = (key.trim(), value.trim());
+            let at = rule.params.iter().position(|param| param.name == key);
+            let at = at.ok_or_else(|| RuleError::UnknownParam {
+                rule: rule.name,
+                name: key.to_owned(),
+            })?;
+            let param = &rule.params[at];
+            if spec.given[at].is_some() {
+                return Err(RuleError::Twice {
+                    rule: rule.name,
+                    name: param.name,
+                });
+            }
+            let read = param.read(value).filter(|value| (param.allowed)(*value));
+            spec.given[at] = Some(read.ok_or_else(|| RuleError::Value {
+                rule: rule.name,
+                name: param.name,
+                says: param.says,
+                text: value.to_owned(),
+            })?);
+        }
+        Ok(spec)
+    }
+}
+
+impl ParamDef {
+    fn read(&self, text: &str) -> Option<f64> {
+        let time = |text: &str| text.parse::<Span>().ok().map(Span::as_secs);
+        match self.kind {
+            ParamKind::Share if text.ends_with('%') => text.parse::<Share>().ok().map(|s| s.0),
+            ParamKind::Share => text.parse().ok(),
+            ParamKind::SecondsOrOff if text == "off" => Some(f64::INFINITY),
+            ParamKind::Seconds | ParamKind::SecondsOrOff => time(text),
+            ParamKind::Count => text.parse::<u32>().ok().map(f64::from),
+            ParamKind::Word(words) => {
+                let at = words.iter().position(|word| *word == text)?;
+                Some(at as f64)
+            }
+        }
+    }
+
+    /// A value as it is written; it reads back to the same.
+    pub fn written(&self, value: f64) -> String {
+        match self.kind {
+            ParamKind::Share => {
+                let percent = format!("{}%", (value * 1e11).round() / 1e9);
+                let same = |read: f64| read.to_bits() == value.to_bits();
+                match self.read(&percent) {
+                    Some(read) if same(read) => percent,
+                    _ => value.to_string(),
+                }
+            }
+            ParamKind::SecondsOrOff if value.is_infinite() => "off".to_owned(),
+            ParamKind::Seconds | ParamKind::SecondsOrOff => format!("{value}s"),
+            ParamKind::Count => value.to_string(),
+            ParamKind::Word(words) => {
+                let at = words
+                    .iter()
+                    .zip(0_u32..)
+                    .find(|(_, at)| f64::from(*at) >= value);
+                at.map_or_else(String::new, |(word, _)| (*word).to_owned())
+            }
+        }
+    }
+}
+
+impl fmt::Display for RuleSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.rule.name.to_owned();
+        let mut sign = ':';
+        for (param, given) in self.rule.params.iter().zip(&self.given) {
+            let Some(value) = given.filter(|value| value.to_bits() != param.default.to_bits())
+            else {
+                continue;
+            };
+            text.push(sign);
+            text.push_str(param.name);
+            text.push('=');
+            text.push_str(&param.written(value));
+            sign = ',';
+        }
+        f.pad(&text)
+    }
+}
+
+impl Serialize for RuleSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
