@@ -19,7 +19,12 @@ const TREND_LEVEL: f64 = 0.05;
 
 /// Drift over the window, as a share of what is asked, above which a significant trend blocks. What is let pass may have
 /// left the level half of that away from the mean, so so much is added to each side of an interval.
-const TREND_SHARE: f64 = 0.4;
+const TREND_SHARE: f64 = 0.3;
+
+/// Uncertainty of the drift over the window, in half-widths of the mean's interval: a slope's standard error times the
+/// window is the square root of 12 standard errors of the mean, and a half-width about two of them. Four fifths of one
+/// standard error are charged. Where the noise could hide a drift as large as what is asked, nothing is known yet.
+const DRIFT_HALVES: f64 = 1.4;
 
 /// Fewest observations that an estimate is good with, if each is itself a mean over [`LONG_S`]; else [`MIN_GROUPS`].
 const FEWEST_LONG: usize = 4;
@@ -48,6 +53,8 @@ pub(super) enum Why {
     Trend(f64),
     /// Its interval is too wide.
     Wide,
+    /// Its interval is narrow enough, but a drift as large as what is asked could hide in its noise.
+    Noisy,
     /// It grows, in bytes a second.
     Growing(f64),
     /// The last record is too recent, or growth cannot be excluded yet.
@@ -62,6 +69,7 @@ impl fmt::Display for Why {
             Self::WarmingUp => f.write_str("warming up"),
             Self::Trend(_) => f.write_str("trend"),
             Self::Wide => f.write_str("wide"),
+            Self::Noisy => f.write_str("noisy"),
             Self::Growing(_) => f.write_str("growing"),
             Self::Recent => f.write_str("recent record"),
         }
@@ -77,6 +85,7 @@ impl Why {
             Self::WarmingUp => "has not settled".to_owned(),
             Self::Trend(share) => format!("drifts by {} over its window", signed_percent(*share)),
             Self::Wide => "its interval is wide".to_owned(),
+            Self::Noisy => "its noise could hide a drift".to_owned(),
             Self::Growing(rate) => format!("growing by {} a second", bytes(*rate)),
             Self::Recent => "its last record is recent".to_owned(),
         }
@@ -266,24 +275,29 @@ fn judge(
     let Some(mean) = total(parts).ratio().map(f64::abs) else {
         return Some(Why::TooFew);
     };
-    let drift = trend(parts).filter(|trend| trend.p_value < TREND_LEVEL);
+    let drift = trend(parts);
+    let p_value = drift.map_or(1.0, |trend| trend.p_value);
     let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
     let share = if scale > mean {
         share * mean / scale
     } else {
         share
     };
-    if share.abs() > TREND_SHARE * policy.within {
+    if p_value < TREND_LEVEL && share.abs() > TREND_SHARE * policy.within {
         return Some(Why::Trend(share));
     }
     if !settled.settled {
         return Some(Why::WarmingUp);
     }
-    match estimate.half_width() {
-        None => Some(Why::TooFew),
-        Some(half) if half > policy.within * scale => Some(Why::Wide),
-        Some(_) => None,
+    let Some(half) = estimate.half_width() else {
+        return Some(Why::TooFew);
+    };
+    if half > policy.within * scale {
+        return Some(Why::Wide);
     }
+    let noise = half / scale.max(f64::MIN_POSITIVE) - TREND_SHARE / 2.0 * policy.within;
+    let hidden = share.abs() + DRIFT_HALVES * noise.max(0.0) > policy.within;
+    hidden.then_some(Why::Noisy)
 }
 
 fn of_ratio(parts: &[Part], confidence: f64, samples: u64) -> Option<Estimate> {

@@ -10,9 +10,9 @@
 //! freedom.
 //!
 //! None of that knows of an event that has not happened yet. After `n` independent observations one that comes with a
-//! probability of 3/n has been missed one time in twenty (rule of three, Hanley and Lippman-Hand 1983), and if it is as
-//! large as one standard deviation `s` it moves the mean by `3 s / n`: so much is added to each side, `n` being the
-//! effective number `s^2 / var(R)`. It matters where observations are few or correlated, which is also where repeated
+//! probability of 2/n has been missed one time in seven (as with the rule of three, Hanley and Lippman-Hand 1983), and if
+//! it is as large as one standard deviation `s` it moves the mean by `2 s / n`: so much is added to each side, `n` being
+//! the effective number `s^2 / var(R)`. It matters where observations are few or correlated, which is also where repeated
 //! looks find a quiet stretch by luck.
 
 use super::batches::{Part, regroup, total};
@@ -28,8 +28,8 @@ const FEWEST: usize = 3;
 /// The largest lag-1 correlation that the variance is raised for.
 const MOST_CORRELATED: f64 = 0.9;
 
-/// Numerator of the rule of three.
-const UNSEEN: f64 = 3.0;
+/// How often an event that has not been seen would have been expected by now.
+const UNSEEN: f64 = 2.0;
 
 /// Lag-1 correlation, in units of its standard error under independence, above which batches are merged further.
 /// About one independent series in six is merged once for nothing, which costs little.

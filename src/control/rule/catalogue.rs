@@ -142,7 +142,7 @@ pub const RULES: &[RuleDef] = &[
         params: &[
             WITHIN,
             confidence(0.95),
-            count("looks", 3.0, "looks in a row that must agree"),
+            count("looks", 1.0, "looks in a row that must agree"),
             time("min-time", 1.0, "before that no look is taken"),
         ],
     },
@@ -154,6 +154,7 @@ pub const RULES: &[RuleDef] = &[
             WITHIN,
             confidence(0.95),
             count_from_3("n", 3.0, "fewest intervals"),
+            count_from_0("skip", 0.0, "intervals left out before them"),
         ],
     },
     RuleDef {

@@ -73,11 +73,11 @@ fn each_rule_stops_where_its_original_would() {
         ("nvbench-stdrel:timeout=30s", &ramp, Some(31.0), Some(8.5)),
         // Equal values are a change of direction each: 6 of warm-up, then 15.
         ("benchmark-dotnet", &vec![5.0; 40], Some(21.0), Some(5.0)),
-        ("perftune", &vec![5.0; 40], Some(12.0), Some(5.0)),
+        ("perftune", &vec![5.0; 40], Some(10.0), Some(5.0)),
         (
             "perftune:min-time=20s",
             &vec![5.0; 40],
-            Some(23.0),
+            Some(20.0),
             Some(5.0),
         ),
         ("perftune", &ramp, None, None),

@@ -1,0 +1,45 @@
+//! How the stopping rule compares with others, and whether its intervals keep their word.
+//!
+//! `cargo bench --no-default-features --bench stopping -- [traces|truth|cost]`. Seeds are fixed, so the figures repeat.
+//!
+//! * `traces`: error against cost of every rule over its whole frontier, on recorded series: those of `TRACES` (a CSV,
+//!   gzip allowed, with `series,benchmark,t_s,value`), else the recording that ships in benches/recordings. The series are
+//!   split in two halves by a hash of their name; the rule was chosen on the first alone.
+//! * `truth`: series of known truth: coverage of the stopped intervals, and what becomes of drifts, changes of regime and
+//!   leaks. `SEEDS` (1,000) of each kind.
+//! * `cost`: the controller's time a tick with 8 metrics.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::similar_names,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints, may panic and knows its numbers"
+)]
+
+#[path = "stopping/cost.rs"]
+mod cost;
+#[path = "stopping/noise.rs"]
+mod noise;
+#[path = "stopping/traces.rs"]
+mod traces;
+#[path = "stopping/truth.rs"]
+mod truth;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let wants = |what: &str| arguments.is_empty() || arguments.iter().any(|a| a == what);
+    if wants("traces") {
+        traces::run();
+    }
+    if wants("truth") {
+        truth::run();
+    }
+    if wants("cost") {
+        cost::run();
+    }
+}
