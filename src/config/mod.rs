@@ -17,6 +17,7 @@ mod patch;
 pub mod plan;
 mod problems;
 mod read;
+pub mod rule;
 mod select;
 mod set;
 mod settings;

@@ -57,6 +57,7 @@ pub(super) struct NaiveT {
     within: f64,
     confidence: f64,
     least: u64,
+    skip: u64,
     all: Running,
 }
 
@@ -66,6 +67,7 @@ impl NaiveT {
             within: spec.value("within"),
             confidence: spec.value("confidence"),
             least: spec.count("n") as u64,
+            skip: spec.count("skip") as u64,
             all: Running::default(),
         }
     }
@@ -73,6 +75,10 @@ impl NaiveT {
 
 impl SeriesRule for NaiveT {
     fn push(&mut self, observation: Observation) -> Standing {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return Standing::Open;
+        }
         self.all.push(observation.value);
         let narrow = || {
             let half = self.all.half_width(self.confidence);
