@@ -26,12 +26,18 @@ const RUN_EXAMPLES: &str = "Examples:
   perftune run - --format csv < grid.toml > report.csv";
 
 const REPLAY_EXAMPLES: &str = "Examples:
-  perftune replay series.csv.gz
+  perftune replay results/three-by-three
+  perftune replay results/three-by-three --rule perftune --rule oracle
   perftune replay series.csv --rule perftune --rule perf-analyzer --rule oracle
   perftune replay series.csv --rule perftune:within=1% --rule fixed:n=20,skip=5
   perftune replay series.csv --format csv > stops.csv";
 
-const REPLAY_TEXT: &str = "A CSV file has the columns series, t_s and value, and may have metric and benchmark: \
+const REPLAY_TEXT: &str = "Of a results folder every run is fed to the controller as it was live: a row for each \
+stage and each metric that the run waited for (or --metrics), with times from the beginning of the stage. Runs recorded with \
+`run --full` go on past the stop, so their whole figure is known; of others it is what they had when they were stopped, \
+and the reason says so.
+
+A CSV file has the columns series, t_s and value, and may have metric and benchmark: \
 value is the mean over the interval that ends at t_s, in seconds since the run began. The figure of a whole series is the \
 plain mean of all its intervals but the first. The rows of a series must be sorted by time; they should stand together, and \
 up to 1,024 series may be mixed. Memory does not grow with the length of a series.
@@ -188,11 +194,11 @@ pub struct ReportArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = REPLAY_EXAMPLES, after_long_help = REPLAY_HELP.as_str())]
 pub struct ReplayArgs {
-    /// A CSV file of series (gzip allowed)
+    /// A results folder, or a CSV file of series (gzip allowed)
     #[arg(value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
     pub sources: Vec<PathBuf>,
     /// A stopping rule with its parameters; may be given several times
-    /// [default: perftune]
+    /// [default: perftune; of a results folder the rule that it ran under]
     #[arg(long, value_name = "NAME[:K=V,...]")]
     pub rule: Vec<String>,
     /// Only these metrics; commas separate several

@@ -1,5 +1,7 @@
 //! Stopping rules by name, with a suggestion for what is none.
 
+use super::problems::{GRID, Place};
+use super::read::Section;
 use super::suggest;
 use crate::control::rule::{RULES, RuleError, RuleSpec};
 
@@ -11,8 +13,26 @@ pub fn parse_rule(text: &str) -> Result<RuleSpec, (RuleError, String)> {
     })
 }
 
+/// `[stop] rule`: one that can stop a run.
+pub(super) fn read(section: &mut Section<'_, '_>) -> Option<RuleSpec> {
+    let text = section.text("rule")?;
+    let read = text.parse::<RuleSpec>();
+    let live = read.and_then(|rule| rule.check_live().map(|()| rule));
+    match live {
+        Ok(rule) => Some(rule),
+        Err(error) => {
+            let place = section
+                .get("rule")
+                .map_or(Place::whole(GRID), |node| node.place);
+            let message = format!("`rule`: {error}");
+            section.problems.error_with(place, message, hint(&error));
+            None
+        }
+    }
+}
+
 /// What to write instead.
-pub(super) fn hint(error: &RuleError) -> String {
+fn hint(error: &RuleError) -> String {
     match (error, error.candidates()) {
         (RuleError::Unknown { .. }, Some((word, names))) => {
             suggest::hint(word, &names, "the rules are")

@@ -173,22 +173,19 @@ pub fn replay_table(summaries: &[ReplaySummary], width: usize) -> String {
         .ranked(1),
     ];
     // Series without a benchmark are one group, and what is over all is the same again.
-    if summaries
-        .iter()
-        .all(|summary| summary.benchmark.as_deref().is_none_or(str::is_empty))
-    {
+    let named = |summary: &ReplaySummary| summary.benchmark.as_deref() != Some("");
+    let mut legend = LEGEND.to_owned();
+    if summaries.iter().any(named) {
+        legend.push_str("; in `all` each benchmark weighs the same");
+    } else {
         columns.remove(0);
     }
-    render(columns, width)
-        + "\n"
-        + &wrap(
-            "error: |estimate / figure of the whole series - 1|; used: mean share of the series until the stop, all of \
-             it where there was none; covered: share of the intervals that hold the figure of the whole series; -: the \
-             rule gives none; in `all` each benchmark weighs the same",
-            width,
-            "",
-        )
+    render(columns, width) + "\n" + &wrap(&legend, width, "")
 }
+
+const LEGEND: &str = "error: |estimate / figure of the whole series - 1|; used: mean share of the series until the stop, \
+all of it where there was none; covered: share of the intervals that hold the figure of the whole series; -: the rule \
+gives none";
 
 fn percent(share: Option<f64>) -> String {
     share.map_or_else(

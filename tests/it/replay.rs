@@ -126,9 +126,8 @@ fn how_a_file_is_packed_or_mixed_changes_nothing() {
 #[test]
 fn more_series_than_can_be_followed_must_stand_together() {
     let one = |name: usize, from: u32| -> String {
-        (from..from + 3)
-            .map(|t| format!("s{name},{t},5\n"))
-            .collect()
+        let rows = (from..from + 3).map(|t| format!("s{name},{t},5"));
+        rows.collect::<Vec<_>>().join("\n") + "\n"
     };
     let apart: String = (0..3000).map(|name| one(name, 1)).collect();
     let (_folder, path) = file(format!("series,t_s,value\n{apart}").as_bytes());
@@ -148,7 +147,7 @@ fn more_series_than_can_be_followed_must_stand_together() {
 
 #[test]
 fn what_cannot_be_judged_is_named_and_the_rest_is_judged() {
-    let good: String = (1..=30).map(|t| format!("good,{t},7.5\n")).collect();
+    let good: Vec<_> = (1..=30).map(|t| format!("good,{t},7.5")).collect();
     let mut text = "series,t_s,value\n".to_owned();
     for line in [
         "alone,1,2",
@@ -172,7 +171,7 @@ fn what_cannot_be_judged_is_named_and_the_rest_is_judged() {
     }
     insta::assert_snapshot!(
         "bad_rows",
-        shown((text + &good).as_bytes(), &["--format", "csv"])
+        shown((text + &good.join("\n")).as_bytes(), &["--format", "csv"])
     );
 }
 
@@ -202,7 +201,10 @@ fn files_that_hold_no_series_are_refused() {
         ("twice", b"", &["--rule", "fixed", "--rule", "fixed:n=20"]),
         ("wrong precision", b"", &["--within", "0%"]),
     ] {
-        all += &format!("##### {name}\n{}", shown(text, args));
+        all += "##### ";
+        all += name;
+        all += "\n";
+        all += &shown(text, args);
     }
     let missing = replay(&["tests/recordings/no-such.csv"]).run();
     insta::assert_snapshot!("refused", format!("{all}##### missing\n{missing}"));
@@ -212,9 +214,8 @@ fn files_that_hold_no_series_are_refused() {
 fn a_reader_that_has_seen_enough_is_no_error() {
     let lab = Lab::new("");
     let series = |name: u32| -> String {
-        (1..40)
-            .map(|t| format!("series number {name},{t},{}\n", 5 + t % 3))
-            .collect()
+        let rows = (1..40).map(|t| format!("series number {name},{t},{}", 5 + t % 3));
+        rows.collect::<Vec<_>>().join("\n") + "\n"
     };
     let text: String = (0..3000).map(series).collect();
     fs::write(lab.path("s.csv"), format!("series,t_s,value\n{text}")).unwrap();

@@ -3,6 +3,7 @@
 mod output;
 mod problems;
 mod recorded;
+mod results;
 mod tally;
 
 use std::path::Path;
@@ -52,7 +53,11 @@ fn replay_source(
     asked: &Asked,
     (output, problems): (&mut Output, &mut Problems),
 ) -> Result<bool, Fault> {
-    recorded::replay(source, asked, (output, problems))
+    if source.is_dir() {
+        results::replay(source, asked, (output, problems))
+    } else {
+        recorded::replay(source, asked, (output, problems))
+    }
 }
 
 impl Asked {

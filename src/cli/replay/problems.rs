@@ -35,7 +35,6 @@ impl Problems {
         self.judged += 1;
     }
 
-    #[expect(dead_code, reason = "the folder source needs it")]
     /// Something to know that is no mistake.
     pub(super) fn note(&mut self, what: impl Into<String>) {
         let what = what.into();

@@ -17,11 +17,17 @@ use super::windows::{CovLastK, PerfAnalyzer};
 use crate::units::{Share, Span};
 
 /// A rule and the parameters that were given; the others have their defaults. Displayed as it is written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RuleSpec {
     rule: &'static RuleDef,
     /// In the base unit, in the order of the catalogue.
     given: Vec<Option<f64>>,
+}
+
+impl fmt::Debug for RuleSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_string())
+    }
 }
 
 impl Default for RuleSpec {
