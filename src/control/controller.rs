@@ -97,8 +97,12 @@ impl Controller {
             WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => true,
             _ => false,
         };
-        let decided = self.decide(leaves);
+        let mut decided = self.decide(leaves);
         self.feed(&envelope.event);
+        if decided == Verdict::Continue && !leaves && self.is_watched() {
+            // Other rules are asked after each window, not at looks.
+            decided = self.decide(false);
+        }
         self.conclude(decided, leaves)
     }
 
@@ -109,6 +113,13 @@ impl Controller {
         self.now_ns = self.now_ns.max(sample.t_ns);
         let decided = self.decide(false);
         self.conclude(decided, false)
+    }
+
+    /// Whether the rule of another tool judges the current stage.
+    fn is_watched(&self) -> bool {
+        let current = |state: &&StageState| Some(state.stage) == self.current;
+        let state = self.stages.iter().find(current);
+        state.is_some_and(StageState::is_watched)
     }
 
     /// What follows from the last message itself outranks a look; and nothing is said after a stop.

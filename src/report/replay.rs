@@ -172,12 +172,14 @@ pub fn replay_table(summaries: &[ReplaySummary], width: usize) -> String {
         })
         .ranked(1),
     ];
-    // Series without a benchmark are one group, and what is over all is the same again.
-    let named = |summary: &ReplaySummary| summary.benchmark.as_deref() != Some("");
     let mut legend = LEGEND.to_owned();
-    if summaries.iter().any(named) {
+    if summaries.iter().any(|summary| summary.benchmark.is_none()) {
         legend.push_str("; in `all` each benchmark weighs the same");
-    } else {
+    } else if summaries
+        .iter()
+        .all(|summary| summary.benchmark.as_deref() == Some(""))
+    {
+        // Series without a benchmark are one group.
         columns.remove(0);
     }
     render(columns, width) + "\n" + &wrap(&legend, width, "")

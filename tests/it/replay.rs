@@ -1,8 +1,12 @@
 //! `perftune replay`: what rules say of recordings, and what is said of recordings that are none.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use perftune::control::{Controller, RunContext, StopPolicy, Verdict};
+use perftune::store::{Line, read_lines};
 
 use crate::support::{Lab, Perftune, Row, rows};
 
@@ -224,4 +228,162 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     drop(child.stdout.take());
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0));
+}
+
+/// A run of the scripted worker of some seconds, recorded with `--full`.
+const RESULTS: &str = "tests/recordings/results";
+
+#[test]
+fn a_results_folder_is_judged_stage_by_stage() {
+    let rules = ["perftune", "perf-analyzer", "oracle:within=2%"];
+    let rules: Vec<_> = rules.iter().flat_map(|rule| ["--rule", *rule]).collect();
+    insta::assert_snapshot!(
+        "results_table",
+        replay(&[&[RESULTS], &rules[..]].concat()).run()
+    );
+    let args = [
+        RESULTS,
+        "--metrics",
+        "throughput,memory.peak",
+        "--format",
+        "csv",
+    ];
+    insta::assert_snapshot!("results_rows", replay(&args).run());
+    let both = csv(&[RESULTS, SERIES, "--rule", "naive-t"]);
+    assert_eq!(both.len(), 9 + 7);
+}
+
+#[test]
+fn folders_that_hold_no_results_are_refused() {
+    let lab = Lab::new("");
+    let all = |args: &[&str]| format!("{:#?}", lab.call(&[&["replay"], args].concat()).exits(2));
+    fs::create_dir_all(lab.path("empty")).unwrap();
+    assert!(
+        all(&["empty"]).contains("empty holds no results of perftune: it has no manifest.json")
+    );
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(RESULTS);
+    let copy = lab.path("torn");
+    let run = copy.join("runs/one-made-up");
+    fs::create_dir_all(&run).unwrap();
+    fs::copy(whole.join("manifest.json"), copy.join("manifest.json")).unwrap();
+    assert!(
+        all(&["torn"]).contains("one-made-up/events.jsonl"),
+        "{}",
+        all(&["torn"])
+    );
+    let log = fs::read_to_string(whole.join("runs/one-made-up/events.jsonl")).unwrap();
+    fs::write(
+        run.join("events.jsonl"),
+        log.replacen("\"kind\":\"sample\"", "\"kind\":3", 1),
+    )
+    .unwrap();
+    assert!(all(&["torn"]).contains("events.jsonl is damaged at line"));
+    assert!(all(&["torn", "--metrics", "throughputt"]).contains("did you mean `throughput`?"));
+    // A run that was killed has a torn last line and no end: what there is, is judged.
+    fs::write(run.join("events.jsonl"), &log[..log.len() / 2]).unwrap();
+    let half = lab.call(&["replay", "torn"]).exits(0);
+    assert!(
+        half.stderr.contains("note: one-made-up did not end"),
+        "{half:#?}"
+    );
+    assert!(half.stdout.contains("perftune"), "{half:#?}");
+}
+
+/// What the controller asked for in the run, as it is in its log; and what it asks for when the log is fed to it.
+fn asked_then_and_now(folder: &Path, cores: f64) -> [Vec<(usize, String)>; 2] {
+    let lines: Vec<Line> = read_lines(folder).unwrap().map(Result::unwrap).collect();
+    let Line::Started {
+        job, stop, t_ns, ..
+    } = &lines[0]
+    else {
+        panic!("{:?}", lines[0]);
+    };
+    let policy: StopPolicy = serde_json::from_value(stop.clone()).unwrap();
+    let cores = cores.min(f64::from(job.threads));
+    let context = RunContext::of_job(job, cores, BTreeMap::default(), *t_ns);
+    let mut controller = Controller::new(policy, context);
+    let (mut then, mut now) = (Vec::new(), Vec::new());
+    for (at, line) in lines.iter().enumerate() {
+        let verdict = match line {
+            Line::Worker(envelope) => controller.on_worker(envelope),
+            Line::Sample(sample) => controller.on_sample(sample),
+            Line::Asked { what, .. } => {
+                // It stands right after the message that it followed from.
+                then.push((at - 1, what.clone()));
+                continue;
+            }
+            _ => continue,
+        };
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::Advance { phase, why } => now.push((at, format!("leave {phase}: {why}"))),
+            Verdict::Stop(stop) => {
+                now.push((at, format!("stop, {}: {}", stop.reason, stop.detail)));
+            }
+        }
+    }
+    [then, now]
+}
+
+/// Steps that are really spent, so that ticks and steps interleave as they do in earnest.
+const LIVE: &str = r#"
+name = "t"
+[worker]
+program = "scripted"
+options = { steps_per_epoch = 100, time = "real", step_us = 3000.0, request_us = 500.0, spread = 0.05 }
+[grid]
+model = "one"
+dataset = "made-up"
+batch_size = 16
+[train]
+epochs = 100
+[serve]
+batch_size = [8]
+max_time = "5s"
+[stop]
+metrics = ["throughput", "step_latency", "cpu", "memory.rss_mean"]
+within = "20%"
+min_time = "0.3s"
+max_time = "6s"
+"#;
+
+#[test]
+fn a_recording_replays_to_the_very_stops_of_the_run() {
+    for rule in ["perftune", "naive-t", "perf-analyzer:s=40%,max-trials=50"] {
+        let lab = Lab::new(LIVE);
+        lab.run(&["--set", &format!("stop.rule=\"{rule}\"")])
+            .exits(0);
+        let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+        let cores = manifest["machine"]["usable_cores"].as_f64().unwrap();
+        let [then, now] = asked_then_and_now(&lab.file("runs/one-made-up"), cores);
+        // On a machine that is very busy the serve phase may use its time up.
+        let (_, last) = then.last().unwrap();
+        assert!(last.starts_with("stop, "), "{rule}: {then:#?}");
+        assert_eq!(now, then, "{rule}");
+        let unstable = last.contains("unstable");
+        assert!(
+            unstable || last.contains("known to") == (rule != "perftune"),
+            "{then:#?}"
+        );
+
+        // The command line says that no metric of a stage was known later than the stage was left.
+        let shown = lab
+            .call(&["replay", "results/t", "--format", "csv"])
+            .exits(0);
+        assert!(
+            shown
+                .stderr
+                .contains("1 of 1 runs of results/t were stopped early"),
+            "{shown:#?}"
+        );
+        for row in rows(&shown.stdout) {
+            assert!(row["rule"].starts_with(rule), "{row:#?}");
+            let all_known = then.len() == 2 && !unstable;
+            assert!(row["stopped"] == "true" || !all_known, "{row:#?}");
+            assert!(
+                row["reason"].ends_with("so its whole is what it had by then"),
+                "{row:#?}"
+            );
+        }
+    }
 }
