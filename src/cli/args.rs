@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::exit::EXIT_CODES;
+use crate::control::rule::RULES;
+use crate::report::layout::wrap;
 
 const EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml
@@ -21,6 +24,61 @@ const RUN_EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml --set 'grid.batch_size=[32,128]' --repeat 3
   perftune run configs/grid.toml --out results/today --resume
   perftune run - --format csv < grid.toml > report.csv";
+
+const REPLAY_EXAMPLES: &str = "Examples:
+  perftune replay results/three-by-three
+  perftune replay results/three-by-three --rule perftune --rule oracle
+  perftune replay series.csv --rule perftune --rule perf-analyzer --rule oracle
+  perftune replay series.csv --rule perftune:within=1% --rule fixed:n=20,skip=5
+  perftune replay series.csv --format csv > stops.csv";
+
+const REPLAY_TEXT: &str = "Of a results folder every run is fed to the controller as it was live: a row for each \
+stage and each metric that the run waited for (or --metrics), with times from the beginning of the stage. Runs recorded with \
+`run --full` go on past the stop, so their whole figure is known; of others it is what they had when they were stopped, \
+and the reason says so.
+
+A CSV file has the columns series, t_s and value, and may have metric and benchmark: \
+value is the mean over the interval that ends at t_s, in seconds since the run began. The figure of a whole series is the \
+plain mean of all its intervals but the first. The rows of a series must be sorted by time; they should stand together, and \
+up to 1,024 series may be mixed. Memory does not grow with the length of a series.
+
+A series that cannot be judged is left out, named with file and line, and makes the exit code 2: a row that is no number, \
+not finite or below 0, times that do not rise, or one row only, which can be compared with nothing. The other series are \
+judged and printed. A constant series is known with zero width as soon as a rule allows.
+
+A rule that gives up has not stopped: it has used the whole series, as one that never stops. What a rule with an interval \
+claims at its stop is `covered` where it holds the figure of the whole series.";
+
+/// The long help: what cannot be said in one line an option, and the catalogue of rules.
+static REPLAY_HELP: LazyLock<String> = LazyLock::new(|| {
+    let mut text = format!(
+        "{REPLAY_EXAMPLES}\n\n{}\n\nRules:\n",
+        folded(REPLAY_TEXT, "")
+    );
+    for rule in RULES {
+        text += &folded(&format!("  {}: {}", rule.name, rule.about), "      ");
+        text.push('\n');
+        for param in rule.params {
+            let default = param.written(param.default);
+            let line = format!("      {}={default}  {}", param.name, param.about);
+            text += &folded(&line, "          ");
+            text.push('\n');
+        }
+    }
+    text + "\n" + EXIT_CODES
+});
+
+/// Paragraphs in lines of at most 80 characters; the first word keeps its indent.
+fn folded(text: &str, indent: &str) -> String {
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let start = paragraph.len() - paragraph.trim_start().len();
+        let width = 80 - start;
+        let wrapped = wrap(paragraph, width, indent.get(start..).unwrap_or(""));
+        let lines = wrapped.lines().map(|line| " ".repeat(start) + line);
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
 
 /// What does it cost to train and to serve each model x data set x setting?
 ///
@@ -42,6 +100,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Rebuild the reports of a results folder and print them
     Report(ReportArgs),
+    /// Say when stopping rules would have stopped recordings, and how wrong
+    Replay(ReplayArgs),
     /// Say what can be measured on this machine and what cannot
     Doctor(DoctorArgs),
     /// List the models, data sets or metrics that a grid may name
@@ -125,6 +185,31 @@ pub struct ReportArgs {
     /// The results folder, such as results/three-by-three
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
+    /// What to print on the standard output
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `perftune replay`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = REPLAY_EXAMPLES, after_long_help = REPLAY_HELP.as_str())]
+pub struct ReplayArgs {
+    /// A results folder, or a CSV file of series (gzip allowed)
+    #[arg(value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
+    pub sources: Vec<PathBuf>,
+    /// A stopping rule with its parameters; may be given several times
+    /// [default: perftune; of a results folder the rule that it ran under]
+    #[arg(long, value_name = "NAME[:K=V,...]")]
+    pub rule: Vec<String>,
+    /// Only these metrics; commas separate several
+    #[arg(long, value_name = "METRIC,...", value_delimiter = ',')]
+    pub metrics: Vec<String>,
+    /// The precision, for rules that have it and were not given it, such as 2%
+    #[arg(long, value_name = "PERCENT")]
+    pub within: Option<String>,
+    /// The confidence, likewise, such as 95%
+    #[arg(long, value_name = "PERCENT")]
+    pub confidence: Option<String>,
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -11,6 +11,7 @@ pub mod interrupt;
 pub mod list;
 pub mod output;
 pub mod progress;
+pub mod replay;
 pub mod run;
 
 use std::env;
@@ -53,6 +54,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
         Command::Report(args) => run::rebuild(&args.dir, args.format),
+        Command::Replay(args) => replay::replay(args, screen),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),
         Command::Completions(args) => completions::completions(args),

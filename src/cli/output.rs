@@ -50,6 +50,49 @@ pub fn print(bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
+/// Data that goes to the standard output piece by piece.
+pub struct DataStream {
+    writer: io::BufWriter<io::Stdout>,
+    /// The reader has seen enough (`| head`), which is no error.
+    closed: bool,
+}
+
+impl DataStream {
+    /// The standard output.
+    pub fn stdout() -> Self {
+        Self {
+            writer: io::BufWriter::with_capacity(1 << 16, io::stdout()),
+            closed: false,
+        }
+    }
+
+    /// Writes more; whether somebody still reads.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
+        if !self.closed {
+            let written = self.writer.write_all(bytes);
+            self.see(written)?;
+        }
+        Ok(!self.closed)
+    }
+
+    /// Hands everything on.
+    pub fn flush(&mut self) -> Result<(), Fault> {
+        if self.closed {
+            return Ok(());
+        }
+        let flushed = self.writer.flush();
+        self.see(flushed)
+    }
+
+    fn see(&mut self, done: io::Result<()>) -> Result<(), Fault> {
+        match done {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
+            done => done.context("cannot write to the standard output")?,
+        }
+        Ok(())
+    }
+}
+
 /// Characters in a line of the standard output: `COLUMNS` if it is set, else the terminal's, else 80.
 pub fn stdout_width() -> usize {
     let asked = env::var("COLUMNS")

@@ -30,6 +30,7 @@ const STOP: &[&str] = &[
     "max_run_time",
     "patience",
     "min_delta",
+    "rule",
 ];
 const SAMPLER: &[&str] = &["interval", "gpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];

@@ -72,6 +72,26 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> 
     right.then_some(chosen)
 }
 
+/// The metrics that a name means, in the words of the command line: a full name, a group or a name without its scope;
+/// an error with a hint where it means none.
+pub fn named(name: &str) -> Result<Vec<&'static MetricDef>, (String, String)> {
+    if let Some(def) = metric::find(name) {
+        return Ok(vec![def]);
+    }
+    let members: Vec<_> = group(name).map(|chosen| chosen.def).collect();
+    if !members.is_empty() {
+        return Ok(members);
+    }
+    let short: Vec<_> = CATALOGUE
+        .iter()
+        .filter(|def| short_name(def) == name)
+        .collect();
+    if short.is_empty() {
+        return Err((format!("unknown metric `{name}`"), hint(name)));
+    }
+    Ok(short)
+}
+
 fn one(item: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
     let expected = "the name of a metric or a group in quotes";
     let name = read::text("metrics", item, expected, problems)?;

@@ -17,6 +17,7 @@ mod patch;
 pub mod plan;
 mod problems;
 mod read;
+pub mod rule;
 mod select;
 mod set;
 mod settings;
@@ -27,6 +28,7 @@ mod worker;
 use std::path::PathBuf;
 
 pub use error::{ConfigError, Diagnostic, Excerpt};
+pub use metrics::named as metrics_named;
 
 use axes::Axes;
 use axis::{Bases, World};

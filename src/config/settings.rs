@@ -93,6 +93,7 @@ impl Settings {
         }
         put(&mut self.stop.patience, stop.patience.as_ref());
         put(&mut self.stop.min_delta, stop.min_delta.as_ref());
+        put(&mut self.stop.rule, stop.rule.as_ref());
         put(&mut self.stop_place, stop.place.as_ref());
     }
 
@@ -115,6 +116,7 @@ impl Settings {
 
     /// Checks what only shows when everything is known, and names the metrics that can be.
     fn finish(&mut self, problems: &mut Problems) {
+        self.stop = self.stop.with_rule(&self.stop.rule);
         if self.epochs == 0 && !self.serve_enabled {
             problems.error_with(
                 self.train_place,

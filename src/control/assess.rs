@@ -205,25 +205,20 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
         (MetricKind::Rate, _) => of_steps(stage, (1, 2), ask),
         (MetricKind::Mean, _) => of_steps(stage, (2, 0), ask),
         (MetricKind::Quantile(level), _) => of_quantile(stage, level, ask),
-        (MetricKind::Gauge, "cpu.utilisation") => gauge(&resources.cpu, 100.0),
-        (MetricKind::Gauge, "cpu.utilisation_of_limit") if ask.usable_cores > 0.0 => {
-            gauge(&resources.cpu, 100.0 / ask.usable_cores)
-        }
-        (MetricKind::Gauge, "cpu.utilisation_of_limit") => {
-            Assessment::missing("the cores that the run may use are not known")
-        }
-        (MetricKind::Gauge, "memory.rss_mean") => gauge(&resources.rss, 1.0),
-        (MetricKind::Gauge, "gpu.utilisation") => gauge(&resources.gpu_utilisation, 1.0),
-        (MetricKind::Gauge, "gpu.power") => gauge(&resources.gpu_power, 1.0),
+        (MetricKind::Gauge, name) => match (resources.gauge(name, ask.usable_cores), name) {
+            (Some((series, factor)), _) => gauge(series, factor),
+            (None, "cpu.utilisation_of_limit") => {
+                Assessment::missing("the cores that the run may use are not known")
+            }
+            (None, name) => Assessment::missing(&format!("{name} has no series")),
+        },
         (MetricKind::Peak, "memory.peak") => {
             of_peak(&ask.totals.peak, (stage, &resources.rss), ask)
         }
         (MetricKind::Peak, "gpu.memory_peak") => {
             of_peak(&ask.totals.gpu_peak, (stage, &resources.gpu_memory), ask)
         }
-        (MetricKind::Gauge | MetricKind::Peak, name) => {
-            Assessment::missing(&format!("{name} has no series"))
-        }
+        (MetricKind::Peak, name) => Assessment::missing(&format!("{name} has no series")),
         (MetricKind::Scalar, _) => return None,
     };
     Some(assessment)

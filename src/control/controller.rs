@@ -1,8 +1,9 @@
 //! Feeds what is reported into the stages and decides.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::assess::Ask;
+use super::context::RunContext;
 use super::evidence;
 use super::policy::StopPolicy;
 use super::stage::{Outcome, StageState, judged_in};
@@ -18,24 +19,6 @@ use crate::units::seconds;
 
 /// Time over which the live throughput is taken, in nanoseconds.
 const LIVE_NS: u64 = 1_000_000_000;
-
-/// What the controller must know of a run beside its policy.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RunContext {
-    /// Serve phases, by samples a request.
-    pub serve_sizes: Vec<u32>,
-    /// The budget in passes over the training data; 0: no training.
-    pub epochs: u32,
-    /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
-    pub usable_cores: f64,
-    /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
-    pub unsupported: BTreeMap<String, String>,
-    /// The accelerator that the run works on, by the sampler's index; `None`: it works on none, and no reading of one is
-    /// the run's.
-    pub gpu_index: Option<u32>,
-    /// `CLOCK_MONOTONIC` when the worker was started, in nanoseconds.
-    pub started_ns: u64,
-}
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,8 +97,12 @@ impl Controller {
             WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => true,
             _ => false,
         };
-        let decided = self.decide(leaves);
+        let mut decided = self.decide(leaves);
         self.feed(&envelope.event);
+        if decided == Verdict::Continue && !leaves && self.is_watched() {
+            // Other rules are asked after each window, not at looks.
+            decided = self.decide(false);
+        }
         self.conclude(decided, leaves)
     }
 
@@ -126,6 +113,13 @@ impl Controller {
         self.now_ns = self.now_ns.max(sample.t_ns);
         let decided = self.decide(false);
         self.conclude(decided, false)
+    }
+
+    /// Whether the rule of another tool judges the current stage.
+    fn is_watched(&self) -> bool {
+        let current = |state: &&StageState| Some(state.stage) == self.current;
+        let state = self.stages.iter().find(current);
+        state.is_some_and(StageState::is_watched)
     }
 
     /// What follows from the last message itself outranks a look; and nothing is said after a stop.
@@ -193,7 +187,8 @@ impl Controller {
         let last_serve = self.last_serve();
         let chosen = self.chosen.iter().copied();
         let chosen = chosen.filter(|metric| judged_in(metric, into, last_serve));
-        let state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)));
+        let state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)))
+            .watched_by(&self.policy.rule);
         match self.stages.iter_mut().find(|state| state.stage == into) {
             // A phase that comes again is measured again: the first time cannot be told apart in the report.
             Some(old) => *old = state,
@@ -248,7 +243,8 @@ impl Controller {
                 && before.t_ns >= state.entered_ns
             {
                 let gpu = self.context.gpu_index;
-                state.resources.push((before, &sample), gpu);
+                let cores = self.context.usable_cores;
+                state.interval((before, &sample), gpu, (cores, &self.totals));
             }
             self.last_tick = Some(sample);
         }
@@ -277,7 +273,9 @@ impl Controller {
         };
         // Without early stop the limit asks for nothing, so looks keep to their pace.
         let expired = self.policy.enabled && state.age_ns(now_ns) >= max_ns;
-        if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves) {
+        // Other rules say themselves when they want to be asked.
+        let decided = self.policy.enabled && state.is_decided();
+        if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves || decided) {
             return Verdict::Continue;
         }
         let ask = Ask {
@@ -287,11 +285,10 @@ impl Controller {
             now_ns,
         };
         state.look(ask);
-        let outcome = if state.known(self.policy.looks)
-            && state.age_ns(now_ns) >= ns(self.policy.min_time_s)
-        {
+        let old_enough = state.is_watched() || state.age_ns(now_ns) >= ns(self.policy.min_time_s);
+        let outcome = if state.known(self.policy.looks) && old_enough {
             Outcome::Known
-        } else if expired {
+        } else if expired || state.is_decided() {
             Outcome::TimeUp
         } else {
             return Verdict::Continue;

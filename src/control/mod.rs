@@ -26,10 +26,12 @@
 //! neither a later regime nor how runs differ from each other.
 
 mod assess;
+mod context;
 pub mod controller;
 mod ending;
 mod evidence;
 pub mod policy;
+pub mod recording;
 mod resources;
 mod rows;
 pub mod rule;
@@ -37,9 +39,12 @@ mod stage;
 pub mod support;
 mod totals;
 mod training;
+mod watch;
 
-pub use controller::{Controller, RunContext, Verdict};
+pub use context::RunContext;
+pub use controller::{Controller, Verdict};
 pub use policy::StopPolicy;
+pub use recording::{RunReplay, StageJudgement};
 pub use support::{SupportError, check_supported};
 
 #[cfg(test)]

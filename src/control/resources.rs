@@ -89,6 +89,21 @@ impl ResourceSeries {
     }
 }
 
+impl ResourceSeries {
+    /// The series behind a gauge of the catalogue, and what its ratio is multiplied with; `None` for one that has none
+    /// or whose `usable_cores` are not known.
+    pub(super) fn gauge(&self, name: &str, usable_cores: f64) -> Option<(&BatchSeries<2>, f64)> {
+        Some(match name {
+            "cpu.utilisation" => (&self.cpu, 100.0),
+            "cpu.utilisation_of_limit" if usable_cores > 0.0 => (&self.cpu, 100.0 / usable_cores),
+            "memory.rss_mean" => (&self.rss, 1.0),
+            "gpu.utilisation" => (&self.gpu_utilisation, 1.0),
+            "gpu.power" => (&self.gpu_power, 1.0),
+            _ => return None,
+        })
+    }
+}
+
 fn add(part: &mut Part, amount: f64, weight: f64) {
     part.amount += amount;
     part.weight += weight;

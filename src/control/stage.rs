@@ -2,8 +2,11 @@
 
 use super::assess::{Ask, Assessment, Why, assess};
 use super::resources::ResourceSeries;
+use super::rule::{RuleSpec, Standing};
+use super::totals::Totals;
+use super::watch::{Interval, Watch};
 use crate::event::metric::Scope;
-use crate::event::{MetricDef, MetricKind, OpenMetric, Stage, StepBatch};
+use crate::event::{MetricDef, MetricKind, OpenMetric, ResourceSample, Stage, StepBatch};
 use crate::stats::{BatchSeries, QuantileSeries};
 
 /// Batches of the step series.
@@ -85,6 +88,8 @@ impl Streak {
 pub(super) struct Chosen {
     pub(super) metric: &'static MetricDef,
     streak: Streak,
+    /// The rule of another tool that says when it is known, in place of the streak.
+    pub(super) watch: Option<Watch>,
     /// What the last look found; `None` before the first.
     pub(super) last: Option<Assessment>,
     /// Left out, because it turned out that it cannot be read, and why.
@@ -116,6 +121,7 @@ impl StageState {
         let chosen = chosen.into_iter().map(|metric| Chosen {
             metric,
             streak: Streak::default(),
+            watch: None,
             last: None,
             left_out: None,
         });
@@ -132,12 +138,66 @@ impl StageState {
         }
     }
 
+    /// Lets this rule say when a metric is known, where it is not ours.
+    pub(super) fn watched_by(mut self, rule: &RuleSpec) -> Self {
+        for chosen in &mut self.chosen {
+            chosen.watch = Watch::new(rule, self.entered_ns);
+        }
+        self
+    }
+
+    /// Adds the interval between two neighbouring ticks; `gpu`: the device of the run.
+    pub(super) fn interval(
+        &mut self,
+        (before, after): (&ResourceSample, &ResourceSample),
+        gpu: Option<u32>,
+        (usable_cores, totals): (f64, &Totals),
+    ) {
+        self.resources.push((before, after), gpu);
+        if !self.is_watched() {
+            return;
+        }
+        let mut series = ResourceSeries::default();
+        series.push((before, after), gpu);
+        let interval = Interval {
+            series: &series,
+            end_ns: after.t_ns,
+            width_s: after.t_ns.saturating_sub(before.t_ns) as f64 * 1e-9,
+            usable_cores,
+            totals,
+        };
+        for Chosen { metric, watch, .. } in &mut self.chosen {
+            if let Some(watch) = watch {
+                watch.interval(metric, interval);
+            }
+        }
+    }
+
+    /// Whether some rule watches.
+    pub(super) fn is_watched(&self) -> bool {
+        self.chosen.iter().any(|chosen| chosen.watch.is_some())
+    }
+
+    /// Whether the rules that watch want to see nothing more.
+    pub(super) fn is_decided(&self) -> bool {
+        let open = |chosen: &Chosen| {
+            let watch = chosen.watch.as_ref();
+            watch.is_none_or(|watch| watch.standing() == Standing::Open)
+        };
+        self.is_watched() && !self.counted().any(open)
+    }
+
     /// Adds timed steps.
     pub(super) fn steps(&mut self, batch: &StepBatch) {
         let items = f64::from(batch.items);
         for ns in &batch.dur_ns {
             self.times.push([1.0, items, *ns as f64 * 1e-9]);
             self.quantiles.push(*ns);
+        }
+        for Chosen { metric, watch, .. } in &mut self.chosen {
+            if let Some(watch) = watch {
+                watch.steps(metric, batch);
+            }
         }
     }
 
@@ -206,6 +266,7 @@ impl StageState {
             reached: chosen.last.as_ref().and_then(Assessment::reached),
             wanted,
             why: match &chosen.last {
+                _ if chosen.watch.is_some() => "open to the rule".to_owned(),
                 None => Why::WarmingUp.to_string(),
                 Some(Assessment {
                     open: Some(why), ..
@@ -220,7 +281,11 @@ impl StageState {
 impl Chosen {
     /// Whether it has had enough good looks in a row; what is said once is always known.
     pub(super) fn known(&self, looks: u32) -> bool {
-        self.metric.kind == MetricKind::Scalar || self.streak.reaches(looks)
+        let known = match &self.watch {
+            Some(watch) => watch.standing() == Standing::Known,
+            None => self.streak.reaches(looks),
+        };
+        self.metric.kind == MetricKind::Scalar || known
     }
 }
 

@@ -10,6 +10,7 @@ mod file;
 mod find;
 mod idx;
 mod manifest;
+mod series;
 mod written;
 
 use std::marker::PhantomData;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 pub use error::DataError;
 pub use find::{Roots, find, list};
 pub use manifest::{FileEntry, Files, Format, LabelColumn, Layout, Manifest, Split};
+pub use series::{SeriesError, SeriesReader, SeriesRow};
 
 /// The manifest's name in a data set's folder.
 pub const MANIFEST: &str = "dataset.toml";

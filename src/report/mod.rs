@@ -10,6 +10,7 @@ pub mod json;
 pub mod layout;
 pub mod listing;
 pub mod plan;
+pub mod replay;
 pub mod series;
 pub mod summary;
 pub mod table;

@@ -235,37 +235,15 @@ impl Execution<'_, '_> {
 
     fn context(&self, started_ns: u64) -> RunContext {
         let gaps = self.sampler.unsupported().iter();
-        let mut unsupported: BTreeMap<String, String> = gaps
+        let unsupported = gaps
             .map(|gap| (gap.field.clone(), gap.reason.clone()))
             .collect();
-        let gpu_index = gpu_index(&self.spec.job.device);
-        if gpu_index.is_none() {
-            // Devices that this run does not use would tell of other people's work.
-            let why = format!("the run's device is `{}`", self.spec.job.device);
-            unsupported.entry("gpu".to_owned()).or_insert(why);
-        }
-        RunContext {
-            serve_sizes: self
-                .spec
-                .job
-                .serve
-                .as_ref()
-                .map(|serve| serve.batch_sizes.clone())
-                .unwrap_or_default(),
-            epochs: self.spec.job.train.epochs,
-            usable_cores: self.spec.usable_cores,
+        RunContext::of_job(
+            &self.spec.job,
+            self.spec.usable_cores,
             unsupported,
-            gpu_index,
             started_ns,
-        }
-    }
-}
-
-/// NVML's index of the device. The two count alike unless `CUDA_VISIBLE_DEVICES` renumbers CUDA's.
-fn gpu_index(device: &str) -> Option<u32> {
-    match device.strip_prefix("cuda")? {
-        "" => Some(0),
-        rest => rest.strip_prefix(':')?.parse().ok(),
+        )
     }
 }
 
@@ -356,19 +334,6 @@ fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_run_on_the_cpu_has_no_accelerator() {
-        let table = [
-            ("cpu", None),
-            ("cuda", Some(0)),
-            ("cuda:3", Some(3)),
-            ("mps", None),
-        ];
-        for (device, index) in table {
-            assert_eq!(gpu_index(device), index, "{device}");
-        }
-    }
 
     #[test]
     fn an_interrupt_while_a_worker_is_being_started_is_not_lost() {

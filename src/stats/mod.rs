@@ -14,6 +14,7 @@ pub mod ratio;
 pub mod sample;
 pub mod trend;
 pub mod truncation;
+pub mod weighted;
 
 pub use batches::{BatchSeries, Part};
 pub use growth::{Growth, GrowthAsk, PeakTracker, slope};
@@ -22,6 +23,7 @@ pub use ratio::{RatioFit, fit_ratio};
 pub use sample::{Estimate, Interval, Sample, SampleError, between_runs};
 pub use trend::{Trend, trend};
 pub use truncation::{Truncation, truncate};
+pub use weighted::weighted_quantile;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -54,6 +54,40 @@ pub struct ManifestHead {
     /// What is kept of each run's settings.
     #[serde(default)]
     pub specs: serde_json::Map<String, serde_json::Value>,
+    /// The machine, as it was written.
+    #[serde(default)]
+    pub machine: serde_json::Value,
+}
+
+/// A results folder that is only read.
+#[derive(Debug)]
+pub struct Recordings {
+    path: PathBuf,
+    head: ManifestHead,
+}
+
+impl Recordings {
+    /// Opens a results folder; another perftune may be writing to it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let head = read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
+            path: path.to_owned(),
+            why: "it has no manifest.json".to_owned(),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            head,
+        })
+    }
+
+    /// What the manifest says.
+    pub fn head(&self) -> &ManifestHead {
+        &self.head
+    }
+
+    /// The folder of a run.
+    pub fn run_folder(&self, run: &str) -> PathBuf {
+        self.path.join("runs").join(run)
+    }
 }
 
 /// What a results folder holds.

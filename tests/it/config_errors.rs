@@ -208,7 +208,7 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
         ),
         format!("{:?}", job.serve),
         format!("options {}", job.options),
-        format!("{stop:?}"),
+        format!("{stop:?}").replace(", rule: perftune", ""),
         format!("metrics {}", metrics.join(" ")),
     ]
 }

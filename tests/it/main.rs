@@ -16,6 +16,7 @@ mod faults;
 mod native;
 #[cfg(feature = "torch")]
 mod native_worker;
+mod replay;
 mod robustness;
 mod run;
 mod signals;

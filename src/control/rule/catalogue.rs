@@ -154,7 +154,7 @@ pub const RULES: &[RuleDef] = &[
             WITHIN,
             confidence(0.95),
             count_from_3("n", 3.0, "fewest intervals"),
-            count_from_0("skip", 0.0, "intervals left out before them"),
+            count_from_0("skip", 0.0, "intervals left out first"),
         ],
     },
     RuleDef {

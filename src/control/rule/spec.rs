@@ -17,11 +17,17 @@ use super::windows::{CovLastK, PerfAnalyzer};
 use crate::units::{Share, Span};
 
 /// A rule and the parameters that were given; the others have their defaults. Displayed as it is written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RuleSpec {
     rule: &'static RuleDef,
     /// In the base unit, in the order of the catalogue.
     given: Vec<Option<f64>>,
+}
+
+impl fmt::Debug for RuleSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_string())
+    }
 }
 
 impl Default for RuleSpec {
@@ -85,7 +91,7 @@ impl RuleSpec {
         if let Some(at) = at
             && (self.rule.params[at].allowed)(value)
         {
-            self.given[at].get_or_insert(value);
+            self.given[at].get_or_insert(self.rule.params[at].tidy(value));
         }
         self
     }
@@ -178,7 +184,7 @@ impl FromStr for RuleSpec {
 impl ParamDef {
     fn read(&self, text: &str) -> Option<f64> {
         let time = |text: &str| text.parse::<Span>().ok().map(Span::as_secs);
-        match self.kind {
+        let value = match self.kind {
             ParamKind::Share if text.ends_with('%') => text.parse::<Share>().ok().map(|s| s.0),
             ParamKind::Share => text.parse().ok(),
             ParamKind::SecondsOrOff if text == "off" => Some(f64::INFINITY),
@@ -188,20 +194,22 @@ impl ParamDef {
                 let at = words.iter().position(|word| *word == text)?;
                 Some(at as f64)
             }
+        };
+        value.map(|value| self.tidy(value))
+    }
+
+    /// 7% is 0.07, whatever arithmetic it has been through: a share has twelve digits.
+    fn tidy(&self, value: f64) -> f64 {
+        match self.kind {
+            ParamKind::Share => (value * 1e12).round() / 1e12,
+            _ => value,
         }
     }
 
     /// A value as it is written; it reads back to the same.
     pub fn written(&self, value: f64) -> String {
         match self.kind {
-            ParamKind::Share => {
-                let percent = format!("{}%", (value * 1e11).round() / 1e9);
-                let same = |read: f64| read.to_bits() == value.to_bits();
-                match self.read(&percent) {
-                    Some(read) if same(read) => percent,
-                    _ => value.to_string(),
-                }
-            }
+            ParamKind::Share => format!("{}%", (value * 1e12).round() / 1e10),
             ParamKind::SecondsOrOff if value.is_infinite() => "off".to_owned(),
             ParamKind::Seconds | ParamKind::SecondsOrOff => format!("{value}s"),
             ParamKind::Count => value.to_string(),

@@ -4,3 +4,4 @@ mod rows;
 mod rule;
 mod sim;
 mod stages;
+mod watched;

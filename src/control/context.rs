@@ -1,0 +1,77 @@
+//! What the controller must know of a run before it begins.
+
+use std::collections::BTreeMap;
+
+use crate::event::JobSpec;
+
+/// What the controller must know of a run beside its policy.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunContext {
+    /// Serve phases, by samples a request.
+    pub serve_sizes: Vec<u32>,
+    /// The budget in passes over the training data; 0: no training.
+    pub epochs: u32,
+    /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
+    pub usable_cores: f64,
+    /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
+    pub unsupported: BTreeMap<String, String>,
+    /// The accelerator that the run works on, by the sampler's index; `None`: it works on none, and no reading of one is
+    /// the run's.
+    pub gpu_index: Option<u32>,
+    /// `CLOCK_MONOTONIC` when the worker was started, in nanoseconds.
+    pub started_ns: u64,
+}
+
+impl RunContext {
+    /// Of a run of this job. `unsupported` is what the sampler says; devices that the run does not use would tell of
+    /// other people's work, so they are added.
+    pub fn of_job(
+        job: &JobSpec,
+        usable_cores: f64,
+        mut unsupported: BTreeMap<String, String>,
+        started_ns: u64,
+    ) -> Self {
+        let gpu_index = gpu_index(&job.device);
+        if gpu_index.is_none() {
+            let why = format!("the run's device is `{}`", job.device);
+            unsupported.entry("gpu".to_owned()).or_insert(why);
+        }
+        let serve = job.serve.as_ref();
+        Self {
+            serve_sizes: serve
+                .map(|serve| serve.batch_sizes.clone())
+                .unwrap_or_default(),
+            epochs: job.train.epochs,
+            usable_cores,
+            unsupported,
+            gpu_index,
+            started_ns,
+        }
+    }
+}
+
+/// NVML's index of the device. The two count alike unless `CUDA_VISIBLE_DEVICES` renumbers CUDA's.
+fn gpu_index(device: &str) -> Option<u32> {
+    match device.strip_prefix("cuda")? {
+        "" => Some(0),
+        rest => rest.strip_prefix(':')?.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_on_the_cpu_has_no_accelerator() {
+        let table = [
+            ("cpu", None),
+            ("cuda", Some(0)),
+            ("cuda:3", Some(3)),
+            ("mps", None),
+        ];
+        for (device, index) in table {
+            assert_eq!(gpu_index(device), index, "{device}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A rule of another tool at work on one metric of a stage. It sees windows: for what the sampler reads, each interval
+//! between two ticks (of a peak, the largest value so far); for steps, groups of at least [`WINDOW_NS`] of them, with the
+//! rate, the mean or the quantile within each.
+
+use super::resources::ResourceSeries;
+use super::rule::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
+use super::totals::Totals;
+use crate::event::{MetricDef, MetricKind, StepBatch};
+use crate::stats::Sample;
+
+/// Shortest time of the steps in one window, in nanoseconds.
+const WINDOW_NS: u64 = 100_000_000;
+
+/// What an interval between two ticks is judged with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interval<'a> {
+    /// The interval alone.
+    pub(super) series: &'a ResourceSeries,
+    /// When it ends, in nanoseconds.
+    pub(super) end_ns: u64,
+    /// How long it is, in seconds.
+    pub(super) width_s: f64,
+    pub(super) usable_cores: f64,
+    pub(super) totals: &'a Totals,
+}
+
+/// One rule on one metric.
+#[derive(Debug, Clone)]
+pub(super) struct Watch {
+    rule: Box<dyn SeriesRule>,
+    began_ns: u64,
+    ended: Option<(Standing, Opinion)>,
+    /// Durations of the steps of the open window, in nanoseconds, their sum and their samples.
+    steps: Vec<u64>,
+    sum_ns: u64,
+    items: f64,
+}
+
+impl Watch {
+    /// `None` for our own rule, which the looks judge, and for one that needs the future.
+    pub(super) fn new(spec: &RuleSpec, began_ns: u64) -> Option<Self> {
+        let rule = spec.build().ok().filter(|_| !spec.is_ours())?;
+        Some(Self {
+            rule,
+            began_ns,
+            ended: None,
+            steps: Vec::new(),
+            sum_ns: 0,
+            items: 0.0,
+        })
+    }
+
+    /// Where it stands; that it is no longer open is final.
+    pub(super) fn standing(&self) -> Standing {
+        self.ended
+            .as_ref()
+            .map_or(Standing::Open, |(standing, _)| *standing)
+    }
+
+    /// What it said when it ended, or says now.
+    pub(super) fn opinion(&self) -> Opinion {
+        match &self.ended {
+            Some((_, opinion)) => opinion.clone(),
+            None => self.rule.opinion(),
+        }
+    }
+
+    /// For the row of the metric, whose figure is the one that it is defined by.
+    pub(super) fn note(&self, rule: &RuleSpec) -> String {
+        let Opinion { estimate, reason } = self.opinion();
+        let said = match self.standing() {
+            Standing::Known => "stopped",
+            Standing::GaveUp => "gave up",
+            Standing::Open => "had not stopped",
+        };
+        let at = estimate.map_or_else(String::new, |estimate| format!(" at {}", estimate.value));
+        format!("{rule} {said}{at}: {reason}")
+    }
+
+    /// Takes timed steps; how they are cut into messages changes nothing.
+    pub(super) fn steps(&mut self, metric: &MetricDef, batch: &StepBatch) {
+        let by_step = matches!(
+            metric.kind,
+            MetricKind::Rate | MetricKind::Mean | MetricKind::Quantile(_)
+        );
+        if !by_step || self.ended.is_some() {
+            return;
+        }
+        let mut end_ns = batch.start_ns;
+        for ns in &batch.dur_ns {
+            end_ns = end_ns.saturating_add(*ns);
+            self.steps.push(*ns);
+            self.sum_ns = self.sum_ns.saturating_add(*ns);
+            self.items += f64::from(batch.items);
+            if self.sum_ns < WINDOW_NS {
+                continue;
+            }
+            let width_s = self.sum_ns as f64 * 1e-9;
+            let value = match metric.kind {
+                MetricKind::Rate => self.items / width_s,
+                MetricKind::Quantile(level) => quantile(&self.steps, level),
+                _ => width_s / self.steps.len() as f64,
+            };
+            self.steps.clear();
+            (self.sum_ns, self.items) = (0, 0.0);
+            self.observe(end_ns, width_s, value);
+        }
+    }
+
+    /// Takes an interval between two ticks; nothing where the metric has a gap in it.
+    pub(super) fn interval(&mut self, metric: &MetricDef, of: Interval<'_>) {
+        let value = match (metric.kind, metric.name) {
+            (MetricKind::Peak, "memory.peak") => of.totals.peak.peak(),
+            (MetricKind::Peak, "gpu.memory_peak") => of.totals.gpu_peak.peak(),
+            (MetricKind::Gauge, name) => {
+                let gauge = of.series.gauge(name, of.usable_cores);
+                gauge.and_then(|(series, factor)| {
+                    let part = series.parts(0, 1).first().copied()?;
+                    Some(part.ratio()? * factor)
+                })
+            }
+            _ => None,
+        };
+        if let Some(value) = value {
+            self.observe(of.end_ns, of.width_s, value);
+        }
+    }
+
+    fn observe(&mut self, end_ns: u64, width_s: f64, value: f64) {
+        if self.ended.is_some() {
+            return;
+        }
+        let standing = self.rule.push(Observation {
+            end_s: end_ns.saturating_sub(self.began_ns) as f64 * 1e-9,
+            width_s,
+            value,
+        });
+        if standing != Standing::Open {
+            self.ended = Some((standing, self.rule.opinion()));
+        }
+    }
+}
+
+/// Quantile of the durations of a window, in seconds.
+fn quantile(steps: &[u64], level: f64) -> f64 {
+    let seconds: Vec<f64> = steps.iter().map(|ns| *ns as f64 * 1e-9).collect();
+    match (Sample::new(&seconds), seconds.first()) {
+        (Ok(sample), _) => sample.quantile(level),
+        (Err(_), Some(only)) => *only,
+        (Err(_), None) => f64::NAN,
+    }
+}
