@@ -6,6 +6,7 @@
 //!
 //! An interval that cannot be justified is absent, never narrow: too few batches give `None`.
 
+pub mod anytime;
 pub mod batches;
 pub mod distribution;
 pub mod growth;
@@ -15,6 +16,7 @@ pub mod sample;
 pub mod trend;
 pub mod truncation;
 
+pub use anytime::{AnytimeAsk, Bounds, Tail, anytime_ranks, ratio_bounds};
 pub use batches::{BatchSeries, Part};
 pub use growth::{Growth, GrowthAsk, PeakTracker, slope};
 pub use quantile::{QuantileSeries, order_ranks};
