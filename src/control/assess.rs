@@ -214,12 +214,12 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
 }
 
 /// A series of parts judged for its warm-up: what is left, how many batches were cut, and whether it has settled.
-struct Settled {
-    cut: usize,
-    settled: bool,
+pub(super) struct Settled {
+    pub(super) cut: usize,
+    pub(super) settled: bool,
 }
 
-fn settle(parts: &[Part]) -> Settled {
+pub(super) fn settle(parts: &[Part]) -> Settled {
     match truncate(parts) {
         Truncation::Cut(cut) => Settled { cut, settled: true },
         // Too few to tell a warm-up: nothing is cut, and nothing is known.

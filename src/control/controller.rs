@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::assess::Ask;
 use super::evidence;
+use super::limit::Limit;
 use super::policy::StopPolicy;
 use super::stage::{Outcome, StageState, judged_in};
 use super::support::{chosen_or_default, left_out, why_unsupported};
@@ -63,7 +64,7 @@ pub struct Controller {
     pub(super) chosen: Vec<&'static MetricDef>,
     pub(super) warnings: Vec<String>,
     pub(super) stages: Vec<StageState>,
-    current: Option<Stage>,
+    pub(super) current: Option<Stage>,
     pub(super) totals: Totals,
     pub(super) training: TrainingWatch,
     /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
@@ -138,7 +139,7 @@ impl Controller {
                 stop(StopReason::Diverged, detail.to_owned())
             }
             _ if leaves => Verdict::Continue,
-            _ => self.trained().unwrap_or(decided),
+            _ => self.certain().unwrap_or(decided),
         };
         if let Verdict::Stop(record) = &verdict {
             self.stopped = Some(record.clone());
@@ -193,7 +194,8 @@ impl Controller {
         let last_serve = self.last_serve();
         let chosen = self.chosen.iter().copied();
         let chosen = chosen.filter(|metric| judged_in(metric, into, last_serve));
-        let state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)));
+        let mut state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)));
+        state.limits = Limit::all(&self.policy.constraints, into);
         match self.stages.iter_mut().find(|state| state.stage == into) {
             // A phase that comes again is measured again: the first time cannot be told apart in the report.
             Some(old) => *old = state,
@@ -289,6 +291,7 @@ impl Controller {
         state.look(ask);
         let outcome = if state.known(self.policy.looks)
             && state.age_ns(now_ns) >= ns(self.policy.min_time_s)
+            && (expired || state.limits_decided(self.policy.looks))
         {
             Outcome::Known
         } else if expired {
@@ -319,7 +322,7 @@ impl Controller {
     }
 
     /// Trained, and the system metrics are known or have had their time.
-    fn trained(&self) -> Option<Verdict> {
+    pub(super) fn trained(&self) -> Option<Verdict> {
         if !self.policy.enabled || self.current != Some(Stage::Train) || !self.wants_training() {
             return None;
         }

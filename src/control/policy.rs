@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::constraint::Constraint;
 use crate::event::CATALOGUE;
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.
@@ -27,6 +28,10 @@ pub struct StopPolicy {
     pub patience: u32,
     /// Smallest gain in validation accuracy that counts as an improvement.
     pub min_delta: f64,
+    /// What the run must keep; a run that breaks one for certain ends as *infeasible*. Their metrics are always among the
+    /// chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
 }
 
 impl Default for StopPolicy {
@@ -42,6 +47,7 @@ impl Default for StopPolicy {
             max_run_time_s: None,
             patience: 5,
             min_delta: 0.001,
+            constraints: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One stage of a run: its series, and how many good looks in a row each chosen metric has had.
 
 use super::assess::{Ask, Assessment, Why, assess};
+use super::limit::Limit;
 use super::resources::ResourceSeries;
 use crate::event::metric::Scope;
 use crate::event::{MetricDef, MetricKind, OpenMetric, Stage, StepBatch};
@@ -50,6 +51,8 @@ pub(super) struct StageState {
     pub(super) quantiles: QuantileSeries,
     pub(super) resources: ResourceSeries,
     pub(super) chosen: Vec<Chosen>,
+    /// Constraints that are judged by looks here.
+    pub(super) limits: Vec<Limit>,
     pub(super) outcome: Option<Outcome>,
     /// When the next look is due.
     pub(super) next_look_ns: u64,
@@ -77,6 +80,7 @@ impl StageState {
             quantiles: QuantileSeries::default(),
             resources: ResourceSeries::default(),
             chosen: chosen.collect(),
+            limits: Vec::new(),
             outcome: None,
             next_look_ns: now_ns.saturating_add(min_time_ns),
         }
@@ -123,6 +127,7 @@ impl StageState {
             chosen.seen = assessment.seen;
             chosen.last = Some(assessment);
         }
+        self.look_at_limits(ask);
     }
 
     /// A serve phase that the worker left before anything was decided had all the time it gets: what is not known then

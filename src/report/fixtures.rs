@@ -125,6 +125,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         warnings: Vec::new(),
         facts: [("libtorch".to_owned(), "2.11.0".to_owned())].into(),
         failure: None,
+        verdict: None,
     }
 }
 

@@ -242,8 +242,9 @@ fn failures(records: &[RunRecord], width: usize) -> String {
 
 /// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
 pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
-    const REASONS: [StopReason; 5] = [
+    const REASONS: [StopReason; 6] = [
         StopReason::Plateaued,
+        StopReason::Infeasible,
         StopReason::Trained,
         StopReason::Budget,
         StopReason::Diverged,

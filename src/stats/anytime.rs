@@ -17,7 +17,7 @@
 //! has of the normal distribution, skewness moves it outward by `|g| (2 c^2 + 1) / 6` with `g` the skewness of the mean
 //! (Hall 1992, section 3.5; only ever outward), and nothing is said from fewer than 20 effective observations. What
 //! is rare and large is missing from a short series, where no estimate can know of it: on that side nothing is said from
-//! fewer than [`MIN_TAIL`] observations. A series that drifts or has not settled has no steady state yet: its bounds
+//! fewer than 200 effective observations, unless what can be missing is bounded itself ([`Tail::Within`]). A series that drifts or has not settled has no steady state yet: its bounds
 //! move outward by three times the span of its groups' means, which covers an exponential approach whose time constant
 //! is up to three times what was seen. And the bounds always include the figure of the newest tenth, where a regime that
 //! has just changed shows first.
@@ -39,11 +39,14 @@ use super::batches::{Part, regroup, total};
 use super::distribution::{normal_tails, student_t};
 use super::ratio::{MIN_GROUPS, RatioFit, fit_ratio};
 
-/// Fewest observations under a bound on the side where nothing rare can hide.
-pub const MIN_OBSERVATIONS: u64 = 30;
+/// Fewest observations that a bound rests on.
+const MIN_OBSERVATIONS: u64 = 30;
 
-/// Fewest observations under a bound on the side where rare values may lie that the series has not shown yet.
-pub const MIN_TAIL: u64 = 200;
+/// Fewest effective observations under a bound on the side where rare values may lie anywhere.
+const MIN_TAIL: f64 = 200.0;
+
+/// What has a share of this over `n` is among `n` observations with probability 99.5%: `-ln(0.005)`.
+const MISSED: f64 = 5.3;
 
 /// Fewest *effective* observations: of fewer nobody can tell how they hang together.
 const MIN_EFFECTIVE: f64 = 20.0;
@@ -66,13 +69,27 @@ pub struct Bounds {
     pub high: Option<f64>,
 }
 
-/// On which side of a series rare values may lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where rare values may lie that the series has not shown yet.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tail {
-    /// Above, as with times, which nothing pulls below what the work takes.
+    /// Anywhere above, as with times, which nothing pulls below what the work takes.
     Above,
-    /// On both.
-    Both,
+    /// On both sides, but not beyond these values; infinite where there is no such value.
+    Within(f64, f64),
+}
+
+impl Tail {
+    /// By how much a bound on `value` must move below and above it for what `observations` of them may have missed.
+    fn hidden(self, value: f64, observations: f64) -> (f64, f64) {
+        if observations >= MIN_TAIL {
+            return (0.0, 0.0);
+        }
+        let share = |reach: f64| reach.max(0.0) * MISSED / observations;
+        match self {
+            Self::Above => (0.0, f64::INFINITY),
+            Self::Within(low, high) => (share(value - low), share(high - value)),
+        }
+    }
 }
 
 impl Bounds {
@@ -108,7 +125,9 @@ pub fn ratio_bounds(parts: &[Part], (per_part, tail): (u64, Tail), ask: AnytimeA
     let Some((fit, variance)) = fitted.filter(|_| observations >= MIN_OBSERVATIONS) else {
         return Bounds::default();
     };
-    if variance * MIN_EFFECTIVE > independent(parts, fit.value) * parts.len() as f64 {
+    // A constant series is 0 over 0: all of it counts.
+    let groups = (independent(parts, fit.value) / variance).min(1.0) * parts.len() as f64;
+    if groups < MIN_EFFECTIVE {
         return Bounds::default();
     }
     let normal = mixture(observations as f64, ask.alpha);
@@ -120,14 +139,15 @@ pub fn ratio_bounds(parts: &[Part], (per_part, tail): (u64, Tail), ask: AnytimeA
         unsteadiness(parts) * fit.value.abs()
     };
     let error = variance.sqrt();
-    let low = fit.value - (c + (-skewness).max(0.0)) * error - away;
-    let high = fit.value + (c + skewness.max(0.0)) * error + away;
+    let seen = groups * per_part as f64;
+    let (below, above) = tail.hidden(fit.value, seen);
+    let low = fit.value - (c + (-skewness).max(0.0)) * error - away - below;
+    let high = fit.value + (c + skewness.max(0.0)) * error + away + above;
     let newest = newest(parts).unwrap_or(fit.value);
-    let bound = |value: f64, enough: bool| (enough && value.is_finite()).then_some(value);
-    let tail_seen = observations >= MIN_TAIL;
+    let bound = |value: f64| value.is_finite().then_some(value);
     Bounds {
-        low: bound(low.min(newest), tail_seen || tail == Tail::Above),
-        high: bound(high.max(newest), tail_seen),
+        low: bound(low.min(newest)),
+        high: bound(high.max(newest)),
     }
 }
 
@@ -404,12 +424,33 @@ mod tests {
             (&constant[..9], 100, Tail::Above, None, None),
             (&constant[..20], 1, Tail::Above, None, None),
             (&constant[..], 1, Tail::Above, Some(3.0), None),
-            (&constant[..], 1, Tail::Both, None, None),
-            (&constant[..], 4, Tail::Both, Some(3.0), Some(3.0)),
+            (
+                &constant[..],
+                1,
+                Tail::Within(2.0, 6.0),
+                Some(2.92),
+                Some(3.25),
+            ),
+            (
+                &constant[..],
+                1,
+                Tail::Within(f64::NEG_INFINITY, 3.0),
+                None,
+                Some(3.0),
+            ),
+            (
+                &constant[..],
+                4,
+                Tail::Within(2.0, 6.0),
+                Some(3.0),
+                Some(3.0),
+            ),
             (&[], 1, Tail::Above, None, None),
         ] {
             let found = ratio_bounds(parts, (per_part, tail), STEADY);
-            assert_eq!((found.low, found.high), (low, high), "{}", parts.len());
+            let round = |bound: Option<f64>| bound.map(|bound| (bound * 100.0).round() / 100.0);
+            let found = (round(found.low), round(found.high));
+            assert_eq!(found, (low, high), "{} {per_part} {tail:?}", parts.len());
         }
         // Half of it slow, half of it fast: two observations, however many there are.
         let two = parts((0..200).map(|i| if i < 100 { 1.0 } else { 1.2 }));
@@ -438,8 +479,8 @@ mod tests {
     proptest! {
         #[test]
         fn bounds_scale_with_the_values(values in prop::collection::vec(0.5..1.5f64, 200..400), factor in 1e-6..1e6f64) {
-            let one = ratio_bounds(&parts(values.clone()), (1, Tail::Both), STEADY);
-            let other = ratio_bounds(&parts(values.iter().map(|value| value * factor)), (1, Tail::Both), STEADY);
+            let one = ratio_bounds(&parts(values.clone()), (1, Tail::Above), STEADY);
+            let other = ratio_bounds(&parts(values.iter().map(|value| value * factor)), (1, Tail::Above), STEADY);
             for (one, other) in [(one.low, other.low), (one.high, other.high)] {
                 match (one, other) {
                     (Some(one), Some(other)) => prop_assert!((other / factor - one).abs() < 1e-6 * one.abs()),
