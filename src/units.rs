@@ -246,28 +246,14 @@ impl fmt::Display for Share {
     }
 }
 
-/// Samples a second.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
-pub struct Rate(pub f64);
-
-impl FromStr for Rate {
-    type Err = QuantityError;
-
-    fn from_str(text: &str) -> Result<Self, QuantityError> {
-        RATE.parse(text).map(Self)
-    }
+/// Samples a second, from `5000/s` or `5k/s`.
+pub fn parse_rate(text: &str) -> Result<f64, QuantityError> {
+    RATE.parse(text)
 }
 
-/// A power, in watts.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
-pub struct Watts(pub f64);
-
-impl FromStr for Watts {
-    type Err = QuantityError;
-
-    fn from_str(text: &str) -> Result<Self, QuantityError> {
-        POWER.parse(text).map(Self)
-    }
+/// Watts, from `70W`.
+pub fn parse_power(text: &str) -> Result<f64, QuantityError> {
+    POWER.parse(text)
 }
 
 macro_rules! quantity_serde {

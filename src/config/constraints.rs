@@ -6,7 +6,7 @@ use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
 use crate::event::{MetricDef, Unit, metric};
-use crate::units::{Bytes, Rate, Share, Span, Watts};
+use crate::units::{Bytes, Share, Span, parse_power, parse_rate};
 
 /// A constraint and where it was written.
 #[derive(Debug, Clone)]
@@ -159,8 +159,8 @@ fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
             let percent = text.parse().map(|Share(share)| share * 100.0);
             percent.map_err(said)
         }
-        Unit::SamplesPerSecond => text.parse().map(|Rate(rate)| rate).map_err(said),
-        Unit::Watts => text.parse().map(|Watts(watts)| watts).map_err(said),
+        Unit::SamplesPerSecond => parse_rate(text).map_err(said),
+        Unit::Watts => parse_power(text).map_err(said),
         Unit::Ratio if text.ends_with('%') => text.parse().map(|Share(share)| share).map_err(said),
         Unit::Ratio | Unit::One => {
             let number = text.replace('_', "").parse::<f64>().ok();
