@@ -82,7 +82,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What to run")]
     pub full: bool,
 
-    /// Exit with 1 when no cell keeps its [constraints] for certain
+    /// Exit with 1 when no cell keeps its constraints for certain
     #[arg(long, help_heading = "What to run")]
     pub strict: bool,
 

@@ -166,12 +166,23 @@ pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{all_kinds, diverged, failed};
+    use crate::event::Feasibility;
+    use crate::report::fixtures::{all_kinds, diverged, failed, judged};
 
     #[test]
     fn the_document_is_as_promised() {
         let bytes = document("three-by-three", &[diverged(), failed()], &[]).unwrap();
         insta::assert_snapshot!("json_document", String::from_utf8(bytes).unwrap());
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_verdicts_is_still_read() {
+        let old = serde_json::to_string(&failed()).unwrap();
+        assert!(!old.contains("\"verdict\""), "{old}");
+        assert_eq!(serde_json::from_str::<RunRecord>(&old).unwrap(), failed());
+        let judged = judged(failed(), Feasibility::Undecided, "it failed");
+        let text = serde_json::to_string(&judged).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), judged);
     }
 
     #[test]
