@@ -87,6 +87,20 @@ const SHARE: Dimension = Dimension {
     factors: &[("%", 0.01)],
 };
 
+const RATE: Dimension = Dimension {
+    what: "rate",
+    example: "\"5000/s\"",
+    units: "/s, k/s, M/s",
+    factors: &[("/s", 1.0), ("samples/s", 1.0), ("k/s", 1e3), ("M/s", 1e6)],
+};
+
+const POWER: Dimension = Dimension {
+    what: "power",
+    example: "\"70W\"",
+    units: "mW, W, kW",
+    factors: &[("mW", 1e-3), ("W", 1.0), ("kW", 1e3)],
+};
+
 impl Dimension {
     /// The value in the base unit.
     fn parse(&self, text: &str) -> Result<f64, QuantityError> {
@@ -230,6 +244,16 @@ impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}%", significant(self.0 * 100.0)))
     }
+}
+
+/// Samples a second, from `5000/s` or `5k/s`.
+pub fn parse_rate(text: &str) -> Result<f64, QuantityError> {
+    RATE.parse(text)
+}
+
+/// Watts, from `70W`.
+pub fn parse_power(text: &str) -> Result<f64, QuantityError> {
+    POWER.parse(text)
 }
 
 macro_rules! quantity_serde {

@@ -142,6 +142,10 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What to run")]
     pub full: bool,
 
+    /// Exit with 1 when no cell keeps its constraints for certain
+    #[arg(long, help_heading = "What to run")]
+    pub strict: bool,
+
     /// Run only the I-th of N parts of the grid, such as 2/4
     #[arg(long, value_name = "I/N", help_heading = "What to run")]
     pub shard: Option<Shard>,

@@ -26,7 +26,7 @@ pub fn render(
 fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
     let (job, train, stop) = (&run.job, &run.job.train, &run.stop);
     let serve = job.serve.as_ref();
-    let settings = vec![
+    let mut settings = vec![
         ("model", job.model.name.as_str().into()),
         ("dataset", job.dataset.as_str().into()),
         ("batch_size", train.batch_size.into()),
@@ -74,6 +74,12 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
+    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
+    if plan.runs.iter().any(limited) {
+        let constraints = stop.constraints.iter().map(ToString::to_string);
+        let constraints: Vec<_> = constraints.collect();
+        settings.push(("stop.constraints", constraints.into()));
+    }
     PlanRow {
         run: run.run.clone(),
         settings,

@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
-use crate::event::{RunRecord, RunStatus};
+use crate::event::{Feasibility, RunRecord, RunStatus};
 
-/// How `perftune` ends. Codes 1, 4, 5 and 6 belong to comparisons with a baseline and are not used here.
+/// How `perftune` ends. Codes 4, 5 and 6 belong to comparisons with a baseline and are not used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     /// Everything asked was done.
     Ok,
     /// The command line, the grid, the data or the place for the results is at fault; no run has failed.
     Usage,
+    /// `--strict`, and no cell keeps its constraints for certain.
+    NoneFeasible,
     /// At least one run failed; the others have their results.
     RunFailed,
     /// The user ended it; what was finished is kept.
@@ -22,6 +24,7 @@ impl ExitStatus {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
+            Self::NoneFeasible => 1,
             Self::Usage => 2,
             Self::RunFailed => 3,
             // 128 + SIGINT, as shells have it.
@@ -39,27 +42,43 @@ impl From<ExitStatus> for ExitCode {
 /// For the help pages.
 pub const EXIT_CODES: &str = "Exit codes:
   0    done
+  1    --strict: no cell keeps its constraints for certain
   2    wrong arguments, grid or data, or results that cannot be written
   3    at least one run failed
   130  interrupted; what was finished is kept";
 
 /// What a grid's runs make of the exit code. An interruption outweighs a failure: the grid is not complete, and a
-/// script should rather resume it than look into it.
-pub fn grid_exit(records: &[RunRecord], interrupted: bool) -> ExitStatus {
+/// script should rather resume it than look into it. A failure outweighs what `strict` asks for: the cell that failed
+/// might have been feasible.
+pub fn grid_exit(records: &[RunRecord], interrupted: bool, strict: bool) -> ExitStatus {
     let any = |status: RunStatus| records.iter().any(|record| record.status == status);
     if interrupted || any(RunStatus::Cancelled) {
         ExitStatus::Interrupted
     } else if any(RunStatus::Failed) {
         ExitStatus::RunFailed
+    } else if strict && !any_cell_feasible(records) {
+        ExitStatus::NoneFeasible
     } else {
         ExitStatus::Ok
     }
 }
 
+/// Whether all runs of at least one cell are feasible.
+fn any_cell_feasible(records: &[RunRecord]) -> bool {
+    let feasible = |record: &RunRecord| {
+        let verdict = record.verdict.as_ref();
+        verdict.is_some_and(|verdict| verdict.verdict == Feasibility::Feasible)
+    };
+    records.iter().any(|one| {
+        let mut cell = records.iter().filter(|other| other.cell == one.cell);
+        cell.all(feasible)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{cancelled, completed, diverged, failed, plateaued};
+    use crate::report::fixtures::{cancelled, completed, diverged, failed, judged, plateaued};
 
     #[test]
     fn the_grid_decides_the_code() {
@@ -72,7 +91,33 @@ mod tests {
             (vec![failed(), cancelled()], false, 130),
             (vec![completed()], true, 130),
         ] {
-            assert_eq!(grid_exit(&records, interrupted).code(), code);
+            assert_eq!(grid_exit(&records, interrupted, false).code(), code);
         }
+    }
+
+    #[test]
+    fn strict_asks_for_one_cell_whose_runs_are_all_feasible() {
+        use Feasibility::{Feasible, Infeasible, Undecided};
+        let of = |cell: &str, verdict| {
+            let mut record = judged(completed(), verdict, "");
+            record.cell = cell.to_owned();
+            record
+        };
+        for (records, code) in [
+            (vec![of("a", Feasible), of("b", Infeasible)], 0),
+            (vec![of("a", Undecided), of("b", Infeasible)], 1),
+            (vec![of("a", Feasible), of("a", Undecided)], 1),
+            (
+                vec![of("a", Infeasible), of("b", Feasible), of("b", Feasible)],
+                0,
+            ),
+            (vec![completed()], 1),
+            (vec![], 1),
+            (vec![of("a", Infeasible), failed()], 3),
+        ] {
+            assert_eq!(grid_exit(&records, false, true).code(), code);
+        }
+        assert_eq!(grid_exit(&[of("a", Infeasible)], false, false).code(), 0);
+        assert_eq!(grid_exit(&[of("a", Infeasible)], true, true).code(), 130);
     }
 }

@@ -32,6 +32,11 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         }
     }
     let runs = asked(&plan, args);
+    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
+    if args.strict && !runs.iter().any(limited) {
+        return Err(Fault::new("--strict, but the grid has no constraints")
+            .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
+    }
     if args.dry_run {
         output::print(&dry_run::render(
             &plan,
@@ -72,7 +77,7 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         closing,
     };
     output::print(&document.render(args.format, output::stdout_width())?)?;
-    Ok(grid_exit(records, executed.interrupted))
+    Ok(grid_exit(records, executed.interrupted, args.strict))
 }
 
 fn talk(args: &RunArgs) -> Talk {

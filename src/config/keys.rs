@@ -6,8 +6,19 @@ use super::suggest;
 use super::tree::{Entry, Table};
 
 const TOP: &[&str] = &[
-    "name", "seed", "repeat", "grid", "train", "serve", "stop", "sampler", "worker", "exclude",
-    "include", "override",
+    "name",
+    "seed",
+    "repeat",
+    "grid",
+    "train",
+    "serve",
+    "stop",
+    "constraints",
+    "sampler",
+    "worker",
+    "exclude",
+    "include",
+    "override",
 ];
 const TRAIN: &[&str] = &[
     "epochs",
@@ -34,10 +45,10 @@ const STOP: &[&str] = &[
 ];
 const SAMPLER: &[&str] = &["interval", "gpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
-const OVERRIDE: &[&str] = &["match", "train", "serve", "stop"];
+const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints"];
 
 /// Tables that the file format sets aside; reading past them would promise what is not kept.
-const RESERVED: &[&str] = &["constraints", "objectives", "limits", "gate"];
+const RESERVED: &[&str] = &["objectives", "limits", "gate"];
 
 /// A table of the grid file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

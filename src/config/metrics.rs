@@ -174,6 +174,24 @@ fn hint(name: &str) -> String {
     }
 }
 
+/// The hint for a name where only the full name of one metric will do.
+pub(super) fn full_name_hint(name: &str) -> String {
+    let group = CATALOGUE.iter().filter(|def| def.group == name);
+    let members: Vec<&str> = group.map(|def| def.name).collect();
+    if !members.is_empty() {
+        return format!("name one of {}", members.join(", "));
+    }
+    let full = CATALOGUE.iter().map(|def| def.name);
+    let nearest = suggest::nearest(name, full).or_else(|| {
+        let short = CATALOGUE.iter().find(|def| short_name(def) == name);
+        short.map(|def| def.name)
+    });
+    match nearest {
+        Some(found) => format!("did you mean `{found}`?"),
+        None => "`perftune list metrics` shows every metric".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ mod axes;
 mod axis;
 mod build;
 mod cells;
+mod constraints;
 mod error;
 mod header;
 mod keys;

@@ -1,6 +1,7 @@
-//! What `[train]`, `[serve]` and `[stop]` say, at the top of the file or in an `[[override]]`.
+//! What `[train]`, `[serve]`, `[stop]` and `[constraints]` say, at the top of the file or in an `[[override]]`.
 
 use super::axis::{self, Axis, Choice, LARGEST_BATCH, World};
+use super::constraints::{self, Limited};
 use super::keys::Scope;
 use super::metrics::{self, Chosen};
 use super::problems::{Place, Problems};
@@ -15,6 +16,7 @@ pub(super) struct Patch {
     pub(super) train: TrainPatch,
     pub(super) serve: ServePatch,
     pub(super) stop: StopPatch,
+    pub(super) constraints: Vec<Limited>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +79,7 @@ const MANY: u32 = 100_000;
 const MOST_SIZES: usize = 64;
 
 impl Patch {
-    /// From a table that holds `train`, `serve` and `stop`; the axes that `[train]` may fix are read for an
+    /// From a table that holds `train`, `serve`, `stop` and `constraints`; the axes that `[train]` may fix are read for an
     /// `[[override]]` alone (`world` is given), since at the top of the file they belong to the grid.
     pub(super) fn read(root: &Table, world: Option<&World<'_>>, problems: &mut Problems) -> Self {
         let mut patch = Self::default();
@@ -89,6 +91,9 @@ impl Patch {
         }
         if let Some((table, place)) = read::table(root, "stop", problems) {
             patch.stop = StopPatch::read(table, place, problems);
+        }
+        if let Some((table, _)) = read::table(root, "constraints", problems) {
+            patch.constraints = constraints::read(table, problems);
         }
         patch
     }

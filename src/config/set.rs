@@ -64,7 +64,10 @@ fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Probl
 
 /// What the command line says is the last word: an `[[override]]` of the file no longer speaks of that key.
 fn outrank_overrides(root: &mut Table, keys: &[&str]) {
-    let settings = matches!(keys.first(), Some(&("train" | "serve" | "stop")));
+    let settings = matches!(
+        keys.first(),
+        Some(&("train" | "serve" | "stop" | "constraints"))
+    );
     let Some(entry) = root.get_mut("override").filter(|_| settings) else {
         return;
     };
@@ -72,6 +75,10 @@ fn outrank_overrides(root: &mut Table, keys: &[&str]) {
         for node in overrides {
             if let Value::Table(table) = &mut node.value {
                 forget(table, keys);
+                if let ["constraints", name @ ..] = keys {
+                    // The same metric, its name written as one key.
+                    forget(table, &["constraints", &name.join(".")]);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::axes::{Axes, Cell, Origin};
 use super::axis::{Axis, Choice, World};
+use super::constraints::Limited;
 use super::keys::Scope;
 use super::metrics::{self, Chosen};
 use super::patch::Patch;
@@ -13,8 +14,8 @@ use super::read;
 use super::select::Selector;
 use super::tree::Table;
 use crate::control::policy::StopPolicy;
-use crate::event::ServeSpec;
 use crate::event::metric::Scope as Stage;
+use crate::event::{MetricDef, ServeSpec};
 
 /// Everything of a cell that is no axis.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub(super) struct Settings {
     /// Axes that an `[[override]]` sets where `[grid]` does not name them.
     pub(super) fixed: Vec<(Axis, Choice)>,
     metrics: Vec<Chosen>,
+    constraints: Vec<Limited>,
     train_place: Place,
     stop_place: Place,
 }
@@ -50,6 +52,7 @@ impl Default for Settings {
             chosen: false,
             fixed: Vec::new(),
             metrics: metrics::default(),
+            constraints: Vec::new(),
             train_place: Place::whole(GRID),
             stop_place: Place::whole(GRID),
         }
@@ -64,7 +67,12 @@ fn put<T: Clone>(slot: &mut T, value: Option<&T>) {
 
 impl Settings {
     fn apply(&mut self, patch: &Patch) {
-        let Patch { train, serve, stop } = patch;
+        let Patch {
+            train,
+            serve,
+            stop,
+            constraints,
+        } = patch;
         put(&mut self.epochs, train.epochs.as_ref());
         put(&mut self.validation_share, train.validation_share.as_ref());
         put(&mut self.warmup_steps, train.warmup_steps.as_ref());
@@ -95,16 +103,22 @@ impl Settings {
         put(&mut self.stop.min_delta, stop.min_delta.as_ref());
         put(&mut self.stop.rule, stop.rule.as_ref());
         put(&mut self.stop_place, stop.place.as_ref());
+        let replaced = |limited: &Limited| {
+            let same = |new: &Limited| new.def.name == limited.def.name;
+            constraints.iter().any(same)
+        };
+        self.constraints.retain(|limited| !replaced(limited));
+        self.constraints.extend_from_slice(constraints);
     }
 
     /// Why a metric cannot be measured with these settings, if so.
-    fn unmeasured(&self, metric: &Chosen) -> Option<&'static str> {
-        let name = metric.def.name;
+    fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
+        let name = metric.name;
         let validation = matches!(name, "validation_loss" | "validation_accuracy");
-        if metric.def.scope == Stage::Serve && !self.serve_enabled {
+        if metric.scope == Stage::Serve && !self.serve_enabled {
             Some("nothing is served")
         } else if self.epochs == 0
-            && (metric.def.scope == Stage::Train || validation || name == "train_loss")
+            && (metric.scope == Stage::Train || validation || name == "train_loss")
         {
             Some("nothing is trained (epochs = 0)")
         } else if validation && self.validation_share == 0.0 {
@@ -136,7 +150,7 @@ impl Settings {
         let mut left_out = BTreeSet::new();
         let mut kept = Vec::new();
         for metric in &self.metrics {
-            match self.unmeasured(metric) {
+            match self.unmeasured(metric.def) {
                 None => kept.push(metric.def.name.to_owned()),
                 Some(why) => {
                     left_out.insert(why);
@@ -147,6 +161,20 @@ impl Settings {
                 }
             }
         }
+        for Limited { def, place, .. } in &self.constraints {
+            match self.unmeasured(def) {
+                None if kept.iter().any(|name| name == def.name) => {}
+                None => kept.push(def.name.to_owned()),
+                Some(why) => problems.warn(
+                    *place,
+                    format!("the constraint on {} stays undecided: {why}", def.name),
+                ),
+            }
+        }
+        let constraints = self.constraints.iter();
+        self.stop.constraints = constraints
+            .map(|limited| limited.constraint.clone())
+            .collect();
         if kept.is_empty() && self.stop.enabled {
             let why: Vec<&str> = left_out.into_iter().collect();
             problems.error_with(

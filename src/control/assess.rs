@@ -227,14 +227,14 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
 /// A series of parts judged for its warm-up: how many batches are cut, whether it has settled, and whether there are
 /// enough to say anything.
 #[derive(Debug, Clone, Copy)]
-struct Beginning {
-    cut: usize,
-    settled: bool,
+pub(super) struct Beginning {
+    pub(super) cut: usize,
+    pub(super) settled: bool,
     enough: bool,
 }
 
 /// `time`: that of a part, in seconds.
-fn settle(parts: &[Part], time: fn(&Part) -> f64) -> Beginning {
+pub(super) fn settle(parts: &[Part], time: fn(&Part) -> f64) -> Beginning {
     let n = parts.len();
     let seconds: f64 = parts.iter().map(time).sum();
     let long = n >= FEWEST_LONG && seconds >= LONG_S * n as f64;

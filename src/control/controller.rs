@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::assess::Ask;
 use super::context::RunContext;
 use super::evidence;
+use super::limit::Limit;
 use super::policy::StopPolicy;
 use super::stage::{Outcome, StageState, judged_in};
 use super::support::{chosen_or_default, left_out, why_unsupported};
@@ -46,7 +47,7 @@ pub struct Controller {
     pub(super) chosen: Vec<&'static MetricDef>,
     pub(super) warnings: Vec<String>,
     pub(super) stages: Vec<StageState>,
-    current: Option<Stage>,
+    pub(super) current: Option<Stage>,
     pub(super) totals: Totals,
     pub(super) training: TrainingWatch,
     /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
@@ -132,7 +133,7 @@ impl Controller {
                 stop(StopReason::Diverged, detail.to_owned())
             }
             _ if leaves => Verdict::Continue,
-            _ => self.trained().unwrap_or(decided),
+            _ => self.certain().unwrap_or(decided),
         };
         if let Verdict::Stop(record) = &verdict {
             self.stopped = Some(record.clone());
@@ -187,8 +188,9 @@ impl Controller {
         let last_serve = self.last_serve();
         let chosen = self.chosen.iter().copied();
         let chosen = chosen.filter(|metric| judged_in(metric, into, last_serve));
-        let state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)))
+        let mut state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)))
             .watched_by(&self.policy.rule);
+        state.limits = Limit::all(&self.policy.constraints, into);
         match self.stages.iter_mut().find(|state| state.stage == into) {
             // A phase that comes again is measured again: the first time cannot be told apart in the report.
             Some(old) => *old = state,
@@ -286,7 +288,8 @@ impl Controller {
         };
         state.look(ask);
         let old_enough = state.is_watched() || state.age_ns(now_ns) >= ns(self.policy.min_time_s);
-        let outcome = if state.known(self.policy.looks) && old_enough {
+        let decided = expired || state.limits_decided(self.policy.looks);
+        let outcome = if state.known(self.policy.looks) && old_enough && decided {
             Outcome::Known
         } else if expired || state.is_decided() {
             Outcome::TimeUp
@@ -316,7 +319,7 @@ impl Controller {
     }
 
     /// Trained, and the system metrics are known or have had their time.
-    fn trained(&self) -> Option<Verdict> {
+    pub(super) fn trained(&self) -> Option<Verdict> {
         if !self.policy.enabled || self.current != Some(Stage::Train) || !self.wants_training() {
             return None;
         }

@@ -15,7 +15,7 @@ fn doing(stage: Stage) -> String {
     }
 }
 
-fn age(stage: &StageState, now_ns: u64) -> String {
+pub(super) fn age(stage: &StageState, now_ns: u64) -> String {
     let seconds = seconds(stage.age_ns(now_ns) as f64 * 1e-9);
     format!("{seconds} of {}", doing(stage.stage))
 }

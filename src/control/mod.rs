@@ -16,6 +16,9 @@
 //! training is stopped as *plateaued*. After `max_time_s` a serve phase is advanced anyway and training stopped as
 //! *unstable*. Where an accuracy or a loss is among the chosen metrics, training goes on until *trained* instead.
 //!
+//! A constraint that is broken for certain ends the run as *infeasible*, whatever else is known; one that is open keeps
+//! a stage from counting as known, until `max_time_s` (`feasibility`).
+//!
 //! # What is claimed
 //!
 //! Each interval is nominal for one series of fixed length. Looking repeatedly and stopping at the first success covers
@@ -26,10 +29,13 @@
 //! neither a later regime nor how runs differ from each other.
 
 mod assess;
+pub mod constraint;
 mod context;
 pub mod controller;
 mod ending;
 mod evidence;
+mod feasibility;
+mod limit;
 pub mod policy;
 pub mod recording;
 mod resources;
@@ -41,6 +47,7 @@ mod totals;
 mod training;
 mod watch;
 
+pub use constraint::{Constraint, Op};
 pub use context::RunContext;
 pub use controller::{Controller, Verdict};
 pub use policy::StopPolicy;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rule::{RuleId, RuleSpec};
+use super::constraint::Constraint;
 use crate::event::CATALOGUE;
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.
@@ -32,6 +33,10 @@ pub struct StopPolicy {
     /// before there was a choice are still those of the same settings.
     #[serde(default, skip_serializing_if = "RuleSpec::is_ours")]
     pub rule: RuleSpec,
+    /// What the run must keep; a run that breaks one for certain ends as *infeasible*. Their metrics are always among the
+    /// chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
 }
 
 impl Default for StopPolicy {
@@ -48,6 +53,7 @@ impl Default for StopPolicy {
             patience: 5,
             min_delta: 0.001,
             rule: RuleSpec::default(),
+            constraints: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One stage of a run: its series, and how many good looks in a row each chosen metric has had.
 
 use super::assess::{Ask, Assessment, Why, assess};
+use super::limit::Limit;
 use super::resources::ResourceSeries;
 use super::rule::{RuleSpec, Standing};
 use super::totals::Totals;
@@ -107,6 +108,8 @@ pub(super) struct StageState {
     pub(super) quantiles: QuantileSeries,
     pub(super) resources: ResourceSeries,
     pub(super) chosen: Vec<Chosen>,
+    /// Constraints that are judged by looks here.
+    pub(super) limits: Vec<Limit>,
     pub(super) outcome: Option<Outcome>,
     pub(super) looks: Looks,
 }
@@ -133,6 +136,7 @@ impl StageState {
             quantiles: QuantileSeries::default(),
             resources: ResourceSeries::default(),
             chosen: chosen.collect(),
+            limits: Vec::new(),
             outcome: None,
             looks: Looks::new(now_ns, min_time_ns),
         }
@@ -227,6 +231,7 @@ impl StageState {
             chosen.streak.look(&assessment);
             chosen.last = Some(assessment);
         }
+        self.look_at_limits(ask);
     }
 
     /// A serve phase that the worker left before anything was decided had all the time it gets: what is not known then

@@ -51,11 +51,17 @@ pub(super) fn left_out(metric_and_why: &str) -> String {
 }
 
 pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<String> {
-    if policy.metrics.is_empty() {
+    let mut chosen = if policy.metrics.is_empty() {
         default_metrics()
     } else {
         policy.metrics.clone()
+    };
+    for constraint in &policy.constraints {
+        if !chosen.contains(&constraint.metric) {
+            chosen.push(constraint.metric.clone());
+        }
     }
+    chosen
 }
 
 /// Why a metric cannot be measured, if it is known that it cannot.

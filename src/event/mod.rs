@@ -14,7 +14,10 @@ pub mod worker;
 pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
-pub use record::{Failure, FailureKind, MetricRow, RunRecord, RunStatus, StopReason, StopRecord};
+pub use record::{
+    Failure, FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, RunVerdict, StopReason,
+    StopRecord,
+};
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};

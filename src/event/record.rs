@@ -40,6 +40,8 @@ impl fmt::Display for RunStatus {
 pub enum StopReason {
     /// Every chosen metric is known.
     Plateaued,
+    /// A constraint is broken for certain.
+    Infeasible,
     /// The validation metric has stopped improving.
     Trained,
     /// Epochs or time were used up.
@@ -58,6 +60,7 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Plateaued => "plateaued",
+            Self::Infeasible => "infeasible",
             Self::Trained => "trained",
             Self::Budget => "budget",
             Self::Diverged => "diverged",
@@ -75,6 +78,37 @@ pub struct StopRecord {
     pub reason: StopReason,
     /// The evidence, one sentence.
     pub detail: String,
+}
+
+/// Whether a run keeps its constraints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Feasibility {
+    /// It keeps all of them, for certain.
+    Feasible,
+    /// It breaks at least one, for certain.
+    Infeasible,
+    /// Neither is certain: something is missing or too imprecise.
+    Undecided,
+}
+
+impl fmt::Display for Feasibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Feasible => "feasible",
+            Self::Infeasible => "infeasible",
+            Self::Undecided => "undecided",
+        })
+    }
+}
+
+/// What becomes of a run's constraints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunVerdict {
+    /// In one word.
+    pub verdict: Feasibility,
+    /// Each constraint that decides it, with its figure.
+    pub reason: String,
 }
 
 /// What kind of failure.
@@ -183,6 +217,9 @@ pub struct RunRecord {
     /// Why it failed, if it did.
     #[serde(default)]
     pub failure: Option<Failure>,
+    /// Whether it keeps its constraints; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<RunVerdict>,
 }
 
 /// Whether the figures of a model are those of one that was trained to the end: it used its budget of at least one

@@ -103,6 +103,14 @@ const COLUMNS: &[(&str, Source)] = &[
         "failure",
         Text(|r| r.failure.as_ref().map(failure_text).unwrap_or_default()),
     ),
+    (
+        "verdict",
+        Text(|r| text(r.verdict.as_ref().map(|verdict| verdict.verdict))),
+    ),
+    (
+        "verdict_reason",
+        Text(|r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason)))),
+    ),
 ];
 
 fn text<T: ToString>(value: Option<T>) -> String {
@@ -181,8 +189,9 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Feasibility;
     use crate::event::metric::find as find_metric;
-    use crate::report::fixtures::{all_kinds, completed};
+    use crate::report::fixtures::{all_kinds, completed, judged};
     use std::collections::HashSet;
 
     fn utf8(bytes: Vec<u8>) -> String {
@@ -237,6 +246,19 @@ mod tests {
                 assert_eq!(row[at], expected.unwrap_or_default(), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_verdict_and_its_reason_are_the_last_columns() {
+        let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
+        let csv = utf8(report_csv(&[judged, completed()]).unwrap());
+        let lines: Vec<_> = csv.lines().collect();
+        assert!(lines[0].ends_with(",failure,verdict,verdict_reason"));
+        assert!(
+            lines[1].ends_with(",,infeasible,memory.peak <= 1 B"),
+            "{csv}"
+        );
+        assert!(lines[2].ends_with(",,,"), "{csv}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Hand-made records for the tests of everything that shows them.
 
 use crate::event::{
-    Allocator, Failure, FailureKind, JobSpec, MetricRow, ModelSpec, Optimizer, RunRecord,
-    RunStatus, ServeSpec, StopReason, StopRecord, TrainSpec, metric,
+    Allocator, Failure, FailureKind, Feasibility, JobSpec, MetricRow, ModelSpec, Optimizer,
+    RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord, TrainSpec, metric,
 };
 
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
@@ -125,6 +125,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         warnings: Vec::new(),
         facts: [("libtorch".to_owned(), "2.11.0".to_owned())].into(),
         failure: None,
+        verdict: None,
     }
 }
 
@@ -228,6 +229,13 @@ pub(crate) fn cancelled() -> RunRecord {
     record.wall_s = 0.75;
     record.epochs = 1;
     record.metrics.truncate(2);
+    record
+}
+
+/// The same with a verdict on its constraints.
+pub(crate) fn judged(mut record: RunRecord, verdict: Feasibility, reason: &str) -> RunRecord {
+    let reason = reason.to_owned();
+    record.verdict = Some(RunVerdict { verdict, reason });
     record
 }
 

@@ -8,8 +8,8 @@ use super::ReportError;
 use super::headline::accuracy_is_final;
 use super::summary::SummaryRow;
 use crate::event::{
-    Allocator, Failure, MetricRow, ModelSpec, Num, Optimizer, RunRecord, RunStatus, ServeSpec,
-    StopRecord, Unit,
+    Allocator, Failure, MetricRow, ModelSpec, Num, Optimizer, RunRecord, RunStatus, RunVerdict,
+    ServeSpec, StopRecord, Unit,
 };
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
@@ -22,7 +22,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 0 };
+pub const FORMAT: Format = Format { major: 1, minor: 1 };
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -50,6 +50,8 @@ struct Run<'a> {
     warnings: &'a [String],
     facts: &'a BTreeMap<String, String>,
     failure: Option<&'a Failure>,
+    /// Whether it keeps its constraints; `null` where there are none.
+    verdict: Option<&'a RunVerdict>,
 }
 
 #[derive(Serialize)]
@@ -133,6 +135,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             warnings: &record.warnings,
             facts: &record.facts,
             failure: record.failure.as_ref(),
+            verdict: record.verdict.as_ref(),
         }
     }
 }
@@ -163,12 +166,23 @@ pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{all_kinds, diverged, failed};
+    use crate::event::Feasibility;
+    use crate::report::fixtures::{all_kinds, diverged, failed, judged};
 
     #[test]
     fn the_document_is_as_promised() {
         let bytes = document("three-by-three", &[diverged(), failed()], &[]).unwrap();
         insta::assert_snapshot!("json_document", String::from_utf8(bytes).unwrap());
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_verdicts_is_still_read() {
+        let old = serde_json::to_string(&failed()).unwrap();
+        assert!(!old.contains("\"verdict\""), "{old}");
+        assert_eq!(serde_json::from_str::<RunRecord>(&old).unwrap(), failed());
+        let judged = judged(failed(), Feasibility::Undecided, "it failed");
+        let text = serde_json::to_string(&judged).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), judged);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::headline::{Place, accuracy_is_final};
 use super::layout::{Column, Side, render, wrap};
 use super::number;
 use super::scale::Scale;
-use crate::event::{FailureKind, RunRecord, RunStatus, StopReason, metric};
+use crate::event::{FailureKind, Feasibility, RunRecord, RunStatus, StopReason, metric};
 use crate::units;
 
 /// What stands under the table.
@@ -99,7 +99,8 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
         let figures = FIGURES.iter();
         columns.extend(figures.filter_map(|column| figure_column(column, records)));
         columns.extend(accuracy_column(records));
-        columns.push(text("stop", records, verdict));
+        columns.push(text("stop", records, stop));
+        columns.extend(verdict_column(records));
         columns.push(epochs_column(records));
         columns.push(time_column(records));
         let table = render(columns, width);
@@ -110,6 +111,9 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
         }
     }
     out.push_str(&failures(records, width));
+    for verdict in [Feasibility::Infeasible, Feasibility::Undecided] {
+        out.push_str(&verdicts(records, verdict, width));
+    }
     out.push_str(&wrap(&closing_line(records, closing), width, ""));
     out
 }
@@ -188,7 +192,7 @@ fn accuracy_column(records: &[RunRecord]) -> Option<Column> {
 }
 
 /// Why a run ended; for a failed one, what kind of failure.
-fn verdict(record: &RunRecord) -> String {
+fn stop(record: &RunRecord) -> String {
     match (
         record.status,
         record.failure.as_ref().map(|failure| failure.kind),
@@ -201,6 +205,16 @@ fn verdict(record: &RunRecord) -> String {
         (RunStatus::Cancelled, _) => "cancelled".to_owned(),
         (RunStatus::Completed | RunStatus::Stopped, _) => record.stop.reason.to_string(),
     }
+}
+
+/// Whether each run keeps its constraints; none where no run has any.
+fn verdict_column(records: &[RunRecord]) -> Option<Column> {
+    records.iter().find_map(|record| record.verdict.as_ref())?;
+    let cell = |record: &RunRecord| {
+        let verdict = record.verdict.as_ref();
+        verdict.map_or_else(String::new, |verdict| verdict.verdict.to_string())
+    };
+    Some(text("verdict", records, cell))
 }
 
 fn epochs_column(records: &[RunRecord]) -> Column {
@@ -240,10 +254,51 @@ fn failures(records: &[RunRecord], width: usize) -> String {
     out
 }
 
+/// Why each run has this verdict; the rest of a long list is in `report.csv`.
+fn verdicts(records: &[RunRecord], of: Feasibility, width: usize) -> String {
+    const SHOWN: usize = 6;
+    let found: Vec<_> = records
+        .iter()
+        .filter_map(|record| Some((record, record.verdict.as_ref()?)))
+        .filter(|(_, verdict)| verdict.verdict == of)
+        .collect();
+    let mut out = String::new();
+    for (record, verdict) in found.iter().take(SHOWN) {
+        let says = format!("{} {of}: {}", record.run, verdict.reason);
+        out.push_str(&wrap(&says, width, "  "));
+    }
+    if found.len() > SHOWN {
+        let more = found.len() - SHOWN;
+        let says = format!("{more} more {of}: see `verdict_reason` in report.csv");
+        out.push_str(&wrap(&says, width, "  "));
+    }
+    out
+}
+
+/// `; 2 feasible, 1 undecided`; nothing without constraints.
+fn verdict_counts(records: &[RunRecord]) -> String {
+    let counts = [
+        Feasibility::Feasible,
+        Feasibility::Infeasible,
+        Feasibility::Undecided,
+    ]
+    .map(|of| {
+        let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
+        (of, verdicts.filter(|verdict| verdict.verdict == of).count())
+    });
+    let said = counts.iter().filter(|(_, count)| *count > 0);
+    let said: Vec<_> = said.map(|(of, count)| format!("{count} {of}")).collect();
+    if said.is_empty() {
+        return String::new();
+    }
+    format!("; {}", said.join(", "))
+}
+
 /// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
 pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
-    const REASONS: [StopReason; 5] = [
+    const REASONS: [StopReason; 6] = [
         StopReason::Plateaued,
+        StopReason::Infeasible,
         StopReason::Trained,
         StopReason::Budget,
         StopReason::Diverged,
@@ -291,6 +346,7 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     if let Some(elapsed) = closing.elapsed_s {
         let _ = write!(line, " in {}", units::elapsed(elapsed));
     }
+    line.push_str(&verdict_counts(records));
     if let Some(folder) = closing.folder {
         let _ = write!(line, "; reports in {folder}");
     }
@@ -300,7 +356,7 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{all_kinds, completed, failed, record};
+    use crate::report::fixtures::{all_kinds, completed, failed, judged, record};
 
     fn closing() -> Closing<'static> {
         Closing {
@@ -366,6 +422,29 @@ mod tests {
         ] {
             assert_eq!(closing_line(records, &closing), says);
         }
+    }
+
+    #[test]
+    fn verdicts_have_a_column_and_their_reasons() {
+        let says = "serve.latency_p99 <= 10.0 ms is broken in serve[1]: at least 12.1 ms at 99.5%, after 1.21 s of serving one by one";
+        let mut slow = judged(record("resnet", "digits"), Feasibility::Infeasible, says);
+        (slow.status, slow.stop.reason) = (RunStatus::Stopped, StopReason::Infeasible);
+        let open = "test_accuracy >= 0.88 is undecided: the test data were not read";
+        let records = [
+            judged(completed(), Feasibility::Feasible, "all is well"),
+            slow,
+            judged(failed(), Feasibility::Undecided, open),
+        ];
+        for width in [60, 80] {
+            let table = summary(&records, &closing(), width);
+            assert!(
+                table.lines().all(|line| line.chars().count() <= width),
+                "{table}"
+            );
+            insta::assert_snapshot!(format!("table_verdicts_{width}"), table);
+        }
+        let many = vec![records[1].clone(); 9];
+        assert!(summary(&many, &closing(), 80).contains("3 more infeasible: see"));
     }
 
     #[test]

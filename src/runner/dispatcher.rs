@@ -308,6 +308,8 @@ impl Dispatcher {
         let (status, stop, failure) = self.outcome(exit, stderr_tail);
         let mut warnings = self.controller.warnings();
         warnings.extend(self.warnings.iter().cloned());
+        let metrics = self.controller.rows(Some(&stop));
+        let verdict = self.controller.feasibility(&metrics, &stop);
         RunRecord {
             run: self.spec.run.clone(),
             cell: self.spec.cell.clone(),
@@ -316,11 +318,12 @@ impl Dispatcher {
             status,
             wall_s: exited_ns.saturating_sub(self.started_ns) as f64 / 1e9,
             epochs: self.session.epochs(),
-            metrics: self.controller.rows(Some(&stop)),
+            metrics,
             stop,
             warnings,
             facts: self.session.facts().clone(),
             failure,
+            verdict,
         }
     }
 

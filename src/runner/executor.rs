@@ -12,8 +12,8 @@ use crate::clock::{Clock, MonotonicClock};
 use crate::control::{Controller, RunContext};
 use crate::event::wire::encode;
 use crate::event::{
-    Command, Failure, FailureKind, RunEvent, RunEventKind, RunRecord, RunStatus, StopReason,
-    StopRecord,
+    Command, Failure, FailureKind, Feasibility, RunEvent, RunEventKind, RunRecord, RunStatus,
+    RunVerdict, StopReason, StopRecord,
 };
 use crate::sampler::{Sampler, SamplerHandle, SamplerReport};
 
@@ -327,6 +327,10 @@ fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
             exit_code: None,
             signal: None,
             stderr_tail: String::new(),
+        }),
+        verdict: (!spec.stop.constraints.is_empty()).then(|| RunVerdict {
+            verdict: Feasibility::Undecided,
+            reason: "the worker was not started".to_owned(),
         }),
     }
 }

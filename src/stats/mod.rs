@@ -6,6 +6,7 @@
 //!
 //! An interval that cannot be justified is absent, never narrow: too few batches give `None`.
 
+pub mod anytime;
 pub mod batches;
 pub mod distribution;
 pub mod growth;
@@ -16,6 +17,7 @@ pub mod trend;
 pub mod truncation;
 pub mod weighted;
 
+pub use anytime::{AnytimeAsk, Bounds, Tail, anytime_ranks, ratio_bounds};
 pub use batches::{BatchSeries, Part};
 pub use growth::{Growth, GrowthAsk, PeakTracker, slope};
 pub use quantile::{QuantileSeries, order_ranks};

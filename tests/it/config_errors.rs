@@ -199,7 +199,11 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
         .collect();
     let (job, mut stop) = (&run.job, run.stop.clone());
     let metrics = std::mem::take(&mut stop.metrics);
-    vec![
+    let constraints = std::mem::take(&mut stop.constraints);
+    let limits = constraints
+        .iter()
+        .map(|constraint| format!("limit {constraint}"));
+    let mut lines = vec![
         axes.join(" "),
         format!("seed {} data {}", job.seed, local(&job.dataset_dir)),
         format!(
@@ -208,9 +212,13 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
         ),
         format!("{:?}", job.serve),
         format!("options {}", job.options),
-        format!("{stop:?}").replace(", rule: perftune", ""),
+        format!("{stop:?}")
+            .replace(", rule: perftune", "")
+            .replace(", constraints: []", ""),
         format!("metrics {}", metrics.join(" ")),
-    ]
+    ];
+    lines.extend(limits);
+    lines
 }
 
 #[test]
@@ -335,10 +343,9 @@ fn a_large_grid_has_every_cell_once_and_in_order() {
 /// Lines that are nearly a grid file, so that the readers behind the parser are reached.
 fn near_grid() -> impl Strategy<Value = String> {
     let keys = "name|seed|repeat|model|dataset|batch_size|threads|device|learning_rate|epochs|metrics|within|\
-                max_time|interval|command|program|options|match|train\\.epochs|confidence|depth";
-    let header =
-        "\\[(grid|train|serve|stop|sampler|worker|gate)\\]|\\[\\[(exclude|include|override)\\]\\]";
-    let value = "-?[0-9]{1,20}|[0-9]\\.[0-9]|nan|true|\"(mlp|digits|5%|10s|throughput|cpu|\\PC{0,5})\"|\
+                max_time|interval|command|program|options|match|train\\.epochs|confidence|depth|test_accuracy|memory\\.peak";
+    let header = "\\[(grid|train|serve|stop|constraints|sampler|worker|gate)\\]|\\[\\[(exclude|include|override)\\]\\]";
+    let value = "-?[0-9]{1,20}|[0-9]\\.[0-9]|nan|true|\"(mlp|digits|5%|10s|throughput|cpu|<= 1MiB|>= 0.5|\\PC{0,5})\"|\
                  \\[([0-9]{1,3}, ?){0,3}\\]|\\[(\"(mlp|cnn|digits)\",){0,3}\\]|\\{ ?\\}|\\{ model = \"mlp\" \\}";
     let pair = (keys, value).prop_map(|(key, value)| format!("{key} = {value}"));
     let header = proptest::string::string_regex(header).unwrap();

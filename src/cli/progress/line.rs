@@ -128,6 +128,11 @@ pub fn end_text(record: &RunRecord) -> String {
             _ => write!(text, ", accuracy ({accuracy:.3})"),
         };
     }
+    if let Some(verdict) = &record.verdict
+        && record.stop.reason != StopReason::Infeasible
+    {
+        let _ = write!(text, ", {}", verdict.verdict);
+    }
     text
 }
 

@@ -1,5 +1,6 @@
 //! The rule against streams of known truth.
 
+mod limits;
 mod rows;
 mod rule;
 mod sim;

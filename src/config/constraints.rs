@@ -1,0 +1,280 @@
+//! `[constraints]`: a metric of the catalogue, a comparison, and a limit in the metric's unit.
+
+use super::metrics;
+use super::problems::{Place, Problems};
+use super::read;
+use super::tree::{Node, Table, Value};
+use crate::control::{Constraint, Op};
+use crate::event::{MetricDef, Unit, metric};
+use crate::units::{Bytes, Share, Span, parse_power, parse_rate};
+
+/// A constraint and where it was written.
+#[derive(Debug, Clone)]
+pub(super) struct Limited {
+    pub(super) constraint: Constraint,
+    pub(super) def: &'static MetricDef,
+    pub(super) place: Place,
+}
+
+/// Longer comparisons first, since the shorter ones begin them.
+const OPS: [(&str, Op); 4] = [
+    ("<=", Op::AtMost),
+    (">=", Op::AtLeast),
+    ("<", Op::Below),
+    (">", Op::Above),
+];
+
+/// The constraints of a table. `"serve.latency_p99" = "<= 10ms"` and `serve.latency_p99 = "<= 10ms"` say the same.
+pub(super) fn read(table: &Table, problems: &mut Problems) -> Vec<Limited> {
+    let mut found = Vec::new();
+    walk(table, "", &mut found, problems);
+    found
+}
+
+fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Problems) {
+    for entry in &table.entries {
+        let name = format!("{prefix}{}", entry.key);
+        if let Value::Table(inner) = &entry.node.value {
+            walk(inner, &format!("{name}."), found, problems);
+            continue;
+        }
+        let Some(def) = metric::find(&name) else {
+            let message = format!("unknown metric `{}` in [constraints]", shown(&name));
+            problems.error_with(entry.key_place, message, metrics::full_name_hint(&name));
+            continue;
+        };
+        let same = found.iter().find(|limited| limited.def.name == def.name);
+        // The command line speaks last; within a file nobody knows which of the two is meant.
+        if same.is_some_and(|limited| limited.place.text == entry.node.place.text) {
+            problems.error_with(
+                entry.key_place,
+                format!("`{name}` is constrained twice"),
+                format!("write one list: \"{name}\" = [\">= ...\", \"<= ...\"]"),
+            );
+            continue;
+        }
+        found.retain(|limited| limited.def.name != def.name);
+        found.extend(limits(def, &entry.node, problems));
+    }
+}
+
+/// A name as a message quotes it.
+fn shown(name: &str) -> String {
+    name.chars().take(60).collect()
+}
+
+fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<Limited> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    if items.is_empty() {
+        wrong(def, node, problems);
+    }
+    let limited: Vec<Limited> = items
+        .iter()
+        .filter_map(|item| limit(def, item, problems))
+        .collect();
+    let ends = |upper: bool| {
+        let of_side = limited.iter().map(|limited| &limited.constraint);
+        of_side.filter(move |constraint| constraint.op.is_upper() == upper)
+    };
+    let contradict = ends(false).any(|low| {
+        ends(true).any(|high| {
+            let open = low.op == Op::Above || high.op == Op::Below;
+            low.limit > high.limit || (open && low.limit >= high.limit)
+        })
+    });
+    if contradict {
+        let message = format!("no `{}` can keep all of these limits", def.name);
+        problems.error(node.place, message);
+    }
+    limited
+}
+
+fn wrong(def: &MetricDef, node: &Node, problems: &mut Problems) {
+    let expected = format!(
+        "a comparison and a limit in quotes, such as \"{}\"",
+        example(def.unit)
+    );
+    read::wrong(def.name, &expected, node, problems);
+}
+
+const fn example(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Seconds => "<= 10ms",
+        Unit::Bytes => "<= 512MiB",
+        Unit::Percent => "<= 150%",
+        Unit::SamplesPerSecond => ">= 5000/s",
+        Unit::Ratio => ">= 0.88",
+        Unit::One => "<= 0.5",
+        Unit::Watts => "<= 70W",
+    }
+}
+
+fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Option<Limited> {
+    let Value::Text(text) = &node.value else {
+        wrong(def, node, problems);
+        return None;
+    };
+    let text = text.trim();
+    let split = OPS
+        .iter()
+        .find_map(|(sign, op)| Some((*op, text.strip_prefix(sign)?.trim())));
+    let Some((op, quantity)) = split.filter(|(_, rest)| !rest.starts_with(['=', '<', '>'])) else {
+        wrong(def, node, problems);
+        return None;
+    };
+    let limit = match quantity_of(def.unit, quantity) {
+        Ok(limit) => limit,
+        Err(why) => {
+            let hint = format!("for example \"{}\"", example(def.unit));
+            problems.error_with(node.place, format!("`{}`: {why}", def.name), hint);
+            return None;
+        }
+    };
+    if let Some(why) = nonsense(def, op, limit) {
+        let message = format!("`{}` {op} {quantity}: {why}", def.name);
+        problems.error(node.place, message);
+        return None;
+    }
+    Some(Limited {
+        constraint: Constraint {
+            metric: def.name.to_owned(),
+            op,
+            limit,
+        },
+        def,
+        place: node.place,
+    })
+}
+
+/// The limit in the metric's base unit.
+fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
+    let said = |error: crate::units::QuantityError| error.to_string();
+    match unit {
+        Unit::Seconds => text.parse().map(Span::as_secs).map_err(said),
+        Unit::Bytes => text.parse().map(|Bytes(bytes)| bytes as f64).map_err(said),
+        Unit::Percent => {
+            let percent = text.parse().map(|Share(share)| share * 100.0);
+            percent.map_err(said)
+        }
+        Unit::SamplesPerSecond => parse_rate(text).map_err(said),
+        Unit::Watts => parse_power(text).map_err(said),
+        Unit::Ratio if text.ends_with('%') => text.parse().map(|Share(share)| share).map_err(said),
+        Unit::Ratio | Unit::One => {
+            let number = text.replace('_', "").parse::<f64>().ok();
+            let number = number.filter(|number| number.is_finite());
+            number.ok_or_else(|| format!("`{}` is not a plain number", shown(text)))
+        }
+    }
+}
+
+/// Why a limit decides nothing, if so.
+fn nonsense(def: &MetricDef, op: Op, limit: f64) -> Option<&'static str> {
+    // A loss may be anything; no other metric of the catalogue is ever below 0.
+    if def.group == "loss" {
+        return None;
+    }
+    if def.unit == Unit::Ratio && limit > 1.0 {
+        return Some("it is a share from 0 to 1; write a percentage with its sign");
+    }
+    // Nobody works in no time or in no memory, while there may well be no faults.
+    let positive =
+        matches!(def.unit, Unit::Seconds | Unit::SamplesPerSecond) || def.group == "memory";
+    match op {
+        Op::Below if limit <= 0.0 => Some("nothing is below 0"),
+        Op::AtMost if limit < 0.0 || (positive && limit <= 0.0) => Some("nothing can keep that"),
+        Op::AtLeast if limit <= 0.0 => Some("everything keeps that"),
+        Op::Above if limit < 0.0 => Some("everything keeps that"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limited(body: &str) -> Result<Vec<String>, String> {
+        let mut problems = Problems::default();
+        let text = problems.add_file("f".into(), body.to_owned());
+        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
+        let found = read(&root, &mut problems);
+        let found = problems
+            .check(Some(found))
+            .map_err(|error| error.to_string())?;
+        let limits = found.iter().map(|limited| {
+            let Constraint { metric, op, limit } = &limited.constraint;
+            format!("{metric} {op} {limit}")
+        });
+        Ok(limits.collect())
+    }
+
+    #[test]
+    fn limits_are_read_in_base_units() {
+        for (body, says) in [
+            (
+                "\"serve.latency_p99\" = \"<= 10ms\"",
+                "serve.latency_p99 <= 0.01",
+            ),
+            ("serve.latency_p99 = \"<10 ms\"", "serve.latency_p99 < 0.01"),
+            (
+                "\"memory.peak\" = \"<= 512MiB\"",
+                "memory.peak <= 536870912",
+            ),
+            (
+                "\"train.throughput\" = \">= 5000/s\"",
+                "train.throughput >= 5000",
+            ),
+            ("train.throughput = \"> 5 k/s\"", "train.throughput > 5000"),
+            ("test_accuracy = \">= 0.88\"", "test_accuracy >= 0.88"),
+            ("test_accuracy = \">= 88%\"", "test_accuracy >= 0.88"),
+            (
+                "\"cpu.utilisation\" = \"<= 150%\"",
+                "cpu.utilisation <= 150",
+            ),
+            ("gpu.power = \"<= 70W\"", "gpu.power <= 70"),
+            ("faults.major = \"<= 0\"", "faults.major <= 0"),
+            ("train_loss = \"<= -1.5\"", "train_loss <= -1.5"),
+        ] {
+            assert_eq!(limited(body), Ok(vec![says.to_owned()]), "{body}");
+        }
+        let both = limited("cpu.utilisation = [\">= 50%\", \"<= 180%\"]").unwrap();
+        assert_eq!(both, ["cpu.utilisation >= 50", "cpu.utilisation <= 180"]);
+    }
+
+    #[test]
+    fn limits_that_cannot_be_meant_say_why() {
+        for (body, says) in [
+            ("test_accuracy = \">= 88\"", "a share from 0 to 1"),
+            ("test_accuracy = 0.88", "in quotes, such as \">= 0.88\""),
+            ("memory.peak = \"512MiB\"", "a comparison and a limit"),
+            ("memory.peak = \"== 512MiB\"", "a comparison and a limit"),
+            ("memory.peak = \"<== 512MiB\"", "a comparison and a limit"),
+            ("memory.peak = \"<= 512\"", "has no unit"),
+            ("memory.peak = \"<= 10ms\"", "is not a unit of size"),
+            ("memory.peak = \"<= 0B\"", "nothing can keep that"),
+            ("memory.peak = \">= 0B\"", "everything keeps that"),
+            ("memory.peak = \"< -1B\"", "is not a size"),
+            ("memory.peak = []", "a comparison and a limit"),
+            ("train_loss = \"<= nan\"", "is not a plain number"),
+            (
+                "cpu.utilisation = [\">= 90%\", \"<= 80%\"]",
+                "can keep all of these",
+            ),
+            (
+                "cpu.utilisation = [\"> 90%\", \"<= 90%\"]",
+                "can keep all of these",
+            ),
+            ("memory.peek = \"<= 1GiB\"", "did you mean `memory.peak`?"),
+            ("\"memory\" = \"<= 1GiB\"", "memory.rss_mean, memory.peak"),
+            (
+                "memory.peak = \"<= 1B\"\n\"memory.peak\" = \"<= 2B\"",
+                "constrained twice",
+            ),
+        ] {
+            let error = limited(body).unwrap_err();
+            assert!(error.contains(says), "{body}: {error}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Whether a run keeps its constraints: what each look makes certain, and the verdict at the end.
+//!
+//! A bound that holds at all times ([`crate::stats::anytime`]) may be read at every look, so a constraint on a mean, a
+//! rate, a gauge or a quantile is *met* or *broken* as soon as the bound is on one side of the limit; as a guard against
+//! what no bound knows of, `looks` looks in a row must agree while the stage lasts. Quantities that only grow (peaks,
+//! counters) are beyond their limit the moment they pass it, and within it only when what is measured is over. Figures
+//! of the model count when it was trained to the end. What cannot be read is undecided, never met.
+
+use super::constraint::{Constraint, Ruling};
+use super::controller::{Controller, Verdict};
+use super::evidence;
+use super::limit::{Limit, watched};
+use super::stage::StageState;
+use super::support::why_unsupported;
+use crate::event::metric::{Scope, find};
+use crate::event::record::trained_to_the_end;
+use crate::event::{
+    Feasibility, MetricDef, MetricKind, MetricRow, RunVerdict, Stage, StopReason, StopRecord,
+};
+use crate::units::seconds;
+
+/// What is certain of one constraint in one place, with a sentence.
+struct Finding {
+    ruling: Ruling,
+    says: String,
+}
+
+impl Finding {
+    fn new(ruling: Ruling, says: String) -> Self {
+        Self { ruling, says }
+    }
+}
+
+impl Controller {
+    /// What ends the run whatever a look has found: a constraint that is broken, or a model that is trained.
+    pub(super) fn certain(&self) -> Option<Verdict> {
+        self.infeasible().or_else(|| self.trained())
+    }
+
+    /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
+    fn infeasible(&self) -> Option<Verdict> {
+        if !self.policy.enabled || self.current == Some(Stage::Test) {
+            return None;
+        }
+        let finding = self.broken_limit();
+        let finding = finding.or_else(|| {
+            let mut constraints = self.policy.constraints.iter();
+            constraints.find_map(|constraint| self.passed(constraint))
+        });
+        Some(Verdict::Stop(StopRecord {
+            reason: StopReason::Infeasible,
+            detail: finding?.says,
+        }))
+    }
+
+    fn broken_limit(&self) -> Option<Finding> {
+        let of_stage = |state: &&StageState| {
+            let broken = |limit: &&Limit| {
+                limit.ruling(self.policy.looks, state.left_ns.is_some()) == Ruling::Broken
+            };
+            state.limits.iter().any(|limit| broken(&limit))
+        };
+        let state = self.stages.iter().find(of_stage)?;
+        let broken = |limit: &Limit| {
+            let finding = self.watched_in(&limit.constraint, limit.metric, state.stage);
+            (finding.ruling == Ruling::Broken).then_some(finding)
+        };
+        state.limits.iter().find_map(broken)
+    }
+
+    /// The verdict of the run; `None` without constraints. `rows`: its figures; `ended`: why it ended.
+    pub fn feasibility(&self, rows: &[MetricRow], ended: &StopRecord) -> Option<RunVerdict> {
+        if self.policy.constraints.is_empty() {
+            return None;
+        }
+        if ended.reason == StopReason::Infeasible {
+            return Some(RunVerdict {
+                verdict: Feasibility::Infeasible,
+                reason: ended.detail.clone(),
+            });
+        }
+        let mut findings = Vec::new();
+        for constraint in &self.policy.constraints {
+            let found = self.watched(constraint);
+            let found = if found.is_empty() {
+                self.at_end(constraint, rows, ended)
+            } else {
+                found
+            };
+            findings.extend(found);
+        }
+        let of = |ruling: Ruling| {
+            let found = findings.iter().filter(|finding| finding.ruling == ruling);
+            found
+                .map(|finding| finding.says.as_str())
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        let (verdict, ruling) = if findings.iter().any(|f| f.ruling == Ruling::Broken) {
+            (Feasibility::Infeasible, Ruling::Broken)
+        } else if findings.iter().any(|f| f.ruling == Ruling::Open) {
+            (Feasibility::Undecided, Ruling::Open)
+        } else {
+            (Feasibility::Feasible, Ruling::Met)
+        };
+        Some(RunVerdict {
+            verdict,
+            reason: of(ruling),
+        })
+    }
+
+    /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another.
+    fn watched(&self, constraint: &Constraint) -> Vec<Finding> {
+        let Some(metric) = find(&constraint.metric) else {
+            return Vec::new();
+        };
+        let sizes = self
+            .context
+            .serve_sizes
+            .iter()
+            .map(|size| Stage::Serve(*size));
+        let train = (self.context.epochs > 0).then_some(Stage::Train);
+        let stages = sizes.chain(train).filter(|stage| watched(metric, *stage));
+        stages
+            .map(|stage| self.watched_in(constraint, metric, stage))
+            .collect()
+    }
+
+    fn watched_in(&self, constraint: &Constraint, metric: &MetricDef, of: Stage) -> Finding {
+        let open = |why: String| {
+            Finding::new(
+                Ruling::Open,
+                format!("{constraint} in {of} is undecided: {why}"),
+            )
+        };
+        if let Some(why) = why_unsupported(metric, &self.context.unsupported) {
+            return open(format!("cannot be measured here: {why}"));
+        }
+        let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
+            return open("the run ended before this phase".to_owned());
+        };
+        let of_constraint = |limit: &&Limit| limit.constraint == *constraint;
+        let limit = state.limits.iter().find(of_constraint);
+        let never_read = self.totals.never_read(metric.name);
+        let over = state.left_ns.is_some() || self.totals.finished.is_some();
+        let ruling = limit.map_or(Ruling::Open, |limit| limit.ruling(self.policy.looks, over));
+        let Some(said) = limit.and_then(|limit| limit.said(ruling)) else {
+            let why = "the phase ended before the first look".to_owned();
+            return open(never_read.unwrap_or(why));
+        };
+        let age = evidence::age(state, state.left_ns.unwrap_or(self.now_ns));
+        let is = match ruling {
+            Ruling::Open => return open(never_read.unwrap_or(format!("{said}, after {age}"))),
+            Ruling::Met => "met",
+            Ruling::Broken => "broken",
+        };
+        Finding::new(
+            ruling,
+            format!("{constraint} is {is} in {of}: {said}, after {age}"),
+        )
+    }
+
+    /// What only grows and has passed its limit.
+    fn passed(&self, constraint: &Constraint) -> Option<Finding> {
+        let metric = find(&constraint.metric).filter(|metric| metric.scope == Scope::Run)?;
+        let (figure, sure) = match metric.name {
+            // The sum over processes counts shared pages twice, and a whole device's memory is also that of others.
+            "memory.peak" => (self.totals.peak.peak()?, self.totals.processes <= 1),
+            "gpu.memory_peak" => (self.totals.gpu_peak.peak()?, !self.totals.shared_gpu),
+            name => (self.totals.counter(name)?, true),
+        };
+        let passed = constraint.op.is_upper() && !constraint.op.holds(figure, constraint.limit);
+        (passed && sure).then(|| {
+            let age = self.now_ns.saturating_sub(self.context.started_ns);
+            let (figure, age) = (constraint.shown(figure), seconds(age as f64 * 1e-9));
+            let says =
+                format!("{constraint} is broken: it reached {figure}, after {age} of the run");
+            Finding::new(Ruling::Broken, says)
+        })
+    }
+
+    /// A constraint on a figure that is said once, in each row that has it.
+    fn at_end(
+        &self,
+        constraint: &Constraint,
+        rows: &[MetricRow],
+        ended: &StopRecord,
+    ) -> Vec<Finding> {
+        let of_metric = rows.iter().filter(|row| row.metric == constraint.metric);
+        let found: Vec<_> = of_metric
+            .map(|row| self.figure(constraint, row, ended))
+            .collect();
+        if found.is_empty() {
+            let says = format!("{constraint} is undecided: the run has no such phase");
+            return vec![Finding::new(Ruling::Open, says)];
+        }
+        found
+    }
+
+    fn figure(&self, constraint: &Constraint, row: &MetricRow, ended: &StopRecord) -> Finding {
+        let open =
+            |why: &str| Finding::new(Ruling::Open, format!("{constraint} is undecided: {why}"));
+        if let Some(finding) = self.passed(constraint) {
+            return finding;
+        }
+        let Some(figure) = row.estimate else {
+            return open(&row.note);
+        };
+        let shown = constraint.shown(figure);
+        if let Some(why) = self.unfinished(row, ended) {
+            return open(&format!("{shown}, but {why}"));
+        }
+        let holds = constraint.op.holds(figure, constraint.limit);
+        // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.
+        let peak = find(&row.metric).is_some_and(|metric| metric.kind == MetricKind::Peak);
+        if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint) {
+            return open(&format!("{shown} is an upper bound: {}", row.note));
+        }
+        let phases = if peak {
+            " over the phases completed"
+        } else {
+            ""
+        };
+        let (ruling, is) = if holds {
+            (Ruling::Met, "met")
+        } else {
+            (Ruling::Broken, "broken")
+        };
+        Finding::new(ruling, format!("{constraint} is {is}{phases}: {shown}"))
+    }
+
+    /// Whether a peak beyond the limit is that of the run's own memory, each page counted once: as sampled of a single
+    /// process, or as the kernel told the worker at its end.
+    fn is_exact(&self, constraint: &Constraint) -> bool {
+        if constraint.metric != "memory.peak" {
+            return !self.totals.shared_gpu;
+        }
+        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+        let own = usage.and_then(|usage| usage.vm_hwm_bytes);
+        let alone = |own: u64| {
+            constraint.op.is_upper() && !constraint.op.holds(own as f64, constraint.limit)
+        };
+        self.totals.processes <= 1 || own.is_some_and(alone)
+    }
+
+    /// Why a figure of the whole run is not final, if it is not.
+    fn unfinished(&self, row: &MetricRow, ended: &StopRecord) -> Option<&'static str> {
+        let metric = find(&row.metric)?;
+        if metric.scope != Scope::Run {
+            return None;
+        }
+        if matches!(metric.group, "accuracy" | "loss") {
+            let epochs = self.training.epochs();
+            let trained = trained_to_the_end(ended.reason, epochs, self.context.epochs);
+            return (!trained).then_some("the model was not trained to the end");
+        }
+        let finished = self.totals.finished.as_ref();
+        let whole = finished.is_some_and(|finished| !finished.stopped);
+        let known = metric.kind == MetricKind::Peak && row.plateaued == Some(true);
+        (!whole && !known && ended.reason != StopReason::Trained)
+            .then_some("the run ended before its phases were over")
+    }
+}

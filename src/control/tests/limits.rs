@@ -1,0 +1,383 @@
+//! Constraints against streams of known truth.
+
+use std::collections::BTreeMap;
+
+use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say};
+use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy, Verdict};
+use crate::event::{
+    Feasibility, Finished, Num, Phase, RunVerdict, StopReason, StopRecord, Usage, WorkerEvent,
+};
+use crate::stats::testing::Noise;
+
+fn constraint(metric: &str, op: Op, limit: f64) -> Constraint {
+    Constraint {
+        metric: metric.to_owned(),
+        op,
+        limit,
+    }
+}
+
+fn limited(metrics: &[&str], constraints: &[Constraint]) -> StopPolicy {
+    StopPolicy {
+        constraints: constraints.to_vec(),
+        ..policy(metrics)
+    }
+}
+
+fn serving() -> RunContext {
+    RunContext {
+        serve_sizes: vec![1, 32],
+        ..context()
+    }
+}
+
+/// Steps of 2 ms: two serve phases, then training.
+fn three_phases() -> Sim {
+    Sim {
+        phases: vec![
+            (Phase::Load, 0.2),
+            (Phase::Serve(1), 6.0),
+            (Phase::Serve(32), 6.0),
+            (Phase::Train, 30.0),
+        ],
+        ..Sim::default()
+    }
+}
+
+/// The verdict of a controller whose run ended like this.
+fn verdict(controller: &Controller, reason: StopReason, detail: &str) -> RunVerdict {
+    let ended = StopRecord {
+        reason,
+        detail: detail.to_owned(),
+    };
+    let rows = controller.rows(Some(&ended));
+    controller.feasibility(&rows, &ended).unwrap()
+}
+
+fn finished(epochs: u32, accuracy: Option<f64>) -> Finished {
+    Finished {
+        stopped: false,
+        epochs,
+        test_loss: None,
+        test_accuracy: accuracy.map(Num),
+        usage: Usage::default(),
+    }
+}
+
+#[test]
+fn a_run_ends_as_soon_as_a_constraint_is_broken_for_certain() {
+    let p99 = constraint("serve.latency_p99", Op::AtMost, 1.5e-3);
+    let mean = constraint("serve.latency_mean", Op::Below, 1.9e-3);
+    let rate = constraint("serve.throughput", Op::AtLeast, 40_000.0);
+    let cpu = constraint("cpu.utilisation", Op::AtMost, 150.0);
+    for (constraint, says, latest) in [
+        (
+            p99,
+            "serve.latency_p99 <= 1.50 ms is broken in serve[1]: at least 2",
+            1.5,
+        ),
+        (
+            mean,
+            "serve.latency_mean < 1.90 ms is broken in serve[1]: at least 1.9",
+            1.5,
+        ),
+        (
+            rate,
+            "serve.throughput >= 40.0 k/s is broken in serve[1]: at most 3",
+            1.5,
+        ),
+    ] {
+        // Chosen or not, and whatever else would take longer.
+        let policy = limited(&["train.throughput"], &[constraint]);
+        let end = end_of(policy, serving(), &three_phases().messages()).unwrap();
+        assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail);
+        assert!(end.detail.starts_with(says), "{}", end.detail);
+        assert!(end.detail.contains(" at 99.5%, after 1.") && end.detail.ends_with("one by one"));
+        assert!(end.at_s < 0.2 + latest, "{}", end.at_s);
+        let found = verdict(&end.controller, end.reason, &end.detail);
+        assert_eq!(found.verdict, Feasibility::Infeasible);
+        assert_eq!(found.reason, end.detail);
+    }
+    // A gauge has ten readings a second, and few may have missed something.
+    let end = end_of(limited(&[], &[cpu]), context(), &Sim::default().messages()).unwrap();
+    assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail);
+    assert!((3.0..7.0).contains(&end.at_s), "{}", end.at_s);
+}
+
+#[test]
+fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
+    let kept = [
+        constraint("serve.latency_p50", Op::AtMost, 2.4e-3),
+        constraint("serve.latency_mean", Op::Below, 2.4e-3),
+        constraint("train.throughput", Op::AtLeast, 25_000.0),
+        constraint("memory.peak", Op::AtMost, 350e6),
+    ];
+    let metrics = ["throughput", "serve.latency_p50", "memory.peak"];
+    let messages = three_phases().messages();
+    let end = end_of(limited(&metrics, &kept), serving(), &messages).unwrap();
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    let found = verdict(&end.controller, end.reason, &end.detail);
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+    for says in [
+        "serve.latency_p50 <= 2.40 ms is met in serve[1]: at most 2.0",
+        "serve.latency_p50 <= 2.40 ms is met in serve[32]: at most 2.0",
+        "train.throughput >= 25.0 k/s is met in train: at least 3",
+        "memory.peak <= 334 MiB is met over the phases completed: 286 MiB",
+    ] {
+        assert!(found.reason.contains(says), "{}", found.reason);
+    }
+    // Without early stop the verdict is the same, and nobody is stopped.
+    for (constraints, says) in [
+        (&kept[..], Feasibility::Feasible),
+        (
+            &[constraint("serve.latency_p50", Op::AtMost, 1.8e-3)],
+            Feasibility::Infeasible,
+        ),
+    ] {
+        let full = StopPolicy {
+            enabled: false,
+            ..limited(&metrics, constraints)
+        };
+        let mut controller = Controller::new(full, serving());
+        assert_eq!(feed(&mut controller, &messages), []);
+        let last = finished(0, None);
+        let _ = feed(
+            &mut controller,
+            &[say(43_000 * MS, WorkerEvent::Finished(last))],
+        );
+        let found = verdict(&controller, StopReason::Budget, "");
+        assert_eq!(found.verdict, says, "{}", found.reason);
+    }
+}
+
+#[test]
+fn what_lies_at_its_limit_is_waited_for_and_stays_undecided() {
+    // 64 samples in 2 ms, on average (and one slow period in four, so that steps are not independent).
+    let step = |i: u64, _: f64, noise: &mut Noise| {
+        let slow = if (i / 50).is_multiple_of(4) {
+            0.3
+        } else {
+            -0.1
+        };
+        2.0 * (1.0 + slow + 0.05 * noise.normal())
+    };
+    let at = constraint("train.throughput", Op::AtLeast, 32_000.0);
+    let messages = Sim::train(step).messages();
+    let free = end_of(policy(&["train.throughput"]), context(), &messages).unwrap();
+    let end = end_of(limited(&["train.throughput"], &[at]), context(), &messages).unwrap();
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert!(
+        free.at_s < 15.0 && end.at_s >= 20.0,
+        "{} {}",
+        free.at_s,
+        end.at_s
+    );
+    let found = verdict(&end.controller, end.reason, &end.detail);
+    assert_eq!(found.verdict, Feasibility::Undecided);
+    assert!(
+        found
+            .reason
+            .starts_with("train.throughput >= 32.0 k/s in train is undecided: at least ")
+            && found.reason.contains(" and at most "),
+        "{}",
+        found.reason
+    );
+}
+
+/// Replaces every step by one of a series with lag-1 correlation 0.9.
+fn correlate(messages: &mut [Message], seed: u64) {
+    let mut values = Noise::new(seed).ar1(40_000, (2e6, 0.1, 0.9)).into_iter();
+    for message in messages {
+        if let Message::Worker(envelope) = message
+            && let WorkerEvent::Steps(batch) = &mut envelope.event
+        {
+            for ns in &mut batch.dur_ns {
+                *ns = super::sim::whole(values.next().unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_autocorrelated_series_near_its_limit_is_not_judged_wrongly() {
+    let mut decided = 0;
+    for seed in 0..10 {
+        let mut messages = Sim::default().messages();
+        correlate(&mut messages, seed * 101 + 9);
+        for (limit, wrong) in [
+            (1.96e-3, Feasibility::Feasible),
+            (2.04e-3, Feasibility::Infeasible),
+        ] {
+            let mean = constraint("train.step_latency_mean", Op::AtMost, limit);
+            let policy = limited(&["train.step_latency_mean"], &[mean]);
+            let end = end_of(policy, context(), &messages).unwrap();
+            let found = verdict(&end.controller, end.reason, &end.detail);
+            assert_ne!(found.verdict, wrong, "{seed}: {}", found.reason);
+            decided += u32::from(found.verdict != Feasibility::Undecided);
+        }
+    }
+    assert!(decided >= 10, "{decided} of 20");
+}
+
+#[test]
+fn a_peak_over_its_limit_decides_at_once() {
+    let sim = Sim {
+        tick: |t, noise| {
+            (
+                2.0 + 0.02 * noise.normal(),
+                if t > 0.75 { 700e6 } else { 300e6 },
+            )
+        },
+        ..Sim::default()
+    };
+    let peak = constraint("memory.peak", Op::AtMost, 536_870_912.0);
+    let asked = limited(&[], std::slice::from_ref(&peak));
+    let end = end_of(asked.clone(), context(), &sim.messages()).unwrap();
+    assert_eq!(end.reason, StopReason::Infeasible);
+    assert!((0.75..0.85).contains(&end.at_s), "{}", end.at_s);
+    let says = "memory.peak <= 512 MiB is broken: it reached 668 MiB, after 805 ms of the run";
+    assert_eq!(end.detail, says);
+    // The sum over several processes counts what they share more than once: that is not certain.
+    let mut messages = sim.messages();
+    for message in &mut messages {
+        if let Message::Sample(sample) = message {
+            sample.processes = 2;
+        }
+    }
+    let end = end_of(asked, context(), &messages).unwrap();
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    let found = verdict(&end.controller, end.reason, &end.detail);
+    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
+    assert!(
+        found.reason.contains("is an upper bound"),
+        "{}",
+        found.reason
+    );
+    // Within its limit so far is not within its limit.
+    let mut controller = Controller::new(limited(&[], &[peak]), context());
+    let calm = Sim::default().messages();
+    let _ = feed(
+        &mut controller,
+        &calm[..calm.partition_point(|m| m.t_ns() < 900 * MS)],
+    );
+    let found = verdict(&controller, StopReason::Cancelled, "ended by the user");
+    assert_eq!(found.verdict, Feasibility::Undecided);
+    assert!(
+        found.reason.contains("before its phases were over"),
+        "{}",
+        found.reason
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_undecided_and_never_met() {
+    let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
+    let context = RunContext {
+        unsupported,
+        ..context()
+    };
+    for metric in ["gpu.utilisation", "gpu.memory_peak"] {
+        let policy = limited(
+            &["train.throughput"],
+            &[constraint(metric, Op::AtMost, 1e12)],
+        );
+        let end = end_of(policy, context.clone(), &Sim::default().messages()).unwrap();
+        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+        assert!(end.at_s < 5.0, "nobody waits for it: {}", end.at_s);
+        let found = verdict(&end.controller, end.reason, &end.detail);
+        assert_eq!(found.verdict, Feasibility::Undecided, "{metric}");
+        assert!(found.reason.contains("no NVML"), "{}", found.reason);
+    }
+    // Serving that never began.
+    let policy = limited(&[], &[constraint("serve.latency_p50", Op::AtMost, 1.0)]);
+    let mut controller = Controller::new(policy, serving());
+    let _ = feed(&mut controller, &Sim::default().messages());
+    let found = verdict(&controller, StopReason::Failed, "crashed");
+    assert_eq!(found.verdict, Feasibility::Undecided);
+    assert!(
+        found.reason.contains("before this phase"),
+        "{}",
+        found.reason
+    );
+    // Nothing asked, nothing said.
+    let free = Controller::new(super::sim::policy(&[]), serving());
+    let ended = StopRecord {
+        reason: StopReason::Budget,
+        detail: String::new(),
+    };
+    assert_eq!(free.feasibility(&[], &ended), None);
+}
+
+#[test]
+fn an_accuracy_is_trained_for_and_judged_at_the_end() {
+    let accuracy = constraint("test_accuracy", Op::AtLeast, 0.88);
+    for (epochs, reached, says) in [
+        (10, Some(0.9), Feasibility::Feasible),
+        (10, Some(0.85), Feasibility::Infeasible),
+        (4, Some(0.9), Feasibility::Undecided),
+        (10, None, Feasibility::Undecided),
+    ] {
+        let policy = limited(&["train.throughput"], std::slice::from_ref(&accuracy));
+        let mut controller = Controller::new(policy, context());
+        let mut messages = Sim::default().messages();
+        let each = 2_000 * MS;
+        for number in 1..=epochs {
+            let report = epoch(number, 0.05 * f64::from(number));
+            messages.push(say(500 * MS + u64::from(number) * each, report));
+        }
+        messages.sort_by_key(Message::t_ns);
+        let answers = feed(&mut controller, &messages);
+        assert!(
+            !answers
+                .iter()
+                .any(|(_, answer)| matches!(answer, Verdict::Stop(_)))
+        );
+        let last = finished(epochs, reached);
+        let _ = feed(
+            &mut controller,
+            &[say(31_000 * MS, WorkerEvent::Finished(last.clone()))],
+        );
+        let end = controller.natural_end(&last);
+        let found = verdict(&controller, end.reason, &end.detail);
+        assert_eq!(
+            found.verdict, says,
+            "{epochs} {reached:?}: {}",
+            found.reason
+        );
+    }
+}
+
+#[test]
+fn a_counter_is_broken_at_once_and_met_when_the_run_is_whole() {
+    let messages = Sim::default().messages();
+    let asked = |limit| {
+        limited(
+            &["train.throughput"],
+            &[constraint("cpu.time", Op::AtMost, limit)],
+        )
+    };
+    // Two cores from the start on.
+    let end = end_of(asked(1.0), context(), &messages).unwrap();
+    assert_eq!(end.reason, StopReason::Infeasible);
+    assert!(
+        (0.4..0.8).contains(&end.at_s),
+        "{} {}",
+        end.at_s,
+        end.detail
+    );
+    let end = end_of(asked(100.0), context(), &messages).unwrap();
+    let found = verdict(&end.controller, end.reason, &end.detail);
+    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
+    let full = StopPolicy {
+        enabled: false,
+        ..asked(100.0)
+    };
+    let mut controller = Controller::new(full, context());
+    let _ = feed(&mut controller, &messages);
+    let _ = feed(
+        &mut controller,
+        &[say(31_000 * MS, WorkerEvent::Finished(finished(0, None)))],
+    );
+    let found = verdict(&controller, StopReason::Budget, "");
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+}
