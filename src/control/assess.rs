@@ -9,8 +9,8 @@ use crate::event::{MetricDef, MetricKind, Unit};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{
-    BatchSeries, Estimate, Growth, GrowthAsk, Part, PeakTracker, Truncation, fit_ratio, trend,
-    truncate,
+    BatchSeries, Estimate, Growth, GrowthAsk, GrowthWatch, Part, PeakTracker, Truncation,
+    fit_ratio, trend, truncate,
 };
 use crate::units::{bytes, seconds, significant};
 
@@ -27,6 +27,13 @@ const UTILISATION_FLOOR: f64 = 10.0;
 
 /// Share of a stage's steps or time that may be left out as warm-up without a word.
 const CUT_SHARE: f64 = 0.05;
+
+/// Steps in which resident memory is seen to move, in bytes: Linux counts it in batches of 64 pages a thread
+/// (`TASK_RSS_EVENTS_THRESH`; since 6.2 in batches a core that are no smaller), so less growth than one may not show yet.
+const RSS_QUANTUM: f64 = 64.0 * 4096.0;
+
+/// The same of device memory: drivers hand it out in blocks of 2 MiB.
+const GPU_QUANTUM: f64 = 2_097_152.0;
 
 /// Why a metric is not known.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +77,7 @@ impl Why {
             Self::WarmingUp => "has not settled".to_owned(),
             Self::Trend(share) => format!("drifts by {} over its window", signed_percent(*share)),
             Self::Wide => "its interval is wide".to_owned(),
-            Self::Growing(rate) => format!("growing by {} a second", bytes(*rate)),
+            Self::Growing(rate) => format!("growing by {} a minute", bytes(*rate * 60.0)),
             Self::Recent => "its last record is recent".to_owned(),
         }
     }
@@ -105,6 +112,8 @@ pub(super) struct Assessment {
     pub(super) seen: u64,
     /// What was left out as warm-up; absent where nothing is ever left out.
     pub(super) cut: Option<Cut>,
+    /// Of a peak: growth that is excluded, in bytes a second.
+    pub(super) growth_below: Option<f64>,
 }
 
 /// The beginning that an estimate leaves out.
@@ -153,6 +162,7 @@ impl Assessment {
             open: Some(Why::NoReading(reason.to_owned())),
             seen: 0,
             cut: None,
+            growth_below: None,
         }
     }
 
@@ -200,10 +210,12 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
         (MetricKind::Gauge, "gpu.utilisation") => gauge(&resources.gpu_utilisation, 1.0),
         (MetricKind::Gauge, "gpu.power") => gauge(&resources.gpu_power, 1.0),
         (MetricKind::Peak, "memory.peak") => {
-            of_peak(&ask.totals.peak, (stage, &resources.rss), ask)
+            let gauge = (&resources.rss_growth, RSS_QUANTUM);
+            of_peak(&ask.totals.peak, (stage, gauge), ask)
         }
         (MetricKind::Peak, "gpu.memory_peak") => {
-            of_peak(&ask.totals.gpu_peak, (stage, &resources.gpu_memory), ask)
+            let gauge = (&resources.gpu_growth, GPU_QUANTUM);
+            of_peak(&ask.totals.gpu_peak, (stage, gauge), ask)
         }
         (MetricKind::Gauge | MetricKind::Peak, name) => {
             Assessment::missing(&format!("{name} has no series"))
@@ -302,6 +314,7 @@ fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) 
         open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
         seen: times.observations(),
         cut: Some(cut),
+        growth_below: None,
     }
 }
 
@@ -323,6 +336,7 @@ fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
         open: judge(&estimate, left, scale, ask.policy),
         seen: times.observations(),
         cut: Some(cut),
+        growth_below: None,
     }
 }
 
@@ -346,12 +360,13 @@ fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) 
         open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
         seen: series.observations(),
         cut: Some(cut),
+        growth_below: None,
     }
 }
 
 fn of_peak(
     tracker: &PeakTracker,
-    (stage, gauge): (&StageState, &BatchSeries<2>),
+    (stage, (gauge, quantum)): (&StageState, (&GrowthWatch, f64)),
     ask: Ask<'_>,
 ) -> Assessment {
     let Some(peak) = tracker.peak() else {
@@ -359,14 +374,12 @@ fn of_peak(
     };
     let in_seconds = |ns: u64| ns as f64 * 1e-9;
     let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
-    let growth = tracker.judge(
-        span,
-        &gauge.parts(0, 1),
-        GrowthAsk {
-            within: ask.policy.within,
-            confidence: ask.policy.confidence,
-        },
-    );
+    let asked = GrowthAsk {
+        within: ask.policy.within,
+        confidence: ask.policy.confidence,
+        quantum,
+    };
+    let found = tracker.judge(span, gauge, asked);
     Assessment {
         estimate: Some(Estimate {
             value: peak,
@@ -374,13 +387,14 @@ fn of_peak(
             samples: tracker.readings(),
         }),
         scale: peak,
-        open: match growth {
+        open: match found.growth {
             Growth::Plateau => None,
             Growth::Growing { per_second } => Some(Why::Growing(per_second)),
             Growth::TooShort => Some(Why::Recent),
         },
-        seen: gauge.observations(),
+        seen: gauge.readings(),
         cut: None,
+        growth_below: found.below,
     }
 }
 

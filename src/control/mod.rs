@@ -29,6 +29,7 @@ mod assess;
 pub mod controller;
 mod ending;
 mod evidence;
+mod peaks;
 pub mod policy;
 mod resources;
 mod rows;

@@ -1,7 +1,7 @@
 //! What the sampler's ticks say of one stage: differences of counters and means of gauges between neighbouring ticks.
 
 use crate::event::{GpuReading, ResourceSample};
-use crate::stats::{BatchSeries, Part};
+use crate::stats::{BatchSeries, GrowthWatch, Part};
 
 /// Batches of each series; a look costs in proportion.
 const CAPACITY: usize = 256;
@@ -16,10 +16,12 @@ pub(super) struct ResourceSeries {
     pub(super) cpu: BatchSeries<2>,
     /// Byte-seconds, seconds.
     pub(super) rss: BatchSeries<2>,
+    /// Whether resident memory grows.
+    pub(super) rss_growth: GrowthWatch,
     /// Percent-seconds, seconds.
     pub(super) gpu_utilisation: BatchSeries<2>,
-    /// Byte-seconds, seconds.
-    pub(super) gpu_memory: BatchSeries<2>,
+    /// Whether device memory grows.
+    pub(super) gpu_growth: GrowthWatch,
     /// Joules, seconds.
     pub(super) gpu_power: BatchSeries<2>,
     /// Seconds in the run queue, the same and CPU seconds.
@@ -36,8 +38,9 @@ impl Default for ResourceSeries {
             intervals: 0,
             cpu: BatchSeries::new(CAPACITY),
             rss: BatchSeries::new(CAPACITY),
+            rss_growth: GrowthWatch::default(),
             gpu_utilisation: BatchSeries::new(CAPACITY),
-            gpu_memory: BatchSeries::new(CAPACITY),
+            gpu_growth: GrowthWatch::default(),
             gpu_power: BatchSeries::new(CAPACITY),
             run_delay: Part::default(),
             others: Part::default(),
@@ -61,19 +64,22 @@ impl ResourceSeries {
         if let Some(cpu) = cpu {
             self.cpu.push([cpu, seconds]);
         }
+        let middle_s = before.t_ns as f64 * 1e-9 + seconds / 2.0;
         let bytes = |value: u64| value as f64;
-        gauge(
-            &mut self.rss,
-            (before.rss_bytes.map(bytes), after.rss_bytes.map(bytes)),
-            seconds,
-        );
+        let rss = (before.rss_bytes.map(bytes), after.rss_bytes.map(bytes));
+        gauge(&mut self.rss, rss, seconds);
+        if let Some(rss) = middle(rss) {
+            self.rss_growth.push((middle_s, seconds), rss);
+        }
         let (old, new) = (GpuNow::of(before, gpu_index), GpuNow::of(after, gpu_index));
         gauge(
             &mut self.gpu_utilisation,
             (old.utilisation, new.utilisation),
             seconds,
         );
-        gauge(&mut self.gpu_memory, (old.memory, new.memory), seconds);
+        if let Some(memory) = middle((old.memory, new.memory)) {
+            self.gpu_growth.push((middle_s, seconds), memory);
+        }
         gauge(&mut self.gpu_power, (old.power, new.power), seconds);
         if let (Some(cpu), Some(delay)) = (cpu, risen(before.run_delay_ns, after.run_delay_ns)) {
             add(&mut self.run_delay, delay, delay + cpu);
@@ -100,9 +106,13 @@ fn risen(before: Option<u64>, after: Option<u64>) -> Option<f64> {
 }
 
 fn gauge(series: &mut BatchSeries<2>, ends: (Option<f64>, Option<f64>), seconds: f64) {
-    if let (Some(before), Some(after)) = ends {
-        series.push([f64::midpoint(before, after) * seconds, seconds]);
+    if let Some(mean) = middle(ends) {
+        series.push([mean * seconds, seconds]);
     }
+}
+
+fn middle((before, after): (Option<f64>, Option<f64>)) -> Option<f64> {
+    Some(f64::midpoint(before?, after?))
 }
 
 /// The accelerator of the run in one tick. Others of the machine are not the run's, whatever they do.

@@ -9,6 +9,8 @@
 pub mod batches;
 pub mod distribution;
 pub mod growth;
+pub mod line;
+pub mod peak;
 pub mod quantile;
 pub mod ratio;
 pub mod sample;
@@ -16,7 +18,9 @@ pub mod trend;
 pub mod truncation;
 
 pub use batches::{BatchSeries, Part};
-pub use growth::{Growth, GrowthAsk, PeakTracker, slope};
+pub use growth::GrowthWatch;
+pub use line::Line;
+pub use peak::{Growth, GrowthAsk, PeakFinding, PeakTracker};
 pub use quantile::{QuantileSeries, order_ranks};
 pub use ratio::{RatioFit, fit_ratio};
 pub use sample::{Estimate, Interval, Sample, SampleError, between_runs};
