@@ -2,16 +2,16 @@
 
 use std::fmt;
 
+use super::disturbance::{Columns, Disturbance, whole_percent};
+use super::peaks;
 use super::policy::StopPolicy;
+use super::resources::{GAUGE, Gauge};
 use super::stage::StageState;
 use super::totals::Totals;
 use crate::event::{MetricDef, MetricKind, Unit};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
-use crate::stats::{
-    BatchSeries, Estimate, Growth, GrowthAsk, GrowthWatch, Part, PeakTracker, Truncation,
-    fit_ratio, trend, truncate,
-};
+use crate::stats::{Estimate, Part, Truncation, fit_ratio, trend, truncate};
 use crate::units::{bytes, seconds, significant};
 
 /// Level of the trend test.
@@ -28,13 +28,6 @@ const UTILISATION_FLOOR: f64 = 10.0;
 /// Share of a stage's steps or time that may be left out as warm-up without a word.
 const CUT_SHARE: f64 = 0.05;
 
-/// Steps in which resident memory is seen to move, in bytes: Linux counts it in batches of 64 pages a thread
-/// (`TASK_RSS_EVENTS_THRESH`; since 6.2 in batches a core that are no smaller), so less growth than one may not show yet.
-const RSS_QUANTUM: f64 = 64.0 * 4096.0;
-
-/// The same of device memory: drivers hand it out in blocks of 2 MiB.
-const GPU_QUANTUM: f64 = 2_097_152.0;
-
 /// Why a metric is not known.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Why {
@@ -50,6 +43,8 @@ pub(super) enum Why {
     Wide,
     /// It grows, in bytes a second.
     Growing(f64),
+    /// Without the stretches in which others took the machine, this share of its time, it would change by that share.
+    Disturbed { share: f64, change: f64 },
     /// The last record is too recent, or growth cannot be excluded yet.
     Recent,
 }
@@ -63,6 +58,7 @@ impl fmt::Display for Why {
             Self::Trend(_) => f.write_str("trend"),
             Self::Wide => f.write_str("wide"),
             Self::Growing(_) => f.write_str("growing"),
+            Self::Disturbed { .. } => f.write_str("disturbed"),
             Self::Recent => f.write_str("recent record"),
         }
     }
@@ -78,6 +74,11 @@ impl Why {
             Self::Trend(share) => format!("drifts by {} over its window", signed_percent(*share)),
             Self::Wide => "its interval is wide".to_owned(),
             Self::Growing(rate) => format!("growing by {} a minute", bytes(*rate * 60.0)),
+            Self::Disturbed { share, change } => format!(
+                "differs by {} without the {} of the time with interference",
+                signed_percent(*change),
+                whole_percent(*share)
+            ),
             Self::Recent => "its last record is recent".to_owned(),
         }
     }
@@ -105,13 +106,15 @@ pub(super) struct Assessment {
     /// The figure, as far as there is one.
     pub(super) estimate: Option<Estimate>,
     /// What `within` is a share of.
-    scale: f64,
+    pub(super) scale: f64,
     /// Why it is not good; `None`: it is.
     pub(super) open: Option<Why>,
     /// Observations seen, truncated or not: tells whether there is new data.
     pub(super) seen: u64,
     /// What was left out as warm-up; absent where nothing is ever left out.
     pub(super) cut: Option<Cut>,
+    /// What others did to it.
+    pub(super) disturbed: Option<Disturbance>,
     /// Of a peak: growth that is excluded, in bytes a second.
     pub(super) growth_below: Option<f64>,
 }
@@ -155,13 +158,14 @@ impl Cut {
 }
 
 impl Assessment {
-    fn missing(reason: &str) -> Self {
+    pub(super) fn missing(reason: &str) -> Self {
         Self {
             estimate: None,
             scale: 0.0,
             open: Some(Why::NoReading(reason.to_owned())),
             seen: 0,
             cut: None,
+            disturbed: None,
             growth_below: None,
         }
     }
@@ -194,7 +198,7 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
     } else {
         0.0
     };
-    let gauge = |series: &BatchSeries<2>, factor: f64| of_gauge(series, (factor, floor), ask);
+    let gauge = |series: &Gauge, factor: f64| of_gauge(series, (factor, floor), ask);
     let assessment = match (metric.kind, metric.name) {
         (MetricKind::Rate, _) => of_steps(stage, (1, 2), ask),
         (MetricKind::Mean, _) => of_steps(stage, (2, 0), ask),
@@ -209,14 +213,8 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
         (MetricKind::Gauge, "memory.rss_mean") => gauge(&resources.rss, 1.0),
         (MetricKind::Gauge, "gpu.utilisation") => gauge(&resources.gpu_utilisation, 1.0),
         (MetricKind::Gauge, "gpu.power") => gauge(&resources.gpu_power, 1.0),
-        (MetricKind::Peak, "memory.peak") => {
-            let gauge = (&resources.rss_growth, RSS_QUANTUM);
-            of_peak(&ask.totals.peak, (stage, gauge), ask)
-        }
-        (MetricKind::Peak, "gpu.memory_peak") => {
-            let gauge = (&resources.gpu_growth, GPU_QUANTUM);
-            of_peak(&ask.totals.gpu_peak, (stage, gauge), ask)
-        }
+        (MetricKind::Peak, "memory.peak") => peaks::resident(stage, ask),
+        (MetricKind::Peak, "gpu.memory_peak") => peaks::device(stage, ask),
         (MetricKind::Gauge | MetricKind::Peak, name) => {
             Assessment::missing(&format!("{name} has no series"))
         }
@@ -308,10 +306,17 @@ fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) 
         return Assessment::missing("no step was timed in this phase");
     };
     let scale = estimate.value.abs();
+    let columns = Columns {
+        clear: (amount + 3, weight + 3),
+        time: (2, 5, 6),
+    };
+    let disturbed = Disturbance::of(times, settled.cut, columns);
+    let open = judge(&estimate, (settled.settled, parts), scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
+        open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
+        disturbed,
         seen: times.observations(),
         cut: Some(cut),
         growth_below: None,
@@ -330,17 +335,31 @@ fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
     let scale = estimate.value.abs();
     let cut = Cut::of(&parts, settled.cut, times.per_batch(), |part| part.amount);
     let left = (settled.settled, &parts[settled.cut..]);
+    let disturbed = disturbed_quantile(stage, level, settled.cut);
+    let open = judge(&estimate, left, scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, left, scale, ask.policy),
+        open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
+        disturbed,
         seen: times.observations(),
         cut: Some(cut),
         growth_below: None,
     }
 }
 
-fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) -> Assessment {
+fn disturbed_quantile(stage: &StageState, level: f64, cut: usize) -> Option<Disturbance> {
+    let times = &stage.times;
+    let columns = Columns {
+        clear: (5, 3),
+        time: (2, 5, 6),
+    };
+    let found = Disturbance::of(times, cut, columns)?;
+    let skip = cut as u64 * times.per_batch();
+    Some(found.map(|_| stage.clear_quantile(level, skip)))
+}
+
+fn of_gauge(series: &Gauge, (factor, floor): (f64, f64), ask: Ask<'_>) -> Assessment {
     let scaled = |part: Part| Part {
         amount: part.amount * factor,
         ..part
@@ -354,47 +373,17 @@ fn of_gauge(series: &BatchSeries<2>, (factor, floor): (f64, f64), ask: Ask<'_>) 
         return Assessment::missing("no sampler interval fell within the stage");
     };
     let scale = estimate.value.abs().max(floor);
+    let disturbed = Disturbance::of(series, settled.cut, GAUGE)
+        .map(|found| found.map(|without| Some(without * factor)));
+    let open = judge(&estimate, (settled.settled, parts), scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, (settled.settled, parts), scale, ask.policy),
+        open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
+        disturbed,
         seen: series.observations(),
         cut: Some(cut),
         growth_below: None,
-    }
-}
-
-fn of_peak(
-    tracker: &PeakTracker,
-    (stage, (gauge, quantum)): (&StageState, (&GrowthWatch, f64)),
-    ask: Ask<'_>,
-) -> Assessment {
-    let Some(peak) = tracker.peak() else {
-        return Assessment::missing("the sampler took no reading");
-    };
-    let in_seconds = |ns: u64| ns as f64 * 1e-9;
-    let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
-    let asked = GrowthAsk {
-        within: ask.policy.within,
-        confidence: ask.policy.confidence,
-        quantum,
-    };
-    let found = tracker.judge(span, gauge, asked);
-    Assessment {
-        estimate: Some(Estimate {
-            value: peak,
-            interval: None,
-            samples: tracker.readings(),
-        }),
-        scale: peak,
-        open: match found.growth {
-            Growth::Plateau => None,
-            Growth::Growing { per_second } => Some(Why::Growing(per_second)),
-            Growth::TooShort => Some(Why::Recent),
-        },
-        seen: gauge.readings(),
-        cut: None,
-        growth_below: found.below,
     }
 }
 

@@ -27,6 +27,7 @@
 
 mod assess;
 pub mod controller;
+mod disturbance;
 mod ending;
 mod evidence;
 mod peaks;

@@ -1,11 +1,66 @@
-//! The rows of peaks: how much, over how long, and what they may still grow by.
+//! Peaks: whether they are known, and their rows: how much, over how long, and what they may still grow by.
 
-use super::assess::{Assessment, Why, assess};
+use super::assess::{Ask, Assessment, Why, assess};
 use super::controller::Controller;
 use super::rows::add_note;
 use super::stage::StageState;
 use crate::event::{MetricDef, MetricRow, Stage};
+use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
 use crate::units;
+
+/// Steps in which resident memory is seen to move, in bytes: Linux counts it in batches of 64 pages a thread
+/// (`TASK_RSS_EVENTS_THRESH`; since 6.2 in batches a core that are no smaller), so less growth than one may not show yet.
+const RSS_QUANTUM: f64 = 64.0 * 4096.0;
+
+/// The same of device memory: drivers hand it out in blocks of 2 MiB.
+const GPU_QUANTUM: f64 = 2_097_152.0;
+
+/// The peak of resident memory at a look.
+pub(super) fn resident(stage: &StageState, ask: Ask<'_>) -> Assessment {
+    let gauge = (&stage.resources.rss_growth, RSS_QUANTUM);
+    of_peak(&ask.totals.peak, (stage, gauge), ask)
+}
+
+/// The peak of device memory at a look.
+pub(super) fn device(stage: &StageState, ask: Ask<'_>) -> Assessment {
+    let gauge = (&stage.resources.gpu_growth, GPU_QUANTUM);
+    of_peak(&ask.totals.gpu_peak, (stage, gauge), ask)
+}
+
+fn of_peak(
+    tracker: &PeakTracker,
+    (stage, (gauge, quantum)): (&StageState, (&GrowthWatch, f64)),
+    ask: Ask<'_>,
+) -> Assessment {
+    let Some(peak) = tracker.peak() else {
+        return Assessment::missing("the sampler took no reading");
+    };
+    let in_seconds = |ns: u64| ns as f64 * 1e-9;
+    let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
+    let asked = GrowthAsk {
+        within: ask.policy.within,
+        confidence: ask.policy.confidence,
+        quantum,
+    };
+    let found = tracker.judge(span, gauge, asked);
+    Assessment {
+        estimate: Some(Estimate {
+            value: peak,
+            interval: None,
+            samples: tracker.readings(),
+        }),
+        scale: peak,
+        open: match found.growth {
+            Growth::Plateau => None,
+            Growth::Growing { per_second } => Some(Why::Growing(per_second)),
+            Growth::TooShort => Some(Why::Recent),
+        },
+        seen: gauge.readings(),
+        cut: None,
+        disturbed: None,
+        growth_below: found.below,
+    }
+}
 
 impl Controller {
     pub(super) fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {

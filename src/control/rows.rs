@@ -158,10 +158,12 @@ impl Controller {
         if let Some(cut) = assessment.cut.filter(Cut::is_much) {
             notes.push(cut.sentence());
         }
+        let disturbed = assessment.disturbed.zip(assessment.estimate);
+        notes.extend(disturbed.and_then(|(found, estimate)| found.note(&estimate, row.unit)));
         match &assessment.open {
             Some(Why::NoReading(reason)) => notes.push(reason.clone()),
             // How wide it is stands beside it.
-            Some(Why::Wide | Why::Recent | Why::Growing(_)) | None => {}
+            Some(Why::Wide | Why::Recent | Why::Growing(_) | Why::Disturbed { .. }) | None => {}
             Some(why) => notes.push(why.sentence()),
         }
         row.note = notes.join("; ");
@@ -278,6 +280,7 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
     let (part, factor) = match metric.name {
         "interference.run_delay" => (resources.run_delay, 1.0),
         "interference.others_cpu" => (resources.others, 100.0),
+        "interference.share" => (resources.marked, 100.0),
         _ => (resources.steal, 100.0),
     };
     match part.ratio() {
@@ -288,6 +291,9 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
         Some(ratio) => {
             row.estimate = Some((ratio * factor).max(0.0));
             row.samples = resources.intervals;
+        }
+        None if resources.intervals > 0 => {
+            "the machine's counters have gaps here".clone_into(&mut row.note);
         }
         None => "no sampler interval fell within the stage".clone_into(&mut row.note),
     }
