@@ -23,6 +23,9 @@ const MOSTLY: f64 = 0.5;
 /// Share of the time that must have been clear for a figure of its own.
 const LEAST_CLEAR: f64 = 0.05;
 
+/// Change that is worth a word where no interval says what the noise is.
+const WORTH_A_WORD: f64 = 0.05;
+
 /// What is known of a span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -141,8 +144,11 @@ impl Disturbance {
     /// What a reader must know; nothing where the marked stretches make no difference beyond the noise.
     pub(super) fn note(&self, estimate: &Estimate, unit: Unit) -> Option<String> {
         let other = self.without.filter(|without| {
-            let interval = estimate.interval;
-            interval.is_none_or(|interval| !interval.contains(*without))
+            let change = (without - estimate.value).abs();
+            match estimate.interval {
+                Some(interval) => !interval.contains(*without),
+                None => change > WORTH_A_WORD * estimate.value.abs(),
+            }
         });
         let other = other
             .map(|other| shown(other, unit))

@@ -2,7 +2,7 @@
 //!
 //! # The bound
 //!
-//! A [`Line`] is fitted to the newer half of the stage, with [`CAUTION`] standard errors added to the correlation of its
+//! A [`Line`] is fitted to the newer half of the stage, with 2.5 standard errors added to the correlation of its
 //! residuals: over the first seconds correlation cannot be told from a slope. A gauge that moves in steps may have growth
 //! that no step has shown yet, so the bound is never below three steps in the time watched (the rule of three).
 //!
@@ -22,7 +22,7 @@
 //!   happened once, or a second one, is no growth that goes on. A leak by steps is seen when the window holds three;
 //! - the groups never fall by more than half of the line's rise: what a collector takes away again is no leak;
 //! - the newer half of the window still rises at least half as fast: the start of a stage that fills its caches is over;
-//! - before [`SURE`] readings, the line rises by more than a record ([`RECORD`]): wobble that lasts a second looks like
+//! - before 300 readings, the line rises by more than a record (1%): wobble that lasts a second looks like
 //!   a line over a few seconds.
 //!
 //! # Figures
