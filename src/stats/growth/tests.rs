@@ -34,7 +34,7 @@ fn watched(
     (noise, rho): (f64, f64),
 ) -> Watched {
     const SIZE: f64 = 300e6;
-    let mut source = Noise::new(seed * 7919 + 13);
+    let mut source = Noise::new((seed + 5_000_000) * 104_729 + 777);
     let (mut state, fresh) = (source.normal(), (1.0 - rho * rho).sqrt());
     let mut out = Watched {
         tracker: PeakTracker::default(),
