@@ -375,6 +375,30 @@ pub fn bytes(value: f64) -> String {
     )
 }
 
+/// Bytes that are not exceeded, for a reader: two digits, rounded up, `3.1 MiB`.
+pub fn bytes_up(value: f64) -> String {
+    let scales = [
+        (1_073_741_824.0, "GiB"),
+        (1_048_576.0, "MiB"),
+        (1024.0, "KiB"),
+        (1.0, "B"),
+    ];
+    let scale = scales.iter().find(|(factor, _)| value >= *factor);
+    let (factor, unit) = scale.unwrap_or(&scales[3]);
+    let size = value.max(0.0) / factor;
+    let step = if size < 10.0 && *factor > 1.0 {
+        0.1
+    } else if size < 100.0 {
+        1.0
+    } else {
+        10.0
+    };
+    // A hair below: what is exact but for rounding stays itself. Adding 0 takes the sign from a negative one.
+    let rounded = (size / step - 1e-9).ceil() * step + 0.0;
+    let decimals = usize::from(step < 1.0);
+    format!("{rounded:.decimals$} {unit}")
+}
+
 /// A rate for a reader: `12.3 k/s`.
 pub fn rate(value: f64) -> String {
     match value {
@@ -437,6 +461,13 @@ mod tests {
             (elapsed(9000.0), "2 h 30 min"),
             (bytes(536_870_912.0), "512 MiB"),
             (bytes(0.0), "0 B"),
+            (bytes_up(3.0 * 1_048_576.0 + 1.0), "3.1 MiB"),
+            (bytes_up(3.1 * 1_048_576.0), "3.1 MiB"),
+            (bytes_up(310.5 * 1024.0), "320 KiB"),
+            (bytes_up(31.2 * 1024.0), "32 KiB"),
+            (bytes_up(9.96 * 1024.0), "10.0 KiB"),
+            (bytes_up(0.0), "0 B"),
+            (bytes_up(0.2), "1 B"),
             (rate(12_345.0), "12.3 k/s"),
             (significant(9.996), "10.0"),
             (significant(1234.0), "1234"),

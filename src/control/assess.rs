@@ -2,16 +2,16 @@
 
 use std::fmt;
 
+use super::disturbance::{Columns, Disturbance, whole_percent};
+use super::peaks;
 use super::policy::StopPolicy;
+use super::resources::{GAUGE, Gauge};
 use super::stage::StageState;
 use super::totals::Totals;
 use crate::event::{MetricDef, MetricKind, Unit};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
-use crate::stats::{
-    BatchSeries, Estimate, Growth, GrowthAsk, Interval, Part, PeakTracker, Truncation, fit_ratio,
-    trend, truncate,
-};
+use crate::stats::{Estimate, Interval, Part, Truncation, fit_ratio, trend, truncate};
 use crate::units::{bytes, seconds, significant};
 
 /// Level of the trend test.
@@ -57,6 +57,8 @@ pub(super) enum Why {
     Noisy,
     /// It grows, in bytes a second.
     Growing(f64),
+    /// Without the stretches in which others took the machine, this share of its time, it would change by that share.
+    Disturbed { share: f64, change: f64 },
     /// The last record is too recent, or growth cannot be excluded yet.
     Recent,
 }
@@ -71,6 +73,7 @@ impl fmt::Display for Why {
             Self::Wide => f.write_str("wide"),
             Self::Noisy => f.write_str("noisy"),
             Self::Growing(_) => f.write_str("growing"),
+            Self::Disturbed { .. } => f.write_str("disturbed"),
             Self::Recent => f.write_str("recent record"),
         }
     }
@@ -86,7 +89,12 @@ impl Why {
             Self::Trend(share) => format!("drifts by {} over its window", signed_percent(*share)),
             Self::Wide => "its interval is wide".to_owned(),
             Self::Noisy => "its noise could hide a drift".to_owned(),
-            Self::Growing(rate) => format!("growing by {} a second", bytes(*rate)),
+            Self::Growing(rate) => format!("growing by {} a minute", bytes(*rate * 60.0)),
+            Self::Disturbed { share, change } => format!(
+                "differs by {} without the {} of the time with interference",
+                signed_percent(*change),
+                whole_percent(*share)
+            ),
             Self::Recent => "its last record is recent".to_owned(),
         }
     }
@@ -114,13 +122,17 @@ pub(super) struct Assessment {
     /// The figure, as far as there is one.
     pub(super) estimate: Option<Estimate>,
     /// What `within` is a share of.
-    scale: f64,
+    pub(super) scale: f64,
     /// Why it is not good; `None`: it is.
     pub(super) open: Option<Why>,
     /// Observations seen, truncated or not: tells whether there is new data.
     pub(super) seen: u64,
     /// What was left out as warm-up; absent where nothing is ever left out.
     pub(super) cut: Option<Cut>,
+    /// What others did to it.
+    pub(super) disturbed: Option<Disturbance>,
+    /// Of a peak: growth that is excluded, in bytes a second.
+    pub(super) growth_below: Option<f64>,
 }
 
 /// The beginning that an estimate leaves out.
@@ -162,13 +174,15 @@ impl Cut {
 }
 
 impl Assessment {
-    fn missing(reason: &str) -> Self {
+    pub(super) fn missing(reason: &str) -> Self {
         Self {
             estimate: None,
             scale: 0.0,
             open: Some(Why::NoReading(reason.to_owned())),
             seen: 0,
             cut: None,
+            disturbed: None,
+            growth_below: None,
         }
     }
 
@@ -200,7 +214,7 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
     } else {
         0.0
     };
-    let gauge = |series: &BatchSeries<2>, factor: f64| of_gauge(series, (factor, floor), ask);
+    let gauge = |series: &Gauge, factor: f64| of_gauge(series, (factor, floor), ask);
     let assessment = match (metric.kind, metric.name) {
         (MetricKind::Rate, _) => of_steps(stage, (1, 2), ask),
         (MetricKind::Mean, _) => of_steps(stage, (2, 0), ask),
@@ -212,12 +226,8 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
             }
             (None, name) => Assessment::missing(&format!("{name} has no series")),
         },
-        (MetricKind::Peak, "memory.peak") => {
-            of_peak(&ask.totals.peak, (stage, &resources.rss), ask)
-        }
-        (MetricKind::Peak, "gpu.memory_peak") => {
-            of_peak(&ask.totals.gpu_peak, (stage, &resources.gpu_memory), ask)
-        }
+        (MetricKind::Peak, "memory.peak") => peaks::resident(stage, ask),
+        (MetricKind::Peak, "gpu.memory_peak") => peaks::device(stage, ask),
         (MetricKind::Peak, name) => Assessment::missing(&format!("{name} has no series")),
         (MetricKind::Scalar, _) => return None,
     };
@@ -333,12 +343,20 @@ fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) 
     };
     let scale = estimate.value.abs();
     let estimate = with_drift(estimate, scale, ask.policy);
+    let columns = Columns {
+        clear: (amount + 3, weight + 3),
+        time: (2, 5, 6),
+    };
+    let disturbed = Disturbance::of(times, settled.cut, columns);
+    let open = judge(&estimate, (settled, parts), scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, (settled, parts), scale, ask.policy),
+        open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
+        disturbed,
         seen: times.observations(),
         cut: Some(cut),
+        growth_below: None,
     }
 }
 
@@ -354,25 +372,32 @@ fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
     let scale = estimate.value.abs();
     let estimate = with_drift(estimate, scale, ask.policy);
     let cut = Cut::of(&parts, settled.cut, times.per_batch(), |part| part.amount);
+    let left = (settled, &parts[settled.cut..]);
+    let disturbed = disturbed_quantile(stage, level, settled.cut);
+    let open = judge(&estimate, left, scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(
-            &estimate,
-            (settled, &parts[settled.cut..]),
-            scale,
-            ask.policy,
-        ),
+        open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
+        disturbed,
         seen: times.observations(),
         cut: Some(cut),
+        growth_below: None,
     }
 }
 
-pub(super) fn of_gauge(
-    series: &BatchSeries<2>,
-    (factor, floor): (f64, f64),
-    ask: Ask<'_>,
-) -> Assessment {
+fn disturbed_quantile(stage: &StageState, level: f64, cut: usize) -> Option<Disturbance> {
+    let times = &stage.times;
+    let columns = Columns {
+        clear: (5, 3),
+        time: (2, 5, 6),
+    };
+    let found = Disturbance::of(times, cut, columns)?;
+    let skip = cut as u64 * times.per_batch();
+    Some(found.map(|_| stage.clear_quantile(level, skip)))
+}
+
+pub(super) fn of_gauge(series: &Gauge, (factor, floor): (f64, f64), ask: Ask<'_>) -> Assessment {
     let scaled = |part: Part| Part {
         amount: part.amount * factor,
         ..part
@@ -387,47 +412,17 @@ pub(super) fn of_gauge(
     };
     let scale = estimate.value.abs().max(floor);
     let estimate = with_drift(estimate, scale, ask.policy);
+    let disturbed = Disturbance::of(series, settled.cut, GAUGE)
+        .map(|found| found.map(|without| Some(without * factor)));
+    let open = judge(&estimate, (settled, parts), scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: judge(&estimate, (settled, parts), scale, ask.policy),
+        open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
+        disturbed,
         seen: series.observations(),
         cut: Some(cut),
-    }
-}
-
-fn of_peak(
-    tracker: &PeakTracker,
-    (stage, gauge): (&StageState, &BatchSeries<2>),
-    ask: Ask<'_>,
-) -> Assessment {
-    let Some(peak) = tracker.peak() else {
-        return Assessment::missing("the sampler took no reading");
-    };
-    let in_seconds = |ns: u64| ns as f64 * 1e-9;
-    let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
-    let growth = tracker.judge(
-        span,
-        &gauge.parts(0, 1),
-        GrowthAsk {
-            within: ask.policy.within,
-            confidence: ask.policy.confidence,
-        },
-    );
-    Assessment {
-        estimate: Some(Estimate {
-            value: peak,
-            interval: None,
-            samples: tracker.readings(),
-        }),
-        scale: peak,
-        open: match growth {
-            Growth::Plateau => None,
-            Growth::Growing { per_second } => Some(Why::Growing(per_second)),
-            Growth::TooShort => Some(Why::Recent),
-        },
-        seen: gauge.observations(),
-        cut: None,
+        growth_below: None,
     }
 }
 

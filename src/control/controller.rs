@@ -93,6 +93,7 @@ impl Controller {
     pub fn on_worker(&mut self, envelope: &Envelope) -> Verdict {
         self.now_ns = self.now_ns.max(envelope.t_ns);
         self.settle_samples(envelope.t_ns);
+        self.resolve_marks();
         let leaves = match &envelope.event {
             WorkerEvent::Phase { phase } => self.current != Some(phase.stage()),
             WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => true,
@@ -112,6 +113,7 @@ impl Controller {
         self.totals.sample(sample, self.context.gpu_index);
         self.pending.push_back(sample.clone());
         self.now_ns = self.now_ns.max(sample.t_ns);
+        self.resolve_marks();
         let decided = self.decide(false);
         self.conclude(decided, false)
     }

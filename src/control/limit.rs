@@ -2,11 +2,12 @@
 
 use super::assess::{Ask, percent, settle};
 use super::constraint::{Constraint, Ruling};
+use super::resources::Gauge;
 use super::stage::StageState;
 use crate::event::metric::{Scope, find};
 use crate::event::{MetricDef, MetricKind, Stage};
 use crate::stats::anytime::unsteadiness;
-use crate::stats::{AnytimeAsk, BatchSeries, Bounds, Part, Tail, ratio_bounds, trend};
+use crate::stats::{AnytimeAsk, Bounds, Part, Tail, ratio_bounds, trend};
 
 /// Probability with which each bound may be wrong, over all looks of a stage.
 const ALPHA: f64 = 0.005;
@@ -161,7 +162,7 @@ fn of_times(stage: &StageState, weight: usize) -> (Bounds, u64) {
     (ratio_bounds(&left, series, ask), stage.times.observations())
 }
 
-fn of_gauge(series: &BatchSeries<2>, (factor, most): (f64, f64)) -> (Bounds, u64) {
+fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
     let scaled = |part: Part| Part {
         amount: part.amount * factor,
         ..part
@@ -178,28 +179,15 @@ fn of_gauge(series: &BatchSeries<2>, (factor, most): (f64, f64)) -> (Bounds, u64
 }
 
 /// The series of a gauge, what makes it the metric, and the most that it can be.
-fn gauge<'a>(
-    name: &str,
-    stage: &'a StageState,
-    ask: Ask<'_>,
-) -> Option<(&'a BatchSeries<2>, f64, f64)> {
-    let (resources, cores) = (&stage.resources, ask.usable_cores);
-    let all_cores = if cores > 0.0 {
-        100.0 * cores
-    } else {
-        f64::INFINITY
+fn gauge<'a>(name: &str, stage: &'a StageState, ask: Ask<'_>) -> Option<(&'a Gauge, f64, f64)> {
+    let (series, factor) = stage.resources.gauge(name, ask.usable_cores)?;
+    let most = match name {
+        "cpu.utilisation" if ask.usable_cores > 0.0 => 100.0 * ask.usable_cores,
+        "cpu.utilisation_of_limit" | "gpu.utilisation" => 100.0,
+        "memory.rss_mean" => ask.totals.peak.peak().unwrap_or(f64::INFINITY),
+        _ => f64::INFINITY,
     };
-    match name {
-        "cpu.utilisation" => Some((&resources.cpu, 100.0, all_cores)),
-        "cpu.utilisation_of_limit" if cores > 0.0 => Some((&resources.cpu, 100.0 / cores, 100.0)),
-        "memory.rss_mean" => {
-            let peak = ask.totals.peak.peak().unwrap_or(f64::INFINITY);
-            Some((&resources.rss, 1.0, peak))
-        }
-        "gpu.utilisation" => Some((&resources.gpu_utilisation, 1.0, 100.0)),
-        "gpu.power" => Some((&resources.gpu_power, 1.0, f64::INFINITY)),
-        _ => None,
-    }
+    Some((series, factor, most))
 }
 
 /// What the bounds say, in the words of the constraint.

@@ -10,7 +10,10 @@
 //! - its warm-up is truncated ([`crate::stats::truncation`]); a series that has not settled is not good;
 //! - no trend blocks it: Mann-Kendall at 5%, and a drift over the window of more than half of what is asked;
 //! - its interval is narrow enough: batch means for means, rates and gauges ([`crate::stats::ratio`]), order statistics
-//!   for quantiles ([`crate::stats::quantile`]), or for a peak no new record and no growth ([`crate::stats::growth`]).
+//!   for quantiles ([`crate::stats::quantile`]), or for a peak no new record and no growth ([`crate::stats::peak`],
+//!   [`crate::stats::growth`]);
+//! - it would not differ by more than what is asked without the time in which other processes took the machine
+//!   ([`crate::event::interference`]). Where that is more than half of the time, the machine is measured as it is.
 //!
 //! It is *known* after `looks` good looks in a row, each with new data. When all are known, a serve phase is advanced and
 //! training is stopped as *plateaued*. After `max_time_s` a serve phase is advanced anyway and training stopped as
@@ -32,10 +35,12 @@ mod assess;
 pub mod constraint;
 mod context;
 pub mod controller;
+mod disturbance;
 mod ending;
 mod evidence;
 mod feasibility;
 mod limit;
+mod peaks;
 pub mod policy;
 pub mod recording;
 mod resources;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::{RuleId, RuleSpec};
 use super::constraint::Constraint;
+use super::rule::{RuleId, RuleSpec};
 use crate::event::CATALOGUE;
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.

@@ -1,10 +1,33 @@
 //! What the sampler's ticks say of one stage: differences of counters and means of gauges between neighbouring ticks.
 
+use std::collections::VecDeque;
+
+use super::disturbance::{Columns, Mark, Marks};
 use crate::event::{GpuReading, ResourceSample};
-use crate::stats::{BatchSeries, Part};
+use crate::stats::{BatchSeries, GrowthWatch, Part};
 
 /// Batches of each series; a look costs in proportion.
 pub(super) const CAPACITY: usize = 256;
+
+/// Intervals that wait for their mark: those of seconds.
+const WAITING: usize = 64;
+
+/// Amount, seconds, both of the clear intervals, seconds of the marked ones.
+pub(super) type Gauge = BatchSeries<5>;
+
+/// The columns of a [`Gauge`].
+pub(super) const GAUGE: Columns = Columns {
+    clear: (2, 3),
+    time: (1, 3, 4),
+};
+
+/// An interval between two ticks that is not known to be disturbed or not: its place and amount in each gauge.
+#[derive(Debug, Clone)]
+struct Waiting {
+    span_ns: (u64, u64),
+    seconds: f64,
+    gauges: [Option<(u64, f64)>; 4],
+}
 
 /// The series of one stage. Only intervals that lie wholly within the stage get here; where an end has a gap, that
 /// quantity is left out for the interval.
@@ -13,21 +36,26 @@ pub(super) struct ResourceSeries {
     /// Intervals used.
     pub(super) intervals: u64,
     /// CPU seconds, seconds.
-    pub(super) cpu: BatchSeries<2>,
+    pub(super) cpu: Gauge,
     /// Byte-seconds, seconds.
-    pub(super) rss: BatchSeries<2>,
+    pub(super) rss: Gauge,
+    /// Whether resident memory grows.
+    pub(super) rss_growth: GrowthWatch,
     /// Percent-seconds, seconds.
-    pub(super) gpu_utilisation: BatchSeries<2>,
-    /// Byte-seconds, seconds.
-    pub(super) gpu_memory: BatchSeries<2>,
+    pub(super) gpu_utilisation: Gauge,
+    /// Whether device memory grows.
+    pub(super) gpu_growth: GrowthWatch,
     /// Joules, seconds.
-    pub(super) gpu_power: BatchSeries<2>,
+    pub(super) gpu_power: Gauge,
     /// Seconds in the run queue, the same and CPU seconds.
     pub(super) run_delay: Part,
     /// CPU seconds of everything else, seconds.
     pub(super) others: Part,
     /// Stolen seconds, seconds.
     pub(super) steal: Part,
+    /// Marked seconds, seconds of which it is known.
+    pub(super) marked: Part,
+    waiting: VecDeque<Waiting>,
 }
 
 impl Default for ResourceSeries {
@@ -36,12 +64,15 @@ impl Default for ResourceSeries {
             intervals: 0,
             cpu: BatchSeries::new(CAPACITY),
             rss: BatchSeries::new(CAPACITY),
+            rss_growth: GrowthWatch::default(),
             gpu_utilisation: BatchSeries::new(CAPACITY),
-            gpu_memory: BatchSeries::new(CAPACITY),
+            gpu_growth: GrowthWatch::default(),
             gpu_power: BatchSeries::new(CAPACITY),
             run_delay: Part::default(),
             others: Part::default(),
             steal: Part::default(),
+            marked: Part::default(),
+            waiting: VecDeque::new(),
         }
     }
 }
@@ -58,23 +89,38 @@ impl ResourceSeries {
         };
         self.intervals += 1;
         let cpu = risen(before.cpu_ns, after.cpu_ns);
-        if let Some(cpu) = cpu {
-            self.cpu.push([cpu, seconds]);
-        }
+        let middle_s = before.t_ns as f64 * 1e-9 + seconds / 2.0;
         let bytes = |value: u64| value as f64;
-        gauge(
-            &mut self.rss,
-            (before.rss_bytes.map(bytes), after.rss_bytes.map(bytes)),
-            seconds,
-        );
+        let rss = (before.rss_bytes.map(bytes), after.rss_bytes.map(bytes));
+        let rss = middle(rss);
+        if let Some(rss) = rss {
+            self.rss_growth.push((middle_s, seconds), rss);
+        }
         let (old, new) = (GpuNow::of(before, gpu_index), GpuNow::of(after, gpu_index));
-        gauge(
-            &mut self.gpu_utilisation,
-            (old.utilisation, new.utilisation),
+        if let Some(memory) = middle((old.memory, new.memory)) {
+            self.gpu_growth.push((middle_s, seconds), memory);
+        }
+        let utilisation = middle((old.utilisation, new.utilisation));
+        let power = middle((old.power, new.power));
+        let gauges = [
+            gauge(&mut self.cpu, cpu, seconds),
+            gauge(&mut self.rss, rss.map(|mean| mean * seconds), seconds),
+            gauge(
+                &mut self.gpu_utilisation,
+                utilisation.map(|mean| mean * seconds),
+                seconds,
+            ),
+            gauge(
+                &mut self.gpu_power,
+                power.map(|mean| mean * seconds),
+                seconds,
+            ),
+        ];
+        self.wait(Waiting {
+            span_ns: (before.t_ns, after.t_ns),
             seconds,
-        );
-        gauge(&mut self.gpu_memory, (old.memory, new.memory), seconds);
-        gauge(&mut self.gpu_power, (old.power, new.power), seconds);
+            gauges,
+        });
         if let (Some(cpu), Some(delay)) = (cpu, risen(before.run_delay_ns, after.run_delay_ns)) {
             add(&mut self.run_delay, delay, delay + cpu);
         }
@@ -87,12 +133,51 @@ impl ResourceSeries {
             add(&mut self.steal, steal, seconds);
         }
     }
+
+    fn wait(&mut self, interval: Waiting) {
+        if self.waiting.len() == WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(interval);
+    }
+
+    /// Marks what has become known.
+    pub(super) fn resolve(&mut self, marks: &Marks) {
+        while let Some(interval) = self.waiting.front()
+            && let Some(mark) = marks.of(interval.span_ns)
+        {
+            let Some(interval) = self.waiting.pop_front() else {
+                return;
+            };
+            let seconds = interval.seconds;
+            match mark {
+                Mark::Unknown => continue,
+                Mark::Clear => add(&mut self.marked, 0.0, seconds),
+                Mark::Taken => add(&mut self.marked, seconds, seconds),
+            }
+            let series = [
+                &mut self.cpu,
+                &mut self.rss,
+                &mut self.gpu_utilisation,
+                &mut self.gpu_power,
+            ];
+            for (series, place) in series.into_iter().zip(interval.gauges) {
+                if let Some((observation, amount)) = place {
+                    let more = match mark {
+                        Mark::Taken => [0.0, 0.0, 0.0, 0.0, seconds],
+                        _ => [0.0, 0.0, amount, seconds, 0.0],
+                    };
+                    series.amend(observation, more);
+                }
+            }
+        }
+    }
 }
 
 impl ResourceSeries {
     /// The series behind a gauge of the catalogue, and what its ratio is multiplied with; `None` for one that has none
     /// or whose `usable_cores` are not known.
-    pub(super) fn gauge(&self, name: &str, usable_cores: f64) -> Option<(&BatchSeries<2>, f64)> {
+    pub(super) fn gauge(&self, name: &str, usable_cores: f64) -> Option<(&Gauge, f64)> {
         Some(match name {
             "cpu.utilisation" => (&self.cpu, 100.0),
             "cpu.utilisation_of_limit" if usable_cores > 0.0 => (&self.cpu, 100.0 / usable_cores),
@@ -114,10 +199,15 @@ fn risen(before: Option<u64>, after: Option<u64>) -> Option<f64> {
     Some(after?.checked_sub(before?)? as f64 * 1e-9)
 }
 
-fn gauge(series: &mut BatchSeries<2>, ends: (Option<f64>, Option<f64>), seconds: f64) {
-    if let (Some(before), Some(after)) = ends {
-        series.push([f64::midpoint(before, after) * seconds, seconds]);
-    }
+/// Adds an amount, if there is one; its place.
+fn gauge(series: &mut Gauge, amount: Option<f64>, seconds: f64) -> Option<(u64, f64)> {
+    let amount = amount?;
+    series.push([amount, seconds, 0.0, 0.0, 0.0]);
+    Some((series.observations() - 1, amount))
+}
+
+fn middle((before, after): (Option<f64>, Option<f64>)) -> Option<f64> {
+    Some(f64::midpoint(before?, after?))
 }
 
 /// The accelerator of the run in one tick. Others of the machine are not the run's, whatever they do.

@@ -10,7 +10,6 @@ use crate::event::{
     CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
 };
 use crate::stats::Estimate;
-use crate::units;
 
 /// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
 /// a core this little below 0 is 0, more is no reading.
@@ -105,7 +104,7 @@ impl Controller {
         row
     }
 
-    fn ask(&self, state: &StageState) -> Ask<'_> {
+    pub(super) fn ask(&self, state: &StageState) -> Ask<'_> {
         Ask {
             policy: &self.policy,
             usable_cores: self.context.usable_cores,
@@ -114,7 +113,7 @@ impl Controller {
         }
     }
 
-    fn fill(
+    pub(super) fn fill(
         &self,
         row: &mut MetricRow,
         assessment: &Assessment,
@@ -163,10 +162,12 @@ impl Controller {
         if let Some(cut) = assessment.cut.filter(Cut::is_much) {
             notes.push(cut.sentence());
         }
+        let disturbed = assessment.disturbed.zip(assessment.estimate);
+        notes.extend(disturbed.and_then(|(found, estimate)| found.note(&estimate, row.unit)));
         match &assessment.open {
             Some(Why::NoReading(reason)) => notes.push(reason.clone()),
             // How wide it is stands beside it.
-            Some(Why::Wide | Why::Recent) | None => {}
+            Some(Why::Wide | Why::Recent | Why::Growing(_) | Why::Disturbed { .. }) | None => {}
             Some(why) => notes.push(why.sentence()),
         }
         row.note = notes.join("; ");
@@ -200,74 +201,6 @@ impl Controller {
                 .unwrap_or_else(|| "not reported".to_owned());
         }
         row
-    }
-
-    fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
-        let judged = |state: &&StageState| {
-            state
-                .chosen
-                .iter()
-                .any(|chosen| chosen.metric.name == metric.name)
-        };
-        let trained = |state: &&StageState| state.stage == Stage::Train;
-        let state = self
-            .stages
-            .iter()
-            .find(judged)
-            .or_else(|| self.stages.iter().find(trained));
-        if let Some(state) = state.or(self.stages.last())
-            && let Some(assessment) = assess(metric, state, self.ask(state))
-        {
-            let chosen = state
-                .chosen
-                .iter()
-                .find(|chosen| chosen.metric.name == metric.name);
-            self.fill(row, &assessment, (state, chosen));
-            if row.estimate.is_none() {
-                row.note.clear();
-            }
-        }
-        let (sampled, said) = match metric.name {
-            "memory.peak" => {
-                let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-                (
-                    &self.totals.peak,
-                    usage.and_then(|usage| usage.vm_hwm_bytes),
-                )
-            }
-            _ => (&self.totals.gpu_peak, None),
-        };
-        let said = said.map(|bytes| bytes as f64);
-        row.estimate = match (sampled.peak(), said) {
-            (Some(sampled), Some(said)) => Some(sampled.max(said)),
-            (one, other) => one.or(other),
-        };
-        row.samples = sampled.readings();
-        if metric.name == "memory.peak"
-            && said.is_none()
-            && let Some(why) = self.unwatched()
-        {
-            row.estimate = None;
-            add_note(row, &why);
-        }
-        if row.estimate.is_some() && metric.name == "gpu.memory_peak" && self.totals.shared_gpu {
-            add_note(row, "whole device, others included");
-        }
-        if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
-            add_note(row, "upper bound: pages may be shared");
-        }
-    }
-
-    /// Why the sampled peak says nothing of the run: most of it came after the last look at its memory. Runs that are
-    /// shorter than two ticks or so are like that.
-    fn unwatched(&self) -> Option<String> {
-        let (_, end) = self.totals.span_ns?;
-        let since = |t_ns: u64| t_ns.saturating_sub(self.context.started_ns);
-        let (seen, whole) = (since(self.totals.resident_ns?), since(end));
-        (seen < whole / 2).then(|| {
-            let shown = |ns: u64| units::seconds(ns as f64 * 1e-9);
-            format!("last looked at {} into {}", shown(seen), shown(whole))
-        })
     }
 
     fn fill_counter(&self, row: &mut MetricRow, metric: &MetricDef) {
@@ -351,6 +284,7 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
     let (part, factor) = match metric.name {
         "interference.run_delay" => (resources.run_delay, 1.0),
         "interference.others_cpu" => (resources.others, 100.0),
+        "interference.share" => (resources.marked, 100.0),
         _ => (resources.steal, 100.0),
     };
     match part.ratio() {
@@ -362,12 +296,15 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
             row.estimate = Some((ratio * factor).max(0.0));
             row.samples = resources.intervals;
         }
+        None if resources.intervals > 0 => {
+            "the machine's counters have gaps here".clone_into(&mut row.note);
+        }
         None => "no sampler interval fell within the stage".clone_into(&mut row.note),
     }
     row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
 }
 
-fn add_note(row: &mut MetricRow, note: &str) {
+pub(super) fn add_note(row: &mut MetricRow, note: &str) {
     if !row.note.is_empty() && !note.is_empty() {
         row.note.push_str("; ");
     }

@@ -1,6 +1,9 @@
 //! One stage of a run: its series, and how many good looks in a row each chosen metric has had.
 
+use std::collections::VecDeque;
+
 use super::assess::{Ask, Assessment, Why, assess};
+use super::disturbance::{Mark, Marks};
 use super::limit::Limit;
 use super::resources::ResourceSeries;
 use super::rule::{RuleSpec, Standing};
@@ -19,6 +22,17 @@ const LOOK_NS: u64 = 100_000_000;
 /// Looks are this share of the stage's age apart, where that is longer: a look costs up to a millisecond, and one that
 /// sees 1% more data is no new evidence.
 const LOOK_SHARE: u64 = 20;
+
+/// Steps that wait for their mark; more come only where nothing is marked for seconds, and count as unmarked.
+const WAITING: usize = 32_768;
+
+/// Steps of one message that are not known to be disturbed or not.
+#[derive(Debug, Clone)]
+struct Waiting {
+    /// The first one's place in the series.
+    first: u64,
+    batch: StepBatch,
+}
 
 /// How a stage was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +117,13 @@ pub(super) struct StageState {
     pub(super) stage: Stage,
     pub(super) entered_ns: u64,
     pub(super) left_ns: Option<u64>,
-    /// Steps, samples, seconds.
-    pub(super) times: BatchSeries<3>,
+    /// Steps, samples, seconds; the same of clear steps; seconds of marked ones.
+    pub(super) times: BatchSeries<7>,
     pub(super) quantiles: QuantileSeries,
+    /// The steps that were not clear.
+    not_clear: QuantileSeries,
+    waiting: VecDeque<Waiting>,
+    waiting_steps: usize,
     pub(super) resources: ResourceSeries,
     pub(super) chosen: Vec<Chosen>,
     /// Constraints that are judged by looks here.
@@ -134,6 +152,9 @@ impl StageState {
             left_ns: None,
             times: BatchSeries::new(CAPACITY),
             quantiles: QuantileSeries::default(),
+            not_clear: QuantileSeries::default(),
+            waiting: VecDeque::new(),
+            waiting_steps: 0,
             resources: ResourceSeries::default(),
             chosen: chosen.collect(),
             limits: Vec::new(),
@@ -194,8 +215,10 @@ impl StageState {
     /// Adds timed steps.
     pub(super) fn steps(&mut self, batch: &StepBatch) {
         let items = f64::from(batch.items);
+        let first = self.times.observations();
         for ns in &batch.dur_ns {
-            self.times.push([1.0, items, *ns as f64 * 1e-9]);
+            let took = *ns as f64 * 1e-9;
+            self.times.push([1.0, items, took, 0.0, 0.0, 0.0, 0.0]);
             self.quantiles.push(*ns);
         }
         for Chosen { metric, watch, .. } in &mut self.chosen {
@@ -203,6 +226,81 @@ impl StageState {
                 watch.steps(metric, batch);
             }
         }
+        self.waiting_steps += batch.dur_ns.len();
+        let batch = batch.clone();
+        self.waiting.push_back(Waiting { first, batch });
+        while self.waiting_steps > WAITING
+            && let Some(old) = self.waiting.pop_front()
+        {
+            self.waiting_steps -= old.batch.dur_ns.len();
+            self.mark(&old, |_| Mark::Unknown);
+        }
+    }
+
+    /// Marks what has become known.
+    pub(super) fn resolve(&mut self, marks: &Marks) {
+        self.resources.resolve(marks);
+        while let Some(next) = self.waiting.front()
+            && let Some(mark) = marks.of((next.batch.start_ns, next.batch.end_ns()))
+        {
+            let Some(steps) = self.waiting.pop_front() else {
+                return;
+            };
+            self.waiting_steps -= steps.batch.dur_ns.len();
+            match mark {
+                Mark::Clear => self.mark(&steps, |_| Mark::Clear),
+                _ => self.mark(&steps, |span| marks.of(span).unwrap_or(Mark::Unknown)),
+            }
+        }
+    }
+
+    fn mark(&mut self, steps: &Waiting, mark: impl Fn((u64, u64)) -> Mark) {
+        let items = f64::from(steps.batch.items);
+        let mut from_ns = steps.batch.start_ns;
+        for (place, ns) in (steps.first..).zip(&steps.batch.dur_ns) {
+            let to_ns = from_ns.saturating_add(*ns);
+            let took = *ns as f64 * 1e-9;
+            let mark = mark((from_ns, to_ns));
+            match mark {
+                Mark::Clear => {
+                    let more = [0.0, 0.0, 0.0, 1.0, items, took, 0.0];
+                    self.times.amend(place, more);
+                }
+                Mark::Taken => {
+                    let more = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, took];
+                    self.times.amend(place, more);
+                }
+                Mark::Unknown => {}
+            }
+            if mark != Mark::Clear {
+                self.not_clear.push(*ns);
+            }
+            from_ns = to_ns;
+        }
+    }
+
+    /// The quantile of the clear steps after the first `skip`; `None` where there is none.
+    pub(super) fn clear_quantile(&self, level: f64, skip: u64) -> Option<f64> {
+        let mut others = self.not_clear.clone();
+        for steps in &self.waiting {
+            steps.batch.dur_ns.iter().for_each(|ns| others.push(*ns));
+        }
+        let batches = usize::try_from(skip / self.times.per_batch()).unwrap_or(usize::MAX);
+        let skipped = self.times.parts(3, 0).into_iter().take(batches);
+        let not_clear: f64 = skipped.map(|part| part.weight - part.amount).sum();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count of steps"
+        )]
+        let skips = (skip, not_clear as u64);
+        self.quantiles.value_without(&others, level, skips)
+    }
+
+    /// Steps that wait for their mark.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting_steps
     }
 
     /// Age at this time, in nanoseconds.

@@ -99,7 +99,7 @@ fn sample_fields(metric: &str) -> &'static [&'static str] {
         "faults.major" => &["major_faults"],
         "switches.involuntary" => &["involuntary_switches"],
         "interference.run_delay" => &["run_delay_ns"],
-        "interference.others_cpu" => &["busy_ns"],
+        "interference.others_cpu" | "interference.share" => &["busy_ns"],
         "interference.steal" => &["steal_ns"],
         _ => &[],
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::disturbance::Marks;
 use super::resources::GpuNow;
 use super::support::reads_field;
 use crate::event::{CATALOGUE, Finished, Num, ResourceSample};
@@ -35,6 +36,8 @@ pub(super) struct Totals {
     no_gpu: bool,
     /// Device memory was that of the whole device in a tick.
     pub(super) shared_gpu: bool,
+    /// When other processes took the machine.
+    pub(super) marks: Marks,
     /// Most living processes in a tick.
     pub(super) processes: u32,
     /// The worker's last message, if it came.
@@ -49,6 +52,7 @@ impl Totals {
     /// Adds a tick; `gpu_index`: the device of the run.
     pub(super) fn sample(&mut self, sample: &ResourceSample, gpu_index: Option<u32>) {
         self.ticks += 1;
+        self.marks.sample(sample);
         let first = self.span_ns.map_or(sample.t_ns, |(first, _)| first);
         self.span_ns = Some((first, sample.t_ns.max(first)));
         if sample.rss_bytes.is_some() {
@@ -92,6 +96,10 @@ impl Totals {
             ("interference.run_delay", sample.run_delay_ns.is_some()),
             ("interference.others_cpu", sample.host.busy_ns.is_some()),
             ("interference.steal", sample.host.steal_ns.is_some()),
+            (
+                "interference.share",
+                sample.host.busy_ns.or(sample.run_delay_ns).is_some(),
+            ),
         ] {
             if read {
                 self.seen.insert(metric);

@@ -299,6 +299,13 @@ pub const CATALOGUE: &[MetricDef] = &[
         "CPU time given to other virtual machines, in percent of one core",
     ),
     def(
+        "interference.share",
+        "interference",
+        (Unit::Percent, Scalar, Stages),
+        false,
+        "share of time in which others took more than 0.2 of a core, or other virtual machines 0.1",
+    ),
+    def(
         "sampler.cost",
         "sampler",
         (Unit::Percent, Scalar, Run),

@@ -1,7 +1,9 @@
 //! The vocabulary that all sides share: what a worker is told, what it says, what a run says, what is recorded.
 //!
-//! Data only. These types leave the process (a pipe, a file), so each format is versioned in [`wire`].
+//! Data, and what several sides must read from it alike. These types leave the process (a pipe, a file), so each format
+//! is versioned in [`wire`].
 
+pub mod interference;
 pub mod job;
 pub mod metric;
 pub mod model;
@@ -11,6 +13,7 @@ pub mod sample;
 pub mod wire;
 pub mod worker;
 
+pub use interference::{InterferenceWatch, Stretch};
 pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};

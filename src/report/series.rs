@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{ReportError, csv_bytes, number, optional};
-use crate::event::{EpochReport, GpuReading, ResourceSample};
+use crate::event::{EpochReport, GpuReading, InterferenceWatch, ResourceSample};
 
 const SAMPLE_COLUMNS: [&str; 22] = [
     "t_s",
@@ -97,11 +97,13 @@ fn gpu_cells(reading: Option<&GpuReading>) -> [String; 5] {
 ///
 /// Counters are cumulative since the worker started, `host_*` since boot. `t_s` counts from the start of the run,
 /// `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not read is an empty cell, and
-/// `gaps` says why. Each accelerator adds its columns (`gpu0_...`).
+/// `gaps` says why. Each accelerator adds its columns (`gpu0_...`). `interference` is filled in at the ticks that read the
+/// machine anew: 1 if other processes took it since the one before, 0 if not ([`crate::event::interference`]).
 pub struct SampleCsv<W: Write> {
     writer: ::csv::Writer<W>,
     started_ns: u64,
     devices: Vec<u32>,
+    interference: InterferenceWatch,
 }
 
 impl<W: Write> SampleCsv<W> {
@@ -112,11 +114,16 @@ impl<W: Write> SampleCsv<W> {
             .iter()
             .flat_map(|index| GPU_COLUMNS.map(|name| format!("gpu{index}_{name}")));
         let names = SAMPLE_COLUMNS.iter().map(|&name| name.to_owned());
-        writer.write_record(names.chain(gpus).chain(["gaps".to_owned()]))?;
+        writer.write_record(
+            names
+                .chain(gpus)
+                .chain(["interference".to_owned(), "gaps".to_owned()]),
+        )?;
         Ok(Self {
             writer,
             started_ns,
             devices: devices.to_owned(),
+            interference: InterferenceWatch::default(),
         })
     }
 
@@ -131,10 +138,13 @@ impl<W: Write> SampleCsv<W> {
             .devices
             .iter()
             .flat_map(|index| gpu_cells(sample.gpus.iter().find(|gpu| gpu.index == *index)));
+        let stretch = self.interference.push(sample);
+        let taken = stretch.and_then(|stretch| stretch.taken);
+        let interference = text(taken.map(u8::from));
         let cells = sample_cells(sample, self.started_ns)
             .into_iter()
             .chain(gpus)
-            .chain([gaps.join("; ")]);
+            .chain([interference, gaps.join("; ")]);
         Ok(self.writer.write_record(cells)?)
     }
 
@@ -170,7 +180,7 @@ pub fn epochs_csv(epochs: &[EpochReport]) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Gap, Num};
+    use crate::event::{Gap, HostReading, Num};
 
     fn samples_csv(samples: &[ResourceSample], started_ns: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -193,6 +203,10 @@ mod tests {
             rss_bytes: Some(211_000_000),
             processes: 1,
             threads: 3,
+            host: HostReading {
+                busy_ns: Some(40_000_000_000),
+                ..HostReading::default()
+            },
             gaps: vec![Gap {
                 field: "read_bytes".to_owned(),
                 reason: "/proc/7/io: permission denied".to_owned(),
@@ -201,6 +215,11 @@ mod tests {
         };
         let second = ResourceSample {
             t_ns: 5_100_000_001,
+            cpu_ns: Some(350_000_000),
+            host: HostReading {
+                busy_ns: Some(40_150_000_000),
+                ..first.host
+            },
             gpus: vec![GpuReading {
                 index: 1,
                 utilisation_percent: Some(97.0),

@@ -74,6 +74,19 @@ impl<const N: usize> BatchSeries<N> {
         }
     }
 
+    /// Adds to the batch that holds this observation, counted from 0: for what is found out later. An observation that
+    /// has not come yet is left alone.
+    pub fn amend(&mut self, observation: u64, more: [f64; N]) {
+        if observation >= self.observations() {
+            return;
+        }
+        let batch = usize::try_from(observation / self.per_batch).unwrap_or(usize::MAX);
+        let sums = self.full.get_mut(batch).unwrap_or(&mut self.open);
+        for (sum, value) in sums.iter_mut().zip(more) {
+            *sum += value;
+        }
+    }
+
     fn halve(&mut self) {
         let half = self.full.len() / 2;
         for i in 0..half {
@@ -144,6 +157,27 @@ mod tests {
     }
 
     proptest! {
+        /// What is said of an observation later lands where it would have been if it had been said at once.
+        #[test]
+        fn later_is_as_good_as_at_once(marks in prop::collection::vec(any::<bool>(), 1..500), late in 1usize..60, capacity in 2usize..20) {
+            let mut at_once = BatchSeries::<2>::new(capacity);
+            let mut later = BatchSeries::<2>::new(capacity);
+            for (i, mark) in marks.iter().enumerate() {
+                at_once.push([1.0, f64::from(u8::from(*mark))]);
+                later.push([1.0, 0.0]);
+                if i >= late && marks[i - late] {
+                    later.amend((i - late) as u64, [0.0, 1.0]);
+                }
+            }
+            let rest = marks.len().saturating_sub(late);
+            for (i, _) in marks.iter().enumerate().skip(rest).filter(|(_, mark)| **mark) {
+                later.amend(i as u64, [0.0, 1.0]);
+            }
+            later.amend(marks.len() as u64, [0.0, 100.0]);
+            prop_assert_eq!(at_once.parts(1, 0), later.parts(1, 0));
+            prop_assert!((at_once.open[1] - later.open[1]).abs() < 1e-9);
+        }
+
         #[test]
         fn nothing_is_lost_or_made_up(values in prop::collection::vec(0u32..1000, 0..700), capacity in 2usize..20) {
             let mut series = BatchSeries::<1>::new(capacity);

@@ -108,6 +108,25 @@ impl Counts {
         }
     }
 
+    /// What is left without these, never less than nothing.
+    fn minus(&self, other: &Self) -> Self {
+        let mut taken = other.buckets.iter().copied().peekable();
+        let mut left = Vec::with_capacity(self.buckets.len());
+        for (value, count) in &self.buckets {
+            while taken.next_if(|(other, _)| other < value).is_some() {}
+            let gone = taken.next_if(|(other, _)| other == value);
+            let count = count.saturating_sub(gone.map_or(0, |(_, count)| count));
+            if count > 0 {
+                left.push((*value, count));
+            }
+        }
+        let steps = left.iter().map(|(_, count)| count).sum();
+        Self {
+            buckets: left,
+            steps,
+        }
+    }
+
     /// The sum of all of them, merged as a tree.
     fn sum(all: &[Self]) -> Self {
         match all {
@@ -171,6 +190,31 @@ impl QuantileSeries {
     /// Whether no batch is full yet.
     pub fn is_empty(&self) -> bool {
         self.full.is_empty()
+    }
+
+    /// The quantile at `level` in seconds without the first `skip` steps and without those of `other`, of which the first
+    /// `other_skip` are among the skipped; to the batch. `None` where nothing is left.
+    pub fn value_without(
+        &self,
+        other: &Self,
+        level: f64,
+        (skip, other_skip): (u64, u64),
+    ) -> Option<f64> {
+        let left = self.after(skip).minus(&other.after(other_skip));
+        if left.steps == 0 {
+            return None;
+        }
+        let found = left.at_rank(rank_of(level, left.steps));
+        let high = seconds(self.layout.highest_equivalent(found) + 1);
+        Some(f64::midpoint(seconds(found), high))
+    }
+
+    /// All steps after so many, those of the batch that is not full yet included.
+    fn after(&self, skip: u64) -> Counts {
+        let first = usize::try_from(skip.div_ceil(self.per_batch)).unwrap_or(usize::MAX);
+        let full = Counts::sum(self.full.get(first..).unwrap_or_default());
+        let open = self.open.plus(&Counts::of(self.uncounted.clone()));
+        full.plus(&open)
     }
 
     /// The quantile at `level` in seconds, without the first `skip` steps (rounded up to whole batches). The interval

@@ -3,7 +3,7 @@
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
 use crate::control::assess::{Ask, Assessment, of_gauge, percent};
 use crate::control::policy::StopPolicy;
-use crate::control::resources;
+use crate::control::resources::{self, Gauge};
 use crate::control::stage::{Looks, Streak};
 use crate::control::totals::Totals;
 use crate::stats::{BatchSeries, Estimate, Interval};
@@ -12,8 +12,8 @@ use crate::stats::{BatchSeries, Estimate, Interval};
 #[derive(Debug, Clone)]
 pub(super) struct Own {
     policy: StopPolicy,
-    /// Value-seconds, seconds.
-    series: BatchSeries<2>,
+    /// Value-seconds, seconds; there is no interference to mark in a recorded series.
+    series: Gauge,
     looks: Option<Looks>,
     streak: Streak,
     now_ns: u64,
@@ -72,7 +72,7 @@ impl SeriesRule for Own {
             None if first => Some(value),
             known => known.filter(same),
         };
-        self.series.push([value * width_s, width_s]);
+        self.series.push([value * width_s, width_s, 0.0, 0.0, 0.0]);
         if !looks.due(self.now_ns) {
             return Standing::Open;
         }

@@ -1,5 +1,6 @@
 //! The rule against streams of known truth.
 
+mod interference;
 mod limits;
 mod rows;
 mod rule;

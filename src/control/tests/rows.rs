@@ -167,11 +167,33 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
     let peak = row(&rows, "memory.peak");
     assert_eq!(
         peak.note,
-        "growing by 19.1 MiB a second; upper bound: pages may be shared"
+        "peak over 7.90 s; growing by 1.12 GiB a minute; upper bound: pages may be shared"
     );
     assert_eq!(peak.plateaued, Some(false));
     let cost = row(&rows, "sampler.cost").estimate.unwrap();
     assert!((0.1..0.11).contains(&cost), "{cost}");
+}
+
+#[test]
+fn a_peak_says_how_long_it_was_watched_and_what_it_may_still_grow() {
+    for (seconds, note) in [
+        // One tick, ten intervals, twenty: no slope, no slope, and then three steps of 256 KiB in the newer half of it.
+        (0.15, "peak over 100 ms; too short to bound its growth"),
+        (1.2, "peak over 1.10 s; too short to bound its growth"),
+        (2.2, "peak over 2.10 s; growth below 50 MiB a minute"),
+        (20.0, "peak over 19.9 s; growth below 4.6 MiB a minute"),
+    ] {
+        for chosen in [&["memory.peak"][..], &["train.throughput"]] {
+            let sim = Sim {
+                phases: vec![(Phase::Train, seconds)],
+                ..Sim::default()
+            };
+            let mut controller = Controller::new(policy(chosen), context());
+            let _ = feed(&mut controller, &sim.messages());
+            let rows = controller.rows(None);
+            assert_eq!(row(&rows, "memory.peak").note, note, "{chosen:?}");
+        }
+    }
 }
 
 #[test]
@@ -313,12 +335,17 @@ fn the_accelerators_of_others_are_not_the_run_s() {
         }
     }
     for (gpu_index, busy, peak, note) in [
-        (Some(0), Some(90.0), Some(1000.0), ""),
+        (
+            Some(0),
+            Some(90.0),
+            Some(1000.0),
+            "peak over 30.1 s; growth below 25 MiB a minute",
+        ),
         (
             Some(1),
             Some(30.0),
             Some(2000.0),
-            "whole device, others included",
+            "peak over 30.1 s; growth below 25 MiB a minute; whole device, others included",
         ),
         (None, None, None, "the run works on no GPU"),
     ] {

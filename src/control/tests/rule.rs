@@ -171,7 +171,7 @@ fn what_takes_longer() -> Vec<Case> {
             (
                 StopReason::Unstable,
                 (20.0, 21.0),
-                &["1 of 2", "memory.peak: growing by 19.1 MiB a second"],
+                &["1 of 2", "memory.peak: growing by 1.12 GiB a minute"],
             ),
         ),
     ]

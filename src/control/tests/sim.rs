@@ -2,8 +2,7 @@
 
 use crate::control::{Controller, RunContext, StopPolicy, Verdict};
 use crate::event::{
-    Envelope, EpochReport, HostReading, Num, Phase, ResourceSample, StepBatch, StopReason,
-    WorkerEvent,
+    Envelope, EpochReport, Num, Phase, ResourceSample, StepBatch, StopReason, WorkerEvent,
 };
 use crate::stats::testing::Noise;
 
@@ -37,6 +36,8 @@ pub(super) struct Sim {
     pub(super) phases: Vec<(Phase, f64)>,
     pub(super) step: Step,
     pub(super) tick: Tick,
+    /// Cores that everything else uses, by seconds since the start; `None`: the machine's counters have a gap.
+    pub(super) others: fn(f64) -> Option<f64>,
     /// Milliseconds between ticks; 0: no sampler.
     pub(super) tick_ms: u64,
     /// Longest time in one message of steps.
@@ -50,6 +51,7 @@ impl Default for Sim {
             phases: vec![(Phase::Load, 0.2), (Phase::Train, 30.0)],
             step: |_, _, noise| 2.0 * (1.0 + 0.05 * noise.normal()),
             tick: |_, noise| (2.0 + 0.02 * noise.normal(), 300e6),
+            others: |_| Some(0.0),
             tick_ms: 100,
             batch_ms: 80,
         }
@@ -114,12 +116,17 @@ impl Sim {
         let mut noise = Noise::new(self.seed + 1000);
         let mut messages = Vec::new();
         let seconds: f64 = self.phases.iter().map(|(_, seconds)| seconds).sum();
-        let (mut now, mut cpu, mut peak) = (5 * MS, 0.0, 0.0f64);
+        let (mut now, mut cpu, mut peak, mut busy) = (5 * MS, 0.0, 0.0f64, 0.0);
         while self.tick_ms > 0 && now < whole(seconds * 1e9) {
             let (cores, rss) = (self.tick)(now as f64 * 1e-9, &mut noise);
             cpu += cores * self.tick_ms as f64 * 1e6;
             peak = peak.max(rss);
-            messages.push(Message::Sample(Box::new(sample(now, cpu, (rss, peak)))));
+            let since = now.saturating_sub(self.tick_ms * MS);
+            let others = (self.others)(since as f64 * 1e-9);
+            busy += (cores + others.unwrap_or(0.0)) * self.tick_ms as f64 * 1e6;
+            let mut sample = sample(now, cpu, (rss, peak));
+            sample.host.busy_ns = others.map(|_| whole(busy));
+            messages.push(Message::Sample(Box::new(sample)));
             now += self.tick_ms * MS;
         }
         messages
@@ -143,10 +150,6 @@ pub(super) fn sample(t_ns: u64, cpu_ns: f64, (rss, peak): (f64, f64)) -> Resourc
         peak_bytes: Some(whole(peak)),
         run_delay_ns: Some(whole(cpu_ns * 0.25)),
         processes: 1,
-        host: HostReading {
-            busy_ns: Some(whole(cpu_ns * 1.5)),
-            ..HostReading::default()
-        },
         ..ResourceSample::default()
     }
 }

@@ -195,6 +195,7 @@ fn intervals_across_a_boundary_or_a_gap_are_not_used() {
     let sim = Sim {
         phases: vec![(Phase::Load, 1.05), (Phase::Train, 4.0)],
         tick: |t, _| (if t < 1.06 { 0.0 } else { 2.0 }, 300e6),
+        others: |_| Some(1.0),
         ..Sim::default()
     };
     let mut messages = sim.messages();

@@ -1,0 +1,286 @@
+//! What other processes on the machine did to the figures: each with and without the stretches that they took.
+//!
+//! Steps and ticks are counted when they come; whether a stretch was disturbed is known a moment later
+//! ([`crate::event::interference`]), so each series has columns for what was clear and what was marked that are filled in
+//! then; what is not known, or not yet, is in neither. With and without are taken over the same batches, after the same
+//! warm-up.
+
+use std::collections::VecDeque;
+
+use super::assess::{Why, percent};
+use super::controller::Controller;
+use crate::event::{InterferenceWatch, ResourceSample, Stretch, Unit};
+use crate::stats::batches::total;
+use crate::stats::{BatchSeries, Estimate};
+use crate::units;
+
+/// Stretches that are remembered: 13 s at the usual pace. Steps come in messages of 0.1 s or so, or one by one.
+const REMEMBERED: usize = 64;
+
+/// Share of the time above which interference is the rule on this machine: nothing waits for its end then.
+const MOSTLY: f64 = 0.5;
+
+/// Share of the time that must have been clear for a figure of its own.
+const LEAST_CLEAR: f64 = 0.05;
+
+/// Change that is worth a word where no interval says what the noise is.
+const WORTH_A_WORD: f64 = 0.05;
+
+/// What is known of a span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Other processes took the machine for some of it.
+    Taken,
+    /// They did not.
+    Clear,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// The newest stretches of the run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marks {
+    watch: InterferenceWatch,
+    stretches: VecDeque<Stretch>,
+}
+
+impl Marks {
+    /// Takes a tick.
+    pub(super) fn sample(&mut self, sample: &ResourceSample) {
+        self.stretches.extend(self.watch.push(sample));
+        if self.stretches.len() > REMEMBERED {
+            self.stretches.pop_front();
+        }
+    }
+
+    /// The mark of a span; `None`: not yet known.
+    pub(super) fn of(&self, (from_ns, to_ns): (u64, u64)) -> Option<Mark> {
+        let newest = self.stretches.back().filter(|last| last.to_ns >= to_ns)?;
+        let overlapping = self
+            .stretches
+            .iter()
+            .rev()
+            .take_while(|stretch| stretch.to_ns > from_ns)
+            .filter(|stretch| stretch.from_ns < to_ns);
+        let (mut mark, mut since_ns) = (Mark::Clear, newest.to_ns);
+        for stretch in overlapping {
+            since_ns = stretch.from_ns;
+            match stretch.taken {
+                Some(true) => return Some(Mark::Taken),
+                Some(false) => {}
+                None => mark = Mark::Unknown,
+            }
+        }
+        Some(if since_ns > from_ns {
+            Mark::Unknown
+        } else {
+            mark
+        })
+    }
+}
+
+impl Controller {
+    /// Marks steps and ticks of which it has become known whether others took the machine.
+    pub(super) fn resolve_marks(&mut self) {
+        for state in &mut self.stages {
+            state.resolve(&self.totals.marks);
+        }
+    }
+}
+
+/// Where a series keeps what: columns of amount and weight while it was clear, and of time: all, clear and marked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    pub(super) clear: (usize, usize),
+    pub(super) time: (usize, usize, usize),
+}
+
+/// Interference in the window of an estimate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Disturbance {
+    /// Share of the window's time, above 0.
+    share: f64,
+    /// The figure of the rest; `None` where there is none.
+    without: Option<f64>,
+}
+
+impl Disturbance {
+    /// That of a series after its warm-up of `cut` batches; `None` where nothing is marked.
+    pub(super) fn of<const N: usize>(
+        series: &BatchSeries<N>,
+        cut: usize,
+        columns: Columns,
+    ) -> Option<Self> {
+        let sum = |amount, weight| total(&series.parts(amount, weight)[cut..]);
+        let (time, clear_time, marked_time) = columns.time;
+        let share = sum(marked_time, time).ratio()?;
+        if share <= 0.0 {
+            return None;
+        }
+        let enough = sum(clear_time, time).ratio()? >= LEAST_CLEAR;
+        let clear = sum(columns.clear.0, columns.clear.1);
+        let without = clear.ratio().filter(|_| enough);
+        Some(Self { share, without })
+    }
+
+    /// The same with what another makes of the figure without, if there is one.
+    pub(super) fn map(self, figure: impl FnOnce(f64) -> Option<f64>) -> Self {
+        Self {
+            without: self.without.and_then(figure),
+            ..self
+        }
+    }
+
+    /// Why the figure is not known: it would be another one without the marked stretches. A machine that is disturbed
+    /// most of the time is measured as it is.
+    pub(super) fn blocks(&self, value: f64, most: f64) -> Option<Why> {
+        let change = self.without? - value;
+        (self.share <= MOSTLY && change.abs() > most).then(|| Why::Disturbed {
+            share: self.share,
+            change: change / value.abs().max(f64::MIN_POSITIVE),
+        })
+    }
+
+    /// What a reader must know; nothing where the marked stretches make no difference beyond the noise.
+    pub(super) fn note(&self, estimate: &Estimate, unit: Unit) -> Option<String> {
+        let other = self.without.filter(|without| {
+            let change = (without - estimate.value).abs();
+            match estimate.interval {
+                Some(interval) => !interval.contains(*without),
+                None => change > WORTH_A_WORD * estimate.value.abs(),
+            }
+        });
+        let other = other
+            .map(|other| shown(other, unit))
+            .filter(|other| *other != shown(estimate.value, unit));
+        let share = whole_percent(self.share);
+        match (other, self.share > MOSTLY) {
+            (Some(other), false) => Some(format!(
+                "without the {share} of the time with interference: {other}"
+            )),
+            (Some(other), true) => Some(format!(
+                "interference in {share} of the time; without it: {other}"
+            )),
+            (None, true) => Some(format!("interference in {share} of the time")),
+            (None, false) => None,
+        }
+    }
+}
+
+/// `12%`; little is not nothing.
+pub(super) fn whole_percent(share: f64) -> String {
+    match share * 100.0 {
+        little if little < 0.95 => units::significant(little) + "%",
+        percent => format!("{percent:.0}%"),
+    }
+}
+
+fn shown(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Seconds => units::seconds(value),
+        Unit::Bytes => units::bytes(value),
+        Unit::Percent => percent(value / 100.0),
+        Unit::SamplesPerSecond => units::rate(value),
+        Unit::Watts => format!("{} W", units::significant(value)),
+        Unit::Ratio | Unit::One => units::significant(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::HostReading;
+    use crate::stats::Interval;
+
+    /// Readings every 100 ms; in each stretch others used so many milliseconds, or nothing is known.
+    fn marks(others: &[Option<u64>]) -> Marks {
+        let mut marks = Marks::default();
+        let (mut busy, mut seen) = (0, Some(0));
+        for i in 0..=others.len() as u64 {
+            marks.sample(&ResourceSample {
+                t_ns: i * 100_000_000,
+                cpu_ns: Some(0),
+                host: HostReading {
+                    busy_ns: seen,
+                    // Something changes at every reading.
+                    io_pressure_ns: Some(i),
+                    ..HostReading::default()
+                },
+                ..ResourceSample::default()
+            });
+            if let Some(next) = others.get(usize::try_from(i).unwrap()) {
+                busy += next.unwrap_or(0) * 1_000_000;
+                seen = next.map(|_| busy);
+            }
+        }
+        marks
+    }
+
+    #[test]
+    fn a_span_is_marked_if_any_of_it_was_taken() {
+        let marks = marks(&[Some(0), Some(90), Some(0), None, Some(0), Some(0)]);
+        for (from, to, mark) in [
+            (0, 100, Some(Mark::Clear)),
+            (50, 101, Some(Mark::Taken)),
+            (199, 250, Some(Mark::Taken)),
+            (200, 300, Some(Mark::Clear)),
+            // The counters are cumulative: the reading after a gap tells of it.
+            (310, 420, Some(Mark::Clear)),
+            (510, 590, Some(Mark::Clear)),
+            (590, 610, None),
+        ] {
+            let ns = |ms: u64| ms * 1_000_000;
+            assert_eq!(marks.of((ns(from), ns(to))), mark, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_unknown_and_memory_is_bounded() {
+        let marks = marks(&vec![Some(0); 1000]);
+        assert_eq!(marks.stretches.len(), REMEMBERED);
+        assert_eq!(marks.of((1, 2)), Some(Mark::Unknown));
+        assert_eq!(Marks::default().of((1, 2)), None);
+    }
+
+    #[test]
+    fn only_a_difference_is_worth_a_word() {
+        let estimate = |half| Estimate {
+            value: 4000.0,
+            interval: Some(Interval::around(4000.0, half)),
+            samples: 9,
+        };
+        let disturbance = |share, without| Disturbance { share, without };
+        let unit = Unit::SamplesPerSecond;
+        for (found, half, note, blocks) in [
+            (
+                disturbance(0.123, Some(4710.0)),
+                100.0,
+                Some("without the 12% of the time with interference: 4.71 k/s"),
+                true,
+            ),
+            (disturbance(0.123, Some(4710.0)), 800.0, None, true),
+            (disturbance(0.002, Some(4050.0)), 100.0, None, false),
+            (
+                disturbance(0.002, Some(4150.0)),
+                100.0,
+                Some("without the 0.200% of the time with interference: 4.15 k/s"),
+                false,
+            ),
+            (
+                disturbance(0.62, Some(4710.0)),
+                100.0,
+                Some("interference in 62% of the time; without it: 4.71 k/s"),
+                false,
+            ),
+            (
+                disturbance(1.0, None),
+                100.0,
+                Some("interference in 100% of the time"),
+                false,
+            ),
+        ] {
+            assert_eq!(found.note(&estimate(half), unit).as_deref(), note);
+            assert_eq!(found.blocks(4000.0, 200.0).is_some(), blocks, "{found:?}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Peaks: whether they are known, and their rows: how much, over how long, and what they may still grow by.
+
+use super::assess::{Ask, Assessment, Why, assess};
+use super::controller::Controller;
+use super::rows::add_note;
+use super::stage::StageState;
+use crate::event::{MetricDef, MetricRow, Stage};
+use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
+use crate::units;
+
+/// Steps in which resident memory is seen to move, in bytes: Linux counts it in batches of 64 pages a thread
+/// (`TASK_RSS_EVENTS_THRESH`; since 6.2 in batches a core that are no smaller), so less growth than one may not show yet.
+const RSS_QUANTUM: f64 = 64.0 * 4096.0;
+
+/// The same of device memory: drivers hand it out in blocks of 2 MiB.
+const GPU_QUANTUM: f64 = 2_097_152.0;
+
+/// The peak of resident memory at a look.
+pub(super) fn resident(stage: &StageState, ask: Ask<'_>) -> Assessment {
+    let gauge = (&stage.resources.rss_growth, RSS_QUANTUM);
+    of_peak(&ask.totals.peak, (stage, gauge), ask)
+}
+
+/// The peak of device memory at a look.
+pub(super) fn device(stage: &StageState, ask: Ask<'_>) -> Assessment {
+    let gauge = (&stage.resources.gpu_growth, GPU_QUANTUM);
+    of_peak(&ask.totals.gpu_peak, (stage, gauge), ask)
+}
+
+fn of_peak(
+    tracker: &PeakTracker,
+    (stage, (gauge, quantum)): (&StageState, (&GrowthWatch, f64)),
+    ask: Ask<'_>,
+) -> Assessment {
+    let Some(peak) = tracker.peak() else {
+        return Assessment::missing("the sampler took no reading");
+    };
+    let in_seconds = |ns: u64| ns as f64 * 1e-9;
+    let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
+    let asked = GrowthAsk {
+        within: ask.policy.within,
+        confidence: ask.policy.confidence,
+        quantum,
+    };
+    let found = tracker.judge(span, gauge, asked);
+    Assessment {
+        estimate: Some(Estimate {
+            value: peak,
+            interval: None,
+            samples: tracker.readings(),
+        }),
+        scale: peak,
+        open: match found.growth {
+            Growth::Plateau => None,
+            Growth::Growing { per_second } => Some(Why::Growing(per_second)),
+            Growth::TooShort => Some(Why::Recent),
+        },
+        seen: gauge.readings(),
+        cut: None,
+        disturbed: None,
+        growth_below: found.below,
+    }
+}
+
+impl Controller {
+    pub(super) fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
+        let judged = |state: &&StageState| {
+            state
+                .chosen
+                .iter()
+                .any(|chosen| chosen.metric.name == metric.name)
+        };
+        let trained = |state: &&StageState| state.stage == Stage::Train;
+        let state = self
+            .stages
+            .iter()
+            .find(judged)
+            .or_else(|| self.stages.iter().find(trained));
+        if let Some(state) = state.or(self.stages.last())
+            && let Some(assessment) = assess(metric, state, self.ask(state))
+        {
+            let chosen = state
+                .chosen
+                .iter()
+                .find(|chosen| chosen.metric.name == metric.name);
+            self.fill(row, &assessment, (state, chosen));
+            if row.estimate.is_none() {
+                row.note.clear();
+            } else {
+                add_note(row, &self.how_long(&assessment));
+            }
+        }
+        let (sampled, said) = match metric.name {
+            "memory.peak" => {
+                let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+                (
+                    &self.totals.peak,
+                    usage.and_then(|usage| usage.vm_hwm_bytes),
+                )
+            }
+            _ => (&self.totals.gpu_peak, None),
+        };
+        let said = said.map(|bytes| bytes as f64);
+        row.estimate = match (sampled.peak(), said) {
+            (Some(sampled), Some(said)) => Some(sampled.max(said)),
+            (one, other) => one.or(other),
+        };
+        row.samples = sampled.readings();
+        if metric.name == "memory.peak"
+            && said.is_none()
+            && let Some(why) = self.unwatched()
+        {
+            row.estimate = None;
+            add_note(row, &why);
+        }
+        if row.estimate.is_some() && metric.name == "gpu.memory_peak" && self.totals.shared_gpu {
+            add_note(row, "whole device, others included");
+        }
+        if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
+            add_note(row, "upper bound: pages may be shared");
+        }
+    }
+
+    /// How long a peak was watched, and the growth that it may still have: no peak is promised beyond that.
+    fn how_long(&self, assessment: &Assessment) -> String {
+        let watched = self.totals.span_ns.zip(self.totals.resident_ns);
+        let watched = watched.map_or(0, |((first, _), last)| last.saturating_sub(first));
+        let growth = match (&assessment.open, assessment.growth_below) {
+            (Some(why @ Why::Growing(_)), _) => why.sentence(),
+            (_, Some(below)) => {
+                format!("growth below {} a minute", units::bytes_up(below * 60.0))
+            }
+            (_, None) => "too short to bound its growth".to_owned(),
+        };
+        format!(
+            "peak over {}; {growth}",
+            units::seconds(watched as f64 * 1e-9)
+        )
+    }
+
+    /// Why the sampled peak says nothing of the run: most of it came after the last look at its memory. Runs that are
+    /// shorter than two ticks or so are like that.
+    fn unwatched(&self) -> Option<String> {
+        let (_, end) = self.totals.span_ns?;
+        let since = |t_ns: u64| t_ns.saturating_sub(self.context.started_ns);
+        let (seen, whole) = (since(self.totals.resident_ns?), since(end));
+        (seen < whole / 2).then(|| {
+            let shown = |ns: u64| units::seconds(ns as f64 * 1e-9);
+            format!("last looked at {} into {}", shown(seen), shown(whole))
+        })
+    }
+}
