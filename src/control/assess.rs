@@ -263,7 +263,7 @@ pub(super) fn settle(parts: &[Part], time: fn(&Part) -> f64) -> Beginning {
 
 /// Steps cut as warm-up.
 pub(super) fn steps_cut(stage: &StageState) -> u64 {
-    settle(&stage.times.parts(2, 0), |part| part.amount).cut as u64 * stage.times.per_batch()
+    stage.beginning().cut as u64 * stage.times.per_batch()
 }
 
 /// Why the estimate is not good, in the order in which a user can do something about it.
@@ -331,7 +331,7 @@ fn with_drift(estimate: Estimate, scale: f64, policy: &StopPolicy) -> Estimate {
 fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) -> Assessment {
     let times = &stage.times;
     let durations = times.parts(2, 0);
-    let settled = settle(&durations, |part| part.amount);
+    let settled = stage.beginning();
     let cut = Cut::of(&durations, settled.cut, times.per_batch(), |part| {
         part.amount
     });
@@ -363,7 +363,7 @@ fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) 
 fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
     let times = &stage.times;
     let parts = times.parts(2, 0);
-    let settled = settle(&parts, |part| part.amount);
+    let settled = stage.beginning();
     let skip = settled.cut as u64 * times.per_batch();
     let found = stage.quantiles.estimate(level, skip, ask.policy.confidence);
     let Some(estimate) = found else {

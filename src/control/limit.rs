@@ -141,7 +141,7 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
 
 /// Steps cut as warm-up; the parts of seconds over number `weight` that are left, and whether they are steady.
 fn steps_left(stage: &StageState, weight: usize) -> (u64, (Vec<Part>, bool)) {
-    let settled = settle(&stage.times.parts(2, 0), |part| part.amount);
+    let settled = stage.beginning();
     let left = stage.times.parts(2, weight).split_off(settled.cut);
     let steady = settled.settled && is_steady(&left);
     let skip = settled.cut as u64 * stage.times.per_batch();

@@ -40,6 +40,7 @@ mod ending;
 mod evidence;
 mod feasibility;
 mod limit;
+mod looks;
 mod peaks;
 pub mod policy;
 pub mod recording;

@@ -228,7 +228,10 @@ fn said(chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, String) {
     };
     let why = match &last.open {
         Some(why) => format!(", {}", why.sentence()),
-        None if chosen.known(policy.looks) => format!(" in {} looks", policy.looks.max(1)),
+        None if chosen.known(policy.looks) && policy.looks > 1 => {
+            format!(" in {} looks", policy.looks)
+        }
+        None if chosen.known(policy.looks) => String::new(),
         None => ", not confirmed".to_owned(),
     };
     (

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::assess::{Ask, Assessment, Why, assess};
+use super::assess::{Ask, Assessment, Beginning, Why, assess, settle};
 use super::disturbance::{Mark, Marks};
 use super::limit::Limit;
+use super::looks::{Looks, Streak};
 use super::resources::ResourceSeries;
 use super::rule::{RuleSpec, Standing};
 use super::totals::Totals;
@@ -15,13 +16,6 @@ use crate::stats::{BatchSeries, QuantileSeries};
 
 /// Batches of the step series.
 const CAPACITY: usize = 256;
-
-/// Shortest time between two looks, in nanoseconds.
-const LOOK_NS: u64 = 100_000_000;
-
-/// Looks are this share of the stage's age apart, where that is longer: a look costs up to a millisecond, and one that
-/// sees 1% more data is no new evidence.
-const LOOK_SHARE: u64 = 20;
 
 /// Steps that wait for their mark; more come only where nothing is marked for seconds, and count as unmarked.
 const WAITING: usize = 32_768;
@@ -41,61 +35,6 @@ pub(super) enum Outcome {
     Known,
     /// Its time for measuring is used up.
     TimeUp,
-}
-
-/// When looks are taken.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Looks {
-    began_ns: u64,
-    /// When the next one is due.
-    pub(super) next_ns: u64,
-}
-
-impl Looks {
-    /// The first is `min_time_ns` after the beginning.
-    pub(super) fn new(began_ns: u64, min_time_ns: u64) -> Self {
-        Self {
-            began_ns,
-            next_ns: began_ns.saturating_add(min_time_ns),
-        }
-    }
-
-    /// Whether it is time for a look.
-    pub(super) fn due(&self, now_ns: u64) -> bool {
-        now_ns >= self.next_ns
-    }
-
-    /// One is taken now.
-    pub(super) fn taken(&mut self, now_ns: u64) {
-        let age_ns = now_ns.saturating_sub(self.began_ns);
-        let pause = LOOK_NS.max(age_ns / LOOK_SHARE);
-        self.next_ns = now_ns.saturating_add(pause);
-    }
-}
-
-/// Good looks in a row, each with new data.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Streak {
-    good: u32,
-    /// Observations at the last look.
-    seen: u64,
-}
-
-impl Streak {
-    /// Counts a look.
-    pub(super) fn look(&mut self, assessment: &Assessment) {
-        if assessment.open.is_some() {
-            self.good = 0;
-        } else if assessment.seen > self.seen {
-            self.good = self.good.saturating_add(1);
-        }
-        self.seen = assessment.seen;
-    }
-
-    /// Whether there were so many.
-    pub(super) fn reaches(self, looks: u32) -> bool {
-        self.good >= looks.max(1)
-    }
 }
 
 /// A chosen metric in a stage.
@@ -120,6 +59,8 @@ pub(super) struct StageState {
     /// Steps, samples, seconds; the same of clear steps; seconds of marked ones.
     pub(super) times: BatchSeries<7>,
     pub(super) quantiles: QuantileSeries,
+    /// How the series of steps begins, since the last look: five metrics ask.
+    beginning: Option<Beginning>,
     /// The steps that were not clear.
     not_clear: QuantileSeries,
     waiting: VecDeque<Waiting>,
@@ -152,6 +93,7 @@ impl StageState {
             left_ns: None,
             times: BatchSeries::new(CAPACITY),
             quantiles: QuantileSeries::default(),
+            beginning: None,
             not_clear: QuantileSeries::default(),
             waiting: VecDeque::new(),
             waiting_steps: 0,
@@ -216,6 +158,7 @@ impl StageState {
     pub(super) fn steps(&mut self, batch: &StepBatch) {
         let items = f64::from(batch.items);
         let first = self.times.observations();
+        self.beginning = None;
         for ns in &batch.dur_ns {
             let took = *ns as f64 * 1e-9;
             self.times.push([1.0, items, took, 0.0, 0.0, 0.0, 0.0]);
@@ -313,9 +256,16 @@ impl StageState {
         self.looks.due(now_ns)
     }
 
+    /// How the series of steps begins.
+    pub(super) fn beginning(&self) -> Beginning {
+        let found = || settle(&self.times.parts(2, 0), |part| part.amount);
+        self.beginning.unwrap_or_else(found)
+    }
+
     /// Judges every chosen metric and counts good looks.
     pub(super) fn look(&mut self, ask: Ask<'_>) {
         self.looks.taken(ask.now_ns);
+        self.beginning = Some(self.beginning());
         let judged: Vec<Option<Assessment>> = self
             .chosen
             .iter()

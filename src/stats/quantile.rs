@@ -8,6 +8,8 @@
 //! Student's t against the normal for the uncertainty of `var`; where `var` is 0 it is the number of
 //! batches. What the histogram rounds away is added to both ends.
 
+use std::borrow::Cow;
+
 use hdrhistogram::Histogram;
 
 use super::anytime::{Bounds, anytime_ranks};
@@ -41,6 +43,8 @@ const LONGEST: u64 = 1 << 50;
 #[derive(Debug, Clone)]
 pub struct QuantileSeries {
     full: Vec<Counts>,
+    /// The sum of the full batches.
+    total: Counts,
     open: Counts,
     /// Buckets of the newest steps, in order of arrival.
     uncounted: Vec<u64>,
@@ -56,6 +60,7 @@ impl Default for QuantileSeries {
         layout.auto(true);
         Self {
             full: Vec::new(),
+            total: Counts::default(),
             open: Counts::default(),
             uncounted: Vec::new(),
             per_batch: 1,
@@ -170,6 +175,7 @@ impl QuantileSeries {
             return;
         }
         self.count();
+        self.total = self.total.plus(&self.open);
         self.full.push(std::mem::take(&mut self.open));
         if self.full.len() == CAPACITY {
             self.full = self.full.chunks(2).map(Counts::sum).collect();
@@ -209,10 +215,20 @@ impl QuantileSeries {
         Some(f64::midpoint(seconds(found), high))
     }
 
+    /// The full batches without the first ones. A warm-up is a few of them, so taking these away is less work than
+    /// adding up the rest.
+    fn without(&self, first: usize) -> Cow<'_, Counts> {
+        match self.full.get(..first) {
+            Some([]) => Cow::Borrowed(&self.total),
+            Some(skipped) => Cow::Owned(self.total.minus(&Counts::sum(skipped))),
+            None => Cow::Owned(Counts::default()),
+        }
+    }
+
     /// All steps after so many, those of the batch that is not full yet included.
     fn after(&self, skip: u64) -> Counts {
         let first = usize::try_from(skip.div_ceil(self.per_batch)).unwrap_or(usize::MAX);
-        let full = Counts::sum(self.full.get(first..).unwrap_or_default());
+        let full = self.without(first);
         let open = self.open.plus(&Counts::of(self.uncounted.clone()));
         full.plus(&open)
     }
@@ -223,7 +239,7 @@ impl QuantileSeries {
     pub fn estimate(&self, level: f64, skip: u64, confidence: f64) -> Option<Estimate> {
         let first = usize::try_from(skip.div_ceil(self.per_batch)).ok()?;
         let batches = self.full.get(first..).filter(|left| !left.is_empty())?;
-        let all = Counts::sum(batches);
+        let all = self.without(first);
         let samples = all.steps;
         let found = all.at_rank(rank_of(level, samples));
         let low_end = |bucket| seconds(bucket);
@@ -255,7 +271,7 @@ impl QuantileSeries {
         let Some(batches) = self.full.get(first..).filter(|left| !left.is_empty()) else {
             return Bounds::default();
         };
-        let all = Counts::sum(batches);
+        let all = self.without(first);
         // Exceedances of a far quantile are too few to tell whether they come in runs; those of the median are not.
         let numbers = [0.5, 0.9, level].map(|level| {
             let at = all.at_rank(rank_of(level, all.steps));

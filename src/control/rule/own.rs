@@ -2,9 +2,9 @@
 
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
 use crate::control::assess::{Ask, Assessment, of_gauge, percent};
+use crate::control::looks::{Looks, Streak};
 use crate::control::policy::StopPolicy;
 use crate::control::resources::{self, Gauge};
-use crate::control::stage::{Looks, Streak};
 use crate::control::totals::Totals;
 use crate::stats::{BatchSeries, Estimate, Interval};
 
@@ -114,9 +114,10 @@ impl SeriesRule for Own {
         let cut = assessment.cut.filter(super::super::assess::Cut::is_much);
         let cut = cut.map_or_else(String::new, |cut| format!("; {}", cut.sentence()));
         let open = match &assessment.open {
-            _ if self.streak.reaches(self.policy.looks) => {
-                format!(" in {} looks", self.policy.looks.max(1))
-            }
+            _ if self.streak.reaches(self.policy.looks) => match self.policy.looks {
+                0 | 1 => String::new(),
+                looks => format!(" in {looks} looks"),
+            },
             Some(why) => format!(", {}", why.sentence()),
             None => ", not confirmed".to_owned(),
         };

@@ -1,0 +1,65 @@
+//! When a stage is looked at, and how many looks in a row were good.
+
+use super::assess::Assessment;
+
+/// Shortest time between two looks, in nanoseconds.
+const LOOK_NS: u64 = 100_000_000;
+
+/// Looks are this share of the stage's age apart, where that is longer: a look costs up to a millisecond, and one that
+/// sees 1% more data is no new evidence.
+const LOOK_SHARE: u64 = 20;
+
+/// When looks are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Looks {
+    began_ns: u64,
+    /// When the next one is due.
+    pub(super) next_ns: u64,
+}
+
+impl Looks {
+    /// The first is `min_time_ns` after the beginning.
+    pub(super) fn new(began_ns: u64, min_time_ns: u64) -> Self {
+        Self {
+            began_ns,
+            next_ns: began_ns.saturating_add(min_time_ns),
+        }
+    }
+
+    /// Whether it is time for a look.
+    pub(super) fn due(&self, now_ns: u64) -> bool {
+        now_ns >= self.next_ns
+    }
+
+    /// One is taken now.
+    pub(super) fn taken(&mut self, now_ns: u64) {
+        let age_ns = now_ns.saturating_sub(self.began_ns);
+        let pause = LOOK_NS.max(age_ns / LOOK_SHARE);
+        self.next_ns = now_ns.saturating_add(pause);
+    }
+}
+
+/// Good looks in a row, each with new data.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Streak {
+    good: u32,
+    /// Observations at the last look.
+    seen: u64,
+}
+
+impl Streak {
+    /// Counts a look.
+    pub(super) fn look(&mut self, assessment: &Assessment) {
+        if assessment.open.is_some() {
+            self.good = 0;
+        } else if assessment.seen > self.seen {
+            self.good = self.good.saturating_add(1);
+        }
+        self.seen = assessment.seen;
+    }
+
+    /// Whether there were so many.
+    pub(super) fn reaches(self, looks: u32) -> bool {
+        self.good >= looks.max(1)
+    }
+}
