@@ -5,23 +5,29 @@
 //!
 //! * `overhead`: steps a CPU-second through `perftune run` (worker + sampler at 100 ms + events; the CPU time of both
 //!   processes) over that of a bare loop: the same model, data, order and update rule in one process, with nothing
-//!   sent, sampled or stopped.
+//!   sent, sampled or stopped. Both live at once and take turns of half a second (SIGSTOP, SIGCONT), so that what
+//!   the machine does hits both alike; a pair is one such couple of fresh processes, `SECONDS` of work each.
 //! * `pytorch`: samples a second through `perftune run` over those of `benches/pytorch_loop.py`, through a `DataLoader` and by
 //!   indexing tensors. Skipped with a message where Python (`PYTHON`) has no torch.
 //!
 //! `PAIRS` (8) and `SECONDS` (6) set how much is measured.
 #![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     reason = "a benchmark prints and may panic"
 )]
 
+#[path = "training/overhead.rs"]
+mod overhead;
+
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use perftune::event::{Command as Order, JobSpec, Phase, ResourceSample, WorkerEvent};
+use perftune::event::{Command as Order, JobSpec, Phase, WorkerEvent};
 use perftune::store::{Line, read_lines};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -35,9 +41,7 @@ const DATASETS: [&str; 3] = ["digits", "satellite", "fashion-mnist"];
 struct Window {
     steps: f64,
     samples: f64,
-    cpu_s: f64,
     wall_s: f64,
-    p99_s: f64,
 }
 
 fn main() {
@@ -60,7 +64,7 @@ fn main() {
         .filter(|(model, dataset)| chosen(&format!("{model}-{dataset}")))
         .collect();
     if wants("overhead") {
-        overhead(&cells);
+        overhead::run(&cells);
     }
     if wants("pytorch") {
         pytorch(&cells);
@@ -79,43 +83,6 @@ fn pairs() -> usize {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(8)
-}
-
-fn overhead(cells: &[(&str, &str)]) {
-    println!(
-        "perftune / bare loop, {} alternating pairs of {} s",
-        pairs(),
-        number("SECONDS", 6.0)
-    );
-    println!(
-        "  {:<22} {:>26} {:>26}",
-        "cell", "steps per CPU-second", "p99 step time"
-    );
-    for (model, dataset) in cells {
-        let (mut work, mut tail) = (Vec::new(), Vec::new());
-        for pair in 0..pairs() {
-            // The order within a pair alternates too: what drifts hits both alike.
-            let (ours, bare) = if pair % 2 == 0 {
-                let ours = through_perftune(model, dataset);
-                (ours, bare_loop(model, dataset))
-            } else {
-                let bare = bare_loop(model, dataset);
-                (through_perftune(model, dataset), bare)
-            };
-            work.push((ours.steps / ours.cpu_s) / (bare.steps / bare.cpu_s));
-            tail.push(ours.p99_s / bare.p99_s);
-        }
-        let (work, tail) = (Ratio::of(&work), Ratio::of(&tail));
-        let verdict = if work.low >= 0.98 {
-            "ok"
-        } else {
-            "MISSED (0.98)"
-        };
-        println!(
-            "  {:<22} {work} {tail}  {verdict}",
-            format!("{model}-{dataset}")
-        );
-    }
 }
 
 fn pytorch(cells: &[(&str, &str)]) {
@@ -197,143 +164,104 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// Trains a cell through the whole of perftune.
-fn through_perftune(model: &str, dataset: &str) -> Window {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("out");
-    let grid = folder.path().join("grid.toml");
+/// Starts a cell that trains through the whole of perftune for so many seconds, with its results in `folder`/out.
+fn perftune_run(model: &str, dataset: &str, (folder, seconds): (&Path, f64)) -> Child {
+    let grid = folder.join("grid.toml");
     let text = format!(
         "[grid]\nmodel = \"{model}\"\ndataset = \"{dataset}\"\n[train]\nepochs = 100000\nvalidation_share = \"0%\"\n\
-         [serve]\nenabled = false\n[stop]\nmax_run_time = \"{}s\"\n",
-        number("SECONDS", 6.0) + 1.0
+         [serve]\nenabled = false\n[stop]\nmax_run_time = \"{seconds}s\"\n"
     );
     std::fs::write(&grid, text).unwrap();
-    let before = children_cpu_s();
-    let status = Command::new(PERFTUNE)
+    Command::new(PERFTUNE)
         .args([
             "run",
             grid.to_str().unwrap(),
             "--full",
             "--progress",
             "none",
-            "--out",
-            out.to_str().unwrap(),
         ])
+        .args(["--out", folder.join("out").to_str().unwrap()])
         .env("PERFTUNE_WORKER", WORKER)
         .env(
             "PERFTUNE_DATASETS",
             Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets"),
         )
         .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success(), "{status}");
-    // The runner has waited for its worker, so both are in here.
-    let both = children_cpu_s() - before;
-    window(&out.join("runs").join(format!("{model}-{dataset}")), both)
+        .spawn()
+        .unwrap()
 }
 
-/// Reads the training between the first and the last sample that lie in it.
-fn window(run: &Path, both_cpu_s: f64) -> Window {
-    let mut samples: Vec<ResourceSample> = Vec::new();
-    let mut steps: Vec<(u64, u64, u32)> = Vec::new();
-    let (mut training, mut record) = (None, None);
+/// Trains a cell through the whole of perftune.
+fn through_perftune(model: &str, dataset: &str) -> Window {
+    let folder = tempfile::tempdir().unwrap();
+    let seconds = number("SECONDS", 6.0) + 1.0;
+    let mut child = perftune_run(model, dataset, (folder.path(), seconds));
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}");
+    let cell = format!("{model}-{dataset}");
+    window(&folder.path().join("out/runs").join(cell))
+}
+
+/// A recorded step.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    end_ns: u64,
+    took_ns: u64,
+    items: u32,
+}
+
+/// The steps of the training that are recorded so far.
+fn recorded(run: &Path) -> Vec<Step> {
+    let mut steps = Vec::new();
     for line in read_lines(run).unwrap() {
-        match line.unwrap() {
-            Line::Sample(sample) => samples.push(*sample),
-            Line::Worker(envelope) => match envelope.event {
-                WorkerEvent::Phase {
-                    phase: Phase::Train,
-                } => {
-                    training.get_or_insert(envelope.t_ns);
-                }
-                WorkerEvent::Steps(batch) if batch.phase == Phase::Train => {
-                    let mut end = batch.start_ns;
-                    for dur in batch.dur_ns {
-                        end += dur;
-                        steps.push((end, dur, batch.items));
-                    }
-                }
-                _ => {}
-            },
-            Line::Ended(ended) => record = Some(ended),
-            _ => {}
+        if let Ok(Line::Worker(envelope)) = line
+            && let WorkerEvent::Steps(batch) = envelope.event
+            && batch.phase == Phase::Train
+        {
+            let mut end_ns = batch.start_ns;
+            for took_ns in batch.dur_ns {
+                end_ns += took_ns;
+                steps.push(Step {
+                    end_ns,
+                    took_ns,
+                    items: batch.items,
+                });
+            }
         }
     }
-    let record = record.unwrap();
-    let (first_ns, last_ns) = (training.unwrap(), steps.last().unwrap().0);
-    let inside: Vec<_> = samples
-        .iter()
-        .filter(|s| s.t_ns >= first_ns && s.t_ns <= last_ns)
-        .collect();
-    let (first, last) = (inside.first().unwrap(), inside.last().unwrap());
-    let wall_s = (last.t_ns - first.t_ns) as f64 / 1e9;
-    let worker_cpu_s = (last.cpu_ns.unwrap() - first.cpu_ns.unwrap()) as f64 / 1e9;
-    let worker_total = record.metric("run", "cpu.time").unwrap().estimate.unwrap();
-    let runner_cpu_s = (both_cpu_s - worker_total).max(0.0) * wall_s / record.wall_s;
-    let inside = |end: u64| end > first.t_ns && end <= last.t_ns;
-    let counted: Vec<_> = steps.iter().filter(|(end, _, _)| inside(*end)).collect();
+    steps
+}
+
+/// The training from its first step, which is left out, to its last.
+fn window(run: &Path) -> Window {
+    let steps = recorded(run);
+    let (first, last) = (steps.first().unwrap(), steps.last().unwrap());
     Window {
-        steps: counted.len() as f64,
-        samples: counted.iter().map(|(_, _, items)| f64::from(*items)).sum(),
-        cpu_s: worker_cpu_s + runner_cpu_s,
-        wall_s,
-        p99_s: p99(counted.iter().map(|(_, dur, _)| *dur).collect()),
+        steps: (steps.len() - 1) as f64,
+        samples: steps[1..].iter().map(|step| f64::from(step.items)).sum(),
+        wall_s: (last.end_ns - first.end_ns) as f64 / 1e9,
     }
 }
 
-fn p99(mut durations: Vec<u64>) -> f64 {
-    durations.sort_unstable();
-    durations[durations.len() * 99 / 100] as f64 / 1e9
-}
-
-fn children_cpu_s() -> f64 {
-    // Of /proc/self/stat: cutime and cstime, fields 16 and 17, in ticks of 10 ms; a window is some seconds long.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[13].parse::<f64>().unwrap() + fields[14].parse::<f64>().unwrap();
-    ticks / rustix::param::clock_ticks_per_second() as f64
-}
-
-/// The same job as the grid's, with nothing around it.
-fn bare_loop(model: &str, dataset: &str) -> Window {
+/// Starts the same job as the grid's with nothing around it, for so many seconds.
+fn bare_loop(model: &str, dataset: &str, seconds: f64) -> Child {
     let job = job(model, dataset);
     let mut command = Command::new(WORKER);
     command
-        .args(["--bare-loop", &number("SECONDS", 6.0).to_string()])
+        .args(["--bare-loop", &seconds.to_string()])
         .env("MALLOC_MMAP_THRESHOLD_", "1000000000")
         .env("MALLOC_TRIM_THRESHOLD_", "1000000000")
         .env("MALLOC_TOP_PAD_", "100000000")
         .env("OMP_NUM_THREADS", job.threads.to_string())
         .env("MKL_NUM_THREADS", job.threads.to_string());
-    let mut child = command
+    let child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let line = perftune::event::wire::encode(&Order::Job(Box::new(job))).unwrap();
-    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let value = |key: &str| result[key].as_f64().unwrap();
-    let durations = result["dur_ns"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|d| d.as_u64().unwrap());
-    Window {
-        steps: value("steps"),
-        samples: value("samples"),
-        cpu_s: value("cpu_ns") / 1e9,
-        wall_s: value("wall_ns") / 1e9,
-        p99_s: p99(durations.collect()),
-    }
+    writeln!(child.stdin.as_ref().unwrap(), "{line}").unwrap();
+    child
 }
 
 fn job(model: &str, dataset: &str) -> JobSpec {

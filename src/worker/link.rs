@@ -17,6 +17,10 @@ use crate::event::{Command, Envelope, JobSpec, Phase, StepBatch, WorkerEvent};
 /// Steps are sent together, at most this long after the first of them, in nanoseconds.
 const BATCH_NS: u64 = 80_000_000;
 
+/// While steps are shorter than this, what ends an epoch waits for them too: epochs of some milliseconds would wake the
+/// runner hundreds of times a second. Longer steps would keep it waiting.
+const SHORT_STEP_NS: u64 = 20_000_000;
+
 /// Exit code of a worker whose runner is gone.
 const RUNNER_GONE: i32 = 3;
 
@@ -50,6 +54,12 @@ pub struct Link<C> {
     seq: u64,
     phase: Option<Phase>,
     steps: StepBatch,
+    /// How long the last step took.
+    last_step_ns: u64,
+    /// Lines that wait for more.
+    unsent: String,
+    /// Since when the first of them has something to say.
+    unsent_since_ns: u64,
     wishes: Arc<Wishes>,
 }
 
@@ -88,6 +98,9 @@ impl<C: Clock> Link<C> {
             seq: 0,
             phase: None,
             steps,
+            last_step_ns: u64::MAX,
+            unsent: String::new(),
+            unsent_since_ns: 0,
             wishes,
         }
     }
@@ -125,8 +138,11 @@ impl<C: Clock> Link<C> {
         self.write(event)
     }
 
-    /// Begins a phase.
+    /// Begins a phase, if it is not the current one.
     pub fn phase(&mut self, phase: Phase) -> Result<(), LinkError> {
+        if self.phase == Some(phase) {
+            return Ok(());
+        }
         self.send(WorkerEvent::Phase { phase })?;
         self.phase = Some(phase);
         Ok(())
@@ -143,11 +159,17 @@ impl<C: Clock> Link<C> {
             self.steps.start_ns = start_ns;
             self.steps.items = items;
         }
-        self.steps.dur_ns.push(end_ns.saturating_sub(start_ns));
-        Ok(end_ns.saturating_sub(self.steps.start_ns) >= BATCH_NS)
+        self.last_step_ns = end_ns.saturating_sub(start_ns);
+        self.steps.dur_ns.push(self.last_step_ns);
+        let since_ns = if self.unsent.is_empty() {
+            self.steps.start_ns
+        } else {
+            self.unsent_since_ns
+        };
+        Ok(end_ns.saturating_sub(since_ns) >= BATCH_NS)
     }
 
-    /// Sends the recorded steps.
+    /// Says the recorded steps.
     pub fn flush(&mut self, loss: Option<f64>) -> Result<(), LinkError> {
         if self.steps.dur_ns.is_empty() {
             return Ok(());
@@ -165,9 +187,8 @@ impl<C: Clock> Link<C> {
     /// Writes what is not a message; only a scripted fault does.
     pub(super) fn write_raw(&mut self, text: &str) -> Result<(), LinkError> {
         self.flush(None)?;
-        self.out
-            .write_all(text.as_bytes())
-            .map_err(LinkError::Write)
+        self.unsent.push_str(text);
+        self.write_unsent()
     }
 
     /// Leaves out a number; only a scripted fault does.
@@ -181,13 +202,38 @@ impl<C: Clock> Link<C> {
             t_ns: self.clock.now_ns(),
             event,
         };
-        let mut line = encode(&envelope).map_err(|error| LinkError::Write(error.into()))?;
-        line.push('\n');
-        self.out
-            .write_all(line.as_bytes())
-            .map_err(LinkError::Write)?;
+        let line = encode(&envelope).map_err(|error| LinkError::Write(error.into()))?;
+        if self.unsent.is_empty() {
+            self.unsent_since_ns = match &envelope.event {
+                WorkerEvent::Steps(batch) => batch.start_ns,
+                _ => envelope.t_ns,
+            };
+        }
+        self.unsent.push_str(&line);
+        self.unsent.push('\n');
         self.seq += 1;
-        Ok(())
+        if self.may_wait(&envelope) {
+            return Ok(());
+        }
+        self.write_unsent()
+    }
+
+    /// Whether the next steps will soon take it along.
+    fn may_wait(&self, envelope: &Envelope) -> bool {
+        let of_training = match &envelope.event {
+            WorkerEvent::Steps(batch) => matches!(batch.phase, Phase::Train | Phase::Validate),
+            WorkerEvent::Phase { phase } => matches!(phase, Phase::Train | Phase::Validate),
+            WorkerEvent::Epoch(_) => true,
+            _ => false,
+        };
+        let waits_ns = envelope.t_ns.saturating_sub(self.unsent_since_ns);
+        of_training && self.last_step_ns < SHORT_STEP_NS && waits_ns < BATCH_NS
+    }
+
+    fn write_unsent(&mut self) -> Result<(), LinkError> {
+        let written = self.out.write_all(self.unsent.as_bytes());
+        self.unsent.clear();
+        written.map_err(LinkError::Write)
     }
 }
 
@@ -227,6 +273,7 @@ fn listen(wishes: Arc<Wishes>) {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
+    use crate::event::{EpochReport, Num};
     use std::io::{Read, Seek};
 
     fn link() -> (Link<ManualClock>, File) {
@@ -260,7 +307,7 @@ mod tests {
             !link.step(7, 101_000_000, 102_000_000).unwrap(),
             "a smaller step has a batch of its own"
         );
-        link.phase(Phase::Validate).unwrap();
+        link.phase(Phase::Test).unwrap();
         let events = written(reader);
         assert_eq!(
             events.iter().map(|e| e.seq).collect::<Vec<_>>(),
@@ -276,6 +323,42 @@ mod tests {
             })
             .collect();
         assert_eq!(steps, [(64, 2, true), (64, 1, false), (7, 1, false)]);
+    }
+
+    #[test]
+    fn short_epochs_are_told_together_and_long_ones_at_once() {
+        let ms = 1_000_000;
+        for (step_ns, told) in [(ms, [1, 1, 1, 8]), (30 * ms, [1, 3, 5, 8])] {
+            let file = tempfile::tempfile().unwrap();
+            let mut link = Link::new(
+                file.try_clone().unwrap(),
+                ManualClock::default(),
+                Arc::default(),
+            );
+            link.phase(Phase::Train).unwrap();
+            let mut now_ns = 0;
+            let mut seen = Vec::new();
+            for epoch in 0..3 {
+                seen.push(written(file.try_clone().unwrap()).len());
+                let _ = link.step(8, now_ns, now_ns + step_ns).unwrap();
+                now_ns += step_ns;
+                link.clock.advance(step_ns);
+                link.send(WorkerEvent::Epoch(EpochReport {
+                    epoch,
+                    samples: 8,
+                    train_loss: Num(1.0),
+                    validation_loss: None,
+                    validation_accuracy: None,
+                }))
+                .unwrap();
+            }
+            // 100 ms later the next batch takes along what waited.
+            assert!(link.step(8, now_ns, now_ns + 100 * ms).unwrap());
+            link.clock.advance(100 * ms);
+            link.flush(None).unwrap();
+            seen.push(written(file).len());
+            assert_eq!(seen, told, "{step_ns} ns");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! against this by `benches/training.rs`.
 
 use std::io::BufRead;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use perftune::clock::{Clock, MonotonicClock};
 use perftune::event::wire::decode;
@@ -12,8 +14,8 @@ use super::failure::Failure;
 use super::session::{self, Session};
 use super::train::Trainer;
 
-/// Trains the job on standard input for about `seconds`; returns what it did as JSON: `steps`, `samples`, `cpu_ns`,
-/// `wall_ns` and the time of each step.
+/// Trains the job on standard input for about `seconds`, or until standard input ends; returns what it did as JSON: `steps`, `samples`, `cpu_ns`,
+/// when it began, `wall_ns` and the time of each step.
 pub(super) fn run(seconds: &str) -> Result<String, Failure> {
     let seconds: f64 = seconds
         .parse()
@@ -24,10 +26,22 @@ pub(super) fn run(seconds: &str) -> Result<String, Failure> {
         (Ok(_), Ok(Command::Job(job))) => *job,
         _ => return Err(Failure::Job("no job on standard input".to_owned())),
     };
-    train(&job, seconds)
+    train(&job, seconds, &until_stdin_ends())
 }
 
-fn train(job: &JobSpec, seconds: f64) -> Result<String, Failure> {
+/// Set when standard input has ended; a thread waits for it, so that the loop reads one flag.
+fn until_stdin_ends() -> Arc<AtomicBool> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        // Whatever else comes, and an error, mean the end as well.
+        let _ = std::io::stdin().lock().read_until(b'\0', &mut Vec::new());
+        set.store(true, Ordering::Relaxed);
+    });
+    ended
+}
+
+fn train(job: &JobSpec, seconds: f64, ended: &AtomicBool) -> Result<String, Failure> {
     session::prepare(job);
     let mut session = Session::load(job)?;
     let batch = i64::from(job.train.batch_size);
@@ -53,14 +67,15 @@ fn train(job: &JobSpec, seconds: f64) -> Result<String, Failure> {
             let now = clock.now_ns();
             dur_ns.push(now - before);
             before = now;
-            if (now - begin) as f64 >= seconds * 1e9 {
+            if (now - begin) as f64 >= seconds * 1e9 || ended.load(Ordering::Relaxed) {
                 break 'time;
             }
         }
     }
     let cpu_ns = facts::usage().cpu_ns.unwrap_or(0) - cpu;
     let result = serde_json::json!({
-        "steps": dur_ns.len(), "samples": samples, "cpu_ns": cpu_ns, "wall_ns": before - begin, "dur_ns": dur_ns,
+        "steps": dur_ns.len(), "samples": samples, "cpu_ns": cpu_ns, "begin_ns": begin, "wall_ns": before - begin,
+        "dur_ns": dur_ns,
     });
     Ok(result.to_string())
 }

@@ -28,7 +28,7 @@ use failure::Failure;
 const USAGE: &str = "perftune-worker: started by perftune, one process a run; reads a job on standard input.\n\
                      --version            versions of the worker, libtorch and the protocol\n\
                      --check-device NAME  whether that device can be used\n\
-                     --bare-loop SECONDS  trains the job on standard input for so long without the protocol: \
+                     --bare-loop SECONDS  trains the job on standard input for so long, or until that ends, without the protocol: \
                      the yardstick of the benchmarks";
 
 /// A size as libtorch counts it; no tensor has more elements than `i64::MAX`.
