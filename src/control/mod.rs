@@ -7,29 +7,34 @@
 //! cuts its steps into messages hardly matters, and a recording replays to the same decisions.
 //!
 //! At a look each chosen metric of the stage is *good* when
-//! - its warm-up is truncated ([`crate::stats::truncation`]); a series that has not settled is not good;
-//! - no trend blocks it: Mann-Kendall at 5%, and a drift over the window of more than half of what is asked;
+//! - there are 10 observations, or 4 if each is a mean over 5 s or more;
+//! - its warm-up is truncated, at most a third of the series ([`crate::stats::truncation`]); a series that has not settled
+//!   is not good;
+//! - no trend blocks it: Mann-Kendall at 5% and a drift over the window of more than 0.3 of what is asked, or noise in
+//!   which a drift as large as what is asked could hide;
 //! - its interval is narrow enough: batch means for means, rates and gauges ([`crate::stats::ratio`]), order statistics
 //!   for quantiles ([`crate::stats::quantile`]), or for a peak no new record and no growth ([`crate::stats::peak`],
-//!   [`crate::stats::growth`]);
+//!   [`crate::stats::growth`]). The interval takes in the correlation that may be left, what has not been seen yet, and
+//!   half of the drift that is let pass;
 //! - it would not differ by more than what is asked without the time in which other processes took the machine
 //!   ([`crate::event::interference`]). Where that is more than half of the time, the machine is measured as it is.
 //!
-//! It is *known* after `looks` good looks in a row, each with new data. When all are known, a serve phase is advanced and
-//! training is stopped as *plateaued*. After `max_time_s` a serve phase is advanced anyway and training stopped as
-//! *unstable*. Where an accuracy or a loss is among the chosen metrics, training goes on until *trained* instead.
+//! It is *known* after `looks` good looks in a row, each with new data; one, unless more are asked for. When all are
+//! known, a serve phase is advanced and training is stopped as *plateaued*. After `max_time_s` a serve phase is advanced
+//! anyway and training stopped as *unstable*. Where an accuracy or a loss is among the chosen metrics, training goes on
+//! until *trained* instead.
 //!
 //! A constraint that is broken for certain ends the run as *infeasible*, whatever else is known; one that is open keeps
 //! a stage from counting as known, until `max_time_s` (`feasibility`).
 //!
 //! # What is claimed
 //!
-//! Each interval is nominal for one series of fixed length. Looking repeatedly and stopping at the first success covers
-//! less often than one look would; several looks in a row, Student's t on few long batches and the upward corrections of
-//! the variance work against that, and the tests hold stopped estimates to their coverage on series of known truth. The
-//! looks of one streak share most of their data: they are a guard against a lucky moment, not independent proofs. Nothing
-//! is corrected for the number of metrics. An interval speaks of the regime seen so far within this run: it can know
-//! neither a later regime nor how runs differ from each other.
+//! Looking repeatedly and stopping at the first success covers less often than one look of the same interval would. It is
+//! paid for by making the interval wider, not by looking more often: on recorded series one look of this interval is
+//! nearer to the truth at the same cost than two or three in a row of a narrower one. `benches/stopping.rs` measures what
+//! is left of the coverage: on eight kinds of series of known truth at least 98.5% of 1,000 stopped intervals each held it.
+//! Nothing is corrected for the number of metrics. An interval speaks of the regime seen so far within this run: it can
+//! know neither a later regime nor how runs differ from each other.
 
 mod assess;
 pub mod constraint;
