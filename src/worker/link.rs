@@ -220,14 +220,21 @@ impl<C: Clock> Link<C> {
 
     /// Whether the next steps will soon take it along.
     fn may_wait(&self, envelope: &Envelope) -> bool {
+        let trains = |phase: Phase| matches!(phase, Phase::Train | Phase::Validate);
+        // Not the first phase of training: should the worker end now, it must be known where it was.
         let of_training = match &envelope.event {
-            WorkerEvent::Steps(batch) => matches!(batch.phase, Phase::Train | Phase::Validate),
-            WorkerEvent::Phase { phase } => matches!(phase, Phase::Train | Phase::Validate),
+            WorkerEvent::Steps(batch) => trains(batch.phase),
+            WorkerEvent::Phase { phase } => trains(*phase) && self.phase.is_some_and(trains),
             WorkerEvent::Epoch(_) => true,
             _ => false,
         };
         let waits_ns = envelope.t_ns.saturating_sub(self.unsent_since_ns);
         of_training && self.last_step_ns < SHORT_STEP_NS && waits_ns < BATCH_NS
+    }
+
+    /// Sends what waits. A worker that is killed loses up to 80 ms of steps and epochs; only a scripted one knows before.
+    pub(super) fn sync(&mut self) -> Result<(), LinkError> {
+        self.write_unsent()
     }
 
     fn write_unsent(&mut self) -> Result<(), LinkError> {

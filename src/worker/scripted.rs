@@ -274,6 +274,7 @@ impl Player {
         if fault.phase != phase || fault.after != self.steps {
             return Ok(());
         }
+        self.link.sync()?;
         match fault.kind {
             FaultKind::Exit => {
                 complain("scripted worker: this is the end");
