@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench early_stop`: runs `configs/grid.toml` once with `--full` and `REPEATS` (3) times with early stopping, in the same
 //! session, and prints one Markdown table. The share is that of wall time, in the median over the repeats; the errors
-//! compare the median early estimate with the full run's.
+//! compare the median early estimate with the full run's. `OUT=DIR` keeps the results there, for `perftune report --shadow`.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -32,10 +32,11 @@ fn main() {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(3);
-    let folder = tempfile::tempdir().unwrap();
-    let full = run(&folder.path().join("full"), &["--full"]);
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("OUT").map_or_else(|| scratch.path().to_owned(), PathBuf::from);
+    let full = run(&folder.join("full"), &["--full"]);
     let early: Vec<_> = (0..repeats)
-        .map(|i| run(&folder.path().join(format!("early-{i}")), &[]))
+        .map(|i| run(&folder.join(format!("early-{i}")), &[]))
         .collect();
     let names: Vec<_> = FIGURES.iter().map(|(_, name)| *name).collect();
     println!(
