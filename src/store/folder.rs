@@ -207,6 +207,16 @@ impl Results {
         Ok(())
     }
 
+    /// A file of the folder, if it is there.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let file = self.path.join(name);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read an old report"))?;
+        Ok(Some(bytes))
+    }
+
     /// Replaces a file of the folder.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         atomic::write(&self.path.join(name), bytes)
@@ -362,7 +372,13 @@ fn clear(path: &Path) -> Result<(), StoreError> {
     if runs.exists() {
         fs_err::remove_dir_all(&runs).map_err(StoreError::io("cannot remove the old runs"))?;
     }
-    for name in ["manifest.json", "report.csv", "metrics.csv", "summary.csv"] {
+    for name in [
+        "manifest.json",
+        "report.csv",
+        "metrics.csv",
+        "summary.csv",
+        "shadow.csv",
+    ] {
         let file = path.join(name);
         if file.exists() {
             fs_err::remove_file(&file).map_err(StoreError::io("cannot remove an old report"))?;

@@ -6,8 +6,10 @@
 //! kept from it. All figures are those that the run would have reported at that moment, whatever the rule: a rule says
 //! when to stop, the estimates and intervals are the controller's.
 //!
-//! Two things cannot be known. A peak is that of the sampler until the stop; a real run would also have asked the kernel
-//! at its end. And the last step before a stop would have been finished, which takes as long as one step.
+//! Three things cannot be known. A peak is the high-water mark of the last tick before the stop, so it may hold what came
+//! in the rest of an earlier serve phase, and not what the kernel would have said at the run's end. The last step before a
+//! stop would have been finished, which takes as long as one step. And the test data are read as they were read, which
+//! takes as long for a model that was trained for less.
 
 mod compare;
 mod hindsight;
@@ -215,10 +217,10 @@ impl ShadowRun {
 
     /// Age of a stage now, in seconds.
     fn age_s(&self, stage: Stage) -> f64 {
-        let states = &self.controller.stages;
-        let state = states.iter().find(|state| state.stage == stage);
-        state.map_or(0.0, |state| {
-            state.age_ns(self.controller.now_ns) as f64 * 1e-9
+        let stages = self.controller.stages.iter();
+        let mut found = stages.filter(|found| found.stage == stage);
+        found.next().map_or(0.0, |found| {
+            found.age_ns(self.controller.now_ns) as f64 * 1e-9
         })
     }
 

@@ -9,7 +9,7 @@ use crate::event::{
 };
 
 /// Load 0.3 s, warm-up 0.1 s, serving 6 s and 5 s, training 30 s, the test data 2 s.
-fn whole(sim: Sim) -> Vec<Message> {
+fn whole(sim: &Sim) -> Vec<Message> {
     let sim = Sim {
         phases: vec![
             (Phase::Load, 0.3),
@@ -19,7 +19,9 @@ fn whole(sim: Sim) -> Vec<Message> {
             (Phase::Train, 30.0),
             (Phase::Test, 2.0),
         ],
-        ..sim
+        step: sim.step,
+        seed: sim.seed,
+        ..Sim::default()
     };
     let mut messages = sim.messages();
     let end_ns = messages.last().unwrap().t_ns() + MS;
@@ -85,7 +87,7 @@ fn begins(messages: &[Message], phase: Phase) -> f64 {
 
 #[test]
 fn what_is_left_of_the_phases_is_what_is_saved() {
-    let messages = whole(Sim::default());
+    let messages = whole(&Sim::default());
     for rule in ["perftune", "naive-t", "fixed:n=20,skip=5"] {
         let end = under(rule, &full(&[]), &messages);
         assert_eq!(end.stop.reason, StopReason::Plateaued, "{rule}: {end:?}");
@@ -164,7 +166,7 @@ fn a_live_run_of_the_same_program_takes_as_long() {
     ];
     let stopping = policy(&chosen);
     for seed in 1..=5 {
-        let messages = whole(Sim {
+        let messages = whole(&Sim {
             seed,
             ..Sim::default()
         });
@@ -190,7 +192,7 @@ fn a_run_that_is_never_known_uses_the_time_for_measuring() {
         step: |_, at_s, _| 2.0 / (1.0 + at_s),
         ..Sim::default()
     };
-    let messages = whole(sim);
+    let messages = whole(&sim);
     let end = under("perftune", &full(&["train.throughput"]), &messages);
     assert_eq!(end.stop.reason, StopReason::Unstable, "{end:?}");
     let [figure] = &end.figures[..] else {
@@ -207,7 +209,7 @@ fn a_run_that_is_never_known_uses_the_time_for_measuring() {
 #[test]
 fn what_the_run_would_not_have_seen_is_kept_from_it() {
     // Memory is three times as large in what is left of the first serve phase.
-    let mut messages = whole(Sim::default());
+    let mut messages = whole(&Sim::default());
     for message in &mut messages {
         if let Message::Sample(tick) = message
             && (4.0..6.0).contains(&(tick.t_ns as f64 * 1e-9))
@@ -215,7 +217,7 @@ fn what_the_run_would_not_have_seen_is_kept_from_it() {
             let cpu_ns = tick.cpu_ns.unwrap() as f64;
             let large = sample(tick.t_ns, cpu_ns, (900e6, 900e6));
             **tick = ResourceSample {
-                host: tick.host.clone(),
+                host: tick.host,
                 ..large
             };
         }
@@ -230,7 +232,7 @@ fn what_the_run_would_not_have_seen_is_kept_from_it() {
 
 #[test]
 fn in_hindsight_the_last_metric_ends_a_stage() {
-    let messages = whole(Sim::default());
+    let messages = whole(&Sim::default());
     let asked = full(&[
         "train.throughput",
         "serve.throughput",
@@ -280,7 +282,7 @@ fn a_stop_for_a_limit_and_the_verdicts_are_those_of_a_live_run() {
             }],
             ..full(&["train.throughput"])
         };
-        let end = under("perftune", &asked, &whole(Sim::default()));
+        let end = under("perftune", &asked, &whole(&Sim::default()));
         assert_eq!(end.stop.reason, reason, "{end:?}");
         assert_eq!(end.verdict.unwrap().verdict, verdict, "{limit}");
         assert!(end.saved_s > 20.0, "{limit}");
