@@ -131,7 +131,11 @@ pub struct ShadowTotal {
     pub known: u64,
     /// Figures that differ by no more than was asked.
     pub within: u64,
-    /// The same, or by no more than the whole runs of the cell differ, where that is more; absent where no cell has
+    /// Figures of phases that would have been left before their end; the others are those of the whole run by themselves.
+    pub early: u64,
+    /// Those of them that differ by no more than was asked.
+    pub early_within: u64,
+    /// As `within`, or by no more than the whole runs of the cell differ, where that is more; absent where no cell has
     /// three whole runs.
     pub within_or_spread: Option<u64>,
     /// Figures with an interval.
@@ -239,7 +243,7 @@ impl ShadowReport {
 
 const LEGEND: &str = "full: wall time of the whole run; early: what it would have taken, loading, warm-up and the look at \
 the test data included; error: estimate at the stop / figure of the whole run - 1; the counts are of chosen metrics, each once a \
-run and phase; order: pairs of cells that are the other \
+run and phase, and a phase that was used to its end agrees with itself; order: pairs of cells that are the other \
 way round at the stop, and those of them whose intervals there are disjoint; an interval is one of the regime seen so far";
 
 /// The rules that a `shadow.csv` was written for, as they were written; none where it is no such file.
@@ -271,6 +275,10 @@ fn lines(total: &ShadowTotal) -> Vec<(String, String)> {
             share(total.within, total.figures),
         ),
     ];
+    lines.push(line(
+        "  in phases left early",
+        share(total.early_within, total.early),
+    ));
     lines.extend(
         total
             .within_or_spread
@@ -394,6 +402,8 @@ fn json_total(total: &ShadowTotal) -> Value {
         "missing": total.missing,
         "known": total.known,
         "within_asked": total.within,
+        "early_figures": total.early,
+        "early_within_asked": total.early_within,
         "within_asked_or_spread": total.within_or_spread,
         "intervals": total.intervals,
         "covered": total.covered,
@@ -446,6 +456,8 @@ mod tests {
             missing: 0,
             known: 20,
             within: 19,
+            early: 12,
+            early_within: 11,
             within_or_spread: None,
             intervals: 18,
             covered: 17,

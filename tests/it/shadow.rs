@@ -1,7 +1,13 @@
 //! Shadow mode: what whole runs would have been under rules that stop.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+
+use perftune::control::shadow::{ShadowEnd, ShadowRun};
+use perftune::control::{RunContext, StopPolicy};
+use perftune::event::{Phase, Stage, WorkerEvent};
+use perftune::store::{Line, read_lines};
 
 use crate::support::{Lab, Row, rows};
 
@@ -194,4 +200,92 @@ fn what_has_no_shadow_is_said() {
     let early = lab.call(&report(&["--shadow"])).exits(2);
     said.push_str(&early.stderr);
     insta::assert_snapshot!("shadow_refused", said);
+}
+
+/// The shadow of a run whose log this is, and when it was asked to leave its serve phase, from the beginning of that.
+fn live_and_shadow(folder: &Path, cores: f64) -> (Option<f64>, ShadowEnd) {
+    let lines: Vec<Line> = read_lines(folder).unwrap().map(Result::unwrap).collect();
+    let Line::Started {
+        job, stop, t_ns, ..
+    } = &lines[0]
+    else {
+        panic!("{:?}", lines[0]);
+    };
+    let policy: StopPolicy = serde_json::from_value(stop.clone()).unwrap();
+    let cores = cores.min(f64::from(job.threads));
+    let context = RunContext::of_job(job, cores, BTreeMap::default(), *t_ns);
+    let mut shadow = ShadowRun::new(&policy, &policy.rule, context);
+    let (mut began_ns, mut asked_ns) = (None, None);
+    for line in &lines {
+        match line {
+            Line::Worker(envelope) => {
+                if let WorkerEvent::Phase {
+                    phase: Phase::Serve(_),
+                } = envelope.event
+                {
+                    began_ns.get_or_insert(envelope.t_ns);
+                }
+                shadow.on_worker(envelope);
+            }
+            Line::Sample(sample) => shadow.on_sample(sample),
+            Line::Asked { t_ns, what } if what.starts_with("leave ") => {
+                asked_ns.get_or_insert(*t_ns);
+            }
+            _ => {}
+        }
+    }
+    let took_ns = asked_ns.map(|asked_ns| asked_ns - began_ns.unwrap());
+    (took_ns.map(|ns| ns as f64 * 1e-9), shadow.finish())
+}
+
+/// Steps and requests that really take their time.
+const LIVE: &str = r#"
+name = "t"
+[worker]
+program = "scripted"
+options = { steps_per_epoch = 100, time = "real", step_us = 3000.0, request_us = 500.0, spread = 0.05 }
+[grid]
+model = "one"
+dataset = "made-up"
+batch_size = 16
+[train]
+epochs = 100
+[serve]
+batch_size = [8]
+max_time = "5s"
+[stop]
+metrics = ["throughput", "step_latency", "cpu", "memory.rss_mean"]
+within = "20%"
+min_time = "0.3s"
+max_time = "6s"
+"#;
+
+#[test]
+fn the_shadow_of_a_run_that_was_stopped_leaves_when_it_left() {
+    let lab = Lab::new(LIVE);
+    lab.run(&["-q"]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    let cores = manifest["machine"]["usable_cores"].as_f64().unwrap();
+    let (asked_s, end) = live_and_shadow(&lab.file("runs/one-made-up"), cores);
+    let serving = end
+        .figures
+        .iter()
+        .find(|figure| figure.stage == Stage::Serve(8));
+    // On a machine that is very busy the phase may use its time up, live and in its shadow.
+    let stop_s = serving.unwrap().stop_s;
+    assert_eq!(
+        stop_s.is_some(),
+        asked_s.is_some(),
+        "{stop_s:?} {asked_s:?}"
+    );
+    // The request is written down some moments after the message that it followed from.
+    let apart = stop_s.zip(asked_s).map_or(0.0, |(one, other)| one - other);
+    assert!(apart.abs() < 0.1, "{stop_s:?} {asked_s:?}");
+    let training = end
+        .figures
+        .iter()
+        .find(|figure| figure.stage == Stage::Train);
+    assert!(training.unwrap().stop_s.is_some(), "{end:?}");
+    // Nothing is saved but the moments that it took to obey.
+    assert!(end.saved_s < 1.0, "{end:?}");
 }

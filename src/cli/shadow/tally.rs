@@ -82,6 +82,8 @@ impl<'a> Tally<'a> {
             missing: 0,
             known: 0,
             within: 0,
+            early: 0,
+            early_within: 0,
             within_or_spread: (!self.spreads.is_empty()).then_some(0),
             intervals: 0,
             covered: 0,
@@ -104,6 +106,8 @@ impl<'a> Tally<'a> {
         total.figures += 1;
         total.known += u64::from(row.known);
         total.within += u64::from(within);
+        total.early += u64::from(row.stop_t_s.is_some());
+        total.early_within += u64::from(row.stop_t_s.is_some() && within);
         total.intervals += u64::from(row.covered.is_some());
         total.covered += u64::from(row.covered == Some(true));
         if let Some(count) = &mut total.within_or_spread {
@@ -223,7 +227,9 @@ fn run(
         full_s,
         early_s: full_s - end.saved_s,
         worst_error: worst.map(|(_, error)| error),
-        worst_metric: worst.map_or_else(String::new, |(row, _)| named(row)),
+        worst_metric: worst
+            .filter(|(_, error)| *error != 0.0)
+            .map_or_else(String::new, |(row, _)| named(row)),
     }
 }
 
