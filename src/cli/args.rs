@@ -23,6 +23,7 @@ const RUN_EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml --only model=cnn,resnet --only dataset=digits
   perftune run configs/grid.toml --set 'grid.batch_size=[32,128]' --repeat 3
   perftune run configs/grid.toml --out results/today --resume
+  perftune run configs/grid.toml --full --shadow --rule perftune --rule oracle
   perftune run - --format csv < grid.toml > report.csv";
 
 const REPLAY_EXAMPLES: &str = "Examples:
@@ -48,6 +49,10 @@ judged and printed. A constant series is known with zero width as soon as a rule
 
 A rule that gives up has not stopped: it has used the whole series, as one that never stops. What a rule with an interval \
 claims at its stop is `covered` where it holds the figure of the whole series.";
+
+const SHADOW_TEXT: &str = "Shadow mode: nothing has to be decided while a run goes on, since a recording holds all that the controller saw. It is fed the run's own events afterwards, and stops where it would have stopped: each serve phase when all its chosen metrics are known together, then the training; where one is never known, after max_time. The time that the run would have taken is the whole time without what was left of the serve phases and of the training; loading, warm-up and the look at the test data stay as they were. The figures are those that it would have reported then, whatever the rule: a rule says when to stop. Intervals are of the regime seen so far. Rules are those of `perftune replay --help`; oracle is one of them. shadow.csv has one row a run, rule, phase and chosen metric; its stop_t_s counts from the beginning of the phase in which the metric is judged, and is empty where the phase was used to its end.";
+
+static SHADOW_HELP: LazyLock<String> = LazyLock::new(|| folded(SHADOW_TEXT, ""));
 
 /// The long help: what cannot be said in one line an option, and the catalogue of rules.
 static REPLAY_HELP: LazyLock<String> = LazyLock::new(|| {
@@ -112,7 +117,7 @@ pub enum Command {
 
 /// `perftune run`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{}\n\n{EXIT_CODES}", *SHADOW_HELP))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent switches of the command line"
@@ -141,6 +146,21 @@ pub struct RunArgs {
     /// Let every run use its whole budget: no early stop
     #[arg(long, help_heading = "What to run")]
     pub full: bool,
+
+    /// With --full: say also where a rule would have stopped each run, and what
+    /// that would have saved and cost; writes shadow.csv
+    #[arg(long, help_heading = "What to run")]
+    pub shadow: bool,
+
+    /// A stopping rule for --shadow; may be given several times
+    /// [default: the run's own]
+    #[arg(
+        long,
+        value_name = "NAME[:K=V,...]",
+        requires = "shadow",
+        help_heading = "What to run"
+    )]
+    pub rule: Vec<String>,
 
     /// Exit with 1 when no cell keeps its constraints for certain
     #[arg(long, help_heading = "What to run")]
@@ -185,10 +205,19 @@ pub struct RunArgs {
 
 /// `perftune report`.
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = SHADOW_HELP.as_str())]
 pub struct ReportArgs {
     /// The results folder, such as results/three-by-three
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
+    /// Say where a rule would have stopped each run that was recorded with
+    /// --full, and what that would have saved and cost; writes shadow.csv
+    #[arg(long)]
+    pub shadow: bool,
+    /// A stopping rule for --shadow; may be given several times
+    /// [default: the run's own]
+    #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow")]
+    pub rule: Vec<String>,
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -13,6 +13,7 @@ pub mod output;
 pub mod progress;
 pub mod replay;
 pub mod run;
+pub mod shadow;
 
 use std::env;
 use std::io;
@@ -53,7 +54,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
-        Command::Report(args) => run::rebuild(&args.dir, args.format),
+        Command::Report(args) => run::rebuild(args, screen),
         Command::Replay(args) => replay::replay(args, screen),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),

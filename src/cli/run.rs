@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{Format, RunArgs};
+use super::args::{Format, ReportArgs, RunArgs};
 use super::diagnostic::Fault;
 use super::dry_run;
 use super::engine::{self, Order};
@@ -10,8 +10,10 @@ use super::exit::{ExitStatus, grid_exit};
 use super::output::{self, Screen};
 use super::progress::Progress;
 use super::progress::line::Talk;
+use super::shadow::{self, Shadow};
 use crate::clock::MonotonicClock;
 use crate::config::plan::{Plan, PlannedRun};
+use crate::control::rule::RuleSpec;
 use crate::event::RunRecord;
 use crate::report::csv::{metrics_csv, report_csv};
 use crate::report::summary::SummaryRow;
@@ -24,6 +26,7 @@ const REPEATS_FOR_SUMMARY: u32 = 3;
 
 /// Runs the grid.
 pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
+    let rules = shadow_rules(args)?;
     let plan = engine::load(args)?;
     let talk = talk(args);
     if talk != Talk::Quiet {
@@ -38,12 +41,8 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
     }
     if args.dry_run {
-        output::print(&dry_run::render(
-            &plan,
-            &runs,
-            args.format,
-            output::stdout_width(),
-        )?)?;
+        let width = output::stdout_width();
+        output::print(&dry_run::render(&plan, &runs, args.format, width)?)?;
         return Ok(ExitStatus::Ok);
     }
     let folder = args
@@ -63,21 +62,39 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let executed = executed?;
     let records = &executed.records;
 
-    let summary = write_reports(&executed.results, records)?;
+    let shadow = rules
+        .map(|rules| Shadow::cast(&executed.results, records, &rules))
+        .transpose()?;
+    let summary = write_reports(&executed.results, records, shadow.as_ref())?;
     let shown = folder.display().to_string();
-    let closing = Closing {
-        planned: Some(executed.planned),
-        elapsed_s: Some(progress.elapsed_s()),
-        folder: Some(&shown),
-    };
     let document = Document {
         name: &plan.name,
         records,
         summary: &summary,
-        closing,
+        shadow: shadow.as_ref(),
+        closing: Closing {
+            planned: Some(executed.planned),
+            elapsed_s: Some(progress.elapsed_s()),
+            folder: Some(&shown),
+        },
     };
     output::print(&document.render(args.format, output::stdout_width())?)?;
+    if talk != Talk::Quiet {
+        document.say(args.format, screen);
+    }
     Ok(grid_exit(records, executed.interrupted, args.strict))
+}
+
+/// The rules of shadow mode, if it is asked for; none: each run's own.
+fn shadow_rules(args: &RunArgs) -> Result<Option<Vec<RuleSpec>>, Fault> {
+    if args.shadow && !args.full {
+        return Err(Fault::new(
+            "--shadow compares stops with whole runs, and these would be stopped early",
+        )
+        .hint("add --full"));
+    }
+    let rules = shadow::rules(&args.rule)?;
+    Ok(args.shadow.then_some(rules))
 }
 
 fn talk(args: &RunArgs) -> Talk {
@@ -132,6 +149,8 @@ pub struct Document<'a> {
     pub records: &'a [RunRecord],
     /// Their figures between runs.
     pub summary: &'a [SummaryRow],
+    /// What they would have been, had they stopped early.
+    pub shadow: Option<&'a Shadow>,
     /// What stands under the table.
     pub closing: Closing<'a>,
 }
@@ -140,40 +159,91 @@ impl Document<'_> {
     /// The bytes for the standard output.
     pub fn render(&self, format: Format, width: usize) -> Result<Vec<u8>, Fault> {
         Ok(match format {
-            Format::Table => table::summary(self.records, &self.closing, width).into_bytes(),
-            Format::Json => json::document(self.name, self.records, self.summary)?,
+            Format::Table => {
+                let mut text = table::summary(self.records, &self.closing, width);
+                if let Some(shadow) = self.shadow.filter(|shadow| !shadow.is_empty()) {
+                    text = text + "\n" + &shadow.report.table(width);
+                }
+                text.into_bytes()
+            }
+            Format::Json => {
+                let shadow = self.shadow.map(|shadow| &shadow.report);
+                json::document(self.name, self.records, (self.summary, shadow))?
+            }
             Format::Csv => report_csv(self.records)?,
         })
     }
+
+    /// Says on the standard error what the standard output has no place for.
+    fn say(&self, format: Format, screen: Screen) {
+        let Some(shadow) = self.shadow else {
+            return;
+        };
+        let more = match format {
+            // One document on the standard output: there it is report.csv.
+            Format::Csv => shadow.report.table(output::stderr_width()),
+            Format::Table | Format::Json => String::new(),
+        };
+        shadow.say(screen, &more);
+    }
 }
 
-/// Rebuilds the reports of `dir` and prints them: `perftune report`.
-pub fn rebuild(dir: &Path, format: Format) -> Result<ExitStatus, Fault> {
-    let (results, stored) = engine::reopen(dir)?;
-    let summary = write_reports(&results, &stored.records)?;
-    let shown = dir.display().to_string();
+/// Rebuilds the reports of a folder and prints them: `perftune report`.
+pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
+    let asked = shadow::rules(&args.rule)?;
+    let (results, stored) = engine::reopen(&args.dir)?;
+    let rules = if args.shadow {
+        Some(asked)
+    } else {
+        shadow::rules_before(&results)?
+    };
+    let shown = args.dir.display().to_string();
+    let shadow = rules
+        .map(|rules| Shadow::cast(&results, &stored.records, &rules))
+        .transpose()?;
+    if let Some(shadow) = &shadow
+        && shadow.is_empty()
+        && args.shadow
+    {
+        return Err(Fault::new(format!(
+            "{shown} holds no whole run: {}",
+            shadow.notes.join("; ")
+        ))
+        .hint("record whole runs with `perftune run GRID --full --shadow`"));
+    }
+    let summary = write_reports(&results, &stored.records, shadow.as_ref())?;
     let document = Document {
         name: &stored.name,
         records: &stored.records,
         summary: &summary,
+        shadow: shadow.as_ref(),
         closing: Closing {
             planned: Some(stored.records.len() + stored.missing.len()),
             folder: Some(&shown),
             ..Closing::default()
         },
     };
-    output::print(&document.render(format, output::stdout_width())?)?;
+    output::print(&document.render(args.format, output::stdout_width())?)?;
+    document.say(args.format, screen);
     Ok(ExitStatus::Ok)
 }
 
-/// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them.
-fn write_reports(results: &Results, records: &[RunRecord]) -> Result<Vec<SummaryRow>, Fault> {
+/// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
+fn write_reports(
+    results: &Results,
+    records: &[RunRecord],
+    shadow: Option<&Shadow>,
+) -> Result<Vec<SummaryRow>, Fault> {
     let summary = summary(records)?;
     if summary.is_empty() {
         results.remove("summary.csv")?;
     }
     for (name, bytes) in report_files(records, &summary)? {
         results.write(name, &bytes)?;
+    }
+    match shadow {
+        Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
+        None => results.remove("shadow.csv")?,
     }
     Ok(summary)
 }

@@ -35,7 +35,7 @@ const LONG_S: f64 = 5.0;
 
 /// Below this many percent a utilisation is asked for in percentage points, as if it were this high: 5% of an idle
 /// core's 0.3% cannot be known, and nobody asks.
-const UTILISATION_FLOOR: f64 = 10.0;
+pub(super) const UTILISATION_FLOOR: f64 = 10.0;
 
 /// Share of a stage's steps or time that may be left out as warm-up without a word.
 const CUT_SHARE: f64 = 0.05;

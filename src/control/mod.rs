@@ -52,6 +52,7 @@ pub mod recording;
 mod resources;
 mod rows;
 pub mod rule;
+pub mod shadow;
 mod stage;
 pub mod support;
 mod totals;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::ReportError;
 use super::headline::accuracy_is_final;
+use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use crate::event::{
     Allocator, Failure, MetricRow, ModelSpec, Num, Optimizer, RunRecord, RunStatus, RunVerdict,
@@ -22,7 +23,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 1 };
+pub const FORMAT: Format = Format { major: 1, minor: 2 };
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -31,6 +32,8 @@ struct Document<'a> {
     runs: Vec<Run<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     summary: &'a [SummaryRow],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -140,18 +143,19 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
     }
 }
 
-/// `{format, name, runs: [...]}`, with `summary` where there are repeats. A figure that was not measured is `null`
+/// `{format, name, runs: [...]}`, with `summary` where there are repeats and `shadow` where it was asked for. A figure that was not measured is `null`
 /// with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`, since JSON has none.
 pub fn document(
     name: &str,
     records: &[RunRecord],
-    summary: &[SummaryRow],
+    (summary, shadow): (&[SummaryRow], Option<&ShadowReport>),
 ) -> Result<Vec<u8>, ReportError> {
     let document = Document {
         format: FORMAT,
         name,
         runs: records.iter().map(Run::from).collect(),
         summary,
+        shadow: shadow.map(ShadowReport::json),
     };
     pretty(&document)
 }
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_document_is_as_promised() {
-        let bytes = document("three-by-three", &[diverged(), failed()], &[]).unwrap();
+        let bytes = document("three-by-three", &[diverged(), failed()], (&[], None)).unwrap();
         insta::assert_snapshot!("json_document", String::from_utf8(bytes).unwrap());
     }
 
@@ -188,7 +192,7 @@ mod tests {
     #[test]
     fn every_figure_is_there_and_a_number_that_is_none_is_a_word() {
         let records = all_kinds();
-        let bytes = document("x", &records, &[]).unwrap();
+        let bytes = document("x", &records, (&[], None)).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(value["runs"].as_array().unwrap().len(), records.len());
         let figures = value["runs"][3]["metrics"].as_array().unwrap();

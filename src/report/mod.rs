@@ -12,6 +12,7 @@ pub mod listing;
 pub mod plan;
 pub mod replay;
 pub mod series;
+pub mod shadow;
 pub mod summary;
 pub mod table;
 

@@ -7,10 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{RunRecord, RunStatus};
 
+use super::difference::difference;
 use super::{FORMAT, Format, StoreError, atomic, log};
 
 /// Room that must be there before the first run, in bytes: a run's log grows by some megabytes a minute.
 const NEEDED: u64 = 16 << 20;
+
+/// What stands in the folder beside the runs.
+const WRITTEN: &[&str] = &[
+    "manifest.json",
+    "report.csv",
+    "metrics.csv",
+    "summary.csv",
+    "shadow.csv",
+];
 
 /// What to do with results that are there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,6 +217,13 @@ impl Results {
         Ok(())
     }
 
+    /// A file of the folder, if it is there.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let file = self.path.join(name);
+        let read = file.exists().then(|| fs_err::read(&file)).transpose();
+        read.map_err(StoreError::io("cannot read an old report"))
+    }
+
     /// Replaces a file of the folder.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         atomic::write(&self.path.join(name), bytes)
@@ -362,7 +379,7 @@ fn clear(path: &Path) -> Result<(), StoreError> {
     if runs.exists() {
         fs_err::remove_dir_all(&runs).map_err(StoreError::io("cannot remove the old runs"))?;
     }
-    for name in ["manifest.json", "report.csv", "metrics.csv", "summary.csv"] {
+    for name in WRITTEN {
         let file = path.join(name);
         if file.exists() {
             fs_err::remove_file(&file).map_err(StoreError::io("cannot remove an old report"))?;
@@ -371,55 +388,9 @@ fn clear(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The first place where two specs differ, as `train.epochs: 10 before, 20 now`.
-fn difference(before: &serde_json::Value, now: &serde_json::Value, place: &str) -> Option<String> {
-    use serde_json::Value::Object;
-    match (before, now) {
-        (Object(a), Object(b)) => a
-            .keys()
-            .chain(b.keys().filter(|key| !a.contains_key(*key)))
-            .find_map(|key| {
-                let place = if place.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{place}.{key}")
-                };
-                let null = serde_json::Value::Null;
-                difference(
-                    a.get(key).unwrap_or(&null),
-                    b.get(key).unwrap_or(&null),
-                    &place,
-                )
-            }),
-        (a, b) if a == b => None,
-        (a, b) => Some(format!("{place}: {a} before, {b} now")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn differences_are_named_by_their_key() {
-        let table = [
-            (json!({"a": {"b": 1}}), json!({"a": {"b": 1}}), None),
-            (
-                json!({"a": {"b": 1}}),
-                json!({"a": {"b": 2}}),
-                Some("a.b: 1 before, 2 now"),
-            ),
-            (
-                json!({"a": 1}),
-                json!({"a": 1, "c": 2}),
-                Some("c: null before, 2 now"),
-            ),
-        ];
-        for (before, now, expected) in table {
-            assert_eq!(difference(&before, &now, "").as_deref(), expected);
-        }
-    }
 
     #[test]
     fn a_folder_of_somebody_else_is_left_alone() {

@@ -20,5 +20,6 @@ mod native_worker;
 mod replay;
 mod robustness;
 mod run;
+mod shadow;
 mod signals;
 mod support;

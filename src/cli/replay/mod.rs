@@ -3,7 +3,7 @@
 mod output;
 mod problems;
 mod recorded;
-mod results;
+pub(super) mod results;
 mod tally;
 
 use std::path::Path;
@@ -17,6 +17,7 @@ use super::output::Screen;
 use crate::config::rule::parse_rule;
 use crate::control::rule::{Judgement, RuleSpec};
 use crate::report::replay::ReplayRow;
+use crate::stats::Interval;
 use crate::units::Share;
 
 /// What is asked of every source.
@@ -64,26 +65,35 @@ impl Asked {
     fn read(args: &ReplayArgs) -> Result<Self, Fault> {
         let within = share(args.within.as_deref(), "--within", 0.0)?;
         let confidence = share(args.confidence.as_deref(), "--confidence", 0.5)?;
-        let rule = |text: &String| -> Result<RuleSpec, Fault> {
-            let rule = parse_rule(text).map_err(|(error, hint)| {
-                Fault::new(format!("--rule {text}: {error}")).hint(hint)
-            })?;
-            Ok(asked_of(rule, within, confidence))
-        };
-        let mut rules = args.rule.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+        let asked = |rule| asked_of(rule, within, confidence);
+        let mut rules = rules(&args.rule, asked)?;
         if rules.is_empty() && (within.is_some() || confidence.is_some()) {
-            rules.push(asked_of(RuleSpec::default(), within, confidence));
-        }
-        for (at, rule) in rules.iter().enumerate() {
-            if rules[..at].contains(rule) {
-                return Err(Fault::new(format!("--rule {rule} is given twice")));
-            }
+            rules.push(asked(RuleSpec::default()));
         }
         Ok(Self {
             rules,
             metrics: args.metrics.clone(),
         })
     }
+}
+
+/// The rules of `--rule`, each completed by `asked`.
+pub(super) fn rules(
+    texts: &[String],
+    asked: impl Fn(RuleSpec) -> RuleSpec,
+) -> Result<Vec<RuleSpec>, Fault> {
+    let rule = |text: &String| -> Result<RuleSpec, Fault> {
+        let rule = parse_rule(text)
+            .map_err(|(error, hint)| Fault::new(format!("--rule {text}: {error}")).hint(hint))?;
+        Ok(asked(rule))
+    };
+    let rules = texts.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+    for (at, rule) in rules.iter().enumerate() {
+        if rules[..at].contains(rule) {
+            return Err(Fault::new(format!("--rule {rule} is given twice")));
+        }
+    }
+    Ok(rules)
 }
 
 /// The rule with the precision that is asked of all, where it has such a parameter and was not given it.
@@ -126,13 +136,6 @@ const ROUNDING: f64 = 1e-12;
 
 /// What a rule says of a series, beside the figure of the whole series.
 fn row(names: &Names, rule: &RuleSpec, said: Judgement, full: Option<f64>) -> ReplayRow {
-    let error = |estimate: f64, full: f64| {
-        if (estimate - full).abs() <= ROUNDING * full.abs() {
-            0.0
-        } else {
-            estimate / full - 1.0
-        }
-    };
     let (estimate, interval) = (said.estimate, said.interval);
     ReplayRow {
         series: names.series.clone(),
@@ -148,11 +151,25 @@ fn row(names: &Names, rule: &RuleSpec, said: Judgement, full: Option<f64>) -> Re
         full_estimate: full,
         relative_error: estimate
             .zip(full)
-            .map(|(estimate, full)| error(estimate, full)),
-        covered: interval.zip(full).map(|(interval, full)| {
-            let slack = ROUNDING * full.abs();
-            interval.low - slack <= full && full <= interval.high + slack
-        }),
+            .map(|(estimate, full)| relative_error(estimate, full)),
+        covered: interval
+            .zip(full)
+            .map(|(interval, full)| covers(interval, full)),
         reason: said.reason,
     }
+}
+
+/// `estimate / full - 1`, where rounding alone is no error.
+pub(super) fn relative_error(estimate: f64, full: f64) -> f64 {
+    if (estimate - full).abs() <= ROUNDING * full.abs() {
+        0.0
+    } else {
+        estimate / full - 1.0
+    }
+}
+
+/// Whether the interval holds the figure, up to rounding.
+pub(super) fn covers(interval: Interval, full: f64) -> bool {
+    let slack = ROUNDING * full.abs();
+    interval.low - slack <= full && full <= interval.high + slack
 }

@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
 }
 
 /// What the run could not measure, by metric.
-fn unsupported(record: &RunRecord) -> BTreeMap<String, String> {
+pub(in crate::cli) fn unsupported(record: &RunRecord) -> BTreeMap<String, String> {
     let rows = record.metrics.iter();
     let found = rows.filter_map(|row| {
         let why = row.note.strip_prefix("unsupported: ")?;

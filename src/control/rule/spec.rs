@@ -16,7 +16,8 @@ use super::own::Own;
 use super::windows::{CovLastK, PerfAnalyzer};
 use crate::units::{Share, Span};
 
-/// A rule and the parameters that were given; the others have their defaults. Displayed as it is written.
+/// A rule and the parameters that were given; the others have their defaults. Displayed as it is written, without
+/// parameters that have their default; as `{:#}` with all that were given, which take the place of a run's own.
 #[derive(Clone)]
 pub struct RuleSpec {
     rule: &'static RuleDef,
@@ -229,8 +230,8 @@ impl fmt::Display for RuleSpec {
         let mut text = self.rule.name.to_owned();
         let mut sign = ':';
         for (param, given) in self.rule.params.iter().zip(&self.given) {
-            let Some(value) = given.filter(|value| value.to_bits() != param.default.to_bits())
-            else {
+            let told = |value: &f64| f.alternate() || value.to_bits() != param.default.to_bits();
+            let Some(value) = given.filter(told) else {
                 continue;
             };
             text.push(sign);

@@ -4,6 +4,7 @@ mod interference;
 mod limits;
 mod rows;
 mod rule;
+mod shadow;
 mod sim;
 mod stages;
 mod watched;
