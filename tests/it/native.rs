@@ -34,6 +34,19 @@ fn a_grid_of_real_runs_learns_and_repeats_itself() {
     assert_eq!(first, losses("--fresh"), "the same seed");
 }
 
+#[test]
+fn every_model_learns() {
+    let lab = lab("[train]\nepochs = 5\n");
+    let models = "grid.model=[\"mlp\", \"cnn\", \"resnet\"]";
+    lab.run(&["--full", "--set", models]).exits(0);
+    for row in lab.rows("report.csv") {
+        for column in ["validation_accuracy", "test_accuracy"] {
+            let accuracy: f64 = row[column].parse().unwrap();
+            assert!(accuracy > 0.85, "{} {column}: {accuracy}", row["run"]);
+        }
+    }
+}
+
 /// Runs [`the_witnessed_run`] in a process of its own, so that its children are the only ones that it counts.
 #[test]
 #[cfg(target_os = "linux")]

@@ -31,10 +31,11 @@ pub(super) fn head(path: nn::Path<'_>, from: i64, classes: i64) -> nn::Linear {
 /// them: else each of these reorders its input and its output. Layers after the first keep the order that they get.
 pub(super) fn channels_last(xs: &Tensor) -> Tensor {
     let (n, c, h, w) = xs.size4().unwrap_or_default();
-    // A single channel lies the same in memory either way; only its strides tell libtorch which way is meant.
+    // A single channel lies the same in memory either way; only its strides tell libtorch which way is meant. It is not
+    // copied then, so the samples may begin anywhere in their memory: no offset is given.
     xs.permute([0, 2, 3, 1])
         .contiguous()
-        .as_strided([n, c, h, w], [h * w * c, 1, w * c, c], 0)
+        .as_strided([n, c, h, w], [h * w * c, 1, w * c, c], None)
 }
 
 /// The values of each sample in a row, from samples with their channels side by side: a view, no copy.

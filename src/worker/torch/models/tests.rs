@@ -124,6 +124,27 @@ fn impossible_models_say_what_is_possible() {
     }
 }
 
+/// A part of a data set is a view of it: what it is read from must begin where the view does.
+#[test]
+fn every_sample_has_its_own_logits_wherever_it_lies_in_memory() {
+    for info in MODELS {
+        for shape in [[1, 8, 8], [4, 3, 3], [1, 28, 28]] {
+            let store = nn::VarStore::new(Device::Cpu);
+            let input = Input { shape, classes: 7 };
+            let model = build(&spec(info.name, None, None), &store.root(), input).unwrap();
+            let [c, h, w] = shape;
+            let images = Tensor::rand([9, c, h, w], (Kind::Float, Device::Cpu));
+            tch::no_grad(|| {
+                let all = model.forward_t(&images, false);
+                let last = model.forward_t(&images.narrow(0, 6, 3), false);
+                let same = all.narrow(0, 6, 3).allclose(&last, 1e-4, 1e-5, false);
+                assert!(same, "{} {shape:?}", info.name);
+                assert!(!all.narrow(0, 0, 3).allclose(&last, 1e-4, 1e-5, false));
+            });
+        }
+    }
+}
+
 #[test]
 fn a_seed_makes_the_same_weights_again() {
     let weights = |seed| {
