@@ -15,8 +15,8 @@ use crate::clock::MonotonicClock;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::control::rule::RuleSpec;
 use crate::event::RunRecord;
-use crate::report::csv::{metrics_csv, report_csv};
-use crate::report::summary::SummaryRow;
+use crate::report::csv::{metrics_csv, report_csv, summary_csv};
+use crate::report::summary::{SummaryRow, summary_metrics_csv};
 use crate::report::table::Closing;
 use crate::report::{json, table};
 use crate::store::Results;
@@ -135,8 +135,8 @@ pub fn report_files(
         ("metrics.csv", metrics_csv(records)?),
     ];
     if !summary.is_empty() {
-        let bytes = crate::report::summary::summary_csv(summary)?;
-        files.push(("summary.csv", bytes));
+        files.push(("summary.csv", summary_csv(records, summary)?));
+        files.push(("summary_metrics.csv", summary_metrics_csv(summary)?));
     }
     Ok(files)
 }
@@ -237,6 +237,7 @@ fn write_reports(
     let summary = summary(records)?;
     if summary.is_empty() {
         results.remove("summary.csv")?;
+        results.remove("summary_metrics.csv")?;
     }
     for (name, bytes) in report_files(records, &summary)? {
         results.write(name, &bytes)?;

@@ -1,6 +1,7 @@
-//! `report.csv`, one row a run, and `metrics.csv`, one row a figure.
+//! `report.csv`, one row a run, `summary.csv`, one row a cell, and `metrics.csv`, one row a figure.
 
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
+use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
 use crate::event::{Failure, RunRecord};
 
@@ -148,6 +149,51 @@ pub fn report_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
     csv_bytes(header, rows)
 }
 
+/// `summary.csv`: one row a cell, in the order of their first runs: the figures of `report.csv` as means over the repeats, each
+/// with the ends of its interval *between runs*.
+pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
+    let figures = || {
+        COLUMNS.iter().filter_map(|(name, source)| match source {
+            Figure(place, metric) => Some((name, *place, *metric)),
+            Text(_) => None,
+        })
+    };
+    let mut header: Vec<String> = ["cell", "model", "dataset", "runs", "confidence", "interval"]
+        .map(str::to_owned)
+        .to_vec();
+    header.extend(
+        figures().flat_map(|(name, ..)| ["", "_low", "_high"].map(|end| format!("{name}{end}"))),
+    );
+    let mut cells: Vec<&RunRecord> = Vec::new();
+    for record in records {
+        if cells.iter().all(|first| first.cell != record.cell) {
+            cells.push(record);
+        }
+    }
+    let rows = cells.into_iter().filter_map(|first| {
+        let of_cell = || summary.iter().filter(|row| row.cell == first.cell);
+        let runs = of_cell().map(|row| row.runs).max()?;
+        let confidence = of_cell().next()?.confidence;
+        let mut fields = vec![
+            first.cell.clone(),
+            first.job.model.name.clone(),
+            first.job.dataset.clone(),
+            runs.to_string(),
+            number(confidence),
+            "between runs".to_owned(),
+        ];
+        for (_, place, metric) in figures() {
+            let phase = place.phase(first);
+            let found =
+                of_cell().find(|row| row.metric == metric && Some(&row.phase) == phase.as_ref());
+            let ends = found.map_or([None; 3], |row| [row.mean, row.low, row.high]);
+            fields.extend(ends.map(optional));
+        }
+        Some(fields)
+    });
+    csv_bytes(header, rows)
+}
+
 /// `metrics.csv`: one row a figure. `low` and `high` are the interval *within this run*: they say how well this run's
 /// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does).
 pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
@@ -206,6 +252,47 @@ mod tests {
     #[test]
     fn metrics_csv_is_as_promised() {
         insta::assert_snapshot!("metrics_csv", utf8(metrics_csv(&all_kinds()).unwrap()));
+    }
+
+    #[test]
+    fn a_cell_has_one_row_with_its_intervals_between_runs() {
+        let record = completed();
+        let row = |metric: &str, phase: &str, mean| SummaryRow {
+            cell: record.cell.clone(),
+            metric: metric.to_owned(),
+            phase: phase.to_owned(),
+            unit: find_metric(metric).unwrap().unit,
+            runs: 3,
+            mean: Some(mean),
+            low: Some(mean - 1.0),
+            high: Some(mean + 1.0),
+            confidence: 0.95,
+            note: String::new(),
+        };
+        let summary = [
+            row("train.throughput", "train", 100.0),
+            // Of another phase than the column speaks of.
+            row("cpu.utilisation", "serve[1]", 50.0),
+        ];
+        let repeat = RunRecord {
+            run: "another".to_owned(),
+            ..record.clone()
+        };
+        let csv = utf8(summary_csv(&[record.clone(), repeat], &summary).unwrap());
+        let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let [only] = &rows[..] else {
+            panic!("{csv}");
+        };
+        let field = |name: &str| &only[header.iter().position(|column| column == name).unwrap()];
+        assert_eq!((field("cell"), field("runs")), (&*record.cell, "3"));
+        let rate = "train_throughput_samples_per_s";
+        assert_eq!(
+            [rate, &format!("{rate}_low"), &format!("{rate}_high")].map(field),
+            ["100", "99", "101"]
+        );
+        assert_eq!(field("cpu_utilisation_percent"), "");
     }
 
     #[test]

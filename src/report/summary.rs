@@ -1,4 +1,5 @@
-//! `summary.csv`: one row a cell and metric, over the repeats of the cell.
+//! `summary_metrics.csv`: one row a cell and metric, over the repeats of the cell. `summary.csv`, with one row a cell, is made
+//! of it beside the columns of `report.csv`.
 
 use serde::Serialize;
 
@@ -30,8 +31,8 @@ pub struct SummaryRow {
     pub note: String,
 }
 
-/// `summary.csv`.
-pub fn summary_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
+/// `summary_metrics.csv`.
+pub fn summary_metrics_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
     let header = [
         "cell",
         "metric",
@@ -89,7 +90,7 @@ mod tests {
             ..row.clone()
         };
         assert_eq!(
-            String::from_utf8(summary_csv(&[row, single]).unwrap()).unwrap(),
+            String::from_utf8(summary_metrics_csv(&[row, single]).unwrap()).unwrap(),
             "cell,metric,phase,unit,runs,mean,low,high,confidence,note,interval\n\
              mlp-digits,train.throughput,train,samples/s,3,98100.5,95000,101201,0.95,between runs,between runs\n\
              mlp-digits,train.throughput,train,samples/s,1,98100.5,,,0.95,one run: no interval,\n"

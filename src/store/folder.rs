@@ -19,6 +19,7 @@ const WRITTEN: &[&str] = &[
     "report.csv",
     "metrics.csv",
     "summary.csv",
+    "summary_metrics.csv",
     "shadow.csv",
 ];
 

@@ -264,7 +264,13 @@ fn repeats_have_their_own_seeds_and_an_interval_between_them() {
         .map(|row| row["seed"].clone())
         .collect();
     assert_eq!(seeds, ["7", "8", "9"]);
-    let summary = lab.rows("summary.csv");
+    let cells = lab.rows("summary.csv");
+    assert_eq!(cells.len(), 1);
+    assert_eq!(
+        (&*cells[0]["cell"], &*cells[0]["runs"]),
+        ("one-made-up-b16", "3")
+    );
+    let summary = lab.rows("summary_metrics.csv");
     let row = summary
         .iter()
         .find(|row| row["metric"] == "train.throughput")
@@ -278,6 +284,11 @@ fn repeats_have_their_own_seeds_and_an_interval_between_them() {
     assert!(
         low < mean && mean < high && (mean / 16_000.0 - 1.0).abs() < 0.01,
         "{row:?}"
+    );
+    let column = |end: &str| &*cells[0][&format!("train_throughput_samples_per_s{end}")];
+    assert_eq!(
+        ["_low", "", "_high"].map(column),
+        ["low", "mean", "high"].map(|end| &*row[end])
     );
 }
 
@@ -381,7 +392,12 @@ fn reports_are_rebuilt_byte_for_byte() {
     let ran = lab
         .run(&["--repeat", "3", "--only", "model=one", "--format", "json"])
         .exits(0);
-    let names = ["report.csv", "metrics.csv", "summary.csv"];
+    let names = [
+        "report.csv",
+        "metrics.csv",
+        "summary.csv",
+        "summary_metrics.csv",
+    ];
     let before = names.map(|name| lab.text(name));
     for name in names {
         fs::remove_file(lab.file(name)).unwrap();
