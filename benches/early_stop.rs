@@ -1,8 +1,8 @@
 //! What early stopping saves on the default grid, and what it costs in accuracy of the figures.
 //!
-//! `cargo bench --bench early_stop`: runs `configs/grid.toml` once with `--full` and `REPEATS` (3) times with early stopping, in the same
-//! session, and prints one Markdown table. The share is that of wall time, in the median over the repeats; the errors
-//! compare the median early estimate with the full run's. `OUT=DIR` keeps the results there, for `perftune report --shadow`.
+//! `cargo bench --bench early_stop`: runs `configs/grid.toml` `REPEATS` (3) times with `--full` and as often with early stopping, in
+//! turns and with the same seeds, and prints one Markdown table of medians over the repeats: the share is that of wall time, the errors
+//! are those of the early figures against the full runs'. `OUT=DIR` keeps the results there, for `perftune report DIR/full --shadow`.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -34,10 +34,11 @@ fn main() {
         .unwrap_or(3);
     let scratch = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("OUT").map_or_else(|| scratch.path().to_owned(), PathBuf::from);
-    let full = run(&folder.join("full"), &["--full"]);
-    let early: Vec<_> = (0..repeats)
-        .map(|i| run(&folder.join(format!("early-{i}")), &[]))
-        .collect();
+    let (mut full, mut early) = (Vec::new(), Vec::new());
+    for repeat in 1..=repeats {
+        full = run(&folder.join("full"), repeat, &["--full"]);
+        early = run(&folder.join("early"), repeat, &[]);
+    }
     let names: Vec<_> = FIGURES.iter().map(|(_, name)| *name).collect();
     println!(
         "| cell | full, s | early, s | share | stop | {} | accuracy, full |",
@@ -47,37 +48,25 @@ fn main() {
         "|---|---:|---:|---:|---|{}---:|",
         "---:|".repeat(names.len())
     );
-    for (cell, row) in &full {
-        let found: Vec<_> = early
-            .iter()
-            .filter_map(|rows| rows.iter().find(|(name, _)| name == cell))
-            .collect();
-        let found: Vec<&Row> = found.into_iter().map(|(_, row)| row).collect();
-        println!("{}", line(cell, row, &found));
+    for (cell, rows) in &full {
+        let (_, stopped) = early.iter().find(|(name, _)| name == cell).unwrap();
+        println!("{}", line(cell, rows, stopped));
     }
 }
 
-fn line(cell: &str, full: &Row, early: &[&Row]) -> String {
-    let number = |row: &Row, column: &str| row[column].parse::<f64>().ok();
-    let wall = number(full, "wall_s").unwrap();
-    let stopped = median(
-        early
-            .iter()
-            .filter_map(|row| number(row, "wall_s"))
-            .collect(),
-    )
-    .unwrap();
+fn line(cell: &str, full: &[Row], early: &[Row]) -> String {
+    let wall = middle(full, "wall_s").unwrap();
+    let stopped = middle(early, "wall_s").unwrap();
     let share = match wall {
         20.0.. => format!("{:.1}%", stopped / wall * 100.0),
         _ => "-".to_owned(),
     };
-    let errors = FIGURES.map(|(column, _)| {
-        let early = median(early.iter().filter_map(|row| number(row, column)).collect());
-        match (early, number(full, column)) {
+    let errors = FIGURES.map(
+        |(column, _)| match (middle(early, column), middle(full, column)) {
             (Some(early), Some(full)) => format!("{:+.1}%", (early / full - 1.0) * 100.0),
             _ => String::new(),
-        }
-    });
+        },
+    );
     let mut reasons: Vec<&str> = early
         .iter()
         .map(|row| row["stop_reason"].as_str())
@@ -87,20 +76,27 @@ fn line(cell: &str, full: &Row, early: &[&Row]) -> String {
         "| {cell} | {wall:.1} | {stopped:.1} | {share} | {} | {} | {:.3} |",
         reasons.join(", "),
         errors.join(" | "),
-        number(full, "test_accuracy").unwrap()
+        middle(full, "test_accuracy").unwrap()
     )
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The median of a column over the repeats of a cell.
+fn middle(rows: &[Row], column: &str) -> Option<f64> {
+    let mut values: Vec<f64> = rows
+        .iter()
+        .filter_map(|row| row[column].parse().ok())
+        .collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }
 
-fn run(out: &PathBuf, more: &[&str]) -> Vec<(String, Row)> {
+/// The rows of each cell, after its `repeat`-th run.
+fn run(out: &Path, repeat: usize, more: &[&str]) -> Vec<(String, Vec<Row>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let status = Command::new(PERFTUNE)
         .current_dir(root)
-        .args(["run", "configs/grid.toml", "--progress", "plain", "--out"])
+        .args(["run", "configs/grid.toml", "--progress", "plain"])
+        .args(["--resume", "--repeat", &repeat.to_string(), "--out"])
         .arg(out)
         .args(more)
         .env("PERFTUNE_WORKER", WORKER)
@@ -109,6 +105,14 @@ fn run(out: &PathBuf, more: &[&str]) -> Vec<(String, Row)> {
         .unwrap();
     assert!(status.success(), "{status}");
     let mut reader = csv::Reader::from_path(out.join("report.csv")).unwrap();
-    let rows = reader.deserialize().map(|row: Result<Row, _>| row.unwrap());
-    rows.map(|row| (row["run"].clone(), row)).collect()
+    let mut cells: Vec<(String, Vec<Row>)> = Vec::new();
+    for row in reader.deserialize() {
+        let row: Row = row.unwrap();
+        let cell = format!("{}-{}", row["model"], row["dataset"]);
+        match cells.iter_mut().find(|(name, _)| *name == cell) {
+            Some((_, rows)) => rows.push(row),
+            None => cells.push((cell, vec![row])),
+        }
+    }
+    cells
 }
