@@ -47,7 +47,7 @@ A series that cannot be judged is left out, named with file and line, and makes 
 not finite or below 0, times that do not rise, or one row only, which can be compared with nothing. The other series are \
 judged and printed. A constant series is known with zero width as soon as a rule allows.
 
-A rule that gives up has not stopped: it has used the whole series, as one that never stops. What a rule with an interval \
+A rule that gives up has not stopped: it has used the whole series, as one that never stops, and counts in the summary with all of the cost, no error and no claim. What a rule with an interval \
 claims at its stop is `covered` where it holds the figure of the whole series.";
 
 const SHADOW_TEXT: &str = "Shadow mode: nothing has to be decided while a run goes on, since a recording holds all that the controller saw. It is fed the run's own events afterwards, and stops where it would have stopped: each serve phase when all its chosen metrics are known together, then the training; where one is never known, after max_time. The time that the run would have taken is the whole time without what was left of the serve phases and of the training; loading, warm-up and the look at the test data stay as they were. The figures are those that it would have reported then, whatever the rule: a rule says when to stop. Intervals are of the regime seen so far. Rules are those of `perftune replay --help`; oracle is one of them. shadow.csv has one row a run, rule, phase and chosen metric; its stop_t_s counts from the beginning of the phase in which the metric is judged, and is empty where the phase was used to its end.";

@@ -9,7 +9,7 @@ use super::plan::PlannedRun;
 use super::problems::{GRID, Place, Problems};
 use super::settings::{Resolver, Settings};
 use crate::event::{
-    Allocator, JobSpec, ModelSpec, Optimizer, PROTOCOL_VERSION, ServeSpec, TrainSpec,
+    Allocator, JobSpec, MODELS, ModelSpec, Optimizer, PROTOCOL_VERSION, ServeSpec, TrainSpec,
 };
 use crate::units::Share;
 
@@ -61,6 +61,43 @@ pub(super) fn check_batches(
             ),
             format!("use at most {left}, or [[exclude]] the cell"),
         );
+    }
+}
+
+/// Reports every model that cannot have its depth or width; another worker has models of its own.
+pub(super) fn check_models(
+    cells: &[Cell],
+    axes: &Axes,
+    resolver: &Resolver,
+    problems: &mut Problems,
+) {
+    let mut told = HashSet::new();
+    for cell in cells {
+        let Some(settings) = resolver.settings(cell) else {
+            continue;
+        };
+        let values = Values {
+            cell,
+            axes,
+            settings,
+        };
+        let name = values.text(Axis::Model);
+        let Some(model) = MODELS.iter().find(|model| model.name == name) else {
+            continue;
+        };
+        let (depth, width) = (values.count(Axis::Depth), values.count(Axis::Width));
+        let Err(why) = model.knobs(depth, width) else {
+            continue;
+        };
+        let asked = [Axis::Depth, Axis::Width].map(|axis| values.choice(axis));
+        let place = asked.into_iter().flatten().find_map(|choice| choice.place);
+        if told.insert(why.clone()) {
+            problems.error_with(
+                place.unwrap_or(Place::whole(GRID)),
+                why,
+                "change it, or [[exclude]] the cell",
+            );
+        }
     }
 }
 

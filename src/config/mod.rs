@@ -134,6 +134,9 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     resolver.check(&cells, &mut problems);
     build::check_batches(&cells, &axes, &resolver, &mut problems);
     select::only(&mut cells, request.only, &axes, &world, &mut problems);
+    if !world.foreign {
+        build::check_models(&cells, &axes, &resolver, &mut problems);
+    }
     problems.check(Some(()))?;
 
     let builder = build::Builder {

@@ -89,6 +89,15 @@ impl Controller {
             };
             findings.extend(found);
         }
+        // What a run that broke off has shown is kept, but it is no proof that it can be run.
+        let broke_off = match ended.reason {
+            StopReason::Failed => Some("the run failed"),
+            StopReason::Cancelled => Some("the run was cancelled"),
+            _ => None,
+        };
+        if let Some(why) = broke_off {
+            findings.push(Finding::new(Ruling::Open, why.to_owned()));
+        }
         let of = |ruling: Ruling| {
             let found = findings.iter().filter(|finding| finding.ruling == ruling);
             found

@@ -78,6 +78,7 @@ impl StopPolicy {
             (&mut policy.within, "within"),
             (&mut policy.confidence, "confidence"),
             (&mut policy.min_time_s, "min-time"),
+            (&mut policy.max_time_s, "max-time"),
         ] {
             *slot = rule.given(name).unwrap_or(*slot);
         }

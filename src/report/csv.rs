@@ -158,9 +158,18 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
             Text(_) => None,
         })
     };
-    let mut header: Vec<String> = ["cell", "model", "dataset", "runs", "confidence", "interval"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut header: Vec<String> = [
+        "cell",
+        "model",
+        "dataset",
+        "runs",
+        "runs_measured",
+        "runs_trained_to_the_end",
+        "confidence",
+        "interval",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     header.extend(
         figures().flat_map(|(name, ..)| ["", "_low", "_high"].map(|end| format!("{name}{end}"))),
     );
@@ -170,16 +179,20 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
             cells.push(record);
         }
     }
-    let rows = cells.into_iter().filter_map(|first| {
+    let rows = cells.into_iter().map(|first| {
         let of_cell = || summary.iter().filter(|row| row.cell == first.cell);
-        let runs = of_cell().map(|row| row.runs).max()?;
-        let confidence = of_cell().next()?.confidence;
+        let repeats = || records.iter().filter(|record| record.cell == first.cell);
+        let measured = of_cell().map(|row| row.runs).max().unwrap_or(0);
+        // The accuracies of the others are those of models whose training was stopped.
+        let trained = repeats().filter(|record| record.trained_to_the_end());
         let mut fields = vec![
             first.cell.clone(),
             first.job.model.name.clone(),
             first.job.dataset.clone(),
-            runs.to_string(),
-            number(confidence),
+            repeats().count().to_string(),
+            measured.to_string(),
+            trained.count().to_string(),
+            optional(of_cell().next().map(|row| row.confidence)),
             "between runs".to_owned(),
         ];
         for (_, place, metric) in figures() {
@@ -189,7 +202,7 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
             let ends = found.map_or([None; 3], |row| [row.mean, row.low, row.high]);
             fields.extend(ends.map(optional));
         }
-        Some(fields)
+        fields
     });
     csv_bytes(header, rows)
 }
@@ -237,7 +250,7 @@ mod tests {
     use super::*;
     use crate::event::Feasibility;
     use crate::event::metric::find as find_metric;
-    use crate::report::fixtures::{all_kinds, completed, judged};
+    use crate::report::fixtures::{all_kinds, completed, failed, judged};
     use std::collections::HashSet;
 
     fn utf8(bytes: Vec<u8>) -> String {
@@ -278,15 +291,24 @@ mod tests {
             run: "another".to_owned(),
             ..record.clone()
         };
-        let csv = utf8(summary_csv(&[record.clone(), repeat], &summary).unwrap());
+        let lost = RunRecord {
+            cell: "lost".to_owned(),
+            ..failed()
+        };
+        let csv = utf8(summary_csv(&[record.clone(), repeat, lost], &summary).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers().unwrap().clone();
         let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
-        let [only] = &rows[..] else {
+        let [only, lost] = &rows[..] else {
             panic!("{csv}");
         };
+        assert_eq!(
+            (&lost[0], &lost[3], &lost[4], &lost[5]),
+            ("lost", "1", "0", "0")
+        );
         let field = |name: &str| &only[header.iter().position(|column| column == name).unwrap()];
-        assert_eq!((field("cell"), field("runs")), (&*record.cell, "3"));
+        let runs = ["runs", "runs_measured", "runs_trained_to_the_end"].map(field);
+        assert_eq!((field("cell"), runs), (&*record.cell, ["2", "3", "2"]));
         let rate = "train_throughput_samples_per_s";
         assert_eq!(
             [rate, &format!("{rate}_low"), &format!("{rate}_high")].map(field),

@@ -8,7 +8,9 @@ use super::headline::{Place, accuracy_is_final};
 use super::layout::{Column, Side, render, wrap};
 use super::number;
 use super::scale::Scale;
-use crate::event::{FailureKind, Feasibility, RunRecord, RunStatus, StopReason, metric};
+use crate::event::{
+    FailureKind, Feasibility, MetricKind, MetricRow, RunRecord, RunStatus, StopReason, metric,
+};
 use crate::units;
 
 /// What stands under the table.
@@ -168,8 +170,7 @@ fn figure_column(column: &Figures, records: &[RunRecord]) -> Option<Column> {
     estimates().next()?;
     let scale = Scale::of(metric::find(column.metric)?.unit, estimates());
     let cells = rows.iter().map(|row| {
-        let open = row.is_some_and(|row| row.plateaued == Some(false));
-        let mark = if open { "~" } else { "" };
+        let mark = if row.is_some_and(is_open) { "~" } else { "" };
         let estimate = row.and_then(|row| row.estimate);
         estimate.map_or_else(missing, |estimate| {
             format!("{mark}{}", scale.show(estimate))
@@ -177,6 +178,22 @@ fn figure_column(column: &Figures, records: &[RunRecord]) -> Option<Column> {
     });
     let head = format!("{}{}", column.head, scale.name);
     Some(Column::new(&head, Side::Right, cells.collect()).ranked(column.rank))
+}
+
+/// Whether a figure is not known as precisely as was asked; where nothing was asked of it, to less than 5%.
+fn is_open(row: &MetricRow) -> bool {
+    const UNASKED: f64 = 0.05;
+    let bounded = metric::find(&row.metric)
+        .is_some_and(|metric| !matches!(metric.kind, MetricKind::Peak | MetricKind::Scalar));
+    let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0);
+    let wide = || {
+        let within = half.zip(row.estimate);
+        within.is_none_or(|(half, estimate)| half > UNASKED * estimate.abs())
+    };
+    match row.plateaued {
+        Some(known) => !known,
+        None => bounded && wide(),
+    }
 }
 
 /// Test accuracy to three digits; in parentheses where training was stopped early.

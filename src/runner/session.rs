@@ -63,6 +63,14 @@ pub enum Violation {
         /// Samples a step.
         items: u32,
     },
+    /// Steps that end after the message that tells of them.
+    #[error(
+        "steps end {ahead_ns} ns after the message that tells of them: start_ns must be CLOCK_MONOTONIC, dur_ns in nanoseconds"
+    )]
+    Future {
+        /// How long after, in nanoseconds.
+        ahead_ns: u64,
+    },
     /// Time runs backwards.
     #[error("t_ns fell from {before} to {found}: it must be CLOCK_MONOTONIC, in nanoseconds")]
     Time {
@@ -156,7 +164,7 @@ impl Session {
                 found,
                 expected: "`hello`",
             }),
-            (State::Working, event) => self.work(event),
+            (State::Working, event) => self.work(event, envelope.t_ns),
             (State::Finished(_) | State::Failed(_), _) => Err(Violation::Order {
                 found,
                 expected: "the end of the stream",
@@ -164,7 +172,7 @@ impl Session {
         }
     }
 
-    fn work(&mut self, event: &WorkerEvent) -> Result<(), Violation> {
+    fn work(&mut self, event: &WorkerEvent, t_ns: u64) -> Result<(), Violation> {
         match event {
             WorkerEvent::Phase { phase } => self.phase = Some(*phase),
             WorkerEvent::Steps(batch) => {
@@ -173,6 +181,11 @@ impl Session {
                     return Err(Violation::Phase {
                         found: batch.phase,
                         current,
+                    });
+                }
+                if batch.end_ns() > t_ns {
+                    return Err(Violation::Future {
+                        ahead_ns: batch.end_ns() - t_ns,
                     });
                 }
                 if batch.items == 0 || batch.dur_ns.is_empty() {
@@ -405,12 +418,22 @@ mod tests {
         })
     }
 
+    fn late_steps() -> WorkerEvent {
+        WorkerEvent::Steps(StepBatch {
+            phase: Phase::Train,
+            items: 1,
+            start_ns: 5,
+            dur_ns: vec![4, 2],
+            loss: None,
+        })
+    }
+
     fn play(events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
         let mut session = Session::default();
         for (seq, event) in (0..).zip(events) {
             if let Err(violation) = session.accept(&Envelope {
                 seq,
-                t_ns: 0,
+                t_ns: 10,
                 event,
             }) {
                 return (session, Err(violation));
@@ -478,6 +501,16 @@ mod tests {
                 (result, _) => panic!("{sentence}: {result:?}"),
             }
         }
+    }
+
+    #[test]
+    fn steps_lie_before_the_message_that_tells_of_them() {
+        let (_, result) = play(vec![hello(), phase(Phase::Train), late_steps()]);
+        let said = result.unwrap_err().to_string();
+        assert!(
+            said.starts_with("steps end 1 ns after the message"),
+            "{said}"
+        );
     }
 
     #[test]

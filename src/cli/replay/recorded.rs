@@ -289,6 +289,6 @@ impl<'a> File<'a> {
 /// Two series in 2^64 would be taken for one.
 fn key(row: &SeriesRow<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (row.series, row.metric).hash(&mut hasher);
+    (row.series, row.benchmark, row.metric).hash(&mut hasher);
     hasher.finish()
 }

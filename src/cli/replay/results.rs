@@ -114,7 +114,9 @@ impl<'a> Run<'a> {
                     },
                     None,
                 ) => {
-                    let mut policy: StopPolicy = serde_json::from_value(stop).unwrap_or_default();
+                    let Ok(mut policy) = serde_json::from_value::<StopPolicy>(stop) else {
+                        return Ok(None);
+                    };
                     if !metrics.is_empty() {
                         policy.metrics = metrics.to_vec();
                     }
@@ -165,11 +167,13 @@ impl<'a> Run<'a> {
 
     fn print(self, output: &mut Output, problems: &mut Problems) -> Result<bool, Fault> {
         let benchmark = format!("{}-{}", self.job.model.name, self.job.dataset);
+        let mut silent = true;
         for (at, (rule, replay)) in self.replays.into_iter().enumerate() {
             for found in replay.finish() {
                 if at == 0 {
                     problems.judged();
                 }
+                silent = false;
                 let names = Names {
                     series: format!("{}/{}", self.name, found.stage),
                     benchmark: benchmark.clone(),
@@ -183,6 +187,13 @@ impl<'a> Run<'a> {
                     return Ok(false);
                 }
             }
+        }
+        if silent {
+            problems.source(format!(
+                "{}: nothing to judge: of the metrics asked for it has none that was measured all along (figures that are said \
+                 once, such as test_accuracy, are no series)",
+                self.name
+            ));
         }
         Ok(true)
     }

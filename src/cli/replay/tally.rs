@@ -37,8 +37,13 @@ impl Tally {
         group.series += 1;
         group.used += row.used_fraction;
         group.never += u64::from(row.stop_t_s.is_none());
-        group.errors.extend(row.relative_error.map(f64::abs));
-        if let Some(covered) = row.covered {
+        // Who never stops has used the whole: there is no error of stopping, and no claim at a stop.
+        let stopped = row.stop_t_s.is_some();
+        let error = row.relative_error.map(f64::abs);
+        group
+            .errors
+            .extend(error.map(|error| if stopped { error } else { 0.0 }));
+        if let Some(covered) = row.covered.filter(|_| stopped) {
             group.intervals += 1;
             group.covered += u64::from(covered);
         }
@@ -143,13 +148,14 @@ mod tests {
         assert_eq!((all.benchmark.clone(), all.series), (None, 10));
         assert!((all.mean_used - 0.6).abs() < 1e-12, "{all:?}");
         assert!((all.never_stopped - 0.5).abs() < 1e-12, "{all:?}");
-        assert_eq!(all.coverage, Some(0.5));
-        assert_eq!(found[0].median_error, Some(0.01));
-        // Half of the weight lies at each: the median is where they meet.
-        assert!(
-            all.median_error.unwrap() > 0.01 && all.p95_error == Some(0.1),
-            "{all:?}"
+        // Who uses everything is not wrong, and claims nothing at a stop.
+        assert_eq!((all.coverage, found[1].coverage), (Some(1.0), None));
+        assert_eq!(
+            (found[0].median_error, found[1].p95_error),
+            (Some(0.01), Some(0.0))
         );
+        // Half of the weight lies at each: the median is where they meet.
+        assert!(all.median_error.unwrap() < 0.01, "{all:?}");
         assert!(Tally::default().summaries().is_empty());
     }
 

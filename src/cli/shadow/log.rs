@@ -37,12 +37,9 @@ pub(super) fn observe(
         job, stop, t_ns, ..
     })) = read_lines(folder)?.next()
     else {
-        return Err(StoreError::NoResults {
-            path: folder.to_owned(),
-            why: "its log does not begin as one".to_owned(),
-        });
+        return Err(damaged(folder));
     };
-    let policy: StopPolicy = serde_json::from_value(stop).unwrap_or_default();
+    let policy: StopPolicy = serde_json::from_value(stop).map_err(|_| damaged(folder))?;
     let threads = f64::from(job.threads.max(1));
     let cores = cores.unwrap_or(threads).min(threads);
     let context = RunContext::of_job(&job, cores, unsupported(record), t_ns);
@@ -103,4 +100,11 @@ fn shadows(
         }
     };
     Ok(rules.iter().map(shadow).collect())
+}
+
+fn damaged(folder: &Path) -> StoreError {
+    StoreError::NoResults {
+        path: folder.to_owned(),
+        why: "its log does not begin as one".to_owned(),
+    }
 }

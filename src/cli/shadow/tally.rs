@@ -6,13 +6,18 @@ use super::super::replay::{covers, relative_error};
 use super::log::Observed;
 use crate::control::shadow::{Contestant, ShadowFigure, scale, spread, swaps};
 use crate::event::{Feasibility, RunRecord, RunVerdict};
+use crate::report::headline::Place;
 use crate::report::shadow::{
     LONG_S, ShadowFeasible, ShadowRanking, ShadowReport, ShadowRow, ShadowRunRow, ShadowTotal,
 };
 use crate::stats::{Interval, weighted_quantile};
 
 /// The metrics by which cells are ranked, chosen or not.
-const RANKED: [&str; 2] = ["train.throughput", "train.step_latency_p95"];
+const RANKED: [(&str, Place); 3] = [
+    ("train.throughput", Place::Train),
+    ("train.step_latency_p95", Place::Train),
+    ("serve.latency_p95", Place::FirstServe),
+];
 
 /// A run and what it would have been under each rule.
 type Seen<'a> = (&'a RunRecord, Vec<Observed>);
@@ -89,7 +94,7 @@ impl<'a> Tally<'a> {
             covered: 0,
             long_runs: used.len() as u64,
             median_used: weighted_quantile(&mut used, 0.5),
-            rankings: RANKED.map(|metric| self.ranking(rule, metric)).to_vec(),
+            rankings: RANKED.map(|of| self.ranking(rule, of)).to_vec(),
             feasible: self.feasible(rule),
         };
         for row in report.rows.iter().filter(|row| row.rule == rule) {
@@ -126,13 +131,14 @@ impl<'a> Tally<'a> {
         self.spreads.get(&key).copied()
     }
 
-    fn ranking(&self, rule: &str, metric: &'static str) -> ShadowRanking {
+    fn ranking(&self, rule: &str, (metric, place): (&'static str, Place)) -> ShadowRanking {
         let contestants = self.under(rule).filter_map(|(record, observed)| {
-            let in_training = |row: &&crate::event::MetricRow| {
-                row.phase == "train" && row.metric == metric && row.estimate.is_some()
+            let phase = place.phase(record)?;
+            let there = |row: &&crate::event::MetricRow| {
+                row.phase == phase && row.metric == metric && row.estimate.is_some()
             };
-            let then = observed.end.rows.iter().find(in_training)?;
-            let full = record.metrics.iter().find(in_training)?;
+            let then = observed.end.rows.iter().find(there)?;
+            let full = record.metrics.iter().find(there)?;
             Some(Contestant {
                 cell: &record.cell,
                 repeat: record.repeat,
@@ -154,7 +160,11 @@ impl<'a> Tally<'a> {
     fn feasible(&self, rule: &str) -> Option<ShadowFeasible> {
         let mut cells: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
         for (record, observed) in self.under(rule) {
-            let (full, then) = (record.verdict.as_ref()?, observed.end.verdict.as_ref()?);
+            let verdicts = record.verdict.as_ref().zip(observed.end.verdict.as_ref());
+            // Constraints may concern some cells only.
+            let Some((full, then)) = verdicts else {
+                continue;
+            };
             let is = |verdict: &RunVerdict| verdict.verdict == Feasibility::Feasible;
             let cell = cells.entry(&record.cell).or_insert((true, true));
             *cell = (cell.0 && is(full), cell.1 && is(then));
@@ -162,6 +172,9 @@ impl<'a> Tally<'a> {
         let count = |which: fn(&(bool, bool)) -> bool| {
             cells.values().filter(|cell| which(cell)).count() as u64
         };
+        if cells.is_empty() {
+            return None;
+        }
         let changed = cells.iter().filter(|(_, (full, then))| full != then);
         Some(ShadowFeasible {
             full: count(|cell| cell.0),

@@ -138,12 +138,17 @@ pub const RULES: &[RuleDef] = &[
     RuleDef {
         id: RuleId::Perftune,
         name: "perftune",
-        about: "ours: warm-up cut off, batch means, no trend, several looks in a row",
+        about: "ours: warm-up cut off, batch means that heed correlation, no trend",
         params: &[
             WITHIN,
             confidence(0.95),
             count("looks", 1.0, "looks in a row that must agree"),
             time("min-time", 1.0, "before that no look is taken"),
+            time(
+                "max-time",
+                60.0,
+                "then a stage of a run is left as unstable; a file of series goes on",
+            ),
         ],
     },
     RuleDef {

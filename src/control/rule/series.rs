@@ -32,7 +32,19 @@ pub enum SeriesFault {
         /// The time of the row before it, in seconds.
         before_s: f64,
     },
+    /// A time of day instead of one since the beginning.
+    #[error(
+        "the first time is {at_s} s, more than three years; t_s counts from the beginning of the recording, so subtract \
+         the time at which it began"
+    )]
+    Absolute {
+        /// The time, in seconds.
+        at_s: f64,
+    },
 }
+
+/// A first time of this many seconds is no time since a beginning, but since 1970.
+const ABSOLUTE_S: f64 = 1e8;
 
 /// What one rule says of one series, and how right it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +112,9 @@ impl SeriesReplay {
                     value: number,
                 });
             }
+        }
+        if self.rows == 0 && at_s >= ABSOLUTE_S {
+            return Err(SeriesFault::Absolute { at_s });
         }
         let before_s = self.before_s;
         if self.rows > 0 && at_s <= before_s {

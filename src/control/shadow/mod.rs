@@ -7,16 +7,19 @@
 //! when to stop, the estimates and intervals are the controller's.
 //!
 //! Three things cannot be known. A peak is the high-water mark of the last tick before the stop, so it may hold what came
-//! in the rest of an earlier serve phase, and not what the kernel would have said at the run's end. The last step before a
+//! in the rest of an earlier serve phase; what the look at the test data adds to it is what it added when it was recorded
+//! (`aftermath`). The last step before a
 //! stop would have been finished, which takes as long as one step. And the test data are read as they were read, which
 //! takes as long for a model that was trained for less.
 
+mod aftermath;
 mod compare;
 mod hindsight;
 
 pub use compare::{Contestant, Swaps, spread, swaps};
 pub use hindsight::{Due, joint};
 
+use self::aftermath::Aftermath;
 use super::assess::UTILISATION_FLOOR;
 use super::context::RunContext;
 use super::controller::{Controller, Verdict};
@@ -98,6 +101,7 @@ pub struct ShadowRun {
     absent: Option<Absence>,
     left: Vec<Left>,
     stopped: Option<StopRecord>,
+    aftermath: Aftermath,
     /// The figures at the stop.
     rows: Vec<MetricRow>,
     over: bool,
@@ -135,6 +139,7 @@ impl ShadowRun {
             absent: None,
             left: Vec::new(),
             stopped: None,
+            aftermath: Aftermath::default(),
             rows: Vec::new(),
             over: false,
             saved_ns: 0,
@@ -143,6 +148,7 @@ impl ShadowRun {
 
     /// Takes a message of the worker.
     pub fn on_worker(&mut self, envelope: &Envelope) {
+        self.aftermath.on_worker(&envelope.event);
         self.last_ns = self.last_ns.max(envelope.t_ns);
         if self.over {
             return;
@@ -172,6 +178,7 @@ impl ShadowRun {
 
     /// Takes a tick of the sampler.
     pub fn on_sample(&mut self, sample: &ResourceSample) {
+        self.aftermath.on_sample(sample);
         self.last_ns = self.last_ns.max(sample.t_ns);
         if self.over {
             return;
@@ -249,6 +256,7 @@ impl ShadowRun {
             });
         }
         self.stopped = Some(record);
+        self.aftermath.stop();
         self.be_absent(None);
     }
 
@@ -266,7 +274,7 @@ impl ShadowRun {
             self.saved_ns += self.last_ns.saturating_sub(absence.since_ns);
         }
         let (stop, mut rows) = match self.stopped.take() {
-            Some(record) => (record, std::mem::take(&mut self.rows)),
+            Some(record) => (record, self.rows_after_the_test()),
             None => self.natural_end(),
         };
         for row in &mut rows {
@@ -295,6 +303,16 @@ impl ShadowRun {
             span_s: seconds(self.last_ns.saturating_sub(started_ns)),
             saved_s: seconds(self.saved_ns),
         }
+    }
+
+    /// The figures at the stop, with the memory that the look at the test data would have taken.
+    fn rows_after_the_test(&mut self) -> Vec<MetricRow> {
+        let mut rows = std::mem::take(&mut self.rows);
+        let peak = rows.iter_mut().find(|row| row.metric == "memory.peak");
+        if let (Some(row), Some(after)) = (peak, self.aftermath.peak()) {
+            row.estimate = row.estimate.map(|peak| peak.max(after));
+        }
+        rows
     }
 
     fn natural_end(&self) -> (StopRecord, Vec<MetricRow>) {

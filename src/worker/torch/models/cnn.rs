@@ -7,9 +7,6 @@ use tch::nn::{self, ModuleT};
 use super::layers::ConvNorm;
 use super::{Failure, Input, Knobs, Model, layers};
 
-const DEFAULT: (u32, u32) = (2, 32);
-const DEPTHS: (&str, fn(i64) -> bool) = ("1 to 8 blocks", |depth| (1..=8).contains(&depth));
-
 #[derive(Debug)]
 struct Cnn {
     blocks: Vec<ConvNorm>,
@@ -17,7 +14,7 @@ struct Cnn {
 }
 
 pub(super) fn build(spec: &ModelSpec, path: &nn::Path<'_>, input: Input) -> Result<Model, Failure> {
-    let knobs = Knobs::new(spec, DEFAULT, DEPTHS)?;
+    let knobs = Knobs::new(spec)?;
     let [mut channels, mut height, mut width] = input.shape;
     let mut blocks = Vec::new();
     for block in 0..knobs.depth {

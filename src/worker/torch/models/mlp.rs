@@ -6,10 +6,6 @@ use tch::nn::{self, ModuleT};
 
 use super::{Failure, Input, Knobs, Model, layers};
 
-const DEFAULT: (u32, u32) = (2, 256);
-const DEPTHS: (&str, fn(i64) -> bool) =
-    ("1 to 256 hidden layers", |depth| (1..=256).contains(&depth));
-
 #[derive(Debug)]
 struct Mlp {
     hidden: Vec<nn::Linear>,
@@ -17,7 +13,7 @@ struct Mlp {
 }
 
 pub(super) fn build(spec: &ModelSpec, path: &nn::Path<'_>, input: Input) -> Result<Model, Failure> {
-    let knobs = Knobs::new(spec, DEFAULT, DEPTHS)?;
+    let knobs = Knobs::new(spec)?;
     let mut from: i64 = input.shape.iter().product();
     let mut hidden = Vec::new();
     for layer in 0..knobs.depth {

@@ -2,7 +2,7 @@
 
 mod layers;
 
-use perftune::event::ModelSpec;
+use perftune::event::{MODELS, ModelSpec};
 use tch::nn;
 
 use super::failure::Failure;
@@ -27,39 +27,21 @@ struct Knobs {
 }
 
 impl Knobs {
-    /// The largest width of any model: more is a typing error.
-    const MAX_WIDTH: i64 = 16_384;
-
-    /// Depth and width of `spec`, or the defaults. `depths` says which are allowed, in words and as a rule.
-    fn new(
-        spec: &ModelSpec,
-        (depth, width): (u32, u32),
-        (words, allowed): (&str, fn(i64) -> bool),
-    ) -> Result<Self, Failure> {
-        let knobs = Self {
-            depth: i64::from(spec.depth.unwrap_or(depth)),
-            width: i64::from(spec.width.unwrap_or(width)),
-        };
-        if !allowed(knobs.depth) {
-            return Err(Failure::Model(format!(
-                "{} cannot have depth {}: {words} (default {depth})",
-                spec.name, knobs.depth
-            )));
-        }
-        if !(1..=Self::MAX_WIDTH).contains(&knobs.width) {
-            return Err(Failure::Model(format!(
-                "{} cannot have width {}: 1 to {} (default {width})",
-                spec.name,
-                knobs.width,
-                Self::MAX_WIDTH
-            )));
-        }
-        Ok(knobs)
+    /// Depth and width of `spec`, or the defaults.
+    fn new(spec: &ModelSpec) -> Result<Self, Failure> {
+        let info = MODELS.iter().find(|model| model.name == spec.name);
+        let info = info.ok_or_else(|| Failure::Model(format!("no model `{}`", spec.name)))?;
+        let knobs = info.knobs(spec.depth, spec.width);
+        let (depth, width) = knobs.map_err(Failure::Model)?;
+        Ok(Self {
+            depth: i64::from(depth),
+            width: i64::from(width),
+        })
     }
 }
 
 macro_rules! models {
-    ($($name:ident => $about:literal,)*) => {
+    ($($name:ident => $about:literal, $depth:literal in ($depths:expr) by $step:literal, $width:literal;)*) => {
         $(mod $name;)*
 
         /// Builds the model that the job names, its weights in `path`.

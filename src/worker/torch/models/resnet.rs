@@ -9,11 +9,6 @@ use tch::nn::{self, ModuleT};
 use super::layers::ConvNorm;
 use super::{Failure, Input, Knobs, Model, layers};
 
-const DEFAULT: (u32, u32) = (8, 16);
-const DEPTHS: (&str, fn(i64) -> bool) = ("6n + 2 layers: 8, 14, 20, ... up to 1202", |depth| {
-    (8..=1202).contains(&depth) && depth % 6 == 2
-});
-
 /// Sides below this are not halved any more: nothing would be left to convolve.
 const SMALLEST_HALVED: i64 = 4;
 
@@ -32,7 +27,7 @@ struct ResNet {
 }
 
 pub(super) fn build(spec: &ModelSpec, path: &nn::Path<'_>, input: Input) -> Result<Model, Failure> {
-    let knobs = Knobs::new(spec, DEFAULT, DEPTHS)?;
+    let knobs = Knobs::new(spec)?;
     let [channels, height, width] = input.shape;
     let mut side = height.min(width);
     let mut from = knobs.width;
