@@ -66,6 +66,18 @@ pub(super) fn evaluate<P: Part, C: Clock>(
     })))
 }
 
+/// One step whose result is thrown away: it takes the memory that evaluating takes, which would otherwise come as a surprise
+/// after the first epoch.
+pub(super) fn rehearse<P: Part>(model: &dyn ModuleT, samples: &Samples<P>) -> Result<(), Failure> {
+    let size = BATCH.min(samples.len());
+    if size > 0 {
+        let images = samples.images.f_narrow(0, 0, size)?;
+        let labels = samples.labels.f_narrow(0, 0, size)?;
+        let _ = tch::no_grad(|| score(model, &images, &labels))?;
+    }
+    Ok(())
+}
+
 /// Summed loss and number of right answers.
 fn score(model: &dyn ModuleT, images: &Tensor, labels: &Tensor) -> Result<(f64, i64), Failure> {
     let logits = model.forward_t(images, false);

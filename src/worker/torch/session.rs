@@ -10,7 +10,7 @@ use tch::nn::ModuleT;
 use tch::{Device, nn};
 
 use super::data::{Samples, TrainingData};
-use super::evaluate::{Evaluation, Score, evaluate};
+use super::evaluate::{self, Evaluation, Score, evaluate};
 use super::failure::Failure;
 use super::models::{self, Input, Model};
 use super::parameters::Parameters;
@@ -146,6 +146,9 @@ impl Session {
         let mut trainer = Trainer::new(&job.train, self.model.as_ref(), &mut self.parameters)?;
         trainer.rehearse(job.train.warmup_steps, &self.data, link)?;
         drop(trainer);
+        if job.train.epochs > 0 {
+            evaluate::rehearse(self.model.as_ref(), &self.data.validation)?;
+        }
         self.parameters.restore(&before)?;
         seed(job.seed);
         let Some(serve) = &job.serve else {
