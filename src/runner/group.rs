@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::Limits;
+use crate::event::{Limits, MemoryGuard};
 use crate::sampler::GroupBase;
 
 /// The period of a CPU quota, in microseconds: the kernel's own default.
@@ -79,7 +79,9 @@ impl Groups {
             held: Held::make(self.base.join(name))?,
         };
         let dir = &group.held.dir;
-        if let Some(bytes) = limits.memory_bytes {
+        // A group that is there for its CPU quota alone may have no memory controller.
+        let guarded = limits.memory_guard == Some(MemoryGuard::Cgroup);
+        if let Some(bytes) = limits.memory_bytes.filter(|_| guarded) {
             put(dir, "memory.max", &bytes.to_string())?;
             // Where there is swap it would be more memory; and half a tree is no run. Older kernels have neither file.
             for (name, value) in [("memory.swap.max", "0"), ("memory.oom.group", "1")] {
@@ -299,7 +301,7 @@ mod tests {
             cpus: vec![0],
             cpu_quota_percent: Some(150.0),
             memory_bytes: Some(1 << 28),
-            memory_guard: None,
+            memory_guard: Some(MemoryGuard::Cgroup),
         };
         let long = "x".repeat(255);
         let group = groups.of_run(&long, &limits).unwrap();
@@ -314,6 +316,16 @@ mod tests {
         forget_files(&own);
         assert_eq!(group.remove(), None);
         assert!(!own.exists());
+        let watched = Limits {
+            memory_guard: Some(MemoryGuard::Watched),
+            ..limits
+        };
+        let group = groups.of_run("a", &watched).unwrap();
+        let own = group.held.dir.clone();
+        assert_eq!(text(&own, "cpu.max").as_deref(), Some("150000 100000"));
+        assert_eq!(text(&own, "memory.max"), None);
+        forget_files(&own);
+        drop(group);
         let none = groups.of_run("a", &Limits::default()).unwrap();
         assert_eq!(fs_err::read_dir(&none.held.dir).unwrap().count(), 0);
     }

@@ -142,6 +142,19 @@ fn a_run_that_does_not_fit_is_an_answer() {
 }
 
 #[test]
+fn the_memory_of_a_tree_is_that_of_all_its_processes() {
+    let perftune = assert_cmd::cargo::cargo_bin!("perftune");
+    let script = format!("'{}' __scripted-worker; true", perftune.display());
+    let worker = format!("command = {}", json!(["sh", "-c", script]));
+    for (limit, reason) in [("64MiB", "out of memory"), ("1GiB", "plateaued")] {
+        let lab = Lab::new(&grid(&worker, &format!("[limits]\nmemory = \"{limit}\"")));
+        lab.run(&["-q", "--only", "model=one"]).exits(0);
+        let row = lab.report("one-made-up");
+        assert_eq!(row["stop_reason"], reason, "{row:?}");
+    }
+}
+
+#[test]
 fn without_constraints_there_is_no_verdict_and_no_shadow() {
     let lab = scripted("[limits]\nmemory = \"64MiB\"");
     let shown = lab
@@ -163,8 +176,12 @@ fn without_constraints_there_is_no_verdict_and_no_shadow() {
 fn a_kill_by_somebody_else_stays_a_failure() {
     let lab = scripted("[limits]\nmemory = \"1GiB\"");
     let fault = "worker.options.fault={kind='kill',phase='train',after=3}";
-    lab.run(&["-q", "--only", "model=one", "--set", fault])
+    let seldom = "sampler.interval=2s";
+    let shown = lab
+        .run(&["--only", "model=one", "--set", fault, "--set", seldom])
         .exits(3);
+    let warned = shown.stderr.contains("is watched every 2.00 s only");
+    assert_eq!(warned, doctor(&lab)["memory"]["value"] == "watched");
     let row = lab.report("one-made-up");
     assert_eq!(
         (&*row["status"], &*row["stop_reason"]),
