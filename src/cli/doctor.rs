@@ -11,7 +11,7 @@ use super::diagnostic::Fault;
 use super::engine;
 use super::exit::ExitStatus;
 use super::output;
-use crate::event::CATALOGUE;
+use crate::event::{CATALOGUE, MemoryGuard, cpu_list};
 use crate::report::json;
 use crate::report::layout::wrap;
 use crate::units::{bytes, seconds, significant};
@@ -59,6 +59,8 @@ pub struct Facts {
     pub memory_bytes: Fact<u64>,
     /// The tightest limit of a control group; absent: none.
     pub memory_limit_bytes: Option<u64>,
+    /// Which limits of `[limits]` can be enforced.
+    pub limits: Enforceable,
     /// Accelerators that the sampler can read.
     pub accelerators: Fact<Vec<Accelerator>>,
     /// Whether the kernel tells how long work waited (pressure stall information).
@@ -67,6 +69,46 @@ pub struct Facts {
     pub sampler_tick_s: Fact<f64>,
     /// CPU time that others use now, in percent of one core.
     pub others_cpu_percent: Fact<f64>,
+}
+
+/// Which limits of `[limits]` can be enforced here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Enforceable {
+    /// The CPUs that a worker can be bound to.
+    pub cpus: Fact<Vec<u32>>,
+    /// Who sees to a limit on memory.
+    pub memory: Fact<MemoryGuard>,
+    /// Why nobody but the sampler does; absent where the kernel does.
+    pub memory_only_watched_because: Option<String>,
+    /// Whether CPU time can be limited.
+    pub cpu_quota: Fact<bool>,
+}
+
+impl Enforceable {
+    fn rows(&self) -> [(&'static str, String); 3] {
+        let since = self.memory_only_watched_because.as_deref();
+        let memory = |guard: &MemoryGuard| match (guard, since) {
+            (MemoryGuard::Cgroup, _) => "enforced by a control group".to_owned(),
+            (MemoryGuard::Watched, since) => {
+                let why =
+                    since.map_or_else(String::new, |why| format!("; no control group: {why}"));
+                format!("watched: a run is ended at the tick that finds it beyond{why}")
+            }
+        };
+        [
+            (
+                "limit cpus",
+                self.cpus
+                    .text(|cpus| format!("enforced by affinity, CPU {}", cpu_list(cpus))),
+            ),
+            ("limit memory", self.memory.text(memory)),
+            (
+                "limit quota",
+                self.cpu_quota
+                    .text(|_| "enforced by a control group".to_owned()),
+            ),
+        ]
+    }
 }
 
 /// An accelerator.
@@ -187,6 +229,9 @@ impl Diagnosis {
             Fact::Unsupported(why) => why.clone(),
         };
         entry(&mut out, "results", &results, width);
+        for (name, text) in self.facts.limits.rows() {
+            entry(&mut out, name, &text, width);
+        }
         out.push('\n');
         let groups = self.groups();
         let measured = groups
@@ -278,6 +323,12 @@ mod tests {
                 usable_cores: Fact::Value(2.0),
                 memory_bytes: Fact::Value(8 << 30),
                 memory_limit_bytes: Some(4 << 30),
+                limits: Enforceable {
+                    cpus: Fact::Value(vec![0, 1, 4]),
+                    memory: Fact::Value(MemoryGuard::Watched),
+                    memory_only_watched_because: Some("the control group /sys/fs/cgroup/a is not given the controller `memory`".to_owned()),
+                    cpu_quota: Fact::Unsupported("other processes are in perftune's control group /sys/fs/cgroup/a".to_owned()),
+                },
                 accelerators: Fact::Unsupported("no NVIDIA driver: libnvidia-ml.so.1 cannot be loaded (cannot open shared object file)".to_owned()),
                 pressure: Fact::Value(true),
                 sampler_tick_s: Fact::Value(0.000_061),
@@ -294,6 +345,23 @@ mod tests {
             let text = String::from_utf8(diagnosis().render(format, 80).unwrap()).unwrap();
             insta::assert_snapshot!(format!("doctor_{name}"), text);
         }
+    }
+
+    #[test]
+    fn limits_that_the_kernel_enforces_need_no_reason() {
+        let mut with = diagnosis();
+        with.facts.limits.memory = Fact::Value(MemoryGuard::Cgroup);
+        with.facts.limits.memory_only_watched_because = None;
+        with.facts.limits.cpu_quota = Fact::Value(true);
+        let text = with.text(80);
+        assert!(
+            text.contains("limit memory  enforced by a control group\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("limit quota   enforced by a control group\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::args::Format;
 use super::diagnostic::Fault;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
+use crate::event::cpu_list;
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The plan in this format.
@@ -74,16 +75,30 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
-    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
-    if plan.runs.iter().any(limited) {
-        let constraints = stop.constraints.iter().map(ToString::to_string);
-        let constraints: Vec<_> = constraints.collect();
-        settings.push(("stop.constraints", constraints.into()));
-    }
+    settings.extend(optional(plan, run));
     PlanRow {
         run: run.run.clone(),
         settings,
     }
+}
+
+/// What is only shown in plans that have it; then of every run.
+fn optional(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
+    let mut settings = Vec::new();
+    let any = |has: fn(&PlannedRun) -> bool| plan.runs.iter().any(has);
+    if any(|run| !run.stop.constraints.is_empty()) {
+        let constraints = run.stop.constraints.iter().map(ToString::to_string);
+        let constraints: Vec<_> = constraints.collect();
+        settings.push(("stop.constraints", constraints.into()));
+    }
+    if any(|run| !run.limits.is_none()) {
+        let limits = &run.limits;
+        let cpus = (!limits.cpus.is_empty()).then(|| cpu_list(&limits.cpus));
+        settings.push(("limits.cpus", cpus.into()));
+        settings.push(("limits.cpu_quota_percent", limits.cpu_quota_percent.into()));
+        settings.push(("limits.memory_bytes", limits.memory_bytes.into()));
+    }
+    settings
 }
 
 fn program(program: &WorkerProgram) -> String {
@@ -104,6 +119,7 @@ mod tests {
     use super::*;
     use crate::config::plan::WorkerSettings;
     use crate::control::policy::StopPolicy;
+    use crate::event::Limits;
     use crate::report::fixtures::job;
     use crate::sampler::policy::SamplerPolicy;
 
@@ -120,6 +136,7 @@ mod tests {
                     metrics: vec!["train.throughput".to_owned(), "memory.peak".to_owned()],
                     ..StopPolicy::default()
                 },
+                limits: Limits::default(),
                 chosen: true,
             }
         };

@@ -145,6 +145,11 @@ impl Choice {
             place,
         }
     }
+
+    /// Whether it stands for all that the run may use: `threads = 0`, written or by default.
+    pub(super) fn is_automatic(&self) -> bool {
+        self.place.is_none() || self.written.as_deref() == Some("0")
+    }
 }
 
 fn label(setting: &Setting) -> String {

@@ -136,6 +136,14 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Compute threads; where they are left to the machine, as many as the cell's own limits allow.
+    fn threads(&self) -> u32 {
+        match self.choice(Axis::Threads) {
+            Some(choice) if choice.is_automatic() => self.settings.threads,
+            _ => self.count(Axis::Threads).unwrap_or(1),
+        }
+    }
+
     fn number(&self, axis: Axis) -> f64 {
         match self.setting(axis) {
             Setting::Number(value) => *value,
@@ -243,7 +251,7 @@ impl Builder<'_> {
             dataset: dataset.name.clone(),
             dataset_dir: dataset.dir.clone(),
             seed: self.head.seed + u64::from(repeat - 1),
-            threads: values.count(Axis::Threads).unwrap_or(1),
+            threads: values.threads(),
             device: values.text(Axis::Device),
             flush_denormals: *values.setting(Axis::FlushDenormals) == Setting::Flag(true),
             allocator: match values.setting(Axis::Allocator) {
@@ -260,6 +268,7 @@ impl Builder<'_> {
             repeat,
             job,
             stop: settings.stop.clone(),
+            limits: settings.limits.clone(),
             chosen: settings.chosen,
         })
     }

@@ -14,6 +14,7 @@ const TOP: &[&str] = &[
     "serve",
     "stop",
     "constraints",
+    "limits",
     "sampler",
     "worker",
     "exclude",
@@ -43,12 +44,13 @@ const STOP: &[&str] = &[
     "min_delta",
     "rule",
 ];
+const LIMITS: &[&str] = &["cpus", "cpu_quota", "memory"];
 const SAMPLER: &[&str] = &["interval", "gpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
-const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints"];
+const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];
 
 /// Tables that the file format sets aside; reading past them would promise what is not kept.
-const RESERVED: &[&str] = &["objectives", "limits", "gate"];
+const RESERVED: &[&str] = &["objectives", "gate"];
 
 /// A table of the grid file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub(super) enum Scope {
     Train,
     Serve,
     Stop,
+    Limits,
     Sampler,
     Worker,
     Exclude,
@@ -67,11 +70,12 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    const TABLES: [Self; 6] = [
+    const TABLES: [Self; 7] = [
         Self::Grid,
         Self::Train,
         Self::Serve,
         Self::Stop,
+        Self::Limits,
         Self::Sampler,
         Self::Worker,
     ];
@@ -83,6 +87,7 @@ impl Scope {
             Self::Train => "[train]",
             Self::Serve => "[serve]",
             Self::Stop => "[stop]",
+            Self::Limits => "[limits]",
             Self::Sampler => "[sampler]",
             Self::Worker => "[worker]",
             Self::Exclude => "[[exclude]]",
@@ -106,6 +111,7 @@ impl Scope {
             Self::Train => TRAIN,
             Self::Serve => SERVE,
             Self::Stop => STOP,
+            Self::Limits => LIMITS,
             Self::Sampler => SAMPLER,
             Self::Worker => WORKER,
             Self::Override => OVERRIDE,

@@ -13,6 +13,7 @@ mod constraints;
 mod error;
 mod header;
 mod keys;
+mod limits;
 mod metrics;
 mod patch;
 pub mod plan;
@@ -38,6 +39,8 @@ use plan::{Plan, WorkerProgram};
 use problems::Problems;
 use settings::Resolver;
 
+use crate::sampler::LimitMeans;
+
 /// Where the grid file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -48,10 +51,18 @@ pub enum Source {
 }
 
 /// What the plan needs to know of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineFacts {
-    /// Cores that the process may use: what `threads = 0` means.
+    /// Cores that the process may use: what `threads = 0` means where nothing is limited.
     pub usable_cores: usize,
+    /// Which limits can be enforced.
+    pub limits: LimitMeans,
+}
+
+impl MachineFacts {
+    fn cores(&self) -> u32 {
+        u32::try_from(self.usable_cores).unwrap_or(u32::MAX)
+    }
 }
 
 /// A data set as a grid needs it.
@@ -115,14 +126,18 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     };
     let sampler = worker::sampler(&root, &mut problems);
     let (worker, options) = worker::worker(&root, &bases, &mut problems);
+    let base = Patch::read(&root, None, &mut problems);
     let world = World {
         foreign: worker.program != WorkerProgram::Native,
         catalogue: request.catalogue,
         dataset_names: request.catalogue.names(),
-        cores: u32::try_from(request.machine.usable_cores).unwrap_or(u32::MAX),
+        cores: base
+            .limits
+            .resolve(&request.machine.limits, &mut Problems::default())
+            .threads(request.machine.cores()),
         bases: &bases,
     };
-    let mut resolver = Resolver::new(&Patch::read(&root, None, &mut problems), request.full);
+    let mut resolver = Resolver::new(&base, request.full, &request.machine);
     let axes = Axes::read(&root, &world, &mut problems);
     let Some(mut axes) = axes else {
         return Err(problems.take_error());
@@ -133,6 +148,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
 
     resolver.check(&cells, &mut problems);
     build::check_batches(&cells, &axes, &resolver, &mut problems);
+    limits::check_threads(&cells, &axes, &resolver, &mut problems);
     select::only(&mut cells, request.only, &axes, &world, &mut problems);
     if !world.foreign {
         build::check_models(&cells, &axes, &resolver, &mut problems);

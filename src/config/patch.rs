@@ -1,8 +1,9 @@
-//! What `[train]`, `[serve]`, `[stop]` and `[constraints]` say, at the top of the file or in an `[[override]]`.
+//! What `[train]`, `[serve]`, `[stop]`, `[constraints]` and `[limits]` say, at the top of the file or in an `[[override]]`.
 
 use super::axis::{self, Axis, Choice, LARGEST_BATCH, World};
 use super::constraints::{self, Limited};
 use super::keys::Scope;
+use super::limits;
 use super::metrics::{self, Chosen};
 use super::problems::{Place, Problems};
 use super::read::{self, Allowed, Section};
@@ -17,6 +18,7 @@ pub(super) struct Patch {
     pub(super) serve: ServePatch,
     pub(super) stop: StopPatch,
     pub(super) constraints: Vec<Limited>,
+    pub(super) limits: limits::Asked,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +81,7 @@ const MANY: u32 = 100_000;
 const MOST_SIZES: usize = 64;
 
 impl Patch {
-    /// From a table that holds `train`, `serve`, `stop` and `constraints`; the axes that `[train]` may fix are read for an
+    /// From a table that holds `train`, `serve`, `stop`, `constraints` and `limits`; the axes that `[train]` may fix are read for an
     /// `[[override]]` alone (`world` is given), since at the top of the file they belong to the grid.
     pub(super) fn read(root: &Table, world: Option<&World<'_>>, problems: &mut Problems) -> Self {
         let mut patch = Self::default();
@@ -94,6 +96,9 @@ impl Patch {
         }
         if let Some((table, _)) = read::table(root, "constraints", problems) {
             patch.constraints = constraints::read(table, problems);
+        }
+        if let Some((table, _)) = read::table(root, "limits", problems) {
+            patch.limits = limits::Asked::read(table, problems);
         }
         patch
     }

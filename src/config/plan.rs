@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::axis::{self, Axis};
 use crate::control::policy::StopPolicy;
-use crate::event::JobSpec;
+use crate::event::{JobSpec, Limits};
 use crate::sampler::policy::SamplerPolicy;
 
 /// A checked experiment.
@@ -43,6 +43,9 @@ pub struct PlannedRun {
     pub job: JobSpec,
     /// When it may stop.
     pub stop: StopPolicy,
+    /// What of the machine it may use.
+    #[serde(skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
     /// Whether the metrics to wait for were chosen by the user: then one that is left out is worth a word.
     #[serde(skip)]
     pub chosen: bool,

@@ -66,7 +66,7 @@ fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Probl
 fn outrank_overrides(root: &mut Table, keys: &[&str]) {
     let settings = matches!(
         keys.first(),
-        Some(&("train" | "serve" | "stop" | "constraints"))
+        Some(&("train" | "serve" | "stop" | "constraints" | "limits"))
     );
     let Some(entry) = root.get_mut("override").filter(|_| settings) else {
         return;

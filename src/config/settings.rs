@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use super::MachineFacts;
 use super::axes::{Axes, Cell, Origin};
 use super::axis::{Axis, Choice, World};
 use super::constraints::Limited;
 use super::keys::Scope;
+use super::limits::Asked;
 use super::metrics::{self, Chosen};
 use super::patch::Patch;
 use super::problems::{GRID, Place, Problems};
@@ -15,7 +17,7 @@ use super::select::Selector;
 use super::tree::Table;
 use crate::control::policy::StopPolicy;
 use crate::event::metric::Scope as Stage;
-use crate::event::{MetricDef, ServeSpec};
+use crate::event::{Limits, MetricDef, ServeSpec};
 
 /// Everything of a cell that is no axis.
 #[derive(Debug, Clone)]
@@ -30,8 +32,13 @@ pub(super) struct Settings {
     pub(super) chosen: bool,
     /// Axes that an `[[override]]` sets where `[grid]` does not name them.
     pub(super) fixed: Vec<(Axis, Choice)>,
+    /// What of the machine the cell may use.
+    pub(super) limits: Limits,
+    /// Compute threads where nobody has said how many.
+    pub(super) threads: u32,
     metrics: Vec<Chosen>,
     constraints: Vec<Limited>,
+    asked_limits: Asked,
     train_place: Place,
     stop_place: Place,
 }
@@ -51,8 +58,11 @@ impl Default for Settings {
             stop: StopPolicy::default(),
             chosen: false,
             fixed: Vec::new(),
+            limits: Limits::default(),
+            threads: 1,
             metrics: metrics::default(),
             constraints: Vec::new(),
+            asked_limits: Asked::default(),
             train_place: Place::whole(GRID),
             stop_place: Place::whole(GRID),
         }
@@ -72,6 +82,7 @@ impl Settings {
             serve,
             stop,
             constraints,
+            limits,
         } = patch;
         put(&mut self.epochs, train.epochs.as_ref());
         put(&mut self.validation_share, train.validation_share.as_ref());
@@ -109,6 +120,7 @@ impl Settings {
         };
         self.constraints.retain(|limited| !replaced(limited));
         self.constraints.extend_from_slice(constraints);
+        self.asked_limits.put(limits);
     }
 
     /// Why a metric cannot be measured with these settings, if so.
@@ -128,8 +140,15 @@ impl Settings {
         }
     }
 
+    /// Where the limits were written.
+    pub(super) fn limits_place(&self) -> Place {
+        self.asked_limits.place()
+    }
+
     /// Checks what only shows when everything is known, and names the metrics that can be.
-    fn finish(&mut self, problems: &mut Problems) {
+    fn finish(&mut self, machine: &MachineFacts, problems: &mut Problems) {
+        self.limits = self.asked_limits.resolve(&machine.limits, problems);
+        self.threads = self.limits.threads(machine.cores());
         self.stop = self.stop.with_rule(&self.stop.rule);
         if self.epochs == 0 && !self.serve_enabled {
             problems.error_with(
@@ -200,19 +219,21 @@ struct Override {
 pub(super) struct Resolver {
     base: Settings,
     full: bool,
+    machine: MachineFacts,
     overrides: Vec<Override>,
     /// By the overrides that match: most cells share their settings with many others.
     known: HashMap<Vec<usize>, Rc<Settings>>,
 }
 
 impl Resolver {
-    /// What the file says, and with `full` no early stop anywhere.
-    pub(super) fn new(base: &Patch, full: bool) -> Self {
+    /// What the file says on this machine, and with `full` no early stop anywhere.
+    pub(super) fn new(base: &Patch, full: bool, machine: &MachineFacts) -> Self {
         let mut settings = Settings::default();
         settings.apply(base);
         Self {
             base: settings,
             full,
+            machine: machine.clone(),
             overrides: Vec::new(),
             known: HashMap::new(),
         }
@@ -277,7 +298,7 @@ impl Resolver {
                 if self.full {
                     settings.stop.enabled = false;
                 }
-                settings.finish(problems);
+                settings.finish(&self.machine, problems);
                 self.known.insert(matching, Rc::new(settings));
             }
         }

@@ -73,7 +73,11 @@ impl Controller {
         if self.policy.constraints.is_empty() {
             return None;
         }
-        if ended.reason == StopReason::Infeasible {
+        // A run that did not fit the device breaks no constraint of the file, and is infeasible all the same.
+        if matches!(
+            ended.reason,
+            StopReason::Infeasible | StopReason::OutOfMemory
+        ) {
             return Some(RunVerdict {
                 verdict: Feasibility::Infeasible,
                 reason: ended.detail.clone(),

@@ -5,6 +5,7 @@
 
 pub mod interference;
 pub mod job;
+pub mod limits;
 pub mod metric;
 pub mod model;
 pub mod record;
@@ -15,6 +16,7 @@ pub mod worker;
 
 pub use interference::{InterferenceWatch, Stretch};
 pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
+pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
 pub use record::{

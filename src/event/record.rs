@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::job::JobSpec;
+use super::limits::Limits;
 use super::metric::Unit;
 use super::worker::optional;
 
@@ -46,6 +47,9 @@ pub enum StopReason {
     Trained,
     /// Epochs or time were used up.
     Budget,
+    /// It needs more memory than its limit.
+    #[serde(rename = "out of memory")]
+    OutOfMemory,
     /// The loss is no longer a number.
     Diverged,
     /// The time for measuring was used up and a chosen metric is still not known.
@@ -63,6 +67,7 @@ impl fmt::Display for StopReason {
             Self::Infeasible => "infeasible",
             Self::Trained => "trained",
             Self::Budget => "budget",
+            Self::OutOfMemory => "out of memory",
             Self::Diverged => "diverged",
             Self::Unstable => "unstable",
             Self::Failed => "failed",
@@ -220,6 +225,9 @@ pub struct RunRecord {
     /// Whether it keeps its constraints; absent where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<RunVerdict>,
+    /// What of the machine it could use, where that was limited.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
 }
 
 /// Whether the figures of a model are those of one that was trained to the end: it used its budget of at least one
@@ -227,7 +235,7 @@ pub struct RunRecord {
 pub fn trained_to_the_end(reason: StopReason, epochs: u32, budget: u32) -> bool {
     let gave_up = matches!(
         reason,
-        StopReason::Diverged | StopReason::Failed | StopReason::Cancelled
+        StopReason::OutOfMemory | StopReason::Diverged | StopReason::Failed | StopReason::Cancelled
     );
     !gave_up && epochs > 0 && (epochs >= budget || reason == StopReason::Trained)
 }
@@ -262,6 +270,7 @@ mod tests {
             (StopReason::Budget, 0, 0, false),
             (StopReason::Budget, 0, 10, false),
             (StopReason::Diverged, 10, 10, false),
+            (StopReason::OutOfMemory, 10, 10, false),
             (StopReason::Failed, 10, 10, false),
             (StopReason::Cancelled, 10, 10, false),
         ] {

@@ -112,7 +112,18 @@ const COLUMNS: &[(&str, Source)] = &[
         "verdict_reason",
         Text(|r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason)))),
     ),
+    ("limit_cpus", Text(|r| text(limit_cpus(r)))),
+    ("limit_memory_bytes", Text(|r| text(r.limits.memory_bytes))),
+    (
+        "limit_cpu_quota_percent",
+        Text(|r| optional(r.limits.cpu_quota_percent)),
+    ),
 ];
+
+/// How many CPUs the run was bound to; which ones is in `manifest.json`.
+pub(super) fn limit_cpus(record: &RunRecord) -> Option<usize> {
+    Some(record.limits.cpus.len()).filter(|cpus| *cpus > 0)
+}
 
 fn text<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
@@ -248,8 +259,8 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Feasibility;
     use crate::event::metric::find as find_metric;
+    use crate::event::{Feasibility, Limits, MemoryGuard};
     use crate::report::fixtures::{all_kinds, completed, failed, judged};
     use std::collections::HashSet;
 
@@ -358,16 +369,26 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_and_its_reason_are_the_last_columns() {
+    fn a_verdict_its_reason_and_the_limits_are_the_last_columns() {
         let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
-        let csv = utf8(report_csv(&[judged, completed()]).unwrap());
+        let mut limited = completed();
+        limited.limits = Limits {
+            cpus: vec![2, 3],
+            cpu_quota_percent: Some(150.0),
+            memory_bytes: Some(1 << 28),
+            memory_guard: Some(MemoryGuard::Watched),
+        };
+        let csv = utf8(report_csv(&[judged, completed(), limited]).unwrap());
         let lines: Vec<_> = csv.lines().collect();
-        assert!(lines[0].ends_with(",failure,verdict,verdict_reason"));
+        assert!(lines[0].ends_with(
+            ",failure,verdict,verdict_reason,limit_cpus,limit_memory_bytes,limit_cpu_quota_percent"
+        ));
         assert!(
-            lines[1].ends_with(",,infeasible,memory.peak <= 1 B"),
+            lines[1].ends_with(",,infeasible,memory.peak <= 1 B,,,"),
             "{csv}"
         );
-        assert!(lines[2].ends_with(",,,"), "{csv}");
+        assert!(lines[2].ends_with(",,,,,,"), "{csv}");
+        assert!(lines[3].ends_with(",,,2,268435456,150"), "{csv}");
     }
 
     #[test]

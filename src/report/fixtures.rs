@@ -1,7 +1,7 @@
 //! Hand-made records for the tests of everything that shows them.
 
 use crate::event::{
-    Allocator, Failure, FailureKind, Feasibility, JobSpec, MetricRow, ModelSpec, Optimizer,
+    Allocator, Failure, FailureKind, Feasibility, JobSpec, Limits, MetricRow, ModelSpec, Optimizer,
     RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord, TrainSpec, metric,
 };
 
@@ -126,6 +126,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         facts: [("libtorch".to_owned(), "2.11.0".to_owned())].into(),
         failure: None,
         verdict: None,
+        limits: Limits::default(),
     }
 }
 

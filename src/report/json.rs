@@ -9,8 +9,8 @@ use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use crate::event::{
-    Allocator, Failure, MetricRow, ModelSpec, Num, Optimizer, RunRecord, RunStatus, RunVerdict,
-    ServeSpec, StopRecord, Unit,
+    Allocator, Failure, Limits, MetricRow, ModelSpec, Num, Optimizer, RunRecord, RunStatus,
+    RunVerdict, ServeSpec, StopRecord, Unit,
 };
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
@@ -23,7 +23,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 2 };
+pub const FORMAT: Format = Format { major: 1, minor: 3 };
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -55,6 +55,9 @@ struct Run<'a> {
     failure: Option<&'a Failure>,
     /// Whether it keeps its constraints; `null` where there are none.
     verdict: Option<&'a RunVerdict>,
+    /// What of the machine it could use; absent where nothing was limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<&'a Limits>,
 }
 
 #[derive(Serialize)]
@@ -139,6 +142,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             facts: &record.facts,
             failure: record.failure.as_ref(),
             verdict: record.verdict.as_ref(),
+            limits: Some(&record.limits).filter(|limits| !limits.is_none()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::csv::failure_text;
+use super::csv::{failure_text, limit_cpus};
 use super::headline::{Place, accuracy_is_final};
 use super::layout::{Column, Side, render, wrap};
 use super::number;
@@ -12,6 +12,9 @@ use crate::event::{
     FailureKind, Feasibility, MetricKind, MetricRow, RunRecord, RunStatus, StopReason, metric,
 };
 use crate::units;
+
+/// Bytes of a mebibyte.
+const MIB: f64 = 1_048_576.0;
 
 /// What stands under the table.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -138,6 +141,12 @@ fn axes(records: &[RunRecord]) -> Vec<Column> {
         ("device", |r| r.job.device.clone()),
         ("flush", |r| r.job.flush_denormals.to_string()),
         ("alloc.", |r| r.job.allocator.to_string()),
+        ("CPUs", |r| limit(limit_cpus(r))),
+        ("quota\n%", |r| limit(r.limits.cpu_quota_percent)),
+        ("limit\nMiB", |r| {
+            let bytes = r.limits.memory_bytes;
+            limit(bytes.map(|bytes| units::significant(bytes as f64 / MIB)))
+        }),
         ("rep.", |r| r.repeat.to_string()),
     ];
     let columns = AXES.iter().map(|(head, cell)| {
@@ -151,6 +160,10 @@ fn axes(records: &[RunRecord]) -> Vec<Column> {
 
 fn knob(value: Option<u32>) -> String {
     value.map_or_else(|| "default".to_owned(), |value| value.to_string())
+}
+
+fn limit<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "all".to_owned(), |value| value.to_string())
 }
 
 fn missing() -> String {
@@ -313,9 +326,10 @@ fn verdict_counts(records: &[RunRecord]) -> String {
 
 /// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
 pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
-    const REASONS: [StopReason; 6] = [
+    const REASONS: [StopReason; 7] = [
         StopReason::Plateaued,
         StopReason::Infeasible,
+        StopReason::OutOfMemory,
         StopReason::Trained,
         StopReason::Budget,
         StopReason::Diverged,

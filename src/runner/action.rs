@@ -9,6 +9,8 @@ use super::session::Exit;
 pub enum Input {
     /// The worker said something.
     Message(Envelope),
+    /// The worker's tree has taken so much memory, in bytes, beyond its limit.
+    OutOfMemory(u64),
     /// The worker wrote something that is not a message.
     Garbage(String),
     /// The sampler read something.

@@ -4,11 +4,14 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use fs_err::File;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::thread::CpuSet;
 
-use crate::event::{Allocator, JobSpec};
+use crate::event::{Allocator, JobSpec, Limits};
 
 use super::Launch;
+use super::group::RunGroup;
 use super::session::Exit;
 
 /// A running worker. Dropping it kills its process group and reaps it: no way out of the runner leaves an orphan.
@@ -28,6 +31,30 @@ const RETAIN: [(&str, &str); 3] = [
     ("MALLOC_TOP_PAD_", "100000000"),
 ];
 
+/// What holds a worker, and everything that it starts, within its limits.
+#[derive(Debug, Default)]
+pub struct Hold {
+    /// The CPUs that it may run on.
+    cpus: Option<CpuSet>,
+    /// The `cgroup.procs` of its control group, open for writing.
+    door: Option<File>,
+}
+
+impl Hold {
+    /// That of these limits and this control group.
+    pub(super) fn new(limits: &Limits, group: Option<&RunGroup>) -> io::Result<Self> {
+        let mut set = CpuSet::new();
+        let cpus = limits.cpus.iter().map(|cpu| *cpu as usize);
+        for cpu in cpus.filter(|cpu| *cpu < CpuSet::MAX_CPU) {
+            set.set(cpu);
+        }
+        Ok(Self {
+            cpus: (!limits.cpus.is_empty()).then_some(set),
+            door: group.map(RunGroup::door).transpose()?,
+        })
+    }
+}
+
 /// The pipes that a worker's threads read.
 #[derive(Debug)]
 pub struct Pipes {
@@ -38,8 +65,9 @@ pub struct Pipes {
 }
 
 impl Worker {
-    /// Starts the program in a process group of its own, so that a Ctrl-C at the terminal reaches the runner alone.
-    pub fn spawn(launch: &Launch, job: &JobSpec) -> io::Result<(Self, Pipes)> {
+    /// Starts the program in a process group of its own, so that a Ctrl-C at the terminal reaches the runner alone, and
+    /// held by `hold` from before its first instruction.
+    pub fn spawn(launch: &Launch, job: &JobSpec, hold: Hold) -> io::Result<(Self, Pipes)> {
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.args)
@@ -48,7 +76,7 @@ impl Worker {
             .stderr(Stdio::piped())
             .process_group(0);
         environment(&mut command, job);
-        die_with_parent(&mut command);
+        before_exec(&mut command, hold);
         let mut child = command.spawn()?;
         let taken = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (stdin, Some(stdout), Some(stderr)) = taken else {
@@ -156,20 +184,28 @@ fn environment(command: &mut Command, job: &JobSpec) {
     command.env("MKL_NUM_THREADS", job.threads.to_string());
 }
 
-/// Asks the kernel to kill the worker when the runner dies, however it dies. The native worker would notice by itself
-/// (its standard input ends); one in another language may not look. The signal comes when the *thread* that started
-/// the worker ends: the executor runs on the thread that outlives its workers.
-fn die_with_parent(command: &mut Command) {
-    let set = || {
+/// Asks the kernel to kill the worker when the runner dies, however it dies, and to hold it within its limits. The native
+/// worker would notice by itself that the runner is gone (its standard input ends); one in another language may not look.
+/// The signal comes when the *thread* that started the worker ends: the executor runs on the thread that outlives its workers.
+fn before_exec(command: &mut Command, hold: Hold) {
+    let set = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        if let Some(door) = &hold.door {
+            // "0" is who writes it.
+            rustix::io::write(door.file(), b"0")?;
+        }
+        if let Some(cpus) = &hold.cpus {
+            rustix::thread::sched_setaffinity(None, cpus)?;
+        }
         Ok(())
     };
     #[expect(
         unsafe_code,
-        reason = "there is no safe way to set a flag in a child before exec"
+        reason = "there is no safe way to act in a child before exec"
     )]
-    // SAFETY: the closure runs in the child between fork and exec, where only async-signal-safe
-    // calls are allowed; it makes one system call (prctl) and neither allocates nor locks.
+    // SAFETY: the closure runs in the child between fork and exec, where only async-signal-safe calls are allowed. It
+    // makes at most three system calls (prctl, write, sched_setaffinity) on values that were made before the fork, and
+    // neither allocates nor locks nor drops: what it owns stays with `command`, in the parent.
     unsafe {
         command.pre_exec(set);
     }

@@ -12,40 +12,15 @@ use crate::event::{
 
 use super::RunSpec;
 use super::action::{Action, Input};
+use super::ending::{Cause, Ending, Force};
 use super::session::{Exit, Session};
+use super::shortage;
 
 /// Progress is told at most this often, in nanoseconds.
 const PROGRESS_NS: u64 = 200_000_000;
 
 /// How long a stream may stay open after its process has ended: a detached grandchild may hold it.
 const STREAM_GRACE_NS: u64 = 1_000_000_000;
-
-/// Why the worker is being ended.
-#[derive(Debug, Clone, PartialEq)]
-enum Cause {
-    /// The controller knows enough.
-    Verdict(StopRecord),
-    /// The user said so, or events can no longer be stored.
-    Cancelled,
-    /// It failed while alive.
-    Failure(FailureKind, String),
-    /// It had finished but does not leave.
-    Lingering,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Force {
-    Asked,
-    Terminated,
-    Killed,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Ending {
-    cause: Cause,
-    force: Force,
-    since_ns: u64,
-}
 
 /// One run's state.
 pub struct Dispatcher {
@@ -89,6 +64,9 @@ impl Dispatcher {
         let idle = input == Input::Tick;
         match input {
             Input::Message(envelope) => self.message(envelope, now_ns, &mut actions),
+            Input::OutOfMemory(bytes) => {
+                self.out_of_memory(bytes, Force::Killed, now_ns, &mut actions);
+            }
             Input::Garbage(what) => self.fail(FailureKind::Protocol, what, now_ns, &mut actions),
             Input::Sample(sample) => {
                 let verdict = self.controller.on_sample(&sample);
@@ -141,6 +119,9 @@ impl Dispatcher {
             return self.fail(FailureKind::Protocol, what, now_ns, actions);
         }
         let verdict = self.controller.on_worker(&envelope);
+        if let Some(bytes) = shortage::confessed(&self.spec.limits, &envelope.event) {
+            self.out_of_memory(bytes, Force::Asked, now_ns, actions);
+        }
         if self.is_hurried(&envelope.event, now_ns) {
             let grace = self.spec.launch.grace_ns as f64 / 1e9;
             let what = format!("the worker went on working {grace} s after it was asked to stop");
@@ -162,6 +143,27 @@ impl Dispatcher {
         matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
             if batch.phase != Phase::Test
                 && now_ns > since_ns.saturating_add(self.spec.launch.grace_ns))
+    }
+
+    /// Ends a run that does not fit. That is an answer, and outranks what the controller says.
+    fn out_of_memory(&mut self, bytes: u64, force: Force, now_ns: u64, actions: &mut Vec<Action>) {
+        let Some(stop) = shortage::record(&self.spec.limits, bytes, self.session.phase()) else {
+            return;
+        };
+        if !self
+            .ending
+            .as_ref()
+            .is_some_and(|ending| ending.cause.is_final())
+        {
+            let what = format!("end, {}", stop.detail);
+            actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
+        }
+        if let Some(ending) = &mut self.ending
+            && matches!(ending.cause, Cause::Verdict(_) | Cause::Lingering)
+        {
+            ending.cause = Cause::Shortage(stop.clone());
+        }
+        self.end(Cause::Shortage(stop), force, now_ns, actions);
     }
 
     fn obey(&mut self, verdict: Verdict, now_ns: u64, actions: &mut Vec<Action>) {
@@ -193,10 +195,10 @@ impl Dispatcher {
         } else {
             Force::Terminated
         };
-        // The user's word replaces any earlier cause but a failure, which is what happened first, and the end of the
-        // work, which is whole.
+        // The user's word replaces any earlier cause but a failure or a want of memory, which is what happened first, and
+        // the end of the work, which is whole.
         if let Some(ending) = &mut self.ending
-            && !matches!(ending.cause, Cause::Failure(..))
+            && !ending.cause.is_final()
             && self.session.finished().is_none()
         {
             ending.cause = Cause::Cancelled;
@@ -214,7 +216,7 @@ impl Dispatcher {
             force: Force::Asked,
             ..
         }) = &mut self.ending
-            && !matches!(cause, Cause::Failure(..))
+            && !cause.is_final()
         {
             *cause = Cause::Failure(kind, what.clone());
         }
@@ -324,6 +326,7 @@ impl Dispatcher {
             facts: self.session.facts().clone(),
             failure,
             verdict,
+            limits: self.spec.limits.clone(),
         }
     }
 
@@ -339,11 +342,8 @@ impl Dispatcher {
                 Some(failure),
             )
         };
-        match self
-            .ending
-            .as_ref()
-            .map(|ending| (&ending.cause, ending.force))
-        {
+        let ending = self.ending.as_ref();
+        match ending.map(|ending| (&ending.cause, ending.force)) {
             Some((Cause::Failure(kind, what), _)) => {
                 return failed(
                     self.session
@@ -357,6 +357,9 @@ impl Dispatcher {
                     detail,
                 };
                 return (RunStatus::Cancelled, stop, None);
+            }
+            Some((Cause::Shortage(stop), _)) => {
+                return (RunStatus::Stopped, stop.clone(), None);
             }
             // It had said all that it had to say, and our own signal ended it.
             Some((Cause::Lingering | Cause::Verdict(_), force))
@@ -395,11 +398,11 @@ impl Dispatcher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::RunContext;
     use crate::control::policy::StopPolicy;
+    use crate::control::{Constraint, Op, RunContext};
     use crate::event::{
-        Allocator, EpochReport, Finished, Hello, JobSpec, ModelSpec, Num, Optimizer,
-        PROTOCOL_VERSION, StepBatch, TrainSpec, Usage,
+        Allocator, EpochReport, Feasibility, Finished, Hello, JobSpec, Limits, MemoryGuard,
+        ModelSpec, Num, Optimizer, PROTOCOL_VERSION, StepBatch, TrainSpec, Usage,
     };
     use crate::runner::Launch;
 
@@ -450,11 +453,17 @@ mod tests {
                 hang_timeout_ns: 60 * S,
                 grace_ns: 5 * S,
             },
+            limits: Limits::default(),
+            group: None,
             usable_cores: 2.0,
         }
     }
 
     fn dispatcher() -> Dispatcher {
+        of_spec(spec())
+    }
+
+    fn of_spec(spec: RunSpec) -> Dispatcher {
         let context = RunContext {
             serve_sizes: Vec::new(),
             epochs: 1,
@@ -463,7 +472,6 @@ mod tests {
             gpu_index: None,
             started_ns: 0,
         };
-        let spec = spec();
         let controller = Controller::new(spec.stop.clone(), context);
         Dispatcher::new(spec, controller, 0)
     }
@@ -514,7 +522,14 @@ mod tests {
 
     /// Feeds messages one a second, then the inputs; returns the actions that are not `Emit`.
     fn play(events: Vec<WorkerEvent>, inputs: Vec<(Input, u64)>) -> (Dispatcher, Vec<Action>) {
-        let mut dispatcher = dispatcher();
+        play_in(dispatcher(), events, inputs)
+    }
+
+    fn play_in(
+        mut dispatcher: Dispatcher,
+        events: Vec<WorkerEvent>,
+        inputs: Vec<(Input, u64)>,
+    ) -> (Dispatcher, Vec<Action>) {
         let messages = (0..).zip(events).map(|(seq, event)| {
             (
                 Input::Message(Envelope {
@@ -708,6 +723,96 @@ mod tests {
         let record = dispatcher.record("");
         assert_eq!(record.status, RunStatus::Failed);
         assert_eq!(record.failure.unwrap().kind, FailureKind::Hung);
+    }
+
+    /// Half a gibibyte, watched, and a constraint that has nothing to do with it.
+    fn limited() -> Dispatcher {
+        let mut spec = spec();
+        spec.limits = Limits {
+            memory_bytes: Some(512 << 20),
+            memory_guard: Some(MemoryGuard::Watched),
+            ..Limits::default()
+        };
+        spec.stop.constraints = vec![Constraint {
+            metric: "train.throughput".to_owned(),
+            op: Op::AtLeast,
+            limit: 1.0,
+        }];
+        of_spec(spec)
+    }
+
+    #[test]
+    fn a_run_that_needs_too_much_memory_is_killed_and_an_answer() {
+        let beyond = || Input::OutOfMemory(600 << 20);
+        let says = "out of memory at 600 MiB (limit 512 MiB, watched), in train";
+        let table = [
+            // The watch fires again until the worker is gone; its process is killed once.
+            (3, vec![(beyond(), 3), (beyond(), 3)], vec![Action::Kill]),
+            // The kernel was quicker.
+            (3, vec![(beyond(), 3)], vec![Action::Kill]),
+            // It does not hide that it did not fit that it says its last word meanwhile.
+            (5, vec![(beyond(), 5)], vec![Action::Kill]),
+            // The user's word comes too late.
+            (
+                3,
+                vec![(beyond(), 3), (Input::Interrupt, 3)],
+                vec![Action::Kill],
+            ),
+        ];
+        for (messages, mut inputs, expected) in table {
+            inputs.extend(ended(Exit::Signal(9), 7));
+            let said = said().into_iter().take(messages).collect();
+            let (dispatcher, mut done) = play_in(limited(), said, inputs);
+            assert_eq!(done.pop(), Some(Action::Finish));
+            assert_eq!(done, expected, "{messages}");
+            let record = dispatcher.record("");
+            assert_eq!(record.status, RunStatus::Stopped);
+            assert_eq!(record.stop.reason, StopReason::OutOfMemory);
+            assert_eq!(record.stop.detail, says);
+            assert_eq!(record.failure, None);
+            assert_eq!(record.limits.memory_bytes, Some(512 << 20));
+            let verdict = record.verdict.unwrap();
+            assert_eq!(verdict.verdict, Feasibility::Infeasible);
+            assert_eq!(verdict.reason, says);
+        }
+    }
+
+    #[test]
+    fn a_kill_for_another_reason_is_a_failure_and_so_is_what_went_wrong_before() {
+        let killed = ended(Exit::Signal(9), 4);
+        let (dispatcher, _) = play_in(limited(), said().into_iter().take(3).collect(), killed);
+        let record = dispatcher.record("");
+        assert_eq!(record.status, RunStatus::Failed);
+        assert_eq!(record.failure.unwrap().kind, FailureKind::Killed);
+        for (first, status) in [
+            (Input::Garbage("what?".into()), RunStatus::Failed),
+            (Input::Interrupt, RunStatus::Cancelled),
+        ] {
+            let mut inputs = vec![(first, 3), (Input::OutOfMemory(600 << 20), 3)];
+            inputs.extend(ended(Exit::Signal(9), 4));
+            let said = said().into_iter().take(3).collect();
+            let (dispatcher, _) = play_in(limited(), said, inputs);
+            assert_eq!(dispatcher.record("").status, status);
+        }
+        // Without a limit nobody can be beyond it.
+        let inputs = vec![(Input::OutOfMemory(1 << 40), 6)];
+        let (dispatcher, done) = play(said(), [inputs, ended(Exit::Code(0), 6)].concat());
+        assert_eq!(done, [Action::Finish]);
+        assert_eq!(dispatcher.record("").status, RunStatus::Completed);
+    }
+
+    #[test]
+    fn a_peak_between_two_ticks_is_found_at_the_end() {
+        let mut events = said();
+        let Some(WorkerEvent::Finished(last)) = events.last_mut() else {
+            panic!("the last word is the last");
+        };
+        last.usage.vm_hwm_bytes = Some(513 << 20);
+        let (dispatcher, done) = play_in(limited(), events, ended(Exit::Code(0), 6));
+        assert_eq!(done, [Action::Finish]);
+        let record = dispatcher.record("");
+        assert_eq!(record.stop.reason, StopReason::OutOfMemory);
+        assert!(record.stop.detail.contains("at 513 MiB"), "{record:?}");
     }
 
     #[test]

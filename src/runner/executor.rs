@@ -12,14 +12,16 @@ use crate::clock::{Clock, MonotonicClock};
 use crate::control::{Controller, RunContext};
 use crate::event::wire::encode;
 use crate::event::{
-    Command, Failure, FailureKind, Feasibility, RunEvent, RunEventKind, RunRecord, RunStatus,
-    RunVerdict, StopReason, StopRecord,
+    Command, Failure, FailureKind, Feasibility, MemoryGuard, RunEvent, RunEventKind, RunRecord,
+    RunStatus, RunVerdict, StopReason, StopRecord,
 };
-use crate::sampler::{Sampler, SamplerHandle, SamplerReport};
+use crate::sampler::{self, Sampler, SamplerHandle, SamplerReport};
 
 use super::action::{Action, Input};
-use super::child::{self, Worker};
+use super::child::{self, Hold, Worker};
 use super::dispatcher::Dispatcher;
+use super::group::{GroupError, Groups, RunGroup};
+use super::memory::MemoryWatch;
 use super::pipes::{self, Tail};
 use super::session::Exit;
 use super::{RunSpec, Sink, SinkError};
@@ -69,12 +71,16 @@ pub fn execute(
     sink: &mut Sink<'_>,
 ) -> Result<(), SinkError> {
     child::adopt_orphans();
+    let base = specs.iter().find_map(|spec| spec.group.as_ref());
+    let groups = base.map(Groups::open);
     for spec in specs {
         if interrupts.raised() {
             break;
         }
         let execution = Execution {
             spec,
+            groups: groups.as_ref(),
+            group: None,
             sampler,
             sink: &mut *sink,
             sink_error: None,
@@ -87,6 +93,9 @@ pub fn execute(
 
 struct Execution<'a, 'b> {
     spec: &'a RunSpec,
+    groups: Option<&'a Result<Groups, GroupError>>,
+    /// The control group of this run, if its limits need one.
+    group: Option<RunGroup>,
     sampler: &'a Sampler,
     sink: &'a mut Sink<'b>,
     sink_error: Option<SinkError>,
@@ -111,8 +120,8 @@ impl Execution<'_, '_> {
             job,
             t_ns: started_ns,
         });
-        let record = match Worker::spawn(&self.spec.launch, &self.spec.job) {
-            Err(error) => not_started(self.spec, &error),
+        let record = match self.start() {
+            Err(why) => not_started(self.spec, why),
             Ok((worker, pipes)) => {
                 let (sender, receiver) = mpsc::channel();
                 interrupts.attach(Some(sender.clone()));
@@ -123,6 +132,21 @@ impl Execution<'_, '_> {
         };
         self.emit(RunEventKind::Ended(Box::new(record)));
         self.sink_error.map_or(Ok(()), Err)
+    }
+
+    /// The worker, held by its limits; or why there is none.
+    fn start(&mut self) -> Result<(Worker, child::Pipes), String> {
+        let spec = self.spec;
+        if let (Some(_), Some(groups)) = (&spec.group, self.groups) {
+            let groups = groups.as_ref().map_err(ToString::to_string)?;
+            let group = groups.of_run(&spec.run, &spec.limits);
+            self.group = Some(group.map_err(|error| error.to_string())?);
+        }
+        let started = Hold::new(&spec.limits, self.group.as_ref())
+            .and_then(|hold| Worker::spawn(&spec.launch, &spec.job, hold));
+        let within = [" within its limits", ""][usize::from(spec.limits.is_none())];
+        let program = spec.launch.program.display();
+        started.map_err(|error| format!("cannot start {program}{within}: {error}"))
     }
 
     fn emit(&mut self, kind: RunEventKind) {
@@ -148,7 +172,9 @@ impl Execution<'_, '_> {
         let started_ns = self.clock.now_ns();
         self.send(&mut worker, &Command::Job(Box::new(self.spec.job.clone())));
         let mut threads = Threads::start(worker.pid(), pipes, sender.clone());
-        self.sample(&mut threads, worker.pid(), sender);
+        if let Err(why) = self.sample(&mut threads, worker.pid(), sender) {
+            return not_started(self.spec, why);
+        }
         let controller = Controller::new(self.spec.stop.clone(), self.context(started_ns));
         let mut dispatcher = Dispatcher::new(self.spec.clone(), controller, started_ns);
         let mut sink_failure_told = false;
@@ -171,23 +197,54 @@ impl Execution<'_, '_> {
             worker.leave_behind();
         }
         worker.reap();
+        let left = self.group.take().and_then(RunGroup::remove);
         child::bury();
         let (tail, sampled) = threads.join();
         let mut record = dispatcher.record(&tail);
+        if let Some(why) = left {
+            let what = format!("the control group of the run is left behind: {why}");
+            record.warnings.push(what);
+        }
         own_cost(&mut record, &sampled);
         record
     }
 
-    fn sample(&mut self, threads: &mut Threads, pid: Pid, inputs: Sender<Input>) {
+    /// Starts the sampler; an error where the run cannot do without.
+    fn sample(
+        &mut self,
+        threads: &mut Threads,
+        pid: Pid,
+        inputs: Sender<Input>,
+    ) -> Result<(), String> {
         let pid = pid.as_raw_nonzero().get().unsigned_abs();
+        let limits = &self.spec.limits;
+        let watched = limits.memory_guard == Some(MemoryGuard::Watched);
+        let limit = limits.memory_bytes.filter(|_| watched);
+        let mut watch = limit.map(MemoryWatch::new);
         let started = self.sampler.start(pid, MonotonicClock, move |sample| {
+            let beyond = watch.as_mut().and_then(|watch| {
+                watch.beyond(&sample, &MonotonicClock, || sampler::unshared_bytes(pid))
+            });
             // The run may be over: then nobody wants the sample.
             let _ = inputs.send(Input::Sample(Box::new(sample)));
+            if let Some(held) = beyond {
+                let _ = inputs.send(Input::OutOfMemory(held));
+            }
         });
         match started {
             Ok(sampler) => threads.sampler = Some(sampler),
+            // A limit that nobody watches is none.
+            Err(error) if watched => return Err(error.to_string()),
             Err(error) => self.emit(RunEventKind::Warning(error.to_string())),
         }
+        Ok(())
+    }
+
+    /// What the kernel says when the worker has ended: whether that was for want of memory.
+    fn shortage(&self) -> Option<Input> {
+        let limit = self.spec.limits.memory_bytes?;
+        let held = self.group.as_ref()?.out_of_memory(limit)?;
+        Some(Input::OutOfMemory(held))
     }
 
     /// Waits for something to happen. The end of the process comes last: the sampler's last reading, taken while the
@@ -204,7 +261,8 @@ impl Execution<'_, '_> {
         match inputs.recv_timeout(Duration::from_nanos(wait)) {
             Ok(Input::Exited(exit)) => {
                 threads.stop_sampling();
-                inputs.try_iter().chain([Input::Exited(exit)]).collect()
+                let before = inputs.try_iter().chain(self.shortage());
+                before.chain([Input::Exited(exit)]).collect()
             }
             Ok(input) => vec![input],
             // A sender lives in `Interrupts` as long as the run: nothing else ends the channel.
@@ -303,8 +361,7 @@ fn wait(pid: Pid, inputs: Sender<Input>) -> JoinHandle<()> {
     })
 }
 
-fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
-    let message = format!("cannot start {}: {error}", spec.launch.program.display());
+fn not_started(spec: &RunSpec, message: String) -> RunRecord {
     RunRecord {
         run: spec.run.clone(),
         cell: spec.cell.clone(),
@@ -332,6 +389,7 @@ fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
             verdict: Feasibility::Undecided,
             reason: "the worker was not started".to_owned(),
         }),
+        limits: spec.limits.clone(),
     }
 }
 

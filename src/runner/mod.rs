@@ -7,14 +7,19 @@
 pub mod action;
 pub mod child;
 pub mod dispatcher;
+mod ending;
 pub mod executor;
+mod group;
+mod memory;
 mod pipes;
 pub mod session;
+mod shortage;
 
 use std::path::PathBuf;
 
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, RunEvent};
+use crate::event::{JobSpec, Limits, RunEvent};
+use crate::sampler::GroupBase;
 
 pub use executor::{Interrupts, execute};
 
@@ -35,6 +40,10 @@ pub struct RunSpec {
     pub stop: StopPolicy,
     /// Which program runs it.
     pub launch: Launch,
+    /// What of the machine it may use.
+    pub limits: Limits,
+    /// Where its control group is made; absent: its limits need none.
+    pub group: Option<GroupBase>,
     /// Cores that the run may use: the denominator of `cpu.utilisation_of_limit`.
     pub usable_cores: f64,
 }

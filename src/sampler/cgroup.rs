@@ -79,6 +79,39 @@ impl Cgroups {
     }
 }
 
+/// The groups of a process in version 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unified {
+    /// Its own directory, then those above, as far as they can be seen from here.
+    pub(super) dirs: Vec<PathBuf>,
+    /// Controllers that are mounted as version 1, and so are not here.
+    pub(super) version_one: Vec<String>,
+}
+
+impl Unified {
+    /// Those of `process` (a process id, or `self`), or why there are none.
+    pub(super) fn of(root: &ProcRoot, process: &str) -> Result<Self, String> {
+        let text = |name: &str| {
+            let path = Path::new(process).join(name);
+            let bytes = root
+                .read(path)
+                .map_err(|error| format!("/proc/self/{name} cannot be read: {}", error.kind()))?;
+            Ok::<_, String>(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let (groups, mounts) = (text("cgroup")?, text("mountinfo")?);
+        let version_one = memberships(&groups)
+            .flat_map(|(names, _)| names.split(','))
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let dirs = unified(&groups, &mounts).dirs;
+        if dirs.is_empty() {
+            return Err("version 2 of control groups is not mounted".to_owned());
+        }
+        Ok(Self { dirs, version_one })
+    }
+}
+
 fn read(path: &Path) -> Option<String> {
     fs_err::read_to_string(path).ok()
 }
@@ -95,14 +128,9 @@ fn quota(dir: &Path, version: Version) -> Option<f64> {
 
 /// The directories of one controller, from `/proc/PID/cgroup` and `/proc/PID/mountinfo`.
 fn find(groups: &str, mounts: &str, controller: &str) -> Groups {
-    let lines = || {
-        groups.lines().filter_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            rest.split_once(':')
-        })
-    };
     // A controller is in version 1 if it is named on a line of its own.
-    let first = lines().find(|(names, _)| names.split(',').any(|name| name == controller));
+    let first =
+        memberships(groups).find(|(names, _)| names.split(',').any(|name| name == controller));
     if let Some((_, path)) = first {
         let mount = mounts.lines().filter_map(mount).find(|mount| {
             mount.kind == "cgroup" && mount.options.split(',').any(|option| option == controller)
@@ -112,7 +140,20 @@ fn find(groups: &str, mounts: &str, controller: &str) -> Groups {
             version: Version::One,
         };
     }
-    let unified = lines().find(|(names, _)| names.is_empty());
+    unified(groups, mounts)
+}
+
+/// Names of controllers and the group, line by line.
+fn memberships(groups: &str) -> impl Iterator<Item = (&str, &str)> {
+    groups.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        rest.split_once(':')
+    })
+}
+
+/// The directories in version 2, whatever controllers are there.
+fn unified(groups: &str, mounts: &str) -> Groups {
+    let unified = memberships(groups).find(|(names, _)| names.is_empty());
     let mount = mounts
         .lines()
         .filter_map(mount)
@@ -227,6 +268,24 @@ mod tests {
         assert_eq!(groups.cores(), Some(0.5));
         assert_eq!(groups.memory_bytes(), None, "its mount is not to be seen");
         assert_eq!(groups.throttle_file(), Some(fs.join("7/cpu.stat")));
+    }
+
+    #[test]
+    fn the_groups_of_version_two_are_told_from_those_of_version_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = ProcRoot::at(dir.path());
+        let lines = "5:cpu,cpuacct:/box\n3:name=systemd:/\n0::/user/job\n";
+        put(dir.path(), "self/cgroup", lines);
+        put(dir.path(), "self/mountinfo", "");
+        let why = Unified::of(&root, "self").unwrap_err();
+        assert!(why.contains("not mounted"), "{why}");
+        let mounts = "31 30 0:28 / /groups rw - cgroup2 cgroup2 rw\n";
+        put(dir.path(), "self/mountinfo", mounts);
+        let found = Unified::of(&root, "self").unwrap();
+        let dirs = ["/groups/user/job", "/groups/user", "/groups/"].map(PathBuf::from);
+        assert_eq!(found.dirs, dirs);
+        assert_eq!(found.version_one, ["cpu", "cpuacct", "name=systemd"]);
+        assert!(Unified::of(&root, "nobody").is_err());
     }
 
     #[test]

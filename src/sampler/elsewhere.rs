@@ -5,6 +5,11 @@ use crate::event::{Gap, ResourceSample};
 
 const WHY: &str = "unsupported: process trees are read on Linux only";
 
+/// Nobody tells.
+pub(super) fn unshared_bytes(_pid: u32) -> Option<u64> {
+    None
+}
+
 /// Says that the tree cannot be read.
 pub(super) struct TreeProbe(u32);
 

@@ -10,6 +10,7 @@
 //! periods below 200 ms (by a factor of two at 100 ms), it lists threads as processes that each have the whole memory, and it
 //! scans all processes of the machine. Elsewhere than on Linux there are no readings, and the gaps say so.
 
+pub mod limits;
 pub mod machine;
 pub mod policy;
 
@@ -31,6 +32,7 @@ mod tree;
 mod elsewhere;
 
 pub use self::gpu::{Accelerator, accelerators};
+pub use self::limits::{GroupBase, LimitMeans, limit_means};
 pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
@@ -55,6 +57,16 @@ fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
         Box::new(host),
         Box::new(gpu::GpuProbe::new(policy.gpu)),
     ]
+}
+
+/// Resident memory of the tree below process `pid` with each shared page counted once, in bytes; `None` where the system
+/// does not tell. Dearer than a tick: for the moment at which a sum that counts them more than once is not enough.
+pub fn unshared_bytes(pid: u32) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    let found = tree::unshared_bytes(&proc::ProcRoot::system(), pid);
+    #[cfg(not(target_os = "linux"))]
+    let found = elsewhere::unshared_bytes(pid);
+    found
 }
 
 /// CPU time of the calling thread, in nanoseconds.

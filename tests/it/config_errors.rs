@@ -10,6 +10,8 @@ use perftune::config::plan::{AXES, Plan, PlannedRun, WorkerProgram};
 use perftune::config::{
     ConfigError, DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, load,
 };
+use perftune::event::MemoryGuard;
+use perftune::sampler::LimitMeans;
 use proptest::prelude::*;
 
 /// Three data sets, and one more in a folder.
@@ -46,23 +48,50 @@ struct Arguments {
     seed: Option<u64>,
     repeat: Option<u32>,
     full: bool,
+    /// The machine lets nobody make control groups.
+    without_groups: bool,
 }
 
 impl Arguments {
     fn of(text: &str) -> Self {
         let mut arguments = Self::default();
         for line in text.lines().filter_map(|line| line.strip_prefix("#: ")) {
-            let (flag, value) = line.split_once(' ').unwrap_or((line, ""));
+            let (flag, value) = match line {
+                "without groups" => (line, ""),
+                _ => line.split_once(' ').unwrap_or((line, "")),
+            };
             match flag {
                 "--set" => arguments.set.push(value.to_owned()),
                 "--only" => arguments.only.push(value.to_owned()),
                 "--seed" => arguments.seed = Some(value.parse().unwrap()),
                 "--repeat" => arguments.repeat = Some(value.parse().unwrap()),
                 "--full" => arguments.full = true,
+                "without groups" => arguments.without_groups = true,
                 other => panic!("{other} is no argument of this test"),
             }
         }
         arguments
+    }
+
+    /// Four CPUs, of which this process may not use the second, and 8 GiB.
+    fn machine(&self) -> MachineFacts {
+        let why = "the control group /sys/fs/cgroup is not given the controller `cpu`";
+        let groups = !self.without_groups;
+        MachineFacts {
+            usable_cores: 4,
+            limits: LimitMeans {
+                cpus: Ok(vec![0, 2, 3, 4]),
+                memory: Ok(if groups {
+                    MemoryGuard::Cgroup
+                } else {
+                    MemoryGuard::Watched
+                }),
+                why_watched: self.without_groups.then(|| why.to_owned()),
+                quota: if groups { Ok(()) } else { Err(why.to_owned()) },
+                memory_bytes: Some(8 << 30),
+                base: None,
+            },
+        }
     }
 
     fn load(&self, source: Source) -> Result<Plan, ConfigError> {
@@ -73,7 +102,7 @@ impl Arguments {
             seed: self.seed,
             repeat: self.repeat,
             full: self.full,
-            machine: MachineFacts { usable_cores: 4 },
+            machine: self.machine(),
             catalogue: &Catalogue,
             base_dir: PathBuf::from("tests/configs"),
         })
@@ -218,6 +247,9 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
         format!("metrics {}", metrics.join(" ")),
     ];
     lines.extend(limits);
+    if !run.limits.is_none() {
+        lines.push(format!("{:?}", run.limits));
+    }
     lines
 }
 

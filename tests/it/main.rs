@@ -11,6 +11,7 @@ mod cli;
 mod config_errors;
 mod data;
 mod disk;
+mod emulation;
 mod faults;
 mod limits;
 #[cfg(feature = "torch")]

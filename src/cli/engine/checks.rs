@@ -9,9 +9,11 @@ use crate::clock::MonotonicClock;
 use crate::config::plan::WorkerProgram;
 use crate::control::check_supported;
 use crate::dataset::DataSet;
+use crate::event::MemoryGuard;
 use crate::runner::Launch;
 use crate::sampler::policy::SamplerPolicy;
-use crate::sampler::{Sampler, SamplerHandle};
+use crate::sampler::{LimitMeans, Sampler, SamplerHandle};
+use crate::units::Span;
 
 /// Every device of the grid but the CPU is there, as the native worker sees it.
 pub(super) fn devices(order: &Order<'_>, launch: &Launch) -> Result<(), Fault> {
@@ -68,6 +70,23 @@ pub(super) fn metrics(order: &Order<'_>, sampler: &Sampler) -> Result<Vec<String
     said.sort_unstable();
     said.dedup();
     Ok(said)
+}
+
+/// A warning where a limit on memory is watched so seldom that a run may be far beyond it.
+pub(super) fn watched_limits(order: &Order<'_>, means: &LimitMeans) -> Option<String> {
+    const SELDOM_NS: u64 = 1_000_000_000;
+    let interval_ns = order.plan.sampler.interval_ns;
+    let limited = order
+        .runs
+        .iter()
+        .any(|run| run.limits.memory_bytes.is_some());
+    let watched = limited && means.memory == Ok(MemoryGuard::Watched);
+    (watched && interval_ns > SELDOM_NS).then(|| {
+        format!(
+            "the memory limit is watched every {} only, as often as the sampler looks ([sampler] interval)",
+            Span::from_ns(interval_ns)
+        )
+    })
 }
 
 /// CPU time of a warm tick of the sampler, reading this very process, in seconds.

@@ -21,9 +21,9 @@ use super::progress::Sink;
 use crate::clock::{Clock, MonotonicClock};
 use crate::config::plan::{Plan, PlannedRun};
 use crate::config::{self, MachineFacts, Request, Source};
-use crate::event::{RunEvent, RunRecord};
+use crate::event::{MemoryGuard, RunEvent, RunRecord};
 use crate::runner::{self, Interrupts, RunSpec};
-use crate::sampler::{self, Machine, Sampler};
+use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::store::{self, Existing, Results, StoredResults};
 use crate::worker::scripted;
 
@@ -87,6 +87,7 @@ pub fn load(args: &RunArgs) -> Result<Plan, Fault> {
         full: args.full,
         machine: MachineFacts {
             usable_cores: sampler::usable_threads() as usize,
+            limits: sampler::limit_means(),
         },
         catalogue: &catalogue,
         base_dir,
@@ -105,7 +106,12 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
         sink.warn(&warning);
     }
 
-    let prepared = prepare(order, &launch)?;
+    let means = sampler::limit_means();
+    if let Some(warning) = checks::watched_limits(order, &means) {
+        sink.warn(&warning);
+    }
+
+    let prepared = prepare(order, &launch, &means)?;
     let existing = match (order.resume, order.fresh) {
         (true, _) => Existing::Resume,
         (_, true) => Existing::Replace,
@@ -153,7 +159,11 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     })
 }
 
-fn prepare(order: &Order<'_>, launch: &runner::Launch) -> Result<Vec<Prepared>, Fault> {
+fn prepare(
+    order: &Order<'_>,
+    launch: &runner::Launch,
+    means: &LimitMeans,
+) -> Result<Vec<Prepared>, Fault> {
     let usable_cores = sampler::usable_cores();
     order
         .runs
@@ -161,10 +171,17 @@ fn prepare(order: &Order<'_>, launch: &runner::Launch) -> Result<Vec<Prepared>, 
         .enumerate()
         .map(|(index, run)| {
             let mut recorded = serde_json::json!({ "job": run.job, "stop": run.stop });
+            if !run.limits.is_none() {
+                recorded["limits"] = serde_json::to_value(&run.limits)?;
+            }
             // Where the data lies is no setting: a moved checkout may resume.
             if let Some(job) = recorded["job"].as_object_mut() {
                 job.remove("dataset_dir");
             }
+            let mut limits = run.limits.clone();
+            limits.memory_guard = limits.memory_bytes.and(means.memory.clone().ok());
+            let grouped = limits.cpu_quota_percent.is_some()
+                || limits.memory_guard == Some(MemoryGuard::Cgroup);
             let spec = RunSpec {
                 run: run.run.clone(),
                 cell: run.cell.clone(),
@@ -174,7 +191,11 @@ fn prepare(order: &Order<'_>, launch: &runner::Launch) -> Result<Vec<Prepared>, 
                 stop: run.stop.clone(),
                 launch: launch.clone(),
                 // A run that starts fewer threads than there are cores may use no more than those.
-                usable_cores: usable_cores.min(f64::from(run.job.threads.max(1))),
+                usable_cores: limits
+                    .cores(usable_cores)
+                    .min(f64::from(run.job.threads.max(1))),
+                limits,
+                group: means.base.clone().filter(|_| grouped),
             };
             Ok(Prepared { spec, recorded })
         })
@@ -235,6 +256,7 @@ pub fn facts() -> Result<Facts, Fault> {
         usable_cores: Fact::Value(machine.usable_cores),
         memory_bytes: machine.memory_bytes.ok_or(absent("its memory")).into(),
         memory_limit_bytes: machine.memory_limit_bytes,
+        limits: limits(sampler::limit_means()),
         accelerators: match &machine.no_accelerators {
             Some(why) => Fact::Unsupported(why.trim_start_matches("unsupported: ").to_owned()),
             None => Fact::Value(devices.collect()),
@@ -243,6 +265,15 @@ pub fn facts() -> Result<Facts, Fault> {
         sampler_tick_s: checks::sampler_tick_s(),
         others_cpu_percent: others_cpu_percent(),
     })
+}
+
+fn limits(means: LimitMeans) -> doctor::Enforceable {
+    doctor::Enforceable {
+        cpus: means.cpus.into(),
+        memory: means.memory.into(),
+        memory_only_watched_because: means.why_watched,
+        cpu_quota: means.quota.map(|()| true).into(),
+    }
 }
 
 /// CPU time that everything else uses, over a quarter of a second.

@@ -129,7 +129,10 @@ pub fn end_text(record: &RunRecord) -> String {
         };
     }
     if let Some(verdict) = &record.verdict
-        && record.stop.reason != StopReason::Infeasible
+        && !matches!(
+            record.stop.reason,
+            StopReason::Infeasible | StopReason::OutOfMemory
+        )
     {
         let _ = write!(text, ", {}", verdict.verdict);
     }

@@ -10,7 +10,7 @@ use crate::cli::diagnostic::{Fault, error_text};
 use crate::config;
 use crate::control::rule::RuleSpec;
 use crate::control::{RunContext, RunReplay, StopPolicy};
-use crate::event::{JobSpec, RunRecord};
+use crate::event::{JobSpec, Limits, RunRecord};
 use crate::store::{Line, Recordings, StoreError, read_lines, read_record};
 
 /// What is added to the reasons of a run that was not recorded to its end.
@@ -104,6 +104,9 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Self>, StoreError> {
         // What could not be measured was known before the run, and stands in its record.
         let record = read_record(folder).ok();
+        let limits = record
+            .as_ref()
+            .map_or_else(Limits::default, |record| record.limits.clone());
         let unsupported = record.as_ref().map(unsupported).unwrap_or_default();
         let mut run: Option<Self> = None;
         for line in read_lines(folder)? {
@@ -121,7 +124,7 @@ impl<'a> Run<'a> {
                         policy.metrics = metrics.to_vec();
                     }
                     let threads = f64::from(job.threads.max(1));
-                    let cores = cores.unwrap_or(threads).min(threads);
+                    let cores = limits.cores(cores.unwrap_or(threads)).min(threads);
                     let context = RunContext::of_job(&job, cores, unsupported.clone(), t_ns);
                     run = Some(Self::new(name, *job, &policy, (rules, context)));
                 }

@@ -41,7 +41,7 @@ pub(super) fn observe(
     };
     let policy: StopPolicy = serde_json::from_value(stop).map_err(|_| damaged(folder))?;
     let threads = f64::from(job.threads.max(1));
-    let cores = cores.unwrap_or(threads).min(threads);
+    let cores = record.limits.cores(cores.unwrap_or(threads)).min(threads);
     let context = RunContext::of_job(&job, cores, unsupported(record), t_ns);
     let own = [policy.rule.clone()];
     let rules = if rules.is_empty() { &own[..] } else { rules };

@@ -9,7 +9,7 @@ use super::diagnostic::{Fault, error_text};
 use super::output::Screen;
 use super::replay;
 use crate::control::rule::RuleSpec;
-use crate::event::{RunRecord, RunStatus};
+use crate::event::{RunRecord, RunStatus, StopReason};
 use crate::report::shadow::{ShadowReport, rules_in};
 use crate::store::Results;
 
@@ -54,6 +54,13 @@ impl Shadow {
                 notes.push(format!(
                     "{} {}: it has no shadow",
                     record.run, record.status
+                ));
+                continue;
+            }
+            if record.stop.reason == StopReason::OutOfMemory {
+                notes.push(format!(
+                    "{} ran out of memory: it has no shadow",
+                    record.run
                 ));
                 continue;
             }

@@ -370,3 +370,30 @@ fn a_process_that_cannot_be_read_for_a_while_is_not_counted_twice() {
         assert_eq!(tick(&mut probe, ms, false).cpu_ns, Some(ns(21)));
     }
 }
+
+#[test]
+fn shared_pages_are_counted_once() {
+    let fake = Fake::new();
+    for process in [process(10, 1), process(20, 10), process(30, 20)] {
+        fake.put(&process);
+    }
+    fake.children(10, 10, "20 ");
+    fake.children(20, 20, "30 ");
+    let root = ProcRoot::at(fake.dir.path());
+    // A kernel without the file.
+    assert_eq!(unshared_bytes(&root, 10), None);
+    fake.write(
+        "10/smaps_rollup",
+        "Rss:  900 kB\nPss:  300 kB\nPss_Anon: 1 kB\n",
+    );
+    fake.write("20/smaps_rollup", "Rss:  900 kB\nPss:  310 kB\n");
+    // The third ends at this moment.
+    assert_eq!(unshared_bytes(&root, 10), Some(610 * 1024));
+    assert_eq!(unshared_bytes(&root, 99), None);
+}
+
+#[test]
+fn this_process_holds_memory_of_its_own() {
+    let held = unshared_bytes(&ProcRoot::system(), std::process::id()).unwrap();
+    assert!((1 << 20..1 << 40).contains(&held), "{held}");
+}

@@ -22,7 +22,7 @@ use self::process::{Missing, Units};
 use self::threads::Threads;
 use crate::event::ResourceSample;
 use crate::sampler::probe::{GapLedger, Probe, Tick};
-use crate::sampler::proc::{ProcRoot, reason};
+use crate::sampler::proc::{ProcRoot, gone, parse, reason};
 use crate::sampler::thread_cpu_ns;
 
 /// Time between two looks at who belongs to the tree, and the shortest one when something has changed, in nanoseconds.
@@ -252,6 +252,27 @@ impl Probe for TreeProbe {
             self.discover(now_ns);
         }
     }
+}
+
+/// Resident memory of the tree below `pid` with each shared page counted once (the sum of the proportional set sizes of
+/// `smaps_rollup`), in bytes; `None` where that cannot be read. The kernel walks all pages for it: some milliseconds a gigabyte.
+pub(super) fn unshared_bytes(root: &ProcRoot, pid: u32) -> Option<u64> {
+    let own = root.is_live().then(std::process::id);
+    let (mut family, found) = Family::new(root.clone(), pid, own);
+    found.ok()?;
+    family.discover();
+    let mut sum = None;
+    for member in &family.members {
+        match root.read(format!("{}/smaps_rollup", member.id.pid)) {
+            Ok(text) => {
+                let share = parse::keyed(&text, "Pss:").unwrap_or(0);
+                sum = Some(sum.unwrap_or(0) + share.saturating_mul(1024));
+            }
+            Err(error) if gone(&error) => {}
+            Err(_) => return None,
+        }
+    }
+    sum
 }
 
 fn report(gaps: &mut GapLedger, fields: &[&str], why: &str) {

@@ -1,0 +1,372 @@
+//! `[limits]`: a device smaller than this one. What is asked is checked against what this machine can enforce, so that
+//! nothing is asked in vain.
+
+use std::collections::HashSet;
+
+use super::axes::{Axes, Cell};
+use super::axis::{Axis, Setting};
+use super::keys::Scope;
+use super::problems::{GRID, Place, Problems};
+use super::read::{self, Allowed, Section};
+use super::settings::Resolver;
+use super::tree::{Node, Table, Value};
+use crate::event::{Limits, cpu_list};
+use crate::sampler::LimitMeans;
+use crate::units::{Bytes, bytes, significant};
+
+/// The CPUs that a table asks for.
+#[derive(Debug, Clone)]
+enum Cpus {
+    Count(u32),
+    These(Vec<(u32, Place)>),
+}
+
+/// What was written, each with its place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    cpus: Option<(Cpus, Place)>,
+    /// CPU time over wall time, as a multiple of one core.
+    quota: Option<(f64, Place)>,
+    memory: Option<(u64, Place)>,
+}
+
+/// The most CPUs that a set of them may hold (`CPU_SETSIZE`), and so the first number that is none.
+const MOST_CPUS: u32 = 1024;
+/// Less than this is no process with a network in it, but a slip of the unit.
+const LEAST_MEMORY: u64 = 16 << 20;
+const QUOTA: Allowed = Allowed {
+    test: |share| (0.01..=1024.0).contains(&share),
+    says: "of at least \"1%\"",
+};
+
+impl Asked {
+    pub(super) fn read(table: &Table, problems: &mut Problems) -> Self {
+        let mut section = Section::new(Scope::Limits, table, problems);
+        let place = |section: &Section<'_, '_>, key| section.get(key).map(|node| node.place);
+        let cpus = section.get("cpus");
+        let cpus = cpus.and_then(|node| Some((read_cpus(node, section.problems)?, node.place)));
+        let quota = section.share("cpu_quota", &QUOTA);
+        let quota = quota.zip(place(&section, "cpu_quota"));
+        let memory = section.get("memory");
+        let memory =
+            memory.and_then(|node| Some((read_memory(node, section.problems)?, node.place)));
+        Self {
+            cpus,
+            quota,
+            memory,
+        }
+    }
+
+    /// Puts a later table on top.
+    pub(super) fn put(&mut self, later: &Self) {
+        let Self {
+            cpus,
+            quota,
+            memory,
+        } = later;
+        if cpus.is_some() {
+            self.cpus.clone_from(cpus);
+        }
+        self.quota = quota.or(self.quota);
+        self.memory = memory.or(self.memory);
+    }
+
+    /// Where the CPUs were asked for, or the quota.
+    pub(super) fn place(&self) -> Place {
+        let cpus = self.cpus.as_ref().map(|(_, place)| *place);
+        let quota = self.quota.map(|(_, place)| place);
+        cpus.or(quota).unwrap_or(Place::whole(GRID))
+    }
+
+    /// The limits on this machine; what it cannot enforce is reported.
+    pub(super) fn resolve(&self, means: &LimitMeans, problems: &mut Problems) -> Limits {
+        let cpus = self.cpus(means, problems);
+        Limits {
+            cpu_quota_percent: self.quota(&cpus, means, problems),
+            cpus,
+            memory_bytes: self.memory(means, problems),
+            memory_guard: None,
+        }
+    }
+
+    fn cpus(&self, means: &LimitMeans, problems: &mut Problems) -> Vec<u32> {
+        let Some((asked, place)) = &self.cpus else {
+            return Vec::new();
+        };
+        let there = match &means.cpus {
+            Ok(there) => there,
+            Err(why) => {
+                cannot("cpus", *place, why, problems);
+                return Vec::new();
+            }
+        };
+        let shown = cpu_list(there);
+        match asked {
+            // The first ones: where two CPUs share a core, the kernel numbers the cores first.
+            Cpus::Count(count) if *count as usize <= there.len() => {
+                there[..*count as usize].to_vec()
+            }
+            Cpus::Count(count) => {
+                problems.error_with(
+                    *place,
+                    format!("`cpus` = {count} is more than perftune may use here: CPU {shown}"),
+                    format!("ask for at most {}, or leave it out", there.len()),
+                );
+                Vec::new()
+            }
+            Cpus::These(asked) => {
+                for (cpu, place) in asked.iter().filter(|(cpu, _)| !there.contains(cpu)) {
+                    problems.error_with(
+                        *place,
+                        format!("CPU {cpu} of `cpus` is not one that perftune may use here"),
+                        format!("it may use CPU {shown}"),
+                    );
+                }
+                let mut cpus: Vec<u32> = asked.iter().map(|(cpu, _)| *cpu).collect();
+                cpus.sort_unstable();
+                cpus
+            }
+        }
+    }
+
+    fn quota(&self, cpus: &[u32], means: &LimitMeans, problems: &mut Problems) -> Option<f64> {
+        let (share, place) = self.quota?;
+        if let Err(why) = &means.quota {
+            cannot("cpu_quota", place, why, problems);
+            return None;
+        }
+        let there = means.cpus.as_ref().map_or(0, Vec::len);
+        let most = if cpus.is_empty() { there } else { cpus.len() };
+        if most > 0 && share > most as f64 {
+            let percent = significant(share * 100.0);
+            let plural = if most == 1 { "CPU" } else { "CPUs" };
+            problems.error_with(
+                place,
+                format!("`cpu_quota` = \"{percent}%\" is more than {most} {plural} can give"),
+                format!(
+                    "100% is one CPU: write at most \"{}%\", or leave it out",
+                    most * 100
+                ),
+            );
+        }
+        // Written in percent, and not a hair beside it.
+        Some((share * 1e8).round() / 1e6)
+    }
+
+    fn memory(&self, means: &LimitMeans, problems: &mut Problems) -> Option<u64> {
+        let (limit, place) = self.memory?;
+        if let Err(why) = &means.memory {
+            cannot("memory", place, why, problems);
+        } else if let Some(there) = means.memory_bytes.filter(|there| limit > *there) {
+            let (limit, there) = (bytes(limit as f64), bytes(there as f64));
+            problems.error_with(
+                place,
+                format!("`memory` = {limit} is more than perftune may use here: {there}"),
+                "a larger device cannot be emulated: ask for less, or leave it out",
+            );
+        }
+        Some(limit)
+    }
+}
+
+fn cannot(key: &str, place: Place, why: &str, problems: &mut Problems) {
+    problems.error_with(
+        place,
+        format!("this machine cannot enforce `{key}`: {why}"),
+        "leave it out; `perftune doctor` tells what can be enforced here",
+    );
+}
+
+fn read_cpus(node: &Node, problems: &mut Problems) -> Option<Cpus> {
+    let Value::List(items) = &node.value else {
+        return read::count("cpus", node, 1..=MOST_CPUS, problems).map(Cpus::Count);
+    };
+    if items.is_empty() {
+        let expected = "how many, or a list of their numbers such as [0, 2]";
+        read::wrong("cpus", expected, node, problems);
+        return None;
+    }
+    let mut these: Vec<(u32, Place)> = Vec::new();
+    for item in items {
+        let cpu = read::count("cpus", item, 0..=MOST_CPUS - 1, problems)?;
+        if these.iter().any(|(other, _)| *other == cpu) {
+            problems.error(item.place, format!("`cpus` holds CPU {cpu} twice"));
+            return None;
+        }
+        these.push((cpu, item.place));
+    }
+    Some(Cpus::These(these))
+}
+
+fn read_memory(node: &Node, problems: &mut Problems) -> Option<u64> {
+    let size = match &node.value {
+        Value::Text(text) => match text.parse::<Bytes>() {
+            Ok(Bytes(size)) => size,
+            Err(why) => {
+                problems.error(node.place, format!("`memory`: {why}"));
+                return None;
+            }
+        },
+        Value::Integer(_) | Value::Float(_) => {
+            let number = node.value.shown();
+            problems.error_with(
+                node.place,
+                format!("`memory` is a size, and {number} has no unit"),
+                format!("write \"{number}MiB\" or \"{number}GiB\""),
+            );
+            return None;
+        }
+        _ => {
+            read::wrong("memory", "a size such as \"256MiB\"", node, problems);
+            return None;
+        }
+    };
+    if size < LEAST_MEMORY {
+        read::wrong("memory", "a size of at least \"16MiB\"", node, problems);
+        return None;
+    }
+    Some(size)
+}
+
+/// Reports threads that the limits contradict: more than there are CPUs, or `threads = 0` in cells that are named by
+/// what it means, where an `[[override]]` changes that.
+pub(super) fn check_threads(
+    cells: &[Cell],
+    axes: &Axes,
+    resolver: &Resolver,
+    problems: &mut Problems,
+) {
+    let mut told = HashSet::new();
+    for cell in cells {
+        let (Some(settings), Some(choice)) =
+            (resolver.settings(cell), axes.choice(Axis::Threads, cell))
+        else {
+            continue;
+        };
+        let Setting::Count(threads) = choice.setting else {
+            continue;
+        };
+        let (cpus, limits) = (settings.limits.cpus.len(), settings.limits_place());
+        if choice.is_automatic() {
+            let named = axes.pools[Axis::Threads.index()].varies();
+            if named && threads != settings.threads && told.insert((threads, cpus)) {
+                problems.error_with(
+                    limits,
+                    format!(
+                        "`threads` = 0 means {} here and {threads} elsewhere, and the cells are named by it",
+                        settings.threads
+                    ),
+                    "give `threads` as numbers, or the same [limits] to every cell",
+                );
+            }
+        } else if cpus > 0 && threads as usize > cpus && told.insert((threads, cpus)) {
+            let plural = if cpus == 1 { "CPU" } else { "CPUs" };
+            problems.error_with(
+                choice.place.unwrap_or(limits),
+                format!("`threads` = {threads} is more than the {cpus} {plural} of [limits]"),
+                "write 0, which is all that the run may use, or [[exclude]] the cell",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::MemoryGuard;
+
+    fn means() -> LimitMeans {
+        LimitMeans {
+            cpus: Ok(vec![1, 2, 3, 7]),
+            memory: Ok(MemoryGuard::Watched),
+            why_watched: None,
+            quota: Ok(()),
+            memory_bytes: Some(8 << 30),
+            base: None,
+        }
+    }
+
+    fn limits(body: &str, means: &LimitMeans) -> Result<Limits, String> {
+        let mut problems = Problems::default();
+        let text = problems.add_file("f".into(), body.to_owned());
+        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
+        let asked = Asked::read(&root, &mut problems);
+        let limits = asked.resolve(means, &mut problems);
+        let checked = problems.check(Some(limits));
+        checked.map_err(|error| error.render())
+    }
+
+    #[test]
+    fn what_is_asked_is_resolved_on_this_machine() {
+        let found = |body| limits(body, &means()).unwrap();
+        assert!(found("").is_none());
+        for (body, cpus) in [
+            ("cpus = 1", &[1][..]),
+            ("cpus = 3", &[1, 2, 3]),
+            ("cpus = 4", &[1, 2, 3, 7]),
+            ("cpus = [7, 2]", &[2, 7]),
+        ] {
+            assert_eq!(found(body).cpus, cpus, "{body}");
+        }
+        for (body, percent) in [
+            ("cpu_quota = \"150%\"", 150.0),
+            ("cpu_quota = \"7 %\"", 7.0),
+            ("cpu_quota = \"400%\"", 400.0),
+            ("cpus = 2\ncpu_quota = \"33.3%\"", 33.3),
+        ] {
+            assert_eq!(found(body).cpu_quota_percent, Some(percent), "{body}");
+        }
+        assert_eq!(found("memory = \"16MiB\"").memory_bytes, Some(16 << 20));
+        assert_eq!(found("memory = \"1 GB\"").memory_bytes, Some(1_000_000_000));
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        for (body, says) in [
+            ("cpus = 0", "whole number from 1 to 1024, not 0"),
+            ("cpus = -1", "whole number from 1"),
+            ("cpus = 1.5", "whole number from 1"),
+            ("cpus = []", "how many, or a list of their numbers"),
+            ("cpus = [1, 1]", "holds CPU 1 twice"),
+            ("cpus = [0, 2]", "CPU 0 of `cpus` is not one"),
+            ("cpus = [1024]", "from 0 to 1023"),
+            ("cpus = 5", "more than perftune may use here: CPU 1-3,7"),
+            ("cpu_quota = \"0%\"", "of at least \"1%\""),
+            ("cpu_quota = 1.5", "has no unit"),
+            ("cpu_quota = \"401%\"", "more than 4 CPUs can give"),
+            ("cpus = 1\ncpu_quota = \"101%\"", "more than 1 CPU can give"),
+            ("memory = 256", "write \"256MiB\""),
+            ("memory = \"0B\"", "at least \"16MiB\""),
+            ("memory = \"16383KiB\"", "at least \"16MiB\""),
+            ("memory = \"-1GiB\"", "is not a size"),
+            ("memory = \"256 ms\"", "is not a unit of size"),
+            ("memory = \"9GiB\"", "more than perftune may use here"),
+            ("memory = true", "a size such as"),
+            ("cores = 1", "unknown key `cores` in [limits]"),
+        ] {
+            let error = limits(body, &means()).unwrap_err();
+            assert!(error.contains(says), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_this_machine_cannot_enforce_is_no_silent_nothing() {
+        let none = || "it is another system".to_owned();
+        let means = LimitMeans {
+            cpus: Err(none()),
+            memory: Err(none()),
+            quota: Err(none()),
+            ..means()
+        };
+        for (key, value) in [
+            ("cpus", "1"),
+            ("memory", "\"1GiB\""),
+            ("cpu_quota", "\"50%\""),
+        ] {
+            let error = limits(&format!("{key} = {value}"), &means).unwrap_err();
+            let says = format!("this machine cannot enforce `{key}`: it is another system");
+            assert!(error.contains(&says), "{error}");
+            assert!(error.contains("perftune doctor"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! How a run is being ended, and why.
+
+use crate::event::{FailureKind, StopRecord};
+
+/// Why the worker is being ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cause {
+    /// The controller knows enough.
+    Verdict(StopRecord),
+    /// The user said so, or events can no longer be stored.
+    Cancelled,
+    /// It failed while alive.
+    Failure(FailureKind, String),
+    /// It needs more memory than its limit.
+    Shortage(StopRecord),
+    /// It had finished but does not leave.
+    Lingering,
+}
+
+impl Cause {
+    /// Whether it is what happened to the worker, which nothing that comes later changes.
+    pub(super) const fn is_final(&self) -> bool {
+        matches!(self, Self::Failure(..) | Self::Shortage(_))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Force {
+    Asked,
+    Terminated,
+    Killed,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ending {
+    pub(super) cause: Cause,
+    pub(super) force: Force,
+    pub(super) since_ns: u64,
+}

@@ -1,0 +1,84 @@
+//! A run that needs more memory than its limit: what is said of it.
+
+use crate::event::{Limits, MemoryGuard, Phase, StopReason, StopRecord, WorkerEvent};
+use crate::units::bytes;
+
+/// A peak beyond a limit that is only watched, in bytes, as the kernel told the worker at its end: no tick fell into it.
+pub(super) fn confessed(limits: &Limits, event: &WorkerEvent) -> Option<u64> {
+    let WorkerEvent::Finished(finished) = event else {
+        return None;
+    };
+    let limit = limits.memory_bytes?;
+    let watched = limits.memory_guard != Some(MemoryGuard::Cgroup);
+    let peak = finished.usage.vm_hwm_bytes?;
+    (watched && peak > limit).then_some(peak)
+}
+
+/// Why the run ends; nothing where it has no limit.
+pub(super) fn record(limits: &Limits, held: u64, phase: Option<Phase>) -> Option<StopRecord> {
+    let limit = limits.memory_bytes?;
+    let guard = limits.memory_guard.unwrap_or(MemoryGuard::Watched);
+    let place = phase.map_or_else(String::new, |phase| format!(", in {phase}"));
+    let (held, limit) = (bytes(held as f64), bytes(limit as f64));
+    Some(StopRecord {
+        reason: StopReason::OutOfMemory,
+        detail: format!("out of memory at {held} (limit {limit}, {guard}){place}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Finished, Usage};
+
+    #[test]
+    fn a_peak_that_no_tick_saw_is_told_by_the_worker() {
+        use MemoryGuard::{Cgroup, Watched};
+        for (limit, guard, peak, says) in [
+            (Some(100), Watched, Some(101), Some(101)),
+            (Some(100), Watched, Some(100), None),
+            (Some(100), Watched, None, None),
+            (None, Watched, Some(101), None),
+            // The kernel has seen to it; resident memory is counted in another way there.
+            (Some(100), Cgroup, Some(101), None),
+        ] {
+            let limits = Limits {
+                memory_bytes: limit,
+                memory_guard: Some(guard),
+                ..Limits::default()
+            };
+            let finished = WorkerEvent::Finished(Finished {
+                stopped: false,
+                epochs: 0,
+                test_loss: None,
+                test_accuracy: None,
+                usage: Usage {
+                    cpu_ns: None,
+                    vm_hwm_bytes: peak,
+                },
+            });
+            assert_eq!(confessed(&limits, &finished), says, "{limit:?} {peak:?}");
+            let other = WorkerEvent::Phase { phase: Phase::Test };
+            assert_eq!(confessed(&limits, &other), None);
+        }
+    }
+
+    #[test]
+    fn the_figure_the_limit_and_the_phase_are_named() {
+        let mut limits = Limits {
+            memory_bytes: Some(256 << 20),
+            memory_guard: Some(MemoryGuard::Watched),
+            ..Limits::default()
+        };
+        let says = |limits: &Limits, phase| record(limits, 268 << 20, phase).unwrap().detail;
+        let watched = "out of memory at 268 MiB (limit 256 MiB, watched)";
+        assert_eq!(says(&limits, None), watched);
+        let serving = Some(Phase::Serve(1));
+        assert_eq!(says(&limits, serving), format!("{watched}, in serve[1]"));
+        limits.memory_guard = Some(MemoryGuard::Cgroup);
+        let by_kernel = "out of memory at 268 MiB (limit 256 MiB, control group)";
+        assert_eq!(says(&limits, None), by_kernel);
+        limits.memory_bytes = None;
+        assert_eq!(record(&limits, 1, None), None);
+    }
+}
