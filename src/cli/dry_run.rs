@@ -74,6 +74,13 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
+    if plan
+        .runs
+        .iter()
+        .any(|run| run.stop.target_accuracy.is_some())
+    {
+        settings.push(("train.target_accuracy", stop.target_accuracy.into()));
+    }
     let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
     if plan.runs.iter().any(limited) {
         let constraints = stop.constraints.iter().map(ToString::to_string);

@@ -12,7 +12,7 @@ use super::evidence;
 use super::limit::{Limit, watched};
 use super::stage::StageState;
 use super::support::why_unsupported;
-use crate::event::metric::{Scope, find};
+use crate::event::metric::{Scope, TIME_TO_ACCURACY, find};
 use crate::event::record::trained_to_the_end;
 use crate::event::{
     Feasibility, MetricDef, MetricKind, MetricRow, RunVerdict, Stage, StopReason, StopRecord,
@@ -20,21 +20,23 @@ use crate::event::{
 use crate::units::seconds;
 
 /// What is certain of one constraint in one place, with a sentence.
-struct Finding {
-    ruling: Ruling,
-    says: String,
+pub(super) struct Finding {
+    pub(super) ruling: Ruling,
+    pub(super) says: String,
 }
 
 impl Finding {
-    fn new(ruling: Ruling, says: String) -> Self {
+    pub(super) fn new(ruling: Ruling, says: String) -> Self {
         Self { ruling, says }
     }
 }
 
 impl Controller {
-    /// What ends the run whatever a look has found: a constraint that is broken, or a model that is trained.
+    /// What ends the run whatever a look has found: a constraint that is broken, a target that is reached, or a model
+    /// that is trained.
     pub(super) fn certain(&self) -> Option<Verdict> {
-        self.infeasible().or_else(|| self.trained())
+        let certain = self.infeasible().or_else(|| self.reached());
+        certain.or_else(|| self.trained())
     }
 
     /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
@@ -49,7 +51,7 @@ impl Controller {
         });
         Some(Verdict::Stop(StopRecord {
             reason: StopReason::Infeasible,
-            detail: finding?.says,
+            detail: finding?.says + &self.and_spared(),
         }))
     }
 
@@ -109,7 +111,9 @@ impl Controller {
         })
     }
 
-    /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another.
+    /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another. Requests
+    /// that were served once more count as they were on the trained model, unless they had broken it before: that alone
+    /// would have ended the run.
     fn watched(&self, constraint: &Constraint) -> Vec<Finding> {
         let Some(metric) = find(&constraint.metric) else {
             return Vec::new();
@@ -121,9 +125,27 @@ impl Controller {
             .map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
         let stages = sizes.chain(train).filter(|stage| watched(metric, *stage));
-        stages
-            .map(|stage| self.watched_in(constraint, metric, stage))
-            .collect()
+        let finding = |stage| {
+            let first = self.watched_in(constraint, metric, stage);
+            let Stage::Serve(size) = stage else {
+                return first;
+            };
+            let again = Stage::Confirm(size);
+            let began = self.stages.iter().any(|state| state.stage == again);
+            if !began || !watched(metric, again) {
+                return first;
+            }
+            let again = self.watched_in(constraint, metric, again);
+            match (first.ruling, again.ruling) {
+                (Ruling::Broken, Ruling::Met) => Finding {
+                    says: first.says + "; on trained weights it is met",
+                    ..first
+                },
+                (Ruling::Broken, _) => first,
+                _ => again,
+            }
+        };
+        stages.map(finding).collect()
     }
 
     fn watched_in(&self, constraint: &Constraint, metric: &MetricDef, of: Stage) -> Finding {
@@ -149,6 +171,7 @@ impl Controller {
             return open(never_read.unwrap_or(why));
         };
         let age = evidence::age(state, state.left_ns.unwrap_or(self.now_ns));
+        let age = age + self.weights(metric, of);
         let is = match ruling {
             Ruling::Open => return open(never_read.unwrap_or(format!("{said}, after {age}"))),
             Ruling::Met => "met",
@@ -162,6 +185,9 @@ impl Controller {
 
     /// What only grows and has passed its limit.
     fn passed(&self, constraint: &Constraint) -> Option<Finding> {
+        if constraint.metric == TIME_TO_ACCURACY {
+            return self.overdue(constraint);
+        }
         let metric = find(&constraint.metric).filter(|metric| metric.scope == Scope::Run)?;
         let (figure, sure) = match metric.name {
             // The sum over processes counts shared pages twice, and a whole device's memory is also that of others.
@@ -204,7 +230,10 @@ impl Controller {
             return finding;
         }
         let Some(figure) = row.estimate else {
-            return open(&row.note);
+            return match &*constraint.metric {
+                TIME_TO_ACCURACY => self.missed(constraint, row, ended),
+                _ => open(&row.note),
+            };
         };
         let shown = constraint.shown(figure);
         if let Some(why) = self.unfinished(row, ended) {

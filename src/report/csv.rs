@@ -112,6 +112,15 @@ const COLUMNS: &[(&str, Source)] = &[
         "verdict_reason",
         Text(|r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason)))),
     ),
+    (
+        "train_time_projected_s",
+        Figure(Train, "train.time_projected"),
+    ),
+    (
+        "train_time_to_accuracy_s",
+        Figure(Train, "train.time_to_accuracy"),
+    ),
+    ("saved_s_at_least", Text(|r| optional(r.saved_s_at_least))),
 ];
 
 fn text<T: ToString>(value: Option<T>) -> String {
@@ -336,16 +345,21 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_and_its_reason_are_the_last_columns() {
-        let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
-        let csv = utf8(report_csv(&[judged, completed()]).unwrap());
-        let lines: Vec<_> = csv.lines().collect();
-        assert!(lines[0].ends_with(",failure,verdict,verdict_reason"));
-        assert!(
-            lines[1].ends_with(",,infeasible,memory.peak <= 1 B"),
-            "{csv}"
-        );
-        assert!(lines[2].ends_with(",,,"), "{csv}");
+    fn a_verdict_has_its_reason_and_what_its_early_end_saved() {
+        let mut early = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
+        early.saved_s_at_least = Some(245.5);
+        let csv = utf8(report_csv(&[early, completed()]).unwrap());
+        let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let fields = |row: usize| {
+            ["verdict", "verdict_reason", "saved_s_at_least"].map(|name| {
+                let at = header.iter().position(|column| column == name).unwrap();
+                rows[row][at].to_owned()
+            })
+        };
+        assert_eq!(fields(0), ["infeasible", "memory.peak <= 1 B", "245.5"]);
+        assert_eq!(fields(1), ["", "", ""]);
     }
 
     #[test]

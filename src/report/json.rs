@@ -23,7 +23,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 2 };
+pub const FORMAT: Format = Format { major: 1, minor: 3 };
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -55,6 +55,8 @@ struct Run<'a> {
     failure: Option<&'a Failure>,
     /// Whether it keeps its constraints; `null` where there are none.
     verdict: Option<&'a RunVerdict>,
+    /// Of a run that ended as infeasible: training that was not spent; `null` where nothing is known of it.
+    saved_s_at_least: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -139,6 +141,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             facts: &record.facts,
             failure: record.failure.as_ref(),
             verdict: record.verdict.as_ref(),
+            saved_s_at_least: record.saved_s_at_least,
         }
     }
 }

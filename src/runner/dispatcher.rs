@@ -6,12 +6,13 @@
 
 use crate::control::{Controller, Verdict};
 use crate::event::{
-    Command, Envelope, Failure, FailureKind, Phase, RunEventKind, RunRecord, RunStatus, StopReason,
-    StopRecord, WorkerEvent,
+    Command, Envelope, Failure, FailureKind, Phase, RunEventKind, RunRecord, RunStatus, Stage,
+    StopReason, StopRecord, WorkerEvent,
 };
 
 use super::RunSpec;
 use super::action::{Action, Input};
+use super::ending::{Cause, Ending, Force};
 use super::session::{Exit, Session};
 
 /// Progress is told at most this often, in nanoseconds.
@@ -19,33 +20,6 @@ const PROGRESS_NS: u64 = 200_000_000;
 
 /// How long a stream may stay open after its process has ended: a detached grandchild may hold it.
 const STREAM_GRACE_NS: u64 = 1_000_000_000;
-
-/// Why the worker is being ended.
-#[derive(Debug, Clone, PartialEq)]
-enum Cause {
-    /// The controller knows enough.
-    Verdict(StopRecord),
-    /// The user said so, or events can no longer be stored.
-    Cancelled,
-    /// It failed while alive.
-    Failure(FailureKind, String),
-    /// It had finished but does not leave.
-    Lingering,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Force {
-    Asked,
-    Terminated,
-    Killed,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Ending {
-    cause: Cause,
-    force: Force,
-    since_ns: u64,
-}
 
 /// One run's state.
 pub struct Dispatcher {
@@ -56,6 +30,8 @@ pub struct Dispatcher {
     heard_ns: u64,
     told_ns: u64,
     ending: Option<Ending>,
+    /// Since when the worker knows that its training is over, though it has more to do.
+    trained_ns: Option<u64>,
     exit: Option<(Exit, u64)>,
     streams_open: u8,
     over: bool,
@@ -74,6 +50,7 @@ impl Dispatcher {
             heard_ns: now_ns,
             told_ns: now_ns,
             ending: None,
+            trained_ns: None,
             exit: None,
             streams_open: 2,
             over: false,
@@ -159,9 +136,12 @@ impl Dispatcher {
         let WorkerEvent::Steps(batch) = event else {
             return false;
         };
-        matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
-            if batch.phase != Phase::Test
-                && now_ns > since_ns.saturating_add(self.spec.launch.grace_ns))
+        let grace_ns = self.spec.launch.grace_ns;
+        let late = |since_ns: u64| now_ns > since_ns.saturating_add(grace_ns);
+        let trains = batch.phase.stage() == Stage::Train;
+        let stopped = matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
+            if batch.phase != Phase::Test && late(*since_ns));
+        stopped || (trains && self.trained_ns.is_some_and(late))
     }
 
     fn obey(&mut self, verdict: Verdict, now_ns: u64, actions: &mut Vec<Action>) {
@@ -175,11 +155,12 @@ impl Dispatcher {
                 let what = format!("leave {phase}: {why}");
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
             }
+            Verdict::Confirm(stop) => {
+                ask_to_stop(&stop, true, now_ns, actions);
+                self.trained_ns = Some(now_ns);
+            }
             Verdict::Stop(stop) => {
-                let reason = format!("{}: {}", stop.reason, stop.detail);
-                let what = format!("stop, {reason}");
-                actions.push(Action::Send(Command::Stop { reason }));
-                actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
+                ask_to_stop(&stop, false, now_ns, actions);
                 self.end(Cause::Verdict(stop), Force::Asked, now_ns, actions);
             }
         }
@@ -324,6 +305,7 @@ impl Dispatcher {
             facts: self.session.facts().clone(),
             failure,
             verdict,
+            saved_s_at_least: self.controller.saved_s_at_least(),
         }
     }
 
@@ -392,6 +374,17 @@ impl Dispatcher {
     }
 }
 
+/// `confirm`: only the training is over.
+fn ask_to_stop(stop: &StopRecord, confirm: bool, now_ns: u64, actions: &mut Vec<Action>) {
+    let reason = format!("{}: {}", stop.reason, stop.detail);
+    let what = match confirm {
+        true => format!("leave train, {reason}"),
+        false => format!("stop, {reason}"),
+    };
+    actions.push(Action::Send(Command::Stop { reason, confirm }));
+    actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,6 +450,7 @@ mod tests {
     fn dispatcher() -> Dispatcher {
         let context = RunContext {
             serve_sizes: Vec::new(),
+            confirm: false,
             epochs: 1,
             usable_cores: 2.0,
             unsupported: [].into(),
@@ -707,6 +701,103 @@ mod tests {
         assert_eq!(done[1..], [Action::Terminate, Action::Finish]);
         let record = dispatcher.record("");
         assert_eq!(record.status, RunStatus::Failed);
+        assert_eq!(record.failure.unwrap().kind, FailureKind::Hung);
+    }
+
+    /// A worker whose accuracy does not improve, told so after its second epoch; then each event a second later.
+    fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
+        let epoch = |epoch| {
+            WorkerEvent::Epoch(EpochReport {
+                epoch,
+                samples: 64,
+                train_loss: Num(0.5),
+                validation_loss: None,
+                validation_accuracy: Some(Num(0.9)),
+            })
+        };
+        let mut spec = spec();
+        spec.stop = StopPolicy {
+            metrics: vec!["validation_accuracy".to_owned()],
+            patience: 1,
+            ..StopPolicy::default()
+        };
+        let context = RunContext {
+            serve_sizes: vec![8],
+            confirm: true,
+            epochs: 10,
+            ..RunContext::default()
+        };
+        let controller = Controller::new(spec.stop.clone(), context);
+        let mut dispatcher = Dispatcher::new(spec, controller, 0);
+        let mut events: Vec<_> = said().into_iter().take(3).collect();
+        events.extend([epoch(1), epoch(2)]);
+        events.extend(more);
+        let (mut done, mut last_ns) = (Vec::new(), 0);
+        for (seq, event) in (0..).zip(events) {
+            let t_ns = seq * S;
+            last_ns = t_ns;
+            let input = Input::Message(Envelope { seq, t_ns, event });
+            done.extend(dispatcher.handle(input, t_ns));
+        }
+        for input in [
+            Input::StreamEnded,
+            Input::StreamEnded,
+            Input::Exited(Exit::Code(0)),
+        ] {
+            done.extend(dispatcher.handle(input, last_ns));
+        }
+        done.retain(|action| !matches!(action, Action::Emit(_)));
+        (dispatcher, done)
+    }
+
+    #[test]
+    fn a_trained_model_is_confirmed_before_the_run_is_over() {
+        let phase = |phase| WorkerEvent::Phase { phase };
+        let last = WorkerEvent::Finished(Finished {
+            stopped: true,
+            epochs: 2,
+            test_loss: None,
+            test_accuracy: Some(Num(0.9)),
+            usage: Usage::default(),
+        });
+        let again = Phase::Confirm(8);
+        let (dispatcher, done) = confirm(vec![phase(again), phase(Phase::Test), last]);
+        let [
+            Action::Send(Command::Stop {
+                reason,
+                confirm: true,
+            }),
+            Action::Finish,
+        ] = &done[..]
+        else {
+            panic!("{done:?}");
+        };
+        assert!(
+            reason.starts_with("trained: validation accuracy"),
+            "{reason}"
+        );
+        let record = dispatcher.record("");
+        assert_eq!(
+            (record.status, record.stop.reason),
+            (RunStatus::Stopped, StopReason::Trained)
+        );
+    }
+
+    #[test]
+    fn a_worker_that_goes_on_training_when_it_is_trained_is_ended() {
+        let (dispatcher, done) = confirm(vec![steps(None); 7]);
+        assert!(
+            matches!(
+                &done[..],
+                [
+                    Action::Send(Command::Stop { confirm: true, .. }),
+                    Action::Terminate,
+                    ..
+                ]
+            ),
+            "{done:?}"
+        );
+        let record = dispatcher.record("");
         assert_eq!(record.failure.unwrap().kind, FailureKind::Hung);
     }
 

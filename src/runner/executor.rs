@@ -332,6 +332,7 @@ fn not_started(spec: &RunSpec, error: &std::io::Error) -> RunRecord {
             verdict: Feasibility::Undecided,
             reason: "the worker was not started".to_owned(),
         }),
+        saved_s_at_least: None,
     }
 }
 

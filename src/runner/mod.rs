@@ -7,6 +7,7 @@
 pub mod action;
 pub mod child;
 pub mod dispatcher;
+mod ending;
 pub mod executor;
 mod pipes;
 pub mod session;

@@ -4,7 +4,8 @@
 //! hello (phase | steps | epoch | metric)* (finished | failed) EOF
 //! ```
 //!
-//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last.
+//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, and a model is
+//! confirmed only after an epoch.
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,12 @@ pub enum Violation {
         found: Phase,
         /// The phase announced last.
         current: String,
+    },
+    /// A verdict on trained weights must rest on trained weights.
+    #[error("phase {found} before an epoch of training was over")]
+    Untrained {
+        /// The phase.
+        found: Phase,
     },
     /// A batch of steps without samples or durations.
     #[error("a batch of {steps} steps of {items} samples")]
@@ -166,6 +173,9 @@ impl Session {
 
     fn work(&mut self, event: &WorkerEvent) -> Result<(), Violation> {
         match event {
+            WorkerEvent::Phase {
+                phase: found @ Phase::Confirm(_),
+            } if self.epochs == 0 => return Err(Violation::Untrained { found: *found }),
             WorkerEvent::Phase { phase } => self.phase = Some(*phase),
             WorkerEvent::Steps(batch) => {
                 if Some(batch.phase) != self.phase {
@@ -453,6 +463,21 @@ mod tests {
                 with(vec![finished(3)]),
                 Some("epoch 3 where 0"),
                 "epochs that nobody heard of",
+            ),
+            (
+                with(vec![
+                    epoch(1),
+                    phase(Phase::Confirm(8)),
+                    steps(Phase::Confirm(8)),
+                    finished(1),
+                ]),
+                None,
+                "served once more",
+            ),
+            (
+                with(vec![phase(Phase::Confirm(8))]),
+                Some("phase confirm[8] before an epoch"),
+                "confirmed on nothing",
             ),
             (
                 with(vec![epoch(2)]),

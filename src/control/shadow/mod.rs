@@ -9,7 +9,9 @@
 //! Three things cannot be known. A peak is the high-water mark of the last tick before the stop, so it may hold what came
 //! in the rest of an earlier serve phase, and not what the kernel would have said at the run's end. The last step before a
 //! stop would have been finished, which takes as long as one step. And the test data are read as they were read, which
-//! takes as long for a model that was trained for less.
+//! takes as long for a model that was trained for less. Where a model would have been trained before its budget and
+//! served once more, the requests are those that the recording has on the weights of the whole training; its accuracy on
+//! the test data would have been another, so it has none.
 
 mod compare;
 mod hindsight;
@@ -188,6 +190,7 @@ impl ShadowRun {
         match verdict {
             Verdict::Continue => self.look_back(),
             Verdict::Advance { phase, .. } => self.leave(phase.stage()),
+            Verdict::Confirm(_) => self.leave(Stage::Train),
             Verdict::Stop(record) => self.stop(record),
         }
     }
@@ -277,6 +280,9 @@ impl ShadowRun {
                 row.clone_from(then);
             }
         }
+        if self.controller.trained_as.is_some() {
+            forget_test(&mut rows);
+        }
         let figures = self.figures(&rows);
         // Now its phases are over, and what is said of them is said at their end.
         let over = Envelope {
@@ -311,7 +317,8 @@ impl ShadowRun {
 
     fn figures(&self, rows: &[MetricRow]) -> Vec<ShadowFigure> {
         let mut figures = Vec::new();
-        for state in &self.controller.stages {
+        let stages = self.controller.stages.iter();
+        for state in stages.filter(|state| !matches!(state.stage, Stage::Confirm(_))) {
             let phase = state.stage.to_string();
             let left = self.left.iter().find(|left| left.stage == state.stage);
             for chosen in state.counted() {
@@ -335,6 +342,15 @@ impl ShadowRun {
             }
         }
         figures
+    }
+}
+
+/// Takes away what was read of the test data with the weights of the whole training.
+fn forget_test(rows: &mut [MetricRow]) {
+    let tested = |row: &&mut MetricRow| matches!(&*row.metric, "test_accuracy" | "test_loss");
+    for row in rows.iter_mut().filter(tested) {
+        (row.estimate, row.samples) = (None, 0);
+        "the test data were read after the whole training".clone_into(&mut row.note);
     }
 }
 

@@ -1,0 +1,35 @@
+//! How and why a worker is being ended.
+
+use crate::event::{FailureKind, StopRecord};
+
+/// Why the worker is being ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cause {
+    /// The controller knows enough.
+    Verdict(StopRecord),
+    /// The user said so, or events can no longer be stored.
+    Cancelled,
+    /// It failed while alive.
+    Failure(FailureKind, String),
+    /// It had finished but does not leave.
+    Lingering,
+}
+
+/// What has been done to end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Force {
+    /// It was told.
+    Asked,
+    /// SIGTERM.
+    Terminated,
+    /// SIGKILL.
+    Killed,
+}
+
+/// An end that is under way.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ending {
+    pub(super) cause: Cause,
+    pub(super) force: Force,
+    pub(super) since_ns: u64,
+}
