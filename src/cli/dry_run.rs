@@ -74,23 +74,27 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
-    if plan
-        .runs
-        .iter()
-        .any(|run| run.stop.target_accuracy.is_some())
-    {
-        settings.push(("train.target_accuracy", stop.target_accuracy.into()));
-    }
-    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
-    if plan.runs.iter().any(limited) {
-        let constraints = stop.constraints.iter().map(ToString::to_string);
-        let constraints: Vec<_> = constraints.collect();
-        settings.push(("stop.constraints", constraints.into()));
-    }
+    settings.extend(where_asked(plan, run));
     PlanRow {
         run: run.run.clone(),
         settings,
     }
+}
+
+/// Settings that are shown only where a run of the plan has them.
+fn where_asked(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
+    let mut settings = Vec::new();
+    let aims = |run: &PlannedRun| run.stop.target_accuracy.is_some();
+    if plan.runs.iter().any(aims) {
+        settings.push(("train.target_accuracy", run.stop.target_accuracy.into()));
+    }
+    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
+    if plan.runs.iter().any(limited) {
+        let constraints = run.stop.constraints.iter().map(ToString::to_string);
+        let constraints: Vec<_> = constraints.collect();
+        settings.push(("stop.constraints", constraints.into()));
+    }
+    settings
 }
 
 fn program(program: &WorkerProgram) -> String {

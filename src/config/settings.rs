@@ -170,6 +170,23 @@ impl Settings {
                 }
             }
         }
+        self.finish_constraints(&mut kept, problems);
+        if kept.is_empty() && self.stop.enabled {
+            let why: Vec<&str> = left_out.into_iter().collect();
+            problems.error_with(
+                self.stop_place,
+                format!(
+                    "none of the chosen metrics can be measured: {}",
+                    why.join(", ")
+                ),
+                "choose others in [stop] metrics",
+            );
+        }
+        self.stop.metrics = kept;
+    }
+
+    /// Adds the constrained metrics to the chosen ones, and says which are left out.
+    fn finish_constraints(&mut self, kept: &mut Vec<String>, problems: &mut Problems) {
         for Limited { def, place, .. } in &self.constraints {
             if def.name == TIME_TO_ACCURACY && self.stop.target_accuracy.is_none() {
                 problems.error_with(
@@ -195,18 +212,6 @@ impl Settings {
         self.stop.constraints = constraints
             .map(|limited| limited.constraint.clone())
             .collect();
-        if kept.is_empty() && self.stop.enabled {
-            let why: Vec<&str> = left_out.into_iter().collect();
-            problems.error_with(
-                self.stop_place,
-                format!(
-                    "none of the chosen metrics can be measured: {}",
-                    why.join(", ")
-                ),
-                "choose others in [stop] metrics",
-            );
-        }
-        self.stop.metrics = kept;
     }
 }
 

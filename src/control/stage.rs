@@ -327,9 +327,12 @@ impl StageState {
     /// Chosen metrics that are not known, with what they have reached.
     pub(super) fn open(&self, looks: u32, wanted: f64) -> Vec<OpenMetric> {
         let confirms = matches!(self.stage, Stage::Confirm(_));
-        let is_open = |chosen: &&Chosen| match confirms {
-            true => self.is_limit_open(chosen.metric, looks),
-            false => !chosen.known(looks),
+        let is_open = |chosen: &&Chosen| {
+            if confirms {
+                self.is_limit_open(chosen.metric, looks)
+            } else {
+                !chosen.known(looks)
+            }
         };
         let open = self.counted().filter(is_open);
         let describe = |chosen: &Chosen| OpenMetric {

@@ -377,10 +377,7 @@ impl Dispatcher {
 /// `confirm`: only the training is over.
 fn ask_to_stop(stop: &StopRecord, confirm: bool, now_ns: u64, actions: &mut Vec<Action>) {
     let reason = format!("{}: {}", stop.reason, stop.detail);
-    let what = match confirm {
-        true => format!("leave train, {reason}"),
-        false => format!("stop, {reason}"),
-    };
+    let what = format!("{}, {reason}", if confirm { "leave train" } else { "stop" });
     actions.push(Action::Send(Command::Stop { reason, confirm }));
     actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
 }

@@ -465,21 +465,6 @@ mod tests {
                 "epochs that nobody heard of",
             ),
             (
-                with(vec![
-                    epoch(1),
-                    phase(Phase::Confirm(8)),
-                    steps(Phase::Confirm(8)),
-                    finished(1),
-                ]),
-                None,
-                "served once more",
-            ),
-            (
-                with(vec![phase(Phase::Confirm(8))]),
-                Some("phase confirm[8] before an epoch"),
-                "confirmed on nothing",
-            ),
-            (
                 with(vec![epoch(2)]),
                 Some("epoch 2 where 1"),
                 "an epoch is missing",
@@ -503,6 +488,17 @@ mod tests {
                 (result, _) => panic!("{sentence}: {result:?}"),
             }
         }
+    }
+
+    #[test]
+    fn only_what_was_trained_is_confirmed() {
+        let confirm = || [phase(Phase::Confirm(8)), steps(Phase::Confirm(8))];
+        let start = || vec![hello(), phase(Phase::Train)];
+        let trained = [start(), vec![epoch(1)], confirm().into(), vec![finished(1)]].concat();
+        assert_eq!(play(trained).1, Ok(()));
+        let (_, untrained) = play([start(), confirm().into()].concat());
+        let says = "phase confirm[8] before an epoch of training was over";
+        assert_eq!(untrained.unwrap_err().to_string(), says);
     }
 
     #[test]

@@ -294,6 +294,27 @@ fn without_a_target_there_is_no_such_figure() {
     assert_eq!(found.note, "no target: set target_accuracy in [train]");
 }
 
+/// The run as it is at its end, which comes after so many epochs where nothing stops it.
+fn ended(asked: StopPolicy, messages: &[Message], epochs: u32) -> (Controller, StopRecord) {
+    if let Some(end) = end_of(asked.clone(), context(), messages) {
+        let (reason, detail) = (end.reason, end.detail);
+        return (end.controller, StopRecord { reason, detail });
+    }
+    let mut controller = Controller::new(asked, context());
+    let _ = feed(&mut controller, messages);
+    let last = Finished {
+        stopped: false,
+        epochs,
+        test_loss: None,
+        test_accuracy: None,
+        usage: Usage::default(),
+    };
+    let over = say(60_000 * MS, WorkerEvent::Finished(last.clone()));
+    let _ = feed(&mut controller, &[over]);
+    let ended = controller.natural_end(&last);
+    (controller, ended)
+}
+
 #[test]
 fn a_limit_on_the_time_to_a_target() {
     let stays = |_: u32| 0.5;
@@ -343,30 +364,7 @@ fn a_limit_on_the_time_to_a_target() {
             ..asked
         };
         let messages = training(epochs, 1000, true, accuracy);
-        let (controller, ended) = match end_of(asked.clone(), context(), &messages) {
-            Some(end) => {
-                let ended = StopRecord {
-                    reason: end.reason,
-                    detail: end.detail,
-                };
-                (end.controller, ended)
-            }
-            None => {
-                let mut controller = Controller::new(asked, context());
-                let _ = feed(&mut controller, &messages);
-                let last = Finished {
-                    stopped: false,
-                    epochs,
-                    test_loss: None,
-                    test_accuracy: None,
-                    usage: Usage::default(),
-                };
-                let over = say(60_000 * MS, WorkerEvent::Finished(last.clone()));
-                let _ = feed(&mut controller, &[over]);
-                let ended = controller.natural_end(&last);
-                (controller, ended)
-            }
-        };
+        let (controller, ended) = ended(asked, &messages, epochs);
         let rows = controller.rows(Some(&ended));
         let found = controller.feasibility(&rows, &ended).unwrap();
         assert_eq!(found.verdict, verdict, "{}", found.reason);
