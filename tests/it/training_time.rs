@@ -299,12 +299,6 @@ fn the_shadow_of_a_whole_run_knows_the_confirmation() {
     let shown = lab
         .run(&[&["--full", "--shadow"][..], &limits].concat())
         .exits(0);
-    assert!(
-        shown
-            .stdout
-            .contains("feasible cells                   the same 1"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("the same 1\n"), "{}", shown.stdout);
     assert!(!lab.text("shadow.csv").contains("confirm"));
 }
