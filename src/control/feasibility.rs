@@ -166,6 +166,12 @@ impl Controller {
         let never_read = self.totals.never_read(metric.name);
         let over = state.left_ns.is_some() || self.totals.finished.is_some();
         let ruling = limit.map_or(Ruling::Open, |limit| limit.ruling(self.policy.looks, over));
+        if metric.kind == MetricKind::Projection
+            && ruling == Ruling::Open
+            && let Some(finding) = self.took(constraint)
+        {
+            return finding;
+        }
         let Some(said) = limit.and_then(|limit| limit.said(ruling)) else {
             let why = "the phase ended before the first look".to_owned();
             return open(never_read.unwrap_or(why));
@@ -188,7 +194,17 @@ impl Controller {
         if constraint.metric == TIME_TO_ACCURACY {
             return self.overdue(constraint);
         }
-        let metric = find(&constraint.metric).filter(|metric| metric.scope == Scope::Run)?;
+        let metric = find(&constraint.metric)?;
+        if metric.kind == MetricKind::Projection {
+            let took = self.took(constraint);
+            let broken = took.is_some_and(|finding| finding.ruling == Ruling::Broken);
+            let finding = broken.then(|| self.watched_in(constraint, metric, Stage::Train));
+            // Bounds that have decided it before stay: they speak of the steps after the warm-up.
+            return finding.filter(|finding| finding.ruling == Ruling::Broken);
+        }
+        if metric.scope != Scope::Run {
+            return None;
+        }
         let (figure, sure) = match metric.name {
             // The sum over processes counts shared pages twice, and a whole device's memory is also that of others.
             "memory.peak" => (self.totals.peak.peak()?, self.totals.processes <= 1),

@@ -149,6 +149,31 @@ impl Controller {
         Finding::new(ruling, format!("{constraint} {is} {}", row.note))
     }
 
+    /// What the time that training has really taken says of a limit on its projection: the whole of it when the budget is
+    /// used up, the least of it before.
+    pub(super) fn took(&self, constraint: &Constraint) -> Option<Finding> {
+        let budget = self.context.epochs;
+        let used = budget > 0 && self.training.epochs() >= budget;
+        let whole = self.pace.epochs_s().filter(|_| used);
+        let spent = whole.or_else(|| self.training_s())?;
+        let holds = constraint.op.holds(spent, constraint.limit);
+        // What has been spent can only grow.
+        if whole.is_none() && holds == constraint.op.is_upper() {
+            return None;
+        }
+        let (ruling, is) = if holds {
+            (Ruling::Met, "met")
+        } else {
+            (Ruling::Broken, "broken")
+        };
+        let says = match whole {
+            Some(_) => "the whole training took",
+            None => "training has taken",
+        };
+        let says = format!("{constraint} is {is}: {says} {}", seconds(spent));
+        Some(Finding::new(ruling, says))
+    }
+
     /// Seconds of the budgeted training that an end now spares, at least; `None` where nothing is known of it.
     pub(super) fn spared_s(&self) -> Option<f64> {
         let state = self.train_stage()?;

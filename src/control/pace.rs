@@ -7,6 +7,8 @@ use crate::stats::distribution::student_t;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pace {
     first_step_ns: Option<u64>,
+    /// The end of the last whole epoch.
+    last_end_ns: Option<u64>,
     /// Since when the current epoch lasts; `None` outside of training.
     epoch_since_ns: Option<u64>,
     /// Time of the steps of the current epoch, in nanoseconds.
@@ -136,6 +138,7 @@ impl Pace {
             self.between.get_or_insert(none).push(rest_s);
         }
         self.steps_ns = 0;
+        self.last_end_ns = Some(t_ns);
         let Some(accuracy) = report.validation_accuracy.and_then(Num::finite) else {
             return;
         };
@@ -156,6 +159,12 @@ impl Pace {
     /// The start of the first step.
     pub(super) fn first_step_ns(&self) -> Option<u64> {
         self.first_step_ns
+    }
+
+    /// From the first step to the end of the last whole epoch, in seconds.
+    pub(super) fn epochs_s(&self) -> Option<f64> {
+        let took_ns = self.last_end_ns?.saturating_sub(self.first_step_ns?);
+        Some(took_ns as f64 * 1e-9)
     }
 
     /// The best accuracy so far, the first of equals.

@@ -42,14 +42,18 @@ fn training(epochs: u32, samples: u64, announced: bool, accuracy: fn(u32) -> f64
         messages.push(message);
     }
     if announced {
-        let said = WorkerEvent::Metric {
-            name: EPOCH_SAMPLES.to_owned(),
-            value: Num(samples as f64),
-        };
-        messages.push(say(100 * MS, said));
+        messages.push(announcement(samples));
         messages.sort_by_key(Message::t_ns);
     }
     messages
+}
+
+fn announcement(samples: u64) -> Message {
+    let said = WorkerEvent::Metric {
+        name: EPOCH_SAMPLES.to_owned(),
+        value: Num(samples as f64),
+    };
+    say(100 * MS, said)
 }
 
 fn until(messages: &[Message], seconds: f64) -> &[Message] {
@@ -183,6 +187,44 @@ fn a_limit_on_the_projection_is_decided_by_its_bounds() {
             verdict == Feasibility::Infeasible
         );
         assert!(verdict == Feasibility::Undecided || end.at_s < 6.0);
+    }
+}
+
+#[test]
+fn what_training_has_really_taken_decides_what_no_bound_can() {
+    // Steps that take longer and longer have no steady state.
+    let slower = |i: u64, _: f64, _: &mut crate::stats::testing::Noise| 2.0 + 0.004 * i as f64;
+    let mut messages = Sim::train(slower).messages();
+    messages.insert(0, announcement(64_000));
+    for (limit, epochs, verdict, says) in [
+        (
+            25.0,
+            0,
+            Feasibility::Infeasible,
+            "train.time_projected <= 25.0 s is broken: training has taken 25.0",
+        ),
+        (
+            200.0,
+            10,
+            Feasibility::Feasible,
+            "train.time_projected <= 3 min 20 s is met: the whole training took 30.0",
+        ),
+    ] {
+        let asked = StopPolicy {
+            max_time_s: 1e3,
+            ..limited(&["train.throughput"], Op::AtMost, (PROJECTED, limit))
+        };
+        let mut messages = messages.clone();
+        let last_ns = messages.last().unwrap().t_ns();
+        for number in 1..=epochs {
+            let report = super::sim::epoch(number, 0.5);
+            messages.push(say(last_ns + u64::from(number), report));
+        }
+        let (controller, ended) = ended(asked, &messages, epochs);
+        let rows = controller.rows(Some(&ended));
+        let found = controller.feasibility(&rows, &ended).unwrap();
+        assert_eq!(found.verdict, verdict, "{}", found.reason);
+        assert!(found.reason.contains(says), "{}", found.reason);
     }
 }
 
