@@ -304,7 +304,11 @@ impl Controller {
             && age_ns >= ns(limit)
         {
             let detail = format!("the run has used its {}", seconds(limit));
-            return stop(StopReason::Budget, detail);
+            // What the training was left for stays true of the model.
+            return match &self.trained_as {
+                Some(trained) => stop(trained.reason, format!("{}; {detail}", trained.detail)),
+                None => stop(StopReason::Budget, detail),
+            };
         }
         let (current, now_ns) = (self.current, self.now_ns);
         let max_ns = ns(self.policy.max_time_s);

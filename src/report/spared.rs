@@ -9,7 +9,9 @@ use crate::units;
 pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
     let early = |record: &&RunRecord| {
         let infeasible = record.stop.reason == StopReason::Infeasible;
-        infeasible && record.job.train.epochs > 0 && !record.trained_to_the_end()
+        // A training that was over had nothing left to spare.
+        let left = record.saved_s_at_least.is_none_or(|saved| saved > 0.0);
+        infeasible && left && record.job.train.epochs > 0 && !record.trained_to_the_end()
     };
     let ended: Vec<_> = records.iter().filter(early).collect();
     let known: Vec<f64> = ended.iter().filter_map(|r| r.saved_s_at_least).collect();
@@ -69,11 +71,12 @@ mod tests {
         let (before, unknown) = (ended(None, false), ended(None, true));
         let mut whole = ended(Some(0.0), true);
         whole.epochs = whole.job.train.epochs;
+        let over = ended(Some(0.0), true);
         let mut untaught = before.clone();
         untaught.job.train.epochs = 0;
         for (records, says) in [
             (vec![completed()], None),
-            (vec![whole.clone(), untaught], None),
+            (vec![whole.clone(), over, untaught], None),
             (
                 vec![short.clone(), long, whole],
                 Some(

@@ -143,6 +143,29 @@ fn a_trained_model_is_served_once_more_and_the_verdict_rests_on_it() {
 }
 
 #[test]
+fn a_run_out_of_time_while_it_confirms_is_still_one_of_a_trained_model() {
+    let asked = StopPolicy {
+        max_run_time_s: Some(29.0),
+        ..asked()
+    };
+    let (answers, end, found) = judged(asked, &whole(2.0, true));
+    assert_eq!(answers.last().unwrap(), "trained");
+    assert_eq!(end.reason, StopReason::Trained);
+    assert!(
+        end.detail.ends_with("; the run has used its 29.0 s"),
+        "{}",
+        end.detail
+    );
+    // The phase for one sample had begun and was not decided, the other never began.
+    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
+    assert!(
+        found.reason.contains("in confirm[1] is undecided"),
+        "{}",
+        found.reason
+    );
+}
+
+#[test]
 fn a_run_that_did_not_get_that_far_says_so() {
     let (answers, _, found) = judged(asked(), &whole(2.0, false));
     assert_eq!(answers, ["serve[1]", "serve[32]", "confirm, trained"]);
