@@ -30,7 +30,10 @@ leave = set()
 def listen():
     for line in sys.stdin:
         command = json.loads(line)
-        leave.add("stop" if command["type"] == "stop" else command["data"]["phase"])
+        if command["type"] == "stop":
+            leave.add("train" if command["data"].get("confirm") else "stop")
+        else:
+            leave.add(command["data"]["phase"])
     os._exit(3)
 
 
@@ -40,6 +43,7 @@ say("hello", protocol=1, worker="foreign_worker.py", pid=os.getpid(), facts={"py
 say("phase", phase="load")
 points = [(x, 3 * x + 1 + random.gauss(0, 0.1)) for x in [random.random() for _ in range(10_000)]]
 a = b = 0.0
+say("metric", name="epoch_samples", value=9000 // job["train"]["batch_size"] * job["train"]["batch_size"])
 
 
 def timed(phase, items, work, until):
@@ -63,9 +67,13 @@ def request(size):
     return [a * x + b for x, _ in random.sample(points, size)]
 
 
-for size in (job["serve"] or {"batch_sizes": []})["batch_sizes"]:
-    say("phase", phase=f"serve[{size}]")
-    timed(f"serve[{size}]", size, lambda: request(size), lambda ns: ns > job["serve"]["max_time_s"] * 1e9)
+def serve(name):
+    for size in (job["serve"] or {"batch_sizes": []})["batch_sizes"]:
+        say("phase", phase=f"{name}[{size}]")
+        timed(f"{name}[{size}]", size, lambda: request(size), lambda ns: ns > job["serve"]["max_time_s"] * 1e9)
+
+
+serve("serve")
 
 size, rate = job["train"]["batch_size"], job["train"]["learning_rate"]
 held_out = points[:1000]
@@ -88,13 +96,15 @@ for epoch in range(1, job["train"]["epochs"] + 1):
     say("phase", phase="train")
     left = iter(range(9000 // size))
     timed("train", size, step, lambda _: next(left, None) is None)
-    if "stop" in leave:
+    if leave & {"stop", "train"}:
         break
     say("phase", phase="validate")
     say("epoch", epoch=epoch, samples=9000 // size * size, train_loss=loss(points[1000:]),
         validation_loss=loss(held_out), validation_accuracy=None)
     epochs = epoch
 
+if (job["serve"] or {}).get("confirm") and epochs and "stop" not in leave:
+    serve("confirm")  # once more, on trained weights
 say("phase", phase="test")
-say("finished", stopped="stop" in leave, epochs=epochs, test_loss=loss(held_out), test_accuracy=None,
+say("finished", stopped=bool(leave & {"stop", "train"}), epochs=epochs, test_loss=loss(held_out), test_accuracy=None,
     usage={"cpu_ns": time.process_time_ns(), "vm_hwm_bytes": None})

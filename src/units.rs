@@ -362,6 +362,19 @@ pub fn elapsed(value: f64) -> String {
     }
 }
 
+/// [`elapsed`], rounded down: for what is claimed to be the least.
+pub fn elapsed_down(value: f64) -> String {
+    if !value.is_finite() || value <= 0.0 {
+        return elapsed(value);
+    }
+    let step = match value {
+        short if short < 9.95 => 10.0_f64.powf(short.log10().floor() - 2.0),
+        some if some < 7199.5 => 1.0,
+        _ => 60.0,
+    };
+    elapsed((value / step).floor() * step)
+}
+
 /// Bytes for a reader: `512 MiB`.
 pub fn bytes(value: f64) -> String {
     scaled(
@@ -459,6 +472,13 @@ mod tests {
             (elapsed(59.7), "1 min 00 s"),
             (elapsed(91.2), "1 min 31 s"),
             (elapsed(9000.0), "2 h 30 min"),
+            (elapsed_down(0.0), "0 s"),
+            (elapsed_down(0.012_39), "12.3 ms"),
+            (elapsed_down(3.259), "3.25 s"),
+            (elapsed_down(9.96), "9.00 s"),
+            (elapsed_down(59.7), "59 s"),
+            (elapsed_down(245.9), "4 min 05 s"),
+            (elapsed_down(9059.0), "2 h 30 min"),
             (bytes(536_870_912.0), "512 MiB"),
             (bytes(0.0), "0 B"),
             (bytes_up(3.0 * 1_048_576.0 + 1.0), "3.1 MiB"),

@@ -86,6 +86,9 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
 fn optional(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
     let mut settings = Vec::new();
     let any = |has: fn(&PlannedRun) -> bool| plan.runs.iter().any(has);
+    if any(|run| run.stop.target_accuracy.is_some()) {
+        settings.push(("train.target_accuracy", run.stop.target_accuracy.into()));
+    }
     if any(|run| !run.stop.constraints.is_empty()) {
         let constraints = run.stop.constraints.iter().map(ToString::to_string);
         let constraints: Vec<_> = constraints.collect();

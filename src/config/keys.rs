@@ -29,6 +29,7 @@ const TRAIN: &[&str] = &[
     "weight_decay",
     "validation_share",
     "warmup_steps",
+    "target_accuracy",
 ];
 const SERVE: &[&str] = &["enabled", "batch_size", "warmup_requests", "max_time"];
 const STOP: &[&str] = &[

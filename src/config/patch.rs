@@ -26,6 +26,7 @@ pub(super) struct TrainPatch {
     pub(super) epochs: Option<u32>,
     pub(super) validation_share: Option<f64>,
     pub(super) warmup_steps: Option<u32>,
+    pub(super) target_accuracy: Option<f64>,
     /// Axes that `[grid]` does not name, for the cells of an `[[override]]`.
     pub(super) fixed: Vec<(Axis, Choice)>,
     pub(super) place: Option<Place>,
@@ -75,6 +76,14 @@ const MIN_DELTA: Allowed = Allowed {
     test: |value| (0.0..1.0).contains(&value),
     says: "from 0 up to 1",
 };
+const TARGET: Allowed = Allowed {
+    test: |value| value > 0.0 && value <= 1.0,
+    says: "above 0 and at most 1, such as 0.88",
+};
+const TARGET_SHARE: Allowed = Allowed {
+    test: TARGET.test,
+    says: "above \"0%\" and at most \"100%\"",
+};
 /// The most that a count of steps, requests or looks may be.
 const MANY: u32 = 100_000;
 /// The most sizes of requests that one run may serve.
@@ -116,6 +125,7 @@ impl TrainPatch {
             epochs: section.count("epochs", 0..=MANY),
             validation_share: section.share("validation_share", &VALIDATION_SHARE),
             warmup_steps: section.count("warmup_steps", 0..=MANY),
+            target_accuracy: target_accuracy(&mut section),
             fixed: Vec::new(),
             place: section.key_place("epochs").or(Some(place)),
         };
@@ -210,6 +220,14 @@ impl StopPatch {
                 .find_map(|key| section.key_place(key))
                 .or(Some(place)),
         }
+    }
+}
+
+/// As accuracies are written: a plain number, or a percentage with its sign.
+fn target_accuracy(section: &mut Section<'_, '_>) -> Option<f64> {
+    match section.get("target_accuracy")?.value {
+        Value::Text(_) => section.share("target_accuracy", &TARGET_SHARE),
+        _ => section.number("target_accuracy", &TARGET),
     }
 }
 

@@ -16,7 +16,7 @@ use super::read;
 use super::select::Selector;
 use super::tree::Table;
 use crate::control::policy::StopPolicy;
-use crate::event::metric::Scope as Stage;
+use crate::event::metric::{Scope as Stage, TIME_TO_ACCURACY};
 use crate::event::{Limits, MetricDef, ServeSpec};
 
 /// Everything of a cell that is no axis.
@@ -54,6 +54,7 @@ impl Default for Settings {
                 batch_sizes: vec![1, 32],
                 warmup_requests: 20,
                 max_time_s: 10.0,
+                confirm: false,
             },
             stop: StopPolicy::default(),
             chosen: false,
@@ -87,6 +88,9 @@ impl Settings {
         put(&mut self.epochs, train.epochs.as_ref());
         put(&mut self.validation_share, train.validation_share.as_ref());
         put(&mut self.warmup_steps, train.warmup_steps.as_ref());
+        if train.target_accuracy.is_some() {
+            self.stop.target_accuracy = train.target_accuracy;
+        }
         put(&mut self.train_place, train.place.as_ref());
         for (axis, choice) in &train.fixed {
             self.fixed.retain(|(other, _)| other != axis);
@@ -126,7 +130,10 @@ impl Settings {
     /// Why a metric cannot be measured with these settings, if so.
     fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
         let name = metric.name;
-        let validation = matches!(name, "validation_loss" | "validation_accuracy");
+        let validation = matches!(
+            name,
+            "validation_loss" | "validation_accuracy" | TIME_TO_ACCURACY
+        );
         if metric.scope == Stage::Serve && !self.serve_enabled {
             Some("nothing is served")
         } else if self.epochs == 0
@@ -135,6 +142,8 @@ impl Settings {
             Some("nothing is trained (epochs = 0)")
         } else if validation && self.validation_share == 0.0 {
             Some("nothing is held out (validation_share = \"0%\")")
+        } else if name == TIME_TO_ACCURACY && self.stop.target_accuracy.is_none() {
+            Some("there is no target_accuracy in [train]")
         } else {
             None
         }
@@ -180,20 +189,7 @@ impl Settings {
                 }
             }
         }
-        for Limited { def, place, .. } in &self.constraints {
-            match self.unmeasured(def) {
-                None if kept.iter().any(|name| name == def.name) => {}
-                None => kept.push(def.name.to_owned()),
-                Some(why) => problems.warn(
-                    *place,
-                    format!("the constraint on {} stays undecided: {why}", def.name),
-                ),
-            }
-        }
-        let constraints = self.constraints.iter();
-        self.stop.constraints = constraints
-            .map(|limited| limited.constraint.clone())
-            .collect();
+        self.finish_constraints(&mut kept, problems);
         if kept.is_empty() && self.stop.enabled {
             let why: Vec<&str> = left_out.into_iter().collect();
             problems.error_with(
@@ -206,6 +202,35 @@ impl Settings {
             );
         }
         self.stop.metrics = kept;
+    }
+
+    /// Adds the constrained metrics to the chosen ones, and says which are left out.
+    fn finish_constraints(&mut self, kept: &mut Vec<String>, problems: &mut Problems) {
+        for Limited { def, place, .. } in &self.constraints {
+            if def.name == TIME_TO_ACCURACY && self.stop.target_accuracy.is_none() {
+                problems.error_with(
+                    *place,
+                    format!("`{}` is constrained, and no target is set", def.name),
+                    "set the accuracy in [train], such as target_accuracy = 0.88",
+                );
+                continue;
+            }
+            match self.unmeasured(def) {
+                None if kept.iter().any(|name| name == def.name) => {}
+                None => kept.push(def.name.to_owned()),
+                Some(why) => problems.warn(
+                    *place,
+                    format!("the constraint on {} stays undecided: {why}", def.name),
+                ),
+            }
+        }
+        let of_serving = |limited: &Limited| limited.def.scope == Stage::Serve;
+        let constrained = self.constraints.iter().any(of_serving);
+        self.serve.confirm = constrained && self.serve_enabled && self.epochs > 0;
+        let constraints = self.constraints.iter();
+        self.stop.constraints = constraints
+            .map(|limited| limited.constraint.clone())
+            .collect();
     }
 }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::disturbance::{Columns, Disturbance, whole_percent};
+use super::pace::Budget;
 use super::peaks;
 use super::policy::StopPolicy;
+use super::projection;
 use super::resources::{GAUGE, Gauge};
 use super::stage::StageState;
 use super::totals::Totals;
@@ -202,6 +204,8 @@ pub(super) struct Ask<'a> {
     pub(super) policy: &'a StopPolicy,
     pub(super) usable_cores: f64,
     pub(super) totals: &'a Totals,
+    /// The whole training, as far as its size is known.
+    pub(super) budget: Option<Budget>,
     /// The time of the look; the end of the stage if it is over.
     pub(super) now_ns: u64,
 }
@@ -219,6 +223,7 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
         (MetricKind::Rate, _) => of_steps(stage, (1, 2), ask),
         (MetricKind::Mean, _) => of_steps(stage, (2, 0), ask),
         (MetricKind::Quantile(level), _) => of_quantile(stage, level, ask),
+        (MetricKind::Projection, _) => projection::projected(stage, ask),
         (MetricKind::Gauge, name) => match (resources.gauge(name, ask.usable_cores), name) {
             (Some((series, factor)), _) => gauge(series, factor),
             (None, "cpu.utilisation_of_limit") => {
@@ -328,7 +333,12 @@ fn with_drift(estimate: Estimate, scale: f64, policy: &StopPolicy) -> Estimate {
     }
 }
 
-fn of_steps(stage: &StageState, (amount, weight): (usize, usize), ask: Ask<'_>) -> Assessment {
+/// Number `amount` over number `weight` of the steps.
+pub(super) fn of_steps(
+    stage: &StageState,
+    (amount, weight): (usize, usize),
+    ask: Ask<'_>,
+) -> Assessment {
     let times = &stage.times;
     let durations = times.parts(2, 0);
     let settled = stage.beginning();

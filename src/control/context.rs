@@ -9,6 +9,8 @@ use crate::event::JobSpec;
 pub struct RunContext {
     /// Serve phases, by samples a request.
     pub serve_sizes: Vec<u32>,
+    /// Whether each size is served once more when the model was trained to the end.
+    pub confirm: bool,
     /// The budget in passes over the training data; 0: no training.
     pub epochs: u32,
     /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
@@ -41,6 +43,7 @@ impl RunContext {
             serve_sizes: serve
                 .map(|serve| serve.batch_sizes.clone())
                 .unwrap_or_default(),
+            confirm: serve.is_some_and(|serve| serve.confirm),
             epochs: job.train.epochs,
             usable_cores,
             unsupported,

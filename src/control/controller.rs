@@ -6,15 +6,16 @@ use super::assess::Ask;
 use super::context::RunContext;
 use super::evidence;
 use super::limit::Limit;
+use super::pace::Pace;
 use super::policy::StopPolicy;
-use super::stage::{Outcome, StageState, judged_in};
+use super::stage::{Outcome, StageState};
 use super::support::{chosen_or_default, left_out, why_unsupported};
 use super::totals::Totals;
 use super::training::TrainingWatch;
 use crate::event::metric::find;
 use crate::event::{
-    Envelope, MetricDef, Phase, Progress, ResourceSample, Stage, StepBatch, StopReason, StopRecord,
-    WorkerEvent,
+    EPOCH_SAMPLES, Envelope, MetricDef, Phase, ResourceSample, Stage, StepBatch, StopReason,
+    StopRecord, WorkerEvent,
 };
 use crate::units::seconds;
 
@@ -27,13 +28,16 @@ const LIVE_NS: u64 = 1_000_000_000;
 pub enum Verdict {
     /// Go on.
     Continue,
-    /// Leave this serve phase.
+    /// Leave this serve phase, or this confirmation.
     Advance {
         /// The phase that is meant.
         phase: Phase,
         /// The evidence, one sentence.
         why: String,
     },
+    /// The model is trained: leave the training, and serve once more on its weights before the test. Should nothing else
+    /// end the run, this is why it ended.
+    Confirm(StopRecord),
     /// End the run.
     Stop(StopRecord),
 }
@@ -50,12 +54,18 @@ pub struct Controller {
     pub(super) current: Option<Stage>,
     pub(super) totals: Totals,
     pub(super) training: TrainingWatch,
+    pub(super) pace: Pace,
     /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
     pending: VecDeque<ResourceSample>,
     last_tick: Option<ResourceSample>,
     pub(super) now_ns: u64,
     pub(super) stopped: Option<StopRecord>,
-    live: VecDeque<(u64, f64, f64)>,
+    /// Why the training was left for the confirmation.
+    pub(super) trained_as: Option<StopRecord>,
+    /// What the stop spares of the training.
+    spared_s: Option<f64>,
+    /// End, samples and seconds of the steps of the last second.
+    pub(super) live: VecDeque<(u64, f64, f64)>,
 }
 
 impl Controller {
@@ -82,9 +92,12 @@ impl Controller {
             current: None,
             totals: Totals::default(),
             training: TrainingWatch::default(),
+            pace: Pace::default(),
             pending: VecDeque::new(),
             last_tick: None,
             stopped: None,
+            trained_as: None,
+            spared_s: None,
             live: VecDeque::new(),
         }
     }
@@ -100,7 +113,7 @@ impl Controller {
             _ => false,
         };
         let mut decided = self.decide(leaves);
-        self.feed(&envelope.event);
+        self.feed(envelope);
         if decided == Verdict::Continue && !leaves && self.is_watched() {
             // Other rules are asked after each window, not at looks.
             decided = self.decide(false);
@@ -137,18 +150,36 @@ impl Controller {
             _ if leaves => Verdict::Continue,
             _ => self.certain().unwrap_or(decided),
         };
-        if let Verdict::Stop(record) = &verdict {
-            self.stopped = Some(record.clone());
+        match &verdict {
+            Verdict::Stop(record) => {
+                let infeasible = record.reason == StopReason::Infeasible;
+                self.spared_s = self.spared_s().filter(|_| infeasible);
+                self.stopped = Some(record.clone());
+            }
+            Verdict::Confirm(record) => self.trained_as = Some(record.clone()),
+            Verdict::Continue | Verdict::Advance { .. } => {}
         }
         verdict
     }
 
-    fn feed(&mut self, event: &WorkerEvent) {
-        match event {
-            WorkerEvent::Phase { phase } => self.enter(phase.stage()),
+    fn feed(&mut self, envelope: &Envelope) {
+        match &envelope.event {
+            WorkerEvent::Phase { phase } => {
+                self.pace.phase(*phase, envelope.t_ns);
+                self.enter(phase.stage());
+            }
             WorkerEvent::Steps(batch) => self.steps(batch),
-            WorkerEvent::Epoch(report) => self.training.epoch(report, self.policy.min_delta),
-            WorkerEvent::Metric { name, value } => self.totals.own_figure(name, *value),
+            WorkerEvent::Epoch(report) => {
+                let target = self.policy.target_accuracy;
+                self.pace.epoch(report, envelope.t_ns, target);
+                self.training.epoch(report, self.policy.min_delta);
+            }
+            WorkerEvent::Metric { name, value } => {
+                if name == EPOCH_SAMPLES {
+                    self.pace.announced(*value);
+                }
+                self.totals.own_figure(name, *value);
+            }
             WorkerEvent::Finished(finished) => {
                 self.leave(!finished.stopped);
                 self.totals.finished = Some(finished.clone());
@@ -181,17 +212,19 @@ impl Controller {
         self.leave(true);
         self.current = Some(into);
         self.live.clear();
-        if !matches!(into, Stage::Train | Stage::Serve(_)) {
+        if matches!(into, Stage::Load | Stage::Warmup | Stage::Test) {
             return;
         }
-        let now_s = self.now_ns as f64 * 1e-9;
-        self.totals.peak.restart(now_s);
-        self.totals.gpu_peak.restart(now_s);
-        let last_serve = self.last_serve();
-        let chosen = self.chosen.iter().copied();
-        let chosen = chosen.filter(|metric| judged_in(metric, into, last_serve));
-        let mut state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)))
-            .watched_by(&self.policy.rule);
+        let chosen = self.chosen_in(into);
+        let since = (self.now_ns, ns(self.policy.min_time_s));
+        let mut state = StageState::new(into, chosen, since);
+        // What serves once more only looks at limits: peaks were judged in training, and no rule is asked.
+        if !matches!(into, Stage::Confirm(_)) {
+            let now_s = self.now_ns as f64 * 1e-9;
+            self.totals.peak.restart(now_s);
+            self.totals.gpu_peak.restart(now_s);
+            state = state.watched_by(&self.policy.rule);
+        }
         state.limits = Limit::all(&self.policy.constraints, into);
         match self.stages.iter_mut().find(|state| state.stage == into) {
             // A phase that comes again is measured again: the first time cannot be told apart in the report.
@@ -208,8 +241,15 @@ impl Controller {
 
     fn steps(&mut self, batch: &StepBatch) {
         let of = batch.phase.stage();
-        if !matches!(batch.phase, Phase::Train | Phase::Serve(_)) {
+        let timed = matches!(
+            batch.phase,
+            Phase::Train | Phase::Serve(_) | Phase::Confirm(_)
+        );
+        if !timed {
             return;
+        }
+        if batch.phase == Phase::Train {
+            self.pace.steps(batch);
         }
         let Some(state) = self.stages.iter_mut().find(|state| state.stage == of) else {
             return;
@@ -264,7 +304,11 @@ impl Controller {
             && age_ns >= ns(limit)
         {
             let detail = format!("the run has used its {}", seconds(limit));
-            return stop(StopReason::Budget, detail);
+            // What the training was left for stays true of the model.
+            return match &self.trained_as {
+                Some(trained) => stop(trained.reason, format!("{}; {detail}", trained.detail)),
+                None => stop(StopReason::Budget, detail),
+            };
         }
         let (current, now_ns) = (self.current, self.now_ns);
         let max_ns = ns(self.policy.max_time_s);
@@ -286,12 +330,12 @@ impl Controller {
             policy: &self.policy,
             usable_cores: self.context.usable_cores,
             totals: &self.totals,
+            budget: self.pace.budget(self.context.epochs),
             now_ns,
         };
         state.look(ask);
         let old_enough = state.is_watched() || state.age_ns(now_ns) >= ns(self.policy.min_time_s);
-        let decided = expired || state.limits_decided(self.policy.looks);
-        let outcome = if state.known(self.policy.looks) && old_enough && decided {
+        let outcome = if state.settled(self.policy.looks, expired) && old_enough {
             Outcome::Known
         } else if expired || state.is_decided() {
             Outcome::TimeUp
@@ -308,57 +352,16 @@ impl Controller {
         };
         let here = state.stage;
         match here {
-            Stage::Serve(size) => advance(size, why),
+            Stage::Serve(size) => advance(Phase::Serve(size), why),
+            Stage::Confirm(size) => advance(Phase::Confirm(size), why),
             _ if self.wants_training() => Verdict::Continue,
             _ => Verdict::Stop(self.measured()),
         }
     }
 
-    /// Whether a figure of the trained model is chosen: then the system metrics alone do not end the training.
-    pub(super) fn wants_training(&self) -> bool {
-        let of_model = |metric: &&MetricDef| matches!(metric.group, "accuracy" | "loss");
-        self.chosen.iter().any(of_model)
-    }
-
-    /// Trained, and the system metrics are known or have had their time.
-    pub(super) fn trained(&self) -> Option<Verdict> {
-        if !self.policy.enabled || self.current != Some(Stage::Train) || !self.wants_training() {
-            return None;
-        }
-        let detail = self.training.trained(&self.policy)?;
-        let state = self
-            .stages
-            .iter()
-            .find(|state| state.stage == Stage::Train)?;
-        if state.outcome.is_none() && !state.chosen.is_empty() {
-            return None;
-        }
-        Some(stop(StopReason::Trained, detail + &self.and_open()))
-    }
-
-    /// Where things stand, for people; as of the last look.
-    pub fn progress(&self) -> Progress {
-        let state = self
-            .stages
-            .iter()
-            .find(|state| Some(state.stage) == self.current);
-        let (items, took) = self.live.iter().fold((0.0, 0.0), |sum, (_, items, took)| {
-            (sum.0 + items, sum.1 + took)
-        });
-        let open = state.map_or_else(Vec::new, |state| {
-            state.open(self.policy.looks, self.policy.within)
-        });
-        let epoch = (self.current == Some(Stage::Train)).then(|| {
-            let budget = self.context.epochs;
-            ((self.training.epochs() + 1).min(budget.max(1)), budget)
-        });
-        Progress {
-            stage: self.current,
-            epoch,
-            throughput: (took > 0.0).then(|| items / took),
-            known: state.map_or(0, |state| state.counted().count() - open.len()),
-            open,
-        }
+    /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
+    pub fn saved_s_at_least(&self) -> Option<f64> {
+        self.spared_s
     }
 
     /// Chosen metrics that are left out, and why.
@@ -376,11 +379,8 @@ impl Controller {
     }
 }
 
-fn advance(size: u32, why: String) -> Verdict {
-    Verdict::Advance {
-        phase: Phase::Serve(size),
-        why,
-    }
+fn advance(phase: Phase, why: String) -> Verdict {
+    Verdict::Advance { phase, why }
 }
 
 fn stop(reason: StopReason, detail: String) -> Verdict {

@@ -9,7 +9,7 @@ use crate::units::Span;
 impl Controller {
     /// Why a run ended that the worker finished by itself; the record of its own stop, if there was one.
     pub fn natural_end(&self, finished: &Finished) -> StopRecord {
-        if let Some(record) = &self.stopped {
+        if let Some(record) = self.stopped.as_ref().or(self.trained_as.as_ref()) {
             return record.clone();
         }
         let used = finished.epochs >= self.context.epochs;
@@ -82,6 +82,8 @@ impl Controller {
             .stages
             .iter()
             .filter(|state| match (state.stage, state.outcome) {
+                // Its limits are all that is asked of it, and the verdict tells of them.
+                (Stage::Confirm(_), _) => false,
                 (Stage::Serve(_), Some(outcome)) => outcome != Outcome::Known,
                 _ => !state.known(self.policy.looks),
             });

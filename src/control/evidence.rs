@@ -9,8 +9,8 @@ use crate::units::seconds;
 fn doing(stage: Stage) -> String {
     match stage {
         Stage::Train => "training".to_owned(),
-        Stage::Serve(1) => "serving one by one".to_owned(),
-        Stage::Serve(size) => format!("serving by {size}"),
+        Stage::Serve(1) | Stage::Confirm(1) => "serving one by one".to_owned(),
+        Stage::Serve(size) | Stage::Confirm(size) => format!("serving by {size}"),
         other => other.to_string(),
     }
 }
@@ -22,6 +22,9 @@ pub(super) fn age(stage: &StageState, now_ns: u64) -> String {
 
 /// Why a stage counts as known.
 pub(super) fn known(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
+    if let Stage::Confirm(_) = stage.stage {
+        return format!("its constraints are decided, after {}", age(stage, now_ns));
+    }
     let count = stage.counted().count();
     if count == 0 {
         return format!(
@@ -116,6 +119,10 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> String {
 
 /// Why a stage is left as unstable.
 pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
+    if let Stage::Confirm(_) = stage.stage {
+        let age = age(stage, now_ns);
+        return format!("not all of its constraints are decided after {age}");
+    }
     let all = stage.chosen.len();
     let known = stage
         .counted()

@@ -12,7 +12,7 @@ use super::evidence;
 use super::limit::{Limit, watched};
 use super::stage::StageState;
 use super::support::why_unsupported;
-use crate::event::metric::{Scope, find};
+use crate::event::metric::{Scope, TIME_TO_ACCURACY, find};
 use crate::event::record::trained_to_the_end;
 use crate::event::{
     Feasibility, MetricDef, MetricKind, MetricRow, RunVerdict, Stage, StopReason, StopRecord,
@@ -20,21 +20,23 @@ use crate::event::{
 use crate::units::seconds;
 
 /// What is certain of one constraint in one place, with a sentence.
-struct Finding {
-    ruling: Ruling,
-    says: String,
+pub(super) struct Finding {
+    pub(super) ruling: Ruling,
+    pub(super) says: String,
 }
 
 impl Finding {
-    fn new(ruling: Ruling, says: String) -> Self {
+    pub(super) fn new(ruling: Ruling, says: String) -> Self {
         Self { ruling, says }
     }
 }
 
 impl Controller {
-    /// What ends the run whatever a look has found: a constraint that is broken, or a model that is trained.
+    /// What ends the run whatever a look has found: a constraint that is broken, a target that is reached, or a model
+    /// that is trained.
     pub(super) fn certain(&self) -> Option<Verdict> {
-        self.infeasible().or_else(|| self.trained())
+        let certain = self.infeasible().or_else(|| self.reached());
+        certain.or_else(|| self.trained())
     }
 
     /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
@@ -49,7 +51,7 @@ impl Controller {
         });
         Some(Verdict::Stop(StopRecord {
             reason: StopReason::Infeasible,
-            detail: finding?.says,
+            detail: finding?.says + &self.and_spared(),
         }))
     }
 
@@ -122,7 +124,9 @@ impl Controller {
         })
     }
 
-    /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another.
+    /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another. Requests
+    /// that were served once more count as they were on the trained model, unless they had broken it before: that alone
+    /// would have ended the run.
     fn watched(&self, constraint: &Constraint) -> Vec<Finding> {
         let Some(metric) = find(&constraint.metric) else {
             return Vec::new();
@@ -134,9 +138,27 @@ impl Controller {
             .map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
         let stages = sizes.chain(train).filter(|stage| watched(metric, *stage));
-        stages
-            .map(|stage| self.watched_in(constraint, metric, stage))
-            .collect()
+        let finding = |stage| {
+            let first = self.watched_in(constraint, metric, stage);
+            let Stage::Serve(size) = stage else {
+                return first;
+            };
+            let again = Stage::Confirm(size);
+            let began = self.stages.iter().any(|state| state.stage == again);
+            if !began || !watched(metric, again) {
+                return first;
+            }
+            let again = self.watched_in(constraint, metric, again);
+            match (first.ruling, again.ruling) {
+                (Ruling::Broken, Ruling::Met) => Finding {
+                    says: first.says + "; on trained weights it is met",
+                    ..first
+                },
+                (Ruling::Broken, _) => first,
+                _ => again,
+            }
+        };
+        stages.map(finding).collect()
     }
 
     fn watched_in(&self, constraint: &Constraint, metric: &MetricDef, of: Stage) -> Finding {
@@ -157,11 +179,18 @@ impl Controller {
         let never_read = self.totals.never_read(metric.name);
         let over = state.left_ns.is_some() || self.totals.finished.is_some();
         let ruling = limit.map_or(Ruling::Open, |limit| limit.ruling(self.policy.looks, over));
+        if metric.kind == MetricKind::Projection
+            && ruling == Ruling::Open
+            && let Some(finding) = self.took(constraint)
+        {
+            return finding;
+        }
         let Some(said) = limit.and_then(|limit| limit.said(ruling)) else {
             let why = "the phase ended before the first look".to_owned();
             return open(never_read.unwrap_or(why));
         };
         let age = evidence::age(state, state.left_ns.unwrap_or(self.now_ns));
+        let age = age + self.weights(metric, of);
         let is = match ruling {
             Ruling::Open => return open(never_read.unwrap_or(format!("{said}, after {age}"))),
             Ruling::Met => "met",
@@ -175,7 +204,20 @@ impl Controller {
 
     /// What only grows and has passed its limit.
     fn passed(&self, constraint: &Constraint) -> Option<Finding> {
-        let metric = find(&constraint.metric).filter(|metric| metric.scope == Scope::Run)?;
+        if constraint.metric == TIME_TO_ACCURACY {
+            return self.overdue(constraint);
+        }
+        let metric = find(&constraint.metric)?;
+        if metric.kind == MetricKind::Projection {
+            let took = self.took(constraint);
+            let broken = took.is_some_and(|finding| finding.ruling == Ruling::Broken);
+            let finding = broken.then(|| self.watched_in(constraint, metric, Stage::Train));
+            // Bounds that have decided it before stay: they speak of the steps after the warm-up.
+            return finding.filter(|finding| finding.ruling == Ruling::Broken);
+        }
+        if metric.scope != Scope::Run {
+            return None;
+        }
         let (figure, sure) = match metric.name {
             // The sum over processes counts shared pages twice, and a whole device's memory is also that of others.
             "memory.peak" => (self.totals.peak.peak()?, self.totals.processes <= 1),
@@ -217,7 +259,10 @@ impl Controller {
             return finding;
         }
         let Some(figure) = row.estimate else {
-            return open(&row.note);
+            return match &*constraint.metric {
+                TIME_TO_ACCURACY => self.missed(constraint, row, ended),
+                _ => open(&row.note),
+            };
         };
         let shown = constraint.shown(figure);
         if let Some(why) = self.unfinished(row, ended) {

@@ -2,6 +2,7 @@
 
 use super::assess::{Ask, percent, settle};
 use super::constraint::{Constraint, Ruling};
+use super::projection;
 use super::resources::Gauge;
 use super::stage::StageState;
 use crate::event::metric::{Scope, find};
@@ -80,7 +81,7 @@ pub(super) fn watched(metric: &MetricDef, stage: Stage) -> bool {
     let kind = !matches!(metric.kind, MetricKind::Peak | MetricKind::Scalar);
     kind && match metric.scope {
         Scope::Train => stage == Stage::Train,
-        Scope::Serve => matches!(stage, Stage::Serve(_)),
+        Scope::Serve => matches!(stage, Stage::Serve(_) | Stage::Confirm(_)),
         Scope::Stages => matches!(stage, Stage::Train | Stage::Serve(_)),
         Scope::Run => false,
     }
@@ -109,6 +110,13 @@ impl StageState {
             .iter()
             .all(|limit| unread(limit) || limit.ruling(looks, false) != Ruling::Open)
     }
+
+    /// Whether a limit on this metric is open.
+    pub(super) fn is_limit_open(&self, metric: &MetricDef, looks: u32) -> bool {
+        let of_metric = |limit: &&Limit| limit.metric.name == metric.name;
+        let mut limits = self.limits.iter().filter(of_metric);
+        limits.any(|limit| limit.ruling(looks, false) == Ruling::Open)
+    }
 }
 
 /// Bounds on a metric of a stage that hold at all times, and the observations seen.
@@ -116,7 +124,7 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
     match metric.kind {
         MetricKind::Rate => {
             // Times have their tail above; their ratio to the items is the rate upside down.
-            let (found, seen) = of_times(stage, 1);
+            let (found, seen) = of_times(stage, 1, ALPHA);
             let inverse = |bound: Option<f64>| bound.filter(|b| *b > 0.0).map(|b| 1.0 / b);
             let bounds = Bounds {
                 low: inverse(found.high),
@@ -124,7 +132,8 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
             };
             (bounds, seen)
         }
-        MetricKind::Mean => of_times(stage, 0),
+        MetricKind::Mean => of_times(stage, 0, ALPHA),
+        MetricKind::Projection => of_projection(stage, ask),
         MetricKind::Quantile(level) => {
             let (skip, left) = steps_left(stage, 0);
             let bounds = stage.quantiles.bounds(level, skip, ALPHA);
@@ -152,12 +161,20 @@ fn is_steady(parts: &[Part]) -> bool {
     trend(parts).is_none_or(|trend| trend.p_value >= TREND_LEVEL)
 }
 
-fn of_times(stage: &StageState, weight: usize) -> (Bounds, u64) {
+/// Those of a projection: half of what they may be wrong with for the steps, half for what lies between the epochs.
+fn of_projection(stage: &StageState, ask: Ask<'_>) -> (Bounds, u64) {
+    let (steps, seen) = of_times(stage, 1, ALPHA / 2.0);
+    (projection::bounds(steps, ask.budget, ALPHA / 2.0), seen)
+}
+
+/// The least time, in seconds, that the whole training takes, wrong with a probability of at most [`ALPHA`].
+pub(super) fn time_at_least(stage: &StageState, ask: Ask<'_>) -> Option<f64> {
+    of_projection(stage, ask).0.low
+}
+
+fn of_times(stage: &StageState, weight: usize, alpha: f64) -> (Bounds, u64) {
     let (_, (left, steady)) = steps_left(stage, weight);
-    let ask = AnytimeAsk {
-        alpha: ALPHA,
-        steady,
-    };
+    let ask = AnytimeAsk { alpha, steady };
     let series = (stage.times.per_batch(), Tail::Above);
     (ratio_bounds(&left, series, ask), stage.times.observations())
 }

@@ -22,7 +22,11 @@
 //! It is *known* after `looks` good looks in a row, each with new data; one, unless more are asked for. When all are
 //! known, a serve phase is advanced and training is stopped as *plateaued*. After `max_time_s` a serve phase is advanced
 //! anyway and training stopped as *unstable*. Where an accuracy or a loss is among the chosen metrics, training goes on
-//! until *trained* instead.
+//! until *trained* instead; where it is the time to a target accuracy, until that is reached.
+//!
+//! The cheapest phase that may decide comes first: loading, serving, training, whose beginning is the burst in which its
+//! costs are measured. Where `serve.*` is constrained and the model was trained to the end, it is served once more
+//! (`confirm`).
 //!
 //! A constraint that is broken for certain ends the run as *infeasible*, whatever else is known; one that is open keeps
 //! a stage from counting as known, until `max_time_s` (`feasibility`).
@@ -37,6 +41,7 @@
 //! know neither a later regime nor how runs differ from each other.
 
 mod assess;
+mod confirm;
 pub mod constraint;
 mod context;
 pub mod controller;
@@ -44,10 +49,14 @@ mod disturbance;
 mod ending;
 mod evidence;
 mod feasibility;
+mod goal;
 mod limit;
 mod looks;
+mod pace;
 mod peaks;
 pub mod policy;
+mod progress;
+mod projection;
 pub mod recording;
 mod resources;
 mod rows;

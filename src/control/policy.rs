@@ -29,6 +29,9 @@ pub struct StopPolicy {
     pub patience: u32,
     /// Smallest gain in validation accuracy that counts as an improvement.
     pub min_delta: f64,
+    /// The validation accuracy that `train.time_to_accuracy` waits for; without one there is no such figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_accuracy: Option<f64>,
     /// The rule that says when a metric is known. Ours is left out where it is written down, so that results from
     /// before there was a choice are still those of the same settings.
     #[serde(default, skip_serializing_if = "RuleSpec::is_ours")]
@@ -52,6 +55,7 @@ impl Default for StopPolicy {
             max_run_time_s: None,
             patience: 5,
             min_delta: 0.001,
+            target_accuracy: None,
             rule: RuleSpec::default(),
             constraints: Vec::new(),
         }

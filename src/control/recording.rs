@@ -88,7 +88,8 @@ impl RunReplay {
 
     fn see(&mut self) {
         let (now_ns, policy) = (self.controller.now_ns, &self.controller.policy);
-        for state in &self.controller.stages {
+        let stages = self.controller.stages.iter();
+        for state in stages.filter(|state| is_judged(state)) {
             for chosen in &state.chosen {
                 let entry = entry(&mut self.entries, state, chosen.metric);
                 if entry.known.is_none() && chosen.left_out.is_none() && chosen.known(policy.looks)
@@ -113,7 +114,8 @@ impl RunReplay {
     pub fn finish(self) -> Vec<StageJudgement> {
         let rows = self.controller.rows(None);
         let mut found = Vec::new();
-        for state in &self.controller.stages {
+        let stages = self.controller.stages.iter();
+        for state in stages.filter(|state| is_judged(state)) {
             let counted = state
                 .counted()
                 .filter(|chosen| chosen.metric.kind != MetricKind::Scalar);
@@ -176,6 +178,11 @@ impl RunReplay {
             reason,
         }
     }
+}
+
+/// Whether rules are asked about a stage: what serves once more ends when its limits are decided, whatever they say.
+fn is_judged(state: &StageState) -> bool {
+    !matches!(state.stage, Stage::Confirm(_))
 }
 
 impl Entry {

@@ -2,9 +2,10 @@
 
 use super::assess::{Ask, Assessment, Cut, Why, assess, percent};
 use super::controller::Controller;
+use super::projection;
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
-use crate::event::metric::Scope;
+use crate::event::metric::{Scope, TIME_TO_ACCURACY};
 use crate::event::record::trained_to_the_end;
 use crate::event::{
     CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
@@ -46,8 +47,8 @@ impl Controller {
         let train = (self.context.epochs > 0).then_some(Stage::Train);
         match scope {
             Scope::Train => train.into_iter().collect(),
-            Scope::Serve => sizes.collect(),
-            Scope::Stages => sizes.chain(train).collect(),
+            Scope::Serve => sizes.chain(self.confirm_stages()).collect(),
+            Scope::Stages => sizes.chain(train).chain(self.confirm_stages()).collect(),
             Scope::Run => Vec::new(),
         }
     }
@@ -81,6 +82,13 @@ impl Controller {
 
     fn stage_row(&self, metric: &'static MetricDef, of: Stage) -> MetricRow {
         let mut row = self.blank(metric, of.to_string());
+        if metric.name == TIME_TO_ACCURACY {
+            self.fill_goal(&mut row);
+            return row;
+        }
+        // What serves once more decides limits; no precision is asked of its figures.
+        let confirms = matches!(of, Stage::Confirm(_));
+        row.plateaued = row.plateaued.filter(|_| !confirms);
         let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
             row.note = self
                 .unread(metric)
@@ -90,9 +98,16 @@ impl Controller {
         let chosen = state
             .chosen
             .iter()
-            .find(|chosen| chosen.metric.name == metric.name);
-        if let Some(assessment) = assess(metric, state, self.ask(state)) {
+            .find(|chosen| chosen.metric.name == metric.name)
+            .filter(|_| !confirms);
+        let ask = self.ask(state);
+        if let Some(assessment) = assess(metric, state, ask) {
             self.fill(&mut row, &assessment, (state, chosen));
+            if metric.kind == MetricKind::Projection
+                && let (Some(budget), Some(whole_s)) = (ask.budget, row.estimate)
+            {
+                add_note(&mut row, &projection::contains(budget, whole_s));
+            }
         } else {
             fill_interference(&mut row, metric, state);
         }
@@ -109,6 +124,7 @@ impl Controller {
             policy: &self.policy,
             usable_cores: self.context.usable_cores,
             totals: &self.totals,
+            budget: self.pace.budget(self.context.epochs),
             now_ns: state.left_ns.unwrap_or(self.now_ns),
         }
     }

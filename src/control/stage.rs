@@ -108,7 +108,10 @@ impl StageState {
     /// Lets this rule say when a metric is known, where it is not ours.
     pub(super) fn watched_by(mut self, rule: &RuleSpec) -> Self {
         for chosen in &mut self.chosen {
-            chosen.watch = Watch::new(rule, self.entered_ns);
+            // Windows have no whole training: a projection is judged by looks under every rule.
+            if chosen.metric.kind != MetricKind::Projection {
+                chosen.watch = Watch::new(rule, self.entered_ns);
+            }
         }
         self
     }
@@ -285,12 +288,22 @@ impl StageState {
     /// A serve phase that the worker left before anything was decided had all the time it gets: what is not known then
     /// stays unknown. A training that ends so has used its budget, which is an end of its own.
     pub(super) fn settle_serving(&mut self, looks: u32) {
-        if self.outcome.is_none() && matches!(self.stage, Stage::Serve(_)) {
-            self.outcome = Some(if self.known(looks) {
+        let serves = matches!(self.stage, Stage::Serve(_) | Stage::Confirm(_));
+        if self.outcome.is_none() && serves {
+            self.outcome = Some(if self.settled(looks, true) {
                 Outcome::Known
             } else {
                 Outcome::TimeUp
             });
+        }
+    }
+
+    /// Whether all is known that is asked of it: the chosen metrics and, unless its time is up, the limits; of what serves
+    /// once more the limits alone.
+    pub(super) fn settled(&self, looks: u32, time_up: bool) -> bool {
+        match self.stage {
+            Stage::Confirm(_) => self.limits_decided(looks),
+            _ => self.known(looks) && (time_up || self.limits_decided(looks)),
         }
     }
 
@@ -313,12 +326,25 @@ impl StageState {
 
     /// Chosen metrics that are not known, with what they have reached.
     pub(super) fn open(&self, looks: u32, wanted: f64) -> Vec<OpenMetric> {
-        let open = self.counted().filter(|chosen| !chosen.known(looks));
+        let confirms = matches!(self.stage, Stage::Confirm(_));
+        let is_open = |chosen: &&Chosen| {
+            if confirms {
+                self.is_limit_open(chosen.metric, looks)
+            } else {
+                !chosen.known(looks)
+            }
+        };
+        let open = self.counted().filter(is_open);
         let describe = |chosen: &Chosen| OpenMetric {
             name: chosen.metric.name.to_owned(),
-            reached: chosen.last.as_ref().and_then(Assessment::reached),
+            reached: chosen
+                .last
+                .as_ref()
+                .and_then(Assessment::reached)
+                .filter(|_| !confirms),
             wanted,
             why: match &chosen.last {
+                _ if confirms => "undecided".to_owned(),
                 _ if chosen.watch.is_some() => "open to the rule".to_owned(),
                 None => Why::WarmingUp.to_string(),
                 Some(Assessment {
@@ -350,7 +376,7 @@ pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Sta
     }
     match (metric.scope, stage) {
         (Scope::Train | Scope::Run, Stage::Train)
-        | (Scope::Serve, Stage::Serve(_))
+        | (Scope::Serve, Stage::Serve(_) | Stage::Confirm(_))
         | (Scope::Stages, Stage::Train | Stage::Serve(_)) => true,
         (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),
         _ => false,

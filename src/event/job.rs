@@ -136,6 +136,9 @@ pub struct ServeSpec {
     pub warmup_requests: u32,
     /// Longest time for each size, in seconds; the runner may say `advance` earlier.
     pub max_time_s: f64,
+    /// Serve each size once more, in phases `confirm[N]`, when the model was trained to the end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirm: bool,
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ pub enum MetricKind {
     Gauge,
     /// Largest value so far.
     Peak,
+    /// The time of the whole training, from the mean of the steps so far and what lies between the epochs.
+    Projection,
     /// Said once, exact; nothing to wait for.
     Scalar,
 }
@@ -111,8 +113,11 @@ const fn def(
     }
 }
 
-use MetricKind::{Gauge, Mean, Peak, Quantile, Rate, Scalar};
+use MetricKind::{Gauge, Mean, Peak, Projection, Quantile, Rate, Scalar};
 use Scope::{Run, Serve, Stages, Train};
+
+/// The time in training until the target accuracy was reached.
+pub const TIME_TO_ACCURACY: &str = "train.time_to_accuracy";
 
 /// Every metric, in the order of the reports.
 pub const CATALOGUE: &[MetricDef] = &[
@@ -150,6 +155,20 @@ pub const CATALOGUE: &[MetricDef] = &[
         (Unit::Seconds, Quantile(0.99), Train),
         false,
         "99th percentile of the time of a training step",
+    ),
+    def(
+        "train.time_projected",
+        "time",
+        (Unit::Seconds, Projection, Train),
+        false,
+        "samples of all epochs x mean step time a sample after the warm-up, and the time between epochs (validation) as seen so far",
+    ),
+    def(
+        TIME_TO_ACCURACY,
+        "time",
+        (Unit::Seconds, Scalar, Train),
+        false,
+        "time in training, validation included, until the validation accuracy first reached [train] target_accuracy",
     ),
     def(
         "serve.throughput",

@@ -27,5 +27,6 @@ pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
-    EpochReport, Finished, Hello, Num, Phase, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
+    EPOCH_SAMPLES, EpochReport, Finished, Hello, Num, Phase, Stage, StepBatch, Usage, WorkerEvent,
+    WorkerFailure,
 };

@@ -37,6 +37,10 @@ pub enum Command {
     Stop {
         /// Why, for the worker's log.
         reason: String,
+        /// Only the training is over, because the model is as good as it gets: serve it once more before the test, as
+        /// after a budget that was used up ([`super::ServeSpec::confirm`]).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        confirm: bool,
     },
 }
 
@@ -102,6 +106,20 @@ mod tests {
                 envelope
             );
         }
+    }
+
+    #[test]
+    fn a_stop_that_confirms_nothing_reads_as_it_always_did() {
+        let stop = |confirm| Command::Stop {
+            reason: "enough".into(),
+            confirm,
+        };
+        let plain = r#"{"type":"stop","data":{"reason":"enough"}}"#;
+        assert_eq!(encode(&stop(false)).unwrap(), plain);
+        assert_eq!(decode::<Command>(plain).unwrap(), stop(false));
+        let text = encode(&stop(true)).unwrap();
+        assert!(text.contains(r#""confirm":true"#), "{text}");
+        assert_eq!(decode::<Command>(&text).unwrap(), stop(true));
     }
 
     #[test]

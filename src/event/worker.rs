@@ -83,6 +83,10 @@ pub mod optional {
     }
 }
 
+/// The worker's own figure that tells how many samples an epoch trains on: with it the time of the whole training is
+/// projected before the first epoch is over.
+pub const EPOCH_SAMPLES: &str = "epoch_samples";
+
 /// A part of a run. `train` and `validate` alternate, epoch by epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
@@ -96,6 +100,8 @@ pub enum Phase {
     Train,
     /// Loss and accuracy on held-out training data.
     Validate,
+    /// Requests of this many samples once more, now on the model that was trained to the end.
+    Confirm(u32),
     /// Loss and accuracy on the test data, once.
     Test,
 }
@@ -111,6 +117,8 @@ pub enum Stage {
     Serve(u32),
     /// Training with its validation.
     Train,
+    /// Requests of this many samples on the model that was trained to the end.
+    Confirm(u32),
     /// The one look at the test data.
     Test,
 }
@@ -123,6 +131,7 @@ impl Phase {
             Self::Warmup => Stage::Warmup,
             Self::Serve(size) => Stage::Serve(size),
             Self::Train | Self::Validate => Stage::Train,
+            Self::Confirm(size) => Stage::Confirm(size),
             Self::Test => Stage::Test,
         }
     }
@@ -136,6 +145,7 @@ impl fmt::Display for Phase {
             Self::Serve(size) => f.pad(&format!("serve[{size}]")),
             Self::Train => f.pad("train"),
             Self::Validate => f.pad("validate"),
+            Self::Confirm(size) => f.pad(&format!("confirm[{size}]")),
             Self::Test => f.pad("test"),
         }
     }
@@ -148,9 +158,17 @@ impl fmt::Display for Stage {
             Self::Warmup => f.pad("warmup"),
             Self::Serve(size) => f.pad(&format!("serve[{size}]")),
             Self::Train => f.pad("train"),
+            Self::Confirm(size) => f.pad(&format!("confirm[{size}]")),
             Self::Test => f.pad("test"),
         }
     }
+}
+
+/// The size in `NAME[SIZE]`, at least 1.
+fn sized(text: &str, name: &str) -> Option<u32> {
+    let size = text.strip_prefix(name)?.strip_prefix('[')?;
+    let size: u32 = size.strip_suffix(']')?.parse().ok()?;
+    (size > 0).then_some(size)
 }
 
 impl std::str::FromStr for Phase {
@@ -163,15 +181,12 @@ impl std::str::FromStr for Phase {
             "train" => Ok(Self::Train),
             "validate" => Ok(Self::Validate),
             "test" => Ok(Self::Test),
-            _ => text
-                .strip_prefix("serve[")
-                .and_then(|rest| rest.strip_suffix(']'))
-                .and_then(|size| size.parse().ok())
-                .filter(|size| *size > 0)
+            _ => sized(text, "serve")
                 .map(Self::Serve)
+                .or_else(|| sized(text, "confirm").map(Self::Confirm))
                 .ok_or_else(|| {
                     format!(
-                        "`{text}` is not a phase: load, warmup, serve[N], train, validate or test"
+                        "`{text}` is not a phase: load, warmup, serve[N], train, validate, confirm[N] or test"
                     )
                 }),
         }
@@ -333,11 +348,21 @@ mod tests {
             Phase::Serve(32),
             Phase::Train,
             Phase::Validate,
+            Phase::Confirm(4),
             Phase::Test,
         ] {
             assert_eq!(phase.to_string().parse::<Phase>(), Ok(phase));
         }
-        for wrong in ["serve", "serve[0]", "serve[x]", "serve[1", "Train", ""] {
+        for wrong in [
+            "serve",
+            "serve[0]",
+            "serve[x]",
+            "serve[1",
+            "confirm[0]",
+            "confirm1]",
+            "Train",
+            "",
+        ] {
             assert!(wrong.parse::<Phase>().is_err(), "{wrong}");
         }
     }

@@ -118,6 +118,15 @@ const COLUMNS: &[(&str, Source)] = &[
         "limit_cpu_quota_percent",
         Text(|r| optional(r.limits.cpu_quota_percent)),
     ),
+    (
+        "train_time_projected_s",
+        Figure(Train, "train.time_projected"),
+    ),
+    (
+        "train_time_to_accuracy_s",
+        Figure(Train, "train.time_to_accuracy"),
+    ),
+    ("saved_s_at_least", Text(|r| optional(r.saved_s_at_least))),
 ];
 
 /// How many CPUs the run was bound to; which ones is in `manifest.json`.
@@ -369,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_its_reason_and_the_limits_are_the_last_columns() {
+    fn a_verdict_its_reason_and_the_limits_stand_together() {
         let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
         let mut limited = completed();
         limited.limits = Limits {
@@ -380,15 +389,31 @@ mod tests {
         };
         let csv = utf8(report_csv(&[judged, completed(), limited]).unwrap());
         let lines: Vec<_> = csv.lines().collect();
-        assert!(lines[0].ends_with(
-            ",failure,verdict,verdict_reason,limit_cpus,limit_memory_bytes,limit_cpu_quota_percent"
-        ));
+        let columns = ",failure,verdict,verdict_reason,limit_cpus,limit_memory_bytes,limit_cpu_quota_percent,";
+        assert!(lines[0].contains(columns), "{csv}");
         assert!(
-            lines[1].ends_with(",,infeasible,memory.peak <= 1 B,,,"),
+            lines[1].contains(",,infeasible,memory.peak <= 1 B,,,"),
             "{csv}"
         );
-        assert!(lines[2].ends_with(",,,,,,"), "{csv}");
-        assert!(lines[3].ends_with(",,,2,268435456,150"), "{csv}");
+        assert!(lines[3].contains(",,,2,268435456,150,"), "{csv}");
+    }
+
+    #[test]
+    fn a_verdict_has_its_reason_and_what_its_early_end_saved() {
+        let mut early = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
+        early.saved_s_at_least = Some(245.5);
+        let csv = utf8(report_csv(&[early, completed()]).unwrap());
+        let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let fields = |row: usize| {
+            ["verdict", "verdict_reason", "saved_s_at_least"].map(|name| {
+                let at = header.iter().position(|column| column == name).unwrap();
+                rows[row][at].to_owned()
+            })
+        };
+        assert_eq!(fields(0), ["infeasible", "memory.peak <= 1 B", "245.5"]);
+        assert_eq!(fields(1), ["", "", ""]);
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
             batch_sizes: vec![1, 32],
             warmup_requests: 20,
             max_time_s: 5.0,
+            confirm: false,
         }),
         options: serde_json::Value::Null,
     }
@@ -107,6 +108,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
             row("train", "train.step_latency_p50", 0.000_612, known),
             row("train", "train.step_latency_p95", 0.000_7, None),
             row("train", "train.step_latency_p99", 0.001_9, None),
+            row("train", "train.time_projected", 12.75, None),
             row("train", "cpu.utilisation", 186.5, known),
             row("train", "cpu.utilisation_of_limit", 93.25, None),
             row("train", "memory.rss_mean", 211_000_000.0, known),
@@ -127,6 +129,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         failure: None,
         verdict: None,
         limits: Limits::default(),
+        saved_s_at_least: None,
     }
 }
 

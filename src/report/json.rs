@@ -58,6 +58,8 @@ struct Run<'a> {
     /// What of the machine it could use; absent where nothing was limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<&'a Limits>,
+    /// Of a run that ended as infeasible: training that was not spent; `null` where nothing is known of it.
+    saved_s_at_least: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -143,6 +145,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             failure: record.failure.as_ref(),
             verdict: record.verdict.as_ref(),
             limits: Some(&record.limits).filter(|limits| !limits.is_none()),
+            saved_s_at_least: record.saved_s_at_least,
         }
     }
 }

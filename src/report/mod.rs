@@ -17,6 +17,7 @@ pub mod summary;
 pub mod table;
 
 mod scale;
+mod spared;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -8,6 +8,7 @@ use super::headline::{Place, accuracy_is_final};
 use super::layout::{Column, Side, render, wrap};
 use super::number;
 use super::scale::Scale;
+use super::spared::spared;
 use crate::event::{
     FailureKind, Feasibility, MetricKind, MetricRow, RunRecord, RunStatus, StopReason, metric,
 };
@@ -118,6 +119,9 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
     out.push_str(&failures(records, width));
     for verdict in [Feasibility::Infeasible, Feasibility::Undecided] {
         out.push_str(&verdicts(records, verdict, width));
+    }
+    if let Some(line) = spared(records) {
+        out.push_str(&wrap(&line, width, ""));
     }
     out.push_str(&wrap(&closing_line(records, closing), width, ""));
     out

@@ -6,8 +6,8 @@
 
 use crate::control::{Controller, Verdict};
 use crate::event::{
-    Command, Envelope, Failure, FailureKind, Phase, RunEventKind, RunRecord, RunStatus, StopReason,
-    StopRecord, WorkerEvent,
+    Command, Envelope, Failure, FailureKind, Phase, RunEventKind, RunRecord, RunStatus, Stage,
+    StopReason, StopRecord, WorkerEvent,
 };
 
 use super::RunSpec;
@@ -31,6 +31,8 @@ pub struct Dispatcher {
     heard_ns: u64,
     told_ns: u64,
     ending: Option<Ending>,
+    /// Since when the worker knows that its training is over, though it has more to do.
+    trained_ns: Option<u64>,
     exit: Option<(Exit, u64)>,
     streams_open: u8,
     over: bool,
@@ -49,6 +51,7 @@ impl Dispatcher {
             heard_ns: now_ns,
             told_ns: now_ns,
             ending: None,
+            trained_ns: None,
             exit: None,
             streams_open: 2,
             over: false,
@@ -140,9 +143,12 @@ impl Dispatcher {
         let WorkerEvent::Steps(batch) = event else {
             return false;
         };
-        matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
-            if batch.phase != Phase::Test
-                && now_ns > since_ns.saturating_add(self.spec.launch.grace_ns))
+        let grace_ns = self.spec.launch.grace_ns;
+        let late = |since_ns: u64| now_ns > since_ns.saturating_add(grace_ns);
+        let trains = batch.phase.stage() == Stage::Train;
+        let stopped = matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
+            if batch.phase != Phase::Test && late(*since_ns));
+        stopped || (trains && self.trained_ns.is_some_and(late))
     }
 
     /// Ends a run that does not fit. That is an answer, and outranks what the controller says.
@@ -177,11 +183,12 @@ impl Dispatcher {
                 let what = format!("leave {phase}: {why}");
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
             }
+            Verdict::Confirm(stop) => {
+                ask_to_stop(&stop, true, now_ns, actions);
+                self.trained_ns = Some(now_ns);
+            }
             Verdict::Stop(stop) => {
-                let reason = format!("{}: {}", stop.reason, stop.detail);
-                let what = format!("stop, {reason}");
-                actions.push(Action::Send(Command::Stop { reason }));
-                actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
+                ask_to_stop(&stop, false, now_ns, actions);
                 self.end(Cause::Verdict(stop), Force::Asked, now_ns, actions);
             }
         }
@@ -327,6 +334,7 @@ impl Dispatcher {
             failure,
             verdict,
             limits: self.spec.limits.clone(),
+            saved_s_at_least: self.controller.saved_s_at_least(),
         }
     }
 
@@ -393,6 +401,14 @@ impl Dispatcher {
         };
         (status, stop, None)
     }
+}
+
+/// `confirm`: only the training is over.
+fn ask_to_stop(stop: &StopRecord, confirm: bool, now_ns: u64, actions: &mut Vec<Action>) {
+    let reason = format!("{}: {}", stop.reason, stop.detail);
+    let what = format!("{}, {reason}", if confirm { "leave train" } else { "stop" });
+    actions.push(Action::Send(Command::Stop { reason, confirm }));
+    actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
 }
 
 #[cfg(test)]
@@ -466,6 +482,7 @@ mod tests {
     fn of_spec(spec: RunSpec) -> Dispatcher {
         let context = RunContext {
             serve_sizes: Vec::new(),
+            confirm: false,
             epochs: 1,
             usable_cores: 2.0,
             unsupported: [].into(),
@@ -813,6 +830,103 @@ mod tests {
         let record = dispatcher.record("");
         assert_eq!(record.stop.reason, StopReason::OutOfMemory);
         assert!(record.stop.detail.contains("at 513 MiB"), "{record:?}");
+    }
+
+    /// A worker whose accuracy does not improve, told so after its second epoch; then each event a second later.
+    fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
+        let epoch = |epoch| {
+            WorkerEvent::Epoch(EpochReport {
+                epoch,
+                samples: 64,
+                train_loss: Num(0.5),
+                validation_loss: None,
+                validation_accuracy: Some(Num(0.9)),
+            })
+        };
+        let mut spec = spec();
+        spec.stop = StopPolicy {
+            metrics: vec!["validation_accuracy".to_owned()],
+            patience: 1,
+            ..StopPolicy::default()
+        };
+        let context = RunContext {
+            serve_sizes: vec![8],
+            confirm: true,
+            epochs: 10,
+            ..RunContext::default()
+        };
+        let controller = Controller::new(spec.stop.clone(), context);
+        let mut dispatcher = Dispatcher::new(spec, controller, 0);
+        let mut events: Vec<_> = said().into_iter().take(3).collect();
+        events.extend([epoch(1), epoch(2)]);
+        events.extend(more);
+        let (mut done, mut last_ns) = (Vec::new(), 0);
+        for (seq, event) in (0..).zip(events) {
+            let t_ns = seq * S;
+            last_ns = t_ns;
+            let input = Input::Message(Envelope { seq, t_ns, event });
+            done.extend(dispatcher.handle(input, t_ns));
+        }
+        for input in [
+            Input::StreamEnded,
+            Input::StreamEnded,
+            Input::Exited(Exit::Code(0)),
+        ] {
+            done.extend(dispatcher.handle(input, last_ns));
+        }
+        done.retain(|action| !matches!(action, Action::Emit(_)));
+        (dispatcher, done)
+    }
+
+    #[test]
+    fn a_trained_model_is_confirmed_before_the_run_is_over() {
+        let phase = |phase| WorkerEvent::Phase { phase };
+        let last = WorkerEvent::Finished(Finished {
+            stopped: true,
+            epochs: 2,
+            test_loss: None,
+            test_accuracy: Some(Num(0.9)),
+            usage: Usage::default(),
+        });
+        let again = Phase::Confirm(8);
+        let (dispatcher, done) = confirm(vec![phase(again), phase(Phase::Test), last]);
+        let [
+            Action::Send(Command::Stop {
+                reason,
+                confirm: true,
+            }),
+            Action::Finish,
+        ] = &done[..]
+        else {
+            panic!("{done:?}");
+        };
+        assert!(
+            reason.starts_with("trained: validation accuracy"),
+            "{reason}"
+        );
+        let record = dispatcher.record("");
+        assert_eq!(
+            (record.status, record.stop.reason),
+            (RunStatus::Stopped, StopReason::Trained)
+        );
+    }
+
+    #[test]
+    fn a_worker_that_goes_on_training_when_it_is_trained_is_ended() {
+        let (dispatcher, done) = confirm(vec![steps(None); 7]);
+        assert!(
+            matches!(
+                &done[..],
+                [
+                    Action::Send(Command::Stop { confirm: true, .. }),
+                    Action::Terminate,
+                    ..
+                ]
+            ),
+            "{done:?}"
+        );
+        let record = dispatcher.record("");
+        assert_eq!(record.failure.unwrap().kind, FailureKind::Hung);
     }
 
     #[test]

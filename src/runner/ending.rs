@@ -1,4 +1,4 @@
-//! How a run is being ended, and why.
+//! How and why a worker is being ended.
 
 use crate::event::{FailureKind, StopRecord};
 
@@ -24,13 +24,18 @@ impl Cause {
     }
 }
 
+/// What has been done to end it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Force {
+    /// It was told.
     Asked,
+    /// SIGTERM.
     Terminated,
+    /// SIGKILL.
     Killed,
 }
 
+/// An end that is under way.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ending {
     pub(super) cause: Cause,

@@ -390,6 +390,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
             reason: "the worker was not started".to_owned(),
         }),
         limits: spec.limits.clone(),
+        saved_s_at_least: None,
     }
 }
 

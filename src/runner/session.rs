@@ -4,7 +4,8 @@
 //! hello (phase | steps | epoch | metric)* (finished | failed) EOF
 //! ```
 //!
-//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last.
+//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, and a model is
+//! confirmed only after an epoch.
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,12 @@ pub enum Violation {
         found: Phase,
         /// The phase announced last.
         current: String,
+    },
+    /// A verdict on trained weights must rest on trained weights.
+    #[error("phase {found} before an epoch of training was over")]
+    Untrained {
+        /// The phase.
+        found: Phase,
     },
     /// A batch of steps without samples or durations.
     #[error("a batch of {steps} steps of {items} samples")]
@@ -174,6 +181,9 @@ impl Session {
 
     fn work(&mut self, event: &WorkerEvent, t_ns: u64) -> Result<(), Violation> {
         match event {
+            WorkerEvent::Phase {
+                phase: found @ Phase::Confirm(_),
+            } if self.epochs == 0 => return Err(Violation::Untrained { found: *found }),
             WorkerEvent::Phase { phase } => self.phase = Some(*phase),
             WorkerEvent::Steps(batch) => {
                 if Some(batch.phase) != self.phase {
@@ -511,6 +521,17 @@ mod tests {
             said.starts_with("steps end 1 ns after the message"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn only_what_was_trained_is_confirmed() {
+        let confirm = || [phase(Phase::Confirm(8)), steps(Phase::Confirm(8))];
+        let start = || vec![hello(), phase(Phase::Train)];
+        let trained = [start(), vec![epoch(1)], confirm().into(), vec![finished(1)]].concat();
+        assert_eq!(play(trained).1, Ok(()));
+        let (_, untrained) = play([start(), confirm().into()].concat());
+        let says = "phase confirm[8] before an epoch of training was over";
+        assert_eq!(untrained.unwrap_err().to_string(), says);
     }
 
     #[test]

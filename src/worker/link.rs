@@ -42,6 +42,8 @@ pub enum LinkError {
 #[derive(Debug, Default)]
 struct Wishes {
     stop: AtomicBool,
+    /// Only the training is over.
+    trained: AtomicBool,
     advance: Mutex<Vec<Phase>>,
     /// Set with each change of `advance`, so that the hot path reads one flag.
     advanced: AtomicBool,
@@ -118,6 +120,11 @@ impl<C: Clock> Link<C> {
     /// Whether the runner has asked to stop.
     pub fn stop_requested(&self) -> bool {
         self.wishes.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether the runner has said that the training is over, to serve once more or to stop.
+    pub fn training_over(&self) -> bool {
+        self.stop_requested() || self.wishes.trained.load(Ordering::Relaxed)
     }
 
     /// Whether the runner has asked to leave this phase (or to stop).
@@ -255,6 +262,9 @@ fn listen(wishes: Arc<Wishes>) {
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
             match decode::<Command>(&line) {
+                Ok(Command::Stop { confirm: true, .. }) => {
+                    wishes.trained.store(true, Ordering::Relaxed);
+                }
                 Ok(Command::Stop { .. }) => wishes.stop.store(true, Ordering::Relaxed),
                 Ok(Command::Advance { phase }) => {
                     wishes
@@ -375,7 +385,11 @@ mod tests {
         link.wishes.advanced.store(true, Ordering::Relaxed);
         assert!(link.leave_requested(Phase::Serve(1)));
         assert!(!link.leave_requested(Phase::Serve(32)));
+        link.wishes.trained.store(true, Ordering::Relaxed);
+        assert!(link.training_over() && !link.stop_requested());
+        assert!(!link.leave_requested(Phase::Confirm(32)));
         link.wishes.stop.store(true, Ordering::Relaxed);
         assert!(link.leave_requested(Phase::Serve(32)));
+        assert!(link.leave_requested(Phase::Confirm(32)));
     }
 }

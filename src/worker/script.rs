@@ -22,6 +22,8 @@ pub struct Script {
     pub drift: f64,
     /// Multiplies every duration: a regression of known size.
     pub slowdown: f64,
+    /// Multiplies the time of requests on the trained model.
+    pub trained_slowdown: f64,
     /// Training steps of an epoch.
     pub steps_per_epoch: u32,
     /// Validation accuracy that training tends to.
@@ -46,6 +48,7 @@ impl Default for Script {
             first_step: 10.0,
             drift: 0.0,
             slowdown: 1.0,
+            trained_slowdown: 1.0,
             steps_per_epoch: 100,
             accuracy: 0.95,
             memory_bytes: 0,

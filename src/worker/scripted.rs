@@ -8,8 +8,8 @@ use std::io::Write;
 
 use crate::clock::{Clock, ManualClock, MonotonicClock};
 use crate::event::{
-    EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Usage, WorkerEvent,
-    WorkerFailure,
+    EPOCH_SAMPLES, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Usage,
+    WorkerEvent, WorkerFailure,
 };
 
 use super::link::{Link, LinkError};
@@ -130,17 +130,31 @@ impl Player {
         }))?;
         self.begin(Phase::Load)?;
         self.load();
+        let samples = u64::from(self.script.steps_per_epoch) * u64::from(job.train.batch_size);
+        self.link.send(WorkerEvent::Metric {
+            name: EPOCH_SAMPLES.to_owned(),
+            value: Num(samples as f64),
+        })?;
         self.begin(Phase::Warmup)?;
         for _ in 0..job.train.warmup_steps {
             self.step(job.train.batch_size, self.script.step_us)?;
         }
         if let Some(serve) = &job.serve {
             for &size in &serve.batch_sizes {
-                self.serve(size, serve.max_time_s)?;
+                if self.is_deaf() || !self.link.stop_requested() {
+                    self.serve(Phase::Serve(size), size, serve.max_time_s)?;
+                }
             }
         }
         let epochs = self.train(job)?;
         let stopped = epochs < job.train.epochs;
+        // Nobody said stop: the budget is used up, or the model as good as it gets.
+        let again = job.serve.as_ref().filter(|serve| serve.confirm);
+        if let Some(serve) = again.filter(|_| epochs > 0 && !self.link.stop_requested()) {
+            for &size in &serve.batch_sizes {
+                self.serve(Phase::Confirm(size), size, serve.max_time_s)?;
+            }
+        }
         self.begin(Phase::Test)?;
         self.step(1000, self.script.request_us)?;
         let accuracy = self.accuracy(epochs);
@@ -180,11 +194,14 @@ impl Player {
         self.break_down(phase)
     }
 
-    fn serve(&mut self, size: u32, max_time_s: f64) -> Result<(), LinkError> {
-        let phase = Phase::Serve(size);
+    fn serve(&mut self, phase: Phase, size: u32, max_time_s: f64) -> Result<(), LinkError> {
         self.begin(phase)?;
         let began = self.link.now_ns();
-        let median = self.script.request_us * f64::from(size).sqrt();
+        let weights = match phase {
+            Phase::Confirm(_) => self.script.trained_slowdown,
+            _ => 1.0,
+        };
+        let median = self.script.request_us * f64::from(size).sqrt() * weights;
         while !self.leaves(phase) && (self.link.now_ns() - began) as f64 / 1e9 < max_time_s {
             self.step(size, median)?;
             self.break_down(phase)?;
@@ -195,10 +212,13 @@ impl Player {
     fn train(&mut self, job: &JobSpec) -> Result<u32, LinkError> {
         let mut trained = 0_u64;
         for epoch in 1..=job.train.epochs {
+            if self.is_trained() {
+                return Ok(epoch - 1);
+            }
             self.begin(Phase::Train)?;
             self.steps = trained;
             for _ in 0..self.script.steps_per_epoch {
-                if self.leaves(Phase::Train) {
+                if self.leaves(Phase::Train) || self.is_trained() {
                     return Ok(epoch - 1);
                 }
                 let first = if self.steps == 0 {
@@ -226,12 +246,16 @@ impl Player {
     }
 
     fn leaves(&self, phase: Phase) -> bool {
-        let deaf = self
-            .script
-            .fault
-            .as_ref()
-            .is_some_and(|f| f.kind == FaultKind::IgnoreStop);
-        !deaf && self.link.leave_requested(phase)
+        !self.is_deaf() && self.link.leave_requested(phase)
+    }
+
+    fn is_trained(&self) -> bool {
+        !self.is_deaf() && self.link.training_over()
+    }
+
+    fn is_deaf(&self) -> bool {
+        let fault = self.script.fault.as_ref();
+        fault.is_some_and(|fault| fault.kind == FaultKind::IgnoreStop)
     }
 
     fn step(&mut self, items: u32, median_us: f64) -> Result<(), LinkError> {

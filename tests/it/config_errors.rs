@@ -239,11 +239,12 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
             "epochs {} held out {} warm-up {}",
             job.train.epochs, job.train.validation_share, job.train.warmup_steps
         ),
-        format!("{:?}", job.serve),
+        format!("{:?}", job.serve).replace(", confirm: false", ""),
         format!("options {}", job.options),
         format!("{stop:?}")
             .replace(", rule: perftune", "")
-            .replace(", constraints: []", ""),
+            .replace(", constraints: []", "")
+            .replace(", target_accuracy: None", ""),
         format!("metrics {}", metrics.join(" ")),
     ];
     lines.extend(limits);

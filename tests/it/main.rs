@@ -24,3 +24,4 @@ mod run;
 mod shadow;
 mod signals;
 mod support;
+mod training_time;

@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 
 use perftune::event::wire::decode;
 use perftune::event::{
-    Allocator, Command, Envelope, EpochReport, Finished, JobSpec, ModelSpec, Optimizer,
-    PROTOCOL_VERSION, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
+    Allocator, Command, EPOCH_SAMPLES, Envelope, EpochReport, Finished, JobSpec, ModelSpec,
+    Optimizer, PROTOCOL_VERSION, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
 };
 
 fn job(model: &str, epochs: u32) -> JobSpec {
@@ -126,6 +126,7 @@ fn a_job_is_loaded_served_trained_validated_and_tested() {
         batch_sizes: vec![1, 200],
         warmup_requests: 2,
         max_time_s: 0.05,
+        confirm: false,
     });
     let events = run(&spec);
     let WorkerEvent::Hello(hello) = &events[0] else {
@@ -208,6 +209,7 @@ fn neither_warming_up_nor_serving_leaves_a_trace_in_the_losses() {
         batch_sizes: vec![3],
         warmup_requests: 5,
         max_time_s: 0.01,
+        confirm: false,
     });
     assert_eq!(first, outcome(&spec));
 }
@@ -219,6 +221,7 @@ fn a_stop_ends_training_and_the_test_data_are_still_looked_at_once() {
     let (events, code) = Worker::start(&spec).listen(|event| {
         matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2).then(|| Command::Stop {
             reason: "test".to_owned(),
+            confirm: false,
         })
     });
     let end = finished(&events);
@@ -245,16 +248,102 @@ fn a_stop_while_serving_skips_what_is_left() {
         batch_sizes: vec![1, 4],
         warmup_requests: 0,
         max_time_s: 600.0,
+        confirm: false,
     });
     let (events, _) = Worker::start(&spec).listen(|event| {
         matches!(event, WorkerEvent::Steps(_)).then(|| Command::Stop {
             reason: "test".to_owned(),
+            confirm: false,
         })
     });
     let expected = [Phase::Load, Phase::Warmup, Phase::Serve(1), Phase::Test];
     assert_eq!(phases(&events), expected);
     let end = finished(&events);
     assert_eq!((end.stopped, end.epochs), (true, 0));
+}
+
+/// Requests of one and four samples, once more after training.
+fn confirming(epochs: u32, max_time_s: f64) -> JobSpec {
+    let mut spec = job("mlp", epochs);
+    spec.serve = Some(ServeSpec {
+        batch_sizes: vec![1, 4],
+        warmup_requests: 2,
+        max_time_s,
+        confirm: true,
+    });
+    spec
+}
+
+#[test]
+fn a_model_that_used_its_budget_is_served_once_more() {
+    let events = run(&confirming(2, 0.05));
+    let again = [Phase::Confirm(1), Phase::Confirm(4), Phase::Test];
+    assert!(phases(&events).ends_with(&again), "{:?}", phases(&events));
+    for phase in [Phase::Serve(1), Phase::Confirm(1), Phase::Confirm(4)] {
+        assert!(!steps(&events, phase).is_empty(), "{phase}");
+    }
+    let said = events.iter().find_map(|event| match event {
+        WorkerEvent::Metric { name, value } if name == EPOCH_SAMPLES => Some(value.0),
+        _ => None,
+    });
+    assert_eq!(said, Some(1293.0));
+    assert_eq!(
+        (finished(&events).stopped, finished(&events).epochs),
+        (false, 2)
+    );
+    // It changes nothing of what was learned.
+    let mut plain = confirming(2, 0.05);
+    plain.serve.as_mut().unwrap().confirm = false;
+    assert_eq!(outcome(&confirming(2, 0.05)), outcome(&plain));
+}
+
+#[test]
+fn a_trained_model_is_served_once_more_and_a_stopped_one_is_not() {
+    for (confirm, expected) in [
+        (
+            true,
+            &[Phase::Confirm(1), Phase::Confirm(4), Phase::Test][..],
+        ),
+        (false, &[Phase::Test][..]),
+    ] {
+        let job = confirming(1_000_000, 0.05);
+        let (events, code) = Worker::start(&job).listen(|event| {
+            matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2).then(|| {
+                Command::Stop {
+                    reason: "test".to_owned(),
+                    confirm,
+                }
+            })
+        });
+        let phases = phases(&events);
+        let last = phases
+            .iter()
+            .rposition(|phase| matches!(phase, Phase::Train | Phase::Validate))
+            .unwrap();
+        assert_eq!(&phases[last + 1..], expected);
+        let end = finished(&events);
+        assert_eq!(code, 0);
+        assert!(end.stopped && end.epochs >= 2 && end.test_accuracy.is_some());
+    }
+}
+
+#[test]
+fn a_confirmation_can_be_left_and_stopped() {
+    let (events, _) = Worker::start(&confirming(1, 600.0)).listen(|event| match event {
+        WorkerEvent::Steps(batch) => match batch.phase {
+            Phase::Confirm(4) => Some(Command::Stop {
+                reason: "test".to_owned(),
+                confirm: false,
+            }),
+            Phase::Serve(_) | Phase::Confirm(_) => Some(Command::Advance { phase: batch.phase }),
+            _ => None,
+        },
+        _ => None,
+    });
+    let again = [Phase::Confirm(1), Phase::Confirm(4), Phase::Test];
+    assert!(phases(&events).ends_with(&again));
+    // The training was over by then.
+    assert!(!finished(&events).stopped);
 }
 
 #[test]
@@ -264,6 +353,7 @@ fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
         batch_sizes: vec![1, 4],
         warmup_requests: 0,
         max_time_s: 600.0,
+        confirm: false,
     });
     let (events, code) = Worker::start(&spec).listen(|event| match event {
         WorkerEvent::Steps(batch) => Some(Command::Advance { phase: batch.phase }),

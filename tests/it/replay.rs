@@ -317,6 +317,10 @@ fn asked_then_and_now(folder: &Path, cores: f64) -> [Vec<(usize, String)>; 2] {
         match verdict {
             Verdict::Continue => {}
             Verdict::Advance { phase, why } => now.push((at, format!("leave {phase}: {why}"))),
+            Verdict::Confirm(stop) => {
+                let what = format!("leave train, {}: {}", stop.reason, stop.detail);
+                now.push((at, what));
+            }
             Verdict::Stop(stop) => {
                 now.push((at, format!("stop, {}: {}", stop.reason, stop.detail)));
             }

@@ -38,6 +38,7 @@ impl Own {
             policy: &self.policy,
             usable_cores: 0.0,
             totals: &Totals::default(),
+            budget: None,
             now_ns: self.now_ns,
         };
         of_gauge(&self.series, (1.0, 0.0), ask)

@@ -10,7 +10,9 @@
 //! in the rest of an earlier serve phase; what the look at the test data adds to it is what it added when it was recorded
 //! (`aftermath`). The last step before a
 //! stop would have been finished, which takes as long as one step. And the test data are read as they were read, which
-//! takes as long for a model that was trained for less.
+//! takes as long for a model that was trained for less. Where a model would have been trained before its budget and
+//! served once more, the requests are those that the recording has on the weights of the whole training; its accuracy on
+//! the test data would have been another, so it has none.
 
 mod aftermath;
 mod compare;
@@ -195,6 +197,7 @@ impl ShadowRun {
         match verdict {
             Verdict::Continue => self.look_back(),
             Verdict::Advance { phase, .. } => self.leave(phase.stage()),
+            Verdict::Confirm(_) => self.leave(Stage::Train),
             Verdict::Stop(record) => self.stop(record),
         }
     }
@@ -285,6 +288,9 @@ impl ShadowRun {
                 row.clone_from(then);
             }
         }
+        if self.controller.trained_as.is_some() {
+            forget_test(&mut rows);
+        }
         let figures = self.figures(&rows);
         // Now its phases are over, and what is said of them is said at their end.
         let over = Envelope {
@@ -329,7 +335,8 @@ impl ShadowRun {
 
     fn figures(&self, rows: &[MetricRow]) -> Vec<ShadowFigure> {
         let mut figures = Vec::new();
-        for state in &self.controller.stages {
+        let stages = self.controller.stages.iter();
+        for state in stages.filter(|state| !matches!(state.stage, Stage::Confirm(_))) {
             let phase = state.stage.to_string();
             let left = self.left.iter().find(|left| left.stage == state.stage);
             for chosen in state.counted() {
@@ -353,6 +360,15 @@ impl ShadowRun {
             }
         }
         figures
+    }
+}
+
+/// Takes away what was read of the test data with the weights of the whole training.
+fn forget_test(rows: &mut [MetricRow]) {
+    let tested = |row: &&mut MetricRow| matches!(&*row.metric, "test_accuracy" | "test_loss");
+    for row in rows.iter_mut().filter(tested) {
+        (row.estimate, row.samples) = (None, 0);
+        "the test data were read after the whole training".clone_into(&mut row.note);
     }
 }
 

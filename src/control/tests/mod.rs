@@ -1,5 +1,6 @@
 //! The rule against streams of known truth.
 
+mod confirm;
 mod interference;
 mod limits;
 mod rows;
@@ -7,4 +8,5 @@ mod rule;
 mod shadow;
 mod sim;
 mod stages;
+mod training_time;
 mod watched;

@@ -134,6 +134,10 @@ fn live(policy: &StopPolicy, messages: &[Message]) -> Vec<(String, u64)> {
                 leaves = Some((phase.stage(), message.t_ns()));
                 found.push((phase.to_string(), message.t_ns() - skipped_ns));
             }
+            Verdict::Confirm(record) => {
+                leaves = Some((Stage::Train, message.t_ns()));
+                found.push((record.reason.to_string(), message.t_ns() - skipped_ns));
+            }
             Verdict::Stop(record) => {
                 found.push((record.reason.to_string(), message.t_ns() - skipped_ns));
                 break;

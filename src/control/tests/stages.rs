@@ -57,6 +57,7 @@ fn each_serve_phase_is_advanced_once_even_if_the_command_comes_late() {
                 assert!(record.detail.starts_with(all), "{}", record.detail);
                 record.reason.to_string()
             }
+            Verdict::Confirm(_) => "confirm".to_owned(),
             Verdict::Continue => "continue".to_owned(),
         })
         .collect();

@@ -70,13 +70,13 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Answers requests until the runner knows enough or the time is up.
+    /// Answers requests in this phase until the runner knows enough or the time is up.
     pub(super) fn serve<C: Clock>(
         &mut self,
+        phase: Phase,
         max_time_s: f64,
         link: &mut Link<C>,
     ) -> Result<(), Failure> {
-        let phase = Phase::Serve(self.size);
         link.phase(phase)?;
         let begin = link.now_ns();
         let mut start = begin;

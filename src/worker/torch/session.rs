@@ -3,7 +3,8 @@
 use perftune::clock::Clock;
 use perftune::dataset::{DataSet, Test};
 use perftune::event::{
-    EpochReport, Finished, JobSpec, Num, PROTOCOL_VERSION, Phase, ServeSpec, WorkerEvent,
+    EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PROTOCOL_VERSION, Phase, ServeSpec,
+    WorkerEvent,
 };
 use perftune::worker::link::Link;
 use tch::nn::ModuleT;
@@ -38,6 +39,10 @@ pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Fai
         name: "parameters".to_owned(),
         value: Num(session.parameters.count() as f64),
     })?;
+    link.send(WorkerEvent::Metric {
+        name: EPOCH_SAMPLES.to_owned(),
+        value: Num(session.data.len() as f64),
+    })?;
     session.warm_up(job, link)?;
     if let Some(serve) = &job.serve {
         session.serve(serve, link)?;
@@ -45,7 +50,11 @@ pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Fai
     let served_less = link.stop_requested();
     let epochs = session.train(job, link)?;
     // A stop that comes after the last epoch has ended nothing.
-    let stopped = served_less || (link.stop_requested() && epochs < job.train.epochs);
+    let stopped = served_less || (link.training_over() && epochs < job.train.epochs);
+    let again = job.serve.as_ref().filter(|serve| serve.confirm);
+    if let Some(serve) = again.filter(|_| epochs > 0) {
+        session.confirm(serve, link)?;
+    }
     let score = session.test(link)?;
     link.send(WorkerEvent::Finished(Finished {
         stopped,
@@ -169,7 +178,24 @@ impl Session {
             if link.stop_requested() {
                 break;
             }
-            self.server(*size)?.serve(serve.max_time_s, link)?;
+            let phase = Phase::Serve(*size);
+            self.server(*size)?.serve(phase, serve.max_time_s, link)?;
+        }
+        Ok(())
+    }
+
+    /// Serves once more, on the trained weights: unless a stop came, the training went to its end. The requests before
+    /// the first timed one are part of the phase, since training has used the caches in between.
+    fn confirm<C: Clock>(&self, serve: &ServeSpec, link: &mut Link<C>) -> Result<(), Failure> {
+        for size in &serve.batch_sizes {
+            if link.stop_requested() {
+                break;
+            }
+            let phase = Phase::Confirm(*size);
+            link.phase(phase)?;
+            let mut server = self.server(*size)?;
+            server.rehearse(serve.warmup_requests, link)?;
+            server.serve(phase, serve.max_time_s, link)?;
         }
         Ok(())
     }
@@ -179,7 +205,7 @@ impl Session {
         let model = self.model.as_ref();
         let mut trainer = Trainer::new(&job.train, model, &mut self.parameters)?;
         for epoch in 1..=job.train.epochs {
-            if link.stop_requested() {
+            if link.training_over() {
                 return Ok(epoch - 1);
             }
             link.phase(Phase::Train)?;
@@ -215,7 +241,7 @@ fn validate<C: Clock>(
         return Ok(Evaluation::Done(None));
     }
     link.phase(Phase::Validate)?;
-    evaluate(model, &data.validation, link, Link::stop_requested)
+    evaluate(model, &data.validation, link, Link::training_over)
 }
 
 fn report(epoch: u32, trained: Trained, validation: Option<Score>) -> EpochReport {

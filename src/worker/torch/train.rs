@@ -56,7 +56,7 @@ impl<'a> Trainer<'a> {
         let mut from = 0;
         let mut start = link.now_ns();
         while from < total {
-            if link.stop_requested() {
+            if link.training_over() {
                 return Ok(None);
             }
             let size = self.batch.min(total - from);

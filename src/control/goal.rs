@@ -1,0 +1,207 @@
+//! What a training is asked to reach, when it has, and what an end before that spares.
+
+use super::constraint::{Constraint, Ruling};
+use super::controller::{Controller, Verdict};
+use super::feasibility::Finding;
+use super::limit::time_at_least;
+use super::rows::add_note;
+use super::stage::StageState;
+use crate::event::metric::TIME_TO_ACCURACY;
+use crate::event::record::trained_to_the_end;
+use crate::event::{MetricDef, MetricRow, Stage, StopReason, StopRecord};
+use crate::units::{elapsed_down, seconds};
+
+impl Controller {
+    /// Whether a figure of the trained model is chosen: then the system metrics alone do not end the training. A target
+    /// accuracy is one until it is reached.
+    pub(super) fn wants_training(&self) -> bool {
+        let of_model = |metric: &&MetricDef| match metric.name {
+            TIME_TO_ACCURACY => {
+                self.policy.target_accuracy.is_some() && self.pace.reached().is_none()
+            }
+            _ => matches!(metric.group, "accuracy" | "loss"),
+        };
+        self.chosen.iter().any(of_model)
+    }
+
+    fn train_stage(&self) -> Option<&StageState> {
+        let mut stages = self.stages.iter();
+        stages.find(|state| state.stage == Stage::Train)
+    }
+
+    /// Trained, and the system metrics are known or have had their time.
+    pub(super) fn trained(&self) -> Option<Verdict> {
+        let asked = self.policy.enabled && self.trained_as.is_none();
+        if !asked || self.current != Some(Stage::Train) || !self.wants_training() {
+            return None;
+        }
+        let detail = self.training.trained(&self.policy)?;
+        let state = self.train_stage()?;
+        if state.outcome.is_none() && !state.chosen.is_empty() {
+            return None;
+        }
+        let record = StopRecord {
+            reason: StopReason::Trained,
+            detail: detail + &self.and_open(),
+        };
+        Some(if self.confirms() {
+            Verdict::Confirm(record)
+        } else {
+            Verdict::Stop(record)
+        })
+    }
+
+    /// The target accuracy was what the training went on for, and it is reached.
+    pub(super) fn reached(&self) -> Option<Verdict> {
+        let chosen = self.chosen.iter().any(|m| m.name == TIME_TO_ACCURACY);
+        let waits = chosen && self.policy.enabled && self.current == Some(Stage::Train);
+        if !waits || self.wants_training() || self.train_stage()?.outcome.is_none() {
+            return None;
+        }
+        let found = self.pace.reached()?;
+        let mut record = self.measured();
+        record.detail = format!(
+            "accuracy {:.4} reached in epoch {}, after {} of training; {}",
+            found.accuracy,
+            found.epoch,
+            seconds(found.after_s),
+            record.detail
+        );
+        Some(Verdict::Stop(record))
+    }
+
+    /// Time in training so far, in seconds: from the first step to now, or to where it was left.
+    fn training_s(&self) -> Option<f64> {
+        let state = self.train_stage()?;
+        let since_ns = self.pace.first_step_ns()?;
+        let until_ns = state.left_ns.unwrap_or(self.now_ns);
+        Some(until_ns.saturating_sub(since_ns) as f64 * 1e-9)
+    }
+
+    /// The row of `train.time_to_accuracy`.
+    pub(super) fn fill_goal(&self, row: &mut MetricRow) {
+        let reached = self.pace.reached();
+        row.estimate = reached.map(|found| found.after_s);
+        row.samples = u64::from(reached.is_some());
+        row.plateaued = row.plateaued.map(|_| reached.is_some());
+        let note = match (self.policy.target_accuracy, reached) {
+            (None, _) => "no target: set target_accuracy in [train]".to_owned(),
+            (Some(target), Some(found)) => format!(
+                "{:.4} in epoch {}, the first of at least {target}",
+                found.accuracy, found.epoch
+            ),
+            (Some(target), None) => self.not_reached(target),
+        };
+        add_note(row, &note);
+    }
+
+    fn not_reached(&self, target: f64) -> String {
+        let Some(spent) = self.training_s() else {
+            return format!("{target} not reached: the run ended before a step of training");
+        };
+        let spent = seconds(spent);
+        match self.pace.best() {
+            Some(best) => format!(
+                "{target} not reached: best {:.4} in epoch {}, after {spent} of training",
+                best.accuracy, best.epoch
+            ),
+            None => format!("{target} not reached: no epoch was validated in {spent} of training"),
+        }
+    }
+
+    /// A limit on the time to the target accuracy that has passed, reached or not.
+    pub(super) fn overdue(&self, constraint: &Constraint) -> Option<Finding> {
+        let target = self.policy.target_accuracy?;
+        let reached = self.pace.reached();
+        let spent = reached.map(|found| found.after_s).or(self.training_s())?;
+        if !constraint.op.is_upper() || constraint.op.holds(spent, constraint.limit) {
+            return None;
+        }
+        let says = match reached {
+            Some(found) => format!(
+                "{target} was reached in epoch {}, after {} of training",
+                found.epoch,
+                seconds(spent)
+            ),
+            None => self.not_reached(target),
+        };
+        Some(Finding::new(
+            Ruling::Broken,
+            format!("{constraint} is broken: {says}"),
+        ))
+    }
+
+    /// What becomes of such a limit where the target was not reached and the limit has not passed.
+    pub(super) fn missed(
+        &self,
+        constraint: &Constraint,
+        row: &MetricRow,
+        ended: &StopRecord,
+    ) -> Finding {
+        let (epochs, budget) = (self.training.epochs(), self.context.epochs);
+        let trained = trained_to_the_end(ended.reason, epochs, budget);
+        let decided = trained && constraint.op.is_upper() && self.policy.target_accuracy.is_some();
+        let (ruling, is) = if decided {
+            (Ruling::Broken, "is broken: trained to the end,")
+        } else {
+            (Ruling::Open, "is undecided:")
+        };
+        Finding::new(ruling, format!("{constraint} {is} {}", row.note))
+    }
+
+    /// What the time that training has really taken says of a limit on its projection: the whole of it when the budget is
+    /// used up, the least of it before.
+    pub(super) fn took(&self, constraint: &Constraint) -> Option<Finding> {
+        let budget = self.context.epochs;
+        let used = budget > 0 && self.training.epochs() >= budget;
+        let whole = self.pace.epochs_s().filter(|_| used);
+        let spent = whole.or_else(|| self.training_s())?;
+        let holds = constraint.op.holds(spent, constraint.limit);
+        // What has been spent can only grow.
+        if whole.is_none() && holds == constraint.op.is_upper() {
+            return None;
+        }
+        let (ruling, is) = if holds {
+            (Ruling::Met, "met")
+        } else {
+            (Ruling::Broken, "broken")
+        };
+        let says = match whole {
+            Some(_) => "the whole training took",
+            None => "training has taken",
+        };
+        let says = format!("{constraint} is {is}: {says} {}", seconds(spent));
+        Some(Finding::new(ruling, says))
+    }
+
+    /// Seconds of the budgeted training that an end now spares, at least; `None` where nothing is known of it.
+    pub(super) fn spared_s(&self) -> Option<f64> {
+        let state = self.train_stage()?;
+        if state.left_ns.is_some() {
+            return Some(0.0);
+        }
+        let rest = time_at_least(state, self.ask(state))? - self.training_s()?;
+        let allowed = self.policy.max_run_time_s.map(|limit| {
+            let age_ns = self.now_ns.saturating_sub(self.context.started_ns);
+            limit - age_ns as f64 * 1e-9
+        });
+        Some(allowed.map_or(rest, |allowed| rest.min(allowed)).max(0.0))
+    }
+
+    /// What an end now spares, to be put behind its reason.
+    pub(super) fn and_spared(&self) -> String {
+        let begun = self.train_stage().is_some();
+        match self.spared_s() {
+            _ if self.context.epochs == 0 => String::new(),
+            Some(spared) if spared > 0.0 => format!(
+                "; at least {} of the budgeted training were not spent",
+                elapsed_down(spared)
+            ),
+            Some(_) => String::new(),
+            None if begun => {
+                "; how long its training would have taken was not known yet".to_owned()
+            }
+            None => "; its training was not begun".to_owned(),
+        }
+    }
+}

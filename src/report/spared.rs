@@ -1,0 +1,110 @@
+//! What the early ends of infeasible runs have spared, as far as it is known.
+
+use super::headline::Place;
+use crate::event::{RunRecord, StopReason};
+use crate::units;
+
+/// `6 infeasible runs ended early; at least 4 min 05 s of training were not spent`. Nothing where no such run would have
+/// trained on.
+pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
+    let early = |record: &&RunRecord| {
+        let infeasible = record.stop.reason == StopReason::Infeasible;
+        // A training that was over had nothing left to spare.
+        let left = record.saved_s_at_least.is_none_or(|saved| saved > 0.0);
+        infeasible && left && record.job.train.epochs > 0 && !record.trained_to_the_end()
+    };
+    let ended: Vec<_> = records.iter().filter(early).collect();
+    let known: Vec<f64> = ended.iter().filter_map(|r| r.saved_s_at_least).collect();
+    let begun = |record: &&&RunRecord| {
+        let rate = Place::Train.estimate(record, "train.throughput");
+        record.saved_s_at_least.is_none() && rate.is_some()
+    };
+    let unknown = ended.iter().filter(begun).count();
+    let idle = ended.len() - known.len() - unknown;
+    let (plural, their) = match ended.len() {
+        0 => return None,
+        1 => ("run", "its"),
+        _ => ("runs", "their"),
+    };
+    let mut parts = Vec::new();
+    if !known.is_empty() {
+        let sum = units::elapsed_down(known.iter().sum());
+        parts.push(format!("at least {sum} of training were not spent"));
+    }
+    if idle == ended.len() {
+        parts.push(format!("{their} training was not begun"));
+    } else if idle > 0 {
+        parts.push(format!("the training of {idle} was not begun"));
+    }
+    if unknown > 0 {
+        parts.push(format!(
+            "how long {unknown} would have trained was not known yet"
+        ));
+    }
+    let count = ended.len();
+    Some(format!(
+        "{count} infeasible {plural} ended early; {}",
+        parts.join("; ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RunStatus;
+    use crate::report::fixtures::completed;
+
+    /// Ended as infeasible: with so much spared, in training or before.
+    fn ended(saved: Option<f64>, begun: bool) -> RunRecord {
+        let mut record = completed();
+        (record.status, record.stop.reason) = (RunStatus::Stopped, StopReason::Infeasible);
+        (record.epochs, record.saved_s_at_least) = (0, saved);
+        if !begun {
+            record.metrics.retain(|row| row.phase != "train");
+        }
+        record
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_added_up() {
+        let (short, long) = (ended(Some(5.25), true), ended(Some(240.9), true));
+        let (before, unknown) = (ended(None, false), ended(None, true));
+        let mut whole = ended(Some(0.0), true);
+        whole.epochs = whole.job.train.epochs;
+        let over = ended(Some(0.0), true);
+        let mut untaught = before.clone();
+        untaught.job.train.epochs = 0;
+        for (records, says) in [
+            (vec![completed()], None),
+            (vec![whole.clone(), over, untaught], None),
+            (
+                vec![short.clone(), long, whole],
+                Some(
+                    "2 infeasible runs ended early; at least 4 min 06 s of training were not spent",
+                ),
+            ),
+            (
+                vec![before.clone()],
+                Some("1 infeasible run ended early; its training was not begun"),
+            ),
+            (
+                vec![before.clone(), before.clone()],
+                Some("2 infeasible runs ended early; their training was not begun"),
+            ),
+            (
+                vec![short, before.clone(), before],
+                Some(
+                    "3 infeasible runs ended early; at least 5.25 s of training were not spent; the training of 2 was not begun",
+                ),
+            ),
+            (
+                vec![unknown],
+                Some(
+                    "1 infeasible run ended early; how long 1 would have trained was not known yet",
+                ),
+            ),
+        ] {
+            assert_eq!(spared(&records).as_deref(), says);
+        }
+    }
+}
