@@ -74,16 +74,28 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
-    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
-    if plan.runs.iter().any(limited) {
-        let constraints = stop.constraints.iter().map(ToString::to_string);
-        let constraints: Vec<_> = constraints.collect();
-        settings.push(("stop.constraints", constraints.into()));
-    }
+    settings.extend(asked(plan, run));
     PlanRow {
         run: run.run.clone(),
         settings,
     }
+}
+
+/// What is asked of the run; nothing where no run is asked for anything.
+fn asked(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
+    let mut settings = Vec::new();
+    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
+    if plan.runs.iter().any(limited) {
+        let constraints = run.stop.constraints.iter().map(ToString::to_string);
+        let constraints: Vec<_> = constraints.collect();
+        settings.push(("stop.constraints", constraints.into()));
+    }
+    if !plan.objectives.is_empty() {
+        let objectives = plan.objectives.iter().map(ToString::to_string);
+        let objectives: Vec<_> = objectives.collect();
+        settings.push(("objectives", objectives.into()));
+    }
+    settings
 }
 
 fn program(program: &WorkerProgram) -> String {
@@ -129,6 +141,7 @@ mod tests {
             repeats: 1,
             varying: vec!["model".to_owned()],
             runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
+            objectives: Vec::new(),
             sampler: SamplerPolicy::default(),
             worker: WorkerSettings {
                 program: WorkerProgram::Native,

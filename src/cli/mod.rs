@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod dry_run;
 pub mod engine;
 pub mod exit;
+pub mod front;
 pub mod interrupt;
 pub mod list;
 pub mod output;

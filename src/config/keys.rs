@@ -14,6 +14,7 @@ const TOP: &[&str] = &[
     "serve",
     "stop",
     "constraints",
+    "objectives",
     "sampler",
     "worker",
     "exclude",
@@ -43,12 +44,13 @@ const STOP: &[&str] = &[
     "min_delta",
     "rule",
 ];
+const OBJECTIVES: &[&str] = &["maximize", "minimize"];
 const SAMPLER: &[&str] = &["interval", "gpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints"];
 
 /// Tables that the file format sets aside; reading past them would promise what is not kept.
-const RESERVED: &[&str] = &["objectives", "limits", "gate"];
+const RESERVED: &[&str] = &["limits", "gate"];
 
 /// A table of the grid file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub(super) enum Scope {
     Train,
     Serve,
     Stop,
+    Objectives,
     Sampler,
     Worker,
     Exclude,
@@ -67,11 +70,12 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    const TABLES: [Self; 6] = [
+    const TABLES: [Self; 7] = [
         Self::Grid,
         Self::Train,
         Self::Serve,
         Self::Stop,
+        Self::Objectives,
         Self::Sampler,
         Self::Worker,
     ];
@@ -83,6 +87,7 @@ impl Scope {
             Self::Train => "[train]",
             Self::Serve => "[serve]",
             Self::Stop => "[stop]",
+            Self::Objectives => "[objectives]",
             Self::Sampler => "[sampler]",
             Self::Worker => "[worker]",
             Self::Exclude => "[[exclude]]",
@@ -106,6 +111,7 @@ impl Scope {
             Self::Train => TRAIN,
             Self::Serve => SERVE,
             Self::Stop => STOP,
+            Self::Objectives => OBJECTIVES,
             Self::Sampler => SAMPLER,
             Self::Worker => WORKER,
             Self::Override => OVERRIDE,
@@ -147,7 +153,7 @@ impl Scope {
     }
 
     fn hint(self, key: &str) -> String {
-        if self == Self::Override && matches!(key, "sampler" | "worker") {
+        if self == Self::Override && matches!(key, "sampler" | "worker" | "objectives") {
             return format!("[{key}] is the same for the whole grid");
         }
         let elsewhere: Vec<&str> = Self::TABLES

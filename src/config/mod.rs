@@ -14,6 +14,7 @@ mod error;
 mod header;
 mod keys;
 mod metrics;
+mod objectives;
 mod patch;
 pub mod plan;
 mod problems;
@@ -35,8 +36,10 @@ use axes::Axes;
 use axis::{Bases, World};
 use patch::Patch;
 use plan::{Plan, WorkerProgram};
-use problems::Problems;
+use problems::{Place, Problems};
 use settings::Resolver;
+
+use crate::event::Objective;
 
 /// Where the grid file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +100,24 @@ pub struct Request<'a> {
     pub base_dir: PathBuf,
 }
 
+/// The objectives of a grid file, or of a file that holds nothing else.
+pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
+    let mut problems = Problems::default();
+    let text = header::read_source(source, &mut problems);
+    let text = problems.check(text)?;
+    let root = tree::parse_document(text, &mut problems);
+    let root = problems.check(root)?;
+    let found = objectives::read(&root, &mut problems);
+    if root.get("objectives").is_none() {
+        problems.error_with(
+            Place::whole(text),
+            "there is no [objectives] in this file",
+            "write [objectives] with maximize = [\"test_accuracy\"] or minimize = [\"memory.peak\"]",
+        );
+    }
+    problems.check(Some(objectives::plain(&found)))
+}
+
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
@@ -122,7 +143,9 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
         cores: u32::try_from(request.machine.usable_cores).unwrap_or(u32::MAX),
         bases: &bases,
     };
-    let mut resolver = Resolver::new(&Patch::read(&root, None, &mut problems), request.full);
+    let aimed = objectives::read(&root, &mut problems);
+    let patch = Patch::read(&root, None, &mut problems);
+    let mut resolver = Resolver::new(&patch, &aimed, request.full);
     let axes = Axes::read(&root, &world, &mut problems);
     let Some(mut axes) = axes else {
         return Err(problems.take_error());
@@ -151,6 +174,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     Ok(Plan {
         varying: axes.varying(),
         runs,
+        objectives: objectives::plain(&aimed),
         sampler,
         worker,
         warnings: problems.take_warnings(),

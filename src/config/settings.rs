@@ -8,6 +8,7 @@ use super::axis::{Axis, Choice, World};
 use super::constraints::Limited;
 use super::keys::Scope;
 use super::metrics::{self, Chosen};
+use super::objectives::Aimed;
 use super::patch::Patch;
 use super::problems::{GRID, Place, Problems};
 use super::read;
@@ -32,6 +33,7 @@ pub(super) struct Settings {
     pub(super) fixed: Vec<(Axis, Choice)>,
     metrics: Vec<Chosen>,
     constraints: Vec<Limited>,
+    objectives: Vec<Aimed>,
     train_place: Place,
     stop_place: Place,
 }
@@ -53,6 +55,7 @@ impl Default for Settings {
             fixed: Vec::new(),
             metrics: metrics::default(),
             constraints: Vec::new(),
+            objectives: Vec::new(),
             train_place: Place::whole(GRID),
             stop_place: Place::whole(GRID),
         }
@@ -128,6 +131,23 @@ impl Settings {
         }
     }
 
+    /// Adds the metrics of the objectives to those that are waited for.
+    fn aim(&self, kept: &mut Vec<String>, problems: &mut Problems) {
+        for Aimed { def, place, .. } in &self.objectives {
+            // The figure that cells are compared by is that of training.
+            let untrained = def.scope == Stage::Stages && self.epochs == 0;
+            let untrained = untrained.then_some("nothing is trained (epochs = 0)");
+            match self.unmeasured(def).or(untrained) {
+                None if kept.iter().any(|name| name == def.name) => {}
+                None => kept.push(def.name.to_owned()),
+                Some(why) => problems.warn(
+                    *place,
+                    format!("cells without {} are on no front: {why}", def.name),
+                ),
+            }
+        }
+    }
+
     /// Checks what only shows when everything is known, and names the metrics that can be.
     fn finish(&mut self, problems: &mut Problems) {
         self.stop = self.stop.with_rule(&self.stop.rule);
@@ -171,6 +191,7 @@ impl Settings {
                 ),
             }
         }
+        self.aim(&mut kept, problems);
         let constraints = self.constraints.iter();
         self.stop.constraints = constraints
             .map(|limited| limited.constraint.clone())
@@ -207,8 +228,11 @@ pub(super) struct Resolver {
 
 impl Resolver {
     /// What the file says, and with `full` no early stop anywhere.
-    pub(super) fn new(base: &Patch, full: bool) -> Self {
-        let mut settings = Settings::default();
+    pub(super) fn new(base: &Patch, objectives: &[Aimed], full: bool) -> Self {
+        let mut settings = Settings {
+            objectives: objectives.to_vec(),
+            ..Settings::default()
+        };
         settings.apply(base);
         Self {
             base: settings,

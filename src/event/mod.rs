@@ -7,6 +7,7 @@ pub mod interference;
 pub mod job;
 pub mod metric;
 pub mod model;
+pub mod objective;
 pub mod record;
 pub mod run;
 pub mod sample;
@@ -17,6 +18,7 @@ pub use interference::{InterferenceWatch, Stretch};
 pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
+pub use objective::{Goal, Objective};
 pub use record::{
     Failure, FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, RunVerdict, StopReason,
     StopRecord,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::ReportError;
+use super::front::{FrontReport, Mark};
 use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
@@ -23,7 +24,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 2 };
+pub const FORMAT: Format = Format { major: 1, minor: 3 };
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -32,6 +33,8 @@ struct Document<'a> {
     runs: Vec<Run<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     summary: &'a [SummaryRow],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    front: Option<&'a FrontReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<serde_json::Value>,
 }
@@ -55,6 +58,10 @@ struct Run<'a> {
     failure: Option<&'a Failure>,
     /// Whether it keeps its constraints; `null` where there are none.
     verdict: Option<&'a RunVerdict>,
+    /// The metric of the constraint that is broken for certain.
+    broken_constraint: Option<&'static str>,
+    /// `front` or `dominated`; `null` where its cell was not compared.
+    pareto: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -139,23 +146,48 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             facts: &record.facts,
             failure: record.failure.as_ref(),
             verdict: record.verdict.as_ref(),
+            broken_constraint: record
+                .verdict
+                .as_ref()
+                .and_then(RunVerdict::broken_constraint),
+            pareto: None,
         }
     }
 }
 
-/// `{format, name, runs: [...]}`, with `summary` where there are repeats and `shadow` where it was asked for. A figure that was not measured is `null`
-/// with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`, since JSON has none.
+/// What the document says beside the runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// The figures between runs; none: there are no repeats.
+    pub summary: &'a [SummaryRow],
+    /// The front, where there are objectives.
+    pub front: Option<&'a FrontReport>,
+    /// Shadow mode, where it was asked for.
+    pub shadow: Option<&'a ShadowReport>,
+}
+
+/// `{format, name, runs: [...]}`, with `summary` where there are repeats, `front` where there are objectives and `shadow` where it was
+/// asked for. A figure that was not measured is `null` with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`,
+/// since JSON has none.
 pub fn document(
     name: &str,
     records: &[RunRecord],
-    (summary, shadow): (&[SummaryRow], Option<&ShadowReport>),
+    extras: Extras<'_>,
 ) -> Result<Vec<u8>, ReportError> {
+    let run = |record| Run {
+        pareto: extras
+            .front
+            .and_then(|front| front.mark(record))
+            .and_then(Mark::pareto),
+        ..Run::from(record)
+    };
     let document = Document {
         format: FORMAT,
         name,
-        runs: records.iter().map(Run::from).collect(),
-        summary,
-        shadow: shadow.map(ShadowReport::json),
+        runs: records.iter().map(run).collect(),
+        summary: extras.summary,
+        front: extras.front,
+        shadow: extras.shadow.map(ShadowReport::json),
     };
     pretty(&document)
 }
@@ -171,11 +203,11 @@ pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
 mod tests {
     use super::*;
     use crate::event::Feasibility;
-    use crate::report::fixtures::{all_kinds, diverged, failed, judged};
+    use crate::report::fixtures::{all_kinds, compared, diverged, failed, front, judged};
 
     #[test]
     fn the_document_is_as_promised() {
-        let bytes = document("three-by-three", &[diverged(), failed()], (&[], None)).unwrap();
+        let bytes = document("three-by-three", &[diverged(), failed()], Extras::default()).unwrap();
         insta::assert_snapshot!("json_document", String::from_utf8(bytes).unwrap());
     }
 
@@ -190,9 +222,25 @@ mod tests {
     }
 
     #[test]
+    fn the_front_is_a_part_of_the_document() {
+        let front = front();
+        let extras = Extras {
+            front: Some(&front),
+            ..Extras::default()
+        };
+        let bytes = document("x", &compared(), extras).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let pareto: Vec<_> = (0..3).map(|at| &value["runs"][at]["pareto"]).collect();
+        assert_eq!(pareto, ["front", "front", "dominated"]);
+        assert!(value["runs"][3]["pareto"].is_null());
+        let shown = serde_json::to_string_pretty(&value["front"]).unwrap();
+        insta::assert_snapshot!("json_front", shown);
+    }
+
+    #[test]
     fn every_figure_is_there_and_a_number_that_is_none_is_a_word() {
         let records = all_kinds();
-        let bytes = document("x", &records, (&[], None)).unwrap();
+        let bytes = document("x", &records, Extras::default()).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(value["runs"].as_array().unwrap().len(), records.len());
         let figures = value["runs"][3]["metrics"].as_array().unwrap();

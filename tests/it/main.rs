@@ -17,6 +17,7 @@ mod limits;
 mod native;
 #[cfg(feature = "torch")]
 mod native_worker;
+mod objectives;
 mod replay;
 mod robustness;
 mod run;
