@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::exit::EXIT_CODES;
+use super::report_format::ReportFormat;
 use crate::control::rule::RULES;
 use crate::report::layout::wrap;
 
@@ -292,31 +293,6 @@ pub enum Format {
     Json,
     /// Rows with a header, base units
     Csv,
-}
-
-/// What to print of runs on the standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// For people
-    Table,
-    /// One document, base units
-    Json,
-    /// Rows with a header, base units
-    Csv,
-    /// For pages such as GitHub's
-    Markdown,
-}
-
-impl ReportFormat {
-    /// The same among those that every list has.
-    pub const fn of_lists(self) -> Option<Format> {
-        match self {
-            Self::Table => Some(Format::Table),
-            Self::Json => Some(Format::Json),
-            Self::Csv => Some(Format::Csv),
-            Self::Markdown => None,
-        }
-    }
 }
 
 /// What the doctor prints.

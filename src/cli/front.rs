@@ -1,6 +1,6 @@
 //! From the figures of the runs to the front of their cells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::diagnostic::Fault;
 use crate::event::metric::find;
@@ -22,9 +22,12 @@ const REPEATS: u64 = 3;
 /// What cells are compared by, and what is known of their data.
 struct Comparison<'a> {
     objectives: &'a [Objective],
-    summary: &'a [SummaryRow],
+    summary: BetweenRuns<'a>,
     rows: &'a BTreeMap<String, DataRows>,
 }
+
+/// The figures between runs by cell, metric and phase.
+type BetweenRuns<'a> = HashMap<(&'a str, &'a str, &'a str), &'a SummaryRow>;
 
 /// A figure as it is shown and as it is compared.
 type Figure = (FrontFigure, Known);
@@ -40,7 +43,7 @@ pub fn of_folder(
     let objectives = asked.unwrap_or(recorded);
     let comparison = Comparison {
         objectives: &objectives,
-        summary,
+        summary: indexed(summary),
         rows: &rows,
     };
     Ok((!objectives.is_empty()).then(|| comparison.front(records)))
@@ -134,10 +137,8 @@ impl Comparison<'_> {
         let estimates = rows.iter().filter_map(|(_, row)| row.estimate);
         let mean = estimates.sum::<f64>() / rows.len() as f64;
         let phase = rows.first().map_or("", |(_, row)| row.phase.as_str());
-        let between = self.summary.iter().find(|row| {
-            let same = row.cell == cell && row.metric == def.name && row.phase == phase;
-            same && row.runs >= REPEATS && row.low.is_some()
-        });
+        let between = self.summary.get(&(cell, def.name, phase)).copied();
+        let between = between.filter(|row| row.runs >= REPEATS && row.low.is_some());
         let (interval, says) = match between {
             Some(row) => self.between_runs(row, (runs, def)),
             None => self.within_runs(&rows, def),
@@ -277,6 +278,12 @@ impl Comparison<'_> {
             }
         }
     }
+}
+
+fn indexed(summary: &[SummaryRow]) -> BetweenRuns<'_> {
+    let rows = summary.iter();
+    rows.map(|row| ((&*row.cell, &*row.metric, &*row.phase), row))
+        .collect()
 }
 
 /// The runs of each cell, in the order of their first.

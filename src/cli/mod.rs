@@ -13,6 +13,7 @@ pub mod list;
 pub mod output;
 pub mod progress;
 pub mod replay;
+pub mod report_format;
 pub mod run;
 pub mod shadow;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{ReportArgs, ReportFormat, RunArgs};
+use super::args::{ReportArgs, RunArgs};
 use super::diagnostic::Fault;
 use super::dry_run;
 use super::engine::{self, Order};
@@ -11,6 +11,7 @@ use super::front;
 use super::output::{self, Screen};
 use super::progress::Progress;
 use super::progress::line::Talk;
+use super::report_format::ReportFormat;
 use super::shadow::{self, Shadow};
 use crate::clock::MonotonicClock;
 use crate::config;

@@ -155,12 +155,14 @@ pub fn report_csv(
     front: Option<&FrontReport>,
 ) -> Result<Vec<u8>, ReportError> {
     let header = COLUMNS.iter().map(|(name, _)| name);
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
+    let marks = &marks;
     let rows = records.iter().map(|record| {
         COLUMNS.iter().map(move |(_, source)| match source {
             Text(text) => text(record),
             Figure(place, metric) => optional(place.estimate(record, metric)),
             Pareto => {
-                let mark = front.and_then(|front| front.mark(record));
+                let mark = marks.of(record);
                 mark.and_then(Mark::pareto).unwrap_or_default().to_owned()
             }
         })

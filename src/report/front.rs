@@ -2,6 +2,7 @@
 //!
 //! Who dominates whom is decided elsewhere ([`crate::stats::pareto`]); here it is said.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -107,12 +108,24 @@ pub struct FrontReport {
     pub cells: Vec<FrontCell>,
 }
 
-impl FrontReport {
+/// Where cells stand; without objectives none stands anywhere.
+#[derive(Debug, Default)]
+pub struct Marks<'a>(HashMap<&'a str, Mark>);
+
+impl Marks<'_> {
     /// Where the cell of this run stands; nothing for a run that failed or was cancelled, whose figures were left out.
-    pub fn mark(&self, record: &RunRecord) -> Option<Mark> {
+    pub fn of(&self, record: &RunRecord) -> Option<Mark> {
         let ended = matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
-        let found = self.cells.iter().find(|cell| cell.cell == record.cell);
-        found.filter(|_| ended).map(|cell| cell.mark)
+        let found = self.0.get(record.cell.as_str());
+        found.filter(|_| ended).copied()
+    }
+}
+
+impl FrontReport {
+    /// Where each cell stands, by its name.
+    pub fn marks(&self) -> Marks<'_> {
+        let cells = self.cells.iter();
+        Marks(cells.map(|cell| (cell.cell.as_str(), cell.mark)).collect())
     }
 
     /// How many cells stand so.
@@ -373,12 +386,12 @@ mod tests {
     #[test]
     fn a_run_has_the_mark_of_its_cell_unless_it_was_left_out() {
         let front = front();
-        assert_eq!(front.mark(&completed()), Some(Mark::Front));
-        assert_eq!(front.mark(&failed()), None);
+        assert_eq!(front.marks().of(&completed()), Some(Mark::Front));
+        assert_eq!(front.marks().of(&failed()), None);
         let foreign = RunRecord {
             cell: "other".to_owned(),
             ..completed()
         };
-        assert_eq!(front.mark(&foreign), None);
+        assert_eq!(front.marks().of(&foreign), None);
     }
 }

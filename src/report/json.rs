@@ -174,11 +174,9 @@ pub fn document(
     records: &[RunRecord],
     extras: Extras<'_>,
 ) -> Result<Vec<u8>, ReportError> {
+    let marks = extras.front.map(FrontReport::marks).unwrap_or_default();
     let run = |record| Run {
-        pareto: extras
-            .front
-            .and_then(|front| front.mark(record))
-            .and_then(Mark::pareto),
+        pareto: marks.of(record).and_then(Mark::pareto),
         ..Run::from(record)
     };
     let document = Document {

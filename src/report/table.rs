@@ -227,9 +227,9 @@ fn verdict_column(records: &[RunRecord], front: Option<&FrontReport>) -> Option<
     if !judged && front.is_none() {
         return None;
     }
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
     let cell = |record: &RunRecord| {
-        let mark = front.and_then(|front| front.mark(record));
-        if mark == Some(FrontMark::Front) {
+        if marks.of(record) == Some(FrontMark::Front) {
             return "front".to_owned();
         }
         let verdict = record.verdict.as_ref();

@@ -49,7 +49,7 @@ fn front(records: &[RunRecord], rows: Option<u64>) -> FrontReport {
     let rows = rows.map(|test| ("digits".to_owned(), DataRows { train: 1437, test }));
     let comparison = Comparison {
         objectives: &objectives(),
-        summary: &summary,
+        summary: indexed(&summary),
         rows: &rows.into_iter().collect(),
     };
     comparison.front(records)
