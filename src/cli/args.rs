@@ -220,8 +220,8 @@ pub struct ReportArgs {
     /// [default: the run's own]
     #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow")]
     pub rule: Vec<String>,
-    /// Compare the cells by the [objectives] of this file instead of those that
-    /// the grid was run with; a grid file, or one that holds nothing else
+    /// Compare the cells by the table `[objectives]` of this file instead of the
+    /// one that the grid was run with; it may hold nothing else
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub objectives: Option<PathBuf>,
     /// What to print on the standard output

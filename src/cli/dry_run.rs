@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::args::Format;
 use super::diagnostic::Fault;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
+use crate::event::Goal;
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The plan in this format.
@@ -91,9 +92,12 @@ fn asked(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
         settings.push(("stop.constraints", constraints.into()));
     }
     if !plan.objectives.is_empty() {
-        let objectives = plan.objectives.iter().map(ToString::to_string);
-        let objectives: Vec<_> = objectives.collect();
-        settings.push(("objectives", objectives.into()));
+        let of = |goal: Goal| -> Value {
+            let asked = plan.objectives.iter().filter(|asked| asked.goal == goal);
+            asked.map(|asked| asked.metric.clone()).collect()
+        };
+        settings.push(("objectives.maximize", of(Goal::Maximize)));
+        settings.push(("objectives.minimize", of(Goal::Minimize)));
     }
     settings
 }

@@ -178,7 +178,10 @@ impl Comparison<'_> {
             Some((of_data, rows)) => {
                 let kind = part(def);
                 let says = format!("{says} and {rows} {kind} samples");
-                (hull(interval, of_data), says)
+                let joined = hull(interval, of_data);
+                // Student's interval does not know that nothing is more accurate than always right.
+                let high = joined.high.min(1.0);
+                (Interval { high, ..joined }, says)
             }
             None => (interval, says),
         }

@@ -158,7 +158,17 @@ fn objectives_are_waited_for_and_shown_by_a_dry_run() {
         settings["stop.metrics"],
         serde_json::json!(["train.throughput", "test_accuracy", "memory.peak"])
     );
-    assert_eq!(settings["objectives"][0], "maximize test_accuracy");
+    assert_eq!(
+        settings["objectives.maximize"],
+        serde_json::json!(["test_accuracy", "train.throughput"])
+    );
+    assert_eq!(settings["objectives.minimize"][0], "memory.peak");
+    let shown = lab.run(&["--dry-run"]).exits(0).stdout;
+    let objectives = shown.lines().find(|line| line.contains("objectives"));
+    assert_eq!(
+        objectives.unwrap(),
+        "  objectives maximize test_accuracy train.throughput, minimize memory.peak"
+    );
     let shown = lab.run(&["--dry-run", "--format", "markdown"]).exits(2);
     assert!(
         shown.stderr.contains("choose table, json or csv"),

@@ -131,6 +131,16 @@ fn repeats_are_compared_by_the_interval_between_them() {
     assert_eq!(accuracy.interval, "between 3 runs and 360 test samples");
     assert!(accuracy.high.unwrap() - accuracy.low.unwrap() > 0.05);
     assert_eq!(peak.interval, "between 3 runs");
+    let mut uneven = records.clone();
+    for (record, accuracy) in uneven.iter_mut().zip([0.9, 0.9, 0.99, 0.99, 1.0, 1.0]) {
+        for row in &mut record.metrics {
+            if row.metric == "test_accuracy" {
+                row.estimate = Some(accuracy);
+            }
+        }
+    }
+    let accuracy = &front(&uneven, Some(360)).cells[0].figures[0];
+    assert_eq!(accuracy.high, Some(1.0), "{accuracy:?}");
     // Of two repeats nothing is known between them: the lowest end to the highest.
     let two: Vec<_> = records.into_iter().filter(|run| run.repeat < 3).collect();
     let rate = &front(&two, Some(360)).cells[0].figures[1];
