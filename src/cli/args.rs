@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::exit::EXIT_CODES;
+use super::report_format::ReportFormat;
 use crate::control::rule::RULES;
 use crate::report::layout::wrap;
 
@@ -24,7 +25,8 @@ const RUN_EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml --set 'grid.batch_size=[32,128]' --repeat 3
   perftune run configs/grid.toml --out results/today --resume
   perftune run configs/grid.toml --full --shadow --rule perftune --rule oracle
-  perftune run - --format csv < grid.toml > report.csv";
+  perftune run - --format csv < grid.toml > report.csv
+  perftune run configs/latency-bound.toml --format markdown > report.md";
 
 const REPLAY_EXAMPLES: &str = "Examples:
   perftune replay results/three-by-three
@@ -187,8 +189,8 @@ pub struct RunArgs {
     pub fresh: bool,
 
     /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Results")]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table, help_heading = "Results")]
+    pub format: ReportFormat,
 
     /// How to show progress on the standard error
     #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto, help_heading = "Talk")]
@@ -218,9 +220,13 @@ pub struct ReportArgs {
     /// [default: the run's own]
     #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow")]
     pub rule: Vec<String>,
+    /// Compare the cells by the table `[objectives]` of this file instead of the
+    /// one that the grid was run with; it may hold nothing else
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub objectives: Option<PathBuf>,
     /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub format: ReportFormat,
 }
 
 /// `perftune replay`.
@@ -408,7 +414,10 @@ mod tests {
             (&["--shard", "x"], "such as 2/4"),
             (&["--resume", "--fresh"], "cannot be used with"),
             (&["-q", "-v"], "cannot be used with"),
-            (&["--format", "xml"], "possible values: table, json, csv"),
+            (
+                &["--format", "xml"],
+                "possible values: table, json, csv, markdown",
+            ),
             (&["--formt", "csv"], "--format"),
         ] {
             let message = run(words).unwrap_err();

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::args::Format;
 use super::diagnostic::Fault;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
+use crate::event::Goal;
 use crate::event::cpu_list;
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
@@ -101,6 +102,14 @@ fn optional(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
         settings.push(("limits.cpu_quota_percent", limits.cpu_quota_percent.into()));
         settings.push(("limits.memory_bytes", limits.memory_bytes.into()));
     }
+    if !plan.objectives.is_empty() {
+        let of = |goal: Goal| -> Value {
+            let asked = plan.objectives.iter().filter(|asked| asked.goal == goal);
+            asked.map(|asked| asked.metric.clone()).collect()
+        };
+        settings.push(("objectives.maximize", of(Goal::Maximize)));
+        settings.push(("objectives.minimize", of(Goal::Minimize)));
+    }
     settings
 }
 
@@ -149,6 +158,7 @@ mod tests {
             repeats: 1,
             varying: vec!["model".to_owned()],
             runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
+            objectives: Vec::new(),
             sampler: SamplerPolicy::default(),
             worker: WorkerSettings {
                 program: WorkerProgram::Native,

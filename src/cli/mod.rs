@@ -7,11 +7,13 @@ pub mod doctor;
 pub mod dry_run;
 pub mod engine;
 pub mod exit;
+pub mod front;
 pub mod interrupt;
 pub mod list;
 pub mod output;
 pub mod progress;
 pub mod replay;
+pub mod report_format;
 pub mod run;
 pub mod shadow;
 

@@ -2,24 +2,31 @@
 
 use std::path::Path;
 
-use super::args::{Format, ReportArgs, RunArgs};
+use super::args::{ReportArgs, RunArgs};
 use super::diagnostic::Fault;
 use super::dry_run;
 use super::engine::{self, Order};
 use super::exit::{ExitStatus, grid_exit};
+use super::front;
 use super::output::{self, Screen};
 use super::progress::Progress;
 use super::progress::line::Talk;
+use super::report_format::ReportFormat;
 use super::shadow::{self, Shadow};
 use crate::clock::MonotonicClock;
+use crate::config;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::control::rule::RuleSpec;
-use crate::event::RunRecord;
+use crate::event::{Objective, RunRecord};
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
+use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
 use crate::report::table::Closing;
-use crate::report::{json, table};
+use crate::report::{json, markdown, table};
 use crate::store::Results;
+
+/// Characters in a line of a page's text that is no table.
+const PAGE_WIDTH: usize = 100;
 
 /// Repeats from which on an interval between runs says something.
 const REPEATS_FOR_SUMMARY: u32 = 3;
@@ -41,8 +48,7 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
     }
     if args.dry_run {
-        let width = output::stdout_width();
-        output::print(&dry_run::render(&plan, &runs, args.format, width)?)?;
+        show_plan(&plan, &runs, args.format)?;
         return Ok(ExitStatus::Ok);
     }
     let folder = args
@@ -65,17 +71,19 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let shadow = rules
         .map(|rules| Shadow::cast(&executed.results, records, &rules))
         .transpose()?;
-    let summary = write_reports(&executed.results, records, shadow.as_ref())?;
+    let derived = Derived::new(&executed.results, records, None)?;
+    derived.write(&executed.results, records, shadow.as_ref())?;
     let shown = folder.display().to_string();
     let document = Document {
         name: &plan.name,
         records,
-        summary: &summary,
+        summary: &derived.summary,
         shadow: shadow.as_ref(),
         closing: Closing {
             planned: Some(executed.planned),
             elapsed_s: Some(progress.elapsed_s()),
             folder: Some(&shown),
+            front: derived.front.as_ref(),
         },
     };
     output::print(&document.render(args.format, output::stdout_width())?)?;
@@ -83,6 +91,15 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         document.say(args.format, screen);
     }
     Ok(grid_exit(records, executed.interrupted, args.strict))
+}
+
+/// Prints what would be run.
+fn show_plan(plan: &Plan, runs: &[PlannedRun], format: ReportFormat) -> Result<(), Fault> {
+    let format = format.of_lists().ok_or_else(|| {
+        Fault::new("--dry-run has no such format").hint("choose table, json or csv")
+    })?;
+    let width = output::stdout_width();
+    output::print(&dry_run::render(plan, runs, format, width)?)
 }
 
 /// The rules of shadow mode, if it is asked for; none: each run's own.
@@ -129,9 +146,10 @@ pub fn summary(records: &[RunRecord]) -> Result<Vec<SummaryRow>, Fault> {
 pub fn report_files(
     records: &[RunRecord],
     summary: &[SummaryRow],
+    front: Option<&FrontReport>,
 ) -> Result<Vec<(&'static str, Vec<u8>)>, Fault> {
     let mut files = vec![
-        ("report.csv", report_csv(records)?),
+        ("report.csv", report_csv(records, front)?),
         ("metrics.csv", metrics_csv(records)?),
     ];
     if !summary.is_empty() {
@@ -157,32 +175,45 @@ pub struct Document<'a> {
 
 impl Document<'_> {
     /// The bytes for the standard output.
-    pub fn render(&self, format: Format, width: usize) -> Result<Vec<u8>, Fault> {
+    pub fn render(&self, format: ReportFormat, width: usize) -> Result<Vec<u8>, Fault> {
+        let shadow = self.shadow.filter(|shadow| !shadow.is_empty());
         Ok(match format {
-            Format::Table => {
+            ReportFormat::Table => {
                 let mut text = table::summary(self.records, &self.closing, width);
-                if let Some(shadow) = self.shadow.filter(|shadow| !shadow.is_empty()) {
+                if let Some(shadow) = shadow {
                     text = text + "\n" + &shadow.report.table(width);
                 }
                 text.into_bytes()
             }
-            Format::Json => {
-                let shadow = self.shadow.map(|shadow| &shadow.report);
-                json::document(self.name, self.records, (self.summary, shadow))?
+            ReportFormat::Json => {
+                let extras = json::Extras {
+                    summary: self.summary,
+                    front: self.closing.front,
+                    shadow: self.shadow.map(|shadow| &shadow.report),
+                };
+                json::document(self.name, self.records, extras)?
             }
-            Format::Csv => report_csv(self.records)?,
+            ReportFormat::Csv => report_csv(self.records, self.closing.front)?,
+            ReportFormat::Markdown => {
+                let mut text = markdown::document(self.name, self.records, &self.closing);
+                if let Some(shadow) = shadow {
+                    let table = shadow.report.table(PAGE_WIDTH);
+                    text = format!("{text}\n```text\n{table}```\n");
+                }
+                text.into_bytes()
+            }
         })
     }
 
     /// Says on the standard error what the standard output has no place for.
-    fn say(&self, format: Format, screen: Screen) {
+    fn say(&self, format: ReportFormat, screen: Screen) {
         let Some(shadow) = self.shadow else {
             return;
         };
         let more = match format {
             // One document on the standard output: there it is report.csv.
-            Format::Csv => shadow.report.table(output::stderr_width()),
-            Format::Table | Format::Json => String::new(),
+            ReportFormat::Csv => shadow.report.table(output::stderr_width()),
+            ReportFormat::Table | ReportFormat::Json | ReportFormat::Markdown => String::new(),
         };
         shadow.say(screen, &more);
     }
@@ -191,6 +222,10 @@ impl Document<'_> {
 /// Rebuilds the reports of a folder and prints them: `perftune report`.
 pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let asked = shadow::rules(&args.rule)?;
+    let objectives = args.objectives.clone().map(config::Source::Path);
+    let objectives = objectives
+        .map(|source| config::objectives(&source))
+        .transpose()?;
     let (results, stored) = engine::reopen(&args.dir)?;
     let rules = if args.shadow {
         Some(asked)
@@ -211,15 +246,17 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         ))
         .hint("record whole runs with `perftune run GRID --full --shadow`"));
     }
-    let summary = write_reports(&results, &stored.records, shadow.as_ref())?;
+    let derived = Derived::new(&results, &stored.records, objectives)?;
+    derived.write(&results, &stored.records, shadow.as_ref())?;
     let document = Document {
         name: &stored.name,
         records: &stored.records,
-        summary: &summary,
+        summary: &derived.summary,
         shadow: shadow.as_ref(),
         closing: Closing {
             planned: Some(stored.records.len() + stored.missing.len()),
             folder: Some(&shown),
+            front: derived.front.as_ref(),
             ..Closing::default()
         },
     };
@@ -228,23 +265,42 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     Ok(ExitStatus::Ok)
 }
 
-/// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
-fn write_reports(
-    results: &Results,
-    records: &[RunRecord],
-    shadow: Option<&Shadow>,
-) -> Result<Vec<SummaryRow>, Fault> {
-    let summary = summary(records)?;
-    if summary.is_empty() {
-        results.remove("summary.csv")?;
-        results.remove("summary_metrics.csv")?;
+/// What all runs together say beside their own figures.
+struct Derived {
+    summary: Vec<SummaryRow>,
+    front: Option<FrontReport>,
+}
+
+impl Derived {
+    /// `objectives`: instead of those that are recorded.
+    fn new(
+        results: &Results,
+        records: &[RunRecord],
+        objectives: Option<Vec<Objective>>,
+    ) -> Result<Self, Fault> {
+        let summary = summary(records)?;
+        let front = front::of_folder(results, (records, &summary), objectives)?;
+        Ok(Self { summary, front })
     }
-    for (name, bytes) in report_files(records, &summary)? {
-        results.write(name, &bytes)?;
+
+    /// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
+    fn write(
+        &self,
+        results: &Results,
+        records: &[RunRecord],
+        shadow: Option<&Shadow>,
+    ) -> Result<(), Fault> {
+        if self.summary.is_empty() {
+            results.remove("summary.csv")?;
+            results.remove("summary_metrics.csv")?;
+        }
+        for (name, bytes) in report_files(records, &self.summary, self.front.as_ref())? {
+            results.write(name, &bytes)?;
+        }
+        match shadow {
+            Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
+            None => results.remove("shadow.csv")?,
+        }
+        Ok(())
     }
-    match shadow {
-        Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
-        None => results.remove("shadow.csv")?,
-    }
-    Ok(summary)
 }

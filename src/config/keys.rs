@@ -15,6 +15,7 @@ const TOP: &[&str] = &[
     "stop",
     "constraints",
     "limits",
+    "objectives",
     "sampler",
     "worker",
     "exclude",
@@ -46,12 +47,13 @@ const STOP: &[&str] = &[
     "rule",
 ];
 const LIMITS: &[&str] = &["cpus", "cpu_quota", "memory"];
+const OBJECTIVES: &[&str] = &["maximize", "minimize"];
 const SAMPLER: &[&str] = &["interval", "gpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];
 
 /// Tables that the file format sets aside; reading past them would promise what is not kept.
-const RESERVED: &[&str] = &["objectives", "gate"];
+const RESERVED: &[&str] = &["gate"];
 
 /// A table of the grid file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub(super) enum Scope {
     Serve,
     Stop,
     Limits,
+    Objectives,
     Sampler,
     Worker,
     Exclude,
@@ -71,12 +74,13 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    const TABLES: [Self; 7] = [
+    const TABLES: [Self; 8] = [
         Self::Grid,
         Self::Train,
         Self::Serve,
         Self::Stop,
         Self::Limits,
+        Self::Objectives,
         Self::Sampler,
         Self::Worker,
     ];
@@ -89,6 +93,7 @@ impl Scope {
             Self::Serve => "[serve]",
             Self::Stop => "[stop]",
             Self::Limits => "[limits]",
+            Self::Objectives => "[objectives]",
             Self::Sampler => "[sampler]",
             Self::Worker => "[worker]",
             Self::Exclude => "[[exclude]]",
@@ -113,6 +118,7 @@ impl Scope {
             Self::Serve => SERVE,
             Self::Stop => STOP,
             Self::Limits => LIMITS,
+            Self::Objectives => OBJECTIVES,
             Self::Sampler => SAMPLER,
             Self::Worker => WORKER,
             Self::Override => OVERRIDE,
@@ -154,7 +160,7 @@ impl Scope {
     }
 
     fn hint(self, key: &str) -> String {
-        if self == Self::Override && matches!(key, "sampler" | "worker") {
+        if self == Self::Override && matches!(key, "sampler" | "worker" | "objectives") {
             return format!("[{key}] is the same for the whole grid");
         }
         let elsewhere: Vec<&str> = Self::TABLES

@@ -15,6 +15,7 @@ mod header;
 mod keys;
 mod limits;
 mod metrics;
+mod objectives;
 mod patch;
 pub mod plan;
 mod problems;
@@ -36,9 +37,10 @@ use axes::Axes;
 use axis::{Bases, World};
 use patch::Patch;
 use plan::{Plan, WorkerProgram};
-use problems::Problems;
+use problems::{Place, Problems};
 use settings::Resolver;
 
+use crate::event::Objective;
 use crate::sampler::LimitMeans;
 
 /// Where the grid file comes from.
@@ -108,6 +110,24 @@ pub struct Request<'a> {
     pub base_dir: PathBuf,
 }
 
+/// The objectives of a grid file, or of a file that holds nothing else.
+pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
+    let mut problems = Problems::default();
+    let text = header::read_source(source, &mut problems);
+    let text = problems.check(text)?;
+    let root = tree::parse_document(text, &mut problems);
+    let root = problems.check(root)?;
+    let found = objectives::read(&root, &mut problems);
+    if root.get("objectives").is_none() {
+        problems.error_with(
+            Place::whole(text),
+            "there is no [objectives] in this file",
+            "write [objectives] with maximize = [\"test_accuracy\"] or minimize = [\"memory.peak\"]",
+        );
+    }
+    problems.check(Some(objectives::plain(&found)))
+}
+
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
@@ -137,7 +157,8 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
             .threads(request.machine.cores()),
         bases: &bases,
     };
-    let mut resolver = Resolver::new(&base, request.full, &request.machine);
+    let aimed = objectives::read(&root, &mut problems);
+    let mut resolver = Resolver::new(&base, &aimed, request.full, &request.machine);
     let axes = Axes::read(&root, &world, &mut problems);
     let Some(mut axes) = axes else {
         return Err(problems.take_error());
@@ -170,6 +191,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     Ok(Plan {
         varying: axes.varying(),
         runs,
+        objectives: objectives::plain(&aimed),
         sampler,
         worker,
         warnings: problems.take_warnings(),

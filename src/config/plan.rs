@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::axis::{self, Axis};
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, Limits};
+use crate::event::{JobSpec, Limits, Objective};
 use crate::sampler::policy::SamplerPolicy;
 
 /// A checked experiment.
@@ -22,6 +22,8 @@ pub struct Plan {
     pub varying: Vec<String>,
     /// Every run, the repeats of a cell far apart: all cells once, then all again.
     pub runs: Vec<PlannedRun>,
+    /// What makes one cell better than another; none: no front is asked for.
+    pub objectives: Vec<Objective>,
     /// How to sample.
     pub sampler: SamplerPolicy,
     /// Who does the work.

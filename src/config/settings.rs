@@ -10,6 +10,7 @@ use super::constraints::Limited;
 use super::keys::Scope;
 use super::limits::Asked;
 use super::metrics::{self, Chosen};
+use super::objectives::Aimed;
 use super::patch::Patch;
 use super::problems::{GRID, Place, Problems};
 use super::read;
@@ -39,6 +40,7 @@ pub(super) struct Settings {
     metrics: Vec<Chosen>,
     constraints: Vec<Limited>,
     asked_limits: Asked,
+    objectives: Vec<Aimed>,
     train_place: Place,
     stop_place: Place,
 }
@@ -64,6 +66,7 @@ impl Default for Settings {
             metrics: metrics::default(),
             constraints: Vec::new(),
             asked_limits: Asked::default(),
+            objectives: Vec::new(),
             train_place: Place::whole(GRID),
             stop_place: Place::whole(GRID),
         }
@@ -154,6 +157,23 @@ impl Settings {
         self.asked_limits.place()
     }
 
+    /// Adds the metrics of the objectives to those that are waited for.
+    fn aim(&self, kept: &mut Vec<String>, problems: &mut Problems) {
+        for Aimed { def, place, .. } in &self.objectives {
+            // The figure that cells are compared by is that of training.
+            let untrained = def.scope == Stage::Stages && self.epochs == 0;
+            let untrained = untrained.then_some("nothing is trained (epochs = 0)");
+            match self.unmeasured(def).or(untrained) {
+                None if kept.iter().any(|name| name == def.name) => {}
+                None => kept.push(def.name.to_owned()),
+                Some(why) => problems.warn(
+                    *place,
+                    format!("cells without {} are on no front: {why}", def.name),
+                ),
+            }
+        }
+    }
+
     /// Checks what only shows when everything is known, and names the metrics that can be.
     fn finish(&mut self, machine: &MachineFacts, problems: &mut Problems) {
         self.limits = self.asked_limits.resolve(&machine.limits, problems);
@@ -190,6 +210,7 @@ impl Settings {
             }
         }
         self.finish_constraints(&mut kept, problems);
+        self.aim(&mut kept, problems);
         if kept.is_empty() && self.stop.enabled {
             let why: Vec<&str> = left_out.into_iter().collect();
             problems.error_with(
@@ -252,8 +273,16 @@ pub(super) struct Resolver {
 
 impl Resolver {
     /// What the file says on this machine, and with `full` no early stop anywhere.
-    pub(super) fn new(base: &Patch, full: bool, machine: &MachineFacts) -> Self {
-        let mut settings = Settings::default();
+    pub(super) fn new(
+        base: &Patch,
+        objectives: &[Aimed],
+        full: bool,
+        machine: &MachineFacts,
+    ) -> Self {
+        let mut settings = Settings {
+            objectives: objectives.to_vec(),
+            ..Settings::default()
+        };
         settings.apply(base);
         Self {
             base: settings,

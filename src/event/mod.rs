@@ -8,6 +8,7 @@ pub mod job;
 pub mod limits;
 pub mod metric;
 pub mod model;
+pub mod objective;
 pub mod record;
 pub mod run;
 pub mod sample;
@@ -19,6 +20,7 @@ pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
 pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
+pub use objective::{Goal, Objective};
 pub use record::{
     Failure, FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, RunVerdict, StopReason,
     StopRecord,

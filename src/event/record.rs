@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::JobSpec;
 use super::limits::Limits;
-use super::metric::Unit;
+use super::metric::{Unit, find};
 use super::worker::optional;
 
 /// How a run ended, in one word.
@@ -112,8 +112,21 @@ impl fmt::Display for Feasibility {
 pub struct RunVerdict {
     /// In one word.
     pub verdict: Feasibility,
-    /// Each constraint that decides it, with its figure.
+    /// Each constraint that decides it, with its figure; it begins with the name of the first one's metric.
     pub reason: String,
+}
+
+impl RunVerdict {
+    /// The metric of the constraint that is broken; the first, where several are. Read from the reason, so that records from
+    /// before it was asked for have it too.
+    pub fn broken_constraint(&self) -> Option<&'static str> {
+        let name = self.reason.split_whitespace().next()?;
+        let broken = self.verdict == Feasibility::Infeasible;
+        broken
+            .then(|| find(name))
+            .flatten()
+            .map(|metric| metric.name)
+    }
 }
 
 /// What kind of failure.
@@ -280,6 +293,23 @@ mod tests {
         ] {
             let found = trained_to_the_end(reason, epochs, budget);
             assert_eq!(found, says, "{reason} {epochs} of {budget}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_names_the_constraint_that_is_broken() {
+        let slow = "serve.latency_p99 <= 10.0 ms is broken in serve[1]: at least 12.1 ms at 99.5%";
+        let open = "test_accuracy >= 0.88 is undecided: the test data were not read";
+        for (verdict, reason, says) in [
+            (Feasibility::Infeasible, slow, Some("serve.latency_p99")),
+            (Feasibility::Infeasible, "out of memory", None),
+            (Feasibility::Infeasible, "", None),
+            (Feasibility::Undecided, open, None),
+            (Feasibility::Feasible, slow, None),
+        ] {
+            let reason = reason.to_owned();
+            let found = RunVerdict { verdict, reason };
+            assert_eq!(found.broken_constraint(), says, "{found:?}");
         }
     }
 

@@ -1,9 +1,10 @@
 //! `report.csv`, one row a run, `summary.csv`, one row a cell, and `metrics.csv`, one row a figure.
 
+use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::event::{Failure, RunRecord};
+use crate::event::{Failure, RunRecord, RunVerdict};
 
 /// Where a column of `report.csv` comes from.
 enum Source {
@@ -11,10 +12,12 @@ enum Source {
     Text(fn(&RunRecord) -> String),
     /// A figure.
     Figure(Place, &'static str),
+    /// Whether its cell is on the front.
+    Pareto,
 }
 
 use Place::{FirstServe, LastServe, Run, Train};
-use Source::{Figure, Text};
+use Source::{Figure, Pareto, Text};
 
 /// The columns of `report.csv`. New ones are added at the end: scripts may count.
 const COLUMNS: &[(&str, Source)] = &[
@@ -127,6 +130,14 @@ const COLUMNS: &[(&str, Source)] = &[
         Figure(Train, "train.time_to_accuracy"),
     ),
     ("saved_s_at_least", Text(|r| optional(r.saved_s_at_least))),
+    (
+        "broken_constraint",
+        Text(|r| {
+            let verdict = r.verdict.as_ref();
+            text(verdict.and_then(RunVerdict::broken_constraint))
+        }),
+    ),
+    ("pareto", Pareto),
 ];
 
 /// How many CPUs the run was bound to; which ones is in `manifest.json`.
@@ -157,13 +168,23 @@ pub fn failure_text(failure: &Failure) -> String {
 ///
 /// `cpu_*` and `memory_rss_mean_bytes` speak of training (with its validation), `memory_peak_bytes` and
 /// `gpu_memory_peak_bytes` of the whole run, `serve_latency_*` of requests of `serve_batch_size`,
-/// `serve_throughput_*` of requests of `serve_throughput_batch_size`.
-pub fn report_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
+/// `serve_throughput_*` of requests of `serve_throughput_batch_size`. `pareto` is `front` or `dominated` for the runs of
+/// cells that were compared by the objectives, and empty for the others.
+pub fn report_csv(
+    records: &[RunRecord],
+    front: Option<&FrontReport>,
+) -> Result<Vec<u8>, ReportError> {
     let header = COLUMNS.iter().map(|(name, _)| name);
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
+    let marks = &marks;
     let rows = records.iter().map(|record| {
         COLUMNS.iter().map(move |(_, source)| match source {
             Text(text) => text(record),
             Figure(place, metric) => optional(place.estimate(record, metric)),
+            Pareto => {
+                let mark = marks.of(record);
+                mark.and_then(Mark::pareto).unwrap_or_default().to_owned()
+            }
         })
     });
     csv_bytes(header, rows)
@@ -175,7 +196,7 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
     let figures = || {
         COLUMNS.iter().filter_map(|(name, source)| match source {
             Figure(place, metric) => Some((name, *place, *metric)),
-            Text(_) => None,
+            Text(_) | Pareto => None,
         })
     };
     let mut header: Vec<String> = [
@@ -270,7 +291,7 @@ mod tests {
     use super::*;
     use crate::event::metric::find as find_metric;
     use crate::event::{Feasibility, Limits, MemoryGuard};
-    use crate::report::fixtures::{all_kinds, completed, failed, judged};
+    use crate::report::fixtures::{all_kinds, compared, completed, failed, front, judged};
     use std::collections::HashSet;
 
     fn utf8(bytes: Vec<u8>) -> String {
@@ -279,7 +300,7 @@ mod tests {
 
     #[test]
     fn report_csv_is_as_promised() {
-        insta::assert_snapshot!("report_csv", utf8(report_csv(&all_kinds()).unwrap()));
+        insta::assert_snapshot!("report_csv", utf8(report_csv(&all_kinds(), None).unwrap()));
     }
 
     #[test]
@@ -342,7 +363,7 @@ mod tests {
         let names: HashSet<_> = COLUMNS.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), COLUMNS.len());
         for (name, source) in COLUMNS {
-            if let Figure(_, metric) = source {
+            if let Figure(place, metric) = source {
                 let unit = find_metric(metric)
                     .unwrap_or_else(|| panic!("{name}: {metric}"))
                     .unit;
@@ -354,6 +375,8 @@ mod tests {
                     _ => "",
                 };
                 assert!(name.contains(suffix), "{name} is in {unit}");
+                // What is an objective is what the column shows.
+                assert_eq!(Place::of(find_metric(metric).unwrap()), *place, "{name}");
             }
         }
     }
@@ -362,7 +385,7 @@ mod tests {
     fn every_figure_lands_in_its_own_column() {
         // Each figure of the record is a different number, so that a swapped column cannot go unseen.
         let record = completed();
-        let csv = utf8(report_csv(std::slice::from_ref(&record)).unwrap());
+        let csv = utf8(report_csv(std::slice::from_ref(&record), None).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers().unwrap().clone();
         let row = reader.records().next().unwrap().unwrap();
@@ -387,7 +410,7 @@ mod tests {
             memory_bytes: Some(1 << 28),
             memory_guard: Some(MemoryGuard::Watched),
         };
-        let csv = utf8(report_csv(&[judged, completed(), limited]).unwrap());
+        let csv = utf8(report_csv(&[judged, completed(), limited], None).unwrap());
         let lines: Vec<_> = csv.lines().collect();
         let columns = ",failure,verdict,verdict_reason,limit_cpus,limit_memory_bytes,limit_cpu_quota_percent,";
         assert!(lines[0].contains(columns), "{csv}");
@@ -402,7 +425,7 @@ mod tests {
     fn a_verdict_has_its_reason_and_what_its_early_end_saved() {
         let mut early = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
         early.saved_s_at_least = Some(245.5);
-        let csv = utf8(report_csv(&[early, completed()]).unwrap());
+        let csv = utf8(report_csv(&[early, completed()], None).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers().unwrap().clone();
         let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
@@ -417,17 +440,49 @@ mod tests {
     }
 
     #[test]
+    fn the_marks_of_a_run_are_the_last_columns() {
+        let front = front();
+        let csv = utf8(report_csv(&compared(), Some(&front)).unwrap());
+        let marks: Vec<_> = csv
+            .lines()
+            .map(|line| line.rsplit(',').next().unwrap())
+            .collect();
+        let [head, first, second, third, rest @ ..] = &marks[..] else {
+            panic!("{csv}");
+        };
+        assert_eq!(
+            (*head, *first, *second, *third),
+            ("pareto", "front", "front", "dominated")
+        );
+        assert!(rest.iter().all(|mark| mark.is_empty()), "{csv}");
+    }
+
+    #[test]
+    fn a_verdict_has_its_reason_and_the_constraint_that_is_broken() {
+        let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
+        let csv = utf8(report_csv(&[judged, completed()], None).unwrap());
+        let lines: Vec<_> = csv.lines().collect();
+        assert!(lines[0].ends_with(",broken_constraint,pareto"));
+        assert!(
+            lines[1].contains(",,infeasible,memory.peak <= 1 B,"),
+            "{csv}"
+        );
+        assert!(lines[1].ends_with(",memory.peak,"), "{csv}");
+        assert!(lines[2].ends_with(",,,,"), "{csv}");
+    }
+
+    #[test]
     fn what_was_not_measured_is_empty_and_never_zero() {
         let mut record = completed();
         record.metrics.clear();
-        let csv = utf8(report_csv(&[record]).unwrap());
+        let csv = utf8(report_csv(&[record], None).unwrap());
         let row = csv.lines().nth(1).unwrap();
         assert!(row.contains(",10,,,,,,,,,,,,,,,,,,,,1,32,adam,"), "{row}");
     }
 
     #[test]
     fn no_records_are_a_header() {
-        assert_eq!(utf8(report_csv(&[]).unwrap()).lines().count(), 1);
+        assert_eq!(utf8(report_csv(&[], None).unwrap()).lines().count(), 1);
         assert_eq!(
             utf8(metrics_csv(&[]).unwrap()),
             "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval\n"

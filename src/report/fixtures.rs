@@ -1,8 +1,11 @@
 //! Hand-made records for the tests of everything that shows them.
 
+use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
+use super::headline::Place;
 use crate::event::{
-    Allocator, Failure, FailureKind, Feasibility, JobSpec, Limits, MetricRow, ModelSpec, Optimizer,
-    RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord, TrainSpec, metric,
+    Allocator, Failure, FailureKind, Feasibility, Goal, JobSpec, Limits, MetricRow, ModelSpec,
+    Objective, Optimizer, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord,
+    TrainSpec, metric,
 };
 
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
@@ -253,4 +256,127 @@ pub(crate) fn all_kinds() -> Vec<RunRecord> {
         failed(),
         cancelled(),
     ]
+}
+
+/// The runs of [`front`].
+pub(crate) fn compared() -> Vec<RunRecord> {
+    let mut fast = completed();
+    let mut accurate = record("cnn", "digits");
+    let mut behind = record("resnet", "digits");
+    for (record, accuracy, rate, peak) in [
+        (
+            &mut fast,
+            0.977_777_777_777_777_8,
+            151_000.25,
+            242_221_056.0,
+        ),
+        (
+            &mut accurate,
+            0.988_888_888_888_888_9,
+            22_800.0,
+            258_334_976.0,
+        ),
+        (&mut behind, 0.983_333_333_333_333_3, 8710.0, 266_723_584.0),
+    ] {
+        for row in &mut record.metrics {
+            match (row.metric.as_str(), row.phase.as_str()) {
+                ("test_accuracy", _) => set(row, accuracy),
+                ("serve.throughput", "serve[32]") => set(row, rate),
+                ("memory.peak", _) => set(row, peak),
+                _ => {}
+            }
+        }
+    }
+    vec![
+        fast,
+        accurate,
+        behind,
+        plateaued(),
+        record("cnn", "fashion-mnist"),
+    ]
+}
+
+fn figure(metric: &str, (estimate, low, high): (f64, f64, f64), interval: &str) -> FrontFigure {
+    let phase = match metric {
+        "serve.throughput" => "serve[32]",
+        _ => "run",
+    };
+    FrontFigure {
+        metric: metric.to_owned(),
+        phase: phase.to_owned(),
+        unit: metric::find(metric).unwrap().unit,
+        estimate,
+        low: Some(low),
+        high: Some(high),
+        interval: interval.to_owned(),
+    }
+}
+
+fn front_cell(record: &RunRecord, mark: Mark, accuracy: (f64, f64)) -> FrontCell {
+    let of = |place: Place, metric: &str| place.estimate(record, metric).unwrap();
+    let [accurate, rate, peak] = [
+        of(Place::Run, "test_accuracy"),
+        of(Place::LastServe, "serve.throughput"),
+        of(Place::Run, "memory.peak"),
+    ];
+    FrontCell {
+        cell: record.cell.clone(),
+        dataset: record.job.dataset.clone(),
+        mark,
+        figures: vec![
+            figure(
+                "test_accuracy",
+                (accurate, accuracy.0, accuracy.1),
+                "by 360 test samples",
+            ),
+            figure(
+                "serve.throughput",
+                (rate, rate * 0.97, rate * 1.03),
+                "within the run",
+            ),
+            figure("memory.peak", (peak, peak, peak), "taken as exact"),
+        ],
+        ties: Vec::new(),
+        dominated_by: None,
+        note: String::new(),
+    }
+}
+
+/// Two cells on the front, one behind it, one that was not trained to its end and one that breaks a constraint.
+pub(crate) fn front() -> FrontReport {
+    let records = compared();
+    let mut cells = vec![
+        front_cell(&records[0], Mark::Front, (0.956_8, 0.988_7)),
+        front_cell(&records[1], Mark::Front, (0.971_8, 0.995_7)),
+        front_cell(&records[2], Mark::Dominated, (0.964_1, 0.992_3)),
+        front_cell(&records[3], Mark::Incomplete, (0.0, 1.0)),
+        front_cell(&records[4], Mark::Infeasible, (0.0, 1.0)),
+    ];
+    cells[0].ties = vec![Tie {
+        with: cells[1].cell.clone(),
+        metrics: vec!["test_accuracy".to_owned()],
+    }];
+    cells[1].ties = vec![Tie {
+        with: cells[0].cell.clone(),
+        metrics: vec!["test_accuracy".to_owned()],
+    }];
+    cells[2].dominated_by = Some(Dominator {
+        cell: cells[1].cell.clone(),
+        metrics: vec!["serve.throughput".to_owned(), "memory.peak".to_owned()],
+    });
+    cells[3].figures.clear();
+    "test_accuracy: not trained to the end".clone_into(&mut cells[3].note);
+    cells[4].figures.clear();
+    let objective = |metric: &str, goal| Objective {
+        metric: metric.to_owned(),
+        goal,
+    };
+    FrontReport {
+        objectives: vec![
+            objective("test_accuracy", Goal::Maximize),
+            objective("serve.throughput", Goal::Maximize),
+            objective("memory.peak", Goal::Minimize),
+        ],
+        cells,
+    }
 }

@@ -1,6 +1,7 @@
 //! Which figure a headline column speaks of.
 
-use crate::event::{MetricRow, RunRecord};
+use crate::event::metric::Scope;
+use crate::event::{MetricDef, MetricRow, RunRecord};
 
 /// The part of a run that a headline column speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// Where a metric of several stages is looked for when only one figure of it can be shown.
+    pub fn of(metric: &MetricDef) -> Self {
+        match metric.scope {
+            Scope::Train | Scope::Stages => Self::Train,
+            Scope::Serve if metric.group == "latency" => Self::FirstServe,
+            Scope::Serve => Self::LastServe,
+            Scope::Run => Self::Run,
+        }
+    }
+
     /// The name of the phase in the record; absent where nothing is served.
     pub fn phase(self, record: &RunRecord) -> Option<String> {
         let serve = |size: Option<u32>| size.map(|size| format!("serve[{size}]"));
@@ -58,6 +69,7 @@ pub fn accuracy_is_final(record: &RunRecord) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::metric::find;
     use crate::event::{RunStatus, StopReason};
     use crate::report::fixtures::{completed, failed, record};
 
@@ -100,5 +112,20 @@ mod tests {
                 .row(&unserved, "serve.throughput")
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_metric_has_one_place_that_speaks_of_the_run() {
+        for (metric, says) in [
+            ("serve.latency_p50", Place::FirstServe),
+            ("serve.throughput", Place::LastServe),
+            ("cpu.utilisation", Place::Train),
+            ("memory.rss_mean", Place::Train),
+            ("train.throughput", Place::Train),
+            ("memory.peak", Place::Run),
+            ("test_accuracy", Place::Run),
+        ] {
+            assert_eq!(Place::of(find(metric).unwrap()), says, "{metric}");
+        }
     }
 }

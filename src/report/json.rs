@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::ReportError;
+use super::front::{FrontReport, Mark};
 use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
@@ -33,6 +34,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     summary: &'a [SummaryRow],
     #[serde(skip_serializing_if = "Option::is_none")]
+    front: Option<&'a FrontReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<serde_json::Value>,
 }
 
@@ -60,6 +63,10 @@ struct Run<'a> {
     limits: Option<&'a Limits>,
     /// Of a run that ended as infeasible: training that was not spent; `null` where nothing is known of it.
     saved_s_at_least: Option<f64>,
+    /// The metric of the constraint that is broken for certain.
+    broken_constraint: Option<&'static str>,
+    /// `front` or `dominated`; `null` where its cell was not compared.
+    pareto: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -146,23 +153,46 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             verdict: record.verdict.as_ref(),
             limits: Some(&record.limits).filter(|limits| !limits.is_none()),
             saved_s_at_least: record.saved_s_at_least,
+            broken_constraint: record
+                .verdict
+                .as_ref()
+                .and_then(RunVerdict::broken_constraint),
+            pareto: None,
         }
     }
 }
 
-/// `{format, name, runs: [...]}`, with `summary` where there are repeats and `shadow` where it was asked for. A figure that was not measured is `null`
-/// with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`, since JSON has none.
+/// What the document says beside the runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras<'a> {
+    /// The figures between runs; none: there are no repeats.
+    pub summary: &'a [SummaryRow],
+    /// The front, where there are objectives.
+    pub front: Option<&'a FrontReport>,
+    /// Shadow mode, where it was asked for.
+    pub shadow: Option<&'a ShadowReport>,
+}
+
+/// `{format, name, runs: [...]}`, with `summary` where there are repeats, `front` where there are objectives and `shadow` where it was
+/// asked for. A figure that was not measured is `null` with its reason in `note`; one that is no number is `"nan"`, `"inf"` or `"-inf"`,
+/// since JSON has none.
 pub fn document(
     name: &str,
     records: &[RunRecord],
-    (summary, shadow): (&[SummaryRow], Option<&ShadowReport>),
+    extras: Extras<'_>,
 ) -> Result<Vec<u8>, ReportError> {
+    let marks = extras.front.map(FrontReport::marks).unwrap_or_default();
+    let run = |record| Run {
+        pareto: marks.of(record).and_then(Mark::pareto),
+        ..Run::from(record)
+    };
     let document = Document {
         format: FORMAT,
         name,
-        runs: records.iter().map(Run::from).collect(),
-        summary,
-        shadow: shadow.map(ShadowReport::json),
+        runs: records.iter().map(run).collect(),
+        summary: extras.summary,
+        front: extras.front,
+        shadow: extras.shadow.map(ShadowReport::json),
     };
     pretty(&document)
 }
@@ -178,11 +208,11 @@ pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
 mod tests {
     use super::*;
     use crate::event::Feasibility;
-    use crate::report::fixtures::{all_kinds, diverged, failed, judged};
+    use crate::report::fixtures::{all_kinds, compared, diverged, failed, front, judged};
 
     #[test]
     fn the_document_is_as_promised() {
-        let bytes = document("three-by-three", &[diverged(), failed()], (&[], None)).unwrap();
+        let bytes = document("three-by-three", &[diverged(), failed()], Extras::default()).unwrap();
         insta::assert_snapshot!("json_document", String::from_utf8(bytes).unwrap());
     }
 
@@ -197,9 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn the_front_is_a_part_of_the_document() {
+        let front = front();
+        let extras = Extras {
+            front: Some(&front),
+            ..Extras::default()
+        };
+        let bytes = document("x", &compared(), extras).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let pareto: Vec<_> = (0..3).map(|at| &value["runs"][at]["pareto"]).collect();
+        assert_eq!(pareto, ["front", "front", "dominated"]);
+        assert!(value["runs"][3]["pareto"].is_null());
+        let shown = serde_json::to_string_pretty(&value["front"]).unwrap();
+        insta::assert_snapshot!("json_front", shown);
+    }
+
+    #[test]
     fn every_figure_is_there_and_a_number_that_is_none_is_a_word() {
         let records = all_kinds();
-        let bytes = document("x", &records, (&[], None)).unwrap();
+        let bytes = document("x", &records, Extras::default()).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(value["runs"].as_array().unwrap().len(), records.len());
         let figures = value["runs"][3]["metrics"].as_array().unwrap();

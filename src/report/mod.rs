@@ -5,10 +5,12 @@
 //! none is written as the word `nan`, `inf` or `-inf`, since a diverged loss is a finding and not a gap.
 
 pub mod csv;
+pub mod front;
 pub mod headline;
 pub mod json;
 pub mod layout;
 pub mod listing;
+pub mod markdown;
 pub mod plan;
 pub mod replay;
 pub mod series;

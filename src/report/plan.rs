@@ -94,11 +94,13 @@ fn shared_block(shared: &[&(&'static str, Value)], width: usize) -> String {
         }
     }
     let mut out = "every run:\n".to_owned();
+    let longest = sections.iter().map(|(section, _)| section.len()).max();
+    let heads = longest.unwrap_or(0).max(8);
     for (section, settings) in sections {
-        let settings = wrap(&settings.join(", "), width.saturating_sub(11), "");
+        let settings = wrap(&settings.join(", "), width.saturating_sub(heads + 3), "");
         for (at, line) in settings.lines().enumerate() {
             let head = if at == 0 { section } else { "" };
-            let _ = writeln!(out, "  {head:<8} {line}");
+            let _ = writeln!(out, "  {head:<heads$} {line}");
         }
     }
     out

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::csv::{failure_text, limit_cpus};
+use super::front::{FrontReport, Mark as FrontMark};
 use super::headline::{Place, accuracy_is_final};
 use super::layout::{Column, Side, render, wrap};
 use super::number;
@@ -17,7 +18,7 @@ use crate::units;
 /// Bytes of a mebibyte.
 const MIB: f64 = 1_048_576.0;
 
-/// What stands under the table.
+/// What stands under the table, and what marks its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Closing<'a> {
     /// Runs that were planned, where more were than have a record.
@@ -26,6 +27,8 @@ pub struct Closing<'a> {
     pub elapsed_s: Option<f64>,
     /// Where the reports are.
     pub folder: Option<&'a str>,
+    /// The front, where there are objectives.
+    pub front: Option<&'a FrontReport>,
 }
 
 /// A column of figures: its heading, where the figure is, and its rank (1 stays longest).
@@ -97,34 +100,45 @@ fn marks(table: &str) -> BTreeSet<Mark> {
 pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> String {
     let mut out = String::new();
     if !records.is_empty() {
-        let mut columns = vec![
-            text("model", records, |record| record.job.model.name.clone()),
-            text("dataset", records, |record| record.job.dataset.clone()),
-        ];
-        columns.extend(axes(records));
-        let figures = FIGURES.iter();
-        columns.extend(figures.filter_map(|column| figure_column(column, records)));
-        columns.extend(accuracy_column(records));
-        columns.push(text("stop", records, stop));
-        columns.extend(verdict_column(records));
-        columns.push(epochs_column(records));
-        columns.push(time_column(records));
-        let table = render(columns, width);
-        let said: Vec<_> = marks(&table).into_iter().map(Mark::legend).collect();
-        out = table + "\n";
-        if !said.is_empty() {
-            out.push_str(&wrap(&said.join("; "), width, ""));
-        }
+        let table = render(columns(records, closing.front), width);
+        out = legend(&table).map_or_else(String::new, |said| wrap(&said, width, ""));
+        out = table + "\n" + &out;
     }
     out.push_str(&failures(records, width));
     for verdict in [Feasibility::Infeasible, Feasibility::Undecided] {
         out.push_str(&verdicts(records, verdict, width));
+    }
+    if let Some(front) = closing.front {
+        out.push_str(&front.text(width));
     }
     if let Some(line) = spared(records) {
         out.push_str(&wrap(&line, width, ""));
     }
     out.push_str(&wrap(&closing_line(records, closing), width, ""));
     out
+}
+
+/// The columns of the table; those that may be left out have a rank.
+pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec<Column> {
+    let mut columns = vec![
+        text("model", records, |record| record.job.model.name.clone()),
+        text("dataset", records, |record| record.job.dataset.clone()),
+    ];
+    columns.extend(axes(records));
+    let figures = FIGURES.iter();
+    columns.extend(figures.filter_map(|column| figure_column(column, records)));
+    columns.extend(accuracy_column(records));
+    columns.push(text("stop", records, stop));
+    columns.extend(verdict_column(records, front));
+    columns.push(epochs_column(records));
+    columns.push(time_column(records));
+    columns
+}
+
+/// What the marks in a rendered table mean, if it has any.
+pub(super) fn legend(table: &str) -> Option<String> {
+    let said: Vec<_> = marks(table).into_iter().map(Mark::legend).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 fn text(head: &str, records: &[RunRecord], cell: impl FnMut(&RunRecord) -> String) -> Column {
@@ -241,14 +255,21 @@ fn stop(record: &RunRecord) -> String {
     }
 }
 
-/// Whether each run keeps its constraints; none where no run has any.
-fn verdict_column(records: &[RunRecord]) -> Option<Column> {
-    records.iter().find_map(|record| record.verdict.as_ref())?;
+/// Whether each run keeps its constraints and is on the front; none where neither is asked.
+fn verdict_column(records: &[RunRecord], front: Option<&FrontReport>) -> Option<Column> {
+    let judged = records.iter().any(|record| record.verdict.is_some());
+    if !judged && front.is_none() {
+        return None;
+    }
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
     let cell = |record: &RunRecord| {
+        if marks.of(record) == Some(FrontMark::Front) {
+            return "front".to_owned();
+        }
         let verdict = record.verdict.as_ref();
         verdict.map_or_else(String::new, |verdict| verdict.verdict.to_string())
     };
-    Some(text("verdict", records, cell))
+    Some(text(if judged { "verdict" } else { "mark" }, records, cell))
 }
 
 fn epochs_column(records: &[RunRecord]) -> Column {
@@ -382,6 +403,11 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
         let _ = write!(line, " in {}", units::elapsed(elapsed));
     }
     line.push_str(&verdict_counts(records));
+    if let Some(front) = closing.front {
+        let count = front.count(FrontMark::Front);
+        let plural = if count == 1 { "cell" } else { "cells" };
+        let _ = write!(line, "; {count} {plural} on the front");
+    }
     if let Some(folder) = closing.folder {
         let _ = write!(line, "; reports in {folder}");
     }
@@ -391,13 +417,14 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{all_kinds, completed, failed, judged, record};
+    use crate::report::fixtures::{all_kinds, compared, completed, failed, front, judged, record};
 
     fn closing() -> Closing<'static> {
         Closing {
             planned: None,
             elapsed_s: Some(91.2),
             folder: Some("results/three-by-three"),
+            front: None,
         }
     }
 
@@ -480,6 +507,35 @@ mod tests {
         }
         let many = vec![records[1].clone(); 9];
         assert!(summary(&many, &closing(), 80).contains("3 more infeasible: see"));
+    }
+
+    #[test]
+    fn the_front_is_marked_and_said_under_the_table() {
+        let front = front();
+        let closing = Closing {
+            front: Some(&front),
+            ..closing()
+        };
+        let judged: Vec<_> = compared()
+            .into_iter()
+            .map(|record| {
+                let verdict = match record.cell.as_str() {
+                    "cnn-fashion-mnist" => Feasibility::Infeasible,
+                    _ => Feasibility::Feasible,
+                };
+                judged(record, verdict, "memory.peak <= 512 MiB is what it is")
+            })
+            .collect();
+        for width in [60, 80] {
+            for (name, records) in [("front", compared()), ("front_verdicts", judged.clone())] {
+                let table = summary(&records, &closing, width);
+                assert!(
+                    table.lines().all(|line| line.chars().count() <= width),
+                    "{table}"
+                );
+                insta::assert_snapshot!(format!("table_{name}_{width}"), table);
+            }
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The results folder: made, occupied, resumed, locked.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{RunRecord, RunStatus};
+use crate::event::{Objective, RunRecord, RunStatus};
 
 use super::difference::difference;
 use super::{FORMAT, Format, StoreError, atomic, log};
@@ -68,6 +69,21 @@ pub struct ManifestHead {
     /// The machine, as it was written.
     #[serde(default)]
     pub machine: serde_json::Value,
+    /// What makes one cell better than another.
+    #[serde(default)]
+    pub objectives: Vec<Objective>,
+    /// The size of each data set, by its name, where it is known.
+    #[serde(default)]
+    pub datasets: BTreeMap<String, DataRows>,
+}
+
+/// How many samples a data set has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataRows {
+    /// Samples of the training part, those that are held out for validation included.
+    pub train: u64,
+    /// Samples of the test part.
+    pub test: u64,
 }
 
 /// A results folder that is only read.

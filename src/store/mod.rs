@@ -23,7 +23,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use folder::{Existing, Lock, ManifestHead, Recordings, Results, StoredResults, reopen};
+pub use folder::{
+    DataRows, Existing, Lock, ManifestHead, Recordings, Results, StoredResults, reopen,
+};
 pub use log::{EventLog, Line, read_lines, read_record};
 
 /// Version of everything on disk.

@@ -18,6 +18,7 @@ mod limits;
 mod native;
 #[cfg(feature = "torch")]
 mod native_worker;
+mod objectives;
 mod replay;
 mod robustness;
 mod run;

@@ -1,12 +1,16 @@
 //! Data sets for the configuration and for `perftune list datasets`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::diagnostic::{Fault, error_text};
 use super::super::list::DatasetRow;
+use super::Order;
+use crate::config::plan::WorkerProgram;
 use crate::config::{DatasetCatalogue, DatasetFacts};
 use crate::dataset::DataSet;
 use crate::dataset::{Roots, find, list};
+use crate::store::DataRows;
 
 /// The data sets near a folder.
 pub(super) struct Catalogue {
@@ -40,6 +44,29 @@ impl DatasetCatalogue for Catalogue {
             .map(|(name, _)| name)
             .collect()
     }
+}
+
+/// The sizes of the data sets of an order. A worker of one's own has data of its own, whatever it is called.
+pub(super) fn rows(order: &Order<'_>) -> BTreeMap<String, DataRows> {
+    let mut found = BTreeMap::new();
+    if order.plan.worker.program != WorkerProgram::Native {
+        return found;
+    }
+    for run in order.runs {
+        if found.contains_key(&run.job.dataset) {
+            continue;
+        }
+        // One that cannot be read has been reported before.
+        if let Ok(data) = DataSet::open(&run.job.dataset_dir) {
+            let manifest = data.manifest();
+            let rows = DataRows {
+                train: manifest.train_rows,
+                test: manifest.test_rows,
+            };
+            found.insert(run.job.dataset.clone(), rows);
+        }
+    }
+    found
 }
 
 /// The data sets in the data folders. One that cannot be read is an error: its user would look for it in vain.

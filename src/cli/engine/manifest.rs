@@ -1,10 +1,12 @@
 //! `manifest.json`: what was asked, on what machine, with which versions.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::config::plan::{Plan, WorkerProgram};
-use crate::store::{FORMAT, ManifestHead};
+use crate::store::{DataRows, FORMAT, ManifestHead};
 
 use super::Prepared;
 
@@ -14,20 +16,32 @@ pub(super) struct AllRuns {
     pub(super) order: Vec<String>,
     /// What is kept of each one's settings.
     pub(super) specs: Map<String, Value>,
+    /// The size of each data set, where it is known.
+    datasets: BTreeMap<String, DataRows>,
 }
 
 impl AllRuns {
     /// The runs of this order, put in among those of the manifest that is there.
-    pub(super) fn new(prepared: &[Prepared], earlier: Option<ManifestHead>) -> Self {
-        let (mut order, mut specs) =
-            earlier.map_or_else(Default::default, |head| (head.runs, head.specs));
+    pub(super) fn new(
+        prepared: &[Prepared],
+        earlier: Option<ManifestHead>,
+        known: BTreeMap<String, DataRows>,
+    ) -> Self {
+        let (mut order, mut specs, mut datasets) = earlier.map_or_else(Default::default, |head| {
+            (head.runs, head.specs, head.datasets)
+        });
+        datasets.extend(known);
         for run in prepared {
             let name = &run.spec.run;
             if specs.insert(name.clone(), run.recorded.clone()).is_none() && !order.contains(name) {
                 order.push(name.clone());
             }
         }
-        Self { order, specs }
+        Self {
+            order,
+            specs,
+            datasets,
+        }
     }
 }
 
@@ -51,6 +65,8 @@ pub(super) fn manifest(
         "seed": plan.seed,
         "repeats": plan.repeats,
         "varying": plan.varying,
+        "objectives": plan.objectives,
+        "datasets": all.datasets,
         "worker": worker,
         "sampler": plan.sampler,
         "machine": machine,

@@ -120,7 +120,7 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let results = Results::open(order.folder, existing)?;
     let machine = Machine::read();
     let created = jiff::Timestamp::now().to_string();
-    let all = AllRuns::new(&prepared, results.manifest()?);
+    let all = AllRuns::new(&prepared, results.manifest()?, data::rows(order));
     let manifest = manifest::manifest(order.plan, &all, &machine, &created)?;
     let (mut kept, missing) = divide(&prepared, &results)?;
     let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);

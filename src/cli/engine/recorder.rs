@@ -178,7 +178,8 @@ impl<'a> Recorder<'a> {
 
 /// Writes the reports over all runs.
 fn write_reports(results: &Results, records: &[RunRecord]) -> Result<(), RecordError> {
-    results.write("report.csv", &report_csv(records)?)?;
+    // The front is that of all cells, so it is said when the grid is over.
+    results.write("report.csv", &report_csv(records, None)?)?;
     results.write("metrics.csv", &metrics_csv(records)?)?;
     Ok(())
 }

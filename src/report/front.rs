@@ -1,0 +1,397 @@
+//! The Pareto front: which cells nothing else is better than, by the objectives of the grid.
+//!
+//! Who dominates whom is decided elsewhere ([`crate::stats::pareto`]); here it is said.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::layout::wrap;
+use super::scale::Scale;
+use crate::event::metric::find;
+use crate::event::objective::listed;
+use crate::event::{Objective, RunRecord, RunStatus, Unit};
+
+/// Cells that are named in a list for people before the rest is only counted.
+const SHOWN: usize = 12;
+
+/// Where a cell stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// Nothing dominates it for certain.
+    Front,
+    /// Another cell is at least as good in everything, and better in something for certain.
+    Dominated,
+    /// It breaks a constraint, so it is not compared.
+    Infeasible,
+    /// Whether it keeps its constraints is not known, so it is not compared.
+    Undecided,
+    /// It lacks the figure of an objective, so it cannot be compared.
+    Incomplete,
+}
+
+impl Mark {
+    /// As `report.csv` has it: the cells that were not compared have their verdict or their missing figure there already.
+    pub const fn pareto(self) -> Option<&'static str> {
+        match self {
+            Self::Front => Some("front"),
+            Self::Dominated => Some("dominated"),
+            Self::Infeasible | Self::Undecided | Self::Incomplete => None,
+        }
+    }
+}
+
+/// The figure of one objective of one cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FrontFigure {
+    /// The catalogue's name.
+    pub metric: String,
+    /// The stage that it speaks of, as displayed, or `run`.
+    pub phase: String,
+    /// Base unit.
+    pub unit: Unit,
+    /// The estimate, over the repeats of the cell; finite.
+    pub estimate: f64,
+    /// Lower end of the interval that it was compared by; absent: not known.
+    pub low: Option<f64>,
+    /// Upper end of that interval.
+    pub high: Option<f64>,
+    /// Which interval that is: `between 3 runs`, `within the run`, `by 360 test samples`, `taken as exact`, ...
+    pub interval: String,
+}
+
+/// Objectives in which a cell cannot be told from another one of the front.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tie {
+    /// The other cell.
+    pub with: String,
+    /// The metrics.
+    pub metrics: Vec<String>,
+}
+
+/// What dominates a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dominator {
+    /// A cell; of the front, if one of the front does.
+    pub cell: String,
+    /// The metrics in which it is better beyond the noise; in the others it is at least as good.
+    pub metrics: Vec<String>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FrontCell {
+    /// The cell: a run's name without `-rN`.
+    pub cell: String,
+    /// Only cells of one data set are compared with each other.
+    pub dataset: String,
+    /// Where it stands.
+    pub mark: Mark,
+    /// Its figures, one an objective, in their order; none where it was not compared.
+    pub figures: Vec<FrontFigure>,
+    /// Other cells of the front that it is tied with.
+    pub ties: Vec<Tie>,
+    /// What dominates it.
+    pub dominated_by: Option<Dominator>,
+    /// What a reader must know: which figure it lacks and why, runs that were left out.
+    pub note: String,
+}
+
+/// The front of a grid.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FrontReport {
+    /// What cells were compared by.
+    pub objectives: Vec<Objective>,
+    /// Every cell, in the order of the grid.
+    pub cells: Vec<FrontCell>,
+}
+
+/// Where cells stand; without objectives none stands anywhere.
+#[derive(Debug, Default)]
+pub struct Marks<'a>(HashMap<&'a str, Mark>);
+
+impl Marks<'_> {
+    /// Where the cell of this run stands; nothing for a run that failed or was cancelled, whose figures were left out.
+    pub fn of(&self, record: &RunRecord) -> Option<Mark> {
+        let ended = matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
+        let found = self.0.get(record.cell.as_str());
+        found.filter(|_| ended).copied()
+    }
+}
+
+impl FrontReport {
+    /// Where each cell stands, by its name.
+    pub fn marks(&self) -> Marks<'_> {
+        let cells = self.cells.iter();
+        Marks(cells.map(|cell| (cell.cell.as_str(), cell.mark)).collect())
+    }
+
+    /// How many cells stand so.
+    pub fn count(&self, mark: Mark) -> usize {
+        self.marked(mark).count()
+    }
+
+    fn marked(&self, mark: Mark) -> impl Iterator<Item = &FrontCell> {
+        self.cells.iter().filter(move |cell| cell.mark == mark)
+    }
+
+    /// The data sets, in the order of the grid.
+    fn datasets(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        for cell in &self.cells {
+            if !found.contains(&cell.dataset.as_str()) {
+                found.push(&cell.dataset);
+            }
+        }
+        found
+    }
+
+    /// The unit that all figures of an objective are shown in.
+    pub(super) fn scale(&self, at: usize) -> Scale {
+        let figures = self.cells.iter().filter_map(|cell| cell.figures.get(at));
+        let metric = self.objectives.get(at).and_then(|o| find(&o.metric));
+        Scale::of(
+            metric.map_or(Unit::One, |metric| metric.unit),
+            figures.map(|figure| figure.estimate),
+        )
+    }
+
+    /// What the intervals are, objective by objective.
+    pub(super) fn intervals(&self) -> String {
+        let of = |(at, objective): (usize, &Objective)| {
+            let mut kinds: Vec<&str> = Vec::new();
+            for figure in self.cells.iter().filter_map(|cell| cell.figures.get(at)) {
+                if !kinds.contains(&figure.interval.as_str()) {
+                    kinds.push(&figure.interval);
+                }
+            }
+            let kinds = joined(&kinds);
+            (!kinds.is_empty()).then(|| format!("{} {kinds}", objective.metric))
+        };
+        let all: Vec<_> = self.objectives.iter().enumerate().filter_map(of).collect();
+        all.join("; ")
+    }
+
+    /// The front, what it leaves behind and by what intervals that was decided, in lines of at most `width` characters.
+    pub fn text(&self, width: usize) -> String {
+        let mut out = String::new();
+        let mut line = |text: String, indent: &str| out += &wrap(&text, width, indent);
+        let objectives = listed(&self.objectives);
+        line(format!("front: {objectives}"), "  ");
+        let datasets = self.datasets();
+        for dataset in &datasets {
+            let here = |mark| {
+                self.marked(mark)
+                    .filter(|cell| cell.dataset == *dataset)
+                    .collect::<Vec<_>>()
+            };
+            let (front, behind) = (here(Mark::Front), here(Mark::Dominated));
+            for cell in front.iter().take(SHOWN) {
+                line(format!("* {}", self.sentence(cell)), "  ");
+            }
+            if front.len() > SHOWN {
+                let more = front.len() - SHOWN;
+                line(format!("* {more} more: see `pareto` in report.csv"), "  ");
+            }
+            if front.is_empty() {
+                line(format!("* no cell of {dataset} could be compared"), "  ");
+            }
+            if !behind.is_empty() {
+                let each: Vec<_> = behind.iter().filter_map(|cell| behind_text(cell)).collect();
+                let each: Vec<&str> = each.iter().map(String::as_str).collect();
+                line(format!("  dominated: {}", joined(&each)), "  ");
+            }
+        }
+        for cell in self.marked(Mark::Incomplete).take(SHOWN) {
+            line(
+                format!("  not compared: {}: {}", cell.cell, cell.note),
+                "  ",
+            );
+        }
+        let more = self.count(Mark::Incomplete).saturating_sub(SHOWN);
+        if more > 0 {
+            line(format!("  not compared: {more} more"), "  ");
+        }
+        let intervals = self.intervals();
+        if !intervals.is_empty() {
+            line(format!("  intervals: {intervals}"), "  ");
+        }
+        out
+    }
+
+    /// A cell of the front: its figures and its ties.
+    fn sentence(&self, cell: &FrontCell) -> String {
+        let figures = cell.figures.iter().enumerate();
+        let figures = figures.map(|(at, figure)| {
+            let scale = self.scale(at);
+            let unit = match scale.name {
+                "" => String::new(),
+                name => format!(" {name}"),
+            };
+            let ends = ends(figure, scale);
+            let ends = ends.map_or_else(String::new, |ends| format!(" ({ends})"));
+            let shown = scale.show(figure.estimate);
+            format!("{} {shown}{unit}{ends}", figure.metric)
+        });
+        let mut text = format!("{}: {}", cell.cell, figures.collect::<Vec<_>>().join(", "));
+        let ties = ties(cell);
+        if !ties.is_empty() {
+            let _ = write!(text, "; {ties}");
+        }
+        if !cell.note.is_empty() {
+            let _ = write!(text, "; {}", cell.note);
+        }
+        text
+    }
+}
+
+/// `0.957 to 0.989`; nothing for a figure that was taken as exact.
+pub(super) fn ends(figure: &FrontFigure, scale: Scale) -> Option<String> {
+    match (figure.low, figure.high) {
+        (Some(low), Some(high)) if low >= high => None,
+        (Some(low), Some(high)) => Some(format!("{} to {}", scale.show(low), scale.show(high))),
+        (Some(low), None) => Some(format!("at least {}", scale.show(low))),
+        (None, Some(high)) => Some(format!("at most {}", scale.show(high))),
+        (None, None) => Some("no interval".to_owned()),
+    }
+}
+
+/// `tied with cnn-digits in test_accuracy, with mlp-digits and resnet-digits in everything`.
+pub(super) fn ties(cell: &FrontCell) -> String {
+    let mut alike: Vec<(&[String], Vec<&str>)> = Vec::new();
+    for tie in &cell.ties {
+        match alike
+            .iter_mut()
+            .find(|(metrics, _)| *metrics == tie.metrics)
+        {
+            Some((_, with)) => with.push(&tie.with),
+            None => alike.push((&tie.metrics, vec![&tie.with])),
+        }
+    }
+    let each = alike.iter().map(|(metrics, with)| {
+        let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+        let all = metrics.len() == cell.figures.len() && metrics.len() > 1;
+        let metrics = if all {
+            "everything".to_owned()
+        } else {
+            joined(&metrics)
+        };
+        format!("with {} in {metrics}", joined(with))
+    });
+    let each: Vec<_> = each.collect();
+    if each.is_empty() {
+        return String::new();
+    }
+    format!("tied {}", each.join(", "))
+}
+
+/// `a, b and c`; of many names the last are counted.
+pub(super) fn joined(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(SHOWN);
+    let (last, first) = match names {
+        [] => return String::new(),
+        _ if more > 0 => (format!("{more} more"), &names[..SHOWN]),
+        [first @ .., last] => ((*last).to_owned(), first),
+    };
+    if first.is_empty() {
+        return last;
+    }
+    format!("{} and {last}", first.join(", "))
+}
+
+/// `resnet-digits by cnn-digits`.
+fn behind_text(cell: &FrontCell) -> Option<String> {
+    let by = cell.dominated_by.as_ref()?;
+    Some(format!("{} by {}", cell.cell, by.cell))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{completed, failed, front};
+
+    #[test]
+    fn the_front_is_said_with_intervals_ties_and_what_is_behind() {
+        for width in [60, 80] {
+            let text = front().text(width);
+            assert!(
+                text.lines().all(|line| line.chars().count() <= width),
+                "{text}"
+            );
+            insta::assert_snapshot!(format!("front_{width}"), text);
+        }
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let mut many = front();
+        let first = many.cells[0].clone();
+        for number in 0..30 {
+            many.cells.push(FrontCell {
+                cell: format!("cell-{number}"),
+                ..first.clone()
+            });
+        }
+        let text = many.text(80);
+        assert!(
+            text.contains("* 20 more: see `pareto` in report.csv"),
+            "{text}"
+        );
+        assert!(!text.contains("cell-29"));
+    }
+
+    #[test]
+    fn names_are_joined_as_in_a_sentence() {
+        let names: Vec<String> = (0..15).map(|number| format!("n{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (count, says) in [
+            (0, ""),
+            (1, "n0"),
+            (2, "n0 and n1"),
+            (3, "n0, n1 and n2"),
+            (
+                15,
+                "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11 and 3 more",
+            ),
+        ] {
+            assert_eq!(joined(&names[..count]), says);
+        }
+    }
+
+    #[test]
+    fn cells_that_are_tied_alike_are_said_together() {
+        let front = front();
+        let mut cell = front.cells[0].clone();
+        let tie = |with: &str, metrics: &[&str]| Tie {
+            with: with.to_owned(),
+            metrics: metrics.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let all = ["test_accuracy", "serve.throughput", "memory.peak"];
+        cell.ties = vec![
+            tie("a", &all[..1]),
+            tie("b", &all),
+            tie("c", &all[..1]),
+            tie("d", &all[1..]),
+        ];
+        assert_eq!(
+            ties(&cell),
+            "tied with a and c in test_accuracy, with b in everything, with d in serve.throughput and memory.peak"
+        );
+        cell.ties.clear();
+        assert_eq!(ties(&cell), "");
+    }
+
+    #[test]
+    fn a_run_has_the_mark_of_its_cell_unless_it_was_left_out() {
+        let front = front();
+        assert_eq!(front.marks().of(&completed()), Some(Mark::Front));
+        assert_eq!(front.marks().of(&failed()), None);
+        let foreign = RunRecord {
+            cell: "other".to_owned(),
+            ..completed()
+        };
+        assert_eq!(front.marks().of(&foreign), None);
+    }
+}
