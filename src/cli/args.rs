@@ -24,7 +24,8 @@ const RUN_EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml --set 'grid.batch_size=[32,128]' --repeat 3
   perftune run configs/grid.toml --out results/today --resume
   perftune run configs/grid.toml --full --shadow --rule perftune --rule oracle
-  perftune run - --format csv < grid.toml > report.csv";
+  perftune run - --format csv < grid.toml > report.csv
+  perftune run configs/grid.toml --format html > report.html";
 
 const REPLAY_EXAMPLES: &str = "Examples:
   perftune replay results/three-by-three
@@ -187,8 +188,8 @@ pub struct RunArgs {
     pub fresh: bool,
 
     /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Results")]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table, help_heading = "Results")]
+    pub format: ReportFormat,
 
     /// How to show progress on the standard error
     #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto, help_heading = "Talk")]
@@ -219,8 +220,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow")]
     pub rule: Vec<String>,
     /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub format: ReportFormat,
 }
 
 /// `perftune replay`.
@@ -287,6 +288,31 @@ pub enum Format {
     Json,
     /// Rows with a header, base units
     Csv,
+}
+
+/// What to print of runs on the standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Table,
+    /// One document, base units
+    Json,
+    /// Rows with a header, base units
+    Csv,
+    /// A page for a browser, with plots; also written as report.html
+    Html,
+}
+
+impl ReportFormat {
+    /// The same among those that every list has.
+    pub const fn of_lists(self) -> Option<Format> {
+        match self {
+            Self::Table => Some(Format::Table),
+            Self::Json => Some(Format::Json),
+            Self::Csv => Some(Format::Csv),
+            Self::Html => None,
+        }
+    }
 }
 
 /// What the doctor prints.
@@ -408,7 +434,10 @@ mod tests {
             (&["--shard", "x"], "such as 2/4"),
             (&["--resume", "--fresh"], "cannot be used with"),
             (&["-q", "-v"], "cannot be used with"),
-            (&["--format", "xml"], "possible values: table, json, csv"),
+            (
+                &["--format", "xml"],
+                "possible values: table, json, csv, html",
+            ),
             (&["--formt", "csv"], "--format"),
         ] {
             let message = run(words).unwrap_err();

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod interrupt;
 pub mod list;
 pub mod output;
+pub mod page;
 pub mod progress;
 pub mod replay;
 pub mod run;

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::args::{Format, ReportArgs, RunArgs};
+use super::args::{ReportArgs, ReportFormat, RunArgs};
 use super::diagnostic::Fault;
 use super::dry_run;
 use super::engine::{self, Order};
 use super::exit::{ExitStatus, grid_exit};
 use super::output::{self, Screen};
+use super::page;
 use super::progress::Progress;
 use super::progress::line::Talk;
 use super::shadow::{self, Shadow};
@@ -42,7 +43,10 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     }
     if args.dry_run {
         let width = output::stdout_width();
-        output::print(&dry_run::render(&plan, &runs, args.format, width)?)?;
+        let format = args.format.of_lists().ok_or_else(|| {
+            Fault::new("--dry-run has no such format").hint("choose table, json or csv")
+        })?;
+        output::print(&dry_run::render(&plan, &runs, format, width)?)?;
         return Ok(ExitStatus::Ok);
     }
     let folder = args
@@ -65,13 +69,14 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let shadow = rules
         .map(|rules| Shadow::cast(&executed.results, records, &rules))
         .transpose()?;
-    let summary = write_reports(&executed.results, records, shadow.as_ref())?;
+    let (summary, page) = write_reports(&executed.results, records, shadow.as_ref())?;
     let shown = folder.display().to_string();
     let document = Document {
         name: &plan.name,
         records,
         summary: &summary,
         shadow: shadow.as_ref(),
+        page: &page,
         closing: Closing {
             planned: Some(executed.planned),
             elapsed_s: Some(progress.elapsed_s()),
@@ -151,38 +156,41 @@ pub struct Document<'a> {
     pub summary: &'a [SummaryRow],
     /// What they would have been, had they stopped early.
     pub shadow: Option<&'a Shadow>,
+    /// What a browser shows of them: `report.html`.
+    pub page: &'a [u8],
     /// What stands under the table.
     pub closing: Closing<'a>,
 }
 
 impl Document<'_> {
     /// The bytes for the standard output.
-    pub fn render(&self, format: Format, width: usize) -> Result<Vec<u8>, Fault> {
+    pub fn render(&self, format: ReportFormat, width: usize) -> Result<Vec<u8>, Fault> {
         Ok(match format {
-            Format::Table => {
+            ReportFormat::Table => {
                 let mut text = table::summary(self.records, &self.closing, width);
                 if let Some(shadow) = self.shadow.filter(|shadow| !shadow.is_empty()) {
                     text = text + "\n" + &shadow.report.table(width);
                 }
                 text.into_bytes()
             }
-            Format::Json => {
+            ReportFormat::Json => {
                 let shadow = self.shadow.map(|shadow| &shadow.report);
                 json::document(self.name, self.records, (self.summary, shadow))?
             }
-            Format::Csv => report_csv(self.records)?,
+            ReportFormat::Csv => report_csv(self.records)?,
+            ReportFormat::Html => self.page.to_vec(),
         })
     }
 
     /// Says on the standard error what the standard output has no place for.
-    fn say(&self, format: Format, screen: Screen) {
+    fn say(&self, format: ReportFormat, screen: Screen) {
         let Some(shadow) = self.shadow else {
             return;
         };
         let more = match format {
-            // One document on the standard output: there it is report.csv.
-            Format::Csv => shadow.report.table(output::stderr_width()),
-            Format::Table | Format::Json => String::new(),
+            // One document on the standard output, which has no place for it.
+            ReportFormat::Csv | ReportFormat::Html => shadow.report.table(output::stderr_width()),
+            ReportFormat::Table | ReportFormat::Json => String::new(),
         };
         shadow.say(screen, &more);
     }
@@ -211,12 +219,13 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         ))
         .hint("record whole runs with `perftune run GRID --full --shadow`"));
     }
-    let summary = write_reports(&results, &stored.records, shadow.as_ref())?;
+    let (summary, page) = write_reports(&results, &stored.records, shadow.as_ref())?;
     let document = Document {
         name: &stored.name,
         records: &stored.records,
         summary: &summary,
         shadow: shadow.as_ref(),
+        page: &page,
         closing: Closing {
             planned: Some(stored.records.len() + stored.missing.len()),
             folder: Some(&shown),
@@ -228,12 +237,13 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     Ok(ExitStatus::Ok)
 }
 
-/// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
+/// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow. The
+/// figures between runs, and the page.
 fn write_reports(
     results: &Results,
     records: &[RunRecord],
     shadow: Option<&Shadow>,
-) -> Result<Vec<SummaryRow>, Fault> {
+) -> Result<(Vec<SummaryRow>, Vec<u8>), Fault> {
     let summary = summary(records)?;
     if summary.is_empty() {
         results.remove("summary.csv")?;
@@ -246,5 +256,7 @@ fn write_reports(
         Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
         None => results.remove("shadow.csv")?,
     }
-    Ok(summary)
+    let page = page::page(results, records, &summary)?;
+    results.write("report.html", &page)?;
+    Ok((summary, page))
 }

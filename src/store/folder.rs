@@ -21,6 +21,7 @@ const WRITTEN: &[&str] = &[
     "summary.csv",
     "summary_metrics.csv",
     "shadow.csv",
+    "report.html",
 ];
 
 /// What to do with results that are there already.
@@ -68,6 +69,12 @@ pub struct ManifestHead {
     /// The machine, as it was written.
     #[serde(default)]
     pub machine: serde_json::Value,
+    /// When it was written.
+    #[serde(default)]
+    pub created: String,
+    /// The version of the program that wrote it.
+    #[serde(default)]
+    pub perftune: String,
 }
 
 /// A results folder that is only read.

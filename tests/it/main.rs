@@ -12,6 +12,7 @@ mod config_errors;
 mod data;
 mod disk;
 mod faults;
+mod html;
 mod limits;
 #[cfg(feature = "torch")]
 mod native;
