@@ -256,7 +256,7 @@ fn write_reports(
         Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
         None => results.remove("shadow.csv")?,
     }
-    let page = page::page(results, records, &summary)?;
+    let page = page::page(results, records, (&summary, &[]))?;
     results.write("report.html", &page)?;
     Ok((summary, page))
 }

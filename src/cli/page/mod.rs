@@ -13,11 +13,11 @@ use crate::report::summary::SummaryRow;
 use crate::store::{ManifestHead, Results};
 use crate::units;
 
-/// The page over the runs of a folder.
+/// The page over the runs of a folder, with their figures between runs and the names of those on the front.
 pub fn page(
     results: &Results,
     records: &[RunRecord],
-    summary: &[SummaryRow],
+    (summary, front): (&[SummaryRow], &[String]),
 ) -> Result<Vec<u8>, Fault> {
     let manifest = results.manifest()?;
     let objectives = objectives(&results.read("manifest.json")?.unwrap_or_default());
@@ -30,6 +30,7 @@ pub fn page(
         summary,
         limits: &manifest.as_ref().map(limits).unwrap_or_default(),
         objectives: &objectives,
+        front,
         series: &series(results, records),
     };
     Ok(document(&page)?)

@@ -11,6 +11,9 @@ use crate::store::{Line, StoreError, read_lines};
 /// Steps are looked at together for this long, in nanoseconds: the shortest that a worker reports them in.
 const WINDOW_NS: u64 = 100_000_000;
 
+/// Most steps that are looked at together, however short they are.
+const WINDOW_STEPS: usize = 1 << 16;
+
 /// Shortest stretch between two ticks over which a use of CPU says something, in nanoseconds.
 const TICK_NS: u64 = 1_000_000;
 
@@ -159,7 +162,7 @@ impl Reader {
             self.window.sum_ns = self.window.sum_ns.saturating_add(*ns);
             self.window.items += f64::from(batch.items);
             self.window.end_ns = end_ns;
-            if self.window.sum_ns >= WINDOW_NS {
+            if self.window.sum_ns >= WINDOW_NS || self.window.dur_ns.len() >= WINDOW_STEPS {
                 self.show_window();
             }
         }

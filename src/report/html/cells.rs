@@ -53,6 +53,8 @@ struct Rows<'a> {
     axes: Vec<layout::Column>,
     /// Whether some run has a verdict.
     judged: bool,
+    /// The runs of the front.
+    front: &'a [String],
     /// Whether some run has a test accuracy.
     tested: bool,
     /// Whether a run has a place on the page that its name can lead to.
@@ -60,7 +62,11 @@ struct Rows<'a> {
 }
 
 /// Writes the table; `linked`: whether a run has a place on the page that its name can lead to.
-pub(super) fn table(page: &mut Markup, records: &[RunRecord], linked: &dyn Fn(&str) -> bool) {
+pub(super) fn table(
+    page: &mut Markup,
+    (records, front): (&[RunRecord], &[String]),
+    linked: &dyn Fn(&str) -> bool,
+) {
     if records.is_empty() {
         return;
     }
@@ -69,6 +75,7 @@ pub(super) fn table(page: &mut Markup, records: &[RunRecord], linked: &dyn Fn(&s
         figures: columns(records),
         axes: table::axes(records),
         judged: records.iter().any(|record| record.verdict.is_some()),
+        front,
         tested: records.iter().any(tested),
         linked,
     };
@@ -98,6 +105,9 @@ impl Rows<'_> {
         if self.judged {
             words(row, "verdict");
         }
+        if !self.front.is_empty() {
+            words(row, "front");
+        }
         row.leaf("th", NUMBERS, "epochs");
         row.leaf("th", NUMBERS, "time s");
     }
@@ -114,7 +124,25 @@ impl Rows<'_> {
         if self.tested {
             cell(row, &accuracy_cell(record));
         }
-        ends(row, record, self.judged);
+        self.ends(row, record);
+    }
+
+    fn ends(&self, row: &mut Markup, record: &RunRecord) {
+        let detail = [("title", &*record.stop.detail)];
+        row.leaf("td", &detail, &stops::ending(record));
+        if self.judged {
+            let verdict = record.verdict.as_ref();
+            let (word, class) = verdict.map_or(("", ""), |verdict| stops::verdict(verdict.verdict));
+            let why = verdict.map_or("", |verdict| &verdict.reason);
+            row.leaf("td", &[("class", class), ("title", why)], word);
+        }
+        if !self.front.is_empty() {
+            let marked = self.front.contains(&record.run);
+            row.leaf("td", &[], if marked { "\u{2605} front" } else { "" });
+        }
+        row.leaf("td", &[("class", "n")], &record.epochs.to_string());
+        let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
+        row.leaf("td", &[("class", "n")], &time);
     }
 }
 
@@ -136,23 +164,6 @@ fn names(row: &mut Markup, (place, record): (usize, &RunRecord), linked: &dyn Fn
         }
     });
     row.leaf("td", &[], &record.job.dataset);
-}
-
-fn ends(row: &mut Markup, record: &RunRecord, judged: bool) {
-    row.leaf(
-        "td",
-        &[("title", &record.stop.detail)],
-        &stops::ending(record),
-    );
-    if judged {
-        let verdict = record.verdict.as_ref();
-        let (word, class) = verdict.map_or(("", ""), |verdict| stops::verdict(verdict.verdict));
-        let why = verdict.map_or("", |verdict| &verdict.reason);
-        row.leaf("td", &[("class", class), ("title", why)], word);
-    }
-    row.leaf("td", &[("class", "n")], &record.epochs.to_string());
-    let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
-    row.leaf("td", &[("class", "n")], &time);
 }
 
 fn heading(row: &mut Markup, column: &Column) {

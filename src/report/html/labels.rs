@@ -80,6 +80,29 @@ pub(super) fn place(
     Some(labels)
 }
 
+/// Points of which nobody could tell the names apart, as one: the first name, and how many more.
+pub(super) fn merged(points: &[Named]) -> Vec<Named> {
+    let mut merged: Vec<(&Named, usize)> = Vec::new();
+    for point in points {
+        let near = |(first, _): &&mut (&Named, usize)| {
+            let (dx, dy) = (first.at.0 - point.at.0, first.at.1 - point.at.1);
+            dx.abs() <= MARK && dy.abs() <= MARK
+        };
+        match merged.iter_mut().find(near) {
+            Some((_, more)) => *more += 1,
+            None => merged.push((point, 0)),
+        }
+    }
+    let named = |(first, more): &(&Named, usize)| Named {
+        at: first.at,
+        text: match more {
+            0 => first.text.clone(),
+            more => format!("{} and {more} more", first.text),
+        },
+    };
+    merged.iter().map(named).collect()
+}
+
 /// Names to the right of their points, come what may.
 pub(super) fn beside(points: &[Named]) -> Vec<Label> {
     let label = |point: &Named| Label {
@@ -137,6 +160,12 @@ mod tests {
         let many: Vec<_> = (0..40).map(|i| (100 + i % 3, 100 + i / 3)).collect();
         assert_eq!(place(&named(&many, "digits"), FRAME, (&[], &[])), None);
         assert_eq!(beside(&near).len(), 3);
+        let few = merged(&named(&many, "7"));
+        assert!(
+            few.len() < 4 && few[0].text.starts_with("7 and "),
+            "{few:?}"
+        );
+        assert!(place(&few, FRAME, (&[], &[])).is_some());
     }
 
     #[test]

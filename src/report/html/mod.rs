@@ -5,10 +5,13 @@
 
 mod axis;
 mod cells;
+mod figures;
 mod labels;
+mod legend;
 mod markup;
 mod palette;
 mod plot;
+mod runs;
 mod scatter;
 mod stops;
 mod timeline;
@@ -16,8 +19,8 @@ mod trace;
 
 use std::collections::BTreeMap;
 
+use self::figures::Field;
 use self::markup::Markup;
-use self::scatter::Field;
 pub use self::timeline::{RunSeries, StageSpan};
 pub use self::trace::Trace;
 use super::ReportError;
@@ -29,9 +32,6 @@ use crate::units;
 
 /// Most runs whose time series are shown: each takes up to 20 kB.
 pub const MOST_SERIES: usize = 50;
-
-/// Most runs whose time series are open when the page is.
-const MOST_OPEN: usize = 12;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -88,6 +88,18 @@ pub struct Objective {
     pub maximize: bool,
 }
 
+impl Objective {
+    /// `maximize test_accuracy`.
+    fn shown(&self) -> String {
+        let goal = if self.maximize {
+            "maximize"
+        } else {
+            "minimize"
+        };
+        format!("{goal} {}", self.metric)
+    }
+}
+
 /// Time series of the runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SeriesOfRuns {
@@ -110,6 +122,8 @@ pub struct Page<'a> {
     pub limits: &'a [Limit],
     /// What is wanted of them; decides which trade-offs are drawn.
     pub objectives: &'a [Objective],
+    /// The names of the runs that nothing else is better than, by the objectives.
+    pub front: &'a [String],
     /// Their time series.
     pub series: &'a SeriesOfRuns,
 }
@@ -191,12 +205,12 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
     body.feed();
     let mut done = Ok(());
     body.element("main", &[], |main| {
-        cells::table(main, page.records, &shown);
+        cells::table(main, (page.records, page.front), &shown);
         cells::summary(main, page.records, page.summary);
         done = trade_offs(main, page);
         stops::table(main, page.records);
         if done.is_ok() {
-            done = timelines(main, page);
+            done = runs::timelines(main, page);
         }
     });
     body.feed();
@@ -235,7 +249,7 @@ fn grid<T>(
 }
 
 /// Marks and their meanings.
-fn legend<T: AsRef<str>>(page: &mut Markup, entries: &[(String, T)]) {
+fn meanings<T: AsRef<str>>(page: &mut Markup, entries: &[(String, T)]) {
     page.element("ul", &[("class", "legend")], |list| {
         for (symbol, meaning) in entries {
             list.element("li", &[], |item| {
@@ -251,9 +265,10 @@ fn trade_offs(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportError> {
     let field = Field {
         records: of.records,
         limits: of.limits,
+        front: of.front,
     };
     let mut drawn = Vec::new();
-    for (place, pair) in scatter::pairs(of.objectives, of.limits)
+    for (place, pair) in figures::pairs(of.objectives, of.limits)
         .into_iter()
         .enumerate()
     {
@@ -262,9 +277,9 @@ fn trade_offs(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportError> {
     if drawn.is_empty() {
         return Ok(());
     }
-    let entries = scatter::legend(field)?;
+    let entries = legend::legend(field)?;
     section(page, "Trade-offs", |section| {
-        legend(section, &entries);
+        meanings(section, &entries);
         section.element("div", &[("class", "plots")], |plots| {
             for scatter in &drawn {
                 plots.element("figure", &[], |figure| {
@@ -281,107 +296,6 @@ fn trade_offs(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportError> {
         section.leaf("p", &[("class", "small")], bars);
     });
     Ok(())
-}
-
-fn timelines(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportError> {
-    let series = match of.series {
-        SeriesOfRuns::Shown(series) => series,
-        SeriesOfRuns::LeftOut(why) => {
-            section(page, "Runs", |section| section.leaf("p", &[], why));
-            return Ok(());
-        }
-    };
-    let mut drawn = Vec::new();
-    for (place, record) in of.records.iter().enumerate() {
-        let drawing = match series.get(&record.run) {
-            None => continue,
-            Some(Err(why)) => Err(why.clone()),
-            Some(Ok(series)) => {
-                let name = format!("run{}", place + 1);
-                let drawing = timeline::timeline(series, (&name, &record.run))?;
-                drawing.ok_or_else(|| "nothing was read while it ran".to_owned())
-            }
-        };
-        drawn.push((place + 1, record, drawing));
-    }
-    if drawn.is_empty() {
-        return Ok(());
-    }
-    let entries = timeline::legend()?;
-    let common = common_warnings(of.records);
-    section(page, "Runs", |section| {
-        legend(section, &entries);
-        section.element("div", &[("class", "plots")], |plots| {
-            for (number, record, drawing) in &drawn {
-                let open = drawn.len() <= MOST_OPEN;
-                run(plots, (*number, record, &common), drawing.as_deref(), open);
-                plots.feed();
-            }
-        });
-        let thinned = "Long series are thinned to the smallest and the largest of neighbouring readings; \
-                       a reading that failed is a gap.";
-        section.leaf("p", &[("class", "small")], thinned);
-        for warning in &common {
-            let of_all = format!("Of every run: {warning}");
-            section.leaf("p", &[("class", "small")], &of_all);
-        }
-    });
-    Ok(())
-}
-
-/// What every one of several runs was warned of: said once.
-fn common_warnings(records: &[RunRecord]) -> Vec<&String> {
-    let Some((first, others)) = records
-        .split_first()
-        .filter(|(_, others)| !others.is_empty())
-    else {
-        return Vec::new();
-    };
-    let of_all = |warning: &&String| {
-        others
-            .iter()
-            .all(|record| record.warnings.contains(warning))
-    };
-    first.warnings.iter().filter(of_all).collect()
-}
-
-fn run(
-    page: &mut Markup,
-    (number, record, said): (usize, &RunRecord, &[&String]),
-    drawing: Result<&str, &String>,
-    open: bool,
-) {
-    let id = format!("run-{number}");
-    let mut attributes = vec![("id", &*id)];
-    if open {
-        attributes.push(("open", "open"));
-    }
-    page.element("details", &attributes, |details| {
-        details.element("summary", &[], |summary| {
-            summary.leaf("b", &[], &format!("{number} {}", record.run));
-            let ended = format!(
-                " {} after {}",
-                stops::ending(record),
-                units::elapsed(record.wall_s)
-            );
-            summary.text(&ended);
-        });
-        match drawing {
-            Ok(drawing) => details.raw(drawing),
-            Err(why) => details.leaf(
-                "p",
-                &[("class", "small")],
-                &format!("no time series: {why}"),
-            ),
-        }
-        for warning in record
-            .warnings
-            .iter()
-            .filter(|warning| !said.contains(warning))
-        {
-            details.leaf("p", &[("class", "small")], warning);
-        }
-    });
 }
 
 /// What became of the runs, as under the terminal's table.

@@ -183,6 +183,11 @@ pub(super) fn strike(area: &Area<'_>, (x, y): Pixel) -> Drawn {
     )
 }
 
+/// Draws a ring around a mark.
+pub(super) fn ring(area: &Area<'_>, at: Pixel) -> Drawn {
+    area.draw(&Circle::new(at, 9, TEXT.light.stroke_width(2)))
+}
+
 /// Draws the axes of a chart with their grid and titles into a part of the drawing; where the chart itself is.
 pub(super) fn axes(
     area: &Area<'_>,

@@ -41,6 +41,14 @@ pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
         let limits: Vec<_> = page.limits.iter().map(super::Limit::shown).collect();
         header.leaf("p", &[], &format!("Limits: {}", limits.join("; ")));
     }
+    if !page.objectives.is_empty() {
+        let objectives: Vec<_> = page
+            .objectives
+            .iter()
+            .map(super::Objective::shown)
+            .collect();
+        header.leaf("p", &[], &format!("Objectives: {}", objectives.join("; ")));
+    }
     if !page.head.missing.is_empty() {
         let missing = format!("Not run: {}", page.head.missing.join(", "));
         header.leaf("p", &[("class", "small")], &missing);

@@ -71,6 +71,7 @@ fn page(records: &[RunRecord], limits: &[Limit], series: &SeriesOfRuns) -> Strin
         summary: &[],
         limits,
         objectives: &[],
+        front: &[],
         series,
     };
     String::from_utf8(document(&page).unwrap()).unwrap()
@@ -207,6 +208,7 @@ fn what_users_write_stays_text() {
         summary: &[],
         limits: &[limit("memory.peak", evil, 3e8)],
         objectives: &[],
+        front: &[],
         series: &series,
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();
@@ -272,4 +274,34 @@ fn what_was_not_measured_has_its_reason_and_what_is_not_known_its_mark() {
         "{page}"
     );
     assert!(page.contains("not shown, for want of memory.peak: mlp-digits"));
+}
+
+#[test]
+fn the_front_is_marked_in_the_table_and_in_the_plots() {
+    let records = [completed(), record("cnn", "digits")];
+    let series = SeriesOfRuns::LeftOut("none".to_owned());
+    let objectives =
+        [("test_accuracy", true), ("memory.peak", false)].map(|(metric, maximize)| Objective {
+            metric: metric.to_owned(),
+            maximize,
+        });
+    let of = |front: &[String]| {
+        let page = Page {
+            head: &head(),
+            records: &records,
+            summary: &[],
+            limits: &[],
+            objectives: &objectives,
+            front,
+            series: &series,
+        };
+        String::from_utf8(document(&page).unwrap()).unwrap()
+    };
+    let (with, without) = (of(&["cnn-digits".to_owned()]), of(&[]));
+    assert_eq!(with.matches("\u{2605} front").count(), 1);
+    // One ring in the legend, one in the only plot.
+    assert_eq!(with.matches("r=\"9\"").count(), 2);
+    assert!(!without.contains("front") && !without.contains("r=\"9\""));
+    assert!(with.contains("Objectives: maximize test_accuracy; minimize memory.peak"));
+    assert!(with.contains("test_accuracy against memory.peak"));
 }
