@@ -21,6 +21,9 @@ const BOTTOM: u32 = 36;
 /// Width of the ticks' numbers.
 const LEFT: u32 = 52;
 
+/// Room for the half of the last tick's number.
+const RIGHT: u32 = 24;
+
 /// What happened in a run, in seconds since its start and in base units.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunSeries {
@@ -148,7 +151,7 @@ pub(super) fn timeline(
             let last = place + 1 == panels.len();
             let room = area.clone().shrink(
                 (0, top),
-                (plot::WIDTH - 10, PANEL + if last { BOTTOM } else { 0 }),
+                (plot::WIDTH - RIGHT, PANEL + if last { BOTTOM } else { 0 }),
             );
             draw_panel((area, &room), (panel, last), (&time, series))?;
             top += PANEL;
@@ -257,7 +260,7 @@ fn tint(stage: Stage) -> Option<(Ink, f64)> {
 fn stage_names(area: &Area<'_>, time: &Axis, series: &RunSeries) -> Drawn {
     use plotters::coord::ranged1d::Ranged;
     let left = i32::try_from(LEFT).unwrap_or(0);
-    let right = i32::try_from(plot::WIDTH).unwrap_or(0) - 10;
+    let right = i32::try_from(plot::WIDTH - RIGHT).unwrap_or(0);
     let mut free_from = left;
     for span in &series.stages {
         let (from, to) = (
