@@ -26,7 +26,8 @@ const RUN_EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml --out results/today --resume
   perftune run configs/grid.toml --full --shadow --rule perftune --rule oracle
   perftune run - --format csv < grid.toml > report.csv
-  perftune run configs/latency-bound.toml --format markdown > report.md";
+  perftune run configs/latency-bound.toml --format markdown > report.md
+  perftune run configs/grid.toml --format html > report.html";
 
 const REPLAY_EXAMPLES: &str = "Examples:
   perftune replay results/three-by-three
@@ -416,7 +417,7 @@ mod tests {
             (&["-q", "-v"], "cannot be used with"),
             (
                 &["--format", "xml"],
-                "possible values: table, json, csv, markdown",
+                "possible values: table, json, csv, markdown, html",
             ),
             (&["--formt", "csv"], "--format"),
         ] {

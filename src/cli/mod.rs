@@ -11,6 +11,7 @@ pub mod front;
 pub mod interrupt;
 pub mod list;
 pub mod output;
+pub mod page;
 pub mod progress;
 pub mod replay;
 pub mod report_format;

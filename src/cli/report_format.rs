@@ -15,6 +15,8 @@ pub enum ReportFormat {
     Csv,
     /// For pages such as GitHub's
     Markdown,
+    /// A page for a browser, with plots; also written as report.html
+    Html,
 }
 
 impl ReportFormat {
@@ -24,7 +26,7 @@ impl ReportFormat {
             Self::Table => Some(Format::Table),
             Self::Json => Some(Format::Json),
             Self::Csv => Some(Format::Csv),
-            Self::Markdown => None,
+            Self::Markdown | Self::Html => None,
         }
     }
 }

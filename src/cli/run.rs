@@ -9,6 +9,7 @@ use super::engine::{self, Order};
 use super::exit::{ExitStatus, grid_exit};
 use super::front;
 use super::output::{self, Screen};
+use super::page;
 use super::progress::Progress;
 use super::progress::line::Talk;
 use super::report_format::ReportFormat;
@@ -79,6 +80,7 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         records,
         summary: &derived.summary,
         shadow: shadow.as_ref(),
+        page: &derived.page,
         closing: Closing {
             planned: Some(executed.planned),
             elapsed_s: Some(progress.elapsed_s()),
@@ -169,6 +171,8 @@ pub struct Document<'a> {
     pub summary: &'a [SummaryRow],
     /// What they would have been, had they stopped early.
     pub shadow: Option<&'a Shadow>,
+    /// What a browser shows of them: `report.html`.
+    pub page: &'a [u8],
     /// What stands under the table.
     pub closing: Closing<'a>,
 }
@@ -194,6 +198,7 @@ impl Document<'_> {
                 json::document(self.name, self.records, extras)?
             }
             ReportFormat::Csv => report_csv(self.records, self.closing.front)?,
+            ReportFormat::Html => self.page.to_vec(),
             ReportFormat::Markdown => {
                 let mut text = markdown::document(self.name, self.records, &self.closing);
                 if let Some(shadow) = shadow {
@@ -211,8 +216,8 @@ impl Document<'_> {
             return;
         };
         let more = match format {
-            // One document on the standard output: there it is report.csv.
-            ReportFormat::Csv => shadow.report.table(output::stderr_width()),
+            // One document on the standard output, which has no place for it.
+            ReportFormat::Csv | ReportFormat::Html => shadow.report.table(output::stderr_width()),
             ReportFormat::Table | ReportFormat::Json | ReportFormat::Markdown => String::new(),
         };
         shadow.say(screen, &more);
@@ -253,6 +258,7 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         records: &stored.records,
         summary: &derived.summary,
         shadow: shadow.as_ref(),
+        page: &derived.page,
         closing: Closing {
             planned: Some(stored.records.len() + stored.missing.len()),
             folder: Some(&shown),
@@ -269,6 +275,8 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
 struct Derived {
     summary: Vec<SummaryRow>,
     front: Option<FrontReport>,
+    /// `report.html`.
+    page: Vec<u8>,
 }
 
 impl Derived {
@@ -280,7 +288,12 @@ impl Derived {
     ) -> Result<Self, Fault> {
         let summary = summary(records)?;
         let front = front::of_folder(results, (records, &summary), objectives)?;
-        Ok(Self { summary, front })
+        let page = page::page(results, records, (&summary, front.as_ref()))?;
+        Ok(Self {
+            summary,
+            front,
+            page,
+        })
     }
 
     /// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
@@ -301,6 +314,7 @@ impl Derived {
             Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
             None => results.remove("shadow.csv")?,
         }
+        results.write("report.html", &self.page)?;
         Ok(())
     }
 }

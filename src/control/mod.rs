@@ -66,6 +66,7 @@ mod stage;
 pub mod support;
 mod totals;
 mod training;
+mod warm_up;
 mod watch;
 
 pub use constraint::{Constraint, Op};
@@ -74,6 +75,7 @@ pub use controller::{Controller, Verdict};
 pub use policy::StopPolicy;
 pub use recording::{RunReplay, StageJudgement};
 pub use support::{SupportError, check_supported};
+pub use warm_up::WarmUp;
 
 #[cfg(test)]
 mod tests;

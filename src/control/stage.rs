@@ -15,7 +15,7 @@ use crate::event::{MetricDef, MetricKind, OpenMetric, ResourceSample, Stage, Ste
 use crate::stats::{BatchSeries, QuantileSeries};
 
 /// Batches of the step series.
-const CAPACITY: usize = 256;
+pub(super) const CAPACITY: usize = 256;
 
 /// Steps that wait for their mark; more come only where nothing is marked for seconds, and count as unmarked.
 const WAITING: usize = 32_768;

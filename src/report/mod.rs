@@ -7,6 +7,7 @@
 pub mod csv;
 pub mod front;
 pub mod headline;
+pub mod html;
 pub mod json;
 pub mod layout;
 pub mod listing;
@@ -33,6 +34,9 @@ pub enum ReportError {
     /// A value has no form in JSON.
     #[error("cannot write the document as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// A plot of the page cannot be drawn.
+    #[error("cannot draw a plot of report.html: {0}")]
+    Plot(String),
 }
 
 /// A number for programs: the shortest digits that read back to it, or `nan`, `inf`, `-inf`.

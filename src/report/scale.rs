@@ -68,6 +68,16 @@ impl Scale {
         found.or(fallback).copied().unwrap_or(scale(1.0, ""))
     }
 
+    /// A value in this unit.
+    pub(super) fn scaled(self, value: f64) -> f64 {
+        value / self.factor
+    }
+
+    /// A value in this unit back in the base unit.
+    pub(super) fn unscaled(self, value: f64) -> f64 {
+        value * self.factor
+    }
+
     /// Three significant digits in this unit.
     pub(super) fn show(self, value: f64) -> String {
         if value.is_nan() {

@@ -32,10 +32,10 @@ pub struct Closing<'a> {
 }
 
 /// A column of figures: its heading, where the figure is, and its rank (1 stays longest).
-struct Figures {
-    head: &'static str,
-    place: Place,
-    metric: &'static str,
+pub(super) struct Figures {
+    pub(super) head: &'static str,
+    pub(super) place: Place,
+    pub(super) metric: &'static str,
     rank: u8,
 }
 
@@ -49,7 +49,7 @@ const fn figures(head: &'static str, place: Place, metric: &'static str, rank: u
 }
 
 /// Ranks up to 6 fit 80 columns in most grids; the others are for wide terminals.
-const FIGURES: &[Figures] = &[
+pub(super) const FIGURES: &[Figures] = &[
     figures("train\n", Place::Train, "train.throughput", 1),
     figures("step\np50 ", Place::Train, "train.step_latency_p50", 2),
     figures("step\np95 ", Place::Train, "train.step_latency_p95", 8),
@@ -146,7 +146,7 @@ fn text(head: &str, records: &[RunRecord], cell: impl FnMut(&RunRecord) -> Strin
 }
 
 /// The settings besides model and data set that differ between the runs.
-fn axes(records: &[RunRecord]) -> Vec<Column> {
+pub(super) fn axes(records: &[RunRecord]) -> Vec<Column> {
     type Axis = (&'static str, fn(&RunRecord) -> String);
     const AXES: &[Axis] = &[
         ("batch", |r| r.job.train.batch_size.to_string()),
@@ -240,7 +240,7 @@ fn accuracy_column(records: &[RunRecord]) -> Option<Column> {
 }
 
 /// Why a run ended; for a failed one, what kind of failure.
-fn stop(record: &RunRecord) -> String {
+pub(super) fn stop(record: &RunRecord) -> String {
     match (
         record.status,
         record.failure.as_ref().map(|failure| failure.kind),

@@ -22,6 +22,7 @@ const WRITTEN: &[&str] = &[
     "summary.csv",
     "summary_metrics.csv",
     "shadow.csv",
+    "report.html",
 ];
 
 /// What to do with results that are there already.
@@ -69,6 +70,12 @@ pub struct ManifestHead {
     /// The machine, as it was written.
     #[serde(default)]
     pub machine: serde_json::Value,
+    /// When it was written.
+    #[serde(default)]
+    pub created: String,
+    /// The version of the program that wrote it.
+    #[serde(default)]
+    pub perftune: String,
     /// What makes one cell better than another.
     #[serde(default)]
     pub objectives: Vec<Objective>,

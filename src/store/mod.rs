@@ -3,7 +3,7 @@
 //! ```text
 //! results/<name>/
 //!   manifest.json            what was asked, on what machine, with which versions; format {major, minor}
-//!   report.csv metrics.csv summary.csv summary_metrics.csv shadow.csv        derived
+//!   report.csv metrics.csv summary.csv summary_metrics.csv shadow.csv report.html        derived
 //!   runs/<run>/
 //!     events.jsonl           append-only, the source of truth: header, then one line an event, `ended` last
 //!     samples.csv epochs.csv stderr.log       derived, for people and scripts

@@ -43,6 +43,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("signal_hook", &["cli"]),
     ("comfy_table", &["report"]),
+    ("plotters", &["report/html"]),
     ("csv", &["report", "dataset"]),
     ("toml", &["config", "dataset"]),
     ("statrs", &["stats"]),

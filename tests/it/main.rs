@@ -13,6 +13,7 @@ mod data;
 mod disk;
 mod emulation;
 mod faults;
+mod html;
 mod limits;
 #[cfg(feature = "torch")]
 mod native;

@@ -86,9 +86,15 @@ fn a_grid_ends_with_a_table_and_all_its_files() {
         let began = format!("[{count}/4] {run}: started\n[{count}/4] {run}: completed after ");
         assert!(shown.stderr.contains(&began), "{}", shown.stderr);
     }
-    let mut expected: Vec<String> = ["", "manifest.json", "metrics.csv", "report.csv"]
-        .map(str::to_owned)
-        .into();
+    let mut expected: Vec<String> = [
+        "",
+        "manifest.json",
+        "metrics.csv",
+        "report.csv",
+        "report.html",
+    ]
+    .map(str::to_owned)
+    .into();
     expected[0] = ".lock".to_owned();
     for run in RUNS {
         for file in [

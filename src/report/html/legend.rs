@@ -1,0 +1,94 @@
+//! What the marks of the trade-offs mean.
+
+use plotters::style::Color;
+
+use super::super::ReportError;
+use super::super::headline::accuracy_is_final;
+use super::figures::{Field, models};
+use super::palette::{self, Ink, LIMIT, TEXT};
+use super::plot::{self, Area, Drawn};
+use crate::event::{Feasibility, RunRecord, RunStatus};
+
+/// Symbols with their meanings.
+#[derive(Default)]
+struct Entries(Vec<(String, String)>);
+
+impl Entries {
+    fn add(
+        &mut self,
+        meaning: &str,
+        draw: impl FnOnce(&Area<'_>) -> Drawn,
+    ) -> Result<(), ReportError> {
+        self.0.push((plot::symbol(draw)?, meaning.to_owned()));
+        Ok(())
+    }
+}
+
+/// Each symbol that occurs, with its meaning.
+pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportError> {
+    let lost =
+        |record: &&RunRecord| matches!(record.status, RunStatus::Failed | RunStatus::Cancelled);
+    let shown: Vec<_> = field
+        .records
+        .iter()
+        .filter(|record| !lost(record))
+        .collect();
+    let judged = shown.iter().any(|record| record.verdict.is_some());
+    let mut entries = Entries::default();
+    for (shape, model) in models(field.records)
+        .into_iter()
+        .enumerate()
+        .take(palette::SHAPES.len())
+    {
+        let ink = if judged {
+            TEXT
+        } else {
+            palette::of_model(shape)
+        };
+        entries.add(model, |area| plot::mark(area, (9, 9), shape, (ink, true)))?;
+    }
+    verdicts(&mut entries, &shown)?;
+    let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, (ink, filled));
+    if !field.front.is_empty() {
+        entries.add("on the front", |area| {
+            dot(area, palette::LINE, true)?;
+            plot::ring(area, (9, 9))
+        })?;
+    }
+    if shown
+        .iter()
+        .any(|record| accuracy_is_final(record) == Some(false))
+    {
+        entries.add("not trained to the end", |area| {
+            dot(area, palette::AXIS, false)
+        })?;
+    }
+    if !field.limits.is_empty() {
+        entries.add("limit, and the side that breaks it", |area| {
+            plot::shade(area, ((9, 0), (18, 18)), (LIMIT.light, 0.07))?;
+            plot::line(area, vec![(9, 0), (9, 18)], LIMIT.light.stroke_width(2))
+        })?;
+    }
+    Ok(entries.0)
+}
+
+fn verdicts(entries: &mut Entries, shown: &[&RunRecord]) -> Result<(), ReportError> {
+    for (verdict, meaning) in [
+        (Feasibility::Feasible, "feasible"),
+        (Feasibility::Infeasible, "infeasible"),
+        (Feasibility::Undecided, "undecided ?"),
+    ] {
+        let mut all = shown.iter().filter_map(|record| record.verdict.as_ref());
+        if !all.any(|found| found.verdict == verdict) {
+            continue;
+        }
+        entries.add(meaning, |area| {
+            plot::mark(area, (9, 9), 0, (palette::of_verdict(verdict), true))?;
+            match verdict {
+                Feasibility::Infeasible => plot::strike(area, (9, 9)),
+                Feasibility::Feasible | Feasibility::Undecided => Ok(()),
+            }
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! `report.html`: the results on one page that needs nothing but a browser. No script, no font, no picture and no
+//! network: the style sheet and the drawings stand in the page, and a policy in its head forbids everything else.
+//!
+//! Equal results give equal bytes: no time of day and nothing of the terminal is in it.
+
+mod axis;
+mod cells;
+mod figures;
+mod labels;
+mod legend;
+mod markup;
+mod palette;
+mod plot;
+mod runs;
+mod scatter;
+mod stops;
+mod timeline;
+mod trace;
+
+use std::collections::BTreeMap;
+
+use self::figures::Field;
+use self::markup::Markup;
+pub use self::timeline::{RunSeries, StageSpan};
+pub use self::trace::Trace;
+use super::ReportError;
+use super::summary::SummaryRow;
+use super::table::{Closing, closing_line};
+use crate::event::metric::find;
+use crate::event::{Objective, RunRecord, Unit};
+use crate::units;
+
+/// Most runs whose time series are shown: each takes up to 20 kB.
+pub const MOST_SERIES: usize = 50;
+
+const STYLE: &str = include_str!("style.css");
+
+/// What the page says of the grid as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The name of the grid.
+    pub name: String,
+    /// When it was started, as the manifest has it.
+    pub created: String,
+    /// The version of the program that ran it.
+    pub version: String,
+    /// The machine, one line.
+    pub machine: String,
+    /// Planned runs that have no record.
+    pub missing: Vec<String>,
+}
+
+/// A limit that runs must keep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limit {
+    /// The catalogue's name.
+    pub metric: String,
+    /// `<=`, `>=`, `<` or `>`.
+    pub sign: String,
+    /// Whether it limits from above.
+    pub upper: bool,
+    /// The limit, in the metric's base unit.
+    pub value: f64,
+    /// Whether it holds for only some of the runs.
+    pub of_some: bool,
+}
+
+impl Limit {
+    /// `<= 10.0 ms`, and whether it is everybody's.
+    fn short(&self) -> String {
+        let unit = find(&self.metric).map_or(Unit::One, |metric| metric.unit);
+        let of_some = if self.of_some { " (some runs)" } else { "" };
+        format!("{} {}{of_some}", self.sign, quantity(unit, self.value))
+    }
+
+    /// The same with the metric.
+    fn shown(&self) -> String {
+        format!("{} {}", self.metric, self.short())
+    }
+}
+
+/// Time series of the runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SeriesOfRuns {
+    /// By the names of the runs: the series, or why there is none.
+    Shown(BTreeMap<String, Result<RunSeries, String>>),
+    /// None, and why.
+    LeftOut(String),
+}
+
+/// Everything that the page is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// The grid as a whole.
+    pub head: &'a Head,
+    /// The runs that have ended, in the order of the plan.
+    pub records: &'a [RunRecord],
+    /// Their figures between runs.
+    pub summary: &'a [SummaryRow],
+    /// What they must keep.
+    pub limits: &'a [Limit],
+    /// What is wanted of them; decides which trade-offs are drawn.
+    pub objectives: &'a [Objective],
+    /// The names of the runs that nothing else is better than, by the objectives.
+    pub front: &'a [String],
+    /// Their time series.
+    pub series: &'a SeriesOfRuns,
+}
+
+/// A quantity with its unit, for people.
+fn quantity(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Seconds => units::seconds(value),
+        Unit::Bytes => units::bytes(value),
+        Unit::Percent => format!("{}%", units::significant(value)),
+        Unit::SamplesPerSecond => units::rate(value),
+        Unit::Watts => format!("{} W", units::significant(value)),
+        Unit::Ratio | Unit::One => {
+            let text = format!("{value:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+    }
+}
+
+/// The page.
+pub fn document(page: &Page<'_>) -> Result<Vec<u8>, ReportError> {
+    let mut html = Markup::default();
+    html.raw("<!DOCTYPE html>\n");
+    let mut done = Ok(());
+    html.element("html", &[("lang", "en")], |html| {
+        head(html, page);
+        html.element("body", &[], |body| done = self::body(body, page));
+    });
+    done?;
+    html.feed();
+    Ok(html.into_text().into_bytes())
+}
+
+fn head(html: &mut Markup, page: &Page<'_>) {
+    html.element("head", &[], |head| {
+        head.feed();
+        head.void("meta", &[("charset", "utf-8")]);
+        let policy = "default-src 'none'; style-src 'unsafe-inline'";
+        head.void(
+            "meta",
+            &[
+                ("http-equiv", "Content-Security-Policy"),
+                ("content", policy),
+            ],
+        );
+        head.void(
+            "meta",
+            &[
+                ("name", "viewport"),
+                ("content", "width=device-width, initial-scale=1"),
+            ],
+        );
+        head.void(
+            "meta",
+            &[("name", "color-scheme"), ("content", "light dark")],
+        );
+        head.feed();
+        head.leaf("title", &[], &format!("{} - perftune", page.head.name));
+        head.feed();
+        head.element("style", &[], |style| {
+            style.raw(STYLE);
+            style.raw(&palette::dash_rule());
+            style.raw("@media screen and (prefers-color-scheme:dark){");
+            style.raw(&palette::dark_rules());
+            style.raw("}");
+        });
+        head.feed();
+    });
+    html.feed();
+}
+
+fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
+    let shown = |run: &str| match page.series {
+        SeriesOfRuns::Shown(series) => series.contains_key(run),
+        SeriesOfRuns::LeftOut(_) => false,
+    };
+    body.feed();
+    body.element("header", &[], |header| stops::head(header, page));
+    body.feed();
+    let mut done = Ok(());
+    body.element("main", &[], |main| {
+        cells::table(main, (page.records, page.front), &shown);
+        cells::summary(main, page.records, page.summary);
+        done = trade_offs(main, page);
+        stops::table(main, page.records);
+        if done.is_ok() {
+            done = runs::timelines(main, page);
+        }
+    });
+    body.feed();
+    done
+}
+
+/// A part of the page with its heading.
+fn section(page: &mut Markup, heading: &str, inside: impl FnOnce(&mut Markup)) {
+    page.feed();
+    page.element("section", &[], |section| {
+        section.leaf("h2", &[], heading);
+        section.feed();
+        inside(section);
+    });
+}
+
+/// A table in a box of its own, which scrolls where it is too wide: its head row, and a row for each of `rows`, counted from 0.
+fn grid<T>(
+    page: &mut Markup,
+    class: &str,
+    head: impl FnOnce(&mut Markup),
+    (rows, row): (&[T], impl Fn(&mut Markup, usize, &T)),
+) {
+    page.element("div", &[("class", "scroll")], |scroll| {
+        scroll.element("table", &[("class", class)], |table| {
+            table.element("thead", &[], |rows| rows.element("tr", &[], head));
+            table.feed();
+            table.element("tbody", &[], |body| {
+                for (place, of) in rows.iter().enumerate() {
+                    body.element("tr", &[], |cells| row(cells, place, of));
+                    body.feed();
+                }
+            });
+        });
+    });
+}
+
+/// Marks and their meanings.
+fn meanings<T: AsRef<str>>(page: &mut Markup, entries: &[(String, T)]) {
+    page.element("ul", &[("class", "legend")], |list| {
+        for (symbol, meaning) in entries {
+            list.element("li", &[], |item| {
+                item.raw(symbol);
+                item.text(meaning.as_ref());
+            });
+        }
+    });
+    page.feed();
+}
+
+fn trade_offs(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportError> {
+    let field = Field {
+        records: of.records,
+        limits: of.limits,
+        front: of.front,
+    };
+    let mut drawn = Vec::new();
+    for (place, pair) in figures::pairs(of.objectives, of.limits)
+        .into_iter()
+        .enumerate()
+    {
+        drawn.extend(scatter::scatter(field, pair, &format!("trade{place}"))?);
+    }
+    if drawn.is_empty() {
+        return Ok(());
+    }
+    let entries = legend::legend(field)?;
+    section(page, "Trade-offs", |section| {
+        meanings(section, &entries);
+        section.element("div", &[("class", "plots")], |plots| {
+            for scatter in &drawn {
+                plots.element("figure", &[], |figure| {
+                    figure.raw(&scatter.svg);
+                    if !scatter.notes.is_empty() {
+                        figure.leaf("figcaption", &[], &scatter.notes.join("; "));
+                    }
+                });
+                plots.feed();
+            }
+        });
+        let bars = "Bars are intervals within the run. They do not say how another run of the same cell would differ. \
+                    Where names have no room there are the numbers of the table.";
+        section.leaf("p", &[("class", "small")], bars);
+    });
+    Ok(())
+}
+
+/// What became of the runs, as under the terminal's table.
+fn counts(page: &Page<'_>) -> String {
+    let closing = Closing {
+        planned: Some(page.records.len() + page.head.missing.len()),
+        ..Closing::default()
+    };
+    closing_line(page.records, &closing)
+}
+
+#[cfg(test)]
+mod tests;

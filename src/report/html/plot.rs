@@ -1,0 +1,292 @@
+//! Drawings as SVG that stands inside a page: what `plotters` draws, without what a style sheet says better.
+
+use plotters::backend::SVGBackend;
+use plotters::chart::{ChartBuilder, LabelAreaPosition};
+use plotters::coord::Shift;
+use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TRANSPARENT, TextStyle};
+
+use super::super::ReportError;
+use super::axis::Axis;
+use super::markup::escaped;
+use super::palette::{AXIS, GRID, Ink, SHAPES, TEXT};
+
+/// Width of every drawing: what fits a phone without letters that are too small, and two of them a desk.
+pub(super) const WIDTH: u32 = 480;
+
+/// Width of a character, in pixels: a little more than that of most, so that nothing overlaps.
+pub(super) const CHARACTER: i32 = 7;
+
+/// What is drawn on.
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// What comes of drawing something.
+pub(super) type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
+
+/// A place on a drawing, in pixels from its upper left corner.
+pub(super) type Pixel = (i32, i32);
+
+/// The upper left and the lower right corner of a part of a drawing.
+pub(super) type Frame = (Pixel, Pixel);
+
+/// What a drawing is called, for those who hear it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// Unique on the page.
+    pub(super) id: &'a str,
+    /// A few words.
+    pub(super) title: &'a str,
+    /// A few sentences.
+    pub(super) text: &'a str,
+}
+
+/// The element of a drawing of this height.
+pub(super) fn svg(
+    height: u32,
+    about: About<'_>,
+    draw: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Result<String, ReportError> {
+    let drawing = drawn((WIDTH, height), draw)?;
+    let About { id, title, text } = about;
+    let (title, text) = (escaped(title), escaped(text));
+    Ok(format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
+         <title id=\"{id}-t\">{title}</title><desc id=\"{id}-d\">{text}</desc>{drawing}"
+    ))
+}
+
+/// The element of a mark of a legend, which stands beside its word.
+pub(super) fn symbol(draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, ReportError> {
+    let drawing = drawn((18, 18), draw)?;
+    Ok(format!(
+        "<svg class=\"symbol\" viewBox=\"0 0 18 18\" aria-hidden=\"true\">{drawing}"
+    ))
+}
+
+/// What stands behind the start tag, with the end tag.
+fn drawn(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, ReportError> {
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        let done = draw(&root).and_then(|()| root.present());
+        done.map_err(|error| ReportError::Plot(error.to_string()))?;
+    }
+    let (_, inside) = text.split_once('>').unwrap_or(("", "</svg>"));
+    let mut inside = inside.replace('\n', "");
+    for (attribute, value) in [
+        // The style sheet has one font and one size of letters, and these are the defaults of SVG or of the style sheet.
+        ("font-family", None),
+        ("font-size", None),
+        ("opacity", Some("1")),
+        ("stroke-width", Some("1")),
+        ("stroke", Some("none")),
+    ] {
+        inside = without(&inside, attribute, value);
+    }
+    Ok(inside.replace("<polyline fill=\"none\"", "<polyline"))
+}
+
+/// The drawing without an attribute, where it has this value or whatever it has. Text cannot be mistaken for one: quotation
+/// marks in it are escaped.
+fn without(drawing: &str, attribute: &str, value: Option<&str>) -> String {
+    let start = format!(" {attribute}=\"");
+    let mut kept = String::with_capacity(drawing.len());
+    let mut rest = drawing;
+    while let Some((before, after)) = rest.split_once(&start) {
+        kept.push_str(before);
+        let (found, behind) = after.split_once('"').unwrap_or((after, ""));
+        if value.is_some_and(|value| value != found) {
+            kept.push_str(&start);
+            kept.push_str(found);
+            kept.push('"');
+        }
+        rest = behind;
+    }
+    kept + rest
+}
+
+/// Where letters stand about their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchor {
+    /// Behind it, in the middle of the line.
+    Start,
+    /// Around it.
+    Middle,
+    /// Before it.
+    End,
+}
+
+/// Writes words whose line has its middle at this height.
+pub(super) fn words(area: &Area<'_>, text: &str, at: Pixel, (anchor, ink): (Anchor, Ink)) -> Drawn {
+    let anchor = match anchor {
+        Anchor::Start => HPos::Left,
+        Anchor::Middle => HPos::Center,
+        Anchor::End => HPos::Right,
+    };
+    let style = letters(ink).pos(Pos::new(anchor, VPos::Center));
+    // The crate escapes what means something to a browser, but lets through what HTML forbids.
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    area.draw_text(&text.chars().map(shown).collect::<String>(), &style, at)
+}
+
+fn letters(ink: Ink) -> TextStyle<'static> {
+    let mut style = TextStyle::from(("sans-serif", 15).into_font());
+    style.color = ink.light.to_backend_color();
+    style
+}
+
+/// Width of a text, in pixels.
+pub(super) fn width(text: &str) -> i32 {
+    i32::try_from(text.chars().count()).map_or(i32::MAX / 2, |count| count.min(10_000) * CHARACTER)
+}
+
+/// A line through these places.
+pub(super) fn line(area: &Area<'_>, places: Vec<Pixel>, style: impl Into<ShapeStyle>) -> Drawn {
+    area.draw(&PathElement::new(places, style))
+}
+
+/// A pale rectangle.
+pub(super) fn shade(area: &Area<'_>, frame: Frame, (colour, share): (RGBColor, f64)) -> Drawn {
+    let style = colour.mix(share).filled();
+    area.draw(&Rectangle::new([frame.0, frame.1], style))
+}
+
+/// The mark of a run: filled, or hollow where its figure is not final.
+pub(super) fn mark(
+    area: &Area<'_>,
+    (x, y): Pixel,
+    shape: usize,
+    (ink, filled): (Ink, bool),
+) -> Drawn {
+    let corners = SHAPES[shape % SHAPES.len()];
+    let style = ink.light.stroke_width(2);
+    if corners.is_empty() {
+        let style = if filled { style.filled() } else { style };
+        return area.draw(&Circle::new((x, y), 6, style));
+    }
+    let mut places: Vec<_> = corners.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+    if filled {
+        return area.draw(&Polygon::new(places, style.filled()));
+    }
+    places.extend(places.first().copied());
+    line(area, places, style)
+}
+
+/// Strikes a mark through.
+pub(super) fn strike(area: &Area<'_>, (x, y): Pixel) -> Drawn {
+    line(
+        area,
+        vec![(x - 9, y + 9), (x + 9, y - 9)],
+        TEXT.light.stroke_width(2),
+    )
+}
+
+/// Draws a ring around a mark.
+pub(super) fn ring(area: &Area<'_>, at: Pixel) -> Drawn {
+    area.draw(&Circle::new(at, 9, TEXT.light.stroke_width(2)))
+}
+
+/// Draws the axes of a chart with their grid and titles into a part of the drawing; where the chart itself is.
+pub(super) fn axes(
+    area: &Area<'_>,
+    (x, y): (&Axis, &Axis),
+    (x_title, y_title): (&str, &str),
+    (left, bottom): (u32, u32),
+) -> Drawn<Chart> {
+    let mut chart = ChartBuilder::on(area)
+        .set_label_area_size(LabelAreaPosition::Left, left)
+        .set_label_area_size(LabelAreaPosition::Bottom, bottom)
+        .build_cartesian_2d(x.clone(), y.clone())?;
+    let text = letters(TEXT);
+    let mut mesh = chart.configure_mesh();
+    mesh.axis_style(AXIS.light)
+        .bold_line_style(GRID.light)
+        .light_line_style(TRANSPARENT)
+        .label_style(text.clone())
+        .axis_desc_style(text)
+        .set_all_tick_mark_size(3);
+    if !x_title.is_empty() {
+        mesh.x_desc(x_title);
+    }
+    if !y_title.is_empty() {
+        mesh.y_desc(y_title);
+    }
+    mesh.draw()?;
+    let ((left, right), (bottom, top)) = (x.ends(), y.ends());
+    let inside = chart.plotting_area();
+    let corners = [(left, top), (right, bottom)].map(|corner| inside.map_coordinate(&corner));
+    Ok(Chart {
+        frame: (corners[0], corners[1]),
+        x: x.clone(),
+        y: y.clone(),
+    })
+}
+
+/// A chart that has been drawn.
+pub(super) struct Chart {
+    /// Where it is.
+    pub(super) frame: Frame,
+    x: Axis,
+    y: Axis,
+}
+
+impl Chart {
+    /// How far to the right a value is.
+    pub(super) fn x(&self, value: f64) -> i32 {
+        use plotters::coord::ranged1d::Ranged;
+        self.x.map(&value, (self.frame.0.0, self.frame.1.0))
+    }
+
+    /// How far down a value is.
+    pub(super) fn y(&self, value: f64) -> i32 {
+        use plotters::coord::ranged1d::Ranged;
+        self.y.map(&value, (self.frame.1.1, self.frame.0.1))
+    }
+
+    /// Where a point is.
+    pub(super) fn at(&self, (x, y): (f64, f64)) -> Pixel {
+        (self.x(x), self.y(y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_has_a_name_and_nothing_that_the_style_sheet_says() {
+        let about = About {
+            id: "a",
+            title: "one & two",
+            text: "<nothing>",
+        };
+        let drawing = svg(40, about, |area| {
+            words(area, "a \"stroke=\"b\" <c>", (5, 5), (Anchor::Start, TEXT))?;
+            line(area, vec![(1, 2), (3, 4)], AXIS.light)?;
+            shade(area, ((0, 0), (9, 9)), (AXIS.light, 0.25))?;
+            (0..=SHAPES.len())
+                .try_for_each(|shape| mark(area, (20, 20), shape, (TEXT, shape % 2 == 0)))
+        })
+        .unwrap();
+        let start = "<svg viewBox=\"0 0 480 40\" role=\"img\" aria-labelledby=\"a-t a-d\">\
+            <title id=\"a-t\">one &amp; two</title><desc id=\"a-d\">&lt;nothing&gt;</desc><text ";
+        assert!(drawing.starts_with(start), "{drawing}");
+        assert!(drawing.ends_with("</svg>"));
+        assert!(
+            drawing.contains("a &quot;stroke=&quot;b&quot; &lt;c&gt;</text>"),
+            "{drawing}"
+        );
+        assert!(drawing.contains("opacity=\"0.25\""), "{drawing}");
+        for gone in [
+            "xmlns",
+            "font-",
+            "opacity=\"1\"",
+            "stroke-width=\"1\"",
+            "stroke=\"none\"",
+        ] {
+            assert!(!drawing.contains(gone), "{gone}: {drawing}");
+        }
+    }
+}

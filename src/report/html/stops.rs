@@ -1,0 +1,211 @@
+//! The head of the page, and why each run ended.
+
+use std::collections::BTreeMap;
+
+use super::super::csv::failure_text;
+use super::super::table;
+use super::markup::Markup;
+use super::{Page, counts, grid, section};
+use crate::event::objective::listed;
+use crate::event::{Feasibility, RunRecord, RunStatus};
+use crate::units;
+
+/// Name, time, machine and counts.
+pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
+    let head = page.head;
+    header.leaf("h1", &[], &head.name);
+    header.feed();
+    let made: Vec<_> = [moment(&head.created), version(&head.version)]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    header.leaf("p", &[("class", "small")], &made.join(", "));
+    if !head.machine.is_empty() {
+        header.leaf("p", &[("class", "small")], &head.machine);
+    }
+    let facts = common_facts(page.records);
+    if !facts.is_empty() {
+        header.leaf("p", &[("class", "small")], &facts);
+    }
+    header.feed();
+    header.element("ul", &[("class", "counts")], |list| {
+        for (count, what, class) in tiles(page) {
+            list.element("li", &[("class", class)], |item| {
+                item.leaf("b", &[], &count.to_string());
+                item.text(&format!(" {what}"));
+            });
+        }
+    });
+    header.feed();
+    header.leaf("p", &[], &counts(page));
+    if !page.limits.is_empty() {
+        let limits: Vec<_> = page.limits.iter().map(super::Limit::shown).collect();
+        header.leaf("p", &[], &format!("Limits: {}", limits.join("; ")));
+    }
+    if !page.objectives.is_empty() {
+        let objectives = listed(page.objectives);
+        header.leaf("p", &[], &format!("Objectives: {objectives}"));
+    }
+    if !page.head.missing.is_empty() {
+        let missing = format!("Not run: {}", page.head.missing.join(", "));
+        header.leaf("p", &[("class", "small")], &missing);
+    }
+}
+
+/// `2026-11-23 07:25:15 UTC` of the manifest's `2026-11-23T07:25:15.824Z`; anything else as it is.
+fn moment(created: &str) -> String {
+    let parts = created
+        .strip_suffix('Z')
+        .and_then(|utc| utc.split_once('T'));
+    parts.map_or_else(
+        || created.to_owned(),
+        |(day, time)| {
+            let seconds = time.split_once('.').map_or(time, |(seconds, _)| seconds);
+            format!("{day} {seconds} UTC")
+        },
+    )
+}
+
+fn version(version: &str) -> String {
+    if version.is_empty() {
+        String::new()
+    } else {
+        format!("perftune {version}")
+    }
+}
+
+/// What all workers said alike of their environment.
+fn common_facts(records: &[RunRecord]) -> String {
+    let mut all = records
+        .iter()
+        .map(|record| &record.facts)
+        .filter(|facts| !facts.is_empty());
+    let Some(first) = all.next() else {
+        return String::new();
+    };
+    let mut common: BTreeMap<_, _> = first.iter().collect();
+    for facts in all {
+        common.retain(|name, value| facts.get(*name) == Some(*value));
+    }
+    let facts = common.iter().map(|(name, value)| format!("{name} {value}"));
+    facts.collect::<Vec<_>>().join(", ")
+}
+
+/// How many runs there are of each kind: the count, its name and its class.
+fn tiles(page: &Page<'_>) -> Vec<(usize, &'static str, &'static str)> {
+    let records = page.records;
+    let of = |verdict: Feasibility| {
+        let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
+        verdicts.filter(|found| found.verdict == verdict).count()
+    };
+    let ended = |status: RunStatus| {
+        records
+            .iter()
+            .filter(|record| record.status == status)
+            .count()
+    };
+    let judged = records.iter().any(|record| record.verdict.is_some());
+    let mut tiles = vec![(
+        records.len(),
+        if records.len() == 1 { "run" } else { "runs" },
+        "",
+    )];
+    if judged {
+        tiles.extend([
+            (of(Feasibility::Feasible), "feasible", "feasible"),
+            (of(Feasibility::Infeasible), "infeasible", "infeasible"),
+            (of(Feasibility::Undecided), "undecided", "undecided"),
+        ]);
+    }
+    let failed = ended(RunStatus::Failed);
+    tiles.push((failed, "failed", if failed > 0 { "failed" } else { "" }));
+    for (count, what) in [
+        (ended(RunStatus::Cancelled), "cancelled"),
+        (page.head.missing.len(), "not run"),
+    ] {
+        if count > 0 {
+            tiles.push((count, what, ""));
+        }
+    }
+    tiles
+}
+
+/// How a run ended, in a word or two.
+pub(super) fn ending(record: &RunRecord) -> String {
+    table::stop(record).trim_start_matches("! ").to_owned()
+}
+
+/// Writes why each run ended and what becomes of its constraints.
+pub(super) fn table(page: &mut Markup, records: &[RunRecord]) {
+    if records.is_empty() {
+        return;
+    }
+    let judged = records.iter().any(|record| record.verdict.is_some());
+    let head = |row: &mut Markup| {
+        let heads = ["#", "run", "ended as", "after", "evidence"];
+        let verdict = ["verdict", "why"];
+        for name in heads.iter().chain(verdict.iter().filter(|_| judged)) {
+            row.leaf("th", &[("scope", "col")], name);
+        }
+    };
+    let row = |row: &mut Markup, place: usize, record: &RunRecord| {
+        cells(row, (place + 1, record), judged);
+    };
+    section(page, "Why each run ended", |section| {
+        grid(section, "stops", head, (records, row));
+    });
+}
+
+fn cells(row: &mut Markup, (number, record): (usize, &RunRecord), judged: bool) {
+    let verdict = record.verdict.as_ref();
+    row.leaf("td", &[("class", "n")], &number.to_string());
+    row.leaf("th", &[("scope", "row")], &record.run);
+    let class = if record.status == RunStatus::Failed {
+        "failed"
+    } else {
+        ""
+    };
+    row.leaf("td", &[("class", class)], &ending(record));
+    row.leaf("td", &[("class", "n")], &units::elapsed(record.wall_s));
+    let failure = record.failure.as_ref().map(failure_text);
+    // A run that a constraint ended has the same sentence twice.
+    let said = verdict.is_some_and(|verdict| verdict.reason == record.stop.detail);
+    let evidence = match failure {
+        Some(failure) => failure,
+        None if said => "a constraint is broken".to_owned(),
+        None => record.stop.detail.clone(),
+    };
+    row.leaf("td", &[("class", "words")], &evidence);
+    if judged {
+        let (word, class) = verdict.map_or(("", ""), |verdict| self::verdict(verdict.verdict));
+        row.leaf("td", &[("class", class)], word);
+        let why = verdict.map_or("", |verdict| &verdict.reason);
+        row.leaf("td", &[("class", "words")], why);
+    }
+}
+
+/// A verdict with its mark, and the class of its colour.
+pub(super) const fn verdict(of: Feasibility) -> (&'static str, &'static str) {
+    match of {
+        Feasibility::Feasible => ("\u{2713} feasible", "feasible"),
+        Feasibility::Infeasible => ("\u{2717} infeasible", "infeasible"),
+        Feasibility::Undecided => ("? undecided", "undecided"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_read_from_the_manifest_or_left_alone() {
+        for (created, shown) in [
+            ("2026-11-23T07:25:15.824497617Z", "2026-11-23 07:25:15 UTC"),
+            ("2026-11-23T07:25:15Z", "2026-11-23 07:25:15 UTC"),
+            ("yesterday", "yesterday"),
+            ("", ""),
+        ] {
+            assert_eq!(moment(created), shown);
+        }
+    }
+}
