@@ -190,6 +190,8 @@ fn end_of(seed: u64, mut draw: Draw, metric: &str) -> End {
             items: 1,
             start_ns: now_ns,
             dur_ns: Vec::new(),
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         };
         while now_ns < batch.start_ns + 100_000_000 {

@@ -14,7 +14,9 @@ pub mod wire;
 pub mod worker;
 
 pub use interference::{InterferenceWatch, Stretch};
-pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
+pub use job::{
+    Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec,
+};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
 pub use record::{
@@ -25,5 +27,6 @@ pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
-    EpochReport, Finished, Hello, Num, Phase, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
+    EpochReport, Finished, FoundRate, Hello, Num, Phase, Request, Stage, StepBatch, Usage,
+    WorkerEvent, WorkerFailure,
 };

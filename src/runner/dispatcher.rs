@@ -497,6 +497,8 @@ mod tests {
             items: 64,
             start_ns: 0,
             dur_ns,
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: loss.map(Num),
         })
     }

@@ -90,6 +90,8 @@ impl<C: Clock> Link<C> {
             items: 0,
             start_ns: 0,
             dur_ns: Vec::new(),
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         };
         Self {
