@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::args::Format;
 use super::diagnostic::Fault;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
+use crate::event::{Pattern, ServeSpec};
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The plan in this format.
@@ -74,6 +75,10 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
+    let serves = |run: &PlannedRun| run.job.serve.as_ref().is_some_and(is_patterned);
+    if plan.runs.iter().any(serves) {
+        settings.extend(pattern(serve));
+    }
     let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
     if plan.runs.iter().any(limited) {
         let constraints = stop.constraints.iter().map(ToString::to_string);
@@ -84,6 +89,38 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         run: run.run.clone(),
         settings,
     }
+}
+
+/// Whether requests do not simply come one after the other until the time is up.
+fn is_patterned(serve: &ServeSpec) -> bool {
+    let plain = serve.pattern.is_single_stream() && serve.max_requests.is_none();
+    !plain || serve.find_max_rate.is_some()
+}
+
+fn pattern(serve: Option<&ServeSpec>) -> [(&'static str, Value); 5] {
+    let pattern = serve.map(|serve| serve.pattern);
+    let rate_per_s = match pattern {
+        Some(Pattern::Server { rate_per_s }) => rate_per_s,
+        _ => None,
+    };
+    let clients = match pattern {
+        Some(Pattern::Closed { clients }) => Some(clients),
+        _ => None,
+    };
+    let limit = serve.and_then(|serve| serve.find_max_rate);
+    [
+        ("serve.pattern", pattern.map(|pattern| pattern.name()).into()),
+        ("serve.rate_per_s", rate_per_s.into()),
+        ("serve.clients", clients.into()),
+        (
+            "serve.find_max_rate",
+            limit.map(|limit| limit.to_string()).into(),
+        ),
+        (
+            "serve.max_requests",
+            serve.and_then(|serve| serve.max_requests).into(),
+        ),
+    ]
 }
 
 fn program(program: &WorkerProgram) -> String {

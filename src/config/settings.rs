@@ -12,6 +12,7 @@ use super::patch::Patch;
 use super::problems::{GRID, Place, Problems};
 use super::read;
 use super::select::Selector;
+use super::serving::{Around, Serving};
 use super::tree::Table;
 use crate::control::policy::StopPolicy;
 use crate::event::metric::Scope as Stage;
@@ -23,8 +24,9 @@ pub(super) struct Settings {
     pub(super) epochs: u32,
     pub(super) validation_share: f64,
     pub(super) warmup_steps: u32,
-    pub(super) serve_enabled: bool,
-    pub(super) serve: ServeSpec,
+    /// Absent until everything is known, and where nothing is served.
+    pub(super) serve: Option<ServeSpec>,
+    serving: Serving,
     pub(super) stop: StopPolicy,
     /// Whether [stop] names metrics.
     pub(super) chosen: bool,
@@ -42,12 +44,8 @@ impl Default for Settings {
             epochs: 10,
             validation_share: 0.1,
             warmup_steps: 5,
-            serve_enabled: true,
-            serve: ServeSpec {
-                batch_sizes: vec![1, 32],
-                warmup_requests: 20,
-                max_time_s: 10.0,
-            },
+            serve: None,
+            serving: Serving::default(),
             stop: StopPolicy::default(),
             chosen: false,
             fixed: Vec::new(),
@@ -81,13 +79,7 @@ impl Settings {
             self.fixed.retain(|(other, _)| other != axis);
             self.fixed.push((*axis, choice.clone()));
         }
-        put(&mut self.serve_enabled, serve.enabled.as_ref());
-        put(&mut self.serve.batch_sizes, serve.batch_sizes.as_ref());
-        put(
-            &mut self.serve.warmup_requests,
-            serve.warmup_requests.as_ref(),
-        );
-        put(&mut self.serve.max_time_s, serve.max_time_s.as_ref());
+        self.serving.apply(serve);
         put(&mut self.stop.enabled, stop.enabled.as_ref());
         put(&mut self.metrics, stop.metrics.as_ref());
         self.chosen |= stop.metrics.is_some();
@@ -115,8 +107,9 @@ impl Settings {
     fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
         let name = metric.name;
         let validation = matches!(name, "validation_loss" | "validation_accuracy");
-        if metric.scope == Stage::Serve && !self.serve_enabled {
-            Some("nothing is served")
+        let unserved = self.serving.unmeasured(metric);
+        if unserved.is_some() {
+            unserved
         } else if self.epochs == 0
             && (metric.scope == Stage::Train || validation || name == "train_loss")
         {
@@ -131,7 +124,7 @@ impl Settings {
     /// Checks what only shows when everything is known, and names the metrics that can be.
     fn finish(&mut self, problems: &mut Problems) {
         self.stop = self.stop.with_rule(&self.stop.rule);
-        if self.epochs == 0 && !self.serve_enabled {
+        if self.epochs == 0 && !self.serving.is_enabled() {
             problems.error_with(
                 self.train_place,
                 "there is nothing to do: epochs = 0, and [serve] enabled = false",
@@ -147,6 +140,15 @@ impl Settings {
             );
             problems.error(self.stop_place, text);
         }
+        self.serve = self.serving.finish(
+            &Around {
+                stop: &self.stop,
+                metrics: &self.metrics,
+                constraints: &self.constraints,
+                place: self.stop_place,
+            },
+            problems,
+        );
         let mut left_out = BTreeSet::new();
         let mut kept = Vec::new();
         for metric in &self.metrics {

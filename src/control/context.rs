@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::JobSpec;
+use crate::event::{JobSpec, Pattern, ServeSpec};
 
 /// What the controller must know of a run beside its policy.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunContext {
     /// Serve phases, by samples a request.
     pub serve_sizes: Vec<u32>,
+    /// Searches for the highest rate, by samples a request.
+    pub probe_sizes: Vec<u32>,
+    /// When requests come.
+    pub pattern: Pattern,
     /// The budget in passes over the training data; 0: no training.
     pub epochs: u32,
     /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
@@ -37,10 +41,14 @@ impl RunContext {
             unsupported.entry("gpu".to_owned()).or_insert(why);
         }
         let serve = job.serve.as_ref();
+        let sizes = |wanted: fn(&ServeSpec) -> bool| {
+            let sizes = serve.filter(|serve| wanted(serve));
+            sizes.map(|serve| serve.batch_sizes.clone()).unwrap_or_default()
+        };
         Self {
-            serve_sizes: serve
-                .map(|serve| serve.batch_sizes.clone())
-                .unwrap_or_default(),
+            serve_sizes: sizes(ServeSpec::has_phase),
+            probe_sizes: sizes(|serve| serve.find_max_rate.is_some()),
+            pattern: serve.map(|serve| serve.pattern).unwrap_or_default(),
             epochs: job.train.epochs,
             usable_cores,
             unsupported,

@@ -149,6 +149,11 @@ impl Controller {
             WorkerEvent::Steps(batch) => self.steps(batch),
             WorkerEvent::Epoch(report) => self.training.epoch(report, self.policy.min_delta),
             WorkerEvent::Metric { name, value } => self.totals.own_figure(name, *value),
+            WorkerEvent::MaxRate(found) => {
+                if let Some(Stage::Probe(size)) = self.current {
+                    self.totals.rates.insert(size, found.clone());
+                }
+            }
             WorkerEvent::Finished(finished) => {
                 self.leave(!finished.stopped);
                 self.totals.finished = Some(finished.clone());
@@ -192,6 +197,9 @@ impl Controller {
         let chosen = chosen.filter(|metric| judged_in(metric, into, last_serve));
         let mut state = StageState::new(into, chosen, (self.now_ns, ns(self.policy.min_time_s)))
             .watched_by(&self.policy.rule);
+        if matches!(into, Stage::Serve(_)) {
+            state = state.under(self.context.pattern);
+        }
         state.limits = Limit::all(&self.policy.constraints, into);
         match self.stages.iter_mut().find(|state| state.stage == into) {
             // A phase that comes again is measured again: the first time cannot be told apart in the report.
@@ -219,7 +227,8 @@ impl Controller {
         if let (Phase::Train, Some(loss)) = (batch.phase, batch.loss) {
             self.training.loss(loss, steps);
         }
-        let (end, took) = (batch.end_ns(), batch.dur_ns.iter().sum::<u64>());
+        let end = batch.end_ns();
+        let took = end.saturating_sub(batch.start_ns);
         let items = f64::from(batch.items) * batch.dur_ns.len() as f64;
         self.live.push_back((end, items, took as f64 * 1e-9));
         let old = |entry: &(u64, f64, f64)| entry.0.saturating_add(LIVE_NS) < end;
@@ -359,20 +368,6 @@ impl Controller {
             known: state.map_or(0, |state| state.counted().count() - open.len()),
             open,
         }
-    }
-
-    /// Chosen metrics that are left out, and why.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.clone();
-        for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
-            if let Some(why) = &chosen.left_out {
-                let warning = left_out(&format!("{}: {why}", chosen.metric.name));
-                if !warnings.contains(&warning) {
-                    warnings.push(warning);
-                }
-            }
-        }
-        warnings
     }
 }
 

@@ -1,16 +1,45 @@
 //! A constraint in one stage: what each look makes certain of it.
 
-use super::assess::{Ask, percent, settle};
+use super::assess::{Ask, UTILISATION, percent, settle};
 use super::constraint::{Constraint, Ruling};
 use super::resources::Gauge;
 use super::stage::StageState;
+use super::times::{BUSY, ELAPSED, ITEMS, LATENCY, STEPS, own_share};
 use crate::event::metric::{Scope, find};
-use crate::event::{MetricDef, MetricKind, Stage};
+use crate::event::{MetricDef, MetricKind, Stage, Unit};
 use crate::stats::anytime::unsteadiness;
-use crate::stats::{AnytimeAsk, Bounds, Part, Tail, ratio_bounds, trend};
+use crate::stats::batches::total;
+use crate::stats::{AnytimeAsk, Bounds, Part, Tail, anytime_ranks, ratio_bounds, trend};
+use crate::units;
 
 /// Probability with which each bound may be wrong, over all looks of a stage.
 const ALPHA: f64 = 0.005;
+
+/// Fewest independent requests with which the quantile at this level can be found within an upper limit, none of them
+/// over it: the one-sided test, valid at every look.
+pub(super) fn fewest_within(level: f64) -> Option<u64> {
+    fewest(|n| anytime_ranks(n, level, ALPHA).1.is_some())
+}
+
+/// The smallest number for which a test holds that holds from some number on; `None` beyond what any run has.
+pub(super) fn fewest(test: impl Fn(u64) -> bool) -> Option<u64> {
+    let mut high = (0..40).map(|power| 1 << power).find(|n| test(*n))?;
+    let mut low = high / 2;
+    while low + 1 < high {
+        let middle = u64::midpoint(low, high);
+        if test(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Some(high)
+}
+
+/// Confidence of that test.
+pub(super) const fn confidence() -> f64 {
+    1.0 - ALPHA
+}
 
 /// Level of the trend test that tells a series with a steady state.
 const TREND_LEVEL: f64 = 0.05;
@@ -25,6 +54,8 @@ pub(super) struct Limit {
     pub(super) metric: &'static MetricDef,
     /// What the last look found.
     last: Option<(Ruling, Bounds)>,
+    /// What the load makes of it.
+    load: Load,
     /// Looks in a row that found it.
     streak: u32,
     /// Observations at the last look.
@@ -40,6 +71,7 @@ impl Limit {
                 constraint: constraint.clone(),
                 metric,
                 last: None,
+                load: Load::Bearable,
                 streak: 0,
                 seen: 0,
             })
@@ -47,8 +79,10 @@ impl Limit {
         constraints.iter().filter_map(limit).collect()
     }
 
-    fn look(&mut self, bounds: Bounds, seen: u64) {
+    fn look(&mut self, bounds: Bounds, seen: u64, load: Load) {
+        let bounds = self.under(load, bounds);
         let ruling = self.constraint.ruling(bounds);
+        self.load = load;
         let same = self.last.is_some_and(|(before, _)| before == ruling);
         if !same {
             self.streak = 0;
@@ -60,10 +94,34 @@ impl Limit {
         self.last = Some((ruling, bounds));
     }
 
+    /// The bounds as far as they are the model's: in a queue that grows without end no latency is kept, and where the
+    /// load generator itself is too slow nothing that is too slow says anything of the model.
+    fn under(&self, load: Load, bounds: Bounds) -> Bounds {
+        let (low, high) = (bounds.low, bounds.high);
+        match load {
+            Load::Overloaded { .. } if is_latency(self.metric) => Bounds {
+                low: Some(f64::INFINITY),
+                high: None,
+            },
+            Load::Generator { .. } if is_latency(self.metric) => Bounds { low: None, high },
+            Load::Generator { .. } if self.metric.kind == MetricKind::Rate => {
+                Bounds { low, high: None }
+            }
+            _ => bounds,
+        }
+    }
+
     /// What the last look found, for people; `None` before the first.
     pub(super) fn said(&self, ruling: Ruling) -> Option<String> {
         let (_, bounds) = self.last?;
-        Some(said(&self.constraint, bounds, ruling))
+        if let (Load::Overloaded { .. }, true) = (self.load, is_latency(self.metric)) {
+            return Some(self.load.sentence().unwrap_or_default());
+        }
+        let said = said(&self.constraint, bounds, ruling);
+        Some(match (self.load, self.load.sentence(), ruling) {
+            (Load::Generator { .. }, Some(load), Ruling::Open) => format!("{said}; {load}"),
+            _ => said,
+        })
     }
 
     /// What is certain. In a stage that is over the last look is all there will be.
@@ -73,6 +131,42 @@ impl Limit {
             _ => Ruling::Open,
         }
     }
+}
+
+/// What the load does to the figures of a stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Load {
+    /// Nothing: they are the model's.
+    Bearable,
+    /// For certain the answers take longer than the gaps between the requests, in seconds each: the queue grows without
+    /// end.
+    Overloaded { answer_s: f64, gap_s: f64 },
+    /// This share of the mean latency is the load generator's own time.
+    Generator { own: f64 },
+}
+
+impl Load {
+    /// For notes; nothing where there is nothing to say.
+    pub(super) fn sentence(self) -> Option<String> {
+        match self {
+            Self::Bearable => None,
+            Self::Overloaded { answer_s, gap_s } => {
+                let (answer, gap) = (units::seconds(answer_s), units::seconds(gap_s));
+                Some(format!(
+                    "overloaded: one request comes every {gap}, an answer takes at least {answer} at {}, so the queue grows without end",
+                    percent(1.0 - ALPHA)
+                ))
+            }
+            Self::Generator { own } => Some(format!(
+                "generator-bound: {} of the mean latency is the load generator's own time",
+                percent(own)
+            )),
+        }
+    }
+}
+
+fn is_latency(metric: &MetricDef) -> bool {
+    metric.scope == Scope::Serve && metric.unit == Unit::Seconds
 }
 
 /// Whether looks at this stage judge the metric.
@@ -94,9 +188,27 @@ impl StageState {
             .iter()
             .map(|limit| bounds(limit.metric, self, ask))
             .collect();
+        let load = if self.limits.is_empty() {
+            Load::Bearable
+        } else {
+            self.load()
+        };
         for (limit, (bounds, seen)) in self.limits.iter_mut().zip(found) {
-            limit.look(bounds, seen);
+            limit.look(bounds, seen, load);
         }
+    }
+
+    /// What the load does to the figures.
+    pub(super) fn load(&self) -> Load {
+        if let Some(rate_per_s) = self.queue.rate_per_s() {
+            let (found, _) = of_times(self, (BUSY, STEPS), Tail::Above);
+            if let Some(answer_s) = found.low.filter(|answer_s| answer_s * rate_per_s > 1.0) {
+                let gap_s = 1.0 / rate_per_s;
+                return Load::Overloaded { answer_s, gap_s };
+            }
+        }
+        let own = own_share(&self.times, self.beginning().cut);
+        own.map_or(Load::Bearable, |own| Load::Generator { own })
     }
 
     /// Whether no limit that can be read is open.
@@ -116,7 +228,7 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
     match metric.kind {
         MetricKind::Rate => {
             // Times have their tail above; their ratio to the items is the rate upside down.
-            let (found, seen) = of_times(stage, 1);
+            let (found, seen) = of_times(stage, (ELAPSED, ITEMS), Tail::Above);
             let inverse = |bound: Option<f64>| bound.filter(|b| *b > 0.0).map(|b| 1.0 / b);
             let bounds = Bounds {
                 low: inverse(found.high),
@@ -124,9 +236,18 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
             };
             (bounds, seen)
         }
-        MetricKind::Mean => of_times(stage, 0),
+        MetricKind::Mean => of_times(stage, (LATENCY, STEPS), Tail::Above),
+        MetricKind::Gauge if metric.name == UTILISATION => {
+            let (found, seen) = of_times(stage, (BUSY, ELAPSED), Tail::Within(0.0, 1.0));
+            let in_percent = |bound: Option<f64>| bound.map(|share| share * 100.0);
+            let bounds = Bounds {
+                low: in_percent(found.low),
+                high: in_percent(found.high),
+            };
+            (bounds, seen)
+        }
         MetricKind::Quantile(level) => {
-            let (skip, left) = steps_left(stage, 0);
+            let (skip, left) = steps_left(stage, (LATENCY, STEPS));
             let bounds = stage.quantiles.bounds(level, skip, ALPHA);
             let moved = if left.1 { 0.0 } else { unsteadiness(&left.0) };
             (bounds.widened(moved), stage.times.observations())
@@ -139,10 +260,13 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
     }
 }
 
-/// Steps cut as warm-up; the parts of seconds over number `weight` that are left, and whether they are steady.
-fn steps_left(stage: &StageState, weight: usize) -> (u64, (Vec<Part>, bool)) {
+/// Steps cut as warm-up; the parts that are left, and whether they are steady.
+fn steps_left(
+    stage: &StageState,
+    (amount, weight): (usize, usize),
+) -> (u64, (Vec<Part>, bool)) {
     let settled = stage.beginning();
-    let left = stage.times.parts(2, weight).split_off(settled.cut);
+    let left = stage.times.parts(amount, weight).split_off(settled.cut);
     let steady = settled.settled && is_steady(&left);
     let skip = settled.cut as u64 * stage.times.per_batch();
     (skip, (left, steady))
@@ -152,13 +276,13 @@ fn is_steady(parts: &[Part]) -> bool {
     trend(parts).is_none_or(|trend| trend.p_value >= TREND_LEVEL)
 }
 
-fn of_times(stage: &StageState, weight: usize) -> (Bounds, u64) {
-    let (_, (left, steady)) = steps_left(stage, weight);
+fn of_times(stage: &StageState, parts: (usize, usize), tail: Tail) -> (Bounds, u64) {
+    let (_, (left, steady)) = steps_left(stage, parts);
     let ask = AnytimeAsk {
         alpha: ALPHA,
         steady,
     };
-    let series = (stage.times.per_batch(), Tail::Above);
+    let series = (stage.times.per_batch(), tail);
     (ratio_bounds(&left, series, ask), stage.times.observations())
 }
 
@@ -168,7 +292,7 @@ fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
         ..part
     };
     let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
-    let settled = settle(&parts, |part| part.weight);
+    let settled = settle(&parts, total(&parts).weight);
     let left = &parts[settled.cut..];
     let ask = AnytimeAsk {
         alpha: ALPHA,

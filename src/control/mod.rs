@@ -37,6 +37,7 @@
 //! know neither a later regime nor how runs differ from each other.
 
 mod assess;
+pub mod budget;
 pub mod constraint;
 mod context;
 pub mod controller;
@@ -52,9 +53,11 @@ pub mod recording;
 mod resources;
 mod rows;
 pub mod rule;
+mod serving;
 pub mod shadow;
 mod stage;
 pub mod support;
+mod times;
 mod totals;
 mod training;
 mod watch;

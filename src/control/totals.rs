@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::disturbance::Marks;
 use super::resources::GpuNow;
 use super::support::reads_field;
-use crate::event::{CATALOGUE, Finished, Num, ResourceSample};
+use crate::event::{CATALOGUE, Finished, FoundRate, Num, ResourceSample};
 use crate::stats::PeakTracker;
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
@@ -44,6 +44,8 @@ pub(super) struct Totals {
     pub(super) finished: Option<Finished>,
     /// The worker's own figures.
     pub(super) own: BTreeMap<String, Num>,
+    /// What searches for the highest rate have found, by samples a request.
+    pub(super) rates: BTreeMap<u32, FoundRate>,
     seen: BTreeSet<&'static str>,
     gaps: BTreeMap<String, String>,
 }

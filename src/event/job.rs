@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::seconds;
+
 /// One run: a model, a data set and settings. Sent to the worker as the first line on its standard input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobSpec {
@@ -216,6 +218,19 @@ pub struct MaxRate {
     pub limit_s: f64,
 }
 
+impl fmt::Display for MaxRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = seconds(self.limit_s);
+        write!(f, "{} <= {limit}", percentile_name(self.percentile))
+    }
+}
+
+/// `p99.9` of 0.999.
+pub fn percentile_name(level: f64) -> String {
+    // Without what binary fractions leave behind: 0.999 * 100 is 99.9000000000001 or so.
+    format!("p{}", (level * 1e8).round() / 1e6)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,6 +255,18 @@ mod tests {
         let spec: ServeSpec = serde_json::from_str(old).unwrap();
         assert_eq!(spec.pattern, Pattern::SingleStream);
         assert_eq!(serde_json::to_string(&spec).unwrap(), old);
+    }
+
+    #[test]
+    fn percentiles_have_their_usual_names() {
+        for (level, name) in [(0.5, "p50"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99.9")] {
+            assert_eq!(percentile_name(level), name);
+        }
+        let limit = MaxRate {
+            percentile: 0.99,
+            limit_s: 0.01,
+        };
+        assert_eq!(limit.to_string(), "p99 <= 10.0 ms");
     }
 
     #[test]

@@ -353,6 +353,8 @@ pub struct FoundRate {
     pub high: Option<Num>,
     /// Nominal confidence of the interval.
     pub confidence: Option<f64>,
+    /// Whether it is as precise as the search was asked to be.
+    pub precise: bool,
     /// Rates that were tried.
     pub probes: u32,
     /// Requests that were answered for it.

@@ -112,6 +112,26 @@ const COLUMNS: &[(&str, Source)] = &[
         "verdict_reason",
         Text(|r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason)))),
     ),
+    (
+        "serve_pattern",
+        Text(|r| text(r.job.serve.as_ref().map(|serve| serve.pattern))),
+    ),
+    (
+        "serve_latency_p90_s",
+        Figure(FirstServe, "serve.latency_p90"),
+    ),
+    (
+        "serve_latency_p99_9_s",
+        Figure(FirstServe, "serve.latency_p99_9"),
+    ),
+    (
+        "serve_max_rate_per_s",
+        Figure(FirstServe, "serve.max_rate"),
+    ),
+    (
+        "serve_best_batch_size",
+        Text(|r| optional(Run.estimate(r, "serve.best_batch_size"))),
+    ),
 ];
 
 fn text<T: ToString>(value: Option<T>) -> String {
@@ -309,6 +329,7 @@ mod tests {
                     "bytes" => "_bytes",
                     "percent" => "percent",
                     "samples/s" => "_samples_per_s",
+                    "requests/s" => "_per_s",
                     _ => "",
                 };
                 assert!(name.contains(suffix), "{name} is in {unit}");
@@ -336,16 +357,16 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_and_its_reason_are_the_last_columns() {
+    fn a_verdict_has_its_reason_behind_it() {
         let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
         let csv = utf8(report_csv(&[judged, completed()]).unwrap());
         let lines: Vec<_> = csv.lines().collect();
-        assert!(lines[0].ends_with(",failure,verdict,verdict_reason"));
+        assert!(lines[0].contains(",failure,verdict,verdict_reason,"));
         assert!(
-            lines[1].ends_with(",,infeasible,memory.peak <= 1 B"),
+            lines[1].contains(",,infeasible,memory.peak <= 1 B,"),
             "{csv}"
         );
-        assert!(lines[2].ends_with(",,,"), "{csv}");
+        assert!(lines[2].contains(",,,single-stream,"), "{csv}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Hand-made records for the tests of everything that shows them.
 
 use crate::event::{
-    Allocator, Failure, FailureKind, Feasibility, JobSpec, MetricRow, ModelSpec, Optimizer,
+    Allocator, Failure, FailureKind, Feasibility, JobSpec, MetricRow, ModelSpec, Optimizer, Pattern,
     RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord, TrainSpec, metric,
 };
 
@@ -75,6 +75,9 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
             batch_sizes: vec![1, 32],
             warmup_requests: 20,
             max_time_s: 5.0,
+            pattern: Pattern::SingleStream,
+            max_requests: None,
+            find_max_rate: None,
         }),
         options: serde_json::Value::Null,
     }

@@ -592,6 +592,7 @@ mod tests {
                 low,
                 high,
                 confidence: Some(0.95),
+                precise: true,
                 probes: 3,
                 requests: 100,
                 why: String::new(),

@@ -14,13 +14,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["units"]),
     ("control", &["event", "stats", "units"]),
     ("sampler", &["event", "clock", "units"]),
-    ("worker", &["event", "clock", "units", "dataset"]),
+    ("worker", &["event", "clock", "load", "units", "dataset"]),
     ("store", &["event", "units"]),
     ("runner", &["event", "clock", "control", "sampler", "units"]),
     ("report", &["event", "stats", "store", "units"]),
     (
         "config",
-        &["event", "units", "control", "sampler", "dataset"],
+        &["event", "units", "control", "load", "sampler", "dataset"],
     ),
     (
         "cli",
