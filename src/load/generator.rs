@@ -148,3 +148,110 @@ impl<I: Iterator<Item = u64>> Iterator for VirtualQueue<I> {
         served
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lindley::waits_ns;
+    use super::*;
+    use crate::clock::Clock;
+    use proptest::prelude::*;
+
+    const SEED: u64 = 11;
+
+    fn clients(n: u32) -> Source {
+        Source::Closed {
+            clients: NonZeroU32::new(n).unwrap(),
+        }
+    }
+
+    fn open(rate_per_s: f64, seed: u64) -> Source {
+        Source::Open(Arrivals::poisson(rate_per_s, seed).unwrap())
+    }
+
+    fn run(source: Source, start_ns: u64, services_ns: &[u64]) -> Vec<Served> {
+        let clock = ManualClock::default();
+        clock.advance(start_ns);
+        let generator = Generator::new(source, start_ns);
+        VirtualQueue::new(generator, clock, services_ns.iter().copied()).collect()
+    }
+
+    #[test]
+    fn patterns_by_hand() {
+        let served = |(scheduled_ns, start_ns, end_ns)| Served {
+            scheduled_ns,
+            start_ns,
+            end_ns,
+        };
+        for (name, source, expected) in [
+            ("stream", Source::Stream, [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
+            ("one client", clients(1), [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
+            ("two clients", clients(2), [(100, 100, 105), (100, 105, 112), (105, 112, 113)]),
+            ("five clients", clients(5), [(100, 100, 105), (100, 105, 112), (100, 112, 113)]),
+        ] {
+            assert_eq!(run(source, 100, &[5, 7, 1]), expected.map(served), "{name}");
+        }
+    }
+
+    /// A server that stalls for a second delays no arrival: all that come meanwhile count from when they were due.
+    #[test]
+    fn a_stall_hides_no_waiting() {
+        let second = 1_000_000_000;
+        let services = [&[second][..], &[1_000_000; 99]].concat();
+        let served = run(open(100.0, SEED), 0, &services);
+        let due: Vec<u64> = Arrivals::poisson(100.0, SEED).unwrap().take(100).collect();
+        let mut late = 0;
+        for (served, due) in served.iter().zip(due) {
+            assert_eq!(served.scheduled_ns, due);
+            late += u32::from(served.latency_ns() > second / 2);
+        }
+        assert!((30..80).contains(&late), "about half of a hundred a second: {late}");
+    }
+
+    #[test]
+    fn leaving_loses_nothing() {
+        let clock = ManualClock::default();
+        let mut generator = Generator::new(open(10.0, SEED), 0);
+        let due = generator.next(0);
+        let left = generator.answer(&clock, &|| true, || Err("answered"));
+        assert_eq!((left, clock.now_ns()), (Ok(None), 0));
+        assert_eq!(generator.next(5), due);
+        // Nor does an answer that fails.
+        assert_eq!(generator.answer(&clock, &|| false, || Err("failed")), Err("failed"));
+        assert_eq!((generator.next(0), clock.now_ns()), (due, due.scheduled_ns));
+    }
+
+    proptest! {
+        #[test]
+        fn waits_are_those_of_lindley(
+            services in prop::collection::vec(0..20_000_000_u64, 1..200),
+            rate in 1.0..1000.0_f64,
+            seed: u64,
+            start in 0..1_u64 << 60,
+        ) {
+            let served = run(open(rate, seed), start, &services);
+            let arrivals: Vec<u64> = Arrivals::poisson(rate, seed).unwrap().take(services.len()).collect();
+            let waits: Vec<u64> = served.iter().map(Served::wait_ns).collect();
+            prop_assert_eq!(waits, waits_ns(&arrivals, &services));
+            let answered: Vec<u64> = served.iter().map(Served::service_ns).collect();
+            prop_assert_eq!(answered, services);
+        }
+
+        #[test]
+        fn closed_clients_keep_their_number_in_flight(
+            services in prop::collection::vec(1..1000_u64, 1..100),
+            n in 1..20_u32,
+        ) {
+            let served = run(clients(n), 7, &services);
+            let n = n as usize;
+            for (i, request) in served.iter().enumerate() {
+                let free = if i == 0 { 7 } else { served[i - 1].end_ns };
+                prop_assert_eq!(request.start_ns, free, "never idle");
+                let sent = if i < n { 7 } else { served[i - n].end_ns };
+                prop_assert_eq!(request.scheduled_ns, sent, "one's own answer before");
+                // Little's law without the averages: at each start, the answered are i, the sent are i + n.
+                let sent = (0..services.len() + n).take_while(|j| *j < n || served[j - n].end_ns <= request.start_ns);
+                prop_assert_eq!(sent.count() - i, n);
+            }
+        }
+    }
+}

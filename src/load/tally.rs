@@ -79,3 +79,87 @@ impl Tally {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Arrivals, Generator, Source};
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use proptest::prelude::*;
+    use std::convert::Infallible;
+
+    /// A load whose generator takes `own_ns` between an answer and whatever comes next.
+    fn load(rate: f64, services_ns: &[u64], own_ns: u64) -> (Tally, Vec<Served>) {
+        let clock = ManualClock::default();
+        let arrivals = Arrivals::poisson(rate, 5).unwrap();
+        let mut generator = Generator::new(Source::Open(arrivals), 0);
+        let (mut tally, mut all) = (Tally::default(), Vec::new());
+        for service in services_ns {
+            let answer = || {
+                clock.advance(*service);
+                Ok::<(), Infallible>(())
+            };
+            let Ok(served) = generator.answer(&clock, &|| false, answer);
+            let served = served.unwrap();
+            tally.add(&served);
+            all.push(served);
+            clock.advance(own_ns);
+        }
+        (tally, all)
+    }
+
+    #[test]
+    fn who_limits_a_rate() {
+        // 1 ms of service, and 0.5 ms of overhead where requests queue.
+        let (tally, _) = load(900.0, &[1_000_000; 2000], 500_000);
+        assert!((tally.service_s().unwrap() - 1e-3).abs() < 1e-12);
+        assert!((tally.own_s() - 5e-4).abs() < 2e-5, "{}", tally.own_s());
+        for (rate, expected) in [
+            (500.0, Bottleneck::None),
+            (650.0, Bottleneck::None),
+            (700.0, Bottleneck::Generator),
+            (999.0, Bottleneck::Generator),
+            (1001.0, Bottleneck::Service),
+        ] {
+            assert_eq!(tally.bottleneck(rate), Some(expected), "{rate}");
+        }
+        let idle = load(1.0, &[1_000_000; 20], 500_000).0;
+        assert_eq!((idle.queued, idle.own_s()), (0, 0.0));
+        assert_eq!(Tally::default().bottleneck(1.0), None);
+    }
+
+    proptest! {
+        /// Every nanosecond from the first arrival to the last answer is accounted for once.
+        #[test]
+        fn the_parts_make_up_the_whole(
+            services in prop::collection::vec(0..5_000_000_u64, 1..100),
+            rate in 10.0..2000.0_f64,
+            own in 0..1_000_000_u64,
+        ) {
+            let (tally, all) = load(rate, &services, own);
+            let span = all[all.len() - 1].end_ns - all[0].scheduled_ns;
+            prop_assert_eq!(tally.service_ns + tally.idle_ns + tally.own_ns + tally.late_ns, span);
+            prop_assert_eq!(tally.service_ns, services.iter().sum::<u64>());
+            prop_assert!(tally.own_ns <= own * tally.queued);
+            prop_assert_eq!(tally.requests, all.len() as u64);
+        }
+
+        /// A request's busy time is its service and what the generator added: Lindley over these gives every latency.
+        #[test]
+        fn busy_times_explain_the_latencies(
+            services in prop::collection::vec(0..5_000_000_u64, 1..100),
+            rate in 10.0..2000.0_f64,
+            own in 0..1_000_000_u64,
+        ) {
+            let (_, all) = load(rate, &services, own);
+            let mut free_ns = 0;
+            for served in &all {
+                let busy_ns = served.busy_ns(free_ns);
+                prop_assert!(busy_ns >= served.service_ns() && busy_ns <= served.service_ns() + own);
+                let wait = free_ns.saturating_sub(served.scheduled_ns);
+                prop_assert_eq!(wait + busy_ns, served.latency_ns());
+                free_ns = served.end_ns;
+            }
+        }
+    }
+}
