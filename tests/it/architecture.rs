@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("dataset", &["units"]),
     ("event", &["units"]),
+    ("load", &["clock", "stats"]),
     ("control", &["event", "stats", "units"]),
     ("sampler", &["event", "clock", "units"]),
     ("worker", &["event", "clock", "load", "units", "dataset"]),
@@ -20,13 +21,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["event", "stats", "store", "units"]),
     (
         "config",
-        &["event", "units", "control", "load", "sampler", "dataset"],
+        &["event", "load", "units", "control", "sampler", "dataset"],
     ),
     (
         "cli",
         &[
-            "units", "clock", "stats", "dataset", "event", "control", "sampler", "worker", "store",
-            "runner", "report", "config",
+            "units", "clock", "stats", "dataset", "event", "load", "control", "sampler", "worker",
+            "store", "runner", "report", "config",
         ],
     ),
 ];
