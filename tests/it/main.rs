@@ -20,6 +20,7 @@ mod native_worker;
 mod replay;
 mod robustness;
 mod run;
+mod serving;
 mod shadow;
 mod signals;
 mod support;

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use perftune::event::wire::decode;
 use perftune::event::{
     Allocator, Command, Envelope, EpochReport, Finished, JobSpec, ModelSpec, Optimizer,
-    PROTOCOL_VERSION, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
+    PROTOCOL_VERSION, Pattern, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
 };
 
 fn job(model: &str, epochs: u32) -> JobSpec {
@@ -126,6 +126,9 @@ fn a_job_is_loaded_served_trained_validated_and_tested() {
         batch_sizes: vec![1, 200],
         warmup_requests: 2,
         max_time_s: 0.05,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     let events = run(&spec);
     let WorkerEvent::Hello(hello) = &events[0] else {
@@ -208,6 +211,9 @@ fn neither_warming_up_nor_serving_leaves_a_trace_in_the_losses() {
         batch_sizes: vec![3],
         warmup_requests: 5,
         max_time_s: 0.01,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     assert_eq!(first, outcome(&spec));
 }
@@ -245,6 +251,9 @@ fn a_stop_while_serving_skips_what_is_left() {
         batch_sizes: vec![1, 4],
         warmup_requests: 0,
         max_time_s: 600.0,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     let (events, _) = Worker::start(&spec).listen(|event| {
         matches!(event, WorkerEvent::Steps(_)).then(|| Command::Stop {
@@ -264,6 +273,9 @@ fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
         batch_sizes: vec![1, 4],
         warmup_requests: 0,
         max_time_s: 600.0,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     let (events, code) = Worker::start(&spec).listen(|event| match event {
         WorkerEvent::Steps(batch) => Some(Command::Advance { phase: batch.phase }),

@@ -2,6 +2,7 @@
 
 mod interference;
 mod limits;
+mod load;
 mod rows;
 mod rule;
 mod shadow;
