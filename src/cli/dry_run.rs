@@ -75,20 +75,21 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
-    let serves = |run: &PlannedRun| run.job.serve.as_ref().is_some_and(is_patterned);
-    if plan.runs.iter().any(serves) {
-        settings.extend(pattern(serve));
-    }
-    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
-    if plan.runs.iter().any(limited) {
-        let constraints = stop.constraints.iter().map(ToString::to_string);
-        let constraints: Vec<_> = constraints.collect();
-        settings.push(("stop.constraints", constraints.into()));
-    }
+    settings.extend(pattern(plan, serve));
+    settings.extend(constraints(plan, run));
     PlanRow {
         run: run.run.clone(),
         settings,
     }
+}
+
+/// The constraints, where any run has some.
+fn constraints(plan: &Plan, run: &PlannedRun) -> Option<(&'static str, Value)> {
+    let limited = |run: &PlannedRun| !run.stop.constraints.is_empty();
+    plan.runs.iter().find(|run| limited(run))?;
+    let constraints = run.stop.constraints.iter().map(ToString::to_string);
+    let constraints: Vec<_> = constraints.collect();
+    Some(("stop.constraints", constraints.into()))
 }
 
 /// Whether requests do not simply come one after the other until the time is up.
@@ -97,7 +98,12 @@ fn is_patterned(serve: &ServeSpec) -> bool {
     !plain || serve.find_max_rate.is_some()
 }
 
-fn pattern(serve: Option<&ServeSpec>) -> [(&'static str, Value); 5] {
+/// Settings of load patterns, where any run has one.
+fn pattern(plan: &Plan, serve: Option<&ServeSpec>) -> Vec<(&'static str, Value)> {
+    let serves = |run: &PlannedRun| run.job.serve.as_ref().is_some_and(is_patterned);
+    if !plan.runs.iter().any(serves) {
+        return Vec::new();
+    }
     let pattern = serve.map(|serve| serve.pattern);
     let rate_per_s = match pattern {
         Some(Pattern::Server { rate_per_s }) => rate_per_s,
@@ -108,8 +114,11 @@ fn pattern(serve: Option<&ServeSpec>) -> [(&'static str, Value); 5] {
         _ => None,
     };
     let limit = serve.and_then(|serve| serve.find_max_rate);
-    [
-        ("serve.pattern", pattern.map(|pattern| pattern.name()).into()),
+    vec![
+        (
+            "serve.pattern",
+            pattern.map(|pattern| pattern.name()).into(),
+        ),
         ("serve.rate_per_s", rate_per_s.into()),
         ("serve.clients", clients.into()),
         (

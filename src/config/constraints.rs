@@ -181,11 +181,10 @@ fn nonsense(def: &MetricDef, op: Op, limit: f64) -> Option<&'static str> {
         return Some("it is a share from 0 to 1; write a percentage with its sign");
     }
     // Nobody works in no time or in no memory, while there may well be no faults.
-    let positive =
-        matches!(
-            def.unit,
-            Unit::Seconds | Unit::SamplesPerSecond | Unit::RequestsPerSecond
-        ) || def.group == "memory";
+    let positive = matches!(
+        def.unit,
+        Unit::Seconds | Unit::SamplesPerSecond | Unit::RequestsPerSecond
+    ) || def.group == "memory";
     match op {
         Op::Below if limit <= 0.0 => Some("nothing is below 0"),
         Op::AtMost if limit < 0.0 || (positive && limit <= 0.0) => Some("nothing can keep that"),

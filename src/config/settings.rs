@@ -121,6 +121,16 @@ impl Settings {
         }
     }
 
+    fn finish_serving(&mut self, problems: &mut Problems) {
+        let around = Around {
+            stop: &self.stop,
+            metrics: &self.metrics,
+            constraints: &self.constraints,
+            place: self.stop_place,
+        };
+        self.serve = self.serving.finish(&around, problems);
+    }
+
     /// Checks what only shows when everything is known, and names the metrics that can be.
     fn finish(&mut self, problems: &mut Problems) {
         self.stop = self.stop.with_rule(&self.stop.rule);
@@ -140,15 +150,7 @@ impl Settings {
             );
             problems.error(self.stop_place, text);
         }
-        self.serve = self.serving.finish(
-            &Around {
-                stop: &self.stop,
-                metrics: &self.metrics,
-                constraints: &self.constraints,
-                place: self.stop_place,
-            },
-            problems,
-        );
+        self.finish_serving(problems);
         let mut left_out = BTreeSet::new();
         let mut kept = Vec::new();
         for metric in &self.metrics {

@@ -43,7 +43,9 @@ impl RunContext {
         let serve = job.serve.as_ref();
         let sizes = |wanted: fn(&ServeSpec) -> bool| {
             let sizes = serve.filter(|serve| wanted(serve));
-            sizes.map(|serve| serve.batch_sizes.clone()).unwrap_or_default()
+            sizes
+                .map(|serve| serve.batch_sizes.clone())
+                .unwrap_or_default()
         };
         Self {
             serve_sizes: sizes(ServeSpec::has_phase),

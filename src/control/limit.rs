@@ -201,7 +201,7 @@ impl StageState {
     /// What the load does to the figures.
     pub(super) fn load(&self) -> Load {
         if let Some(rate_per_s) = self.queue.rate_per_s() {
-            let (found, _) = of_times(self, (BUSY, STEPS), Tail::Above);
+            let found = self.answers();
             if let Some(answer_s) = found.low.filter(|answer_s| answer_s * rate_per_s > 1.0) {
                 let gap_s = 1.0 / rate_per_s;
                 return Load::Overloaded { answer_s, gap_s };
@@ -209,6 +209,18 @@ impl StageState {
         }
         let own = own_share(&self.times, self.beginning().cut);
         own.map_or(Load::Bearable, |own| Load::Generator { own })
+    }
+
+    /// Bounds on the mean time of an answer. In a queue that grows the latencies never settle, while the answers may.
+    fn answers(&self) -> Bounds {
+        let parts = self.times.parts(BUSY, STEPS);
+        let settled = settle(&parts, total(&parts).amount);
+        let left = &parts[settled.cut..];
+        let ask = AnytimeAsk {
+            alpha: ALPHA,
+            steady: settled.settled && is_steady(left),
+        };
+        ratio_bounds(left, (self.times.per_batch(), Tail::Above), ask)
     }
 
     /// Whether no limit that can be read is open.
@@ -261,10 +273,7 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
 }
 
 /// Steps cut as warm-up; the parts that are left, and whether they are steady.
-fn steps_left(
-    stage: &StageState,
-    (amount, weight): (usize, usize),
-) -> (u64, (Vec<Part>, bool)) {
+fn steps_left(stage: &StageState, (amount, weight): (usize, usize)) -> (u64, (Vec<Part>, bool)) {
     let settled = stage.beginning();
     let left = stage.times.parts(amount, weight).split_off(settled.cut);
     let steady = settled.settled && is_steady(&left);

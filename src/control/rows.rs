@@ -83,9 +83,7 @@ impl Controller {
             return row;
         }
         let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
-            row.note = self
-                .unread(metric)
-                .unwrap_or_else(|| self.no_stage(of));
+            row.note = self.unread(metric).unwrap_or_else(|| self.no_stage(of));
             return row;
         };
         let chosen = state

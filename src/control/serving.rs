@@ -46,9 +46,7 @@ impl Controller {
     pub(super) fn no_stage(&self, of: Stage) -> String {
         let searched = |size: u32| self.context.probe_sizes.contains(&size);
         match of {
-            Stage::Serve(size)
-                if searched(size) && !self.context.serve_sizes.contains(&size) =>
-            {
+            Stage::Serve(size) if searched(size) && !self.context.serve_sizes.contains(&size) => {
                 "nothing is served at a rate: find_max_rate without rate".to_owned()
             }
             _ => "the run ended before this phase".to_owned(),
@@ -92,9 +90,9 @@ impl Controller {
         };
         let bounds = bounds(found);
         let shown = |end: Option<f64>| end.map(|end| constraint.shown(end));
-        let at = found
-            .confidence
-            .map_or_else(String::new, |confidence| format!(" at {}", percent(confidence)));
+        let at = found.confidence.map_or_else(String::new, |confidence| {
+            format!(" at {}", percent(confidence))
+        });
         let says = match (shown(bounds.low), shown(bounds.high)) {
             (Some(low), Some(high)) => format!("from {low} to {high}{at}"),
             (Some(low), None) => format!("at least {low}{at}"),
@@ -114,7 +112,12 @@ impl Controller {
         let on_rate = |constraint: &&Constraint| constraint.metric == MAX_RATE;
         let constraints = self.policy.constraints.iter().filter(on_rate);
         constraints
-            .flat_map(|constraint| self.totals.rates.keys().map(move |size| (constraint, *size)))
+            .flat_map(|constraint| {
+                self.totals
+                    .rates
+                    .keys()
+                    .map(move |size| (constraint, *size))
+            })
             .find_map(|(constraint, size)| {
                 let (ruling, says) = self.rate_ruling(constraint, size);
                 let of = Stage::Serve(size);

@@ -12,9 +12,7 @@ use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
 use super::totals::Totals;
 use super::watch::{Interval, Watch};
 use crate::event::metric::Scope;
-use crate::event::{
-    MetricDef, MetricKind, OpenMetric, Pattern, ResourceSample, Stage, StepBatch,
-};
+use crate::event::{MetricDef, MetricKind, OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
 use crate::stats::QuantileSeries;
 use crate::stats::batches::total;
 
@@ -233,7 +231,11 @@ impl StageState {
             requests.for_each(|request| others.push(request.latency_ns()));
         }
         let batches = usize::try_from(skip / self.times.per_batch()).unwrap_or(usize::MAX);
-        let skipped = self.times.parts(STEPS + CLEAR, STEPS).into_iter().take(batches);
+        let skipped = self
+            .times
+            .parts(STEPS + CLEAR, STEPS)
+            .into_iter()
+            .take(batches);
         let not_clear: f64 = skipped.map(|part| part.weight - part.amount).sum();
         #[expect(
             clippy::cast_possible_truncation,

@@ -246,7 +246,10 @@ mod tests {
                 },
                 r#"{"name":"server","rate_per_s":200.0}"#,
             ),
-            (Pattern::Closed { clients: 8 }, r#"{"name":"closed","clients":8}"#),
+            (
+                Pattern::Closed { clients: 8 },
+                r#"{"name":"closed","clients":8}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&pattern).unwrap(), written);
             assert_eq!(serde_json::from_str::<Pattern>(written).unwrap(), pattern);

@@ -14,9 +14,7 @@ pub mod wire;
 pub mod worker;
 
 pub use interference::{InterferenceWatch, Stretch};
-pub use job::{
-    Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec,
-};
+pub use job::{Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
 pub use record::{

@@ -464,7 +464,10 @@ mod tests {
         let starts: Vec<u64> = batch.requests().map(|request| request.start_ns).collect();
         assert_eq!(starts, [100, 110, 130]);
         let text = serde_json::to_string(&batch).unwrap();
-        assert!(!text.contains("wait_ns") && !text.contains("gap_ns"), "{text}");
+        assert!(
+            !text.contains("wait_ns") && !text.contains("gap_ns"),
+            "{text}"
+        );
         // Idle until the first comes (2 late), the second came while the first was answered, the third later.
         batch.gap_ns = vec![50, 3, 7];
         batch.wait_ns = vec![2, 9, 0];
@@ -473,7 +476,10 @@ mod tests {
             .requests()
             .map(|r| (r.start_ns, r.scheduled_ns(), r.latency_ns(), r.own_ns()))
             .collect();
-        assert_eq!(found, [(150, 148, 12, 2), (163, 154, 29, 3), (190, 190, 30, 0)]);
+        assert_eq!(
+            found,
+            [(150, 148, 12, 2), (163, 154, 29, 3), (190, 190, 30, 0)]
+        );
         assert_eq!(batch.requests().last().unwrap().end_ns(), batch.end_ns());
         let text = serde_json::to_string(&batch).unwrap();
         assert_eq!(serde_json::from_str::<StepBatch>(&text).unwrap(), batch);

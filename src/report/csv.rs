@@ -124,10 +124,7 @@ const COLUMNS: &[(&str, Source)] = &[
         "serve_latency_p99_9_s",
         Figure(FirstServe, "serve.latency_p99_9"),
     ),
-    (
-        "serve_max_rate_per_s",
-        Figure(FirstServe, "serve.max_rate"),
-    ),
+    ("serve_max_rate_per_s", Figure(FirstServe, "serve.max_rate")),
     (
         "serve_best_batch_size",
         Text(|r| optional(Run.estimate(r, "serve.best_batch_size"))),

@@ -1,8 +1,9 @@
 //! Hand-made records for the tests of everything that shows them.
 
 use crate::event::{
-    Allocator, Failure, FailureKind, Feasibility, JobSpec, MetricRow, ModelSpec, Optimizer, Pattern,
-    RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord, TrainSpec, metric,
+    Allocator, Failure, FailureKind, Feasibility, JobSpec, MetricRow, ModelSpec, Optimizer,
+    Pattern, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord, TrainSpec,
+    metric,
 };
 
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {

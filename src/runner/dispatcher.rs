@@ -457,6 +457,8 @@ mod tests {
     fn dispatcher() -> Dispatcher {
         let context = RunContext {
             serve_sizes: Vec::new(),
+            probe_sizes: Vec::new(),
+            pattern: crate::event::Pattern::default(),
             epochs: 1,
             usable_cores: 2.0,
             unsupported: [].into(),

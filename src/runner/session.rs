@@ -602,7 +602,11 @@ mod tests {
         for (at, rates, says) in [
             (probe, [Some(90.0), Some(95.0), Some(99.0)], None),
             (probe, [None; 3], None),
-            (probe, [Some(96.0), Some(95.0), None], Some("its own interval")),
+            (
+                probe,
+                [Some(96.0), Some(95.0), None],
+                Some("its own interval"),
+            ),
             (probe, [None, Some(f64::NAN), None], Some("not a number")),
             (Phase::Serve(1), [None; 3], Some("outside of a phase")),
         ] {

@@ -66,7 +66,10 @@ pub fn check(serve: &ServeSpec) -> Result<(), Unservable> {
         }
         _ => {}
     }
-    match serve.find_max_rate.map(|limit| ask(limit, serve, 0).check()) {
+    match serve
+        .find_max_rate
+        .map(|limit| ask(limit, serve, 0).check())
+    {
         Some(Err(error)) => wrong("find_max_rate", format!("cannot be: {error}")),
         _ => Ok(()),
     }
@@ -99,13 +102,13 @@ impl Serving<'_> {
     pub fn run<C: Pace + Clone, A: Answer<C>>(
         &self,
         link: &mut Link<C>,
-        server: &mut A,
+        model: &mut A,
     ) -> Result<(), A::Error> {
         if self.serve.has_phase() {
-            self.phase(link, server)?;
+            self.phase(link, model)?;
         }
         match self.serve.find_max_rate {
-            Some(limit) if !link.stop_requested() => self.find_max_rate(limit, link, server),
+            Some(limit) if !link.stop_requested() => self.find_max_rate(limit, link, model),
             _ => Ok(()),
         }
     }
@@ -113,11 +116,11 @@ impl Serving<'_> {
     fn phase<C: Pace + Clone, A: Answer<C>>(
         &self,
         link: &mut Link<C>,
-        server: &mut A,
+        model: &mut A,
     ) -> Result<(), A::Error> {
         let phase = Phase::Serve(self.size);
         link.phase(phase)?;
-        server.begins(link, phase)?;
+        model.begins(link, phase)?;
         let source = match self.serve.pattern {
             Pattern::Closed { clients } => {
                 let clients = NonZeroU32::new(clients).unwrap_or(NonZeroU32::MIN);
@@ -130,12 +133,12 @@ impl Serving<'_> {
                 // Refused by `check`.
                 Err(_) => return Ok(()),
             },
-            _ => return self.stream(phase, link, server),
+            _ => return self.stream(phase, link, model),
         };
         let most = self.serve.max_requests.unwrap_or(u64::MAX);
         let mut load = self.load(source, phase, link);
         for _ in 0..most {
-            if load.next(link, server)?.is_none() {
+            if load.next(link, model)?.is_none() {
                 break;
             }
         }
@@ -159,14 +162,14 @@ impl Serving<'_> {
         &self,
         phase: Phase,
         link: &mut Link<C>,
-        server: &mut A,
+        model: &mut A,
     ) -> Result<(), A::Error> {
         let begin = link.now_ns();
         let max_time_ns = whole_ns(self.serve.max_time_s);
         let most = self.serve.max_requests.unwrap_or(u64::MAX);
         let (mut start, mut count) = (begin, 0);
-        while count < most && !server.leaves(link, phase) {
-            server.answer()?;
+        while count < most && !model.leaves(link, phase) {
+            model.answer()?;
             let end = link.now_ns();
             start = if link.step(self.size, start, end)? {
                 link.flush(None)?;
@@ -174,7 +177,7 @@ impl Serving<'_> {
             } else {
                 end
             };
-            server.answered(link)?;
+            model.answered(link)?;
             count += 1;
             if end.saturating_sub(begin) >= max_time_ns {
                 break;
@@ -187,7 +190,7 @@ impl Serving<'_> {
         &self,
         limit: MaxRate,
         link: &mut Link<C>,
-        server: &mut A,
+        model: &mut A,
     ) -> Result<(), A::Error> {
         let phase = Phase::Probe(self.size);
         // Refused by `check`.
@@ -196,7 +199,7 @@ impl Serving<'_> {
             return Ok(());
         };
         link.phase(phase)?;
-        server.begins(link, phase)?;
+        model.begins(link, phase)?;
         let deadline_ns = link
             .now_ns()
             .saturating_add(whole_ns(self.serve.max_time_s));
@@ -206,7 +209,7 @@ impl Serving<'_> {
                 ..self.load(source, phase, link)
             };
             let fed = loop {
-                let Some(served) = load.next(link, server)? else {
+                let Some(served) = load.next(link, model)? else {
                     break None;
                 };
                 match search.feed(&served) {
@@ -240,17 +243,16 @@ impl<C: Pace> Load<C> {
     fn next<A: Answer<C>>(
         &mut self,
         link: &mut Link<C>,
-        server: &mut A,
+        model: &mut A,
     ) -> Result<Option<Served>, A::Error> {
         let due = self.generator.next(link.now_ns());
         link.idle_until(due.scheduled_ns.min(self.deadline_ns))?;
-        let leaves =
-            || self.clock.now_ns() >= self.deadline_ns || server.leaves(link, self.phase);
+        let leaves = || self.clock.now_ns() >= self.deadline_ns || model.leaves(link, self.phase);
         if !self.clock.wait_until(due.scheduled_ns, &leaves) {
             return Ok(None);
         }
         let start_ns = self.clock.now_ns();
-        server.answer()?;
+        model.answer()?;
         let end_ns = self.clock.now_ns();
         self.generator.done(end_ns);
         let served = Served {
@@ -268,7 +270,7 @@ impl<C: Pace> Load<C> {
         if link.request(self.size, request)? && self.is_pressing(end_ns, request) {
             link.flush(None)?;
         }
-        server.answered(link)?;
+        model.answered(link)?;
         Ok(Some(served))
     }
 

@@ -36,7 +36,8 @@ fn a_grid_of_real_runs_learns_and_repeats_itself() {
 
 #[test]
 fn requests_come_at_their_rate_and_wait_for_none() {
-    let lab = lab("pattern = \"server\"\nrate = \"400/s\"\nmax_time = \"2s\"\n[train]\nepochs = 1\n");
+    let lab =
+        lab("pattern = \"server\"\nrate = \"400/s\"\nmax_time = \"2s\"\n[train]\nepochs = 1\n");
     lab.run(&["--full", "--set", "serve.enabled=true"]).exits(0);
     let row = lab.report("mlp-digits");
     assert_eq!(row["serve_pattern"], "server");

@@ -11,7 +11,12 @@ use crate::units;
 
 impl Serving {
     /// Says which percentiles no run can resolve.
-    pub(super) fn check_budget(&self, spec: &ServeSpec, around: &Around<'_>, problems: &mut Problems) {
+    pub(super) fn check_budget(
+        &self,
+        spec: &ServeSpec,
+        around: &Around<'_>,
+        problems: &mut Problems,
+    ) {
         let Some((allowed, from, place)) = self.budget(spec, around) else {
             return;
         };
@@ -67,20 +72,24 @@ impl Serving {
     fn budget(&self, spec: &ServeSpec, around: &Around<'_>) -> Option<(u64, &'static str, Place)> {
         let most = self.said.max_requests;
         let most = most.map(|most| (u64::from(most.value), "max_requests", most.place));
-        let by_rate = self.said.rate.filter(|_| self.kind() == Kind::Server).map(|rate| {
-            let time_s = if around.stop.enabled {
-                spec.max_time_s.min(around.stop.max_time_s)
-            } else {
-                spec.max_time_s
-            };
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "both are positive; saturates"
-            )]
-            let requests = (rate.value * time_s) as u64;
-            (requests, "rate x max_time", rate.place)
-        });
+        let by_rate = self
+            .said
+            .rate
+            .filter(|_| self.kind() == Kind::Server)
+            .map(|rate| {
+                let time_s = if around.stop.enabled {
+                    spec.max_time_s.min(around.stop.max_time_s)
+                } else {
+                    spec.max_time_s
+                };
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "both are positive; saturates"
+                )]
+                let requests = (rate.value * time_s) as u64;
+                (requests, "rate x max_time", rate.place)
+            });
         match (most, by_rate) {
             (Some(most), Some(by_rate)) if by_rate.0 < most.0 => Some(by_rate),
             (Some(most), _) => Some(most),
@@ -122,7 +131,12 @@ mod tests {
 
     #[test]
     fn long_numbers_have_commas() {
-        for (number, text) in [(0, "0"), (999, "999"), (4603, "4,603"), (1_000_000, "1,000,000")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (4603, "4,603"),
+            (1_000_000, "1,000,000"),
+        ] {
             assert_eq!(grouped(number), text);
         }
     }

@@ -122,9 +122,21 @@ impl Serving {
         let server = Kind::Server;
         for (key, owner, place) in [
             ("rate", server, said.rate.map(|rate| rate.key)),
-            ("clients", Kind::Closed, said.clients.map(|clients| clients.key)),
-            ("find_max_rate", server, said.find_max_rate.map(|flag| flag.key)),
-            ("latency_limit", server, said.latency_limit.map(|limit| limit.key)),
+            (
+                "clients",
+                Kind::Closed,
+                said.clients.map(|clients| clients.key),
+            ),
+            (
+                "find_max_rate",
+                server,
+                said.find_max_rate.map(|flag| flag.key),
+            ),
+            (
+                "latency_limit",
+                server,
+                said.latency_limit.map(|limit| limit.key),
+            ),
         ] {
             let Some(place) = place.filter(|place| !said.outranked(*place)) else {
                 continue;
@@ -206,13 +218,16 @@ impl Serving {
         if let Some(limit) = self.said.latency_limit {
             return Some(limit.value);
         }
-        let limits = around.constraints.iter().filter_map(|limited| {
+        let found = around.constraints.iter().filter_map(|limited| {
             let level = percentile(limited.def)?;
             let constraint = &limited.constraint;
-            constraint.op.is_upper().then_some((level, constraint.limit))
+            constraint
+                .op
+                .is_upper()
+                .then_some((level, constraint.limit))
         });
-        let limits: Vec<(f64, f64)> = limits.collect();
-        let Some((percentile, first)) = limits.first().copied() else {
+        let upper: Vec<(f64, f64)> = found.collect();
+        let Some((percentile, first)) = upper.first().copied() else {
             problems.error_with(
                 place,
                 "find_max_rate has no limit to keep",
@@ -220,7 +235,10 @@ impl Serving {
             );
             return None;
         };
-        if limits.iter().any(|(level, _)| (level - percentile).abs() > f64::EPSILON) {
+        if upper
+            .iter()
+            .any(|(level, _)| (level - percentile).abs() > f64::EPSILON)
+        {
             problems.error_with(
                 place,
                 "find_max_rate could keep several limits: [constraints] has more than one percentile of serve.latency",
@@ -228,7 +246,7 @@ impl Serving {
             );
             return None;
         }
-        let limit_s = limits.iter().map(|(_, limit)| *limit).fold(first, f64::min);
+        let limit_s = upper.iter().map(|(_, limit)| *limit).fold(first, f64::min);
         Some(MaxRate {
             percentile,
             limit_s,
@@ -245,7 +263,10 @@ impl Serving {
             ..asked
         };
         if let Err(why) = asked.check() {
-            problems.error(most.place, format!("`max_requests` with find_max_rate: {why}"));
+            problems.error(
+                most.place,
+                format!("`max_requests` with find_max_rate: {why}"),
+            );
         }
     }
 }

@@ -119,8 +119,24 @@ fn latency_counts_the_wait_and_throughput_the_gaps() {
     // Two requests at once every 20 ms would wait; here the generator takes 1 ms, so that each waits for that.
     for (load, latency_ms, per_s, busy) in [
         (STEADY, 4.0, 100.0, 40.0),
-        (Load { own_ms: 0.1, ..STEADY }, 4.1, 100.0, 40.0),
-        (Load { gap_ms: 5.0, ..STEADY }, 4.0, 200.0, 80.0),
+        (
+            Load {
+                own_ms: 0.1,
+                ..STEADY
+            },
+            4.1,
+            100.0,
+            40.0,
+        ),
+        (
+            Load {
+                gap_ms: 5.0,
+                ..STEADY
+            },
+            4.0,
+            200.0,
+            80.0,
+        ),
     ] {
         let mut controller = Controller::new(policy(&["serve.latency_mean"]), load.context());
         let _ = feed(&mut controller, &load.messages(1));
@@ -187,7 +203,11 @@ fn what_the_generator_cannot_reach_is_undecided() {
     }
     // The same limit without the generator's time is kept, for certain.
     let asked = limited(constraint("serve.latency_p99", Op::AtMost, 0.02));
-    let load = Load { own_ms: 0.0, ..load };
+    let load = Load {
+        own_ms: 0.0,
+        spread: 0.05,
+        ..load
+    };
     let mut controller = Controller::new(asked, load.context());
     let _ = feed(&mut controller, &load.messages(1));
     let rows = controller.rows(Some(&budget()));
@@ -255,7 +275,11 @@ fn a_highest_rate_is_judged_by_its_interval() {
             say(1_000_000, rate(low, at, high)),
         ];
         let answers = feed(&mut controller, &messages);
-        assert_eq!(answers.len(), usize::from(ruling == "broken"), "{answers:?}");
+        assert_eq!(
+            answers.len(),
+            usize::from(ruling == "broken"),
+            "{answers:?}"
+        );
         let rows = controller.rows(Some(&budget()));
         let found = controller.feasibility(&rows, &budget()).unwrap();
         let says = format!("serve.max_rate >= 100 /s is {ruling} in serve[1]: ");
@@ -282,9 +306,16 @@ fn a_rate_that_was_not_searched_for_has_a_reason() {
         };
         let rows = Controller::new(policy(&[]), context).rows(None);
         let found = row(&rows, "serve.max_rate");
-        assert!(found.estimate.is_none() && found.note.contains(says), "{found:?}");
+        assert!(
+            found.estimate.is_none() && found.note.contains(says),
+            "{found:?}"
+        );
         let latency = row(&rows, "serve.latency_p99").note;
-        assert_eq!(latency.contains("without rate"), rate_per_s.is_none(), "{latency}");
+        assert_eq!(
+            latency.contains("without rate"),
+            rate_per_s.is_none(),
+            "{latency}"
+        );
     }
 }
 
@@ -299,9 +330,21 @@ fn the_best_size_is_the_fastest_and_of_equals_the_smallest() {
     };
     // Milliseconds a request of each size: throughput saturates at 16.
     for (times, best, says) in [
-        ([1.0, 1.2, 2.0, 8.0], 16.0, "16, 64 are as fast within their intervals"),
-        ([1.0, 1.2, 2.0, 7.0], 64.0, "64 has the highest throughput, 9.1"),
-        ([1.0, 1.2, 2.0, 20.0], 16.0, "16 has the highest throughput, 8.0"),
+        (
+            [1.0, 1.2, 2.0, 8.0],
+            16.0,
+            "16, 64 are as fast within their intervals",
+        ),
+        (
+            [1.0, 1.2, 2.0, 7.0],
+            64.0,
+            "64 has the highest throughput, 9.1",
+        ),
+        (
+            [1.0, 1.2, 2.0, 20.0],
+            16.0,
+            "16 has the highest throughput, 8.0",
+        ),
     ] {
         let mut controller = Controller::new(policy(&["throughput"]), context.clone());
         let mut noise = Noise::new(7);
