@@ -172,7 +172,7 @@ impl Replay<'_> {
             });
             slope = ((shares[1] - shares[0]) / (2.0 * reach)).max(1e-3);
             let off = (self.allowed.ln() - f64::midpoint(shares[0], shares[1])) / slope;
-            rate = middle * off.clamp(-0.05, 0.05).exp();
+            rate = middle * off.clamp(-0.05, 1.0).exp();
         }
         let top = TOP * self.capacity_per_s();
         let prediction = Prediction {

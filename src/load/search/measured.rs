@@ -152,8 +152,8 @@ impl Pool {
     /// The logarithm of what is measured over what the times alone predict, and its standard error, where it lies beyond
     /// all the schedules: then requests take longer (or shorter) for having waited, or for having not.
     pub(super) fn contradiction(&self) -> Option<(f64, f64)> {
-        let (least, most) = (self.by_chance.iter().min()?, self.by_chance.iter().max()?);
-        if self.offered < 2 || (*least..=*most).contains(&&self.over) {
+        let (fewest, most) = (*self.by_chance.iter().min()?, *self.by_chance.iter().max()?);
+        if self.offered < 2 || (fewest..=most).contains(&self.over) {
             return None;
         }
         let n = self.by_chance.len() as f64;

@@ -209,7 +209,6 @@ impl MaxRateSearch {
             self.outcome = Some(self.found(pool, known.rate, enough));
             return;
         }
-        let least = least_requests(&self.ask);
         let have = pool.busy_s.len() as f64;
         let ratio = known.half / (MARGIN * self.ask.within);
         #[expect(
@@ -218,7 +217,7 @@ impl MaxRateSearch {
             reason = "clamped"
         )]
         let missing = (have * (ratio * ratio - 1.0)).clamp(0.0, 1e15) as u64;
-        let requests = missing.clamp(least, self.ask.probe_requests);
+        let requests = missing.clamp(least_requests(&self.ask), self.ask.probe_requests);
         self.next(Some(known.rate.rate_per_s), requests);
     }
 
