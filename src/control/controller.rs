@@ -258,6 +258,9 @@ impl Controller {
                 let gpu = self.context.gpu_index;
                 let cores = self.context.usable_cores;
                 state.interval((before, &sample), gpu, (cores, &self.totals));
+            } else if let (Some(Stage::Probe(size)), Some(before)) = (current, &self.last_tick) {
+                let search = self.totals.searches.entry(size).or_default();
+                search.push((before, &sample), self.context.gpu_index);
             }
             self.last_tick = Some(sample);
         }

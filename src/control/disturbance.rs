@@ -85,6 +85,9 @@ impl Controller {
         for state in &mut self.stages {
             state.resolve(&self.totals.marks);
         }
+        for search in self.totals.searches.values_mut() {
+            search.resolve(&self.totals.marks);
+        }
     }
 }
 

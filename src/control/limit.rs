@@ -4,12 +4,14 @@ use super::assess::{Ask, UTILISATION, percent, settle};
 use super::constraint::{Constraint, Ruling};
 use super::resources::Gauge;
 use super::stage::StageState;
-use super::times::{BUSY, ELAPSED, ITEMS, LATENCY, STEPS, own_share};
+use super::times::{BUSY, ELAPSED, IDEAL, ITEMS, LATENCY, STEPS, own_share};
 use crate::event::metric::{Scope, find};
 use crate::event::{MetricDef, MetricKind, Stage, Unit};
 use crate::stats::anytime::unsteadiness;
 use crate::stats::batches::total;
-use crate::stats::{AnytimeAsk, Bounds, Part, Tail, anytime_ranks, ratio_bounds, trend};
+use crate::stats::{
+    AnytimeAsk, Bounds, Part, QuantileSeries, Tail, anytime_ranks, ratio_bounds, trend,
+};
 use crate::units;
 
 /// Probability with which each bound may be wrong, over all looks of a stage.
@@ -79,8 +81,9 @@ impl Limit {
         constraints.iter().filter_map(limit).collect()
     }
 
-    fn look(&mut self, bounds: Bounds, seen: u64, load: Load) {
-        let bounds = self.under(load, bounds);
+    /// `ideal`: the bounds without the load generator's time.
+    fn look(&mut self, (bounds, ideal): (Bounds, Bounds), seen: u64, load: Load) {
+        let bounds = self.under(load, bounds, ideal);
         let ruling = self.constraint.ruling(bounds);
         self.load = load;
         let same = self.last.is_some_and(|(before, _)| before == ruling);
@@ -95,15 +98,18 @@ impl Limit {
     }
 
     /// The bounds as far as they are the model's: in a queue that grows without end no latency is kept, and where the
-    /// load generator itself is too slow nothing that is too slow says anything of the model.
-    fn under(&self, load: Load, bounds: Bounds) -> Bounds {
+    /// load generator itself is too slow, a latency is at least what it would be without that, and a rate may be higher.
+    fn under(&self, load: Load, bounds: Bounds, ideal: Bounds) -> Bounds {
         let (low, high) = (bounds.low, bounds.high);
         match load {
             Load::Overloaded { .. } if is_latency(self.metric) => Bounds {
                 low: Some(f64::INFINITY),
                 high: None,
             },
-            Load::Generator { .. } if is_latency(self.metric) => Bounds { low: None, high },
+            Load::Generator { .. } if is_latency(self.metric) => Bounds {
+                low: ideal.low,
+                high,
+            },
             Load::Generator { .. } if self.metric.kind == MetricKind::Rate => {
                 Bounds { low, high: None }
             }
@@ -120,6 +126,9 @@ impl Limit {
         let said = said(&self.constraint, bounds, ruling);
         Some(match (self.load, self.load.sentence(), ruling) {
             (Load::Generator { .. }, Some(load), Ruling::Open) => format!("{said}; {load}"),
+            (Load::Generator { .. }, _, Ruling::Broken) => {
+                format!("{said} even without the load generator's time")
+            }
             _ => said,
         })
     }
@@ -141,7 +150,7 @@ pub(super) enum Load {
     /// For certain the answers take longer than the gaps between the requests, in seconds each: the queue grows without
     /// end.
     Overloaded { answer_s: f64, gap_s: f64 },
-    /// This share of the mean latency is the load generator's own time.
+    /// For this share of the mean latency a request was due and the model was not at work.
     Generator { own: f64 },
 }
 
@@ -158,7 +167,7 @@ impl Load {
                 ))
             }
             Self::Generator { own } => Some(format!(
-                "generator-bound: {} of the mean latency is the load generator's own time",
+                "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
                 percent(own)
             )),
         }
@@ -183,18 +192,30 @@ pub(super) fn watched(metric: &MetricDef, stage: Stage) -> bool {
 impl StageState {
     /// Looks at every limit.
     pub(super) fn look_at_limits(&mut self, ask: Ask<'_>) {
-        let found: Vec<_> = self
-            .limits
-            .iter()
-            .map(|limit| bounds(limit.metric, self, ask))
-            .collect();
-        let load = if self.limits.is_empty() {
-            Load::Bearable
-        } else {
-            self.load()
+        if self.limits.is_empty() {
+            return;
+        }
+        let load = self.load();
+        let judged = |limit: &Limit| {
+            let (found, seen) = bounds(limit.metric, self, ask);
+            let ideal = match load {
+                Load::Generator { .. } => self.ideal_bounds(limit.metric),
+                _ => Bounds::default(),
+            };
+            ((found, ideal), seen)
         };
+        let found: Vec<_> = self.limits.iter().map(judged).collect();
         for (limit, (bounds, seen)) in self.limits.iter_mut().zip(found) {
             limit.look(bounds, seen, load);
+        }
+    }
+
+    /// Bounds on a latency as it would be if the load generator took no time.
+    fn ideal_bounds(&self, metric: &MetricDef) -> Bounds {
+        match (metric.kind, &self.ideal) {
+            (MetricKind::Mean, _) => of_times(self, (IDEAL, STEPS), Tail::Above).0,
+            (MetricKind::Quantile(level), Some(ideal)) => of_quantile(self, ideal, level, IDEAL),
+            _ => Bounds::default(),
         }
     }
 
@@ -259,10 +280,8 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
             (bounds, seen)
         }
         MetricKind::Quantile(level) => {
-            let (skip, left) = steps_left(stage, (LATENCY, STEPS));
-            let bounds = stage.quantiles.bounds(level, skip, ALPHA);
-            let moved = if left.1 { 0.0 } else { unsteadiness(&left.0) };
-            (bounds.widened(moved), stage.times.observations())
+            let found = of_quantile(stage, &stage.quantiles, level, LATENCY);
+            (found, stage.times.observations())
         }
         MetricKind::Gauge => gauge(metric.name, stage, ask)
             .map_or((Bounds::default(), 0), |(series, factor, most)| {
@@ -279,6 +298,13 @@ fn steps_left(stage: &StageState, (amount, weight): (usize, usize)) -> (u64, (Ve
     let steady = settled.settled && is_steady(&left);
     let skip = settled.cut as u64 * stage.times.per_batch();
     (skip, (left, steady))
+}
+
+/// Bounds on the quantile of a series whose times are in this column.
+fn of_quantile(stage: &StageState, of: &QuantileSeries, level: f64, column: usize) -> Bounds {
+    let (skip, (left, steady)) = steps_left(stage, (column, STEPS));
+    let moved = if steady { 0.0 } else { unsteadiness(&left) };
+    of.bounds(level, skip, ALPHA).widened(moved)
 }
 
 fn is_steady(parts: &[Part]) -> bool {

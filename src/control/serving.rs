@@ -3,11 +3,15 @@
 use super::assess::{Assessment, assess, percent};
 use super::constraint::{Constraint, Ruling};
 use super::controller::Controller;
+use super::disturbance::whole_percent;
 use super::rows::add_note;
 use super::stage::StageState;
 use crate::event::metric::find;
 use crate::event::{FoundRate, MetricDef, MetricRow, Num, Pattern, Stage};
 use crate::stats::{Bounds, Interval};
+
+/// Share of the time of a search with interference that is worth a word.
+const TAKEN: f64 = 0.05;
 
 /// The metric that searches find.
 pub(super) const MAX_RATE: &str = "serve.max_rate";
@@ -81,6 +85,15 @@ impl Controller {
             more => format!("{more} probes"),
         };
         add_note(row, &format!("{}; {probes}", found.why));
+        let search = self.totals.searches.get(&size);
+        let taken = search.and_then(|search| search.marked.ratio());
+        if let Some(share) = taken.filter(|share| *share > TAKEN) {
+            let share = whole_percent(share);
+            add_note(
+                row,
+                &format!("interference in {share} of the time of the search"),
+            );
+        }
     }
 
     /// What the interval of a found rate says of a constraint on it.
@@ -94,6 +107,7 @@ impl Controller {
             format!(" at {}", percent(confidence))
         });
         let says = match (shown(bounds.low), shown(bounds.high)) {
+            _ if bounds.high == Some(0.0) => String::new(),
             (Some(low), Some(high)) => format!("from {low} to {high}{at}"),
             (Some(low), None) => format!("at least {low}{at}"),
             (None, Some(high)) => format!("at most {high}{at}"),

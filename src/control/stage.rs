@@ -62,6 +62,8 @@ pub(super) struct StageState {
     pub(super) times: Times,
     /// Their latencies.
     pub(super) quantiles: QuantileSeries,
+    /// Of requests that queue: the latencies without the load generator's own time.
+    pub(super) ideal: Option<QuantileSeries>,
     pub(super) queue: Queue,
     /// How the series of steps begins, since the last look: five metrics ask.
     beginning: Option<Beginning>,
@@ -97,6 +99,7 @@ impl StageState {
             left_ns: None,
             times: Times::new(CAPACITY),
             quantiles: QuantileSeries::default(),
+            ideal: None,
             queue: Queue::default(),
             beginning: None,
             not_clear: QuantileSeries::default(),
@@ -121,6 +124,7 @@ impl StageState {
     /// Where requests come by this pattern.
     pub(super) fn under(mut self, pattern: Pattern) -> Self {
         self.queue = Queue::new(pattern);
+        self.ideal = pattern.queues().then(QuantileSeries::default);
         self
     }
 
@@ -174,6 +178,9 @@ impl StageState {
             let ideal_ns = self.queue.ideal_ns(request);
             self.times.push(times::row(items, request, ideal_ns));
             self.quantiles.push(request.latency_ns());
+            if let Some(ideal) = &mut self.ideal {
+                ideal.push(ideal_ns);
+            }
         }
         for Chosen { metric, watch, .. } in &mut self.chosen {
             if let Some(watch) = watch {

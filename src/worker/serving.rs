@@ -317,7 +317,7 @@ fn found(search: &mut MaxRateSearch, (limit, confidence): (MaxRate, f64)) -> Fou
             found.confidence = Some(confidence);
             found.precise = rate.precise;
         }
-        Outcome::LimitBelowService { .. } => {
+        Outcome::LimitBelowService { service_s } if service_s > limit.limit_s => {
             found.rate_per_s = num(0.0);
             (found.low, found.high) = (num(0.0), num(0.0));
             found.confidence = Some(confidence);
@@ -334,7 +334,7 @@ fn found(search: &mut MaxRateSearch, (limit, confidence): (MaxRate, f64)) -> Fou
             found.low = num(rate_per_s);
             found.confidence = Some(confidence);
         }
-        Outcome::Unresolved { .. } => {}
+        Outcome::LimitBelowService { .. } | Outcome::Unresolved { .. } => {}
     }
     found
 }
@@ -351,6 +351,12 @@ fn why(outcome: &Outcome, limit: MaxRate) -> String {
             };
             let capacity = rate(found.capacity_per_s);
             format!("{limit}, of a capacity of {capacity}{open}")
+        }
+        Outcome::LimitBelowService { service_s } if *service_s <= limit.limit_s => {
+            let alone = seconds(*service_s);
+            format!(
+                "generator-bound: requests are begun too late for {limit}; {name} of the answers alone is {alone}"
+            )
         }
         Outcome::LimitBelowService { service_s } => {
             let alone = seconds(*service_s);

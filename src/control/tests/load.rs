@@ -201,6 +201,16 @@ fn what_the_generator_cannot_reach_is_undecided() {
         let note = row(&rows, metric).note;
         assert!(note.contains("generator-bound: "), "{note}");
     }
+    // What the answers alone break is broken, whoever else is slow.
+    let asked = limited(constraint("serve.latency_p99", Op::AtMost, 0.003));
+    let noisy = Load {
+        spread: 0.05,
+        ..load
+    };
+    let end = end_of(asked, load.context(), &noisy.messages(1)).unwrap();
+    assert_eq!(end.reason, StopReason::Infeasible);
+    let says = " even without the load generator's time";
+    assert!(end.detail.contains(says), "{}", end.detail);
     // The same limit without the generator's time is kept, for certain.
     let asked = limited(constraint("serve.latency_p99", Op::AtMost, 0.02));
     let load = Load {
