@@ -106,6 +106,7 @@ impl Limit {
                 low: Some(f64::INFINITY),
                 high: None,
             },
+            Load::Unplayed if self.metric.scope == Scope::Serve => Bounds::default(),
             Load::Generator { .. } if is_latency(self.metric) => Bounds {
                 low: ideal.low,
                 high,
@@ -125,6 +126,7 @@ impl Limit {
         }
         let said = said(&self.constraint, bounds, ruling);
         Some(match (self.load, self.load.sentence(), ruling) {
+            (Load::Unplayed, Some(load), _) => load,
             (Load::Generator { .. }, Some(load), Ruling::Open) => format!("{said}; {load}"),
             (Load::Generator { .. }, _, Ruling::Broken) => {
                 format!("{said} even without the load generator's time")
@@ -150,6 +152,8 @@ pub(super) enum Load {
     /// For certain the answers take longer than the gaps between the requests, in seconds each: the queue grows without
     /// end.
     Overloaded { answer_s: f64, gap_s: f64 },
+    /// The worker does not play the pattern: nothing is known of how requests would wait.
+    Unplayed,
     /// For this share of the mean latency a request was due and the model was not at work.
     Generator { own: f64 },
 }
@@ -166,6 +170,9 @@ impl Load {
                     percent(1.0 - ALPHA)
                 ))
             }
+            Self::Unplayed => Some(
+                "the worker does not play this load pattern: it says nothing of waits".to_owned(),
+            ),
             Self::Generator { own } => Some(format!(
                 "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
                 percent(own)
@@ -221,6 +228,9 @@ impl StageState {
 
     /// What the load does to the figures.
     pub(super) fn load(&self) -> Load {
+        if self.unplayed {
+            return Load::Unplayed;
+        }
         if let Some(rate_per_s) = self.queue.rate_per_s() {
             let found = self.answers();
             if let Some(answer_s) = found.low.filter(|answer_s| answer_s * rate_per_s > 1.0) {

@@ -64,7 +64,9 @@ impl Controller {
             let asked = self.context.probe_sizes.contains(&size);
             add_note(
                 row,
-                if asked {
+                if asked && self.totals.finished.is_some() {
+                    "the worker said nothing of a search for it"
+                } else if asked {
                     "the run ended before the search for it did"
                 } else {
                     "not searched for; find_max_rate = true in [serve] asks for it"

@@ -64,6 +64,8 @@ pub(super) struct StageState {
     pub(super) quantiles: QuantileSeries,
     /// Of requests that queue: the latencies without the load generator's own time.
     pub(super) ideal: Option<QuantileSeries>,
+    /// Such requests came without a word of their waits: the worker does not play the pattern.
+    pub(super) unplayed: bool,
     pub(super) queue: Queue,
     /// How the series of steps begins, since the last look: five metrics ask.
     beginning: Option<Beginning>,
@@ -100,6 +102,7 @@ impl StageState {
             times: Times::new(CAPACITY),
             quantiles: QuantileSeries::default(),
             ideal: None,
+            unplayed: false,
             queue: Queue::default(),
             beginning: None,
             not_clear: QuantileSeries::default(),
@@ -174,6 +177,7 @@ impl StageState {
         let items = f64::from(batch.items);
         let first = self.times.observations();
         self.beginning = None;
+        self.unplayed |= self.ideal.is_some() && batch.wait_ns.is_empty();
         for request in batch.requests() {
             let ideal_ns = self.queue.ideal_ns(request);
             self.times.push(times::row(items, request, ideal_ns));

@@ -226,6 +226,34 @@ fn what_the_generator_cannot_reach_is_undecided() {
 }
 
 #[test]
+fn a_worker_that_knows_no_patterns_is_not_believed() {
+    let load = Load {
+        spread: 0.05,
+        ..STEADY
+    };
+    let mut messages = load.messages(1);
+    for message in &mut messages {
+        if let Message::Worker(envelope) = message
+            && let WorkerEvent::Steps(batch) = &mut envelope.event
+        {
+            batch.wait_ns.clear();
+            batch.gap_ns.clear();
+        }
+    }
+    for limit in [0.02, 0.001] {
+        let asked = limited(constraint("serve.latency_p50", Op::AtMost, limit));
+        let mut controller = Controller::new(asked, load.context());
+        let _ = feed(&mut controller, &messages);
+        let rows = controller.rows(Some(&budget()));
+        let found = controller.feasibility(&rows, &budget()).unwrap();
+        assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
+        let says = "does not play this load pattern";
+        assert!(found.reason.contains(says), "{}", found.reason);
+        assert!(row(&rows, "serve.latency_p50").note.contains(says));
+    }
+}
+
+#[test]
 fn a_percentile_is_known_only_with_the_requests_that_it_needs() {
     let load = Load {
         spread: 0.001,
