@@ -6,6 +6,8 @@
 //! its share of the time that *elapsed*, the answer and the gap before it. Latencies of requests that wait together
 //! overlap, so rates and shares of time are taken over what elapsed.
 
+use std::collections::VecDeque;
+
 use crate::event::{Pattern, Request};
 use crate::stats::BatchSeries;
 use crate::stats::batches::total;
@@ -66,11 +68,14 @@ pub(super) fn seconds(ns: u64) -> f64 {
 }
 
 /// The queue as it would be if the load generator took no time.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     pattern: Pattern,
     /// When the newest answer would have been there.
     free_ns: u64,
+    /// The load generator's own time before each of the last requests, as many as there are clients, and their sum.
+    own_ns: VecDeque<u64>,
+    sum_ns: u64,
 }
 
 impl Queue {
@@ -78,12 +83,12 @@ impl Queue {
     pub(super) fn new(pattern: Pattern) -> Self {
         Self {
             pattern,
-            free_ns: 0,
+            ..Self::default()
         }
     }
 
     /// Requests a second that are offered whatever the server does.
-    pub(super) fn rate_per_s(self) -> Option<f64> {
+    pub(super) fn rate_per_s(&self) -> Option<f64> {
         match self.pattern {
             Pattern::Server { rate_per_s } => rate_per_s,
             _ => None,
@@ -91,8 +96,8 @@ impl Queue {
     }
 
     /// Latency that the next request would have had, in nanoseconds: Lindley's recursion over the scheduled arrivals and
-    /// the times of the answers. Of closed clients, whose arrivals depend on the answers, each waits for as many gaps as
-    /// there are clients.
+    /// the times of the answers. Of closed clients, whose arrivals depend on the answers, each waits for the requests of
+    /// all others, and for the gaps before them.
     pub(super) fn ideal_ns(&mut self, request: Request) -> u64 {
         match self.pattern {
             Pattern::Server { .. } => {
@@ -102,8 +107,13 @@ impl Queue {
                 self.free_ns - scheduled_ns
             }
             Pattern::Closed { clients } => {
-                let own_ns = request.own_ns().saturating_mul(u64::from(clients));
-                let ideal_ns = request.latency_ns().saturating_sub(own_ns);
+                self.own_ns.push_back(request.own_ns());
+                self.sum_ns = self.sum_ns.saturating_add(request.own_ns());
+                if self.own_ns.len() > clients as usize {
+                    let gone = self.own_ns.pop_front().unwrap_or(0);
+                    self.sum_ns = self.sum_ns.saturating_sub(gone);
+                }
+                let ideal_ns = request.latency_ns().saturating_sub(self.sum_ns);
                 ideal_ns.max(request.dur_ns)
             }
             _ => request.latency_ns(),
@@ -169,9 +179,18 @@ mod tests {
         .map(|request| queue.ideal_ns(request) / MS)
         .into();
         assert_eq!(ideal, [4, 4, 4, 7]);
-        // Four clients, each answer with a gap of 1 ms: 4 x (4 + 1) without 4 x 1.
-        let mut closed = Queue::new(Pattern::Closed { clients: 4 });
-        assert_eq!(closed.ideal_ns(request(0, 16, 4, 1)), 16 * MS);
+        // Two clients, answers of 4 ms; before the third request the generator takes 6 ms, for which the fourth waits, too.
+        let mut closed = Queue::new(Pattern::Closed { clients: 2 });
+        let ideal: Vec<u64> = [
+            request(0, 0, 4, 0),
+            request(0, 4, 4, 0),
+            request(4, 14, 4, 6),
+            request(8, 18, 4, 0),
+            request(18, 22, 4, 0),
+        ]
+        .map(|request| closed.ideal_ns(request) / MS)
+        .into();
+        assert_eq!(ideal, [4, 8, 8, 8, 8]);
         let mut stream = Queue::new(Pattern::SingleStream);
         assert_eq!(stream.ideal_ns(request(0, 0, 4, 0)), 4 * MS);
     }

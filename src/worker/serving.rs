@@ -367,7 +367,7 @@ fn why(outcome: &Outcome, limit: MaxRate) -> String {
         } => {
             let model = rate(*model_rate_per_s);
             format!(
-                "generator-bound: {limit} is kept so far with the load generator's own time; the answers alone would allow {model}"
+                "generator-bound: with the load generator's own time {limit} is kept up to this rate; the answers alone would allow {model}"
             )
         }
         Outcome::NeverBroken { capacity_per_s, .. } => {
@@ -376,6 +376,81 @@ fn why(outcome: &Outcome, limit: MaxRate) -> String {
         }
         Outcome::Unresolved { requests } => {
             format!("no rate was found for {limit}: {requests} requests in the time are too few")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(pattern: Pattern) -> ServeSpec {
+        ServeSpec {
+            batch_sizes: vec![1],
+            warmup_requests: 0,
+            max_time_s: 1.0,
+            pattern,
+            max_requests: None,
+            find_max_rate: None,
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_said() {
+        let rate = |rate_per_s| Pattern::Server {
+            rate_per_s: Some(rate_per_s),
+        };
+        for (pattern, says) in [
+            (Pattern::SingleStream, None),
+            (rate(100.0), None),
+            (Pattern::Server { rate_per_s: None }, None),
+            (rate(0.0), Some("a rate of 0 requests")),
+            (rate(-1.0), Some("a rate of -1 requests")),
+            (rate(f64::NAN), Some("a rate of NaN requests")),
+            (Pattern::Closed { clients: 0 }, Some("at least 1 client")),
+        ] {
+            let found = check(&serve(pattern)).err().map(|why| why.to_string());
+            assert_eq!(found.is_some(), says.is_some(), "{found:?}");
+            assert!(found.unwrap_or_default().contains(says.unwrap_or_default()));
+        }
+        let mut search = serve(Pattern::Server { rate_per_s: None });
+        for (percentile, limit_s, most, right) in [
+            (0.99, 0.01, None, true),
+            (1.0, 0.01, None, false),
+            (0.99, 0.0, None, false),
+            (0.99, 0.01, Some(10), false),
+        ] {
+            search.find_max_rate = Some(MaxRate {
+                percentile,
+                limit_s,
+            });
+            search.max_requests = most;
+            assert_eq!(check(&search).is_ok(), right, "{percentile} {limit_s}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_without_a_rate_of_the_model_says_why() {
+        let limit = MaxRate {
+            percentile: 0.99,
+            limit_s: 0.01,
+        };
+        for (outcome, says) in [
+            (
+                Outcome::LimitBelowService { service_s: 0.012 },
+                "no rate keeps p99 <= 10.0 ms: p99 of the answers alone is 12.0 ms",
+            ),
+            // The answers would keep it: what is late is the load.
+            (
+                Outcome::LimitBelowService { service_s: 0.002 },
+                "generator-bound: requests are begun too late for p99 <= 10.0 ms",
+            ),
+            (
+                Outcome::Unresolved { requests: 7 },
+                "no rate was found for p99 <= 10.0 ms: 7 requests in the time are too few",
+            ),
+        ] {
+            assert!(why(&outcome, limit).starts_with(says), "{outcome:?}");
         }
     }
 }
