@@ -18,7 +18,9 @@ const LEVELS: [(&str, f64, f64); 5] = [
 
 pub(crate) fn run() {
     let series = number("SERIES", 1000);
-    println!("\nintervals of percentiles at 95%, normal latencies with mean 10 ms and deviation 1 ms, {series} series each");
+    println!(
+        "\nintervals of percentiles at 95%, normal latencies with mean 10 ms and deviation 1 ms, {series} series each"
+    );
     println!(
         "  {:<12} {:>6} {:>9} {:>9} {:>10} {:>10}  target",
         "series", "", "requests", "given %", "covered %", "width us"
@@ -30,7 +32,9 @@ pub(crate) fn run() {
                 let given: Vec<(bool, f64)> = found.iter().filter_map(|one| one[at]).collect();
                 if given.is_empty() {
                     let need = interval_requests(share, CONFIDENCE).unwrap();
-                    println!("  {name:<12} {level:>6} {requests:>9}         0   (needs {need} effective requests)");
+                    println!(
+                        "  {name:<12} {level:>6} {requests:>9}         0   (needs {need} effective requests)"
+                    );
                     continue;
                 }
                 let n = given.len() as f64;
@@ -81,6 +85,10 @@ pub(crate) fn counts() {
     }
     for (level, over, target) in [(0.99, 0, 459), (0.99, 1, 662), (0.999, 0, 4603)] {
         let got = limit_test_requests(level, 0.99, over).unwrap();
-        println!("  p{} with {over} over: {got}, target {target}: {}", level * 100.0, verdict(got == target));
+        println!(
+            "  p{} with {over} over: {got}, target {target}: {}",
+            level * 100.0,
+            verdict(got == target)
+        );
     }
 }

@@ -29,7 +29,16 @@ pub(crate) fn run() {
     );
     println!(
         "  {:<24} {:>5} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>8}  target",
-        "service", "at", "limit ms", "within 3%", "p95 off%", "covered%", "probes", "most", "requests", "time s"
+        "service",
+        "at",
+        "limit ms",
+        "within 3%",
+        "p95 off%",
+        "covered%",
+        "probes",
+        "most",
+        "requests",
+        "time s"
     );
     for kind in [Kind::Constant, Kind::LogNormal, Kind::Exponential] {
         for load in [0.5, 0.7, 0.9] {
@@ -48,12 +57,16 @@ fn row(kind: Kind, load: f64, seeds: u64, is_target: bool) {
     let ends = parallel(seeds, |seed| search(kind, limit_s, seed));
     let mut offs: Vec<f64> = ends
         .iter()
-        .map(|end| end.rate.map_or(f64::INFINITY, |rate| (rate.rate_per_s / truth - 1.0).abs()))
+        .map(|end| {
+            end.rate
+                .map_or(f64::INFINITY, |rate| (rate.rate_per_s / truth - 1.0).abs())
+        })
         .collect();
     offs.sort_by(f64::total_cmp);
     let hits = offs.iter().filter(|off| **off <= TARGET).count();
     let covered = ends.iter().filter(|end| {
-        end.rate.is_some_and(|rate| rate.low <= truth && truth <= rate.high)
+        end.rate
+            .is_some_and(|rate| rate.low <= truth && truth <= rate.high)
     });
     let covered = covered.count();
     let most = ends.iter().map(|end| end.probes).max().unwrap();
@@ -78,7 +91,11 @@ fn row(kind: Kind, load: f64, seeds: u64, is_target: bool) {
     );
     if kind == Kind::Constant {
         let simulated = simulated_limit(kind, load);
-        println!("  {:<24} the limit by a simulation instead of the theory: {:.2} ms", "", simulated * 1e3);
+        println!(
+            "  {:<24} the limit by a simulation instead of the theory: {:.2} ms",
+            "",
+            simulated * 1e3
+        );
     }
     for end in ends.iter().filter(|end| end.rate.is_none()).take(3) {
         println!("    {}", end.outcome);

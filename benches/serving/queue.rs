@@ -11,7 +11,9 @@ const REPLICATIONS: u64 = 20;
 const TARGET: f64 = 0.05;
 
 pub(crate) fn run() {
-    println!("\nmean wait in virtual time, constant service of 5 ms, {REPLICATIONS} independent replications at 95%");
+    println!(
+        "\nmean wait in virtual time, constant service of 5 ms, {REPLICATIONS} independent replications at 95%"
+    );
     println!(
         "  {:>6} {:>12} {:>12} {:>12} {:>22} {:>8}  target",
         "load", "requests", "theory ms", "mean ms", "interval ms", "off %"

@@ -87,7 +87,9 @@ pub(crate) fn overhead() {
     extra.sort_by(f64::total_cmp);
     bare_us.sort_by(f64::total_cmp);
     let at = |share: f64| extra[(share * (ROUNDS - 1) as f64).round() as usize];
-    println!("\nown overhead in single-stream, {ROUNDS} rounds of {A_ROUND} requests each, in turns with a bare loop");
+    println!(
+        "\nown overhead in single-stream, {ROUNDS} rounds of {A_ROUND} requests each, in turns with a bare loop"
+    );
     println!(
         "  bare {:.2} us a request; the generator adds {:.3} us in the median of the rounds ({:.3} .. {:.3} for 90% of them)  target at most 20 us: {}",
         bare_us[ROUNDS / 2],

@@ -183,10 +183,26 @@ mod tests {
             end_ns,
         };
         for (name, source, expected) in [
-            ("stream", Source::Stream, [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
-            ("one client", clients(1), [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
-            ("two clients", clients(2), [(100, 100, 105), (100, 105, 112), (105, 112, 113)]),
-            ("five clients", clients(5), [(100, 100, 105), (100, 105, 112), (100, 112, 113)]),
+            (
+                "stream",
+                Source::Stream,
+                [(100, 100, 105), (105, 105, 112), (112, 112, 113)],
+            ),
+            (
+                "one client",
+                clients(1),
+                [(100, 100, 105), (105, 105, 112), (112, 112, 113)],
+            ),
+            (
+                "two clients",
+                clients(2),
+                [(100, 100, 105), (100, 105, 112), (105, 112, 113)],
+            ),
+            (
+                "five clients",
+                clients(5),
+                [(100, 100, 105), (100, 105, 112), (100, 112, 113)],
+            ),
         ] {
             assert_eq!(run(source, 100, &[5, 7, 1]), expected.map(served), "{name}");
         }
@@ -204,7 +220,10 @@ mod tests {
             assert_eq!(served.scheduled_ns, due);
             late += u32::from(served.latency_ns() > second / 2);
         }
-        assert!((30..80).contains(&late), "about half of a hundred a second: {late}");
+        assert!(
+            (30..80).contains(&late),
+            "about half of a hundred a second: {late}"
+        );
     }
 
     #[test]
@@ -216,7 +235,10 @@ mod tests {
         assert_eq!((left, clock.now_ns()), (Ok(None), 0));
         assert_eq!(generator.next(5), due);
         // Nor does an answer that fails.
-        assert_eq!(generator.answer(&clock, &|| false, || Err("failed")), Err("failed"));
+        assert_eq!(
+            generator.answer(&clock, &|| false, || Err("failed")),
+            Err("failed")
+        );
         assert_eq!((generator.next(0), clock.now_ns()), (due, due.scheduled_ns));
     }
 

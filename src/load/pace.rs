@@ -88,6 +88,9 @@ mod tests {
         };
         assert!(!wait_until(&clock, u64::MAX, leave));
         assert_eq!(asked.get(), 3);
-        assert!(!wait_until(&clock, 0, || true), "a queue that is due may be left, too");
+        assert!(
+            !wait_until(&clock, 0, || true),
+            "a queue that is due may be left, too"
+        );
     }
 }

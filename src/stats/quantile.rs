@@ -375,9 +375,13 @@ pub fn interval_requests(level: f64, confidence: f64) -> Option<u64> {
     while order_ranks(high, level, confidence).is_none() {
         high = Some(high * 2).filter(|n| *n <= 1 << 40)?;
     }
-    Some(high / 2 + 1 + first_above(high - high / 2 - 1, |k| {
-        order_ranks(high / 2 + 1 + k, level, confidence).is_some()
-    }))
+    Some(
+        high / 2
+            + 1
+            + first_above(high - high / 2 - 1, |k| {
+                order_ranks(high / 2 + 1 + k, level, confidence).is_some()
+            }),
+    )
 }
 
 /// The smallest `k` in `0..=n` for which the monotone `test` holds; `n` if none.

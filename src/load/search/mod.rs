@@ -3,9 +3,10 @@
 //! A search that only looks at measured percentiles needs many requests a probe: near the limit latencies hang together
 //! over hundreds of requests. Here a probe yields the *times that requests take up*, and what any rate would do follows
 //! from them by Lindley's recursion over many schedules, which costs no waiting. The first probe is back to back; each
-//! further one offers the rate predicted so far. It renews the times where they have changed under this load (after idle
-//! gaps, or hot), and checks the prediction: where the latencies over the limit are more or fewer than under any of 400
-//! other schedules over the same times, services depend on the queue, and the prediction is corrected by what was measured.
+//! further one offers the rate predicted so far. It renews the times where they have changed under this load, yields what
+//! an idle gap does to the next answer, and checks the prediction: where the latencies over the limit are more or fewer
+//! than under any of 400 other schedules over the same times, these depend on the queue in some other way, and the
+//! prediction is corrected by what was measured.
 //!
 //! ```text
 //! probe() -> answer probe().source() one by one -> feed(served) until NextProbe or Ended      and so on
@@ -15,12 +16,13 @@
 //!
 //! What it costs: a probe of `n` requests takes `n / rate` seconds, and between two probes some 0.1 s of computing (p99).
 
+mod idling;
 mod measured;
 mod outcome;
 
 pub use outcome::{AskError, Fed, MaxRate, Outcome, Probe, ProbeResult, SearchAsk};
 
-use super::replay::{BLOCKS, Prediction, Replay, Root, TOP};
+use super::replay::{BLOCKS, Prediction, Replay, Root, TOP, Times};
 use super::served::Served;
 use crate::stats::distribution::{binomial_cdf, student_t};
 use measured::{Measured, Pool, Running};
@@ -116,8 +118,7 @@ impl MaxRateSearch {
             self.judge(true);
         }
         let requests = self.requests();
-        self.outcome
-            .get_or_insert(Outcome::Unresolved { requests })
+        self.outcome.get_or_insert(Outcome::Unresolved { requests })
     }
 
     fn requests(&self) -> u64 {
@@ -127,32 +128,30 @@ impl MaxRateSearch {
 
     fn close(&mut self) {
         let running = std::mem::take(&mut self.running);
-        // Other schedules than those of the probes and of the prediction.
-        let seed = self.ask.seed ^ (u64::from(self.probe.number) << 32);
-        self.probes.push(running.close(&self.probe, &self.ask, seed));
+        self.probes.push(running.close(&self.probe));
     }
 
     /// Ends the search, or says what to measure next. `last`: there is no next.
     fn judge(&mut self, last: bool) {
-        let pool = Pool::of(&self.probes);
+        let pool = Pool::of(&mut self.probes, &self.ask);
         let last = last || self.probes.len() >= self.ask.max_probes as usize;
-        if pool.busy_s.len() < BLOCKS {
+        if pool.busy.len() < BLOCKS {
             if last {
                 let requests = self.requests();
                 self.outcome = Some(Outcome::Unresolved { requests });
             }
             return;
         }
-        match self.replay(&pool.busy_s).root() {
+        match self.replay(&pool.busy).root() {
             Root::BelowService => self.below_service(&pool, last),
             Root::AboveCapacity(prediction) => self.above_capacity(&pool, &prediction, last),
             Root::At(prediction) => self.predicted(&pool, &prediction, last),
         }
     }
 
-    fn replay<'a>(&self, busy_s: &'a [f64]) -> Replay<'a> {
+    fn replay<'a>(&self, times: &'a Times) -> Replay<'a> {
         Replay {
-            busy_s,
+            times,
             limit_s: self.ask.limit_s,
             allowed: self.ask.allowed(),
             seed: self.ask.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15),
@@ -160,8 +159,8 @@ impl MaxRateSearch {
     }
 
     fn below_service(&mut self, pool: &Pool, last: bool) {
-        let n = pool.busy_s.len() as u64;
-        let over = pool.busy_s.iter().filter(|s| **s > self.ask.limit_s);
+        let n = pool.busy.len() as u64;
+        let over = pool.busy.idle_s.iter().filter(|s| **s > self.ask.limit_s);
         let over = over.count() as u64;
         // P(so many or more over the limit), if no more were than may be.
         let fewer = over.checked_sub(1);
@@ -169,7 +168,7 @@ impl MaxRateSearch {
         let certain = by_chance <= 1.0 - self.ask.confidence;
         let offered = self.probe.rate_per_s;
         if certain && (offered.is_none() || last) {
-            let service_s = percentile(&pool.service_s, self.ask.percentile);
+            let service_s = percentile(&pool.service.idle_s, self.ask.percentile);
             self.outcome = Some(Outcome::LimitBelowService { service_s });
         } else if last {
             let requests = self.requests();
@@ -181,7 +180,7 @@ impl MaxRateSearch {
     }
 
     fn above_capacity(&mut self, pool: &Pool, prediction: &Prediction, last: bool) {
-        let capacity_per_s = self.replay(&pool.busy_s).capacity_per_s();
+        let capacity_per_s = pool.busy.capacity_per_s();
         let rate_per_s = TOP * capacity_per_s;
         if self.known(pool, prediction).rate.rate_per_s < rate_per_s {
             // What was measured there says otherwise.
@@ -209,7 +208,7 @@ impl MaxRateSearch {
             self.outcome = Some(self.found(pool, known.rate, enough));
             return;
         }
-        let have = pool.busy_s.len() as f64;
+        let have = pool.busy.len() as f64;
         let ratio = known.half / (MARGIN * self.ask.within);
         #[expect(
             clippy::cast_possible_truncation,
@@ -230,7 +229,7 @@ impl MaxRateSearch {
         let off = off.clamp(-FURTHEST, FURTHEST);
         let half = t * prediction.ln_error.hypot(off_error);
         let rate_per_s = prediction.rate_per_s * (-off).exp();
-        let capacity_per_s = self.replay(&pool.busy_s).capacity_per_s();
+        let capacity_per_s = pool.busy.capacity_per_s();
         let rate = MaxRate {
             rate_per_s,
             low: rate_per_s * (-half).exp(),
@@ -244,10 +243,13 @@ impl MaxRateSearch {
 
     fn found(&self, pool: &Pool, mut rate: MaxRate, offered: bool) -> Outcome {
         rate.precise &= offered;
-        let replay = self.replay(&pool.service_s);
-        let model_rate_per_s = match replay.root() {
+        // Without any delay of the generator's there is nothing to compare.
+        if pool.busy == pool.service {
+            return Outcome::Found(rate);
+        }
+        let model_rate_per_s = match self.replay(&pool.service).root() {
             Root::At(prediction) => prediction.rate_per_s * rate.correction,
-            Root::AboveCapacity(_) => TOP * replay.capacity_per_s(),
+            Root::AboveCapacity(_) => TOP * pool.service.capacity_per_s(),
             Root::BelowService => rate.rate_per_s,
         };
         if rate.rate_per_s < (1.0 - self.ask.within) * model_rate_per_s {
@@ -283,7 +285,7 @@ fn least_requests(ask: &SearchAsk) -> u64 {
         clippy::cast_sign_loss,
         reason = "clamped"
     )]
-    let wanted = (WANTED_OVER / ask.allowed()).min(1e15) as u64;
+    let wanted = (WANTED_OVER / ask.allowed()).round().min(1e15) as u64;
     wanted.clamp(LEAST_REQUESTS, ask.probe_requests)
 }
 

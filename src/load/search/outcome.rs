@@ -26,7 +26,9 @@ pub struct SearchAsk {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum AskError {
     /// A percentile outside 0..1.
-    #[error("{percentile} is no percentile of a latency; write a share above 0 and below 1, such as 0.99")]
+    #[error(
+        "{percentile} is no percentile of a latency; write a share above 0 and below 1, such as 0.99"
+    )]
     Percentile {
         /// What was asked for.
         percentile: f64,

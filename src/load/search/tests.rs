@@ -60,15 +60,63 @@ fn found(search: &MaxRateSearch) -> MaxRate {
 fn what_cannot_be_searched_for_says_why() {
     let ask = SearchAsk::new(0.99, 0.01);
     for (ask, says) in [
-        (SearchAsk { percentile: 1.0, ..ask }, "1 is no percentile"),
-        (SearchAsk { percentile: f64::NAN, ..ask }, "NaN is no percentile"),
-        (SearchAsk { limit_s: 0.0, ..ask }, "limit of 0 s"),
-        (SearchAsk { limit_s: -0.1, ..ask }, "limit of -0.1 s"),
-        (SearchAsk { limit_s: f64::INFINITY, ..ask }, "finite"),
+        (
+            SearchAsk {
+                percentile: 1.0,
+                ..ask
+            },
+            "1 is no percentile",
+        ),
+        (
+            SearchAsk {
+                percentile: f64::NAN,
+                ..ask
+            },
+            "NaN is no percentile",
+        ),
+        (
+            SearchAsk {
+                limit_s: 0.0,
+                ..ask
+            },
+            "limit of 0 s",
+        ),
+        (
+            SearchAsk {
+                limit_s: -0.1,
+                ..ask
+            },
+            "limit of -0.1 s",
+        ),
+        (
+            SearchAsk {
+                limit_s: f64::INFINITY,
+                ..ask
+            },
+            "finite",
+        ),
         (SearchAsk { within: 0.0, ..ask }, "within must be"),
-        (SearchAsk { confidence: 1.5, ..ask }, "confidence must be"),
-        (SearchAsk { probe_requests: 10, ..ask }, "at least 200 requests a probe"),
-        (SearchAsk { max_probes: 2, ..ask }, "at least 3 probes"),
+        (
+            SearchAsk {
+                confidence: 1.5,
+                ..ask
+            },
+            "confidence must be",
+        ),
+        (
+            SearchAsk {
+                probe_requests: 10,
+                ..ask
+            },
+            "at least 200 requests a probe",
+        ),
+        (
+            SearchAsk {
+                max_probes: 2,
+                ..ask
+            },
+            "at least 3 probes",
+        ),
     ] {
         let message = MaxRateSearch::new(ask).unwrap_err().to_string();
         assert!(message.contains(says), "{message}");
@@ -77,17 +125,29 @@ fn what_cannot_be_searched_for_says_why() {
 
 #[test]
 fn a_constant_service_is_found_in_three_probes() {
-    let search = search(SearchAsk::new(0.99, LIMIT_AT_70), &mut constant(), 0, u64::MAX);
+    let search = search(
+        SearchAsk::new(0.99, LIMIT_AT_70),
+        &mut constant(),
+        0,
+        u64::MAX,
+    );
     let rate = found(&search);
     assert!((rate.rate_per_s / 140.0 - 1.0).abs() < 0.03, "{rate:?}");
     assert!(rate.low <= 140.0 && 140.0 <= rate.high, "{rate:?}");
-    assert!(rate.precise && rate.high - rate.low < 0.06 * 140.0, "{rate:?}");
+    assert!(
+        rate.precise && rate.high - rate.low < 0.06 * 140.0,
+        "{rate:?}"
+    );
     assert!((rate.correction - 1.0).abs() < 1e-12);
     assert!((rate.capacity_per_s - 200.0).abs() < 1e-6);
     let results = search.results();
     assert_eq!(results.len(), 3);
     assert_eq!(results[0].rate_per_s, None);
-    assert!(results.iter().all(|probe| probe.requests == 1000 && !probe.cut_short));
+    assert!(
+        results
+            .iter()
+            .all(|probe| probe.requests == 1000 && !probe.cut_short)
+    );
 }
 
 #[test]
@@ -101,7 +161,11 @@ fn a_limit_below_the_service_ends_at_once() {
 #[test]
 fn a_limit_that_no_rate_breaks_is_said_to_be_one() {
     let search = search(SearchAsk::new(0.99, 5.0), &mut constant(), 0, u64::MAX);
-    let Some(Outcome::NeverBroken { rate_per_s, capacity_per_s }) = search.outcome() else {
+    let Some(Outcome::NeverBroken {
+        rate_per_s,
+        capacity_per_s,
+    }) = search.outcome()
+    else {
         panic!("{:?}", search.outcome());
     };
     assert!((rate_per_s - 196.0).abs() < 1e-6 && (capacity_per_s - 200.0).abs() < 1e-6);
@@ -110,11 +174,23 @@ fn a_limit_that_no_rate_breaks_is_said_to_be_one() {
 /// 5 ms of service and 2 ms between the answers: the model could do a good deal more.
 #[test]
 fn the_generators_limit_is_not_the_models() {
-    let search = search(SearchAsk::new(0.99, LIMIT_AT_70), &mut constant(), 2_000_000, u64::MAX);
-    let Some(Outcome::GeneratorBound { reached, model_rate_per_s }) = search.outcome() else {
+    let search = search(
+        SearchAsk::new(0.99, LIMIT_AT_70),
+        &mut constant(),
+        2_000_000,
+        u64::MAX,
+    );
+    let Some(Outcome::GeneratorBound {
+        reached,
+        model_rate_per_s,
+    }) = search.outcome()
+    else {
         panic!("{:?}", search.outcome());
     };
-    assert!((model_rate_per_s / 140.0 - 1.0).abs() < 0.03, "{model_rate_per_s}");
+    assert!(
+        (model_rate_per_s / 140.0 - 1.0).abs() < 0.03,
+        "{model_rate_per_s}"
+    );
     assert!(reached.rate_per_s < 115.0, "{reached:?}");
     assert!(search.results()[1].own_s > 1e-3);
 }
@@ -125,12 +201,22 @@ fn a_service_that_is_slower_under_load_is_found_slower() {
     let mut requests = 0;
     let mut server = |_| {
         requests += 1;
-        if requests <= 1000 { SERVICE_NS } else { SERVICE_NS * 6 / 5 }
+        if requests <= 1000 {
+            SERVICE_NS
+        } else {
+            SERVICE_NS * 6 / 5
+        }
     };
     let ask = SearchAsk::new(0.99, LIMIT_AT_70 * 1.2);
     let rate = found(&search(ask, &mut server, 0, u64::MAX));
-    assert!((rate.rate_per_s / 140.0 * 1.2 - 1.0).abs() < 0.03, "{rate:?}");
-    assert!((rate.capacity_per_s * 1.2 / 200.0 - 1.0).abs() < 1e-6, "{rate:?}");
+    assert!(
+        (rate.rate_per_s / 140.0 * 1.2 - 1.0).abs() < 0.03,
+        "{rate:?}"
+    );
+    assert!(
+        (rate.capacity_per_s * 1.2 / 200.0 - 1.0).abs() < 1e-6,
+        "{rate:?}"
+    );
 }
 
 /// A queue that grows at once: the server is four times slower than it was back to back.
@@ -139,7 +225,11 @@ fn a_probe_out_of_hand_is_cut_short() {
     let mut requests = 0;
     let mut server = |_| {
         requests += 1;
-        if requests <= 1000 { SERVICE_NS } else { SERVICE_NS * 4 }
+        if requests <= 1000 {
+            SERVICE_NS
+        } else {
+            SERVICE_NS * 4
+        }
     };
     let ask = SearchAsk::new(0.99, LIMIT_AT_70 * 4.0);
     let search = search(ask, &mut server, 0, u64::MAX);
@@ -158,6 +248,9 @@ fn what_ends_too_soon_is_not_called_precise() {
     // One probe back to back and a half of one at a rate: an estimate, but no more.
     let half = search(ask, &mut constant(), 0, 1500);
     let rate = found(&half);
-    assert!(!rate.precise && (rate.rate_per_s / 140.0 - 1.0).abs() < 0.03, "{rate:?}");
+    assert!(
+        !rate.precise && (rate.rate_per_s / 140.0 - 1.0).abs() < 0.03,
+        "{rate:?}"
+    );
     assert_eq!(half.results()[1].requests, 500);
 }
