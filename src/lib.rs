@@ -5,6 +5,7 @@
 //! ```text
 //! units  clock  stats        vocabulary and pure mathematics
 //! event                      what a worker says, what a run says, what is recorded
+//! load                       requests and their queue, in real or virtual time
 //! control  sampler  worker  store
 //! runner  report
 //! config
@@ -20,6 +21,7 @@ pub mod config;
 pub mod control;
 pub mod dataset;
 pub mod event;
+pub mod load;
 pub mod report;
 pub mod runner;
 pub mod sampler;

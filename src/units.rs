@@ -91,7 +91,13 @@ const RATE: Dimension = Dimension {
     what: "rate",
     example: "\"5000/s\"",
     units: "/s, k/s, M/s",
-    factors: &[("/s", 1.0), ("samples/s", 1.0), ("k/s", 1e3), ("M/s", 1e6)],
+    factors: &[
+        ("/s", 1.0),
+        ("samples/s", 1.0),
+        ("requests/s", 1.0),
+        ("k/s", 1e3),
+        ("M/s", 1e6),
+    ],
 };
 
 const POWER: Dimension = Dimension {
@@ -246,7 +252,7 @@ impl fmt::Display for Share {
     }
 }
 
-/// Samples a second, from `5000/s` or `5k/s`.
+/// Samples or requests a second, from `5000/s` or `5k/s`.
 pub fn parse_rate(text: &str) -> Result<f64, QuantityError> {
     RATE.parse(text)
 }

@@ -69,6 +69,8 @@ fn messages(seconds: u64) -> Vec<(Envelope, ResourceSample)> {
                     dur_ns: (0..50)
                         .map(|_| (2e6 * (1.0 + 0.1 * noise.normal()).max(0.1)) as u64)
                         .collect(),
+                    wait_ns: Vec::new(),
+                    gap_ns: Vec::new(),
                     loss: None,
                 })
             };

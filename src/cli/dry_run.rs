@@ -5,8 +5,7 @@ use serde_json::Value;
 use super::args::Format;
 use super::diagnostic::Fault;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
-use crate::event::Goal;
-use crate::event::cpu_list;
+use crate::event::{Goal, Pattern, ServeSpec, cpu_list};
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The plan in this format.
@@ -76,6 +75,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
+    settings.extend(pattern(plan, serve));
     settings.extend(optional(plan, run));
     PlanRow {
         run: run.run.clone(),
@@ -111,6 +111,46 @@ fn optional(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
         settings.push(("objectives.minimize", of(Goal::Minimize)));
     }
     settings
+}
+
+/// Whether requests do not simply come one after the other until the time is up.
+fn is_patterned(serve: &ServeSpec) -> bool {
+    let plain = serve.pattern.is_single_stream() && serve.max_requests.is_none();
+    !plain || serve.find_max_rate.is_some()
+}
+
+/// Settings of load patterns, where any run has one.
+fn pattern(plan: &Plan, serve: Option<&ServeSpec>) -> Vec<(&'static str, Value)> {
+    let serves = |run: &PlannedRun| run.job.serve.as_ref().is_some_and(is_patterned);
+    if !plan.runs.iter().any(serves) {
+        return Vec::new();
+    }
+    let pattern = serve.map(|serve| serve.pattern);
+    let rate_per_s = match pattern {
+        Some(Pattern::Server { rate_per_s }) => rate_per_s,
+        _ => None,
+    };
+    let clients = match pattern {
+        Some(Pattern::Closed { clients }) => Some(clients),
+        _ => None,
+    };
+    let limit = serve.and_then(|serve| serve.find_max_rate);
+    vec![
+        (
+            "serve.pattern",
+            pattern.map(|pattern| pattern.name()).into(),
+        ),
+        ("serve.rate_per_s", rate_per_s.into()),
+        ("serve.clients", clients.into()),
+        (
+            "serve.find_max_rate",
+            limit.map(|limit| limit.to_string()).into(),
+        ),
+        (
+            "serve.max_requests",
+            serve.and_then(|serve| serve.max_requests).into(),
+        ),
+    ]
 }
 
 fn program(program: &WorkerProgram) -> String {

@@ -174,9 +174,7 @@ impl<'a> Values<'a> {
     }
 
     fn serve(&self) -> Option<ServeSpec> {
-        self.settings
-            .serve_enabled
-            .then(|| self.settings.serve.clone())
+        self.settings.serve.clone()
     }
 }
 

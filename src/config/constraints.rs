@@ -106,6 +106,7 @@ const fn example(unit: Unit) -> &'static str {
         Unit::Bytes => "<= 512MiB",
         Unit::Percent => "<= 150%",
         Unit::SamplesPerSecond => ">= 5000/s",
+        Unit::RequestsPerSecond => ">= 100/s",
         Unit::Ratio => ">= 0.88",
         Unit::One => "<= 0.5",
         Unit::Watts => "<= 70W",
@@ -159,7 +160,7 @@ fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
             let percent = text.parse().map(|Share(share)| share * 100.0);
             percent.map_err(said)
         }
-        Unit::SamplesPerSecond => parse_rate(text).map_err(said),
+        Unit::SamplesPerSecond | Unit::RequestsPerSecond => parse_rate(text).map_err(said),
         Unit::Watts => parse_power(text).map_err(said),
         Unit::Ratio if text.ends_with('%') => text.parse().map(|Share(share)| share).map_err(said),
         Unit::Ratio | Unit::One => {
@@ -180,8 +181,10 @@ fn nonsense(def: &MetricDef, op: Op, limit: f64) -> Option<&'static str> {
         return Some("it is a share from 0 to 1; write a percentage with its sign");
     }
     // Nobody works in no time or in no memory, while there may well be no faults.
-    let positive =
-        matches!(def.unit, Unit::Seconds | Unit::SamplesPerSecond) || def.group == "memory";
+    let positive = matches!(
+        def.unit,
+        Unit::Seconds | Unit::SamplesPerSecond | Unit::RequestsPerSecond
+    ) || def.group == "memory";
     match op {
         Op::Below if limit <= 0.0 => Some("nothing is below 0"),
         Op::AtMost if limit < 0.0 || (positive && limit <= 0.0) => Some("nothing can keep that"),

@@ -32,7 +32,18 @@ const TRAIN: &[&str] = &[
     "warmup_steps",
     "target_accuracy",
 ];
-const SERVE: &[&str] = &["enabled", "batch_size", "warmup_requests", "max_time"];
+const SERVE: &[&str] = &[
+    "enabled",
+    "pattern",
+    "batch_size",
+    "rate",
+    "clients",
+    "find_max_rate",
+    "latency_limit",
+    "warmup_requests",
+    "max_requests",
+    "max_time",
+];
 const STOP: &[&str] = &[
     "enabled",
     "metrics",

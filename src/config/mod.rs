@@ -22,6 +22,7 @@ mod problems;
 mod read;
 pub mod rule;
 mod select;
+mod serving;
 mod set;
 mod settings;
 mod suggest;

@@ -1,6 +1,6 @@
 //! What `[train]`, `[serve]`, `[stop]`, `[constraints]` and `[limits]` say, at the top of the file or in an `[[override]]`.
 
-use super::axis::{self, Axis, Choice, LARGEST_BATCH, World};
+use super::axis::{self, Axis, Choice, World};
 use super::constraints::{self, Limited};
 use super::keys::Scope;
 use super::limits;
@@ -8,7 +8,8 @@ use super::metrics::{self, Chosen};
 use super::problems::{Place, Problems};
 use super::read::{self, Allowed, Section};
 use super::rule;
-use super::tree::{Node, Table, Value};
+use super::serving::ServePatch;
+use super::tree::{Table, Value};
 use crate::control::rule::RuleSpec;
 
 /// Settings that were written; the others stay as they were.
@@ -30,14 +31,6 @@ pub(super) struct TrainPatch {
     /// Axes that `[grid]` does not name, for the cells of an `[[override]]`.
     pub(super) fixed: Vec<(Axis, Choice)>,
     pub(super) place: Option<Place>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct ServePatch {
-    pub(super) enabled: Option<bool>,
-    pub(super) batch_sizes: Option<Vec<u32>>,
-    pub(super) warmup_requests: Option<u32>,
-    pub(super) max_time_s: Option<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -86,8 +79,6 @@ const TARGET_SHARE: Allowed = Allowed {
 };
 /// The most that a count of steps, requests or looks may be.
 const MANY: u32 = 100_000;
-/// The most sizes of requests that one run may serve.
-const MOST_SIZES: usize = 64;
 
 impl Patch {
     /// From a table that holds `train`, `serve`, `stop`, `constraints` and `limits`; the axes that `[train]` may fix are read for an
@@ -143,52 +134,6 @@ impl TrainPatch {
         }
         patch
     }
-}
-
-impl ServePatch {
-    fn read(table: &Table, problems: &mut Problems) -> Self {
-        let mut section = Section::new(Scope::Serve, table, problems);
-        let sizes = section.get("batch_size");
-        Self {
-            enabled: section.flag("enabled"),
-            batch_sizes: sizes.and_then(|node| batch_sizes(node, section.problems)),
-            warmup_requests: section.count("warmup_requests", 0..=MANY),
-            max_time_s: section
-                .duration("max_time", 0.001)
-                .map(crate::units::Span::as_secs),
-        }
-    }
-}
-
-fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    if items.is_empty() || items.len() > MOST_SIZES {
-        problems.error_with(
-            node.place,
-            format!("`batch_size` in [serve] must have 1 to {MOST_SIZES} sizes"),
-            "write enabled = false to serve nothing",
-        );
-        return None;
-    }
-    let mut sizes = Vec::new();
-    let mut right = true;
-    for item in items {
-        match read::count("batch_size", item, 1..=LARGEST_BATCH, problems) {
-            Some(size) if sizes.contains(&size) => {
-                problems.error(
-                    item.place,
-                    format!("`batch_size` in [serve] holds {size} twice"),
-                );
-                right = false;
-            }
-            Some(size) => sizes.push(size),
-            None => right = false,
-        }
-    }
-    right.then_some(sizes)
 }
 
 impl StopPatch {

@@ -15,6 +15,7 @@ use super::patch::Patch;
 use super::problems::{GRID, Place, Problems};
 use super::read;
 use super::select::Selector;
+use super::serving::{Around, Serving};
 use super::tree::Table;
 use crate::control::policy::StopPolicy;
 use crate::event::metric::{Scope as Stage, TIME_TO_ACCURACY};
@@ -26,8 +27,9 @@ pub(super) struct Settings {
     pub(super) epochs: u32,
     pub(super) validation_share: f64,
     pub(super) warmup_steps: u32,
-    pub(super) serve_enabled: bool,
-    pub(super) serve: ServeSpec,
+    /// Absent until everything is known, and where nothing is served.
+    pub(super) serve: Option<ServeSpec>,
+    serving: Serving,
     pub(super) stop: StopPolicy,
     /// Whether [stop] names metrics.
     pub(super) chosen: bool,
@@ -51,13 +53,8 @@ impl Default for Settings {
             epochs: 10,
             validation_share: 0.1,
             warmup_steps: 5,
-            serve_enabled: true,
-            serve: ServeSpec {
-                batch_sizes: vec![1, 32],
-                warmup_requests: 20,
-                max_time_s: 10.0,
-                confirm: false,
-            },
+            serve: None,
+            serving: Serving::default(),
             stop: StopPolicy::default(),
             chosen: false,
             fixed: Vec::new(),
@@ -99,13 +96,7 @@ impl Settings {
             self.fixed.retain(|(other, _)| other != axis);
             self.fixed.push((*axis, choice.clone()));
         }
-        put(&mut self.serve_enabled, serve.enabled.as_ref());
-        put(&mut self.serve.batch_sizes, serve.batch_sizes.as_ref());
-        put(
-            &mut self.serve.warmup_requests,
-            serve.warmup_requests.as_ref(),
-        );
-        put(&mut self.serve.max_time_s, serve.max_time_s.as_ref());
+        self.serving.apply(serve);
         put(&mut self.stop.enabled, stop.enabled.as_ref());
         put(&mut self.metrics, stop.metrics.as_ref());
         self.chosen |= stop.metrics.is_some();
@@ -137,8 +128,9 @@ impl Settings {
             name,
             "validation_loss" | "validation_accuracy" | TIME_TO_ACCURACY
         );
-        if metric.scope == Stage::Serve && !self.serve_enabled {
-            Some("nothing is served")
+        let unserved = self.serving.unmeasured(metric);
+        if unserved.is_some() {
+            unserved
         } else if self.epochs == 0
             && (metric.scope == Stage::Train || validation || name == "train_loss")
         {
@@ -174,12 +166,22 @@ impl Settings {
         }
     }
 
+    fn finish_serving(&mut self, problems: &mut Problems) {
+        let around = Around {
+            stop: &self.stop,
+            metrics: &self.metrics,
+            constraints: &self.constraints,
+            place: self.stop_place,
+        };
+        self.serve = self.serving.finish(&around, problems);
+    }
+
     /// Checks what only shows when everything is known, and names the metrics that can be.
     fn finish(&mut self, machine: &MachineFacts, problems: &mut Problems) {
         self.limits = self.asked_limits.resolve(&machine.limits, problems);
         self.threads = self.limits.threads(machine.cores());
         self.stop = self.stop.with_rule(&self.stop.rule);
-        if self.epochs == 0 && !self.serve_enabled {
+        if self.epochs == 0 && !self.serving.is_enabled() {
             problems.error_with(
                 self.train_place,
                 "there is nothing to do: epochs = 0, and [serve] enabled = false",
@@ -195,6 +197,7 @@ impl Settings {
             );
             problems.error(self.stop_place, text);
         }
+        self.finish_serving(problems);
         let mut left_out = BTreeSet::new();
         let mut kept = Vec::new();
         for metric in &self.metrics {
@@ -247,7 +250,9 @@ impl Settings {
         }
         let of_serving = |limited: &Limited| limited.def.scope == Stage::Serve;
         let constrained = self.constraints.iter().any(of_serving);
-        self.serve.confirm = constrained && self.serve_enabled && self.epochs > 0;
+        if let Some(serve) = &mut self.serve {
+            serve.confirm = constrained && self.epochs > 0 && serve.has_phase();
+        }
         let constraints = self.constraints.iter();
         self.stop.constraints = constraints
             .map(|limited| limited.constraint.clone())

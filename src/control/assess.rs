@@ -9,6 +9,7 @@ use super::policy::StopPolicy;
 use super::projection;
 use super::resources::{GAUGE, Gauge};
 use super::stage::StageState;
+use super::times::{BUSY, CLEAR, ELAPSED, ITEMS, LATENCY, MARKED, STEPS};
 use super::totals::Totals;
 use crate::event::{MetricDef, MetricKind, Unit};
 use crate::stats::batches::total;
@@ -38,6 +39,9 @@ const LONG_S: f64 = 5.0;
 /// Below this many percent a utilisation is asked for in percentage points, as if it were this high: 5% of an idle
 /// core's 0.3% cannot be known, and nobody asks.
 pub(super) const UTILISATION_FLOOR: f64 = 10.0;
+
+/// The gauge that is one of the requests and not of the sampler.
+pub(super) const UTILISATION: &str = "serve.utilisation";
 
 /// Share of a stage's steps or time that may be left out as warm-up without a word.
 const CUT_SHARE: f64 = 0.05;
@@ -220,8 +224,9 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
     };
     let gauge = |series: &Gauge, factor: f64| of_gauge(series, (factor, floor), ask);
     let assessment = match (metric.kind, metric.name) {
-        (MetricKind::Rate, _) => of_steps(stage, (1, 2), ask),
-        (MetricKind::Mean, _) => of_steps(stage, (2, 0), ask),
+        (MetricKind::Rate, _) => of_steps(stage, (ITEMS, ELAPSED, 1.0), ask),
+        (MetricKind::Mean, _) => of_steps(stage, (LATENCY, STEPS, 1.0), ask),
+        (MetricKind::Gauge, UTILISATION) => of_steps(stage, (BUSY, ELAPSED, 100.0), ask),
         (MetricKind::Quantile(level), _) => of_quantile(stage, level, ask),
         (MetricKind::Projection, _) => projection::projected(stage, ask),
         (MetricKind::Gauge, name) => match (resources.gauge(name, ask.usable_cores), name) {
@@ -248,10 +253,9 @@ pub(super) struct Beginning {
     enough: bool,
 }
 
-/// `time`: that of a part, in seconds.
-pub(super) fn settle(parts: &[Part], time: fn(&Part) -> f64) -> Beginning {
+/// `seconds`: the time that all of them cover.
+pub(super) fn settle(parts: &[Part], seconds: f64) -> Beginning {
     let n = parts.len();
-    let seconds: f64 = parts.iter().map(time).sum();
     let long = n >= FEWEST_LONG && seconds >= LONG_S * n as f64;
     let (cut, settled) = match truncate(parts) {
         Truncation::Cut(cut) => (cut, true),
@@ -333,31 +337,29 @@ fn with_drift(estimate: Estimate, scale: f64, policy: &StopPolicy) -> Estimate {
     }
 }
 
-/// Number `amount` over number `weight` of the steps.
+/// Number `amount` over number `weight` of the steps, times `factor`.
 pub(super) fn of_steps(
     stage: &StageState,
-    (amount, weight): (usize, usize),
+    (amount, weight, factor): (usize, usize, f64),
     ask: Ask<'_>,
 ) -> Assessment {
     let times = &stage.times;
-    let durations = times.parts(2, 0);
     let settled = stage.beginning();
-    let cut = Cut::of(&durations, settled.cut, times.per_batch(), |part| {
-        part.amount
-    });
-    let parts = times.parts(amount, weight);
-    let parts = &parts[settled.cut..];
+    let scaled = |part: Part| Part {
+        amount: part.amount * factor,
+        ..part
+    };
+    let parts = times.parts(amount, weight).into_iter().map(scaled);
+    let parts: Vec<Part> = parts.skip(settled.cut).collect();
+    let parts = &parts[..];
     let samples = parts.len() as u64 * times.per_batch();
     let Some(estimate) = of_ratio(parts, ask.policy.confidence, samples) else {
         return Assessment::missing("no step was timed in this phase");
     };
     let scale = estimate.value.abs();
     let estimate = with_drift(estimate, scale, ask.policy);
-    let columns = Columns {
-        clear: (amount + 3, weight + 3),
-        time: (2, 5, 6),
-    };
-    let disturbed = Disturbance::of(times, settled.cut, columns);
+    let disturbed = Disturbance::of(times, settled.cut, columns(amount, weight))
+        .map(|found| found.map(|without| Some(without * factor)));
     let open = judge(&estimate, (settled, parts), scale, ask.policy);
     Assessment {
         estimate: Some(estimate),
@@ -365,14 +367,29 @@ pub(super) fn of_steps(
         open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
         disturbed,
         seen: times.observations(),
-        cut: Some(cut),
+        cut: Some(steps_cut_of(stage, settled)),
         growth_below: None,
+    }
+}
+
+/// The beginning that figures of steps leave out.
+fn steps_cut_of(stage: &StageState, settled: Beginning) -> Cut {
+    let elapsed = stage.times.parts(ELAPSED, STEPS);
+    let per_batch = stage.times.per_batch();
+    Cut::of(&elapsed, settled.cut, per_batch, |part| part.amount)
+}
+
+/// Where a figure of steps keeps what it would be without others.
+fn columns(amount: usize, weight: usize) -> Columns {
+    Columns {
+        clear: (amount + CLEAR, weight + CLEAR),
+        time: (ELAPSED, ELAPSED + CLEAR, MARKED),
     }
 }
 
 fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
     let times = &stage.times;
-    let parts = times.parts(2, 0);
+    let parts = times.parts(LATENCY, STEPS);
     let settled = stage.beginning();
     let skip = settled.cut as u64 * times.per_batch();
     let found = stage.quantiles.estimate(level, skip, ask.policy.confidence);
@@ -381,7 +398,6 @@ fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
     };
     let scale = estimate.value.abs();
     let estimate = with_drift(estimate, scale, ask.policy);
-    let cut = Cut::of(&parts, settled.cut, times.per_batch(), |part| part.amount);
     let left = (settled, &parts[settled.cut..]);
     let disturbed = disturbed_quantile(stage, level, settled.cut);
     let open = judge(&estimate, left, scale, ask.policy);
@@ -391,18 +407,14 @@ fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
         open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
         disturbed,
         seen: times.observations(),
-        cut: Some(cut),
+        cut: Some(steps_cut_of(stage, settled)),
         growth_below: None,
     }
 }
 
 fn disturbed_quantile(stage: &StageState, level: f64, cut: usize) -> Option<Disturbance> {
     let times = &stage.times;
-    let columns = Columns {
-        clear: (5, 3),
-        time: (2, 5, 6),
-    };
-    let found = Disturbance::of(times, cut, columns)?;
+    let found = Disturbance::of(times, cut, columns(LATENCY, STEPS))?;
     let skip = cut as u64 * times.per_batch();
     Some(found.map(|_| stage.clear_quantile(level, skip)))
 }
@@ -413,7 +425,7 @@ pub(super) fn of_gauge(series: &Gauge, (factor, floor): (f64, f64), ask: Ask<'_>
         ..part
     };
     let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
-    let settled = settle(&parts, |part| part.weight);
+    let settled = settle(&parts, total(&parts).weight);
     let cut = Cut::of(&parts, settled.cut, series.per_batch(), |part| part.weight);
     let parts = &parts[settled.cut..];
     let samples = parts.len() as u64 * series.per_batch();
@@ -449,7 +461,7 @@ mod tests {
             samples: 20,
         };
         let policy = StopPolicy::default();
-        let settled = settle(&parts, |part| part.weight);
+        let settled = settle(&parts, 0.0);
         let settled = Beginning {
             settled: true,
             ..settled

@@ -103,7 +103,7 @@ fn shown(unit: Unit, figure: f64) -> String {
         Unit::Seconds => units::seconds(figure),
         Unit::Bytes => units::bytes(figure),
         Unit::Percent => format!("{}%", units::significant(figure)),
-        Unit::SamplesPerSecond => units::rate(figure),
+        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(figure),
         Unit::Watts => format!("{} W", units::significant(figure)),
         Unit::Ratio | Unit::One => plain(figure),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::JobSpec;
+use crate::event::{JobSpec, Pattern, ServeSpec};
 
 /// What the controller must know of a run beside its policy.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -11,6 +11,10 @@ pub struct RunContext {
     pub serve_sizes: Vec<u32>,
     /// Whether each size is served once more when the model was trained to the end.
     pub confirm: bool,
+    /// Searches for the highest rate, by samples a request.
+    pub probe_sizes: Vec<u32>,
+    /// When requests come.
+    pub pattern: Pattern,
     /// The budget in passes over the training data; 0: no training.
     pub epochs: u32,
     /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
@@ -39,11 +43,17 @@ impl RunContext {
             unsupported.entry("gpu".to_owned()).or_insert(why);
         }
         let serve = job.serve.as_ref();
-        Self {
-            serve_sizes: serve
+        let sizes = |wanted: fn(&ServeSpec) -> bool| {
+            let sizes = serve.filter(|serve| wanted(serve));
+            sizes
                 .map(|serve| serve.batch_sizes.clone())
-                .unwrap_or_default(),
+                .unwrap_or_default()
+        };
+        Self {
+            serve_sizes: sizes(ServeSpec::has_phase),
+            probe_sizes: sizes(|serve| serve.find_max_rate.is_some()),
             confirm: serve.is_some_and(|serve| serve.confirm),
+            pattern: serve.map(|serve| serve.pattern).unwrap_or_default(),
             epochs: job.train.epochs,
             usable_cores,
             unsupported,

@@ -180,6 +180,11 @@ impl Controller {
                 }
                 self.totals.own_figure(name, *value);
             }
+            WorkerEvent::MaxRate(found) => {
+                if let Some(Stage::Probe(size)) = self.current {
+                    self.totals.rates.insert(size, found.clone());
+                }
+            }
             WorkerEvent::Finished(finished) => {
                 self.leave(!finished.stopped);
                 self.totals.finished = Some(finished.clone());
@@ -212,7 +217,7 @@ impl Controller {
         self.leave(true);
         self.current = Some(into);
         self.live.clear();
-        if matches!(into, Stage::Load | Stage::Warmup | Stage::Test) {
+        if !matches!(into, Stage::Train | Stage::Serve(_) | Stage::Confirm(_)) {
             return;
         }
         let chosen = self.chosen_in(into);
@@ -224,6 +229,9 @@ impl Controller {
             self.totals.peak.restart(now_s);
             self.totals.gpu_peak.restart(now_s);
             state = state.watched_by(&self.policy.rule);
+        }
+        if matches!(into, Stage::Serve(_) | Stage::Confirm(_)) {
+            state = state.under(self.context.pattern);
         }
         state.limits = Limit::all(&self.policy.constraints, into);
         match self.stages.iter_mut().find(|state| state.stage == into) {
@@ -259,7 +267,8 @@ impl Controller {
         if let (Phase::Train, Some(loss)) = (batch.phase, batch.loss) {
             self.training.loss(loss, steps);
         }
-        let (end, took) = (batch.end_ns(), batch.dur_ns.iter().sum::<u64>());
+        let end = batch.end_ns();
+        let took = end.saturating_sub(batch.start_ns);
         let items = f64::from(batch.items) * batch.dur_ns.len() as f64;
         self.live.push_back((end, items, took as f64 * 1e-9));
         let old = |entry: &(u64, f64, f64)| entry.0.saturating_add(LIVE_NS) < end;
@@ -289,6 +298,9 @@ impl Controller {
                 let gpu = self.context.gpu_index;
                 let cores = self.context.usable_cores;
                 state.interval((before, &sample), gpu, (cores, &self.totals));
+            } else if let (Some(Stage::Probe(size)), Some(before)) = (current, &self.last_tick) {
+                let search = self.totals.searches.entry(size).or_default();
+                search.push((before, &sample), self.context.gpu_index);
             }
             self.last_tick = Some(sample);
         }
@@ -362,20 +374,6 @@ impl Controller {
     /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
     pub fn saved_s_at_least(&self) -> Option<f64> {
         self.spared_s
-    }
-
-    /// Chosen metrics that are left out, and why.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.clone();
-        for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
-            if let Some(why) = &chosen.left_out {
-                let warning = left_out(&format!("{}: {why}", chosen.metric.name));
-                if !warnings.contains(&warning) {
-                    warnings.push(warning);
-                }
-            }
-        }
-        warnings
     }
 }
 

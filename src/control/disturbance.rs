@@ -85,6 +85,9 @@ impl Controller {
         for state in &mut self.stages {
             state.resolve(&self.totals.marks);
         }
+        for search in self.totals.searches.values_mut() {
+            search.resolve(&self.totals.marks);
+        }
     }
 }
 
@@ -180,7 +183,7 @@ fn shown(value: f64, unit: Unit) -> String {
         Unit::Seconds => units::seconds(value),
         Unit::Bytes => units::bytes(value),
         Unit::Percent => percent(value / 100.0),
-        Unit::SamplesPerSecond => units::rate(value),
+        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
         Unit::Watts => format!("{} W", units::significant(value)),
         Unit::Ratio | Unit::One => units::significant(value),
     }

@@ -6,9 +6,13 @@ use super::stage::StageState;
 use crate::event::Stage;
 use crate::units::seconds;
 
-fn doing(stage: Stage) -> String {
-    match stage {
+fn doing(stage: &StageState) -> String {
+    match stage.stage {
         Stage::Train => "training".to_owned(),
+        // They may wait for each other.
+        Stage::Serve(size) | Stage::Confirm(size) if stage.ideal.is_some() => {
+            format!("serving requests of {size}")
+        }
         Stage::Serve(1) | Stage::Confirm(1) => "serving one by one".to_owned(),
         Stage::Serve(size) | Stage::Confirm(size) => format!("serving by {size}"),
         other => other.to_string(),
@@ -17,7 +21,7 @@ fn doing(stage: Stage) -> String {
 
 pub(super) fn age(stage: &StageState, now_ns: u64) -> String {
     let seconds = seconds(stage.age_ns(now_ns) as f64 * 1e-9);
-    format!("{seconds} of {}", doing(stage.stage))
+    format!("{seconds} of {}", doing(stage))
 }
 
 /// Why a stage counts as known.

@@ -10,12 +10,13 @@ use super::constraint::{Constraint, Ruling};
 use super::controller::{Controller, Verdict};
 use super::evidence;
 use super::limit::{Limit, watched};
+use super::serving::MAX_RATE;
 use super::stage::StageState;
 use super::support::why_unsupported;
 use crate::event::metric::{Scope, TIME_TO_ACCURACY, find};
 use crate::event::record::trained_to_the_end;
 use crate::event::{
-    Feasibility, MetricDef, MetricKind, MetricRow, RunVerdict, Stage, StopReason, StopRecord,
+    Feasibility, MetricDef, MetricKind, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord,
 };
 use crate::units::seconds;
 
@@ -45,6 +46,10 @@ impl Controller {
             return None;
         }
         let finding = self.broken_limit();
+        let finding = finding.or_else(|| {
+            let says = self.broken_rate()?;
+            Some(Finding::new(Ruling::Broken, says))
+        });
         let finding = finding.or_else(|| {
             let mut constraints = self.policy.constraints.iter();
             constraints.find_map(|constraint| self.passed(constraint))
@@ -264,6 +269,9 @@ impl Controller {
                 _ => open(&row.note),
             };
         };
+        if row.metric == MAX_RATE {
+            return self.found_rate(constraint, row);
+        }
         let shown = constraint.shown(figure);
         if let Some(why) = self.unfinished(row, ended) {
             return open(&format!("{shown}, but {why}"));
@@ -285,6 +293,21 @@ impl Controller {
             (Ruling::Broken, "broken")
         };
         Finding::new(ruling, format!("{constraint} is {is}{phases}: {shown}"))
+    }
+
+    /// What the interval of a highest rate says.
+    fn found_rate(&self, constraint: &Constraint, row: &MetricRow) -> Finding {
+        let Ok(Phase::Serve(size)) = row.phase.parse() else {
+            return Finding::new(Ruling::Open, format!("{constraint} is undecided"));
+        };
+        let (ruling, says) = self.rate_ruling(constraint, size);
+        let is = match ruling {
+            Ruling::Open => "undecided",
+            Ruling::Met => "met",
+            Ruling::Broken => "broken",
+        };
+        let says = format!("{constraint} is {is} in {}: {says}", row.phase);
+        Finding::new(ruling, says)
     }
 
     /// Whether a peak beyond the limit is that of the run's own memory, each page counted once: as sampled of a single

@@ -41,6 +41,7 @@
 //! know neither a later regime nor how runs differ from each other.
 
 mod assess;
+pub mod budget;
 mod confirm;
 pub mod constraint;
 mod context;
@@ -61,9 +62,11 @@ pub mod recording;
 mod resources;
 mod rows;
 pub mod rule;
+mod serving;
 pub mod shadow;
 mod stage;
 pub mod support;
+mod times;
 mod totals;
 mod training;
 mod warm_up;

@@ -201,6 +201,8 @@ mod tests {
             items: 64,
             start_ns: start_ms * MS,
             dur_ns: vec![step_ms * MS; count],
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         }
     }

@@ -8,6 +8,7 @@
 use super::assess::{Ask, Assessment, Why, of_steps, percent};
 use super::pace::Budget;
 use super::stage::StageState;
+use super::times::{ELAPSED, ITEMS};
 use crate::stats::{Bounds, Estimate, Interval};
 use crate::units;
 
@@ -23,7 +24,7 @@ pub(super) fn projected(stage: &StageState, ask: Ask<'_>) -> Assessment {
     let Some(budget) = ask.budget else {
         return Assessment::missing(NO_SIZE);
     };
-    let steps = of_steps(stage, (2, 1), ask);
+    let steps = of_steps(stage, (ELAPSED, ITEMS, 1.0), ask);
     let Some(sample) = steps.estimate else {
         return steps;
     };

@@ -3,6 +3,7 @@
 use super::assess::{Ask, Assessment, Cut, Why, assess, percent};
 use super::controller::Controller;
 use super::projection;
+use super::serving::{BEST_SIZE, MAX_RATE, load_note};
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use crate::event::metric::{Scope, TIME_TO_ACCURACY};
@@ -39,11 +40,7 @@ impl Controller {
     }
 
     fn stages_of(&self, scope: Scope) -> Vec<Stage> {
-        let sizes = self
-            .context
-            .serve_sizes
-            .iter()
-            .map(|size| Stage::Serve(*size));
+        let sizes = self.sizes().iter().map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
         match scope {
             Scope::Train => train.into_iter().collect(),
@@ -89,10 +86,12 @@ impl Controller {
         // What serves once more decides limits; no precision is asked of its figures.
         let confirms = matches!(of, Stage::Confirm(_));
         row.plateaued = row.plateaued.filter(|_| !confirms);
+        if metric.name == MAX_RATE {
+            self.fill_max_rate(&mut row, of);
+            return row;
+        }
         let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
-            row.note = self
-                .unread(metric)
-                .unwrap_or_else(|| "the run ended before this phase".to_owned());
+            row.note = self.unread(metric).unwrap_or_else(|| self.no_stage(of));
             return row;
         };
         let chosen = state
@@ -178,6 +177,7 @@ impl Controller {
         if let Some(cut) = assessment.cut.filter(Cut::is_much) {
             notes.push(cut.sentence());
         }
+        notes.extend(load_note(state, &row.metric));
         let disturbed = assessment.disturbed.zip(assessment.estimate);
         notes.extend(disturbed.and_then(|(found, estimate)| found.note(&estimate, row.unit)));
         match &assessment.open {
@@ -208,6 +208,8 @@ impl Controller {
             self.fill_peak(&mut row, metric);
         } else if matches!(metric.group, "accuracy" | "loss") {
             self.fill_model(&mut row, metric, ended);
+        } else if metric.name == BEST_SIZE {
+            self.fill_best_size(&mut row);
         } else {
             self.fill_counter(&mut row, metric);
         }

@@ -8,11 +8,13 @@ use super::limit::Limit;
 use super::looks::{Looks, Streak};
 use super::resources::ResourceSeries;
 use super::rule::{RuleSpec, Standing};
+use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
 use super::totals::Totals;
 use super::watch::{Interval, Watch};
 use crate::event::metric::Scope;
-use crate::event::{MetricDef, MetricKind, OpenMetric, ResourceSample, Stage, StepBatch};
-use crate::stats::{BatchSeries, QuantileSeries};
+use crate::event::{MetricDef, MetricKind, OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
+use crate::stats::QuantileSeries;
+use crate::stats::batches::total;
 
 /// Batches of the step series.
 pub(super) const CAPACITY: usize = 256;
@@ -56,9 +58,15 @@ pub(super) struct StageState {
     pub(super) stage: Stage,
     pub(super) entered_ns: u64,
     pub(super) left_ns: Option<u64>,
-    /// Steps, samples, seconds; the same of clear steps; seconds of marked ones.
-    pub(super) times: BatchSeries<7>,
+    /// The times of the steps.
+    pub(super) times: Times,
+    /// Their latencies.
     pub(super) quantiles: QuantileSeries,
+    /// Of requests that queue: the latencies without the load generator's own time.
+    pub(super) ideal: Option<QuantileSeries>,
+    /// Such requests came without a word of their waits: the worker does not play the pattern.
+    pub(super) unplayed: bool,
+    pub(super) queue: Queue,
     /// How the series of steps begins, since the last look: five metrics ask.
     beginning: Option<Beginning>,
     /// The steps that were not clear.
@@ -91,8 +99,11 @@ impl StageState {
             stage,
             entered_ns: now_ns,
             left_ns: None,
-            times: BatchSeries::new(CAPACITY),
+            times: Times::new(CAPACITY),
             quantiles: QuantileSeries::default(),
+            ideal: None,
+            unplayed: false,
+            queue: Queue::default(),
             beginning: None,
             not_clear: QuantileSeries::default(),
             waiting: VecDeque::new(),
@@ -113,6 +124,13 @@ impl StageState {
                 chosen.watch = Watch::new(rule, self.entered_ns);
             }
         }
+        self
+    }
+
+    /// Where requests come by this pattern.
+    pub(super) fn under(mut self, pattern: Pattern) -> Self {
+        self.queue = Queue::new(pattern);
+        self.ideal = pattern.queues().then(QuantileSeries::default);
         self
     }
 
@@ -162,10 +180,14 @@ impl StageState {
         let items = f64::from(batch.items);
         let first = self.times.observations();
         self.beginning = None;
-        for ns in &batch.dur_ns {
-            let took = *ns as f64 * 1e-9;
-            self.times.push([1.0, items, took, 0.0, 0.0, 0.0, 0.0]);
-            self.quantiles.push(*ns);
+        self.unplayed |= self.ideal.is_some() && batch.wait_ns.is_empty();
+        for request in batch.requests() {
+            let ideal_ns = self.queue.ideal_ns(request);
+            self.times.push(times::row(items, request, ideal_ns));
+            self.quantiles.push(request.latency_ns());
+            if let Some(ideal) = &mut self.ideal {
+                ideal.push(ideal_ns);
+            }
         }
         for Chosen { metric, watch, .. } in &mut self.chosen {
             if let Some(watch) = watch {
@@ -202,26 +224,16 @@ impl StageState {
 
     fn mark(&mut self, steps: &Waiting, mark: impl Fn((u64, u64)) -> Mark) {
         let items = f64::from(steps.batch.items);
-        let mut from_ns = steps.batch.start_ns;
-        for (place, ns) in (steps.first..).zip(&steps.batch.dur_ns) {
-            let to_ns = from_ns.saturating_add(*ns);
-            let took = *ns as f64 * 1e-9;
-            let mark = mark((from_ns, to_ns));
-            match mark {
-                Mark::Clear => {
-                    let more = [0.0, 0.0, 0.0, 1.0, items, took, 0.0];
-                    self.times.amend(place, more);
-                }
-                Mark::Taken => {
-                    let more = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, took];
-                    self.times.amend(place, more);
-                }
-                Mark::Unknown => {}
+        for (place, request) in (steps.first..).zip(steps.batch.requests()) {
+            let from_ns = request.start_ns.saturating_sub(request.gap_ns);
+            let mark = mark((from_ns, request.end_ns()));
+            if mark != Mark::Unknown {
+                let more = times::marked(items, request, mark == Mark::Clear);
+                self.times.amend(place, more);
             }
             if mark != Mark::Clear {
-                self.not_clear.push(*ns);
+                self.not_clear.push(request.latency_ns());
             }
-            from_ns = to_ns;
         }
     }
 
@@ -229,10 +241,15 @@ impl StageState {
     pub(super) fn clear_quantile(&self, level: f64, skip: u64) -> Option<f64> {
         let mut others = self.not_clear.clone();
         for steps in &self.waiting {
-            steps.batch.dur_ns.iter().for_each(|ns| others.push(*ns));
+            let requests = steps.batch.requests();
+            requests.for_each(|request| others.push(request.latency_ns()));
         }
         let batches = usize::try_from(skip / self.times.per_batch()).unwrap_or(usize::MAX);
-        let skipped = self.times.parts(3, 0).into_iter().take(batches);
+        let skipped = self
+            .times
+            .parts(STEPS + CLEAR, STEPS)
+            .into_iter()
+            .take(batches);
         let not_clear: f64 = skipped.map(|part| part.weight - part.amount).sum();
         #[expect(
             clippy::cast_possible_truncation,
@@ -261,7 +278,10 @@ impl StageState {
 
     /// How the series of steps begins.
     pub(super) fn beginning(&self) -> Beginning {
-        let found = || settle(&self.times.parts(2, 0), |part| part.amount);
+        let found = || {
+            let elapsed = total(&self.times.parts(ELAPSED, STEPS)).amount;
+            settle(&self.times.parts(LATENCY, STEPS), elapsed)
+        };
         self.beginning.unwrap_or_else(found)
     }
 

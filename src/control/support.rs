@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::controller::Controller;
 use super::policy::{StopPolicy, default_metrics};
 use crate::event::MetricDef;
 use crate::event::metric::find;
@@ -83,6 +84,22 @@ pub(super) fn why_unsupported<'a>(
 pub(super) fn reads_field(metric: &str, field: &str) -> bool {
     let field = field.rsplit('.').next().unwrap_or(field);
     sample_fields(metric).contains(&field)
+}
+
+impl Controller {
+    /// Chosen metrics that are left out, and why.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
+            if let Some(why) = &chosen.left_out {
+                let warning = left_out(&format!("{}: {why}", chosen.metric.name));
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
+        }
+        warnings
+    }
 }
 
 fn sample_fields(metric: &str) -> &'static [&'static str] {

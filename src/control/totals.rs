@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::disturbance::Marks;
-use super::resources::GpuNow;
+use super::resources::{GpuNow, ResourceSeries};
 use super::support::reads_field;
-use crate::event::{CATALOGUE, Finished, Num, ResourceSample};
+use crate::event::{CATALOGUE, Finished, FoundRate, Num, ResourceSample};
 use crate::stats::PeakTracker;
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
@@ -44,6 +44,10 @@ pub(super) struct Totals {
     pub(super) finished: Option<Finished>,
     /// The worker's own figures.
     pub(super) own: BTreeMap<String, Num>,
+    /// What searches for the highest rate have found, by samples a request.
+    pub(super) rates: BTreeMap<u32, FoundRate>,
+    /// The ticks during these searches.
+    pub(super) searches: BTreeMap<u32, ResourceSeries>,
     seen: BTreeSet<&'static str>,
     gaps: BTreeMap<String, String>,
 }

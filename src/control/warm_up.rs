@@ -4,12 +4,13 @@ use super::assess::settle;
 use super::stage::CAPACITY;
 use crate::event::StepBatch;
 use crate::stats::BatchSeries;
+use crate::stats::batches::total;
 
 /// The steps of one stage, seen as the controller sees them.
 #[derive(Debug, Clone)]
 pub struct WarmUp {
-    /// Steps, seconds of them, and seconds since the end of the one before.
-    times: BatchSeries<3>,
+    /// Steps, seconds of their latency, of what elapsed with them, and since the end of the one before.
+    times: BatchSeries<4>,
     last_ns: u64,
 }
 
@@ -24,19 +25,21 @@ impl WarmUp {
 
     /// Adds timed steps of the stage.
     pub fn steps(&mut self, batch: &StepBatch) {
-        let mut end_ns = batch.start_ns;
-        for ns in &batch.dur_ns {
-            end_ns = end_ns.saturating_add(*ns);
+        for request in batch.requests() {
+            let end_ns = request.end_ns();
             let passed = end_ns.saturating_sub(self.last_ns) as f64 * 1e-9;
-            self.times.push([1.0, *ns as f64 * 1e-9, passed]);
+            let latency = request.latency_ns() as f64 * 1e-9;
+            let elapsed = request.elapsed_ns() as f64 * 1e-9;
+            self.times.push([1.0, latency, elapsed, passed]);
             self.last_ns = self.last_ns.max(end_ns);
         }
     }
 
     /// Seconds from the beginning of the stage to the end of the last step that is left out; `None`: none is.
     pub fn cut_s(&self) -> Option<f64> {
-        let cut = settle(&self.times.parts(1, 0), |part| part.amount).cut;
-        let passed = self.times.parts(2, 0);
+        let elapsed = total(&self.times.parts(2, 0)).amount;
+        let cut = settle(&self.times.parts(1, 0), elapsed).cut;
+        let passed = self.times.parts(3, 0);
         (cut > 0).then(|| passed.iter().take(cut).map(|part| part.amount).sum())
     }
 }
@@ -52,6 +55,8 @@ mod tests {
             items: 1,
             start_ns,
             dur_ns,
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         }
     }

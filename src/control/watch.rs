@@ -2,8 +2,10 @@
 //! between two ticks (of a peak, the largest value so far); for steps, groups of at least [`WINDOW_NS`] of them, with the
 //! rate, the mean or the quantile within each.
 
+use super::assess::UTILISATION;
 use super::resources::ResourceSeries;
 use super::rule::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
+use super::times::seconds;
 use super::totals::Totals;
 use crate::event::{MetricDef, MetricKind, StepBatch};
 use crate::stats::Sample;
@@ -30,10 +32,12 @@ pub(super) struct Watch {
     rule: Box<dyn SeriesRule>,
     began_ns: u64,
     ended: Option<(Standing, Opinion)>,
-    /// Durations of the steps of the open window, in nanoseconds, their sum and their samples.
+    /// Latencies of the steps of the open window, in nanoseconds, and their samples.
     steps: Vec<u64>,
-    sum_ns: u64,
     items: f64,
+    /// Time of the answers in it, and time that passed.
+    busy_ns: u64,
+    elapsed_ns: u64,
 }
 
 impl Watch {
@@ -45,8 +49,9 @@ impl Watch {
             began_ns,
             ended: None,
             steps: Vec::new(),
-            sum_ns: 0,
             items: 0.0,
+            busy_ns: 0,
+            elapsed_ns: 0,
         })
     }
 
@@ -79,31 +84,32 @@ impl Watch {
 
     /// Takes timed steps; how they are cut into messages changes nothing.
     pub(super) fn steps(&mut self, metric: &MetricDef, batch: &StepBatch) {
-        let by_step = matches!(
-            metric.kind,
-            MetricKind::Rate | MetricKind::Mean | MetricKind::Quantile(_)
-        );
+        let by_step = metric.name == UTILISATION
+            || matches!(
+                metric.kind,
+                MetricKind::Rate | MetricKind::Mean | MetricKind::Quantile(_)
+            );
         if !by_step || self.ended.is_some() {
             return;
         }
-        let mut end_ns = batch.start_ns;
-        for ns in &batch.dur_ns {
-            end_ns = end_ns.saturating_add(*ns);
-            self.steps.push(*ns);
-            self.sum_ns = self.sum_ns.saturating_add(*ns);
+        for request in batch.requests() {
+            self.steps.push(request.latency_ns());
             self.items += f64::from(batch.items);
-            if self.sum_ns < WINDOW_NS {
+            self.busy_ns = self.busy_ns.saturating_add(request.dur_ns);
+            self.elapsed_ns = self.elapsed_ns.saturating_add(request.elapsed_ns());
+            if self.elapsed_ns < WINDOW_NS {
                 continue;
             }
-            let width_s = self.sum_ns as f64 * 1e-9;
+            let width_s = seconds(self.elapsed_ns);
             let value = match metric.kind {
                 MetricKind::Rate => self.items / width_s,
                 MetricKind::Quantile(level) => quantile(&self.steps, level),
-                _ => width_s / self.steps.len() as f64,
+                MetricKind::Gauge => 100.0 * seconds(self.busy_ns) / width_s,
+                _ => self.steps.iter().copied().map(seconds).sum::<f64>() / self.steps.len() as f64,
             };
             self.steps.clear();
-            (self.sum_ns, self.items) = (0, 0.0);
-            self.observe(end_ns, width_s, value);
+            (self.items, self.busy_ns, self.elapsed_ns) = (0.0, 0, 0);
+            self.observe(request.end_ns(), width_s, value);
         }
     }
 
@@ -112,7 +118,7 @@ impl Watch {
         let value = match (metric.kind, metric.name) {
             (MetricKind::Peak, "memory.peak") => of.totals.peak.peak(),
             (MetricKind::Peak, "gpu.memory_peak") => of.totals.gpu_peak.peak(),
-            (MetricKind::Gauge, name) => {
+            (MetricKind::Gauge, name) if name != UTILISATION => {
                 let gauge = of.series.gauge(name, of.usable_cores);
                 gauge.and_then(|(series, factor)| {
                     let part = series.parts(0, 1).first().copied()?;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::seconds;
+
 /// One run: a model, a data set and settings. Sent to the worker as the first line on its standard input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobSpec {
@@ -127,7 +129,7 @@ impl TrainSpec {
     }
 }
 
-/// How to serve: requests one after the other on the model in evaluation mode.
+/// How to serve: requests on the model in evaluation mode, first come, first served, one at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServeSpec {
     /// Samples a request; each size is a phase of its own, in this order.
@@ -139,11 +141,139 @@ pub struct ServeSpec {
     /// Serve each size once more, in phases `confirm[N]`, when the model was trained to the end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirm: bool,
+    /// When requests come. The default is not written, so that results from before there was a choice are still those
+    /// of the same settings.
+    #[serde(default, skip_serializing_if = "Pattern::is_single_stream")]
+    pub pattern: Pattern,
+    /// Most timed requests of each size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_requests: Option<u64>,
+    /// Search for the highest rate that keeps a limit, after the phase of each size; takes up to `max_time_s` more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub find_max_rate: Option<MaxRate>,
+}
+
+impl ServeSpec {
+    /// Whether there is a phase of requests besides the search for the highest rate: `server` needs a rate for one.
+    pub fn has_phase(&self) -> bool {
+        self.pattern != Pattern::Server { rate_per_s: None }
+    }
+}
+
+/// When requests come, after the scenarios of MLPerf Inference (Reddi et al. 2020).
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum Pattern {
+    /// Each when the one before it has been answered.
+    #[default]
+    SingleStream,
+    /// The same for batches.
+    MultiStream,
+    /// The same, to find the size that is answered fastest.
+    Offline,
+    /// At random times (a Poisson process), whether or not the server is ready.
+    Server {
+        /// Requests a second; absent: only the highest rate is searched for.
+        rate_per_s: Option<f64>,
+    },
+    /// So many clients, each of which sends its next request when its last one has been answered.
+    Closed {
+        /// How many.
+        clients: u32,
+    },
+}
+
+impl Pattern {
+    /// Whether it is the default.
+    pub fn is_single_stream(&self) -> bool {
+        *self == Self::SingleStream
+    }
+
+    /// The name in the grid file.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::SingleStream => "single-stream",
+            Self::MultiStream => "multi-stream",
+            Self::Offline => "offline",
+            Self::Server { .. } => "server",
+            Self::Closed { .. } => "closed",
+        }
+    }
+
+    /// Whether requests may wait for others: then latency is more than the time of the answer.
+    pub const fn queues(&self) -> bool {
+        matches!(self, Self::Server { .. } | Self::Closed { .. })
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The limit that the highest rate must keep.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MaxRate {
+    /// The percentile of the latency, in 0..1.
+    pub percentile: f64,
+    /// Its limit, in seconds.
+    pub limit_s: f64,
+}
+
+impl fmt::Display for MaxRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = seconds(self.limit_s);
+        write!(f, "{} <= {limit}", percentile_name(self.percentile))
+    }
+}
+
+/// `p99.9` of 0.999.
+pub fn percentile_name(level: f64) -> String {
+    // Without what binary fractions leave behind: 0.999 * 100 is 99.9000000000001 or so.
+    format!("p{}", (level * 1e8).round() / 1e6)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_travel_and_the_default_is_not_written() {
+        for (pattern, written) in [
+            (Pattern::SingleStream, r#"{"name":"single-stream"}"#),
+            (Pattern::Offline, r#"{"name":"offline"}"#),
+            (
+                Pattern::Server {
+                    rate_per_s: Some(200.0),
+                },
+                r#"{"name":"server","rate_per_s":200.0}"#,
+            ),
+            (
+                Pattern::Closed { clients: 8 },
+                r#"{"name":"closed","clients":8}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&pattern).unwrap(), written);
+            assert_eq!(serde_json::from_str::<Pattern>(written).unwrap(), pattern);
+        }
+        let old = r#"{"batch_sizes":[1],"warmup_requests":2,"max_time_s":3.0}"#;
+        let spec: ServeSpec = serde_json::from_str(old).unwrap();
+        assert_eq!(spec.pattern, Pattern::SingleStream);
+        assert_eq!(serde_json::to_string(&spec).unwrap(), old);
+    }
+
+    #[test]
+    fn percentiles_have_their_usual_names() {
+        for (level, name) in [(0.5, "p50"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99.9")] {
+            assert_eq!(percentile_name(level), name);
+        }
+        let limit = MaxRate {
+            percentile: 0.99,
+            limit_s: 0.01,
+        };
+        assert_eq!(limit.to_string(), "p99 <= 10.0 ms");
+    }
 
     #[test]
     fn something_is_held_out_unless_nothing_was_asked() {

@@ -19,6 +19,9 @@ pub enum Unit {
     /// Samples a second.
     #[serde(rename = "samples/s")]
     SamplesPerSecond,
+    /// Requests a second.
+    #[serde(rename = "requests/s")]
+    RequestsPerSecond,
     /// A share, 0..1.
     #[serde(rename = "ratio")]
     Ratio,
@@ -37,6 +40,7 @@ impl fmt::Display for Unit {
             Self::Bytes => "bytes",
             Self::Percent => "percent",
             Self::SamplesPerSecond => "samples/s",
+            Self::RequestsPerSecond => "requests/s",
             Self::Ratio => "ratio",
             Self::One => "1",
             Self::Watts => "W",
@@ -143,6 +147,13 @@ pub const CATALOGUE: &[MetricDef] = &[
         "median time of a training step",
     ),
     def(
+        "train.step_latency_p90",
+        "step_latency",
+        (Unit::Seconds, Quantile(0.9), Train),
+        false,
+        "90th percentile of the time of a training step",
+    ),
+    def(
         "train.step_latency_p95",
         "step_latency",
         (Unit::Seconds, Quantile(0.95), Train),
@@ -175,35 +186,70 @@ pub const CATALOGUE: &[MetricDef] = &[
         "throughput",
         (Unit::SamplesPerSecond, Rate, Serve),
         true,
-        "samples served / time of the requests, one after the other",
+        "samples served / time of serving: of the requests, and of the gaps between them where the pattern leaves any",
     ),
     def(
         "serve.latency_mean",
         "latency",
         (Unit::Seconds, Mean, Serve),
         true,
-        "mean time of a request",
+        "mean latency of a request, from when it was scheduled to come to its answer",
     ),
     def(
         "serve.latency_p50",
         "latency",
         (Unit::Seconds, Quantile(0.5), Serve),
         true,
-        "median time of a request",
+        "median latency of a request",
+    ),
+    def(
+        "serve.latency_p90",
+        "latency",
+        (Unit::Seconds, Quantile(0.9), Serve),
+        false,
+        "90th percentile of the latency of a request",
     ),
     def(
         "serve.latency_p95",
         "latency",
         (Unit::Seconds, Quantile(0.95), Serve),
         false,
-        "95th percentile of the time of a request",
+        "95th percentile of the latency of a request",
     ),
     def(
         "serve.latency_p99",
         "latency",
         (Unit::Seconds, Quantile(0.99), Serve),
         false,
-        "99th percentile of the time of a request",
+        "99th percentile of the latency of a request",
+    ),
+    def(
+        "serve.latency_p99_9",
+        "latency",
+        (Unit::Seconds, Quantile(0.999), Serve),
+        false,
+        "99.9th percentile of the latency of a request",
+    ),
+    def(
+        "serve.utilisation",
+        "throughput",
+        (Unit::Percent, Gauge, Serve),
+        false,
+        "share of the time of serving in which a request was being answered",
+    ),
+    def(
+        "serve.max_rate",
+        "throughput",
+        (Unit::RequestsPerSecond, Scalar, Serve),
+        false,
+        "highest rate of random requests that keeps a latency limit; with find_max_rate only",
+    ),
+    def(
+        "serve.best_batch_size",
+        "throughput",
+        (Unit::One, Scalar, Run),
+        false,
+        "size of requests with the highest serve.throughput, the smallest of equals; with pattern offline only",
     ),
     def(
         "cpu.utilisation",

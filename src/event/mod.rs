@@ -16,7 +16,7 @@ pub mod wire;
 pub mod worker;
 
 pub use interference::{InterferenceWatch, Stretch};
-pub use job::{Allocator, JobSpec, ModelSpec, Optimizer, ServeSpec, TrainSpec};
+pub use job::{Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec};
 pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
@@ -29,6 +29,6 @@ pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
-    EPOCH_SAMPLES, EpochReport, Finished, Hello, Num, Phase, Stage, StepBatch, Usage, WorkerEvent,
-    WorkerFailure,
+    EPOCH_SAMPLES, EpochReport, Finished, FoundRate, Hello, Num, Phase, Request, Stage, StepBatch,
+    Usage, WorkerEvent, WorkerFailure,
 };

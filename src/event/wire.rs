@@ -92,6 +92,8 @@ mod tests {
                 items: 64,
                 start_ns: 1,
                 dur_ns: vec![3, 4],
+                wait_ns: Vec::new(),
+                gap_ns: Vec::new(),
                 loss: None,
             }),
         ];

@@ -1,4 +1,4 @@
-//! What a worker says: `hello (phase | steps | epoch | metric)* (finished | failed) EOF`.
+//! What a worker says: `hello (phase | steps | epoch | metric | max_rate)* (finished | failed) EOF`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -96,6 +96,8 @@ pub enum Phase {
     Warmup,
     /// Requests of this many samples on the model in evaluation mode.
     Serve(u32),
+    /// The search for the highest rate of such requests.
+    Probe(u32),
     /// Optimiser steps.
     Train,
     /// Loss and accuracy on held-out training data.
@@ -115,6 +117,8 @@ pub enum Stage {
     Warmup,
     /// Requests of this many samples.
     Serve(u32),
+    /// The search for the highest rate of such requests: nothing is judged in it.
+    Probe(u32),
     /// Training with its validation.
     Train,
     /// Requests of this many samples on the model that was trained to the end.
@@ -130,6 +134,7 @@ impl Phase {
             Self::Load => Stage::Load,
             Self::Warmup => Stage::Warmup,
             Self::Serve(size) => Stage::Serve(size),
+            Self::Probe(size) => Stage::Probe(size),
             Self::Train | Self::Validate => Stage::Train,
             Self::Confirm(size) => Stage::Confirm(size),
             Self::Test => Stage::Test,
@@ -143,6 +148,7 @@ impl fmt::Display for Phase {
             Self::Load => f.pad("load"),
             Self::Warmup => f.pad("warmup"),
             Self::Serve(size) => f.pad(&format!("serve[{size}]")),
+            Self::Probe(size) => f.pad(&format!("probe[{size}]")),
             Self::Train => f.pad("train"),
             Self::Validate => f.pad("validate"),
             Self::Confirm(size) => f.pad(&format!("confirm[{size}]")),
@@ -157,18 +163,12 @@ impl fmt::Display for Stage {
             Self::Load => f.pad("load"),
             Self::Warmup => f.pad("warmup"),
             Self::Serve(size) => f.pad(&format!("serve[{size}]")),
+            Self::Probe(size) => f.pad(&format!("probe[{size}]")),
             Self::Train => f.pad("train"),
             Self::Confirm(size) => f.pad(&format!("confirm[{size}]")),
             Self::Test => f.pad("test"),
         }
     }
-}
-
-/// The size in `NAME[SIZE]`, at least 1.
-fn sized(text: &str, name: &str) -> Option<u32> {
-    let size = text.strip_prefix(name)?.strip_prefix('[')?;
-    let size: u32 = size.strip_suffix(']')?.parse().ok()?;
-    (size > 0).then_some(size)
 }
 
 impl std::str::FromStr for Phase {
@@ -181,15 +181,25 @@ impl std::str::FromStr for Phase {
             "train" => Ok(Self::Train),
             "validate" => Ok(Self::Validate),
             "test" => Ok(Self::Test),
-            _ => sized(text, "serve")
-                .map(Self::Serve)
-                .or_else(|| sized(text, "confirm").map(Self::Confirm))
-                .ok_or_else(|| {
-                    format!(
-                        "`{text}` is not a phase: load, warmup, serve[N], train, validate, confirm[N] or test"
-                    )
-                }),
+            _ => sized(text).ok_or_else(|| {
+                format!(
+                    "`{text}` is not a phase: load, warmup, serve[N], probe[N], train, validate, confirm[N] or test"
+                )
+            }),
         }
+    }
+}
+
+/// A phase of requests of one size.
+fn sized(text: &str) -> Option<Phase> {
+    let (name, rest) = text.split_once('[')?;
+    let size = rest.strip_suffix(']')?.parse().ok()?;
+    match name {
+        _ if size == 0 => None,
+        "serve" => Some(Phase::Serve(size)),
+        "probe" => Some(Phase::Probe(size)),
+        "confirm" => Some(Phase::Confirm(size)),
+        _ => None,
     }
 }
 
@@ -229,6 +239,8 @@ pub enum WorkerEvent {
         /// The value in base units.
         value: Num,
     },
+    /// The search of the current `probe[N]` has ended.
+    MaxRate(FoundRate),
     /// Last: the work is done, or was stopped as asked.
     Finished(Finished),
     /// Last: it could not be done.
@@ -249,17 +261,25 @@ pub struct Hello {
     pub facts: BTreeMap<String, String>,
 }
 
-/// Consecutive steps (or requests) of one phase, each begun when the one before it ended.
+/// Consecutive steps (or requests) of one phase, each begun when the one before it ended, or `gap_ns` later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepBatch {
     /// The phase they belong to; it must be the current one.
     pub phase: Phase,
     /// Samples in each step.
     pub items: u32,
-    /// `CLOCK_MONOTONIC` at the start of the first, in nanoseconds.
+    /// `CLOCK_MONOTONIC` at the start of the first (of the gap before it, if there is one), in nanoseconds.
     pub start_ns: u64,
     /// How long each took, in nanoseconds; on an accelerator, synchronised.
     pub dur_ns: Vec<u64>,
+    /// Of requests that queue: from when each was scheduled to come until it was begun, in nanoseconds; as many as
+    /// `dur_ns`, or none where each came when it was begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wait_ns: Vec<u64>,
+    /// Time in which nothing was answered before each, in nanoseconds: since the end of the one before it, or of the
+    /// first since `start_ns`; as many as `dur_ns`, or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gap_ns: Vec<u64>,
     /// The newest training loss, where it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Num>,
@@ -268,10 +288,91 @@ pub struct StepBatch {
 impl StepBatch {
     /// When the last step ended.
     pub fn end_ns(&self) -> u64 {
-        self.dur_ns
-            .iter()
-            .fold(self.start_ns, |end, dur| end.saturating_add(*dur))
+        let times = self.dur_ns.iter().chain(&self.gap_ns);
+        times.fold(self.start_ns, |end, time| end.saturating_add(*time))
     }
+
+    /// Each step with its times.
+    pub fn requests(&self) -> impl Iterator<Item = Request> + '_ {
+        let at = |times: &[u64], place: usize| times.get(place).copied().unwrap_or(0);
+        let mut end_ns = self.start_ns;
+        self.dur_ns.iter().enumerate().map(move |(place, dur_ns)| {
+            let gap_ns = at(&self.gap_ns, place);
+            let start_ns = end_ns.saturating_add(gap_ns);
+            end_ns = start_ns.saturating_add(*dur_ns);
+            Request {
+                start_ns,
+                dur_ns: *dur_ns,
+                wait_ns: at(&self.wait_ns, place),
+                gap_ns,
+            }
+        })
+    }
+}
+
+/// One step or request, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Request {
+    /// When it was begun.
+    pub start_ns: u64,
+    /// How long its answer took.
+    pub dur_ns: u64,
+    /// From when it was scheduled to come until it was begun.
+    pub wait_ns: u64,
+    /// Time in which nothing was answered before it.
+    pub gap_ns: u64,
+}
+
+impl Request {
+    /// From when it was scheduled to come until it was answered.
+    pub const fn latency_ns(&self) -> u64 {
+        self.wait_ns.saturating_add(self.dur_ns)
+    }
+
+    /// Its share of the time that passed: the answer, and the gap before it.
+    pub const fn elapsed_ns(&self) -> u64 {
+        self.gap_ns.saturating_add(self.dur_ns)
+    }
+
+    /// When its answer was there.
+    pub const fn end_ns(&self) -> u64 {
+        self.start_ns.saturating_add(self.dur_ns)
+    }
+
+    /// When it was scheduled to come.
+    pub const fn scheduled_ns(&self) -> u64 {
+        self.start_ns.saturating_sub(self.wait_ns)
+    }
+
+    /// The load generator's own time in the gap: that in which the request had come, and nothing else was answered.
+    pub const fn own_ns(&self) -> u64 {
+        if self.gap_ns < self.wait_ns {
+            self.gap_ns
+        } else {
+            self.wait_ns
+        }
+    }
+}
+
+/// The end of a search for the highest rate that keeps a limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundRate {
+    /// Requests a second; absent: none was found, and `why` says so.
+    pub rate_per_s: Option<Num>,
+    /// Lower end of its interval.
+    pub low: Option<Num>,
+    /// Upper end of its interval.
+    pub high: Option<Num>,
+    /// Nominal confidence of the interval.
+    pub confidence: Option<f64>,
+    /// Whether it is as precise as the search was asked to be.
+    pub precise: bool,
+    /// Rates that were tried.
+    pub probes: u32,
+    /// Requests that were answered for it.
+    pub requests: u64,
+    /// What ended it, or why there is no rate.
+    pub why: String,
 }
 
 /// One pass over the training data and the validation after it.
@@ -346,6 +447,7 @@ mod tests {
             Phase::Load,
             Phase::Warmup,
             Phase::Serve(32),
+            Phase::Probe(1),
             Phase::Train,
             Phase::Validate,
             Phase::Confirm(4),
@@ -362,8 +464,46 @@ mod tests {
             "confirm1]",
             "Train",
             "",
+            "load[1]",
+            "probe",
         ] {
             assert!(wrong.parse::<Phase>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn requests_know_when_they_came_and_whose_time_their_gap_was() {
+        let mut batch = StepBatch {
+            phase: Phase::Serve(1),
+            items: 1,
+            start_ns: 100,
+            dur_ns: vec![10, 20, 30],
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
+            loss: None,
+        };
+        assert_eq!(batch.end_ns(), 160);
+        let starts: Vec<u64> = batch.requests().map(|request| request.start_ns).collect();
+        assert_eq!(starts, [100, 110, 130]);
+        let text = serde_json::to_string(&batch).unwrap();
+        assert!(
+            !text.contains("wait_ns") && !text.contains("gap_ns"),
+            "{text}"
+        );
+        // Idle until the first comes (2 late), the second came while the first was answered, the third later.
+        batch.gap_ns = vec![50, 3, 7];
+        batch.wait_ns = vec![2, 9, 0];
+        assert_eq!(batch.end_ns(), 220);
+        let found: Vec<_> = batch
+            .requests()
+            .map(|r| (r.start_ns, r.scheduled_ns(), r.latency_ns(), r.own_ns()))
+            .collect();
+        assert_eq!(
+            found,
+            [(150, 148, 12, 2), (163, 154, 29, 3), (190, 190, 30, 0)]
+        );
+        assert_eq!(batch.requests().last().unwrap().end_ns(), batch.end_ns());
+        let text = serde_json::to_string(&batch).unwrap();
+        assert_eq!(serde_json::from_str::<StepBatch>(&text).unwrap(), batch);
     }
 }

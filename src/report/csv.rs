@@ -131,6 +131,23 @@ const COLUMNS: &[(&str, Source)] = &[
     ),
     ("saved_s_at_least", Text(|r| optional(r.saved_s_at_least))),
     (
+        "serve_pattern",
+        Text(|r| text(r.job.serve.as_ref().map(|serve| serve.pattern))),
+    ),
+    (
+        "serve_latency_p90_s",
+        Figure(FirstServe, "serve.latency_p90"),
+    ),
+    (
+        "serve_latency_p99_9_s",
+        Figure(FirstServe, "serve.latency_p99_9"),
+    ),
+    ("serve_max_rate_per_s", Figure(FirstServe, "serve.max_rate")),
+    (
+        "serve_best_batch_size",
+        Text(|r| optional(Run.estimate(r, "serve.best_batch_size"))),
+    ),
+    (
         "broken_constraint",
         Text(|r| {
             let verdict = r.verdict.as_ref();
@@ -372,6 +389,7 @@ mod tests {
                     "bytes" => "_bytes",
                     "percent" => "percent",
                     "samples/s" => "_samples_per_s",
+                    "requests/s" => "_per_s",
                     _ => "",
                 };
                 assert!(name.contains(suffix), "{name} is in {unit}");

@@ -4,8 +4,8 @@ use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
 use super::headline::Place;
 use crate::event::{
     Allocator, Failure, FailureKind, Feasibility, Goal, JobSpec, Limits, MetricRow, ModelSpec,
-    Objective, Optimizer, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason, StopRecord,
-    TrainSpec, metric,
+    Objective, Optimizer, Pattern, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason,
+    StopRecord, TrainSpec, metric,
 };
 
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
@@ -79,6 +79,9 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
             warmup_requests: 20,
             max_time_s: 5.0,
             confirm: false,
+            pattern: Pattern::SingleStream,
+            max_requests: None,
+            find_max_rate: None,
         }),
         options: serde_json::Value::Null,
     }

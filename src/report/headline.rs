@@ -1,7 +1,7 @@
 //! Which figure a headline column speaks of.
 
 use crate::event::metric::Scope;
-use crate::event::{MetricDef, MetricRow, RunRecord};
+use crate::event::{MetricDef, MetricRow, RunRecord, Unit};
 
 /// The part of a run that a headline column speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,10 @@ impl Place {
     pub fn of(metric: &MetricDef) -> Self {
         match metric.scope {
             Scope::Train | Scope::Stages => Self::Train,
-            Scope::Serve if metric.group == "latency" => Self::FirstServe,
+            // The highest rate is one of latency too.
+            Scope::Serve if metric.group == "latency" || metric.unit == Unit::RequestsPerSecond => {
+                Self::FirstServe
+            }
             Scope::Serve => Self::LastServe,
             Scope::Run => Self::Run,
         }

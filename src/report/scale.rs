@@ -45,7 +45,7 @@ impl Scale {
         let scales = match unit {
             Unit::Seconds => SECONDS,
             Unit::Bytes => BYTES,
-            Unit::SamplesPerSecond => RATE,
+            Unit::SamplesPerSecond | Unit::RequestsPerSecond => RATE,
             Unit::Percent => PERCENT,
             Unit::Watts => WATTS,
             Unit::Ratio | Unit::One => PLAIN,

@@ -56,6 +56,8 @@ pub(super) const FIGURES: &[Figures] = &[
     figures("serve\np50 ", Place::FirstServe, "serve.latency_p50", 3),
     figures("serve\np99 ", Place::FirstServe, "serve.latency_p99", 9),
     figures("serve\n", Place::LastServe, "serve.throughput", 10),
+    figures("max.\n", Place::FirstServe, "serve.max_rate", 3),
+    figures("best\nsize", Place::Run, "serve.best_batch_size", 4),
     figures("CPU\n", Place::Train, "cpu.utilisation", 5),
     figures("peak\n", Place::Run, "memory.peak", 4),
     figures("GPU\n", Place::Train, "gpu.utilisation", 5),
@@ -125,6 +127,7 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
         text("dataset", records, |record| record.job.dataset.clone()),
     ];
     columns.extend(axes(records));
+    columns.extend(pattern_column(records));
     let figures = FIGURES.iter();
     columns.extend(figures.filter_map(|column| figure_column(column, records)));
     columns.extend(accuracy_column(records));
@@ -174,6 +177,17 @@ pub(super) fn axes(records: &[RunRecord]) -> Vec<Column> {
     columns
         .filter(|column| column.cells.iter().collect::<BTreeSet<_>>().len() > 1)
         .collect()
+}
+
+/// When requests came, where that was not always one after the other.
+fn pattern_column(records: &[RunRecord]) -> Option<Column> {
+    let pattern = |record: &RunRecord| record.job.serve.as_ref().map(|serve| serve.pattern);
+    let mut patterns = records.iter().filter_map(pattern);
+    patterns.find(|pattern| !pattern.is_single_stream())?;
+    let cell = |record: &RunRecord| {
+        pattern(record).map_or_else(missing, |pattern| pattern.name().to_owned())
+    };
+    Some(text("pattern", records, cell))
 }
 
 fn knob(value: Option<u32>) -> String {

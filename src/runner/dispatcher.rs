@@ -483,6 +483,8 @@ mod tests {
         let context = RunContext {
             serve_sizes: Vec::new(),
             confirm: false,
+            probe_sizes: Vec::new(),
+            pattern: crate::event::Pattern::default(),
             epochs: 1,
             usable_cores: 2.0,
             unsupported: [].into(),
@@ -522,6 +524,8 @@ mod tests {
             items: 64,
             start_ns: 0,
             dur_ns,
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: loss.map(Num),
         })
     }

@@ -1,7 +1,7 @@
 //! The grammar of one worker's stream, checked message by message:
 //!
 //! ```text
-//! hello (phase | steps | epoch | metric)* (finished | failed) EOF
+//! hello (phase | steps | epoch | metric | max_rate)* (finished | failed) EOF
 //! ```
 //!
 //! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, and a model is
@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    Envelope, Failure, FailureKind, Finished, Num, PROTOCOL_VERSION, Phase, WorkerEvent,
-    WorkerFailure,
+    Envelope, Failure, FailureKind, Finished, FoundRate, Num, PROTOCOL_VERSION, Phase, StepBatch,
+    WorkerEvent, WorkerFailure,
 };
 
 /// How a worker's process ended.
@@ -77,6 +77,22 @@ pub enum Violation {
     Future {
         /// How long after, in nanoseconds.
         ahead_ns: u64,
+    },
+    /// Waits or gaps that are not those of the steps.
+    #[error("{found} values of {what} for {steps} steps; there must be as many, or none")]
+    Times {
+        /// The list.
+        what: &'static str,
+        /// Its length.
+        found: usize,
+        /// Steps in the batch.
+        steps: usize,
+    },
+    /// A found rate that is none.
+    #[error("a highest rate {what}")]
+    Rate {
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// Time runs backwards.
     #[error("t_ns fell from {before} to {found}: it must be CLOCK_MONOTONIC, in nanoseconds")]
@@ -204,7 +220,9 @@ impl Session {
                         items: batch.items,
                     });
                 }
+                check_times(batch)?;
             }
+            WorkerEvent::MaxRate(found) => check_rate(self.phase, found)?,
             WorkerEvent::Epoch(report) => {
                 check_accuracy(report.validation_accuracy)?;
                 if report.epoch != self.epochs + 1 {
@@ -332,6 +350,33 @@ fn check_accuracy(accuracy: Option<Num>) -> Result<(), Violation> {
     }
 }
 
+fn check_times(batch: &StepBatch) -> Result<(), Violation> {
+    let steps = batch.dur_ns.len();
+    for (what, list) in [("wait_ns", &batch.wait_ns), ("gap_ns", &batch.gap_ns)] {
+        let found = list.len();
+        if found != 0 && found != steps {
+            return Err(Violation::Times { what, found, steps });
+        }
+    }
+    Ok(())
+}
+
+fn check_rate(phase: Option<Phase>, found: &FoundRate) -> Result<(), Violation> {
+    let wrong = |what| Err(Violation::Rate { what });
+    if !matches!(phase, Some(Phase::Probe(_))) {
+        return wrong("outside of a phase `probe[N]`");
+    }
+    let rates = [found.low, found.rate_per_s, found.high];
+    let given: Vec<f64> = rates.iter().flatten().map(|rate| rate.0).collect();
+    if given.iter().any(|rate| !rate.is_finite() || *rate < 0.0) {
+        return wrong("that is not a number of at least 0");
+    }
+    if !given.is_sorted() {
+        return wrong("outside of its own interval");
+    }
+    Ok(())
+}
+
 /// An exit in words: `exited with code 7`, `was ended by SIGSEGV`.
 pub fn describe(exit: Exit) -> String {
     match exit {
@@ -376,6 +421,7 @@ fn type_of(event: &WorkerEvent) -> &'static str {
         WorkerEvent::Steps(_) => "steps",
         WorkerEvent::Epoch(_) => "epoch",
         WorkerEvent::Metric { .. } => "metric",
+        WorkerEvent::MaxRate(_) => "max_rate",
         WorkerEvent::Finished(_) => "finished",
         WorkerEvent::Failed(_) => "failed",
     }
@@ -384,7 +430,7 @@ fn type_of(event: &WorkerEvent) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EpochReport, Hello, Num, StepBatch, Usage};
+    use crate::event::{EpochReport, Hello, Usage};
 
     fn hello() -> WorkerEvent {
         WorkerEvent::Hello(Hello {
@@ -400,6 +446,8 @@ mod tests {
             items: 1,
             start_ns: 0,
             dur_ns: vec![1],
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         })
     }
@@ -434,6 +482,8 @@ mod tests {
             items: 1,
             start_ns: 5,
             dur_ns: vec![4, 2],
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         })
     }
@@ -561,6 +611,66 @@ mod tests {
         );
         report.validation_accuracy = Some(Num(1.0));
         assert_eq!(play(vec![hello(), WorkerEvent::Epoch(report)]).1, Ok(()));
+    }
+
+    #[test]
+    fn waits_and_gaps_are_those_of_the_steps() {
+        for (waits, gaps, says) in [
+            (0, 0, None),
+            (2, 2, None),
+            (0, 2, None),
+            (1, 2, Some("1 values of wait_ns for 2 steps")),
+            (2, 3, Some("3 values of gap_ns for 2 steps")),
+        ] {
+            let batch = StepBatch {
+                phase: Phase::Serve(1),
+                items: 1,
+                start_ns: 0,
+                dur_ns: vec![1, 1],
+                wait_ns: vec![1; waits],
+                gap_ns: vec![1; gaps],
+                loss: None,
+            };
+            let serve = phase(Phase::Serve(1));
+            let (_, result) = play(vec![hello(), serve, WorkerEvent::Steps(batch)]);
+            let said = result.err().map(|violation| violation.to_string());
+            assert_eq!(said.is_some(), says.is_some(), "{said:?}");
+            assert!(said.unwrap_or_default().contains(says.unwrap_or_default()));
+        }
+    }
+
+    #[test]
+    fn a_found_rate_is_one_and_belongs_to_its_search() {
+        let found = |rates: [Option<f64>; 3]| {
+            let [low, rate_per_s, high] = rates.map(|rate| rate.map(Num));
+            WorkerEvent::MaxRate(FoundRate {
+                rate_per_s,
+                low,
+                high,
+                confidence: Some(0.95),
+                precise: true,
+                probes: 3,
+                requests: 100,
+                why: String::new(),
+            })
+        };
+        let probe = Phase::Probe(1);
+        for (at, rates, says) in [
+            (probe, [Some(90.0), Some(95.0), Some(99.0)], None),
+            (probe, [None; 3], None),
+            (
+                probe,
+                [Some(96.0), Some(95.0), None],
+                Some("its own interval"),
+            ),
+            (probe, [None, Some(f64::NAN), None], Some("not a number")),
+            (Phase::Serve(1), [None; 3], Some("outside of a phase")),
+        ] {
+            let (_, result) = play(vec![hello(), phase(at), found(rates)]);
+            let said = result.err().map(|violation| violation.to_string());
+            assert_eq!(said.is_some(), says.is_some(), "{rates:?} {said:?}");
+            assert!(said.unwrap_or_default().contains(says.unwrap_or_default()));
+        }
     }
 
     #[test]

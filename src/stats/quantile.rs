@@ -367,6 +367,23 @@ pub fn order_ranks(n: u64, level: f64, confidence: f64) -> Option<(u64, u64)> {
     (low >= 1 && high <= n).then_some((low, high))
 }
 
+/// Fewest independent values of which two enclose the quantile at `level`: what a two-sided interval needs, 368 for the
+/// 99th percentile at 95%. Less than that shows a *limit* to be kept ([`super::limit_test`]). `None` for shares outside
+/// 0..1, or where not even 2^40 values are enough.
+pub fn interval_requests(level: f64, confidence: f64) -> Option<u64> {
+    let mut high = 1;
+    while order_ranks(high, level, confidence).is_none() {
+        high = Some(high * 2).filter(|n| *n <= 1 << 40)?;
+    }
+    Some(
+        high / 2
+            + 1
+            + first_above(high - high / 2 - 1, |k| {
+                order_ranks(high / 2 + 1 + k, level, confidence).is_some()
+            }),
+    )
+}
+
 /// The smallest `k` in `0..=n` for which the monotone `test` holds; `n` if none.
 fn first_above(n: u64, test: impl Fn(u64) -> bool) -> u64 {
     let (mut low, mut high) = (0, n);
@@ -456,6 +473,29 @@ mod tests {
         assert!(order_ranks(368, 0.99, 0.95).is_some());
         assert_eq!(order_ranks(0, 0.5, 0.95), None);
         assert_eq!(order_ranks(10, 1.0, 0.95), None);
+    }
+
+    #[test]
+    fn an_interval_needs_what_its_extremes_do() {
+        for (level, confidence, expected) in [
+            (0.5, 0.95, 6),
+            (0.9, 0.95, 36),
+            (0.95, 0.95, 72),
+            (0.99, 0.95, 368),
+            (0.99, 0.99, 528),
+            (0.999, 0.95, 3688),
+            (0.01, 0.95, 368),
+        ] {
+            assert_eq!(interval_requests(level, confidence), Some(expected));
+            assert_eq!(order_ranks(expected - 1, level, confidence), None);
+            assert!(order_ranks(expected, level, confidence).is_some());
+        }
+        // Beyond the exact ranks a little more is asked for, and what is asked for is enough.
+        let many = interval_requests(0.999, 0.99).unwrap();
+        assert!((5296..9000).contains(&many), "{many}");
+        assert!(order_ranks(many, 0.999, 0.99).is_some());
+        assert_eq!(interval_requests(1.0, 0.95), None);
+        assert_eq!(interval_requests(0.5, f64::NAN), None);
     }
 
     /// Share of the intervals that cover, and share of the series that have one.

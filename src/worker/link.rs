@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Clock;
 use crate::event::wire::{decode, encode};
-use crate::event::{Command, Envelope, JobSpec, Phase, StepBatch, WorkerEvent};
+use crate::event::{Command, Envelope, JobSpec, Phase, Request, StepBatch, WorkerEvent};
 
 /// Steps are sent together, at most this long after the first of them, in nanoseconds.
 const BATCH_NS: u64 = 80_000_000;
@@ -20,6 +20,9 @@ const BATCH_NS: u64 = 80_000_000;
 /// While steps are shorter than this, what ends an epoch waits for them too: epochs of some milliseconds would wake the
 /// runner hundreds of times a second. Longer steps would keep it waiting.
 const SHORT_STEP_NS: u64 = 20_000_000;
+
+/// Idle time that sending a batch fits into, in nanoseconds.
+const IDLE_NS: u64 = 500_000;
 
 /// Exit code of a worker whose runner is gone.
 const RUNNER_GONE: i32 = 3;
@@ -92,6 +95,8 @@ impl<C: Clock> Link<C> {
             items: 0,
             start_ns: 0,
             dur_ns: Vec::new(),
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         };
         Self {
@@ -110,6 +115,11 @@ impl<C: Clock> Link<C> {
     /// The clock that steps are timed with.
     pub fn now_ns(&self) -> u64 {
         self.clock.now_ns()
+    }
+
+    /// That clock.
+    pub fn clock(&self) -> &C {
+        &self.clock
     }
 
     /// Goes on with another clock of the same kind.
@@ -158,7 +168,7 @@ impl<C: Clock> Link<C> {
     /// Records a step of the current phase that began at `start_ns` and took until `end_ns`. Returns whether a batch
     /// is due: then call [`Link::flush`], with the loss if it is cheap to read.
     pub fn step(&mut self, items: u32, start_ns: u64, end_ns: u64) -> Result<bool, LinkError> {
-        let contiguous = self.steps.items == items;
+        let contiguous = self.steps.items == items && self.steps.wait_ns.is_empty();
         if !self.steps.dur_ns.is_empty() && !contiguous {
             self.flush(None)?;
         }
@@ -168,12 +178,43 @@ impl<C: Clock> Link<C> {
         }
         self.last_step_ns = end_ns.saturating_sub(start_ns);
         self.steps.dur_ns.push(self.last_step_ns);
+        Ok(self.is_due(end_ns))
+    }
+
+    /// The same of a request that may have waited, or been waited for; its gap begins where the one before it ended.
+    pub fn request(&mut self, items: u32, request: Request) -> Result<bool, LinkError> {
+        let (waits, steps) = (self.steps.wait_ns.len(), self.steps.dur_ns.len());
+        if self.steps.items != items || waits != steps {
+            self.flush(None)?;
+        }
+        if self.steps.dur_ns.is_empty() {
+            self.steps.start_ns = request.start_ns.saturating_sub(request.gap_ns);
+            self.steps.items = items;
+        }
+        self.last_step_ns = request.dur_ns;
+        self.steps.dur_ns.push(request.dur_ns);
+        self.steps.wait_ns.push(request.wait_ns);
+        self.steps.gap_ns.push(request.gap_ns);
+        Ok(self.is_due(request.end_ns()))
+    }
+
+    /// Nothing happens until `ns`: says the recorded steps now if they are due by then.
+    pub fn idle_until(&mut self, ns: u64) -> Result<(), LinkError> {
+        let idle = ns > self.now_ns().saturating_add(IDLE_NS);
+        if idle && !self.steps.dur_ns.is_empty() && self.is_due(ns) {
+            self.flush(None)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the recorded steps are to be sent at this time.
+    fn is_due(&self, now_ns: u64) -> bool {
         let since_ns = if self.unsent.is_empty() {
             self.steps.start_ns
         } else {
             self.unsent_since_ns
         };
-        Ok(end_ns.saturating_sub(since_ns) >= BATCH_NS)
+        now_ns.saturating_sub(since_ns) >= BATCH_NS
     }
 
     /// Says the recorded steps.
@@ -186,7 +227,10 @@ impl<C: Clock> Link<C> {
             phase: self.phase.unwrap_or(Phase::Load),
             loss: loss.map(Into::into),
             dur_ns: std::mem::replace(&mut self.steps.dur_ns, Vec::with_capacity(capacity)),
-            ..self.steps
+            wait_ns: std::mem::take(&mut self.steps.wait_ns),
+            gap_ns: std::mem::take(&mut self.steps.gap_ns),
+            items: self.steps.items,
+            start_ns: self.steps.start_ns,
         };
         self.write(WorkerEvent::Steps(batch))
     }
@@ -340,6 +384,35 @@ mod tests {
             })
             .collect();
         assert_eq!(steps, [(64, 2, true), (64, 1, false), (7, 1, false)]);
+    }
+
+    #[test]
+    fn requests_that_wait_have_batches_of_their_own_and_are_sent_while_nothing_comes() {
+        let (mut link, reader) = link();
+        link.phase(Phase::Serve(1)).unwrap();
+        let ms = 1_000_000;
+        assert!(!link.step(1, 0, 5 * ms).unwrap());
+        let request = |start_ns, gap_ns| Request {
+            start_ns,
+            dur_ns: 5 * ms,
+            wait_ns: 2 * ms,
+            gap_ns,
+        };
+        assert!(!link.request(1, request(9 * ms, 4 * ms)).unwrap());
+        assert!(!link.request(1, request(20 * ms, 6 * ms)).unwrap());
+        link.clock.advance(25 * ms);
+        // Not due by then.
+        link.idle_until(80 * ms).unwrap();
+        assert_eq!(written(reader.try_clone().unwrap()).len(), 2);
+        link.idle_until(90 * ms).unwrap();
+        let events = written(reader);
+        let WorkerEvent::Steps(batch) = &events[2].event else {
+            panic!("{events:?}");
+        };
+        assert_eq!((batch.start_ns, batch.end_ns()), (5 * ms, 25 * ms));
+        assert_eq!(batch.gap_ns, [4 * ms, 6 * ms]);
+        assert_eq!(batch.wait_ns, [2 * ms; 2]);
+        assert_eq!(events.len(), 3);
     }
 
     #[test]

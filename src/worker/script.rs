@@ -9,12 +9,14 @@ use crate::event::{JobSpec, Phase};
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
     /// `virtual` or `real`.
-    pub time: Pace,
+    pub time: Spending,
     /// Median time of a training step, in microseconds.
     pub step_us: f64,
     /// Median time of a request of one sample, in microseconds; larger requests take the square root of their size.
     pub request_us: f64,
-    /// Spread of both: the standard deviation of the logarithm.
+    /// What the load generator itself takes after each request, in microseconds.
+    pub own_us: f64,
+    /// Spread of the times of steps and requests: the standard deviation of the logarithm.
     pub spread: f64,
     /// The first step takes this many times the median.
     pub first_step: f64,
@@ -41,9 +43,10 @@ pub struct Script {
 impl Default for Script {
     fn default() -> Self {
         Self {
-            time: Pace::Virtual,
+            time: Spending::Virtual,
             step_us: 1000.0,
             request_us: 100.0,
+            own_us: 0.0,
             spread: 0.02,
             first_step: 10.0,
             drift: 0.0,
@@ -62,7 +65,7 @@ impl Default for Script {
 /// Whether durations are spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Pace {
+pub enum Spending {
     /// Claimed only.
     Virtual,
     /// Spent on one busy core.

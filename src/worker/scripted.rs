@@ -11,9 +11,11 @@ use crate::event::{
     EPOCH_SAMPLES, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Usage,
     WorkerEvent, WorkerFailure,
 };
+use crate::load::Pace;
 
 use super::link::{Link, LinkError};
-use super::script::{Fault, FaultKind, Pace, Script};
+use super::script::{Fault, FaultKind, Script, Spending};
+use super::serving::{self, Answer, Serving};
 
 /// A deterministic generator (xorshift64*, Vigna 2016): the script's noise is the same on every machine.
 #[derive(Debug, Clone)]
@@ -54,6 +56,15 @@ impl Clock for ScriptClock {
     }
 }
 
+impl Pace for ScriptClock {
+    fn wait_until(&self, ns: u64, leave: &dyn Fn() -> bool) -> bool {
+        match self {
+            Self::Virtual(clock) => clock.wait_until(ns, leave),
+            Self::Real => MonotonicClock.wait_until(ns, leave),
+        }
+    }
+}
+
 impl ScriptClock {
     fn pass(&self, ns: u64) {
         match self {
@@ -70,10 +81,19 @@ impl ScriptClock {
 
 struct Player {
     link: Link<ScriptClock>,
+    actor: Actor,
+}
+
+/// Who plays, apart from the link that it speaks through.
+struct Actor {
     clock: ScriptClock,
     script: Script,
     noise: Noise,
+    /// Of the current phase.
+    phase: Phase,
     steps: u64,
+    /// Median time of a request of the current size, in microseconds.
+    request_us: f64,
     ballast: Vec<u8>,
 }
 
@@ -100,20 +120,21 @@ pub fn run() -> Result<(), LinkError> {
     };
     script.fault = script.fault.filter(|fault| fault.concerns(&job));
     let clock = match script.time {
-        Pace::Virtual => virtual_clock,
-        Pace::Real => ScriptClock::Real,
+        Spending::Virtual => virtual_clock,
+        Spending::Real => ScriptClock::Real,
     };
     link.set_clock(clock.clone());
     let noise = Noise::new(job.seed);
-    Player {
-        link,
+    let actor = Actor {
         clock,
         script,
         noise,
+        phase: Phase::Load,
         steps: 0,
+        request_us: 0.0,
         ballast: Vec::new(),
-    }
-    .play(&job)
+    };
+    Player { link, actor }.play(&job)
 }
 
 impl Player {
@@ -124,26 +145,31 @@ impl Player {
             pid: std::process::id(),
             facts: [(
                 "time".to_owned(),
-                format!("{:?}", self.script.time).to_lowercase(),
+                format!("{:?}", self.actor.script.time).to_lowercase(),
             )]
             .into(),
         }))?;
+        if let Some(Err(error)) = job.serve.as_ref().map(serving::check) {
+            return self.link.send(WorkerEvent::Failed(WorkerFailure {
+                kind: "job".to_owned(),
+                message: error.to_string(),
+            }));
+        }
         self.begin(Phase::Load)?;
-        self.load();
-        let samples = u64::from(self.script.steps_per_epoch) * u64::from(job.train.batch_size);
+        self.actor.load();
+        let samples =
+            u64::from(self.actor.script.steps_per_epoch) * u64::from(job.train.batch_size);
         self.link.send(WorkerEvent::Metric {
             name: EPOCH_SAMPLES.to_owned(),
             value: Num(samples as f64),
         })?;
         self.begin(Phase::Warmup)?;
         for _ in 0..job.train.warmup_steps {
-            self.step(job.train.batch_size, self.script.step_us)?;
+            self.step(job.train.batch_size, self.actor.script.step_us)?;
         }
-        if let Some(serve) = &job.serve {
-            for &size in &serve.batch_sizes {
-                if self.is_deaf() || !self.link.stop_requested() {
-                    self.serve(Phase::Serve(size), size, serve.max_time_s)?;
-                }
+        for &size in job.serve.iter().flat_map(|serve| &serve.batch_sizes) {
+            if self.is_deaf() || !self.link.stop_requested() {
+                self.serve(size, job, false)?;
             }
         }
         let epochs = self.train(job)?;
@@ -152,12 +178,12 @@ impl Player {
         let again = job.serve.as_ref().filter(|serve| serve.confirm);
         if let Some(serve) = again.filter(|_| epochs > 0 && !self.link.stop_requested()) {
             for &size in &serve.batch_sizes {
-                self.serve(Phase::Confirm(size), size, serve.max_time_s)?;
+                self.serve(size, job, true)?;
             }
         }
         self.begin(Phase::Test)?;
-        self.step(1000, self.script.request_us)?;
-        let accuracy = self.accuracy(epochs);
+        self.step(1000, self.actor.script.request_us)?;
+        let accuracy = self.actor.accuracy(epochs);
         self.link.send(WorkerEvent::Finished(Finished {
             stopped,
             epochs,
@@ -165,48 +191,34 @@ impl Player {
             test_accuracy: Some(Num(accuracy)),
             usage: Usage {
                 cpu_ns: None,
-                vm_hwm_bytes: self.script.peak_bytes,
+                vm_hwm_bytes: self.actor.script.peak_bytes,
             },
         }))?;
-        if self
-            .script
-            .fault
-            .as_ref()
-            .is_some_and(|fault| fault.kind == FaultKind::Linger)
-        {
+        if self.actor.fails_by(FaultKind::Linger) {
             hang();
         }
         Ok(())
     }
 
-    fn load(&mut self) {
-        self.ballast = vec![1; self.script.memory_bytes];
-        // Reading it back keeps the pages from being optimised away.
-        std::hint::black_box(&self.ballast);
-    }
-
     fn begin(&mut self, phase: Phase) -> Result<(), LinkError> {
         self.link.phase(phase)?;
-        if self.script.talks {
-            complain(&format!("process {}: {phase}", std::process::id()));
-        }
-        self.steps = 0;
-        self.break_down(phase)
+        self.actor.begin(phase, &mut self.link)
     }
 
-    fn serve(&mut self, phase: Phase, size: u32, max_time_s: f64) -> Result<(), LinkError> {
-        self.begin(phase)?;
-        let began = self.link.now_ns();
-        let weights = match phase {
-            Phase::Confirm(_) => self.script.trained_slowdown,
-            _ => 1.0,
+    /// `again`: on the trained weights.
+    fn serve(&mut self, size: u32, job: &JobSpec, again: bool) -> Result<(), LinkError> {
+        let Some(serve) = &job.serve else {
+            return Ok(());
         };
-        let median = self.script.request_us * f64::from(size).sqrt() * weights;
-        while !self.leaves(phase) && (self.link.now_ns() - began) as f64 / 1e9 < max_time_s {
-            self.step(size, median)?;
-            self.break_down(phase)?;
+        let Self { link, actor } = self;
+        actor.request_us = actor.script.request_us * f64::from(size).sqrt();
+        let seed = job.seed;
+        let serving = Serving { serve, size, seed };
+        if again {
+            actor.request_us *= actor.script.trained_slowdown;
+            return serving.confirm(link, actor);
         }
-        Ok(())
+        serving.run(link, actor)
     }
 
     fn train(&mut self, job: &JobSpec) -> Result<u32, LinkError> {
@@ -216,28 +228,24 @@ impl Player {
                 return Ok(epoch - 1);
             }
             self.begin(Phase::Train)?;
-            self.steps = trained;
-            for _ in 0..self.script.steps_per_epoch {
-                if self.leaves(Phase::Train) || self.is_trained() {
+            self.actor.steps = trained;
+            for _ in 0..self.actor.script.steps_per_epoch {
+                if self.actor.leaves(&self.link, Phase::Train) || self.is_trained() {
                     return Ok(epoch - 1);
                 }
-                let first = if self.steps == 0 {
-                    self.script.first_step
-                } else {
-                    1.0
-                };
-                let drift = 1.0 + self.script.drift * self.steps as f64 / 1000.0;
-                self.step(job.train.batch_size, self.script.step_us * first * drift)?;
-                self.break_down(Phase::Train)?;
+                let median_us = self.actor.train_us();
+                self.step(job.train.batch_size, median_us)?;
+                self.actor.break_down(&mut self.link)?;
             }
-            trained = self.steps;
+            trained = self.actor.steps;
             self.begin(Phase::Validate)?;
-            self.step(1000, self.script.request_us)?;
-            let accuracy = self.accuracy(epoch);
+            self.step(1000, self.actor.script.request_us)?;
+            let accuracy = self.actor.accuracy(epoch);
+            let steps = u64::from(self.actor.script.steps_per_epoch);
             self.link.send(WorkerEvent::Epoch(EpochReport {
                 epoch,
-                samples: u64::from(self.script.steps_per_epoch) * u64::from(job.train.batch_size),
-                train_loss: Num(self.loss(epoch)),
+                samples: steps * u64::from(job.train.batch_size),
+                train_loss: Num(self.actor.loss(epoch)),
                 validation_loss: Some(Num(1.0 - accuracy)),
                 validation_accuracy: Some(Num(accuracy)),
             }))?;
@@ -245,34 +253,95 @@ impl Player {
         Ok(job.train.epochs)
     }
 
-    fn leaves(&self, phase: Phase) -> bool {
-        !self.is_deaf() && self.link.leave_requested(phase)
-    }
-
     fn is_trained(&self) -> bool {
         !self.is_deaf() && self.link.training_over()
     }
 
     fn is_deaf(&self) -> bool {
-        let fault = self.script.fault.as_ref();
-        fault.is_some_and(|fault| fault.kind == FaultKind::IgnoreStop)
+        self.actor.fails_by(FaultKind::IgnoreStop)
     }
 
     fn step(&mut self, items: u32, median_us: f64) -> Result<(), LinkError> {
-        let factor = (self.noise.normal() * self.script.spread).exp() * self.script.slowdown;
         let start = self.link.now_ns();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "saturating, positive"
-        )]
-        self.clock.pass((median_us * 1000.0 * factor) as u64);
-        self.steps += 1;
+        self.actor.work(median_us);
+        self.actor.steps += 1;
         if self.link.step(items, start, self.link.now_ns())? {
-            let loss = self.loss(1);
+            let loss = self.actor.loss(1);
             self.link.flush(Some(loss))?;
         }
         Ok(())
+    }
+}
+
+impl Answer<ScriptClock> for Actor {
+    type Error = LinkError;
+
+    fn answer(&mut self) -> Result<(), LinkError> {
+        self.work(self.request_us);
+        Ok(())
+    }
+
+    fn answered(&mut self, link: &mut Link<ScriptClock>) -> Result<(), LinkError> {
+        self.steps += 1;
+        self.clock.pass(whole_ns(self.script.own_us));
+        self.break_down(link)
+    }
+
+    fn begins(&mut self, link: &mut Link<ScriptClock>, phase: Phase) -> Result<(), LinkError> {
+        self.begin(phase, link)
+    }
+
+    fn leaves(&self, link: &Link<ScriptClock>, phase: Phase) -> bool {
+        !self.fails_by(FaultKind::IgnoreStop) && link.leave_requested(phase)
+    }
+}
+
+/// Whole nanoseconds of so many microseconds.
+fn whole_ns(us: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates at both ends"
+    )]
+    let whole = (us * 1000.0) as u64;
+    whole
+}
+
+impl Actor {
+    fn load(&mut self) {
+        self.ballast = vec![1; self.script.memory_bytes];
+        // Reading it back keeps the pages from being optimised away.
+        std::hint::black_box(&self.ballast);
+    }
+
+    fn begin(&mut self, phase: Phase, link: &mut Link<ScriptClock>) -> Result<(), LinkError> {
+        if self.script.talks {
+            complain(&format!("process {}: {phase}", std::process::id()));
+        }
+        self.phase = phase;
+        self.steps = 0;
+        self.break_down(link)
+    }
+
+    fn work(&mut self, median_us: f64) {
+        let factor = (self.noise.normal() * self.script.spread).exp() * self.script.slowdown;
+        self.clock.pass(whole_ns(median_us * factor));
+    }
+
+    /// Median time of the next training step, in microseconds.
+    fn train_us(&self) -> f64 {
+        let first = if self.steps == 0 {
+            self.script.first_step
+        } else {
+            1.0
+        };
+        let drift = 1.0 + self.script.drift * self.steps as f64 / 1000.0;
+        self.script.step_us * first * drift
+    }
+
+    fn fails_by(&self, kind: FaultKind) -> bool {
+        let fault = self.script.fault.as_ref();
+        fault.is_some_and(|fault| fault.kind == kind)
     }
 
     fn accuracy(&self, epochs: u32) -> f64 {
@@ -291,14 +360,14 @@ impl Player {
     }
 
     /// Does the script's fault when its place has come.
-    fn break_down(&mut self, phase: Phase) -> Result<(), LinkError> {
-        let Some(fault) = self.script.fault.clone() else {
+    fn break_down(&self, link: &mut Link<ScriptClock>) -> Result<(), LinkError> {
+        let Some(fault) = &self.script.fault else {
             return Ok(());
         };
-        if fault.phase != phase || fault.after != self.steps {
+        if fault.phase != self.phase || fault.after != self.steps {
             return Ok(());
         }
-        self.link.sync()?;
+        link.sync()?;
         match fault.kind {
             FaultKind::Exit => {
                 complain("scripted worker: this is the end");
@@ -311,9 +380,9 @@ impl Player {
             }
             FaultKind::Abort => std::process::abort(),
             FaultKind::Hang => hang(),
-            FaultKind::Nonsense => self.link.write_raw("{\"this is\": not a message}\n"),
+            FaultKind::Nonsense => link.write_raw("{\"this is\": not a message}\n"),
             FaultKind::Sequence => {
-                self.link.skip_sequence();
+                link.skip_sequence();
                 Ok(())
             }
             FaultKind::Report => {
@@ -322,7 +391,7 @@ impl Player {
                     kind: "data".to_owned(),
                     message,
                 };
-                self.link.send(WorkerEvent::Failed(failure))?;
+                link.send(WorkerEvent::Failed(failure))?;
                 leave(1)
             }
             FaultKind::StderrFlood => {

@@ -12,21 +12,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("dataset", &["units"]),
     ("event", &["units"]),
+    ("load", &["clock", "stats"]),
     ("control", &["event", "stats", "units"]),
     ("sampler", &["event", "clock", "units"]),
-    ("worker", &["event", "clock", "units", "dataset"]),
+    ("worker", &["event", "clock", "load", "units", "dataset"]),
     ("store", &["event", "units"]),
     ("runner", &["event", "clock", "control", "sampler", "units"]),
     ("report", &["event", "stats", "store", "units"]),
     (
         "config",
-        &["event", "units", "control", "sampler", "dataset"],
+        &["event", "load", "units", "control", "sampler", "dataset"],
     ),
     (
         "cli",
         &[
-            "units", "clock", "stats", "dataset", "event", "control", "sampler", "worker", "store",
-            "runner", "report", "config",
+            "units", "clock", "stats", "dataset", "event", "load", "control", "sampler", "worker",
+            "store", "runner", "report", "config",
         ],
     ),
 ];

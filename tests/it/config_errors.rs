@@ -242,7 +242,10 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
             "epochs {} held out {} warm-up {}",
             job.train.epochs, job.train.validation_share, job.train.warmup_steps
         ),
-        format!("{:?}", job.serve).replace(", confirm: false", ""),
+        format!("{:?}", job.serve).replace(
+            ", confirm: false, pattern: SingleStream, max_requests: None, find_max_rate: None",
+            "",
+        ),
         format!("options {}", job.options),
         format!("{stop:?}")
             .replace(", rule: perftune", "")

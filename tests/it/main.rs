@@ -23,6 +23,7 @@ mod objectives;
 mod replay;
 mod robustness;
 mod run;
+mod serving;
 mod shadow;
 mod signals;
 mod support;

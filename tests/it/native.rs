@@ -35,6 +35,21 @@ fn a_grid_of_real_runs_learns_and_repeats_itself() {
 }
 
 #[test]
+fn requests_come_at_their_rate_and_wait_for_none() {
+    let lab =
+        lab("pattern = \"server\"\nrate = \"400/s\"\nmax_time = \"2s\"\n[train]\nepochs = 1\n");
+    lab.run(&["--full", "--set", "serve.enabled=true"]).exits(0);
+    let row = lab.report("mlp-digits");
+    assert_eq!(row["serve_pattern"], "server");
+    let figure = |column: &str| row[column].parse::<f64>().unwrap();
+    let rate = figure("serve_throughput_samples_per_s");
+    assert!((rate / 400.0 - 1.0).abs() < 0.2, "{rate}");
+    // Answers take some 20 us of each 2.5 ms, so hardly any waits; far above on a machine that is busy.
+    let median = figure("serve_latency_p50_s");
+    assert!(median > 1e-6 && median < 2e-3, "{median}");
+}
+
+#[test]
 fn every_model_learns() {
     let lab = lab("[train]\nepochs = 5\n");
     let models = "grid.model=[\"mlp\", \"cnn\", \"resnet\"]";

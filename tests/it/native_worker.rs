@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use perftune::event::wire::decode;
 use perftune::event::{
     Allocator, Command, EPOCH_SAMPLES, Envelope, EpochReport, Finished, JobSpec, ModelSpec,
-    Optimizer, PROTOCOL_VERSION, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
+    Optimizer, PROTOCOL_VERSION, Pattern, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
 };
 
 fn job(model: &str, epochs: u32) -> JobSpec {
@@ -127,6 +127,9 @@ fn a_job_is_loaded_served_trained_validated_and_tested() {
         warmup_requests: 2,
         max_time_s: 0.05,
         confirm: false,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     let events = run(&spec);
     let WorkerEvent::Hello(hello) = &events[0] else {
@@ -210,6 +213,9 @@ fn neither_warming_up_nor_serving_leaves_a_trace_in_the_losses() {
         warmup_requests: 5,
         max_time_s: 0.01,
         confirm: false,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     assert_eq!(first, outcome(&spec));
 }
@@ -249,6 +255,9 @@ fn a_stop_while_serving_skips_what_is_left() {
         warmup_requests: 0,
         max_time_s: 600.0,
         confirm: false,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     let (events, _) = Worker::start(&spec).listen(|event| {
         matches!(event, WorkerEvent::Steps(_)).then(|| Command::Stop {
@@ -354,6 +363,9 @@ fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
         warmup_requests: 0,
         max_time_s: 600.0,
         confirm: false,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     let (events, code) = Worker::start(&spec).listen(|event| match event {
         WorkerEvent::Steps(batch) => Some(Command::Advance { phase: batch.phase }),

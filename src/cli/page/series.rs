@@ -96,7 +96,10 @@ impl Reader {
             WorkerEvent::Phase { phase } => self.enter(phase.stage(), envelope.t_ns),
             WorkerEvent::Steps(batch) => self.steps(batch),
             WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => self.leave(envelope.t_ns),
-            WorkerEvent::Hello(_) | WorkerEvent::Epoch(_) | WorkerEvent::Metric { .. } => {}
+            WorkerEvent::Hello(_)
+            | WorkerEvent::Epoch(_)
+            | WorkerEvent::Metric { .. }
+            | WorkerEvent::MaxRate(_) => {}
         }
     }
 
@@ -155,18 +158,16 @@ impl Reader {
         {
             open.warm_up.steps(batch);
         }
-        let mut end_ns = batch.start_ns;
-        for ns in &batch.dur_ns {
-            end_ns = end_ns.saturating_add(*ns);
-            self.window.dur_ns.push(*ns);
-            self.window.sum_ns = self.window.sum_ns.saturating_add(*ns);
+        for request in batch.requests() {
+            self.window.dur_ns.push(request.latency_ns());
+            self.window.sum_ns = self.window.sum_ns.saturating_add(request.elapsed_ns());
             self.window.items += f64::from(batch.items);
-            self.window.end_ns = end_ns;
+            self.window.end_ns = request.end_ns();
             if self.window.sum_ns >= WINDOW_NS || self.window.dur_ns.len() >= WINDOW_STEPS {
                 self.show_window();
             }
         }
-        self.see(end_ns);
+        self.see(batch.end_ns());
     }
 
     fn show_window(&mut self) {
@@ -266,6 +267,8 @@ mod tests {
             items: 10,
             start_ns,
             dur_ns,
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
             loss: None,
         };
         said(batch.end_ns(), WorkerEvent::Steps(batch))

@@ -3,6 +3,7 @@
 mod confirm;
 mod interference;
 mod limits;
+mod load;
 mod rows;
 mod rule;
 mod shadow;

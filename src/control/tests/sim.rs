@@ -97,6 +97,8 @@ impl Sim {
                     items: 64,
                     start_ns: now,
                     dur_ns: Vec::new(),
+                    wait_ns: Vec::new(),
+                    gap_ns: Vec::new(),
                     loss: None,
                 };
                 while now < end && now - batch.start_ns < self.batch_ms * MS {

@@ -113,7 +113,7 @@ fn quantity(unit: Unit, value: f64) -> String {
         Unit::Seconds => units::seconds(value),
         Unit::Bytes => units::bytes(value),
         Unit::Percent => format!("{}%", units::significant(value)),
-        Unit::SamplesPerSecond => units::rate(value),
+        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
         Unit::Watts => format!("{} W", units::significant(value)),
         Unit::Ratio | Unit::One => {
             let text = format!("{value:.4}");

@@ -1,8 +1,10 @@
-//! Serving: requests one after the other on the model in evaluation mode.
+//! Serving: how the model answers a request, in evaluation mode. When requests come is the business of
+//! [`perftune::worker::serving`].
 
 use perftune::clock::Clock;
-use perftune::event::Phase;
+use perftune::load::Pace;
 use perftune::worker::link::Link;
+use perftune::worker::serving::Answer;
 use tch::nn::ModuleT;
 use tch::{Device, Tensor};
 
@@ -65,39 +67,13 @@ impl<'a> Server<'a> {
             if link.stop_requested() {
                 break;
             }
-            self.answer()?;
+            self.predict()?;
         }
         Ok(())
     }
 
-    /// Answers requests in this phase until the runner knows enough or the time is up.
-    pub(super) fn serve<C: Clock>(
-        &mut self,
-        phase: Phase,
-        max_time_s: f64,
-        link: &mut Link<C>,
-    ) -> Result<(), Failure> {
-        link.phase(phase)?;
-        let begin = link.now_ns();
-        let mut start = begin;
-        while !link.leave_requested(phase) {
-            self.answer()?;
-            let end = link.now_ns();
-            start = if link.step(self.size, start, end)? {
-                link.flush(None)?;
-                link.now_ns()
-            } else {
-                end
-            };
-            if end.saturating_sub(begin) as f64 >= max_time_s * 1e9 {
-                break;
-            }
-        }
-        Ok(link.flush(None)?)
-    }
-
     /// One request: from samples in host memory to classes in host memory.
-    fn answer(&mut self) -> Result<(), Failure> {
+    fn predict(&mut self) -> Result<(), Failure> {
         let request = &self.requests[self.next];
         self.next = (self.next + 1) % self.requests.len();
         tch::no_grad(|| {
@@ -107,5 +83,13 @@ impl<'a> Server<'a> {
             let classes = logits.f_argmax(1, false)?.f_to_device(Device::Cpu)?;
             Ok(classes.f_copy_data(&mut self.answers, self.size as usize)?)
         })
+    }
+}
+
+impl<C: Pace> Answer<C> for Server<'_> {
+    type Error = Failure;
+
+    fn answer(&mut self) -> Result<(), Failure> {
+        self.predict()
     }
 }

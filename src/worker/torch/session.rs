@@ -6,7 +6,9 @@ use perftune::event::{
     EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PROTOCOL_VERSION, Phase, ServeSpec,
     WorkerEvent,
 };
+use perftune::load::Pace;
 use perftune::worker::link::Link;
+use perftune::worker::serving::{self, Serving};
 use tch::nn::ModuleT;
 use tch::{Device, nn};
 
@@ -29,7 +31,7 @@ pub(super) struct Session {
 }
 
 /// Does the job: hello, load, warm-up, serve, train with validation, test, finished.
-pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Failure> {
+pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Failure> {
     let mode = prepare(job);
     link.send(WorkerEvent::Hello(facts::hello(job, mode)))?;
     check(job)?;
@@ -45,7 +47,7 @@ pub(super) fn run<C: Clock>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Fai
     })?;
     session.warm_up(job, link)?;
     if let Some(serve) = &job.serve {
-        session.serve(serve, link)?;
+        session.serve((serve, job.seed), link)?;
     }
     let served_less = link.stop_requested();
     let epochs = session.train(job, link)?;
@@ -103,12 +105,8 @@ fn check(job: &JobSpec) -> Result<(), Failure> {
             "`train.validation_share = {}` must be in 0..1",
             train.validation_share
         )
-    } else if job
-        .serve
-        .as_ref()
-        .is_some_and(|serve| serve.batch_sizes.contains(&0))
-    {
-        "`serve.batch_sizes` must be at least 1".to_owned()
+    } else if let Some(Err(error)) = job.serve.as_ref().map(serving::check) {
+        error.to_string()
     } else {
         return Ok(());
     };
@@ -173,29 +171,46 @@ impl Session {
         Server::new(self.model.as_ref(), &self.data, size, self.device)
     }
 
-    fn serve<C: Clock>(&self, serve: &ServeSpec, link: &mut Link<C>) -> Result<(), Failure> {
+    fn serve<C: Pace + Clone>(
+        &self,
+        (serve, seed): (&ServeSpec, u64),
+        link: &mut Link<C>,
+    ) -> Result<(), Failure> {
         for size in &serve.batch_sizes {
             if link.stop_requested() {
                 break;
             }
-            let phase = Phase::Serve(*size);
-            self.server(*size)?.serve(phase, serve.max_time_s, link)?;
+            let serving = Serving {
+                serve,
+                size: *size,
+                seed,
+            };
+            serving.run(link, &mut self.server(*size)?)?;
         }
         Ok(())
     }
 
     /// Serves once more, on the trained weights: unless a stop came, the training went to its end. The requests before
     /// the first timed one are part of the phase, since training has used the caches in between.
-    fn confirm<C: Clock>(&self, serve: &ServeSpec, link: &mut Link<C>) -> Result<(), Failure> {
+    fn confirm<C: Pace + Clone>(
+        &self,
+        serve: &ServeSpec,
+        seed: u64,
+        link: &mut Link<C>,
+    ) -> Result<(), Failure> {
         for size in &serve.batch_sizes {
             if link.stop_requested() {
                 break;
             }
-            let phase = Phase::Confirm(*size);
-            link.phase(phase)?;
+            link.phase(Phase::Confirm(*size))?;
             let mut server = self.server(*size)?;
             server.rehearse(serve.warmup_requests, link)?;
-            server.serve(phase, serve.max_time_s, link)?;
+            let serving = Serving {
+                serve,
+                size: *size,
+                seed,
+            };
+            serving.confirm(link, &mut server)?;
         }
         Ok(())
     }

@@ -1,0 +1,143 @@
+//! Percentiles that the budget of requests can never resolve, said before anything is run.
+
+use super::patch::Kind;
+use super::{Around, Serving, percentile};
+use crate::config::metrics::Chosen;
+use crate::config::problems::{Place, Problems};
+use crate::control::budget::{fewest_for_interval, fewest_for_limit};
+use crate::event::job::percentile_name;
+use crate::event::{Pattern, ServeSpec};
+use crate::units;
+
+impl Serving {
+    /// Says which percentiles no run can resolve.
+    pub(super) fn check_budget(
+        &self,
+        spec: &ServeSpec,
+        around: &Around<'_>,
+        problems: &mut Problems,
+    ) {
+        let Some((allowed, from, place)) = self.budget(spec, around) else {
+            return;
+        };
+        if allowed < 1 {
+            let time = units::seconds(spec.max_time_s);
+            problems.error(
+                place,
+                format!("`rate`: in {time} not one request would come on average"),
+            );
+            return;
+        }
+        let shown = format!("the budget allows {} ({from})", grouped(allowed));
+        for limited in around.constraints {
+            let upper = limited.constraint.op.is_upper();
+            let needed = percentile(limited.def).filter(|_| upper).and_then(|level| {
+                let (needed, confidence) = fewest_for_limit(level)?;
+                Some((percentile_name(level), needed, confidence))
+            });
+            if let Some((name, needed, confidence)) = needed.filter(|found| found.1 > allowed) {
+                problems.error_with(
+                    limited.place,
+                    format!(
+                        "{name} at {}% needs {} requests to be found within a limit (one-sided test, valid at every look), {shown}",
+                        confidence * 100.0,
+                        grouped(needed)
+                    ),
+                    enough(needed, spec, from),
+                );
+            }
+        }
+        for Chosen { def, named } in around.metrics {
+            let confidence = around.stop.confidence;
+            let needed = percentile(def).and_then(|level| {
+                let needed = fewest_for_interval(level, confidence)?;
+                Some((percentile_name(level), needed))
+            });
+            let Some((name, needed)) = needed.filter(|found| found.1 > allowed) else {
+                continue;
+            };
+            let text = format!(
+                "{name} at {}% needs {} requests for a two-sided interval, {shown}",
+                (confidence * 1e6).round() / 1e4,
+                grouped(needed)
+            );
+            match named {
+                Some(named) => problems.error_with(*named, text, enough(needed, spec, from)),
+                None => problems.warn(place, format!("{}: {text}", def.name)),
+            }
+        }
+    }
+
+    /// Most requests of a size, what sets that number, and where; `None` where nothing but time does.
+    fn budget(&self, spec: &ServeSpec, around: &Around<'_>) -> Option<(u64, &'static str, Place)> {
+        let most = self.said.max_requests;
+        let most = most.map(|most| (u64::from(most.value), "max_requests", most.place));
+        let by_rate = self
+            .said
+            .rate
+            .filter(|_| self.kind() == Kind::Server)
+            .map(|rate| {
+                let time_s = if around.stop.enabled {
+                    spec.max_time_s.min(around.stop.max_time_s)
+                } else {
+                    spec.max_time_s
+                };
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "both are positive; saturates"
+                )]
+                let requests = (rate.value * time_s) as u64;
+                (requests, "rate x max_time", rate.place)
+            });
+        match (most, by_rate) {
+            (Some(most), Some(by_rate)) if by_rate.0 < most.0 => Some(by_rate),
+            (Some(most), _) => Some(most),
+            (None, by_rate) => by_rate,
+        }
+    }
+}
+
+/// What would be enough.
+fn enough(needed: u64, spec: &ServeSpec, from: &str) -> String {
+    let lower = "or choose a lower percentile";
+    match spec.pattern {
+        Pattern::Server {
+            rate_per_s: Some(rate),
+        } if from != "max_requests" => {
+            let time = units::seconds((needed as f64 / rate).ceil());
+            format!("give max_time at least {time} (in [serve] and in [stop]), {lower}")
+        }
+        _ => format!("give max_requests at least {needed}, {lower}"),
+    }
+}
+
+/// `4,603`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_numbers_have_commas() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (4603, "4,603"),
+            (1_000_000, "1,000,000"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! `[serve]`: when requests come, and what belongs to which pattern.
+//!
+//! A layer (the file, then each `[[override]]` that matches) that names another pattern puts it in the place of the one
+//! before it, with all keys of that one; a pattern of the command line does so too. Keys that do not belong to the pattern
+//! in the end are mistakes: nothing would obey them.
+
+mod budget;
+mod patch;
+
+pub(super) use patch::ServePatch;
+
+use super::constraints::Limited;
+use super::metrics::Chosen;
+use super::problems::{Place, Problems};
+use crate::control::policy::StopPolicy;
+use crate::event::metric::Scope;
+use crate::event::{MaxRate, MetricDef, MetricKind, Pattern, ServeSpec};
+use crate::load::SearchAsk;
+use patch::Kind;
+
+/// `[serve]` as far as it has been read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Serving {
+    said: ServePatch,
+}
+
+/// What else decides how a run serves.
+pub(super) struct Around<'a> {
+    pub(super) stop: &'a StopPolicy,
+    pub(super) metrics: &'a [Chosen],
+    pub(super) constraints: &'a [Limited],
+    /// Where the run is described that has nothing of its own to point at.
+    pub(super) place: Place,
+}
+
+impl Serving {
+    /// Puts a layer on top.
+    pub(super) fn apply(&mut self, patch: &ServePatch) {
+        let said = &mut self.said;
+        let kind = |patch: &ServePatch| patch.pattern.map(|pattern| pattern.value);
+        if kind(patch).is_some() && kind(patch) != said.pattern.map(|pattern| pattern.value) {
+            *said = ServePatch {
+                enabled: said.enabled,
+                warmup_requests: said.warmup_requests,
+                max_time_s: said.max_time_s,
+                max_requests: said.max_requests,
+                batch_sizes: said.batch_sizes.take(),
+                ..ServePatch::default()
+            };
+        }
+        put(&mut said.enabled, patch.enabled.as_ref());
+        put(&mut said.warmup_requests, patch.warmup_requests.as_ref());
+        put(&mut said.max_time_s, patch.max_time_s.as_ref());
+        put(&mut said.pattern, patch.pattern.as_ref());
+        put(&mut said.batch_sizes, patch.batch_sizes.as_ref());
+        put(&mut said.rate, patch.rate.as_ref());
+        put(&mut said.clients, patch.clients.as_ref());
+        put(&mut said.find_max_rate, patch.find_max_rate.as_ref());
+        put(&mut said.latency_limit, patch.latency_limit.as_ref());
+        put(&mut said.max_requests, patch.max_requests.as_ref());
+    }
+
+    pub(super) fn is_enabled(&self) -> bool {
+        self.said.enabled.unwrap_or(true)
+    }
+
+    fn kind(&self) -> Kind {
+        let pattern = self.said.pattern;
+        pattern.map_or(Kind::SingleStream, |pattern| pattern.value)
+    }
+
+    fn searches(&self) -> bool {
+        self.kind() == Kind::Server && self.said.find_max_rate.is_some_and(|flag| flag.value)
+    }
+
+    /// Why a metric of serving cannot be measured so, if so.
+    pub(super) fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
+        let name = metric.name;
+        if name == "serve.best_batch_size" {
+            let compared = self.is_enabled() && self.kind() == Kind::Offline;
+            return (!compared).then_some("only pattern = \"offline\" compares sizes");
+        }
+        if metric.scope != Scope::Serve {
+            return None;
+        }
+        if !self.is_enabled() {
+            return Some("nothing is served");
+        }
+        if name == "serve.max_rate" {
+            return (!self.searches())
+                .then_some("no highest rate is searched for (find_max_rate = true does)");
+        }
+        let none = self.kind() == Kind::Server && self.said.rate.is_none();
+        none.then_some("nothing is served at a rate (find_max_rate without rate)")
+    }
+
+    /// How a run serves, all checks done; `None` where it does not serve.
+    pub(super) fn finish(&self, around: &Around<'_>, problems: &mut Problems) -> Option<ServeSpec> {
+        if !self.is_enabled() {
+            return None;
+        }
+        self.check_keys(problems);
+        let find_max_rate = self.max_rate(around, problems);
+        let pattern = self.pattern(around.place, problems);
+        let spec = ServeSpec {
+            batch_sizes: self.sizes(problems),
+            warmup_requests: self.said.warmup_requests.unwrap_or(20),
+            max_time_s: self.said.max_time_s.unwrap_or(10.0),
+            pattern,
+            max_requests: self.said.max_requests.map(|most| most.value.into()),
+            find_max_rate,
+            // Decided when the constraints are known.
+            confirm: false,
+        };
+        if let Some(limit) = find_max_rate {
+            self.check_search(limit, problems);
+        }
+        self.check_budget(&spec, around, problems);
+        Some(spec)
+    }
+
+    fn check_keys(&self, problems: &mut Problems) {
+        let said = &self.said;
+        let server = Kind::Server;
+        for (key, owner, place) in [
+            ("rate", server, said.rate.map(|rate| rate.key)),
+            (
+                "clients",
+                Kind::Closed,
+                said.clients.map(|clients| clients.key),
+            ),
+            (
+                "find_max_rate",
+                server,
+                said.find_max_rate.map(|flag| flag.key),
+            ),
+            (
+                "latency_limit",
+                server,
+                said.latency_limit.map(|limit| limit.key),
+            ),
+        ] {
+            let Some(place) = place.filter(|place| !said.outranked(*place)) else {
+                continue;
+            };
+            let (kind, owner_name) = (self.kind(), owner.name());
+            if kind != owner {
+                problems.error_with(
+                    place,
+                    format!(
+                        "`{key}` in [serve] belongs to pattern = \"{owner_name}\", and the pattern is \"{}\"",
+                        kind.name()
+                    ),
+                    format!("leave it out, or write pattern = \"{owner_name}\""),
+                );
+            }
+        }
+        if let Some(limit) = said.latency_limit
+            && self.kind() == server
+            && !self.searches()
+        {
+            problems.error_with(
+                limit.key,
+                "`latency_limit` is only for the search of the highest rate, which is off",
+                "write find_max_rate = true, or limit a percentile in [constraints]",
+            );
+        }
+    }
+
+    fn pattern(&self, place: Place, problems: &mut Problems) -> Pattern {
+        let place = self.said.pattern.map_or(place, |pattern| pattern.place);
+        match self.kind() {
+            Kind::SingleStream => Pattern::SingleStream,
+            Kind::MultiStream => Pattern::MultiStream,
+            Kind::Offline => Pattern::Offline,
+            Kind::Server => {
+                let rate_per_s = self.said.rate.map(|rate| rate.value);
+                if rate_per_s.is_none() && !self.searches() {
+                    problems.error_with(
+                        place,
+                        "pattern = \"server\" needs a rate",
+                        "write rate = \"100/s\", or find_max_rate = true",
+                    );
+                }
+                Pattern::Server { rate_per_s }
+            }
+            Kind::Closed => {
+                let clients = self.said.clients.map(|clients| clients.value);
+                if clients.is_none() {
+                    problems.error_with(
+                        place,
+                        "pattern = \"closed\" needs a number of clients",
+                        "write clients = 8",
+                    );
+                }
+                Pattern::Closed {
+                    clients: clients.unwrap_or(1),
+                }
+            }
+        }
+    }
+
+    fn sizes(&self, problems: &mut Problems) -> Vec<u32> {
+        let Some((sizes, place)) = &self.said.batch_sizes else {
+            return self.kind().default_sizes();
+        };
+        if self.kind() == Kind::MultiStream && sizes.contains(&1) {
+            problems.error_with(
+                *place,
+                "pattern = \"multi-stream\" serves batches, and a batch of 1 is none",
+                "write larger sizes, or pattern = \"single-stream\"",
+            );
+        }
+        sizes.clone()
+    }
+
+    /// The limit of the search: as written, or the tightest of the constraints.
+    fn max_rate(&self, around: &Around<'_>, problems: &mut Problems) -> Option<MaxRate> {
+        let place = self.said.find_max_rate.filter(|_| self.searches())?.key;
+        if let Some(limit) = self.said.latency_limit {
+            return Some(limit.value);
+        }
+        let found = around.constraints.iter().filter_map(|limited| {
+            let level = percentile(limited.def)?;
+            let constraint = &limited.constraint;
+            constraint
+                .op
+                .is_upper()
+                .then_some((level, constraint.limit))
+        });
+        let upper: Vec<(f64, f64)> = found.collect();
+        let Some((percentile, first)) = upper.first().copied() else {
+            problems.error_with(
+                place,
+                "find_max_rate has no limit to keep",
+                "write latency_limit = \"p99 <= 10ms\", or limit a percentile in [constraints]: \"serve.latency_p99\" = \"<= 10ms\"",
+            );
+            return None;
+        };
+        if upper
+            .iter()
+            .any(|(level, _)| (level - percentile).abs() > f64::EPSILON)
+        {
+            problems.error_with(
+                place,
+                "find_max_rate could keep several limits: [constraints] has more than one percentile of serve.latency",
+                "say which one is meant: latency_limit = \"p99 <= 10ms\"",
+            );
+            return None;
+        }
+        let limit_s = upper.iter().map(|(_, limit)| *limit).fold(first, f64::min);
+        Some(MaxRate {
+            percentile,
+            limit_s,
+        })
+    }
+
+    fn check_search(&self, limit: MaxRate, problems: &mut Problems) {
+        let Some(most) = self.said.max_requests else {
+            return;
+        };
+        let asked = SearchAsk::new(limit.percentile, limit.limit_s);
+        let asked = SearchAsk {
+            probe_requests: asked.probe_requests.min(most.value.into()),
+            ..asked
+        };
+        if let Err(why) = asked.check() {
+            problems.error(
+                most.place,
+                format!("`max_requests` with find_max_rate: {why}"),
+            );
+        }
+    }
+}
+
+/// The level of a percentile of the latency of requests.
+fn percentile(def: &MetricDef) -> Option<f64> {
+    match def.kind {
+        MetricKind::Quantile(level) if def.name.starts_with("serve.latency") => Some(level),
+        _ => None,
+    }
+}
+
+fn put<T: Clone>(slot: &mut Option<T>, value: Option<&T>) {
+    if value.is_some() {
+        *slot = value.cloned();
+    }
+}

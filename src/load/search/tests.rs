@@ -1,0 +1,256 @@
+//! Searches in virtual time. A replay is slow without optimisation, so there are few of them here; the statistics over
+//! many seeds are those of `benches/serving.rs`.
+
+use std::convert::Infallible;
+
+use super::*;
+use crate::clock::{Clock, ManualClock};
+use crate::load::Generator;
+
+const SERVICE_NS: u64 = 5_000_000;
+
+/// The limit that the 99th percentile of a constant service of 5 ms reaches at 70% load: 5 ms times 7.4855.
+const LIMIT_AT_70: f64 = 0.037_427_5;
+
+/// A server: how long its next answer takes, from whether it was idle before.
+type Server<'a> = &'a mut dyn FnMut(bool) -> u64;
+
+fn constant() -> impl FnMut(bool) -> u64 {
+    |_| SERVICE_NS
+}
+
+/// Runs a search, with a generator that takes `own_ns` after each answer, until it ends or has been fed `most` requests.
+fn search(ask: SearchAsk, server: Server<'_>, own_ns: u64, most: u64) -> MaxRateSearch {
+    let clock = ManualClock::default();
+    let mut search = MaxRateSearch::new(ask).unwrap();
+    let (mut free_ns, mut fed) = (0, 0);
+    while let Some(probe) = search.probe().copied() {
+        let mut generator = Generator::new(probe.source().unwrap(), clock.now_ns());
+        loop {
+            if fed == most {
+                search.end();
+                return search;
+            }
+            let idle = generator.next(clock.now_ns()).scheduled_ns > free_ns;
+            let answer = || {
+                clock.advance(server(idle));
+                Ok::<(), Infallible>(())
+            };
+            let Ok(served) = generator.answer(&clock, &|| false, answer);
+            let served = served.unwrap();
+            free_ns = served.end_ns;
+            clock.advance(own_ns);
+            fed += 1;
+            if search.feed(&served) != Fed::More {
+                break;
+            }
+        }
+    }
+    search
+}
+
+fn found(search: &MaxRateSearch) -> MaxRate {
+    match search.outcome() {
+        Some(Outcome::Found(rate)) => *rate,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_searched_for_says_why() {
+    let ask = SearchAsk::new(0.99, 0.01);
+    for (ask, says) in [
+        (
+            SearchAsk {
+                percentile: 1.0,
+                ..ask
+            },
+            "1 is no percentile",
+        ),
+        (
+            SearchAsk {
+                percentile: f64::NAN,
+                ..ask
+            },
+            "NaN is no percentile",
+        ),
+        (
+            SearchAsk {
+                limit_s: 0.0,
+                ..ask
+            },
+            "limit of 0 s",
+        ),
+        (
+            SearchAsk {
+                limit_s: -0.1,
+                ..ask
+            },
+            "limit of -0.1 s",
+        ),
+        (
+            SearchAsk {
+                limit_s: f64::INFINITY,
+                ..ask
+            },
+            "finite",
+        ),
+        (SearchAsk { within: 0.0, ..ask }, "within must be"),
+        (
+            SearchAsk {
+                confidence: 1.5,
+                ..ask
+            },
+            "confidence must be",
+        ),
+        (
+            SearchAsk {
+                probe_requests: 10,
+                ..ask
+            },
+            "at least 200 requests a probe",
+        ),
+        (
+            SearchAsk {
+                max_probes: 2,
+                ..ask
+            },
+            "at least 3 probes",
+        ),
+    ] {
+        let message = MaxRateSearch::new(ask).unwrap_err().to_string();
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn a_constant_service_is_found_in_three_probes() {
+    let search = search(
+        SearchAsk::new(0.99, LIMIT_AT_70),
+        &mut constant(),
+        0,
+        u64::MAX,
+    );
+    let rate = found(&search);
+    assert!((rate.rate_per_s / 140.0 - 1.0).abs() < 0.03, "{rate:?}");
+    assert!(rate.low <= 140.0 && 140.0 <= rate.high, "{rate:?}");
+    assert!(
+        rate.precise && rate.high - rate.low < 0.06 * 140.0,
+        "{rate:?}"
+    );
+    assert!((rate.correction - 1.0).abs() < 1e-12);
+    assert!((rate.capacity_per_s - 200.0).abs() < 1e-6);
+    let results = search.results();
+    assert_eq!(results.len(), 3);
+    assert_eq!(results[0].rate_per_s, None);
+    assert!(
+        results
+            .iter()
+            .all(|probe| probe.requests == 1000 && !probe.cut_short)
+    );
+}
+
+#[test]
+fn a_limit_below_the_service_ends_at_once() {
+    let search = search(SearchAsk::new(0.99, 4e-3), &mut constant(), 0, u64::MAX);
+    let expected = Outcome::LimitBelowService { service_s: 5e-3 };
+    assert_eq!(search.outcome(), Some(&expected));
+    assert_eq!(search.results().len(), 1);
+}
+
+#[test]
+fn a_limit_that_no_rate_breaks_is_said_to_be_one() {
+    let search = search(SearchAsk::new(0.99, 5.0), &mut constant(), 0, u64::MAX);
+    let Some(Outcome::NeverBroken {
+        rate_per_s,
+        capacity_per_s,
+    }) = search.outcome()
+    else {
+        panic!("{:?}", search.outcome());
+    };
+    assert!((rate_per_s - 196.0).abs() < 1e-6 && (capacity_per_s - 200.0).abs() < 1e-6);
+}
+
+/// 5 ms of service and 2 ms between the answers: the model could do a good deal more.
+#[test]
+fn the_generators_limit_is_not_the_models() {
+    let search = search(
+        SearchAsk::new(0.99, LIMIT_AT_70),
+        &mut constant(),
+        2_000_000,
+        u64::MAX,
+    );
+    let Some(Outcome::GeneratorBound {
+        reached,
+        model_rate_per_s,
+    }) = search.outcome()
+    else {
+        panic!("{:?}", search.outcome());
+    };
+    assert!(
+        (model_rate_per_s / 140.0 - 1.0).abs() < 0.03,
+        "{model_rate_per_s}"
+    );
+    assert!(reached.rate_per_s < 115.0, "{reached:?}");
+    assert!(search.results()[1].own_s > 1e-3);
+}
+
+/// Back to back 5 ms, under an offered load 6 ms: only times measured under load count.
+#[test]
+fn a_service_that_is_slower_under_load_is_found_slower() {
+    let mut requests = 0;
+    let mut server = |_| {
+        requests += 1;
+        if requests <= 1000 {
+            SERVICE_NS
+        } else {
+            SERVICE_NS * 6 / 5
+        }
+    };
+    let ask = SearchAsk::new(0.99, LIMIT_AT_70 * 1.2);
+    let rate = found(&search(ask, &mut server, 0, u64::MAX));
+    assert!(
+        (rate.rate_per_s / 140.0 * 1.2 - 1.0).abs() < 0.03,
+        "{rate:?}"
+    );
+    assert!(
+        (rate.capacity_per_s * 1.2 / 200.0 - 1.0).abs() < 1e-6,
+        "{rate:?}"
+    );
+}
+
+/// A queue that grows at once: the server is four times slower than it was back to back.
+#[test]
+fn a_probe_out_of_hand_is_cut_short() {
+    let mut requests = 0;
+    let mut server = |_| {
+        requests += 1;
+        if requests <= 1000 {
+            SERVICE_NS
+        } else {
+            SERVICE_NS * 4
+        }
+    };
+    let ask = SearchAsk::new(0.99, LIMIT_AT_70 * 4.0);
+    let search = search(ask, &mut server, 0, u64::MAX);
+    let cut = search.results()[1];
+    assert!(cut.cut_short && cut.requests < 1000, "{cut:?}");
+    assert!((found(&search).rate_per_s * 4.0 / 140.0 - 1.0).abs() < 0.03);
+}
+
+#[test]
+fn what_ends_too_soon_is_not_called_precise() {
+    let ask = SearchAsk::new(0.99, LIMIT_AT_70);
+    let mut early = search(ask, &mut constant(), 0, 150);
+    let expected = Outcome::Unresolved { requests: 150 };
+    assert_eq!(early.end(), &expected);
+    assert_eq!(early.probe(), None);
+    // One probe back to back and a half of one at a rate: an estimate, but no more.
+    let half = search(ask, &mut constant(), 0, 1500);
+    let rate = found(&half);
+    assert!(
+        !rate.precise && (rate.rate_per_s / 140.0 - 1.0).abs() < 0.03,
+        "{rate:?}"
+    );
+    assert_eq!(half.results()[1].requests, 500);
+}
