@@ -119,10 +119,10 @@ fn search(kind: Kind, limit_s: f64, seed: u64) -> End {
                 clock.advance((server.next(idle) * 1e9) as u64);
                 Ok::<(), Infallible>(())
             };
-            let Ok(served) = generator.answer(&clock, &|| false, answer);
-            let served = served.unwrap();
-            free_ns = served.end_ns;
-            if search.feed(&served) != Fed::More {
+            let Ok(answered) = generator.answer(&clock, &|| false, answer);
+            let request = answered.unwrap();
+            free_ns = request.end_ns;
+            if search.feed(&request) != Fed::More {
                 break;
             }
         }

@@ -20,7 +20,7 @@ fn constant() -> impl FnMut(bool) -> u64 {
 }
 
 /// Runs a search, with a generator that takes `own_ns` after each answer, until it ends or has been fed `most` requests.
-fn search(ask: SearchAsk, server: Server<'_>, own_ns: u64, most: u64) -> MaxRateSearch {
+fn search(ask: SearchAsk, serve: Server<'_>, own_ns: u64, most: u64) -> MaxRateSearch {
     let clock = ManualClock::default();
     let mut search = MaxRateSearch::new(ask).unwrap();
     let (mut free_ns, mut fed) = (0, 0);
@@ -33,7 +33,7 @@ fn search(ask: SearchAsk, server: Server<'_>, own_ns: u64, most: u64) -> MaxRate
             }
             let idle = generator.next(clock.now_ns()).scheduled_ns > free_ns;
             let answer = || {
-                clock.advance(server(idle));
+                clock.advance(serve(idle));
                 Ok::<(), Infallible>(())
             };
             let Ok(served) = generator.answer(&clock, &|| false, answer);
@@ -58,67 +58,25 @@ fn found(search: &MaxRateSearch) -> MaxRate {
 
 #[test]
 fn what_cannot_be_searched_for_says_why() {
-    let ask = SearchAsk::new(0.99, 0.01);
-    for (ask, says) in [
+    let with = |change: fn(&mut SearchAsk)| {
+        let mut ask = SearchAsk::new(0.99, 0.01);
+        change(&mut ask);
+        MaxRateSearch::new(ask).unwrap_err().to_string()
+    };
+    for (message, says) in [
+        (with(|ask| ask.percentile = 1.0), "1 is no percentile"),
         (
-            SearchAsk {
-                percentile: 1.0,
-                ..ask
-            },
-            "1 is no percentile",
-        ),
-        (
-            SearchAsk {
-                percentile: f64::NAN,
-                ..ask
-            },
+            with(|ask| ask.percentile = f64::NAN),
             "NaN is no percentile",
         ),
-        (
-            SearchAsk {
-                limit_s: 0.0,
-                ..ask
-            },
-            "limit of 0 s",
-        ),
-        (
-            SearchAsk {
-                limit_s: -0.1,
-                ..ask
-            },
-            "limit of -0.1 s",
-        ),
-        (
-            SearchAsk {
-                limit_s: f64::INFINITY,
-                ..ask
-            },
-            "finite",
-        ),
-        (SearchAsk { within: 0.0, ..ask }, "within must be"),
-        (
-            SearchAsk {
-                confidence: 1.5,
-                ..ask
-            },
-            "confidence must be",
-        ),
-        (
-            SearchAsk {
-                probe_requests: 10,
-                ..ask
-            },
-            "at least 200 requests a probe",
-        ),
-        (
-            SearchAsk {
-                max_probes: 2,
-                ..ask
-            },
-            "at least 3 probes",
-        ),
+        (with(|ask| ask.limit_s = 0.0), "limit of 0 s"),
+        (with(|ask| ask.limit_s = -0.1), "limit of -0.1 s"),
+        (with(|ask| ask.limit_s = f64::INFINITY), "finite"),
+        (with(|ask| ask.within = 0.0), "within must be"),
+        (with(|ask| ask.confidence = 1.5), "confidence must be"),
+        (with(|ask| ask.probe_requests = 10), "200 requests a probe"),
+        (with(|ask| ask.max_probes = 2), "at least 3 probes"),
     ] {
-        let message = MaxRateSearch::new(ask).unwrap_err().to_string();
         assert!(message.contains(says), "{message}");
     }
 }
