@@ -243,6 +243,10 @@ impl MaxRateSearch {
 
     fn found(&self, pool: &Pool, mut rate: MaxRate, offered: bool) -> Outcome {
         rate.precise &= offered;
+        if pool.offered == 0 {
+            // Predicted from requests that no rate has been offered with: there is no interval for that.
+            (rate.low, rate.high) = (0.0, rate.capacity_per_s);
+        }
         // Without any delay of the generator's there is nothing to compare.
         if pool.busy == pool.service {
             return Outcome::Found(rate);

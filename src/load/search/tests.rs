@@ -12,10 +12,10 @@ const SERVICE_NS: u64 = 5_000_000;
 /// The limit that the 99th percentile of a constant service of 5 ms reaches at 70% load: 5 ms times 7.4855.
 const LIMIT_AT_70: f64 = 0.037_427_5;
 
-/// A server: how long its next answer takes, from whether it was idle before.
-type Server<'a> = &'a mut dyn FnMut(bool) -> u64;
+/// A server: how long its next answer takes, from how long the request has waited, in nanoseconds.
+type Server<'a> = &'a mut dyn FnMut(u64) -> u64;
 
-fn constant() -> impl FnMut(bool) -> u64 {
+fn constant() -> impl FnMut(u64) -> u64 {
     |_| SERVICE_NS
 }
 
@@ -23,7 +23,7 @@ fn constant() -> impl FnMut(bool) -> u64 {
 fn search(ask: SearchAsk, serve: Server<'_>, own_ns: u64, most: u64) -> MaxRateSearch {
     let clock = ManualClock::default();
     let mut search = MaxRateSearch::new(ask).unwrap();
-    let (mut free_ns, mut fed) = (0, 0);
+    let mut fed = 0;
     while let Some(probe) = search.probe().copied() {
         let mut generator = Generator::new(probe.source().unwrap(), clock.now_ns());
         loop {
@@ -31,14 +31,13 @@ fn search(ask: SearchAsk, serve: Server<'_>, own_ns: u64, most: u64) -> MaxRateS
                 search.end();
                 return search;
             }
-            let idle = generator.next(clock.now_ns()).scheduled_ns > free_ns;
+            let due = generator.next(clock.now_ns());
             let answer = || {
-                clock.advance(serve(idle));
+                clock.advance(serve(clock.now_ns() - due.scheduled_ns));
                 Ok::<(), Infallible>(())
             };
             let Ok(served) = generator.answer(&clock, &|| false, answer);
             let served = served.unwrap();
-            free_ns = served.end_ns;
             clock.advance(own_ns);
             fed += 1;
             if search.feed(&served) != Fed::More {
@@ -196,6 +195,36 @@ fn a_probe_out_of_hand_is_cut_short() {
     assert!((found(&search).rate_per_s * 4.0 / 140.0 - 1.0).abs() < 0.03);
 }
 
+/// Share of latencies over the limit at a rate, by a plain simulation.
+fn share_over(limit_s: f64, rate_per_s: f64, serve: Server<'_>) -> f64 {
+    let mut free_ns = 0;
+    let arrivals = crate::load::Arrivals::poisson(rate_per_s, 1234).unwrap();
+    let over = arrivals.take(400_000).filter(|now_ns| {
+        let start_ns = free_ns.max(*now_ns);
+        free_ns = start_ns + serve(start_ns - now_ns);
+        (free_ns - now_ns) as f64 * 1e-9 > limit_s
+    });
+    over.count() as f64 / 400_000.0
+}
+
+/// Back to back there is no idle gap; at 70% load one request in three comes after one.
+#[test]
+fn a_service_that_is_slower_after_idling_is_known_by_then() {
+    let mut server = |wait| {
+        if wait == 0 {
+            SERVICE_NS * 6 / 5
+        } else {
+            SERVICE_NS
+        }
+    };
+    let search = search(SearchAsk::new(0.99, LIMIT_AT_70), &mut server, 0, u64::MAX);
+    let rate = found(&search);
+    assert!((rate.capacity_per_s / 200.0 - 1.0).abs() < 2e-3, "{rate:?}");
+    let mut share = |by: f64| share_over(LIMIT_AT_70, rate.rate_per_s * by, &mut server);
+    let (below, above) = (share(0.97), share(1.03));
+    assert!(below < 0.01 && 0.01 < above, "{below} {above} {rate:?}");
+}
+
 #[test]
 fn what_ends_too_soon_is_not_called_precise() {
     let ask = SearchAsk::new(0.99, LIMIT_AT_70);
@@ -203,7 +232,13 @@ fn what_ends_too_soon_is_not_called_precise() {
     let expected = Outcome::Unresolved { requests: 150 };
     assert_eq!(early.end(), &expected);
     assert_eq!(early.probe(), None);
-    // One probe back to back and a half of one at a rate: an estimate, but no more.
+    // Back to back alone: a prediction, with nothing to hold it to.
+    let alone = found(&search(ask, &mut constant(), 0, 1050));
+    assert!(
+        !alone.precise && alone.low <= 0.0 && alone.high >= 200.0 - 1e-6,
+        "{alone:?}"
+    );
+    // And a half of a probe at a rate: an estimate, but no more.
     let half = search(ask, &mut constant(), 0, 1500);
     let rate = found(&half);
     assert!(
