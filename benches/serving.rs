@@ -6,7 +6,7 @@
 //! * `queue`: mean waits in virtual time against the theory.
 //! * `real`: mean waits in real time against Lindley's recursion over the same arrivals and service times.
 //! * `overhead`: what the generator adds to a request, against a bare loop of the same work.
-//! * `max-rate`: the search in virtual time against known limits. `SEEDS` (100) of each kind.
+//! * `max-rate`: the search in virtual time against known limits. `SEEDS` (100) of each kind; `ONLY=exponential` for one.
 //! * `coverage`: intervals of percentiles on series of known truth. `SERIES` (1,000) of each kind.
 //! * `counts`: how many requests a test of a limit needs, and how many an interval.
 #![allow(

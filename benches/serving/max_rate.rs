@@ -46,12 +46,16 @@ pub(crate) fn run() {
         }
     }
     println!("  services that hang together, or on the queue (no target):");
-    for kind in [Kind::Periods, Kind::Cold, Kind::Crowded] {
+    for kind in [Kind::Periods, Kind::Cold, Kind::Crowded, Kind::Overrun] {
         row(kind, 0.7, seeds, false);
     }
 }
 
 fn row(kind: Kind, load: f64, seeds: u64, is_target: bool) {
+    let only = std::env::var("ONLY").unwrap_or_default();
+    if !kind.name().contains(&only) {
+        return;
+    }
     let limit_s = limit_at(kind, load);
     let truth = load / SERVICE_S;
     let ends = parallel(seeds, |seed| search(kind, limit_s, seed));
@@ -110,19 +114,18 @@ fn search(kind: Kind, limit_s: f64, seed: u64) -> End {
         ..SearchAsk::new(PERCENTILE, limit_s)
     };
     let mut search = MaxRateSearch::new(ask).unwrap();
-    let mut free_ns = 0;
     while let Some(probe) = search.probe().copied() {
         let mut generator = Generator::new(probe.source().unwrap(), clock.now_ns());
         loop {
-            let idle = generator.next(clock.now_ns()).scheduled_ns > free_ns;
+            let due = generator.next(clock.now_ns());
             let answer = || {
-                clock.advance((server.next(idle) * 1e9) as u64);
+                let wait_ns = clock.now_ns() - due.scheduled_ns;
+                clock.advance((server.next(wait_ns as f64 * 1e-9) * 1e9) as u64);
                 Ok::<(), Infallible>(())
             };
-            let Ok(served) = generator.answer(&clock, &|| false, answer);
-            let served = served.unwrap();
-            free_ns = served.end_ns;
-            if search.feed(&served) != Fed::More {
+            let Ok(answered) = generator.answer(&clock, &|| false, answer);
+            let request = answered.unwrap();
+            if search.feed(&request) != Fed::More {
                 break;
             }
         }

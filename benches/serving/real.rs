@@ -26,7 +26,9 @@ pub(crate) fn run() {
         let measured: Vec<u64> = served.iter().map(Served::wait_ns).collect();
         let off = mean(&measured) - expected;
         let mut tally = Tally::default();
-        served.iter().for_each(|served| tally.add(served));
+        for served in &served {
+            tally.add(served);
+        }
         let met = off.abs() <= (0.02 * expected).max(100_000.0);
         println!(
             "  {:>4}% {:>11.3} {:>11.3} {:>9.2} {:>12.4} {:>11.2} {:>11.2}  2% or 100 us: {}",
@@ -50,7 +52,7 @@ fn spin_under(rate: f64) -> Vec<Served> {
     let clock = MonotonicClock;
     let arrivals = Arrivals::poisson(rate, 17).unwrap();
     let mut generator = Generator::new(Source::Open(arrivals), clock.now_ns());
-    let mut answer = || {
+    let answer = || {
         let end = clock.now_ns() + SERVICE_NS;
         while clock.now_ns() < end {
             std::hint::spin_loop();
@@ -59,7 +61,7 @@ fn spin_under(rate: f64) -> Vec<Served> {
     };
     let mut all = Vec::with_capacity(REQUESTS);
     while all.len() < REQUESTS {
-        let Ok(served) = generator.answer(&clock, &|| false, &mut answer);
+        let Ok(served) = generator.answer(&clock, &|| false, answer);
         all.extend(served);
     }
     all
@@ -75,11 +77,11 @@ pub(crate) fn overhead() {
     for round in 0..ROUNDS {
         // In turns, and each first in every other round.
         let (bare, generated) = if round % 2 == 0 {
-            let bare = bare(&clock);
-            (bare, generated(&clock))
+            let bare = bare(clock);
+            (bare, generated(clock))
         } else {
-            let generated = generated(&clock);
-            (bare(&clock), generated)
+            let generated = generated(clock);
+            (bare(clock), generated)
         };
         bare_us.push(bare);
         extra.push(generated - bare);
@@ -110,7 +112,7 @@ fn work() {
 }
 
 /// Microseconds a request.
-fn bare(clock: &MonotonicClock) -> f64 {
+fn bare(clock: MonotonicClock) -> f64 {
     let start = clock.now_ns();
     for _ in 0..A_ROUND {
         work();
@@ -118,7 +120,7 @@ fn bare(clock: &MonotonicClock) -> f64 {
     (clock.now_ns() - start) as f64 * 1e-3 / A_ROUND as f64
 }
 
-fn generated(clock: &MonotonicClock) -> f64 {
+fn generated(clock: MonotonicClock) -> f64 {
     let start = clock.now_ns();
     let mut generator = Generator::new(Source::Stream, start);
     let mut tally = Tally::default();
@@ -127,7 +129,7 @@ fn generated(clock: &MonotonicClock) -> f64 {
             work();
             Ok::<(), Infallible>(())
         };
-        let Ok(served) = generator.answer(clock, &|| false, answer);
+        let Ok(served) = generator.answer(&clock, &|| false, answer);
         tally.add(&served.unwrap());
     }
     black_box(tally);

@@ -19,8 +19,10 @@ pub(crate) enum Kind {
     Periods,
     /// 20% slower after an idle gap.
     Cold,
-    /// Normal, 10%; 15% slower while somebody else waits.
+    /// Normal, 10%; 15% slower after any wait.
     Crowded,
+    /// Normal, 10%; 20% slower after a wait of 15 ms: no model of the search's knows of this.
+    Overrun,
 }
 
 impl Kind {
@@ -32,6 +34,7 @@ impl Kind {
             Self::Periods => "AR(1) 0.9, 20%",
             Self::Cold => "20% slower after idling",
             Self::Crowded => "15% slower in a queue",
+            Self::Overrun => "20% slower after 15 ms",
         }
     }
 }
@@ -52,17 +55,19 @@ impl Server {
         }
     }
 
-    /// Seconds for the next answer.
-    pub(crate) fn next(&mut self, was_idle: bool) -> f64 {
+    /// Seconds for the next answer, to a request that has waited so long.
+    pub(crate) fn next(&mut self, wait_s: f64) -> f64 {
         let noise = &mut self.noise;
+        let slower = |is: bool, by: f64| if is { 1.0 + by } else { 1.0 };
         SERVICE_S
             * match self.kind {
                 Kind::Constant => 1.0,
                 Kind::LogNormal => (0.5 * noise.normal() - 0.125).exp(),
                 Kind::Exponential => -(1.0 - noise.uniform()).ln(),
                 Kind::Periods => (1.0 + 0.2 * self.state.next(noise)).max(0.05),
-                Kind::Cold => (1.0 + 0.1 * noise.normal()) * if was_idle { 1.2 } else { 1.0 },
-                Kind::Crowded => (1.0 + 0.1 * noise.normal()) * if was_idle { 1.0 } else { 1.15 },
+                Kind::Cold => (1.0 + 0.1 * noise.normal()) * slower(wait_s <= 0.0, 0.2),
+                Kind::Crowded => (1.0 + 0.1 * noise.normal()) * slower(wait_s > 0.0, 0.15),
+                Kind::Overrun => (1.0 + 0.1 * noise.normal()) * slower(wait_s > 0.015, 0.2),
             }
     }
 }
@@ -111,7 +116,7 @@ pub(crate) fn simulated_limit(kind: Kind, load: f64) -> f64 {
         for i in 0..2_100_000 {
             now += -(1.0 - gaps.uniform()).ln() * SERVICE_S / load;
             let start = free.max(now);
-            free = start + server.next(free < now);
+            free = start + server.next(start - now);
             if i >= 100_000 {
                 counts[(((free - now) / BUCKET_S) as usize).min(199_999)] += 1;
             }

@@ -223,6 +223,7 @@ impl Replay<'_> {
         let n = without.len() as f64;
         let mean = without.iter().sum::<f64>() / n;
         let squares: f64 = without.iter().map(|share| (share - mean).powi(2)).sum();
+        // Each replay without a block has a tenth of its requests anew, so chance is in both parts: rather too wide.
         (n - 1.0) / n * squares + chance
     }
 

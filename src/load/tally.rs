@@ -84,7 +84,7 @@ impl Tally {
 mod tests {
     use super::super::{Arrivals, Generator, Source};
     use super::*;
-    use crate::clock::{Clock, ManualClock};
+    use crate::clock::ManualClock;
     use proptest::prelude::*;
     use std::convert::Infallible;
 

@@ -14,6 +14,9 @@ const APART: f64 = 3.0;
 /// Share by which they may differ besides: what no answer depends on.
 const ALIKE: f64 = 0.003;
 
+/// Probes tell of the newest one's rate when theirs differs from it by no more than this, as a logarithm.
+const NEAR: f64 = 0.1;
+
 /// Fewest requests of one kind (after an idle gap, or after waiting) whose mean is compared.
 const COMPARED: usize = 100;
 
@@ -134,6 +137,12 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// Offered at about the same rate.
+    fn is_near(&self, rate_per_s: Option<f64>) -> bool {
+        let rates = self.result.rate_per_s.zip(rate_per_s);
+        rates.is_some_and(|(a, b)| (a / b).ln().abs() <= NEAR)
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         let kinds = self.kinds.iter().zip(&other.kinds);
         let mut compared = kinds
@@ -170,7 +179,7 @@ pub(super) struct Pool {
     /// With the generator's own delays.
     pub(super) busy: Times,
     pub(super) service: Times,
-    /// Probes at an offered rate in it.
+    /// Probes in it that were offered about the newest one's rate.
     pub(super) offered: u32,
     /// Their latencies over the limit.
     over: u64,
@@ -184,7 +193,7 @@ impl Pool {
             return Self::default();
         };
         let like: Vec<bool> = probes.iter().map(|probe| newest.is_like(probe)).collect();
-        let scale = newest.all.value;
+        let (scale, rate) = (newest.all.value, newest.result.rate_per_s);
         let (mut busy, mut service) = (Idling::default(), Idling::default());
         let mut all = Requests::default();
         for (probe, _) in probes.iter().zip(&like).filter(|(_, like)| **like) {
@@ -207,10 +216,10 @@ impl Pool {
             service: both_cases(&all.service_s, &all.idle, service.factor()),
             ..Self::default()
         };
-        for (number, (probe, _)) in (0..)
-            .zip(probes.iter_mut().zip(&like))
-            .filter(|(_, (_, like))| **like)
-        {
+        for ((number, probe), like) in (0..).zip(probes).zip(like) {
+            if !like || !probe.is_near(rate) {
+                continue;
+            }
             // Other schedules than those of the probes and of the prediction.
             let seed = ask.seed ^ (number << 32) ^ 0xA5A5;
             let over = probe.result.over;

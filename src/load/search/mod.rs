@@ -6,7 +6,10 @@
 //! further one offers the rate predicted so far. It renews the times where they have changed under this load, yields what
 //! an idle gap does to the next answer, and checks the prediction: where the latencies over the limit are more or fewer
 //! than under any of 400 other schedules over the same times, these depend on the queue in some other way, and the
-//! prediction is corrected by what was measured.
+//! prediction is corrected by what was measured, and its interval holds both.
+//!
+//! What is assumed: apart from idle gaps, and slow and fast periods, the time of an answer does not depend on the queue.
+//! A server that slows down in other ways when many wait is noticed only when that is plain in some thousand requests.
 //!
 //! ```text
 //! probe() -> answer probe().source() one by one -> feed(served) until NextProbe or Ended      and so on
@@ -48,6 +51,8 @@ pub struct MaxRateSearch {
     probe: Probe,
     running: Running,
     probes: Vec<Measured>,
+    /// At each look so far, the standard error times the root of the requests that it rests on.
+    widths: Vec<f64>,
     outcome: Option<Outcome>,
 }
 
@@ -73,6 +78,7 @@ impl MaxRateSearch {
             probe,
             running: Running::default(),
             probes: Vec::new(),
+            widths: Vec::new(),
             outcome: None,
         })
     }
@@ -202,7 +208,8 @@ impl MaxRateSearch {
     }
 
     fn predicted(&mut self, pool: &Pool, prediction: &Prediction, last: bool) {
-        let known = self.known(pool, prediction);
+        let prediction = self.no_luck(pool, *prediction);
+        let known = self.known(pool, &prediction);
         let enough = pool.offered >= LEAST_OFFERED && self.offered_near(known.rate.rate_per_s);
         if last || (enough && known.half <= MARGIN * self.ask.within) {
             self.outcome = Some(self.found(pool, known.rate, enough));
@@ -220,6 +227,18 @@ impl MaxRateSearch {
         self.next(Some(known.rate.rate_per_s), requests);
     }
 
+    /// Whoever looks often and ends at the first narrow interval ends at one that is narrow by luck: none may be narrower
+    /// than all looks so far say on average.
+    fn no_luck(&mut self, pool: &Pool, prediction: Prediction) -> Prediction {
+        let root = (pool.busy.len() as f64).sqrt();
+        self.widths.push(prediction.ln_error * root);
+        let mean = self.widths.iter().sum::<f64>() / self.widths.len() as f64;
+        Prediction {
+            ln_error: prediction.ln_error.max(mean / root),
+            ..prediction
+        }
+    }
+
     /// The rate with its interval, corrected where measured latencies contradict the prediction.
     fn known(&self, pool: &Pool, prediction: &Prediction) -> Known {
         let t = student_t(self.ask.confidence, BLOCKS as f64 - 1.0);
@@ -227,7 +246,8 @@ impl MaxRateSearch {
             (off / prediction.slope, error / prediction.slope)
         });
         let off = off.clamp(-FURTHEST, FURTHEST);
-        let half = t * prediction.ln_error.hypot(off_error);
+        // Corrected: nobody knows in what way times depend on the queue, so the prediction itself stays within reach.
+        let half = (t * prediction.ln_error.hypot(off_error)).max(off.abs());
         let rate_per_s = prediction.rate_per_s * (-off).exp();
         let capacity_per_s = pool.busy.capacity_per_s();
         let rate = MaxRate {
@@ -243,6 +263,10 @@ impl MaxRateSearch {
 
     fn found(&self, pool: &Pool, mut rate: MaxRate, offered: bool) -> Outcome {
         rate.precise &= offered;
+        if pool.offered == 0 {
+            // Predicted from requests that no rate has been offered with: there is no interval for that.
+            (rate.low, rate.high) = (0.0, rate.capacity_per_s);
+        }
         // Without any delay of the generator's there is nothing to compare.
         if pool.busy == pool.service {
             return Outcome::Found(rate);
