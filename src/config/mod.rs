@@ -129,6 +129,21 @@ pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
     problems.check(Some(objectives::plain(&found)))
 }
 
+/// What only shows when all is known of a cell; `--only` chooses among them, and only what is left need be a model.
+fn check_cells(
+    cells: &mut Vec<axes::Cell>,
+    (axes, resolver): (&Axes, &Resolver),
+    (request, world): (&Request<'_>, &World<'_>),
+    problems: &mut Problems,
+) {
+    build::check_batches(cells, axes, resolver, problems);
+    limits::check_threads(cells, axes, resolver, problems);
+    select::only(cells, request.only, axes, world, problems);
+    if !world.foreign {
+        build::check_models(cells, axes, resolver, problems);
+    }
+}
+
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
@@ -160,8 +175,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     };
     let aimed = objectives::read(&root, &mut problems);
     let mut resolver = Resolver::new(&base, &aimed, request.full, &request.machine);
-    let axes = Axes::read(&root, &world, &mut problems);
-    let Some(mut axes) = axes else {
+    let Some(mut axes) = Axes::read(&root, &world, &mut problems) else {
         return Err(problems.take_error());
     };
     let mut cells = cells::expand(&root, &mut axes, &world, &mut problems);
@@ -169,12 +183,8 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     problems.check(Some(()))?;
 
     resolver.check(&cells, &mut problems);
-    build::check_batches(&cells, &axes, &resolver, &mut problems);
-    limits::check_threads(&cells, &axes, &resolver, &mut problems);
-    select::only(&mut cells, request.only, &axes, &world, &mut problems);
-    if !world.foreign {
-        build::check_models(&cells, &axes, &resolver, &mut problems);
-    }
+    let known = (&axes, &resolver);
+    check_cells(&mut cells, known, (request, &world), &mut problems);
     problems.check(Some(()))?;
 
     let builder = build::Builder {

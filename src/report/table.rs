@@ -363,8 +363,8 @@ fn verdict_counts(records: &[RunRecord]) -> String {
     format!("; {}", said.join(", "))
 }
 
-/// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
-pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
+/// `9 ok (7 plateaued, 2 budget)`; nothing where no run came to its end.
+fn fine(records: &[RunRecord]) -> Option<String> {
     const REASONS: [StopReason; 7] = [
         StopReason::Plateaued,
         StopReason::Infeasible,
@@ -374,34 +374,34 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
         StopReason::Diverged,
         StopReason::Unstable,
     ];
+    let ok =
+        |record: &&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
+    let reasons = REASONS.iter().filter_map(|reason| {
+        let ended = records.iter().filter(ok);
+        let count = ended.filter(|record| record.stop.reason == *reason).count();
+        (count > 0).then(|| format!("{count} {reason}"))
+    });
+    let reasons: Vec<_> = reasons.collect();
+    let count = records.iter().filter(ok).count();
+    let why = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
+    };
+    (count > 0).then(|| format!("{count} ok{why}"))
+}
+
+/// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
+pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     let of = |status: RunStatus| {
         records
             .iter()
             .filter(|record| record.status == status)
             .count()
     };
-    let ok =
-        |record: &&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
     let total = closing.planned.unwrap_or(0).max(records.len());
-    let fine = records.iter().filter(ok).count();
-    let reasons = REASONS.iter().filter_map(|reason| {
-        let count = records
-            .iter()
-            .filter(ok)
-            .filter(|record| record.stop.reason == *reason)
-            .count();
-        (count > 0).then(|| format!("{count} {reason}"))
-    });
-    let reasons: Vec<_> = reasons.collect();
     let mut parts = Vec::new();
-    if fine > 0 || total == 0 {
-        let why = if reasons.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", reasons.join(", "))
-        };
-        parts.push(format!("{fine} ok{why}"));
-    }
+    parts.extend(fine(records).or((total == 0).then(|| "0 ok".to_owned())));
     for (count, what) in [
         (of(RunStatus::Failed), "failed"),
         (of(RunStatus::Cancelled), "cancelled"),

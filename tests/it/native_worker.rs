@@ -279,6 +279,9 @@ fn confirming(epochs: u32, max_time_s: f64) -> JobSpec {
         warmup_requests: 2,
         max_time_s,
         confirm: true,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
     });
     spec
 }

@@ -55,7 +55,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     let stopped = served_less || (link.training_over() && epochs < job.train.epochs);
     let again = job.serve.as_ref().filter(|serve| serve.confirm);
     if let Some(serve) = again.filter(|_| epochs > 0) {
-        session.confirm(serve, link)?;
+        session.confirm(serve, job.seed, link)?;
     }
     let score = session.test(link)?;
     link.send(WorkerEvent::Finished(Finished {
