@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod check;
 mod cli;
 mod config_errors;
 mod data;
