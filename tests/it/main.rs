@@ -7,6 +7,8 @@
 )]
 
 mod architecture;
+mod baseline;
+mod ci;
 mod cli;
 mod config_errors;
 mod data;
