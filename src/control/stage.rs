@@ -384,14 +384,14 @@ impl Chosen {
             Some(watch) => watch.standing() == Standing::Known,
             None => self.streak.reaches(looks),
         };
-        self.metric.kind == MetricKind::Scalar || known
+        self.metric.kind.is_said_once() || known
     }
 }
 
 /// Whether a metric is judged in this stage. Peaks of the run are judged in training, the last stage that measures; in a
 /// run without training, in the last serve phase.
 pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Stage>) -> bool {
-    if metric.kind == MetricKind::Scalar {
+    if metric.kind.is_said_once() {
         return false;
     }
     match (metric.scope, stage) {
