@@ -67,6 +67,22 @@ fn a_session_is_added_once_and_listed_with_what_it_is_good_for() {
 }
 
 #[test]
+fn every_field_of_a_fingerprint_may_be_the_subject_of_a_gate() {
+    let lab = lab();
+    lab.run(&[]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    let fields = |kind: &str| manifest["fingerprint"][kind].as_object().unwrap().keys().cloned();
+    let fields: Vec<String> = fields("hard").chain(fields("soft")).collect();
+    assert!(fields.len() > 5, "{fields:?}");
+    let subject = format!("gate.subject={}", serde_json::to_string(&fields).unwrap());
+    lab.run(&["--dry-run", "--set", &subject]).exits(0);
+    lab.run(&["--fresh", "--set", "gate.subject=gpu.driver", "--set", "gate.floor=3%"]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    assert_eq!(manifest["gate"]["subject"], serde_json::json!(["gpu.driver"]));
+    assert_eq!(manifest["gate"]["floor"], 0.03);
+}
+
+#[test]
 fn what_is_not_whole_is_no_baseline() {
     let lab = lab();
     lab.run(&[]).exits(0);
