@@ -8,21 +8,8 @@ use super::support::{Lab, Shown};
 
 const SCRIPT: &str = "tests/ci/gate.sh";
 
-/// Two cells whose runs differ by about 1%, as on a quiet machine.
-const GRID: &str = r#"
-name = "t"
-repeat = 4
-[grid]
-model = "scripted"
-dataset = "scripted"
-batch_size = [16, 32]
-[train]
-epochs = 2
-[worker]
-program = "scripted"
-[worker.options]
-run_spread = 0.01
-"#;
+/// Two cells, `played-made-up-b16` and `played-made-up-b32`.
+const GRID: &str = include_str!("../ci/grid.toml");
 
 fn script(lab: &Lab, baseline: &str) -> Shown {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(SCRIPT);
@@ -97,7 +84,7 @@ fn a_slower_build_is_red_and_the_row_is_named() {
     fs::write(lab.path("old.toml"), GRID).unwrap();
     let shown = script(&lab, "old.toml").exits(1);
     let found = rows(&verdict(&lab), "regressed");
-    let slow = "scripted-scripted-b32";
+    let slow = "played-made-up-b32";
     let p25 = (slow.to_owned(), "train.step_latency_p25".to_owned());
     assert!(found.contains(&p25), "{found:?}");
     assert!(found.iter().all(|(cell, _)| cell == slow), "{found:?}");
@@ -123,7 +110,7 @@ fn a_cell_that_is_gone_is_no_pass() {
     script(&lab, "results/before").exits(5);
     let missing = rows(&verdict(&lab), "missing");
     assert!(!missing.is_empty());
-    assert!(missing.iter().all(|(cell, _)| cell == "scripted-scripted-b32"), "{missing:?}");
+    assert!(missing.iter().all(|(cell, _)| cell == "played-made-up-b32"), "{missing:?}");
     agrees(&lab, 5);
 }
 
@@ -135,7 +122,7 @@ fn a_cell_that_fails_is_no_pass_either() {
     script(&lab, "old.toml").exits(5);
     let failed = rows(&verdict(&lab), "failed");
     assert!(!failed.is_empty());
-    assert!(failed.iter().all(|(cell, _)| cell == "scripted-scripted-b32"), "{failed:?}");
+    assert!(failed.iter().all(|(cell, _)| cell == "played-made-up-b32"), "{failed:?}");
     agrees(&lab, 5);
 }
 
