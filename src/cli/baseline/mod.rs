@@ -5,6 +5,7 @@ mod list;
 mod outlier;
 mod side;
 
+use std::fmt::Write;
 use std::path::Path;
 
 use self::args::{AddArgs, BaselineArgs, BaselineCommand, PromoteArgs};
@@ -35,9 +36,10 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
     }
     let session = StoredSession::of(&results, commit.map(str::to_owned))?;
     // All that is there is read, so that a damaged file is found now and not by the check that needs it.
-    let before = match baseline::is_baseline(&args.store) {
-        true => baseline::read(&args.store)?,
-        false => Vec::new(),
+    let before = if baseline::is_baseline(&args.store) {
+        baseline::read(&args.store)?
+    } else {
+        Vec::new()
     };
     let path = baseline::add(&args.store, &session)?;
     let shelf = before.iter().find(|shelf| shelf.key == session.fingerprint.key());
@@ -53,8 +55,9 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
     );
     let others: Vec<&StoredSession> = last(there.iter().collect());
     if let Some(found) = outlier::outlying(&session, &others) {
-        said += &format!(
-            "its figures lie outside of those of the {} before it: {found}; it stays on record, and `promote` refuses it\n",
+        let _ = writeln!(
+            said,
+            "its figures lie outside of those of the {} before it: {found}; it stays on record, and `promote` refuses it",
             others.len()
         );
     }
@@ -67,14 +70,13 @@ fn open(dir: &Path) -> Result<Recordings, Fault> {
     let both = arms.iter().all(|arm| arm.join("manifest.json").is_file());
     Recordings::open(dir).map_err(|error| {
         let fault = Fault::from(error);
-        match both {
-            true => fault.hint(format!(
-                "it holds the two arms of a comparison, each a session of its own: name {} or {}",
-                arms[0].display(),
-                arms[1].display()
-            )),
-            false => fault,
+        if !both {
+            return fault;
         }
+        let [baseline, candidate] = arms.each_ref().map(|arm| arm.display());
+        fault.hint(format!(
+            "it holds the two arms of a comparison, each a session of its own: name {baseline} or {candidate}"
+        ))
     })
 }
 

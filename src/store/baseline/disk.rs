@@ -22,9 +22,10 @@ pub fn is_baseline(path: &Path) -> bool {
 /// session that silently did not count would weaken the verdict.
 pub fn read(root: &Path) -> Result<Vec<Shelf>, BaselineError> {
     if !is_baseline(root) {
-        let why = match root.is_dir() {
-            true => "it has no baseline.json; `perftune baseline add` makes one",
-            false => "there is no such folder; `perftune baseline add` makes one",
+        let why = if root.is_dir() {
+            "it has no baseline.json; `perftune baseline add` makes one"
+        } else {
+            "there is no such folder; `perftune baseline add` makes one"
         };
         let path = root.to_owned();
         return Err(BaselineError::None { path, why });
