@@ -1,6 +1,7 @@
 //! The command line: the only module with arguments, a terminal and exit codes. One file a subcommand.
 
 pub mod args;
+pub mod baseline;
 pub mod check;
 pub mod completions;
 pub mod diagnostic;
@@ -61,6 +62,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
         Command::Report(args) => run::rebuild(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Replay(args) => replay::replay(args, screen),
+        Command::Baseline(args) => baseline::baseline(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),
         Command::Completions(args) => completions::completions(args),

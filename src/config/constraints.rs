@@ -5,7 +5,7 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
-use crate::event::{MetricDef, Unit, metric};
+use crate::event::{MetricDef, MetricKind, Unit, metric};
 use crate::units::{Bytes, Share, Span, parse_power, parse_rate};
 
 /// A constraint and where it was written.
@@ -43,6 +43,12 @@ fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Pr
             problems.error_with(entry.key_place, message, metrics::full_name_hint(&name));
             continue;
         };
+        if let MetricKind::Windows(_) = def.kind {
+            let message = format!("`{name}` has no interval, so no limit on it could be decided");
+            let whole = def.name.trim_end_matches("_p75");
+            problems.error_with(entry.key_place, message, format!("constrain `{whole}`"));
+            continue;
+        }
         let same = found.iter().find(|limited| limited.def.name == def.name);
         // The command line speaks last; within a file nobody knows which of the two is meant.
         if same.is_some_and(|limited| limited.place.text == entry.node.place.text) {
@@ -100,6 +106,16 @@ fn wrong(def: &MetricDef, node: &Node, problems: &mut Problems) {
     read::wrong(def.name, &expected, node, problems);
 }
 
+/// A quantity of this unit, as it is written.
+pub(super) fn quantity(unit: Unit) -> &'static str {
+    example(unit).trim_start_matches(['<', '>', '=', ' '])
+}
+
+/// Whether quantities of this unit are plain numbers.
+pub(super) const fn is_plain(unit: Unit) -> bool {
+    matches!(unit, Unit::Ratio | Unit::One)
+}
+
 const fn example(unit: Unit) -> &'static str {
     match unit {
         Unit::Seconds => "<= 10ms",
@@ -151,7 +167,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
 }
 
 /// The limit in the metric's base unit.
-fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
+pub(super) fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
     let said = |error: crate::units::QuantityError| error.to_string();
     match unit {
         Unit::Seconds => text.parse().map(Span::as_secs).map_err(said),

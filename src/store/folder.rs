@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Objective, RunRecord, RunStatus};
+use crate::event::{Fingerprint, Objective, RunRecord, RunStatus};
 
 use super::difference::difference;
 use super::{FORMAT, Format, StoreError, atomic, log};
@@ -70,6 +70,12 @@ pub struct ManifestHead {
     /// The machine, as it was written.
     #[serde(default)]
     pub machine: serde_json::Value,
+    /// What identifies the environment; absent where it was not recorded for all runs.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
+    /// The id of the session that the runs belong to; empty where none was recorded.
+    #[serde(default)]
+    pub session: String,
     /// When it was written.
     #[serde(default)]
     pub created: String,
@@ -79,6 +85,9 @@ pub struct ManifestHead {
     /// What makes one cell better than another.
     #[serde(default)]
     pub objectives: Vec<Objective>,
+    /// By which rules the results are compared with those of a baseline, as it was written.
+    #[serde(default)]
+    pub gate: Option<serde_json::Value>,
     /// The size of each data set, by its name, where it is known.
     #[serde(default)]
     pub datasets: BTreeMap<String, DataRows>,
@@ -118,9 +127,24 @@ impl Recordings {
         &self.head
     }
 
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The folder of a run.
     pub fn run_folder(&self, run: &str) -> PathBuf {
         self.path.join("runs").join(run)
+    }
+
+    /// The record of a run that has ended, however it did; `None` where it has not, or was never started. A run that is
+    /// marked as whole and has no whole log is an error.
+    pub fn record(&self, run: &str) -> Result<Option<RunRecord>, StoreError> {
+        let folder = self.run_folder(run);
+        match read_done(&folder)? {
+            Some(_) => log::read_record(&folder).map(Some),
+            None => Ok(None),
+        }
     }
 }
 

@@ -7,12 +7,15 @@
 )]
 
 mod architecture;
+mod baseline;
 mod check;
+mod ci;
 mod cli;
 mod config_errors;
 mod data;
 mod disk;
 mod emulation;
+mod environment;
 mod faults;
 mod html;
 mod limits;
