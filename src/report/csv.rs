@@ -155,6 +155,22 @@ const COLUMNS: &[(&str, Source)] = &[
         }),
     ),
     ("pareto", Pareto),
+    (
+        "train_step_latency_p25_s",
+        Figure(Train, "train.step_latency_p25"),
+    ),
+    (
+        "serve_latency_p25_s",
+        Figure(FirstServe, "serve.latency_p25"),
+    ),
+    (
+        "train_throughput_p75_samples_per_s",
+        Figure(Train, "train.throughput_p75"),
+    ),
+    (
+        "serve_throughput_p75_samples_per_s",
+        Figure(LastServe, "serve.throughput_p75"),
+    ),
 ];
 
 /// How many CPUs the run was bound to; which ones is in `manifest.json`.
@@ -266,7 +282,8 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
 }
 
 /// `metrics.csv`: one row a figure. `low` and `high` are the interval *within this run*: they say how well this run's
-/// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does).
+/// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does). `cell`,
+/// `repeat` and `status` are those of the run: its figures are compared with those of other repeats of the same cell.
 pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
     let header = [
         "run",
@@ -281,6 +298,9 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
         "plateaued",
         "note",
         "interval",
+        "cell",
+        "repeat",
+        "status",
     ];
     let rows = records.iter().flat_map(|record| {
         record.metrics.iter().map(|row| {
@@ -297,6 +317,9 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
                 text(row.plateaued),
                 one_line(&row.note),
                 row.low.map_or("", |_| "within this run").to_owned(),
+                record.cell.clone(),
+                record.repeat.to_string(),
+                record.status.to_string(),
             ]
         })
     });
@@ -402,11 +425,33 @@ mod tests {
     #[test]
     fn every_figure_lands_in_its_own_column() {
         // Each figure of the record is a different number, so that a swapped column cannot go unseen.
-        let record = completed();
+        let mut record = completed();
+        for (phase, metric, estimate) in [
+            ("train", "train.step_latency_p25", 0.000_601),
+            ("train", "train.throughput_p75", 99_000.5),
+            ("serve[1]", "serve.latency_p25", 0.000_099),
+            ("serve[32]", "serve.latency_p25", 0.000_201),
+            ("serve[1]", "serve.throughput_p75", 9_999.5),
+            ("serve[32]", "serve.throughput_p75", 152_000.5),
+        ] {
+            let mut row = record.metrics[0].clone();
+            (row.phase, row.metric) = (phase.to_owned(), metric.to_owned());
+            row.estimate = Some(estimate);
+            record.metrics.push(row);
+        }
         let csv = utf8(report_csv(std::slice::from_ref(&record), None).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers().unwrap().clone();
         let row = reader.records().next().unwrap().unwrap();
+        for (name, shown) in [
+            ("train_step_latency_p25_s", "0.000601"),
+            ("serve_latency_p25_s", "0.000099"),
+            ("train_throughput_p75_samples_per_s", "99000.5"),
+            ("serve_throughput_p75_samples_per_s", "152000.5"),
+        ] {
+            let at = header.iter().position(|column| column == name).unwrap();
+            assert_eq!(&row[at], shown, "{name}");
+        }
         for (name, source) in COLUMNS {
             if let Figure(place, metric) = source {
                 let at = header.iter().position(|column| column == *name).unwrap();
@@ -458,19 +503,25 @@ mod tests {
     }
 
     #[test]
-    fn the_marks_of_a_run_are_the_last_columns() {
+    fn the_marks_of_a_run_stand_in_their_column() {
         let front = front();
         let csv = utf8(report_csv(&compared(), Some(&front)).unwrap());
-        let marks: Vec<_> = csv
-            .lines()
-            .map(|line| line.rsplit(',').next().unwrap())
+        let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+        let at = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .position(|name| name == "pareto");
+        let marks: Vec<_> = reader
+            .records()
+            .map(|row| row.unwrap()[at.unwrap()].to_owned())
             .collect();
-        let [head, first, second, third, rest @ ..] = &marks[..] else {
+        let [first, second, third, rest @ ..] = &marks[..] else {
             panic!("{csv}");
         };
         assert_eq!(
-            (*head, *first, *second, *third),
-            ("pareto", "front", "front", "dominated")
+            [first, second, third].map(String::as_str),
+            ["front", "front", "dominated"]
         );
         assert!(rest.iter().all(|mark| mark.is_empty()), "{csv}");
     }
@@ -480,13 +531,13 @@ mod tests {
         let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
         let csv = utf8(report_csv(&[judged, completed()], None).unwrap());
         let lines: Vec<_> = csv.lines().collect();
-        assert!(lines[0].ends_with(",broken_constraint,pareto"));
+        assert!(lines[0].contains(",broken_constraint,pareto,train_step_latency_p25_s,"));
         assert!(
             lines[1].contains(",,infeasible,memory.peak <= 1 B,"),
             "{csv}"
         );
-        assert!(lines[1].ends_with(",memory.peak,"), "{csv}");
-        assert!(lines[2].ends_with(",,,,"), "{csv}");
+        assert!(lines[1].ends_with(",memory.peak,,,,,"), "{csv}");
+        assert!(lines[2].ends_with(",,,,,,,,"), "{csv}");
     }
 
     #[test]
@@ -503,7 +554,7 @@ mod tests {
         assert_eq!(utf8(report_csv(&[], None).unwrap()).lines().count(), 1);
         assert_eq!(
             utf8(metrics_csv(&[]).unwrap()),
-            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval\n"
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status\n"
         );
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::super::diagnostic::Fault;
-use super::super::engine::{Campaign, Checked, Executed, Order, Station};
+use super::super::engine::{self, Campaign, Checked, Executed, Order, Shared, Station};
 use super::super::progress::Sink;
 use super::session::{Program, Session};
 use crate::event::{Arm, Pairing};
@@ -75,24 +75,15 @@ pub(super) fn record(
     if verdict.exists() {
         fs_err::remove_file(&verdict)?;
     }
-    let campaign = Campaign::begin(stations.into(), &session.session, &sampler)?;
-    work(duel, queue, campaign, sink, passes)
-}
-
-fn work(
-    duel: &Duel<'_>,
-    queue: Queue,
-    mut campaign: Campaign<'_>,
-    sink: &mut dyn Sink,
-    passes: &mut Look<'_>,
-) -> Result<Recorded, Fault> {
-    // Where a later block is there already, the look has been, and has found that it must go on.
-    let look = duel.look.filter(|look| queue.whole_blocks <= *look);
-    let (early, late): (Vec<_>, Vec<_>) = queue.runs.into_iter().partition(|(_, spec)| {
-        let block = spec.pairing.as_ref().map(|pairing| pairing.block);
-        look.is_none_or(|look| block <= Some(look))
-    });
-    campaign.work(early, sink)?;
+    let look = queue.look(duel.look);
+    let (early, late) = queue.split(look);
+    let of_late = |(_, spec): &(usize, RunSpec)| spec.run.clone();
+    let shared = Shared {
+        session: &session.session,
+        later: late.iter().map(of_late).collect(),
+    };
+    let mut campaign = Campaign::begin(stations.into(), Some(shared), (&sampler, sink))?;
+    campaign.work(early)?;
     let mut ended_after = None;
     if let Some(look) = look
         && !campaign.interrupted()
@@ -100,17 +91,13 @@ fn work(
         if passes()? {
             ended_after = Some((look, duel.blocks));
         } else {
-            campaign.work(late, sink)?;
+            campaign.promise_all()?;
+            campaign.work(late)?;
         }
     }
-    let mut sides = campaign.end();
-    match (sides.next(), sides.next()) {
-        (Some(baseline), Some(candidate)) => Ok(Recorded {
-            sides: [baseline, candidate],
-            ended_after,
-        }),
-        _ => Err(Fault::new("no results folder is open")),
-    }
+    let sides = <[Executed; 2]>::try_from(campaign.end()?);
+    let sides = sides.map_err(|_| Fault::new("one side has no results folder"))?;
+    Ok(Recorded { sides, ended_after })
 }
 
 /// The folder of a comparison holds two results folders; it cannot be one itself.
@@ -125,7 +112,7 @@ fn refuse_plain_results(folder: &Path) -> Result<(), Fault> {
 /// The session that goes on, or a new one.
 fn session(duel: &Duel<'_>, programs: [Program; 2]) -> Result<Session, Fault> {
     let [order, _] = &duel.orders;
-    let name = super::super::engine::new_session();
+    let name = engine::new_session();
     let new = Session::new(&name, duel.seed, duel.blocks, duel.cells, programs);
     let begun = Session::read(duel.folder)?.filter(|_| order.resume);
     begun.map_or(Ok(new.clone()), |begun| new.resumes(begun))
@@ -142,6 +129,20 @@ struct Queue {
 }
 
 impl Queue {
+    /// After how many blocks the look comes. Where a later block is there already, it has been, and has found that it
+    /// must go on.
+    fn look(&self, asked: Option<u32>) -> Option<u32> {
+        asked.filter(|look| self.whole_blocks <= *look)
+    }
+
+    /// The runs until the look, and those behind it.
+    fn split(self, look: Option<u32>) -> (Vec<(usize, RunSpec)>, Vec<(usize, RunSpec)>) {
+        self.runs.into_iter().partition(|(_, spec)| {
+            let block = spec.pairing.as_ref().map(|pairing| pairing.block);
+            look.is_none_or(|look| block <= Some(look))
+        })
+    }
+
     /// A block whose runs are not all there is run again as a whole: its two halves would be of different hours.
     fn new(
         duel: &Duel<'_>,

@@ -1,59 +1,78 @@
 //! Runs of one folder or of several in one order: one runner, one place for Ctrl-C, a recorder for each folder.
 
+use std::collections::BTreeSet;
 use std::mem;
+use std::rc::Rc;
 
 use super::super::diagnostic::Fault;
 use super::super::interrupt;
 use super::super::progress::Sink;
 use super::Executed;
-use super::station::{Station, Working};
+use super::station::{Station, Terms, Working};
 use crate::event::RunEvent;
 use crate::runner::{self, Interrupts, RunSpec};
 use crate::sampler::{Machine, Sampler};
 
-/// The runs of these folders, made in one order.
+/// The runs of some folders, made in one order.
 pub(in crate::cli) struct Campaign<'a> {
-    folders: Vec<Working>,
+    folders: Vec<Working<'a>>,
     sampler: &'a Sampler,
+    sink: &'a mut dyn Sink,
     interrupts: Interrupts,
 }
 
+/// A session that several folders share.
+pub(in crate::cli) struct Shared<'a> {
+    /// Its name.
+    pub(in crate::cli) session: &'a str,
+    /// Runs of which it is not known yet whether they will be made.
+    pub(in crate::cli) later: BTreeSet<String>,
+}
+
 impl<'a> Campaign<'a> {
-    /// Writes the manifests, for a session of this name, and listens to Ctrl-C from now on.
+    /// Writes the manifests, and listens to Ctrl-C from now on. `shared`: what is told of no single folder.
     pub(in crate::cli) fn begin(
-        stations: Vec<Station<'_>>,
-        session: &str,
-        sampler: &'a Sampler,
+        stations: Vec<Station<'a>>,
+        shared: Option<Shared<'_>>,
+        (sampler, sink): (&'a Sampler, &'a mut dyn Sink),
     ) -> Result<Self, Fault> {
-        let machine = Machine::read();
-        let created = jiff::Timestamp::now().to_string();
-        let begun = stations.into_iter();
-        let folders: Result<Vec<_>, _> = begun.map(|one| one.begin(&machine, &created, session)).collect();
+        let (session, later) = shared.map_or((None, BTreeSet::new()), |shared| {
+            (Some(shared.session), shared.later)
+        });
+        let terms = Terms {
+            machine: Rc::new(Machine::read()),
+            created: jiff::Timestamp::now().to_string(),
+            session,
+            later,
+        };
+        let begun: Result<Vec<_>, _> = stations
+            .into_iter()
+            .map(|station| station.begin(&terms))
+            .collect();
+        let (folders, warnings): (Vec<_>, Vec<_>) = begun?.into_iter().unzip();
+        say_once(&warnings, sink);
         let interrupts = Interrupts::default();
         let raised = interrupts.clone();
         interrupt::listen(move || raised.raise())?;
         Ok(Self {
-            folders: folders?,
+            folders,
             sampler,
+            sink,
             interrupts,
         })
     }
 
     /// Makes these runs one after the other; each goes to the folder of this place.
-    pub(in crate::cli) fn work(
-        &mut self,
-        queue: Vec<(usize, RunSpec)>,
-        sink: &mut dyn Sink,
-    ) -> Result<(), Fault> {
+    pub(in crate::cli) fn work(&mut self, queue: Vec<(usize, RunSpec)>) -> Result<(), Fault> {
         let (places, mut specs): (Vec<_>, Vec<_>) = queue.into_iter().unzip();
         for (index, spec) in specs.iter_mut().enumerate() {
             spec.index = index;
         }
-        let folders = &mut self.folders;
+        let (folders, sink) = (&mut self.folders, &mut *self.sink);
         let mut both = |event: RunEvent| {
             let folder = &mut folders[places[event.index]];
             // A display that fails loses nothing; a record that fails ends the run.
-            let event = show(event, folder.title, sink);
+            let event = show(event, folder.title(), sink);
             folder.recorder.event(&event)
         };
         runner::execute(&specs, self.sampler, &self.interrupts, &mut both).map_err(|error| {
@@ -62,23 +81,35 @@ impl<'a> Campaign<'a> {
         })
     }
 
+    /// Now it is known that all runs will be made.
+    pub(in crate::cli) fn promise_all(&mut self) -> Result<(), Fault> {
+        self.folders.iter_mut().try_for_each(Working::promise_all)
+    }
+
     /// Whether the user has ended it.
     pub(in crate::cli) fn interrupted(&self) -> bool {
         self.interrupts.raised()
     }
 
     /// What became of each folder's order.
-    pub(in crate::cli) fn end(self) -> impl Iterator<Item = Executed> {
+    pub(in crate::cli) fn end(self) -> Result<Vec<Executed>, Fault> {
         let interrupted = self.interrupted();
-        self.folders.into_iter().map(move |folder| {
-            let (results, records) = folder.recorder.end();
-            Executed {
-                records,
-                planned: folder.planned,
-                interrupted,
-                results,
-            }
-        })
+        let ended: Result<Vec<_>, _> = self
+            .folders
+            .into_iter()
+            .map(|folder| folder.end(interrupted))
+            .collect();
+        let (executed, warnings): (Vec<_>, Vec<_>) = ended?.into_iter().unzip();
+        say_once(&warnings, self.sink);
+        Ok(executed)
+    }
+}
+
+/// Says what several folders may have to say alike.
+fn say_once(warnings: &[Option<String>], sink: &mut dyn Sink) {
+    let said: BTreeSet<&String> = warnings.iter().flatten().collect();
+    for warning in said {
+        sink.warn(warning);
     }
 }
 

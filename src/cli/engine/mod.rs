@@ -4,6 +4,7 @@
 mod campaign;
 mod checks;
 mod data;
+mod environment;
 mod launch;
 mod manifest;
 mod recorder;
@@ -26,8 +27,10 @@ use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::store::{self, Results, StoredResults};
 use crate::worker::scripted;
 
-pub(in crate::cli) use self::campaign::Campaign;
+pub(in crate::cli) use self::campaign::{Campaign, Shared};
 pub use self::data::datasets;
+pub use self::environment::fingerprint_of_defaults;
+pub(in crate::cli) use self::environment::new_session;
 pub use self::launch::{native_worker, worker_version};
 pub(in crate::cli) use self::station::{Checked, Station};
 pub use self::summary::summaries;
@@ -141,9 +144,9 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let station = Station::open(order, checked)?;
     let queue: Vec<_> = station.missing().map(|spec| (0, spec.clone())).collect();
     sink.expect(queue.len());
-    let mut campaign = Campaign::begin(vec![station], &new_session(), &sampler)?;
-    campaign.work(queue, sink)?;
-    let executed = campaign.end().next();
+    let mut campaign = Campaign::begin(vec![station], None, (&sampler, sink))?;
+    campaign.work(queue)?;
+    let executed = campaign.end()?.pop();
     executed.ok_or_else(|| Fault::new("no results folder is open"))
 }
 

@@ -73,6 +73,11 @@ impl Recorder {
         }
     }
 
+    /// The folder.
+    pub(super) fn results(&self) -> &Results {
+        &self.results
+    }
+
     /// The folder, and all records in the order of the plan.
     pub(super) fn end(mut self) -> (Results, Vec<RunRecord>) {
         self.sort();

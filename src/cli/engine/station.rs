@@ -1,9 +1,13 @@
 //! One results folder and the runs that go to it: checked, opened, resumed.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use super::super::diagnostic::Fault;
+use super::environment::{self, Before, Session};
 use super::manifest::{self, AllRuns};
 use super::recorder::Recorder;
-use super::{Order, Prepared, checks, data, launch};
+use super::{Executed, Order, Prepared, checks, data, launch};
 use crate::event::{MemoryGuard, RunRecord};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
@@ -100,48 +104,121 @@ impl<'a> Station<'a> {
         Ok(())
     }
 
-    /// Writes what is asked into the folder; from now on its runs can be recorded.
-    pub(super) fn begin(
-        self,
-        machine: &Machine,
-        created: &str,
-        session: &str,
-    ) -> Result<Working, Fault> {
+    /// Writes what is asked into the folder; from now on its runs can be recorded. With it what the user must know.
+    pub(super) fn begin(self, terms: &Terms<'_>) -> Result<(Working<'a>, Option<String>), Fault> {
         let Self {
             order,
             results,
             prepared,
             kept,
         } = self;
-        let all = AllRuns::new(&prepared, results.manifest()?, data::rows(order));
-        let manifest = manifest::manifest(order.plan, &all, machine, created)?;
+        let earlier = results.manifest()?;
+        let before = earlier.as_ref().map(Before::of);
+        let all = AllRuns::new(&prepared, earlier, data::rows(order));
         let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
         let others = all.order.iter().filter(|run| !ordered(run));
         let others = others.filter_map(|run| results.record(run));
         let kept: Vec<RunRecord> = kept.into_iter().flatten().chain(others).collect();
-        results.write("manifest.json", &manifest)?;
-        let read = machine
-            .accelerators
-            .iter()
-            .filter(|_| order.plan.sampler.gpu);
-        let devices = read.map(|device| device.index).collect();
-        let planned = all.order.len();
-        let recorder = Recorder::new(results, prepared, all.order, devices, kept);
-        Ok(Working {
-            recorder,
-            planned,
-            title: order.title,
-        })
+        let before = before.filter(|_| !kept.is_empty());
+        let now = environment::fingerprint(&terms.machine);
+        let (mut session, warning) = Session::begin(now, before, &terms.created);
+        if let Some(name) = terms.session {
+            name.clone_into(&mut session.id);
+        }
+        session.learn(&all.specs, &kept);
+        let devices = devices(order, &terms.machine);
+        let recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
+        let promise = Promise {
+            order,
+            machine: Rc::clone(&terms.machine),
+            created: terms.created.clone(),
+            later: terms.later.clone(),
+            all,
+            session,
+        };
+        promise.write(recorder.results())?;
+        Ok((Working { promise, recorder }, warning))
     }
 }
 
+/// The accelerators that will be sampled.
+fn devices(order: &Order<'_>, machine: &Machine) -> Vec<u32> {
+    let read = machine
+        .accelerators
+        .iter()
+        .filter(|_| order.plan.sampler.gpu);
+    read.map(|device| device.index).collect()
+}
+
+/// What all folders that are worked on together have in common.
+pub(super) struct Terms<'a> {
+    /// Where.
+    pub(super) machine: Rc<Machine>,
+    /// When.
+    pub(super) created: String,
+    /// The session that the runs belong to, where it is not one of their own.
+    pub(super) session: Option<&'a str>,
+    /// Runs of which it is not known yet whether they will be made: the manifests do not promise them.
+    pub(super) later: BTreeSet<String>,
+}
+
 /// A results folder while its runs are made.
-pub(super) struct Working {
+pub(super) struct Working<'a> {
+    promise: Promise<'a>,
     pub(super) recorder: Recorder,
-    /// How many runs the folder knows.
-    pub(super) planned: usize,
+}
+
+/// What the manifest says.
+struct Promise<'a> {
+    order: &'a Order<'a>,
+    machine: Rc<Machine>,
+    created: String,
+    all: AllRuns,
+    later: BTreeSet<String>,
+    session: Session,
+}
+
+impl Promise<'_> {
+    fn write(&self, results: &Results) -> Result<(), Fault> {
+        let promised = self.all.without(&self.later);
+        let written = (&*self.machine, &*self.created);
+        let manifest = manifest::manifest(self.order.plan, &promised, written, &self.session)?;
+        Ok(results.write("manifest.json", &manifest)?)
+    }
+}
+
+impl Working<'_> {
     /// What its runs are called beside those of another folder.
-    pub(super) title: Option<&'static str>,
+    pub(super) fn title(&self) -> Option<&'static str> {
+        self.promise.order.title
+    }
+
+    /// Now it is known that all runs will be made.
+    pub(super) fn promise_all(&mut self) -> Result<(), Fault> {
+        self.promise.later.clear();
+        self.promise.write(self.recorder.results())
+    }
+
+    /// What became of it, and what the user must know.
+    pub(super) fn end(self, interrupted: bool) -> Result<(Executed, Option<String>), Fault> {
+        let Self {
+            mut promise,
+            recorder,
+        } = self;
+        let (results, records) = recorder.end();
+        let before = promise.session.clone();
+        let warning = promise.session.learn(&promise.all.specs, &records);
+        if promise.session != before {
+            promise.write(&results)?;
+        }
+        let executed = Executed {
+            planned: promise.all.without(&promise.later).order.len(),
+            records,
+            interrupted,
+            results,
+        };
+        Ok((executed, warning))
+    }
 }
 
 fn prepare(
