@@ -21,6 +21,7 @@ pub mod config;
 pub mod control;
 pub mod dataset;
 pub mod event;
+pub mod gate;
 pub mod load;
 pub mod report;
 pub mod runner;

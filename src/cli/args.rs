@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use super::against::args::AgainstArgs;
 use super::baseline::args::BaselineArgs;
 use super::check::output::{CheckFormat, Target};
 use super::exit::{CHECK_EXIT_CODES, EXIT_CODES};
@@ -208,6 +209,10 @@ pub struct RunArgs {
     /// Print the runs with their resolved settings, and run nothing
     #[arg(long, help_heading = "What to run")]
     pub dry_run: bool,
+
+    /// With a baseline beside it.
+    #[command(flatten)]
+    pub compare: AgainstArgs,
 
     /// The results folder [default: results/NAME]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Results")]
@@ -441,7 +446,7 @@ impl FromStr for Shard {
 }
 
 /// Only the shape is checked here: which keys and axes there are, the grid knows.
-fn assignment(text: &str) -> Result<String, String> {
+pub(super) fn assignment(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
         _ => Err("write NAME=VALUE".to_owned()),

@@ -1,5 +1,6 @@
 //! The command line: the only module with arguments, a terminal and exit codes. One file a subcommand.
 
+pub mod against;
 pub mod args;
 pub mod baseline;
 pub mod check;

@@ -228,6 +228,20 @@ impl Results {
         Ok(folder)
     }
 
+    /// Removes what there is of a run: its marker first, so that no half of it is ever taken for whole.
+    pub fn discard_run(&self, run: &str) -> Result<(), StoreError> {
+        let folder = self.run_folder(run);
+        let cannot = "cannot clear a run's folder";
+        let marker = folder.join("done.json");
+        if marker.exists() {
+            fs_err::remove_file(&marker).map_err(StoreError::io(cannot))?;
+        }
+        if folder.exists() {
+            fs_err::remove_dir_all(&folder).map_err(StoreError::io(cannot))?;
+        }
+        Ok(())
+    }
+
     /// Marks a run as whole. Last of all its files.
     pub fn mark_done(
         &self,

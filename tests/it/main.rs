@@ -6,6 +6,7 @@
     reason = "a test harness may panic and touch files directly"
 )]
 
+mod against;
 mod architecture;
 mod baseline;
 mod check;

@@ -1,6 +1,6 @@
 //! `manifest.json`: what was asked, on what machine, with which versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -42,6 +42,19 @@ impl AllRuns {
             order,
             specs,
             datasets,
+        }
+    }
+}
+
+impl AllRuns {
+    /// The same without these.
+    pub(super) fn without(&self, runs: &BTreeSet<String>) -> Self {
+        let order = self.order.iter().filter(|run| !runs.contains(*run));
+        let specs = self.specs.iter().filter(|(run, _)| !runs.contains(*run));
+        Self {
+            order: order.cloned().collect(),
+            specs: specs.map(|(run, spec)| (run.clone(), spec.clone())).collect(),
+            datasets: self.datasets.clone(),
         }
     }
 }

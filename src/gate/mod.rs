@@ -1,0 +1,3 @@
+//! Whether a candidate is worse than a baseline.
+
+pub mod blocks;
