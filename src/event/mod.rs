@@ -3,6 +3,7 @@
 //! Data, and what several sides must read from it alike. These types leave the process (a pipe, a file), so each format
 //! is versioned in [`wire`].
 
+pub mod fingerprint;
 pub mod interference;
 pub mod job;
 pub mod limits;
@@ -22,8 +23,8 @@ pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
 pub use objective::{Goal, Objective};
 pub use record::{
-    Failure, FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, RunVerdict, StopReason,
-    StopRecord,
+    Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RunRecord, RunStatus, RunVerdict,
+    StopReason, StopRecord,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
