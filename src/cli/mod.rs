@@ -2,6 +2,7 @@
 
 pub mod against;
 pub mod args;
+pub mod check;
 pub mod completions;
 pub mod diagnostic;
 pub mod doctor;
@@ -59,6 +60,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
         Command::Report(args) => run::rebuild(args, screen),
+        Command::Check(args) => check::check(args, screen),
         Command::Replay(args) => replay::replay(args, screen),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),

@@ -8,6 +8,7 @@
 
 mod against;
 mod architecture;
+mod check;
 mod cli;
 mod config_errors;
 mod data;
