@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::against::args::AgainstArgs;
+use super::baseline::args::BaselineArgs;
 use super::check::output::{CheckFormat, Target};
 use super::exit::{CHECK_EXIT_CODES, EXIT_CODES};
 use super::report_format::ReportFormat;
@@ -140,6 +141,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say when stopping rules would have stopped recordings, and how wrong
     Replay(ReplayArgs),
+    /// Keep sessions of a machine that later ones are compared with
+    Baseline(BaselineArgs),
     /// Say what can be measured on this machine and what cannot
     Doctor(DoctorArgs),
     /// List the models, data sets or metrics that a grid may name

@@ -2,6 +2,7 @@
 
 pub mod against;
 pub mod args;
+pub mod baseline;
 pub mod check;
 pub mod completions;
 pub mod diagnostic;
@@ -62,6 +63,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
         Command::Report(args) => run::rebuild(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Replay(args) => replay::replay(args, screen),
+        Command::Baseline(args) => baseline::baseline(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),
         Command::Completions(args) => completions::completions(args),

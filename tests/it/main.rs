@@ -8,7 +8,9 @@
 
 mod against;
 mod architecture;
+mod baseline;
 mod check;
+mod ci;
 mod cli;
 mod config_errors;
 mod data;

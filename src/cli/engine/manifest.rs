@@ -81,6 +81,7 @@ pub(super) fn manifest(
         "repeats": plan.repeats,
         "varying": plan.varying,
         "objectives": plan.objectives,
+        "gate": plan.gate,
         "datasets": all.datasets,
         "worker": worker,
         "sampler": plan.sampler,
