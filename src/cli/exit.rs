@@ -64,7 +64,8 @@ Comparisons with a baseline have codes of their own: see `perftune check --help`
 pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one that stands first:
   2    wrong arguments, or data that cannot be read or compared, or a report
        that cannot be written
-  4    not comparable: the two sides were measured in different environments
+  4    not comparable: the two sides were measured in different or unknown
+       environments
   5    not covered: rows are missing or failed, or none could be judged
   1    regressed: at least one row is worse by its floor or more, for certain
   6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive
@@ -114,7 +115,8 @@ fn any_cell_feasible(records: &[RunRecord]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::gate::fixtures::all_kinds;
+    use crate::report::gate::fixtures::with;
+    use crate::gate::RowVerdict;
     use crate::report::fixtures::{cancelled, completed, diverged, failed, judged, plateaued};
 
     #[test]
@@ -134,19 +136,29 @@ mod tests {
 
     #[test]
     fn a_comparison_has_codes_of_its_own() {
-        use Outcome::{Coverage, Doubtful, Incomparable, Ok, Regressed};
-        for (outcome, passes, fails) in [
-            (Incomparable, 4, 4),
-            (Coverage, 5, 5),
-            (Regressed, 1, 1),
-            (Doubtful, 0, 6),
-            (Ok, 0, 0),
+        use RowVerdict::{
+            Failed, Improved, Incomparable, Inconclusive, Info, Missing, New, Pass, Regressed,
+            Suspect, Unreachable,
+        };
+        for (verdicts, passes, fails) in [
+            (&[Pass, Regressed, Missing, Suspect, Incomparable][..], 4, 4),
+            (&[Pass, Regressed, Missing, Suspect], 5, 5),
+            (&[Regressed, Failed], 5, 5),
+            (&[Pass, Regressed, Suspect, Inconclusive], 1, 1),
+            (&[Pass, Suspect], 0, 6),
+            (&[Pass, Inconclusive], 0, 6),
+            (&[Pass, Unreachable], 0, 6),
+            (&[Pass, Improved, New, Info], 0, 0),
+            // Nothing was judged.
+            (&[Unreachable], 5, 5),
+            (&[New, Info], 5, 5),
+            (&[], 5, 5),
         ] {
-            let judgement = all_kinds(outcome);
+            let judgement = with(verdicts);
             for (inconclusive_fails, code) in [(false, passes), (true, fails)] {
                 let found = check_exit(&judgement, inconclusive_fails).code();
-                assert_eq!(found, code, "{outcome:?}");
-                assert_eq!(judgement.exit_code(inconclusive_fails), code, "{outcome:?}");
+                assert_eq!(found, code, "{verdicts:?}");
+                assert_eq!(judgement.exit_code(inconclusive_fails), code, "{verdicts:?}");
             }
         }
     }

@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["event", "stats", "store", "gate", "units"]),
     (
         "config",
-        &["event", "load", "units", "control", "sampler", "dataset"],
+        &["event", "load", "units", "control", "sampler", "dataset", "gate"],
     ),
     (
         "cli",

@@ -384,13 +384,14 @@ fn folders_and_both_kinds_of_sheets_come_to_the_same_verdicts() {
 
 #[test]
 fn runs_that_did_not_end_are_no_pass() {
-    for (what, change, code, says) in [
-        ("never ended", (|runs: PathBuf| fs::remove_file(runs.join("cnn-digits/done.json")).unwrap()) as fn(PathBuf), 5, "was not started, or did not end"),
+    let cases: &[(&str, fn(PathBuf), i32, &str)] = &[
+        ("never ended", |runs| fs::remove_file(runs.join("cnn-digits/done.json")).unwrap(), 5, "was not started, or did not end"),
         ("never begun", |runs| fs::remove_dir_all(runs.join("cnn-digits")).unwrap(), 5, "was not started, or did not end"),
         ("a torn log", |runs| fs::write(runs.join("cnn-digits/events.jsonl"), "{\"kind\":\"en").unwrap(), 2, "the log is not whole"),
         ("a torn marker", |runs| fs::write(runs.join("cnn-digits/done.json"), "{").unwrap(), 2, "done.json is damaged at line 1"),
         ("a crash", |runs| crash(&runs.join("cnn-digits-r2/events.jsonl")), 5, "killed in train: out of memory"),
-    ] {
+    ];
+    for (what, change, code, says) in cases {
         let lab = Lab::new("");
         Made::new("one").write(&lab, "base");
         Made::new("two").write(&lab, "new");
@@ -398,7 +399,7 @@ fn runs_that_did_not_end_are_no_pass() {
         change(lab.path("new/runs"));
         let found = check(&lab, &["base", "new"]);
         let said = one_line(&format!("{}{}", found.stdout, found.stderr));
-        assert_eq!(found.code, Some(code), "{what}: {found:#?}");
+        assert_eq!(found.code, Some(*code), "{what}: {found:#?}");
         assert!(said.contains(says), "{what}: {found:#?}");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn is_one(sheet: &Sheet) -> bool {
 
 /// The columns of figures that this file has.
 fn known(sheet: &Sheet) -> impl Iterator<Item = Known> {
-    figure_columns().filter_map(|(column, place, metric)| {
+    figure_columns().filter_map(move |(column, place, metric)| {
         sheet.place(column)?;
         let metric = find(metric)?;
         Some(Known {
