@@ -60,7 +60,7 @@ claims at its stop is `covered` where it holds the figure of the whole series.";
 const CHECK_EXAMPLES: &str = "Examples:
   perftune check results/main results/pr
   perftune check results/pr-against-main
-  perftune check results/main results/pr --write json=verdict.json --write junit=perf.xml
+  perftune check results/main results/pr --write junit=perf.xml
   perftune check baseline results/pr
   perftune check verdict.json
   perftune check --self-test
@@ -288,7 +288,7 @@ pub struct CheckArgs {
     /// Write it in another format to a file as well; may be given several times
     #[arg(long, value_name = "FORMAT=FILE")]
     pub write: Vec<Target>,
-    /// What becomes of rows that are suspect or inconclusive
+    /// What becomes of rows that are suspect, inconclusive or unreachable
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnInconclusive::Pass)]
     pub on_inconclusive: OnInconclusive,
     /// Compare even what was measured in different or unknown environments

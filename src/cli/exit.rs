@@ -68,7 +68,8 @@ pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one 
        environments
   5    not covered: rows are missing or failed, or none could be judged
   1    regressed: at least one row is worse by its floor or more, for certain
-  6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive
+  6    in doubt: with --on-inconclusive=fail, a row is suspect, inconclusive
+       or unreachable
   0    no regression";
 
 /// What a comparison makes of the exit code. What cannot be compared outweighs what was not measured, since whatever was

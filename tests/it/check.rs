@@ -938,7 +938,7 @@ fn real_results_are_compared() {
     fs::write(lab.path("grid.toml"), grid(1400)).unwrap();
     lab.run(&["--full", "-q", "--out", "c"]).exits(0);
     let same = check(&lab, &["a", "b"]).exits(0);
-    assert!(!same.stdout.contains("suspect "), "{}", same.stdout);
+    assert!(!same.stdout.contains("\nsuspect "), "{}", same.stdout);
     let slower = check(&lab, &["a", "c", "--on-inconclusive=fail"]).exits(6);
-    assert!(slower.stdout.contains("suspect "), "{}", slower.stdout);
+    assert!(slower.stdout.contains("\nsuspect "), "{}", slower.stdout);
 }
