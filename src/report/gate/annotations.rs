@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use super::GateReport;
-use super::rows::{ORDER, doubtful, evidence, fails, figure, of, plain};
+use super::rows::{ORDER, all_incomparable, doubtful, evidence, fails, figure, of, plain};
 use crate::gate::{Row, RowVerdict};
 
 pub(super) fn lines(report: &GateReport<'_>) -> String {
@@ -25,10 +25,9 @@ pub(super) fn lines(report: &GateReport<'_>) -> String {
         );
         command(&mut out, "error", ("other environment", &said));
     }
-    let incomparable = of(judgement, RowVerdict::Incomparable).len();
     for verdict in ORDER {
         // The environment has said it for all rows together.
-        if verdict == RowVerdict::Incomparable && incomparable == judgement.rows.len() {
+        if verdict == RowVerdict::Incomparable && all_incomparable(judgement).is_some() {
             continue;
         }
         let level = if fails(verdict) || (doubtful(verdict) && report.inconclusive_fails) {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::super::layout::{Column, Side};
 use super::super::markdown::{escaped, table};
 use super::rows::{
-    ORDER, evidence, fails, figure, interval, of, percent, plain, probability, quantity,
+    ORDER, all_incomparable, evidence, fails, figure, interval, of, percent, plain, probability,
+    quantity,
 };
 use super::{GateReport, counted};
 use crate::gate::{Judgement, Row, RowVerdict};
@@ -122,15 +123,11 @@ fn failing(judgement: &Judgement) -> String {
     for verdict in ORDER.into_iter().filter(|verdict| fails(*verdict)) {
         rows.extend(of(judgement, verdict));
     }
-    let all_incomparable = rows.len() == judgement.rows.len()
-        && rows
-            .iter()
-            .all(|row| row.verdict == RowVerdict::Incomparable);
+    if let Some(rows) = all_incomparable(judgement) {
+        return format!("\nNone of {} is compared.\n", counted(rows, "row"));
+    }
     if rows.is_empty() {
         return String::new();
-    }
-    if all_incomparable {
-        return format!("\nNone of {} is compared.\n", counted(rows.len(), "row"));
     }
     let (first, rest) = rows.split_at(rows.len().min(TABLE));
     let mut out = format!("\n{}", table(&columns(first, true)));

@@ -41,6 +41,16 @@ pub(super) fn of(judgement: &Judgement, verdict: RowVerdict) -> Vec<&Row> {
     rows.filter(|row| row.verdict == verdict).collect()
 }
 
+/// How many rows are not compared, where none is: the environment is the reason then, and says it once.
+pub(super) fn all_incomparable(judgement: &Judgement) -> Option<usize> {
+    let judged = judgement
+        .rows
+        .iter()
+        .filter(|row| row.verdict != RowVerdict::Info);
+    let found = of(judgement, RowVerdict::Incomparable).len();
+    (found > 0 && found == judged.count()).then_some(found)
+}
+
 /// Each verdict that occurs, worst first, and how often: `2 regressed, 1 missing, 93 pass`.
 pub(super) fn counts(judgement: &Judgement) -> String {
     let counts = ORDER.into_iter().filter_map(|verdict| {

@@ -33,7 +33,13 @@ fn every_form_tells_all_kinds_of_rows() {
 
 #[test]
 fn other_machines_are_told_by_field() {
-    let mut judgement = with(&[RowVerdict::Incomparable; 3]);
+    let mut judgement = with(
+        &[
+            [RowVerdict::Incomparable; 3].as_slice(),
+            &[RowVerdict::Info],
+        ]
+        .concat(),
+    );
     judgement.environment = vec![difference("cpu.model", true), difference("kernel", false)];
     let report = report(&judgement);
     insta::assert_snapshot!("incomparable_text", report.text(80));

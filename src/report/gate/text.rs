@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use super::super::layout::{Column, Side, render, wrap};
 use super::rows::{
-    doubtful, evidence, fails, figure, interval, of, percent, plain, probability, quantity, share,
+    all_incomparable, doubtful, evidence, fails, figure, interval, of, percent, plain, probability,
+    quantity, share,
 };
 use super::{GateReport, counted};
 use crate::gate::{Design, Judgement, Row, RowVerdict};
@@ -30,18 +31,18 @@ pub(super) fn text(report: &GateReport<'_>, width: usize) -> String {
         out += &wrap(&format!("{word}: {}", plain(said)), width, "  ");
     }
     out.push('\n');
-    let incomparable = of(judgement, RowVerdict::Incomparable);
-    let all_incomparable = !incomparable.is_empty() && incomparable.len() == judgement.rows.len();
-    if !all_incomparable {
+    let incomparable = all_incomparable(judgement);
+    if incomparable.is_none() {
         out += &table(judgement, width);
     }
     out += &environment(judgement, width);
-    if all_incomparable {
-        let rows = counted(incomparable.len(), "row");
-        out += &wrap(&format!("none of {rows} is compared"), width, "  ");
-    } else {
-        out += &told(judgement, width);
-    }
+    out += &match incomparable {
+        Some(rows) => {
+            let line = format!("none of {} is compared", counted(rows, "row"));
+            wrap(&line, width, "  ")
+        }
+        None => told(judgement, width),
+    };
     for line in advice(report) {
         out += &wrap(&line, width, "  ");
     }
