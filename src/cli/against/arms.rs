@@ -200,6 +200,7 @@ impl Sides {
             ));
         }
         warnings.extend(uneven(&sides)?);
+        comparable(&sides, policy)?;
         let mut sides = sides;
         for side in &mut sides {
             let both = |run: &&PlannedRun| common.contains(&run.cell);
@@ -238,6 +239,29 @@ fn uneven(sides: &[Side; 2]) -> Result<Option<String>, Fault> {
     Ok(differs.map(|cell| {
         format!("the sides stop {cell} by different rules: their figures rest on more of one than of the other")
     }))
+}
+
+/// The number of compute threads is part of the environment: sides that differ in it are compared only where that is what
+/// is tested, and it is better known now than when all runs are made.
+fn comparable(sides: &[Side; 2], policy: &GatePolicy) -> Result<(), Fault> {
+    const FIELD: &str = "threads";
+    let counts = |side: &Side| -> BTreeSet<u32> {
+        side.plan.runs.iter().map(|run| run.job.threads).collect()
+    };
+    let [baseline, candidate] = sides.each_ref().map(counts);
+    // Where cells differ in it, they say so themselves.
+    let one = |counts: &BTreeSet<u32>| counts.first().copied().filter(|_| counts.len() == 1);
+    let (baseline, candidate) = (one(&baseline), one(&candidate));
+    if baseline == candidate || policy.any_machine || policy.subject.contains(FIELD) {
+        return Ok(());
+    }
+    let shown = |count: Option<u32>| count.map_or("several".to_owned(), |count| count.to_string());
+    let (baseline, candidate) = (shown(baseline), shown(candidate));
+    Err(Fault::new(format!(
+        "the baseline computes with {baseline} threads and the candidate with {candidate}: two environments, whose figures are \
+         not compared"
+    ))
+    .hint("where that is what is to be tested, say so: subject = [\"threads\"] in [gate]"))
 }
 
 #[cfg(test)]

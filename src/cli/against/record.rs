@@ -82,7 +82,7 @@ pub(super) fn record(
         session: &session.session,
         later: late.iter().map(of_late).collect(),
     };
-    let mut campaign = Campaign::begin(stations.into(), Some(shared), (&sampler, sink))?;
+    let mut campaign = Campaign::begin(stations.into(), Some(shared), &sampler, sink)?;
     campaign.work(early)?;
     let mut ended_after = None;
     if let Some(look) = look

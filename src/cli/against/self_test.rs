@@ -177,7 +177,7 @@ impl Check {
                 ["red", "not red"][usize::from(code == 0)],
                 judgement.coverage
             ),
-            rows: shown(judgement, |row| is_red(row)),
+            rows: shown(judgement, is_red),
         }
     }
 
@@ -228,7 +228,7 @@ fn shown(judgement: &Judgement, choose: impl Fn(&Row) -> bool) -> Vec<String> {
             let _ = write!(line, " {:+.1}%", change * 100.0);
         }
         if let Some(p) = row.p {
-            let _ = write!(line, ", p {p:.2}");
+            let _ = write!(line, ", p {p:.4}");
         }
         line
     });

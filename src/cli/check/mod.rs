@@ -1,7 +1,7 @@
 //! `perftune check`: is the candidate worse than the baseline?
 
 pub mod output;
-mod source;
+pub mod source;
 mod verdict;
 
 use std::path::Path;

@@ -34,7 +34,8 @@ impl<'a> Campaign<'a> {
     pub(in crate::cli) fn begin(
         stations: Vec<Station<'a>>,
         shared: Option<Shared<'_>>,
-        (sampler, sink): (&'a Sampler, &'a mut dyn Sink),
+        sampler: &'a Sampler,
+        sink: &'a mut dyn Sink,
     ) -> Result<Self, Fault> {
         let (session, later) = shared.map_or((None, BTreeSet::new()), |shared| {
             (Some(shared.session), shared.later)

@@ -144,7 +144,7 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let station = Station::open(order, checked)?;
     let queue: Vec<_> = station.missing().map(|spec| (0, spec.clone())).collect();
     sink.expect(queue.len());
-    let mut campaign = Campaign::begin(vec![station], None, (&sampler, sink))?;
+    let mut campaign = Campaign::begin(vec![station], None, &sampler, sink)?;
     campaign.work(queue)?;
     let executed = campaign.end()?.pop();
     executed.ok_or_else(|| Fault::new("no results folder is open"))
