@@ -79,7 +79,7 @@ impl Recorder {
     }
 
     /// The folder, and all records in the order of the plan.
-    pub(super) fn end(mut self) -> (Results, Vec<RunRecord>) {
+    pub(super) fn into_parts(mut self) -> (Results, Vec<RunRecord>) {
         self.sort();
         (self.results, self.records)
     }

@@ -205,7 +205,7 @@ impl Working<'_> {
             mut promise,
             recorder,
         } = self;
-        let (results, records) = recorder.end();
+        let (results, records) = recorder.into_parts();
         let before = promise.session.clone();
         let warning = promise.session.learn(&promise.all.specs, &records);
         if promise.session != before {
