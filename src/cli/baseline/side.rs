@@ -50,8 +50,13 @@ pub fn side_of_store(
     sessions.retain(|session| !is_own(session));
     if sessions.is_empty() {
         // It says in which field that machine differs.
-        let others = every(&others).into_iter().filter(|session| !is_own(session));
-        sessions = others.max_by_key(|session| session.time()).into_iter().collect();
+        let others = every(&others)
+            .into_iter()
+            .filter(|session| !is_own(session));
+        sessions = others
+            .max_by_key(|session| session.time())
+            .into_iter()
+            .collect();
     }
     if sessions.is_empty() {
         let what = if shelves.is_empty() {
