@@ -357,14 +357,14 @@ fn whole(name: &str, asked: &Asked, problems: &mut Problems) -> Option<MetricRul
         problems.error_with(asked.place, message, hint);
         return None;
     }
-    let role = if def.is_some() {
+    let usual = if def.is_some() {
         Role::Info
     } else {
         Role::Gate
     };
     let mut rule = default_rule(name).unwrap_or(MetricRule {
         direction: None,
-        role,
+        role: usual,
         floor: None,
         at_least: None,
         fallback: None,

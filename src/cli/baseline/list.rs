@@ -40,11 +40,11 @@ struct Machine {
     enough: bool,
     /// From the first to the last of the sessions that a check compares with.
     days: f64,
-    sessions: Vec<Session>,
+    sessions: Vec<Kept>,
 }
 
 #[derive(Serialize)]
-struct Session {
+struct Kept {
     session: String,
     created: String,
     commit: Option<String>,
@@ -109,7 +109,7 @@ fn machine(shelf: &Shelf) -> Machine {
     }
 }
 
-fn row(shelf: &Shelf, session: &StoredSession) -> Session {
+fn row(shelf: &Shelf, session: &StoredSession) -> Kept {
     let name = &session.session;
     let promoted = shelf
         .promotions
@@ -120,7 +120,7 @@ fn row(shelf: &Shelf, session: &StoredSession) -> Session {
         reason: promotion.reason.clone(),
         outlying: promotion.outlying.clone(),
     });
-    Session {
+    Kept {
         session: name.clone(),
         created: session.created.clone(),
         commit: session.commit.clone(),
@@ -186,7 +186,7 @@ fn judged(machine: &Machine) -> String {
     format!("the last {used} over {over}: enough for full verdicts{short}")
 }
 
-fn short(session: &Session) -> Row {
+fn short(session: &Kept) -> Row {
     let promoted = session.promoted.last().map(|promoted| {
         let day = promoted.at.split('T').next().unwrap_or_default();
         format!("{day} {}", promoted.reason)

@@ -48,8 +48,8 @@ fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
     let (mut sessions, mut promotions) = (Vec::new(), Vec::new());
     for file in entries(folder)? {
         let name = file.file_name().and_then(|name| name.to_str());
-        let Some(name) = name.filter(|name| name.ends_with(".json") && !name.starts_with('.'))
-        else {
+        let is_json = file.extension().is_some_and(|end| end == "json");
+        let Some(name) = name.filter(|name| is_json && !name.starts_with('.')) else {
             continue;
         };
         if name.ends_with(PROMOTED) {
