@@ -166,6 +166,14 @@ fn check_cells(
     }
 }
 
+/// What relative paths are relative to.
+fn bases(request: &Request<'_>) -> Bases {
+    Bases {
+        file: std::path::absolute(&request.base_dir).unwrap_or(request.base_dir.clone()),
+        arguments: std::env::current_dir().unwrap_or(PathBuf::from(".")),
+    }
+}
+
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
@@ -178,10 +186,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
 
     keys::Scope::Top.check(&root, &mut problems);
     let head = header::read(&root, request, &mut problems);
-    let bases = Bases {
-        file: std::path::absolute(&request.base_dir).unwrap_or(request.base_dir.clone()),
-        arguments: std::env::current_dir().unwrap_or(PathBuf::from(".")),
-    };
+    let bases = bases(request);
     let sampler = worker::sampler(&root, &mut problems);
     let (worker, options) = worker::worker(&root, &bases, &mut problems);
     let base = Patch::read(&root, None, &mut problems);

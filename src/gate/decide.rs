@@ -7,7 +7,10 @@ use super::scale::percent;
 use super::verdict::{Row, RowVerdict};
 
 /// What a standard normal variable stays below in four of five cases: the power that is planned with.
-const Z_POWER: f64 = 0.841_621_233_572_914_3;
+const Z_FOUR_OF_FIVE: f64 = 0.841_621_233_572_914_3;
+
+/// The same for nine of ten: where two conditions must hold, each that often, both do in four of five cases at least.
+const Z_NINE_OF_TEN: f64 = 1.281_551_565_544_600_4;
 
 /// Rounding of logarithms: a change of exactly the floor counts as one, whatever unit it was written in.
 const ROUNDING: f64 = 1e-9;
@@ -208,22 +211,32 @@ fn critical(finding: &Finding) -> f64 {
     ((finding.effect - finding.low) / finding.se).max(0.0)
 }
 
-/// The worsening, as a logarithm, that has both a small enough p value and an effect above the floor in four of five cases. It takes
-/// the standard error for known: with few blocks the truth is a little larger.
+/// By how many standard errors a statistic beyond `critical` varies: its own noise, and that of its standard error, which is an
+/// estimate with so many degrees of freedom (the normal approximation of the noncentral t).
+fn spread(critical: f64, freedom: f64) -> f64 {
+    (1.0 + critical * critical / (2.0 * freedom.max(1.0))).sqrt()
+}
+
+/// The worsening, as a logarithm, that has both a small enough p value and an effect above the floor in at least four of five
+/// cases.
 fn detectable(finding: &Finding, floor: f64) -> f64 {
-    (critical(finding) * finding.se).max(floor) + Z_POWER * finding.se
+    let critical = critical(finding);
+    let for_p = critical + Z_NINE_OF_TEN * spread(critical, finding.freedom);
+    let for_floor = floor + Z_NINE_OF_TEN * finding.se;
+    (for_p * finding.se).max(for_floor)
 }
 
 /// Runs that each side still needs for a verdict in four of five cases, if the change stays what it is, by the square-root law.
 /// It leaves out that the critical value falls with more runs, so it is rather too many.
 fn runs_needed(finding: &Finding, (floor, runs): (f64, usize)) -> Option<u32> {
-    let width = (critical(finding) + Z_POWER) * finding.se;
-    let effect = finding.effect;
+    let (effect, se, critical) = (finding.effect, finding.se, critical(finding));
+    let spread = spread(critical, finding.freedom);
     // For a regression the effect must be above the floor as well; for a pass the upper bound below it.
     let times = if effect > floor {
-        (width / effect).max(Z_POWER * finding.se / (effect - floor))
+        let for_p = (critical + Z_NINE_OF_TEN * spread) * se / effect;
+        for_p.max(Z_NINE_OF_TEN * se / (effect - floor))
     } else {
-        width / (floor - effect)
+        (critical + Z_FOUR_OF_FIVE * spread) * se / (floor - effect)
     };
     let needed = (runs as f64 * times * times).ceil() - runs as f64;
     #[expect(
@@ -246,6 +259,7 @@ mod tests {
             high: effect + critical * se,
             p_up: p.0,
             p_down: p.1,
+            freedom: f64::INFINITY,
             runs: Some(20),
             ceiling: None,
             gap: None,
@@ -293,9 +307,12 @@ mod tests {
     fn what_would_be_found_and_what_is_needed_follow_the_noise() {
         let floor = 0.05_f64.ln_1p();
         let found = |se| detectable(&finding(0.0, (se, 3.0), (0.5, 0.5)), floor);
-        // The floor binds: half of all estimates are above the truth, so it takes 0.84 standard errors more.
-        assert!((found(0.01) - (floor + 0.0084)).abs() < 1e-4);
-        assert!((found(0.10) - 0.384).abs() < 1e-3);
+        // The floor binds: half of all estimates are below the truth, so it takes 1.28 standard errors more.
+        assert!((found(0.01) - (floor + 0.0128)).abs() < 1e-4);
+        assert!((found(0.10) - 0.428).abs() < 1e-3);
+        let mut few = finding(0.0, (0.10, 3.0), (0.5, 0.5));
+        few.freedom = 4.5;
+        assert!((detectable(&few, floor) - (0.3 + 0.128 * 2.0_f64.sqrt())).abs() < 1e-3);
         let needed = |effect: f64, se: f64| {
             runs_needed(&finding(effect, (se, 3.0), (0.5, 0.5)), (floor, 20))
         };
@@ -304,9 +321,9 @@ mod tests {
         // Half way to the floor it takes four times as many.
         assert_eq!(needed(floor / 2.0, 0.02), Some(179));
         assert_eq!(needed(floor, 0.02), None);
-        // Twice the floor: (0.0768 / 0.0976)^2 of the runs, so one more is said.
+        // Twice the floor: (4.28 * 0.02 / 0.0976)^2 of the runs, so one more is said.
         assert_eq!(needed(2.0 * floor, 0.02), Some(1));
-        assert_eq!(needed(2.0 * floor, 0.04), Some(30));
+        assert_eq!(needed(2.0 * floor, 0.04), Some(42));
         assert_eq!(needed(floor + 1e-6, 0.02), None);
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Finding {
     pub(super) high: f64,
     pub(super) p_up: f64,
     pub(super) p_down: f64,
+    /// Degrees of freedom of the standard error, the moderated variance's prior ones included.
+    pub(super) freedom: f64,
     /// Runs of each side that the test rests on; absent where more of them would not make it sharper.
     pub(super) runs: Option<usize>,
     /// How it falls short of a full verdict.
@@ -50,9 +52,12 @@ pub(super) struct Finding {
     pub(super) floor: f64,
 }
 
+/// Degrees of freedom that the variance borrows from the tests of the same kind.
+const PRIOR_FREEDOM: f64 = 4.0;
+
 impl Finding {
-    /// What a permutation test found, without what the design adds.
-    pub(super) fn of(one: &TestOutcome) -> Self {
+    /// What a permutation test found that takes so many means from its units, without what the design adds.
+    pub(super) fn of(one: &TestOutcome, means: usize) -> Self {
         Self {
             effect: one.effect,
             se: one.se,
@@ -60,6 +65,7 @@ impl Finding {
             high: one.high,
             p_up: one.p_up,
             p_down: one.p_down,
+            freedom: one.units.saturating_sub(means) as f64 + PRIOR_FREEDOM,
             runs: None,
             ceiling: None,
             gap: None,

@@ -84,8 +84,10 @@ fn table(
             format!("{} {}", sides.cells[block[0].cell], letters.collect::<String>())
         });
         let said = said.collect::<Vec<_>>().join(", ");
-        let line = format!("  block {}: {said}", round[0].block);
-        let _ = writeln!(text, "{}", wrap(&line, width, "    ").trim_end());
+        let line = format!("block {}: {said}", round[0].block);
+        for line in wrap(&line, width.saturating_sub(2), "  ").lines() {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     let _ = writeln!(text, "  ... {} blocks", args.compare.blocks);
     if let Some(look) = look {

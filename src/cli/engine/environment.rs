@@ -47,7 +47,7 @@ impl Before {
 }
 
 /// This machine with this version of perftune: what is known of the environment before any run.
-pub fn fingerprint(machine: &Machine) -> Fingerprint {
+pub(super) fn fingerprint(machine: &Machine) -> Fingerprint {
     let mut found = machine.fingerprint();
     let own = env!("CARGO_PKG_VERSION");
     found
