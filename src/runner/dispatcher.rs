@@ -44,9 +44,9 @@ impl Dispatcher {
     /// A run whose worker has just been started.
     pub fn new(spec: RunSpec, controller: Controller, now_ns: u64) -> Self {
         Self {
-            spec,
             controller,
-            session: Session::default(),
+            session: Session::new(&spec.job),
+            spec,
             started_ns: now_ns,
             heard_ns: now_ns,
             told_ns: now_ns,
@@ -418,7 +418,8 @@ mod tests {
     use crate::control::{Constraint, Op, RunContext};
     use crate::event::{
         Allocator, EpochReport, Feasibility, Finished, Hello, JobSpec, Limits, MemoryGuard,
-        ModelSpec, Num, Optimizer, PROTOCOL_VERSION, StepBatch, TrainSpec, Usage,
+        ModelSpec, Num, Optimizer, PROTOCOL_VERSION, Pattern, ServeSpec, StepBatch, TrainSpec,
+        Usage,
     };
     use crate::runner::Launch;
 
@@ -853,6 +854,16 @@ mod tests {
             patience: 1,
             ..StopPolicy::default()
         };
+        spec.job.train.epochs = 10;
+        spec.job.serve = Some(ServeSpec {
+            batch_sizes: vec![8],
+            warmup_requests: 0,
+            max_time_s: 1.0,
+            confirm: true,
+            pattern: Pattern::SingleStream,
+            max_requests: None,
+            find_max_rate: None,
+        });
         let context = RunContext {
             serve_sizes: vec![8],
             confirm: true,
