@@ -327,6 +327,7 @@ impl Dispatcher {
             status,
             wall_s: exited_ns.saturating_sub(self.started_ns) as f64 / 1e9,
             epochs: self.session.epochs(),
+            trained: self.controller.was_trained(),
             metrics,
             stop,
             warnings,
@@ -924,6 +925,16 @@ mod tests {
             (record.status, record.stop.reason),
             (RunStatus::Stopped, StopReason::Trained)
         );
+        assert!(record.trained && record.trained_to_the_end());
+        // Records from before it was kept are those of runs that did not come so far.
+        let text = serde_json::to_string(&record).unwrap();
+        let old = text.replace(",\"trained\":true", "");
+        let old: RunRecord = serde_json::from_str(&old).unwrap();
+        assert!(!old.trained && old.trained_to_the_end());
+        for (mut record, says) in [(record, true), (old, false)] {
+            record.stop.reason = StopReason::Infeasible;
+            assert_eq!(record.trained_to_the_end(), says);
+        }
     }
 
     #[test]
