@@ -102,6 +102,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         },
         wall_s: 3.25,
         epochs: 10,
+        trained: false,
         metrics: vec![
             row("serve[1]", "serve.throughput", 9875.5, known),
             row("serve[1]", "serve.latency_p50", 0.000_101, known),
