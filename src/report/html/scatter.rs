@@ -5,11 +5,12 @@ use plotters::style::Color;
 use super::super::ReportError;
 use super::Limit;
 use super::axis::{Axis, Wish, Zero};
-use super::figures::{Field, Point, doubt, models, points, short, title};
+use super::figures::{Field, Pair, title};
 use super::labels::{self, Named};
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame};
-use crate::event::{Feasibility, MetricDef, RunRecord};
+use super::points::{Point, doubt, models, points, short};
+use crate::event::{Feasibility, MetricDef};
 
 /// Height of a drawing.
 const HEIGHT: u32 = 340;
@@ -26,15 +27,15 @@ pub(super) struct Scatter {
 }
 
 /// The colour of a run: its verdict's, or its model's where there is none.
-fn colour(record: &RunRecord, shape: usize) -> Ink {
-    let verdict = record.verdict.as_ref().map(|verdict| verdict.verdict);
+fn colour(point: &Point<'_>, shape: usize) -> Ink {
+    let verdict = point.verdict;
     verdict.map_or_else(|| palette::of_model(shape), palette::of_verdict)
 }
 
 /// Draws a pair of metrics; `None` where no run has both. `id` is unique on the page.
 pub(super) fn scatter(
     field: Field<'_>,
-    metrics: [&'static MetricDef; 2],
+    metrics: Pair,
     id: &str,
 ) -> Result<Option<Scatter>, ReportError> {
     let mut notes = Vec::new();
@@ -53,11 +54,12 @@ pub(super) fn scatter(
         }
     });
     let title = format!("{} against {}", sides[1], sides[0]);
+    let what = if field.of_cells() { "cells" } else { "runs" };
     let about = About {
         id,
         title: &title,
         text: &format!(
-            "A scatter plot of {} runs. The table of runs has their figures.",
+            "A scatter plot of {} {what}. The tables of the page have their figures.",
             points.len()
         ),
     };
@@ -113,7 +115,6 @@ fn axis(
     )
 }
 
-/// The metric, and of which requests it speaks.
 /// The limits, the runs, their intervals and their names.
 fn draw(
     area: &Area<'_>,
@@ -133,7 +134,7 @@ fn draw(
         }
     }
     for point in points {
-        for line in intervals(chart, point) {
+        for line in intervals(chart, axes, point) {
             plot::line(area, vec![line.0, line.1], palette::AXIS.light)?;
             crossed.push((
                 (line.0.0, line.1.1.min(line.0.1)),
@@ -146,17 +147,11 @@ fn draw(
         let name = &point.record.job.model.name;
         let shape = models.iter().position(|model| model == name).unwrap_or(0);
         let at = chart.at((point.value(0), point.value(1)));
-        plot::mark(
-            area,
-            at,
-            shape,
-            (colour(point.record, shape), point.is_final()),
-        )?;
-        if field.front.contains(&point.record.run) {
+        plot::mark(area, at, shape, (colour(point, shape), point.is_final))?;
+        if field.on_front(point.record) {
             plot::ring(area, at)?;
         }
-        let verdict = point.record.verdict.as_ref().map(|verdict| verdict.verdict);
-        if verdict == Some(Feasibility::Infeasible) {
+        if point.verdict == Some(Feasibility::Infeasible) {
             // Struck through: who does not see the colour sees this.
             plot::strike(area, at)?;
         }
@@ -164,15 +159,16 @@ fn draw(
     names(area, chart, (points, models.len()), (&taken, &crossed))
 }
 
-/// The intervals of a point, from end to end.
-fn intervals(chart: &Chart, point: &Point<'_>) -> Vec<Frame> {
+/// The intervals of a point, from end to end; to the edge where an end is not known.
+fn intervals(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Vec<Frame> {
     let (x, y) = (point.value(0), point.value(1));
-    let across = point
-        .ends(0)
-        .map(|(low, high)| (chart.at((low, y)), chart.at((high, y))));
-    let up = point
-        .ends(1)
-        .map(|(low, high)| (chart.at((x, low)), chart.at((x, high))));
+    let ends = [0, 1].map(|of| {
+        let (low, high) = point.ends(of)?;
+        let (first, last) = axes[of].ends();
+        Some((low.max(first), high.min(last)))
+    });
+    let across = ends[0].map(|(low, high)| (chart.at((low, y)), chart.at((high, y))));
+    let up = ends[1].map(|(low, high)| (chart.at((x, low)), chart.at((x, high))));
     across.into_iter().chain(up).collect()
 }
 
@@ -245,8 +241,8 @@ fn names(
         };
         points.iter().map(named).collect()
     };
-    let by_name = named(&|point| short(point.record, models));
-    let by_number = named(&|point| format!("{}{}", point.number, doubt(point.record)));
+    let by_name = named(&|point| short(point, models));
+    let by_number = named(&|point| format!("{}{}", point.number, doubt(point)));
     let fewer = labels::merged(&by_number);
     let free = |points: &[Named]| labels::place(points, chart.frame, (taken, crossed));
     let placed = free(&by_name)
@@ -261,8 +257,10 @@ fn names(
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::front::Marks;
     use super::super::figures::pairs;
     use super::*;
+    use crate::event::RunRecord;
     use crate::report::fixtures::{completed, failed, plateaued, record};
 
     fn upper(metric: &str, value: f64) -> Limit {
@@ -275,18 +273,23 @@ mod tests {
         }
     }
 
+    fn drawing(records: &[RunRecord], limits: &[Limit], pair: usize) -> Option<Scatter> {
+        let field = Field {
+            records,
+            summary: &[],
+            limits,
+            front: None,
+            marks: &Marks::default(),
+        };
+        scatter(field, pairs(&[], &[]).0[pair], "a").unwrap()
+    }
+
     #[test]
     fn runs_without_both_figures_are_named() {
         let mut blind = record("cnn", "digits");
         blind.metrics.retain(|row| row.metric != "test_accuracy");
         let records = [completed(), plateaued(), failed(), blind];
-        let field = Field {
-            records: &records,
-            limits: &[],
-            front: &[],
-        };
-        let pair = pairs(&[], &[])[0];
-        let drawn = scatter(field, pair, "a").unwrap().unwrap();
+        let drawn = drawing(&records, &[], 0).unwrap();
         assert_eq!(
             drawn.notes,
             [
@@ -294,12 +297,7 @@ mod tests {
                 "not shown, for want of test_accuracy: cnn-digits"
             ]
         );
-        let none = Field {
-            records: &records[2..],
-            limits: &[],
-            front: &[],
-        };
-        assert!(scatter(none, pair, "a").unwrap().is_none());
+        assert!(drawing(&records[2..], &[], 0).is_none());
     }
 
     #[test]
@@ -307,13 +305,7 @@ mod tests {
         let records = [completed(), plateaued()];
         for (limit, drawn) in [(5e8, true), (1e12, false)] {
             let limits = [upper("memory.peak", limit)];
-            let field = Field {
-                records: &records,
-                limits: &limits,
-                front: &[],
-            };
-            let pair = pairs(&[], &[])[1];
-            let found = scatter(field, pair, "a").unwrap().unwrap();
+            let found = drawing(&records, &limits, 1).unwrap();
             assert_eq!(
                 found.svg.contains(&format!("stroke=\"{}\"", LIMIT.hex())),
                 drawn
@@ -331,15 +323,7 @@ mod tests {
                 record
             })
             .collect();
-        let field = Field {
-            records: &records,
-            limits: &[],
-            front: &[],
-        };
-        let svg = scatter(field, pairs(&[], &[])[0], "a")
-            .unwrap()
-            .unwrap()
-            .svg;
+        let svg = drawing(&records, &[], 0).unwrap().svg;
         assert!(
             svg.contains(">1 and 59 more</text>") && !svg.contains("a-data-set"),
             "{svg}"
