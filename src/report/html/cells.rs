@@ -104,6 +104,13 @@ impl Rows<'_> {
                 Side::Right => row.leaf("th", NUMBERS, &setting.head),
             }
         }
+        // What came of it stands before the figures: on a narrow page the last columns are out of sight.
+        if self.judged {
+            words(row, "verdict");
+        }
+        if self.front {
+            words(row, "front");
+        }
         for column in &self.figures {
             heading(row, column);
         }
@@ -111,12 +118,6 @@ impl Rows<'_> {
             row.leaf("th", NUMBERS, "test accuracy");
         }
         words(row, "stop");
-        if self.judged {
-            words(row, "verdict");
-        }
-        if self.front {
-            words(row, "front");
-        }
         row.leaf("th", NUMBERS, "epochs");
         row.leaf("th", NUMBERS, "time s");
     }
@@ -131,18 +132,21 @@ impl Rows<'_> {
             let value = setting.cells.get(place).map_or("", |cell| cell);
             row.leaf("td", &[("class", class)], value);
         }
+        self.standing(row, record);
         for column in &self.figures {
             cell(row, &figure(column, record));
         }
         if self.tested {
             cell(row, &accuracy_cell(record));
         }
-        self.ends(row, record);
-    }
-
-    fn ends(&self, row: &mut Markup, record: &RunRecord) {
         let detail = [("title", &*record.stop.detail)];
         row.leaf("td", &detail, &stops::ending(record));
+        row.leaf("td", &[("class", "n")], &record.epochs.to_string());
+        let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
+        row.leaf("td", &[("class", "n")], &time);
+    }
+
+    fn standing(&self, row: &mut Markup, record: &RunRecord) {
         if self.judged {
             let verdict = record.verdict.as_ref();
             let (word, class) = verdict.map_or(("", ""), |verdict| stops::verdict(verdict.verdict));
@@ -153,9 +157,6 @@ impl Rows<'_> {
             let marked = self.marks.of(record) == Some(Mark::Front);
             row.leaf("td", &[], if marked { "\u{2605} front" } else { "" });
         }
-        row.leaf("td", &[("class", "n")], &record.epochs.to_string());
-        let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
-        row.leaf("td", &[("class", "n")], &time);
     }
 }
 

@@ -17,8 +17,6 @@ pub(super) struct Point<'a> {
     pub(super) number: usize,
     /// Whether it keeps its constraints, where it has any.
     pub(super) verdict: Option<Feasibility>,
-    /// Whether none of its figures is that of a model that was not trained to the end.
-    pub(super) is_final: bool,
     sides: [Side; 2],
 }
 
@@ -30,6 +28,8 @@ struct Side {
     high: f64,
     /// Whether it is of requests that were served once more.
     again: bool,
+    /// Whether it is not that of a model that was not trained to the end.
+    is_final: bool,
 }
 
 impl Side {
@@ -39,6 +39,7 @@ impl Side {
             low: ends[0].unwrap_or(f64::NEG_INFINITY),
             high: ends[1].unwrap_or(f64::INFINITY),
             again: false,
+            is_final: true,
         }
     }
 }
@@ -46,6 +47,16 @@ impl Side {
 impl Point<'_> {
     pub(super) fn value(&self, of: usize) -> f64 {
         self.sides[of].value
+    }
+
+    /// Whether one of its figures is not that of a model that was not trained to the end.
+    pub(super) fn is_final_in(&self, of: usize) -> bool {
+        self.sides[of].is_final
+    }
+
+    /// Whether none of its figures is.
+    pub(super) fn is_final(&self) -> bool {
+        self.sides.iter().all(|side| side.is_final)
     }
 
     /// The ends of its interval, of which one may be infinite; `None` where nothing is known of either.
@@ -172,17 +183,20 @@ pub(super) fn points<'a>(
             lost.push(group.name);
             continue;
         };
-        let of_model = metrics
-            .iter()
-            .any(|metric| matches!(metric.group, "accuracy" | "loss"));
         let trained = good.iter().all(|run| run.trained_to_the_end());
-        match metrics.map(|metric| side(field, &good, metric)) {
+        let side = |metric: &MetricDef| {
+            let of_model = matches!(metric.group, "accuracy" | "loss");
+            Some(Side {
+                is_final: trained || !of_model,
+                ..side(field, &good, metric)?
+            })
+        };
+        match metrics.map(side) {
             [Some(x), Some(y)] => points.push(Point {
                 record,
                 name: group.name,
                 number: group.place + 1,
                 verdict: group.verdict(),
-                is_final: !of_model || trained,
                 sides: [x, y],
             }),
             [None, _] => lacking[0].push(group.name),
@@ -252,7 +266,7 @@ fn caveats(
 }
 
 /// A few names, and how many more.
-fn listed(runs: &[&str]) -> String {
+pub(super) fn listed(runs: &[&str]) -> String {
     const SHOWN: usize = 6;
     let names = runs
         .iter()
