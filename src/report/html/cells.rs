@@ -111,11 +111,11 @@ impl Rows<'_> {
         if self.front {
             words(row, "front");
         }
-        for column in &self.figures {
-            heading(row, column);
-        }
         if self.tested {
             row.leaf("th", NUMBERS, "test accuracy");
+        }
+        for column in &self.figures {
+            heading(row, column);
         }
         words(row, "stop");
         row.leaf("th", NUMBERS, "epochs");
@@ -133,11 +133,11 @@ impl Rows<'_> {
             row.leaf("td", &[("class", class)], value);
         }
         self.standing(row, record);
-        for column in &self.figures {
-            cell(row, &figure(column, record));
-        }
         if self.tested {
             cell(row, &accuracy_cell(record));
+        }
+        for column in &self.figures {
+            cell(row, &figure(column, record));
         }
         let detail = [("title", &*record.stop.detail)];
         row.leaf("td", &detail, &stops::ending(record));

@@ -166,17 +166,28 @@ fn draw(
         .collect();
     let marks = places.iter().map(|at| labels::around(*at, RING, RING));
     let mut avoid: Vec<Frame> = marks.collect();
-    let mut taken = Vec::new();
+    let drawn: Vec<(&Limit, bool)> = [0, 1]
+        .into_iter()
+        .flat_map(|of| {
+            let on_axis = move |limit: &&Limit| {
+                limit.metric == metrics[of].name && axes[of].holds(limit.value)
+            };
+            let limits = field.limits.iter().filter(on_axis);
+            limits.map(move |limit| (limit, of == 0))
+        })
+        .collect();
     let mut crossed = Vec::new();
-    for of in [0, 1] {
-        let on_axis =
-            |limit: &&Limit| limit.metric == metrics[of].name && axes[of].holds(limit.value);
-        for limit in field.limits.iter().filter(on_axis) {
-            let (words, line) = draw_limit(area, chart, (limit, of == 0), &avoid)?;
-            taken.push(words);
-            avoid.push(words);
-            crossed.push(line);
-        }
+    for limit in &drawn {
+        crossed.push(draw_limit(area, chart, *limit)?);
+    }
+    avoid.extend(&crossed);
+    let mut taken = Vec::new();
+    for limit in &drawn {
+        let words = words_of_limit(chart, *limit, &avoid);
+        plot::words(area, &words.text, words.at, (words.anchor, LIMIT))?;
+        let covers = labels::extent(&words);
+        avoid.push(covers);
+        taken.push(covers);
     }
     for point in points {
         for line in intervals(chart, axes, point) {
@@ -217,13 +228,8 @@ fn intervals(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Vec<Frame> {
     across.into_iter().chain(up).collect()
 }
 
-/// A limit: its line, the side that breaks it, and what it says, beside what is to be avoided. What the words and the line cover.
-fn draw_limit(
-    area: &Area<'_>,
-    chart: &Chart,
-    (limit, across): (&Limit, bool),
-    avoid: &[Frame],
-) -> Drawn<(Frame, Frame)> {
+/// A limit: its line, and the side that breaks it. What the line covers.
+fn draw_limit(area: &Area<'_>, chart: &Chart, (limit, across): (&Limit, bool)) -> Drawn<Frame> {
     let ((left, top), (right, bottom)) = chart.frame;
     let (line, broken) = if across {
         let x = chart.x(limit.value);
@@ -244,22 +250,34 @@ fn draw_limit(
     };
     plot::shade(area, broken, (LIMIT.light, 0.07))?;
     plot::line(area, vec![line.0, line.1], LIMIT.light.stroke_width(2))?;
-    let text = limit.short();
-    let words = places_of_words(chart.frame, (limit, across), line.0).map(|(at, anchor)| {
-        let text = text.clone();
-        labels::Label { text, at, anchor }
-    });
-    let free = |label: &&labels::Label| {
+    Ok(((line.0.0 - 1, line.0.1 - 1), (line.1.0 + 1, line.1.1 + 1)))
+}
+
+/// What a limit says, beside its line and beside all that is to be avoided, where there is such a place.
+fn words_of_limit(
+    chart: &Chart,
+    (limit, across): (&Limit, bool),
+    avoid: &[Frame],
+) -> labels::Label {
+    let ((left, top), _) = chart.frame;
+    let on_line = if across {
+        (chart.x(limit.value), top)
+    } else {
+        (left, chart.y(limit.value))
+    };
+    let places = places_of_words(chart.frame, (limit, across), on_line);
+    let label = |(at, anchor)| labels::Label {
+        text: limit.short(),
+        at,
+        anchor,
+    };
+    let free = |label: &labels::Label| {
         let covers = labels::extent(label);
         let hit = avoid.iter().any(|taken| labels::overlap(covers, *taken));
         labels::inside(covers, chart.frame) && !hit
     };
-    let label = words.iter().find(free).unwrap_or(&words[0]);
-    plot::words(area, &text, label.at, (label.anchor, LIMIT))?;
-    Ok((
-        labels::extent(label),
-        ((line.0.0 - 1, line.0.1), (line.1.0 + 1, line.1.1 + 1)),
-    ))
+    let mut labels = places.into_iter().map(label);
+    labels.find(free).unwrap_or_else(|| label(places[0]))
 }
 
 /// Where the words of a limit may stand: first on the side that keeps it, at the end of its line.

@@ -13,7 +13,7 @@ pub(super) fn front(page: &mut Markup, front: &FrontReport) {
     section(page, "Which cells are worth having", |section| {
         let objectives = listed(&front.objectives);
         let says = format!(
-            "By {objectives}. Cells of one data set are compared; a cell is on the front unless another one is at least as good \
+            "Objectives: {objectives}. Cells of one data set are compared; a cell is on the front unless another one is at least as good \
              in every objective and better in one beyond the noise."
         );
         section.leaf("p", &[], &says);
