@@ -110,7 +110,8 @@ fn the_objectives_may_be_others_afterwards() {
         .call(&[&fast[..], &["--format", "html"]].concat())
         .exits(0);
     assert!(
-        page.stdout.contains("Objectives: maximize train.throughput."),
+        page.stdout
+            .contains("Objectives: maximize train.throughput."),
         "{}",
         page.stdout
     );

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::control::WarmUp;
-use crate::event::{Envelope, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
+use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
 use crate::store::{Line, StoreError, read_lines};
@@ -150,7 +150,8 @@ impl Reader {
     }
 
     fn steps(&mut self, batch: &StepBatch) {
-        if !has_steps(batch.phase.stage()) {
+        // A validation belongs to the stage of training, and no figure is that of its steps.
+        if batch.phase == Phase::Validate || !has_steps(batch.phase.stage()) {
             return;
         }
         if let Some(open) = self
@@ -257,7 +258,7 @@ fn has_steps(stage: Stage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Finished, GpuReading, Phase, RunEventKind, Usage};
+    use crate::event::{Finished, GpuReading, RunEventKind, Usage};
     use crate::report::fixtures::completed;
     use crate::store::EventLog;
 
@@ -318,6 +319,7 @@ mod tests {
             phase(12 * S, Phase::Train),
             steps(Phase::Train, 12 * S, vec![S / 5; 5]),
             phase(13 * S, Phase::Validate),
+            steps(Phase::Validate, 13 * S, vec![S / 1000; 400]),
             tick(13 * S, Some(S), Some(300)),
             phase(13 * S + S / 2, Phase::Train),
             steps(Phase::Train, 13 * S + S / 2, vec![S / 5; 5]),
