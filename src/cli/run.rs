@@ -251,8 +251,12 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         ))
         .hint("record whole runs with `perftune run GRID --full --shadow`"));
     }
+    // By objectives that are not those of the manifest nothing is written: the files of a folder must agree with it.
+    let recorded = objectives.is_none();
     let derived = Derived::new(&results, &stored.records, objectives)?;
-    derived.write(&results, &stored.records, shadow.as_ref())?;
+    if recorded {
+        derived.write(&results, &stored.records, shadow.as_ref())?;
+    }
     let document = Document {
         name: &stored.name,
         records: &stored.records,
@@ -261,7 +265,7 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         page: &derived.page,
         closing: Closing {
             planned: Some(stored.records.len() + stored.missing.len()),
-            folder: Some(&shown),
+            folder: recorded.then_some(&shown),
             front: derived.front.as_ref(),
             ..Closing::default()
         },
