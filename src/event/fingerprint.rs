@@ -92,7 +92,9 @@ impl Fingerprint {
             let both = fields.into_iter().map(|field| {
                 let values = [ours.get(field), theirs.get(field)];
                 let by_run = TOLD_BY_RUNS.contains(&field.as_str());
-                let told = values.into_iter().filter(|value| value.is_some() || !by_run);
+                let told = values
+                    .into_iter()
+                    .filter(|value| value.is_some() || !by_run);
                 let told = told.map(|value| value.map_or(NOT_TOLD, String::as_str));
                 (field.clone(), one_or_all(told))
             });

@@ -47,7 +47,7 @@ impl Before {
 }
 
 /// This machine with this version of perftune: what is known of the environment before any run.
-pub fn fingerprint(machine: &Machine) -> Fingerprint {
+pub(super) fn fingerprint(machine: &Machine) -> Fingerprint {
     let mut found = machine.fingerprint();
     let own = env!("CARGO_PKG_VERSION");
     found
@@ -268,7 +268,10 @@ mod tests {
         let (mut session, _) = Session::begin(print("8", "6.1"), None, NOW);
         assert_eq!(session.learn(&specs(&[2]), &[]), None);
         let learned = session.fingerprint.as_ref().unwrap();
-        assert_eq!((learned.get(THREADS), learned.get("libtorch")), (Some("2"), None));
+        assert_eq!(
+            (learned.get(THREADS), learned.get("libtorch")),
+            (Some("2"), None)
+        );
         let record = |facts: serde_json::Value| -> RunRecord {
             serde_json::from_value(serde_json::json!({
                 "run": "a", "cell": "a", "repeat": 1, "status": "completed",
@@ -288,7 +291,10 @@ mod tests {
         };
         let old = record(serde_json::json!({ "libtorch": "2.9.0", "cpu_capability": "AVX2" }));
         let new = record(serde_json::json!({ "libtorch": "2.11.0", "cpu_capability": "AVX2" }));
-        assert_eq!(session.learn(&specs(&[2]), &[old.clone(), old.clone()]), None);
+        assert_eq!(
+            session.learn(&specs(&[2]), &[old.clone(), old.clone()]),
+            None
+        );
         let learned = session.fingerprint.as_ref().unwrap();
         assert_eq!(learned.hard["libtorch"], "2.9.0");
         assert_eq!(learned.soft["libtorch.cpu_capability"], "AVX2");

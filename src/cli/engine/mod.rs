@@ -143,7 +143,7 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
         sink.warn(&warning);
     }
     let write = |session: &Session| -> Result<(), Fault> {
-        let manifest = manifest::manifest(order.plan, &all, (&machine, &created), session)?;
+        let manifest = manifest::manifest(order.plan, &all, (&machine, created.as_str()), session)?;
         Ok(results.write("manifest.json", &manifest)?)
     };
     session.learn(&all.specs, &kept);

@@ -93,9 +93,7 @@ fn what_slows_a_third_of_the_time_moves_the_mean_and_not_the_quartiles() {
 fn a_slow_beginning_is_left_out() {
     let sim = Sim {
         phases: vec![(Phase::Train, 10.0)],
-        step: |_, at_s, noise| {
-            (if at_s < 2.0 { 6.0 } else { 2.0 }) * (1.0 + 0.01 * noise.normal())
-        },
+        step: |_, at_s, noise| (if at_s < 2.0 { 6.0 } else { 2.0 }) * (1.0 + 0.01 * noise.normal()),
         ..Sim::default()
     };
     let rows = rows(&fed(context(), &sim.messages()));
@@ -163,6 +161,9 @@ fn a_run_that_waits_for_nothing_else_still_stops_and_a_limit_stays_open() {
     let rows = end.controller.rows(Some(&record));
     let verdict = end.controller.feasibility(&rows, &record).unwrap();
     assert_eq!(verdict.verdict, Feasibility::Undecided);
-    assert!(verdict.reason.contains("without an interval"), "{verdict:?}");
+    assert!(
+        verdict.reason.contains("without an interval"),
+        "{verdict:?}"
+    );
     assert_eq!(row(&rows, "train", TRAIN).plateaued, Some(true));
 }
