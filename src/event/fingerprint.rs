@@ -71,10 +71,10 @@ impl Fingerprint {
     /// A short hash of the hard fields, 16 hexadecimal digits: equal environments have equal keys.
     pub fn key(&self) -> String {
         let fields = self.hard.iter();
-        let text: String = fields
+        let text: Vec<String> = fields
             .map(|(field, value)| format!("{field}\u{1f}{value}\u{1e}"))
             .collect();
-        format!("{:016x}", fnv1a(text.as_bytes()))
+        format!("{:016x}", fnv1a(text.concat().as_bytes()))
     }
 
     /// What is said of a field.

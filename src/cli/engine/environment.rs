@@ -1,6 +1,6 @@
 //! Where and when results were measured: the fingerprint of the environment and the id of the session, for the manifest.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -172,8 +172,8 @@ fn threads(specs: &Map<String, Value>) -> Option<String> {
     let counts = specs
         .values()
         .filter_map(|spec| spec["job"]["threads"].as_u64());
-    let mut each: BTreeMap<u64, ()> = counts.map(|count| (count, ())).collect();
-    let (first, ()) = each.pop_first()?;
+    let mut each: BTreeSet<u64> = counts.collect();
+    let first = each.pop_first()?;
     Some(if each.is_empty() {
         first.to_string()
     } else {

@@ -137,11 +137,7 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let others = all.order.iter().filter(|run| !ordered(run));
     kept.extend(others.filter_map(|run| results.record(run)));
     let before = before.filter(|_| !kept.is_empty());
-    let now = environment::fingerprint(&machine);
-    let (mut session, warning) = Session::begin(now, before, &created);
-    if let Some(warning) = warning {
-        sink.warn(&warning);
-    }
+    let mut session = begin(&machine, before, &created, sink);
     let write = |session: &Session| -> Result<(), Fault> {
         let manifest = manifest::manifest(order.plan, &all, (&machine, created.as_str()), session)?;
         Ok(results.write("manifest.json", &manifest)?)
@@ -158,8 +154,7 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
         .filter(|_| order.plan.sampler.gpu);
     let devices = read.map(|device| device.index).collect();
     let planned = all.order.len();
-    let order_of_runs = all.order.clone();
-    let mut recorder = Recorder::new(&results, &prepared, order_of_runs, devices, kept);
+    let mut recorder = Recorder::new(&results, &prepared, all.order.clone(), devices, kept);
     sink.expect(missing.len());
     let mut both = |event: RunEvent| {
         // A display that fails loses nothing; a record that fails ends the run.
@@ -186,6 +181,16 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
         interrupted,
         results,
     })
+}
+
+/// The session that the results belong to: a new one, or that of results which are there `before`.
+fn begin(machine: &Machine, before: Option<Before>, created: &str, sink: &mut dyn Sink) -> Session {
+    let now = environment::fingerprint(machine);
+    let (session, warning) = Session::begin(now, before, created);
+    if let Some(warning) = warning {
+        sink.warn(&warning);
+    }
+    session
 }
 
 fn prepare(
