@@ -93,7 +93,7 @@ fn a_resumed_folder_stays_in_its_session_unless_the_machine_is_another() {
     );
 
     alter(&lab, |manifest| {
-        manifest["fingerprint"]["soft"]["kernel"] = "0.1".into()
+        manifest["fingerprint"]["soft"]["kernel"] = "0.1".into();
     });
     let shown = lab.run(&["--full", "--resume"]).exits(0);
     assert!(
@@ -104,7 +104,7 @@ fn a_resumed_folder_stays_in_its_session_unless_the_machine_is_another() {
     assert_eq!(manifest(&lab)["session"], first["session"]);
 
     alter(&lab, |manifest| {
-        manifest["fingerprint"]["hard"]["cpu.cores"] = "4096".into()
+        manifest["fingerprint"]["hard"]["cpu.cores"] = "4096".into();
     });
     let shown = lab.run(&["--full", "--resume"]).exits(0);
     assert!(
