@@ -11,7 +11,7 @@ use super::diagnostic::Fault;
 use super::engine;
 use super::exit::ExitStatus;
 use super::output;
-use crate::event::{CATALOGUE, MemoryGuard, cpu_list};
+use crate::event::{CATALOGUE, Fingerprint, MemoryGuard, cpu_list};
 use crate::report::json;
 use crate::report::layout::wrap;
 use crate::units::{bytes, seconds, significant};
@@ -122,6 +122,31 @@ pub struct Accelerator {
     pub memory_bytes: Option<u64>,
 }
 
+/// What results are compared by: those of environments with other hard fields are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Keyed {
+    /// A short hash of the hard fields.
+    pub key: String,
+    /// All fields.
+    #[serde(flatten)]
+    pub fingerprint: Fingerprint,
+}
+
+impl From<Fingerprint> for Keyed {
+    fn from(fingerprint: Fingerprint) -> Self {
+        let key = fingerprint.key();
+        Self { key, fingerprint }
+    }
+}
+
+impl Keyed {
+    fn text(&self) -> String {
+        let fields = self.fingerprint.hard.iter();
+        let fields = fields.map(|(name, value)| format!("{name} {value}"));
+        format!("{}: {}", self.key, fields.collect::<Vec<_>>().join("; "))
+    }
+}
+
 /// Everything that the doctor has to say.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diagnosis {
@@ -130,15 +155,20 @@ pub struct Diagnosis {
     pub facts: Facts,
     /// What the native worker says of itself and its libtorch.
     pub worker: Fact<String>,
+    /// The environment of runs of the native worker with the default number of threads.
+    pub fingerprint: Keyed,
     /// Free bytes where results go.
     pub results_free_bytes: Fact<u64>,
 }
 
 /// Looks and says.
 pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
+    let worker = worker();
+    let said = worker.as_deref().ok();
     let diagnosis = Diagnosis {
         facts: engine::facts()?,
-        worker: worker().into(),
+        fingerprint: engine::fingerprint_of_defaults(said).into(),
+        worker: worker.into(),
         results_free_bytes: output::free_space(Path::new("results")).into(),
     };
     output::print(&diagnosis.render(args.format, output::stdout_width())?)?;
@@ -224,6 +254,7 @@ impl Diagnosis {
             Fact::Unsupported(why) => format!("cannot be used: {why}"),
         };
         entry(&mut out, "worker", &worker, width);
+        entry(&mut out, "fingerprint", &self.fingerprint.text(), width);
         let results = match &self.results_free_bytes {
             Fact::Value(free) => format!("can be written, {} free", bytes(*free as f64)),
             Fact::Unsupported(why) => why.clone(),
@@ -314,6 +345,27 @@ fn accelerators(devices: &[Accelerator]) -> String {
 mod tests {
     use super::*;
 
+    fn fingerprint() -> Fingerprint {
+        let fields = |fields: &[(&str, &str)]| {
+            let fields = fields.iter();
+            fields
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        Fingerprint {
+            hard: fields(&[
+                ("arch", "x86_64"),
+                ("cpu.model", "AMD EPYC 7B13"),
+                ("cpu.cores", "8"),
+                ("cpu.quota", "2 cores"),
+                ("memory.class", "8 GiB"),
+                ("libtorch", "2.11.0"),
+                ("threads", "2"),
+            ]),
+            soft: fields(&[("kernel", "6.8.0")]),
+        }
+    }
+
     fn diagnosis() -> Diagnosis {
         Diagnosis {
             facts: Facts {
@@ -335,6 +387,7 @@ mod tests {
                 others_cpu_percent: Fact::Value(3.25),
             },
             worker: Fact::Value("perftune-worker 0.1.0, libtorch 2.11.0".to_owned()),
+            fingerprint: fingerprint().into(),
             results_free_bytes: Fact::Unsupported("/results cannot be written: Permission denied (os error 13)".to_owned()),
         }
     }

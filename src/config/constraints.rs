@@ -5,7 +5,7 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
-use crate::event::{MetricDef, Unit, metric};
+use crate::event::{MetricDef, MetricKind, Unit, metric};
 use crate::units::{Bytes, Share, Span, parse_power, parse_rate};
 
 /// A constraint and where it was written.
@@ -43,6 +43,12 @@ fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Pr
             problems.error_with(entry.key_place, message, metrics::full_name_hint(&name));
             continue;
         };
+        if let MetricKind::Windows(_) = def.kind {
+            let message = format!("`{name}` has no interval, so no limit on it could be decided");
+            let whole = def.name.trim_end_matches("_p75");
+            problems.error_with(entry.key_place, message, format!("constrain `{whole}`"));
+            continue;
+        }
         let same = found.iter().find(|limited| limited.def.name == def.name);
         let text = same.map(|limited| limited.place.text);
         // Within a file nobody knows which of the two is meant.

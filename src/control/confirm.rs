@@ -6,7 +6,7 @@
 
 use super::constraint::Constraint;
 use super::controller::Controller;
-use super::stage::judged_in;
+use super::looks::judged_in;
 use crate::event::metric::Scope;
 use crate::event::{MetricDef, Stage};
 

@@ -2,7 +2,8 @@
 
 use super::controller::Controller;
 use super::evidence;
-use super::stage::{Outcome, judged_in};
+use super::looks::judged_in;
+use super::stage::Outcome;
 use crate::event::{Finished, Stage, StopReason, StopRecord};
 use crate::units::Span;
 

@@ -285,9 +285,13 @@ impl Controller {
         if let Some(why) = self.unfinished(row, ended) {
             return open(&format!("{shown}, but {why}"));
         }
+        let kind = find(&row.metric).map(|metric| metric.kind);
+        if let Some(MetricKind::Windows(_)) = kind {
+            return open(&format!("{shown}, without an interval"));
+        }
         let holds = constraint.op.holds(figure, constraint.limit);
         // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.
-        let peak = find(&row.metric).is_some_and(|metric| metric.kind == MetricKind::Peak);
+        let peak = kind == Some(MetricKind::Peak);
         if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint) {
             return open(&format!("{shown} is an upper bound: {}", row.note));
         }

@@ -188,7 +188,7 @@ fn is_latency(metric: &MetricDef) -> bool {
 
 /// Whether looks at this stage judge the metric.
 pub(super) fn watched(metric: &MetricDef, stage: Stage) -> bool {
-    let kind = !matches!(metric.kind, MetricKind::Peak | MetricKind::Scalar);
+    let kind = metric.kind != MetricKind::Peak && !metric.kind.is_said_once();
     kind && match metric.scope {
         Scope::Train => stage == Stage::Train,
         Scope::Serve => matches!(stage, Stage::Serve(_) | Stage::Confirm(_)),
@@ -306,7 +306,7 @@ fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64)
             .map_or((Bounds::default(), 0), |(series, factor, most)| {
                 of_gauge(series, (factor, most))
             }),
-        MetricKind::Peak | MetricKind::Scalar => (Bounds::default(), 0),
+        MetricKind::Peak | MetricKind::Scalar | MetricKind::Windows(_) => (Bounds::default(), 0),
     }
 }
 

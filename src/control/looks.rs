@@ -1,6 +1,8 @@
-//! When a stage is looked at, and how many looks in a row were good.
+//! When a stage is looked at, which metrics a look judges, and how many looks in a row were good.
 
 use super::assess::Assessment;
+use crate::event::metric::Scope;
+use crate::event::{MetricDef, Stage};
 
 /// Shortest time between two looks, in nanoseconds.
 const LOOK_NS: u64 = 100_000_000;
@@ -61,5 +63,20 @@ impl Streak {
     /// Whether there were so many.
     pub(super) fn reaches(self, looks: u32) -> bool {
         self.good >= looks.max(1)
+    }
+}
+
+/// Whether a metric is judged in this stage. Peaks of the run are judged in training, the last stage that measures; in a
+/// run without training, in the last serve phase.
+pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Stage>) -> bool {
+    if metric.kind.is_said_once() {
+        return false;
+    }
+    match (metric.scope, stage) {
+        (Scope::Train | Scope::Run, Stage::Train)
+        | (Scope::Serve, Stage::Serve(_) | Stage::Confirm(_))
+        | (Scope::Stages, Stage::Train | Stage::Serve(_)) => true,
+        (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),
+        _ => false,
     }
 }

@@ -71,6 +71,7 @@ mod totals;
 mod training;
 mod warm_up;
 mod watch;
+mod windowed;
 
 pub use constraint::{Constraint, Op};
 pub use context::RunContext;

@@ -7,7 +7,7 @@ use super::controller::Controller;
 use super::policy::StopPolicy;
 use super::rule::{Judgement, Oracle, RuleId, RuleSpec, Standing};
 use super::stage::{Chosen, StageState};
-use crate::event::{Envelope, MetricDef, MetricKind, ResourceSample, Stage};
+use crate::event::{Envelope, MetricDef, ResourceSample, Stage};
 use crate::stats::Estimate;
 
 /// What a rule says of one metric in one stage of a run.
@@ -118,7 +118,7 @@ impl RunReplay {
         for state in stages.filter(|state| is_judged(state)) {
             let counted = state
                 .counted()
-                .filter(|chosen| chosen.metric.kind != MetricKind::Scalar);
+                .filter(|chosen| !chosen.metric.kind.is_said_once());
             for chosen in counted {
                 let Some(entry) = self
                     .entries

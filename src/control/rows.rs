@@ -6,6 +6,7 @@ use super::projection;
 use super::serving::{BEST_SIZE, MAX_RATE, load_note};
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
+use super::windowed;
 use crate::event::metric::{Scope, TIME_TO_ACCURACY};
 use crate::event::record::of_model;
 use crate::event::{
@@ -96,6 +97,10 @@ impl Controller {
             row.note = self.unread(metric).unwrap_or_else(|| self.no_stage(of));
             return row;
         };
+        if let MetricKind::Windows(level) = metric.kind {
+            windowed::fill(&mut row, state, level);
+            return row;
+        }
         let chosen = state
             .chosen
             .iter()

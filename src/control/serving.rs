@@ -22,7 +22,7 @@ pub(super) const BEST_SIZE: &str = "serve.best_batch_size";
 /// What the load does to a figure of a stage, for its note.
 pub(super) fn load_note(state: &StageState, metric: &str) -> Option<String> {
     let serves = matches!(state.stage, Stage::Serve(_) | Stage::Confirm(_));
-    let concerned = metric.starts_with("serve.latency") || metric == "serve.throughput";
+    let concerned = metric.starts_with("serve.latency") || metric.starts_with("serve.throughput");
     (serves && concerned).then(|| state.load())?.sentence()
 }
 

@@ -11,10 +11,9 @@ use super::rule::{RuleSpec, Standing};
 use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
 use super::totals::Totals;
 use super::watch::{Interval, Watch};
-use crate::event::metric::Scope;
 use crate::event::{MetricDef, MetricKind, OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
-use crate::stats::QuantileSeries;
 use crate::stats::batches::total;
+use crate::stats::{QuantileSeries, RateWindows};
 
 /// Batches of the step series.
 pub(super) const CAPACITY: usize = 256;
@@ -62,6 +61,8 @@ pub(super) struct StageState {
     pub(super) times: Times,
     /// Their latencies.
     pub(super) quantiles: QuantileSeries,
+    /// Their rates, over windows of what [`times::ELAPSED`] adds up.
+    pub(super) windows: RateWindows,
     /// Of requests that queue: the latencies without the load generator's own time.
     pub(super) ideal: Option<QuantileSeries>,
     /// Such requests came without a word of their waits: the worker does not play the pattern.
@@ -101,6 +102,7 @@ impl StageState {
             left_ns: None,
             times: Times::new(CAPACITY),
             quantiles: QuantileSeries::default(),
+            windows: RateWindows::default(),
             ideal: None,
             unplayed: false,
             queue: Queue::default(),
@@ -185,6 +187,7 @@ impl StageState {
             let ideal_ns = self.queue.ideal_ns(request);
             self.times.push(times::row(items, request, ideal_ns));
             self.quantiles.push(request.latency_ns());
+            self.windows.push(items, request.elapsed_ns());
             if let Some(ideal) = &mut self.ideal {
                 ideal.push(ideal_ns);
             }
@@ -389,21 +392,6 @@ impl Chosen {
             Some(watch) => watch.standing() == Standing::Known,
             None => self.streak.reaches(looks),
         };
-        self.metric.kind == MetricKind::Scalar || known
-    }
-}
-
-/// Whether a metric is judged in this stage. Peaks of the run are judged in training, the last stage that measures; in a
-/// run without training, in the last serve phase.
-pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Stage>) -> bool {
-    if metric.kind == MetricKind::Scalar {
-        return false;
-    }
-    match (metric.scope, stage) {
-        (Scope::Train | Scope::Run, Stage::Train)
-        | (Scope::Serve, Stage::Serve(_) | Stage::Confirm(_))
-        | (Scope::Stages, Stage::Train | Stage::Serve(_)) => true,
-        (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),
-        _ => false,
+        self.metric.kind.is_said_once() || known
     }
 }

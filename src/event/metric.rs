@@ -61,10 +61,20 @@ pub enum MetricKind {
     Gauge,
     /// Largest value so far.
     Peak,
+    /// The quantile at this level of the rates of equal windows of time: of the stage as it was, without an interval, so
+    /// that nothing can wait for it.
+    Windows(f64),
     /// The time of the whole training, from the mean of the steps so far and what lies between the epochs.
     Projection,
     /// Said once, exact; nothing to wait for.
     Scalar,
+}
+
+impl MetricKind {
+    /// Whether there is nothing to wait for: it is said once, when its phase is over.
+    pub const fn is_said_once(self) -> bool {
+        matches!(self, Self::Scalar | Self::Windows(_))
+    }
 }
 
 /// Which stages a metric exists in.
@@ -117,7 +127,7 @@ const fn def(
     }
 }
 
-use MetricKind::{Gauge, Mean, Peak, Projection, Quantile, Rate, Scalar};
+use MetricKind::{Gauge, Mean, Peak, Projection, Quantile, Rate, Scalar, Windows};
 use Scope::{Run, Serve, Stages, Train};
 
 /// The time in training until the target accuracy was reached.
@@ -133,11 +143,25 @@ pub const CATALOGUE: &[MetricDef] = &[
         "samples trained on / time of the steps (without validation), after the warm-up",
     ),
     def(
+        "train.throughput_p75",
+        "throughput",
+        (Unit::SamplesPerSecond, Windows(0.75), Train),
+        false,
+        "upper quartile of that rate in 20 to 64 equal windows of the time of the steps: what others on the machine move least",
+    ),
+    def(
         "train.step_latency_mean",
         "step_latency",
         (Unit::Seconds, Mean, Train),
         true,
         "mean time of a training step",
+    ),
+    def(
+        "train.step_latency_p25",
+        "step_latency",
+        (Unit::Seconds, Quantile(0.25), Train),
+        false,
+        "lower quartile of the time of a training step: what others on the machine move least",
     ),
     def(
         "train.step_latency_p50",
@@ -189,11 +213,25 @@ pub const CATALOGUE: &[MetricDef] = &[
         "samples served / time of serving: of the requests, and of the gaps between them where the pattern leaves any",
     ),
     def(
+        "serve.throughput_p75",
+        "throughput",
+        (Unit::SamplesPerSecond, Windows(0.75), Serve),
+        false,
+        "upper quartile of that rate in 20 to 64 equal windows of the time of serving: what others on the machine move least",
+    ),
+    def(
         "serve.latency_mean",
         "latency",
         (Unit::Seconds, Mean, Serve),
         true,
         "mean latency of a request, from when it was scheduled to come to its answer",
+    ),
+    def(
+        "serve.latency_p25",
+        "latency",
+        (Unit::Seconds, Quantile(0.25), Serve),
+        false,
+        "lower quartile of the latency of a request: what others on the machine move least",
     ),
     def(
         "serve.latency_p50",

@@ -3,6 +3,7 @@
 //! Data, and what several sides must read from it alike. These types leave the process (a pipe, a file), so each format
 //! is versioned in [`wire`].
 
+pub mod fingerprint;
 pub mod interference;
 pub mod job;
 pub mod limits;
@@ -15,6 +16,7 @@ pub mod sample;
 pub mod wire;
 pub mod worker;
 
+pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use interference::{InterferenceWatch, Stretch};
 pub use job::{Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec};
 pub use limits::{Limits, MemoryGuard, cpu_list};

@@ -165,6 +165,22 @@ const COLUMNS: &[(&str, Source)] = &[
         "serve_max_rate_percentile",
         Text(|r| optional(search(r).map(|limit| limit.percentile))),
     ),
+    (
+        "train_step_latency_p25_s",
+        Figure(Train, "train.step_latency_p25"),
+    ),
+    (
+        "serve_latency_p25_s",
+        Figure(FirstServe, "serve.latency_p25"),
+    ),
+    (
+        "train_throughput_p75_samples_per_s",
+        Figure(Train, "train.throughput_p75"),
+    ),
+    (
+        "serve_throughput_p75_samples_per_s",
+        Figure(LastServe, "serve.throughput_p75"),
+    ),
 ];
 
 /// The rate that was offered.
@@ -298,7 +314,8 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
 }
 
 /// `metrics.csv`: one row a figure. `low` and `high` are the interval *within this run*: they say how well this run's
-/// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does).
+/// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does). `cell`,
+/// `repeat` and `status` are those of the run: its figures are compared with those of other repeats of the same cell.
 pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
     let header = [
         "run",
@@ -313,6 +330,9 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
         "plateaued",
         "note",
         "interval",
+        "cell",
+        "repeat",
+        "status",
     ];
     let rows = records.iter().flat_map(|record| {
         record.metrics.iter().map(|row| {
@@ -329,6 +349,9 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
                 text(row.plateaued),
                 one_line(&row.note),
                 row.low.map_or("", |_| "within this run").to_owned(),
+                record.cell.clone(),
+                record.repeat.to_string(),
+                record.status.to_string(),
             ]
         })
     });
@@ -434,11 +457,33 @@ mod tests {
     #[test]
     fn every_figure_lands_in_its_own_column() {
         // Each figure of the record is a different number, so that a swapped column cannot go unseen.
-        let record = completed();
+        let mut record = completed();
+        for (phase, metric, estimate) in [
+            ("train", "train.step_latency_p25", 0.000_601),
+            ("train", "train.throughput_p75", 99_000.5),
+            ("serve[1]", "serve.latency_p25", 0.000_099),
+            ("serve[32]", "serve.latency_p25", 0.000_201),
+            ("serve[1]", "serve.throughput_p75", 9_999.5),
+            ("serve[32]", "serve.throughput_p75", 152_000.5),
+        ] {
+            let mut row = record.metrics[0].clone();
+            (row.phase, row.metric) = (phase.to_owned(), metric.to_owned());
+            row.estimate = Some(estimate);
+            record.metrics.push(row);
+        }
         let csv = utf8(report_csv(std::slice::from_ref(&record), None).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers().unwrap().clone();
         let row = reader.records().next().unwrap().unwrap();
+        for (name, shown) in [
+            ("train_step_latency_p25_s", "0.000601"),
+            ("serve_latency_p25_s", "0.000099"),
+            ("train_throughput_p75_samples_per_s", "99000.5"),
+            ("serve_throughput_p75_samples_per_s", "152000.5"),
+        ] {
+            let at = header.iter().position(|column| column == name).unwrap();
+            assert_eq!(&row[at], shown, "{name}");
+        }
         for (name, source) in COLUMNS {
             if let Figure(place, metric) = source {
                 let at = header.iter().position(|column| column == *name).unwrap();
@@ -568,7 +613,7 @@ mod tests {
         assert_eq!(utf8(report_csv(&[], None).unwrap()).lines().count(), 1);
         assert_eq!(
             utf8(metrics_csv(&[]).unwrap()),
-            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval\n"
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status\n"
         );
     }
 }

@@ -105,6 +105,16 @@ pub fn other_cores(
     (wall_ns > 0).then(|| busy.saturating_sub(own_cpu_ns) as f64 / wall_ns as f64)
 }
 
+/// Cores that the process is bound to, where the system tells.
+pub(super) fn affinity() -> Option<usize> {
+    platform::affinity()
+}
+
+/// Cores that the tightest quota of its control groups grants; `None`: no quota.
+pub(super) fn quota_cores() -> Option<f64> {
+    platform::quota_cores()
+}
+
 /// The machine's counters now; what cannot be read is `None`.
 pub fn host_reading() -> HostReading {
     platform::host_reading()

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod machine;
 pub mod policy;
 
+mod fingerprint;
 mod gpu;
 mod probe;
 mod schedule;
@@ -31,6 +32,7 @@ mod tree;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 
+pub use self::fingerprint::boot_id;
 pub use self::gpu::{Accelerator, accelerators};
 pub use self::limits::{GroupBase, LimitMeans, limit_means};
 pub use self::machine::{Machine, usable_cores, usable_threads};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Objective, RunRecord, RunStatus};
+use crate::event::{Fingerprint, Objective, RunRecord, RunStatus};
 
 use super::difference::difference;
 use super::{FORMAT, Format, StoreError, atomic, log};
@@ -70,6 +70,12 @@ pub struct ManifestHead {
     /// The machine, as it was written.
     #[serde(default)]
     pub machine: serde_json::Value,
+    /// What identifies the environment; absent where it was not recorded for all runs.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
+    /// The id of the session that the runs belong to; empty where none was recorded.
+    #[serde(default)]
+    pub session: String,
     /// When it was written.
     #[serde(default)]
     pub created: String,

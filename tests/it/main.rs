@@ -12,6 +12,7 @@ mod config_errors;
 mod data;
 mod disk;
 mod emulation;
+mod environment;
 mod faults;
 mod html;
 mod limits;

@@ -9,6 +9,7 @@ use crate::config::plan::{Plan, WorkerProgram};
 use crate::store::{DataRows, FORMAT, ManifestHead};
 
 use super::Prepared;
+use super::environment::Session;
 
 /// Every run that the folder knows: those of earlier orders stay, so that running a part of a grid loses none of the rest.
 pub(super) struct AllRuns {
@@ -45,12 +46,13 @@ impl AllRuns {
     }
 }
 
-/// The manifest of a grid. `machine` is the environment's fingerprint: neither a host's name nor its clock rate.
+/// The manifest of a grid. `machine` describes the machine for people; whether results may be compared with others is
+/// told by the session's fingerprint.
 pub(super) fn manifest(
     plan: &Plan,
     all: &AllRuns,
-    machine: &impl Serialize,
-    created: &str,
+    (machine, created): (&impl Serialize, &str),
+    session: &Session,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let worker = match &plan.worker.program {
         WorkerProgram::Native => json!("native"),
@@ -70,6 +72,8 @@ pub(super) fn manifest(
         "worker": worker,
         "sampler": plan.sampler,
         "machine": machine,
+        "fingerprint": session.fingerprint,
+        "session": session.id,
         "runs": all.order,
         "specs": all.specs,
     }))?;

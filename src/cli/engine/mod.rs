@@ -3,6 +3,7 @@
 
 mod checks;
 mod data;
+mod environment;
 mod launch;
 mod manifest;
 mod recorder;
@@ -11,6 +12,7 @@ mod summary;
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::environment::{Before, Session};
 use self::manifest::AllRuns;
 use self::recorder::Recorder;
 use super::args::RunArgs;
@@ -28,6 +30,7 @@ use crate::store::{self, Existing, Results, StoredResults};
 use crate::worker::scripted;
 
 pub use self::data::datasets;
+pub use self::environment::fingerprint_of_defaults;
 pub use self::launch::{native_worker, worker_version};
 pub use self::summary::summaries;
 
@@ -95,9 +98,9 @@ pub fn load(args: &RunArgs) -> Result<Plan, Fault> {
     Ok(config::load(&request)?)
 }
 
-/// Runs what is asked for and records it in the results folder. Everything that can be known to be wrong is said before
-/// anything is written.
-pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault> {
+/// What is to be run, and with which sampler. Everything that can be known to be wrong is said here, before anything is
+/// written.
+fn checked(order: &Order<'_>, sink: &mut dyn Sink) -> Result<(Sampler, Vec<Prepared>), Fault> {
     checks::data(order)?;
     let launch = launch::launch(&order.plan.worker)?;
     checks::devices(order, &launch)?;
@@ -112,6 +115,12 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     }
 
     let prepared = prepare(order, &launch, &means)?;
+    Ok((sampler, prepared))
+}
+
+/// Runs what is asked for and records it in the results folder.
+pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault> {
+    let (sampler, prepared) = checked(order, sink)?;
     let existing = match (order.resume, order.fresh) {
         (true, _) => Existing::Resume,
         (_, true) => Existing::Replace,
@@ -120,13 +129,21 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
     let results = Results::open(order.folder, existing)?;
     let machine = Machine::read();
     let created = jiff::Timestamp::now().to_string();
-    let all = AllRuns::new(&prepared, results.manifest()?, data::rows(order));
-    let manifest = manifest::manifest(order.plan, &all, &machine, &created)?;
+    let earlier = results.manifest()?;
+    let before = earlier.as_ref().map(Before::of);
+    let all = AllRuns::new(&prepared, earlier, data::rows(order));
     let (mut kept, missing) = divide(&prepared, &results)?;
     let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
     let others = all.order.iter().filter(|run| !ordered(run));
     kept.extend(others.filter_map(|run| results.record(run)));
-    results.write("manifest.json", &manifest)?;
+    let before = before.filter(|_| !kept.is_empty());
+    let mut session = begin(&machine, before, &created, sink);
+    let write = |session: &Session| -> Result<(), Fault> {
+        let manifest = manifest::manifest(order.plan, &all, (&machine, created.as_str()), session)?;
+        Ok(results.write("manifest.json", &manifest)?)
+    };
+    session.learn(&all.specs, &kept);
+    write(&session)?;
 
     let interrupts = Interrupts::default();
     let raised = interrupts.clone();
@@ -137,7 +154,7 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
         .filter(|_| order.plan.sampler.gpu);
     let devices = read.map(|device| device.index).collect();
     let planned = all.order.len();
-    let mut recorder = Recorder::new(&results, &prepared, all.order, devices, kept);
+    let mut recorder = Recorder::new(&results, &prepared, all.order.clone(), devices, kept);
     sink.expect(missing.len());
     let mut both = |event: RunEvent| {
         // A display that fails loses nothing; a record that fails ends the run.
@@ -151,12 +168,29 @@ pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault
         Fault::new(format!("{error}; the run in flight was ended"))
             .hint("what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest")
     })?;
+    let before_the_runs = session.clone();
+    if let Some(warning) = session.learn(&all.specs, &records) {
+        sink.warn(&warning);
+    }
+    if session != before_the_runs {
+        write(&session)?;
+    }
     Ok(Executed {
         records,
         planned,
         interrupted,
         results,
     })
+}
+
+/// The session that the results belong to: a new one, or that of results which are there `before`.
+fn begin(machine: &Machine, before: Option<Before>, created: &str, sink: &mut dyn Sink) -> Session {
+    let now = environment::fingerprint(machine);
+    let (session, warning) = Session::begin(now, before, created);
+    if let Some(warning) = warning {
+        sink.warn(&warning);
+    }
+    session
 }
 
 fn prepare(

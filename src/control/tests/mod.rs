@@ -11,3 +11,4 @@ mod sim;
 mod stages;
 mod training_time;
 mod watched;
+mod windowed;

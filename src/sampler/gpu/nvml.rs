@@ -22,6 +22,8 @@ pub struct Accelerator {
     pub memory_bytes: Option<u64>,
     /// The driver's version, if it tells.
     pub driver: Option<String>,
+    /// The power that it may draw, in milliwatts, if the driver tells.
+    pub power_limit_mw: Option<u32>,
 }
 
 /// The devices that NVML knows, or why there are none: `unsupported: ...`.
@@ -37,6 +39,7 @@ pub fn accelerators() -> Result<Vec<Accelerator>, String> {
             uuid: handle.uuid().ok(),
             memory_bytes: handle.memory_info().ok().map(|memory| memory.total),
             driver: driver.clone(),
+            power_limit_mw: handle.power_management_limit().ok(),
         }
     });
     Ok(described.collect())

@@ -1,5 +1,6 @@
 //! The files of `/proc`: how they are opened and how they are parsed.
 
+pub(super) mod cpuinfo;
 pub(super) mod parse;
 pub(super) mod source;
 

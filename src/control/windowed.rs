@@ -1,0 +1,43 @@
+//! Quantiles of the rate over windows of time, which are said when their stage is over.
+
+use super::rows::add_note;
+use super::serving::load_note;
+use super::stage::StageState;
+use super::times::{ELAPSED, STEPS};
+use crate::event::MetricRow;
+use crate::stats::FEWEST_WINDOWS;
+use crate::stats::batches::total;
+use crate::units::seconds;
+
+/// The quantile at `level` of the rates of a stage, without those of its warm-up, or why there is none.
+pub(super) fn fill(row: &mut MetricRow, state: &StageState, level: f64) {
+    let windows = &state.windows;
+    let (all, width) = (windows.len(), seconds(windows.width_s()));
+    let skip = windows.warm_up(warm_up_s(state));
+    let note = match windows.quantile(level, skip) {
+        Some(found) => {
+            (row.estimate, row.samples) = (Some(found.value), found.samples);
+            let of = format!("{} windows of {width}", all - skip);
+            match skip {
+                0 => of,
+                _ => format!("{of}, without {skip} of warm-up"),
+            }
+        }
+        None if state.times.observations() == 0 => "no step was timed in this phase".to_owned(),
+        None => format!(
+            "the steps fill {all} windows of {width}, and a quartile needs {FEWEST_WINDOWS}"
+        ),
+    };
+    add_note(row, &note);
+    if let Some(note) = load_note(state, &row.metric) {
+        add_note(row, &note);
+    }
+    row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
+}
+
+/// Time of the steps that figures of steps leave out, in seconds.
+fn warm_up_s(state: &StageState) -> f64 {
+    let elapsed = state.times.parts(ELAPSED, STEPS);
+    let cut = state.beginning().cut.min(elapsed.len());
+    total(&elapsed[..cut]).amount
+}
