@@ -1,7 +1,7 @@
 //! How often the gate fails a build that is no slower, and how often it finds one that is.
 //!
 //! `cargo bench --no-default-features --bench gate -- [cost|false-alarms|power|coverage|stored]`. Seeds are fixed, so the
-//! figures repeat. `SIMULATIONS` (5,000) invocations of each kind. Every invocation is a gate of its own: 12 cells with
+//! figures repeat. `SIMULATIONS` (5,000) invocations of each kind, a fifth of them for power and coverage. Every invocation is a gate of its own: 12 cells with
 //! two metrics each (a step's time and a rate, correlated by 0.5), 10 blocks of four runs for every cell.
 //!
 //! * `cost`: time and memory of a family of 100 cells x 4 metrics x 20 runs, 20,000 arrangements.

@@ -16,8 +16,11 @@
 //! against the largest of all tests in each arrangement, the next against the largest of the remaining ones, and so on. It is the share of
 //! arrangements that reach it, the observed one counted: never 0, and `(k + 1) / (N + 1)` where `N` arrangements are drawn.
 //!
-//! Intervals come from the same arrangements: `effect -/+ c SE`, `c` the value that the largest statistic exceeds in a
-//! share `alpha` of them. Where no share as small as `alpha` exists `c` is infinite, and so is the interval.
+//! Intervals come from the same arrangements: from `mean - c SE` to `mean + c SE`, `c` the value that the largest statistic
+//! exceeds in a share `alpha` of them, so that no bound contradicts a p-value; where the Hodges-Lehmann effect is not the
+//! mean, the bound beyond it moves outwards with it. (Around the effect alone they would be too narrow: beyond its
+//! breakdown point it is moved further than the mean. With spikes in one run of twenty 97.6% of the lower bounds of 24
+//! rows held at once, where 99% are promised.) Where no share as small as `alpha` exists `c` is infinite, and so is the interval.
 //!
 //! # What it rests on
 //!
@@ -147,7 +150,7 @@ fn paired_family_of(tests: &[PairedTest], ask: &FamilyAsk, most: u64) -> FamilyO
     let columns = tests.iter().enumerate().filter_map(|(at, test)| {
         let (values, present) = laid_out(&test.differences, &units);
         let pairs = present.iter().filter(|here| **here).count();
-        (pairs >= 2).then(|| Column {
+        (pairs >= 2).then_some(Column {
             test: at,
             kind: test.kind,
             values,
@@ -190,7 +193,7 @@ fn group_family_of(
             (0..units.len()).filter(of).count()
         };
         let enough = arm(true) >= 2 && arm(false) >= 2;
-        (enough && freedom > 0.0 && overlaps(&present, &candidate, &strata)).then(|| Column {
+        (enough && freedom > 0.0 && overlaps(&present, &candidate, &strata)).then_some(Column {
             test: at,
             kind: test.kind,
             values,
@@ -245,8 +248,8 @@ fn outcome(
             effect,
             p_up: share(up[column]),
             p_down: share(down[column]),
-            low: effect - found.critical_up * one.se,
-            high: effect + found.critical_down * one.se,
+            low: effect.min(one.mean) - found.critical_up * one.se,
+            high: effect.max(one.mean) + found.critical_down * one.se,
             units,
         });
     }
