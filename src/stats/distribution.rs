@@ -12,6 +12,14 @@ pub fn student_t(confidence: f64, df: f64) -> f64 {
     }
 }
 
+/// Probability that Student's t is above `t`. 1 for parameters that make no sense: it shows nothing.
+pub fn student_t_tail(t: f64, df: f64) -> f64 {
+    match StudentsT::new(0.0, 1.0, df) {
+        Ok(student) if t.is_finite() && df.is_finite() => student.sf(t),
+        _ => 1.0,
+    }
+}
+
 /// Two-sided critical value of the standard normal distribution.
 pub fn normal(confidence: f64) -> f64 {
     if (0.0..1.0).contains(&confidence) {
@@ -50,6 +58,11 @@ mod tests {
         assert!((normal(0.95) - 1.95996).abs() < 1e-4);
         assert!((normal_tails(-1.95996) - 0.05).abs() < 1e-4);
         assert!(student_t(0.95, 0.0).is_infinite() && student_t(1.0, 5.0).is_infinite());
+        for (t, df, expected) in [(2.262, 9.0, 0.025), (-12.706, 1.0, 0.975), (0.0, 4.0, 0.5)] {
+            let got = student_t_tail(t, df);
+            assert!((got - expected).abs() < 1e-4, "{t} {df}: {got}");
+        }
+        assert!(student_t_tail(3.0, 0.0) >= 1.0 && student_t_tail(f64::NAN, 5.0) >= 1.0);
     }
 
     #[test]

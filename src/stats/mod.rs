@@ -14,11 +14,14 @@ pub mod limit_test;
 pub mod line;
 pub mod pareto;
 pub mod peak;
+pub mod permutation;
+pub mod prediction;
 pub mod proportion;
 pub mod quantile;
 pub mod rates;
 pub mod ratio;
 pub mod sample;
+pub mod shift;
 pub mod trend;
 pub mod truncation;
 pub mod weighted;
@@ -30,11 +33,17 @@ pub use limit_test::{limit_kept, limit_test_requests};
 pub use line::Line;
 pub use pareto::{Better, Known, Standing, standings};
 pub use peak::{Growth, GrowthAsk, PeakFinding, PeakTracker};
+pub use permutation::{
+    FamilyAsk, FamilyOutcome, GroupTest, Groups, PairedTest, TestOutcome, group_family,
+    group_p_min, paired_family, paired_p_min,
+};
+pub use prediction::{PredictionOutcome, PredictionTest, prediction_family};
 pub use proportion::wilson;
 pub use quantile::{QuantileSeries, interval_requests, order_ranks};
 pub use rates::{FEWEST_WINDOWS, RateWindows};
 pub use ratio::{RatioFit, fit_ratio};
 pub use sample::{Estimate, Interval, Sample, SampleError, between_runs};
+pub use shift::{hodges_lehmann, hodges_lehmann_shift};
 pub use trend::{Trend, trend};
 pub use truncation::{Truncation, truncate};
 pub use weighted::weighted_quantile;
