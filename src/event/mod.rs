@@ -24,8 +24,8 @@ pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
 pub use objective::{Goal, Objective};
 pub use record::{
-    Failure, FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, RunVerdict, StopReason,
-    StopRecord,
+    Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RunRecord, RunStatus, RunVerdict,
+    StopReason, StopRecord,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{Gap, GpuReading, HostReading, ResourceSample};

@@ -205,6 +205,65 @@ pub struct MetricRow {
     pub note: String,
 }
 
+/// A side of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arm {
+    /// A: what is compared with.
+    Baseline,
+    /// B: what is judged.
+    Candidate,
+}
+
+impl Arm {
+    /// Both, the baseline first.
+    pub const BOTH: [Self; 2] = [Self::Baseline, Self::Candidate];
+
+    /// Its place in [`Arm::BOTH`].
+    pub const fn place(self) -> usize {
+        match self {
+            Self::Baseline => 0,
+            Self::Candidate => 1,
+        }
+    }
+
+    /// In one word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Candidate => "candidate",
+        }
+    }
+
+    /// The side that it is compared with.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Baseline => Self::Candidate,
+            Self::Candidate => Self::Baseline,
+        }
+    }
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The place of a run in a comparison whose sides were measured in turns on one machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pairing {
+    /// Which comparison: the same for all of its runs.
+    pub session: String,
+    /// Which side.
+    pub arm: Arm,
+    /// Which block of its cell, from 1.
+    pub block: u32,
+    /// Which of the four runs of its block, from 0, in the order in which they ran.
+    pub position: u32,
+}
+
 /// A run that has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {

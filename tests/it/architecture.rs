@@ -18,16 +18,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("worker", &["event", "clock", "load", "units", "dataset"]),
     ("store", &["event", "units"]),
     ("runner", &["event", "clock", "control", "sampler", "units"]),
-    ("report", &["event", "stats", "store", "units"]),
+    ("gate", &["event", "stats", "store", "units"]),
+    ("report", &["event", "stats", "store", "gate", "units"]),
     (
         "config",
-        &["event", "load", "units", "control", "sampler", "dataset"],
+        &[
+            "event", "load", "units", "control", "sampler", "dataset", "gate",
+        ],
     ),
     (
         "cli",
         &[
             "units", "clock", "stats", "dataset", "event", "load", "control", "sampler", "worker",
-            "store", "runner", "report", "config",
+            "store", "gate", "runner", "report", "config",
         ],
     ),
 ];
