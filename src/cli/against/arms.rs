@@ -223,10 +223,10 @@ impl Sides {
 fn uneven(sides: &[Side; 2]) -> Result<Option<String>, Fault> {
     let [baseline, candidate] = sides.each_ref().map(|side| &side.plan);
     if baseline.sampler != candidate.sampler {
-        return Err(
-            Fault::new("the sides differ in [sampler]: what looks costs, and has to cost both alike")
-                .hint("--set sampler.interval=... makes it the same for both"),
-        );
+        return Err(Fault::new(
+            "the sides differ in [sampler]: what looks costs, and has to cost both alike",
+        )
+        .hint("--set sampler.interval=... makes it the same for both"));
     }
     let stop_of = |plan: &Plan, cell: &str| {
         let found = plan.runs.iter().find(|run| run.cell == cell);

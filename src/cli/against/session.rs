@@ -62,7 +62,9 @@ impl Program {
 }
 
 fn identity(path: &Path) -> Option<Identity> {
-    let found = fs_err::metadata(path).ok().filter(|found| found.is_file())?;
+    let found = fs_err::metadata(path)
+        .ok()
+        .filter(|found| found.is_file())?;
     let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(Identity {
         path: path.to_owned(),
