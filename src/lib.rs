@@ -7,6 +7,7 @@
 //! event                      what a worker says, what a run says, what is recorded
 //! load                       requests and their queue, in real or virtual time
 //! control  sampler  worker  store
+//! gate                       is it worse than the baseline?
 //! runner  report
 //! config
 //! cli                        the only module with a terminal, exit codes and command-line arguments

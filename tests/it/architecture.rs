@@ -22,13 +22,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["event", "stats", "store", "gate", "units"]),
     (
         "config",
-        &["event", "load", "units", "control", "sampler", "dataset", "gate"],
+        &[
+            "event", "load", "units", "control", "sampler", "dataset", "gate",
+        ],
     ),
     (
         "cli",
         &[
             "units", "clock", "stats", "dataset", "event", "load", "control", "sampler", "worker",
-            "store", "runner", "report", "config", "gate",
+            "store", "gate", "runner", "report", "config",
         ],
     ),
 ];

@@ -6,14 +6,13 @@ use std::fmt::Write;
 
 use super::GateReport;
 use super::rows::{ORDER, doubtful, evidence, fails, figure, of, plain};
-use super::text::headline;
 use crate::gate::{Row, RowVerdict};
 
 pub(super) fn lines(report: &GateReport<'_>) -> String {
     let judgement = report.judgement;
     let mut out = String::new();
     let level = if report.exit_code() == 0 { "notice" } else { "error" };
-    let said = format!("{}; {}", headline(report), judgement.coverage);
+    let said = format!("{}; {}", report.headline(), judgement.coverage);
     command(&mut out, level, ("perftune check", &said));
     for field in judgement.environment.iter().filter(|field| field.hard) {
         let said = format!(

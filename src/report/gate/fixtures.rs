@@ -13,7 +13,12 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
         _ if lower => "s",
         _ => "samples/s",
     };
-    let (base, change) = (if lower { 0.001 } else { 50_000.0 }, worsening(verdict));
+    let base = match unit {
+        "bytes" => 2e8,
+        "s" => 0.001,
+        _ => 50_000.0,
+    };
+    let change = worsening(verdict).map(|change| if lower { change } else { -change });
     let mut row = Row {
         cell: cell.to_owned(),
         phase: phase.to_owned(),

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use super::rows::{doubtful, evidence, fails, figure};
-use super::text::headline;
-use super::{GateReport, counted};
+use super::rows::{counts, doubtful, evidence, figure};
+use super::GateReport;
 use crate::gate::{Outcome, Row, RowVerdict};
 
 /// What becomes of a row as a test case.
@@ -130,12 +129,11 @@ fn outcome(report: &GateReport<'_>) -> String {
         let _ = writeln!(out, "      <property name=\"{name}\" value=\"{value}\"/>");
     }
     out += "    </properties>\n";
-    let failing = judgement.rows.iter().filter(|row| fails(row.verdict)).count();
-    let said = format!("{}; {}", report.closing(), counted(failing, "failing row"));
+    let said = format!("{}; {}", report.reason(), counts(judgement));
     write_case(
         &mut out,
         ("perftune check", "outcome"),
-        (case, &headline(report), &said),
+        (case, report.outcome(), &said),
     );
     out + "  </testsuite>\n"
 }

@@ -68,6 +68,10 @@ impl GateReport<'_> {
 
     /// The outcome in a sentence: what it is and what it does to the exit code.
     fn closing(&self) -> String {
+        format!("{}: {}", self.outcome(), self.reason())
+    }
+
+    fn reason(&self) -> String {
         let code = self.exit_code();
         let why = match self.judgement.outcome {
             Outcome::Ok => "no row is worse by its floor",
@@ -81,7 +85,12 @@ impl GateReport<'_> {
             Outcome::Coverage => "rows are missing or failed, or none could be judged",
             Outcome::Incomparable => "the two sides were measured in different or unknown environments",
         };
-        format!("{}: {why} (exit code {code})", self.outcome())
+        format!("{why} (exit code {code})")
+    }
+
+    /// The whole in one line: for headings.
+    fn headline(&self) -> String {
+        format!("{}: {}", self.outcome(), rows::counts(self.judgement))
     }
 
     /// How the figures came about, and what that allows to be said.

@@ -5,9 +5,8 @@ use std::fmt::Write;
 use super::super::layout::{Column, Side};
 use super::super::markdown::{escaped, table};
 use super::rows::{
-    ORDER, evidence, fails, figure, interval, of, percent, probability, quantity,
+    ORDER, evidence, fails, figure, interval, of, percent, plain, probability, quantity,
 };
-use super::text::headline;
 use super::{GateReport, counted};
 use crate::gate::{Judgement, Row, RowVerdict};
 
@@ -24,7 +23,7 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
     let judgement = report.judgement;
     let mut out = format!(
         "{MARKER}\n## perftune check: {}\n\n",
-        escaped(&headline(report))
+        escaped(&report.headline())
     );
     let _ = writeln!(
         out,
@@ -72,7 +71,7 @@ fn sentence(text: &str) -> String {
 
 /// A name as code. A backslash means nothing between backquotes, so that a backquote cannot stand there.
 fn code(text: &str) -> String {
-    let text = super::super::one_line(text).replace('`', "'");
+    let text = plain(text).replace('`', "'");
     if text.is_empty() {
         return String::new();
     }
@@ -153,8 +152,8 @@ fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
         columns.push(column("verdict", Side::Left, &|row| row.verdict.to_string()));
     }
     columns.extend([
-        column("cell", Side::Left, &|row| row.cell.clone()),
-        column("figure", Side::Left, &figure),
+        column("cell", Side::Left, &|row| plain(&row.cell)),
+        column("figure", Side::Left, &|row| plain(&figure(row))),
         column("baseline", Side::Right, &|row| quantity(&row.unit, row.baseline)),
         column("candidate", Side::Right, &|row| quantity(&row.unit, row.candidate)),
         column("change", Side::Right, &|row| percent(row.change)),

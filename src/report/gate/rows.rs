@@ -47,7 +47,11 @@ pub(super) fn counts(judgement: &Judgement) -> String {
         let count = of(judgement, verdict).len();
         (count > 0).then(|| format!("{count} {verdict}"))
     });
-    counts.collect::<Vec<_>>().join(", ")
+    let counts: Vec<String> = counts.collect();
+    if counts.is_empty() {
+        return "no rows".to_owned();
+    }
+    counts.join(", ")
 }
 
 /// The figure of a row in one name: `train.step_latency_p25`, `serve[1].latency_p25`, `memory.peak`. Another phase than the
@@ -93,9 +97,15 @@ pub(super) fn percent(share: Option<f64>) -> String {
     })
 }
 
-/// A share without a sign: `5%`.
+/// A share without a sign: `5%`, `8.1%`.
 pub(super) fn share(value: f64) -> String {
-    format!("{}%", significant(value * 100.0))
+    let text = format!("{:.1}", value * 100.0);
+    match text.strip_suffix(".0") {
+        // Of a small one a digit would be lost.
+        _ if value > 0.0 && value < 0.009_95 => format!("{}%", significant(value * 100.0)),
+        Some(whole) => format!("{whole}%"),
+        None => format!("{text}%"),
+    }
 }
 
 /// The simultaneous interval of the change: `+8.9% to +15.2%`.
@@ -159,6 +169,9 @@ pub(super) fn evidence(row: &Row) -> String {
     }
     if !row.why.is_empty() {
         said.push(plain(&row.why));
+    }
+    if said.is_empty() && row.verdict == RowVerdict::New {
+        said.push("not in the baseline, so not judged".to_owned());
     }
     said.join("; ")
 }

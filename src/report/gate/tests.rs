@@ -3,7 +3,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::fixtures::{difference, mixed, of, row, with};
-use super::rows::{figure, interval, percent, probability};
+use super::rows::{figure, interval, percent, probability, share};
 use super::*;
 use crate::gate::{Design, RowVerdict};
 
@@ -224,6 +224,9 @@ fn shares_have_a_sign_and_no_probability_is_0() {
         assert_eq!(percent(Some(share)), text);
     }
     assert_eq!(percent(None), "");
+    for (value, text) in [(0.05, "5%"), (0.081, "8.1%"), (0.002, "0.200%"), (1.5, "150%"), (0.0, "0%")] {
+        assert_eq!(share(value), text);
+    }
     assert_eq!(probability(Some(0.0)), "< 0.0001");
     assert_eq!(probability(Some(0.003_41)), "0.0034");
     let mut row = row(RowVerdict::Pass, "c", ("train", "train.step_latency_p25"));
@@ -248,7 +251,7 @@ fn foreign(text: &str) -> Judgement {
 
 #[test]
 fn no_foreign_text_becomes_markup_or_a_command() {
-    let nasty = "a<b>&\"'\u{1b}[2J::error::x%0Aq\r\n::stop-commands::y|z`@me\u{0}";
+    let nasty = "a<b>&\"'\u{1b}[2J::error::x%0Aq\r\n::stop-commands::y|z@me`\u{0}";
     let judgement = foreign(nasty);
     let report = report(&judgement);
     well_formed(&report.junit()).unwrap();
@@ -259,7 +262,9 @@ fn no_foreign_text_becomes_markup_or_a_command() {
     }), "{commands}");
     assert!(commands.contains("x%250Aq"), "{commands}");
     let page = report.markdown();
-    assert!(!page.contains("<b>") && !page.contains(" @me"), "{page}");
+    // Between backquotes nothing is markup.
+    let outside: String = page.split('`').step_by(2).collect();
+    assert!(!outside.contains("<b>") && !outside.contains("z@me"), "{page}");
     let text = report.text(80);
     assert!(!text.contains('\u{1b}') && !text.contains('\u{0}'), "{text:?}");
 }

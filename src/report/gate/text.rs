@@ -5,8 +5,7 @@ use std::fmt::Write;
 
 use super::super::layout::{Column, Side, render, wrap};
 use super::rows::{
-    counts, doubtful, evidence, fails, figure, interval, of, percent, plain, probability, quantity,
-    share,
+    doubtful, evidence, fails, figure, interval, of, percent, plain, probability, quantity, share,
 };
 use super::{GateReport, counted};
 use crate::gate::{Design, Judgement, Row, RowVerdict};
@@ -258,15 +257,4 @@ fn needed(rows: &[&Row], judgement: &Judgement) -> String {
         _ => write!(line, ": more runs ({how}), or a wider floor in the gate file"),
     };
     line
-}
-
-/// The whole in one line: for headings.
-pub(super) fn headline(report: &GateReport<'_>) -> String {
-    let counts = counts(report.judgement);
-    let counts = if counts.is_empty() {
-        "no rows".to_owned()
-    } else {
-        counts
-    };
-    format!("{}: {counts}", report.outcome())
 }

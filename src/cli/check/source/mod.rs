@@ -15,7 +15,7 @@ use crate::store::baseline::is_baseline;
 
 /// A side, and what is known of it beside its figures.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct Source {
     /// What is compared.
     pub side: Side,
     /// What a reader of the verdict must know.

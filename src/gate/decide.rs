@@ -1,0 +1,312 @@
+//! From a test to a verdict, and to what would be needed for a better one.
+
+use super::entry::Entry;
+use super::family::{Finding, Reach};
+use super::policy::{Direction, Role};
+use super::scale::percent;
+use super::verdict::{Row, RowVerdict};
+
+/// What a standard normal variable stays below in four of five cases: the power that is planned with.
+const Z_POWER: f64 = 0.841_621_233_572_914_3;
+
+/// Rounding of logarithms: a change of exactly the floor counts as one, whatever unit it was written in.
+const ROUNDING: f64 = 1e-9;
+
+/// Beyond so many runs a side the answer is "more runs will not tell".
+const MOST_RUNS: f64 = 10_000.0;
+
+/// A row without a verdict yet: the figures of both sides.
+pub(super) fn figures(entry: &Entry<'_>) -> Row {
+    let (baseline, candidate) = (entry.baseline.median(), entry.candidate.median());
+    let change = baseline
+        .zip(candidate)
+        .filter(|(baseline, _)| *baseline > 0.0)
+        .map(|(baseline, candidate)| candidate / baseline - 1.0);
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+    Row {
+        cell: entry.cell.to_owned(),
+        phase: entry.phase.to_owned(),
+        metric: entry.metric.to_owned(),
+        unit: entry.unit.to_owned(),
+        direction: entry.rule.direction,
+        role: entry.rule.role,
+        verdict: RowVerdict::Info,
+        baseline: finite(baseline),
+        candidate: finite(candidate),
+        change: finite(change),
+        low: None,
+        high: None,
+        p: None,
+        floor: entry.floor,
+        detectable: None,
+        runs_needed: None,
+        baseline_runs: entry.baseline.count(),
+        candidate_runs: entry.candidate.count(),
+        why: entry.why.join("; "),
+    }
+}
+
+/// A row that needed no test.
+pub(super) fn settled(entry: &Entry<'_>, verdict: RowVerdict) -> Row {
+    let mut row = figures(entry);
+    row.verdict = verdict;
+    if matches!(verdict, RowVerdict::Failed | RowVerdict::Incomparable) {
+        row.change = None;
+    }
+    if verdict == RowVerdict::Failed {
+        // The runs that are left are a choice: without the one that was too slow to end, for one.
+        (row.baseline, row.candidate) = (None, None);
+    }
+    row
+}
+
+/// A row that was to be tested.
+pub(super) fn tested(entry: &Entry<'_>, reach: &Reach, (alpha, doubt): (f64, Option<&str>)) -> Row {
+    let mut row = figures(entry);
+    match reach {
+        Reach::Unreachable { more, why } => {
+            row.verdict = RowVerdict::Unreachable;
+            row.runs_needed = *more;
+            say(&mut row, why);
+        }
+        Reach::Untestable(why) => {
+            row.verdict = RowVerdict::Inconclusive;
+            say(&mut row, why);
+        }
+        Reach::Tested(finding) => judge(&mut row, finding, (alpha, doubt)),
+    }
+    row
+}
+
+fn say(row: &mut Row, what: &str) {
+    if !row.why.is_empty() {
+        row.why.push_str("; ");
+    }
+    row.why.push_str(what);
+}
+
+fn judge(row: &mut Row, finding: &Finding, (alpha, doubt): (f64, Option<&str>)) {
+    debug_assert_eq!(row.role, Role::Gate, "only gated rows are tested");
+    let floor = finding.floor.ln_1p();
+    let sign = row.direction.map_or(1.0, Direction::sign);
+    let share = |log: f64| (sign * log).exp_m1();
+    let end = |log: f64| log.is_finite().then(|| share(log));
+    let (low, high) = (end(finding.low), end(finding.high));
+    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+    row.floor = finding.floor;
+    row.change = finite(share(finding.effect));
+    // Of a metric of which more is better the upper end of the worsening is the lower one of the change.
+    (row.low, row.high) = match row.direction {
+        Some(Direction::Higher) => (high, low),
+        _ => (low, high),
+    };
+    row.p = Some(if finding.effect > 0.0 {
+        finding.p_up
+    } else if finding.effect < 0.0 {
+        finding.p_down
+    } else {
+        finding.p_up.max(finding.p_down)
+    });
+    row.detectable = finite(detectable(finding, floor).exp_m1());
+    let ceiling = finding.ceiling.as_deref().or(doubt);
+    row.verdict = verdict(finding, (floor, alpha), ceiling.is_some());
+    explain(row, finding, (floor, ceiling));
+}
+
+/// The verdict of a test. `floor` is a logarithm.
+fn verdict(finding: &Finding, (floor, alpha): (f64, f64), capped: bool) -> RowVerdict {
+    let Finding {
+        effect,
+        high,
+        p_up,
+        p_down,
+        ..
+    } = *finding;
+    if p_up <= alpha && effect >= floor - ROUNDING {
+        return if capped {
+            RowVerdict::Suspect
+        } else {
+            RowVerdict::Regressed
+        };
+    }
+    // What is left of a row with gaps may be the better part of it: it can show a regression, and no more.
+    if finding.gap.is_some() {
+        return RowVerdict::Inconclusive;
+    }
+    if p_down <= alpha && effect <= -floor + ROUNDING {
+        RowVerdict::Improved
+    } else if high < floor - ROUNDING && effect < floor - ROUNDING {
+        RowVerdict::Pass
+    } else {
+        RowVerdict::Inconclusive
+    }
+}
+
+fn explain(row: &mut Row, finding: &Finding, (floor, ceiling): (f64, Option<&str>)) {
+    match row.verdict {
+        RowVerdict::Suspect => {
+            if let Some(ceiling) = ceiling {
+                say(row, &format!("suspect at most: {ceiling}"));
+            }
+        }
+        RowVerdict::Improved => {
+            if let Some(ceiling) = ceiling {
+                say(row, &format!("not for certain: {ceiling}"));
+            }
+        }
+        RowVerdict::Inconclusive => {
+            let would_pass = finding.high < floor - ROUNDING;
+            if let Some(gap) = &finding.gap {
+                say(row, gap);
+            }
+            if !(would_pass && finding.gap.is_some()) {
+                inconclusive(row, finding, floor);
+            }
+        }
+        _ => (),
+    }
+}
+
+/// What would be needed for a verdict.
+fn inconclusive(row: &mut Row, finding: &Finding, floor: f64) {
+    let floor_said = percent(finding.floor);
+    say(
+        row,
+        &format!("a worsening of {floor_said} is neither shown nor excluded"),
+    );
+    if let Some(detectable) = row.detectable {
+        let found = format!(
+            "one of {} would be found in four of five cases",
+            percent(detectable)
+        );
+        say(row, &found);
+    }
+    let Some(runs) = finding.runs else {
+        say(
+            row,
+            "more stored sessions would sharpen it, not more runs of this one",
+        );
+        return;
+    };
+    match runs_needed(finding, (floor, runs)) {
+        Some(more) => {
+            row.runs_needed = Some(more);
+            say(
+                row,
+                &format!("about {more} more runs of each side would tell"),
+            );
+        }
+        None => say(
+            row,
+            "it is so near to the floor that more runs may not tell",
+        ),
+    }
+}
+
+/// How many standard errors the change must be from 0 for a small enough p value.
+fn critical(finding: &Finding) -> f64 {
+    ((finding.effect - finding.low) / finding.se).max(0.0)
+}
+
+/// The worsening, as a logarithm, that has both a small enough p value and an effect above the floor in four of five cases. It takes
+/// the standard error for known: with few blocks the truth is a little larger.
+fn detectable(finding: &Finding, floor: f64) -> f64 {
+    (critical(finding) * finding.se).max(floor) + Z_POWER * finding.se
+}
+
+/// Runs that each side still needs for a verdict in four of five cases, if the change stays what it is, by the square-root law.
+/// It leaves out that the critical value falls with more runs, so it is rather too many.
+fn runs_needed(finding: &Finding, (floor, runs): (f64, usize)) -> Option<u32> {
+    let width = (critical(finding) + Z_POWER) * finding.se;
+    let effect = finding.effect;
+    // For a regression the effect must be above the floor as well; for a pass the upper bound below it.
+    let times = if effect > floor {
+        (width / effect).max(Z_POWER * finding.se / (effect - floor))
+    } else {
+        width / (floor - effect)
+    };
+    let needed = (runs as f64 * times * times).ceil() - runs as f64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "1 <= needed <= MOST_RUNS"
+    )]
+    (needed <= MOST_RUNS).then(|| needed.max(1.0) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(effect: f64, (se, critical): (f64, f64), p: (f64, f64)) -> Finding {
+        Finding {
+            effect,
+            se,
+            low: effect - critical * se,
+            high: effect + critical * se,
+            p_up: p.0,
+            p_down: p.1,
+            runs: Some(20),
+            ceiling: None,
+            gap: None,
+            floor: 0.05,
+        }
+    }
+
+    #[test]
+    fn every_verdict_has_its_conditions() {
+        use RowVerdict::{Improved, Inconclusive, Pass, Regressed, Suspect};
+        let floor = 0.05_f64.ln_1p();
+        for (effect, se, p, capped, gap, expected) in [
+            // Worse, and by enough.
+            (0.10, 0.01, (0.001, 1.0), false, false, Regressed),
+            (0.10, 0.01, (0.001, 1.0), true, false, Suspect),
+            (0.10, 0.01, (0.001, 1.0), false, true, Regressed),
+            // Exactly the floor, whatever the rounding.
+            (floor, 0.001, (0.001, 1.0), false, false, Regressed),
+            (floor - 1e-12, 0.001, (0.001, 1.0), false, false, Regressed),
+            // Worse for certain, by too little to count, and not shown to be below the floor.
+            (0.04, 0.01, (0.001, 1.0), false, false, Inconclusive),
+            // By enough, and not for certain.
+            (0.10, 0.05, (0.02, 0.9), false, false, Inconclusive),
+            // p is alpha itself: it is reached.
+            (0.10, 0.01, (0.01, 1.0), false, false, Regressed),
+            (0.0, 0.01, (0.5, 0.5), false, false, Pass),
+            (0.0, 0.01, (0.5, 0.5), true, false, Pass),
+            (0.0, 0.01, (0.5, 0.5), false, true, Inconclusive),
+            // Worse for certain and certainly below the floor.
+            (0.02, 0.005, (0.001, 1.0), false, false, Pass),
+            (-0.10, 0.01, (1.0, 0.001), false, false, Improved),
+            (-0.10, 0.01, (1.0, 0.001), false, true, Inconclusive),
+            // Better, not for certain, certainly not worse.
+            (-0.10, 0.04, (1.0, 0.02), false, false, Pass),
+            (0.0, 0.03, (0.5, 0.5), false, false, Inconclusive),
+        ] {
+            let mut finding = finding(effect, (se, 3.0), p);
+            finding.gap = gap.then(|| "gap".to_owned());
+            let found = verdict(&finding, (floor, 0.01), capped);
+            assert_eq!(found, expected, "{effect} {se} {p:?} {capped} {gap}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_found_and_what_is_needed_follow_the_noise() {
+        let floor = 0.05_f64.ln_1p();
+        let found = |se| detectable(&finding(0.0, (se, 3.0), (0.5, 0.5)), floor);
+        // The floor binds: half of all estimates are above the truth, so it takes 0.84 standard errors more.
+        assert!((found(0.01) - (floor + 0.0084)).abs() < 1e-4);
+        assert!((found(0.10) - 0.384).abs() < 1e-3);
+        let needed = |effect: f64, se: f64| {
+            runs_needed(&finding(effect, (se, 3.0), (0.5, 0.5)), (floor, 20))
+        };
+        // (3.84 * 0.02 / 0.0488)^2 = 2.48 times 20 runs.
+        assert_eq!(needed(0.0, 0.02), Some(30));
+        // Half way to the floor it takes four times as many.
+        assert_eq!(needed(floor / 2.0, 0.02), Some(179));
+        assert_eq!(needed(floor, 0.02), None);
+        // Twice the floor: (0.0768 / 0.0976)^2 of the runs, so one more is said.
+        assert_eq!(needed(2.0 * floor, 0.02), Some(1));
+        assert_eq!(needed(2.0 * floor, 0.04), Some(30));
+        assert_eq!(needed(floor + 1e-6, 0.02), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! What cannot be judged at all: the input is not what it should be.
+
+/// Why there is no judgement. All of these are errors of the input: exit code 2.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum GateError {
+    /// A side is empty.
+    #[error("{side} holds no runs; nothing can be compared")]
+    NoRuns {
+        /// The side's name.
+        side: String,
+    },
+    /// Nothing has the same name on both sides.
+    #[error(
+        "{baseline} and {candidate} have no cell in common (`{in_baseline}` and `{in_candidate}`, for example); \
+         compare results of the same grid"
+    )]
+    NoOverlap {
+        /// The baseline's name.
+        baseline: String,
+        /// The candidate's name.
+        candidate: String,
+        /// A cell of the baseline.
+        in_baseline: String,
+        /// A cell of the candidate.
+        in_candidate: String,
+    },
+    /// Something is compared with itself.
+    #[error(
+        "{baseline} and {candidate} are the same runs (session `{session}`): nothing could ever differ; \
+         name the results of two builds"
+    )]
+    SameRuns {
+        /// The baseline's name.
+        baseline: String,
+        /// The candidate's name.
+        candidate: String,
+        /// The session of both.
+        session: String,
+    },
+    /// A run is there twice.
+    #[error("{side} has {what} twice; a copy of a run is no second run: remove one")]
+    DuplicateRun {
+        /// The side's name.
+        side: String,
+        /// Which, in words.
+        what: String,
+    },
+    /// A figure is there twice.
+    #[error("{side}: run `{run}` has `{metric}` of {phase} twice; remove one of the rows")]
+    DuplicateFigure {
+        /// The side's name.
+        side: String,
+        /// The run.
+        run: String,
+        /// The stage.
+        phase: String,
+        /// The metric.
+        metric: String,
+    },
+    /// Runs of both arms on one side.
+    #[error(
+        "{side} holds runs of both arms of a comparison; name the folders of the arms, or the one that holds both"
+    )]
+    MixedArms {
+        /// The side's name.
+        side: String,
+    },
+    /// A gated figure that no ratio can be made of.
+    #[error(
+        "{side}: `{metric}` of {phase} in run `{run}` is {value}: only a finite number above 0 can be compared; \
+         measure it again, or give the metric role = \"info\" in [gate.metrics]"
+    )]
+    NotPositive {
+        /// The side's name.
+        side: String,
+        /// The run.
+        run: String,
+        /// The stage.
+        phase: String,
+        /// The metric.
+        metric: String,
+        /// The value.
+        value: f64,
+    },
+    /// One metric in two units.
+    #[error(
+        "`{metric}` of {phase} in cell `{cell}` is in `{one}` and in `{other}`; figures in two units are not compared"
+    )]
+    UnitChanged {
+        /// The cell.
+        cell: String,
+        /// The stage.
+        phase: String,
+        /// The metric.
+        metric: String,
+        /// One unit.
+        one: String,
+        /// Another.
+        other: String,
+    },
+    /// A unit that the metric cannot have.
+    #[error(
+        "`{metric}` of {phase} in cell `{cell}` is in `{unit}`, which is no multiple of `{base}`"
+    )]
+    ForeignUnit {
+        /// The cell.
+        cell: String,
+        /// The stage.
+        phase: String,
+        /// The metric.
+        metric: String,
+        /// The unit.
+        unit: String,
+        /// The metric's base unit.
+        base: String,
+    },
+    /// A gating metric of which nobody has said what is better.
+    #[error(
+        "`{metric}` is to be gated and has no direction; \
+         write direction = \"lower\" or \"higher\" for it in [gate.metrics]: it is never guessed"
+    )]
+    NoDirection {
+        /// The metric.
+        metric: String,
+    },
+    /// A metric that is neither in the catalogue nor declared.
+    #[error(
+        "{side}: run `{run}` has `{metric}`, which perftune does not know; \
+         declare its direction, or role = \"info\", in [gate.metrics]"
+    )]
+    UnknownMetric {
+        /// The side's name.
+        side: String,
+        /// A run that has it.
+        run: String,
+        /// The metric.
+        metric: String,
+    },
+    /// Rules by which nothing could be judged.
+    #[error("`{key}` of the gate is {value}: {why}")]
+    Policy {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What is wrong, and what to write.
+        why: String,
+    },
+}

@@ -1,0 +1,48 @@
+//! Figures that rest on too few samples, and what is judged instead.
+
+use super::entry::Entry;
+use super::policy::{FEW_SAMPLES, GatePolicy, Role};
+use super::verdict::RowVerdict;
+
+/// A quartile that rests on too few samples is told, and its fallback judged instead.
+pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
+    for at in 0..entries.len() {
+        let entry = &entries[at];
+        let fewest = [&entry.baseline, &entry.candidate]
+            .into_iter()
+            .filter_map(|column| column.fewest)
+            .min();
+        let few = fewest.filter(|n| *n < FEW_SAMPLES);
+        let judged = entry.rule.role == Role::Gate && entry.settled.is_none();
+        let (true, Some(name), Some(n)) = (judged, entry.rule.fallback.clone(), few) else {
+            continue;
+        };
+        let phase = entry.phase;
+        let instead = entries.iter().position(|other| {
+            let testable = matches!(other.settled, None | Some(RowVerdict::Info));
+            let both = other.baseline.count() > 0 && other.candidate.count() > 0;
+            let directed = other.rule.direction.is_some();
+            (other.phase, other.metric) == (phase, name.as_str()) && testable && both && directed
+        });
+        let entry = &mut entries[at];
+        let why = format!("a run has only {n} samples, fewer than {FEW_SAMPLES}");
+        let Some(instead) = instead.filter(|other| *other != at) else {
+            entry.settled = Some(RowVerdict::Inconclusive);
+            let there = format!("{why}, and `{name}` cannot be judged instead");
+            entry.why.push(there);
+            continue;
+        };
+        entry.settled = Some(RowVerdict::Info);
+        entry.rule.role = Role::Info;
+        entry.why.push(format!("{why}: `{name}` is judged instead"));
+        let (metric, gap) = (entry.metric, entry.gap.clone());
+        let other = &mut entries[instead];
+        if other.rule.role == Role::Info {
+            other.rule.role = Role::Gate;
+            other.settled = None;
+            other.gap = gap;
+            other.floor = policy.floor_of(&name, &other.rule);
+        }
+        other.why.push(format!("judged in place of `{metric}` too"));
+    }
+}

@@ -1,0 +1,107 @@
+//! What the tests of all designs share: logarithms turned so that up is worse, kinds, and what a test found.
+
+use super::entry::Entry;
+use super::policy::Direction;
+use super::verdict::Design;
+use crate::event::metric::{self, MetricKind};
+use crate::stats::permutation::TestOutcome;
+
+/// What became of the rows that were to be tested.
+pub(super) struct Tested {
+    pub(super) design: Design,
+    /// Whether a row may be called regressed.
+    pub(super) full: bool,
+    pub(super) p_min: f64,
+    /// One for each row.
+    pub(super) reach: Vec<Reach>,
+    pub(super) notes: Vec<String>,
+}
+
+/// How far a row could be tested.
+pub(super) enum Reach {
+    /// It was.
+    Tested(Finding),
+    /// No change could be found, however large.
+    Unreachable {
+        /// Runs that each side still needs.
+        more: Option<u32>,
+        why: String,
+    },
+    /// The design cannot say anything of this row.
+    Untestable(String),
+}
+
+/// What a test found. Logarithms, turned so that up is worse.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Finding {
+    pub(super) effect: f64,
+    pub(super) se: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) p_up: f64,
+    pub(super) p_down: f64,
+    /// Runs of each side that the test rests on; absent where more of them would not make it sharper.
+    pub(super) runs: Option<usize>,
+    /// How it falls short of a full verdict.
+    pub(super) ceiling: Option<String>,
+    /// Values that the others of its row have and some lack.
+    pub(super) gap: Option<String>,
+    /// The smallest change that counts, as a share.
+    pub(super) floor: f64,
+}
+
+impl Finding {
+    /// What a permutation test found, without what the design adds.
+    pub(super) fn of(one: &TestOutcome) -> Self {
+        Self {
+            effect: one.effect,
+            se: one.se,
+            low: one.low,
+            high: one.high,
+            p_up: one.p_up,
+            p_down: one.p_down,
+            runs: None,
+            ceiling: None,
+            gap: None,
+            floor: 0.0,
+        }
+    }
+}
+
+/// A multiple of 2^-40. Sums of so coarse logarithms are exact, so that no judgement depends on the order of its runs or, but for
+/// the last of these steps, on the unit of their figures; a step is 1e-12 of a value.
+pub(super) fn on_grid(value: f64) -> f64 {
+    const STEPS: f64 = (1_u64 << 40) as f64;
+    // Adding 0 takes the sign from a negative one.
+    (value * STEPS).round() / STEPS + 0.0
+}
+
+/// The logarithm of a figure, turned so that up is worse.
+pub(super) fn worse_log(entry: &Entry<'_>, value: f64) -> f64 {
+    let sign = entry.rule.direction.map_or(1.0, Direction::sign);
+    on_grid(sign * value.ln())
+}
+
+/// The mean of values on the grid; `None` without any.
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Numbers the kinds of these rows: rows of a kind share a variance. Quartiles of durations vary alike whatever the stage; of other
+/// metrics each is a kind of its own.
+pub(super) fn kinds(entries: &[&Entry<'_>]) -> Vec<usize> {
+    let name = |entry: &Entry<'_>| match metric::find(entry.metric) {
+        Some(def) if matches!(def.kind, MetricKind::Quantile(_)) => {
+            format!("{} {:?}", def.unit, def.kind)
+        }
+        _ => entry.metric.to_owned(),
+    };
+    let names: Vec<String> = entries.iter().map(|entry| name(entry)).collect();
+    let mut order = names.clone();
+    order.sort_unstable();
+    order.dedup();
+    names
+        .iter()
+        .filter_map(|name| order.binary_search(name).ok())
+        .collect()
+}

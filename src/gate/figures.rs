@@ -1,0 +1,91 @@
+//! What the values of a row must be, to be compared at all.
+
+use super::entry::{Column, Entry};
+use super::error::GateError;
+use super::policy::Role;
+use super::scale::to_base;
+use super::verdict::RowVerdict;
+use crate::event::metric;
+
+/// The unit of all values of a row.
+pub(super) fn unit<'i>(entry: &Entry<'i>) -> Result<&'i str, GateError> {
+    let key = (entry.phase, entry.metric);
+    let units = [&entry.baseline, &entry.candidate]
+        .into_iter()
+        .flat_map(|column| column.runs)
+        .filter_map(|run| run.figures.get(&key))
+        .filter(|figure| figure.value.is_some())
+        .map(|figure| figure.unit.as_str());
+    let mut first = None;
+    for unit in units {
+        let one = *first.get_or_insert(unit);
+        if one != unit {
+            return Err(GateError::UnitChanged {
+                cell: entry.cell.to_owned(),
+                phase: entry.phase.to_owned(),
+                metric: entry.metric.to_owned(),
+                one: one.to_owned(),
+                other: unit.to_owned(),
+            });
+        }
+    }
+    let unit = first.unwrap_or_default();
+    let base = metric::find(entry.metric).map(|metric| metric.unit.to_string());
+    match base {
+        Some(base) if first.is_some() && to_base(unit, &base).is_none() => {
+            Err(GateError::ForeignUnit {
+                cell: entry.cell.to_owned(),
+                phase: entry.phase.to_owned(),
+                metric: entry.metric.to_owned(),
+                unit: unit.to_owned(),
+                base,
+            })
+        }
+        _ => Ok(unit),
+    }
+}
+
+/// Whether every value can be a part of a ratio; `names`: those of the sides.
+pub(super) fn check_values(entry: &mut Entry<'_>, names: [&str; 2]) -> Result<(), GateError> {
+    let columns = [&entry.baseline, &entry.candidate];
+    let mut values = columns.into_iter().flat_map(Column::present);
+    // A cell that does not use the device that the machine has: there is nothing that could have changed.
+    if entry.metric == "gpu.memory_peak" && values.all(|(_, value)| value == 0.0) {
+        entry.settled = Some(RowVerdict::Info);
+        entry.rule.role = Role::Info;
+        entry.why.push("0 in every run of both sides".to_owned());
+        return Ok(());
+    }
+    for (column, name) in columns.into_iter().zip(names) {
+        for (run, value) in column.present() {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(GateError::NotPositive {
+                    side: name.to_owned(),
+                    run: run.run.clone(),
+                    phase: entry.phase.to_owned(),
+                    metric: entry.metric.to_owned(),
+                    value,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The floor where the smallest change in base units is more than that. Of the smaller side, so that either side of the floor is
+/// the same whichever arm is which.
+pub(super) fn raise_floor(entry: &mut Entry<'_>) {
+    let base = metric::find(entry.metric).map(|metric| metric.unit.to_string());
+    let factor = base.map_or(Some(1.0), |base| to_base(entry.unit, &base));
+    let columns = [&entry.baseline, &entry.candidate];
+    let smaller = columns
+        .into_iter()
+        .filter_map(Column::median)
+        .fold(f64::INFINITY, f64::min);
+    if let (Some(least), Some(factor)) = (entry.rule.at_least, factor) {
+        let share = least / (factor * smaller);
+        if share.is_finite() && share > entry.floor {
+            entry.floor = share;
+        }
+    }
+}

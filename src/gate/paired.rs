@@ -1,0 +1,194 @@
+//! Both sides in turns on one machine: the unit is the block.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::entry::{Column, Entry};
+use super::family::{Finding, Reach, Tested, kinds, mean, on_grid, worse_log};
+use super::index::SideIndex;
+use super::scale::percent;
+use super::verdict::Design;
+use crate::stats::permutation::{FamilyAsk, PairedTest, paired_family, paired_p_min};
+
+/// Runs of each side in a block.
+const RUNS: usize = 2;
+
+/// A block: its comparison and its number.
+type Block<'i> = (&'i str, u32);
+
+/// Whether both sides hold runs of the same blocks of the same cells.
+pub(super) fn is_paired(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> bool {
+    fn blocks<'i>(side: &'i SideIndex<'_>) -> BTreeSet<(&'i str, Block<'i>)> {
+        let cells = side.cells.values();
+        let runs = cells.flat_map(|cell| {
+            cell.ended
+                .iter()
+                .map(|run| run.run)
+                .chain(cell.failed.iter().copied())
+        });
+        runs.filter_map(|run| {
+            let pairing = run.pairing.as_ref()?;
+            Some((run.cell.as_str(), (pairing.session.as_str(), pairing.block)))
+        })
+        .collect()
+    }
+    !blocks(baseline).is_disjoint(&blocks(candidate))
+}
+
+/// The differences of a row, one for each whole block.
+struct Differences<'i> {
+    blocks: BTreeMap<Block<'i>, f64>,
+    /// Blocks that are not whole, and runs that are of none.
+    broken: usize,
+}
+
+/// Tests these rows by flipping the signs of blocks.
+pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
+    let rows: Vec<Differences<'_>> = entries.iter().map(|entry| differences(entry)).collect();
+    let units: BTreeSet<Block<'_>> = rows
+        .iter()
+        .flat_map(|row| row.blocks.keys().copied())
+        .collect();
+    let reachable = |row: &Differences<'_>| {
+        row.blocks.len() >= 2 && paired_p_min(row.blocks.len()) <= ask.alpha
+    };
+    let kinds = kinds(entries);
+    let tests: Vec<PairedTest> = rows
+        .iter()
+        .zip(kinds)
+        .filter(|(row, _)| reachable(row))
+        .map(|(row, kind)| PairedTest {
+            kind,
+            differences: units
+                .iter()
+                .map(|unit| row.blocks.get(unit).copied())
+                .collect(),
+        })
+        .collect();
+    let found = paired_family(&tests, ask);
+    let mut outcomes = found.tests.iter();
+    let reach = rows.iter().zip(entries).map(|(row, entry)| {
+        if !reachable(row) {
+            return unreachable(row, ask.alpha);
+        }
+        match outcomes.next() {
+            Some(Some(one)) => Reach::Tested(Finding {
+                runs: Some(RUNS * row.blocks.len()),
+                gap: gap(row),
+                floor: entry.floor,
+                ..Finding::of(one)
+            }),
+            _ => Reach::Untestable("its blocks cannot be tested".to_owned()),
+        }
+    });
+    let reach = reach.collect();
+    let sessions: BTreeSet<&str> = units.iter().map(|(session, _)| *session).collect();
+    let mut notes = Vec::new();
+    notes.extend(broken_note(entries, &rows));
+    Tested {
+        design: Design::Paired {
+            sessions: sessions.len(),
+            blocks: units.len(),
+        },
+        full: true,
+        // Without a test there is no smallest p value but the one that the blocks could have given.
+        p_min: if tests.is_empty() {
+            paired_p_min(units.len())
+        } else {
+            found.p_min
+        },
+        reach,
+        notes,
+    }
+}
+
+fn unreachable(row: &Differences<'_>, alpha: f64) -> Reach {
+    let blocks = row.blocks.len();
+    let needed = (2..64).find(|blocks| paired_p_min(*blocks) <= alpha);
+    let more = needed.and_then(|needed| u32::try_from(RUNS * needed.saturating_sub(blocks)).ok());
+    let plural = if blocks == 1 { "" } else { "s" };
+    let mut why = format!(
+        "{blocks} whole block{plural}: no p value can be below {:.2}, and {} is asked",
+        paired_p_min(blocks),
+        percent(alpha)
+    );
+    if let Some(needed) = needed {
+        why = format!("{why}; {needed} blocks could");
+    }
+    Reach::Unreachable { more, why }
+}
+
+fn gap(row: &Differences<'_>) -> Option<String> {
+    (row.broken > 0).then(|| {
+        let plural = if row.broken == 1 { " is" } else { "s are" };
+        format!("{} block{plural} not whole", row.broken)
+    })
+}
+
+fn broken_note(entries: &[&Entry<'_>], rows: &[Differences<'_>]) -> Option<String> {
+    let broken = rows.iter().zip(entries).filter(|(row, _)| row.broken > 0);
+    let cells: BTreeSet<&str> = broken.map(|(_, entry)| entry.cell).collect();
+    let first = cells.first()?;
+    let more = match cells.len() {
+        1 => String::new(),
+        n => format!(" and {} other cells", n - 1),
+    };
+    Some(format!(
+        "blocks of `{first}`{more} are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) \
+         and were left out; a row of which a block is left out does not pass"
+    ))
+}
+
+/// One run of a block: its place, and the logarithm of its value.
+type Place = (u32, Option<f64>);
+
+fn differences<'i>(entry: &Entry<'i>) -> Differences<'i> {
+    let mut blocks: BTreeMap<Block<'i>, [Vec<Place>; 2]> = BTreeMap::new();
+    let mut broken = 0;
+    for (arm, column) in [&entry.baseline, &entry.candidate].into_iter().enumerate() {
+        for (run, value) in runs(column) {
+            match &run.pairing {
+                Some(pairing) => {
+                    let block = (pairing.session.as_str(), pairing.block);
+                    let value = value.map(|value| worse_log(entry, value));
+                    blocks.entry(block).or_default()[arm].push((pairing.position, value));
+                }
+                None => broken += 1,
+            }
+        }
+    }
+    let mut whole = BTreeMap::new();
+    for (block, arms) in blocks {
+        match difference(&arms) {
+            Some(difference) => drop(whole.insert(block, difference)),
+            None => broken += 1,
+        }
+    }
+    Differences {
+        blocks: whole,
+        broken,
+    }
+}
+
+fn runs<'i>(column: &Column<'i>) -> impl Iterator<Item = (&'i super::side::GateRun, Option<f64>)> {
+    let runs = column.runs.iter().map(|run| run.run);
+    runs.zip(column.values.iter().copied())
+}
+
+/// The difference within a block; `None` unless it is whole: ABBA or BAAB, so that a linear drift cancels.
+fn difference([baseline, candidate]: &[Vec<Place>; 2]) -> Option<f64> {
+    let positions = |arm: &[Place]| arm.iter().map(|(position, _)| *position).collect();
+    let (outer, inner) = ([0, 3], [1, 2]);
+    let (a, b): (BTreeSet<u32>, BTreeSet<u32>) = (positions(baseline), positions(candidate));
+    let (outer, inner) = (BTreeSet::from(outer), BTreeSet::from(inner));
+    let twos = baseline.len() == RUNS && candidate.len() == RUNS;
+    if !twos || !((a == outer && b == inner) || (a == inner && b == outer)) {
+        return None;
+    }
+    let logs = |arm: &[Place]| {
+        arm.iter()
+            .map(|(_, log)| *log)
+            .collect::<Option<Vec<f64>>>()
+    };
+    let (baseline, candidate) = (logs(baseline)?, logs(candidate)?);
+    Some(on_grid(mean(&candidate)? - mean(&baseline)?))
+}

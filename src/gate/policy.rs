@@ -1,0 +1,361 @@
+//! By which rules is judged: directions, floors, what is gated and what is only told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::GateError;
+
+/// Which values of a metric are better. Declared, never guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Small ones.
+    Lower,
+    /// Large ones.
+    Higher,
+}
+
+impl Direction {
+    /// What turns a logarithm so that up is worse.
+    pub(super) const fn sign(self) -> f64 {
+        match self {
+            Self::Lower => 1.0,
+            Self::Higher => -1.0,
+        }
+    }
+}
+
+/// What a metric is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It is judged.
+    Gate,
+    /// It is told and decides nothing.
+    Info,
+}
+
+/// How one metric is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricRule {
+    /// Which values are better.
+    pub direction: Option<Direction>,
+    /// Whether it is judged.
+    pub role: Role,
+    /// The smallest change that counts, as a share: 0.05 is 5%. Absent: the policy's, or twice that for medians.
+    pub floor: Option<f64>,
+    /// The smallest change that counts in the metric's base unit, besides the floor.
+    pub at_least: Option<f64>,
+    /// The metric to judge instead where a run has fewer than [`FEW_SAMPLES`] samples of this one.
+    pub fallback: Option<String>,
+}
+
+/// Below so many samples a quartile of a run is too coarse to be judged.
+pub const FEW_SAMPLES: u64 = 20;
+
+/// The rules of a judgement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GatePolicy {
+    /// The chance that a comparison of equal builds fails at all, over all cells and metrics together.
+    pub alpha: f64,
+    /// The smallest change that counts, as a share.
+    pub floor: f64,
+    /// Rules that replace [`default_rule`]; what they leave open is filled from there.
+    pub metrics: BTreeMap<String, MetricRule>,
+    /// Cells that are gone on purpose, each with a date and a reason.
+    pub retired: BTreeMap<String, String>,
+    /// Fields of the fingerprint that may differ, since they are what is tested.
+    pub subject: BTreeSet<String>,
+    /// Arrangements that are drawn where there are too many to look at all.
+    pub draws: u32,
+    /// What they are drawn from.
+    pub seed: u64,
+    /// Whether results of unknown or different machines are compared all the same.
+    pub any_machine: bool,
+}
+
+impl Default for GatePolicy {
+    fn default() -> Self {
+        Self {
+            alpha: 0.01,
+            floor: 0.05,
+            metrics: BTreeMap::new(),
+            retired: BTreeMap::new(),
+            subject: BTreeSet::new(),
+            draws: 19_999,
+            seed: 1,
+            any_machine: false,
+        }
+    }
+}
+
+impl GatePolicy {
+    /// How this metric is judged; `None`: nobody has declared it.
+    pub fn rule(&self, metric: &str) -> Option<MetricRule> {
+        let default = default_rule(metric);
+        let Some(asked) = self.metrics.get(metric) else {
+            return default;
+        };
+        let mut rule = asked.clone();
+        if let Some(default) = default {
+            rule.direction = rule.direction.or(default.direction);
+            rule.floor = rule.floor.or(default.floor);
+            rule.at_least = rule.at_least.or(default.at_least);
+            rule.fallback = rule.fallback.or(default.fallback);
+        }
+        Some(rule)
+    }
+
+    /// The smallest change of this metric that counts, as a share. The median of a duration gets twice the policy's: between
+    /// runs on a shared machine it moves about twice as much as the lower quartile does.
+    pub fn floor_of(&self, metric: &str, rule: &MetricRule) -> f64 {
+        let own = if metric.ends_with("latency_p50") {
+            2.0 * self.floor
+        } else {
+            self.floor
+        };
+        rule.floor.unwrap_or(own)
+    }
+
+    /// Whether anything can be judged by it.
+    pub(super) fn check(&self) -> Result<(), GateError> {
+        let wrong = |key: &str, value: String, why: &str| {
+            Err(GateError::Policy {
+                key: key.to_owned(),
+                value,
+                why: why.to_owned(),
+            })
+        };
+        if !(self.alpha > 0.0 && self.alpha <= 0.5) {
+            return wrong(
+                "alpha",
+                self.alpha.to_string(),
+                "it must be above 0 and at most 0.5",
+            );
+        }
+        if 1.0 / (f64::from(self.draws) + 1.0) > self.alpha {
+            return wrong(
+                "draws",
+                self.draws.to_string(),
+                "with so few no p value can be as small as alpha, and nothing could ever fail",
+            );
+        }
+        let good = |share: f64| share.is_finite() && share > 0.0;
+        if !good(self.floor) {
+            return wrong("floor", self.floor.to_string(), "it must be above 0");
+        }
+        for (metric, asked) in &self.metrics {
+            for (key, share) in [("floor", asked.floor), ("at_least", asked.at_least)] {
+                if let Some(share) = share.filter(|share| !good(*share)) {
+                    let key = format!("{metric}.{key}");
+                    return wrong(&key, share.to_string(), "it must be above 0");
+                }
+            }
+            let rule = self.rule(metric);
+            if rule.is_some_and(|rule| rule.role == Role::Gate && rule.direction.is_none()) {
+                return Err(GateError::NoDirection {
+                    metric: metric.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+const MIB: f64 = 1_048_576.0;
+
+/// Judged by default, and what each is judged by where it rests on too few samples.
+const GATED: &[(&str, Direction, Option<&str>)] = &[
+    (
+        "train.step_latency_p25",
+        Direction::Lower,
+        Some("train.step_latency_p50"),
+    ),
+    ("train.step_latency_p50", Direction::Lower, None),
+    (
+        "serve.latency_p25",
+        Direction::Lower,
+        Some("serve.latency_p50"),
+    ),
+    ("serve.latency_p50", Direction::Lower, None),
+    ("train.throughput_p75", Direction::Higher, None),
+    ("serve.throughput_p75", Direction::Higher, None),
+    ("serve.max_rate", Direction::Higher, None),
+    ("memory.peak", Direction::Lower, None),
+    ("gpu.memory_peak", Direction::Lower, None),
+];
+
+/// Told by default. Means and high percentiles of a run differ by tens of percent between runs of the same build, so they are not
+/// gated; of a utilisation nobody can say which way is better.
+const TOLD: &[(&str, Option<Direction>)] = &[
+    ("train.throughput", Some(Direction::Higher)),
+    ("train.step_latency_mean", Some(Direction::Lower)),
+    ("train.step_latency_p90", Some(Direction::Lower)),
+    ("train.step_latency_p95", Some(Direction::Lower)),
+    ("train.step_latency_p99", Some(Direction::Lower)),
+    ("train.time_projected", Some(Direction::Lower)),
+    ("train.time_to_accuracy", Some(Direction::Lower)),
+    ("serve.throughput", Some(Direction::Higher)),
+    ("serve.latency_mean", Some(Direction::Lower)),
+    ("serve.latency_p90", Some(Direction::Lower)),
+    ("serve.latency_p95", Some(Direction::Lower)),
+    ("serve.latency_p99", Some(Direction::Lower)),
+    ("serve.latency_p99_9", Some(Direction::Lower)),
+    ("serve.utilisation", None),
+    ("serve.best_batch_size", None),
+    ("cpu.utilisation", None),
+    ("cpu.utilisation_of_limit", None),
+    ("cpu.time", Some(Direction::Lower)),
+    ("memory.rss_mean", Some(Direction::Lower)),
+    ("gpu.utilisation", None),
+    ("gpu.power", Some(Direction::Lower)),
+    ("io.read", Some(Direction::Lower)),
+    ("io.write", Some(Direction::Lower)),
+    ("faults.minor", Some(Direction::Lower)),
+    ("faults.major", Some(Direction::Lower)),
+    ("switches.involuntary", Some(Direction::Lower)),
+    ("interference.run_delay", None),
+    ("interference.others_cpu", None),
+    ("interference.steal", None),
+    ("interference.share", None),
+    ("sampler.cost", Some(Direction::Lower)),
+    ("train_loss", Some(Direction::Lower)),
+    ("validation_loss", Some(Direction::Lower)),
+    ("validation_accuracy", Some(Direction::Higher)),
+    ("test_loss", Some(Direction::Lower)),
+    ("test_accuracy", Some(Direction::Higher)),
+];
+
+/// How a metric of the catalogue is judged unless the policy says otherwise; `None`: it is not in the catalogue.
+pub fn default_rule(metric: &str) -> Option<MetricRule> {
+    let rule = |direction, role| MetricRule {
+        direction,
+        role,
+        floor: None,
+        at_least: None,
+        fallback: None,
+    };
+    if let Some((_, direction)) = TOLD.iter().find(|(name, _)| *name == metric) {
+        return Some(rule(*direction, Role::Info));
+    }
+    let (_, direction, fallback) = GATED.iter().find(|(name, _, _)| *name == metric)?;
+    let mut rule = rule(Some(*direction), Role::Gate);
+    rule.fallback = fallback.map(str::to_owned);
+    // A peak hardly varies, but it comes in pages and in the allocator's blocks, and a small one by chance.
+    (rule.floor, rule.at_least) = match metric {
+        "memory.peak" => (Some(0.02), Some(MIB)),
+        "gpu.memory_peak" => (Some(0.02), Some(16.0 * MIB)),
+        _ => (None, None),
+    };
+    Some(rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::CATALOGUE;
+
+    #[test]
+    fn every_metric_of_the_catalogue_has_a_rule_and_every_gated_one_a_direction() {
+        for metric in CATALOGUE {
+            let rule = default_rule(metric.name);
+            let rule = rule.unwrap_or_else(|| panic!("{} has no rule", metric.name));
+            let gated = rule.role == Role::Gate;
+            assert!(!gated || rule.direction.is_some(), "{}", metric.name);
+        }
+        let mut names: Vec<&str> = GATED.iter().map(|(name, _, _)| *name).collect();
+        names.extend(TOLD.iter().map(|(name, _)| *name));
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "a metric has two rules");
+        assert_eq!(default_rule("train.step_latency_p26"), None);
+    }
+
+    #[test]
+    fn floors_are_the_policys_unless_the_metric_has_its_own() {
+        let mut policy = GatePolicy {
+            floor: 0.03,
+            ..GatePolicy::default()
+        };
+        let floor =
+            |policy: &GatePolicy, name: &str| policy.floor_of(name, &policy.rule(name).unwrap());
+        for (name, expected) in [
+            ("train.step_latency_p25", 0.03),
+            ("serve.latency_p50", 0.06),
+            ("serve.throughput_p75", 0.03),
+            ("memory.peak", 0.02),
+        ] {
+            assert!((floor(&policy, name) - expected).abs() < 1e-12, "{name}");
+        }
+        let asked = MetricRule {
+            direction: None,
+            role: Role::Gate,
+            floor: Some(0.01),
+            at_least: None,
+            fallback: None,
+        };
+        policy.metrics.insert("memory.peak".into(), asked);
+        let rule = policy.rule("memory.peak").unwrap();
+        assert_eq!((rule.floor, rule.at_least), (Some(0.01), Some(MIB)));
+        assert_eq!(rule.direction, Some(Direction::Lower));
+    }
+
+    #[test]
+    fn rules_by_which_nothing_could_fail_are_refused() {
+        let asked = |direction, floor| MetricRule {
+            direction,
+            role: Role::Gate,
+            floor,
+            at_least: None,
+            fallback: None,
+        };
+        let with = |change: &dyn Fn(&mut GatePolicy)| {
+            let mut policy = GatePolicy::default();
+            change(&mut policy);
+            policy.check()
+        };
+        assert_eq!(with(&|_| ()), Ok(()));
+        for (what, result) in [
+            ("alpha", with(&|policy| policy.alpha = 0.0)),
+            ("alpha", with(&|policy| policy.alpha = f64::NAN)),
+            ("alpha", with(&|policy| policy.alpha = 0.9)),
+            ("draws", with(&|policy| policy.draws = 50)),
+            ("floor", with(&|policy| policy.floor = 0.0)),
+            ("floor", with(&|policy| policy.floor = f64::INFINITY)),
+            (
+                "cpu.utilisation",
+                with(&|policy| {
+                    let rule = asked(None, None);
+                    policy.metrics.insert("cpu.utilisation".into(), rule);
+                }),
+            ),
+            (
+                "tokens",
+                with(&|policy| {
+                    policy.metrics.insert("tokens".into(), asked(None, None));
+                }),
+            ),
+            (
+                "tokens.floor",
+                with(&|policy| {
+                    let rule = asked(Some(Direction::Higher), Some(-0.1));
+                    policy.metrics.insert("tokens".into(), rule);
+                }),
+            ),
+        ] {
+            let message = result.unwrap_err().to_string();
+            assert!(message.contains(what), "{what}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_read_back_and_may_leave_things_out() {
+        let policy = GatePolicy::default();
+        let text = serde_json::to_string(&policy).unwrap();
+        assert_eq!(serde_json::from_str::<GatePolicy>(&text).unwrap(), policy);
+        assert_eq!(serde_json::from_str::<GatePolicy>("{}").unwrap(), policy);
+    }
+}

@@ -1,0 +1,73 @@
+//! What is compared: the runs of one side with their figures, whatever they were read from.
+
+use crate::event::fingerprint::Fingerprint;
+use crate::event::record::{Pairing, RunStatus};
+
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Side {
+    /// What people call it: the path that it was read from.
+    pub name: String,
+    /// The sessions that its runs are of.
+    pub sessions: Vec<SessionInfo>,
+    /// The cells that were planned, with runs or without.
+    pub cells: Vec<String>,
+    /// Its runs, in any order.
+    pub runs: Vec<GateRun>,
+}
+
+/// One go at a grid: one process of perftune on one machine.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SessionInfo {
+    /// Unique; what [`GateRun::session`] names.
+    pub id: String,
+    /// When it began (RFC 3339); empty: not known.
+    pub created: String,
+    /// What it ran on; absent: not known.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// One run: the unit of every judgement, whatever the number of its samples.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GateRun {
+    /// Its name, unique within its session.
+    pub run: String,
+    /// The cell that it repeats.
+    pub cell: String,
+    /// Which repeat, from 1.
+    pub repeat: u32,
+    /// Its session's id.
+    pub session: String,
+    /// Its place in an interleaved comparison; absent where it is part of none.
+    pub pairing: Option<Pairing>,
+    /// How it ended; absent: the source does not tell.
+    pub status: Option<RunStatus>,
+    /// Why it ended like that, for people; may be empty.
+    pub why: String,
+    /// Its figures, in any order.
+    pub figures: Vec<Figure>,
+}
+
+/// One figure of one run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Figure {
+    /// The stage as displayed (`train`, `serve[1]`), or `run`.
+    pub phase: String,
+    /// The name of the metric.
+    pub metric: String,
+    /// The unit of the value: the metric's base unit or a multiple of it (`ms`), the same on both sides.
+    pub unit: String,
+    /// The estimate; absent: not measured.
+    pub value: Option<f64>,
+    /// Steps, requests, windows or ticks that it rests on; absent: the source does not tell.
+    pub samples: Option<u64>,
+    /// What a reader must know: why it is missing, for one.
+    pub note: String,
+}
+
+impl GateRun {
+    /// Whether it did not come to its end: none of its figures says what the cell costs.
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.status, Some(RunStatus::Failed | RunStatus::Cancelled))
+    }
+}

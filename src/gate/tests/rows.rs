@@ -1,0 +1,375 @@
+//! Rows that need no test: missing, new, failed, retired; and what is judged in place of what.
+
+use super::*;
+use RowVerdict::{Failed, Incomparable, Inconclusive, Info, Missing, New, Pass, Regressed};
+
+fn pair(seed: u64) -> (Side, Side) {
+    Lab::new(seed, 0.01).paired(10, &none)
+}
+
+fn policy(metric: &str, rule: MetricRule) -> GatePolicy {
+    let mut policy = GatePolicy::default();
+    policy.metrics.insert(metric.to_owned(), rule);
+    policy
+}
+
+fn rule(role: Role) -> MetricRule {
+    MetricRule {
+        direction: None,
+        role,
+        floor: None,
+        at_least: None,
+        fallback: None,
+    }
+}
+
+fn without_cell(side: &mut Side, cell: &str) {
+    side.runs.retain(|run| run.cell != cell);
+    side.cells.retain(|name| name != cell);
+}
+
+#[test]
+fn a_cell_that_is_gone_is_missing_unless_it_is_retired() {
+    let (baseline, mut candidate) = pair(1);
+    without_cell(&mut candidate, "rnn");
+    let found = judged(&baseline, &candidate);
+    assert_eq!(count(&found, Missing), GATED);
+    assert_eq!((exits(&found), found.outcome), ((5, 5), Outcome::Coverage));
+    assert_eq!(found.coverage.to_string(), "judged 4 of 8, missing 4");
+    assert!(
+        row(&found, "rnn", P25)
+            .why
+            .contains("does not have this cell")
+    );
+
+    let mut policy = GatePolicy::default();
+    policy.retired.insert(
+        "rnn".into(),
+        "2026-03-01 replaced by the transformer".into(),
+    );
+    let found = judge(&baseline, &candidate, &policy).unwrap();
+    assert_eq!(exits(&found), (0, 0));
+    assert_eq!(found.coverage.to_string(), "judged 4 of 4");
+    assert!(has_note(&found, "`rnn` is retired: 2026-03-01 replaced"));
+
+    // Planned, and nothing came of it.
+    candidate.cells.push("rnn".into());
+    let found = judged(&baseline, &candidate);
+    assert_eq!(count(&found, Missing), GATED);
+    assert!(row(&found, "rnn", P25).why.contains("has no run of it"));
+}
+
+#[test]
+fn retiring_excuses_neither_what_is_there_nor_what_failed() {
+    let (baseline, mut candidate) = pair(2);
+    let mut policy = GatePolicy::default();
+    policy
+        .retired
+        .insert("rnn".into(), "2026-03-01 gone".into());
+    policy
+        .retired
+        .insert("cnn".into(), "2026-03-01 gone".into());
+    let found = judge(&baseline, &candidate, &policy).unwrap();
+    assert_eq!(found.coverage.judged, 8);
+    assert!(has_note(&found, "the candidate has it all the same"));
+    assert!(has_note(&found, "`cnn` is retired and neither side has it"));
+    for run in candidate.runs.iter_mut().filter(|run| run.cell == "rnn") {
+        run.status = Some(RunStatus::Failed);
+    }
+    let found = judge(&baseline, &candidate, &policy).unwrap();
+    assert_eq!((count(&found, Failed), exits(&found).0), (GATED, 5));
+}
+
+#[test]
+fn a_new_cell_is_told_and_not_judged() {
+    let (mut baseline, candidate) = pair(3);
+    without_cell(&mut baseline, "mlp");
+    let found = judged(&baseline, &candidate);
+    assert_eq!((count(&found, New), count(&found, Pass)), (GATED, GATED));
+    assert_eq!(exits(&found), (0, 0));
+    assert_eq!(found.coverage.to_string(), "judged 4 of 4, new 4");
+    assert!(has_note(&found, "4 rows are new and not judged"));
+}
+
+#[test]
+fn one_failed_run_fails_its_cell_on_either_side() {
+    for (status, in_candidate) in [
+        (RunStatus::Failed, true),
+        (RunStatus::Cancelled, true),
+        (RunStatus::Failed, false),
+        (RunStatus::Cancelled, false),
+    ] {
+        let (mut baseline, mut candidate) = pair(4);
+        let side = if in_candidate {
+            &mut candidate
+        } else {
+            &mut baseline
+        };
+        let run = &mut side.runs[3];
+        (run.status, run.why) = (Some(status), "killed by signal 9".into());
+        let cell = run.cell.clone();
+        let found = judged(&baseline, &candidate);
+        assert_eq!((count(&found, Failed), exits(&found)), (GATED, (5, 5)));
+        let p25 = row(&found, &cell, P25);
+        assert!(p25.why.contains("killed by signal 9"), "{}", p25.why);
+        let of = if in_candidate {
+            "of the candidate"
+        } else {
+            "of the baseline"
+        };
+        assert!(p25.why.contains(of), "{}", p25.why);
+        assert_eq!(
+            (p25.baseline, p25.candidate, p25.change),
+            (None, None, None)
+        );
+    }
+}
+
+#[test]
+fn a_cell_whose_every_run_failed_keeps_a_row() {
+    let (mut baseline, mut candidate) = pair(5);
+    for side in [&mut baseline, &mut candidate] {
+        for run in side.runs.iter_mut().filter(|run| run.cell == "rnn") {
+            run.status = Some(RunStatus::Failed);
+            run.figures.clear();
+        }
+    }
+    let found = judged(&baseline, &candidate);
+    let whole = row(&found, "rnn", WHOLE_CELL);
+    assert_eq!((whole.verdict, whole.phase.as_str()), (Failed, WHOLE_CELL));
+    assert_eq!(exits(&found), (5, 5));
+}
+
+#[test]
+fn a_cell_without_a_judged_figure_on_either_side_is_missing() {
+    let (mut baseline, mut candidate) = pair(6);
+    for side in [&mut baseline, &mut candidate] {
+        for run in side.runs.iter_mut().filter(|run| run.cell == "rnn") {
+            run.figures
+                .retain(|figure| figure.metric == "train.throughput");
+        }
+    }
+    let found = judged(&baseline, &candidate);
+    assert_eq!(row(&found, "rnn", WHOLE_CELL).verdict, Missing);
+    assert_eq!(exits(&found), (5, 5));
+}
+
+#[test]
+fn a_quartile_of_few_samples_gives_way_to_the_median() {
+    let (baseline, mut candidate) = Lab::new(7, 0.01).paired(10, &only("mlp", P25, 1.5));
+    for figure in figures(&mut candidate, P25).take(1) {
+        figure.samples = Some(19);
+    }
+    let cell = candidate.runs[0].cell.clone();
+    let found = judged(&baseline, &candidate);
+    let p25 = row(&found, &cell, P25);
+    assert_eq!((p25.verdict, p25.role), (Info, Role::Info));
+    assert!(
+        p25.why.contains("only 19 samples") && p25.why.contains(P50),
+        "{}",
+        p25.why
+    );
+    let p50 = row(&found, &cell, P50);
+    assert_eq!(p50.verdict, Pass);
+    assert!(p50.why.contains("in place of"), "{}", p50.why);
+    assert_eq!(found.coverage.of, 7);
+
+    // A median that is for information otherwise is judged then.
+    let policy = policy(P50, rule(Role::Info));
+    let found = judge(&baseline, &candidate, &policy).unwrap();
+    let p50 = row(&found, &cell, P50);
+    assert_eq!((p50.verdict, p50.role), (Pass, Role::Gate));
+    let other = if cell == "mlp" { "rnn" } else { "mlp" };
+    assert_eq!(row(&found, other, P50).verdict, Info);
+
+    // Without a median there is nothing to judge by, and that is said.
+    let mut bare = [baseline.clone(), candidate.clone()];
+    for side in &mut bare {
+        for run in &mut side.runs {
+            run.figures.retain(|figure| figure.metric != P50);
+        }
+    }
+    let found = judged(&bare[0], &bare[1]);
+    let p25 = row(&found, &cell, P25);
+    assert_eq!(p25.verdict, Inconclusive);
+    assert!(p25.why.contains("cannot be judged instead"), "{}", p25.why);
+}
+
+#[test]
+fn a_figure_absent_for_want_of_samples_is_inconclusive_and_not_missing() {
+    let (baseline, mut candidate) = pair(8);
+    for figure in figures(&mut candidate, RATE) {
+        (figure.value, figure.samples) = (None, Some(14));
+        figure.note = "14 windows, fewer than 20".into();
+    }
+    let found = judged(&baseline, &candidate);
+    let rate = row(&found, "mlp", RATE);
+    assert_eq!(rate.verdict, Inconclusive);
+    assert!(rate.why.contains("14"), "{}", rate.why);
+    // The other way round there is nothing to compare with, for the same reason.
+    let found = judged(&candidate, &baseline);
+    assert_eq!(row(&found, "mlp", RATE).verdict, Inconclusive);
+}
+
+#[test]
+fn memory_must_grow_by_the_floor_and_by_a_mebibyte() {
+    const MIB: f64 = 1_048_576.0;
+    for (size, by, unit, expected) in [
+        (10.0, 0.5, 1.0, Pass),
+        (10.0, 1.5, 1.0, Regressed),
+        (10.0, 1.5, 1024.0, Regressed),
+        (10.0, 0.5, MIB, Pass),
+        (1000.0, 1.5, 1.0, Pass),
+        (1000.0, 30.0, 1.0, Regressed),
+    ] {
+        let (mut baseline, mut candidate) = Lab::new(9, 0.0001).paired(10, &none);
+        for (side, add) in [(&mut baseline, 0.0), (&mut candidate, by)] {
+            for figure in figures(side, PEAK) {
+                let noise = figure.value.unwrap() / 3e8;
+                figure.value = Some((size + add) * noise * MIB / unit);
+                figure.unit = match unit {
+                    1.0 => "bytes",
+                    1024.0 => "KiB",
+                    _ => "MiB",
+                }
+                .to_owned();
+            }
+        }
+        let found = judged(&baseline, &candidate);
+        let peak = row(&found, "mlp", PEAK);
+        assert_eq!(peak.verdict, expected, "{size} {by} {unit}: {peak:?}");
+        let floor = (1.0 / size).max(0.02);
+        assert!((peak.floor - floor).abs() < 1e-3, "{} {floor}", peak.floor);
+    }
+}
+
+#[test]
+fn other_machines_are_not_compared_unless_they_are_the_subject() {
+    let (baseline, mut candidate) = pair(10);
+    candidate.sessions[0].fingerprint = Some(machine("B"));
+    let found = judged(&baseline, &candidate);
+    assert_eq!(
+        (exits(&found), found.outcome),
+        ((4, 4), Outcome::Incomparable)
+    );
+    assert_eq!(count(&found, Incomparable), 2 * GATED);
+    assert!(row(&found, "mlp", P25).change.is_none());
+    assert!(
+        has_note(&found, "cpu.model is `A` and `B`"),
+        "{:?}",
+        found.notes
+    );
+    assert_eq!(found.environment.len(), 1);
+    assert!(found.environment[0].hard && !found.full_verdicts);
+    assert_eq!(found.coverage.to_string(), "judged 0 of 8, incomparable 8");
+
+    let mut policy = GatePolicy::default();
+    policy.subject.insert("cpu.model".into());
+    policy.subject.insert("cpu.modle".into());
+    let found = judge(&baseline, &candidate, &policy).unwrap();
+    assert_eq!(exits(&found), (0, 0));
+    assert!(has_note(&found, "under test: cpu.model"));
+    assert!(has_note(&found, "`cpu.modle` is in neither"));
+}
+
+#[test]
+fn soft_differences_are_shown_and_forbid_nothing() {
+    let (baseline, mut candidate) = pair(11);
+    let print = candidate.sessions[0].fingerprint.as_mut().unwrap();
+    print.soft.insert("kernel".into(), "6.2".into());
+    let found = judged(&baseline, &candidate);
+    assert_eq!(exits(&found), (0, 0));
+    assert_eq!(found.environment[0].field, "kernel");
+}
+
+#[test]
+fn any_machine_compares_and_stored_sessions_of_another_one_prove_nothing() {
+    let mut lab = Lab::new(12, 0.005);
+    let baseline = lab.stored(9, 5, 0.002);
+    let mut candidate = lab.session("new", 5, &slower(2.0));
+    assert_eq!(exits(&judged(&baseline, &candidate)), (1, 1));
+    let policy = GatePolicy {
+        any_machine: true,
+        ..GatePolicy::default()
+    };
+    for print in [None, Some(machine("B"))] {
+        candidate.sessions[0].fingerprint = print;
+        assert_eq!(exits(&judged(&baseline, &candidate)), (4, 4));
+        let found = judge(&baseline, &candidate, &policy).unwrap();
+        assert_eq!(exits(&found), (0, 6), "{:#?}", found.rows);
+        assert_eq!(row(&found, "mlp", P25).verdict, RowVerdict::Suspect);
+        assert!(!found.full_verdicts);
+        assert!(has_note(&found, "compared although"), "{:?}", found.notes);
+    }
+}
+
+#[test]
+fn a_metric_of_another_program_is_judged_where_it_is_declared() {
+    let (mut baseline, mut candidate) = Lab::new(13, 0.01).paired(10, &only("mlp", RATE, 0.7));
+    for side in [&mut baseline, &mut candidate] {
+        for figure in figures(side, RATE) {
+            (figure.metric, figure.unit) = ("tokens".into(), "tokens/s".into());
+        }
+    }
+    let mut declared = rule(Role::Gate);
+    declared.direction = Some(Direction::Higher);
+    let found = judge(&baseline, &candidate, &policy("tokens", declared.clone())).unwrap();
+    assert_eq!(row(&found, "mlp", "tokens").verdict, Regressed);
+    assert_eq!(exits(&found), (1, 1));
+    // Declared the other way round it is an improvement.
+    declared.direction = Some(Direction::Lower);
+    let found = judge(&baseline, &candidate, &policy("tokens", declared.clone())).unwrap();
+    assert_eq!(row(&found, "mlp", "tokens").verdict, RowVerdict::Improved);
+    // For information it needs no direction.
+    let found = judge(&baseline, &candidate, &policy("tokens", rule(Role::Info))).unwrap();
+    assert_eq!(row(&found, "mlp", "tokens").verdict, Info);
+    // Gated and nowhere to be found.
+    let (baseline, candidate) = pair(13);
+    let found = judge(&baseline, &candidate, &policy("tokens", declared)).unwrap();
+    assert_eq!(
+        (row(&found, WHOLE_CELL, "tokens").verdict, exits(&found).0),
+        (Missing, 5)
+    );
+}
+
+#[test]
+fn a_metric_turned_against_the_catalogue_is_told() {
+    let (baseline, candidate) = Lab::new(14, 0.01).paired(10, &only("mlp", P25, 1.5));
+    let mut asked = rule(Role::Gate);
+    asked.direction = Some(Direction::Higher);
+    let found = judge(&baseline, &candidate, &policy(P25, asked)).unwrap();
+    assert_eq!(row(&found, "mlp", P25).verdict, RowVerdict::Improved);
+    assert!(has_note(&found, "turns `train.step_latency_p25` round"));
+}
+
+#[test]
+fn what_neither_side_measured_is_told() {
+    let (mut baseline, mut candidate) = pair(15);
+    for side in [&mut baseline, &mut candidate] {
+        for figure in figures(side, RATE) {
+            figure.value = None;
+        }
+    }
+    let found = judged(&baseline, &candidate);
+    assert_eq!((found.coverage.of, exits(&found)), (6, (0, 0)));
+    assert!(has_note(
+        &found,
+        "was measured on neither side, in 2 places"
+    ));
+}
+
+#[test]
+fn a_device_that_is_not_used_holds_nothing() {
+    let (mut baseline, mut candidate) = pair(16);
+    for side in [&mut baseline, &mut candidate] {
+        for figure in figures(side, PEAK) {
+            (figure.metric, figure.value) = ("gpu.memory_peak".into(), Some(0.0));
+        }
+    }
+    let found = judged(&baseline, &candidate);
+    let peak = row(&found, "mlp", "gpu.memory_peak");
+    assert_eq!((peak.verdict, peak.role), (Info, Role::Info));
+    figures(&mut candidate, "gpu.memory_peak").for_each(|figure| figure.value = Some(1e9));
+    let error = judge(&baseline, &candidate, &GatePolicy::default()).unwrap_err();
+    assert!(matches!(error, GateError::NotPositive { .. }), "{error}");
+}
