@@ -537,7 +537,7 @@ mod tests {
             [first, second, third].map(String::as_str),
             ["front", "front", "dominated"]
         );
-        assert!(rest.iter().all(|mark| mark.is_empty()), "{csv}");
+        assert!(rest.iter().all(String::is_empty), "{csv}");
     }
 
     #[test]
