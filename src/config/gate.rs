@@ -10,7 +10,7 @@ use super::problems::{Place, Problems};
 use super::read::{self, Allowed, Section};
 use super::suggest;
 use super::tree::{Node, Table, Value};
-use crate::event::{MetricDef, metric};
+use crate::event::{CATALOGUE, MetricDef, metric};
 use crate::gate::{Direction, GatePolicy, MetricRule, Role, default_rule};
 
 pub(super) const TABLE: &str = "gate";
@@ -70,7 +70,10 @@ impl Gate {
     pub(super) fn check_retired(&self, runs: &[PlannedRun], problems: &mut Problems) {
         for (cell, place) in &self.retired {
             if runs.iter().any(|run| run.cell == *cell) {
-                let message = format!("{} is retired, and still one of the cells", keys::shown(cell));
+                let message = format!(
+                    "{} is retired, and still one of the cells",
+                    keys::shown(cell)
+                );
                 problems.warn(*place, message);
             }
         }
@@ -140,7 +143,9 @@ fn seed(section: &mut Section<'_, '_>) -> Option<u64> {
 /// With too few draws no p value could ever be small enough: such a gate would always be green.
 fn check_draws(policy: &GatePolicy, section: &mut Section<'_, '_>) {
     let smallest = 1.0 / (f64::from(policy.draws) + 1.0);
-    let place = ["draws", "alpha"].into_iter().find_map(|key| section.get(key));
+    let place = ["draws", "alpha"]
+        .into_iter()
+        .find_map(|key| section.get(key));
     if let Some(node) = place.filter(|_| smallest > policy.alpha) {
         let (draws, alpha) = (policy.draws, policy.alpha);
         let needed = (1.0 / alpha).ceil() - 1.0;
@@ -203,9 +208,7 @@ fn walk(table: &Table, prefix: &str, found: &mut BTreeMap<String, Asked>, proble
             read::wrong(&keys::shown(&name), expected, &entry.node, problems);
             continue;
         };
-        let tables = !inner.entries.is_empty()
-            && inner.entries.iter().all(|entry| matches!(entry.node.value, Value::Table(_)));
-        if metric::find(&name).is_none() && tables {
+        if is_prefix(&name, inner) {
             walk(inner, &format!("{name}."), found, problems);
             continue;
         }
@@ -220,6 +223,21 @@ fn walk(table: &Table, prefix: &str, found: &mut BTreeMap<String, Asked>, proble
             None => drop(found.insert(name, asked)),
         }
     }
+}
+
+/// Whether a table holds metrics whose names begin with `name`, and is not the rule of one.
+fn is_prefix(name: &str, table: &Table) -> bool {
+    let mut entries = table.entries.iter();
+    let tables = !table.entries.is_empty()
+        && entries.all(|entry| matches!(entry.node.value, Value::Table(_)));
+    let mut keys = table.entries.iter().map(|entry| entry.key.as_str());
+    let says_a_rule = keys.any(|key| Scope::GateMetric.keys().contains(&key));
+    let begins = |def: &MetricDef| {
+        def.name
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    metric::find(name).is_none() && (tables || (!says_a_rule && CATALOGUE.iter().any(begins)))
 }
 
 impl Asked {
@@ -238,7 +256,8 @@ impl Asked {
             ("at_least", self.at_least.map(|(_, place)| place)),
             ("fallback", self.fallback.as_ref().map(|(_, place)| *place)),
         ];
-        keys.into_iter().find_map(|(key, place)| Some((key, place?)))
+        keys.into_iter()
+            .find_map(|(key, place)| Some((key, place?)))
     }
 }
 
@@ -292,7 +311,10 @@ fn at_least(name: &str, node: &Node, problems: &mut Problems) -> Option<f64> {
             let (number, example) = (node.value.shown(), constraints::quantity(def.unit));
             problems.error_with(
                 node.place,
-                format!("`at_least` of `{name}` is in {}, and {number} has no unit", def.unit),
+                format!(
+                    "`at_least` of `{name}` is in {}, and {number} has no unit",
+                    def.unit
+                ),
                 format!("for example \"{example}\""),
             );
             return None;
@@ -325,12 +347,21 @@ fn rules(asked: &BTreeMap<String, Asked>, problems: &mut Problems) -> BTreeMap<S
 fn whole(name: &str, asked: &Asked, problems: &mut Problems) -> Option<MetricRule> {
     let def = metric::find(name);
     // A metric of another program can only be known by what is declared here; a slip of the pen must not look like one.
-    if def.is_none() && (asked.direction.is_none() || metrics::resembles(name)) {
+    let declared = asked.direction.is_some() || asked.role == Some(Role::Info);
+    if def.is_none() && (!declared || metrics::resembles(name)) {
         let message = format!("unknown metric `{}` in [gate.metrics]", keys::shown(name));
-        problems.error_with(asked.place, message, metrics::full_name_hint(name));
+        let mut hint = metrics::full_name_hint(name);
+        if !metrics::resembles(name) {
+            hint += "; one of your own needs a direction, or role = \"info\"";
+        }
+        problems.error_with(asked.place, message, hint);
         return None;
     }
-    let role = if def.is_some() { Role::Info } else { Role::Gate };
+    let role = if def.is_some() {
+        Role::Info
+    } else {
+        Role::Gate
+    };
     let mut rule = default_rule(name).unwrap_or(MetricRule {
         direction: None,
         role,
@@ -380,14 +411,17 @@ fn check_fallback(
     } else if let Some((unit, theirs)) = unit(def).zip(unit(other)).filter(|(a, b)| a != b) {
         problems.error(
             *place,
-            format!("`{fallback}` is in {theirs} and cannot stand in for `{name}`, which is in {unit}"),
+            format!(
+                "`{fallback}` is in {theirs} and cannot stand in for `{name}`, which is in {unit}"
+            ),
         );
     }
 }
 
 /// When and why a cell is gone: both must be said, so that none is lost without anybody's knowing.
 fn retired(cell: &str, node: &Node, problems: &mut Problems) -> Option<String> {
-    let hint = "write \"cell\" = \"YYYY-MM-DD why it is gone\"; a name with a dot in it needs quotes";
+    let hint =
+        "write \"cell\" = \"YYYY-MM-DD why it is gone\"; a name with a dot in it needs quotes";
     let said = match &node.value {
         Value::Text(text) => dated(text),
         _ => Err("a date and a reason in quotes".to_owned()),
@@ -444,19 +478,26 @@ mod tests {
     fn every_key_is_read_in_base_units() {
         let body = "[gate]\nalpha = '5%'\nfloor = '3%'\nany_machine = true\ndraws = 999\nseed = 7\nsubject = 'libtorch'\n\
                     [gate.metrics]\n'memory.peak' = { floor = '1%', at_least = '2MiB' }\n\
-                    tokens_per_second = { direction = 'higher', at_least = 2.5 }\n\
+                    tokens_per_second = { direction = 'higher', at_least = 2.5 }\nflavour = { role = 'info' }\n\
                     [gate.retired]\nmlp-digits = '2026-01-31: no longer shipped'\n";
         let policy = gate(body).unwrap();
-        assert_eq!((policy.alpha, policy.floor, policy.draws), (0.05, 0.03, 999));
+        assert_eq!(
+            (policy.alpha, policy.floor, policy.draws),
+            (0.05, 0.03, 999)
+        );
         assert!(policy.any_machine && policy.seed == 7);
         assert!(policy.subject.contains("libtorch"));
         assert_eq!(policy.retired["mlp-digits"], "2026-01-31 no longer shipped");
         let peak = &policy.metrics["memory.peak"];
         assert_eq!((peak.floor, peak.at_least), (Some(0.01), Some(2_097_152.0)));
-        assert_eq!((peak.direction, peak.role), (Some(Direction::Lower), Role::Gate));
+        assert_eq!(
+            (peak.direction, peak.role),
+            (Some(Direction::Lower), Role::Gate)
+        );
         let foreign = &policy.metrics["tokens_per_second"];
         assert_eq!(foreign.direction, Some(Direction::Higher));
         assert_eq!((foreign.role, foreign.at_least), (Role::Gate, Some(2.5)));
+        assert_eq!(policy.metrics["flavour"].role, Role::Info);
     }
 
     #[test]
@@ -475,7 +516,10 @@ mod tests {
     fn what_is_declared_stays_beside_what_is_changed() {
         let policy = gate("[gate.metrics]\ntrain_loss = { role = 'gate', direction = 'lower' }\n");
         let rule = &policy.unwrap().metrics["train_loss"];
-        assert_eq!((rule.role, rule.direction), (Role::Gate, Some(Direction::Lower)));
+        assert_eq!(
+            (rule.role, rule.direction),
+            (Role::Gate, Some(Direction::Lower))
+        );
         let policy = gate("[gate.metrics]\n'memory.peak' = { role = 'info' }\n").unwrap();
         assert_eq!(policy.metrics["memory.peak"].role, Role::Info);
     }
@@ -519,7 +563,10 @@ mod tests {
             ("subject = [3]", "in quotes, not 3"),
             ("metrics = 3", "must be a table"),
             ("metrics.memory.peak = 3", "a table such as"),
-            ("metrics.memory.peek.floor = '1%'", "did you mean `memory.peak`?"),
+            (
+                "metrics.memory.peek.floor = '1%'",
+                "did you mean `memory.peak`?",
+            ),
             ("metrics.foreign = {}", "unknown metric `foreign`"),
             ("metrics.memory.peak.flor = '1%'", "did you mean `floor`?"),
             ("metrics.memory.peak.alpha = 1", "`alpha` belongs in [gate]"),
@@ -527,12 +574,21 @@ mod tests {
             ("metrics.memory.peak.at_least = '5ms'", "not a unit of size"),
             ("metrics.memory.peak.at_least = '0MiB'", "a change above 0"),
             ("metrics.memory.peak.at_least = true", "a change above 0"),
-            ("metrics.memory.peak.direction = 'up'", "one of lower, higher"),
+            (
+                "metrics.memory.peak.direction = 'up'",
+                "one of lower, higher",
+            ),
             ("metrics.memory.peak.role = 'gated'", "did you mean `gate`?"),
             ("metrics.memory.peak.fallback = 'memory.peak'", "itself"),
-            ("metrics.memory.peak.fallback = 'cpu.time'", "cannot stand in"),
+            (
+                "metrics.memory.peak.fallback = 'cpu.time'",
+                "cannot stand in",
+            ),
             ("metrics.memory.peak.fallback = 'cpu.tme'", "`cpu.time`?"),
-            ("metrics.cpu.utilisation.role = 'gate'", "direction = \"lower\" or"),
+            (
+                "metrics.cpu.utilisation.role = 'gate'",
+                "direction = \"lower\" or",
+            ),
             ("metrics.cpu.time.floor = '1%'", "would decide nothing"),
             ("retired.a = 'gone'", "YYYY-MM-DD"),
             ("retired.a = 2026-01-31", "in quotes, not the date"),

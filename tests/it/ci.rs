@@ -57,11 +57,16 @@ fn rows(verdict: &serde_json::Value, which: &str) -> Vec<(String, String)> {
 
 /// The verdict gives its exit code once more, and every report speaks of it.
 fn agrees(lab: &Lab, code: i32) {
-    lab.call(&["check", "results/gate/verdict.json"]).exits(code);
+    lab.call(&["check", "results/gate/verdict.json"])
+        .exits(code);
     let junit = text(lab, "results/gate/junit.xml");
     assert_eq!(junit.contains("<failure"), code == 1, "{junit}");
     let summary = text(lab, "results/gate/summary.md");
-    assert_eq!(text(lab, "step-summary.md"), summary, "the summary of the step");
+    assert_eq!(
+        text(lab, "step-summary.md"),
+        summary,
+        "the summary of the step"
+    );
     let annotations = text(lab, "results/gate/annotations.txt");
     assert_eq!(annotations.contains("::error"), code != 0, "{annotations}");
 }
@@ -89,14 +94,21 @@ fn a_slower_build_is_red_and_the_row_is_named() {
     assert!(found.contains(&p25), "{found:?}");
     assert!(found.iter().all(|(cell, _)| cell == slow), "{found:?}");
     let said = format!("{} {}", shown.stdout, text(&lab, "results/gate/summary.md"));
-    assert!(said.contains(slow) && said.contains("train.step_latency_p25"), "{said}");
+    assert!(
+        said.contains(slow) && said.contains("train.step_latency_p25"),
+        "{said}"
+    );
     agrees(&lab, 1);
     // A pipe loses the code, and the verdict still has it.
     let piped = "\"$0\" check results/gate/verdict.json | cat";
     let mut command = Process::new("sh");
     command.args(["-c", piped, env!("CARGO_BIN_EXE_perftune")]);
     let piped = Shown::of(command.current_dir(lab.path("")).output().unwrap());
-    assert_eq!(piped.code, Some(0), "a pipe has the code of its last command");
+    assert_eq!(
+        piped.code,
+        Some(0),
+        "a pipe has the code of its last command"
+    );
 }
 
 #[test]
@@ -110,7 +122,10 @@ fn a_cell_that_is_gone_is_no_pass() {
     script(&lab, "results/before").exits(5);
     let missing = rows(&verdict(&lab), "missing");
     assert!(!missing.is_empty());
-    assert!(missing.iter().all(|(cell, _)| cell == "played-made-up-b32"), "{missing:?}");
+    assert!(
+        missing.iter().all(|(cell, _)| cell == "played-made-up-b32"),
+        "{missing:?}"
+    );
     agrees(&lab, 5);
 }
 
@@ -122,7 +137,10 @@ fn a_cell_that_fails_is_no_pass_either() {
     script(&lab, "old.toml").exits(5);
     let failed = rows(&verdict(&lab), "failed");
     assert!(!failed.is_empty());
-    assert!(failed.iter().all(|(cell, _)| cell == "played-made-up-b32"), "{failed:?}");
+    assert!(
+        failed.iter().all(|(cell, _)| cell == "played-made-up-b32"),
+        "{failed:?}"
+    );
     agrees(&lab, 5);
 }
 
@@ -131,12 +149,16 @@ fn another_machine_is_not_compared() {
     let lab = Lab::new(GRID);
     lab.run(&["--out", "results/before"]).exits(0);
     let path = lab.path("results/before/manifest.json");
-    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     manifest["fingerprint"]["hard"]["cpu.model"] = "Another Processor 9000".into();
     fs::write(&path, manifest.to_string()).unwrap();
     let shown = script(&lab, "results/before").exits(4);
     assert!(shown.stdout.contains("cpu.model"), "{shown:#?}");
-    assert!(shown.stdout.contains("Another Processor 9000"), "{shown:#?}");
+    assert!(
+        shown.stdout.contains("Another Processor 9000"),
+        "{shown:#?}"
+    );
     agrees(&lab, 4);
 }
 

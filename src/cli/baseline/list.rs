@@ -15,7 +15,14 @@ use crate::report::listing::Listing;
 use crate::store::baseline::{self, Shelf, StoredSession, WINDOW};
 
 /// What is shown of a machine when a person reads it, most telling first.
-const TOLD: &[&str] = &["cpu.model", "cpu.cores", "cpu.quota", "memory.class", "gpu", "libtorch"];
+const TOLD: &[&str] = &[
+    "cpu.model",
+    "cpu.cores",
+    "cpu.quota",
+    "memory.class",
+    "gpu",
+    "libtorch",
+];
 
 #[derive(Serialize)]
 struct Document {
@@ -86,7 +93,8 @@ pub(super) fn render(args: &ListArgs) -> Result<String, Fault> {
 
 fn machine(shelf: &Shelf) -> Machine {
     let rolling = shelf.rolling();
-    let time = |session: Option<&StoredSession>| session.map_or(Timestamp::MIN, StoredSession::time);
+    let time =
+        |session: Option<&StoredSession>| session.map_or(Timestamp::MIN, StoredSession::time);
     let span = time(rolling.last()).duration_since(time(rolling.first()));
     let fingerprint = rolling.first().map(|session| session.fingerprint.clone());
     Machine {
@@ -94,13 +102,20 @@ fn machine(shelf: &Shelf) -> Machine {
         fingerprint: fingerprint.unwrap_or_default(),
         enough: rolling.len() >= WINDOW,
         days: span.as_secs_f64() / 86_400.0,
-        sessions: shelf.sessions.iter().map(|session| row(shelf, session)).collect(),
+        sessions: shelf
+            .sessions
+            .iter()
+            .map(|session| row(shelf, session))
+            .collect(),
     }
 }
 
 fn row(shelf: &Shelf, session: &StoredSession) -> Session {
     let name = &session.session;
-    let promoted = shelf.promotions.iter().filter(|promotion| promotion.session == *name);
+    let promoted = shelf
+        .promotions
+        .iter()
+        .filter(|promotion| promotion.session == *name);
     let promoted = promoted.map(|promotion| Promoted {
         at: promotion.promoted.clone(),
         reason: promotion.reason.clone(),
@@ -115,7 +130,9 @@ fn row(shelf: &Shelf, session: &StoredSession) -> Session {
         cells: session.cells.len(),
         runs: session.runs.len(),
         rolling: shelf.rolling().iter().any(|other| other.session == *name),
-        pinned: shelf.pinned().is_some_and(|promotion| promotion.sessions.contains(name)),
+        pinned: shelf
+            .pinned()
+            .is_some_and(|promotion| promotion.sessions.contains(name)),
         promoted: promoted.collect(),
     }
 }
@@ -125,7 +142,11 @@ fn text(document: &Document, width: usize) -> Result<String, Fault> {
     for machine in &document.machines {
         let told = TOLD.iter().filter_map(|field| {
             let value = machine.fingerprint.get(field)?;
-            Some(if *field == "cpu.cores" { format!("{value} cores") } else { value.to_owned() })
+            Some(if *field == "cpu.cores" {
+                format!("{value} cores")
+            } else {
+                value.to_owned()
+            })
         });
         let told: Vec<String> = told.filter(|value| value != "none").collect();
         let _ = writeln!(text, "machine {}: {}", machine.key, told.join(", "));
@@ -141,7 +162,11 @@ fn text(document: &Document, width: usize) -> Result<String, Fault> {
 
 /// What the sessions of a machine are good for.
 fn judged(machine: &Machine) -> String {
-    let used = machine.sessions.iter().filter(|session| session.rolling).count();
+    let used = machine
+        .sessions
+        .iter()
+        .filter(|session| session.rolling)
+        .count();
     let over = if machine.days < 2.0 {
         format!("{:.1} hours", machine.days * 24.0)
     } else {
@@ -149,9 +174,16 @@ fn judged(machine: &Machine) -> String {
     };
     if !machine.enough {
         let sessions = counted(used, "session");
-        return format!("{sessions} over {over}: suspect at most, {} more give full verdicts", WINDOW - used);
+        return format!(
+            "{sessions} over {over}: suspect at most, {} more give full verdicts",
+            WINDOW - used
+        );
     }
-    let short = if machine.days < 2.0 { ", though of less than two days" } else { "" };
+    let short = if machine.days < 2.0 {
+        ", though of less than two days"
+    } else {
+        ""
+    };
     format!("the last {used} over {over}: enough for full verdicts{short}")
 }
 
@@ -162,8 +194,20 @@ fn short(session: &Session) -> Row {
     });
     Row {
         session: session.session.clone(),
-        created: session.created.split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " "),
-        commit: session.commit.as_deref().unwrap_or("-").chars().take(12).collect(),
+        created: session
+            .created
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('Z')
+            .replace('T', " "),
+        commit: session
+            .commit
+            .as_deref()
+            .unwrap_or("-")
+            .chars()
+            .take(12)
+            .collect(),
         cells: session.cells,
         runs: session.runs,
         used: match (session.rolling, session.pinned) {

@@ -42,7 +42,9 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
         Vec::new()
     };
     let path = baseline::add(&args.store, &session)?;
-    let shelf = before.iter().find(|shelf| shelf.key == session.fingerprint.key());
+    let shelf = before
+        .iter()
+        .find(|shelf| shelf.key == session.fingerprint.key());
     let there = shelf.map_or(&[][..], |shelf| &shelf.sessions);
     let (cells, runs, count) = (session.cells.len(), session.runs.len(), there.len() + 1);
     let mut said = format!(
@@ -83,12 +85,16 @@ fn open(dir: &Path) -> Result<Recordings, Fault> {
 fn promote(args: &PromoteArgs) -> Result<String, Fault> {
     let reason = args.reason.trim();
     if reason.is_empty() {
-        return Err(Fault::new("--reason is empty").hint("say why later sessions are to be compared with this one"));
+        return Err(Fault::new("--reason is empty")
+            .hint("say why later sessions are to be compared with this one"));
     }
     let shelves = baseline::read(&args.store)?;
     let (shelf, at) = find(&shelves, &args.session)?;
     let session = &shelf.sessions[at];
-    let others = shelf.sessions.iter().filter(|other| other.session != session.session);
+    let others = shelf
+        .sessions
+        .iter()
+        .filter(|other| other.session != session.session);
     let others = last(others.collect());
     let outlying = outlier::outlying(session, &others);
     if let Some(found) = outlying.as_ref().filter(|_| !args.force_outlier) {
@@ -106,7 +112,10 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
         session: session.session.clone(),
         promoted: jiff::Timestamp::now().to_string(),
         reason: reason.to_owned(),
-        sessions: epoch.iter().map(|session| session.session.clone()).collect(),
+        sessions: epoch
+            .iter()
+            .map(|session| session.session.clone())
+            .collect(),
         outlying,
     };
     let path = baseline::promote(&args.store, &shelf.key, &promotion)?;
@@ -125,19 +134,28 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
 
 /// The machine and the place of the session that a name, or the beginning of one, means.
 fn find<'a>(shelves: &'a [Shelf], name: &str) -> Result<(&'a Shelf, usize), Fault> {
-    let all = shelves.iter().flat_map(|shelf| (0..shelf.sessions.len()).map(move |at| (shelf, at)));
+    let all = shelves
+        .iter()
+        .flat_map(|shelf| (0..shelf.sessions.len()).map(move |at| (shelf, at)));
     let called = |(shelf, at): &(&'a Shelf, usize)| shelf.sessions[*at].session.as_str();
     let all: Vec<_> = all.collect();
     if let Some(found) = all.iter().find(|found| called(found) == name) {
         return Ok(*found);
     }
-    let begun: Vec<_> = all.iter().filter(|found| !name.is_empty() && called(found).starts_with(name)).collect();
+    let begun: Vec<_> = all
+        .iter()
+        .filter(|found| !name.is_empty() && called(found).starts_with(name))
+        .collect();
     match begun.as_slice() {
         [one] => Ok(**one),
-        [] => Err(Fault::new(format!("there is no session {name:?}")).hint("`perftune baseline list` shows them")),
+        [] => Err(Fault::new(format!("there is no session {name:?}"))
+            .hint("`perftune baseline list` shows them")),
         several => {
             let names: Vec<_> = several.iter().map(|found| called(found)).collect();
-            Err(Fault::new(format!("{name:?} is the beginning of several sessions: {}", names.join(", "))))
+            Err(Fault::new(format!(
+                "{name:?} is the beginning of several sessions: {}",
+                names.join(", ")
+            )))
         }
     }
 }

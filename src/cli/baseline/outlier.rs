@@ -27,15 +27,24 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
             kinds.push(key.2);
             kinds.len() - 1
         });
-        let sessions: Vec<f64> = theirs.iter().filter_map(|other| other.get(key).copied()).collect();
+        let sessions: Vec<f64> = theirs
+            .iter()
+            .filter_map(|other| other.get(key).copied())
+            .collect();
         let new = *new;
-        tests.push(PredictionTest { kind, sessions, new });
+        tests.push(PredictionTest {
+            kind,
+            sessions,
+            new,
+        });
     }
     let outcomes = prediction_family(&tests, policy.alpha);
     let mut found: Vec<(f64, &Key<'_>)> = Vec::new();
     for (key, outcome) in own.keys().zip(outcomes) {
         // Either direction: a session that was too fast makes all that follow look slow.
-        let Some(outcome) = outcome.filter(|outcome| 2.0 * outcome.p_up.min(outcome.p_down) <= policy.alpha) else {
+        let Some(outcome) =
+            outcome.filter(|outcome| 2.0 * outcome.p_up.min(outcome.p_down) <= policy.alpha)
+        else {
             continue;
         };
         if outcome.effect.abs() >= policy.floor.ln_1p() {
@@ -43,7 +52,11 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
         }
     }
     found.sort_by(|(a, _), (b, _)| b.abs().total_cmp(&a.abs()));
-    let listed: Vec<String> = found.iter().take(SHOWN).map(|found| shown(*found)).collect();
+    let listed: Vec<String> = found
+        .iter()
+        .take(SHOWN)
+        .map(|found| shown(*found))
+        .collect();
     let more = found.len().saturating_sub(SHOWN);
     match (listed.join(", "), more) {
         (text, _) if text.is_empty() => None,
@@ -56,7 +69,11 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
 fn shown((effect, (cell, phase, metric)): (f64, &Key<'_>)) -> String {
     let change = effect.exp_m1();
     let sign = if change < 0.0 { "-" } else { "+" };
-    let stage = if metric.starts_with(phase) || *phase == "run" { String::new() } else { format!("{phase} ") };
+    let stage = if metric.starts_with(phase) || *phase == "run" {
+        String::new()
+    } else {
+        format!("{phase} ")
+    };
     format!("{cell} {stage}{metric} {sign}{}", Share(change.abs()))
 }
 
@@ -68,17 +85,25 @@ fn means(session: &StoredSession) -> BTreeMap<Key<'_>, f64> {
             let Some(value) = value(figure) else {
                 continue;
             };
-            let key = (run.cell.as_str(), figure.phase.as_str(), figure.metric.as_str());
+            let key = (
+                run.cell.as_str(),
+                figure.phase.as_str(),
+                figure.metric.as_str(),
+            );
             let (sum, count) = sums.entry(key).or_default();
             *sum += value.ln();
             *count += 1.0;
         }
     }
-    sums.into_iter().map(|(key, (sum, count))| (key, sum / count)).collect()
+    sums.into_iter()
+        .map(|(key, (sum, count))| (key, sum / count))
+        .collect()
 }
 
 /// What of a figure can be compared as a ratio.
 fn value(figure: &StoredFigure) -> Option<f64> {
     let gates = default_rule(&figure.metric).is_some_and(|rule| rule.role == Role::Gate);
-    figure.value.filter(|value| gates && value.is_finite() && *value > 0.0)
+    figure
+        .value
+        .filter(|value| gates && value.is_finite() && *value > 0.0)
 }

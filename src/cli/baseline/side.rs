@@ -38,9 +38,11 @@ pub fn side_of_store(
     let shelves = baseline::read(root)?;
     let here = candidate.sessions.last();
     let here = here.and_then(|session| session.fingerprint.as_ref());
-    let (matching, others): (Vec<&Shelf>, Vec<&Shelf>) =
-        shelves.iter().partition(|shelf| comparable(shelf, here, policy));
-    let is_own = |session: &StoredSession| candidate.sessions.iter().any(|info| own(session, &info.id));
+    let (matching, others): (Vec<&Shelf>, Vec<&Shelf>) = shelves
+        .iter()
+        .partition(|shelf| comparable(shelf, here, policy));
+    let is_own =
+        |session: &StoredSession| candidate.sessions.iter().any(|info| own(session, &info.id));
     let (mut sessions, pinned) = match reference {
         Reference::Rolling => (every(&matching), String::new()),
         Reference::Pinned => pinned(root, &matching)?,
@@ -48,11 +50,20 @@ pub fn side_of_store(
     sessions.retain(|session| !is_own(session));
     if sessions.is_empty() {
         // It says in which field that machine differs.
-        let latest = every(&others).into_iter().max_by_key(|session| session.time());
-        sessions = latest.filter(|session| !is_own(session)).into_iter().collect();
+        let latest = every(&others)
+            .into_iter()
+            .max_by_key(|session| session.time());
+        sessions = latest
+            .filter(|session| !is_own(session))
+            .into_iter()
+            .collect();
     }
     if sessions.is_empty() {
-        let what = if shelves.is_empty() { "no session yet" } else { "no session but the candidate's own" };
+        let what = if shelves.is_empty() {
+            "no session yet"
+        } else {
+            "no session but the candidate's own"
+        };
         return Err(Fault::new(format!("{} holds {what}", root.display()))
             .hint("`perftune baseline add DIR` keeps the sessions to compare with"));
     }
@@ -60,8 +71,14 @@ pub fn side_of_store(
     let there = sessions.len();
     let sessions = &sessions[there.saturating_sub(WINDOW)..];
     let note = match pinned.as_str() {
-        "" => format!("compared with the last {} of {there} stored sessions of this machine", sessions.len()),
-        pinned => format!("compared with the {} of {pinned}", counted(there, "session")),
+        "" => format!(
+            "compared with the last {} of {there} stored sessions of this machine",
+            sessions.len()
+        ),
+        pinned => format!(
+            "compared with the {} of {pinned}",
+            counted(there, "session")
+        ),
     };
     Ok(StoredSide {
         side: side(root, sessions),
@@ -74,21 +91,45 @@ fn every<'a>(shelves: &[&'a Shelf]) -> Vec<&'a StoredSession> {
 }
 
 /// The sessions of the last promotion among these machines, and what that was.
-fn pinned<'a>(root: &Path, shelves: &[&'a Shelf]) -> Result<(Vec<&'a StoredSession>, String), Fault> {
-    let promoted = shelves.iter().filter_map(|shelf| Some((*shelf, shelf.pinned()?)));
+fn pinned<'a>(
+    root: &Path,
+    shelves: &[&'a Shelf],
+) -> Result<(Vec<&'a StoredSession>, String), Fault> {
+    let promoted = shelves
+        .iter()
+        .filter_map(|shelf| Some((*shelf, shelf.pinned()?)));
     let Some((shelf, promotion)) = promoted.max_by_key(|(_, promotion)| promotion.time()) else {
-        return Err(Fault::new(format!("{} has no promoted session of this machine", root.display()))
-            .hint("`perftune baseline promote SESSION --reason TEXT` pins one"));
+        return Err(Fault::new(format!(
+            "{} has no promoted session of this machine",
+            root.display()
+        ))
+        .hint("`perftune baseline promote SESSION --reason TEXT` pins one"));
     };
     let find = |name: &String| {
-        let found = shelf.sessions.iter().find(|session| session.session == *name);
+        let found = shelf
+            .sessions
+            .iter()
+            .find(|session| session.session == *name);
         found.ok_or_else(|| {
-            Fault::new(format!("{} lacks the session {name} of its epoch", root.join(&shelf.key).display()))
-                .hint("sessions are never removed: restore the file, or promote another session")
+            Fault::new(format!(
+                "{} lacks the session {name} of its epoch",
+                root.join(&shelf.key).display()
+            ))
+            .hint("sessions are never removed: restore the file, or promote another session")
         })
     };
-    let sessions: Vec<_> = promotion.sessions.iter().map(find).collect::<Result<_, _>>()?;
-    Ok((sessions, format!("the epoch up to {} ({})", promotion.session, promotion.reason)))
+    let sessions: Vec<_> = promotion
+        .sessions
+        .iter()
+        .map(find)
+        .collect::<Result<_, _>>()?;
+    Ok((
+        sessions,
+        format!(
+            "the epoch up to {} ({})",
+            promotion.session, promotion.reason
+        ),
+    ))
 }
 
 /// Whether a session is the candidate's: an arm has the id of its comparison and its own name behind it.
@@ -103,7 +144,10 @@ fn comparable(shelf: &Shelf, here: Option<&Fingerprint>, policy: &GatePolicy) ->
         return policy.any_machine;
     };
     let differ = there.differences(here);
-    policy.any_machine || !differ.iter().any(|field| field.hard && !policy.subject.contains(&field.field))
+    policy.any_machine
+        || !differ
+            .iter()
+            .any(|field| field.hard && !policy.subject.contains(&field.field))
 }
 
 fn side(root: &Path, sessions: &[&StoredSession]) -> Side {
@@ -118,9 +162,12 @@ fn side(root: &Path, sessions: &[&StoredSession]) -> Side {
         created: session.created.clone(),
         fingerprint: Some(session.fingerprint.clone()),
     };
-    let runs = sessions
-        .iter()
-        .flat_map(|session| session.runs.iter().map(|run| gate_run(&session.session, run)));
+    let runs = sessions.iter().flat_map(|session| {
+        session
+            .runs
+            .iter()
+            .map(|run| gate_run(&session.session, run))
+    });
     Side {
         name: root.display().to_string(),
         sessions: sessions.iter().map(info).collect(),

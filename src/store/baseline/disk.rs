@@ -48,7 +48,8 @@ fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
     let (mut sessions, mut promotions) = (Vec::new(), Vec::new());
     for file in entries(folder)? {
         let name = file.file_name().and_then(|name| name.to_str());
-        let Some(name) = name.filter(|name| name.ends_with(".json") && !name.starts_with('.')) else {
+        let Some(name) = name.filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+        else {
             continue;
         };
         if name.ends_with(PROMOTED) {
@@ -59,7 +60,12 @@ fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
         let session: StoredSession = read_file(&file)?;
         let time = timed(&session.created, &file)?;
         if session.fingerprint.key() != key || name != format!("{}.json", session.session) {
-            return Err(damaged(&file, 1, "it is not the session that its name and folder say it is").into());
+            return Err(damaged(
+                &file,
+                1,
+                "it is not the session that its name and folder say it is",
+            )
+            .into());
         }
         sessions.push((time, session));
     }
@@ -68,7 +74,10 @@ fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
     Ok(Shelf {
         key: key.to_owned(),
         sessions: sessions.into_iter().map(|(_, session)| session).collect(),
-        promotions: promotions.into_iter().map(|(_, promotion)| promotion).collect(),
+        promotions: promotions
+            .into_iter()
+            .map(|(_, promotion)| promotion)
+            .collect(),
     })
 }
 
@@ -84,7 +93,8 @@ pub fn add(root: &Path, session: &StoredSession) -> Result<PathBuf, BaselineErro
         }
     }
     let folder = root.join(session.fingerprint.key());
-    fs_err::create_dir_all(&folder).map_err(StoreError::io("cannot make the folder of a machine"))?;
+    fs_err::create_dir_all(&folder)
+        .map_err(StoreError::io("cannot make the folder of a machine"))?;
     let path = folder.join(file);
     write(&path, session)?;
     Ok(path)
@@ -113,7 +123,8 @@ struct Marker {
 fn open(root: &Path) -> Result<fs_err::File, BaselineError> {
     fs_err::create_dir_all(root).map_err(StoreError::io("cannot make the folder of baselines"))?;
     // The folder itself is locked, so that no file of perftune's own gets under the user's version control.
-    let lock = fs_err::File::open(root).map_err(StoreError::io("cannot open the folder of baselines"))?;
+    let lock =
+        fs_err::File::open(root).map_err(StoreError::io("cannot open the folder of baselines"))?;
     flock(lock.file(), FlockOperation::LockExclusive)
         .map_err(|error| StoreError::io("cannot lock the folder of baselines")(error.into()))?;
     if is_baseline(root) {
@@ -125,18 +136,27 @@ fn open(root: &Path) -> Result<fs_err::File, BaselineError> {
         name.is_some_and(|name| name.starts_with('.') || name == "baseline.json.tmp")
     };
     if !entries(root)?.iter().all(hidden) {
-        let (path, why) = (root.to_owned(), "it is not empty and has no baseline.json; choose another --store");
+        let (path, why) = (
+            root.to_owned(),
+            "it is not empty and has no baseline.json; choose another --store",
+        );
         return Err(BaselineError::None { path, why });
     }
     let about = "sessions that `perftune check` compares with; append-only".to_owned();
-    let marker = Marker { format: FORMAT, about };
+    let marker = Marker {
+        format: FORMAT,
+        about,
+    };
     write(&root.join(MARKER), &marker)?;
     Ok(lock)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, BaselineError> {
-    let listed = fs_err::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
+    let listed = fs_err::read_dir(folder).and_then(|entries| {
+        entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>, _>>()
+    });
     let mut listed = listed.map_err(StoreError::io("cannot list the folder of baselines"))?;
     listed.sort();
     Ok(listed)
@@ -243,7 +263,10 @@ mod tests {
         assert_eq!(shelves.len(), 2);
         let two = session("a", first, 2).fingerprint.key();
         let two = shelves.iter().find(|shelf| shelf.key == two).unwrap();
-        assert_eq!(two.sessions, [session("a", first, 2), session("b", second, 2)]);
+        assert_eq!(
+            two.sessions,
+            [session("a", first, 2), session("b", second, 2)]
+        );
         assert_eq!(two.pinned(), None);
     }
 
@@ -257,14 +280,20 @@ mod tests {
             key = added.fingerprint.key();
             add(dir.path(), &added).unwrap();
         }
-        for (name, at) in [("s11", "2026-01-30T10:00:00.5Z"), ("s10", "2026-01-30T10:00:00Z")] {
+        for (name, at) in [
+            ("s11", "2026-01-30T10:00:00.5Z"),
+            ("s10", "2026-01-30T10:00:00Z"),
+        ] {
             promote(dir.path(), &key, &promotion(name, at)).unwrap();
         }
         let error = promote(dir.path(), &key, &promotion("s12", "2026-01-30T10:00:00Z"));
         assert!(matches!(error, Err(BaselineError::There { .. })));
         let shelf = read(dir.path()).unwrap().remove(0);
         assert_eq!(shelf.sessions.len(), 10);
-        assert_eq!((shelf.rolling().len(), &*shelf.rolling()[0].session), (WINDOW, "s12"));
+        assert_eq!(
+            (shelf.rolling().len(), &*shelf.rolling()[0].session),
+            (WINDOW, "s12")
+        );
         assert_eq!(shelf.pinned().unwrap().session, "s11");
         assert_eq!(shelf.promotions.len(), 2, "earlier ones stay on record");
     }
@@ -277,7 +306,10 @@ mod tests {
         for cores in [2, 4] {
             let error = add(dir.path(), &session("a", "2026-02-28T10:00:00Z", cores));
             let error = error.unwrap_err().to_string();
-            assert!(error.contains("a is there already") && error.contains("never replaced"), "{error}");
+            assert!(
+                error.contains("a is there already") && error.contains("never replaced"),
+                "{error}"
+            );
         }
         assert_eq!(fs_err::read(&path).unwrap(), before);
     }
@@ -316,7 +348,10 @@ mod tests {
         let path = dir.path().join("thesis.tex");
         fs_err::write(&path, "x").unwrap();
         let added = session("a", "2026-01-31T10:00:00Z", 2);
-        for error in [read(dir.path()).unwrap_err(), add(dir.path(), &added).unwrap_err()] {
+        for error in [
+            read(dir.path()).unwrap_err(),
+            add(dir.path(), &added).unwrap_err(),
+        ] {
             let error = error.to_string();
             assert!(error.contains("is no folder of baselines"), "{error}");
         }

@@ -22,9 +22,14 @@ impl StoredSession {
             unfit("its manifest.json has no fingerprint of the machine; run it again with this perftune")
         })?;
         // The threads are the grid's own choice; in all else two values are two environments.
-        let mut mixed = fingerprint.hard.iter().filter(|(field, _)| *field != "threads");
+        let mut mixed = fingerprint
+            .hard
+            .iter()
+            .filter(|(field, _)| *field != "threads");
         if let Some((field, values)) = mixed.find(|(_, value)| value.contains(" | ")) {
-            return Err(unfit(&format!("its runs are from different environments ({field}: {values})")));
+            return Err(unfit(&format!(
+                "its runs are from different environments ({field}: {values})"
+            )));
         }
         if head.created.parse::<Timestamp>().is_err() {
             return Err(unfit("its manifest.json does not say when it was run"));
@@ -119,14 +124,24 @@ fn session_of(records: &[RunRecord], id: &str) -> Result<String, String> {
         return Err("it has no runs".to_owned());
     };
     if paired.any(|other| other != first) {
-        return Err("its runs are of several sessions or arms, which say nothing of each other's time".to_owned());
+        return Err(
+            "its runs are of several sessions or arms, which say nothing of each other's time"
+                .to_owned(),
+        );
     }
-    let name = first.map_or_else(|| id.to_owned(), |(session, arm)| format!("{session}-{arm}"));
+    let name = first.map_or_else(
+        || id.to_owned(),
+        |(session, arm)| format!("{session}-{arm}"),
+    );
     if name.is_empty() {
-        return Err("its manifest.json names no session; run it again with this perftune".to_owned());
+        return Err(
+            "its manifest.json names no session; run it again with this perftune".to_owned(),
+        );
     }
     if !is_name(&name) {
-        return Err(format!("its session is called {name:?}, which is no name of a file"));
+        return Err(format!(
+            "its session is called {name:?}, which is no name of a file"
+        ));
     }
     Ok(name)
 }
