@@ -38,6 +38,11 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if let Some(against) = &args.compare.against {
         return against::run(args, against, screen);
     }
+    alone(args, screen)
+}
+
+/// Runs the grid with nothing beside it.
+fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let rules = shadow_rules(args)?;
     let plan = engine::load(&GridFile::of(args))?;
     let talk = talk(args);

@@ -39,7 +39,7 @@ impl Side {
 #[derive(Debug)]
 pub(super) struct Sides {
     /// The baseline and the candidate.
-    pub(super) sides: [Side; 2],
+    pub(super) both: [Side; 2],
     /// The cells that are compared, in the order of the baseline.
     pub(super) cells: Vec<String>,
     /// What the user should know of them.
@@ -207,7 +207,7 @@ impl Sides {
             side.runs = side.plan.runs.iter().filter(both).cloned().collect();
         }
         Ok(Self {
-            sides,
+            both: sides,
             cells: common,
             warnings,
         })
@@ -215,7 +215,7 @@ impl Sides {
 
     /// The side of this arm.
     pub(super) fn of(&self, arm: Arm) -> &Side {
-        &self.sides[arm.place()]
+        &self.both[arm.place()]
     }
 }
 

@@ -125,7 +125,7 @@ fn reachable(blocks: u32, alpha: f64) -> Result<(), Fault> {
 
 fn say_warnings(sides: &Sides, screen: Screen) {
     let mut said: Vec<&String> = Vec::new();
-    let plans = sides.sides.iter().flat_map(|side| &side.plan.warnings);
+    let plans = sides.both.iter().flat_map(|side| &side.plan.warnings);
     for warning in plans.chain(&sides.warnings) {
         if !said.contains(&warning) {
             said.push(warning);
@@ -181,14 +181,14 @@ impl Comparison<'_> {
     /// Whether every row of the gate passes, and nothing else is open. An improvement is no pass: it is claimed only once
     /// all blocks are there.
     fn passes(&self) -> Result<bool, Fault> {
-        let judgement = check::folder(self.folder, self.policy.clone())?;
+        let judgement = check::folder(self.folder, self.policy)?;
         let open = |verdict| verdict != RowVerdict::Pass && verdict != RowVerdict::Info;
         Ok(judgement.outcome == Outcome::Ok && !judgement.rows.iter().any(|row| open(row.verdict)))
     }
 
     /// The verdict on everything that is in the folder: what `perftune check` says of it, too.
     fn judge(&self, recorded: &Recorded) -> Result<Judgement, Fault> {
-        let mut judgement = check::folder(self.folder, self.policy.clone())?;
+        let mut judgement = check::folder(self.folder, self.policy)?;
         if let Some((made, asked)) = recorded.ended_after {
             judgement.notes.push(format!(
                 "ended after {made} of {asked} blocks: every row passes by then"

@@ -70,7 +70,7 @@ pub(super) fn read_baseline(
 }
 
 /// Both sides of a folder that `perftune run --against` has made.
-pub fn both(path: &Path) -> Result<(Source, Source), Fault> {
+pub(super) fn both(path: &Path) -> Result<(Source, Source), Fault> {
     if holds_both(path) {
         let candidate = read(&path.join("candidate"))?;
         return Ok((read(&path.join("baseline"))?, candidate));
