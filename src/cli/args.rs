@@ -7,10 +7,14 @@ use std::sync::LazyLock;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::exit::EXIT_CODES;
+use super::against::args::AgainstArgs;
+use super::baseline::args::BaselineArgs;
+use super::check::output::{CheckFormat, Target};
+use super::exit::{CHECK_EXIT_CODES, EXIT_CODES};
 use super::report_format::ReportFormat;
 use crate::control::rule::RULES;
 use crate::report::layout::wrap;
+use crate::units::Share;
 
 const EXAMPLES: &str = "Examples:
   perftune run configs/grid.toml
@@ -52,6 +56,31 @@ judged and printed. A constant series is known with zero width as soon as a rule
 
 A rule that gives up has not stopped: it has used the whole series, as one that never stops, and counts in the summary with all of the cost, no error and no claim. What a rule with an interval \
 claims at its stop is `covered` where it holds the figure of the whole series.";
+
+const CHECK_EXAMPLES: &str = "Examples:
+  perftune check results/main results/pr
+  perftune check results/pr-against-main
+  perftune check results/main results/pr --write json=verdict.json --write junit=perf.xml
+  perftune check baseline results/pr
+  perftune check verdict.json
+  perftune check --self-test
+  perftune check main.csv pr.csv --gate gate.toml --format markdown > comment.md";
+
+const CHECK_TEXT: &str = "Each side is a results folder, a metrics.csv or a report.csv, with one or more repeats of the same \
+cells; manifest.json beside a CSV file says where it was measured. A folder that holds both sides as baseline/ and candidate/, \
+as `perftune run --against` makes it, is given alone. So is a verdict.json that an earlier check has written: its text is \
+printed and its exit code given again, for pipes that lose it.
+
+What is compared is runs and not samples: of each cell and figure the runs of both sides, all figures in one family, so that \
+alpha is the chance that identical builds raise any alarm at all. A figure has regressed when it is worse for certain and by \
+its floor or more; it passes when it is certain not to be. Everything between is inconclusive, and the text says how many more \
+runs would settle it. One stored session can make a figure suspect and never regressed: two sessions of identical builds differ \
+by more than most regressions. Sides that were measured in turn, by `perftune run --against`, have no such ceiling.";
+
+static CHECK_HELP: LazyLock<String> = LazyLock::new(|| {
+    let text = folded(CHECK_TEXT, "");
+    format!("{CHECK_EXAMPLES}\n\n{text}\n\n{CHECK_EXIT_CODES}")
+});
 
 const SHADOW_TEXT: &str = "Shadow mode: nothing has to be decided while a run goes on, since a recording holds all that the controller saw. It is fed the run's own events afterwards, and stops where it would have stopped: each serve phase when all its chosen metrics are known together, then the training; where one is never known, after max_time. The time that the run would have taken is the whole time without what was left of the serve phases and of the training; loading, warm-up and the look at the test data stay as they were. The figures are those that it would have reported then, whatever the rule: a rule says when to stop. Intervals are of the regime seen so far. Rules are those of `perftune replay --help`; oracle is one of them. shadow.csv has one row a run, rule, phase and chosen metric; its stop_t_s counts from the beginning of the phase in which the metric is judged, and is empty where the phase was used to its end.";
 
@@ -108,8 +137,12 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Rebuild the reports of a results folder and print them
     Report(ReportArgs),
+    /// Say whether a candidate is worse than a baseline: a gate for CI
+    Check(CheckArgs),
     /// Say when stopping rules would have stopped recordings, and how wrong
     Replay(ReplayArgs),
+    /// Keep sessions of a machine that later ones are compared with
+    Baseline(BaselineArgs),
     /// Say what can be measured on this machine and what cannot
     Doctor(DoctorArgs),
     /// List the models, data sets or metrics that a grid may name
@@ -177,6 +210,10 @@ pub struct RunArgs {
     #[arg(long, help_heading = "What to run")]
     pub dry_run: bool,
 
+    /// With a baseline beside it.
+    #[command(flatten)]
+    pub compare: AgainstArgs,
+
     /// The results folder [default: results/NAME]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Results")]
     pub out: Option<PathBuf>,
@@ -229,6 +266,55 @@ pub struct ReportArgs {
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,
+}
+
+/// `perftune check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = CHECK_EXAMPLES, after_long_help = CHECK_HELP.as_str())]
+pub struct CheckArgs {
+    /// What is compared with: a results folder, a CSV file of one, or a folder of
+    /// baselines; alone a folder that holds both sides, or a verdict.json
+    #[arg(value_name = "BASELINE", value_hint = ValueHint::AnyPath, required_unless_present = "self_test")]
+    pub baseline: Option<PathBuf>,
+    /// What is compared
+    #[arg(value_name = "CANDIDATE", value_hint = ValueHint::AnyPath)]
+    pub candidate: Option<PathBuf>,
+    /// The gate: level, floors, metrics, retired cells, what is under test;
+    /// the table `[gate]` of this TOML file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub gate: Option<PathBuf>,
+    /// What to print on the standard output
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// Write it in another format to a file as well; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub write: Vec<Target>,
+    /// What becomes of rows that are suspect or inconclusive
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnInconclusive::Pass)]
+    pub on_inconclusive: OnInconclusive,
+    /// Compare even what was measured in different or unknown environments
+    #[arg(long)]
+    pub any_machine: bool,
+    /// Of a folder of baselines: compare with the epoch that was promoted last
+    /// instead of the latest eight sessions
+    #[arg(long)]
+    pub pinned: bool,
+    /// Compare nothing of yours: prove that the gate can fire. Plays two builds, one
+    /// slower, and exits with 0 only if that one and no other is found
+    #[arg(long, conflicts_with_all = ["baseline", "candidate", "format", "write", "on_inconclusive", "any_machine", "pinned"])]
+    pub self_test: bool,
+    /// How much slower it is made for --self-test
+    #[arg(long, value_name = "PERCENT", requires = "self_test", default_value = "20%")]
+    pub slowdown: Share,
+}
+
+/// What becomes of rows about which nothing certain can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnInconclusive {
+    /// Exit code 0: for pull requests
+    Pass,
+    /// Exit code 6: for releases
+    Fail,
 }
 
 /// `perftune replay`.
@@ -361,7 +447,7 @@ impl FromStr for Shard {
 }
 
 /// Only the shape is checked here: which keys and axes there are, the grid knows.
-fn assignment(text: &str) -> Result<String, String> {
+pub(super) fn assignment(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
         _ => Err("write NAME=VALUE".to_owned()),

@@ -172,6 +172,7 @@ mod tests {
     use crate::config::plan::WorkerSettings;
     use crate::control::policy::StopPolicy;
     use crate::event::Limits;
+    use crate::gate::GatePolicy;
     use crate::report::fixtures::job;
     use crate::sampler::policy::SamplerPolicy;
 
@@ -199,6 +200,7 @@ mod tests {
             varying: vec!["model".to_owned()],
             runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
             objectives: Vec::new(),
+            gate: GatePolicy::default(),
             sampler: SamplerPolicy::default(),
             worker: WorkerSettings {
                 program: WorkerProgram::Native,

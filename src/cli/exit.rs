@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use crate::event::{Feasibility, RunRecord, RunStatus};
+use crate::gate::{Judgement, Outcome};
 
-/// How `perftune` ends. Codes 4, 5 and 6 belong to comparisons with a baseline and are not used here.
+/// How `perftune` ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     /// Everything asked was done.
@@ -13,8 +14,16 @@ pub enum ExitStatus {
     Usage,
     /// `--strict`, and no cell keeps its constraints for certain.
     NoneFeasible,
+    /// Compared with a baseline, at least one figure is worse.
+    Regressed,
     /// At least one run failed; the others have their results.
     RunFailed,
+    /// Baseline and candidate were measured in environments that cannot be compared.
+    Incomparable,
+    /// Of what a comparison had to judge, something is missing or failed, or nothing could be judged.
+    Coverage,
+    /// `--on-inconclusive=fail`, and not every figure could be cleared.
+    Doubtful,
     /// The user ended it; what was finished is kept.
     Interrupted,
 }
@@ -24,9 +33,12 @@ impl ExitStatus {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::NoneFeasible => 1,
+            Self::NoneFeasible | Self::Regressed => 1,
             Self::Usage => 2,
             Self::RunFailed => 3,
+            Self::Incomparable => 4,
+            Self::Coverage => 5,
+            Self::Doubtful => 6,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted => 130,
         }
@@ -45,7 +57,32 @@ pub const EXIT_CODES: &str = "Exit codes:
   1    --strict: no cell keeps its constraints for certain
   2    wrong arguments, grid or data, or results that cannot be written
   3    at least one run failed
-  130  interrupted; what was finished is kept";
+  130  interrupted; what was finished is kept
+Comparisons with a baseline have codes of their own: see `perftune check --help`.";
+
+/// For the help page of comparisons: where several are true, the one that stands first.
+pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one that stands first:
+  2    wrong arguments, or data that cannot be read or compared, or a report
+       that cannot be written
+  4    not comparable: the two sides were measured in different or unknown
+       environments
+  5    not covered: rows are missing or failed, or none could be judged
+  1    regressed: at least one row is worse by its floor or more, for certain
+  6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive
+  0    no regression";
+
+/// What a comparison makes of the exit code. What cannot be compared outweighs what was not measured, since whatever was
+/// measured says nothing then; that outweighs a regression, since among what was not measured there may be worse; and doubt
+/// counts only where it is asked to. A comparison never ends as a run that failed does.
+pub fn check_exit(judgement: &Judgement, inconclusive_fails: bool) -> ExitStatus {
+    match judgement.outcome.max(Outcome::of(&judgement.rows)) {
+        Outcome::Incomparable => ExitStatus::Incomparable,
+        Outcome::Coverage => ExitStatus::Coverage,
+        Outcome::Regressed => ExitStatus::Regressed,
+        Outcome::Doubtful if inconclusive_fails => ExitStatus::Doubtful,
+        Outcome::Doubtful | Outcome::Ok => ExitStatus::Ok,
+    }
+}
 
 /// What a grid's runs make of the exit code. An interruption outweighs a failure: the grid is not complete, and a
 /// script should rather resume it than look into it. A failure outweighs what `strict` asks for: the cell that failed
@@ -78,6 +115,8 @@ fn any_cell_feasible(records: &[RunRecord]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::gate::fixtures::with;
+    use crate::gate::RowVerdict;
     use crate::report::fixtures::{cancelled, completed, diverged, failed, judged, plateaued};
 
     #[test]
@@ -92,6 +131,35 @@ mod tests {
             (vec![completed()], true, 130),
         ] {
             assert_eq!(grid_exit(&records, interrupted, false).code(), code);
+        }
+    }
+
+    #[test]
+    fn a_comparison_has_codes_of_its_own() {
+        use RowVerdict::{
+            Failed, Improved, Incomparable, Inconclusive, Info, Missing, New, Pass, Regressed,
+            Suspect, Unreachable,
+        };
+        for (verdicts, passes, fails) in [
+            (&[Pass, Regressed, Missing, Suspect, Incomparable][..], 4, 4),
+            (&[Pass, Regressed, Missing, Suspect], 5, 5),
+            (&[Regressed, Failed], 5, 5),
+            (&[Pass, Regressed, Suspect, Inconclusive], 1, 1),
+            (&[Pass, Suspect], 0, 6),
+            (&[Pass, Inconclusive], 0, 6),
+            (&[Pass, Unreachable], 0, 6),
+            (&[Pass, Improved, New, Info], 0, 0),
+            // Nothing was judged.
+            (&[Unreachable], 5, 5),
+            (&[New, Info], 5, 5),
+            (&[], 5, 5),
+        ] {
+            let judgement = with(verdicts);
+            for (inconclusive_fails, code) in [(false, passes), (true, fails)] {
+                let found = check_exit(&judgement, inconclusive_fails).code();
+                assert_eq!(found, code, "{verdicts:?}");
+                assert_eq!(judgement.exit_code(inconclusive_fails), code, "{verdicts:?}");
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! The command line: the only module with arguments, a terminal and exit codes. One file a subcommand.
 
+pub mod against;
 pub mod args;
+pub mod baseline;
+pub mod check;
 pub mod completions;
 pub mod diagnostic;
 pub mod doctor;
@@ -58,7 +61,9 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
         Command::Report(args) => run::rebuild(args, screen),
+        Command::Check(args) => check::check(args, screen),
         Command::Replay(args) => replay::replay(args, screen),
+        Command::Baseline(args) => baseline::baseline(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::List(args) => list::list(args),
         Command::Completions(args) => completions::completions(args),

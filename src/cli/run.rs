@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use super::against;
 use super::args::{ReportArgs, RunArgs};
 use super::diagnostic::Fault;
 use super::dry_run;
-use super::engine::{self, Order};
+use super::engine::{self, GridFile, Order};
 use super::exit::{ExitStatus, grid_exit};
 use super::front;
 use super::output::{self, Screen};
@@ -34,8 +35,16 @@ const REPEATS_FOR_SUMMARY: u32 = 3;
 
 /// Runs the grid.
 pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
+    if let Some(against) = &args.compare.against {
+        return against::run(args, against, screen);
+    }
+    alone(args, screen)
+}
+
+/// Runs the grid with nothing beside it.
+fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let rules = shadow_rules(args)?;
-    let plan = engine::load(args)?;
+    let plan = engine::load(&GridFile::of(args))?;
     let talk = talk(args);
     if talk != Talk::Quiet {
         for warning in &plan.warnings {
@@ -63,6 +72,8 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         folder: &folder,
         resume: args.resume,
         fresh: args.fresh,
+        program: None,
+        title: None,
     };
     let executed = engine::execute(&order, &mut progress);
     progress.finish();
@@ -116,7 +127,7 @@ fn shadow_rules(args: &RunArgs) -> Result<Option<Vec<RuleSpec>>, Fault> {
     Ok(args.shadow.then_some(rules))
 }
 
-fn talk(args: &RunArgs) -> Talk {
+pub(super) fn talk(args: &RunArgs) -> Talk {
     match (args.quiet, args.verbose) {
         (true, _) => Talk::Quiet,
         (false, true) => Talk::Verbose,
@@ -276,7 +287,7 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
 }
 
 /// What all runs together say beside their own figures.
-struct Derived {
+pub(super) struct Derived {
     summary: Vec<SummaryRow>,
     front: Option<FrontReport>,
     /// `report.html`.
@@ -285,7 +296,7 @@ struct Derived {
 
 impl Derived {
     /// `objectives`: instead of those that are recorded.
-    fn new(
+    pub(super) fn new(
         results: &Results,
         records: &[RunRecord],
         objectives: Option<Vec<Objective>>,
@@ -301,7 +312,7 @@ impl Derived {
     }
 
     /// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
-    fn write(
+    pub(super) fn write(
         &self,
         results: &Results,
         records: &[RunRecord],

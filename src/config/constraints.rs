@@ -111,6 +111,16 @@ fn wrong(def: &MetricDef, node: &Node, problems: &mut Problems) {
     read::wrong(def.name, &expected, node, problems);
 }
 
+/// A quantity of this unit, as it is written.
+pub(super) fn quantity(unit: Unit) -> &'static str {
+    example(unit).trim_start_matches(['<', '>', '=', ' '])
+}
+
+/// Whether quantities of this unit are plain numbers.
+pub(super) const fn is_plain(unit: Unit) -> bool {
+    matches!(unit, Unit::Ratio | Unit::One)
+}
+
 const fn example(unit: Unit) -> &'static str {
     match unit {
         Unit::Seconds => "<= 10ms",
@@ -162,7 +172,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
 }
 
 /// The limit in the metric's base unit.
-fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
+pub(super) fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
     let said = |error: crate::units::QuantityError| error.to_string();
     match unit {
         Unit::Seconds => text.parse().map(Span::as_secs).map_err(said),

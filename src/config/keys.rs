@@ -16,6 +16,7 @@ const TOP: &[&str] = &[
     "constraints",
     "limits",
     "objectives",
+    "gate",
     "sampler",
     "worker",
     "exclude",
@@ -59,12 +60,20 @@ const STOP: &[&str] = &[
 ];
 const LIMITS: &[&str] = &["cpus", "cpu_quota", "memory"];
 const OBJECTIVES: &[&str] = &["maximize", "minimize"];
+const GATE: &[&str] = &[
+    "alpha",
+    "floor",
+    "any_machine",
+    "draws",
+    "seed",
+    "subject",
+    "metrics",
+    "retired",
+];
+const GATE_METRIC: &[&str] = &["direction", "role", "floor", "at_least", "fallback"];
 const SAMPLER: &[&str] = &["interval", "gpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];
-
-/// Tables that the file format sets aside; reading past them would promise what is not kept.
-const RESERVED: &[&str] = &["gate"];
 
 /// A table of the grid file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +85,8 @@ pub(super) enum Scope {
     Stop,
     Limits,
     Objectives,
+    Gate,
+    GateMetric,
     Sampler,
     Worker,
     Exclude,
@@ -105,6 +116,8 @@ impl Scope {
             Self::Stop => "[stop]",
             Self::Limits => "[limits]",
             Self::Objectives => "[objectives]",
+            Self::Gate => "[gate]",
+            Self::GateMetric => "[gate.metrics]",
             Self::Sampler => "[sampler]",
             Self::Worker => "[worker]",
             Self::Exclude => "[[exclude]]",
@@ -130,6 +143,8 @@ impl Scope {
             Self::Stop => STOP,
             Self::Limits => LIMITS,
             Self::Objectives => OBJECTIVES,
+            Self::Gate => GATE,
+            Self::GateMetric => GATE_METRIC,
             Self::Sampler => SAMPLER,
             Self::Worker => WORKER,
             Self::Override => OVERRIDE,
@@ -147,13 +162,7 @@ impl Scope {
 
     fn report_unknown(self, entry: &Entry, problems: &mut Problems) {
         let key = shown(&entry.key);
-        if self == Self::Top && RESERVED.contains(&entry.key.as_str()) {
-            problems.error_with(
-                entry.key_place,
-                format!("[{key}] is not supported by this version yet"),
-                "leave it out; nothing would be checked against it",
-            );
-        } else if self == Self::Override && Axis::from_key(&entry.key).is_some() {
+        if self == Self::Override && Axis::from_key(&entry.key).is_some() {
             problems.error_with(
                 entry.key_place,
                 format!(
@@ -171,7 +180,7 @@ impl Scope {
     }
 
     fn hint(self, key: &str) -> String {
-        if self == Self::Override && matches!(key, "sampler" | "worker" | "objectives") {
+        if self == Self::Override && matches!(key, "sampler" | "worker" | "objectives" | "gate") {
             return format!("[{key}] is the same for the whole grid");
         }
         let elsewhere: Vec<&str> = Self::TABLES
@@ -179,7 +188,10 @@ impl Scope {
             .filter(|table| *table != self && table.keys().contains(&key))
             .map(Self::name)
             .collect();
-        if elsewhere.is_empty() {
+        // Asked last: `seed`, `metrics` and `floor` are keys of other places too.
+        if elsewhere.is_empty() && self != Self::Gate && GATE.contains(&key) {
+            format!("`{key}` belongs in {}", Self::Gate.name())
+        } else if elsewhere.is_empty() {
             suggest::hint(key, self.keys(), "the keys are")
         } else {
             format!("`{key}` belongs in {}", elsewhere.join(" or "))

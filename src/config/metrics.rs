@@ -192,6 +192,13 @@ pub(super) fn full_name_hint(name: &str) -> String {
     }
 }
 
+/// Whether a name is so like that of a metric that it was most likely meant.
+pub(super) fn resembles(name: &str) -> bool {
+    let short = CATALOGUE.iter().map(short_name);
+    let full = CATALOGUE.iter().map(|def| def.name);
+    suggest::nearest(name, full.chain(short)).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

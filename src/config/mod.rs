@@ -11,6 +11,7 @@ mod build;
 mod cells;
 mod constraints;
 mod error;
+mod gate;
 mod header;
 mod keys;
 mod limits;
@@ -42,6 +43,7 @@ use problems::{Place, Problems};
 use settings::Resolver;
 
 use crate::event::Objective;
+use crate::gate::GatePolicy;
 use crate::sampler::LimitMeans;
 
 /// Where the grid file comes from.
@@ -129,6 +131,26 @@ pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
     problems.check(Some(objectives::plain(&found)))
 }
 
+/// The gate of a grid file, or of a file that holds nothing else.
+pub fn gate(source: &Source) -> Result<GatePolicy, ConfigError> {
+    let mut problems = Problems::default();
+    let text = header::read_source(source, &mut problems);
+    let text = problems.check(text)?;
+    let root = tree::parse_document(text, &mut problems);
+    let root = problems.check(root)?;
+    // A gate whose name has a typing mistake must not be one that is simply not there.
+    keys::Scope::Top.check(&root, &mut problems);
+    let found = gate::read(&root, &mut problems);
+    if root.get(gate::TABLE).is_none() && !problems.any() {
+        problems.error_with(
+            Place::whole(text),
+            "there is no [gate] in this file",
+            "write [gate] above its keys; `[gate]` alone means the defaults",
+        );
+    }
+    problems.check(Some(found.policy))
+}
+
 /// What only shows when all is known of a cell; `--only` chooses among them, and only what is left need be a model.
 fn check_cells(
     cells: &mut Vec<axes::Cell>,
@@ -174,6 +196,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
         bases: &bases,
     };
     let aimed = objectives::read(&root, &mut problems);
+    let gate = gate::read(&root, &mut problems);
     let mut resolver = Resolver::new(&base, &aimed, request.full, &request.machine);
     let Some(mut axes) = Axes::read(&root, &world, &mut problems) else {
         return Err(problems.take_error());
@@ -194,6 +217,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
         options: &options,
     };
     let runs = builder.runs(&cells, &mut problems);
+    gate.check_retired(&runs, &mut problems);
     problems.check(Some(()))?;
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
     if set::touches(request.set, "grid") {
@@ -203,6 +227,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
         varying: axes.varying(),
         runs,
         objectives: objectives::plain(&aimed),
+        gate: gate.policy,
         sampler,
         worker,
         warnings: problems.take_warnings(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::axis::{self, Axis};
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Objective};
+use crate::gate::GatePolicy;
 use crate::sampler::policy::SamplerPolicy;
 
 /// A checked experiment.
@@ -24,6 +25,8 @@ pub struct Plan {
     pub runs: Vec<PlannedRun>,
     /// What makes one cell better than another; none: no front is asked for.
     pub objectives: Vec<Objective>,
+    /// By which rules the results are compared with those of a baseline.
+    pub gate: GatePolicy,
     /// How to sample.
     pub sampler: SamplerPolicy,
     /// Who does the work.

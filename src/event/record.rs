@@ -307,6 +307,9 @@ pub struct RunRecord {
     /// where nothing is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_s_at_least: Option<f64>,
+    /// Its place in a comparison; absent where it is part of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairing: Option<Pairing>,
 }
 
 /// Whether the figures of a model are those of one that was trained to the end: it used its budget of at least one

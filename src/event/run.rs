@@ -13,7 +13,7 @@ use super::worker::Stage;
 pub struct RunEvent {
     /// The run's name.
     pub run: String,
-    /// Its place in the grid, from 0.
+    /// Its place among the runs that are started, from 0.
     pub index: usize,
     /// What.
     pub kind: RunEventKind,

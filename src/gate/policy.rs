@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::error::GateError;
+use crate::event::EPOCH_SAMPLES;
 
 /// Which values of a metric are better. Declared, never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -226,6 +227,8 @@ const TOLD: &[(&str, Option<Direction>)] = &[
     ("validation_accuracy", Some(Direction::Higher)),
     ("test_loss", Some(Direction::Lower)),
     ("test_accuracy", Some(Direction::Higher)),
+    // No metric of the catalogue: workers say it of their data, so it is in every record.
+    (EPOCH_SAMPLES, None),
 ];
 
 /// How a metric of the catalogue is judged unless the policy says otherwise; `None`: it is not in the catalogue.

@@ -204,6 +204,20 @@ fn search(record: &RunRecord) -> Option<MaxRate> {
     record.job.serve.as_ref()?.find_max_rate
 }
 
+/// The columns of `report.csv` that hold figures: their names, where the figure is, and its metric.
+pub(super) fn figure_columns() -> impl Iterator<Item = (&'static str, Place, &'static str)> {
+    COLUMNS.iter().filter_map(|(name, source)| match source {
+        Figure(place, metric) => Some((*name, *place, *metric)),
+        Text(_) | Pareto => None,
+    })
+}
+
+/// The names of its other columns.
+pub(super) fn text_columns() -> impl Iterator<Item = &'static str> {
+    let texts = COLUMNS.iter().filter(|(_, source)| !matches!(source, Figure(..)));
+    texts.map(|(name, _)| *name)
+}
+
 /// How many CPUs the run was bound to; which ones is in `manifest.json`.
 pub(super) fn limit_cpus(record: &RunRecord) -> Option<usize> {
     Some(record.limits.cpus.len()).filter(|cpus| *cpus > 0)

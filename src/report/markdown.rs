@@ -139,7 +139,7 @@ fn stops(records: &[RunRecord]) -> String {
 }
 
 /// All columns: a page has no width.
-fn table(columns: &[Column]) -> String {
+pub(super) fn table(columns: &[Column]) -> String {
     let line = |cells: &mut dyn Iterator<Item = String>| {
         let cells: Vec<_> = cells.collect();
         format!("| {} |\n", cells.join(" | "))
@@ -162,7 +162,7 @@ fn table(columns: &[Column]) -> String {
 }
 
 /// Text on one line in which nothing is markup: a backslash takes the meaning from any punctuation (`CommonMark` 2.4).
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let text = one_line(text);
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';

@@ -1,4 +1,5 @@
-//! Records in, bytes out: tables for people, CSV and JSON for programs. Computes no statistic and touches no file.
+//! Records in, bytes out: tables for people, CSV and JSON for programs; and CSV of its own read back. Computes no statistic
+//! and touches no file.
 //!
 //! Two rules hold in everything that programs read. Figures are in base units (s, bytes, %) with the shortest digits
 //! that read back to the same number. What was not measured is an empty cell, or `null`, never 0; a number that is
@@ -6,6 +7,7 @@
 
 pub mod csv;
 pub mod front;
+pub mod gate;
 pub mod headline;
 pub mod html;
 pub mod json;
@@ -13,6 +15,7 @@ pub mod layout;
 pub mod listing;
 pub mod markdown;
 pub mod plan;
+pub mod reading;
 pub mod replay;
 pub mod series;
 pub mod shadow;

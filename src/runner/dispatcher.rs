@@ -336,6 +336,7 @@ impl Dispatcher {
             verdict,
             limits: self.spec.limits.clone(),
             saved_s_at_least: self.controller.saved_s_at_least(),
+            pairing: self.spec.pairing.clone(),
         }
     }
 
@@ -474,6 +475,7 @@ mod tests {
             limits: Limits::default(),
             group: None,
             usable_cores: 2.0,
+            pairing: None,
         }
     }
 

@@ -19,7 +19,7 @@ mod shortage;
 use std::path::PathBuf;
 
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, Limits, RunEvent};
+use crate::event::{JobSpec, Limits, Pairing, RunEvent};
 use crate::sampler::GroupBase;
 
 pub use executor::{Interrupts, execute};
@@ -33,7 +33,7 @@ pub struct RunSpec {
     pub cell: String,
     /// Counts from 1.
     pub repeat: u32,
-    /// Its place in the grid, from 0.
+    /// Its place among the runs that are started, from 0.
     pub index: usize,
     /// What the worker is told.
     pub job: JobSpec,
@@ -47,6 +47,8 @@ pub struct RunSpec {
     pub group: Option<GroupBase>,
     /// Cores that the run may use: the denominator of `cpu.utilisation_of_limit`.
     pub usable_cores: f64,
+    /// Its place in a comparison; absent where it is part of none.
+    pub pairing: Option<Pairing>,
 }
 
 /// Which program runs, and how long it may be silent.

@@ -85,6 +85,9 @@ pub struct ManifestHead {
     /// What makes one cell better than another.
     #[serde(default)]
     pub objectives: Vec<Objective>,
+    /// By which rules the results are compared with those of a baseline, as it was written.
+    #[serde(default)]
+    pub gate: Option<serde_json::Value>,
     /// The size of each data set, by its name, where it is known.
     #[serde(default)]
     pub datasets: BTreeMap<String, DataRows>,
@@ -124,9 +127,24 @@ impl Recordings {
         &self.head
     }
 
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The folder of a run.
     pub fn run_folder(&self, run: &str) -> PathBuf {
         self.path.join("runs").join(run)
+    }
+
+    /// The record of a run that has ended, however it did; `None` where it has not, or was never started. A run that is
+    /// marked as whole and has no whole log is an error.
+    pub fn record(&self, run: &str) -> Result<Option<RunRecord>, StoreError> {
+        let folder = self.run_folder(run);
+        match read_done(&folder)? {
+            Some(_) => log::read_record(&folder).map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -208,6 +226,20 @@ impl Results {
         }
         fs_err::create_dir_all(&folder).map_err(StoreError::io("cannot make a run's folder"))?;
         Ok(folder)
+    }
+
+    /// Removes what there is of a run: its marker first, so that no half of it is ever taken for whole.
+    pub fn discard_run(&self, run: &str) -> Result<(), StoreError> {
+        let folder = self.run_folder(run);
+        let cannot = "cannot clear a run's folder";
+        let marker = folder.join("done.json");
+        if marker.exists() {
+            fs_err::remove_file(&marker).map_err(StoreError::io(cannot))?;
+        }
+        if folder.exists() {
+            fs_err::remove_dir_all(&folder).map_err(StoreError::io(cannot))?;
+        }
+        Ok(())
     }
 
     /// Marks a run as whole. Last of all its files.

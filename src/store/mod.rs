@@ -14,6 +14,7 @@
 //! After `kill -9` a run without `done.json` is started again by `--resume`.
 
 pub mod atomic;
+pub mod baseline;
 mod difference;
 pub mod folder;
 pub mod log;

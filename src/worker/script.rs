@@ -22,8 +22,12 @@ pub struct Script {
     pub first_step: f64,
     /// Relative growth of the step time over each 1,000 steps.
     pub drift: f64,
+    /// Spread of whole runs: the standard deviation of the logarithm of a factor that each seed draws once.
+    pub run_spread: f64,
     /// Multiplies every duration: a regression of known size.
     pub slowdown: f64,
+    /// Slows down only where the batch size is this: one cell of a grid is slower, the others are not.
+    pub slow_batch_size: Option<u32>,
     /// Multiplies the time of requests on the trained model.
     pub trained_slowdown: f64,
     /// Training steps of an epoch.
@@ -50,7 +54,9 @@ impl Default for Script {
             spread: 0.02,
             first_step: 10.0,
             drift: 0.0,
+            run_spread: 0.0,
             slowdown: 1.0,
+            slow_batch_size: None,
             trained_slowdown: 1.0,
             steps_per_epoch: 100,
             accuracy: 0.95,
@@ -86,6 +92,16 @@ pub struct Fault {
     /// Only where the batch size is this: one run of a grid is broken, the others are not.
     #[serde(default)]
     pub batch_size: Option<u32>,
+}
+
+impl Script {
+    /// What multiplies every duration of this job, but for what its seed draws.
+    pub(super) fn slowdown_of(&self, job: &JobSpec) -> f64 {
+        let concerned = self
+            .slow_batch_size
+            .is_none_or(|size| size == job.train.batch_size);
+        if concerned { self.slowdown } else { 1.0 }
+    }
 }
 
 impl Fault {

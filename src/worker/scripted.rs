@@ -89,6 +89,8 @@ struct Actor {
     clock: ScriptClock,
     script: Script,
     noise: Noise,
+    /// Multiplies every duration of this run.
+    factor: f64,
     /// Of the current phase.
     phase: Phase,
     steps: u64,
@@ -124,11 +126,17 @@ pub fn run() -> Result<(), LinkError> {
         Spending::Real => ScriptClock::Real,
     };
     link.set_clock(clock.clone());
-    let noise = Noise::new(job.seed);
+    let mut noise = Noise::new(job.seed);
+    let mut factor = script.slowdown_of(&job);
+    // Drawn only where it is asked for: scripts from before there was such a thing play as they did.
+    if script.run_spread > 0.0 {
+        factor *= (noise.normal() * script.run_spread).exp();
+    }
     let actor = Actor {
         clock,
         script,
         noise,
+        factor,
         phase: Phase::Load,
         steps: 0,
         request_us: 0.0,
@@ -333,7 +341,7 @@ impl Actor {
     }
 
     fn work(&mut self, median_us: f64) {
-        let factor = (self.noise.normal() * self.script.spread).exp() * self.script.slowdown;
+        let factor = (self.noise.normal() * self.script.spread).exp() * self.factor;
         self.clock.pass(whole_ns(median_us * factor));
     }
 

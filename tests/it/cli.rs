@@ -14,6 +14,8 @@ fn help_pages() {
         ("help_run", &["run", "--help"]),
         ("help_run_short", &["run", "-h"]),
         ("help_report", &["report", "--help"]),
+        ("help_check", &["check", "--help"]),
+        ("help_check_short", &["check", "-h"]),
         ("help_doctor", &["doctor", "--help"]),
         ("help_list", &["list", "--help"]),
         ("help_completions", &["completions", "--help"]),

@@ -11,6 +11,7 @@ use perftune::config::{
     ConfigError, DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, load,
 };
 use perftune::event::MemoryGuard;
+use perftune::gate::GatePolicy;
 use perftune::sampler::LimitMeans;
 use proptest::prelude::*;
 
@@ -205,6 +206,9 @@ fn summary(plan: &Plan) -> String {
     for objective in &plan.objectives {
         writeln!(text, "{objective}").unwrap();
     }
+    if plan.gate != GatePolicy::default() {
+        writeln!(text, "gate {:#?}", plan.gate).unwrap();
+    }
     for warning in &plan.warnings {
         writeln!(text, "warning {warning}").unwrap();
     }
@@ -382,8 +386,9 @@ fn a_large_grid_has_every_cell_once_and_in_order() {
 /// Lines that are nearly a grid file, so that the readers behind the parser are reached.
 fn near_grid() -> impl Strategy<Value = String> {
     let keys = "name|seed|repeat|model|dataset|batch_size|threads|device|learning_rate|epochs|metrics|within|\
-                max_time|interval|command|program|options|match|train\\.epochs|confidence|depth|test_accuracy|memory\\.peak|maximize|minimize";
-    let header = "\\[(grid|train|serve|stop|constraints|objectives|sampler|worker|gate)\\]|\\[\\[(exclude|include|override)\\]\\]";
+                max_time|interval|command|program|options|match|train\\.epochs|confidence|depth|test_accuracy|memory\\.peak|maximize|minimize|\
+                alpha|floor|draws|subject|direction|role|at_least|fallback|retired";
+    let header = "\\[(grid|train|serve|stop|constraints|objectives|sampler|worker|gate|gate\\.metrics|gate\\.metrics\\.memory\\.peak|gate\\.retired)\\]|\\[\\[(exclude|include|override)\\]\\]";
     let value = "-?[0-9]{1,20}|[0-9]\\.[0-9]|nan|true|\"(mlp|digits|5%|10s|throughput|cpu|<= 1MiB|>= 0.5|\\PC{0,5})\"|\
                  \\[([0-9]{1,3}, ?){0,3}\\]|\\[(\"(mlp|cnn|digits)\",){0,3}\\]|\\{ ?\\}|\\{ model = \"mlp\" \\}";
     let pair = (keys, value).prop_map(|(key, value)| format!("{key} = {value}"));

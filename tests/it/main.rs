@@ -6,7 +6,11 @@
     reason = "a test harness may panic and touch files directly"
 )]
 
+mod against;
 mod architecture;
+mod baseline;
+mod check;
+mod ci;
 mod cli;
 mod config_errors;
 mod data;

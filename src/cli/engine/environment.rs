@@ -161,6 +161,11 @@ fn shown(differences: &[&FingerprintDifference]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
+/// The id of a session that begins now.
+pub(in crate::cli) fn new_session() -> String {
+    new_id(&jiff::Timestamp::now().to_string())
+}
+
 fn new_id(created: &str) -> String {
     let boot = sampler::boot_id().unwrap_or_default();
     let (now_ns, process) = (MonotonicClock.now_ns(), std::process::id());

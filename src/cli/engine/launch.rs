@@ -58,15 +58,20 @@ fn existing(path: PathBuf) -> Result<PathBuf, LaunchError> {
     }
 }
 
-/// How to start the worker of these settings.
-pub(super) fn launch(settings: &WorkerSettings) -> Result<Launch, LaunchError> {
+/// How to start the worker of these settings; `instead`: with the same arguments, but this program.
+pub(super) fn launch(
+    settings: &WorkerSettings,
+    instead: Option<&Path>,
+) -> Result<Launch, LaunchError> {
+    let instead = instead.map(|path| existing(path.to_owned())).transpose()?;
+    let or = |usual: Result<PathBuf, LaunchError>| instead.map_or(usual, Ok);
     let (program, args) = match &settings.program {
-        WorkerProgram::Native => (native_worker()?, Vec::new()),
+        WorkerProgram::Native => (or(native_worker())?, Vec::new()),
         WorkerProgram::Scripted => {
-            let own = std::env::current_exe().map_err(LaunchError::Own)?;
-            (own, vec!["__scripted-worker".to_owned()])
+            let own = std::env::current_exe().map_err(LaunchError::Own);
+            (or(own)?, vec!["__scripted-worker".to_owned()])
         }
-        WorkerProgram::Command { program, args } => (program.clone(), args.clone()),
+        WorkerProgram::Command { program, args } => (or(Ok(program.clone()))?, args.clone()),
     };
     Ok(Launch {
         program,

@@ -1,6 +1,6 @@
 //! `manifest.json`: what was asked, on what machine, with which versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -46,6 +46,21 @@ impl AllRuns {
     }
 }
 
+impl AllRuns {
+    /// The same without these.
+    pub(super) fn without(&self, runs: &BTreeSet<String>) -> Self {
+        let order = self.order.iter().filter(|run| !runs.contains(*run));
+        let specs = self.specs.iter().filter(|(run, _)| !runs.contains(*run));
+        Self {
+            order: order.cloned().collect(),
+            specs: specs
+                .map(|(run, spec)| (run.clone(), spec.clone()))
+                .collect(),
+            datasets: self.datasets.clone(),
+        }
+    }
+}
+
 /// The manifest of a grid. `machine` describes the machine for people; whether results may be compared with others is
 /// told by the session's fingerprint.
 pub(super) fn manifest(
@@ -68,6 +83,7 @@ pub(super) fn manifest(
         "repeats": plan.repeats,
         "varying": plan.varying,
         "objectives": plan.objectives,
+        "gate": plan.gate,
         "datasets": all.datasets,
         "worker": worker,
         "sampler": plan.sampler,

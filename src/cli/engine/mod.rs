@@ -1,37 +1,38 @@
 //! Where the command line meets configuration, data sets, sampler, runner and store: one function for each thing that
 //! a subcommand needs of them, and nothing else.
 
+mod campaign;
 mod checks;
 mod data;
 mod environment;
 mod launch;
 mod manifest;
 mod recorder;
+mod station;
 mod summary;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use self::environment::{Before, Session};
-use self::manifest::AllRuns;
-use self::recorder::Recorder;
 use super::args::RunArgs;
 use super::diagnostic::Fault;
 use super::doctor::{self, Fact, Facts};
-use super::interrupt;
 use super::progress::Sink;
 use crate::clock::{Clock, MonotonicClock};
 use crate::config::plan::{Plan, PlannedRun};
 use crate::config::{self, MachineFacts, Request, Source};
-use crate::event::{MemoryGuard, RunEvent, RunRecord};
-use crate::runner::{self, Interrupts, RunSpec};
+use crate::event::RunRecord;
+use crate::runner::RunSpec;
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
-use crate::store::{self, Existing, Results, StoredResults};
+use crate::store::{self, Results, StoredResults};
 use crate::worker::scripted;
 
+pub(in crate::cli) use self::campaign::{Campaign, Shared};
 pub use self::data::datasets;
 pub use self::environment::fingerprint_of_defaults;
+pub(in crate::cli) use self::environment::new_session;
 pub use self::launch::{native_worker, worker_version};
+pub(in crate::cli) use self::station::{Checked, Station};
 pub use self::summary::summaries;
 
 /// What is to be run, and where its results go.
@@ -46,6 +47,10 @@ pub struct Order<'a> {
     pub resume: bool,
     /// Delete what is there.
     pub fresh: bool,
+    /// The worker program, instead of the one that the grid's own settings lead to.
+    pub program: Option<&'a Path>,
+    /// What the runs of this order are called beside those of another.
+    pub title: Option<&'static str>,
 }
 
 /// What became of an order.
@@ -66,28 +71,58 @@ pub(in crate::cli) struct Prepared {
     recorded: serde_json::Value,
 }
 
+/// A grid file, and what the command line says about it.
+pub struct GridFile<'a> {
+    /// Its path; `-`: the standard input.
+    pub path: &'a Path,
+    /// Each `--set`.
+    pub set: &'a [String],
+    /// Each `--only`.
+    pub only: &'a [String],
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// `--repeat`.
+    pub repeat: Option<u32>,
+    /// `--full`.
+    pub full: bool,
+}
+
+impl<'a> GridFile<'a> {
+    /// The grid of `perftune run`.
+    pub fn of(args: &'a RunArgs) -> Self {
+        Self {
+            path: &args.grid,
+            set: &args.set,
+            only: &args.only,
+            seed: args.seed,
+            repeat: args.repeat,
+            full: args.full,
+        }
+    }
+}
+
 /// The checked plan of a grid file.
-pub fn load(args: &RunArgs) -> Result<Plan, Fault> {
+pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
     let here = std::env::current_dir()?;
-    let (source, base_dir) = if args.grid.as_os_str() == "-" {
+    let (source, base_dir) = if grid.path.as_os_str() == "-" {
         let mut text = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text)?;
         (Source::Stdin(text), here)
     } else {
-        let folder = args
-            .grid
+        let folder = grid
+            .path
             .parent()
             .map_or(here.clone(), |folder| here.join(folder));
-        (Source::Path(args.grid.clone()), folder)
+        (Source::Path(grid.path.to_owned()), folder)
     };
     let catalogue = data::Catalogue::near(&base_dir);
     let request = Request {
         source,
-        set: &args.set,
-        only: &args.only,
-        seed: args.seed,
-        repeat: args.repeat,
-        full: args.full,
+        set: grid.set,
+        only: grid.only,
+        seed: grid.seed,
+        repeat: grid.repeat,
+        full: grid.full,
         machine: MachineFacts {
             usable_cores: sampler::usable_threads() as usize,
             limits: sampler::limit_means(),
@@ -98,157 +133,21 @@ pub fn load(args: &RunArgs) -> Result<Plan, Fault> {
     Ok(config::load(&request)?)
 }
 
-/// What is to be run, and with which sampler. Everything that can be known to be wrong is said here, before anything is
-/// written.
-fn checked(order: &Order<'_>, sink: &mut dyn Sink) -> Result<(Sampler, Vec<Prepared>), Fault> {
-    checks::data(order)?;
-    let launch = launch::launch(&order.plan.worker)?;
-    checks::devices(order, &launch)?;
-    let sampler = Sampler::new(order.plan.sampler);
-    for warning in checks::metrics(order, &sampler)? {
-        sink.warn(&warning);
-    }
-
-    let means = sampler::limit_means();
-    if let Some(warning) = checks::watched_limits(order, &means) {
-        sink.warn(&warning);
-    }
-
-    let prepared = prepare(order, &launch, &means)?;
-    Ok((sampler, prepared))
-}
-
-/// Runs what is asked for and records it in the results folder.
+/// Runs what is asked for and records it in the results folder. Everything that can be known to be wrong is said before
+/// anything is written.
 pub fn execute(order: &Order<'_>, sink: &mut dyn Sink) -> Result<Executed, Fault> {
-    let (sampler, prepared) = checked(order, sink)?;
-    let existing = match (order.resume, order.fresh) {
-        (true, _) => Existing::Resume,
-        (_, true) => Existing::Replace,
-        _ => Existing::Refuse,
-    };
-    let results = Results::open(order.folder, existing)?;
-    let machine = Machine::read();
-    let created = jiff::Timestamp::now().to_string();
-    let earlier = results.manifest()?;
-    let before = earlier.as_ref().map(Before::of);
-    let all = AllRuns::new(&prepared, earlier, data::rows(order));
-    let (mut kept, missing) = divide(&prepared, &results)?;
-    let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
-    let others = all.order.iter().filter(|run| !ordered(run));
-    kept.extend(others.filter_map(|run| results.record(run)));
-    let before = before.filter(|_| !kept.is_empty());
-    let mut session = begin(&machine, before, &created, sink);
-    let write = |session: &Session| -> Result<(), Fault> {
-        let manifest = manifest::manifest(order.plan, &all, (&machine, created.as_str()), session)?;
-        Ok(results.write("manifest.json", &manifest)?)
-    };
-    session.learn(&all.specs, &kept);
-    write(&session)?;
-
-    let interrupts = Interrupts::default();
-    let raised = interrupts.clone();
-    interrupt::listen(move || raised.raise())?;
-    let read = machine
-        .accelerators
-        .iter()
-        .filter(|_| order.plan.sampler.gpu);
-    let devices = read.map(|device| device.index).collect();
-    let planned = all.order.len();
-    let mut recorder = Recorder::new(&results, &prepared, all.order.clone(), devices, kept);
-    sink.expect(missing.len());
-    let mut both = |event: RunEvent| {
-        // A display that fails loses nothing; a record that fails ends the run.
-        sink.event(&event);
-        recorder.event(&event)
-    };
-    let done = runner::execute(&missing, &sampler, &interrupts, &mut both);
-    let interrupted = interrupts.raised();
-    let records = recorder.into_records();
-    done.map_err(|error| {
-        Fault::new(format!("{error}; the run in flight was ended"))
-            .hint("what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest")
-    })?;
-    let before_the_runs = session.clone();
-    if let Some(warning) = session.learn(&all.specs, &records) {
-        sink.warn(&warning);
+    let checked = Checked::new(order)?;
+    for warning in &checked.warnings {
+        sink.warn(warning);
     }
-    if session != before_the_runs {
-        write(&session)?;
-    }
-    Ok(Executed {
-        records,
-        planned,
-        interrupted,
-        results,
-    })
-}
-
-/// The session that the results belong to: a new one, or that of results which are there `before`.
-fn begin(machine: &Machine, before: Option<Before>, created: &str, sink: &mut dyn Sink) -> Session {
-    let now = environment::fingerprint(machine);
-    let (session, warning) = Session::begin(now, before, created);
-    if let Some(warning) = warning {
-        sink.warn(&warning);
-    }
-    session
-}
-
-fn prepare(
-    order: &Order<'_>,
-    launch: &runner::Launch,
-    means: &LimitMeans,
-) -> Result<Vec<Prepared>, Fault> {
-    let usable_cores = sampler::usable_cores();
-    order
-        .runs
-        .iter()
-        .enumerate()
-        .map(|(index, run)| {
-            let mut recorded = serde_json::json!({ "job": run.job, "stop": run.stop });
-            if !run.limits.is_none() {
-                recorded["limits"] = serde_json::to_value(&run.limits)?;
-            }
-            // Where the data lies is no setting: a moved checkout may resume.
-            if let Some(job) = recorded["job"].as_object_mut() {
-                job.remove("dataset_dir");
-            }
-            let mut limits = run.limits.clone();
-            limits.memory_guard = limits.memory_bytes.and(means.memory.clone().ok());
-            let grouped = limits.cpu_quota_percent.is_some()
-                || limits.memory_guard == Some(MemoryGuard::Cgroup);
-            let spec = RunSpec {
-                run: run.run.clone(),
-                cell: run.cell.clone(),
-                repeat: run.repeat,
-                index,
-                job: run.job.clone(),
-                stop: run.stop.clone(),
-                launch: launch.clone(),
-                // A run that starts fewer threads than there are cores may use no more than those.
-                usable_cores: limits
-                    .cores(usable_cores)
-                    .min(f64::from(run.job.threads.max(1))),
-                limits,
-                group: means.base.clone().filter(|_| grouped),
-            };
-            Ok(Prepared { spec, recorded })
-        })
-        .collect()
-}
-
-/// The records of runs that are whole, and the runs that must be started.
-fn divide(
-    prepared: &[Prepared],
-    results: &Results,
-) -> Result<(Vec<RunRecord>, Vec<RunSpec>), Fault> {
-    let (mut kept, mut missing) = (Vec::new(), Vec::new());
-    for run in prepared {
-        match results.finished(&run.spec.run, &run.recorded)? {
-            Some(record) => kept.push(record),
-            None => missing.push(run.spec.clone()),
-        }
-    }
-    Ok((kept, missing))
+    let sampler = Sampler::new(order.plan.sampler);
+    let station = Station::open(order, checked)?;
+    let queue: Vec<_> = station.missing().map(|spec| (0, spec.clone())).collect();
+    sink.expect(queue.len());
+    let mut campaign = Campaign::begin(vec![station], None, &sampler, sink)?;
+    campaign.work(queue)?;
+    let executed = campaign.end()?.pop();
+    executed.ok_or_else(|| Fault::new("no results folder is open"))
 }
 
 /// Opens a results folder for its reports.

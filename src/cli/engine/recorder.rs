@@ -16,10 +16,10 @@ use crate::store::{EventLog, Results, StoreError};
 use super::super::diagnostic::error_text;
 use super::Prepared;
 
-/// Everything of a grid that goes to disk.
-pub(super) struct Recorder<'a> {
-    results: &'a Results,
-    prepared: &'a [Prepared],
+/// Everything of a results folder that goes to disk while runs go on.
+pub(super) struct Recorder {
+    results: Results,
+    prepared: Vec<Prepared>,
     order: Vec<String>,
     devices: Vec<u32>,
     current: Option<Current>,
@@ -50,11 +50,11 @@ enum RecordError {
     Io(#[from] std::io::Error),
 }
 
-impl<'a> Recorder<'a> {
+impl Recorder {
     /// `order`: all runs of the folder; `devices`: the accelerators that will be sampled; `records`: runs that are whole already.
     pub(super) fn new(
-        results: &'a Results,
-        prepared: &'a [Prepared],
+        results: Results,
+        prepared: Vec<Prepared>,
         order: Vec<String>,
         devices: Vec<u32>,
         records: Vec<RunRecord>,
@@ -73,10 +73,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// All records, in the order of the plan.
-    pub(super) fn into_records(mut self) -> Vec<RunRecord> {
+    /// The folder.
+    pub(super) fn results(&self) -> &Results {
+        &self.results
+    }
+
+    /// The folder, and all records in the order of the plan.
+    pub(super) fn into_parts(mut self) -> (Results, Vec<RunRecord>) {
         self.sort();
-        self.records
+        (self.results, self.records)
     }
 
     fn sort(&mut self) {
@@ -170,7 +175,7 @@ impl<'a> Recorder<'a> {
         if now.saturating_sub(self.reported_ns) >= REPORT_NS {
             self.reported_ns = now;
             self.sort();
-            write_reports(self.results, &self.records)?;
+            write_reports(&self.results, &self.records)?;
         }
         Ok(())
     }

@@ -1,0 +1,162 @@
+//! `--dry-run` of a comparison: both sides, and in which order their runs would be made.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::super::args::{Format, RunArgs};
+use super::super::diagnostic::Fault;
+use super::super::{dry_run, output};
+use super::arms::{Side, Sides};
+use crate::config::plan::PlannedRun;
+use crate::event::Arm;
+use crate::gate::GatePolicy;
+use crate::gate::blocks::{RUNS, Turn, blocks, look};
+use crate::report::layout::wrap;
+
+/// Blocks of which the order is shown to people.
+const SHOWN: usize = 2;
+
+/// What is said before the first run.
+pub(super) fn headline(sides: &Sides, blocks: u32) -> String {
+    let [baseline, candidate] = Arm::BOTH.map(|arm| named(sides.of(arm)));
+    let cells = sides.cells.len();
+    let plural = if cells == 1 { "" } else { "s" };
+    let runs = cells as u64 * u64::from(blocks * RUNS);
+    format!(
+        "baseline (A) {baseline}, candidate (B) {candidate}: {cells} cell{plural} in {blocks} blocks, {runs} runs\n"
+    )
+}
+
+fn named(side: &Side) -> String {
+    let grid = side.grid.display();
+    match &side.program {
+        Some(program) => format!("{grid} with {}", program.display()),
+        None => grid.to_string(),
+    }
+}
+
+/// Prints what would be run.
+pub(super) fn show(args: &RunArgs, sides: &Sides, policy: &GatePolicy) -> Result<(), Fault> {
+    let format = args.format.of_lists().ok_or_else(|| {
+        Fault::new("--dry-run has no such format").hint("choose table, json or csv")
+    })?;
+    let asked = args.compare.blocks;
+    // Without --seed each session has an order of its own; this is what one looks like.
+    let turns = blocks(sides.cells.len(), asked, args.seed.unwrap_or(0));
+    let look = look(asked, policy.alpha).filter(|_| !args.compare.all_blocks);
+    let bytes = match format {
+        Format::Table => table(args, sides, &turns, look)?,
+        Format::Json => document(args, sides, &turns, look)?,
+        Format::Csv => rows(sides, &turns),
+    };
+    output::print(&bytes)
+}
+
+/// The first repeat of each cell: the others differ in their seeds only.
+fn first_repeats(side: &Side) -> Vec<PlannedRun> {
+    let first = side.runs.iter().filter(|run| run.repeat == 1);
+    first.cloned().collect()
+}
+
+fn table(
+    args: &RunArgs,
+    sides: &Sides,
+    turns: &[Turn],
+    look: Option<u32>,
+) -> Result<Vec<u8>, Fault> {
+    let width = output::stdout_width();
+    let mut text = headline(sides, args.compare.blocks);
+    for arm in Arm::BOTH {
+        let side = sides.of(arm);
+        let plan = dry_run::render(&side.plan, &first_repeats(side), Format::Table, width)?;
+        let _ = write!(text, "\n{arm}: {}", String::from_utf8_lossy(&plan));
+    }
+    text += "\norder (A baseline, B candidate)";
+    text += match args.seed {
+        Some(_) => ":\n",
+        None => ", for example, since each session draws its own and --seed fixes it:\n",
+    };
+    let a_block = sides.cells.len() * RUNS as usize;
+    for round in turns.chunks(a_block).take(SHOWN) {
+        let said = round.chunks(RUNS as usize).map(|block| {
+            let letters = block.iter().map(|turn| ["A", "B"][turn.arm.place()]);
+            format!(
+                "{} {}",
+                sides.cells[block[0].cell],
+                letters.collect::<String>()
+            )
+        });
+        let said = said.collect::<Vec<_>>().join(", ");
+        let line = format!("block {}: {said}", round[0].block);
+        for line in wrap(&line, width.saturating_sub(2), "  ").lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    let _ = writeln!(text, "  ... {} blocks", args.compare.blocks);
+    if let Some(look) = look {
+        let _ = writeln!(
+            text,
+            "After {look} blocks it ends where every row passes by then; it never fails before its end."
+        );
+    }
+    Ok(text.into_bytes())
+}
+
+fn document(
+    args: &RunArgs,
+    sides: &Sides,
+    turns: &[Turn],
+    look: Option<u32>,
+) -> Result<Vec<u8>, Fault> {
+    let mut document = json!({
+        "format": "perftune-comparison/1",
+        "blocks": args.compare.blocks,
+        "look_after_blocks": look,
+        "order_is_fixed": args.seed.is_some(),
+        "order": turns.iter().map(|turn| turn_json(sides, turn)).collect::<Vec<_>>(),
+    });
+    for arm in Arm::BOTH {
+        let side = sides.of(arm);
+        let plan = dry_run::render(&side.plan, &first_repeats(side), Format::Json, 0)?;
+        document[arm.name()] = json!({
+            "grid": side.grid,
+            "worker": side.program,
+            "plan": serde_json::from_slice::<Value>(&plan)?,
+        });
+    }
+    let mut bytes = serde_json::to_vec_pretty(&document)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn run_of<'a>(sides: &'a Sides, turn: &Turn) -> &'a str {
+    let cell = &sides.cells[turn.cell];
+    let is_it = |run: &&PlannedRun| run.cell == *cell && run.repeat == turn.repeat();
+    let found = sides.of(turn.arm).runs.iter().find(is_it);
+    found.map_or("", |run| &run.run)
+}
+
+fn turn_json(sides: &Sides, turn: &Turn) -> Value {
+    json!({
+        "block": turn.block,
+        "position": turn.position,
+        "arm": turn.arm,
+        "cell": sides.cells[turn.cell],
+        "run": run_of(sides, turn),
+    })
+}
+
+/// One row a run, in order. Names of runs and cells hold nothing that CSV would have to quote.
+fn rows(sides: &Sides, turns: &[Turn]) -> Vec<u8> {
+    let mut text = "block,position,arm,cell,run\n".to_owned();
+    for turn in turns {
+        let (cell, run) = (&sides.cells[turn.cell], run_of(sides, turn));
+        let _ = writeln!(
+            text,
+            "{},{},{},{cell},{run}",
+            turn.block, turn.position, turn.arm
+        );
+    }
+    text.into_bytes()
+}

@@ -1,0 +1,181 @@
+//! `perftune baseline`: sessions that later ones are compared with.
+
+pub mod args;
+mod list;
+mod outlier;
+mod side;
+
+use std::fmt::Write;
+use std::path::Path;
+
+use self::args::{AddArgs, BaselineArgs, BaselineCommand, PromoteArgs};
+use super::diagnostic::Fault;
+use super::exit::ExitStatus;
+use super::output;
+use crate::store::baseline::{self, Promotion, Shelf, StoredSession, WINDOW};
+use crate::store::{FORMAT, Recordings};
+
+pub use self::side::{Reference, StoredSide, side_of_store};
+
+/// Does what is asked.
+pub fn baseline(args: &BaselineArgs) -> Result<ExitStatus, Fault> {
+    let said = match &args.command {
+        BaselineCommand::Add(args) => add(args)?,
+        BaselineCommand::List(args) => list::render(args)?,
+        BaselineCommand::Promote(args) => promote(args)?,
+    };
+    output::print(said.as_bytes())?;
+    Ok(ExitStatus::Ok)
+}
+
+fn add(args: &AddArgs) -> Result<String, Fault> {
+    let results = open(&args.dir)?;
+    let commit = args.commit.as_deref().map(str::trim);
+    if commit == Some("") {
+        return Err(Fault::new("--commit is empty"));
+    }
+    let session = StoredSession::of(&results, commit.map(str::to_owned))?;
+    // All that is there is read, so that a damaged file is found now and not by the check that needs it.
+    let before = if baseline::is_baseline(&args.store) {
+        baseline::read(&args.store)?
+    } else {
+        Vec::new()
+    };
+    let path = baseline::add(&args.store, &session)?;
+    let shelf = before
+        .iter()
+        .find(|shelf| shelf.key == session.fingerprint.key());
+    let there = shelf.map_or(&[][..], |shelf| &shelf.sessions);
+    let (cells, runs, count) = (session.cells.len(), session.runs.len(), there.len() + 1);
+    let mut said = format!(
+        "added {}: {}, {}, {} in {}\n",
+        session.session,
+        counted(cells, "cell"),
+        counted(runs, "run"),
+        enough(count),
+        path.display()
+    );
+    let others: Vec<&StoredSession> = last(there.iter().collect());
+    if let Some(found) = outlier::outlying(&session, &others) {
+        let _ = writeln!(
+            said,
+            "its figures lie outside of those of the {} before it: {found}; it stays on record, and `promote` refuses it",
+            others.len()
+        );
+    }
+    Ok(said)
+}
+
+/// The results folder; for one of two arms a word on which to name.
+fn open(dir: &Path) -> Result<Recordings, Fault> {
+    let arms = ["baseline", "candidate"].map(|arm| dir.join(arm));
+    let both = arms.iter().all(|arm| arm.join("manifest.json").is_file());
+    Recordings::open(dir).map_err(|error| {
+        let fault = Fault::from(error);
+        if !both {
+            return fault;
+        }
+        let [baseline, candidate] = arms.each_ref().map(|arm| arm.display());
+        fault.hint(format!(
+            "it holds the two arms of a comparison, each a session of its own: name {baseline} or {candidate}"
+        ))
+    })
+}
+
+fn promote(args: &PromoteArgs) -> Result<String, Fault> {
+    let reason = args.reason.trim();
+    if reason.is_empty() {
+        return Err(Fault::new("--reason is empty")
+            .hint("say why later sessions are to be compared with this one"));
+    }
+    let shelves = baseline::read(&args.store)?;
+    let (shelf, at) = find(&shelves, &args.session)?;
+    let session = &shelf.sessions[at];
+    let others = shelf
+        .sessions
+        .iter()
+        .filter(|other| other.session != session.session);
+    let others = last(others.collect());
+    let outlying = outlier::outlying(session, &others);
+    if let Some(found) = outlying.as_ref().filter(|_| !args.force_outlier) {
+        return Err(Fault::new(format!(
+            "the figures of {} lie outside of those of the {} others: {found}",
+            session.session,
+            others.len()
+        ))
+        .hint("promote another session, or this one all the same with --force-outlier; it stays on record either way"));
+    }
+    let epoch = &shelf.sessions[..=at];
+    let epoch = &epoch[epoch.len().saturating_sub(WINDOW)..];
+    let promotion = Promotion {
+        format: FORMAT,
+        session: session.session.clone(),
+        promoted: jiff::Timestamp::now().to_string(),
+        reason: reason.to_owned(),
+        sessions: epoch
+            .iter()
+            .map(|session| session.session.clone())
+            .collect(),
+        outlying,
+    };
+    let path = baseline::promote(&args.store, &shelf.key, &promotion)?;
+    let judged = match others.len() {
+        0 | 1 => "; too few others to tell whether it is outlying",
+        _ => "",
+    };
+    Ok(format!(
+        "promoted {}: the epoch is {}, {}{judged}; recorded in {}\n",
+        session.session,
+        counted(epoch.len(), "session"),
+        enough(epoch.len()),
+        path.display()
+    ))
+}
+
+/// The machine and the place of the session that a name, or the beginning of one, means.
+fn find<'a>(shelves: &'a [Shelf], name: &str) -> Result<(&'a Shelf, usize), Fault> {
+    let all = shelves
+        .iter()
+        .flat_map(|shelf| (0..shelf.sessions.len()).map(move |at| (shelf, at)));
+    let called = |(shelf, at): &(&'a Shelf, usize)| shelf.sessions[*at].session.as_str();
+    let all: Vec<_> = all.collect();
+    if let Some(found) = all.iter().find(|found| called(found) == name) {
+        return Ok(*found);
+    }
+    let begun: Vec<_> = all
+        .iter()
+        .filter(|found| !name.is_empty() && called(found).starts_with(name))
+        .collect();
+    match begun.as_slice() {
+        [one] => Ok(**one),
+        [] => Err(Fault::new(format!("there is no session {name:?}"))
+            .hint("`perftune baseline list` shows them")),
+        several => {
+            let names: Vec<_> = several.iter().map(|found| called(found)).collect();
+            Err(Fault::new(format!(
+                "{name:?} is the beginning of several sessions: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// The last ones, as many as a verdict rests on.
+fn last(mut sessions: Vec<&StoredSession>) -> Vec<&StoredSession> {
+    let extra = sessions.len().saturating_sub(WINDOW);
+    sessions.split_off(extra)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// What so many sessions are good for.
+fn enough(count: usize) -> String {
+    if count >= WINDOW {
+        "enough for full verdicts".to_owned()
+    } else {
+        format!("{count} of the {WINDOW} sessions of this machine that full verdicts need")
+    }
+}

@@ -1,0 +1,109 @@
+//! Whether a session is like the others of its machine: each of its figures against theirs, with itself left out.
+
+use std::collections::BTreeMap;
+
+use crate::gate::{GatePolicy, Role, default_rule};
+use crate::stats::prediction::{PredictionTest, prediction_family};
+use crate::store::baseline::{StoredFigure, StoredSession};
+use crate::units::Share;
+
+/// Figures that a message names.
+const SHOWN: usize = 3;
+
+/// A figure by cell, phase and metric.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+/// In which figures a session lies outside of the others, worst first: beyond the prediction interval of the others (at
+/// the family-wise level of the default gate), and by at least its floor. `None`: in none, or there are too few others.
+pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Option<String> {
+    let policy = GatePolicy::default();
+    let theirs: Vec<_> = others.iter().map(|other| means(other)).collect();
+    let own = means(session);
+    let mut kinds: Vec<&str> = Vec::new();
+    let mut tests = Vec::new();
+    for (key, new) in &own {
+        let kind = kinds.iter().position(|kind| *kind == key.2);
+        let kind = kind.unwrap_or_else(|| {
+            kinds.push(key.2);
+            kinds.len() - 1
+        });
+        let sessions: Vec<f64> = theirs
+            .iter()
+            .filter_map(|other| other.get(key).copied())
+            .collect();
+        let new = *new;
+        tests.push(PredictionTest {
+            kind,
+            sessions,
+            new,
+        });
+    }
+    let outcomes = prediction_family(&tests, policy.alpha);
+    let mut found: Vec<(f64, &Key<'_>)> = Vec::new();
+    for (key, outcome) in own.keys().zip(outcomes) {
+        // Either direction: a session that was too fast makes all that follow look slow.
+        let Some(outcome) =
+            outcome.filter(|outcome| 2.0 * outcome.p_up.min(outcome.p_down) <= policy.alpha)
+        else {
+            continue;
+        };
+        if outcome.effect.abs() >= policy.floor.ln_1p() {
+            found.push((outcome.effect, key));
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| b.abs().total_cmp(&a.abs()));
+    let listed: Vec<String> = found
+        .iter()
+        .take(SHOWN)
+        .map(|found| shown(*found))
+        .collect();
+    let more = found.len().saturating_sub(SHOWN);
+    match (listed.join(", "), more) {
+        (text, _) if text.is_empty() => None,
+        (text, 0) => Some(text),
+        (text, more) => Some(format!("{text} and {more} more")),
+    }
+}
+
+/// `mlp-digits train.step_latency_p25 +21%`.
+fn shown((effect, (cell, phase, metric)): (f64, &Key<'_>)) -> String {
+    let change = effect.exp_m1();
+    let sign = if change < 0.0 { "-" } else { "+" };
+    let stage = if metric.starts_with(phase) || *phase == "run" {
+        String::new()
+    } else {
+        format!("{phase} ")
+    };
+    format!("{cell} {stage}{metric} {sign}{}", Share(change.abs()))
+}
+
+/// The mean logarithm over runs of each figure that gates by default.
+fn means(session: &StoredSession) -> BTreeMap<Key<'_>, f64> {
+    let mut sums: BTreeMap<Key<'_>, (f64, f64)> = BTreeMap::new();
+    for run in &session.runs {
+        for figure in &run.figures {
+            let Some(value) = value(figure) else {
+                continue;
+            };
+            let key = (
+                run.cell.as_str(),
+                figure.phase.as_str(),
+                figure.metric.as_str(),
+            );
+            let (sum, count) = sums.entry(key).or_default();
+            *sum += value.ln();
+            *count += 1.0;
+        }
+    }
+    sums.into_iter()
+        .map(|(key, (sum, count))| (key, sum / count))
+        .collect()
+}
+
+/// What of a figure can be compared as a ratio.
+fn value(figure: &StoredFigure) -> Option<f64> {
+    let gates = default_rule(&figure.metric).is_some_and(|rule| rule.role == Role::Gate);
+    figure
+        .value
+        .filter(|value| gates && value.is_finite() && *value > 0.0)
+}

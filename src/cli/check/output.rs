@@ -1,0 +1,161 @@
+//! Where a judgement goes: the standard output, files, the summary of a job on GitHub.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use crate::cli::diagnostic::Fault;
+use crate::cli::output;
+use crate::report::gate::GateReport;
+use crate::store::atomic;
+
+/// Names the file that GitHub shows as the summary of a job.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// In which formats a judgement is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// The whole verdict; `perftune check FILE` gives its exit code again
+    Json,
+    /// XML for CI servers: a test case a row
+    Junit,
+    /// For a comment on a pull request; its first line finds it again
+    Markdown,
+    /// Annotations of GitHub Actions, and the Markdown as summary of the job
+    Github,
+}
+
+/// A file to write: `junit=perf.xml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    format: CheckFormat,
+    file: PathBuf,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((format, file)) = text.split_once('=') else {
+            return Err("write FORMAT=FILE, such as junit=perf.xml".to_owned());
+        };
+        let format = CheckFormat::from_str(format, false).map_err(|_| {
+            let all = CheckFormat::value_variants().iter();
+            let names = all.filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()));
+            format!(
+                "there is no format `{format}`: choose one of {}",
+                names.collect::<Vec<_>>().join(", ")
+            )
+        })?;
+        if file.is_empty() || file == "-" {
+            return Err("name a file after `=`; --format is for the standard output".to_owned());
+        }
+        Ok(Self {
+            format,
+            file: file.into(),
+        })
+    }
+}
+
+/// Everything that is to be done with a judgement.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    format: CheckFormat,
+    targets: &'a [Target],
+    summary: Option<PathBuf>,
+}
+
+impl<'a> Delivery<'a> {
+    /// What is asked for; no file may be written twice.
+    pub fn new(format: CheckFormat, targets: &'a [Target]) -> Result<Self, Fault> {
+        for (at, target) in targets.iter().enumerate() {
+            if targets[..at].iter().any(|before| before.file == target.file) {
+                let file = target.file.display();
+                return Err(Fault::new(format!("--write names {file} twice")));
+            }
+        }
+        let asked = targets.iter().any(|target| target.format == CheckFormat::Github);
+        let summary = env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty());
+        Ok(Self {
+            format,
+            targets,
+            summary: summary
+                .map(PathBuf::from)
+                .filter(|_| asked || format == CheckFormat::Github),
+        })
+    }
+
+    /// Prints and writes. All files are tried, so that one that cannot be written costs none of the others.
+    pub fn deliver(&self, report: &GateReport<'_>) -> Result<(), Fault> {
+        let printed = self.print(report);
+        let mut faults = Vec::new();
+        for target in self.targets {
+            faults.extend(target.write(report).err());
+        }
+        if let Some(file) = &self.summary {
+            faults.extend(append(file, &report.markdown()).err());
+        }
+        printed?;
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+
+    fn print(&self, report: &GateReport<'_>) -> Result<(), Fault> {
+        output::print(&rendered(report, self.format, output::stdout_width())?)
+    }
+}
+
+/// Characters in a line of a text that goes to a file.
+const FILE_WIDTH: usize = 80;
+
+fn rendered(report: &GateReport<'_>, format: CheckFormat, width: usize) -> Result<Vec<u8>, Fault> {
+    Ok(match format {
+        CheckFormat::Text => report.text(width).into_bytes(),
+        CheckFormat::Json => report.json()?,
+        CheckFormat::Junit => report.junit().into_bytes(),
+        CheckFormat::Markdown => report.markdown().into_bytes(),
+        CheckFormat::Github => report.annotations().into_bytes(),
+    })
+}
+
+impl Target {
+    fn write(&self, report: &GateReport<'_>) -> Result<(), Fault> {
+        let bytes = rendered(report, self.format, FILE_WIDTH)?;
+        let file = resolved(&self.file);
+        let written = if is_special(&file) {
+            // A device or a pipe is written to: a rename would put a file in its place.
+            fs_err::write(&file, &bytes).map_err(anyhow::Error::from)
+        } else {
+            atomic::write(&file, &bytes).map_err(anyhow::Error::from)
+        };
+        let name = self.file.display();
+        written
+            .with_context(|| format!("--write: {name} was not written"))
+            .map_err(|error| Fault::from(error).hint("the verdict itself was printed"))
+    }
+}
+
+/// Behind a symbolic link the file that it leads to is replaced, and not the link.
+fn resolved(file: &Path) -> PathBuf {
+    fs_err::canonicalize(file).unwrap_or_else(|_| file.to_owned())
+}
+
+fn is_special(file: &Path) -> bool {
+    fs_err::metadata(file).is_ok_and(|data| !data.is_file() && !data.is_dir())
+}
+
+fn append(file: &Path, text: &str) -> Result<(), Fault> {
+    let mut options = fs_err::OpenOptions::new();
+    let opened = options.create(true).append(true).open(file);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.with_context(|| format!("{STEP_SUMMARY} could not be appended to"))?;
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! A comment on a pull request, or the summary of a job.
+
+use std::fmt::Write;
+
+use super::super::layout::{Column, Side};
+use super::super::markdown::{escaped, table};
+use super::rows::{
+    ORDER, evidence, fails, figure, interval, of, percent, plain, probability, quantity,
+};
+use super::{GateReport, counted};
+use crate::gate::{Judgement, Row, RowVerdict};
+
+/// The first line of the page: a script finds an earlier comment by it, and replaces it.
+pub const MARKER: &str = "<!-- perftune-check -->";
+
+/// Failing rows in the table; GitHub refuses a comment of more than 65,536 characters, so that more are told shorter.
+const TABLE: usize = 60;
+
+/// Rows of a verdict that does not fail, at most.
+const SHOWN: usize = 20;
+
+pub(super) fn document(report: &GateReport<'_>) -> String {
+    let judgement = report.judgement;
+    let mut out = format!(
+        "{MARKER}\n## perftune check: {}\n\n",
+        escaped(&report.headline())
+    );
+    let _ = writeln!(
+        out,
+        "{} Baseline {}, candidate {}; {}.",
+        escaped(&sentence(&report.closing())),
+        code(&judgement.baseline),
+        code(&judgement.candidate),
+        escaped(&report.design())
+    );
+    let _ = writeln!(out, "\n**{}**", escaped(&judgement.coverage.to_string()));
+    out += &environment(judgement);
+    out += &failing(judgement);
+    for verdict in ORDER {
+        if fails(verdict) || matches!(verdict, RowVerdict::Pass | RowVerdict::Info) {
+            continue;
+        }
+        let rows = of(judgement, verdict);
+        let limit = if verdict == RowVerdict::Suspect { rows.len() } else { SHOWN };
+        if !rows.is_empty() {
+            let open = matches!(verdict, RowVerdict::Suspect | RowVerdict::Inconclusive);
+            out += &details(&rows, (&verdict.to_string(), open), limit);
+        }
+    }
+    for verdict in [RowVerdict::Pass, RowVerdict::Info] {
+        let rows = of(judgement, verdict);
+        if !rows.is_empty() {
+            out += &details(&rows, (&verdict.to_string(), false), SHOWN);
+        }
+    }
+    for note in &judgement.notes {
+        let _ = write!(out, "\n* {}", escaped(note));
+    }
+    if !judgement.notes.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|c| c.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+}
+
+/// A name as code. A backslash means nothing between backquotes, so that a backquote cannot stand there.
+fn code(text: &str) -> String {
+    let text = plain(text).replace('`', "'");
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("`{text}`")
+}
+
+fn environment(judgement: &Judgement) -> String {
+    let mut out = String::new();
+    for (hard, heading) in [
+        (true, "Differences for which nothing is compared"),
+        (false, "Other differences of the environment"),
+    ] {
+        let fields = judgement.environment.iter().filter(|field| field.hard == hard);
+        let fields: Vec<_> = fields.collect();
+        if fields.is_empty() {
+            continue;
+        }
+        let column = |head: &str, cells: Vec<String>| Column::new(head, Side::Left, cells);
+        let shown = table(&[
+            column("field", fields.iter().map(|field| field.field.clone()).collect()),
+            column("baseline", fields.iter().map(|field| field.baseline.clone()).collect()),
+            column("candidate", fields.iter().map(|field| field.candidate.clone()).collect()),
+        ]);
+        let _ = write!(out, "\n{heading}:\n\n{shown}");
+    }
+    out
+}
+
+/// The rows that fail: all of them. Where only the environment is at fault it has said so for all rows.
+fn failing(judgement: &Judgement) -> String {
+    let mut rows: Vec<&Row> = Vec::new();
+    for verdict in ORDER.into_iter().filter(|verdict| fails(*verdict)) {
+        rows.extend(of(judgement, verdict));
+    }
+    let all_incomparable = rows.len() == judgement.rows.len()
+        && rows.iter().all(|row| row.verdict == RowVerdict::Incomparable);
+    if rows.is_empty() {
+        return String::new();
+    }
+    if all_incomparable {
+        return format!("\nNone of {} is compared.\n", counted(rows.len(), "row"));
+    }
+    let (first, rest) = rows.split_at(rows.len().min(TABLE));
+    let mut out = format!("\n{}", table(&columns(first, true)));
+    if !rest.is_empty() {
+        out += "\nAnd:\n\n";
+    }
+    for row in rest {
+        let change = percent(row.change);
+        let line = format!("{}: {} {} {change}", row.verdict, row.cell, figure(row));
+        let _ = writeln!(out, "* {}", escaped(&line));
+    }
+    out
+}
+
+/// Rows that fold away.
+fn details(rows: &[&Row], (what, open): (&str, bool), limit: usize) -> String {
+    let (shown, rest) = rows.split_at(rows.len().min(limit));
+    let open = if open { " open" } else { "" };
+    let mut out = format!(
+        "\n<details{open}><summary>{} {}</summary>\n\n{}",
+        rows.len(),
+        escaped(what),
+        table(&columns(shown, false))
+    );
+    if !rest.is_empty() {
+        let _ = write!(out, "\nAnd {}.\n", counted(rest.len(), "more row"));
+    }
+    out + "\n</details>\n"
+}
+
+fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
+    let column = |head: &str, side, cell: &dyn Fn(&Row) -> String| {
+        Column::new(head, side, rows.iter().map(|row| cell(row)).collect())
+    };
+    let mut columns = Vec::new();
+    if with_verdict {
+        columns.push(column("verdict", Side::Left, &|row| row.verdict.to_string()));
+    }
+    columns.extend([
+        column("cell", Side::Left, &|row| plain(&row.cell)),
+        column("figure", Side::Left, &|row| plain(&figure(row))),
+        column("baseline", Side::Right, &|row| quantity(&row.unit, row.baseline)),
+        column("candidate", Side::Right, &|row| quantity(&row.unit, row.candidate)),
+        column("change", Side::Right, &|row| percent(row.change)),
+        column("interval", Side::Right, &interval),
+        column("p", Side::Right, &|row| probability(row.p)),
+        column("why", Side::Left, &why),
+    ]);
+    columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
+    columns
+}
+
+/// What the other columns do not say.
+fn why(row: &Row) -> String {
+    let mut bare = row.clone();
+    (bare.baseline, bare.candidate, bare.low, bare.high, bare.p) = (None, None, None, None, None);
+    evidence(&bare)
+}

@@ -1,0 +1,189 @@
+//! A row of a judgement in words that all forms share.
+
+use super::super::one_line;
+use crate::gate::{Judgement, Row, RowVerdict, WHOLE_CELL};
+use crate::units::{bytes, rate, seconds, significant};
+
+/// Verdicts, worst first, in the order of every form.
+pub(super) const ORDER: [RowVerdict; 11] = [
+    RowVerdict::Incomparable,
+    RowVerdict::Failed,
+    RowVerdict::Missing,
+    RowVerdict::Regressed,
+    RowVerdict::Suspect,
+    RowVerdict::Unreachable,
+    RowVerdict::Inconclusive,
+    RowVerdict::New,
+    RowVerdict::Improved,
+    RowVerdict::Pass,
+    RowVerdict::Info,
+];
+
+/// Whether a row fails whatever is made of doubt: such a row is never left out.
+pub(super) fn fails(verdict: RowVerdict) -> bool {
+    matches!(
+        verdict,
+        RowVerdict::Regressed | RowVerdict::Missing | RowVerdict::Failed | RowVerdict::Incomparable
+    )
+}
+
+/// Whether a row is what `--on-inconclusive` speaks of.
+pub(super) fn doubtful(verdict: RowVerdict) -> bool {
+    matches!(
+        verdict,
+        RowVerdict::Suspect | RowVerdict::Inconclusive | RowVerdict::Unreachable
+    )
+}
+
+/// The rows of a verdict, in their order.
+pub(super) fn of(judgement: &Judgement, verdict: RowVerdict) -> Vec<&Row> {
+    let rows = judgement.rows.iter();
+    rows.filter(|row| row.verdict == verdict).collect()
+}
+
+/// Each verdict that occurs, worst first, and how often: `2 regressed, 1 missing, 93 pass`.
+pub(super) fn counts(judgement: &Judgement) -> String {
+    let counts = ORDER.into_iter().filter_map(|verdict| {
+        let count = of(judgement, verdict).len();
+        (count > 0).then(|| format!("{count} {verdict}"))
+    });
+    let counts: Vec<String> = counts.collect();
+    if counts.is_empty() {
+        return "no rows".to_owned();
+    }
+    counts.join(", ")
+}
+
+/// The figure of a row in one name: `train.step_latency_p25`, `serve[1].latency_p25`, `memory.peak`. Another phase than the
+/// metric's own stands before it.
+pub(super) fn figure(row: &Row) -> String {
+    if row.metric == WHOLE_CELL {
+        return "(whole cell)".to_owned();
+    }
+    let (scope, rest) = row.metric.split_once('.').unwrap_or(("", &row.metric));
+    let stage = row.phase.split('[').next().unwrap_or_default();
+    if row.phase.is_empty() || row.phase == "run" || row.phase == scope {
+        row.metric.clone()
+    } else if stage == scope {
+        format!("{}.{rest}", row.phase)
+    } else {
+        format!("{} {}", row.phase, row.metric)
+    }
+}
+
+/// A value with its unit, for readers.
+pub(super) fn quantity(unit: &str, value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| match unit {
+        "s" => seconds(value),
+        "bytes" => bytes(value),
+        "percent" => format!("{} %", significant(value)),
+        "samples/s" | "requests/s" => rate(value),
+        "1" | "ratio" => significant(value),
+        other => format!("{} {other}", significant(value)),
+    })
+}
+
+/// `+12.1%`; none where there is none.
+pub(super) fn percent(share: Option<f64>) -> String {
+    share.map_or_else(String::new, |share| {
+        let value = share * 100.0;
+        if value.is_infinite() {
+            return if value > 0.0 { "+inf%" } else { "-inf%" }.to_owned();
+        }
+        let decimals = usize::from(value.abs() < 99.95);
+        // Not "-0.0%".
+        let value = if value.abs() < 0.05 { 0.0 } else { value };
+        format!("{value:+.decimals$}%")
+    })
+}
+
+/// A share without a sign: `5%`, `8.1%`.
+pub(super) fn share(value: f64) -> String {
+    let text = format!("{:.1}", value * 100.0);
+    match text.strip_suffix(".0") {
+        // Of a small one a digit would be lost.
+        _ if value > 0.0 && value < 0.009_95 => format!("{}%", significant(value * 100.0)),
+        Some(whole) => format!("{whole}%"),
+        None => format!("{text}%"),
+    }
+}
+
+/// The simultaneous interval of the change: `+8.9% to +15.2%`.
+pub(super) fn interval(row: &Row) -> String {
+    match (row.low, row.high) {
+        (None, None) => String::new(),
+        (low, high) => {
+            let end = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| percent(Some(v)));
+            format!("{} to {}", end(low), end(high))
+        }
+    }
+}
+
+/// `0.0004`, `< 0.0001`; never 0.
+pub(super) fn probability(p: Option<f64>) -> String {
+    p.map_or_else(String::new, |p| {
+        if p < 0.000_1 {
+            "< 0.0001".to_owned()
+        } else {
+            format!("{p:.4}")
+        }
+    })
+}
+
+/// One line without characters that could move a cursor or change colours: names come from files that anybody may have written.
+pub(super) fn plain(text: &str) -> String {
+    let line = one_line(text);
+    let shown = line.chars().map(|c| if c.is_control() { '?' } else { c });
+    shown.collect()
+}
+
+/// What the verdict of a row rests on: figures, interval, floor, level, and what the row itself says.
+pub(super) fn evidence(row: &Row) -> String {
+    let mut said = Vec::new();
+    if row.baseline.is_some() || row.candidate.is_some() {
+        let side = |value| {
+            let text = quantity(&row.unit, value);
+            if text.is_empty() { "none".to_owned() } else { text }
+        };
+        let change = percent(row.change);
+        let change = if change.is_empty() {
+            String::new()
+        } else {
+            format!(", {change}")
+        };
+        said.push(format!(
+            "{} -> {}{change}",
+            side(row.baseline),
+            side(row.candidate)
+        ));
+    }
+    let interval = interval(row);
+    if !interval.is_empty() {
+        said.push(format!("interval {interval}, floor {}", share(row.floor)));
+    }
+    if row.p.is_some() {
+        said.push(format!("p {}", probability(row.p)));
+    }
+    if row.verdict == RowVerdict::Inconclusive {
+        said.extend(sees(row));
+    }
+    if !row.why.is_empty() {
+        said.push(plain(&row.why));
+    }
+    if said.is_empty() && row.verdict == RowVerdict::New {
+        said.push("not in the baseline, so not judged".to_owned());
+    }
+    said.join("; ")
+}
+
+/// Of a row that is in doubt: what it could have shown, and what it needs.
+pub(super) fn sees(row: &Row) -> Option<String> {
+    let sees = row
+        .detectable
+        .map(|least| format!("a change of {} could be seen", share(least)));
+    let needs = row
+        .runs_needed
+        .map(|runs| format!("{runs} more runs a side are needed"));
+    let said: Vec<String> = [sees, needs].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}

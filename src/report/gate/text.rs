@@ -1,0 +1,260 @@
+//! For people: the table, what it rests on, and what to do.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::super::layout::{Column, Side, render, wrap};
+use super::rows::{
+    doubtful, evidence, fails, figure, interval, of, percent, plain, probability, quantity, share,
+};
+use super::{GateReport, counted};
+use crate::gate::{Design, Judgement, Row, RowVerdict};
+
+/// Rows of a verdict that does not fail, at most.
+const SHOWN: usize = 10;
+
+/// Rows whose evidence is told under the table, at most.
+const TOLD: usize = 12;
+
+/// Lines of differences between the environments, at most.
+const DIFFERENCES: usize = 10;
+
+pub(super) fn text(report: &GateReport<'_>, width: usize) -> String {
+    let judgement = report.judgement;
+    let mut out = String::new();
+    for (word, said) in [
+        ("baseline", &judgement.baseline),
+        ("candidate", &judgement.candidate),
+        ("design", &report.design()),
+    ] {
+        out += &wrap(&format!("{word}: {}", plain(said)), width, "  ");
+    }
+    out.push('\n');
+    let incomparable = of(judgement, RowVerdict::Incomparable);
+    let all_incomparable = !incomparable.is_empty() && incomparable.len() == judgement.rows.len();
+    if !all_incomparable {
+        out += &table(judgement, width);
+    }
+    out += &environment(judgement, width);
+    if all_incomparable {
+        let rows = counted(incomparable.len(), "row");
+        out += &wrap(&format!("none of {rows} is compared"), width, "  ");
+    } else {
+        out += &told(judgement, width);
+    }
+    for line in advice(report) {
+        out += &wrap(&line, width, "  ");
+    }
+    for note in &judgement.notes {
+        out += &wrap(&format!("note: {}", plain(note)), width, "  ");
+    }
+    out += &wrap(&judgement.coverage.to_string(), width, "  ");
+    out += &wrap(&report.closing(), width, "  ");
+    out
+}
+
+/// The rows, worst first; of those that do not fail some, and how many more there are.
+fn table(judgement: &Judgement, width: usize) -> String {
+    let mut shown: Vec<&Row> = Vec::new();
+    let mut hidden: Vec<String> = Vec::new();
+    for verdict in super::rows::ORDER {
+        let rows = of(judgement, verdict);
+        let limit = match verdict {
+            RowVerdict::Info => 0,
+            verdict if fails(verdict) || verdict == RowVerdict::Suspect => rows.len(),
+            _ => SHOWN,
+        };
+        if rows.len() > limit {
+            hidden.push(format!("{} {verdict}", rows.len() - limit));
+        }
+        shown.extend(rows.into_iter().take(limit));
+    }
+    let mut out = String::new();
+    if !shown.is_empty() {
+        out += &render(columns(&shown), width);
+    }
+    if !hidden.is_empty() {
+        let more = if shown.is_empty() { "" } else { "more " };
+        let line = format!("{more}rows: {} (--format json has all)", hidden.join(", "));
+        out += &wrap(&line, width, "  ");
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+fn columns(rows: &[&Row]) -> Vec<Column> {
+    let column = |head: &str, side, cell: &dyn Fn(&Row) -> String| {
+        Column::new(head, side, rows.iter().map(|row| cell(row)).collect())
+    };
+    let mut columns = vec![
+        column("verdict", Side::Left, &|row| row.verdict.to_string()),
+        column("cell", Side::Left, &|row| plain(&row.cell)),
+        column("figure", Side::Left, &|row| plain(&figure(row))),
+        column("base", Side::Right, &|row| quantity(&row.unit, row.baseline)).ranked(4),
+        column("cand.", Side::Right, &|row| {
+            quantity(&row.unit, row.candidate)
+        })
+        .ranked(3),
+        column("change", Side::Right, &|row| percent(row.change)),
+        column("interval", Side::Right, &interval).ranked(2),
+        column("p", Side::Right, &|row| probability(row.p)).ranked(5),
+    ];
+    let needs = |row: &Row| row.verdict == RowVerdict::Inconclusive;
+    if rows.iter().any(|row| needs(row) && row.detectable.is_some()) {
+        let sees = |row: &Row| {
+            let least = row.detectable.filter(|_| needs(row));
+            least.map_or_else(String::new, share)
+        };
+        columns.push(column("sees", Side::Right, &sees).ranked(1));
+    }
+    if rows.iter().any(|row| needs(row) && row.runs_needed.is_some()) {
+        let more = |row: &Row| {
+            let runs = row.runs_needed.filter(|_| needs(row));
+            runs.map_or_else(String::new, |runs| runs.to_string())
+        };
+        columns.push(column("more\nruns", Side::Right, &more).ranked(1));
+    }
+    // A column of which nothing is known says nothing.
+    columns.retain(|column| column.rank == 0 || column.cells.iter().any(|cell| !cell.is_empty()));
+    columns
+}
+
+/// Where the environments differ; the reasons to refuse first.
+fn environment(judgement: &Judgement, width: usize) -> String {
+    let mut out = String::new();
+    for (hard, says) in [
+        (true, "differs, so that nothing can be compared"),
+        (false, "differs, which is no reason to refuse"),
+    ] {
+        let differences = judgement.environment.iter().filter(|d| d.hard == hard);
+        let differences: Vec<_> = differences.collect();
+        let limit = if hard { usize::MAX } else { DIFFERENCES };
+        for difference in differences.iter().take(limit) {
+            let line = format!(
+                "environment: {} {says}: `{}` in the baseline, `{}` in the candidate",
+                plain(&difference.field),
+                plain(&difference.baseline),
+                plain(&difference.candidate)
+            );
+            out += &wrap(&line, width, "  ");
+        }
+        if differences.len() > limit {
+            let more = counted(differences.len() - limit, "more field");
+            let line = format!("environment: {more} differ (--format json has all)");
+            out += &wrap(&line, width, "  ");
+        }
+    }
+    out
+}
+
+/// What the rows that fail or are in doubt rest on; a reason that several rows share is said once.
+fn told(judgement: &Judgement, width: usize) -> String {
+    let mut out = String::new();
+    let mut count = 0;
+    for verdict in super::rows::ORDER {
+        if !fails(verdict) && !doubtful(verdict) {
+            continue;
+        }
+        let mut shared: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
+        let mut order: Vec<String> = Vec::new();
+        for row in of(judgement, verdict) {
+            let said = evidence(row);
+            if said.is_empty() {
+                continue;
+            }
+            if !shared.contains_key(&said) {
+                order.push(said.clone());
+            }
+            shared.entry(said).or_default().push(row);
+        }
+        for said in order {
+            let rows = shared.remove(&said).unwrap_or_default();
+            count += 1;
+            if count > TOLD {
+                continue;
+            }
+            let who = match rows.as_slice() {
+                [row] => format!("{} {}", row.cell, figure(row)),
+                rows => counted(rows.len(), "row"),
+            };
+            out += &wrap(&format!("{verdict}: {}: {said}", plain(&who)), width, "  ");
+        }
+    }
+    if count > TOLD {
+        let more = counted(count - TOLD, "more reason");
+        out += &wrap(&format!("{more}: see --format json"), width, "  ");
+    }
+    out
+}
+
+/// What can be done about what could not be said.
+fn advice(report: &GateReport<'_>) -> Vec<String> {
+    let judgement = report.judgement;
+    let has = |verdict| !of(judgement, verdict).is_empty();
+    let stored = matches!(judgement.design, Design::Stored { .. });
+    let mut lines = Vec::new();
+    let inconclusive = of(judgement, RowVerdict::Inconclusive);
+    if !inconclusive.is_empty() {
+        lines.push(needed(&inconclusive, judgement));
+    }
+    if has(RowVerdict::Suspect) && stored {
+        lines.push(
+            "to do: suspect is the most that stored figures of so few sessions can say: confirm with `perftune run GRID \
+             --against BASELINE`, which measures both sides in turn on one machine"
+                .to_owned(),
+        );
+    }
+    if has(RowVerdict::Unreachable) {
+        lines.push(format!(
+            "to do: with these runs the smallest p that could come out is {}, above alpha {}: no slowdown of any size would be \
+             found. Give each side at least 5 runs of each cell (--repeat), or 7 blocks (--against)",
+            probability(Some(judgement.p_min)),
+            judgement.alpha
+        ));
+    }
+    if has(RowVerdict::Missing) {
+        lines.push(
+            "to do: a cell that is gone on purpose is named under `retired` of the gate file, with a reason and a date"
+                .to_owned(),
+        );
+    }
+    if judgement.environment.iter().any(|difference| difference.hard) {
+        lines.push(
+            "to do: measure both sides on one machine (`perftune run GRID --against BASELINE`); name a field as `subject` in \
+             the gate file if it is what is being tested; --any-machine compares all the same"
+                .to_owned(),
+        );
+    } else if has(RowVerdict::Incomparable) {
+        lines.push(
+            "to do: give results folders, or keep manifest.json beside the CSV files: it says where they were measured; \
+             --any-machine compares all the same"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// How many runs would settle the rows that are in doubt.
+fn needed(rows: &[&Row], judgement: &Judgement) -> String {
+    let known: Vec<u32> = rows.iter().filter_map(|row| row.runs_needed).collect();
+    let how = match judgement.design {
+        Design::Paired { .. } => "--blocks of `perftune run --against`, 2 runs of each side a block",
+        Design::Stored { .. } => {
+            "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest"
+        }
+    };
+    let mut line = format!("to do: {} inconclusive", counted(rows.len(), "row"));
+    let _ = match (known.iter().min(), known.iter().max()) {
+        (Some(least), Some(most)) if least == most => {
+            write!(line, ": about {most} more runs a side would settle it ({how})")
+        }
+        (Some(least), Some(most)) => write!(
+            line,
+            ": about {least} (the nearest) to {most} (all) more runs a side would settle it ({how})"
+        ),
+        _ => write!(line, ": more runs ({how}), or a wider floor in the gate file"),
+    };
+    line
+}

@@ -1,0 +1,113 @@
+//! A CSV file as lines of cells with the numbers of their lines.
+
+use std::collections::HashMap;
+
+use super::{Fault, FiguresFault};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The cells of a file.
+pub(super) struct Sheet {
+    pub(super) header: Vec<String>,
+    places: HashMap<String, usize>,
+    lines: Vec<(u64, ::csv::StringRecord)>,
+}
+
+/// One line.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// Counts from 1.
+    pub(super) number: u64,
+    sheet: &'a Sheet,
+    record: &'a ::csv::StringRecord,
+}
+
+impl Sheet {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            (line_of(before), FiguresFault::NotText)
+        })?;
+        if text.trim().is_empty() {
+            return Err((1, FiguresFault::Empty));
+        }
+        if !text.ends_with('\n') {
+            return Err((line_of(bytes), FiguresFault::Cut));
+        }
+        let mut reader = ::csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .trim(::csv::Trim::All)
+            .from_reader(bytes);
+        let mut lines = Vec::new();
+        let mut record = ::csv::StringRecord::new();
+        // Of text in memory nothing can fail to be read.
+        while reader.read_record(&mut record).unwrap_or(false) {
+            // The record's own position is where the reader looked for it: before blank lines.
+            let within = record.iter().map(|cell| cell.matches('\n').count()).sum::<usize>();
+            let after = reader.position().line();
+            lines.push((after.saturating_sub(1 + within as u64).max(1), record.clone()));
+        }
+        Self::new(lines)
+    }
+
+    fn new(mut lines: Vec<(u64, ::csv::StringRecord)>) -> Result<Self, Fault> {
+        if lines.is_empty() {
+            return Err((1, FiguresFault::Empty));
+        }
+        let (at, first) = lines.remove(0);
+        let header: Vec<String> = first.iter().map(str::to_owned).collect();
+        let mut places = HashMap::new();
+        for (place, name) in header.iter().enumerate() {
+            if !name.is_empty() && places.insert(name.clone(), place).is_some() {
+                let fault = FiguresFault::Header {
+                    why: format!("the column {name} is there twice"),
+                    header: header.join(",").chars().take(120).collect(),
+                };
+                return Err((at, fault));
+            }
+        }
+        let wanted = header.len();
+        if let Some((line, other)) = lines.iter().find(|(_, line)| line.len() != wanted) {
+            let found = other.len();
+            return Err((*line, FiguresFault::Length { found, wanted }));
+        }
+        Ok(Self {
+            header,
+            places,
+            lines,
+        })
+    }
+
+    pub(super) fn place(&self, column: &str) -> Option<usize> {
+        self.places.get(column).copied()
+    }
+
+    /// Its lines after the header; a file without any has no figures that could be compared.
+    pub(super) fn lines(&self) -> Result<impl Iterator<Item = Line<'_>>, Fault> {
+        if self.lines.is_empty() {
+            return Err((1, FiguresFault::NoRows));
+        }
+        Ok(self.lines.iter().map(|(number, record)| Line {
+            number: *number,
+            sheet: self,
+            record,
+        }))
+    }
+}
+
+impl<'a> Line<'a> {
+    /// The cell of a column; empty where there is no such column.
+    pub(super) fn text(&self, column: &str) -> &'a str {
+        let place = self.sheet.place(column);
+        place
+            .and_then(|place| self.record.get(place))
+            .unwrap_or_default()
+    }
+}
+
+/// The line on which what comes after these bytes stands.
+fn line_of(before: &[u8]) -> u64 {
+    1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
+}

@@ -1,0 +1,161 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::RunRecord;
+use crate::report::csv::{metrics_csv, report_csv};
+use crate::report::fixtures::{all_kinds, completed};
+
+fn read(text: &str) -> Result<ReadFigures, String> {
+    read_figures(Path::new("m.csv"), text.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn records() -> Vec<RunRecord> {
+    let mut second = completed();
+    second.run += "-r2";
+    second.repeat = 2;
+    vec![completed(), second]
+}
+
+fn long() -> String {
+    String::from_utf8(metrics_csv(&records()).unwrap()).unwrap()
+}
+
+fn wide() -> String {
+    String::from_utf8(report_csv(&records(), None).unwrap()).unwrap()
+}
+
+#[test]
+fn the_long_form_reads_back_to_what_was_recorded() {
+    let found = read(&long()).unwrap();
+    assert!(!found.wide && found.notes.is_empty());
+    for (run, record) in found.runs.iter().zip(records()) {
+        assert_eq!((&run.run, &run.cell), (&record.run, &record.cell));
+        assert_eq!(run.repeat, record.repeat);
+        assert_eq!(run.figures.len(), record.metrics.len());
+        for (figure, row) in run.figures.iter().zip(&record.metrics) {
+            assert_eq!((&figure.phase, &figure.metric), (&row.phase, &row.metric));
+            assert_eq!(figure.value, row.estimate);
+            assert_eq!(figure.samples, Some(row.samples));
+            assert_eq!(figure.unit, row.unit.to_string());
+        }
+    }
+    assert_eq!(found.runs.len(), 2);
+}
+
+/// The file as it was before it had the columns of the run.
+#[test]
+fn cell_and_repeat_are_known_by_the_name_of_the_run() {
+    let text = "run,phase,metric,unit,estimate\na,run,memory.peak,bytes,1\na-r2,run,memory.peak,bytes,2\n\
+                b-r10,run,memory.peak,bytes,3\nc-r01,run,memory.peak,bytes,3\n";
+    let found = read(text).unwrap();
+    let names = found.runs.iter().map(|run| (run.cell.as_str(), run.repeat, run.status));
+    let names: Vec<_> = names.collect();
+    let expected = [("a", 1, None), ("a", 2, None), ("b", 10, None), ("c-r01", 1, None)];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_columns_of_the_wide_form_are_figures_of_their_phase() {
+    let found = read(&wide()).unwrap();
+    assert!(found.wide && found.notes.is_empty(), "{:?}", found.notes);
+    for (run, record) in found.runs.iter().zip(records()) {
+        assert_eq!((&run.run, &run.cell, run.status), (&record.run, &record.cell, Some(record.status)));
+        let mut shown = 0;
+        for figure in &run.figures {
+            let row = record.metric(&figure.phase, &figure.metric).unwrap();
+            assert_eq!(figure.value, row.estimate, "{figure:?}");
+            assert_eq!(figure.unit, row.unit.to_string());
+            shown += 1;
+        }
+        assert!(shown > 15, "{run:?}");
+        assert!(run.figures.iter().any(|figure| figure.phase == "serve[1]"));
+        assert!(run.figures.iter().any(|figure| figure.phase == "serve[32]"));
+    }
+    let kinds = String::from_utf8(report_csv(&all_kinds(), None).unwrap()).unwrap();
+    let failed = read(&kinds).unwrap().runs.into_iter().find(|run| run.status == Some(RunStatus::Failed));
+    assert!(!failed.unwrap().why.is_empty());
+}
+
+#[test]
+fn whatever_is_wrong_is_said_with_its_line() {
+    let metric = "run,phase,metric,unit,estimate,samples,cell,repeat,status\n";
+    let row = "a,train,cpu.time,s,1.5,20,a,1,completed\n";
+    let with = |line: &str| format!("{metric}{row}{line}");
+    for (text, says) in [
+        (String::new(), "m.csv:1: the file is empty"),
+        ("\n  \n".to_owned(), "m.csv:1: the file is empty"),
+        (metric.to_owned(), "m.csv:1: the file has a header and no rows"),
+        (with("a,train,io.read,bytes,1"), "m.csv:3: the last line has no line break"),
+        (with("a,train,io.read\n"), "m.csv:3: the line has 3 cells and the header 9"),
+        (with("a,train,io.read,bytes,1,1,a,1,completed,\n"), "m.csv:3: the line has 10 cells"),
+        (with("a,train,io.read,bytes,fast,1,a,1,completed\n"), "m.csv:3: estimate: `fast` is not a number"),
+        (with("a,train,io.read,bytes,\"1,5\",1,a,1,completed\n"), "`1,5` is not a number"),
+        (with("a,train,io.read,bytes,1,1.5,a,1,completed\n"), "samples: `1.5` is not a whole number"),
+        (with("a,train,io.read,bytes,1,1,a,1,done\n"), "status: `done` is not one of completed,"),
+        (with(",train,io.read,bytes,1,1,a,1,completed\n"), "m.csv:3: run: `` is not a name"),
+        (with("a,,io.read,bytes,1,1,a,1,completed\n"), "phase: `` is not a name"),
+        (with("a,train,,bytes,1,1,a,1,completed\n"), "metric: `` is not a name"),
+        (with("a,train,io.read,,1,1,a,1,completed\n"), "unit: `` is not a name"),
+        (with("\n\na,train,cpu.time,s,2,1,a,1,completed\n"), "m.csv:5: cpu.time of train in run a is on line 2"),
+        (with("a,train,io.read,bytes,1,1,b,1,completed\n"), "the cell of run a is `b` here and `a` before"),
+        (with("a,train,io.read,bytes,1,1,a,2,completed\n"), "the repeat of run a is `2` here"),
+        (with("a,train,io.read,bytes,1,1,a,1,failed\n"), "the status of run a is `failed` here"),
+        ("run,phase,metric,unit\na,b,c,d\n".to_owned(), "it has no estimate"),
+        ("run;phase;metric\n1;2;3\n".to_owned(), "parted by commas"),
+        ("cell,model,runs_measured\na,b,3\n".to_owned(), "a summary.csv holds means"),
+        ("run,run\na,b\n".to_owned(), "the column run is there twice"),
+        ("hello\nworld\n".to_owned(), "needed are run, phase, metric, unit, estimate"),
+    ] {
+        let error = read(&text).unwrap_err();
+        assert!(error.contains(says), "{says}: {error}");
+    }
+    let bytes = [metric.as_bytes(), row.as_bytes(), b"a,\xff\n"].concat();
+    let error = read_figures(Path::new("m.csv"), &bytes).unwrap_err();
+    assert!(error.to_string().starts_with("m.csv:3: not UTF-8"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_the_wide_form_is_said_too() {
+    let head = "run,repeat,status,serve_batch_size,serve_latency_p50_s,memory_peak_bytes";
+    let with = |head: &str, line: &str| format!("{head}\n{line}\n");
+    for (text, says) in [
+        (with(head, "a,1,completed,1,0.5,7\na,1,completed,1,0.5,7"), "m.csv:3: run a is on line 2"),
+        (with(head, "a,1,completed,,0.5,7"), "serve_latency_p50_s has a figure and serve_batch_size has none"),
+        (with(head, "a,1,completed,one,0.5,7"), "serve_batch_size: `one` is not a whole number"),
+        (with(head, "a,1,completed,1,0.5 s,7"), "serve_latency_p50_s: `0.5 s` is not a number"),
+        (with(&head.replace("p50_s", "p50_ms"), "a,1,completed,1,0.5,7"), "the column serve_latency_p50_ms is in another unit"),
+        (with(&head.replace("_bytes", "_MiB"), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
+        (with(&head.replace("_bytes", ""), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
+    ] {
+        let error = read(&text).unwrap_err();
+        assert!(error.contains(says), "{says}: {error}");
+    }
+    let found = read(&with(&format!("{head},team"), "a-r2,2,completed,1,0.5,7,x")).unwrap();
+    assert_eq!(found.notes, ["a column is not known here and not compared: team"]);
+    assert_eq!((found.runs[0].cell.as_str(), found.runs[0].repeat), ("a", 2));
+}
+
+#[test]
+fn spreadsheets_may_have_saved_it() {
+    for text in [format!("\u{feff}{}", long()), long().replace('\n', "\r\n")] {
+        assert_eq!(read(&text).unwrap(), read(&long()).unwrap());
+    }
+}
+
+proptest! {
+    /// Cut anywhere but at the end of a line, a file is refused: what is left never passes for the whole.
+    #[test]
+    fn a_file_that_is_cut_off_is_refused(share in 0.0_f64..1.0, is_wide in any::<bool>()) {
+        let text = if is_wide { wide() } else { long() };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
+        let at = (text.len() as f64 * share) as usize;
+        let cut = &text[..at];
+        prop_assume!(text.is_char_boundary(at) && !cut.ends_with('\n'));
+        prop_assert!(read(cut).is_err(), "{}", cut);
+    }
+
+    #[test]
+    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read_figures(Path::new("m.csv"), &bytes);
+    }
+}

@@ -1,0 +1,164 @@
+//! One row a run.
+
+use std::collections::HashMap;
+
+use super::sheet::{Line, Sheet};
+use super::{Fault, FiguresFault, ReadFigures, cell_of};
+use crate::event::{MetricDef, Unit};
+use crate::event::metric::find;
+use crate::gate::{Figure, GateRun};
+use crate::report::csv::{figure_columns, text_columns};
+use crate::report::headline::Place;
+
+/// Endings of columns that say a unit, without those that the columns of `report.csv` have.
+const OTHER_UNITS: &[&str] = &[
+    "ns", "us", "ms", "sec", "seconds", "min", "h", "b", "kb", "mb", "gb", "kib", "mib", "gib",
+    "ratio", "share", "pct", "per_min", "k_per_s",
+];
+
+/// A column whose figures are compared.
+struct Known {
+    column: &'static str,
+    place: Place,
+    metric: &'static MetricDef,
+}
+
+/// Whether the header is one: the name of a run and at least one figure.
+pub(super) fn is_one(sheet: &Sheet) -> bool {
+    sheet.place("run").is_some() && known(sheet).next().is_some()
+}
+
+/// The columns of figures that this file has.
+fn known(sheet: &Sheet) -> impl Iterator<Item = Known> {
+    figure_columns().filter_map(move |(column, place, metric)| {
+        sheet.place(column)?;
+        let metric = find(metric)?;
+        Some(Known {
+            column,
+            place,
+            metric,
+        })
+    })
+}
+
+pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
+    let unread = unread(sheet)?;
+    let columns: Vec<Known> = known(sheet).collect();
+    let mut seen: HashMap<&str, u64> = HashMap::new();
+    let mut runs = Vec::new();
+    for line in sheet.lines()? {
+        let run = run(&line, &columns)?;
+        if let Some(first) = seen.insert(line.text("run"), line.number) {
+            let what = format!("run {}", run.run);
+            return Err((line.number, FiguresFault::Twice { what, first }));
+        }
+        runs.push(run);
+    }
+    let mut notes = Vec::new();
+    if !unread.is_empty() {
+        notes.push(format!(
+            "{} not known here and not compared: {}",
+            if unread.len() == 1 { "a column is" } else { "columns are" },
+            unread.join(", ")
+        ));
+    }
+    Ok(ReadFigures {
+        runs,
+        notes,
+        wide: true,
+    })
+}
+
+/// The columns that are not known; one that is a known figure in another unit is a mistake.
+fn unread(sheet: &Sheet) -> Result<Vec<String>, Fault> {
+    let mut unread = Vec::new();
+    for name in &sheet.header {
+        let figure = figure_columns().any(|(column, ..)| column == name);
+        let text = text_columns().any(|column| column == name);
+        if figure || text || name.is_empty() || name == "cell" {
+            continue;
+        }
+        if let Some(wanted) = in_another_unit(name) {
+            let found = name.clone();
+            return Err((1, FiguresFault::OtherUnit { found, wanted }));
+        }
+        unread.push(name.clone());
+    }
+    Ok(unread)
+}
+
+/// The ending of a column that says its unit.
+fn ending(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Seconds => "_s",
+        Unit::Bytes => "_bytes",
+        Unit::Percent => "_percent",
+        Unit::SamplesPerSecond => "_samples_per_s",
+        Unit::RequestsPerSecond => "_per_s",
+        Unit::Watts => "_w",
+        Unit::Ratio | Unit::One => "",
+    }
+}
+
+/// The column of the same figure in the unit that is read.
+fn in_another_unit(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let found = figure_columns().find(|(column, _, metric)| {
+        let ending = find(metric).map_or("", |metric| ending(metric.unit));
+        let stem = column.strip_suffix(ending).unwrap_or(column);
+        let rest = lower.strip_prefix(stem).and_then(|rest| rest.strip_prefix('_'));
+        let own = ["s", "bytes", "percent", "per_s", "samples_per_s"];
+        rest.is_some_and(|rest| OTHER_UNITS.contains(&rest) || own.contains(&rest))
+            || (lower == stem && !ending.is_empty())
+    });
+    found.map(|(column, ..)| column)
+}
+
+fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
+    let run = line.name("run")?;
+    let (cell, repeat) = cell_of(run, line.whole("repeat")?);
+    let named = line.text("cell");
+    let mut figures = Vec::new();
+    for known in columns {
+        let value = line.number(known.column)?;
+        // Of what was not measured it cannot be told here why, nor of which requests.
+        if value.is_none() {
+            continue;
+        }
+        figures.push(Figure {
+            phase: phase(line, known)?,
+            metric: known.metric.name.to_owned(),
+            unit: known.metric.unit.to_string(),
+            value,
+            samples: None,
+            note: String::new(),
+        });
+    }
+    Ok(GateRun {
+        run: run.to_owned(),
+        cell: if named.is_empty() { cell } else { named.to_owned() },
+        repeat,
+        session: String::new(),
+        pairing: None,
+        status: line.status()?,
+        why: line.text("failure").to_owned(),
+        figures,
+    })
+}
+
+/// The phase that a column speaks of, as `metrics.csv` names it.
+fn phase(line: &Line<'_>, known: &Known) -> Result<String, Fault> {
+    let size = match known.place {
+        Place::Train => return Ok("train".to_owned()),
+        Place::Run => return Ok("run".to_owned()),
+        Place::FirstServe => "serve_batch_size",
+        Place::LastServe => "serve_throughput_batch_size",
+    };
+    match line.whole::<u32>(size)? {
+        Some(number) => Ok(format!("serve[{number}]")),
+        None => {
+            let column = known.column;
+            Err((line.number, FiguresFault::Size { column, size }))
+        }
+    }
+}

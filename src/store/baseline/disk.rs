@@ -1,0 +1,365 @@
+//! The folder on disk. Nothing in it is replaced: a file is written whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{BaselineError, Promotion, Shelf, StoredSession};
+use crate::store::{FORMAT, Format, StoreError, atomic};
+
+const MARKER: &str = "baseline.json";
+const PROMOTED: &str = ".promoted.json";
+
+/// Whether a folder is one of baselines.
+pub fn is_baseline(path: &Path) -> bool {
+    path.join(MARKER).is_file()
+}
+
+/// Every machine of a folder of baselines, by the key of its fingerprint. A damaged file is an error that names it: a
+/// session that silently did not count would weaken the verdict.
+pub fn read(root: &Path) -> Result<Vec<Shelf>, BaselineError> {
+    if !is_baseline(root) {
+        let why = if root.is_dir() {
+            "it has no baseline.json; `perftune baseline add` makes one"
+        } else {
+            "there is no such folder; `perftune baseline add` makes one"
+        };
+        let path = root.to_owned();
+        return Err(BaselineError::None { path, why });
+    }
+    let _: Marker = read_file(&root.join(MARKER))?;
+    let mut shelves = Vec::new();
+    for folder in entries(root)? {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        if let Some(key) = name.filter(|name| folder.is_dir() && !name.starts_with('.')) {
+            let shelf = read_shelf(&folder, key)?;
+            if !shelf.sessions.is_empty() {
+                shelves.push(shelf);
+            }
+        }
+    }
+    Ok(shelves)
+}
+
+fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
+    let (mut sessions, mut promotions) = (Vec::new(), Vec::new());
+    for file in entries(folder)? {
+        let name = file.file_name().and_then(|name| name.to_str());
+        let Some(name) = name.filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+        else {
+            continue;
+        };
+        if name.ends_with(PROMOTED) {
+            let promotion: Promotion = read_file(&file)?;
+            promotions.push((timed(&promotion.promoted, &file)?, promotion));
+            continue;
+        }
+        let session: StoredSession = read_file(&file)?;
+        let time = timed(&session.created, &file)?;
+        if session.fingerprint.key() != key || name != format!("{}.json", session.session) {
+            return Err(damaged(
+                &file,
+                1,
+                "it is not the session that its name and folder say it is",
+            )
+            .into());
+        }
+        sessions.push((time, session));
+    }
+    sessions.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.session.cmp(&y.session)));
+    promotions.sort_by_key(|(time, _)| *time);
+    Ok(Shelf {
+        key: key.to_owned(),
+        sessions: sessions.into_iter().map(|(_, session)| session).collect(),
+        promotions: promotions
+            .into_iter()
+            .map(|(_, promotion)| promotion)
+            .collect(),
+    })
+}
+
+/// Adds a session; the file that now holds it.
+pub fn add(root: &Path, session: &StoredSession) -> Result<PathBuf, BaselineError> {
+    let _lock = open(root)?;
+    let file = format!("{}.json", session.session);
+    for folder in entries(root)? {
+        let path = folder.join(&file);
+        if folder.is_dir() && path.exists() {
+            let session = session.session.clone();
+            return Err(BaselineError::There { session, path });
+        }
+    }
+    let folder = root.join(session.fingerprint.key());
+    fs_err::create_dir_all(&folder)
+        .map_err(StoreError::io("cannot make the folder of a machine"))?;
+    let path = folder.join(file);
+    write(&path, session)?;
+    Ok(path)
+}
+
+/// Records that a session is the reference of its machine.
+pub fn promote(root: &Path, key: &str, promotion: &Promotion) -> Result<PathBuf, BaselineError> {
+    let _lock = open(root)?;
+    let name = promotion.promoted.replace(':', "-") + PROMOTED;
+    let path = root.join(key).join(name);
+    if path.exists() {
+        let session = promotion.session.clone();
+        return Err(BaselineError::There { session, path });
+    }
+    write(&path, promotion)?;
+    Ok(path)
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format: Format,
+    about: String,
+}
+
+/// Makes the folder if need be. The lock is held until it is dropped: of two writers the second one waits.
+fn open(root: &Path) -> Result<fs_err::File, BaselineError> {
+    fs_err::create_dir_all(root).map_err(StoreError::io("cannot make the folder of baselines"))?;
+    // The folder itself is locked, so that no file of perftune's own gets under the user's version control.
+    let lock =
+        fs_err::File::open(root).map_err(StoreError::io("cannot open the folder of baselines"))?;
+    flock(lock.file(), FlockOperation::LockExclusive)
+        .map_err(|error| StoreError::io("cannot lock the folder of baselines")(error.into()))?;
+    if is_baseline(root) {
+        let _: Marker = read_file(&root.join(MARKER))?;
+        return Ok(lock);
+    }
+    let hidden = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with('.') || name == "baseline.json.tmp")
+    };
+    if !entries(root)?.iter().all(hidden) {
+        let (path, why) = (
+            root.to_owned(),
+            "it is not empty and has no baseline.json; choose another --store",
+        );
+        return Err(BaselineError::None { path, why });
+    }
+    let about = "sessions that `perftune check` compares with; append-only".to_owned();
+    let marker = Marker {
+        format: FORMAT,
+        about,
+    };
+    write(&root.join(MARKER), &marker)?;
+    Ok(lock)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, BaselineError> {
+    let listed = fs_err::read_dir(folder).and_then(|entries| {
+        entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let mut listed = listed.map_err(StoreError::io("cannot list the folder of baselines"))?;
+    listed.sort();
+    Ok(listed)
+}
+
+fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), BaselineError> {
+    let mut bytes = serde_json::to_vec(value)
+        .map_err(|error| StoreError::io("cannot write a baseline")(error.into()))?;
+    bytes.push(b'\n');
+    Ok(atomic::write(path, &bytes)?)
+}
+
+fn read_file<T: DeserializeOwned>(path: &Path) -> Result<T, BaselineError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: Format,
+    }
+    let bytes = fs_err::read(path).map_err(StoreError::io("cannot read a baseline"))?;
+    let wrong = |error: serde_json::Error| damaged(path, error.line(), &error.to_string());
+    // The version first: a file of another one may well lack what this one has.
+    let head: Head = serde_json::from_slice(&bytes).map_err(wrong)?;
+    if head.format.major != FORMAT.major {
+        let (path, found) = (path.to_owned(), head.format);
+        return Err(StoreError::Version { path, found }.into());
+    }
+    Ok(serde_json::from_slice(&bytes).map_err(wrong)?)
+}
+
+fn timed(text: &str, path: &Path) -> Result<Timestamp, StoreError> {
+    let why = |_| damaged(path, 1, &format!("{text:?} is no time"));
+    text.parse().map_err(why)
+}
+
+fn damaged(path: &Path, line: usize, why: &str) -> StoreError {
+    StoreError::Damaged {
+        path: path.to_owned(),
+        line,
+        why: why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{StoredFigure, StoredRun, WINDOW};
+    use super::*;
+    use crate::event::fingerprint::Fingerprint;
+    use crate::event::{RunStatus, Unit};
+
+    fn session(name: &str, created: &str, cores: u32) -> StoredSession {
+        let figure = StoredFigure {
+            phase: "run".into(),
+            metric: "memory.peak".into(),
+            unit: Unit::Bytes,
+            value: Some(1e6),
+            samples: 3,
+            note: String::new(),
+        };
+        let run = StoredRun {
+            run: "mlp".into(),
+            cell: "mlp".into(),
+            repeat: 1,
+            status: RunStatus::Completed,
+            figures: vec![figure],
+        };
+        StoredSession {
+            format: FORMAT,
+            session: name.into(),
+            created: created.into(),
+            grid: "g".into(),
+            perftune: "0.1.0".into(),
+            commit: None,
+            fingerprint: Fingerprint {
+                hard: [("cpu.cores".to_owned(), cores.to_string())].into(),
+                ..Fingerprint::default()
+            },
+            cells: vec!["mlp".into()],
+            runs: vec![run],
+        }
+    }
+
+    fn promotion(name: &str, at: &str) -> Promotion {
+        Promotion {
+            format: FORMAT,
+            session: name.into(),
+            promoted: at.into(),
+            reason: "a release".into(),
+            sessions: vec![name.into()],
+            outlying: None,
+        }
+    }
+
+    #[test]
+    fn sessions_are_read_back_by_machine_and_in_the_order_of_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("baseline");
+        // As texts the second would come first.
+        let (first, second) = ("2026-01-31T10:00:00Z", "2026-01-31T10:00:00.5Z");
+        for (name, created, cores) in [("b", second, 2), ("a", first, 2), ("c", first, 4)] {
+            let added = session(name, created, cores);
+            let path = add(&root, &added).unwrap();
+            assert!(path.ends_with(format!("{name}.json")));
+        }
+        let shelves = read(&root).unwrap();
+        assert_eq!(shelves.len(), 2);
+        let two = session("a", first, 2).fingerprint.key();
+        let two = shelves.iter().find(|shelf| shelf.key == two).unwrap();
+        assert_eq!(
+            two.sessions,
+            [session("a", first, 2), session("b", second, 2)]
+        );
+        assert_eq!(two.pinned(), None);
+    }
+
+    #[test]
+    fn the_last_eight_roll_and_a_promotion_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut key = String::new();
+        for day in 10..20 {
+            let created = format!("2026-01-{day}T10:00:00Z");
+            let added = session(&format!("s{day}"), &created, 2);
+            key = added.fingerprint.key();
+            add(dir.path(), &added).unwrap();
+        }
+        for (name, at) in [
+            ("s11", "2026-01-30T10:00:00.5Z"),
+            ("s10", "2026-01-30T10:00:00Z"),
+        ] {
+            promote(dir.path(), &key, &promotion(name, at)).unwrap();
+        }
+        let error = promote(dir.path(), &key, &promotion("s12", "2026-01-30T10:00:00Z"));
+        assert!(matches!(error, Err(BaselineError::There { .. })));
+        let shelf = read(dir.path()).unwrap().remove(0);
+        assert_eq!(shelf.sessions.len(), 10);
+        assert_eq!(
+            (shelf.rolling().len(), &*shelf.rolling()[0].session),
+            (WINDOW, "s12")
+        );
+        assert_eq!(shelf.pinned().unwrap().session, "s11");
+        assert_eq!(shelf.promotions.len(), 2, "earlier ones stay on record");
+    }
+
+    #[test]
+    fn nothing_is_replaced_not_even_from_another_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = add(dir.path(), &session("a", "2026-01-31T10:00:00Z", 2)).unwrap();
+        let before = fs_err::read(&path).unwrap();
+        for cores in [2, 4] {
+            let error = add(dir.path(), &session("a", "2026-02-28T10:00:00Z", cores));
+            let error = error.unwrap_err().to_string();
+            assert!(
+                error.contains("a is there already") && error.contains("never replaced"),
+                "{error}"
+            );
+        }
+        assert_eq!(fs_err::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_half_a_one_is_none() {
+        let created = "2026-01-31T10:00:00Z";
+        let whole = serde_json::to_string(&session("a", created, 2)).unwrap();
+        let other = whole.replace("\"a\"", "\"z\"");
+        let moved = whole.replace("\"cpu.cores\":\"2\"", "\"cpu.cores\":\"8\"");
+        let late = whole.replace(created, "yesterday");
+        let foreign = whole.replace("\"major\":1", "\"major\":9");
+        let half = &whole[..whole.len() / 2];
+        for (text, says) in [
+            (half, "is damaged"),
+            ("", "is damaged"),
+            ("[]", "is damaged"),
+            (&*other, "not the session that its name"),
+            (&*moved, "not the session that its name"),
+            (&*late, "is no time"),
+            (&*foreign, "has format 9.0"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = add(dir.path(), &session("a", created, 2)).unwrap();
+            fs_err::write(path.with_extension("json.tmp"), half).unwrap();
+            assert_eq!(read(dir.path()).unwrap()[0].sessions.len(), 1);
+            fs_err::write(&path, text).unwrap();
+            let error = read(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains("a.json"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("thesis.tex");
+        fs_err::write(&path, "x").unwrap();
+        let added = session("a", "2026-01-31T10:00:00Z", 2);
+        for error in [
+            read(dir.path()).unwrap_err(),
+            add(dir.path(), &added).unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(error.contains("is no folder of baselines"), "{error}");
+        }
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1);
+        fs_err::remove_file(&path).unwrap();
+        fs_err::write(dir.path().join(".gitkeep"), "").unwrap();
+        add(dir.path(), &added).unwrap();
+        let nowhere = read(&dir.path().join("nowhere")).unwrap_err().to_string();
+        assert!(nowhere.contains("there is no such folder"), "{nowhere}");
+    }
+}

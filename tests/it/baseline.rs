@@ -1,0 +1,345 @@
+//! `perftune baseline`: sessions that are kept, shown and promoted, and what is refused.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::support::{Lab, Shown};
+
+const GRID: &str = r#"
+name = "t"
+repeat = 2
+[grid]
+model = ["one", "two"]
+dataset = "made-up"
+[train]
+epochs = 2
+[worker]
+program = "scripted"
+[worker.options]
+run_spread = 0.01
+"#;
+
+fn lab() -> Lab {
+    Lab::new(GRID)
+}
+
+/// Runs the grid and keeps it.
+fn session(lab: &Lab, args: &[&str]) -> Shown {
+    lab.run(&[&["--fresh"], args].concat()).exits(0);
+    lab.call(&["baseline", "add", "results/t"]).exits(0)
+}
+
+fn list(lab: &Lab) -> serde_json::Value {
+    let shown = lab.call(&["baseline", "list", "--format", "json"]).exits(0);
+    serde_json::from_str(&shown.stdout).unwrap()
+}
+
+/// The files of the sessions, in the order of their names.
+fn files(lab: &Lab) -> Vec<PathBuf> {
+    let names = lab.files();
+    let json = names
+        .iter()
+        .filter(|name| name.starts_with("baseline/") && name.ends_with(".json"));
+    json.filter(|name| name.matches('/').count() == 2)
+        .map(|name| lab.path(name))
+        .collect()
+}
+
+#[test]
+fn a_session_is_added_once_and_listed_with_what_it_is_good_for() {
+    let lab = lab();
+    let added = lab.run(&[]).exits(0);
+    assert_eq!(added.code, Some(0));
+    let added = lab
+        .call(&["baseline", "add", "results/t", "--commit", "4bdf7e4"])
+        .exits(0);
+    assert!(
+        added
+            .stdout
+            .contains("2 cells, 4 runs, 1 of the 8 sessions"),
+        "{added:#?}"
+    );
+    let again = lab.call(&["baseline", "add", "results/t"]).exits(2);
+    assert!(again.stderr.contains("is there already"), "{again:#?}");
+    assert_eq!(files(&lab).len(), 1);
+    let listed = list(&lab);
+    let machine = &listed["machines"][0];
+    assert_eq!(
+        (&machine["enough"], &listed["needed"]),
+        (&false.into(), &8.into())
+    );
+    let session = &machine["sessions"][0];
+    assert_eq!(
+        (&session["commit"], &session["cells"]),
+        (&"4bdf7e4".into(), &2.into())
+    );
+    assert_eq!(
+        (&session["rolling"], &session["pinned"]),
+        (&true.into(), &false.into())
+    );
+    let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    assert_eq!(session["session"], manifest["session"]);
+    assert_eq!(machine["fingerprint"], manifest["fingerprint"]);
+    let text = lab.call(&["baseline", "list"]).exits(0).stdout;
+    assert!(text.contains(machine["key"].as_str().unwrap()), "{text}");
+    assert!(
+        text.contains("suspect at most, 7 more give full verdicts"),
+        "{text}"
+    );
+    assert!(
+        text.lines()
+            .all(|line| line.chars().count() <= 80 || line.starts_with("machine ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_field_of_a_fingerprint_may_be_the_subject_of_a_gate() {
+    let lab = lab();
+    lab.run(&[]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    let fields = |kind: &str| {
+        manifest["fingerprint"][kind]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+    };
+    let fields: Vec<String> = fields("hard").chain(fields("soft")).collect();
+    assert!(fields.len() > 5, "{fields:?}");
+    let subject = format!("gate.subject={}", serde_json::to_string(&fields).unwrap());
+    lab.run(&["--dry-run", "--set", &subject]).exits(0);
+    lab.run(&[
+        "--fresh",
+        "--set",
+        "gate.subject=gpu.driver",
+        "--set",
+        "gate.floor=3%",
+    ])
+    .exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    assert_eq!(
+        manifest["gate"]["subject"],
+        serde_json::json!(["gpu.driver"])
+    );
+    assert_eq!(manifest["gate"]["floor"], 0.03);
+}
+
+#[test]
+fn what_is_not_whole_is_no_baseline() {
+    let lab = lab();
+    lab.run(&[]).exits(0);
+    let marker = lab.file("runs/two-made-up-r2/done.json");
+    let kept = fs::read(&marker).unwrap();
+    fs::remove_file(&marker).unwrap();
+    let add = |says: &str| {
+        let shown = lab.call(&["baseline", "add", "results/t"]).exits(2);
+        assert!(shown.stderr.contains(says), "{shown:#?}");
+        assert!(
+            !lab.path("baseline").exists(),
+            "nothing is made for what is refused"
+        );
+    };
+    add("two-made-up-r2 has no result");
+    fs::write(&marker, &kept[..kept.len() / 2]).unwrap();
+    add("done.json is damaged");
+    fs::write(&marker, kept).unwrap();
+    let log = lab.file("runs/one-made-up/events.jsonl");
+    let whole = fs::read_to_string(&log).unwrap();
+    fs::write(&log, &whole[..whole.len() / 2]).unwrap();
+    add("events.jsonl is damaged");
+    fs::write(&log, whole).unwrap();
+    let manifest = lab.text("manifest.json");
+    let mut other: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    other["session"] = "../../elsewhere".into();
+    fs::write(lab.file("manifest.json"), other.to_string()).unwrap();
+    add("no name of a file");
+    other.as_object_mut().unwrap().remove("fingerprint");
+    other["session"] = "a".into();
+    fs::write(lab.file("manifest.json"), other.to_string()).unwrap();
+    add("no fingerprint");
+    fs::write(lab.file("manifest.json"), manifest).unwrap();
+    let fault = "[worker.options.fault]\nkind = 'exit'\nphase = 'train'\n";
+    fs::write(lab.path("grid.toml"), format!("{GRID}{fault}")).unwrap();
+    lab.run(&["--fresh"]).exits(3);
+    add("one-made-up, two-made-up, one-made-up-r2, two-made-up-r2 have failed");
+    let shown = lab.call(&["baseline", "add", "results"]).exits(2);
+    assert!(shown.stderr.contains("no manifest.json"), "{shown:#?}");
+}
+
+#[test]
+fn an_arm_of_a_comparison_is_a_session_of_its_own() {
+    let lab = lab();
+    fs::write(lab.path("old.toml"), GRID).unwrap();
+    let compared = lab.run(&["--against", "old.toml", "--blocks", "7"]);
+    assert_eq!(compared.code, Some(0), "{compared:#?}");
+    let both = lab.call(&["baseline", "add", "results/t"]).exits(2);
+    assert!(
+        both.stderr
+            .contains("results/t/baseline or results/t/candidate"),
+        "{both:#?}"
+    );
+    for arm in ["baseline", "candidate"] {
+        let shown = lab
+            .call(&["baseline", "add", &format!("results/t/{arm}")])
+            .exits(0);
+        assert!(
+            shown.stdout.contains(&format!("-{arm}: 2 cells")),
+            "{shown:#?}"
+        );
+    }
+    let listed = list(&lab);
+    assert_eq!(listed["machines"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        listed["machines"][0]["sessions"].as_array().unwrap().len(),
+        2
+    );
+}
+
+#[test]
+fn a_promotion_pins_the_sessions_up_to_it_and_refuses_an_outlier() {
+    let lab = lab();
+    for seed in ["10", "20", "30", "40"] {
+        session(&lab, &["--seed", seed]);
+    }
+    let slow = session(
+        &lab,
+        &["--seed", "50", "--set", "worker.options.slowdown=2"],
+    );
+    assert!(
+        slow.stdout.contains("lie outside") && slow.stdout.contains("stays on record"),
+        "{slow:#?}"
+    );
+    let listed = list(&lab);
+    let sessions = listed["machines"][0]["sessions"].as_array().unwrap();
+    let name = |at: usize| sessions[at]["session"].as_str().unwrap().to_owned();
+    let promote = |args: &[&str]| lab.call(&[&["baseline", "promote"], args].concat());
+    for (args, says) in [
+        (vec!["nobody", "--reason", "x"], "there is no session"),
+        (vec!["", "--reason", "x"], "there is no session"),
+        (vec!["2", "--reason", "x"], "the beginning of several"),
+        (vec![&*name(1), "--reason", " "], "--reason is empty"),
+    ] {
+        let shown = promote(&args).exits(2);
+        assert!(shown.stderr.contains(says), "{args:?}: {shown:#?}");
+    }
+    let shown = promote(&[&name(2), "--reason", "release 1.4"]).exits(0);
+    assert!(
+        shown.stdout.contains("the epoch is 3 sessions"),
+        "{shown:#?}"
+    );
+    let shown = promote(&[&name(4), "--reason", "faster is better"]).exits(2);
+    assert!(
+        shown.stderr.contains("lie outside") && shown.stderr.contains("--force-outlier"),
+        "{shown:#?}"
+    );
+    assert!(
+        shown.stderr.contains("train.step_latency_p25 +"),
+        "{shown:#?}"
+    );
+    let pinned = |listed: &serde_json::Value| -> Vec<bool> {
+        let sessions = listed["machines"][0]["sessions"].as_array().unwrap();
+        sessions
+            .iter()
+            .map(|session| session["pinned"] == true)
+            .collect()
+    };
+    let listed = list(&lab);
+    assert_eq!(pinned(&listed), [true, true, true, false, false]);
+    assert_eq!(
+        listed["machines"][0]["sessions"][2]["promoted"][0]["reason"],
+        "release 1.4"
+    );
+    promote(&[&name(4), "--reason", "on purpose", "--force-outlier"]).exits(0);
+    let listed = list(&lab);
+    assert_eq!(pinned(&listed), [true; 5]);
+    let promoted = &listed["machines"][0]["sessions"][4]["promoted"][0];
+    assert!(
+        promoted["outlying"]
+            .as_str()
+            .unwrap()
+            .contains("one-made-up"),
+        "{promoted}"
+    );
+    assert_eq!(
+        listed["machines"][0]["sessions"][2]["promoted"][0]["reason"],
+        "release 1.4"
+    );
+    let text = lab.call(&["baseline", "list"]).exits(0).stdout;
+    assert!(text.contains("on purpose"), "{text}");
+}
+
+#[test]
+fn a_damaged_file_is_named_by_whoever_needs_it() {
+    let lab = lab();
+    session(&lab, &[]);
+    let file = files(&lab).remove(0);
+    let whole = fs::read_to_string(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 20]).unwrap();
+    lab.run(&["--fresh"]).exits(0);
+    let name = file.file_name().unwrap().to_str().unwrap();
+    for args in [
+        vec!["baseline", "list"],
+        vec!["baseline", "add", "results/t"],
+        vec!["baseline", "promote", "2", "--reason", "x"],
+        vec!["check", "baseline", "results/t"],
+    ] {
+        let shown = lab.call(&args).exits(2);
+        assert!(
+            shown.stderr.contains(name) && shown.stderr.contains("damaged"),
+            "{args:?}: {shown:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_check_uses_the_last_eight_of_the_same_machine() {
+    let lab = lab();
+    // The first two are slow, and roll out of the last eight.
+    for seed in 1..=10 {
+        let slow = if seed <= 2 { "2" } else { "1" };
+        let (seed, slow) = (
+            (seed * 10).to_string(),
+            format!("worker.options.slowdown={slow}"),
+        );
+        session(&lab, &["--seed", &seed, "--set", &slow]);
+    }
+    lab.run(&["--fresh", "--seed", "500"]).exits(0);
+    let shown = lab
+        .call(&[
+            "check",
+            "baseline",
+            "results/t",
+            "--write",
+            "json=verdict.json",
+        ])
+        .exits(0);
+    assert!(shown.stdout.contains("pass"), "{shown:#?}");
+    let verdict: serde_json::Value =
+        serde_json::from_slice(&fs::read(lab.path("verdict.json")).unwrap()).unwrap();
+    assert_eq!(
+        verdict["design"]["stored"]["baseline_sessions"], 8,
+        "{verdict:#}"
+    );
+    // What is in the store already is not compared with itself.
+    lab.call(&["baseline", "add", "results/t"]).exits(0);
+    lab.call(&[
+        "check",
+        "baseline",
+        "results/t",
+        "--write",
+        "json=verdict.json",
+    ])
+    .exits(0);
+    let again: serde_json::Value =
+        serde_json::from_slice(&fs::read(lab.path("verdict.json")).unwrap()).unwrap();
+    assert_eq!(again["design"], verdict["design"]);
+    assert_eq!(again["rows"], verdict["rows"]);
+    // Another machine has no sessions here, and the field is named.
+    let path = lab.file("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    manifest["fingerprint"]["hard"]["cpu.cores"] = "4096".into();
+    fs::write(&path, manifest.to_string()).unwrap();
+    let other = lab.call(&["check", "baseline", "results/t"]).exits(4);
+    assert!(other.stdout.contains("cpu.cores"), "{other:#?}");
+}
