@@ -304,7 +304,12 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["baseline", "candidate", "format", "write", "on_inconclusive", "any_machine", "pinned"])]
     pub self_test: bool,
     /// How much slower it is made for --self-test
-    #[arg(long, value_name = "PERCENT", requires = "self_test", default_value = "20%")]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        requires = "self_test",
+        default_value = "20%"
+    )]
     pub slowdown: Share,
 }
 

@@ -115,9 +115,9 @@ fn any_cell_feasible(records: &[RunRecord]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::gate::fixtures::with;
     use crate::gate::RowVerdict;
     use crate::report::fixtures::{cancelled, completed, diverged, failed, judged, plateaued};
+    use crate::report::gate::fixtures::with;
 
     #[test]
     fn the_grid_decides_the_code() {
@@ -158,7 +158,11 @@ mod tests {
             for (inconclusive_fails, code) in [(false, passes), (true, fails)] {
                 let found = check_exit(&judgement, inconclusive_fails).code();
                 assert_eq!(found, code, "{verdicts:?}");
-                assert_eq!(judgement.exit_code(inconclusive_fails), code, "{verdicts:?}");
+                assert_eq!(
+                    judgement.exit_code(inconclusive_fails),
+                    code,
+                    "{verdicts:?}"
+                );
             }
         }
     }

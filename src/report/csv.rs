@@ -214,7 +214,9 @@ pub(super) fn figure_columns() -> impl Iterator<Item = (&'static str, Place, &'s
 
 /// The names of its other columns.
 pub(super) fn text_columns() -> impl Iterator<Item = &'static str> {
-    let texts = COLUMNS.iter().filter(|(_, source)| !matches!(source, Figure(..)));
+    let texts = COLUMNS
+        .iter()
+        .filter(|(_, source)| !matches!(source, Figure(..)));
     texts.map(|(name, _)| *name)
 }
 

@@ -27,7 +27,9 @@ type Measured = (&'static str, &'static str, &'static str, f64);
 
 /// The same noise whenever it is asked for, uniform within 1%.
 fn noise(seed: u64) -> f64 {
-    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678);
+    let mut x = seed
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(0x1234_5678);
     x ^= x >> 31;
     x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x ^= x >> 29;
@@ -39,7 +41,11 @@ impl Made {
         Self {
             session,
             arm: None,
-            cells: vec![("mlp-digits", 1.0), ("cnn-digits", 1.0), ("cnn-satellite", 1.0)],
+            cells: vec![
+                ("mlp-digits", 1.0),
+                ("cnn-digits", 1.0),
+                ("cnn-satellite", 1.0),
+            ],
             repeats: 6,
             model: "A CPU",
             fingerprint: true,
@@ -80,8 +86,18 @@ impl Made {
                 let step = 0.01 * (1 + at) as f64 * slow;
                 let figures = [
                     ("train", "train.step_latency_p25", "s", step * noise(seed)),
-                    ("serve[1]", "serve.latency_p50", "s", step / 10.0 * noise(seed + 1)),
-                    ("run", "memory.peak", "bytes", (2e8 * noise(seed + 2)).round()),
+                    (
+                        "serve[1]",
+                        "serve.latency_p50",
+                        "s",
+                        step / 10.0 * noise(seed + 1),
+                    ),
+                    (
+                        "run",
+                        "memory.peak",
+                        "bytes",
+                        (2e8 * noise(seed + 2)).round(),
+                    ),
                 ];
                 all.push((Self::run(cell, repeat), *cell, repeat, figures));
             }
@@ -93,7 +109,11 @@ impl Made {
         let mut text = "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status\n".to_owned();
         for (run, cell, repeat, figures) in self.runs() {
             for (phase, metric, unit, value) in figures {
-                writeln!(text, "{run},{phase},{metric},{unit},{value},,,,250,,,,{cell},{repeat},completed").unwrap();
+                writeln!(
+                    text,
+                    "{run},{phase},{metric},{unit},{value},,,,250,,,,{cell},{repeat},completed"
+                )
+                .unwrap();
             }
         }
         text
@@ -158,13 +178,18 @@ impl Made {
             if let Some(arm) = self.arm {
                 // Two runs of each side a block.
                 let (block, position) = ((repeat + 1) / 2, (repeat + 1) % 2 * 3);
-                let position = if arm == "candidate" { (position + 1) % 3 + u32::from(position == 3) } else { position };
+                let position = if arm == "candidate" {
+                    (position + 1) % 3 + u32::from(position == 3)
+                } else {
+                    position
+                };
                 record["pairing"] = json!({
                     "session": self.session, "arm": arm, "block": block, "position": position,
                 });
             }
             fs::write(folder.join("events.jsonl"), format!("{line}\n")).unwrap();
-            let done = json!({"format": {"major": 1, "minor": 0}, "status": "completed", "spec": {}});
+            let done =
+                json!({"format": {"major": 1, "minor": 0}, "status": "completed", "spec": {}});
             fs::write(folder.join("done.json"), done.to_string()).unwrap();
         }
     }
@@ -186,7 +211,8 @@ fn paired(factor: f64) -> Lab {
     made.arm = Some("baseline");
     made.write(&lab, "both/baseline");
     made.arm = Some("candidate");
-    made.slower("cnn-digits", factor).write(&lab, "both/candidate");
+    made.slower("cnn-digits", factor)
+        .write(&lab, "both/candidate");
     lab
 }
 
@@ -231,12 +257,27 @@ fn equal_builds_are_told_in_every_format() {
 fn a_slower_build_is_told_in_every_format() {
     let lab = paired(1.15);
     for format in ["text", "json", "junit", "markdown", "github"] {
-        insta::assert_snapshot!(format!("slower_{format}"), shown(&lab, &["both", "--format", format]));
+        insta::assert_snapshot!(
+            format!("slower_{format}"),
+            shown(&lab, &["both", "--format", format])
+        );
     }
     let shown = check(&lab, &["both"]).exits(1);
-    let bad: Vec<_> = shown.stdout.lines().filter(|line| line.starts_with("regressed ")).collect();
-    assert!(bad.len() == 2 && bad.iter().all(|line| line.contains("cnn-digits")), "{}", shown.stdout);
-    assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80), "{}", shown.stdout);
+    let bad: Vec<_> = shown
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("regressed "))
+        .collect();
+    assert!(
+        bad.len() == 2 && bad.iter().all(|line| line.contains("cnn-digits")),
+        "{}",
+        shown.stdout
+    );
+    assert!(
+        shown.stdout.lines().all(|line| line.chars().count() <= 80),
+        "{}",
+        shown.stdout
+    );
 }
 
 #[test]
@@ -247,14 +288,19 @@ fn each_outcome_has_its_code() {
     check(&paired(0.85), &["both"]).exits(0);
     // Stored once: suspect at most, whatever the size.
     let lab = equal();
-    Made::new("two").slower("cnn-digits", 1.5).write_sheets(&lab, "new");
+    Made::new("two")
+        .slower("cnn-digits", 1.5)
+        .write_sheets(&lab, "new");
     let found = check(&lab, &SHEETS).exits(0);
     assert!(found.stdout.contains("\nsuspect "), "{}", found.stdout);
     let strict = [&SHEETS[..], &["--on-inconclusive", "fail"]].concat();
     check(&lab, &strict).exits(6);
     check(&lab, &[&SHEETS[..], &["--on-inconclusive=pass"]].concat()).exits(0);
     // A cell that is gone outweighs it.
-    Made::new("two").slower("cnn-digits", 1.5).without("mlp-digits").write_sheets(&lab, "new");
+    Made::new("two")
+        .slower("cnn-digits", 1.5)
+        .without("mlp-digits")
+        .write_sheets(&lab, "new");
     let found = check(&lab, &strict).exits(5);
     assert!(found.stdout.contains("mlp-digits"), "{}", found.stdout);
     // Another machine outweighs that.
@@ -262,45 +308,206 @@ fn each_outcome_has_its_code() {
     other.model = "B CPU";
     other.write_sheets(&lab, "new");
     let found = check(&lab, &strict).exits(4);
-    assert!(one_line(&found.stdout).contains("cpu.model"), "{}", found.stdout);
+    assert!(
+        one_line(&found.stdout).contains("cpu.model"),
+        "{}",
+        found.stdout
+    );
     check(&lab, &[&strict[..], &["--any-machine"]].concat()).exits(5);
     // And a mistake outweighs everything.
-    edit(&lab, "new/metrics.csv", |text| text.replacen(",completed", ",finished", 1));
+    edit(&lab, "new/metrics.csv", |text| {
+        text.replacen(",completed", ",finished", 1)
+    });
     check(&lab, &strict).exits(2);
 }
 
 /// What is done to one file, the exit code, and what is said.
-type Tampering = (&'static str, &'static str, fn(&str) -> String, i32, &'static str);
+type Tampering = (
+    &'static str,
+    &'static str,
+    fn(&str) -> String,
+    i32,
+    &'static str,
+);
 
 #[test]
 fn tampered_sheets_never_pass_in_silence() {
     let cases: &[Tampering] = &[
-        ("empty file", "new/metrics.csv", |_| String::new(), 2, "new/metrics.csv:1: the file is empty"),
-        ("header only", "new/metrics.csv", |t| t.lines().next().unwrap().to_owned() + "\n", 2, "has a header and no rows"),
-        ("cut within a line", "new/metrics.csv", |t| t[..t.len() - 30].to_owned(), 2, "no line break: the file was cut off"),
-        ("cut after a line", "new/metrics.csv", |t| t.lines().take(20).fold(String::new(), |a, l| a + l + "\n"), 5, "in manifest.json and not in the CSV"),
-        ("wrong header", "new/metrics.csv", |t| t.replacen("estimate", "value", 1), 2, "it has no estimate"),
-        ("no header", "new/metrics.csv", |t| t.split_once('\n').unwrap().1.to_owned(), 2, "new/metrics.csv:1: "),
-        ("text for a number", "new/metrics.csv", |t| t.replacen(",s,0.0", ",s,fast", 1), 2, "new/metrics.csv:2: estimate: `fast"),
-        ("a figure that is no number", "new/metrics.csv", |t| replace_value(t, 1, "nan"), 2, "NaN"),
-        ("a figure of nothing", "new/metrics.csv", |t| replace_value(t, 1, "0"), 2, "only a finite number above 0"),
-        ("a figure below nothing", "new/metrics.csv", |t| replace_value(t, 1, "-0.01"), 2, "only a finite number above 0"),
-        ("a row twice", "new/metrics.csv", |t| t.to_owned() + t.lines().nth(1).unwrap() + "\n", 2, "is on line 2 already"),
-        ("all rows twice", "new/metrics.csv", |t| t.to_owned() + t.split_once('\n').unwrap().1, 2, "is on line 2 already"),
-        ("another unit", "new/metrics.csv", |t| t.replace(",memory.peak,bytes,", ",memory.peak,s,"), 2, "memory.peak"),
-        ("one unit for another", "new/metrics.csv", |t| t.replace(",memory.peak,bytes,", ",memory.peak,MiB,"), 2, "memory.peak"),
-        ("a cell is dropped", "new/metrics.csv", |t| drop_lines(t, "mlp-digits"), 5, "mlp-digits"),
-        ("a metric is dropped", "new/metrics.csv", |t| drop_lines(t, "memory.peak"), 5, "memory.peak"),
-        ("a metric is renamed", "new/metrics.csv", |t| t.replace("memory.peak", "memory.top"), 2, "memory.top"),
-        ("other names", "new/metrics.csv", |t| t.replace("mlp-", "x-").replace("cnn-", "y-"), 2, "no cell in common"),
-        ("a run failed", "new/metrics.csv", |t| fail_run(t), 5, "failed"),
-        ("values are gone", "new/metrics.csv", |t| drop_values(t, "serve.latency_p50"), 5, "serve[1].latency_p50"),
-        ("another machine", "new/manifest.json", |t| t.replace("A CPU", "B CPU"), 4, "cpu.model"),
-        ("no fingerprint", "new/manifest.json", |t| t.replace("\"fingerprint\"", "\"fingerprints\""), 4, "not comparable"),
-        ("another version", "new/manifest.json", |t| t.replace("\"major\":1", "\"major\":9"), 2, "has format 9.0"),
-        ("a damaged manifest", "new/manifest.json", |t| t[..t.len() / 2].to_owned(), 2, "manifest.json is damaged at line 1"),
-        ("a manifest of other runs", "new/manifest.json", |t| t.replace("mlp-digits-r", "other-r"), 4, "is of other runs"),
-        ("the same session", "new/manifest.json", |t| t.replace("\"two\"", "\"one\""), 2, "the same runs"),
+        (
+            "empty file",
+            "new/metrics.csv",
+            |_| String::new(),
+            2,
+            "new/metrics.csv:1: the file is empty",
+        ),
+        (
+            "header only",
+            "new/metrics.csv",
+            |t| t.lines().next().unwrap().to_owned() + "\n",
+            2,
+            "has a header and no rows",
+        ),
+        (
+            "cut within a line",
+            "new/metrics.csv",
+            |t| t[..t.len() - 30].to_owned(),
+            2,
+            "no line break: the file was cut off",
+        ),
+        (
+            "cut after a line",
+            "new/metrics.csv",
+            |t| t.lines().take(20).fold(String::new(), |a, l| a + l + "\n"),
+            5,
+            "in manifest.json and not in the CSV",
+        ),
+        (
+            "wrong header",
+            "new/metrics.csv",
+            |t| t.replacen("estimate", "value", 1),
+            2,
+            "it has no estimate",
+        ),
+        (
+            "no header",
+            "new/metrics.csv",
+            |t| t.split_once('\n').unwrap().1.to_owned(),
+            2,
+            "new/metrics.csv:1: ",
+        ),
+        (
+            "text for a number",
+            "new/metrics.csv",
+            |t| t.replacen(",s,0.0", ",s,fast", 1),
+            2,
+            "new/metrics.csv:2: estimate: `fast",
+        ),
+        (
+            "a figure that is no number",
+            "new/metrics.csv",
+            |t| replace_value(t, 1, "nan"),
+            2,
+            "NaN",
+        ),
+        (
+            "a figure of nothing",
+            "new/metrics.csv",
+            |t| replace_value(t, 1, "0"),
+            2,
+            "only a finite number above 0",
+        ),
+        (
+            "a figure below nothing",
+            "new/metrics.csv",
+            |t| replace_value(t, 1, "-0.01"),
+            2,
+            "only a finite number above 0",
+        ),
+        (
+            "a row twice",
+            "new/metrics.csv",
+            |t| t.to_owned() + t.lines().nth(1).unwrap() + "\n",
+            2,
+            "is on line 2 already",
+        ),
+        (
+            "all rows twice",
+            "new/metrics.csv",
+            |t| t.to_owned() + t.split_once('\n').unwrap().1,
+            2,
+            "is on line 2 already",
+        ),
+        (
+            "another unit",
+            "new/metrics.csv",
+            |t| t.replace(",memory.peak,bytes,", ",memory.peak,s,"),
+            2,
+            "memory.peak",
+        ),
+        (
+            "one unit for another",
+            "new/metrics.csv",
+            |t| t.replace(",memory.peak,bytes,", ",memory.peak,MiB,"),
+            2,
+            "memory.peak",
+        ),
+        (
+            "a cell is dropped",
+            "new/metrics.csv",
+            |t| drop_lines(t, "mlp-digits"),
+            5,
+            "mlp-digits",
+        ),
+        (
+            "a metric is dropped",
+            "new/metrics.csv",
+            |t| drop_lines(t, "memory.peak"),
+            5,
+            "memory.peak",
+        ),
+        (
+            "a metric is renamed",
+            "new/metrics.csv",
+            |t| t.replace("memory.peak", "memory.top"),
+            2,
+            "memory.top",
+        ),
+        (
+            "other names",
+            "new/metrics.csv",
+            |t| t.replace("mlp-", "x-").replace("cnn-", "y-"),
+            2,
+            "no cell in common",
+        ),
+        (
+            "a run failed",
+            "new/metrics.csv",
+            |t| fail_run(t),
+            5,
+            "failed",
+        ),
+        (
+            "values are gone",
+            "new/metrics.csv",
+            |t| drop_values(t, "serve.latency_p50"),
+            5,
+            "serve[1].latency_p50",
+        ),
+        (
+            "another machine",
+            "new/manifest.json",
+            |t| t.replace("A CPU", "B CPU"),
+            4,
+            "cpu.model",
+        ),
+        (
+            "no fingerprint",
+            "new/manifest.json",
+            |t| t.replace("\"fingerprint\"", "\"fingerprints\""),
+            4,
+            "not comparable",
+        ),
+        (
+            "another version",
+            "new/manifest.json",
+            |t| t.replace("\"major\":1", "\"major\":9"),
+            2,
+            "has format 9.0",
+        ),
+        (
+            "a damaged manifest",
+            "new/manifest.json",
+            |t| t[..t.len() / 2].to_owned(),
+            2,
+            "manifest.json is damaged at line 1",
+        ),
+        (
+            "a manifest of other runs",
+            "new/manifest.json",
+            |t| t.replace("mlp-digits-r", "other-r"),
+            4,
+            "is of other runs",
+        ),
     ];
     for (what, file, change, code, says) in cases {
         let lab = equal();
@@ -328,8 +535,13 @@ fn replace_value(text: &str, line: usize, value: &str) -> String {
 /// Without the estimates of a metric.
 fn drop_values(text: &str, metric: &str) -> String {
     let lines = text.lines().enumerate();
-    let chosen: Vec<usize> = lines.filter(|(_, line)| line.contains(metric)).map(|(at, _)| at).collect();
-    chosen.into_iter().fold(text.to_owned(), |text, at| replace_value(&text, at, ""))
+    let chosen: Vec<usize> = lines
+        .filter(|(_, line)| line.contains(metric))
+        .map(|(at, _)| at)
+        .collect();
+    chosen
+        .into_iter()
+        .fold(text.to_owned(), |text, at| replace_value(&text, at, ""))
 }
 
 fn drop_lines(text: &str, with: &str) -> String {
@@ -357,7 +569,11 @@ fn a_sheet_alone_is_of_an_unknown_machine() {
         fs::write(lab.path(&format!("{side}.csv")), text).unwrap();
     }
     let found = check(&lab, &["base.csv", "new.csv"]).exits(4);
-    assert!(one_line(&found.stdout).contains("keep manifest.json beside the CSV files"), "{}", found.stdout);
+    assert!(
+        one_line(&found.stdout).contains("keep manifest.json beside the CSV files"),
+        "{}",
+        found.stdout
+    );
     check(&lab, &["base.csv", "new.csv", "--any-machine"]).exits(0);
 }
 
@@ -365,12 +581,15 @@ fn a_sheet_alone_is_of_an_unknown_machine() {
 fn folders_and_both_kinds_of_sheets_come_to_the_same_verdicts() {
     let lab = Lab::new("");
     Made::new("one").write(&lab, "base");
-    Made::new("two").slower("cnn-digits", 1.5).write(&lab, "new");
+    Made::new("two")
+        .slower("cnn-digits", 1.5)
+        .write(&lab, "new");
     let verdicts = |base: &str, new: &str| {
         let found = check(&lab, &[base, new, "--format", "json"]).exits(0);
         let document: Value = serde_json::from_str(&found.stdout).unwrap();
         let rows = document["rows"].as_array().unwrap().iter();
-        let rows = rows.map(|row| ["cell", "metric", "verdict", "change", "p"].map(|key| row[key].clone()));
+        let rows = rows
+            .map(|row| ["cell", "metric", "verdict", "change", "p"].map(|key| row[key].clone()));
         rows.collect::<Vec<_>>()
     };
     let folders = verdicts("base", "new");
@@ -378,18 +597,47 @@ fn folders_and_both_kinds_of_sheets_come_to_the_same_verdicts() {
     assert_eq!(verdicts("base/report.csv", "new/report.csv"), folders);
     assert_eq!(verdicts("base", "new/report.csv"), folders);
     let mixed = check(&lab, &["base", "new/report.csv"]).exits(0);
-    assert!(one_line(&mixed.stdout).contains("one side is a report.csv"), "{}", mixed.stdout);
+    assert!(
+        one_line(&mixed.stdout).contains("one side is a report.csv"),
+        "{}",
+        mixed.stdout
+    );
     assert!(folders.iter().any(|row| row[2] == "suspect"), "{folders:?}");
 }
 
 #[test]
 fn runs_that_did_not_end_are_no_pass() {
     let cases: &[(&str, fn(PathBuf), i32, &str)] = &[
-        ("never ended", |runs| fs::remove_file(runs.join("cnn-digits/done.json")).unwrap(), 5, "was not started, or did not end"),
-        ("never begun", |runs| fs::remove_dir_all(runs.join("cnn-digits")).unwrap(), 5, "was not started, or did not end"),
-        ("a torn log", |runs| fs::write(runs.join("cnn-digits/events.jsonl"), "{\"kind\":\"en").unwrap(), 2, "the log is not whole"),
-        ("a torn marker", |runs| fs::write(runs.join("cnn-digits/done.json"), "{").unwrap(), 2, "done.json is damaged at line 1"),
-        ("a crash", |runs| crash(&runs.join("cnn-digits-r2/events.jsonl")), 5, "killed in train: out of memory"),
+        (
+            "never ended",
+            |runs| fs::remove_file(runs.join("cnn-digits/done.json")).unwrap(),
+            5,
+            "was not started, or did not end",
+        ),
+        (
+            "never begun",
+            |runs| fs::remove_dir_all(runs.join("cnn-digits")).unwrap(),
+            5,
+            "was not started, or did not end",
+        ),
+        (
+            "a torn log",
+            |runs| fs::write(runs.join("cnn-digits/events.jsonl"), "{\"kind\":\"en").unwrap(),
+            2,
+            "the log is not whole",
+        ),
+        (
+            "a torn marker",
+            |runs| fs::write(runs.join("cnn-digits/done.json"), "{").unwrap(),
+            2,
+            "done.json is damaged at line 1",
+        ),
+        (
+            "a crash",
+            |runs| crash(&runs.join("cnn-digits-r2/events.jsonl")),
+            5,
+            "killed in train: out of memory",
+        ),
     ];
     for (what, change, code, says) in cases {
         let lab = Lab::new("");
@@ -436,11 +684,23 @@ fn what_is_no_side_is_refused() {
         &["other.json", "new/metrics.csv"],
         &["both", "new/metrics.csv"],
         &["base/metrics.csv", "new/metrics.csv", "--gate", "empty"],
-        &["base/metrics.csv", "new/metrics.csv", "--gate", "nowhere.toml"],
+        &[
+            "base/metrics.csv",
+            "new/metrics.csv",
+            "--gate",
+            "nowhere.toml",
+        ],
         &["base/metrics.csv", "new/metrics.csv", "--write", "junit"],
         &["base/metrics.csv", "new/metrics.csv", "--write", "xml=a"],
         &["base/metrics.csv", "new/metrics.csv", "--write", "junit="],
-        &["base/metrics.csv", "new/metrics.csv", "--write", "json=a", "--write", "text=a"],
+        &[
+            "base/metrics.csv",
+            "new/metrics.csv",
+            "--write",
+            "json=a",
+            "--write",
+            "text=a",
+        ],
         &["base/metrics.csv", "base/metrics.csv"],
         &["base/metrics.csv", "new/metrics.csv", "third"],
         &[],
@@ -458,10 +718,15 @@ fn a_gate_file_moves_the_floors_and_names_what_is_gone() {
     fs::write(lab.path("wide.toml"), "[gate]\nfloor = \"30%\"\n").unwrap();
     check(&lab, &["both", "--gate", "wide.toml"]).exits(0);
     let lab = equal();
-    edit(&lab, "new/metrics.csv", |text| drop_lines(text, "mlp-digits"));
+    edit(&lab, "new/metrics.csv", |text| {
+        drop_lines(text, "mlp-digits")
+    });
     edit(&lab, "new/manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(text).unwrap();
-        manifest["runs"].as_array_mut().unwrap().retain(|run| !run.as_str().unwrap().starts_with("mlp"));
+        manifest["runs"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|run| !run.as_str().unwrap().starts_with("mlp"));
         manifest.to_string()
     });
     check(&lab, &SHEETS).exits(5);
@@ -470,7 +735,9 @@ fn a_gate_file_moves_the_floors_and_names_what_is_gone() {
     check(&lab, &[&SHEETS[..], &["--gate", "gone.toml"]].concat()).exits(0);
     // What is under test may differ.
     let lab = equal();
-    edit(&lab, "new/manifest.json", |text| text.replace("A CPU", "B CPU"));
+    edit(&lab, "new/manifest.json", |text| {
+        text.replace("A CPU", "B CPU")
+    });
     check(&lab, &SHEETS).exits(4);
     fs::write(lab.path("cpu.toml"), "[gate]\nsubject = [\"cpu.model\"]\n").unwrap();
     check(&lab, &[&SHEETS[..], &["--gate", "cpu.toml"]].concat()).exits(0);
@@ -482,7 +749,11 @@ fn a_gate_file_moves_the_floors_and_names_what_is_gone() {
 #[test]
 fn a_written_verdict_gives_its_code_and_its_text_again() {
     let lab = paired(1.15);
-    let first = check(&lab, &["both", "--write", "json=v.json", "--write", "junit=v.xml"]).exits(1);
+    let first = check(
+        &lab,
+        &["both", "--write", "json=v.json", "--write", "junit=v.xml"],
+    )
+    .exits(1);
     let again = check(&lab, &["v.json"]).exits(1);
     assert_eq!(again.stdout, first.stdout);
     let xml = check(&lab, &["v.json", "--format", "junit"]).exits(1);
@@ -491,8 +762,14 @@ fn a_written_verdict_gives_its_code_and_its_text_again() {
     assert_eq!(json.stdout, fs::read_to_string(lab.path("v.json")).unwrap());
     // Doubt is decided when it is read.
     let stored = equal();
-    Made::new("two").slower("cnn-digits", 1.5).write_sheets(&stored, "new");
-    check(&stored, &[&SHEETS[..], &["--write", "json=v.json"]].concat()).exits(0);
+    Made::new("two")
+        .slower("cnn-digits", 1.5)
+        .write_sheets(&stored, "new");
+    check(
+        &stored,
+        &[&SHEETS[..], &["--write", "json=v.json"]].concat(),
+    )
+    .exits(0);
     check(&stored, &["v.json", "--on-inconclusive=fail"]).exits(6);
     check(&lab, &["v.json", "both"]).exits(2);
     check(&lab, &["v.json", "--any-machine"]).exits(2);
@@ -504,18 +781,49 @@ fn a_damaged_verdict_gives_none() {
     check(&lab, &["both", "--write", "json=v.json"]).exits(1);
     let whole = fs::read_to_string(lab.path("v.json")).unwrap();
     for (what, text, says) in [
-        ("empty", String::new(), "v.json:1: the verdict is damaged: the file is empty"),
-        ("cut", whole[..whole.len() / 2].to_owned(), "the verdict is damaged: EOF while parsing"),
-        ("another version", whole.replace("perftune-verdict/1", "perftune-verdict/2"), "is a verdict of version 2"),
-        ("another document", "{\"runs\": []}\n".to_owned(), "is no verdict of perftune"),
-        ("no outcome", whole.replace("\"outcome\"", "\"outcom\""), "missing field `outcome`"),
-        ("made green", whole.replace("\"outcome\": \"regressed\"", "\"outcome\": \"ok\""), "its outcome is Ok"),
-        ("rows turned", whole.replace("\"verdict\": \"regressed\"", "\"verdict\": \"missing\""), "the verdict is damaged: it says"),
+        (
+            "empty",
+            String::new(),
+            "v.json:1: the verdict is damaged: the file is empty",
+        ),
+        (
+            "cut",
+            whole[..whole.len() / 2].to_owned(),
+            "the verdict is damaged: EOF while parsing",
+        ),
+        (
+            "another version",
+            whole.replace("perftune-verdict/1", "perftune-verdict/2"),
+            "is a verdict of version 2",
+        ),
+        (
+            "another document",
+            "{\"runs\": []}\n".to_owned(),
+            "is no verdict of perftune",
+        ),
+        (
+            "no outcome",
+            whole.replace("\"outcome\"", "\"outcom\""),
+            "missing field `outcome`",
+        ),
+        (
+            "made green",
+            whole.replace("\"outcome\": \"regressed\"", "\"outcome\": \"ok\""),
+            "its outcome is Ok",
+        ),
+        (
+            "rows turned",
+            whole.replace("\"verdict\": \"regressed\"", "\"verdict\": \"missing\""),
+            "the verdict is damaged: it says",
+        ),
     ] {
         assert_ne!(text, whole, "{what}");
         fs::write(lab.path("v.json"), text).unwrap();
         let found = check(&lab, &["v.json"]).exits(2);
-        assert!(found.stderr.contains(says) && found.stdout.is_empty(), "{what}: {found:#?}");
+        assert!(
+            found.stderr.contains(says) && found.stdout.is_empty(),
+            "{what}: {found:#?}"
+        );
     }
 }
 
@@ -524,23 +832,38 @@ fn what_cannot_be_written_is_said_and_costs_nothing_else() {
     let lab = paired(1.15);
     fs::create_dir_all(lab.path("folder")).unwrap();
     for target in ["json=nowhere/v.json", "json=folder"] {
-        let found = check(&lab, &["both", "--write", target, "--write", "markdown=page.md"]).exits(2);
+        let found = check(
+            &lab,
+            &["both", "--write", target, "--write", "markdown=page.md"],
+        )
+        .exits(2);
         assert!(found.stdout.contains("regressed"), "{found:#?}");
         assert!(found.stderr.contains("was not written"), "{found:#?}");
-        assert!(fs::read_to_string(lab.path("page.md")).unwrap().starts_with("<!-- perftune-check -->\n"));
+        assert!(
+            fs::read_to_string(lab.path("page.md"))
+                .unwrap()
+                .starts_with("<!-- perftune-check -->\n")
+        );
         fs::remove_file(lab.path("page.md")).unwrap();
     }
     // A device is written to, not replaced; nothing else is left behind.
     check(&lab, &["both", "--write", "text=/dev/null"]).exits(1);
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
-    let left = lab.files().into_iter().filter(|file| file.ends_with(".tmp"));
+    let left = lab
+        .files()
+        .into_iter()
+        .filter(|file| file.ends_with(".tmp"));
     assert_eq!(left.count(), 0);
     // A link is kept, and what it leads to is replaced.
     fs::write(lab.path("target.json"), "old").unwrap();
     std::os::unix::fs::symlink("target.json", lab.path("link.json")).unwrap();
     check(&lab, &["both", "--write", "json=link.json"]).exits(1);
     assert!(lab.path("link.json").is_symlink());
-    assert!(fs::read_to_string(lab.path("target.json")).unwrap().starts_with('{'));
+    assert!(
+        fs::read_to_string(lab.path("target.json"))
+            .unwrap()
+            .starts_with('{')
+    );
 }
 
 #[test]
@@ -561,13 +884,34 @@ fn github_gets_annotations_and_a_summary() {
     fs::write(&summary, "# before\n").unwrap();
     let call = |args: &[&str]| {
         let mut command = lab.perftune(&[&["check", "both"], args].concat());
-        Shown::of(command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap())
+        Shown::of(
+            command
+                .env("GITHUB_STEP_SUMMARY", &summary)
+                .output()
+                .unwrap(),
+        )
     };
     let found = call(&["--format", "github"]).exits(1);
-    assert!(found.stdout.lines().all(|line| line.starts_with("::")), "{}", found.stdout);
-    assert!(found.stdout.starts_with("::error title=perftune check::regressed%3A") || found.stdout.starts_with("::error title=perftune check::regressed:"), "{}", found.stdout);
+    assert!(
+        found.stdout.lines().all(|line| line.starts_with("::")),
+        "{}",
+        found.stdout
+    );
+    assert!(
+        found
+            .stdout
+            .starts_with("::error title=perftune check::regressed%3A")
+            || found
+                .stdout
+                .starts_with("::error title=perftune check::regressed:"),
+        "{}",
+        found.stdout
+    );
     let page = fs::read_to_string(&summary).unwrap();
-    assert!(page.starts_with("# before\n<!-- perftune-check -->\n## perftune check: regressed"), "{page}");
+    assert!(
+        page.starts_with("# before\n<!-- perftune-check -->\n## perftune check: regressed"),
+        "{page}"
+    );
     // Other formats leave it alone.
     call(&["--format", "json"]).exits(1);
     assert_eq!(fs::read_to_string(&summary).unwrap(), page);

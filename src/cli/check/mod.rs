@@ -62,13 +62,17 @@ fn judgement(baseline: &Path, args: &CheckArgs) -> Result<Judgement, Fault> {
         return compared(baseline, candidate, args);
     }
     if args.pinned {
-        return Err(Fault::new("--pinned chooses among the sessions of a folder of baselines")
-            .hint("write `perftune check baseline CANDIDATE --pinned`"));
+        return Err(
+            Fault::new("--pinned chooses among the sessions of a folder of baselines")
+                .hint("write `perftune check baseline CANDIDATE --pinned`"),
+        );
     }
     if verdict::is_one(baseline) {
         if args.gate.is_some() || args.any_machine {
             let name = baseline.display();
-            let what = format!("{name} has been judged already: --gate and --any-machine change nothing in it");
+            let what = format!(
+                "{name} has been judged already: --gate and --any-machine change nothing in it"
+            );
             return Err(Fault::new(what).hint("leave them out, or judge the two sides anew"));
         }
         return verdict::read(baseline);
@@ -103,14 +107,11 @@ fn compared(baseline: Source, candidate: Source, args: &CheckArgs) -> Result<Jud
 }
 
 /// Judges two sides; what a reader must know of the files is among the notes.
-fn compare(
-    baseline: Source,
-    candidate: Source,
-    policy: &GatePolicy,
-) -> Result<Judgement, Fault> {
+fn compare(baseline: Source, candidate: Source, policy: &GatePolicy) -> Result<Judgement, Fault> {
     let judged = judge(&baseline.side, &candidate.side, policy);
     let mut judgement = judged.map_err(|error| {
-        Fault::from(error).hint("nothing was judged: this is a mistake in the data and no verdict of the gate")
+        Fault::from(error)
+            .hint("nothing was judged: this is a mistake in the data and no verdict of the gate")
     })?;
     if baseline.wide != candidate.wide {
         judgement.notes.push(
@@ -121,7 +122,10 @@ fn compare(
     }
     for source in [baseline, candidate] {
         let name = source.side.name;
-        let said = source.notes.into_iter().map(|note| format!("{name}: {note}"));
+        let said = source
+            .notes
+            .into_iter()
+            .map(|note| format!("{name}: {note}"));
         judgement.notes.extend(said);
     }
     Ok(judgement)

@@ -47,7 +47,8 @@ impl FromStr for Target {
         };
         let format = CheckFormat::from_str(format, false).map_err(|_| {
             let all = CheckFormat::value_variants().iter();
-            let names = all.filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()));
+            let names =
+                all.filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()));
             format!(
                 "there is no format `{format}`: choose one of {}",
                 names.collect::<Vec<_>>().join(", ")
@@ -75,12 +76,17 @@ impl<'a> Delivery<'a> {
     /// What is asked for; no file may be written twice.
     pub fn new(format: CheckFormat, targets: &'a [Target]) -> Result<Self, Fault> {
         for (at, target) in targets.iter().enumerate() {
-            if targets[..at].iter().any(|before| before.file == target.file) {
+            if targets[..at]
+                .iter()
+                .any(|before| before.file == target.file)
+            {
                 let file = target.file.display();
                 return Err(Fault::new(format!("--write names {file} twice")));
             }
         }
-        let asked = targets.iter().any(|target| target.format == CheckFormat::Github);
+        let asked = targets
+            .iter()
+            .any(|target| target.format == CheckFormat::Github);
         let summary = env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty());
         Ok(Self {
             format,

@@ -38,22 +38,28 @@ pub(super) fn read(path: &Path) -> Result<Judgement, Fault> {
     }
     let value: serde_json::Value = serde_json::from_slice(&bytes)
         .map_err(|error| damaged(error.line(), &error.to_string()))?;
-    let format = value["format"].as_str().and_then(|text| text.strip_prefix(FORMAT));
+    let format = value["format"]
+        .as_str()
+        .and_then(|text| text.strip_prefix(FORMAT));
     match format {
         Some(VERSION) => {}
         Some(other) => {
-            let text = format!("{name} is a verdict of version {other}; this perftune reads version {VERSION}");
+            let text = format!(
+                "{name} is a verdict of version {other}; this perftune reads version {VERSION}"
+            );
             return Err(Fault::new(text).hint("use the perftune that wrote it"));
         }
         None => {
-            let text = format!("{name} is no verdict of perftune: it has no `format` that begins with {FORMAT}");
+            let text = format!(
+                "{name} is no verdict of perftune: it has no `format` that begins with {FORMAT}"
+            );
             return Err(Fault::new(text).hint(
                 "give two sides to compare, or the verdict.json that --write json=verdict.json made",
             ));
         }
     }
-    let judgement: Judgement =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(error.line(), &error.to_string()))?;
+    let judgement: Judgement = serde_json::from_slice(&bytes)
+        .map_err(|error| damaged(error.line(), &error.to_string()))?;
     match contradiction(&judgement) {
         Some(why) => Err(damaged(1, &why)),
         None => Ok(judgement),
@@ -64,10 +70,15 @@ pub(super) fn read(path: &Path) -> Result<Judgement, Fault> {
 fn contradiction(judgement: &Judgement) -> Option<String> {
     let (said, found) = (judgement.coverage, Coverage::of(&judgement.rows));
     if said != found {
-        return Some(format!("it says \"{said}\", and its rows come to \"{found}\""));
+        return Some(format!(
+            "it says \"{said}\", and its rows come to \"{found}\""
+        ));
     }
     let least = Outcome::of(&judgement.rows);
     (judgement.outcome < least).then(|| {
-        format!("its outcome is {:?}, and its rows come to {least:?}", judgement.outcome)
+        format!(
+            "its outcome is {:?}, and its rows come to {least:?}",
+            judgement.outcome
+        )
     })
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::rows::{counts, doubtful, evidence, figure};
 use super::GateReport;
+use super::rows::{counts, doubtful, evidence, figure};
 use crate::gate::{Outcome, Row, RowVerdict};
 
 /// What becomes of a row as a test case.
@@ -47,7 +47,11 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
     let judgement = report.judgement;
     let mut cells: Vec<(&str, Vec<&Row>)> = Vec::new();
     // Figures that are only shown are no test.
-    for row in judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info) {
+    for row in judgement
+        .rows
+        .iter()
+        .filter(|row| row.verdict != RowVerdict::Info)
+    {
         match cells.iter_mut().find(|(cell, _)| *cell == row.cell) {
             Some((_, rows)) => rows.push(row),
             None => cells.push((&row.cell, vec![row])),
@@ -107,7 +111,10 @@ fn outcome(report: &GateReport<'_>) -> String {
     let case = whole_case(report);
     let mut tally = Tally::default();
     tally.add(case);
-    let mut out = format!("  <testsuite name=\"perftune check\" {}>\n", tally.attributes());
+    let mut out = format!(
+        "  <testsuite name=\"perftune check\" {}>\n",
+        tally.attributes()
+    );
     out += "    <properties>\n";
     let (alpha, p_min) = (judgement.alpha.to_string(), judgement.p_min.to_string());
     let coverage = judgement.coverage.to_string();
@@ -121,7 +128,10 @@ fn outcome(report: &GateReport<'_>) -> String {
     ];
     let hard = judgement.environment.iter().filter(|field| field.hard);
     properties.extend(hard.map(|field| {
-        let sides = format!("{} in the baseline, {} in the candidate", field.baseline, field.candidate);
+        let sides = format!(
+            "{} in the baseline, {} in the candidate",
+            field.baseline, field.candidate
+        );
         (format!("environment {}", field.field), sides)
     }));
     for (name, value) in properties {
@@ -139,7 +149,11 @@ fn outcome(report: &GateReport<'_>) -> String {
 }
 
 /// One case; `kind` is its type, `said` its message.
-fn write_case(out: &mut String, (class, name): (&str, &str), (case, kind, said): (Case, &str, &str)) {
+fn write_case(
+    out: &mut String,
+    (class, name): (&str, &str),
+    (case, kind, said): (Case, &str, &str),
+) {
     let (class, name) = (escaped(class), escaped(name));
     let (kind, said) = (escaped(kind), escaped(said));
     let head = format!("    <testcase classname=\"{class}\" name=\"{name}\" time=\"0\"");
@@ -176,7 +190,9 @@ pub(super) fn escaped(text: &str) -> String {
             '\t' => out += "&#9;",
             '\n' => out += "&#10;",
             '\r' => out += "&#13;",
-            '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
+                out.push('\u{fffd}');
+            }
             other => out.push(other),
         }
     }

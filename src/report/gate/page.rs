@@ -41,7 +41,11 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
             continue;
         }
         let rows = of(judgement, verdict);
-        let limit = if verdict == RowVerdict::Suspect { rows.len() } else { SHOWN };
+        let limit = if verdict == RowVerdict::Suspect {
+            rows.len()
+        } else {
+            SHOWN
+        };
         if !rows.is_empty() {
             let open = matches!(verdict, RowVerdict::Suspect | RowVerdict::Inconclusive);
             out += &details(&rows, (&verdict.to_string(), open), limit);
@@ -84,16 +88,28 @@ fn environment(judgement: &Judgement) -> String {
         (true, "Differences for which nothing is compared"),
         (false, "Other differences of the environment"),
     ] {
-        let fields = judgement.environment.iter().filter(|field| field.hard == hard);
+        let fields = judgement
+            .environment
+            .iter()
+            .filter(|field| field.hard == hard);
         let fields: Vec<_> = fields.collect();
         if fields.is_empty() {
             continue;
         }
         let column = |head: &str, cells: Vec<String>| Column::new(head, Side::Left, cells);
         let shown = table(&[
-            column("field", fields.iter().map(|field| field.field.clone()).collect()),
-            column("baseline", fields.iter().map(|field| field.baseline.clone()).collect()),
-            column("candidate", fields.iter().map(|field| field.candidate.clone()).collect()),
+            column(
+                "field",
+                fields.iter().map(|field| field.field.clone()).collect(),
+            ),
+            column(
+                "baseline",
+                fields.iter().map(|field| field.baseline.clone()).collect(),
+            ),
+            column(
+                "candidate",
+                fields.iter().map(|field| field.candidate.clone()).collect(),
+            ),
         ]);
         let _ = write!(out, "\n{heading}:\n\n{shown}");
     }
@@ -107,7 +123,9 @@ fn failing(judgement: &Judgement) -> String {
         rows.extend(of(judgement, verdict));
     }
     let all_incomparable = rows.len() == judgement.rows.len()
-        && rows.iter().all(|row| row.verdict == RowVerdict::Incomparable);
+        && rows
+            .iter()
+            .all(|row| row.verdict == RowVerdict::Incomparable);
     if rows.is_empty() {
         return String::new();
     }
@@ -149,13 +167,19 @@ fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
     };
     let mut columns = Vec::new();
     if with_verdict {
-        columns.push(column("verdict", Side::Left, &|row| row.verdict.to_string()));
+        columns.push(column("verdict", Side::Left, &|row| {
+            row.verdict.to_string()
+        }));
     }
     columns.extend([
         column("cell", Side::Left, &|row| plain(&row.cell)),
         column("figure", Side::Left, &|row| plain(&figure(row))),
-        column("baseline", Side::Right, &|row| quantity(&row.unit, row.baseline)),
-        column("candidate", Side::Right, &|row| quantity(&row.unit, row.candidate)),
+        column("baseline", Side::Right, &|row| {
+            quantity(&row.unit, row.baseline)
+        }),
+        column("candidate", Side::Right, &|row| {
+            quantity(&row.unit, row.candidate)
+        }),
         column("change", Side::Right, &|row| percent(row.change)),
         column("interval", Side::Right, &interval),
         column("p", Side::Right, &|row| probability(row.p)),

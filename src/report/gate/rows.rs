@@ -113,7 +113,8 @@ pub(super) fn interval(row: &Row) -> String {
     match (row.low, row.high) {
         (None, None) => String::new(),
         (low, high) => {
-            let end = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| percent(Some(v)));
+            let end =
+                |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| percent(Some(v)));
             format!("{} to {}", end(low), end(high))
         }
     }
@@ -143,7 +144,11 @@ pub(super) fn evidence(row: &Row) -> String {
     if row.baseline.is_some() || row.candidate.is_some() {
         let side = |value| {
             let text = quantity(&row.unit, value);
-            if text.is_empty() { "none".to_owned() } else { text }
+            if text.is_empty() {
+                "none".to_owned()
+            } else {
+                text
+            }
         };
         let change = percent(row.change);
         let change = if change.is_empty() {

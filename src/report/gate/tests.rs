@@ -65,7 +65,10 @@ fn no_failing_row_is_left_out_and_the_others_are_counted() {
     let (text, page) = (report.text(80), report.markdown());
     for at in 0..200 {
         for form in [&text, &page, &report.junit(), &report.annotations()] {
-            assert!(form.contains(&format!("bad-{at} ")) || form.contains(&format!("bad-{at}\"")), "{at}: {form}");
+            assert!(
+                form.contains(&format!("bad-{at} ")) || form.contains(&format!("bad-{at}\"")),
+                "{at}: {form}"
+            );
             assert!(form.contains(&format!("odd-{at}")), "{at}: {form}");
         }
     }
@@ -82,7 +85,10 @@ fn lines_fit_and_rows_do_not_depend_on_the_width() {
     for judgement in [mixed(), with(&[RowVerdict::Inconclusive]), with(&[])] {
         for width in [60, 80, 120] {
             let text = report(&judgement).text(width);
-            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
+            assert!(
+                text.lines().all(|line| line.chars().count() <= width),
+                "{width}:\n{text}"
+            );
             assert!(text.contains(&judgement.coverage.to_string()), "{text}");
         }
     }
@@ -100,13 +106,28 @@ fn the_text_says_what_to_do() {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     for (judgement, says) in [
-        (&stored, "confirm with `perftune run GRID --against BASELINE`"),
-        (&stored, "at least 5 runs of each cell (--repeat), or 7 blocks"),
+        (
+            &stored,
+            "confirm with `perftune run GRID --against BASELINE`",
+        ),
+        (
+            &stored,
+            "at least 5 runs of each cell (--repeat), or 7 blocks",
+        ),
         (&stored, "suspect at most"),
-        (&with(&[RowVerdict::Inconclusive]), "about 14 more runs a side would settle it"),
+        (
+            &with(&[RowVerdict::Inconclusive]),
+            "about 14 more runs a side would settle it",
+        ),
         (&with(&[RowVerdict::Missing]), "`retired`"),
-        (&with(&[RowVerdict::Incomparable]), "keep manifest.json beside the CSV files"),
-        (&with(&[RowVerdict::Pass]), "no regression: no row is worse by its floor (exit code 0)"),
+        (
+            &with(&[RowVerdict::Incomparable]),
+            "keep manifest.json beside the CSV files",
+        ),
+        (
+            &with(&[RowVerdict::Pass]),
+            "no regression: no row is worse by its floor (exit code 0)",
+        ),
     ] {
         let text = text(judgement);
         assert!(text.contains(says), "{says}:\n{text}");
@@ -129,17 +150,31 @@ fn a_server_that_counts_cases_comes_to_the_end_of_the_exit_code() {
         Unreachable,
     };
     let all = [
-        Incomparable, Failed, Missing, Regressed, Suspect, Unreachable, Inconclusive, New, Improved,
-        Pass, Info,
+        Incomparable,
+        Failed,
+        Missing,
+        Regressed,
+        Suspect,
+        Unreachable,
+        Inconclusive,
+        New,
+        Improved,
+        Pass,
+        Info,
     ];
-    for verdicts in all.map(|verdict| vec![verdict]).into_iter().chain([vec![], vec![Pass, Suspect], all.to_vec()]) {
+    for verdicts in all.map(|verdict| vec![verdict]).into_iter().chain([
+        vec![],
+        vec![Pass, Suspect],
+        all.to_vec(),
+    ]) {
         let judgement = with(&verdicts);
         for report in [report(&judgement), strict(&judgement)] {
             let document = report.junit();
             let [failures, errors, _] = tally(&document);
             let red = failures + errors > 0;
             assert_eq!(red, report.exit_code() != 0, "{verdicts:?}\n{document}");
-            let elements = document.matches("<failure ").count() + document.matches("<error ").count();
+            let elements =
+                document.matches("<failure ").count() + document.matches("<error ").count();
             assert_eq!(elements, failures + errors, "{document}");
             well_formed(&document).unwrap();
         }
@@ -148,7 +183,9 @@ fn a_server_that_counts_cases_comes_to_the_end_of_the_exit_code() {
 
 /// Whether every element that begins ends, no character is one that XML forbids, and no sign of markup stands in a value.
 fn well_formed(document: &str) -> Result<(), String> {
-    let body = document.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>").ok_or("no head")?;
+    let body = document
+        .strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")
+        .ok_or("no head")?;
     let mut open: Vec<String> = Vec::new();
     let mut rest = body;
     while let Some(at) = rest.find('<') {
@@ -224,7 +261,13 @@ fn shares_have_a_sign_and_no_probability_is_0() {
         assert_eq!(percent(Some(share)), text);
     }
     assert_eq!(percent(None), "");
-    for (value, text) in [(0.05, "5%"), (0.081, "8.1%"), (0.002, "0.200%"), (1.5, "150%"), (0.0, "0%")] {
+    for (value, text) in [
+        (0.05, "5%"),
+        (0.081, "8.1%"),
+        (0.002, "0.200%"),
+        (1.5, "150%"),
+        (0.0, "0%"),
+    ] {
         assert_eq!(share(value), text);
     }
     assert_eq!(probability(Some(0.0)), "< 0.0001");
@@ -256,17 +299,26 @@ fn no_foreign_text_becomes_markup_or_a_command() {
     let report = report(&judgement);
     well_formed(&report.junit()).unwrap();
     let commands = report.annotations();
-    assert!(commands.lines().all(|line| {
-        let level = ["::error title=", "::warning title=", "::notice title="];
-        level.iter().any(|start| line.starts_with(start))
-    }), "{commands}");
+    assert!(
+        commands.lines().all(|line| {
+            let level = ["::error title=", "::warning title=", "::notice title="];
+            level.iter().any(|start| line.starts_with(start))
+        }),
+        "{commands}"
+    );
     assert!(commands.contains("x%250Aq"), "{commands}");
     let page = report.markdown();
     // Between backquotes nothing is markup.
     let outside: String = page.split('`').step_by(2).collect();
-    assert!(!outside.contains("<b>") && !outside.contains("z@me"), "{page}");
+    assert!(
+        !outside.contains("<b>") && !outside.contains("z@me"),
+        "{page}"
+    );
     let text = report.text(80);
-    assert!(!text.contains('\u{1b}') && !text.contains('\u{0}'), "{text:?}");
+    assert!(
+        !text.contains('\u{1b}') && !text.contains('\u{0}'),
+        "{text:?}"
+    );
 }
 
 proptest! {

@@ -92,24 +92,26 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
         column("verdict", Side::Left, &|row| row.verdict.to_string()),
         column("cell", Side::Left, &|row| plain(&row.cell)),
         column("figure", Side::Left, &|row| plain(&figure(row))),
-        column("base", Side::Right, &|row| quantity(&row.unit, row.baseline)).ranked(4),
-        column("cand.", Side::Right, &|row| {
-            quantity(&row.unit, row.candidate)
-        })
-        .ranked(3),
+        column("baseline -> candidate", Side::Right, &both).ranked(4),
         column("change", Side::Right, &|row| percent(row.change)),
         column("interval", Side::Right, &interval).ranked(2),
         column("p", Side::Right, &|row| probability(row.p)).ranked(5),
     ];
     let needs = |row: &Row| row.verdict == RowVerdict::Inconclusive;
-    if rows.iter().any(|row| needs(row) && row.detectable.is_some()) {
+    if rows
+        .iter()
+        .any(|row| needs(row) && row.detectable.is_some())
+    {
         let sees = |row: &Row| {
             let least = row.detectable.filter(|_| needs(row));
             least.map_or_else(String::new, share)
         };
         columns.push(column("sees", Side::Right, &sees).ranked(1));
     }
-    if rows.iter().any(|row| needs(row) && row.runs_needed.is_some()) {
+    if rows
+        .iter()
+        .any(|row| needs(row) && row.runs_needed.is_some())
+    {
         let more = |row: &Row| {
             let runs = row.runs_needed.filter(|_| needs(row));
             runs.map_or_else(String::new, |runs| runs.to_string())
@@ -119,6 +121,18 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
     // A column of which nothing is known says nothing.
     columns.retain(|column| column.rank == 0 || column.cells.iter().any(|cell| !cell.is_empty()));
     columns
+}
+
+/// The figures of both sides.
+fn both(row: &Row) -> String {
+    let side = |value: Option<f64>| match value {
+        Some(_) => quantity(&row.unit, value),
+        None => "-".to_owned(),
+    };
+    if row.baseline.is_none() && row.candidate.is_none() {
+        return String::new();
+    }
+    format!("{} -> {}", side(row.baseline), side(row.candidate))
 }
 
 /// Where the environments differ; the reasons to refuse first.
@@ -220,7 +234,11 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if judgement.environment.iter().any(|difference| difference.hard) {
+    if judgement
+        .environment
+        .iter()
+        .any(|difference| difference.hard)
+    {
         lines.push(
             "to do: measure both sides on one machine (`perftune run GRID --against BASELINE`); name a field as `subject` in \
              the gate file if it is what is being tested; --any-machine compares all the same"
@@ -240,7 +258,9 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
 fn needed(rows: &[&Row], judgement: &Judgement) -> String {
     let known: Vec<u32> = rows.iter().filter_map(|row| row.runs_needed).collect();
     let how = match judgement.design {
-        Design::Paired { .. } => "--blocks of `perftune run --against`, 2 runs of each side a block",
+        Design::Paired { .. } => {
+            "--blocks of `perftune run --against`, 2 runs of each side a block"
+        }
         Design::Stored { .. } => {
             "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest"
         }
@@ -248,13 +268,19 @@ fn needed(rows: &[&Row], judgement: &Judgement) -> String {
     let mut line = format!("to do: {} inconclusive", counted(rows.len(), "row"));
     let _ = match (known.iter().min(), known.iter().max()) {
         (Some(least), Some(most)) if least == most => {
-            write!(line, ": about {most} more runs a side would settle it ({how})")
+            write!(
+                line,
+                ": about {most} more runs a side would settle it ({how})"
+            )
         }
         (Some(least), Some(most)) => write!(
             line,
             ": about {least} (the nearest) to {most} (all) more runs a side would settle it ({how})"
         ),
-        _ => write!(line, ": more runs ({how}), or a wider floor in the gate file"),
+        _ => write!(
+            line,
+            ": more runs ({how}), or a wider floor in the gate file"
+        ),
     };
     line
 }

@@ -78,7 +78,11 @@ fn same(line: &Line<'_>, run: &GateRun) -> Result<(), Fault> {
     let differs = if !cell.is_empty() && cell != run.cell {
         ("the cell", cell.to_owned(), run.cell.clone())
     } else if repeat.is_some_and(|repeat| repeat != run.repeat) {
-        ("the repeat", line.text("repeat").to_owned(), run.repeat.to_string())
+        (
+            "the repeat",
+            line.text("repeat").to_owned(),
+            run.repeat.to_string(),
+        )
     } else if status != run.status {
         ("the status", shown(status), shown(run.status))
     } else {

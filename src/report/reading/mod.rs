@@ -104,7 +104,9 @@ pub enum FiguresFault {
         before: String,
     },
     /// A column of a known figure in another unit.
-    #[error("the column {found} is in another unit than {wanted}, from which this figure is read; convert it and rename the column")]
+    #[error(
+        "the column {found} is in another unit than {wanted}, from which this figure is read; convert it and rename the column"
+    )]
     OtherUnit {
         /// As it is.
         found: String,
@@ -112,7 +114,9 @@ pub enum FiguresFault {
         wanted: &'static str,
     },
     /// A latency without the size of the requests.
-    #[error("{column} has a figure and {size} has none: it is not known of which requests it speaks")]
+    #[error(
+        "{column} has a figure and {size} has none: it is not known of which requests it speaks"
+    )]
     Size {
         /// The figure's column.
         column: &'static str,
@@ -152,7 +156,10 @@ fn unlike(sheet: &Sheet, missing: &[&str]) -> String {
     if sheet.header.len() == 1 && sheet.header[0].contains([';', '\t']) {
         return "the columns must be parted by commas".to_owned();
     }
-    format!("this is no metrics.csv: it has no {}", missing.join(", no "))
+    format!(
+        "this is no metrics.csv: it has no {}",
+        missing.join(", no ")
+    )
 }
 
 /// A name without the ending that the repeats of a cell have: the name of its cell.

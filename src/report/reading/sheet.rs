@@ -45,9 +45,15 @@ impl Sheet {
         // Of text in memory nothing can fail to be read.
         while reader.read_record(&mut record).unwrap_or(false) {
             // The record's own position is where the reader looked for it: before blank lines.
-            let within = record.iter().map(|cell| cell.matches('\n').count()).sum::<usize>();
+            let within = record
+                .iter()
+                .map(|cell| cell.matches('\n').count())
+                .sum::<usize>();
             let after = reader.position().line();
-            lines.push((after.saturating_sub(1 + within as u64).max(1), record.clone()));
+            lines.push((
+                after.saturating_sub(1 + within as u64).max(1),
+                record.clone(),
+            ));
         }
         Self::new(lines)
     }
@@ -109,5 +115,5 @@ impl<'a> Line<'a> {
 
 /// The line on which what comes after these bytes stands.
 fn line_of(before: &[u8]) -> u64 {
-    1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
+    before.split(|byte| *byte == b'\n').count() as u64
 }

@@ -48,9 +48,17 @@ fn cell_and_repeat_are_known_by_the_name_of_the_run() {
     let text = "run,phase,metric,unit,estimate\na,run,memory.peak,bytes,1\na-r2,run,memory.peak,bytes,2\n\
                 b-r10,run,memory.peak,bytes,3\nc-r01,run,memory.peak,bytes,3\n";
     let found = read(text).unwrap();
-    let names = found.runs.iter().map(|run| (run.cell.as_str(), run.repeat, run.status));
+    let names = found
+        .runs
+        .iter()
+        .map(|run| (run.cell.as_str(), run.repeat, run.status));
     let names: Vec<_> = names.collect();
-    let expected = [("a", 1, None), ("a", 2, None), ("b", 10, None), ("c-r01", 1, None)];
+    let expected = [
+        ("a", 1, None),
+        ("a", 2, None),
+        ("b", 10, None),
+        ("c-r01", 1, None),
+    ];
     assert_eq!(names, expected);
 }
 
@@ -59,7 +67,10 @@ fn the_columns_of_the_wide_form_are_figures_of_their_phase() {
     let found = read(&wide()).unwrap();
     assert!(found.wide && found.notes.is_empty(), "{:?}", found.notes);
     for (run, record) in found.runs.iter().zip(records()) {
-        assert_eq!((&run.run, &run.cell, run.status), (&record.run, &record.cell, Some(record.status)));
+        assert_eq!(
+            (&run.run, &run.cell, run.status),
+            (&record.run, &record.cell, Some(record.status))
+        );
         let mut shown = 0;
         for figure in &run.figures {
             let row = record.metric(&figure.phase, &figure.metric).unwrap();
@@ -72,46 +83,77 @@ fn the_columns_of_the_wide_form_are_figures_of_their_phase() {
         assert!(run.figures.iter().any(|figure| figure.phase == "serve[32]"));
     }
     let kinds = String::from_utf8(report_csv(&all_kinds(), None).unwrap()).unwrap();
-    let failed = read(&kinds).unwrap().runs.into_iter().find(|run| run.status == Some(RunStatus::Failed));
+    let failed = read(&kinds)
+        .unwrap()
+        .runs
+        .into_iter()
+        .find(|run| run.status == Some(RunStatus::Failed));
     assert!(!failed.unwrap().why.is_empty());
 }
 
+const HEADER: &str = "run,phase,metric,unit,estimate,samples,cell,repeat,status\n";
+const ROW: &str = "a,train,cpu.time,s,1.5,20,a,1,completed\n";
+
+#[track_caller]
+fn refused(text: &str, says: &str) {
+    let error = read(text).unwrap_err();
+    assert!(error.contains(says), "{says}: {error}");
+}
+
 #[test]
-fn whatever_is_wrong_is_said_with_its_line() {
-    let metric = "run,phase,metric,unit,estimate,samples,cell,repeat,status\n";
-    let row = "a,train,cpu.time,s,1.5,20,a,1,completed\n";
-    let with = |line: &str| format!("{metric}{row}{line}");
+fn a_file_that_is_not_whole_or_is_another_is_refused() {
     for (text, says) in [
-        (String::new(), "m.csv:1: the file is empty"),
-        ("\n  \n".to_owned(), "m.csv:1: the file is empty"),
-        (metric.to_owned(), "m.csv:1: the file has a header and no rows"),
-        (with("a,train,io.read,bytes,1"), "m.csv:3: the last line has no line break"),
-        (with("a,train,io.read\n"), "m.csv:3: the line has 3 cells and the header 9"),
-        (with("a,train,io.read,bytes,1,1,a,1,completed,\n"), "m.csv:3: the line has 10 cells"),
-        (with("a,train,io.read,bytes,fast,1,a,1,completed\n"), "m.csv:3: estimate: `fast` is not a number"),
-        (with("a,train,io.read,bytes,\"1,5\",1,a,1,completed\n"), "`1,5` is not a number"),
-        (with("a,train,io.read,bytes,1,1.5,a,1,completed\n"), "samples: `1.5` is not a whole number"),
-        (with("a,train,io.read,bytes,1,1,a,1,done\n"), "status: `done` is not one of completed,"),
-        (with(",train,io.read,bytes,1,1,a,1,completed\n"), "m.csv:3: run: `` is not a name"),
-        (with("a,,io.read,bytes,1,1,a,1,completed\n"), "phase: `` is not a name"),
-        (with("a,train,,bytes,1,1,a,1,completed\n"), "metric: `` is not a name"),
-        (with("a,train,io.read,,1,1,a,1,completed\n"), "unit: `` is not a name"),
-        (with("\n\na,train,cpu.time,s,2,1,a,1,completed\n"), "m.csv:5: cpu.time of train in run a is on line 2"),
-        (with("a,train,io.read,bytes,1,1,b,1,completed\n"), "the cell of run a is `b` here and `a` before"),
-        (with("a,train,io.read,bytes,1,1,a,2,completed\n"), "the repeat of run a is `2` here"),
-        (with("a,train,io.read,bytes,1,1,a,1,failed\n"), "the status of run a is `failed` here"),
-        ("run,phase,metric,unit\na,b,c,d\n".to_owned(), "it has no estimate"),
-        ("run;phase;metric\n1;2;3\n".to_owned(), "parted by commas"),
-        ("cell,model,runs_measured\na,b,3\n".to_owned(), "a summary.csv holds means"),
-        ("run,run\na,b\n".to_owned(), "the column run is there twice"),
-        ("hello\nworld\n".to_owned(), "needed are run, phase, metric, unit, estimate"),
+        ("", "m.csv:1: the file is empty"),
+        ("\n  \n", "m.csv:1: the file is empty"),
+        (HEADER, "m.csv:1: the file has a header and no rows"),
+        ("run,phase,metric,unit\na,b,c,d\n", "it has no estimate"),
+        ("run;phase;metric\n1;2;3\n", "parted by commas"),
+        ("cell,runs_measured\na,3\n", "a summary.csv holds means"),
+        ("run,run\na,b\n", "the column run is there twice"),
+        ("a\nb\n", "needed are run, phase, metric, unit, estimate"),
     ] {
-        let error = read(&text).unwrap_err();
-        assert!(error.contains(says), "{says}: {error}");
+        refused(text, says);
     }
-    let bytes = [metric.as_bytes(), row.as_bytes(), b"a,\xff\n"].concat();
+    for (last, says) in [
+        ("a,train,io.read,bytes,1", "m.csv:3: the last line has no"),
+        ("a,train,io.read\n", "m.csv:3: the line has 3 cells and"),
+        ("a,b,c,s,1,1,a,1,,\n", "m.csv:3: the line has 10 cells"),
+    ] {
+        refused(&format!("{HEADER}{ROW}{last}"), says);
+    }
+    let bytes = [HEADER.as_bytes(), ROW.as_bytes(), b"a,\xff\n"].concat();
     let error = read_figures(Path::new("m.csv"), &bytes).unwrap_err();
-    assert!(error.to_string().starts_with("m.csv:3: not UTF-8"), "{error}");
+    let error = error.to_string();
+    assert!(error.starts_with("m.csv:3: not UTF-8"), "{error}");
+}
+
+#[test]
+fn a_row_that_says_nothing_or_contradicts_another_is_said_with_its_line() {
+    for (cells, says) in [
+        (
+            "a,train,io.read,bytes,fast,1,a,1,completed",
+            "m.csv:3: estimate: `fast` is not a number",
+        ),
+        ("a,b,c,s,\"1,5\",1,a,1,completed", "`1,5` is not a number"),
+        ("a,b,c,s,1,1.5,a,1,completed", "samples: `1.5` is not a"),
+        ("a,b,c,s,1,1,a,1,done", "`done` is not one of completed,"),
+        (",b,c,s,1,1,a,1,completed", "m.csv:3: run: `` is not a name"),
+        ("a,,c,s,1,1,a,1,completed", "phase: `` is not a name"),
+        ("a,b,,s,1,1,a,1,completed", "metric: `` is not a name"),
+        ("a,b,c,,1,1,a,1,completed", "unit: `` is not a name"),
+        (
+            "\n\na,train,cpu.time,s,2,1,a,1,completed",
+            "m.csv:5: cpu.time of train in run a is on line 2",
+        ),
+        (
+            "a,b,c,s,1,1,b,1,completed",
+            "the cell of run a is `b` here and `a` before",
+        ),
+        ("a,b,c,s,1,1,a,2,completed", "repeat of run a is `2` here"),
+        ("a,b,c,s,1,1,a,1,failed", "status of run a is `failed` here"),
+    ] {
+        refused(&format!("{HEADER}{ROW}{cells}\n"), says);
+    }
 }
 
 #[test]
@@ -119,20 +161,47 @@ fn what_is_wrong_with_the_wide_form_is_said_too() {
     let head = "run,repeat,status,serve_batch_size,serve_latency_p50_s,memory_peak_bytes";
     let with = |head: &str, line: &str| format!("{head}\n{line}\n");
     for (text, says) in [
-        (with(head, "a,1,completed,1,0.5,7\na,1,completed,1,0.5,7"), "m.csv:3: run a is on line 2"),
-        (with(head, "a,1,completed,,0.5,7"), "serve_latency_p50_s has a figure and serve_batch_size has none"),
-        (with(head, "a,1,completed,one,0.5,7"), "serve_batch_size: `one` is not a whole number"),
-        (with(head, "a,1,completed,1,0.5 s,7"), "serve_latency_p50_s: `0.5 s` is not a number"),
-        (with(&head.replace("p50_s", "p50_ms"), "a,1,completed,1,0.5,7"), "the column serve_latency_p50_ms is in another unit"),
-        (with(&head.replace("_bytes", "_MiB"), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
-        (with(&head.replace("_bytes", ""), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
+        (
+            with(head, "a,1,completed,1,0.5,7\na,1,completed,1,0.5,7"),
+            "m.csv:3: run a is on line 2",
+        ),
+        (
+            with(head, "a,1,completed,,0.5,7"),
+            "serve_latency_p50_s has a figure and serve_batch_size has none",
+        ),
+        (
+            with(head, "a,1,completed,one,0.5,7"),
+            "serve_batch_size: `one` is not a whole number",
+        ),
+        (
+            with(head, "a,1,completed,1,0.5 s,7"),
+            "serve_latency_p50_s: `0.5 s` is not a number",
+        ),
+        (
+            with(&head.replace("p50_s", "p50_ms"), "a,1,completed,1,0.5,7"),
+            "the column serve_latency_p50_ms is in another unit",
+        ),
+        (
+            with(&head.replace("_bytes", "_MiB"), "a,1,completed,1,0.5,7"),
+            "than memory_peak_bytes",
+        ),
+        (
+            with(&head.replace("_bytes", ""), "a,1,completed,1,0.5,7"),
+            "than memory_peak_bytes",
+        ),
     ] {
         let error = read(&text).unwrap_err();
         assert!(error.contains(says), "{says}: {error}");
     }
     let found = read(&with(&format!("{head},team"), "a-r2,2,completed,1,0.5,7,x")).unwrap();
-    assert_eq!(found.notes, ["a column is not known here and not compared: team"]);
-    assert_eq!((found.runs[0].cell.as_str(), found.runs[0].repeat), ("a", 2));
+    assert_eq!(
+        found.notes,
+        ["a column is not known here and not compared: team"]
+    );
+    assert_eq!(
+        (found.runs[0].cell.as_str(), found.runs[0].repeat),
+        ("a", 2)
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::sheet::{Line, Sheet};
 use super::{Fault, FiguresFault, ReadFigures, cell_of};
-use crate::event::{MetricDef, Unit};
 use crate::event::metric::find;
+use crate::event::{MetricDef, Unit};
 use crate::gate::{Figure, GateRun};
 use crate::report::csv::{figure_columns, text_columns};
 use crate::report::headline::Place;
@@ -58,7 +58,11 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
     if !unread.is_empty() {
         notes.push(format!(
             "{} not known here and not compared: {}",
-            if unread.len() == 1 { "a column is" } else { "columns are" },
+            if unread.len() == 1 {
+                "a column is"
+            } else {
+                "columns are"
+            },
             unread.join(", ")
         ));
     }
@@ -106,7 +110,9 @@ fn in_another_unit(name: &str) -> Option<&'static str> {
     let found = figure_columns().find(|(column, _, metric)| {
         let ending = find(metric).map_or("", |metric| ending(metric.unit));
         let stem = column.strip_suffix(ending).unwrap_or(column);
-        let rest = lower.strip_prefix(stem).and_then(|rest| rest.strip_prefix('_'));
+        let rest = lower
+            .strip_prefix(stem)
+            .and_then(|rest| rest.strip_prefix('_'));
         let own = ["s", "bytes", "percent", "per_s", "samples_per_s"];
         rest.is_some_and(|rest| OTHER_UNITS.contains(&rest) || own.contains(&rest))
             || (lower == stem && !ending.is_empty())
@@ -136,7 +142,11 @@ fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
     }
     Ok(GateRun {
         run: run.to_owned(),
-        cell: if named.is_empty() { cell } else { named.to_owned() },
+        cell: if named.is_empty() {
+            cell
+        } else {
+            named.to_owned()
+        },
         repeat,
         session: String::new(),
         pairing: None,
@@ -154,11 +164,9 @@ fn phase(line: &Line<'_>, known: &Known) -> Result<String, Fault> {
         Place::FirstServe => "serve_batch_size",
         Place::LastServe => "serve_throughput_batch_size",
     };
-    match line.whole::<u32>(size)? {
-        Some(number) => Ok(format!("serve[{number}]")),
-        None => {
-            let column = known.column;
-            Err((line.number, FiguresFault::Size { column, size }))
-        }
-    }
+    let Some(number) = line.whole::<u32>(size)? else {
+        let column = known.column;
+        return Err((line.number, FiguresFault::Size { column, size }));
+    };
+    Ok(format!("serve[{number}]"))
 }

@@ -12,7 +12,9 @@ use crate::store::Recordings;
 pub(super) fn read(path: &Path) -> Result<Source, Fault> {
     let name = path.display();
     if !path.join("manifest.json").is_file() {
-        let fault = Fault::new(format!("{name} holds no results of perftune: it has no manifest.json"));
+        let fault = Fault::new(format!(
+            "{name} holds no results of perftune: it has no manifest.json"
+        ));
         let sheet = path.join("metrics.csv");
         return Err(if sheet.is_file() {
             fault.hint(format!("name the file instead: {}", sheet.display()))
@@ -26,10 +28,18 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
     let mut runs = Vec::new();
     for run in &head.runs {
         let record = recordings.record(run).map_err(|error| {
-            Fault::from(error).hint(format!("measure it once more with `perftune run GRID --out {name} --resume`"))
+            Fault::from(error).hint(format!(
+                "measure it once more with `perftune run GRID --out {name} --resume`"
+            ))
         })?;
         runs.push(record.map_or_else(
-            || absent(run, &origin.session, "it was not started, or did not end".to_owned()),
+            || {
+                absent(
+                    run,
+                    &origin.session,
+                    "it was not started, or did not end".to_owned(),
+                )
+            },
             |record| gate_run(record, &origin.session),
         ));
     }

@@ -30,19 +30,27 @@ pub(super) struct Source {
 pub(super) fn read(path: &Path) -> Result<Source, Fault> {
     let name = path.display();
     if is_baseline(path) {
-        return Err(Fault::new(format!("{name} is a folder of baselines, which can only be compared with"))
-            .hint(format!("write `perftune check {name} CANDIDATE`")));
+        return Err(Fault::new(format!(
+            "{name} is a folder of baselines, which can only be compared with"
+        ))
+        .hint(format!("write `perftune check {name} CANDIDATE`")));
     }
     if holds_both(path) {
-        return Err(Fault::new(format!("{name} holds both sides of a comparison, and is not one"))
-            .hint(format!("give it alone, or name {name}/baseline or {name}/candidate")));
+        return Err(Fault::new(format!(
+            "{name} holds both sides of a comparison, and is not one"
+        ))
+        .hint(format!(
+            "give it alone, or name {name}/baseline or {name}/candidate"
+        )));
     }
     if path.is_dir() {
         folder::read(path)
     } else if path.exists() {
         sheet::read(path)
     } else {
-        Err(Fault::new(format!("{name}: there is no such file or folder")))
+        Err(Fault::new(format!(
+            "{name}: there is no such file or folder"
+        )))
     }
 }
 
@@ -63,8 +71,10 @@ pub(super) fn read_baseline(
     }
     if reference == Reference::Pinned {
         let name = path.display();
-        return Err(Fault::new(format!("--pinned: {name} is no folder of baselines"))
-            .hint("`perftune baseline promote` pins an epoch of one"));
+        return Err(
+            Fault::new(format!("--pinned: {name} is no folder of baselines"))
+                .hint("`perftune baseline promote` pins an epoch of one"),
+        );
     }
     read(path)
 }
@@ -77,15 +87,19 @@ pub(super) fn both(path: &Path) -> Result<(Source, Source), Fault> {
     }
     let name = path.display();
     if !path.exists() {
-        return Err(Fault::new(format!("{name}: there is no such file or folder")));
+        return Err(Fault::new(format!(
+            "{name}: there is no such file or folder"
+        )));
     }
     let what = if path.is_dir() {
         "holds no baseline/ and candidate/"
     } else {
         "is no verdict"
     };
-    Err(Fault::new(format!("{name} {what}, so that there is nothing to compare it with"))
-        .hint("write `perftune check BASELINE CANDIDATE`"))
+    Err(Fault::new(format!(
+        "{name} {what}, so that there is nothing to compare it with"
+    ))
+    .hint("write `perftune check BASELINE CANDIDATE`"))
 }
 
 fn holds_both(path: &Path) -> bool {

@@ -20,7 +20,9 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
         mut notes,
         wide,
     } = read_figures(path, &bytes)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let beside = folder.join("manifest.json").is_file();
     let recordings = beside.then(|| Recordings::open(folder)).transpose()?;
