@@ -13,10 +13,13 @@ model = ["one", "two"]
 dataset = "made-up"
 [train]
 epochs = 2
+[serve]
+enabled = false
 [worker]
 program = "scripted"
 [worker.options]
 run_spread = 0.01
+peak_bytes = 67108864
 "#;
 
 fn lab() -> Lab {
@@ -266,7 +269,7 @@ fn a_promotion_pins_the_sessions_up_to_it_and_refuses_an_outlier() {
         "release 1.4"
     );
     let text = lab.call(&["baseline", "list"]).exits(0).stdout;
-    assert!(text.contains("on purpose"), "{text}");
+    assert!(text.contains("on purpose") && text.contains("release 1.4"), "{text}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn script(lab: &Lab, baseline: &str) -> Shown {
         .args(["grid.toml", baseline])
         .current_dir(lab.path(""))
         .env("PERFTUNE", env!("CARGO_BIN_EXE_perftune"))
+        .env("GITHUB_ACTIONS", "true")
         .env("GITHUB_STEP_SUMMARY", summary)
         .env_remove("OUT")
         .env_remove("BLOCKS")

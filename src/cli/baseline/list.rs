@@ -70,7 +70,6 @@ struct Promoted {
 #[derive(Serialize)]
 struct Row {
     session: String,
-    created: String,
     commit: String,
     cells: usize,
     runs: usize,
@@ -194,13 +193,6 @@ fn short(session: &Session) -> Row {
     });
     Row {
         session: session.session.clone(),
-        created: session
-            .created
-            .split('.')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('Z')
-            .replace('T', " "),
         commit: session
             .commit
             .as_deref()

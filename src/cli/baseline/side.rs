@@ -50,11 +50,11 @@ pub fn side_of_store(
     sessions.retain(|session| !is_own(session));
     if sessions.is_empty() {
         // It says in which field that machine differs.
-        let latest = every(&others)
+        let others = every(&others)
             .into_iter()
-            .max_by_key(|session| session.time());
-        sessions = latest
-            .filter(|session| !is_own(session))
+            .filter(|session| !is_own(session));
+        sessions = others
+            .max_by_key(|session| session.time())
             .into_iter()
             .collect();
     }
@@ -70,15 +70,13 @@ pub fn side_of_store(
     sessions.sort_by_key(|session| session.time());
     let there = sessions.len();
     let sessions = &sessions[there.saturating_sub(WINDOW)..];
+    let used = counted(sessions.len(), "stored session");
     let note = match pinned.as_str() {
-        "" => format!(
-            "compared with the last {} of {there} stored sessions of this machine",
-            sessions.len()
-        ),
-        pinned => format!(
-            "compared with the {} of {pinned}",
-            counted(there, "session")
-        ),
+        "" if sessions.len() < there => {
+            format!("compared with the last {used} of {there} of this machine")
+        }
+        "" => format!("compared with {used} of this machine"),
+        pinned => format!("compared with the {used} of {pinned}"),
     };
     Ok(StoredSide {
         side: side(root, sessions),
