@@ -1,7 +1,7 @@
 //! How often the gate fails a build that is no slower, and how often it finds one that is.
 //!
-//! `cargo bench --no-default-features --bench gate -- [cost|false-alarms|power|coverage|stored]`. Seeds are fixed, so the
-//! figures repeat. `SIMULATIONS` (5,000) invocations of each kind. Every invocation is a gate of its own: 12 cells with
+//! `cargo bench --no-default-features --bench gate -- [cost|false-alarms|power|coverage|stored|found|same]`. Seeds are fixed, so
+//! the figures of all but the last two repeat. `SIMULATIONS` (5,000) invocations of each kind, a fifth of them for power and coverage. Every invocation is a gate of its own: 12 cells with
 //! two metrics each (a step's time and a rate, correlated by 0.5), 10 blocks of four runs for every cell.
 //!
 //! * `cost`: time and memory of a family of 100 cells x 4 metrics x 20 runs, 20,000 arrangements.
@@ -9,6 +9,9 @@
 //! * `power`: one cell of the candidate is slower; how often its rows are found, and how often they pass.
 //! * `coverage`: how often the simultaneous intervals hold all true effects, with none, one, half or all cells slower.
 //! * `stored`: the candidate against sessions of other days, one and several.
+//! * `found`: real runs of the scripted worker, one of two cells slower by 10%: `TRIALS` (20) comparisons.
+//! * `same`: a real A/A of three native cells: one pool of `POOL` (42) blocks, judged in groups that share no run; needs the
+//!   native worker, so without `--no-default-features` or with `PERFTUNE_WORKER`. `KEEP=DIR` keeps the pool.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -27,6 +30,8 @@ mod experiment;
 mod interleaved;
 #[path = "gate/noise.rs"]
 mod noise;
+#[path = "gate/real.rs"]
+mod real;
 #[path = "gate/rule.rs"]
 mod rule;
 #[path = "gate/stored.rs"]
@@ -42,12 +47,14 @@ fn main() {
         .filter(|argument| argument != "--bench")
         .collect();
     // Memory is that of the whole process, so its part comes first.
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 7] = [
         ("cost", cost::run),
         ("false-alarms", interleaved::false_alarms),
         ("power", interleaved::power),
         ("coverage", interleaved::coverage),
         ("stored", stored::run),
+        ("found", real::found),
+        ("same", real::same),
     ];
     for (name, run) in parts {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

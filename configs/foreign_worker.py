@@ -91,8 +91,8 @@ def loss(data):
     return sum((a * x + b - y) ** 2 for x, y in data) / len(data)
 
 
-epochs = 0
-for epoch in range(1, job["train"]["epochs"] + 1):
+epochs, untrained = 0, "stop" in leave  # ended while serving: then nobody asks for the test
+for epoch in range(1, 0 if untrained else job["train"]["epochs"] + 1):
     say("phase", phase="train")
     left = iter(range(9000 // size))
     timed("train", size, step, lambda _: next(left, None) is None)
@@ -105,6 +105,8 @@ for epoch in range(1, job["train"]["epochs"] + 1):
 
 if (job["serve"] or {}).get("confirm") and epochs and "stop" not in leave:
     serve("confirm")  # once more, on trained weights
-say("phase", phase="test")
-say("finished", stopped=bool(leave & {"stop", "train"}), epochs=epochs, test_loss=loss(held_out), test_accuracy=None,
+if not untrained:
+    say("phase", phase="test")
+say("finished", stopped=untrained or bool(leave & {"stop", "train"}), epochs=epochs,
+    test_loss=None if untrained else loss(held_out), test_accuracy=None,
     usage={"cpu_ns": time.process_time_ns(), "vm_hwm_bytes": None})

@@ -14,8 +14,6 @@ pub(crate) struct Run {
     pub(crate) cell: usize,
     /// From 0.
     pub(crate) block: usize,
-    /// Within its block, from 0.
-    pub(crate) position: usize,
     pub(crate) values: [f64; 2],
 }
 
@@ -39,7 +37,6 @@ pub(crate) fn interleaved(seed: u64, model: Model, slower: &[f64; CELLS]) -> Vec
                     candidate,
                     cell,
                     block,
-                    position,
                     values,
                 });
             }

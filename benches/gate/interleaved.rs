@@ -2,7 +2,7 @@
 
 use super::experiment::{CELLS, ROWS, interleaved};
 use super::noise::Model;
-use super::rule::{self, Row};
+use super::rule::{self, Row, Verdict};
 use super::{at_least, at_most, parallel, simulations, verdict};
 
 const FLOOR: f64 = 0.05;
@@ -10,6 +10,18 @@ const LOW_FLOOR: f64 = 0.03;
 
 fn percent(found: u64, of: u64) -> f64 {
     100.0 * found as f64 / of as f64
+}
+
+/// Shares that need no bound of a percent.
+fn fewer() -> u64 {
+    (simulations() / 5).max(1)
+}
+
+/// No floor to speak of.
+const NO_FLOOR: f64 = 1e-9;
+
+fn is(verdict: Verdict) -> impl Fn(&Row) -> bool {
+    move |row| row.verdict == verdict
 }
 
 fn any(invocations: &[Vec<Row>], is: impl Fn(&Row) -> bool) -> u64 {
@@ -34,20 +46,25 @@ pub(crate) fn false_alarms() {
     );
     for (name, model) in Model::ALL {
         let found = parallel(count, |seed| {
-            rule::interleaved(&interleaved(seed, model, &[0.0; CELLS]))
+            let runs = interleaved(seed, model, &[0.0; CELLS]);
+            [FLOOR, LOW_FLOOR, NO_FLOOR].map(|floor| rule::interleaved(&runs, floor))
         });
-        let alarms = [FLOOR, LOW_FLOOR, 0.0].map(|floor| any(&found, |row| row.fails(floor)));
+        let alarms = [0, 1, 2].map(|floor| {
+            let fails = |rows: &[Vec<Row>; 3]| rows[floor].iter().any(is(Verdict::Regressed));
+            found.iter().filter(|rows| fails(rows)).count() as u64
+        });
+        let found: Vec<Vec<Row>> = found.into_iter().map(|[rows, _, _]| rows).collect();
         let each = alarms.map(|n| format!("{:.2} [{:.2}]", percent(n, count), at_most(n, count)));
         let all = count * ROWS as u64;
-        let inconclusive = percent(rows(&found, |row| row.is_inconclusive(FLOOR)), all);
+        let inconclusive = percent(rows(&found, is(Verdict::Inconclusive)), all);
         let must_decide = matches!(model, Model::Normal(cv) if cv < 0.03);
         println!(
             "  {name:<24} {:>15} {:>15} {:>15} {:>8.4} {:>8.2} {inconclusive:>8.2}  {} {}",
             each[0],
             each[1],
             each[2],
-            percent(rows(&found, |row| row.fails(FLOOR)), all),
-            percent(rows(&found, |row| row.passes(FLOOR)), all),
+            percent(rows(&found, is(Verdict::Regressed)), all),
+            percent(rows(&found, is(Verdict::Pass)), all),
             verdict(alarms.iter().all(|n| at_most(*n, count) <= 1.5)),
             if must_decide {
                 verdict(inconclusive <= 10.0)
@@ -66,21 +83,21 @@ struct Found {
 }
 
 fn slowed((name, model): (&str, Model), effect: f64, floor: f64, everywhere: bool) -> Found {
-    let count = simulations();
+    let count = fewer();
     let mut slower = [if everywhere { effect.ln_1p() } else { 0.0 }; CELLS];
     slower[0] = effect.ln_1p();
     let found = parallel(count, |seed| {
-        rule::interleaved(&interleaved(seed + 1_000_000, model, &slower))
+        rule::interleaved(&interleaved(seed + 1_000_000, model, &slower), floor)
     });
     let first: Vec<Vec<Row>> = found.iter().map(|rows| rows[..2].to_vec()).collect();
     let others: Vec<Vec<Row>> = found.iter().map(|rows| rows[2..].to_vec()).collect();
     let outcome = Found {
-        failed: rows(&first, |row| row.fails(floor)),
-        passed: rows(&first, |row| row.passes(floor)),
+        failed: rows(&first, is(Verdict::Regressed)),
+        passed: rows(&first, is(Verdict::Pass)),
         elsewhere: if everywhere {
             0
         } else {
-            any(&others, |row| row.fails(floor))
+            any(&others, is(Verdict::Regressed))
         },
     };
     let of = 2 * count;
@@ -102,7 +119,7 @@ fn slowed((name, model): (&str, Model), effect: f64, floor: f64, everywhere: boo
 }
 
 pub(crate) fn power() {
-    let of = 2 * simulations();
+    let of = 2 * fewer();
     println!(
         "\nthe candidate slower in one cell of {CELLS}, or in all: rows found, with the lower 95% bound; wrongly passed; false alarms of the other cells, in % (an effect of twice the floor or more: passed at most 1)"
     );
@@ -145,7 +162,7 @@ pub(crate) fn power() {
 }
 
 pub(crate) fn coverage() {
-    let count = simulations();
+    let count = fewer();
     println!(
         "\nall {ROWS} intervals of an invocation hold the true effect, in % of {count} invocations: all lower bounds (nominal 99), all upper bounds (nominal 99), both (at least 98 by Bonferroni)"
     );
@@ -158,7 +175,7 @@ pub(crate) fn coverage() {
             let mut slower = [0.0; CELLS];
             slower[..slow].fill(1.1_f64.ln());
             let found = parallel(count, |seed| {
-                let rows = rule::interleaved(&interleaved(seed + 2_000_000, model, &slower));
+                let rows = rule::interleaved(&interleaved(seed + 2_000_000, model, &slower), FLOOR);
                 let truth = (0..ROWS).map(|row| slower[row / 2]);
                 let kept = |is: fn(&Row, f64) -> bool| {
                     rows.iter()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use perftune::cli::check::source;
+use perftune::cli::check;
 use perftune::gate::{GatePolicy, Outcome, RowVerdict, Side, judge};
 
 use super::{at_least, at_most, verdict};
@@ -14,11 +14,11 @@ const PERFTUNE: &str = env!("CARGO_BIN_EXE_perftune");
 const NATIVE: &str = r#"
 name = "pool"
 [grid]
-model = ["mlp", "logistic"]
+model = ["mlp", "cnn"]
 dataset = "digits"
 batch_size = [32, 256]
 [[exclude]]
-model = "logistic"
+model = "cnn"
 batch_size = 32
 [train]
 epochs = 60
@@ -59,7 +59,16 @@ fn compared(folder: &Path, grid: &str, args: &[&str]) -> i32 {
     let file = folder.join("grid.toml");
     std::fs::write(&file, grid).unwrap();
     let status = Command::new(PERFTUNE)
-        .args(["run", "grid.toml", "--against", "grid.toml", "--out", "out", "--fresh", "-q"])
+        .args([
+            "run",
+            "grid.toml",
+            "--against",
+            "grid.toml",
+            "--out",
+            "out",
+            "--fresh",
+            "-q",
+        ])
         .args(args)
         .current_dir(folder)
         .stdout(Stdio::null())
@@ -80,16 +89,21 @@ pub(crate) fn same() {
         let code = compared(&folder, NATIVE, &["--blocks", &asked, "--all-blocks"]);
         println!("  all blocks in one comparison: exit code {code}");
         if !folder.join("out/verdict.json").exists() {
-            println!("  not measured: no comparison was made (the native worker is built by `make`)");
+            println!(
+                "  not measured: no comparison was made (the native worker is built by `make`)"
+            );
             return;
         }
     }
-    let (baseline, candidate) = source::both(&folder.join("out")).unwrap_or_else(|fault| {
+    let [baseline, candidate] = check::sides(&folder.join("out")).unwrap_or_else(|fault| {
         panic!("{}: {:?}", folder.display(), fault.error);
     });
-    println!("  {:>6} {:>6} {:>5} {:>9} {:>7} {:>12} {:>10}  95% bound", "blocks", "groups", "fails", "rows", "passed", "inconclusive", "suspect");
+    println!(
+        "  {:>6} {:>6} {:>5} {:>9} {:>7} {:>12} {:>10}  95% bound",
+        "blocks", "groups", "fails", "rows", "passed", "inconclusive", "suspect"
+    );
     for size in [7, 10] {
-        groups((&baseline.side, &candidate.side), blocks, size);
+        groups((&baseline, &candidate), blocks, size);
     }
 }
 
@@ -109,11 +123,28 @@ fn groups((baseline, candidate): (&Side, &Side), blocks: u32, size: u32) {
         let judgement = judge(&part(baseline), &part(candidate), &GatePolicy::default()).unwrap();
         fails += u64::from(judgement.exit_code(false) != 0);
         if judgement.outcome != Outcome::Ok {
-            for row in judgement.rows.iter().filter(|row| row.verdict == RowVerdict::Regressed) {
-                println!("  group {}: {} {} {} {:?}", group + 1, row.cell, row.phase, row.metric, row.change);
+            for row in judgement
+                .rows
+                .iter()
+                .filter(|row| row.verdict == RowVerdict::Regressed)
+            {
+                println!(
+                    "  group {}: {} {} {} {:?}",
+                    group + 1,
+                    row.cell,
+                    row.phase,
+                    row.metric,
+                    row.change
+                );
             }
         }
-        let of = |verdict| judgement.rows.iter().filter(|row| row.verdict == verdict).count();
+        let of = |verdict| {
+            judgement
+                .rows
+                .iter()
+                .filter(|row| row.verdict == verdict)
+                .count()
+        };
         rows += judgement.coverage.of;
         passed += of(RowVerdict::Pass) + of(RowVerdict::Improved);
         open += of(RowVerdict::Inconclusive);
@@ -138,7 +169,8 @@ pub(crate) fn found() {
         let judgement: perftune::gate::Judgement = serde_json::from_str(&text).unwrap();
         let red = |cell: &dyn Fn(&str) -> bool| {
             let rows = judgement.rows.iter();
-            rows.filter(|row| row.verdict == RowVerdict::Regressed).any(|row| cell(&row.cell))
+            rows.filter(|row| row.verdict == RowVerdict::Regressed)
+                .any(|row| cell(&row.cell))
         };
         let (right, wrong) = (red(&|cell| cell == SLOWED), red(&|cell| cell != SLOWED));
         named += u64::from(code == 1 && right && !wrong);

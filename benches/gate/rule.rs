@@ -15,36 +15,62 @@ const ASK: FamilyAsk = FamilyAsk {
     seed: 1,
 };
 
+/// Arrangements of a single stored session, which cannot fail whatever they are.
+const FEW: u32 = 1999;
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Verdict {
+    Regressed,
+    Suspect,
+    Improved,
+    Pass,
+    Inconclusive,
+}
+
 /// What is said of a cell's metric. Effects are in log units, more is worse.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
+    pub(crate) verdict: Verdict,
     pub(crate) effect: f64,
-    pub(crate) p_up: f64,
-    pub(crate) p_down: f64,
+    /// In the direction of the effect.
+    pub(crate) p: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
 }
 
 impl Row {
-    pub(crate) fn fails(&self, floor: f64) -> bool {
-        self.p_up <= ALPHA && self.effect >= floor.ln_1p()
-    }
-
-    pub(crate) fn passes(&self, floor: f64) -> bool {
-        self.high < floor.ln_1p()
-    }
-
-    pub(crate) fn improves(&self, floor: f64) -> bool {
-        self.p_down <= ALPHA && self.effect <= -floor.ln_1p()
-    }
-
-    pub(crate) fn is_inconclusive(&self, floor: f64) -> bool {
-        !(self.fails(floor) || self.passes(floor) || self.improves(floor))
+    /// `full`: whether it may be called regressed.
+    fn new(
+        (effect, p_up, p_down): (f64, f64, f64),
+        (low, high): (f64, f64),
+        (floor, full): (f64, bool),
+    ) -> Self {
+        let floor = floor.ln_1p();
+        let verdict = if p_up <= ALPHA && effect >= floor {
+            if full {
+                Verdict::Regressed
+            } else {
+                Verdict::Suspect
+            }
+        } else if p_down <= ALPHA && effect <= -floor {
+            Verdict::Improved
+        } else if high < floor {
+            Verdict::Pass
+        } else {
+            Verdict::Inconclusive
+        };
+        Self {
+            verdict,
+            effect,
+            p: if effect > 0.0 { p_up } else { p_down },
+            low,
+            high,
+        }
     }
 }
 
 /// Interleaved arms: the differences within blocks. Row `2 * cell + metric`.
-pub(crate) fn interleaved(runs: &[Run]) -> Vec<Row> {
+pub(crate) fn interleaved(runs: &[Run], floor: f64) -> Vec<Row> {
     let mut sums = vec![[[0.0_f64; 2]; 2]; CELLS * BLOCKS];
     for run in runs {
         let arm = &mut sums[run.cell * BLOCKS + run.block][usize::from(run.candidate)];
@@ -64,22 +90,17 @@ pub(crate) fn interleaved(runs: &[Run]) -> Vec<Row> {
             }
         })
         .collect();
-    rows(&paired_family(&tests, &ASK))
+    rows(&paired_family(&tests, &ASK), (floor, true))
 }
 
-fn rows(found: &FamilyOutcome) -> Vec<Row> {
+fn rows(found: &FamilyOutcome, said: (f64, bool)) -> Vec<Row> {
     found
         .tests
         .iter()
         .map(|test| {
             let test = test.unwrap();
-            Row {
-                effect: test.effect,
-                p_up: test.p_up,
-                p_down: test.p_down,
-                low: test.low,
-                high: test.high,
-            }
+            let effect = (test.effect, test.p_up, test.p_down);
+            Row::new(effect, (test.low, test.high), said)
         })
         .collect()
 }
@@ -87,8 +108,16 @@ fn rows(found: &FamilyOutcome) -> Vec<Row> {
 /// Runs of one session, `[cell][repeat]`.
 pub(crate) type Session = Vec<Vec<[f64; 2]>>;
 
-/// One stored session: labels exchanged over repeats.
-pub(crate) fn one_session(stored: &Session, new: &Session) -> Vec<Row> {
+/// One stored session is suspect at most, and only beyond four floors and 20%; eight can fail a build.
+pub(crate) fn stored(sessions: &[Session], new: &Session, floor: f64) -> Vec<Row> {
+    match sessions {
+        [stored] => one_session(stored, new, (4.0 * floor).max(0.2)),
+        _ => several_sessions(sessions, new, (floor, sessions.len() >= 8)),
+    }
+}
+
+/// Labels exchanged over repeats.
+fn one_session(stored: &Session, new: &Session, floor: f64) -> Vec<Row> {
     let (base, all) = (stored[0].len(), stored[0].len() + new[0].len());
     let tests: Vec<GroupTest> = (0..2 * CELLS)
         .map(|row| {
@@ -104,11 +133,12 @@ pub(crate) fn one_session(stored: &Session, new: &Session) -> Vec<Row> {
         candidate: (0..all).map(|unit| unit >= base).collect(),
         stratum: vec![0; all],
     };
-    rows(&group_family(&tests, &groups, &ASK))
+    let ask = FamilyAsk { draws: FEW, ..ASK };
+    rows(&group_family(&tests, &groups, &ask), (floor, false))
 }
 
-/// Several stored sessions: is the new one what they predict?
-pub(crate) fn several_sessions(stored: &[Session], new: &Session) -> Vec<Row> {
+/// Is the new one what they predict?
+fn several_sessions(stored: &[Session], new: &Session, said: (f64, bool)) -> Vec<Row> {
     let mean = |session: &Session, row: usize| {
         let runs = &session[row / 2];
         runs.iter().map(|values| values[row % 2]).sum::<f64>() / runs.len() as f64
@@ -124,13 +154,8 @@ pub(crate) fn several_sessions(stored: &[Session], new: &Session) -> Vec<Row> {
         .into_iter()
         .map(|test| {
             let test = test.unwrap();
-            Row {
-                effect: test.effect,
-                p_up: test.p_up,
-                p_down: test.p_down,
-                low: test.low,
-                high: test.high,
-            }
+            let effect = (test.effect, test.p_up, test.p_down);
+            Row::new(effect, (test.low, test.high), said)
         })
         .collect()
 }

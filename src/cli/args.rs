@@ -259,7 +259,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow")]
     pub rule: Vec<String>,
     /// Compare the cells by the table `[objectives]` of this file instead of the
-    /// one that the grid was run with; it may hold nothing else
+    /// one that the grid was run with; it may hold nothing else. Prints only: the
+    /// files of the folder stay as they are
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub objectives: Option<PathBuf>,
     /// What to print on the standard output

@@ -1,37 +1,28 @@
 //! From the figures of the runs to the front of their cells.
 
+mod figures;
+
 use std::collections::{BTreeMap, HashMap};
 
+use self::figures::Figure;
 use super::diagnostic::Fault;
-use crate::event::metric::find;
-use crate::event::{
-    Feasibility, Goal, MetricDef, MetricKind, MetricRow, Objective, RunRecord, RunStatus,
-    StopReason,
-};
-use crate::report::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
-use crate::report::headline::Place;
+use crate::event::{Feasibility, Goal, Objective, RunRecord, RunStatus, StopReason};
+use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
 use crate::report::summary::SummaryRow;
-use crate::stats::{Better, Interval, Known, Standing, standings, wilson};
-use crate::store::{DataRows, Results};
-
-/// Nominal confidence of the intervals of shares: that of the intervals between runs.
-const CONFIDENCE: f64 = 0.95;
-
-/// Runs from which on the interval between them is used.
-const REPEATS: u64 = 3;
+use crate::stats::{Better, Known, Standing, standings};
+use crate::store::{DataRows, ManifestHead, Results};
 
 /// What cells are compared by, and what is known of their data.
 struct Comparison<'a> {
     objectives: &'a [Objective],
     summary: BetweenRuns<'a>,
     rows: &'a BTreeMap<String, DataRows>,
+    /// How precisely each run was asked to know its figures, as a share.
+    within: &'a BTreeMap<String, f64>,
 }
 
 /// The figures between runs by cell, metric and phase.
 type BetweenRuns<'a> = HashMap<(&'a str, &'a str, &'a str), &'a SummaryRow>;
-
-/// A figure as it is shown and as it is compared.
-type Figure = (FrontFigure, Known);
 
 /// The front of a results folder, by these objectives or by those of its manifest; `None` where there are none.
 pub fn of_folder(
@@ -40,14 +31,25 @@ pub fn of_folder(
     asked: Option<Vec<Objective>>,
 ) -> Result<Option<FrontReport>, Fault> {
     let head = results.manifest()?;
+    let within = head.as_ref().map(asked_precision).unwrap_or_default();
     let (recorded, rows) = head.map_or_else(Default::default, |h| (h.objectives, h.datasets));
     let objectives = asked.unwrap_or(recorded);
     let comparison = Comparison {
         objectives: &objectives,
         summary: indexed(summary),
         rows: &rows,
+        within: &within,
     };
     Ok((!objectives.is_empty()).then(|| comparison.front(records)))
+}
+
+/// `within` of each run, where the manifest has it.
+fn asked_precision(head: &ManifestHead) -> BTreeMap<String, f64> {
+    let of_run = |(run, spec): (&String, &serde_json::Value)| {
+        let within = spec["stop"]["within"].as_f64()?;
+        Some((run.clone(), within))
+    };
+    head.specs.iter().filter_map(of_run).collect()
 }
 
 impl Comparison<'_> {
@@ -89,6 +91,7 @@ impl Comparison<'_> {
             mark: Mark::Front,
             figures: Vec::new(),
             ties: Vec::new(),
+            more_ties: 0,
             dominated_by: None,
             note: String::new(),
         };
@@ -131,129 +134,6 @@ impl Comparison<'_> {
         }
     }
 
-    /// The figure of an objective over the runs of a cell, or why there is none.
-    fn figure(
-        &self,
-        cell: &str,
-        runs: &[&RunRecord],
-        objective: &Objective,
-    ) -> Result<Figure, String> {
-        let def = find(&objective.metric).ok_or("this perftune knows no such metric")?;
-        let mut rows = Vec::new();
-        for run in runs {
-            rows.push((*run, final_row(run, def)?));
-        }
-        let estimates = rows.iter().filter_map(|(_, row)| row.estimate);
-        let mean = estimates.sum::<f64>() / rows.len() as f64;
-        let phase = rows.first().map_or("", |(_, row)| row.phase.as_str());
-        let between = self.summary.get(&(cell, def.name, phase)).copied();
-        let between = between.filter(|row| row.runs >= REPEATS && row.low.is_some());
-        let (interval, says) = match between {
-            Some(row) => self.between_runs(row, (runs, def)),
-            None => self.within_runs(&rows, def),
-        };
-        let value = between.and_then(|row| row.mean).unwrap_or(mean);
-        let known = Known::within(value, Some(interval.low), Some(interval.high))
-            .ok_or_else(|| format!("it is {value}, which cannot be compared"))?;
-        let end = |end: f64| end.is_finite().then_some(end);
-        let figure = FrontFigure {
-            metric: def.name.to_owned(),
-            phase: phase.to_owned(),
-            unit: def.unit,
-            estimate: value,
-            low: end(known.interval().low),
-            high: end(known.interval().high),
-            interval: says,
-        };
-        Ok((figure, known))
-    }
-
-    /// The interval between the runs of a cell; for an accuracy no narrower than the size of the data allows: runs that agree
-    /// with each other were still judged by the same samples.
-    fn between_runs(
-        &self,
-        row: &SummaryRow,
-        (runs, def): (&[&RunRecord], &MetricDef),
-    ) -> (Interval, String) {
-        let open = (f64::NEG_INFINITY, f64::INFINITY);
-        let interval = Interval {
-            low: row.low.unwrap_or(open.0),
-            high: row.high.unwrap_or(open.1),
-        };
-        let says = format!("between {} runs", row.runs);
-        let rows = runs.first().and_then(|run| self.samples(run, def));
-        let share = row.mean.zip(rows);
-        match share.and_then(|(mean, rows)| Some((wilson(mean, rows, CONFIDENCE)?, rows))) {
-            Some((of_data, rows)) => {
-                let kind = part(def);
-                let says = format!("{says} and {rows} {kind} samples");
-                let joined = hull(interval, of_data);
-                // Student's interval does not know that nothing is more accurate than always right.
-                let high = joined.high.min(1.0);
-                (Interval { high, ..joined }, says)
-            }
-            None => (interval, says),
-        }
-    }
-
-    /// What one or two runs tell: from the lowest end to the highest.
-    fn within_runs(
-        &self,
-        rows: &[(&RunRecord, &MetricRow)],
-        def: &MetricDef,
-    ) -> (Interval, String) {
-        let each = rows.iter().map(|(run, row)| self.within_run(run, row, def));
-        let joined = each.reduce(|(one, says), (other, _)| (hull(one, other), says));
-        let open = Interval {
-            low: f64::NEG_INFINITY,
-            high: f64::INFINITY,
-        };
-        let (interval, says) = joined.unwrap_or((open, String::new()));
-        match rows.len() {
-            0 | 1 => (interval, says),
-            runs => (interval, format!("{says}, of {runs} runs")),
-        }
-    }
-
-    fn within_run(&self, run: &RunRecord, row: &MetricRow, def: &MetricDef) -> (Interval, String) {
-        let value = row.estimate.unwrap_or(f64::NAN);
-        let of_data = self
-            .samples(run, def)
-            .and_then(|rows| Some((wilson(value, rows, CONFIDENCE)?, rows)));
-        let said_once = matches!(def.kind, MetricKind::Scalar | MetricKind::Peak);
-        if row.low.is_some() || row.high.is_some() {
-            let interval = Interval {
-                low: row.low.unwrap_or(f64::NEG_INFINITY),
-                high: row.high.unwrap_or(f64::INFINITY),
-            };
-            (interval, "within the run".to_owned())
-        } else if let Some((interval, rows)) = of_data {
-            (interval, format!("by {rows} {} samples", part(def)))
-        } else if said_once && def.group == "accuracy" {
-            let says = "taken as exact (how many samples it rests on is not recorded)";
-            (Interval::around(value, 0.0), says.to_owned())
-        } else if said_once {
-            (Interval::around(value, 0.0), "taken as exact".to_owned())
-        } else {
-            let interval = Interval {
-                low: f64::NEG_INFINITY,
-                high: f64::INFINITY,
-            };
-            (interval, "unknown: too few observations".to_owned())
-        }
-    }
-
-    /// The samples that an accuracy rests on, where that is recorded.
-    fn samples(&self, run: &RunRecord, def: &MetricDef) -> Option<u64> {
-        let rows = self.rows.get(&run.job.dataset)?;
-        let samples = match def.name {
-            "test_accuracy" => rows.test,
-            "validation_accuracy" => run.job.train.validation_rows(rows.train),
-            _ => return None,
-        };
-        (samples > 0).then_some(samples)
-    }
-
     /// Marks the cells of `group`, which can be compared with each other.
     fn settle(&self, cells: &mut [(FrontCell, Vec<Known>)], group: &[usize], goals: &[Better]) {
         let points: Vec<Vec<Known>> = group.iter().map(|at| cells[*at].1.clone()).collect();
@@ -277,15 +157,20 @@ impl Comparison<'_> {
                     });
                 }
                 Standing::Front => {
+                    let is_tied = |other: usize, at: usize| {
+                        points[own][at].is_tied(points[other][at], goals[at])
+                    };
                     let others = (0..group.len())
                         .filter(|other| *other != own && found[*other] == Standing::Front);
-                    let ties = others.map(|other| Tie {
+                    let mut tied =
+                        others.filter(|other| (0..goals.len()).any(|at| is_tied(*other, at)));
+                    // Of a thousand cells that are alike each is tied with all others: a million names.
+                    let first = tied.by_ref().take(MOST_TIES).map(|other| Tie {
                         with: names[other].clone(),
-                        metrics: metrics(&|at: usize| {
-                            points[own][at].is_tied(points[other][at], goals[at])
-                        }),
+                        metrics: metrics(&|at: usize| is_tied(other, at)),
                     });
-                    cell.ties = ties.filter(|tie| !tie.metrics.is_empty()).collect();
+                    cell.ties = first.collect();
+                    cell.more_ties = tied.count();
                 }
             }
         }
@@ -333,40 +218,6 @@ fn verdict(runs: &[&RunRecord]) -> Option<Mark> {
         Some(Mark::Infeasible)
     } else {
         any(Feasibility::Undecided).then_some(Mark::Undecided)
-    }
-}
-
-/// The figure of a run that speaks of it in one line, if it is one to compare by.
-fn final_row<'a>(run: &'a RunRecord, def: &MetricDef) -> Result<&'a MetricRow, String> {
-    let row = Place::of(def).row(run, def.name);
-    let row = row.ok_or("the run has no such phase")?;
-    match row.estimate {
-        None if row.note.is_empty() => Err("not measured".to_owned()),
-        None => Err(row.note.clone()),
-        Some(value) if !value.is_finite() => Err(format!("it is {value}")),
-        Some(_) if of_model(def) && !run.trained_to_the_end() => {
-            Err("the model was not trained to the end".to_owned())
-        }
-        Some(_) => Ok(row),
-    }
-}
-
-fn of_model(def: &MetricDef) -> bool {
-    matches!(def.group, "accuracy" | "loss")
-}
-
-/// Which samples an accuracy was counted on.
-fn part(def: &MetricDef) -> &'static str {
-    match def.name {
-        "validation_accuracy" => "validation",
-        _ => "test",
-    }
-}
-
-fn hull(one: Interval, other: Interval) -> Interval {
-    Interval {
-        low: one.low.min(other.low),
-        high: one.high.max(other.high),
     }
 }
 

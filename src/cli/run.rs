@@ -38,6 +38,11 @@ pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if let Some(against) = &args.compare.against {
         return against::run(args, against, screen);
     }
+    alone(args, screen)
+}
+
+/// Runs the grid with nothing beside it.
+fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let rules = shadow_rules(args)?;
     let plan = engine::load(&GridFile::of(args))?;
     let talk = talk(args);
@@ -257,8 +262,12 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         ))
         .hint("record whole runs with `perftune run GRID --full --shadow`"));
     }
+    // By objectives that are not those of the manifest nothing is written: the files of a folder must agree with it.
+    let recorded = objectives.is_none();
     let derived = Derived::new(&results, &stored.records, objectives)?;
-    derived.write(&results, &stored.records, shadow.as_ref())?;
+    if recorded {
+        derived.write(&results, &stored.records, shadow.as_ref())?;
+    }
     let document = Document {
         name: &stored.name,
         records: &stored.records,
@@ -267,7 +276,7 @@ pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         page: &derived.page,
         closing: Closing {
             planned: Some(stored.records.len() + stored.missing.len()),
-            folder: Some(&shown),
+            folder: recorded.then_some(&shown),
             front: derived.front.as_ref(),
             ..Closing::default()
         },

@@ -50,8 +50,9 @@ fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Pr
             continue;
         }
         let same = found.iter().find(|limited| limited.def.name == def.name);
-        // The command line speaks last; within a file nobody knows which of the two is meant.
-        if same.is_some_and(|limited| limited.place.text == entry.node.place.text) {
+        let text = same.map(|limited| limited.place.text);
+        // Within a file nobody knows which of the two is meant.
+        if text == Some(entry.node.place.text) {
             problems.error_with(
                 entry.key_place,
                 format!("`{name}` is constrained twice"),
@@ -59,8 +60,12 @@ fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Pr
             );
             continue;
         }
-        found.retain(|limited| limited.def.name != def.name);
-        found.extend(limits(def, &entry.node, problems));
+        let new = limits(def, &entry.node, problems);
+        // The command line, whose texts come after that of the file, has the last word wherever its key was put.
+        if text.is_none_or(|text| text < entry.node.place.text) {
+            found.retain(|limited| limited.def.name != def.name);
+            found.extend(new);
+        }
     }
 }
 
@@ -260,6 +265,33 @@ mod tests {
         }
         let both = limited("cpu.utilisation = [\">= 50%\", \"<= 180%\"]").unwrap();
         assert_eq!(both, ["cpu.utilisation >= 50", "cpu.utilisation <= 180"]);
+    }
+
+    /// `--set` reaches into the table of the nested keys, which may stand before or after the quoted one.
+    #[test]
+    fn the_command_line_wins_whatever_the_order_of_the_file() {
+        let quoted = "\"serve.latency_p99\" = \"<= 10ms\"\n";
+        let nested = "serve.latency_p50 = \"<= 5ms\"\n";
+        for body in [
+            quoted.to_owned(),
+            format!("{nested}{quoted}"),
+            format!("{quoted}{nested}"),
+        ] {
+            let mut problems = Problems::default();
+            let text = problems.add_file("f".into(), format!("[constraints]\n{body}"));
+            let mut root = super::super::tree::parse_document(text, &mut problems).unwrap();
+            let set = "constraints.serve.latency_p99=<= 7ms".to_owned();
+            super::super::set::apply(&mut root, &[set], &mut problems);
+            let table = read::table(&root, "constraints", &mut problems).unwrap().0;
+            let found = read(table, &mut problems);
+            let found = problems.check(Some(found)).unwrap();
+            let p99: Vec<f64> = found
+                .iter()
+                .filter(|limited| limited.def.name == "serve.latency_p99")
+                .map(|limited| limited.constraint.limit)
+                .collect();
+            assert_eq!(p99, [0.007], "{body}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::serving::{Around, Serving};
 use super::tree::Table;
 use crate::control::policy::StopPolicy;
 use crate::event::metric::{Scope as Stage, TIME_TO_ACCURACY};
-use crate::event::{Limits, MetricDef, ServeSpec};
+use crate::event::{Limits, MetricDef, MetricKind, ServeSpec};
 
 /// Everything of a cell that is no axis.
 #[derive(Debug, Clone)]
@@ -171,6 +171,7 @@ impl Settings {
             stop: &self.stop,
             metrics: &self.metrics,
             constraints: &self.constraints,
+            objectives: &self.objectives,
             place: self.stop_place,
         };
         self.serve = self.serving.finish(&around, problems);
@@ -248,7 +249,10 @@ impl Settings {
                 ),
             }
         }
-        let of_serving = |limited: &Limited| limited.def.scope == Stage::Serve;
+        // A rate is searched for once, before the training.
+        let of_serving = |limited: &Limited| {
+            limited.def.scope == Stage::Serve && limited.def.kind != MetricKind::Scalar
+        };
         let constrained = self.constraints.iter().any(of_serving);
         if let Some(serve) = &mut self.serve {
             serve.confirm = constrained && self.epochs > 0 && serve.has_phase();

@@ -20,6 +20,19 @@ pub fn fewest_for_limit(level: f64) -> Option<(u64, f64)> {
     Some((limit::fewest_within(level)?, limit::confidence()))
 }
 
+/// Fewest requests whose extremes enclose the percentile at `level`, by the closed formula: `level`, or what is left of it, to
+/// this power is half of what the confidence leaves. For what computes its interval otherwise than by order statistics.
+pub fn fewest_to_enclose(level: f64, confidence: f64) -> u64 {
+    let tail = (1.0 - confidence) / 2.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the logarithms of two shares; saturates"
+    )]
+    let fewest = (tail.ln() / level.max(1.0 - level).ln()).ceil() as u64;
+    fewest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,9 +52,12 @@ mod tests {
                 "{level}"
             );
             // None over it among so few is as likely as the tail, or likelier.
-            let tail = (1.0 - confidence) / 2.0;
-            let exact = (f64::ln(tail) / f64::ln(level)).ceil();
-            assert!((exact - needed as f64).abs() <= 1.0, "{level}: {exact}");
+            let exact = fewest_to_enclose(level, confidence);
+            assert!(exact.abs_diff(needed) <= 1, "{level}: {exact}");
+        }
+        for (level, needed) in [(0.01, 368), (0.9999, 36_888), (0.99999, 368_887)] {
+            let found = fewest_to_enclose(level, 0.95);
+            assert!(found.abs_diff(needed) <= 1, "{level}: {found}");
         }
     }
 

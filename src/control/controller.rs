@@ -333,8 +333,9 @@ impl Controller {
         };
         // Without early stop the limit asks for nothing, so looks keep to their pace.
         let expired = self.policy.enabled && state.age_ns(now_ns) >= max_ns;
-        // Other rules say themselves when they want to be asked.
-        let decided = self.policy.enabled && state.is_decided();
+        // Other rules say themselves when they want to be asked; what waits for its limits alone is looked at as ever.
+        let looks = self.policy.looks;
+        let decided = self.policy.enabled && state.is_decided() && !state.waits_for_limits(looks);
         if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves || decided) {
             return Verdict::Continue;
         }
@@ -347,9 +348,9 @@ impl Controller {
         };
         state.look(ask);
         let old_enough = state.is_watched() || state.age_ns(now_ns) >= ns(self.policy.min_time_s);
-        let outcome = if state.settled(self.policy.looks, expired) && old_enough {
+        let outcome = if state.settled(looks, expired) && old_enough {
             Outcome::Known
-        } else if expired || state.is_decided() {
+        } else if expired || (state.is_decided() && !state.waits_for_limits(looks)) {
             Outcome::TimeUp
         } else {
             return Verdict::Continue;

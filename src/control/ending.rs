@@ -37,12 +37,13 @@ impl Controller {
     /// serve phases must be known as well.
     pub(super) fn measured(&self) -> StopRecord {
         let (unmeasured, open) = (self.unmeasured(), self.open_by_stage());
+        let searches = self.open_searches().len();
         let (reason, detail) = if open.is_empty() {
             let detail = evidence::run_known(&self.stages, &self.policy, self.now_ns);
             (StopReason::Plateaued, detail)
         } else {
-            let more = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
-            let all = (&self.stages[..], more);
+            let more: usize = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
+            let all = (&self.stages[..], more + searches);
             let detail = evidence::run_unstable(all, &open, &self.policy, self.now_ns);
             (StopReason::Unstable, detail)
         };
@@ -75,7 +76,8 @@ impl Controller {
             .collect()
     }
 
-    /// The stages with chosen metrics that are not known, each with what these have reached.
+    /// The stages with chosen metrics that are not known, each with what these have reached. A search for the highest rate
+    /// counts as one.
     fn open_by_stage(&self) -> Vec<String> {
         let unmeasured = self.unmeasured().into_iter();
         let unmeasured = unmeasured.map(|(stage, _)| format!("{stage}: never began"));
@@ -89,8 +91,14 @@ impl Controller {
                 _ => !state.known(self.policy.looks),
             });
         open.map(|state| format!("{}: {}", state.stage, evidence::open(state, &self.policy)))
+            .chain(self.open_searches_said())
             .chain(unmeasured)
             .collect()
+    }
+
+    fn open_searches_said(&self) -> impl Iterator<Item = String> {
+        let searches = self.open_searches().into_iter();
+        searches.map(|(stage, says)| format!("{stage}: {says}"))
     }
 
     /// The end of a run that only serves.
@@ -101,19 +109,23 @@ impl Controller {
             .iter()
             .filter(|state| state.outcome == Some(Outcome::TimeUp))
             .map(|state| format!("{}: {}", state.stage, evidence::open(state, &self.policy)))
+            .chain(self.open_searches_said())
             .collect();
         let known = self.stages.len() == self.context.serve_sizes.len()
+            && (!self.stages.is_empty() || self.searched())
             && self
                 .stages
                 .iter()
                 .all(|state| state.outcome == Some(Outcome::Known));
         let (reason, detail) = if !unstable.is_empty() {
             (StopReason::Unstable, unstable.join("; "))
-        } else if known && !self.stages.is_empty() {
-            (
-                StopReason::Plateaued,
-                format!("every serve phase known, after {took}"),
-            )
+        } else if known {
+            let what = if self.stages.is_empty() {
+                "every search for the highest rate precise"
+            } else {
+                "every serve phase known"
+            };
+            (StopReason::Plateaued, format!("{what}, after {took}"))
         } else {
             (
                 StopReason::Budget,

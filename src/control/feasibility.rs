@@ -14,7 +14,6 @@ use super::serving::MAX_RATE;
 use super::stage::StageState;
 use super::support::why_unsupported;
 use crate::event::metric::{Scope, TIME_TO_ACCURACY, find};
-use crate::event::record::trained_to_the_end;
 use crate::event::{
     Feasibility, MetricDef, MetricKind, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord,
 };
@@ -104,6 +103,7 @@ impl Controller {
         let broke_off = match ended.reason {
             StopReason::Failed => Some("the run failed"),
             StopReason::Cancelled => Some("the run was cancelled"),
+            StopReason::Diverged => Some("the training diverged"),
             _ => None,
         };
         if let Some(why) = broke_off {
@@ -239,15 +239,24 @@ impl Controller {
         })
     }
 
-    /// A constraint on a figure that is said once, in each row that has it.
+    /// A constraint on a figure that is said once, in each row that has it. Serving once more is no duty: rows of such a phase
+    /// count where it began.
     fn at_end(
         &self,
         constraint: &Constraint,
         rows: &[MetricRow],
         ended: &StopRecord,
     ) -> Vec<Finding> {
+        let began = |row: &&MetricRow| match row.phase.parse() {
+            Ok(Phase::Confirm(size)) => {
+                let again = Stage::Confirm(size);
+                self.stages.iter().any(|state| state.stage == again)
+            }
+            _ => true,
+        };
         let of_metric = rows.iter().filter(|row| row.metric == constraint.metric);
         let found: Vec<_> = of_metric
+            .filter(began)
             .map(|row| self.figure(constraint, row, ended))
             .collect();
         if found.is_empty() {
@@ -335,8 +344,7 @@ impl Controller {
             return None;
         }
         if matches!(metric.group, "accuracy" | "loss") {
-            let epochs = self.training.epochs();
-            let trained = trained_to_the_end(ended.reason, epochs, self.context.epochs);
+            let trained = self.trained_to_the_end(ended.reason);
             return (!trained).then_some("the model was not trained to the end");
         }
         let finished = self.totals.finished.as_ref();

@@ -7,7 +7,6 @@ use super::limit::time_at_least;
 use super::rows::add_note;
 use super::stage::StageState;
 use crate::event::metric::TIME_TO_ACCURACY;
-use crate::event::record::trained_to_the_end;
 use crate::event::{MetricDef, MetricRow, Stage, StopReason, StopRecord};
 use crate::units::{elapsed_down, seconds};
 
@@ -24,7 +23,7 @@ impl Controller {
         self.chosen.iter().any(of_model)
     }
 
-    fn train_stage(&self) -> Option<&StageState> {
+    pub(super) fn train_stage(&self) -> Option<&StageState> {
         let mut stages = self.stages.iter();
         stages.find(|state| state.stage == Stage::Train)
     }
@@ -138,8 +137,7 @@ impl Controller {
         row: &MetricRow,
         ended: &StopRecord,
     ) -> Finding {
-        let (epochs, budget) = (self.training.epochs(), self.context.epochs);
-        let trained = trained_to_the_end(ended.reason, epochs, budget);
+        let trained = self.trained_to_the_end(ended.reason);
         let decided = trained && constraint.op.is_upper() && self.policy.target_accuracy.is_some();
         let (ruling, is) = if decided {
             (Ruling::Broken, "is broken: trained to the end,")

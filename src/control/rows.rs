@@ -8,7 +8,7 @@ use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use super::windowed;
 use crate::event::metric::{Scope, TIME_TO_ACCURACY};
-use crate::event::record::trained_to_the_end;
+use crate::event::record::of_model;
 use crate::event::{
     CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
 };
@@ -23,8 +23,10 @@ impl Controller {
     pub fn rows(&self, ended: Option<&StopRecord>) -> Vec<MetricRow> {
         let mut rows = Vec::new();
         for metric in CATALOGUE {
-            let stages = self.stages_of(metric.scope);
-            for stage in stages {
+            let stages = self.stages_of(metric.scope).into_iter();
+            // A rate is searched for before the training only.
+            let has = |of: &Stage| metric.name != MAX_RATE || !matches!(of, Stage::Confirm(_));
+            for stage in stages.filter(has) {
                 rows.push(self.stage_row(metric, stage));
             }
             if metric.scope == Scope::Run {
@@ -258,9 +260,24 @@ impl Controller {
         row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
     }
 
+    /// Whether the worker was told to stop before an epoch had begun: then it reads no test data.
+    fn ended_before_training(&self) -> bool {
+        let stopped = self
+            .totals
+            .finished
+            .as_ref()
+            .map(|finished| finished.stopped);
+        stopped == Some(true) && self.context.epochs > 0 && self.train_stage().is_none()
+    }
+
     fn fill_model(&self, row: &mut MetricRow, metric: &MetricDef, ended: Option<&StopRecord>) {
         let last = self.training.last.as_ref();
         let finished = self.totals.finished.as_ref();
+        let untested = if self.ended_before_training() {
+            "ended before training: the test data were not read"
+        } else {
+            "the test data were not read"
+        };
         let (value, missing) = match metric.name {
             "train_loss" => (last.map(|epoch| epoch.train_loss), "no epoch was completed"),
             "validation_loss" => (
@@ -271,13 +288,10 @@ impl Controller {
                 last.and_then(|epoch| epoch.validation_accuracy),
                 "no epoch was validated",
             ),
-            "test_loss" => (
-                finished.and_then(|finished| finished.test_loss),
-                "the test data were not read",
-            ),
+            "test_loss" => (finished.and_then(|finished| finished.test_loss), untested),
             _ => (
                 finished.and_then(|finished| finished.test_accuracy),
-                "the test data were not read",
+                untested,
             ),
         };
         row.samples = u64::from(value.is_some());
@@ -290,12 +304,8 @@ impl Controller {
             (Some(value), None) => add_note(row, &format!("not a number: {}", value.0)),
             (Some(_), Some(_)) => {}
         }
-        let reason = ended.map(|record| record.reason);
-        let to_the_end = |reason| {
-            let budget = self.context.epochs;
-            trained_to_the_end(reason, self.training.epochs(), budget)
-        };
-        if row.estimate.is_some() && reason.is_some_and(|reason| !to_the_end(reason)) {
+        let reason = ended.map(|record| of_model(record.reason, self.was_trained()));
+        if row.estimate.is_some() && reason.is_some_and(|reason| !self.trained_to_the_end(reason)) {
             add_note(row, "not trained to the end");
         }
         row.plateaued = row.plateaued.map(|_| reason == Some(StopReason::Trained));

@@ -1,6 +1,6 @@
 //! Figures that only serving has: the highest rate, the best batch size, and what the load says of all others.
 
-use super::assess::{Assessment, assess, percent};
+use super::assess::{assess, percent};
 use super::constraint::{Constraint, Ruling};
 use super::controller::Controller;
 use super::disturbance::whole_percent;
@@ -8,7 +8,7 @@ use super::rows::add_note;
 use super::stage::StageState;
 use crate::event::metric::find;
 use crate::event::{FoundRate, MetricDef, MetricRow, Num, Pattern, Stage};
-use crate::stats::{Bounds, Interval};
+use crate::stats::{Bounds, Estimate};
 
 /// Share of the time of a search with interference that is worth a word.
 const TAKEN: f64 = 0.05;
@@ -21,7 +21,7 @@ pub(super) const BEST_SIZE: &str = "serve.best_batch_size";
 
 /// What the load does to a figure of a stage, for its note.
 pub(super) fn load_note(state: &StageState, metric: &str) -> Option<String> {
-    let serves = matches!(state.stage, Stage::Serve(_));
+    let serves = matches!(state.stage, Stage::Serve(_) | Stage::Confirm(_));
     let concerned = metric.starts_with("serve.latency") || metric.starts_with("serve.throughput");
     (serves && concerned).then(|| state.load())?.sentence()
 }
@@ -60,8 +60,11 @@ impl Controller {
     /// The highest rate of requests of one size.
     pub(super) fn fill_max_rate(&self, row: &mut MetricRow, of: Stage) {
         let Stage::Serve(size) = of else { return };
-        let Some(found) = self.totals.rates.get(&size) else {
-            let asked = self.context.probe_sizes.contains(&size);
+        let asked = self.context.probe_sizes.contains(&size);
+        let found = self.totals.rates.get(&size);
+        // Whoever asks for the search asks for its precision, also where nothing waits for it.
+        row.plateaued = row.plateaued.or(asked.then_some(false));
+        let Some(found) = found else {
             add_note(
                 row,
                 if asked && self.totals.finished.is_some() {
@@ -98,7 +101,7 @@ impl Controller {
         }
     }
 
-    /// What the interval of a found rate says of a constraint on it.
+    /// What the interval of a found rate says of a constraint on it, and on which weights: it is not searched for again.
     pub(super) fn rate_ruling(&self, constraint: &Constraint, size: u32) -> (Ruling, String) {
         let Some(found) = self.totals.rates.get(&size) else {
             return (Ruling::Open, String::new());
@@ -120,7 +123,35 @@ impl Controller {
         } else {
             format!("{says}; {}", found.why)
         };
-        (constraint.ruling(bounds), says)
+        let weights = find(MAX_RATE).map(|metric| self.weights(metric, Stage::Serve(size)));
+        (
+            constraint.ruling(bounds),
+            says + weights.unwrap_or_default(),
+        )
+    }
+
+    /// Searches that did not end with a rate as precise as was asked, each with what it said; none where nobody waits for
+    /// the rate.
+    pub(super) fn open_searches(&self) -> Vec<(Stage, String)> {
+        let chosen = self.chosen.iter().any(|metric| metric.name == MAX_RATE);
+        let waits = chosen && self.policy.enabled;
+        let sizes = self.context.probe_sizes.iter().filter(|_| waits);
+        let open = |size: &u32| {
+            let why = match self.totals.rates.get(size) {
+                Some(found) if found.precise => return None,
+                Some(found) => found.why.as_str(),
+                None => "it did not end",
+            };
+            Some((Stage::Probe(*size), format!("{MAX_RATE}: {why}")))
+        };
+        sizes.filter_map(open).collect()
+    }
+
+    /// Whether searches were asked for, and every one ended with a precise rate.
+    pub(super) fn searched(&self) -> bool {
+        let sizes = &self.context.probe_sizes;
+        let precise = |size| self.totals.rates.get(size).is_some_and(|rate| rate.precise);
+        !sizes.is_empty() && sizes.iter().all(precise)
     }
 
     /// A constraint on a highest rate that is broken for certain, in words.
@@ -142,7 +173,8 @@ impl Controller {
             })
     }
 
-    /// The size with the highest throughput; of those that cannot be told apart from it, the smallest.
+    /// The size with the highest throughput; of those that cannot be told apart from it, the smallest. No size where one of
+    /// them has no interval: nobody knows how far apart they are.
     pub(super) fn fill_best_size(&self, row: &mut MetricRow) {
         if self.context.pattern != Pattern::Offline {
             return add_note(row, "only pattern = \"offline\" compares sizes");
@@ -150,36 +182,36 @@ impl Controller {
         let Some(metric) = find("serve.throughput") else {
             return;
         };
-        let mut found: Vec<(u32, Assessment)> = self
-            .context
-            .serve_sizes
+        let mut sizes = self.context.serve_sizes.clone();
+        sizes.sort_unstable();
+        let served: Vec<(u32, Estimate)> = sizes
             .iter()
             .filter_map(|size| Some((*size, self.throughput(metric, *size)?)))
             .collect();
-        found.sort_by_key(|(size, _)| *size);
-        let value = |(_, of): &(u32, Assessment)| of.estimate.map_or(0.0, |rate| rate.value);
-        let Some(fastest) = found.iter().max_by(|a, b| value(a).total_cmp(&value(b))) else {
+        let Some((fastest, highest)) = served.iter().max_by(|(_, a), (_, b)| {
+            let (a, b) = (a.value, b.value);
+            a.total_cmp(&b)
+        }) else {
             return add_note(row, "no size was served");
         };
-        let interval = |of: &Assessment| of.estimate.and_then(|rate| rate.interval);
-        let tied = |other: &Assessment| match (interval(other), interval(&fastest.1)) {
-            (Some(Interval { high, .. }), Some(Interval { low, .. })) => high >= low,
-            // Nobody knows how far they are apart.
-            _ => true,
+        row.samples = served.len() as u64;
+        let rate = crate::units::rate(highest.value);
+        if let Some(lacking) = lacking(&sizes, &served) {
+            return add_note(
+                row,
+                &format!("the sizes cannot be compared ({lacking}); {fastest} was fastest, {rate}"),
+            );
+        }
+        let low = highest.interval.map(|interval| interval.low);
+        let tied = |(size, rate): &&(u32, Estimate)| {
+            size == fastest || rate.interval.map(|interval| interval.high) >= low
         };
-        let alike: Vec<u32> = found
-            .iter()
-            .filter(|(size, of)| *size == fastest.0 || tied(of))
-            .map(|(size, _)| *size)
-            .collect();
+        let alike: Vec<u32> = served.iter().filter(tied).map(|(size, _)| *size).collect();
         row.estimate = alike.first().map(|size| f64::from(*size));
-        row.samples = found.len() as u64;
         row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
-        let rate = crate::units::rate(value(fastest));
-        let highest = format!("{} has the highest throughput, {rate}", fastest.0);
+        let highest = format!("{fastest} has the highest throughput, {rate}");
         if alike.len() > 1 {
-            let list: Vec<String> = alike.iter().map(u32::to_string).collect();
-            let list = list.join(", ");
+            let list = listed(&alike);
             add_note(
                 row,
                 &format!("{list} are as fast within their intervals; {highest}"),
@@ -187,16 +219,36 @@ impl Controller {
         } else {
             add_note(row, &highest);
         }
-        let missing = self.context.serve_sizes.len() - found.len();
-        if missing > 0 {
-            add_note(row, &format!("{missing} of the sizes were not served"));
-        }
     }
 
-    fn throughput(&self, metric: &MetricDef, size: u32) -> Option<Assessment> {
+    fn throughput(&self, metric: &MetricDef, size: u32) -> Option<Estimate> {
         let of_size = |state: &&StageState| state.stage == Stage::Serve(size);
         let state = self.stages.iter().find(of_size)?;
-        let found = assess(metric, state, self.ask(state))?;
-        found.estimate.is_some().then_some(found)
+        assess(metric, state, self.ask(state))?.estimate
     }
+}
+
+/// Which of the sizes have no throughput with an interval, and why; nothing where all have one.
+fn lacking(sizes: &[u32], served: &[(u32, Estimate)]) -> Option<String> {
+    let throughput = |size: &u32| served.iter().find(|(served, _)| served == size);
+    let unserved = sizes.iter().filter(|size| throughput(size).is_none());
+    let blind = served.iter().filter(|(_, rate)| rate.interval.is_none());
+    let lacking = [
+        (listed(unserved), "not served"),
+        (
+            listed(blind.map(|(size, _)| size)),
+            "too little for an interval",
+        ),
+    ];
+    let lacking = lacking.into_iter().filter(|(sizes, _)| !sizes.is_empty());
+    let each: Vec<String> = lacking
+        .map(|(sizes, why)| format!("{sizes} {why}"))
+        .collect();
+    (!each.is_empty()).then(|| each.join(", "))
+}
+
+/// `1, 4`.
+fn listed<'a>(sizes: impl IntoIterator<Item = &'a u32>) -> String {
+    let sizes: Vec<String> = sizes.into_iter().map(u32::to_string).collect();
+    sizes.join(", ")
 }

@@ -330,6 +330,11 @@ impl StageState {
         }
     }
 
+    /// Whether all is known but a limit, which holds the stage until it is decided or the time is up.
+    pub(super) fn waits_for_limits(&self, looks: u32) -> bool {
+        self.known(looks) && !self.limits_decided(looks)
+    }
+
     /// Chosen metrics that count.
     pub(super) fn counted(&self) -> impl Iterator<Item = &Chosen> {
         self.chosen

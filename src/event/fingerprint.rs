@@ -71,10 +71,10 @@ impl Fingerprint {
     /// A short hash of the hard fields, 16 hexadecimal digits: equal environments have equal keys.
     pub fn key(&self) -> String {
         let fields = self.hard.iter();
-        let text: String = fields
+        let text: Vec<String> = fields
             .map(|(field, value)| format!("{field}\u{1f}{value}\u{1e}"))
             .collect();
-        format!("{:016x}", fnv1a(text.as_bytes()))
+        format!("{:016x}", fnv1a(text.concat().as_bytes()))
     }
 
     /// What is said of a field.
@@ -92,7 +92,9 @@ impl Fingerprint {
             let both = fields.into_iter().map(|field| {
                 let values = [ours.get(field), theirs.get(field)];
                 let by_run = TOLD_BY_RUNS.contains(&field.as_str());
-                let told = values.into_iter().filter(|value| value.is_some() || !by_run);
+                let told = values
+                    .into_iter()
+                    .filter(|value| value.is_some() || !by_run);
                 let told = told.map(|value| value.map_or(NOT_TOLD, String::as_str));
                 (field.clone(), one_or_all(told))
             });

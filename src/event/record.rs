@@ -283,6 +283,9 @@ pub struct RunRecord {
     pub wall_s: f64,
     /// Epochs completed.
     pub epochs: u32,
+    /// Whether the training was left since its validation metric had stopped improving, whatever ended the run after that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trained: bool,
     /// All figures.
     pub metrics: Vec<MetricRow>,
     /// What the user should know, such as metrics that this machine lacks.
@@ -319,10 +322,20 @@ pub fn trained_to_the_end(reason: StopReason, epochs: u32, budget: u32) -> bool 
     !gave_up && epochs > 0 && (epochs >= budget || reason == StopReason::Trained)
 }
 
+/// The reason as far as the model is concerned: one that was trained before the run ended (`trained`) stays so when, served
+/// once more, it breaks its limit.
+pub fn of_model(reason: StopReason, trained: bool) -> StopReason {
+    match reason {
+        StopReason::Infeasible if trained => StopReason::Trained,
+        _ => reason,
+    }
+}
+
 impl RunRecord {
     /// [`trained_to_the_end`], of this run.
     pub fn trained_to_the_end(&self) -> bool {
-        trained_to_the_end(self.stop.reason, self.epochs, self.job.train.epochs)
+        let reason = of_model(self.stop.reason, self.trained);
+        trained_to_the_end(reason, self.epochs, self.job.train.epochs)
     }
 
     /// The figure of this phase (as displayed) and metric.
@@ -355,6 +368,21 @@ mod tests {
         ] {
             let found = trained_to_the_end(reason, epochs, budget);
             assert_eq!(found, says, "{reason} {epochs} of {budget}");
+        }
+    }
+
+    #[test]
+    fn a_trained_model_that_broke_its_limit_afterwards_was_trained_all_the_same() {
+        for (reason, trained, says) in [
+            (StopReason::Infeasible, false, false),
+            (StopReason::Infeasible, true, true),
+            (StopReason::Trained, true, true),
+            (StopReason::OutOfMemory, true, false),
+            (StopReason::Failed, true, false),
+            (StopReason::Cancelled, true, false),
+        ] {
+            let found = trained_to_the_end(of_model(reason, trained), 4, 10);
+            assert_eq!(found, says, "{reason} {trained}");
         }
     }
 

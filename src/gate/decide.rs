@@ -206,11 +206,6 @@ fn inconclusive(row: &mut Row, finding: &Finding, floor: f64) {
     }
 }
 
-/// How many standard errors the change must be from 0 for a small enough p value.
-fn critical(finding: &Finding) -> f64 {
-    ((finding.effect - finding.low) / finding.se).max(0.0)
-}
-
 /// By how many standard errors a statistic beyond `critical` varies: its own noise, and that of its standard error, which is an
 /// estimate with so many degrees of freedom (the normal approximation of the noncentral t).
 fn spread(critical: f64, freedom: f64) -> f64 {
@@ -220,7 +215,7 @@ fn spread(critical: f64, freedom: f64) -> f64 {
 /// The worsening, as a logarithm, that has both a small enough p value and an effect above the floor in at least four of five
 /// cases.
 fn detectable(finding: &Finding, floor: f64) -> f64 {
-    let critical = critical(finding);
+    let critical = finding.critical;
     let for_p = critical + Z_NINE_OF_TEN * spread(critical, finding.freedom);
     let for_floor = floor + Z_NINE_OF_TEN * finding.se;
     (for_p * finding.se).max(for_floor)
@@ -229,7 +224,7 @@ fn detectable(finding: &Finding, floor: f64) -> f64 {
 /// Runs that each side still needs for a verdict in four of five cases, if the change stays what it is, by the square-root law.
 /// It leaves out that the critical value falls with more runs, so it is rather too many.
 fn runs_needed(finding: &Finding, (floor, runs): (f64, usize)) -> Option<u32> {
-    let (effect, se, critical) = (finding.effect, finding.se, critical(finding));
+    let (effect, se, critical) = (finding.effect, finding.se, finding.critical);
     let spread = spread(critical, finding.freedom);
     // For a regression the effect must be above the floor as well; for a pass the upper bound below it.
     let times = if effect > floor {
@@ -259,6 +254,7 @@ mod tests {
             high: effect + critical * se,
             p_up: p.0,
             p_down: p.1,
+            critical,
             freedom: f64::INFINITY,
             runs: Some(20),
             ceiling: None,

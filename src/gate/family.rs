@@ -40,6 +40,8 @@ pub(super) struct Finding {
     pub(super) high: f64,
     pub(super) p_up: f64,
     pub(super) p_down: f64,
+    /// How many standard errors a change must be from 0 for a small enough p value.
+    pub(super) critical: f64,
     /// Degrees of freedom of the standard error, the moderated variance's prior ones included.
     pub(super) freedom: f64,
     /// Runs of each side that the test rests on; absent where more of them would not make it sharper.
@@ -56,8 +58,9 @@ pub(super) struct Finding {
 const PRIOR_FREEDOM: f64 = 4.0;
 
 impl Finding {
-    /// What a permutation test found that takes so many means from its units, without what the design adds.
-    pub(super) fn of(one: &TestOutcome, means: usize) -> Self {
+    /// What a permutation test found that takes so many means from its units, without what the design adds. `critical`: that of
+    /// the largest statistic.
+    pub(super) fn of(one: &TestOutcome, (means, critical): (usize, f64)) -> Self {
         Self {
             effect: one.effect,
             se: one.se,
@@ -65,6 +68,7 @@ impl Finding {
             high: one.high,
             p_up: one.p_up,
             p_down: one.p_down,
+            critical,
             freedom: one.units.saturating_sub(means) as f64 + PRIOR_FREEDOM,
             runs: None,
             ceiling: None,

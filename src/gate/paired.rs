@@ -75,7 +75,7 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
                 runs: Some(RUNS * row.blocks.len()),
                 gap: gap(row),
                 floor: entry.floor,
-                ..Finding::of(one, 1)
+                ..Finding::of(one, (1, found.critical_up))
             }),
             _ => Reach::Untestable("its blocks cannot be tested".to_owned()),
         }

@@ -77,7 +77,7 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
                 ceiling: Some("one stored session".to_owned()),
                 gap: entry.gap.clone(),
                 floor: (ONE_SESSION_FLOORS * entry.floor).max(ONE_SESSION_FLOOR),
-                ..Finding::of(one, 2)
+                ..Finding::of(one, (2, found.critical_up))
             }),
             _ => Reach::Untestable("its runs cannot be tested".to_owned()),
         }
@@ -191,6 +191,7 @@ pub(super) fn test_many(entries: &[&Entry<'_>], (sessions, ask): (usize, &Family
                 high: one.high,
                 p_up: one.p_up,
                 p_down: one.p_down,
+                critical: (one.effect - one.low) / one.se,
                 freedom: (own - 1) as f64,
                 runs: None,
                 ceiling,

@@ -4,7 +4,7 @@ use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::event::{Failure, RunRecord, RunVerdict};
+use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict};
 
 /// Where a column of `report.csv` comes from.
 enum Source {
@@ -155,6 +155,16 @@ const COLUMNS: &[(&str, Source)] = &[
         }),
     ),
     ("pareto", Pareto),
+    ("serve_rate_per_s", Text(|r| optional(rate_per_s(r)))),
+    ("serve_clients", Text(|r| text(clients(r)))),
+    (
+        "serve_max_rate_limit_s",
+        Text(|r| optional(search(r).map(|limit| limit.limit_s))),
+    ),
+    (
+        "serve_max_rate_percentile",
+        Text(|r| optional(search(r).map(|limit| limit.percentile))),
+    ),
     (
         "train_step_latency_p25_s",
         Figure(Train, "train.step_latency_p25"),
@@ -172,6 +182,27 @@ const COLUMNS: &[(&str, Source)] = &[
         Figure(LastServe, "serve.throughput_p75"),
     ),
 ];
+
+/// The rate that was offered.
+fn rate_per_s(record: &RunRecord) -> Option<f64> {
+    match record.job.serve.as_ref()?.pattern {
+        Pattern::Server { rate_per_s } => rate_per_s,
+        _ => None,
+    }
+}
+
+/// The clients that sent requests.
+fn clients(record: &RunRecord) -> Option<u32> {
+    match record.job.serve.as_ref()?.pattern {
+        Pattern::Closed { clients } => Some(clients),
+        _ => None,
+    }
+}
+
+/// The limit that the highest rate was searched for.
+fn search(record: &RunRecord) -> Option<MaxRate> {
+    record.job.serve.as_ref()?.find_max_rate
+}
 
 /// The columns of `report.csv` that hold figures: their names, where the figure is, and its metric.
 pub(super) fn figure_columns() -> impl Iterator<Item = (&'static str, Place, &'static str)> {
@@ -217,8 +248,9 @@ pub fn failure_text(failure: &Failure) -> String {
 ///
 /// `cpu_*` and `memory_rss_mean_bytes` speak of training (with its validation), `memory_peak_bytes` and
 /// `gpu_memory_peak_bytes` of the whole run, `serve_latency_*` of requests of `serve_batch_size`,
-/// `serve_throughput_*` of requests of `serve_throughput_batch_size`. `pareto` is `front` or `dominated` for the runs of
-/// cells that were compared by the objectives, and empty for the others.
+/// `serve_throughput_*` of requests of `serve_throughput_batch_size`, `serve_max_rate_per_s` of the highest rate at which
+/// the latency at `serve_max_rate_percentile` (a share: 0.99) is at most `serve_max_rate_limit_s`. `pareto` is `front` or
+/// `dominated` for the runs of cells that were compared by the objectives, and empty for the others.
 pub fn report_csv(
     records: &[RunRecord],
     front: Option<&FrontReport>,
@@ -518,42 +550,69 @@ mod tests {
         assert_eq!(fields(1), ["", "", ""]);
     }
 
+    /// The fields of these columns, row by row.
+    fn fields<const N: usize>(csv: &str, names: [&str; N]) -> Vec<[String; N]> {
+        let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let place = |name: &str| header.iter().position(|column| column == name).unwrap();
+        let rows = reader.records().map(Result::unwrap);
+        rows.map(|row| names.map(|name| row[place(name)].to_owned()))
+            .collect()
+    }
+
     #[test]
-    fn the_marks_of_a_run_stand_in_their_column() {
+    fn the_marks_of_a_run_are_those_of_its_cell() {
         let front = front();
         let csv = utf8(report_csv(&compared(), Some(&front)).unwrap());
-        let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
-        let at = reader
-            .headers()
-            .unwrap()
-            .iter()
-            .position(|name| name == "pareto");
-        let marks: Vec<_> = reader
-            .records()
-            .map(|row| row.unwrap()[at.unwrap()].to_owned())
-            .collect();
-        let [first, second, third, rest @ ..] = &marks[..] else {
-            panic!("{csv}");
-        };
-        assert_eq!(
-            [first, second, third].map(String::as_str),
-            ["front", "front", "dominated"]
-        );
-        assert!(rest.iter().all(|mark| mark.is_empty()), "{csv}");
+        let marks = fields(&csv, ["pareto"]).concat();
+        assert_eq!(marks, ["front", "front", "dominated", "", ""]);
     }
 
     #[test]
     fn a_verdict_has_its_reason_and_the_constraint_that_is_broken() {
         let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
         let csv = utf8(report_csv(&[judged, completed()], None).unwrap());
-        let lines: Vec<_> = csv.lines().collect();
-        assert!(lines[0].contains(",broken_constraint,pareto,train_step_latency_p25_s,"));
-        assert!(
-            lines[1].contains(",,infeasible,memory.peak <= 1 B,"),
-            "{csv}"
+        let names = ["verdict", "verdict_reason", "broken_constraint", "pareto"];
+        assert_eq!(
+            fields(&csv, names),
+            [
+                ["infeasible", "memory.peak <= 1 B", "memory.peak", ""],
+                ["", "", "", ""]
+            ]
         );
-        assert!(lines[1].ends_with(",memory.peak,,,,,"), "{csv}");
-        assert!(lines[2].ends_with(",,,,,,,,"), "{csv}");
+    }
+
+    #[test]
+    fn the_load_is_told_with_its_size_and_its_limit() {
+        let with = |pattern| {
+            let mut record = completed();
+            let serve = record.job.serve.as_mut().unwrap();
+            serve.pattern = pattern;
+            record
+        };
+        let rate_per_s = Some(200.0);
+        let mut searched = with(Pattern::Server { rate_per_s });
+        searched.job.serve.as_mut().unwrap().find_max_rate = Some(MaxRate {
+            percentile: 0.999,
+            limit_s: 0.01,
+        });
+        let records = [searched, with(Pattern::Closed { clients: 8 }), completed()];
+        let csv = utf8(report_csv(&records, None).unwrap());
+        let names = [
+            "serve_pattern",
+            "serve_rate_per_s",
+            "serve_clients",
+            "serve_max_rate_limit_s",
+            "serve_max_rate_percentile",
+        ];
+        assert_eq!(
+            fields(&csv, names),
+            [
+                ["server", "200", "", "0.01", "0.999"],
+                ["closed", "", "8", "", ""],
+                ["single-stream", "", "", "", ""]
+            ]
+        );
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::event::{Objective, RunRecord, RunStatus, Unit};
 /// Cells that are named in a list for people before the rest is only counted.
 const SHOWN: usize = 12;
 
+/// Ties of a cell that are named; the others are counted.
+pub const MOST_TIES: usize = SHOWN;
+
 /// Where a cell stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,7 +61,7 @@ pub struct FrontFigure {
     pub low: Option<f64>,
     /// Upper end of that interval.
     pub high: Option<f64>,
-    /// Which interval that is: `between 3 runs`, `within the run`, `by 360 test samples`, `taken as exact`, ...
+    /// Which interval that is: `between 3 runs`, `within the run`, `by 360 test samples`, `taken as ±5%, one run`, ...
     pub interval: String,
 }
 
@@ -91,12 +94,23 @@ pub struct FrontCell {
     pub mark: Mark,
     /// Its figures, one an objective, in their order; none where it was not compared.
     pub figures: Vec<FrontFigure>,
-    /// Other cells of the front that it is tied with.
+    /// Other cells of the front that it is tied with, the first [`MOST_TIES`] of them.
     pub ties: Vec<Tie>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_none")]
+    pub more_ties: usize,
     /// What dominates it.
     pub dominated_by: Option<Dominator>,
     /// What a reader must know: which figure it lacks and why, runs that were left out.
     pub note: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The front of a grid.
@@ -135,6 +149,26 @@ impl FrontReport {
 
     fn marked(&self, mark: Mark) -> impl Iterator<Item = &FrontCell> {
         self.cells.iter().filter(move |cell| cell.mark == mark)
+    }
+
+    /// The cells that were compared or should have been: the front, what it leaves behind, and what lacks a figure; each in the
+    /// order of the grid.
+    pub(super) fn compared(&self) -> Vec<&FrontCell> {
+        let marks = [Mark::Front, Mark::Dominated, Mark::Incomplete];
+        let cells = marks.into_iter().flat_map(|mark| self.marked(mark));
+        cells.collect()
+    }
+
+    /// The figure that this cell was compared by.
+    pub(super) fn figure(&self, cell: &str, metric: &str) -> Option<&FrontFigure> {
+        let cell = self.cells.iter().find(|found| found.cell == cell)?;
+        cell.figures.iter().find(|figure| figure.metric == metric)
+    }
+
+    /// Whether cells are compared by this metric.
+    pub(super) fn asks_for(&self, metric: &str) -> bool {
+        let mut objectives = self.objectives.iter();
+        objectives.any(|objective| objective.metric == metric)
     }
 
     /// The data sets, in the order of the grid.
@@ -193,7 +227,10 @@ impl FrontReport {
             }
             if front.len() > SHOWN {
                 let more = front.len() - SHOWN;
-                line(format!("* {more} more: see `pareto` in report.csv"), "  ");
+                line(
+                    format!("* {more} more: see `pareto` in the rows of --format csv"),
+                    "  ",
+                );
             }
             if front.is_empty() {
                 line(format!("* no cell of {dataset} could be compared"), "  ");
@@ -247,6 +284,26 @@ impl FrontReport {
     }
 }
 
+/// Where a cell that was compared stands, in a word or two.
+pub(super) const fn standing(cell: &FrontCell) -> &'static str {
+    match cell.mark {
+        Mark::Front => "front",
+        Mark::Dominated => "dominated",
+        Mark::Infeasible | Mark::Undecided | Mark::Incomplete => "not compared",
+    }
+}
+
+/// Ties of a cell on the front, what dominates the others, and what a reader must know of it.
+pub(super) fn why(cell: &FrontCell) -> String {
+    let by = cell.dominated_by.as_ref().map(|by| {
+        let metrics: Vec<&str> = by.metrics.iter().map(String::as_str).collect();
+        format!("{} is better in {}", by.cell, joined(&metrics))
+    });
+    let all = [ties(cell), by.unwrap_or_default(), cell.note.clone()];
+    let said: Vec<_> = all.into_iter().filter(|text| !text.is_empty()).collect();
+    said.join("; ")
+}
+
 /// `0.957 to 0.989`; nothing for a figure that was taken as exact.
 pub(super) fn ends(figure: &FrontFigure, scale: Scale) -> Option<String> {
     match (figure.low, figure.high) {
@@ -280,7 +337,10 @@ pub(super) fn ties(cell: &FrontCell) -> String {
         };
         format!("with {} in {metrics}", joined(with))
     });
-    let each: Vec<_> = each.collect();
+    let mut each: Vec<_> = each.collect();
+    if cell.more_ties > 0 {
+        each.push(format!("with {} more", cell.more_ties));
+    }
     if each.is_empty() {
         return String::new();
     }
@@ -336,7 +396,7 @@ mod tests {
         }
         let text = many.text(80);
         assert!(
-            text.contains("* 20 more: see `pareto` in report.csv"),
+            text.contains("* 20 more: see `pareto` in the rows of --format csv"),
             "{text}"
         );
         assert!(!text.contains("cell-29"));
@@ -379,7 +439,11 @@ mod tests {
             ties(&cell),
             "tied with a and c in test_accuracy, with b in everything, with d in serve.throughput and memory.peak"
         );
+        cell.ties.truncate(1);
+        cell.more_ties = 988;
+        assert_eq!(ties(&cell), "tied with a in test_accuracy, with 988 more");
         cell.ties.clear();
+        cell.more_ties = 0;
         assert_eq!(ties(&cell), "");
     }
 

@@ -3,6 +3,9 @@
 use crate::event::metric::Scope;
 use crate::event::{MetricDef, MetricRow, RunRecord, Unit};
 
+/// The metric that a search finds: with an interval, of which an end may be unknown, though it is said once.
+pub const MAX_RATE: &str = "serve.max_rate";
+
 /// The part of a run that a headline column speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {

@@ -24,7 +24,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 3 };
+pub const FORMAT: Format = Format { major: 1, minor: 4 };
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::front::{FrontCell, FrontReport, Mark, ends, joined, ties};
+use super::front::{FrontCell, FrontReport, ends, standing, why};
 use super::layout::{Column, Side};
 use super::one_line;
 use super::scale::Scale;
+use super::spared::spared;
 use super::table::{Closing, closing_line, columns, legend};
 use crate::event::objective::listed;
 use crate::event::{RunRecord, Unit};
@@ -30,6 +31,9 @@ pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> Str
         section(&mut out, "Front", &front_section(front));
     }
     section(&mut out, "Stops", &stops(records));
+    if let Some(line) = spared(records) {
+        let _ = write!(out, "\n{}.\n", escaped(&line));
+    }
     let _ = write!(out, "\n{}\n", escaped(&closing_line(records, closing)));
     out
 }
@@ -75,15 +79,7 @@ fn front_section(front: &FrontReport) -> String {
          every objective and better in one beyond the noise.\n",
         escaped(&listed(&front.objectives))
     );
-    let place = |cell: &&FrontCell| match cell.mark {
-        Mark::Front => 0,
-        Mark::Dominated => 1,
-        Mark::Incomplete => 2,
-        Mark::Infeasible | Mark::Undecided => 3,
-    };
-    let mut cells: Vec<&FrontCell> = front.cells.iter().filter(|cell| place(cell) < 3).collect();
-    // Stable: within a mark they stay in the order of the grid.
-    cells.sort_by_key(place);
+    let cells = front.compared();
     if cells.is_empty() {
         out += "\nNo cell could be compared.\n";
         return out;
@@ -91,11 +87,7 @@ fn front_section(front: &FrontReport) -> String {
     let mut columns = vec![
         words("cell", &cells, |cell| cell.cell.clone()),
         words("data set", &cells, |cell| cell.dataset.clone()),
-        words("front", &cells, |cell| match cell.mark {
-            Mark::Front => "front".to_owned(),
-            Mark::Dominated => "dominated".to_owned(),
-            _ => "not compared".to_owned(),
-        }),
+        words("front", &cells, |cell| standing(cell).to_owned()),
     ];
     columns.extend(front.objectives.iter().enumerate().map(|(at, objective)| {
         let scale = front.scale(at);
@@ -124,17 +116,6 @@ fn figure(cell: &FrontCell, at: usize, scale: Scale) -> String {
         let ends = ends.map_or_else(String::new, |ends| format!(" ({ends})"));
         format!("{}{ends}", scale.show(figure.estimate))
     })
-}
-
-/// Ties of a cell on the front, what dominates the others, and what a reader must know of it.
-fn why(cell: &FrontCell) -> String {
-    let by = cell.dominated_by.as_ref().map(|by| {
-        let metrics: Vec<&str> = by.metrics.iter().map(String::as_str).collect();
-        format!("{} is better in {}", by.cell, joined(&metrics))
-    });
-    let all = [ties(cell), by.unwrap_or_default(), cell.note.clone()];
-    let said: Vec<_> = all.into_iter().filter(|text| !text.is_empty()).collect();
-    said.join("; ")
 }
 
 fn stops(records: &[RunRecord]) -> String {
@@ -206,8 +187,8 @@ pub(super) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Feasibility;
-    use crate::report::fixtures::{all_kinds, compared, front, judged};
+    use crate::event::{Feasibility, StopReason};
+    use crate::report::fixtures::{all_kinds, compared, completed, front, judged};
     use proptest::prelude::*;
 
     fn closing() -> Closing<'static> {
@@ -247,6 +228,18 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!("markdown_front", document("x", &records, &closing));
+    }
+
+    #[test]
+    fn what_early_ends_have_spared_is_said() {
+        let mut early = completed();
+        (early.stop.reason, early.epochs) = (StopReason::Infeasible, 0);
+        early.saved_s_at_least = Some(240.9);
+        let says = "\n1 infeasible run ended early; at least 4 min 00 s of training were not spent.\n\n1 run: ";
+        let text = document("x", &[early], &Closing::default());
+        assert!(text.contains(says), "{text}");
+        let without = document("x", &[completed()], &Closing::default());
+        assert!(!without.contains("ended early"), "{without}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod summary;
 pub mod table;
 
 mod scale;
+mod settings;
 mod spared;
 
 #[cfg(test)]

@@ -3,20 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::csv::{failure_text, limit_cpus};
+use super::csv::failure_text;
 use super::front::{FrontReport, Mark as FrontMark};
-use super::headline::{Place, accuracy_is_final};
+use super::headline::{MAX_RATE, Place, accuracy_is_final};
 use super::layout::{Column, Side, render, wrap};
-use super::number;
 use super::scale::Scale;
+use super::settings::settings;
 use super::spared::spared;
 use crate::event::{
     FailureKind, Feasibility, MetricKind, MetricRow, RunRecord, RunStatus, StopReason, metric,
 };
 use crate::units;
-
-/// Bytes of a mebibyte.
-const MIB: f64 = 1_048_576.0;
 
 /// What stands under the table, and what marks its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -126,8 +123,7 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
         text("model", records, |record| record.job.model.name.clone()),
         text("dataset", records, |record| record.job.dataset.clone()),
     ];
-    columns.extend(axes(records));
-    columns.extend(pattern_column(records));
+    columns.extend(settings(records));
     let figures = FIGURES.iter();
     columns.extend(figures.filter_map(|column| figure_column(column, records)));
     columns.extend(accuracy_column(records));
@@ -146,56 +142,6 @@ pub(super) fn legend(table: &str) -> Option<String> {
 
 fn text(head: &str, records: &[RunRecord], cell: impl FnMut(&RunRecord) -> String) -> Column {
     Column::new(head, Side::Left, records.iter().map(cell).collect())
-}
-
-/// The settings besides model and data set that differ between the runs.
-pub(super) fn axes(records: &[RunRecord]) -> Vec<Column> {
-    type Axis = (&'static str, fn(&RunRecord) -> String);
-    const AXES: &[Axis] = &[
-        ("batch", |r| r.job.train.batch_size.to_string()),
-        ("rate", |r| number(r.job.train.learning_rate)),
-        ("optim.", |r| r.job.train.optimizer.to_string()),
-        ("decay", |r| number(r.job.train.weight_decay)),
-        ("depth", |r| knob(r.job.model.depth)),
-        ("width", |r| knob(r.job.model.width)),
-        ("thr.", |r| r.job.threads.to_string()),
-        ("device", |r| r.job.device.clone()),
-        ("flush", |r| r.job.flush_denormals.to_string()),
-        ("alloc.", |r| r.job.allocator.to_string()),
-        ("CPUs", |r| limit(limit_cpus(r))),
-        ("quota\n%", |r| limit(r.limits.cpu_quota_percent)),
-        ("limit\nMiB", |r| {
-            let bytes = r.limits.memory_bytes;
-            limit(bytes.map(|bytes| units::significant(bytes as f64 / MIB)))
-        }),
-        ("rep.", |r| r.repeat.to_string()),
-    ];
-    let columns = AXES.iter().map(|(head, cell)| {
-        let cells: Vec<_> = records.iter().map(cell).collect();
-        Column::new(head, Side::Right, cells)
-    });
-    columns
-        .filter(|column| column.cells.iter().collect::<BTreeSet<_>>().len() > 1)
-        .collect()
-}
-
-/// When requests came, where that was not always one after the other.
-fn pattern_column(records: &[RunRecord]) -> Option<Column> {
-    let pattern = |record: &RunRecord| record.job.serve.as_ref().map(|serve| serve.pattern);
-    let mut patterns = records.iter().filter_map(pattern);
-    patterns.find(|pattern| !pattern.is_single_stream())?;
-    let cell = |record: &RunRecord| {
-        pattern(record).map_or_else(missing, |pattern| pattern.name().to_owned())
-    };
-    Some(text("pattern", records, cell))
-}
-
-fn knob(value: Option<u32>) -> String {
-    value.map_or_else(|| "default".to_owned(), |value| value.to_string())
-}
-
-fn limit<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(|| "all".to_owned(), |value| value.to_string())
 }
 
 fn missing() -> String {
@@ -226,10 +172,11 @@ fn figure_column(column: &Figures, records: &[RunRecord]) -> Option<Column> {
 }
 
 /// Whether a figure is not known as precisely as was asked; where nothing was asked of it, to less than 5%.
-fn is_open(row: &MetricRow) -> bool {
+pub(super) fn is_open(row: &MetricRow) -> bool {
     const UNASKED: f64 = 0.05;
-    let bounded = metric::find(&row.metric)
-        .is_some_and(|metric| !matches!(metric.kind, MetricKind::Peak | MetricKind::Scalar));
+    let bounded = metric::find(&row.metric).is_some_and(|metric| {
+        metric.name == MAX_RATE || !matches!(metric.kind, MetricKind::Peak | MetricKind::Scalar)
+    });
     let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0);
     let wide = || {
         let within = half.zip(row.estimate);
@@ -461,6 +408,36 @@ mod tests {
         small.job.model.depth = Some(3);
         small.repeat = 2;
         insta::assert_snapshot!("table_axes", summary(&[completed(), small], &closing(), 80));
+    }
+
+    #[test]
+    fn what_is_not_known_as_precisely_as_asked_is_open() {
+        let row = |metric: &str, ends: [Option<f64>; 2], plateaued| MetricRow {
+            metric: metric.to_owned(),
+            low: ends[0],
+            high: ends[1],
+            estimate: Some(100.0),
+            plateaued,
+            ..completed().metrics[0].clone()
+        };
+        let (narrow, wide) = ([Some(97.0), Some(103.0)], [Some(90.0), Some(110.0)]);
+        for (metric, ends, plateaued, says) in [
+            ("serve.latency_p99", narrow, None, false),
+            ("serve.latency_p99", wide, None, true),
+            ("serve.latency_p99", wide, Some(true), false),
+            ("serve.latency_p99", [None; 2], None, true),
+            ("memory.peak", [None; 2], None, false),
+            ("memory.peak", [None; 2], Some(false), true),
+            ("cpu.time", [None; 2], None, false),
+            // Said once, and yet found with an interval.
+            (MAX_RATE, narrow, None, false),
+            (MAX_RATE, wide, None, true),
+            (MAX_RATE, [Some(100.0), None], None, true),
+            (MAX_RATE, narrow, Some(false), true),
+        ] {
+            let found = is_open(&row(metric, ends, plateaued));
+            assert_eq!(found, says, "{metric} {ends:?} {plateaued:?}");
+        }
     }
 
     #[test]

@@ -44,9 +44,9 @@ impl Dispatcher {
     /// A run whose worker has just been started.
     pub fn new(spec: RunSpec, controller: Controller, now_ns: u64) -> Self {
         Self {
-            spec,
             controller,
-            session: Session::default(),
+            session: Session::new(&spec.job),
+            spec,
             started_ns: now_ns,
             heard_ns: now_ns,
             told_ns: now_ns,
@@ -327,6 +327,7 @@ impl Dispatcher {
             status,
             wall_s: exited_ns.saturating_sub(self.started_ns) as f64 / 1e9,
             epochs: self.session.epochs(),
+            trained: self.controller.was_trained(),
             metrics,
             stop,
             warnings,
@@ -419,7 +420,8 @@ mod tests {
     use crate::control::{Constraint, Op, RunContext};
     use crate::event::{
         Allocator, EpochReport, Feasibility, Finished, Hello, JobSpec, Limits, MemoryGuard,
-        ModelSpec, Num, Optimizer, PROTOCOL_VERSION, StepBatch, TrainSpec, Usage,
+        ModelSpec, Num, Optimizer, PROTOCOL_VERSION, Pattern, ServeSpec, StepBatch, TrainSpec,
+        Usage,
     };
     use crate::runner::Launch;
 
@@ -855,6 +857,16 @@ mod tests {
             patience: 1,
             ..StopPolicy::default()
         };
+        spec.job.train.epochs = 10;
+        spec.job.serve = Some(ServeSpec {
+            batch_sizes: vec![8],
+            warmup_requests: 0,
+            max_time_s: 1.0,
+            confirm: true,
+            pattern: Pattern::SingleStream,
+            max_requests: None,
+            find_max_rate: None,
+        });
         let context = RunContext {
             serve_sizes: vec![8],
             confirm: true,
@@ -915,6 +927,16 @@ mod tests {
             (record.status, record.stop.reason),
             (RunStatus::Stopped, StopReason::Trained)
         );
+        assert!(record.trained && record.trained_to_the_end());
+        // Records from before it was kept are those of runs that did not come so far.
+        let text = serde_json::to_string(&record).unwrap();
+        let old = text.replace(",\"trained\":true", "");
+        let old: RunRecord = serde_json::from_str(&old).unwrap();
+        assert!(!old.trained && old.trained_to_the_end());
+        for (mut record, says) in [(record, true), (old, false)] {
+            record.stop.reason = StopReason::Infeasible;
+            assert_eq!(record.trained_to_the_end(), says);
+        }
     }
 
     #[test]

@@ -374,6 +374,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         },
         wall_s: 0.0,
         epochs: 0,
+        trained: false,
         metrics: Vec::new(),
         warnings: Vec::new(),
         facts: BTreeMap::new(),

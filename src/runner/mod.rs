@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod child;
+mod course;
 pub mod dispatcher;
 mod ending;
 pub mod executor;

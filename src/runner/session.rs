@@ -4,14 +4,15 @@
 //! hello (phase | steps | epoch | metric | max_rate)* (finished | failed) EOF
 //! ```
 //!
-//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, and a model is
-//! confirmed only after an epoch.
+//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, phases are those
+//! that the job asks for and come in their order (`course`), and a model is confirmed only after an epoch.
 
 use std::collections::BTreeMap;
 
+use super::course::Course;
 use crate::event::{
-    Envelope, Failure, FailureKind, Finished, FoundRate, Num, PROTOCOL_VERSION, Phase, StepBatch,
-    WorkerEvent, WorkerFailure,
+    Envelope, Failure, FailureKind, Finished, FoundRate, JobSpec, Num, PROTOCOL_VERSION, Phase,
+    StepBatch, WorkerEvent, WorkerFailure,
 };
 
 /// How a worker's process ended.
@@ -61,6 +62,20 @@ pub enum Violation {
     Untrained {
         /// The phase.
         found: Phase,
+    },
+    /// A phase that the job has no use for, or of another size.
+    #[error("phase {found}, which the job does not ask for")]
+    Unasked {
+        /// The phase.
+        found: Phase,
+    },
+    /// A phase that belongs before one that has begun.
+    #[error("phase {found} after {before}")]
+    Late {
+        /// The phase.
+        found: Phase,
+        /// The one announced last.
+        before: Phase,
     },
     /// A batch of steps without samples or durations.
     #[error("a batch of {steps} steps of {items} samples")]
@@ -129,6 +144,7 @@ enum State {
 /// One worker's stream so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
+    course: Course,
     state: State,
     next_seq: u64,
     t_ns: u64,
@@ -137,9 +153,11 @@ pub struct Session {
     facts: BTreeMap<String, String>,
 }
 
-impl Default for Session {
-    fn default() -> Self {
+impl Session {
+    /// Of a worker that was given this job.
+    pub fn new(job: &JobSpec) -> Self {
         Self {
+            course: Course::of(job),
             state: State::AwaitHello,
             next_seq: 0,
             t_ns: 0,
@@ -148,9 +166,7 @@ impl Default for Session {
             facts: BTreeMap::new(),
         }
     }
-}
 
-impl Session {
     /// Takes the next message.
     pub fn accept(&mut self, envelope: &Envelope) -> Result<(), Violation> {
         if envelope.seq != self.next_seq {
@@ -197,10 +213,13 @@ impl Session {
 
     fn work(&mut self, event: &WorkerEvent, t_ns: u64) -> Result<(), Violation> {
         match event {
-            WorkerEvent::Phase {
-                phase: found @ Phase::Confirm(_),
-            } if self.epochs == 0 => return Err(Violation::Untrained { found: *found }),
-            WorkerEvent::Phase { phase } => self.phase = Some(*phase),
+            WorkerEvent::Phase { phase } => {
+                self.course.check(self.phase, *phase)?;
+                if matches!(phase, Phase::Confirm(_)) && self.epochs == 0 {
+                    return Err(Violation::Untrained { found: *phase });
+                }
+                self.phase = Some(*phase);
+            }
             WorkerEvent::Steps(batch) => {
                 if Some(batch.phase) != self.phase {
                     let current = self.phase.map_or("no phase".to_owned(), |p| p.to_string());
@@ -430,7 +449,54 @@ fn type_of(event: &WorkerEvent) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EpochReport, Hello, Usage};
+    use crate::event::{
+        Allocator, EpochReport, Hello, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec,
+        TrainSpec, Usage,
+    };
+
+    /// Requests of one and eight samples, the highest rate of each, training, and requests once more.
+    fn job() -> JobSpec {
+        JobSpec {
+            protocol: PROTOCOL_VERSION,
+            run: "r".into(),
+            model: ModelSpec {
+                name: "mlp".into(),
+                depth: None,
+                width: None,
+            },
+            dataset: "digits".into(),
+            dataset_dir: "/nowhere".into(),
+            seed: 1,
+            threads: 1,
+            device: "cpu".into(),
+            flush_denormals: true,
+            allocator: Allocator::Retain,
+            train: TrainSpec {
+                epochs: 3,
+                batch_size: 64,
+                optimizer: Optimizer::Adam,
+                learning_rate: 1e-3,
+                weight_decay: 0.0,
+                validation_share: 0.1,
+                warmup_steps: 0,
+            },
+            serve: Some(ServeSpec {
+                batch_sizes: vec![1, 8],
+                warmup_requests: 0,
+                max_time_s: 1.0,
+                confirm: true,
+                pattern: Pattern::Server {
+                    rate_per_s: Some(100.0),
+                },
+                max_requests: None,
+                find_max_rate: Some(MaxRate {
+                    percentile: 0.99,
+                    limit_s: 0.01,
+                }),
+            }),
+            options: serde_json::Value::Null,
+        }
+    }
 
     fn hello() -> WorkerEvent {
         WorkerEvent::Hello(Hello {
@@ -489,7 +555,11 @@ mod tests {
     }
 
     fn play(events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
-        let mut session = Session::default();
+        play_of(&job(), events)
+    }
+
+    fn play_of(job: &JobSpec, events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
+        let mut session = Session::new(job);
         for (seq, event) in (0..).zip(events) {
             if let Err(violation) = session.accept(&Envelope {
                 seq,
@@ -585,8 +655,60 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_asked_for_and_what_comes_too_late_is_refused() {
+        type Edit = fn(&mut JobSpec);
+        let whole: Edit = |_| {};
+        let (serve, confirm) = (Phase::Serve(1), Phase::Confirm(8));
+        let trained = || vec![hello(), phase(Phase::Train), epoch(1)];
+        for (edit, next, says) in [
+            (whole, vec![confirm, Phase::Test], None),
+            (
+                whole,
+                vec![confirm, Phase::Train],
+                Some("phase train after confirm[8]"),
+            ),
+            (
+                whole,
+                vec![Phase::Test, serve],
+                Some("phase serve[1] after test"),
+            ),
+            (whole, vec![serve], Some("phase serve[1] after train")),
+            (
+                whole,
+                vec![Phase::Confirm(2)],
+                Some("phase confirm[2], which the job does not ask for"),
+            ),
+            (
+                |job| job.serve.as_mut().unwrap().confirm = false,
+                vec![confirm],
+                Some("phase confirm[8], which the job does not ask for"),
+            ),
+            (
+                |job| job.serve = None,
+                vec![confirm],
+                Some("does not ask for"),
+            ),
+        ] {
+            let mut job = job();
+            edit(&mut job);
+            let events = trained()
+                .into_iter()
+                .chain(next.iter().map(|next| phase(*next)));
+            let (_, result) = play_of(&job, events.collect());
+            let said = result.err().map(|violation| violation.to_string());
+            assert_eq!(said.is_some(), says.is_some(), "{next:?}: {said:?}");
+            assert!(said.unwrap_or_default().contains(says.unwrap_or_default()));
+        }
+        let mut untrained = job();
+        untrained.train.epochs = 0;
+        let (_, result) = play_of(&untrained, vec![hello(), phase(Phase::Train)]);
+        let found = Phase::Train;
+        assert_eq!(result, Err(Violation::Unasked { found }));
+    }
+
+    #[test]
     fn time_does_not_run_backwards_and_shares_are_shares() {
-        let mut session = Session::default();
+        let mut session = Session::new(&job());
         let at = |seq, t_ns, event| Envelope { seq, t_ns, event };
         session.accept(&at(0, 9, hello())).unwrap();
         let found = session.accept(&at(1, 8, phase(Phase::Train)));
@@ -675,7 +797,7 @@ mod tests {
 
     #[test]
     fn gaps_in_the_numbers_and_foreign_versions_are_refused() {
-        let mut session = Session::default();
+        let mut session = Session::new(&job());
         let late = Envelope {
             seq: 1,
             t_ns: 0,

@@ -120,10 +120,8 @@ fn memory_class(bytes: u64) -> String {
 
 /// `virtual machine, QEMU Standard PC`, `none, Dell Inc. PowerEdge R740`; where only the product is known, that.
 fn virtualisation(details: &Details) -> Option<String> {
-    let flag = details.hypervisor.map(|there| match there {
-        true => "virtual machine",
-        false => "none",
-    });
+    let words = |there| if there { "virtual machine" } else { "none" };
+    let flag = details.hypervisor.map(words);
     let said: Vec<&str> = flag.into_iter().chain(details.product.as_deref()).collect();
     (!said.is_empty()).then(|| said.join(", "))
 }
@@ -134,7 +132,9 @@ fn devices(all: &[Accelerator]) -> Option<String> {
     for device in all {
         *counts.entry(&device.name).or_default() += 1;
     }
-    let each = counts.iter().map(|(name, count)| format!("{count} x {name}"));
+    let each = counts
+        .iter()
+        .map(|(name, count)| format!("{count} x {name}"));
     let each: Vec<String> = each.collect();
     (!each.is_empty()).then(|| each.join(", "))
 }
@@ -172,7 +172,10 @@ mod platform {
             let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
             (!text.is_empty()).then(|| text.to_owned())
         };
-        let (vendor, product) = (text("class/dmi/id/sys_vendor"), text("class/dmi/id/product_name"));
+        let (vendor, product) = (
+            text("class/dmi/id/sys_vendor"),
+            text("class/dmi/id/product_name"),
+        );
         let dmi = match (vendor, product) {
             (Some(vendor), Some(product)) if product.starts_with(&vendor) => Some(product),
             (Some(vendor), Some(product)) => Some(format!("{vendor} {product}")),
@@ -279,7 +282,11 @@ mod tests {
         assert_eq!(one.get("cpu.model"), Some("AMD EPYC 7B13"));
         assert_eq!(one.get("memory.class"), Some("32 GiB"));
         assert_eq!(one.get("cpu.vendor"), None, "what is not told is absent");
-        for (field, hard) in [("cpu.quota", "none"), ("memory.limit", "none"), ("gpu", "none")] {
+        for (field, hard) in [
+            ("cpu.quota", "none"),
+            ("memory.limit", "none"),
+            ("gpu", "none"),
+        ] {
             assert_eq!(one.hard.get(field).map(String::as_str), Some(hard));
         }
         assert_eq!(one.soft.get("kernel").map(String::as_str), Some("6.8.0"));
@@ -316,11 +323,17 @@ mod tests {
             };
             fingerprint(&machine, &Details::default())
         };
-        let two = with(vec![device(0, "NVIDIA H200", "550.1"), device(1, "NVIDIA H200", "550.1")]);
+        let two = with(vec![
+            device(0, "NVIDIA H200", "550.1"),
+            device(1, "NVIDIA H200", "550.1"),
+        ]);
         assert_eq!(two.get("gpu"), Some("2 x NVIDIA H200"));
         assert_eq!(two.get("gpu.driver"), Some("550.1"));
         assert_eq!(two.get("gpu.power_limit"), Some("700 W"));
-        let (a, b) = (device(0, "NVIDIA L4", "550.1"), device(1, "NVIDIA A10", "550.1"));
+        let (a, b) = (
+            device(0, "NVIDIA L4", "550.1"),
+            device(1, "NVIDIA A10", "550.1"),
+        );
         let mixed = with(vec![a.clone(), b.clone()]);
         assert_eq!(mixed.get("gpu"), Some("1 x NVIDIA A10, 1 x NVIDIA L4"));
         assert_eq!(mixed, with(vec![b, a]), "in whatever order they were found");
@@ -329,9 +342,17 @@ mod tests {
     #[test]
     fn a_hypervisor_and_the_product_tell_the_kind_of_machine() {
         for (hypervisor, product, says) in [
-            (Some(true), Some("QEMU Standard PC"), Some("virtual machine, QEMU Standard PC")),
+            (
+                Some(true),
+                Some("QEMU Standard PC"),
+                Some("virtual machine, QEMU Standard PC"),
+            ),
             (Some(true), None, Some("virtual machine")),
-            (Some(false), Some("Dell Inc. PowerEdge"), Some("none, Dell Inc. PowerEdge")),
+            (
+                Some(false),
+                Some("Dell Inc. PowerEdge"),
+                Some("none, Dell Inc. PowerEdge"),
+            ),
             (Some(false), None, Some("none")),
             (None, Some("Raspberry Pi 4"), Some("Raspberry Pi 4")),
             (None, None, None),
@@ -355,13 +376,27 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, text).unwrap();
         };
-        let read = || platform::read(&ProcRoot::at(&dir.path().join("proc")), &dir.path().join("sys"));
+        let read = || {
+            platform::read(
+                &ProcRoot::at(&dir.path().join("proc")),
+                &dir.path().join("sys"),
+            )
+        };
         let nothing = read();
         assert_eq!((nothing.product, nothing.hypervisor), (None, None));
-        put("proc/cpuinfo", "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t: fpu hypervisor\n");
+        put(
+            "proc/cpuinfo",
+            "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t: fpu hypervisor\n",
+        );
         put("sys/firmware/devicetree/base/model", "Board 4\0");
-        put("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
-        put("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "schedutil\n");
+        put(
+            "sys/kernel/mm/transparent_hugepage/enabled",
+            "always [madvise] never\n",
+        );
+        put(
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+            "schedutil\n",
+        );
         let found = read();
         assert_eq!(found.cpu_vendor.as_deref(), Some("AuthenticAMD"));
         assert_eq!(found.hypervisor, Some(true));
@@ -374,7 +409,12 @@ mod tests {
         assert_eq!(read().product.as_deref(), Some("Amazon EC2 m7g.large"));
         put("sys/class/dmi/id/product_name", "Amazon EC2 x\n");
         assert_eq!(read().product.as_deref(), Some("Amazon EC2 x"));
-        for (text, says) in [("a [b] c", Some("b")), ("a b", None), ("[a", None), ("", None)] {
+        for (text, says) in [
+            ("a [b] c", Some("b")),
+            ("a b", None),
+            ("[a", None),
+            ("", None),
+        ] {
             assert_eq!(platform::chosen(text), says);
         }
         assert!(boot_id().is_some_and(|id| !id.is_empty()));

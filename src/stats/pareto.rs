@@ -11,6 +11,11 @@
 //! A point is *dominated for certain* by another whose value is at least as good in every objective, and which is better
 //! beyond the noise in at least one. The *front* is what nothing dominates for certain.
 //!
+//! Where only one end of an interval is known, the value is a bound and no estimate (a peak that still grew, a rate that was
+//! not the limit yet): what may be worse by nobody knows how much is never at least as good as anything, and nothing is at
+//! least as good as what may be better by nobody knows how much. A value of which neither end is known is an estimate like
+//! another; it is better than nothing beyond the noise.
+//!
 //! # What follows
 //!
 //! No point dominates itself, no two dominate each other, and no chain of dominations comes back to where it began (the
@@ -70,10 +75,27 @@ impl Known {
     }
 
     fn at_least_as_good(self, other: Self, better: Better) -> bool {
-        match better {
-            Better::Higher => self.value >= other.value,
-            Better::Lower => self.value <= other.value,
-        }
+        let (by_value, open) = match better {
+            Better::Higher => (
+                self.value >= other.value,
+                self.is_open_below() || other.is_open_above(),
+            ),
+            Better::Lower => (
+                self.value <= other.value,
+                self.is_open_above() || other.is_open_below(),
+            ),
+        };
+        by_value && !open
+    }
+
+    /// Whether the value is only known not to be smaller.
+    fn is_open_above(self) -> bool {
+        self.interval.low.is_finite() && !self.interval.high.is_finite()
+    }
+
+    /// Whether the value is only known not to be larger.
+    fn is_open_below(self) -> bool {
+        self.interval.high.is_finite() && !self.interval.low.is_finite()
     }
 
     /// Whether this is better than `other` by more than the noise of both.
@@ -191,6 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_only_a_bound_is_not_as_good_as_anything() {
+        // Accuracy, more is better; memory, less is better: a peak that still grew, and a rate that may be higher.
+        let at_least = |value: f64| Known::within(value, Some(value), None).unwrap();
+        let grew = vec![Known::exact(0.9).unwrap(), at_least(100.0)];
+        let larger = point(&[(0.5, 0.0), (200.0, 0.0)]);
+        assert!(!dominates(&grew, &larger, &BOTH));
+        let smaller = point(&[(0.95, 0.0), (50.0, 0.0)]);
+        assert!(dominates(&smaller, &grew, &BOTH));
+        let open_rate = vec![at_least(100.0), Known::exact(100.0).unwrap()];
+        let faster = point(&[(200.0, 0.0), (50.0, 0.0)]);
+        assert!(!dominates(&faster, &open_rate, &BOTH));
+        // It is at least so good, however much better it may be.
+        let slower = point(&[(50.0, 0.0), (100.0, 0.0)]);
+        assert!(dominates(&open_rate, &slower, &BOTH));
+    }
+
+    #[test]
     fn what_is_no_number_is_no_coordinate() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(Known::exact(value), None);
@@ -263,8 +302,17 @@ mod tests {
         prop::array::uniform3(prop_oneof![Just(Better::Higher), Just(Better::Lower)])
     }
 
+    /// The same, sometimes with ends that nobody knows.
+    fn known() -> impl Strategy<Value = Known> {
+        let open = prop::array::uniform2(prop::bool::weighted(0.15));
+        (coordinate(), open).prop_map(|((value, half), [below, above])| {
+            let end = |open: bool, end: f64| (!open).then_some(end);
+            Known::within(value, end(below, value - half), end(above, value + half)).unwrap()
+        })
+    }
+
     fn points(most: usize) -> impl Strategy<Value = Vec<Vec<Known>>> {
-        let one = prop::collection::vec(coordinate(), 3).prop_map(|figures| point(&figures));
+        let one = prop::collection::vec(known(), 3);
         prop::collection::vec(one, 1..most)
     }
 

@@ -27,6 +27,9 @@ const DIGITS: u8 = 3;
 /// Batches are merged in pairs when there are this many.
 const CAPACITY: usize = 64;
 
+/// Steps beyond a quantile from which on their own variance between batches tells whether they come in runs.
+const TOLD_BY: f64 = 200.0;
+
 /// Fewest effective steps under a bound that holds at all times.
 const MIN_EFFECTIVE: u64 = 20;
 
@@ -272,12 +275,16 @@ impl QuantileSeries {
             return Bounds::default();
         };
         let all = self.without(first);
-        // Exceedances of a far quantile are too few to tell whether they come in runs; those of the median are not.
-        let numbers = [0.5, 0.9, level].map(|level| {
+        let number = |level: f64| {
             let at = all.at_rank(rank_of(level, all.steps));
             effective(batches, at, 1.0 - alpha / 10.0).unwrap_or(0)
-        });
-        let n = numbers.into_iter().min().unwrap_or(0);
+        };
+        let mut n = number(level);
+        if all.steps as f64 * (1.0 - level).min(level) < TOLD_BY {
+            // Exceedances of a far quantile are too few to tell whether they come in runs; those of the median are not. Where
+            // there are enough they speak for themselves: a tail does not wander as a narrow body does.
+            n = n.min(number(0.5)).min(number(0.9));
+        }
         if n < MIN_EFFECTIVE {
             return Bounds::default();
         }

@@ -9,8 +9,8 @@
 
 use super::sample::{Estimate, sorted_quantile};
 
-/// Width of a window before any are merged, in nanoseconds.
-const FIRST_NS: u64 = 50_000_000;
+/// Width of a window before any are merged, in nanoseconds: a phase that is left after a second must have enough of them.
+const FIRST_NS: u64 = 25_000_000;
 
 /// Windows at which pairs are merged.
 const CAPACITY: usize = 64;
@@ -146,26 +146,26 @@ mod tests {
 
     #[test]
     fn the_upper_quartile_is_that_of_the_windows() {
-        // 25 windows of 50 ms, of 1 to 25 steps each, which fill them exactly: the quartile is the 19th.
+        // 25 windows of 1 to 25 steps each, which fill them exactly: the quartile is the 19th.
         let of = windows((1..=25_u64).flat_map(|n| {
-            let each = 50 * MS / n;
-            let last = 50 * MS - (n - 1) * each;
+            let each = FIRST_NS / n;
+            let last = FIRST_NS - (n - 1) * each;
             let even = (1..n).map(move |_| (1.0, each));
             even.chain([(1.0, last)])
         }));
         assert_eq!(of.len(), 25);
-        assert!(close(upper(&of).unwrap(), 19.0 / 0.05));
+        assert!(close(upper(&of).unwrap(), 19.0 / 0.025));
         // Without the first 5, of 6 to 25: between the 15th and the 16th.
         let later = of.quantile(0.75, 5).unwrap();
-        assert!(close(later.value, 20.25 / 0.05), "{later:?}");
+        assert!(close(later.value, 20.25 / 0.025), "{later:?}");
         assert_eq!((later.samples, later.interval), (20, None));
     }
 
     #[test]
     fn a_long_step_fills_windows_and_rests_on_itself() {
-        let of = windows([(10.0, 1000 * MS)]);
+        let of = windows([(10.0, 500 * MS)]);
         assert_eq!((of.len(), of.quantile(0.75, 0).unwrap().samples), (20, 1));
-        assert!(close(upper(&of).unwrap(), 10.0));
+        assert!(close(upper(&of).unwrap(), 20.0));
         let longest = windows([(1.0, u64::MAX), (1.0, u64::MAX)]);
         assert!((CAPACITY / 2..CAPACITY).contains(&longest.len()));
         assert!(upper(&longest).unwrap() > 0.0);
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn fewer_than_twenty_windows_have_no_quartile() {
         for (steps, windows_full) in [(19, 19), (20, 20)] {
-            let of = windows((0..steps).map(|_| (1.0, 50 * MS)));
+            let of = windows((0..steps).map(|_| (1.0, FIRST_NS)));
             assert_eq!(of.len(), windows_full);
             assert_eq!(upper(&of).is_some(), windows_full >= FEWEST_WINDOWS);
         }
@@ -184,13 +184,13 @@ mod tests {
 
     #[test]
     fn sixty_four_windows_become_thirty_two_of_twice_the_width() {
-        let steps = |n: usize| windows((0..n).map(|_| (1.0, 50 * MS)));
+        let steps = |n: usize| windows((0..n).map(|_| (1.0, FIRST_NS)));
         for (n, len, width_s) in [
-            (63, 63, 0.05),
-            (64, 32, 0.1),
-            (65, 32, 0.1),
-            (127, 63, 0.1),
-            (128, 32, 0.2),
+            (63, 63, 0.025),
+            (64, 32, 0.05),
+            (65, 32, 0.05),
+            (127, 63, 0.05),
+            (128, 32, 0.1),
         ] {
             let of = steps(n);
             assert_eq!((of.len(), close(of.width_s(), width_s)), (len, true), "{n}");
@@ -199,8 +199,8 @@ mod tests {
 
     #[test]
     fn a_warm_up_is_left_out_as_far_as_twenty_windows_stay() {
-        let of = windows((0..40).map(|at| (if at < 10 { 0.5 } else { 1.0 }, 50 * MS)));
-        for (warm_up_s, skip) in [(0.0, 0), (0.01, 1), (0.5, 10), (0.51, 11), (9.0, 20)] {
+        let of = windows((0..40).map(|at| (if at < 10 { 0.5 } else { 1.0 }, FIRST_NS)));
+        for (warm_up_s, skip) in [(0.0, 0), (0.01, 1), (0.25, 10), (0.26, 11), (9.0, 20)] {
             assert_eq!(of.warm_up(warm_up_s), skip, "{warm_up_s}");
             assert!(of.quantile(0.75, skip).is_some());
         }

@@ -94,13 +94,24 @@ fn identical_builds_are_green_and_each_side_is_an_ordinary_folder() {
     let verdict = json(&lab, "verdict.json");
     let found = verdicts(&verdict);
     assert!(found.len() >= 3, "{found:?}");
-    assert!(found.iter().all(|(verdict, cell, _)| verdict == "pass" && cell == LARGE), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|(verdict, cell, _)| verdict == "pass" && cell == LARGE),
+        "{found:?}"
+    );
 
     // The runs of a block are made in the order that they say, and on each side twice.
     let mut places = BTreeMap::new();
     let mut sessions = Vec::new();
     for arm in ["baseline", "candidate"] {
-        assert_eq!(json(&lab, &format!("{arm}/manifest.json"))["runs"].as_array().unwrap().len(), 14);
+        assert_eq!(
+            json(&lab, &format!("{arm}/manifest.json"))["runs"]
+                .as_array()
+                .unwrap()
+                .len(),
+            14
+        );
         assert_eq!(lab.rows(&format!("{arm}/report.csv")).len(), 14);
         assert!(lab.file(&format!("{arm}/report.html")).exists());
         for (run, pairing) in pairings(&lab, arm) {
@@ -116,8 +127,14 @@ fn identical_builds_are_green_and_each_side_is_an_ordinary_folder() {
     assert!(places.keys().copied().eq(1..=7));
     for (block, mut places) in places {
         places.sort_unstable();
-        let order: String = places.iter().map(|(_, arm)| if *arm == "baseline" { 'A' } else { 'B' }).collect();
-        assert!(["ABBA", "BAAB"].contains(&&*order), "block {block}: {order}");
+        let order: String = places
+            .iter()
+            .map(|(_, arm)| if *arm == "baseline" { 'A' } else { 'B' })
+            .collect();
+        assert!(
+            ["ABBA", "BAAB"].contains(&&*order),
+            "block {block}: {order}"
+        );
     }
 
     // What was judged can be judged again, and its verdict gives its code again.
@@ -135,7 +152,14 @@ fn a_slower_cell_is_red_and_named_and_the_other_is_not() {
         "--set-b",
         "worker.options.slow_batch_size=64",
     ];
-    let both = ["--against", "grid.toml", "--set-b", "seed=1000", "--blocks", "8"];
+    let both = [
+        "--against",
+        "grid.toml",
+        "--set-b",
+        "seed=1000",
+        "--blocks",
+        "8",
+    ];
     let shown = lab.run(&[&both[..], &slower].concat()).exits(1);
     let verdict = json(&lab, "verdict.json");
     let found = red(&verdict);
@@ -143,11 +167,18 @@ fn a_slower_cell_is_red_and_named_and_the_other_is_not() {
     assert!(named.contains(&"train.step_latency_p25"), "{found:?}");
     assert!(named.contains(&"train.throughput_p75"), "{found:?}");
     assert!(found.iter().all(|(_, cell, _)| cell == LARGE), "{found:?}");
-    assert!(shown.stdout.contains("regressed") && shown.stdout.contains(LARGE), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("regressed") && shown.stdout.contains(LARGE),
+        "{}",
+        shown.stdout
+    );
     // All eight blocks: it is never ended early with a fail.
     assert_eq!(pairings(&lab, "candidate").len(), 32);
     for again in ["results/t", "results/t/verdict.json"] {
-        lab.call(&["check", again, "--gate", "grid.toml"][..if again == "results/t" { 4 } else { 2 }]).exits(1);
+        lab.call(
+            &["check", again, "--gate", "grid.toml"][..if again == "results/t" { 4 } else { 2 }],
+        )
+        .exits(1);
     }
 }
 
@@ -159,67 +190,146 @@ fn a_comparison_that_passes_after_seven_blocks_ends() {
     assert!(shown.stdout.contains("7 of 9 blocks"), "{}", shown.stdout);
     lab.call(&["check", "results/t"]).exits(0);
     // Nothing is left to be done, and --all-blocks is another comparison only in its length.
-    let before = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json"))).unwrap().ino();
+    let before = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json")))
+        .unwrap()
+        .ino();
     let again = against(&lab, &["--blocks", "9", "--resume"]).exits(0);
     assert!(!again.stderr.contains("started"), "{}", again.stderr);
     against(&lab, &["--blocks", "9", "--resume", "--all-blocks"]).exits(0);
     assert_eq!(pairings(&lab, "baseline").len(), 18);
-    let after = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json"))).unwrap().ino();
+    let after = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json")))
+        .unwrap()
+        .ino();
     assert_eq!(before, after);
 }
 
 #[test]
 fn what_cannot_be_found_is_refused_before_anything_runs() {
     let lab = lab();
-    fs::write(lab.path("other.toml"), GRID.replace("[16, 64]", "[16, 32, 64]")).unwrap();
-    fs::write(lab.path("fast.toml"), format!("{GRID}[sampler]\ninterval = \"20ms\"\n")).unwrap();
+    fs::write(
+        lab.path("other.toml"),
+        GRID.replace("[16, 64]", "[16, 32, 64]"),
+    )
+    .unwrap();
+    fs::write(
+        lab.path("fast.toml"),
+        format!("{GRID}[sampler]\ninterval = \"20ms\"\n"),
+    )
+    .unwrap();
     fs::create_dir(lab.path("empty")).unwrap();
     for (args, says) in [
-        (&["--against", "grid.toml", "--blocks", "6"][..], &["6 blocks can never", "--blocks 7"][..]),
-        (&["--against", "other.toml"], &["the candidate has no one-made-up-b32", "[gate.retired]"]),
-        (&["--against", "v1.2"], &["v1.2: there is no such file", "a commit has to be built"]),
+        (
+            &["--against", "grid.toml", "--blocks", "6"][..],
+            &["6 blocks can never", "--blocks 7"][..],
+        ),
+        (
+            &["--against", "other.toml"],
+            &["the candidate has no one-made-up-b32", "[gate.retired]"],
+        ),
+        (
+            &["--against", "v1.2"],
+            &["v1.2: there is no such file", "a commit has to be built"],
+        ),
         (&["--against", "empty"], &["there is no perftune in it"]),
         (&["--against", "fast.toml"], &["[sampler]"]),
-        (&["--against", "grid.toml", "--worker-a", "nowhere"], &["nowhere is not there"]),
-        (&["--against", "grid.toml", "--format", "csv"], &["no such format"]),
-        (&["--against", "grid.toml", "--repeat", "3"], &["cannot be used with"]),
+        (
+            &["--against", "grid.toml", "--worker-a", "nowhere"],
+            &["nowhere is not there"],
+        ),
+        (
+            &["--against", "grid.toml", "--format", "csv"],
+            &["no such format"],
+        ),
+        (
+            &["--against", "grid.toml", "--repeat", "3"],
+            &["cannot be used with"],
+        ),
         (&["--blocks", "9"], &["--against"]),
     ] {
         let shown = lab.run(args).exits(2);
         for word in says {
-            assert!(shown.stderr.contains(word), "{args:?}: {word}: {}", shown.stderr);
+            assert!(
+                shown.stderr.contains(word),
+                "{args:?}: {word}: {}",
+                shown.stderr
+            );
         }
         assert!(!lab.path("results").exists(), "{args:?}");
     }
     // A cell that is retired is no longer asked for; one that is new is said and not compared.
-    let retired = format!("{GRID}[gate.retired]\none-made-up-b32 = \"2026-02-01 nobody uses it\"\n");
+    let retired =
+        format!("{GRID}[gate.retired]\none-made-up-b32 = \"2026-02-01 nobody uses it\"\n");
     fs::write(lab.path("grid.toml"), retired).unwrap();
     lab.run(&["--against", "other.toml", "--dry-run"]).exits(0);
     fs::write(lab.path("base.toml"), GRID.replace("[16, 64]", "[16]")).unwrap();
     let named = GRID.replace("[16, 64]", "[16, 64]");
     fs::write(lab.path("grid.toml"), named).unwrap();
-    let shown = lab.run(&["--against", "grid.toml", "--set-a", "grid.batch_size=[16,32]", "--dry-run"]).exits(2);
-    assert!(shown.stderr.contains("the candidate has no one-made-up-b32"), "{}", shown.stderr);
     let shown = lab
-        .run(&["--against", "grid.toml", "--set-b", "grid.batch_size=[16,64,32]", "--dry-run"])
+        .run(&[
+            "--against",
+            "grid.toml",
+            "--set-a",
+            "grid.batch_size=[16,32]",
+            "--dry-run",
+        ])
+        .exits(2);
+    assert!(
+        shown
+            .stderr
+            .contains("the candidate has no one-made-up-b32"),
+        "{}",
+        shown.stderr
+    );
+    let shown = lab
+        .run(&[
+            "--against",
+            "grid.toml",
+            "--set-b",
+            "grid.batch_size=[16,64,32]",
+            "--dry-run",
+        ])
         .exits(0);
-    assert!(shown.stderr.contains("the baseline has no one-made-up-b32"), "{}", shown.stderr);
+    assert!(
+        shown.stderr.contains("the baseline has no one-made-up-b32"),
+        "{}",
+        shown.stderr
+    );
     assert!(!shown.stdout.contains("b32"), "{}", shown.stdout);
 }
 
 #[test]
 fn a_dry_run_shows_both_sides_and_the_order() {
     let lab = lab();
-    let args = ["--against", "grid.toml", "--set-b", "train.learning_rate=0.5", "--dry-run", "--seed", "3"];
+    let args = [
+        "--against",
+        "grid.toml",
+        "--set-b",
+        "train.learning_rate=0.5",
+        "--dry-run",
+        "--seed",
+        "3",
+    ];
     let shown = lab.run(&args).exits(0);
-    for word in ["baseline: t: 2 runs", "candidate: t: 2 runs", "0.5", "block 2:", "ABBA", "80 runs", "After 7 blocks"] {
+    for word in [
+        "baseline: t: 2 runs",
+        "candidate: t: 2 runs",
+        "0.5",
+        "block 2:",
+        "ABBA",
+        "80 runs",
+        "After 7 blocks",
+    ] {
         assert!(shown.stdout.contains(word), "{word}: {}", shown.stdout);
     }
-    let table = lab.run(&[&args[..], &["--format", "csv"]].concat()).exits(0);
+    let table = lab
+        .run(&[&args[..], &["--format", "csv"]].concat())
+        .exits(0);
     let order = rows(&table.stdout);
     assert_eq!(order.len(), 80);
     assert_eq!(order[79]["block"], "10");
-    let document = lab.run(&[&args[..], &["--format", "json"]].concat()).exits(0);
+    let document = lab
+        .run(&[&args[..], &["--format", "json"]].concat())
+        .exits(0);
     let document: Value = serde_json::from_str(&document.stdout).unwrap();
     assert_eq!(document["order"].as_array().unwrap().len(), 80);
     assert_eq!(document["order"][5]["run"], *order[5]["run"]);
@@ -230,16 +340,43 @@ fn a_dry_run_shows_both_sides_and_the_order() {
 fn a_worker_that_crashes_on_one_side_is_no_pass() {
     let lab = lab();
     let crash = "worker.options.fault={kind=\"exit\",phase=\"train\",after=5,batch_size=64}";
-    let both = ["--against", "grid.toml", "--set-b", "seed=1000", "--blocks", "7", "--set-b", crash];
+    let both = [
+        "--against",
+        "grid.toml",
+        "--set-b",
+        "seed=1000",
+        "--blocks",
+        "7",
+        "--set-b",
+        crash,
+    ];
     let shown = lab.run(&both).exits(5);
     // The others went on, and what there is of them is told.
     let rows = lab.rows("candidate/report.csv");
-    assert_eq!(rows.iter().filter(|row| row["status"] == "failed").count(), 14);
-    assert_eq!(rows.iter().filter(|row| row["status"] == "completed").count(), 14);
+    assert_eq!(
+        rows.iter().filter(|row| row["status"] == "failed").count(),
+        14
+    );
+    assert_eq!(
+        rows.iter()
+            .filter(|row| row["status"] == "completed")
+            .count(),
+        14
+    );
     let verdict = json(&lab, "verdict.json");
     let found = verdicts(&verdict);
-    assert!(found.iter().any(|(verdict, cell, _)| verdict == "failed" && cell == LARGE), "{found:?}");
-    assert!(found.iter().any(|(verdict, cell, _)| verdict == "pass" && cell == SMALL), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|(verdict, cell, _)| verdict == "failed" && cell == LARGE),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|(verdict, cell, _)| verdict == "pass" && cell == SMALL),
+        "{found:?}"
+    );
     assert!(shown.stdout.contains("failed"), "{}", shown.stdout);
     lab.call(&["check", "results/t"]).exits(5);
 }
@@ -259,17 +396,31 @@ fn sides_may_be_workers_and_builds() {
     let broken = wrapped(&lab, "broken", "exit 3");
     let whole = wrapped(&lab, "whole", "echo made by hand >&2");
     fs::create_dir(lab.path("build")).unwrap();
-    symlink(assert_cmd::cargo::cargo_bin!("perftune"), lab.path("build/perftune")).unwrap();
+    symlink(
+        assert_cmd::cargo::cargo_bin!("perftune"),
+        lab.path("build/perftune"),
+    )
+    .unwrap();
     let only = ["--only", "batch_size=64", "--blocks", "7", "--fresh"];
     for (args, code) in [
         (&["--against", &*whole][..], 0),
         (&["--against", "build", "--worker-b", &*broken], 5),
     ] {
         let shown = lab.run(&[args, &only].concat()).exits(code);
-        assert!(shown.stderr.contains("candidate (B) grid.toml"), "{}", shown.stderr);
+        assert!(
+            shown.stderr.contains("candidate (B) grid.toml"),
+            "{}",
+            shown.stderr
+        );
     }
-    let both = lab.run(&["--against", &*whole, "--worker-a", &*whole]).exits(2);
-    assert!(both.stderr.contains("both name the worker"), "{}", both.stderr);
+    let both = lab
+        .run(&["--against", &*whole, "--worker-a", &*whole])
+        .exits(2);
+    assert!(
+        both.stderr.contains("both name the worker"),
+        "{}",
+        both.stderr
+    );
     let session = json(&lab, "against.json");
     let program = session["baseline"]["words"][0].as_str().unwrap().to_owned();
     assert!(program.ends_with("build/perftune"), "{program}");
@@ -277,7 +428,10 @@ fn sides_may_be_workers_and_builds() {
 
 /// The marker of every run that has one: whoever touches a run changes it.
 fn markers(lab: &Lab) -> BTreeMap<String, (u64, i64, i64)> {
-    let names = lab.files().into_iter().filter(|name| name.ends_with("done.json"));
+    let names = lab
+        .files()
+        .into_iter()
+        .filter(|name| name.ends_with("done.json"));
     let of = |name: String| {
         let found = fs::metadata(lab.path(&name)).unwrap();
         (name, (found.ino(), found.mtime(), found.mtime_nsec()))
@@ -289,26 +443,51 @@ fn markers(lab: &Lab) -> BTreeMap<String, (u64, i64, i64)> {
 fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
     let lab = lab();
     // The second run of the second block is interrupted; the script says which phase it is in.
-    let args = [&ONE[..], &SEVEN, &["--set", "worker.options.talks=true", "-v", "--progress", "plain"]].concat();
+    let args = [
+        &ONE[..],
+        &SEVEN,
+        &[
+            "--set",
+            "worker.options.talks=true",
+            "-v",
+            "--progress",
+            "plain",
+        ],
+    ]
+    .concat();
     let mut running = lab.start(&args);
     running.until("[ 6/28] ");
     running.until_phase("train");
     running.signal(Signal::INT);
     let shown = running.end().exits(130);
-    assert!(shown.stderr.contains("there is no verdict"), "{}", shown.stderr);
+    assert!(
+        shown.stderr.contains("there is no verdict"),
+        "{}",
+        shown.stderr
+    );
     assert!(!lab.file("verdict.json").exists());
-    assert_eq!(lab.rows("baseline/report.csv").len() + lab.rows("candidate/report.csv").len(), 6);
+    assert_eq!(
+        lab.rows("baseline/report.csv").len() + lab.rows("candidate/report.csv").len(),
+        6
+    );
 
     let before = markers(&lab);
     assert_eq!(before.len(), 6);
     let first_block: Vec<String> = ["baseline", "candidate"]
         .iter()
-        .flat_map(|arm| ["", "-r2"].map(|repeat| format!("results/t/{arm}/runs/{LARGE}{repeat}/done.json")))
+        .flat_map(|arm| {
+            ["", "-r2"].map(|repeat| format!("results/t/{arm}/runs/{LARGE}{repeat}/done.json"))
+        })
         .collect();
     let refused = lab.run(&args).exits(2);
     assert!(refused.stderr.contains("--resume"), "{}", refused.stderr);
-    let other = lab.run(&[&args[..], &["--resume", "--blocks", "8"]].concat()).exits(2);
-    assert!(other.stderr.contains("cannot be used multiple times") || other.stderr.contains("7 blocks then, 8 now"));
+    let other = lab
+        .run(&[&args[..], &["--resume", "--blocks", "8"]].concat())
+        .exits(2);
+    assert!(
+        other.stderr.contains("cannot be used multiple times")
+            || other.stderr.contains("7 blocks then, 8 now")
+    );
     let shown = lab.run(&[&args[..], &["--resume"]].concat()).exits(0);
     assert!(shown.stderr.contains("[ 1/24] "), "{}", shown.stderr);
     let after = markers(&lab);
@@ -317,8 +496,14 @@ fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
         let kept = first_block.contains(name);
         assert_eq!(after[name] == *marker, kept, "{name}");
     }
-    let sessions: Vec<Value> = pairings(&lab, "baseline").into_values().map(|p| p["session"].clone()).collect();
-    assert!(sessions.windows(2).all(|pair| pair[0] == pair[1]), "{sessions:?}");
+    let sessions: Vec<Value> = pairings(&lab, "baseline")
+        .into_values()
+        .map(|p| p["session"].clone())
+        .collect();
+    assert!(
+        sessions.windows(2).all(|pair| pair[0] == pair[1]),
+        "{sessions:?}"
+    );
     assert_eq!(json(&lab, "against.json")["session"], sessions[0]);
     assert!(lab.file("verdict.json").exists());
 }
@@ -326,10 +511,16 @@ fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
 #[test]
 fn a_disk_that_fills_up_ends_it_without_a_verdict() {
     // As in the tests of one grid: a file that may grow no further is a full disk to whoever writes it.
-    let lab = Lab::new(&GRID.replace("steps_per_epoch = 1000", "steps_per_epoch = 1000, talks = true"));
+    let lab = Lab::new(&GRID.replace(
+        "steps_per_epoch = 1000",
+        "steps_per_epoch = 1000, talks = true",
+    ));
     let perftune = assert_cmd::cargo::cargo_bin!("perftune");
     let long = "train.epochs=20000";
-    let script = format!("trap '' XFSZ; ulimit -f 2000; exec \"$0\" run grid.toml {} --blocks 7 --set-b {long} -v", ONE.join(" "));
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 2000; exec \"$0\" run grid.toml {} --blocks 7 --set-b {long} -v",
+        ONE.join(" ")
+    );
     let mut shell = lab.perftune(&[]);
     let mut command = Command::new("sh");
     command
@@ -350,13 +541,19 @@ fn a_disk_that_fills_up_ends_it_without_a_verdict() {
 #[test]
 fn a_dropped_cell_and_another_machine_are_no_pass() {
     let lab = lab();
-    lab.run(&["--out", "base", "--repeat", "3"]).exits(0);
-    lab.run(&["--out", "new", "--repeat", "3", "--seed", "1000"]).exits(0);
-    lab.run(&["--out", "less", "--repeat", "3", "--only", "batch_size=16"]).exits(0);
+    lab.run(&["--out", "base", "--repeat", "5"]).exits(0);
+    lab.run(&["--out", "new", "--repeat", "5", "--seed", "1000"])
+        .exits(0);
+    lab.run(&["--out", "less", "--repeat", "5", "--only", "batch_size=16"])
+        .exits(0);
     let same = lab.call(&["check", "base", "new", "--gate", "grid.toml"]);
     assert_eq!(same.code, Some(0), "{same:#?}");
     let dropped = lab.call(&["check", "base", "less"]).exits(5);
-    assert!(dropped.stdout.contains("missing") && dropped.stdout.contains(LARGE), "{}", dropped.stdout);
+    assert!(
+        dropped.stdout.contains("missing") && dropped.stdout.contains(LARGE),
+        "{}",
+        dropped.stdout
+    );
     let path = lab.path("new/manifest.json");
     let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     manifest["fingerprint"]["hard"]["cpu.model"] = "another processor".into();
@@ -369,10 +566,20 @@ fn a_dropped_cell_and_another_machine_are_no_pass() {
 fn the_self_test_shows_that_the_gate_can_fire_and_says_where_it_cannot() {
     let lab = lab();
     let shown = lab.call(&["check", "--self-test"]).exits(0);
-    assert!(shown.stdout.contains("red, and it names that cell"), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("red, and it names that cell"),
+        "{}",
+        shown.stdout
+    );
     assert!(shown.stdout.contains("passed"), "{}", shown.stdout);
-    let blind = lab.call(&["check", "--self-test", "--slowdown", "1%"]).exits(2);
-    assert!(blind.stdout.contains("FAILED candidate slower by 1%"), "{}", blind.stdout);
+    let blind = lab
+        .call(&["check", "--self-test", "--slowdown", "1%"])
+        .exits(2);
+    assert!(
+        blind.stdout.contains("FAILED candidate slower by 1%"),
+        "{}",
+        blind.stdout
+    );
     assert!(blind.stdout.contains("not red"), "{}", blind.stdout);
     assert_eq!(lab.files(), ["grid.toml"]);
 }

@@ -44,7 +44,14 @@ fn the_manifest_tells_the_environment_as_the_doctor_does() {
     let doctor: Value = serde_json::from_str(&shown.stdout).unwrap();
     let doctor = &doctor["diagnosis"]["fingerprint"];
     assert_eq!(doctor["key"].as_str().unwrap().len(), 16);
-    for field in ["arch", "system", "cpu.cores", "memory.class", "gpu", "statistics"] {
+    for field in [
+        "arch",
+        "system",
+        "cpu.cores",
+        "memory.class",
+        "gpu",
+        "statistics",
+    ] {
         let value = fingerprint["hard"][field].as_str();
         assert!(value.is_some(), "{field}: {fingerprint}");
         assert_eq!(value, doctor["hard"][field].as_str(), "{field}");
@@ -52,14 +59,20 @@ fn the_manifest_tells_the_environment_as_the_doctor_does() {
     assert_eq!(fingerprint["hard"]["threads"], "1");
     assert_eq!(fingerprint["soft"]["perftune"], env!("CARGO_PKG_VERSION"));
     let text = lab.call(&["doctor"]).exits(0).stdout;
-    assert!(text.contains(&format!("fingerprint   {}: arch ", doctor["key"].as_str().unwrap())));
+    assert!(text.contains(&format!(
+        "fingerprint   {}: arch ",
+        doctor["key"].as_str().unwrap()
+    )));
     let host = rustix::system::uname();
     let host = host.nodename().to_str().unwrap().to_owned();
     let named = |part: &str| {
         let fields = fingerprint[part].as_object().unwrap();
         fields.values().any(|value| *value == host)
     };
-    assert!(host.is_empty() || !named("hard") && !named("soft"), "{host}");
+    assert!(
+        host.is_empty() || !named("hard") && !named("soft"),
+        "{host}"
+    );
 }
 
 #[test]
@@ -74,16 +87,31 @@ fn a_resumed_folder_stays_in_its_session_unless_the_machine_is_another() {
     let shown = lab.run(&["--full", "--resume"]).exits(0);
     assert!(!shown.stderr.contains("environment"), "{}", shown.stderr);
     let again = manifest(&lab);
-    assert_eq!((&again["session"], &again["fingerprint"]), (&first["session"], &first["fingerprint"]));
+    assert_eq!(
+        (&again["session"], &again["fingerprint"]),
+        (&first["session"], &first["fingerprint"])
+    );
 
-    alter(&lab, |manifest| manifest["fingerprint"]["soft"]["kernel"] = "0.1".into());
+    alter(&lab, |manifest| {
+        manifest["fingerprint"]["soft"]["kernel"] = "0.1".into();
+    });
     let shown = lab.run(&["--full", "--resume"]).exits(0);
-    assert!(shown.stderr.contains("kernel was 0.1, is "), "{}", shown.stderr);
+    assert!(
+        shown.stderr.contains("kernel was 0.1, is "),
+        "{}",
+        shown.stderr
+    );
     assert_eq!(manifest(&lab)["session"], first["session"]);
 
-    alter(&lab, |manifest| manifest["fingerprint"]["hard"]["cpu.cores"] = "4096".into());
+    alter(&lab, |manifest| {
+        manifest["fingerprint"]["hard"]["cpu.cores"] = "4096".into();
+    });
     let shown = lab.run(&["--full", "--resume"]).exits(0);
-    assert!(shown.stderr.contains("cpu.cores was 4096, is "), "{}", shown.stderr);
+    assert!(
+        shown.stderr.contains("cpu.cores was 4096, is "),
+        "{}",
+        shown.stderr
+    );
     let mixed = manifest(&lab);
     assert_ne!(mixed["session"], first["session"]);
     let cores = mixed["fingerprint"]["hard"]["cpu.cores"].as_str().unwrap();
@@ -113,16 +141,30 @@ fn figures_for_comparisons_are_in_the_reports() {
         for (quartile, median) in [
             ("train_step_latency_p25_s", "train_step_latency_p50_s"),
             ("serve_latency_p25_s", "serve_latency_p50_s"),
-            ("train_throughput_samples_per_s", "train_throughput_p75_samples_per_s"),
-            ("serve_throughput_samples_per_s", "serve_throughput_p75_samples_per_s"),
+            (
+                "train_throughput_samples_per_s",
+                "train_throughput_p75_samples_per_s",
+            ),
+            (
+                "serve_throughput_samples_per_s",
+                "serve_throughput_p75_samples_per_s",
+            ),
         ] {
             let figure = |name: &str| row[name].parse::<f64>().unwrap();
             let (low, high) = (figure(quartile), figure(median));
-            assert!(low > 0.0 && low <= high * 1.001 && high < 3.0 * low, "{quartile}: {row:?}");
+            assert!(
+                low > 0.0 && low <= high * 1.001 && high < 3.0 * low,
+                "{quartile}: {row:?}"
+            );
         }
     }
     let rows = lab.rows("metrics.csv");
-    for metric in ["train.throughput_p75", "serve.throughput_p75", "train.step_latency_p25", "serve.latency_p25"] {
+    for metric in [
+        "train.throughput_p75",
+        "serve.throughput_p75",
+        "train.step_latency_p25",
+        "serve.latency_p25",
+    ] {
         let of_metric: Vec<_> = rows.iter().filter(|row| row["metric"] == metric).collect();
         let phases = if metric.starts_with("train") { 1 } else { 2 };
         assert_eq!(of_metric.len(), 4 * phases, "{metric}");

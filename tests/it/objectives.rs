@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::Lab;
+use crate::support::{Lab, rows};
 
 /// In virtual time a step takes 1 ms whatever its batch, and the accuracy doubles its way to 0.95 with each epoch: large
 /// batches are fast, many epochs accurate. `two` with small batches is neither.
@@ -43,7 +43,11 @@ fn front_of(stdout: &str) -> String {
 }
 
 fn pareto(lab: &Lab) -> Vec<String> {
-    let rows = lab.rows("report.csv");
+    marks(&lab.text("report.csv"))
+}
+
+fn marks(csv: &str) -> Vec<String> {
+    let rows = rows(csv);
     rows.iter().map(|row| row["pareto"].clone()).collect()
 }
 
@@ -84,6 +88,7 @@ fn the_front_is_said_marked_and_recorded() {
 fn the_objectives_may_be_others_afterwards() {
     let lab = lab();
     lab.run(&["--full", "-q"]).exits(0);
+    let before = ["report.csv", "report.html", "metrics.csv"].map(|name| lab.text(name));
     fs::write(
         lab.path("fast.toml"),
         "[objectives]\nmaximize = 'train.throughput'\n",
@@ -96,8 +101,27 @@ fn the_objectives_may_be_others_afterwards() {
         "{}",
         shown.stdout
     );
-    assert_eq!(pareto(&lab), ["dominated", "front", "dominated", "front"]);
-    // What was recorded is as it was.
+    let csv = lab
+        .call(&[&fast[..], &["--format", "csv"]].concat())
+        .exits(0);
+    let says = ["dominated", "front", "dominated", "front"];
+    assert_eq!(marks(&csv.stdout), says);
+    let page = lab
+        .call(&[&fast[..], &["--format", "html"]].concat())
+        .exits(0);
+    assert!(
+        page.stdout
+            .contains("Objectives: maximize train.throughput."),
+        "{}",
+        page.stdout
+    );
+    // It is only printed: the files of the folder agree with its manifest.
+    assert!(!shown.stdout.contains("reports in"), "{}", shown.stdout);
+    let written = ["report.csv", "report.html", "metrics.csv"].map(|name| lab.text(name));
+    assert_eq!(written, before);
+    fs::remove_file(lab.file("report.csv")).unwrap();
+    lab.call(&fast).exits(0);
+    assert!(!lab.file("report.csv").exists());
     lab.call(&["report", "results/t"]).exits(0);
     assert_eq!(pareto(&lab)[0], "front");
     for (text, says) in [

@@ -181,6 +181,15 @@ fn the_highest_rate_is_searched_for_and_judged() {
     assert_eq!(report["serve_max_rate_per_s"], row["estimate"]);
     assert_eq!(report["verdict"], "feasible", "{report:?}");
     assert!(steps(&lab, "serve[1]") > 10_000 && steps(&lab, "probe[1]") > 400);
+    // Training changes nothing about it: the rate is not searched for again.
+    let trained = ["--full", "--set", "train.epochs=1", "--fresh", "-q"];
+    lab.run(&trained).exits(0);
+    let report = lab.report("one-made-up");
+    assert_eq!(report["verdict"], "feasible", "{report:?}");
+    for row in lab.rows("metrics.csv") {
+        let said = !row["estimate"].is_empty() || !row["note"].is_empty();
+        assert!(said, "no figure and no reason: {row:?}");
+    }
     let strict = [
         "--set",
         "constraints.serve.max_rate=>= 180/s",

@@ -149,8 +149,13 @@ fn the_cheapest_phase_that_decides_is_the_last() {
     let lab = Lab::new(&grid);
     let limit = "constraints.serve.latency_p50=<= 50us";
     let shown = lab.run(&["--set", limit]).exits(0);
-    assert_eq!(phases(&lab), ["load", "warmup", "serve[1]", "test"]);
+    // Nor are the test data read by a model that has learned nothing.
+    assert_eq!(phases(&lab), ["load", "warmup", "serve[1]"]);
     let row = lab.report("one-made-up");
+    assert_eq!((&*row["status"], &*row["test_accuracy"]), ("stopped", ""));
+    let untested = metric(&lab, "run", "test_accuracy");
+    let says = "ended before training: the test data were not read";
+    assert_eq!(untested["note"], says);
     assert!(
         row["stop_detail"]
             .ends_with("one by one, on untrained weights; its training was not begun"),

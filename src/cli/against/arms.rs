@@ -39,7 +39,7 @@ impl Side {
 #[derive(Debug)]
 pub(super) struct Sides {
     /// The baseline and the candidate.
-    pub(super) sides: [Side; 2],
+    pub(super) both: [Side; 2],
     /// The cells that are compared, in the order of the baseline.
     pub(super) cells: Vec<String>,
     /// What the user should know of them.
@@ -207,7 +207,7 @@ impl Sides {
             side.runs = side.plan.runs.iter().filter(both).cloned().collect();
         }
         Ok(Self {
-            sides,
+            both: sides,
             cells: common,
             warnings,
         })
@@ -215,7 +215,7 @@ impl Sides {
 
     /// The side of this arm.
     pub(super) fn of(&self, arm: Arm) -> &Side {
-        &self.sides[arm.place()]
+        &self.both[arm.place()]
     }
 }
 
@@ -223,10 +223,10 @@ impl Sides {
 fn uneven(sides: &[Side; 2]) -> Result<Option<String>, Fault> {
     let [baseline, candidate] = sides.each_ref().map(|side| &side.plan);
     if baseline.sampler != candidate.sampler {
-        return Err(
-            Fault::new("the sides differ in [sampler]: what looks costs, and has to cost both alike")
-                .hint("--set sampler.interval=... makes it the same for both"),
-        );
+        return Err(Fault::new(
+            "the sides differ in [sampler]: what looks costs, and has to cost both alike",
+        )
+        .hint("--set sampler.interval=... makes it the same for both"));
     }
     let stop_of = |plan: &Plan, cell: &str| {
         let found = plan.runs.iter().find(|run| run.cell == cell);

@@ -1,7 +1,7 @@
 //! `perftune run GRID --against BASELINE`: both sides in turns on this machine, then the verdict of the gate.
 
-mod arms;
 pub mod args;
+mod arms;
 mod order;
 mod record;
 pub mod self_test;
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use self::arms::Sides;
 use self::record::{Duel, Recorded, VERDICT, part, record};
 use super::args::{OnInconclusive, RunArgs};
-use super::check::output::{CheckFormat, Delivery};
 use super::check;
+use super::check::output::{CheckFormat, Delivery};
 use super::diagnostic::Fault;
 use super::engine::Order;
 use super::exit::{ExitStatus, check_exit};
@@ -125,7 +125,7 @@ fn reachable(blocks: u32, alpha: f64) -> Result<(), Fault> {
 
 fn say_warnings(sides: &Sides, screen: Screen) {
     let mut said: Vec<&String> = Vec::new();
-    let plans = sides.sides.iter().flat_map(|side| &side.plan.warnings);
+    let plans = sides.both.iter().flat_map(|side| &side.plan.warnings);
     for warning in plans.chain(&sides.warnings) {
         if !said.contains(&warning) {
             said.push(warning);

@@ -81,7 +81,11 @@ fn table(
     for round in turns.chunks(a_block).take(SHOWN) {
         let said = round.chunks(RUNS as usize).map(|block| {
             let letters = block.iter().map(|turn| ["A", "B"][turn.arm.place()]);
-            format!("{} {}", sides.cells[block[0].cell], letters.collect::<String>())
+            format!(
+                "{} {}",
+                sides.cells[block[0].cell],
+                letters.collect::<String>()
+            )
         });
         let said = said.collect::<Vec<_>>().join(", ");
         let line = format!("block {}: {said}", round[0].block);

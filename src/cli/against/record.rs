@@ -63,7 +63,7 @@ pub(super) fn record(
     ];
     let session = session(duel, programs)?;
     let turns = blocks(duel.cells.len(), duel.blocks, session.seed);
-    let queue = Queue::new(duel, &stations, &turns, &session.session)?;
+    let queue = Queue::new(duel, &stations, &turns, &session.name)?;
     for (station, broken) in stations.iter_mut().zip(&queue.broken) {
         station.discard(broken)?;
     }
@@ -79,7 +79,7 @@ pub(super) fn record(
     let (early, late) = queue.split(look);
     let of_late = |(_, spec): &(usize, RunSpec)| spec.run.clone();
     let shared = Shared {
-        session: &session.session,
+        session: &session.name,
         later: late.iter().map(of_late).collect(),
     };
     let mut campaign = Campaign::begin(stations.into(), Some(shared), &sampler, sink)?;
@@ -118,10 +118,12 @@ fn session(duel: &Duel<'_>, programs: [Program; 2]) -> Result<Session, Fault> {
     begun.map_or(Ok(new.clone()), |begun| new.resumes(begun))
 }
 
+/// Runs in order, each with the place of its side.
+type Runs = Vec<(usize, RunSpec)>;
+
 /// What has to be run.
 struct Queue {
-    /// Each with the place of its side, in order.
-    runs: Vec<(usize, RunSpec)>,
+    runs: Runs,
     /// Of each side, the runs that are whole in blocks that are not.
     broken: [Vec<String>; 2],
     /// The last block that is whole for any cell.
@@ -136,7 +138,7 @@ impl Queue {
     }
 
     /// The runs until the look, and those behind it.
-    fn split(self, look: Option<u32>) -> (Vec<(usize, RunSpec)>, Vec<(usize, RunSpec)>) {
+    fn split(self, look: Option<u32>) -> (Runs, Runs) {
         self.runs.into_iter().partition(|(_, spec)| {
             let block = spec.pairing.as_ref().map(|pairing| pairing.block);
             look.is_none_or(|look| block <= Some(look))

@@ -26,7 +26,7 @@ use crate::units::Share;
 const GRID: &str = r#"name = "self-test"
 [worker]
 program = "scripted"
-options = { step_us = 2000.0, steps_per_epoch = 1000, request_us = 2000.0, run_spread = 0.01 }
+options = { step_us = 2000.0, steps_per_epoch = 1000, request_us = 2000.0, run_spread = 0.01, peak_bytes = 104857600 }
 [grid]
 model = "scripted"
 dataset = "self-test"
@@ -199,11 +199,16 @@ impl Check {
         Self {
             good,
             said: format!(
-                "candidate slower by {slowdown} in {}, {blocks} blocks: {seen}",
+                "candidate slower by {}% in {}, {blocks} blocks: {seen}",
+                (slowdown.0 * 1e6).round() / 1e4,
                 SLOWED.1
             ),
             rows: shown(judgement, |row| {
-                if good { is_red(row) } else { row.cell == SLOWED.1 || is_red(row) }
+                if good {
+                    is_red(row)
+                } else {
+                    row.cell == SLOWED.1 || is_red(row)
+                }
             }),
         }
     }
@@ -212,16 +217,16 @@ impl Check {
 fn is_red(row: &Row) -> bool {
     matches!(
         row.verdict,
-        RowVerdict::Regressed
-            | RowVerdict::Failed
-            | RowVerdict::Missing
-            | RowVerdict::Incomparable
+        RowVerdict::Regressed | RowVerdict::Failed | RowVerdict::Missing | RowVerdict::Incomparable
     )
 }
 
 /// The first of these rows, each in a line.
 fn shown(judgement: &Judgement, choose: impl Fn(&Row) -> bool) -> Vec<String> {
-    let gating = judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info);
+    let gating = judgement
+        .rows
+        .iter()
+        .filter(|row| row.verdict != RowVerdict::Info);
     let lines = gating.filter(|row| choose(row)).map(|row| {
         let mut line = format!("{} {} {} {}", row.verdict, row.cell, row.phase, row.metric);
         if let Some(change) = row.change {

@@ -19,7 +19,8 @@ const FORMAT: &str = "perftune-against/1";
 pub(super) struct Session {
     format: String,
     /// Its unique name.
-    pub(super) session: String,
+    #[serde(rename = "session")]
+    pub(super) name: String,
     /// Of the order.
     pub(super) seed: u64,
     /// Blocks of each cell.
@@ -62,7 +63,9 @@ impl Program {
 }
 
 fn identity(path: &Path) -> Option<Identity> {
-    let found = fs_err::metadata(path).ok().filter(|found| found.is_file())?;
+    let found = fs_err::metadata(path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
     let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(Identity {
         path: path.to_owned(),
@@ -82,7 +85,7 @@ fn seed_of(session: &str) -> u64 {
 impl Session {
     /// A new one. `seed`: instead of one of its own.
     pub(super) fn new(
-        session: &str,
+        name: &str,
         seed: Option<u64>,
         blocks: u32,
         cells: &[String],
@@ -90,8 +93,8 @@ impl Session {
     ) -> Self {
         Self {
             format: FORMAT.to_owned(),
-            session: session.to_owned(),
-            seed: seed.unwrap_or_else(|| seed_of(session)),
+            name: name.to_owned(),
+            seed: seed.unwrap_or_else(|| seed_of(name)),
             blocks,
             cells: cells.to_vec(),
             baseline,
@@ -188,7 +191,7 @@ mod tests {
         let read = || Session::read(folder.path()).unwrap().unwrap();
         assert_eq!(read(), begun);
         let mut later = session(10, "a", &worker);
-        later.session = "t".to_owned();
+        later.name = "t".to_owned();
         assert_eq!(later.resumes(read()).unwrap(), begun);
         for (other, says) in [
             (session(20, "a", &worker), "10 blocks then, 20 now"),

@@ -1,7 +1,7 @@
 //! `perftune check`: is the candidate worse than the baseline?
 
 pub mod output;
-pub mod source;
+mod source;
 mod verdict;
 
 use std::path::Path;
@@ -18,7 +18,7 @@ use super::diagnostic::Fault;
 use super::exit::{ExitStatus, check_exit};
 use super::output::Screen;
 use crate::config;
-use crate::gate::{GatePolicy, Judgement, judge};
+use crate::gate::{GatePolicy, Judgement, Side, judge};
 use crate::report::gate::GateReport;
 
 /// Compares what the arguments name, prints and writes what came of it.
@@ -41,6 +41,12 @@ pub fn check(args: &CheckArgs, screen: Screen) -> Result<ExitStatus, Fault> {
 pub fn folder(path: &Path, policy: &GatePolicy) -> Result<Judgement, Fault> {
     let (baseline, candidate) = source::both(path)?;
     compare(baseline, candidate, policy)
+}
+
+/// Both sides of such a folder, as they are judged.
+pub fn sides(path: &Path) -> Result<[Side; 2], Fault> {
+    let (baseline, candidate) = source::both(path)?;
+    Ok([baseline.side, candidate.side])
 }
 
 fn judgement(baseline: &Path, args: &CheckArgs) -> Result<Judgement, Fault> {

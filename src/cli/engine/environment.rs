@@ -1,6 +1,6 @@
 //! Where and when results were measured: the fingerprint of the environment and the id of the session, for the manifest.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -177,8 +177,8 @@ fn threads(specs: &Map<String, Value>) -> Option<String> {
     let counts = specs
         .values()
         .filter_map(|spec| spec["job"]["threads"].as_u64());
-    let mut each: BTreeMap<u64, ()> = counts.map(|count| (count, ())).collect();
-    let (first, ()) = each.pop_first()?;
+    let mut each: BTreeSet<u64> = counts.collect();
+    let first = each.pop_first()?;
     Some(if each.is_empty() {
         first.to_string()
     } else {
@@ -273,7 +273,10 @@ mod tests {
         let (mut session, _) = Session::begin(print("8", "6.1"), None, NOW);
         assert_eq!(session.learn(&specs(&[2]), &[]), None);
         let learned = session.fingerprint.as_ref().unwrap();
-        assert_eq!((learned.get(THREADS), learned.get("libtorch")), (Some("2"), None));
+        assert_eq!(
+            (learned.get(THREADS), learned.get("libtorch")),
+            (Some("2"), None)
+        );
         let record = |facts: serde_json::Value| -> RunRecord {
             serde_json::from_value(serde_json::json!({
                 "run": "a", "cell": "a", "repeat": 1, "status": "completed",
@@ -293,7 +296,10 @@ mod tests {
         };
         let old = record(serde_json::json!({ "libtorch": "2.9.0", "cpu_capability": "AVX2" }));
         let new = record(serde_json::json!({ "libtorch": "2.11.0", "cpu_capability": "AVX2" }));
-        assert_eq!(session.learn(&specs(&[2]), &[old.clone(), old.clone()]), None);
+        assert_eq!(
+            session.learn(&specs(&[2]), &[old.clone(), old.clone()]),
+            None
+        );
         let learned = session.fingerprint.as_ref().unwrap();
         assert_eq!(learned.hard["libtorch"], "2.9.0");
         assert_eq!(learned.soft["libtorch.cpu_capability"], "AVX2");

@@ -53,7 +53,9 @@ impl AllRuns {
         let specs = self.specs.iter().filter(|(run, _)| !runs.contains(*run));
         Self {
             order: order.cloned().collect(),
-            specs: specs.map(|(run, spec)| (run.clone(), spec.clone())).collect(),
+            specs: specs
+                .map(|(run, spec)| (run.clone(), spec.clone()))
+                .collect(),
             datasets: self.datasets.clone(),
         }
     }

@@ -221,11 +221,7 @@ impl Working<'_> {
     }
 }
 
-fn prepare(
-    order: &Order<'_>,
-    launch: &Launch,
-    means: &LimitMeans,
-) -> Result<Vec<Prepared>, Fault> {
+fn prepare(order: &Order<'_>, launch: &Launch, means: &LimitMeans) -> Result<Vec<Prepared>, Fault> {
     let usable_cores = sampler::usable_cores();
     order
         .runs

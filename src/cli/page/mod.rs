@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::diagnostic::{Fault, error_text};
 use crate::control::Constraint;
 use crate::event::RunRecord;
-use crate::report::front::{FrontReport, Mark};
+use crate::report::front::FrontReport;
 use crate::report::html::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns, document};
 use crate::report::summary::SummaryRow;
 use crate::store::{ManifestHead, Results};
@@ -21,10 +21,6 @@ pub fn page(
     (summary, front): (&[SummaryRow], Option<&FrontReport>),
 ) -> Result<Vec<u8>, Fault> {
     let manifest = results.manifest()?;
-    let marks = front.map(FrontReport::marks).unwrap_or_default();
-    let on_front = |record: &&RunRecord| marks.of(record) == Some(Mark::Front);
-    let named = records.iter().filter(on_front).map(|run| run.run.clone());
-    let named: Vec<String> = named.collect();
     let head = manifest
         .as_ref()
         .map_or_else(Head::default, |head| self::head(head, records));
@@ -33,8 +29,7 @@ pub fn page(
         records,
         summary,
         limits: &manifest.as_ref().map(limits).unwrap_or_default(),
-        objectives: front.map_or(&[], |front| &front.objectives),
-        front: &named,
+        front,
         series: &series(results, records),
     };
     Ok(document(&page)?)

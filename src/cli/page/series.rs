@@ -138,7 +138,9 @@ impl Reader {
             trace.gap();
         }
         let (from_s, to_s) = (self.seconds(open.entered_ns), self.seconds(t_ns));
-        let cut_s = open.warm_up.cut_s();
+        // No figure is that of a search: nothing of it is left out.
+        let judged = !matches!(open.stage, Stage::Probe(_));
+        let cut_s = open.warm_up.cut_s().filter(|_| judged);
         self.series.stages.push(StageSpan {
             stage: open.stage,
             from_s,
@@ -148,7 +150,8 @@ impl Reader {
     }
 
     fn steps(&mut self, batch: &StepBatch) {
-        if !matches!(batch.phase, Phase::Train | Phase::Serve(_)) {
+        // A validation belongs to the stage of training, and no figure is that of its steps.
+        if batch.phase == Phase::Validate || !has_steps(batch.phase.stage()) {
             return;
         }
         if let Some(open) = self
@@ -235,12 +238,20 @@ impl Reader {
         self.leave(last_ns);
         self.series.end_s = self.seconds(last_ns);
         // Where nobody asked for it, measuring ended with its last stage: the budget was used, or the worker was lost.
-        let measured = |span: &&StageSpan| matches!(span.stage, Stage::Train | Stage::Serve(_));
+        let measured = |span: &&StageSpan| has_steps(span.stage);
         let last = self.series.stages.iter().rev().find(measured);
         let stopped_s = self.stopped_ns.map(|t_ns| self.seconds(t_ns));
         let stop_s = stopped_s.or_else(|| last.map(|span| span.to_s));
         self.series.stop = stop_s.map(|at_s| (at_s, record.stop.reason.to_string()));
         self.series
+    }
+}
+
+/// Whether it is there for its steps or requests.
+fn has_steps(stage: Stage) -> bool {
+    match stage {
+        Stage::Train | Stage::Serve(_) | Stage::Probe(_) | Stage::Confirm(_) => true,
+        Stage::Load | Stage::Warmup | Stage::Test => false,
     }
 }
 
@@ -308,6 +319,7 @@ mod tests {
             phase(12 * S, Phase::Train),
             steps(Phase::Train, 12 * S, vec![S / 5; 5]),
             phase(13 * S, Phase::Validate),
+            steps(Phase::Validate, 13 * S, vec![S / 1000; 400]),
             tick(13 * S, Some(S), Some(300)),
             phase(13 * S + S / 2, Phase::Train),
             steps(Phase::Train, 13 * S + S / 2, vec![S / 5; 5]),
@@ -403,6 +415,53 @@ mod tests {
         let series = recorded(&events[..=trained.unwrap()]);
         assert!((series.stop.unwrap().0 - 4.5).abs() < 1e-9);
         assert_eq!(series.stages.len(), 3);
+    }
+
+    #[test]
+    fn what_is_served_once_more_is_drawn_and_measuring_ends_with_it() {
+        // Trained at 14.25 s, served once more until 16 s.
+        let mut events = events();
+        events.truncate(events.len() - 2);
+        let Some(RunEventKind::Asked { what, .. }) = events.last_mut() else {
+            panic!("{events:?}");
+        };
+        "leave train, trained: as good as it gets".clone_into(what);
+        let phase = |t_ns, phase| said(t_ns, WorkerEvent::Phase { phase });
+        let again = 14 * S + S / 2;
+        events.extend([
+            phase(again, Phase::Confirm(1)),
+            steps(Phase::Confirm(1), again, vec![S / 100; 150]),
+            phase(16 * S, Phase::Test),
+        ]);
+        let series = recorded(&events);
+        let rates = points(&series.throughput);
+        assert_eq!(rates.len(), 3);
+        let first = rates[2][0];
+        assert!(
+            (first.0 - 4.6).abs() < 1e-9 && (first.1 - 1000.0).abs() < 1e-6,
+            "{first:?}"
+        );
+        assert!((series.stop.unwrap().0 - 6.0).abs() < 1e-9);
+        assert_eq!(series.asked_s, [2.0, 4.25]);
+    }
+
+    #[test]
+    fn a_search_is_drawn_and_nothing_of_it_is_left_out() {
+        let mut events = events();
+        events.truncate(7);
+        let phase = |t_ns, phase| said(t_ns, WorkerEvent::Phase { phase });
+        // Slow at first, as if it warmed up: another rate.
+        let mut times = vec![S / 20; 20];
+        times.extend(vec![S / 100; 200]);
+        events.extend([
+            phase(12 * S, Phase::Probe(1)),
+            steps(Phase::Probe(1), 12 * S, times),
+        ]);
+        let series = recorded(&events);
+        assert_eq!(points(&series.latency).len(), 2);
+        let span = series.stages.last().unwrap();
+        assert_eq!((span.stage, span.warm_up_s), (Stage::Probe(1), None));
+        assert!((series.stop.unwrap().0 - span.to_s).abs() < 1e-9);
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use super::patch::Kind;
 use super::{Around, Serving, percentile};
+use crate::config::constraints::Limited;
 use crate::config::metrics::Chosen;
 use crate::config::problems::{Place, Problems};
-use crate::control::budget::{fewest_for_interval, fewest_for_limit};
+use crate::control::budget::{fewest_for_interval, fewest_for_limit, fewest_to_enclose};
 use crate::event::job::percentile_name;
-use crate::event::{Pattern, ServeSpec};
+use crate::event::{MaxRate, Pattern, ServeSpec};
+use crate::load::SearchAsk;
 use crate::units;
 
 impl Serving {
@@ -47,7 +49,7 @@ impl Serving {
                 );
             }
         }
-        for Chosen { def, named } in around.metrics {
+        for Chosen { def, named } in self.waited_for(around) {
             let confidence = around.stop.confidence;
             let needed = percentile(def).and_then(|level| {
                 let needed = fewest_for_interval(level, confidence)?;
@@ -62,10 +64,109 @@ impl Serving {
                 grouped(needed)
             );
             match named {
-                Some(named) => problems.error_with(*named, text, enough(needed, spec, from)),
+                Some(named) => problems.error_with(named, text, enough(needed, spec, from)),
                 None => problems.warn(place, format!("{}: {text}", def.name)),
             }
         }
+    }
+
+    /// The metrics whose intervals are waited for: those of the objectives, each with its place there, and the other chosen
+    /// ones.
+    fn waited_for(&self, around: &Around<'_>) -> Vec<Chosen> {
+        let aimed = around.objectives.iter();
+        let measured = aimed.filter(|aimed| self.unmeasured(aimed.def).is_none());
+        let mut all: Vec<Chosen> = measured
+            .map(|aimed| Chosen {
+                def: aimed.def,
+                named: Some(aimed.place),
+            })
+            .collect();
+        for chosen in around.metrics {
+            if all.iter().all(|other| other.def.name != chosen.def.name) {
+                all.push(*chosen);
+            }
+        }
+        all
+    }
+
+    /// Says what no throughput can be where requests come at a rate: more than that.
+    pub(super) fn check_offer(spec: &ServeSpec, around: &Around<'_>, problems: &mut Problems) {
+        let Pattern::Server {
+            rate_per_s: Some(rate_per_s),
+        } = spec.pattern
+        else {
+            return;
+        };
+        let Some(size) = spec.batch_sizes.iter().min() else {
+            return;
+        };
+        let offered = rate_per_s * f64::from(*size);
+        let on_throughput = |limited: &&Limited| {
+            let constraint = &limited.constraint;
+            limited.def.name == "serve.throughput" && !constraint.op.is_upper()
+        };
+        for limited in around.constraints.iter().filter(on_throughput) {
+            if limited.constraint.limit < offered {
+                continue;
+            }
+            let of = match size {
+                1 => String::new(),
+                size => format!("requests of {size} samples "),
+            };
+            let offered = units::rate(offered);
+            problems.error_with(
+                limited.place,
+                format!("only {offered} are offered ({of}at `rate`), and no model can serve more"),
+                "limit `serve.max_rate` (with find_max_rate = true), or give a higher rate",
+            );
+        }
+    }
+
+    /// Says which highest rate no search can find: its percentile needs more requests than all probes may have.
+    pub(super) fn check_search(&self, limit: MaxRate, place: Place, problems: &mut Problems) {
+        let most = self.said.max_requests;
+        let asked = SearchAsk::new(limit.percentile, limit.limit_s);
+        let probe_requests = most.map_or(asked.probe_requests, |most| {
+            asked.probe_requests.min(most.value.into())
+        });
+        let asked = SearchAsk {
+            probe_requests,
+            ..asked
+        };
+        if let Some(most) = most
+            && let Err(why) = asked.check()
+        {
+            let text = format!("`max_requests` with find_max_rate: {why}");
+            return problems.error(most.place, text);
+        }
+        let allowed = u64::from(asked.max_probes) * probe_requests;
+        let needed = fewest_to_enclose(limit.percentile, asked.confidence);
+        if needed <= allowed {
+            return;
+        }
+        let by_probe = needed.div_ceil(asked.max_probes.into());
+        let limit_place = self.said.latency_limit.map(|limit| limit.place);
+        let search_place = self.said.find_max_rate.map(|flag| flag.key);
+        let place = limit_place.or(search_place).unwrap_or(place);
+        let own = SearchAsk::new(limit.percentile, limit.limit_s).probe_requests;
+        let hint = if by_probe <= own {
+            format!("give max_requests at least {by_probe}, or choose a lower percentile")
+        } else {
+            "choose a lower percentile".to_owned()
+        };
+        problems.error_with(
+            place,
+            format!(
+                "{} at {}% needs {} requests for a two-sided interval, the search for the highest rate has {} ({} probes of {})",
+                percentile_name(limit.percentile),
+                (asked.confidence * 1e6).round() / 1e4,
+                grouped(needed),
+                grouped(allowed),
+                asked.max_probes,
+                grouped(probe_requests)
+            ),
+            hint,
+        );
     }
 
     /// Most requests of a size, what sets that number, and where; `None` where nothing but time does.

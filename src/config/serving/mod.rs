@@ -11,11 +11,11 @@ pub(super) use patch::ServePatch;
 
 use super::constraints::Limited;
 use super::metrics::Chosen;
+use super::objectives::Aimed;
 use super::problems::{Place, Problems};
 use crate::control::policy::StopPolicy;
 use crate::event::metric::Scope;
 use crate::event::{MaxRate, MetricDef, MetricKind, Pattern, ServeSpec};
-use crate::load::SearchAsk;
 use patch::Kind;
 
 /// `[serve]` as far as it has been read.
@@ -29,6 +29,7 @@ pub(super) struct Around<'a> {
     pub(super) stop: &'a StopPolicy,
     pub(super) metrics: &'a [Chosen],
     pub(super) constraints: &'a [Limited],
+    pub(super) objectives: &'a [Aimed],
     /// Where the run is described that has nothing of its own to point at.
     pub(super) place: Place,
 }
@@ -113,8 +114,9 @@ impl Serving {
             confirm: false,
         };
         if let Some(limit) = find_max_rate {
-            self.check_search(limit, problems);
+            self.check_search(limit, around.place, problems);
         }
+        Self::check_offer(&spec, around, problems);
         self.check_budget(&spec, around, problems);
         Some(spec)
     }
@@ -253,23 +255,6 @@ impl Serving {
             percentile,
             limit_s,
         })
-    }
-
-    fn check_search(&self, limit: MaxRate, problems: &mut Problems) {
-        let Some(most) = self.said.max_requests else {
-            return;
-        };
-        let asked = SearchAsk::new(limit.percentile, limit.limit_s);
-        let asked = SearchAsk {
-            probe_requests: asked.probe_requests.min(most.value.into()),
-            ..asked
-        };
-        if let Err(why) = asked.check() {
-            problems.error(
-                most.place,
-                format!("`max_requests` with find_max_rate: {why}"),
-            );
-        }
     }
 }
 

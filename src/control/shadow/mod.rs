@@ -9,8 +9,8 @@
 //! Three things cannot be known. A peak is the high-water mark of the last tick before the stop, so it may hold what came
 //! in the rest of an earlier serve phase; what the look at the test data adds to it is what it added when it was recorded
 //! (`aftermath`). The last step before a
-//! stop would have been finished, which takes as long as one step. And the test data are read as they were read, which
-//! takes as long for a model that was trained for less. Where a model would have been trained before its budget and
+//! stop would have been finished, which takes as long as one step. And the test data are read as they were read (unless the
+//! training would not have begun), which takes as long for a model that was trained for less. Where a model would have been trained before its budget and
 //! served once more, the requests are those that the recording has on the weights of the whole training; its accuracy on
 //! the test data would have been another, so it has none.
 
@@ -70,6 +70,8 @@ pub struct ShadowEnd {
 struct Absence {
     /// The phase that it had left; `None`: it had stopped.
     left: Option<Stage>,
+    /// Whether the run would have come to the look at the test data.
+    tests: bool,
     since_ns: u64,
     /// The newest tick in it: the first interval after it begins there.
     held: Option<Box<ResourceSample>>,
@@ -80,7 +82,7 @@ impl Absence {
         match (event, self.left) {
             (WorkerEvent::Finished(_) | WorkerEvent::Failed(_), _) => true,
             (WorkerEvent::Phase { phase }, Some(stage)) => phase.stage() != stage,
-            (WorkerEvent::Phase { phase }, None) => phase.stage() == Stage::Test,
+            (WorkerEvent::Phase { phase }, None) => self.tests && phase.stage() == Stage::Test,
             _ => false,
         }
     }
@@ -259,13 +261,17 @@ impl ShadowRun {
             });
         }
         self.stopped = Some(record);
-        self.aftermath.stop();
+        if self.controller.train_stage().is_some() {
+            self.aftermath.stop();
+        }
         self.be_absent(None);
     }
 
     fn be_absent(&mut self, left: Option<Stage>) {
         self.absent = Some(Absence {
             left,
+            // A worker that is stopped before its training reads no test data.
+            tests: self.controller.train_stage().is_some(),
             since_ns: self.controller.now_ns,
             held: None,
         });

@@ -143,6 +143,27 @@ fn a_trained_model_is_served_once_more_and_the_verdict_rests_on_it() {
 }
 
 #[test]
+fn a_trained_model_that_breaks_its_limit_afterwards_stays_trained() {
+    let accuracy = |ms: f64| {
+        let mut controller = Controller::new(asked(), serving());
+        // It was told to leave the training in its fifth epoch.
+        let mut messages = whole(ms, true);
+        messages.retain(|message| {
+            !matches!(message, Message::Worker(envelope)
+                if matches!(&envelope.event, WorkerEvent::Epoch(report) if report.epoch > 5))
+        });
+        let _ = feed(&mut controller, &messages);
+        let end = controller.natural_end(&finished());
+        assert!(controller.was_trained());
+        let rows = controller.rows(Some(&end));
+        let found = rows.into_iter().find(|row| row.metric == "test_accuracy");
+        (end.reason, found.unwrap().note)
+    };
+    assert_eq!(accuracy(2.0), (StopReason::Trained, String::new()));
+    assert_eq!(accuracy(4.0), (StopReason::Infeasible, String::new()));
+}
+
+#[test]
 fn a_run_out_of_time_while_it_confirms_is_still_one_of_a_trained_model() {
     let asked = StopPolicy {
         max_run_time_s: Some(29.0),

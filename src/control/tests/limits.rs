@@ -273,6 +273,30 @@ fn a_peak_over_its_limit_decides_at_once() {
 }
 
 #[test]
+fn a_run_that_broke_off_proves_nothing() {
+    let kept = constraint("train.throughput", Op::AtLeast, 25_000.0);
+    let policy = limited(&["train.throughput"], &[kept]);
+    let end = end_of(policy, context(), &Sim::default().messages()).unwrap();
+    for (reason, says) in [
+        (
+            StopReason::Plateaued,
+            Ok("train.throughput >= 25.0 k/s is met"),
+        ),
+        (StopReason::Diverged, Err("the training diverged")),
+        (StopReason::Failed, Err("the run failed")),
+        (StopReason::Cancelled, Err("the run was cancelled")),
+    ] {
+        let found = verdict(&end.controller, reason, "");
+        let (verdict, says) = match says {
+            Ok(says) => (Feasibility::Feasible, says),
+            Err(says) => (Feasibility::Undecided, says),
+        };
+        assert_eq!(found.verdict, verdict, "{reason}: {}", found.reason);
+        assert!(found.reason.starts_with(says), "{}", found.reason);
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_undecided_and_never_met() {
     let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
     let context = RunContext {

@@ -1,11 +1,11 @@
 //! Requests that queue: their latencies, what an overload and a slow load generator do to verdicts, the highest rate and
 //! the best size.
 
-use super::sim::{Message, context, end_of, feed, policy, say, whole};
-use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy};
+use super::sim::{Message, Sim, context, end_of, feed, policy, say, whole};
+use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy, Verdict};
 use crate::event::{
-    Feasibility, FoundRate, MetricRow, Num, Pattern, Phase, StepBatch, StopReason, StopRecord,
-    WorkerEvent,
+    Feasibility, Finished, FoundRate, MetricRow, Num, Pattern, Phase, StepBatch, StopReason,
+    StopRecord, Usage, WorkerEvent,
 };
 use crate::stats::testing::Noise;
 
@@ -278,7 +278,11 @@ fn a_percentile_is_known_only_with_the_requests_that_it_needs() {
 }
 
 fn rate(low: Option<f64>, rate: f64, high: Option<f64>) -> WorkerEvent {
-    WorkerEvent::MaxRate(FoundRate {
+    WorkerEvent::MaxRate(found_rate(low, rate, high))
+}
+
+fn found_rate(low: Option<f64>, rate: f64, high: Option<f64>) -> FoundRate {
+    FoundRate {
         rate_per_s: Some(Num(rate)),
         low: low.map(Num),
         high: high.map(Num),
@@ -287,7 +291,167 @@ fn rate(low: Option<f64>, rate: f64, high: Option<f64>) -> WorkerEvent {
         probes: 4,
         requests: 9000,
         why: "p99 <= 10.0 ms".to_owned(),
-    })
+    }
+}
+
+/// The search of single requests, which ends with this.
+fn search(found: FoundRate) -> [Message; 2] {
+    let phase = Phase::Probe(1);
+    [
+        say(0, WorkerEvent::Phase { phase }),
+        say(1_000_000, WorkerEvent::MaxRate(found)),
+    ]
+}
+
+#[test]
+fn a_rate_that_is_not_precise_is_marked_whoever_waits_for_it() {
+    let searching = RunContext {
+        probe_sizes: vec![1],
+        ..STEADY.context()
+    };
+    for (precise, metrics) in [
+        (true, &["serve.max_rate"][..]),
+        (false, &["serve.max_rate"]),
+        (true, &["serve.latency_mean"]),
+        (false, &["serve.latency_mean"]),
+    ] {
+        let mut controller = Controller::new(policy(metrics), searching.clone());
+        let found = FoundRate {
+            precise,
+            ..found_rate(Some(0.0), 105.0, Some(120.0))
+        };
+        let _ = feed(&mut controller, &search(found));
+        let found = row(&controller.rows(Some(&budget())), "serve.max_rate");
+        assert_eq!(found.plateaued, Some(precise), "{metrics:?}");
+    }
+    let mut unsearched = Controller::new(policy(&["serve.latency_mean"]), STEADY.context());
+    let _ = feed(&mut unsearched, &STEADY.messages(1));
+    let found = row(&unsearched.rows(Some(&budget())), "serve.max_rate");
+    assert_eq!(found.plateaued, None);
+}
+
+#[test]
+fn a_rate_on_untrained_weights_says_so() {
+    for (epochs, says) in [(0, false), (3, true)] {
+        let searching = RunContext {
+            probe_sizes: vec![1],
+            epochs,
+            ..STEADY.context()
+        };
+        for (low, high) in [(101.0, 110.0), (80.0, 99.0)] {
+            let asked = limited(constraint("serve.max_rate", Op::AtLeast, 100.0));
+            let mut controller = Controller::new(asked, searching.clone());
+            let answers = feed(
+                &mut controller,
+                &search(found_rate(Some(low), low, Some(high))),
+            );
+            let weights = "; p99 <= 10.0 ms, on untrained weights";
+            for (_, answer) in &answers {
+                let Verdict::Stop(record) = answer else {
+                    panic!("{answers:?}")
+                };
+                assert_eq!(record.detail.contains(weights), says, "{}", record.detail);
+            }
+            let rows = controller.rows(Some(&budget()));
+            let found = controller.feasibility(&rows, &budget()).unwrap();
+            assert_eq!(found.reason.contains(weights), says, "{}", found.reason);
+        }
+    }
+}
+
+/// What a run that only searched, or served as well, ended with.
+#[test]
+fn a_search_is_known_when_it_is_precise() {
+    let finished = Finished {
+        stopped: false,
+        epochs: 0,
+        test_loss: None,
+        test_accuracy: None,
+        usage: Usage::default(),
+    };
+    let only = RunContext {
+        serve_sizes: Vec::new(),
+        probe_sizes: vec![1],
+        pattern: Pattern::Server { rate_per_s: None },
+        ..STEADY.context()
+    };
+    let both = RunContext {
+        probe_sizes: vec![1],
+        ..STEADY.context()
+    };
+    let (rate, latency) = (&["serve.max_rate"][..], &["serve.latency_mean"][..]);
+    for (context, metrics, precise, enabled, reason) in [
+        (&only, rate, true, true, StopReason::Plateaued),
+        (&only, rate, false, true, StopReason::Unstable),
+        (&only, rate, false, false, StopReason::Budget),
+        (&only, latency, false, true, StopReason::Budget),
+        (&both, rate, true, true, StopReason::Plateaued),
+        (&both, rate, false, true, StopReason::Unstable),
+        // Nobody waits for the rate.
+        (&both, latency, false, true, StopReason::Plateaued),
+    ] {
+        let asked = StopPolicy {
+            enabled,
+            ..policy(metrics)
+        };
+        let mut controller = Controller::new(asked, context.clone());
+        if !context.serve_sizes.is_empty() {
+            let _ = feed(&mut controller, &STEADY.messages(1));
+        }
+        let found = FoundRate {
+            precise,
+            why: "p99 <= 10.0 ms; the time ran out".to_owned(),
+            ..found_rate(Some(90.0), 105.0, Some(120.0))
+        };
+        let mut messages = search(found).to_vec();
+        messages.push(say(2_000_000, WorkerEvent::Finished(finished.clone())));
+        let _ = feed(&mut controller, &messages);
+        let end = controller.natural_end(&finished);
+        assert_eq!(end.reason, reason, "{metrics:?} {precise}: {}", end.detail);
+        let says = "probe[1]: serve.max_rate: p99 <= 10.0 ms; the time ran out";
+        let unstable = reason == StopReason::Unstable;
+        assert_eq!(end.detail.contains(says), unstable, "{}", end.detail);
+    }
+}
+
+/// Of a run that trains after its search: the training is known, the rate is not.
+#[test]
+fn a_run_whose_search_ran_out_of_time_is_not_called_known() {
+    for (precise, reason) in [(true, StopReason::Plateaued), (false, StopReason::Unstable)] {
+        let context = RunContext {
+            serve_sizes: Vec::new(),
+            probe_sizes: vec![1],
+            pattern: Pattern::Server { rate_per_s: None },
+            ..context()
+        };
+        let asked = StopPolicy {
+            constraints: vec![constraint("serve.max_rate", Op::AtLeast, 50.0)],
+            ..policy(&["serve.max_rate", "train.throughput"])
+        };
+        let found = FoundRate {
+            precise,
+            ..found_rate(Some(90.0), 105.0, Some(120.0))
+        };
+        let training = Sim {
+            phases: vec![(Phase::Load, 0.1), (Phase::Train, 10.0)],
+            ..Sim::default()
+        };
+        let messages: Vec<Message> = search(found)
+            .into_iter()
+            .chain(training.messages())
+            .collect();
+        let end = end_of(asked, context, &messages).unwrap();
+        assert_eq!(end.reason, reason, "{}", end.detail);
+        let says = "probe[1]: serve.max_rate: p99 <= 10.0 ms";
+        assert_eq!(end.detail.contains(says), !precise, "{}", end.detail);
+        if !precise {
+            assert!(
+                end.detail.starts_with("1 of 2 chosen metrics"),
+                "{}",
+                end.detail
+            );
+        }
+    }
 }
 
 #[test]
@@ -327,6 +491,39 @@ fn a_highest_rate_is_judged_by_its_interval() {
         assert_eq!((row.phase.as_str(), row.samples), ("serve[1]", 9000));
         assert_eq!(row.note, "p99 <= 10.0 ms; 4 probes");
     }
+}
+
+#[test]
+fn what_serving_once_more_would_have_shown_is_asked_of_no_run_that_did_not() {
+    let searching = RunContext {
+        probe_sizes: vec![1],
+        epochs: 3,
+        confirm: true,
+        ..STEADY.context()
+    };
+    let mut controller = Controller::new(
+        limited(constraint("serve.max_rate", Op::AtLeast, 100.0)),
+        searching.clone(),
+    );
+    let phase = Phase::Probe(1);
+    let messages = [
+        say(0, WorkerEvent::Phase { phase }),
+        say(1_000_000, rate(Some(101.0), 105.0, Some(110.0))),
+    ];
+    let _ = feed(&mut controller, &messages);
+    let rows = controller.rows(Some(&budget()));
+    let found = controller.feasibility(&rows, &budget()).unwrap();
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+    let phases = rows.iter().filter(|row| row.metric == "serve.max_rate");
+    let phases: Vec<_> = phases.map(|row| row.phase.as_str()).collect();
+    assert_eq!(phases, ["serve[1]"]);
+
+    let asked = limited(constraint("interference.share", Op::AtMost, 0.5));
+    let mut controller = Controller::new(asked, searching);
+    let _ = feed(&mut controller, &messages);
+    let rows = controller.rows(Some(&budget()));
+    let found = controller.feasibility(&rows, &budget()).unwrap();
+    assert!(!found.reason.contains("confirm[1]"), "{}", found.reason);
 }
 
 #[test]
@@ -411,4 +608,86 @@ fn the_best_size_is_the_fastest_and_of_equals_the_smallest() {
     let other = Controller::new(policy(&[]), STEADY.context()).rows(None);
     let found = row(&other, "serve.best_batch_size");
     assert!(found.estimate.is_none() && found.note.contains("offline"));
+}
+
+#[test]
+fn sizes_without_an_interval_are_not_compared() {
+    let context = RunContext {
+        serve_sizes: vec![4, 1, 16],
+        pattern: Pattern::Offline,
+        epochs: 0,
+        ..context()
+    };
+    // Requests of each size that came to an answer, of 1.9 ms.
+    for (requests, says) in [
+        (
+            [2000, 2, 2000],
+            "the sizes cannot be compared (1 too little for an interval); 16 was fastest, 8.4",
+        ),
+        (
+            [2000, 2, 0],
+            "the sizes cannot be compared (16 not served, 1 too little for an interval); 4 was fastest, 2.1",
+        ),
+        ([0, 0, 0], "no size was served"),
+    ] {
+        let asked = policy(&["throughput", "serve.best_batch_size"]);
+        let mut controller = Controller::new(asked, context.clone());
+        let mut noise = Noise::new(7);
+        let mut now = 0;
+        for (size, requests) in context.serve_sizes.iter().zip(requests) {
+            if requests == 0 {
+                continue;
+            }
+            let phase = Phase::Serve(*size);
+            let mut messages = vec![say(now, WorkerEvent::Phase { phase })];
+            for _ in 0..requests / 2 {
+                let time = || whole(1.9e6 * (1.0 + 0.02 * noise.normal()));
+                let batch = StepBatch {
+                    items: *size,
+                    start_ns: now,
+                    dur_ns: std::iter::repeat_with(time).take(2).collect(),
+                    ..empty(phase)
+                };
+                now = batch.end_ns();
+                messages.push(say(now, WorkerEvent::Steps(batch)));
+            }
+            let _ = feed(&mut controller, &messages);
+        }
+        let found = row(&controller.rows(Some(&budget())), "serve.best_batch_size");
+        assert_eq!((found.estimate, found.plateaued), (None, Some(false)));
+        assert!(found.note.starts_with(says), "{}", found.note);
+    }
+}
+
+/// Served once more, in a queue that grows without end.
+#[test]
+fn what_the_load_does_is_said_of_a_confirmation_too() {
+    let load = Load {
+        gap_ms: 5.0,
+        service_ms: 6.0,
+        spread: 0.05,
+        ..STEADY
+    };
+    let mut messages = load.messages(3);
+    for message in &mut messages {
+        let Message::Worker(envelope) = message else {
+            continue;
+        };
+        match &mut envelope.event {
+            WorkerEvent::Steps(batch) => batch.phase = Phase::Confirm(1),
+            WorkerEvent::Phase { phase } => *phase = Phase::Confirm(1),
+            _ => {}
+        }
+    }
+    let context = RunContext {
+        epochs: 3,
+        confirm: true,
+        ..load.context()
+    };
+    let mut controller = Controller::new(policy(&["serve.latency_mean"]), context);
+    let _ = feed(&mut controller, &messages);
+    let rows = controller.rows(Some(&budget()));
+    let again = |row: &&MetricRow| row.phase == "confirm[1]" && row.metric == "serve.latency_p99";
+    let found = rows.iter().find(again).unwrap();
+    assert!(found.note.contains("overloaded: one request"), "{found:?}");
 }

@@ -143,6 +143,43 @@ fn an_accuracy_before_the_end_is_marked() {
 }
 
 #[test]
+fn a_run_that_was_ended_before_its_training_says_why_it_has_no_accuracy() {
+    let (read, before) = (
+        "the test data were not read",
+        "ended before training: the test data were not read",
+    );
+    for (stopped, trains, epochs, note) in [
+        (true, false, 10, before),
+        (true, true, 10, read),
+        (false, false, 10, read),
+        (true, false, 0, read),
+    ] {
+        let context = RunContext {
+            epochs,
+            ..context()
+        };
+        let mut controller = Controller::new(policy(&[]), context);
+        let phase = if trains { Phase::Train } else { Phase::Load };
+        let finished = Finished {
+            stopped,
+            epochs: 0,
+            test_loss: None,
+            test_accuracy: None,
+            usage: Usage::default(),
+        };
+        let messages = [
+            say(0, WorkerEvent::Phase { phase }),
+            say(MS, WorkerEvent::Finished(finished)),
+        ];
+        let _ = feed(&mut controller, &messages);
+        let rows = controller.rows(Some(&ended(StopReason::Infeasible)));
+        for metric in ["test_accuracy", "test_loss"] {
+            assert_eq!(row(&rows, metric).note, note, "{stopped} {trains} {epochs}");
+        }
+    }
+}
+
+#[test]
 fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
     let sim = Sim {
         tick: |t, _| (2.0, 100e6 + 20e6 * t),

@@ -235,6 +235,24 @@ fn what_the_run_would_not_have_seen_is_kept_from_it() {
 }
 
 #[test]
+fn a_run_that_would_have_been_stopped_before_its_training_reads_no_test_data() {
+    let asked = StopPolicy {
+        constraints: vec![Constraint {
+            metric: "serve.latency_mean".to_owned(),
+            op: Op::AtMost,
+            limit: 1e-3,
+        }],
+        ..full(&["serve.latency_mean"])
+    };
+    let messages = whole(&Sim::default());
+    let end = under("perftune", &asked, &messages);
+    assert_eq!(end.stop.reason, StopReason::Infeasible, "{end:?}");
+    let span_s = messages.last().unwrap().t_ns() as f64 * 1e-9;
+    let spent_s = begins(&messages, Phase::Serve(1)) + stop_s(&end, Stage::Serve(1));
+    assert!((end.saved_s - (span_s - spent_s)).abs() < 1e-9, "{end:?}");
+}
+
+#[test]
 fn in_hindsight_the_last_metric_ends_a_stage() {
     let messages = whole(&Sim::default());
     let asked = full(&[

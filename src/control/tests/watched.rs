@@ -1,8 +1,8 @@
 //! Rules of other tools in the place of ours.
 
 use super::sim::{MS, Message, Sim, context, end_of, policy};
-use crate::control::{RunReplay, StopPolicy};
-use crate::event::{Phase, StopReason, WorkerEvent};
+use crate::control::{Constraint, Op, RunReplay, StopPolicy};
+use crate::event::{Feasibility, Phase, StopReason, StopRecord, WorkerEvent};
 use crate::stats::testing::Noise;
 
 fn under(rule: &str, metrics: &[&str]) -> StopPolicy {
@@ -148,6 +148,57 @@ fn each_rule_stops_a_run_where_it_says_so() {
             "{rule}: {row:?}"
         );
         assert!(row.note.starts_with(rule), "{rule}: {row:?}");
+    }
+}
+
+/// The rule knows within a second; limits are looked at three times from then on, and one at the mean itself stays open.
+#[test]
+fn an_open_limit_holds_what_the_rule_of_another_tool_calls_known() {
+    for (limit, reason, verdict, (from, to)) in [
+        (
+            2.02e-3,
+            StopReason::Plateaued,
+            Feasibility::Feasible,
+            (1.2, 19.0),
+        ),
+        (
+            4e-3,
+            StopReason::Plateaued,
+            Feasibility::Feasible,
+            (1.0, 2.0),
+        ),
+        (
+            2e-3,
+            StopReason::Plateaued,
+            Feasibility::Undecided,
+            (20.0, 20.5),
+        ),
+        (
+            1e-3,
+            StopReason::Infeasible,
+            Feasibility::Infeasible,
+            (1.0, 2.0),
+        ),
+    ] {
+        let asked = StopPolicy {
+            constraints: vec![Constraint {
+                metric: "train.step_latency_mean".to_owned(),
+                op: Op::AtMost,
+                limit,
+            }],
+            ..under("naive-t", &["train.step_latency_mean"])
+        };
+        let end = end_of(asked, context(), &Sim::train(noisy).messages());
+        let end = end.unwrap_or_else(|| panic!("{limit}: did not stop"));
+        assert_eq!(end.reason, reason, "{limit}: {}", end.detail);
+        assert!((from..to).contains(&end.at_s), "{limit}: {}", end.at_s);
+        let record = StopRecord {
+            reason: end.reason,
+            detail: end.detail,
+        };
+        let rows = end.controller.rows(Some(&record));
+        let found = end.controller.feasibility(&rows, &record).unwrap();
+        assert_eq!(found.verdict, verdict, "{limit}: {}", found.reason);
     }
 }
 

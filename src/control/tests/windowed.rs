@@ -43,10 +43,10 @@ fn close(estimate: Option<f64>, expected: f64) -> bool {
 fn constant_steps_have_their_rate_and_enough_windows_or_none() {
     for (seconds, says) in [
         (30.0, Ok("37 windows of 800 ms")),
-        (1.01, Ok("20 windows of 50.0 ms")),
+        (1.0, Ok("40 windows of 25.0 ms")),
         (
-            0.9,
-            Err("the steps fill 18 windows of 50.0 ms, and a quartile needs 20"),
+            0.45,
+            Err("the steps fill 18 windows of 25.0 ms, and a quartile needs 20"),
         ),
     ] {
         let sim = Sim {
@@ -78,13 +78,13 @@ fn what_slows_a_third_of_the_time_moves_the_mean_and_not_the_quartiles() {
     let sim = Sim {
         step: |_, at_s, noise| {
             let alone = 2.0 * (1.0 + 0.01 * noise.normal());
-            if at_s % 6.0 < 2.0 { 3.0 * alone } else { alone }
+            if at_s % 6.0 > 4.0 { 3.0 * alone } else { alone }
         },
         ..Sim::default()
     };
     let rows = rows(&fed(context(), &sim.messages()));
     let of = |metric: &str| row(&rows, "train", metric).estimate.unwrap();
-    assert!(of("train.throughput") < 0.8 * 32_000.0);
+    assert!(of("train.throughput") < 0.9 * 32_000.0);
     assert!((of(TRAIN) / 32_000.0 - 1.0).abs() < 0.02, "{}", of(TRAIN));
     assert!((of("train.step_latency_p25") / 2e-3 - 1.0).abs() < 0.02);
 }
@@ -93,9 +93,7 @@ fn what_slows_a_third_of_the_time_moves_the_mean_and_not_the_quartiles() {
 fn a_slow_beginning_is_left_out() {
     let sim = Sim {
         phases: vec![(Phase::Train, 10.0)],
-        step: |_, at_s, noise| {
-            (if at_s < 2.0 { 6.0 } else { 2.0 }) * (1.0 + 0.01 * noise.normal())
-        },
+        step: |_, at_s, noise| (if at_s < 2.0 { 6.0 } else { 2.0 }) * (1.0 + 0.01 * noise.normal()),
         ..Sim::default()
     };
     let rows = rows(&fed(context(), &sim.messages()));
@@ -163,6 +161,9 @@ fn a_run_that_waits_for_nothing_else_still_stops_and_a_limit_stays_open() {
     let rows = end.controller.rows(Some(&record));
     let verdict = end.controller.feasibility(&rows, &record).unwrap();
     assert_eq!(verdict.verdict, Feasibility::Undecided);
-    assert!(verdict.reason.contains("without an interval"), "{verdict:?}");
+    assert!(
+        verdict.reason.contains("without an interval"),
+        "{verdict:?}"
+    );
     assert_eq!(row(&rows, "train", TRAIN).plateaued, Some(true));
 }

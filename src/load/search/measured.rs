@@ -4,6 +4,7 @@ use super::super::replay::{BLOCKS, Replay, Times};
 use super::super::served::Served;
 use super::idling::{Idling, both_cases};
 use super::outcome::{LEAST_REQUESTS, Probe, ProbeResult, SearchAsk};
+use crate::stats::distribution::binomial_cdf;
 
 /// A queue is out of hand when somebody waited this many times the limit.
 const OUT_OF_HAND: f64 = 10.0;
@@ -16,6 +17,12 @@ const ALIKE: f64 = 0.003;
 
 /// Probes tell of the newest one's rate when theirs differs from it by no more than this, as a logarithm.
 const NEAR: f64 = 0.1;
+
+/// Probability with which a probe may call a model too slow that is not.
+const WRONGLY_SLOW: f64 = 0.005;
+
+/// The first of so many parts of a probe may be a warm-up: a model that is slow only in it is not slow.
+const WARM_UP: usize = 3;
 
 /// Fewest requests of one kind (after an idle gap, or after waiting) whose mean is compared.
 const COMPARED: usize = 100;
@@ -154,6 +161,32 @@ impl Measured {
         compared.all(|(a, b)| a.is_like(b))
     }
 
+    /// Whether this probe shows by itself that too many requests that never wait are over the limit: by a binomial test on
+    /// what comes after a warm-up, of as many requests fewer as the slow ones come in runs (the variance over the mean of
+    /// their numbers in blocks).
+    pub(super) fn is_too_slow(&self, factor: f64, ask: &SearchAsk) -> bool {
+        let alone = both_cases(&self.requests.busy_s, &self.requests.idle, factor).idle_s;
+        let left = &alone[alone.len() / WARM_UP..];
+        let length = (left.len() / BLOCKS).max(1);
+        let over = |times: &[f64]| times.iter().filter(|time| **time > ask.limit_s).count() as f64;
+        let blocks: Vec<f64> = left.chunks_exact(length).take(BLOCKS).map(over).collect();
+        let (n, slow) = (left.len() as f64, over(left));
+        let mean = blocks.iter().sum::<f64>() / blocks.len().max(1) as f64;
+        let squares: f64 = blocks.iter().map(|over| (over - mean).powi(2)).sum();
+        let variance = squares / (blocks.len() as f64 - 1.0).max(1.0);
+        let runs = (variance / mean.max(f64::MIN_POSITIVE)).max(1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "counts of requests, made smaller"
+        )]
+        let (n, slow) = ((n / runs) as u64, (slow / runs) as u64);
+        // P(so many or more over the limit), if no more were than may be.
+        let fewer = slow.checked_sub(1);
+        let by_chance = fewer.map_or(1.0, |fewer| 1.0 - binomial_cdf(n, ask.allowed(), fewer));
+        by_chance <= WRONGLY_SLOW
+    }
+
     /// Latencies over the limit under other schedules; `None` where the probe says nothing of them.
     fn by_chance(&mut self, factor: f64, ask: &SearchAsk, seed: u64) -> Option<&[u64]> {
         let rate = self.result.rate_per_s.filter(|_| !self.result.cut_short)?;
@@ -179,6 +212,8 @@ pub(super) struct Pool {
     /// With the generator's own delays.
     pub(super) busy: Times,
     pub(super) service: Times,
+    /// What an idle gap does to the time of the next answer.
+    pub(super) factor: f64,
     /// Probes in it that were offered about the newest one's rate.
     pub(super) offered: u32,
     /// Their latencies over the limit.
@@ -214,6 +249,7 @@ impl Pool {
         let mut pool = Self {
             busy: both_cases(&all.busy_s, &all.idle, factor),
             service: both_cases(&all.service_s, &all.idle, service.factor()),
+            factor,
             ..Self::default()
         };
         for ((number, probe), like) in (0..).zip(probes).zip(like) {

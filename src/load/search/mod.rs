@@ -27,7 +27,7 @@ pub use outcome::{AskError, Fed, MaxRate, Outcome, Probe, ProbeResult, SearchAsk
 
 use super::replay::{BLOCKS, Prediction, Replay, Root, TOP, Times};
 use super::served::Served;
-use crate::stats::distribution::{binomial_cdf, student_t};
+use crate::stats::distribution::student_t;
 use measured::{Measured, Pool, Running};
 use outcome::LEAST_REQUESTS;
 
@@ -164,16 +164,18 @@ impl MaxRateSearch {
         }
     }
 
+    /// No rate at all is a verdict on the model, so it takes two probes that show it, each by itself; a single one only
+    /// where there is no time for another.
     fn below_service(&mut self, pool: &Pool, last: bool) {
-        let n = pool.busy.len() as u64;
-        let over = pool.busy.idle_s.iter().filter(|s| **s > self.ask.limit_s);
-        let over = over.count() as u64;
-        // P(so many or more over the limit), if no more were than may be.
-        let fewer = over.checked_sub(1);
-        let by_chance = 1.0 - fewer.map_or(0.0, |k| binomial_cdf(n, self.ask.allowed(), k));
-        let certain = by_chance <= 1.0 - self.ask.confidence;
+        let mut newest = self.probes.iter().rev();
+        let mut slow = || {
+            let probe = newest.next()?;
+            Some(probe.is_too_slow(pool.factor, &self.ask))
+        };
+        let (certain, again) = (slow() == Some(true), slow());
         let offered = self.probe.rate_per_s;
-        if certain && (offered.is_none() || last) {
+        let alone = last && again.is_none();
+        if certain && (again == Some(true) || alone) && (offered.is_none() || last) {
             let service_s = percentile(&pool.service.idle_s, self.ask.percentile);
             self.outcome = Some(Outcome::LimitBelowService { service_s });
         } else if last {
@@ -181,7 +183,12 @@ impl MaxRateSearch {
             self.outcome = Some(Outcome::Unresolved { requests });
         } else {
             // Slower under load than back to back: a lower rate may still do.
-            self.next(offered.map(|rate| rate / 2.0), self.ask.probe_requests);
+            let requests = if certain && offered.is_none() {
+                least_requests(&self.ask)
+            } else {
+                self.ask.probe_requests
+            };
+            self.next(offered.map(|rate| rate / 2.0), requests);
         }
     }
 
@@ -263,8 +270,8 @@ impl MaxRateSearch {
 
     fn found(&self, pool: &Pool, mut rate: MaxRate, offered: bool) -> Outcome {
         rate.precise &= offered;
-        if pool.offered == 0 {
-            // Predicted from requests that no rate has been offered with: there is no interval for that.
+        if pool.offered < LEAST_OFFERED {
+            // Nothing has held the prediction to what a load really does: there is no interval for that.
             (rate.low, rate.high) = (0.0, rate.capacity_per_s);
         }
         // Without any delay of the generator's there is nothing to compare.

@@ -174,9 +174,9 @@ pub struct ProbeResult {
 pub struct MaxRate {
     /// The estimate.
     pub rate_per_s: f64,
-    /// Lower end of its interval; 0 where no rate has been offered yet.
+    /// Lower end of its interval; 0 where fewer than two probes have offered it.
     pub low: f64,
-    /// Upper end of its interval; the capacity where no rate has been offered yet.
+    /// Upper end of its interval; the capacity where fewer than two probes have offered it.
     pub high: f64,
     /// The rate at which a queue grows for ever: one over the mean time that a request takes up.
     pub capacity_per_s: f64,

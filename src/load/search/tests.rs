@@ -108,11 +108,52 @@ fn a_constant_service_is_found_in_three_probes() {
 }
 
 #[test]
-fn a_limit_below_the_service_ends_at_once() {
-    let search = search(SearchAsk::new(0.99, 4e-3), &mut constant(), 0, u64::MAX);
+fn a_limit_below_the_service_ends_after_two_probes() {
+    let ask = SearchAsk::new(0.99, 4e-3);
+    let whole = search(ask, &mut constant(), 0, u64::MAX);
     let expected = Outcome::LimitBelowService { service_s: 5e-3 };
-    assert_eq!(search.outcome(), Some(&expected));
-    assert_eq!(search.results().len(), 1);
+    assert_eq!(whole.outcome(), Some(&expected));
+    assert_eq!(whole.results().len(), 2);
+    // There was no time for the second.
+    let short = search(ask, &mut constant(), 0, 300);
+    assert_eq!(short.outcome(), Some(&expected));
+}
+
+/// A tenth of the answers of a warm-up, or 20 answers in a row, are over the limit; all others keep it by far.
+#[test]
+fn a_slow_warm_up_is_no_slow_model() {
+    let mut requests = 0;
+    let mut cold = |_| {
+        requests += 1;
+        if requests <= 300 && requests % 10 == 0 {
+            SERVICE_NS * 4
+        } else {
+            SERVICE_NS
+        }
+    };
+    let ask = SearchAsk::new(0.99, LIMIT_AT_70 / 2.0);
+    let found = search(ask, &mut cold, 0, u64::MAX);
+    assert!(
+        !matches!(found.outcome(), Some(Outcome::LimitBelowService { .. })),
+        "{:?}",
+        found.outcome()
+    );
+    // They came together, so they are hardly more than one.
+    let mut requests = 0;
+    let mut period = |_| {
+        requests += 1;
+        if (500..520).contains(&requests) {
+            SERVICE_NS * 4
+        } else {
+            SERVICE_NS
+        }
+    };
+    let found = search(ask, &mut period, 0, 1000);
+    assert!(
+        !matches!(found.outcome(), Some(Outcome::LimitBelowService { .. })),
+        "{:?}",
+        found.outcome()
+    );
 }
 
 #[test]
@@ -238,12 +279,18 @@ fn what_ends_too_soon_is_not_called_precise() {
         !alone.precise && alone.low <= 0.0 && alone.high >= 200.0 - 1e-6,
         "{alone:?}"
     );
-    // And a half of a probe at a rate: an estimate, but no more.
-    let half = search(ask, &mut constant(), 0, 1500);
-    let rate = found(&half);
-    assert!(
-        !rate.precise && (rate.rate_per_s / 140.0 - 1.0).abs() < 0.03,
-        "{rate:?}"
-    );
-    assert_eq!(half.results()[1].requests, 500);
+    // And one probe at a rate, or half of one: an estimate, but no more, since it takes two to contradict a prediction.
+    for (fed, second) in [(1500, 500), (2000, 1000)] {
+        let one = search(ask, &mut constant(), 0, fed);
+        let rate = found(&one);
+        assert!(
+            !rate.precise && (rate.rate_per_s / 140.0 - 1.0).abs() < 0.03,
+            "{rate:?}"
+        );
+        assert!(
+            rate.low <= 0.0 && rate.high >= 200.0 - 1e-6,
+            "as if two had: {rate:?}"
+        );
+        assert_eq!(one.results()[1].requests, second);
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use super::super::front::{Mark, Marks};
 use super::super::headline::{Place, accuracy_is_final};
-use super::super::layout;
+use super::super::layout::{self, Side};
 use super::super::number;
 use super::super::scale::Scale;
+use super::super::settings::settings;
 use super::super::summary::SummaryRow;
-use super::super::table::{self, FIGURES, Figures};
+use super::super::table::{FIGURES, Figures, is_open};
 use super::markup::{Attributes, Markup};
 use super::{grid, quantity, section, stops};
 use crate::event::metric::find;
@@ -41,20 +43,22 @@ fn columns(records: &[RunRecord]) -> Vec<Column> {
 }
 
 /// What a cell shows, what stands small under it, and what a pointer finds.
-struct Cell {
-    text: String,
-    small: String,
-    title: String,
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) small: String,
+    pub(super) title: String,
 }
 
 /// What all rows of the table have alike.
 struct Rows<'a> {
     figures: Vec<Column>,
-    axes: Vec<layout::Column>,
+    settings: Vec<layout::Column>,
     /// Whether some run has a verdict.
     judged: bool,
-    /// The runs of the front.
-    front: &'a [String],
+    /// Where the cells stand.
+    marks: &'a Marks<'a>,
+    /// Whether some run is on the front.
+    front: bool,
     /// Whether some run has a test accuracy.
     tested: bool,
     /// Whether a run has a place on the page that its name can lead to.
@@ -64,18 +68,20 @@ struct Rows<'a> {
 /// Writes the table; `linked`: whether a run has a place on the page that its name can lead to.
 pub(super) fn table(
     page: &mut Markup,
-    (records, front): (&[RunRecord], &[String]),
+    (records, marks): (&[RunRecord], &Marks<'_>),
     linked: &dyn Fn(&str) -> bool,
 ) {
     if records.is_empty() {
         return;
     }
+    let on_front = |record| marks.of(record) == Some(Mark::Front);
     let tested = |record: &RunRecord| Place::Run.estimate(record, "test_accuracy").is_some();
     let rows = Rows {
         figures: columns(records),
-        axes: table::axes(records),
+        settings: settings(records),
         judged: records.iter().any(|record| record.verdict.is_some()),
-        front,
+        marks,
+        front: records.iter().any(on_front),
         tested: records.iter().any(tested),
         linked,
     };
@@ -92,62 +98,70 @@ impl Rows<'_> {
         row.leaf("th", NUMBERS, "#");
         words(row, "model");
         words(row, "dataset");
-        for axis in &self.axes {
-            row.leaf("th", NUMBERS, &axis.head);
+        for setting in &self.settings {
+            match setting.side {
+                Side::Left => words(row, &setting.head),
+                Side::Right => row.leaf("th", NUMBERS, &setting.head),
+            }
         }
-        for column in &self.figures {
-            heading(row, column);
+        // What came of it stands before the figures: on a narrow page the last columns are out of sight.
+        if self.judged {
+            words(row, "verdict");
+        }
+        if self.front {
+            words(row, "front");
         }
         if self.tested {
             row.leaf("th", NUMBERS, "test accuracy");
         }
+        for column in &self.figures {
+            heading(row, column);
+        }
         words(row, "stop");
-        if self.judged {
-            words(row, "verdict");
-        }
-        if !self.front.is_empty() {
-            words(row, "front");
-        }
         row.leaf("th", NUMBERS, "epochs");
         row.leaf("th", NUMBERS, "time s");
     }
 
     fn row(&self, row: &mut Markup, place: usize, record: &RunRecord) {
         names(row, (place, record), self.linked);
-        for axis in &self.axes {
-            let setting = axis.cells.get(place).map_or("", |cell| cell);
-            row.leaf("td", &[("class", "n")], setting);
+        for setting in &self.settings {
+            let class = match setting.side {
+                Side::Left => "",
+                Side::Right => "n",
+            };
+            let value = setting.cells.get(place).map_or("", |cell| cell);
+            row.leaf("td", &[("class", class)], value);
+        }
+        self.standing(row, record);
+        if self.tested {
+            cell(row, &accuracy_cell(record));
         }
         for column in &self.figures {
             cell(row, &figure(column, record));
         }
-        if self.tested {
-            cell(row, &accuracy_cell(record));
-        }
-        self.ends(row, record);
-    }
-
-    fn ends(&self, row: &mut Markup, record: &RunRecord) {
         let detail = [("title", &*record.stop.detail)];
         row.leaf("td", &detail, &stops::ending(record));
+        row.leaf("td", &[("class", "n")], &record.epochs.to_string());
+        let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
+        row.leaf("td", &[("class", "n")], &time);
+    }
+
+    fn standing(&self, row: &mut Markup, record: &RunRecord) {
         if self.judged {
             let verdict = record.verdict.as_ref();
             let (word, class) = verdict.map_or(("", ""), |verdict| stops::verdict(verdict.verdict));
             let why = verdict.map_or("", |verdict| &verdict.reason);
             row.leaf("td", &[("class", class), ("title", why)], word);
         }
-        if !self.front.is_empty() {
-            let marked = self.front.contains(&record.run);
+        if self.front {
+            let marked = self.marks.of(record) == Some(Mark::Front);
             row.leaf("td", &[], if marked { "\u{2605} front" } else { "" });
         }
-        row.leaf("td", &[("class", "n")], &record.epochs.to_string());
-        let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
-        row.leaf("td", &[("class", "n")], &time);
     }
 }
 
 /// What the heading of a column of numbers has.
-const NUMBERS: Attributes<'_> = &[("scope", "col"), ("class", "n")];
+pub(super) const NUMBERS: Attributes<'_> = &[("scope", "col"), ("class", "n")];
 
 const LEGEND: &str = "Under a figure stands its interval within this run. \
     ~ not yet known as precisely as asked; () training was stopped before it was done; - not measured (point at it, or see metrics.csv, for the reason).";
@@ -179,7 +193,7 @@ fn heading(row: &mut Markup, column: &Column) {
     );
 }
 
-fn cell(row: &mut Markup, cell: &Cell) {
+pub(super) fn cell(row: &mut Markup, cell: &Cell) {
     row.element("td", &[("class", "n"), ("title", &cell.title)], |inside| {
         inside.text(&cell.text);
         if !cell.small.is_empty() {
@@ -195,19 +209,22 @@ fn figure(column: &Column, record: &RunRecord) -> Cell {
         let why = row.map_or("the run ended before it was measured", |row| &row.note);
         return missing(why);
     };
-    let mark = if row.plateaued == Some(false) {
-        "~"
-    } else {
-        ""
-    };
+    let mark = if is_open(row) { "~" } else { "" };
     let show = |value| column.scale.show(value);
     Cell {
         text: format!("{mark}{}", show(estimate)),
-        small: row
-            .low
-            .zip(row.high)
-            .map_or_else(String::new, |(low, high)| range(&show(low), &show(high))),
+        small: interval((row.low, row.high), show),
         title: title(row, estimate),
+    }
+}
+
+/// `95.2 to 101`; `at least 95.2` where the other end is not known.
+fn interval(ends: (Option<f64>, Option<f64>), show: impl Fn(f64) -> String) -> String {
+    match ends {
+        (Some(low), Some(high)) => range(&show(low), &show(high)),
+        (Some(low), None) => format!("at least {}", show(low)),
+        (None, Some(high)) => format!("at most {}", show(high)),
+        (None, None) => String::new(),
     }
 }
 
@@ -227,10 +244,10 @@ fn range(low: &str, high: &str) -> String {
 fn title(row: &MetricRow, estimate: f64) -> String {
     let show = |value| quantity(row.unit, value);
     let mut title = format!("{} of {}: {}", row.metric, row.phase, show(estimate));
-    if let (Some(low), Some(high)) = (row.low, row.high) {
+    let ends = interval((row.low, row.high), show);
+    if !ends.is_empty() {
         let percent = |share: f64| number((share * 1e4).round() / 1e2) + "% ";
         let confidence = row.confidence.map_or_else(String::new, percent);
-        let ends = range(&show(low), &show(high));
         let _ = write!(title, ", {confidence}interval {ends} within this run");
     }
     if row.samples > 1 {
@@ -309,10 +326,7 @@ fn between(column: &Column, first: &RunRecord, summary: &[SummaryRow]) -> Cell {
     }
     Cell {
         text: show(mean),
-        small: row
-            .low
-            .zip(row.high)
-            .map_or_else(String::new, |(low, high)| range(&show(low), &show(high))),
+        small: interval((row.low, row.high), show),
         title,
     }
 }

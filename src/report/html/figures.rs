@@ -1,10 +1,11 @@
 //! Which figures of which runs a trade-off is drawn of, and what they are called.
 
-use super::super::headline::{Place, accuracy_is_final};
+use super::super::front::{FrontReport, Mark, Marks};
+use super::super::headline::Place;
+use super::super::summary::SummaryRow;
 use super::Limit;
-use super::palette::SHAPES;
 use crate::event::metric::{Scope, find};
-use crate::event::{Feasibility, Goal, MetricDef, MetricRow, Objective, RunRecord, RunStatus};
+use crate::event::{Goal, MetricDef, MetricRow, Objective, Phase, RunRecord};
 
 /// Most drawings.
 const MOST: usize = 6;
@@ -14,19 +15,51 @@ const MOST: usize = 6;
 pub(super) struct Field<'a> {
     /// All runs, in the order of the table.
     pub(super) records: &'a [RunRecord],
+    /// Their figures between runs.
+    pub(super) summary: &'a [SummaryRow],
     /// The limits.
     pub(super) limits: &'a [Limit],
-    /// The runs of the front.
-    pub(super) front: &'a [String],
+    /// The front, where there are objectives.
+    pub(super) front: Option<&'a FrontReport>,
+    /// Where the cells stand.
+    pub(super) marks: &'a Marks<'a>,
 }
 
-/// The metrics that are drawn against each other, across and up: those of the objectives, each with each; without any,
-/// what serving and training cost against what they give. A limited percentile is shown rather than the median.
-pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> Vec<[&'static MetricDef; 2]> {
+impl<'a> Field<'a> {
+    /// Whether the cell of a run is on the front.
+    pub(super) fn on_front(self, record: &RunRecord) -> bool {
+        self.marks.of(record) == Some(Mark::Front)
+    }
+
+    /// Whether a point is a cell over its repeats; else each run is one.
+    pub(super) fn of_cells(self) -> bool {
+        !self.summary.is_empty() || self.front.is_some()
+    }
+
+    /// The limit on a metric that decides which figure of it is drawn: one that the front was decided by is drawn as it is.
+    pub(super) fn limit(self, metric: &MetricDef) -> Option<&'a Limit> {
+        let limited = self.limits.iter().find(|limit| limit.metric == metric.name);
+        limited.filter(|_| !self.asks_for(metric))
+    }
+
+    pub(super) fn asks_for(self, metric: &MetricDef) -> bool {
+        self.front.is_some_and(|front| front.asks_for(metric.name))
+    }
+}
+
+/// Two metrics that are drawn against each other, across and up.
+pub(super) type Pair = [&'static MetricDef; 2];
+
+/// The metrics that are drawn against each other: a limited latency against the first thing that is wanted, and those of the
+/// objectives, each with each; without any, what serving and training cost against what they give. A limited percentile is
+/// shown rather than the median. The second figure counts the trade-offs that are too many.
+pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, usize) {
     let asked: Vec<_> = objectives
         .iter()
         .filter_map(|objective| Some((find(&objective.metric)?, objective.goal)))
         .collect();
+    let latency = |limit: &&Limit| limit.metric.starts_with("serve.latency_");
+    let limited = limits.iter().find(latency).map(|limit| &*limit.metric);
     let mut pairs = Vec::new();
     for (place, (first, goal)) in asked.iter().enumerate() {
         for (second, also) in &asked[place + 1..] {
@@ -39,9 +72,10 @@ pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> Vec<[&'static
             });
         }
     }
+    let named = |name: &str| asked.iter().any(|(metric, _)| metric.name == name);
+    let wanted = asked.iter().find(|(_, goal)| *goal == Goal::Maximize);
+    let unasked = limited.filter(|name| !named(name)).and_then(find);
     if pairs.is_empty() {
-        let latency = |limit: &&Limit| limit.metric.starts_with("serve.latency_");
-        let limited = limits.iter().find(latency).map(|limit| &*limit.metric);
         let default = [
             (limited.unwrap_or("serve.latency_p50"), "test_accuracy"),
             ("memory.peak", "train.throughput"),
@@ -50,141 +84,75 @@ pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> Vec<[&'static
             .iter()
             .filter_map(|(x, y)| Some([find(x)?, find(y)?]));
         pairs.extend(known);
+    } else if let (Some(latency), Some((wanted, _))) = (unasked, wanted) {
+        pairs.insert(0, [latency, *wanted]);
     }
+    let more = pairs.len().saturating_sub(MOST);
     pairs.truncate(MOST);
-    pairs
+    (pairs, more)
 }
 
 /// The figure of a run that a drawing shows. Of several request sizes it is the one that the limit is decided by, or
-/// that the table shows.
-fn figure<'a>(
+/// that the table shows and the front was decided by.
+pub(super) fn figure<'a>(
     record: &'a RunRecord,
     metric: &MetricDef,
-    limits: &[Limit],
+    field: Field<'_>,
 ) -> Option<&'a MetricRow> {
-    let rows = || {
-        let of_metric = record
-            .metrics
-            .iter()
-            .filter(|row| row.metric == metric.name);
-        of_metric.filter(|row| row.estimate.is_some_and(f64::is_finite))
+    let known = |row: &&MetricRow| row.estimate.is_some_and(f64::is_finite);
+    let Some(limit) = field.limit(metric) else {
+        return Place::of(metric).row(record, metric.name).filter(known);
     };
+    let rows = decisive(record, metric).into_iter().filter(known);
     let estimate = |row: &&MetricRow| row.estimate.unwrap_or_default();
     let by_value = |a: &&MetricRow, b: &&MetricRow| estimate(a).total_cmp(&estimate(b));
-    match limits.iter().find(|limit| limit.metric == metric.name) {
-        Some(limit) if limit.upper => rows().max_by(by_value),
-        Some(_) => rows().min_by(by_value),
-        None => {
-            let row = place(metric).row(record, metric.name);
-            row.filter(|row| row.estimate.is_some_and(f64::is_finite))
-        }
+    if limit.upper {
+        rows.max_by(by_value)
+    } else {
+        rows.min_by(by_value)
     }
 }
 
-/// The part of a run that speaks for it, as in the table.
-fn place(metric: &MetricDef) -> Place {
-    match metric.scope {
-        Scope::Run => Place::Run,
-        Scope::Train | Scope::Stages => Place::Train,
-        Scope::Serve if metric.group == "throughput" => Place::LastServe,
-        Scope::Serve => Place::FirstServe,
-    }
-}
-
-/// A run on a drawing.
-pub(super) struct Point<'a> {
-    pub(super) record: &'a RunRecord,
-    /// Its row of the table, from 1.
-    pub(super) number: usize,
-    rows: [&'a MetricRow; 2],
-}
-
-impl Point<'_> {
-    pub(super) fn value(&self, of: usize) -> f64 {
-        self.rows[of].estimate.unwrap_or_default()
-    }
-
-    pub(super) fn ends(&self, of: usize) -> Option<(f64, f64)> {
-        let (low, high) = (self.rows[of].low?, self.rows[of].high?);
-        (low.is_finite() && high.is_finite()).then_some((low, high))
-    }
-
-    /// Whether one of its figures is that of a model that was not trained to the end.
-    pub(super) fn is_final(&self) -> bool {
-        let of_model = |row: &&MetricRow| {
-            find(&row.metric).is_some_and(|metric| matches!(metric.group, "accuracy" | "loss"))
+/// The figures of a metric that a verdict on it rests on: of requests that were served once more those on the trained model,
+/// unless the limit was broken before.
+fn decisive<'a>(record: &'a RunRecord, metric: &MetricDef) -> Vec<&'a MetricRow> {
+    let rows = || {
+        record
+            .metrics
+            .iter()
+            .filter(|row| row.metric == metric.name)
+    };
+    let again = |row: &MetricRow| -> Option<&'a MetricRow> {
+        let Ok(Phase::Serve(size)) = row.phase.parse() else {
+            return None;
         };
-        !self.rows.iter().any(of_model) || accuracy_is_final(self.record) == Some(true)
-    }
+        let confirmed = record.metric(&Phase::Confirm(size).to_string(), metric.name)?;
+        let counts = metric.scope == Scope::Serve && confirmed.estimate.is_some();
+        (counts && !is_broken_in(record, metric, &row.phase)).then_some(confirmed)
+    };
+    let first = rows().filter(|row| !is_again(row));
+    first.map(|row| again(row).unwrap_or(row)).collect()
 }
 
-/// The models in the order of the table.
-pub(super) fn models(records: &[RunRecord]) -> Vec<&str> {
-    let mut models = Vec::new();
-    for record in records {
-        if !models.contains(&&*record.job.model.name) {
-            models.push(&*record.job.model.name);
-        }
-    }
-    models
+/// Whether a figure is of requests that were served once more, on the trained model.
+pub(super) fn is_again(row: &MetricRow) -> bool {
+    matches!(row.phase.parse(), Ok(Phase::Confirm(_)))
 }
 
-/// The runs that have both figures; the notes name the others.
-pub(super) fn points<'a>(
-    field: Field<'a>,
-    metrics: [&MetricDef; 2],
-    notes: &mut Vec<String>,
-) -> Vec<Point<'a>> {
-    let (mut points, mut lacking): (Vec<Point<'a>>, [Vec<&str>; 2]) = Default::default();
-    let mut lost = Vec::new();
-    for (place, record) in field.records.iter().enumerate() {
-        if matches!(record.status, RunStatus::Failed | RunStatus::Cancelled) {
-            lost.push(&*record.run);
-            continue;
-        }
-        match metrics.map(|metric| figure(record, metric, field.limits)) {
-            [Some(x), Some(y)] => points.push(Point {
-                record,
-                number: place + 1,
-                rows: [x, y],
-            }),
-            [None, _] => lacking[0].push(&record.run),
-            _ => lacking[1].push(&record.run),
-        }
-    }
-    if !lost.is_empty() {
-        notes.push(format!(
-            "not shown, since it failed or was cancelled: {}",
-            listed(&lost)
-        ));
-    }
-    for (metric, runs) in metrics.iter().zip(lacking) {
-        if !runs.is_empty() {
-            notes.push(format!(
-                "not shown, for want of {}: {}",
-                metric.name,
-                listed(&runs)
-            ));
-        }
-    }
-    points
+/// Whether the verdict says that a limit on this metric is broken in this phase.
+fn is_broken_in(record: &RunRecord, metric: &MetricDef, phase: &str) -> bool {
+    let Some(verdict) = &record.verdict else {
+        return false;
+    };
+    let (begins, says) = (
+        format!("{} ", metric.name),
+        format!(" is broken in {phase}:"),
+    );
+    let mut findings = verdict.reason.split("; ");
+    findings.any(|finding| finding.starts_with(&begins) && finding.contains(&says))
 }
 
-/// A few names, and how many more.
-fn listed(runs: &[&str]) -> String {
-    const SHOWN: usize = 6;
-    let names = runs
-        .iter()
-        .take(SHOWN)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match runs.len().saturating_sub(SHOWN) {
-        0 => names,
-        more => format!("{names} and {more} more"),
-    }
-}
-
+/// What an axis is called: the metric, and of which requests it speaks.
 pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
     let mut sizes: Vec<_> = field
         .records
@@ -193,8 +161,7 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
         .collect();
     sizes.dedup_by(|a, b| a.batch_sizes == b.batch_sizes);
     let several = sizes.iter().any(|serve| serve.batch_sizes.len() > 1);
-    let limited = field.limits.iter().any(|limit| limit.metric == metric.name);
-    match (place(metric), limited) {
+    match (Place::of(metric), field.limit(metric).is_some()) {
         (_, true) if several && metric.scope == Scope::Serve => {
             format!("{} of the worst request size", metric.name)
         }
@@ -224,39 +191,15 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
     }
 }
 
-/// What tells a run from others beside its model, which its mark tells.
-pub(super) fn short(record: &RunRecord, models: usize) -> String {
-    let model = format!("{}-", record.job.model.name);
-    let rest = record
-        .run
-        .strip_prefix(&model)
-        .filter(|rest| !rest.is_empty());
-    let shown = rest
-        .filter(|_| models <= SHAPES.len())
-        .unwrap_or(&record.run);
-    format!("{shown}{}", doubt(record))
-}
-
-/// A question mark where the verdict is not certain.
-pub(super) fn doubt(record: &RunRecord) -> &'static str {
-    let verdict = record.verdict.as_ref().map(|verdict| verdict.verdict);
-    if verdict == Some(Feasibility::Undecided) {
-        " ?"
-    } else {
-        ""
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::completed;
+    use crate::event::Feasibility;
+    use crate::report::fixtures::{completed, front, judged};
 
-    fn names(pairs: &[[&'static MetricDef; 2]]) -> Vec<[&'static str; 2]> {
-        pairs
-            .iter()
-            .map(|pair| pair.map(|metric| metric.name))
-            .collect()
+    fn names(pairs: &(Vec<Pair>, usize)) -> Vec<[&'static str; 2]> {
+        let pairs = pairs.0.iter();
+        pairs.map(|pair| pair.map(|metric| metric.name)).collect()
     }
 
     fn upper(metric: &str, value: f64) -> Limit {
@@ -300,39 +243,118 @@ mod tests {
             objective(peak, false),
             objective("serve.throughput", true),
         ];
-        assert_eq!(
-            names(&pairs(&three, &limits)),
-            [
-                [peak, "test_accuracy"],
-                ["test_accuracy", "serve.throughput"],
-                [peak, "serve.throughput"]
-            ]
-        );
+        let each_with_each = [
+            [peak, "test_accuracy"],
+            ["test_accuracy", "serve.throughput"],
+            [peak, "serve.throughput"],
+        ];
+        assert_eq!(names(&pairs(&three, &limits[..1])), each_with_each);
+        // What a service must keep is drawn, whatever else is wanted of it.
+        let with_limit = names(&pairs(&three, &limits));
+        assert_eq!(with_limit[0], ["serve.latency_p99", "test_accuracy"]);
+        assert_eq!(with_limit[1..], each_with_each);
+        let latency = [objective("serve.latency_p99", false), three[0].clone()];
+        assert_eq!(names(&pairs(&latency, &limits)).len(), 1);
         // One alone is no trade-off, and an unknown one none at all.
         let odd = [objective("test_accuracy", true), objective("beauty", true)];
         assert_eq!(names(&pairs(&odd, &[])), names(&pairs(&[], &[])));
+    }
+
+    #[test]
+    fn trade_offs_that_are_too_many_are_counted() {
         let many: Vec<_> = crate::event::CATALOGUE
             .iter()
-            .take(9)
             .map(|metric| objective(metric.name, true))
             .collect();
-        assert_eq!(pairs(&many, &[]).len(), MOST);
+        for (count, shown, more) in [(4, 6, 0), (5, 6, 4), (9, 6, 30)] {
+            let (pairs, left_out) = pairs(&many[..count], &[]);
+            assert_eq!((pairs.len(), left_out), (shown, more), "{count}");
+        }
+    }
+
+    fn field<'a>(limits: &'a [Limit], marks: &'a Marks<'a>) -> Field<'a> {
+        Field {
+            records: &[],
+            summary: &[],
+            limits,
+            front: None,
+            marks,
+        }
     }
 
     #[test]
     fn a_limit_speaks_of_the_request_size_that_decides_it() {
         let record = completed();
-        let latency = find("serve.latency_p50").unwrap();
-        let of = |limits: &[Limit]| figure(&record, latency, limits).unwrap().phase.clone();
-        assert_eq!(of(&[]), "serve[1]");
-        assert_eq!(of(&[upper("serve.latency_p50", 1e-3)]), "serve[32]");
-        assert_eq!(of(&[upper("memory.peak", 1e-3)]), "serve[1]");
-        let rate = find("serve.throughput").unwrap();
+        let marks = Marks::default();
+        let of = |metric: &str, limits: &[Limit]| {
+            let metric = find(metric).unwrap();
+            let row = figure(&record, metric, field(limits, &marks));
+            row.unwrap().phase.clone()
+        };
+        let latency = "serve.latency_p50";
+        assert_eq!(of(latency, &[]), "serve[1]");
+        assert_eq!(of(latency, &[upper(latency, 1e-3)]), "serve[32]");
+        assert_eq!(of(latency, &[upper("memory.peak", 1e-3)]), "serve[1]");
         let least = Limit {
             upper: false,
             ..upper("serve.throughput", 1.0)
         };
-        assert_eq!(figure(&record, rate, &[least]).unwrap().phase, "serve[1]");
-        assert_eq!(figure(&record, rate, &[]).unwrap().phase, "serve[32]");
+        assert_eq!(of("serve.throughput", &[least]), "serve[1]");
+        assert_eq!(of("serve.throughput", &[]), "serve[32]");
+        // What cells are compared by is drawn as they were compared by it.
+        let (rate, front) = (find("serve.throughput").unwrap(), front());
+        let limits = [upper("serve.throughput", 1.0)];
+        let compared = Field {
+            front: Some(&front),
+            ..field(&limits, &marks)
+        };
+        assert_eq!(figure(&record, rate, compared).unwrap().phase, "serve[32]");
+        assert_eq!(title(compared, rate), "serve.throughput");
+    }
+
+    #[test]
+    fn a_highest_rate_is_drawn_as_the_table_shows_it() {
+        let rate = find("serve.max_rate").unwrap();
+        let mut record = completed();
+        for (phase, value) in [("serve[1]", 900.0), ("serve[32]", 100.0)] {
+            let mut row = record.metric(phase, "serve.throughput").unwrap().clone();
+            rate.name.clone_into(&mut row.metric);
+            row.estimate = Some(value);
+            record.metrics.push(row);
+        }
+        let marks = Marks::default();
+        let drawn = figure(&record, rate, field(&[], &marks));
+        let shown = Place::of(rate).row(&record, rate.name);
+        assert_eq!(drawn, shown);
+        assert_eq!(drawn.unwrap().phase, "serve[1]");
+    }
+
+    #[test]
+    fn a_limit_is_drawn_with_the_weights_that_the_verdict_rests_on() {
+        let latency = find("serve.latency_p99").unwrap();
+        let mut record = completed();
+        let mut again = record.metric("serve[1]", latency.name).unwrap().clone();
+        "confirm[1]".clone_into(&mut again.phase);
+        again.estimate = again.estimate.map(|seconds| seconds / 2.0);
+        record.metrics.push(again);
+        let limits = [upper(latency.name, 1e-3)];
+        let marks = Marks::default();
+        let of = |record: &RunRecord| {
+            let row = figure(record, latency, field(&limits, &marks));
+            row.unwrap().phase.clone()
+        };
+        // The slower one was measured first, on weights that the verdict does not speak of.
+        assert_eq!(of(&record), "confirm[1]");
+        let broken = "serve.latency_p99 <= 100 us is broken in serve[1]: at least 110 us at 99.5%; on trained weights it is met";
+        let broken = judged(record.clone(), Feasibility::Infeasible, broken);
+        assert_eq!(of(&broken), "serve[1]");
+        let other = "serve.latency_p99_9 <= 1 us is broken in serve[1]: at least 2 us";
+        assert_eq!(
+            of(&judged(record.clone(), Feasibility::Infeasible, other)),
+            "confirm[1]"
+        );
+        // A phase that the run did not come to decides nothing.
+        record.metrics.last_mut().unwrap().estimate = None;
+        assert_eq!(of(&record), "serve[1]");
     }
 }

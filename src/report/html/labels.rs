@@ -125,15 +125,16 @@ pub(super) fn extent(label: &Label) -> Frame {
     ((left, y - HALF_LINE), (left + wide, y + HALF_LINE))
 }
 
-fn around((x, y): Pixel, dx: i32, dy: i32) -> Frame {
+/// What reaches so far to each side of a place.
+pub(super) fn around((x, y): Pixel, dx: i32, dy: i32) -> Frame {
     ((x - dx, y - dy), (x + dx, y + dy))
 }
 
-fn overlap(a: Frame, b: Frame) -> bool {
+pub(super) fn overlap(a: Frame, b: Frame) -> bool {
     a.0.0 < b.1.0 && b.0.0 < a.1.0 && a.0.1 < b.1.1 && b.0.1 < a.1.1
 }
 
-fn inside(a: Frame, frame: Frame) -> bool {
+pub(super) fn inside(a: Frame, frame: Frame) -> bool {
     a.0.0 >= frame.0.0 && a.0.1 >= frame.0.1 && a.1.0 <= frame.1.0 && a.1.1 <= frame.1.1
 }
 

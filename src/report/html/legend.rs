@@ -4,9 +4,10 @@ use plotters::style::Color;
 
 use super::super::ReportError;
 use super::super::headline::accuracy_is_final;
-use super::figures::{Field, models};
+use super::figures::Field;
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, Area, Drawn};
+use super::points::models;
 use crate::event::{Feasibility, RunRecord, RunStatus};
 
 /// Symbols with their meanings.
@@ -49,7 +50,7 @@ pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportEr
     }
     verdicts(&mut entries, &shown)?;
     let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, (ink, filled));
-    if !field.front.is_empty() {
+    if shown.iter().any(|record| field.on_front(record)) {
         entries.add("on the front", |area| {
             dot(area, palette::LINE, true)?;
             plot::ring(area, (9, 9))

@@ -11,11 +11,13 @@ mod legend;
 mod markup;
 mod palette;
 mod plot;
+mod points;
 mod runs;
 mod scatter;
 mod stops;
 mod timeline;
 mod trace;
+mod worth;
 
 use std::collections::BTreeMap;
 
@@ -24,10 +26,11 @@ use self::markup::Markup;
 pub use self::timeline::{RunSeries, StageSpan};
 pub use self::trace::Trace;
 use super::ReportError;
+use super::front::{FrontReport, Marks};
 use super::summary::SummaryRow;
 use super::table::{Closing, closing_line};
 use crate::event::metric::find;
-use crate::event::{Objective, RunRecord, Unit};
+use crate::event::{RunRecord, Unit};
 use crate::units;
 
 /// Most runs whose time series are shown: each takes up to 20 kB.
@@ -99,10 +102,8 @@ pub struct Page<'a> {
     pub summary: &'a [SummaryRow],
     /// What they must keep.
     pub limits: &'a [Limit],
-    /// What is wanted of them; decides which trade-offs are drawn.
-    pub objectives: &'a [Objective],
-    /// The names of the runs that nothing else is better than, by the objectives.
-    pub front: &'a [String],
+    /// Which cells nothing else is better than, where there are objectives; they decide which trade-offs are drawn.
+    pub front: Option<&'a FrontReport>,
     /// Their time series.
     pub series: &'a SeriesOfRuns,
 }
@@ -179,14 +180,18 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
         SeriesOfRuns::Shown(series) => series.contains_key(run),
         SeriesOfRuns::LeftOut(_) => false,
     };
+    let marks = page.front.map(FrontReport::marks).unwrap_or_default();
     body.feed();
     body.element("header", &[], |header| stops::head(header, page));
     body.feed();
     let mut done = Ok(());
     body.element("main", &[], |main| {
-        cells::table(main, (page.records, page.front), &shown);
+        cells::table(main, (page.records, &marks), &shown);
         cells::summary(main, page.records, page.summary);
-        done = trade_offs(main, page);
+        if let Some(front) = page.front {
+            worth::front(main, front);
+        }
+        done = trade_offs(main, page, &marks);
         stops::table(main, page.records);
         if done.is_ok() {
             done = runs::timelines(main, page);
@@ -240,17 +245,18 @@ fn meanings<T: AsRef<str>>(page: &mut Markup, entries: &[(String, T)]) {
     page.feed();
 }
 
-fn trade_offs(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportError> {
+fn trade_offs(page: &mut Markup, of: &Page<'_>, marks: &Marks<'_>) -> Result<(), ReportError> {
     let field = Field {
         records: of.records,
+        summary: of.summary,
         limits: of.limits,
         front: of.front,
+        marks,
     };
+    let objectives = of.front.map(|front| &front.objectives[..]);
+    let (pairs, more) = figures::pairs(objectives.unwrap_or_default(), of.limits);
     let mut drawn = Vec::new();
-    for (place, pair) in figures::pairs(of.objectives, of.limits)
-        .into_iter()
-        .enumerate()
-    {
+    for (place, pair) in pairs.into_iter().enumerate() {
         drawn.extend(scatter::scatter(field, pair, &format!("trade{place}"))?);
     }
     if drawn.is_empty() {
@@ -270,17 +276,40 @@ fn trade_offs(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportError> {
                 plots.feed();
             }
         });
-        let bars = "Bars are intervals within the run. They do not say how another run of the same cell would differ. \
-                    Where names have no room there are the numbers of the table.";
-        section.leaf("p", &[("class", "small")], bars);
+        for says in captions(field, more) {
+            section.leaf("p", &[("class", "small")], &says);
+        }
     });
     Ok(())
+}
+
+/// What the bars and the names of the trade-offs are, and how many are not there.
+fn captions(field: Field<'_>, more: usize) -> Vec<String> {
+    let repeated = field.records.iter().any(|record| record.repeat > 1);
+    let mut bars = if repeated && field.of_cells() {
+        "Each point is a cell at the mean of its runs. Bars are intervals between its runs; of fewer than three they reach from \
+         the lowest end to the highest."
+    } else {
+        "Bars are intervals within the run. They do not say how another run of the same cell would differ."
+    }
+    .to_owned();
+    if field.front.is_some() {
+        bars += " Figures that cells were compared by have the intervals that they were compared by (above).";
+    }
+    bars += " Where names have no room there are the numbers of the table.";
+    let mut says = vec![bars];
+    if more > 0 {
+        let of = "more trade-offs between these objectives are not drawn.";
+        says.push(format!("{more} {of}"));
+    }
+    says
 }
 
 /// What became of the runs, as under the terminal's table.
 fn counts(page: &Page<'_>) -> String {
     let closing = Closing {
         planned: Some(page.records.len() + page.head.missing.len()),
+        front: page.front,
         ..Closing::default()
     };
     closing_line(page.records, &closing)

@@ -3,16 +3,20 @@
 use plotters::style::Color;
 
 use super::super::ReportError;
-use super::Limit;
 use super::axis::{Axis, Wish, Zero};
-use super::figures::{Field, Point, doubt, models, points, short, title};
+use super::figures::{Field, Pair, title};
 use super::labels::{self, Named};
 use super::palette::{self, Ink, LIMIT, TEXT};
-use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame};
-use crate::event::{Feasibility, MetricDef, RunRecord};
+use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame, Pixel};
+use super::points::{Point, doubt, listed, models, points, short};
+use super::{Limit, quantity};
+use crate::event::{Feasibility, MetricDef};
 
 /// Height of a drawing.
 const HEIGHT: u32 = 340;
+
+/// Half of what a mark takes with its ring.
+const RING: i32 = 10;
 
 /// A limit this many times beyond all figures is not drawn: the figures would be a dot.
 const FAR: f64 = 20.0;
@@ -26,15 +30,15 @@ pub(super) struct Scatter {
 }
 
 /// The colour of a run: its verdict's, or its model's where there is none.
-fn colour(record: &RunRecord, shape: usize) -> Ink {
-    let verdict = record.verdict.as_ref().map(|verdict| verdict.verdict);
+fn colour(point: &Point<'_>, shape: usize) -> Ink {
+    let verdict = point.verdict;
     verdict.map_or_else(|| palette::of_model(shape), palette::of_verdict)
 }
 
 /// Draws a pair of metrics; `None` where no run has both. `id` is unique on the page.
 pub(super) fn scatter(
     field: Field<'_>,
-    metrics: [&'static MetricDef; 2],
+    metrics: Pair,
     id: &str,
 ) -> Result<Option<Scatter>, ReportError> {
     let mut notes = Vec::new();
@@ -53,11 +57,12 @@ pub(super) fn scatter(
         }
     });
     let title = format!("{} against {}", sides[1], sides[0]);
+    let what = if field.of_cells() { "cells" } else { "runs" };
     let about = About {
         id,
         title: &title,
         text: &format!(
-            "A scatter plot of {} runs. The table of runs has their figures.",
+            "A scatter plot of {} {what}. The tables of the page have their figures.",
             points.len()
         ),
     };
@@ -69,14 +74,22 @@ pub(super) fn scatter(
     Ok(Some(Scatter { svg, notes }))
 }
 
-/// The axis of a metric, over its figures, their intervals and the limits near them.
+/// The axis of a metric, over its figures, their intervals and the limits near them. What a model is like that was not trained
+/// to the end does not stretch it: it is drawn at the edge, and said.
 fn axis(
     field: Field<'_>,
     metric: &MetricDef,
     (points, of): (&[Point<'_>], usize),
     notes: &mut Vec<String>,
 ) -> Option<Axis> {
-    let mut values: Vec<f64> = points.iter().map(|point| point.value(of)).collect();
+    let is_final = |point: &&Point<'_>| point.is_final_in(of);
+    let any_final = points.iter().any(|point| is_final(&point));
+    let counts = |point: &&Point<'_>| is_final(point) || !any_final;
+    let mut values: Vec<f64> = points
+        .iter()
+        .filter(counts)
+        .map(|point| point.value(of))
+        .collect();
     let (low, high) = (
         values.iter().copied().reduce(f64::min)?,
         values.iter().copied().reduce(f64::max)?,
@@ -84,6 +97,7 @@ fn axis(
     values.extend(
         points
             .iter()
+            .filter(counts)
             .filter_map(|point| point.ends(of))
             .flat_map(|(low, high)| [low, high]),
     );
@@ -102,18 +116,43 @@ fn axis(
             ));
         }
     }
-    Axis::over(
-        &values,
-        Wish {
-            unit: metric.unit,
-            ticks: 6,
-            zero: Zero::Free,
-            margin: true,
-        },
-    )
+    let wish = Wish {
+        unit: metric.unit,
+        ticks: 6,
+        zero: Zero::Free,
+        margin: true,
+    };
+    let axis = Axis::over(&values, wish)?;
+    let beyond = points.iter().filter(|point| !axis.holds(point.value(of)));
+    let beyond: Vec<_> = beyond
+        .map(|point| {
+            format!(
+                "{} ({})",
+                point.name,
+                quantity(metric.unit, point.value(of))
+            )
+        })
+        .collect();
+    if !beyond.is_empty() {
+        let names: Vec<&str> = beyond.iter().map(String::as_str).collect();
+        notes.push(format!(
+            "at the edge, since its {} is that of a model not trained to the end: {}",
+            metric.name,
+            listed(&names)
+        ));
+    }
+    Some(axis)
 }
 
-/// The metric, and of which requests it speaks.
+/// Where a point is drawn: on the edge where it lies beyond.
+fn place(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Pixel {
+    let [x, y] = [0, 1].map(|of| {
+        let (low, high) = axes[of].ends();
+        point.value(of).clamp(low, high)
+    });
+    chart.at((x, y))
+}
+
 /// The limits, the runs, their intervals and their names.
 fn draw(
     area: &Area<'_>,
@@ -121,19 +160,37 @@ fn draw(
     (field, metrics, axes): (Field<'_>, [&MetricDef; 2], [&Axis; 2]),
     points: &[Point<'_>],
 ) -> Drawn {
-    let mut taken = Vec::new();
+    let places: Vec<Pixel> = points
+        .iter()
+        .map(|point| place(chart, axes, point))
+        .collect();
+    let marks = places.iter().map(|at| labels::around(*at, RING, RING));
+    let mut avoid: Vec<Frame> = marks.collect();
+    let drawn: Vec<(&Limit, bool)> = [0, 1]
+        .into_iter()
+        .flat_map(|of| {
+            let on_axis = move |limit: &&Limit| {
+                limit.metric == metrics[of].name && axes[of].holds(limit.value)
+            };
+            let limits = field.limits.iter().filter(on_axis);
+            limits.map(move |limit| (limit, of == 0))
+        })
+        .collect();
     let mut crossed = Vec::new();
-    for of in [0, 1] {
-        let on_axis =
-            |limit: &&Limit| limit.metric == metrics[of].name && axes[of].holds(limit.value);
-        for limit in field.limits.iter().filter(on_axis) {
-            let (words, line) = draw_limit(area, chart, (limit, of == 0))?;
-            taken.push(words);
-            crossed.push(line);
-        }
+    for limit in &drawn {
+        crossed.push(draw_limit(area, chart, *limit)?);
+    }
+    avoid.extend(&crossed);
+    let mut taken = Vec::new();
+    for limit in &drawn {
+        let words = words_of_limit(chart, *limit, &avoid);
+        plot::words(area, &words.text, words.at, (words.anchor, LIMIT))?;
+        let covers = labels::extent(&words);
+        avoid.push(covers);
+        taken.push(covers);
     }
     for point in points {
-        for line in intervals(chart, point) {
+        for line in intervals(chart, axes, point) {
             plot::line(area, vec![line.0, line.1], palette::AXIS.light)?;
             crossed.push((
                 (line.0.0, line.1.1.min(line.0.1)),
@@ -142,64 +199,46 @@ fn draw(
         }
     }
     let models = models(field.records);
-    for point in points {
-        let name = &point.record.job.model.name;
+    for (point, at) in points.iter().zip(&places) {
+        let (name, at) = (&point.record.job.model.name, *at);
         let shape = models.iter().position(|model| model == name).unwrap_or(0);
-        let at = chart.at((point.value(0), point.value(1)));
-        plot::mark(
-            area,
-            at,
-            shape,
-            (colour(point.record, shape), point.is_final()),
-        )?;
-        if field.front.contains(&point.record.run) {
+        plot::mark(area, at, shape, (colour(point, shape), point.is_final()))?;
+        if field.on_front(point.record) {
             plot::ring(area, at)?;
         }
-        let verdict = point.record.verdict.as_ref().map(|verdict| verdict.verdict);
-        if verdict == Some(Feasibility::Infeasible) {
+        if point.verdict == Some(Feasibility::Infeasible) {
             // Struck through: who does not see the colour sees this.
             plot::strike(area, at)?;
         }
     }
-    names(area, chart, (points, models.len()), (&taken, &crossed))
+    let named = points.iter().zip(places).collect::<Vec<_>>();
+    names(area, chart, (&named, models.len()), (&taken, &crossed))
 }
 
-/// The intervals of a point, from end to end.
-fn intervals(chart: &Chart, point: &Point<'_>) -> Vec<Frame> {
-    let (x, y) = (point.value(0), point.value(1));
-    let across = point
-        .ends(0)
-        .map(|(low, high)| (chart.at((low, y)), chart.at((high, y))));
-    let up = point
-        .ends(1)
-        .map(|(low, high)| (chart.at((x, low)), chart.at((x, high))));
+/// The intervals of a point, from end to end; to the edge where an end is not known.
+fn intervals(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Vec<Frame> {
+    let (x, y) = place(chart, axes, point);
+    let ends = [0, 1].map(|of| {
+        let (low, high) = point.ends(of)?;
+        let (first, last) = axes[of].ends();
+        Some((low.clamp(first, last), high.clamp(first, last)))
+    });
+    let across = ends[0].map(|(low, high)| ((chart.x(low), y), (chart.x(high), y)));
+    let up = ends[1].map(|(low, high)| ((x, chart.y(low)), (x, chart.y(high))));
     across.into_iter().chain(up).collect()
 }
 
-/// A limit: its line, the side that breaks it, and what it says. What the words and the line cover.
-fn draw_limit(
-    area: &Area<'_>,
-    chart: &Chart,
-    (limit, across): (&Limit, bool),
-) -> Drawn<(Frame, Frame)> {
+/// A limit: its line, and the side that breaks it. What the line covers.
+fn draw_limit(area: &Area<'_>, chart: &Chart, (limit, across): (&Limit, bool)) -> Drawn<Frame> {
     let ((left, top), (right, bottom)) = chart.frame;
-    let (line, broken, at, anchor) = if across {
+    let (line, broken) = if across {
         let x = chart.x(limit.value);
         let broken = if limit.upper {
             ((x, top), (right, bottom))
         } else {
             ((left, top), (x, bottom))
         };
-        // On the side that keeps the limit, unless the words have no room there.
-        let room = if limit.upper { x - left } else { right - x };
-        let wide = plot::width(&limit.short()) + 8;
-        let before = limit.upper == (room >= wide);
-        let (at, anchor) = if before {
-            (x - 4, Anchor::End)
-        } else {
-            (x + 4, Anchor::Start)
-        };
-        (((x, top), (x, bottom)), broken, (at, top + 9), anchor)
+        (((x, top), (x, bottom)), broken)
     } else {
         let y = chart.y(limit.value);
         let broken = if limit.upper {
@@ -207,46 +246,84 @@ fn draw_limit(
         } else {
             ((left, y), (right, bottom))
         };
-        let above = if limit.upper {
-            y - top < 18
-        } else {
-            y - top >= 18
-        };
-        let at = if above { y - 9 } else { y + 9 };
-        (
-            ((left, y), (right, y)),
-            broken,
-            (right - 4, at),
-            Anchor::End,
-        )
+        (((left, y), (right, y)), broken)
     };
     plot::shade(area, broken, (LIMIT.light, 0.07))?;
     plot::line(area, vec![line.0, line.1], LIMIT.light.stroke_width(2))?;
-    let text = limit.short();
-    plot::words(area, &text, at, (anchor, LIMIT))?;
-    let covers = labels::extent(&labels::Label { text, at, anchor });
-    Ok((
-        covers,
-        ((line.0.0 - 1, line.0.1), (line.1.0 + 1, line.1.1 + 1)),
-    ))
+    Ok(((line.0.0 - 1, line.0.1 - 1), (line.1.0 + 1, line.1.1 + 1)))
+}
+
+/// What a limit says, beside its line and beside all that is to be avoided, where there is such a place.
+fn words_of_limit(
+    chart: &Chart,
+    (limit, across): (&Limit, bool),
+    avoid: &[Frame],
+) -> labels::Label {
+    let ((left, top), _) = chart.frame;
+    let on_line = if across {
+        (chart.x(limit.value), top)
+    } else {
+        (left, chart.y(limit.value))
+    };
+    let places = places_of_words(chart.frame, (limit, across), on_line);
+    let label = |(at, anchor)| labels::Label {
+        text: limit.short(),
+        at,
+        anchor,
+    };
+    let free = |label: &labels::Label| {
+        let covers = labels::extent(label);
+        let hit = avoid.iter().any(|taken| labels::overlap(covers, *taken));
+        labels::inside(covers, chart.frame) && !hit
+    };
+    let mut labels = places.into_iter().map(label);
+    labels.find(free).unwrap_or_else(|| label(places[0]))
+}
+
+/// Where the words of a limit may stand: first on the side that keeps it, at the end of its line.
+fn places_of_words(
+    ((left, top), (right, bottom)): Frame,
+    (limit, across): (&Limit, bool),
+    (x, y): Pixel,
+) -> [(Pixel, Anchor); 4] {
+    if across {
+        let sides = [(x - 4, Anchor::End), (x + 4, Anchor::Start)];
+        let [keeps, breaks] = if limit.upper {
+            sides
+        } else {
+            [sides[1], sides[0]]
+        };
+        let ends = [top + 9, bottom - 9];
+        [(keeps, 0), (keeps, 1), (breaks, 0), (breaks, 1)]
+            .map(|((x, anchor), end)| ((x, ends[end]), anchor))
+    } else {
+        let [keeps, breaks] = if limit.upper {
+            [y + 9, y - 9]
+        } else {
+            [y - 9, y + 9]
+        };
+        let ends = [(right - 4, Anchor::End), (left + 4, Anchor::Start)];
+        [(keeps, 0), (keeps, 1), (breaks, 0), (breaks, 1)]
+            .map(|(y, end)| ((ends[end].0, y), ends[end].1))
+    }
 }
 
 /// The names of the points, or their numbers in the table where the names do not fit.
 fn names(
     area: &Area<'_>,
     chart: &Chart,
-    (points, models): (&[Point<'_>], usize),
+    (points, models): (&[(&Point<'_>, Pixel)], usize),
     (taken, crossed): (&[Frame], &[Frame]),
 ) -> Drawn {
     let named = |text: &dyn Fn(&Point<'_>) -> String| -> Vec<Named> {
-        let named = |point: &Point<'_>| Named {
-            at: chart.at((point.value(0), point.value(1))),
+        let named = |(point, at): &(&Point<'_>, Pixel)| Named {
+            at: *at,
             text: text(point),
         };
         points.iter().map(named).collect()
     };
-    let by_name = named(&|point| short(point.record, models));
-    let by_number = named(&|point| format!("{}{}", point.number, doubt(point.record)));
+    let by_name = named(&|point| short(point, models));
+    let by_number = named(&|point| format!("{}{}", point.number, doubt(point)));
     let fewer = labels::merged(&by_number);
     let free = |points: &[Named]| labels::place(points, chart.frame, (taken, crossed));
     let placed = free(&by_name)
@@ -261,8 +338,10 @@ fn names(
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::front::Marks;
     use super::super::figures::pairs;
     use super::*;
+    use crate::event::RunRecord;
     use crate::report::fixtures::{completed, failed, plateaued, record};
 
     fn upper(metric: &str, value: f64) -> Limit {
@@ -275,31 +354,72 @@ mod tests {
         }
     }
 
+    fn drawing(records: &[RunRecord], limits: &[Limit], pair: usize) -> Option<Scatter> {
+        let field = Field {
+            records,
+            summary: &[],
+            limits,
+            front: None,
+            marks: &Marks::default(),
+        };
+        scatter(field, pairs(&[], &[]).0[pair], "a").unwrap()
+    }
+
     #[test]
     fn runs_without_both_figures_are_named() {
         let mut blind = record("cnn", "digits");
         blind.metrics.retain(|row| row.metric != "test_accuracy");
         let records = [completed(), plateaued(), failed(), blind];
-        let field = Field {
-            records: &records,
-            limits: &[],
-            front: &[],
-        };
-        let pair = pairs(&[], &[])[0];
-        let drawn = scatter(field, pair, "a").unwrap().unwrap();
+        let drawn = drawing(&records, &[], 0).unwrap();
         assert_eq!(
             drawn.notes,
             [
                 "not shown, since it failed or was cancelled: cnn-fashion-mnist",
-                "not shown, for want of test_accuracy: cnn-digits"
+                "not shown, for want of test_accuracy: cnn-digits",
+                "at the edge, since its test_accuracy is that of a model not trained to the end: resnet-fashion-mnist (0.4125)"
             ]
         );
-        let none = Field {
-            records: &records[2..],
-            limits: &[],
-            front: &[],
+        assert!(drawing(&records[2..], &[], 0).is_none());
+    }
+
+    #[test]
+    fn what_was_not_trained_to_the_end_does_not_stretch_the_axis() {
+        let records = [completed(), record("cnn", "digits"), plateaued()];
+        let drawn = drawing(&records, &[], 0).unwrap();
+        assert_eq!(
+            drawn.notes,
+            [
+                "at the edge, since its test_accuracy is that of a model not trained to the end: resnet-fashion-mnist (0.4125)"
+            ]
+        );
+        assert!(!drawn.svg.contains(">0.4</text>"), "{}", drawn.svg);
+        // Where there is nothing else it is drawn as it is.
+        let alone = drawing(&records[2..], &[], 0).unwrap();
+        assert!(alone.notes.is_empty(), "{:?}", alone.notes);
+    }
+
+    #[test]
+    fn the_words_of_limits_keep_out_of_each_others_way() {
+        let frame = ((60, 10), (460, 280));
+        let label = |(at, anchor): (Pixel, Anchor)| labels::Label {
+            text: "<= 100 MiB".to_owned(),
+            at,
+            anchor,
         };
-        assert!(scatter(none, pair, "a").unwrap().is_none());
+        let least = Limit {
+            upper: false,
+            ..upper("test_accuracy", 0.5)
+        };
+        for limit in [&upper("memory.peak", 1.0), &least] {
+            for (across, at) in [(true, (200, 10)), (false, (60, 100))] {
+                let places = places_of_words(frame, (limit, across), at);
+                let covers = places.map(|place| labels::extent(&label(place)));
+                for (one, other) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
+                    assert!(!labels::overlap(covers[one], covers[other]), "{places:?}");
+                }
+                assert!(covers.iter().all(|cover| labels::inside(*cover, frame)));
+            }
+        }
     }
 
     #[test]
@@ -307,13 +427,7 @@ mod tests {
         let records = [completed(), plateaued()];
         for (limit, drawn) in [(5e8, true), (1e12, false)] {
             let limits = [upper("memory.peak", limit)];
-            let field = Field {
-                records: &records,
-                limits: &limits,
-                front: &[],
-            };
-            let pair = pairs(&[], &[])[1];
-            let found = scatter(field, pair, "a").unwrap().unwrap();
+            let found = drawing(&records, &limits, 1).unwrap();
             assert_eq!(
                 found.svg.contains(&format!("stroke=\"{}\"", LIMIT.hex())),
                 drawn
@@ -331,15 +445,7 @@ mod tests {
                 record
             })
             .collect();
-        let field = Field {
-            records: &records,
-            limits: &[],
-            front: &[],
-        };
-        let svg = scatter(field, pairs(&[], &[])[0], "a")
-            .unwrap()
-            .unwrap()
-            .svg;
+        let svg = drawing(&records, &[], 0).unwrap().svg;
         assert!(
             svg.contains(">1 and 59 more</text>") && !svg.contains("a-data-set"),
             "{svg}"

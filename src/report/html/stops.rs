@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::csv::failure_text;
+use super::super::spared::spared;
 use super::super::table;
 use super::markup::Markup;
 use super::{Page, counts, grid, section};
@@ -38,12 +39,15 @@ pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
     });
     header.feed();
     header.leaf("p", &[], &counts(page));
+    if let Some(line) = spared(page.records) {
+        header.leaf("p", &[], &line);
+    }
     if !page.limits.is_empty() {
         let limits: Vec<_> = page.limits.iter().map(super::Limit::shown).collect();
         header.leaf("p", &[], &format!("Limits: {}", limits.join("; ")));
     }
-    if !page.objectives.is_empty() {
-        let objectives = listed(page.objectives);
+    if let Some(front) = page.front {
+        let objectives = listed(&front.objectives);
         header.leaf("p", &[], &format!("Objectives: {objectives}"));
     }
     if !page.head.missing.is_empty() {

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::event::{Feasibility, Goal, Stage};
-use crate::report::fixtures::{all_kinds, completed, judged, record};
+use crate::event::{Feasibility, Goal, MetricRow, Objective, Pattern, Stage, StopReason};
+use crate::report::fixtures::{all_kinds, compared, completed, front, judged, record};
 
 fn head() -> Head {
     Head {
@@ -70,8 +70,7 @@ fn page(records: &[RunRecord], limits: &[Limit], series: &SeriesOfRuns) -> Strin
         records,
         summary: &[],
         limits,
-        objectives: &[],
-        front: &[],
+        front: None,
         series,
     };
     String::from_utf8(document(&page).unwrap()).unwrap()
@@ -207,8 +206,7 @@ fn what_users_write_stays_text() {
         records: &records,
         summary: &[],
         limits: &[limit("memory.peak", evil, 3e8)],
-        objectives: &[],
-        front: &[],
+        front: None,
         series: &series,
     };
     let page = String::from_utf8(document(&page).unwrap()).unwrap();
@@ -276,35 +274,253 @@ fn what_was_not_measured_has_its_reason_and_what_is_not_known_its_mark() {
     assert!(page.contains("not shown, for want of memory.peak: mlp-digits"));
 }
 
+fn with_front(records: &[RunRecord], summary: &[SummaryRow], front: &FrontReport) -> String {
+    let page = Page {
+        head: &head(),
+        records,
+        summary,
+        limits: &[],
+        front: Some(front),
+        series: &SeriesOfRuns::LeftOut("none".to_owned()),
+    };
+    String::from_utf8(document(&page).unwrap()).unwrap()
+}
+
+/// The part of a page under this heading.
+fn part<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, after) = page.split_once(&format!("<h2>{heading}</h2>")).unwrap();
+    after.split("</section>").next().unwrap()
+}
+
 #[test]
 fn the_front_is_marked_in_the_table_and_in_the_plots() {
-    let records = [completed(), record("cnn", "digits")];
-    let series = SeriesOfRuns::LeftOut("none".to_owned());
-    let objectives = [
-        ("test_accuracy", Goal::Maximize),
-        ("memory.peak", Goal::Minimize),
-    ]
-    .map(|(metric, goal)| Objective {
-        metric: metric.to_owned(),
-        goal,
-    });
-    let of = |front: &[String]| {
-        let page = Page {
-            head: &head(),
-            records: &records,
-            summary: &[],
-            limits: &[],
-            objectives: &objectives,
-            front,
-            series: &series,
-        };
-        String::from_utf8(document(&page).unwrap()).unwrap()
-    };
-    let (with, without) = (of(&["cnn-digits".to_owned()]), of(&[]));
-    assert_eq!(with.matches("\u{2605} front").count(), 1);
-    // One ring in the legend, one in the only plot.
-    assert_eq!(with.matches("r=\"9\"").count(), 2);
+    let page = with_front(&compared(), &[], &front());
+    skeleton(&page);
+    assert_eq!(
+        part(&page, "Runs and what they cost")
+            .matches("\u{2605} front")
+            .count(),
+        2
+    );
+    // One ring in the legend, two in each of three plots.
+    assert_eq!(page.matches("r=\"9\"").count(), 7);
+    assert!(
+        page.contains("Objectives: maximize test_accuracy, serve.throughput; minimize memory.peak")
+    );
+    assert!(page.contains("test_accuracy against memory.peak"));
+    assert!(page.contains("; 2 cells on the front"), "{page}");
+    let without = self::page(&compared(), &[], &SeriesOfRuns::LeftOut(String::new()));
     assert!(!without.contains("front") && !without.contains("r=\"9\""));
-    assert!(with.contains("Objectives: maximize test_accuracy; minimize memory.peak"));
-    assert!(with.contains("test_accuracy against memory.peak"));
+}
+
+#[test]
+fn what_was_compared_has_its_figures_its_ties_and_its_reasons() {
+    let page = with_front(&compared(), &[], &front());
+    let text = part(&page, "Which cells are worth having");
+    for says in [
+        ">mlp-digits</th><td>digits</td><td>\u{2605} front</td>",
+        ">0.978 <small>0.957 to 0.989</small></td>",
+        ">151 <small>146 to 156</small></td>",
+        "by 360 test samples\">0.978",
+        ">231 <small>219 to 243</small></td>",
+        ">tied with cnn-digits in test_accuracy and memory.peak</td>",
+        ">resnet-digits</th><td>digits</td><td>dominated</td>",
+        ">cnn-digits is better in serve.throughput</td>",
+        ">resnet-fashion-mnist</th><td>fashion-mnist</td><td>not compared</td>",
+        ">test_accuracy: not trained to the end</td>",
+        "memory.peak taken as \u{b1}5%, one run.",
+    ] {
+        assert!(text.contains(says), "{says}\n{text}");
+    }
+    // The cell that breaks a constraint was not to be compared.
+    assert!(!text.contains("cnn-fashion-mnist"), "{text}");
+}
+
+/// The heights of the upright and the widths of the level bars of a page, in pixels.
+fn bars(page: &str) -> (Vec<i32>, Vec<i32>) {
+    let (mut upright, mut level) = (Vec::new(), Vec::new());
+    let lines = page.split("<polyline ").skip(1);
+    let of_intervals = lines.filter(|line| line.contains("stroke=\"#6B7280\""));
+    for line in of_intervals {
+        let points = line.split("points=\"").nth(1).unwrap();
+        let points = points.split('"').next().unwrap();
+        let places: Vec<(i32, i32)> = points
+            .split_whitespace()
+            .map(|place| {
+                let (x, y) = place.split_once(',').unwrap();
+                (x.parse().unwrap(), y.parse().unwrap())
+            })
+            .collect();
+        let [(x, y), (to_x, to_y)] = places[..] else {
+            continue;
+        };
+        if x == to_x {
+            upright.push((y - to_y).abs());
+        } else if y == to_y {
+            level.push((x - to_x).abs());
+        }
+    }
+    (upright, level)
+}
+
+/// A page with the one plot of two objectives, accuracy against peak.
+fn one_plot(records: &[RunRecord], summary: &[SummaryRow], front: &FrontReport) -> String {
+    let mut front = front.clone();
+    front.objectives.remove(1);
+    for cell in &mut front.cells {
+        if !cell.figures.is_empty() {
+            cell.figures.remove(1);
+        }
+    }
+    let page = with_front(records, summary, &front);
+    part(&page, "Trade-offs")
+        .split("</figure>")
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn what_the_front_was_decided_by_is_what_is_drawn() {
+    let records = compared();
+    // Neither an accuracy nor a peak has an interval within its run.
+    let exact = {
+        let mut front = front();
+        for figure in front.cells.iter_mut().flat_map(|cell| &mut cell.figures) {
+            (figure.low, figure.high) = (Some(figure.estimate), Some(figure.estimate));
+        }
+        one_plot(&records[..3], &[], &front)
+    };
+    let drawn = one_plot(&records[..3], &[], &front());
+    let tall = |page: &str| {
+        let (upright, level) = bars(page);
+        let long = |bars: Vec<i32>| {
+            bars.into_iter()
+                .filter(|length| (20..250).contains(length))
+                .count()
+        };
+        (long(upright), long(level))
+    };
+    assert_eq!(tall(&exact), (0, 0), "{exact}");
+    assert_eq!(tall(&drawn), (3, 3), "{drawn}");
+}
+
+#[test]
+fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
+    let mut records = Vec::new();
+    for repeat in 1..=3 {
+        for mut record in compared().into_iter().take(2) {
+            record.repeat = repeat;
+            record.run = format!("{}-r{repeat}", record.cell);
+            records.push(record);
+        }
+    }
+    let row = |cell: &str, metric: &str, mean: f64| SummaryRow {
+        cell: cell.to_owned(),
+        metric: metric.to_owned(),
+        phase: "run".to_owned(),
+        unit: find(metric).unwrap().unit,
+        runs: 3,
+        mean: Some(mean),
+        low: Some(mean * 0.9),
+        high: Some(mean * 1.1),
+        confidence: 0.95,
+        note: String::new(),
+    };
+    let summary = [
+        row("mlp-digits", "memory.peak", 2.5e8),
+        row("cnn-digits", "memory.peak", 3e8),
+    ];
+    // Two marks in the plot, each with its ring, whatever the number of the runs.
+    let compared = one_plot(&records, &summary, &front());
+    assert!(
+        compared.contains("A scatter plot of 2 cells."),
+        "{compared}"
+    );
+    let (_, plot) = compared.split_once("<svg viewBox=\"0 0 480").unwrap();
+    assert_eq!(plot.matches("r=\"9\"").count(), 2);
+    // The same where no front was asked for: the peaks are known to 10% between the runs.
+    let page = Page {
+        head: &head(),
+        records: &records,
+        summary: &summary,
+        limits: &[],
+        front: None,
+        series: &SeriesOfRuns::LeftOut("none".to_owned()),
+    };
+    let page = String::from_utf8(document(&page).unwrap()).unwrap();
+    let plots = part(&page, "Trade-offs");
+    assert_eq!(plots.matches("A scatter plot of 2 cells.").count(), 2);
+    let peaks = plots.split("</figure>").nth(1).unwrap();
+    let wide = bars(peaks)
+        .1
+        .into_iter()
+        .filter(|length| (60..350).contains(length));
+    assert_eq!(wide.count(), 2, "{peaks}");
+    assert!(
+        plots.contains("Each point is a cell at the mean of its runs."),
+        "{plots}"
+    );
+}
+
+#[test]
+fn trade_offs_that_are_left_out_are_counted() {
+    let mut many = front();
+    many.objectives = crate::event::CATALOGUE[..5]
+        .iter()
+        .map(|metric| Objective {
+            metric: metric.name.to_owned(),
+            goal: Goal::Minimize,
+        })
+        .collect();
+    for cell in &mut many.cells {
+        cell.figures.clear();
+    }
+    let says = "4 more trade-offs between these objectives are not drawn.";
+    let page = with_front(&compared(), &[], &many);
+    assert!(page.contains(says), "{page}");
+    assert!(!with_front(&compared(), &[], &front()).contains("are not drawn"));
+}
+
+#[test]
+fn the_load_is_a_column_and_what_is_open_is_marked_as_in_the_terminal() {
+    let mut served = completed();
+    let serve = served.job.serve.as_mut().unwrap();
+    serve.pattern = Pattern::Server {
+        rate_per_s: Some(200.0),
+    };
+    let widest = |row: &mut MetricRow| (row.low, row.high) = (Some(1e-4), Some(9e-4));
+    let p99 = |row: &&mut MetricRow| row.metric == "serve.latency_p99";
+    served.metrics.iter_mut().filter(p99).for_each(widest);
+    let mut rate = served
+        .metric("serve[1]", "serve.throughput")
+        .unwrap()
+        .clone();
+    "serve.max_rate".clone_into(&mut rate.metric);
+    (rate.estimate, rate.low, rate.high, rate.plateaued) = (Some(640.0), Some(600.0), None, None);
+    served.metrics.push(rate);
+    let records = [served];
+    let page = page(&records, &[], &shown(&records));
+    assert!(page.contains("<th scope=\"col\">pattern</th>"), "{page}");
+    assert!(page.contains("<td>server 200/s</td>"), "{page}");
+    assert!(
+        page.contains(">~190 <small>100 to 900</small></td>"),
+        "{page}"
+    );
+    assert!(
+        page.contains(">~640 <small>at least 600</small></td>"),
+        "{page}"
+    );
+}
+
+#[test]
+fn what_early_ends_have_spared_stands_in_the_head() {
+    let mut early = completed();
+    (early.stop.reason, early.epochs) = (StopReason::Infeasible, 0);
+    early.saved_s_at_least = Some(240.9);
+    let records = [early];
+    let page = page(&records, &[], &shown(&records));
+    let says =
+        "<p>1 infeasible run ended early; at least 4 min 00 s of training were not spent</p>";
+    assert!(page.contains(says), "{page}");
 }

@@ -67,16 +67,18 @@ pub(in crate::sampler) fn cpuinfo(text: &[u8]) -> CpuInfo {
         name: field("model name"),
         signature: each(&|cpu| signature(cpu, &X86).or_else(|| signature(cpu, &ARM))),
         microcode: field("microcode"),
-        hypervisor: flags
-            .next()
-            .map(|flags| flags.split_ascii_whitespace().any(|flag| flag == "hypervisor")),
+        hypervisor: flags.next().map(|flags| {
+            flags
+                .split_ascii_whitespace()
+                .any(|flag| flag == "hypervisor")
+        }),
     }
 }
 
 /// `family 6 model 207 stepping 2`; nothing where a part is missing.
 fn signature(cpu: &BTreeMap<&str, &str>, parts: &[Part]) -> Option<String> {
     let told = parts.iter().map(|(word, field)| {
-        let value = cpu.get(field)?;
+        let value = cpu.get(*field)?;
         Some(format!("{word} {value}"))
     });
     let told: Option<Vec<String>> = told.collect();
@@ -228,7 +230,9 @@ Hardware\t: Hikey 970
 
     #[test]
     fn clock_rates_change_nothing() {
-        let later = XEON.replace("2299.998", "1200.001").replace("4599.99", "4601.02");
+        let later = XEON
+            .replace("2299.998", "1200.001")
+            .replace("4599.99", "4601.02");
         assert_ne!(later, XEON);
         assert_eq!(cpuinfo(later.as_bytes()), cpuinfo(XEON.as_bytes()));
     }

@@ -30,7 +30,7 @@ pub(super) struct Session {
     device: Device,
 }
 
-/// Does the job: hello, load, warm-up, serve, train with validation, test, finished.
+/// Does the job: hello, load, warm-up, serve, train with validation, test (unless it was ended while serving), finished.
 pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Failure> {
     let mode = prepare(job);
     link.send(WorkerEvent::Hello(facts::hello(job, mode)))?;
@@ -57,7 +57,12 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     if let Some(serve) = again.filter(|_| epochs > 0) {
         session.confirm(serve, job.seed, link)?;
     }
-    let score = session.test(link)?;
+    // Ended before its training began: what an untrained model makes of the test data answers no question.
+    let score = if served_less {
+        None
+    } else {
+        session.test(link)?
+    };
     link.send(WorkerEvent::Finished(Finished {
         stopped,
         epochs,

@@ -1,0 +1,277 @@
+//! The figure of a cell that an objective is compared by, and the interval that it is known to.
+
+use std::fmt::Write;
+
+use super::Comparison;
+use crate::control::policy::StopPolicy;
+use crate::event::metric::{Scope, find};
+use crate::event::{
+    MetricDef, MetricKind, MetricRow, Objective, RunRecord, RunStatus, StopReason, Unit,
+};
+use crate::report::front::FrontFigure;
+use crate::report::headline::{MAX_RATE, Place};
+use crate::report::summary::SummaryRow;
+use crate::stats::{Interval, Known, wilson};
+
+/// Nominal confidence of the intervals of shares: that of the intervals between runs.
+const CONFIDENCE: f64 = 0.95;
+
+/// Runs from which on the interval between them is used.
+const REPEATS: u64 = 3;
+
+/// Nothing is known.
+const OPEN: Interval = Interval {
+    low: f64::NEG_INFINITY,
+    high: f64::INFINITY,
+};
+
+/// A figure as it is shown and as it is compared.
+pub(super) type Figure = (FrontFigure, Known);
+
+/// What one run tells of its figure.
+struct Told {
+    interval: Interval,
+    says: String,
+    /// Whether nothing was measured of how well it is known.
+    assumed: bool,
+}
+
+impl Comparison<'_> {
+    /// The figure of an objective over the runs of a cell, or why there is none.
+    pub(super) fn figure(
+        &self,
+        cell: &str,
+        runs: &[&RunRecord],
+        objective: &Objective,
+    ) -> Result<Figure, String> {
+        let def = find(&objective.metric).ok_or("this perftune knows no such metric")?;
+        let mut rows = Vec::new();
+        for run in runs {
+            rows.push((*run, final_row(run, def)?));
+        }
+        let estimates = rows.iter().filter_map(|(_, row)| row.estimate);
+        let mean = estimates.sum::<f64>() / rows.len() as f64;
+        let phase = rows.first().map_or("", |(_, row)| row.phase.as_str());
+        let between = self.summary.get(&(cell, def.name, phase)).copied();
+        let between = between.filter(|row| row.runs >= REPEATS && row.low.is_some());
+        let told = rows.iter().map(|(run, row)| self.told(run, row, def));
+        let told: Vec<Told> = told.collect();
+        let (interval, says) = match between {
+            Some(row) => self.between_runs(row, (runs, def), &told),
+            None => within_runs(&told),
+        };
+        let value = between.and_then(|row| row.mean).unwrap_or(mean);
+        let known = Known::within(value, Some(interval.low), Some(interval.high))
+            .ok_or_else(|| format!("it is {value}, which cannot be compared"))?;
+        let end = |end: f64| end.is_finite().then_some(end);
+        let figure = FrontFigure {
+            metric: def.name.to_owned(),
+            phase: phase.to_owned(),
+            unit: def.unit,
+            estimate: value,
+            low: end(known.interval().low),
+            high: end(known.interval().high),
+            interval: says,
+        };
+        Ok((figure, known))
+    }
+
+    /// The interval between the runs of a cell; for an accuracy no narrower than the size of the data allows: runs that agree
+    /// with each other were still judged by the same samples. Where a run only knows that its figure is no smaller (or no
+    /// larger), so does their mean.
+    fn between_runs(
+        &self,
+        row: &SummaryRow,
+        (runs, def): (&[&RunRecord], &MetricDef),
+        told: &[Told],
+    ) -> (Interval, String) {
+        let mut interval = Interval {
+            low: row.low.unwrap_or(OPEN.low),
+            high: row.high.unwrap_or(OPEN.high),
+        };
+        let mut says = format!("between {} runs", row.runs);
+        let ends = |told: &&Told| {
+            (
+                told.interval.low.is_finite(),
+                told.interval.high.is_finite(),
+            )
+        };
+        let lower = told
+            .iter()
+            .filter(|told| ends(told) == (true, false))
+            .count();
+        let upper = told
+            .iter()
+            .filter(|told| ends(told) == (false, true))
+            .count();
+        for (bounds, end, open) in [
+            (lower, "lower", (interval.low, OPEN.high)),
+            (upper, "upper", (OPEN.low, interval.high)),
+        ] {
+            if bounds > 0 {
+                interval = hull(
+                    interval,
+                    Interval {
+                        low: open.0,
+                        high: open.1,
+                    },
+                );
+                let _ = write!(says, ", of which {bounds} only know a {end} end");
+            }
+        }
+        let rows = runs.first().and_then(|run| self.samples(run, def));
+        let share = row.mean.zip(rows);
+        match share.and_then(|(mean, rows)| Some((wilson(mean, rows, CONFIDENCE)?, rows))) {
+            Some((of_data, rows)) => {
+                let kind = part(def);
+                let says = format!("{says} and {rows} {kind} samples");
+                let joined = hull(interval, of_data);
+                // Student's interval does not know that nothing is more accurate than always right.
+                let high = joined.high.min(1.0);
+                (Interval { high, ..joined }, says)
+            }
+            None => (interval, says),
+        }
+    }
+
+    fn told(&self, run: &RunRecord, row: &MetricRow, def: &MetricDef) -> Told {
+        let value = row.estimate.unwrap_or(f64::NAN);
+        let of_data = self
+            .samples(run, def)
+            .and_then(|rows| Some((wilson(value, rows, CONFIDENCE)?, rows)));
+        let measured = |interval, says: String| Told {
+            interval,
+            says,
+            assumed: false,
+        };
+        if row.low.is_some() || row.high.is_some() {
+            let interval = Interval {
+                low: row.low.unwrap_or(OPEN.low),
+                high: row.high.unwrap_or(OPEN.high),
+            };
+            measured(interval, "within the run".to_owned())
+        } else if let Some((interval, rows)) = of_data {
+            measured(interval, format!("by {rows} {} samples", part(def)))
+        } else if !matches!(def.kind, MetricKind::Scalar | MetricKind::Peak) || def.name == MAX_RATE
+        {
+            measured(OPEN, "unknown: too few observations".to_owned())
+        } else if def.group == "accuracy" {
+            let says = "taken as exact (how many samples it rests on is not recorded)";
+            measured(Interval::around(value, 0.0), says.to_owned())
+        } else if is_choice(def) {
+            measured(Interval::around(value, 0.0), "taken as exact".to_owned())
+        } else {
+            self.assumed(run, (row, value), def)
+        }
+    }
+
+    /// What is said once has no interval, and another run would have said something else: without more runs it is taken to be
+    /// as precise as figures were asked to be. A peak that may still have grown is a lower end.
+    fn assumed(&self, run: &RunRecord, (row, value): (&MetricRow, f64), def: &MetricDef) -> Told {
+        let asked = self.within.get(&run.run).copied();
+        let within = asked.unwrap_or_else(|| StopPolicy::default().within);
+        let interval = Interval::around(value, within * value.abs());
+        if def.kind == MetricKind::Peak && cut_short(run) && row.plateaued != Some(true) {
+            let says = "only a lower end where a run ended before its peak was known";
+            return Told {
+                interval: hull(
+                    interval,
+                    Interval {
+                        high: OPEN.high,
+                        ..interval
+                    },
+                ),
+                says: says.to_owned(),
+                assumed: false,
+            };
+        }
+        let percent = (within * 1e4).round() / 1e2;
+        Told {
+            interval,
+            says: format!("taken as ±{percent}%"),
+            assumed: true,
+        }
+    }
+
+    /// The samples that an accuracy rests on, where that is recorded.
+    fn samples(&self, run: &RunRecord, def: &MetricDef) -> Option<u64> {
+        let rows = self.rows.get(&run.job.dataset)?;
+        let samples = match def.name {
+            "test_accuracy" => rows.test,
+            "validation_accuracy" => run.job.train.validation_rows(rows.train),
+            _ => return None,
+        };
+        (samples > 0).then_some(samples)
+    }
+}
+
+/// What one or two runs tell: from the lowest end to the highest.
+fn within_runs(told: &[Told]) -> (Interval, String) {
+    let intervals = told.iter().map(|told| told.interval);
+    let interval = intervals.reduce(hull).unwrap_or(OPEN);
+    let mut kinds: Vec<&str> = Vec::new();
+    for kind in told.iter().map(|told| told.says.as_str()) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let says = kinds.join(" and ");
+    match told {
+        [only] if only.assumed => (interval, format!("{says}, one run")),
+        [] | [_] => (interval, says),
+        runs => (interval, format!("{says}, of {} runs", runs.len())),
+    }
+}
+
+/// The figure of a run that speaks of it in one line, if it is one to compare by.
+fn final_row<'a>(run: &'a RunRecord, def: &MetricDef) -> Result<&'a MetricRow, String> {
+    let row = Place::of(def).row(run, def.name);
+    let row = row.ok_or("the run has no such phase")?;
+    match row.estimate {
+        None if row.note.is_empty() => Err("not measured".to_owned()),
+        None => Err(row.note.clone()),
+        Some(value) if !value.is_finite() => Err(format!("it is {value}")),
+        Some(_) if of_model(def) && !run.trained_to_the_end() => {
+            Err("the model was not trained to the end".to_owned())
+        }
+        Some(_) if adds_up(def) && cut_short(run) => {
+            Err("the run ended before its phases were over".to_owned())
+        }
+        Some(_) => Ok(row),
+    }
+}
+
+fn of_model(def: &MetricDef) -> bool {
+    matches!(def.group, "accuracy" | "loss")
+}
+
+/// A counter of the whole run: the longer the run, the more.
+fn adds_up(def: &MetricDef) -> bool {
+    let total = def.scope == Scope::Run && def.kind == MetricKind::Scalar;
+    total && !of_model(def) && !is_choice(def) && def.unit != Unit::Percent
+}
+
+/// A figure that is one of the values of a setting.
+fn is_choice(def: &MetricDef) -> bool {
+    def.name == "serve.best_batch_size"
+}
+
+/// Whether a run was ended while there was more to do: a model that is trained has no more to do.
+fn cut_short(run: &RunRecord) -> bool {
+    run.status != RunStatus::Completed && run.stop.reason != StopReason::Trained
+}
+
+/// Which samples an accuracy was counted on.
+fn part(def: &MetricDef) -> &'static str {
+    match def.name {
+        "validation_accuracy" => "validation",
+        _ => "test",
+    }
+}
+
+fn hull(one: Interval, other: Interval) -> Interval {
+    Interval {
+        low: one.low.min(other.low),
+        high: one.high.max(other.high),
+    }
+}

@@ -1,0 +1,301 @@
+//! The points of a trade-off: each run, or each cell over its repeats, with the intervals of its two figures.
+
+use std::collections::HashMap;
+
+use super::super::summary::SummaryRow;
+use super::figures::{Field, figure, is_again};
+use super::palette::SHAPES;
+use crate::event::{Feasibility, MetricDef, MetricRow, RunRecord, RunStatus};
+
+/// A run on a drawing, or a cell over its repeats.
+pub(super) struct Point<'a> {
+    /// The run, or the first of its cell.
+    pub(super) record: &'a RunRecord,
+    /// The name of the run or the cell.
+    pub(super) name: &'a str,
+    /// Its row of the table, from 1; the first one of a cell.
+    pub(super) number: usize,
+    /// Whether it keeps its constraints, where it has any.
+    pub(super) verdict: Option<Feasibility>,
+    sides: [Side; 2],
+}
+
+/// A figure with the ends of its interval; an end that is not known is infinite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Side {
+    value: f64,
+    low: f64,
+    high: f64,
+    /// Whether it is of requests that were served once more.
+    again: bool,
+    /// Whether it is not that of a model that was not trained to the end.
+    is_final: bool,
+}
+
+impl Side {
+    fn new(value: f64, ends: [Option<f64>; 2]) -> Self {
+        Self {
+            value,
+            low: ends[0].unwrap_or(f64::NEG_INFINITY),
+            high: ends[1].unwrap_or(f64::INFINITY),
+            again: false,
+            is_final: true,
+        }
+    }
+}
+
+impl Point<'_> {
+    pub(super) fn value(&self, of: usize) -> f64 {
+        self.sides[of].value
+    }
+
+    /// Whether one of its figures is not that of a model that was not trained to the end.
+    pub(super) fn is_final_in(&self, of: usize) -> bool {
+        self.sides[of].is_final
+    }
+
+    /// Whether none of its figures is.
+    pub(super) fn is_final(&self) -> bool {
+        self.sides.iter().all(|side| side.is_final)
+    }
+
+    /// The ends of its interval, of which one may be infinite; `None` where nothing is known of either.
+    pub(super) fn ends(&self, of: usize) -> Option<(f64, f64)> {
+        let Side { low, high, .. } = self.sides[of];
+        (low.is_finite() || high.is_finite()).then_some((low, high))
+    }
+}
+
+/// The models in the order of the table.
+pub(super) fn models(records: &[RunRecord]) -> Vec<&str> {
+    let mut models = Vec::new();
+    for record in records {
+        if !models.contains(&&*record.job.model.name) {
+            models.push(&*record.job.model.name);
+        }
+    }
+    models
+}
+
+/// What becomes one point: the name, the row of the table from 0, and the runs.
+struct Group<'a> {
+    name: &'a str,
+    place: usize,
+    runs: Vec<&'a RunRecord>,
+}
+
+/// Each run, or each cell.
+fn groups(field: Field<'_>) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (place, record) in field.records.iter().enumerate() {
+        if field.of_cells() {
+            let at = *places.entry(&record.cell).or_insert(groups.len());
+            if let Some(group) = groups.get_mut(at) {
+                group.runs.push(record);
+                continue;
+            }
+        }
+        groups.push(Group {
+            name: if field.of_cells() {
+                &record.cell
+            } else {
+                &record.run
+            },
+            place,
+            runs: vec![record],
+        });
+    }
+    groups
+}
+
+impl Group<'_> {
+    /// All runs must keep their constraints, as on the front.
+    fn verdict(&self) -> Option<Feasibility> {
+        let found = || {
+            let verdicts = self.runs.iter().filter_map(|run| run.verdict.as_ref());
+            verdicts.map(|verdict| verdict.verdict)
+        };
+        [
+            Feasibility::Infeasible,
+            Feasibility::Undecided,
+            Feasibility::Feasible,
+        ]
+        .into_iter()
+        .find(|verdict| found().any(|found| found == *verdict))
+    }
+}
+
+/// A figure of the runs of a group: what the front was decided by where it was; else their mean with the interval between them;
+/// of fewer than three from the lowest end to the highest.
+fn side(field: Field<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Side> {
+    let rows: Vec<&MetricRow> = runs
+        .iter()
+        .filter_map(|run| figure(run, metric, field))
+        .collect();
+    let (run, row) = (runs.first()?, rows.first()?);
+    let compared = field.front.filter(|_| field.limit(metric).is_none());
+    if let Some(figure) = compared.and_then(|front| front.figure(&run.cell, metric.name)) {
+        return Some(Side::new(figure.estimate, [figure.low, figure.high]));
+    }
+    let of_cell = |found: &&SummaryRow| {
+        found.cell == run.cell && found.metric == row.metric && found.phase == row.phase
+    };
+    let between = field.summary.iter().find(of_cell);
+    let between = between.and_then(|found| Some(Side::new(found.mean?, [found.low, found.high])));
+    Some(Side {
+        again: rows.iter().any(|row| is_again(row)),
+        ..between.unwrap_or_else(|| all_of(&rows))
+    })
+}
+
+/// The mean of the figures of some runs, and all that their intervals hold.
+fn all_of(rows: &[&MetricRow]) -> Side {
+    let estimates = rows.iter().filter_map(|row| row.estimate);
+    let value = estimates.sum::<f64>() / rows.len() as f64;
+    let sides = rows.iter().map(|row| Side::new(value, [row.low, row.high]));
+    let joined = sides.reduce(|one, other| Side {
+        low: one.low.min(other.low),
+        high: one.high.max(other.high),
+        ..one
+    });
+    joined.unwrap_or_else(|| Side::new(value, [None; 2]))
+}
+
+/// The runs (or cells) that have both figures; the notes name the others, and say what of the drawn ones must be known.
+pub(super) fn points<'a>(
+    field: Field<'a>,
+    metrics: [&MetricDef; 2],
+    notes: &mut Vec<String>,
+) -> Vec<Point<'a>> {
+    let (mut points, mut lacking): (Vec<Point<'a>>, [Vec<&str>; 2]) = Default::default();
+    let mut lost = Vec::new();
+    for group in groups(field) {
+        let lost_one =
+            |run: &&&RunRecord| matches!(run.status, RunStatus::Failed | RunStatus::Cancelled);
+        let good: Vec<_> = group
+            .runs
+            .iter()
+            .filter(|run| !lost_one(run))
+            .copied()
+            .collect();
+        let Some(record) = good.first().copied() else {
+            lost.push(group.name);
+            continue;
+        };
+        let trained = good.iter().all(|run| run.trained_to_the_end());
+        let side = |metric: &MetricDef| {
+            let of_model = matches!(metric.group, "accuracy" | "loss");
+            Some(Side {
+                is_final: trained || !of_model,
+                ..side(field, &good, metric)?
+            })
+        };
+        match metrics.map(side) {
+            [Some(x), Some(y)] => points.push(Point {
+                record,
+                name: group.name,
+                number: group.place + 1,
+                verdict: group.verdict(),
+                sides: [x, y],
+            }),
+            [None, _] => lacking[0].push(group.name),
+            _ => lacking[1].push(group.name),
+        }
+    }
+    if !lost.is_empty() {
+        notes.push(format!(
+            "not shown, since it failed or was cancelled: {}",
+            listed(&lost)
+        ));
+    }
+    for (metric, runs) in metrics.iter().zip(lacking) {
+        if !runs.is_empty() {
+            notes.push(format!(
+                "not shown, for want of {}: {}",
+                metric.name,
+                listed(&runs)
+            ));
+        }
+    }
+    for (of, metric) in metrics.iter().enumerate() {
+        notes.extend(caveats(field, metric, (&points, of)));
+    }
+    points
+}
+
+/// What must be known of the figures of one metric on a drawing.
+fn caveats(
+    field: Field<'_>,
+    metric: &MetricDef,
+    (points, of): (&[Point<'_>], usize),
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    if points.iter().any(|point| point.sides[of].again) {
+        notes.push(format!(
+            "{} is that on trained weights, where the verdict rests on it",
+            metric.name
+        ));
+    }
+    let is_half = |(low, high): (f64, f64)| low.is_finite() != high.is_finite();
+    if points
+        .iter()
+        .filter_map(|point| point.ends(of))
+        .any(is_half)
+    {
+        notes.push(format!(
+            "a bar of {} that reaches the edge has no end there",
+            metric.name
+        ));
+    }
+    let limited = field.limits.iter().any(|limit| limit.metric == metric.name);
+    let several = |record: &RunRecord| {
+        let rows = record
+            .metrics
+            .iter()
+            .filter(|row| row.metric == metric.name);
+        rows.filter(|row| row.estimate.is_some()).count() > 1
+    };
+    if limited && field.asks_for(metric) && field.records.iter().any(several) {
+        notes.push(format!(
+            "the limit on {} holds in every phase, and drawn is the figure that cells are compared by",
+            metric.name
+        ));
+    }
+    notes
+}
+
+/// A few names, and how many more.
+pub(super) fn listed(runs: &[&str]) -> String {
+    const SHOWN: usize = 6;
+    let names = runs
+        .iter()
+        .take(SHOWN)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match runs.len().saturating_sub(SHOWN) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}
+
+/// What tells a run (or a cell) from others beside its model, which its mark tells.
+pub(super) fn short(point: &Point<'_>, models: usize) -> String {
+    let model = format!("{}-", point.record.job.model.name);
+    let rest = point.name.strip_prefix(&model);
+    let rest = rest.filter(|rest| !rest.is_empty());
+    let shown = rest
+        .filter(|_| models <= SHAPES.len())
+        .unwrap_or(point.name);
+    format!("{shown}{}", doubt(point))
+}
+
+/// A question mark where the verdict is not certain.
+pub(super) fn doubt(point: &Point<'_>) -> &'static str {
+    if point.verdict == Some(Feasibility::Undecided) {
+        " ?"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,119 @@
+//! The columns of the settings in which the runs of a table differ.
+
+use std::collections::BTreeSet;
+
+use super::csv::limit_cpus;
+use super::layout::{Column, Side};
+use super::number;
+use crate::event::{Pattern, RunRecord};
+use crate::units::significant;
+
+/// Bytes of a mebibyte.
+const MIB: f64 = 1_048_576.0;
+
+/// A setting: its heading and its value in a run.
+type Axis = (&'static str, fn(&RunRecord) -> String);
+
+const AXES: &[Axis] = &[
+    ("batch", |r| r.job.train.batch_size.to_string()),
+    ("rate", |r| number(r.job.train.learning_rate)),
+    ("optim.", |r| r.job.train.optimizer.to_string()),
+    ("decay", |r| number(r.job.train.weight_decay)),
+    ("depth", |r| knob(r.job.model.depth)),
+    ("width", |r| knob(r.job.model.width)),
+    ("thr.", |r| r.job.threads.to_string()),
+    ("device", |r| r.job.device.clone()),
+    ("flush", |r| r.job.flush_denormals.to_string()),
+    ("alloc.", |r| r.job.allocator.to_string()),
+    ("CPUs", |r| limit(limit_cpus(r))),
+    ("quota\n%", |r| limit(r.limits.cpu_quota_percent)),
+    ("limit\nMiB", |r| {
+        let bytes = r.limits.memory_bytes;
+        limit(bytes.map(|bytes| significant(bytes as f64 / MIB)))
+    }),
+    ("rep.", |r| r.repeat.to_string()),
+];
+
+/// The settings besides model and data set that differ between the runs, and the load, where that was not always one request
+/// after the other.
+pub(super) fn settings(records: &[RunRecord]) -> Vec<Column> {
+    let columns = AXES.iter().map(|(head, cell)| {
+        let cells: Vec<_> = records.iter().map(cell).collect();
+        Column::new(head, Side::Right, cells)
+    });
+    let differs = |column: &Column| column.cells.iter().collect::<BTreeSet<_>>().len() > 1;
+    let mut columns: Vec<_> = columns.filter(differs).collect();
+    columns.extend(pattern_column(records));
+    columns
+}
+
+/// When requests came, where that was not always one after the other.
+fn pattern_column(records: &[RunRecord]) -> Option<Column> {
+    let pattern = |record: &RunRecord| record.job.serve.as_ref().map(|serve| serve.pattern);
+    let mut patterns = records.iter().filter_map(pattern);
+    patterns.find(|pattern| !pattern.is_single_stream())?;
+    let cell = |record| pattern(record).map_or_else(|| "-".to_owned(), load);
+    let cells = records.iter().map(cell).collect();
+    Some(Column::new("pattern", Side::Left, cells))
+}
+
+/// `server 200/s`, `closed 8`: the pattern, and how much of it.
+fn load(pattern: Pattern) -> String {
+    match pattern {
+        Pattern::Server {
+            rate_per_s: Some(rate),
+        } => format!("{pattern} {}/s", number(rate)),
+        Pattern::Closed { clients } => format!("{pattern} {clients}"),
+        _ => pattern.to_string(),
+    }
+}
+
+fn knob(value: Option<u32>) -> String {
+    value.map_or_else(|| "default".to_owned(), |value| value.to_string())
+}
+
+fn limit<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "all".to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::completed;
+
+    #[test]
+    fn the_load_is_said_with_its_size() {
+        let with = |pattern: Option<Pattern>| {
+            let mut record = completed();
+            match (pattern, &mut record.job.serve) {
+                (Some(pattern), Some(serve)) => serve.pattern = pattern,
+                _ => record.job.serve = None,
+            }
+            record
+        };
+        let server = |rate_per_s| Some(Pattern::Server { rate_per_s });
+        let records = [
+            with(server(Some(200.0))),
+            with(server(Some(12.5))),
+            with(server(None)),
+            with(Some(Pattern::Closed { clients: 8 })),
+            with(Some(Pattern::Offline)),
+            with(None),
+        ];
+        let columns = settings(&records);
+        assert_eq!(columns.len(), 1);
+        assert_eq!(columns[0].head, "pattern");
+        assert_eq!(
+            columns[0].cells,
+            [
+                "server 200/s",
+                "server 12.5/s",
+                "server",
+                "closed 8",
+                "offline",
+                "-"
+            ]
+        );
+        assert!(settings(&[completed(), completed()]).is_empty());
+    }
+}
