@@ -269,7 +269,10 @@ fn a_promotion_pins_the_sessions_up_to_it_and_refuses_an_outlier() {
         "release 1.4"
     );
     let text = lab.call(&["baseline", "list"]).exits(0).stdout;
-    assert!(text.contains("on purpose") && text.contains("release 1.4"), "{text}");
+    assert!(
+        text.contains("on purpose") && text.contains("release 1.4"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -198,12 +198,12 @@ fn short(session: &Kept) -> Row {
             .as_deref()
             .unwrap_or("-")
             .chars()
-            .take(12)
+            .take(10)
             .collect(),
         cells: session.cells,
         runs: session.runs,
         used: match (session.rolling, session.pinned) {
-            (true, true) => "rolling, pinned",
+            (true, true) => "both",
             (true, false) => "rolling",
             (false, true) => "pinned",
             (false, false) => "-",
