@@ -9,6 +9,10 @@
 //!
 //! p-values are Bonferroni's over the family, because nothing is known of how sessions make the tests depend on one
 //! another. It takes sessions for independent draws: sessions of one afternoon are not.
+//!
+//! Where a session moves all tests together the borrowed degrees of freedom are not there, and with few sessions that shows:
+//! of families of 24 tests in which nothing had changed 5% had an alarm at 1% with two sessions, 2% with three, 0.7% with
+//! five (`cargo bench --bench gate -- stored`). That is why few sessions must not fail a build.
 
 use super::distribution::{student_t, student_t_tail};
 use super::permutation::moderated;
