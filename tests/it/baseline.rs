@@ -40,12 +40,9 @@ fn list(lab: &Lab) -> serde_json::Value {
 /// The files of the sessions, in the order of their names.
 fn files(lab: &Lab) -> Vec<PathBuf> {
     let names = lab.files();
-    let json = names
-        .iter()
-        .filter(|name| name.starts_with("baseline/") && name.ends_with(".json"));
-    json.filter(|name| name.matches('/').count() == 2)
-        .map(|name| lab.path(name))
-        .collect()
+    let stored = names.iter().filter(|name| name.starts_with("baseline/"));
+    let stored = stored.filter(|name| name.matches('/').count() == 2);
+    stored.map(|name| lab.path(name)).collect()
 }
 
 #[test]
@@ -199,80 +196,87 @@ fn an_arm_of_a_comparison_is_a_session_of_its_own() {
     );
 }
 
-#[test]
-fn a_promotion_pins_the_sessions_up_to_it_and_refuses_an_outlier() {
+/// Four sessions alike and one at half their speed, and what was said of it.
+fn five_sessions() -> (Lab, Shown) {
     let lab = lab();
     for seed in ["10", "20", "30", "40"] {
         session(&lab, &["--seed", seed]);
     }
-    let slow = session(
-        &lab,
-        &["--seed", "50", "--set", "worker.options.slowdown=2"],
-    );
-    assert!(
-        slow.stdout.contains("lie outside") && slow.stdout.contains("stays on record"),
-        "{slow:#?}"
-    );
-    let listed = list(&lab);
-    let sessions = listed["machines"][0]["sessions"].as_array().unwrap();
-    let name = |at: usize| sessions[at]["session"].as_str().unwrap().to_owned();
-    let promote = |args: &[&str]| lab.call(&[&["baseline", "promote"], args].concat());
+    let slow = ["--seed", "50", "--set", "worker.options.slowdown=2"];
+    let slow = session(&lab, &slow);
+    (lab, slow)
+}
+
+fn promote(lab: &Lab, args: &[&str]) -> Shown {
+    lab.call(&[&["baseline", "promote"], args].concat())
+}
+
+/// The sessions of the only machine.
+fn sessions(lab: &Lab) -> Vec<serde_json::Value> {
+    let listed = list(lab);
+    assert_eq!(listed["machines"].as_array().unwrap().len(), 1);
+    let sessions = listed["machines"][0]["sessions"].as_array();
+    sessions.unwrap().clone()
+}
+
+fn names(lab: &Lab) -> Vec<String> {
+    let name = |session: &serde_json::Value| session["session"].as_str().unwrap().to_owned();
+    sessions(lab).iter().map(name).collect()
+}
+
+fn pinned(lab: &Lab) -> Vec<bool> {
+    let pinned = |session: &serde_json::Value| session["pinned"] == true;
+    sessions(lab).iter().map(pinned).collect()
+}
+
+#[test]
+fn a_promotion_pins_the_sessions_up_to_it() {
+    let lab = lab();
+    for seed in ["10", "20", "30"] {
+        session(&lab, &["--seed", seed]);
+    }
+    let name = names(&lab);
     for (args, says) in [
-        (vec!["nobody", "--reason", "x"], "there is no session"),
-        (vec!["", "--reason", "x"], "there is no session"),
-        (vec!["2", "--reason", "x"], "the beginning of several"),
-        (vec![&*name(1), "--reason", " "], "--reason is empty"),
+        (["nobody", "--reason", "x"], "there is no session"),
+        (["", "--reason", "x"], "there is no session"),
+        (["2", "--reason", "x"], "the beginning of several"),
+        ([&*name[1], "--reason", " "], "--reason is empty"),
     ] {
-        let shown = promote(&args).exits(2);
+        let shown = promote(&lab, &args).exits(2);
         assert!(shown.stderr.contains(says), "{args:?}: {shown:#?}");
     }
-    let shown = promote(&[&name(2), "--reason", "release 1.4"]).exits(0);
-    assert!(
-        shown.stdout.contains("the epoch is 3 sessions"),
-        "{shown:#?}"
-    );
-    let shown = promote(&[&name(4), "--reason", "faster is better"]).exits(2);
-    assert!(
-        shown.stderr.contains("lie outside") && shown.stderr.contains("--force-outlier"),
-        "{shown:#?}"
-    );
-    assert!(
-        shown.stderr.contains("train.step_latency_p25 +"),
-        "{shown:#?}"
-    );
-    let pinned = |listed: &serde_json::Value| -> Vec<bool> {
-        let sessions = listed["machines"][0]["sessions"].as_array().unwrap();
-        sessions
-            .iter()
-            .map(|session| session["pinned"] == true)
-            .collect()
-    };
-    let listed = list(&lab);
-    assert_eq!(pinned(&listed), [true, true, true, false, false]);
-    assert_eq!(
-        listed["machines"][0]["sessions"][2]["promoted"][0]["reason"],
-        "release 1.4"
-    );
-    promote(&[&name(4), "--reason", "on purpose", "--force-outlier"]).exits(0);
-    let listed = list(&lab);
-    assert_eq!(pinned(&listed), [true; 5]);
-    let promoted = &listed["machines"][0]["sessions"][4]["promoted"][0];
-    assert!(
-        promoted["outlying"]
-            .as_str()
-            .unwrap()
-            .contains("one-made-up"),
-        "{promoted}"
-    );
-    assert_eq!(
-        listed["machines"][0]["sessions"][2]["promoted"][0]["reason"],
-        "release 1.4"
-    );
+    assert_eq!(pinned(&lab), [false; 3]);
+    let shown = promote(&lab, &[&name[1], "--reason", "release 1.4"]).exits(0);
+    let epoch = "the epoch is 2 sessions";
+    assert!(shown.stdout.contains(epoch), "{shown:#?}");
+    assert_eq!(pinned(&lab), [true, true, false]);
+    assert_eq!(sessions(&lab)[1]["promoted"][0]["reason"], "release 1.4");
+}
+
+#[test]
+fn an_outlier_stays_on_record_and_is_promoted_by_force_only() {
+    let (lab, slow) = five_sessions();
+    for says in ["lie outside", "stays on record"] {
+        assert!(slow.stdout.contains(says), "{slow:#?}");
+    }
+    let name = names(&lab);
+    promote(&lab, &[&name[2], "--reason", "release 1.4"]).exits(0);
+    let shown = promote(&lab, &[&name[4], "--reason", "newer"]).exits(2);
+    for says in ["lie outside", "--force-outlier", "step_latency_p25 +"] {
+        assert!(shown.stderr.contains(says), "{shown:#?}");
+    }
+    assert_eq!(pinned(&lab), [true, true, true, false, false]);
+    let forced = [&*name[4], "--reason", "on purpose", "--force-outlier"];
+    promote(&lab, &forced).exits(0);
+    assert_eq!(pinned(&lab), [true; 5]);
+    let sessions = sessions(&lab);
+    let outlying = sessions[4]["promoted"][0]["outlying"].as_str().unwrap();
+    assert!(outlying.contains("one-made-up"), "{outlying}");
+    assert_eq!(sessions[2]["promoted"][0]["reason"], "release 1.4");
     let text = lab.call(&["baseline", "list"]).exits(0).stdout;
-    assert!(
-        text.contains("on purpose") && text.contains("release 1.4"),
-        "{text}"
-    );
+    for says in ["on purpose", "release 1.4"] {
+        assert!(text.contains(says), "{text}");
+    }
 }
 
 #[test]
