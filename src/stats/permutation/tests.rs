@@ -118,6 +118,36 @@ fn the_smallest_p_values_are_those_of_the_arithmetic() {
     assert!(paired_p_min(100_000) >= 0.0 && group_p_min(5000, 5000) >= 0.0);
 }
 
+/// The four moderated statistics of 8 blocks of which those in `mask` are turned.
+fn by_definition(mask: u32, kinds: &[usize; 4], data: &[Vec<f64>]) -> Vec<f64> {
+    let flipped = |test: usize| -> Vec<f64> {
+        let sign = |at: usize| if mask >> at & 1 == 1 { -1.0 } else { 1.0 };
+        data[test]
+            .iter()
+            .enumerate()
+            .map(|(at, d)| sign(at) * d)
+            .collect()
+    };
+    let mean = |test: usize| flipped(test).iter().sum::<f64>() / 8.0;
+    let variance = |test: usize| {
+        flipped(test)
+            .iter()
+            .map(|d| (d - mean(test)).powi(2))
+            .sum::<f64>()
+            / 7.0
+    };
+    let shared = |kind: usize| {
+        let mut all: Vec<f64> = (0..4).filter(|t| kinds[*t] == kind).map(variance).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    let t = |test: usize| {
+        let pooled = (4.0 * shared(kinds[test]) + 7.0 * variance(test)) / 11.0;
+        mean(test) / (pooled / 8.0).sqrt()
+    };
+    (0..4).map(t).collect()
+}
+
 /// The definition, step by step and without any of the shortcuts.
 #[test]
 fn the_step_down_is_that_of_westfall_and_young() {
@@ -128,34 +158,7 @@ fn the_step_down_is_that_of_westfall_and_young() {
         .iter()
         .map(|shift| normals(&mut noise, 8, (*shift, 0.02)))
         .collect();
-    let statistics = |mask: u32| -> Vec<f64> {
-        let flipped = |test: usize| -> Vec<f64> {
-            let sign = |at: usize| if mask >> at & 1 == 1 { -1.0 } else { 1.0 };
-            data[test]
-                .iter()
-                .enumerate()
-                .map(|(at, d)| sign(at) * d)
-                .collect()
-        };
-        let mean = |test: usize| flipped(test).iter().sum::<f64>() / 8.0;
-        let variance = |test: usize| {
-            flipped(test)
-                .iter()
-                .map(|d| (d - mean(test)).powi(2))
-                .sum::<f64>()
-                / 7.0
-        };
-        let shared = |kind: usize| {
-            let mut all: Vec<f64> = (0..4).filter(|t| kinds[*t] == kind).map(variance).collect();
-            all.sort_by(f64::total_cmp);
-            all[all.len() / 2]
-        };
-        let t = |test: usize| {
-            let pooled = (4.0 * shared(kinds[test]) + 7.0 * variance(test)) / 11.0;
-            mean(test) / (pooled / 8.0).sqrt()
-        };
-        (0..4).map(t).collect()
-    };
+    let statistics = |mask: u32| by_definition(mask, &kinds, &data);
     let observed = statistics(0);
     let mut order: Vec<usize> = (0..4).collect();
     order.sort_by(|a, b| observed[*b].total_cmp(&observed[*a]));
@@ -270,7 +273,8 @@ fn units_without_any_value_do_not_count() {
         found.critical_up.is_infinite(),
         "64 arrangements have no hundredth part"
     );
-    assert_eq!(found.tests[0].unwrap().low, f64::NEG_INFINITY);
+    let low = found.tests[0].unwrap().low;
+    assert!(low.is_infinite() && low < 0.0);
 }
 
 /// Sessions far apart say nothing of the difference between arms that both were measured in them.
@@ -447,7 +451,7 @@ fn the_family_wise_error_is_what_it_says() {
 }
 
 fn near(a: f64, b: f64) -> bool {
-    a == b || (a - b).abs() <= 1e-6 * (1.0 + a.abs())
+    a.total_cmp(&b).is_eq() || (a - b).abs() <= 1e-6 * (1.0 + a.abs())
 }
 
 proptest! {
@@ -544,6 +548,6 @@ proptest! {
         let alone = paired_family(std::slice::from_ref(&one), &ASK).tests[0].unwrap();
         let both = paired_family(&[one, company], &ASK).tests[0].unwrap();
         prop_assert!(both.p_up >= alone.p_up);
-        prop_assert_eq!(both.statistic, alone.statistic);
+        prop_assert!(near(both.statistic, alone.statistic));
     }
 }
