@@ -14,6 +14,8 @@ pub(crate) struct Run {
     pub(crate) cell: usize,
     /// From 0.
     pub(crate) block: usize,
+    /// Within its block, from 0.
+    pub(crate) position: usize,
     pub(crate) values: [f64; 2],
 }
 
@@ -37,6 +39,7 @@ pub(crate) fn interleaved(seed: u64, model: Model, slower: &[f64; CELLS]) -> Vec
                     candidate,
                     cell,
                     block,
+                    position,
                     values,
                 });
             }

@@ -1,19 +1,19 @@
-//! The gate's rule, straight from the statistics.
+//! The gate itself: measurements as the sides that a user would hand it, and what it says of them.
 
-use perftune::stats::{
-    FamilyAsk, FamilyOutcome, GroupTest, Groups, PairedTest, PredictionTest, group_family,
-    paired_family, prediction_family,
+use perftune::event::record::{Arm, Pairing, RunStatus};
+use perftune::gate::{
+    Figure, GatePolicy, GateRun, Judgement, RowVerdict, SessionInfo, Side, judge,
 };
 
-use super::experiment::{BLOCKS, CELLS, Run};
+use super::experiment::{CELLS, ROWS, Run};
 
 pub(crate) const ALPHA: f64 = 0.01;
 
-const ASK: FamilyAsk = FamilyAsk {
-    alpha: ALPHA,
-    draws: 19_999,
-    seed: 1,
-};
+/// Phase, metric and unit; of the second more is better.
+const METRICS: [(&str, &str, &str); 2] = [
+    ("train", "train.step_latency_p25", "s"),
+    ("train", "train.throughput_p75", "samples/s"),
+];
 
 /// Arrangements of a single stored session, which cannot fail whatever they are.
 const FEW: u32 = 1999;
@@ -38,124 +38,144 @@ pub(crate) struct Row {
     pub(crate) high: f64,
 }
 
-impl Row {
-    /// `full`: whether it may be called regressed.
-    fn new(
-        (effect, p_up, p_down): (f64, f64, f64),
-        (low, high): (f64, f64),
-        (floor, full): (f64, bool),
-    ) -> Self {
-        let floor = floor.ln_1p();
-        let verdict = if p_up <= ALPHA && effect >= floor {
-            if full {
-                Verdict::Regressed
-            } else {
-                Verdict::Suspect
-            }
-        } else if p_down <= ALPHA && effect <= -floor {
-            Verdict::Improved
-        } else if high < floor {
-            Verdict::Pass
-        } else {
-            Verdict::Inconclusive
-        };
-        Self {
-            verdict,
-            effect,
-            p: if effect > 0.0 { p_up } else { p_down },
-            low,
-            high,
+fn cell_name(cell: usize) -> String {
+    format!("cell-{cell:02}")
+}
+
+fn figures(values: [f64; 2]) -> Vec<Figure> {
+    let figure = |at: usize| {
+        let (phase, metric, unit) = METRICS[at];
+        let turned = if at == 0 { values[at] } else { -values[at] };
+        Figure {
+            phase: phase.to_owned(),
+            metric: metric.to_owned(),
+            unit: unit.to_owned(),
+            value: Some(turned.exp()),
+            samples: Some(500),
+            note: String::new(),
         }
+    };
+    vec![figure(0), figure(1)]
+}
+
+fn side(name: &str, sessions: &[String], runs: Vec<GateRun>) -> Side {
+    let session = |(at, id): (usize, &String)| SessionInfo {
+        id: id.clone(),
+        created: format!("2026-01-{:02}T12:00:00Z", at + 1),
+        fingerprint: Some(perftune::event::fingerprint::Fingerprint::default()),
+    };
+    Side {
+        name: name.to_owned(),
+        sessions: sessions.iter().enumerate().map(session).collect(),
+        cells: (0..CELLS).map(cell_name).collect(),
+        runs,
     }
 }
 
-/// Interleaved arms: the differences within blocks. Row `2 * cell + metric`.
+fn gate_run(cell: usize, repeat: u32, session: &str, values: [f64; 2]) -> GateRun {
+    GateRun {
+        run: format!("{session}-{}-{repeat}", cell_name(cell)),
+        cell: cell_name(cell),
+        repeat,
+        session: session.to_owned(),
+        pairing: None,
+        status: Some(RunStatus::Completed),
+        why: String::new(),
+        figures: figures(values),
+    }
+}
+
+/// What `judge` says, row `2 * cell + metric`.
+fn rows((baseline, candidate): (&Side, &Side), policy: &GatePolicy) -> Vec<Row> {
+    let judgement: Judgement = judge(baseline, candidate, policy).unwrap();
+    assert_eq!(judgement.rows.len(), ROWS);
+    let mut rows = vec![None; ROWS];
+    for row in &judgement.rows {
+        let cell: usize = row.cell.strip_prefix("cell-").unwrap().parse().unwrap();
+        let metric = usize::from(row.metric != METRICS[0].1);
+        let turned = |change: Option<f64>, unknown: f64| {
+            let log = change.map_or(f64::NAN, f64::ln_1p);
+            let worse = if metric == 0 { log } else { -log };
+            if worse.is_nan() { unknown } else { worse }
+        };
+        let (low, high) = if metric == 0 {
+            (row.low, row.high)
+        } else {
+            (row.high, row.low)
+        };
+        rows[2 * cell + metric] = Some(Row {
+            verdict: match row.verdict {
+                RowVerdict::Regressed => Verdict::Regressed,
+                RowVerdict::Suspect => Verdict::Suspect,
+                RowVerdict::Improved => Verdict::Improved,
+                RowVerdict::Pass => Verdict::Pass,
+                RowVerdict::Inconclusive => Verdict::Inconclusive,
+                other => panic!("{other}: {}", row.why),
+            },
+            effect: turned(row.change, 0.0),
+            p: row.p.unwrap_or(1.0),
+            low: turned(low, f64::NEG_INFINITY),
+            high: turned(high, f64::INFINITY),
+        });
+    }
+    rows.into_iter().map(Option::unwrap).collect()
+}
+
+/// Interleaved arms.
 pub(crate) fn interleaved(runs: &[Run], floor: f64) -> Vec<Row> {
-    let mut sums = vec![[[0.0_f64; 2]; 2]; CELLS * BLOCKS];
-    for run in runs {
-        let arm = &mut sums[run.cell * BLOCKS + run.block][usize::from(run.candidate)];
-        arm[0] += run.values[0] / 2.0;
-        arm[1] += run.values[1] / 2.0;
-    }
-    let tests: Vec<PairedTest> = (0..2 * CELLS)
-        .map(|row| {
-            let (cell, metric) = (row / 2, row % 2);
-            let difference = |block: usize| {
-                let [base, new] = sums[cell * BLOCKS + block];
-                Some(new[metric] - base[metric])
-            };
-            PairedTest {
-                kind: metric,
-                differences: (0..BLOCKS).map(difference).collect(),
+    let session = "turns".to_owned();
+    let arm = |candidate: bool| {
+        let runs = runs.iter().filter(|run| run.candidate == candidate);
+        let runs = runs.map(|run| {
+            let repeat = (4 * run.block + run.position + 1) as u32;
+            GateRun {
+                pairing: Some(Pairing {
+                    session: session.clone(),
+                    arm: if candidate {
+                        Arm::Candidate
+                    } else {
+                        Arm::Baseline
+                    },
+                    block: run.block as u32 + 1,
+                    position: run.position as u32,
+                }),
+                ..gate_run(run.cell, repeat, &session, run.values)
             }
-        })
-        .collect();
-    rows(&paired_family(&tests, &ASK), (floor, true))
-}
-
-fn rows(found: &FamilyOutcome, said: (f64, bool)) -> Vec<Row> {
-    found
-        .tests
-        .iter()
-        .map(|test| {
-            let test = test.unwrap();
-            let effect = (test.effect, test.p_up, test.p_down);
-            Row::new(effect, (test.low, test.high), said)
-        })
-        .collect()
+        });
+        let name = if candidate { "candidate" } else { "baseline" };
+        side(name, std::slice::from_ref(&session), runs.collect())
+    };
+    let policy = GatePolicy {
+        floor,
+        ..GatePolicy::default()
+    };
+    rows((&arm(false), &arm(true)), &policy)
 }
 
 /// Runs of one session, `[cell][repeat]`.
 pub(crate) type Session = Vec<Vec<[f64; 2]>>;
 
-/// One stored session is suspect at most, and only beyond four floors and 20%; eight can fail a build.
+/// Stored sessions, one or several, and a new one.
 pub(crate) fn stored(sessions: &[Session], new: &Session, floor: f64) -> Vec<Row> {
-    match sessions {
-        [stored] => one_session(stored, new, (4.0 * floor).max(0.2)),
-        _ => several_sessions(sessions, new, (floor, sessions.len() >= 8)),
-    }
-}
-
-/// Labels exchanged over repeats.
-fn one_session(stored: &Session, new: &Session, floor: f64) -> Vec<Row> {
-    let (base, all) = (stored[0].len(), stored[0].len() + new[0].len());
-    let tests: Vec<GroupTest> = (0..2 * CELLS)
-        .map(|row| {
-            let (cell, metric) = (row / 2, row % 2);
-            let runs = stored[cell].iter().chain(&new[cell]);
-            GroupTest {
-                kind: metric,
-                values: runs.map(|values| Some(values[metric])).collect(),
-            }
-        })
-        .collect();
-    let groups = Groups {
-        candidate: (0..all).map(|unit| unit >= base).collect(),
-        stratum: vec![0; all],
+    let of = |name: &str, sessions: &[Session]| {
+        let ids: Vec<String> = (0..sessions.len())
+            .map(|at| format!("{name}-{at}"))
+            .collect();
+        let runs = sessions.iter().zip(&ids).flat_map(|(session, id)| {
+            session.iter().enumerate().flat_map(move |(cell, repeats)| {
+                let run = move |(at, values): (usize, &[f64; 2])| {
+                    gate_run(cell, at as u32 + 1, id, *values)
+                };
+                repeats.iter().enumerate().map(run)
+            })
+        });
+        side(name, &ids, runs.collect())
     };
-    let ask = FamilyAsk { draws: FEW, ..ASK };
-    rows(&group_family(&tests, &groups, &ask), (floor, false))
-}
-
-/// Is the new one what they predict?
-fn several_sessions(stored: &[Session], new: &Session, said: (f64, bool)) -> Vec<Row> {
-    let mean = |session: &Session, row: usize| {
-        let runs = &session[row / 2];
-        runs.iter().map(|values| values[row % 2]).sum::<f64>() / runs.len() as f64
+    let policy = GatePolicy {
+        floor,
+        draws: if sessions.len() == 1 { FEW } else { 19_999 },
+        ..GatePolicy::default()
     };
-    let tests: Vec<PredictionTest> = (0..2 * CELLS)
-        .map(|row| PredictionTest {
-            kind: row % 2,
-            sessions: stored.iter().map(|session| mean(session, row)).collect(),
-            new: mean(new, row),
-        })
-        .collect();
-    prediction_family(&tests, ALPHA)
-        .into_iter()
-        .map(|test| {
-            let test = test.unwrap();
-            let effect = (test.effect, test.p_up, test.p_down);
-            Row::new(effect, (test.low, test.high), said)
-        })
-        .collect()
+    let new = of("new", std::slice::from_ref(new));
+    rows((&of("stored", sessions), &new), &policy)
 }

@@ -18,6 +18,9 @@ const ROUNDING: f64 = 1e-9;
 /// Beyond so many runs a side the answer is "more runs will not tell".
 const MOST_RUNS: f64 = 10_000.0;
 
+/// A change to more than so many times is no figure for people any more: an end beyond it is open, and nothing can be found.
+const MOST_TIMES: f64 = 1000.0;
+
 /// A row without a verdict yet: the figures of both sides.
 pub(super) fn figures(entry: &Entry<'_>) -> Row {
     let (baseline, candidate) = (entry.baseline.median(), entry.candidate.median());
@@ -93,7 +96,8 @@ fn judge(row: &mut Row, finding: &Finding, (alpha, doubt): (f64, Option<&str>)) 
     let floor = finding.floor.ln_1p();
     let sign = row.direction.map_or(1.0, Direction::sign);
     let share = |log: f64| (sign * log).exp_m1();
-    let end = |log: f64| log.is_finite().then(|| share(log));
+    let sayable = |share: f64| Some(share).filter(|share| *share < MOST_TIMES);
+    let end = |log: f64| sayable(share(log)).filter(|_| log.is_finite());
     let (low, high) = (end(finding.low), end(finding.high));
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
     row.floor = finding.floor;
@@ -110,7 +114,7 @@ fn judge(row: &mut Row, finding: &Finding, (alpha, doubt): (f64, Option<&str>)) 
     } else {
         finding.p_up.max(finding.p_down)
     });
-    row.detectable = finite(detectable(finding, floor).exp_m1());
+    row.detectable = sayable(detectable(finding, floor).exp_m1());
     let ceiling = finding.ceiling.as_deref().or(doubt);
     row.verdict = verdict(finding, (floor, alpha), ceiling.is_some());
     explain(row, finding, (floor, ceiling));
@@ -183,6 +187,8 @@ fn inconclusive(row: &mut Row, finding: &Finding, floor: f64) {
             percent(detectable)
         );
         say(row, &found);
+    } else {
+        say(row, "not even one of a thousand times would be found");
     }
     let Some(runs) = finding.runs else {
         say(

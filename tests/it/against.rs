@@ -256,14 +256,18 @@ fn what_cannot_be_found_is_refused_before_anything_runs() {
         }
         assert!(!lab.path("results").exists(), "{args:?}");
     }
-    // A cell that is retired is no longer asked for; one that is new is said and not compared.
+}
+
+#[test]
+fn a_cell_that_is_retired_is_no_longer_asked_for_and_a_new_one_is_not_compared() {
+    let lab = lab();
+    let other = GRID.replace("[16, 64]", "[16, 32, 64]");
+    fs::write(lab.path("other.toml"), other).unwrap();
     let retired =
         format!("{GRID}[gate.retired]\none-made-up-b32 = \"2026-02-01 nobody uses it\"\n");
     fs::write(lab.path("grid.toml"), retired).unwrap();
     lab.run(&["--against", "other.toml", "--dry-run"]).exits(0);
-    fs::write(lab.path("base.toml"), GRID.replace("[16, 64]", "[16]")).unwrap();
-    let named = GRID.replace("[16, 64]", "[16, 64]");
-    fs::write(lab.path("grid.toml"), named).unwrap();
+    fs::write(lab.path("grid.toml"), GRID).unwrap();
     let shown = lab
         .run(&[
             "--against",
@@ -441,36 +445,7 @@ fn markers(lab: &Lab) -> BTreeMap<String, (u64, i64, i64)> {
 
 #[test]
 fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
-    let lab = lab();
-    // The second run of the second block is interrupted; the script says which phase it is in.
-    let args = [
-        &ONE[..],
-        &SEVEN,
-        &[
-            "--set",
-            "worker.options.talks=true",
-            "-v",
-            "--progress",
-            "plain",
-        ],
-    ]
-    .concat();
-    let mut running = lab.start(&args);
-    running.until("[ 6/28] ");
-    running.until_phase("train");
-    running.signal(Signal::INT);
-    let shown = running.end().exits(130);
-    assert!(
-        shown.stderr.contains("there is no verdict"),
-        "{}",
-        shown.stderr
-    );
-    assert!(!lab.file("verdict.json").exists());
-    assert_eq!(
-        lab.rows("baseline/report.csv").len() + lab.rows("candidate/report.csv").len(),
-        6
-    );
-
+    let (lab, args) = interrupted();
     let before = markers(&lab);
     assert_eq!(before.len(), 6);
     let first_block: Vec<String> = ["baseline", "candidate"]
@@ -506,6 +481,41 @@ fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
     );
     assert_eq!(json(&lab, "against.json")["session"], sessions[0]);
     assert!(lab.file("verdict.json").exists());
+}
+
+/// A comparison of one cell that was interrupted in its second block, and its arguments.
+fn interrupted() -> (Lab, Vec<&'static str>) {
+    let lab = lab();
+    // The second run of the second block is interrupted; the script says which phase it is in.
+    let args = [
+        &ONE[..],
+        &SEVEN,
+        &[
+            "--set",
+            "worker.options.talks=true",
+            "-v",
+            "--progress",
+            "plain",
+        ],
+    ]
+    .concat();
+    let mut running = lab.start(&args);
+    running.until("[ 6/28] ");
+    running.until_phase("train");
+    running.signal(Signal::INT);
+    let shown = running.end().exits(130);
+    assert!(
+        shown.stderr.contains("there is no verdict"),
+        "{}",
+        shown.stderr
+    );
+    assert!(!lab.file("verdict.json").exists());
+    assert_eq!(
+        lab.rows("baseline/report.csv").len() + lab.rows("candidate/report.csv").len(),
+        6
+    );
+
+    (lab, args)
 }
 
 #[test]
