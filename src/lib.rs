@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! units  clock  stats        vocabulary and pure mathematics
+//! dataset                    data on disk: manifests, loaders, splits
 //! event                      what a worker says, what a run says, what is recorded
 //! load                       requests and their queue, in real or virtual time
 //! control  sampler  worker  store

@@ -141,7 +141,9 @@ pub fn gate(source: &Source) -> Result<GatePolicy, ConfigError> {
     // A gate whose name has a typing mistake must not be one that is simply not there.
     keys::Scope::Top.check(&root, &mut problems);
     let found = gate::read(&root, &mut problems);
-    if root.get(gate::TABLE).is_none() && !problems.any() {
+    // A grid without one is judged by the defaults.
+    let grid = root.get("grid").is_some();
+    if root.get(gate::TABLE).is_none() && !grid && !problems.any() {
         problems.error_with(
             Place::whole(text),
             "there is no [gate] in this file",

@@ -8,6 +8,7 @@ use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use super::windowed;
 use crate::event::metric::{Scope, TIME_TO_ACCURACY};
+use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
 use crate::event::{
     CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
@@ -358,7 +359,7 @@ fn own_row(name: &str, value: Num) -> MetricRow {
         samples: 1,
         plateaued: None,
         note: match value.finite() {
-            Some(_) => "said by the worker".to_owned(),
+            Some(_) => SAID_BY_WORKER.to_owned(),
             None => format!("the worker said {}", value.0),
         },
     }

@@ -24,9 +24,13 @@ pub(super) fn fill(row: &mut MetricRow, state: &StageState, level: f64) {
             }
         }
         None if state.times.observations() == 0 => "no step was timed in this phase".to_owned(),
-        None => format!(
-            "the steps fill {all} windows of {width}, and a quartile needs {FEWEST_WINDOWS}"
-        ),
+        None => {
+            // A reader can tell "too few" from "not measured".
+            row.samples = all as u64;
+            format!(
+                "the steps fill {all} windows of {width}, and a quartile needs {FEWEST_WINDOWS}"
+            )
+        }
     };
     add_note(row, &note);
     if let Some(note) = load_note(state, &row.metric) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::GateError;
 use crate::event::EPOCH_SAMPLES;
+use crate::event::record::PARAMETERS;
 
 /// Which values of a metric are better. Declared, never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -227,8 +228,9 @@ const TOLD: &[(&str, Option<Direction>)] = &[
     ("validation_accuracy", Some(Direction::Higher)),
     ("test_loss", Some(Direction::Lower)),
     ("test_accuracy", Some(Direction::Higher)),
-    // No metric of the catalogue: workers say it of their data, so it is in every record.
+    // No metrics of the catalogue: workers say them of their data and their model, so they are in every record.
     (EPOCH_SAMPLES, None),
+    (PARAMETERS, None),
 ];
 
 /// How a metric of the catalogue is judged unless the policy says otherwise; `None`: it is not in the catalogue.

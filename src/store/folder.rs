@@ -15,7 +15,7 @@ use super::{FORMAT, Format, StoreError, atomic, log};
 const NEEDED: u64 = 16 << 20;
 
 /// What stands in the folder beside the runs.
-const WRITTEN: &[&str] = &[
+pub const WRITTEN: &[&str] = &[
     "manifest.json",
     "report.csv",
     "metrics.csv",

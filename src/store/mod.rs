@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use folder::{
-    DataRows, Existing, Lock, ManifestHead, Recordings, Results, StoredResults, reopen,
+    DataRows, Existing, Lock, ManifestHead, Recordings, Results, StoredResults, WRITTEN, reopen,
 };
 pub use log::{EventLog, Line, read_lines, read_record};
 

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use self::arms::Sides;
 use self::record::{Duel, Recorded, VERDICT, part, record};
+pub use self::session::Rules;
+use self::session::Session;
 use super::args::{OnInconclusive, RunArgs};
 use super::check;
 use super::check::output::{CheckFormat, Delivery};
@@ -26,7 +28,7 @@ use crate::clock::MonotonicClock;
 use crate::config::{self, Source};
 use crate::event::Arm;
 use crate::gate::blocks::{look, needed};
-use crate::gate::{GatePolicy, Judgement, Outcome, RowVerdict};
+use crate::gate::{Judgement, Outcome, RowVerdict};
 use crate::report::gate::GateReport;
 use crate::store::atomic;
 
@@ -35,28 +37,29 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
     let sides = arms::sides(args, against)?;
     let talk = run::talk(args);
     let compare = &args.compare;
-    let policy = policy(compare.gate.as_deref(), &sides[Arm::Candidate.place()])?;
+    let rules = rules(compare.gate.as_deref(), &sides[Arm::Candidate.place()])?;
+    let policy = &rules.policy;
     reachable(compare.blocks, policy.alpha)?;
-    let sides = Sides::meet(sides, &policy)?;
+    let sides = Sides::meet(sides, policy)?;
     if talk != Talk::Quiet {
         say_warnings(&sides, screen);
     }
     if args.dry_run {
-        order::show(args, &sides, &policy)?;
+        order::show(args, &sides, policy)?;
         return Ok(ExitStatus::Ok);
     }
-    let delivery = Delivery::new(form(args.format)?, &compare.write)?;
     let folder = args
         .out
         .clone()
         .unwrap_or_else(|| Path::new("results").join(&sides.of(Arm::Candidate).plan.name));
+    let delivery = Delivery::new(form(args.format)?, &compare.write, &[&folder])?;
     if talk != Talk::Quiet {
         screen.say(&order::headline(&sides, compare.blocks));
     }
     let mut progress = Progress::new(args.progress, talk, screen, MonotonicClock);
     let comparison = Comparison {
         sides: &sides,
-        policy: &policy,
+        rules: &rules,
         folder: &folder,
         blocks: compare.blocks,
         all_blocks: compare.all_blocks,
@@ -103,11 +106,19 @@ fn form(format: ReportFormat) -> Result<CheckFormat, Fault> {
 }
 
 /// The rules of the gate: those of the file, or of the candidate's grid.
-fn policy(file: Option<&Path>, candidate: &arms::Side) -> Result<GatePolicy, Fault> {
+fn rules(file: Option<&Path>, candidate: &arms::Side) -> Result<Rules, Fault> {
     let read = file.map(|file| config::gate(&Source::Path(file.to_owned())));
-    Ok(read
-        .transpose()?
-        .unwrap_or_else(|| candidate.plan.gate.clone()))
+    Ok(Rules {
+        policy: read
+            .transpose()?
+            .unwrap_or_else(|| candidate.plan.gate.clone()),
+        of_file: file.is_some(),
+    })
+}
+
+/// By which rules the comparison in this folder was judged, where there is one.
+pub fn rules_of(folder: &Path) -> Result<Option<Rules>, Fault> {
+    Ok(Session::read(folder)?.map(|session| session.gate))
 }
 
 /// So few blocks that nothing can ever be significant are refused before anything is run.
@@ -137,7 +148,7 @@ fn say_warnings(sides: &Sides, screen: Screen) {
 /// A comparison that can be made.
 struct Comparison<'a> {
     sides: &'a Sides,
-    policy: &'a GatePolicy,
+    rules: &'a Rules,
     folder: &'a Path,
     /// Blocks of each cell.
     blocks: u32,
@@ -172,8 +183,9 @@ impl Comparison<'_> {
             folder: self.folder,
             cells: &self.sides.cells,
             blocks: self.blocks,
-            look: look(self.blocks, self.policy.alpha).filter(|_| !self.all_blocks),
+            look: look(self.blocks, self.rules.policy.alpha).filter(|_| !self.all_blocks),
             seed: self.seed,
+            gate: self.rules,
         };
         record(&duel, sink, &mut || self.passes())
     }
@@ -181,14 +193,30 @@ impl Comparison<'_> {
     /// Whether every row of the gate passes, and nothing else is open. An improvement is no pass: it is claimed only once
     /// all blocks are there.
     fn passes(&self) -> Result<bool, Fault> {
-        let judgement = check::folder(self.folder, self.policy)?;
+        let judgement = check::folder(self.folder, self.rules)?;
         let open = |verdict| verdict != RowVerdict::Pass && verdict != RowVerdict::Info;
         Ok(judgement.outcome == Outcome::Ok && !judgement.rows.iter().any(|row| open(row.verdict)))
     }
 
+    /// Whether a build is compared with itself: a path that was mistyped gives a gate that is green for ever.
+    fn is_one_build(&self) -> Result<bool, Fault> {
+        let session = Session::read(self.folder)?;
+        let [baseline, candidate] = Arm::BOTH.map(|arm| &self.sides.of(arm).runs);
+        let same = baseline.iter().zip(candidate).all(|(one, other)| {
+            (&one.job, &one.stop, &one.limits) == (&other.job, &other.stop, &other.limits)
+        });
+        Ok(same && session.is_some_and(|session| session.one_program()))
+    }
+
     /// The verdict on everything that is in the folder: what `perftune check` says of it, too.
     fn judge(&self, recorded: &Recorded) -> Result<Judgement, Fault> {
-        let mut judgement = check::folder(self.folder, self.policy)?;
+        let mut judgement = check::folder(self.folder, self.rules)?;
+        if self.is_one_build()? {
+            judgement.notes.push(
+                "both sides are the same program with the same settings: only noise can differ"
+                    .to_owned(),
+            );
+        }
         if let Some((made, asked)) = recorded.ended_after {
             judgement.notes.push(format!(
                 "ended after {made} of {asked} blocks: every row passes by then"

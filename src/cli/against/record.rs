@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::diagnostic::Fault;
 use super::super::engine::{self, Campaign, Checked, Executed, Order, Shared, Station};
 use super::super::progress::Sink;
-use super::session::{Program, Session};
+use super::session::{Program, Rules, Session};
 use crate::event::{Arm, Pairing};
 use crate::gate::blocks::{RUNS, Turn, blocks};
 use crate::runner::RunSpec;
@@ -29,6 +29,8 @@ pub(super) struct Duel<'a> {
     pub(super) look: Option<u32>,
     /// Of the order; `None`: the session's own.
     pub(super) seed: Option<u64>,
+    /// By which rules it is judged.
+    pub(super) gate: &'a Rules,
 }
 
 /// What became of it.
@@ -113,7 +115,8 @@ fn refuse_plain_results(folder: &Path) -> Result<(), Fault> {
 fn session(duel: &Duel<'_>, programs: [Program; 2]) -> Result<Session, Fault> {
     let [order, _] = &duel.orders;
     let name = engine::new_session();
-    let new = Session::new(&name, duel.seed, duel.blocks, duel.cells, programs);
+    let known = (duel.cells, duel.gate.clone());
+    let new = Session::new(&name, duel.seed, duel.blocks, known, programs);
     let begun = Session::read(duel.folder)?.filter(|_| order.resume);
     begun.map_or(Ok(new.clone()), |begun| new.resumes(begun))
 }

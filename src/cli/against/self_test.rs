@@ -15,8 +15,8 @@ use super::super::exit::ExitStatus;
 use super::super::output::{self, Screen};
 use super::super::progress::Progress;
 use super::super::progress::line::Talk;
-use super::Comparison;
 use super::arms::{Side, Sides};
+use super::{Comparison, Rules};
 use crate::clock::{Clock, MonotonicClock};
 use crate::gate::blocks::{LOOK, needed};
 use crate::gate::{GatePolicy, Judgement, Row, RowVerdict};
@@ -87,14 +87,18 @@ pub fn self_test(
     let scratch = Scratch::new()?;
     let grid = scratch.0.join("self-test.toml");
     fs_err::write(&grid, GRID)?;
+    let rules = Rules {
+        policy,
+        of_file: true,
+    };
     let mut judgements = Vec::new();
     for (name, factor) in [("same", 1.0), ("slowed", 1.0 + slowdown.0)] {
         let (first, second) = ((0, blocks), (1, blocks));
         let both = [side(&grid, first, 1.0)?, side(&grid, second, factor)?];
-        let sides = Sides::meet(both, &policy)?;
+        let sides = Sides::meet(both, &rules.policy)?;
         let comparison = Comparison {
             sides: &sides,
-            policy: &policy,
+            rules: &rules,
             folder: &scratch.0.join(name),
             blocks,
             all_blocks: true,

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use super::super::diagnostic::Fault;
+use crate::gate::GatePolicy;
 use crate::runner::Launch;
 use crate::store::atomic;
 
@@ -14,8 +15,17 @@ pub(super) const FILE: &str = "against.json";
 
 const FORMAT: &str = "perftune-against/1";
 
+/// By which rules is judged, and who says so.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Rules {
+    /// The rules.
+    pub policy: GatePolicy,
+    /// They are those of a file of their own (`--gate`), and not of the candidate's grid.
+    pub of_file: bool,
+}
+
 /// A comparison, as far as it has to stay the same when it goes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Session {
     format: String,
     /// Its unique name.
@@ -29,6 +39,8 @@ pub(super) struct Session {
     cells: Vec<String>,
     baseline: Program,
     candidate: Program,
+    #[serde(default)]
+    pub(super) gate: Rules,
 }
 
 /// What does the work of a side.
@@ -88,7 +100,7 @@ impl Session {
         name: &str,
         seed: Option<u64>,
         blocks: u32,
-        cells: &[String],
+        (cells, gate): (&[String], Rules),
         [baseline, candidate]: [Program; 2],
     ) -> Self {
         Self {
@@ -99,6 +111,7 @@ impl Session {
             cells: cells.to_vec(),
             baseline,
             candidate,
+            gate,
         }
     }
 
@@ -120,6 +133,11 @@ impl Session {
         Ok(Some(found))
     }
 
+    /// Whether one program does the work of both sides.
+    pub(super) fn one_program(&self) -> bool {
+        self.baseline == self.candidate
+    }
+
     /// The one that was begun goes on, if `self` asks for the same.
     pub(super) fn resumes(&self, begun: Self) -> Result<Self, Fault> {
         let refuse = |what: String| {
@@ -135,6 +153,13 @@ impl Session {
                 "cells {} then, {} now",
                 begun.cells.join(", "),
                 self.cells.join(", ")
+            ));
+        }
+        if self.gate.policy != begun.gate.policy {
+            // The look after the first blocks was by these rules.
+            let what = "this is not the comparison that was begun: its gate had other rules";
+            return Err(Fault::new(what).hint(
+                "`perftune check FOLDER --gate FILE` judges what is there by others; --fresh begins again",
             ));
         }
         for (name, now, then) in [
@@ -178,7 +203,8 @@ mod tests {
             grace_ns: 1,
         };
         let of = || Program::of(&launch);
-        Session::new("s", None, blocks, &[cell.to_owned()], [of(), of()])
+        let cells = [cell.to_owned()];
+        Session::new("s", None, blocks, (&cells, Rules::default()), [of(), of()])
     }
 
     #[test]
@@ -193,6 +219,9 @@ mod tests {
         let mut later = session(10, "a", &worker);
         later.name = "t".to_owned();
         assert_eq!(later.resumes(read()).unwrap(), begun);
+        later.gate.policy.floor = 0.5;
+        let error = later.resumes(read()).unwrap_err().error.to_string();
+        assert!(error.contains("its gate had other rules"), "{error}");
         for (other, says) in [
             (session(20, "a", &worker), "10 blocks then, 20 now"),
             (session(10, "b", &worker), "cells a then, b now"),

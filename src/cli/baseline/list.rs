@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use super::counted;
+use super::{counted, outlier};
 use crate::cli::args::DoctorFormat;
 use crate::cli::diagnostic::Fault;
 use crate::cli::output;
@@ -91,10 +91,11 @@ pub(super) fn render(args: &ListArgs) -> Result<String, Fault> {
 }
 
 fn machine(shelf: &Shelf) -> Machine {
-    let rolling = shelf.rolling();
+    let (rolling, _) = outlier::usable(shelf);
+    let rolling = outlier::last(&rolling);
     let time =
         |session: Option<&StoredSession>| session.map_or(Timestamp::MIN, StoredSession::time);
-    let span = time(rolling.last()).duration_since(time(rolling.first()));
+    let span = time(rolling.last().copied()).duration_since(time(rolling.first().copied()));
     let fingerprint = rolling.first().map(|session| session.fingerprint.clone());
     Machine {
         key: shelf.key.clone(),
@@ -104,12 +105,12 @@ fn machine(shelf: &Shelf) -> Machine {
         sessions: shelf
             .sessions
             .iter()
-            .map(|session| row(shelf, session))
+            .map(|session| row((shelf, rolling), session))
             .collect(),
     }
 }
 
-fn row(shelf: &Shelf, session: &StoredSession) -> Kept {
+fn row((shelf, rolling): (&Shelf, &[&StoredSession]), session: &StoredSession) -> Kept {
     let name = &session.session;
     let promoted = shelf
         .promotions
@@ -128,7 +129,7 @@ fn row(shelf: &Shelf, session: &StoredSession) -> Kept {
         perftune: session.perftune.clone(),
         cells: session.cells.len(),
         runs: session.runs.len(),
-        rolling: shelf.rolling().iter().any(|other| other.session == *name),
+        rolling: rolling.iter().any(|other| other.session == *name),
         pinned: shelf
             .pinned()
             .is_some_and(|promotion| promotion.sessions.contains(name)),

@@ -41,6 +41,15 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
     } else {
         Vec::new()
     };
+    if let Some(other) = other_arm(&before, &session.session) {
+        return Err(Fault::new(format!(
+            "{} is the other side of a comparison whose {other} is there",
+            session.session
+        ))
+        .hint(
+            "both ran in the same minutes, so that they are one session: one of them is enough",
+        ));
+    }
     let path = baseline::add(&args.store, &session)?;
     let shelf = before
         .iter()
@@ -55,15 +64,27 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
         enough(count),
         path.display()
     );
-    let others: Vec<&StoredSession> = last(there.iter().collect());
-    if let Some(found) = outlier::outlying(&session, &others) {
+    let (usable, _) = shelf.map(outlier::usable).unwrap_or_default();
+    let others = outlier::last(&usable);
+    if let Some(found) = outlier::outlying(&session, others) {
         let _ = writeln!(
             said,
-            "its figures lie outside of those of the {} before it: {found}; it stays on record, and `promote` refuses it",
+            "its figures lie outside of those of the {} before it: {found}; it stays on record, checks leave it out, and `promote` refuses it",
             others.len()
         );
     }
     Ok(said)
+}
+
+/// The session in the store that is the other arm of the same comparison.
+fn other_arm<'a>(shelves: &'a [Shelf], session: &str) -> Option<&'a str> {
+    let arms = ["-baseline", "-candidate"];
+    let comparison = |name: &'a str| arms.iter().find_map(|arm| name.strip_suffix(arm));
+    let own = arms.iter().find_map(|arm| session.strip_suffix(arm))?;
+    let stored = shelves.iter().flat_map(|shelf| &shelf.sessions);
+    stored
+        .map(|stored| stored.session.as_str())
+        .find(|name| *name != session && comparison(name) == Some(own))
 }
 
 /// The results folder; for one of two arms a word on which to name.
@@ -91,12 +112,14 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
     let shelves = baseline::read(&args.store)?;
     let (shelf, at) = find(&shelves, &args.session)?;
     let session = &shelf.sessions[at];
-    let others = shelf
-        .sessions
+    let (usable, _) = outlier::usable(shelf);
+    let others: Vec<&StoredSession> = usable
         .iter()
-        .filter(|other| other.session != session.session);
-    let others = last(others.collect());
-    let outlying = outlier::outlying(session, &others);
+        .copied()
+        .filter(|other| other.session != session.session)
+        .collect();
+    let others = outlier::last(&others);
+    let outlying = outlier::outlying(session, others);
     if let Some(found) = outlying.as_ref().filter(|_| !args.force_outlier) {
         return Err(Fault::new(format!(
             "the figures of {} lie outside of those of the {} others: {found}",
@@ -105,8 +128,15 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
         ))
         .hint("promote another session, or this one all the same with --force-outlier; it stays on record either way"));
     }
-    let epoch = &shelf.sessions[..=at];
-    let epoch = &epoch[epoch.len().saturating_sub(WINDOW)..];
+    let before = &shelf.sessions[..=at];
+    let mut epoch: Vec<&StoredSession> = usable;
+    epoch.retain(|one| before.contains(one) && one.session != session.session);
+    if outlying.is_some() {
+        // What was normal before it is not what it stands for.
+        epoch.clear();
+    }
+    epoch.push(session);
+    let epoch = outlier::last(&epoch);
     let promotion = Promotion {
         format: FORMAT,
         session: session.session.clone(),
@@ -158,12 +188,6 @@ fn find<'a>(shelves: &'a [Shelf], name: &str) -> Result<(&'a Shelf, usize), Faul
             )))
         }
     }
-}
-
-/// The last ones, as many as a verdict rests on.
-fn last(mut sessions: Vec<&StoredSession>) -> Vec<&StoredSession> {
-    let extra = sessions.len().saturating_sub(WINDOW);
-    sessions.split_off(extra)
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::gate::{GatePolicy, Role, default_rule};
 use crate::stats::prediction::{PredictionTest, prediction_family};
-use crate::store::baseline::{StoredFigure, StoredSession};
+use crate::store::baseline::{Shelf, StoredFigure, StoredSession, WINDOW};
 use crate::units::Share;
 
 /// Figures that a message names.
@@ -63,6 +63,31 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
         (text, 0) => Some(text),
         (text, more) => Some(format!("{text} and {more} more")),
     }
+}
+
+/// The sessions that others may be compared with, and those that are left out because they lie outside of the ones before them;
+/// both oldest first. A session that was promoted all the same begins anew: it is what is normal from then on.
+pub(super) fn usable(shelf: &Shelf) -> (Vec<&StoredSession>, Vec<&StoredSession>) {
+    let forced = |session: &StoredSession| {
+        let mut promoted = shelf.promotions.iter();
+        promoted.any(|one| one.session == session.session && one.outlying.is_some())
+    };
+    let (mut usable, mut left_out): (Vec<&StoredSession>, Vec<&StoredSession>) = Default::default();
+    for session in &shelf.sessions {
+        if forced(session) {
+            usable.clear();
+        } else if outlying(session, last(&usable)).is_some() {
+            left_out.push(session);
+            continue;
+        }
+        usable.push(session);
+    }
+    (usable, left_out)
+}
+
+/// The last ones, as many as a verdict rests on.
+pub(super) fn last<'s, 'a>(sessions: &'s [&'a StoredSession]) -> &'s [&'a StoredSession] {
+    &sessions[sessions.len().saturating_sub(WINDOW)..]
 }
 
 /// `mlp-digits train.step_latency_p25 +21%`.

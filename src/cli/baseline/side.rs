@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::counted;
+use super::{counted, outlier};
 use crate::cli::diagnostic::Fault;
 use crate::event::fingerprint::Fingerprint;
 use crate::gate::{Figure, GatePolicy, GateRun, SessionInfo, Side};
@@ -43,10 +43,20 @@ pub fn side_of_store(
         .partition(|shelf| comparable(shelf, here, policy));
     let is_own =
         |session: &StoredSession| candidate.sessions.iter().any(|info| own(session, &info.id));
+    let mut left_out = Vec::new();
     let (mut sessions, pinned) = match reference {
-        Reference::Rolling => (every(&matching), String::new()),
+        Reference::Rolling => {
+            let mut sessions = Vec::new();
+            for shelf in &matching {
+                let (usable, outlying) = outlier::usable(shelf);
+                sessions.extend(usable);
+                left_out.extend(outlying);
+            }
+            (sessions, String::new())
+        }
         Reference::Pinned => pinned(root, &matching)?,
     };
+    left_out.retain(|session| !is_own(session));
     sessions.retain(|session| !is_own(session));
     if sessions.is_empty() {
         // It says in which field that machine differs.
@@ -78,10 +88,23 @@ pub fn side_of_store(
         "" => format!("compared with {used} of this machine"),
         pinned => format!("compared with the {used} of {pinned}"),
     };
+    let note = note + &outlying(&left_out);
     Ok(StoredSide {
         side: side(root, sessions),
         note,
     })
+}
+
+/// Which sessions are not compared with, and what to do if they are the new normal.
+fn outlying(left_out: &[&StoredSession]) -> String {
+    let names: Vec<&str> = left_out.iter().map(|one| one.session.as_str()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!(
+            "; without {}, whose figures lie outside of those before (`perftune baseline promote --force-outlier` makes one the new reference)",
+            names.join(", ")
+        ),
+    }
 }
 
 fn every<'a>(shelves: &[&'a Shelf]) -> Vec<&'a StoredSession> {

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::cli::diagnostic::Fault;
 use crate::cli::output;
 use crate::report::gate::GateReport;
-use crate::store::atomic;
+use crate::store::{WRITTEN, atomic};
 
 /// Names the file that GitHub shows as the summary of a job.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -73,15 +73,27 @@ pub struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    /// What is asked for; no file may be written twice.
-    pub fn new(format: CheckFormat, targets: &'a [Target]) -> Result<Self, Fault> {
+    /// What is asked for; no file may be written twice, and none over what is compared: results in `inputs`, or such a file.
+    pub fn new(
+        format: CheckFormat,
+        targets: &'a [Target],
+        inputs: &[&Path],
+    ) -> Result<Self, Fault> {
+        let inputs: Vec<PathBuf> = inputs.iter().map(|input| place(input)).collect();
         for (at, target) in targets.iter().enumerate() {
+            let file = place(&target.file);
             if targets[..at]
                 .iter()
-                .any(|before| before.file == target.file)
+                .any(|before| place(&before.file) == file && !is_special(&file))
             {
                 let file = target.file.display();
                 return Err(Fault::new(format!("--write names {file} twice")));
+            }
+            if is_result(&file, &inputs) {
+                let file = target.file.display();
+                let what =
+                    format!("--write would replace {file}, which belongs to what is compared");
+                return Err(Fault::new(what).hint("name another file"));
             }
         }
         let asked = targets
@@ -147,6 +159,30 @@ impl Target {
             .with_context(|| format!("--write: {name} was not written"))
             .map_err(|error| Fault::from(error).hint("the verdict itself was printed"))
     }
+}
+
+/// Whether a file is one of the inputs, or one that perftune has written into them; other files may lie beside those.
+fn is_result(file: &Path, inputs: &[PathBuf]) -> bool {
+    let within = inputs.iter().any(|input| file.starts_with(input));
+    let known = || {
+        let name = file.file_name().and_then(|name| name.to_str());
+        let written = name.is_some_and(|name| WRITTEN.contains(&name));
+        let of_runs = file.components().any(|part| part.as_os_str() == "runs");
+        written || of_runs
+    };
+    within && (inputs.contains(&file.to_owned()) || known())
+}
+
+/// Where a file is or would be, whatever way leads to it.
+fn place(file: &Path) -> PathBuf {
+    let there = fs_err::canonicalize(file).ok();
+    let (folder, name) = (file.parent(), file.file_name());
+    let within = || {
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs_err::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+        Some(folder.join(name?))
+    };
+    there.or_else(within).unwrap_or_else(|| file.to_owned())
 }
 
 /// Behind a symbolic link the file that it leads to is replaced, and not the link.

@@ -38,7 +38,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     link.phase(Phase::Load)?;
     let mut session = Session::load(job)?;
     link.send(WorkerEvent::Metric {
-        name: "parameters".to_owned(),
+        name: PARAMETERS.to_owned(),
         value: Num(session.parameters.count() as f64),
     })?;
     link.send(WorkerEvent::Metric {
