@@ -1,8 +1,9 @@
 //! One metric at one look: its estimate, its interval, and why it is not good enough yet.
 
-use std::fmt;
+mod cut;
+mod why;
 
-use super::disturbance::{Columns, Disturbance, whole_percent};
+use super::disturbance::{Columns, Disturbance};
 use super::pace::Budget;
 use super::peaks;
 use super::policy::StopPolicy;
@@ -15,7 +16,9 @@ use crate::event::{MetricDef, MetricKind, Unit};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{Estimate, Interval, Part, Truncation, fit_ratio, trend, truncate};
-use crate::units::{bytes, seconds, significant};
+
+pub(super) use self::cut::Cut;
+pub(super) use self::why::{Why, percent};
 
 /// Level of the trend test.
 const TREND_LEVEL: f64 = 0.05;
@@ -43,85 +46,6 @@ pub(super) const UTILISATION_FLOOR: f64 = 10.0;
 /// The gauge that is one of the requests and not of the sampler.
 pub(super) const UTILISATION: &str = "serve.utilisation";
 
-/// Share of a stage's steps or time that may be left out as warm-up without a word.
-const CUT_SHARE: f64 = 0.05;
-
-/// Why a metric is not known.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Why {
-    /// Nothing of it has been read in this stage, and why.
-    NoReading(String),
-    /// Too few observations for an interval.
-    TooFew,
-    /// The series has not settled.
-    WarmingUp,
-    /// It drifts, by this share of its value over the window.
-    Trend(f64),
-    /// Its interval is too wide.
-    Wide,
-    /// Its interval is narrow enough, but a drift as large as what is asked could hide in its noise.
-    Noisy,
-    /// It grows, in bytes a second.
-    Growing(f64),
-    /// Without the stretches in which others took the machine, this share of its time, it would change by that share.
-    Disturbed { share: f64, change: f64 },
-    /// The last record is too recent, or growth cannot be excluded yet.
-    Recent,
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoReading(reason) => write!(f, "no reading: {reason}"),
-            Self::TooFew => f.write_str("too few steps"),
-            Self::WarmingUp => f.write_str("warming up"),
-            Self::Trend(_) => f.write_str("trend"),
-            Self::Wide => f.write_str("wide"),
-            Self::Noisy => f.write_str("noisy"),
-            Self::Growing(_) => f.write_str("growing"),
-            Self::Disturbed { .. } => f.write_str("disturbed"),
-            Self::Recent => f.write_str("recent record"),
-        }
-    }
-}
-
-impl Why {
-    /// For notes and evidence.
-    pub(super) fn sentence(&self) -> String {
-        match self {
-            Self::NoReading(reason) => format!("no reading: {reason}"),
-            Self::TooFew => "too few observations for an interval".to_owned(),
-            Self::WarmingUp => "has not settled".to_owned(),
-            Self::Trend(share) => format!("drifts by {} over its window", signed_percent(*share)),
-            Self::Wide => "its interval is wide".to_owned(),
-            Self::Noisy => "its noise could hide a drift".to_owned(),
-            Self::Growing(rate) => format!("growing by {} a minute", bytes(*rate * 60.0)),
-            Self::Disturbed { share, change } => format!(
-                "differs by {} without the {} of the time with interference",
-                signed_percent(*change),
-                whole_percent(*share)
-            ),
-            Self::Recent => "its last record is recent".to_owned(),
-        }
-    }
-}
-
-/// `7.3%`, without trailing zeros.
-pub(super) fn percent(share: f64) -> String {
-    let text = significant(share * 100.0);
-    let text = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
-    format!("{text}%")
-}
-
-fn signed_percent(share: f64) -> String {
-    let sign = if share < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", percent(share.abs()))
-}
-
 /// One metric at one look.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Assessment {
@@ -139,44 +63,6 @@ pub(super) struct Assessment {
     pub(super) disturbed: Option<Disturbance>,
     /// Of a peak: growth that is excluded, in bytes a second.
     pub(super) growth_below: Option<f64>,
-}
-
-/// The beginning that an estimate leaves out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Cut {
-    /// Time left out and in all, in seconds.
-    seconds: (f64, f64),
-    /// Observations left out and in all.
-    observations: (u64, u64),
-}
-
-impl Cut {
-    /// `parts`: those of a time, in seconds, against anything or anything against it: `time` picks it.
-    fn of(parts: &[Part], cut: usize, per_batch: u64, time: fn(&Part) -> f64) -> Self {
-        let seconds = |parts: &[Part]| parts.iter().map(time).sum::<f64>();
-        let observations = |parts: usize| parts as u64 * per_batch;
-        Self {
-            seconds: (seconds(&parts[..cut]), seconds(parts)),
-            observations: (observations(cut), observations(parts.len())),
-        }
-    }
-
-    /// Whether a reader must know.
-    pub(super) fn is_much(&self) -> bool {
-        let (cut, all) = self.seconds;
-        let (steps, all_steps) = self.observations;
-        cut > CUT_SHARE * all || steps as f64 > CUT_SHARE * all_steps as f64
-    }
-
-    /// For notes.
-    pub(super) fn sentence(&self) -> String {
-        let (cut, all) = self.seconds;
-        format!(
-            "first {} of {} left out as warm-up",
-            seconds(cut),
-            seconds(all)
-        )
-    }
 }
 
 impl Assessment {
@@ -468,43 +354,5 @@ mod tests {
         };
         let found = judge(&estimate, (settled, &parts), 1.0, &policy);
         assert_eq!(found, Some(Why::TooFew));
-    }
-
-    #[test]
-    fn a_twentieth_may_be_left_out_without_a_word() {
-        let part = |amount| Part {
-            amount,
-            weight: 2.0,
-        };
-        let long_first: Vec<Part> = [1.81].into_iter().chain([0.026; 90]).map(part).collect();
-        let even: Vec<Part> = [0.1; 100].map(part).to_vec();
-        for (parts, cut, says) in [
-            (
-                &long_first,
-                1,
-                Some("first 1.81 s of 4.15 s left out as warm-up"),
-            ),
-            (&long_first, 0, None),
-            (&even, 4, None),
-            (&even, 6, Some("first 600 ms of 10.0 s left out as warm-up")),
-        ] {
-            let found = Cut::of(parts, cut, 2, |part| part.amount);
-            let said = found.is_much().then(|| found.sentence());
-            assert_eq!(said.as_deref(), says);
-        }
-    }
-
-    #[test]
-    fn shares_are_short() {
-        for (share, shown) in [
-            (0.05, "5%"),
-            (0.0731, "7.31%"),
-            (1.0, "100%"),
-            (0.0005, "0.05%"),
-            (0.0, "0%"),
-        ] {
-            assert_eq!(percent(share), shown);
-        }
-        assert_eq!(signed_percent(-0.1), "-10%");
     }
 }

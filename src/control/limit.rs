@@ -1,19 +1,18 @@
 //! A constraint in one stage: what each look makes certain of it.
 
-use super::assess::{Ask, UTILISATION, percent, settle};
+mod bounds;
+mod load;
+
+use self::bounds::bounds;
+use self::load::Load;
+use super::assess::{Ask, percent};
 use super::constraint::{Constraint, Ruling};
-use super::projection;
-use super::resources::Gauge;
 use super::stage::StageState;
-use super::times::{BUSY, ELAPSED, IDEAL, ITEMS, LATENCY, STEPS, own_share};
 use crate::event::metric::{Scope, find};
 use crate::event::{MetricDef, MetricKind, Stage, Unit};
-use crate::stats::anytime::unsteadiness;
-use crate::stats::batches::total;
-use crate::stats::{
-    AnytimeAsk, Bounds, Part, QuantileSeries, Tail, anytime_ranks, ratio_bounds, trend,
-};
-use crate::units;
+use crate::stats::{Bounds, anytime_ranks};
+
+pub(super) use self::bounds::time_at_least;
 
 /// Probability with which each bound may be wrong, over all looks of a stage.
 const ALPHA: f64 = 0.005;
@@ -43,9 +42,6 @@ pub(super) fn fewest(test: impl Fn(u64) -> bool) -> Option<u64> {
 pub(super) const fn confidence() -> f64 {
     1.0 - ALPHA
 }
-
-/// Level of the trend test that tells a series with a steady state.
-const TREND_LEVEL: f64 = 0.05;
 
 /// Fewest looks in a row: the bounds hold at all times for what they assume, and this is for where they only nearly do.
 const LOOKS: u32 = 3;
@@ -145,43 +141,6 @@ impl Limit {
     }
 }
 
-/// What the load does to the figures of a stage.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Load {
-    /// Nothing: they are the model's.
-    Bearable,
-    /// For certain the answers take longer than the gaps between the requests, in seconds each: the queue grows without
-    /// end.
-    Overloaded { answer_s: f64, gap_s: f64 },
-    /// The worker does not play the pattern: nothing is known of how requests would wait.
-    Unplayed,
-    /// For this share of the mean latency a request was due and the model was not at work.
-    Generator { own: f64 },
-}
-
-impl Load {
-    /// For notes; nothing where there is nothing to say.
-    pub(super) fn sentence(self) -> Option<String> {
-        match self {
-            Self::Bearable => None,
-            Self::Overloaded { answer_s, gap_s } => {
-                let (answer, gap) = (units::seconds(answer_s), units::seconds(gap_s));
-                Some(format!(
-                    "overloaded: one request comes every {gap}, an answer takes at least {answer} at {}, so the queue grows without end",
-                    percent(1.0 - ALPHA)
-                ))
-            }
-            Self::Unplayed => Some(
-                "the worker does not play this load pattern: it says nothing of waits".to_owned(),
-            ),
-            Self::Generator { own } => Some(format!(
-                "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
-                percent(own)
-            )),
-        }
-    }
-}
-
 fn is_latency(metric: &MetricDef) -> bool {
     metric.scope == Scope::Serve && metric.unit == Unit::Seconds
 }
@@ -218,43 +177,6 @@ impl StageState {
         }
     }
 
-    /// Bounds on a latency as it would be if the load generator took no time.
-    fn ideal_bounds(&self, metric: &MetricDef) -> Bounds {
-        match (metric.kind, &self.ideal) {
-            (MetricKind::Mean, _) => of_times(self, (IDEAL, STEPS), (Tail::Above, ALPHA)).0,
-            (MetricKind::Quantile(level), Some(ideal)) => of_quantile(self, ideal, level, IDEAL),
-            _ => Bounds::default(),
-        }
-    }
-
-    /// What the load does to the figures.
-    pub(super) fn load(&self) -> Load {
-        if self.unplayed {
-            return Load::Unplayed;
-        }
-        if let Some(rate_per_s) = self.queue.rate_per_s() {
-            let found = self.answers();
-            if let Some(answer_s) = found.low.filter(|answer_s| answer_s * rate_per_s > 1.0) {
-                let gap_s = 1.0 / rate_per_s;
-                return Load::Overloaded { answer_s, gap_s };
-            }
-        }
-        let own = own_share(&self.times, self.beginning().cut);
-        own.map_or(Load::Bearable, |own| Load::Generator { own })
-    }
-
-    /// Bounds on the mean time of an answer. In a queue that grows the latencies never settle, while the answers may.
-    fn answers(&self) -> Bounds {
-        let parts = self.times.parts(BUSY, STEPS);
-        let settled = settle(&parts, total(&parts).amount);
-        let left = &parts[settled.cut..];
-        let ask = AnytimeAsk {
-            alpha: ALPHA,
-            steady: settled.settled && is_steady(left),
-        };
-        ratio_bounds(left, (self.times.per_batch(), Tail::Above), ask)
-    }
-
     /// Whether no limit that can be read is open.
     pub(super) fn limits_decided(&self, looks: u32) -> bool {
         let unread = |limit: &Limit| {
@@ -272,112 +194,6 @@ impl StageState {
         let mut limits = self.limits.iter().filter(of_metric);
         limits.any(|limit| limit.ruling(looks, false) == Ruling::Open)
     }
-}
-
-/// Bounds on a metric of a stage that hold at all times, and the observations seen.
-fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (Bounds, u64) {
-    match metric.kind {
-        MetricKind::Rate => {
-            // Times have their tail above; their ratio to the items is the rate upside down.
-            let (found, seen) = of_times(stage, (ELAPSED, ITEMS), (Tail::Above, ALPHA));
-            let inverse = |bound: Option<f64>| bound.filter(|b| *b > 0.0).map(|b| 1.0 / b);
-            let bounds = Bounds {
-                low: inverse(found.high),
-                high: inverse(found.low),
-            };
-            (bounds, seen)
-        }
-        MetricKind::Mean => of_times(stage, (LATENCY, STEPS), (Tail::Above, ALPHA)),
-        MetricKind::Gauge if metric.name == UTILISATION => {
-            let (found, seen) = of_times(stage, (BUSY, ELAPSED), (Tail::Within(0.0, 1.0), ALPHA));
-            let in_percent = |bound: Option<f64>| bound.map(|share| share * 100.0);
-            let bounds = Bounds {
-                low: in_percent(found.low),
-                high: in_percent(found.high),
-            };
-            (bounds, seen)
-        }
-        MetricKind::Projection => of_projection(stage, ask),
-        MetricKind::Quantile(level) => {
-            let found = of_quantile(stage, &stage.quantiles, level, LATENCY);
-            (found, stage.times.observations())
-        }
-        MetricKind::Gauge => gauge(metric.name, stage, ask)
-            .map_or((Bounds::default(), 0), |(series, factor, most)| {
-                of_gauge(series, (factor, most))
-            }),
-        MetricKind::Peak | MetricKind::Scalar | MetricKind::Windows(_) => (Bounds::default(), 0),
-    }
-}
-
-/// Steps cut as warm-up; the parts that are left, and whether they are steady.
-fn steps_left(stage: &StageState, (amount, weight): (usize, usize)) -> (u64, (Vec<Part>, bool)) {
-    let settled = stage.beginning();
-    let left = stage.times.parts(amount, weight).split_off(settled.cut);
-    let steady = settled.settled && is_steady(&left);
-    let skip = settled.cut as u64 * stage.times.per_batch();
-    (skip, (left, steady))
-}
-
-/// Bounds on the quantile of a series whose times are in this column.
-fn of_quantile(stage: &StageState, of: &QuantileSeries, level: f64, column: usize) -> Bounds {
-    let (skip, (left, steady)) = steps_left(stage, (column, STEPS));
-    let moved = if steady { 0.0 } else { unsteadiness(&left) };
-    of.bounds(level, skip, ALPHA).widened(moved)
-}
-
-fn is_steady(parts: &[Part]) -> bool {
-    trend(parts).is_none_or(|trend| trend.p_value >= TREND_LEVEL)
-}
-
-/// Those of a projection: half of what they may be wrong with for the steps, half for what lies between the epochs.
-fn of_projection(stage: &StageState, ask: Ask<'_>) -> (Bounds, u64) {
-    let (steps, seen) = of_times(stage, (ELAPSED, ITEMS), (Tail::Above, ALPHA / 2.0));
-    (projection::bounds(steps, ask.budget, ALPHA / 2.0), seen)
-}
-
-/// The least time, in seconds, that the whole training takes, wrong with a probability of at most [`ALPHA`].
-pub(super) fn time_at_least(stage: &StageState, ask: Ask<'_>) -> Option<f64> {
-    of_projection(stage, ask).0.low
-}
-
-fn of_times(
-    stage: &StageState,
-    parts: (usize, usize),
-    (tail, alpha): (Tail, f64),
-) -> (Bounds, u64) {
-    let (_, (left, steady)) = steps_left(stage, parts);
-    let ask = AnytimeAsk { alpha, steady };
-    let series = (stage.times.per_batch(), tail);
-    (ratio_bounds(&left, series, ask), stage.times.observations())
-}
-
-fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
-    let scaled = |part: Part| Part {
-        amount: part.amount * factor,
-        ..part
-    };
-    let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
-    let settled = settle(&parts, total(&parts).weight);
-    let left = &parts[settled.cut..];
-    let ask = AnytimeAsk {
-        alpha: ALPHA,
-        steady: settled.settled && is_steady(left),
-    };
-    let bounds = ratio_bounds(left, (series.per_batch(), Tail::Within(0.0, most)), ask);
-    (bounds, series.observations())
-}
-
-/// The series of a gauge, what makes it the metric, and the most that it can be.
-fn gauge<'a>(name: &str, stage: &'a StageState, ask: Ask<'_>) -> Option<(&'a Gauge, f64, f64)> {
-    let (series, factor) = stage.resources.gauge(name, ask.usable_cores)?;
-    let most = match name {
-        "cpu.utilisation" if ask.usable_cores > 0.0 => 100.0 * ask.usable_cores,
-        "cpu.utilisation_of_limit" | "gpu.utilisation" => 100.0,
-        "memory.rss_mean" => ask.totals.peak.peak().unwrap_or(f64::INFINITY),
-        _ => f64::INFINITY,
-    };
-    Some((series, factor, most))
 }
 
 /// What the bounds say, in the words of the constraint.

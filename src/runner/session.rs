@@ -7,6 +7,9 @@
 //! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, phases are those
 //! that the job asks for and come in their order (`course`), and a model is confirmed only after an epoch.
 
+mod exit;
+mod violation;
+
 use std::collections::BTreeMap;
 
 use super::course::Course;
@@ -15,123 +18,8 @@ use crate::event::{
     StepBatch, WorkerEvent, WorkerFailure,
 };
 
-/// How a worker's process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// It returned this code.
-    Code(i32),
-    /// This signal killed it.
-    Signal(i32),
-}
-
-/// A message that breaks the grammar.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Violation {
-    /// The stream does not begin with `hello`, or has a second one.
-    #[error("`{found}` where {expected} was expected")]
-    Order {
-        /// The message's type.
-        found: &'static str,
-        /// What belongs there.
-        expected: &'static str,
-    },
-    /// Another protocol.
-    #[error("the worker speaks protocol {found}, this perftune speaks {PROTOCOL_VERSION}")]
-    Version {
-        /// The worker's.
-        found: u32,
-    },
-    /// A message is missing or came twice.
-    #[error("message number {found} where {expected} was expected")]
-    Sequence {
-        /// The message's number.
-        found: u64,
-        /// The next in line.
-        expected: u64,
-    },
-    /// Steps of a phase that was not announced, or of no samples.
-    #[error("steps of phase {found} during {current}")]
-    Phase {
-        /// The steps' phase.
-        found: Phase,
-        /// The phase announced last.
-        current: String,
-    },
-    /// A verdict on trained weights must rest on trained weights.
-    #[error("phase {found} before an epoch of training was over")]
-    Untrained {
-        /// The phase.
-        found: Phase,
-    },
-    /// A phase that the job has no use for, or of another size.
-    #[error("phase {found}, which the job does not ask for")]
-    Unasked {
-        /// The phase.
-        found: Phase,
-    },
-    /// A phase that belongs before one that has begun.
-    #[error("phase {found} after {before}")]
-    Late {
-        /// The phase.
-        found: Phase,
-        /// The one announced last.
-        before: Phase,
-    },
-    /// A batch of steps without samples or durations.
-    #[error("a batch of {steps} steps of {items} samples")]
-    EmptySteps {
-        /// Steps in the batch.
-        steps: usize,
-        /// Samples a step.
-        items: u32,
-    },
-    /// Steps that end after the message that tells of them.
-    #[error(
-        "steps end {ahead_ns} ns after the message that tells of them: start_ns must be CLOCK_MONOTONIC, dur_ns in nanoseconds"
-    )]
-    Future {
-        /// How long after, in nanoseconds.
-        ahead_ns: u64,
-    },
-    /// Waits or gaps that are not those of the steps.
-    #[error("{found} values of {what} for {steps} steps; there must be as many, or none")]
-    Times {
-        /// The list.
-        what: &'static str,
-        /// Its length.
-        found: usize,
-        /// Steps in the batch.
-        steps: usize,
-    },
-    /// A found rate that is none.
-    #[error("a highest rate {what}")]
-    Rate {
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// Time runs backwards.
-    #[error("t_ns fell from {before} to {found}: it must be CLOCK_MONOTONIC, in nanoseconds")]
-    Time {
-        /// This message's.
-        found: u64,
-        /// The one before it.
-        before: u64,
-    },
-    /// A share that is none.
-    #[error("an accuracy of {found}, which is not in 0..1")]
-    Accuracy {
-        /// As text, since it may be no number.
-        found: String,
-    },
-    /// Epochs must count up by one.
-    #[error("epoch {found} where {expected} was expected")]
-    Epoch {
-        /// The report's.
-        found: u32,
-        /// The next in line.
-        expected: u32,
-    },
-}
+pub use self::exit::{Exit, describe};
+pub use self::violation::Violation;
 
 #[derive(Debug, Clone, PartialEq)]
 enum State {
@@ -394,43 +282,6 @@ fn check_rate(phase: Option<Phase>, found: &FoundRate) -> Result<(), Violation> 
         return wrong("outside of its own interval");
     }
     Ok(())
-}
-
-/// An exit in words: `exited with code 7`, `was ended by SIGSEGV`.
-pub fn describe(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("exited with code {code}"),
-        Exit::Signal(signal) => {
-            let name = rustix::process::Signal::from_named_raw(signal).map_or_else(
-                || format!("signal {signal}"),
-                |signal| signal_name(signal).to_owned(),
-            );
-            format!("was ended by {name}")
-        }
-    }
-}
-
-fn signal_name(signal: rustix::process::Signal) -> &'static str {
-    use rustix::process::Signal;
-    [
-        (Signal::HUP, "SIGHUP"),
-        (Signal::INT, "SIGINT"),
-        (Signal::QUIT, "SIGQUIT"),
-        (Signal::ILL, "SIGILL"),
-        (Signal::TRAP, "SIGTRAP"),
-        (Signal::ABORT, "SIGABRT"),
-        (Signal::BUS, "SIGBUS"),
-        (Signal::FPE, "SIGFPE"),
-        (Signal::KILL, "SIGKILL"),
-        (Signal::SEGV, "SIGSEGV"),
-        (Signal::PIPE, "SIGPIPE"),
-        (Signal::TERM, "SIGTERM"),
-        (Signal::XCPU, "SIGXCPU"),
-        (Signal::SYS, "SIGSYS"),
-    ]
-    .iter()
-    .find(|(known, _)| *known == signal)
-    .map_or("an unusual signal", |(_, name)| name)
 }
 
 fn type_of(event: &WorkerEvent) -> &'static str {

@@ -8,15 +8,21 @@
 //! Student's t against the normal for the uncertainty of `var`; where `var` is 0 it is the number of
 //! batches. What the histogram rounds away is added to both ends.
 
+mod counts;
+mod ranks;
+
 use std::borrow::Cow;
 
 use hdrhistogram::Histogram;
 
+use self::counts::Counts;
 use super::anytime::{Bounds, anytime_ranks};
 use super::batches::Part;
-use super::distribution::{binomial_cdf, normal, student_t};
+use super::distribution::{normal, student_t};
 use super::ratio::{MIN_GROUPS, fit_ratio};
 use super::sample::{Estimate, Interval};
+
+pub use self::ranks::{interval_requests, order_ranks};
 
 /// One unit of the histograms, in nanoseconds.
 const UNIT_NS: u64 = 64;
@@ -69,99 +75,6 @@ impl Default for QuantileSeries {
             per_batch: 1,
             layout,
         }
-    }
-}
-
-/// How many steps fell into each bucket, by the bucket's lower limit in units, in rising order.
-#[derive(Debug, Clone, Default)]
-struct Counts {
-    buckets: Vec<(u64, u64)>,
-    steps: u64,
-}
-
-impl Counts {
-    fn of(mut values: Vec<u64>) -> Self {
-        values.sort_unstable();
-        let buckets = values
-            .chunk_by(|a, b| a == b)
-            .map(|same| (same[0], same.len() as u64))
-            .collect();
-        Self {
-            buckets,
-            steps: values.len() as u64,
-        }
-    }
-
-    fn plus(&self, other: &Self) -> Self {
-        let mut buckets = Vec::with_capacity(self.buckets.len().max(other.buckets.len()));
-        let (mut left, mut right) = (&self.buckets[..], &other.buckets[..]);
-        while let (Some(a), Some(b)) = (left.first(), right.first()) {
-            let mut count = 0;
-            let value = a.0.min(b.0);
-            if a.0 == value {
-                count += a.1;
-                left = &left[1..];
-            }
-            if b.0 == value {
-                count += b.1;
-                right = &right[1..];
-            }
-            buckets.push((value, count));
-        }
-        buckets.extend_from_slice(left);
-        buckets.extend_from_slice(right);
-        Self {
-            buckets,
-            steps: self.steps + other.steps,
-        }
-    }
-
-    /// What is left without these, never less than nothing.
-    fn minus(&self, other: &Self) -> Self {
-        let mut taken = other.buckets.iter().copied().peekable();
-        let mut left = Vec::with_capacity(self.buckets.len());
-        for (value, count) in &self.buckets {
-            while taken.next_if(|(other, _)| other < value).is_some() {}
-            let gone = taken.next_if(|(other, _)| other == value);
-            let count = count.saturating_sub(gone.map_or(0, |(_, count)| count));
-            if count > 0 {
-                left.push((*value, count));
-            }
-        }
-        let steps = left.iter().map(|(_, count)| count).sum();
-        Self {
-            buckets: left,
-            steps,
-        }
-    }
-
-    /// The sum of all of them, merged as a tree.
-    fn sum(all: &[Self]) -> Self {
-        match all {
-            [] => Self::default(),
-            [one] => one.clone(),
-            [one, two] => one.plus(two),
-            _ => {
-                let (left, right) = all.split_at(all.len() / 2);
-                Self::sum(left).plus(&Self::sum(right))
-            }
-        }
-    }
-
-    /// The bucket of the `rank`-th smallest value, from 1; that of the largest for a rank beyond.
-    fn at_rank(&self, rank: u64) -> u64 {
-        let mut seen = 0;
-        let found = self.buckets.iter().find(|(_, count)| {
-            seen += count;
-            seen >= rank
-        });
-        found.or(self.buckets.last()).map_or(0, |bucket| bucket.0)
-    }
-
-    /// Steps in buckets above this one.
-    fn above(&self, bucket: u64) -> u64 {
-        let from = self.buckets.partition_point(|(value, _)| *value <= bucket);
-        self.buckets[from..].iter().map(|(_, count)| count).sum()
     }
 }
 
@@ -352,76 +265,6 @@ fn effective(batches: &[Counts], bucket: u64, confidence: f64) -> Option<u64> {
     (whole > 0).then_some(whole)
 }
 
-/// Largest number of trials for which the binomial distribution is summed exactly; above, the normal approximation
-/// with its skewness term (Cornish and Fisher 1938) is within a rank, and one more rank is taken on each side.
-const EXACT: u64 = 5_000;
-
-/// The ranks `(r, s)`, from 1, of the order statistics of `n` independent values that enclose the quantile at `level`,
-/// each missing it with probability at most `(1 - confidence) / 2`. `None` where even the extremes do not.
-pub fn order_ranks(n: u64, level: f64, confidence: f64) -> Option<(u64, u64)> {
-    if n == 0 || !(level > 0.0 && level < 1.0 && confidence > 0.0 && confidence < 1.0) {
-        return None;
-    }
-    let tail = f64::midpoint(1.0, -confidence);
-    let (low, high) = if n <= EXACT {
-        // X counts the values at or below the quantile. r: P(X <= r - 1) <= tail; s: P(X <= s - 1) >= 1 - tail.
-        let low = first_above(n, |k| binomial_cdf(n, level, k) > tail);
-        let high = first_above(n, |k| binomial_cdf(n, level, k) >= 1.0 - tail) + 1;
-        (low, high)
-    } else {
-        approximate_ranks(n, level, confidence)
-    };
-    (low >= 1 && high <= n).then_some((low, high))
-}
-
-/// Fewest independent values of which two enclose the quantile at `level`: what a two-sided interval needs, 368 for the
-/// 99th percentile at 95%. Less than that shows a *limit* to be kept ([`super::limit_test`]). `None` for shares outside
-/// 0..1, or where not even 2^40 values are enough.
-pub fn interval_requests(level: f64, confidence: f64) -> Option<u64> {
-    let mut high = 1;
-    while order_ranks(high, level, confidence).is_none() {
-        high = Some(high * 2).filter(|n| *n <= 1 << 40)?;
-    }
-    Some(
-        high / 2
-            + 1
-            + first_above(high - high / 2 - 1, |k| {
-                order_ranks(high / 2 + 1 + k, level, confidence).is_some()
-            }),
-    )
-}
-
-/// The smallest `k` in `0..=n` for which the monotone `test` holds; `n` if none.
-fn first_above(n: u64, test: impl Fn(u64) -> bool) -> u64 {
-    let (mut low, mut high) = (0, n);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if test(middle) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    low
-}
-
-fn approximate_ranks(n: u64, level: f64, confidence: f64) -> (u64, u64) {
-    let (trials, z) = (n as f64, normal(confidence));
-    let spread = (trials * level * (1.0 - level)).sqrt();
-    let skew = (1.0 - 2.0 * level) * (z * z - 1.0) / 6.0;
-    let middle = trials * level + skew;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 0..=n + 2"
-    )]
-    let whole = |value: f64| value.clamp(0.0, trials + 2.0) as u64;
-    (
-        whole((middle - z * spread).floor() - 1.0),
-        whole((middle + z * spread).ceil() + 2.0),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::Noise;
@@ -434,75 +277,6 @@ mod tests {
             series.push(value);
         }
         series
-    }
-
-    /// P(X <= k) for every k, summed in logarithms.
-    fn summed_cdf(n: u64, p: f64) -> Vec<f64> {
-        let mut log = n as f64 * (1.0 - p).ln();
-        let mut sum = 0.0;
-        let odds = (p / (1.0 - p)).ln();
-        (0..=n)
-            .map(|k| {
-                sum += log.exp();
-                log += ((n - k) as f64 / (k + 1) as f64).ln() + odds;
-                sum
-            })
-            .collect()
-    }
-
-    /// Above [`EXACT`] the ranks may be a little too wide, never too narrow.
-    fn assert_ranks(n: u64, level: f64, confidence: f64) {
-        let tail = (1.0 - confidence) / 2.0;
-        let case = format!("{n} {level} {confidence}");
-        let cdf = summed_cdf(n, level);
-        let at = |k: u64| cdf[usize::try_from(k).unwrap()];
-        let slack = if n > EXACT { 5 } else { 0 };
-        let Some((low, high)) = order_ranks(n, level, confidence) else {
-            // Even the smallest or the largest value is not far enough out.
-            assert!(at(0) > tail || at(n - 1) < 1.0 - tail, "{case}");
-            return;
-        };
-        assert!(at(low - 1) <= tail && at(low + slack) > tail, "{case}");
-        assert!(at(high - 1) >= 1.0 - tail - 1e-9, "{case}");
-        assert!(at(high - 2 - slack) < 1.0 - tail, "{case}");
-    }
-
-    #[test]
-    fn ranks_are_those_of_brute_force() {
-        for n in [1, 5, 6, 7, 50, 367, 368, 1000, 5000, 5001, 20_000] {
-            for level in [0.5, 0.95, 0.99] {
-                for confidence in [0.8, 0.95, 0.99] {
-                    assert_ranks(n, level, confidence);
-                }
-            }
-        }
-        assert_eq!(order_ranks(367, 0.99, 0.95), None);
-        assert!(order_ranks(368, 0.99, 0.95).is_some());
-        assert_eq!(order_ranks(0, 0.5, 0.95), None);
-        assert_eq!(order_ranks(10, 1.0, 0.95), None);
-    }
-
-    #[test]
-    fn an_interval_needs_what_its_extremes_do() {
-        for (level, confidence, expected) in [
-            (0.5, 0.95, 6),
-            (0.9, 0.95, 36),
-            (0.95, 0.95, 72),
-            (0.99, 0.95, 368),
-            (0.99, 0.99, 528),
-            (0.999, 0.95, 3688),
-            (0.01, 0.95, 368),
-        ] {
-            assert_eq!(interval_requests(level, confidence), Some(expected));
-            assert_eq!(order_ranks(expected - 1, level, confidence), None);
-            assert!(order_ranks(expected, level, confidence).is_some());
-        }
-        // Beyond the exact ranks a little more is asked for, and what is asked for is enough.
-        let many = interval_requests(0.999, 0.99).unwrap();
-        assert!((5296..9000).contains(&many), "{many}");
-        assert!(order_ranks(many, 0.999, 0.99).is_some());
-        assert_eq!(interval_requests(1.0, 0.95), None);
-        assert_eq!(interval_requests(0.5, f64::NAN), None);
     }
 
     /// Share of the intervals that cover, and share of the series that have one.

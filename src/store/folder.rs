@@ -1,15 +1,22 @@
 //! The results folder: made, occupied, resumed, locked.
 
-use std::collections::BTreeMap;
+mod manifest;
+mod marker;
+mod recordings;
+
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use serde::{Deserialize, Serialize};
 
-use crate::event::{Fingerprint, Objective, RunRecord, RunStatus};
+use crate::event::{RunRecord, RunStatus};
 
+use self::manifest::read_manifest;
+use self::marker::{Done, read_done};
 use super::difference::difference;
-use super::{FORMAT, Format, StoreError, atomic, log};
+use super::{FORMAT, StoreError, atomic, log};
+
+pub use manifest::{DataRows, ManifestHead};
+pub use recordings::Recordings;
 
 /// Room that must be there before the first run, in bytes: a run's log grows by some megabytes a minute.
 const NEEDED: u64 = 16 << 20;
@@ -47,105 +54,6 @@ pub struct Results {
 #[derive(Debug)]
 pub struct Lock {
     _file: fs_err::File,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Done {
-    format: Format,
-    status: RunStatus,
-    spec: serde_json::Value,
-}
-
-/// The part of `manifest.json` that is read again.
-#[derive(Debug, Deserialize)]
-pub struct ManifestHead {
-    format: Format,
-    /// The name of the grid.
-    pub name: String,
-    /// Its runs, in order.
-    pub runs: Vec<String>,
-    /// What is kept of each run's settings.
-    #[serde(default)]
-    pub specs: serde_json::Map<String, serde_json::Value>,
-    /// The machine, as it was written.
-    #[serde(default)]
-    pub machine: serde_json::Value,
-    /// What identifies the environment; absent where it was not recorded for all runs.
-    #[serde(default)]
-    pub fingerprint: Option<Fingerprint>,
-    /// The id of the session that the runs belong to; empty where none was recorded.
-    #[serde(default)]
-    pub session: String,
-    /// When it was written.
-    #[serde(default)]
-    pub created: String,
-    /// The version of the program that wrote it.
-    #[serde(default)]
-    pub perftune: String,
-    /// What makes one cell better than another.
-    #[serde(default)]
-    pub objectives: Vec<Objective>,
-    /// By which rules the results are compared with those of a baseline, as it was written.
-    #[serde(default)]
-    pub gate: Option<serde_json::Value>,
-    /// The size of each data set, by its name, where it is known.
-    #[serde(default)]
-    pub datasets: BTreeMap<String, DataRows>,
-}
-
-/// How many samples a data set has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataRows {
-    /// Samples of the training part, those that are held out for validation included.
-    pub train: u64,
-    /// Samples of the test part.
-    pub test: u64,
-}
-
-/// A results folder that is only read.
-#[derive(Debug)]
-pub struct Recordings {
-    path: PathBuf,
-    head: ManifestHead,
-}
-
-impl Recordings {
-    /// Opens a results folder; another perftune may be writing to it.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let head = read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
-            path: path.to_owned(),
-            why: "it has no manifest.json".to_owned(),
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            head,
-        })
-    }
-
-    /// What the manifest says.
-    pub fn head(&self) -> &ManifestHead {
-        &self.head
-    }
-
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The folder of a run.
-    pub fn run_folder(&self, run: &str) -> PathBuf {
-        self.path.join("runs").join(run)
-    }
-
-    /// The record of a run that has ended, however it did; `None` where it has not, or was never started. A run that is
-    /// marked as whole and has no whole log is an error.
-    pub fn record(&self, run: &str) -> Result<Option<RunRecord>, StoreError> {
-        let folder = self.run_folder(run);
-        match read_done(&folder)? {
-            Some(_) => log::read_record(&folder).map(Some),
-            None => Ok(None),
-        }
-    }
 }
 
 /// What a results folder holds.
@@ -331,47 +239,6 @@ pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
         }
     }
     Ok((results, stored))
-}
-
-fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreError> {
-    let file = path.join("manifest.json");
-    if !file.exists() {
-        return Ok(None);
-    }
-    let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read the manifest"))?;
-    let head: ManifestHead =
-        serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
-            path: file.clone(),
-            line: error.line(),
-            why: error.to_string(),
-        })?;
-    if head.format.major != FORMAT.major {
-        return Err(StoreError::Version {
-            path: file,
-            found: head.format,
-        });
-    }
-    Ok(Some(head))
-}
-
-fn read_done(folder: &Path) -> Result<Option<Done>, StoreError> {
-    let file = folder.join("done.json");
-    if !file.exists() {
-        return Ok(None);
-    }
-    let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read a marker"))?;
-    let done: Done = serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
-        path: file.clone(),
-        line: error.line(),
-        why: error.to_string(),
-    })?;
-    if done.format.major != FORMAT.major {
-        return Err(StoreError::Version {
-            path: file,
-            found: done.format,
-        });
-    }
-    Ok(Some(done))
 }
 
 fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {

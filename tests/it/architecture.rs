@@ -1,4 +1,5 @@
-//! The shape of the code: who may import whom, who owns which foreign crate, what the binaries link.
+//! The shape of the code: who may import whom, who owns which foreign crate, how long a file may be, what the binaries
+//! link.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -55,6 +56,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("flate2", &["dataset"]),
     ("sha2", &["dataset"]),
 ];
+
+/// A file that is longer tells more than one story.
+const MOST_LINES: usize = 400;
 
 fn sources() -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -154,6 +158,58 @@ fn every_foreign_crate_has_one_owner() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Files that hold tests only, or what tests are fed with.
+fn is_for_tests(file: &str) -> bool {
+    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+    folder.split('/').any(|part| part == "tests")
+        || matches!(name, "tests.rs" | "fixtures.rs" | "testing.rs")
+        || name.ends_with("_tests.rs")
+}
+
+/// Lines before the tests of a file; something small within the code that only tests use is indented, and counts.
+fn lines_of_code(text: &str) -> usize {
+    text.lines()
+        .take_while(|line| *line != "#[cfg(test)]")
+        .count()
+}
+
+#[test]
+fn every_file_tells_one_story() {
+    let sources = sources();
+    let counted = sources.iter().filter(|(file, _)| !is_for_tests(file));
+    let long: Vec<String> = counted
+        .map(|(file, text)| (file, lines_of_code(text)))
+        .filter(|(_, lines)| *lines > MOST_LINES)
+        .map(|(file, lines)| format!("{file}: {lines} lines before its tests"))
+        .collect();
+    assert!(
+        long.is_empty(),
+        "a file has at most {MOST_LINES}; split these by a noun:\n{}",
+        long.join("\n")
+    );
+}
+
+#[test]
+fn tests_do_not_count_as_code() {
+    assert_eq!(
+        lines_of_code("//! a\nfn b() {}\n#[cfg(test)]\nmod c {}\n"),
+        2
+    );
+    let within = "impl A {\n    #[cfg(test)]\n    fn b() {}\n}\n";
+    assert_eq!(lines_of_code(within), 4);
+    for (file, for_tests) in [
+        ("stats/permutation/tests.rs", true),
+        ("control/tests/rows.rs", true),
+        ("sampler/tree/fake_tests.rs", true),
+        ("report/fixtures.rs", true),
+        ("stats/testing.rs", true),
+        ("units.rs", false),
+        ("stats/limit_test.rs", false),
+    ] {
+        assert_eq!(is_for_tests(file), for_tests, "{file}");
+    }
 }
 
 fn needed(binary: &Path) -> String {

@@ -1,0 +1,77 @@
+//! What the load does to the figures of a stage.
+
+use super::ALPHA;
+use super::bounds::is_steady;
+use crate::control::assess::{percent, settle};
+use crate::control::stage::StageState;
+use crate::control::times::{BUSY, STEPS, own_share};
+use crate::stats::batches::total;
+use crate::stats::{AnytimeAsk, Bounds, Tail, ratio_bounds};
+use crate::units;
+
+/// What the load does to the figures of a stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::control) enum Load {
+    /// Nothing: they are the model's.
+    Bearable,
+    /// For certain the answers take longer than the gaps between the requests, in seconds each: the queue grows without
+    /// end.
+    Overloaded { answer_s: f64, gap_s: f64 },
+    /// The worker does not play the pattern: nothing is known of how requests would wait.
+    Unplayed,
+    /// For this share of the mean latency a request was due and the model was not at work.
+    Generator { own: f64 },
+}
+
+impl Load {
+    /// For notes; nothing where there is nothing to say.
+    pub(in crate::control) fn sentence(self) -> Option<String> {
+        match self {
+            Self::Bearable => None,
+            Self::Overloaded { answer_s, gap_s } => {
+                let (answer, gap) = (units::seconds(answer_s), units::seconds(gap_s));
+                Some(format!(
+                    "overloaded: one request comes every {gap}, an answer takes at least {answer} at {}, so the queue grows without end",
+                    percent(1.0 - ALPHA)
+                ))
+            }
+            Self::Unplayed => Some(
+                "the worker does not play this load pattern: it says nothing of waits".to_owned(),
+            ),
+            Self::Generator { own } => Some(format!(
+                "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
+                percent(own)
+            )),
+        }
+    }
+}
+
+impl StageState {
+    /// What the load does to the figures.
+    pub(in crate::control) fn load(&self) -> Load {
+        if self.unplayed {
+            return Load::Unplayed;
+        }
+        if let Some(rate_per_s) = self.queue.rate_per_s() {
+            let found = self.answers();
+            if let Some(answer_s) = found.low.filter(|answer_s| answer_s * rate_per_s > 1.0) {
+                let gap_s = 1.0 / rate_per_s;
+                return Load::Overloaded { answer_s, gap_s };
+            }
+        }
+        let own = own_share(&self.times, self.beginning().cut);
+        own.map_or(Load::Bearable, |own| Load::Generator { own })
+    }
+
+    /// Bounds on the mean time of an answer. In a queue that grows the latencies never settle, while the answers may.
+    fn answers(&self) -> Bounds {
+        let parts = self.times.parts(BUSY, STEPS);
+        let settled = settle(&parts, total(&parts).amount);
+        let left = &parts[settled.cut..];
+        let ask = AnytimeAsk {
+            alpha: ALPHA,
+            steady: settled.settled && is_steady(left),
+        };
+        ratio_bounds(left, (self.times.per_batch(), Tail::Above), ask)
+    }
+}

@@ -1,0 +1,101 @@
+//! What is recorded of a run that is over.
+
+use super::Dispatcher;
+use crate::event::{Failure, RunRecord, RunStatus, StopReason, StopRecord};
+use crate::runner::ending::{Cause, Ending, Force};
+use crate::runner::session::Exit;
+
+impl Dispatcher {
+    /// The run's record, once it is over.
+    pub fn record(&self, stderr_tail: &str) -> RunRecord {
+        let (exit, exited_ns) = self.exit.unwrap_or((Exit::Signal(9), self.heard_ns));
+        let (status, stop, failure) = self.outcome(exit, stderr_tail);
+        let mut warnings = self.controller.warnings();
+        warnings.extend(self.warnings.iter().cloned());
+        let metrics = self.controller.rows(Some(&stop));
+        let verdict = self.controller.feasibility(&metrics, &stop);
+        RunRecord {
+            run: self.spec.run.clone(),
+            cell: self.spec.cell.clone(),
+            repeat: self.spec.repeat,
+            job: self.spec.job.clone(),
+            status,
+            wall_s: exited_ns.saturating_sub(self.started_ns) as f64 / 1e9,
+            epochs: self.session.epochs(),
+            trained: self.controller.was_trained(),
+            metrics,
+            stop,
+            warnings,
+            facts: self.session.facts().clone(),
+            failure,
+            verdict,
+            limits: self.spec.limits.clone(),
+            saved_s_at_least: self.controller.saved_s_at_least(),
+            pairing: self.spec.pairing.clone(),
+        }
+    }
+
+    fn outcome(&self, exit: Exit, stderr_tail: &str) -> (RunStatus, StopRecord, Option<Failure>) {
+        let failed = |failure: Failure| {
+            let detail = failure.message.clone();
+            (
+                RunStatus::Failed,
+                StopRecord {
+                    reason: StopReason::Failed,
+                    detail,
+                },
+                Some(failure),
+            )
+        };
+        let ending = self.ending.as_ref();
+        match ending.map(|ending| (&ending.cause, ending.force)) {
+            Some((Cause::Failure(kind, what), _)) => {
+                return failed(
+                    self.session
+                        .failure(*kind, what.clone(), Some(exit), stderr_tail),
+                );
+            }
+            Some((Cause::Cancelled, _)) => {
+                let detail = "ended by the user".to_owned();
+                let stop = StopRecord {
+                    reason: StopReason::Cancelled,
+                    detail,
+                };
+                return (RunStatus::Cancelled, stop, None);
+            }
+            Some((Cause::Shortage(stop), _)) => {
+                return (RunStatus::Stopped, stop.clone(), None);
+            }
+            // It had said all that it had to say, and our own signal ended it.
+            Some((Cause::Lingering | Cause::Verdict(_), force))
+                if force > Force::Asked && self.session.finished().is_some() => {}
+            _ => {
+                if let Some(failure) = self.session.judge(exit, stderr_tail) {
+                    return failed(failure);
+                }
+            }
+        }
+        let finished = self.session.finished();
+        let early = finished.is_none_or(|finished| finished.stopped);
+        let status = if early {
+            RunStatus::Stopped
+        } else {
+            RunStatus::Completed
+        };
+        let stop = match (&self.ending, finished) {
+            (
+                Some(Ending {
+                    cause: Cause::Verdict(stop),
+                    ..
+                }),
+                _,
+            ) => stop.clone(),
+            (_, Some(finished)) => self.controller.natural_end(finished),
+            (_, None) => StopRecord {
+                reason: StopReason::Failed,
+                detail: String::new(),
+            },
+        };
+        (status, stop, None)
+    }
+}

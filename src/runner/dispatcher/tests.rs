@@ -1,0 +1,554 @@
+use super::*;
+use crate::control::policy::StopPolicy;
+use crate::control::{Constraint, Op, RunContext};
+use crate::event::{
+    Allocator, EpochReport, Feasibility, Finished, Hello, JobSpec, Limits, MemoryGuard, ModelSpec,
+    Num, Optimizer, PROTOCOL_VERSION, Pattern, RunRecord, RunStatus, ServeSpec, StepBatch,
+    StopReason, TrainSpec, Usage,
+};
+use crate::runner::Launch;
+
+const S: u64 = 1_000_000_000;
+
+fn spec() -> RunSpec {
+    let train = TrainSpec {
+        epochs: 1,
+        batch_size: 64,
+        optimizer: Optimizer::Adam,
+        learning_rate: 1e-3,
+        weight_decay: 0.0,
+        validation_share: 0.1,
+        warmup_steps: 0,
+    };
+    let job = JobSpec {
+        protocol: PROTOCOL_VERSION,
+        run: "r".into(),
+        model: ModelSpec {
+            name: "mlp".into(),
+            depth: None,
+            width: None,
+        },
+        dataset: "digits".into(),
+        dataset_dir: "/nowhere".into(),
+        seed: 1,
+        threads: 1,
+        device: "cpu".into(),
+        flush_denormals: true,
+        allocator: Allocator::Retain,
+        train,
+        serve: None,
+        options: serde_json::Value::Null,
+    };
+    RunSpec {
+        run: "r".into(),
+        cell: "r".into(),
+        repeat: 1,
+        index: 0,
+        job,
+        stop: StopPolicy {
+            enabled: false,
+            ..StopPolicy::default()
+        },
+        launch: Launch {
+            program: "worker".into(),
+            args: Vec::new(),
+            hang_timeout_ns: 60 * S,
+            grace_ns: 5 * S,
+        },
+        limits: Limits::default(),
+        group: None,
+        usable_cores: 2.0,
+        pairing: None,
+    }
+}
+
+fn dispatcher() -> Dispatcher {
+    of_spec(spec())
+}
+
+fn of_spec(spec: RunSpec) -> Dispatcher {
+    let context = RunContext {
+        serve_sizes: Vec::new(),
+        confirm: false,
+        probe_sizes: Vec::new(),
+        pattern: crate::event::Pattern::default(),
+        epochs: 1,
+        usable_cores: 2.0,
+        unsupported: [].into(),
+        gpu_index: None,
+        started_ns: 0,
+    };
+    let controller = Controller::new(spec.stop.clone(), context);
+    Dispatcher::new(spec, controller, 0)
+}
+
+/// What the worker says in a whole run, up to the number of messages that a test wants.
+fn said() -> Vec<WorkerEvent> {
+    vec![
+        WorkerEvent::Hello(Hello {
+            protocol: PROTOCOL_VERSION,
+            ..Hello::default()
+        }),
+        WorkerEvent::Phase {
+            phase: Phase::Train,
+        },
+        steps(Some(0.5)),
+        WorkerEvent::Epoch(EpochReport {
+            epoch: 1,
+            samples: 64,
+            train_loss: Num(0.5),
+            validation_loss: None,
+            validation_accuracy: None,
+        }),
+        finished(false),
+    ]
+}
+
+fn steps(loss: Option<f64>) -> WorkerEvent {
+    let (phase, dur_ns) = (Phase::Train, vec![1_000_000]);
+    WorkerEvent::Steps(StepBatch {
+        phase,
+        items: 64,
+        start_ns: 0,
+        dur_ns,
+        wait_ns: Vec::new(),
+        gap_ns: Vec::new(),
+        loss: loss.map(Num),
+    })
+}
+
+fn finished(stopped: bool) -> WorkerEvent {
+    let epochs = u32::from(!stopped);
+    WorkerEvent::Finished(Finished {
+        stopped,
+        epochs,
+        test_loss: None,
+        test_accuracy: Some(Num(0.9)),
+        usage: Usage::default(),
+    })
+}
+
+/// Feeds messages one a second, then the inputs; returns the actions that are not `Emit`.
+fn play(events: Vec<WorkerEvent>, inputs: Vec<(Input, u64)>) -> (Dispatcher, Vec<Action>) {
+    play_in(dispatcher(), events, inputs)
+}
+
+fn play_in(
+    mut dispatcher: Dispatcher,
+    events: Vec<WorkerEvent>,
+    inputs: Vec<(Input, u64)>,
+) -> (Dispatcher, Vec<Action>) {
+    let messages = (0..).zip(events).map(|(seq, event)| {
+        (
+            Input::Message(Envelope {
+                seq,
+                t_ns: seq * S,
+                event,
+            }),
+            seq * S,
+        )
+    });
+    let mut actions = Vec::new();
+    for (input, now) in messages.chain(inputs.into_iter().map(|(i, s)| (i, s * S))) {
+        actions.extend(dispatcher.handle(input, now));
+    }
+    actions.retain(|action| !matches!(action, Action::Emit(_)));
+    (dispatcher, actions)
+}
+
+fn ended(exit: Exit, at: u64) -> Vec<(Input, u64)> {
+    vec![
+        (Input::StreamEnded, at),
+        (Input::StreamEnded, at),
+        (Input::Exited(exit), at),
+    ]
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_is_done_and_what_is_recorded() {
+    use RunStatus::{Cancelled, Completed, Failed};
+    let with = |mut first: Vec<(Input, u64)>, exit, at| {
+        first.extend(ended(exit, at));
+        first
+    };
+    let message = |seq, event| {
+        Input::Message(Envelope {
+            seq,
+            t_ns: 99 * S,
+            event,
+        })
+    };
+    let table = [
+        (
+            "a whole run",
+            5,
+            ended(Exit::Code(0), 6),
+            vec![Action::Finish],
+            Completed,
+            "epoch",
+        ),
+        (
+            "a crash",
+            2,
+            ended(Exit::Code(7), 3),
+            vec![Action::Finish],
+            Failed,
+            "exited with code 7",
+        ),
+        (
+            "killed by the system",
+            2,
+            ended(Exit::Signal(9), 3),
+            vec![Action::Finish],
+            Failed,
+            "memory",
+        ),
+        (
+            "silence",
+            2,
+            with(
+                vec![(Input::Tick, 61), (Input::Tick, 66)],
+                Exit::Signal(9),
+                67,
+            ),
+            vec![Action::Terminate, Action::Kill, Action::Finish],
+            Failed,
+            "silent for 60 s",
+        ),
+        (
+            "one Ctrl-C",
+            2,
+            with(vec![(Input::Interrupt, 3)], Exit::Signal(15), 4),
+            vec![Action::Terminate, Action::Finish],
+            Cancelled,
+            "by the user",
+        ),
+        (
+            "two of them",
+            2,
+            with(
+                vec![(Input::Interrupt, 3), (Input::Interrupt, 3)],
+                Exit::Signal(9),
+                4,
+            ),
+            vec![Action::Terminate, Action::Kill, Action::Finish],
+            Cancelled,
+            "by the user",
+        ),
+        (
+            "nonsense",
+            2,
+            with(
+                vec![(Input::Garbage("what is this".into()), 3)],
+                Exit::Signal(15),
+                4,
+            ),
+            vec![Action::Terminate, Action::Finish],
+            Failed,
+            "what is this",
+        ),
+        (
+            "a gap in the sequence",
+            2,
+            with(vec![(message(9, finished(false)), 3)], Exit::Code(0), 4),
+            vec![Action::Terminate, Action::Finish],
+            Failed,
+            "message number 9 where 2",
+        ),
+        (
+            "it does not leave",
+            5,
+            with(vec![(Input::Tick, 10)], Exit::Signal(15), 11),
+            vec![Action::Terminate, Action::Finish],
+            Completed,
+            "epoch",
+        ),
+        (
+            "the disk is full",
+            2,
+            with(vec![(Input::SinkFailed, 3)], Exit::Signal(15), 4),
+            vec![Action::Terminate, Action::Finish],
+            Cancelled,
+            "",
+        ),
+        (
+            "a grandchild holds the pipe",
+            5,
+            vec![(Input::Exited(Exit::Code(0)), 6), (Input::Tick, 7)],
+            vec![Action::Finish],
+            Completed,
+            "epoch",
+        ),
+    ];
+    for (sentence, messages, inputs, actions, status, detail) in table {
+        let (dispatcher, done) = play(said().into_iter().take(messages).collect(), inputs);
+        assert_eq!(done, actions, "{sentence}");
+        let record = dispatcher.record("the tail");
+        assert_eq!(record.status, status, "{sentence}: {:?}", record.stop);
+        assert!(
+            record.stop.detail.contains(detail),
+            "{sentence}: {}",
+            record.stop.detail
+        );
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_a_deaf_worker_is_ended() {
+    let diverge = |more: Vec<(Input, u64)>| {
+        let mut events: Vec<_> = said().into_iter().take(2).collect();
+        events.push(steps(Some(f64::NAN)));
+        play(events, more)
+    };
+    let message = |seq, event| {
+        Input::Message(Envelope {
+            seq,
+            t_ns: 99 * S,
+            event,
+        })
+    };
+    let mut inputs = vec![(message(3, finished(true)), 3)];
+    inputs.extend(ended(Exit::Code(0), 4));
+    let (dispatcher, done) = diverge(inputs);
+    assert!(
+        matches!(
+            &done[..],
+            [Action::Send(Command::Stop { .. }), Action::Finish]
+        ),
+        "{done:?}"
+    );
+    let record = dispatcher.record("");
+    assert_eq!(
+        (record.status, record.stop.reason),
+        (RunStatus::Stopped, StopReason::Diverged)
+    );
+
+    let mut inputs = vec![(message(3, steps(None)), 5), (message(4, steps(None)), 9)];
+    inputs.extend(ended(Exit::Signal(15), 10));
+    let (dispatcher, done) = diverge(inputs);
+    assert_eq!(done[1..], [Action::Terminate, Action::Finish]);
+    let record = dispatcher.record("");
+    assert_eq!(record.status, RunStatus::Failed);
+    assert_eq!(record.failure.unwrap().kind, FailureKind::Hung);
+}
+
+/// Half a gibibyte, watched, and a constraint that has nothing to do with it.
+fn limited() -> Dispatcher {
+    let mut spec = spec();
+    spec.limits = Limits {
+        memory_bytes: Some(512 << 20),
+        memory_guard: Some(MemoryGuard::Watched),
+        ..Limits::default()
+    };
+    spec.stop.constraints = vec![Constraint {
+        metric: "train.throughput".to_owned(),
+        op: Op::AtLeast,
+        limit: 1.0,
+    }];
+    of_spec(spec)
+}
+
+#[test]
+fn a_run_that_needs_too_much_memory_is_killed_and_an_answer() {
+    let beyond = || Input::OutOfMemory(600 << 20);
+    let says = "out of memory at 600 MiB (limit 512 MiB, watched), in train";
+    let table = [
+        // The watch fires again until the worker is gone; its process is killed once.
+        (3, vec![(beyond(), 3), (beyond(), 3)], vec![Action::Kill]),
+        // The kernel was quicker.
+        (3, vec![(beyond(), 3)], vec![Action::Kill]),
+        // It does not hide that it did not fit that it says its last word meanwhile.
+        (5, vec![(beyond(), 5)], vec![Action::Kill]),
+        // The user's word comes too late.
+        (
+            3,
+            vec![(beyond(), 3), (Input::Interrupt, 3)],
+            vec![Action::Kill],
+        ),
+    ];
+    for (messages, mut inputs, expected) in table {
+        inputs.extend(ended(Exit::Signal(9), 7));
+        let said = said().into_iter().take(messages).collect();
+        let (dispatcher, mut done) = play_in(limited(), said, inputs);
+        assert_eq!(done.pop(), Some(Action::Finish));
+        assert_eq!(done, expected, "{messages}");
+        let record = dispatcher.record("");
+        assert_eq!(record.status, RunStatus::Stopped);
+        assert_eq!(record.stop.reason, StopReason::OutOfMemory);
+        assert_eq!(record.stop.detail, says);
+        assert_eq!(record.failure, None);
+        assert_eq!(record.limits.memory_bytes, Some(512 << 20));
+        let verdict = record.verdict.unwrap();
+        assert_eq!(verdict.verdict, Feasibility::Infeasible);
+        assert_eq!(verdict.reason, says);
+    }
+}
+
+#[test]
+fn a_kill_for_another_reason_is_a_failure_and_so_is_what_went_wrong_before() {
+    let killed = ended(Exit::Signal(9), 4);
+    let (dispatcher, _) = play_in(limited(), said().into_iter().take(3).collect(), killed);
+    let record = dispatcher.record("");
+    assert_eq!(record.status, RunStatus::Failed);
+    assert_eq!(record.failure.unwrap().kind, FailureKind::Killed);
+    for (first, status) in [
+        (Input::Garbage("what?".into()), RunStatus::Failed),
+        (Input::Interrupt, RunStatus::Cancelled),
+    ] {
+        let mut inputs = vec![(first, 3), (Input::OutOfMemory(600 << 20), 3)];
+        inputs.extend(ended(Exit::Signal(9), 4));
+        let said = said().into_iter().take(3).collect();
+        let (dispatcher, _) = play_in(limited(), said, inputs);
+        assert_eq!(dispatcher.record("").status, status);
+    }
+    // Without a limit nobody can be beyond it.
+    let inputs = vec![(Input::OutOfMemory(1 << 40), 6)];
+    let (dispatcher, done) = play(said(), [inputs, ended(Exit::Code(0), 6)].concat());
+    assert_eq!(done, [Action::Finish]);
+    assert_eq!(dispatcher.record("").status, RunStatus::Completed);
+}
+
+#[test]
+fn a_peak_between_two_ticks_is_found_at_the_end() {
+    let mut events = said();
+    let Some(WorkerEvent::Finished(last)) = events.last_mut() else {
+        panic!("the last word is the last");
+    };
+    last.usage.vm_hwm_bytes = Some(513 << 20);
+    let (dispatcher, done) = play_in(limited(), events, ended(Exit::Code(0), 6));
+    assert_eq!(done, [Action::Finish]);
+    let record = dispatcher.record("");
+    assert_eq!(record.stop.reason, StopReason::OutOfMemory);
+    assert!(record.stop.detail.contains("at 513 MiB"), "{record:?}");
+}
+
+/// A worker whose accuracy does not improve, told so after its second epoch; then each event a second later.
+fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
+    let epoch = |epoch| {
+        WorkerEvent::Epoch(EpochReport {
+            epoch,
+            samples: 64,
+            train_loss: Num(0.5),
+            validation_loss: None,
+            validation_accuracy: Some(Num(0.9)),
+        })
+    };
+    let mut spec = spec();
+    spec.stop = StopPolicy {
+        metrics: vec!["validation_accuracy".to_owned()],
+        patience: 1,
+        ..StopPolicy::default()
+    };
+    spec.job.train.epochs = 10;
+    spec.job.serve = Some(ServeSpec {
+        batch_sizes: vec![8],
+        warmup_requests: 0,
+        max_time_s: 1.0,
+        confirm: true,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
+    });
+    let context = RunContext {
+        serve_sizes: vec![8],
+        confirm: true,
+        epochs: 10,
+        ..RunContext::default()
+    };
+    let controller = Controller::new(spec.stop.clone(), context);
+    let mut dispatcher = Dispatcher::new(spec, controller, 0);
+    let mut events: Vec<_> = said().into_iter().take(3).collect();
+    events.extend([epoch(1), epoch(2)]);
+    events.extend(more);
+    let (mut done, mut last_ns) = (Vec::new(), 0);
+    for (seq, event) in (0..).zip(events) {
+        let t_ns = seq * S;
+        last_ns = t_ns;
+        let input = Input::Message(Envelope { seq, t_ns, event });
+        done.extend(dispatcher.handle(input, t_ns));
+    }
+    for input in [
+        Input::StreamEnded,
+        Input::StreamEnded,
+        Input::Exited(Exit::Code(0)),
+    ] {
+        done.extend(dispatcher.handle(input, last_ns));
+    }
+    done.retain(|action| !matches!(action, Action::Emit(_)));
+    (dispatcher, done)
+}
+
+#[test]
+fn a_trained_model_is_confirmed_before_the_run_is_over() {
+    let phase = |phase| WorkerEvent::Phase { phase };
+    let last = WorkerEvent::Finished(Finished {
+        stopped: true,
+        epochs: 2,
+        test_loss: None,
+        test_accuracy: Some(Num(0.9)),
+        usage: Usage::default(),
+    });
+    let again = Phase::Confirm(8);
+    let (dispatcher, done) = confirm(vec![phase(again), phase(Phase::Test), last]);
+    let [
+        Action::Send(Command::Stop {
+            reason,
+            confirm: true,
+        }),
+        Action::Finish,
+    ] = &done[..]
+    else {
+        panic!("{done:?}");
+    };
+    assert!(
+        reason.starts_with("trained: validation accuracy"),
+        "{reason}"
+    );
+    let record = dispatcher.record("");
+    assert_eq!(
+        (record.status, record.stop.reason),
+        (RunStatus::Stopped, StopReason::Trained)
+    );
+    assert!(record.trained && record.trained_to_the_end());
+    // Records from before it was kept are those of runs that did not come so far.
+    let text = serde_json::to_string(&record).unwrap();
+    let old = text.replace(",\"trained\":true", "");
+    let old: RunRecord = serde_json::from_str(&old).unwrap();
+    assert!(!old.trained && old.trained_to_the_end());
+    for (mut record, says) in [(record, true), (old, false)] {
+        record.stop.reason = StopReason::Infeasible;
+        assert_eq!(record.trained_to_the_end(), says);
+    }
+}
+
+#[test]
+fn a_worker_that_goes_on_training_when_it_is_trained_is_ended() {
+    let (dispatcher, done) = confirm(vec![steps(None); 7]);
+    assert!(
+        matches!(
+            &done[..],
+            [
+                Action::Send(Command::Stop { confirm: true, .. }),
+                Action::Terminate,
+                ..
+            ]
+        ),
+        "{done:?}"
+    );
+    let record = dispatcher.record("");
+    assert_eq!(record.failure.unwrap().kind, FailureKind::Hung);
+}
+
+#[test]
+fn a_process_that_cannot_be_killed_is_left_behind() {
+    let inputs = vec![(Input::Tick, 61), (Input::Tick, 66), (Input::Tick, 71)];
+    let (dispatcher, done) = play(said().into_iter().take(1).collect(), inputs);
+    assert_eq!(done, [Action::Terminate, Action::Kill, Action::Finish]);
+    let record = dispatcher.record("");
+    assert!(
+        record.warnings.iter().any(|w| w.contains("left behind")),
+        "{:?}",
+        record.warnings
+    );
+}

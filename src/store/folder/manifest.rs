@@ -1,0 +1,76 @@
+//! `manifest.json`, as far as it is read again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Fingerprint, Objective};
+use crate::store::{FORMAT, Format, StoreError};
+
+/// The part of `manifest.json` that is read again.
+#[derive(Debug, Deserialize)]
+pub struct ManifestHead {
+    format: Format,
+    /// The name of the grid.
+    pub name: String,
+    /// Its runs, in order.
+    pub runs: Vec<String>,
+    /// What is kept of each run's settings.
+    #[serde(default)]
+    pub specs: serde_json::Map<String, serde_json::Value>,
+    /// The machine, as it was written.
+    #[serde(default)]
+    pub machine: serde_json::Value,
+    /// What identifies the environment; absent where it was not recorded for all runs.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
+    /// The id of the session that the runs belong to; empty where none was recorded.
+    #[serde(default)]
+    pub session: String,
+    /// When it was written.
+    #[serde(default)]
+    pub created: String,
+    /// The version of the program that wrote it.
+    #[serde(default)]
+    pub perftune: String,
+    /// What makes one cell better than another.
+    #[serde(default)]
+    pub objectives: Vec<Objective>,
+    /// By which rules the results are compared with those of a baseline, as it was written.
+    #[serde(default)]
+    pub gate: Option<serde_json::Value>,
+    /// The size of each data set, by its name, where it is known.
+    #[serde(default)]
+    pub datasets: BTreeMap<String, DataRows>,
+}
+
+/// How many samples a data set has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataRows {
+    /// Samples of the training part, those that are held out for validation included.
+    pub train: u64,
+    /// Samples of the test part.
+    pub test: u64,
+}
+
+pub(super) fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreError> {
+    let file = path.join("manifest.json");
+    if !file.exists() {
+        return Ok(None);
+    }
+    let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read the manifest"))?;
+    let head: ManifestHead =
+        serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
+            path: file.clone(),
+            line: error.line(),
+            why: error.to_string(),
+        })?;
+    if head.format.major != FORMAT.major {
+        return Err(StoreError::Version {
+            path: file,
+            found: head.format,
+        });
+    }
+    Ok(Some(head))
+}
