@@ -101,6 +101,10 @@ pub(super) fn read(root: &Table, problems: &mut Problems) -> Gate {
         let mut asked = BTreeMap::new();
         walk(table, "", &mut asked, problems);
         policy.metrics = rules(&asked, problems);
+        let wanted = asked
+            .iter()
+            .filter(|(_, asked)| asked.role == Some(Role::Gate));
+        policy.wanted = wanted.map(|(name, _)| name.clone()).collect();
     }
     if let Some((table, _)) = read::table(table, "retired", problems) {
         for entry in &table.entries {
