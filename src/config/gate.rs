@@ -529,6 +529,21 @@ mod tests {
     }
 
     #[test]
+    fn a_metric_is_wanted_where_its_role_is_written() {
+        for (body, wanted) in [
+            (
+                "'gpu.memory_peak' = { role = 'gate' }",
+                &["gpu.memory_peak"][..],
+            ),
+            ("'gpu.memory_peak' = { floor = '3%' }", &[]),
+            ("'memory.peak' = { role = 'info' }", &[]),
+        ] {
+            let policy = gate(&format!("[gate.metrics]\n{body}\n")).unwrap();
+            assert!(policy.wanted.iter().eq(wanted), "{body}: {policy:?}");
+        }
+    }
+
+    #[test]
     fn a_date_is_one_and_a_reason_is_one() {
         for (text, says) in [
             ("2026-01-31 gone", Ok("2026-01-31 gone")),
