@@ -65,10 +65,10 @@ fn bits<'i>(run: &'i IndexedRun<'_>) -> impl Iterator<Item = (Name<'i>, u64)> {
 /// which comes in pages, equal ones are common. What does not vary between the runs tells nothing.
 fn telling(run: &IndexedRun<'_>, runs: &[IndexedRun<'_>]) -> bool {
     let varies = |name: &Name<'_>, value: f64| {
-        let values = runs
+        let mut values = runs
             .iter()
             .filter_map(|other| other.figures.get(name)?.value);
-        values.into_iter().any(|other| other != value)
+        values.any(|other| other.to_bits() != value.to_bits())
     };
     let digits = run.figures.iter().filter_map(|(name, figure)| {
         let value = figure.value?;

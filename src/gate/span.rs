@@ -18,7 +18,7 @@ pub(super) fn narrow(baseline: &SideIndex<'_>) -> Option<String> {
         let time: jiff::Timestamp = session.created.parse().ok()?;
         Some(time.as_second())
     };
-    let times: Option<Vec<i64>> = baseline.sessions.iter().map(|id| second(&id)).collect();
+    let times: Option<Vec<i64>> = baseline.sessions.iter().map(second).collect();
     let Some(times) = times else {
         return Some(format!(
             "it is not known when the {count} stored sessions were recorded"
