@@ -1,5 +1,8 @@
 //! The gate itself: measurements as the sides that a user would hand it, and what it says of them.
 
+use std::collections::BTreeMap;
+
+use perftune::event::fingerprint::Fingerprint;
 use perftune::event::record::{Arm, Pairing, RunStatus};
 use perftune::gate::{
     Figure, GatePolicy, GateRun, Judgement, RowVerdict, SessionInfo, Side, judge,
@@ -59,10 +62,17 @@ fn figures(values: [f64; 2]) -> Vec<Figure> {
 }
 
 fn side(name: &str, sessions: &[String], runs: Vec<GateRun>) -> Side {
+    let machine: BTreeMap<String, String> =
+        [("arch", "any"), ("cpu.model", "any"), ("cpu.cores", "1")]
+            .map(|(field, value)| (field.to_owned(), value.to_owned()))
+            .into();
     let session = |(at, id): (usize, &String)| SessionInfo {
         id: id.clone(),
         created: format!("2026-01-{:02}T12:00:00Z", at + 1),
-        fingerprint: Some(perftune::event::fingerprint::Fingerprint::default()),
+        fingerprint: Some(Fingerprint {
+            hard: machine.clone(),
+            soft: BTreeMap::new(),
+        }),
     };
     Side {
         name: name.to_owned(),

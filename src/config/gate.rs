@@ -14,6 +14,7 @@ use super::read::{self, Allowed, Section};
 use super::suggest;
 use super::tree::{Node, Table, Value};
 use crate::gate::GatePolicy;
+use crate::gate::Role;
 
 pub(super) const TABLE: &str = "gate";
 
@@ -103,6 +104,10 @@ pub(super) fn read(root: &Table, problems: &mut Problems) -> Gate {
         let mut asked = BTreeMap::new();
         walk(table, "", &mut asked, problems);
         policy.metrics = rules(&asked, problems);
+        let wanted = asked
+            .iter()
+            .filter(|(_, asked)| asked.role == Some(Role::Gate));
+        policy.wanted = wanted.map(|(name, _)| name.clone()).collect();
     }
     if let Some((table, _)) = read::table(table, "retired", problems) {
         for entry in &table.entries {
@@ -257,6 +262,21 @@ mod tests {
         );
         let policy = gate("[gate.metrics]\n'memory.peak' = { role = 'info' }\n").unwrap();
         assert_eq!(policy.metrics["memory.peak"].role, Role::Info);
+    }
+
+    #[test]
+    fn a_metric_is_wanted_where_its_role_is_written() {
+        for (body, wanted) in [
+            (
+                "'gpu.memory_peak' = { role = 'gate' }",
+                &["gpu.memory_peak"][..],
+            ),
+            ("'gpu.memory_peak' = { floor = '3%' }", &[]),
+            ("'memory.peak' = { role = 'info' }", &[]),
+        ] {
+            let policy = gate(&format!("[gate.metrics]\n{body}\n")).unwrap();
+            assert!(policy.wanted.iter().eq(wanted), "{body}: {policy:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::error::GateError;
 use super::fallback::fall_back;
 use super::figures::{check_values, raise_floor, unit};
 use super::index::{CellRuns, SideIndex};
-use super::policy::{FEW_SAMPLES, GatePolicy, MetricRule, Role, default_rule};
+use super::policy::{FEW_SAMPLES, GatePolicy, MetricRule, Role};
 use super::verdict::{RowVerdict, WHOLE_CELL};
 
 /// Everything that both sides have.
@@ -54,7 +54,8 @@ pub(super) fn align<'i>(
             check_values(entry, [baseline.side.name.as_str(), &candidate.side.name])?;
             raise_floor(entry);
         }
-        if !entries.iter().any(|entry| entry.rule.role == Role::Gate) {
+        let judged = |entry: &Entry<'_>| entry.rule.role == Role::Gate && entry.has_values();
+        if !entries.iter().any(judged) {
             entries.push(pair.whole_cell());
         }
         aligned.entries.extend(entries);
@@ -117,7 +118,10 @@ impl<'i> Pair<'i> {
                 continue;
             };
             let entry = self.entry(key, (rule, *floor))?;
-            if entry.baseline.count() + entry.candidate.count() > 0 {
+            // Of figures that are absent for want of samples another one may be judged.
+            let few = entry.baseline.too_few.or(entry.candidate.too_few);
+            let stands_in = rule.role == Role::Gate && rule.fallback.is_some() && few.is_some();
+            if entry.has_values() || stands_in {
                 entries.push(entry);
             } else if rule.role == Role::Gate {
                 *unmeasured.entry(key.1).or_default() += 1;
@@ -144,6 +148,7 @@ impl<'i> Pair<'i> {
             candidate,
             settled: None,
             gap: None,
+            copied: self.copied(),
             why: Vec::new(),
         };
         entry.unit = unit(&entry)?;
@@ -166,6 +171,10 @@ impl<'i> Pair<'i> {
         let (baseline, candidate) = (&entry.baseline, &entry.candidate);
         let few = |n: u64| format!("fewer than {FEW_SAMPLES} samples ({n})");
         match (baseline.count(), candidate.count()) {
+            (0, 0) => (candidate.too_few.or(baseline.too_few)).map(|n| {
+                let why = format!("neither side has it, for want of samples: {}", few(n));
+                (RowVerdict::Inconclusive, why)
+            }),
             (0, _) => Some(match baseline.too_few {
                 Some(n) => (
                     RowVerdict::Inconclusive,
@@ -252,6 +261,18 @@ impl<'i> Pair<'i> {
             })
     }
 
+    /// Which runs are copies of others of their side: they are no evidence of their own.
+    fn copied(&self) -> Option<String> {
+        let sides = [("baseline", self.baseline), ("candidate", self.candidate)];
+        sides.into_iter().find_map(|(side, cell)| {
+            let copied = cell?.copied;
+            (copied > 0).then(|| {
+                let plural = if copied == 1 { "" } else { "s" };
+                format!("{copied} run{plural} of the {side} repeat the figures of another one")
+            })
+        })
+    }
+
     /// A row for a cell that has no row of its own to be judged: it must not vanish.
     fn whole_cell(&self) -> Entry<'i> {
         let known = |cell: Option<&CellRuns<'_>>| cell.is_some_and(|cell| !cell.is_empty());
@@ -300,11 +321,12 @@ fn whole<'i>(cell: &'i str, metric: &'i str, (verdict, why): (RowVerdict, String
         candidate: Column::default(),
         settled: Some(verdict),
         gap: None,
+        copied: None,
         why: vec![why],
     }
 }
 
-/// Metrics of other programs that the policy gates and no run has: it asked for something, and would look green without it.
+/// Metrics that the policy itself gates and no run has: it asked for something, and would look green without it.
 fn undelivered<'i>(
     aligned: &Aligned<'_>,
     rules: &Rules<'_>,
@@ -316,11 +338,9 @@ fn undelivered<'i>(
     };
     policy
         .metrics
-        .iter()
-        .filter(|(name, rule)| {
-            rule.role == Role::Gate && default_rule(name).is_none() && !found(name)
-        })
-        .map(|(name, _)| {
+        .keys()
+        .filter(|name| policy.wants(name) && !found(name))
+        .map(|name| {
             let why = "the policy gates it and neither side has measured it".to_owned();
             whole(WHOLE_CELL, name, (RowVerdict::Missing, why))
         })

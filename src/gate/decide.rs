@@ -79,7 +79,10 @@ pub(super) fn tested(entry: &Entry<'_>, reach: &Reach, (alpha, doubt): (f64, Opt
             row.verdict = RowVerdict::Inconclusive;
             say(&mut row, why);
         }
-        Reach::Tested(finding) => judge(&mut row, finding, (alpha, doubt)),
+        Reach::Tested(finding) => {
+            let copied = entry.copied.as_deref();
+            judge(&mut row, finding, (alpha, doubt, copied));
+        }
     }
     row
 }
@@ -91,9 +94,16 @@ fn say(row: &mut Row, what: &str) {
     row.why.push_str(what);
 }
 
-fn judge(row: &mut Row, finding: &Finding, (alpha, doubt): (f64, Option<&str>)) {
+fn judge(
+    row: &mut Row,
+    finding: &Finding,
+    (alpha, doubt, copied): (f64, Option<&str>, Option<&str>),
+) {
     debug_assert_eq!(row.role, Role::Gate, "only gated rows are tested");
-    let floor = finding.floor.ln_1p();
+    let floors = Floors {
+        pass: finding.floor.ln_1p(),
+        call: finding.callable.ln_1p(),
+    };
     let sign = row.direction.map_or(1.0, Direction::sign);
     let share = |log: f64| (sign * log).exp_m1();
     let sayable = |share: f64| Some(share).filter(|share| *share < MOST_TIMES);
@@ -114,14 +124,27 @@ fn judge(row: &mut Row, finding: &Finding, (alpha, doubt): (f64, Option<&str>)) 
     } else {
         finding.p_up.max(finding.p_down)
     });
-    row.detectable = sayable(detectable(finding, floor).exp_m1());
-    let ceiling = finding.ceiling.as_deref().or(doubt);
-    row.verdict = verdict(finding, (floor, alpha), ceiling.is_some());
-    explain(row, finding, (floor, ceiling));
+    row.detectable = sayable(detectable(finding, floors.call).exp_m1());
+    let ceiling = finding.ceiling.as_deref().or(copied).or(doubt);
+    let gap = finding.gap.as_deref().or(copied);
+    let capped = ceiling.is_some();
+    row.verdict = verdict(finding, (floors, alpha), (capped, gap.is_some()));
+    explain(row, finding, (floors, ceiling, gap));
 }
 
-/// The verdict of a test. `floor` is a logarithm.
-fn verdict(finding: &Finding, (floor, alpha): (f64, f64), capped: bool) -> RowVerdict {
+/// The two floors of a row, as logarithms: what is below the one for certain passes, and a change from the other on is called one.
+#[derive(Clone, Copy)]
+struct Floors {
+    pass: f64,
+    call: f64,
+}
+
+/// The verdict of a test.
+fn verdict(
+    finding: &Finding,
+    (floors, alpha): (Floors, f64),
+    (capped, gap): (bool, bool),
+) -> RowVerdict {
     let Finding {
         effect,
         high,
@@ -129,7 +152,7 @@ fn verdict(finding: &Finding, (floor, alpha): (f64, f64), capped: bool) -> RowVe
         p_down,
         ..
     } = *finding;
-    if p_up <= alpha && effect >= floor - ROUNDING {
+    if p_up <= alpha && effect >= floors.call - ROUNDING {
         return if capped {
             RowVerdict::Suspect
         } else {
@@ -137,19 +160,23 @@ fn verdict(finding: &Finding, (floor, alpha): (f64, f64), capped: bool) -> RowVe
         };
     }
     // What is left of a row with gaps may be the better part of it: it can show a regression, and no more.
-    if finding.gap.is_some() {
+    if gap {
         return RowVerdict::Inconclusive;
     }
-    if p_down <= alpha && effect <= -floor + ROUNDING {
+    if p_down <= alpha && effect <= -floors.call + ROUNDING {
         RowVerdict::Improved
-    } else if high < floor - ROUNDING && effect < floor - ROUNDING {
+    } else if high < floors.pass - ROUNDING && effect < floors.pass - ROUNDING {
         RowVerdict::Pass
     } else {
         RowVerdict::Inconclusive
     }
 }
 
-fn explain(row: &mut Row, finding: &Finding, (floor, ceiling): (f64, Option<&str>)) {
+fn explain(
+    row: &mut Row,
+    finding: &Finding,
+    (floors, ceiling, gap): (Floors, Option<&str>, Option<&str>),
+) {
     match row.verdict {
         RowVerdict::Suspect => {
             if let Some(ceiling) = ceiling {
@@ -162,12 +189,12 @@ fn explain(row: &mut Row, finding: &Finding, (floor, ceiling): (f64, Option<&str
             }
         }
         RowVerdict::Inconclusive => {
-            let would_pass = finding.high < floor - ROUNDING;
-            if let Some(gap) = &finding.gap {
+            let would_pass = finding.high < floors.pass - ROUNDING;
+            if let Some(gap) = gap {
                 say(row, gap);
             }
-            if !(would_pass && finding.gap.is_some()) {
-                inconclusive(row, finding, floor);
+            if !(would_pass && gap.is_some()) {
+                inconclusive(row, finding, floors);
             }
         }
         _ => (),
@@ -175,12 +202,19 @@ fn explain(row: &mut Row, finding: &Finding, (floor, ceiling): (f64, Option<&str
 }
 
 /// What would be needed for a verdict.
-fn inconclusive(row: &mut Row, finding: &Finding, floor: f64) {
+fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
     let floor_said = percent(finding.floor);
     say(
         row,
         &format!("a worsening of {floor_said} is neither shown nor excluded"),
     );
+    if finding.callable > finding.floor {
+        let from = format!(
+            "by this design none below {} is called one",
+            percent(finding.callable)
+        );
+        say(row, &from);
+    }
     if let Some(detectable) = row.detectable {
         let found = format!(
             "one of {} would be found in four of five cases",
@@ -197,13 +231,16 @@ fn inconclusive(row: &mut Row, finding: &Finding, floor: f64) {
         );
         return;
     };
-    match runs_needed(finding, (floor, runs)) {
+    match runs_needed(finding, (floors, runs)) {
         Some(more) => {
             row.runs_needed = Some(more);
             say(
                 row,
                 &format!("about {more} more runs of each side would tell"),
             );
+        }
+        None if finding.effect > floors.pass && finding.effect < floors.call => {
+            say(row, "more runs of these sessions would not tell");
         }
         None => say(
             row,
@@ -229,15 +266,17 @@ fn detectable(finding: &Finding, floor: f64) -> f64 {
 
 /// Runs that each side still needs for a verdict in four of five cases, if the change stays what it is, by the square-root law.
 /// It leaves out that the critical value falls with more runs, so it is rather too many.
-fn runs_needed(finding: &Finding, (floor, runs): (f64, usize)) -> Option<u32> {
+fn runs_needed(finding: &Finding, (floors, runs): (Floors, usize)) -> Option<u32> {
     let (effect, se, critical) = (finding.effect, finding.se, finding.critical);
     let spread = spread(critical, finding.freedom);
     // For a regression the effect must be above the floor as well; for a pass the upper bound below it.
-    let times = if effect > floor {
+    let times = if effect > floors.call {
         let for_p = (critical + Z_NINE_OF_TEN * spread) * se / effect;
-        for_p.max(Z_NINE_OF_TEN * se / (effect - floor))
+        for_p.max(Z_NINE_OF_TEN * se / (effect - floors.call))
+    } else if effect < floors.pass {
+        (critical + Z_FOUR_OF_FIVE * spread) * se / (floors.pass - effect)
     } else {
-        (critical + Z_FOUR_OF_FIVE * spread) * se / (floor - effect)
+        return None;
     };
     let needed = (runs as f64 * times * times).ceil() - runs as f64;
     #[expect(
@@ -266,6 +305,14 @@ mod tests {
             ceiling: None,
             gap: None,
             floor: 0.05,
+            callable: 0.05,
+        }
+    }
+
+    fn both(floor: f64) -> Floors {
+        Floors {
+            pass: floor,
+            call: floor,
         }
     }
 
@@ -298,11 +345,33 @@ mod tests {
             (-0.10, 0.04, (1.0, 0.02), false, false, Pass),
             (0.0, 0.03, (0.5, 0.5), false, false, Inconclusive),
         ] {
-            let mut finding = finding(effect, (se, 3.0), p);
-            finding.gap = gap.then(|| "gap".to_owned());
-            let found = verdict(&finding, (floor, 0.01), capped);
+            let finding = finding(effect, (se, 3.0), p);
+            let found = verdict(&finding, (both(floor), 0.01), (capped, gap));
             assert_eq!(found, expected, "{effect} {se} {p:?} {capped} {gap}");
         }
+    }
+
+    #[test]
+    fn what_may_not_be_called_a_change_does_not_pass_for_that() {
+        use RowVerdict::{Improved, Inconclusive, Pass, Suspect};
+        let floors = Floors {
+            pass: 0.05_f64.ln_1p(),
+            call: 0.2_f64.ln_1p(),
+        };
+        for (effect, p, expected) in [
+            (0.0, (0.5, 0.5), Pass),
+            (0.10, (0.001, 1.0), Inconclusive),
+            (0.17, (0.001, 1.0), Inconclusive),
+            (0.20, (0.001, 1.0), Suspect),
+            (-0.10, (1.0, 0.001), Pass),
+            (-0.20, (1.0, 0.001), Improved),
+        ] {
+            let finding = finding(effect, (0.001, 3.0), p);
+            let found = verdict(&finding, (floors, 0.01), (true, false));
+            assert_eq!(found, expected, "{effect}");
+        }
+        let between = finding(0.1, (0.001, 3.0), (0.001, 1.0));
+        assert_eq!(runs_needed(&between, (floors, 6)), None);
     }
 
     #[test]
@@ -316,7 +385,7 @@ mod tests {
         few.freedom = 4.5;
         assert!((detectable(&few, floor) - (0.3 + 0.128 * 2.0_f64.sqrt())).abs() < 1e-3);
         let needed = |effect: f64, se: f64| {
-            runs_needed(&finding(effect, (se, 3.0), (0.5, 0.5)), (floor, 20))
+            runs_needed(&finding(effect, (se, 3.0), (0.5, 0.5)), (both(floor), 20))
         };
         // (3.84 * 0.02 / 0.0488)^2 = 2.48 times 20 runs.
         assert_eq!(needed(0.0, 0.02), Some(30));

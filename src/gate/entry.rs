@@ -22,10 +22,17 @@ pub(super) struct Entry<'i> {
     pub(super) settled: Option<RowVerdict>,
     /// Figures are missing that the others of their row have: what is left may be a choice, and does not show that nothing is worse.
     pub(super) gap: Option<String>,
+    /// Runs of its cell are copies of others: what rests on them counts them twice.
+    pub(super) copied: Option<String>,
     pub(super) why: Vec<String>,
 }
 
 impl Entry<'_> {
+    /// Whether a run of either side has the figure.
+    pub(super) fn has_values(&self) -> bool {
+        self.baseline.count() + self.candidate.count() > 0
+    }
+
     /// Whether it is to be judged and only a test can tell how.
     pub(super) fn is_testable(&self) -> bool {
         self.rule.role == Role::Gate && self.settled.is_none()

@@ -6,6 +6,9 @@ use super::index::SideIndex;
 use super::policy::GatePolicy;
 use crate::event::fingerprint::{Fingerprint, FingerprintDifference};
 
+/// What a fingerprint must say for its machine to be known: of each line one. Some processors have no name, and a signature instead.
+const ESSENTIAL: [&[&str]; 3] = [&["arch"], &["cpu.model", "cpu.signature"], &["cpu.cores"]];
+
 /// What is known of the machines.
 pub(super) struct Environment {
     /// In what they differ, hard fields first.
@@ -27,7 +30,7 @@ pub(super) fn compare(
     let unknown: Vec<String> = [(&of_baseline, "baseline"), (&of_candidate, "candidate")]
         .into_iter()
         .filter_map(|(prints, side)| {
-            let unknown = prints.iter().filter(|(_, print)| print.is_none()).count();
+            let unknown = prints.iter().filter(|(_, print)| !is_known(*print)).count();
             (unknown > 0).then(|| match prints.len() {
                 1 => format!("nothing is known of the machine of the {side}"),
                 n => format!(
@@ -68,6 +71,19 @@ pub(super) fn compare(
         .notes
         .extend(idle_subject(&of_baseline, &of_candidate, policy));
     environment
+}
+
+/// Whether a fingerprint says which machine it is of: one that is empty equals any other that is.
+fn is_known(print: Option<&Fingerprint>) -> bool {
+    let says = |print: &Fingerprint, field: &str| {
+        let value = print.hard.get(field);
+        value.is_some_and(|value| !value.trim().is_empty())
+    };
+    print.is_some_and(|print| {
+        ESSENTIAL
+            .iter()
+            .all(|one| one.iter().any(|field| says(print, field)))
+    })
 }
 
 type Prints<'i> = Vec<(&'i str, Option<&'i Fingerprint>)>;

@@ -37,6 +37,19 @@ pub enum GateError {
         /// The session of both.
         session: String,
     },
+    /// One session is on both sides, and they are not the arms of a comparison.
+    #[error(
+        "{baseline} and {candidate} both have runs of session `{session}`, and these are no arms of one comparison: \
+         a session is one build, so one of them was changed or is named wrongly; name the results of two builds"
+    )]
+    SharedSession {
+        /// The baseline's name.
+        baseline: String,
+        /// The candidate's name.
+        candidate: String,
+        /// The session of both.
+        session: String,
+    },
     /// A run is there twice.
     #[error("{side} has {what} twice; a copy of a run is no second run: remove one")]
     DuplicateRun {

@@ -8,12 +8,15 @@ use super::verdict::RowVerdict;
 pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
     for at in 0..entries.len() {
         let entry = &entries[at];
+        // A figure that is absent for want of samples tells how many there were.
         let fewest = [&entry.baseline, &entry.candidate]
             .into_iter()
-            .filter_map(|column| column.fewest)
+            .flat_map(|column| column.fewest.into_iter().chain(column.too_few))
             .min();
         let few = fewest.filter(|n| *n < FEW_SAMPLES);
-        let judged = entry.rule.role == Role::Gate && entry.settled.is_none();
+        // Nothing but the want of samples has made a row inconclusive so far.
+        let open = matches!(entry.settled, None | Some(RowVerdict::Inconclusive));
+        let judged = entry.rule.role == Role::Gate && open;
         let (true, Some(name), Some(n)) = (judged, entry.rule.fallback.clone(), few) else {
             continue;
         };
@@ -25,6 +28,7 @@ pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
             (other.phase, other.metric) == (phase, name.as_str()) && testable && both && directed
         });
         let entry = &mut entries[at];
+        entry.why.clear();
         let why = format!("a run has only {n} samples, fewer than {FEW_SAMPLES}");
         let Some(instead) = instead.filter(|other| *other != at) else {
             entry.settled = Some(RowVerdict::Inconclusive);
@@ -35,12 +39,11 @@ pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
         entry.settled = Some(RowVerdict::Info);
         entry.rule.role = Role::Info;
         entry.why.push(format!("{why}: `{name}` is judged instead"));
-        let (metric, gap) = (entry.metric, entry.gap.clone());
+        let metric = entry.metric;
         let other = &mut entries[instead];
         if other.rule.role == Role::Info {
             other.rule.role = Role::Gate;
             other.settled = None;
-            other.gap = gap;
             other.floor = policy.floor_of(&name, &other.rule);
         }
         other.why.push(format!("judged in place of `{metric}` too"));

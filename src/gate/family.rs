@@ -50,8 +50,10 @@ pub(super) struct Finding {
     pub(super) ceiling: Option<String>,
     /// Values that the others of its row have and some lack.
     pub(super) gap: Option<String>,
-    /// The smallest change that counts, as a share.
+    /// The smallest change that counts, as a share: what is below it for certain passes.
     pub(super) floor: f64,
+    /// The smallest change that this design may call one, as a share: at least the floor.
+    pub(super) callable: f64,
 }
 
 /// Degrees of freedom that the variance borrows from the tests of the same kind.
@@ -74,6 +76,7 @@ impl Finding {
             ceiling: None,
             gap: None,
             floor: 0.0,
+            callable: 0.0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::copies::Copies;
 use super::error::GateError;
 use super::side::{Figure, GateRun, Side};
 
@@ -21,6 +22,10 @@ pub(super) struct CellRuns<'a> {
     pub(super) failed: Vec<&'a GateRun>,
     /// Fewer runs than another cell of the same session has.
     pub(super) short: Option<Short>,
+    /// Runs that repeat the figures of another one.
+    pub(super) copied: usize,
+    /// Its runs do not differ in anything.
+    pub(super) constant: bool,
 }
 
 /// How many runs a cell has, and how many the others.
@@ -76,6 +81,10 @@ impl<'a> SideIndex<'a> {
             }
         }
         mark_short(&mut cells);
+        for cell in cells.values_mut() {
+            let copies = Copies::of(&cell.ended);
+            (cell.copied, cell.constant) = (copies.copied, copies.constant);
+        }
         Ok(Self {
             side,
             cells,

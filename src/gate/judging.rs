@@ -13,6 +13,7 @@ use super::notes;
 use super::own::others;
 use super::policy::GatePolicy;
 use super::side::Side;
+use super::span::narrow;
 use super::verdict::{Coverage, Design, FORMAT, Judgement, Outcome, Row, RowVerdict};
 use super::{paired, stored};
 use crate::stats::permutation::FamilyAsk;
@@ -37,6 +38,7 @@ pub fn judge(
     ];
     let [base, new] = &sides;
     check_overlap(base, new)?;
+    check_sessions(base, new)?;
     let environment = compare(base, new, policy);
     let aligned = align((base, new), policy)?;
     let mut found = test((base, new), &aligned, policy);
@@ -88,6 +90,21 @@ fn check_overlap(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> Result<
     })
 }
 
+/// What is one session is one build: on two sides that did not take turns it is an error of whoever named or changed them.
+fn check_sessions(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> Result<(), GateError> {
+    let mut shared = baseline.sessions.intersection(&candidate.sessions);
+    // Files that name no session say nothing of it.
+    let shared = shared.find(|session| !session.is_empty());
+    match shared.filter(|_| !paired::is_paired(baseline, candidate)) {
+        None => Ok(()),
+        Some(session) => Err(GateError::SharedSession {
+            baseline: baseline.side.name.clone(),
+            candidate: candidate.side.name.clone(),
+            session: (*session).to_owned(),
+        }),
+    }
+}
+
 /// Tests what can be, by the best design that the runs allow.
 fn test(
     (baseline, candidate): (&SideIndex<'_>, &SideIndex<'_>),
@@ -109,7 +126,7 @@ fn test(
     }
     match stored_sessions(baseline) {
         0 | 1 => stored::test_one(&entries, &ask),
-        sessions => stored::test_many(&entries, (sessions, &ask)),
+        sessions => stored::test_many(&entries, (sessions, narrow(baseline)), &ask),
     }
 }
 

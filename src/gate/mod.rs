@@ -10,9 +10,10 @@
 //! - *interleaved* (`run --against`): the sides took turns on one machine in blocks ABBA or BAAB. The unit is the block; the signs of
 //!   blocks are flipped. Full verdicts.
 //! - *one stored session*: labels of repeats are shuffled. What a session shares is in all of its runs, so the test is valid for "the
-//!   same session" only: suspect at most, and only beyond the larger of 20% and four floors.
+//!   same session" only: suspect at most, and only beyond the larger of 20% and four floors;
+//!   a smaller change that may be the floor or more is inconclusive.
 //! - *several stored sessions*: is the candidate where another session of the same build would be? Suspect at most below
-//!   eight sessions.
+//!   eight sessions, and where these span less than two days.
 //!
 //! # What is said
 //!
@@ -31,6 +32,7 @@
 
 mod align;
 pub mod blocks;
+mod copies;
 mod decide;
 mod entry;
 mod environment;
@@ -46,6 +48,7 @@ mod paired;
 pub mod policy;
 mod scale;
 pub mod side;
+mod span;
 mod stored;
 pub mod verdict;
 
@@ -56,4 +59,5 @@ pub use error::GateError;
 pub use judging::judge;
 pub use policy::{Direction, FEW_SAMPLES, GatePolicy, MetricRule, Role, default_rule};
 pub use side::{Figure, GateRun, SessionInfo, Side};
+pub use span::SPAN_S;
 pub use verdict::{Coverage, Design, FORMAT, Judgement, Outcome, Row, RowVerdict, WHOLE_CELL};

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::align::Aligned;
+use super::copies::same_figures;
 use super::environment::Environment;
 use super::index::{CellRuns, IndexedRun, SideIndex};
 use super::policy::{GatePolicy, Role, default_rule};
 use super::side::GateRun;
-use super::stored::SESSIONS;
 use super::verdict::{Row, RowVerdict};
-
-/// Stored sessions of less than this say little of the next week.
-const SPAN_S: i64 = 2 * 24 * 3600;
 
 /// Why the two sides are not compared.
 pub(super) fn refusal(environment: &Environment) -> Vec<String> {
@@ -42,7 +39,6 @@ pub(super) fn of_input(
 ) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(swapped(baseline, candidate));
-    notes.extend(span(baseline));
     for (side, name) in [(baseline, "baseline"), (candidate, "candidate")] {
         notes.extend(silent(side, name));
         notes.extend(copies(side, name));
@@ -79,36 +75,6 @@ fn swapped(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> Option<String
     })
 }
 
-/// Whether the stored sessions are spread over more than one afternoon.
-fn span(baseline: &SideIndex<'_>) -> Option<String> {
-    if baseline.sessions.len() < SESSIONS {
-        return None;
-    }
-    let times: Option<Vec<i64>> = baseline
-        .sessions
-        .iter()
-        .map(|id| {
-            let session = baseline
-                .side
-                .sessions
-                .iter()
-                .find(|session| session.id == *id)?;
-            let time: jiff::Timestamp = session.created.parse().ok()?;
-            Some(time.as_second())
-        })
-        .collect();
-    let n = baseline.sessions.len();
-    let Some(times) = times else {
-        return Some(format!(
-            "it is not known when the {n} stored sessions were recorded; of one afternoon they would say less than their number"
-        ));
-    };
-    let span = times.iter().max()? - times.iter().min()?;
-    (span < SPAN_S).then(|| {
-        format!("the {n} stored sessions span less than two days: they may vary less than the next one will")
-    })
-}
-
 /// A source that does not say how its runs ended.
 fn silent(side: &SideIndex<'_>, name: &str) -> Option<String> {
     let all = runs(side).count();
@@ -118,33 +84,34 @@ fn silent(side: &SideIndex<'_>, name: &str) -> Option<String> {
     })
 }
 
-/// Whether two runs have the same figures to the last bit, and any at all.
-fn same_figures(a: &IndexedRun<'_>, b: &IndexedRun<'_>) -> bool {
-    fn bits<'i>(run: &'i IndexedRun<'_>) -> impl Iterator<Item = ((&'i str, &'i str), u64)> {
-        run.figures
-            .iter()
-            .filter_map(|(name, figure)| Some((*name, figure.value?.to_bits())))
+/// Runs that repeat the figures of another one of their cell.
+fn copies(side: &SideIndex<'_>, name: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    let copied = side.cells.iter().filter(|(_, cell)| cell.copied > 0);
+    let count: usize = copied.clone().map(|(_, cell)| cell.copied).sum();
+    if let Some((first, _)) = copied.clone().next() {
+        let plural = if count == 1 { "" } else { "s" };
+        notes.push(format!(
+            "{count} run{plural} of the {name} (of `{first}`, for one) have the same figures as another run to the last bit: \
+             copies are no evidence, and their cells neither pass nor are worse than suspect"
+        ));
     }
-    bits(a).next().is_some() && bits(a).eq(bits(b))
-}
-
-/// Runs of a cell that repeat the figures of another one.
-fn copies(side: &SideIndex<'_>, name: &str) -> Option<String> {
-    let mut copies = Vec::new();
-    for (cell, runs) in &side.cells {
-        for (at, run) in runs.ended.iter().enumerate() {
-            let before = &runs.ended[..at];
-            if before.iter().any(|other| same_figures(other, run)) {
-                copies.push(*cell);
-            }
-        }
+    let constant: Vec<&str> = side
+        .cells
+        .iter()
+        .filter_map(|(cell, runs)| runs.constant.then_some(*cell))
+        .collect();
+    if let Some(first) = constant.first() {
+        let more = match constant.len() {
+            1 => String::new(),
+            n => format!(" and {} other cells", n - 1),
+        };
+        notes.push(format!(
+            "the runs of `{first}`{more} of the {name} do not differ at all: what is measured there does not vary, or all are \
+             copies of one run"
+        ));
     }
-    let first = copies.first()?;
-    let (count, plural) = (copies.len(), if copies.len() == 1 { "" } else { "s" });
-    Some(format!(
-        "{count} run{plural} of the {name} (of `{first}`, for one) have the same figures as another run to the last bit: \
-         copies are no evidence"
-    ))
+    notes
 }
 
 /// A candidate whose every run has the figures of one of the baseline.

@@ -73,8 +73,9 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
         match outcomes.next() {
             Some(Some(one)) => Reach::Tested(Finding {
                 runs: Some(RUNS * row.blocks.len()),
-                gap: gap(row),
+                gap: gap(row).or_else(|| entry.gap.clone()),
                 floor: entry.floor,
+                callable: entry.floor,
                 ..Finding::of(one, (1, found.critical_up))
             }),
             _ => Reach::Untestable("its blocks cannot be tested".to_owned()),

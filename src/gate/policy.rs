@@ -66,6 +66,10 @@ pub struct GatePolicy {
     pub floor: f64,
     /// Rules that replace [`default_rule`]; what they leave open is filled from there.
     pub metrics: BTreeMap<String, MetricRule>,
+    /// Metrics that were asked to gate in so many words: where no run of either side has one, that is a finding. A metric that only
+    /// the catalogue gates may be absent, such as the memory of a device that the machine has not got.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub wanted: BTreeSet<String>,
     /// Cells that are gone on purpose, each with a date and a reason.
     pub retired: BTreeMap<String, String>,
     /// Fields of the fingerprint that may differ, since they are what is tested.
@@ -84,6 +88,7 @@ impl Default for GatePolicy {
             alpha: 0.01,
             floor: 0.05,
             metrics: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             retired: BTreeMap::new(),
             subject: BTreeSet::new(),
             draws: 19_999,
@@ -119,6 +124,14 @@ impl GatePolicy {
             self.floor
         };
         rule.floor.unwrap_or(own)
+    }
+
+    /// Whether the policy itself, and not the catalogue, gates this metric.
+    pub(super) fn wants(&self, metric: &str) -> bool {
+        let usual = default_rule(metric).is_some_and(|rule| rule.role == Role::Gate);
+        let asked = self.metrics.get(metric);
+        asked.is_some_and(|rule| rule.role == Role::Gate)
+            && (!usual || self.wanted.contains(metric))
     }
 
     /// Whether anything can be judged by it.

@@ -14,7 +14,7 @@ use crate::stats::prediction::{PredictionTest, prediction_family};
 /// So many stored sessions allow full verdicts.
 pub(super) const SESSIONS: usize = 8;
 
-/// Of one stored session only changes of at least this count, ...
+/// Against one stored session only a change of at least this is called one, whatever passes: ...
 const ONE_SESSION_FLOOR: f64 = 0.2;
 /// ... and of so many times the floor.
 const ONE_SESSION_FLOORS: f64 = 4.0;
@@ -76,7 +76,8 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
                 runs: Some(row[0].len().min(row[1].len())),
                 ceiling: Some("one stored session".to_owned()),
                 gap: entry.gap.clone(),
-                floor: (ONE_SESSION_FLOORS * entry.floor).max(ONE_SESSION_FLOOR),
+                floor: entry.floor,
+                callable: (ONE_SESSION_FLOORS * entry.floor).max(ONE_SESSION_FLOOR),
                 ..Finding::of(one, (2, found.critical_up))
             }),
             _ => Reach::Untestable("its runs cannot be tested".to_owned()),
@@ -93,8 +94,8 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
         reach,
         notes: vec![format!(
             "one stored session: what differs between two sessions of one build cannot be told from what differs between two \
-             builds, so nothing is called worse than suspect, and only changes of {} count, or of four times the floor where that is more. `perftune run --against` and {SESSIONS} \
-             stored sessions can say more",
+             builds, so nothing is called worse than suspect, and that only from {} on, or from four times the floor where that is more; what \
+             may be worse by the floor does not pass. `perftune run --against` and {SESSIONS} stored sessions can say more",
             percent(ONE_SESSION_FLOOR)
         )],
     }
@@ -160,7 +161,13 @@ fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64) -> Reach {
 }
 
 /// Tests these rows against several stored sessions: is the candidate where another session of the same build would be?
-pub(super) fn test_many(entries: &[&Entry<'_>], (sessions, ask): (usize, &FamilyAsk)) -> Tested {
+///
+/// `narrow`: why so many sessions are not as good as their number.
+pub(super) fn test_many(
+    entries: &[&Entry<'_>],
+    (sessions, narrow): (usize, Option<String>),
+    ask: &FamilyAsk,
+) -> Tested {
     let kinds = kinds(entries);
     let rows: Vec<Option<(PredictionTest, usize)>> = entries
         .iter()
@@ -183,6 +190,7 @@ pub(super) fn test_many(entries: &[&Entry<'_>], (sessions, ask): (usize, &Family
             let which = if own == sessions { "stored sessions" } else { "of the stored sessions have it" };
             format!("{own} {which}, fewer than {SESSIONS}")
         });
+        let ceiling = ceiling.or_else(|| narrow.clone());
         match outcomes.next().flatten() {
             Some(one) => Reach::Tested(Finding {
                 effect: one.effect,
@@ -197,6 +205,7 @@ pub(super) fn test_many(entries: &[&Entry<'_>], (sessions, ask): (usize, &Family
                 ceiling,
                 gap: entry.gap.clone(),
                 floor: entry.floor,
+                callable: entry.floor,
             }),
             None => Reach::Untestable("its sessions cannot be tested".to_owned()),
         }
@@ -207,16 +216,19 @@ pub(super) fn test_many(entries: &[&Entry<'_>], (sessions, ask): (usize, &Family
         design: Design::Stored {
             baseline_sessions: sessions,
         },
-        full: sessions >= SESSIONS,
+        full: sessions >= SESSIONS && narrow.is_none(),
         // Student's t has no smallest p value.
         p_min: 0.0,
         reach,
-        notes: notes(sessions, left_out),
+        notes: notes((sessions, narrow.as_deref()), left_out),
     }
 }
 
-fn notes(sessions: usize, left_out: bool) -> Vec<String> {
+fn notes((sessions, narrow): (usize, Option<&str>), left_out: bool) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(why) = narrow {
+        notes.push(format!("{why}: nothing is called worse than suspect"));
+    }
     if sessions < SESSIONS {
         notes.push(format!(
             "{sessions} stored sessions: nothing is called worse than suspect; {SESSIONS} can say more"

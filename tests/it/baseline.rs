@@ -302,6 +302,53 @@ fn a_damaged_file_is_named_by_whoever_needs_it() {
     }
 }
 
+fn manifest(lab: &Lab) -> serde_json::Value {
+    serde_json::from_str(&lab.text("manifest.json")).unwrap()
+}
+
+/// A session under another name, or of another day.
+fn written(lab: &Lab, key: &str, value: &str) {
+    let mut manifest = manifest(lab);
+    manifest[key] = value.into();
+    fs::write(lab.file("manifest.json"), manifest.to_string()).unwrap();
+}
+
+#[test]
+fn a_copy_of_a_session_is_refused_under_any_name() {
+    let lab = lab();
+    session(&lab, &[]);
+    written(&lab, "session", "20260101T080000-copy");
+    let copy = lab.call(&["baseline", "add", "results/t"]).exits(2);
+    assert!(copy.stderr.contains("it is a copy"), "{copy:#?}");
+    assert_eq!(files(&lab).len(), 1);
+}
+
+#[test]
+fn eight_sessions_are_enough_only_if_they_are_of_several_days() {
+    for (hours, enough) in [(1, false), (10, true)] {
+        let lab = lab();
+        let mut added = String::new();
+        for at in 0..8 {
+            lab.run(&["--fresh", "--seed", &(at * 10).to_string()])
+                .exits(0);
+            let (day, hour) = (1 + at * hours / 24, at * hours % 24);
+            written(
+                &lab,
+                "created",
+                &format!("2026-01-{day:02}T{hour:02}:00:00Z"),
+            );
+            added = lab.call(&["baseline", "add", "results/t"]).exits(0).stdout;
+        }
+        assert_eq!(list(&lab)["machines"][0]["enough"], enough);
+        let listed = lab.call(&["baseline", "list"]).exits(0).stdout;
+        for said in [&added, &listed] {
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(said.contains("enough for full verdicts"), enough, "{said}");
+            assert_eq!(said.contains("less than two days"), !enough, "{said}");
+        }
+    }
+}
+
 #[test]
 fn a_check_uses_the_last_eight_of_the_same_machine() {
     let lab = lab();

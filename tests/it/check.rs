@@ -139,7 +139,7 @@ impl Made {
         });
         if self.fingerprint {
             manifest["fingerprint"] = json!({
-                "hard": {"cpu.model": self.model, "cpu.cores": "2"},
+                "hard": {"arch": "x86_64", "cpu.model": self.model, "cpu.cores": "2"},
                 "soft": {"kernel": "6.1"},
             });
         }

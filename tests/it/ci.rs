@@ -171,12 +171,21 @@ fn what_is_wrong_before_anything_is_judged_keeps_its_own_code() {
     assert!(!lab.path("results/gate/verdict.json").exists());
 }
 
+/// Makes the results those of another day.
+fn dated(lab: &Lab, day: u32) {
+    let mut manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
+    manifest["created"] = format!("2026-01-{day:02}T08:00:00Z").into();
+    fs::write(lab.file("manifest.json"), manifest.to_string()).unwrap();
+}
+
 #[test]
 fn one_stored_session_never_fails_a_build_and_eight_do() {
     let lab = Lab::new(GRID);
-    for seed in 1..=8 {
-        let seed = (seed * 100).to_string();
+    for day in 1..=8 {
+        let seed = (day * 100).to_string();
         lab.run(&["--fresh", "--seed", &seed]).exits(0);
+        // Eight sessions of one afternoon would say less than their number.
+        dated(&lab, day);
         lab.call(&["baseline", "add", "results/t"]).exits(0);
         if seed == "100" {
             let slow = format!("{GRID}slowdown = 1.5\n");

@@ -16,7 +16,7 @@ const EXAMPLES: &str = "Examples:
 const ABOUT: &str = "A session is what one `perftune run` measured on one machine at one time. The folder is \
 append-only: sessions are added and promoted, never changed, and every machine (by its fingerprint) has sessions of its \
 own. `perftune check baseline DIR` compares with the last eight of the machine that DIR was measured on: fewer than \
-eight give no more than a suspicion, since one machine's good or bad day looks like a change of the code.";
+eight, or eight of less than two days, give no more than a suspicion, since one machine's good or bad day looks like a change of the code.";
 
 /// `perftune baseline`.
 #[derive(Debug, Clone, Args)]

@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::ListArgs;
-use super::{counted, outlier};
+use super::{TOO_NARROW, counted, outlier, span};
 use crate::cli::args::DoctorFormat;
 use crate::cli::diagnostic::Fault;
 use crate::cli::output;
 use crate::event::fingerprint::Fingerprint;
+use crate::gate::SPAN_S;
 use crate::report::listing::Listing;
 use crate::store::baseline::{self, Shelf, StoredSession, WINDOW};
 
@@ -93,14 +93,12 @@ pub(super) fn render(args: &ListArgs) -> Result<String, Fault> {
 fn machine(shelf: &Shelf) -> Machine {
     let (rolling, _) = outlier::usable(shelf);
     let rolling = outlier::last(&rolling);
-    let time =
-        |session: Option<&StoredSession>| session.map_or(Timestamp::MIN, StoredSession::time);
-    let span = time(rolling.last().copied()).duration_since(time(rolling.first().copied()));
+    let span = span(rolling.iter().copied());
     let fingerprint = rolling.first().map(|session| session.fingerprint.clone());
     Machine {
         key: shelf.key.clone(),
         fingerprint: fingerprint.unwrap_or_default(),
-        enough: rolling.len() >= WINDOW,
+        enough: rolling.len() >= WINDOW && span.as_secs() >= SPAN_S,
         days: span.as_secs_f64() / 86_400.0,
         sessions: shelf
             .sessions
@@ -172,19 +170,18 @@ fn judged(machine: &Machine) -> String {
     } else {
         format!("{:.1} days", machine.days)
     };
-    if !machine.enough {
+    if used < WINDOW {
         let sessions = counted(used, "session");
         return format!(
             "{sessions} over {over}: suspect at most, {} more give full verdicts",
             WINDOW - used
         );
     }
-    let short = if machine.days < 2.0 {
-        ", though of less than two days"
+    if machine.enough {
+        format!("the last {used} over {over}: enough for full verdicts")
     } else {
-        ""
-    };
-    format!("the last {used} over {over}: enough for full verdicts{short}")
+        format!("the last {used} over {over}: suspect at most, {TOO_NARROW}")
+    }
 }
 
 fn short(session: &Kept) -> Row {

@@ -8,10 +8,13 @@ mod side;
 use std::fmt::Write;
 use std::path::Path;
 
+use jiff::SignedDuration;
+
 use self::args::{AddArgs, BaselineArgs, BaselineCommand, PromoteArgs};
 use super::diagnostic::Fault;
 use super::exit::ExitStatus;
 use super::output;
+use crate::gate::SPAN_S;
 use crate::store::baseline::{self, Promotion, Shelf, StoredSession, WINDOW};
 use crate::store::{FORMAT, Recordings};
 
@@ -50,18 +53,21 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
             "both ran in the same minutes, so that they are one session: one of them is enough",
         ));
     }
-    let path = baseline::add(&args.store, &session)?;
     let shelf = before
         .iter()
         .find(|shelf| shelf.key == session.fingerprint.key());
     let there = shelf.map_or(&[][..], |shelf| &shelf.sessions);
-    let (cells, runs, count) = (session.cells.len(), session.runs.len(), there.len() + 1);
+    refuse_copy(&args.dir, &session, there)?;
+    let path = baseline::add(&args.store, &session)?;
+    let (cells, runs) = (session.cells.len(), session.runs.len());
+    let mut now: Vec<&StoredSession> = there.iter().chain([&session]).collect();
+    now.sort_by_key(|session| session.time());
     let mut said = format!(
         "added {}: {}, {}, {} in {}\n",
         session.session,
         counted(cells, "cell"),
         counted(runs, "run"),
-        enough(count),
+        enough(outlier::last(&now)),
         path.display()
     );
     let (usable, _) = shelf.map(outlier::usable).unwrap_or_default();
@@ -157,7 +163,7 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
         "promoted {}: the epoch is {}, {}{judged}; recorded in {}\n",
         session.session,
         counted(epoch.len(), "session"),
-        enough(epoch.len()),
+        enough(epoch),
         path.display()
     ))
 }
@@ -195,11 +201,42 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-/// What so many sessions are good for.
-fn enough(count: usize) -> String {
-    if count >= WINDOW {
-        "enough for full verdicts".to_owned()
-    } else {
-        format!("{count} of the {WINDOW} sessions of this machine that full verdicts need")
+/// What is said of sessions that are enough by their number only.
+const TOO_NARROW: &str =
+    "since sessions of less than two days vary less than the next one may; add some of other days";
+
+/// From the first to the last of these sessions.
+fn span<'a>(sessions: impl Iterator<Item = &'a StoredSession> + Clone) -> SignedDuration {
+    let times = sessions.map(StoredSession::time);
+    match (times.clone().min(), times.max()) {
+        (Some(first), Some(last)) => last.duration_since(first),
+        _ => SignedDuration::ZERO,
     }
+}
+
+/// What these sessions are good for.
+fn enough(sessions: &[&StoredSession]) -> String {
+    let count = sessions.len();
+    if count < WINDOW {
+        format!("{count} of the {WINDOW} sessions of this machine that full verdicts need")
+    } else if span(sessions.iter().copied()).as_secs() < SPAN_S {
+        format!("{count} sessions give no full verdicts yet, {TOO_NARROW}")
+    } else {
+        "enough for full verdicts".to_owned()
+    }
+}
+
+/// Refuses a session whose every figure is that of another one: a copy under another name would count as evidence.
+fn refuse_copy(dir: &Path, session: &StoredSession, there: &[StoredSession]) -> Result<(), Fault> {
+    let twin = there
+        .iter()
+        .find(|other| other.session != session.session && other.measured_as(session));
+    twin.map_or(Ok(()), |twin| {
+        Err(Fault::new(format!(
+            "{} has the figures of the session {} to the last bit: it is a copy, and says nothing new",
+            dir.display(),
+            twin.session
+        ))
+        .hint("run the grid again, and add what that measures"))
+    })
 }

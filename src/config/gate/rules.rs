@@ -18,7 +18,7 @@ pub(super) struct Asked {
     /// Where it is named.
     place: Place,
     direction: Option<Direction>,
-    role: Option<Role>,
+    pub(super) role: Option<Role>,
     floor: Option<(f64, Place)>,
     at_least: Option<(f64, Place)>,
     fallback: Option<(String, Place)>,

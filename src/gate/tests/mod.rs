@@ -55,7 +55,12 @@ pub(super) fn slower(by: f64) -> impl Fn(&str, &str) -> f64 {
 }
 
 pub(super) fn machine(model: &str) -> Fingerprint {
-    let hard = [("cpu.model", model), ("libtorch", "2.11.0")];
+    let hard = [
+        ("arch", "x86_64"),
+        ("cpu.cores", "8"),
+        ("cpu.model", model),
+        ("libtorch", "2.11.0"),
+    ];
     let soft = [("kernel", "6.1")];
     let map = |fields: &[(&str, &str)]| -> BTreeMap<String, String> {
         let owned = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());

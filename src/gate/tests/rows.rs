@@ -358,6 +358,137 @@ fn what_neither_side_measured_is_told() {
     ));
 }
 
+/// What the catalogue gates may be absent; what the policy asks for may not, whichever metric it is.
+#[test]
+fn what_the_policy_gates_and_nobody_measured_is_missing() {
+    const DEVICE: &str = "gpu.memory_peak";
+    let (mut baseline, mut candidate) = pair(17);
+    let with = |metric: &str, wanted: bool| {
+        let mut policy = policy(metric, default_rule(metric).unwrap());
+        policy.metrics.get_mut(metric).unwrap().role = Role::Gate;
+        if wanted {
+            policy.wanted.insert(metric.to_owned());
+        }
+        policy
+    };
+    let finds = |sides: (&Side, &Side), metric: &str, wanted: bool, exit: u8| {
+        let found = judge(sides.0, sides.1, &with(metric, wanted)).unwrap();
+        assert_eq!(exits(&found).0, exit, "{metric} {wanted}");
+        let missing = found.rows.iter().filter(|row| row.verdict == Missing);
+        let missing: Vec<&str> = missing.map(|row| row.metric.as_str()).collect();
+        let expected: &[&str] = if exit == 0 { &[] } else { &[metric] };
+        assert_eq!(missing, expected);
+    };
+    finds((&baseline, &candidate), DEVICE, false, 0);
+    finds((&baseline, &candidate), DEVICE, true, 5);
+    // It is told by the catalogue only, so to gate it is the policy's own wish.
+    finds((&baseline, &candidate), "cpu.time", false, 5);
+    finds((&baseline, &candidate), P25, true, 0);
+    // The figure is there and holds nothing.
+    for side in [&mut baseline, &mut candidate] {
+        for figure in figures(side, RATE) {
+            (figure.metric, figure.value) = (DEVICE.into(), None);
+            figure.unit = "bytes".into();
+        }
+    }
+    finds((&baseline, &candidate), DEVICE, false, 0);
+    finds((&baseline, &candidate), DEVICE, true, 5);
+}
+
+/// As perftune writes it: no quartile, and of how many samples it would have been.
+#[test]
+fn an_absent_quartile_of_few_samples_gives_way_to_the_median() {
+    let (mut baseline, mut candidate) = Lab::new(18, 0.005).paired(10, &only("mlp", P50, 1.5));
+    let strip = |side: &mut Side, runs: usize| {
+        for figure in figures(side, P25).take(runs) {
+            (figure.value, figure.samples) = (None, Some(12));
+        }
+    };
+    strip(&mut candidate, 1);
+    for sides in 1..=3 {
+        let found = judged(&baseline, &candidate);
+        let cell = candidate.runs[0].cell.clone();
+        let p25 = row(&found, &cell, P25);
+        assert_eq!((p25.verdict, p25.role), (Info, Role::Info), "{sides}");
+        assert!(p25.why.contains("only 12 samples"), "{}", p25.why);
+        assert!(!p25.why.contains(';'), "{}", p25.why);
+        let p50 = row(&found, &cell, P50);
+        assert!(p50.why.contains("in place of"), "{}", p50.why);
+        assert_eq!(row(&found, "mlp", P50).verdict, Regressed);
+        let side = if sides == 1 {
+            &mut candidate
+        } else {
+            &mut baseline
+        };
+        strip(side, usize::MAX);
+    }
+    // Without the median there is nothing to judge by, and neither is that a pass.
+    for side in [&mut baseline, &mut candidate] {
+        side.runs
+            .iter_mut()
+            .for_each(|run| run.figures.retain(|figure| figure.metric == P25));
+    }
+    let found = judged(&baseline, &candidate);
+    assert_eq!(row(&found, "mlp", P25).verdict, Inconclusive);
+    assert_eq!(row(&found, "mlp", WHOLE_CELL).verdict, Missing);
+    assert_eq!(exits(&found), (5, 5));
+}
+
+#[test]
+fn copies_of_runs_are_no_evidence() {
+    let copy = |side: &mut Side, cell: &str| {
+        let of_cell = side.runs.iter_mut().filter(|run| run.cell == cell);
+        let mut of_cell: Vec<&mut GateRun> = of_cell.collect();
+        let figures = of_cell[0].figures.clone();
+        of_cell[1].figures = figures;
+    };
+    let (baseline, mut candidate) = Lab::new(19, 0.005).paired(10, &only("mlp", P25, 1.5));
+    assert_eq!(exits(&judged(&baseline, &candidate)), (1, 1));
+    copy(&mut candidate, "mlp");
+    let found = judged(&baseline, &candidate);
+    let p25 = row(&found, "mlp", P25);
+    assert_eq!(p25.verdict, RowVerdict::Suspect);
+    assert!(
+        p25.why.contains("1 run of the candidate repeat"),
+        "{}",
+        p25.why
+    );
+    assert_eq!(row(&found, "mlp", PEAK).verdict, Inconclusive);
+    assert_eq!(row(&found, "rnn", P25).verdict, Pass);
+    assert!(has_note(&found, "copies are no evidence"));
+
+    // Rounded figures are equal by chance.
+    let (mut baseline, mut candidate) = Lab::new(19, 0.005).paired(10, &none);
+    for side in [&mut baseline, &mut candidate] {
+        for run in &mut side.runs {
+            run.figures.retain(|figure| figure.metric == P25);
+            let value = run.figures[0].value.as_mut().unwrap();
+            *value = (*value * 1e5).round() / 1e5;
+        }
+        copy(side, "mlp");
+    }
+    let found = judged(&baseline, &candidate);
+    assert_eq!((exits(&found), count(&found, Pass)), ((0, 0), 2));
+}
+
+#[test]
+fn eight_copies_of_one_session_are_no_eight_sessions() {
+    let mut lab = Lab::new(20, 0.005);
+    let mut baseline = lab.stored(8, 5, 0.005);
+    let candidate = lab.session("new", 5, &slower(1.6));
+    assert_eq!(exits(&judged(&baseline, &candidate)), (1, 1));
+    let first: Vec<GateRun> = baseline.runs[..10].to_vec();
+    for (run, copied) in baseline.runs.iter_mut().zip(first.iter().cycle()) {
+        run.figures.clone_from(&copied.figures);
+    }
+    let found = judged(&baseline, &candidate);
+    assert_eq!(exits(&found), (0, 6));
+    assert_eq!(
+        count(&found, RowVerdict::Regressed) + count(&found, Pass),
+        0
+    );
+}
+
 #[test]
 fn a_device_that_is_not_used_holds_nothing() {
     let (mut baseline, mut candidate) = pair(16);

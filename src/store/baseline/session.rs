@@ -1,5 +1,7 @@
 //! What a results folder measured, as a session that later ones are compared with.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::event::{MetricRow, RunRecord, RunStatus};
@@ -56,6 +58,25 @@ impl StoredSession {
             cells,
             runs,
         })
+    }
+
+    /// Whether every run measured what the same run of another session did, to the last bit.
+    pub fn measured_as(&self, other: &Self) -> bool {
+        fn figures(session: &StoredSession) -> BTreeMap<(&str, u32, &str, &str), Option<u64>> {
+            let runs = session.runs.iter().flat_map(|run| {
+                run.figures.iter().map(move |figure| {
+                    let key = (
+                        run.cell.as_str(),
+                        run.repeat,
+                        figure.phase.as_str(),
+                        figure.metric.as_str(),
+                    );
+                    (key, figure.value.map(f64::to_bits))
+                })
+            });
+            runs.collect()
+        }
+        figures(self) == figures(other)
     }
 
     /// When it was run; what has no time is the oldest.

@@ -2,6 +2,7 @@
 
 use perftune::clock::Clock;
 use perftune::dataset::{DataSet, Test};
+use perftune::event::record::PARAMETERS;
 use perftune::event::{
     EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PROTOCOL_VERSION, Phase, ServeSpec,
     WorkerEvent,
