@@ -17,18 +17,22 @@ name = "pool"
 model = ["mlp", "cnn"]
 dataset = "digits"
 batch_size = [32, 256]
+threads = 1
 [[exclude]]
 model = "cnn"
 batch_size = 32
 [train]
-epochs = 60
+epochs = 30
+[[override]]
+match = { model = "mlp", batch_size = 256 }
+train.epochs = 90
 [serve]
 enabled = false
 [stop]
 enabled = false
 "#;
 
-/// Two cells that keep a core busy for as long as they say.
+/// Two cells that keep a core busy for as long as they say. They are too short for quartiles of rates.
 const SCRIPTED: &str = r#"
 name = "found"
 [worker]
@@ -44,6 +48,8 @@ epochs = 1
 enabled = false
 [stop]
 enabled = false
+[gate.metrics]
+train.throughput_p75 = { role = "info" }
 "#;
 
 const SLOWED: &str = "scripted-made-up-b64";

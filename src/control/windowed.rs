@@ -24,9 +24,13 @@ pub(super) fn fill(row: &mut MetricRow, state: &StageState, level: f64) {
             }
         }
         None if state.times.observations() == 0 => "no step was timed in this phase".to_owned(),
-        None => format!(
-            "the steps fill {all} windows of {width}, and a quartile needs {FEWEST_WINDOWS}"
-        ),
+        None => {
+            // Too few is not none: whoever compares runs has to tell a short one from one without the metric.
+            row.samples = all.saturating_sub(skip) as u64;
+            format!(
+                "the steps fill {all} windows of {width}, and a quartile needs {FEWEST_WINDOWS}"
+            )
+        }
     };
     add_note(row, &note);
     if let Some(note) = load_note(state, &row.metric) {
