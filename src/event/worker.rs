@@ -87,6 +87,9 @@ pub mod optional {
 /// projected before the first epoch is over.
 pub const EPOCH_SAMPLES: &str = "epoch_samples";
 
+/// The native worker's own figure of how many parameters its model has.
+pub const PARAMETERS: &str = "parameters";
+
 /// A part of a run. `train` and `validate` alternate, epoch by epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {

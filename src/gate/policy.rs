@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::error::GateError;
-use crate::event::EPOCH_SAMPLES;
+use crate::event::{EPOCH_SAMPLES, PARAMETERS};
 
 /// Which values of a metric are better. Declared, never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -227,8 +227,9 @@ const TOLD: &[(&str, Option<Direction>)] = &[
     ("validation_accuracy", Some(Direction::Higher)),
     ("test_loss", Some(Direction::Lower)),
     ("test_accuracy", Some(Direction::Higher)),
-    // No metric of the catalogue: workers say it of their data, so it is in every record.
+    // No metrics of the catalogue: workers say them of their data and their model, so they are in every record.
     (EPOCH_SAMPLES, None),
+    (PARAMETERS, None),
 ];
 
 /// How a metric of the catalogue is judged unless the policy says otherwise; `None`: it is not in the catalogue.
@@ -259,6 +260,15 @@ pub fn default_rule(metric: &str) -> Option<MetricRule> {
 mod tests {
     use super::*;
     use crate::event::CATALOGUE;
+
+    #[test]
+    fn what_our_own_workers_say_of_themselves_is_told_and_no_mistake() {
+        for name in [EPOCH_SAMPLES, PARAMETERS] {
+            let rule = default_rule(name).unwrap();
+            assert_eq!((rule.role, rule.direction), (Role::Info, None), "{name}");
+        }
+        assert_eq!(default_rule("of somebody else"), None);
+    }
 
     #[test]
     fn every_metric_of_the_catalogue_has_a_rule_and_every_gated_one_a_direction() {

@@ -3,8 +3,8 @@
 use perftune::clock::Clock;
 use perftune::dataset::{DataSet, Test};
 use perftune::event::{
-    EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PROTOCOL_VERSION, Phase, ServeSpec,
-    WorkerEvent,
+    EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PARAMETERS, PROTOCOL_VERSION, Phase,
+    ServeSpec, WorkerEvent,
 };
 use perftune::load::Pace;
 use perftune::worker::link::Link;
@@ -38,7 +38,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     link.phase(Phase::Load)?;
     let mut session = Session::load(job)?;
     link.send(WorkerEvent::Metric {
-        name: "parameters".to_owned(),
+        name: PARAMETERS.to_owned(),
         value: Num(session.parameters.count() as f64),
     })?;
     link.send(WorkerEvent::Metric {
