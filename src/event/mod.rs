@@ -31,6 +31,6 @@ pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
-    EPOCH_SAMPLES, EpochReport, Finished, FoundRate, Hello, Num, Phase, Request, Stage, StepBatch,
-    Usage, WorkerEvent, WorkerFailure,
+    EPOCH_SAMPLES, EpochReport, Finished, FoundRate, Hello, Num, PARAMETERS, Phase, Request, Stage,
+    StepBatch, Usage, WorkerEvent, WorkerFailure,
 };

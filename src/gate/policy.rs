@@ -276,6 +276,15 @@ mod tests {
     use crate::event::CATALOGUE;
 
     #[test]
+    fn what_our_own_workers_say_of_themselves_is_told_and_no_mistake() {
+        for name in [EPOCH_SAMPLES, PARAMETERS] {
+            let rule = default_rule(name).unwrap();
+            assert_eq!((rule.role, rule.direction), (Role::Info, None), "{name}");
+        }
+        assert_eq!(default_rule("of somebody else"), None);
+    }
+
+    #[test]
     fn every_metric_of_the_catalogue_has_a_rule_and_every_gated_one_a_direction() {
         for metric in CATALOGUE {
             let rule = default_rule(metric.name);

@@ -4,8 +4,8 @@ use perftune::clock::Clock;
 use perftune::dataset::{DataSet, Test};
 use perftune::event::record::PARAMETERS;
 use perftune::event::{
-    EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PROTOCOL_VERSION, Phase, ServeSpec,
-    WorkerEvent,
+    EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PARAMETERS, PROTOCOL_VERSION, Phase,
+    ServeSpec, WorkerEvent,
 };
 use perftune::load::Pace;
 use perftune::worker::link::Link;
