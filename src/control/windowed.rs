@@ -25,8 +25,8 @@ pub(super) fn fill(row: &mut MetricRow, state: &StageState, level: f64) {
         }
         None if state.times.observations() == 0 => "no step was timed in this phase".to_owned(),
         None => {
-            // A reader can tell "too few" from "not measured".
-            row.samples = all as u64;
+            // Too few is not none: whoever compares runs has to tell a short one from one without the metric.
+            row.samples = all.saturating_sub(skip) as u64;
             format!(
                 "the steps fill {all} windows of {width}, and a quartile needs {FEWEST_WINDOWS}"
             )

@@ -10,9 +10,6 @@ use super::limits::Limits;
 use super::metric::{Unit, find};
 use super::worker::optional;
 
-/// What workers call the number of weights of their model.
-pub const PARAMETERS: &str = "parameters";
-
 /// What the note of a figure says that is the worker's own.
 pub const SAID_BY_WORKER: &str = "said by the worker";
 

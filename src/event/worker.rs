@@ -14,6 +14,9 @@ pub use phase::{Phase, Stage};
 /// projected before the first epoch is over.
 pub const EPOCH_SAMPLES: &str = "epoch_samples";
 
+/// The native worker's own figure of how many parameters its model has.
+pub const PARAMETERS: &str = "parameters";
+
 /// One message of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]

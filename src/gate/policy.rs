@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::error::GateError;
-use crate::event::EPOCH_SAMPLES;
-use crate::event::record::PARAMETERS;
+use crate::event::{EPOCH_SAMPLES, PARAMETERS};
 
 /// Which values of a metric are better. Declared, never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -65,24 +65,43 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
     }
 }
 
-/// The sessions that others may be compared with, and those that are left out because they lie outside of the ones before them;
-/// both oldest first. A session that was promoted all the same begins anew: it is what is normal from then on.
+/// So many of a window are left out at most: where more differ, the machine has changed, and they are what it is like.
+const LEFT_OUT: usize = 2;
+
+/// Fewer sessions cannot tell which of them is the odd one.
+const FEWEST: usize = 4;
+
+/// The sessions that others may be compared with, and those that are left out because they lie outside of the others of the last
+/// [`WINDOW`]; both oldest first. A session that was promoted all the same begins anew: it is what is normal from then on.
 pub(super) fn usable(shelf: &Shelf) -> (Vec<&StoredSession>, Vec<&StoredSession>) {
     let forced = |session: &StoredSession| {
         let mut promoted = shelf.promotions.iter();
         promoted.any(|one| one.session == session.session && one.outlying.is_some())
     };
-    let (mut usable, mut left_out): (Vec<&StoredSession>, Vec<&StoredSession>) = Default::default();
-    for session in &shelf.sessions {
-        if forced(session) {
-            usable.clear();
-        } else if outlying(session, last(&usable)).is_some() {
-            left_out.push(session);
-            continue;
-        }
-        usable.push(session);
+    let start = shelf.sessions.iter().rposition(forced).unwrap_or(0);
+    let mut usable: Vec<&StoredSession> = shelf.sessions[start..].iter().collect();
+    let mut left_out = Vec::new();
+    while left_out.len() < LEFT_OUT
+        && let Some(at) = odd_one(&usable)
+    {
+        left_out.insert(0, usable.remove(at));
     }
     (usable, left_out)
+}
+
+/// The place of the latest one of the last sessions that lies outside of the others.
+fn odd_one(sessions: &[&StoredSession]) -> Option<usize> {
+    let first = sessions.len().saturating_sub(WINDOW);
+    let window = &sessions[first..];
+    if window.len() < FEWEST {
+        return None;
+    }
+    let odd = |at: &usize| {
+        let mut others = window.to_vec();
+        let session = others.remove(*at);
+        outlying(session, &others).is_some()
+    };
+    (0..window.len()).rev().find(odd).map(|at| first + at)
 }
 
 /// The last ones, as many as a verdict rests on.

@@ -2,7 +2,6 @@
 
 use perftune::clock::Clock;
 use perftune::dataset::{DataSet, Test};
-use perftune::event::record::PARAMETERS;
 use perftune::event::{
     EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PARAMETERS, PROTOCOL_VERSION, Phase,
     ServeSpec, WorkerEvent,
