@@ -49,7 +49,7 @@ pub struct AgainstArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, requires = "against")]
     pub set_b: Vec<String>,
 
-    /// A file with [gate], instead of the one of the grid
+    /// A file of rules for the gate, instead of those of the grid
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "against")]
     pub gate: Option<PathBuf>,
 
