@@ -222,12 +222,21 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
         );
     }
     if has(RowVerdict::Unreachable) {
-        lines.push(format!(
-            "to do: with these runs the smallest p that could come out is {}, above alpha {}: no slowdown of any size would be \
-             found. Give each side at least 5 runs of each cell (--repeat), or 7 blocks (--against)",
-            probability(Some(judgement.p_min)),
-            judgement.alpha
-        ));
+        let enough =
+            "Give each side at least 5 runs of each cell (--repeat), or 7 blocks (--against)";
+        let alpha = judgement.alpha;
+        lines.push(if judgement.p_min > alpha {
+            let p_min = probability(Some(judgement.p_min));
+            format!(
+                "to do: with these runs the smallest p that could come out is {p_min}, above alpha {alpha}: no slowdown of any \
+                 size would be found. {enough}"
+            )
+        } else {
+            format!(
+                "to do: rows that are unreachable have too few runs for any p of at most alpha {alpha}, however large a slowdown. \
+                 {enough}"
+            )
+        });
     }
     if has(RowVerdict::Missing) {
         lines.push(
