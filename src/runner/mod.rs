@@ -10,6 +10,8 @@ mod course;
 pub mod dispatcher;
 mod ending;
 pub mod executor;
+#[cfg(test)]
+mod fixtures;
 mod group;
 mod memory;
 mod pipes;

@@ -341,6 +341,56 @@ fn a_dry_run_shows_both_sides_and_the_order() {
 }
 
 #[test]
+fn a_comparison_is_judged_again_by_the_rules_that_it_was_made_with() {
+    let lab = lab();
+    let gate = |name: &str, floor: &str| {
+        let rules = format!(
+            "[gate]\nfloor = \"{floor}\"\n[gate.metrics]\n\"memory.peak\" = {{ role = \"info\" }}\n"
+        );
+        fs::write(lab.path(name), rules).unwrap();
+    };
+    gate("loose.toml", "40%");
+    gate("strict.toml", "5%");
+    let slow = ["--set-b", "worker.options.slowdown=1.2", "--gate"];
+    let args = [&SEVEN[..], &slow].concat();
+    against(&lab, &[&args[..], &["loose.toml"]].concat()).exits(0);
+    // The grid's own floor of 5% would say 1.
+    lab.call(&["check", "results/t"]).exits(0);
+    lab.call(&["check", "results/t", "--gate", "strict.toml"])
+        .exits(1);
+    let other = [&args[..], &["strict.toml", "--resume"]].concat();
+    let shown = against(&lab, &other).exits(2);
+    assert!(
+        shown.stderr.contains("its gate had other rules"),
+        "{shown:#?}"
+    );
+}
+
+#[test]
+fn what_the_candidates_own_gate_loosens_is_named_and_a_build_against_itself_is_said() {
+    let lab = lab();
+    let loose = ["--set-b", "worker.options.slowdown=1.2", "--set-b"];
+    let args = [&SEVEN[..], &loose, &["gate.floor=40%"]].concat();
+    let shown = against(&lab, &args).exits(0);
+    let says = "the [gate] of the two grids differs (floor)";
+    let text = |shown: &Shown| {
+        shown
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert!(text(&shown).contains(says), "{}", shown.stdout);
+    let again = lab.call(&["check", "results/t"]).exits(0);
+    assert!(text(&again).contains(says), "{}", again.stdout);
+    let itself = "both sides are the same program with the same settings";
+    assert!(!text(&shown).contains(itself), "{}", shown.stdout);
+    let same = ["--against", "grid.toml", "--blocks", "7", "--fresh"];
+    let shown = lab.run(&same).exits(0);
+    assert!(text(&shown).contains(itself), "{}", shown.stdout);
+}
+
+#[test]
 fn a_worker_that_crashes_on_one_side_is_no_pass() {
     let lab = lab();
     let crash = "worker.options.fault={kind=\"exit\",phase=\"train\",after=5,batch_size=64}";

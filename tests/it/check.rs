@@ -868,6 +868,70 @@ fn what_cannot_be_written_is_said_and_costs_nothing_else() {
 }
 
 #[test]
+fn nothing_is_written_over_what_is_compared_nor_twice() {
+    let lab = paired(1.15);
+    let manifest = || fs::read_to_string(lab.path("both/baseline/manifest.json")).unwrap();
+    let before = manifest();
+    let over = ["both", "--write", "json=both/baseline/manifest.json"];
+    let found = check(&lab, &over).exits(2);
+    assert!(
+        one_line(&found.stderr).contains("belongs to what is compared"),
+        "{found:#?}"
+    );
+    assert_eq!(manifest(), before);
+    let twice = [
+        "both",
+        "--write",
+        "json=v.json",
+        "--write",
+        "junit=./v.json",
+    ];
+    let found = check(&lab, &twice).exits(2);
+    assert!(found.stderr.contains("twice"), "{found:#?}");
+    assert!(!lab.path("v.json").exists());
+    // What lies beside the two sides is nobody's figure.
+    check(&lab, &["both", "--write", "json=both/verdict.json"]).exits(1);
+    check(&lab, &["both/verdict.json"]).exits(1);
+}
+
+#[test]
+fn what_a_worker_says_of_itself_is_named_and_not_judged() {
+    let lab = equal();
+    let own = |note: &str| {
+        for file in SHEETS {
+            edit(&lab, file, |text| {
+                let lines = text.lines().filter(|line| !line.contains(",tokens,"));
+                let mut changed = String::new();
+                for line in lines {
+                    writeln!(changed, "{line}").unwrap();
+                    if let Some((run, rest)) = line.split_once(",run,memory.peak,") {
+                        let place: Vec<&str> = rest.rsplitn(4, ',').collect();
+                        let (cell, repeat) = (place[2], place[1]);
+                        writeln!(
+                            changed,
+                            "{run},run,tokens,1,7,,,,1,,{note},,{cell},{repeat},completed"
+                        )
+                        .unwrap();
+                    }
+                }
+                changed
+            });
+        }
+    };
+    own("said by the worker");
+    let found = check(&lab, &SHEETS).exits(0);
+    let says = "the worker's own `tokens` was not judged";
+    assert!(one_line(&found.stdout).contains(says), "{}", found.stdout);
+    // Of anything else that is not known nobody says what is better.
+    own("");
+    let found = check(&lab, &SHEETS).exits(2);
+    assert!(
+        one_line(&found.stderr).contains("`tokens`, which perftune does not know"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_changes_no_code() {
     let lab = paired(1.15);
     let mut command = lab.perftune(&["check", "both", "--format", "json", "--write", "text=t.txt"]);

@@ -59,23 +59,32 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
     let there = shelf.map_or(&[][..], |shelf| &shelf.sessions);
     refuse_copy(&args.dir, &session, there)?;
     let path = baseline::add(&args.store, &session)?;
-    let (cells, runs) = (session.cells.len(), session.runs.len());
-    let mut now: Vec<&StoredSession> = there.iter().chain([&session]).collect();
-    now.sort_by_key(|session| session.time());
+    // What a check will make of the store, this session included.
+    let after = baseline::read(&args.store)?;
+    let shelf = after
+        .iter()
+        .find(|shelf| shelf.key == session.fingerprint.key());
+    let (usable, left_out) = shelf.map(outlier::usable).unwrap_or_default();
     let mut said = format!(
         "added {}: {}, {}, {} in {}\n",
         session.session,
-        counted(cells, "cell"),
-        counted(runs, "run"),
-        enough(outlier::last(&now)),
+        counted(session.cells.len(), "cell"),
+        counted(session.runs.len(), "run"),
+        enough(outlier::last(&usable)),
         path.display()
     );
-    let (usable, _) = shelf.map(outlier::usable).unwrap_or_default();
-    let others = outlier::last(&usable);
+    let own = |one: &&&StoredSession| one.session == session.session;
+    let mut others = usable.clone();
+    others.retain(|one| one.session != session.session);
+    let others = outlier::last(&others);
     if let Some(found) = outlier::outlying(&session, others) {
+        let checks = match left_out.iter().find(own) {
+            Some(_) => ", checks leave it out",
+            None => "",
+        };
         let _ = writeln!(
             said,
-            "its figures lie outside of those of the {} before it: {found}; it stays on record, checks leave it out, and `promote` refuses it",
+            "its figures lie outside of those of the {} others: {found}; it stays on record{checks}, and `promote` refuses it",
             others.len()
         );
     }

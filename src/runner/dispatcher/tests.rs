@@ -2,49 +2,20 @@ use super::*;
 use crate::control::policy::StopPolicy;
 use crate::control::{Constraint, Op, RunContext};
 use crate::event::{
-    Allocator, EpochReport, Feasibility, Finished, Hello, JobSpec, Limits, MemoryGuard, ModelSpec,
-    Num, Optimizer, PROTOCOL_VERSION, Pattern, RunRecord, RunStatus, ServeSpec, StepBatch,
-    StopReason, TrainSpec, Usage,
+    EpochReport, Feasibility, Finished, Hello, Limits, MemoryGuard, Num, PROTOCOL_VERSION, Pattern,
+    RunRecord, RunStatus, ServeSpec, StepBatch, StopReason, Usage,
 };
-use crate::runner::Launch;
+use crate::runner::{Launch, fixtures};
 
 const S: u64 = 1_000_000_000;
 
 fn spec() -> RunSpec {
-    let train = TrainSpec {
-        epochs: 1,
-        batch_size: 64,
-        optimizer: Optimizer::Adam,
-        learning_rate: 1e-3,
-        weight_decay: 0.0,
-        validation_share: 0.1,
-        warmup_steps: 0,
-    };
-    let job = JobSpec {
-        protocol: PROTOCOL_VERSION,
-        run: "r".into(),
-        model: ModelSpec {
-            name: "mlp".into(),
-            depth: None,
-            width: None,
-        },
-        dataset: "digits".into(),
-        dataset_dir: "/nowhere".into(),
-        seed: 1,
-        threads: 1,
-        device: "cpu".into(),
-        flush_denormals: true,
-        allocator: Allocator::Retain,
-        train,
-        serve: None,
-        options: serde_json::Value::Null,
-    };
     RunSpec {
         run: "r".into(),
         cell: "r".into(),
         repeat: 1,
         index: 0,
-        job,
+        job: fixtures::job(1),
         stop: StopPolicy {
             enabled: false,
             ..StopPolicy::default()

@@ -178,11 +178,6 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The last [`WINDOW`] sessions, oldest first.
-    pub fn rolling(&self) -> &[StoredSession] {
-        &self.sessions[self.sessions.len().saturating_sub(WINDOW)..]
-    }
-
     /// Which session is the reference, and since when.
     pub fn pinned(&self) -> Option<&Promotion> {
         self.promotions.last()
