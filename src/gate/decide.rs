@@ -188,6 +188,11 @@ fn explain(
                 say(row, &format!("not for certain: {ceiling}"));
             }
         }
+        // Only against one stored session is what may be called a change more than the floor.
+        RowVerdict::Pass if finding.callable > finding.floor => say(
+            row,
+            "within these two sessions: what differs from one session to the next is not in the interval",
+        ),
         RowVerdict::Inconclusive => {
             let would_pass = finding.high < floors.pass - ROUNDING;
             if let Some(gap) = gap {
