@@ -28,9 +28,9 @@ pub use record::{
     StopReason, StopRecord,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
-pub use sample::{Gap, GpuReading, HostReading, ResourceSample};
+pub use sample::{EnergyReading, Gap, GpuReading, HostReading, ResourceSample, Vendor};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
-    EPOCH_SAMPLES, EpochReport, Finished, FoundRate, Hello, Num, PARAMETERS, Phase, Request, Stage,
-    StepBatch, Usage, WorkerEvent, WorkerFailure,
+    DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES, EpochReport, Finished, FoundRate, Hello, Num,
+    PARAMETERS, Phase, Request, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
 };

@@ -51,6 +51,9 @@ pub struct ResourceSample {
     /// One entry an accelerator; empty with a gap `gpu` where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<GpuReading>,
+    /// Energy counters of the machine's processors and memory; empty with a gap `energy` where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub energy: Vec<EnergyReading>,
     /// What could not be read, and why: each gap is in the first sample in which it holds, and again when its reason has
     /// changed or the field had been read in between.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -72,21 +75,84 @@ pub struct HostReading {
     pub io_pressure_ns: Option<u64>,
     /// Time that the control group was throttled for its quota, in nanoseconds.
     pub throttled_ns: Option<u64>,
+    /// Time that cores ran below their clock because of heat, the sum over all cores, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thermal_ns: Option<u64>,
+}
+
+/// Whose accelerator it is, which decides how it is read.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Vendor {
+    /// A GPU, read through NVML.
+    #[default]
+    Nvidia,
+    /// A GPU, read through sysfs.
+    Amd,
+    /// A GPU, read through sysfs.
+    Intel,
+    /// A Tensor Processing Unit of Google, read through the metrics service of its runtime.
+    Tpu,
 }
 
 /// One accelerator at one tick.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct GpuReading {
-    /// The driver's index.
+    /// The driver's index; unique among the devices of its vendor, and of no use for telling which device a run works on.
     pub index: u32,
-    /// Share of the last driver period in which a kernel ran, in percent.
+    /// Whose.
+    #[serde(default)]
+    pub vendor: Vendor,
+    /// What identifies it wherever it is counted: `GPU-<uuid>`, `MIG-<uuid>`, or the PCI bus id (`0000:65:00.0`); empty in
+    /// recordings from before it was read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub device: String,
+    /// When it was read: devices answer on a thread of their own, before the tick. Absent: at the tick.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t_ns: Option<u64>,
+    /// Whether the worker's tree was seen on it; absent where nobody tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<bool>,
+    /// Share of the last driver period in which a kernel ran, in percent; of a TPU its duty cycle.
     pub utilisation_percent: Option<f64>,
+    /// The same of the worker's tree alone, where the driver tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_utilisation_percent: Option<f64>,
     /// Memory of the worker's tree on the device; of the whole device where the driver does not tell them apart.
     pub memory_bytes: Option<u64>,
     /// Whether `memory_bytes` is the tree's own.
     pub memory_is_own: bool,
+    /// Memory of the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_total_bytes: Option<u64>,
     /// Power draw of the device, in watts.
     pub power_watts: Option<f64>,
     /// Energy counter of the device, in millijoules.
     pub energy_mj: Option<u64>,
+    /// Clock of the compute units, in MHz.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_mhz: Option<u32>,
+    /// Clock of the memory, in MHz.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_clock_mhz: Option<u32>,
+    /// Why the device runs below its clock, in the driver's terms; absent where nobody tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle: Option<Vec<String>>,
+    /// Received over `PCIe`, in bytes a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pcie_rx_bytes_s: Option<u64>,
+    /// Sent over `PCIe`, in bytes a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pcie_tx_bytes_s: Option<u64>,
+}
+
+/// A counter of the energy that a part of the machine has used, whoever used it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnergyReading {
+    /// Which part: `package-0`, `dram-0`, `psys`, ...
+    pub domain: String,
+    /// Energy since the sampler began to read it, in microjoules; never falls.
+    pub energy_uj: u64,
 }

@@ -14,6 +14,12 @@ pub use phase::{Phase, Stage};
 /// projected before the first epoch is over.
 pub const EPOCH_SAMPLES: &str = "epoch_samples";
 
+/// The fact of `hello` that names the accelerator that the worker uses: `GPU-<uuid>` or `MIG-<uuid>`.
+pub const DEVICE_UUID: &str = "device_uuid";
+
+/// The same by its place on the bus: `0000:65:00.0`.
+pub const DEVICE_PCI: &str = "device_pci";
+
 /// The native worker's own figure of how many parameters its model has.
 pub const PARAMETERS: &str = "parameters";
 

@@ -227,6 +227,7 @@ mod tests {
                 memory_is_own: true,
                 power_watts: None,
                 energy_mj: Some(1500),
+                ..GpuReading::default()
             }],
             ..first.clone()
         };

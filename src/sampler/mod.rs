@@ -14,6 +14,11 @@ pub mod limits;
 pub mod machine;
 pub mod policy;
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "no source is asked in the background yet")
+)]
+mod background;
 mod fingerprint;
 mod gpu;
 mod probe;

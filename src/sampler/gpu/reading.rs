@@ -60,6 +60,7 @@ pub(super) fn map(raw: &Raw, tree: &[u32], shared_ids: bool, gaps: &mut GapLedge
         memory_is_own: own.is_some(),
         power_watts: raw.power.as_ref().ok().map(|mw| f64::from(*mw) / 1000.0),
         energy_mj: raw.energy.as_ref().ok().copied(),
+        ..GpuReading::default()
     }
 }
 
@@ -103,6 +104,7 @@ mod tests {
             memory_is_own: true,
             power_watts: Some(61.5),
             energy_mj: Some(123_456),
+            ..GpuReading::default()
         };
         assert_eq!(reading, expected);
         assert!(gaps.current().is_empty());
