@@ -22,6 +22,8 @@
     reason = "a benchmark prints, may panic and knows its numbers"
 )]
 
+#[path = "common.rs"]
+mod common;
 #[path = "gate/cost.rs"]
 mod cost;
 #[path = "gate/experiment.rs"]
@@ -37,17 +39,11 @@ mod rule;
 #[path = "gate/stored.rs"]
 mod stored;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use perftune::stats::distribution::binomial_cdf;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| argument != "--bench")
-        .collect();
     // Memory is that of the whole process, so its part comes first.
-    let parts: [(&str, fn()); 7] = [
+    common::run_parts(&[
         ("cost", cost::run),
         ("false-alarms", interleaved::false_alarms),
         ("power", interleaved::power),
@@ -55,21 +51,11 @@ fn main() {
         ("stored", stored::run),
         ("found", real::found),
         ("same", real::same),
-    ];
-    for (name, run) in parts {
-        if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {
-            run();
-        }
-    }
-}
-
-fn verdict(met: bool) -> &'static str {
-    if met { "met" } else { "MISSED" }
+    ]);
 }
 
 fn simulations() -> u64 {
-    let given = std::env::var("SIMULATIONS").ok();
-    given.and_then(|text| text.parse().ok()).unwrap_or(5000)
+    common::number("SIMULATIONS", 5000)
 }
 
 /// Clopper and Pearson's one-sided 95% upper bound of a share, in %.
@@ -92,29 +78,4 @@ fn at_most(found: u64, of: u64) -> f64 {
 /// The same, lower.
 fn at_least(found: u64, of: u64) -> f64 {
     100.0 - at_most(of - found, of)
-}
-
-/// The results for `0..count` in order, on all processors.
-fn parallel<T: Send>(count: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut done: Vec<(u64, T)> = std::thread::scope(|scope| {
-        let worker = || {
-            let mut mine = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= count {
-                    return mine;
-                }
-                mine.push((index, work(index)));
-            }
-        };
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap())
-            .collect()
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -6,8 +6,8 @@ use perftune::stats::{
     FamilyAsk, FamilyOutcome, GroupTest, Groups, PairedTest, group_family, paired_family,
 };
 
+use super::common::verdict;
 use super::noise::Noise;
-use super::verdict;
 
 const TESTS: usize = 400;
 const ASK: FamilyAsk = FamilyAsk {

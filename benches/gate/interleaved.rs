@@ -1,9 +1,10 @@
 //! Both arms on one machine, in blocks: false alarms, power and coverage.
 
+use super::common::{parallel, verdict};
 use super::experiment::{CELLS, ROWS, interleaved};
 use super::noise::Model;
 use super::rule::{self, Row, Verdict};
-use super::{at_least, at_most, parallel, simulations, verdict};
+use super::{at_least, at_most, simulations};
 
 const FLOOR: f64 = 0.05;
 const LOW_FLOOR: f64 = 0.03;

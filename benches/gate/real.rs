@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use perftune::cli::check;
 use perftune::gate::{GatePolicy, Outcome, RowVerdict, Side, judge};
 
-use super::{at_least, at_most, verdict};
+use super::common::{number, verdict};
+use super::{at_least, at_most};
 
 const PERFTUNE: &str = env!("CARGO_BIN_EXE_perftune");
 
@@ -54,12 +55,6 @@ train.throughput_p75 = { role = "info" }
 
 const SLOWED: &str = "scripted-made-up-b64";
 
-/// A number from the environment.
-fn number(name: &str, default: u32) -> u32 {
-    let given = std::env::var(name).ok();
-    given.and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 /// `perftune run` of this grid against itself; its exit code.
 fn compared(folder: &Path, grid: &str, args: &[&str]) -> i32 {
     let file = folder.join("grid.toml");
@@ -85,7 +80,7 @@ fn compared(folder: &Path, grid: &str, args: &[&str]) -> i32 {
 /// Both sides are the same: one recorded pool of blocks, judged in groups that share no run. `POOL` (42) blocks of each
 /// cell; `KEEP=DIR` keeps the recording there, and judges what is there already.
 pub(crate) fn same() {
-    let blocks = number("POOL", 42);
+    let blocks = number("POOL", 42) as u32;
     let scratch = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("KEEP").map_or_else(|| scratch.path().to_owned(), PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
@@ -187,7 +182,7 @@ pub(crate) fn found() {
             println!("  trial {trial}: exit code {code}, {}", judgement.coverage);
         }
     }
-    let of = u64::from(trials);
+    let of = trials;
     println!("\nscripted worker in real time, one of two cells slower by 10%, 10 blocks");
     println!(
         "  found and named, and nothing else: {named} of {of} (at least {:.1}% at 95%); the other cell quiet: {quiet} of {of}  target 20 of 20: {}",

@@ -1,9 +1,10 @@
 //! The candidate against sessions that were recorded on other days.
 
+use super::common::{parallel, verdict};
 use super::experiment::{CELLS, Luck, ROWS, session};
 use super::noise::Noise;
 use super::rule::{ALPHA, Row, Session, Verdict, stored as judged};
-use super::{at_most, parallel, simulations, verdict};
+use super::{at_most, simulations};
 
 const FLOOR: f64 = 0.05;
 const RUN_CV: f64 = 0.02;

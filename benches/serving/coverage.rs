@@ -2,8 +2,8 @@
 
 use perftune::stats::{QuantileSeries, interval_requests, limit_test_requests};
 
+use super::common::{number, parallel, verdict};
 use super::noise::{Ar1, Noise};
-use super::{number, parallel, verdict};
 
 const CONFIDENCE: f64 = 0.95;
 

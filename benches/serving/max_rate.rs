@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use perftune::clock::{Clock, ManualClock};
 use perftune::load::{Fed, Generator, MaxRate, MaxRateSearch, Outcome, SearchAsk};
 
+use super::common::{number, parallel, verdict};
 use super::services::{Kind, PERCENTILE, SERVICE_S, Server, limit_at, simulated_limit};
-use super::{number, parallel, verdict};
 
 const TARGET: f64 = 0.03;
 

@@ -4,7 +4,7 @@ use perftune::clock::ManualClock;
 use perftune::load::{Arrivals, Generator, Source, VirtualQueue};
 use perftune::stats::between_runs;
 
-use super::{parallel, verdict};
+use super::common::{parallel, verdict};
 
 const SERVICE_NS: u64 = 5_000_000;
 const REPLICATIONS: u64 = 20;

@@ -7,7 +7,7 @@ use perftune::clock::{Clock, MonotonicClock};
 use perftune::load::lindley::waits_ns;
 use perftune::load::{Arrivals, Generator, Served, Source, Tally};
 
-use super::verdict;
+use super::common::verdict;
 
 const SERVICE_NS: u64 = 5_000_000;
 const REQUESTS: usize = 2000;

@@ -1,7 +1,7 @@
 //! Servers of known behaviour, and the limits that they reach at a load, by theory or by a simulation of its own.
 
+use super::common::parallel;
 use super::noise::{Ar1, Noise};
-use super::parallel;
 
 /// Mean service in seconds, but where a kind says otherwise.
 pub(crate) const SERVICE_S: f64 = 5e-3;
