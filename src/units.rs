@@ -36,7 +36,10 @@ pub enum QuantityError {
         units: &'static str,
     },
     /// Not a number, negative, not finite, or too large.
-    #[error("`{text}` is not {} {what}; write for example {example}", article(what))]
+    #[error(
+        "`{text}` is not {} {what}; write for example {example}",
+        article(what)
+    )]
     NotANumber {
         /// What was written.
         text: String,
@@ -376,7 +379,12 @@ mod tests {
             let message = parse_energy(text).unwrap_err().to_string();
             assert!(message.contains(says), "{text}: {message}");
         }
-        assert!(parse_mass("3J").unwrap_err().to_string().contains("mg, g, kg"));
+        assert!(
+            parse_mass("3J")
+                .unwrap_err()
+                .to_string()
+                .contains("mg, g, kg")
+        );
     }
 
     #[test]

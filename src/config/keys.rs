@@ -186,7 +186,9 @@ impl Scope {
     }
 
     fn hint(self, key: &str) -> String {
-        if self == Self::Override && matches!(key, "sampler" | "energy" | "worker" | "objectives" | "gate") {
+        if self == Self::Override
+            && matches!(key, "sampler" | "energy" | "worker" | "objectives" | "gate")
+        {
             return format!("[{key}] is the same for the whole grid");
         }
         let elsewhere: Vec<&str> = Self::TABLES
