@@ -7,7 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::{
-    CATALOGUE, CPU_ENERGY, EMISSIONS, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY, TIME_TO_ACCURACY,
+    CATALOGUE, CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY,
+    TIME_TO_ACCURACY,
 };
 
 /// The base unit of a metric in machine-readable output.

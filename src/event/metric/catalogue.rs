@@ -8,6 +8,9 @@ use Scope::{Run, Serve, Stages, Train};
 /// The time in training until the target accuracy was reached.
 pub const TIME_TO_ACCURACY: &str = "train.time_to_accuracy";
 
+/// The group of what is said of energy.
+pub const ENERGY: &str = "energy";
+
 /// The energy of everything that the run works on.
 pub const ENERGY_TOTAL: &str = "energy.total";
 
@@ -237,35 +240,35 @@ pub const CATALOGUE: &[MetricDef] = &[
     ),
     def(
         ENERGY_TOTAL,
-        "energy",
+        ENERGY,
         (Unit::Joules, Scalar, Run),
         false,
         "energy of the processors, of the memory where it has a counter, and of the run's accelerators over the whole run; whole parts, whoever used them",
     ),
     def(
         ENERGY_PER_SAMPLE,
-        "energy",
+        ENERGY,
         (Unit::Joules, Scalar, Stages),
         false,
         "the same over the phase, warm-up and validation included / samples trained on or served in it",
     ),
     def(
         CPU_ENERGY,
-        "energy",
+        ENERGY,
         (Unit::Joules, Scalar, Run),
         false,
         "energy of the processor packages and, where it has a counter of its own, of the memory over the whole run",
     ),
     def(
         GPU_ENERGY,
-        "energy",
+        ENERGY,
         (Unit::Joules, Scalar, Run),
         false,
         "energy of the run's accelerators over the whole run",
     ),
     def(
         EMISSIONS,
-        "energy",
+        ENERGY,
         (Unit::Grams, Scalar, Run),
         false,
         "energy.total x the intensity of [energy] grams_per_kwh, in grams of CO2 equivalent",
