@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-pub use figures::{bytes, bytes_up, elapsed, elapsed_down, rate, seconds, significant};
+pub use figures::{
+    bytes, bytes_up, elapsed, elapsed_down, grams, joules, rate, seconds, significant,
+};
 
 /// Why a text is not a quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +36,10 @@ pub enum QuantityError {
         units: &'static str,
     },
     /// Not a number, negative, not finite, or too large.
-    #[error("`{text}` is not a {what}; write for example {example}")]
+    #[error(
+        "`{text}` is not {} {what}; write for example {example}",
+        article(what)
+    )]
     NotANumber {
         /// What was written.
         text: String,
@@ -43,6 +48,15 @@ pub enum QuantityError {
         /// A value with its unit.
         example: &'static str,
     },
+}
+
+/// `a` or `an`, as the word wants.
+fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
 }
 
 struct Dimension {
@@ -109,6 +123,27 @@ const POWER: Dimension = Dimension {
     example: "\"70W\"",
     units: "mW, W, kW",
     factors: &[("mW", 1e-3), ("W", 1.0), ("kW", 1e3)],
+};
+
+const ENERGY: Dimension = Dimension {
+    what: "energy",
+    example: "\"5J\"",
+    units: "mJ, J, kJ, MJ, Wh, kWh",
+    factors: &[
+        ("mJ", 1e-3),
+        ("J", 1.0),
+        ("kJ", 1e3),
+        ("MJ", 1e6),
+        ("Wh", 3600.0),
+        ("kWh", 3_600_000.0),
+    ],
+};
+
+const MASS: Dimension = Dimension {
+    what: "mass",
+    example: "\"10g\"",
+    units: "mg, g, kg",
+    factors: &[("mg", 1e-3), ("g", 1.0), ("kg", 1e3)],
 };
 
 impl Dimension {
@@ -266,6 +301,16 @@ pub fn parse_power(text: &str) -> Result<f64, QuantityError> {
     POWER.parse(text)
 }
 
+/// Joules, from `5J` or `3Wh`.
+pub fn parse_energy(text: &str) -> Result<f64, QuantityError> {
+    ENERGY.parse(text)
+}
+
+/// Grams, from `10g`.
+pub fn parse_mass(text: &str) -> Result<f64, QuantityError> {
+    MASS.parse(text)
+}
+
 macro_rules! quantity_serde {
     ($($name:ident)*) => {$(
         impl<'de> Deserialize<'de> for $name {
@@ -308,6 +353,41 @@ mod tests {
     }
 
     #[test]
+    fn energies_and_masses_are_read_with_their_units() {
+        for (text, joules) in [
+            ("5J", 5.0),
+            ("200 mJ", 0.2),
+            ("1.5kJ", 1500.0),
+            ("2MJ", 2e6),
+            ("3Wh", 10_800.0),
+            ("1kWh", 3.6e6),
+            ("1e3J", 1000.0),
+        ] {
+            let read = parse_energy(text).unwrap();
+            assert!((read - joules).abs() < 1e-9 * joules, "{text}: {read}");
+        }
+        for (text, grams) in [("10g", 10.0), ("1kg", 1000.0), ("5mg", 0.005)] {
+            assert!((parse_mass(text).unwrap() - grams).abs() < 1e-12, "{text}");
+        }
+        for (text, says) in [
+            ("5", "has no unit"),
+            ("5W", "is not a unit of energy"),
+            ("-5J", "is not an energy"),
+            ("J", "is not an energy"),
+            ("1e18kWh", "is not an energy"),
+        ] {
+            let message = parse_energy(text).unwrap_err().to_string();
+            assert!(message.contains(says), "{text}: {message}");
+        }
+        assert!(
+            parse_mass("3J")
+                .unwrap_err()
+                .to_string()
+                .contains("mg, g, kg")
+        );
+    }
+
+    #[test]
     fn bad_quantities_say_what_to_write() {
         for (text, says) in [
             ("100", "has no unit"),
@@ -331,6 +411,7 @@ mod tests {
             let _ = text.parse::<Span>();
             let _ = text.parse::<Bytes>();
             let _ = text.parse::<Share>();
+            let _ = (parse_energy(&text), parse_mass(&text));
         }
     }
 }

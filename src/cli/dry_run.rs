@@ -73,6 +73,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
             (plan.sampler.interval_ns as f64 / 1e9).into(),
         ),
         ("sampler.gpu", plan.sampler.gpu.into()),
+        ("sampler.energy", plan.sampler.energy.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
     settings.extend(pattern(plan, serve));
@@ -87,6 +88,9 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
 fn optional(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
     let mut settings = Vec::new();
     let any = |has: fn(&PlannedRun) -> bool| plan.runs.iter().any(has);
+    if let Some(grams) = plan.grams_per_kwh {
+        settings.push(("energy.grams_per_kwh", grams.into()));
+    }
     if any(|run| run.stop.target_accuracy.is_some()) {
         settings.push(("train.target_accuracy", run.stop.target_accuracy.into()));
     }
@@ -202,6 +206,7 @@ mod tests {
             objectives: Vec::new(),
             gate: GatePolicy::default(),
             sampler: SamplerPolicy::default(),
+            grams_per_kwh: None,
             worker: WorkerSettings {
                 program: WorkerProgram::Native,
                 hang_timeout_ns: 60_000_000_000,

@@ -6,7 +6,7 @@ use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
 use crate::event::{MetricDef, MetricKind, Unit, metric};
-use crate::units::{Bytes, Share, Span, parse_power, parse_rate};
+use crate::units::{Bytes, Share, Span, parse_energy, parse_mass, parse_power, parse_rate};
 
 /// A constraint and where it was written.
 #[derive(Debug, Clone)]
@@ -131,6 +131,8 @@ const fn example(unit: Unit) -> &'static str {
         Unit::Ratio => ">= 0.88",
         Unit::One => "<= 0.5",
         Unit::Watts => "<= 70W",
+        Unit::Joules => "<= 5kJ",
+        Unit::Grams => "<= 10g",
     }
 }
 
@@ -183,6 +185,8 @@ pub(super) fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
         }
         Unit::SamplesPerSecond | Unit::RequestsPerSecond => parse_rate(text).map_err(said),
         Unit::Watts => parse_power(text).map_err(said),
+        Unit::Joules => parse_energy(text).map_err(said),
+        Unit::Grams => parse_mass(text).map_err(said),
         Unit::Ratio if text.ends_with('%') => text.parse().map(|Share(share)| share).map_err(said),
         Unit::Ratio | Unit::One => {
             let number = text.replace('_', "").parse::<f64>().ok();
@@ -204,7 +208,7 @@ fn nonsense(def: &MetricDef, op: Op, limit: f64) -> Option<&'static str> {
     // Nobody works in no time or in no memory, while there may well be no faults.
     let positive = matches!(
         def.unit,
-        Unit::Seconds | Unit::SamplesPerSecond | Unit::RequestsPerSecond
+        Unit::Seconds | Unit::SamplesPerSecond | Unit::RequestsPerSecond | Unit::Joules
     ) || def.group == "memory";
     match op {
         Op::Below if limit <= 0.0 => Some("nothing is below 0"),

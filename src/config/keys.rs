@@ -18,6 +18,7 @@ const TOP: &[&str] = &[
     "objectives",
     "gate",
     "sampler",
+    "energy",
     "worker",
     "exclude",
     "include",
@@ -71,7 +72,8 @@ const GATE: &[&str] = &[
     "retired",
 ];
 const GATE_METRIC: &[&str] = &["direction", "role", "floor", "at_least", "fallback"];
-const SAMPLER: &[&str] = &["interval", "gpu"];
+const SAMPLER: &[&str] = &["interval", "gpu", "energy"];
+const ENERGY: &[&str] = &["grams_per_kwh"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];
 
@@ -88,6 +90,7 @@ pub(super) enum Scope {
     Gate,
     GateMetric,
     Sampler,
+    Energy,
     Worker,
     Exclude,
     Include,
@@ -96,7 +99,7 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    const TABLES: [Self; 8] = [
+    const TABLES: [Self; 9] = [
         Self::Grid,
         Self::Train,
         Self::Serve,
@@ -104,6 +107,7 @@ impl Scope {
         Self::Limits,
         Self::Objectives,
         Self::Sampler,
+        Self::Energy,
         Self::Worker,
     ];
 
@@ -119,6 +123,7 @@ impl Scope {
             Self::Gate => "[gate]",
             Self::GateMetric => "[gate.metrics]",
             Self::Sampler => "[sampler]",
+            Self::Energy => "[energy]",
             Self::Worker => "[worker]",
             Self::Exclude => "[[exclude]]",
             Self::Include => "[[include]]",
@@ -146,6 +151,7 @@ impl Scope {
             Self::Gate => GATE,
             Self::GateMetric => GATE_METRIC,
             Self::Sampler => SAMPLER,
+            Self::Energy => ENERGY,
             Self::Worker => WORKER,
             Self::Override => OVERRIDE,
         }
@@ -180,7 +186,9 @@ impl Scope {
     }
 
     fn hint(self, key: &str) -> String {
-        if self == Self::Override && matches!(key, "sampler" | "worker" | "objectives" | "gate") {
+        if self == Self::Override
+            && matches!(key, "sampler" | "energy" | "worker" | "objectives" | "gate")
+        {
             return format!("[{key}] is the same for the whole grid");
         }
         let elsewhere: Vec<&str> = Self::TABLES

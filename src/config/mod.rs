@@ -190,6 +190,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let head = header::read(&root, request, &mut problems);
     let bases = bases(request);
     let sampler = worker::sampler(&root, &mut problems);
+    let grams_per_kwh = worker::intensity(&root, &mut problems);
     let (worker, options) = worker::worker(&root, &bases, &mut problems);
     let base = Patch::read(&root, None, &mut problems);
     let world = World {
@@ -236,6 +237,7 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
         objectives: objectives::plain(&aimed),
         gate: gate.policy,
         sampler,
+        grams_per_kwh,
         worker,
         warnings: problems.take_warnings(),
         name: head.name,

@@ -29,6 +29,9 @@ pub struct Plan {
     pub gate: GatePolicy,
     /// How to sample.
     pub sampler: SamplerPolicy,
+    /// What a kilowatt hour means in grams of CO2 equivalent; nobody guesses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grams_per_kwh: Option<f64>,
     /// Who does the work.
     pub worker: WorkerSettings,
     /// What the user should know, though it is no error.

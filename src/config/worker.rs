@@ -1,4 +1,4 @@
-//! `[worker]` and `[sampler]`: who does the work, and how often it is looked at.
+//! `[worker]`, `[sampler]` and `[energy]`: who does the work, how often it is looked at, and what its energy means.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::axis::Bases;
 use super::keys::Scope;
 use super::plan::{WorkerProgram, WorkerSettings};
 use super::problems::Problems;
-use super::read::{self, Section};
+use super::read::{self, Allowed, Section};
 use super::suggest;
 use super::tree::{Node, Table, Value};
 use crate::sampler::policy::SamplerPolicy;
@@ -25,6 +25,9 @@ pub(super) fn sampler(root: &Table, problems: &mut Problems) -> SamplerPolicy {
     if let Some(gpu) = section.flag("gpu") {
         policy.gpu = gpu;
     }
+    if let Some(energy) = section.flag("energy") {
+        policy.energy = energy;
+    }
     if let Some(interval) = section.duration("interval", 0.0) {
         policy.interval_ns = interval.as_ns();
         if !(SHORTEST_INTERVAL_S..=LONGEST_INTERVAL_S).contains(&interval.as_secs())
@@ -35,6 +38,18 @@ pub(super) fn sampler(root: &Table, problems: &mut Problems) -> SamplerPolicy {
         }
     }
     policy
+}
+
+/// No electricity of the world is beyond this: the dirtiest lignite is at about 1,300 g/kWh.
+const INTENSITY: Allowed = Allowed {
+    test: |value| (0.0..=5000.0).contains(&value),
+    says: "of grams from 0 to 5000, such as 350",
+};
+
+/// The intensity of `[energy]`, if it is given.
+pub(super) fn intensity(root: &Table, problems: &mut Problems) -> Option<f64> {
+    let (table, _) = read::table(root, "energy", problems)?;
+    Section::new(Scope::Energy, table, problems).number("grams_per_kwh", &INTENSITY)
 }
 
 /// `[worker]` and its `options`, or the native worker.

@@ -105,6 +105,8 @@ fn shown(unit: Unit, figure: f64) -> String {
         Unit::Percent => format!("{}%", units::significant(figure)),
         Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(figure),
         Unit::Watts => format!("{} W", units::significant(figure)),
+        Unit::Joules => units::joules(figure),
+        Unit::Grams => units::grams(figure),
         Unit::Ratio | Unit::One => plain(figure),
     }
 }

@@ -24,6 +24,10 @@ pub struct RunContext {
     /// The accelerator that the run works on, by the sampler's index; `None`: it works on none, and no reading of one is
     /// the run's.
     pub gpu_index: Option<u32>,
+    /// The device as the grid names it; empty means the CPU.
+    pub device: String,
+    /// What a kilowatt hour means in grams of CO2 equivalent, where the user has said.
+    pub grams_per_kwh: Option<f64>,
     /// `CLOCK_MONOTONIC` when the worker was started, in nanoseconds.
     pub started_ns: u64,
 }
@@ -58,6 +62,8 @@ impl RunContext {
             usable_cores,
             unsupported,
             gpu_index,
+            device: job.device.clone(),
+            grams_per_kwh: None,
             started_ns,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::assess::Ask;
 use super::context::RunContext;
+use super::energy::Energy;
 use super::evidence;
 use super::limit::Limit;
 use super::pace::Pace;
@@ -56,7 +57,9 @@ pub struct Controller {
     pub(super) training: TrainingWatch,
     pub(super) pace: Pace,
     /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
-    pending: VecDeque<ResourceSample>,
+    pub(super) pending: VecDeque<ResourceSample>,
+    /// The energy until the last tick that is settled.
+    pub(super) energy: Energy,
     last_tick: Option<ResourceSample>,
     pub(super) now_ns: u64,
     pub(super) stopped: Option<StopRecord>,
@@ -84,6 +87,7 @@ impl Controller {
         }
         Self {
             now_ns: context.started_ns,
+            energy: Energy::new(context.started_ns),
             policy,
             context,
             chosen,
@@ -197,6 +201,7 @@ impl Controller {
     /// Ends the current stage; `by_worker`: it had its time there, nobody cut it short.
     fn leave(&mut self, by_worker: bool) {
         let (current, now_ns) = (self.current.take(), self.now_ns);
+        self.end_energy(current);
         let judged = by_worker && self.policy.enabled && self.stopped.is_none();
         if let Some(state) = self
             .stages
@@ -220,6 +225,7 @@ impl Controller {
         if !matches!(into, Stage::Train | Stage::Serve(_) | Stage::Confirm(_)) {
             return;
         }
+        self.begin_energy(into);
         let chosen = self.chosen_in(into);
         let since = (self.now_ns, ns(self.policy.min_time_s));
         let mut state = StageState::new(into, chosen, since);
@@ -302,6 +308,7 @@ impl Controller {
                 let search = self.totals.searches.entry(size).or_default();
                 search.push((before, &sample), self.context.gpu_index);
             }
+            self.feed_energy(&sample);
             self.last_tick = Some(sample);
         }
     }

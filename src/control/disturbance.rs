@@ -185,6 +185,8 @@ fn shown(value: f64, unit: Unit) -> String {
         Unit::Percent => percent(value / 100.0),
         Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
         Unit::Watts => format!("{} W", units::significant(value)),
+        Unit::Joules => units::joules(value),
+        Unit::Grams => units::grams(value),
         Unit::Ratio | Unit::One => units::significant(value),
     }
 }

@@ -13,7 +13,7 @@ use super::limit::{Limit, watched};
 use super::serving::MAX_RATE;
 use super::stage::StageState;
 use super::support::why_unsupported;
-use crate::event::metric::{Scope, TIME_TO_ACCURACY, find};
+use crate::event::metric::{ENERGY, Scope, TIME_TO_ACCURACY, find};
 use crate::event::{
     Feasibility, MetricDef, MetricKind, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord,
 };
@@ -227,6 +227,7 @@ impl Controller {
             // The sum over processes counts shared pages twice, and a whole device's memory is also that of others.
             "memory.peak" => (self.totals.peak.peak()?, self.totals.processes <= 1),
             "gpu.memory_peak" => (self.totals.gpu_peak.peak()?, !self.totals.shared_gpu),
+            name if metric.group == ENERGY => (self.energy_so_far(name)?, true),
             name => (self.totals.counter(name)?, true),
         };
         let passed = constraint.op.is_upper() && !constraint.op.holds(figure, constraint.limit);

@@ -48,6 +48,7 @@ mod context;
 pub mod controller;
 mod disturbance;
 mod ending;
+mod energy;
 mod evidence;
 mod feasibility;
 mod goal;

@@ -7,7 +7,7 @@ use super::serving::{BEST_SIZE, MAX_RATE, load_note};
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use super::windowed;
-use crate::event::metric::{Scope, TIME_TO_ACCURACY};
+use crate::event::metric::{ENERGY, ENERGY_PER_SAMPLE, Scope, TIME_TO_ACCURACY};
 use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
 use crate::event::{
@@ -115,6 +115,8 @@ impl Controller {
             {
                 add_note(&mut row, &projection::contains(budget, whole_s));
             }
+        } else if metric.name == ENERGY_PER_SAMPLE {
+            self.fill_energy_of(&mut row, state);
         } else {
             fill_interference(&mut row, metric, state);
         }
@@ -218,6 +220,8 @@ impl Controller {
             self.fill_model(&mut row, metric, ended);
         } else if metric.name == BEST_SIZE {
             self.fill_best_size(&mut row);
+        } else if metric.group == ENERGY {
+            self.fill_energy(&mut row, metric);
         } else {
             self.fill_counter(&mut row, metric);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::controller::Controller;
 use super::policy::{StopPolicy, default_metrics};
 use crate::event::MetricDef;
-use crate::event::metric::find;
+use crate::event::metric::{CPU_ENERGY, ENERGY, GPU_ENERGY, find};
 
 /// Why no stopping rule is left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +70,9 @@ pub(super) fn why_unsupported<'a>(
     metric: &MetricDef,
     unsupported: &'a BTreeMap<String, String>,
 ) -> Option<&'a str> {
+    if metric.group == ENERGY {
+        return why_no_energy(metric.name, unsupported);
+    }
     let names = [metric.name, metric.group];
     let by_name = names.into_iter().find_map(|name| unsupported.get(name));
     by_name
@@ -78,6 +81,17 @@ pub(super) fn why_unsupported<'a>(
             reasons.find_map(|(key, why)| reads_field(metric.name, key).then_some(why))
         })
         .map(String::as_str)
+}
+
+/// The gap `energy` is that of the processors alone, while the group has the devices too.
+fn why_no_energy<'a>(metric: &str, unsupported: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    let of = |field: &str| unsupported.get(field).map(String::as_str);
+    of(metric).or_else(|| match metric {
+        CPU_ENERGY => of("energy"),
+        GPU_ENERGY => of("gpu"),
+        // Which of the two it needs depends on the run's device, which is not known here.
+        _ => of("gpu").and(of("energy")),
+    })
 }
 
 /// Whether the metric is read from this field of a sample (`host.busy_ns` is `busy_ns`).

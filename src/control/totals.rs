@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::disturbance::Marks;
 use super::resources::{GpuNow, ResourceSeries};
 use super::support::reads_field;
+use crate::event::metric::{ENERGY, find};
 use crate::event::{CATALOGUE, Finished, FoundRate, Num, ResourceSample};
 use crate::stats::PeakTracker;
 
@@ -142,7 +143,8 @@ impl Totals {
         let gap = self
             .gaps
             .iter()
-            .find(|(field, _)| reads_field(metric, field));
+            // `intel[0]:power_watts` is a gap of one device, which counts where no other was read.
+            .find(|(field, _)| reads_field(metric, &field.replace(':', ".")));
         Some(gap.map_or_else(
             || {
                 format!(
@@ -162,8 +164,11 @@ impl Totals {
     }
 }
 
-/// Whether the metric is read by the sampler.
+/// Whether the metric is read by the sampler; what is made of energy says itself why it is not there.
 fn is_sampled(metric: &str) -> bool {
+    if find(metric).is_some_and(|found| found.group == ENERGY) {
+        return false;
+    }
     [
         "cpu.",
         "memory.",

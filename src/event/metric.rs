@@ -6,7 +6,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{CATALOGUE, TIME_TO_ACCURACY};
+pub use catalogue::{
+    CATALOGUE, CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY,
+    TIME_TO_ACCURACY,
+};
 
 /// The base unit of a metric in machine-readable output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,12 @@ pub enum Unit {
     /// Watts.
     #[serde(rename = "W")]
     Watts,
+    /// Joules.
+    #[serde(rename = "J")]
+    Joules,
+    /// Grams.
+    #[serde(rename = "g")]
+    Grams,
 }
 
 impl fmt::Display for Unit {
@@ -48,6 +57,8 @@ impl fmt::Display for Unit {
             Self::Ratio => "ratio",
             Self::One => "1",
             Self::Watts => "W",
+            Self::Joules => "J",
+            Self::Grams => "g",
         })
     }
 }

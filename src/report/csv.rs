@@ -4,7 +4,7 @@ use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict};
+use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict, metric};
 
 /// Where a column of `report.csv` comes from.
 enum Source {
@@ -181,6 +181,18 @@ const COLUMNS: &[(&str, Source)] = &[
         "serve_throughput_p75_samples_per_s",
         Figure(LastServe, "serve.throughput_p75"),
     ),
+    ("energy_j", Figure(Run, metric::ENERGY_TOTAL)),
+    (
+        "energy_per_sample_j",
+        Figure(Train, metric::ENERGY_PER_SAMPLE),
+    ),
+    (
+        "serve_energy_per_sample_j",
+        Figure(LastServe, metric::ENERGY_PER_SAMPLE),
+    ),
+    ("cpu_energy_j", Figure(Run, metric::CPU_ENERGY)),
+    ("gpu_energy_j", Figure(Run, metric::GPU_ENERGY)),
+    ("emissions_co2e_g", Figure(Run, metric::EMISSIONS)),
 ];
 
 /// The rate that was offered.

@@ -32,6 +32,19 @@ const RATE: &[Scale] = &[
 ];
 const PERCENT: &[Scale] = &[scale(1.0, "%")];
 const WATTS: &[Scale] = &[scale(1.0, "W")];
+const JOULES: &[Scale] = &[
+    scale(1e6, "MJ"),
+    scale(1e3, "kJ"),
+    scale(1.0, "J"),
+    scale(1e-3, "mJ"),
+    scale(1e-6, "uJ"),
+];
+const GRAMS: &[Scale] = &[
+    scale(1e3, "kg"),
+    scale(1.0, "g"),
+    scale(1e-3, "mg"),
+    scale(1e-6, "ug"),
+];
 const PLAIN: &[Scale] = &[scale(1.0, "")];
 
 const fn scale(factor: f64, name: &'static str) -> Scale {
@@ -48,6 +61,8 @@ impl Scale {
             Unit::SamplesPerSecond | Unit::RequestsPerSecond => RATE,
             Unit::Percent => PERCENT,
             Unit::Watts => WATTS,
+            Unit::Joules => JOULES,
+            Unit::Grams => GRAMS,
             Unit::Ratio | Unit::One => PLAIN,
         };
         let mut values: Vec<_> = values

@@ -59,6 +59,14 @@ pub(super) const FIGURES: &[Figures] = &[
     figures("peak\n", Place::Run, "memory.peak", 4),
     figures("GPU\n", Place::Train, "gpu.utilisation", 5),
     figures("GPU\n", Place::Run, "gpu.memory_peak", 5),
+    figures("energy\n", Place::Run, metric::ENERGY_TOTAL, 7),
+    figures(
+        "energy\n/sample ",
+        Place::Train,
+        metric::ENERGY_PER_SAMPLE,
+        8,
+    ),
+    figures("CO2e\n", Place::Run, metric::EMISSIONS, 9),
 ];
 
 /// A mark that occurs in a table and needs a word.

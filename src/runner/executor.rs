@@ -296,12 +296,12 @@ impl Execution<'_, '_> {
         let unsupported = gaps
             .map(|gap| (gap.field.clone(), gap.reason.clone()))
             .collect();
-        RunContext::of_job(
-            &self.spec.job,
-            self.spec.usable_cores,
-            unsupported,
-            started_ns,
-        )
+        let spec = self.spec;
+        let context = RunContext::of_job(&spec.job, spec.usable_cores, unsupported, started_ns);
+        RunContext {
+            grams_per_kwh: spec.grams_per_kwh,
+            ..context
+        }
     }
 }
 

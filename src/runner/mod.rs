@@ -49,6 +49,8 @@ pub struct RunSpec {
     pub group: Option<GroupBase>,
     /// Cores that the run may use: the denominator of `cpu.utilisation_of_limit`.
     pub usable_cores: f64,
+    /// What a kilowatt hour means in grams of CO2 equivalent, where the user has said.
+    pub grams_per_kwh: Option<f64>,
     /// Its place in a comparison; absent where it is part of none.
     pub pairing: Option<Pairing>,
 }

@@ -237,6 +237,7 @@ fn cpu_time_is_right_at_every_pace() {
         let policy = SamplerPolicy {
             interval_ns: 1_000_000_000 / hertz,
             gpu: false,
+            energy: false,
         };
         let mut role = start("burn:300");
         let (send, samples) = channel();
@@ -382,6 +383,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
     let policy = SamplerPolicy {
         interval_ns: 3_600_000_000_000,
         gpu: false,
+        energy: false,
     };
     let mut role = start("idle");
     role.heard();
@@ -400,7 +402,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
     );
     assert!(report.interval_ns().unwrap() > 0.0);
     let names: Vec<_> = report.probe_cost_ns.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["tree", "host", "gpu"]);
+    assert_eq!(names, ["tree", "host", "energy", "gpu", "drm"]);
 }
 
 #[test]
@@ -408,6 +410,7 @@ fn gaps_are_said_once_and_known_beforehand() {
     let policy = SamplerPolicy {
         interval_ns: 10 * MS,
         gpu: false,
+        energy: false,
     };
     let prepared = Sampler::new(policy);
     assert!(prepared.unsupported().iter().any(|gap| gap.field == "gpu"));

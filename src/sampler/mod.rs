@@ -14,15 +14,14 @@ pub mod limits;
 pub mod machine;
 pub mod policy;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no source is asked in the background yet")
-)]
 mod background;
+mod drm;
+mod energy;
 mod fingerprint;
 mod gpu;
 mod probe;
 mod schedule;
+mod sysfs;
 mod thread;
 
 #[cfg(target_os = "linux")]
@@ -37,6 +36,8 @@ mod tree;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 
+pub use self::drm::{Card, graphics_cards};
+pub use self::energy::{EnergyCounters, energy_counters};
 pub use self::fingerprint::boot_id;
 pub use self::gpu::{Accelerator, accelerators};
 pub use self::limits::{GroupBase, LimitMeans, limit_means};
@@ -59,10 +60,14 @@ fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
     };
     #[cfg(not(target_os = "linux"))]
     let (tree, host) = (elsewhere::TreeProbe::new(pid), elsewhere::HostProbe);
+    let sys = sysfs::SysRoot::system();
     vec![
         Box::new(tree),
         Box::new(host),
+        Box::new(energy::EnergyProbe::new(policy.energy, &sys)),
         Box::new(gpu::GpuProbe::new(policy.gpu)),
+        // After the probe whose missing driver it may make good.
+        Box::new(drm::DrmProbe::new(policy.gpu, &sys)),
     ]
 }
 

@@ -69,6 +69,13 @@ impl GapLedger {
         }
     }
 
+    /// What was reported of this field is made good by another source.
+    pub(super) fn withdraw(&mut self, field: &str) {
+        for known in &mut self.known {
+            known.holds &= known.field != field;
+        }
+    }
+
     /// Every gap that holds now, said or not.
     pub fn current(&self) -> Vec<Gap> {
         self.known

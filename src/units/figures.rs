@@ -67,6 +67,34 @@ pub fn seconds(value: f64) -> String {
     }
 }
 
+/// Joules for a reader: `12.3 mJ`, `4.50 kJ`.
+pub fn joules(value: f64) -> String {
+    if value == 0.0 {
+        return "0 J".to_owned();
+    }
+    scaled(
+        value,
+        &[
+            (1e6, "MJ"),
+            (1e3, "kJ"),
+            (1.0, "J"),
+            (1e-3, "mJ"),
+            (1e-6, "uJ"),
+        ],
+    )
+}
+
+/// Grams for a reader: `12.3 mg`, `4.50 kg`.
+pub fn grams(value: f64) -> String {
+    if value == 0.0 {
+        return "0 g".to_owned();
+    }
+    scaled(
+        value,
+        &[(1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "ug")],
+    )
+}
+
 /// Time that has passed, for a reader who waits: whole seconds from 10 s, minutes from one minute.
 pub fn elapsed(value: f64) -> String {
     if !(9.95..7199.5).contains(&value) {

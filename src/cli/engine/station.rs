@@ -252,6 +252,7 @@ fn prepare(order: &Order<'_>, launch: &Launch, means: &LimitMeans) -> Result<Vec
                 usable_cores: limits
                     .cores(usable_cores)
                     .min(f64::from(run.job.threads.max(1))),
+                grams_per_kwh: order.plan.grams_per_kwh,
                 limits,
                 group: means.base.clone().filter(|_| grouped),
                 pairing: None,

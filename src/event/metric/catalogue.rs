@@ -8,6 +8,24 @@ use Scope::{Run, Serve, Stages, Train};
 /// The time in training until the target accuracy was reached.
 pub const TIME_TO_ACCURACY: &str = "train.time_to_accuracy";
 
+/// The group of what is said of energy.
+pub const ENERGY: &str = "energy";
+
+/// The energy of everything that the run works on.
+pub const ENERGY_TOTAL: &str = "energy.total";
+
+/// The same of a phase, over its samples.
+pub const ENERGY_PER_SAMPLE: &str = "energy.per_sample";
+
+/// The energy of the processors and their memory.
+pub const CPU_ENERGY: &str = "cpu.energy";
+
+/// The energy of the run's accelerators.
+pub const GPU_ENERGY: &str = "gpu.energy";
+
+/// What the energy means in CO2, by the user's intensity.
+pub const EMISSIONS: &str = "emissions.co2e";
+
 /// Every metric, in the order of the reports.
 pub const CATALOGUE: &[MetricDef] = &[
     def(
@@ -219,6 +237,41 @@ pub const CATALOGUE: &[MetricDef] = &[
         (Unit::Watts, Gauge, Stages),
         false,
         "mean power draw of the device",
+    ),
+    def(
+        ENERGY_TOTAL,
+        ENERGY,
+        (Unit::Joules, Scalar, Run),
+        false,
+        "energy of the processors, of the memory where it has a counter, and of the run's accelerators over the whole run; whole parts, whoever used them",
+    ),
+    def(
+        ENERGY_PER_SAMPLE,
+        ENERGY,
+        (Unit::Joules, Scalar, Stages),
+        false,
+        "the same over the phase, warm-up and validation included / samples trained on or served in it",
+    ),
+    def(
+        CPU_ENERGY,
+        ENERGY,
+        (Unit::Joules, Scalar, Run),
+        false,
+        "energy of the processor packages and, where it has a counter of its own, of the memory over the whole run",
+    ),
+    def(
+        GPU_ENERGY,
+        ENERGY,
+        (Unit::Joules, Scalar, Run),
+        false,
+        "energy of the run's accelerators over the whole run",
+    ),
+    def(
+        EMISSIONS,
+        ENERGY,
+        (Unit::Grams, Scalar, Run),
+        false,
+        "energy.total x the intensity of [energy] grams_per_kwh, in grams of CO2 equivalent",
     ),
     def(
         "io.read",

@@ -116,6 +116,8 @@ fn quantity(unit: Unit, value: f64) -> String {
         Unit::Percent => format!("{}%", units::significant(value)),
         Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
         Unit::Watts => format!("{} W", units::significant(value)),
+        Unit::Joules => units::joules(value),
+        Unit::Grams => units::grams(value),
         Unit::Ratio | Unit::One => {
             let text = format!("{value:.4}");
             text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -13,7 +13,7 @@ use crate::report::headline::Place;
 /// Endings of columns that say a unit, without those that the columns of `report.csv` have.
 const OTHER_UNITS: &[&str] = &[
     "ns", "us", "ms", "sec", "seconds", "min", "h", "b", "kb", "mb", "gb", "kib", "mib", "gib",
-    "ratio", "share", "pct", "per_min", "k_per_s",
+    "ratio", "share", "pct", "per_min", "k_per_s", "mj", "kj", "wh", "kwh", "mg", "kg",
 ];
 
 /// A column whose figures are compared.
@@ -100,6 +100,8 @@ fn ending(unit: Unit) -> &'static str {
         Unit::SamplesPerSecond => "_samples_per_s",
         Unit::RequestsPerSecond => "_per_s",
         Unit::Watts => "_w",
+        Unit::Joules => "_j",
+        Unit::Grams => "_g",
         Unit::Ratio | Unit::One => "",
     }
 }

@@ -29,6 +29,7 @@ fn spec() -> RunSpec {
         limits: Limits::default(),
         group: None,
         usable_cores: 2.0,
+        grams_per_kwh: None,
         pairing: None,
     }
 }
@@ -47,6 +48,8 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
         usable_cores: 2.0,
         unsupported: [].into(),
         gpu_index: None,
+        device: "cpu".to_owned(),
+        grams_per_kwh: None,
         started_ns: 0,
     };
     let controller = Controller::new(spec.stop.clone(), context);

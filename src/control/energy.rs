@@ -1,0 +1,224 @@
+//! Energy of the run and its phases, from the counters in the sampler's ticks.
+//!
+//! The energy of a phase is the difference of a counter between its ends, each taken linearly between the two readings
+//! around it. Where a device has no counter, its power is integrated by the trapezoidal rule, and the note says so. A
+//! reading that is missing in between makes the figure absent: nobody knows what was used meanwhile. No figure comes from
+//! a rated power.
+//!
+//! Counters are of whole parts of the machine: what others use of them is in the figure, and the note says that.
+
+mod figures;
+mod meter;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::meter::{Meter, Window};
+use super::controller::Controller;
+use crate::event::{GpuReading, ResourceSample, Stage, Vendor};
+
+/// Longest time between two readings of a power over which it is integrated, in nanoseconds.
+const LONGEST_NS: u64 = 2_000_000_000;
+
+/// Parts of a machine that are followed; a recording may name as many as it likes.
+const MOST_PARTS: usize = 64;
+
+/// A device, which has a counter or tells its power.
+#[derive(Debug, Clone, Default)]
+struct Device {
+    counter: Meter,
+    power: Meter,
+    /// Time and watts of the last reading of the power.
+    drawn: Option<(u64, f64)>,
+    /// What the power adds up to, in joules.
+    integral_j: f64,
+}
+
+/// What is known of the energy of a run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Energy {
+    /// The run, then its stages in the order in which they were entered.
+    windows: Vec<Window>,
+    /// By domain: `package-0`, `dram-0`, `psys`.
+    domains: BTreeMap<String, Meter>,
+    /// By what identifies them.
+    devices: BTreeMap<String, Device>,
+    /// Those of them that the run works on.
+    own: BTreeSet<String>,
+    /// Why something was not read, by the sampler's field, as it was first said.
+    gaps: BTreeMap<String, String>,
+}
+
+impl Energy {
+    /// Of a run that began at this time.
+    pub(super) fn new(started_ns: u64) -> Self {
+        Self {
+            windows: vec![Window {
+                stage: None,
+                begin_ns: started_ns,
+                end_ns: None,
+            }],
+            ..Self::default()
+        }
+    }
+
+    /// A stage begins; one that comes again is measured again.
+    fn begin(&mut self, stage: Stage, begin_ns: u64) {
+        let window = Window {
+            stage: Some(stage),
+            begin_ns,
+            end_ns: None,
+        };
+        let Some(place) = self.place(stage) else {
+            self.windows.push(window);
+            return;
+        };
+        self.windows[place] = window;
+        let devices = self.devices.values_mut();
+        let of_devices = devices.flat_map(|device| [&mut device.counter, &mut device.power]);
+        for meter in self.domains.values_mut().chain(of_devices) {
+            meter.restart(place);
+        }
+    }
+
+    fn end(&mut self, stage: Stage, end_ns: u64) {
+        if let Some(place) = self.place(stage) {
+            self.windows[place].end_ns.get_or_insert(end_ns);
+        }
+    }
+
+    fn place(&self, stage: Stage) -> Option<usize> {
+        let of_stage = |window: &Window| window.stage == Some(stage);
+        self.windows.iter().position(of_stage)
+    }
+
+    /// Takes a tick. Every stage that had begun or ended before its time must have been told.
+    fn push(&mut self, sample: &ResourceSample, gpu_index: Option<u32>) {
+        for gap in &sample.gaps {
+            let reason = gap.reason.trim_start_matches("unsupported: ");
+            if !self.gaps.contains_key(&gap.field) {
+                self.gaps.insert(gap.field.clone(), reason.to_owned());
+            }
+        }
+        self.push_domains(sample);
+        self.push_devices(sample);
+        for gpu in selected(sample, gpu_index) {
+            self.own.insert(key(gpu));
+        }
+    }
+
+    fn push_domains(&mut self, sample: &ResourceSample) {
+        let said = |field: &str| {
+            let gap = sample.gaps.iter().find(|gap| gap.field == field)?;
+            Some(gap.reason.trim_start_matches("unsupported: "))
+        };
+        let t_ns = sample.t_ns;
+        let all = said("energy");
+        // Ticks between two readings have none, and nothing is missing.
+        if sample.energy.is_empty() && all.is_none() {
+            return;
+        }
+        for (name, meter) in &mut self.domains {
+            if sample.energy.iter().all(|reading| reading.domain != *name) {
+                let why = said(&format!("energy.{name}")).or(all);
+                meter.lose(
+                    &self.windows,
+                    t_ns,
+                    why.unwrap_or("it was not read for a while"),
+                );
+            }
+        }
+        for reading in &sample.energy {
+            if self.domains.len() < MOST_PARTS || self.domains.contains_key(&reading.domain) {
+                let meter = self.domains.entry(reading.domain.clone()).or_default();
+                meter.push(&self.windows, t_ns, reading.energy_uj as f64 * 1e-6);
+            }
+        }
+    }
+
+    fn push_devices(&mut self, sample: &ResourceSample) {
+        let windows = &self.windows;
+        let gpus = || sample.gpus.iter().filter(|gpu| gpu.vendor != Vendor::Tpu);
+        for (name, device) in &mut self.devices {
+            if gpus().all(|gpu| key(gpu) != *name) {
+                let why = "the device gave no reading for a while";
+                device.counter.lose(windows, sample.t_ns, why);
+                device.lose_power(windows, sample.t_ns, why);
+            }
+        }
+        for gpu in gpus() {
+            let name = key(gpu);
+            if self.devices.len() < MOST_PARTS || self.devices.contains_key(&name) {
+                let t_ns = gpu.t_ns.unwrap_or(sample.t_ns);
+                let device = self.devices.entry(name).or_default();
+                device.push(windows, t_ns, gpu);
+            }
+        }
+    }
+}
+
+impl Device {
+    fn push(&mut self, windows: &[Window], t_ns: u64, gpu: &GpuReading) {
+        match gpu.energy_mj {
+            Some(energy_mj) => self.counter.push(windows, t_ns, energy_mj as f64 * 1e-3),
+            None => self
+                .counter
+                .lose(windows, t_ns, "its energy counter gave no reading"),
+        }
+        let watts = gpu
+            .power_watts
+            .filter(|watts| watts.is_finite() && *watts >= 0.0);
+        let Some(watts) = watts else {
+            return self.lose_power(windows, t_ns, "its power gave no reading");
+        };
+        if let Some((before_ns, before)) = self.drawn {
+            let elapsed_ns = t_ns.saturating_sub(before_ns);
+            if elapsed_ns == 0 {
+                return;
+            }
+            if elapsed_ns > LONGEST_NS {
+                self.lose_power(windows, t_ns, "its power was not read for more than 2 s");
+            } else {
+                self.integral_j += f64::midpoint(before, watts) * elapsed_ns as f64 * 1e-9;
+            }
+        }
+        self.drawn = Some((t_ns, watts));
+        self.power.push(windows, t_ns, self.integral_j);
+    }
+
+    fn lose_power(&mut self, windows: &[Window], t_ns: u64, why: &str) {
+        self.drawn = None;
+        self.power.lose(windows, t_ns, why);
+    }
+}
+
+/// The devices that the run works on, in one tick.
+fn selected(sample: &ResourceSample, gpu_index: Option<u32>) -> impl Iterator<Item = &GpuReading> {
+    let own = move |gpu: &&GpuReading| gpu.vendor == Vendor::Nvidia && Some(gpu.index) == gpu_index;
+    sample.gpus.iter().filter(own)
+}
+
+/// What tells a device from the others for as long as the run lasts.
+fn key(gpu: &GpuReading) -> String {
+    if gpu.device.is_empty() {
+        format!("GPU {}", gpu.index)
+    } else {
+        gpu.device.clone()
+    }
+}
+
+impl Controller {
+    /// Takes a tick whose time no message can come before.
+    pub(super) fn feed_energy(&mut self, sample: &ResourceSample) {
+        self.energy.push(sample, self.context.gpu_index);
+    }
+
+    pub(super) fn begin_energy(&mut self, stage: Stage) {
+        self.energy.begin(stage, self.now_ns);
+    }
+
+    pub(super) fn end_energy(&mut self, stage: Option<Stage>) {
+        if let Some(stage) = stage {
+            self.energy.end(stage, self.now_ns);
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The figures of energy, each with what is in it, or why there is none.
+
+use super::meter::{Joules, Meter, Window};
+use super::{Device, Energy};
+use crate::control::assess::percent;
+use crate::control::controller::Controller;
+use crate::control::disturbance::whole_percent;
+use crate::control::rows::add_note;
+use crate::control::stage::StageState;
+use crate::control::times::{ITEMS, STEPS};
+use crate::event::metric::{CPU_ENERGY, EMISSIONS, ENERGY_TOTAL, GPU_ENERGY};
+use crate::event::{MetricDef, MetricRow, Stage};
+use crate::stats::Part;
+use crate::stats::batches::total;
+use crate::units;
+
+/// Share of the time with interference that is worth a word.
+const TAKEN: f64 = 0.05;
+
+/// Share of a phase at its ends that is worth a word where it is known as a share of a longer stretch alone.
+const LOOSE: f64 = 0.1;
+
+/// Shortest phase whose energy the counter of a device can tell, in seconds: drivers update it about every 100 ms.
+const SHORTEST_GPU_S: f64 = 1.0;
+
+/// Longest part of a run without readings at its ends, in seconds and as a share, with which they still are those of the run.
+const UNREAD_S: f64 = 0.25;
+const UNREAD: f64 = 0.02;
+
+/// Joules in a kilowatt hour.
+const KWH_J: f64 = 3.6e6;
+
+/// Energy, and what a reader must know of it.
+#[derive(Debug, Clone, PartialEq)]
+struct Figure {
+    joules: f64,
+    readings: u64,
+    /// The parts that it is the sum of.
+    of: String,
+    notes: Vec<String>,
+}
+
+/// What is asked: of a stage, or of the run that was over at this time.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    Stage(usize),
+    Run { until_ns: u64 },
+}
+
+/// What a run mainly works on.
+#[derive(Debug, Clone, PartialEq)]
+enum Main {
+    Processors,
+    Device,
+    /// Something whose energy nobody tells.
+    Other(String),
+}
+
+impl Energy {
+    fn joules(&self, meter: &Meter, asked: Asked) -> Result<Joules, String> {
+        let window = |place: usize| (place, &self.windows[place]);
+        match asked {
+            Asked::Stage(place) => meter.of_stage(window(place)),
+            Asked::Run { until_ns } => {
+                let found = meter.of_run(window(0), until_ns)?;
+                if found.loose_s > UNREAD_S.max(UNREAD * found.length_s) {
+                    let (loose, whole) = (found.loose_s, found.length_s);
+                    return Err(format!(
+                        "{} of the {} are outside its readings",
+                        units::seconds(loose),
+                        units::seconds(whole)
+                    ));
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// Why nothing was read whose field is this or below it.
+    fn why(&self, field: &str) -> Option<&String> {
+        let below = format!("{field}.");
+        let mut gaps = self.gaps.iter();
+        gaps.find_map(|(name, why)| (name == field || name.starts_with(&below)).then_some(why))
+    }
+
+    /// Packages, and memory that has a counter of its own.
+    fn of_processors(&self, asked: Asked) -> Result<Figure, String> {
+        let of = |begin: &'static str| {
+            let domains = self.domains.iter();
+            domains.filter(move |(name, meter)| name.starts_with(begin) && meter.has_read())
+        };
+        if of("package").next().is_none() {
+            let why = self.why("energy").cloned();
+            return Err(
+                why.unwrap_or_else(|| "no energy counter of a processor was read".to_owned())
+            );
+        }
+        let never = self.gaps.iter().filter_map(|(field, why)| {
+            let name = field.strip_prefix("energy.")?;
+            let read = self.domains.get(name).is_some_and(Meter::has_read);
+            (!read).then_some((name, why))
+        });
+        let mut notes = Vec::new();
+        for (name, why) in never {
+            if name.starts_with("package") {
+                return Err(format!("{name}: {why}"));
+            }
+            if name.starts_with("dram") {
+                notes.push(format!("without {name}: {why}"));
+            }
+        }
+        let mut sum = Sum::default();
+        for (name, meter) in of("package").chain(of("dram")) {
+            let found = self.joules(meter, asked);
+            sum.add(name, found.map_err(|why| format!("{name}: {why}"))?);
+        }
+        Ok(sum.figure(asked, notes))
+    }
+
+    /// The devices of the run.
+    fn of_devices(&self, asked: Asked) -> Result<Figure, String> {
+        let own = || {
+            self.devices
+                .iter()
+                .filter(|(name, _)| self.own.contains(*name))
+        };
+        if own().next().is_none() {
+            let why = self.why("gpu").cloned();
+            return Err(why.unwrap_or_else(|| "no device of the run was read".to_owned()));
+        }
+        let (mut sum, mut integrated) = (Sum::default(), false);
+        for (name, device) in own() {
+            let found = self.of_device(device, asked);
+            let (joules, by_power) = found.map_err(|why| format!("{name}: {why}"))?;
+            integrated |= by_power;
+            sum.add(name, joules);
+        }
+        let note = integrated.then(|| "integrated power".to_owned());
+        Ok(sum.figure(asked, note.into_iter().collect()))
+    }
+
+    /// Its energy, and whether that is the integral of its power.
+    fn of_device(&self, device: &Device, asked: Asked) -> Result<(Joules, bool), String> {
+        let counter = self.joules(&device.counter, asked);
+        let found = match counter {
+            Ok(joules) => Ok((joules, false)),
+            Err(why) => match self.joules(&device.power, asked) {
+                Ok(joules) => Ok((joules, true)),
+                Err(_) if device.counter.has_read() => Err(why),
+                Err(why) => Err(why),
+            },
+        };
+        let short = |joules: &Joules| joules.length_s < SHORTEST_GPU_S;
+        found.and_then(|(joules, by_power)| {
+            if short(&joules) {
+                let length = units::seconds(joules.length_s);
+                return Err(format!(
+                    "{length} are too short for what the driver updates every 100 ms"
+                ));
+            }
+            Ok((joules, by_power))
+        })
+    }
+}
+
+#[derive(Default)]
+struct Sum {
+    joules: f64,
+    readings: u64,
+    of: Vec<String>,
+    loose: f64,
+}
+
+impl Sum {
+    fn add(&mut self, name: &str, found: Joules) {
+        self.joules += found.joules;
+        self.readings = self.readings.max(found.readings);
+        self.of.push(name.to_owned());
+        if found.length_s > 0.0 {
+            self.loose = self.loose.max(found.loose_s / found.length_s);
+        }
+    }
+
+    fn figure(self, asked: Asked, mut notes: Vec<String>) -> Figure {
+        match asked {
+            Asked::Stage(_) if self.loose > LOOSE => notes.push(format!(
+                "{} of it shared out between readings",
+                percent(self.loose)
+            )),
+            Asked::Run { .. } if self.loose > UNREAD => notes.push(format!(
+                "without the {} of the run that are outside the readings",
+                percent(self.loose)
+            )),
+            _ => {}
+        }
+        Figure {
+            joules: self.joules,
+            readings: self.readings,
+            of: self.of.join(", "),
+            notes,
+        }
+    }
+}
+
+impl Controller {
+    fn main(&self) -> Main {
+        match &*self.context.device {
+            "" | "cpu" => Main::Processors,
+            _ if !self.energy.own.is_empty() => Main::Device,
+            device if device.starts_with("cuda") => Main::Device,
+            other => Main::Other(other.to_owned()),
+        }
+    }
+
+    /// Everything that the run works on: the processors, and its devices.
+    fn total_energy(&self, energy: &Energy, asked: Asked) -> Result<Figure, String> {
+        let main = self.main();
+        if let Main::Other(device) = main {
+            return Err(format!("nobody tells the energy of `{device}`"));
+        }
+        let processors = energy
+            .of_processors(asked)
+            .map(|figure| self.shared(figure, energy, asked));
+        if main == Main::Processors {
+            return processors;
+        }
+        let devices = energy.of_devices(asked);
+        let mut figure = devices.map_err(|why| format!("without the run's device: {why}"))?;
+        figure.of += "; whole devices";
+        match processors {
+            Ok(processors) => {
+                figure.joules += processors.joules;
+                figure.readings = figure.readings.min(processors.readings);
+                figure.of = format!("{}; {}", processors.of, figure.of);
+                figure.notes.extend(processors.notes);
+            }
+            Err(why) => figure.notes.push(format!("without the processors: {why}")),
+        }
+        Ok(figure)
+    }
+
+    /// Says whose energy that of the processors is.
+    fn shared(&self, mut figure: Figure, energy: &Energy, asked: Asked) -> Figure {
+        figure.of += "; whole machine, others included";
+        let stage = match asked {
+            Asked::Stage(place) => energy
+                .windows
+                .get(place)
+                .and_then(|window: &Window| window.stage),
+            Asked::Run { .. } => None,
+        };
+        if let Some(taken) = self.taken(stage).filter(|taken| *taken > TAKEN) {
+            let taken = whole_percent(taken);
+            figure
+                .notes
+                .push(format!("others took the machine for {taken} of the time"));
+        }
+        figure
+    }
+
+    /// Share of the time in which others took the machine, in a stage or in all.
+    fn taken(&self, stage: Option<Stage>) -> Option<f64> {
+        let asked = |state: &&StageState| stage.is_none_or(|stage| state.stage == stage);
+        let marked = self
+            .stages
+            .iter()
+            .filter(asked)
+            .map(|state| state.resources.marked);
+        let sum = |sum: Part, part: Part| Part {
+            amount: sum.amount + part.amount,
+            weight: sum.weight + part.weight,
+        };
+        marked.fold(Part::default(), sum).ratio()
+    }
+
+    /// The energy with the ticks that no message of the worker has come after: the run is over.
+    fn whole_energy(&self) -> Energy {
+        let mut energy = self.energy.clone();
+        for sample in &self.pending {
+            energy.push(sample, self.context.gpu_index);
+        }
+        energy
+    }
+
+    /// A figure of the run as a whole.
+    pub(in crate::control) fn fill_energy(&self, row: &mut MetricRow, metric: &MetricDef) {
+        let energy = self.whole_energy();
+        let asked = Asked::Run {
+            until_ns: self.now_ns,
+        };
+        let found = match metric.name {
+            CPU_ENERGY => {
+                let found = energy.of_processors(asked);
+                found.map(|figure| self.shared(figure, &energy, asked))
+            }
+            GPU_ENERGY => energy.of_devices(asked).map(|mut figure| {
+                figure.of += "; whole devices";
+                figure
+            }),
+            EMISSIONS => self.emissions(&energy, asked),
+            _ => self.total_energy(&energy, asked),
+        };
+        fill(row, found);
+    }
+
+    fn emissions(&self, energy: &Energy, asked: Asked) -> Result<Figure, String> {
+        let grams = self.context.grams_per_kwh.ok_or(
+            "no intensity is given; `[energy] grams_per_kwh` says what a kilowatt hour means, and nobody guesses it",
+        )?;
+        let mut figure = self.total_energy(energy, asked)?;
+        figure.of = format!(
+            "{} at {} g/kWh, as given; {}",
+            units::joules(figure.joules),
+            units::significant(grams),
+            figure.of
+        );
+        // Not joules any more.
+        figure.joules *= grams / KWH_J;
+        Ok(figure)
+    }
+
+    /// Joules a sample of a stage.
+    pub(in crate::control) fn fill_energy_of(&self, row: &mut MetricRow, state: &StageState) {
+        let energy = self.whole_energy();
+        let samples = total(&state.times.parts(ITEMS, STEPS)).amount;
+        let found = energy
+            .place(state.stage)
+            .ok_or_else(|| "the phase was not seen".to_owned())
+            .and_then(|place| self.total_energy(&energy, Asked::Stage(place)))
+            .and_then(|mut figure| {
+                if samples <= 0.0 {
+                    return Err("no sample was timed in this phase".to_owned());
+                }
+                let joules = units::joules(figure.joules);
+                figure.of = format!("{joules} over {samples:.0} samples; {}", figure.of);
+                figure.joules /= samples;
+                Ok(figure)
+            });
+        fill(row, found);
+    }
+
+    /// What has been used until now, where a figure of the run can only grow from there; `None` where it is not for
+    /// certain the run's own.
+    pub(in crate::control) fn energy_so_far(&self, metric: &str) -> Option<f64> {
+        if self.taken(None).is_some_and(|taken| taken > TAKEN) && metric != GPU_ENERGY {
+            return None;
+        }
+        let energy = &self.energy;
+        let sum = |meters: Vec<&Meter>| {
+            let each = meters.into_iter().map(|meter| meter.so_far(0));
+            each.sum::<Option<f64>>()
+        };
+        let domains = energy.domains.iter();
+        let counted =
+            domains.filter(|(name, _)| name.starts_with("package") || name.starts_with("dram"));
+        let processors = sum(counted.map(|(_, meter)| meter).collect()).unwrap_or(0.0);
+        let own = energy
+            .devices
+            .iter()
+            .filter(|(name, _)| energy.own.contains(*name));
+        let devices = sum(own.map(|(_, device)| &device.counter).collect()).unwrap_or(0.0);
+        let joules = match (metric, self.main()) {
+            (CPU_ENERGY, _) => processors,
+            (GPU_ENERGY, _) => devices,
+            (ENERGY_TOTAL | EMISSIONS, Main::Processors) => processors,
+            (ENERGY_TOTAL | EMISSIONS, Main::Device) => processors + devices,
+            _ => return None,
+        };
+        match metric {
+            EMISSIONS => Some(joules * self.context.grams_per_kwh? / KWH_J),
+            _ => Some(joules),
+        }
+    }
+}
+
+fn fill(row: &mut MetricRow, found: Result<Figure, String>) {
+    match found {
+        Ok(figure) => {
+            row.estimate = Some(figure.joules);
+            row.samples = figure.readings;
+            add_note(row, &figure.of);
+            for note in &figure.notes {
+                add_note(row, note);
+            }
+        }
+        Err(why) => add_note(row, &why),
+    }
+    row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
+}
