@@ -73,6 +73,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
             (plan.sampler.interval_ns as f64 / 1e9).into(),
         ),
         ("sampler.gpu", plan.sampler.gpu.into()),
+        ("sampler.tpu", plan.sampler.tpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
     settings.extend(pattern(plan, serve));

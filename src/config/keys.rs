@@ -71,7 +71,7 @@ const GATE: &[&str] = &[
     "retired",
 ];
 const GATE_METRIC: &[&str] = &["direction", "role", "floor", "at_least", "fallback"];
-const SAMPLER: &[&str] = &["interval", "gpu"];
+const SAMPLER: &[&str] = &["interval", "gpu", "tpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];
 

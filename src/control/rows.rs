@@ -115,6 +115,7 @@ impl Controller {
             {
                 add_note(&mut row, &projection::contains(budget, whole_s));
             }
+            self.note_chips(&mut row, metric);
         } else {
             fill_interference(&mut row, metric, state);
         }

@@ -181,6 +181,8 @@ const COLUMNS: &[(&str, Source)] = &[
         "serve_throughput_p75_samples_per_s",
         Figure(LastServe, "serve.throughput_p75"),
     ),
+    ("tpu_duty_cycle_percent", Figure(Train, "tpu.duty_cycle")),
+    ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
 ];
 
 /// The rate that was offered.

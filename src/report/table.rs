@@ -59,6 +59,8 @@ pub(super) const FIGURES: &[Figures] = &[
     figures("peak\n", Place::Run, "memory.peak", 4),
     figures("GPU\n", Place::Train, "gpu.utilisation", 5),
     figures("GPU\n", Place::Run, "gpu.memory_peak", 5),
+    figures("TPU\n", Place::Train, "tpu.duty_cycle", 5),
+    figures("TPU\n", Place::Run, "tpu.memory_peak", 5),
 ];
 
 /// A mark that occurs in a table and needs a word.

@@ -237,6 +237,7 @@ fn cpu_time_is_right_at_every_pace() {
         let policy = SamplerPolicy {
             interval_ns: 1_000_000_000 / hertz,
             gpu: false,
+            tpu: false,
         };
         let mut role = start("burn:300");
         let (send, samples) = channel();
@@ -382,6 +383,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
     let policy = SamplerPolicy {
         interval_ns: 3_600_000_000_000,
         gpu: false,
+        tpu: false,
     };
     let mut role = start("idle");
     role.heard();
@@ -408,6 +410,7 @@ fn gaps_are_said_once_and_known_beforehand() {
     let policy = SamplerPolicy {
         interval_ns: 10 * MS,
         gpu: false,
+        tpu: false,
     };
     let prepared = Sampler::new(policy);
     assert!(prepared.unsupported().iter().any(|gap| gap.field == "gpu"));

@@ -14,16 +14,13 @@ pub mod limits;
 pub mod machine;
 pub mod policy;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no source is asked in the background yet")
-)]
 mod background;
 mod fingerprint;
 mod gpu;
 mod probe;
 mod schedule;
 mod thread;
+mod tpu;
 
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -44,6 +41,7 @@ pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
+pub use self::tpu::{TpuChip, TpuChips, TpuSurvey, survey as tpu_survey};
 
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;
@@ -63,6 +61,7 @@ fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
         Box::new(tree),
         Box::new(host),
         Box::new(gpu::GpuProbe::new(policy.gpu)),
+        Box::new(tpu::TpuProbe::new(policy.tpu)),
     ]
 }
 

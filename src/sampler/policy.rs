@@ -9,6 +9,8 @@ pub struct SamplerPolicy {
     pub interval_ns: u64,
     /// Whether accelerators are read.
     pub gpu: bool,
+    /// Whether TPUs are read.
+    pub tpu: bool,
 }
 
 impl Default for SamplerPolicy {
@@ -16,6 +18,7 @@ impl Default for SamplerPolicy {
         Self {
             interval_ns: 100_000_000,
             gpu: true,
+            tpu: true,
         }
     }
 }

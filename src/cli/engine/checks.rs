@@ -94,6 +94,7 @@ pub(super) fn sampler_tick_s() -> Fact<f64> {
     let policy = SamplerPolicy {
         interval_ns: 10_000_000,
         gpu: false,
+        tpu: false,
     };
     let (send, receive) = std::sync::mpsc::channel();
     let started = Sampler::new(policy).start(std::process::id(), MonotonicClock, move |sample| {
