@@ -1,11 +1,14 @@
 //! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
 
+pub mod tpu;
+
 use std::fmt::Write;
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::tpu::Tpus;
 use super::args::{DoctorArgs, DoctorFormat};
 use super::diagnostic::Fault;
 use super::engine;
@@ -63,6 +66,8 @@ pub struct Facts {
     pub limits: Enforceable,
     /// Accelerators that the sampler can read.
     pub accelerators: Fact<Vec<Accelerator>>,
+    /// TPUs.
+    pub tpu: Tpus,
     /// Whether the kernel tells how long work waited (pressure stall information).
     pub pressure: Fact<bool>,
     /// CPU time of one tick of the sampler, reading this very process, in seconds.
@@ -249,6 +254,7 @@ impl Diagnosis {
         for (name, text) in self.facts.rows() {
             entry(&mut out, name, &text, width);
         }
+        entry(&mut out, "TPU", &self.facts.tpu.text(), width);
         let worker = match &self.worker {
             Fact::Value(version) => version.clone(),
             Fact::Unsupported(why) => format!("cannot be used: {why}"),
@@ -294,6 +300,7 @@ impl Diagnosis {
 
     fn why_not(&self, group: &str) -> Option<String> {
         match (group, &self.facts.accelerators, &self.worker) {
+            ("tpu", ..) => self.facts.tpu.why_not(),
             ("gpu", Fact::Unsupported(why), _) => Some(why.clone()),
             ("gpu", Fact::Value(devices), _) if devices.is_empty() => {
                 Some("no accelerator was found".to_owned())
@@ -382,6 +389,13 @@ mod tests {
                     cpu_quota: Fact::Unsupported("other processes are in perftune's control group /sys/fs/cgroup/a".to_owned()),
                 },
                 accelerators: Fact::Unsupported("no NVIDIA driver: libnvidia-ml.so.1 cannot be loaded (cannot open shared object file)".to_owned()),
+                tpu: Tpus {
+                    chips: Vec::new(),
+                    unknown: Vec::new(),
+                    devices_now: None,
+                    cannot_ask: Some("this build cannot read one".to_owned()),
+                    named: None,
+                },
                 pressure: Fact::Value(true),
                 sampler_tick_s: Fact::Value(0.000_061),
                 others_cpu_percent: Fact::Value(3.25),
@@ -427,14 +441,14 @@ mod tests {
         }]);
         let text = with.text(80);
         assert!(text.contains("cuda:0 (NVIDIA H200, 140 GiB)"), "{text}");
-        assert!(!text.contains("not measured"), "{text}");
+        assert!(!text.contains("not measured  gpu"), "{text}");
         with.worker = Fact::Unsupported("it is not there".to_owned());
         assert_eq!(
             with.groups()
                 .iter()
                 .filter(|(_, why)| why.is_some())
                 .count(),
-            5
+            6
         );
     }
 }

@@ -74,6 +74,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ),
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("sampler.energy", plan.sampler.energy.into()),
+        ("sampler.tpu", plan.sampler.tpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
     ];
     settings.extend(pattern(plan, serve));

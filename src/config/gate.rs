@@ -56,6 +56,7 @@ const FIELDS: &[&str] = &[
     "system",
     "threads",
     "threads.environment",
+    "tpu",
     "virtualisation",
 ];
 /// Beyond this a check takes minutes, and its p values gain nothing.

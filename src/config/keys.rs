@@ -72,7 +72,7 @@ const GATE: &[&str] = &[
     "retired",
 ];
 const GATE_METRIC: &[&str] = &["direction", "role", "floor", "at_least", "fallback"];
-const SAMPLER: &[&str] = &["interval", "gpu", "energy"];
+const SAMPLER: &[&str] = &["interval", "gpu", "tpu", "energy"];
 const ENERGY: &[&str] = &["grams_per_kwh"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];

@@ -28,6 +28,9 @@ pub(super) fn sampler(root: &Table, problems: &mut Problems) -> SamplerPolicy {
     if let Some(energy) = section.flag("energy") {
         policy.energy = energy;
     }
+    if let Some(tpu) = section.flag("tpu") {
+        policy.tpu = tpu;
+    }
     if let Some(interval) = section.duration("interval", 0.0) {
         policy.interval_ns = interval.as_ns();
         if !(SHORTEST_INTERVAL_S..=LONGEST_INTERVAL_S).contains(&interval.as_secs())

@@ -124,6 +124,7 @@ pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Op
         },
         (MetricKind::Peak, "memory.peak") => peaks::resident(stage, ask),
         (MetricKind::Peak, "gpu.memory_peak") => peaks::device(stage, ask),
+        (MetricKind::Peak, "tpu.memory_peak") => peaks::tpu(stage, ask),
         (MetricKind::Peak, name) => Assessment::missing(&format!("{name} has no series")),
         (MetricKind::Scalar | MetricKind::Windows(_), _) => return None,
     };

@@ -234,6 +234,7 @@ impl Controller {
             let now_s = self.now_ns as f64 * 1e-9;
             self.totals.peak.restart(now_s);
             self.totals.gpu_peak.restart(now_s);
+            self.totals.tpu.peak.restart(now_s);
             state = state.watched_by(&self.policy.rule);
         }
         if matches!(into, Stage::Serve(_) | Stage::Confirm(_)) {

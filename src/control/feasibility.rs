@@ -228,6 +228,7 @@ impl Controller {
             "memory.peak" => (self.totals.peak.peak()?, self.totals.processes <= 1),
             "gpu.memory_peak" => (self.totals.gpu_peak.peak()?, !self.totals.shared_gpu),
             name if metric.group == ENERGY => (self.energy_so_far(name)?, true),
+            "tpu.memory_peak" => (self.totals.tpu.peak.peak()?, !self.totals.tpu.shared),
             name => (self.totals.counter(name)?, true),
         };
         let passed = constraint.op.is_upper() && !constraint.op.holds(figure, constraint.limit);
@@ -327,8 +328,10 @@ impl Controller {
     /// Whether a peak beyond the limit is that of the run's own memory, each page counted once: as sampled of a single
     /// process, or as the kernel told the worker at its end.
     fn is_exact(&self, constraint: &Constraint) -> bool {
-        if constraint.metric != "memory.peak" {
-            return !self.totals.shared_gpu;
+        match &*constraint.metric {
+            "memory.peak" => {}
+            "tpu.memory_peak" => return !self.totals.tpu.shared,
+            _ => return !self.totals.shared_gpu,
         }
         let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
         let own = usage.and_then(|usage| usage.vm_hwm_bytes);

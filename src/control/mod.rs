@@ -69,6 +69,7 @@ mod stage;
 pub mod support;
 mod times;
 mod totals;
+mod tpu;
 mod training;
 mod warm_up;
 mod watch;

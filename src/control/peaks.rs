@@ -4,6 +4,7 @@ use super::assess::{Ask, Assessment, Why, assess};
 use super::controller::Controller;
 use super::rows::add_note;
 use super::stage::StageState;
+use super::tpu::ALL_CHIPS;
 use crate::event::{MetricDef, MetricRow, Stage};
 use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
 use crate::units;
@@ -15,6 +16,9 @@ const RSS_QUANTUM: f64 = 64.0 * 4096.0;
 /// The same of device memory: drivers hand it out in blocks of 2 MiB.
 const GPU_QUANTUM: f64 = 2_097_152.0;
 
+/// The same of a TPU's memory, whose buffers the runtime counts in bytes and lays out in kilobytes.
+const TPU_QUANTUM: f64 = 1024.0;
+
 /// The peak of resident memory at a look.
 pub(super) fn resident(stage: &StageState, ask: Ask<'_>) -> Assessment {
     let gauge = (&stage.resources.rss_growth, RSS_QUANTUM);
@@ -25,6 +29,12 @@ pub(super) fn resident(stage: &StageState, ask: Ask<'_>) -> Assessment {
 pub(super) fn device(stage: &StageState, ask: Ask<'_>) -> Assessment {
     let gauge = (&stage.resources.gpu_growth, GPU_QUANTUM);
     of_peak(&ask.totals.gpu_peak, (stage, gauge), ask)
+}
+
+/// The peak of the memory of TPUs at a look.
+pub(super) fn tpu(stage: &StageState, ask: Ask<'_>) -> Assessment {
+    let gauge = (&stage.resources.tpu.growth, TPU_QUANTUM);
+    of_peak(&ask.totals.tpu.peak, (stage, gauge), ask)
 }
 
 fn of_peak(
@@ -98,6 +108,7 @@ impl Controller {
                     usage.and_then(|usage| usage.vm_hwm_bytes),
                 )
             }
+            "tpu.memory_peak" => (&self.totals.tpu.peak, None),
             _ => (&self.totals.gpu_peak, None),
         };
         let said = said.map(|bytes| bytes as f64);
@@ -116,8 +127,16 @@ impl Controller {
         if row.estimate.is_some() && metric.name == "gpu.memory_peak" && self.totals.shared_gpu {
             add_note(row, "whole device, others included");
         }
+        self.note_chips(row, metric);
         if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
             add_note(row, "upper bound: pages may be shared");
+        }
+    }
+
+    /// Says of a figure of TPUs that nobody can tell whose they are.
+    pub(super) fn note_chips(&self, row: &mut MetricRow, metric: &MetricDef) {
+        if row.estimate.is_some() && metric.group == "tpu" && self.totals.tpu.shared {
+            add_note(row, ALL_CHIPS);
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::disturbance::{Columns, Mark, Marks};
-use crate::event::{GpuReading, ResourceSample};
+use super::tpu::TpuSeries;
+use crate::event::{GpuReading, ResourceSample, Vendor};
 use crate::stats::{BatchSeries, GrowthWatch, Part};
 
 /// Batches of each series; a look costs in proportion.
@@ -47,6 +48,8 @@ pub(super) struct ResourceSeries {
     pub(super) gpu_growth: GrowthWatch,
     /// Joules, seconds.
     pub(super) gpu_power: Gauge,
+    /// The run's TPUs.
+    pub(super) tpu: TpuSeries,
     /// Seconds in the run queue, the same and CPU seconds.
     pub(super) run_delay: Part,
     /// CPU seconds of everything else, seconds.
@@ -68,6 +71,7 @@ impl Default for ResourceSeries {
             gpu_utilisation: BatchSeries::new(CAPACITY),
             gpu_growth: GrowthWatch::default(),
             gpu_power: BatchSeries::new(CAPACITY),
+            tpu: TpuSeries::default(),
             run_delay: Part::default(),
             others: Part::default(),
             steal: Part::default(),
@@ -88,6 +92,7 @@ impl ResourceSeries {
             return;
         };
         self.intervals += 1;
+        self.tpu.push((before, after));
         let cpu = risen(before.cpu_ns, after.cpu_ns);
         let middle_s = before.t_ns as f64 * 1e-9 + seconds / 2.0;
         let bytes = |value: u64| value as f64;
@@ -143,6 +148,7 @@ impl ResourceSeries {
 
     /// Marks what has become known.
     pub(super) fn resolve(&mut self, marks: &Marks) {
+        self.tpu.resolve(marks);
         while let Some(interval) = self.waiting.front()
             && let Some(mark) = marks.of(interval.span_ns)
         {
@@ -184,6 +190,7 @@ impl ResourceSeries {
             "memory.rss_mean" => (&self.rss, 1.0),
             "gpu.utilisation" => (&self.gpu_utilisation, 1.0),
             "gpu.power" => (&self.gpu_power, 1.0),
+            "tpu.duty_cycle" => (&self.tpu.duty, 1.0),
             _ => return None,
         })
     }
@@ -223,7 +230,7 @@ pub(super) struct GpuNow {
 impl GpuNow {
     /// The readings of the device with this index; none without one, or where the tick lacks it.
     pub(super) fn of(sample: &ResourceSample, index: Option<u32>) -> Self {
-        let is_own = |gpu: &&GpuReading| Some(gpu.index) == index;
+        let is_own = |gpu: &&GpuReading| gpu.vendor != Vendor::Tpu && Some(gpu.index) == index;
         let Some(gpu) = sample.gpus.iter().find(is_own) else {
             return Self::default();
         };

@@ -115,6 +115,7 @@ impl Controller {
             {
                 add_note(&mut row, &projection::contains(budget, whole_s));
             }
+            self.note_chips(&mut row, metric);
         } else if metric.name == ENERGY_PER_SAMPLE {
             self.fill_energy_of(&mut row, state);
         } else {

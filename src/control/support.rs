@@ -96,6 +96,11 @@ fn why_no_energy<'a>(metric: &str, unsupported: &'a BTreeMap<String, String>) ->
 
 /// Whether the metric is read from this field of a sample (`host.busy_ns` is `busy_ns`).
 pub(super) fn reads_field(metric: &str, field: &str) -> bool {
+    // Both kinds of devices have fields of the same names.
+    let device = field.split(['[', '.']).next().unwrap_or(field);
+    if matches!(device, "gpu" | "tpu") && metric.split('.').next() != Some(device) {
+        return false;
+    }
     let field = field.rsplit('.').next().unwrap_or(field);
     sample_fields(metric).contains(&field)
 }
@@ -124,6 +129,8 @@ fn sample_fields(metric: &str) -> &'static [&'static str] {
         "gpu.utilisation" => &["gpu", "gpus", "utilisation_percent"],
         "gpu.memory_peak" => &["gpu", "gpus", "memory_bytes"],
         "gpu.power" => &["gpu", "gpus", "power_watts"],
+        "tpu.duty_cycle" => &["tpu", "utilisation_percent"],
+        "tpu.memory_peak" => &["tpu", "memory_bytes"],
         "io.read" => &["read_bytes"],
         "io.write" => &["write_bytes"],
         "faults.minor" => &["minor_faults"],

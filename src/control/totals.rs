@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::disturbance::Marks;
 use super::resources::{GpuNow, ResourceSeries};
 use super::support::reads_field;
+use super::tpu::TpuTotals;
 use crate::event::metric::{ENERGY, find};
 use crate::event::{CATALOGUE, Finished, FoundRate, Num, ResourceSample};
 use crate::stats::PeakTracker;
@@ -37,6 +38,8 @@ pub(super) struct Totals {
     no_gpu: bool,
     /// Device memory was that of the whole device in a tick.
     pub(super) shared_gpu: bool,
+    /// The run's TPUs.
+    pub(super) tpu: TpuTotals,
     /// When other processes took the machine.
     pub(super) marks: Marks,
     /// Most living processes in a tick.
@@ -58,6 +61,7 @@ impl Totals {
     pub(super) fn sample(&mut self, sample: &ResourceSample, gpu_index: Option<u32>) {
         self.ticks += 1;
         self.marks.sample(sample);
+        self.tpu.sample(sample);
         let first = self.span_ns.map_or(sample.t_ns, |(first, _)| first);
         self.span_ns = Some((first, sample.t_ns.max(first)));
         if sample.rss_bytes.is_some() {
@@ -131,7 +135,8 @@ impl Totals {
     /// Why a quantity of the sampler has not been read even once, if it has not.
     pub(super) fn never_read(&self, metric: &str) -> Option<String> {
         let sampled = CATALOGUE.iter().any(|m| m.name == metric) && is_sampled(metric);
-        if !sampled || self.seen.contains(metric) {
+        let is_tpu = metric.starts_with("tpu.");
+        if !sampled || self.seen.contains(metric) || (is_tpu && self.tpu.has(metric)) {
             return None;
         }
         if self.ticks == 0 {
@@ -139,6 +144,9 @@ impl Totals {
         }
         if self.no_gpu && metric.starts_with("gpu.") {
             return Some("the run works on no GPU".to_owned());
+        }
+        if let Some(why) = self.tpu.foreign().filter(|_| is_tpu) {
+            return Some(why);
         }
         let gap = self
             .gaps
@@ -161,6 +169,7 @@ impl Totals {
         (self.ticks >= GIVE_UP_TICKS)
             .then(|| self.never_read(metric))
             .flatten()
+            .filter(|why| !metric.starts_with("tpu.") || !self.tpu.may_come(why))
     }
 }
 
@@ -173,6 +182,7 @@ fn is_sampled(metric: &str) -> bool {
         "cpu.",
         "memory.",
         "gpu.",
+        "tpu.",
         "io.",
         "faults.",
         "switches.",

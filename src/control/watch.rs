@@ -118,6 +118,7 @@ impl Watch {
         let value = match (metric.kind, metric.name) {
             (MetricKind::Peak, "memory.peak") => of.totals.peak.peak(),
             (MetricKind::Peak, "gpu.memory_peak") => of.totals.gpu_peak.peak(),
+            (MetricKind::Peak, "tpu.memory_peak") => of.totals.tpu.peak.peak(),
             (MetricKind::Gauge, name) if name != UTILISATION => {
                 let gauge = of.series.gauge(name, of.usable_cores);
                 gauge.and_then(|(series, factor)| {

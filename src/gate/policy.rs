@@ -199,6 +199,7 @@ const GATED: &[(&str, Direction, Option<&str>)] = &[
     ("serve.max_rate", Direction::Higher, None),
     ("memory.peak", Direction::Lower, None),
     ("gpu.memory_peak", Direction::Lower, None),
+    ("tpu.memory_peak", Direction::Lower, None),
 ];
 
 /// Told by default. Means and high percentiles of a run differ by tens of percent between runs of the same build, so they are not
@@ -230,6 +231,7 @@ const TOLD: &[(&str, Option<Direction>)] = &[
     ("cpu.energy", Some(Direction::Lower)),
     ("gpu.energy", Some(Direction::Lower)),
     ("emissions.co2e", Some(Direction::Lower)),
+    ("tpu.duty_cycle", None),
     ("io.read", Some(Direction::Lower)),
     ("io.write", Some(Direction::Lower)),
     ("faults.minor", Some(Direction::Lower)),
@@ -268,7 +270,7 @@ pub fn default_rule(metric: &str) -> Option<MetricRule> {
     // A peak hardly varies, but it comes in pages and in the allocator's blocks, and a small one by chance.
     (rule.floor, rule.at_least) = match metric {
         "memory.peak" => (Some(0.02), Some(MIB)),
-        "gpu.memory_peak" => (Some(0.02), Some(16.0 * MIB)),
+        "gpu.memory_peak" | "tpu.memory_peak" => (Some(0.02), Some(16.0 * MIB)),
         _ => (None, None),
     };
     Some(rule)

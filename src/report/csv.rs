@@ -193,6 +193,8 @@ const COLUMNS: &[(&str, Source)] = &[
     ("cpu_energy_j", Figure(Run, metric::CPU_ENERGY)),
     ("gpu_energy_j", Figure(Run, metric::GPU_ENERGY)),
     ("emissions_co2e_g", Figure(Run, metric::EMISSIONS)),
+    ("tpu_duty_cycle_percent", Figure(Train, "tpu.duty_cycle")),
+    ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
 ];
 
 /// The rate that was offered.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{ReportError, csv_bytes, number, optional};
-use crate::event::{EpochReport, GpuReading, InterferenceWatch, ResourceSample};
+use crate::event::{EpochReport, GpuReading, InterferenceWatch, ResourceSample, Vendor};
 
 const SAMPLE_COLUMNS: [&str; 22] = [
     "t_s",
@@ -37,6 +37,8 @@ const GPU_COLUMNS: [&str; 5] = [
     "power_watts",
     "energy_joules",
 ];
+
+const TPU_COLUMNS: [&str; 3] = ["duty_cycle_percent", "memory_bytes", "memory_total_bytes"];
 
 fn seconds(ns: u64) -> String {
     number(ns as f64 / 1e9)
@@ -93,36 +95,65 @@ fn gpu_cells(reading: Option<&GpuReading>) -> [String; 5] {
     ]
 }
 
+fn tpu_cells(reading: Option<&GpuReading>) -> [String; 3] {
+    let Some(tpu) = reading else {
+        return Default::default();
+    };
+    [
+        optional(tpu.utilisation_percent),
+        text(tpu.memory_bytes),
+        text(tpu.memory_total_bytes),
+    ]
+}
+
+/// The reading of the device with this number, of those that are TPUs or of the others.
+fn reading(sample: &ResourceSample, index: u32, tpu: bool) -> Option<&GpuReading> {
+    let mut kind = sample
+        .gpus
+        .iter()
+        .filter(|gpu| (gpu.vendor == Vendor::Tpu) == tpu);
+    kind.find(|gpu| gpu.index == index)
+}
+
 /// The writer of `samples.csv`: one row a tick, written as it comes, so that an hour of ticks costs no memory.
 ///
 /// Counters are cumulative since the worker started, `host_*` since boot. `t_s` counts from the start of the run,
 /// `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not read is an empty cell, and
-/// `gaps` says why. Each accelerator adds its columns (`gpu0_...`). `interference` is filled in at the ticks that read the
+/// `gaps` says why. Each accelerator adds its columns (`gpu0_...`, `tpu0_...`). `interference` is filled in at the ticks that read the
 /// machine anew: 1 if other processes took it since the one before, 0 if not ([`crate::event::interference`]).
 pub struct SampleCsv<W: Write> {
     writer: ::csv::Writer<W>,
     started_ns: u64,
     devices: Vec<u32>,
+    tpus: u32,
     interference: InterferenceWatch,
 }
 
 impl<W: Write> SampleCsv<W> {
-    /// Writes the header. `devices`: the driver's indexes of the accelerators.
-    pub fn new(writer: W, started_ns: u64, devices: &[u32]) -> Result<Self, ReportError> {
+    /// Writes the header. `devices`: the driver's indexes of the accelerators; `tpus`: how many devices the TPUs have.
+    pub fn new(
+        writer: W,
+        started_ns: u64,
+        (devices, tpus): (&[u32], u32),
+    ) -> Result<Self, ReportError> {
         let mut writer = ::csv::Writer::from_writer(writer);
         let gpus = devices
             .iter()
             .flat_map(|index| GPU_COLUMNS.map(|name| format!("gpu{index}_{name}")));
+        let of_tpus =
+            (0..tpus).flat_map(|index| TPU_COLUMNS.map(|name| format!("tpu{index}_{name}")));
         let names = SAMPLE_COLUMNS.iter().map(|&name| name.to_owned());
         writer.write_record(
             names
                 .chain(gpus)
+                .chain(of_tpus)
                 .chain(["interference".to_owned(), "gaps".to_owned()]),
         )?;
         Ok(Self {
             writer,
             started_ns,
             devices: devices.to_owned(),
+            tpus,
             interference: InterferenceWatch::default(),
         })
     }
@@ -137,13 +168,15 @@ impl<W: Write> SampleCsv<W> {
         let gpus = self
             .devices
             .iter()
-            .flat_map(|index| gpu_cells(sample.gpus.iter().find(|gpu| gpu.index == *index)));
+            .flat_map(|index| gpu_cells(reading(sample, *index, false)));
+        let tpus = (0..self.tpus).flat_map(|index| tpu_cells(reading(sample, index, true)));
         let stretch = self.interference.push(sample);
         let taken = stretch.and_then(|stretch| stretch.taken);
         let interference = text(taken.map(u8::from));
         let cells = sample_cells(sample, self.started_ns)
             .into_iter()
             .chain(gpus)
+            .chain(tpus)
             .chain([interference, gaps.join("; ")]);
         Ok(self.writer.write_record(cells)?)
     }
@@ -184,7 +217,7 @@ mod tests {
 
     fn samples_csv(samples: &[ResourceSample], started_ns: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut table = SampleCsv::new(&mut bytes, started_ns, &[1]).unwrap();
+        let mut table = SampleCsv::new(&mut bytes, started_ns, (&[1], 0)).unwrap();
         for sample in samples {
             table.row(sample).unwrap();
         }

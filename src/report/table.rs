@@ -67,6 +67,8 @@ pub(super) const FIGURES: &[Figures] = &[
         8,
     ),
     figures("CO2e\n", Place::Run, metric::EMISSIONS, 9),
+    figures("TPU\n", Place::Train, "tpu.duty_cycle", 5),
+    figures("TPU\n", Place::Run, "tpu.memory_peak", 5),
 ];
 
 /// A mark that occurs in a table and needs a word.

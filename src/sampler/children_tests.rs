@@ -238,6 +238,7 @@ fn cpu_time_is_right_at_every_pace() {
             interval_ns: 1_000_000_000 / hertz,
             gpu: false,
             energy: false,
+            tpu: false,
         };
         let mut role = start("burn:300");
         let (send, samples) = channel();
@@ -384,6 +385,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
         interval_ns: 3_600_000_000_000,
         gpu: false,
         energy: false,
+        tpu: false,
     };
     let mut role = start("idle");
     role.heard();
@@ -411,6 +413,7 @@ fn gaps_are_said_once_and_known_beforehand() {
         interval_ns: 10 * MS,
         gpu: false,
         energy: false,
+        tpu: false,
     };
     let prepared = Sampler::new(policy);
     assert!(prepared.unsupported().iter().any(|gap| gap.field == "gpu"));

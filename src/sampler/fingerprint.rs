@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::gpu::Accelerator;
 use super::machine::{self, Machine};
+use super::tpu::named;
 use crate::event::Fingerprint;
 use crate::event::fingerprint::one_or_all;
 
@@ -78,6 +79,8 @@ fn fingerprint(machine: &Machine, details: &Details) -> Fingerprint {
                 device.power_limit_mw.map(|mw| format!("{} W", mw / 1000))
             }),
         ),
+        // Only of machines that have them, so that the keys of others stay what they were.
+        ("tpu", named(&machine.tpus)),
     ];
     let soft = [
         ("kernel", machine.kernel.clone()),
@@ -230,6 +233,7 @@ mod tests {
             page_bytes: 4096,
             accelerators: Vec::new(),
             no_accelerators: Some("unsupported: no driver".to_owned()),
+            tpus: Vec::new(),
             pressure: true,
             load_1min: Some(0.5),
         }

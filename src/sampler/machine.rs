@@ -4,6 +4,7 @@ use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::gpu::{Accelerator, accelerators};
+use super::tpu::{TpuChip, TpuChips};
 use crate::event::HostReading;
 
 /// The facts that a figure depends on, for the manifest and the doctor. Sizes in bytes.
@@ -29,6 +30,9 @@ pub struct Machine {
     pub accelerators: Vec<Accelerator>,
     /// Why there are none: `unsupported: ...`.
     pub no_accelerators: Option<String>,
+    /// The TPU chips on its bus.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tpus: Vec<TpuChip>,
     /// Whether the kernel tells how long work waited for CPU, memory and I/O (pressure stall information).
     pub pressure: bool,
     /// Tasks that ran or waited, averaged over one minute, if the system tells.
@@ -60,6 +64,7 @@ impl Machine {
             page_bytes: rustix::param::page_size() as u64,
             accelerators,
             no_accelerators,
+            tpus: TpuChips::find().chips,
             pressure: platform::has_pressure(),
             load_1min: System::load_average().ok().map(|load| load.one),
         }

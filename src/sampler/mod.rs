@@ -23,6 +23,7 @@ mod probe;
 mod schedule;
 mod sysfs;
 mod thread;
+mod tpu;
 
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -45,6 +46,7 @@ pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
+pub use self::tpu::{TpuChip, TpuChips, TpuSurvey, survey as tpu_survey};
 
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;
@@ -68,6 +70,7 @@ fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
         Box::new(gpu::GpuProbe::new(policy.gpu)),
         // After the probe whose missing driver it may make good.
         Box::new(drm::DrmProbe::new(policy.gpu, &sys)),
+        Box::new(tpu::TpuProbe::new(policy.tpu)),
     ]
 }
 

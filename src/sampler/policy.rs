@@ -11,6 +11,8 @@ pub struct SamplerPolicy {
     pub gpu: bool,
     /// Whether energy counters are read.
     pub energy: bool,
+    /// Whether TPUs are read.
+    pub tpu: bool,
 }
 
 impl Default for SamplerPolicy {
@@ -19,6 +21,7 @@ impl Default for SamplerPolicy {
             interval_ns: 100_000_000,
             gpu: true,
             energy: true,
+            tpu: true,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Sampler {
         }
         Self {
             policy,
-            unsupported: reader.gaps.current(),
+            unsupported: lasting(reader.gaps.current()),
         }
     }
 
@@ -73,6 +73,12 @@ impl Sampler {
             thread: Some(thread.map_err(SamplerError::Thread)?),
         })
     }
+}
+
+/// The gaps that are no matter of time.
+fn lasting(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    gaps.retain(|gap| !super::tpu::is_passing(&gap.field, &gap.reason));
+    gaps
 }
 
 /// A sampler at work. Dropping it stops it.

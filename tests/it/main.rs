@@ -32,4 +32,6 @@ mod serving;
 mod shadow;
 mod signals;
 mod support;
+#[cfg(feature = "tpu")]
+mod tpu;
 mod training_time;

@@ -21,6 +21,7 @@ const TOLD: &[&str] = &[
     "cpu.quota",
     "memory.class",
     "gpu",
+    "tpu",
     "libtorch",
 ];
 

@@ -95,6 +95,7 @@ pub(super) fn sampler_tick_s() -> Fact<f64> {
         interval_ns: 10_000_000,
         gpu: false,
         energy: false,
+        tpu: false,
     };
     let (send, receive) = std::sync::mpsc::channel();
     let started = Sampler::new(policy).start(std::process::id(), MonotonicClock, move |sample| {

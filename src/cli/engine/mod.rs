@@ -194,6 +194,7 @@ pub fn facts() -> Result<Facts, Fault> {
             Some(why) => Fact::Unsupported(why.trim_start_matches("unsupported: ").to_owned()),
             None => Fact::Value(devices.collect()),
         },
+        tpu: sampler::tpu_survey().into(),
         pressure: Fact::Value(machine.pressure),
         sampler_tick_s: checks::sampler_tick_s(),
         others_cpu_percent: others_cpu_percent(),

@@ -22,6 +22,8 @@ pub(super) struct Recorder {
     prepared: Vec<Prepared>,
     order: Vec<String>,
     devices: Vec<u32>,
+    /// Devices of the machine's TPUs.
+    tpus: u32,
     current: Option<Current>,
     records: Vec<RunRecord>,
     clock: MonotonicClock,
@@ -51,12 +53,12 @@ enum RecordError {
 }
 
 impl Recorder {
-    /// `order`: all runs of the folder; `devices`: the accelerators that will be sampled; `records`: runs that are whole already.
+    /// `order`: all runs of the folder; `devices`: the accelerators that will be sampled, and how many devices the TPUs have; `records`: runs that are whole already.
     pub(super) fn new(
         results: Results,
         prepared: Vec<Prepared>,
         order: Vec<String>,
-        devices: Vec<u32>,
+        (devices, tpus): (Vec<u32>, u32),
         records: Vec<RunRecord>,
     ) -> Self {
         let clock = MonotonicClock;
@@ -66,6 +68,7 @@ impl Recorder {
             prepared,
             order,
             devices,
+            tpus,
             current: None,
             records,
             clock,
@@ -113,7 +116,7 @@ impl Recorder {
                 samples: SampleCsv::new(
                     BufWriter::new(File::create(unfinished)?),
                     *t_ns,
-                    &self.devices,
+                    (&self.devices, self.tpus),
                 )?,
                 samples_path,
                 epochs: Vec::new(),

@@ -127,7 +127,8 @@ impl<'a> Station<'a> {
         }
         session.learn(&all.specs, &kept);
         let devices = devices(order, &terms.machine);
-        let recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
+        let tpus = tpus(order, &terms.machine);
+        let recorder = Recorder::new(results, prepared, all.order.clone(), (devices, tpus), kept);
         let promise = Promise {
             order,
             machine: Rc::clone(&terms.machine),
@@ -148,6 +149,12 @@ fn devices(order: &Order<'_>, machine: &Machine) -> Vec<u32> {
         .iter()
         .filter(|_| order.plan.sampler.gpu);
     read.map(|device| device.index).collect()
+}
+
+/// How many devices the TPUs that will be sampled have.
+fn tpus(order: &Order<'_>, machine: &Machine) -> u32 {
+    let read = machine.tpus.iter().filter(|_| order.plan.sampler.tpu);
+    read.map(|chip| chip.devices).sum()
 }
 
 /// What all folders that are worked on together have in common.

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::control::WarmUp;
-use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
+use crate::event::{
+    Envelope, GpuReading, Phase, ResourceSample, RunRecord, Stage, StepBatch, Vendor, WorkerEvent,
+};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
 use crate::store::{Line, StoreError, read_lines};
@@ -201,7 +203,8 @@ impl Reader {
             None => series.memory.gap(),
         }
         if let Some(index) = self.gpu {
-            let reading = sample.gpus.iter().find(|gpu| gpu.index == index);
+            let is_own = |gpu: &&GpuReading| gpu.vendor != Vendor::Tpu && gpu.index == index;
+            let reading = sample.gpus.iter().find(is_own);
             match reading.and_then(|gpu| gpu.utilisation_percent) {
                 Some(percent) => series.gpu.push(t_s, percent),
                 None => series.gpu.gap(),
@@ -258,7 +261,7 @@ fn has_steps(stage: Stage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Finished, GpuReading, RunEventKind, Usage};
+    use crate::event::{Finished, RunEventKind, Usage};
     use crate::report::fixtures::completed;
     use crate::store::EventLog;
 

@@ -124,7 +124,7 @@ fn gauge<'a>(name: &str, stage: &'a StageState, ask: Ask<'_>) -> Option<(&'a Gau
     let (series, factor) = stage.resources.gauge(name, ask.usable_cores)?;
     let most = match name {
         "cpu.utilisation" if ask.usable_cores > 0.0 => 100.0 * ask.usable_cores,
-        "cpu.utilisation_of_limit" | "gpu.utilisation" => 100.0,
+        "cpu.utilisation_of_limit" | "gpu.utilisation" | "tpu.duty_cycle" => 100.0,
         "memory.rss_mean" => ask.totals.peak.peak().unwrap_or(f64::INFINITY),
         _ => f64::INFINITY,
     };

@@ -274,6 +274,20 @@ pub const CATALOGUE: &[MetricDef] = &[
         "energy.total x the intensity of [energy] grams_per_kwh, in grams of CO2 equivalent",
     ),
     def(
+        "tpu.duty_cycle",
+        "tpu",
+        (Unit::Percent, Gauge, Stages),
+        true,
+        "share of time in which a TPU core was busy, mean over the run's devices",
+    ),
+    def(
+        "tpu.memory_peak",
+        "tpu",
+        (Unit::Bytes, Peak, Run),
+        true,
+        "largest memory (HBM) in use on the run's TPUs over the whole run",
+    ),
+    def(
         "io.read",
         "io",
         (Unit::Bytes, Scalar, Run),
