@@ -109,6 +109,12 @@ pub struct GpuReading {
     /// recordings from before it was read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device: String,
+    /// Its place on the bus, as [`bus_id`] writes it; empty where nobody tells.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pci: String,
+    /// Of a part of a device that the driver has split (MIG): the `device` that it is a part of; empty for a whole one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub parent: String,
     /// When it was read: devices answer on a thread of their own, before the tick. Absent: at the tick.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub t_ns: Option<u64>,
@@ -148,6 +154,24 @@ pub struct GpuReading {
     pub pcie_tx_bytes_s: Option<u64>,
 }
 
+/// A place on the PCI bus in one spelling, `0000:65:00.0`: NVML writes eight digits of the domain, sysfs and CUDA four, either
+/// in capitals or not. `None` for what is no such place.
+pub fn bus_id(text: &str) -> Option<String> {
+    let (bus, function) = text.trim().rsplit_once('.').unwrap_or((text.trim(), "0"));
+    let mut parts = bus.rsplit(':');
+    let mut hex = |most: u32| -> Option<u32> {
+        let part = parts.next()?;
+        let whole = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let value = u32::from_str_radix(part, 16).ok();
+        value.filter(|value| whole && *value <= most)
+    };
+    let (device, bus) = (hex(0x1f)?, hex(0xff)?);
+    let domain = hex(u32::MAX).unwrap_or(0);
+    let function = u32::from_str_radix(function, 8).ok()?;
+    let rest = parts.next().is_none() && function < 8;
+    rest.then(|| format!("{domain:04x}:{bus:02x}:{device:02x}.{function}"))
+}
+
 /// A counter of the energy that a part of the machine has used, whoever used it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnergyReading {
@@ -155,4 +179,31 @@ pub struct EnergyReading {
     pub domain: String,
     /// Energy since the sampler began to read it, in microjoules; never falls.
     pub energy_uj: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_on_the_bus_has_one_spelling() {
+        for (text, one) in [
+            ("00000000:65:00.0", Some("0000:65:00.0")),
+            ("0000:65:00.0", Some("0000:65:00.0")),
+            ("0000:AF:1F.7", Some("0000:af:1f.7")),
+            ("00010000:01:00.0", Some("10000:01:00.0")),
+            ("65:00.0", Some("0000:65:00.0")),
+            ("65:00", Some("0000:65:00.0")),
+            (" 0000:65:00.0\n", Some("0000:65:00.0")),
+            ("0000:65:20.0", None),
+            ("0000:65:00.9", None),
+            ("0000:165:00.0", None),
+            ("1:0000:65:00.0", None),
+            ("GPU-12", None),
+            ("+1:0:0.0", None),
+            ("", None),
+        ] {
+            assert_eq!(bus_id(text).as_deref(), one, "{text:?}");
+        }
+    }
 }

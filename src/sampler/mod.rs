@@ -14,10 +14,6 @@ pub mod limits;
 pub mod machine;
 pub mod policy;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no source is asked in the background yet")
-)]
 mod background;
 mod fingerprint;
 mod gpu;
@@ -38,7 +34,7 @@ mod tree;
 mod elsewhere;
 
 pub use self::fingerprint::boot_id;
-pub use self::gpu::{Accelerator, accelerators};
+pub use self::gpu::{Accelerator, Sight, accelerators, look};
 pub use self::limits::{GroupBase, LimitMeans, limit_means};
 pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
@@ -48,9 +44,22 @@ pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, Tick
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;
 
-/// The probes of one run, in the order in which a tick asks them: the tree first, since the time stamp is its own, and the
-/// accelerators last, since they may be slow.
-fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
+/// What is asked on threads of its own for all runs of a sampler.
+#[derive(Debug, Clone)]
+struct Sources {
+    gpu: gpu::GpuSource,
+}
+
+impl Sources {
+    fn new(policy: SamplerPolicy) -> Self {
+        Self {
+            gpu: gpu::GpuSource::new(policy),
+        }
+    }
+}
+
+/// The probes of one run, in the order in which a tick asks them: the tree first, since the time stamp is its own.
+fn probes(pid: u32, sources: &Sources) -> Vec<Box<dyn Probe>> {
     #[cfg(target_os = "linux")]
     let (tree, host) = {
         let root = proc::ProcRoot::system();
@@ -62,7 +71,7 @@ fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
     vec![
         Box::new(tree),
         Box::new(host),
-        Box::new(gpu::GpuProbe::new(policy.gpu)),
+        Box::new(gpu::GpuProbe::new(sources.gpu.clone())),
     ]
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::policy::SamplerPolicy;
 use super::probe::{GapLedger, Probe, Tick};
 use super::schedule::{Due, Schedule};
-use super::{probes, thread_cpu_ns};
+use super::{Sources, gpu, probes, thread_cpu_ns};
 use crate::clock::{Clock, ManualClock};
 use crate::event::{Gap, ResourceSample};
 
@@ -24,20 +24,24 @@ pub enum SamplerError {
 #[derive(Debug, Clone)]
 pub struct Sampler {
     policy: SamplerPolicy,
+    sources: Sources,
     unsupported: Vec<Gap>,
 }
 
 impl Sampler {
     /// Loads what must be loaded, and tries every probe once on this very process.
     pub fn new(policy: SamplerPolicy) -> Self {
-        let mut reader = Reader::new(std::process::id(), policy);
+        let sources = Sources::new(policy);
+        let mut reader = Reader::new(std::process::id(), &sources);
         reader.begin();
+        let mut sample = ResourceSample::default();
         for place in 0..reader.probes.len() {
-            reader.ask(place, 0, true, &mut ResourceSample::default());
+            reader.ask(place, 0, true, &mut sample);
         }
         Self {
             policy,
-            unsupported: reader.gaps.current(),
+            sources,
+            unsupported: gpu::of_all(reader.gaps.current(), &sample.gpus),
         }
     }
 
@@ -59,10 +63,11 @@ impl Sampler {
         let (stop, stopped) = channel();
         let policy = self.policy;
         let ticker = Ticker {
-            reader: Reader::new(pid, policy),
+            reader: Reader::new(pid, &self.sources),
             clock,
             sink,
             report: SamplerReport::default(),
+            elsewhere_ns: 0,
         };
         let work = move || ticker.run(pid, policy.interval_ns, &stopped);
         let thread = std::thread::Builder::new()
@@ -120,10 +125,11 @@ impl TickBench {
     /// Ticks on the tree below process `pid`.
     pub fn new(pid: u32, policy: SamplerPolicy) -> Self {
         let ticker = Ticker {
-            reader: Reader::new(pid, policy),
+            reader: Reader::new(pid, &Sources::new(policy)),
             clock: ManualClock::default(),
             sink: drop as fn(ResourceSample),
             report: SamplerReport::default(),
+            elsewhere_ns: 0,
         };
         Self {
             ticker,
@@ -151,7 +157,7 @@ pub struct SamplerReport {
     pub ticks: u64,
     /// Ticks left out because their time had passed.
     pub skipped: u64,
-    /// CPU time of the sampler's thread, its sink included, in nanoseconds.
+    /// CPU time of the sampler's thread, its sink included, and of the threads that ask slow sources, in nanoseconds.
     pub cost_ns: u64,
     /// CPU time of each probe, in nanoseconds.
     pub probe_cost_ns: Vec<(&'static str, u64)>,
@@ -178,8 +184,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(pid: u32, policy: SamplerPolicy) -> Self {
-        let probes = probes(pid, policy);
+    fn new(pid: u32, sources: &Sources) -> Self {
+        let probes = probes(pid, sources);
         Self {
             costs: vec![0; probes.len()],
             probes,
@@ -211,6 +217,8 @@ struct Ticker<C, S> {
     clock: C,
     sink: S,
     report: SamplerReport,
+    /// CPU time of threads that probes take their answers from, in nanoseconds.
+    elsewhere_ns: u64,
 }
 
 impl<C: Clock, S: FnMut(ResourceSample)> Ticker<C, S> {
@@ -236,7 +244,7 @@ impl<C: Clock, S: FnMut(ResourceSample)> Ticker<C, S> {
         };
         last = self.finish(now).unwrap_or(last);
         self.report.span_ns = last.saturating_sub(first);
-        self.report.cost_ns = thread_cpu_ns();
+        self.report.cost_ns = thread_cpu_ns() + self.elsewhere_ns;
         let names = self.reader.probes.iter().map(|probe| probe.name());
         self.report.probe_cost_ns = names.zip(self.reader.costs.iter().copied()).collect();
         self.report
@@ -282,7 +290,8 @@ impl<C: Clock, S: FnMut(ResourceSample)> Ticker<C, S> {
             }
         }
         sample.gaps = self.reader.gaps.end();
-        sample.cost_ns = thread_cpu_ns().saturating_sub(cpu_before);
+        self.elsewhere_ns += sample.cost_ns;
+        sample.cost_ns += thread_cpu_ns().saturating_sub(cpu_before);
         sample
     }
 }
