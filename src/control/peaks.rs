@@ -113,8 +113,19 @@ impl Controller {
             row.estimate = None;
             add_note(row, &why);
         }
-        if row.estimate.is_some() && metric.name == "gpu.memory_peak" && self.totals.shared_gpu {
-            add_note(row, "whole device, others included");
+        if row.estimate.is_some() && metric.name == "gpu.memory_peak" {
+            // That of a whole device is said to be.
+            let shared = self.totals.shared_gpu;
+            let note = self.totals.devices.note(true);
+            add_note(
+                row,
+                if shared {
+                    "whole device, others included"
+                } else {
+                    ""
+                },
+            );
+            add_note(row, if note.starts_with("whole") { "" } else { &note });
         }
         if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
             add_note(row, "upper bound: pages may be shared");

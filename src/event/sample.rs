@@ -157,19 +157,20 @@ pub struct GpuReading {
 /// A place on the PCI bus in one spelling, `0000:65:00.0`: NVML writes eight digits of the domain, sysfs and CUDA four, either
 /// in capitals or not. `None` for what is no such place.
 pub fn bus_id(text: &str) -> Option<String> {
-    let (bus, function) = text.trim().rsplit_once('.').unwrap_or((text.trim(), "0"));
-    let mut parts = bus.rsplit(':');
-    let mut hex = |most: u32| -> Option<u32> {
-        let part = parts.next()?;
-        let whole = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hex = |part: &str, most: u32| {
+        let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
         let value = u32::from_str_radix(part, 16).ok();
-        value.filter(|value| whole && *value <= most)
+        value.filter(|value| plain && *value <= most)
     };
-    let (device, bus) = (hex(0x1f)?, hex(0xff)?);
-    let domain = hex(u32::MAX).unwrap_or(0);
-    let function = u32::from_str_radix(function, 8).ok()?;
-    let rest = parts.next().is_none() && function < 8;
-    rest.then(|| format!("{domain:04x}:{bus:02x}:{device:02x}.{function}"))
+    let (place, function) = text.trim().rsplit_once('.').unwrap_or((text.trim(), "0"));
+    let parts: Vec<&str> = place.split(':').collect();
+    let (domain, bus, device) = match parts[..] {
+        [bus, device] => (0, bus, device),
+        [domain, bus, device] => (hex(domain, u32::MAX)?, bus, device),
+        _ => return None,
+    };
+    let (bus, device, function) = (hex(bus, 0xff)?, hex(device, 0x1f)?, hex(function, 7)?);
+    Some(format!("{domain:04x}:{bus:02x}:{device:02x}.{function}"))
 }
 
 /// A counter of the energy that a part of the machine has used, whoever used it.

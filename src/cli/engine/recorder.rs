@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use fs_err::File;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, WorkerEvent};
+use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, Vendor, WorkerEvent};
 use crate::report::ReportError;
 use crate::report::csv::{metrics_csv, report_csv};
 use crate::report::series::{SampleCsv, epochs_csv};
@@ -21,7 +21,7 @@ pub(super) struct Recorder {
     results: Results,
     prepared: Vec<Prepared>,
     order: Vec<String>,
-    devices: Vec<u32>,
+    devices: Vec<(Vendor, u32)>,
     current: Option<Current>,
     records: Vec<RunRecord>,
     clock: MonotonicClock,
@@ -56,7 +56,7 @@ impl Recorder {
         results: Results,
         prepared: Vec<Prepared>,
         order: Vec<String>,
-        devices: Vec<u32>,
+        devices: Vec<(Vendor, u32)>,
         records: Vec<RunRecord>,
     ) -> Self {
         let clock = MonotonicClock;

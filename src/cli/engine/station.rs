@@ -8,7 +8,7 @@ use super::environment::{self, Before, Session};
 use super::manifest::{self, AllRuns};
 use super::recorder::Recorder;
 use super::{Executed, Order, Prepared, checks, data, launch};
-use crate::event::{MemoryGuard, RunRecord};
+use crate::event::{MemoryGuard, RunRecord, Vendor};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::store::{Existing, Results};
@@ -142,12 +142,12 @@ impl<'a> Station<'a> {
 }
 
 /// The accelerators that will be sampled.
-fn devices(order: &Order<'_>, machine: &Machine) -> Vec<u32> {
+fn devices(order: &Order<'_>, machine: &Machine) -> Vec<(Vendor, u32)> {
     let read = machine
         .accelerators
         .iter()
         .filter(|_| order.plan.sampler.gpu);
-    read.map(|device| device.index).collect()
+    read.map(|device| (device.vendor, device.index)).collect()
 }
 
 /// What all folders that are worked on together have in common.

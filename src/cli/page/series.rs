@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::control::WarmUp;
+use crate::control::{Selection, WarmUp};
 use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
@@ -39,7 +39,7 @@ struct Reader {
     current: Option<Open>,
     window: Window,
     tick: Option<ResourceSample>,
-    gpu: Option<u32>,
+    devices: Selection,
     stopped_ns: Option<u64>,
 }
 
@@ -63,7 +63,9 @@ struct Window {
 
 impl Reader {
     fn new(record: &RunRecord) -> Self {
-        let device = record.job.device.strip_prefix("cuda");
+        // The facts of its `hello` are in its record.
+        let mut devices = Selection::of_device(&record.job.device);
+        devices.learn(&record.facts);
         Self {
             series: RunSeries::default(),
             started_ns: 0,
@@ -71,7 +73,7 @@ impl Reader {
             current: None,
             window: Window::default(),
             tick: None,
-            gpu: device.map(|rest| rest.trim_start_matches(':').parse().unwrap_or(0)),
+            devices,
             stopped_ns: None,
         }
     }
@@ -200,9 +202,9 @@ impl Reader {
             Some(bytes) => series.memory.push(t_s, bytes as f64),
             None => series.memory.gap(),
         }
-        if let Some(index) = self.gpu {
-            let reading = sample.gpus.iter().find(|gpu| gpu.index == index);
-            match reading.and_then(|gpu| gpu.utilisation_percent) {
+        if !self.devices.is_none() {
+            self.devices.see(sample);
+            match self.devices.utilisation(sample) {
                 Some(percent) => series.gpu.push(t_s, percent),
                 None => series.gpu.gap(),
             }

@@ -46,7 +46,7 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
         epochs: 1,
         usable_cores: 2.0,
         unsupported: [].into(),
-        gpu_index: None,
+        devices: crate::control::Selection::default(),
         started_ns: 0,
     };
     let controller = Controller::new(spec.stop.clone(), context);

@@ -13,9 +13,9 @@ use std::fmt::Display;
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use nvml_wrapper_sys::bindings::{
-    nvmlMemory_t, nvmlPciInfo_t, nvmlProcessInfo_t, nvmlProcessUtilizationSample_t, nvmlReturn_t,
+    nvmlMemory_t, nvmlPciInfo_t, nvmlProcessInfo_t, nvmlProcessUtilizationSample_t,
     nvmlReturn_enum_NVML_ERROR_INSUFFICIENT_SIZE as INSUFFICIENT_SIZE,
-    nvmlReturn_enum_NVML_SUCCESS as SUCCESS,
+    nvmlReturn_enum_NVML_SUCCESS as SUCCESS, nvmlReturn_t,
 };
 
 use super::words::words;
@@ -197,14 +197,23 @@ mod tests {
 
     #[test]
     fn lengths_that_the_driver_makes_up_are_said_and_believed_by_nobody() {
-        type Case = (&'static [(nvmlReturn_t, c_uint)], Result<usize, &'static str>);
+        type Case = (
+            &'static [(nvmlReturn_t, c_uint)],
+            Result<usize, &'static str>,
+        );
         let cases: [Case; 7] = [
             (&[(SUCCESS, 0)], Ok(0)),
             (&[(SUCCESS, 64)], Ok(64)),
-            (&[(SUCCESS, 65)], Err("wrote 65 entries where there is room for 64")),
+            (
+                &[(SUCCESS, 65)],
+                Err("wrote 65 entries where there is room for 64"),
+            ),
             (&[(SUCCESS, c_uint::MAX)], Err("wrote 4294967295 entries")),
             (&[(INSUFFICIENT_SIZE, 100), (SUCCESS, 100)], Ok(100)),
-            (&[(INSUFFICIENT_SIZE, c_uint::MAX)], Err("asks for 4294967295 entries")),
+            (
+                &[(INSUFFICIENT_SIZE, c_uint::MAX)],
+                Err("asks for 4294967295 entries"),
+            ),
             // It never has enough.
             (&[(INSUFFICIENT_SIZE, 1)], Err("asks for 1 entries")),
         ];
@@ -229,7 +238,10 @@ mod tests {
     #[test]
     fn a_text_is_one_only_if_it_can_be_printed() {
         let chars = |bytes: &[u8]| -> Vec<c_char> {
-            bytes.iter().map(|byte| c_char::from_ne_bytes([*byte])).collect()
+            bytes
+                .iter()
+                .map(|byte| c_char::from_ne_bytes([*byte]))
+                .collect()
         };
         assert_eq!(printed(&chars(b"NVIDIA L4\0rest")).unwrap(), "NVIDIA L4");
         assert_eq!(printed(&chars(b"all of it")).unwrap(), "all of it");

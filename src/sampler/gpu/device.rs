@@ -69,7 +69,9 @@ pub(super) fn devices(library: &'static Nvml) -> Result<Devices, String> {
         .device_count()
         .map_err(|error| unsupported(&error))?;
     if count > MOST_DEVICES {
-        return Err(format!("unsupported: the driver says that it has {count} devices"));
+        return Err(format!(
+            "unsupported: the driver says that it has {count} devices"
+        ));
     }
     let (mut found, mut parts, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..count {
@@ -224,7 +226,9 @@ impl Device {
     fn not_a_part(&self) -> Told<()> {
         match self.identity.parent.as_str() {
             "" => Ok(()),
-            whole => Err(format!("unsupported: told of the whole device alone, {whole}")),
+            whole => Err(format!(
+                "unsupported: told of the whole device alone, {whole}"
+            )),
         }
     }
 

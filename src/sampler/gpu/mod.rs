@@ -47,7 +47,7 @@ impl GpuSource {
         let start = |library| {
             let (shortest, longest) = PACE_NS;
             let period = Duration::from_nanos(policy.interval_ns.clamp(shortest, longest));
-            Self::start(Reader::new(library), period, MonotonicClock)
+            Self::start(Reader::new(library), period, MonotonicClock, FIRST)
         };
         Self(library().and_then(start))
     }
@@ -56,12 +56,13 @@ impl GpuSource {
         mut reader: Reader,
         period: Duration,
         clock: impl Clock + Clone + 'static,
+        first: Duration,
     ) -> Result<Arc<Background<Result<Answers, String>>>, String> {
         let time = clock.clone();
         let ask = move || reader.ask(&time);
         let started = Background::start("nvml", period, clock, ask);
         let background = started.map_err(|error| format!("no thread to ask NVML on: {error}"))?;
-        background.wait(FIRST);
+        background.wait(first);
         Ok(Arc::new(background))
     }
 }
@@ -108,9 +109,7 @@ impl Probe for GpuProbe {
 
     fn read(&mut self, tick: &mut Tick<'_>) {
         let source = self.source.clone();
-        let answer = source
-            .0
-            .and_then(|background| background.last(tick.now_ns));
+        let answer = source.0.and_then(|background| background.last(tick.now_ns));
         match answer {
             Err(why) => tick.gaps.report("gpu", &why),
             Ok(answer) => match &*answer.value {
@@ -136,7 +135,9 @@ pub(super) fn of_all(gaps: Vec<Gap>, readings: &[GpuReading]) -> Vec<Gap> {
         device.starts_with("gpu[").then(|| field.to_owned())
     };
     let lacking = |field: &String| {
-        let lack = gaps.iter().filter(|gap| field_of(gap).as_ref() == Some(field));
+        let lack = gaps
+            .iter()
+            .filter(|gap| field_of(gap).as_ref() == Some(field));
         lack.count() >= devices
     };
     let everywhere = |gap: &&Gap| field_of(gap).as_ref().is_none_or(lacking);

@@ -68,7 +68,9 @@ pub fn accelerators() -> Result<Vec<Accelerator>, String> {
     let library = library()?;
     let driver = calls::driver(library).ok();
     let found = devices(library)?.found;
-    let described = found.iter().map(|device| device.describe(driver.as_deref()));
+    let described = found
+        .iter()
+        .map(|device| device.describe(driver.as_deref()));
     Ok(described.collect())
 }
 

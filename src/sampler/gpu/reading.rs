@@ -122,7 +122,10 @@ struct Said<'a> {
 
 impl Said<'_> {
     fn take<T>(&mut self, field: &str, told: Told<T>) -> Option<T> {
-        let reported = |why: String| self.gaps.report(&format!("gpu[{}].{field}", self.index), &why);
+        let reported = |why: String| {
+            self.gaps
+                .report(&format!("gpu[{}].{field}", self.index), &why)
+        };
         told.map_err(reported).ok()
     }
 }
@@ -214,7 +217,9 @@ fn bytes(kilobytes: u32) -> Told<u64> {
 fn plausible_memory((used, total): (u64, u64)) -> Told<(u64, u64)> {
     let (used, total) = (real(used)?, real(total)?);
     if used > total {
-        return Err(format!("the driver says that {used} of {total} bytes are in use"));
+        return Err(format!(
+            "the driver says that {used} of {total} bytes are in use"
+        ));
     }
     Ok((used, total))
 }

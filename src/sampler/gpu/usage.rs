@@ -53,7 +53,10 @@ mod tests {
         // What was there before anybody asked is of an unknown time.
         assert_eq!(usage.take(&[(1, 500, 90)], 0), []);
         assert_eq!(usage.since_us(), 500);
-        assert_eq!(usage.take(&[(1, 700, 40), (2, 600, 5), (1, 600, 1)], 100 * MS), [(1, 40), (2, 5)]);
+        assert_eq!(
+            usage.take(&[(1, 700, 40), (2, 600, 5), (1, 600, 1)], 100 * MS),
+            [(1, 40), (2, 5)]
+        );
         assert_eq!(usage.since_us(), 700);
         assert_eq!(usage.take(&[], 200 * MS), [(1, 40), (2, 5)]);
         assert_eq!(usage.take(&[(2, 900, 7)], 900 * MS), [(1, 40), (2, 7)]);

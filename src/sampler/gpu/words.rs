@@ -18,9 +18,7 @@ pub(super) fn words(error: &NvmlError) -> String {
         NvmlError::GpuLost => {
             "the device is lost: it fell off the bus, or its driver went away".to_owned()
         }
-        NvmlError::Uninitialized | NvmlError::DriverNotLoaded => {
-            "the driver went away".to_owned()
-        }
+        NvmlError::Uninitialized | NvmlError::DriverNotLoaded => "the driver went away".to_owned(),
         NvmlError::NotFound | NvmlError::NoData => "the driver has no sample of it".to_owned(),
         other => format!("the driver says: {other}"),
     }
@@ -55,17 +53,32 @@ mod tests {
     #[test]
     fn the_reasons_are_for_people() {
         for (error, says) in [
-            (NvmlError::DriverNotLoaded, "kernel's part of the NVIDIA driver is not loaded"),
-            (NvmlError::LibRmVersionMismatch, "different versions; reload"),
+            (
+                NvmlError::DriverNotLoaded,
+                "kernel's part of the NVIDIA driver is not loaded",
+            ),
+            (
+                NvmlError::LibRmVersionMismatch,
+                "different versions; reload",
+            ),
             (NvmlError::NoPermission, "NVML: "),
         ] {
             let why = unsupported(&error);
-            assert!(why.starts_with("unsupported: ") && why.contains(says), "{why}");
+            assert!(
+                why.starts_with("unsupported: ") && why.contains(says),
+                "{why}"
+            );
         }
         let missing = "/a/b: undefined symbol: nvmlDeviceGetX".to_owned();
         for (error, says) in [
-            (NvmlError::NotSupported, "unsupported: the driver does not tell"),
-            (NvmlError::FailedToLoadSymbol(missing), "it has no nvmlDeviceGetX"),
+            (
+                NvmlError::NotSupported,
+                "unsupported: the driver does not tell",
+            ),
+            (
+                NvmlError::FailedToLoadSymbol(missing),
+                "it has no nvmlDeviceGetX",
+            ),
             (NvmlError::GpuLost, "the device is lost"),
             (NvmlError::Unknown, "the driver says: "),
         ] {

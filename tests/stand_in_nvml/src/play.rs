@@ -3,11 +3,14 @@
 //! A value is a number, a text, `error N` (what the call returns), or a counter that rises, `1000+250000/s`. Several are parted
 //! by `|`, each but the first with the seconds since `nvmlInit` from which it holds: `40 | 1.5: error 15 | 2: 60`.
 
-use std::ffi::c_uint;
+use std::ffi::{CStr, OsStr, c_char, c_int, c_uint, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The environment variable that names the file.
+/// The environment variable that names the file. Without it the file is the library's own name and `.play`, so that each copy
+/// that a test makes plays its own.
 pub const FILE: &str = "STAND_IN_NVML";
 
 /// `NVML_ERROR_NOT_SUPPORTED`: what is not in the file.
@@ -36,6 +39,37 @@ gpu1.energy = 5000+61500/s
 gpu1.processes =
 ";
 
+/// `Dl_info` of the C library.
+#[repr(C)]
+struct Place {
+    file: *const c_char,
+    base: *mut c_void,
+    name: *const c_char,
+    address: *mut c_void,
+}
+
+unsafe extern "C" {
+    fn dladdr(address: *const c_void, place: *mut Place) -> c_int;
+}
+
+/// The file beside the library that this is.
+fn beside() -> Option<PathBuf> {
+    let mut place = Place {
+        file: std::ptr::null(),
+        base: std::ptr::null_mut(),
+        name: std::ptr::null(),
+        address: std::ptr::null_mut(),
+    };
+    // SAFETY: the address is one of this library, and the answer's texts live as long as it is loaded.
+    let own = unsafe {
+        let found = dladdr((beside as fn() -> Option<PathBuf>) as *const c_void, &raw mut place);
+        (found != 0 && !place.file.is_null()).then(|| CStr::from_ptr(place.file).to_bytes().to_vec())
+    }?;
+    let mut name = OsStr::from_bytes(&own).to_owned();
+    name.push(".play");
+    Some(PathBuf::from(name)).filter(|path| path.exists())
+}
+
 /// Since `nvmlInit`.
 pub fn elapsed() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -44,7 +78,9 @@ pub fn elapsed() -> Duration {
 
 /// The value of a key that holds now.
 pub fn text(key: &str) -> Option<String> {
-    let file = std::env::var_os(FILE).map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let named = std::env::var_os(FILE).map(PathBuf::from);
+    let file = named.or_else(beside);
+    let file = file.map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let file = file.as_deref().unwrap_or(TWO);
     let now = elapsed().as_secs_f64();
     let line = file.lines().find_map(|line| {
