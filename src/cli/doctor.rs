@@ -1,5 +1,6 @@
 //! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
 
+pub(in crate::cli) mod accelerators;
 pub mod tpu;
 
 use std::fmt::Write;
@@ -18,6 +19,7 @@ use crate::event::{CATALOGUE, Fingerprint, MemoryGuard, cpu_list};
 use crate::report::json;
 use crate::report::layout::wrap;
 use crate::units::{bytes, seconds, significant};
+use accelerators::Accelerator;
 
 /// A fact, or why it is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -116,17 +118,6 @@ impl Enforceable {
     }
 }
 
-/// An accelerator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Accelerator {
-    /// As a grid names it.
-    pub device: String,
-    /// The product.
-    pub name: String,
-    /// Its memory in bytes, if the driver tells.
-    pub memory_bytes: Option<u64>,
-}
-
 /// What results are compared by: those of environments with other hard fields are not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Keyed {
@@ -217,7 +208,8 @@ impl Facts {
             ("memory", memory + &limit.unwrap_or_default()),
             (
                 "accelerators",
-                self.accelerators.text(|devices| accelerators(devices)),
+                self.accelerators
+                    .text(|devices| accelerators::lines(devices).join("\n")),
             ),
             ("pressure", self.pressure.text(|fact| told(fact).to_owned())),
             (
@@ -324,27 +316,13 @@ fn coverage((group, why): (&str, Option<String>)) -> (String, Value) {
     (group.to_owned(), said)
 }
 
-/// Appends a line `name   text`, wrapped under the text.
+/// Appends a line `name   text` for each line of the text, wrapped under it.
 fn entry(out: &mut String, name: &str, text: &str, width: usize) {
-    let text = wrap(text, width.saturating_sub(14).max(20), "");
-    for (at, line) in text.lines().enumerate() {
+    let lines = text.lines();
+    let wrapped = lines.map(|line| wrap(line, width.saturating_sub(14).max(20), ""));
+    let wrapped: Vec<String> = wrapped.collect();
+    for (at, line) in wrapped.iter().flat_map(|text| text.lines()).enumerate() {
         let _ = writeln!(out, "{:<14}{line}", if at == 0 { name } else { "" });
-    }
-}
-
-fn accelerators(devices: &[Accelerator]) -> String {
-    let names = devices.iter().map(|device| {
-        let memory = device
-            .memory_bytes
-            .map(|total| format!(", {}", bytes(total as f64)))
-            .unwrap_or_default();
-        format!("{} ({}{memory})", device.device, device.name)
-    });
-    let names: Vec<_> = names.collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join("; ")
     }
 }
 
@@ -435,12 +413,16 @@ mod tests {
     fn an_accelerator_is_measured() {
         let mut with = diagnosis();
         with.facts.accelerators = Fact::Value(vec![Accelerator {
-            device: "cuda:0".to_owned(),
+            device: "gpu0".to_owned(),
             name: "NVIDIA H200".to_owned(),
             memory_bytes: Some(150_000_000_000),
+            ..Accelerator::default()
         }]);
         let text = with.text(80);
-        assert!(text.contains("cuda:0 (NVIDIA H200, 140 GiB)"), "{text}");
+        assert!(
+            text.contains("accelerators  gpu0: NVIDIA H200, 140 GiB\n"),
+            "{text}"
+        );
         assert!(!text.contains("not measured  gpu"), "{text}");
         with.worker = Fact::Unsupported("it is not there".to_owned());
         assert_eq!(

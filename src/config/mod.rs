@@ -176,16 +176,21 @@ fn bases(request: &Request<'_>) -> Bases {
     }
 }
 
+/// The file with what the command line has set, as far as that is TOML.
+fn document(request: &Request<'_>, problems: &mut Problems) -> Result<tree::Table, ConfigError> {
+    let text = header::read_source(&request.source, problems);
+    let text = problems.check(text)?;
+    let root = tree::parse_document(text, problems);
+    let mut root = problems.check(root)?;
+    set::apply(&mut root, request.set, problems);
+    problems.check(Some(()))?;
+    Ok(root)
+}
+
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
-    let text = header::read_source(&request.source, &mut problems);
-    let text = problems.check(text)?;
-    let root = tree::parse_document(text, &mut problems);
-    let mut root = problems.check(root)?;
-    set::apply(&mut root, request.set, &mut problems);
-    problems.check(Some(()))?;
-
+    let root = document(request, &mut problems)?;
     keys::Scope::Top.check(&root, &mut problems);
     let head = header::read(&root, request, &mut problems);
     let bases = bases(request);

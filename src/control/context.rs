@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::devices::Selection;
 use crate::event::{JobSpec, Pattern, ServeSpec};
 
 /// What the controller must know of a run beside its policy.
@@ -21,9 +22,8 @@ pub struct RunContext {
     pub usable_cores: f64,
     /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
     pub unsupported: BTreeMap<String, String>,
-    /// The accelerator that the run works on, by the sampler's index; `None`: it works on none, and no reading of one is
-    /// the run's.
-    pub gpu_index: Option<u32>,
+    /// The accelerators that the run works on, before the worker says hello.
+    pub devices: Selection,
     /// The device as the grid names it; empty means the CPU.
     pub device: String,
     /// What a kilowatt hour means in grams of CO2 equivalent, where the user has said.
@@ -41,8 +41,8 @@ impl RunContext {
         mut unsupported: BTreeMap<String, String>,
         started_ns: u64,
     ) -> Self {
-        let gpu_index = gpu_index(&job.device);
-        if gpu_index.is_none() {
+        let devices = Selection::of_device(&job.device);
+        if devices.is_none() {
             let why = format!("the run's device is `{}`", job.device);
             unsupported.entry("gpu".to_owned()).or_insert(why);
         }
@@ -61,36 +61,10 @@ impl RunContext {
             epochs: job.train.epochs,
             usable_cores,
             unsupported,
-            gpu_index,
+            devices,
             device: job.device.clone(),
             grams_per_kwh: None,
             started_ns,
-        }
-    }
-}
-
-/// NVML's index of the device. The two count alike unless `CUDA_VISIBLE_DEVICES` renumbers CUDA's.
-fn gpu_index(device: &str) -> Option<u32> {
-    match device.strip_prefix("cuda")? {
-        "" => Some(0),
-        rest => rest.strip_prefix(':')?.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_on_the_cpu_has_no_accelerator() {
-        let table = [
-            ("cpu", None),
-            ("cuda", Some(0)),
-            ("cuda:3", Some(3)),
-            ("mps", None),
-        ];
-        for (device, index) in table {
-            assert_eq!(gpu_index(device), index, "{device}");
         }
     }
 }

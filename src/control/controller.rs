@@ -88,13 +88,13 @@ impl Controller {
         Self {
             now_ns: context.started_ns,
             energy: Energy::new(context.started_ns),
+            totals: Totals::new(context.devices.clone()),
             policy,
             context,
             chosen,
             warnings,
             stages: Vec::new(),
             current: None,
-            totals: Totals::default(),
             training: TrainingWatch::default(),
             pace: Pace::default(),
             pending: VecDeque::new(),
@@ -127,7 +127,7 @@ impl Controller {
 
     /// Takes a tick of the sampler.
     pub fn on_sample(&mut self, sample: &ResourceSample) -> Verdict {
-        self.totals.sample(sample, self.context.gpu_index);
+        self.totals.sample(sample);
         self.pending.push_back(sample.clone());
         self.now_ns = self.now_ns.max(sample.t_ns);
         self.resolve_marks();
@@ -194,7 +194,7 @@ impl Controller {
                 self.totals.finished = Some(finished.clone());
             }
             WorkerEvent::Failed(_) => self.leave(false),
-            WorkerEvent::Hello(_) => {}
+            WorkerEvent::Hello(hello) => self.totals.devices.learn(&hello.facts),
         }
     }
 
@@ -302,12 +302,11 @@ impl Controller {
             if let (Some(state), Some(before)) = (state, &self.last_tick)
                 && before.t_ns >= state.entered_ns
             {
-                let gpu = self.context.gpu_index;
                 let cores = self.context.usable_cores;
-                state.interval((before, &sample), gpu, (cores, &self.totals));
+                state.interval((before, &sample), (cores, &self.totals));
             } else if let (Some(Stage::Probe(size)), Some(before)) = (current, &self.last_tick) {
                 let search = self.totals.searches.entry(size).or_default();
-                search.push((before, &sample), self.context.gpu_index);
+                search.push((before, &sample), &self.totals.devices);
             }
             self.feed_energy(&sample);
             self.last_tick = Some(sample);

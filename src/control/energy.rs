@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::meter::{Meter, Window};
 use super::controller::Controller;
+use super::devices::Selection;
 use crate::event::{GpuReading, ResourceSample, Stage, Vendor};
 
 /// Longest time between two readings of a power over which it is integrated, in nanoseconds.
@@ -92,7 +93,7 @@ impl Energy {
     }
 
     /// Takes a tick. Every stage that had begun or ended before its time must have been told.
-    fn push(&mut self, sample: &ResourceSample, gpu_index: Option<u32>) {
+    fn push(&mut self, sample: &ResourceSample, devices: &Selection) {
         for gap in &sample.gaps {
             let reason = gap.reason.trim_start_matches("unsupported: ");
             if !self.gaps.contains_key(&gap.field) {
@@ -101,7 +102,7 @@ impl Energy {
         }
         self.push_domains(sample);
         self.push_devices(sample);
-        for gpu in selected(sample, gpu_index) {
+        for gpu in devices.readings(sample) {
             self.own.insert(key(gpu));
         }
     }
@@ -191,12 +192,6 @@ impl Device {
     }
 }
 
-/// The devices that the run works on, in one tick.
-fn selected(sample: &ResourceSample, gpu_index: Option<u32>) -> impl Iterator<Item = &GpuReading> {
-    let own = move |gpu: &&GpuReading| gpu.vendor == Vendor::Nvidia && Some(gpu.index) == gpu_index;
-    sample.gpus.iter().filter(own)
-}
-
 /// What tells a device from the others for as long as the run lasts.
 fn key(gpu: &GpuReading) -> String {
     if gpu.device.is_empty() {
@@ -209,7 +204,7 @@ fn key(gpu: &GpuReading) -> String {
 impl Controller {
     /// Takes a tick whose time no message can come before.
     pub(super) fn feed_energy(&mut self, sample: &ResourceSample) {
-        self.energy.push(sample, self.context.gpu_index);
+        self.energy.push(sample, &self.totals.devices);
     }
 
     pub(super) fn begin_energy(&mut self, stage: Stage) {

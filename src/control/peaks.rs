@@ -124,12 +124,29 @@ impl Controller {
             row.estimate = None;
             add_note(row, &why);
         }
-        if row.estimate.is_some() && metric.name == "gpu.memory_peak" && self.totals.shared_gpu {
-            add_note(row, "whole device, others included");
+        self.note_whose(row, metric);
+    }
+
+    /// Says of a peak whose memory is in it beside the run's own.
+    fn note_whose(&self, row: &mut MetricRow, metric: &MetricDef) {
+        if row.estimate.is_none() {
+            return;
         }
-        self.note_chips(row, metric);
-        if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
-            add_note(row, "upper bound: pages may be shared");
+        match metric.name {
+            "memory.peak" if self.totals.processes > 1 => {
+                add_note(row, "upper bound: pages may be shared");
+            }
+            "gpu.memory_peak" => {
+                if self.totals.shared_gpu {
+                    add_note(row, "whole device, others included");
+                }
+                // That of a whole device has been said.
+                let note = self.totals.devices.note(true);
+                if !note.starts_with("whole") {
+                    add_note(row, &note);
+                }
+            }
+            _ => self.note_chips(row, metric),
         }
     }
 

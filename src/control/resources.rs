@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use super::devices::{Selection, total};
 use super::disturbance::{Columns, Mark, Marks};
 use super::tpu::TpuSeries;
-use crate::event::{GpuReading, ResourceSample, Vendor};
+use crate::event::ResourceSample;
 use crate::stats::{BatchSeries, GrowthWatch, Part};
 
 /// Batches of each series; a look costs in proportion.
@@ -82,11 +83,11 @@ impl Default for ResourceSeries {
 }
 
 impl ResourceSeries {
-    /// Adds the interval between two neighbouring ticks; `gpu_index`: the device of the run.
+    /// Adds the interval between two neighbouring ticks; `devices`: those of the run.
     pub(super) fn push(
         &mut self,
         (before, after): (&ResourceSample, &ResourceSample),
-        gpu_index: Option<u32>,
+        devices: &Selection,
     ) {
         let Some(seconds) = risen(Some(before.t_ns), Some(after.t_ns)).filter(|s| *s > 0.0) else {
             return;
@@ -101,7 +102,7 @@ impl ResourceSeries {
         if let Some(rss) = rss {
             self.rss_growth.push((middle_s, seconds), rss);
         }
-        let (old, new) = (GpuNow::of(before, gpu_index), GpuNow::of(after, gpu_index));
+        let (old, new) = (GpuNow::of(before, devices), GpuNow::of(after, devices));
         if let Some(memory) = middle((old.memory, new.memory)) {
             self.gpu_growth.push((middle_s, seconds), memory);
         }
@@ -217,29 +218,27 @@ fn middle((before, after): (Option<f64>, Option<f64>)) -> Option<f64> {
     Some(f64::midpoint(before?, after?))
 }
 
-/// The accelerator of the run in one tick. Others of the machine are not the run's, whatever they do.
+/// The accelerators of the run in one tick. Others of the machine are not the run's, whatever they do.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct GpuNow {
     pub(super) utilisation: Option<f64>,
     pub(super) memory: Option<f64>,
     pub(super) power: Option<f64>,
-    /// The memory is that of the whole device, other programs included.
+    /// The memory is that of a whole device, other programs included.
     pub(super) shared_memory: bool,
 }
 
 impl GpuNow {
-    /// The readings of the device with this index; none without one, or where the tick lacks it.
-    pub(super) fn of(sample: &ResourceSample, index: Option<u32>) -> Self {
-        let is_own = |gpu: &&GpuReading| gpu.vendor != Vendor::Tpu && Some(gpu.index) == index;
-        let Some(gpu) = sample.gpus.iter().find(is_own) else {
-            return Self::default();
-        };
-        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+    /// The mean utilisation of the selected devices, and the sums of their memory and power; of each only where all of
+    /// them are read.
+    pub(super) fn of(sample: &ResourceSample, devices: &Selection) -> Self {
+        let found = devices.readings(sample);
+        let memory = total(&found, |gpu| gpu.memory_bytes.map(|bytes| bytes as f64));
         Self {
-            utilisation: finite(gpu.utilisation_percent),
-            memory: gpu.memory_bytes.map(|bytes| bytes as f64),
-            power: finite(gpu.power_watts),
-            shared_memory: gpu.memory_bytes.is_some() && !gpu.memory_is_own,
+            utilisation: devices.utilisation(sample),
+            memory,
+            power: total(&found, |gpu| gpu.power_watts),
+            shared_memory: memory.is_some() && found.iter().any(|gpu| !gpu.memory_is_own),
         }
     }
 }
@@ -247,7 +246,7 @@ impl GpuNow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::HostReading;
+    use crate::event::{GpuReading, HostReading};
     use crate::stats::batches::total;
 
     fn tick(ms: u64, cpu_ms: Option<u64>, rss: Option<u64>) -> ResourceSample {
@@ -274,7 +273,7 @@ mod tests {
         ];
         let mut series = ResourceSeries::default();
         for pair in ticks.windows(2) {
-            series.push((&pair[0], &pair[1]), None);
+            series.push((&pair[0], &pair[1]), &Selection::default());
         }
         let cpu = total(&series.cpu.parts(0, 1));
         assert!(
@@ -299,20 +298,21 @@ mod tests {
             ..GpuReading::default()
         };
         let mut sample = ResourceSample::default();
-        assert_eq!(GpuNow::of(&sample, Some(0)), GpuNow::default());
+        let of = Selection::of_device;
+        assert_eq!(GpuNow::of(&sample, &of("cuda")), GpuNow::default());
         // Another program works on device 1; the run's own device is idle.
         sample.gpus = vec![gpu(0, Some(0.0), 5, true), gpu(1, Some(80.0), 7, false)];
-        for (index, utilisation, memory, shared) in [
-            (Some(0), Some(0.0), Some(5.0), false),
-            (Some(1), Some(80.0), Some(7.0), true),
-            (Some(2), None, None, false),
-            (None, None, None, false),
+        for (device, utilisation, memory, shared) in [
+            ("cuda", Some(0.0), Some(5.0), false),
+            ("cuda:1", Some(80.0), Some(7.0), true),
+            ("cuda:2", None, None, false),
+            ("cpu", None, None, false),
         ] {
-            let now = GpuNow::of(&sample, index);
+            let now = GpuNow::of(&sample, &of(device));
             assert_eq!(
                 (now.utilisation, now.memory, now.shared_memory, now.power),
                 (utilisation, memory, shared, None),
-                "{index:?}"
+                "{device}"
             );
         }
     }

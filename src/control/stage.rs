@@ -136,19 +136,19 @@ impl StageState {
         self
     }
 
-    /// Adds the interval between two neighbouring ticks; `gpu`: the device of the run.
+    /// Adds the interval between two neighbouring ticks.
     pub(super) fn interval(
         &mut self,
         (before, after): (&ResourceSample, &ResourceSample),
-        gpu: Option<u32>,
         (usable_cores, totals): (f64, &Totals),
     ) {
-        self.resources.push((before, after), gpu);
+        let devices = &totals.devices;
+        self.resources.push((before, after), devices);
         if !self.is_watched() {
             return;
         }
         let mut series = ResourceSeries::default();
-        series.push((before, after), gpu);
+        series.push((before, after), devices);
         let interval = Interval {
             series: &series,
             end_ns: after.t_ns,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::devices::Selection;
 use super::disturbance::Marks;
 use super::resources::{GpuNow, ResourceSeries};
 use super::support::reads_field;
@@ -34,9 +35,9 @@ pub(super) struct Totals {
     pub(super) peak: PeakTracker,
     /// Device memory.
     pub(super) gpu_peak: PeakTracker,
-    /// The run works on no device.
-    no_gpu: bool,
-    /// Device memory was that of the whole device in a tick.
+    /// The run's devices.
+    pub(super) devices: Selection,
+    /// Device memory was that of a whole device in a tick.
     pub(super) shared_gpu: bool,
     /// The run's TPUs.
     pub(super) tpu: TpuTotals,
@@ -57,9 +58,18 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Adds a tick; `gpu_index`: the device of the run.
-    pub(super) fn sample(&mut self, sample: &ResourceSample, gpu_index: Option<u32>) {
+    /// Before the worker says hello.
+    pub(super) fn new(devices: Selection) -> Self {
+        Self {
+            devices,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a tick.
+    pub(super) fn sample(&mut self, sample: &ResourceSample) {
         self.ticks += 1;
+        self.devices.see(sample);
         self.marks.sample(sample);
         self.tpu.sample(sample);
         let first = self.span_ns.map_or(sample.t_ns, |(first, _)| first);
@@ -70,8 +80,7 @@ impl Totals {
         self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         self.processes = self.processes.max(sample.processes);
         let at_s = sample.t_ns as f64 * 1e-9;
-        let gpu = GpuNow::of(sample, gpu_index);
-        self.no_gpu = gpu_index.is_none();
+        let gpu = GpuNow::of(sample, &self.devices);
         self.shared_gpu |= gpu.shared_memory;
         if let Some(peak) = sample.peak_bytes {
             self.peak.push(at_s, peak as f64);
@@ -142,8 +151,10 @@ impl Totals {
         if self.ticks == 0 {
             return Some("the sampler took no reading".to_owned());
         }
-        if self.no_gpu && metric.starts_with("gpu.") {
-            return Some("the run works on no GPU".to_owned());
+        if metric.starts_with("gpu.")
+            && let Some(why) = self.devices.without()
+        {
+            return Some(why.to_owned());
         }
         if let Some(why) = self.tpu.foreign().filter(|_| is_tpu) {
             return Some(why);
@@ -152,7 +163,9 @@ impl Totals {
             .gaps
             .iter()
             // `intel[0]:power_watts` is a gap of one device, which counts where no other was read.
-            .find(|(field, _)| reads_field(metric, &field.replace(':', ".")));
+            .find(|(field, _)| {
+                reads_field(metric, &field.replace(':', ".")) && self.devices.concerns(field)
+            });
         Some(gap.map_or_else(
             || {
                 format!(

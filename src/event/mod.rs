@@ -28,7 +28,7 @@ pub use record::{
     StopReason, StopRecord,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
-pub use sample::{EnergyReading, Gap, GpuReading, HostReading, ResourceSample, Vendor};
+pub use sample::{EnergyReading, Gap, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
     DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES, EpochReport, Finished, FoundRate, Hello, Num,

@@ -109,6 +109,12 @@ pub struct GpuReading {
     /// recordings from before it was read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub device: String,
+    /// Its place on the bus, as [`bus_id`] writes it; empty where nobody tells.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pci: String,
+    /// Of a part of a device that the driver has split (MIG): the `device` that it is a part of; empty for a whole one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub parent: String,
     /// When it was read: devices answer on a thread of their own, before the tick. Absent: at the tick.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub t_ns: Option<u64>,
@@ -148,6 +154,25 @@ pub struct GpuReading {
     pub pcie_tx_bytes_s: Option<u64>,
 }
 
+/// A place on the PCI bus in one spelling, `0000:65:00.0`: NVML writes eight digits of the domain, sysfs and CUDA four, either
+/// in capitals or not. `None` for what is no such place.
+pub fn bus_id(text: &str) -> Option<String> {
+    let hex = |part: &str, most: u32| {
+        let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let value = u32::from_str_radix(part, 16).ok();
+        value.filter(|value| plain && *value <= most)
+    };
+    let (place, function) = text.trim().rsplit_once('.').unwrap_or((text.trim(), "0"));
+    let parts: Vec<&str> = place.split(':').collect();
+    let (domain, bus, device) = match parts[..] {
+        [bus, device] => (0, bus, device),
+        [domain, bus, device] => (hex(domain, u32::MAX)?, bus, device),
+        _ => return None,
+    };
+    let (bus, device, function) = (hex(bus, 0xff)?, hex(device, 0x1f)?, hex(function, 7)?);
+    Some(format!("{domain:04x}:{bus:02x}:{device:02x}.{function}"))
+}
+
 /// A counter of the energy that a part of the machine has used, whoever used it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnergyReading {
@@ -155,4 +180,31 @@ pub struct EnergyReading {
     pub domain: String,
     /// Energy since the sampler began to read it, in microjoules; never falls.
     pub energy_uj: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_on_the_bus_has_one_spelling() {
+        for (text, one) in [
+            ("00000000:65:00.0", Some("0000:65:00.0")),
+            ("0000:65:00.0", Some("0000:65:00.0")),
+            ("0000:AF:1F.7", Some("0000:af:1f.7")),
+            ("00010000:01:00.0", Some("10000:01:00.0")),
+            ("65:00.0", Some("0000:65:00.0")),
+            ("65:00", Some("0000:65:00.0")),
+            (" 0000:65:00.0\n", Some("0000:65:00.0")),
+            ("0000:65:20.0", None),
+            ("0000:65:00.9", None),
+            ("0000:165:00.0", None),
+            ("1:0000:65:00.0", None),
+            ("GPU-12", None),
+            ("+1:0:0.0", None),
+            ("", None),
+        ] {
+            assert_eq!(bus_id(text).as_deref(), one, "{text:?}");
+        }
+    }
 }

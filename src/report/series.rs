@@ -30,12 +30,22 @@ const SAMPLE_COLUMNS: [&str; 22] = [
     "host_throttled_s",
 ];
 
-const GPU_COLUMNS: [&str; 5] = [
+const GPU_COLUMNS: [&str; 15] = [
+    "device",
+    "t_s",
+    "own",
     "utilisation_percent",
+    "own_utilisation_percent",
     "memory_bytes",
     "memory_is_own",
+    "memory_total_bytes",
     "power_watts",
     "energy_joules",
+    "clock_mhz",
+    "memory_clock_mhz",
+    "throttle",
+    "pcie_rx_bytes_per_s",
+    "pcie_tx_bytes_per_s",
 ];
 
 const TPU_COLUMNS: [&str; 3] = ["duty_cycle_percent", "memory_bytes", "memory_total_bytes"];
@@ -48,16 +58,19 @@ fn text<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// Seconds since the start; below 0 before it: the first tick may come before the run counts as started.
+fn since(t_ns: u64, started_ns: u64) -> String {
+    if t_ns >= started_ns {
+        number((t_ns - started_ns) as f64 / 1e9)
+    } else {
+        number(-((started_ns - t_ns) as f64) / 1e9)
+    }
+}
+
 fn sample_cells(sample: &ResourceSample, started_ns: u64) -> [String; 22] {
     let host = &sample.host;
-    // Signed: the first tick may come before the run counts as started.
-    let since = if sample.t_ns >= started_ns {
-        number((sample.t_ns - started_ns) as f64 / 1e9)
-    } else {
-        number(-((started_ns - sample.t_ns) as f64) / 1e9)
-    };
     [
-        since,
+        since(sample.t_ns, started_ns),
         sample.t_ns.to_string(),
         seconds(sample.late_ns),
         seconds(sample.cost_ns),
@@ -82,16 +95,40 @@ fn sample_cells(sample: &ResourceSample, started_ns: u64) -> [String; 22] {
     ]
 }
 
-fn gpu_cells(reading: Option<&GpuReading>) -> [String; 5] {
+fn prefix(vendor: Vendor) -> &'static str {
+    match vendor {
+        Vendor::Nvidia => "gpu",
+        Vendor::Amd => "amd",
+        Vendor::Intel => "intel",
+        Vendor::Tpu => "tpu",
+    }
+}
+
+fn gpu_cells(reading: Option<&GpuReading>, started_ns: u64) -> [String; 15] {
     let Some(gpu) = reading else {
         return Default::default();
     };
     [
+        super::one_line(&gpu.device),
+        gpu.t_ns
+            .map(|t_ns| since(t_ns, started_ns))
+            .unwrap_or_default(),
+        text(gpu.own),
         optional(gpu.utilisation_percent),
+        optional(gpu.own_utilisation_percent),
         text(gpu.memory_bytes),
         text(gpu.memory_bytes.map(|_| gpu.memory_is_own)),
+        text(gpu.memory_total_bytes),
         optional(gpu.power_watts),
         optional(gpu.energy_mj.map(|mj| mj as f64 / 1e3)),
+        text(gpu.clock_mhz),
+        text(gpu.memory_clock_mhz),
+        gpu.throttle
+            .as_deref()
+            .map(|reasons| super::one_line(&reasons.join(" ")))
+            .unwrap_or_default(),
+        text(gpu.pcie_rx_bytes_s),
+        text(gpu.pcie_tx_bytes_s),
     ]
 }
 
@@ -106,54 +143,54 @@ fn tpu_cells(reading: Option<&GpuReading>) -> [String; 3] {
     ]
 }
 
-/// The reading of the device with this number, of those that are TPUs or of the others.
-fn reading(sample: &ResourceSample, index: u32, tpu: bool) -> Option<&GpuReading> {
-    let mut kind = sample
-        .gpus
-        .iter()
-        .filter(|gpu| (gpu.vendor == Vendor::Tpu) == tpu);
-    kind.find(|gpu| gpu.index == index)
+fn device_columns(vendor: Vendor) -> &'static [&'static str] {
+    match vendor {
+        Vendor::Tpu => &TPU_COLUMNS,
+        _ => &GPU_COLUMNS,
+    }
+}
+
+fn device_cells(vendor: Vendor, reading: Option<&GpuReading>, started_ns: u64) -> Vec<String> {
+    match vendor {
+        Vendor::Tpu => tpu_cells(reading).into(),
+        _ => gpu_cells(reading, started_ns).into(),
+    }
 }
 
 /// The writer of `samples.csv`: one row a tick, written as it comes, so that an hour of ticks costs no memory.
 ///
 /// Counters are cumulative since the worker started, `host_*` since boot. `t_s` counts from the start of the run,
 /// `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not read is an empty cell, and
-/// `gaps` says why. Each accelerator adds its columns (`gpu0_...`, `tpu0_...`). `interference` is filled in at the ticks that read the
+/// `gaps` says why. Each accelerator adds its columns, in the order in which they were found: `gpu0_...` where NVML counts it,
+/// `amd0_...`, `intel0_...`, `tpu0_...`; `..._t_s` is when it was read, a little before the tick, and `..._throttle` is empty
+/// too where nothing slows it. `interference` is filled in at the ticks that read the
 /// machine anew: 1 if other processes took it since the one before, 0 if not ([`crate::event::interference`]).
 pub struct SampleCsv<W: Write> {
     writer: ::csv::Writer<W>,
     started_ns: u64,
-    devices: Vec<u32>,
-    tpus: u32,
+    devices: Vec<(Vendor, u32)>,
     interference: InterferenceWatch,
 }
 
 impl<W: Write> SampleCsv<W> {
-    /// Writes the header. `devices`: the driver's indexes of the accelerators; `tpus`: how many devices the TPUs have.
-    pub fn new(
-        writer: W,
-        started_ns: u64,
-        (devices, tpus): (&[u32], u32),
-    ) -> Result<Self, ReportError> {
+    /// Writes the header. `devices`: the accelerators, by the indexes that their drivers have.
+    pub fn new(writer: W, started_ns: u64, devices: &[(Vendor, u32)]) -> Result<Self, ReportError> {
         let mut writer = ::csv::Writer::from_writer(writer);
-        let gpus = devices
-            .iter()
-            .flat_map(|index| GPU_COLUMNS.map(|name| format!("gpu{index}_{name}")));
-        let of_tpus =
-            (0..tpus).flat_map(|index| TPU_COLUMNS.map(|name| format!("tpu{index}_{name}")));
+        let of_devices = devices.iter().flat_map(|(vendor, index)| {
+            let prefix = prefix(*vendor);
+            let names = device_columns(*vendor).iter();
+            names.map(move |name| format!("{prefix}{index}_{name}"))
+        });
         let names = SAMPLE_COLUMNS.iter().map(|&name| name.to_owned());
         writer.write_record(
             names
-                .chain(gpus)
-                .chain(of_tpus)
+                .chain(of_devices)
                 .chain(["interference".to_owned(), "gaps".to_owned()]),
         )?;
         Ok(Self {
             writer,
             started_ns,
             devices: devices.to_owned(),
-            tpus,
             interference: InterferenceWatch::default(),
         })
     }
@@ -165,18 +202,17 @@ impl<W: Write> SampleCsv<W> {
             .iter()
             .map(|gap| format!("{}: {}", gap.field, super::one_line(&gap.reason)))
             .collect();
-        let gpus = self
-            .devices
-            .iter()
-            .flat_map(|index| gpu_cells(reading(sample, *index, false)));
-        let tpus = (0..self.tpus).flat_map(|index| tpu_cells(reading(sample, index, true)));
+        let of_devices = self.devices.iter().flat_map(|(vendor, index)| {
+            let mut all = sample.gpus.iter();
+            let found = all.find(|gpu| gpu.vendor == *vendor && gpu.index == *index);
+            device_cells(*vendor, found, self.started_ns)
+        });
         let stretch = self.interference.push(sample);
         let taken = stretch.and_then(|stretch| stretch.taken);
         let interference = text(taken.map(u8::from));
         let cells = sample_cells(sample, self.started_ns)
             .into_iter()
-            .chain(gpus)
-            .chain(tpus)
+            .chain(of_devices)
             .chain([interference, gaps.join("; ")]);
         Ok(self.writer.write_record(cells)?)
     }
@@ -215,9 +251,12 @@ mod tests {
     use super::*;
     use crate::event::{Gap, HostReading, Num};
 
+    const DEVICES: [(Vendor, u32); 3] =
+        [(Vendor::Nvidia, 1), (Vendor::Nvidia, 2), (Vendor::Tpu, 1)];
+
     fn samples_csv(samples: &[ResourceSample], started_ns: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut table = SampleCsv::new(&mut bytes, started_ns, (&[1], 0)).unwrap();
+        let mut table = SampleCsv::new(&mut bytes, started_ns, &DEVICES).unwrap();
         for sample in samples {
             table.row(sample).unwrap();
         }
@@ -253,15 +292,41 @@ mod tests {
                 busy_ns: Some(40_150_000_000),
                 ..first.host
             },
-            gpus: vec![GpuReading {
-                index: 1,
-                utilisation_percent: Some(97.0),
-                memory_bytes: Some(4 << 30),
-                memory_is_own: true,
-                power_watts: None,
-                energy_mj: Some(1500),
-                ..GpuReading::default()
-            }],
+            gpus: vec![
+                GpuReading {
+                    index: 1,
+                    utilisation_percent: Some(97.0),
+                    memory_bytes: Some(4 << 30),
+                    memory_is_own: true,
+                    power_watts: None,
+                    energy_mj: Some(1500),
+                    device: "GPU-b".to_owned(),
+                    t_ns: Some(4_850_000_000),
+                    own: Some(true),
+                    own_utilisation_percent: Some(90.5),
+                    memory_total_bytes: Some(8 << 30),
+                    clock_mhz: Some(1980),
+                    memory_clock_mhz: Some(2619),
+                    throttle: Some(vec!["sw_power_cap".to_owned(), "hw_slowdown".to_owned()]),
+                    pcie_rx_bytes_s: Some(12_000),
+                    pcie_tx_bytes_s: Some(0),
+                    ..GpuReading::default()
+                },
+                // The same number, another maker's: neither takes the other's columns, and no device hides another.
+                GpuReading {
+                    index: 1,
+                    vendor: Vendor::Tpu,
+                    utilisation_percent: Some(13.0),
+                    ..GpuReading::default()
+                },
+                GpuReading {
+                    index: 2,
+                    device: "GPU-c".to_owned(),
+                    power_watts: Some(61.5),
+                    throttle: Some(Vec::new()),
+                    ..GpuReading::default()
+                },
+            ],
             ..first.clone()
         };
         let csv = samples_csv(&[first, second], 4_900_000_000);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -17,11 +17,18 @@ const STALE_NS: u64 = 1_000_000_000;
 /// and nothing else.
 #[derive(Debug)]
 pub(super) struct Background<T> {
-    last: Arc<Mutex<Option<Answer<T>>>>,
+    last: Arc<Place<T>>,
     started_ns: u64,
     period_ns: u64,
     /// Its end is the signal to stop.
     _stop: Sender<()>,
+}
+
+/// Where the last answer is, and who is told when there is a first one.
+#[derive(Debug)]
+struct Place<T> {
+    answer: Mutex<Option<Answer<T>>>,
+    first: Condvar,
 }
 
 /// What a source has answered.
@@ -51,7 +58,10 @@ impl<T: Send + Sync + 'static> Background<T> {
         mut ask: impl FnMut() -> T + Send + 'static,
     ) -> io::Result<Self> {
         let (stop, stopped) = channel();
-        let last = Arc::new(Mutex::new(None));
+        let last = Arc::new(Place {
+            answer: Mutex::new(None),
+            first: Condvar::new(),
+        });
         let place = Arc::clone(&last);
         let started_ns = clock.now_ns();
         let period_ns = nanoseconds(period);
@@ -61,8 +71,9 @@ impl<T: Send + Sync + 'static> Background<T> {
                 let value = Arc::new(ask());
                 let ended_ns = clock.now_ns();
                 let t_ns = began_ns.midpoint(ended_ns);
-                *place.lock().unwrap_or_else(PoisonError::into_inner) =
+                *place.answer.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(Answer { value, t_ns });
+                place.first.notify_all();
                 let took = ended_ns.saturating_sub(began_ns);
                 let pause = Duration::from_nanos(period_ns.saturating_sub(took));
                 if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
@@ -81,10 +92,21 @@ impl<T: Send + Sync + 'static> Background<T> {
         })
     }
 
+    /// Waits for the first answer, but no longer than this: for a moment at which nothing is measured yet.
+    pub(super) fn wait(&self, limit: Duration) {
+        let last = &self.last;
+        let answer = last.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whether it came is seen by whoever asks for it.
+        let _ = last
+            .first
+            .wait_timeout_while(answer, limit, |answer| answer.is_none());
+    }
+
     /// The last answer, without waiting; an error says for how long there has been none, in words that stay the same
     /// within a second.
     pub(super) fn last(&self, now_ns: u64) -> Result<Answer<T>, String> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.last.answer.lock();
+        let last = last.unwrap_or_else(PoisonError::into_inner);
         let stale_ns = (STALE_PERIODS * self.period_ns).max(STALE_NS);
         let since_ns = last.as_ref().map_or(self.started_ns, |answer| answer.t_ns);
         match last.as_ref() {

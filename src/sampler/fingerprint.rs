@@ -247,6 +247,7 @@ mod tests {
             memory_bytes: Some(1 << 30),
             driver: Some(driver.to_owned()),
             power_limit_mw: Some(700_000),
+            ..Accelerator::default()
         }
     }
 

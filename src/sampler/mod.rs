@@ -40,7 +40,7 @@ mod elsewhere;
 pub use self::drm::{Card, graphics_cards};
 pub use self::energy::{EnergyCounters, energy_counters};
 pub use self::fingerprint::boot_id;
-pub use self::gpu::{Accelerator, accelerators};
+pub use self::gpu::{Accelerator, Sight, accelerators, look};
 pub use self::limits::{GroupBase, LimitMeans, limit_means};
 pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
@@ -51,9 +51,24 @@ pub use self::tpu::{TpuChip, TpuChips, TpuSurvey, survey as tpu_survey};
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;
 
-/// The probes of one run, in the order in which a tick asks them: the tree first, since the time stamp is its own, and the
-/// accelerators last, since they may be slow.
-fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
+/// What is asked on threads of its own for all runs of a sampler.
+#[derive(Debug, Clone)]
+struct Sources {
+    policy: SamplerPolicy,
+    gpu: gpu::GpuSource,
+}
+
+impl Sources {
+    fn new(policy: SamplerPolicy) -> Self {
+        Self {
+            policy,
+            gpu: gpu::GpuSource::new(policy),
+        }
+    }
+}
+
+/// The probes of one run, in the order in which a tick asks them: the tree first, since the time stamp is its own.
+fn probes(pid: u32, sources: &Sources) -> Vec<Box<dyn Probe>> {
     #[cfg(target_os = "linux")]
     let (tree, host) = {
         let root = proc::ProcRoot::system();
@@ -62,12 +77,13 @@ fn probes(pid: u32, policy: SamplerPolicy) -> Vec<Box<dyn Probe>> {
     };
     #[cfg(not(target_os = "linux"))]
     let (tree, host) = (elsewhere::TreeProbe::new(pid), elsewhere::HostProbe);
+    let policy = sources.policy;
     let sys = sysfs::SysRoot::system();
     vec![
         Box::new(tree),
         Box::new(host),
         Box::new(energy::EnergyProbe::new(policy.energy, &sys)),
-        Box::new(gpu::GpuProbe::new(policy.gpu)),
+        Box::new(gpu::GpuProbe::new(sources.gpu.clone())),
         // After the probe whose missing driver it may make good.
         Box::new(drm::DrmProbe::new(policy.gpu, &sys)),
         Box::new(tpu::TpuProbe::new(policy.tpu)),

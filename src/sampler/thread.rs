@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::policy::SamplerPolicy;
 use super::probe::{GapLedger, Probe, Tick};
 use super::schedule::{Due, Schedule};
-use super::{probes, thread_cpu_ns};
+use super::{Sources, gpu, probes, thread_cpu_ns};
 use crate::clock::{Clock, ManualClock};
 use crate::event::{Gap, ResourceSample};
 
@@ -23,21 +23,23 @@ pub enum SamplerError {
 /// What this machine can be asked, and how often: one for a whole grid.
 #[derive(Debug, Clone)]
 pub struct Sampler {
-    policy: SamplerPolicy,
+    sources: Sources,
     unsupported: Vec<Gap>,
 }
 
 impl Sampler {
     /// Loads what must be loaded, and tries every probe once on this very process.
     pub fn new(policy: SamplerPolicy) -> Self {
-        let mut reader = Reader::new(std::process::id(), policy);
+        let sources = Sources::new(policy);
+        let mut reader = Reader::new(std::process::id(), &sources);
         reader.begin();
+        let mut sample = ResourceSample::default();
         for place in 0..reader.probes.len() {
-            reader.ask(place, 0, true, &mut ResourceSample::default());
+            reader.ask(place, 0, true, &mut sample);
         }
         Self {
-            policy,
-            unsupported: lasting(reader.gaps.current()),
+            sources,
+            unsupported: lasting(gpu::of_all(reader.gaps.current(), &sample.gpus)),
         }
     }
 
@@ -57,14 +59,15 @@ impl Sampler {
         sink: impl FnMut(ResourceSample) + Send + 'static,
     ) -> Result<SamplerHandle, SamplerError> {
         let (stop, stopped) = channel();
-        let policy = self.policy;
+        let interval_ns = self.sources.policy.interval_ns;
         let ticker = Ticker {
-            reader: Reader::new(pid, policy),
+            reader: Reader::new(pid, &self.sources),
             clock,
             sink,
             report: SamplerReport::default(),
+            elsewhere_ns: 0,
         };
-        let work = move || ticker.run(pid, policy.interval_ns, &stopped);
+        let work = move || ticker.run(pid, interval_ns, &stopped);
         let thread = std::thread::Builder::new()
             .name("sampler".to_owned())
             .spawn(work);
@@ -126,10 +129,11 @@ impl TickBench {
     /// Ticks on the tree below process `pid`.
     pub fn new(pid: u32, policy: SamplerPolicy) -> Self {
         let ticker = Ticker {
-            reader: Reader::new(pid, policy),
+            reader: Reader::new(pid, &Sources::new(policy)),
             clock: ManualClock::default(),
             sink: drop as fn(ResourceSample),
             report: SamplerReport::default(),
+            elsewhere_ns: 0,
         };
         Self {
             ticker,
@@ -157,7 +161,7 @@ pub struct SamplerReport {
     pub ticks: u64,
     /// Ticks left out because their time had passed.
     pub skipped: u64,
-    /// CPU time of the sampler's thread, its sink included, in nanoseconds.
+    /// CPU time of the sampler's thread, its sink included, and of the threads that ask slow sources, in nanoseconds.
     pub cost_ns: u64,
     /// CPU time of each probe, in nanoseconds.
     pub probe_cost_ns: Vec<(&'static str, u64)>,
@@ -184,8 +188,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(pid: u32, policy: SamplerPolicy) -> Self {
-        let probes = probes(pid, policy);
+    fn new(pid: u32, sources: &Sources) -> Self {
+        let probes = probes(pid, sources);
         Self {
             costs: vec![0; probes.len()],
             probes,
@@ -217,6 +221,8 @@ struct Ticker<C, S> {
     clock: C,
     sink: S,
     report: SamplerReport,
+    /// CPU time of threads that probes take their answers from, in nanoseconds.
+    elsewhere_ns: u64,
 }
 
 impl<C: Clock, S: FnMut(ResourceSample)> Ticker<C, S> {
@@ -242,7 +248,7 @@ impl<C: Clock, S: FnMut(ResourceSample)> Ticker<C, S> {
         };
         last = self.finish(now).unwrap_or(last);
         self.report.span_ns = last.saturating_sub(first);
-        self.report.cost_ns = thread_cpu_ns();
+        self.report.cost_ns = thread_cpu_ns() + self.elsewhere_ns;
         let names = self.reader.probes.iter().map(|probe| probe.name());
         self.report.probe_cost_ns = names.zip(self.reader.costs.iter().copied()).collect();
         self.report
@@ -288,7 +294,8 @@ impl<C: Clock, S: FnMut(ResourceSample)> Ticker<C, S> {
             }
         }
         sample.gaps = self.reader.gaps.end();
-        sample.cost_ns = thread_cpu_ns().saturating_sub(cpu_before);
+        self.elsewhere_ns += sample.cost_ns;
+        sample.cost_ns += thread_cpu_ns().saturating_sub(cpu_before);
         sample
     }
 }

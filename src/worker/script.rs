@@ -1,5 +1,7 @@
 //! What the scripted worker plays: the `[worker] options` of the grid file.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::event::{JobSpec, Phase};
@@ -38,6 +40,8 @@ pub struct Script {
     pub memory_bytes: usize,
     /// What it says at the end of its peak memory, in bytes; nothing where absent.
     pub peak_bytes: Option<u64>,
+    /// What it says of itself in `hello` beside how it spends time, such as `device_uuid`.
+    pub facts: BTreeMap<String, String>,
     /// Names each phase, and this process, on standard error.
     pub talks: bool,
     /// What goes wrong.
@@ -62,6 +66,7 @@ impl Default for Script {
             accuracy: 0.95,
             memory_bytes: 0,
             peak_bytes: None,
+            facts: BTreeMap::new(),
             talks: false,
             fault: None,
         }

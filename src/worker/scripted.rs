@@ -74,15 +74,14 @@ pub fn run() -> Result<(), LinkError> {
 
 impl Player {
     fn play(mut self, job: &JobSpec) -> Result<(), LinkError> {
+        let mut facts = self.actor.script.facts.clone();
+        let time = format!("{:?}", self.actor.script.time).to_lowercase();
+        facts.insert("time".to_owned(), time);
         self.link.send(WorkerEvent::Hello(Hello {
             protocol: PROTOCOL_VERSION,
             worker: format!("perftune scripted worker {}", env!("CARGO_PKG_VERSION")),
             pid: std::process::id(),
-            facts: [(
-                "time".to_owned(),
-                format!("{:?}", self.actor.script.time).to_lowercase(),
-            )]
-            .into(),
+            facts,
         }))?;
         if let Some(Err(error)) = job.serve.as_ref().map(serving::check) {
             return self.link.send(WorkerEvent::Failed(WorkerFailure {

@@ -24,6 +24,7 @@ mod limits;
 mod native;
 #[cfg(feature = "torch")]
 mod native_worker;
+mod nvml;
 mod objectives;
 mod replay;
 mod robustness;

@@ -167,14 +167,6 @@ pub fn facts() -> Result<Facts, Fault> {
             .ok_or(absent(""))
             .into(),
     };
-    let devices = machine
-        .accelerators
-        .iter()
-        .map(|device| doctor::Accelerator {
-            device: format!("cuda:{}", device.index),
-            name: device.name.clone(),
-            memory_bytes: device.memory_bytes,
-        });
     Ok(Facts {
         system,
         processor: machine
@@ -190,10 +182,7 @@ pub fn facts() -> Result<Facts, Fault> {
         memory_bytes: machine.memory_bytes.ok_or(absent("its memory")).into(),
         memory_limit_bytes: machine.memory_limit_bytes,
         limits: limits(sampler::limit_means()),
-        accelerators: match &machine.no_accelerators {
-            Some(why) => Fact::Unsupported(why.trim_start_matches("unsupported: ").to_owned()),
-            None => Fact::Value(devices.collect()),
-        },
+        accelerators: doctor::accelerators::found(sampler::look()),
         tpu: sampler::tpu_survey().into(),
         pressure: Fact::Value(machine.pressure),
         sampler_tick_s: checks::sampler_tick_s(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use fs_err::File;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, WorkerEvent};
+use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, Vendor, WorkerEvent};
 use crate::report::ReportError;
 use crate::report::csv::{metrics_csv, report_csv};
 use crate::report::series::{SampleCsv, epochs_csv};
@@ -21,9 +21,7 @@ pub(super) struct Recorder {
     results: Results,
     prepared: Vec<Prepared>,
     order: Vec<String>,
-    devices: Vec<u32>,
-    /// Devices of the machine's TPUs.
-    tpus: u32,
+    devices: Vec<(Vendor, u32)>,
     current: Option<Current>,
     records: Vec<RunRecord>,
     clock: MonotonicClock,
@@ -53,12 +51,12 @@ enum RecordError {
 }
 
 impl Recorder {
-    /// `order`: all runs of the folder; `devices`: the accelerators that will be sampled, and how many devices the TPUs have; `records`: runs that are whole already.
+    /// `order`: all runs of the folder; `devices`: the accelerators that will be sampled; `records`: runs that are whole already.
     pub(super) fn new(
         results: Results,
         prepared: Vec<Prepared>,
         order: Vec<String>,
-        (devices, tpus): (Vec<u32>, u32),
+        devices: Vec<(Vendor, u32)>,
         records: Vec<RunRecord>,
     ) -> Self {
         let clock = MonotonicClock;
@@ -68,7 +66,6 @@ impl Recorder {
             prepared,
             order,
             devices,
-            tpus,
             current: None,
             records,
             clock,
@@ -116,7 +113,7 @@ impl Recorder {
                 samples: SampleCsv::new(
                     BufWriter::new(File::create(unfinished)?),
                     *t_ns,
-                    (&self.devices, self.tpus),
+                    &self.devices,
                 )?,
                 samples_path,
                 epochs: Vec::new(),

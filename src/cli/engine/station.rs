@@ -8,7 +8,7 @@ use super::environment::{self, Before, Session};
 use super::manifest::{self, AllRuns};
 use super::recorder::Recorder;
 use super::{Executed, Order, Prepared, checks, data, launch};
-use crate::event::{MemoryGuard, RunRecord};
+use crate::event::{MemoryGuard, RunRecord, Vendor};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::store::{Existing, Results};
@@ -127,8 +127,7 @@ impl<'a> Station<'a> {
         }
         session.learn(&all.specs, &kept);
         let devices = devices(order, &terms.machine);
-        let tpus = tpus(order, &terms.machine);
-        let recorder = Recorder::new(results, prepared, all.order.clone(), (devices, tpus), kept);
+        let recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
         let promise = Promise {
             order,
             machine: Rc::clone(&terms.machine),
@@ -143,18 +142,19 @@ impl<'a> Station<'a> {
 }
 
 /// The accelerators that will be sampled.
-fn devices(order: &Order<'_>, machine: &Machine) -> Vec<u32> {
-    let read = machine
-        .accelerators
-        .iter()
-        .filter(|_| order.plan.sampler.gpu);
-    read.map(|device| device.index).collect()
-}
-
-/// How many devices the TPUs that will be sampled have.
-fn tpus(order: &Order<'_>, machine: &Machine) -> u32 {
-    let read = machine.tpus.iter().filter(|_| order.plan.sampler.tpu);
-    read.map(|chip| chip.devices).sum()
+fn devices(order: &Order<'_>, machine: &Machine) -> Vec<(Vendor, u32)> {
+    let wanted = &order.plan.sampler;
+    let gpus = machine.accelerators.iter().filter(|_| wanted.gpu);
+    let gpus = gpus.map(|device| (device.vendor, device.index));
+    let cards = if wanted.gpu {
+        sampler::graphics_cards()
+    } else {
+        Vec::new()
+    };
+    let cards = cards.iter().map(|card| (card.vendor, card.index));
+    let chips = machine.tpus.iter().filter(|_| wanted.tpu);
+    let tpus = (0..chips.map(|chip| chip.devices).sum()).map(|index| (Vendor::Tpu, index));
+    gpus.chain(cards).chain(tpus).collect()
 }
 
 /// What all folders that are worked on together have in common.

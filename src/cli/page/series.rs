@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use crate::control::WarmUp;
-use crate::event::{
-    Envelope, GpuReading, Phase, ResourceSample, RunRecord, Stage, StepBatch, Vendor, WorkerEvent,
-};
+use crate::control::{Selection, WarmUp};
+use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
 use crate::store::{Line, StoreError, read_lines};
@@ -41,7 +39,7 @@ struct Reader {
     current: Option<Open>,
     window: Window,
     tick: Option<ResourceSample>,
-    gpu: Option<u32>,
+    devices: Selection,
     stopped_ns: Option<u64>,
 }
 
@@ -65,7 +63,9 @@ struct Window {
 
 impl Reader {
     fn new(record: &RunRecord) -> Self {
-        let device = record.job.device.strip_prefix("cuda");
+        // The facts of its `hello` are in its record.
+        let mut devices = Selection::of_device(&record.job.device);
+        devices.learn(&record.facts);
         Self {
             series: RunSeries::default(),
             started_ns: 0,
@@ -73,7 +73,7 @@ impl Reader {
             current: None,
             window: Window::default(),
             tick: None,
-            gpu: device.map(|rest| rest.trim_start_matches(':').parse().unwrap_or(0)),
+            devices,
             stopped_ns: None,
         }
     }
@@ -202,10 +202,9 @@ impl Reader {
             Some(bytes) => series.memory.push(t_s, bytes as f64),
             None => series.memory.gap(),
         }
-        if let Some(index) = self.gpu {
-            let is_own = |gpu: &&GpuReading| gpu.vendor != Vendor::Tpu && gpu.index == index;
-            let reading = sample.gpus.iter().find(is_own);
-            match reading.and_then(|gpu| gpu.utilisation_percent) {
+        if !self.devices.is_none() {
+            self.devices.see(sample);
+            match self.devices.utilisation(sample) {
                 Some(percent) => series.gpu.push(t_s, percent),
                 None => series.gpu.gap(),
             }
@@ -261,7 +260,7 @@ fn has_steps(stage: Stage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Finished, RunEventKind, Usage};
+    use crate::event::{Finished, GpuReading, RunEventKind, Usage};
     use crate::report::fixtures::completed;
     use crate::store::EventLog;
 

@@ -277,7 +277,7 @@ impl Controller {
     fn whole_energy(&self) -> Energy {
         let mut energy = self.energy.clone();
         for sample in &self.pending {
-            energy.push(sample, self.context.gpu_index);
+            energy.push(sample, &self.totals.devices);
         }
         energy
     }

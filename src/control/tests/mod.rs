@@ -1,6 +1,7 @@
 //! The rule against streams of known truth.
 
 mod confirm;
+mod devices;
 mod interference;
 mod limits;
 mod load;

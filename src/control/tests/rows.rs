@@ -1,13 +1,13 @@
 //! What the rows say, and what they admit.
 
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
-use crate::control::{Controller, RunContext, StopPolicy};
+use crate::control::{Controller, RunContext, Selection, StopPolicy};
 use crate::event::{
     CATALOGUE, Finished, GpuReading, MetricRow, Num, Phase, StopReason, StopRecord, Usage,
     WorkerEvent,
 };
 
-fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
+pub(super) fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
     rows.iter()
         .find(|row| row.metric == metric)
         .unwrap_or_else(|| panic!("{metric}"))
@@ -371,23 +371,23 @@ fn the_accelerators_of_others_are_not_the_run_s() {
             sample.gpus = vec![gpu(0, 90.0, true), gpu(1, 30.0, false)];
         }
     }
-    for (gpu_index, busy, peak, note) in [
+    for (device, busy, peak, note) in [
         (
-            Some(0),
+            "cuda:0",
             Some(90.0),
             Some(1000.0),
             "peak over 30.1 s; growth below 25 MiB a minute",
         ),
         (
-            Some(1),
+            "cuda:1",
             Some(30.0),
             Some(2000.0),
             "peak over 30.1 s; growth below 25 MiB a minute; whole device, others included",
         ),
-        (None, None, None, "the run works on no GPU"),
+        ("cpu", None, None, "the run works on no GPU"),
     ] {
         let context = RunContext {
-            gpu_index,
+            devices: Selection::of_device(device),
             ..context()
         };
         let mut controller = Controller::new(policy(&["train.throughput"]), context);

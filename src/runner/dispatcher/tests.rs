@@ -47,7 +47,7 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
         epochs: 1,
         usable_cores: 2.0,
         unsupported: [].into(),
-        gpu_index: None,
+        devices: crate::control::Selection::default(),
         device: "cpu".to_owned(),
         grams_per_kwh: None,
         started_ns: 0,

@@ -1,53 +1,103 @@
-//! Accelerators through NVML: utilisation, memory, power, energy.
+//! Accelerators through NVML: utilisation, memory, power, energy, clocks, traffic.
 //!
-//! NVML is loaded once, when first asked for, and stays loaded. A call may take milliseconds, so the devices are read last in
-//! a tick, after everything that must be in time, and not oftener than every 100 ms (the driver itself measures more slowly
-//! than that); ticks in between repeat the last reading.
+//! NVML is loaded once, when first asked for, and stays loaded. A call may take milliseconds, or seconds where a driver is in
+//! trouble, so the devices are asked on a thread of their own ([`Background`]), about as often as the driver measures: a tick
+//! takes the last answer and never waits. The thread lives as long as its [`super::Sampler`], so that the first tick of a run
+//! finds an answer, and the last one is no older than a period.
+//!
+//! What comes from that thread is raw, processes included; which of them are the run's is known at the tick ([`reading`]).
 
+mod calls;
+mod device;
 mod nvml;
 mod reading;
+mod usage;
+mod words;
 
-pub use self::nvml::{Accelerator, accelerators};
+pub use self::device::Accelerator;
+pub use self::nvml::{Sight, accelerators, look};
 
-use self::nvml::devices;
-use super::probe::{GapLedger, Probe, Tick};
-use crate::event::GpuReading;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Shortest time between two readings, in nanoseconds.
-const PACE_NS: u64 = 100_000_000;
+use self::nvml::{Answers, Reader, library, pids_are_shared};
+use self::reading::{Counters, Tree};
+use super::background::Background;
+use super::policy::SamplerPolicy;
+use super::probe::{Probe, Tick};
+use crate::clock::{Clock, MonotonicClock};
+use crate::event::{Gap, GpuReading, Vendor};
+
+/// Shortest and longest time between two questions, in nanoseconds; the driver itself measures in periods of 20 ms to 1 s.
+const PACE_NS: (u64, u64) = (100_000_000, 1_000_000_000);
+
+/// How long a sampler waits for the first answer, before there is anything to measure.
+const FIRST: Duration = Duration::from_secs(5);
+
+/// The thread that asks, shared by all runs of a sampler; or why there is none.
+#[derive(Debug, Clone)]
+pub(super) struct GpuSource(Result<Arc<Background<Result<Answers, String>>>, String>);
+
+impl GpuSource {
+    /// Starts to ask, if the user wants it and there is a driver.
+    pub(super) fn new(policy: SamplerPolicy) -> Self {
+        if !policy.gpu {
+            return Self(Err("not read: switched off in `[sampler] gpu`".to_owned()));
+        }
+        let start = |library| {
+            let (shortest, longest) = PACE_NS;
+            let period = Duration::from_nanos(policy.interval_ns.clamp(shortest, longest));
+            Self::start(Reader::new(library), period, MonotonicClock, FIRST)
+        };
+        Self(library().and_then(start))
+    }
+
+    fn start(
+        mut reader: Reader,
+        period: Duration,
+        clock: impl Clock + Clone + 'static,
+        first: Duration,
+    ) -> Result<Arc<Background<Result<Answers, String>>>, String> {
+        let time = clock.clone();
+        let ask = move || reader.ask(&time);
+        let started = Background::start("nvml", period, clock, ask);
+        let background = started.map_err(|error| format!("no thread to ask NVML on: {error}"))?;
+        background.wait(first);
+        Ok(Arc::new(background))
+    }
+}
 
 /// Reads all devices that NVML knows.
 pub(super) struct GpuProbe {
-    devices: Result<Vec<nvml::Device>, String>,
-    due_ns: u64,
-    readings: Vec<GpuReading>,
+    source: GpuSource,
+    shared_ids: bool,
+    counters: Counters,
+    /// Time of the last answer whose cost was counted.
+    counted_ns: Option<u64>,
 }
 
 impl GpuProbe {
-    /// All devices of this machine; `wanted` is the user's switch.
-    pub(super) fn new(wanted: bool) -> Self {
+    /// Of one run.
+    pub(super) fn new(source: GpuSource) -> Self {
         Self {
-            devices: if wanted {
-                devices()
-            } else {
-                Err("not read: switched off in `[sampler] gpu`".to_owned())
-            },
-            due_ns: 0,
-            readings: Vec::new(),
+            source,
+            shared_ids: pids_are_shared(),
+            counters: Counters::default(),
+            counted_ns: None,
         }
     }
 
-    fn read_now(&mut self, pids: &[u32], gaps: &mut GapLedger) {
-        self.readings.clear();
-        match &self.devices {
-            Err(why) => gaps.report("gpu", why),
-            Ok(devices) => {
-                for device in devices {
-                    let raw = device.read();
-                    self.readings
-                        .push(reading::map(&raw, pids, nvml::pids_are_shared(), gaps));
-                }
-            }
+    fn take(&mut self, answers: &Answers, tick: &mut Tick<'_>) {
+        let tree = Tree {
+            pids: tick.pids,
+            shared_ids: self.shared_ids,
+        };
+        for raw in &answers.devices {
+            let reading = reading::map(raw, tree, &mut self.counters, tick.gaps);
+            tick.sample.gpus.push(reading);
+        }
+        for (index, why) in &answers.missing {
+            tick.gaps.report(&format!("gpu[{index}]"), why);
         }
     }
 }
@@ -58,52 +108,41 @@ impl Probe for GpuProbe {
     }
 
     fn read(&mut self, tick: &mut Tick<'_>) {
-        if tick.now_ns < self.due_ns && !tick.thorough {
-            tick.gaps.hold("gpu");
-        } else {
-            self.read_now(tick.pids, tick.gaps);
-            self.due_ns = tick.now_ns.saturating_add(PACE_NS);
+        let source = self.source.clone();
+        let answer = source.0.and_then(|background| background.last(tick.now_ns));
+        match answer {
+            Err(why) => tick.gaps.report("gpu", &why),
+            Ok(answer) => match &*answer.value {
+                Err(why) => tick.gaps.report("gpu", why),
+                Ok(answers) => {
+                    self.take(answers, tick);
+                    if self.counted_ns.replace(answer.t_ns) != Some(answer.t_ns) {
+                        // What the thread uses is the sampler's own doing as well.
+                        tick.sample.cost_ns += answers.cost_ns;
+                    }
+                }
+            },
         }
-        tick.sample.gpus.clone_from(&self.readings);
     }
+}
+
+/// The gaps that hold for every device: what one of several lacks, another may tell.
+pub(super) fn of_all(gaps: Vec<Gap>, readings: &[GpuReading]) -> Vec<Gap> {
+    let devices = readings.iter().filter(|gpu| gpu.vendor != Vendor::Tpu);
+    let devices = devices.count();
+    let field_of = |gap: &Gap| {
+        let (device, field) = gap.field.split_once("].")?;
+        device.starts_with("gpu[").then(|| field.to_owned())
+    };
+    let lacking = |field: &String| {
+        let lack = gaps
+            .iter()
+            .filter(|gap| field_of(gap).as_ref() == Some(field));
+        lack.count() >= devices
+    };
+    let everywhere = |gap: &&Gap| field_of(gap).as_ref().is_none_or(lacking);
+    gaps.iter().filter(everywhere).cloned().collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::ResourceSample;
-
-    #[test]
-    fn a_machine_without_a_driver_says_so_once() {
-        let mut probe = GpuProbe {
-            devices: Err("unsupported: libnvidia-ml.so.1 not found".to_owned()),
-            due_ns: 0,
-            readings: Vec::new(),
-        };
-        let mut gaps = GapLedger::default();
-        let said: Vec<usize> = [0, 10, 100, 200]
-            .into_iter()
-            .map(|ms| {
-                let mut sample = ResourceSample::default();
-                gaps.begin();
-                probe.read(&mut Tick {
-                    now_ns: ms * 1_000_000,
-                    thorough: false,
-                    sample: &mut sample,
-                    gaps: &mut gaps,
-                    pids: &mut Vec::new(),
-                });
-                assert!(sample.gpus.is_empty());
-                gaps.end().len()
-            })
-            .collect();
-        assert_eq!(said, [1, 0, 0, 0]);
-    }
-
-    #[test]
-    fn the_switch_is_respected() {
-        let mut gaps = GapLedger::default();
-        GpuProbe::new(false).read_now(&[], &mut gaps);
-        assert!(gaps.current()[0].reason.contains("switched off"));
-    }
-}
+mod tests;

@@ -1,118 +1,148 @@
-//! The calls to NVML.
+//! The library, and all devices read together.
 
+use std::ffi::OsStr;
 use std::sync::OnceLock;
 
 use nvml_wrapper::Nvml;
-use nvml_wrapper::enums::device::UsedGpuMemory;
-use nvml_wrapper::error::NvmlError;
-use serde::Serialize;
 
-use super::reading::Raw;
+use super::calls;
+use super::device::{Accelerator, Devices, devices};
+use super::reading::{Counters, Raw, Tree, map};
+use super::words::unsupported;
+use crate::clock::{Clock, MonotonicClock};
+use crate::event::{Gap, GpuReading};
+use crate::sampler::probe::GapLedger;
+use crate::sampler::thread_cpu_ns;
 
-/// An accelerator of this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Accelerator {
-    /// The driver's index.
-    pub index: u32,
-    /// The product's name.
-    pub name: String,
-    /// Its unique id, if the driver tells: the index depends on the order in which devices were found.
-    pub uuid: Option<String>,
-    /// Memory in bytes, if the driver tells.
-    pub memory_bytes: Option<u64>,
-    /// The driver's version, if it tells.
-    pub driver: Option<String>,
-    /// The power that it may draw, in milliwatts, if the driver tells.
-    pub power_limit_mw: Option<u32>,
+/// What all devices have answered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answers {
+    /// Each device.
+    pub(super) devices: Vec<Raw>,
+    /// Devices that could not be opened, by their index.
+    pub(super) missing: Vec<(u32, String)>,
+    /// CPU time that it took, in nanoseconds.
+    pub(super) cost_ns: u64,
+}
+
+/// Whoever asks all devices, over and over. Opens them when first asked, on the thread that asks.
+pub(super) struct Reader {
+    library: &'static Nvml,
+    devices: Option<Result<Devices, String>>,
+    /// The device after the one whose traffic was asked for last.
+    turn: usize,
+}
+
+impl Reader {
+    pub(super) fn new(library: &'static Nvml) -> Self {
+        Self {
+            library,
+            devices: None,
+            turn: 0,
+        }
+    }
+
+    /// Asks everything of all devices, and for the traffic of one whose turn it is: that takes some 40 ms.
+    pub(super) fn ask(&mut self, clock: &impl Clock) -> Result<Answers, String> {
+        let before_ns = thread_cpu_ns();
+        let library = self.library;
+        let devices = self.devices.get_or_insert_with(|| devices(library));
+        let Devices { found, missing } = devices.as_mut().map_err(|why| why.clone())?;
+        let now_ns = clock.now_ns();
+        let count = found.len();
+        let mut turns = (0..count).map(|step| (self.turn + step) % count);
+        if let Some(place) = turns.find(|place| found[*place].traffic_due(now_ns)) {
+            found[place].ask_traffic(now_ns);
+            self.turn = place + 1;
+        }
+        Ok(Answers {
+            devices: found.iter_mut().map(|device| device.read(clock)).collect(),
+            missing: missing.clone(),
+            cost_ns: thread_cpu_ns().saturating_sub(before_ns),
+        })
+    }
 }
 
 /// The devices that NVML knows, or why there are none: `unsupported: ...`.
 pub fn accelerators() -> Result<Vec<Accelerator>, String> {
     let library = library()?;
-    let driver = library.sys_driver_version().ok();
-    let found = devices()?;
-    let described = found.iter().map(|device| {
-        let handle = &device.handle;
-        Accelerator {
-            index: device.index,
-            name: handle.name().unwrap_or_else(|_| "unknown".to_owned()),
-            uuid: handle.uuid().ok(),
-            memory_bytes: handle.memory_info().ok().map(|memory| memory.total),
-            driver: driver.clone(),
-            power_limit_mw: handle.power_management_limit().ok(),
-        }
-    });
+    let driver = calls::driver(library).ok();
+    let found = devices(library)?.found;
+    let described = found
+        .iter()
+        .map(|device| device.describe(driver.as_deref()));
     Ok(described.collect())
 }
 
-/// A device that can be read.
-pub(super) struct Device {
-    index: u32,
-    handle: nvml_wrapper::Device<'static>,
+/// An accelerator, and what it answers now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    /// Which.
+    pub accelerator: Accelerator,
+    /// Its figures; those of processes are of this very one.
+    pub reading: GpuReading,
+    /// What it does not tell, by the field of the reading, and why.
+    pub gaps: Vec<Gap>,
+    /// Why the memory of single processes cannot be told, if it cannot.
+    pub whole_only: Option<String>,
 }
 
-/// All devices that can be opened.
-pub(super) fn devices() -> Result<Vec<Device>, String> {
-    let library = library()?;
-    let count = library
-        .device_count()
-        .map_err(|error| unsupported(&error))?;
-    let mut found = Vec::new();
-    for index in 0..count {
-        let handle = library
-            .device_by_index(index)
-            .map_err(|error| unsupported(&error))?;
-        found.push(Device { index, handle });
-    }
-    if found.is_empty() {
-        return Err("unsupported: the NVIDIA driver is there, but no device".to_owned());
-    }
-    Ok(found)
+/// Looks once at each device that NVML knows; some 40 ms for each.
+pub fn look() -> Result<Vec<Sight>, String> {
+    look_through(library()?)
 }
 
-impl Device {
-    /// Asks for everything.
-    pub(super) fn read(&self) -> Raw {
-        let processes = self.handle.running_compute_processes().map(|list| {
-            list.into_iter()
-                .map(|process| match process.used_gpu_memory {
-                    UsedGpuMemory::Used(bytes) => (process.pid, Some(bytes)),
-                    UsedGpuMemory::Unavailable => (process.pid, None),
-                })
-                .collect()
+pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, String> {
+    let driver = calls::driver(library).ok();
+    let mut sights = Vec::new();
+    let tree = Tree {
+        pids: &[std::process::id()],
+        shared_ids: pids_are_shared(),
+    };
+    for mut device in devices(library)?.found {
+        device.ask_traffic(MonotonicClock.now_ns());
+        let raw = device.read(&MonotonicClock);
+        let mut gaps = GapLedger::default();
+        let reading = map(&raw, tree, &mut Counters::default(), &mut gaps);
+        let whole_only = gaps.current().into_iter();
+        let whole_only = whole_only
+            .filter(|gap| gap.field.ends_with("].own"))
+            .map(|gap| gap.reason);
+        sights.push(Sight {
+            accelerator: device.describe(driver.as_deref()),
+            reading,
+            whole_only: whole_only.last(),
+            gaps: named(gaps.current()),
         });
-        Raw {
-            index: self.index,
-            utilisation: words(self.handle.utilization_rates().map(|rates| rates.gpu)),
-            memory_used: words(self.handle.memory_info().map(|memory| memory.used)),
-            processes: words(processes),
-            power: words(self.handle.power_usage()),
-            energy: words(self.handle.total_energy_consumption()),
-        }
     }
+    Ok(sights)
 }
 
-fn words<T>(answer: Result<T, NvmlError>) -> Result<T, String> {
-    answer.map_err(|error| error.to_string())
+/// The gaps by the fields' own names.
+fn named(gaps: Vec<Gap>) -> Vec<Gap> {
+    let own = |mut gap: Gap| {
+        if let Some((_, field)) = gap.field.rsplit_once('.') {
+            gap.field = field.to_owned();
+        }
+        gap
+    };
+    gaps.into_iter().map(own).collect()
 }
 
-/// Loaded at the first call and never unloaded: its shutdown could only fail, and devices outlive every run.
-fn library() -> Result<&'static Nvml, String> {
+/// Loaded at the first call and never unloaded: its shutdown could only fail (and where the library has no such function the
+/// wrapper panics), and devices outlive every run.
+pub(super) fn library() -> Result<&'static Nvml, String> {
     static LIBRARY: OnceLock<Result<Nvml, String>> = OnceLock::new();
     let loaded = LIBRARY.get_or_init(|| Nvml::init().map_err(|error| unsupported(&error)));
     loaded.as_ref().map_err(Clone::clone)
 }
 
-fn unsupported(error: &NvmlError) -> String {
-    match error {
-        NvmlError::LibloadingError(library) if library.to_string().contains("No such file") => {
-            "unsupported: libnvidia-ml.so.1 not found (no NVIDIA driver)".to_owned()
-        }
-        NvmlError::LibloadingError(library) => {
-            format!("unsupported: libnvidia-ml.so.1 cannot be loaded: {library}")
-        }
-        other => format!("unsupported: NVML: {other}"),
-    }
+/// The library at this path, kept for good like the other.
+#[cfg_attr(not(test), expect(dead_code, reason = "the loader knows where it is"))]
+pub(super) fn library_at(path: &OsStr) -> Result<&'static Nvml, String> {
+    let loaded = Nvml::builder().lib_path(path).init();
+    let loaded = loaded.map_err(|error| unsupported(&error))?;
+    Ok(Box::leak(Box::new(loaded)))
 }
 
 /// Whether the driver's process ids are ours: it counts in the machine's first process namespace, whose number is fixed
@@ -134,17 +164,6 @@ mod tests {
         match accelerators() {
             Ok(found) => assert!(!found.is_empty()),
             Err(why) => assert!(why.starts_with("unsupported: "), "{why}"),
-        }
-    }
-
-    #[test]
-    fn the_reasons_are_for_people() {
-        for (error, says) in [
-            (NvmlError::DriverNotLoaded, "unsupported: NVML: "),
-            (NvmlError::NoPermission, "unsupported: NVML: "),
-        ] {
-            let why = unsupported(&error);
-            assert!(why.starts_with(says) && why.len() > says.len(), "{why}");
         }
     }
 }

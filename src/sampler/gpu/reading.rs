@@ -1,76 +1,252 @@
 //! From what NVML answers to a reading. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::event::GpuReading;
 use crate::sampler::probe::GapLedger;
 
-/// One device's answers; an error is what NVML says.
-#[derive(Debug, Clone)]
-pub(super) struct Raw {
+/// An answer, or why there is none.
+pub(super) type Told<T> = Result<T, String>;
+
+/// More than any device draws, in milliwatts: 100 kW.
+const MOST_POWER_MW: u32 = 100_000_000;
+
+/// More than any clock, in MHz.
+const MOST_CLOCK_MHZ: u32 = 100_000;
+
+/// A kilobyte of NVML's traffic, in bytes.
+const KILOBYTE: u64 = 1000;
+
+/// The names of NVML's bits that say why a clock is low, as `nvidia-smi` spells them.
+const THROTTLE: [(u64, &str); 9] = [
+    (0x1, "gpu_idle"),
+    (0x2, "applications_clocks_setting"),
+    (0x4, "sw_power_cap"),
+    (0x8, "hw_slowdown"),
+    (0x10, "sync_boost"),
+    (0x20, "sw_thermal_slowdown"),
+    (0x40, "hw_thermal_slowdown"),
+    (0x80, "hw_power_brake_slowdown"),
+    (0x100, "display_clock_setting"),
+];
+
+/// Which device it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Identity {
+    /// The driver's index; parts of devices are numbered after all whole ones.
     pub(super) index: u32,
-    /// Percent.
-    pub(super) utilisation: Result<u32, String>,
-    /// Bytes in use on the whole device.
-    pub(super) memory_used: Result<u64, String>,
-    /// Processes with a compute context, and the bytes that each has; `None` where the driver does not say.
-    pub(super) processes: Result<Vec<(u32, Option<u64>)>, String>,
-    /// Milliwatts.
-    pub(super) power: Result<u32, String>,
-    /// Millijoules since the driver was loaded.
-    pub(super) energy: Result<u64, String>,
+    /// `GPU-<uuid>`, `MIG-<uuid>`, or its place on the bus.
+    pub(super) device: String,
+    /// Its place on the bus; empty where nobody tells.
+    pub(super) pci: String,
+    /// What it is a part of; empty: nothing.
+    pub(super) parent: String,
+    /// Whether it is split: its parts tell whose processes use it.
+    pub(super) split: bool,
 }
 
-/// The reading of one device. `tree`: the worker's process ids. `shared_ids`: whether the driver's process ids are ours;
-/// in a container they are not, and an equal number would be chance.
-pub(super) fn map(raw: &Raw, tree: &[u32], shared_ids: bool, gaps: &mut GapLedger) -> GpuReading {
-    let index = raw.index;
-    let mut known = |field: &str, gap: Option<&String>| {
-        if let Some(why) = gap {
-            gaps.report(
-                &format!("gpu[{index}].{field}"),
-                &format!("unsupported: {why}"),
-            );
-        }
-    };
-    known("utilisation_percent", raw.utilisation.as_ref().err());
-    known("power_watts", raw.power.as_ref().err());
-    known("energy_mj", raw.energy.as_ref().err());
-    let own = own_memory(raw.processes.as_deref().ok(), tree, shared_ids);
-    let memory = own.or_else(|| {
-        raw.memory_used
-            .as_ref()
-            .ok()
-            .copied()
-            .filter(|b| *b != u64::MAX)
-    });
-    if memory.is_none() {
-        let unavailable = "the driver says that it is not available".to_owned();
-        known(
-            "memory_bytes",
-            Some(raw.memory_used.as_ref().err().unwrap_or(&unavailable)),
-        );
+/// One device's answers.
+#[derive(Debug, Clone)]
+pub(super) struct Raw {
+    pub(super) identity: Identity,
+    /// When, in nanoseconds of the monotonic clock.
+    pub(super) t_ns: u64,
+    /// Percent.
+    pub(super) utilisation: Told<u32>,
+    /// Bytes in use on the whole device, and all that it has.
+    pub(super) memory: Told<(u64, u64)>,
+    /// Processes with a compute context, and the bytes that each has; `None` where the driver does not say.
+    pub(super) processes: Told<Vec<(u32, Option<u64>)>>,
+    /// Percent of the compute units, by process.
+    pub(super) shares: Told<Vec<(u32, u32)>>,
+    /// Milliwatts.
+    pub(super) power: Told<u32>,
+    /// Millijoules since the driver was loaded.
+    pub(super) energy: Told<u64>,
+    /// MHz.
+    pub(super) clock: Told<u32>,
+    /// MHz.
+    pub(super) memory_clock: Told<u32>,
+    /// NVML's bits.
+    pub(super) throttle: Told<u64>,
+    /// Kilobytes a second.
+    pub(super) received: Told<u32>,
+    /// Kilobytes a second.
+    pub(super) sent: Told<u32>,
+}
+
+/// The processes of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tree<'a> {
+    /// Their ids.
+    pub(super) pids: &'a [u32],
+    /// Whether the driver's process ids are ours; in a container they are not, and an equal number would be chance.
+    pub(super) shared_ids: bool,
+}
+
+impl Tree<'_> {
+    fn known(self) -> Told<()> {
+        let why = "unsupported: process ids are counted anew here (a container), and the driver's are the host's";
+        self.shared_ids.then_some(()).ok_or_else(|| why.to_owned())
     }
-    GpuReading {
+}
+
+/// The energy counters of a run so far. One that falls was begun anew, with its driver: from then on its differences say
+/// nothing of the run.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    newest: BTreeMap<String, u64>,
+    fallen: BTreeMap<String, String>,
+}
+
+impl Counters {
+    fn take(&mut self, device: &str, now: u64) -> Told<u64> {
+        let before = self.newest.insert(device.to_owned(), now);
+        if let Some(before) = before.filter(|before| now < *before)
+            && !self.fallen.contains_key(device)
+        {
+            let why = format!(
+                "the energy counter fell from {before} mJ to {now} mJ: the driver was loaded anew, and what the run used is not known"
+            );
+            self.fallen.insert(device.to_owned(), why);
+        }
+        self.fallen.get(device).cloned().map_or(Ok(now), Err)
+    }
+}
+
+/// Notes what is missing.
+struct Said<'a> {
+    index: u32,
+    gaps: &'a mut GapLedger,
+}
+
+impl Said<'_> {
+    fn take<T>(&mut self, field: &str, told: Told<T>) -> Option<T> {
+        let reported = |why: String| {
+            self.gaps
+                .report(&format!("gpu[{}].{field}", self.index), &why)
+        };
+        told.map_err(reported).ok()
+    }
+}
+
+/// The reading of one device.
+pub(super) fn map(
+    raw: &Raw,
+    tree: Tree<'_>,
+    counters: &mut Counters,
+    gaps: &mut GapLedger,
+) -> GpuReading {
+    let Identity {
         index,
-        utilisation_percent: raw
-            .utilisation
-            .as_ref()
-            .ok()
-            .map(|percent| f64::from(*percent)),
-        memory_bytes: memory,
-        memory_is_own: own.is_some(),
-        power_watts: raw.power.as_ref().ok().map(|mw| f64::from(*mw) / 1000.0),
-        energy_mj: raw.energy.as_ref().ok().copied(),
+        device,
+        pci,
+        parent,
+        split,
+    } = &raw.identity;
+    let mut said = Said {
+        index: *index,
+        gaps,
+    };
+    let own = said.take("own", own(raw, tree, *split));
+    let memory = raw.memory.clone().and_then(plausible_memory);
+    let own_memory = own.and_then(|_| own_memory(raw.processes.as_deref().ok()?, tree.pids));
+    let used = match own_memory {
+        Some(own) => Some(own),
+        None => said.take("memory_bytes", memory.clone().map(|(used, _)| used)),
+    };
+    let utilisation = raw.utilisation.clone().and_then(percent);
+    let energy = raw.energy.clone().and_then(real);
+    GpuReading {
+        index: *index,
+        device: device.clone(),
+        pci: pci.clone(),
+        parent: parent.clone(),
+        t_ns: Some(raw.t_ns),
+        own,
+        utilisation_percent: said.take("utilisation_percent", utilisation),
+        own_utilisation_percent: said.take("own_utilisation_percent", own_share(raw, tree)),
+        memory_bytes: used,
+        memory_is_own: own_memory.is_some(),
+        memory_total_bytes: said.take("memory_total_bytes", memory.map(|(_, total)| total)),
+        power_watts: said
+            .take("power_watts", below(&raw.power, MOST_POWER_MW, "mW"))
+            .map(|mw| f64::from(mw) / 1000.0),
+        energy_mj: said.take("energy_mj", energy.and_then(|mj| counters.take(device, mj))),
+        clock_mhz: said.take("clock_mhz", below(&raw.clock, MOST_CLOCK_MHZ, "MHz")),
+        memory_clock_mhz: said.take(
+            "memory_clock_mhz",
+            below(&raw.memory_clock, MOST_CLOCK_MHZ, "MHz"),
+        ),
+        throttle: said.take("throttle", raw.throttle.clone().map(throttle)),
+        pcie_rx_bytes_s: said.take("pcie_rx_bytes_s", raw.received.clone().and_then(bytes)),
+        pcie_tx_bytes_s: said.take("pcie_tx_bytes_s", raw.sent.clone().and_then(bytes)),
         ..GpuReading::default()
     }
 }
 
+fn percent(percent: u32) -> Told<f64> {
+    match percent {
+        0..=100 => Ok(f64::from(percent)),
+        _ => Err(format!("the driver says {percent}%")),
+    }
+}
+
+fn below(told: &Told<u32>, limit: u32, unit: &str) -> Told<u32> {
+    match told {
+        Ok(value) if *value >= limit => Err(format!("the driver says {value} {unit}")),
+        told => told.clone(),
+    }
+}
+
+/// NVML writes the largest number for what is not available.
+fn real(value: u64) -> Told<u64> {
+    let unavailable = || "the driver says that it is not available".to_owned();
+    Some(value)
+        .filter(|value| *value != u64::MAX)
+        .ok_or_else(unavailable)
+}
+
+fn bytes(kilobytes: u32) -> Told<u64> {
+    let there = Some(kilobytes).filter(|value| *value != u32::MAX);
+    there
+        .map(|value| u64::from(value) * KILOBYTE)
+        .ok_or_else(|| "the driver says that it is not available".to_owned())
+}
+
+fn plausible_memory((used, total): (u64, u64)) -> Told<(u64, u64)> {
+    let (used, total) = (real(used)?, real(total)?);
+    if used > total {
+        return Err(format!(
+            "the driver says that {used} of {total} bytes are in use"
+        ));
+    }
+    Ok((used, total))
+}
+
+fn throttle(bits: u64) -> Vec<String> {
+    let named = THROTTLE.iter().filter(|(bit, _)| bits & bit != 0);
+    let known = THROTTLE.iter().fold(0, |all, (bit, _)| all | bit);
+    let others = (0..u64::BITS).filter(|place| (bits & !known) >> place & 1 == 1);
+    let others = others.map(|place| format!("bit_{place}"));
+    named
+        .map(|(_, name)| (*name).to_owned())
+        .chain(others)
+        .collect()
+}
+
+/// Whether a process of the tree has a context on the device.
+fn own(raw: &Raw, tree: Tree<'_>, split: bool) -> Told<bool> {
+    if split {
+        return Err("unsupported: the device is split into MIG devices, which tell it".to_owned());
+    }
+    tree.known()?;
+    let processes = raw.processes.as_ref().map_err(Clone::clone)?;
+    Ok(processes.iter().any(|(pid, _)| tree.pids.contains(pid)))
+}
+
 /// Bytes of the tree's own processes: 0 if none of them uses the device, `None` if that cannot be told.
-fn own_memory(
-    processes: Option<&[(u32, Option<u64>)]>,
-    tree: &[u32],
-    shared_ids: bool,
-) -> Option<u64> {
-    let processes = processes.filter(|_| shared_ids)?;
+fn own_memory(processes: &[(u32, Option<u64>)], tree: &[u32]) -> Option<u64> {
     processes
         .iter()
         .filter(|(pid, _)| tree.contains(pid))
@@ -78,101 +254,23 @@ fn own_memory(
         .try_fold(0_u64, |sum, bytes| sum.checked_add(bytes?))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw() -> Raw {
-        Raw {
-            index: 1,
-            utilisation: Ok(37),
-            memory_used: Ok(9000),
-            processes: Ok(vec![(10, Some(300)), (11, Some(50)), (99, Some(8000))]),
-            power: Ok(61_500),
-            energy: Ok(123_456),
-        }
+/// Percent of the compute units that the tree used. No sample of a process of it is no reading: the driver leaves out those
+/// that did nothing, and those that it knows nothing of.
+fn own_share(raw: &Raw, tree: Tree<'_>) -> Told<f64> {
+    let shares = raw.shares.as_ref().map_err(Clone::clone)?;
+    tree.known()?;
+    let mut sum = None;
+    for (_, share) in shares.iter().filter(|(pid, _)| tree.pids.contains(pid)) {
+        let share = percent(*share)?;
+        sum = Some(sum.unwrap_or(0.0) + share);
     }
-
-    #[test]
-    fn everything_that_answers_is_read() {
-        let mut gaps = GapLedger::default();
-        let reading = map(&raw(), &[10, 11, 12], true, &mut gaps);
-        let expected = GpuReading {
-            index: 1,
-            utilisation_percent: Some(37.0),
-            memory_bytes: Some(350),
-            memory_is_own: true,
-            power_watts: Some(61.5),
-            energy_mj: Some(123_456),
-            ..GpuReading::default()
-        };
-        assert_eq!(reading, expected);
-        assert!(gaps.current().is_empty());
-    }
-
-    #[test]
-    fn memory_is_the_trees_own_only_where_the_driver_can_tell() {
-        type Processes = Result<Vec<(u32, Option<u64>)>, String>;
-        type Case<'a> = (Processes, &'a [u32], bool, (Option<u64>, bool));
-        let list = raw().processes;
-        let cases: [Case<'_>; 7] = [
-            (list.clone(), &[10], true, (Some(300), true)),
-            (list.clone(), &[5], true, (Some(0), true)),
-            (list, &[10], false, (Some(9000), false)),
-            (Ok(vec![(10, None)]), &[10], true, (Some(9000), false)),
-            (
-                Ok(vec![(10, Some(u64::MAX))]),
-                &[10],
-                true,
-                (Some(9000), false),
-            ),
-            (Ok(vec![(99, None)]), &[10], true, (Some(0), true)),
-            (
-                Err("not supported".to_owned()),
-                &[10],
-                true,
-                (Some(9000), false),
-            ),
-        ];
-        for (processes, tree, shared, expected) in cases {
-            let case = format!("{processes:?} {tree:?} {shared}");
-            let raw = Raw { processes, ..raw() };
-            let reading = map(&raw, tree, shared, &mut GapLedger::default());
-            assert_eq!(
-                (reading.memory_bytes, reading.memory_is_own),
-                expected,
-                "{case}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_does_not_answer_is_a_gap_with_the_drivers_words() {
-        let no = || "not supported".to_owned();
-        let raw = Raw {
-            index: 0,
-            utilisation: Err(no()),
-            memory_used: Ok(u64::MAX),
-            processes: Err(no()),
-            power: Err(no()),
-            energy: Err("GPU is lost".to_owned()),
-        };
-        let mut gaps = GapLedger::default();
-        let reading = map(&raw, &[1], true, &mut gaps);
-        assert_eq!(reading, GpuReading::default());
-        let said: Vec<_> = gaps
-            .current()
-            .iter()
-            .map(|gap| format!("{}: {}", gap.field, gap.reason))
-            .collect();
-        assert_eq!(
-            said,
-            [
-                "gpu[0].utilisation_percent: unsupported: not supported",
-                "gpu[0].power_watts: unsupported: not supported",
-                "gpu[0].energy_mj: unsupported: GPU is lost",
-                "gpu[0].memory_bytes: unsupported: the driver says that it is not available",
-            ]
-        );
+    match sum {
+        Some(sum) if sum > 100.0 => Err(format!("the driver's shares add up to {sum}%")),
+        Some(sum) => Ok(sum),
+        None => Err("the driver has no sample of the run's processes".to_owned()),
     }
 }
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;
