@@ -234,12 +234,14 @@ fn said(metric: &str, devices: &[Device], per_chip: usize) -> Option<Vec<u8>> {
             };
             chips.map(by_chip).collect()
         }
-        "tpu.runtime.hbm.memory.usage.bytes" => {
-            devices.iter().map(|one| (one.id, whole(one.used))).collect()
-        }
-        "tpu.runtime.hbm.memory.total.bytes" => {
-            devices.iter().map(|one| (one.id, whole(one.total))).collect()
-        }
+        "tpu.runtime.hbm.memory.usage.bytes" => devices
+            .iter()
+            .map(|one| (one.id, whole(one.used)))
+            .collect(),
+        "tpu.runtime.hbm.memory.total.bytes" => devices
+            .iter()
+            .map(|one| (one.id, whole(one.total)))
+            .collect(),
         _ => return None,
     };
     Some(frame(&message(metric, &gauges)))
