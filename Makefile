@@ -8,6 +8,8 @@ PREFIX ?= $(HOME)/.local
 DESTDIR ?=
 GRID ?= configs/grid.toml
 ARGS ?=
+# Parts that are off by default, such as `tpu`: `make install FEATURES=tpu`.
+FEATURES ?=
 
 # A libtorch of your own is used as it is: set LIBTORCH, or LIBTORCH_USE_PYTORCH=1.
 ifeq ($(LIBTORCH)$(LIBTORCH_USE_PYTORCH),)
@@ -18,19 +20,19 @@ endif
 .DEFAULT_GOAL := build
 
 build: $(LIBTORCH_STAMP)
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --features "$(FEATURES)"
 
 run: build
 	target/release/perftune run $(GRID) --fresh $(ARGS)
 
 test: $(LIBTORCH_STAMP)
-	$(CARGO) test --locked $(ARGS)
+	$(CARGO) test --locked --features tpu $(ARGS)
 
 lint: $(LIBTORCH_STAMP)
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features tpu -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --no-default-features
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --no-default-features --features tpu
 
 libtorch: $(LIBTORCH_STAMP)
 

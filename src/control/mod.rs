@@ -83,6 +83,7 @@ pub use devices::Selection;
 pub use policy::StopPolicy;
 pub use recording::{RunReplay, StageJudgement};
 pub use support::{SupportError, check_supported};
+pub use tpu::duty_cycle as tpu_duty_cycle;
 pub use warm_up::WarmUp;
 
 #[cfg(test)]

@@ -35,6 +35,12 @@ pub(super) struct TpuNow {
     shared: bool,
 }
 
+/// Mean duty cycle of the run's TPUs in this tick, in percent: of those of which its tree holds the chips; where nobody can
+/// tell, of all.
+pub fn duty_cycle(sample: &ResourceSample) -> Option<f64> {
+    TpuNow::of(sample).duty
+}
+
 impl TpuNow {
     fn of(sample: &ResourceSample) -> Self {
         let all = || sample.gpus.iter().filter(|one| one.vendor == Vendor::Tpu);

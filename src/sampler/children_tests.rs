@@ -404,7 +404,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
     );
     assert!(report.interval_ns().unwrap() > 0.0);
     let names: Vec<_> = report.probe_cost_ns.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["tree", "host", "energy", "gpu", "drm"]);
+    assert_eq!(names, ["tree", "host", "energy", "gpu", "drm", "tpu"]);
 }
 
 #[test]

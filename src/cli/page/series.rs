@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::control::{Selection, WarmUp};
+use crate::control::{Selection, WarmUp, tpu_duty_cycle};
 use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
@@ -208,6 +208,10 @@ impl Reader {
                 Some(percent) => series.gpu.push(t_s, percent),
                 None => series.gpu.gap(),
             }
+        }
+        match tpu_duty_cycle(sample) {
+            Some(percent) => series.tpu.push(t_s, percent),
+            None => series.tpu.gap(),
         }
         if let Some(before) = &self.tick {
             let passed_ns = sample.t_ns.saturating_sub(before.t_ns);
@@ -485,5 +489,17 @@ mod tests {
             ..ResourceSample::default()
         });
         assert_eq!(points(&reader.series.gpu), [[(1.0, 97.0)]]);
+        assert!(reader.series.tpu.is_empty());
+        reader.sample(&ResourceSample {
+            t_ns: 2 * S,
+            gpus: vec![GpuReading {
+                vendor: Vendor::Tpu,
+                own: Some(true),
+                ..gpu(1, 60.0)
+            }],
+            ..ResourceSample::default()
+        });
+        assert_eq!(points(&reader.series.gpu), [[(1.0, 97.0)]]);
+        assert_eq!(points(&reader.series.tpu), [[(2.0, 60.0)]]);
     }
 }

@@ -43,6 +43,8 @@ pub struct RunSeries {
     pub memory: Trace,
     /// Use of the run's accelerator, in percent; empty where it has none.
     pub gpu: Trace,
+    /// Duty cycle of the run's TPUs, in percent; empty where it has none.
+    pub tpu: Trace,
     /// When the controller asked it to leave a serve phase.
     pub asked_s: Vec<f64>,
     /// When its measuring ended, and why in a word.
@@ -108,6 +110,7 @@ fn panels(series: &RunSeries) -> Vec<Panel<'_>> {
         of_ticks("CPU, of one core", Unit::Percent, &series.cpu),
         of_ticks("resident memory", Unit::Bytes, &series.memory),
         of_ticks("accelerator", Unit::Percent, &series.gpu),
+        of_ticks("TPU, duty cycle", Unit::Percent, &series.tpu),
     ];
     all.into_iter()
         .filter(|panel| !panel.line.is_empty())
@@ -328,6 +331,7 @@ mod tests {
                 &mut series.cpu,
                 &mut series.memory,
                 &mut series.gpu,
+                &mut series.tpu,
             ] {
                 trace.push(t_s, value);
             }

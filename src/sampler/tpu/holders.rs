@@ -81,14 +81,14 @@ mod tests {
     use crate::sampler::tpu::chips::TpuChip;
 
     fn chips(nodes: &[Option<&str>]) -> TpuChips {
-        let chip = |node: &Option<&str>| TpuChip {
+        let chip = |node: Option<&str>| TpuChip {
             address: "0000:00:05.0".to_owned(),
             generation: "v5e",
             devices: 1,
             node: node.map(PathBuf::from),
         };
         TpuChips {
-            chips: nodes.iter().map(chip).collect(),
+            chips: nodes.iter().copied().map(chip).collect(),
             unknown: Vec::new(),
         }
     }

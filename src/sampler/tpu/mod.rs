@@ -114,7 +114,7 @@ impl TpuProbe {
         let per_chip = self.chips.devices_per_chip();
         let ask = move || readings(&asker.ask(), per_chip);
         match Background::start("tpu", PERIOD, MonotonicClock, ask) {
-            Ok(asked) => self.asked = Some(asked),
+            Ok(thread) => self.asked = Some(thread),
             Err(error) => self.none = Some(format!("unsupported: cannot start a thread: {error}")),
         }
     }

@@ -1,6 +1,7 @@
 use super::reading::{Answer, Answers, Entry, Service, Value, readings};
 use crate::event::{GpuReading, Vendor};
 
+#[expect(clippy::unnecessary_wraps, reason = "an answer may be an error")]
 fn list(values: &[(i64, Value)]) -> Answer {
     let entry = |(device, value): &(i64, Value)| Entry {
         device: Some(*device),
