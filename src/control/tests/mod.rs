@@ -1,6 +1,7 @@
 //! The rule against streams of known truth.
 
 mod confirm;
+mod energy;
 mod interference;
 mod limits;
 mod load;
