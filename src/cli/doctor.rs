@@ -1,6 +1,7 @@
 //! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
 
 pub(in crate::cli) mod accelerators;
+mod energy;
 pub mod tpu;
 
 use std::fmt::Write;
@@ -153,6 +154,8 @@ pub struct Diagnosis {
     pub worker: Fact<String>,
     /// The environment of runs of the native worker with the default number of threads.
     pub fingerprint: Keyed,
+    /// Whose energy can be told.
+    pub energy: energy::Energy,
     /// Free bytes where results go.
     pub results_free_bytes: Fact<u64>,
 }
@@ -165,6 +168,7 @@ pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
         facts: engine::facts()?,
         fingerprint: engine::fingerprint_of_defaults(said).into(),
         worker: worker.into(),
+        energy: energy::Energy::look(),
         results_free_bytes: output::free_space(Path::new("results")).into(),
     };
     output::print(&diagnosis.render(args.format, output::stdout_width())?)?;
@@ -247,6 +251,9 @@ impl Diagnosis {
             entry(&mut out, name, &text, width);
         }
         entry(&mut out, "TPU", &self.facts.tpu.text(), width);
+        for (name, text) in self.energy.rows() {
+            entry(&mut out, name, &text, width);
+        }
         let worker = match &self.worker {
             Fact::Value(version) => version.clone(),
             Fact::Unsupported(why) => format!("cannot be used: {why}"),
@@ -293,6 +300,8 @@ impl Diagnosis {
     fn why_not(&self, group: &str) -> Option<String> {
         match (group, &self.facts.accelerators, &self.worker) {
             ("tpu", ..) => self.facts.tpu.why_not(),
+            // The devices of a run may tell theirs all the same.
+            ("energy", Fact::Unsupported(_), _) => self.energy.why_not(),
             ("gpu", Fact::Unsupported(why), _) => Some(why.clone()),
             ("gpu", Fact::Value(devices), _) if devices.is_empty() => {
                 Some("no accelerator was found".to_owned())
@@ -380,6 +389,13 @@ mod tests {
             },
             worker: Fact::Value("perftune-worker 0.1.0, libtorch 2.11.0".to_owned()),
             fingerprint: fingerprint().into(),
+            energy: energy::Energy {
+                counters: Fact::Value(vec![energy::Counter {
+                    domain: "package-0".to_owned(),
+                    unreadable_because: None,
+                }]),
+                graphics: Vec::new(),
+            },
             results_free_bytes: Fact::Unsupported("/results cannot be written: Permission denied (os error 13)".to_owned()),
         }
     }

@@ -66,7 +66,7 @@ pub struct Controller {
     /// Why the training was left for the confirmation.
     pub(super) trained_as: Option<StopRecord>,
     /// What the stop spares of the training.
-    spared_s: Option<f64>,
+    pub(super) spared_s: Option<f64>,
     /// End, samples and seconds of the steps of the last second.
     pub(super) live: VecDeque<(u64, f64, f64)>,
 }
@@ -377,11 +377,6 @@ impl Controller {
             _ if self.wants_training() => Verdict::Continue,
             _ => Verdict::Stop(self.measured()),
         }
-    }
-
-    /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
-    pub fn saved_s_at_least(&self) -> Option<f64> {
-        self.spared_s
     }
 }
 

@@ -8,6 +8,11 @@ use crate::event::{Finished, Stage, StopReason, StopRecord};
 use crate::units::Span;
 
 impl Controller {
+    /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
+    pub fn saved_s_at_least(&self) -> Option<f64> {
+        self.spared_s
+    }
+
     /// Why a run ended that the worker finished by itself; the record of its own stop, if there was one.
     pub fn natural_end(&self, finished: &Finished) -> StopRecord {
         if let Some(record) = self.stopped.as_ref().or(self.trained_as.as_ref()) {

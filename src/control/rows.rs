@@ -227,6 +227,11 @@ impl Controller {
             self.fill_best_size(&mut row);
         } else if metric.group == ENERGY {
             self.fill_energy(&mut row, metric);
+            if row.estimate.is_none()
+                && let Some(why) = self.unread(metric)
+            {
+                row.note = why;
+            }
         } else {
             self.fill_counter(&mut row, metric);
         }

@@ -57,6 +57,8 @@ pub(super) struct StageState {
     pub(super) stage: Stage,
     pub(super) entered_ns: u64,
     pub(super) left_ns: Option<u64>,
+    /// Samples of all steps.
+    pub(super) samples: f64,
     /// The times of the steps.
     pub(super) times: Times,
     /// Their latencies.
@@ -100,6 +102,7 @@ impl StageState {
             stage,
             entered_ns: now_ns,
             left_ns: None,
+            samples: 0.0,
             times: Times::new(CAPACITY),
             quantiles: QuantileSeries::default(),
             windows: RateWindows::default(),
@@ -181,6 +184,7 @@ impl StageState {
     pub(super) fn steps(&mut self, batch: &StepBatch) {
         let items = f64::from(batch.items);
         let first = self.times.observations();
+        self.samples += items * batch.dur_ns.len() as f64;
         self.beginning = None;
         self.unplayed |= self.ideal.is_some() && batch.wait_ns.is_empty();
         for request in batch.requests() {
@@ -337,9 +341,8 @@ impl StageState {
 
     /// Chosen metrics that count.
     pub(super) fn counted(&self) -> impl Iterator<Item = &Chosen> {
-        self.chosen
-            .iter()
-            .filter(|chosen| chosen.left_out.is_none())
+        let chosen = self.chosen.iter();
+        chosen.filter(|chosen| chosen.left_out.is_none())
     }
 
     /// Whether every chosen metric that counts is known. Not when all that were chosen had to be left out: then

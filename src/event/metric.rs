@@ -1,14 +1,15 @@
 //! What a metric is: its unit, how it is estimated, where it appears. [`CATALOGUE`] holds every one that perftune knows.
 
 mod catalogue;
+mod names;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{
-    CATALOGUE, CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY,
-    TIME_TO_ACCURACY,
+pub use catalogue::CATALOGUE;
+pub use names::{
+    CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY, TIME_TO_ACCURACY,
 };
 
 /// The base unit of a metric in machine-readable output.

@@ -188,7 +188,7 @@ const COLUMNS: &[(&str, Source)] = &[
     ),
     (
         "serve_energy_per_sample_j",
-        Figure(LastServe, metric::ENERGY_PER_SAMPLE),
+        Text(|r| optional(LastServe.estimate(r, metric::ENERGY_PER_SAMPLE))),
     ),
     ("cpu_energy_j", Figure(Run, metric::CPU_ENERGY)),
     ("gpu_energy_j", Figure(Run, metric::GPU_ENERGY)),
@@ -475,6 +475,8 @@ mod tests {
                     "percent" => "percent",
                     "samples/s" => "_samples_per_s",
                     "requests/s" => "_per_s",
+                    "J" => "_j",
+                    "g" => "_g",
                     _ => "",
                 };
                 assert!(name.contains(suffix), "{name} is in {unit}");

@@ -16,6 +16,7 @@ mod config_errors;
 mod data;
 mod disk;
 mod emulation;
+mod energy;
 mod environment;
 mod faults;
 mod html;

@@ -264,7 +264,7 @@ fn has_steps(stage: Stage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Finished, GpuReading, RunEventKind, Usage};
+    use crate::event::{Finished, GpuReading, RunEventKind, Usage, Vendor};
     use crate::report::fixtures::completed;
     use crate::store::EventLog;
 

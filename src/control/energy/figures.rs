@@ -7,11 +7,9 @@ use crate::control::controller::Controller;
 use crate::control::disturbance::whole_percent;
 use crate::control::rows::add_note;
 use crate::control::stage::StageState;
-use crate::control::times::{ITEMS, STEPS};
 use crate::event::metric::{CPU_ENERGY, EMISSIONS, ENERGY_TOTAL, GPU_ENERGY};
 use crate::event::{MetricDef, MetricRow, Stage};
 use crate::stats::Part;
-use crate::stats::batches::total;
 use crate::units;
 
 /// Share of the time with interference that is worth a word.
@@ -322,7 +320,7 @@ impl Controller {
     /// Joules a sample of a stage.
     pub(in crate::control) fn fill_energy_of(&self, row: &mut MetricRow, state: &StageState) {
         let energy = self.whole_energy();
-        let samples = total(&state.times.parts(ITEMS, STEPS)).amount;
+        let samples = state.samples;
         let found = energy
             .place(state.stage)
             .ok_or_else(|| "the phase was not seen".to_owned())

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod devices;
+mod energy;
 mod interference;
 mod limits;
 mod load;
