@@ -181,6 +181,7 @@ const COLUMNS: &[(&str, Source)] = &[
         "serve_throughput_p75_samples_per_s",
         Figure(LastServe, "serve.throughput_p75"),
     ),
+    ("precision", Text(|r| r.job.precision.to_string())),
 ];
 
 /// The rate that was offered.

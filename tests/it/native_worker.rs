@@ -7,7 +7,8 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use perftune::event::wire::decode;
 use perftune::event::{
     Allocator, Command, EPOCH_SAMPLES, Envelope, EpochReport, Finished, JobSpec, ModelSpec,
-    Optimizer, PROTOCOL_VERSION, Pattern, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
+    Optimizer, PROTOCOL_VERSION, Pattern, Phase, Precision, ServeSpec, StepBatch, TrainSpec,
+    WorkerEvent,
 };
 
 fn job(model: &str, epochs: u32) -> JobSpec {
@@ -26,6 +27,7 @@ fn job(model: &str, epochs: u32) -> JobSpec {
         device: "cpu".to_owned(),
         flush_denormals: true,
         allocator: Allocator::System,
+        precision: Precision::Fp32,
         train: TrainSpec {
             epochs,
             batch_size: 64,
