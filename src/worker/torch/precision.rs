@@ -35,3 +35,75 @@ impl ModuleT for Mixed {
         self.model.forward_t(xs, train)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torch::models::{self, Input};
+    use perftune::event::ModelSpec;
+    use tch::{Kind, nn};
+
+    fn build(precision: Precision) -> (nn::VarStore, Model) {
+        tch::manual_seed(1);
+        let store = nn::VarStore::new(Device::Cpu);
+        let spec = ModelSpec {
+            name: "cnn".to_owned(),
+            depth: None,
+            width: None,
+        };
+        let input = Input {
+            shape: [1, 8, 8],
+            classes: 10,
+        };
+        let model = models::build(&spec, &store.root(), input).unwrap();
+        (store, with(precision, model, Device::Cpu).unwrap())
+    }
+
+    #[test]
+    fn logits_are_brain_floats_and_weights_and_gradients_floats() {
+        let images = Tensor::ones([4, 1, 8, 8], (Kind::Float, Device::Cpu));
+        for (precision, kind) in [
+            (Precision::Fp32, Kind::Float),
+            (Precision::Bf16, Kind::BFloat16),
+        ] {
+            let (store, model) = build(precision);
+            for train in [true, false] {
+                assert_eq!(model.forward_t(&images, train).kind(), kind);
+            }
+            let evaluated = tch::no_grad(|| model.forward_t(&images, false));
+            assert_eq!(evaluated.kind(), kind);
+            let loss = model
+                .forward_t(&images, true)
+                .log_softmax(1, Kind::Float)
+                .sum(None);
+            assert_eq!(loss.kind(), Kind::Float);
+            loss.backward();
+            for weights in store.trainable_variables() {
+                assert_eq!(
+                    (weights.kind(), weights.grad().kind()),
+                    (Kind::Float, Kind::Float)
+                );
+            }
+            // It ends with the pass.
+            assert_eq!(
+                images.view([4, 64]).matmul(&images.view([64, 4])).kind(),
+                Kind::Float
+            );
+        }
+    }
+
+    #[test]
+    fn a_pass_sees_the_weights_as_they_are_then() {
+        let (store, model) = build(Precision::Bf16);
+        let images = Tensor::ones([4, 1, 8, 8], (Kind::Float, Device::Cpu));
+        let logits = || model.forward_t(&images, false).to_kind(Kind::Float);
+        let before = logits();
+        assert!(before.abs().sum(None).double_value(&[]) > 0.0);
+        tch::no_grad(|| {
+            for mut weights in store.trainable_variables() {
+                let _ = weights.zero_();
+            }
+        });
+        assert!(logits().abs().sum(None).double_value(&[]) == 0.0);
+    }
+}
