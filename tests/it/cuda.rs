@@ -1,4 +1,4 @@
-//! What a machine says whose CUDA lacks something, with a driver that is built here (tests/stand_in_cuda): so the answers are
+//! What a machine says whose CUDA lacks something, with a driver that is built here (`tests/stand_in_cuda`): so the answers are
 //! the same on machines with a real one.
 
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl Driver {
     /// The facts of a worker's first message.
     fn facts(&self, device: &str) -> Vec<Option<String>> {
         let mut spec = job("mlp", 1);
-        spec.device = device.to_owned();
+        device.clone_into(&mut spec.device);
         let (events, _) = Worker::start_in(&spec, &self.environment()).listen(|_| None);
         let Some(WorkerEvent::Hello(hello)) = events.first() else {
             panic!("{events:?}");
