@@ -267,7 +267,11 @@ mod tests {
 
     #[test]
     fn devices_have_the_names_that_nvml_gives_them() {
-        let bytes = |first: u8| -> [u8; 16] { std::array::from_fn(|at| first + at as u8) };
+        let bytes = |first: u128| {
+            (first * 0x0101_0101_0101_0101_0101_0101_0101_0101
+                + 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f)
+                .to_be_bytes()
+        };
         let (one, other) = (Some(bytes(0x10)), Some(bytes(0xa0)));
         let whole = "GPU-10111213-1415-1617-1819-1a1b1c1d1e1f";
         let part = "MIG-a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf";
