@@ -11,12 +11,18 @@ ARGS ?=
 # Parts that are off by default, such as `tpu`: `make install FEATURES=tpu`.
 FEATURES ?=
 
+# 1: with what `device = "cuda"` needs besides a driver, some 2 GB of downloads and 3 GB of disk.
+CUDA ?=
+
 # A libtorch of your own is used as it is: set LIBTORCH, or LIBTORCH_USE_PYTORCH=1.
 ifeq ($(LIBTORCH)$(LIBTORCH_USE_PYTORCH),)
 LIBTORCH_STAMP := .libtorch/.fetched-$(TORCH_VERSION)
+ifeq ($(CUDA),1)
+LIBTORCH_STAMP += .libtorch/.with-cuda-$(TORCH_VERSION)
+endif
 endif
 
-.PHONY: run build test lint install uninstall libtorch clean
+.PHONY: run build test lint install uninstall setup libtorch clean
 .DEFAULT_GOAL := build
 
 build: $(LIBTORCH_STAMP)
@@ -34,14 +40,28 @@ lint: $(LIBTORCH_STAMP)
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --no-default-features --features tpu
 
-libtorch: $(LIBTORCH_STAMP)
+setup: $(LIBTORCH_STAMP)
+
+libtorch: setup
 
 # One wheel and what libtorch_cpu.so loads from others; without the rest of CUDA it runs on CPUs alone.
 .libtorch/.fetched-%:
 	rm -rf .libtorch .libtorch.part
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-	    --target .libtorch.part $(TORCH_WHEELS)
+	$(PIP_INSTALL) --no-deps --target .libtorch.part $(TORCH_WHEELS)
 	mv .libtorch.part .libtorch
+	touch $@
+
+PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore
+
+# What the wheel itself says that its CUDA part needs, so that the versions are those it was built with. libtorch_cuda.so looks
+# for them in ../../nvidia beside itself, so there is nothing to set. The parts for Python alone are left out.
+.libtorch/.with-cuda-%: .libtorch/.fetched-%
+	rm -rf .libtorch/.part
+	sed -n 's/^Requires-Dist: \(\(nvidia-\|cuda-toolkit\).*\)/\1/p' .libtorch/torch-$*.dist-info/METADATA > .libtorch/cuda-requirements.txt
+	test -s .libtorch/cuda-requirements.txt
+	$(PIP_INSTALL) --no-compile --target .libtorch/.part -r .libtorch/cuda-requirements.txt
+	cp -R .libtorch/.part/. .libtorch/
+	rm -rf .libtorch/.part
 	touch $@
 
 # Keeps working when the checkout is gone: libtorch is copied, and the worker's rpath begins at its own folder.

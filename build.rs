@@ -1,23 +1,59 @@
-//! Gives the worker an rpath, so that `target/release/perftune-worker` and an installed copy both find libtorch.
-
-use std::env;
+//! Gives the worker an rpath, so that `target/release/perftune-worker` and an installed copy both find libtorch, and compiles
+//! what it needs of libtorch that tch does not bind.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if env::var_os("CARGO_FEATURE_TORCH").is_none() {
-        return;
+    #[cfg(feature = "torch")]
+    torch::prepare();
+}
+
+#[cfg(feature = "torch")]
+mod torch {
+    use std::env;
+    use std::path::{Path, PathBuf};
+
+    const SHIM: &str = "src/worker/torch/shim.cc";
+
+    pub(super) fn prepare() {
+        // `torch-sys` publishes the folder it linked against (`links = "tch"`), whatever way it was found.
+        let Some(folder) = env::var_os("DEP_TCH_LIBTORCH_LIB") else {
+            return;
+        };
+        let folder = PathBuf::from(folder);
+        let folder = folder.canonicalize().unwrap_or(folder);
+        // An installed worker looks beside itself first; the checkout's own libtorch comes last.
+        for path in [
+            "$ORIGIN/../lib/perftune".to_owned(),
+            folder.display().to_string(),
+        ] {
+            println!("cargo:rustc-link-arg-bin=perftune-worker=-Wl,-rpath,{path}");
+        }
+        compile_shim(&folder);
     }
-    // `torch-sys` publishes the folder it linked against (`links = "tch"`), whatever way it was found.
-    let Some(folder) = env::var_os("DEP_TCH_LIBTORCH_LIB") else {
-        return;
-    };
-    let folder = std::path::PathBuf::from(folder);
-    let folder = folder.canonicalize().unwrap_or(folder);
-    // An installed worker looks beside itself first; the checkout's own libtorch comes last.
-    for path in [
-        "$ORIGIN/../lib/perftune".to_owned(),
-        folder.display().to_string(),
-    ] {
-        println!("cargo:rustc-link-arg-bin=perftune-worker=-Wl,-rpath,{path}");
+
+    /// The library is only put where the linker looks: src/worker/torch/shim.rs names it, so that no other binary links it.
+    fn compile_shim(libraries: &Path) {
+        println!("cargo:rerun-if-changed={SHIM}");
+        for name in ["LIBTORCH_INCLUDE", "LIBTORCH_CXX11_ABI"] {
+            println!("cargo:rerun-if-env-changed={name}");
+        }
+        // As torch-sys finds its headers and chooses the ABI.
+        let include = env::var_os("LIBTORCH_INCLUDE").map_or_else(
+            || libraries.with_file_name("include"),
+            |folder| PathBuf::from(folder).join("include"),
+        );
+        let abi = env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned());
+        cc::Build::new()
+            .cpp(true)
+            .std("c++17")
+            .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
+            .warnings(false)
+            .include(include)
+            .file(SHIM)
+            .cargo_metadata(false)
+            .compile("perftune_shim");
+        if let Some(out) = env::var_os("OUT_DIR") {
+            println!("cargo:rustc-link-search=native={}", out.display());
+        }
     }
 }

@@ -38,6 +38,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("width", job.model.width.into()),
         ("flush_denormals", job.flush_denormals.into()),
         ("allocator", job.allocator.to_string().into()),
+        ("precision", job.precision.to_string().into()),
         ("seed", job.seed.into()),
         ("repeat", run.repeat.into()),
         ("train.epochs", train.epochs.into()),

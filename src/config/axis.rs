@@ -7,7 +7,7 @@ use super::problems::{GRID, Place, Problems};
 use super::read::{self, Allowed};
 use super::suggest;
 use super::tree::{Node, Value};
-use crate::event::{Allocator, MODELS, Optimizer};
+use crate::event::{Allocator, MODELS, Optimizer, Precision};
 
 /// A key of `[grid]`, in the order in which cells are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,10 +24,11 @@ pub(super) enum Axis {
     Allocator,
     Depth,
     Width,
+    Precision,
 }
 
 impl Axis {
-    pub(super) const COUNT: usize = 12;
+    pub(super) const COUNT: usize = 13;
 
     pub(super) const ALL: [Self; Self::COUNT] = [
         Self::Model,
@@ -42,6 +43,7 @@ impl Axis {
         Self::Allocator,
         Self::Depth,
         Self::Width,
+        Self::Precision,
     ];
 
     /// In the order of [`Self::ALL`].
@@ -58,6 +60,7 @@ impl Axis {
         "allocator",
         "depth",
         "width",
+        "precision",
     ];
 
     /// Axes that `[train]` may fix instead.
@@ -92,6 +95,7 @@ impl Axis {
             Self::Device => Setting::Text("cpu".to_owned()),
             Self::FlushDenormals => Setting::Flag(true),
             Self::Allocator => Setting::Allocator(Allocator::Retain),
+            Self::Precision => Setting::Precision(Precision::Fp32),
             Self::Depth | Self::Width => Setting::Unset,
         })
     }
@@ -107,6 +111,7 @@ pub(super) enum Setting {
     Flag(bool),
     Optimizer(Optimizer),
     Allocator(Allocator),
+    Precision(Precision),
     /// The model's own default.
     Unset,
 }
@@ -161,6 +166,7 @@ fn label(setting: &Setting) -> String {
         Setting::Flag(value) => value.to_string(),
         Setting::Optimizer(value) => value.to_string(),
         Setting::Allocator(value) => value.to_string(),
+        Setting::Precision(value) => value.to_string(),
         Setting::Unset => "default".to_owned(),
     }
 }
@@ -188,7 +194,7 @@ fn tag(axis: Axis, setting: &Setting, label: &str) -> String {
             let flush = *setting == Setting::Flag(true);
             return if flush { "flush" } else { "noflush" }.to_owned();
         }
-        Axis::Optimizer | Axis::Allocator => "",
+        Axis::Optimizer | Axis::Allocator | Axis::Precision => "",
     };
     format!("{prefix}{label}")
 }
@@ -252,7 +258,8 @@ const OPTIMIZERS: &[(&str, Optimizer)] = &[
 ];
 const ALLOCATORS: &[(&str, Allocator)] =
     &[("retain", Allocator::Retain), ("system", Allocator::System)];
-/// The longest name of a model or a data set, in bytes: with the longest tag of every other axis (117 bytes in all) two of
+const PRECISIONS: &[(&str, Precision)] = &[("fp32", Precision::Fp32), ("bf16", Precision::Bf16)];
+/// The longest name of a model or a data set, in bytes: with the longest tag of every other axis (122 bytes in all) two of
 /// them still fit into a file name, which has at most 255.
 const LONGEST_NAME: usize = 64;
 /// The most samples that a step or a request may have.
@@ -274,6 +281,7 @@ pub(super) fn read(
         Axis::WeightDecay => Setting::Number(read::number(key, node, &WEIGHT_DECAY, problems)?),
         Axis::Optimizer => Setting::Optimizer(read::word(key, node, OPTIMIZERS, problems)?),
         Axis::Allocator => Setting::Allocator(read::word(key, node, ALLOCATORS, problems)?),
+        Axis::Precision => Setting::Precision(read::word(key, node, PRECISIONS, problems)?),
         Axis::Threads => Setting::Count(match read::count(key, node, 0..=1024, problems)? {
             0 => world.cores.max(1),
             threads => threads,
@@ -434,6 +442,12 @@ mod tests {
                 Setting::Allocator(Allocator::System),
                 "system",
                 "system",
+            ),
+            (
+                Axis::Precision,
+                Setting::Precision(Precision::Bf16),
+                "bf16",
+                "bf16",
             ),
             (Axis::Depth, Setting::Count(14), "14", "d14"),
             (

@@ -9,7 +9,8 @@ use super::plan::PlannedRun;
 use super::problems::{GRID, Place, Problems};
 use super::settings::{Resolver, Settings};
 use crate::event::{
-    Allocator, JobSpec, MODELS, ModelSpec, Optimizer, PROTOCOL_VERSION, ServeSpec, TrainSpec,
+    Allocator, JobSpec, MODELS, ModelSpec, Optimizer, PROTOCOL_VERSION, Precision, ServeSpec,
+    TrainSpec,
 };
 use crate::units::Share;
 
@@ -255,6 +256,10 @@ impl Builder<'_> {
             allocator: match values.setting(Axis::Allocator) {
                 Setting::Allocator(allocator) => *allocator,
                 _ => Allocator::default(),
+            },
+            precision: match values.setting(Axis::Precision) {
+                Setting::Precision(precision) => *precision,
+                _ => Precision::default(),
             },
             train: values.train(),
             serve: values.serve(),

@@ -78,6 +78,7 @@ impl PlannedRun {
             Axis::Allocator => job.allocator.to_string(),
             Axis::Depth => or_default(job.model.depth),
             Axis::Width => or_default(job.model.width),
+            Axis::Precision => job.precision.to_string(),
         })
     }
 }

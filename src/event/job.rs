@@ -30,6 +30,10 @@ pub struct JobSpec {
     pub flush_denormals: bool,
     /// How the C allocator treats freed memory; set in the worker's environment by the runner.
     pub allocator: Allocator,
+    /// What the model computes with. The default is not written, so that results from before there was a choice are still
+    /// those of the same settings.
+    #[serde(default, skip_serializing_if = "Precision::is_fp32")]
+    pub precision: Precision,
     /// How to train.
     pub train: TrainSpec,
     /// How to serve; absent: the serve phase is skipped.
@@ -66,6 +70,33 @@ impl fmt::Display for Allocator {
         f.pad(match self {
             Self::Retain => "retain",
             Self::System => "system",
+        })
+    }
+}
+
+/// What a model computes with. Weights, their gradients and the loss are 32-bit floats either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    Fp32,
+    /// Mixed: 16-bit "brain" floats where libtorch's autocast deems it safe, such as in matrix products and convolutions.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether it is the default.
+    pub fn is_fp32(&self) -> bool {
+        *self == Self::Fp32
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
         })
     }
 }
@@ -261,6 +292,18 @@ mod tests {
         let spec: ServeSpec = serde_json::from_str(old).unwrap();
         assert_eq!(spec.pattern, Pattern::SingleStream);
         assert_eq!(serde_json::to_string(&spec).unwrap(), old);
+    }
+
+    #[test]
+    fn a_job_from_before_there_was_a_precision_is_the_same_job() {
+        let old = r#"{"protocol":1,"run":"r","model":{"name":"mlp","depth":null,"width":null},"dataset":"d","dataset_dir":"/d","seed":1,"threads":1,"device":"cpu","flush_denormals":true,"allocator":"retain","train":{"epochs":1,"batch_size":1,"optimizer":"adam","learning_rate":0.1,"weight_decay":0.0,"validation_share":0.0,"warmup_steps":0},"serve":null}"#;
+        let mut job: JobSpec = serde_json::from_str(old).unwrap();
+        assert_eq!(job.precision, Precision::Fp32);
+        assert_eq!(serde_json::to_string(&job).unwrap(), old);
+        job.precision = Precision::Bf16;
+        let text = serde_json::to_string(&job).unwrap();
+        assert!(text.contains(r#""precision":"bf16""#), "{text}");
+        assert_eq!(serde_json::from_str::<JobSpec>(&text).unwrap(), job);
     }
 
     #[test]

@@ -18,7 +18,9 @@ pub mod worker;
 
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use interference::{InterferenceWatch, Stretch};
-pub use job::{Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec};
+pub use job::{
+    Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec, TrainSpec,
+};
 pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};
@@ -31,6 +33,7 @@ pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{EnergyReading, Gap, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
-    DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES, EpochReport, Finished, FoundRate, Hello, Num,
-    PARAMETERS, Phase, Request, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
+    DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES,
+    EpochReport, Finished, FoundRate, Hello, Num, PARAMETERS, Phase, Request, SYNC_COST, Stage,
+    StepBatch, Usage, WorkerEvent, WorkerFailure,
 };

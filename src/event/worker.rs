@@ -23,6 +23,18 @@ pub const DEVICE_PCI: &str = "device_pci";
 /// The native worker's own figure of how many parameters its model has.
 pub const PARAMETERS: &str = "parameters";
 
+/// The native worker's own figure of the most memory that its tensors held on the accelerator, in bytes: over the whole life
+/// of the process, its warm-up included. Absent on the CPU.
+pub const DEVICE_MEMORY_PEAK: &str = "device_memory_peak";
+
+/// The same of what libtorch's allocator had taken from the driver, which it keeps for later tensors. Neither counts the
+/// driver's own memory for the process (some hundred megabytes).
+pub const DEVICE_MEMORY_RESERVED_PEAK: &str = "device_memory_reserved_peak";
+
+/// The native worker's own figure of what waiting for an accelerator costs when it has nothing to do, in seconds: each timed
+/// step and request holds one such wait. Absent on the CPU.
+pub const SYNC_COST: &str = "sync_cost";
+
 /// One message of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]

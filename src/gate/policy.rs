@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::error::GateError;
-use crate::event::{EPOCH_SAMPLES, PARAMETERS};
+use crate::event::{
+    DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, PARAMETERS, SYNC_COST,
+};
 
 /// Which values of a metric are better. Declared, never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -250,6 +252,9 @@ const TOLD: &[(&str, Option<Direction>)] = &[
     // No metrics of the catalogue: workers say them of their data and their model, so they are in every record.
     (EPOCH_SAMPLES, None),
     (PARAMETERS, None),
+    (DEVICE_MEMORY_PEAK, Some(Direction::Lower)),
+    (DEVICE_MEMORY_RESERVED_PEAK, Some(Direction::Lower)),
+    (SYNC_COST, None),
 ];
 
 /// How a metric of the catalogue is judged unless the policy says otherwise; `None`: it is not in the catalogue.

@@ -195,6 +195,7 @@ const COLUMNS: &[(&str, Source)] = &[
     ("emissions_co2e_g", Figure(Run, metric::EMISSIONS)),
     ("tpu_duty_cycle_percent", Figure(Train, "tpu.duty_cycle")),
     ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
+    ("precision", Text(|r| r.job.precision.to_string())),
 ];
 
 /// The rate that was offered.

@@ -4,8 +4,8 @@ use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
 use super::headline::Place;
 use crate::event::{
     Allocator, Failure, FailureKind, Feasibility, Goal, JobSpec, Limits, MetricRow, ModelSpec,
-    Objective, Optimizer, Pattern, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason,
-    StopRecord, TrainSpec, metric,
+    Objective, Optimizer, Pattern, Precision, RunRecord, RunStatus, RunVerdict, ServeSpec,
+    StopReason, StopRecord, TrainSpec, metric,
 };
 
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
@@ -65,6 +65,7 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
         device: "cpu".to_owned(),
         flush_denormals: true,
         allocator: Allocator::Retain,
+        precision: Precision::Fp32,
         train: TrainSpec {
             epochs: 10,
             batch_size: 64,

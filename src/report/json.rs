@@ -10,8 +10,8 @@ use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use crate::event::{
-    Allocator, Failure, Limits, MetricRow, ModelSpec, Num, Optimizer, RunRecord, RunStatus,
-    RunVerdict, ServeSpec, StopRecord, Unit,
+    Allocator, Failure, Limits, MetricRow, ModelSpec, Num, Optimizer, Precision, RunRecord,
+    RunStatus, RunVerdict, ServeSpec, StopRecord, Unit,
 };
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
@@ -84,6 +84,7 @@ struct Settings<'a> {
     seed: u64,
     flush_denormals: bool,
     allocator: Allocator,
+    precision: Precision,
     serve: Option<&'a ServeSpec>,
 }
 
@@ -143,6 +144,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
                 seed: job.seed,
                 flush_denormals: job.flush_denormals,
                 allocator: job.allocator,
+                precision: job.precision,
                 serve: job.serve.as_ref(),
             },
             test_accuracy_is_final: accuracy_is_final(record),

@@ -25,6 +25,7 @@ const AXES: &[Axis] = &[
     ("device", |r| r.job.device.clone()),
     ("flush", |r| r.job.flush_denormals.to_string()),
     ("alloc.", |r| r.job.allocator.to_string()),
+    ("prec.", |r| r.job.precision.to_string()),
     ("CPUs", |r| limit(limit_cpus(r))),
     ("quota\n%", |r| limit(r.limits.cpu_quota_percent)),
     ("limit\nMiB", |r| {

@@ -1,6 +1,8 @@
 //! What the tests of this module share.
 
-use crate::event::{Allocator, JobSpec, ModelSpec, Optimizer, PROTOCOL_VERSION, TrainSpec};
+use crate::event::{
+    Allocator, JobSpec, ModelSpec, Optimizer, PROTOCOL_VERSION, Precision, TrainSpec,
+};
 
 /// A job that trains for so many epochs and does not serve.
 pub(super) fn job(epochs: u32) -> JobSpec {
@@ -19,6 +21,7 @@ pub(super) fn job(epochs: u32) -> JobSpec {
         device: "cpu".into(),
         flush_denormals: true,
         allocator: Allocator::Retain,
+        precision: Precision::Fp32,
         train: TrainSpec {
             epochs,
             batch_size: 64,

@@ -313,11 +313,12 @@ fn the_longest_name_fits_into_a_file_name() {
          learning_rate = [1, 1.2345678901234567e-300]\nweight_decay = [1, 1.2345678901234567e-300]\n\
          optimizer = ['adam', 'adamw']\nthreads = [1, 1024]\ndevice = ['cpu', 'cuda:255']\n\
          flush_denormals = [true, false]\nallocator = ['retain', 'system']\ndepth = [1, 1000]\nwidth = [1, 65536]\n\
+         precision = ['fp32', 'bf16']\n\
          [worker]\nprogram = 'scripted'\n"
     );
     let plan = load_text(&grid).unwrap();
     let longest = plan.runs.iter().map(|run| run.run.len()).max().unwrap();
-    assert_eq!(plan.runs.len(), 9 * 1024);
+    assert_eq!(plan.runs.len(), 9 * 2048);
     // Room for `-r10000`, where these end in `-r9`.
     assert!((200..=255 - 4).contains(&longest), "{longest}");
     let longer = grid.replace(&name, &"n".repeat(65));

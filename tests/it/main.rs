@@ -13,6 +13,8 @@ mod check;
 mod ci;
 mod cli;
 mod config_errors;
+#[cfg(all(feature = "torch", target_os = "linux"))]
+mod cuda;
 mod data;
 mod disk;
 mod emulation;

@@ -7,10 +7,11 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use perftune::event::wire::decode;
 use perftune::event::{
     Allocator, Command, EPOCH_SAMPLES, Envelope, EpochReport, Finished, JobSpec, ModelSpec,
-    Optimizer, PROTOCOL_VERSION, Pattern, Phase, ServeSpec, StepBatch, TrainSpec, WorkerEvent,
+    Optimizer, PARAMETERS, PROTOCOL_VERSION, Pattern, Phase, Precision, ServeSpec, StepBatch,
+    TrainSpec, WorkerEvent,
 };
 
-fn job(model: &str, epochs: u32) -> JobSpec {
+pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
     JobSpec {
         protocol: PROTOCOL_VERSION,
         run: "test".to_owned(),
@@ -26,6 +27,7 @@ fn job(model: &str, epochs: u32) -> JobSpec {
         device: "cpu".to_owned(),
         flush_denormals: true,
         allocator: Allocator::System,
+        precision: Precision::Fp32,
         train: TrainSpec {
             epochs,
             batch_size: 64,
@@ -40,16 +42,22 @@ fn job(model: &str, epochs: u32) -> JobSpec {
     }
 }
 
-struct Worker {
+pub(crate) struct Worker {
     child: Child,
     input: ChildStdin,
 }
 
 impl Worker {
     fn start(job: &JobSpec) -> Self {
+        Self::start_in(job, &[])
+    }
+
+    /// With these variables besides those of the tests.
+    pub(crate) fn start_in(job: &JobSpec, environment: &[(&str, String)]) -> Self {
         let mut child = Process::new(env!("CARGO_BIN_EXE_perftune-worker"))
             // Threads that wait must not spin: on a busy machine they would keep each other from the processor.
             .env("OMP_WAIT_POLICY", "passive")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -67,7 +75,10 @@ impl Worker {
     }
 
     /// All that it says; `hear` is called with each message and may answer. Then its exit code.
-    fn listen(mut self, hear: impl Fn(&WorkerEvent) -> Option<Command>) -> (Vec<WorkerEvent>, i32) {
+    pub(crate) fn listen(
+        mut self,
+        hear: impl Fn(&WorkerEvent) -> Option<Command>,
+    ) -> (Vec<WorkerEvent>, i32) {
         let lines = BufReader::new(self.child.stdout.take().unwrap()).lines();
         let mut events = Vec::new();
         for (seq, line) in (0..).zip(lines) {
@@ -218,6 +229,38 @@ fn neither_warming_up_nor_serving_leaves_a_trace_in_the_losses() {
         find_max_rate: None,
     });
     assert_eq!(first, outcome(&spec));
+}
+
+#[test]
+fn mixed_precision_learns_as_much_by_other_numbers() {
+    let mut spec = job("cnn", 3);
+    spec.serve = confirming(3, 0.02).serve;
+    let plain = outcome(&spec);
+    spec.precision = Precision::Bf16;
+    let mixed = outcome(&spec);
+    assert_eq!(mixed, outcome(&spec), "the same seed");
+    // The first step of all begins with the same weights, so the losses are near each other, and not the same.
+    for (plain, mixed) in plain.0.iter().zip(&mixed.0) {
+        let apart = (plain.train_loss.0 / mixed.train_loss.0 - 1.0).abs();
+        assert!(apart > 0.0 && apart < 0.05, "{plain:?} {mixed:?}");
+        let accuracies = [plain, mixed].map(|report| report.validation_accuracy.unwrap().0);
+        assert!(
+            (accuracies[0] - accuracies[1]).abs() < 0.03,
+            "{accuracies:?}"
+        );
+    }
+    let apart = (plain.1.unwrap() / mixed.1.unwrap() - 1.0).abs();
+    assert!(apart > 0.0 && apart < 0.1, "{apart}");
+}
+
+#[test]
+fn the_figures_of_an_accelerator_are_not_those_of_the_cpu() {
+    let events = run(&job("mlp", 1));
+    let said = events.iter().filter_map(|event| match event {
+        WorkerEvent::Metric { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    assert_eq!(said.collect::<Vec<_>>(), [PARAMETERS, EPOCH_SAMPLES]);
 }
 
 #[test]
@@ -416,7 +459,7 @@ fn what_cannot_be_done_is_said_with_its_kind() {
         (
             |job| job.device = "cuda:99".into(),
             "device",
-            "is not there",
+            "device `cuda:99` cannot be used: no ",
         ),
         (
             |job| job.dataset_dir = "/nowhere".into(),

@@ -28,7 +28,9 @@ pub(super) fn devices(order: &Order<'_>, launch: &Launch) -> Result<(), Fault> {
         .collect();
     for device in devices {
         launch::check_device(&launch.program, device).map_err(|error| {
-            Fault::from(error).hint("`perftune doctor` tells which devices are there")
+            Fault::from(error).hint(
+                "`perftune doctor` tells which devices are there; `device = \"cpu\"` always is",
+            )
         })?;
     }
     Ok(())

@@ -30,7 +30,7 @@ pub enum LaunchError {
         why: String,
     },
     /// A device is not there.
-    #[error("device `{device}`: {why}")]
+    #[error("device `{device}` cannot be used: {why}")]
     Device {
         /// As in the grid.
         device: String,
@@ -154,7 +154,7 @@ mod tests {
         );
         let device = check_device(&bad, "cuda:7").unwrap_err().to_string();
         assert!(
-            device.starts_with("device `cuda:7`: libtorch.so"),
+            device.starts_with("device `cuda:7` cannot be used: libtorch.so"),
             "{device}"
         );
     }

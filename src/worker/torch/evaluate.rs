@@ -7,6 +7,7 @@ use tch::nn::ModuleT;
 use tch::{Kind, Reduction, Tensor};
 
 use super::data::Samples;
+use super::device::synchronize;
 use super::failure::Failure;
 
 /// Samples a step: large, yet a step of the largest default model takes well below the time between two messages.
@@ -81,13 +82,17 @@ pub(super) fn rehearse<P: Part>(model: &dyn ModuleT, samples: &Samples<P>) -> Re
 /// Summed loss and number of right answers.
 fn score(model: &dyn ModuleT, images: &Tensor, labels: &Tensor) -> Result<(f64, i64), Failure> {
     let logits = model.forward_t(images, false);
-    let losses =
-        logits
-            .f_log_softmax(1, None)?
-            .f_nll_loss::<Tensor>(labels, None, Reduction::Sum, -100)?;
+    let losses = logits.f_log_softmax(1, Kind::Float)?.f_nll_loss::<Tensor>(
+        labels,
+        None,
+        Reduction::Sum,
+        -100,
+    )?;
     let right = logits
         .f_argmax(1, false)?
         .f_eq_tensor(labels)?
         .f_sum(Kind::Int64)?;
-    Ok((losses.f_double_value(&[])?, right.f_int64_value(&[])?))
+    let score = (losses.f_double_value(&[])?, right.f_int64_value(&[])?);
+    synchronize(images.device());
+    Ok(score)
 }

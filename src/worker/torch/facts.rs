@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::device;
 use perftune::event::{Hello, JobSpec, PROTOCOL_VERSION, Usage};
 
 /// Name and version of this worker.
@@ -33,7 +34,7 @@ const THREAD_VARIABLES: &[&str] = &[
 /// The first message. `denormals` is what [`super::denormals::flush`] returned.
 pub(super) fn hello(job: &JobSpec, denormals: &str) -> Hello {
     let read = |name: &str| std::env::var(name).ok();
-    let facts = [
+    let mut facts = vec![
         ("libtorch", libtorch()),
         ("cpu_capability", cpu_capability()),
         ("threads", tch::get_num_threads().to_string()),
@@ -51,6 +52,7 @@ pub(super) fn hello(job: &JobSpec, denormals: &str) -> Hello {
         ("mkl", tch::utils::has_mkl().to_string()),
         ("onednn", tch::utils::has_mkldnn().to_string()),
     ];
+    facts.extend(device::facts(&job.device));
     Hello {
         protocol: PROTOCOL_VERSION,
         worker: WORKER.to_owned(),

@@ -1,9 +1,11 @@
 //! The native worker: everything that names libtorch. Compiled by the `perftune-worker` binary alone.
 
 mod bare;
+mod cuda;
 mod data;
 mod denormals;
 mod device;
+mod driver;
 mod evaluate;
 mod facts;
 mod failure;
@@ -11,8 +13,10 @@ mod models;
 mod optimizer;
 mod order;
 mod parameters;
+mod precision;
 mod serve;
 mod session;
+mod shim;
 mod train;
 
 use std::io::Write;
@@ -41,7 +45,7 @@ pub(crate) fn main() -> ExitCode {
     let argument = std::env::args().nth(2);
     match (std::env::args().nth(1).as_deref(), argument.as_deref()) {
         (None, _) => work(),
-        (Some("--check-device"), Some(name)) => end(device::open(name).map(|_| String::new())),
+        (Some("--check-device"), Some(name)) => check_device(name),
         (Some("--bare-loop"), Some(seconds)) => end(bare::run(seconds)),
         (Some("--version" | "-V"), _) => say(&format!(
             "{}\nlibtorch {}\nprotocol {PROTOCOL_VERSION}",
@@ -55,6 +59,13 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Only why not: who asks knows which device.
+fn check_device(name: &str) -> ExitCode {
+    let found = std::panic::catch_unwind(|| device::find(name));
+    let found = found.unwrap_or_else(|panic| Err(Failure::from_panic(panic.as_ref()).to_string()));
+    end(found.map(|_| String::new()).map_err(Failure::Device))
 }
 
 fn end(result: Result<String, Failure>) -> ExitCode {

@@ -9,6 +9,7 @@ use tch::nn::ModuleT;
 use tch::{Device, Tensor};
 
 use super::data::TrainingData;
+use super::device::synchronize;
 use super::failure::Failure;
 
 /// Distinct requests of one size: enough that no answer can be remembered by a cache of the processor's alone.
@@ -81,7 +82,9 @@ impl<'a> Server<'a> {
                 .model
                 .forward_t(&request.f_to_device(self.device)?, false);
             let classes = logits.f_argmax(1, false)?.f_to_device(Device::Cpu)?;
-            Ok(classes.f_copy_data(&mut self.answers, self.size as usize)?)
+            classes.f_copy_data(&mut self.answers, self.size as usize)?;
+            synchronize(self.device);
+            Ok(())
         })
     }
 }

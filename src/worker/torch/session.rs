@@ -3,8 +3,8 @@
 use perftune::clock::Clock;
 use perftune::dataset::{DataSet, Test};
 use perftune::event::{
-    EPOCH_SAMPLES, EpochReport, Finished, JobSpec, Num, PARAMETERS, PROTOCOL_VERSION, Phase,
-    ServeSpec, WorkerEvent,
+    DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, EpochReport, Finished, JobSpec,
+    Num, PARAMETERS, PROTOCOL_VERSION, Phase, SYNC_COST, ServeSpec, WorkerEvent,
 };
 use perftune::load::Pace;
 use perftune::worker::link::Link;
@@ -19,7 +19,7 @@ use super::models::{self, Input, Model};
 use super::parameters::Parameters;
 use super::serve::Server;
 use super::train::{Trained, Trainer};
-use super::{denormals, device, facts};
+use super::{denormals, device, facts, precision, shim};
 
 /// What has been loaded and built.
 pub(super) struct Session {
@@ -37,15 +37,12 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     check(job)?;
     link.phase(Phase::Load)?;
     let mut session = Session::load(job)?;
-    link.send(WorkerEvent::Metric {
-        name: PARAMETERS.to_owned(),
-        value: Num(session.parameters.count() as f64),
-    })?;
-    link.send(WorkerEvent::Metric {
-        name: EPOCH_SAMPLES.to_owned(),
-        value: Num(session.data.len() as f64),
-    })?;
+    say(link, PARAMETERS, session.parameters.count() as f64)?;
+    say(link, EPOCH_SAMPLES, session.data.len() as f64)?;
     session.warm_up(job, link)?;
+    if let Some(seconds) = device::sync_cost(session.device, link.clock()) {
+        say(link, SYNC_COST, seconds)?;
+    }
     if let Some(serve) = &job.serve {
         session.serve((serve, job.seed), link)?;
     }
@@ -63,6 +60,11 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     } else {
         session.test(link)?
     };
+    // A process does one run, so what it has used since it began is the run's.
+    if let Some(peaks) = shim::device_peaks(session.device) {
+        say(link, DEVICE_MEMORY_PEAK, peaks.allocated as f64)?;
+        say(link, DEVICE_MEMORY_RESERVED_PEAK, peaks.reserved as f64)?;
+    }
     link.send(WorkerEvent::Finished(Finished {
         stopped,
         epochs,
@@ -71,6 +73,12 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
         usage: facts::usage(),
     }))?;
     Ok(())
+}
+
+/// A figure of the worker's own.
+fn say<C: Clock>(link: &mut Link<C>, name: &str, value: f64) -> Result<(), Failure> {
+    let (name, value) = (name.to_owned(), Num(value));
+    Ok(link.send(WorkerEvent::Metric { name, value })?)
 }
 
 /// Sets what must be set before libtorch starts a thread; returns the mode of subnormal numbers.
@@ -141,6 +149,7 @@ impl Session {
         };
         let model = models::build(&job.model, &store.root(), input)?;
         let parameters = Parameters::flatten(&store)?;
+        let model = precision::with(job.precision, model, device)?;
         let data = TrainingData::new(&set, held_out, job.seed, device)?;
         Ok(Self {
             set,
@@ -154,9 +163,11 @@ impl Session {
     /// Steps and requests whose traces are wiped: weights, buffers and libtorch's generator are as before.
     fn warm_up<C: Clock>(&mut self, job: &JobSpec, link: &mut Link<C>) -> Result<(), Failure> {
         link.phase(Phase::Warmup)?;
+        // On an accelerator the first of each loads and sets up libraries, for seconds: that is no step's time.
+        let least = u32::from(self.device != Device::Cpu);
         let before = self.parameters.snapshot()?;
         let mut trainer = Trainer::new(&job.train, self.model.as_ref(), &mut self.parameters)?;
-        trainer.rehearse(job.train.warmup_steps, &self.data, link)?;
+        trainer.rehearse(job.train.warmup_steps.max(least), &self.data, link)?;
         drop(trainer);
         if job.train.epochs > 0 {
             evaluate::rehearse(self.model.as_ref(), &self.data.validation)?;
@@ -167,7 +178,8 @@ impl Session {
             return Ok(());
         };
         for size in &serve.batch_sizes {
-            self.server(*size)?.rehearse(serve.warmup_requests, link)?;
+            let requests = serve.warmup_requests.max(least);
+            self.server(*size)?.rehearse(requests, link)?;
         }
         Ok(())
     }

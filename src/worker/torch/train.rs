@@ -4,9 +4,10 @@ use perftune::clock::Clock;
 use perftune::event::TrainSpec;
 use perftune::worker::link::Link;
 use tch::nn::ModuleT;
-use tch::{Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use super::data::{Epoch, TrainingData};
+use super::device::synchronize;
 use super::failure::Failure;
 use super::optimizer::Optimizer;
 use super::parameters::Parameters;
@@ -18,6 +19,7 @@ pub(super) struct Trainer<'a> {
     parameters: &'a mut Parameters,
     optimizer: Optimizer,
     batch: i64,
+    device: Device,
 }
 
 /// What an epoch came to.
@@ -39,6 +41,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             model,
             optimizer: Optimizer::new(spec, &parameters.flat)?,
+            device: parameters.flat.device(),
             parameters,
             batch: i64::from(spec.batch_size),
         })
@@ -99,17 +102,19 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// One step; returns its loss. Reading it costs nothing on the CPU, and waits for an accelerator to end the step,
-    /// whose kernels run in order: so the time of the step is the device's, not the time to queue it.
+    /// One step; returns its loss when the device has done all of it: so the time of the step is the device's, not the time
+    /// to queue it. The loss is of 32-bit floats whatever the precision of the logits.
     pub(super) fn step(&mut self, epoch: &Epoch<'_>, from: i64, size: i64) -> Result<f64, Failure> {
         let (images, labels) = epoch.batch(from, size)?;
         let loss = self
             .model
             .forward_t(&images, true)
-            .f_log_softmax(1, None)?
+            .f_log_softmax(1, Kind::Float)?
             .f_nll_loss::<Tensor>(&labels, None, Reduction::Mean, -100)?;
         self.parameters.gradient(&loss, self.optimizer.gradient())?;
         self.optimizer.step(&mut self.parameters.flat)?;
-        Ok(loss.f_double_value(&[])?)
+        let loss = loss.f_double_value(&[])?;
+        synchronize(self.device);
+        Ok(loss)
     }
 }
