@@ -337,6 +337,6 @@ mod tests {
             }
         }
         let drawing = timeline(&series, ("a", "a")).unwrap().unwrap();
-        assert!(drawing.len() < 20_000, "{}", drawing.len());
+        assert!(drawing.len() < 24_000, "{}", drawing.len());
     }
 }
