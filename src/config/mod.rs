@@ -38,7 +38,7 @@ pub use metrics::named as metrics_named;
 use axes::Axes;
 use axis::{Bases, World};
 use patch::Patch;
-use plan::{Plan, WorkerProgram};
+use plan::{Plan, WorkerProgram, WorkerSettings};
 use problems::{Place, Problems};
 use settings::Resolver;
 
@@ -187,6 +187,23 @@ fn document(request: &Request<'_>, problems: &mut Problems) -> Result<tree::Tabl
     Ok(root)
 }
 
+/// What the values of the axes are checked against.
+fn world<'a>(
+    request: &Request<'a>,
+    (worker, base): (&WorkerSettings, &Patch),
+    bases: &'a Bases,
+) -> World<'a> {
+    let limits = &request.machine.limits;
+    let limited = base.limits.resolve(limits, &mut Problems::default());
+    World {
+        foreign: worker.program != WorkerProgram::Native,
+        catalogue: request.catalogue,
+        dataset_names: request.catalogue.names(),
+        cores: limited.threads(request.machine.cores()),
+        bases,
+    }
+}
+
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
@@ -194,20 +211,10 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     keys::Scope::Top.check(&root, &mut problems);
     let head = header::read(&root, request, &mut problems);
     let bases = bases(request);
-    let sampler = worker::sampler(&root, &mut problems);
-    let grams_per_kwh = worker::intensity(&root, &mut problems);
+    let (sampler, grams_per_kwh) = worker::sampler(&root, &mut problems);
     let (worker, options) = worker::worker(&root, &bases, &mut problems);
     let base = Patch::read(&root, None, &mut problems);
-    let world = World {
-        foreign: worker.program != WorkerProgram::Native,
-        catalogue: request.catalogue,
-        dataset_names: request.catalogue.names(),
-        cores: base
-            .limits
-            .resolve(&request.machine.limits, &mut Problems::default())
-            .threads(request.machine.cores()),
-        bases: &bases,
-    };
+    let world = world(request, (&worker, &base), &bases);
     let aimed = objectives::read(&root, &mut problems);
     let gate = gate::read(&root, &mut problems);
     let mut resolver = Resolver::new(&base, &aimed, request.full, &request.machine);

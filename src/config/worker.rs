@@ -15,8 +15,13 @@ use crate::units::Span;
 const SHORTEST_INTERVAL_S: f64 = 0.010;
 const LONGEST_INTERVAL_S: f64 = 60.0;
 
-/// `[sampler]`, or its defaults.
-pub(super) fn sampler(root: &Table, problems: &mut Problems) -> SamplerPolicy {
+/// `[sampler]`, or its defaults, and the intensity of `[energy]`.
+pub(super) fn sampler(root: &Table, problems: &mut Problems) -> (SamplerPolicy, Option<f64>) {
+    let policy = policy(root, problems);
+    (policy, intensity(root, problems))
+}
+
+fn policy(root: &Table, problems: &mut Problems) -> SamplerPolicy {
     let mut policy = SamplerPolicy::default();
     let Some((table, _)) = read::table(root, "sampler", problems) else {
         return policy;
@@ -50,7 +55,7 @@ const INTENSITY: Allowed = Allowed {
 };
 
 /// The intensity of `[energy]`, if it is given.
-pub(super) fn intensity(root: &Table, problems: &mut Problems) -> Option<f64> {
+fn intensity(root: &Table, problems: &mut Problems) -> Option<f64> {
     let (table, _) = read::table(root, "energy", problems)?;
     Section::new(Scope::Energy, table, problems).number("grams_per_kwh", &INTENSITY)
 }

@@ -209,10 +209,7 @@ fn joules_are_those_that_the_counters_rose_by() {
     let served = estimate(&metric(&lab, "serve[1]", "energy.per_sample"));
     near(served * steps("serve[1]"), watts, train - serve);
     let gpu = metric(&lab, "run", "gpu.energy");
-    assert_eq!(
-        (&*gpu["estimate"], &*gpu["note"]),
-        ("", "unsupported: the run's device is `cpu`")
-    );
+    assert!(gpu["estimate"].is_empty() && gpu["note"].starts_with("unsupported: "));
     let report = lab.report("one-made-up");
     for (column, value) in [
         ("energy_j", estimate(&total)),
@@ -259,7 +256,7 @@ fn a_limit_on_energy_ends_the_run() {
         machine.root(),
         &[
             "--set",
-            "train.epochs=200",
+            "train.epochs=40",
             "--set",
             "stop.metrics=[\"test_accuracy\"]",
             "--set",
@@ -292,7 +289,7 @@ fn counters_that_may_not_be_read_say_so_once_and_the_doctor_too() {
             .join("energy_uj")
     });
     for file in &files {
-        fs::set_permissions(file, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap();
     }
     let mut says = "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj";
     if fs::read(&files[0]).is_ok() {
@@ -369,10 +366,10 @@ fn energy_can_be_switched_off_and_its_settings_are_checked() {
         ("sampler.energy=\"yes\"", "`energy` must be true or false"),
         ("energi.grams_per_kwh=1", "did you mean `energy`?"),
         (
-            "constraints.\"cpu.energy\"=\"<= 5W\"",
+            "constraints.cpu.energy=\"<= 5W\"",
             "`W` is not a unit of energy",
         ),
-        ("constraints.\"cpu.energy\"=\"<= 5\"", "has no unit"),
+        ("constraints.cpu.energy=\"<= 5\"", "has no unit"),
     ] {
         let shown = lab.run(&["--dry-run", "--set", set]).exits(2);
         assert!(shown.stderr.contains(says), "{set}: {}", shown.stderr);

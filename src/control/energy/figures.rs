@@ -1,6 +1,6 @@
 //! The figures of energy, each with what is in it, or why there is none.
 
-use super::meter::{Joules, Meter, Window};
+use super::meter::{Amount, Meter, Window};
 use super::{Device, Energy};
 use crate::control::assess::percent;
 use crate::control::controller::Controller;
@@ -25,7 +25,7 @@ const SHORTEST_GPU_S: f64 = 1.0;
 const UNREAD_S: f64 = 0.25;
 const UNREAD: f64 = 0.02;
 
-/// Joules in a kilowatt hour.
+/// Amount in a kilowatt hour.
 const KWH_J: f64 = 3.6e6;
 
 /// Energy, and what a reader must know of it.
@@ -55,7 +55,7 @@ enum Main {
 }
 
 impl Energy {
-    fn joules(&self, meter: &Meter, asked: Asked) -> Result<Joules, String> {
+    fn joules(&self, meter: &Meter, asked: Asked) -> Result<Amount, String> {
         let window = |place: usize| (place, &self.windows[place]);
         match asked {
             Asked::Stage(place) => meter.of_stage(window(place)),
@@ -138,7 +138,7 @@ impl Energy {
     }
 
     /// Its energy, and whether that is the integral of its power.
-    fn of_device(&self, device: &Device, asked: Asked) -> Result<(Joules, bool), String> {
+    fn of_device(&self, device: &Device, asked: Asked) -> Result<(Amount, bool), String> {
         let counter = self.joules(&device.counter, asked);
         let found = match counter {
             Ok(joules) => Ok((joules, false)),
@@ -148,7 +148,7 @@ impl Energy {
                 Err(why) => Err(why),
             },
         };
-        let short = |joules: &Joules| joules.length_s < SHORTEST_GPU_S;
+        let short = |joules: &Amount| joules.length_s < SHORTEST_GPU_S;
         found.and_then(|(joules, by_power)| {
             if short(&joules) {
                 let length = units::seconds(joules.length_s);
@@ -170,7 +170,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, name: &str, found: Joules) {
+    fn add(&mut self, name: &str, found: Amount) {
         self.joules += found.joules;
         self.readings = self.readings.max(found.readings);
         self.of.push(name.to_owned());
@@ -317,7 +317,7 @@ impl Controller {
         Ok(figure)
     }
 
-    /// Joules a sample of a stage.
+    /// Amount a sample of a stage.
     pub(in crate::control) fn fill_energy_of(&self, row: &mut MetricRow, state: &StageState) {
         let energy = self.whole_energy();
         let samples = state.samples;
@@ -358,9 +358,8 @@ impl Controller {
             .filter(|(name, _)| energy.own.contains(*name));
         let devices = sum(own.map(|(_, device)| &device.counter).collect()).unwrap_or(0.0);
         let joules = match (metric, self.main()) {
-            (CPU_ENERGY, _) => processors,
+            (CPU_ENERGY, _) | (ENERGY_TOTAL | EMISSIONS, Main::Processors) => processors,
             (GPU_ENERGY, _) => devices,
-            (ENERGY_TOTAL | EMISSIONS, Main::Processors) => processors,
             (ENERGY_TOTAL | EMISSIONS, Main::Device) => processors + devices,
             _ => return None,
         };

@@ -44,7 +44,7 @@ struct Span {
 
 /// The joules of a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Joules {
+pub(super) struct Amount {
     pub(super) joules: f64,
     pub(super) readings: u64,
     /// Seconds at its ends that lie outside the readings within it: there the energy is known as a share of what was used
@@ -119,7 +119,7 @@ impl Meter {
         &self,
         (place, window): (usize, &Window),
         until_ns: u64,
-    ) -> Result<Joules, String> {
+    ) -> Result<Amount, String> {
         let span = self.span(place)?;
         let (Some(first), Some(last)) = (span.first, span.last) else {
             return Err(self.missing("it was never read"));
@@ -129,7 +129,7 @@ impl Meter {
         }
         let late_s = seconds(window.begin_ns, first.t_ns);
         let early_s = seconds(last.t_ns, until_ns);
-        Ok(Joules {
+        Ok(Amount {
             joules: last.joules - first.joules,
             readings: span.readings,
             loose_s: late_s + early_s,
@@ -138,7 +138,7 @@ impl Meter {
     }
 
     /// The energy of a stage.
-    pub(super) fn of_stage(&self, (place, window): (usize, &Window)) -> Result<Joules, String> {
+    pub(super) fn of_stage(&self, (place, window): (usize, &Window)) -> Result<Amount, String> {
         let span = self.span(place)?;
         let end_ns = window.end_ns.ok_or("the run ended within the phase")?;
         let (Some(first), Some(last)) = (span.first, span.last) else {
@@ -151,7 +151,7 @@ impl Meter {
         let end = span
             .end
             .ok_or_else(|| self.missing("it was not read after the phase had ended"))?;
-        Ok(Joules {
+        Ok(Amount {
             joules: end - begin,
             readings: span.readings,
             loose_s: seconds(window.begin_ns, first.t_ns) + seconds(last.t_ns, end_ns),

@@ -82,8 +82,9 @@ fn local(regions: &BTreeMap<&str, u64>) -> Option<u64> {
 }
 
 fn engine(engines: &mut BTreeMap<String, Work>, key: &str, value: &str) {
+    type Place = fn(&mut Work) -> &mut Option<u64>;
     // The longer names first, since the shorter ones begin them.
-    let kinds: [(&str, fn(&mut Work) -> &mut Option<u64>); 4] = [
+    let kinds: [(&str, Place); 4] = [
         ("engine-capacity-", |work| &mut work.capacity),
         ("engine-", |work| &mut work.ns),
         ("total-cycles-", |work| &mut work.total_cycles),
