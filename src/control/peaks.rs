@@ -114,21 +114,21 @@ impl Controller {
             add_note(row, &why);
         }
         if row.estimate.is_some() && metric.name == "gpu.memory_peak" {
-            // That of a whole device is said to be.
-            let shared = self.totals.shared_gpu;
-            let note = self.totals.devices.note(true);
-            add_note(
-                row,
-                if shared {
-                    "whole device, others included"
-                } else {
-                    ""
-                },
-            );
-            add_note(row, if note.starts_with("whole") { "" } else { &note });
+            self.whose(row);
         }
         if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
             add_note(row, "upper bound: pages may be shared");
+        }
+    }
+
+    /// Whose memory a peak of devices is.
+    fn whose(&self, row: &mut MetricRow) {
+        if self.totals.shared_gpu {
+            add_note(row, "whole device, others included");
+        }
+        let note = self.totals.devices.note(true);
+        if !note.starts_with("whole device") {
+            add_note(row, &note);
         }
     }
 

@@ -41,7 +41,7 @@ impl Sampler {
         Self {
             policy,
             sources,
-            unsupported: gpu::of_all(reader.gaps.current(), &sample.gpus),
+            unsupported: gpu::of_all(&reader.gaps.current(), &sample.gpus),
         }
     }
 
