@@ -40,6 +40,16 @@ enum Id {
     Pci(String),
 }
 
+impl Id {
+    fn is_of(&self, gpu: &GpuReading) -> bool {
+        match self {
+            Self::Uuid(uuid) => bare(&gpu.device) == *uuid,
+            // Parts share the place of the whole.
+            Self::Pci(pci) => gpu.parent.is_empty() && (gpu.pci == *pci || gpu.device == *pci),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 enum Settled {
     #[default]
@@ -201,20 +211,11 @@ fn by_index<'a>(all: &[&'a GpuReading], index: u32) -> Result<(Vec<&'a GpuReadin
 fn by_id<'a>(all: &[&'a GpuReading], ids: &[Id]) -> Result<(Vec<&'a GpuReading>, bool), String> {
     let mut found: Vec<&GpuReading> = Vec::new();
     for id in ids {
-        let (is_it, text): (Box<dyn Fn(&&&GpuReading) -> bool>, _) = match id {
-            Id::Uuid(uuid) => (Box::new(move |gpu| bare(&gpu.device) == *uuid), uuid),
-            // Parts share the place of the whole.
-            Id::Pci(pci) => (
-                Box::new(move |gpu| {
-                    gpu.parent.is_empty() && (gpu.pci == *pci || gpu.device == *pci)
-                }),
-                pci,
-            ),
-        };
-        match all.iter().find(is_it) {
+        match all.iter().find(|gpu| id.is_of(gpu)) {
             Some(gpu) if found.iter().any(|other| other.device == gpu.device) => {}
             Some(gpu) => found.push(gpu),
             None => {
+                let (Id::Uuid(text) | Id::Pci(text)) = id;
                 return Err(format!(
                     "the worker uses {text}, which is not among the devices that are read"
                 ));

@@ -136,16 +136,7 @@ impl Controller {
             "memory.peak" if self.totals.processes > 1 => {
                 add_note(row, "upper bound: pages may be shared");
             }
-            "gpu.memory_peak" => {
-                if self.totals.shared_gpu {
-                    add_note(row, "whole device, others included");
-                }
-                // That of a whole device has been said.
-                let note = self.totals.devices.note(true);
-                if !note.starts_with("whole") {
-                    add_note(row, &note);
-                }
-            }
+            "gpu.memory_peak" => self.whose(row),
             _ => self.note_chips(row, metric),
         }
     }
@@ -154,6 +145,17 @@ impl Controller {
     pub(super) fn note_chips(&self, row: &mut MetricRow, metric: &MetricDef) {
         if row.estimate.is_some() && metric.group == "tpu" && self.totals.tpu.shared {
             add_note(row, ALL_CHIPS);
+        }
+    }
+
+    /// Whose memory a peak of devices is.
+    fn whose(&self, row: &mut MetricRow) {
+        if self.totals.shared_gpu {
+            add_note(row, "whole device, others included");
+        }
+        let note = self.totals.devices.note(true);
+        if !note.starts_with("whole device") {
+            add_note(row, &note);
         }
     }
 

@@ -265,6 +265,44 @@ mod tests {
         bytes
     }
 
+    fn devices() -> Vec<GpuReading> {
+        vec![
+            GpuReading {
+                index: 1,
+                utilisation_percent: Some(97.0),
+                memory_bytes: Some(4 << 30),
+                memory_is_own: true,
+                power_watts: None,
+                energy_mj: Some(1500),
+                device: "GPU-b".to_owned(),
+                t_ns: Some(4_850_000_000),
+                own: Some(true),
+                own_utilisation_percent: Some(90.5),
+                memory_total_bytes: Some(8 << 30),
+                clock_mhz: Some(1980),
+                memory_clock_mhz: Some(2619),
+                throttle: Some(vec!["sw_power_cap".to_owned(), "hw_slowdown".to_owned()]),
+                pcie_rx_bytes_s: Some(12_000),
+                pcie_tx_bytes_s: Some(0),
+                ..GpuReading::default()
+            },
+            // The same number, another maker's: neither takes the other's columns, and no device hides another.
+            GpuReading {
+                index: 1,
+                vendor: Vendor::Tpu,
+                utilisation_percent: Some(13.0),
+                ..GpuReading::default()
+            },
+            GpuReading {
+                index: 2,
+                device: "GPU-c".to_owned(),
+                power_watts: Some(61.5),
+                throttle: Some(Vec::new()),
+                ..GpuReading::default()
+            },
+        ]
+    }
+
     #[test]
     fn gaps_are_empty_cells_with_a_reason() {
         let first = ResourceSample {
@@ -292,41 +330,7 @@ mod tests {
                 busy_ns: Some(40_150_000_000),
                 ..first.host
             },
-            gpus: vec![
-                GpuReading {
-                    index: 1,
-                    utilisation_percent: Some(97.0),
-                    memory_bytes: Some(4 << 30),
-                    memory_is_own: true,
-                    power_watts: None,
-                    energy_mj: Some(1500),
-                    device: "GPU-b".to_owned(),
-                    t_ns: Some(4_850_000_000),
-                    own: Some(true),
-                    own_utilisation_percent: Some(90.5),
-                    memory_total_bytes: Some(8 << 30),
-                    clock_mhz: Some(1980),
-                    memory_clock_mhz: Some(2619),
-                    throttle: Some(vec!["sw_power_cap".to_owned(), "hw_slowdown".to_owned()]),
-                    pcie_rx_bytes_s: Some(12_000),
-                    pcie_tx_bytes_s: Some(0),
-                    ..GpuReading::default()
-                },
-                // The same number, another maker's: neither takes the other's columns, and no device hides another.
-                GpuReading {
-                    index: 1,
-                    vendor: Vendor::Tpu,
-                    utilisation_percent: Some(13.0),
-                    ..GpuReading::default()
-                },
-                GpuReading {
-                    index: 2,
-                    device: "GPU-c".to_owned(),
-                    power_watts: Some(61.5),
-                    throttle: Some(Vec::new()),
-                    ..GpuReading::default()
-                },
-            ],
+            gpus: devices(),
             ..first.clone()
         };
         let csv = samples_csv(&[first, second], 4_900_000_000);

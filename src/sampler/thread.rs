@@ -39,7 +39,7 @@ impl Sampler {
         }
         Self {
             sources,
-            unsupported: lasting(gpu::of_all(reader.gaps.current(), &sample.gpus)),
+            unsupported: lasting(gpu::of_all(&reader.gaps.current(), &sample.gpus)),
         }
     }
 

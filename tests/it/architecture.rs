@@ -41,6 +41,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tch", &["worker/torch"]),
     ("sysinfo", &["sampler"]),
     ("nvml_wrapper", &["sampler"]),
+    ("nvml_wrapper_sys", &["sampler"]),
     ("nix", &["sampler"]),
     ("h2", &["sampler/tpu"]),
     ("http", &["sampler/tpu"]),

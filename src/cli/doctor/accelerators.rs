@@ -1,5 +1,7 @@
 //! What the accelerators tell and what they do not.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 
 use super::Fact;
@@ -126,7 +128,7 @@ impl Accelerator {
         facts.extend(driver.map(|version| format!("driver {version}")));
         let mut line = format!("{}: {}", self.device, facts.join(", "));
         if !self.tells.is_empty() {
-            line += &format!("; tells {}", self.tells.join(", "));
+            let _ = write!(line, "; tells {}", self.tells.join(", "));
         }
         for (why, what) in by_reason(&self.lacks) {
             let why = if why.is_empty() {
@@ -134,7 +136,7 @@ impl Accelerator {
             } else {
                 format!(" ({why})")
             };
-            line += &format!("; not {}{why}", what.join(", "));
+            let _ = write!(line, "; not {}{why}", what.join(", "));
         }
         line
     }

@@ -27,35 +27,35 @@ const ROOM: usize = 64;
 const MOST: usize = 8192;
 
 /// Length of a text, its NUL included: the longest that NVML has.
-const TEXT: usize = 96;
+const TEXT: c_uint = 96;
 
 /// One more than the driver is told of, so that there always is a NUL.
-type Text = [c_char; TEXT + 1];
+type Text = [c_char; TEXT as usize + 1];
 
 /// `GPU-<uuid>` or `MIG-<uuid>`.
 pub(super) fn uuid(device: &Device<'_>) -> Result<String, String> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetUUID)?;
-    let mut text: Text = [0; TEXT + 1];
+    let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: the handle came from this very library, and `text` has room for as much as the call is told of.
-    let code = unsafe { call(device.handle(), text.as_mut_ptr(), TEXT as c_uint) };
+    let code = unsafe { call(device.handle(), text.as_mut_ptr(), TEXT) };
     done(code).and_then(|()| printed(&text))
 }
 
 /// The product's name.
 pub(super) fn name(device: &Device<'_>) -> Result<String, String> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetName)?;
-    let mut text: Text = [0; TEXT + 1];
+    let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: as in `uuid`.
-    let code = unsafe { call(device.handle(), text.as_mut_ptr(), TEXT as c_uint) };
+    let code = unsafe { call(device.handle(), text.as_mut_ptr(), TEXT) };
     done(code).and_then(|()| printed(&text))
 }
 
 /// The driver's version.
 pub(super) fn driver(library: &Nvml) -> Result<String, String> {
     let call = symbol(&library.lib().nvmlSystemGetDriverVersion)?;
-    let mut text: Text = [0; TEXT + 1];
+    let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: `text` has room for as much as the call is told of.
-    let code = unsafe { call(text.as_mut_ptr(), TEXT as c_uint) };
+    let code = unsafe { call(text.as_mut_ptr(), TEXT) };
     done(code).and_then(|()| printed(&text))
 }
 

@@ -127,7 +127,7 @@ impl Probe for GpuProbe {
 }
 
 /// The gaps that hold for every device: what one of several lacks, another may tell.
-pub(super) fn of_all(gaps: Vec<Gap>, readings: &[GpuReading]) -> Vec<Gap> {
+pub(super) fn of_all(gaps: &[Gap], readings: &[GpuReading]) -> Vec<Gap> {
     let devices = readings.iter().filter(|gpu| gpu.vendor != Vendor::Tpu);
     let devices = devices.count();
     let field_of = |gap: &Gap| {

@@ -104,15 +104,14 @@ pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, String>
         let raw = device.read(&MonotonicClock);
         let mut gaps = GapLedger::default();
         let reading = map(&raw, tree, &mut Counters::default(), &mut gaps);
-        let whole_only = gaps.current().into_iter();
-        let whole_only = whole_only
-            .filter(|gap| gap.field.ends_with("].own"))
-            .map(|gap| gap.reason);
+        let gaps = named(gaps.current());
+        let whole_only = gaps.iter().find(|gap| gap.field == "own");
+        let whole_only = whole_only.map(|gap| gap.reason.clone());
         sights.push(Sight {
             accelerator: device.describe(driver.as_deref()),
             reading,
-            whole_only: whole_only.last(),
-            gaps: named(gaps.current()),
+            whole_only,
+            gaps,
         });
     }
     Ok(sights)

@@ -122,11 +122,8 @@ struct Said<'a> {
 
 impl Said<'_> {
     fn take<T>(&mut self, field: &str, told: Told<T>) -> Option<T> {
-        let reported = |why: String| {
-            self.gaps
-                .report(&format!("gpu[{}].{field}", self.index), &why)
-        };
-        told.map_err(reported).ok()
+        let name = format!("gpu[{}].{field}", self.index);
+        told.inspect_err(|why| self.gaps.report(&name, why)).ok()
     }
 }
 
