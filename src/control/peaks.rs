@@ -117,7 +117,7 @@ impl Controller {
             add_note(row, "whole device, others included");
         }
         if row.estimate.is_some() && metric.name == "memory.peak" && self.totals.processes > 1 {
-            add_note(row, "upper bound: pages may be shared");
+            add_note(row, self.totals.shared_pages());
         }
     }
 

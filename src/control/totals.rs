@@ -127,6 +127,15 @@ impl Totals {
         self.counters.get(metric).copied()
     }
 
+    /// What the peak of several processes is.
+    pub(super) fn shared_pages(&self) -> &'static str {
+        if self.gaps.contains_key("peak_bytes") {
+            "upper bound: pages may be shared"
+        } else {
+            "largest sampled sum over processes"
+        }
+    }
+
     /// Why a quantity of the sampler has not been read even once, if it has not.
     pub(super) fn never_read(&self, metric: &str) -> Option<String> {
         let sampled = CATALOGUE.iter().any(|m| m.name == metric) && is_sampled(metric);

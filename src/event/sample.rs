@@ -24,8 +24,8 @@ pub struct ResourceSample {
     pub cpu_ns: Option<u64>,
     /// Resident memory of the tree now: an upper bound where processes share pages.
     pub rss_bytes: Option<u64>,
-    /// Largest resident memory so far: `VmHWM` for one process, for several the larger of the largest sampled sum and
-    /// the largest `VmHWM`.
+    /// Largest resident memory so far: `VmHWM` for one process, for several the larger of the largest sampled sum, in which
+    /// pages that they share count once where the kernel tells (else a gap says so), and the largest `VmHWM`.
     pub peak_bytes: Option<u64>,
     /// Bytes read from storage.
     pub read_bytes: Option<u64>,

@@ -1,0 +1,216 @@
+//! What sampling costs: CPU time of the sampler's thread, and steps of a busy worker with two threads with and without it.
+//!
+//! The worker's two threads share each step and wait for each other, as those of a tensor library do. Rounds with and
+//! without the sampler alternate, in pairs whose order alternates too, so that a slow drift of the machine falls on both.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use perftune::clock::{Clock, MonotonicClock};
+use perftune::sampler::{Sampler, SamplerPolicy};
+use perftune::stats::between_runs;
+
+use super::ROLE;
+
+/// Length of a round, in nanoseconds.
+const ROUND_NS: u64 = 2_000_000_000;
+
+/// Share of a core that the sampler may use.
+const MOST_COST: f64 = 0.0015;
+
+/// Change of a step's p99 that is none.
+const UNCHANGED: f64 = 0.01;
+
+/// Work of one thread in one step: about 0.35 ms.
+const WORK: u64 = 130_000;
+
+/// Plays the worker: a line on the standard input is a round of so many nanoseconds, answered with its figures.
+pub(super) fn worker() {
+    let turn = Arc::new(AtomicU64::new(0));
+    let done = Arc::new(AtomicU64::new(0));
+    let (theirs, finished) = (Arc::clone(&turn), Arc::clone(&done));
+    std::thread::spawn(move || {
+        let mut seen = 0;
+        loop {
+            let now = theirs.load(Ordering::Acquire);
+            if now == seen {
+                std::hint::spin_loop();
+                continue;
+            }
+            seen = now;
+            work();
+            finished.store(seen, Ordering::Release);
+        }
+    });
+    let mut step = 0;
+    for line in std::io::stdin().lines() {
+        let length_ns: u64 = line.unwrap().parse().unwrap();
+        let (begin, cpu) = (MonotonicClock.now_ns(), cpu_ns());
+        let mut steps = Vec::new();
+        let mut now = begin;
+        while now - begin < length_ns {
+            step += 1;
+            turn.store(step, Ordering::Release);
+            work();
+            while done.load(Ordering::Acquire) != step {
+                std::hint::spin_loop();
+            }
+            let after = MonotonicClock.now_ns();
+            steps.push(after - now);
+            now = after;
+        }
+        let cpu_s = (cpu_ns() - cpu) as f64 * 1e-9;
+        steps.sort_unstable();
+        let p99 = steps[steps.len() * 99 / 100];
+        let p50 = steps[steps.len() / 2];
+        println!("{} {cpu_s} {p50} {p99}", steps.len());
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+fn work() {
+    let mut x = std::hint::black_box(1.000_000_1_f64);
+    for _ in 0..WORK {
+        x = x.mul_add(0.999_999, 1e-7);
+    }
+    std::hint::black_box(x);
+}
+
+fn cpu_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+struct Busy {
+    child: Child,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// One round of the worker.
+#[derive(Clone, Copy)]
+struct Round {
+    steps_per_cpu_s: f64,
+    p50_s: f64,
+    p99_s: f64,
+}
+
+impl Busy {
+    fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .env(ROLE, "busy")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            ask: child.stdin.take().unwrap(),
+            answers: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    fn round(&mut self) -> Round {
+        writeln!(self.ask, "{ROUND_NS}").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        let told: Vec<f64> = line
+            .split_ascii_whitespace()
+            .map(|word| word.parse().unwrap())
+            .collect();
+        Round {
+            steps_per_cpu_s: told[0] / told[1],
+            p50_s: told[2] * 1e-9,
+            p99_s: told[3] * 1e-9,
+        }
+    }
+}
+
+/// Runs and prints the comparison.
+pub(super) fn compare(pairs: usize) {
+    let mut busy = Busy::start();
+    busy.round();
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    let (mut cost_ns, mut span_ns, mut ticks) = (0, 0, 0);
+    let mut probes: Vec<(&str, u64)> = Vec::new();
+    for pair in 0..pairs {
+        for place in 0..2 {
+            if (pair + place) % 2 == 0 {
+                without.push(busy.round());
+                continue;
+            }
+            let handle = Sampler::new(SamplerPolicy::default())
+                .start(busy.child.id(), MonotonicClock, drop)
+                .unwrap();
+            with.push(busy.round());
+            let report = handle.stop();
+            cost_ns += report.cost_ns;
+            span_ns += report.span_ns;
+            ticks += report.ticks;
+            for (at, (name, ns)) in report.probe_cost_ns.into_iter().enumerate() {
+                if probes.len() <= at {
+                    probes.push((name, 0));
+                }
+                probes[at].1 += ns;
+            }
+        }
+    }
+    drop(busy.ask);
+    busy.child.wait().unwrap();
+    let share = cost_ns as f64 / span_ns as f64;
+    let each: Vec<_> = probes
+        .iter()
+        .map(|(name, ns)| format!("{name} {:.1}", *ns as f64 / 1e3 / ticks as f64))
+        .collect();
+    println!(
+        "cost at 10 Hz beside a worker that keeps two cores busy: {:.3}% of a core, the thread's start and its first and \
+         last look included; {:.1} us a tick ({} us), {ticks} ticks; target at most {}%: {}",
+        100.0 * share,
+        cost_ns as f64 / 1e3 / ticks as f64,
+        each.join(", "),
+        100.0 * MOST_COST,
+        if share <= MOST_COST { "met" } else { "MISSED" }
+    );
+    println!(
+        "{pairs} pairs of rounds of {} s, with the sampler / without:",
+        ROUND_NS as f64 * 1e-9
+    );
+    for (name, of) in [
+        ("step p99", (|round| round.p99_s) as fn(&Round) -> f64),
+        ("step p50", |round| round.p50_s),
+        ("steps per CPU second", |round| round.steps_per_cpu_s),
+    ] {
+        ratio(name, (&with, &without), of);
+    }
+}
+
+fn ratio(name: &str, (with, without): (&[Round], &[Round]), of: fn(&Round) -> f64) {
+    let pairs = with.iter().zip(without);
+    let logs: Vec<f64> = pairs.map(|(a, b)| (of(a) / of(b)).ln()).collect();
+    let estimate = between_runs(&logs, 0.95).unwrap();
+    let percent = |log: f64| 100.0 * log.exp_m1();
+    let interval = estimate.interval.unwrap();
+    let verdict = if name == "step p99" {
+        let limit = UNCHANGED.ln_1p();
+        match (
+            interval.low >= -limit && interval.high <= limit,
+            interval.contains(0.0),
+        ) {
+            (true, _) => "target within 1%: met",
+            (false, true) => {
+                "target within 1%: not resolved by these rounds (the machine is too noisy, or too few)"
+            }
+            (false, false) => "target within 1%: MISSED",
+        }
+    } else {
+        ""
+    };
+    println!(
+        "{name:<22} {:+.2}% (95% {:+.2}% to {:+.2}%)  {verdict}",
+        percent(estimate.value),
+        percent(interval.low),
+        percent(interval.high)
+    );
+}
