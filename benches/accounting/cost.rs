@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perftune::clock::{Clock, MonotonicClock};
 use perftune::sampler::{Sampler, SamplerPolicy};
-use perftune::stats::between_runs;
+use perftune::stats::Interval;
 
 use super::ROLE;
 
@@ -189,9 +189,12 @@ pub(super) fn compare(pairs: usize) {
 fn ratio(name: &str, (with, without): (&[Round], &[Round]), of: fn(&Round) -> f64) {
     let pairs = with.iter().zip(without);
     let logs: Vec<f64> = pairs.map(|(a, b)| (of(a) / of(b)).ln()).collect();
-    let estimate = between_runs(&logs, 0.95).unwrap();
+    // The median: a neighbour that comes for one round must not decide.
+    let mut sorted = logs;
+    sorted.sort_by(f64::total_cmp);
+    let interval = median_interval(&sorted);
+    let middle = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     let percent = |log: f64| 100.0 * log.exp_m1();
-    let interval = estimate.interval.unwrap();
     let verdict = if name == "step p99" {
         let limit = UNCHANGED.ln_1p();
         match (
@@ -208,9 +211,29 @@ fn ratio(name: &str, (with, without): (&[Round], &[Round]), of: fn(&Round) -> f6
         ""
     };
     println!(
-        "{name:<22} {:+.2}% (95% {:+.2}% to {:+.2}%)  {verdict}",
-        percent(estimate.value),
+        "{name:<22} {:+.2}% (95%: {:+.2}% to {:+.2}%)  {verdict}",
+        percent(middle),
         percent(interval.low),
         percent(interval.high)
     );
+}
+
+/// The order statistics between which the median lies with 95%: their number is binomial.
+fn median_interval(sorted: &[f64]) -> Interval {
+    let n = sorted.len();
+    let (mut below, mut chance) = (0, 0.5_f64.powf(n as f64));
+    let mut term = chance;
+    // The chance that at most `below` of the values are on one side must stay below 2.5%.
+    while below + 1 < n / 2 {
+        term *= (n - below) as f64 / (below + 1) as f64;
+        if chance + term > 0.025 {
+            break;
+        }
+        chance += term;
+        below += 1;
+    }
+    Interval {
+        low: sorted[below],
+        high: sorted[n - 1 - below],
+    }
 }

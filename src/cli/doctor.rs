@@ -1,19 +1,24 @@
 //! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
 
+mod noise;
+
 use std::fmt::Write;
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::noise::NoiseCheck;
 use super::args::{DoctorArgs, DoctorFormat};
 use super::diagnostic::Fault;
 use super::engine;
 use super::exit::ExitStatus;
 use super::output;
+use crate::clock::MonotonicClock;
 use crate::event::{CATALOGUE, Fingerprint, MemoryGuard, cpu_list};
 use crate::report::json;
 use crate::report::layout::wrap;
+use crate::sampler;
 use crate::units::{bytes, seconds, significant};
 
 /// A fact, or why it is not known.
@@ -159,14 +164,29 @@ pub struct Diagnosis {
     pub fingerprint: Keyed,
     /// Free bytes where results go.
     pub results_free_bytes: Fact<u64>,
+    /// Whether it is quiet enough to measure on now; absent where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseCheck>,
 }
+
+/// How long the noise check looks, in nanoseconds: ten times a stretch of a run, and still no nuisance.
+const NOISE_NS: u64 = 3_000_000_000;
 
 /// Looks and says.
 pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
     let worker = worker();
     let said = worker.as_deref().ok();
+    let facts = engine::facts()?;
+    let noise = (!args.quick).then(|| {
+        let cores = match facts.usable_cores {
+            Fact::Value(cores) => cores,
+            Fact::Unsupported(_) => 1.0,
+        };
+        NoiseCheck::of(&sampler::noise::measure(&MonotonicClock, NOISE_NS), cores)
+    });
     let diagnosis = Diagnosis {
-        facts: engine::facts()?,
+        facts,
+        noise,
         fingerprint: engine::fingerprint_of_defaults(said).into(),
         worker: worker.into(),
         results_free_bytes: output::free_space(Path::new("results")).into(),
@@ -261,6 +281,9 @@ impl Diagnosis {
         };
         entry(&mut out, "results", &results, width);
         for (name, text) in self.facts.limits.rows() {
+            entry(&mut out, name, &text, width);
+        }
+        for (name, text) in self.noise.iter().flat_map(NoiseCheck::rows) {
             entry(&mut out, name, &text, width);
         }
         out.push('\n');
@@ -388,6 +411,7 @@ mod tests {
             },
             worker: Fact::Value("perftune-worker 0.1.0, libtorch 2.11.0".to_owned()),
             fingerprint: fingerprint().into(),
+            noise: Some(noise::busy_example()),
             results_free_bytes: Fact::Unsupported("/results cannot be written: Permission denied (os error 13)".to_owned()),
         }
     }

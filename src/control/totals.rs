@@ -100,6 +100,8 @@ impl Totals {
             ("interference.run_delay", sample.run_delay_ns.is_some()),
             ("interference.others_cpu", sample.host.busy_ns.is_some()),
             ("interference.steal", sample.host.steal_ns.is_some()),
+            ("interference.throttled", sample.host.throttled_ns.is_some()),
+            ("interference.thermal", sample.host.thermal_ns.is_some()),
             (
                 "interference.share",
                 sample.host.busy_ns.or(sample.run_delay_ns).is_some(),

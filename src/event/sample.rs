@@ -67,7 +67,8 @@ pub struct HostReading {
     pub busy_ns: Option<u64>,
     /// CPU time that the hypervisor gave to others, in nanoseconds.
     pub steal_ns: Option<u64>,
-    /// Time in which some task waited for a CPU (pressure stall information), in nanoseconds.
+    /// Time in which some task waited for a CPU (pressure stall information), in nanoseconds: of the run's control group where
+    /// it has one below the root, else of the machine. So with memory and I/O.
     pub cpu_pressure_ns: Option<u64>,
     /// Time in which some task waited for memory, in nanoseconds.
     pub memory_pressure_ns: Option<u64>,
@@ -75,6 +76,9 @@ pub struct HostReading {
     pub io_pressure_ns: Option<u64>,
     /// Time that the control group was throttled for its quota, in nanoseconds.
     pub throttled_ns: Option<u64>,
+    /// The quota is that of the run's own control group, by `[limits]`: being held back by it is no interference.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quota_is_own: bool,
     /// Time that cores ran below their clock because of heat, the sum over all cores, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thermal_ns: Option<u64>,

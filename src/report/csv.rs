@@ -4,7 +4,7 @@ use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict};
+use crate::event::{Disturber, Failure, Interference, MaxRate, Pattern, RunRecord, RunVerdict};
 
 /// Where a column of `report.csv` comes from.
 enum Source {
@@ -181,7 +181,35 @@ const COLUMNS: &[(&str, Source)] = &[
         "serve_throughput_p75_samples_per_s",
         Figure(LastServe, "serve.throughput_p75"),
     ),
+    (
+        "interference_percent",
+        Text(|r| optional(interference(r, Interference::share))),
+    ),
+    (
+        "interference_others_percent",
+        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Others)))),
+    ),
+    (
+        "interference_steal_percent",
+        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Steal)))),
+    ),
+    (
+        "interference_throttled_percent",
+        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Throttled)))),
+    ),
+    (
+        "interference_thermal_percent",
+        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Thermal)))),
+    ),
 ];
+
+/// A share of the run's time with interference, in percent.
+fn interference(
+    record: &RunRecord,
+    share: impl FnOnce(&Interference) -> Option<f64>,
+) -> Option<f64> {
+    Some(share(record.interference.as_ref()?)? * 100.0)
+}
 
 /// The rate that was offered.
 fn rate_per_s(record: &RunRecord) -> Option<f64> {
@@ -250,7 +278,8 @@ pub fn failure_text(failure: &Failure) -> String {
 /// `gpu_memory_peak_bytes` of the whole run, `serve_latency_*` of requests of `serve_batch_size`,
 /// `serve_throughput_*` of requests of `serve_throughput_batch_size`, `serve_max_rate_per_s` of the highest rate at which
 /// the latency at `serve_max_rate_percentile` (a share: 0.99) is at most `serve_max_rate_limit_s`. `pareto` is `front` or
-/// `dominated` for the runs of cells that were compared by the objectives, and empty for the others.
+/// `dominated` for the runs of cells that were compared by the objectives, and empty for the others. `interference_*` are
+/// shares of the whole run's time.
 pub fn report_csv(
     records: &[RunRecord],
     front: Option<&FrontReport>,

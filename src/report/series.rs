@@ -38,6 +38,14 @@ const GPU_COLUMNS: [&str; 5] = [
     "energy_joules",
 ];
 
+/// After those of the accelerators; new ones are added at the end: scripts may count.
+const LAST_COLUMNS: [&str; 4] = [
+    "interference",
+    "gaps",
+    "host_thermal_s",
+    "interference_cause",
+];
+
 fn seconds(ns: u64) -> String {
     number(ns as f64 / 1e9)
 }
@@ -98,7 +106,8 @@ fn gpu_cells(reading: Option<&GpuReading>) -> [String; 5] {
 /// Counters are cumulative since the worker started, `host_*` since boot. `t_s` counts from the start of the run,
 /// `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not read is an empty cell, and
 /// `gaps` says why. Each accelerator adds its columns (`gpu0_...`). `interference` is filled in at the ticks that read the
-/// machine anew: 1 if other processes took it since the one before, 0 if not ([`crate::event::interference`]).
+/// machine anew: 1 if other processes took it since the one before, 0 if not ([`crate::event::interference`]); and
+/// `interference_cause` says what it was: `others`, `steal`, `throttled`, `thermal` or `delay`.
 pub struct SampleCsv<W: Write> {
     writer: ::csv::Writer<W>,
     started_ns: u64,
@@ -114,11 +123,7 @@ impl<W: Write> SampleCsv<W> {
             .iter()
             .flat_map(|index| GPU_COLUMNS.map(|name| format!("gpu{index}_{name}")));
         let names = SAMPLE_COLUMNS.iter().map(|&name| name.to_owned());
-        writer.write_record(
-            names
-                .chain(gpus)
-                .chain(["interference".to_owned(), "gaps".to_owned()]),
-        )?;
+        writer.write_record(names.chain(gpus).chain(LAST_COLUMNS.map(str::to_owned)))?;
         Ok(Self {
             writer,
             started_ns,
@@ -141,10 +146,12 @@ impl<W: Write> SampleCsv<W> {
         let stretch = self.interference.push(sample);
         let taken = stretch.and_then(|stretch| stretch.taken);
         let interference = text(taken.map(u8::from));
+        let cause = text(stretch.and_then(|stretch| stretch.cause));
+        let thermal = sample.host.thermal_ns.map(seconds).unwrap_or_default();
         let cells = sample_cells(sample, self.started_ns)
             .into_iter()
             .chain(gpus)
-            .chain([interference, gaps.join("; ")]);
+            .chain([interference, gaps.join("; "), thermal, cause]);
         Ok(self.writer.write_record(cells)?)
     }
 

@@ -12,6 +12,7 @@
 
 pub mod limits;
 pub mod machine;
+pub mod noise;
 pub mod policy;
 
 #[cfg_attr(
@@ -23,6 +24,9 @@ mod fingerprint;
 mod gpu;
 mod probe;
 mod schedule;
+mod sysfs;
+#[cfg(target_os = "linux")]
+mod thermal;
 mod thread;
 
 #[cfg(target_os = "linux")]
