@@ -89,6 +89,7 @@ impl Totals {
                 self.seen.insert(metric);
             }
         }
+        let host = &sample.host;
         for (metric, read) in [
             ("cpu.utilisation", sample.cpu_ns.is_some()),
             ("cpu.utilisation_of_limit", sample.cpu_ns.is_some()),
@@ -98,13 +99,13 @@ impl Totals {
             ("gpu.memory_peak", gpu.memory.is_some()),
             ("gpu.power", gpu.power.is_some()),
             ("interference.run_delay", sample.run_delay_ns.is_some()),
-            ("interference.others_cpu", sample.host.busy_ns.is_some()),
-            ("interference.steal", sample.host.steal_ns.is_some()),
-            ("interference.throttled", sample.host.throttled_ns.is_some()),
-            ("interference.thermal", sample.host.thermal_ns.is_some()),
+            ("interference.others_cpu", host.busy_ns.is_some()),
+            ("interference.steal", host.steal_ns.is_some()),
+            ("interference.throttled", host.throttled_ns.is_some()),
+            ("interference.thermal", host.thermal_ns.is_some()),
             (
                 "interference.share",
-                sample.host.busy_ns.or(sample.run_delay_ns).is_some(),
+                host.busy_ns.or(sample.run_delay_ns).is_some(),
             ),
         ] {
             if read {

@@ -145,18 +145,29 @@ impl InterferenceWatch {
             return None;
         }
         self.from = Some(at);
-        let found = disturber(&from, &at);
+        let (taken, cause) = match disturber(&from, &at) {
+            Found::Nothing => (Some(false), None),
+            Found::Unknown => (None, None),
+            Found::Something(cause) => (Some(true), Some(cause)),
+        };
         Some(Stretch {
             from_ns: from.t_ns,
             to_ns: at.t_ns,
-            taken: found.map(|cause| cause.is_some()),
-            cause: found.flatten(),
+            taken,
+            cause,
         })
     }
 }
 
-/// What disturbed the run between two ticks, if anything did; `None` where that is not known.
-fn disturber(from: &At, to: &At) -> Option<Option<Disturber>> {
+/// What is found between two ticks.
+enum Found {
+    Nothing,
+    Unknown,
+    Something(Disturber),
+}
+
+/// What disturbed the run between two ticks.
+fn disturber(from: &At, to: &At) -> Found {
     let seconds = to.t_ns.saturating_sub(from.t_ns) as f64 * 1e-9;
     let rise = |of: fn(&HostReading) -> Option<u64>| risen(of(&from.host), of(&to.host));
     let throttled = rise(|host| host.throttled_ns).filter(|_| !to.host.quota_is_own);
@@ -174,16 +185,22 @@ fn disturber(from: &At, to: &At) -> Option<Option<Disturber>> {
     if let Some((cause, times)) = most
         && times > 1.0
     {
-        return Some(Some(cause));
+        return Found::Something(cause);
     }
     if others.is_some() {
-        return Some(None);
+        return Found::Nothing;
     }
-    if seconds < LONGEST_NS as f64 * 1e-9 {
-        return None;
+    let waited = own.zip(risen(from.run_delay_ns, to.run_delay_ns));
+    match waited {
+        Some((own, delay)) if seconds >= LONGEST_NS as f64 * 1e-9 && delay + own > 0.0 => {
+            if delay > DELAY * (delay + own) {
+                Found::Something(Disturber::Delay)
+            } else {
+                Found::Nothing
+            }
+        }
+        _ => Found::Unknown,
     }
-    let (own, delay) = (own?, risen(from.run_delay_ns, to.run_delay_ns)?);
-    (delay + own > 0.0).then(|| (delay > DELAY * (delay + own)).then_some(Disturber::Delay))
 }
 
 /// Seconds by which a nanosecond counter has risen; `None` where an end is missing or it fell.

@@ -2,9 +2,10 @@
 
 use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
+use super::interference::marked;
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::event::{Disturber, Failure, Interference, MaxRate, Pattern, RunRecord, RunVerdict};
+use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict};
 
 /// Where a column of `report.csv` comes from.
 enum Source {
@@ -16,6 +17,7 @@ enum Source {
     Pareto,
 }
 
+use crate::event::Disturber::{Others, Steal, Thermal, Throttled};
 use Place::{FirstServe, LastServe, Run, Train};
 use Source::{Figure, Pareto, Text};
 
@@ -181,35 +183,24 @@ const COLUMNS: &[(&str, Source)] = &[
         "serve_throughput_p75_samples_per_s",
         Figure(LastServe, "serve.throughput_p75"),
     ),
-    (
-        "interference_percent",
-        Text(|r| optional(interference(r, Interference::share))),
-    ),
+    ("interference_percent", Text(|r| marked(r, None))),
     (
         "interference_others_percent",
-        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Others)))),
+        Text(|r| marked(r, Some(Others))),
     ),
     (
         "interference_steal_percent",
-        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Steal)))),
+        Text(|r| marked(r, Some(Steal))),
     ),
     (
         "interference_throttled_percent",
-        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Throttled)))),
+        Text(|r| marked(r, Some(Throttled))),
     ),
     (
         "interference_thermal_percent",
-        Text(|r| optional(interference(r, |of| of.share_of(Disturber::Thermal)))),
+        Text(|r| marked(r, Some(Thermal))),
     ),
 ];
-
-/// A share of the run's time with interference, in percent.
-fn interference(
-    record: &RunRecord,
-    share: impl FnOnce(&Interference) -> Option<f64>,
-) -> Option<f64> {
-    Some(share(record.interference.as_ref()?)? * 100.0)
-}
 
 /// The rate that was offered.
 fn rate_per_s(record: &RunRecord) -> Option<f64> {

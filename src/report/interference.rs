@@ -1,6 +1,17 @@
 //! What the table says of interference: nothing on a quiet machine.
 
-use crate::event::RunRecord;
+use super::optional;
+use crate::event::{Disturber, RunRecord};
+
+/// Share of the run's time that is marked, for this cause or for any, in percent; empty where nothing is known.
+pub(super) fn marked(record: &RunRecord, cause: Option<Disturber>) -> String {
+    let sum = record.interference.as_ref();
+    let share = sum.and_then(|sum| match cause {
+        Some(cause) => sum.share_of(cause),
+        None => sum.share(),
+    });
+    optional(share.map(|share| share * 100.0))
+}
 
 /// `interference in 2 of 9 runs, most in mlp-digits: 8% of the time the machine was busy with something else (others 6%, steal 2%)`.
 pub(super) fn interference(records: &[RunRecord]) -> Option<String> {

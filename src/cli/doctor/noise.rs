@@ -130,7 +130,7 @@ impl NoiseCheck {
             turbo: noise.turbo,
             smt: noise.smt,
             busiest: noise.busiest.iter().map(foreign).collect(),
-            advice: advice(noise, &levels.map(|level| level > Verdict::Quiet)),
+            advice: advice(noise, levels.map(|level| level > Verdict::Quiet)),
         }
     }
 
@@ -197,8 +197,8 @@ fn foreign(busy: &Busy) -> Foreign {
 }
 
 /// What to do; `[others, steal, quota, heat, missed, late]`: what is above its threshold.
-fn advice(noise: &Noise, above: &[bool; 6]) -> Vec<String> {
-    let [others, steal, quota, heat, missed, late] = *above;
+fn advice(noise: &Noise, above: [bool; 6]) -> Vec<String> {
+    let [others, steal, quota, heat, missed, late] = above;
     let percent = |share: Option<f64>| significant(share.unwrap_or(0.0) * 100.0);
     let mut advice = Vec::new();
     if others {

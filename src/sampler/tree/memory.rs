@@ -11,12 +11,9 @@ use super::process::Process;
 use crate::sampler::proc::{ProcRoot, gone, parse, reason};
 use crate::sampler::thread_cpu_ns;
 
-/// Time between two readings of `VmHWM` of a process in a large tree, in nanoseconds.
+/// Time between two readings of `VmHWM` of a process, in nanoseconds. What is touched after the last one is in the account that the
+/// kernel gives of it at its end.
 const HIGH_WATER_NS: u64 = 1_000_000_000;
-
-/// In trees of at most this many processes it is read at every tick, 3 us each: a mark that was set after the last reading is
-/// lost with the process.
-const EACH_TICK: usize = 4;
 
 /// One part in this many of the time may be spent on walking pages.
 const SHARE: u64 = 1000;
@@ -182,12 +179,11 @@ impl TreeProbe {
     pub(super) fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
         let mut sum = None;
         let mut largest = 0;
-        let each_tick = self.family.members.len() <= EACH_TICK;
         for member in &mut self.family.members {
             if let Some(rss) = member.rss {
                 sum = Some(sum.unwrap_or(0) + rss);
                 let record = rss > member.record;
-                if record || thorough || each_tick || now_ns >= member.high_water_due_ns {
+                if record || thorough || now_ns >= member.high_water_due_ns {
                     member.record = member.record.max(rss);
                     member.high_water_due_ns = now_ns.saturating_add(HIGH_WATER_NS);
                     if let Err(error) = member.read_high_water(&mut self.buffer) {

@@ -5,7 +5,7 @@
 //! | CPU time | the process clock (ns), and `cutime + cstime` of `stat` for children that were waited for | every tick |
 //! | faults, I/O | `stat`, `io` | every tick |
 //! | RSS | `statm` | every tick |
-//! | peak | `VmHWM` of `status`; of several processes the shares of `smaps_rollup` | every tick in small trees, else once a second, and whenever a process sets a record of RSS; when the sum sets one |
+//! | peak | `VmHWM` of `status`; of several processes the shares of `smaps_rollup` | once a second, and whenever a process sets a record of RSS; when the sum sets one |
 //! | the last word | `waitid`, which tells the exact account of a child of ours that has ended | once |
 //! | context switches, run-queue delay | `task/*/status`, `task/*/schedstat` | each thread once a second, in turn |
 //! | members | `task/*/children` | twice a second, and soon after a process has ended |
