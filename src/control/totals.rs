@@ -112,6 +112,10 @@ impl Totals {
                 self.seen.insert(metric);
             }
         }
+        self.remember_gaps(sample);
+    }
+
+    fn remember_gaps(&mut self, sample: &ResourceSample) {
         for gap in &sample.gaps {
             if !self.gaps.contains_key(&gap.field) {
                 self.gaps.insert(gap.field.clone(), gap.reason.clone());

@@ -314,6 +314,9 @@ mod tests {
         }
     }
 
+    /// What is changed of a quiet machine, the verdict then, and a piece of the advice.
+    type Case = (fn(&mut Noise), Verdict, &'static str);
+
     #[test]
     fn a_machine_is_as_quiet_as_its_noisiest_figure() {
         use Verdict::{Noisy, Quiet, VeryNoisy};
@@ -331,7 +334,7 @@ mod tests {
                 cores: 0.92,
             }];
         };
-        let cases: [(fn(&mut Noise), Verdict, &str); 12] = [
+        let cases: [Case; 12] = [
             (|_| (), Quiet, ""),
             (|n| n.others = Some(0.2), Quiet, ""),
             (busy, Noisy, "stop cargo (pid 712, 92.0% of a core)"),
