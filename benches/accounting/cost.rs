@@ -90,12 +90,12 @@ struct Busy {
     answers: BufReader<ChildStdout>,
 }
 
-/// One round of the worker.
+/// One round of the worker: steps per CPU second, the median and the 99th percentile of a step in seconds.
 #[derive(Clone, Copy)]
 struct Round {
-    steps_per_cpu_s: f64,
-    p50_s: f64,
-    p99_s: f64,
+    rate: f64,
+    middle: f64,
+    slow: f64,
 }
 
 impl Busy {
@@ -122,9 +122,9 @@ impl Busy {
             .map(|word| word.parse().unwrap())
             .collect();
         Round {
-            steps_per_cpu_s: told[0] / told[1],
-            p50_s: told[2] * 1e-9,
-            p99_s: told[3] * 1e-9,
+            rate: told[0] / told[1],
+            middle: told[2] * 1e-9,
+            slow: told[3] * 1e-9,
         }
     }
 }
@@ -146,7 +146,7 @@ impl Spent {
         let (send, costs) = channel();
         let handle = Sampler::new(SamplerPolicy::default())
             .start(busy.child.id(), MonotonicClock, move |sample| {
-                drop(send.send(sample.cost_ns));
+                let _ = send.send(sample.cost_ns);
             })
             .unwrap();
         let round = busy.round();
@@ -208,9 +208,9 @@ pub(super) fn compare(pairs: usize) {
         ROUND_NS as f64 * 1e-9
     );
     for (name, of) in [
-        ("step p99", (|round| round.p99_s) as fn(&Round) -> f64),
-        ("step p50", |round| round.p50_s),
-        ("steps per CPU second", |round| round.steps_per_cpu_s),
+        ("step p99", (|round| round.slow) as fn(&Round) -> f64),
+        ("step p50", |round| round.middle),
+        ("steps per CPU second", |round| round.rate),
     ] {
         ratio(name, (&with, &without), of);
     }

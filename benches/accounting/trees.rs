@@ -39,19 +39,10 @@ pub(super) fn play(role: &str) {
         }
         "between" => {
             rustix::process::setsid().unwrap();
-            child(&format!("burn:{}", n[0]));
+            // It is left to whoever adopts it.
+            drop(child(&format!("burn:{}", n[0])));
         }
-        "nested" => {
-            let threads: Vec<_> = (0..n[0])
-                .map(|_| {
-                    let role = format!("burn:{}", n[1]);
-                    std::thread::spawn(move || child(&role).wait().unwrap())
-                })
-                .collect();
-            for thread in threads {
-                thread.join().unwrap();
-            }
-        }
+        "nested" => nested(&n),
         "threads" => threads(&n),
         "sharing" => sharing(n[0], n[1] * MB),
         "spike" => spike(&n),
@@ -74,22 +65,36 @@ pub(super) fn play(role: &str) {
                 let _ = child(&format!("burn:{}:1", n[1])).wait();
             }
         }
-        "separate" => {
-            let own = base();
-            let held: Vec<_> = (0..n[0])
-                .map(|_| child(&format!("hold:{}:900", n[1])))
-                .collect();
-            for mut one in held {
-                one.wait().unwrap();
-            }
-            say("base", own);
-            say("allocated", n[0] * n[1] * MB);
-        }
+        "separate" => separate(&n),
         other => panic!("there is no role {other}"),
     }
     if name == "burn" && n.len() > 1 {
         say("unwaited", usize::try_from(used_ns()).unwrap());
     }
+}
+
+fn nested(n: &[usize]) {
+    let threads: Vec<_> = (0..n[0])
+        .map(|_| {
+            let role = format!("burn:{}", n[1]);
+            std::thread::spawn(move || child(&role).wait().unwrap())
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+fn separate(n: &[usize]) {
+    let own = base();
+    let held: Vec<_> = (0..n[0])
+        .map(|_| child(&format!("hold:{}:900", n[1])))
+        .collect();
+    for mut one in held {
+        one.wait().unwrap();
+    }
+    say("base", own);
+    say("allocated", n[0] * n[1] * MB);
 }
 
 fn threads(n: &[usize]) {
