@@ -256,6 +256,10 @@ pub struct DoctorArgs {
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,
+
+    /// Skip the noise check, which takes 3 seconds
+    #[arg(long)]
+    pub quick: bool,
 }
 
 /// `perftune list`.

@@ -2,6 +2,7 @@
 
 pub(in crate::cli) mod accelerators;
 mod energy;
+mod noise;
 pub mod tpu;
 
 use std::fmt::Write;
@@ -10,15 +11,18 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::noise::NoiseCheck;
 use self::tpu::Tpus;
 use super::args::{DoctorArgs, DoctorFormat};
 use super::diagnostic::Fault;
 use super::engine;
 use super::exit::ExitStatus;
 use super::output;
+use crate::clock::MonotonicClock;
 use crate::event::{CATALOGUE, Fingerprint, MemoryGuard, cpu_list};
 use crate::report::json;
 use crate::report::layout::wrap;
+use crate::sampler;
 use crate::units::{bytes, seconds, significant};
 use accelerators::Accelerator;
 
@@ -158,14 +162,29 @@ pub struct Diagnosis {
     pub energy: energy::Energy,
     /// Free bytes where results go.
     pub results_free_bytes: Fact<u64>,
+    /// Whether it is quiet enough to measure on now; absent where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseCheck>,
 }
+
+/// How long the noise check looks, in nanoseconds: ten times a stretch of a run, and still no nuisance.
+const NOISE_NS: u64 = 3_000_000_000;
 
 /// Looks and says.
 pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
     let worker = worker();
     let said = worker.as_deref().ok();
+    let facts = engine::facts()?;
+    let noise = (!args.quick).then(|| {
+        let cores = match facts.usable_cores {
+            Fact::Value(cores) => cores,
+            Fact::Unsupported(_) => 1.0,
+        };
+        NoiseCheck::of(&sampler::noise::measure(&MonotonicClock, NOISE_NS), cores)
+    });
     let diagnosis = Diagnosis {
-        facts: engine::facts()?,
+        facts,
+        noise,
         fingerprint: engine::fingerprint_of_defaults(said).into(),
         worker: worker.into(),
         energy: energy::Energy::look(),
@@ -266,6 +285,9 @@ impl Diagnosis {
         };
         entry(&mut out, "results", &results, width);
         for (name, text) in self.facts.limits.rows() {
+            entry(&mut out, name, &text, width);
+        }
+        for (name, text) in self.noise.iter().flat_map(NoiseCheck::rows) {
             entry(&mut out, name, &text, width);
         }
         out.push('\n');
@@ -396,6 +418,7 @@ mod tests {
                 }]),
                 graphics: Vec::new(),
             },
+            noise: Some(noise::busy_example()),
             results_free_bytes: Fact::Unsupported("/results cannot be written: Permission denied (os error 13)".to_owned()),
         }
     }

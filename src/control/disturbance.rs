@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::assess::{Why, percent};
 use super::controller::Controller;
-use crate::event::{InterferenceWatch, ResourceSample, Stretch, Unit};
+use crate::event::{Interference, InterferenceWatch, ResourceSample, Stretch, Unit};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
 use crate::units;
@@ -42,12 +42,18 @@ pub(super) enum Mark {
 pub(super) struct Marks {
     watch: InterferenceWatch,
     stretches: VecDeque<Stretch>,
+    /// The whole run.
+    sum: Interference,
 }
 
 impl Marks {
     /// Takes a tick.
     pub(super) fn sample(&mut self, sample: &ResourceSample) {
-        self.stretches.extend(self.watch.push(sample));
+        let Some(stretch) = self.watch.push(sample) else {
+            return;
+        };
+        self.sum.add(&stretch);
+        self.stretches.push_back(stretch);
         if self.stretches.len() > REMEMBERED {
             self.stretches.pop_front();
         }
@@ -80,6 +86,11 @@ impl Marks {
 }
 
 impl Controller {
+    /// Interference of the run so far; `None` where nothing is known of it.
+    pub fn interference(&self) -> Option<Interference> {
+        Some(self.totals.marks.sum).filter(|sum| sum.known_s > 0.0)
+    }
+
     /// Marks steps and ticks of which it has become known whether others took the machine.
     pub(super) fn resolve_marks(&mut self) {
         for state in &mut self.stages {

@@ -134,7 +134,7 @@ impl Controller {
         }
         match metric.name {
             "memory.peak" if self.totals.processes > 1 => {
-                add_note(row, "upper bound: pages may be shared");
+                add_note(row, self.totals.shared_pages());
             }
             "gpu.memory_peak" => self.whose(row),
             _ => self.note_chips(row, metric),

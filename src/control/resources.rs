@@ -57,6 +57,10 @@ pub(super) struct ResourceSeries {
     pub(super) others: Part,
     /// Stolen seconds, seconds.
     pub(super) steal: Part,
+    /// Seconds in which a quota held the run back, seconds.
+    pub(super) throttled: Part,
+    /// Seconds in which cores ran below their clock because of heat, seconds.
+    pub(super) thermal: Part,
     /// Marked seconds, seconds of which it is known.
     pub(super) marked: Part,
     waiting: VecDeque<Waiting>,
@@ -76,6 +80,8 @@ impl Default for ResourceSeries {
             run_delay: Part::default(),
             others: Part::default(),
             steal: Part::default(),
+            throttled: Part::default(),
+            thermal: Part::default(),
             marked: Part::default(),
             waiting: VecDeque::new(),
         }
@@ -135,8 +141,15 @@ impl ResourceSeries {
             // next has too much, so leaving it out would raise the mean. A sum below 0 is no reading.
             add(&mut self.others, busy - cpu, seconds);
         }
-        if let Some(steal) = risen(before.host.steal_ns, after.host.steal_ns) {
-            add(&mut self.steal, steal, seconds);
+        let (old, new) = (&before.host, &after.host);
+        for (part, from, to) in [
+            (&mut self.steal, old.steal_ns, new.steal_ns),
+            (&mut self.throttled, old.throttled_ns, new.throttled_ns),
+            (&mut self.thermal, old.thermal_ns, new.thermal_ns),
+        ] {
+            if let Some(amount) = risen(from, to) {
+                add(part, amount, seconds);
+            }
         }
     }
 

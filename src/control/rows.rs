@@ -333,6 +333,8 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
         "interference.run_delay" => (resources.run_delay, 1.0),
         "interference.others_cpu" => (resources.others, 100.0),
         "interference.share" => (resources.marked, 100.0),
+        "interference.throttled" => (resources.throttled, 100.0),
+        "interference.thermal" => (resources.thermal, 100.0),
         _ => (resources.steal, 100.0),
     };
     match part.ratio() {

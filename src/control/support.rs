@@ -139,6 +139,8 @@ fn sample_fields(metric: &str) -> &'static [&'static str] {
         "interference.run_delay" => &["run_delay_ns"],
         "interference.others_cpu" | "interference.share" => &["busy_ns"],
         "interference.steal" => &["steal_ns"],
+        "interference.throttled" => &["throttled_ns"],
+        "interference.thermal" => &["thermal_ns"],
         _ => &[],
     }
 }

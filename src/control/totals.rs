@@ -103,6 +103,7 @@ impl Totals {
                 self.seen.insert(metric);
             }
         }
+        let host = &sample.host;
         for (metric, read) in [
             ("cpu.utilisation", sample.cpu_ns.is_some()),
             ("cpu.utilisation_of_limit", sample.cpu_ns.is_some()),
@@ -112,17 +113,23 @@ impl Totals {
             ("gpu.memory_peak", gpu.memory.is_some()),
             ("gpu.power", gpu.power.is_some()),
             ("interference.run_delay", sample.run_delay_ns.is_some()),
-            ("interference.others_cpu", sample.host.busy_ns.is_some()),
-            ("interference.steal", sample.host.steal_ns.is_some()),
+            ("interference.others_cpu", host.busy_ns.is_some()),
+            ("interference.steal", host.steal_ns.is_some()),
+            ("interference.throttled", host.throttled_ns.is_some()),
+            ("interference.thermal", host.thermal_ns.is_some()),
             (
                 "interference.share",
-                sample.host.busy_ns.or(sample.run_delay_ns).is_some(),
+                host.busy_ns.or(sample.run_delay_ns).is_some(),
             ),
         ] {
             if read {
                 self.seen.insert(metric);
             }
         }
+        self.remember_gaps(sample);
+    }
+
+    fn remember_gaps(&mut self, sample: &ResourceSample) {
         for gap in &sample.gaps {
             if !self.gaps.contains_key(&gap.field) {
                 self.gaps.insert(gap.field.clone(), gap.reason.clone());
@@ -139,6 +146,15 @@ impl Totals {
     /// The newest reading of a cumulative counter.
     pub(super) fn counter(&self, metric: &str) -> Option<f64> {
         self.counters.get(metric).copied()
+    }
+
+    /// What the peak of several processes is.
+    pub(super) fn shared_pages(&self) -> &'static str {
+        if self.gaps.contains_key("peak_bytes") {
+            "upper bound: pages may be shared"
+        } else {
+            "largest sampled sum over processes"
+        }
     }
 
     /// Why a quantity of the sampler has not been read even once, if it has not.

@@ -1,7 +1,7 @@
-//! When other processes took the machine, from the sampler's ticks.
+//! When other processes took the machine, or something held the run back, from the sampler's ticks.
 //!
 //! Between two readings of the machine's counters others used `busy - own` of CPU time, and the hypervisor gave `steal` to
-//! other guests. A stretch is marked when that is more than [`OTHERS`] or [`STEAL`] of one core. The thresholds come from
+//! other guests. A stretch is marked when that is more than [`OTHERS`] or [`STEAL`] of one core. These thresholds come from
 //! two recordings of cnn on satellite (2 cores, stretches of 0.2 to 0.3 s), one of them with a busy loop at normal
 //! priority for 4 s, the other next to a compiler for 37 s:
 //!
@@ -18,10 +18,23 @@
 //! And threads of the run that wait for each other are no interference. So it decides only where the machine's own
 //! counters cannot be read, over stretches of a second.
 //!
+//! A stretch is marked as well when a control group's quota held the run back for more than [`THROTTLED`] of one core: that is
+//! CPU time that it wanted and did not get, as with [`STEAL`], and so is the threshold. A quota that the run was given by
+//! `[limits]` is what is measured, and no interference. And when cores ran below their clock because of heat for
+//! more than [`THERMAL`] of one core's time. What that costs is not known, since nobody tells how far below; a core that
+//! loses a fifth of its clock for half of the time loses as much as [`STEAL`]. No recording stands behind that one.
+//!
+//! Where several things are above their thresholds, the one that is farthest above is the cause of the stretch.
+//!
 //! On a machine with idle cores what others use may have cost the run nothing; then the figures with and without the
 //! marked stretches agree, and nothing follows from the marks.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use super::sample::{HostReading, ResourceSample};
+use crate::units;
 
 /// CPU time of everything else, in cores, above which a stretch is marked: twice the largest quiet value.
 pub const OTHERS: f64 = 0.2;
@@ -32,8 +45,58 @@ pub const STEAL: f64 = 0.1;
 /// Share of the runnable time that was spent waiting, above which a stretch is marked where nothing else is known.
 pub const DELAY: f64 = 0.25;
 
+/// Time for which a quota held the run back, in cores, above which a stretch is marked.
+pub const THROTTLED: f64 = 0.1;
+
+/// Time for which cores ran below their clock because of heat, in cores, above which a stretch is marked.
+pub const THERMAL: f64 = 0.5;
+
 /// Longest stretch, in nanoseconds: by then an unchanged reading is one, and every thread's delay has been read.
 const LONGEST_NS: u64 = 1_000_000_000;
+
+/// What a stretch was marked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disturber {
+    /// Other processes of the machine.
+    Others,
+    /// Other guests of the hypervisor.
+    Steal,
+    /// A quota that is not the run's own.
+    Throttled,
+    /// Heat.
+    Thermal,
+    /// Threads waited for a core; whoever had it.
+    Delay,
+}
+
+impl Disturber {
+    /// All, in the order in which they are named.
+    pub const ALL: [Self; 5] = [
+        Self::Others,
+        Self::Steal,
+        Self::Throttled,
+        Self::Thermal,
+        Self::Delay,
+    ];
+
+    /// In one word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Others => "others",
+            Self::Steal => "steal",
+            Self::Throttled => "throttled",
+            Self::Thermal => "thermal",
+            Self::Delay => "delay",
+        }
+    }
+}
+
+impl fmt::Display for Disturber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
 
 /// A stretch of time between two readings of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +105,10 @@ pub struct Stretch {
     pub from_ns: u64,
     /// Its end, in nanoseconds.
     pub to_ns: u64,
-    /// Whether other processes took the machine; `None` where the counters have a gap.
+    /// Whether other processes took the machine, or something held the run back; `None` where the counters have a gap.
     pub taken: Option<bool>,
+    /// What for, if it is marked.
+    pub cause: Option<Disturber>,
 }
 
 /// What a tick says of the machine and of the run.
@@ -80,31 +145,142 @@ impl InterferenceWatch {
             return None;
         }
         self.from = Some(at);
+        let (taken, cause) = match disturber(&from, &at) {
+            Found::Nothing => (Some(false), None),
+            Found::Unknown => (None, None),
+            Found::Something(cause) => (Some(true), Some(cause)),
+        };
         Some(Stretch {
             from_ns: from.t_ns,
             to_ns: at.t_ns,
-            taken: taken(&from, &at),
+            taken,
+            cause,
         })
     }
 }
 
-fn taken(from: &At, to: &At) -> Option<bool> {
+/// What is found between two ticks.
+enum Found {
+    Nothing,
+    Unknown,
+    Something(Disturber),
+}
+
+/// What disturbed the run between two ticks.
+fn disturber(from: &At, to: &At) -> Found {
     let seconds = to.t_ns.saturating_sub(from.t_ns) as f64 * 1e-9;
-    let own = risen(from.cpu_ns, to.cpu_ns)?;
-    if let Some(busy) = risen(from.host.busy_ns, to.host.busy_ns) {
-        let steal = risen(from.host.steal_ns, to.host.steal_ns).unwrap_or(0.0);
-        return Some(busy - own > OTHERS * seconds || steal > STEAL * seconds);
+    let rise = |of: fn(&HostReading) -> Option<u64>| risen(of(&from.host), of(&to.host));
+    let throttled = rise(|host| host.throttled_ns).filter(|_| !to.host.quota_is_own);
+    let own = risen(from.cpu_ns, to.cpu_ns);
+    let others = own.and_then(|own| Some(rise(|host| host.busy_ns)? - own));
+    let most = [
+        (Disturber::Others, others, OTHERS),
+        (Disturber::Steal, rise(|host| host.steal_ns), STEAL),
+        (Disturber::Throttled, throttled, THROTTLED),
+        (Disturber::Thermal, rise(|host| host.thermal_ns), THERMAL),
+    ]
+    .into_iter()
+    .filter_map(|(cause, amount, limit)| Some((cause, amount? / (limit * seconds))))
+    .max_by(|(_, one), (_, other)| one.total_cmp(other));
+    if let Some((cause, times)) = most
+        && times > 1.0
+    {
+        return Found::Something(cause);
     }
-    if seconds < LONGEST_NS as f64 * 1e-9 {
-        return None;
+    if others.is_some() {
+        return Found::Nothing;
     }
-    let delay = risen(from.run_delay_ns, to.run_delay_ns)?;
-    (delay + own > 0.0).then_some(delay > DELAY * (delay + own))
+    let waited = own.zip(risen(from.run_delay_ns, to.run_delay_ns));
+    match waited {
+        Some((own, delay)) if seconds >= LONGEST_NS as f64 * 1e-9 && delay + own > 0.0 => {
+            if delay > DELAY * (delay + own) {
+                Found::Something(Disturber::Delay)
+            } else {
+                Found::Nothing
+            }
+        }
+        _ => Found::Unknown,
+    }
 }
 
 /// Seconds by which a nanosecond counter has risen; `None` where an end is missing or it fell.
 fn risen(from: Option<u64>, to: Option<u64>) -> Option<f64> {
     Some(to?.checked_sub(from?)? as f64 * 1e-9)
+}
+
+/// Interference of a whole run: shares of the time of which it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Interference {
+    /// Time of which it is known, in seconds.
+    pub known_s: f64,
+    /// Marked time, in seconds.
+    pub marked_s: f64,
+    /// The same by what for, in the order of [`Disturber::ALL`].
+    pub by_cause_s: [f64; 5],
+}
+
+impl Interference {
+    /// Adds a stretch.
+    pub fn add(&mut self, stretch: &Stretch) {
+        let seconds = stretch.to_ns.saturating_sub(stretch.from_ns) as f64 * 1e-9;
+        if stretch.taken.is_some() {
+            self.known_s += seconds;
+        }
+        if let Some(cause) = stretch.cause {
+            self.marked_s += seconds;
+            self.by_cause_s[cause as usize] += seconds;
+        }
+    }
+
+    /// Share of the time that is marked; `None` where nothing is known.
+    pub fn share(&self) -> Option<f64> {
+        (self.known_s > 0.0).then(|| self.marked_s / self.known_s)
+    }
+
+    /// The same for one cause.
+    pub fn share_of(&self, cause: Disturber) -> Option<f64> {
+        (self.known_s > 0.0).then(|| self.by_cause_s[cause as usize] / self.known_s)
+    }
+
+    /// `8% of the time the machine was busy with something else (others 6%, steal 2%)`; nothing below [`WORTH_SAYING`].
+    pub fn sentence(&self) -> Option<String> {
+        let share = self.share().filter(|share| *share >= WORTH_SAYING)?;
+        let causes: Vec<_> = Disturber::ALL
+            .into_iter()
+            .filter(|cause| self.by_cause_s[*cause as usize] > 0.0)
+            .collect();
+        let held = causes
+            .iter()
+            .any(|cause| matches!(cause, Disturber::Throttled | Disturber::Thermal));
+        let taken = causes
+            .iter()
+            .any(|cause| !matches!(cause, Disturber::Throttled | Disturber::Thermal));
+        let what = match (taken, held) {
+            (true, false) => "the machine was busy with something else",
+            (true, true) => "the machine was busy with something else, or held back",
+            _ => "the machine was held back",
+        };
+        let parts: Vec<_> = causes
+            .iter()
+            .filter_map(|cause| Some(format!("{cause} {}", percent(self.share_of(*cause)?))))
+            .collect();
+        Some(format!(
+            "{} of the time {what} ({})",
+            percent(share),
+            parts.join(", ")
+        ))
+    }
+}
+
+/// Share of a run's time with interference that is worth a sentence.
+pub const WORTH_SAYING: f64 = 0.01;
+
+/// `8%`; little is not nothing.
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        little if little < 0.95 => units::significant(little) + "%",
+        percent => format!("{percent:.0}%"),
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +335,123 @@ mod tests {
         // The run's own counter may be ahead of the machine's.
         let ahead = [row(0, 100, 1000, 0), row(200, 520, 1400, 0)];
         assert_eq!(stretches(&ahead), [(0, 200, Some(false))]);
+    }
+
+    /// What a stretch of 0.2 s was marked for in which the counters of others, steal, quota and heat rose by so many ms.
+    fn cause(ms: [Option<u64>; 4], quota_is_own: bool) -> (Option<bool>, Option<Disturber>) {
+        let mut watch = InterferenceWatch::default();
+        let ns = |ms: Option<u64>| ms.map(|ms| 5_000_000_000 + ms * 1_000_000);
+        let mut push = |t_ns, [others, steal, throttled, thermal]: [Option<u64>; 4]| {
+            watch.push(&ResourceSample {
+                t_ns,
+                cpu_ns: Some(7),
+                host: HostReading {
+                    busy_ns: ns(others),
+                    steal_ns: ns(steal),
+                    throttled_ns: ns(throttled),
+                    thermal_ns: ns(thermal),
+                    io_pressure_ns: Some(t_ns),
+                    quota_is_own,
+                    ..HostReading::default()
+                },
+                ..ResourceSample::default()
+            })
+        };
+        push(0, ms.map(|ms| ms.map(|_| 0)));
+        let stretch = push(200_000_000, ms).unwrap();
+        (stretch.taken, stretch.cause)
+    }
+
+    #[test]
+    fn a_stretch_is_marked_for_what_is_farthest_above_its_threshold() {
+        use Disturber::{Others, Steal, Thermal, Throttled};
+        for (others, steal, throttled, thermal, found) in [
+            (0, 0, 0, 0, None),
+            (41, 0, 0, 0, Some(Others)),
+            (80, 30, 0, 0, Some(Others)),
+            (60, 60, 0, 0, Some(Steal)),
+            (0, 0, 19, 0, None),
+            (0, 0, 21, 0, Some(Throttled)),
+            (0, 0, 0, 99, None),
+            (0, 0, 0, 101, Some(Thermal)),
+            (0, 0, 150, 200, Some(Throttled)),
+        ] {
+            let ms = [others, steal, throttled, thermal].map(Some);
+            assert_eq!(cause(ms, false), (Some(found.is_some()), found), "{ms:?}");
+        }
+        // The quota that the run was given is what is measured.
+        assert_eq!(
+            cause([Some(0), Some(0), Some(150), None], true),
+            (Some(false), None)
+        );
+        // What is known marks a stretch though the rest has a gap; but does not clear it.
+        assert_eq!(
+            cause([Some(0), None, None, None], false),
+            (Some(false), None)
+        );
+        assert!(HostReading::default().busy_ns.is_none());
+    }
+
+    #[test]
+    fn a_run_is_summed_up_in_a_sentence() {
+        use Disturber::{Others, Steal, Thermal};
+        let stretch = |from: u64, to: u64, cause| Stretch {
+            from_ns: from * 1_000_000,
+            to_ns: to * 1_000_000,
+            taken: Some(Option::is_some(&cause)),
+            cause,
+        };
+        for (stretches, says) in [
+            (vec![], None),
+            (vec![stretch(0, 1000, None)], None),
+            (
+                vec![stretch(0, 995, None), stretch(995, 1000, Some(Others))],
+                None,
+            ),
+            (
+                vec![
+                    stretch(0, 920, None),
+                    stretch(920, 980, Some(Others)),
+                    stretch(980, 1000, Some(Steal)),
+                ],
+                Some(
+                    "8% of the time the machine was busy with something else (others 6%, steal 2%)",
+                ),
+            ),
+            (
+                vec![stretch(0, 500, None), stretch(500, 1000, Some(Thermal))],
+                Some("50% of the time the machine was held back (thermal 50%)"),
+            ),
+            (
+                vec![
+                    stretch(0, 500, None),
+                    stretch(500, 750, Some(Thermal)),
+                    stretch(750, 1000, Some(Others)),
+                ],
+                Some(
+                    "50% of the time the machine was busy with something else, or held back (others 25%, thermal 25%)",
+                ),
+            ),
+        ] {
+            let mut run = Interference::default();
+            for one in &stretches {
+                run.add(one);
+            }
+            assert_eq!(run.sentence().as_deref(), says);
+        }
+        let unknown = Stretch {
+            from_ns: 0,
+            to_ns: 1_000_000_000,
+            taken: None,
+            cause: None,
+        };
+        let mut run = Interference::default();
+        run.add(&unknown);
+        assert_eq!(
+            (run.share(), run.sentence()),
+            (None, None),
+            "nothing is known"
+        );
     }
 
     #[test]

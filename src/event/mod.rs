@@ -17,7 +17,7 @@ pub mod wire;
 pub mod worker;
 
 pub use fingerprint::{Fingerprint, FingerprintDifference};
-pub use interference::{InterferenceWatch, Stretch};
+pub use interference::{Disturber, Interference, InterferenceWatch, Stretch};
 pub use job::{
     Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec, TrainSpec,
 };

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::interference::Interference;
 use super::job::JobSpec;
 use super::limits::Limits;
 use super::metric::{Unit, find};
@@ -313,6 +314,9 @@ pub struct RunRecord {
     /// Its place in a comparison; absent where it is part of none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairing: Option<Pairing>,
+    /// How much of its time others took the machine; absent where nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interference: Option<Interference>,
 }
 
 /// Whether the figures of a model are those of one that was trained to the end: it used its budget of at least one

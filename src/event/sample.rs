@@ -24,8 +24,8 @@ pub struct ResourceSample {
     pub cpu_ns: Option<u64>,
     /// Resident memory of the tree now: an upper bound where processes share pages.
     pub rss_bytes: Option<u64>,
-    /// Largest resident memory so far: `VmHWM` for one process, for several the larger of the largest sampled sum and
-    /// the largest `VmHWM`.
+    /// Largest resident memory so far: `VmHWM` for one process, for several the larger of the largest sampled sum, in which
+    /// pages that they share count once where the kernel tells (else a gap says so), and the largest `VmHWM`.
     pub peak_bytes: Option<u64>,
     /// Bytes read from storage.
     pub read_bytes: Option<u64>,
@@ -67,7 +67,8 @@ pub struct HostReading {
     pub busy_ns: Option<u64>,
     /// CPU time that the hypervisor gave to others, in nanoseconds.
     pub steal_ns: Option<u64>,
-    /// Time in which some task waited for a CPU (pressure stall information), in nanoseconds.
+    /// Time in which some task waited for a CPU (pressure stall information), in nanoseconds: of the run's control group where
+    /// it has one below the root, else of the machine. So with memory and I/O.
     pub cpu_pressure_ns: Option<u64>,
     /// Time in which some task waited for memory, in nanoseconds.
     pub memory_pressure_ns: Option<u64>,
@@ -75,6 +76,9 @@ pub struct HostReading {
     pub io_pressure_ns: Option<u64>,
     /// Time that the control group was throttled for its quota, in nanoseconds.
     pub throttled_ns: Option<u64>,
+    /// The quota is that of the run's own control group, by `[limits]`: being held back by it is no interference.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quota_is_own: bool,
     /// Time that cores ran below their clock because of heat, the sum over all cores, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thermal_ns: Option<u64>,

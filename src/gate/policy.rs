@@ -243,6 +243,8 @@ const TOLD: &[(&str, Option<Direction>)] = &[
     ("interference.others_cpu", None),
     ("interference.steal", None),
     ("interference.share", None),
+    ("interference.throttled", None),
+    ("interference.thermal", None),
     ("sampler.cost", Some(Direction::Lower)),
     ("train_loss", Some(Direction::Lower)),
     ("validation_loss", Some(Direction::Lower)),

@@ -2,6 +2,7 @@
 
 use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
+use super::interference::marked;
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
 use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict, metric};
@@ -16,6 +17,7 @@ enum Source {
     Pareto,
 }
 
+use crate::event::Disturber::{Others, Steal, Thermal, Throttled};
 use Place::{FirstServe, LastServe, Run, Train};
 use Source::{Figure, Pareto, Text};
 
@@ -196,6 +198,23 @@ const COLUMNS: &[(&str, Source)] = &[
     ("tpu_duty_cycle_percent", Figure(Train, "tpu.duty_cycle")),
     ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
     ("precision", Text(|r| r.job.precision.to_string())),
+    ("interference_percent", Text(|r| marked(r, None))),
+    (
+        "interference_others_percent",
+        Text(|r| marked(r, Some(Others))),
+    ),
+    (
+        "interference_steal_percent",
+        Text(|r| marked(r, Some(Steal))),
+    ),
+    (
+        "interference_throttled_percent",
+        Text(|r| marked(r, Some(Throttled))),
+    ),
+    (
+        "interference_thermal_percent",
+        Text(|r| marked(r, Some(Thermal))),
+    ),
 ];
 
 /// The rate that was offered.
@@ -265,7 +284,8 @@ pub fn failure_text(failure: &Failure) -> String {
 /// `gpu_memory_peak_bytes` of the whole run, `serve_latency_*` of requests of `serve_batch_size`,
 /// `serve_throughput_*` of requests of `serve_throughput_batch_size`, `serve_max_rate_per_s` of the highest rate at which
 /// the latency at `serve_max_rate_percentile` (a share: 0.99) is at most `serve_max_rate_limit_s`. `pareto` is `front` or
-/// `dominated` for the runs of cells that were compared by the objectives, and empty for the others.
+/// `dominated` for the runs of cells that were compared by the objectives, and empty for the others. `interference_*` are
+/// shares of the whole run's time.
 pub fn report_csv(
     records: &[RunRecord],
     front: Option<&FrontReport>,

@@ -138,6 +138,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         verdict: None,
         limits: Limits::default(),
         saved_s_at_least: None,
+        interference: None,
         pairing: None,
     }
 }

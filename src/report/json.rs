@@ -10,8 +10,8 @@ use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use crate::event::{
-    Allocator, Failure, Limits, MetricRow, ModelSpec, Num, Optimizer, Precision, RunRecord,
-    RunStatus, RunVerdict, ServeSpec, StopRecord, Unit,
+    Allocator, Failure, Interference, Limits, MetricRow, ModelSpec, Num, Optimizer, Precision,
+    RunRecord, RunStatus, RunVerdict, ServeSpec, StopRecord, Unit,
 };
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
@@ -63,6 +63,9 @@ struct Run<'a> {
     limits: Option<&'a Limits>,
     /// Of a run that ended as infeasible: training that was not spent; `null` where nothing is known of it.
     saved_s_at_least: Option<f64>,
+    /// How much of its time others took the machine, in seconds; absent where nothing is known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interference: Option<&'a Interference>,
     /// The metric of the constraint that is broken for certain.
     broken_constraint: Option<&'static str>,
     /// `front` or `dominated`; `null` where its cell was not compared.
@@ -155,6 +158,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             verdict: record.verdict.as_ref(),
             limits: Some(&record.limits).filter(|limits| !limits.is_none()),
             saved_s_at_least: record.saved_s_at_least,
+            interference: record.interference.as_ref(),
             broken_constraint: record
                 .verdict
                 .as_ref()

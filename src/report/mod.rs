@@ -22,6 +22,7 @@ pub mod shadow;
 pub mod summary;
 pub mod table;
 
+mod interference;
 mod scale;
 mod settings;
 mod spared;

@@ -49,6 +49,13 @@ const GPU_COLUMNS: [&str; 15] = [
 ];
 
 const TPU_COLUMNS: [&str; 3] = ["duty_cycle_percent", "memory_bytes", "memory_total_bytes"];
+/// After those of the accelerators; new ones are added at the end: scripts may count.
+const LAST_COLUMNS: [&str; 4] = [
+    "interference",
+    "gaps",
+    "host_thermal_s",
+    "interference_cause",
+];
 
 fn seconds(ns: u64) -> String {
     number(ns as f64 / 1e9)
@@ -163,8 +170,9 @@ fn device_cells(vendor: Vendor, reading: Option<&GpuReading>, started_ns: u64) -
 /// `monotonic_ns` is the clock that `events.jsonl` is stamped with. A quantity that was not read is an empty cell, and
 /// `gaps` says why. Each accelerator adds its columns, in the order in which they were found: `gpu0_...` where NVML counts it,
 /// `amd0_...`, `intel0_...`, `tpu0_...`; `..._t_s` is when it was read, a little before the tick, and `..._throttle` is empty
-/// too where nothing slows it. `interference` is filled in at the ticks that read the
-/// machine anew: 1 if other processes took it since the one before, 0 if not ([`crate::event::interference`]).
+/// too where nothing slows it. `interference` is filled in at the ticks that read the machine anew: 1 if other processes took
+/// it since the one before, 0 if not ([`crate::event::interference`]); and `interference_cause` says what it was: `others`,
+/// `steal`, `throttled`, `thermal` or `delay`.
 pub struct SampleCsv<W: Write> {
     writer: ::csv::Writer<W>,
     started_ns: u64,
@@ -182,11 +190,8 @@ impl<W: Write> SampleCsv<W> {
             names.map(move |name| format!("{prefix}{index}_{name}"))
         });
         let names = SAMPLE_COLUMNS.iter().map(|&name| name.to_owned());
-        writer.write_record(
-            names
-                .chain(of_devices)
-                .chain(["interference".to_owned(), "gaps".to_owned()]),
-        )?;
+        let last = LAST_COLUMNS.map(str::to_owned);
+        writer.write_record(names.chain(of_devices).chain(last))?;
         Ok(Self {
             writer,
             started_ns,
@@ -210,10 +215,12 @@ impl<W: Write> SampleCsv<W> {
         let stretch = self.interference.push(sample);
         let taken = stretch.and_then(|stretch| stretch.taken);
         let interference = text(taken.map(u8::from));
+        let cause = text(stretch.and_then(|stretch| stretch.cause));
+        let thermal = sample.host.thermal_ns.map(seconds).unwrap_or_default();
         let cells = sample_cells(sample, self.started_ns)
             .into_iter()
             .chain(of_devices)
-            .chain([interference, gaps.join("; ")]);
+            .chain([interference, gaps.join("; "), thermal, cause]);
         Ok(self.writer.write_record(cells)?)
     }
 

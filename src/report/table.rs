@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::csv::failure_text;
 use super::front::{FrontReport, Mark as FrontMark};
 use super::headline::{MAX_RATE, Place, accuracy_is_final};
+use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
 use super::scale::Scale;
 use super::settings::settings;
@@ -121,6 +122,9 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
         out.push_str(&front.text(width));
     }
     if let Some(line) = spared(records) {
+        out.push_str(&wrap(&line, width, ""));
+    }
+    if let Some(line) = interference(records) {
         out.push_str(&wrap(&line, width, ""));
     }
     out.push_str(&wrap(&closing_line(records, closing), width, ""));

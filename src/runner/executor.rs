@@ -392,6 +392,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         }),
         limits: spec.limits.clone(),
         saved_s_at_least: None,
+        interference: None,
         pairing: spec.pairing.clone(),
     }
 }

@@ -33,11 +33,21 @@ impl Cgroups {
             let bytes = root.read(Path::new(process).join(name)).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        let (groups, mounts) = (text("cgroup"), text("mountinfo"));
+        Self::of_texts(&text("cgroup"), &text("mountinfo"))
+    }
+
+    /// From the texts of `/proc/PID/cgroup` and `/proc/PID/mountinfo`.
+    pub(super) fn of_texts(groups: &str, mounts: &str) -> Self {
         Self {
-            cpu: find(&groups, &mounts, "cpu"),
-            memory: find(&groups, &mounts, "memory"),
+            cpu: find(groups, mounts, "cpu"),
+            memory: find(groups, mounts, "memory"),
         }
+    }
+
+    /// How many groups are above one another, itself included.
+    #[cfg(test)]
+    pub(super) fn depth(&self) -> usize {
+        self.cpu.dirs.len().max(self.memory.dirs.len())
     }
 
     /// Cores that the tightest quota grants; `None`: no quota.
@@ -67,6 +77,21 @@ impl Cgroups {
         limits.min()
     }
 
+    /// Whether the quota of [`Cgroups::throttle_file`] is that of a group which was made for one run, by `[limits]`.
+    pub(super) fn quota_is_of_a_run(&self) -> bool {
+        let mut dirs = self.cpu.dirs.iter();
+        let nearest = dirs.find(|dir| quota(dir, self.cpu.version).is_some());
+        nearest.is_some_and(|dir| is_of_a_run(dir))
+    }
+
+    /// Where the kernel tells how long the processes of the group of `process` waited; `None`: it is in none below the root of
+    /// what is mounted, and the machine's own figures have to do.
+    pub(super) fn pressure_dir(root: &ProcRoot, process: &str) -> Option<PathBuf> {
+        let dirs = Unified::of(root, process).ok()?.dirs;
+        let own = dirs.first().filter(|_| dirs.len() > 1)?;
+        own.join("cpu.pressure").exists().then(|| own.clone())
+    }
+
     /// The `cpu.stat` that tells how long the process was held back: that of the nearest group with a quota, else of its own.
     pub(super) fn throttle_file(&self) -> Option<PathBuf> {
         let with_quota = self
@@ -78,6 +103,17 @@ impl Cgroups {
         parse::throttled(read(&path)?.as_bytes()).map(|_| path)
     }
 }
+
+/// Whether perftune has made this group for one run: its name says so.
+fn is_of_a_run(dir: &Path) -> bool {
+    let name = dir.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with(RUN_PREFIX) && name.ends_with(RUN_SUFFIX))
+}
+
+/// Beginning and end of the names of groups that are made for one run.
+pub(super) const RUN_PREFIX: &str = "perftune-";
+/// See [`RUN_PREFIX`].
+pub(super) const RUN_SUFFIX: &str = ".run";
 
 /// The groups of a process in version 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,6 +322,36 @@ mod tests {
         assert_eq!(found.dirs, dirs);
         assert_eq!(found.version_one, ["cpu", "cpuacct", "name=systemd"]);
         assert!(Unified::of(&root, "nobody").is_err());
+    }
+
+    #[test]
+    fn a_quota_of_a_run_is_told_from_others_and_pressure_is_of_the_nearest_group() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, fs) = (ProcRoot::at(dir.path()), dir.path().join("fs"));
+        let mounts = format!("31 30 0:28 / {} rw - cgroup2 cgroup2 rw\n", fs.display());
+        put(dir.path(), "7/mountinfo", &mounts);
+        for (group, quota, own, pressure) in [
+            ("job/perftune-9-mlp.run", true, true, true),
+            ("job/perftune-9-mlp.run", false, false, true),
+            ("job/mine.run", true, false, true),
+            ("perftune-9.aside", true, false, true),
+            ("", true, false, false),
+        ] {
+            let _ = fs_err::remove_dir_all(&fs);
+            put(dir.path(), "7/cgroup", &format!("0::/{group}\n"));
+            let max = if quota {
+                "50000 100000\n"
+            } else {
+                "max 100000\n"
+            };
+            put(&fs.join(group), "cpu.max", max);
+            put(&fs.join(group), "cpu.pressure", "some total=1\n");
+            put(&fs, "job/cpu.max", "150000 100000\n");
+            let groups = Cgroups::of(&root, "7");
+            assert_eq!(groups.quota_is_of_a_run(), own, "{group}");
+            let found = Cgroups::pressure_dir(&root, "7");
+            assert_eq!(found, pressure.then(|| fs.join(group)), "{group}");
+        }
     }
 
     #[test]

@@ -66,6 +66,7 @@ fn child_role() {
         }
         "once" => return burn(numbers[0]),
         "reaper" => return say(&adopted().to_string()),
+        "daemons" => return say(&daemon_share()),
         "nested" => {
             // From a thread that is certainly not the first.
             let child = std::thread::spawn(|| start("idle")).join().unwrap();
@@ -135,6 +136,73 @@ fn adopted() -> u32 {
     drop(worker.stdin.take());
     worker.wait().unwrap();
     sample.processes
+}
+
+/// As a subreaper: what is seen of a worker that waits for a child which has left a daemon behind in another session, before
+/// anybody looked; and of a worker that starts only after that. Processes of each, and whether the account is exact.
+fn daemon_share() -> String {
+    let own = rustix::process::getpid();
+    rustix::process::set_child_subreaper(Some(own)).unwrap();
+    let worker = |script: &str| {
+        let mut worker = Command::new("sh")
+            .args(["-c", script])
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(worker.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        worker
+    };
+    let mut first = worker("exec 3<&0; setsid sh -c 'cat <&3 >/dev/null &'; echo ready; read x");
+    let mut probe = TreeProbe::new(ProcRoot::system(), first.id());
+    let (sample, pids) = read(&mut probe);
+    // A process starts at a clock tick, and one that starts in the same tick could be anybody's.
+    let ticks = rustix::param::clock_ticks_per_second();
+    let begin = process_start(first.id());
+    let mut second = loop {
+        let mut one = worker("echo ready; read x");
+        if process_start(one.id()) > begin + ticks / 50 {
+            break one;
+        }
+        drop(one.stdin.take());
+        one.wait().unwrap();
+    };
+    let (other, _) = read(&mut TreeProbe::new(ProcRoot::system(), second.id()));
+    // There is one worker at a time.
+    drop(second.stdin.take());
+    second.wait().unwrap();
+    drop(first.stdin.take());
+    let pid = rustix::process::Pid::from_child(&first);
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(pid), ended).unwrap();
+    let daemon = pids.iter().find(|pid| **pid != first.id());
+    let daemon = rustix::process::Pid::from_raw(i32::try_from(*daemon.unwrap()).unwrap());
+    waitid(WaitId::Pid(daemon.unwrap()), ended).unwrap();
+    let before = children_ns();
+    let last = read(&mut probe).0.cpu_ns.unwrap();
+    first.wait().unwrap();
+    rustix::process::waitpid(daemon, rustix::process::WaitOptions::empty()).unwrap();
+    let truth = children_ns() - before;
+    // Each account is cut to microseconds once.
+    let exact = last.abs_diff(truth) <= 4000;
+    format!(
+        "{} {} {exact} {last} {truth}",
+        sample.processes, other.processes
+    )
+}
+
+fn process_start(pid: u32) -> u64 {
+    let text = ProcRoot::system().read(format!("{pid}/stat")).unwrap();
+    super::proc::parse::stat(&text).unwrap().start
+}
+
+fn children_ns() -> u64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let total = usage.user_time() + usage.system_time();
+    total.tv_sec().unsigned_abs() * 1_000_000_000 + total.tv_usec().unsigned_abs() * 1000
 }
 
 fn touched(bytes: usize) -> Vec<u8> {
@@ -334,6 +402,24 @@ fn a_child_of_another_thread_is_found() {
 #[test]
 fn an_orphan_that_a_subreaper_adopted_belongs_to_its_group() {
     assert_eq!(start("reaper").heard_number(), 2);
+}
+
+#[test]
+fn a_daemon_belongs_to_the_worker_it_came_from_and_the_last_account_is_exact() {
+    let said = start("daemons").heard();
+    assert!(said.starts_with("2 1 true "), "{said}");
+}
+
+#[test]
+fn a_spike_right_before_the_end_is_in_the_peak() {
+    let mut role = start("spike:200");
+    let mut probe = probe(&role);
+    // Nobody looks while it has the memory.
+    role.heard();
+    role.becomes_zombie();
+    let (last, _) = read(&mut probe);
+    assert_eq!(last.rss_bytes, None);
+    assert!(last.peak_bytes.unwrap() >= 200 * MB as u64, "{last:?}");
 }
 
 #[test]

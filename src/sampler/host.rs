@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::cgroup::Cgroups;
 use super::probe::{GapLedger, Probe, Tick};
 use super::proc::{ProcRoot, Source, parse, reason};
+use super::sysfs::SysRoot;
+use super::thermal::Thermal;
 use crate::event::HostReading;
 
 /// Shortest time between two readings, in nanoseconds: at 10 Hz about every second tick. These figures tell interference
@@ -19,6 +21,8 @@ pub(super) struct HostProbe {
     pressure: [Source; 3],
     /// `cpu.stat` of the worker's control group, if there is one that says how long it was throttled.
     throttle: Option<Source>,
+    quota_is_own: bool,
+    thermal: Thermal,
     ns_per_tick: u64,
     reading: HostReading,
     due_ns: u64,
@@ -26,9 +30,9 @@ pub(super) struct HostProbe {
 }
 
 const PRESSURE: [(&str, &str); 3] = [
-    ("pressure/cpu", "host.cpu_pressure_ns"),
-    ("pressure/memory", "host.memory_pressure_ns"),
-    ("pressure/io", "host.io_pressure_ns"),
+    ("cpu", "host.cpu_pressure_ns"),
+    ("memory", "host.memory_pressure_ns"),
+    ("io", "host.io_pressure_ns"),
 ];
 
 impl HostProbe {
@@ -36,10 +40,17 @@ impl HostProbe {
     pub(super) fn new(root: &ProcRoot, pid: u32) -> Self {
         let keep = |path: PathBuf| Source::new(path, true);
         let groups = Cgroups::of(root, &pid.to_string());
+        let group = Cgroups::pressure_dir(root, &pid.to_string());
+        let pressure = |name: &str| match &group {
+            Some(dir) => dir.join(format!("{name}.pressure")),
+            None => root.join(format!("pressure/{name}")),
+        };
         Self {
             stat: keep(root.join("stat")),
-            pressure: PRESSURE.map(|(name, _)| keep(root.join(name))),
+            pressure: PRESSURE.map(|(name, _)| keep(pressure(name))),
             throttle: groups.throttle_file().map(keep),
+            quota_is_own: groups.quota_is_of_a_run(),
+            thermal: Thermal::new(&SysRoot::system()),
             ns_per_tick: 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1),
             reading: HostReading::default(),
             due_ns: 0,
@@ -49,8 +60,15 @@ impl HostProbe {
     }
 
     /// One reading, with what could not be read reported to `gaps`.
-    pub(super) fn read_now(&mut self, gaps: &mut GapLedger) -> HostReading {
-        let mut reading = HostReading::default();
+    pub(super) fn read_now(&mut self, now_ns: u64, gaps: &mut GapLedger) -> HostReading {
+        let mut reading = HostReading {
+            quota_is_own: self.quota_is_own,
+            ..HostReading::default()
+        };
+        match self.thermal.read(now_ns) {
+            Ok(ns) => reading.thermal_ns = Some(ns),
+            Err(why) => gaps.report("host.thermal_ns", why),
+        }
         let buffer = &mut self.buffer;
         let stat = self.stat.read(buffer).and_then(|text| {
             let known = parse::host_times(&mut reading, text, self.ns_per_tick);
@@ -69,7 +87,7 @@ impl HostProbe {
         });
         for (wait, (name, field)) in waits.iter().zip(PRESSURE) {
             if let Err(error) = wait {
-                let why = reason(&format!("/proc/{name}"), error);
+                let why = reason(&format!("the pressure of {name}"), error);
                 gaps.report(
                     field,
                     &format!("{why} (pressure stall information may be switched off)"),
@@ -103,7 +121,7 @@ impl Probe for HostProbe {
         if tick.now_ns < self.due_ns && !tick.thorough {
             tick.gaps.hold("host.");
         } else {
-            self.reading = self.read_now(tick.gaps);
+            self.reading = self.read_now(tick.now_ns, tick.gaps);
             self.due_ns = tick.now_ns.saturating_add(PACE_NS);
         }
         tick.sample.host = self.reading;
@@ -136,7 +154,7 @@ mod tests {
         ]);
         let mut probe = HostProbe::new(&root, 1);
         let mut gaps = GapLedger::default();
-        let reading = probe.read_now(&mut gaps);
+        let reading = probe.read_now(0, &mut gaps);
         let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second();
         assert_eq!(reading.busy_ns, Some(150 * tick));
         assert_eq!(reading.steal_ns, Some(25 * tick));
@@ -149,6 +167,7 @@ mod tests {
         assert_eq!(
             fields,
             [
+                "host.thermal_ns",
                 "host.memory_pressure_ns",
                 "host.io_pressure_ns",
                 "host.throttled_ns"
@@ -159,8 +178,8 @@ mod tests {
     #[test]
     fn this_machine_is_busy_and_not_backwards() {
         let mut probe = HostProbe::new(&ProcRoot::system(), std::process::id());
-        let first = probe.read_now(&mut GapLedger::default());
-        let second = probe.read_now(&mut GapLedger::default());
+        let first = probe.read_now(0, &mut GapLedger::default());
+        let second = probe.read_now(0, &mut GapLedger::default());
         assert!(first.busy_ns.unwrap() > 0);
         assert!(second.busy_ns >= first.busy_ns);
         assert!(second.cpu_pressure_ns >= first.cpu_pressure_ns);

@@ -151,7 +151,8 @@ mod platform {
     }
 
     pub(super) fn host_reading() -> HostReading {
-        HostProbe::new(&ProcRoot::system(), std::process::id()).read_now(&mut GapLedger::default())
+        HostProbe::new(&ProcRoot::system(), std::process::id())
+            .read_now(0, &mut GapLedger::default())
     }
 }
 

@@ -12,6 +12,7 @@
 
 pub mod limits;
 pub mod machine;
+pub mod noise;
 pub mod policy;
 
 mod background;
@@ -22,6 +23,8 @@ mod gpu;
 mod probe;
 mod schedule;
 mod sysfs;
+#[cfg(target_os = "linux")]
+mod thermal;
 mod thread;
 mod tpu;
 

@@ -38,7 +38,9 @@ fn front_of(stdout: &str) -> String {
     let lines = stdout
         .lines()
         .skip_while(|line| !line.starts_with("front:"));
-    let lines = lines.take_while(|line| !line.starts_with("4 runs:"));
+    // What others did to this machine meanwhile is said before the closing line.
+    let over = |line: &&str| line.starts_with("4 runs:") || line.starts_with("interference");
+    let lines = lines.take_while(|line| !over(line));
     lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 

@@ -59,11 +59,18 @@ fn number(text: &str) -> f64 {
 /// the machine), and the widths that follow. The peak is what the worker claims: more than it ever uses.
 fn settled(table: &str) -> String {
     let mut text = String::new();
+    let mut of_the_machine = false;
     for line in table.lines() {
         let mut words: Vec<&str> = line
             .split_whitespace()
             .map(|word| word.trim_start_matches('~'))
             .collect();
+        // What others did to this machine meanwhile is said before the closing line.
+        of_the_machine |= words.first() == Some(&"interference");
+        of_the_machine &= words.get(1) != Some(&"runs:");
+        if of_the_machine {
+            continue;
+        }
         if let Some(last) = words.last_mut().filter(|word| word.parse::<f64>().is_ok()) {
             *last = "(time)";
         }

@@ -330,7 +330,21 @@ pub const CATALOGUE: &[MetricDef] = &[
         "interference",
         (Unit::Percent, Scalar, Stages),
         false,
-        "share of time in which others took more than 0.2 of a core, or other virtual machines 0.1",
+        "share of time in which others took more than 0.2 of a core, other virtual machines 0.1, a quota 0.1, or heat 0.5",
+    ),
+    def(
+        "interference.throttled",
+        "interference",
+        (Unit::Percent, Scalar, Stages),
+        false,
+        "time that a control group's quota held the run back, in percent of one core",
+    ),
+    def(
+        "interference.thermal",
+        "interference",
+        (Unit::Percent, Scalar, Stages),
+        false,
+        "time that cores ran below their clock because of heat, in percent of one core",
     ),
     def(
         "sampler.cost",

@@ -32,6 +32,7 @@ impl Dispatcher {
             limits: self.spec.limits.clone(),
             saved_s_at_least: self.controller.saved_s_at_least(),
             pairing: self.spec.pairing.clone(),
+            interference: self.controller.interference(),
         }
     }
 

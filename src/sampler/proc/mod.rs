@@ -5,3 +5,6 @@ pub(super) mod parse;
 pub(super) mod source;
 
 pub(super) use source::{ProcRoot, Source, gone, reason};
+
+#[cfg(test)]
+mod fuzz_tests;

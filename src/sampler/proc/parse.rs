@@ -54,6 +54,21 @@ pub(in crate::sampler) fn stat(text: &[u8]) -> Option<Stat> {
     })
 }
 
+/// The process's short name in `/proc/PID/stat`, which may hold any bytes.
+pub(in crate::sampler) fn stat_name(text: &[u8]) -> Option<String> {
+    let open = text.iter().position(|byte| *byte == b'(')?;
+    let close = text.iter().rposition(|byte| *byte == b')')?;
+    let name = text.get(open + 1..close)?;
+    Some(String::from_utf8_lossy(name).into_owned())
+}
+
+/// The load average over one minute: the first field of `/proc/loadavg`.
+pub(in crate::sampler) fn load(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let load: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
+    (load.is_finite() && load >= 0.0).then_some(load)
+}
+
 /// Resident pages: the second field of `/proc/PID/statm`.
 pub(in crate::sampler) fn statm_resident(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;

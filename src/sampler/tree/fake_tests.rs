@@ -371,6 +371,78 @@ fn a_process_that_cannot_be_read_for_a_while_is_not_counted_twice() {
     }
 }
 
+/// A parent with two children of the same size; the share of each process in kB, if the kernel tells.
+fn sharing(shares: Option<[u64; 3]>) -> Fake {
+    let fake = Fake::new();
+    for (at, process) in [process(10, 1), process(20, 10), process(30, 10)]
+        .iter()
+        .enumerate()
+    {
+        fake.put(process);
+        if let Some(shares) = shares {
+            fake.write(
+                &format!("{}/smaps_rollup", process.pid),
+                format!("Rss: 1 kB\nPss: {} kB\n", shares[at]),
+            );
+        }
+    }
+    fake.children(10, 10, "20 30 ");
+    fake
+}
+
+#[test]
+fn the_peak_of_several_processes_counts_shared_pages_once_where_the_kernel_tells() {
+    let page_kb = pages(1) / 1024;
+    for (shares, peak, gap) in [
+        (
+            Some([40 * page_kb, 40 * page_kb, 30 * page_kb]),
+            pages(110),
+            false,
+        ),
+        // Less than the largest of them alone: its own pages are not shared away.
+        (Some([page_kb; 3]), pages(100), false),
+        (None, pages(300), true),
+    ] {
+        let fake = sharing(shares);
+        let mut probe = fake.probe(10);
+        tick(&mut probe, 0, true);
+        let sample = tick(&mut probe, 100, false);
+        assert_eq!(sample.rss_bytes, Some(pages(300)), "{shares:?}");
+        assert_eq!(sample.peak_bytes, Some(peak), "{shares:?}");
+        assert_eq!(
+            has_gap(&sample, "peak_bytes", "upper bound"),
+            gap,
+            "{:?}",
+            sample.gaps
+        );
+    }
+}
+
+#[test]
+fn what_could_not_be_told_apart_in_time_is_an_upper_bound_at_the_end() {
+    let page_kb = pages(1) / 1024;
+    let fake = sharing(Some([100 * page_kb, 50 * page_kb, 50 * page_kb]));
+    let mut probe = fake.probe(10);
+    tick(&mut probe, 0, true);
+    probe.peak.spend(1_000_000_000);
+    let sample = tick(&mut probe, 100, false);
+    assert_eq!(sample.peak_bytes, Some(pages(100)), "not yet");
+    assert!(sample.gaps.is_empty(), "{:?}", sample.gaps);
+    // The purse fills with time, and what was put off is told apart then.
+    let mut later = fake.probe(10);
+    tick(&mut later, 0, true);
+    later.peak.spend(20_000_000);
+    assert_eq!(tick(&mut later, 100, false).peak_bytes, Some(pages(100)));
+    assert_eq!(tick(&mut later, 60_000, false).peak_bytes, Some(pages(200)));
+    let last = tick(&mut probe, 200, true);
+    assert_eq!(last.peak_bytes, Some(pages(300)));
+    assert!(
+        has_gap(&last, "peak_bytes", "upper bound"),
+        "{:?}",
+        last.gaps
+    );
+}
+
 #[test]
 fn shared_pages_are_counted_once() {
     let fake = Fake::new();

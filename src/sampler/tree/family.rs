@@ -4,9 +4,11 @@
 //! then. The parts of the tree are found through the children of *every* thread: `/proc/PID/task/PID/children` lists only
 //! those that the first thread has forked.
 //!
-//! A child of our own process belongs to it too if it is in the root's process group or session, and the root has one of
-//! its own: where the runner is a subreaper, descendants whose parent has ended become its children. One that has left
-//! the group and the session (a daemon) before it was ever seen below the root cannot be told from a stranger, and is left out.
+//! Where the runner is a subreaper, descendants whose parent has ended become its children. A child of our own process belongs
+//! to the tree if it is in the root's process group, or has left *our* session (a daemon: double fork and `setsid`), or is
+//! in a group of its own in the root's session, and is not older than the root; provided that the root has a group of its
+//! own, as a worker has. What perftune starts itself stays in its group and session, except for workers, of which there
+//! is one at a time: so whoever else is there is an orphan of this one. What an earlier run has left behind is older.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,10 +25,30 @@ pub(super) struct Family {
     root: ProcRoot,
     /// Ours, whose children may be orphans of the tree.
     own_pid: Option<u32>,
-    /// The root's group and session, if it has a group of its own.
-    clan: Option<(u32, u32)>,
+    /// How its orphans are told from others, if the root has a group of its own.
+    clan: Option<Clan>,
     finder: Finder,
     pub(super) members: Vec<Process>,
+}
+
+/// What tells the orphans of the tree from other children of ours.
+#[derive(Debug, Clone, Copy)]
+struct Clan {
+    group: u32,
+    session: u32,
+    /// When the root started.
+    start: u64,
+    /// Our own group and session.
+    own: (u32, u32),
+}
+
+impl Clan {
+    fn has(&self, child: &Process) -> bool {
+        let (own_group, own_session) = self.own;
+        let like_it = child.group == self.group || child.session == self.session;
+        let daemon = child.session != own_session;
+        (like_it || daemon) && child.group != own_group && child.id.start >= self.start
+    }
 }
 
 /// How children are found.
@@ -54,8 +76,13 @@ impl Family {
         let own = own_pid.and_then(|pid| Process::open(&root, pid, false, false).ok());
         let (members, clan, result) = match Process::open(&root, root_pid, root.is_live(), true) {
             Ok(first) => {
-                let apart = own.is_some_and(|own| own.group != first.group);
-                let clan = apart.then_some((first.group, first.session));
+                let own = own.filter(|own| own.group != first.group);
+                let clan = own.map(|own| Clan {
+                    group: first.group,
+                    session: first.session,
+                    start: first.id.start,
+                    own: (own.group, own.session),
+                });
                 (vec![first], clan, Ok(()))
             }
             Err(missing) => (Vec::new(), None, Err(missing)),
@@ -93,7 +120,7 @@ impl Family {
     }
 
     fn adopt(&mut self, parents: &[(u32, u32)]) {
-        let (Some(own), Some((group, session))) = (self.own_pid, self.clan) else {
+        let (Some(own), Some(clan)) = (self.own_pid, self.clan) else {
             return;
         };
         let tids = self
@@ -105,8 +132,7 @@ impl Family {
                 continue;
             }
             if let Ok(process) = Process::open(&self.root, child, self.keeps(), false)
-                && (process.group == group || process.session == session)
-                && process.group != own
+                && clan.has(&process)
             {
                 self.members.push(process);
             }

@@ -5,24 +5,29 @@
 //! | CPU time | the process clock (ns), and `cutime + cstime` of `stat` for children that were waited for | every tick |
 //! | faults, I/O | `stat`, `io` | every tick |
 //! | RSS | `statm` | every tick |
-//! | peak | `VmHWM` of `status` | once a second, and whenever a process sets a record of RSS |
+//! | peak | `VmHWM` of `status`; of several processes the shares of `smaps_rollup` | once a second, and whenever a process sets a record of RSS; when the sum sets one |
+//! | the last word | `waitid`, which tells the exact account of a child of ours that has ended | once |
 //! | context switches, run-queue delay | `task/*/status`, `task/*/schedstat` | each thread once a second, in turn |
 //! | members | `task/*/children` | twice a second, and soon after a process has ended |
 //!
-//! Memory that processes share is counted once for each: the sum is an upper bound, and exact for one process.
+//! Memory that processes share is counted once for each in the RSS, which is an upper bound, and exact for one process; the
+//! peak tells it apart ([`memory`]).
 
 mod family;
 mod ledger;
+mod memory;
 mod process;
 mod threads;
+mod usage;
 
 use self::family::{Family, run_delay_gap};
 use self::ledger::{COUNTERS, Entry, Ledger};
+use self::memory::Peak;
 use self::process::{Missing, Units};
 use self::threads::Threads;
 use crate::event::ResourceSample;
 use crate::sampler::probe::{GapLedger, Probe, Tick};
-use crate::sampler::proc::{ProcRoot, gone, parse, reason};
+use crate::sampler::proc::{ProcRoot, gone, parse};
 use crate::sampler::thread_cpu_ns;
 
 /// Time between two looks at who belongs to the tree, and the shortest one when something has changed, in nanoseconds.
@@ -31,9 +36,6 @@ const DISCOVER_SOON_NS: u64 = 100_000_000;
 
 /// A look at the family may take at most one part in this many of the time: trees of a thousand threads are looked at less often.
 const DISCOVER_SHARE: u64 = 500;
-
-/// Time between two readings of `VmHWM` of a process, in nanoseconds.
-const HIGH_WATER_NS: u64 = 1_000_000_000;
 
 /// Enough for `status` on a machine with thousands of cores.
 const BUFFER: usize = 16 << 10;
@@ -59,7 +61,7 @@ pub(super) struct TreeProbe {
     family: Family,
     ledger: Ledger,
     threads: Threads,
-    peak: u64,
+    peak: Peak,
     /// Why nothing can be read.
     failure: Option<String>,
     run_delay_gap: Option<String>,
@@ -94,7 +96,7 @@ impl TreeProbe {
             family,
             ledger: Ledger::new(slack),
             threads: Threads::default(),
-            peak: 0,
+            peak: Peak::default(),
             failure,
             io_gap: None,
             high_water_gap: None,
@@ -156,29 +158,6 @@ impl TreeProbe {
         self.look_soon |= self.ledger.update(&self.entries);
     }
 
-    fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
-        let mut sum = None;
-        let mut largest = 0;
-        for member in &mut self.family.members {
-            let Some(rss) = member.rss else { continue };
-            sum = Some(sum.unwrap_or(0) + rss);
-            let record = rss > member.record;
-            if record || thorough || now_ns >= member.high_water_due_ns {
-                member.record = member.record.max(rss);
-                member.high_water_due_ns = now_ns.saturating_add(HIGH_WATER_NS);
-                if let Err(error) = member.read_high_water(&mut self.buffer) {
-                    self.high_water_gap = Some(format!(
-                        "{}; the largest sampled RSS stands in, which misses spikes",
-                        reason("/proc/PID/status", &error)
-                    ));
-                }
-            }
-            largest = largest.max(member.high_water);
-        }
-        self.peak = self.peak.max(sum.unwrap_or(0)).max(largest);
-        sum
-    }
-
     fn fill(&self, rss: Option<u64>, sample: &mut ResourceSample, gaps: &mut GapLedger) {
         let [cpu, read, write, minor, major] = self.ledger.totals();
         sample.cpu_ns = Some(cpu);
@@ -189,12 +168,13 @@ impl TreeProbe {
             Some(why) => report(gaps, &["read_bytes", "write_bytes"], why),
         }
         sample.rss_bytes = rss;
-        sample.peak_bytes = (self.peak > 0).then_some(self.peak);
+        sample.peak_bytes = Some(self.peak.bytes).filter(|bytes| *bytes > 0);
         let ended = "the worker has ended: it has no memory any more";
         if rss.is_none() {
             gaps.report("rss_bytes", ended);
         }
-        match (&self.high_water_gap, sample.peak_bytes) {
+        let gap = self.high_water_gap.as_ref().or(self.peak.gap.as_ref());
+        match (gap, sample.peak_bytes) {
             (Some(why), _) => gaps.report("peak_bytes", why),
             (None, None) => gaps.report("peak_bytes", ended),
             (None, Some(_)) => {}

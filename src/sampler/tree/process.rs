@@ -3,6 +3,7 @@
 use std::io;
 
 use super::ledger::{Amount, COUNTERS, Entry, Id};
+use super::usage;
 use crate::sampler::proc::parse::{self, Stat};
 use crate::sampler::proc::{ProcRoot, Source, gone, reason};
 
@@ -46,6 +47,8 @@ pub(super) struct Process {
     pub(super) threads: Vec<Thread>,
     /// Resident bytes of the last reading; absent while it has no memory or none that may be counted yet.
     pub(super) rss: Option<u64>,
+    /// By how much its resident bytes exceeded its share of them when that was last read.
+    pub(super) excess: Option<u64>,
     /// Largest `VmHWM` read, in bytes.
     pub(super) high_water: u64,
     /// The largest `rss` at which `VmHWM` was read.
@@ -55,6 +58,8 @@ pub(super) struct Process {
     /// What it was last read with: stands in while it is there but may not be read.
     pub(super) last: Option<Entry>,
     counts_memory: bool,
+    /// It has ended, and its account was taken.
+    settled: bool,
     stat: Source,
     statm: Source,
     io: Source,
@@ -104,11 +109,13 @@ impl Process {
             thread_count: 0,
             threads: Vec::new(),
             rss: None,
+            excess: None,
             high_water: 0,
             record: 0,
             high_water_due_ns: 0,
             last: None,
             counts_memory,
+            settled: false,
             stat,
             statm: source("statm"),
             io: source("io"),
@@ -140,12 +147,32 @@ impl Process {
             .filter(|pages| *pages > 0 && self.counts_memory)
             .and_then(|pages| pages.checked_mul(units.page));
         self.counts_memory = true;
-        let entry = Entry {
+        let mut entry = Entry {
             id: self.id,
             amounts: amounts(&stat, clock, io, units),
         };
+        if stat.zombie && root.is_live() {
+            self.settle(&mut entry);
+        }
         self.last = Some(entry);
         Ok(Reading { entry, io_gap })
+    }
+
+    /// Takes the kernel's exact account of a child of ours that has ended.
+    fn settle(&mut self, entry: &mut Entry) {
+        if self.settled {
+            return;
+        }
+        let Some(usage) = usage::of_zombie(self.id.pid) else {
+            return;
+        };
+        self.settled = true;
+        let cpu = &mut entry.amounts[0];
+        cpu.absorbed = cpu.absorbed.max(usage.cpu_ns.saturating_sub(cpu.own));
+        // A mark that is not above our own may be our own: exec hands it down.
+        if usage::own_high_water().is_some_and(|floor| usage.most_rss > floor) {
+            self.high_water = self.high_water.max(usage.most_rss);
+        }
     }
 
     fn read_io(&self, buffer: &mut [u8]) -> ((u64, u64), Option<String>) {

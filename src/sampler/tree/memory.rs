@@ -1,0 +1,208 @@
+//! The tree's memory, and the most that it ever was.
+//!
+//! Of one process the kernel keeps the high-water mark. Of several, the sum of the resident bytes counts what they share
+//! (the pages of a fork, libraries) once for each: when that sum would set a record, each process's share of its pages
+//! (`Pss` of `smaps_rollup`) is added up instead. The kernel walks all pages for it, some milliseconds a gigabyte, so it is
+//! done at most [`SHARE`] of the time, and a tree of one process is never walked. In between, what was found to be counted
+//! too often stands in. What could not be told apart in time is at last counted as the sum, with a gap that says so.
+
+use super::TreeProbe;
+use super::process::Process;
+use crate::sampler::proc::{ProcRoot, gone, parse, reason};
+use crate::sampler::thread_cpu_ns;
+
+/// Time between two readings of `VmHWM` of a process, in nanoseconds. What is touched after the last one is in the account that the
+/// kernel gives of it at its end.
+const HIGH_WATER_NS: u64 = 1_000_000_000;
+
+/// One part in this many of the time may be spent on walking pages.
+const SHARE: u64 = 1000;
+
+/// What may be spent at once, in nanoseconds.
+const PURSE_NS: i64 = 5_000_000;
+
+/// A record by less than one part in this many is not worth a walk.
+const RECORD: u64 = 100;
+
+/// The peak of a tree.
+#[derive(Debug)]
+pub(super) struct Peak {
+    pub(super) bytes: u64,
+    /// Why it is no more than an upper bound.
+    pub(super) gap: Option<String>,
+    /// The largest sum that is not yet told apart.
+    pending: u64,
+    purse_ns: i64,
+}
+
+impl Default for Peak {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            gap: None,
+            pending: 0,
+            purse_ns: PURSE_NS,
+        }
+    }
+}
+
+/// Sums over the members that have memory.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    members: usize,
+    resident: u64,
+    /// Without what is known to be counted more than once.
+    told_apart: u64,
+    /// Whether that was ever looked for in all of them.
+    complete: bool,
+}
+
+impl Sums {
+    fn of(members: &[Process]) -> Self {
+        let mut sums = Self {
+            complete: true,
+            ..Self::default()
+        };
+        for member in members {
+            let Some(rss) = member.rss else { continue };
+            sums.members += 1;
+            sums.resident += rss;
+            sums.told_apart += rss.saturating_sub(member.excess.unwrap_or(0));
+            sums.complete &= member.excess.is_some();
+        }
+        sums
+    }
+}
+
+impl Peak {
+    /// Takes the price of a walk, in nanoseconds.
+    pub(super) fn spend(&mut self, cost_ns: i64) {
+        self.purse_ns = self.purse_ns.saturating_sub(cost_ns);
+    }
+
+    fn raise(&mut self, bytes: u64) {
+        self.bytes = self.bytes.max(bytes);
+    }
+
+    fn see(&mut self, root: &ProcRoot, members: &mut [Process], elapsed_ns: u64) {
+        let earned = i64::try_from(elapsed_ns / SHARE).unwrap_or(PURSE_NS);
+        self.purse_ns = self.purse_ns.saturating_add(earned).min(PURSE_NS);
+        let sums = Sums::of(members);
+        if sums.members < 2 {
+            return self.raise(sums.resident);
+        }
+        if sums.told_apart <= self.bytes {
+            return;
+        }
+        let small = sums.told_apart - self.bytes <= self.bytes / RECORD;
+        if sums.complete && (small || self.purse_ns <= 0) {
+            return self.raise(sums.told_apart);
+        }
+        if self.gap.is_none() && self.purse_ns <= 0 {
+            self.pending = self.pending.max(sums.told_apart);
+            return;
+        }
+        let before = thread_cpu_ns();
+        let walked = match self.gap {
+            None => walk(root, members),
+            Some(_) => Err(None),
+        };
+        let cost = thread_cpu_ns().saturating_sub(before);
+        self.spend(i64::try_from(cost).unwrap_or(i64::MAX));
+        match walked {
+            Ok(share) => {
+                // Sums that could not be told apart then are likely to have been too large by as much.
+                let ratio = share as f64 / sums.told_apart as f64;
+                let pending = (self.pending as f64 * ratio.min(1.0)).round();
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of a number of bytes"
+                )]
+                self.raise(share.max(pending as u64));
+                self.pending = 0;
+            }
+            Err(why) => {
+                self.raise(sums.told_apart.max(self.pending));
+                self.gap = why.or(self.gap.take());
+            }
+        }
+    }
+
+    /// The last look.
+    fn settle(&mut self) {
+        if self.pending > self.bytes {
+            self.bytes = self.pending;
+            self.gap = Some(
+                "an upper bound: there was no time to tell apart the pages that processes share"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+/// Adds up each process's share of its pages; what was counted too often is noted with each.
+fn walk(root: &ProcRoot, members: &mut [Process]) -> Result<u64, Option<String>> {
+    let (mut sum, mut read) = (0, false);
+    let mut missing = None;
+    for member in members {
+        let Some(rss) = member.rss else { continue };
+        match root.read(format!("{}/smaps_rollup", member.id.pid)) {
+            Ok(text) => {
+                let Some(kb) = parse::keyed(&text, "Pss:") else {
+                    continue;
+                };
+                let share = kb.saturating_mul(1024);
+                member.excess = Some(rss.saturating_sub(share));
+                sum += share;
+                read = true;
+            }
+            // It has ended since.
+            Err(error) if gone(&error) => missing = Some(error),
+            Err(error) => return Err(Some(bound(&error))),
+        }
+    }
+    match missing {
+        Some(error) if !read => Err(Some(bound(&error))),
+        _ => Ok(sum),
+    }
+}
+
+fn bound(error: &std::io::Error) -> String {
+    format!(
+        "{}; pages that processes share are counted for each: an upper bound",
+        reason("/proc/PID/smaps_rollup", error)
+    )
+}
+
+impl TreeProbe {
+    pub(super) fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
+        let mut sum = None;
+        let mut largest = 0;
+        for member in &mut self.family.members {
+            if let Some(rss) = member.rss {
+                sum = Some(sum.unwrap_or(0) + rss);
+                let record = rss > member.record;
+                if record || thorough || now_ns >= member.high_water_due_ns {
+                    member.record = member.record.max(rss);
+                    member.high_water_due_ns = now_ns.saturating_add(HIGH_WATER_NS);
+                    if let Err(error) = member.read_high_water(&mut self.buffer) {
+                        self.high_water_gap = Some(format!(
+                            "{}; the largest sampled RSS stands in, which misses spikes",
+                            reason("/proc/PID/status", &error)
+                        ));
+                    }
+                }
+            }
+            largest = largest.max(member.high_water);
+        }
+        self.peak.raise(largest);
+        let elapsed_ns = now_ns.saturating_sub(self.last_ns);
+        self.peak
+            .see(&self.root, &mut self.family.members, elapsed_ns);
+        if thorough {
+            self.peak.settle();
+        }
+        sum
+    }
+}
