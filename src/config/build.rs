@@ -258,6 +258,7 @@ impl Builder<'_> {
             },
             train: values.train(),
             serve: values.serve(),
+            command: None,
             options: self.options.clone(),
         };
         Some(PlannedRun {

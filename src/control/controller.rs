@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::assess::Ask;
+use super::command::is_of_steps;
 use super::context::RunContext;
 use super::evidence;
 use super::limit::Limit;
@@ -76,6 +77,7 @@ impl Controller {
         for name in chosen_or_default(&policy) {
             match find(&name) {
                 None => warnings.push(format!("`{name}` is not a metric of the catalogue")),
+                Some(metric) if context.stepless && is_of_steps(metric) => {}
                 Some(metric) => match why_unsupported(metric, &context.unsupported) {
                     Some(why) => warnings.push(left_out(&format!("{name}: {why}"))),
                     None => chosen.push(metric),
@@ -144,7 +146,7 @@ impl Controller {
             return Verdict::Continue;
         }
         let verdict = match self.training.diverged() {
-            Some(detail) if self.current != Some(Stage::Test) => {
+            Some(detail) if self.current != Some(Stage::Test) && !self.policy.limits_only => {
                 stop(StopReason::Diverged, detail.to_owned())
             }
             _ if leaves => Verdict::Continue,
@@ -188,6 +190,7 @@ impl Controller {
             WorkerEvent::Finished(finished) => {
                 self.leave(!finished.stopped);
                 self.totals.finished = Some(finished.clone());
+                self.totals.finished_ns = envelope.t_ns;
             }
             WorkerEvent::Failed(_) => self.leave(false),
             WorkerEvent::Hello(_) => {}
@@ -217,7 +220,12 @@ impl Controller {
         self.leave(true);
         self.current = Some(into);
         self.live.clear();
-        if !matches!(into, Stage::Train | Stage::Serve(_) | Stage::Confirm(_)) {
+        // What a command has done before it said what it does was loading.
+        self.stages.retain(|state| state.stage != Stage::Run);
+        if !matches!(
+            into,
+            Stage::Run | Stage::Train | Stage::Serve(_) | Stage::Confirm(_)
+        ) {
             return;
         }
         let chosen = self.chosen_in(into);
@@ -348,6 +356,7 @@ impl Controller {
         };
         state.look(ask);
         let old_enough = state.is_watched() || state.age_ns(now_ns) >= ns(self.policy.min_time_s);
+        let here = state.stage;
         let outcome = if state.settled(looks, expired) && old_enough {
             Outcome::Known
         } else if expired || (state.is_decided() && !state.waits_for_limits(looks)) {
@@ -355,16 +364,19 @@ impl Controller {
         } else {
             return Verdict::Continue;
         };
-        if !self.policy.enabled {
+        if !self.policy.enabled || self.goes_on(here, outcome) {
             return Verdict::Continue;
         }
+        let Some(state) = self.stages.iter_mut().find(|state| state.stage == here) else {
+            return Verdict::Continue;
+        };
         state.outcome = Some(outcome);
         let why = match outcome {
             Outcome::Known => evidence::known(state, &self.policy, now_ns),
             Outcome::TimeUp => evidence::unstable(state, &self.policy, now_ns),
         };
-        let here = state.stage;
         match here {
+            _ if self.context.command && !self.wants_training() => Verdict::Stop(self.measured()),
             Stage::Serve(size) => advance(Phase::Serve(size), why),
             Stage::Confirm(size) => advance(Phase::Confirm(size), why),
             _ if self.wants_training() => Verdict::Continue,

@@ -19,6 +19,14 @@ impl Controller {
             let detail = format!("asked to stop after {} epochs", finished.epochs);
             return record(StopReason::Cancelled, detail);
         }
+        if self.context.command {
+            let open = match self.policy.limits_only {
+                true => String::new(),
+                false => self.and_open(),
+            };
+            let detail = format!("the command came to its own end{open}");
+            return record(StopReason::Budget, detail);
+        }
         if self.context.epochs == 0 {
             return self.served();
         }

@@ -142,7 +142,11 @@ impl Controller {
             .iter()
             .map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
-        let stages = sizes.chain(train).filter(|stage| watched(metric, *stage));
+        let stages: Vec<Stage> = match self.context.command {
+            true => self.stages_of_command(metric.scope),
+            false => sizes.chain(train).collect(),
+        };
+        let stages = stages.into_iter().filter(|stage| watched(metric, *stage));
         let finding = |stage| {
             let first = self.watched_in(constraint, metric, stage);
             let Stage::Serve(size) = stage else {

@@ -42,6 +42,7 @@
 
 mod assess;
 pub mod budget;
+mod command;
 mod confirm;
 pub mod constraint;
 mod context;

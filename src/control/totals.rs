@@ -42,6 +42,8 @@ pub(super) struct Totals {
     pub(super) processes: u32,
     /// The worker's last message, if it came.
     pub(super) finished: Option<Finished>,
+    /// When it came, in nanoseconds.
+    pub(super) finished_ns: u64,
     /// The worker's own figures.
     pub(super) own: BTreeMap<String, Num>,
     /// What searches for the highest rate have found, by samples a request.

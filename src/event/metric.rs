@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{CATALOGUE, TIME_TO_ACCURACY};
+pub use catalogue::{CATALOGUE, COMMAND_TIME, TIME_TO_ACCURACY};
 
 /// The base unit of a metric in machine-readable output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,6 +24,7 @@ mod gpu;
 mod probe;
 mod schedule;
 mod thread;
+mod usage;
 
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -43,6 +44,7 @@ pub use self::limits::{GroupBase, LimitMeans, limit_means};
 pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
+pub use self::usage::reap;
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
 
 #[cfg(all(test, target_os = "linux"))]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::config::plan::{WorkerProgram, WorkerSettings};
-use crate::runner::Launch;
+use crate::runner::{Launch, Streams};
 
 /// Why there is no worker.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,7 @@ pub(super) fn launch(
         args,
         hang_timeout_ns: settings.hang_timeout_ns,
         grace_ns: settings.grace_ns,
+        streams: Streams::default(),
     })
 }
 

@@ -5,6 +5,9 @@ use super::{MetricDef, MetricKind, Scope, Unit};
 use MetricKind::{Gauge, Mean, Peak, Projection, Quantile, Rate, Scalar, Windows};
 use Scope::{Run, Serve, Stages, Train};
 
+/// Wall time of a whole command.
+pub const COMMAND_TIME: &str = "command.time";
+
 /// The time in training until the target accuracy was reached.
 pub const TIME_TO_ACCURACY: &str = "train.time_to_accuracy";
 
@@ -219,6 +222,13 @@ pub const CATALOGUE: &[MetricDef] = &[
         (Unit::Watts, Gauge, Stages),
         false,
         "mean power draw of the device",
+    ),
+    def(
+        COMMAND_TIME,
+        "command",
+        (Unit::Seconds, Scalar, Run),
+        false,
+        "wall time of a command from its start to its own end; of commands only",
     ),
     def(
         "io.read",

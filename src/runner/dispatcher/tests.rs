@@ -24,6 +24,7 @@ fn spec() -> RunSpec {
             program: "worker".into(),
             args: Vec::new(),
             hang_timeout_ns: 60 * S,
+            streams: crate::runner::Streams::default(),
             grace_ns: 5 * S,
         },
         limits: Limits::default(),
