@@ -25,6 +25,7 @@ use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
 use crate::report::table::Closing;
 use crate::report::{json, markdown, table};
+use crate::runner::Streams;
 use crate::store::Results;
 
 /// Characters in a line of a page's text that is no table.
@@ -74,6 +75,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         fresh: args.fresh,
         program: None,
         title: None,
+        streams: Streams::Logged,
     };
     let executed = engine::execute(&order, &mut progress);
     progress.finish();
@@ -295,6 +297,11 @@ pub(super) struct Derived {
 }
 
 impl Derived {
+    /// The figures between runs.
+    pub(super) fn summary(&self) -> &[SummaryRow] {
+        &self.summary
+    }
+
     /// `objectives`: instead of those that are recorded.
     pub(super) fn new(
         results: &Results,

@@ -15,6 +15,7 @@ const TOP: &[&str] = &[
     "stop",
     "constraints",
     "limits",
+    "models",
     "objectives",
     "gate",
     "sampler",
@@ -73,6 +74,7 @@ const GATE: &[&str] = &[
 const GATE_METRIC: &[&str] = &["direction", "role", "floor", "at_least", "fallback"];
 const SAMPLER: &[&str] = &["interval", "gpu"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
+const COMMAND_MODEL: &[&str] = &["command", "steps"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];
 
 /// A table of the grid file.
@@ -89,6 +91,7 @@ pub(super) enum Scope {
     GateMetric,
     Sampler,
     Worker,
+    CommandModel,
     Exclude,
     Include,
     Match,
@@ -120,6 +123,7 @@ impl Scope {
             Self::GateMetric => "[gate.metrics]",
             Self::Sampler => "[sampler]",
             Self::Worker => "[worker]",
+            Self::CommandModel => "[models.NAME]",
             Self::Exclude => "[[exclude]]",
             Self::Include => "[[include]]",
             Self::Match => "match",
@@ -147,6 +151,7 @@ impl Scope {
             Self::GateMetric => GATE_METRIC,
             Self::Sampler => SAMPLER,
             Self::Worker => WORKER,
+            Self::CommandModel => COMMAND_MODEL,
             Self::Override => OVERRIDE,
         }
     }
@@ -180,7 +185,9 @@ impl Scope {
     }
 
     fn hint(self, key: &str) -> String {
-        if self == Self::Override && matches!(key, "sampler" | "worker" | "objectives" | "gate") {
+        if self == Self::Override
+            && matches!(key, "sampler" | "worker" | "models" | "objectives" | "gate")
+        {
             return format!("[{key}] is the same for the whole grid");
         }
         let elsewhere: Vec<&str> = Self::TABLES

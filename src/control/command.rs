@@ -25,14 +25,18 @@ impl Controller {
         let mut chosen = self.chosen.iter();
         let waits = chosen.any(|metric| is_of_steps(metric) && !judged(metric.name));
         let mut before = self.stages.iter().filter(|state| state.stage != here);
-        let missed = outcome == Outcome::Known && before.any(|state| !state.known(self.policy.looks));
+        let missed =
+            outcome == Outcome::Known && before.any(|state| !state.known(self.policy.looks));
         self.policy.limits_only || waits || missed
     }
 
     /// Wall time of a command that came to its own end, in seconds.
     pub(super) fn command_s(&self) -> Option<f64> {
         let finished = self.totals.finished.as_ref()?;
-        let took_ns = self.totals.finished_ns.saturating_sub(self.context.started_ns);
+        let took_ns = self
+            .totals
+            .finished_ns
+            .saturating_sub(self.context.started_ns);
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
     }
 

@@ -18,7 +18,9 @@ pub mod worker;
 
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use interference::{InterferenceWatch, Stretch};
-pub use job::{Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec};
+pub use job::{
+    Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, ServeSpec, TrainSpec,
+};
 pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
 pub use model::{MODELS, ModelInfo};

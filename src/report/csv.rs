@@ -4,7 +4,9 @@ use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict};
+use crate::event::metric::COMMAND_TIME;
+use crate::event::record::{EXIT_CODE, SIGNAL};
+use crate::event::{CommandSpec, Failure, MaxRate, Pattern, RunRecord, RunVerdict};
 
 /// Where a column of `report.csv` comes from.
 enum Source {
@@ -180,6 +182,27 @@ const COLUMNS: &[(&str, Source)] = &[
     (
         "serve_throughput_p75_samples_per_s",
         Figure(LastServe, "serve.throughput_p75"),
+    ),
+    ("command_time_s", Figure(Run, COMMAND_TIME)),
+    (
+        "command",
+        Text(|r| {
+            text(
+                r.job
+                    .command
+                    .as_ref()
+                    .map(CommandSpec::shown)
+                    .map(|s| one_line(&s)),
+            )
+        }),
+    ),
+    (
+        "exit_code",
+        Text(|r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default()),
+    ),
+    (
+        "signal",
+        Text(|r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
     ),
 ];
 

@@ -57,7 +57,9 @@ impl Course {
             return Err(Violation::Unasked { found });
         }
         match before {
-            Some(before) if !self.free && group(found) < group(before) => Err(Violation::Late { found, before }),
+            Some(before) if !self.free && group(found) < group(before) => {
+                Err(Violation::Late { found, before })
+            }
             _ => Ok(()),
         }
     }

@@ -152,9 +152,9 @@ impl Execution<'_, '_> {
             self.group = Some(group.map_err(|error| error.to_string())?);
         }
         let mailbox = spec.job.command.as_ref().map(|_| Mailbox::open());
-        let mailbox = mailbox.transpose().map_err(|error| {
-            format!("cannot make the pipe that a command reports to: {error}")
-        })?;
+        let mailbox = mailbox
+            .transpose()
+            .map_err(|error| format!("cannot make the pipe that a command reports to: {error}"))?;
         let events = mailbox.as_ref().map(Mailbox::path);
         self.began_ns = self.clock.now_ns();
         let started = Hold::new(&spec.limits, self.group.as_ref())
@@ -342,9 +342,8 @@ impl Threads {
     ) -> Self {
         let tail = Tail::default();
         let ended_ns = Arc::new(AtomicU64::new(0));
-        let log = |stream: Box<dyn Read + Send>| {
-            pipes::read_stderr(stream, sender.clone(), tail.clone())
-        };
+        let log =
+            |stream: Box<dyn Read + Send>| pipes::read_stderr(stream, sender.clone(), tail.clone());
         let stdout = pipes.stdout.map(|stdout| match speaker {
             Some(_) => log(Box::new(stdout)),
             None => pipes::read_protocol(stdout, sender.clone()),

@@ -44,8 +44,8 @@ pub use self::limits::{GroupBase, LimitMeans, limit_means};
 pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
-pub use self::usage::reap;
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
+pub use self::usage::reap;
 
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;

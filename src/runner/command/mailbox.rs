@@ -159,8 +159,7 @@ impl Reader {
             left = left.saturating_sub(read);
         }
         let rest = self.cutter.rest();
-        self.narrator
-            .take(rest.as_slice(), MonotonicClock.now_ns());
+        self.narrator.take(rest.as_slice(), MonotonicClock.now_ns());
         self.tell();
         self.narrator
     }

@@ -221,7 +221,9 @@ impl Narrator {
             ..
         } = together;
         let age_ns = t_ns.saturating_sub(self.started_ns);
-        let took_ns = dur_ns.iter().fold(0, |sum: u64, dur| sum.saturating_add(*dur));
+        let took_ns = dur_ns
+            .iter()
+            .fold(0, |sum: u64, dur| sum.saturating_add(*dur));
         if took_ns > age_ns {
             return Err(format!(
                 "steps of {} s, {} s after the start: `dur_s` must be in seconds",
@@ -395,7 +397,8 @@ mod tests {
     #[test]
     fn steps_are_timed_by_themselves_or_by_when_they_come() {
         let mut own = narrator();
-        let two = "{\"step\":{\"items\":8,\"dur_s\":0.25}}\n{\"step\":{\"items\":8,\"dur_s\":0.5}}\n";
+        let two =
+            "{\"step\":{\"items\":8,\"dur_s\":0.25}}\n{\"step\":{\"items\":8,\"dur_s\":0.5}}\n";
         assert_eq!(
             say(&mut own, two, 3 * S),
             ["train", "train 8x[0.25, 0.5] from 1.25"]
@@ -423,7 +426,10 @@ mod tests {
             ["serve[4]", "serve[4] 4x[1.0] from 1"]
         );
         // Training may come after it, and it does not come back.
-        assert_eq!(say(&mut narrator, "{\"phase\":\"train\"}\n", 4 * S), ["train"]);
+        assert_eq!(
+            say(&mut narrator, "{\"phase\":\"train\"}\n", 4 * S),
+            ["train"]
+        );
         let back = say(&mut narrator, "{\"phase\":\"serve[4]\"}\n", 5 * S);
         assert!(back[0].contains("comes a second time"), "{back:?}");
         assert_eq!(say(&mut narrator, step, 6 * S), ["train 4x[2.0] from 3"]);

@@ -258,7 +258,10 @@ mod tests {
             (r#"{"step": {"dur_s": []}}"#, "empty list"),
             (r#"{"step": {"dur_s": 1e300}}"#, "in seconds"),
             (r#"{"step": {"dur": 1}}"#, "unknown field `dur`"),
-            (r#"{"stepp": {}}"#, "unknown variant `stepp`, expected one of"),
+            (
+                r#"{"stepp": {}}"#,
+                "unknown variant `stepp`, expected one of",
+            ),
             (r#"{"phase": "tain"}"#, "`tain` is not a phase"),
             (r#"{"phase": "probe[1]"}"#, "no phase `probe[1]`"),
             (r#"{"epoch": {}}"#, "train_loss"),
