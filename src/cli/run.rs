@@ -62,10 +62,8 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         show_plan(&plan, &runs, args.format)?;
         return Ok(ExitStatus::Ok);
     }
-    let folder = args
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("results").join(&plan.name));
+    let named = || Path::new("results").join(&plan.name);
+    let folder = args.out.clone().unwrap_or_else(named);
     let mut progress = Progress::new(args.progress, talk, screen, MonotonicClock);
     let order = Order {
         plan: &plan,

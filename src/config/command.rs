@@ -138,8 +138,6 @@ fn finish(plan: &mut Plan, spec: &CommandSpec) {
         // Nobody has said when it is known well enough, so it goes on to its end.
         if !run.chosen {
             run.stop.limits_only = true;
-            let limited = run.stop.constraints.iter();
-            run.stop.metrics = limited.map(|limit| limit.metric.clone()).collect();
         }
     }
 }

@@ -89,7 +89,13 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
             read::wrong(&name, expected, &entry.node, problems);
             continue;
         };
-        found.extend(model(name, (inner, entry.key_place), bases, problems));
+        let read = model(name.clone(), (inner, entry.key_place), bases, problems);
+        // One with a mistake has been reported; its name is known all the same.
+        found.push(read.unwrap_or(CommandModel {
+            name,
+            words: Vec::new(),
+            steps: false,
+        }));
     }
     found
 }
@@ -262,7 +268,7 @@ pub(super) fn check_datasets(
                 "unknown data set \"{}\", which the model {} has to read",
                 data.label, model.label
             ),
-            format!("{hint}; a command may have data of its own: [[exclude]] the other cells"),
+            format!("{hint} (a command may have data of its own: [[exclude]] the other cells)"),
         );
     }
 }

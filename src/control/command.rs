@@ -4,7 +4,7 @@
 use super::controller::Controller;
 use super::stage::{Outcome, StageState};
 use crate::event::metric::Scope;
-use crate::event::{MetricDef, Stage};
+use crate::event::{MetricDef, MetricRow, Stage};
 
 /// Whether only a program that reports its steps has the metric.
 pub(super) fn is_of_steps(metric: &MetricDef) -> bool {
@@ -38,6 +38,35 @@ impl Controller {
             .finished_ns
             .saturating_sub(self.context.started_ns);
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
+    }
+
+    /// Why the memory of a command is not known that ended before anybody could look at it.
+    pub(super) fn unseen(&self, metric: &MetricDef) -> Option<String> {
+        let unseen = self.context.command && self.totals.resident_ns.is_none();
+        (unseen && metric.name == "memory.peak").then(|| {
+            "it ended before its memory could be looked at, and had no more than perftune itself".to_owned()
+        })
+    }
+
+    /// The utilisation of a command that was over before the sampler had seen an interval of it: all of its CPU time over
+    /// all of its time.
+    pub(super) fn fill_whole(&self, row: &mut MetricRow, of: Stage) {
+        let cores = match &*row.metric {
+            "cpu.utilisation" => 1.0,
+            "cpu.utilisation_of_limit" => self.context.usable_cores,
+            _ => return,
+        };
+        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+        let said = usage
+            .and_then(|usage| usage.cpu_ns)
+            .map(|ns| ns as f64 * 1e-9);
+        let (Some(cpu_s), Some(wall_s)) = (said, self.command_s()) else {
+            return;
+        };
+        if of == Stage::Run && row.estimate.is_none() && wall_s > 0.0 && cores > 0.0 {
+            row.estimate = Some(cpu_s / wall_s / cores * 100.0);
+            "CPU time over wall time of the whole command".clone_into(&mut row.note);
+        }
     }
 
     /// The stages of a command that have figures of this scope: those that it has begun, or the one that it should have.

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use super::assess::Ask;
 use super::command::is_of_steps;
 use super::context::RunContext;
-use super::evidence;
 use super::limit::Limit;
 use super::pace::Pace;
 use super::policy::StopPolicy;
@@ -57,8 +56,8 @@ pub struct Controller {
     pub(super) training: TrainingWatch,
     pub(super) pace: Pace,
     /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
-    pending: VecDeque<ResourceSample>,
-    last_tick: Option<ResourceSample>,
+    pub(super) pending: VecDeque<ResourceSample>,
+    pub(super) last_tick: Option<ResourceSample>,
     pub(super) now_ns: u64,
     pub(super) stopped: Option<StopRecord>,
     /// Why the training was left for the confirmation.
@@ -128,6 +127,7 @@ impl Controller {
         self.totals.sample(sample, self.context.gpu_index);
         self.pending.push_back(sample.clone());
         self.now_ns = self.now_ns.max(sample.t_ns);
+        self.settle_silence(sample.t_ns);
         self.resolve_marks();
         let decided = self.decide(false);
         self.conclude(decided, false)
@@ -285,35 +285,6 @@ impl Controller {
         }
     }
 
-    /// Gives samples from before a message of the worker to the stage that was current until then.
-    fn settle_samples(&mut self, until_ns: u64) {
-        while self
-            .pending
-            .front()
-            .is_some_and(|sample| sample.t_ns <= until_ns)
-        {
-            let Some(sample) = self.pending.pop_front() else {
-                return;
-            };
-            let current = self.current;
-            let state = self
-                .stages
-                .iter_mut()
-                .find(|state| Some(state.stage) == current);
-            if let (Some(state), Some(before)) = (state, &self.last_tick)
-                && before.t_ns >= state.entered_ns
-            {
-                let gpu = self.context.gpu_index;
-                let cores = self.context.usable_cores;
-                state.interval((before, &sample), gpu, (cores, &self.totals));
-            } else if let (Some(Stage::Probe(size)), Some(before)) = (current, &self.last_tick) {
-                let search = self.totals.searches.entry(size).or_default();
-                search.push((before, &sample), self.context.gpu_index);
-            }
-            self.last_tick = Some(sample);
-        }
-    }
-
     /// Takes the look that is due and decides on it. In a stage that is being left the look is kept, nothing is asked.
     fn decide(&mut self, leaves: bool) -> Verdict {
         if self.stopped.is_some() || self.current == Some(Stage::Test) {
@@ -364,24 +335,7 @@ impl Controller {
         } else {
             return Verdict::Continue;
         };
-        if !self.policy.enabled || self.goes_on(here, outcome) {
-            return Verdict::Continue;
-        }
-        let Some(state) = self.stages.iter_mut().find(|state| state.stage == here) else {
-            return Verdict::Continue;
-        };
-        state.outcome = Some(outcome);
-        let why = match outcome {
-            Outcome::Known => evidence::known(state, &self.policy, now_ns),
-            Outcome::TimeUp => evidence::unstable(state, &self.policy, now_ns),
-        };
-        match here {
-            _ if self.context.command && !self.wants_training() => Verdict::Stop(self.measured()),
-            Stage::Serve(size) => advance(Phase::Serve(size), why),
-            Stage::Confirm(size) => advance(Phase::Confirm(size), why),
-            _ if self.wants_training() => Verdict::Continue,
-            _ => Verdict::Stop(self.measured()),
-        }
+        self.decided(here, outcome)
     }
 
     /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
@@ -390,11 +344,7 @@ impl Controller {
     }
 }
 
-fn advance(phase: Phase, why: String) -> Verdict {
-    Verdict::Advance { phase, why }
-}
-
-fn stop(reason: StopReason, detail: String) -> Verdict {
+pub(super) fn stop(reason: StopReason, detail: String) -> Verdict {
     Verdict::Stop(StopRecord { reason, detail })
 }
 

@@ -142,9 +142,10 @@ impl Controller {
             .iter()
             .map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
-        let stages: Vec<Stage> = match self.context.command {
-            true => self.stages_of_command(metric.scope),
-            false => sizes.chain(train).collect(),
+        let stages: Vec<Stage> = if self.context.command {
+            self.stages_of_command(metric.scope)
+        } else {
+            sizes.chain(train).collect()
         };
         let stages = stages.into_iter().filter(|stage| watched(metric, *stage));
         let finding = |stage| {

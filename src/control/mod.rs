@@ -67,6 +67,7 @@ mod serving;
 pub mod shadow;
 mod stage;
 pub mod support;
+mod ticks;
 mod times;
 mod totals;
 mod training;

@@ -127,6 +127,7 @@ impl Controller {
         {
             row.note = why;
         }
+        self.fill_whole(&mut row, of);
         row
     }
 
@@ -227,7 +228,8 @@ impl Controller {
         }
         if row.estimate.is_none() && row.note.is_empty() {
             row.note = self
-                .unread(metric)
+                .unseen(metric)
+                .or_else(|| self.unread(metric))
                 .unwrap_or_else(|| "not reported".to_owned());
         }
         row

@@ -55,9 +55,12 @@ impl CommandSpec {
     /// As it could be typed into a shell.
     pub fn shown(&self) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-        let word = |word: &String| match word.chars().all(plain) && !word.is_empty() {
-            true => word.clone(),
-            false => format!("'{}'", word.replace('\'', "'\\''")),
+        let word = |word: &String| {
+            if word.chars().all(plain) && !word.is_empty() {
+                word.clone()
+            } else {
+                format!("'{}'", word.replace('\'', "'\\''"))
+            }
         };
         self.words.iter().map(word).collect::<Vec<_>>().join(" ")
     }

@@ -80,18 +80,15 @@ impl Worker {
     ) -> io::Result<(Self, Pipes)> {
         let mut command = Command::new(&launch.program);
         command.args(&launch.args).process_group(0);
-        match events {
-            Some(events) => {
-                command.env(EVENTS, events);
-                outlets(&mut command, launch.streams)?;
-            }
-            None => {
-                command
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped());
-                environment(&mut command, job);
-            }
+        if let Some(events) = events {
+            command.env(EVENTS, events);
+            outlets(&mut command, launch.streams)?;
+        } else {
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            environment(&mut command, job);
         }
         before_exec(&mut command, hold);
         let mut child = command.spawn()?;

@@ -1,11 +1,8 @@
 //! Carries out what the [`Dispatcher`] decides: owns the child, its threads, the sampler and the timers. No decisions.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -17,7 +14,7 @@ use crate::event::{
     Command, Failure, FailureKind, Feasibility, MemoryGuard, RunEvent, RunEventKind, RunRecord,
     RunStatus, RunVerdict, StopReason, StopRecord,
 };
-use crate::sampler::{self, Sampler, SamplerHandle, SamplerReport};
+use crate::sampler::{self, Sampler, SamplerReport};
 
 use super::action::{Action, Input};
 use super::child::{self, Hold, Worker};
@@ -25,8 +22,7 @@ use super::command::{Mailbox, Speaker};
 use super::dispatcher::Dispatcher;
 use super::group::{GroupError, Groups, RunGroup};
 use super::memory::MemoryWatch;
-use super::pipes::{self, Tail};
-use super::session::Exit;
+use super::threads::Threads;
 use super::{RunSpec, Sink, SinkError};
 
 /// How the user's Ctrl-C reaches the run in flight.
@@ -106,19 +102,6 @@ struct Execution<'a, 'b> {
     clock: MonotonicClock,
     /// When the worker was started, in nanoseconds.
     began_ns: u64,
-}
-
-/// What must be stopped and joined before a run's record is made.
-struct Threads {
-    readers: Vec<JoinHandle<()>>,
-    waiter: JoinHandle<()>,
-    /// When the process ended, in nanoseconds.
-    ended_ns: Arc<AtomicU64>,
-    /// What a command reports.
-    speaker: Option<Speaker>,
-    sampler: Option<SamplerHandle>,
-    sampled: SamplerReport,
-    tail: Tail,
 }
 
 impl Execution<'_, '_> {
@@ -204,7 +187,7 @@ impl Execution<'_, '_> {
         'run: loop {
             let next = self.next_inputs(inputs, &dispatcher, (&mut threads, &mut worker));
             for input in next {
-                let now_ns = threads.time_of(&input, &self.clock);
+                let now_ns = threads.time_of(&input);
                 let mut actions = dispatcher.handle(input, now_ns);
                 if self.sink_error.is_some() && !sink_failure_told {
                     sink_failure_told = true;
@@ -334,73 +317,6 @@ impl Execution<'_, '_> {
     }
 }
 
-impl Threads {
-    fn start(
-        pid: Pid,
-        (pipes, speaker): (child::Pipes, Option<Speaker>),
-        sender: Sender<Input>,
-    ) -> Self {
-        let tail = Tail::default();
-        let ended_ns = Arc::new(AtomicU64::new(0));
-        let log =
-            |stream: Box<dyn Read + Send>| pipes::read_stderr(stream, sender.clone(), tail.clone());
-        let stdout = pipes.stdout.map(|stdout| match speaker {
-            Some(_) => log(Box::new(stdout)),
-            None => pipes::read_protocol(stdout, sender.clone()),
-        });
-        let stderr = pipes.stderr.map(|stderr| log(Box::new(stderr)));
-        let readers: Vec<_> = stdout.into_iter().chain(stderr).collect();
-        for _ in readers.len()..2 {
-            // What goes past the runner is at its end for it.
-            let _ = sender.send(Input::StreamEnded);
-        }
-        Self {
-            readers,
-            waiter: wait(pid, Arc::clone(&ended_ns), sender),
-            ended_ns,
-            speaker,
-            sampler: None,
-            sampled: SamplerReport::default(),
-            tail,
-        }
-    }
-
-    /// When it happened: the end of the process was seen before everything else that it took to be told.
-    fn time_of(&self, input: &Input, clock: &MonotonicClock) -> u64 {
-        match (input, self.ended_ns.load(Ordering::SeqCst)) {
-            (Input::Exited(_), ended_ns) if ended_ns > 0 => ended_ns,
-            _ => clock.now_ns(),
-        }
-    }
-
-    /// What is known of a command only now that it has ended.
-    fn last_words(&mut self, worker: &mut Worker, stopped: bool) -> Vec<Input> {
-        let Some(speaker) = self.speaker.take() else {
-            return Vec::new();
-        };
-        let usage = worker.reap_counted().unwrap_or_default();
-        speaker.finish((stopped, usage), self.ended_ns.load(Ordering::SeqCst))
-    }
-
-    fn stop_sampling(&mut self) {
-        if let Some(sampler) = self.sampler.take() {
-            self.sampled = sampler.stop();
-        }
-    }
-
-    /// The tail of standard error, and what the sampler cost. Threads whose pipe a detached grandchild holds open are left to end by themselves.
-    fn join(mut self) -> (String, SamplerReport) {
-        self.stop_sampling();
-        self.readers.push(self.waiter);
-        for thread in self.readers {
-            if thread.is_finished() {
-                let _ = thread.join();
-            }
-        }
-        (self.tail.text(), self.sampled)
-    }
-}
-
 /// The cost of the sampler's whole thread, which the samples cannot know of themselves: theirs are the readings alone.
 fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
     let row = record
@@ -421,14 +337,6 @@ fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
 
 const fn raw(pid: Pid) -> u32 {
     pid.as_raw_nonzero().get().unsigned_abs()
-}
-
-fn wait(pid: Pid, ended_ns: Arc<AtomicU64>, inputs: Sender<Input>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
-        ended_ns.store(MonotonicClock.now_ns(), Ordering::SeqCst);
-        let _ = inputs.send(Input::Exited(exit));
-    })
 }
 
 fn not_started(spec: &RunSpec, message: String) -> RunRecord {

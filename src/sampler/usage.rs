@@ -49,6 +49,7 @@ mod tests {
     #[test]
     fn short_children_of_a_child_are_counted_to_the_microsecond() {
         let script = "i=0; while [ $i -lt 50 ]; do /bin/true; i=$((i+1)); done";
+        #[expect(clippy::zombie_processes, reason = "`reap` is what waits for it")]
         let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
         let usage = reap(child.id()).unwrap();
         // Fifty processes cost some milliseconds; counted in ticks of 10 ms each would be nothing.

@@ -17,6 +17,7 @@ mod data;
 mod disk;
 mod emulation;
 mod environment;
+mod exec;
 mod faults;
 mod html;
 mod limits;

@@ -117,7 +117,7 @@ impl Narrator {
                         loss,
                         line: line.number,
                     };
-                    together = self.join(together, next, t_ns);
+                    together = Some(self.join(together, next, t_ns));
                     continue;
                 }
                 Ok(note) => {
@@ -185,9 +185,9 @@ impl Narrator {
     }
 
     /// Puts steps together that one message can tell; says what was before where it cannot.
-    fn join(&mut self, before: Option<Together>, next: Together, t_ns: u64) -> Option<Together> {
+    fn join(&mut self, before: Option<Together>, next: Together, t_ns: u64) -> Together {
         let Some(mut before) = before else {
-            return Some(next);
+            return next;
         };
         let alike = before.items == next.items
             && before.dur_ns.is_empty() == next.dur_ns.is_empty()
@@ -195,12 +195,12 @@ impl Narrator {
         if !alike {
             // Without times of their own they share what has passed; of steps of another size nobody knows how.
             self.flush(Some(before), t_ns);
-            return Some(next);
+            return next;
         }
         before.dur_ns.extend(next.dur_ns);
         before.steps += next.steps;
         before.loss = next.loss.or(before.loss);
-        Some(before)
+        before
     }
 
     fn flush(&mut self, together: Option<Together>, t_ns: u64) {
@@ -292,7 +292,7 @@ impl Narrator {
                 self.mark_ns = Some(t_ns);
                 Ok(())
             }
-            Note::Epoch(epoch) => self.epoch(epoch, t_ns),
+            Note::Epoch(epoch) => self.epoch(&epoch, t_ns),
             Note::Metric { name, value } => self.say(WorkerEvent::Metric { name, value }, t_ns),
             Note::Test { accuracy, value } => {
                 let share = (0.0..=1.0).contains(&value.0);
@@ -325,9 +325,9 @@ impl Narrator {
         }
     }
 
-    fn epoch(&mut self, epoch: Epoch, t_ns: u64) -> Result<(), String> {
+    fn epoch(&mut self, epoch: &Epoch, t_ns: u64) -> Result<(), String> {
         let report = EpochReport {
-            epoch: epoch.epoch.unwrap_or(self.session.epochs() + 1),
+            epoch: epoch.number.unwrap_or(self.session.epochs() + 1),
             samples: epoch.samples.unwrap_or(self.samples),
             train_loss: epoch.train_loss,
             validation_loss: epoch.validation_loss,

@@ -45,7 +45,8 @@ pub(super) enum Note {
 #[serde(deny_unknown_fields)]
 pub(super) struct Epoch {
     /// Counts from 1; absent: the next.
-    pub(super) epoch: Option<u32>,
+    #[serde(rename = "epoch")]
+    pub(super) number: Option<u32>,
     /// Absent: as many as the steps had.
     pub(super) samples: Option<u64>,
     pub(super) train_loss: Num,
@@ -114,7 +115,7 @@ impl Note {
             WorkerEvent::Phase { phase } => Self::of_phase(phase),
             WorkerEvent::Steps(_) => Ok(Self::Event(event)),
             WorkerEvent::Epoch(report) => Ok(Self::Epoch(Epoch {
-                epoch: Some(report.epoch),
+                number: Some(report.epoch),
                 samples: Some(report.samples),
                 train_loss: report.train_loss,
                 validation_loss: report.validation_loss,

@@ -40,6 +40,8 @@ fn dispatcher() -> Dispatcher {
 
 fn of_spec(spec: RunSpec) -> Dispatcher {
     let context = RunContext {
+        command: false,
+        stepless: false,
         serve_sizes: Vec::new(),
         confirm: false,
         probe_sizes: Vec::new(),
@@ -423,6 +425,8 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
         find_max_rate: None,
     });
     let context = RunContext {
+        command: false,
+        stepless: false,
         serve_sizes: vec![8],
         confirm: true,
         epochs: 10,
