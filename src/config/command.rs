@@ -132,6 +132,8 @@ fn finish(plan: &mut Plan, spec: &CommandSpec) {
         run.job.run.clone_from(&run.run);
         run.job.model.name.clone_from(&plan.name);
         run.job.dataset_dir = std::path::PathBuf::new();
+        // Whatever accelerator its processes are seen on.
+        "auto".clone_into(&mut run.job.device);
         run.job.train.epochs = 0;
         run.job.serve = None;
         run.job.command = Some(spec.clone());

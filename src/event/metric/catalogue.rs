@@ -225,7 +225,7 @@ pub const CATALOGUE: &[MetricDef] = &[
     ),
     def(
         COMMAND_TIME,
-        "command",
+        "time",
         (Unit::Seconds, Scalar, Run),
         false,
         "wall time of a command from its start to its own end; of commands only",
