@@ -43,7 +43,8 @@ impl Controller {
     /// Why the memory of a command is not known that ended before anybody could look at it.
     pub(super) fn unseen(&self, metric: &MetricDef) -> Option<String> {
         let unseen = self.context.command && self.totals.resident_ns.is_none();
-        (unseen && metric.name == "memory.peak").then(|| {
+        let of_memory = matches!(metric.name, "memory.peak" | "memory.rss_mean");
+        (unseen && of_memory).then(|| {
             "it ended before its memory could be looked at, and had no more than perftune itself".to_owned()
         })
     }

@@ -229,8 +229,10 @@ impl Controller {
             return None;
         }
         let (figure, sure) = match metric.name {
-            // The sum over processes counts shared pages twice, and a whole device's memory is also that of others.
-            "memory.peak" => (self.totals.peak.peak()?, self.totals.processes <= 1),
+            // The sum over processes counts shared pages twice, and a whole device's memory is also that of others. What a
+            // process has that is left alone (a wrapper has started it) is its own.
+            "memory.peak" if self.totals.processes > 1 => (self.totals.alone, true),
+            "memory.peak" => (self.totals.peak.peak()?, true),
             "gpu.memory_peak" => (self.totals.gpu_peak.peak()?, !self.totals.shared_gpu),
             name => (self.totals.counter(name)?, true),
         };

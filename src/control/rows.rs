@@ -123,7 +123,7 @@ impl Controller {
             fill_interference(&mut row, metric, state);
         }
         if row.estimate.is_none()
-            && let Some(why) = self.unread(metric)
+            && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
         {
             row.note = why;
         }

@@ -40,6 +40,8 @@ pub(super) struct Totals {
     pub(super) marks: Marks,
     /// Most living processes in a tick.
     pub(super) processes: u32,
+    /// Largest resident memory at a tick that found one process only, in bytes: nobody shares it.
+    pub(super) alone: f64,
     /// The worker's last message, if it came.
     pub(super) finished: Option<Finished>,
     /// When it came, in nanoseconds.
@@ -66,6 +68,9 @@ impl Totals {
         }
         self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         self.processes = self.processes.max(sample.processes);
+        if let (1, Some(rss)) = (sample.processes, sample.rss_bytes) {
+            self.alone = self.alone.max(rss as f64);
+        }
         let at_s = sample.t_ns as f64 * 1e-9;
         let gpu = GpuNow::of(sample, gpu_index);
         self.no_gpu = gpu_index.is_none();
