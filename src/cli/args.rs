@@ -14,6 +14,7 @@ use self::help::{
 use super::against::args::AgainstArgs;
 use super::baseline::args::BaselineArgs;
 use super::check::output::{CheckFormat, Target};
+use super::exec::ExecArgs;
 use super::exit::EXIT_CODES;
 use super::report_format::ReportFormat;
 use crate::units::Share;
@@ -38,6 +39,8 @@ pub struct Cli {
 pub enum Command {
     /// Train and serve every cell of a grid; write and print the reports
     Run(Box<RunArgs>),
+    /// Run any command and measure it; write and print the reports
+    Exec(Box<ExecArgs>),
     /// Rebuild the reports of a results folder and print them
     Report(ReportArgs),
     /// Say whether a candidate is worse than a baseline: a gate for CI

@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod doctor;
 pub mod dry_run;
 pub mod engine;
+pub mod exec;
 pub mod exit;
 pub mod front;
 pub mod interrupt;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
+        Command::Exec(args) => exec::exec(args, screen),
         Command::Report(args) => run::rebuild(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Replay(args) => replay::replay(args, screen),

@@ -25,6 +25,7 @@ use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
 use crate::report::table::Closing;
 use crate::report::{json, markdown, table};
+use crate::runner::Streams;
 use crate::store::Results;
 
 /// Characters in a line of a page's text that is no table.
@@ -61,10 +62,8 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         show_plan(&plan, &runs, args.format)?;
         return Ok(ExitStatus::Ok);
     }
-    let folder = args
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new("results").join(&plan.name));
+    let named = || Path::new("results").join(&plan.name);
+    let folder = args.out.clone().unwrap_or_else(named);
     let mut progress = Progress::new(args.progress, talk, screen, MonotonicClock);
     let order = Order {
         plan: &plan,
@@ -74,6 +73,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         fresh: args.fresh,
         program: None,
         title: None,
+        streams: Streams::Logged,
     };
     let executed = engine::execute(&order, &mut progress);
     progress.finish();
@@ -295,6 +295,11 @@ pub(super) struct Derived {
 }
 
 impl Derived {
+    /// The figures between runs.
+    pub(super) fn summary(&self) -> &[SummaryRow] {
+        &self.summary
+    }
+
     /// `objectives`: instead of those that are recorded.
     pub(super) fn new(
         results: &Results,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::DatasetCatalogue;
+use super::models::{self, CommandModel};
 use super::problems::{GRID, Place, Problems};
 use super::read::{self, Allowed};
 use super::suggest;
@@ -235,6 +236,8 @@ impl Bases {
 pub(super) struct World<'a> {
     /// Whether the worker is not the native one, and so may know other models and data sets.
     pub(super) foreign: bool,
+    /// Commands that are models, and have data of their own.
+    pub(super) commands: &'a [CommandModel],
     pub(super) catalogue: &'a dyn DatasetCatalogue,
     /// The catalogue's names, read once.
     pub(super) dataset_names: Vec<String>,
@@ -302,8 +305,11 @@ pub(super) fn read(
 
 fn model(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<String> {
     let name = read::text("model", node, "the name of a model in quotes", problems)?;
-    if !world.foreign && !MODELS.iter().any(|model| model.name == name) {
-        let names: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+    let command = models::find(world.commands, name).is_some();
+    if !world.foreign && !command && !MODELS.iter().any(|model| model.name == name) {
+        let native = MODELS.iter().map(|model| model.name);
+        let commands = world.commands.iter().map(|command| &*command.name);
+        let names: Vec<&str> = native.chain(commands).collect();
         problems.error_with(
             node.place,
             format!("unknown model {}", node.value.shown()),
@@ -328,7 +334,7 @@ fn dataset(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<Da
     let written = read::text("dataset", node, expected, problems)?;
     let is_path = written.contains('/') || written.starts_with('.');
     let known = world.dataset_names.iter().any(|name| name == written);
-    if world.foreign && !known && !is_path {
+    if (world.foreign || !world.commands.is_empty()) && !known && !is_path {
         let name = check_length("dataset", written, node, problems)?;
         return Some(Dataset {
             dir: world.bases.of(node).join(written),

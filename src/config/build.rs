@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::axes::{Axes, Cell};
 use super::axis::{Axis, Choice, Dataset, Setting};
 use super::header::Header;
+use super::models::{self, CommandModel};
 use super::plan::PlannedRun;
 use super::problems::{GRID, Place, Problems};
 use super::settings::{Resolver, Settings};
@@ -185,6 +186,7 @@ pub(super) struct Builder<'a> {
     pub(super) axes: &'a Axes,
     pub(super) resolver: &'a Resolver,
     pub(super) options: &'a serde_json::Value,
+    pub(super) commands: &'a [CommandModel],
 }
 
 impl Builder<'_> {
@@ -239,7 +241,7 @@ impl Builder<'_> {
             _ => format!("{name}-r{repeat}"),
         };
         let dataset = values.dataset()?;
-        let job = JobSpec {
+        let mut job = JobSpec {
             protocol: PROTOCOL_VERSION,
             run: run.clone(),
             model: ModelSpec {
@@ -263,8 +265,14 @@ impl Builder<'_> {
             },
             train: values.train(),
             serve: values.serve(),
+            command: None,
             options: self.options.clone(),
         };
+        if let Some(model) = models::find(self.commands, &job.model.name) {
+            job.command = Some(model.of(&job));
+            job.serve = None;
+            job.options = serde_json::Value::Null;
+        }
         Some(PlannedRun {
             run,
             cell: name,

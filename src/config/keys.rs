@@ -15,6 +15,7 @@ const TOP: &[&str] = &[
     "stop",
     "constraints",
     "limits",
+    "models",
     "objectives",
     "gate",
     "sampler",
@@ -75,6 +76,7 @@ const GATE_METRIC: &[&str] = &["direction", "role", "floor", "at_least", "fallba
 const SAMPLER: &[&str] = &["interval", "gpu", "tpu", "energy"];
 const ENERGY: &[&str] = &["grams_per_kwh"];
 const WORKER: &[&str] = &["program", "command", "hang_timeout", "grace", "options"];
+const COMMAND_MODEL: &[&str] = &["command", "steps"];
 const OVERRIDE: &[&str] = &["match", "train", "serve", "stop", "constraints", "limits"];
 
 /// A table of the grid file.
@@ -92,6 +94,7 @@ pub(super) enum Scope {
     Sampler,
     Energy,
     Worker,
+    CommandModel,
     Exclude,
     Include,
     Match,
@@ -125,6 +128,7 @@ impl Scope {
             Self::Sampler => "[sampler]",
             Self::Energy => "[energy]",
             Self::Worker => "[worker]",
+            Self::CommandModel => "[models.NAME]",
             Self::Exclude => "[[exclude]]",
             Self::Include => "[[include]]",
             Self::Match => "match",
@@ -153,6 +157,7 @@ impl Scope {
             Self::Sampler => SAMPLER,
             Self::Energy => ENERGY,
             Self::Worker => WORKER,
+            Self::CommandModel => COMMAND_MODEL,
             Self::Override => OVERRIDE,
         }
     }
@@ -187,7 +192,10 @@ impl Scope {
 
     fn hint(self, key: &str) -> String {
         if self == Self::Override
-            && matches!(key, "sampler" | "energy" | "worker" | "objectives" | "gate")
+            && matches!(
+                key,
+                "sampler" | "energy" | "worker" | "models" | "objectives" | "gate"
+            )
         {
             return format!("[{key}] is the same for the whole grid");
         }

@@ -9,6 +9,7 @@ mod axes;
 mod axis;
 mod build;
 mod cells;
+mod command;
 mod constraints;
 mod error;
 mod gate;
@@ -16,6 +17,7 @@ mod header;
 mod keys;
 mod limits;
 mod metrics;
+mod models;
 mod objectives;
 mod patch;
 pub mod plan;
@@ -32,11 +34,13 @@ mod worker;
 
 use std::path::PathBuf;
 
+pub use command::{CommandRequest, command};
 pub use error::{ConfigError, Diagnostic, Excerpt};
 pub use metrics::named as metrics_named;
 
 use axes::Axes;
 use axis::{Bases, World};
+use models::CommandModel;
 use patch::Patch;
 use plan::{Plan, WorkerProgram, WorkerSettings};
 use problems::{Place, Problems};
@@ -160,6 +164,7 @@ fn check_cells(
     (request, world): (&Request<'_>, &World<'_>),
     problems: &mut Problems,
 ) {
+    models::check_datasets(cells, axes, world, problems);
     build::check_batches(cells, axes, resolver, problems);
     limits::check_threads(cells, axes, resolver, problems);
     select::only(cells, request.only, axes, world, problems);
@@ -176,27 +181,29 @@ fn bases(request: &Request<'_>) -> Bases {
     }
 }
 
-/// The file with what the command line has set, as far as that is TOML.
-fn document(request: &Request<'_>, problems: &mut Problems) -> Result<tree::Table, ConfigError> {
-    let text = header::read_source(&request.source, problems);
+/// The checked plan, or everything that is wrong with the grid.
+pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
+    let mut problems = Problems::default();
+    let text = header::read_source(&request.source, &mut problems);
     let text = problems.check(text)?;
-    let root = tree::parse_document(text, problems);
+    let root = tree::parse_document(text, &mut problems);
     let mut root = problems.check(root)?;
-    set::apply(&mut root, request.set, problems);
+    set::apply(&mut root, request.set, &mut problems);
     problems.check(Some(()))?;
-    Ok(root)
+    checked(&root, request, &mut problems)
 }
 
 /// What the values of the axes are checked against.
 fn world<'a>(
     request: &Request<'a>,
     (worker, base): (&WorkerSettings, &Patch),
-    bases: &'a Bases,
+    (commands, bases): (&'a [CommandModel], &'a Bases),
 ) -> World<'a> {
     let limits = &request.machine.limits;
     let limited = base.limits.resolve(limits, &mut Problems::default());
     World {
         foreign: worker.program != WorkerProgram::Native,
+        commands,
         catalogue: request.catalogue,
         dataset_names: request.catalogue.names(),
         cores: limited.threads(request.machine.cores()),
@@ -204,30 +211,33 @@ fn world<'a>(
     }
 }
 
-/// The checked plan, or everything that is wrong with the grid.
-pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
-    let mut problems = Problems::default();
-    let root = document(request, &mut problems)?;
-    keys::Scope::Top.check(&root, &mut problems);
-    let head = header::read(&root, request, &mut problems);
+/// The plan of a whole tree.
+fn checked(
+    root: &tree::Table,
+    request: &Request<'_>,
+    problems: &mut Problems,
+) -> Result<Plan, ConfigError> {
+    keys::Scope::Top.check(root, problems);
+    let head = header::read(root, request, problems);
     let bases = bases(request);
-    let (sampler, grams_per_kwh) = worker::sampler(&root, &mut problems);
-    let (worker, options) = worker::worker(&root, &bases, &mut problems);
-    let base = Patch::read(&root, None, &mut problems);
-    let world = world(request, (&worker, &base), &bases);
-    let aimed = objectives::read(&root, &mut problems);
-    let gate = gate::read(&root, &mut problems);
+    let (sampler, grams_per_kwh) = worker::sampler(root, problems);
+    let (worker, options) = worker::worker(root, &bases, problems);
+    let commands = models::read(root, &bases, problems);
+    let base = Patch::read(root, None, problems);
+    let world = world(request, (&worker, &base), (&commands, &bases));
+    let aimed = objectives::read(root, problems);
+    let gate = gate::read(root, problems);
     let mut resolver = Resolver::new(&base, &aimed, request.full, &request.machine);
-    let Some(mut axes) = Axes::read(&root, &world, &mut problems) else {
+    let Some(mut axes) = Axes::read(root, &world, problems) else {
         return Err(problems.take_error());
     };
-    let mut cells = cells::expand(&root, &mut axes, &world, &mut problems);
-    resolver.read_overrides(&root, &axes, &world, &mut problems);
+    let mut cells = cells::expand(root, &mut axes, &world, problems);
+    resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;
 
-    resolver.check(&cells, &mut problems);
+    resolver.check(&cells, problems);
     let known = (&axes, &resolver);
-    check_cells(&mut cells, known, (request, &world), &mut problems);
+    check_cells(&mut cells, known, (request, &world), problems);
     problems.check(Some(()))?;
 
     let builder = build::Builder {
@@ -235,9 +245,10 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
         axes: &axes,
         resolver: &resolver,
         options: &options,
+        commands: &commands,
     };
-    let runs = builder.runs(&cells, &mut problems);
-    gate.check_retired(&runs, &mut problems);
+    let runs = builder.runs(&cells, problems);
+    gate.check_retired(&runs, problems);
     problems.check(Some(()))?;
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
     if set::touches(request.set, "grid") {

@@ -1,9 +1,8 @@
 //! `[worker]`, `[sampler]` and `[energy]`: who does the work, how often it is looked at, and what its energy means.
 
-use std::path::PathBuf;
-
 use super::axis::Bases;
 use super::keys::Scope;
+use super::models;
 use super::plan::{WorkerProgram, WorkerSettings};
 use super::problems::Problems;
 use super::read::{self, Allowed, Section};
@@ -139,38 +138,13 @@ fn program(section: &mut Section<'_, '_>, bases: &Bases) -> Option<WorkerProgram
 }
 
 fn command(node: &Node, bases: &Bases, problems: &mut Problems) -> Option<WorkerProgram> {
-    let expected = "a list of texts, the program first, such as [\"python3\", \"train.py\"]";
-    let Value::List(items) = &node.value else {
-        read::wrong("command", expected, node, problems);
-        return None;
-    };
-    let mut words = Vec::new();
-    for item in items {
-        words.push(read::text("command", item, expected, problems)?);
-    }
-    let Some((program, args)) = words.split_first().filter(|(first, _)| !first.is_empty()) else {
-        read::wrong("command", expected, node, problems);
-        return None;
-    };
-    let base_dir = bases.of(node);
-    // A bare name is looked up on the PATH, as a shell would.
-    let program = if program.contains('/') {
-        base_dir.join(program)
-    } else {
-        PathBuf::from(program)
-    };
-    // `train.py` beside the grid file has to be found from any working directory.
-    let beside = |arg: &str| {
-        let path = base_dir.join(arg);
-        if !arg.is_empty() && path.is_file() {
-            path.to_string_lossy().into_owned()
-        } else {
-            arg.to_owned()
-        }
-    };
+    let words = models::words(node, problems)?;
+    let ((program, _), args) = words.split_first()?;
+    let base = bases.of(node);
+    let args = args.iter();
     Some(WorkerProgram::Command {
-        program,
-        args: args.iter().map(|arg| beside(arg)).collect(),
+        program: models::program(program, base).into(),
+        args: args.map(|(arg, _)| models::argument(arg, base)).collect(),
     })
 }
 

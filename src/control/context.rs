@@ -8,6 +8,10 @@ use crate::event::{JobSpec, Pattern, ServeSpec};
 /// What the controller must know of a run beside its policy.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunContext {
+    /// Whether it is a command, which is neither told when to leave a phase nor bound to any.
+    pub command: bool,
+    /// Whether nothing is to be waited for that speaks of steps.
+    pub stepless: bool,
     /// Serve phases, by samples a request.
     pub serve_sizes: Vec<u32>,
     /// Whether each size is served once more when the model was trained to the end.
@@ -46,7 +50,8 @@ impl RunContext {
             let why = format!("the run's device is `{}`", job.device);
             unsupported.entry("gpu".to_owned()).or_insert(why);
         }
-        let serve = job.serve.as_ref();
+        // A command serves what and when it likes.
+        let serve = job.serve.as_ref().filter(|_| job.command.is_none());
         let sizes = |wanted: fn(&ServeSpec) -> bool| {
             let sizes = serve.filter(|serve| wanted(serve));
             sizes
@@ -54,6 +59,8 @@ impl RunContext {
                 .unwrap_or_default()
         };
         Self {
+            command: job.command.is_some(),
+            stepless: job.command.as_ref().is_some_and(|command| !command.steps),
             serve_sizes: sizes(ServeSpec::has_phase),
             probe_sizes: sizes(|serve| serve.find_max_rate.is_some()),
             confirm: serve.is_some_and(|serve| serve.confirm),

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::assess::Ask;
+use super::command::is_of_steps;
 use super::context::RunContext;
 use super::energy::Energy;
-use super::evidence;
 use super::limit::Limit;
 use super::pace::Pace;
 use super::policy::StopPolicy;
@@ -60,7 +60,7 @@ pub struct Controller {
     pub(super) pending: VecDeque<ResourceSample>,
     /// The energy until the last tick that is settled.
     pub(super) energy: Energy,
-    last_tick: Option<ResourceSample>,
+    pub(super) last_tick: Option<ResourceSample>,
     pub(super) now_ns: u64,
     pub(super) stopped: Option<StopRecord>,
     /// Why the training was left for the confirmation.
@@ -79,6 +79,7 @@ impl Controller {
         for name in chosen_or_default(&policy) {
             match find(&name) {
                 None => warnings.push(format!("`{name}` is not a metric of the catalogue")),
+                Some(metric) if context.stepless && is_of_steps(metric) => {}
                 Some(metric) => match why_unsupported(metric, &context.unsupported) {
                     Some(why) => warnings.push(left_out(&format!("{name}: {why}"))),
                     None => chosen.push(metric),
@@ -130,6 +131,7 @@ impl Controller {
         self.totals.sample(sample);
         self.pending.push_back(sample.clone());
         self.now_ns = self.now_ns.max(sample.t_ns);
+        self.settle_silence(sample.t_ns);
         self.resolve_marks();
         let decided = self.decide(false);
         self.conclude(decided, false)
@@ -148,7 +150,7 @@ impl Controller {
             return Verdict::Continue;
         }
         let verdict = match self.training.diverged() {
-            Some(detail) if self.current != Some(Stage::Test) => {
+            Some(detail) if self.current != Some(Stage::Test) && !self.policy.limits_only => {
                 stop(StopReason::Diverged, detail.to_owned())
             }
             _ if leaves => Verdict::Continue,
@@ -192,6 +194,7 @@ impl Controller {
             WorkerEvent::Finished(finished) => {
                 self.leave(!finished.stopped);
                 self.totals.finished = Some(finished.clone());
+                self.totals.finished_ns = envelope.t_ns;
             }
             WorkerEvent::Failed(_) => self.leave(false),
             WorkerEvent::Hello(hello) => self.totals.devices.learn(&hello.facts),
@@ -222,7 +225,12 @@ impl Controller {
         self.leave(true);
         self.current = Some(into);
         self.live.clear();
-        if !matches!(into, Stage::Train | Stage::Serve(_) | Stage::Confirm(_)) {
+        // What a command has done before it said what it does was loading.
+        self.stages.retain(|state| state.stage != Stage::Run);
+        if !matches!(
+            into,
+            Stage::Run | Stage::Train | Stage::Serve(_) | Stage::Confirm(_)
+        ) {
             return;
         }
         self.begin_energy(into);
@@ -284,35 +292,6 @@ impl Controller {
         }
     }
 
-    /// Gives samples from before a message of the worker to the stage that was current until then.
-    fn settle_samples(&mut self, until_ns: u64) {
-        while self
-            .pending
-            .front()
-            .is_some_and(|sample| sample.t_ns <= until_ns)
-        {
-            let Some(sample) = self.pending.pop_front() else {
-                return;
-            };
-            let current = self.current;
-            let state = self
-                .stages
-                .iter_mut()
-                .find(|state| Some(state.stage) == current);
-            if let (Some(state), Some(before)) = (state, &self.last_tick)
-                && before.t_ns >= state.entered_ns
-            {
-                let cores = self.context.usable_cores;
-                state.interval((before, &sample), (cores, &self.totals));
-            } else if let (Some(Stage::Probe(size)), Some(before)) = (current, &self.last_tick) {
-                let search = self.totals.searches.entry(size).or_default();
-                search.push((before, &sample), &self.totals.devices);
-            }
-            self.feed_energy(&sample);
-            self.last_tick = Some(sample);
-        }
-    }
-
     /// Takes the look that is due and decides on it. In a stage that is being left the look is kept, nothing is asked.
     fn decide(&mut self, leaves: bool) -> Verdict {
         if self.stopped.is_some() || self.current == Some(Stage::Test) {
@@ -355,6 +334,7 @@ impl Controller {
         };
         state.look(ask);
         let old_enough = state.is_watched() || state.age_ns(now_ns) >= ns(self.policy.min_time_s);
+        let here = state.stage;
         let outcome = if state.settled(looks, expired) && old_enough {
             Outcome::Known
         } else if expired || (state.is_decided() && !state.waits_for_limits(looks)) {
@@ -362,29 +342,11 @@ impl Controller {
         } else {
             return Verdict::Continue;
         };
-        if !self.policy.enabled {
-            return Verdict::Continue;
-        }
-        state.outcome = Some(outcome);
-        let why = match outcome {
-            Outcome::Known => evidence::known(state, &self.policy, now_ns),
-            Outcome::TimeUp => evidence::unstable(state, &self.policy, now_ns),
-        };
-        let here = state.stage;
-        match here {
-            Stage::Serve(size) => advance(Phase::Serve(size), why),
-            Stage::Confirm(size) => advance(Phase::Confirm(size), why),
-            _ if self.wants_training() => Verdict::Continue,
-            _ => Verdict::Stop(self.measured()),
-        }
+        self.decided(here, outcome)
     }
 }
 
-fn advance(phase: Phase, why: String) -> Verdict {
-    Verdict::Advance { phase, why }
-}
-
-fn stop(reason: StopReason, detail: String) -> Verdict {
+pub(super) fn stop(reason: StopReason, detail: String) -> Verdict {
     Verdict::Stop(StopRecord { reason, detail })
 }
 

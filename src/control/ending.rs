@@ -1,16 +1,42 @@
 //! Why a run ended that the worker finished by itself.
 
-use super::controller::Controller;
+use super::controller::{Controller, Verdict};
 use super::evidence;
 use super::looks::judged_in;
 use super::stage::Outcome;
-use crate::event::{Finished, Stage, StopReason, StopRecord};
+use crate::event::{Finished, Phase, Stage, StopReason, StopRecord};
 use crate::units::Span;
 
 impl Controller {
     /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
     pub fn saved_s_at_least(&self) -> Option<f64> {
         self.spared_s
+    }
+
+    /// What follows when all is known of a stage, or its time is used up.
+    pub(super) fn decided(&mut self, here: Stage, outcome: Outcome) -> Verdict {
+        if !self.policy.enabled || self.goes_on(here, outcome) {
+            return Verdict::Continue;
+        }
+        let Some(state) = self.stages.iter_mut().find(|state| state.stage == here) else {
+            return Verdict::Continue;
+        };
+        state.outcome = Some(outcome);
+        let why = match outcome {
+            Outcome::Known => evidence::known(state, &self.policy, self.now_ns),
+            Outcome::TimeUp => evidence::unstable(state, &self.policy, self.now_ns),
+        };
+        let phase = match here {
+            _ if self.context.command => None,
+            Stage::Serve(size) => Some(Phase::Serve(size)),
+            Stage::Confirm(size) => Some(Phase::Confirm(size)),
+            _ => None,
+        };
+        match phase {
+            Some(phase) => Verdict::Advance { phase, why },
+            None if self.wants_training() => Verdict::Continue,
+            None => Verdict::Stop(self.measured()),
+        }
     }
 
     /// Why a run ended that the worker finished by itself; the record of its own stop, if there was one.
@@ -23,6 +49,15 @@ impl Controller {
         if finished.stopped {
             let detail = format!("asked to stop after {} epochs", finished.epochs);
             return record(StopReason::Cancelled, detail);
+        }
+        if self.context.command {
+            let open = if self.policy.limits_only {
+                String::new()
+            } else {
+                self.and_open()
+            };
+            let detail = format!("the command came to its own end{open}");
+            return record(StopReason::Budget, detail);
         }
         if self.context.epochs == 0 {
             return self.served();

@@ -8,6 +8,7 @@ use crate::units::seconds;
 
 fn doing(stage: &StageState) -> String {
     match stage.stage {
+        Stage::Run => "the command".to_owned(),
         Stage::Train => "training".to_owned(),
         // They may wait for each other.
         Stage::Serve(size) | Stage::Confirm(size) if stage.ideal.is_some() => {

@@ -142,7 +142,12 @@ impl Controller {
             .iter()
             .map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
-        let stages = sizes.chain(train).filter(|stage| watched(metric, *stage));
+        let stages: Vec<Stage> = if self.context.command {
+            self.stages_of_command(metric.scope)
+        } else {
+            sizes.chain(train).collect()
+        };
+        let stages = stages.into_iter().filter(|stage| watched(metric, *stage));
         let finding = |stage| {
             let first = self.watched_in(constraint, metric, stage);
             let Stage::Serve(size) = stage else {
@@ -224,8 +229,10 @@ impl Controller {
             return None;
         }
         let (figure, sure) = match metric.name {
-            // The sum over processes counts shared pages twice, and a whole device's memory is also that of others.
-            "memory.peak" => (self.totals.peak.peak()?, self.totals.processes <= 1),
+            // The sum over processes counts shared pages twice, and a whole device's memory is also that of others. What a
+            // process has that is left alone (a wrapper has started it) is its own.
+            "memory.peak" if self.totals.processes > 1 => (self.totals.alone, true),
+            "memory.peak" => (self.totals.peak.peak()?, true),
             "gpu.memory_peak" => (self.totals.gpu_peak.peak()?, !self.totals.shared_gpu),
             name if metric.group == ENERGY => (self.energy_so_far(name)?, true),
             "tpu.memory_peak" => (self.totals.tpu.peak.peak()?, !self.totals.tpu.shared),

@@ -73,7 +73,8 @@ pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Sta
         return false;
     }
     match (metric.scope, stage) {
-        (Scope::Train | Scope::Run, Stage::Train)
+        (Scope::Stages | Scope::Run, Stage::Run)
+        | (Scope::Train | Scope::Run, Stage::Train)
         | (Scope::Serve, Stage::Serve(_) | Stage::Confirm(_))
         | (Scope::Stages, Stage::Train | Stage::Serve(_)) => true,
         (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),

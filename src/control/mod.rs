@@ -42,6 +42,7 @@
 
 mod assess;
 pub mod budget;
+mod command;
 mod confirm;
 pub mod constraint;
 mod context;
@@ -68,6 +69,7 @@ mod serving;
 pub mod shadow;
 mod stage;
 pub mod support;
+mod ticks;
 mod times;
 mod totals;
 mod tpu;

@@ -11,6 +11,10 @@ use crate::event::CATALOGUE;
 pub struct StopPolicy {
     /// Whether runs stop early at all; `--full` switches it off, the figures and their intervals stay.
     pub enabled: bool,
+    /// Whether nothing but a broken constraint (or the end of `max_run_time_s`) ends a run early: for a command of which
+    /// nobody has said when it is known well enough.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limits_only: bool,
     /// The chosen metrics: full names of the catalogue, already expanded from groups. None: [`default_metrics`].
     pub metrics: Vec<String>,
     /// Half-width of the interval over the estimate that counts as known.
@@ -46,6 +50,7 @@ impl Default for StopPolicy {
     fn default() -> Self {
         Self {
             enabled: true,
+            limits_only: false,
             metrics: Vec::new(),
             within: 0.05,
             confidence: 0.95,

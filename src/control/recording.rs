@@ -50,6 +50,7 @@ impl RunReplay {
         let asked = StopPolicy {
             // Looks are taken to the end, so that each metric has its own time; nobody obeys a verdict here.
             enabled: false,
+            limits_only: false,
             ..policy.with_rule(rule)
         };
         let own = rule.is_ours() || rule.id() == RuleId::Oracle;

@@ -7,7 +7,7 @@ use super::serving::{BEST_SIZE, MAX_RATE, load_note};
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use super::windowed;
-use crate::event::metric::{ENERGY, ENERGY_PER_SAMPLE, Scope, TIME_TO_ACCURACY};
+use crate::event::metric::{COMMAND_TIME, ENERGY, ENERGY_PER_SAMPLE, Scope, TIME_TO_ACCURACY};
 use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
 use crate::event::{
@@ -30,7 +30,8 @@ impl Controller {
             for stage in stages.filter(has) {
                 rows.push(self.stage_row(metric, stage));
             }
-            if metric.scope == Scope::Run {
+            let has = metric.name != COMMAND_TIME || self.context.command;
+            if metric.scope == Scope::Run && has {
                 rows.push(self.run_row(metric, ended));
             }
         }
@@ -44,6 +45,9 @@ impl Controller {
     }
 
     fn stages_of(&self, scope: Scope) -> Vec<Stage> {
+        if self.context.command {
+            return self.stages_of_command(scope);
+        }
         let sizes = self.sizes().iter().map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
         match scope {
@@ -126,10 +130,11 @@ impl Controller {
             add_note(&mut row, &self.totals.devices.note(sum));
         }
         if row.estimate.is_none()
-            && let Some(why) = self.unread(metric)
+            && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
         {
             row.note = why;
         }
+        self.fill_whole(&mut row, of);
         row
     }
 
@@ -237,7 +242,8 @@ impl Controller {
         }
         if row.estimate.is_none() && row.note.is_empty() {
             row.note = self
-                .unread(metric)
+                .unseen(metric)
+                .or_else(|| self.unread(metric))
                 .unwrap_or_else(|| "not reported".to_owned());
         }
         row
@@ -251,6 +257,7 @@ impl Controller {
                 let span = last.saturating_sub(first) as f64;
                 (span > 0.0).then(|| self.totals.cost_ns as f64 / span * 100.0)
             }),
+            COMMAND_TIME => self.command_s(),
             "cpu.time" => {
                 let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
                 let said = usage
@@ -260,6 +267,7 @@ impl Controller {
                 add_note(
                     row,
                     match (own, sampled) {
+                        (Some(_), _) if self.context.command => "as the kernel counted it",
                         (Some(_), _) => "the worker's own figure at its end",
                         (None, Some(_)) => "the last sample",
                         (None, None) => "",
@@ -269,6 +277,12 @@ impl Controller {
             }
             _ => sampled,
         };
+        if metric.name == COMMAND_TIME {
+            row.samples = u64::from(row.estimate.is_some());
+            if row.estimate.is_none() {
+                add_note(row, "the command did not come to its own end");
+            }
+        }
         if metric.name == "sampler.cost" && row.estimate.is_none() {
             add_note(row, "the sampler took fewer than two readings");
         }
@@ -312,6 +326,7 @@ impl Controller {
         row.samples = u64::from(value.is_some());
         row.estimate = value.and_then(Num::finite);
         match (value, row.estimate) {
+            (None, _) if self.context.command => add_note(row, "the command reported none"),
             (None, _) if self.context.epochs == 0 && !metric.name.starts_with("test") => {
                 add_note(row, "the run does not train");
             }

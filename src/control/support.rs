@@ -36,7 +36,7 @@ pub fn check_supported(
             None => left.push(name),
         }
     }
-    if left.is_empty() && policy.enabled {
+    if left.is_empty() && policy.enabled && !policy.limits_only {
         return Err(SupportError::NothingLeft { reasons });
     }
     let warnings = reasons.iter().map(|reason| left_out(reason)).collect();
@@ -52,7 +52,9 @@ pub(super) fn left_out(metric_and_why: &str) -> String {
 }
 
 pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<String> {
-    let mut chosen = if policy.metrics.is_empty() {
+    let mut chosen = if policy.limits_only {
+        Vec::new()
+    } else if policy.metrics.is_empty() {
         default_metrics()
     } else {
         policy.metrics.clone()

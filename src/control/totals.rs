@@ -45,8 +45,12 @@ pub(super) struct Totals {
     pub(super) marks: Marks,
     /// Most living processes in a tick.
     pub(super) processes: u32,
+    /// Largest resident memory at a tick that found one process only, in bytes: nobody shares it.
+    pub(super) alone: f64,
     /// The worker's last message, if it came.
     pub(super) finished: Option<Finished>,
+    /// When it came, in nanoseconds.
+    pub(super) finished_ns: u64,
     /// The worker's own figures.
     pub(super) own: BTreeMap<String, Num>,
     /// What searches for the highest rate have found, by samples a request.
@@ -79,6 +83,9 @@ impl Totals {
         }
         self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         self.processes = self.processes.max(sample.processes);
+        if let (1, Some(rss)) = (sample.processes, sample.rss_bytes) {
+            self.alone = self.alone.max(rss as f64);
+        }
         let at_s = sample.t_ns as f64 * 1e-9;
         let gpu = GpuNow::of(sample, &self.devices);
         self.shared_gpu |= gpu.shared_memory;

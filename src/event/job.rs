@@ -38,9 +38,36 @@ pub struct JobSpec {
     pub train: TrainSpec,
     /// How to serve; absent: the serve phase is skipped.
     pub serve: Option<ServeSpec>,
+    /// A command that is run in the place of a worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandSpec>,
     /// Free-form settings of a worker that is not the native one: the `[worker] options` of the grid file.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub options: serde_json::Value,
+}
+
+/// Any command, which speaks no protocol but may write lines to the path in `$PERFTUNE_EVENTS`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandSpec {
+    /// The program and its arguments, the settings of the cell put in.
+    pub words: Vec<String>,
+    /// Whether it may report steps: then metrics of steps are waited for.
+    pub steps: bool,
+}
+
+impl CommandSpec {
+    /// As it could be typed into a shell.
+    pub fn shown(&self) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+        let word = |word: &String| {
+            if word.chars().all(plain) && !word.is_empty() {
+                word.clone()
+            } else {
+                format!("'{}'", word.replace('\'', "'\\''"))
+            }
+        };
+        self.words.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// A model by name, with the knobs that some models have.

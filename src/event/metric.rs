@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 pub use catalogue::CATALOGUE;
 pub use names::{
-    CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY, TIME_TO_ACCURACY,
+    COMMAND_TIME, CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY,
+    TIME_TO_ACCURACY,
 };
 
 /// The base unit of a metric in machine-readable output.

@@ -19,7 +19,8 @@ pub mod worker;
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use interference::{Disturber, Interference, InterferenceWatch, Stretch};
 pub use job::{
-    Allocator, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec, TrainSpec,
+    Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec,
+    TrainSpec,
 };
 pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};

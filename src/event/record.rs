@@ -14,6 +14,12 @@ use super::worker::optional;
 /// What the note of a figure says that is the worker's own.
 pub const SAID_BY_WORKER: &str = "said by the worker";
 
+/// The fact of a command that tells its exit code.
+pub const EXIT_CODE: &str = "exit_code";
+
+/// The fact of a command that tells the signal that ended it.
+pub const SIGNAL: &str = "signal";
+
 /// How a run ended, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

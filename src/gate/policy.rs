@@ -199,6 +199,7 @@ const GATED: &[(&str, Direction, Option<&str>)] = &[
     ("train.throughput_p75", Direction::Higher, None),
     ("serve.throughput_p75", Direction::Higher, None),
     ("serve.max_rate", Direction::Higher, None),
+    ("command.time", Direction::Lower, None),
     ("memory.peak", Direction::Lower, None),
     ("gpu.memory_peak", Direction::Lower, None),
     ("tpu.memory_peak", Direction::Lower, None),

@@ -5,7 +5,9 @@ use super::headline::{Place, accuracy_is_final, first_serve_size, last_serve_siz
 use super::interference::marked;
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::event::{Failure, MaxRate, Pattern, RunRecord, RunVerdict, metric};
+use crate::event::metric::COMMAND_TIME;
+use crate::event::record::{EXIT_CODE, SIGNAL};
+use crate::event::{CommandSpec, Failure, MaxRate, Pattern, RunRecord, RunVerdict, metric};
 
 /// Where a column of `report.csv` comes from.
 enum Source {
@@ -214,6 +216,27 @@ const COLUMNS: &[(&str, Source)] = &[
     (
         "interference_thermal_percent",
         Text(|r| marked(r, Some(Thermal))),
+    ),
+    ("command_time_s", Figure(Run, COMMAND_TIME)),
+    (
+        "command",
+        Text(|r| {
+            text(
+                r.job
+                    .command
+                    .as_ref()
+                    .map(CommandSpec::shown)
+                    .map(|s| one_line(&s)),
+            )
+        }),
+    ),
+    (
+        "exit_code",
+        Text(|r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default()),
+    ),
+    (
+        "signal",
+        Text(|r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
     ),
 ];
 

@@ -84,6 +84,7 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
             max_requests: None,
             find_max_rate: None,
         }),
+        command: None,
         options: serde_json::Value::Null,
     }
 }

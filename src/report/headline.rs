@@ -1,7 +1,7 @@
 //! Which figure a headline column speaks of.
 
 use crate::event::metric::Scope;
-use crate::event::{MetricDef, MetricRow, RunRecord, Unit};
+use crate::event::{MetricDef, MetricRow, Phase, RunRecord, Unit};
 
 /// The metric that a search finds: with an interval, of which an end may be unknown, though it is said once.
 pub const MAX_RATE: &str = "serve.max_rate";
@@ -37,6 +37,7 @@ impl Place {
     pub fn phase(self, record: &RunRecord) -> Option<String> {
         let serve = |size: Option<u32>| size.map(|size| format!("serve[{size}]"));
         match self {
+            Self::Train if record.job.command.is_some() => Some(of_command(record).to_owned()),
             Self::Train => Some("train".to_owned()),
             Self::FirstServe => serve(first_serve_size(record)),
             Self::LastServe => serve(last_serve_size(record)),
@@ -55,13 +56,43 @@ impl Place {
     }
 }
 
+/// The stage that the headline figures of a command speak of: its training, or what it has instead.
+fn of_command(record: &RunRecord) -> &str {
+    let has = |phase: &str| {
+        let mut rows = record.metrics.iter();
+        rows.any(|row| row.phase == phase && row.metric == "cpu.utilisation")
+    };
+    let begun = ["train", "run"].into_iter().find(|phase| has(phase));
+    let other = record.metrics.iter();
+    let mut other = other.filter(|row| row.metric == "cpu.utilisation");
+    begun
+        .or_else(|| Some(&*other.next()?.phase))
+        .unwrap_or("run")
+}
+
+/// The sizes of requests that a command has served.
+fn sizes_of_command(record: &RunRecord) -> impl Iterator<Item = u32> {
+    let rows = record.metrics.iter();
+    let rows = rows.filter(|row| row.metric == "serve.throughput" && record.job.command.is_some());
+    rows.filter_map(|row| match row.phase.parse() {
+        Ok(Phase::Serve(size)) => Some(size),
+        _ => None,
+    })
+}
+
 /// Samples a request of the first serve phase.
 pub fn first_serve_size(record: &RunRecord) -> Option<u32> {
+    if record.job.command.is_some() {
+        return sizes_of_command(record).next();
+    }
     record.job.serve.as_ref()?.batch_sizes.first().copied()
 }
 
 /// Samples a request of the last serve phase.
 pub fn last_serve_size(record: &RunRecord) -> Option<u32> {
+    if record.job.command.is_some() {
+        return sizes_of_command(record).last();
+    }
     record.job.serve.as_ref()?.batch_sizes.last().copied()
 }
 

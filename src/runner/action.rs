@@ -13,6 +13,8 @@ pub enum Input {
     OutOfMemory(u64),
     /// The worker wrote something that is not a message.
     Garbage(String),
+    /// Something of a command that the user should know.
+    Warning(String),
     /// The sampler read something.
     Sample(Box<ResourceSample>),
     /// A line of the worker's standard error.

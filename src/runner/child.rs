@@ -1,18 +1,22 @@
 //! The worker's process: its environment, its process group, its pipes and its end.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use fs_err::File;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use rustix::thread::CpuSet;
 
-use crate::event::{Allocator, JobSpec, Limits};
+use crate::event::{Allocator, JobSpec, Limits, Usage};
+use crate::sampler;
 
-use super::Launch;
+use super::command::EVENTS;
 use super::group::RunGroup;
 use super::session::Exit;
+use super::{Launch, Streams};
 
 /// A running worker. Dropping it kills its process group and reaps it: no way out of the runner leaves an orphan.
 #[derive(Debug)]
@@ -58,30 +62,38 @@ impl Hold {
 /// The pipes that a worker's threads read.
 #[derive(Debug)]
 pub struct Pipes {
-    /// The protocol.
-    pub stdout: std::process::ChildStdout,
-    /// What its libraries print.
-    pub stderr: std::process::ChildStderr,
+    /// The protocol, or what a command prints; absent where it prints past the runner.
+    pub stdout: Option<std::process::ChildStdout>,
+    /// What its libraries print; likewise.
+    pub stderr: Option<std::process::ChildStderr>,
 }
 
 impl Worker {
     /// Starts the program in a process group of its own, so that a Ctrl-C at the terminal reaches the runner alone, and
     /// held by `hold` from before its first instruction.
-    pub fn spawn(launch: &Launch, job: &JobSpec, hold: Hold) -> io::Result<(Self, Pipes)> {
+    ///
+    /// `events`: where a command may report what it does.
+    pub fn spawn(
+        launch: &Launch,
+        (job, events): (&JobSpec, Option<&Path>),
+        hold: Hold,
+    ) -> io::Result<(Self, Pipes)> {
         let mut command = Command::new(&launch.program);
-        command
-            .args(&launch.args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        environment(&mut command, job);
+        command.args(&launch.args).process_group(0);
+        if let Some(events) = events {
+            command.env(EVENTS, events);
+            outlets(&mut command, launch.streams)?;
+        } else {
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            environment(&mut command, job);
+        }
         before_exec(&mut command, hold);
         let mut child = command.spawn()?;
-        let taken = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (stdin, Some(stdout), Some(stderr)) = taken else {
-            return Err(io::Error::other("the pipes of the child are missing"));
-        };
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let pid = Pid::from_child(&child);
         Ok((
             Self {
@@ -123,6 +135,18 @@ impl Worker {
     pub fn leave_behind(&mut self) {
         self.stdin = None;
         self.reaped = true;
+    }
+
+    /// Kills what is left of the group of a child that has ended, removes it from the process table, and says what the kernel
+    /// has counted of it.
+    pub fn reap_counted(&mut self) -> Option<Usage> {
+        if self.reaped {
+            return None;
+        }
+        self.signal(Signal::KILL);
+        let usage = sampler::reap(self.pid.as_raw_nonzero().get().unsigned_abs());
+        self.reaped = usage.is_some();
+        usage
     }
 
     /// Kills what is left of the group and removes the ended child from the process table.
@@ -170,6 +194,28 @@ pub fn adopt_orphans() {
 /// Removes adopted orphans that have ended from the process table. Call it while no worker is there to be waited for.
 pub fn bury() {
     while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
+}
+
+/// The standard streams of a command.
+fn outlets(command: &mut Command, streams: Streams) -> io::Result<()> {
+    if streams == Streams::Logged {
+        let command = command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        return Ok(());
+    }
+    // Its process group is not the one in the foreground of a terminal, whose input would stop it.
+    command.stdin(if io::stdin().is_terminal() {
+        Stdio::null()
+    } else {
+        Stdio::inherit()
+    });
+    command.stderr(Stdio::inherit());
+    command.stdout(if streams == Streams::PassedWithOutput {
+        Stdio::inherit()
+    } else {
+        Stdio::from(io::stderr().as_fd().try_clone_to_owned()?)
+    });
+    Ok(())
 }
 
 fn environment(command: &mut Command, job: &JobSpec) {

@@ -13,6 +13,8 @@ use crate::event::{JobSpec, Phase, ServeSpec};
 /// What one job asks for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Course {
+    /// A command begins what it likes when it likes.
+    free: bool,
     trains: bool,
     /// Samples a request, of phases at a rate or back to back.
     serves: Vec<u32>,
@@ -28,6 +30,7 @@ impl Course {
             sizes.map_or_else(Vec::new, |serve| serve.batch_sizes.clone())
         };
         Self {
+            free: job.command.is_some(),
             trains: job.train.epochs > 0,
             serves: sizes(ServeSpec::has_phase),
             probes: sizes(|serve| serve.find_max_rate.is_some()),
@@ -37,6 +40,9 @@ impl Course {
 
     fn asks_for(&self, phase: Phase) -> bool {
         match phase {
+            Phase::Run => self.free,
+            Phase::Probe(_) | Phase::Confirm(_) if self.free => false,
+            _ if self.free => true,
             Phase::Load | Phase::Warmup | Phase::Test => true,
             Phase::Train | Phase::Validate => self.trains,
             Phase::Serve(size) => self.serves.contains(&size),
@@ -51,7 +57,9 @@ impl Course {
             return Err(Violation::Unasked { found });
         }
         match before {
-            Some(before) if group(found) < group(before) => Err(Violation::Late { found, before }),
+            Some(before) if !self.free && group(found) < group(before) => {
+                Err(Violation::Late { found, before })
+            }
             _ => Ok(()),
         }
     }
@@ -60,7 +68,7 @@ impl Course {
 /// Where a phase comes.
 const fn group(phase: Phase) -> u8 {
     match phase {
-        Phase::Load => 0,
+        Phase::Run | Phase::Load => 0,
         Phase::Warmup => 1,
         Phase::Serve(_) | Phase::Probe(_) => 2,
         Phase::Train | Phase::Validate => 3,
@@ -75,6 +83,7 @@ mod tests {
 
     fn course(edit: impl FnOnce(&mut Course)) -> Course {
         let mut course = Course {
+            free: false,
             trains: true,
             serves: vec![1, 8],
             probes: vec![1, 8],

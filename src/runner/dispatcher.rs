@@ -77,6 +77,10 @@ impl Dispatcher {
                 actions.push(Action::Emit(RunEventKind::Sample(sample)));
                 self.obey(verdict, now_ns, &mut actions);
             }
+            Input::Warning(what) => {
+                self.warnings.push(what.clone());
+                actions.push(Action::Emit(RunEventKind::Warning(what)));
+            }
             Input::Stderr(line) => actions.push(Action::Emit(RunEventKind::Stderr(line))),
             Input::StreamEnded => self.streams_open = self.streams_open.saturating_sub(1),
             Input::Exited(exit) => self.exit = Some((exit, now_ns)),
@@ -94,9 +98,13 @@ impl Dispatcher {
 
     /// When [`Input::Tick`] is due.
     pub fn next_deadline_ns(&self) -> u64 {
-        let silence = self
-            .heard_ns
-            .saturating_add(self.spec.launch.hang_timeout_ns);
+        // A command need not say anything.
+        let silence = match self.spec.job.command {
+            Some(_) => u64::MAX,
+            None => self
+                .heard_ns
+                .saturating_add(self.spec.launch.hang_timeout_ns),
+        };
         if let Some((_, exited)) = self.exit {
             return exited.saturating_add(STREAM_GRACE_NS);
         }
@@ -179,6 +187,13 @@ impl Dispatcher {
         }
         match verdict {
             Verdict::Continue => {}
+            // It cannot be asked; and it need not leave a phase.
+            Verdict::Stop(stop) if self.spec.job.command.is_some() => {
+                let what = format!("stop, {}: {}", stop.reason, stop.detail);
+                actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
+                self.end(Cause::Verdict(stop), Force::Terminated, now_ns, actions);
+            }
+            Verdict::Advance { .. } | Verdict::Confirm(_) if self.spec.job.command.is_some() => {}
             Verdict::Advance { phase, why } => {
                 actions.push(Action::Send(Command::Advance { phase }));
                 let what = format!("leave {phase}: {why}");
@@ -305,6 +320,11 @@ impl Dispatcher {
             self.over = true;
             actions.push(Action::Finish);
         }
+    }
+
+    /// Whether it is being ended before its own end.
+    pub fn is_ending(&self) -> bool {
+        self.ending.is_some()
     }
 
     /// Whether the process was left behind alive.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -15,15 +14,15 @@ use crate::event::{
     Command, Failure, FailureKind, Feasibility, MemoryGuard, RunEvent, RunEventKind, RunRecord,
     RunStatus, RunVerdict, StopReason, StopRecord,
 };
-use crate::sampler::{self, Sampler, SamplerHandle, SamplerReport};
+use crate::sampler::{self, Sampler, SamplerReport};
 
 use super::action::{Action, Input};
 use super::child::{self, Hold, Worker};
+use super::command::{Mailbox, Speaker};
 use super::dispatcher::Dispatcher;
 use super::group::{GroupError, Groups, RunGroup};
 use super::memory::MemoryWatch;
-use super::pipes::{self, Tail};
-use super::session::Exit;
+use super::threads::Threads;
 use super::{RunSpec, Sink, SinkError};
 
 /// How the user's Ctrl-C reaches the run in flight.
@@ -85,6 +84,7 @@ pub fn execute(
             sink: &mut *sink,
             sink_error: None,
             clock: MonotonicClock,
+            began_ns: 0,
         };
         execution.run(interrupts)?;
     }
@@ -100,16 +100,8 @@ struct Execution<'a, 'b> {
     sink: &'a mut Sink<'b>,
     sink_error: Option<SinkError>,
     clock: MonotonicClock,
-}
-
-/// What must be stopped and joined before a run's record is made.
-struct Threads {
-    protocol: JoinHandle<()>,
-    stderr: JoinHandle<()>,
-    waiter: JoinHandle<()>,
-    sampler: Option<SamplerHandle>,
-    sampled: SamplerReport,
-    tail: Tail,
+    /// When the worker was started, in nanoseconds.
+    began_ns: u64,
 }
 
 impl Execution<'_, '_> {
@@ -122,10 +114,10 @@ impl Execution<'_, '_> {
         });
         let record = match self.start() {
             Err(why) => not_started(self.spec, why),
-            Ok((worker, pipes)) => {
+            Ok((worker, pipes, mailbox)) => {
                 let (sender, receiver) = mpsc::channel();
                 interrupts.attach(Some(sender.clone()));
-                let record = self.drive(worker, pipes, sender, &receiver);
+                let record = self.drive(worker, (pipes, mailbox), sender, &receiver);
                 interrupts.attach(None);
                 record
             }
@@ -135,18 +127,26 @@ impl Execution<'_, '_> {
     }
 
     /// The worker, held by its limits; or why there is none.
-    fn start(&mut self) -> Result<(Worker, child::Pipes), String> {
+    fn start(&mut self) -> Result<(Worker, child::Pipes, Option<Mailbox>), String> {
         let spec = self.spec;
         if let (Some(_), Some(groups)) = (&spec.group, self.groups) {
             let groups = groups.as_ref().map_err(ToString::to_string)?;
             let group = groups.of_run(&spec.run, &spec.limits);
             self.group = Some(group.map_err(|error| error.to_string())?);
         }
+        let mailbox = spec.job.command.as_ref().map(|_| Mailbox::open());
+        let mailbox = mailbox
+            .transpose()
+            .map_err(|error| format!("cannot make the pipe that a command reports to: {error}"))?;
+        let events = mailbox.as_ref().map(Mailbox::path);
+        self.began_ns = self.clock.now_ns();
         let started = Hold::new(&spec.limits, self.group.as_ref())
-            .and_then(|hold| Worker::spawn(&spec.launch, &spec.job, hold));
+            .and_then(|hold| Worker::spawn(&spec.launch, (&spec.job, events), hold));
         let within = [" within its limits", ""][usize::from(spec.limits.is_none())];
         let program = spec.launch.program.display();
-        started.map_err(|error| format!("cannot start {program}{within}: {error}"))
+        let (worker, pipes) =
+            started.map_err(|error| format!("cannot start {program}{within}: {error}"))?;
+        Ok((worker, pipes, mailbox))
     }
 
     fn emit(&mut self, kind: RunEventKind) {
@@ -165,13 +165,19 @@ impl Execution<'_, '_> {
     fn drive(
         &mut self,
         mut worker: Worker,
-        pipes: child::Pipes,
+        (pipes, mailbox): (child::Pipes, Option<Mailbox>),
         sender: Sender<Input>,
         inputs: &Receiver<Input>,
     ) -> RunRecord {
-        let started_ns = self.clock.now_ns();
+        let started_ns = self.began_ns;
         self.send(&mut worker, &Command::Job(Box::new(self.spec.job.clone())));
-        let mut threads = Threads::start(worker.pid(), pipes, sender.clone());
+        let begun = (&self.spec.job, raw(worker.pid()), started_ns);
+        let speaker = mailbox.map(|mailbox| Speaker::start(mailbox, begun, sender.clone()));
+        let speaker = match speaker.transpose() {
+            Ok(speaker) => speaker,
+            Err(error) => return not_started(self.spec, error.to_string()),
+        };
+        let mut threads = Threads::start(worker.pid(), (pipes, speaker), sender.clone());
         if let Err(why) = self.sample(&mut threads, worker.pid(), sender) {
             return not_started(self.spec, why);
         }
@@ -179,8 +185,10 @@ impl Execution<'_, '_> {
         let mut dispatcher = Dispatcher::new(self.spec.clone(), controller, started_ns);
         let mut sink_failure_told = false;
         'run: loop {
-            for input in self.next_inputs(inputs, &dispatcher, &mut threads) {
-                let mut actions = dispatcher.handle(input, self.clock.now_ns());
+            let next = self.next_inputs(inputs, &dispatcher, (&mut threads, &mut worker));
+            for input in next {
+                let now_ns = threads.time_of(&input);
+                let mut actions = dispatcher.handle(input, now_ns);
                 if self.sink_error.is_some() && !sink_failure_told {
                     sink_failure_told = true;
                     actions.extend(dispatcher.handle(Input::SinkFailed, self.clock.now_ns()));
@@ -216,7 +224,7 @@ impl Execution<'_, '_> {
         pid: Pid,
         inputs: Sender<Input>,
     ) -> Result<(), String> {
-        let pid = pid.as_raw_nonzero().get().unsigned_abs();
+        let pid = raw(pid);
         let limits = &self.spec.limits;
         let watched = limits.memory_guard == Some(MemoryGuard::Watched);
         let limit = limits.memory_bytes.filter(|_| watched);
@@ -253,7 +261,7 @@ impl Execution<'_, '_> {
         &self,
         inputs: &Receiver<Input>,
         dispatcher: &Dispatcher,
-        threads: &mut Threads,
+        (threads, worker): (&mut Threads, &mut Worker),
     ) -> Vec<Input> {
         let wait = dispatcher
             .next_deadline_ns()
@@ -261,8 +269,9 @@ impl Execution<'_, '_> {
         match inputs.recv_timeout(Duration::from_nanos(wait)) {
             Ok(Input::Exited(exit)) => {
                 threads.stop_sampling();
+                let last = threads.last_words(worker, dispatcher.is_ending());
                 let before = inputs.try_iter().chain(self.shortage());
-                before.chain([Input::Exited(exit)]).collect()
+                before.chain(last).chain([Input::Exited(exit)]).collect()
             }
             Ok(input) => vec![input],
             // A sender lives in `Interrupts` as long as the run: nothing else ends the channel.
@@ -281,6 +290,9 @@ impl Execution<'_, '_> {
     }
 
     fn send(&mut self, worker: &mut Worker, command: &Command) {
+        if self.spec.job.command.is_some() {
+            return;
+        }
         match encode(command) {
             Ok(line) => worker.send(&line),
             Err(error) => {
@@ -305,37 +317,6 @@ impl Execution<'_, '_> {
     }
 }
 
-impl Threads {
-    fn start(pid: Pid, pipes: child::Pipes, sender: Sender<Input>) -> Self {
-        let tail = Tail::default();
-        Self {
-            protocol: pipes::read_protocol(pipes.stdout, sender.clone()),
-            stderr: pipes::read_stderr(pipes.stderr, sender.clone(), tail.clone()),
-            waiter: wait(pid, sender),
-            sampler: None,
-            sampled: SamplerReport::default(),
-            tail,
-        }
-    }
-
-    fn stop_sampling(&mut self) {
-        if let Some(sampler) = self.sampler.take() {
-            self.sampled = sampler.stop();
-        }
-    }
-
-    /// The tail of standard error, and what the sampler cost. Threads whose pipe a detached grandchild holds open are left to end by themselves.
-    fn join(mut self) -> (String, SamplerReport) {
-        self.stop_sampling();
-        for thread in [self.protocol, self.stderr, self.waiter] {
-            if thread.is_finished() {
-                let _ = thread.join();
-            }
-        }
-        (self.tail.text(), self.sampled)
-    }
-}
-
 /// The cost of the sampler's whole thread, which the samples cannot know of themselves: theirs are the readings alone.
 fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
     let row = record
@@ -354,11 +335,8 @@ fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
     );
 }
 
-fn wait(pid: Pid, inputs: Sender<Input>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
-        let _ = inputs.send(Input::Exited(exit));
-    })
+const fn raw(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
 }
 
 fn not_started(spec: &RunSpec, message: String) -> RunRecord {

@@ -32,6 +32,7 @@ pub(super) fn job(epochs: u32) -> JobSpec {
             warmup_steps: 0,
         },
         serve: None,
+        command: None,
         options: serde_json::Value::Null,
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod child;
+mod command;
 mod course;
 pub mod dispatcher;
 mod ending;
@@ -17,6 +18,7 @@ mod memory;
 mod pipes;
 pub mod session;
 mod shortage;
+mod threads;
 
 use std::path::PathBuf;
 
@@ -66,6 +68,21 @@ pub struct Launch {
     pub hang_timeout_ns: u64,
     /// Time between asking, SIGTERM and SIGKILL, in nanoseconds.
     pub grace_ns: u64,
+    /// Where the standard streams of a command go; those of a worker are the protocol and its log.
+    pub streams: Streams,
+}
+
+/// Where the standard streams of a command go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Streams {
+    /// It reads nothing; what it writes goes to the run's log.
+    #[default]
+    Logged,
+    /// They are the runner's own: the standard input (nothing, where that is a terminal: what waits for a person cannot be
+    /// measured) and the standard error, for both of its outputs.
+    Passed,
+    /// The same, and its standard output is the runner's.
+    PassedWithOutput,
 }
 
 /// Where events go. An error (a full disk) ends the run in flight and the grid.

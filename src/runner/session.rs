@@ -33,6 +33,8 @@ enum State {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
     course: Course,
+    /// Whether it is a command, which says nothing of its end.
+    command: bool,
     state: State,
     next_seq: u64,
     t_ns: u64,
@@ -46,6 +48,7 @@ impl Session {
     pub fn new(job: &JobSpec) -> Self {
         Self {
             course: Course::of(job),
+            command: job.command.is_some(),
             state: State::AwaitHello,
             next_seq: 0,
             t_ns: 0,
@@ -191,6 +194,13 @@ impl Session {
     pub fn judge(&self, exit: Exit, stderr_tail: &str) -> Option<Failure> {
         let (kind, message) = match (&self.state, exit) {
             (State::Finished(_), Exit::Code(0)) => return None,
+            (State::Finished(_), _) if self.command => {
+                let kind = match exit {
+                    Exit::Code(_) => FailureKind::Crashed,
+                    Exit::Signal(_) => FailureKind::Killed,
+                };
+                (kind, format!("the command {}", describe(exit)))
+            }
             (State::Failed(failure), _) => (
                 FailureKind::Reported,
                 format!("{}: {}", failure.kind, failure.message),

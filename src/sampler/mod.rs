@@ -27,6 +27,7 @@ mod sysfs;
 mod thermal;
 mod thread;
 mod tpu;
+mod usage;
 
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -50,6 +51,7 @@ pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
 pub use self::tpu::{TpuChip, TpuChips, TpuSurvey, survey as tpu_survey};
+pub use self::usage::reap;
 
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;

@@ -20,6 +20,7 @@ mod disk;
 mod emulation;
 mod energy;
 mod environment;
+mod exec;
 mod faults;
 mod html;
 mod limits;

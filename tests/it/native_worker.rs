@@ -38,6 +38,7 @@ pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
             warmup_steps: 3,
         },
         serve: None,
+        command: None,
         options: serde_json::Value::Null,
     }
 }

@@ -140,6 +140,12 @@ pub(super) fn sides(args: &RunArgs, against: &Path) -> Result<[Side; 2], Fault> 
         Baseline::Worker(program) => Some(program),
         Baseline::Build(folder) => Some(built(&folder, &baseline)?),
     };
+    if program.is_some() && candidate.runs.iter().all(|run| run.job.command.is_some()) {
+        return Err(Fault::new(
+            "every model of this grid is a command, so another worker would change nothing",
+        )
+        .hint("let --against name another grid file"));
+    }
     let absolute = |path: Option<PathBuf>| {
         let found = path.map(std::path::absolute).transpose();
         found.map_err(Fault::from)

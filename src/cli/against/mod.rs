@@ -30,6 +30,7 @@ use crate::event::Arm;
 use crate::gate::blocks::{look, needed};
 use crate::gate::{Judgement, Outcome, RowVerdict};
 use crate::report::gate::GateReport;
+use crate::runner::Streams;
 use crate::store::atomic;
 
 /// Runs the grid and what it is compared with.
@@ -176,6 +177,7 @@ impl Comparison<'_> {
                 fresh: self.fresh,
                 program: side.program.as_deref(),
                 title: Some(arm.name()),
+                streams: Streams::Logged,
             }
         });
         let duel = Duel {

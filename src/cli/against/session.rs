@@ -201,6 +201,7 @@ mod tests {
             args: vec!["--fast".to_owned()],
             hang_timeout_ns: 1,
             grace_ns: 1,
+            streams: crate::runner::Streams::default(),
         };
         let of = || Program::of(&launch);
         let cells = [cell.to_owned()];

@@ -23,6 +23,7 @@ pub(super) fn devices(order: &Order<'_>, launch: &Launch) -> Result<(), Fault> {
     let devices: BTreeSet<&str> = order
         .runs
         .iter()
+        .filter(|run| run.job.command.is_none())
         .map(|run| run.job.device.as_str())
         .filter(|d| *d != "cpu")
         .collect();
@@ -41,7 +42,8 @@ pub(super) fn data(order: &Order<'_>) -> Result<(), Fault> {
     if order.plan.worker.program != WorkerProgram::Native {
         return Ok(());
     }
-    let folders: BTreeSet<_> = order.runs.iter().map(|run| &run.job.dataset_dir).collect();
+    let native = order.runs.iter().filter(|run| run.job.command.is_none());
+    let folders: BTreeSet<_> = native.map(|run| &run.job.dataset_dir).collect();
     for folder in folders {
         let verified = DataSet::open(folder).and_then(|set| set.verify());
         verified.map_err(|error| Fault::new(error_text(&error)))?;

@@ -53,7 +53,7 @@ pub(super) fn rows(order: &Order<'_>) -> BTreeMap<String, DataRows> {
         return found;
     }
     for run in order.runs {
-        if found.contains_key(&run.job.dataset) {
+        if run.job.command.is_some() || found.contains_key(&run.job.dataset) {
             continue;
         }
         // One that cannot be read has been reported before.

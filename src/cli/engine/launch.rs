@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::Order;
 use crate::config::plan::{WorkerProgram, WorkerSettings};
-use crate::runner::Launch;
+use crate::event::CommandSpec;
+use crate::runner::{Launch, Streams};
 
 /// Why there is no worker.
 #[derive(Debug, thiserror::Error)]
@@ -59,10 +61,7 @@ fn existing(path: PathBuf) -> Result<PathBuf, LaunchError> {
 }
 
 /// How to start the worker of these settings; `instead`: with the same arguments, but this program.
-pub(super) fn launch(
-    settings: &WorkerSettings,
-    instead: Option<&Path>,
-) -> Result<Launch, LaunchError> {
+fn launch(settings: &WorkerSettings, instead: Option<&Path>) -> Result<Launch, LaunchError> {
     let instead = instead.map(|path| existing(path.to_owned())).transpose()?;
     let or = |usual: Result<PathBuf, LaunchError>| instead.map_or(usual, Ok);
     let (program, args) = match &settings.program {
@@ -78,7 +77,31 @@ pub(super) fn launch(
         args,
         hang_timeout_ns: settings.hang_timeout_ns,
         grace_ns: settings.grace_ns,
+        streams: Streams::default(),
     })
+}
+
+/// How to start the worker of an order; where all runs are commands, the first of them.
+pub(super) fn of_order(order: &Order<'_>) -> Result<Launch, LaunchError> {
+    let first = order.runs.first();
+    match first.and_then(|run| run.job.command.as_ref()) {
+        Some(command) if order.runs.iter().all(|run| run.job.command.is_some()) => {
+            Ok(of_command(command, order))
+        }
+        _ => launch(&order.plan.worker, order.program),
+    }
+}
+
+/// How to start a command.
+pub(super) fn of_command(command: &CommandSpec, order: &Order<'_>) -> Launch {
+    let mut words = command.words.iter();
+    Launch {
+        program: words.next().map(PathBuf::from).unwrap_or_default(),
+        args: words.cloned().collect(),
+        hang_timeout_ns: order.plan.worker.hang_timeout_ns,
+        grace_ns: order.plan.worker.grace_ns,
+        streams: order.streams,
+    }
 }
 
 /// What the native worker says of its versions, one line.

@@ -5,6 +5,7 @@ mod campaign;
 mod checks;
 mod data;
 mod environment;
+mod exec;
 mod launch;
 mod manifest;
 mod recorder;
@@ -22,7 +23,7 @@ use crate::clock::{Clock, MonotonicClock};
 use crate::config::plan::{Plan, PlannedRun};
 use crate::config::{self, MachineFacts, Request, Source};
 use crate::event::RunRecord;
-use crate::runner::RunSpec;
+use crate::runner::{RunSpec, Streams};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::store::{self, Results, StoredResults};
 use crate::worker::scripted;
@@ -31,6 +32,7 @@ pub(in crate::cli) use self::campaign::{Campaign, Shared};
 pub use self::data::datasets;
 pub use self::environment::fingerprint_of_defaults;
 pub(in crate::cli) use self::environment::new_session;
+pub use self::exec::command;
 pub use self::launch::{native_worker, worker_version};
 pub(in crate::cli) use self::station::{Checked, Station};
 pub use self::summary::summaries;
@@ -51,6 +53,8 @@ pub struct Order<'a> {
     pub program: Option<&'a Path>,
     /// What the runs of this order are called beside those of another.
     pub title: Option<&'static str>,
+    /// Where the standard streams of commands go.
+    pub streams: Streams,
 }
 
 /// What became of an order.

@@ -7,7 +7,7 @@ use super::super::diagnostic::Fault;
 use super::environment::{self, Before, Session};
 use super::manifest::{self, AllRuns};
 use super::recorder::Recorder;
-use super::{Executed, Order, Prepared, checks, data, launch};
+use super::{Executed, Order, Prepared, checks, data, exec, launch};
 use crate::event::{MemoryGuard, RunRecord, Vendor};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
@@ -25,7 +25,8 @@ impl Checked {
     /// Says everything that can be known to be wrong; nothing is written.
     pub(in crate::cli) fn new(order: &Order<'_>) -> Result<Self, Fault> {
         checks::data(order)?;
-        let launch = launch::launch(&order.plan.worker, order.program)?;
+        exec::programs(order)?;
+        let launch = launch::of_order(order)?;
         checks::devices(order, &launch)?;
         let mut warnings = checks::metrics(order, &Sampler::new(order.plan.sampler))?;
         let means = sampler::limit_means();
@@ -254,11 +255,16 @@ fn prepare(order: &Order<'_>, launch: &Launch, means: &LimitMeans) -> Result<Vec
                 index,
                 job: run.job.clone(),
                 stop: run.stop.clone(),
-                launch: launch.clone(),
+                launch: match &run.job.command {
+                    Some(command) => launch::of_command(command, order),
+                    None => launch.clone(),
+                },
                 // A run that starts fewer threads than there are cores may use no more than those.
-                usable_cores: limits
-                    .cores(usable_cores)
-                    .min(f64::from(run.job.threads.max(1))),
+                usable_cores: limits.cores(usable_cores).min(match run.job.command {
+                    // A command starts as many threads as it likes.
+                    Some(_) => f64::INFINITY,
+                    None => f64::from(run.job.threads.max(1)),
+                }),
                 grams_per_kwh: order.plan.grams_per_kwh,
                 limits,
                 group: means.base.clone().filter(|_| grouped),

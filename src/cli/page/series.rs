@@ -256,7 +256,7 @@ impl Reader {
 /// Whether it is there for its steps or requests.
 fn has_steps(stage: Stage) -> bool {
     match stage {
-        Stage::Train | Stage::Serve(_) | Stage::Probe(_) | Stage::Confirm(_) => true,
+        Stage::Run | Stage::Train | Stage::Serve(_) | Stage::Probe(_) | Stage::Confirm(_) => true,
         Stage::Load | Stage::Warmup | Stage::Test => false,
     }
 }

@@ -1,7 +1,8 @@
 //! The catalogue: every metric that perftune knows, its unit, its definition and where it appears.
 
 use super::names::{
-    CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY, TIME_TO_ACCURACY,
+    COMMAND_TIME, CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY,
+    TIME_TO_ACCURACY,
 };
 use super::{MetricDef, MetricKind, Scope, Unit};
 
@@ -268,6 +269,13 @@ pub const CATALOGUE: &[MetricDef] = &[
         (Unit::Bytes, Peak, Run),
         true,
         "largest memory (HBM) in use on the run's TPUs over the whole run",
+    ),
+    def(
+        COMMAND_TIME,
+        "time",
+        (Unit::Seconds, Scalar, Run),
+        false,
+        "wall time of a command from its start to its own end; of commands only",
     ),
     def(
         "io.read",

@@ -3,6 +3,9 @@
 /// The time in training until the target accuracy was reached.
 pub const TIME_TO_ACCURACY: &str = "train.time_to_accuracy";
 
+/// Wall time of a whole command.
+pub const COMMAND_TIME: &str = "command.time";
+
 /// The group of what is said of energy.
 pub const ENERGY: &str = "energy";
 

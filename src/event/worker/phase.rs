@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A part of a run. `train` and `validate` alternate, epoch by epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
+    /// A command that has said nothing of its phases.
+    Run,
     /// Reading and checking the data, building the model.
     Load,
     /// Untimed steps on weights that are thrown away.
@@ -29,6 +31,8 @@ pub enum Phase {
 /// What resource figures are kept apart by: training includes its validation, since epochs may be shorter than a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
+    /// A command, as long as it has said nothing of its phases.
+    Run,
     /// From the start of the process to the end of loading.
     Load,
     /// Untimed steps.
@@ -49,6 +53,7 @@ impl Phase {
     /// The stage that resource figures of this phase belong to.
     pub const fn stage(self) -> Stage {
         match self {
+            Self::Run => Stage::Run,
             Self::Load => Stage::Load,
             Self::Warmup => Stage::Warmup,
             Self::Serve(size) => Stage::Serve(size),
@@ -63,6 +68,7 @@ impl Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Run => f.pad("run"),
             Self::Load => f.pad("load"),
             Self::Warmup => f.pad("warmup"),
             Self::Serve(size) => f.pad(&format!("serve[{size}]")),
@@ -78,6 +84,7 @@ impl fmt::Display for Phase {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Run => f.pad("run"),
             Self::Load => f.pad("load"),
             Self::Warmup => f.pad("warmup"),
             Self::Serve(size) => f.pad(&format!("serve[{size}]")),
@@ -94,6 +101,7 @@ impl std::str::FromStr for Phase {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
+            "run" => Ok(Self::Run),
             "load" => Ok(Self::Load),
             "warmup" => Ok(Self::Warmup),
             "train" => Ok(Self::Train),
@@ -142,6 +150,7 @@ mod tests {
     #[test]
     fn phases_are_written_as_they_are_shown() {
         for phase in [
+            Phase::Run,
             Phase::Load,
             Phase::Warmup,
             Phase::Serve(32),

@@ -253,7 +253,7 @@ fn stages(area: &Area<'_>, chart: &Chart, (series, of_steps): (&RunSeries, bool)
 fn tint(stage: Stage) -> Option<(Ink, f64)> {
     match stage {
         Stage::Serve(_) | Stage::Probe(_) | Stage::Confirm(_) => Some((palette::of_model(2), 0.12)),
-        Stage::Train => Some((palette::of_model(0), 0.1)),
+        Stage::Train | Stage::Run => Some((palette::of_model(0), 0.1)),
         Stage::Test => Some((palette::of_model(4), 0.14)),
         Stage::Load | Stage::Warmup => None,
     }

@@ -1,6 +1,9 @@
 //! What is recorded of a run that is over.
 
+use std::collections::BTreeMap;
+
 use super::Dispatcher;
+use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Failure, RunRecord, RunStatus, StopReason, StopRecord};
 use crate::runner::ending::{Cause, Ending, Force};
 use crate::runner::session::Exit;
@@ -26,7 +29,7 @@ impl Dispatcher {
             metrics,
             stop,
             warnings,
-            facts: self.session.facts().clone(),
+            facts: self.facts(exit),
             failure,
             verdict,
             limits: self.spec.limits.clone(),
@@ -34,6 +37,19 @@ impl Dispatcher {
             pairing: self.spec.pairing.clone(),
             interference: self.controller.interference(),
         }
+    }
+
+    /// What the worker said of its environment; of a command also how it ended.
+    fn facts(&self, exit: Exit) -> BTreeMap<String, String> {
+        let mut facts = self.session.facts().clone();
+        if self.spec.job.command.is_some() {
+            let (name, value) = match exit {
+                Exit::Code(code) => (EXIT_CODE, code.to_string()),
+                Exit::Signal(signal) => (SIGNAL, signal.to_string()),
+            };
+            facts.insert(name.to_owned(), value);
+        }
+        facts
     }
 
     fn outcome(&self, exit: Exit, stderr_tail: &str) -> (RunStatus, StopRecord, Option<Failure>) {

@@ -24,6 +24,7 @@ fn spec() -> RunSpec {
             program: "worker".into(),
             args: Vec::new(),
             hang_timeout_ns: 60 * S,
+            streams: crate::runner::Streams::default(),
             grace_ns: 5 * S,
         },
         limits: Limits::default(),
@@ -40,6 +41,8 @@ fn dispatcher() -> Dispatcher {
 
 fn of_spec(spec: RunSpec) -> Dispatcher {
     let context = RunContext {
+        command: false,
+        stepless: false,
         serve_sizes: Vec::new(),
         confirm: false,
         probe_sizes: Vec::new(),
@@ -425,6 +428,8 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
         find_max_rate: None,
     });
     let context = RunContext {
+        command: false,
+        stepless: false,
         serve_sizes: vec![8],
         confirm: true,
         epochs: 10,

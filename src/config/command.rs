@@ -1,0 +1,295 @@
+//! `perftune exec`: the plan of one command, from the command line alone.
+
+use super::error::ConfigError;
+use super::plan::{Plan, WorkerProgram};
+use super::problems::{Place, Problems};
+use super::tree::{Entry, Node, Table, Value};
+use super::{DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, axis, checked, set};
+use crate::event::CommandSpec;
+
+/// The longest name that is made of a command, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// What a column of data sets says of a command.
+const NO_DATA: &str = "-";
+
+/// Keys of a grid that a command has no use for, and its own flags say.
+const NOT_SET: [&str; 11] = [
+    "exclude",
+    "gate",
+    "grid",
+    "include",
+    "models",
+    "name",
+    "objectives",
+    "override",
+    "repeat",
+    "seed",
+    "serve",
+];
+
+/// A command and what the command line says about it.
+pub struct CommandRequest<'a> {
+    /// `--name`.
+    pub name: Option<&'a str>,
+    /// The program and its arguments; the program is there.
+    pub words: &'a [String],
+    /// Each `--set`.
+    pub set: &'a [String],
+    /// Each `--constraint`: `METRIC <= LIMIT`.
+    pub constraints: &'a [String],
+    /// `--stop-on`: metrics and groups with commas between them.
+    pub stop_on: Option<&'a str>,
+    /// `--timeout`.
+    pub timeout: Option<&'a str>,
+    /// `--repeat`.
+    pub repeat: Option<u32>,
+    /// The machine.
+    pub machine: MachineFacts,
+}
+
+/// No data sets: a command has its own.
+struct NoData;
+
+impl DatasetCatalogue for NoData {
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
+        Err(format!("{name_or_path} is not looked for"))
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The checked plan of a command, or everything that is wrong with what was asked.
+pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
+    let spec = CommandSpec {
+        words: asked.words.to_vec(),
+        steps: true,
+    };
+    let mut problems = Problems::default();
+    let whole = Place::whole(problems.add_argument(spec.shown()));
+    let name = name_of(asked.words);
+    let mut root = Table::default();
+    let name = match asked.name {
+        None => text(&name, whole),
+        Some(name) => argument("--name", name, &mut problems),
+    };
+    // As a program of the user's, which knows models and data that perftune does not.
+    let grid = [
+        ("model", text("command", whole)),
+        ("dataset", text(NO_DATA, whole)),
+    ];
+    let worker = [("program", text("scripted", whole))];
+    put(&mut root, "name", name);
+    put(&mut root, "grid", table(grid, whole));
+    put(&mut root, "worker", table(worker, whole));
+    refuse(asked.set, &mut problems);
+    set::apply(&mut root, asked.set, &mut problems);
+    if let Some(timeout) = asked.timeout {
+        let node = argument("--timeout", timeout, &mut problems);
+        put_into(&mut root, ("stop", "max_run_time"), node);
+    }
+    if let Some(metrics) = asked.stop_on {
+        let node = stop_on(metrics, &mut problems);
+        put_into(&mut root, ("stop", "metrics"), node);
+    }
+    for constraint in asked.constraints {
+        limit(&mut root, constraint, &mut problems);
+    }
+    problems.check(Some(()))?;
+    let request = Request {
+        source: Source::Stdin(Vec::new()),
+        set: asked.set,
+        only: &[],
+        seed: None,
+        repeat: asked.repeat,
+        full: false,
+        machine: asked.machine.clone(),
+        catalogue: &NoData,
+        base_dir: ".".into(),
+    };
+    let mut plan = checked(&root, &request, &mut problems)?;
+    finish(&mut plan, &spec);
+    Ok(plan)
+}
+
+/// What the plan of a grid cannot say.
+fn finish(plan: &mut Plan, spec: &CommandSpec) {
+    plan.varying.clear();
+    if let [program, args @ ..] = &spec.words[..] {
+        plan.worker.program = WorkerProgram::Command {
+            program: program.into(),
+            args: args.to_vec(),
+        };
+    }
+    for run in &mut plan.runs {
+        run.cell.clone_from(&plan.name);
+        run.run = match run.repeat {
+            1 => plan.name.clone(),
+            repeat => format!("{}-r{repeat}", plan.name),
+        };
+        run.job.run.clone_from(&run.run);
+        run.job.model.name.clone_from(&plan.name);
+        run.job.dataset_dir = std::path::PathBuf::new();
+        // Whatever accelerator its processes are seen on.
+        "auto".clone_into(&mut run.job.device);
+        run.job.train.epochs = 0;
+        run.job.serve = None;
+        run.job.command = Some(spec.clone());
+        // Nobody has said when it is known well enough, so it goes on to its end.
+        if !run.chosen {
+            run.stop.limits_only = true;
+        }
+    }
+}
+
+/// The name of a command's program, as a name of results.
+fn name_of(words: &[String]) -> String {
+    let program = words.first().map_or("command", String::as_str);
+    let file = program.rsplit('/').next().unwrap_or(program);
+    let name = axis::safe_name(file);
+    if name.is_empty() {
+        return "command".to_owned();
+    }
+    name[..name.len().min(LONGEST_NAME)].to_owned()
+}
+
+fn text(text: &str, place: Place) -> Node {
+    Node {
+        value: Value::Text(text.to_owned()),
+        place,
+    }
+}
+
+fn table<const N: usize>(entries: [(&str, Node); N], place: Place) -> Node {
+    let mut table = Table::default();
+    for (key, node) in entries {
+        put(&mut table, key, node);
+    }
+    Node {
+        value: Value::Table(table),
+        place,
+    }
+}
+
+fn put(table: &mut Table, key: &str, node: Node) {
+    table.entries.retain(|entry| entry.key != key);
+    table.entries.push(Entry {
+        key: key.to_owned(),
+        key_place: node.place,
+        node,
+    });
+}
+
+/// Puts a value into the table of this key, which is made where it is not there.
+fn put_into(root: &mut Table, (key, inner): (&str, &str), node: Node) {
+    if !matches!(root.get(key), Some(entry) if matches!(entry.node.value, Value::Table(_))) {
+        put(root, key, table([], node.place));
+    }
+    if let Some(Value::Table(table)) = root.get_mut(key).map(|entry| &mut entry.node.value) {
+        put(table, inner, node);
+    }
+}
+
+/// The value of a flag, which knows its place.
+fn argument(flag: &str, value: &str, problems: &mut Problems) -> Node {
+    let body = format!("{flag} {value}");
+    let place = Place {
+        span: Some((flag.len() + 1, body.len())),
+        text: problems.add_argument(body),
+    };
+    text(value, place)
+}
+
+fn refuse(set: &[String], problems: &mut Problems) {
+    for argument in set {
+        let key = argument.split('=').next().unwrap_or_default().trim();
+        let first = key.split('.').next().unwrap_or_default();
+        let worker = first == "worker" && key != "worker.grace";
+        if worker || NOT_SET.contains(&first) {
+            let body = format!("--set {argument}");
+            let span = Some((6, 6 + key.len()));
+            let text = problems.add_argument(body);
+            problems.error_with(
+                Place { text, span },
+                format!("a command has no `{key}`"),
+                "stop, constraints, limits, sampler, train.target_accuracy and worker.grace can be set",
+            );
+        }
+    }
+}
+
+fn stop_on(metrics: &str, problems: &mut Problems) -> Node {
+    let all = argument("--stop-on", metrics, problems);
+    let (offset, place) = ("--stop-on ".len(), all.place);
+    let mut at = offset;
+    let mut items = Vec::new();
+    for part in metrics.split(',') {
+        let lead = part.len() - part.trim_start().len();
+        let name = part.trim();
+        let span = Some((at + lead, at + lead + name.len()));
+        if !name.is_empty() {
+            items.push(text(name, Place { span, ..place }));
+        }
+        at += part.len() + 1;
+    }
+    Node {
+        value: Value::List(items),
+        place,
+    }
+}
+
+/// Adds `METRIC <= LIMIT` to the constraints; several of one metric mean all of them.
+fn limit(root: &mut Table, written: &str, problems: &mut Problems) {
+    let whole = argument("--constraint", written, problems).place;
+    let offset = "--constraint ".len();
+    let Some(at) = written.find(['<', '>', '=']) else {
+        problems.error_with(
+            whole,
+            "a constraint is a metric, a comparison and a limit",
+            "for example --constraint 'memory.peak <= 1GiB'",
+        );
+        return;
+    };
+    let (name, rest) = written.split_at(at);
+    let lead = name.len() - name.trim_start().len();
+    let name = name.trim();
+    let key_place = Place {
+        span: Some((offset + lead, offset + lead + name.len().max(1))),
+        ..whole
+    };
+    let place = Place {
+        span: Some((offset + at, offset + written.len())),
+        ..whole
+    };
+    let mut node = text(rest, place);
+    if let Some(before) = constraint(root, name) {
+        let mut items = match before.value {
+            Value::List(items) => items,
+            value => vec![Node {
+                value,
+                place: before.place,
+            }],
+        };
+        items.push(node);
+        node = Node {
+            value: Value::List(items),
+            place: whole,
+        };
+    }
+    put_into(root, ("constraints", name), node);
+    if let Some(Value::Table(table)) = root.get_mut("constraints").map(|e| &mut e.node.value)
+        && let Some(entry) = table.get_mut(name)
+    {
+        entry.key_place = key_place;
+    }
+}
+
+/// What is already asked of a metric.
+fn constraint(root: &Table, name: &str) -> Option<Node> {
+    let Value::Table(table) = &root.get("constraints")?.node.value else {
+        return None;
+    };
+    Some(table.get(name)?.node.clone())
+}

@@ -1,0 +1,185 @@
+//! The figures of a command, for people: one row a figure; with several runs their median and range.
+
+use super::layout::{Column, Side, render, wrap};
+use super::scale::Scale;
+use crate::event::metric::find;
+use crate::event::record::{EXIT_CODE, SIGNAL};
+use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason, Unit};
+use crate::units;
+
+/// What only a command that reports its steps has: not worth a word where it does not.
+const OF_STEPS: [&str; 7] = [
+    "throughput",
+    "step_latency",
+    "latency",
+    "time",
+    "loss",
+    "accuracy",
+    "sampler",
+];
+
+/// The runs of one command in lines of at most `width` characters.
+pub fn summary(records: &[RunRecord], folder: &str, width: usize) -> String {
+    let mut out = String::new();
+    for record in records {
+        out += &wrap(&head(record), width, "  ");
+        if let Some(verdict) = &record.verdict
+            && verdict.verdict != Feasibility::Infeasible
+        {
+            let line = format!("  {}: {}", verdict.verdict, verdict.reason);
+            out += &wrap(&line, width, "  ");
+        }
+    }
+    let rows = rows(records);
+    if !rows.is_empty() {
+        out.push('\n');
+        out += &table(records, &rows, width);
+        out.push('\n');
+    }
+    for line in missing(records) {
+        out += &wrap(&line, width, "  ");
+    }
+    out + &wrap(&format!("all figures in {folder}"), width, "")
+}
+
+/// How a run ended: `sleep: completed after 1.00 s, exit code 0`.
+fn head(record: &RunRecord) -> String {
+    let after = units::elapsed(record.wall_s);
+    let name = &record.run;
+    let exit = exit(record).map_or_else(String::new, |exit| format!(", {exit}"));
+    match record.status {
+        RunStatus::Failed => {
+            let why = record.failure.as_ref().map(|failure| &failure.message);
+            let why = why.unwrap_or(&record.stop.detail);
+            format!("{name}: failed after {after}: {}", super::one_line(why))
+        }
+        RunStatus::Completed => format!("{name}: completed after {after}{exit}"),
+        RunStatus::Cancelled => format!("{name}: cancelled after {after}{exit}"),
+        RunStatus::Stopped => {
+            let how = match record.stop.reason {
+                StopReason::Budget => "out of time".to_owned(),
+                reason => reason.to_string(),
+            };
+            let detail = super::one_line(&record.stop.detail);
+            format!("{name}: ended after {after} as {how}: {detail}{exit}")
+        }
+    }
+}
+
+/// `exit code 3`, or `ended by signal 9`.
+fn exit(record: &RunRecord) -> Option<String> {
+    let facts = &record.facts;
+    let code = facts.get(EXIT_CODE).map(|code| format!("exit code {code}"));
+    code.or_else(|| {
+        let signal = facts.get(SIGNAL)?;
+        Some(format!("ended by signal {signal}"))
+    })
+}
+
+/// Phase and metric of each figure that some run has, in the order of the catalogue.
+fn rows(records: &[RunRecord]) -> Vec<(&str, &str)> {
+    let mut rows: Vec<(&str, &str)> = Vec::new();
+    for row in records.iter().flat_map(|record| &record.metrics) {
+        let key = (&*row.phase, &*row.metric);
+        if row.estimate.is_some() && !rows.contains(&key) {
+            rows.push(key);
+        }
+    }
+    rows
+}
+
+fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
+    let several = records.len() > 1;
+    let mut cells = [Vec::new(), Vec::new(), Vec::new()];
+    for (phase, metric) in rows {
+        let found = records
+            .iter()
+            .filter_map(|record| record.metric(phase, metric));
+        let found: Vec<&MetricRow> = found.filter(|row| row.estimate.is_some()).collect();
+        let place = match *phase {
+            "run" => String::new(),
+            phase => format!(" in {phase}"),
+        };
+        let [value, range] = shown(&found);
+        cells[0].push(format!("  {metric}{place}"));
+        cells[1].push(value);
+        cells[2].push(range);
+    }
+    let [names, values, ranges] = cells;
+    let median = format!("median of {}", records.len());
+    let (value, range) = if several {
+        (&*median, "lowest to highest")
+    } else {
+        ("", "interval")
+    };
+    let mut columns = vec![
+        Column::new("", Side::Left, names),
+        Column::new(value, Side::Right, values),
+    ];
+    if ranges.iter().any(|range| !range.is_empty()) {
+        columns.push(Column::new(range, Side::Left, ranges));
+    }
+    render(columns, width)
+}
+
+/// A figure with its unit and what it ranges over.
+fn shown(found: &[&MetricRow]) -> [String; 2] {
+    let Some(first) = found.first() else {
+        return [String::new(), String::new()];
+    };
+    let mut values: Vec<f64> = found.iter().filter_map(|row| row.estimate).collect();
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+    let middle = f64::midpoint(low, high);
+    let value = quantity(first.unit, middle);
+    let ends = match values[..] {
+        [_] => first.low.zip(first.high),
+        _ => values.first().copied().zip(values.last().copied()),
+    };
+    let range = ends.map(|(low, high)| {
+        let (low, high) = (quantity(first.unit, low), quantity(first.unit, high));
+        format!("{low} to {high}")
+    });
+    [value, range.unwrap_or_default()]
+}
+
+/// A figure with its unit.
+fn quantity(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Seconds => units::seconds(value),
+        Unit::Bytes => units::bytes(value),
+        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
+        Unit::Percent => format!("{}%", units::significant(value)),
+        Unit::One if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value}"),
+        other => {
+            let scale = Scale::of(other, [value]);
+            let text = format!("{} {}", scale.show(value), scale.name);
+            text.trim_end().to_owned()
+        }
+    }
+}
+
+/// What no run has though any command could, by its reason.
+fn missing(records: &[RunRecord]) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for row in records.iter().flat_map(|record| &record.metrics) {
+        let known = records.iter().any(|record| {
+            let found = record.metric(&row.phase, &row.metric);
+            found.is_some_and(|row| row.estimate.is_some())
+        });
+        let group = find(&row.metric).map_or("", |metric| metric.group);
+        if known || OF_STEPS.contains(&group) {
+            continue;
+        }
+        match reasons.iter_mut().find(|(why, _)| *why == row.note) {
+            Some((_, names)) if names.contains(&&*row.metric) => {}
+            Some((_, names)) => names.push(&row.metric),
+            None => reasons.push((&row.note, vec![&row.metric])),
+        }
+    }
+    let line = |(why, names): (&str, Vec<&str>)| {
+        let why = super::one_line(why);
+        format!("not measured: {}: {why}", names.join(", "))
+    };
+    reasons.into_iter().map(line).collect()
+}

@@ -1,0 +1,13 @@
+//! A command in the place of a worker. It speaks no protocol: what it does is told for it, from its life and from the lines
+//! that it may write to the path in `$PERFTUNE_EVENTS`, in the very messages that a worker would have written. So the
+//! controller, the log and the reports know of no difference.
+
+mod lines;
+mod mailbox;
+mod narrator;
+mod note;
+
+pub(super) use self::mailbox::{Mailbox, Speaker};
+
+/// The variable that names the path.
+pub(super) const EVENTS: &str = "PERFTUNE_EVENTS";

@@ -1,0 +1,194 @@
+//! The path in `$PERFTUNE_EVENTS`, and the thread that reads what is written there.
+//!
+//! It is a named pipe that the runner holds open on both sides: a writer never waits for a reader, may open and close it as
+//! often as it likes (`>>` and `>` do the same), and several may write at once, since the kernel keeps lines of up to 4096
+//! bytes together. Lines are read when they are written, which is what times steps that say no time of their own; a file
+//! would have to be looked at again and again, and would grow with every step.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::lines::Cutter;
+use super::narrator::Narrator;
+use crate::clock::{Clock, MonotonicClock};
+use crate::event::{JobSpec, Usage};
+use crate::runner::action::Input;
+
+/// What is read at once, in bytes.
+const CHUNK: usize = 64 << 10;
+
+/// Most that is still read when the command has ended, in bytes: more than a pipe holds, less than a process that it has
+/// left behind may write.
+const LAST: usize = 1 << 20;
+
+/// Folders that are tried, where those of earlier processes of this number were left behind.
+const TRIES: u32 = 1000;
+
+/// Tells the mailboxes of one process apart.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A named pipe in a folder of its own. Both are removed with it.
+#[derive(Debug)]
+pub(in crate::runner) struct Mailbox {
+    folder: PathBuf,
+    path: PathBuf,
+    pipe: OwnedFd,
+}
+
+impl Mailbox {
+    /// Makes one in the system's folder for temporary files, which nobody else can look into.
+    pub(in crate::runner) fn open() -> io::Result<Self> {
+        let folder = folder()?;
+        let path = folder.join("events");
+        let made = mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0);
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let pipe = made.and_then(|()| open(&path, flags, Mode::empty()));
+        match pipe {
+            Ok(pipe) => Ok(Self { folder, path, pipe }),
+            Err(error) => {
+                remove(&folder, &path);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Where to write.
+    pub(in crate::runner) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        remove(&self.folder, &self.path);
+    }
+}
+
+/// What cannot be removed is left to the system, as all that lies in its folder for temporary files.
+fn remove(folder: &Path, path: &Path) {
+    let _ = fs_err::remove_file(path);
+    let _ = fs_err::remove_dir(folder);
+}
+
+fn folder() -> io::Result<PathBuf> {
+    let process = std::process::id();
+    let mut last = io::Error::other("no name is free");
+    for _ in 0..TRIES {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("perftune-{process}-{number}"));
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+            Err(error) => {
+                let place = folder.display();
+                return Err(io::Error::new(error.kind(), format!("{place}: {error}")));
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Reads what a command reports until it is told to finish.
+#[derive(Debug)]
+pub(in crate::runner) struct Speaker {
+    /// Its end tells the thread to finish.
+    stop: OwnedFd,
+    thread: JoinHandle<Narrator>,
+}
+
+impl Speaker {
+    /// Of the command of this job, which was started as this process at this time.
+    pub(in crate::runner) fn start(
+        mailbox: Mailbox,
+        (job, pid, started_ns): (&JobSpec, u32, u64),
+        inputs: Sender<Input>,
+    ) -> io::Result<Self> {
+        let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)?;
+        let narrator = Narrator::new(job, pid, started_ns);
+        let reader = Reader {
+            mailbox,
+            stopped,
+            narrator,
+            cutter: Cutter::default(),
+            inputs,
+        };
+        let thread = std::thread::Builder::new().name("events".to_owned());
+        let thread = thread.spawn(move || reader.run())?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Takes what was written to the end, and ends the story at this time: `stopped` or by itself.
+    pub(in crate::runner) fn finish(self, end: (bool, Usage), t_ns: u64) -> Vec<Input> {
+        drop(self.stop);
+        // A reader that has panicked has said so; its run then lacks its end.
+        let Ok(mut narrator) = self.thread.join() else {
+            return Vec::new();
+        };
+        narrator.finish(end, t_ns);
+        narrator.said()
+    }
+}
+
+struct Reader {
+    mailbox: Mailbox,
+    stopped: OwnedFd,
+    narrator: Narrator,
+    cutter: Cutter,
+    inputs: Sender<Input>,
+}
+
+impl Reader {
+    fn run(mut self) -> Narrator {
+        let mut buffer = vec![0; CHUNK];
+        self.tell();
+        while !self.wait() {
+            self.read(&mut buffer);
+        }
+        let mut left = LAST;
+        while let Some(read) = self.read(&mut buffer).filter(|_| left > 0) {
+            left = left.saturating_sub(read);
+        }
+        let rest = self.cutter.rest();
+        self.narrator.take(rest.as_slice(), MonotonicClock.now_ns());
+        self.tell();
+        self.narrator
+    }
+
+    /// Until there is something to read; whether it is time to finish.
+    fn wait(&self) -> bool {
+        let mut both = [
+            PollFd::new(&self.mailbox.pipe, PollFlags::IN),
+            PollFd::new(&self.stopped, PollFlags::IN),
+        ];
+        // An interrupted wait is tried again by the caller.
+        let _ = poll(&mut both, None);
+        !both[1].revents().is_empty()
+    }
+
+    /// Reads once; how much, if anything.
+    fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let read = rustix::io::read(&self.mailbox.pipe, &mut *buffer).ok();
+        let read = read.filter(|read| *read > 0)?;
+        let lines = self.cutter.cut(&buffer[..read]);
+        self.narrator.take(&lines, MonotonicClock.now_ns());
+        self.tell();
+        Some(read)
+    }
+
+    fn tell(&mut self) {
+        for input in self.narrator.said() {
+            // The run may be over: then nobody wants to know.
+            let _ = self.inputs.send(input);
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! Tells the life of a command in the messages of a worker. What would break their grammar is not passed on but warned of:
+//! a command that reports nonsense is measured all the same.
+
+use std::collections::BTreeMap;
+
+use super::lines::{LONGEST, Line};
+use super::note::{Epoch, Note};
+use crate::event::{
+    Envelope, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Stage,
+    StepBatch, Usage, WorkerEvent,
+};
+use crate::runner::action::Input;
+use crate::runner::session::Session;
+
+/// Steps that are passed on in one message.
+const MOST_STEPS: usize = 4096;
+
+/// Lines that came together and say steps of one size.
+#[derive(Debug)]
+struct Together {
+    items: u32,
+    /// The times that were said; none where they are taken from the clock.
+    dur_ns: Vec<u64>,
+    steps: usize,
+    loss: Option<Num>,
+    /// The number of the first line.
+    line: u64,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fault {
+    TooLong,
+    Unread,
+    Refused,
+}
+
+/// One command's story so far.
+#[derive(Debug)]
+pub(super) struct Narrator {
+    /// Checks what is said before it is.
+    session: Session,
+    seq: u64,
+    started_ns: u64,
+    t_ns: u64,
+    phase: Phase,
+    /// Requests are next, of a size that is not known yet.
+    serving: bool,
+    /// Stages that will not come again.
+    left: Vec<Stage>,
+    /// Since when the next step is timed where it does not say its time.
+    mark_ns: Option<u64>,
+    /// Samples trained on since the last epoch.
+    samples: u64,
+    test_loss: Option<Num>,
+    test_accuracy: Option<Num>,
+    faults: BTreeMap<Fault, u64>,
+    said: Vec<Input>,
+}
+
+impl Narrator {
+    /// Of a command that was started at this time as this process.
+    pub(super) fn new(job: &JobSpec, pid: u32, started_ns: u64) -> Self {
+        let mut narrator = Self {
+            session: Session::new(job),
+            seq: 0,
+            started_ns,
+            t_ns: started_ns,
+            phase: Phase::Run,
+            serving: false,
+            left: Vec::new(),
+            mark_ns: None,
+            samples: 0,
+            test_loss: None,
+            test_accuracy: None,
+            faults: BTreeMap::new(),
+            said: Vec::new(),
+        };
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            worker: "command".to_owned(),
+            pid,
+            facts: BTreeMap::new(),
+        };
+        let phase = WorkerEvent::Phase { phase: Phase::Run };
+        for event in [WorkerEvent::Hello(hello), phase] {
+            // Both are what the grammar begins with.
+            let _ = narrator.say(event, started_ns);
+        }
+        narrator
+    }
+
+    /// What has been said since it was last asked.
+    pub(super) fn said(&mut self) -> Vec<Input> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Takes lines that came together, at this time.
+    pub(super) fn take(&mut self, lines: &[Line], t_ns: u64) {
+        let mut together: Option<Together> = None;
+        for line in lines {
+            let note = match line.text.as_deref() {
+                None => Err((Fault::TooLong, format!("it has more than {LONGEST} bytes"))),
+                Some(text) if text.trim_ascii().is_empty() => continue,
+                Some(text) => Note::read(text).map_err(|why| (Fault::Unread, why)),
+            };
+            let taken = match note {
+                Ok(Note::Steps {
+                    items,
+                    dur_ns,
+                    loss,
+                }) => {
+                    let next = Together {
+                        items,
+                        steps: dur_ns.len().max(1),
+                        dur_ns,
+                        loss,
+                        line: line.number,
+                    };
+                    together = Some(self.join(together, next, t_ns));
+                    continue;
+                }
+                Ok(note) => {
+                    self.flush(together.take(), t_ns);
+                    self.note(note, t_ns).map_err(|why| (Fault::Refused, why))
+                }
+                Err(fault) => Err(fault),
+            };
+            if let Err((fault, why)) = taken {
+                self.warn(fault, line.number, &why);
+            }
+        }
+        self.flush(together, t_ns);
+    }
+
+    /// The last message: the command has ended, by itself or `stopped`.
+    pub(super) fn finish(&mut self, (stopped, usage): (bool, Usage), t_ns: u64) {
+        for (fault, count) in std::mem::take(&mut self.faults) {
+            let more = count - 1;
+            let what = match fault {
+                Fault::TooLong => "were too long",
+                Fault::Unread => "could not be read",
+                Fault::Refused => "came out of place",
+            };
+            if more > 0 {
+                let text = format!("{more} more lines that the command reported {what}");
+                self.said.push(Input::Warning(text));
+            }
+        }
+        let finished = Finished {
+            stopped,
+            epochs: self.session.epochs(),
+            test_loss: self.test_loss,
+            test_accuracy: self.test_accuracy,
+            usage,
+        };
+        // Its epochs are those of the session, its accuracy was checked.
+        let _ = self.say(WorkerEvent::Finished(finished), t_ns);
+    }
+
+    fn say(&mut self, event: WorkerEvent, t_ns: u64) -> Result<(), String> {
+        let envelope = Envelope {
+            seq: self.seq,
+            t_ns: self.t_ns.max(t_ns),
+            event,
+        };
+        let mut session = self.session.clone();
+        session
+            .accept(&envelope)
+            .map_err(|violation| violation.to_string())?;
+        self.session = session;
+        self.seq += 1;
+        self.t_ns = envelope.t_ns;
+        self.said.push(Input::Message(envelope));
+        Ok(())
+    }
+
+    fn warn(&mut self, fault: Fault, line: u64, why: &str) {
+        let count = self.faults.entry(fault).or_default();
+        *count += 1;
+        if *count == 1 {
+            let text = format!("line {line} that the command reported is left out: {why}");
+            self.said.push(Input::Warning(text));
+        }
+    }
+
+    /// Puts steps together that one message can tell; says what was before where it cannot.
+    fn join(&mut self, before: Option<Together>, next: Together, t_ns: u64) -> Together {
+        let Some(mut before) = before else {
+            return next;
+        };
+        let alike = before.items == next.items
+            && before.dur_ns.is_empty() == next.dur_ns.is_empty()
+            && before.steps + next.steps <= MOST_STEPS;
+        if !alike {
+            // Without times of their own they share what has passed; of steps of another size nobody knows how.
+            self.flush(Some(before), t_ns);
+            return next;
+        }
+        before.dur_ns.extend(next.dur_ns);
+        before.steps += next.steps;
+        before.loss = next.loss.or(before.loss);
+        before
+    }
+
+    fn flush(&mut self, together: Option<Together>, t_ns: u64) {
+        if let Some(together) = together {
+            let line = together.line;
+            if let Err(why) = self.steps(together, t_ns) {
+                self.warn(Fault::Refused, line, &why);
+            }
+        }
+    }
+
+    fn steps(&mut self, together: Together, t_ns: u64) -> Result<(), String> {
+        let Together {
+            items,
+            dur_ns,
+            steps,
+            loss,
+            ..
+        } = together;
+        let age_ns = t_ns.saturating_sub(self.started_ns);
+        let took_ns = dur_ns
+            .iter()
+            .fold(0, |sum: u64, dur| sum.saturating_add(*dur));
+        if took_ns > age_ns {
+            return Err(format!(
+                "steps of {} s, {} s after the start: `dur_s` must be in seconds",
+                took_ns as f64 / 1e9,
+                age_ns as f64 / 1e9
+            ));
+        }
+        if self.serving {
+            self.serving = false;
+            self.enter(Phase::Serve(items), t_ns - took_ns)?;
+        } else if self.phase == Phase::Run {
+            self.enter(Phase::Train, t_ns - took_ns)?;
+        }
+        if self.phase == Phase::Train {
+            self.samples += u64::from(items) * steps as u64;
+        }
+        let since_ns = self.mark_ns.replace(t_ns);
+        let dur_ns = match (dur_ns.is_empty(), since_ns) {
+            (false, _) => dur_ns,
+            // Nobody knows when the first step began.
+            (true, None) => return Ok(()),
+            (true, Some(since_ns)) => {
+                let each_ns = t_ns.saturating_sub(since_ns) / steps as u64;
+                vec![each_ns.max(1); steps]
+            }
+        };
+        let took_ns: u64 = dur_ns.iter().sum();
+        let batch = StepBatch {
+            phase: self.phase,
+            items,
+            start_ns: t_ns.saturating_sub(took_ns),
+            dur_ns,
+            wait_ns: Vec::new(),
+            gap_ns: Vec::new(),
+            loss,
+        };
+        self.say(WorkerEvent::Steps(batch), t_ns)
+    }
+
+    fn enter(&mut self, phase: Phase, t_ns: u64) -> Result<(), String> {
+        let (from, into) = (self.phase.stage(), phase.stage());
+        if from != into && self.left.contains(&into) {
+            return Err(format!(
+                "phase {phase} comes a second time: it was left for {}",
+                self.phase
+            ));
+        }
+        self.say(WorkerEvent::Phase { phase }, t_ns)?;
+        if from != into {
+            self.left.push(from);
+        }
+        self.phase = phase;
+        Ok(())
+    }
+
+    fn note(&mut self, note: Note, t_ns: u64) -> Result<(), String> {
+        match note {
+            Note::Phase(None) => {
+                self.serving = true;
+                self.mark_ns = Some(t_ns);
+                Ok(())
+            }
+            Note::Phase(Some(phase)) => {
+                self.enter(phase, t_ns)?;
+                self.serving = false;
+                self.mark_ns = Some(t_ns);
+                Ok(())
+            }
+            Note::Epoch(epoch) => self.epoch(&epoch, t_ns),
+            Note::Metric { name, value } => self.say(WorkerEvent::Metric { name, value }, t_ns),
+            Note::Test { accuracy, value } => {
+                let share = (0.0..=1.0).contains(&value.0);
+                if accuracy && !share {
+                    return Err(format!("an accuracy of {}, which is not in 0..1", value.0));
+                }
+                let slot = if accuracy {
+                    &mut self.test_accuracy
+                } else {
+                    &mut self.test_loss
+                };
+                *slot = Some(value);
+                Ok(())
+            }
+            Note::Event(WorkerEvent::Steps(batch)) => {
+                if self.phase == Phase::Run {
+                    self.enter(batch.phase, batch.start_ns)?;
+                }
+                if batch.start_ns < self.started_ns {
+                    return Err("steps from before the start of the command".to_owned());
+                }
+                if batch.phase == Phase::Train {
+                    self.samples += u64::from(batch.items) * batch.dur_ns.len() as u64;
+                }
+                self.mark_ns = Some(t_ns);
+                self.say(WorkerEvent::Steps(batch), t_ns)
+            }
+            Note::Event(event) => self.say(event, t_ns),
+            Note::Steps { .. } => Ok(()),
+        }
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, t_ns: u64) -> Result<(), String> {
+        let report = EpochReport {
+            epoch: epoch.number.unwrap_or(self.session.epochs() + 1),
+            samples: epoch.samples.unwrap_or(self.samples),
+            train_loss: epoch.train_loss,
+            validation_loss: epoch.validation_loss,
+            validation_accuracy: epoch.validation_accuracy,
+        };
+        self.say(WorkerEvent::Epoch(report), t_ns)?;
+        self.samples = 0;
+        self.mark_ns = Some(t_ns);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::CommandSpec;
+    use crate::runner::command::lines::Cutter;
+    use crate::runner::fixtures::job;
+    use proptest::prelude::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn narrator() -> Narrator {
+        let mut narrator = Narrator::new(&command(), 1, S);
+        let begun = narrator.said();
+        assert_eq!(begun.len(), 2);
+        narrator
+    }
+
+    fn command() -> JobSpec {
+        let mut job = job(0);
+        job.command = Some(CommandSpec {
+            words: vec!["true".into()],
+            steps: true,
+        });
+        job
+    }
+
+    /// What is said of lines that come together.
+    fn say(narrator: &mut Narrator, text: &str, t_ns: u64) -> Vec<String> {
+        let lines = Cutter::default().cut(text.as_bytes());
+        narrator.take(&lines, t_ns);
+        narrator.said().iter().map(shown).collect()
+    }
+
+    fn shown(input: &Input) -> String {
+        match input {
+            Input::Message(envelope) => match &envelope.event {
+                WorkerEvent::Phase { phase } => phase.to_string(),
+                WorkerEvent::Steps(batch) => {
+                    let start = (batch.start_ns - S) as f64 / 1e9;
+                    let durs: Vec<f64> = batch.dur_ns.iter().map(|ns| *ns as f64 / 1e9).collect();
+                    format!("{} {}x{durs:?} from {start}", batch.phase, batch.items)
+                }
+                WorkerEvent::Epoch(report) => format!("epoch {} {}", report.epoch, report.samples),
+                WorkerEvent::Metric { name, value } => format!("{name}={}", value.0),
+                WorkerEvent::Finished(finished) => {
+                    format!("finished {} {:?}", finished.epochs, finished.test_accuracy)
+                }
+                other => format!("{other:?}"),
+            },
+            Input::Warning(text) => format!("! {text}"),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn steps_are_timed_by_themselves_or_by_when_they_come() {
+        let mut own = narrator();
+        let two =
+            "{\"step\":{\"items\":8,\"dur_s\":0.25}}\n{\"step\":{\"items\":8,\"dur_s\":0.5}}\n";
+        assert_eq!(
+            say(&mut own, two, 3 * S),
+            ["train", "train 8x[0.25, 0.5] from 1.25"]
+        );
+        let mut clock = narrator();
+        let step = "{\"step\":{\"items\":4}}\n";
+        // Of the first step nobody knows when it began.
+        assert_eq!(say(&mut clock, step, 2 * S), ["train"]);
+        assert_eq!(say(&mut clock, step, 3 * S), ["train 4x[1.0] from 1"]);
+        let both = [step, step].concat();
+        assert_eq!(say(&mut clock, &both, 4 * S), ["train 4x[0.5, 0.5] from 2"]);
+        // What lies before the end of an epoch is no part of the next step.
+        let epoch = "{\"epoch\":{\"train_loss\":0.5}}\n";
+        assert_eq!(say(&mut clock, epoch, 7 * S), ["epoch 1 16"]);
+        assert_eq!(say(&mut clock, step, 8 * S), ["train 4x[1.0] from 6"]);
+    }
+
+    #[test]
+    fn serving_has_the_size_of_its_first_request() {
+        let mut narrator = narrator();
+        assert!(say(&mut narrator, "{\"phase\":\"serve\"}\n", 2 * S).is_empty());
+        let step = "{\"step\":{\"items\":4}}\n";
+        assert_eq!(
+            say(&mut narrator, step, 3 * S),
+            ["serve[4]", "serve[4] 4x[1.0] from 1"]
+        );
+        // Training may come after it, and it does not come back.
+        assert_eq!(
+            say(&mut narrator, "{\"phase\":\"train\"}\n", 4 * S),
+            ["train"]
+        );
+        let back = say(&mut narrator, "{\"phase\":\"serve[4]\"}\n", 5 * S);
+        assert!(back[0].contains("comes a second time"), "{back:?}");
+        assert_eq!(say(&mut narrator, step, 6 * S), ["train 4x[2.0] from 3"]);
+    }
+
+    #[test]
+    fn nonsense_is_told_once_with_its_line_and_counted() {
+        let mut narrator = narrator();
+        let text = "{}\nx\n\n{\"metric\":{\"name\":\"a\",\"value\":1}}\n{\"epoch\":{\"epoch\":7,\"train_loss\":1}}\n";
+        let said = say(&mut narrator, text, 2 * S);
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(said[0].starts_with("! line 1 that the command reported is left out"));
+        assert_eq!(said[1], "a=1");
+        assert!(
+            said[2].contains("line 5") && said[2].contains("epoch 7 where 1"),
+            "{said:?}"
+        );
+        // Longer than the command has run: a mistake of the unit.
+        say(&mut narrator, "{\"step\":{\"dur_s\":12}}\n", 2 * S);
+        let accuracy = "{\"metric\":{\"name\":\"test_accuracy\",\"value\":0.5}}\n";
+        assert!(say(&mut narrator, accuracy, 2 * S).is_empty());
+        narrator.finish((false, Usage::default()), 3 * S);
+        let said: Vec<String> = narrator.said().iter().map(shown).collect();
+        assert_eq!(
+            said,
+            [
+                "! 1 more lines that the command reported could not be read",
+                "! 1 more lines that the command reported came out of place",
+                "finished 0 Some(Num(0.5))"
+            ]
+        );
+    }
+
+    proptest! {
+        /// Whatever is written, what is passed on keeps the grammar: another session takes all of it.
+        #[test]
+        fn what_is_said_keeps_the_grammar(lines in proptest::collection::vec(0..12usize, 0..60), gaps in proptest::collection::vec(0..2_000_000_000u64, 60)) {
+            const LINES: [&str; 12] = [
+                r#"{"step":{}}"#, r#"{"step":{"items":3,"dur_s":0.1}}"#, r#"{"step":{"dur_s":[0.1,0.2]}}"#,
+                r#"{"phase":"train"}"#, r#"{"phase":"serve"}"#, r#"{"phase":"validate"}"#, r#"{"phase":"serve[2]"}"#,
+                r#"{"epoch":{"train_loss":"nan"}}"#, r#"{"epoch":{"epoch":1,"train_loss":1,"validation_accuracy":3}}"#,
+                r#"{"metric":{"name":"x","value":"inf"}}"#, "garbage",
+                r#"{"type":"steps","data":{"phase":"train","items":1,"start_ns":1,"dur_ns":[5]}}"#,
+            ];
+            let mut narrator = Narrator::new(&command(), 1, S);
+            let mut session = Session::new(&command());
+            let mut t_ns = S;
+            for (number, (line, gap)) in lines.iter().zip(gaps).enumerate() {
+                t_ns += gap;
+                let line = Line { number: number as u64, text: Some(LINES[*line].as_bytes().to_vec()) };
+                narrator.take(&[line], t_ns);
+            }
+            narrator.finish((false, Usage::default()), t_ns);
+            for input in narrator.said() {
+                if let Input::Message(envelope) = input {
+                    prop_assert_eq!(session.accept(&envelope), Ok(()));
+                }
+            }
+            prop_assert!(session.is_over());
+        }
+    }
+}

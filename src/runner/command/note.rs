@@ -1,0 +1,296 @@
+//! What a line says:
+//!
+//! ```text
+//! {"phase": "train"}
+//! {"step": {"items": 32, "dur_s": 0.012, "loss": 0.7}}
+//! {"epoch": {"train_loss": 0.3, "validation_accuracy": 0.9}}
+//! {"metric": {"name": "bleu", "value": 31.2}}
+//! {"type": "steps", "data": {...}}        an event of the worker protocol
+//! ```
+
+use serde::Deserialize;
+
+use crate::event::metric::find;
+use crate::event::{Num, Phase, WorkerEvent};
+
+/// The longest name of a figure, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// The most that a step may be said to have taken, in seconds: beyond it is a mistake of the unit.
+const LONGEST_STEP_S: f64 = 1e7;
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Note {
+    /// A phase begins; `None`: serving, of requests whose size the first of them tells.
+    Phase(Option<Phase>),
+    /// Consecutive steps; without times they took what has passed.
+    Steps {
+        items: u32,
+        dur_ns: Vec<u64>,
+        loss: Option<Num>,
+    },
+    /// A pass over the training data is over.
+    Epoch(Epoch),
+    /// A figure of the command's own.
+    Metric { name: String, value: Num },
+    /// The test data were read.
+    Test { accuracy: bool, value: Num },
+    /// Steps with times of their own.
+    Event(WorkerEvent),
+}
+
+/// A pass over the training data.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Epoch {
+    /// Counts from 1; absent: the next.
+    #[serde(rename = "epoch")]
+    pub(super) number: Option<u32>,
+    /// Absent: as many as the steps had.
+    pub(super) samples: Option<u64>,
+    pub(super) train_loss: Num,
+    pub(super) validation_loss: Option<Num>,
+    pub(super) validation_accuracy: Option<Num>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Short {
+    Phase(String),
+    Step(Step),
+    Epoch(Epoch),
+    Metric(Metric),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    #[serde(default = "one")]
+    items: u32,
+    dur_s: Option<Durations>,
+    loss: Option<Num>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Durations {
+    One(f64),
+    Several(Vec<f64>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metric {
+    name: String,
+    value: Num,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl Note {
+    /// Reads a line, or says what is wrong with it.
+    pub(super) fn read(line: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+        let long = value.get("type").is_some();
+        let said = |error: serde_json::Error| error.to_string();
+        if long {
+            return Self::of_event(serde_json::from_value(value).map_err(said)?);
+        }
+        match serde_json::from_value(value).map_err(said)? {
+            Short::Phase(name) if name == "serve" => Ok(Self::Phase(None)),
+            Short::Phase(name) => Self::of_phase(name.parse()?),
+            Short::Step(step) => step.note(),
+            Short::Epoch(epoch) => Ok(Self::Epoch(epoch)),
+            Short::Metric(Metric { name, value }) => Self::of_figure(name, value),
+        }
+    }
+
+    fn of_event(event: WorkerEvent) -> Result<Self, String> {
+        match event {
+            WorkerEvent::Phase { phase } => Self::of_phase(phase),
+            WorkerEvent::Steps(_) => Ok(Self::Event(event)),
+            WorkerEvent::Epoch(report) => Ok(Self::Epoch(Epoch {
+                number: Some(report.epoch),
+                samples: Some(report.samples),
+                train_loss: report.train_loss,
+                validation_loss: report.validation_loss,
+                validation_accuracy: report.validation_accuracy,
+            })),
+            WorkerEvent::Metric { name, value } => Self::of_figure(name, value),
+            WorkerEvent::Hello(_)
+            | WorkerEvent::MaxRate(_)
+            | WorkerEvent::Finished(_)
+            | WorkerEvent::Failed(_) => {
+                Err("of a command only phase, steps, epoch and metric are taken".to_owned())
+            }
+        }
+    }
+
+    fn of_phase(phase: Phase) -> Result<Self, String> {
+        match phase {
+            Phase::Run | Phase::Probe(_) | Phase::Confirm(_) => Err(format!(
+                "a command has no phase `{phase}`: load, warmup, serve, train, validate or test"
+            )),
+            _ => Ok(Self::Phase(Some(phase))),
+        }
+    }
+
+    fn of_figure(name: String, value: Num) -> Result<Self, String> {
+        if let "test_accuracy" | "test_loss" = &*name {
+            let accuracy = name == "test_accuracy";
+            return Ok(Self::Test { accuracy, value });
+        }
+        if find(&name).is_some() {
+            return Err(format!("`{name}` is measured and not taken from a command"));
+        }
+        if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+            return Err(format!(
+                "the name of a metric must have 1 to {LONGEST_NAME} bytes"
+            ));
+        }
+        Ok(Self::Metric { name, value })
+    }
+}
+
+impl Step {
+    fn note(self) -> Result<Note, String> {
+        if self.items == 0 {
+            return Err("a step must have `items` of at least 1".to_owned());
+        }
+        let durations = match self.dur_s {
+            None => Vec::new(),
+            Some(Durations::One(dur_s)) => vec![dur_s],
+            Some(Durations::Several(several)) if several.is_empty() => {
+                return Err("`dur_s` is an empty list".to_owned());
+            }
+            Some(Durations::Several(several)) => several,
+        };
+        let dur_ns: Option<Vec<u64>> = durations.into_iter().map(nanoseconds).collect();
+        let Some(dur_ns) = dur_ns else {
+            return Err("`dur_s` must be in seconds, above 0".to_owned());
+        };
+        Ok(Note::Steps {
+            items: self.items,
+            dur_ns,
+            loss: self.loss,
+        })
+    }
+}
+
+fn nanoseconds(seconds: f64) -> Option<u64> {
+    let sane = seconds > 0.0 && seconds < LONGEST_STEP_S;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the limits above"
+    )]
+    let whole = (seconds * 1e9).round() as u64;
+    sane.then_some(whole.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn steps(items: u32, dur_ns: &[u64]) -> Note {
+        Note::Steps {
+            items,
+            dur_ns: dur_ns.to_vec(),
+            loss: None,
+        }
+    }
+
+    #[test]
+    fn lines_say_what_they_should() {
+        for (line, says) in [
+            (r#"{"step": {}}"#, steps(1, &[])),
+            (
+                r#"{"step": {"items": 32, "dur_s": 0.012}}"#,
+                steps(32, &[12_000_000]),
+            ),
+            (
+                r#"{"step":{"items":2,"dur_s":[0.5,1]}}"#,
+                steps(2, &[500_000_000, 1_000_000_000]),
+            ),
+            (r#" {"phase": "train"} "#, Note::Phase(Some(Phase::Train))),
+            (r#"{"phase": "serve"}"#, Note::Phase(None)),
+            (
+                r#"{"phase": "serve[8]"}"#,
+                Note::Phase(Some(Phase::Serve(8))),
+            ),
+            (
+                r#"{"type":"phase","data":{"phase":"test"}}"#,
+                Note::Phase(Some(Phase::Test)),
+            ),
+            (
+                r#"{"metric": {"name": "bleu", "value": 31.5}}"#,
+                Note::Metric {
+                    name: "bleu".into(),
+                    value: Num(31.5),
+                },
+            ),
+            (
+                r#"{"metric": {"name": "test_accuracy", "value": 0.9}}"#,
+                Note::Test {
+                    accuracy: true,
+                    value: Num(0.9),
+                },
+            ),
+        ] {
+            assert_eq!(Note::read(line.as_bytes()).unwrap(), says, "{line}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for (line, says) in [
+            ("", "not JSON"),
+            ("loss: 3", "not JSON"),
+            (r#"{"step": {"items": 0}}"#, "at least 1"),
+            (r#"{"step": {"items": -1}}"#, "-1"),
+            (r#"{"step": {"dur_s": 0}}"#, "above 0"),
+            (r#"{"step": {"dur_s": -1}}"#, "above 0"),
+            (r#"{"step": {"dur_s": []}}"#, "empty list"),
+            (r#"{"step": {"dur_s": 1e300}}"#, "in seconds"),
+            (r#"{"step": {"dur": 1}}"#, "unknown field `dur`"),
+            (
+                r#"{"stepp": {}}"#,
+                "unknown variant `stepp`, expected one of",
+            ),
+            (r#"{"phase": "tain"}"#, "`tain` is not a phase"),
+            (r#"{"phase": "probe[1]"}"#, "no phase `probe[1]`"),
+            (r#"{"epoch": {}}"#, "train_loss"),
+            (
+                r#"{"metric": {"name": "memory.peak", "value": 1}}"#,
+                "is measured",
+            ),
+            (r#"{"metric": {"name": "", "value": 1}}"#, "1 to 64 bytes"),
+            (
+                r#"{"type":"failed","data":{"kind":"data","message":""}}"#,
+                "only phase, steps",
+            ),
+        ] {
+            let error = Note::read(line.as_bytes()).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+        }
+        assert!(Note::read(b"\xff").unwrap_err().contains("UTF-8"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_breaks_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Note::read(&bytes);
+        }
+
+        #[test]
+        fn no_object_breaks_the_reader(key in "step|epoch|metric|phase|type|data", inner in r#"\{("(items|dur_s|name|value|epoch|train_loss)":(-?[0-9]{1,25}(\.[0-9]{1,3})?|"nan"|\[\]|null),?){0,3}\}"#) {
+            let _ = Note::read(format!("{{\"{key}\":{inner}}}").as_bytes());
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The threads of one run: what they read, and what is known when they are over.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use rustix::process::Pid;
+
+use super::action::Input;
+use super::child::{self, Worker};
+use super::command::Speaker;
+use super::pipes::{self, Tail};
+use super::session::Exit;
+use crate::clock::{Clock, MonotonicClock};
+use crate::sampler::{SamplerHandle, SamplerReport};
+
+/// What must be stopped and joined before a run's record is made.
+pub(super) struct Threads {
+    readers: Vec<JoinHandle<()>>,
+    waiter: JoinHandle<()>,
+    /// When the process ended, in nanoseconds.
+    ended_ns: Arc<AtomicU64>,
+    /// What a command reports.
+    speaker: Option<Speaker>,
+    pub(super) sampler: Option<SamplerHandle>,
+    sampled: SamplerReport,
+    tail: Tail,
+}
+
+impl Threads {
+    pub(super) fn start(
+        pid: Pid,
+        (pipes, speaker): (child::Pipes, Option<Speaker>),
+        sender: Sender<Input>,
+    ) -> Self {
+        let tail = Tail::default();
+        let ended_ns = Arc::new(AtomicU64::new(0));
+        let log =
+            |stream: Box<dyn Read + Send>| pipes::read_stderr(stream, sender.clone(), tail.clone());
+        let stdout = pipes.stdout.map(|stdout| match speaker {
+            Some(_) => log(Box::new(stdout)),
+            None => pipes::read_protocol(stdout, sender.clone()),
+        });
+        let stderr = pipes.stderr.map(|stderr| log(Box::new(stderr)));
+        let readers: Vec<_> = stdout.into_iter().chain(stderr).collect();
+        for _ in readers.len()..2 {
+            // What goes past the runner is at its end for it.
+            let _ = sender.send(Input::StreamEnded);
+        }
+        Self {
+            readers,
+            waiter: wait(pid, Arc::clone(&ended_ns), sender),
+            ended_ns,
+            speaker,
+            sampler: None,
+            sampled: SamplerReport::default(),
+            tail,
+        }
+    }
+
+    /// When it happened: the end of the process was seen before everything else that it took to be told.
+    pub(super) fn time_of(&self, input: &Input) -> u64 {
+        match (input, self.ended_ns.load(Ordering::SeqCst)) {
+            (Input::Exited(_), ended_ns) if ended_ns > 0 => ended_ns,
+            _ => MonotonicClock.now_ns(),
+        }
+    }
+
+    /// What is known of a command only now that it has ended.
+    pub(super) fn last_words(&mut self, worker: &mut Worker, stopped: bool) -> Vec<Input> {
+        let Some(speaker) = self.speaker.take() else {
+            return Vec::new();
+        };
+        let usage = worker.reap_counted().unwrap_or_default();
+        speaker.finish((stopped, usage), self.ended_ns.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn stop_sampling(&mut self) {
+        if let Some(sampler) = self.sampler.take() {
+            self.sampled = sampler.stop();
+        }
+    }
+
+    /// The tail of standard error, and what the sampler cost. Threads whose pipe a detached grandchild holds open are left to end by themselves.
+    pub(super) fn join(mut self) -> (String, SamplerReport) {
+        self.stop_sampling();
+        self.readers.push(self.waiter);
+        for thread in self.readers {
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+        (self.tail.text(), self.sampled)
+    }
+}
+
+fn wait(pid: Pid, ended_ns: Arc<AtomicU64>, inputs: Sender<Input>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
+        ended_ns.store(MonotonicClock.now_ns(), Ordering::SeqCst);
+        let _ = inputs.send(Input::Exited(exit));
+    })
+}
