@@ -82,10 +82,7 @@ impl Totals {
             self.resident_ns = Some(sample.t_ns);
         }
         self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
-        self.processes = self.processes.max(sample.processes);
-        if let (1, Some(rss)) = (sample.processes, sample.rss_bytes) {
-            self.alone = self.alone.max(rss as f64);
-        }
+        self.members(sample);
         let at_s = sample.t_ns as f64 * 1e-9;
         let gpu = GpuNow::of(sample, &self.devices);
         self.shared_gpu |= gpu.shared_memory;
@@ -141,6 +138,13 @@ impl Totals {
             if !self.gaps.contains_key(&gap.field) {
                 self.gaps.insert(gap.field.clone(), gap.reason.clone());
             }
+        }
+    }
+
+    fn members(&mut self, sample: &ResourceSample) {
+        self.processes = self.processes.max(sample.processes);
+        if let (1, Some(rss)) = (sample.processes, sample.rss_bytes) {
+            self.alone = self.alone.max(rss as f64);
         }
     }
 
