@@ -126,6 +126,25 @@ pub struct MetricDef {
     pub about: &'static str,
 }
 
+/// An entry of the catalogue.
+const fn def(
+    name: &'static str,
+    group: &'static str,
+    (unit, kind, scope): (Unit, MetricKind, Scope),
+    in_group: bool,
+    about: &'static str,
+) -> MetricDef {
+    MetricDef {
+        name,
+        group,
+        unit,
+        kind,
+        scope,
+        in_group,
+        about,
+    }
+}
+
 /// The metric of this full name.
 pub fn find(name: &str) -> Option<&'static MetricDef> {
     CATALOGUE.iter().find(|metric| metric.name == name)

@@ -4,7 +4,7 @@ use super::names::{
     COMMAND_TIME, CPU_ENERGY, EMISSIONS, ENERGY, ENERGY_PER_SAMPLE, ENERGY_TOTAL, GPU_ENERGY,
     TIME_TO_ACCURACY,
 };
-use super::{MetricDef, MetricKind, Scope, Unit};
+use super::{MetricDef, MetricKind, Scope, Unit, def};
 
 use MetricKind::{Gauge, Mean, Peak, Projection, Quantile, Rate, Scalar, Windows};
 use Scope::{Run, Serve, Stages, Train};
@@ -397,21 +397,3 @@ pub const CATALOGUE: &[MetricDef] = &[
         "accuracy on the test data, read once at the end",
     ),
 ];
-
-const fn def(
-    name: &'static str,
-    group: &'static str,
-    (unit, kind, scope): (Unit, MetricKind, Scope),
-    in_group: bool,
-    about: &'static str,
-) -> MetricDef {
-    MetricDef {
-        name,
-        group,
-        unit,
-        kind,
-        scope,
-        in_group,
-        about,
-    }
-}
