@@ -8,7 +8,6 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use fs_err::File;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use rustix::thread::CpuSet;
 
 use crate::event::{Allocator, JobSpec, Limits, Usage};
 use crate::sampler;
@@ -16,6 +15,7 @@ use crate::sampler;
 use super::command::EVENTS;
 use super::group::RunGroup;
 use super::session::Exit;
+use super::system::{self, Cpus};
 use super::{Launch, Streams};
 
 /// A running worker. Dropping it kills its process group and reaps it: no way out of the runner leaves an orphan.
@@ -39,7 +39,7 @@ const RETAIN: [(&str, &str); 3] = [
 #[derive(Debug, Default)]
 pub struct Hold {
     /// The CPUs that it may run on.
-    cpus: Option<CpuSet>,
+    cpus: Option<Cpus>,
     /// The `cgroup.procs` of its control group, open for writing.
     door: Option<File>,
 }
@@ -47,13 +47,8 @@ pub struct Hold {
 impl Hold {
     /// That of these limits and this control group.
     pub(super) fn new(limits: &Limits, group: Option<&RunGroup>) -> io::Result<Self> {
-        let mut set = CpuSet::new();
-        let cpus = limits.cpus.iter().map(|cpu| *cpu as usize);
-        for cpu in cpus.filter(|cpu| *cpu < CpuSet::MAX_CPU) {
-            set.set(cpu);
-        }
         Ok(Self {
-            cpus: (!limits.cpus.is_empty()).then_some(set),
+            cpus: (!limits.cpus.is_empty()).then(|| Cpus::new(&limits.cpus)),
             door: group.map(RunGroup::door).transpose()?,
         })
     }
@@ -187,8 +182,7 @@ pub fn wait_without_reaping(pid: Pid) -> io::Result<Exit> {
 /// Orphans of the worker become the runner's children: the sampler goes on counting them, and [`bury`] removes those
 /// that have ended. One that has left the worker's process group lives on: perftune does not end what it did not start.
 pub fn adopt_orphans() {
-    // Where the kernel refuses, orphans go to init as they always did.
-    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    system::adopt_orphans();
 }
 
 /// Removes adopted orphans that have ended from the process table. Call it while no worker is there to be waited for.
@@ -235,13 +229,13 @@ fn environment(command: &mut Command, job: &JobSpec) {
 /// The signal comes when the *thread* that started the worker ends: the executor runs on the thread that outlives its workers.
 fn before_exec(command: &mut Command, hold: Hold) {
     let set = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        system::die_with_parent()?;
         if let Some(door) = &hold.door {
             // "0" is who writes it.
             rustix::io::write(door.file(), b"0")?;
         }
         if let Some(cpus) = &hold.cpus {
-            rustix::thread::sched_setaffinity(None, cpus)?;
+            cpus.bind()?;
         }
         Ok(())
     };

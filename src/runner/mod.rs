@@ -18,6 +18,7 @@ mod memory;
 mod pipes;
 pub mod session;
 mod shortage;
+mod system;
 mod threads;
 
 use std::path::PathBuf;

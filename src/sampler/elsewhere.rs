@@ -1,7 +1,6 @@
 //! Systems without `/proc`: nothing is read, and the gaps say so.
 
 use super::probe::{Probe, Tick};
-use crate::event::{Gap, ResourceSample};
 
 const WHY: &str = "unsupported: process trees are read on Linux only";
 

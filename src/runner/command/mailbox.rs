@@ -15,14 +15,14 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::fs::{Mode, OFlags, open};
 
 use super::lines::Cutter;
 use super::narrator::Narrator;
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{JobSpec, Usage};
 use crate::runner::action::Input;
+use crate::runner::system::named_pipe;
 
 /// What is read at once, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -50,7 +50,7 @@ impl Mailbox {
     pub(in crate::runner) fn open() -> io::Result<Self> {
         let folder = folder()?;
         let path = folder.join("events");
-        let made = mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0);
+        let made = named_pipe(&path);
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let pipe = made.and_then(|()| open(&path, flags, Mode::empty()));
         match pipe {
@@ -113,18 +113,21 @@ impl Speaker {
         (job, pid, started_ns): (&JobSpec, u32, u64),
         inputs: Sender<Input>,
     ) -> io::Result<Self> {
-        let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (stopped, stop) = io::pipe()?;
         let narrator = Narrator::new(job, pid, started_ns);
         let reader = Reader {
             mailbox,
-            stopped,
+            stopped: stopped.into(),
             narrator,
             cutter: Cutter::default(),
             inputs,
         };
         let thread = std::thread::Builder::new().name("events".to_owned());
         let thread = thread.spawn(move || reader.run())?;
-        Ok(Self { stop, thread })
+        Ok(Self {
+            stop: stop.into(),
+            thread,
+        })
     }
 
     /// Takes what was written to the end, and ends the story at this time: `stopped` or by itself.
