@@ -80,7 +80,7 @@ pub struct ExecArgs {
     #[arg(long, value_name = "DURATION")]
     pub timeout: Option<String>,
 
-    /// Set a key of [stop], [limits] or [sampler], such as limits.memory=1GiB
+    /// Set a key of the tables stop, limits or sampler, such as limits.memory=1GiB
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<String>,
 
