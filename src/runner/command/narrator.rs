@@ -10,7 +10,7 @@ use crate::event::{
     StepBatch, Usage, WorkerEvent,
 };
 use crate::runner::action::Input;
-use crate::runner::session::Session;
+use crate::runner::session::{Session, Violation};
 
 /// Steps that are passed on in one message.
 const MOST_STEPS: usize = 4096;
@@ -308,11 +308,16 @@ impl Narrator {
                 Ok(())
             }
             Note::Event(WorkerEvent::Steps(batch)) => {
-                if self.phase == Phase::Run {
-                    self.enter(batch.phase, batch.start_ns)?;
-                }
+                // Before the phase begins with them: their time would become that of the whole story.
                 if batch.start_ns < self.started_ns {
                     return Err("steps from before the start of the command".to_owned());
+                }
+                if batch.end_ns() > t_ns {
+                    let ahead_ns = batch.end_ns() - t_ns;
+                    return Err(Violation::Future { ahead_ns }.to_string());
+                }
+                if self.phase == Phase::Run {
+                    self.enter(batch.phase, batch.start_ns)?;
                 }
                 if batch.phase == Phase::Train {
                     self.samples += u64::from(batch.items) * batch.dur_ns.len() as u64;
@@ -461,6 +466,34 @@ mod tests {
                 "finished 0 Some(Num(0.5))"
             ]
         );
+    }
+
+    /// The end of a command is told at its own time, whatever its first steps have claimed.
+    #[test]
+    fn steps_of_another_time_begin_no_phase() {
+        let steps = |start_ns: u64, dur_ns: u64| {
+            format!(
+                "{{\"type\":\"steps\",\"data\":{{\"phase\":\"train\",\"items\":1,\"start_ns\":{start_ns},\"dur_ns\":[{dur_ns}]}}}}\n"
+            )
+        };
+        for (start_ns, dur_ns, says) in [
+            (100 * S, 5, "CLOCK_MONOTONIC"),
+            (S, u64::MAX, "CLOCK_MONOTONIC"),
+            (S - 1, 5, "before the start"),
+        ] {
+            let mut narrator = narrator();
+            let said = say(&mut narrator, &steps(start_ns, dur_ns), 2 * S);
+            assert!(said.len() == 1 && said[0].contains(says), "{said:?}");
+            narrator.finish((false, Usage::default()), 3 * S);
+            let last = narrator.said().pop().unwrap();
+            let Input::Message(envelope) = last else {
+                panic!("{last:?}");
+            };
+            assert_eq!(envelope.t_ns, 3 * S);
+        }
+        let mut narrator = narrator();
+        let said = say(&mut narrator, &steps(S, S), 2 * S);
+        assert_eq!(said, ["train", "train 1x[1.0] from 0"]);
     }
 
     proptest! {
