@@ -181,6 +181,9 @@ impl Controller {
         if let Some(why) = why_unsupported(metric, &self.context.unsupported) {
             return open(format!("cannot be measured here: {why}"));
         }
+        if let Some(finding) = self.keeps_whole(constraint, of) {
+            return finding;
+        }
         let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
             return open("the run ended before this phase".to_owned());
         };
