@@ -307,6 +307,12 @@ impl Controller {
         if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint) {
             return open(&format!("{shown} is an upper bound: {}", row.note));
         }
+        if constraint.metric == "memory.peak"
+            && let Some(most) = self.hidden_peak()
+            && holds != constraint.op.holds(most, constraint.limit)
+        {
+            return open(&format!("{shown}, {}", row.note));
+        }
         let phases = if peak {
             " over the phases completed"
         } else {

@@ -104,6 +104,45 @@ fn what_was_waited_for_and_is_known_keeps_its_interval() {
     assert_eq!(row(&rows, "memory.rss_mean").low, None);
 }
 
+/// Short children are not seen at their largest: what the kernel allows them decides no limit, and passes for none.
+#[test]
+fn a_peak_that_may_have_been_larger_is_a_bound() {
+    let end = StopRecord {
+        reason: StopReason::Budget,
+        detail: String::new(),
+    };
+    for (most, limit, noted, verdict) in [
+        (Some(250), 220, true, Feasibility::Undecided),
+        (Some(250), 300, true, Feasibility::Feasible),
+        (Some(250), 150, true, Feasibility::Infeasible),
+        (Some(190), 220, false, Feasibility::Feasible),
+        (None, 220, false, Feasibility::Feasible),
+    ] {
+        let policy = StopPolicy {
+            enabled: false,
+            constraints: vec![Constraint {
+                metric: "memory.peak".to_owned(),
+                op: Op::AtMost,
+                limit: f64::from(limit) * 1e6,
+            }],
+            ..policy(&[])
+        };
+        let mut controller = Controller::new(policy, of_command());
+        let mut messages = halves(4);
+        if let Some(Message::Worker(last)) = messages.last_mut()
+            && let WorkerEvent::Finished(finished) = &mut last.event
+        {
+            finished.usage.hwm_at_most_bytes = most.map(|most: u64| most * 1_000_000);
+        }
+        feed(&mut controller, &messages);
+        let rows = controller.rows(Some(&end));
+        let row = row(&rows, "memory.peak");
+        assert_eq!(row.note.contains("at least"), noted, "{row:?}");
+        let found = controller.feasibility(&rows, &end).unwrap();
+        assert_eq!(found.verdict, verdict, "{most:?} {limit}: {found:?}");
+    }
+}
+
 #[test]
 fn what_only_the_end_tells_is_waited_for() {
     for metric in ["command.time", "cpu.time", "io.write"] {
