@@ -285,9 +285,9 @@ impl Narrator {
             .saturating_add(passed_ns / OVERLAP)
             .saturating_add(LATE_NS);
         if *said_ns > most_ns && !std::mem::replace(&mut self.overlap, true) {
-            let (said_s, passed_s) = (*said_ns as f64 / 1e9, passed_ns as f64 / 1e9);
+            let [claimed, passed] = [*said_ns, passed_ns].map(|ns| ns as f64 / 1e9);
             self.said.push(Input::Warning(format!(
-                "the steps that the command reported took {said_s:.3} s in {passed_s:.3} s: either several processes \
+                "the steps that the command reported took {claimed:.3} s in {passed:.3} s: either several processes \
                  report, and the throughput is that of one of them, or `dur_s` is not in seconds"
             )));
         }
