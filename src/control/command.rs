@@ -1,14 +1,24 @@
 //! A command in the place of a worker: it is not told to leave a phase, begins those that it likes, and what it has not begun
 //! may come yet.
 
+use super::constraint::{Constraint, Ruling};
 use super::controller::Controller;
+use super::feasibility::Finding;
 use super::stage::{Outcome, StageState};
 use crate::event::metric::Scope;
 use crate::event::{MetricDef, MetricRow, Stage};
+use crate::units::seconds;
 
 /// Whether only a program that reports its steps has the metric.
 pub(super) fn is_of_steps(metric: &MetricDef) -> bool {
     matches!(metric.scope, Scope::Train | Scope::Serve)
+}
+
+/// Whether it is known only when the command has come to its end: its time, its counters. What the model is like may never
+/// be said.
+fn is_of_the_end(metric: &MetricDef) -> bool {
+    let of_model = matches!(metric.group, "accuracy" | "loss");
+    metric.scope == Scope::Run && metric.kind.is_said_once() && !of_model
 }
 
 impl Controller {
@@ -23,7 +33,10 @@ impl Controller {
             self.stages.iter().any(has)
         };
         let mut chosen = self.chosen.iter();
-        let waits = chosen.any(|metric| is_of_steps(metric) && !judged(metric.name));
+        let comes = |metric: &MetricDef| {
+            is_of_the_end(metric) || (is_of_steps(metric) && !judged(metric.name))
+        };
+        let waits = chosen.any(|metric| comes(metric));
         let mut before = self.stages.iter().filter(|state| state.stage != here);
         let missed =
             outcome == Outcome::Known && before.any(|state| !state.known(self.policy.looks));
@@ -49,25 +62,56 @@ impl Controller {
         })
     }
 
-    /// The utilisation of a command that was over before the sampler had seen an interval of it: all of its CPU time over
-    /// all of its time.
+    /// A gauge over all of the time of a command that reports no steps. Its course is what it is: what comes first is no
+    /// warm-up of what comes later, and nothing follows from one half for the other.
+    pub(super) fn whole(&self, metric: &str) -> Option<f64> {
+        let mut stages = self.stages.iter();
+        let state = stages.find(|state| state.stage == Stage::Run)?;
+        let (series, factor) = state.resources.gauge(metric, self.context.usable_cores)?;
+        let seen = series.sum(0, 1).ratio().map(|mean| mean * factor);
+        if !matches!(metric, "cpu.utilisation" | "cpu.utilisation_of_limit") {
+            return seen;
+        }
+        // Of one that came to its own end the kernel has counted everything, before the first tick and after the last.
+        let finished = self.totals.finished.as_ref();
+        let said = finished.and_then(|finished| finished.usage.cpu_ns);
+        let said = said.map_or(0.0, |ns| ns as f64 * 1e-9);
+        let cpu_s = said.max(self.totals.counter("cpu.time").unwrap_or(0.0));
+        let wall_s = self.command_s().filter(|wall_s| *wall_s > 0.0);
+        let counted = wall_s.filter(|_| cpu_s > 0.0);
+        counted.map_or(seen, |wall_s| Some(cpu_s / wall_s * factor))
+    }
+
+    /// Gives such a command its figures of the whole, except for those that were waited for and are known.
     pub(super) fn fill_whole(&self, row: &mut MetricRow, of: Stage) {
-        let cores = match &*row.metric {
-            "cpu.utilisation" => 1.0,
-            "cpu.utilisation_of_limit" => self.context.usable_cores,
-            _ => return,
-        };
-        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-        let said = usage
-            .and_then(|usage| usage.cpu_ns)
-            .map(|ns| ns as f64 * 1e-9);
-        let (Some(cpu_s), Some(wall_s)) = (said, self.command_s()) else {
+        if of != Stage::Run || row.plateaued == Some(true) {
+            return;
+        }
+        let Some(whole) = self.whole(&row.metric) else {
             return;
         };
-        if of == Stage::Run && row.estimate.is_none() && wall_s > 0.0 && cores > 0.0 {
-            row.estimate = Some(cpu_s / wall_s / cores * 100.0);
-            "CPU time over wall time of the whole command".clone_into(&mut row.note);
-        }
+        let utilisation = row.metric.starts_with("cpu.") && self.command_s().is_some();
+        row.estimate = Some(whole);
+        (row.low, row.high, row.confidence) = (None, None, None);
+        row.note = if utilisation {
+            "CPU time over wall time of the whole command".to_owned()
+        } else {
+            "mean of all that was measured".to_owned()
+        };
+    }
+
+    /// A constraint on such a figure, once the command has come to its own end.
+    pub(super) fn keeps_whole(&self, constraint: &Constraint, of: Stage) -> Option<Finding> {
+        let whole = self.whole(&constraint.metric)?;
+        let took = self.command_s().filter(|_| of == Stage::Run)?;
+        let (ruling, is) = if constraint.op.holds(whole, constraint.limit) {
+            (Ruling::Met, "met")
+        } else {
+            (Ruling::Broken, "broken")
+        };
+        let (shown, took) = (constraint.shown(whole), seconds(took));
+        let says = format!("{constraint} is {is}: {shown} over the {took} of the whole command");
+        Some(Finding::new(ruling, says))
     }
 
     /// The stages of a command that have figures of this scope: those that it has begun, or the one that it should have.

@@ -181,6 +181,9 @@ impl Controller {
         if let Some(why) = why_unsupported(metric, &self.context.unsupported) {
             return open(format!("cannot be measured here: {why}"));
         }
+        if let Some(finding) = self.keeps_whole(constraint, of) {
+            return finding;
+        }
         let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
             return open("the run ended before this phase".to_owned());
         };
@@ -303,6 +306,12 @@ impl Controller {
         let peak = kind == Some(MetricKind::Peak);
         if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint) {
             return open(&format!("{shown} is an upper bound: {}", row.note));
+        }
+        if constraint.metric == "memory.peak"
+            && let Some(most) = self.hidden_peak()
+            && holds != constraint.op.holds(most, constraint.limit)
+        {
+            return open(&format!("{shown}, {}", row.note));
         }
         let phases = if peak {
             " over the phases completed"

@@ -124,7 +124,24 @@ impl Controller {
             row.estimate = None;
             add_note(row, &why);
         }
+        if metric.name == "memory.peak"
+            && let (Some(_), Some(most)) = (row.estimate, self.hidden_peak())
+        {
+            let most = units::bytes(most);
+            add_note(
+                row,
+                &format!("at least: a process that ended between two looks may have had {most}"),
+            );
+        }
         self.note_whose(row, metric);
+    }
+
+    /// What a process of a command may have had that ended before it was looked at, in bytes, where that is more than the
+    /// peak: the kernel tells no more of one that is smaller than perftune.
+    pub(super) fn hidden_peak(&self) -> Option<f64> {
+        let usage = self.totals.finished.as_ref()?.usage;
+        let most = usage.hwm_at_most_bytes? as f64;
+        (self.totals.peak.peak()? < most).then_some(most)
     }
 
     /// Says of a peak whose memory is in it beside the run's own.

@@ -361,6 +361,10 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
             row.estimate = Some((ratio * factor).max(0.0));
             row.samples = resources.intervals;
         }
+        None if resources.intervals > 0 && metric.name == "interference.run_delay" => {
+            "it neither ran nor waited for a core, or its counters have gaps here"
+                .clone_into(&mut row.note);
+        }
         None if resources.intervals > 0 => {
             "the machine's counters have gaps here".clone_into(&mut row.note);
         }

@@ -230,6 +230,9 @@ pub struct Usage {
     pub cpu_ns: Option<u64>,
     /// `VmHWM`: the largest resident set so far, in bytes.
     pub vm_hwm_bytes: Option<u64>,
+    /// What the largest of the processes had at most, in bytes, where no more can be told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hwm_at_most_bytes: Option<u64>,
 }
 
 /// Why a worker gave up.

@@ -1,5 +1,6 @@
 //! The figures of a command, for people: one row a figure; with several runs their median and range.
 
+use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
 use super::scale::Scale;
 use crate::event::metric::find;
@@ -35,6 +36,9 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize) -> String {
         out.push('\n');
         out += &table(records, &rows, width);
         out.push('\n');
+    }
+    for line in bounds(records).into_iter().chain(interference(records)) {
+        out += &wrap(&line, width, "  ");
     }
     for line in missing(records) {
         out += &wrap(&line, width, "  ");
@@ -159,6 +163,26 @@ fn quantity(unit: Unit, value: f64) -> String {
     }
 }
 
+/// Figures that are no more than a bound.
+fn bounds(records: &[RunRecord]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for row in records.iter().flat_map(|record| &record.metrics) {
+        let notes = row.note.split("; ");
+        let mut notes = notes.filter(|note| {
+            ["at least", "upper bound"]
+                .iter()
+                .any(|bound| note.starts_with(bound))
+        });
+        if let Some(note) = notes.next().filter(|_| row.estimate.is_some()) {
+            let line = format!("{}: {}", row.metric, super::one_line(note));
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
 /// What no run has though any command could, by its reason.
 fn missing(records: &[RunRecord]) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -182,4 +206,37 @@ fn missing(records: &[RunRecord]) -> Vec<String> {
         format!("not measured: {}: {why}", names.join(", "))
     };
     reasons.into_iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Interference;
+    use crate::report::fixtures::completed;
+
+    #[test]
+    fn a_bound_is_called_one_and_interference_is_told() {
+        let mut record = completed();
+        record.interference = None;
+        let plain = summary(&[record.clone()], "results/a", 80);
+        assert!(!plain.contains("at least") && !plain.contains("interference:"));
+        let peak = record
+            .metrics
+            .iter_mut()
+            .find(|row| row.metric == "memory.peak");
+        peak.unwrap().note = "peak over 1.00 s; at least: so much".to_owned();
+        record.interference = Some(Interference {
+            known_s: 10.0,
+            marked_s: 0.8,
+            by_cause_s: [0.8, 0.0, 0.0, 0.0, 0.0],
+        });
+        let records = [record.clone(), record];
+        let shown = summary(&records, "results/a", 80);
+        assert_eq!(
+            shown.matches("\nmemory.peak: at least: so much\n").count(),
+            1,
+            "{shown}"
+        );
+        assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
+    }
 }

@@ -282,7 +282,11 @@ impl Execution<'_, '_> {
     fn act(&mut self, action: Action, worker: &mut Worker) {
         match action {
             Action::Send(command) => self.send(worker, &command),
-            Action::Terminate => worker.signal(Signal::TERM),
+            Action::Terminate => {
+                worker.signal(Signal::TERM);
+                // One that is stopped, as by reading the terminal from the background, hears of it only then.
+                worker.signal(Signal::CONT);
+            }
             Action::Kill => worker.signal(Signal::KILL),
             Action::Emit(kind) => self.emit(kind),
             Action::Finish => {}

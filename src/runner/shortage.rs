@@ -55,6 +55,7 @@ mod tests {
                 usage: Usage {
                     cpu_ns: None,
                     vm_hwm_bytes: peak,
+                    hwm_at_most_bytes: None,
                 },
             });
             assert_eq!(confessed(&limits, &finished), says, "{limit:?} {peak:?}");

@@ -26,12 +26,12 @@ pub fn reap(pid: u32) -> Option<Usage> {
         let micros = u64::try_from(time.tv_usec).unwrap_or(0);
         seconds * 1_000_000_000 + micros * 1_000
     };
+    let most = u64::try_from(usage.ru_maxrss).ok().map(|kib| kib * 1024);
+    let is_its = usage.ru_maxrss > own;
     (found == pid).then(|| Usage {
         cpu_ns: Some(ns(usage.ru_utime) + ns(usage.ru_stime)),
-        vm_hwm_bytes: u64::try_from(usage.ru_maxrss)
-            .ok()
-            .filter(|_| usage.ru_maxrss > own)
-            .map(|kib| kib * 1024),
+        vm_hwm_bytes: most.filter(|_| is_its),
+        hwm_at_most_bytes: most.filter(|_| !is_its),
     })
 }
 
@@ -55,6 +55,8 @@ mod tests {
         // Fifty processes cost some milliseconds; counted in ticks of 10 ms each would be nothing.
         let cpu = usage.cpu_ns.unwrap();
         assert!(cpu > 5_000_000, "{cpu}");
+        // Of a process smaller than this one the kernel tells a bound.
+        assert!(usage.vm_hwm_bytes.is_some() != usage.hwm_at_most_bytes.is_some());
         assert_eq!(reap(child.id()), None);
     }
 }

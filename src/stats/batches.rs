@@ -117,6 +117,17 @@ impl<const N: usize> BatchSeries<N> {
         self.full.len() as u64 * self.per_batch + self.in_open
     }
 
+    /// Number `amount` and number `weight` of all observations, those of the batch that is not full yet included.
+    pub fn sum(&self, amount: usize, weight: usize) -> Part {
+        let open = Part {
+            amount: self.open[amount],
+            weight: self.open[weight],
+        };
+        let mut all = self.parts(amount, weight);
+        all.push(open);
+        total(&all)
+    }
+
     /// The full batches as summands of number `amount` over number `weight`.
     pub fn parts(&self, amount: usize, weight: usize) -> Vec<Part> {
         let part = |batch: &[f64; N]| Part {
@@ -140,6 +151,14 @@ mod tests {
         }
         assert!((64..128).contains(&series.len()), "{}", series.len());
         assert_eq!(series.observations(), 10_000_000);
+        let all: f64 = (0..10_000_000u32).map(|i| f64::from(i % 7)).sum();
+        assert_eq!(
+            series.sum(0, 1),
+            Part {
+                amount: all,
+                weight: 1e7
+            }
+        );
         let sum = total(&series.parts(0, 1));
         assert!((sum.ratio().unwrap() - 3.0).abs() < 1e-3);
     }

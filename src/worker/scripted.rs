@@ -125,6 +125,7 @@ impl Player {
             usage: Usage {
                 cpu_ns: None,
                 vm_hwm_bytes: self.actor.script.peak_bytes,
+                hwm_at_most_bytes: None,
             },
         }))?;
         if self.actor.fails_by(FaultKind::Linger) {

@@ -501,3 +501,25 @@ fn the_program_of_a_model_must_be_there() {
     assert!(shown.stderr.contains("no such command"), "{}", shown.stderr);
     assert_eq!(lab.files(), ["grid.toml"]);
 }
+
+#[test]
+fn a_stopped_command_hears_that_it_is_to_end() {
+    let lab = lab();
+    let args = [
+        "exec",
+        "--name",
+        "stopped",
+        "--timeout",
+        "200ms",
+        "--set",
+        "worker.grace=60s",
+        "--",
+        "sh",
+        "-c",
+        "kill -STOP $$",
+    ];
+    lab.call(&args).exits(0);
+    let row = report(&lab, "results/stopped");
+    assert_eq!((&*row["status"], &*row["signal"]), ("stopped", "15"));
+    assert!(row["wall_s"].parse::<f64>().unwrap() < 30.0, "{row:?}");
+}

@@ -101,6 +101,7 @@ mod tests {
             usage: Usage {
                 cpu_ns: None,
                 vm_hwm_bytes: Some(high_water),
+                hwm_at_most_bytes: None,
             },
         })
     }

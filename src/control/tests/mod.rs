@@ -1,5 +1,6 @@
 //! The rule against streams of known truth.
 
+mod commands;
 mod confirm;
 mod devices;
 mod energy;

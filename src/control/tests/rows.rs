@@ -80,6 +80,7 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
             usage: Usage {
                 cpu_ns: Some(super::sim::whole(cpu_s * 1e9)),
                 vm_hwm_bytes: Some(super::sim::whole(hwm)),
+                hwm_at_most_bytes: None,
             },
         };
         let _ = feed(

@@ -10,10 +10,15 @@ use crate::event::{
     StepBatch, Usage, WorkerEvent,
 };
 use crate::runner::action::Input;
-use crate::runner::session::Session;
+use crate::runner::session::{Session, Violation};
 
 /// Steps that are passed on in one message.
 const MOST_STEPS: usize = 4096;
+
+/// Steps may be said to take one part in this many more than has passed, and this much longer, in nanoseconds: lines are read
+/// a little late.
+const OVERLAP: u64 = 10;
+const LATE_NS: u64 = 200_000_000;
 
 /// Lines that came together and say steps of one size.
 #[derive(Debug)]
@@ -52,6 +57,10 @@ pub(super) struct Narrator {
     mark_ns: Option<u64>,
     /// Samples trained on since the last epoch.
     samples: u64,
+    /// Since when the steps of the current stage come, and the time that they have said to have taken.
+    claimed: (u64, u64),
+    /// They were told to overlap.
+    overlap: bool,
     test_loss: Option<Num>,
     test_accuracy: Option<Num>,
     faults: BTreeMap<Fault, u64>,
@@ -71,6 +80,8 @@ impl Narrator {
             left: Vec::new(),
             mark_ns: None,
             samples: 0,
+            claimed: (started_ns, 0),
+            overlap: false,
             test_loss: None,
             test_accuracy: None,
             faults: BTreeMap::new(),
@@ -240,6 +251,7 @@ impl Narrator {
         if self.phase == Phase::Train {
             self.samples += u64::from(items) * steps as u64;
         }
+        self.claim(took_ns, t_ns);
         let since_ns = self.mark_ns.replace(t_ns);
         let dur_ns = match (dur_ns.is_empty(), since_ns) {
             (false, _) => dur_ns,
@@ -263,6 +275,24 @@ impl Narrator {
         self.say(WorkerEvent::Steps(batch), t_ns)
     }
 
+    /// Takes the time that steps are said to have taken. Consecutive ones cannot have taken more than has passed: rates are
+    /// made of these times.
+    fn claim(&mut self, took_ns: u64, t_ns: u64) {
+        let (since_ns, said_ns) = &mut self.claimed;
+        *said_ns = said_ns.saturating_add(took_ns);
+        let passed_ns = t_ns.saturating_sub(*since_ns);
+        let most_ns = passed_ns
+            .saturating_add(passed_ns / OVERLAP)
+            .saturating_add(LATE_NS);
+        if *said_ns > most_ns && !std::mem::replace(&mut self.overlap, true) {
+            let [claimed, passed] = [*said_ns, passed_ns].map(|ns| ns as f64 / 1e9);
+            self.said.push(Input::Warning(format!(
+                "the steps that the command reported took {claimed:.3} s in {passed:.3} s: either several processes \
+                 report, and the throughput is that of one of them, or `dur_s` is not in seconds"
+            )));
+        }
+    }
+
     fn enter(&mut self, phase: Phase, t_ns: u64) -> Result<(), String> {
         let (from, into) = (self.phase.stage(), phase.stage());
         if from != into && self.left.contains(&into) {
@@ -274,6 +304,7 @@ impl Narrator {
         self.say(WorkerEvent::Phase { phase }, t_ns)?;
         if from != into {
             self.left.push(from);
+            self.claimed = (t_ns, 0);
         }
         self.phase = phase;
         Ok(())
@@ -308,16 +339,22 @@ impl Narrator {
                 Ok(())
             }
             Note::Event(WorkerEvent::Steps(batch)) => {
-                if self.phase == Phase::Run {
-                    self.enter(batch.phase, batch.start_ns)?;
-                }
+                // Before the phase begins with them: their time would become that of the whole story.
                 if batch.start_ns < self.started_ns {
                     return Err("steps from before the start of the command".to_owned());
+                }
+                if batch.end_ns() > t_ns {
+                    let ahead_ns = batch.end_ns() - t_ns;
+                    return Err(Violation::Future { ahead_ns }.to_string());
+                }
+                if self.phase == Phase::Run {
+                    self.enter(batch.phase, batch.start_ns)?;
                 }
                 if batch.phase == Phase::Train {
                     self.samples += u64::from(batch.items) * batch.dur_ns.len() as u64;
                 }
                 self.mark_ns = Some(t_ns);
+                self.claim(batch.end_ns() - batch.start_ns, t_ns);
                 self.say(WorkerEvent::Steps(batch), t_ns)
             }
             Note::Event(event) => self.say(event, t_ns),
@@ -461,6 +498,55 @@ mod tests {
                 "finished 0 Some(Num(0.5))"
             ]
         );
+    }
+
+    #[test]
+    fn steps_that_take_longer_than_the_time_are_warned_of_once() {
+        let step = "{\"step\":{\"dur_s\":0.1}}\n";
+        for (writers, warned) in [(1, 0), (4, 1)] {
+            let mut narrator = narrator();
+            let mut warnings = Vec::new();
+            for tick in 1..20 {
+                for _ in 0..writers {
+                    let said = say(&mut narrator, step, S + tick * S / 10);
+                    warnings.extend(said.into_iter().filter(|said| said.starts_with('!')));
+                }
+            }
+            assert_eq!(warnings.len(), warned, "{warnings:?}");
+            assert!(
+                warnings
+                    .iter()
+                    .all(|said| said.contains("`dur_s` is not in seconds"))
+            );
+        }
+    }
+
+    /// The end of a command is told at its own time, whatever its first steps have claimed.
+    #[test]
+    fn steps_of_another_time_begin_no_phase() {
+        let steps = |start_ns: u64, dur_ns: u64| {
+            format!(
+                "{{\"type\":\"steps\",\"data\":{{\"phase\":\"train\",\"items\":1,\"start_ns\":{start_ns},\"dur_ns\":[{dur_ns}]}}}}\n"
+            )
+        };
+        for (start_ns, dur_ns, says) in [
+            (100 * S, 5, "CLOCK_MONOTONIC"),
+            (S, u64::MAX, "CLOCK_MONOTONIC"),
+            (S - 1, 5, "before the start"),
+        ] {
+            let mut narrator = narrator();
+            let said = say(&mut narrator, &steps(start_ns, dur_ns), 2 * S);
+            assert!(said.len() == 1 && said[0].contains(says), "{said:?}");
+            narrator.finish((false, Usage::default()), 3 * S);
+            let last = narrator.said().pop().unwrap();
+            let Input::Message(envelope) = last else {
+                panic!("{last:?}");
+            };
+            assert_eq!(envelope.t_ns, 3 * S);
+        }
+        let mut narrator = narrator();
+        let said = say(&mut narrator, &steps(S, S), 2 * S);
+        assert_eq!(said, ["train", "train 1x[1.0] from 0"]);
     }
 
     proptest! {

@@ -141,6 +141,7 @@ pub(super) fn usage() -> Usage {
         vm_hwm_bytes: fs_err::read_to_string("/proc/self/status")
             .ok()
             .and_then(|status| vm_hwm(&status)),
+        hwm_at_most_bytes: None,
     }
 }
 

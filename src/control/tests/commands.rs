@@ -1,0 +1,152 @@
+//! Commands that report no steps: their figures are those of all their life.
+
+use super::sim::{MS, Message, context, end_of, feed, policy, sample, say};
+use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy};
+use crate::event::{
+    Feasibility, Finished, MetricRow, Phase, StopReason, StopRecord, Usage, WorkerEvent,
+};
+
+const S: u64 = 1000 * MS;
+
+/// Works for one core's time for so many seconds and sleeps for the rest of ten, with more memory while it works.
+fn halves(works_s: u64) -> Vec<Message> {
+    let mut messages = vec![say(0, WorkerEvent::Phase { phase: Phase::Run })];
+    for tick in 0..100 {
+        let t_ns = tick * 100 * MS + 50 * MS;
+        let rss = if t_ns < works_s * S { 200e6 } else { 100e6 };
+        let cpu_ns = t_ns.min(works_s * S) as f64;
+        messages.push(Message::Sample(Box::new(sample(
+            t_ns,
+            cpu_ns,
+            (rss, 200e6),
+        ))));
+    }
+    let usage = Usage {
+        cpu_ns: Some(works_s * S),
+        ..Usage::default()
+    };
+    let finished = Finished {
+        stopped: false,
+        epochs: 0,
+        usage,
+        test_loss: None,
+        test_accuracy: None,
+    };
+    messages.push(say(10 * S, WorkerEvent::Finished(finished)));
+    messages
+}
+
+fn of_command() -> RunContext {
+    RunContext {
+        command: true,
+        epochs: 0,
+        ..context()
+    }
+}
+
+fn row(rows: &[MetricRow], name: &str) -> MetricRow {
+    let mut found = rows.iter().filter(|row| row.metric == name);
+    found.next().unwrap().clone()
+}
+
+#[test]
+fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
+    let limited = |limit| StopPolicy {
+        limits_only: true,
+        enabled: false,
+        constraints: vec![Constraint {
+            metric: "cpu.utilisation".to_owned(),
+            op: Op::AtMost,
+            limit,
+        }],
+        ..policy(&[])
+    };
+    let end = StopRecord {
+        reason: StopReason::Budget,
+        detail: String::new(),
+    };
+    for (limit, verdict, says) in [
+        (
+            45.0,
+            Feasibility::Feasible,
+            "met: 40.0% over the 10.0 s of the whole command",
+        ),
+        (35.0, Feasibility::Infeasible, "broken: 40.0% over"),
+    ] {
+        let mut controller = Controller::new(limited(limit), of_command());
+        feed(&mut controller, &halves(4));
+        let rows = controller.rows(Some(&end));
+        for (name, estimate) in [
+            ("cpu.utilisation", 40.0),
+            ("cpu.utilisation_of_limit", 20.0),
+            // The middles of the intervals of 100 ms are what is known of it.
+            ("memory.rss_mean", 100e6 + 100e6 * 3.95 / 9.9),
+        ] {
+            let row = row(&rows, name);
+            let found = row.estimate.unwrap();
+            assert!((found / estimate - 1.0).abs() < 2e-3, "{row:?}");
+            assert_eq!((row.low, row.high, row.confidence), (None, None, None));
+        }
+        let found = controller.feasibility(&rows, &end).unwrap();
+        assert_eq!(found.verdict, verdict, "{found:?}");
+        assert!(found.reason.contains(says), "{found:?}");
+    }
+}
+
+#[test]
+fn what_was_waited_for_and_is_known_keeps_its_interval() {
+    let end = end_of(policy(&["cpu.utilisation"]), of_command(), &halves(10)).unwrap();
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    let rows = end.controller.rows(None);
+    let cpu = row(&rows, "cpu.utilisation");
+    assert_eq!(cpu.plateaued, Some(true));
+    assert!(cpu.low.is_some() && cpu.high.is_some(), "{cpu:?}");
+    assert_eq!(row(&rows, "memory.rss_mean").low, None);
+}
+
+/// Short children are not seen at their largest: what the kernel allows them decides no limit, and passes for none.
+#[test]
+fn a_peak_that_may_have_been_larger_is_a_bound() {
+    let end = StopRecord {
+        reason: StopReason::Budget,
+        detail: String::new(),
+    };
+    for (most, limit, noted, verdict) in [
+        (Some(250), 220, true, Feasibility::Undecided),
+        (Some(250), 300, true, Feasibility::Feasible),
+        (Some(250), 150, true, Feasibility::Infeasible),
+        (Some(190), 220, false, Feasibility::Feasible),
+        (None, 220, false, Feasibility::Feasible),
+    ] {
+        let policy = StopPolicy {
+            enabled: false,
+            constraints: vec![Constraint {
+                metric: "memory.peak".to_owned(),
+                op: Op::AtMost,
+                limit: f64::from(limit) * 1e6,
+            }],
+            ..policy(&[])
+        };
+        let mut controller = Controller::new(policy, of_command());
+        let mut messages = halves(4);
+        if let Some(Message::Worker(last)) = messages.last_mut()
+            && let WorkerEvent::Finished(finished) = &mut last.event
+        {
+            finished.usage.hwm_at_most_bytes = most.map(|most: u64| most * 1_000_000);
+        }
+        feed(&mut controller, &messages);
+        let rows = controller.rows(Some(&end));
+        let row = row(&rows, "memory.peak");
+        assert_eq!(row.note.contains("at least"), noted, "{row:?}");
+        let found = controller.feasibility(&rows, &end).unwrap();
+        assert_eq!(found.verdict, verdict, "{most:?} {limit}: {found:?}");
+    }
+}
+
+#[test]
+fn what_only_the_end_tells_is_waited_for() {
+    for metric in ["command.time", "cpu.time", "io.write"] {
+        let end = end_of(policy(&[metric]), of_command(), &halves(10));
+        assert!(end.is_none_or(|end| end.at_s >= 10.0), "{metric}");
+    }
+}
