@@ -138,8 +138,10 @@ impl Totals {
     }
 
     fn remember_gaps(&mut self, sample: &ResourceSample) {
+        // That there is no answer yet is a reason only until there is another.
+        let kept = |why: &String| !why.starts_with("no answer");
         for gap in &sample.gaps {
-            if !self.gaps.contains_key(&gap.field) {
+            if !self.gaps.get(&gap.field).is_some_and(kept) {
                 self.gaps.insert(gap.field.clone(), gap.reason.clone());
             }
         }

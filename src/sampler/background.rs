@@ -13,6 +13,9 @@ const STALE_PERIODS: u64 = 3;
 /// Shortest age at which an answer is out of date, in nanoseconds.
 const STALE_NS: u64 = 1_000_000_000;
 
+/// What is said of somebody who was waited for in vain.
+const SILENT: &str = "has not answered";
+
 /// What a source says that has not answered (lately).
 const NO_ANSWER: &str = "no answer";
 
@@ -123,6 +126,11 @@ impl<T: Send + Sync + 'static> Background<T> {
     }
 }
 
+/// Whether this is what [`Patience`] says of somebody who did not answer: what there is is not known then.
+pub(super) fn is_silent(reason: &str) -> bool {
+    reason.contains(SILENT)
+}
+
 /// Whether this is why a source has no answer now, and may have one later.
 pub(super) fn is_passing(reason: &str) -> bool {
     reason.starts_with(NO_ANSWER)
@@ -155,7 +163,7 @@ impl Patience {
     ) -> Result<T, String> {
         let silent = || {
             let seconds = limit.as_secs_f64();
-            format!("unsupported: {} has not answered for {seconds} s", self.of)
+            format!("unsupported: {} {SILENT} for {seconds} s", self.of)
         };
         let mut hangs = self.hangs.lock().unwrap_or_else(PoisonError::into_inner);
         let still = |ended: &Receiver<()>| ended.try_recv() == Err(TryRecvError::Empty);

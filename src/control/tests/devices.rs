@@ -368,3 +368,26 @@ fn a_device_that_is_lost_leaves_means_of_a_part_and_no_limit_that_is_kept() {
         "{peak:?}"
     );
 }
+
+#[test]
+fn that_there_is_no_answer_yet_is_no_reason_once_there_is_another() {
+    use crate::event::Gap;
+    let mut messages = Sim::default().messages();
+    let ticks = messages.iter_mut().filter_map(|message| match message {
+        Message::Sample(sample) => Some(sample),
+        Message::Worker(_) => None,
+    });
+    for (sample, reason) in ticks.zip(["no answer yet", "no answer for 2 s", "lost", "other"]) {
+        sample.gaps = vec![Gap {
+            field: "gpu".to_owned(),
+            reason: reason.to_owned(),
+        }];
+    }
+    let context = RunContext {
+        devices: Selection::of_device("cuda:0"),
+        ..context()
+    };
+    let mut controller = Controller::new(policy(&["train.throughput"]), context);
+    let _ = feed(&mut controller, &messages);
+    assert_eq!(row(&controller.rows(None), "gpu.power").note, "lost");
+}
