@@ -86,6 +86,15 @@ impl Selection {
         self.wanted == Wanted::Nothing
     }
 
+    /// Whether the run is known to work on some accelerator by now.
+    pub(super) fn is_known(&self) -> bool {
+        match self.wanted {
+            Wanted::Nothing => false,
+            Wanted::Seen => !self.seen.is_empty(),
+            Wanted::One(_) => self.told.is_some(),
+        }
+    }
+
     /// Takes the facts of the worker's `hello`. Several devices are parted by commas.
     pub fn learn(&mut self, facts: &BTreeMap<String, String>) {
         let each = |name: &str, id: fn(&str) -> Id| -> Vec<Id> {

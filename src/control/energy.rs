@@ -9,16 +9,24 @@
 
 mod figures;
 mod meter;
+mod whose;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::meter::{Meter, Window};
+use self::whose::Around;
 use super::controller::Controller;
 use super::devices::Selection;
 use crate::event::{GpuReading, ResourceSample, Stage, Vendor};
 
 /// Longest time between two readings of a power over which it is integrated, in nanoseconds.
 const LONGEST_NS: u64 = 2_000_000_000;
+
+/// No device draws so many watts: such a rise of its counter is no energy.
+const MOST_WATTS: f64 = 100_000.0;
+
+/// How long the counter of a device may stand still and then rise at once, in seconds.
+const UPDATE_S: f64 = 1.0;
 
 /// Parts of a machine that are followed; a recording may name as many as it likes.
 const MOST_PARTS: usize = 64;
@@ -45,6 +53,8 @@ pub(super) struct Energy {
     devices: BTreeMap<String, Device>,
     /// Those of them that the run works on.
     own: BTreeSet<String>,
+    /// The accelerators of the machine.
+    around: Around,
     /// Why something was not read, by the sampler's field, as it was first said.
     gaps: BTreeMap<String, String>,
 }
@@ -102,6 +112,7 @@ impl Energy {
         }
         self.push_domains(sample);
         self.push_devices(sample);
+        self.around.push(sample);
         for gpu in devices.readings(sample) {
             self.own.insert(key(gpu));
         }
@@ -160,7 +171,15 @@ impl Energy {
 impl Device {
     fn push(&mut self, windows: &[Window], t_ns: u64, gpu: &GpuReading) {
         match gpu.energy_mj {
-            Some(energy_mj) => self.counter.push(windows, t_ns, energy_mj as f64 * 1e-3),
+            Some(energy_mj) => {
+                let joules = energy_mj as f64 * 1e-3;
+                let pace = self.counter.pace(t_ns, joules, UPDATE_S);
+                if pace.is_some_and(|watts| watts > MOST_WATTS) {
+                    let why = "the counter jumped by more than any device can use";
+                    self.counter.lose(windows, t_ns, why);
+                }
+                self.counter.push(windows, t_ns, joules);
+            }
             None => self
                 .counter
                 .lose(windows, t_ns, "its energy counter gave no reading"),

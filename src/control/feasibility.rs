@@ -302,6 +302,9 @@ impl Controller {
             return open(&format!("{shown}, without an interval"));
         }
         let holds = constraint.op.holds(figure, constraint.limit);
+        if let Some(why) = self.energy_open(constraint, row, holds) {
+            return open(&why);
+        }
         // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.
         let peak = kind == Some(MetricKind::Peak);
         if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint) {
@@ -312,6 +315,9 @@ impl Controller {
             && holds != constraint.op.holds(most, constraint.limit)
         {
             return open(&format!("{shown}, {}", row.note));
+        }
+        if let Some(why) = self.blind(row, peak && holds && constraint.op.is_upper()) {
+            return open(&format!("{shown}, but {why}"));
         }
         let phases = if peak {
             " over the phases completed"

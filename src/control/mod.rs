@@ -47,6 +47,7 @@ mod confirm;
 pub mod constraint;
 mod context;
 pub mod controller;
+mod coverage;
 mod devices;
 mod disturbance;
 mod ending;

@@ -156,6 +156,7 @@ impl Controller {
             "gpu.memory_peak" => self.whose(row),
             _ => self.note_chips(row, metric),
         }
+        self.note_blind(row);
     }
 
     /// Says of a figure of TPUs that nobody can tell whose they are.

@@ -37,6 +37,8 @@ struct Waiting {
 pub(super) struct ResourceSeries {
     /// Intervals used.
     pub(super) intervals: u64,
+    /// Their length in seconds.
+    pub(super) seconds: f64,
     /// CPU seconds, seconds.
     pub(super) cpu: Gauge,
     /// Byte-seconds, seconds.
@@ -70,6 +72,7 @@ impl Default for ResourceSeries {
     fn default() -> Self {
         Self {
             intervals: 0,
+            seconds: 0.0,
             cpu: BatchSeries::new(CAPACITY),
             rss: BatchSeries::new(CAPACITY),
             rss_growth: GrowthWatch::default(),
@@ -99,6 +102,7 @@ impl ResourceSeries {
             return;
         };
         self.intervals += 1;
+        self.seconds += seconds;
         self.tpu.push((before, after));
         let cpu = risen(before.cpu_ns, after.cpu_ns);
         let middle_s = before.t_ns as f64 * 1e-9 + seconds / 2.0;

@@ -125,10 +125,7 @@ impl Controller {
         } else {
             fill_interference(&mut row, metric, state);
         }
-        if row.estimate.is_some() && metric.group == "gpu" {
-            let sum = metric.name == "gpu.power";
-            add_note(&mut row, &self.totals.devices.note(sum));
-        }
+        self.note_devices(&mut row, metric, state);
         if row.estimate.is_none()
             && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
         {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::coverage::Coverage;
 use super::devices::Selection;
 use super::disturbance::Marks;
 use super::resources::{GpuNow, ResourceSeries};
@@ -39,6 +40,8 @@ pub(super) struct Totals {
     pub(super) devices: Selection,
     /// Device memory was that of a whole device in a tick.
     pub(super) shared_gpu: bool,
+    /// For how much of the time its memory was read.
+    pub(super) gpu_coverage: Coverage,
     /// The run's TPUs.
     pub(super) tpu: TpuTotals,
     /// When other processes took the machine.
@@ -81,11 +84,12 @@ impl Totals {
         if sample.rss_bytes.is_some() {
             self.resident_ns = Some(sample.t_ns);
         }
-        self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         self.members(sample);
         let at_s = sample.t_ns as f64 * 1e-9;
         let gpu = GpuNow::of(sample, &self.devices);
         self.shared_gpu |= gpu.shared_memory;
+        self.gpu_coverage
+            .push(sample.t_ns, (gpu.memory.is_some(), self.devices.is_known()));
         if let Some(peak) = sample.peak_bytes {
             self.peak.push(at_s, peak as f64);
         }
@@ -134,14 +138,17 @@ impl Totals {
     }
 
     fn remember_gaps(&mut self, sample: &ResourceSample) {
+        // That there is no answer yet is a reason only until there is another.
+        let kept = |why: &String| !why.starts_with("no answer");
         for gap in &sample.gaps {
-            if !self.gaps.contains_key(&gap.field) {
+            if !self.gaps.get(&gap.field).is_some_and(kept) {
                 self.gaps.insert(gap.field.clone(), gap.reason.clone());
             }
         }
     }
 
     fn members(&mut self, sample: &ResourceSample) {
+        self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         self.processes = self.processes.max(sample.processes);
         if let (1, Some(rss)) = (sample.processes, sample.rss_bytes) {
             self.alone = self.alone.max(rss as f64);

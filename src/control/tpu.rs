@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use super::coverage::Coverage;
 use super::disturbance::{Mark, Marks};
 use super::resources::{CAPACITY, Gauge};
 use crate::event::{GpuReading, ResourceSample, Vendor};
@@ -159,6 +160,8 @@ impl TpuSeries {
 pub(super) struct TpuTotals {
     /// Memory.
     pub(super) peak: PeakTracker,
+    /// For how much of the time since the first reading it was read.
+    pub(super) coverage: Coverage,
     /// A figure was that of chips of which nobody can tell whose they are.
     pub(super) shared: bool,
     /// There were devices, and none of them was the run's.
@@ -178,6 +181,8 @@ impl TpuTotals {
         self.shared |= now.shared && figures;
         self.foreign |= now.seen && !now.shared && !figures && !has_own(sample);
         self.duty |= now.duty.is_some();
+        let known = (now.memory.is_some(), self.peak.readings() > 0);
+        self.coverage.push(sample.t_ns, known);
         if self.newest_ns == Some(now.t_ns) {
             return;
         }

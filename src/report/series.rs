@@ -1,5 +1,6 @@
 //! The time series of one run: `samples.csv` and `epochs.csv`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::{ReportError, csv_bytes, number, optional};
@@ -50,11 +51,12 @@ const GPU_COLUMNS: [&str; 15] = [
 
 const TPU_COLUMNS: [&str; 3] = ["duty_cycle_percent", "memory_bytes", "memory_total_bytes"];
 /// After those of the accelerators; new ones are added at the end: scripts may count.
-const LAST_COLUMNS: [&str; 4] = [
+const LAST_COLUMNS: [&str; 5] = [
     "interference",
     "gaps",
     "host_thermal_s",
     "interference_cause",
+    "cpu_energy_joules",
 ];
 
 fn seconds(ns: u64) -> String {
@@ -172,12 +174,15 @@ fn device_cells(vendor: Vendor, reading: Option<&GpuReading>, started_ns: u64) -
 /// `amd0_...`, `intel0_...`, `tpu0_...`; `..._t_s` is when it was read, a little before the tick, and `..._throttle` is empty
 /// too where nothing slows it. `interference` is filled in at the ticks that read the machine anew: 1 if other processes took
 /// it since the one before, 0 if not ([`crate::event::interference`]); and `interference_cause` says what it was: `others`,
-/// `steal`, `throttled`, `thermal` or `delay`.
+/// `steal`, `throttled`, `thermal` or `delay`. `cpu_energy_joules` is what the packages and their memory have used since the
+/// first tick that read them, the sum of their counters; a sum that lacks one of them is none.
 pub struct SampleCsv<W: Write> {
     writer: ::csv::Writer<W>,
     started_ns: u64,
     devices: Vec<(Vendor, u32)>,
     interference: InterferenceWatch,
+    /// The parts of the machine whose energy has been read.
+    domains: BTreeSet<String>,
 }
 
 impl<W: Write> SampleCsv<W> {
@@ -197,11 +202,13 @@ impl<W: Write> SampleCsv<W> {
             started_ns,
             devices: devices.to_owned(),
             interference: InterferenceWatch::default(),
+            domains: BTreeSet::new(),
         })
     }
 
     /// Appends a tick.
     pub fn row(&mut self, sample: &ResourceSample) -> Result<(), ReportError> {
+        let energy = optional(self.cpu_joules(sample));
         let gaps: Vec<_> = sample
             .gaps
             .iter()
@@ -220,8 +227,27 @@ impl<W: Write> SampleCsv<W> {
         let cells = sample_cells(sample, self.started_ns)
             .into_iter()
             .chain(of_devices)
-            .chain([interference, gaps.join("; "), thermal, cause]);
+            .chain([interference, gaps.join("; "), thermal, cause, energy]);
         Ok(self.writer.write_record(cells)?)
+    }
+
+    /// Energy of the processors and their memory; none where a part is missing that has been read before: without it the sum
+    /// would fall.
+    fn cpu_joules(&mut self, sample: &ResourceSample) -> Option<f64> {
+        let counted = |name: &str| name.starts_with("package") || name.starts_with("dram");
+        let found: BTreeMap<&str, u64> = sample
+            .energy
+            .iter()
+            .filter(|reading| counted(&reading.domain))
+            .map(|reading| (&*reading.domain, reading.energy_uj))
+            .collect();
+        for name in found.keys() {
+            if !self.domains.contains(*name) {
+                self.domains.insert((*name).to_owned());
+            }
+        }
+        let whole = !found.is_empty() && found.len() == self.domains.len();
+        whole.then(|| found.values().map(|uj| *uj as f64 * 1e-6).sum())
     }
 
     /// Hands everything to the file.
@@ -256,7 +282,7 @@ pub fn epochs_csv(epochs: &[EpochReport]) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Gap, HostReading, Num};
+    use crate::event::{EnergyReading, Gap, HostReading, Num};
 
     const DEVICES: [(Vendor, u32); 3] =
         [(Vendor::Nvidia, 1), (Vendor::Nvidia, 2), (Vendor::Tpu, 1)];
@@ -366,6 +392,45 @@ mod tests {
             String::from_utf8(epochs_csv(&epochs).unwrap()).unwrap(),
             "epoch,samples,train_loss,validation_loss,validation_accuracy\n\
              1,1617,1.25,0.5,0.875\n2,1617,nan,inf,\n"
+        );
+    }
+
+    #[test]
+    fn the_energy_of_processors_is_a_sum_of_all_parts_or_nothing() {
+        let tick = |readings: &[(&str, u64)]| ResourceSample {
+            energy: readings
+                .iter()
+                .map(|(domain, energy_uj)| EnergyReading {
+                    domain: (*domain).to_owned(),
+                    energy_uj: *energy_uj,
+                })
+                .collect(),
+            ..ResourceSample::default()
+        };
+        let all = [
+            ("package-0", 1_500_000),
+            ("dram-0", 250_000),
+            ("package-1", 2_000_000),
+            ("psys", 9_000_000),
+        ];
+        let ticks = [
+            tick(&[]),
+            tick(&[("psys", 5)]),
+            tick(&all[..2]),
+            tick(&all),
+            // Between two readings, and without one of the packages.
+            tick(&[]),
+            tick(&all[..2]),
+            tick(&all),
+        ];
+        let csv = String::from_utf8(samples_csv(&ticks, 0)).unwrap();
+        let last: Vec<&str> = csv
+            .lines()
+            .map(|line| line.rsplit(',').next().unwrap())
+            .collect();
+        assert_eq!(
+            last,
+            ["cpu_energy_joules", "", "", "1.75", "3.75", "", "", "3.75"]
         );
     }
 

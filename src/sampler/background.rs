@@ -1,7 +1,7 @@
 //! Sources that may be slow, or never answer: each is asked on a thread of its own, and a tick takes its last answer.
 
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,12 @@ const STALE_PERIODS: u64 = 3;
 
 /// Shortest age at which an answer is out of date, in nanoseconds.
 const STALE_NS: u64 = 1_000_000_000;
+
+/// What is said of somebody who was waited for in vain.
+const SILENT: &str = "has not answered";
+
+/// What a source says that has not answered (lately).
+const NO_ANSWER: &str = "no answer";
 
 /// A source that is asked over and over on a thread of its own, until this is dropped. A call that hangs keeps its thread
 /// and nothing else.
@@ -111,10 +117,80 @@ impl<T: Send + Sync + 'static> Background<T> {
         let since_ns = last.as_ref().map_or(self.started_ns, |answer| answer.t_ns);
         match last.as_ref() {
             Some(answer) if now_ns.saturating_sub(since_ns) <= stale_ns => Ok(answer.clone()),
-            None if now_ns.saturating_sub(since_ns) <= stale_ns => Err("no answer yet".to_owned()),
+            None if now_ns.saturating_sub(since_ns) <= stale_ns => Err(format!("{NO_ANSWER} yet")),
             _ => {
                 let seconds = now_ns.saturating_sub(since_ns) / 1_000_000_000;
-                Err(format!("no answer for {seconds} s"))
+                Err(format!("{NO_ANSWER} for {seconds} s"))
+            }
+        }
+    }
+}
+
+/// Whether this is what [`Patience`] says of somebody who did not answer: what there is is not known then.
+pub(super) fn is_silent(reason: &str) -> bool {
+    reason.contains(SILENT)
+}
+
+/// Whether this is why a source has no answer now, and may have one later.
+pub(super) fn is_passing(reason: &str) -> bool {
+    reason.starts_with(NO_ANSWER)
+}
+
+/// Asks questions that may hang, each on a thread of its own, and waits so long and no longer. While one hangs, the next
+/// gets no answer and nobody waits for it: there is one lost thread, and not one a question.
+#[derive(Debug)]
+pub(super) struct Patience {
+    /// Whom it asks, for people.
+    of: &'static str,
+    /// Told of the end of the question that took too long.
+    hangs: Mutex<Option<Receiver<()>>>,
+}
+
+impl Patience {
+    /// `of`: who is asked, as in "... has not answered for 5 s".
+    pub(super) const fn new(of: &'static str) -> Self {
+        Self {
+            of,
+            hangs: Mutex::new(None),
+        }
+    }
+
+    /// The answer, if it comes within the limit.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        question: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let silent = || {
+            let seconds = limit.as_secs_f64();
+            format!("unsupported: {} {SILENT} for {seconds} s", self.of)
+        };
+        let mut hangs = self.hangs.lock().unwrap_or_else(PoisonError::into_inner);
+        let still = |ended: &Receiver<()>| ended.try_recv() == Err(TryRecvError::Empty);
+        if hangs.as_ref().is_some_and(still) {
+            return Err(silent());
+        }
+        let (answer, answered) = channel();
+        let (end, ended) = channel();
+        let work = move || {
+            // Whoever waits no longer needs no answer.
+            let _ = answer.send(question());
+            drop(end);
+        };
+        std::thread::Builder::new()
+            .spawn(work)
+            .map_err(|error| format!("unsupported: no thread to ask {} on: {error}", self.of))?;
+        match answered.recv_timeout(limit) {
+            Ok(said) => {
+                *hangs = None;
+                said
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                *hangs = Some(ended);
+                Err(silent())
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(format!("unsupported: asking {} broke off", self.of))
             }
         }
     }
@@ -164,5 +240,36 @@ mod tests {
         // The thread sees the end once its call has ended; nothing asks again.
         give.send(8).unwrap();
         assert!(asks.recv().is_err());
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_limit_and_only_once_for_one_that_hangs() {
+        static DRIVER: Patience = Patience::new("the driver");
+        let limit = Duration::from_millis(20);
+        assert_eq!(DRIVER.ask(Duration::from_mins(1), || Ok(7)), Ok(7));
+        assert_eq!(
+            DRIVER.ask(Duration::from_mins(1), || Err::<u8, _>("none".to_owned())),
+            Err("none".to_owned())
+        );
+        let (wake, sleeps) = channel::<()>();
+        let (gone, is_gone) = channel::<()>();
+        let hanging = move || {
+            let _gone = gone;
+            let _ = sleeps.recv();
+            Ok(1)
+        };
+        let why = DRIVER.ask(limit, hanging).unwrap_err();
+        assert_eq!(why, "unsupported: the driver has not answered for 0.02 s");
+        // As long as it does, no other question is asked: with this limit the wait would be an hour.
+        let hour = Duration::from_hours(1);
+        let why = DRIVER.ask(hour, || -> Result<u8, String> { panic!() });
+        assert!(why.is_err_and(|why| why.contains("has not answered")));
+        drop(wake);
+        assert!(is_gone.recv().is_err());
+        // The thread's last doing is to say so.
+        while DRIVER.ask(hour, || Ok(2)) != Ok(2) {
+            std::thread::yield_now();
+        }
+        assert!(is_passing("no answer yet") && !is_passing("unsupported: none"));
     }
 }

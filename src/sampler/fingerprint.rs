@@ -50,6 +50,10 @@ fn fingerprint(machine: &Machine, details: &Details) -> Fingerprint {
     let quota = details.quota.map(|cores| format!("{cores} cores"));
     let limit = machine.memory_limit_bytes.map(memory_class);
     let none = || Some("none".to_owned());
+    // Of a driver that does not answer it is not known that it has no device.
+    let silent = machine.no_accelerators.as_deref();
+    let silent = silent.is_some_and(super::background::is_silent);
+    let no_gpu = || none().filter(|_| !silent);
     let hard = [
         ("arch", Some(std::env::consts::ARCH.to_owned())),
         ("system", Some(std::env::consts::OS.to_owned())),
@@ -68,7 +72,7 @@ fn fingerprint(machine: &Machine, details: &Details) -> Fingerprint {
         ("memory.class", machine.memory_bytes.map(memory_class)),
         ("memory.limit", limit.or_else(none)),
         ("virtualisation", virtualisation(details)),
-        ("gpu", devices(&machine.accelerators).or_else(none)),
+        ("gpu", devices(&machine.accelerators).or_else(no_gpu)),
         (
             "gpu.driver",
             of_all(&machine.accelerators, |device| device.driver.clone()),
@@ -342,6 +346,19 @@ mod tests {
         let mixed = with(vec![a.clone(), b.clone()]);
         assert_eq!(mixed.get("gpu"), Some("1 x NVIDIA A10, 1 x NVIDIA L4"));
         assert_eq!(mixed, with(vec![b, a]), "in whatever order they were found");
+        assert_eq!(with(Vec::new()).get("gpu"), Some("none"));
+        let silent = Machine {
+            no_accelerators: Some(
+                "unsupported: the NVIDIA driver has not answered for 5 s".to_owned(),
+            ),
+            ..machine()
+        };
+        let silent = fingerprint(&silent, &Details::default());
+        assert_eq!(
+            silent.get("gpu"),
+            None,
+            "nobody knows whether there are any"
+        );
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Where `/sys` is, and small files of it.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// A folder before `/sys`: a seam for tests, which have no such hardware. Not meant for users.
+/// A folder before `/sys` and `/dev`: a seam for tests, which have no such hardware. Not meant for users.
 const ROOT: &str = "PERFTUNE_SYSFS_ROOT";
 
 /// Longest file that is read. Those that hold one number are far shorter; a `uevent` has some lines.
@@ -18,8 +17,7 @@ pub(super) struct SysRoot(PathBuf);
 impl SysRoot {
     /// `/sys` itself, or what tests put in its place.
     pub(super) fn system() -> Self {
-        let before: Option<OsString> = std::env::var_os(ROOT).filter(|root| !root.is_empty());
-        Self(before.map_or_else(|| "/sys".into(), |root| Path::new(&root).join("sys")))
+        Self(root().join("sys"))
     }
 
     /// A folder that looks like `/sys`.
@@ -32,6 +30,12 @@ impl SysRoot {
     pub(super) fn join(&self, below: impl AsRef<Path>) -> PathBuf {
         self.0.join(below)
     }
+}
+
+/// The folder before `/sys` and `/dev`.
+pub(super) fn root() -> PathBuf {
+    let set = std::env::var_os(ROOT).filter(|root| !root.is_empty());
+    set.map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
 /// Why a file of `/sys` says nothing.

@@ -80,7 +80,11 @@ impl Sampler {
 
 /// The gaps that are no matter of time.
 fn lasting(mut gaps: Vec<Gap>) -> Vec<Gap> {
-    gaps.retain(|gap| !super::tpu::is_passing(&gap.field, &gap.reason));
+    let passing = |gap: &Gap| {
+        super::tpu::is_passing(&gap.field, &gap.reason)
+            || super::background::is_passing(&gap.reason)
+    };
+    gaps.retain(|gap| !passing(gap));
     gaps
 }
 

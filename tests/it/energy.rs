@@ -379,3 +379,29 @@ fn energy_can_be_switched_off_and_its_settings_are_checked() {
     assert_eq!(plan["plan"][0]["settings"]["energy.grams_per_kwh"], 360.0);
     assert_eq!(plan["plan"][0]["settings"]["sampler.energy"], true);
 }
+
+#[test]
+fn a_command_has_the_energy_of_the_processors_and_each_tick_its_joules() {
+    let machine = Machine::new(None);
+    let lab = Lab::new(GRID);
+    let mut command = lab.perftune(&["exec", "--out", "results/t", "--", "sleep", "1.5"]);
+    command.env("PERFTUNE_SYSFS_ROOT", machine.root());
+    Shown::of(command.output().unwrap()).exits(0);
+    let samples = lab.rows("runs/sleep/samples.csv");
+    let read = samples
+        .iter()
+        .filter(|row| !row["cpu_energy_joules"].is_empty());
+    let read: Vec<(f64, f64)> = read
+        .map(|row| {
+            (
+                row["t_s"].parse().unwrap(),
+                row["cpu_energy_joules"].parse().unwrap(),
+            )
+        })
+        .collect();
+    let ((first_s, first_j), (last_s, last_j)) = (read[0], read[read.len() - 1]);
+    assert!(first_j.abs() < 1e-9 && last_s - first_s > 1.3);
+    near(last_j, PACKAGE_W + DRAM_W, last_s - first_s);
+    let total = metric(&lab, "run", "energy.total");
+    assert!((estimate(&total) - last_j).abs() < 1e-6, "{total:?}");
+}

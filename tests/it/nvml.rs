@@ -496,3 +496,19 @@ fn garbage_is_no_reason_to_fall() {
         "{said}"
     );
 }
+
+#[test]
+fn a_driver_that_hangs_costs_the_start_seconds_and_its_own_figures() {
+    let hangs = format!("{TWO}\ngpu0.delay_ms = 600000\n");
+    let bench = Bench::on("cpu", "", &hangs);
+    let shown = bench
+        .call(&["doctor", "--quick", "--format", "json"])
+        .exits(0);
+    let says = "the NVIDIA driver has not answered for 5 s";
+    assert!(shown.stdout.contains(says), "{}", shown.stdout);
+    bench.run();
+    let said = gaps(&bench.samples());
+    assert!(said.contains("gpu: no answer"), "{said}");
+    let wall = bench.lab.record("mlp-made-up")["wall_s"].as_f64().unwrap();
+    assert!(wall < 60.0, "{wall} s");
+}

@@ -1,6 +1,7 @@
 //! The figures of energy, each with what is in it, or why there is none.
 
 use super::meter::{Amount, Meter, Window};
+use super::whose::Main;
 use super::{Device, Energy};
 use crate::control::assess::percent;
 use crate::control::controller::Controller;
@@ -30,28 +31,23 @@ const KWH_J: f64 = 3.6e6;
 
 /// Energy, and what a reader must know of it.
 #[derive(Debug, Clone, PartialEq)]
-struct Figure {
+pub(super) struct Figure {
     joules: f64,
     readings: u64,
     /// The parts that it is the sum of.
     of: String,
     notes: Vec<String>,
+    /// A part of it is missing: it is at least this.
+    pub(super) lacks: bool,
+    /// Others took a good part of the machine meanwhile: it is at most this.
+    pub(super) others: bool,
 }
 
 /// What is asked: of a stage, or of the run that was over at this time.
 #[derive(Debug, Clone, Copy)]
-enum Asked {
+pub(super) enum Asked {
     Stage(usize),
     Run { until_ns: u64 },
-}
-
-/// What a run mainly works on.
-#[derive(Debug, Clone, PartialEq)]
-enum Main {
-    Processors,
-    Device,
-    /// Something whose energy nobody tells.
-    Other(String),
 }
 
 impl Energy {
@@ -98,12 +94,13 @@ impl Energy {
             let read = self.domains.get(name).is_some_and(Meter::has_read);
             (!read).then_some((name, why))
         });
-        let mut notes = Vec::new();
+        let (mut notes, mut lacks) = (Vec::new(), false);
         for (name, why) in never {
             if name.starts_with("package") {
                 return Err(format!("{name}: {why}"));
             }
             if name.starts_with("dram") {
+                lacks = true;
                 notes.push(format!("without {name}: {why}"));
             }
         }
@@ -112,7 +109,11 @@ impl Energy {
             let found = self.joules(meter, asked);
             sum.add(name, found.map_err(|why| format!("{name}: {why}"))?);
         }
-        Ok(sum.figure(asked, notes))
+        let figure = sum.figure(asked, notes);
+        Ok(Figure {
+            lacks: figure.lacks || lacks,
+            ..figure
+        })
     }
 
     /// The devices of the run.
@@ -180,15 +181,19 @@ impl Sum {
     }
 
     fn figure(self, asked: Asked, mut notes: Vec<String>) -> Figure {
+        let mut lacks = false;
         match asked {
             Asked::Stage(_) if self.loose > LOOSE => notes.push(format!(
                 "{} of it shared out between readings",
                 percent(self.loose)
             )),
-            Asked::Run { .. } if self.loose > UNREAD => notes.push(format!(
-                "without the {} of the run that are outside the readings",
-                percent(self.loose)
-            )),
+            Asked::Run { .. } if self.loose > UNREAD => {
+                lacks = true;
+                notes.push(format!(
+                    "without the {} of the run that are outside the readings",
+                    percent(self.loose)
+                ));
+            }
             _ => {}
         }
         Figure {
@@ -196,25 +201,18 @@ impl Sum {
             readings: self.readings,
             of: self.of.join(", "),
             notes,
+            lacks,
+            others: false,
         }
     }
 }
 
 impl Controller {
-    fn main(&self) -> Main {
-        match &*self.context.device {
-            "" | "cpu" => Main::Processors,
-            _ if !self.energy.own.is_empty() => Main::Device,
-            device if device.starts_with("cuda") => Main::Device,
-            other => Main::Other(other.to_owned()),
-        }
-    }
-
     /// Everything that the run works on: the processors, and its devices.
     fn total_energy(&self, energy: &Energy, asked: Asked) -> Result<Figure, String> {
-        let main = self.main();
-        if let Main::Other(device) = main {
-            return Err(format!("nobody tells the energy of `{device}`"));
+        let main = self.main(energy);
+        if let Main::Other(why) = main {
+            return Err(why);
         }
         let processors = energy
             .of_processors(asked)
@@ -231,8 +229,13 @@ impl Controller {
                 figure.readings = figure.readings.min(processors.readings);
                 figure.of = format!("{}; {}", processors.of, figure.of);
                 figure.notes.extend(processors.notes);
+                figure.lacks |= processors.lacks;
+                figure.others |= processors.others;
             }
-            Err(why) => figure.notes.push(format!("without the processors: {why}")),
+            Err(why) => {
+                figure.lacks = true;
+                figure.notes.push(format!("without the processors: {why}"));
+            }
         }
         Ok(figure)
     }
@@ -249,6 +252,7 @@ impl Controller {
         };
         if let Some(taken) = self.taken(stage).filter(|taken| *taken > TAKEN) {
             let taken = whole_percent(taken);
+            figure.others = true;
             figure
                 .notes
                 .push(format!("others took the machine for {taken} of the time"));
@@ -272,7 +276,7 @@ impl Controller {
     }
 
     /// The energy with the ticks that no message of the worker has come after: the run is over.
-    fn whole_energy(&self) -> Energy {
+    pub(super) fn whole_energy(&self) -> Energy {
         let mut energy = self.energy.clone();
         for sample in &self.pending {
             energy.push(sample, &self.totals.devices);
@@ -286,19 +290,28 @@ impl Controller {
         let asked = Asked::Run {
             until_ns: self.now_ns,
         };
-        let found = match metric.name {
+        fill(row, self.energy_of(metric.name, &energy, asked));
+    }
+
+    /// A metric of energy, before it is divided by samples.
+    pub(super) fn energy_of(
+        &self,
+        metric: &str,
+        energy: &Energy,
+        asked: Asked,
+    ) -> Result<Figure, String> {
+        match metric {
             CPU_ENERGY => {
                 let found = energy.of_processors(asked);
-                found.map(|figure| self.shared(figure, &energy, asked))
+                found.map(|figure| self.shared(figure, energy, asked))
             }
             GPU_ENERGY => energy.of_devices(asked).map(|mut figure| {
                 figure.of += "; whole devices";
                 figure
             }),
-            EMISSIONS => self.emissions(&energy, asked),
-            _ => self.total_energy(&energy, asked),
-        };
-        fill(row, found);
+            EMISSIONS => self.emissions(energy, asked),
+            _ => self.total_energy(energy, asked),
+        }
     }
 
     fn emissions(&self, energy: &Energy, asked: Asked) -> Result<Figure, String> {
@@ -357,7 +370,7 @@ impl Controller {
             .iter()
             .filter(|(name, _)| energy.own.contains(*name));
         let devices = sum(own.map(|(_, device)| &device.counter).collect()).unwrap_or(0.0);
-        let joules = match (metric, self.main()) {
+        let joules = match (metric, self.main(energy)) {
             (CPU_ENERGY, _) | (ENERGY_TOTAL | EMISSIONS, Main::Processors) => processors,
             (GPU_ENERGY, _) => devices,
             (ENERGY_TOTAL | EMISSIONS, Main::Device) => processors + devices,

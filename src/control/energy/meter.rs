@@ -96,6 +96,13 @@ impl Meter {
         }
     }
 
+    /// Watts that it must have risen by since the last reading, where a counter may stand still for `update_s` seconds and then
+    /// rise at once; nothing before a second reading.
+    pub(super) fn pace(&self, t_ns: u64, joules: f64, update_s: f64) -> Option<f64> {
+        let last = self.last?;
+        Some((joules - last.joules) / (seconds(last.t_ns, t_ns) + update_s))
+    }
+
     /// Forgets what it has seen of a window that begins anew.
     pub(super) fn restart(&mut self, place: usize) {
         if let Some(span) = self.spans.get_mut(place) {

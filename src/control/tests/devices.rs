@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::rows::row;
 use super::sim::{Message, Sim, context, feed, policy, say};
-use crate::control::{Controller, RunContext, Selection};
+use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
-    DEVICE_PCI, DEVICE_UUID, GpuReading, Hello, MetricRow, ResourceSample, Vendor, WorkerEvent,
+    DEVICE_PCI, DEVICE_UUID, Feasibility, Finished, GpuReading, Hello, MetricRow, ResourceSample,
+    RunVerdict, StopReason, StopRecord, Usage, Vendor, WorkerEvent,
 };
 
 fn gpu(index: u32, device: &str) -> GpuReading {
@@ -287,4 +288,106 @@ fn the_reason_of_another_device_is_not_the_runs() {
     let mut controller = Controller::new(policy(&["train.throughput"]), context);
     let _ = feed(&mut controller, &messages);
     assert_eq!(row(&controller.rows(None), "gpu.power").note, "its own");
+}
+
+fn finished() -> WorkerEvent {
+    WorkerEvent::Finished(Finished {
+        stopped: false,
+        epochs: 1,
+        test_loss: None,
+        test_accuracy: None,
+        usage: Usage::default(),
+    })
+}
+
+/// Verdict and figures of a run whose device is read until then, in seconds, of about 30.
+fn read_until(until_s: f64) -> (RunVerdict, Vec<MetricRow>) {
+    let mut messages = Sim::default().messages();
+    let end_ns = messages.iter().map(Message::t_ns).max().unwrap();
+    for message in &mut messages {
+        if let Message::Sample(sample) = message
+            && (sample.t_ns as f64) < until_s * 1e9
+        {
+            sample.gpus = vec![gpu(1, "GPU-b")];
+        }
+    }
+    let hello = Hello {
+        facts: facts(&[(DEVICE_UUID, "GPU-b")]),
+        ..Hello::default()
+    };
+    messages.insert(0, say(0, WorkerEvent::Hello(hello)));
+    messages.push(say(end_ns, finished()));
+    let context = RunContext {
+        devices: Selection::of_device("cuda:0"),
+        ..context()
+    };
+    let policy = StopPolicy {
+        enabled: false,
+        constraints: vec![Constraint {
+            metric: "gpu.memory_peak".to_owned(),
+            op: Op::AtMost,
+            limit: 1e9,
+        }],
+        ..policy(&["train.throughput"])
+    };
+    let mut controller = Controller::new(policy, context);
+    let _ = feed(&mut controller, &messages);
+    let rows = controller.rows(None);
+    let ended = StopRecord {
+        reason: StopReason::Trained,
+        detail: String::new(),
+    };
+    (controller.feasibility(&rows, &ended).unwrap(), rows)
+}
+
+#[test]
+fn a_device_that_is_lost_leaves_means_of_a_part_and_no_limit_that_is_kept() {
+    let (verdict, rows) = read_until(100.0);
+    assert_eq!(verdict.verdict, Feasibility::Feasible, "{verdict:?}");
+    for metric in ["gpu.utilisation", "gpu.memory_peak"] {
+        let row = row(&rows, metric);
+        assert!(!row.note.contains("read for"), "{row:?}");
+    }
+    let (verdict, rows) = read_until(12.0);
+    assert_eq!(verdict.verdict, Feasibility::Undecided, "{verdict:?}");
+    assert!(
+        verdict
+            .reason
+            .contains("but the device was not read for 60.5%"),
+        "{verdict:?}"
+    );
+    let utilisation = row(&rows, "gpu.utilisation");
+    assert_eq!(utilisation.estimate.map(f64::round), Some(10.0));
+    assert!(
+        utilisation.note.contains(" of the phase"),
+        "{utilisation:?}"
+    );
+    let peak = row(&rows, "gpu.memory_peak");
+    assert!(
+        peak.note.contains("not read for 60.5% of the time"),
+        "{peak:?}"
+    );
+}
+
+#[test]
+fn that_there_is_no_answer_yet_is_no_reason_once_there_is_another() {
+    use crate::event::Gap;
+    let mut messages = Sim::default().messages();
+    let ticks = messages.iter_mut().filter_map(|message| match message {
+        Message::Sample(sample) => Some(sample),
+        Message::Worker(_) => None,
+    });
+    for (sample, reason) in ticks.zip(["no answer yet", "no answer for 2 s", "lost", "other"]) {
+        sample.gaps = vec![Gap {
+            field: "gpu".to_owned(),
+            reason: reason.to_owned(),
+        }];
+    }
+    let context = RunContext {
+        devices: Selection::of_device("cuda:0"),
+        ..context()
+    };
+    let mut controller = Controller::new(policy(&["train.throughput"]), context);
+    let _ = feed(&mut controller, &messages);
+    assert_eq!(row(&controller.rows(None), "gpu.power").note, "lost");
 }

@@ -3,8 +3,8 @@
 use super::sim::{MS, Message, Sim, context, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy, Verdict};
 use crate::event::{
-    DEVICE_UUID, EnergyReading, Finished, Gap, GpuReading, Hello, MetricRow, Phase, ResourceSample,
-    StopReason, Usage, WorkerEvent,
+    DEVICE_UUID, EnergyReading, Feasibility, Finished, Gap, GpuReading, Hello, MetricRow, Phase,
+    ResourceSample, StopReason, Usage, Vendor, WorkerEvent,
 };
 
 /// What is read at a tick, given seconds since the start.
@@ -447,4 +447,140 @@ fn a_limit_on_energy_ends_the_run_when_it_is_passed_and_is_decided_at_the_end() 
         verdict.reason.contains("energy.per_sample <= 1"),
         "{verdict:?}"
     );
+}
+
+/// A command, on whatever its processes are seen on.
+fn of_command(mut change: impl FnMut(f64, &mut ResourceSample)) -> Vec<MetricRow> {
+    let mut messages = with(&phases(), |at_s, sample| change(at_s, sample));
+    messages[0] = say(0, WorkerEvent::Hello(Hello::default()));
+    let context = RunContext {
+        device: "auto".to_owned(),
+        devices: Selection::of_device("auto"),
+        ..serving()
+    };
+    rows_of(context, &messages)
+}
+
+#[test]
+fn the_energy_of_a_command_is_that_of_the_processors_unless_it_is_seen_elsewhere() {
+    let rows = of_command(machine);
+    for metric in ["energy.total", "cpu.energy"] {
+        near(row(&rows, "run", metric), 23.0 * 9.84, 0.002);
+    }
+    let mut device = device(true);
+    let mut seen = |own: fn(f64) -> Option<bool>, vendor: Vendor| {
+        of_command(|at_s, sample| {
+            device(at_s, sample);
+            for gpu in &mut sample.gpus {
+                gpu.vendor = vendor;
+                gpu.own = own(at_s).map(|own| own && gpu.index == 0);
+            }
+        })
+    };
+    // Others may use the GPUs as they like.
+    let rows = seen(|_| Some(false), Vendor::Nvidia);
+    near(row(&rows, "run", "energy.total"), 23.0 * 9.84, 0.002);
+    // From when it is seen there it counts, from the beginning.
+    let rows = seen(|at_s| Some(at_s > 4.0), Vendor::Nvidia);
+    near(row(&rows, "run", "energy.total"), 223.0 * 9.84, 0.005);
+    for (vendor, own, says) in [
+        (
+            Vendor::Nvidia,
+            (|_| None) as fn(f64) -> Option<bool>,
+            "nobody tells whether the run works on GPU-0",
+        ),
+        (
+            Vendor::Tpu,
+            |_| None,
+            "nobody tells whether the run works on GPU-0",
+        ),
+        (
+            Vendor::Tpu,
+            |_| Some(true),
+            "nobody tells the energy of the TPU",
+        ),
+    ] {
+        let rows = seen(own, vendor);
+        let total = row(&rows, "run", "energy.total");
+        assert!(
+            total.estimate.is_none() && total.note.contains(says),
+            "{total:?}"
+        );
+        near(row(&rows, "run", "cpu.energy"), 23.0 * 9.84, 0.002);
+    }
+}
+
+#[test]
+fn a_device_whose_counter_leaps_has_no_energy() {
+    let mut whole = device(true);
+    let messages = with(&phases(), |at_s, sample| {
+        whole(at_s, sample);
+        if at_s > 6.0 {
+            let energy = sample.gpus[0].energy_mj.as_mut().unwrap();
+            *energy += 1 << 50;
+        }
+    });
+    let rows = rows_of(on_cuda(), &messages);
+    let gpu = row(&rows, "run", "gpu.energy");
+    assert!(
+        gpu.estimate.is_none() && gpu.note.contains("jumped"),
+        "{gpu:?}"
+    );
+    let train = row(&rows, "train", "energy.per_sample");
+    assert!(train.estimate.is_none(), "{train:?}");
+    assert!(
+        row(&rows, "serve[1]", "energy.per_sample")
+            .estimate
+            .is_some()
+    );
+}
+
+#[test]
+fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_used() {
+    let verdict = |context: RunContext, messages: &[Message], limit: f64| {
+        let policy = StopPolicy {
+            enabled: false,
+            constraints: vec![Constraint {
+                metric: "energy.total".to_owned(),
+                op: Op::AtMost,
+                limit,
+            }],
+            ..policy(&["train.throughput"])
+        };
+        let mut controller = Controller::new(policy, context);
+        let _ = feed(&mut controller, messages);
+        let rows = controller.rows(None);
+        let ended = crate::event::StopRecord {
+            reason: StopReason::Trained,
+            detail: String::new(),
+        };
+        controller.feasibility(&rows, &ended).unwrap()
+    };
+    let mut on_device = device(true);
+    let halves = with(&phases(), |at_s, sample| {
+        on_device(at_s, sample);
+        sample.energy.clear();
+        sample
+            .gaps
+            .push(gap("energy", "unsupported: only root may read it"));
+    });
+    // 1968 J of the device, and nobody knows how many of the processors.
+    let found = verdict(on_cuda(), &halves, 2000.0);
+    assert_eq!(found.verdict, Feasibility::Undecided, "{found:?}");
+    assert!(found.reason.contains("is a lower bound"), "{found:?}");
+    let found = verdict(on_cuda(), &halves, 1000.0);
+    assert_eq!(found.verdict, Feasibility::Infeasible, "{found:?}");
+
+    let sim = Sim {
+        others: |at_s| Some(if (4.0..8.0).contains(&at_s) { 0.9 } else { 0.0 }),
+        ..phases()
+    };
+    let crowded = with(&sim, machine);
+    let found = verdict(serving(), &crowded, 100.0);
+    assert_eq!(found.verdict, Feasibility::Undecided, "{found:?}");
+    assert!(found.reason.contains("is an upper bound"), "{found:?}");
+    let found = verdict(serving(), &crowded, 1000.0);
+    assert_eq!(found.verdict, Feasibility::Feasible, "{found:?}");
+    let found = verdict(serving(), &with(&phases(), machine), 100.0);
+    assert_eq!(found.verdict, Feasibility::Infeasible, "{found:?}");
 }

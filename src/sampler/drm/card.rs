@@ -137,13 +137,21 @@ impl Card {
             let watts = microwatts as f64 * 1e-6;
             (watts <= MOST_WATTS).then_some(watts).ok_or(beyond("it"))
         };
+        let total = own("mem_info_vram_total");
+        let within = |used: u64| match total {
+            Ok(total) if used > total => Err(beyond("it")),
+            _ => Ok(used),
+        };
         Figures {
             utilisation: own("gpu_busy_percent").and_then(percent),
-            memory_used: own("mem_info_vram_used"),
-            memory_total: own("mem_info_vram_total"),
-            power: sensor("power1_average")
-                .or_else(|_| sensor("power1_input"))
-                .and_then(watts),
+            memory_used: own("mem_info_vram_used").and_then(within),
+            memory_total: total.clone(),
+            // Drivers have the one or the other; one that is there and broken is not made good by the other.
+            power: match sensor("power1_average") {
+                Err(Silent::Absent) => sensor("power1_input"),
+                told => told,
+            }
+            .and_then(watts),
             energy: sensor("energy1_input"),
         }
     }

@@ -109,6 +109,30 @@ fn a_card_of_amd_says_what_it_does() {
 }
 
 #[test]
+fn memory_beyond_what_there_is_and_a_broken_sensor_are_gaps_with_their_own_reason() {
+    let machine = Machine::new();
+    machine.amd();
+    machine.write("card0", "mem_info_vram_used", "25753026561\n");
+    machine.write("card0", "hwmon/hwmon4/power1_average", "text\n");
+    machine.write("card0", "hwmon/hwmon4/power1_input", "61500000\n");
+    let answer = machine.read(&[]);
+    let card = &answer.readings[0];
+    assert_eq!((card.memory_bytes, card.power_watts), (None, None));
+    assert_eq!(card.memory_total_bytes, Some(25_753_026_560));
+    for (field, says) in [
+        ("amd[0]:memory_bytes", "beyond what can be"),
+        ("amd[0]:power_watts", "it holds no number"),
+    ] {
+        let mut gaps = answer.gaps.iter();
+        assert!(
+            gaps.any(|(name, why)| name == field && why.contains(says)),
+            "{:?}",
+            answer.gaps
+        );
+    }
+}
+
+#[test]
 fn a_card_of_intel_is_busy_for_its_programs() {
     let machine = Machine::new();
     machine.card("card0", "0x8086", "i915", "0000:00:02.0");

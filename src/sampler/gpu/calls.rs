@@ -159,7 +159,7 @@ fn list<T: Copy>(
             }
             INSUFFICIENT_SIZE if room < MOST && count <= MOST => {
                 // Some more, for what starts in between.
-                room = (count + ROOM).clamp(room * 2, MOST);
+                room = (count + ROOM).max(room * 2).min(MOST);
             }
             INSUFFICIENT_SIZE => return Err(format!("the driver asks for {count} entries")),
             code => return Err(words(&NvmlError::from(code))),
@@ -201,7 +201,7 @@ mod tests {
             &'static [(nvmlReturn_t, c_uint)],
             Result<usize, &'static str>,
         );
-        let cases: [Case; 7] = [
+        let cases: [Case; 9] = [
             (&[(SUCCESS, 0)], Ok(0)),
             (&[(SUCCESS, 64)], Ok(64)),
             (
@@ -213,6 +213,18 @@ mod tests {
             (
                 &[(INSUFFICIENT_SIZE, c_uint::MAX)],
                 Err("asks for 4294967295 entries"),
+            ),
+            (
+                &[
+                    (INSUFFICIENT_SIZE, 5000),
+                    (INSUFFICIENT_SIZE, 5001),
+                    (SUCCESS, 5001),
+                ],
+                Ok(5001),
+            ),
+            (
+                &[(INSUFFICIENT_SIZE, 8192), (INSUFFICIENT_SIZE, 5000)],
+                Err("asks for 5000 entries"),
             ),
             // It never has enough.
             (&[(INSUFFICIENT_SIZE, 1)], Err("asks for 1 entries")),

@@ -18,9 +18,10 @@ pub use self::device::Accelerator;
 pub use self::nvml::{Sight, accelerators, look};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use self::nvml::{Answers, Reader, library, pids_are_shared};
+use self::nvml::{Answers, LONGEST, Reader, loaded, pids_are_shared};
 use self::reading::{Counters, Tree};
 use super::background::Background;
 use super::policy::SamplerPolicy;
@@ -31,8 +32,8 @@ use crate::event::{Gap, GpuReading, Vendor};
 /// Shortest and longest time between two questions, in nanoseconds; the driver itself measures in periods of 20 ms to 1 s.
 const PACE_NS: (u64, u64) = (100_000_000, 1_000_000_000);
 
-/// How long a sampler waits for the first answer, before there is anything to measure.
-const FIRST: Duration = Duration::from_secs(5);
+/// The first answer was waited for, and did not come.
+static LATE: AtomicBool = AtomicBool::new(false);
 
 /// The thread that asks, shared by all runs of a sampler; or why there is none.
 #[derive(Debug, Clone)]
@@ -47,9 +48,18 @@ impl GpuSource {
         let start = |library| {
             let (shortest, longest) = PACE_NS;
             let period = Duration::from_nanos(policy.interval_ns.clamp(shortest, longest));
-            Self::start(Reader::new(library), period, MonotonicClock, FIRST)
+            // Before there is anything to measure, the first answer is waited for; a second time nobody waits in vain.
+            let first = if LATE.load(Ordering::Relaxed) {
+                Duration::ZERO
+            } else {
+                LONGEST
+            };
+            let started = Self::start(Reader::new(library), period, MonotonicClock, first)?;
+            let answer = started.last(MonotonicClock.now_ns());
+            LATE.store(answer.is_err(), Ordering::Relaxed);
+            Ok(started)
         };
-        Self(library().and_then(start))
+        Self(loaded().and_then(start))
     }
 
     fn start(

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use nvml_wrapper::Nvml;
 
@@ -11,6 +12,7 @@ use super::reading::{Counters, Raw, Tree, map};
 use super::words::unsupported;
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{Gap, GpuReading};
+use crate::sampler::background::Patience;
 use crate::sampler::probe::GapLedger;
 use crate::sampler::thread_cpu_ns;
 
@@ -63,15 +65,23 @@ impl Reader {
     }
 }
 
-/// The devices that NVML knows, or why there are none: `unsupported: ...`.
+/// Who waits for the driver outside of the thread that asks it over and over. It may be in trouble, and hang.
+static DRIVER: Patience = Patience::new("the NVIDIA driver");
+
+/// How long they wait.
+pub(super) const LONGEST: Duration = Duration::from_secs(5);
+
+/// The devices that NVML knows, or why there are none: `unsupported: ...`. Takes at most [`LONGEST`].
 pub fn accelerators() -> Result<Vec<Accelerator>, String> {
-    let library = library()?;
-    let driver = calls::driver(library).ok();
-    let found = devices(library)?.found;
-    let described = found
-        .iter()
-        .map(|device| device.describe(driver.as_deref()));
-    Ok(described.collect())
+    DRIVER.ask(LONGEST, || {
+        let library = library()?;
+        let driver = calls::driver(library).ok();
+        let found = devices(library)?.found;
+        let described = found
+            .iter()
+            .map(|device| device.describe(driver.as_deref()));
+        Ok(described.collect())
+    })
 }
 
 /// An accelerator, and what it answers now.
@@ -87,9 +97,9 @@ pub struct Sight {
     pub whole_only: Option<String>,
 }
 
-/// Looks once at each device that NVML knows; some 40 ms for each.
+/// Looks once at each device that NVML knows; some 40 ms for each, and at most [`LONGEST`] for all.
 pub fn look() -> Result<Vec<Sight>, String> {
-    look_through(library()?)
+    DRIVER.ask(LONGEST, || look_through(library()?))
 }
 
 pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, String> {
@@ -128,9 +138,14 @@ fn named(gaps: Vec<Gap>) -> Vec<Gap> {
     gaps.into_iter().map(own).collect()
 }
 
+/// The library, if it can be loaded within [`LONGEST`].
+pub(super) fn loaded() -> Result<&'static Nvml, String> {
+    DRIVER.ask(LONGEST, library)
+}
+
 /// Loaded at the first call and never unloaded: its shutdown could only fail (and where the library has no such function the
 /// wrapper panics), and devices outlive every run.
-pub(super) fn library() -> Result<&'static Nvml, String> {
+fn library() -> Result<&'static Nvml, String> {
     static LIBRARY: OnceLock<Result<Nvml, String>> = OnceLock::new();
     let loaded = LIBRARY.get_or_init(|| Nvml::init().map_err(|error| unsupported(&error)));
     loaded.as_ref().map_err(Clone::clone)

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// A folder before `/sys` and `/dev`: a seam for tests, which have no chips.
-const ROOT: &str = "PERFTUNE_SYSFS_ROOT";
+use crate::sampler::sysfs;
 
 /// Google's PCI vendor id. Not enough: its virtual network card (gVNIC) has it too.
 const VENDOR: u16 = 0x1ae0;
@@ -77,7 +76,7 @@ pub struct TpuChips {
 impl TpuChips {
     /// Looks at this machine.
     pub fn find() -> Self {
-        Self::below(&root())
+        Self::below(&sysfs::root())
     }
 
     /// Looks below this folder instead of `/`.
@@ -157,13 +156,6 @@ pub(in crate::sampler) fn named(chips: &[TpuChip]) -> Option<String> {
         .map(|(name, count)| format!("{count} x {name}"));
     let said: Vec<_> = said.collect();
     (!said.is_empty()).then(|| said.join(", "))
-}
-
-/// The folder before `/sys` and `/dev`.
-pub(super) fn root() -> PathBuf {
-    std::env::var_os(ROOT)
-        .filter(|root| !root.is_empty())
-        .map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
 /// A 16-bit number as sysfs writes it: `0x1ae0`. The error completes "its id ...".

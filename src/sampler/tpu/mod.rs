@@ -31,6 +31,7 @@ use self::reading::{Readings, readings};
 use self::service::Asker;
 use super::background::Background;
 use super::probe::{Probe, Tick};
+use super::sysfs;
 use crate::clock::MonotonicClock;
 use crate::event::GpuReading;
 
@@ -83,7 +84,7 @@ pub(super) struct TpuProbe {
 impl TpuProbe {
     /// `wanted` is the user's switch.
     pub(super) fn new(wanted: bool) -> Self {
-        let root = chips::root();
+        let root = sysfs::root();
         if !wanted {
             let why = "not read: switched off in `[sampler] tpu`".to_owned();
             return Self::of(TpuChips::default(), root, Err(why));
