@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::assess::{Why, percent};
 use super::controller::Controller;
-use crate::event::{Interference, InterferenceWatch, ResourceSample, Stretch, Unit};
+use crate::event::{Interference, InterferenceWatch, MetricDef, ResourceSample, Stretch, Unit};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
 use crate::units;
@@ -99,6 +99,16 @@ impl Controller {
         for search in self.totals.searches.values_mut() {
             search.resolve(&self.totals.marks);
         }
+    }
+}
+
+/// Why a figure of interference is not there though ticks were.
+pub(super) fn gaps_of(metric: &MetricDef) -> &'static str {
+    match metric.name {
+        "interference.run_delay" => {
+            "it neither ran nor waited for a core, or its counters have gaps here"
+        }
+        _ => "the machine's counters have gaps here",
     }
 }
 

@@ -124,15 +124,6 @@ impl Controller {
             row.estimate = None;
             add_note(row, &why);
         }
-        if metric.name == "memory.peak"
-            && let (Some(_), Some(most)) = (row.estimate, self.hidden_peak())
-        {
-            let most = units::bytes(most);
-            add_note(
-                row,
-                &format!("at least: a process that ended between two looks may have had {most}"),
-            );
-        }
         self.note_whose(row, metric);
     }
 
@@ -148,6 +139,12 @@ impl Controller {
     fn note_whose(&self, row: &mut MetricRow, metric: &MetricDef) {
         if row.estimate.is_none() {
             return;
+        }
+        if let Some(most) = self.hidden_peak().filter(|_| metric.name == "memory.peak") {
+            let most = units::bytes(most);
+            let why =
+                format!("at least: a process that ended between two looks may have had {most}");
+            add_note(row, &why);
         }
         match metric.name {
             "memory.peak" if self.totals.processes > 1 => {

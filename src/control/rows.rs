@@ -2,6 +2,7 @@
 
 use super::assess::{Ask, Assessment, Cut, Why, assess, percent};
 use super::controller::Controller;
+use super::disturbance::gaps_of;
 use super::projection;
 use super::serving::{BEST_SIZE, MAX_RATE, load_note};
 use super::stage::{Chosen, Outcome, StageState};
@@ -358,13 +359,7 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
             row.estimate = Some((ratio * factor).max(0.0));
             row.samples = resources.intervals;
         }
-        None if resources.intervals > 0 && metric.name == "interference.run_delay" => {
-            "it neither ran nor waited for a core, or its counters have gaps here"
-                .clone_into(&mut row.note);
-        }
-        None if resources.intervals > 0 => {
-            "the machine's counters have gaps here".clone_into(&mut row.note);
-        }
+        None if resources.intervals > 0 => gaps_of(metric).clone_into(&mut row.note),
         None => "no sampler interval fell within the stage".clone_into(&mut row.note),
     }
     row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
