@@ -64,7 +64,9 @@ impl Controller {
             let broken = |limit: &&Limit| {
                 limit.ruling(self.policy.looks, state.left_ns.is_some()) == Ruling::Broken
             };
-            state.limits.iter().any(|limit| broken(&limit))
+            // The course of a command without steps has no steady state that a part of it could tell of: it is judged as a
+            // whole, at its end.
+            state.stage != Stage::Run && state.limits.iter().any(|limit| broken(&limit))
         };
         let state = self.stages.iter().find(of_stage)?;
         let broken = |limit: &Limit| {

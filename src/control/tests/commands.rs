@@ -150,3 +150,22 @@ fn what_only_the_end_tells_is_waited_for() {
         assert!(end.is_none_or(|end| end.at_s >= 10.0), "{metric}");
     }
 }
+
+/// Six seconds of work and four of sleep are 60%, whatever the first five seconds look like.
+#[test]
+fn a_part_of_a_command_breaks_no_limit_on_the_mean_of_the_whole() {
+    let limits = StopPolicy {
+        limits_only: true,
+        constraints: vec![Constraint {
+            metric: "cpu.utilisation".to_owned(),
+            op: Op::AtMost,
+            limit: 70.0,
+        }],
+        ..policy(&[])
+    };
+    let early = end_of(limits, of_command(), &halves(6));
+    assert!(
+        early.is_none_or(|end| end.at_s >= 10.0),
+        "it was ended as broken"
+    );
+}
