@@ -139,8 +139,8 @@ impl Worker {
             return None;
         }
         self.signal(Signal::KILL);
-        let usage = sampler::reap(self.pid.as_raw_nonzero().get().unsigned_abs());
-        self.reaped = usage.is_some();
+        let usage = sampler::last_account(self.pid.as_raw_nonzero().get().unsigned_abs());
+        self.reap();
         usage
     }
 

@@ -1,11 +1,17 @@
 //! Systems without `/proc`: nothing is read, and the gaps say so.
 
 use super::probe::{Probe, Tick};
+use crate::event::Usage;
 
 const WHY: &str = "unsupported: process trees are read on Linux only";
 
 /// Nobody tells.
 pub(super) fn unshared_bytes(_pid: u32) -> Option<u64> {
+    None
+}
+
+/// Nor this.
+pub(super) fn last_account(_pid: u32) -> Option<Usage> {
     None
 }
 

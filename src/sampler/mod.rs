@@ -27,7 +27,6 @@ mod sysfs;
 mod thermal;
 mod thread;
 mod tpu;
-mod usage;
 
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -51,7 +50,8 @@ pub use self::policy::SamplerPolicy;
 pub use self::probe::{GapLedger, Probe, Tick};
 pub use self::thread::{Sampler, SamplerError, SamplerHandle, SamplerReport, TickBench};
 pub use self::tpu::{TpuChip, TpuChips, TpuSurvey, survey as tpu_survey};
-pub use self::usage::reap;
+
+use crate::event::Usage;
 
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;
@@ -102,6 +102,18 @@ pub fn unshared_bytes(pid: u32) -> Option<u64> {
     let found = tree::unshared_bytes(&proc::ProcRoot::system(), pid);
     #[cfg(not(target_os = "linux"))]
     let found = elsewhere::unshared_bytes(pid);
+    found
+}
+
+/// What the kernel has counted of our own child `pid`, which has ended and was not waited for. CPU time is that of the process
+/// and of all that it and its children have waited for, to the microsecond; the peak that of the largest of these
+/// processes, or a bound on it where that is below what this process has had: the kernel's mark begins with the memory of
+/// who started the child. `None` where nobody tells.
+pub fn last_account(pid: u32) -> Option<Usage> {
+    #[cfg(target_os = "linux")]
+    let found = tree::last_account(pid);
+    #[cfg(not(target_os = "linux"))]
+    let found = elsewhere::last_account(pid);
     found
 }
 

@@ -20,6 +20,8 @@ mod process;
 mod threads;
 mod usage;
 
+pub(super) use self::usage::last_account;
+
 use self::family::{Family, run_delay_gap};
 use self::ledger::{COUNTERS, Entry, Ledger};
 use self::memory::Peak;
