@@ -288,6 +288,7 @@ fn read(probe: &mut TreeProbe) -> (ResourceSample, Vec<u32>) {
         sample: &mut sample,
         gaps: &mut gaps,
         pids: &mut pids,
+        looked: &mut false,
     });
     sample.gaps = gaps.current();
     (sample, pids)

@@ -15,6 +15,9 @@ use crate::event::HostReading;
 /// `/proc/stat` is a long file. A tick in between repeats the last reading.
 const PACE_NS: u64 = 180_000_000;
 
+/// How much longer it waits for a look at the tree, which is made less often where it is dear, in nanoseconds.
+const PATIENCE_NS: u64 = 700_000_000;
+
 /// Reads machine-wide counters.
 pub(super) struct HostProbe {
     stat: Source,
@@ -118,7 +121,9 @@ impl Probe for HostProbe {
     }
 
     fn read(&mut self, tick: &mut Tick<'_>) {
-        if tick.now_ns < self.due_ns && !tick.thorough {
+        // Together with a look at the tree: what else ran is told by the difference.
+        let waits = !*tick.looked && tick.now_ns < self.due_ns.saturating_add(PATIENCE_NS);
+        if (tick.now_ns < self.due_ns || waits) && !tick.thorough {
             tick.gaps.hold("host.");
         } else {
             self.reading = self.read_now(tick.now_ns, tick.gaps);

@@ -22,6 +22,8 @@ pub struct Tick<'a> {
     pub sample: &'a mut ResourceSample,
     /// What could not be read.
     pub gaps: &'a mut GapLedger,
+    /// Whether the sample's CPU time is that of all who belong to the tree now: what else ran can be told from it.
+    pub looked: &'a mut bool,
     /// The process ids of the worker's tree, zombies included; the first probe fills it.
     pub pids: &'a mut Vec<u32>,
 }

@@ -187,6 +187,7 @@ struct Reader {
     probes: Vec<Box<dyn Probe>>,
     gaps: GapLedger,
     pids: Vec<u32>,
+    looked: bool,
     /// CPU time of each probe so far, in the order of `probes`.
     costs: Vec<u64>,
 }
@@ -199,12 +200,14 @@ impl Reader {
             probes,
             gaps: GapLedger::default(),
             pids: Vec::new(),
+            looked: false,
         }
     }
 
     fn begin(&mut self) {
         self.gaps.begin();
         self.pids.clear();
+        self.looked = false;
     }
 
     fn ask(&mut self, place: usize, now_ns: u64, thorough: bool, sample: &mut ResourceSample) {
@@ -215,6 +218,7 @@ impl Reader {
             sample,
             gaps: &mut self.gaps,
             pids: &mut self.pids,
+            looked: &mut self.looked,
         });
         self.costs[place] += thread_cpu_ns().saturating_sub(before);
     }

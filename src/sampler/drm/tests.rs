@@ -226,6 +226,7 @@ fn a_card_that_tells_takes_the_place_of_the_missing_driver_of_another_vendor() {
             sample: &mut sample,
             gaps: &mut gaps,
             pids: &mut vec![std::process::id()],
+            looked: &mut false,
         });
         (sample.gpus, gaps.current())
     };

@@ -50,6 +50,7 @@ impl Ticks {
             sample: &mut sample,
             gaps: &mut self.gaps,
             pids: &mut Vec::new(),
+            looked: &mut false,
         });
         let read = sample.energy.into_iter();
         let gaps = self.gaps.end().into_iter();

@@ -49,6 +49,7 @@ fn tick(probe: &mut GpuProbe, pids: &[u32]) -> (ResourceSample, Vec<String>) {
         sample: &mut sample,
         gaps: &mut gaps,
         pids: &mut pids.to_vec(),
+        looked: &mut false,
     });
     let said = gaps.current().into_iter();
     let said = said.map(|gap| format!("{}: {}", gap.field, gap.reason));
@@ -71,6 +72,7 @@ fn read_once(
             sample: &mut sample,
             gaps: &mut gaps,
             pids: &mut pids.to_vec(),
+            looked: &mut false,
         },
     );
     let said = gaps.current().into_iter();
@@ -359,6 +361,7 @@ fn a_counter_that_falls_in_the_middle_is_a_gap_to_the_end() {
                 sample: &mut sample,
                 gaps: &mut gaps,
                 pids: &mut Vec::new(),
+                looked: &mut false,
             },
         );
         sample.gpus[0].energy_mj
@@ -386,6 +389,7 @@ fn a_machine_without_a_driver_says_so_once() {
                 sample: &mut sample,
                 gaps: &mut gaps,
                 pids: &mut Vec::new(),
+                looked: &mut false,
             });
             assert!(sample.gpus.is_empty());
             gaps.end().len()

@@ -315,6 +315,7 @@ mod tests {
             sample: &mut sample,
             gaps: &mut gaps,
             pids: &mut Vec::new(),
+            looked: &mut false,
         });
         let gaps = gaps.current();
         let gaps = gaps

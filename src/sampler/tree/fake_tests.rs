@@ -117,6 +117,7 @@ fn tick(probe: &mut TreeProbe, ms: u64, thorough: bool) -> ResourceSample {
         sample: &mut sample,
         gaps: &mut gaps,
         pids: &mut Vec::new(),
+        looked: &mut false,
     });
     sample.gaps = gaps.current();
     sample
@@ -468,4 +469,34 @@ fn shared_pages_are_counted_once() {
 fn this_process_holds_memory_of_its_own() {
     let held = unshared_bytes(&ProcRoot::system(), std::process::id()).unwrap();
     assert!((1 << 20..1 << 40).contains(&held), "{held}");
+}
+
+/// What a child has used before it is found would pass for the work of others, if the machine were read without a look.
+#[test]
+fn the_machine_is_read_when_all_of_the_tree_is() {
+    let fake = Fake::new();
+    fake.put(&process(10, 1));
+    let mut probe = fake.probe(10);
+    let mut at = |ms: u64, thorough: bool| {
+        let mut sample = ResourceSample::default();
+        let mut looked = false;
+        probe.read(&mut Tick {
+            now_ns: ms * 1_000_000,
+            thorough,
+            sample: &mut sample,
+            gaps: &mut GapLedger::default(),
+            pids: &mut Vec::new(),
+            looked: &mut looked,
+        });
+        (looked, sample.cpu_ns.unwrap())
+    };
+    let (looked, before) = at(0, true);
+    assert!(looked);
+    fake.children(10, 10, "11 ");
+    fake.put(&Proc {
+        cpu: 25,
+        ..process(11, 10)
+    });
+    assert_eq!(at(100, false), (false, before));
+    assert_eq!(at(200, false), (true, before + ns(25)));
 }

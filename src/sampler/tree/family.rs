@@ -97,13 +97,15 @@ impl Family {
         (family, result)
     }
 
-    /// Looks for new members and threads.
-    pub(super) fn discover(&mut self) {
+    /// Looks for new members and threads; among the orphans that have become our own children only if `adopts`.
+    pub(super) fn discover(&mut self, adopts: bool) {
         let parents = match self.finder {
             Finder::Children => Vec::new(),
             Finder::Scan => all_parents(&self.root),
         };
-        self.adopt(&parents);
+        if adopts {
+            self.adopt(&parents);
+        }
         let mut place = 0;
         // The list grows while it is walked: that is the breadth-first search.
         while place < self.members.len() {

@@ -8,7 +8,7 @@
 //! | peak | `VmHWM` of `status`; of several processes the shares of `smaps_rollup` | once a second, and whenever a process sets a record of RSS; when the sum sets one |
 //! | the last word | `waitid`, which tells the exact account of a child of ours that has ended | once |
 //! | context switches, run-queue delay | `task/*/status`, `task/*/schedstat` | each thread once a second, in turn |
-//! | members | `task/*/children` | twice a second, and soon after a process has ended |
+//! | members | `task/*/children` | before each reading of the machine, some five times a second, and soon after a process has ended |
 //!
 //! Memory that processes share is counted once for each in the RSS, which is an upper bound, and exact for one process; the
 //! peak tells it apart ([`memory`]).
@@ -33,8 +33,12 @@ use crate::sampler::proc::{ProcRoot, gone, parse};
 use crate::sampler::thread_cpu_ns;
 
 /// Time between two looks at who belongs to the tree, and the shortest one when something has changed, in nanoseconds.
-const DISCOVER_NS: u64 = 500_000_000;
+const DISCOVER_NS: u64 = 180_000_000;
 const DISCOVER_SOON_NS: u64 = 100_000_000;
+
+/// Time between two looks at the orphans among our own children while no process of the tree has ended, in nanoseconds: they
+/// were mostly members before, and all threads of this process have to be asked.
+const ADOPT_NS: u64 = 500_000_000;
 
 /// A look at the family may take at most one part in this many of the time: trees of a thousand threads are looked at less often.
 const DISCOVER_SHARE: u64 = 500;
@@ -72,6 +76,7 @@ pub(super) struct TreeProbe {
     high_water_gap: Option<String>,
     last_ns: u64,
     discovered_ns: u64,
+    adopts_ns: u64,
     discovery_cost_ns: u64,
     look_soon: bool,
     entries: Vec<Entry>,
@@ -104,6 +109,7 @@ impl TreeProbe {
             high_water_gap: None,
             last_ns: 0,
             discovered_ns: 0,
+            adopts_ns: 0,
             discovery_cost_ns: 0,
             look_soon: false,
             entries: Vec::new(),
@@ -113,7 +119,11 @@ impl TreeProbe {
 
     fn discover(&mut self, now_ns: u64) {
         let before = thread_cpu_ns();
-        self.family.discover();
+        let adopts = self.look_soon || now_ns >= self.adopts_ns;
+        self.family.discover(adopts);
+        if adopts {
+            self.adopts_ns = now_ns.saturating_add(ADOPT_NS);
+        }
         self.discovery_cost_ns = thread_cpu_ns().saturating_sub(before);
         self.discovered_ns = now_ns;
         self.look_soon = false;
@@ -210,10 +220,14 @@ impl Probe for TreeProbe {
     fn read(&mut self, tick: &mut Tick<'_>) {
         if let Some(why) = &self.failure {
             report(tick.gaps, &FIELDS, why);
+            *tick.looked = true;
             return;
         }
         let now_ns = tick.now_ns;
-        if tick.thorough {
+        // Before the reading: what a child has used that is not found yet would pass for the work of others.
+        *tick.looked = tick.thorough || self.discovery_due(now_ns);
+        if *tick.looked {
+            self.look_soon |= tick.thorough;
             self.discover(now_ns);
         }
         self.read_members();
@@ -229,10 +243,6 @@ impl Probe for TreeProbe {
         self.fill(rss, tick.sample, tick.gaps);
         tick.pids
             .extend(self.family.members.iter().map(|member| member.id.pid));
-        // Afterwards: what is found now is read by the next tick, and the reading above stays short.
-        if self.discovery_due(now_ns) {
-            self.discover(now_ns);
-        }
     }
 }
 
@@ -242,7 +252,7 @@ pub(super) fn unshared_bytes(root: &ProcRoot, pid: u32) -> Option<u64> {
     let own = root.is_live().then(std::process::id);
     let (mut family, found) = Family::new(root.clone(), pid, own);
     found.ok()?;
-    family.discover();
+    family.discover(true);
     let mut sum = None;
     for member in &family.members {
         match root.read(format!("{}/smaps_rollup", member.id.pid)) {
