@@ -71,7 +71,7 @@ static DRIVER: Patience = Patience::new("the NVIDIA driver");
 /// How long they wait.
 pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
-/// The devices that NVML knows, or why there are none: `unsupported: ...`. Takes at most [`LONGEST`].
+/// The devices that NVML knows, or why there are none: `unsupported: ...`. Takes at most 5 s.
 pub fn accelerators() -> Result<Vec<Accelerator>, String> {
     DRIVER.ask(LONGEST, || {
         let library = library()?;
@@ -97,7 +97,7 @@ pub struct Sight {
     pub whole_only: Option<String>,
 }
 
-/// Looks once at each device that NVML knows; some 40 ms for each, and at most [`LONGEST`] for all.
+/// Looks once at each device that NVML knows; some 40 ms for each, and at most 5 s for all.
 pub fn look() -> Result<Vec<Sight>, String> {
     DRIVER.ask(LONGEST, || look_through(library()?))
 }

@@ -476,6 +476,8 @@ fn this_process_holds_memory_of_its_own() {
 fn the_machine_is_read_when_all_of_the_tree_is() {
     let fake = Fake::new();
     fake.put(&process(10, 1));
+    fake.put(&process(12, 10));
+    fake.children(10, 10, "12 ");
     let mut probe = fake.probe(10);
     let mut at = |ms: u64, thorough: bool| {
         let mut sample = ResourceSample::default();
@@ -492,7 +494,7 @@ fn the_machine_is_read_when_all_of_the_tree_is() {
     };
     let (looked, before) = at(0, true);
     assert!(looked);
-    fake.children(10, 10, "11 ");
+    fake.children(10, 10, "11 12 ");
     fake.put(&Proc {
         cpu: 25,
         ..process(11, 10)

@@ -8,7 +8,7 @@
 //! | peak | `VmHWM` of `status`; of several processes the shares of `smaps_rollup` | once a second, and whenever a process sets a record of RSS; when the sum sets one |
 //! | the last word | `waitid`, which tells the exact account of a child of ours that has ended | once |
 //! | context switches, run-queue delay | `task/*/status`, `task/*/schedstat` | each thread once a second, in turn |
-//! | members | `task/*/children` | before each reading of the machine, some five times a second, and soon after a process has ended |
+//! | members | `task/*/children` | twice a second; once there were several before each reading of the machine, some five times a second, and soon after a process has ended |
 //!
 //! Memory that processes share is counted once for each in the RSS, which is an upper bound, and exact for one process; the
 //! peak tells it apart ([`memory`]).
@@ -32,7 +32,9 @@ use crate::sampler::probe::{GapLedger, Probe, Tick};
 use crate::sampler::proc::{ProcRoot, gone, parse};
 use crate::sampler::thread_cpu_ns;
 
-/// Time between two looks at who belongs to the tree, and the shortest one when something has changed, in nanoseconds.
+/// Time between two looks at who belongs to the tree: of one process, of several, and the shortest one when something has
+/// changed, in nanoseconds.
+const DISCOVER_CALM_NS: u64 = 500_000_000;
 const DISCOVER_NS: u64 = 180_000_000;
 const DISCOVER_SOON_NS: u64 = 100_000_000;
 
@@ -77,6 +79,8 @@ pub(super) struct TreeProbe {
     last_ns: u64,
     discovered_ns: u64,
     adopts_ns: u64,
+    /// It has had more than one process: more may come.
+    lively: bool,
     discovery_cost_ns: u64,
     look_soon: bool,
     entries: Vec<Entry>,
@@ -110,6 +114,7 @@ impl TreeProbe {
             last_ns: 0,
             discovered_ns: 0,
             adopts_ns: 0,
+            lively: false,
             discovery_cost_ns: 0,
             look_soon: false,
             entries: Vec::new(),
@@ -124,6 +129,7 @@ impl TreeProbe {
         if adopts {
             self.adopts_ns = now_ns.saturating_add(ADOPT_NS);
         }
+        self.lively |= self.family.members.len() > 1;
         self.discovery_cost_ns = thread_cpu_ns().saturating_sub(before);
         self.discovered_ns = now_ns;
         self.look_soon = false;
@@ -132,8 +138,10 @@ impl TreeProbe {
     fn discovery_due(&self, now_ns: u64) -> bool {
         let pause = if self.look_soon {
             DISCOVER_SOON_NS
-        } else {
+        } else if self.lively {
             DISCOVER_NS
+        } else {
+            DISCOVER_CALM_NS
         };
         let pause = pause.max(self.discovery_cost_ns.saturating_mul(DISCOVER_SHARE));
         now_ns.saturating_sub(self.discovered_ns) >= pause
@@ -225,8 +233,9 @@ impl Probe for TreeProbe {
         }
         let now_ns = tick.now_ns;
         // Before the reading: what a child has used that is not found yet would pass for the work of others.
-        *tick.looked = tick.thorough || self.discovery_due(now_ns);
-        if *tick.looked {
+        let looks = tick.thorough || self.discovery_due(now_ns);
+        *tick.looked = looks || !self.lively;
+        if looks {
             self.look_soon |= tick.thorough;
             self.discover(now_ns);
         }
