@@ -22,10 +22,7 @@ mod torch {
         let folder = PathBuf::from(folder);
         let folder = folder.canonicalize().unwrap_or(folder);
         // An installed worker looks beside itself first; the checkout's own libtorch comes last.
-        for path in [
-            "$ORIGIN/../lib/perftune".to_owned(),
-            folder.display().to_string(),
-        ] {
+        for path in ["$ORIGIN/../lib/perftune".to_owned(), folder.display().to_string()] {
             println!("cargo:rustc-link-arg-bin=perftune-worker=-Wl,-rpath,{path}");
         }
         compile_shim(&folder);

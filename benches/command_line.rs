@@ -19,33 +19,17 @@ const PERFTUNE: &str = env!("CARGO_BIN_EXE_perftune");
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     println!("start-up, median of 51 (target: 10 ms)");
-    row(
-        "/bin/true",
-        median(51, || timed(Command::new("/bin/true"))),
-        None,
-    );
-    for args in [
-        &["--help"][..],
-        &["list", "models"],
-        &["list", "metrics"],
-        &["list", "datasets"],
-    ] {
+    row("/bin/true", median(51, || timed(Command::new("/bin/true"))), None);
+    for args in [&["--help"][..], &["list", "models"], &["list", "metrics"], &["list", "datasets"]]
+    {
         let time = median(51, || timed(perftune(args)));
-        row(
-            &format!("perftune {}", args.join(" ")),
-            time,
-            Some(Duration::from_millis(10)),
-        );
+        row(&format!("perftune {}", args.join(" ")), time, Some(Duration::from_millis(10)));
     }
     let grid = folder.path().join("large.toml");
     std::fs::write(&grid, large_grid()).unwrap();
     println!("\na plan of 10,000 cells, median of 5 (target: 0.3 s)");
     let time = median(5, || timed(perftune(&["run", path(&grid), "--dry-run"])));
-    row(
-        "perftune run --dry-run",
-        time,
-        Some(Duration::from_millis(300)),
-    );
+    row("perftune run --dry-run", time, Some(Duration::from_millis(300)));
 
     println!("\nmemory of the runner (target: grows by at most 20 MiB)");
     let runs = scripted(folder.path(), "runs", 1000, 3, 100);
@@ -65,10 +49,7 @@ fn path(path: &Path) -> &str {
 }
 
 fn timed(mut command: Command) -> Duration {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let start = Instant::now();
     let status = command.status().unwrap();
     assert!(status.success(), "{command:?}: {status}");
@@ -87,10 +68,7 @@ fn row(what: &str, time: Duration, target: Option<Duration>) {
         Some(_) => "MISSED",
         None => "",
     };
-    println!(
-        "  {what:<28} {:>9.2} ms  {verdict}",
-        time.as_secs_f64() * 1e3
-    );
+    println!("  {what:<28} {:>9.2} ms  {verdict}", time.as_secs_f64() * 1e3);
 }
 
 fn large_grid() -> String {
@@ -110,11 +88,7 @@ fn scripted(folder: &Path, name: &str, repeats: u32, epochs: u32, steps: u32) ->
     writeln!(text, "repeat = {repeats}\n[worker]\nprogram = \"scripted\"").unwrap();
     writeln!(text, "options = {{ steps_per_epoch = {steps} }}").unwrap();
     writeln!(text, "[grid]\nmodel = \"m\"\ndataset = \"d\"").unwrap();
-    writeln!(
-        text,
-        "[train]\nepochs = {epochs}\n[serve]\nmax_time = \"100ms\""
-    )
-    .unwrap();
+    writeln!(text, "[train]\nepochs = {epochs}\n[serve]\nmax_time = \"100ms\"").unwrap();
     std::fs::write(&grid, text).unwrap();
     (path(&grid).to_owned(), path(&folder.join(name)).to_owned())
 }
@@ -131,10 +105,7 @@ fn memory(what: &str, (grid, out): &(String, String)) {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(child.wait().unwrap().success());
-    let early = readings[..readings.len().div_ceil(10)]
-        .iter()
-        .copied()
-        .fold(0.0, f64::max);
+    let early = readings[..readings.len().div_ceil(10)].iter().copied().fold(0.0, f64::max);
     let late = readings.iter().copied().fold(0.0, f64::max);
     let verdict = if late - early <= 20.0 { "ok" } else { "MISSED" };
     println!(
@@ -145,9 +116,7 @@ fn memory(what: &str, (grid, out): &(String, String)) {
 
 fn resident(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kib / 1024.0)
 }

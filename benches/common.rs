@@ -4,10 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs the parts that the command line names, in this order; all of them if it names none.
 pub(crate) fn run_parts(parts: &[(&str, fn())]) {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| argument != "--bench")
-        .collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     for (name, run) in parts {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {
             run();
@@ -42,10 +40,7 @@ pub(crate) fn parallel<T: Send>(count: u64, work: impl Fn(u64) -> T + Sync) -> V
             }
         };
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap())
-            .collect()
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()

@@ -28,10 +28,7 @@ const FIGURES: [(&str, &str); 4] = [
 type Row = BTreeMap<String, String>;
 
 fn main() {
-    let repeats = std::env::var("REPEATS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(3);
+    let repeats = std::env::var("REPEATS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     let scratch = tempfile::tempdir().unwrap();
     let folder = std::env::var_os("OUT").map_or_else(|| scratch.path().to_owned(), PathBuf::from);
     let (mut full, mut early) = (Vec::new(), Vec::new());
@@ -44,10 +41,7 @@ fn main() {
         "| cell | full, s | early, s | share | stop | {} | accuracy, full |",
         names.join(" | ")
     );
-    println!(
-        "|---|---:|---:|---:|---|{}---:|",
-        "---:|".repeat(names.len())
-    );
+    println!("|---|---:|---:|---:|---|{}---:|", "---:|".repeat(names.len()));
     for (cell, rows) in &full {
         let (_, stopped) = early.iter().find(|(name, _)| name == cell).unwrap();
         println!("{}", line(cell, rows, stopped));
@@ -61,16 +55,11 @@ fn line(cell: &str, full: &[Row], early: &[Row]) -> String {
         20.0.. => format!("{:.1}%", stopped / wall * 100.0),
         _ => "-".to_owned(),
     };
-    let errors = FIGURES.map(
-        |(column, _)| match (middle(early, column), middle(full, column)) {
-            (Some(early), Some(full)) => format!("{:+.1}%", (early / full - 1.0) * 100.0),
-            _ => String::new(),
-        },
-    );
-    let mut reasons: Vec<&str> = early
-        .iter()
-        .map(|row| row["stop_reason"].as_str())
-        .collect();
+    let errors = FIGURES.map(|(column, _)| match (middle(early, column), middle(full, column)) {
+        (Some(early), Some(full)) => format!("{:+.1}%", (early / full - 1.0) * 100.0),
+        _ => String::new(),
+    });
+    let mut reasons: Vec<&str> = early.iter().map(|row| row["stop_reason"].as_str()).collect();
     reasons.dedup();
     format!(
         "| {cell} | {wall:.1} | {stopped:.1} | {share} | {} | {} | {:.3} |",
@@ -82,10 +71,7 @@ fn line(cell: &str, full: &[Row], early: &[Row]) -> String {
 
 /// The median of a column over the repeats of a cell.
 fn middle(rows: &[Row], column: &str) -> Option<f64> {
-    let mut values: Vec<f64> = rows
-        .iter()
-        .filter_map(|row| row[column].parse().ok())
-        .collect();
+    let mut values: Vec<f64> = rows.iter().filter_map(|row| row[column].parse().ok()).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

@@ -40,10 +40,7 @@ fn main() {
     println!(
         "a worker with {THREADS} threads, one of them busy; CPU time of the sampler's thread, us"
     );
-    println!(
-        "{:<34} {:>7} {:>7} {:>7} {:>7} {:>7}",
-        "", "mean", "p50", "p95", "p99", "max"
-    );
+    println!("{:<34} {:>7} {:>7} {:>7} {:>7} {:>7}", "", "mean", "p50", "p95", "p99", "max");
     let warm = warm(child.id());
     let cold = cold(child.id());
     show("warm, back to back", &warm);
@@ -85,12 +82,7 @@ fn cold(pid: u32) -> Vec<f64> {
         .start(pid, MonotonicClock, move |sample| drop(send.send(sample)))
         .unwrap();
     // The first tick opens files and reads every thread; it is no typical one.
-    let costs = samples
-        .iter()
-        .skip(1)
-        .take(COLD_TICKS)
-        .map(|sample| micros(&sample))
-        .collect();
+    let costs = samples.iter().skip(1).take(COLD_TICKS).map(|sample| micros(&sample)).collect();
     let report = handle.stop();
     println!(
         "10 Hz: {} ticks every {:.1} ms, {} left out, at most {:.2} ms late; thread {:.3}% of a core; by probe, us a tick: {}",

@@ -33,10 +33,8 @@ mod truth;
 mod verdicts;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| argument != "--bench")
-        .collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let wants = |what: &str| arguments.is_empty() || arguments.iter().any(|a| a == what);
     if wants("traces") {
         traces::run();

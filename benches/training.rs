@@ -45,10 +45,7 @@ struct Window {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let wants = |what: &str| {
         let modes = ["overhead", "pytorch"];
         arguments.iter().any(|a| a == what)
@@ -72,17 +69,11 @@ fn main() {
 }
 
 fn number(name: &str, default: f64) -> f64 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 fn pairs() -> usize {
-    std::env::var("PAIRS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(8)
+    std::env::var("PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
 }
 
 fn pytorch(cells: &[(&str, &str)]) {
@@ -97,15 +88,8 @@ fn pytorch(cells: &[(&str, &str)]) {
             return;
         }
     };
-    println!(
-        "perftune / PyTorch {}, {} alternating rounds",
-        version.trim(),
-        pairs()
-    );
-    println!(
-        "  {:<22} {:>26} {:>26}",
-        "cell", "over a DataLoader", "over indexing tensors"
-    );
+    println!("perftune / PyTorch {}, {} alternating rounds", version.trim(), pairs());
+    println!("  {:<22} {:>26} {:>26}", "cell", "over a DataLoader", "over indexing tensors");
     for (model, dataset) in cells {
         let (mut loader, mut indexing) = (Vec::new(), Vec::new());
         for _ in 0..pairs() {
@@ -116,17 +100,10 @@ fn pytorch(cells: &[(&str, &str)]) {
             indexing.push(rate / python_loop(&python, "tensors", cell, &ours));
         }
         let (loader, indexing) = (Ratio::of(&loader), Ratio::of(&indexing));
-        let (floor, index_floor) = if *model == "mlp" {
-            (1.5, 1.2)
-        } else {
-            (1.0, 1.0)
-        };
+        let (floor, index_floor) = if *model == "mlp" { (1.5, 1.2) } else { (1.0, 1.0) };
         let ok = loader.middle >= floor && indexing.middle >= index_floor;
         let verdict = if ok { "ok" } else { "MISSED" };
-        println!(
-            "  {:<22} {loader} {indexing}  {verdict}",
-            format!("{model}-{dataset}")
-        );
+        println!("  {:<22} {loader} {indexing}  {verdict}", format!("{model}-{dataset}"));
     }
 }
 
@@ -143,24 +120,15 @@ impl Ratio {
         let n = logs.len() as f64;
         let mean = logs.iter().sum::<f64>() / n;
         let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let t = StudentsT::new(0.0, 1.0, n - 1.0)
-            .unwrap()
-            .inverse_cdf(0.975);
+        let t = StudentsT::new(0.0, 1.0, n - 1.0).unwrap().inverse_cdf(0.975);
         let half = t * (variance / n).sqrt();
-        Self {
-            low: (mean - half).exp(),
-            middle: mean.exp(),
-            high: (mean + half).exp(),
-        }
+        Self { low: (mean - half).exp(), middle: mean.exp(), high: (mean + half).exp() }
     }
 }
 
 impl std::fmt::Display for Ratio {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!(
-            "{:>8.3} [{:.3}, {:.3}]",
-            self.middle, self.low, self.high
-        ))
+        f.pad(&format!("{:>8.3} [{:.3}, {:.3}]", self.middle, self.low, self.high))
     }
 }
 
@@ -173,19 +141,10 @@ fn perftune_run(model: &str, dataset: &str, (folder, seconds): (&Path, f64)) -> 
     );
     std::fs::write(&grid, text).unwrap();
     Command::new(PERFTUNE)
-        .args([
-            "run",
-            grid.to_str().unwrap(),
-            "--full",
-            "--progress",
-            "none",
-        ])
+        .args(["run", grid.to_str().unwrap(), "--full", "--progress", "none"])
         .args(["--out", folder.join("out").to_str().unwrap()])
         .env("PERFTUNE_WORKER", WORKER)
-        .env(
-            "PERFTUNE_DATASETS",
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets"),
-        )
+        .env("PERFTUNE_DATASETS", Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets"))
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
@@ -221,11 +180,7 @@ fn recorded(run: &Path) -> Vec<Step> {
             let mut end_ns = batch.start_ns;
             for took_ns in batch.dur_ns {
                 end_ns += took_ns;
-                steps.push(Step {
-                    end_ns,
-                    took_ns,
-                    items: batch.items,
-                });
+                steps.push(Step { end_ns, took_ns, items: batch.items });
             }
         }
     }
@@ -254,11 +209,7 @@ fn bare_loop(model: &str, dataset: &str, seconds: f64) -> Child {
         .env("MALLOC_TOP_PAD_", "100000000")
         .env("OMP_NUM_THREADS", job.threads.to_string())
         .env("MKL_NUM_THREADS", job.threads.to_string());
-    let child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let line = perftune::event::wire::encode(&Order::Job(Box::new(job))).unwrap();
     writeln!(child.stdin.as_ref().unwrap(), "{line}").unwrap();
     child
@@ -289,9 +240,7 @@ fn job(model: &str, dataset: &str) -> JobSpec {
 /// Samples a second of the Python script over about as many steps as `ours` took in the same time.
 fn python_loop(python: &str, mode: &str, (model, dataset): (&str, &str), ours: &Window) -> f64 {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/pytorch_loop.py");
-    let steps = (ours.steps / ours.wall_s * number("SECONDS", 6.0) * 0.7)
-        .max(20.0)
-        .round();
+    let steps = (ours.steps / ours.wall_s * number("SECONDS", 6.0) * 0.7).max(20.0).round();
     let output = Command::new(python)
         .arg(script)
         .args(["--model", model, "--dataset", dataset, "--mode", mode])

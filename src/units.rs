@@ -36,10 +36,7 @@ pub enum QuantityError {
         units: &'static str,
     },
     /// Not a number, negative, not finite, or too large.
-    #[error(
-        "`{text}` is not {} {what}; write for example {example}",
-        article(what)
-    )]
+    #[error("`{text}` is not {} {what}; write for example {example}", article(what))]
     NotANumber {
         /// What was written.
         text: String,
@@ -52,11 +49,7 @@ pub enum QuantityError {
 
 /// `a` or `an`, as the word wants.
 fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    }
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 struct Dimension {
@@ -98,24 +91,14 @@ const SIZE: Dimension = Dimension {
     ],
 };
 
-const SHARE: Dimension = Dimension {
-    what: "percentage",
-    example: "\"5%\"",
-    units: "%",
-    factors: &[("%", 0.01)],
-};
+const SHARE: Dimension =
+    Dimension { what: "percentage", example: "\"5%\"", units: "%", factors: &[("%", 0.01)] };
 
 const RATE: Dimension = Dimension {
     what: "rate",
     example: "\"5000/s\"",
     units: "/s, k/s, M/s",
-    factors: &[
-        ("/s", 1.0),
-        ("samples/s", 1.0),
-        ("requests/s", 1.0),
-        ("k/s", 1e3),
-        ("M/s", 1e6),
-    ],
+    factors: &[("/s", 1.0), ("samples/s", 1.0), ("requests/s", 1.0), ("k/s", 1e3), ("M/s", 1e6)],
 };
 
 const POWER: Dimension = Dimension {
@@ -161,33 +144,19 @@ impl Dimension {
             what: self.what,
             example: self.example,
         };
-        let number: f64 = number
-            .replace('_', "")
-            .parse()
-            .map_err(|_| not_a_number())?;
+        let number: f64 = number.replace('_', "").parse().map_err(|_| not_a_number())?;
         let unit = unit.trim();
         if unit.is_empty() {
-            return Err(QuantityError::NoUnit {
-                text: text.to_owned(),
-                example: self.example,
-            });
+            return Err(QuantityError::NoUnit { text: text.to_owned(), example: self.example });
         }
-        let factor = self
-            .factors
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .map(|(_, factor)| factor);
+        let factor = self.factors.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
         let factor = factor.ok_or_else(|| QuantityError::UnknownUnit {
             unit: unit.to_owned(),
             what: self.what,
             units: self.units,
         })?;
         let value = number * factor;
-        if (0.0..1e18).contains(&value) {
-            Ok(value)
-        } else {
-            Err(not_a_number())
-        }
+        if (0.0..1e18).contains(&value) { Ok(value) } else { Err(not_a_number()) }
     }
 }
 
@@ -197,15 +166,8 @@ fn exponent_end(text: &str, split: usize) -> usize {
         return split;
     };
     let signed = after.strip_prefix(['-', '+']).unwrap_or(after);
-    let digits = signed.len()
-        - signed
-            .trim_start_matches(|c: char| c.is_ascii_digit())
-            .len();
-    if digits == 0 {
-        split
-    } else {
-        text.len() - signed.len() + digits
-    }
+    let digits = signed.len() - signed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    if digits == 0 { split } else { text.len() - signed.len() + digits }
 }
 
 /// A length of time.
@@ -234,13 +196,11 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, QuantityError> {
         let seconds = DURATION.parse(text)?;
-        Duration::try_from_secs_f64(seconds)
-            .map(Self)
-            .map_err(|_| QuantityError::NotANumber {
-                text: text.to_owned(),
-                what: DURATION.what,
-                example: DURATION.example,
-            })
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| QuantityError::NotANumber {
+            text: text.to_owned(),
+            what: DURATION.what,
+            example: DURATION.example,
+        })
     }
 }
 
@@ -379,12 +339,7 @@ mod tests {
             let message = parse_energy(text).unwrap_err().to_string();
             assert!(message.contains(says), "{text}: {message}");
         }
-        assert!(
-            parse_mass("3J")
-                .unwrap_err()
-                .to_string()
-                .contains("mg, g, kg")
-        );
+        assert!(parse_mass("3J").unwrap_err().to_string().contains("mg, g, kg"));
     }
 
     #[test]
@@ -398,9 +353,8 @@ mod tests {
             ("1e400s", "is not a duration"),
             ("1e17s", ""),
         ] {
-            let message = text
-                .parse::<Span>()
-                .map_or_else(|e| e.to_string(), |span| span.to_string());
+            let message =
+                text.parse::<Span>().map_or_else(|e| e.to_string(), |span| span.to_string());
             assert!(message.contains(says), "{text}: {message}");
         }
     }

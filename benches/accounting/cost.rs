@@ -117,15 +117,9 @@ impl Busy {
         writeln!(self.ask, "{ROUND_NS}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
-        let told: Vec<f64> = line
-            .split_ascii_whitespace()
-            .map(|word| word.parse().unwrap())
-            .collect();
-        Round {
-            rate: told[0] / told[1],
-            middle: told[2] * 1e-9,
-            slow: told[3] * 1e-9,
-        }
+        let told: Vec<f64> =
+            line.split_ascii_whitespace().map(|word| word.parse().unwrap()).collect();
+        Round { rate: told[0] / told[1], middle: told[2] * 1e-9, slow: told[3] * 1e-9 }
     }
 }
 
@@ -169,9 +163,8 @@ impl Spent {
         let share = self.cost_ns as f64 / self.span_ns as f64;
         let ticks = self.ticks as f64;
         let probes = self.probes.iter();
-        let each: Vec<_> = probes
-            .map(|(name, ns)| format!("{name} {:.1}", *ns as f64 / 1e3 / ticks))
-            .collect();
+        let each: Vec<_> =
+            probes.map(|(name, ns)| format!("{name} {:.1}", *ns as f64 / 1e3 / ticks)).collect();
         println!(
             "cost at 10 Hz beside a worker that keeps two cores busy: {:.3}% of a core, {:.3}% without the first and the last \
              look of each round; {:.1} us a tick ({} us), {ticks} ticks; target at most {}%: {}",
@@ -227,10 +220,7 @@ fn ratio(name: &str, (with, without): (&[Round], &[Round]), of: fn(&Round) -> f6
     let percent = |log: f64| 100.0 * log.exp_m1();
     let verdict = if name == "step p99" {
         let limit = UNCHANGED.ln_1p();
-        match (
-            interval.low >= -limit && interval.high <= limit,
-            interval.contains(0.0),
-        ) {
+        match (interval.low >= -limit && interval.high <= limit, interval.contains(0.0)) {
             (true, _) => "target within 1%: met",
             (false, true) => {
                 "target within 1%: not resolved by these rounds (the machine is too noisy, or too few)"
@@ -262,8 +252,5 @@ fn median_interval(sorted: &[f64]) -> Interval {
         chance += term;
         below += 1;
     }
-    Interval {
-        low: sorted[below],
-        high: sorted[n - 1 - below],
-    }
+    Interval { low: sorted[below], high: sorted[n - 1 - below] }
 }

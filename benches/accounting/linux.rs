@@ -32,11 +32,7 @@ struct Tree {
 }
 
 const fn tree(name: &'static str, role: &'static str) -> Tree {
-    Tree {
-        name,
-        role,
-        hopeless: None,
-    }
+    Tree { name, role, hopeless: None }
 }
 
 const TREES: &[Tree] = &[
@@ -194,20 +190,14 @@ fn measure(tree: &Tree, dir: &Path) -> Outcome {
     let text = fs_err::read_to_string(&file).unwrap_or_default();
     let said = |key: &str| -> f64 {
         let values = text.lines().filter_map(|line| line.strip_prefix(key));
-        values
-            .map(|value| value.trim().parse::<f64>().unwrap())
-            .sum()
+        values.map(|value| value.trim().parse::<f64>().unwrap()).sum()
     };
     let allocated = said("allocated");
     Outcome {
         truth: Said {
             // What nobody could wait for has said itself what it used.
             cpu_s: children_s() - before_s + said("unwaited") * 1e-9,
-            peak: if allocated > 0.0 {
-                allocated + said("base")
-            } else {
-                0.0
-            },
+            peak: if allocated > 0.0 { allocated + said("base") } else { 0.0 },
         },
         ours: Said {
             cpu_s: last.cpu_ns.unwrap() as f64 * 1e-9,

@@ -27,10 +27,7 @@ impl Naive {
             }
             let tick = rustix::param::clock_ticks_per_second() as f64;
             let ticks: u64 = cpu.values().sum();
-            Said {
-                cpu_s: ticks as f64 / tick,
-                peak,
-            }
+            Said { cpu_s: ticks as f64 / tick, peak }
         });
         Self { stop, thread }
     }
@@ -45,11 +42,7 @@ impl Naive {
 fn processes() -> BTreeMap<u32, (u32, u64, f64)> {
     let mut found = BTreeMap::new();
     for entry in fs_err::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
         let Ok(text) = fs_err::read(entry.path().join("stat")) else {

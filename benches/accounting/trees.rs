@@ -87,9 +87,7 @@ fn nested(n: &[usize]) {
 
 fn separate(n: &[usize]) {
     let own = base();
-    let held: Vec<_> = (0..n[0])
-        .map(|_| child(&format!("hold:{}:900", n[1])))
-        .collect();
+    let held: Vec<_> = (0..n[0]).map(|_| child(&format!("hold:{}:900", n[1]))).collect();
     for mut one in held {
         one.wait().unwrap();
     }
@@ -127,11 +125,7 @@ fn sharing(readers: usize, bytes: usize) {
             nix::unistd::ForkResult::Parent { child } => forked.push(child),
             nix::unistd::ForkResult::Child => {
                 for _ in 0..10 {
-                    let sum: u64 = memory
-                        .iter()
-                        .step_by(4096)
-                        .map(|byte| u64::from(*byte))
-                        .sum();
+                    let sum: u64 = memory.iter().step_by(4096).map(|byte| u64::from(*byte)).sum();
                     std::hint::black_box(sum);
                     pause(100);
                 }
@@ -179,12 +173,7 @@ fn killed(n: &[usize]) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    parent
-        .stdout
-        .take()
-        .unwrap()
-        .read_exact(&mut [0; 6])
-        .unwrap();
+    parent.stdout.take().unwrap().read_exact(&mut [0; 6]).unwrap();
     parent.kill().unwrap();
     parent.wait().unwrap();
     pause(200);
@@ -197,10 +186,7 @@ fn kill_self() {
 }
 
 fn child(role: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .env(ROLE, role)
-        .spawn()
-        .unwrap()
+    Command::new(std::env::current_exe().unwrap()).env(ROLE, role).spawn().unwrap()
 }
 
 fn pause(ms: usize) {
@@ -244,22 +230,13 @@ fn touched(bytes: usize) -> Vec<u8> {
 /// What this process holds now, in bytes.
 fn base() -> usize {
     let text = fs_err::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = text
-        .split_ascii_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let pages: usize = text.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
     pages * rustix::param::page_size()
 }
 
 /// A line for who measures.
 fn say(key: &str, value: usize) {
     let path = std::env::var(TRUTH).unwrap();
-    let mut file = fs_err::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap();
+    let mut file = fs_err::OpenOptions::new().create(true).append(true).open(path).unwrap();
     writeln!(file, "{key} {value}").unwrap();
 }

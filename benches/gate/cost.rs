@@ -10,11 +10,7 @@ use super::common::verdict;
 use super::noise::Noise;
 
 const TESTS: usize = 400;
-const ASK: FamilyAsk = FamilyAsk {
-    alpha: 0.01,
-    draws: 19_999,
-    seed: 1,
-};
+const ASK: FamilyAsk = FamilyAsk { alpha: 0.01, draws: 19_999, seed: 1 };
 
 /// The largest memory that this process has held, in MiB.
 fn peak_mib() -> f64 {
@@ -60,37 +56,22 @@ pub(crate) fn run() {
             })
             .collect()
     };
-    let groups = Groups {
-        candidate: (0..40).map(|unit| unit % 2 == 0).collect(),
-        stratum: vec![0; 40],
-    };
+    let groups =
+        Groups { candidate: (0..40).map(|unit| unit % 2 == 0).collect(), stratum: vec![0; 40] };
     for (holes, holed) in [("", 0.0), (", one value in 50 missing", 0.02)] {
         let paired: Vec<PairedTest> = values(20, holed)
             .into_iter()
             .enumerate()
-            .map(|(test, differences)| PairedTest {
-                kind: test % 4,
-                differences,
-            })
+            .map(|(test, differences)| PairedTest { kind: test % 4, differences })
             .collect();
-        timed(&format!("20 blocks, signs{holes}"), || {
-            paired_family(&paired, &ASK)
-        });
+        timed(&format!("20 blocks, signs{holes}"), || paired_family(&paired, &ASK));
         let grouped: Vec<GroupTest> = values(40, holed)
             .into_iter()
             .enumerate()
-            .map(|(test, values)| GroupTest {
-                kind: test % 4,
-                values,
-            })
+            .map(|(test, values)| GroupTest { kind: test % 4, values })
             .collect();
-        timed(&format!("20 + 20 runs, labels{holes}"), || {
-            group_family(&grouped, &groups, &ASK)
-        });
+        timed(&format!("20 + 20 runs, labels{holes}"), || group_family(&grouped, &groups, &ASK));
     }
     let peak = peak_mib();
-    println!(
-        "  largest memory of the process {peak:.1} MiB  below 100: {}",
-        verdict(peak < 100.0)
-    );
+    println!("  largest memory of the process {peak:.1} MiB  below 100: {}", verdict(peak < 100.0));
 }

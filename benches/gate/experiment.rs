@@ -35,13 +35,7 @@ pub(crate) fn interleaved(seed: u64, model: Model, slower: &[f64; CELLS]) -> Vec
                 let candidate = (position == 1 || position == 2) != turned;
                 let effect = if candidate { slower[cell] } else { 0.0 };
                 let values = stream.next().map(|noise| level(cell) + effect + noise);
-                runs.push(Run {
-                    candidate,
-                    cell,
-                    block,
-                    position,
-                    values,
-                });
+                runs.push(Run { candidate, cell, block, position, values });
             }
         }
     }

@@ -26,10 +26,7 @@ fn is(verdict: Verdict) -> impl Fn(&Row) -> bool {
 }
 
 fn any(invocations: &[Vec<Row>], is: impl Fn(&Row) -> bool) -> u64 {
-    invocations
-        .iter()
-        .filter(|rows| rows.iter().any(&is))
-        .count() as u64
+    invocations.iter().filter(|rows| rows.iter().any(&is)).count() as u64
 }
 
 fn rows(invocations: &[Vec<Row>], is: impl Fn(&Row) -> bool) -> u64 {
@@ -67,11 +64,7 @@ pub(crate) fn false_alarms() {
             percent(rows(&found, is(Verdict::Regressed)), all),
             percent(rows(&found, is(Verdict::Pass)), all),
             verdict(alarms[..2].iter().all(|n| at_most(*n, count) <= 1.5)),
-            if must_decide {
-                verdict(inconclusive <= 10.0)
-            } else {
-                ""
-            },
+            if must_decide { verdict(inconclusive <= 10.0) } else { "" },
         );
     }
 }
@@ -95,11 +88,7 @@ fn slowed((name, model): (&str, Model), effect: f64, floor: f64, everywhere: boo
     let outcome = Found {
         failed: rows(&first, is(Verdict::Regressed)),
         passed: rows(&first, is(Verdict::Pass)),
-        elsewhere: if everywhere {
-            0
-        } else {
-            any(&others, is(Verdict::Regressed))
-        },
+        elsewhere: if everywhere { 0 } else { any(&others, is(Verdict::Regressed)) },
     };
     let of = 2 * count;
     print!(
@@ -128,12 +117,8 @@ pub(crate) fn power() {
         "  {:<24} {:>7} {:>7} {:>6} {:>8} {:>9} {:>8} {:>10}",
         "noise", "slower", "floor", "cells", "found", "at least", "passed", "elsewhere"
     );
-    let targets = [
-        (0.07, FLOOR, 75.0),
-        (0.10, FLOOR, 97.0),
-        (0.20, FLOOR, 99.5),
-        (0.05, LOW_FLOOR, 75.0),
-    ];
+    let targets =
+        [(0.07, FLOOR, 75.0), (0.10, FLOOR, 97.0), (0.20, FLOOR, 99.5), (0.05, LOW_FLOOR, 75.0)];
     for (name, model) in Model::ALL {
         if matches!(model, Model::Still | Model::Rounded) {
             continue;
@@ -145,14 +130,7 @@ pub(crate) fn power() {
                 let met = percent(found.failed, of) >= target;
                 println!("  at least {target}: {}", verdict(met && wrong));
             } else {
-                println!(
-                    "{}",
-                    if wrong {
-                        ""
-                    } else {
-                        "  passed too often: MISSED"
-                    }
-                );
+                println!("{}", if wrong { "" } else { "  passed too often: MISSED" });
             }
         }
     }
@@ -179,9 +157,7 @@ pub(crate) fn coverage() {
                 let rows = rule::interleaved(&interleaved(seed + 2_000_000, model, &slower), FLOOR);
                 let truth = (0..ROWS).map(|row| slower[row / 2]);
                 let kept = |is: fn(&Row, f64) -> bool| {
-                    rows.iter()
-                        .zip(truth.clone())
-                        .all(|(row, truth)| is(row, truth))
+                    rows.iter().zip(truth.clone()).all(|(row, truth)| is(row, truth))
                 };
                 // A hair for rounding where there is no noise.
                 [

@@ -82,11 +82,7 @@ pub(crate) struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     pub(crate) fn new(model: Model, noise: &'a mut Noise) -> Self {
-        Self {
-            model,
-            noise,
-            state: None,
-        }
+        Self { model, noise, state: None }
     }
 
     /// Of the next run's two metrics.
@@ -95,11 +91,7 @@ impl<'a> Stream<'a> {
         match self.model {
             Model::Normal(cv) => fresh.map(|z| cv * z),
             Model::Spikes => {
-                let spike = if self.noise.uniform() < 0.05 {
-                    1.5_f64.ln()
-                } else {
-                    0.0
-                };
+                let spike = if self.noise.uniform() < 0.05 { 1.5_f64.ln() } else { 0.0 };
                 fresh.map(|z| 0.02 * z + spike)
             }
             Model::Correlated => {
@@ -112,11 +104,7 @@ impl<'a> Stream<'a> {
                 now.map(|z| 0.02 * z)
             }
             Model::TwoModes => {
-                let mode = if self.noise.uniform() < 0.5 {
-                    1.08_f64.ln()
-                } else {
-                    0.0
-                };
+                let mode = if self.noise.uniform() < 0.5 { 1.08_f64.ln() } else { 0.0 };
                 fresh.map(|z| 0.02 * z + mode)
             }
             Model::Rounded => fresh.map(|z| (2.0 * z).round() / 100.0),

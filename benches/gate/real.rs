@@ -60,16 +60,7 @@ fn compared(folder: &Path, grid: &str, args: &[&str]) -> i32 {
     let file = folder.join("grid.toml");
     std::fs::write(&file, grid).unwrap();
     let status = Command::new(PERFTUNE)
-        .args([
-            "run",
-            "grid.toml",
-            "--against",
-            "grid.toml",
-            "--out",
-            "out",
-            "--fresh",
-            "-q",
-        ])
+        .args(["run", "grid.toml", "--against", "grid.toml", "--out", "out", "--fresh", "-q"])
         .args(args)
         .current_dir(folder)
         .stdout(Stdio::null())
@@ -126,11 +117,7 @@ fn groups((baseline, candidate): (&Side, &Side), blocks: u32, size: u32) {
         let judgement = judge(&part(baseline), &part(candidate), &GatePolicy::default()).unwrap();
         fails += u64::from(judgement.exit_code(false) != 0);
         if judgement.outcome != Outcome::Ok {
-            for row in judgement
-                .rows
-                .iter()
-                .filter(|row| row.verdict == RowVerdict::Regressed)
-            {
+            for row in judgement.rows.iter().filter(|row| row.verdict == RowVerdict::Regressed) {
                 println!(
                     "  group {}: {} {} {} {:?}",
                     group + 1,
@@ -141,13 +128,7 @@ fn groups((baseline, candidate): (&Side, &Side), blocks: u32, size: u32) {
                 );
             }
         }
-        let of = |verdict| {
-            judgement
-                .rows
-                .iter()
-                .filter(|row| row.verdict == verdict)
-                .count()
-        };
+        let of = |verdict| judgement.rows.iter().filter(|row| row.verdict == verdict).count();
         rows += judgement.coverage.of;
         passed += of(RowVerdict::Pass) + of(RowVerdict::Improved);
         open += of(RowVerdict::Inconclusive);
@@ -172,8 +153,7 @@ pub(crate) fn found() {
         let judgement: perftune::gate::Judgement = serde_json::from_str(&text).unwrap();
         let red = |cell: &dyn Fn(&str) -> bool| {
             let rows = judgement.rows.iter();
-            rows.filter(|row| row.verdict == RowVerdict::Regressed)
-                .any(|row| cell(&row.cell))
+            rows.filter(|row| row.verdict == RowVerdict::Regressed).any(|row| cell(&row.cell))
         };
         let (right, wrong) = (red(&|cell| cell == SLOWED), red(&|cell| cell != SLOWED));
         named += u64::from(code == 1 && right && !wrong);

@@ -13,10 +13,8 @@ use super::experiment::{CELLS, ROWS, Run};
 pub(crate) const ALPHA: f64 = 0.01;
 
 /// Phase, metric and unit; of the second more is better.
-const METRICS: [(&str, &str, &str); 2] = [
-    ("train", "train.step_latency_p25", "s"),
-    ("train", "train.throughput_p75", "samples/s"),
-];
+const METRICS: [(&str, &str, &str); 2] =
+    [("train", "train.step_latency_p25", "s"), ("train", "train.throughput_p75", "samples/s")];
 
 /// Arrangements of a single stored session, which cannot fail whatever they are.
 const FEW: u32 = 1999;
@@ -69,10 +67,7 @@ fn side(name: &str, sessions: &[String], runs: Vec<GateRun>) -> Side {
     let session = |(at, id): (usize, &String)| SessionInfo {
         id: id.clone(),
         created: format!("2026-01-{:02}T12:00:00Z", at + 1),
-        fingerprint: Some(Fingerprint {
-            hard: machine.clone(),
-            soft: BTreeMap::new(),
-        }),
+        fingerprint: Some(Fingerprint { hard: machine.clone(), soft: BTreeMap::new() }),
     };
     Side {
         name: name.to_owned(),
@@ -108,11 +103,7 @@ fn rows((baseline, candidate): (&Side, &Side), policy: &GatePolicy) -> Vec<Row> 
             let worse = if metric == 0 { log } else { -log };
             if worse.is_nan() { unknown } else { worse }
         };
-        let (low, high) = if metric == 0 {
-            (row.low, row.high)
-        } else {
-            (row.high, row.low)
-        };
+        let (low, high) = if metric == 0 { (row.low, row.high) } else { (row.high, row.low) };
         rows[2 * cell + metric] = Some(Row {
             verdict: match row.verdict {
                 RowVerdict::Regressed => Verdict::Regressed,
@@ -141,11 +132,7 @@ pub(crate) fn interleaved(runs: &[Run], floor: f64) -> Vec<Row> {
             GateRun {
                 pairing: Some(Pairing {
                     session: session.clone(),
-                    arm: if candidate {
-                        Arm::Candidate
-                    } else {
-                        Arm::Baseline
-                    },
+                    arm: if candidate { Arm::Candidate } else { Arm::Baseline },
                     block: run.block as u32 + 1,
                     position: run.position as u32,
                 }),
@@ -155,10 +142,7 @@ pub(crate) fn interleaved(runs: &[Run], floor: f64) -> Vec<Row> {
         let name = if candidate { "candidate" } else { "baseline" };
         side(name, std::slice::from_ref(&session), runs.collect())
     };
-    let policy = GatePolicy {
-        floor,
-        ..GatePolicy::default()
-    };
+    let policy = GatePolicy { floor, ..GatePolicy::default() };
     rows((&arm(false), &arm(true)), &policy)
 }
 
@@ -168,9 +152,7 @@ pub(crate) type Session = Vec<Vec<[f64; 2]>>;
 /// Stored sessions, one or several, and a new one.
 pub(crate) fn stored(sessions: &[Session], new: &Session, floor: f64) -> Vec<Row> {
     let of = |name: &str, sessions: &[Session]| {
-        let ids: Vec<String> = (0..sessions.len())
-            .map(|at| format!("{name}-{at}"))
-            .collect();
+        let ids: Vec<String> = (0..sessions.len()).map(|at| format!("{name}-{at}")).collect();
         let runs = sessions.iter().zip(&ids).flat_map(|(session, id)| {
             session.iter().enumerate().flat_map(move |(cell, repeats)| {
                 let run = move |(at, values): (usize, &[f64; 2])| {

@@ -13,14 +13,10 @@ const REPEATS: usize = 10;
 
 fn invocation(seed: u64, stored: usize, common: f64, effect: f64) -> Vec<Row> {
     let mut noise = Noise::new(seed + 3_000_000);
-    let luck = Luck {
-        deviation: SESSION_SD,
-        common,
-    };
+    let luck = Luck { deviation: SESSION_SD, common };
     let mut slower = [0.0; CELLS];
-    let sessions: Vec<Session> = (0..stored)
-        .map(|_| session(&mut noise, (REPEATS, RUN_CV), luck, &slower))
-        .collect();
+    let sessions: Vec<Session> =
+        (0..stored).map(|_| session(&mut noise, (REPEATS, RUN_CV), luck, &slower)).collect();
     slower[0] = effect.ln_1p();
     let new = session(&mut noise, (REPEATS, RUN_CV), luck, &slower);
     judged(&sessions, &new, FLOOR)
@@ -52,10 +48,7 @@ pub(crate) fn run() {
             let alarms = |is: &dyn Fn(&Row) -> bool| {
                 let any = found.iter().filter(|rows| rows.iter().any(is)).count();
                 let bound = at_most(any as u64, count);
-                (
-                    percent(any, count),
-                    format!("{:.2} [{bound:.2}]", percent(any, count)),
-                )
+                (percent(any, count), format!("{:.2} [{bound:.2}]", percent(any, count)))
             };
             let naive = alarms(&|row| row.p <= ALPHA && row.effect >= FLOOR.ln_1p());
             let said = alarms(&is_alarm);
@@ -65,9 +58,8 @@ pub(crate) fn run() {
             };
             let few = (count / 10).max(1);
             let power = [0.10, 0.20, 0.30].map(|effect| {
-                let found = parallel(few, |seed| {
-                    invocation(seed + 500_000, stored, common, effect)
-                });
+                let found =
+                    parallel(few, |seed| invocation(seed + 500_000, stored, common, effect));
                 let rows = found.iter().flat_map(|rows| &rows[..2]);
                 percent(rows.filter(|row| is_alarm(row)).count(), 2 * few)
             });

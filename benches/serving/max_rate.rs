@@ -61,17 +61,13 @@ fn row(kind: Kind, load: f64, seeds: u64, is_target: bool) {
     let ends = parallel(seeds, |seed| search(kind, limit_s, seed));
     let mut offs: Vec<f64> = ends
         .iter()
-        .map(|end| {
-            end.rate
-                .map_or(f64::INFINITY, |rate| (rate.rate_per_s / truth - 1.0).abs())
-        })
+        .map(|end| end.rate.map_or(f64::INFINITY, |rate| (rate.rate_per_s / truth - 1.0).abs()))
         .collect();
     offs.sort_by(f64::total_cmp);
     let hits = offs.iter().filter(|off| **off <= TARGET).count();
-    let covered = ends.iter().filter(|end| {
-        end.rate
-            .is_some_and(|rate| rate.low <= truth && truth <= rate.high)
-    });
+    let covered = ends
+        .iter()
+        .filter(|end| end.rate.is_some_and(|rate| rate.low <= truth && truth <= rate.high));
     let covered = covered.count();
     let most = ends.iter().map(|end| end.probes).max().unwrap();
     let n = ends.len() as f64;
@@ -109,10 +105,7 @@ fn row(kind: Kind, load: f64, seeds: u64, is_target: bool) {
 fn search(kind: Kind, limit_s: f64, seed: u64) -> End {
     let mut server = Server::new(kind, seed * 104_729 + 7);
     let clock = ManualClock::default();
-    let ask = SearchAsk {
-        seed: seed + 1,
-        ..SearchAsk::new(PERCENTILE, limit_s)
-    };
+    let ask = SearchAsk { seed: seed + 1, ..SearchAsk::new(PERCENTILE, limit_s) };
     let mut search = MaxRateSearch::new(ask).unwrap();
     while let Some(probe) = search.probe().copied() {
         let mut generator = Generator::new(probe.source().unwrap(), clock.now_ns());

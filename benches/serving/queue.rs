@@ -19,11 +19,9 @@ pub(crate) fn run() {
         "load", "requests", "theory ms", "mean ms", "interval ms", "off %"
     );
     // The relaxation time of the queue is 1 / (1 - sqrt(load))^2 services: 12, 380 and 40,000.
-    for (load, warmup, requests) in [
-        (0.5, 10_000, 1_000_000),
-        (0.9, 50_000, 2_000_000),
-        (0.99, 1_000_000, 10_000_000),
-    ] {
+    for (load, warmup, requests) in
+        [(0.5, 10_000, 1_000_000), (0.9, 50_000, 2_000_000), (0.99, 1_000_000, 10_000_000)]
+    {
         let waits = parallel(REPLICATIONS, |seed| mean_wait(load, seed, warmup, requests));
         let found = between_runs(&waits, 0.95).unwrap();
         let interval = found.interval.unwrap();

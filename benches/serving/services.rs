@@ -48,11 +48,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(kind: Kind, seed: u64) -> Self {
-        Self {
-            kind,
-            noise: Noise::new(seed),
-            state: Ar1::new(0.9),
-        }
+        Self { kind, noise: Noise::new(seed), state: Ar1::new(0.9) }
     }
 
     /// Seconds for the next answer, to a request that has waited so long.

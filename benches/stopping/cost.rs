@@ -31,11 +31,7 @@ pub(crate) fn run() {
                 metrics: METRICS.map(str::to_owned).to_vec(),
                 ..StopPolicy::default()
             };
-            let context = RunContext {
-                epochs: 1,
-                usable_cores: 2.0,
-                ..RunContext::default()
-            };
+            let context = RunContext { epochs: 1, usable_cores: 2.0, ..RunContext::default() };
             let mut controller = Controller::new(policy, context);
             let begin = Instant::now();
             for (envelope, sample) in &messages {
@@ -44,10 +40,7 @@ pub(crate) fn run() {
             }
             best = best.min(begin.elapsed().as_secs_f64());
         }
-        println!(
-            "  {seconds:>10} {:>20.1}",
-            best * 1e6 / messages.len() as f64
-        );
+        println!("  {seconds:>10} {:>20.1}", best * 1e6 / messages.len() as f64);
     }
 }
 
@@ -58,9 +51,7 @@ fn messages(seconds: u64) -> Vec<(Envelope, ResourceSample)> {
         .map(|tick| {
             let t_ns = (tick + 1) * 100_000_000;
             let event = if tick == 0 {
-                WorkerEvent::Phase {
-                    phase: Phase::Train,
-                }
+                WorkerEvent::Phase { phase: Phase::Train }
             } else {
                 WorkerEvent::Steps(StepBatch {
                     phase: Phase::Train,
@@ -83,11 +74,7 @@ fn messages(seconds: u64) -> Vec<(Envelope, ResourceSample)> {
                 processes: 1,
                 ..ResourceSample::default()
             };
-            let envelope = Envelope {
-                seq: tick,
-                t_ns,
-                event,
-            };
+            let envelope = Envelope { seq: tick, t_ns, event };
             (envelope, sample)
         })
         .collect()

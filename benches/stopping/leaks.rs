@@ -28,11 +28,7 @@ pub(crate) fn run(seeds: u64) {
 
 /// Whether growth is said at any look of two minutes.
 fn grew(seed: u64, slope: f64, rho: f64) -> bool {
-    let ask = GrowthAsk {
-        within: 0.05,
-        confidence: 0.95,
-        quantum: 262_144.0,
-    };
+    let ask = GrowthAsk { within: 0.05, confidence: 0.95, quantum: 262_144.0 };
     let mut noise = Noise::new(seed ^ 0x5A5A_0000);
     let mut series = Ar1::new(rho);
     let (mut tracker, mut watch) = (PeakTracker::default(), GrowthWatch::default());

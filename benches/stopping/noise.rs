@@ -37,9 +37,9 @@ impl Ar1 {
 
     pub(crate) fn next(&mut self, noise: &mut Noise) -> f64 {
         let fresh = noise.normal();
-        let now = self.state.map_or(fresh, |before| {
-            self.rho * before + (1.0 - self.rho * self.rho).sqrt() * fresh
-        });
+        let now = self
+            .state
+            .map_or(fresh, |before| self.rho * before + (1.0 - self.rho * self.rho).sqrt() * fresh);
         self.state = Some(now);
         now
     }

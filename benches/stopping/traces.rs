@@ -6,10 +6,7 @@ use std::io::Read as _;
 use md5::{Digest as _, Md5};
 use perftune::control::rule::{RuleSpec, SeriesReplay};
 
-const OWN: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/benches/recordings/nine-cells.csv.gz"
-);
+const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/recordings/nine-cells.csv.gz");
 
 struct Series {
     benchmark: String,
@@ -59,9 +56,7 @@ pub(crate) fn run() {
 /// Each rule over the range of what it may be asked.
 fn rules() -> Vec<String> {
     let mut rules = Vec::new();
-    for within in [
-        "10%", "7%", "5%", "4%", "3%", "2.5%", "2%", "1.5%", "1%", "0.5%",
-    ] {
+    for within in ["10%", "7%", "5%", "4%", "3%", "2.5%", "2%", "1.5%", "1%", "0.5%"] {
         rules.push(format!("perftune:within={within}"));
     }
     for skip in ["", ",skip=1"] {
@@ -91,9 +86,7 @@ fn load(path: &str) -> Vec<Series> {
     let bytes = std::fs::read(path).unwrap();
     let mut text = String::new();
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        flate2::read::MultiGzDecoder::new(&bytes[..])
-            .read_to_string(&mut text)
-            .unwrap();
+        flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
     } else {
         text = String::from_utf8(bytes).unwrap();
     }
@@ -106,9 +99,7 @@ fn load(path: &str) -> Vec<Series> {
             rows: Vec::new(),
             first_half: in_first_half(name),
         });
-        series
-            .rows
-            .push((t_s.parse().unwrap(), value.parse().unwrap()));
+        series.rows.push((t_s.parse().unwrap(), value.parse().unwrap()));
     }
     all.into_values().collect()
 }
@@ -139,10 +130,7 @@ fn outcome(series: &Series, spec: &RuleSpec) -> Option<Outcome> {
             _ => 0.0,
         },
         used: found.used,
-        covered: found
-            .stop_s
-            .and(found.interval)
-            .map(|interval| interval.contains(truth)),
+        covered: found.stop_s.and(found.interval).map(|interval| interval.contains(truth)),
         stopped: found.stop_s.is_some(),
         late: found.stop_s.map_or(f64::INFINITY, |stop| stop / floor),
     })
@@ -163,15 +151,10 @@ fn print(rule: &str, outcomes: &[Outcome]) {
     let weight = |outcome: &Outcome| 1.0 / counts[outcome.benchmark.as_str()] / counts.len() as f64;
     let share = |of: &dyn Fn(&Outcome) -> Option<f64>| {
         let (sum, all) = outcomes.iter().fold((0.0, 0.0), |(sum, all), outcome| {
-            of(outcome).map_or((sum, all), |value| {
-                (sum + weight(outcome) * value, all + weight(outcome))
-            })
+            of(outcome)
+                .map_or((sum, all), |value| (sum + weight(outcome) * value, all + weight(outcome)))
         });
-        if all > 0.0 {
-            100.0 * sum / all
-        } else {
-            f64::NAN
-        }
+        if all > 0.0 { 100.0 * sum / all } else { f64::NAN }
     };
     let errors = |level| quantile(outcomes.iter().map(|o| (o.error, weight(o))), level);
     println!(

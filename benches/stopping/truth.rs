@@ -56,11 +56,8 @@ fn stationary(seeds: u64, (metric, level): (&str, Option<f64>)) {
                 late.push(end.at_s / oracle(seed, draw(seed)).max(1.0));
             }
         }
-        let verdict = if f64::from(covered) >= 0.93 * f64::from(stopped) {
-            "ok"
-        } else {
-            "MISSED (93)"
-        };
+        let verdict =
+            if f64::from(covered) >= 0.93 * f64::from(stopped) { "ok" } else { "MISSED (93)" };
         println!(
             "  {name:<34} {:>11.1} {:>9.1} {:>11.2} {:>11.2} {:>9.1}  {verdict}",
             100.0 * f64::from(stopped) / seeds as f64,
@@ -78,15 +75,9 @@ pub(super) type Kind = (&'static str, fn(u64) -> Draw);
 /// Each has the mean 1.
 pub(super) fn kinds() -> Vec<Kind> {
     vec![
-        ("independent normal, 10%", |_| {
-            Box::new(|_, noise| 1.0 + 0.1 * noise.normal())
-        }),
-        ("independent normal, 30%", |_| {
-            Box::new(|_, noise| 1.0 + 0.3 * noise.normal())
-        }),
-        ("log-normal, sigma 0.5", |_| {
-            Box::new(|_, noise| (0.5 * noise.normal() - 0.125).exp())
-        }),
+        ("independent normal, 10%", |_| Box::new(|_, noise| 1.0 + 0.1 * noise.normal())),
+        ("independent normal, 30%", |_| Box::new(|_, noise| 1.0 + 0.3 * noise.normal())),
+        ("log-normal, sigma 0.5", |_| Box::new(|_, noise| (0.5 * noise.normal() - 0.125).exp())),
         ("AR(1) 0.5, 20%", |_| ar1(0.5)),
         ("AR(1) 0.9, 20%", |_| ar1(0.9)),
         ("bimodal, 0.7 and 1.3", |_| {
@@ -176,25 +167,15 @@ fn end_of(seed: u64, draw: Draw, metric: &str) -> End {
     let (controller, record, at_s) = play(seed, draw, policy);
     let mut rows = controller.rows(Some(&record));
     rows.retain(|row| row.metric == metric);
-    End {
-        at_s,
-        reason: record.reason,
-        rows,
-    }
+    End { at_s, reason: record.reason, rows }
 }
 
 /// The controller at the end of the run, its stop and when that was, in seconds.
 pub(super) fn play(seed: u64, mut draw: Draw, policy: StopPolicy) -> (Controller, StopRecord, f64) {
-    let context = RunContext {
-        epochs: 1,
-        usable_cores: 1.0,
-        ..RunContext::default()
-    };
+    let context = RunContext { epochs: 1, usable_cores: 1.0, ..RunContext::default() };
     let mut controller = Controller::new(policy, context);
     let mut noise = Noise::new(seed);
-    let phase = WorkerEvent::Phase {
-        phase: Phase::Train,
-    };
+    let phase = WorkerEvent::Phase { phase: Phase::Train };
     let _ = controller.on_worker(&envelope(0, phase));
     let mut now_ns = 0;
     loop {
@@ -225,9 +206,7 @@ pub(super) fn steady_quantile(mut draw: Draw, level: f64) -> f64 {
     const DRAWS: usize = 400_000;
     let mut noise = Noise::new(0xABCD_EF01);
     // Far beyond every warm-up.
-    let mut values: Vec<f64> = (0..DRAWS)
-        .map(|_| draw(1e6, &mut noise).max(0.01))
-        .collect();
+    let mut values: Vec<f64> = (0..DRAWS).map(|_| draw(1e6, &mut noise).max(0.01)).collect();
     values.sort_by(f64::total_cmp);
     values[(level * DRAWS as f64) as usize]
 }
@@ -247,11 +226,7 @@ fn oracle(seed: u64, mut draw: Draw) -> f64 {
 }
 
 fn envelope(t_ns: u64, event: WorkerEvent) -> Envelope {
-    Envelope {
-        seq: 0,
-        t_ns,
-        event,
-    }
+    Envelope { seq: 0, t_ns, event }
 }
 
 fn quantile(values: &mut [f64], level: f64) -> f64 {

@@ -9,10 +9,9 @@ pub(crate) fn run(seeds: u64) {
     println!(
         "\nverdicts on `<= limit`, {seeds} seeds each: wrong (at most 1%), right, undecided after 60 s, in %; median time of the right ones"
     );
-    for (metric, level) in [
-        ("train.step_latency_mean", None),
-        ("train.step_latency_p95", Some(0.95)),
-    ] {
+    for (metric, level) in
+        [("train.step_latency_mean", None), ("train.step_latency_p95", Some(0.95))]
+    {
         println!("  {metric}");
         for (name, draw) in kinds() {
             let truth = level.map_or(STEP_S, |level| STEP_S * steady_quantile(draw(0), level));
@@ -32,11 +31,7 @@ fn outcome(seeds: u64, draw: fn(u64) -> Draw, (metric, limit, kept): (&str, f64,
         let policy = StopPolicy {
             metrics: vec![metric.to_owned()],
             max_time_s: 60.0,
-            constraints: vec![Constraint {
-                metric: metric.to_owned(),
-                op: Op::AtMost,
-                limit,
-            }],
+            constraints: vec![Constraint { metric: metric.to_owned(), op: Op::AtMost, limit }],
             ..StopPolicy::default()
         };
         let (controller, record, at_s) = play(seed, draw(seed), policy);

@@ -26,10 +26,7 @@ pub(crate) fn run(cells: &[(&str, &str)]) {
         pairs(),
         TURN.as_secs_f64()
     );
-    println!(
-        "  {:<22} {:>26} {:>26}",
-        "cell", "steps per CPU-second", "p99 step time"
-    );
+    println!("  {:<22} {:>26} {:>26}", "cell", "steps per CPU-second", "p99 step time");
     for (model, dataset) in cells {
         let (mut work, mut tail) = (Vec::new(), Vec::new());
         for pair in 0..pairs() {
@@ -38,15 +35,8 @@ pub(crate) fn run(cells: &[(&str, &str)]) {
             tail.push(ours.p99_s / bare.p99_s);
         }
         let (work, tail) = (Ratio::of(&work), Ratio::of(&tail));
-        let verdict = if work.low >= 0.98 {
-            "ok"
-        } else {
-            "MISSED (0.98)"
-        };
-        println!(
-            "  {:<22} {work} {tail}  {verdict}",
-            format!("{model}-{dataset}")
-        );
+        let verdict = if work.low >= 0.98 { "ok" } else { "MISSED (0.98)" };
+        println!("  {:<22} {work} {tail}  {verdict}", format!("{model}-{dataset}"));
     }
 }
 
@@ -82,10 +72,7 @@ fn couple((model, dataset): (&str, &str), turns: usize, ours_first: bool) -> (Wo
     let mut run = perftune_run(model, dataset, (folder.path(), all_s + 30.0));
     let bare = bare_loop(model, dataset, all_s);
     sleep(START);
-    let results = folder
-        .path()
-        .join("out/runs")
-        .join(format!("{model}-{dataset}"));
+    let results = folder.path().join("out/runs").join(format!("{model}-{dataset}"));
     let begun_ns = MonotonicClock.now_ns();
     while recorded(&results).is_empty() {
         let waited = Duration::from_nanos(MonotonicClock.now_ns() - begun_ns);
@@ -94,14 +81,8 @@ fn couple((model, dataset): (&str, &str), turns: usize, ours_first: bool) -> (Wo
     }
     let runner = pid(&run);
     let mut sides = [
-        Side {
-            pids: vec![runner, child_of(runner)],
-            cpu_ns: 0,
-        },
-        Side {
-            pids: vec![pid(&bare)],
-            cpu_ns: 0,
-        },
+        Side { pids: vec![runner, child_of(runner)], cpu_ns: 0 },
+        Side { pids: vec![pid(&bare)], cpu_ns: 0 },
     ];
     let mut cuts = Vec::new();
     for side in &mut sides {
@@ -124,9 +105,7 @@ fn couple((model, dataset): (&str, &str), turns: usize, ours_first: bool) -> (Wo
     }
     cuts.push(MonotonicClock.now_ns());
     sleep(Duration::from_millis(20));
-    let cpu_s = sides
-        .each_ref()
-        .map(|side| (side.cpu_ns() - side.cpu_ns) as f64 / 1e9);
+    let cpu_s = sides.each_ref().map(|side| (side.cpu_ns() - side.cpu_ns) as f64 / 1e9);
     let span_ns = (first_ns, MonotonicClock.now_ns());
     for side in &sides {
         side.signal(Signal::CONT);
@@ -148,12 +127,8 @@ impl Work {
             cuts.iter().all(|cut| *cut < begin_ns || *cut > step.end_ns)
         };
         let inside: Vec<&Step> = steps.iter().filter(inside).collect();
-        let mut times: Vec<u64> = inside
-            .iter()
-            .copied()
-            .filter(|step| whole(step))
-            .map(|step| step.took_ns)
-            .collect();
+        let mut times: Vec<u64> =
+            inside.iter().copied().filter(|step| whole(step)).map(|step| step.took_ns).collect();
         times.sort_unstable();
         Self {
             steps: inside.len() as f64,
@@ -174,11 +149,7 @@ fn bare_steps(mut bare: Child) -> Vec<Step> {
     let steps = durations.map(|took| {
         let took_ns = took.as_u64().unwrap();
         end_ns += took_ns;
-        Step {
-            end_ns,
-            took_ns,
-            items: 0,
-        }
+        Step { end_ns, took_ns, items: 0 }
     });
     steps.collect()
 }
@@ -206,11 +177,7 @@ fn cpu_ns(pid: Pid) -> u64 {
     threads
         .map(|task| {
             let text = read(&task.unwrap().path());
-            text.split_whitespace()
-                .next()
-                .unwrap()
-                .parse::<u64>()
-                .unwrap()
+            text.split_whitespace().next().unwrap().parse::<u64>().unwrap()
         })
         .sum()
 }

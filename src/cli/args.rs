@@ -60,10 +60,7 @@ pub enum Command {
 /// `perftune run`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{}\n\n{EXIT_CODES}", *SHADOW_HELP))]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches of the command line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub struct RunArgs {
     /// The grid file (TOML); `-` reads it from the standard input
     #[arg(value_name = "GRID", value_hint = ValueHint::FilePath)]
@@ -96,12 +93,7 @@ pub struct RunArgs {
 
     /// A stopping rule for --shadow; may be given several times
     /// [default: the run's own]
-    #[arg(
-        long,
-        value_name = "NAME[:K=V,...]",
-        requires = "shadow",
-        help_heading = "What to run"
-    )]
+    #[arg(long, value_name = "NAME[:K=V,...]", requires = "shadow", help_heading = "What to run")]
     pub rule: Vec<String>,
 
     /// Exit with 1 when no cell keeps its constraints for certain
@@ -210,12 +202,7 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["baseline", "candidate", "format", "write", "on_inconclusive", "any_machine", "pinned"])]
     pub self_test: bool,
     /// How much slower it is made for --self-test
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        requires = "self_test",
-        default_value = "20%"
-    )]
+    #[arg(long, value_name = "PERCENT", requires = "self_test", default_value = "20%")]
     pub slowdown: Share,
 }
 
@@ -344,10 +331,7 @@ mod tests {
 
     fn run(words: &[&str]) -> Result<RunArgs, String> {
         let words = ["perftune", "run", "grid.toml"].iter().chain(words);
-        match Cli::try_parse_from(words)
-            .map_err(|error| error.to_string())?
-            .command
-        {
+        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
             Command::Run(args) => Ok(*args),
             other => Err(format!("{other:?}")),
         }
@@ -385,10 +369,7 @@ mod tests {
             (&["--shard", "x"], "such as 2/4"),
             (&["--resume", "--fresh"], "cannot be used with"),
             (&["-q", "-v"], "cannot be used with"),
-            (
-                &["--format", "xml"],
-                "possible values: table, json, csv, markdown, html",
-            ),
+            (&["--format", "xml"], "possible values: table, json, csv, markdown, html"),
             (&["--formt", "csv"], "--format"),
         ] {
             let message = run(words).unwrap_err();

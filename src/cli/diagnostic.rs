@@ -31,10 +31,7 @@ impl Fault {
 
 impl<E: Into<anyhow::Error>> From<E> for Fault {
     fn from(error: E) -> Self {
-        Self {
-            error: error.into(),
-            hints: Vec::new(),
-        }
+        Self { error: error.into(), hints: Vec::new() }
     }
 }
 
@@ -96,9 +93,7 @@ mod tests {
 
     fn fault() -> Fault {
         let error = Err::<(), _>(io::Error::other("permission denied"));
-        let error = error
-            .context("cannot write results/x/report.csv")
-            .unwrap_err();
+        let error = error.context("cannot write results/x/report.csv").unwrap_err();
         Fault::from(error).hint("choose another folder with --out")
     }
 
@@ -132,9 +127,6 @@ mod tests {
     fn what_was_said_is_not_said_twice() {
         let error = anyhow::Error::from(io::Error::other("disk full"));
         let error = error.context("cannot write x: disk full");
-        assert_eq!(
-            render(&error.into(), false),
-            "error: cannot write x: disk full\n"
-        );
+        assert_eq!(render(&error.into(), false), "error: cannot write x: disk full\n");
     }
 }

@@ -110,15 +110,10 @@ impl Enforceable {
         [
             (
                 "limit cpus",
-                self.cpus
-                    .text(|cpus| format!("enforced by affinity, CPU {}", cpu_list(cpus))),
+                self.cpus.text(|cpus| format!("enforced by affinity, CPU {}", cpu_list(cpus))),
             ),
             ("limit memory", self.memory.text(memory)),
-            (
-                "limit quota",
-                self.cpu_quota
-                    .text(|_| "enforced by a control group".to_owned()),
-            ),
+            ("limit quota", self.cpu_quota.text(|_| "enforced by a control group".to_owned())),
         ]
     }
 }
@@ -197,53 +192,35 @@ pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
 fn worker() -> Result<String, String> {
     let version = engine::native_worker().and_then(|path| engine::worker_version(&path));
     let said = version.map_err(|error| error.to_string())?;
-    Ok(said
-        .lines()
-        .map(output::harmless)
-        .collect::<Vec<_>>()
-        .join(", "))
+    Ok(said.lines().map(output::harmless).collect::<Vec<_>>().join(", "))
 }
 
 impl Facts {
     fn rows(&self) -> [(&'static str, String); 8] {
         let memory = self.memory_bytes.text(|total| bytes(*total as f64));
-        let limit = self
-            .memory_limit_bytes
-            .map(|limit| format!(", limited to {}", bytes(limit as f64)));
+        let limit =
+            self.memory_limit_bytes.map(|limit| format!(", limited to {}", bytes(limit as f64)));
         let usable = self.usable_cores.text(ToString::to_string);
         let told = |told: &bool| {
-            if *told {
-                "told by the kernel"
-            } else {
-                "not told by the kernel"
-            }
+            if *told { "told by the kernel" } else { "not told by the kernel" }
         };
         [
             ("system", self.system.text(Clone::clone)),
             ("processor", self.processor.text(Clone::clone)),
-            (
-                "cores",
-                format!(
-                    "{usable} usable of {}",
-                    self.cores.text(ToString::to_string)
-                ),
-            ),
+            ("cores", format!("{usable} usable of {}", self.cores.text(ToString::to_string))),
             ("memory", memory + &limit.unwrap_or_default()),
             (
                 "accelerators",
-                self.accelerators
-                    .text(|devices| accelerators::lines(devices).join("\n")),
+                self.accelerators.text(|devices| accelerators::lines(devices).join("\n")),
             ),
             ("pressure", self.pressure.text(|fact| told(fact).to_owned())),
             (
                 "sampler",
-                self.sampler_tick_s
-                    .text(|tick| format!("{} of CPU time a tick", seconds(*tick))),
+                self.sampler_tick_s.text(|tick| format!("{} of CPU time a tick", seconds(*tick))),
             ),
             (
                 "others now",
-                self.others_cpu_percent
-                    .text(|load| format!("{}% of one core", significant(*load))),
+                self.others_cpu_percent.text(|load| format!("{}% of one core", significant(*load))),
             ),
         ]
     }
@@ -292,10 +269,7 @@ impl Diagnosis {
         }
         out.push('\n');
         let groups = self.groups();
-        let measured = groups
-            .iter()
-            .filter(|(_, why)| why.is_none())
-            .map(|(group, _)| *group);
+        let measured = groups.iter().filter(|(_, why)| why.is_none()).map(|(group, _)| *group);
         let measured: Vec<_> = measured.collect();
         if !measured.is_empty() {
             entry(&mut out, "measured", &measured.join(", "), width);
@@ -340,10 +314,7 @@ impl Diagnosis {
 
 /// `true`, or why a group is not measured.
 fn coverage((group, why): (&str, Option<String>)) -> (String, Value) {
-    let said = why.map_or(
-        Value::Bool(true),
-        |why| serde_json::json!({ "unsupported": why }),
-    );
+    let said = why.map_or(Value::Bool(true), |why| serde_json::json!({ "unsupported": why }));
     (group.to_owned(), said)
 }
 
@@ -364,9 +335,7 @@ mod tests {
     fn fingerprint() -> Fingerprint {
         let fields = |fields: &[(&str, &str)]| {
             let fields = fields.iter();
-            fields
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect()
+            fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         Fingerprint {
             hard: fields(&[
@@ -438,14 +407,8 @@ mod tests {
         with.facts.limits.memory_only_watched_because = None;
         with.facts.limits.cpu_quota = Fact::Value(true);
         let text = with.text(80);
-        assert!(
-            text.contains("limit memory  enforced by a control group\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("limit quota   enforced by a control group\n"),
-            "{text}"
-        );
+        assert!(text.contains("limit memory  enforced by a control group\n"), "{text}");
+        assert!(text.contains("limit quota   enforced by a control group\n"), "{text}");
     }
 
     #[test]
@@ -458,18 +421,9 @@ mod tests {
             ..Accelerator::default()
         }]);
         let text = with.text(80);
-        assert!(
-            text.contains("accelerators  gpu0: NVIDIA H200, 140 GiB\n"),
-            "{text}"
-        );
+        assert!(text.contains("accelerators  gpu0: NVIDIA H200, 140 GiB\n"), "{text}");
         assert!(!text.contains("not measured  gpu"), "{text}");
         with.worker = Fact::Unsupported("it is not there".to_owned());
-        assert_eq!(
-            with.groups()
-                .iter()
-                .filter(|(_, why)| why.is_some())
-                .count(),
-            6
-        );
+        assert_eq!(with.groups().iter().filter(|(_, why)| why.is_some()).count(), 6);
     }
 }

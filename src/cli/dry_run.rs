@@ -46,18 +46,9 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("train.weight_decay", train.weight_decay.into()),
         ("train.validation_share", train.validation_share.into()),
         ("train.warmup_steps", train.warmup_steps.into()),
-        (
-            "serve.batch_size",
-            serve.map_or(Value::Null, |serve| serve.batch_sizes.clone().into()),
-        ),
-        (
-            "serve.warmup_requests",
-            serve.map(|serve| serve.warmup_requests).into(),
-        ),
-        (
-            "serve.max_time_s",
-            serve.map(|serve| serve.max_time_s).into(),
-        ),
+        ("serve.batch_size", serve.map_or(Value::Null, |serve| serve.batch_sizes.clone().into())),
+        ("serve.warmup_requests", serve.map(|serve| serve.warmup_requests).into()),
+        ("serve.max_time_s", serve.map(|serve| serve.max_time_s).into()),
         ("stop.enabled", stop.enabled.into()),
         ("stop.metrics", stop.metrics.clone().into()),
         ("stop.within", stop.within.into()),
@@ -69,10 +60,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("stop.patience", stop.patience.into()),
         ("stop.min_delta", stop.min_delta.into()),
         ("stop.rule", stop.rule.to_string().into()),
-        (
-            "sampler.interval_s",
-            (plan.sampler.interval_ns as f64 / 1e9).into(),
-        ),
+        ("sampler.interval_s", (plan.sampler.interval_ns as f64 / 1e9).into()),
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("sampler.energy", plan.sampler.energy.into()),
         ("sampler.tpu", plan.sampler.tpu.into()),
@@ -80,10 +68,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
     ];
     settings.extend(pattern(plan, serve));
     settings.extend(optional(plan, run));
-    PlanRow {
-        run: run.run.clone(),
-        settings,
-    }
+    PlanRow { run: run.run.clone(), settings }
 }
 
 /// What is only shown in plans that have it; then of every run.
@@ -142,20 +127,11 @@ fn pattern(plan: &Plan, serve: Option<&ServeSpec>) -> Vec<(&'static str, Value)>
     };
     let limit = serve.and_then(|serve| serve.find_max_rate);
     vec![
-        (
-            "serve.pattern",
-            pattern.map(|pattern| pattern.name()).into(),
-        ),
+        ("serve.pattern", pattern.map(|pattern| pattern.name()).into()),
         ("serve.rate_per_s", rate_per_s.into()),
         ("serve.clients", clients.into()),
-        (
-            "serve.find_max_rate",
-            limit.map(|limit| limit.to_string()).into(),
-        ),
-        (
-            "serve.max_requests",
-            serve.and_then(|serve| serve.max_requests).into(),
-        ),
+        ("serve.find_max_rate", limit.map(|limit| limit.to_string()).into()),
+        ("serve.max_requests", serve.and_then(|serve| serve.max_requests).into()),
     ]
 }
 
@@ -164,9 +140,7 @@ fn program(program: &WorkerProgram) -> String {
         WorkerProgram::Native => "native".to_owned(),
         WorkerProgram::Scripted => "scripted".to_owned(),
         WorkerProgram::Command { program, args } => {
-            let words = [program.display().to_string()]
-                .into_iter()
-                .chain(args.iter().cloned());
+            let words = [program.display().to_string()].into_iter().chain(args.iter().cloned());
             words.collect::<Vec<_>>().join(" ")
         }
     }
@@ -221,11 +195,9 @@ mod tests {
     #[test]
     fn the_plan_is_shown_resolved() {
         let plan = plan();
-        for (format, name) in [
-            (Format::Table, "table"),
-            (Format::Json, "json"),
-            (Format::Csv, "csv"),
-        ] {
+        for (format, name) in
+            [(Format::Table, "table"), (Format::Json, "json"), (Format::Csv, "csv")]
+        {
             let text = String::from_utf8(render(&plan, &plan.runs, format, 80).unwrap()).unwrap();
             insta::assert_snapshot!(format!("dry_run_{name}"), text);
         }

@@ -42,10 +42,7 @@ Exit codes:
 /// `perftune exec`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches of the command line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
 pub struct ExecArgs {
     /// The command and its arguments, after `--`
     #[arg(value_name = "CMD", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
@@ -105,11 +102,7 @@ pub struct ExecArgs {
 /// Runs the command.
 pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let plan = engine::command(args)?;
-    let talk = if args.quiet {
-        Talk::Quiet
-    } else {
-        Talk::Normal
-    };
+    let talk = if args.quiet { Talk::Quiet } else { Talk::Normal };
     let limited = plan.runs.iter().any(|run| !run.stop.constraints.is_empty());
     if args.strict && !limited {
         return Err(Fault::new("--strict, but there is no constraint")
@@ -117,11 +110,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     }
     let folder = args.out.clone();
     let folder = folder.unwrap_or_else(|| Path::new("results").join(&plan.name));
-    let streams = if args.pass_stdout {
-        Streams::PassedWithOutput
-    } else {
-        Streams::Passed
-    };
+    let streams = if args.pass_stdout { Streams::PassedWithOutput } else { Streams::Passed };
     let order = Order {
         plan: &plan,
         runs: &plan.runs,
@@ -158,11 +147,8 @@ fn render(
 ) -> Result<Vec<u8>, Fault> {
     let format = match args.format {
         Format::Table => {
-            let width = if args.pass_stdout {
-                output::stderr_width()
-            } else {
-                output::stdout_width()
-            };
+            let width =
+                if args.pass_stdout { output::stderr_width() } else { output::stdout_width() };
             return Ok(command::summary(records, folder, width).into_bytes());
         }
         Format::Json => super::report_format::ReportFormat::Json,

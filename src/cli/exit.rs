@@ -159,11 +159,7 @@ mod tests {
             for (inconclusive_fails, code) in [(false, passes), (true, fails)] {
                 let found = check_exit(&judgement, inconclusive_fails).code();
                 assert_eq!(found, code, "{verdicts:?}");
-                assert_eq!(
-                    judgement.exit_code(inconclusive_fails),
-                    code,
-                    "{verdicts:?}"
-                );
+                assert_eq!(judgement.exit_code(inconclusive_fails), code, "{verdicts:?}");
             }
         }
     }
@@ -180,10 +176,7 @@ mod tests {
             (vec![of("a", Feasible), of("b", Infeasible)], 0),
             (vec![of("a", Undecided), of("b", Infeasible)], 1),
             (vec![of("a", Feasible), of("a", Undecided)], 1),
-            (
-                vec![of("a", Infeasible), of("b", Feasible), of("b", Feasible)],
-                0,
-            ),
+            (vec![of("a", Infeasible), of("b", Feasible), of("b", Feasible)], 0),
             (vec![completed()], 1),
             (vec![], 1),
             (vec![of("a", Infeasible), failed()], 3),

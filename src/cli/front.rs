@@ -69,9 +69,7 @@ impl Comparison<'_> {
             let compared = |(cell, _): &(FrontCell, Vec<Known>)| {
                 cell.dataset == *dataset && cell.mark == Mark::Front
             };
-            let group: Vec<usize> = (0..cells.len())
-                .filter(|at| compared(&cells[*at]))
-                .collect();
+            let group: Vec<usize> = (0..cells.len()).filter(|at| compared(&cells[*at])).collect();
             self.settle(&mut cells, &group, &goals);
         }
         FrontReport {
@@ -85,9 +83,7 @@ impl Comparison<'_> {
         let good: Vec<_> = runs.iter().copied().filter(|run| ended(run)).collect();
         let mut cell = FrontCell {
             cell: name.to_owned(),
-            dataset: runs
-                .first()
-                .map_or_else(String::new, |run| run.job.dataset.clone()),
+            dataset: runs.first().map_or_else(String::new, |run| run.job.dataset.clone()),
             mark: Mark::Front,
             figures: Vec::new(),
             ties: Vec::new(),
@@ -99,10 +95,7 @@ impl Comparison<'_> {
             cell.mark = mark;
             return (cell, Vec::new());
         }
-        if runs
-            .iter()
-            .any(|run| run.stop.reason == StopReason::OutOfMemory)
-        {
+        if runs.iter().any(|run| run.stop.reason == StopReason::OutOfMemory) {
             cell.mark = Mark::Incomplete;
             "it ran out of memory".clone_into(&mut cell.note);
             return (cell, Vec::new());
@@ -151,10 +144,8 @@ impl Comparison<'_> {
                 Standing::DominatedBy(by) => {
                     let better = |at: usize| points[*by][at].is_better(points[own][at], goals[at]);
                     cell.mark = Mark::Dominated;
-                    cell.dominated_by = Some(Dominator {
-                        cell: names[*by].clone(),
-                        metrics: metrics(&better),
-                    });
+                    cell.dominated_by =
+                        Some(Dominator { cell: names[*by].clone(), metrics: metrics(&better) });
                 }
                 Standing::Front => {
                     let is_tied = |other: usize, at: usize| {
@@ -179,8 +170,7 @@ impl Comparison<'_> {
 
 fn indexed(summary: &[SummaryRow]) -> BetweenRuns<'_> {
     let rows = summary.iter();
-    rows.map(|row| ((&*row.cell, &*row.metric, &*row.phase), row))
-        .collect()
+    rows.map(|row| ((&*row.cell, &*row.metric, &*row.phase), row)).collect()
 }
 
 /// The runs of each cell, in the order of their first.

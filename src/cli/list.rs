@@ -97,10 +97,7 @@ pub fn list(args: &ListArgs) -> Result<ExitStatus, Fault> {
 }
 
 fn models() -> Vec<ModelRow> {
-    let rows = MODELS.iter().map(|model| ModelRow {
-        name: model.name,
-        about: model.about,
-    });
+    let rows = MODELS.iter().map(|model| ModelRow { name: model.name, about: model.about });
     rows.collect()
 }
 
@@ -132,17 +129,11 @@ fn metrics_table(width: usize) -> Result<String, ReportError> {
     let rows = CATALOGUE.iter().map(|metric| ShortMetric {
         metric: metric.name,
         unit: metric.unit,
-        group: format!(
-            "{}{}",
-            metric.group,
-            if metric.in_group { " *" } else { "" }
-        ),
+        group: format!("{}{}", metric.group, if metric.in_group { " *" } else { "" }),
         about: metric.about,
     });
     let table = Listing::new(&rows.collect::<Vec<_>>())?.table(width);
-    Ok(format!(
-        "{table}\n* chosen by naming the group in [stop] metrics\n"
-    ))
+    Ok(format!("{table}\n* chosen by naming the group in [stop] metrics\n"))
 }
 
 fn form(listing: &Listing, format: Format, width: usize) -> Result<Vec<u8>, ReportError> {

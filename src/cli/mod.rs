@@ -38,10 +38,7 @@ const SCRIPTED_WORKER: &str = "__scripted-worker";
 
 /// Does what the arguments ask for.
 pub fn main() -> ExitCode {
-    if env::args_os()
-        .nth(1)
-        .is_some_and(|word| word == SCRIPTED_WORKER)
-    {
+    if env::args_os().nth(1).is_some_and(|word| word == SCRIPTED_WORKER) {
         return engine::scripted_worker();
     }
     let screen = Screen::stderr();
@@ -74,11 +71,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
 
 /// Help and version on the standard output, mistakes on the standard error.
 fn explain(error: &clap::Error) -> Result<ExitStatus, Fault> {
-    let status = if error.use_stderr() {
-        ExitStatus::Usage
-    } else {
-        ExitStatus::Ok
-    };
+    let status = if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Ok };
     match error.print() {
         Err(error) if status == ExitStatus::Ok && error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Fault::from(error).hint("the help could not be written to the standard output"))

@@ -26,18 +26,13 @@ impl Screen {
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let live = io::stderr().is_terminal() && !dumb;
-        Self {
-            live,
-            coloured: live && !plain,
-        }
+        Self { live, coloured: live && !plain }
     }
 
     /// Writes to the standard error. Nobody can be told when that fails, so nothing is done then.
     pub fn say(&self, text: &str) {
         let mut stderr = io::stderr().lock();
-        let _ = stderr
-            .write_all(text.as_bytes())
-            .and_then(|()| stderr.flush());
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
 }
 
@@ -60,10 +55,7 @@ pub struct DataStream {
 impl DataStream {
     /// The standard output.
     pub fn stdout() -> Self {
-        Self {
-            writer: io::BufWriter::with_capacity(1 << 16, io::stdout()),
-            closed: false,
-        }
+        Self { writer: io::BufWriter::with_capacity(1 << 16, io::stdout()), closed: false }
     }
 
     /// Writes more; whether somebody still reads.
@@ -95,9 +87,7 @@ impl DataStream {
 
 /// Characters in a line of the standard output: `COLUMNS` if it is set, else the terminal's, else 80.
 pub fn stdout_width() -> usize {
-    let asked = env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok());
+    let asked = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     asked
         .filter(|columns| *columns > 0)
         .or_else(|| terminal_width(io::stdout()))
@@ -126,9 +116,7 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// A foreign line without the characters that could move the cursor or change colours.
 pub fn harmless(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() && c != '\t' { '?' } else { c })
-        .collect()
+    line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
 }
 
 /// The free space in bytes of the file system that `folder` is on, or would be, or why it could not be written.
@@ -142,11 +130,7 @@ pub fn free_space(folder: &Path) -> Result<u64, String> {
         return Err(format!("{} is not a folder", existing.display()));
     }
     access(existing, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
-        format!(
-            "{} cannot be written: {}",
-            existing.display(),
-            io::Error::from(error)
-        )
+        format!("{} cannot be written: {}", existing.display(), io::Error::from(error))
     })?;
     let space = statvfs(existing)
         .map_err(|error| format!("{}: {}", existing.display(), io::Error::from(error)))?;

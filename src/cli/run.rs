@@ -80,9 +80,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let executed = executed?;
     let records = &executed.records;
 
-    let shadow = rules
-        .map(|rules| Shadow::cast(&executed.results, records, &rules))
-        .transpose()?;
+    let shadow = rules.map(|rules| Shadow::cast(&executed.results, records, &rules)).transpose()?;
     let derived = Derived::new(&executed.results, records, None)?;
     derived.write(&executed.results, records, shadow.as_ref())?;
     let shown = folder.display().to_string();
@@ -144,11 +142,7 @@ fn asked(plan: &Plan, args: &RunArgs) -> Vec<PlannedRun> {
 
 /// The figures between runs, where there are enough of them.
 pub fn summary(records: &[RunRecord]) -> Result<Vec<SummaryRow>, Fault> {
-    let repeats = records
-        .iter()
-        .map(|record| record.repeat)
-        .max()
-        .unwrap_or(0);
+    let repeats = records.iter().map(|record| record.repeat).max().unwrap_or(0);
     if repeats < REPEATS_FOR_SUMMARY {
         return Ok(Vec::new());
     }
@@ -161,10 +155,8 @@ pub fn report_files(
     summary: &[SummaryRow],
     front: Option<&FrontReport>,
 ) -> Result<Vec<(&'static str, Vec<u8>)>, Fault> {
-    let mut files = vec![
-        ("report.csv", report_csv(records, front)?),
-        ("metrics.csv", metrics_csv(records)?),
-    ];
+    let mut files =
+        vec![("report.csv", report_csv(records, front)?), ("metrics.csv", metrics_csv(records)?)];
     if !summary.is_empty() {
         files.push(("summary.csv", summary_csv(records, summary)?));
         files.push(("summary_metrics.csv", summary_metrics_csv(summary)?));
@@ -239,28 +231,17 @@ impl Document<'_> {
 pub fn rebuild(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let asked = shadow::rules(&args.rule)?;
     let objectives = args.objectives.clone().map(config::Source::Path);
-    let objectives = objectives
-        .map(|source| config::objectives(&source))
-        .transpose()?;
+    let objectives = objectives.map(|source| config::objectives(&source)).transpose()?;
     let (results, stored) = engine::reopen(&args.dir)?;
-    let rules = if args.shadow {
-        Some(asked)
-    } else {
-        shadow::rules_before(&results)?
-    };
+    let rules = if args.shadow { Some(asked) } else { shadow::rules_before(&results)? };
     let shown = args.dir.display().to_string();
-    let shadow = rules
-        .map(|rules| Shadow::cast(&results, &stored.records, &rules))
-        .transpose()?;
+    let shadow = rules.map(|rules| Shadow::cast(&results, &stored.records, &rules)).transpose()?;
     if let Some(shadow) = &shadow
         && shadow.is_empty()
         && args.shadow
     {
-        return Err(Fault::new(format!(
-            "{shown} holds no whole run: {}",
-            shadow.notes.join("; ")
-        ))
-        .hint("record whole runs with `perftune run GRID --full --shadow`"));
+        return Err(Fault::new(format!("{shown} holds no whole run: {}", shadow.notes.join("; ")))
+            .hint("record whole runs with `perftune run GRID --full --shadow`"));
     }
     // By objectives that are not those of the manifest nothing is written: the files of a folder must agree with it.
     let recorded = objectives.is_none();
@@ -309,11 +290,7 @@ impl Derived {
         let summary = summary(records)?;
         let front = front::of_folder(results, (records, &summary), objectives)?;
         let page = page::page(results, records, (&summary, front.as_ref()))?;
-        Ok(Self {
-            summary,
-            front,
-            page,
-        })
+        Ok(Self { summary, front, page })
     }
 
     /// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.

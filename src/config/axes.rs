@@ -31,12 +31,7 @@ pub(super) struct Pool {
 
 impl Pool {
     fn new(origin: Origin) -> Self {
-        Self {
-            choices: Vec::new(),
-            by_label: HashMap::new(),
-            product: 0,
-            origin,
-        }
+        Self { choices: Vec::new(), by_label: HashMap::new(), product: 0, origin }
     }
 
     pub(super) fn find(&self, label: &str) -> Option<u32> {
@@ -78,10 +73,8 @@ struct Twice {
 impl Axes {
     /// Reads `[grid]` and the axes that `[train]` fixes.
     pub(super) fn read(root: &Table, world: &World<'_>, problems: &mut Problems) -> Option<Self> {
-        let mut axes = Self {
-            order: Vec::new(),
-            pools: Axis::ALL.map(|_| Pool::new(Origin::Default)).into(),
-        };
+        let mut axes =
+            Self { order: Vec::new(), pools: Axis::ALL.map(|_| Pool::new(Origin::Default)).into() };
         let Some(entry) = root.get("grid") else {
             problems.error_with(
                 Place::whole(GRID),
@@ -100,19 +93,11 @@ impl Axes {
                 twice.extend(axes.read_values(axis, &entry.node, world, problems));
             }
         }
-        let whole = if entry.node.place.span.is_some() {
-            entry.node.place
-        } else {
-            place
-        };
+        let whole = if entry.node.place.span.is_some() { entry.node.place } else { place };
         for required in [Axis::Model, Axis::Dataset] {
             if !axes.order.contains(&required) {
                 let key = required.key();
-                let example = if required == Axis::Model {
-                    "mlp"
-                } else {
-                    "digits"
-                };
+                let example = if required == Axis::Model { "mlp" } else { "digits" };
                 problems.error_with(
                     whole,
                     format!("[grid] names no `{key}`"),
@@ -156,11 +141,7 @@ impl Axes {
                 continue;
             };
             match pool.find(&choice.label) {
-                Some(index) => twice.push(Twice {
-                    axis,
-                    index,
-                    again: choice,
-                }),
+                Some(index) => twice.push(Twice { axis, index, again: choice }),
                 None => {
                     pool.intern(choice);
                 }
@@ -231,9 +212,9 @@ impl Axes {
         };
         let mut cell: Cell = [0; Axis::COUNT];
         cell[twice.axis.index()] = twice.index;
-        let which = self.cell_name(&cell).map_or_else(String::new, |name| {
-            format!(": the cell {name} would run twice")
-        });
+        let which = self
+            .cell_name(&cell)
+            .map_or_else(String::new, |name| format!(": the cell {name} would run twice"));
         problems.error(place, format!("{how}{which}"));
     }
 

@@ -67,12 +67,8 @@ impl Axis {
     ];
 
     /// Axes that `[train]` may fix instead.
-    pub(super) const IN_TRAIN: [Self; 4] = [
-        Self::BatchSize,
-        Self::LearningRate,
-        Self::Optimizer,
-        Self::WeightDecay,
-    ];
+    pub(super) const IN_TRAIN: [Self; 4] =
+        [Self::BatchSize, Self::LearningRate, Self::Optimizer, Self::WeightDecay];
 
     pub(super) const fn index(self) -> usize {
         self as usize
@@ -145,13 +141,7 @@ pub(super) struct Choice {
 impl Choice {
     pub(super) fn new(axis: Axis, setting: Setting, place: Option<Place>) -> Self {
         let label = label(&setting);
-        Self {
-            tag: tag(axis, &setting, &label),
-            setting,
-            label,
-            written: None,
-            place,
-        }
+        Self { tag: tag(axis, &setting, &label), setting, label, written: None, place }
     }
 
     /// Whether it stands for all that the run may use: `threads = 0`, written or by default.
@@ -205,10 +195,7 @@ fn tag(axis: Axis, setting: &Setting, label: &str) -> String {
 /// The text with everything that a file name or a shell could stumble over replaced.
 pub(super) fn safe_name(text: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let mut name: String = text
-        .chars()
-        .map(|c| if safe(c) { c } else { '_' })
-        .collect();
+    let mut name: String = text.chars().map(|c| if safe(c) { c } else { '_' }).collect();
     if name.starts_with(['.', '-']) {
         name.replace_range(..1, "_");
     }
@@ -226,11 +213,7 @@ pub(super) struct Bases {
 
 impl Bases {
     pub(super) fn of(&self, node: &Node) -> &Path {
-        if node.place.text == GRID {
-            &self.file
-        } else {
-            &self.arguments
-        }
+        if node.place.text == GRID { &self.file } else { &self.arguments }
     }
 }
 
@@ -264,50 +247,15 @@ mod tests {
     fn tags_are_safe_and_labels_read_back() {
         for (axis, setting, label, tag) in [
             (Axis::BatchSize, Setting::Count(32), "32", "b32"),
-            (
-                Axis::LearningRate,
-                Setting::Number(1e-3),
-                "0.001",
-                "lr0.001",
-            ),
-            (
-                Axis::LearningRate,
-                Setting::Number(1e-300),
-                "1e-300",
-                "lr1e-300",
-            ),
+            (Axis::LearningRate, Setting::Number(1e-3), "0.001", "lr0.001"),
+            (Axis::LearningRate, Setting::Number(1e-300), "1e-300", "lr1e-300"),
             (Axis::WeightDecay, Setting::Number(0.0), "0", "wd0"),
-            (
-                Axis::Device,
-                Setting::Text("cuda:1".into()),
-                "cuda:1",
-                "cuda1",
-            ),
-            (
-                Axis::FlushDenormals,
-                Setting::Flag(false),
-                "false",
-                "noflush",
-            ),
-            (
-                Axis::Allocator,
-                Setting::Allocator(Allocator::System),
-                "system",
-                "system",
-            ),
-            (
-                Axis::Precision,
-                Setting::Precision(Precision::Bf16),
-                "bf16",
-                "bf16",
-            ),
+            (Axis::Device, Setting::Text("cuda:1".into()), "cuda:1", "cuda1"),
+            (Axis::FlushDenormals, Setting::Flag(false), "false", "noflush"),
+            (Axis::Allocator, Setting::Allocator(Allocator::System), "system", "system"),
+            (Axis::Precision, Setting::Precision(Precision::Bf16), "bf16", "bf16"),
             (Axis::Depth, Setting::Count(14), "14", "d14"),
-            (
-                Axis::Model,
-                Setting::Text("org/net x".into()),
-                "org/net x",
-                "org_net_x",
-            ),
+            (Axis::Model, Setting::Text("org/net x".into()), "org/net x", "org_net_x"),
             (Axis::Model, Setting::Text("..".into()), "..", "_."),
         ] {
             let choice = Choice::new(axis, setting, None);

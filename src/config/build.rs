@@ -30,11 +30,7 @@ pub(super) fn check_batches(
         let Some(settings) = resolver.settings(cell) else {
             continue;
         };
-        let values = Values {
-            cell,
-            axes,
-            settings,
-        };
+        let values = Values { cell, axes, settings };
         let (Some(dataset), Some(batch)) = (values.dataset(), values.choice(Axis::BatchSize))
         else {
             continue;
@@ -52,9 +48,7 @@ pub(super) fn check_batches(
             continue;
         }
         let share = Share(train.validation_share);
-        let place = batch
-            .place
-            .or(axes.choice(Axis::Dataset, cell).and_then(|c| c.place));
+        let place = batch.place.or(axes.choice(Axis::Dataset, cell).and_then(|c| c.place));
         problems.error_with(
             place.unwrap_or(Place::whole(GRID)),
             format!(
@@ -78,11 +72,7 @@ pub(super) fn check_models(
         let Some(settings) = resolver.settings(cell) else {
             continue;
         };
-        let values = Values {
-            cell,
-            axes,
-            settings,
-        };
+        let values = Values { cell, axes, settings };
         let name = values.text(Axis::Model);
         let Some(model) = MODELS.iter().find(|model| model.name == name) else {
             continue;
@@ -120,8 +110,7 @@ impl<'a> Values<'a> {
     }
 
     fn setting(&self, axis: Axis) -> &'a Setting {
-        self.choice(axis)
-            .map_or(&Setting::Unset, |choice| &choice.setting)
+        self.choice(axis).map_or(&Setting::Unset, |choice| &choice.setting)
     }
 
     fn dataset(&self) -> Option<&'a Dataset> {
@@ -230,11 +219,7 @@ impl Builder<'_> {
 
     fn run(&self, cell: &Cell, repeat: u32) -> Option<PlannedRun> {
         let settings = self.resolver.settings(cell)?;
-        let values = Values {
-            cell,
-            axes: self.axes,
-            settings,
-        };
+        let values = Values { cell, axes: self.axes, settings };
         let name = self.axes.cell_name(cell)?;
         let run = match repeat {
             1 => name.clone(),

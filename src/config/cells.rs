@@ -42,15 +42,10 @@ pub(super) fn expand(
 }
 
 fn product(axes: &Axes, root: &Table, problems: &mut Problems) -> Vec<Cell> {
-    let sizes: Vec<(usize, u32)> = axes
-        .order
-        .iter()
-        .map(|axis| (axis.index(), axes.pools[axis.index()].product))
-        .collect();
+    let sizes: Vec<(usize, u32)> =
+        axes.order.iter().map(|axis| (axis.index(), axes.pools[axis.index()].product)).collect();
     let total = sizes.iter().try_fold(1_u64, |total, (_, size)| {
-        total
-            .checked_mul(u64::from(*size))
-            .filter(|total| *total <= LARGEST_PRODUCT)
+        total.checked_mul(u64::from(*size)).filter(|total| *total <= LARGEST_PRODUCT)
     });
     let Some(total) = total else {
         let place = root.get("grid").map(|entry| entry.key_place);

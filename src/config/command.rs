@@ -63,10 +63,7 @@ impl DatasetCatalogue for NoData {
 
 /// The checked plan of a command, or everything that is wrong with what was asked.
 pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
-    let spec = CommandSpec {
-        words: asked.words.to_vec(),
-        steps: true,
-    };
+    let spec = CommandSpec { words: asked.words.to_vec(), steps: true };
     let mut problems = Problems::default();
     let whole = Place::whole(problems.add_argument(spec.shown()));
     let name = name_of(asked.words);
@@ -76,10 +73,7 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
         Some(name) => argument("--name", name, &mut problems),
     };
     // As a program of the user's, which knows models and data that perftune does not.
-    let grid = [
-        ("model", text("command", whole)),
-        ("dataset", text(NO_DATA, whole)),
-    ];
+    let grid = [("model", text("command", whole)), ("dataset", text(NO_DATA, whole))];
     let worker = [("program", text("scripted", whole))];
     put(&mut root, "name", name);
     put(&mut root, "grid", table(grid, whole));
@@ -118,10 +112,8 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
 fn finish(plan: &mut Plan, spec: &CommandSpec) {
     plan.varying.clear();
     if let [program, args @ ..] = &spec.words[..] {
-        plan.worker.program = WorkerProgram::Command {
-            program: program.into(),
-            args: args.to_vec(),
-        };
+        plan.worker.program =
+            WorkerProgram::Command { program: program.into(), args: args.to_vec() };
     }
     for run in &mut plan.runs {
         run.cell.clone_from(&plan.name);
@@ -156,10 +148,7 @@ fn name_of(words: &[String]) -> String {
 }
 
 fn text(text: &str, place: Place) -> Node {
-    Node {
-        value: Value::Text(text.to_owned()),
-        place,
-    }
+    Node { value: Value::Text(text.to_owned()), place }
 }
 
 fn table<const N: usize>(entries: [(&str, Node); N], place: Place) -> Node {
@@ -167,19 +156,12 @@ fn table<const N: usize>(entries: [(&str, Node); N], place: Place) -> Node {
     for (key, node) in entries {
         put(&mut table, key, node);
     }
-    Node {
-        value: Value::Table(table),
-        place,
-    }
+    Node { value: Value::Table(table), place }
 }
 
 fn put(table: &mut Table, key: &str, node: Node) {
     table.entries.retain(|entry| entry.key != key);
-    table.entries.push(Entry {
-        key: key.to_owned(),
-        key_place: node.place,
-        node,
-    });
+    table.entries.push(Entry { key: key.to_owned(), key_place: node.place, node });
 }
 
 /// Puts a value into the table of this key, which is made where it is not there.
@@ -195,10 +177,8 @@ fn put_into(root: &mut Table, (key, inner): (&str, &str), node: Node) {
 /// The value of a flag, which knows its place.
 fn argument(flag: &str, value: &str, problems: &mut Problems) -> Node {
     let body = format!("{flag} {value}");
-    let place = Place {
-        span: Some((flag.len() + 1, body.len())),
-        text: problems.add_argument(body),
-    };
+    let place =
+        Place { span: Some((flag.len() + 1, body.len())), text: problems.add_argument(body) };
     text(value, place)
 }
 
@@ -234,10 +214,7 @@ fn stop_on(metrics: &str, problems: &mut Problems) -> Node {
         }
         at += part.len() + 1;
     }
-    Node {
-        value: Value::List(items),
-        place,
-    }
+    Node { value: Value::List(items), place }
 }
 
 /// Adds `METRIC <= LIMIT` to the constraints; several of one metric mean all of them.
@@ -255,28 +232,17 @@ fn limit(root: &mut Table, written: &str, problems: &mut Problems) {
     let (name, rest) = written.split_at(at);
     let lead = name.len() - name.trim_start().len();
     let name = name.trim();
-    let key_place = Place {
-        span: Some((offset + lead, offset + lead + name.len().max(1))),
-        ..whole
-    };
-    let place = Place {
-        span: Some((offset + at, offset + written.len())),
-        ..whole
-    };
+    let key_place =
+        Place { span: Some((offset + lead, offset + lead + name.len().max(1))), ..whole };
+    let place = Place { span: Some((offset + at, offset + written.len())), ..whole };
     let mut node = text(rest, place);
     if let Some(before) = constraint(root, name) {
         let mut items = match before.value {
             Value::List(items) => items,
-            value => vec![Node {
-                value,
-                place: before.place,
-            }],
+            value => vec![Node { value, place: before.place }],
         };
         items.push(node);
-        node = Node {
-            value: Value::List(items),
-            place: whole,
-        };
+        node = Node { value: Value::List(items), place: whole };
     }
     put_into(root, ("constraints", name), node);
     if let Some(Value::Table(table)) = root.get_mut("constraints").map(|e| &mut e.node.value)

@@ -17,12 +17,8 @@ pub(super) struct Limited {
 }
 
 /// Longer comparisons first, since the shorter ones begin them.
-const OPS: [(&str, Op); 4] = [
-    ("<=", Op::AtMost),
-    (">=", Op::AtLeast),
-    ("<", Op::Below),
-    (">", Op::Above),
-];
+const OPS: [(&str, Op); 4] =
+    [("<=", Op::AtMost), (">=", Op::AtLeast), ("<", Op::Below), (">", Op::Above)];
 
 /// The constraints of a table. `"serve.latency_p99" = "<= 10ms"` and `serve.latency_p99 = "<= 10ms"` say the same.
 pub(super) fn read(table: &Table, problems: &mut Problems) -> Vec<Limited> {
@@ -82,10 +78,8 @@ fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<
     if items.is_empty() {
         wrong(def, node, problems);
     }
-    let limited: Vec<Limited> = items
-        .iter()
-        .filter_map(|item| limit(def, item, problems))
-        .collect();
+    let limited: Vec<Limited> =
+        items.iter().filter_map(|item| limit(def, item, problems)).collect();
     let ends = |upper: bool| {
         let of_side = limited.iter().map(|limited| &limited.constraint);
         of_side.filter(move |constraint| constraint.op.is_upper() == upper)
@@ -104,10 +98,7 @@ fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<
 }
 
 fn wrong(def: &MetricDef, node: &Node, problems: &mut Problems) {
-    let expected = format!(
-        "a comparison and a limit in quotes, such as \"{}\"",
-        example(def.unit)
-    );
+    let expected = format!("a comparison and a limit in quotes, such as \"{}\"", example(def.unit));
     read::wrong(def.name, &expected, node, problems);
 }
 
@@ -142,9 +133,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
         return None;
     };
     let text = text.trim();
-    let split = OPS
-        .iter()
-        .find_map(|(sign, op)| Some((*op, text.strip_prefix(sign)?.trim())));
+    let split = OPS.iter().find_map(|(sign, op)| Some((*op, text.strip_prefix(sign)?.trim())));
     let Some((op, quantity)) = split.filter(|(_, rest)| !rest.starts_with(['=', '<', '>'])) else {
         wrong(def, node, problems);
         return None;
@@ -163,11 +152,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
         return None;
     }
     Some(Limited {
-        constraint: Constraint {
-            metric: def.name.to_owned(),
-            op,
-            limit,
-        },
+        constraint: Constraint { metric: def.name.to_owned(), op, limit },
         def,
         place: node.place,
     })
@@ -228,9 +213,7 @@ mod tests {
         let text = problems.add_file("f".into(), body.to_owned());
         let root = super::super::tree::parse_document(text, &mut problems).unwrap();
         let found = read(&root, &mut problems);
-        let found = problems
-            .check(Some(found))
-            .map_err(|error| error.to_string())?;
+        let found = problems.check(Some(found)).map_err(|error| error.to_string())?;
         let limits = found.iter().map(|limited| {
             let Constraint { metric, op, limit } = &limited.constraint;
             format!("{metric} {op} {limit}")
@@ -241,26 +224,14 @@ mod tests {
     #[test]
     fn limits_are_read_in_base_units() {
         for (body, says) in [
-            (
-                "\"serve.latency_p99\" = \"<= 10ms\"",
-                "serve.latency_p99 <= 0.01",
-            ),
+            ("\"serve.latency_p99\" = \"<= 10ms\"", "serve.latency_p99 <= 0.01"),
             ("serve.latency_p99 = \"<10 ms\"", "serve.latency_p99 < 0.01"),
-            (
-                "\"memory.peak\" = \"<= 512MiB\"",
-                "memory.peak <= 536870912",
-            ),
-            (
-                "\"train.throughput\" = \">= 5000/s\"",
-                "train.throughput >= 5000",
-            ),
+            ("\"memory.peak\" = \"<= 512MiB\"", "memory.peak <= 536870912"),
+            ("\"train.throughput\" = \">= 5000/s\"", "train.throughput >= 5000"),
             ("train.throughput = \"> 5 k/s\"", "train.throughput > 5000"),
             ("test_accuracy = \">= 0.88\"", "test_accuracy >= 0.88"),
             ("test_accuracy = \">= 88%\"", "test_accuracy >= 0.88"),
-            (
-                "\"cpu.utilisation\" = \"<= 150%\"",
-                "cpu.utilisation <= 150",
-            ),
+            ("\"cpu.utilisation\" = \"<= 150%\"", "cpu.utilisation <= 150"),
             ("gpu.power = \"<= 70W\"", "gpu.power <= 70"),
             ("faults.major = \"<= 0\"", "faults.major <= 0"),
             ("train_loss = \"<= -1.5\"", "train_loss <= -1.5"),
@@ -276,11 +247,7 @@ mod tests {
     fn the_command_line_wins_whatever_the_order_of_the_file() {
         let quoted = "\"serve.latency_p99\" = \"<= 10ms\"\n";
         let nested = "serve.latency_p50 = \"<= 5ms\"\n";
-        for body in [
-            quoted.to_owned(),
-            format!("{nested}{quoted}"),
-            format!("{quoted}{nested}"),
-        ] {
+        for body in [quoted.to_owned(), format!("{nested}{quoted}"), format!("{quoted}{nested}")] {
             let mut problems = Problems::default();
             let text = problems.add_file("f".into(), format!("[constraints]\n{body}"));
             let mut root = super::super::tree::parse_document(text, &mut problems).unwrap();
@@ -313,20 +280,11 @@ mod tests {
             ("memory.peak = \"< -1B\"", "is not a size"),
             ("memory.peak = []", "a comparison and a limit"),
             ("train_loss = \"<= nan\"", "is not a plain number"),
-            (
-                "cpu.utilisation = [\">= 90%\", \"<= 80%\"]",
-                "can keep all of these",
-            ),
-            (
-                "cpu.utilisation = [\"> 90%\", \"<= 90%\"]",
-                "can keep all of these",
-            ),
+            ("cpu.utilisation = [\">= 90%\", \"<= 80%\"]", "can keep all of these"),
+            ("cpu.utilisation = [\"> 90%\", \"<= 90%\"]", "can keep all of these"),
             ("memory.peek = \"<= 1GiB\"", "did you mean `memory.peak`?"),
             ("\"memory\" = \"<= 1GiB\"", "memory.rss_mean, memory.peak"),
-            (
-                "memory.peak = \"<= 1B\"\n\"memory.peak\" = \"<= 2B\"",
-                "constrained twice",
-            ),
+            ("memory.peak = \"<= 1B\"\n\"memory.peak\" = \"<= 2B\"", "constrained twice"),
         ] {
             let error = limited(body).unwrap_err();
             assert!(error.contains(says), "{body}: {error}");

@@ -38,10 +38,7 @@ pub struct Excerpt {
 
 impl ConfigError {
     pub(super) fn new(diagnostics: Vec<Diagnostic>, omitted: usize) -> Self {
-        Self {
-            diagnostics,
-            omitted,
-        }
+        Self { diagnostics, omitted }
     }
 
     /// The mistakes, in the order of the file.

@@ -18,18 +18,12 @@ use crate::gate::Role;
 
 pub(super) const TABLE: &str = "gate";
 
-const ALPHA: Allowed = Allowed {
-    test: |alpha| alpha > 0.0 && alpha <= 0.2,
-    says: "above 0 and at most 0.2",
-};
-const ALPHA_SHARE: Allowed = Allowed {
-    test: |alpha| alpha > 0.0 && alpha <= 0.2,
-    says: "above \"0%\" and at most \"20%\"",
-};
-const FLOOR: Allowed = Allowed {
-    test: |floor| (0.001..=1.0).contains(&floor),
-    says: "from \"0.1%\" to \"100%\"",
-};
+const ALPHA: Allowed =
+    Allowed { test: |alpha| alpha > 0.0 && alpha <= 0.2, says: "above 0 and at most 0.2" };
+const ALPHA_SHARE: Allowed =
+    Allowed { test: |alpha| alpha > 0.0 && alpha <= 0.2, says: "above \"0%\" and at most \"20%\"" };
+const FLOOR: Allowed =
+    Allowed { test: |floor| (0.001..=1.0).contains(&floor), says: "from \"0.1%\" to \"100%\"" };
 /// Every field of a fingerprint.
 const FIELDS: &[&str] = &[
     "arch",
@@ -74,10 +68,8 @@ impl Gate {
     pub(super) fn check_retired(&self, runs: &[PlannedRun], problems: &mut Problems) {
         for (cell, place) in &self.retired {
             if runs.iter().any(|run| run.cell == *cell) {
-                let message = format!(
-                    "{} is retired, and still one of the cells",
-                    keys::shown(cell)
-                );
+                let message =
+                    format!("{} is retired, and still one of the cells", keys::shown(cell));
                 problems.warn(*place, message);
             }
         }
@@ -105,9 +97,7 @@ pub(super) fn read(root: &Table, problems: &mut Problems) -> Gate {
         let mut asked = BTreeMap::new();
         walk(table, "", &mut asked, problems);
         policy.metrics = rules(&asked, problems);
-        let wanted = asked
-            .iter()
-            .filter(|(_, asked)| asked.role == Some(Role::Gate));
+        let wanted = asked.iter().filter(|(_, asked)| asked.role == Some(Role::Gate));
         policy.wanted = wanted.map(|(name, _)| name.clone()).collect();
     }
     if let Some((table, _)) = read::table(table, "retired", problems) {
@@ -151,9 +141,7 @@ fn seed(section: &mut Section<'_, '_>) -> Option<u64> {
 /// With too few draws no p value could ever be small enough: such a gate would always be green.
 fn check_draws(policy: &GatePolicy, section: &mut Section<'_, '_>) {
     let smallest = 1.0 / (f64::from(policy.draws) + 1.0);
-    let place = ["draws", "alpha"]
-        .into_iter()
-        .find_map(|key| section.get(key));
+    let place = ["draws", "alpha"].into_iter().find_map(|key| section.get(key));
     if let Some(node) = place.filter(|_| smallest > policy.alpha) {
         let (draws, alpha) = (policy.draws, policy.alpha);
         let needed = (1.0 / alpha).ceil() - 1.0;
@@ -222,19 +210,13 @@ mod tests {
                     tokens_per_second = { direction = 'higher', at_least = 2.5 }\nflavour = { role = 'info' }\n\
                     [gate.retired]\nmlp-digits = '2026-01-31: no longer shipped'\n";
         let policy = gate(body).unwrap();
-        assert_eq!(
-            (policy.alpha, policy.floor, policy.draws),
-            (0.05, 0.03, 999)
-        );
+        assert_eq!((policy.alpha, policy.floor, policy.draws), (0.05, 0.03, 999));
         assert!(policy.any_machine && policy.seed == 7);
         assert!(policy.subject.contains("libtorch"));
         assert_eq!(policy.retired["mlp-digits"], "2026-01-31 no longer shipped");
         let peak = &policy.metrics["memory.peak"];
         assert_eq!((peak.floor, peak.at_least), (Some(0.01), Some(2_097_152.0)));
-        assert_eq!(
-            (peak.direction, peak.role),
-            (Some(Direction::Lower), Role::Gate)
-        );
+        assert_eq!((peak.direction, peak.role), (Some(Direction::Lower), Role::Gate));
         let foreign = &policy.metrics["tokens_per_second"];
         assert_eq!(foreign.direction, Some(Direction::Higher));
         assert_eq!((foreign.role, foreign.at_least), (Role::Gate, Some(2.5)));
@@ -257,10 +239,7 @@ mod tests {
     fn what_is_declared_stays_beside_what_is_changed() {
         let policy = gate("[gate.metrics]\ntrain_loss = { role = 'gate', direction = 'lower' }\n");
         let rule = &policy.unwrap().metrics["train_loss"];
-        assert_eq!(
-            (rule.role, rule.direction),
-            (Role::Gate, Some(Direction::Lower))
-        );
+        assert_eq!((rule.role, rule.direction), (Role::Gate, Some(Direction::Lower)));
         let policy = gate("[gate.metrics]\n'memory.peak' = { role = 'info' }\n").unwrap();
         assert_eq!(policy.metrics["memory.peak"].role, Role::Info);
     }
@@ -268,10 +247,7 @@ mod tests {
     #[test]
     fn a_metric_is_wanted_where_its_role_is_written() {
         for (body, wanted) in [
-            (
-                "'gpu.memory_peak' = { role = 'gate' }",
-                &["gpu.memory_peak"][..],
-            ),
+            ("'gpu.memory_peak' = { role = 'gate' }", &["gpu.memory_peak"][..]),
             ("'gpu.memory_peak' = { floor = '3%' }", &[]),
             ("'memory.peak' = { role = 'info' }", &[]),
         ] {
@@ -297,10 +273,7 @@ mod tests {
             ("subject = [3]", "in quotes, not 3"),
             ("metrics = 3", "must be a table"),
             ("metrics.memory.peak = 3", "a table such as"),
-            (
-                "metrics.memory.peek.floor = '1%'",
-                "did you mean `memory.peak`?",
-            ),
+            ("metrics.memory.peek.floor = '1%'", "did you mean `memory.peak`?"),
             ("metrics.foreign = {}", "unknown metric `foreign`"),
             ("metrics.memory.peak.flor = '1%'", "did you mean `floor`?"),
             ("metrics.memory.peak.alpha = 1", "`alpha` belongs in [gate]"),
@@ -308,21 +281,12 @@ mod tests {
             ("metrics.memory.peak.at_least = '5ms'", "not a unit of size"),
             ("metrics.memory.peak.at_least = '0MiB'", "a change above 0"),
             ("metrics.memory.peak.at_least = true", "a change above 0"),
-            (
-                "metrics.memory.peak.direction = 'up'",
-                "one of lower, higher",
-            ),
+            ("metrics.memory.peak.direction = 'up'", "one of lower, higher"),
             ("metrics.memory.peak.role = 'gated'", "did you mean `gate`?"),
             ("metrics.memory.peak.fallback = 'memory.peak'", "itself"),
-            (
-                "metrics.memory.peak.fallback = 'cpu.time'",
-                "cannot stand in",
-            ),
+            ("metrics.memory.peak.fallback = 'cpu.time'", "cannot stand in"),
             ("metrics.memory.peak.fallback = 'cpu.tme'", "`cpu.time`?"),
-            (
-                "metrics.cpu.utilisation.role = 'gate'",
-                "direction = \"lower\" or",
-            ),
+            ("metrics.cpu.utilisation.role = 'gate'", "direction = \"lower\" or"),
             ("metrics.cpu.time.floor = '1%'", "would decide nothing"),
             ("retired.a = 'gone'", "YYYY-MM-DD"),
             ("retired.a = 2026-01-31", "in quotes, not the date"),

@@ -117,8 +117,7 @@ fn repeats(root: &Table, argument: Option<u32>, problems: &mut Problems) -> u32 
 /// The last repeat's seed must be a number that every random generator takes: below 2^63.
 fn seed(root: &Table, argument: Option<u64>, repeats: u32, problems: &mut Problems) -> u64 {
     let fits = |seed: u64| {
-        seed.checked_add(u64::from(repeats))
-            .is_some_and(|last| i64::try_from(last).is_ok())
+        seed.checked_add(u64::from(repeats)).is_some_and(|last| i64::try_from(last).is_ok())
     };
     let expected = "a whole number from 0 to 2^63 less the repeats";
     if let Some(value) = argument {

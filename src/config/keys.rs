@@ -62,16 +62,8 @@ const STOP: &[&str] = &[
 ];
 const LIMITS: &[&str] = &["cpus", "cpu_quota", "memory"];
 const OBJECTIVES: &[&str] = &["maximize", "minimize"];
-const GATE: &[&str] = &[
-    "alpha",
-    "floor",
-    "any_machine",
-    "draws",
-    "seed",
-    "subject",
-    "metrics",
-    "retired",
-];
+const GATE: &[&str] =
+    &["alpha", "floor", "any_machine", "draws", "seed", "subject", "metrics", "retired"];
 const GATE_METRIC: &[&str] = &["direction", "role", "floor", "at_least", "fallback"];
 const SAMPLER: &[&str] = &["interval", "gpu", "tpu", "energy"];
 const ENERGY: &[&str] = &["grams_per_kwh"];
@@ -192,10 +184,7 @@ impl Scope {
 
     fn hint(self, key: &str) -> String {
         if self == Self::Override
-            && matches!(
-                key,
-                "sampler" | "energy" | "worker" | "models" | "objectives" | "gate"
-            )
+            && matches!(key, "sampler" | "energy" | "worker" | "models" | "objectives" | "gate")
         {
             return format!("[{key}] is the same for the whole grid");
         }

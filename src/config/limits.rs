@@ -34,10 +34,8 @@ pub(super) struct Asked {
 const MOST_CPUS: u32 = 1024;
 /// Less than this is no process with a network in it, but a slip of the unit.
 const LEAST_MEMORY: u64 = 16 << 20;
-const QUOTA: Allowed = Allowed {
-    test: |share| (0.01..=1024.0).contains(&share),
-    says: "of at least \"1%\"",
-};
+const QUOTA: Allowed =
+    Allowed { test: |share| (0.01..=1024.0).contains(&share), says: "of at least \"1%\"" };
 
 impl Asked {
     pub(super) fn read(table: &Table, problems: &mut Problems) -> Self {
@@ -50,20 +48,12 @@ impl Asked {
         let memory = section.get("memory");
         let memory =
             memory.and_then(|node| Some((read_memory(node, section.problems)?, node.place)));
-        Self {
-            cpus,
-            quota,
-            memory,
-        }
+        Self { cpus, quota, memory }
     }
 
     /// Puts a later table on top.
     pub(super) fn put(&mut self, later: &Self) {
-        let Self {
-            cpus,
-            quota,
-            memory,
-        } = later;
+        let Self { cpus, quota, memory } = later;
         if cpus.is_some() {
             self.cpus.clone_from(cpus);
         }
@@ -143,10 +133,7 @@ impl Asked {
             problems.error_with(
                 place,
                 format!("`cpu_quota` = \"{percent}%\" is more than {most} {plural} can give"),
-                format!(
-                    "100% is one CPU: write at most \"{}%\", or leave it out",
-                    most * 100
-                ),
+                format!("100% is one CPU: write at most \"{}%\", or leave it out", most * 100),
             );
         }
         // Written in percent, and not a hair beside it.
@@ -352,17 +339,9 @@ mod tests {
     #[test]
     fn what_this_machine_cannot_enforce_is_no_silent_nothing() {
         let none = || "it is another system".to_owned();
-        let means = LimitMeans {
-            cpus: Err(none()),
-            memory: Err(none()),
-            quota: Err(none()),
-            ..means()
-        };
-        for (key, value) in [
-            ("cpus", "1"),
-            ("memory", "\"1GiB\""),
-            ("cpu_quota", "\"50%\""),
-        ] {
+        let means =
+            LimitMeans { cpus: Err(none()), memory: Err(none()), quota: Err(none()), ..means() };
+        for (key, value) in [("cpus", "1"), ("memory", "\"1GiB\""), ("cpu_quota", "\"50%\"")] {
             let error = limits(&format!("{key} = {value}"), &means).unwrap_err();
             let says = format!("this machine cannot enforce `{key}`: it is another system");
             assert!(error.contains(&says), "{error}");

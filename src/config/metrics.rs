@@ -7,14 +7,8 @@ use super::tree::{Node, Value};
 use crate::event::{CATALOGUE, MetricDef, metric};
 
 /// What `[stop]` waits for unless it says otherwise.
-pub(super) const DEFAULT: &[&str] = &[
-    "throughput",
-    "step_latency",
-    "latency",
-    "cpu",
-    "memory",
-    "gpu",
-];
+pub(super) const DEFAULT: &[&str] =
+    &["throughput", "step_latency", "latency", "cpu", "memory", "gpu"];
 
 /// A metric to wait for.
 #[derive(Debug, Clone, Copy)]
@@ -82,10 +76,7 @@ pub fn named(name: &str) -> Result<Vec<&'static MetricDef>, (String, String)> {
     if !members.is_empty() {
         return Ok(members);
     }
-    let short: Vec<_> = CATALOGUE
-        .iter()
-        .filter(|def| short_name(def) == name)
-        .collect();
+    let short: Vec<_> = CATALOGUE.iter().filter(|def| short_name(def) == name).collect();
     if short.is_empty() {
         return Err((format!("unknown metric `{name}`"), hint(name)));
     }
@@ -102,11 +93,8 @@ fn one(item: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
     if CATALOGUE.iter().any(|def| def.group == name) {
         let members: Vec<Chosen> = group(name).collect();
         if members.is_empty() {
-            let all: Vec<&str> = CATALOGUE
-                .iter()
-                .filter(|def| def.group == name)
-                .map(|def| def.name)
-                .collect();
+            let all: Vec<&str> =
+                CATALOGUE.iter().filter(|def| def.group == name).map(|def| def.name).collect();
             problems.error_with(
                 item.place,
                 format!("the group `{name}` chooses nothing by itself"),
@@ -116,10 +104,8 @@ fn one(item: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
         }
         return Some(members);
     }
-    let short: Vec<&'static MetricDef> = CATALOGUE
-        .iter()
-        .filter(|def| short_name(def) == name)
-        .collect();
+    let short: Vec<&'static MetricDef> =
+        CATALOGUE.iter().filter(|def| short_name(def) == name).collect();
     match short.as_slice() {
         [def] => Some(vec![Chosen { def, named }]),
         [] => {
@@ -144,9 +130,7 @@ fn one(item: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
 
 /// The name without its scope.
 fn short_name(def: &MetricDef) -> &'static str {
-    def.name
-        .split_once('.')
-        .map_or(def.name, |(_, short)| short)
+    def.name.split_once('.').map_or(def.name, |(_, short)| short)
 }
 
 fn groups() -> Vec<&'static str> {
@@ -164,10 +148,8 @@ fn hint(name: &str) -> String {
     let full = CATALOGUE.iter().map(|def| def.name);
     let short = CATALOGUE.iter().map(short_name);
     let candidates = groups.iter().copied().chain(full).chain(short);
-    let all = format!(
-        "the groups are {}; `perftune list metrics` shows every metric",
-        groups.join(", ")
-    );
+    let all =
+        format!("the groups are {}; `perftune list metrics` shows every metric", groups.join(", "));
     match suggest::nearest(name, candidates) {
         Some(found) => format!("did you mean `{found}`? {all}"),
         None => all,
@@ -219,10 +201,7 @@ mod tests {
     fn names_short_names_and_groups_choose_each_metric_once() {
         for (toml, expected) in [
             ("\"memory\"", vec!["memory.rss_mean", "memory.peak"]),
-            (
-                "[\"memory.peak\", \"memory\"]",
-                vec!["memory.peak", "memory.rss_mean"],
-            ),
+            ("[\"memory.peak\", \"memory\"]", vec!["memory.peak", "memory.rss_mean"]),
             ("[\"step_latency_p99\"]", vec!["train.step_latency_p99"]),
             ("[\"latency_p99\"]", vec!["serve.latency_p99"]),
             ("[\"io.read\"]", vec!["io.read"]),

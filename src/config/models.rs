@@ -21,17 +21,13 @@ const HOLES: &[Hole] = &[
     ("dataset_dir", |job| job.dataset_dir.display().to_string()),
     ("device", |job| job.device.clone()),
     ("epochs", |job| job.train.epochs.to_string()),
-    ("learning_rate", |job| {
-        axis::number_label(job.train.learning_rate)
-    }),
+    ("learning_rate", |job| axis::number_label(job.train.learning_rate)),
     ("model", |job| job.model.name.clone()),
     ("optimizer", |job| job.train.optimizer.to_string()),
     ("run", |job| job.run.clone()),
     ("seed", |job| job.seed.to_string()),
     ("threads", |job| job.threads.to_string()),
-    ("weight_decay", |job| {
-        axis::number_label(job.train.weight_decay)
-    }),
+    ("weight_decay", |job| axis::number_label(job.train.weight_decay)),
 ];
 
 enum Part {
@@ -91,11 +87,7 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
         };
         let read = model(name.clone(), (inner, entry.key_place), bases, problems);
         // One with a mistake has been reported; its name is known all the same.
-        found.push(read.unwrap_or(CommandModel {
-            name,
-            words: Vec::new(),
-            steps: false,
-        }));
+        found.push(read.unwrap_or(CommandModel { name, words: Vec::new(), steps: false }));
     }
     found
 }
@@ -126,11 +118,7 @@ fn model(
             _ => word,
         });
     }
-    Some(CommandModel {
-        name,
-        words: all,
-        steps,
-    })
+    Some(CommandModel { name, words: all, steps })
 }
 
 /// The words of a command; the first is not empty.
@@ -230,10 +218,7 @@ fn within(node: &Node, part: &str, problems: &Problems) -> Place {
         return node.place;
     };
     let span = Some((from + at, from + at + part.len()));
-    Place {
-        text: node.place.text,
-        span,
-    }
+    Place { text: node.place.text, span }
 }
 
 /// Reports the data sets that only a command could know, in the cells of other models.
@@ -248,10 +233,9 @@ pub(super) fn check_datasets(
     }
     let mut told = Vec::new();
     for cell in cells {
-        let (Some(model), Some(data)) = (
-            axes.choice(Axis::Model, cell),
-            axes.choice(Axis::Dataset, cell),
-        ) else {
+        let (Some(model), Some(data)) =
+            (axes.choice(Axis::Model, cell), axes.choice(Axis::Dataset, cell))
+        else {
             continue;
         };
         let unknown = matches!(&data.setting, Setting::Dataset(data) if data.train_rows.is_none());

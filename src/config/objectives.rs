@@ -19,10 +19,8 @@ pub(super) struct Aimed {
 
 /// The objectives alone.
 pub(super) fn plain(aimed: &[Aimed]) -> Vec<Objective> {
-    let objective = |aimed: &Aimed| Objective {
-        metric: aimed.def.name.to_owned(),
-        goal: aimed.goal,
-    };
+    let objective =
+        |aimed: &Aimed| Objective { metric: aimed.def.name.to_owned(), goal: aimed.goal };
     aimed.iter().map(objective).collect()
 }
 
@@ -91,11 +89,7 @@ fn objective(
         problems.error(item.place, message);
         return None;
     }
-    Some(Aimed {
-        def,
-        goal,
-        place: item.place,
-    })
+    Some(Aimed { def, goal, place: item.place })
 }
 
 #[cfg(test)]
@@ -120,10 +114,7 @@ mod tests {
                 "maximize test_accuracy, serve.throughput; minimize memory.peak",
             ),
             ("minimize = 'cpu.time'", "minimize cpu.time"),
-            (
-                "maximize = []\nminimize = ['train_loss']",
-                "minimize train_loss",
-            ),
+            ("maximize = []\nminimize = ['train_loss']", "minimize train_loss"),
         ] {
             assert_eq!(objectives(body), Ok(says.to_owned()), "{body}");
         }
@@ -135,28 +126,13 @@ mod tests {
             ("", "names no metric"),
             ("maximize = []\nminimize = []", "names no metric"),
             ("maximise = ['test_accuracy']", "did you mean `maximize`?"),
-            (
-                "maximize = ['test_acuracy']",
-                "did you mean `test_accuracy`?",
-            ),
-            (
-                "maximize = ['memory']",
-                "name one of memory.rss_mean, memory.peak",
-            ),
-            (
-                "maximize = ['latency_p99']",
-                "did you mean `serve.latency_p99`?",
-            ),
+            ("maximize = ['test_acuracy']", "did you mean `test_accuracy`?"),
+            ("maximize = ['memory']", "name one of memory.rss_mean, memory.peak"),
+            ("maximize = ['latency_p99']", "did you mean `serve.latency_p99`?"),
             ("maximize = 3", "must be a list of metrics"),
             ("maximize = [3]", "the name of a metric in quotes, not 3"),
-            (
-                "maximize = ['cpu.time', 'cpu.time']",
-                "named twice in `maximize`",
-            ),
-            (
-                "maximize = ['cpu.time']\nminimize = ['cpu.time']",
-                "both maximized and minimized",
-            ),
+            ("maximize = ['cpu.time', 'cpu.time']", "named twice in `maximize`"),
+            ("maximize = ['cpu.time']\nminimize = ['cpu.time']", "both maximized and minimized"),
         ] {
             let error = objectives(body).unwrap_err();
             assert!(error.contains(says), "{body}: {error}");

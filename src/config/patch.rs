@@ -49,34 +49,22 @@ pub(super) struct StopPatch {
     pub(super) place: Option<Place>,
 }
 
-const VALIDATION_SHARE: Allowed = Allowed {
-    test: |value| (0.0..=0.5).contains(&value),
-    says: "from \"0%\" to \"50%\"",
-};
-const WITHIN: Allowed = Allowed {
-    test: |value| value > 0.0 && value < 1.0,
-    says: "between \"0%\" and \"100%\"",
-};
-const CONFIDENCE: Allowed = Allowed {
-    test: |value| value > 0.5 && value < 1.0,
-    says: "between 0.5 and 1",
-};
-const CONFIDENCE_SHARE: Allowed = Allowed {
-    test: CONFIDENCE.test,
-    says: "between \"50%\" and \"100%\"",
-};
-const MIN_DELTA: Allowed = Allowed {
-    test: |value| (0.0..1.0).contains(&value),
-    says: "from 0 up to 1",
-};
+const VALIDATION_SHARE: Allowed =
+    Allowed { test: |value| (0.0..=0.5).contains(&value), says: "from \"0%\" to \"50%\"" };
+const WITHIN: Allowed =
+    Allowed { test: |value| value > 0.0 && value < 1.0, says: "between \"0%\" and \"100%\"" };
+const CONFIDENCE: Allowed =
+    Allowed { test: |value| value > 0.5 && value < 1.0, says: "between 0.5 and 1" };
+const CONFIDENCE_SHARE: Allowed =
+    Allowed { test: CONFIDENCE.test, says: "between \"50%\" and \"100%\"" };
+const MIN_DELTA: Allowed =
+    Allowed { test: |value| (0.0..1.0).contains(&value), says: "from 0 up to 1" };
 const TARGET: Allowed = Allowed {
     test: |value| value > 0.0 && value <= 1.0,
     says: "above 0 and at most 1, such as 0.88",
 };
-const TARGET_SHARE: Allowed = Allowed {
-    test: TARGET.test,
-    says: "above \"0%\" and at most \"100%\"",
-};
+const TARGET_SHARE: Allowed =
+    Allowed { test: TARGET.test, says: "above \"0%\" and at most \"100%\"" };
 /// The most that a count of steps, requests or looks may be.
 const MANY: u32 = 100_000;
 
@@ -140,11 +128,8 @@ impl StopPatch {
     fn read(table: &Table, place: Place, problems: &mut Problems) -> Self {
         let mut section = Section::new(Scope::Stop, table, problems);
         let metrics = section.get("metrics");
-        let mut seconds = |key, shortest| {
-            section
-                .duration(key, shortest)
-                .map(crate::units::Span::as_secs)
-        };
+        let mut seconds =
+            |key, shortest| section.duration(key, shortest).map(crate::units::Span::as_secs);
         let min_time_s = seconds("min_time", 0.0);
         let max_time_s = seconds("max_time", 0.001);
         let max_run_time_s = seconds("max_run_time", 0.001);

@@ -64,15 +64,8 @@ impl Problems {
 
     fn add(&mut self, origin: String, body: String, argument: bool) -> usize {
         let feeds = body.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0)
-            .chain(feeds.map(|(at, _)| at + 1))
-            .collect();
-        self.texts.push(Text {
-            origin,
-            body,
-            lines,
-            argument,
-        });
+        let lines = std::iter::once(0).chain(feeds.map(|(at, _)| at + 1)).collect();
+        self.texts.push(Text { origin, body, lines, argument });
         self.texts.len() - 1
     }
 
@@ -94,11 +87,7 @@ impl Problems {
     }
 
     pub(super) fn report(&mut self, place: Place, message: String, hint: Option<String>) {
-        self.errors.push(Problem {
-            place,
-            message,
-            hint,
-        });
+        self.errors.push(Problem { place, message, hint });
     }
 
     pub(super) fn warn(&mut self, place: Place, message: String) {
@@ -135,10 +124,7 @@ impl Problems {
         errors.dedup_by(|a, b| a.place == b.place && a.message == b.message);
         let omitted = errors.len().saturating_sub(SHOWN);
         errors.truncate(SHOWN);
-        let diagnostics = errors
-            .iter()
-            .map(|problem| self.diagnose(problem))
-            .collect();
+        let diagnostics = errors.iter().map(|problem| self.diagnose(problem)).collect();
         ConfigError::new(diagnostics, omitted)
     }
 
@@ -166,9 +152,7 @@ impl Problems {
         Diagnostic {
             message: one_line(&problem.message),
             origin: text.map_or_else(String::new, |text| text.origin.clone()),
-            excerpt: text
-                .zip(problem.place.span)
-                .map(|(text, (from, to))| text.excerpt(from, to)),
+            excerpt: text.zip(problem.place.span).map(|(text, (from, to))| text.excerpt(from, to)),
             hint: problem.hint.as_deref().map(one_line),
         }
     }
@@ -178,10 +162,7 @@ impl Text {
     /// Line and column (both from 0, the column in characters) of a byte, and the byte at which the line starts.
     fn find(&self, byte: usize) -> (usize, usize, usize) {
         let byte = self.body.floor_char_boundary(byte);
-        let line = self
-            .lines
-            .partition_point(|start| *start <= byte)
-            .saturating_sub(1);
+        let line = self.lines.partition_point(|start| *start <= byte).saturating_sub(1);
         let start = self.lines.get(line).copied().unwrap_or(0);
         (line, self.body[start..byte].chars().count(), start)
     }
@@ -192,10 +173,7 @@ impl Text {
         let rest = &self.body[start..];
         let line_text = rest.split('\n').next().unwrap_or(rest);
         let line_text = line_text.strip_suffix('\r').unwrap_or(line_text);
-        let to = self
-            .body
-            .floor_char_boundary(to)
-            .clamp(from, (start + line_text.len()).max(from));
+        let to = self.body.floor_char_boundary(to).clamp(from, (start + line_text.len()).max(from));
         let width = self.body[from..to].chars().count().max(1);
         let (text, caret) = window(line_text, column);
         let shown = text.chars().count();
@@ -214,9 +192,7 @@ fn window(line: &str, column: usize) -> (String, usize) {
     if length <= WINDOW {
         return (line.chars().map(visible).collect(), column);
     }
-    let skipped = column
-        .saturating_sub(WINDOW / 2)
-        .min(length.saturating_sub(WINDOW));
+    let skipped = column.saturating_sub(WINDOW / 2).min(length.saturating_sub(WINDOW));
     let before = if skipped > 0 { "..." } else { "" };
     let after = if skipped + WINDOW < length { "..." } else { "" };
     let part = line.chars().skip(skipped).take(WINDOW).map(visible);
@@ -234,9 +210,7 @@ fn visible(character: char) -> char {
 }
 
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c == '\n' { ' ' } else { visible(c) })
-        .collect()
+    text.chars().map(|c| if c == '\n' { ' ' } else { visible(c) }).collect()
 }
 
 #[cfg(test)]
@@ -265,10 +239,7 @@ mod tests {
         ] {
             let found = excerpt(body, from, to);
             assert_eq!(found.position, Some(position), "{body:?}");
-            assert_eq!(
-                (found.text.as_str(), found.caret, found.width),
-                (text, caret, width)
-            );
+            assert_eq!((found.text.as_str(), found.caret, found.width), (text, caret, width));
         }
     }
 

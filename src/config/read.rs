@@ -142,11 +142,7 @@ pub(super) fn word<T: Copy>(
         let hint = suggest::nearest(written, names.iter().copied())
             .map(|name| format!("did you mean `{name}`?"));
         let got = node.value.shown();
-        problems.report(
-            node.place,
-            format!("`{key}` must be {expected}, not {got}"),
-            hint,
-        );
+        problems.report(node.place, format!("`{key}` must be {expected}, not {got}"), hint);
     }
     found.map(|(_, value)| *value)
 }
@@ -184,12 +180,7 @@ fn share(key: &str, node: &Node, allowed: &Allowed, problems: &mut Problems) -> 
     if (allowed.test)(value) {
         return Some(value);
     }
-    wrong(
-        key,
-        &format!("a percentage {}", allowed.says),
-        node,
-        problems,
-    );
+    wrong(key, &format!("a percentage {}", allowed.says), node, problems);
     None
 }
 
@@ -220,12 +211,7 @@ fn duration(key: &str, node: &Node, shortest: f64, problems: &mut Problems) -> O
         return Some(span);
     }
     let lowest = crate::units::seconds(shortest);
-    wrong(
-        key,
-        &format!("a duration from {lowest} to a year"),
-        node,
-        problems,
-    );
+    wrong(key, &format!("a duration from {lowest} to a year"), node, problems);
     None
 }
 
@@ -270,9 +256,6 @@ pub(super) fn table<'a>(
         Value::List(_) => "a list: write [".to_owned() + key + "], with single brackets",
         other => other.shown(),
     };
-    problems.error(
-        entry.node.place,
-        format!("`{key}` must be a table, not {got}"),
-    );
+    problems.error(entry.node.place, format!("`{key}` must be a table, not {got}"));
     None
 }

@@ -21,9 +21,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<RuleSpec> {
     match live {
         Ok(rule) => Some(rule),
         Err(error) => {
-            let place = section
-                .get("rule")
-                .map_or(Place::whole(GRID), |node| node.place);
+            let place = section.get("rule").map_or(Place::whole(GRID), |node| node.place);
             let message = format!("`rule`: {error}");
             section.problems.error_with(place, message, hint(&error));
             None

@@ -62,10 +62,7 @@ impl Selector {
         if terms.is_empty() {
             problems.error_with(
                 place,
-                format!(
-                    "{} names no axis, so it would match every cell",
-                    scope.name()
-                ),
+                format!("{} names no axis, so it would match every cell", scope.name()),
                 "name at least one axis, such as model = \"cnn\"",
             );
             return None;
@@ -95,16 +92,9 @@ pub(super) fn only(
     let mut last = None;
     for argument in only {
         let text = problems.add_argument(format!("{FLAG}{argument}"));
-        let whole = Place {
-            text,
-            span: Some((FLAG.len(), FLAG.len() + argument.len())),
-        };
+        let whole = Place { text, span: Some((FLAG.len(), FLAG.len() + argument.len())) };
         last = Some(whole);
-        let asked = Only {
-            argument,
-            text,
-            whole,
-        };
+        let asked = Only { argument, text, whole };
         selectors.extend(asked.read(cells, grid, world, problems));
     }
     cells.retain(|cell| selectors.iter().all(|selector| selector.matches(cell)));
@@ -162,10 +152,7 @@ impl Only<'_> {
                 let there = (0..choices.len()).filter(|index| present[*index]);
                 let there: Vec<&str> = there.map(|index| choices[index].label.as_str()).collect();
                 problems.error_with(
-                    Place {
-                        text: self.text,
-                        span: Some((start, start + part.trim().len())),
-                    },
+                    Place { text: self.text, span: Some((start, start + part.trim().len())) },
                     format!("no cell has {} = {}", axis.key(), part.trim()),
                     suggest::hint(part.trim(), &there, "the values there are"),
                 );
@@ -196,10 +183,7 @@ impl Only<'_> {
         }
         // What is wrong with the value itself does not matter here: no cell has it.
         let mut aside = Problems::default();
-        let scalar = Scalar {
-            text: self.text,
-            offset,
-        };
+        let scalar = Scalar { text: self.text, offset };
         let node = scalar.value(value, &mut aside)?;
         let choice = axis::read(axis, &node, world, &mut aside)?;
         pool.find(&choice.label).map(|index| index as usize)

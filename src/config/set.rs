@@ -24,10 +24,8 @@ pub(super) fn touches(set: &[String], table: &str) -> bool {
 }
 
 fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Problems) {
-    let at = |from: usize, to: usize| Place {
-        text,
-        span: Some((FLAG.len() + from, FLAG.len() + to)),
-    };
+    let at =
+        |from: usize, to: usize| Place { text, span: Some((FLAG.len() + from, FLAG.len() + to)) };
     let Some((path, raw)) = argument.split_once('=') else {
         problems.error_with(
             at(0, argument.len()),
@@ -48,10 +46,7 @@ fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Probl
     }
     let start = path.len() + 1;
     let lead = raw.len() - raw.trim_start().len();
-    let scalar = Scalar {
-        text,
-        offset: FLAG.len() + start + lead,
-    };
+    let scalar = Scalar { text, offset: FLAG.len() + start + lead };
     if raw.trim().is_empty() {
         problems.error(at(0, argument.len()), "--set needs a value after the `=`");
         return;
@@ -64,10 +59,8 @@ fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Probl
 
 /// What the command line says is the last word: an `[[override]]` of the file no longer speaks of that key.
 fn outrank_overrides(root: &mut Table, keys: &[&str]) {
-    let settings = matches!(
-        keys.first(),
-        Some(&("train" | "serve" | "stop" | "constraints" | "limits"))
-    );
+    let settings =
+        matches!(keys.first(), Some(&("train" | "serve" | "stop" | "constraints" | "limits")));
     let Some(entry) = root.get_mut("override").filter(|_| settings) else {
         return;
     };
@@ -99,9 +92,7 @@ fn forget(table: &mut Table, keys: &[&str]) {
 
 fn is_bare_key(key: &str) -> bool {
     !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// Where an argument's value stands.
@@ -117,10 +108,7 @@ impl Scalar {
             Ok(node) => return Some(node),
             Err(error) => error,
         };
-        let place = Place {
-            text: self.text,
-            span: Some((self.offset, self.offset + raw.len())),
-        };
+        let place = Place { text: self.text, span: Some((self.offset, self.offset + raw.len())) };
         let quoted = |text: &str| text.contains(['"', '\'', '{', '[', ']', '}']);
         if !quoted(raw) {
             let value = Value::Text(raw.to_owned());
@@ -140,10 +128,7 @@ impl Scalar {
         let mut nodes = Vec::new();
         for part in inner.split(',') {
             let lead = part.len() - part.trim_start().len();
-            let word = Self {
-                text: self.text,
-                offset: offset + lead,
-            };
+            let word = Self { text: self.text, offset: offset + lead };
             if !part.trim().is_empty() {
                 nodes.push(word.value(part.trim(), problems)?);
             }
@@ -162,10 +147,7 @@ fn insert(table: &mut Table, keys: &[&str], key_place: Place, node: Node, proble
         table.entries.push(Entry {
             key: (*key).to_owned(),
             key_place,
-            node: Node {
-                value: empty,
-                place: key_place,
-            },
+            node: Node { value: empty, place: key_place },
         });
     }
     let Some(entry) = table.get_mut(key) else {
@@ -183,10 +165,8 @@ fn insert(table: &mut Table, keys: &[&str], key_place: Place, node: Node, proble
             format!("`{key}` is a list, whose items --set cannot reach"),
             format!("give the whole list: --set '{key}=[{{...}}]'"),
         ),
-        _ => problems.error(
-            key_place,
-            format!("`{key}` is a value, so it has no key `{}`", rest.join(".")),
-        ),
+        _ => problems
+            .error(key_place, format!("`{key}` is a value, so it has no key `{}`", rest.join("."))),
     }
 }
 
@@ -199,9 +179,7 @@ mod tests {
         let text = problems.add_file("f".into(), "name = \"n\"\n[grid]\nmodel = \"mlp\"\n".into());
         let mut root = tree::parse_document(text, &mut problems).unwrap();
         apply(&mut root, &[argument.to_owned()], &mut problems);
-        problems
-            .check(Some(()))
-            .map_err(|error| error.to_string())?;
+        problems.check(Some(())).map_err(|error| error.to_string())?;
         let key = argument.split('=').next().unwrap();
         let mut table = &root;
         let mut shown = String::new();
@@ -209,10 +187,8 @@ mod tests {
             match &table.get(part.trim()).unwrap().node.value {
                 Value::Table(inner) => table = inner,
                 Value::List(items) => {
-                    shown = format!(
-                        "{:?}",
-                        items.iter().map(|i| i.value.shown()).collect::<Vec<_>>()
-                    );
+                    shown =
+                        format!("{:?}", items.iter().map(|i| i.value.shown()).collect::<Vec<_>>());
                 }
                 other => shown = other.shown(),
             }
@@ -227,10 +203,7 @@ mod tests {
             ("grid.model=\"cnn\"", "\"cnn\""),
             ("grid.batch_size = 32", "32"),
             ("grid.batch_size=[32,128]", "[\"32\", \"128\"]"),
-            (
-                "grid.model=[mlp, cnn]",
-                "[\"\\\"mlp\\\"\", \"\\\"cnn\\\"\"]",
-            ),
+            ("grid.model=[mlp, cnn]", "[\"\\\"mlp\\\"\", \"\\\"cnn\\\"\"]"),
             ("grid.model=[]", "[]"),
             ("stop.within=2%", "\"2%\""),
             ("stop.max_time=10s", "\"10s\""),

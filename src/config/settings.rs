@@ -78,13 +78,7 @@ fn put<T: Clone>(slot: &mut T, value: Option<&T>) {
 
 impl Settings {
     fn apply(&mut self, patch: &Patch) {
-        let Patch {
-            train,
-            serve,
-            stop,
-            constraints,
-            limits,
-        } = patch;
+        let Patch { train, serve, stop, constraints, limits } = patch;
         put(&mut self.epochs, train.epochs.as_ref());
         put(&mut self.validation_share, train.validation_share.as_ref());
         put(&mut self.warmup_steps, train.warmup_steps.as_ref());
@@ -124,10 +118,8 @@ impl Settings {
     /// Why a metric cannot be measured with these settings, if so.
     fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
         let name = metric.name;
-        let validation = matches!(
-            name,
-            "validation_loss" | "validation_accuracy" | TIME_TO_ACCURACY
-        );
+        let validation =
+            matches!(name, "validation_loss" | "validation_accuracy" | TIME_TO_ACCURACY);
         let unserved = self.serving.unmeasured(metric);
         if unserved.is_some() {
             unserved
@@ -158,10 +150,8 @@ impl Settings {
             match self.unmeasured(def).or(untrained) {
                 None if kept.iter().any(|name| name == def.name) => {}
                 None => kept.push(def.name.to_owned()),
-                Some(why) => problems.warn(
-                    *place,
-                    format!("cells without {} are on no front: {why}", def.name),
-                ),
+                Some(why) => problems
+                    .warn(*place, format!("cells without {} are on no front: {why}", def.name)),
             }
         }
     }
@@ -219,10 +209,7 @@ impl Settings {
             let why: Vec<&str> = left_out.into_iter().collect();
             problems.error_with(
                 self.stop_place,
-                format!(
-                    "none of the chosen metrics can be measured: {}",
-                    why.join(", ")
-                ),
+                format!("none of the chosen metrics can be measured: {}", why.join(", ")),
                 "choose others in [stop] metrics",
             );
         }
@@ -243,10 +230,8 @@ impl Settings {
             match self.unmeasured(def) {
                 None if kept.iter().any(|name| name == def.name) => {}
                 None => kept.push(def.name.to_owned()),
-                Some(why) => problems.warn(
-                    *place,
-                    format!("the constraint on {} stays undecided: {why}", def.name),
-                ),
+                Some(why) => problems
+                    .warn(*place, format!("the constraint on {} stays undecided: {why}", def.name)),
             }
         }
         // A rate is searched for once, before the training.
@@ -258,9 +243,7 @@ impl Settings {
             serve.confirm = constrained && self.epochs > 0 && serve.has_phase();
         }
         let constraints = self.constraints.iter();
-        self.stop.constraints = constraints
-            .map(|limited| limited.constraint.clone())
-            .collect();
+        self.stop.constraints = constraints.map(|limited| limited.constraint.clone()).collect();
     }
 }
 
@@ -288,10 +271,7 @@ impl Resolver {
         full: bool,
         machine: &MachineFacts,
     ) -> Self {
-        let mut settings = Settings {
-            objectives: objectives.to_vec(),
-            ..Settings::default()
-        };
+        let mut settings = Settings { objectives: objectives.to_vec(), ..Settings::default() };
         settings.apply(base);
         Self {
             base: settings,
@@ -337,11 +317,7 @@ impl Resolver {
                 continue;
             };
             let selector = Selector::read(Scope::Match, (wanted, place), axes, world, problems);
-            self.overrides.extend(selector.map(|selector| Override {
-                selector,
-                patch,
-                place,
-            }));
+            self.overrides.extend(selector.map(|selector| Override { selector, patch, place }));
         }
     }
 

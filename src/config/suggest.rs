@@ -51,14 +51,7 @@ mod tests {
 
     #[test]
     fn typing_mistakes_are_found_and_other_words_are_not() {
-        let names = [
-            "learning_rate",
-            "batch_size",
-            "model",
-            "mlp",
-            "cnn",
-            "digits",
-        ];
+        let names = ["learning_rate", "batch_size", "model", "mlp", "cnn", "digits"];
         for (word, expected) in [
             ("learning_rat", Some("learning_rate")),
             ("Learning_Rate", Some("learning_rate")),

@@ -107,16 +107,11 @@ struct Converter {
 
 impl Converter {
     fn place(&self, span: std::ops::Range<usize>) -> Place {
-        Place {
-            text: self.text,
-            span: Some((self.offset + span.start, self.offset + span.end)),
-        }
+        Place { text: self.text, span: Some((self.offset + span.start, self.offset + span.end)) }
     }
 
     fn not_toml(&self, error: &toml::de::Error, problems: &mut Problems) {
-        let place = error
-            .span()
-            .map_or(Place::whole(self.text), |span| self.place(span));
+        let place = error.span().map_or(Place::whole(self.text), |span| self.place(span));
         problems.error(place, format!("not TOML: {}", error.message()));
     }
 
@@ -151,12 +146,9 @@ impl Converter {
             })),
             DeValue::Boolean(flag) => Value::Flag(flag),
             DeValue::Datetime(date) => Value::Date(date.to_string()),
-            DeValue::Array(items) => Value::List(
-                items
-                    .into_iter()
-                    .map(|item| self.node(item, problems))
-                    .collect(),
-            ),
+            DeValue::Array(items) => {
+                Value::List(items.into_iter().map(|item| self.node(item, problems)).collect())
+            }
             DeValue::Table(table) => Value::Table(self.table(table, problems)),
         };
         Node { value, place }
@@ -178,13 +170,7 @@ mod tests {
         table
             .entries
             .iter()
-            .map(|entry| {
-                (
-                    entry.key.clone(),
-                    cut(entry.key_place),
-                    cut(entry.node.place),
-                )
-            })
+            .map(|entry| (entry.key.clone(), cut(entry.key_place), cut(entry.node.place)))
             .collect()
     }
 
@@ -198,10 +184,7 @@ mod tests {
             ("exclude", "exclude", "[[exclude]]"),
         ];
         for ((key, key_text, value_text), (a, b, c)) in expected.into_iter().zip(&found) {
-            assert_eq!(
-                (key, key_text, value_text),
-                (a.as_str(), b.as_str(), c.as_str())
-            );
+            assert_eq!((key, key_text, value_text), (a.as_str(), b.as_str(), c.as_str()));
         }
         assert_eq!(found.len(), 4);
     }
@@ -212,9 +195,6 @@ mod tests {
         let text = problems.add_file("f".into(), "a = 1\nb = = 2\n".into());
         assert!(parse_document(text, &mut problems).is_none());
         let error = problems.check(Some(())).unwrap_err().to_string();
-        assert!(
-            error.contains("not TOML") && error.contains("f:2:"),
-            "{error}"
-        );
+        assert!(error.contains("not TOML") && error.contains("f:2:"), "{error}");
     }
 }

@@ -162,10 +162,8 @@ fn json(node: &Node, problems: &mut Problems) -> serde_json::Value {
         Value::Flag(value) => (*value).into(),
         Value::List(items) => items.iter().map(|item| json(item, problems)).collect(),
         Value::Table(table) => {
-            let fields = table
-                .entries
-                .iter()
-                .map(|entry| (entry.key.clone(), json(&entry.node, problems)));
+            let fields =
+                table.entries.iter().map(|entry| (entry.key.clone(), json(&entry.node, problems)));
             serde_json::Value::Object(fields.collect())
         }
     }

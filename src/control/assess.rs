@@ -103,11 +103,7 @@ pub(super) struct Ask<'a> {
 /// Judges one metric of a stage. `None` for metrics that are said once: there is nothing to wait for.
 pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Option<Assessment> {
     let resources = &stage.resources;
-    let floor = if metric.unit == Unit::Percent {
-        UTILISATION_FLOOR
-    } else {
-        0.0
-    };
+    let floor = if metric.unit == Unit::Percent { UTILISATION_FLOOR } else { 0.0 };
     let gauge = |series: &Gauge, factor: f64| of_gauge(series, (factor, floor), ask);
     let assessment = match (metric.kind, metric.name) {
         (MetricKind::Rate, _) => of_steps(stage, (ITEMS, ELAPSED, 1.0), ask),
@@ -150,11 +146,7 @@ pub(super) fn settle(parts: &[Part], seconds: f64) -> Beginning {
         Truncation::Unsettled if n < MIN_GROUPS => (0, false),
         Truncation::Unsettled => (n / 2, false),
     };
-    Beginning {
-        cut,
-        settled,
-        enough: n >= MIN_GROUPS || long,
-    }
+    Beginning { cut, settled, enough: n >= MIN_GROUPS || long }
 }
 
 /// Steps cut as warm-up.
@@ -179,11 +171,7 @@ fn judge(
     let drift = trend(parts);
     let p_value = drift.map_or(1.0, |trend| trend.p_value);
     let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
-    let share = if scale > mean {
-        share * mean / scale
-    } else {
-        share
-    };
+    let share = if scale > mean { share * mean / scale } else { share };
     if p_value < TREND_LEVEL && share.abs() > TREND_SHARE * policy.within {
         return Some(Why::Trend(share));
     }
@@ -203,11 +191,7 @@ fn judge(
 
 fn of_ratio(parts: &[Part], confidence: f64, samples: u64) -> Option<Estimate> {
     let fit = fit_ratio(parts)?;
-    Some(Estimate {
-        value: fit.value,
-        interval: fit.interval(confidence),
-        samples,
-    })
+    Some(Estimate { value: fit.value, interval: fit.interval(confidence), samples })
 }
 
 /// The estimate with its interval widened by the drift that would not have blocked. What does not vary at all has not
@@ -218,10 +202,7 @@ fn with_drift(estimate: Estimate, scale: f64, policy: &StopPolicy) -> Estimate {
         let varies = interval.high > interval.low;
         interval.widened(if varies { margin } else { 0.0 })
     };
-    Estimate {
-        interval: estimate.interval.map(widened),
-        ..estimate
-    }
+    Estimate { interval: estimate.interval.map(widened), ..estimate }
 }
 
 /// Number `amount` over number `weight` of the steps, times `factor`.
@@ -232,10 +213,7 @@ pub(super) fn of_steps(
 ) -> Assessment {
     let times = &stage.times;
     let settled = stage.beginning();
-    let scaled = |part: Part| Part {
-        amount: part.amount * factor,
-        ..part
-    };
+    let scaled = |part: Part| Part { amount: part.amount * factor, ..part };
     let parts = times.parts(amount, weight).into_iter().map(scaled);
     let parts: Vec<Part> = parts.skip(settled.cut).collect();
     let parts = &parts[..];
@@ -268,10 +246,7 @@ fn steps_cut_of(stage: &StageState, settled: Beginning) -> Cut {
 
 /// Where a figure of steps keeps what it would be without others.
 fn columns(amount: usize, weight: usize) -> Columns {
-    Columns {
-        clear: (amount + CLEAR, weight + CLEAR),
-        time: (ELAPSED, ELAPSED + CLEAR, MARKED),
-    }
+    Columns { clear: (amount + CLEAR, weight + CLEAR), time: (ELAPSED, ELAPSED + CLEAR, MARKED) }
 }
 
 fn of_quantile(stage: &StageState, level: f64, ask: Ask<'_>) -> Assessment {
@@ -307,10 +282,7 @@ fn disturbed_quantile(stage: &StageState, level: f64, cut: usize) -> Option<Dist
 }
 
 pub(super) fn of_gauge(series: &Gauge, (factor, floor): (f64, f64), ask: Ask<'_>) -> Assessment {
-    let scaled = |part: Part| Part {
-        amount: part.amount * factor,
-        ..part
-    };
+    let scaled = |part: Part| Part { amount: part.amount * factor, ..part };
     let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
     let settled = settle(&parts, total(&parts).weight);
     let cut = Cut::of(&parts, settled.cut, series.per_batch(), |part| part.weight);
@@ -342,17 +314,11 @@ mod tests {
     #[test]
     fn what_has_no_weight_is_not_good() {
         let parts = [Part::default(); 2 * MIN_GROUPS];
-        let estimate = Estimate {
-            value: 1.0,
-            interval: Some(Interval::around(1.0, 0.001)),
-            samples: 20,
-        };
+        let estimate =
+            Estimate { value: 1.0, interval: Some(Interval::around(1.0, 0.001)), samples: 20 };
         let policy = StopPolicy::default();
         let settled = settle(&parts, 0.0);
-        let settled = Beginning {
-            settled: true,
-            ..settled
-        };
+        let settled = Beginning { settled: true, ..settled };
         let found = judge(&estimate, (settled, &parts), 1.0, &policy);
         assert_eq!(found, Some(Why::TooFew));
     }

@@ -46,11 +46,7 @@ mod tests {
             (0.99, 0.95, 368),
             (0.999, 0.95, 3688),
         ] {
-            assert_eq!(
-                fewest_for_interval(level, confidence),
-                Some(needed),
-                "{level}"
-            );
+            assert_eq!(fewest_for_interval(level, confidence), Some(needed), "{level}");
             // None over it among so few is as likely as the tail, or likelier.
             let exact = fewest_to_enclose(level, confidence);
             assert!(exact.abs_diff(needed) <= 1, "{level}: {exact}");
@@ -66,14 +62,8 @@ mod tests {
         for (level, one_look) in [(0.5, 8), (0.9, 51), (0.99, 528), (0.999, 5296)] {
             let (needed, confidence) = fewest_for_limit(level).unwrap();
             assert!((confidence - 0.995).abs() < 1e-12);
-            assert!(
-                needed > one_look && needed < 2 * one_look,
-                "{level}: {needed}"
-            );
-            assert_eq!(
-                crate::stats::anytime_ranks(needed - 1, level, 0.005).1,
-                None
-            );
+            assert!(needed > one_look && needed < 2 * one_look, "{level}: {needed}");
+            assert_eq!(crate::stats::anytime_ranks(needed - 1, level, 0.005).1, None);
         }
         assert_eq!(fewest_for_limit(1.0), None);
     }

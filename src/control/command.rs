@@ -46,10 +46,7 @@ impl Controller {
     /// Wall time of a command that came to its own end, in seconds.
     pub(super) fn command_s(&self) -> Option<f64> {
         let finished = self.totals.finished.as_ref()?;
-        let took_ns = self
-            .totals
-            .finished_ns
-            .saturating_sub(self.context.started_ns);
+        let took_ns = self.totals.finished_ns.saturating_sub(self.context.started_ns);
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
     }
 

@@ -26,11 +26,7 @@ impl Controller {
     /// The chosen metrics that are judged in a stage; when it serves once more, those that are constrained.
     pub(super) fn chosen_in(&self, into: Stage) -> Vec<&'static MetricDef> {
         // Of a command nobody knows which stage is its last.
-        let last_serve = if self.context.command {
-            Some(into)
-        } else {
-            self.last_serve()
-        };
+        let last_serve = if self.context.command { Some(into) } else { self.last_serve() };
         let again = matches!(into, Stage::Confirm(_));
         let limited = |metric: &MetricDef| {
             let is = |constraint: &Constraint| constraint.metric == metric.name;

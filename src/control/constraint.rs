@@ -69,11 +69,8 @@ pub struct Constraint {
 impl Constraint {
     /// What bounds that hold for certain say of it.
     pub(super) fn ruling(&self, bounds: Bounds) -> Ruling {
-        let (near, far) = if self.op.is_upper() {
-            (bounds.low, bounds.high)
-        } else {
-            (bounds.high, bounds.low)
-        };
+        let (near, far) =
+            if self.op.is_upper() { (bounds.low, bounds.high) } else { (bounds.high, bounds.low) };
         if far.is_some_and(|far| self.op.holds(far, self.limit)) {
             Ruling::Met
         } else if near.is_some_and(|near| !self.op.holds(near, self.limit)) {
@@ -85,10 +82,7 @@ impl Constraint {
 
     /// A figure of the metric, for people.
     pub(super) fn shown(&self, figure: f64) -> String {
-        shown(
-            find(&self.metric).map_or(Unit::One, |metric| metric.unit),
-            figure,
-        )
+        shown(find(&self.metric).map_or(Unit::One, |metric| metric.unit), figure)
     }
 }
 
@@ -133,11 +127,7 @@ mod tests {
     use super::*;
 
     fn constraint(op: Op) -> Constraint {
-        Constraint {
-            metric: "serve.latency_p99".to_owned(),
-            op,
-            limit: 2.0,
-        }
+        Constraint { metric: "serve.latency_p99".to_owned(), op, limit: 2.0 }
     }
 
     #[test]
@@ -166,43 +156,16 @@ mod tests {
     #[test]
     fn it_reads_as_it_is_written() {
         for (metric, op, limit, says) in [
-            (
-                "serve.latency_p99",
-                Op::AtMost,
-                0.01,
-                "serve.latency_p99 <= 10.0 ms",
-            ),
-            (
-                "memory.peak",
-                Op::Below,
-                536_870_912.0,
-                "memory.peak < 512 MiB",
-            ),
-            (
-                "train.throughput",
-                Op::AtLeast,
-                5000.0,
-                "train.throughput >= 5.00 k/s",
-            ),
+            ("serve.latency_p99", Op::AtMost, 0.01, "serve.latency_p99 <= 10.0 ms"),
+            ("memory.peak", Op::Below, 536_870_912.0, "memory.peak < 512 MiB"),
+            ("train.throughput", Op::AtLeast, 5000.0, "train.throughput >= 5.00 k/s"),
             ("test_accuracy", Op::AtLeast, 0.88, "test_accuracy >= 0.88"),
-            (
-                "cpu.utilisation",
-                Op::Above,
-                150.0,
-                "cpu.utilisation > 150%",
-            ),
+            ("cpu.utilisation", Op::Above, 150.0, "cpu.utilisation > 150%"),
         ] {
-            let constraint = Constraint {
-                metric: metric.to_owned(),
-                op,
-                limit,
-            };
+            let constraint = Constraint { metric: metric.to_owned(), op, limit };
             assert_eq!(constraint.to_string(), says);
             let text = serde_json::to_string(&constraint).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Constraint>(&text).unwrap(),
-                constraint
-            );
+            assert_eq!(serde_json::from_str::<Constraint>(&text).unwrap(), constraint);
         }
     }
 }

@@ -54,9 +54,7 @@ impl RunContext {
         let serve = job.serve.as_ref().filter(|_| job.command.is_none());
         let sizes = |wanted: fn(&ServeSpec) -> bool| {
             let sizes = serve.filter(|serve| wanted(serve));
-            sizes
-                .map(|serve| serve.batch_sizes.clone())
-                .unwrap_or_default()
+            sizes.map(|serve| serve.batch_sizes.clone()).unwrap_or_default()
         };
         Self {
             command: job.command.is_some(),

@@ -206,11 +206,7 @@ impl Controller {
         let (current, now_ns) = (self.current.take(), self.now_ns);
         self.end_energy(current);
         let judged = by_worker && self.policy.enabled && self.stopped.is_none();
-        if let Some(state) = self
-            .stages
-            .iter_mut()
-            .find(|state| Some(state.stage) == current)
-        {
+        if let Some(state) = self.stages.iter_mut().find(|state| Some(state.stage) == current) {
             state.left_ns = Some(now_ns);
             if judged {
                 state.settle_serving(self.policy.looks);
@@ -227,10 +223,7 @@ impl Controller {
         self.live.clear();
         // What a command has done before it said what it does was loading.
         self.stages.retain(|state| state.stage != Stage::Run);
-        if !matches!(
-            into,
-            Stage::Run | Stage::Train | Stage::Serve(_) | Stage::Confirm(_)
-        ) {
+        if !matches!(into, Stage::Run | Stage::Train | Stage::Serve(_) | Stage::Confirm(_)) {
             return;
         }
         self.begin_energy(into);
@@ -264,10 +257,7 @@ impl Controller {
 
     fn steps(&mut self, batch: &StepBatch) {
         let of = batch.phase.stage();
-        let timed = matches!(
-            batch.phase,
-            Phase::Train | Phase::Serve(_) | Phase::Confirm(_)
-        );
+        let timed = matches!(batch.phase, Phase::Train | Phase::Serve(_) | Phase::Confirm(_));
         if !timed {
             return;
         }
@@ -310,11 +300,7 @@ impl Controller {
         }
         let (current, now_ns) = (self.current, self.now_ns);
         let max_ns = ns(self.policy.max_time_s);
-        let Some(state) = self
-            .stages
-            .iter_mut()
-            .find(|state| Some(state.stage) == current)
-        else {
+        let Some(state) = self.stages.iter_mut().find(|state| Some(state.stage) == current) else {
             return Verdict::Continue;
         };
         // Without early stop the limit asks for nothing, so looks keep to their pace.

@@ -95,22 +95,13 @@ mod tests {
     fn time_without_a_reading_counts_from_when_one_could_be() {
         for (ticks, says) in [
             (&[(0, false, false), (9, false, false)][..], None),
-            (
-                &[(0, false, false), (9, true, true), (19, true, true)],
-                None,
-            ),
+            (&[(0, false, false), (9, true, true), (19, true, true)], None),
             (
                 &[(0, false, false), (10, true, true), (40, false, true)],
                 Some("not read for 75% of the time"),
             ),
-            (
-                &[(0, true, true), (96, true, true), (100, false, true)],
-                None,
-            ),
-            (
-                &[(0, false, true), (10, false, true)],
-                Some("not read for 100% of the time"),
-            ),
+            (&[(0, true, true), (96, true, true), (100, false, true)], None),
+            (&[(0, false, true), (10, false, true)], Some("not read for 100% of the time")),
         ] {
             let mut coverage = Coverage::default();
             for (t_ns, read, expected) in ticks {

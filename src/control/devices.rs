@@ -75,10 +75,7 @@ impl Selection {
             }
             _ => Wanted::Nothing,
         };
-        Self {
-            wanted,
-            ..Self::default()
-        }
+        Self { wanted, ..Self::default() }
     }
 
     /// Whether the run works on no accelerator at all.
@@ -105,9 +102,7 @@ impl Selection {
         let mut told = each(DEVICE_UUID, |id| Id::Uuid(bare(id)));
         if told.is_empty() {
             // What is no place is kept as it is: it matches nothing, and is said.
-            told = each(DEVICE_PCI, |id| {
-                Id::Pci(bus_id(id).unwrap_or_else(|| id.to_owned()))
-            });
+            told = each(DEVICE_PCI, |id| Id::Pci(bus_id(id).unwrap_or_else(|| id.to_owned())));
         }
         self.told = Some(told);
     }
@@ -134,9 +129,7 @@ impl Selection {
 
     /// The readings of the run's devices in this tick: all of them, or none.
     pub fn readings<'a>(&self, sample: &'a ResourceSample) -> Vec<&'a GpuReading> {
-        self.pick(sample)
-            .map(|(found, _)| found)
-            .unwrap_or_default()
+        self.pick(sample).map(|(found, _)| found).unwrap_or_default()
     }
 
     /// Percent of the time in which they worked, their mean; `None` unless each is read.
@@ -212,9 +205,7 @@ fn devices(sample: &ResourceSample) -> impl Iterator<Item = &GpuReading> {
 
 fn by_index<'a>(all: &[&'a GpuReading], index: u32) -> Result<(Vec<&'a GpuReading>, bool), String> {
     let found = all.iter().find(|gpu| gpu.index == index);
-    found
-        .map(|gpu| (vec![*gpu], false))
-        .ok_or_else(|| format!("no device {index} was read"))
+    found.map(|gpu| (vec![*gpu], false)).ok_or_else(|| format!("no device {index} was read"))
 }
 
 fn by_id<'a>(all: &[&'a GpuReading], ids: &[Id]) -> Result<(Vec<&'a GpuReading>, bool), String> {

@@ -77,11 +77,7 @@ impl Marks {
                 None => mark = Mark::Unknown,
             }
         }
-        Some(if since_ns > from_ns {
-            Mark::Unknown
-        } else {
-            mark
-        })
+        Some(if since_ns > from_ns { Mark::Unknown } else { mark })
     }
 }
 
@@ -149,10 +145,7 @@ impl Disturbance {
 
     /// The same with what another makes of the figure without, if there is one.
     pub(super) fn map(self, figure: impl FnOnce(f64) -> Option<f64>) -> Self {
-        Self {
-            without: self.without.and_then(figure),
-            ..self
-        }
+        Self { without: self.without.and_then(figure), ..self }
     }
 
     /// Why the figure is not known: it would be another one without the marked stretches. A machine that is disturbed
@@ -179,12 +172,12 @@ impl Disturbance {
             .filter(|other| *other != shown(estimate.value, unit));
         let share = whole_percent(self.share);
         match (other, self.share > MOSTLY) {
-            (Some(other), false) => Some(format!(
-                "without the {share} of the time with interference: {other}"
-            )),
-            (Some(other), true) => Some(format!(
-                "interference in {share} of the time; without it: {other}"
-            )),
+            (Some(other), false) => {
+                Some(format!("without the {share} of the time with interference: {other}"))
+            }
+            (Some(other), true) => {
+                Some(format!("interference in {share} of the time; without it: {other}"))
+            }
             (None, true) => Some(format!("interference in {share} of the time")),
             (None, false) => None,
         }
@@ -298,12 +291,7 @@ mod tests {
                 Some("interference in 62% of the time; without it: 4.71 k/s"),
                 false,
             ),
-            (
-                disturbance(1.0, None),
-                100.0,
-                Some("interference in 100% of the time"),
-                false,
-            ),
+            (disturbance(1.0, None), 100.0, Some("interference in 100% of the time"), false),
         ] {
             assert_eq!(found.note(&estimate(half), unit).as_deref(), note);
             assert_eq!(found.blocks(4000.0, 200.0).is_some(), blocks, "{found:?}");

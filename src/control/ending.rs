@@ -51,11 +51,7 @@ impl Controller {
             return record(StopReason::Cancelled, detail);
         }
         if self.context.command {
-            let open = if self.policy.limits_only {
-                String::new()
-            } else {
-                self.and_open()
-            };
+            let open = if self.policy.limits_only { String::new() } else { self.and_open() };
             let detail = format!("the command came to its own end{open}");
             return record(StopReason::Budget, detail);
         }
@@ -110,10 +106,7 @@ impl Controller {
             let judged = |metric: &&&_| judged_in(metric, stage, self.last_serve());
             self.chosen.iter().filter(judged).count()
         };
-        missing
-            .map(|stage| (stage, chosen(stage)))
-            .filter(|(_, chosen)| *chosen > 0)
-            .collect()
+        missing.map(|stage| (stage, chosen(stage))).filter(|(_, chosen)| *chosen > 0).collect()
     }
 
     /// The stages with chosen metrics that are not known, each with what these have reached. A search for the highest rate
@@ -121,15 +114,12 @@ impl Controller {
     fn open_by_stage(&self) -> Vec<String> {
         let unmeasured = self.unmeasured().into_iter();
         let unmeasured = unmeasured.map(|(stage, _)| format!("{stage}: never began"));
-        let open = self
-            .stages
-            .iter()
-            .filter(|state| match (state.stage, state.outcome) {
-                // Its limits are all that is asked of it, and the verdict tells of them.
-                (Stage::Confirm(_), _) => false,
-                (Stage::Serve(_), Some(outcome)) => outcome != Outcome::Known,
-                _ => !state.known(self.policy.looks),
-            });
+        let open = self.stages.iter().filter(|state| match (state.stage, state.outcome) {
+            // Its limits are all that is asked of it, and the verdict tells of them.
+            (Stage::Confirm(_), _) => false,
+            (Stage::Serve(_), Some(outcome)) => outcome != Outcome::Known,
+            _ => !state.known(self.policy.looks),
+        });
         open.map(|state| format!("{}: {}", state.stage, evidence::open(state, &self.policy)))
             .chain(self.open_searches_said())
             .chain(unmeasured)
@@ -153,10 +143,7 @@ impl Controller {
             .collect();
         let known = self.stages.len() == self.context.serve_sizes.len()
             && (!self.stages.is_empty() || self.searched())
-            && self
-                .stages
-                .iter()
-                .all(|state| state.outcome == Some(Outcome::Known));
+            && self.stages.iter().all(|state| state.outcome == Some(Outcome::Known));
         let (reason, detail) = if !unstable.is_empty() {
             (StopReason::Unstable, unstable.join("; "))
         } else if known {
@@ -167,10 +154,7 @@ impl Controller {
             };
             (StopReason::Plateaued, format!("{what}, after {took}"))
         } else {
-            (
-                StopReason::Budget,
-                format!("the time for serving is used, after {took}"),
-            )
+            (StopReason::Budget, format!("the time for serving is used, after {took}"))
         };
         StopRecord { reason, detail }
     }

@@ -63,22 +63,14 @@ impl Energy {
     /// Of a run that began at this time.
     pub(super) fn new(started_ns: u64) -> Self {
         Self {
-            windows: vec![Window {
-                stage: None,
-                begin_ns: started_ns,
-                end_ns: None,
-            }],
+            windows: vec![Window { stage: None, begin_ns: started_ns, end_ns: None }],
             ..Self::default()
         }
     }
 
     /// A stage begins; one that comes again is measured again.
     fn begin(&mut self, stage: Stage, begin_ns: u64) {
-        let window = Window {
-            stage: Some(stage),
-            begin_ns,
-            end_ns: None,
-        };
+        let window = Window { stage: Some(stage), begin_ns, end_ns: None };
         let Some(place) = self.place(stage) else {
             self.windows.push(window);
             return;
@@ -132,11 +124,7 @@ impl Energy {
         for (name, meter) in &mut self.domains {
             if sample.energy.iter().all(|reading| reading.domain != *name) {
                 let why = said(&format!("energy.{name}")).or(all);
-                meter.lose(
-                    &self.windows,
-                    t_ns,
-                    why.unwrap_or("it was not read for a while"),
-                );
+                meter.lose(&self.windows, t_ns, why.unwrap_or("it was not read for a while"));
             }
         }
         for reading in &sample.energy {
@@ -180,13 +168,9 @@ impl Device {
                 }
                 self.counter.push(windows, t_ns, joules);
             }
-            None => self
-                .counter
-                .lose(windows, t_ns, "its energy counter gave no reading"),
+            None => self.counter.lose(windows, t_ns, "its energy counter gave no reading"),
         }
-        let watts = gpu
-            .power_watts
-            .filter(|watts| watts.is_finite() && *watts >= 0.0);
+        let watts = gpu.power_watts.filter(|watts| watts.is_finite() && *watts >= 0.0);
         let Some(watts) = watts else {
             return self.lose_power(windows, t_ns, "its power gave no reading");
         };
@@ -213,11 +197,7 @@ impl Device {
 
 /// What tells a device from the others for as long as the run lasts.
 fn key(gpu: &GpuReading) -> String {
-    if gpu.device.is_empty() {
-        format!("GPU {}", gpu.index)
-    } else {
-        gpu.device.clone()
-    }
+    if gpu.device.is_empty() { format!("GPU {}", gpu.index) } else { gpu.device.clone() }
 }
 
 impl Controller {

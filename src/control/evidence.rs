@@ -32,25 +32,16 @@ pub(super) fn known(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> Str
     }
     let count = stage.counted().count();
     if count == 0 {
-        return format!(
-            "nothing chosen is measured here; left after {}",
-            age(stage, now_ns)
-        );
+        return format!("nothing chosen is measured here; left after {}", age(stage, now_ns));
     }
-    format!(
-        "{count} of {count} chosen metrics {}",
-        grounds(stage, policy, now_ns)
-    )
+    format!("{count} of {count} chosen metrics {}", grounds(stage, policy, now_ns))
 }
 
 /// Why the run ends as known, as of its training: the metrics of all stages count.
 pub(super) fn run_known(stages: &[StageState], policy: &StopPolicy, now_ns: u64) -> String {
-    let with_chosen = stages
-        .iter()
-        .filter(|stage| stage.counted().next().is_some());
-    let (count, of) = with_chosen.fold((0, 0), |(count, of), stage| {
-        (count + stage.counted().count(), of + 1)
-    });
+    let with_chosen = stages.iter().filter(|stage| stage.counted().next().is_some());
+    let (count, of) =
+        with_chosen.fold((0, 0), |(count, of), stage| (count + stage.counted().count(), of + 1));
     let Some(last) = stages.last() else {
         return "nothing was measured".to_owned();
     };
@@ -65,10 +56,7 @@ pub(super) fn run_known(stages: &[StageState], policy: &StopPolicy, now_ns: u64)
         1 => String::new(),
         _ => format!("of {of} stages "),
     };
-    format!(
-        "{count} of {count} chosen metrics {stages}{}",
-        grounds(last, policy, now_ns)
-    )
+    format!("{count} of {count} chosen metrics {stages}{}", grounds(last, policy, now_ns))
 }
 
 fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
@@ -129,10 +117,7 @@ pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> 
         return format!("not all of its constraints are decided after {age}");
     }
     let all = stage.chosen.len();
-    let known = stage
-        .counted()
-        .filter(|chosen| chosen.known(policy.looks))
-        .count();
+    let known = stage.counted().filter(|chosen| chosen.known(policy.looks)).count();
     format!(
         "unstable: {} of {all} chosen metrics not known within ±{} after {}: {}",
         all - known,

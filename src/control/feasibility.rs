@@ -82,10 +82,7 @@ impl Controller {
             return None;
         }
         // A run that did not fit the device breaks no constraint of the file, and is infeasible all the same.
-        if matches!(
-            ended.reason,
-            StopReason::Infeasible | StopReason::OutOfMemory
-        ) {
+        if matches!(ended.reason, StopReason::Infeasible | StopReason::OutOfMemory) {
             return Some(RunVerdict {
                 verdict: Feasibility::Infeasible,
                 reason: ended.detail.clone(),
@@ -94,11 +91,7 @@ impl Controller {
         let mut findings = Vec::new();
         for constraint in &self.policy.constraints {
             let found = self.watched(constraint);
-            let found = if found.is_empty() {
-                self.at_end(constraint, rows, ended)
-            } else {
-                found
-            };
+            let found = if found.is_empty() { self.at_end(constraint, rows, ended) } else { found };
             findings.extend(found);
         }
         // What a run that broke off has shown is kept, but it is no proof that it can be run.
@@ -113,10 +106,7 @@ impl Controller {
         }
         let of = |ruling: Ruling| {
             let found = findings.iter().filter(|finding| finding.ruling == ruling);
-            found
-                .map(|finding| finding.says.as_str())
-                .collect::<Vec<_>>()
-                .join("; ")
+            found.map(|finding| finding.says.as_str()).collect::<Vec<_>>().join("; ")
         };
         let (verdict, ruling) = if findings.iter().any(|f| f.ruling == Ruling::Broken) {
             (Feasibility::Infeasible, Ruling::Broken)
@@ -125,10 +115,7 @@ impl Controller {
         } else {
             (Feasibility::Feasible, Ruling::Met)
         };
-        Some(RunVerdict {
-            verdict,
-            reason: of(ruling),
-        })
+        Some(RunVerdict { verdict, reason: of(ruling) })
     }
 
     /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another. Requests
@@ -138,11 +125,7 @@ impl Controller {
         let Some(metric) = find(&constraint.metric) else {
             return Vec::new();
         };
-        let sizes = self
-            .context
-            .serve_sizes
-            .iter()
-            .map(|size| Stage::Serve(*size));
+        let sizes = self.context.serve_sizes.iter().map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
         let stages: Vec<Stage> = if self.context.command {
             self.stages_of_command(metric.scope)
@@ -162,10 +145,9 @@ impl Controller {
             }
             let again = self.watched_in(constraint, metric, again);
             match (first.ruling, again.ruling) {
-                (Ruling::Broken, Ruling::Met) => Finding {
-                    says: first.says + "; on trained weights it is met",
-                    ..first
-                },
+                (Ruling::Broken, Ruling::Met) => {
+                    Finding { says: first.says + "; on trained weights it is met", ..first }
+                }
                 (Ruling::Broken, _) => first,
                 _ => again,
             }
@@ -175,10 +157,7 @@ impl Controller {
 
     fn watched_in(&self, constraint: &Constraint, metric: &MetricDef, of: Stage) -> Finding {
         let open = |why: String| {
-            Finding::new(
-                Ruling::Open,
-                format!("{constraint} in {of} is undecided: {why}"),
-            )
+            Finding::new(Ruling::Open, format!("{constraint} in {of} is undecided: {why}"))
         };
         if let Some(why) = why_unsupported(metric, &self.context.unsupported) {
             return open(format!("cannot be measured here: {why}"));
@@ -211,10 +190,7 @@ impl Controller {
             Ruling::Met => "met",
             Ruling::Broken => "broken",
         };
-        Finding::new(
-            ruling,
-            format!("{constraint} is {is} in {of}: {said}, after {age}"),
-        )
+        Finding::new(ruling, format!("{constraint} is {is} in {of}: {said}, after {age}"))
     }
 
     /// What only grows and has passed its limit.
@@ -269,10 +245,8 @@ impl Controller {
             _ => true,
         };
         let of_metric = rows.iter().filter(|row| row.metric == constraint.metric);
-        let found: Vec<_> = of_metric
-            .filter(began)
-            .map(|row| self.figure(constraint, row, ended))
-            .collect();
+        let found: Vec<_> =
+            of_metric.filter(began).map(|row| self.figure(constraint, row, ended)).collect();
         if found.is_empty() {
             let says = format!("{constraint} is undecided: the run has no such phase");
             return vec![Finding::new(Ruling::Open, says)];
@@ -321,16 +295,8 @@ impl Controller {
         if let Some(why) = self.blind(row, peak && holds && constraint.op.is_upper()) {
             return open(&format!("{shown}, but {why}"));
         }
-        let phases = if peak {
-            " over the phases completed"
-        } else {
-            ""
-        };
-        let (ruling, is) = if holds {
-            (Ruling::Met, "met")
-        } else {
-            (Ruling::Broken, "broken")
-        };
+        let phases = if peak { " over the phases completed" } else { "" };
+        let (ruling, is) = if holds { (Ruling::Met, "met") } else { (Ruling::Broken, "broken") };
         Finding::new(ruling, format!("{constraint} is {is}{phases}: {shown}"))
     }
 

@@ -39,15 +39,8 @@ impl Controller {
         if state.outcome.is_none() && !state.chosen.is_empty() {
             return None;
         }
-        let record = StopRecord {
-            reason: StopReason::Trained,
-            detail: detail + &self.and_open(),
-        };
-        Some(if self.confirms() {
-            Verdict::Confirm(record)
-        } else {
-            Verdict::Stop(record)
-        })
+        let record = StopRecord { reason: StopReason::Trained, detail: detail + &self.and_open() };
+        Some(if self.confirms() { Verdict::Confirm(record) } else { Verdict::Stop(record) })
     }
 
     /// The target accuracy was what the training went on for, and it is reached.
@@ -124,10 +117,7 @@ impl Controller {
             ),
             None => self.not_reached(target),
         };
-        Some(Finding::new(
-            Ruling::Broken,
-            format!("{constraint} is broken: {says}"),
-        ))
+        Some(Finding::new(Ruling::Broken, format!("{constraint} is broken: {says}")))
     }
 
     /// What becomes of such a limit where the target was not reached and the limit has not passed.
@@ -159,11 +149,7 @@ impl Controller {
         if whole.is_none() && holds == constraint.op.is_upper() {
             return None;
         }
-        let (ruling, is) = if holds {
-            (Ruling::Met, "met")
-        } else {
-            (Ruling::Broken, "broken")
-        };
+        let (ruling, is) = if holds { (Ruling::Met, "met") } else { (Ruling::Broken, "broken") };
         let says = match whole {
             Some(_) => "the whole training took",
             None => "training has taken",

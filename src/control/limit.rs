@@ -99,15 +99,11 @@ impl Limit {
     fn under(&self, load: Load, bounds: Bounds, ideal: Bounds) -> Bounds {
         let (low, high) = (bounds.low, bounds.high);
         match load {
-            Load::Overloaded { .. } if is_latency(self.metric) => Bounds {
-                low: Some(f64::INFINITY),
-                high: None,
-            },
+            Load::Overloaded { .. } if is_latency(self.metric) => {
+                Bounds { low: Some(f64::INFINITY), high: None }
+            }
             Load::Unplayed if self.metric.scope == Scope::Serve => Bounds::default(),
-            Load::Generator { .. } if is_latency(self.metric) => Bounds {
-                low: ideal.low,
-                high,
-            },
+            Load::Generator { .. } if is_latency(self.metric) => Bounds { low: ideal.low, high },
             Load::Generator { .. } if self.metric.kind == MetricKind::Rate => {
                 Bounds { low, high: None }
             }
@@ -183,9 +179,7 @@ impl StageState {
             let mut counted = self.counted();
             counted.all(|chosen| chosen.metric.name != limit.metric.name)
         };
-        self.limits
-            .iter()
-            .all(|limit| unread(limit) || limit.ruling(looks, false) != Ruling::Open)
+        self.limits.iter().all(|limit| unread(limit) || limit.ruling(looks, false) != Ruling::Open)
     }
 
     /// Whether a limit on this metric is open.
@@ -198,12 +192,8 @@ impl StageState {
 
 /// What the bounds say, in the words of the constraint.
 fn said(constraint: &Constraint, bounds: Bounds, ruling: Ruling) -> String {
-    let low = bounds
-        .low
-        .map(|low| format!("at least {}", constraint.shown(low.max(0.0))));
-    let high = bounds
-        .high
-        .map(|high| format!("at most {}", constraint.shown(high)));
+    let low = bounds.low.map(|low| format!("at least {}", constraint.shown(low.max(0.0))));
+    let high = bounds.high.map(|high| format!("at most {}", constraint.shown(high)));
     let upper = constraint.op.is_upper();
     let shown = match ruling {
         Ruling::Open => match (low, high) {

@@ -22,10 +22,7 @@ pub(super) struct Looks {
 impl Looks {
     /// The first is `min_time_ns` after the beginning.
     pub(super) fn new(began_ns: u64, min_time_ns: u64) -> Self {
-        Self {
-            began_ns,
-            next_ns: began_ns.saturating_add(min_time_ns),
-        }
+        Self { began_ns, next_ns: began_ns.saturating_add(min_time_ns) }
     }
 
     /// Whether it is time for a look.

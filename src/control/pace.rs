@@ -56,11 +56,7 @@ impl Between {
         }
         let n = f64::from(self.epochs);
         let error = (self.squares / ((n - 1.0) * n)).sqrt();
-        if error > 0.0 {
-            (student_t(confidence, n - 1.0) * error).min(self.mean_s)
-        } else {
-            0.0
-        }
+        if error > 0.0 { (student_t(confidence, n - 1.0) * error).min(self.mean_s) } else { 0.0 }
     }
 }
 
@@ -130,11 +126,7 @@ impl Pace {
         if let Some(since_ns) = self.epoch_since_ns.replace(t_ns) {
             let whole_ns = t_ns.saturating_sub(since_ns);
             let rest_s = whole_ns.saturating_sub(self.steps_ns) as f64 * 1e-9;
-            let none = Between {
-                epochs: 0,
-                mean_s: 0.0,
-                squares: 0.0,
-            };
+            let none = Between { epochs: 0, mean_s: 0.0, squares: 0.0 };
             self.between.get_or_insert(none).push(rest_s);
         }
         self.steps_ns = 0;
@@ -181,11 +173,7 @@ impl Pace {
     pub(super) fn budget(&self, epochs: u32) -> Option<Budget> {
         let counted = self.counted.map(|samples| samples as f64);
         let samples = counted.or(self.announced).filter(|_| epochs > 0)?;
-        Some(Budget {
-            epochs,
-            samples,
-            between: self.between,
-        })
+        Some(Budget { epochs, samples, between: self.between })
     }
 }
 
@@ -247,11 +235,7 @@ mod tests {
         close(announced.whole_s(1e-3, 0.0), 6.0);
 
         let one = pace(&[30], None).budget(10).unwrap();
-        assert_eq!(
-            (one.samples, one.seen()),
-            (640.0, 1),
-            "counted, not announced"
-        );
+        assert_eq!((one.samples, one.seen()), (640.0, 1), "counted, not announced");
         let (mean, half) = one.between_s(0.95).unwrap();
         close(mean, 0.03);
         close(half, 0.03);
@@ -261,10 +245,7 @@ mod tests {
         let three = pace(&[28, 30, 32], None).budget(10).unwrap();
         let (mean, half) = three.between_s(0.95).unwrap();
         close(mean, 0.03);
-        assert!(
-            (half - 4.3027 * 0.002 / 3.0_f64.sqrt()).abs() < 1e-6,
-            "{half}"
-        );
+        assert!((half - 4.3027 * 0.002 / 3.0_f64.sqrt()).abs() < 1e-6, "{half}");
         let (low, high) = three.between_at_all_times(0.005).unwrap();
         assert!(low < mean - half && high > mean + half && low >= 0.0 && high < 0.0601);
         let even = pace(&[30, 30], None).budget(10).unwrap();

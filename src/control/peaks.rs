@@ -47,18 +47,10 @@ fn of_peak(
     };
     let in_seconds = |ns: u64| ns as f64 * 1e-9;
     let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
-    let asked = GrowthAsk {
-        within: ask.policy.within,
-        confidence: ask.policy.confidence,
-        quantum,
-    };
+    let asked = GrowthAsk { within: ask.policy.within, confidence: ask.policy.confidence, quantum };
     let found = tracker.judge(span, gauge, asked);
     Assessment {
-        estimate: Some(Estimate {
-            value: peak,
-            interval: None,
-            samples: tracker.readings(),
-        }),
+        estimate: Some(Estimate { value: peak, interval: None, samples: tracker.readings() }),
         scale: peak,
         open: match found.growth {
             Growth::Plateau => None,
@@ -75,24 +67,14 @@ fn of_peak(
 impl Controller {
     pub(super) fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
         let judged = |state: &&StageState| {
-            state
-                .chosen
-                .iter()
-                .any(|chosen| chosen.metric.name == metric.name)
+            state.chosen.iter().any(|chosen| chosen.metric.name == metric.name)
         };
         let trained = |state: &&StageState| state.stage == Stage::Train;
-        let state = self
-            .stages
-            .iter()
-            .find(judged)
-            .or_else(|| self.stages.iter().find(trained));
+        let state = self.stages.iter().find(judged).or_else(|| self.stages.iter().find(trained));
         if let Some(state) = state.or(self.stages.last())
             && let Some(assessment) = assess(metric, state, self.ask(state))
         {
-            let chosen = state
-                .chosen
-                .iter()
-                .find(|chosen| chosen.metric.name == metric.name);
+            let chosen = state.chosen.iter().find(|chosen| chosen.metric.name == metric.name);
             self.fill(row, &assessment, (state, chosen));
             if row.estimate.is_none() {
                 row.note.clear();
@@ -103,10 +85,7 @@ impl Controller {
         let (sampled, said) = match metric.name {
             "memory.peak" => {
                 let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-                (
-                    &self.totals.peak,
-                    usage.and_then(|usage| usage.vm_hwm_bytes),
-                )
+                (&self.totals.peak, usage.and_then(|usage| usage.vm_hwm_bytes))
             }
             "tpu.memory_peak" => (&self.totals.tpu.peak, None),
             _ => (&self.totals.gpu_peak, None),
@@ -185,10 +164,7 @@ impl Controller {
             }
             (_, None) => "too short to bound its growth".to_owned(),
         };
-        format!(
-            "peak over {}; {growth}",
-            units::seconds(watched as f64 * 1e-9)
-        )
+        format!("peak over {}; {growth}", units::seconds(watched as f64 * 1e-9))
     }
 
     /// Why the sampled peak says nothing of the run: most of it came after the last look at its memory. Runs that are

@@ -76,10 +76,8 @@ impl StopPolicy {
         if !rule.is_ours() {
             policy.rule = rule.clone();
             if rule.id() != RuleId::BenchmarkDotnet {
-                policy.rule = rule
-                    .clone()
-                    .or("within", self.within)
-                    .or("confidence", self.confidence);
+                policy.rule =
+                    rule.clone().or("within", self.within).or("confidence", self.confidence);
             }
             return policy;
         }
@@ -104,20 +102,13 @@ impl StopPolicy {
 /// What costs little to know and everybody asks: how fast, how busy, how large. The tails (p95, p99) are left to those
 /// who name them, since a 99th percentile needs hundreds of independent steps; so is accuracy, which asks for a whole
 /// training.
-pub const DEFAULT_GROUPS: &[&str] = &[
-    "throughput",
-    "step_latency",
-    "latency",
-    "cpu",
-    "memory",
-    "gpu",
-];
+pub const DEFAULT_GROUPS: &[&str] =
+    &["throughput", "step_latency", "latency", "cpu", "memory", "gpu"];
 
 /// The full names behind [`DEFAULT_GROUPS`].
 pub fn default_metrics() -> Vec<String> {
-    let chosen = CATALOGUE
-        .iter()
-        .filter(|metric| metric.in_group && DEFAULT_GROUPS.contains(&metric.group));
+    let chosen =
+        CATALOGUE.iter().filter(|metric| metric.in_group && DEFAULT_GROUPS.contains(&metric.group));
     chosen.map(|metric| metric.name.to_owned()).collect()
 }
 
@@ -130,10 +121,6 @@ mod tests {
         let chosen = default_metrics();
         assert!(chosen.iter().any(|name| name == "train.throughput"));
         assert!(chosen.iter().any(|name| name == "memory.peak"));
-        assert!(
-            !chosen
-                .iter()
-                .any(|name| name.contains("p99") || name.contains("accuracy"))
-        );
+        assert!(!chosen.iter().any(|name| name.contains("p99") || name.contains("accuracy")));
     }
 }

@@ -6,16 +6,13 @@ use crate::event::{Progress, Stage};
 impl Controller {
     /// Where things stand, for people; as of the last look.
     pub fn progress(&self) -> Progress {
-        let state = self
-            .stages
+        let state = self.stages.iter().find(|state| Some(state.stage) == self.current);
+        let (items, took) = self
+            .live
             .iter()
-            .find(|state| Some(state.stage) == self.current);
-        let (items, took) = self.live.iter().fold((0.0, 0.0), |sum, (_, items, took)| {
-            (sum.0 + items, sum.1 + took)
-        });
-        let open = state.map_or_else(Vec::new, |state| {
-            state.open(self.policy.looks, self.policy.within)
-        });
+            .fold((0.0, 0.0), |sum, (_, items, took)| (sum.0 + items, sum.1 + took));
+        let open =
+            state.map_or_else(Vec::new, |state| state.open(self.policy.looks, self.policy.within));
         let epoch = (self.current == Some(Stage::Train)).then(|| {
             let budget = self.context.epochs;
             ((self.training.epochs() + 1).min(budget.max(1)), budget)

@@ -35,11 +35,7 @@ pub(super) fn projected(stage: &StageState, ask: Ask<'_>) -> Assessment {
         low: budget.whole_s(interval.low.max(0.0), (between_s - half_s).max(0.0)),
         high: budget.whole_s(interval.high, between_s + half_s),
     });
-    let estimate = Estimate {
-        value: whole(sample.value),
-        interval,
-        samples: sample.samples,
-    };
+    let estimate = Estimate { value: whole(sample.value), interval, samples: sample.samples };
     let scale = estimate.value.abs();
     let half = estimate.half_width();
     let wide = half.is_some_and(|half| half > ask.policy.within * scale);
@@ -47,9 +43,7 @@ pub(super) fn projected(stage: &StageState, ask: Ask<'_>) -> Assessment {
         estimate: Some(estimate),
         scale,
         open: steps.open.or(wide.then_some(Why::Wide)),
-        disturbed: steps
-            .disturbed
-            .map(|found| found.map(|without| Some(whole(without)))),
+        disturbed: steps.disturbed.map(|found| found.map(|without| Some(whole(without)))),
         seen: steps.seen,
         cut: steps.cut,
         growth_below: None,

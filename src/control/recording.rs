@@ -54,19 +54,8 @@ impl RunReplay {
             ..policy.with_rule(rule)
         };
         let own = rule.is_ours() || rule.id() == RuleId::Oracle;
-        let kept = if own {
-            rule.clone()
-        } else {
-            asked.rule.clone()
-        };
-        let asked = if own {
-            StopPolicy {
-                rule: RuleSpec::default(),
-                ..asked
-            }
-        } else {
-            asked
-        };
+        let kept = if own { rule.clone() } else { asked.rule.clone() };
+        let asked = if own { StopPolicy { rule: RuleSpec::default(), ..asked } } else { asked };
         Self {
             rule: kept.or("within", policy.within),
             controller: Controller::new(asked, context),
@@ -102,9 +91,7 @@ impl RunReplay {
                     entry.next_look_ns = state.looks.next_ns;
                     let last = chosen.last.as_ref().and_then(|last| last.estimate);
                     let at_s = state.age_ns(now_ns) as f64 * 1e-9;
-                    entry
-                        .looks
-                        .extend(last.map(|estimate| (at_s, estimate.value)));
+                    entry.looks.extend(last.map(|estimate| (at_s, estimate.value)));
                 }
             }
         }
@@ -117,14 +104,9 @@ impl RunReplay {
         let mut found = Vec::new();
         let stages = self.controller.stages.iter();
         for state in stages.filter(|state| is_judged(state)) {
-            let counted = state
-                .counted()
-                .filter(|chosen| !chosen.metric.kind.is_said_once());
+            let counted = state.counted().filter(|chosen| !chosen.metric.kind.is_said_once());
             for chosen in counted {
-                let Some(entry) = self
-                    .entries
-                    .iter()
-                    .find(|entry| entry.is(state, chosen.metric))
+                let Some(entry) = self.entries.iter().find(|entry| entry.is(state, chosen.metric))
                 else {
                     continue;
                 };
@@ -153,11 +135,7 @@ impl RunReplay {
         let seconds = |ns: u64| state.age_ns(ns) as f64 * 1e-9;
         let length_s = seconds(state.left_ns.unwrap_or(self.controller.now_ns));
         let used = |at_s: f64| {
-            if length_s > 0.0 {
-                (at_s / length_s).min(1.0)
-            } else {
-                1.0
-            }
+            if length_s > 0.0 { (at_s / length_s).min(1.0) } else { 1.0 }
         };
         if self.rule.id() == RuleId::Oracle {
             let mut oracle = Oracle::new(&self.rule, full.unwrap_or(f64::INFINITY));
@@ -242,8 +220,5 @@ fn said(chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, String) {
         None if chosen.known(policy.looks) => String::new(),
         None => ", not confirmed".to_owned(),
     };
-    (
-        last.estimate,
-        format!("{width} over {} observations{why}", last.seen),
-    )
+    (last.estimate, format!("{width} over {} observations{why}", last.seen))
 }

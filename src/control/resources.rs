@@ -18,10 +18,7 @@ const WAITING: usize = 64;
 pub(super) type Gauge = BatchSeries<5>;
 
 /// The columns of a [`Gauge`].
-pub(super) const GAUGE: Columns = Columns {
-    clear: (2, 3),
-    time: (1, 3, 4),
-};
+pub(super) const GAUGE: Columns = Columns { clear: (2, 3), time: (1, 3, 4) };
 
 /// An interval between two ticks that is not known to be disturbed or not: its place and amount in each gauge.
 #[derive(Debug, Clone)]
@@ -121,22 +118,10 @@ impl ResourceSeries {
         let gauges = [
             gauge(&mut self.cpu, cpu, seconds),
             gauge(&mut self.rss, rss.map(|mean| mean * seconds), seconds),
-            gauge(
-                &mut self.gpu_utilisation,
-                utilisation.map(|mean| mean * seconds),
-                seconds,
-            ),
-            gauge(
-                &mut self.gpu_power,
-                power.map(|mean| mean * seconds),
-                seconds,
-            ),
+            gauge(&mut self.gpu_utilisation, utilisation.map(|mean| mean * seconds), seconds),
+            gauge(&mut self.gpu_power, power.map(|mean| mean * seconds), seconds),
         ];
-        self.wait(Waiting {
-            span_ns: (before.t_ns, after.t_ns),
-            seconds,
-            gauges,
-        });
+        self.wait(Waiting { span_ns: (before.t_ns, after.t_ns), seconds, gauges });
         if let (Some(cpu), Some(delay)) = (cpu, risen(before.run_delay_ns, after.run_delay_ns)) {
             add(&mut self.run_delay, delay, delay + cpu);
         }
@@ -179,12 +164,8 @@ impl ResourceSeries {
                 Mark::Clear => add(&mut self.marked, 0.0, seconds),
                 Mark::Taken => add(&mut self.marked, seconds, seconds),
             }
-            let series = [
-                &mut self.cpu,
-                &mut self.rss,
-                &mut self.gpu_utilisation,
-                &mut self.gpu_power,
-            ];
+            let series =
+                [&mut self.cpu, &mut self.rss, &mut self.gpu_utilisation, &mut self.gpu_power];
             for (series, place) in series.into_iter().zip(interval.gauges) {
                 if let Some((observation, amount)) = place {
                     let more = match mark {
@@ -271,10 +252,7 @@ mod tests {
             t_ns: ms * 1_000_000,
             cpu_ns: cpu_ms.map(|ms| ms * 1_000_000),
             rss_bytes: rss,
-            host: HostReading {
-                busy_ns: Some(ms * 1_500_000),
-                ..HostReading::default()
-            },
+            host: HostReading { busy_ns: Some(ms * 1_500_000), ..HostReading::default() },
             ..ResourceSample::default()
         }
     }
@@ -293,10 +271,7 @@ mod tests {
             series.push((&pair[0], &pair[1]), &Selection::default());
         }
         let cpu = total(&series.cpu.parts(0, 1));
-        assert!(
-            (cpu.weight - 0.3).abs() < 1e-9 && (cpu.amount - 0.15).abs() < 1e-9,
-            "{cpu:?}"
-        );
+        assert!((cpu.weight - 0.3).abs() < 1e-9 && (cpu.amount - 0.15).abs() < 1e-9, "{cpu:?}");
         // 100 for 0.1 s and 400 for 0.2 s.
         let rss = total(&series.rss.parts(0, 1)).ratio().unwrap();
         assert!((rss - 300.0).abs() < 1e-9, "{rss}");

@@ -36,12 +36,7 @@ impl Controller {
                 rows.push(self.run_row(metric, ended));
             }
         }
-        rows.extend(
-            self.totals
-                .own
-                .iter()
-                .map(|(name, value)| own_row(name, *value)),
-        );
+        rows.extend(self.totals.own.iter().map(|(name, value)| own_row(name, *value)));
         rows
     }
 
@@ -60,11 +55,8 @@ impl Controller {
     }
 
     fn blank(&self, metric: &MetricDef, phase: String) -> MetricRow {
-        let plateaued = self
-            .chosen
-            .iter()
-            .any(|chosen| chosen.name == metric.name)
-            .then_some(false);
+        let plateaued =
+            self.chosen.iter().any(|chosen| chosen.name == metric.name).then_some(false);
         MetricRow {
             phase,
             metric: metric.name.to_owned(),
@@ -152,12 +144,7 @@ impl Controller {
         assessment: &Assessment,
         (state, chosen): (&StageState, Option<&Chosen>),
     ) {
-        if let Some(Estimate {
-            value,
-            interval,
-            samples,
-        }) = assessment.estimate
-        {
+        if let Some(Estimate { value, interval, samples }) = assessment.estimate {
             row.estimate = Some(value);
             row.samples = samples;
             // Nothing that is measured here can be below 0; Student's interval does not know.
@@ -186,10 +173,7 @@ impl Controller {
                         percent(self.policy.within)
                     )
                 }
-                None => format!(
-                    "unstable: not known within ±{}",
-                    percent(self.policy.within)
-                ),
+                None => format!("unstable: not known within ±{}", percent(self.policy.within)),
             });
         }
         if let Some(cut) = assessment.cut.filter(Cut::is_much) {
@@ -258,9 +242,7 @@ impl Controller {
             COMMAND_TIME => self.command_s(),
             "cpu.time" => {
                 let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-                let said = usage
-                    .and_then(|usage| usage.cpu_ns)
-                    .map(|ns| ns as f64 * 1e-9);
+                let said = usage.and_then(|usage| usage.cpu_ns).map(|ns| ns as f64 * 1e-9);
                 let own = said.filter(|said| sampled.is_none_or(|sampled| *said > sampled));
                 add_note(
                     row,
@@ -289,11 +271,7 @@ impl Controller {
 
     /// Whether the worker was told to stop before an epoch had begun: then it reads no test data.
     fn ended_before_training(&self) -> bool {
-        let stopped = self
-            .totals
-            .finished
-            .as_ref()
-            .map(|finished| finished.stopped);
+        let stopped = self.totals.finished.as_ref().map(|finished| finished.stopped);
         stopped == Some(true) && self.context.epochs > 0 && self.train_stage().is_none()
     }
 
@@ -307,19 +285,14 @@ impl Controller {
         };
         let (value, missing) = match metric.name {
             "train_loss" => (last.map(|epoch| epoch.train_loss), "no epoch was completed"),
-            "validation_loss" => (
-                last.and_then(|epoch| epoch.validation_loss),
-                "no epoch was validated",
-            ),
-            "validation_accuracy" => (
-                last.and_then(|epoch| epoch.validation_accuracy),
-                "no epoch was validated",
-            ),
+            "validation_loss" => {
+                (last.and_then(|epoch| epoch.validation_loss), "no epoch was validated")
+            }
+            "validation_accuracy" => {
+                (last.and_then(|epoch| epoch.validation_accuracy), "no epoch was validated")
+            }
             "test_loss" => (finished.and_then(|finished| finished.test_loss), untested),
-            _ => (
-                finished.and_then(|finished| finished.test_accuracy),
-                untested,
-            ),
+            _ => (finished.and_then(|finished| finished.test_accuracy), untested),
         };
         row.samples = u64::from(value.is_some());
         row.estimate = value.and_then(Num::finite);

@@ -29,21 +29,14 @@ pub(super) fn load_note(state: &StageState, metric: &str) -> Option<String> {
 /// Bounds on the highest rate; none where there is no rate.
 fn bounds(found: &FoundRate) -> Bounds {
     let end = |end: Option<Num>| end.and_then(Num::finite);
-    Bounds {
-        low: end(found.low),
-        high: end(found.high),
-    }
+    Bounds { low: end(found.low), high: end(found.high) }
 }
 
 impl Controller {
     /// Sizes of requests that have rows: those that are served, or only searched with.
     pub(super) fn sizes(&self) -> &[u32] {
         let context = &self.context;
-        if context.serve_sizes.is_empty() {
-            &context.probe_sizes
-        } else {
-            &context.serve_sizes
-        }
+        if context.serve_sizes.is_empty() { &context.probe_sizes } else { &context.serve_sizes }
     }
 
     /// Why there is no stage of these requests.
@@ -83,9 +76,7 @@ impl Controller {
         (row.low, row.high) = (low, high);
         row.confidence = found.confidence.filter(|_| low.is_some());
         row.samples = found.requests;
-        row.plateaued = row
-            .plateaued
-            .map(|_| found.precise && row.estimate.is_some());
+        row.plateaued = row.plateaued.map(|_| found.precise && row.estimate.is_some());
         let probes = match found.probes {
             1 => "1 probe".to_owned(),
             more => format!("{more} probes"),
@@ -95,10 +86,7 @@ impl Controller {
         let taken = search.and_then(|search| search.marked.ratio());
         if let Some(share) = taken.filter(|share| *share > TAKEN) {
             let share = whole_percent(share);
-            add_note(
-                row,
-                &format!("interference in {share} of the time of the search"),
-            );
+            add_note(row, &format!("interference in {share} of the time of the search"));
         }
     }
 
@@ -109,9 +97,9 @@ impl Controller {
         };
         let bounds = bounds(found);
         let shown = |end: Option<f64>| end.map(|end| constraint.shown(end));
-        let at = found.confidence.map_or_else(String::new, |confidence| {
-            format!(" at {}", percent(confidence))
-        });
+        let at = found
+            .confidence
+            .map_or_else(String::new, |confidence| format!(" at {}", percent(confidence)));
         let says = match (shown(bounds.low), shown(bounds.high)) {
             _ if bounds.high == Some(0.0) => String::new(),
             (Some(low), Some(high)) => format!("from {low} to {high}{at}"),
@@ -119,16 +107,10 @@ impl Controller {
             (None, Some(high)) => format!("at most {high}{at}"),
             (None, None) => String::new(),
         };
-        let says = if says.is_empty() {
-            found.why.clone()
-        } else {
-            format!("{says}; {}", found.why)
-        };
+        let says =
+            if says.is_empty() { found.why.clone() } else { format!("{says}; {}", found.why) };
         let weights = find(MAX_RATE).map(|metric| self.weights(metric, Stage::Serve(size)));
-        (
-            constraint.ruling(bounds),
-            says + weights.unwrap_or_default(),
-        )
+        (constraint.ruling(bounds), says + weights.unwrap_or_default())
     }
 
     /// Searches that did not end with a rate as precise as was asked, each with what it said; none where nobody waits for
@@ -160,12 +142,7 @@ impl Controller {
         let on_rate = |constraint: &&Constraint| constraint.metric == MAX_RATE;
         let constraints = self.policy.constraints.iter().filter(on_rate);
         constraints
-            .flat_map(|constraint| {
-                self.totals
-                    .rates
-                    .keys()
-                    .map(move |size| (constraint, *size))
-            })
+            .flat_map(|constraint| self.totals.rates.keys().map(move |size| (constraint, *size)))
             .find_map(|(constraint, size)| {
                 let (ruling, says) = self.rate_ruling(constraint, size);
                 let of = Stage::Serve(size);
@@ -213,10 +190,7 @@ impl Controller {
         let highest = format!("{fastest} has the highest throughput, {rate}");
         if alike.len() > 1 {
             let list = listed(&alike);
-            add_note(
-                row,
-                &format!("{list} are as fast within their intervals; {highest}"),
-            );
+            add_note(row, &format!("{list} are as fast within their intervals; {highest}"));
         } else {
             add_note(row, &highest);
         }
@@ -236,15 +210,10 @@ fn lacking(sizes: &[u32], served: &[(u32, Estimate)]) -> Option<String> {
     let blind = served.iter().filter(|(_, rate)| rate.interval.is_none());
     let lacking = [
         (listed(unserved), "not served"),
-        (
-            listed(blind.map(|(size, _)| size)),
-            "too little for an interval",
-        ),
+        (listed(blind.map(|(size, _)| size)), "too little for an interval"),
     ];
     let lacking = lacking.into_iter().filter(|(sizes, _)| !sizes.is_empty());
-    let each: Vec<String> = lacking
-        .map(|(sizes, why)| format!("{sizes} {why}"))
-        .collect();
+    let each: Vec<String> = lacking.map(|(sizes, why)| format!("{sizes} {why}")).collect();
     (!each.is_empty()).then(|| each.join(", "))
 }
 

@@ -252,11 +252,7 @@ impl StageState {
             requests.for_each(|request| others.push(request.latency_ns()));
         }
         let batches = usize::try_from(skip / self.times.per_batch()).unwrap_or(usize::MAX);
-        let skipped = self
-            .times
-            .parts(STEPS + CLEAR, STEPS)
-            .into_iter()
-            .take(batches);
+        let skipped = self.times.parts(STEPS + CLEAR, STEPS).into_iter().take(batches);
         let not_clear: f64 = skipped.map(|part| part.weight - part.amount).sum();
         #[expect(
             clippy::cast_possible_truncation,
@@ -296,11 +292,8 @@ impl StageState {
     pub(super) fn look(&mut self, ask: Ask<'_>) {
         self.looks.taken(ask.now_ns);
         self.beginning = Some(self.beginning());
-        let judged: Vec<Option<Assessment>> = self
-            .chosen
-            .iter()
-            .map(|chosen| assess(chosen.metric, self, ask))
-            .collect();
+        let judged: Vec<Option<Assessment>> =
+            self.chosen.iter().map(|chosen| assess(chosen.metric, self, ask)).collect();
         for (chosen, assessment) in self.chosen.iter_mut().zip(judged) {
             chosen.left_out = ask.totals.given_up(chosen.metric.name);
             let Some(assessment) = assessment else {
@@ -317,11 +310,8 @@ impl StageState {
     pub(super) fn settle_serving(&mut self, looks: u32) {
         let serves = matches!(self.stage, Stage::Serve(_) | Stage::Confirm(_));
         if self.outcome.is_none() && serves {
-            self.outcome = Some(if self.settled(looks, true) {
-                Outcome::Known
-            } else {
-                Outcome::TimeUp
-            });
+            self.outcome =
+                Some(if self.settled(looks, true) { Outcome::Known } else { Outcome::TimeUp });
         }
     }
 
@@ -359,28 +349,18 @@ impl StageState {
     pub(super) fn open(&self, looks: u32, wanted: f64) -> Vec<OpenMetric> {
         let confirms = matches!(self.stage, Stage::Confirm(_));
         let is_open = |chosen: &&Chosen| {
-            if confirms {
-                self.is_limit_open(chosen.metric, looks)
-            } else {
-                !chosen.known(looks)
-            }
+            if confirms { self.is_limit_open(chosen.metric, looks) } else { !chosen.known(looks) }
         };
         let open = self.counted().filter(is_open);
         let describe = |chosen: &Chosen| OpenMetric {
             name: chosen.metric.name.to_owned(),
-            reached: chosen
-                .last
-                .as_ref()
-                .and_then(Assessment::reached)
-                .filter(|_| !confirms),
+            reached: chosen.last.as_ref().and_then(Assessment::reached).filter(|_| !confirms),
             wanted,
             why: match &chosen.last {
                 _ if confirms => "undecided".to_owned(),
                 _ if chosen.watch.is_some() => "open to the rule".to_owned(),
                 None => Why::WarmingUp.to_string(),
-                Some(Assessment {
-                    open: Some(why), ..
-                }) => why.to_string(),
+                Some(Assessment { open: Some(why), .. }) => why.to_string(),
                 Some(_) => "confirming".to_owned(),
             },
         };

@@ -40,10 +40,7 @@ pub fn check_supported(
         return Err(SupportError::NothingLeft { reasons });
     }
     let warnings = reasons.iter().map(|reason| left_out(reason)).collect();
-    let policy = StopPolicy {
-        metrics: left,
-        ..policy.clone()
-    };
+    let policy = StopPolicy { metrics: left, ..policy.clone() };
     Ok((policy, warnings))
 }
 
@@ -172,10 +169,7 @@ mod tests {
             let (checked, warnings) = check_supported(&policy(&both), &unsupported).unwrap();
             assert_eq!(checked.metrics, left, "{key}");
             assert_eq!(warnings.len(), 2 - left.len(), "{key}");
-            assert!(
-                warnings.iter().all(|w| w.contains("no NVML")),
-                "{warnings:?}"
-            );
+            assert!(warnings.iter().all(|w| w.contains("no NVML")), "{warnings:?}");
         }
     }
 
@@ -183,21 +177,13 @@ mod tests {
     fn nothing_left_is_an_error_that_says_why() {
         let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
         let chosen = policy(&["gpu.utilisation", "gpu.memory_peak"]);
-        let message = check_supported(&chosen, &unsupported)
-            .unwrap_err()
-            .to_string();
+        let message = check_supported(&chosen, &unsupported).unwrap_err().to_string();
         assert!(
             message.contains("gpu.memory_peak: no NVML") && message.contains("choose others"),
             "{message}"
         );
-        let off = StopPolicy {
-            enabled: false,
-            ..chosen
-        };
-        assert!(
-            check_supported(&off, &unsupported).is_ok(),
-            "a full run needs no rule"
-        );
+        let off = StopPolicy { enabled: false, ..chosen };
+        assert!(check_supported(&off, &unsupported).is_ok(), "a full run needs no rule");
         let defaults = check_supported(&policy(&[]), &unsupported).unwrap().0;
         assert!(
             !defaults.metrics.is_empty() && !defaults.metrics.iter().any(|m| m.starts_with("gpu"))

@@ -16,19 +16,12 @@ impl Controller {
 
     /// Gives samples from before a message of the worker to the stage that was current until then.
     pub(super) fn settle_samples(&mut self, until_ns: u64) {
-        while self
-            .pending
-            .front()
-            .is_some_and(|sample| sample.t_ns <= until_ns)
-        {
+        while self.pending.front().is_some_and(|sample| sample.t_ns <= until_ns) {
             let Some(sample) = self.pending.pop_front() else {
                 return;
             };
             let current = self.current;
-            let state = self
-                .stages
-                .iter_mut()
-                .find(|state| Some(state.stage) == current);
+            let state = self.stages.iter_mut().find(|state| Some(state.stage) == current);
             if let (Some(state), Some(before)) = (state, &self.last_tick)
                 && before.t_ns >= state.entered_ns
             {

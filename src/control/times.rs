@@ -81,10 +81,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Of requests that come so.
     pub(super) fn new(pattern: Pattern) -> Self {
-        Self {
-            pattern,
-            ..Self::default()
-        }
+        Self { pattern, ..Self::default() }
     }
 
     /// Requests a second that are offered whatever the server does.
@@ -149,13 +146,9 @@ mod tests {
     fn a_row_has_each_time_in_its_place() {
         let of = row(32.0, request(2, 7, 4, 3), 5 * MS);
         let clear = marked(32.0, request(2, 7, 4, 3), true);
-        for (place, value) in [
-            (STEPS, 1.0),
-            (ITEMS, 32.0),
-            (LATENCY, 9e-3),
-            (ELAPSED, 7e-3),
-            (BUSY, 4e-3),
-        ] {
+        for (place, value) in
+            [(STEPS, 1.0), (ITEMS, 32.0), (LATENCY, 9e-3), (ELAPSED, 7e-3), (BUSY, 4e-3)]
+        {
             assert!((of[place] - value).abs() < 1e-12, "{place}");
             assert!((clear[place + CLEAR] - value).abs() < 1e-12, "{place}");
         }
@@ -166,9 +159,7 @@ mod tests {
     #[test]
     fn without_the_generator_a_queue_is_that_of_the_answers() {
         // A generator that takes 2 ms after each answer of 4 ms: the third request waits for both.
-        let mut queue = Queue::new(Pattern::Server {
-            rate_per_s: Some(200.0),
-        });
+        let mut queue = Queue::new(Pattern::Server { rate_per_s: Some(200.0) });
         let ideal: Vec<u64> = [
             request(0, 1, 4, 1),
             request(5, 7, 4, 2),

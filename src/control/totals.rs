@@ -67,10 +67,7 @@ pub(super) struct Totals {
 impl Totals {
     /// Before the worker says hello.
     pub(super) fn new(devices: Selection) -> Self {
-        Self {
-            devices,
-            ..Self::default()
-        }
+        Self { devices, ..Self::default() }
     }
 
     /// Adds a tick.
@@ -88,8 +85,7 @@ impl Totals {
         let at_s = sample.t_ns as f64 * 1e-9;
         let gpu = GpuNow::of(sample, &self.devices);
         self.shared_gpu |= gpu.shared_memory;
-        self.gpu_coverage
-            .push(sample.t_ns, (gpu.memory.is_some(), self.devices.is_known()));
+        self.gpu_coverage.push(sample.t_ns, (gpu.memory.is_some(), self.devices.is_known()));
         if let Some(peak) = sample.peak_bytes {
             self.peak.push(at_s, peak as f64);
         }
@@ -125,10 +121,7 @@ impl Totals {
             ("interference.steal", host.steal_ns.is_some()),
             ("interference.throttled", host.throttled_ns.is_some()),
             ("interference.thermal", host.thermal_ns.is_some()),
-            (
-                "interference.share",
-                host.busy_ns.or(sample.run_delay_ns).is_some(),
-            ),
+            ("interference.share", host.busy_ns.or(sample.run_delay_ns).is_some()),
         ] {
             if read {
                 self.seen.insert(metric);
@@ -201,12 +194,7 @@ impl Totals {
                 reads_field(metric, &field.replace(':', ".")) && self.devices.concerns(field)
             });
         Some(gap.map_or_else(
-            || {
-                format!(
-                    "not read in {} ticks, and the sampler did not say why",
-                    self.ticks
-                )
-            },
+            || format!("not read in {} ticks, and the sampler did not say why", self.ticks),
             |(_, reason)| reason.clone(),
         ))
     }
@@ -225,16 +213,7 @@ fn is_sampled(metric: &str) -> bool {
     if find(metric).is_some_and(|found| found.group == ENERGY) {
         return false;
     }
-    [
-        "cpu.",
-        "memory.",
-        "gpu.",
-        "tpu.",
-        "io.",
-        "faults.",
-        "switches.",
-        "interference.",
-    ]
-    .iter()
-    .any(|prefix| metric.starts_with(prefix))
+    ["cpu.", "memory.", "gpu.", "tpu.", "io.", "faults.", "switches.", "interference."]
+        .iter()
+        .any(|prefix| metric.starts_with(prefix))
 }

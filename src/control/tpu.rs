@@ -47,28 +47,18 @@ impl TpuNow {
         let all = || sample.gpus.iter().filter(|one| one.vendor == Vendor::Tpu);
         let own: Vec<&GpuReading> = all().filter(|one| one.own == Some(true)).collect();
         let shared = own.is_empty();
-        let taken = if shared {
-            all().filter(|one| one.own.is_none()).collect()
-        } else {
-            own
-        };
+        let taken = if shared { all().filter(|one| one.own.is_none()).collect() } else { own };
         let count = taken.len() as f64;
         // A device that lacks the figure makes the sum of the others no sum.
         let sum = |of: fn(&GpuReading) -> Option<f64>| {
-            let figures = taken
-                .iter()
-                .map(|one| of(one).filter(|value| value.is_finite()));
+            let figures = taken.iter().map(|one| of(one).filter(|value| value.is_finite()));
             figures.sum::<Option<f64>>().filter(|_| !taken.is_empty())
         };
         Self {
             seen: all().next().is_some(),
             duty: sum(|one| one.utilisation_percent).map(|sum| sum / count),
             memory: sum(|one| one.memory_bytes.map(|bytes| bytes as f64)),
-            t_ns: taken
-                .iter()
-                .filter_map(|one| one.t_ns)
-                .max()
-                .unwrap_or(sample.t_ns),
+            t_ns: taken.iter().filter_map(|one| one.t_ns).max().unwrap_or(sample.t_ns),
             shared: shared && !taken.is_empty(),
         }
     }
@@ -239,20 +229,13 @@ mod tests {
     }
 
     fn tick(ms: u64, gpus: Vec<GpuReading>) -> ResourceSample {
-        ResourceSample {
-            t_ns: ms * 1_000_000,
-            gpus,
-            ..ResourceSample::default()
-        }
+        ResourceSample { t_ns: ms * 1_000_000, gpus, ..ResourceSample::default() }
     }
 
     #[test]
     fn the_devices_that_the_tree_holds_are_the_runs_and_else_all_where_nobody_tells() {
         let two = |own: [Option<bool>; 2]| {
-            vec![
-                device(0, 5, (40.0, GIB), own[0]),
-                device(1, 5, (80.0, 2 * GIB), own[1]),
-            ]
+            vec![device(0, 5, (40.0, GIB), own[0]), device(1, 5, (80.0, 2 * GIB), own[1])]
         };
         let gib = |count: f64| Some(count * GIB as f64);
         for (own, duty, memory, shared) in [
@@ -264,11 +247,7 @@ mod tests {
             ([Some(false), Some(false)], None, None, false),
         ] {
             let now = TpuNow::of(&tick(9, two(own)));
-            assert_eq!(
-                (now.duty, now.memory, now.shared),
-                (duty, memory, shared),
-                "{own:?}"
-            );
+            assert_eq!((now.duty, now.memory, now.shared), (duty, memory, shared), "{own:?}");
         }
         let mut half = two([Some(true), Some(true)]);
         half[1].utilisation_percent = None;
@@ -279,17 +258,10 @@ mod tests {
             ..GpuReading::default()
         });
         let now = TpuNow::of(&tick(9, half));
-        assert_eq!(
-            (now.duty, now.memory),
-            (None, gib(3.0)),
-            "a mean over some is no mean"
-        );
+        assert_eq!((now.duty, now.memory), (None, gib(3.0)), "a mean over some is no mean");
         assert_eq!(
             TpuNow::of(&tick(9, Vec::new())),
-            TpuNow {
-                t_ns: 9_000_000,
-                ..TpuNow::default()
-            }
+            TpuNow { t_ns: 9_000_000, ..TpuNow::default() }
         );
     }
 
@@ -316,10 +288,7 @@ mod tests {
         // 50% from where the stage began to 1.15 s, 90% for a second, 30% for 0.1 s: nothing is known of the gap.
         let duty = total(&series.duty.parts(0, 1));
         assert!((duty.weight - 1.25).abs() < 1e-9, "{duty:?}");
-        assert!(
-            (duty.amount - (50.0 * 0.15 + 90.0 + 3.0)).abs() < 1e-9,
-            "{duty:?}"
-        );
+        assert!((duty.amount - (50.0 * 0.15 + 90.0 + 3.0)).abs() < 1e-9, "{duty:?}");
         assert_eq!(series.duty.observations(), 3);
         assert_eq!(totals.peak.readings(), 5);
         assert!(totals.has("tpu.duty_cycle") && !totals.shared && totals.foreign().is_none());
@@ -340,10 +309,7 @@ mod tests {
         assert!(totals.may_come("no answer yet"));
         totals.sample(&tick(60_000, Vec::new()));
         assert!(!totals.may_come("no answer yet") && totals.foreign().is_none());
-        totals.sample(&tick(
-            60_100,
-            vec![device(0, 60_050, (1.0, 1), Some(false))],
-        ));
+        totals.sample(&tick(60_100, vec![device(0, 60_050, (1.0, 1), Some(false))]));
         assert!(totals.foreign().is_some() && !totals.has("tpu.memory_peak"));
     }
 }

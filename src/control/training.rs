@@ -47,15 +47,11 @@ impl TrainingWatch {
 
     /// Takes an epoch.
     pub(super) fn epoch(&mut self, report: &EpochReport, min_delta: f64) {
-        for (what, loss) in [
-            ("training", Some(report.train_loss)),
-            ("validation", report.validation_loss),
-        ] {
+        for (what, loss) in
+            [("training", Some(report.train_loss)), ("validation", report.validation_loss)]
+        {
             if let Some(loss) = loss.filter(|loss| loss.finite().is_none()) {
-                self.diverge(format!(
-                    "the {what} loss of epoch {} is {}",
-                    report.epoch, loss.0
-                ));
+                self.diverge(format!("the {what} loss of epoch {} is {}", report.epoch, loss.0));
             }
         }
         if let Some(accuracy) = report.validation_accuracy.and_then(Num::finite) {
@@ -106,11 +102,7 @@ mod tests {
 
     #[test]
     fn trained_means_no_gain_for_patience_epochs() {
-        let policy = StopPolicy {
-            patience: 2,
-            min_delta: 0.01,
-            ..StopPolicy::default()
-        };
+        let policy = StopPolicy { patience: 2, min_delta: 0.01, ..StopPolicy::default() };
         for (accuracies, trained_at) in [
             (vec![0.5, 0.6, 0.7, 0.8], None),
             (vec![0.5, 0.6, 0.605, 0.609], Some(4)),
@@ -137,21 +129,12 @@ mod tests {
         assert_eq!(watch.diverged(), None);
         watch.loss(Num(f64::NAN), 20);
         watch.loss(Num(f64::INFINITY), 30);
-        assert_eq!(
-            watch.diverged(),
-            Some("the training loss is NaN in epoch 1, after 20 steps")
-        );
+        assert_eq!(watch.diverged(), Some("the training loss is NaN in epoch 1, after 20 steps"));
         let mut watch = TrainingWatch::default();
         watch.epoch(
-            &EpochReport {
-                validation_loss: Some(Num(f64::INFINITY)),
-                ..report(3, 0.1)
-            },
+            &EpochReport { validation_loss: Some(Num(f64::INFINITY)), ..report(3, 0.1) },
             0.0,
         );
-        assert_eq!(
-            watch.diverged(),
-            Some("the validation loss of epoch 3 is inf")
-        );
+        assert_eq!(watch.diverged(), Some("the validation loss of epoch 3 is inf"));
     }
 }

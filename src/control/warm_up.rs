@@ -17,10 +17,7 @@ pub struct WarmUp {
 impl WarmUp {
     /// Of a stage that was entered at this time of the recording, in nanoseconds.
     pub fn new(entered_ns: u64) -> Self {
-        Self {
-            times: BatchSeries::new(CAPACITY),
-            last_ns: entered_ns,
-        }
+        Self { times: BatchSeries::new(CAPACITY), last_ns: entered_ns }
     }
 
     /// Adds timed steps of the stage.
@@ -77,9 +74,7 @@ mod tests {
     #[test]
     fn what_is_steady_from_the_start_loses_nothing() {
         let mut warm_up = WarmUp::new(0);
-        let steady: Vec<u64> = (0..200)
-            .map(|i| 10_000_000 + i * 7919 % 13 * 100_000)
-            .collect();
+        let steady: Vec<u64> = (0..200).map(|i| 10_000_000 + i * 7919 % 13 * 100_000).collect();
         warm_up.steps(&batch(0, steady));
         let cut_s = warm_up.cut_s().unwrap_or(0.0);
         assert!(cut_s < 0.2, "{cut_s}");

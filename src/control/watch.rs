@@ -57,9 +57,7 @@ impl Watch {
 
     /// Where it stands; that it is no longer open is final.
     pub(super) fn standing(&self) -> Standing {
-        self.ended
-            .as_ref()
-            .map_or(Standing::Open, |(standing, _)| *standing)
+        self.ended.as_ref().map_or(Standing::Open, |(standing, _)| *standing)
     }
 
     /// What it said when it ended, or says now.
@@ -85,10 +83,7 @@ impl Watch {
     /// Takes timed steps; how they are cut into messages changes nothing.
     pub(super) fn steps(&mut self, metric: &MetricDef, batch: &StepBatch) {
         let by_step = metric.name == UTILISATION
-            || matches!(
-                metric.kind,
-                MetricKind::Rate | MetricKind::Mean | MetricKind::Quantile(_)
-            );
+            || matches!(metric.kind, MetricKind::Rate | MetricKind::Mean | MetricKind::Quantile(_));
         if !by_step || self.ended.is_some() {
             return;
         }

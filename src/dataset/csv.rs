@@ -98,9 +98,7 @@ impl<'a> Decoder<'a> {
             block.images[begin + place] = self.value(record, first + index)?;
         }
         let label = self.number::<u64>(record, label, "a class number")?;
-        block
-            .labels
-            .push(self.source.class(label, || place_of(record))?);
+        block.labels.push(self.source.class(label, || place_of(record))?);
         Ok(())
     }
 
@@ -128,15 +126,10 @@ impl<'a> Decoder<'a> {
         what: &str,
     ) -> Result<T, DataError> {
         let bytes = &record[column];
-        let parsed = std::str::from_utf8(bytes)
-            .ok()
-            .and_then(|text| text.parse().ok());
+        let parsed = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
         parsed.ok_or_else(|| {
             let text: String = String::from_utf8_lossy(bytes).chars().take(40).collect();
-            self.damaged(
-                record,
-                format!("column {}: `{text}` is not {what}", column + 1),
-            )
+            self.damaged(record, format!("column {}: `{text}` is not {what}", column + 1))
         })
     }
 
@@ -146,10 +139,9 @@ impl<'a> Decoder<'a> {
 }
 
 fn place_of(record: &csv::ByteRecord) -> String {
-    record.position().map_or_else(
-        || "a line".to_owned(),
-        |position| format!("line {}", position.line()),
-    )
+    record
+        .position()
+        .map_or_else(|| "a line".to_owned(), |position| format!("line {}", position.line()))
 }
 
 /// Where the i-th stored value goes in C x H x W order.

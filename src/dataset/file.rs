@@ -29,10 +29,7 @@ pub(super) fn verify(dataset: &str, path: &Path, entry: &FileEntry) -> Result<()
     let mut file = match fs_err::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(DataError::Missing {
-                dataset: dataset.to_owned(),
-                path: path.to_owned(),
-            });
+            return Err(DataError::Missing { dataset: dataset.to_owned(), path: path.to_owned() });
         }
         Err(error) => return Err(error.into()),
     };

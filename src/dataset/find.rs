@@ -21,11 +21,8 @@ impl Roots {
 
     /// The same from its three sources; what is not a folder is left out.
     pub fn from_parts(listed: Option<&OsStr>, base: &Path, program: Option<&Path>) -> Self {
-        let mut roots: Vec<PathBuf> = listed
-            .map(std::env::split_paths)
-            .into_iter()
-            .flatten()
-            .collect();
+        let mut roots: Vec<PathBuf> =
+            listed.map(std::env::split_paths).into_iter().flatten().collect();
         roots.extend(base.ancestors().map(|folder| folder.join("datasets")));
         if let Some(bin) = program.and_then(Path::parent) {
             roots.push(bin.join("../share/perftune/datasets"));
@@ -118,9 +115,5 @@ fn unknown(name: &str, roots: &Roots) -> DataError {
             folders.join(", ")
         }
     };
-    DataError::Unknown {
-        name: name.to_owned(),
-        hint,
-        looked,
-    }
+    DataError::Unknown { name: name.to_owned(), hint, looked }
 }

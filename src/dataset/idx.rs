@@ -18,10 +18,7 @@ pub(super) fn read<E: From<DataError>>(
     labels_path: &Path,
     emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
 ) -> Result<(), E> {
-    let labels = Source {
-        path: labels_path.to_owned(),
-        ..*images
-    };
+    let labels = Source { path: labels_path.to_owned(), ..*images };
     let mut pixels = Values::open(images)?;
     let mut classes = Values::open(&labels)?;
     pixels.check_shape(true)?;
@@ -38,12 +35,7 @@ pub(super) fn read<E: From<DataError>>(
             usize::try_from(images.rows - done).map_or(Block::ROWS, |left| left.min(Block::ROWS));
         pixels.fill(&mut raw[..rows * width], done)?;
         classes.fill(&mut raw_labels[..rows], done)?;
-        scale(
-            &raw[..rows * width],
-            &table,
-            places.as_deref(),
-            &mut block.images,
-        );
+        scale(&raw[..rows * width], &table, places.as_deref(), &mut block.images);
         for (row, label) in (done..).zip(&raw_labels[..rows]) {
             let class = labels.class(u64::from(*label), || format!("sample {row}"))?;
             block.labels.push(class);
@@ -63,11 +55,7 @@ fn table(source: &Source<'_>) -> [f32; 256] {
     let scale = 1.0 / (max - min);
     std::array::from_fn(|byte| {
         let value = byte as f32;
-        if (min..=max).contains(&value) {
-            (value - min) * scale
-        } else {
-            f32::NAN
-        }
+        if (min..=max).contains(&value) { (value - min) * scale } else { f32::NAN }
     })
 }
 
@@ -93,10 +81,7 @@ fn check_range(source: &Source<'_>, block: &Block, first: u64) -> Result<(), Dat
     match block.images.iter().position(|value| value.is_nan()) {
         None => Ok(()),
         Some(index) => Err(source.damaged(
-            format!(
-                "sample {}",
-                first + (index / source.manifest.values()) as u64
-            ),
+            format!("sample {}", first + (index / source.manifest.values()) as u64),
             format!(
                 "a value is outside {}..{} (`min_value`, `max_value`)",
                 source.manifest.min_value, source.manifest.max_value
@@ -135,11 +120,7 @@ impl<'a> Values<'a> {
                 .map_err(|error| header(format!("cannot be read: {error}")))?;
             dims.push(u64::from(u32::from_be_bytes(dim)));
         }
-        Ok(Self {
-            source,
-            dims,
-            reader,
-        })
+        Ok(Self { source, dims, reader })
     }
 
     /// Fails unless the header announces the declared samples, each of the declared shape (`true`) or one label.
@@ -184,10 +165,9 @@ impl<'a> Values<'a> {
     fn check_end(&mut self) -> Result<(), DataError> {
         match self.reader.read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => Err(self.source.damaged(
-                "end".to_owned(),
-                "holds more than its header announces".to_owned(),
-            )),
+            Ok(_) => Err(self
+                .source
+                .damaged("end".to_owned(), "holds more than its header announces".to_owned())),
             Err(error) => Err(self.source.damaged("end".to_owned(), error.to_string())),
         }
     }

@@ -122,11 +122,7 @@ impl DataSet {
         mut sink: impl FnMut(Rows<'_, P>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut emit = |block: &mut Block| {
-            let rows = Rows {
-                images: &block.images,
-                labels: &block.labels,
-                part: PhantomData,
-            };
+            let rows = Rows { images: &block.images, labels: &block.labels, part: PhantomData };
             let done = sink(rows);
             block.images.clear();
             block.labels.clear();
@@ -143,11 +139,7 @@ impl DataSet {
             }
             Files::Idx { train, test } => {
                 let (images, labels) = if P::IS_TEST { test } else { train };
-                idx::read(
-                    &self.part::<P>(images),
-                    &self.folder.join(&labels.path),
-                    &mut emit,
-                )
+                idx::read(&self.part::<P>(images), &self.folder.join(&labels.path), &mut emit)
             }
         }
     }
@@ -157,11 +149,7 @@ impl DataSet {
         Source {
             path: self.folder.join(&entry.path),
             manifest,
-            rows: if P::IS_TEST {
-                manifest.test_rows
-            } else {
-                manifest.train_rows
-            },
+            rows: if P::IS_TEST { manifest.test_rows } else { manifest.train_rows },
             part: P::NAME,
         }
     }
@@ -178,11 +166,7 @@ struct Source<'a> {
 impl Source<'_> {
     /// The finding that `place` of this file is damaged.
     fn damaged(&self, place: String, why: String) -> DataError {
-        DataError::Damaged {
-            path: self.path.clone(),
-            place,
-            why,
-        }
+        DataError::Damaged { path: self.path.clone(), place, why }
     }
 
     /// Fails unless as many samples were found as the manifest declares.
@@ -201,15 +185,9 @@ impl Source<'_> {
     /// The class of a label, if the data set has it.
     fn class(&self, label: u64, place: impl FnOnce() -> String) -> Result<i64, DataError> {
         let classes = u64::from(self.manifest.classes);
-        i64::try_from(label)
-            .ok()
-            .filter(|_| label < classes)
-            .ok_or_else(|| {
-                self.damaged(
-                    place(),
-                    format!("label {label} is not below `classes = {classes}`"),
-                )
-            })
+        i64::try_from(label).ok().filter(|_| label < classes).ok_or_else(|| {
+            self.damaged(place(), format!("label {label} is not below `classes = {classes}`"))
+        })
     }
 }
 

@@ -114,9 +114,7 @@ impl<R: Read> SeriesReader<R> {
             Err(error) => return Err(damaged(path, 1, error)),
         }
         if header.iter().all(<[u8]>::is_empty) {
-            return Err(SeriesError::Empty {
-                path: path.to_owned(),
-            });
+            return Err(SeriesError::Empty { path: path.to_owned() });
         }
         Ok(Self {
             path: path.to_owned(),
@@ -142,9 +140,7 @@ impl<R: Read> SeriesReader<R> {
         match read {
             Ok(true) => {}
             Ok(false) if self.rows == 0 => {
-                return Err(SeriesError::NoRows {
-                    path: self.path.clone(),
-                });
+                return Err(SeriesError::NoRows { path: self.path.clone() });
             }
             Ok(false) => return Ok(None),
             Err(error) => {
@@ -188,10 +184,8 @@ fn damaged(path: &Path, line: u64, error: csv::Error) -> SeriesError {
 
 impl Columns {
     fn find(path: &Path, header: &csv::ByteRecord) -> Result<Self, SeriesError> {
-        let names: Vec<String> = header
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect();
+        let names: Vec<String> =
+            header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         let wrong = |why: String| SeriesError::Columns {
             path: path.to_owned(),
             why,
@@ -230,11 +224,7 @@ impl Columns {
 
     fn point(&self, record: &csv::StringRecord) -> Result<(f64, f64), String> {
         if record.len() != self.count {
-            return Err(format!(
-                "the row has {} columns, the header {}",
-                record.len(),
-                self.count
-            ));
+            return Err(format!("the row has {} columns, the header {}", record.len(), self.count));
         }
         let number = |name: &str, at: usize| {
             let text = record.get(at).unwrap_or("");
@@ -284,18 +274,12 @@ mod tests {
         for (text, says) in [
             ("", "a.csv:1: the file is empty"),
             ("\n\n", "a.csv:1: the file is empty"),
-            (
-                "series,t_s,value\n",
-                "a.csv:1: the file has a header and no rows",
-            ),
+            ("series,t_s,value\n", "a.csv:1: the file has a header and no rows"),
             (
                 "series,value\na,1\n",
                 "a.csv:1: there is no column `t_s`; the header is `series,value`",
             ),
-            (
-                "series,t_s,t_s,value\n",
-                "a.csv:1: the column `t_s` is there twice",
-            ),
+            ("series,t_s,t_s,value\n", "a.csv:1: the column `t_s` is there twice"),
         ] {
             let error = rows(text.as_bytes(), 7).unwrap_err();
             assert!(error.starts_with(says), "{error}");
@@ -317,14 +301,8 @@ mod tests {
                 && found[1].contains("line: 4, point: Ok((3.0, NaN))"),
             "{found:?}"
         );
-        assert!(
-            found[2].contains("the row has 2 columns, the header 5"),
-            "{found:?}"
-        );
-        assert!(
-            found[3].contains("value is `x`, which is no number"),
-            "{found:?}"
-        );
+        assert!(found[2].contains("the row has 2 columns, the header 5"), "{found:?}");
+        assert!(found[3].contains("value is `x`, which is no number"), "{found:?}");
     }
 
     proptest! {

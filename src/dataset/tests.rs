@@ -23,12 +23,7 @@ fn load<P: Part>(data: &DataSet) -> Result<Loaded, DataError> {
 }
 
 fn shipped(name: &str) -> DataSet {
-    DataSet::open(
-        &Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("datasets")
-            .join(name),
-    )
-    .unwrap()
+    DataSet::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets").join(name)).unwrap()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -69,14 +64,8 @@ fn shipped_data_sets_are_what_their_manifests_say() {
             let part = part.unwrap();
             assert_eq!(part.labels.len(), rows, "{name}");
             assert_eq!(part.images.len(), rows * values, "{name}");
-            assert!(
-                part.images.iter().all(|v| (0.0..=1.0).contains(v)),
-                "{name}"
-            );
-            assert!(
-                part.images.iter().any(|v| *v > 0.6),
-                "{name}: scaled to the whole range"
-            );
+            assert!(part.images.iter().all(|v| (0.0..=1.0).contains(v)), "{name}");
+            assert!(part.images.iter().any(|v| *v > 0.6), "{name}: scaled to the whole range");
             let classes: std::collections::BTreeSet<_> = part.labels.iter().collect();
             assert_eq!(classes.len(), data.manifest().classes as usize, "{name}");
         }
@@ -88,10 +77,7 @@ fn first_rows_of_the_shipped_files_are_read_as_they_are_written() {
     let digits = shipped("digits");
     // Rows 0, 5, ... are test data; row 0 is `0,0,5,13,9,...` with label 0, row 1 `0,0,0,12,...` with label 1.
     let test = load::<Test>(&digits).unwrap();
-    assert_eq!(
-        &test.images[..5],
-        &[0.0, 0.0, 5.0 / 16.0, 13.0 / 16.0, 9.0 / 16.0]
-    );
+    assert_eq!(&test.images[..5], &[0.0, 0.0, 5.0 / 16.0, 13.0 / 16.0, 9.0 / 16.0]);
     assert_eq!(test.labels[0], 0);
     let train = load::<Train>(&digits).unwrap();
     assert_eq!(&train.images[2..5], &[0.0, 12.0 / 16.0, 13.0 / 16.0]);
@@ -99,17 +85,9 @@ fn first_rows_of_the_shipped_files_are_read_as_they_are_written() {
 
     // Row 0: 92,115,120,94, 84,102,106,79, ...: the first band of the first pixels is 92, 84, 84, 101.
     let satellite = load::<Train>(&shipped("satellite")).unwrap();
-    let bytes: Vec<f32> = satellite
-        .images
-        .iter()
-        .map(|v| (v * 255.0).round())
-        .collect();
+    let bytes: Vec<f32> = satellite.images.iter().map(|v| (v * 255.0).round()).collect();
     assert_eq!(&bytes[..4], &[92.0, 84.0, 84.0, 101.0]);
-    assert_eq!(
-        &bytes[9..11],
-        &[115.0, 102.0],
-        "the second band follows all of the first"
-    );
+    assert_eq!(&bytes[9..11], &[115.0, 102.0], "the second band follows all of the first");
     assert_eq!(satellite.labels[0], 2);
 }
 
@@ -129,11 +107,7 @@ fn csv_is_read_plain_or_packed_in_both_layouts() {
     let text = b"a,b,c,d,label\n0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,2\n";
     let (_dir, data) = folder(&keys, &[("a.csv", text)]);
     let train = load::<Train>(&data.unwrap()).unwrap();
-    assert_eq!(
-        &train.images[..4],
-        &[0.0, 0.2, 0.1, 0.3],
-        "pixels become planes"
-    );
+    assert_eq!(&train.images[..4], &[0.0, 0.2, 0.1, 0.3], "pixels become planes");
 }
 
 #[test]
@@ -141,10 +115,7 @@ fn parts_may_have_files_of_their_own_and_labels_may_come_first() {
     let keys = "shape = [1, 1, 2]\nclasses = 2\nformat = \"csv\"\nlabel_column = \"first\"\nmin_value = -1\nmax_value = 1\n\
                 train_rows = 2\ntest_rows = 1\n[files]\ntrain = { path = \"a.csv\", sha256 = \"SHA\" }\n\
                 test = { path = \"b.csv\", sha256 = \"SHA\" }\n";
-    let (_dir, data) = folder(
-        keys,
-        &[("a.csv", b"1,-1,1\n0,0,0.5\n"), ("b.csv", b"1,1,1\n")],
-    );
+    let (_dir, data) = folder(keys, &[("a.csv", b"1,-1,1\n0,0,0.5\n"), ("b.csv", b"1,1,1\n")]);
     let data = data.unwrap();
     let train = load::<Train>(&data).unwrap();
     assert_eq!(train.images, [0.0, 1.0, 0.5, 0.75]);
@@ -161,26 +132,11 @@ fn damaged_csv_is_named_by_file_and_line() {
             &b"0,1,2,3,0\n4,5,6,1\n8,9,10,0,2\n"[..],
             "line 2: has 4 columns, expected 4 values and a label",
         ),
-        (
-            b"0,1,2,3,0\n4,x,6,7,1\n8,9,10,0,2\n",
-            "line 2: column 2: `x` is not a number",
-        ),
-        (
-            b"0,1,2,3,0\n4,11,6,7,1\n8,9,10,0,2\n",
-            "line 2: column 2 is 11, outside 0..10",
-        ),
-        (
-            b"0,1,2,3,0\n4,NaN,6,7,1\n8,9,10,0,2\n",
-            "line 2: column 2 is NaN, outside",
-        ),
-        (
-            b"0,1,2,3,0\n4,5,6,7,3\n8,9,10,0,2\n",
-            "line 2: label 3 is not below `classes = 3`",
-        ),
-        (
-            b"0,1,2,3,-1\n4,5,6,7,1\n8,9,10,0,2\n",
-            "line 1: column 5: `-1` is not a class number",
-        ),
+        (b"0,1,2,3,0\n4,x,6,7,1\n8,9,10,0,2\n", "line 2: column 2: `x` is not a number"),
+        (b"0,1,2,3,0\n4,11,6,7,1\n8,9,10,0,2\n", "line 2: column 2 is 11, outside 0..10"),
+        (b"0,1,2,3,0\n4,NaN,6,7,1\n8,9,10,0,2\n", "line 2: column 2 is NaN, outside"),
+        (b"0,1,2,3,0\n4,5,6,7,3\n8,9,10,0,2\n", "line 2: label 3 is not below `classes = 3`"),
+        (b"0,1,2,3,-1\n4,5,6,7,1\n8,9,10,0,2\n", "line 1: column 5: `-1` is not a class number"),
         (
             b"0,1,2,3,0\n",
             "holds 1 samples of the train part, but dataset.toml says `train_rows = 2`",
@@ -190,10 +146,7 @@ fn damaged_csv_is_named_by_file_and_line() {
     ] {
         let (_dir, data) = folder(CSV, &[("a.csv", bytes)]);
         let message = load::<Train>(&data.unwrap()).unwrap_err().to_string();
-        assert!(
-            message.contains("a.csv") && message.contains(says),
-            "{says}: {message}"
-        );
+        assert!(message.contains("a.csv") && message.contains(says), "{says}: {message}");
     }
 }
 
@@ -225,11 +178,7 @@ fn idx_is_read_plain_or_packed() {
         data.verify().unwrap();
         let train = load::<Train>(&data).unwrap();
         assert_eq!(train.labels, [1, 0]);
-        for (value, expected) in train
-            .images
-            .iter()
-            .zip([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.0, 0.0])
-        {
+        for (value, expected) in train.images.iter().zip([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.0, 0.0]) {
             assert!((value - expected).abs() < 1e-6);
         }
         assert_eq!(load::<Test>(&data).unwrap().images, [1.0; 4]);
@@ -237,12 +186,7 @@ fn idx_is_read_plain_or_packed() {
 }
 
 fn idx_error(keys: &str, images: &[u8], labels: &[u8]) -> String {
-    let files = [
-        ("ti", images),
-        ("tl", labels),
-        ("ei", images),
-        ("el", labels),
-    ];
+    let files = [("ti", images), ("tl", labels), ("ei", images), ("el", labels)];
     let (_dir, data) = folder(keys, &files);
     load::<Train>(&data.unwrap()).unwrap_err().to_string()
 }
@@ -258,14 +202,8 @@ fn damaged_idx_images_are_named_by_file_and_place() {
         (&[0, 0, 8, 3, 0, 0], "ti, header: cannot be read"),
         (&idx(&[2, 4], &[0; 8]), expected),
         (&idx(&[3, 2, 2], &[0; 12]), "holds 3 samples of the train"),
-        (
-            &good[..good.len() - 1],
-            "in the 256 samples from 0 on: ends",
-        ),
-        (
-            &idx(&[2, 2, 2], &[0; 9]),
-            "ti, end: holds more than its header",
-        ),
+        (&good[..good.len() - 1], "in the 256 samples from 0 on: ends"),
+        (&idx(&[2, 2, 2], &[0; 9]), "ti, end: holds more than its header"),
         (&gzip(&good)[..20], "ti, "),
     ] {
         let message = idx_error(IDX, images, &labels);
@@ -274,10 +212,7 @@ fn damaged_idx_images_are_named_by_file_and_place() {
     let narrow = IDX.replace("max_value = 255", "max_value = 16");
     let images = idx(&[2, 2, 2], &[0, 0, 0, 0, 0, 17, 0, 0]);
     let message = idx_error(&narrow, &images, &labels);
-    assert!(
-        message.contains("sample 1: a value is outside 0..16"),
-        "{message}"
-    );
+    assert!(message.contains("sample 1: a value is outside 0..16"), "{message}");
 }
 
 #[test]
@@ -286,14 +221,8 @@ fn damaged_idx_labels_are_named_by_file_and_place() {
     for (labels, says) in [
         (idx(&[2], &[1, 2]), "tl, sample 1: label 2 is not below"),
         (idx(&[3], &[1, 1, 1]), "tl: holds 3 samples"),
-        (
-            idx(&[2, 1], &[1, 1]),
-            "tl, header: dimensions [2, 1], expected one label a sample",
-        ),
-        (
-            idx(&[2], &[1]),
-            "tl, in the 256 samples from 0 on: ends early",
-        ),
+        (idx(&[2, 1], &[1, 1]), "tl, header: dimensions [2, 1], expected one label a sample"),
+        (idx(&[2], &[1]), "tl, in the 256 samples from 0 on: ends early"),
     ] {
         let message = idx_error(IDX, &images, &labels);
         assert!(message.contains(says), "{says}: {message}");
@@ -305,11 +234,7 @@ fn a_changed_or_missing_file_is_found_by_its_checksum() {
     let (dir, data) = folder(CSV, &[("a.csv", b"0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,2\n")]);
     let data = data.unwrap();
     data.verify().unwrap();
-    fs_err::write(
-        dir.path().join("a.csv"),
-        b"0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,1\n",
-    )
-    .unwrap();
+    fs_err::write(dir.path().join("a.csv"), b"0,1,2,3,0\n4,5,6,7,1\n8,9,10,0,1\n").unwrap();
     let message = data.verify().unwrap_err().to_string();
     assert!(
         message.contains("a.csv is not the file that tiny's dataset.toml describes"),
@@ -323,55 +248,23 @@ fn a_changed_or_missing_file_is_found_by_its_checksum() {
 /// What is replaced in a good manifest, by what, and what the message must say.
 const BAD: &[(&str, &str, &str)] = &[
     ("classes = 3", "clases = 3", "unknown field `clases`"),
-    (
-        "classes = 3",
-        "classes = 1",
-        "d/dataset.toml:6: `classes` must be at least 2",
-    ),
+    ("classes = 3", "classes = 1", "d/dataset.toml:6: `classes` must be at least 2"),
     ("classes = 3", "classes = -1", "line 6, column 11"),
     ("[2, 1, 2]", "[2, 0, 2]", "d/dataset.toml:5: `shape`"),
     ("[2, 1, 2]", "[2, 2]", "line 5"),
     ("[2, 1, 2]", "[60000, 60000, 60000]", "`shape`"),
-    (
-        "max_value = 10",
-        "max_value = 0",
-        "`max_value` must be above `min_value = 0`",
-    ),
+    ("max_value = 10", "max_value = 0", "`max_value` must be above `min_value = 0`"),
     ("max_value = 10", "max_value = inf", "`max_value`"),
     ("train_rows = 2", "train_rows = 0", "`train_rows` must be"),
-    (
-        "train_first = 2",
-        "test_every = 1",
-        "`split` must have one of",
-    ),
-    (
-        "train_first = 2",
-        "train_first = 2, test_every = 3",
-        "`split` must have one of",
-    ),
+    ("train_first = 2", "test_every = 1", "`split` must have one of"),
+    ("train_first = 2", "train_first = 2, test_every = 3", "`split` must have one of"),
     ("split = { train_first = 2 }", "", "`split` is missing"),
-    (
-        "[files.all]",
-        "[files.train]",
-        "`files` of `format = \"csv\"` must be",
-    ),
-    (
-        "\"csv\"",
-        "\"idx\"",
-        "`files` of `format = \"idx\"` must be",
-    ),
+    ("[files.all]", "[files.train]", "`files` of `format = \"csv\"` must be"),
+    ("\"csv\"", "\"idx\"", "`files` of `format = \"idx\"` must be"),
     ("\"csv\"", "\"png\"", "unknown variant `png`"),
-    (
-        "SHA",
-        "abc",
-        "d/dataset.toml:14: `sha256` of a.csv must be 64",
-    ),
+    ("SHA", "abc", "d/dataset.toml:14: `sha256` of a.csv must be 64"),
     ("a.csv", "", "`path` must name a file"),
-    (
-        "max_value = 10",
-        "max_value = 10\nclass_names = [\"a\"]",
-        "has 1 names for `classes = 3`",
-    ),
+    ("max_value = 10", "max_value = 10\nclass_names = [\"a\"]", "has 1 names for `classes = 3`"),
 ];
 
 #[test]
@@ -384,10 +277,7 @@ fn bad_manifests_say_the_line_the_key_and_what_to_write() {
     for (from, to, says) in BAD {
         assert!(CSV.contains(from), "{from}");
         let message = parse(&CSV.replace(from, to)).unwrap_err().to_string();
-        assert!(
-            message.contains(says) && message.contains("d/dataset.toml"),
-            "{says}: {message}"
-        );
+        assert!(message.contains(says) && message.contains("d/dataset.toml"), "{says}: {message}");
     }
 }
 
@@ -396,48 +286,22 @@ fn data_sets_are_found_by_name_in_order_and_by_path() {
     let (home, _) = folder(CSV, &[("a.csv", b"0,1,2,3,0\n")]);
     let base = tempfile::tempdir().unwrap();
     let near = base.path().join("datasets");
-    for (root, name) in [
-        (&near, "tiny"),
-        (&near, "broken"),
-        (&base.path().join("listed"), "tiny"),
-    ] {
+    for (root, name) in [(&near, "tiny"), (&near, "broken"), (&base.path().join("listed"), "tiny")]
+    {
         fs_err::create_dir_all(root.join(name)).unwrap();
         let text = fs_err::read_to_string(home.path().join(MANIFEST)).unwrap();
-        let text = if name == "broken" {
-            "oops".to_owned()
-        } else {
-            text
-        };
+        let text = if name == "broken" { "oops".to_owned() } else { text };
         fs_err::write(root.join(name).join(MANIFEST), text).unwrap();
     }
     let listed = base.path().join("listed");
     let below = near.join("tiny");
     let roots = Roots::from_parts(Some(listed.as_os_str()), &below, None);
-    assert_eq!(
-        roots.folders().len(),
-        2,
-        "`datasets/` of a folder above is found"
-    );
+    assert_eq!(roots.folders().len(), 2, "`datasets/` of a folder above is found");
     let found = find("tiny", &below, &roots).unwrap();
-    assert!(
-        found
-            .folder()
-            .starts_with(fs_err::canonicalize(&listed).unwrap())
-    );
-    assert!(
-        find("./datasets/tiny", base.path(), &roots)
-            .unwrap()
-            .folder()
-            .is_absolute()
-    );
-    let names: Vec<_> = list(&roots)
-        .into_iter()
-        .map(|(name, data)| (name, data.is_ok()))
-        .collect();
-    assert_eq!(
-        names,
-        [("broken".to_owned(), false), ("tiny".to_owned(), true)]
-    );
+    assert!(found.folder().starts_with(fs_err::canonicalize(&listed).unwrap()));
+    assert!(find("./datasets/tiny", base.path(), &roots).unwrap().folder().is_absolute());
+    let names: Vec<_> = list(&roots).into_iter().map(|(name, data)| (name, data.is_ok())).collect();
+    assert_eq!(names, [("broken".to_owned(), false), ("tiny".to_owned(), true)]);
     for (name, says) in [
         ("tinny", "did you mean `tiny`?"),
         ("q", "(known: broken, tiny)"),

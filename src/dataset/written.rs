@@ -113,22 +113,14 @@ impl Written {
     fn check(&self, context: &Context<'_>) -> Result<(), DataError> {
         let bad = |key, why: String| Err(context.value(key, why));
         if self.name.is_empty() || !self.name.chars().all(is_name_character) {
-            return bad(
-                "name",
-                "must be made of letters, digits, `-`, `_` and `.`".to_owned(),
-            );
+            return bad("name", "must be made of letters, digits, `-`, `_` and `.`".to_owned());
         }
-        let values: u64 = self
-            .shape
-            .iter()
-            .fold(1, |product, side| u64::from(*side).saturating_mul(product));
+        let values: u64 =
+            self.shape.iter().fold(1, |product, side| u64::from(*side).saturating_mul(product));
         if values == 0 || values > MAX_VALUES {
             return bad(
                 "shape",
-                format!(
-                    "{:?} must be [channels, height, width], each at least 1",
-                    self.shape
-                ),
+                format!("{:?} must be [channels, height, width], each at least 1", self.shape),
             );
         }
         if self.classes < 2 {
@@ -137,24 +129,14 @@ impl Written {
         if !self.class_names.is_empty() && self.class_names.len() != self.classes as usize {
             return bad(
                 "class_names",
-                format!(
-                    "has {} names for `classes = {}`",
-                    self.class_names.len(),
-                    self.classes
-                ),
+                format!("has {} names for `classes = {}`", self.class_names.len(), self.classes),
             );
         }
         let finite = self.min_value.is_finite() && self.max_value.is_finite();
         if !finite || self.max_value <= self.min_value {
-            return bad(
-                "max_value",
-                format!("must be above `min_value = {}`", self.min_value),
-            );
+            return bad("max_value", format!("must be above `min_value = {}`", self.min_value));
         }
-        for (key, rows) in [
-            ("train_rows", self.train_rows),
-            ("test_rows", self.test_rows),
-        ] {
+        for (key, rows) in [("train_rows", self.train_rows), ("test_rows", self.test_rows)] {
             if !(1..=u64::from(u32::MAX)).contains(&rows) {
                 return bad(key, "must be the number of samples, at least 1".to_owned());
             }
@@ -180,10 +162,9 @@ impl Written {
             check_entry(entry, context)?;
         }
         match (files, &self.split) {
-            (Chosen::All(all), Some(split)) => Ok(Files::Whole {
-                all,
-                split: split.check(context)?,
-            }),
+            (Chosen::All(all), Some(split)) => {
+                Ok(Files::Whole { all, split: split.check(context)? })
+            }
             (Chosen::All(_), None) => Err(context.value(
                 "split",
                 "is missing: one file holds both parts, so write `split = { test_every = 5 }` or \
@@ -194,10 +175,7 @@ impl Written {
                 "is for one file with both parts (`files.all`); these files are apart already",
             )),
             (Chosen::Parts(train, test), None) => Ok(Files::Parts { train, test }),
-            (Chosen::Idx([a, b, c, d]), None) => Ok(Files::Idx {
-                train: (a, b),
-                test: (c, d),
-            }),
+            (Chosen::Idx([a, b, c, d]), None) => Ok(Files::Idx { train: (a, b), test: (c, d) }),
         }
     }
 }
@@ -264,16 +242,10 @@ impl WrittenSplit {
 }
 
 fn check_entry(entry: &FileEntry, context: &Context<'_>) -> Result<(), DataError> {
-    let digits = entry
-        .sha256
-        .bytes()
-        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let digits = entry.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if entry.sha256.len() != 64 || !digits {
         // The key occurs once a file: its value tells which is meant.
-        let line = context
-            .text
-            .lines()
-            .position(|line| line.contains(&entry.sha256));
+        let line = context.text.lines().position(|line| line.contains(&entry.sha256));
         return Err(DataError::Value {
             file: context.file.to_owned(),
             line: line.unwrap_or(0) + 1,

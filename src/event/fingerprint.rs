@@ -71,9 +71,8 @@ impl Fingerprint {
     /// A short hash of the hard fields, 16 hexadecimal digits: equal environments have equal keys.
     pub fn key(&self) -> String {
         let fields = self.hard.iter();
-        let text: Vec<String> = fields
-            .map(|(field, value)| format!("{field}\u{1f}{value}\u{1e}"))
-            .collect();
+        let text: Vec<String> =
+            fields.map(|(field, value)| format!("{field}\u{1f}{value}\u{1e}")).collect();
         format!("{:016x}", fnv1a(text.concat().as_bytes()))
     }
 
@@ -92,18 +91,13 @@ impl Fingerprint {
             let both = fields.into_iter().map(|field| {
                 let values = [ours.get(field), theirs.get(field)];
                 let by_run = TOLD_BY_RUNS.contains(&field.as_str());
-                let told = values
-                    .into_iter()
-                    .filter(|value| value.is_some() || !by_run);
+                let told = values.into_iter().filter(|value| value.is_some() || !by_run);
                 let told = told.map(|value| value.map_or(NOT_TOLD, String::as_str));
                 (field.clone(), one_or_all(told))
             });
             both.collect()
         };
-        Self {
-            hard: join(&self.hard, &other.hard),
-            soft: join(&self.soft, &other.soft),
-        }
+        Self { hard: join(&self.hard, &other.hard), soft: join(&self.soft, &other.soft) }
     }
 }
 
@@ -122,10 +116,7 @@ pub fn one_or_all<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
 /// tells it from another one that began in the same second. Fit for the name of a file; later ones sort behind.
 pub fn session_id(created: &str, origin: &str) -> String {
     let second = created.split('.').next().unwrap_or_default();
-    let second: String = second
-        .chars()
-        .filter(|c| c.is_ascii_digit() || *c == 'T')
-        .collect();
+    let second: String = second.chars().filter(|c| c.is_ascii_digit() || *c == 'T').collect();
     let hash = fnv1a(format!("{created}\u{1f}{origin}").as_bytes());
     format!("{second}-{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
 }
@@ -145,14 +136,9 @@ mod tests {
     fn print(hard: &[(&str, &str)], soft: &[(&str, &str)]) -> Fingerprint {
         let map = |fields: &[(&str, &str)]| {
             let fields = fields.iter();
-            fields
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect()
+            fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
-        Fingerprint {
-            hard: map(hard),
-            soft: map(soft),
-        }
+        Fingerprint { hard: map(hard), soft: map(soft) }
     }
 
     #[test]
@@ -167,10 +153,8 @@ mod tests {
             &[("kernel", "6.8"), ("cpu.governor", "performance")],
         );
         let found = base.differences(&other);
-        let shown: Vec<_> = found
-            .iter()
-            .map(|d| (&*d.field, &*d.baseline, &*d.candidate, d.hard))
-            .collect();
+        let shown: Vec<_> =
+            found.iter().map(|d| (&*d.field, &*d.baseline, &*d.candidate, d.hard)).collect();
         assert_eq!(
             shown,
             [
@@ -202,10 +186,7 @@ mod tests {
     fn the_key_is_of_the_hard_fields_and_the_same_everywhere() {
         let one = print(&[("arch", "x86_64"), ("cpu.cores", "8")], &[]);
         assert_eq!(one.key(), "fb8b0819ac610904");
-        let soft = print(
-            &[("cpu.cores", "8"), ("arch", "x86_64")],
-            &[("kernel", "6.8")],
-        );
+        let soft = print(&[("cpu.cores", "8"), ("arch", "x86_64")], &[("kernel", "6.8")]);
         assert_eq!(one.key(), soft.key());
         for other in [
             print(&[("arch", "x86_64"), ("cpu.cores", "80")], &[]),
@@ -253,10 +234,7 @@ mod tests {
     fn it_is_read_back_as_it_was_written() {
         let one = print(&[("cpu.model", "A \"b\"")], &[("kernel", "6.1")]);
         let text = serde_json::to_string(&one).unwrap();
-        assert_eq!(
-            text,
-            r#"{"hard":{"cpu.model":"A \"b\""},"soft":{"kernel":"6.1"}}"#
-        );
+        assert_eq!(text, r#"{"hard":{"cpu.model":"A \"b\""},"soft":{"kernel":"6.1"}}"#);
         assert_eq!(serde_json::from_str::<Fingerprint>(&text).unwrap(), one);
         let none: Fingerprint = serde_json::from_str("{}").unwrap();
         assert_eq!(none, Fingerprint::default());

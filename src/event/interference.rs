@@ -72,13 +72,8 @@ pub enum Disturber {
 
 impl Disturber {
     /// All, in the order in which they are named.
-    pub const ALL: [Self; 5] = [
-        Self::Others,
-        Self::Steal,
-        Self::Throttled,
-        Self::Thermal,
-        Self::Delay,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Others, Self::Steal, Self::Throttled, Self::Thermal, Self::Delay];
 
     /// In one word.
     pub const fn name(self) -> &'static str {
@@ -150,12 +145,7 @@ impl InterferenceWatch {
             Found::Unknown => (None, None),
             Found::Something(cause) => (Some(true), Some(cause)),
         };
-        Some(Stretch {
-            from_ns: from.t_ns,
-            to_ns: at.t_ns,
-            taken,
-            cause,
-        })
+        Some(Stretch { from_ns: from.t_ns, to_ns: at.t_ns, taken, cause })
     }
 }
 
@@ -249,12 +239,10 @@ impl Interference {
             .into_iter()
             .filter(|cause| self.by_cause_s[*cause as usize] > 0.0)
             .collect();
-        let held = causes
-            .iter()
-            .any(|cause| matches!(cause, Disturber::Throttled | Disturber::Thermal));
-        let taken = causes
-            .iter()
-            .any(|cause| !matches!(cause, Disturber::Throttled | Disturber::Thermal));
+        let held =
+            causes.iter().any(|cause| matches!(cause, Disturber::Throttled | Disturber::Thermal));
+        let taken =
+            causes.iter().any(|cause| !matches!(cause, Disturber::Throttled | Disturber::Thermal));
         let what = match (taken, held) {
             (true, false) => "the machine was busy with something else",
             (true, true) => "the machine was busy with something else, or held back",
@@ -264,11 +252,7 @@ impl Interference {
             .iter()
             .filter_map(|cause| Some(format!("{cause} {}", percent(self.share_of(*cause)?))))
             .collect();
-        Some(format!(
-            "{} of the time {what} ({})",
-            percent(share),
-            parts.join(", ")
-        ))
+        Some(format!("{} of the time {what} ({})", percent(share), parts.join(", ")))
     }
 }
 
@@ -293,25 +277,20 @@ mod tests {
     fn stretches(rows: &[Row]) -> Vec<(u64, u64, Option<bool>)> {
         let ns = |ms: Option<u64>| ms.map(|ms| ms * 1_000_000);
         let mut watch = InterferenceWatch::default();
-        let ticks = rows
-            .iter()
-            .map(|(ms, cpu, busy, steal, delay)| ResourceSample {
-                t_ns: ms * 1_000_000,
-                cpu_ns: ns(*cpu),
-                run_delay_ns: ns(*delay),
-                host: HostReading {
-                    busy_ns: ns(*busy),
-                    steal_ns: ns(*steal),
-                    ..HostReading::default()
-                },
-                ..ResourceSample::default()
-            });
+        let ticks = rows.iter().map(|(ms, cpu, busy, steal, delay)| ResourceSample {
+            t_ns: ms * 1_000_000,
+            cpu_ns: ns(*cpu),
+            run_delay_ns: ns(*delay),
+            host: HostReading {
+                busy_ns: ns(*busy),
+                steal_ns: ns(*steal),
+                ..HostReading::default()
+            },
+            ..ResourceSample::default()
+        });
         let found: Vec<_> = ticks.filter_map(|tick| watch.push(&tick)).collect();
         let ms = |ns: u64| ns / 1_000_000;
-        found
-            .iter()
-            .map(|s| (ms(s.from_ns), ms(s.to_ns), s.taken))
-            .collect()
+        found.iter().map(|s| (ms(s.from_ns), ms(s.to_ns), s.taken)).collect()
     }
 
     #[test]
@@ -325,10 +304,7 @@ mod tests {
             (0, 18, false),
             (0, 22, true),
         ] {
-            let rows = [
-                row(0, 100, 1000, 0),
-                row(200, 500, 1400 + others_ms, steal_ms),
-            ];
+            let rows = [row(0, 100, 1000, 0), row(200, 500, 1400 + others_ms, steal_ms)];
             let found = stretches(&rows);
             assert_eq!(found, [(0, 200, Some(taken))], "{others_ms} {steal_ms}");
         }
@@ -380,15 +356,9 @@ mod tests {
             assert_eq!(cause(ms, false), (Some(found.is_some()), found), "{ms:?}");
         }
         // The quota that the run was given is what is measured.
-        assert_eq!(
-            cause([Some(0), Some(0), Some(150), None], true),
-            (Some(false), None)
-        );
+        assert_eq!(cause([Some(0), Some(0), Some(150), None], true), (Some(false), None));
         // What is known marks a stretch though the rest has a gap; but does not clear it.
-        assert_eq!(
-            cause([Some(0), None, None, None], false),
-            (Some(false), None)
-        );
+        assert_eq!(cause([Some(0), None, None, None], false), (Some(false), None));
         assert!(HostReading::default().busy_ns.is_none());
     }
 
@@ -404,10 +374,7 @@ mod tests {
         for (stretches, says) in [
             (vec![], None),
             (vec![stretch(0, 1000, None)], None),
-            (
-                vec![stretch(0, 995, None), stretch(995, 1000, Some(Others))],
-                None,
-            ),
+            (vec![stretch(0, 995, None), stretch(995, 1000, Some(Others))], None),
             (
                 vec![
                     stretch(0, 920, None),
@@ -439,19 +406,10 @@ mod tests {
             }
             assert_eq!(run.sentence().as_deref(), says);
         }
-        let unknown = Stretch {
-            from_ns: 0,
-            to_ns: 1_000_000_000,
-            taken: None,
-            cause: None,
-        };
+        let unknown = Stretch { from_ns: 0, to_ns: 1_000_000_000, taken: None, cause: None };
         let mut run = Interference::default();
         run.add(&unknown);
-        assert_eq!(
-            (run.share(), run.sentence()),
-            (None, None),
-            "nothing is known"
-        );
+        assert_eq!((run.share(), run.sentence()), (None, None), "nothing is known");
     }
 
     #[test]
@@ -469,22 +427,14 @@ mod tests {
         ];
         assert_eq!(
             stretches(&rows),
-            [
-                (0, 200, Some(true)),
-                (200, 400, Some(false)),
-                (400, 1400, Some(false))
-            ]
+            [(0, 200, Some(true)), (200, 400, Some(false)), (400, 1400, Some(false))]
         );
     }
 
     #[test]
     fn a_gap_is_unknown_unless_the_delay_speaks() {
         let gap = |ms, cpu, delay| (ms, cpu, None, None, delay);
-        for (delay, taken) in [
-            (None, None),
-            (Some(100), Some(false)),
-            (Some(900), Some(true)),
-        ] {
+        for (delay, taken) in [(None, None), (Some(100), Some(false)), (Some(900), Some(true))] {
             let rows = [
                 gap(0, Some(0), Some(0)),
                 gap(500, Some(1000), delay),
@@ -499,9 +449,6 @@ mod tests {
             (100, Some(200), Some(1000), Some(0), None),
             (300, Some(600), Some(1400), Some(0), None),
         ];
-        assert_eq!(
-            stretches(&back_again),
-            [(0, 100, None), (100, 300, Some(false))]
-        );
+        assert_eq!(stretches(&back_again), [(0, 100, None), (100, 300, Some(false))]);
     }
 }

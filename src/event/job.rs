@@ -302,15 +302,10 @@ mod tests {
             (Pattern::SingleStream, r#"{"name":"single-stream"}"#),
             (Pattern::Offline, r#"{"name":"offline"}"#),
             (
-                Pattern::Server {
-                    rate_per_s: Some(200.0),
-                },
+                Pattern::Server { rate_per_s: Some(200.0) },
                 r#"{"name":"server","rate_per_s":200.0}"#,
             ),
-            (
-                Pattern::Closed { clients: 8 },
-                r#"{"name":"closed","clients":8}"#,
-            ),
+            (Pattern::Closed { clients: 8 }, r#"{"name":"closed","clients":8}"#),
         ] {
             assert_eq!(serde_json::to_string(&pattern).unwrap(), written);
             assert_eq!(serde_json::from_str::<Pattern>(written).unwrap(), pattern);
@@ -338,10 +333,7 @@ mod tests {
         for (level, name) in [(0.5, "p50"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99.9")] {
             assert_eq!(percentile_name(level), name);
         }
-        let limit = MaxRate {
-            percentile: 0.99,
-            limit_s: 0.01,
-        };
+        let limit = MaxRate { percentile: 0.99, limit_s: 0.01 };
         assert_eq!(limit.to_string(), "p99 <= 10.0 ms");
     }
 

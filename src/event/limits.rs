@@ -52,8 +52,7 @@ impl Limits {
             0 => usable,
             cpus => usable.min(cpus as f64),
         };
-        self.cpu_quota_percent
-            .map_or(bound, |percent| bound.min(percent / 100.0))
+        self.cpu_quota_percent.map_or(bound, |percent| bound.min(percent / 100.0))
     }
 
     /// Compute threads where the user has not said how many: the cores that the run may use, rounded down, at least 1.
@@ -76,13 +75,12 @@ pub fn cpu_list(cpus: &[u32]) -> String {
             _ => parts.push((*cpu, *cpu)),
         }
     }
-    let shown = parts.iter().map(|(first, last)| {
-        if first == last {
-            first.to_string()
-        } else {
-            format!("{first}-{last}")
-        }
-    });
+    let shown =
+        parts.iter().map(
+            |(first, last)| {
+                if first == last { first.to_string() } else { format!("{first}-{last}") }
+            },
+        );
     shown.collect::<Vec<_>>().join(",")
 }
 
@@ -101,11 +99,7 @@ mod tests {
             (vec![], Some(50.0), 4, 0.5, 1),
             (vec![1], Some(100.0), 4, 1.0, 1),
         ] {
-            let limits = Limits {
-                cpus,
-                cpu_quota_percent: quota,
-                ..Limits::default()
-            };
+            let limits = Limits { cpus, cpu_quota_percent: quota, ..Limits::default() };
             let found = limits.cores(f64::from(usable));
             assert!((found - cores).abs() < 1e-12, "{limits:?}: {found}");
             assert_eq!(limits.threads(usable), threads, "{limits:?}");

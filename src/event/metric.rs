@@ -134,15 +134,7 @@ const fn def(
     in_group: bool,
     about: &'static str,
 ) -> MetricDef {
-    MetricDef {
-        name,
-        group,
-        unit,
-        kind,
-        scope,
-        in_group,
-        about,
-    }
+    MetricDef { name, group, unit, kind, scope, in_group, about }
 }
 
 /// The metric of this full name.
@@ -159,23 +151,9 @@ mod tests {
     fn names_are_unique_and_groups_choose_something() {
         let names: HashSet<_> = CATALOGUE.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), CATALOGUE.len());
-        for group in [
-            "throughput",
-            "step_latency",
-            "latency",
-            "cpu",
-            "memory",
-            "gpu",
-            "accuracy",
-        ] {
-            assert!(
-                CATALOGUE.iter().any(|m| m.group == group && m.in_group),
-                "{group}"
-            );
-            assert!(
-                !names.contains(group),
-                "a group must not be a metric: {group}"
-            );
+        for group in ["throughput", "step_latency", "latency", "cpu", "memory", "gpu", "accuracy"] {
+            assert!(CATALOGUE.iter().any(|m| m.group == group && m.in_group), "{group}");
+            assert!(!names.contains(group), "a group must not be a metric: {group}");
         }
     }
 }

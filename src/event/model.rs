@@ -24,20 +24,13 @@ pub struct ModelInfo {
 impl ModelInfo {
     /// Depth and width, with the defaults filled in, or why the model cannot have them.
     pub fn knobs(&self, depth: Option<u32>, width: Option<u32>) -> Result<(u32, u32), String> {
-        let (depth, width) = (
-            depth.unwrap_or(self.default.0),
-            width.unwrap_or(self.default.1),
-        );
+        let (depth, width) = (depth.unwrap_or(self.default.0), width.unwrap_or(self.default.1));
         let (range, step) = (&self.depths.0, self.depths.1);
         let (first, last) = (*range.start(), *range.end());
         if !range.contains(&depth) || !(depth - first).is_multiple_of(step) {
             let allowed = match step {
                 1 => format!("{first} to {last}"),
-                _ => format!(
-                    "{first}, {}, {}, ... {last}",
-                    first + step,
-                    first + 2 * step
-                ),
+                _ => format!("{first}, {}, {}, ... {last}", first + step, first + 2 * step),
             };
             return Err(format!(
                 "{} cannot have depth {depth}: {allowed} (default {})",
@@ -89,18 +82,8 @@ mod tests {
         for (name, depth, width, says) in [
             ("mlp", None, None, Ok((2, 256))),
             ("cnn", Some(8), Some(1), Ok((8, 1))),
-            (
-                "cnn",
-                Some(9),
-                None,
-                Err("cnn cannot have depth 9: 1 to 8 (default 2)"),
-            ),
-            (
-                "mlp",
-                Some(0),
-                None,
-                Err("mlp cannot have depth 0: 1 to 256 (default 2)"),
-            ),
+            ("cnn", Some(9), None, Err("cnn cannot have depth 9: 1 to 8 (default 2)")),
+            ("mlp", Some(0), None, Err("mlp cannot have depth 0: 1 to 256 (default 2)")),
             ("resnet", Some(20), None, Ok((20, 16))),
             (
                 "resnet",

@@ -54,10 +54,7 @@ mod tests {
     use super::*;
 
     fn objective(metric: &str, goal: Goal) -> Objective {
-        Objective {
-            metric: metric.to_owned(),
-            goal,
-        }
+        Objective { metric: metric.to_owned(), goal }
     }
 
     #[test]

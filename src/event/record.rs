@@ -132,10 +132,7 @@ impl RunVerdict {
     pub fn broken_constraint(&self) -> Option<&'static str> {
         let name = self.reason.split_whitespace().next()?;
         let broken = self.verdict == Feasibility::Infeasible;
-        broken
-            .then(|| find(name))
-            .flatten()
-            .map(|metric| metric.name)
+        broken.then(|| find(name)).flatten().map(|metric| metric.name)
     }
 }
 
@@ -353,9 +350,7 @@ impl RunRecord {
 
     /// The figure of this phase (as displayed) and metric.
     pub fn metric(&self, phase: &str, metric: &str) -> Option<&MetricRow> {
-        self.metrics
-            .iter()
-            .find(|row| row.phase == phase && row.metric == metric)
+        self.metrics.iter().find(|row| row.phase == phase && row.metric == metric)
     }
 }
 

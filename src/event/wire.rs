@@ -64,10 +64,8 @@ pub fn encode<T: Serialize>(message: &T) -> Result<String, serde_json::Error> {
 
 /// The message in a line.
 pub fn decode<T: for<'a> Deserialize<'a>>(line: &str) -> Result<T, WireError> {
-    serde_json::from_str(line).map_err(|source| WireError::Malformed {
-        start: line.chars().take(80).collect(),
-        source,
-    })
+    serde_json::from_str(line)
+        .map_err(|source| WireError::Malformed { start: line.chars().take(80).collect(), source })
 }
 
 #[cfg(test)]
@@ -84,9 +82,7 @@ mod tests {
                 pid: 7,
                 ..Hello::default()
             }),
-            WorkerEvent::Phase {
-                phase: Phase::Serve(32),
-            },
+            WorkerEvent::Phase { phase: Phase::Serve(32) },
             WorkerEvent::Steps(StepBatch {
                 phase: Phase::Train,
                 items: 64,
@@ -98,24 +94,14 @@ mod tests {
             }),
         ];
         for (seq, event) in (0..).zip(events) {
-            let envelope = Envelope {
-                seq,
-                t_ns: 9,
-                event,
-            };
-            assert_eq!(
-                decode::<Envelope>(&encode(&envelope).unwrap()).unwrap(),
-                envelope
-            );
+            let envelope = Envelope { seq, t_ns: 9, event };
+            assert_eq!(decode::<Envelope>(&encode(&envelope).unwrap()).unwrap(), envelope);
         }
     }
 
     #[test]
     fn a_stop_that_confirms_nothing_reads_as_it_always_did() {
-        let stop = |confirm| Command::Stop {
-            reason: "enough".into(),
-            confirm,
-        };
+        let stop = |confirm| Command::Stop { reason: "enough".into(), confirm };
         let plain = r#"{"type":"stop","data":{"reason":"enough"}}"#;
         assert_eq!(encode(&stop(false)).unwrap(), plain);
         assert_eq!(decode::<Command>(plain).unwrap(), stop(false));
@@ -126,12 +112,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_quoted_shortly() {
-        let error = decode::<Envelope>(&"x".repeat(500))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("not a message") && error.len() < 250,
-            "{error}"
-        );
+        let error = decode::<Envelope>(&"x".repeat(500)).unwrap_err().to_string();
+        assert!(error.contains("not a message") && error.len() < 250, "{error}");
     }
 }

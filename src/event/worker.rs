@@ -118,12 +118,7 @@ impl StepBatch {
             let gap_ns = at(&self.gap_ns, place);
             let start_ns = end_ns.saturating_add(gap_ns);
             end_ns = start_ns.saturating_add(*dur_ns);
-            Request {
-                start_ns,
-                dur_ns: *dur_ns,
-                wait_ns: at(&self.wait_ns, place),
-                gap_ns,
-            }
+            Request { start_ns, dur_ns: *dur_ns, wait_ns: at(&self.wait_ns, place), gap_ns }
         })
     }
 }
@@ -164,11 +159,7 @@ impl Request {
 
     /// The load generator's own time in the gap: that in which the request had come, and nothing else was answered.
     pub const fn own_ns(&self) -> u64 {
-        if self.gap_ns < self.wait_ns {
-            self.gap_ns
-        } else {
-            self.wait_ns
-        }
+        if self.gap_ns < self.wait_ns { self.gap_ns } else { self.wait_ns }
     }
 }
 
@@ -263,10 +254,7 @@ mod tests {
         let starts: Vec<u64> = batch.requests().map(|request| request.start_ns).collect();
         assert_eq!(starts, [100, 110, 130]);
         let text = serde_json::to_string(&batch).unwrap();
-        assert!(
-            !text.contains("wait_ns") && !text.contains("gap_ns"),
-            "{text}"
-        );
+        assert!(!text.contains("wait_ns") && !text.contains("gap_ns"), "{text}");
         // Idle until the first comes (2 late), the second came while the first was answered, the third later.
         batch.gap_ns = vec![50, 3, 7];
         batch.wait_ns = vec![2, 9, 0];
@@ -275,10 +263,7 @@ mod tests {
             .requests()
             .map(|r| (r.start_ns, r.scheduled_ns(), r.latency_ns(), r.own_ns()))
             .collect();
-        assert_eq!(
-            found,
-            [(150, 148, 12, 2), (163, 154, 29, 3), (190, 190, 30, 0)]
-        );
+        assert_eq!(found, [(150, 148, 12, 2), (163, 154, 29, 3), (190, 190, 30, 0)]);
         assert_eq!(batch.requests().last().unwrap().end_ns(), batch.end_ns());
         let text = serde_json::to_string(&batch).unwrap();
         assert_eq!(serde_json::from_str::<StepBatch>(&text).unwrap(), batch);

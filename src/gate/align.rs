@@ -28,21 +28,13 @@ pub(super) fn align<'i>(
     policy: &'i GatePolicy,
 ) -> Result<Aligned<'i>, GateError> {
     let rules = rules([baseline, candidate], policy)?;
-    let mut aligned = Aligned {
-        entries: Vec::new(),
-        unmeasured: BTreeMap::new(),
-        retired: Vec::new(),
-    };
-    let cells: BTreeSet<&str> = [baseline, candidate]
-        .into_iter()
-        .flat_map(|side| side.cells.keys().copied())
-        .collect();
+    let mut aligned =
+        Aligned { entries: Vec::new(), unmeasured: BTreeMap::new(), retired: Vec::new() };
+    let cells: BTreeSet<&str> =
+        [baseline, candidate].into_iter().flat_map(|side| side.cells.keys().copied()).collect();
     for cell in cells {
-        let pair = Pair {
-            cell,
-            baseline: baseline.cells.get(cell),
-            candidate: candidate.cells.get(cell),
-        };
+        let pair =
+            Pair { cell, baseline: baseline.cells.get(cell), candidate: candidate.cells.get(cell) };
         let gone = pair.candidate.is_none_or(CellRuns::is_empty);
         if let Some(reason) = policy.retired.get(cell).filter(|_| gone) {
             aligned.retired.push((cell, reason));
@@ -60,9 +52,7 @@ pub(super) fn align<'i>(
         }
         aligned.entries.extend(entries);
     }
-    aligned
-        .entries
-        .extend(undelivered(&aligned, &rules, policy));
+    aligned.entries.extend(undelivered(&aligned, &rules, policy));
     Ok(aligned)
 }
 
@@ -176,20 +166,14 @@ impl<'i> Pair<'i> {
                 (RowVerdict::Inconclusive, why)
             }),
             (0, _) => Some(match baseline.too_few {
-                Some(n) => (
-                    RowVerdict::Inconclusive,
-                    format!("the baseline has {}", few(n)),
-                ),
+                Some(n) => (RowVerdict::Inconclusive, format!("the baseline has {}", few(n))),
                 None => (
                     RowVerdict::New,
                     "the baseline has no such figure: nothing to compare with".to_owned(),
                 ),
             }),
             (_, 0) => Some(match (candidate.too_few, self.candidate) {
-                (Some(n), _) => (
-                    RowVerdict::Inconclusive,
-                    format!("the candidate has {}", few(n)),
-                ),
+                (Some(n), _) => (RowVerdict::Inconclusive, format!("the candidate has {}", few(n))),
                 (None, Some(cell)) if !cell.is_empty() => {
                     (RowVerdict::Missing, noted(candidate.note))
                 }
@@ -216,22 +200,13 @@ impl<'i> Pair<'i> {
             _ => ("candidate", of_candidate),
         };
         let first = runs.first()?;
-        let status = first
-            .status
-            .map_or_else(String::new, |status| status.to_string());
-        let why = if first.why.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", first.why)
-        };
+        let status = first.status.map_or_else(String::new, |status| status.to_string());
+        let why = if first.why.is_empty() { String::new() } else { format!(": {}", first.why) };
         let more = match runs.len() {
             1 => String::new(),
             n => format!(", and {} more", n - 1),
         };
-        Some(format!(
-            "run `{}` of the {side} {status}{why}{more}",
-            first.run
-        ))
+        Some(format!("run `{}` of the {side} {status}{why}{more}", first.run))
     }
 
     /// Values that a run lacks and others of its side have, and runs that a cell lacks and others of its grid have.
@@ -242,23 +217,21 @@ impl<'i> Pair<'i> {
             ("baseline", (baseline, of_baseline), self.baseline),
             ("candidate", (candidate, candidate.absent()), self.candidate),
         ];
-        sides
-            .into_iter()
-            .find_map(|(side, (column, absent), cell)| {
-                let runs = column.values.len();
-                if absent > 0 {
-                    let why = column.note.filter(|note| !note.is_empty());
-                    let why = why.map_or_else(String::new, |note| format!(" ({note})"));
-                    return Some(format!(
-                        "{absent} of {runs} runs of the {side} have no such figure{why}"
-                    ));
-                }
-                let short = cell?.short?;
-                Some(format!(
-                    "the {side} has {} runs of this cell and {} of others",
-                    short.has, short.others
-                ))
-            })
+        sides.into_iter().find_map(|(side, (column, absent), cell)| {
+            let runs = column.values.len();
+            if absent > 0 {
+                let why = column.note.filter(|note| !note.is_empty());
+                let why = why.map_or_else(String::new, |note| format!(" ({note})"));
+                return Some(format!(
+                    "{absent} of {runs} runs of the {side} have no such figure{why}"
+                ));
+            }
+            let short = cell?.short?;
+            Some(format!(
+                "the {side} has {} runs of this cell and {} of others",
+                short.has, short.others
+            ))
+        })
     }
 
     /// Which runs are copies of others of their side: they are no evidence of their own.
@@ -280,10 +253,9 @@ impl<'i> Pair<'i> {
             (RowVerdict::Failed, why)
         } else {
             let (verdict, why) = match (known(self.baseline), known(self.candidate)) {
-                (true, true) => (
-                    RowVerdict::Missing,
-                    "neither side has a figure of it that is judged",
-                ),
+                (true, true) => {
+                    (RowVerdict::Missing, "neither side has a figure of it that is judged")
+                }
                 (false, true) => (
                     RowVerdict::New,
                     "the baseline has no run of it, and it has no figure that is judged",

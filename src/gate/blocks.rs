@@ -84,10 +84,7 @@ impl Draw {
 
     /// Uniform in `0..n`; the bias of the remainder is below n / 2^64.
     fn below(&mut self, n: usize) -> usize {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the remainder is below a usize"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "the remainder is below a usize")]
         let place = (self.next() % n as u64) as usize;
         place
     }
@@ -173,14 +170,9 @@ mod tests {
 
     #[test]
     fn what_can_never_be_significant_is_known_before() {
-        for (alpha, blocks) in [
-            (0.6, 1),
-            (0.05, 5),
-            (0.01, 7),
-            (0.005, 8),
-            (0.001, 10),
-            (1.0 / 128.0, 7),
-        ] {
+        for (alpha, blocks) in
+            [(0.6, 1), (0.05, 5), (0.01, 7), (0.005, 8), (0.001, 10), (1.0 / 128.0, 7)]
+        {
             assert_eq!(needed(alpha), blocks, "{alpha}");
             assert!(0.5_f64.powi(i32::try_from(blocks).unwrap()) <= alpha);
         }

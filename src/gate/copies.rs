@@ -32,20 +32,14 @@ impl Copies {
         // A build without noise may have another level in each of its sessions.
         let several = sessions.values().all(|runs| runs.len() > 1);
         if equal(&all) || several && sessions.values().all(|runs| equal(runs)) {
-            return Self {
-                copied: 0,
-                constant: true,
-            };
+            return Self { copied: 0, constant: true };
         }
         let twin = |at: &usize| {
             let run = &runs[*at];
             let before = &runs[..*at];
             before.iter().any(|other| same_figures(other, run)) && telling(run, runs)
         };
-        Self {
-            copied: (1..runs.len()).filter(twin).count(),
-            constant: false,
-        }
+        Self { copied: (1..runs.len()).filter(twin).count(), constant: false }
     }
 }
 
@@ -65,9 +59,7 @@ fn bits<'i>(run: &'i IndexedRun<'_>) -> impl Iterator<Item = (Name<'i>, u64)> {
 /// which comes in pages, equal ones are common. What does not vary between the runs tells nothing.
 fn telling(run: &IndexedRun<'_>, runs: &[IndexedRun<'_>]) -> bool {
     let varies = |name: &Name<'_>, value: f64| {
-        let mut values = runs
-            .iter()
-            .filter_map(|other| other.figures.get(name)?.value);
+        let mut values = runs.iter().filter_map(|other| other.figures.get(name)?.value);
         values.any(|other| other.to_bits() != value.to_bits())
     };
     let digits = run.figures.iter().filter_map(|(name, figure)| {

@@ -100,10 +100,7 @@ fn judge(
     (alpha, doubt, copied): (f64, Option<&str>, Option<&str>),
 ) {
     debug_assert_eq!(row.role, Role::Gate, "only gated rows are tested");
-    let floors = Floors {
-        pass: finding.floor.ln_1p(),
-        call: finding.callable.ln_1p(),
-    };
+    let floors = Floors { pass: finding.floor.ln_1p(), call: finding.callable.ln_1p() };
     let sign = row.direction.map_or(1.0, Direction::sign);
     let share = |log: f64| (sign * log).exp_m1();
     let sayable = |share: f64| Some(share).filter(|share| *share < MOST_TIMES);
@@ -145,19 +142,9 @@ fn verdict(
     (floors, alpha): (Floors, f64),
     (capped, gap): (bool, bool),
 ) -> RowVerdict {
-    let Finding {
-        effect,
-        high,
-        p_up,
-        p_down,
-        ..
-    } = *finding;
+    let Finding { effect, high, p_up, p_down, .. } = *finding;
     if p_up <= alpha && effect >= floors.call - ROUNDING {
-        return if capped {
-            RowVerdict::Suspect
-        } else {
-            RowVerdict::Regressed
-        };
+        return if capped { RowVerdict::Suspect } else { RowVerdict::Regressed };
     }
     // What is left of a row with gaps may be the better part of it: it can show a regression, and no more.
     if gap {
@@ -209,48 +196,30 @@ fn explain(
 /// What would be needed for a verdict.
 fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
     let floor_said = percent(finding.floor);
-    say(
-        row,
-        &format!("a worsening of {floor_said} is neither shown nor excluded"),
-    );
+    say(row, &format!("a worsening of {floor_said} is neither shown nor excluded"));
     if finding.callable > finding.floor {
-        let from = format!(
-            "by this design none below {} is called one",
-            percent(finding.callable)
-        );
+        let from = format!("by this design none below {} is called one", percent(finding.callable));
         say(row, &from);
     }
     if let Some(detectable) = row.detectable {
-        let found = format!(
-            "one of {} would be found in four of five cases",
-            percent(detectable)
-        );
+        let found = format!("one of {} would be found in four of five cases", percent(detectable));
         say(row, &found);
     } else {
         say(row, "not even one of a thousand times would be found");
     }
     let Some(runs) = finding.runs else {
-        say(
-            row,
-            "more stored sessions would sharpen it, not more runs of this one",
-        );
+        say(row, "more stored sessions would sharpen it, not more runs of this one");
         return;
     };
     match runs_needed(finding, (floors, runs)) {
         Some(more) => {
             row.runs_needed = Some(more);
-            say(
-                row,
-                &format!("about {more} more runs of each side would tell"),
-            );
+            say(row, &format!("about {more} more runs of each side would tell"));
         }
         None if finding.effect > floors.pass && finding.effect < floors.call => {
             say(row, "more runs of these sessions would not tell");
         }
-        None => say(
-            row,
-            "it is so near to the floor that more runs may not tell",
-        ),
+        None => say(row, "it is so near to the floor that more runs may not tell"),
     }
 }
 
@@ -315,10 +284,7 @@ mod tests {
     }
 
     fn both(floor: f64) -> Floors {
-        Floors {
-            pass: floor,
-            call: floor,
-        }
+        Floors { pass: floor, call: floor }
     }
 
     #[test]
@@ -359,10 +325,7 @@ mod tests {
     #[test]
     fn what_may_not_be_called_a_change_does_not_pass_for_that() {
         use RowVerdict::{Improved, Inconclusive, Pass, Suspect};
-        let floors = Floors {
-            pass: 0.05_f64.ln_1p(),
-            call: 0.2_f64.ln_1p(),
-        };
+        let floors = Floors { pass: 0.05_f64.ln_1p(), call: 0.2_f64.ln_1p() };
         for (effect, p, expected) in [
             (0.0, (0.5, 0.5), Pass),
             (0.10, (0.001, 1.0), Inconclusive),

@@ -57,10 +57,7 @@ impl<'i> Column<'i> {
         let Some(cell) = cell else {
             return Self::default();
         };
-        let mut column = Self {
-            runs: &cell.ended,
-            ..Self::default()
-        };
+        let mut column = Self { runs: &cell.ended, ..Self::default() };
         for run in &cell.ended {
             let figure = run.figures.get(&key);
             let value = figure.and_then(|figure| figure.value);
@@ -97,10 +94,7 @@ impl<'i> Column<'i> {
     /// Runs that lack the figure although another run of their session has it. A session that lacks it altogether may be
     /// older than the metric.
     pub(super) fn absent_within_sessions(&self) -> usize {
-        let having: BTreeSet<&str> = self
-            .present()
-            .map(|(run, _)| run.session.as_str())
-            .collect();
+        let having: BTreeSet<&str> = self.present().map(|(run, _)| run.session.as_str()).collect();
         let runs = self.runs.iter().zip(&self.values);
         runs.filter(|(run, value)| value.is_none() && having.contains(run.run.session.as_str()))
             .count()
@@ -112,10 +106,6 @@ impl<'i> Column<'i> {
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
         let upper = *values.get(middle)?;
-        Some(if values.len() % 2 == 1 {
-            upper
-        } else {
-            f64::midpoint(values[middle - 1], upper)
-        })
+        Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[middle - 1], upper) })
     }
 }

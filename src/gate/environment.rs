@@ -51,25 +51,14 @@ pub(super) fn compare(
     }
     differences.sort_by(|a, b| {
         let key = |d: &FingerprintDifference| {
-            (
-                !d.hard,
-                d.field.clone(),
-                d.baseline.clone(),
-                d.candidate.clone(),
-            )
+            (!d.hard, d.field.clone(), d.baseline.clone(), d.candidate.clone())
         };
         key(a).cmp(&key(b))
     });
-    let mut environment = Environment {
-        differences,
-        refused: None,
-        doubt: None,
-        notes: Vec::new(),
-    };
+    let mut environment =
+        Environment { differences, refused: None, doubt: None, notes: Vec::new() };
     environment.settle(unknown, policy);
-    environment
-        .notes
-        .extend(idle_subject(&of_baseline, &of_candidate, policy));
+    environment.notes.extend(idle_subject(&of_baseline, &of_candidate, policy));
     environment
 }
 
@@ -79,11 +68,8 @@ fn is_known(print: Option<&Fingerprint>) -> bool {
         let value = print.hard.get(field);
         value.is_some_and(|value| !value.trim().is_empty())
     };
-    print.is_some_and(|print| {
-        ESSENTIAL
-            .iter()
-            .all(|one| one.iter().any(|field| says(print, field)))
-    })
+    print
+        .is_some_and(|print| ESSENTIAL.iter().all(|one| one.iter().any(|field| says(print, field))))
 }
 
 type Prints<'i> = Vec<(&'i str, Option<&'i Fingerprint>)>;
@@ -100,16 +86,9 @@ fn prints<'i>(side: &SideIndex<'i>) -> Prints<'i> {
 impl Environment {
     fn settle(&mut self, mut against: Vec<String>, policy: &GatePolicy) {
         for difference in &self.differences {
-            let FingerprintDifference {
-                field,
-                baseline,
-                candidate,
-                hard,
-            } = difference;
+            let FingerprintDifference { field, baseline, candidate, hard } = difference;
             if policy.subject.contains(field) {
-                self.notes.push(format!(
-                    "under test: {field} is `{baseline}` and `{candidate}`"
-                ));
+                self.notes.push(format!("under test: {field} is `{baseline}` and `{candidate}`"));
             } else if *hard {
                 against.push(format!("{field} is `{baseline}` and `{candidate}`"));
             }
@@ -138,9 +117,5 @@ fn idle_subject(baseline: &Prints<'_>, candidate: &Prints<'_>, policy: &GatePoli
         .collect();
     let idle = policy.subject.iter().filter(|field| !known.contains(field));
     let note = |field: &String| format!("subject `{field}` is in neither fingerprint");
-    if known.is_empty() {
-        Vec::new()
-    } else {
-        idle.map(note).collect()
-    }
+    if known.is_empty() { Vec::new() } else { idle.map(note).collect() }
 }

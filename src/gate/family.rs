@@ -113,8 +113,5 @@ pub(super) fn kinds(entries: &[&Entry<'_>]) -> Vec<usize> {
     let mut order = names.clone();
     order.sort_unstable();
     order.dedup();
-    names
-        .iter()
-        .filter_map(|name| order.binary_search(name).ok())
-        .collect()
+    names.iter().filter_map(|name| order.binary_search(name).ok()).collect()
 }

@@ -79,10 +79,7 @@ pub(super) fn raise_floor(entry: &mut Entry<'_>) {
     let base = metric::find(entry.metric).map(|metric| metric.unit.to_string());
     let factor = base.map_or(Some(1.0), |base| to_base(entry.unit, &base));
     let columns = [&entry.baseline, &entry.candidate];
-    let smaller = columns
-        .into_iter()
-        .filter_map(Column::median)
-        .fold(f64::INFINITY, f64::min);
+    let smaller = columns.into_iter().filter_map(Column::median).fold(f64::INFINITY, f64::min);
     if let (Some(least), Some(factor)) = (entry.rule.at_least, factor) {
         let share = least / (factor * smaller);
         if share.is_finite() && share > entry.floor {

@@ -50,12 +50,7 @@ impl CellRuns<'_> {
 /// Where a run stands among the others, whatever it is called.
 fn place(run: &GateRun) -> (&str, u32, u32, u32) {
     match &run.pairing {
-        Some(pairing) => (
-            pairing.session.as_str(),
-            pairing.block,
-            pairing.position,
-            run.repeat,
-        ),
+        Some(pairing) => (pairing.session.as_str(), pairing.block, pairing.position, run.repeat),
         None => (run.session.as_str(), 0, 0, run.repeat),
     }
 }
@@ -85,11 +80,7 @@ impl<'a> SideIndex<'a> {
             let copies = Copies::of(&cell.ended);
             (cell.copied, cell.constant) = (copies.copied, copies.constant);
         }
-        Ok(Self {
-            side,
-            cells,
-            sessions,
-        })
+        Ok(Self { side, cells, sessions })
     }
 }
 
@@ -113,12 +104,7 @@ fn figures<'a>(
 }
 
 fn check_unique(side: &Side, runs: &[&GateRun]) -> Result<(), GateError> {
-    let twice = |what: String| {
-        Err(GateError::DuplicateRun {
-            side: side.name.clone(),
-            what,
-        })
-    };
+    let twice = |what: String| Err(GateError::DuplicateRun { side: side.name.clone(), what });
     let mut names = BTreeSet::new();
     let mut places = BTreeSet::new();
     let mut arms = BTreeSet::new();
@@ -140,9 +126,7 @@ fn check_unique(side: &Side, runs: &[&GateRun]) -> Result<(), GateError> {
         arms.extend(run.pairing.as_ref().map(|pairing| pairing.arm as u8));
     }
     if arms.len() > 1 {
-        return Err(GateError::MixedArms {
-            side: side.name.clone(),
-        });
+        return Err(GateError::MixedArms { side: side.name.clone() });
     }
     Ok(())
 }
@@ -167,10 +151,7 @@ fn mark_short(cells: &mut BTreeMap<&str, CellRuns<'_>>) {
         let short = counts(cell)
             .into_iter()
             .filter(|(session, count)| *count < most[session])
-            .map(|(session, has)| Short {
-                has,
-                others: most[session],
-            });
+            .map(|(session, has)| Short { has, others: most[session] });
         cell.short = short.min_by_key(|short| short.has);
     }
 }

@@ -111,16 +111,9 @@ fn test(
     aligned: &Aligned<'_>,
     policy: &GatePolicy,
 ) -> Tested {
-    let entries: Vec<&Entry<'_>> = aligned
-        .entries
-        .iter()
-        .filter(|entry| entry.is_testable())
-        .collect();
-    let ask = FamilyAsk {
-        alpha: policy.alpha,
-        draws: policy.draws,
-        seed: policy.seed,
-    };
+    let entries: Vec<&Entry<'_>> =
+        aligned.entries.iter().filter(|entry| entry.is_testable()).collect();
+    let ask = FamilyAsk { alpha: policy.alpha, draws: policy.draws, seed: policy.seed };
     if paired::is_paired(baseline, candidate) {
         return paired::test(&entries, &ask);
     }
@@ -132,10 +125,7 @@ fn test(
 
 /// Sessions of the baseline with a run that ended well.
 fn stored_sessions(baseline: &SideIndex<'_>) -> usize {
-    let runs = baseline
-        .cells
-        .values()
-        .flat_map(|cell: &CellRuns<'_>| &cell.ended);
+    let runs = baseline.cells.values().flat_map(|cell: &CellRuns<'_>| &cell.ended);
     let sessions: BTreeSet<&str> = runs.map(|run| run.run.session.as_str()).collect();
     sessions.len()
 }

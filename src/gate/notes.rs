@@ -46,9 +46,7 @@ pub(super) fn of_input(
     notes.extend(twins(baseline, candidate));
     for (metric, places) in &aligned.unmeasured {
         let plural = if *places == 1 { "place" } else { "places" };
-        notes.push(format!(
-            "`{metric}` was measured on neither side, in {places} {plural}"
-        ));
+        notes.push(format!("`{metric}` was measured on neither side, in {places} {plural}"));
     }
     for (cell, reason) in &aligned.retired {
         notes.push(format!("`{cell}` is retired: {reason}"));
@@ -96,11 +94,8 @@ fn copies(side: &SideIndex<'_>, name: &str) -> Vec<String> {
              copies are no evidence, and their cells neither pass nor are worse than suspect"
         ));
     }
-    let constant: Vec<&str> = side
-        .cells
-        .iter()
-        .filter_map(|(cell, runs)| runs.constant.then_some(*cell))
-        .collect();
+    let constant: Vec<&str> =
+        side.cells.iter().filter_map(|(cell, runs)| runs.constant.then_some(*cell)).collect();
     if let Some(first) = constant.first() {
         let more = match constant.len() {
             1 => String::new(),
@@ -140,9 +135,7 @@ fn idle_retired(
     let gone = |cell: &str| aligned.retired.iter().any(|(name, _)| *name == cell);
     let idle = policy.retired.keys().filter(|cell| !gone(cell));
     idle.map(|cell| {
-        let known = [baseline, candidate]
-            .iter()
-            .any(|side| side.cells.contains_key(cell.as_str()));
+        let known = [baseline, candidate].iter().any(|side| side.cells.contains_key(cell.as_str()));
         if known {
             format!("`{cell}` is retired and the candidate has it all the same: it was judged")
         } else {
@@ -173,19 +166,15 @@ pub(super) fn of_rows(rows: &[Row]) -> Vec<String> {
         let plural = if new == 1 { " is" } else { "s are" };
         notes.push(format!("{new} row{plural} new and not judged"));
     }
-    let gated = rows
-        .iter()
-        .filter(|row| row.verdict != RowVerdict::Info)
-        .count();
+    let gated = rows.iter().filter(|row| row.verdict != RowVerdict::Info).count();
     let unreachable = count(RowVerdict::Unreachable);
     if unreachable > 0 {
-        let needed = rows.iter().filter_map(|row| {
-            row.runs_needed
-                .filter(|_| row.verdict == RowVerdict::Unreachable)
-        });
-        let more = needed.max().map_or_else(String::new, |more| {
-            format!("; {more} more runs of each side are needed")
-        });
+        let needed = rows
+            .iter()
+            .filter_map(|row| row.runs_needed.filter(|_| row.verdict == RowVerdict::Unreachable));
+        let more = needed
+            .max()
+            .map_or_else(String::new, |more| format!("; {more} more runs of each side are needed"));
         notes.push(format!(
             "in {unreachable} of {gated} rows no change could be found, however large{more}"
         ));

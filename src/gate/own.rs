@@ -14,11 +14,8 @@ pub(super) struct Others<'a> {
 
 /// Leaves the candidate's sessions out of the baseline: a session that is compared with itself can only look the same.
 pub(super) fn others<'a>(baseline: &'a Side, candidate: &Side) -> Result<Others<'a>, GateError> {
-    let recorded: BTreeMap<(&str, &str), &GateRun> = baseline
-        .runs
-        .iter()
-        .map(|run| ((run.session.as_str(), run.run.as_str()), run))
-        .collect();
+    let recorded: BTreeMap<(&str, &str), &GateRun> =
+        baseline.runs.iter().map(|run| ((run.session.as_str(), run.run.as_str()), run)).collect();
     let mut whole: BTreeMap<&str, bool> = BTreeMap::new();
     for run in &candidate.runs {
         let twin = recorded.get(&(run.session.as_str(), run.run.as_str()));

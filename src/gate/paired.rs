@@ -20,10 +20,7 @@ pub(super) fn is_paired(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> 
     fn blocks<'i>(side: &'i SideIndex<'_>) -> BTreeSet<(&'i str, Block<'i>)> {
         let cells = side.cells.values();
         let runs = cells.flat_map(|cell| {
-            cell.ended
-                .iter()
-                .map(|run| run.run)
-                .chain(cell.failed.iter().copied())
+            cell.ended.iter().map(|run| run.run).chain(cell.failed.iter().copied())
         });
         runs.filter_map(|run| {
             let pairing = run.pairing.as_ref()?;
@@ -44,10 +41,8 @@ struct Differences<'i> {
 /// Tests these rows by flipping the signs of blocks.
 pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let rows: Vec<Differences<'_>> = entries.iter().map(|entry| differences(entry)).collect();
-    let units: BTreeSet<Block<'_>> = rows
-        .iter()
-        .flat_map(|row| row.blocks.keys().copied())
-        .collect();
+    let units: BTreeSet<Block<'_>> =
+        rows.iter().flat_map(|row| row.blocks.keys().copied()).collect();
     let reachable = |row: &Differences<'_>| {
         row.blocks.len() >= 2 && paired_p_min(row.blocks.len()) <= ask.alpha
     };
@@ -58,10 +53,7 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
         .filter(|(row, _)| reachable(row))
         .map(|(row, kind)| PairedTest {
             kind,
-            differences: units
-                .iter()
-                .map(|unit| row.blocks.get(unit).copied())
-                .collect(),
+            differences: units.iter().map(|unit| row.blocks.get(unit).copied()).collect(),
         })
         .collect();
     let found = paired_family(&tests, ask);
@@ -86,17 +78,10 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let mut notes = Vec::new();
     notes.extend(broken_note(entries, &rows));
     Tested {
-        design: Design::Paired {
-            sessions: sessions.len(),
-            blocks: units.len(),
-        },
+        design: Design::Paired { sessions: sessions.len(), blocks: units.len() },
         full: true,
         // Without a test there is no smallest p value but the one that the blocks could have given.
-        p_min: if tests.is_empty() {
-            paired_p_min(units.len())
-        } else {
-            found.p_min
-        },
+        p_min: if tests.is_empty() { paired_p_min(units.len()) } else { found.p_min },
         reach,
         notes,
     }
@@ -164,10 +149,7 @@ fn differences<'i>(entry: &Entry<'i>) -> Differences<'i> {
             None => broken += 1,
         }
     }
-    Differences {
-        blocks: whole,
-        broken,
-    }
+    Differences { blocks: whole, broken }
 }
 
 fn runs<'i>(column: &Column<'i>) -> impl Iterator<Item = (&'i super::side::GateRun, Option<f64>)> {
@@ -185,11 +167,7 @@ fn difference([baseline, candidate]: &[Vec<Place>; 2]) -> Option<f64> {
     if !twos || !((a == outer && b == inner) || (a == inner && b == outer)) {
         return None;
     }
-    let logs = |arm: &[Place]| {
-        arm.iter()
-            .map(|(_, log)| *log)
-            .collect::<Option<Vec<f64>>>()
-    };
+    let logs = |arm: &[Place]| arm.iter().map(|(_, log)| *log).collect::<Option<Vec<f64>>>();
     let (baseline, candidate) = (logs(baseline)?, logs(candidate)?);
     Some(on_grid(mean(&candidate)? - mean(&baseline)?))
 }

@@ -119,11 +119,7 @@ impl GatePolicy {
     /// The smallest change of this metric that counts, as a share. The median of a duration gets twice the policy's: between
     /// runs on a shared machine it moves about twice as much as the lower quartile does.
     pub fn floor_of(&self, metric: &str, rule: &MetricRule) -> f64 {
-        let own = if metric.ends_with("latency_p50") {
-            2.0 * self.floor
-        } else {
-            self.floor
-        };
+        let own = if metric.ends_with("latency_p50") { 2.0 * self.floor } else { self.floor };
         rule.floor.unwrap_or(own)
     }
 
@@ -138,18 +134,10 @@ impl GatePolicy {
     /// Whether anything can be judged by it.
     pub(super) fn check(&self) -> Result<(), GateError> {
         let wrong = |key: &str, value: String, why: &str| {
-            Err(GateError::Policy {
-                key: key.to_owned(),
-                value,
-                why: why.to_owned(),
-            })
+            Err(GateError::Policy { key: key.to_owned(), value, why: why.to_owned() })
         };
         if !(self.alpha > 0.0 && self.alpha <= 0.5) {
-            return wrong(
-                "alpha",
-                self.alpha.to_string(),
-                "it must be above 0 and at most 0.5",
-            );
+            return wrong("alpha", self.alpha.to_string(), "it must be above 0 and at most 0.5");
         }
         if 1.0 / (f64::from(self.draws) + 1.0) > self.alpha {
             return wrong(
@@ -171,9 +159,7 @@ impl GatePolicy {
             }
             let rule = self.rule(metric);
             if rule.is_some_and(|rule| rule.role == Role::Gate && rule.direction.is_none()) {
-                return Err(GateError::NoDirection {
-                    metric: metric.clone(),
-                });
+                return Err(GateError::NoDirection { metric: metric.clone() });
             }
         }
         Ok(())
@@ -184,17 +170,9 @@ const MIB: f64 = 1_048_576.0;
 
 /// Judged by default, and what each is judged by where it rests on too few samples.
 const GATED: &[(&str, Direction, Option<&str>)] = &[
-    (
-        "train.step_latency_p25",
-        Direction::Lower,
-        Some("train.step_latency_p50"),
-    ),
+    ("train.step_latency_p25", Direction::Lower, Some("train.step_latency_p50")),
     ("train.step_latency_p50", Direction::Lower, None),
-    (
-        "serve.latency_p25",
-        Direction::Lower,
-        Some("serve.latency_p50"),
-    ),
+    ("serve.latency_p25", Direction::Lower, Some("serve.latency_p50")),
     ("serve.latency_p50", Direction::Lower, None),
     ("train.throughput_p75", Direction::Higher, None),
     ("serve.throughput_p75", Direction::Higher, None),
@@ -317,10 +295,7 @@ mod tests {
 
     #[test]
     fn floors_are_the_policys_unless_the_metric_has_its_own() {
-        let mut policy = GatePolicy {
-            floor: 0.03,
-            ..GatePolicy::default()
-        };
+        let mut policy = GatePolicy { floor: 0.03, ..GatePolicy::default() };
         let floor =
             |policy: &GatePolicy, name: &str| policy.floor_of(name, &policy.rule(name).unwrap());
         for (name, expected) in [

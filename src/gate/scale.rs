@@ -6,13 +6,7 @@ pub(super) fn to_base(unit: &str, base: &str) -> Option<f64> {
         return Some(1.0);
     }
     let factors: &[(&str, f64)] = match base {
-        "s" => &[
-            ("ns", 1e-9),
-            ("us", 1e-6),
-            ("µs", 1e-6),
-            ("ms", 1e-3),
-            ("min", 60.0),
-        ],
+        "s" => &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("min", 60.0)],
         "bytes" => &[
             ("B", 1.0),
             ("kB", 1e3),
@@ -28,10 +22,7 @@ pub(super) fn to_base(unit: &str, base: &str) -> Option<f64> {
         "W" => &[("mW", 1e-3), ("kW", 1e3)],
         _ => &[],
     };
-    factors
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .map(|(_, factor)| *factor)
+    factors.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor)
 }
 
 /// A share for people: `5%`, `12.3%`.
@@ -62,12 +53,7 @@ mod tests {
 
     #[test]
     fn shares_are_short() {
-        for (share, text) in [
-            (0.05, "5%"),
-            (0.1234, "12.3%"),
-            (-0.0001, "0%"),
-            (-0.2, "-20%"),
-        ] {
+        for (share, text) in [(0.05, "5%"), (0.1234, "12.3%"), (-0.0001, "0%"), (-0.2, "-20%")] {
             assert_eq!(percent(share), text);
         }
     }

@@ -20,9 +20,7 @@ pub(super) fn narrow(baseline: &SideIndex<'_>) -> Option<String> {
     };
     let times: Option<Vec<i64>> = baseline.sessions.iter().map(second).collect();
     let Some(times) = times else {
-        return Some(format!(
-            "it is not known when the {count} stored sessions were recorded"
-        ));
+        return Some(format!("it is not known when the {count} stored sessions were recorded"));
     };
     let span = times.iter().max()? - times.iter().min()?;
     (span < SPAN_S).then(|| {

@@ -44,10 +44,7 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let rows: Vec<[BTreeMap<Unit<'_>, f64>; 2]> = entries
         .iter()
         .map(|entry| {
-            [
-                units(entry, entry.baseline.present()),
-                units(entry, entry.candidate.present()),
-            ]
+            [units(entry, entry.baseline.present()), units(entry, entry.candidate.present())]
         })
         .collect();
     let p_min = |row: &[BTreeMap<Unit<'_>, f64>; 2]| group_p_min(row[0].len(), row[1].len());
@@ -60,10 +57,7 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let tests: Vec<GroupTest> = tested
         .iter()
         .zip(values)
-        .map(|(at, values)| GroupTest {
-            kind: kinds[*at],
-            values,
-        })
+        .map(|(at, values)| GroupTest { kind: kinds[*at], values })
         .collect();
     let found = group_family(&tests, &groups, ask);
     let mut outcomes = found.tests.iter();
@@ -86,9 +80,7 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let reach = reach.collect();
     let best = rows.iter().map(p_min).fold(1.0, f64::min);
     Tested {
-        design: Design::Stored {
-            baseline_sessions: 1,
-        },
+        design: Design::Stored { baseline_sessions: 1 },
         full: false,
         p_min: if tests.is_empty() { best } else { found.p_min },
         reach,
@@ -109,24 +101,17 @@ fn columns(
 ) -> (Groups, Vec<Vec<Option<f64>>>) {
     let mut units = Vec::new();
     for side in [0, 1] {
-        let places: BTreeSet<Unit<'_>> = tested
-            .iter()
-            .flat_map(|at| rows[*at][side].keys().copied())
-            .collect();
+        let places: BTreeSet<Unit<'_>> =
+            tested.iter().flat_map(|at| rows[*at][side].keys().copied()).collect();
         for place in places {
-            let values: Vec<Option<f64>> = tested
-                .iter()
-                .map(|at| rows[*at][side].get(&place).copied())
-                .collect();
+            let values: Vec<Option<f64>> =
+                tested.iter().map(|at| rows[*at][side].get(&place).copied()).collect();
             units.push((place, values, side == 1));
         }
     }
     units.sort_by(|a, b| {
         let values = |unit: &(Unit<'_>, Vec<Option<f64>>, bool)| -> Vec<u64> {
-            unit.1
-                .iter()
-                .map(|value| value.map_or(0, f64::to_bits))
-                .collect()
+            unit.1.iter().map(|value| value.map_or(0, f64::to_bits)).collect()
         };
         a.0.cmp(&b.0).then_with(|| values(a).cmp(&values(b)))
     });
@@ -138,9 +123,7 @@ fn columns(
         let values = units.iter().map(|unit| unit.1[at]);
         // Above the smallest: the size of the figures themselves would cost digits.
         let least = values.clone().flatten().fold(f64::INFINITY, f64::min);
-        values
-            .map(|value| value.map(|value| value - least))
-            .collect()
+        values.map(|value| value.map(|value| value - least)).collect()
     };
     (groups, (0..tested.len()).map(column).collect())
 }
@@ -169,16 +152,9 @@ pub(super) fn test_many(
     ask: &FamilyAsk,
 ) -> Tested {
     let kinds = kinds(entries);
-    let rows: Vec<Option<(PredictionTest, usize)>> = entries
-        .iter()
-        .zip(kinds)
-        .map(|(entry, kind)| prediction(entry, kind))
-        .collect();
-    let tests: Vec<PredictionTest> = rows
-        .iter()
-        .flatten()
-        .map(|(test, _)| test.clone())
-        .collect();
+    let rows: Vec<Option<(PredictionTest, usize)>> =
+        entries.iter().zip(kinds).map(|(entry, kind)| prediction(entry, kind)).collect();
+    let tests: Vec<PredictionTest> = rows.iter().flatten().map(|(test, _)| test.clone()).collect();
     let mut outcomes = prediction_family(&tests, ask.alpha).into_iter();
     let reach = rows.iter().zip(entries).map(|(row, entry)| {
         let Some((test, _)) = row else {
@@ -213,9 +189,7 @@ pub(super) fn test_many(
     let reach = reach.collect();
     let left_out = rows.iter().flatten().any(|(_, left_out)| *left_out > 0);
     Tested {
-        design: Design::Stored {
-            baseline_sessions: sessions,
-        },
+        design: Design::Stored { baseline_sessions: sessions },
         full: sessions >= SESSIONS && narrow.is_none(),
         // Student's t has no smallest p value.
         p_min: 0.0,
@@ -256,15 +230,8 @@ fn prediction(entry: &Entry<'_>, kind: usize) -> Option<(PredictionTest, usize)>
         left_out += values.len() - first.len();
         means.push(on_grid(mean(first)?));
     }
-    let new: Option<Vec<f64>> = new
-        .values()
-        .map(|values| mean(values).map(on_grid))
-        .collect();
-    let test = PredictionTest {
-        kind,
-        sessions: means,
-        new: on_grid(mean(&new?)?),
-    };
+    let new: Option<Vec<f64>> = new.values().map(|values| mean(values).map(on_grid)).collect();
+    let test = PredictionTest { kind, sessions: means, new: on_grid(mean(&new?)?) };
     (test.sessions.len() >= 2).then_some((test, left_out))
 }
 

@@ -143,18 +143,13 @@ impl fmt::Display for Design {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         match *self {
-            Self::Paired {
-                sessions: 1,
-                blocks,
-            } => {
+            Self::Paired { sessions: 1, blocks } => {
                 write!(f, "interleaved, {blocks} block{}", plural(blocks))
             }
             Self::Paired { sessions, blocks } => {
                 write!(f, "interleaved, {blocks} blocks of {sessions} sessions")
             }
-            Self::Stored {
-                baseline_sessions: n,
-            } => {
+            Self::Stored { baseline_sessions: n } => {
                 write!(f, "against {n} stored session{}", plural(n))
             }
         }
@@ -255,11 +250,7 @@ impl Outcome {
         // An inconclusive row was looked at; that a gate looked at nothing must not look like a pass.
         let nothing = coverage.judged + coverage.inconclusive == 0;
         let worst = worst.unwrap_or(Self::Ok);
-        if nothing {
-            worst.max(Self::Coverage)
-        } else {
-            worst
-        }
+        if nothing { worst.max(Self::Coverage) } else { worst }
     }
 }
 

@@ -54,11 +54,7 @@ impl Arrivals {
         if !(rate_per_s > 0.0 && rate_per_s.is_finite() && ns_per_unit.is_finite()) {
             return Err(RateError::NotARate { rate_per_s });
         }
-        Ok(Self {
-            gaps: UnitGaps::new(seed),
-            elapsed: 0.0,
-            ns_per_unit,
-        })
+        Ok(Self { gaps: UnitGaps::new(seed), elapsed: 0.0, ns_per_unit })
     }
 
     /// The next arrival, in nanoseconds since the start.

@@ -83,11 +83,9 @@ impl Generator {
                 sent.pop_front();
                 sent.push_back(end_ns);
             }
-            Pending::Open {
-                start_ns,
-                scheduled_ns,
-                arrivals,
-            } => *scheduled_ns = start_ns.saturating_add(arrivals.draw_ns()),
+            Pending::Open { start_ns, scheduled_ns, arrivals } => {
+                *scheduled_ns = start_ns.saturating_add(arrivals.draw_ns())
+            }
         }
     }
 
@@ -107,11 +105,7 @@ impl Generator {
         answer()?;
         let end_ns = clock.now_ns();
         self.done(end_ns);
-        Ok(Some(Served {
-            scheduled_ns: due.scheduled_ns,
-            start_ns,
-            end_ns,
-        }))
+        Ok(Some(Served { scheduled_ns: due.scheduled_ns, start_ns, end_ns }))
     }
 }
 
@@ -126,11 +120,7 @@ pub struct VirtualQueue<I> {
 impl<I: Iterator<Item = u64>> VirtualQueue<I> {
     /// `services_ns`: how long each answer takes, in order. The clock is moved by waiting and by answering.
     pub fn new(generator: Generator, clock: ManualClock, services_ns: I) -> Self {
-        Self {
-            generator,
-            clock,
-            services_ns,
-        }
+        Self { generator, clock, services_ns }
     }
 }
 
@@ -159,9 +149,7 @@ mod tests {
     const SEED: u64 = 11;
 
     fn clients(n: u32) -> Source {
-        Source::Closed {
-            clients: NonZeroU32::new(n).unwrap(),
-        }
+        Source::Closed { clients: NonZeroU32::new(n).unwrap() }
     }
 
     fn open(rate_per_s: f64, seed: u64) -> Source {
@@ -177,32 +165,12 @@ mod tests {
 
     #[test]
     fn patterns_by_hand() {
-        let served = |(scheduled_ns, start_ns, end_ns)| Served {
-            scheduled_ns,
-            start_ns,
-            end_ns,
-        };
+        let served = |(scheduled_ns, start_ns, end_ns)| Served { scheduled_ns, start_ns, end_ns };
         for (name, source, expected) in [
-            (
-                "stream",
-                Source::Stream,
-                [(100, 100, 105), (105, 105, 112), (112, 112, 113)],
-            ),
-            (
-                "one client",
-                clients(1),
-                [(100, 100, 105), (105, 105, 112), (112, 112, 113)],
-            ),
-            (
-                "two clients",
-                clients(2),
-                [(100, 100, 105), (100, 105, 112), (105, 112, 113)],
-            ),
-            (
-                "five clients",
-                clients(5),
-                [(100, 100, 105), (100, 105, 112), (100, 112, 113)],
-            ),
+            ("stream", Source::Stream, [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
+            ("one client", clients(1), [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
+            ("two clients", clients(2), [(100, 100, 105), (100, 105, 112), (105, 112, 113)]),
+            ("five clients", clients(5), [(100, 100, 105), (100, 105, 112), (100, 112, 113)]),
         ] {
             assert_eq!(run(source, 100, &[5, 7, 1]), expected.map(served), "{name}");
         }
@@ -220,10 +188,7 @@ mod tests {
             assert_eq!(served.scheduled_ns, due);
             late += u32::from(served.latency_ns() > second / 2);
         }
-        assert!(
-            (30..80).contains(&late),
-            "about half of a hundred a second: {late}"
-        );
+        assert!((30..80).contains(&late), "about half of a hundred a second: {late}");
     }
 
     #[test]
@@ -235,10 +200,7 @@ mod tests {
         assert_eq!((left, clock.now_ns()), (Ok(None), 0));
         assert_eq!(generator.next(5), due);
         // Nor does an answer that fails.
-        assert_eq!(
-            generator.answer(&clock, &|| false, || Err("failed")),
-            Err("failed")
-        );
+        assert_eq!(generator.answer(&clock, &|| false, || Err("failed")), Err("failed"));
         assert_eq!((generator.next(0), clock.now_ns()), (due, due.scheduled_ns));
     }
 

@@ -48,10 +48,7 @@ pub fn wait_until<C: Clock + ?Sized>(clock: &C, ns: u64, leave: impl Fn() -> boo
         }
         let sleep = (left - SPIN_NS).min(SLICE_NS);
         // Below a second. Interrupted or refused: the clock is looked at again.
-        let _ = nanosleep(&Timespec {
-            tv_sec: 0,
-            tv_nsec: i64::try_from(sleep).unwrap_or(0),
-        });
+        let _ = nanosleep(&Timespec { tv_sec: 0, tv_nsec: i64::try_from(sleep).unwrap_or(0) });
     }
     while clock.now_ns() < ns {
         std::hint::spin_loop();
@@ -88,9 +85,6 @@ mod tests {
         };
         assert!(!wait_until(&clock, u64::MAX, leave));
         assert_eq!(asked.get(), 3);
-        assert!(
-            !wait_until(&clock, 0, || true),
-            "a queue that is due may be left, too"
-        );
+        assert!(!wait_until(&clock, 0, || true), "a queue that is due may be left, too");
     }
 }

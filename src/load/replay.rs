@@ -115,11 +115,7 @@ fn after(wait: f64, idle: f64, queued: f64) -> f64 {
 impl Replay<'_> {
     /// Requests of one replay.
     fn requests(&self) -> u64 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let requests = (WANTED_OVER / self.allowed).clamp(REQUESTS.0, REQUESTS.1) as u64;
         requests
     }
@@ -130,10 +126,7 @@ impl Replay<'_> {
         let length = (self.times.len() / BLOCKS).max(1);
         let blocks = (self.times.len() / length).min(BLOCKS);
         let per_batch = requests / BATCHES as u64;
-        let mut overs = Overs {
-            batches: [0; BATCHES],
-            per_batch,
-        };
+        let mut overs = Overs { batches: [0; BATCHES], per_batch };
         let mut gaps = UnitGaps::new(self.seed);
         let (mut wait, mut left, mut batch) = (0.0_f64, requests / 16, None::<usize>);
         for round in 0.. {
@@ -205,11 +198,7 @@ impl Replay<'_> {
             ln_error: self.ln_share_variance(rate.min(top)).sqrt() / slope,
             slope,
         };
-        if rate >= top {
-            Root::AboveCapacity(prediction)
-        } else {
-            Root::At(prediction)
-        }
+        if rate >= top { Root::AboveCapacity(prediction) } else { Root::At(prediction) }
     }
 
     /// Variance of the logarithm of the share over the limit at a rate: that of the measured times, by the jackknife
@@ -249,19 +238,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn alike(times_s: &[f64]) -> Times {
-        Times {
-            idle_s: times_s.to_vec(),
-            queued_s: times_s.to_vec(),
-        }
+        Times { idle_s: times_s.to_vec(), queued_s: times_s.to_vec() }
     }
 
     fn replay(times: &Times, limit_s: f64) -> Replay<'_> {
-        Replay {
-            times,
-            limit_s,
-            allowed: 0.01,
-            seed: 3,
-        }
+        Replay { times, limit_s, allowed: 0.01, seed: 3 }
     }
 
     /// P(wait <= t) at one server with Poisson arrivals and a service of 1 (Erlang 1909).
@@ -332,9 +313,7 @@ mod tests {
             Root::At(prediction) => prediction.ln_error,
             other => panic!("{other:?}"),
         };
-        let steady: Vec<f64> = (0..1000)
-            .map(|i| if i % 10 == 0 { 0.01 } else { 0.005 })
-            .collect();
+        let steady: Vec<f64> = (0..1000).map(|i| if i % 10 == 0 { 0.01 } else { 0.005 }).collect();
         let mut lumped = steady.clone();
         lumped.sort_by(f64::total_cmp);
         assert!(error(&lumped) > 3.0 * error(&steady));

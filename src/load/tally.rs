@@ -38,11 +38,7 @@ impl Tally {
         let free_ns = self.end_ns;
         self.service_ns += served.service_ns();
         if self.requests == 0 || served.scheduled_ns > free_ns {
-            let from = if self.requests == 0 {
-                served.scheduled_ns
-            } else {
-                free_ns
-            };
+            let from = if self.requests == 0 { served.scheduled_ns } else { free_ns };
             self.idle_ns += served.scheduled_ns.saturating_sub(from);
             self.late_ns += served.wait_ns();
         } else {

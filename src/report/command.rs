@@ -9,15 +9,8 @@ use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason, Uni
 use crate::units;
 
 /// What only a command that reports its steps has: not worth a word where it does not.
-const OF_STEPS: [&str; 7] = [
-    "throughput",
-    "step_latency",
-    "latency",
-    "time",
-    "loss",
-    "accuracy",
-    "sampler",
-];
+const OF_STEPS: [&str; 7] =
+    ["throughput", "step_latency", "latency", "time", "loss", "accuracy", "sampler"];
 
 /// The runs of one command in lines of at most `width` characters.
 pub fn summary(records: &[RunRecord], folder: &str, width: usize) -> String {
@@ -96,9 +89,7 @@ fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
     let several = records.len() > 1;
     let mut cells = [Vec::new(), Vec::new(), Vec::new()];
     for (phase, metric) in rows {
-        let found = records
-            .iter()
-            .filter_map(|record| record.metric(phase, metric));
+        let found = records.iter().filter_map(|record| record.metric(phase, metric));
         let found: Vec<&MetricRow> = found.filter(|row| row.estimate.is_some()).collect();
         let place = match *phase {
             "run" => String::new(),
@@ -111,15 +102,9 @@ fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
     }
     let [names, values, ranges] = cells;
     let median = format!("median of {}", records.len());
-    let (value, range) = if several {
-        (&*median, "lowest to highest")
-    } else {
-        ("", "interval")
-    };
-    let mut columns = vec![
-        Column::new("", Side::Left, names),
-        Column::new(value, Side::Right, values),
-    ];
+    let (value, range) = if several { (&*median, "lowest to highest") } else { ("", "interval") };
+    let mut columns =
+        vec![Column::new("", Side::Left, names), Column::new(value, Side::Right, values)];
     if ranges.iter().any(|range| !range.is_empty()) {
         columns.push(Column::new(range, Side::Left, ranges));
     }
@@ -168,11 +153,8 @@ fn bounds(records: &[RunRecord]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for row in records.iter().flat_map(|record| &record.metrics) {
         let notes = row.note.split("; ");
-        let mut notes = notes.filter(|note| {
-            ["at least", "upper bound"]
-                .iter()
-                .any(|bound| note.starts_with(bound))
-        });
+        let mut notes = notes
+            .filter(|note| ["at least", "upper bound"].iter().any(|bound| note.starts_with(bound)));
         if let Some(note) = notes.next().filter(|_| row.estimate.is_some()) {
             let line = format!("{}: {}", row.metric, super::one_line(note));
             if !lines.contains(&line) {
@@ -220,10 +202,7 @@ mod tests {
         record.interference = None;
         let plain = summary(&[record.clone()], "results/a", 80);
         assert!(!plain.contains("at least") && !plain.contains("interference:"));
-        let peak = record
-            .metrics
-            .iter_mut()
-            .find(|row| row.metric == "memory.peak");
+        let peak = record.metrics.iter_mut().find(|row| row.metric == "memory.peak");
         peak.unwrap().note = "peak over 1.00 s; at least: so much".to_owned();
         record.interference = Some(Interference {
             known_s: 10.0,
@@ -232,11 +211,7 @@ mod tests {
         });
         let records = [record.clone(), record];
         let shown = summary(&records, "results/a", 80);
-        assert_eq!(
-            shown.matches("\nmemory.peak: at least: so much\n").count(),
-            1,
-            "{shown}"
-        );
+        assert_eq!(shown.matches("\nmemory.peak: at least: so much\n").count(), 1, "{shown}");
         assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
     }
 }

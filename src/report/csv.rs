@@ -12,11 +12,7 @@ use crate::event::{Failure, RunRecord};
 
 /// A failure on one line: `killed in train: out of memory`.
 pub fn failure_text(failure: &Failure) -> String {
-    let place = failure
-        .phase
-        .as_ref()
-        .map(|phase| format!(" in {phase}"))
-        .unwrap_or_default();
+    let place = failure.phase.as_ref().map(|phase| format!(" in {phase}")).unwrap_or_default();
     let message = one_line(&failure.message);
     if message.is_empty() {
         format!("{}{place}", failure.kind)
@@ -200,14 +196,8 @@ mod tests {
             // Of another phase than the column speaks of.
             row("cpu.utilisation", "serve[1]", 50.0),
         ];
-        let repeat = RunRecord {
-            run: "another".to_owned(),
-            ..record.clone()
-        };
-        let lost = RunRecord {
-            cell: "lost".to_owned(),
-            ..failed()
-        };
+        let repeat = RunRecord { run: "another".to_owned(), ..record.clone() };
+        let lost = RunRecord { cell: "lost".to_owned(), ..failed() };
         let csv = utf8(summary_csv(&[record.clone(), repeat, lost], &summary).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers().unwrap().clone();
@@ -215,10 +205,7 @@ mod tests {
         let [only, lost] = &rows[..] else {
             panic!("{csv}");
         };
-        assert_eq!(
-            (&lost[0], &lost[3], &lost[4], &lost[5]),
-            ("lost", "1", "0", "0")
-        );
+        assert_eq!((&lost[0], &lost[3], &lost[4], &lost[5]), ("lost", "1", "0", "0"));
         let field = |name: &str| &only[header.iter().position(|column| column == name).unwrap()];
         let runs = ["runs", "runs_measured", "runs_trained_to_the_end"].map(field);
         assert_eq!((field("cell"), runs), (&*record.cell, ["2", "3", "2"]));
@@ -236,9 +223,7 @@ mod tests {
         assert_eq!(names.len(), COLUMNS.len());
         for (name, source) in COLUMNS {
             if let Figure(place, metric) = source {
-                let unit = find_metric(metric)
-                    .unwrap_or_else(|| panic!("{name}: {metric}"))
-                    .unit;
+                let unit = find_metric(metric).unwrap_or_else(|| panic!("{name}: {metric}")).unit;
                 let suffix = match unit.to_string().as_str() {
                     "s" => "_s",
                     "bytes" => "_bytes",
@@ -289,9 +274,7 @@ mod tests {
         for (name, source) in COLUMNS {
             if let Figure(place, metric) = source {
                 let at = header.iter().position(|column| column == *name).unwrap();
-                let expected = place
-                    .estimate(&record, metric)
-                    .map(|value| value.to_string());
+                let expected = place.estimate(&record, metric).map(|value| value.to_string());
                 assert_eq!(row[at], expected.unwrap_or_default(), "{name}");
             }
         }
@@ -311,10 +294,7 @@ mod tests {
         let lines: Vec<_> = csv.lines().collect();
         let columns = ",failure,verdict,verdict_reason,limit_cpus,limit_memory_bytes,limit_cpu_quota_percent,";
         assert!(lines[0].contains(columns), "{csv}");
-        assert!(
-            lines[1].contains(",,infeasible,memory.peak <= 1 B,,,"),
-            "{csv}"
-        );
+        assert!(lines[1].contains(",,infeasible,memory.peak <= 1 B,,,"), "{csv}");
         assert!(lines[3].contains(",,,2,268435456,150,"), "{csv}");
     }
 
@@ -342,8 +322,7 @@ mod tests {
         let header = reader.headers().unwrap().clone();
         let place = |name: &str| header.iter().position(|column| column == name).unwrap();
         let rows = reader.records().map(Result::unwrap);
-        rows.map(|row| names.map(|name| row[place(name)].to_owned()))
-            .collect()
+        rows.map(|row| names.map(|name| row[place(name)].to_owned())).collect()
     }
 
     #[test]
@@ -361,10 +340,7 @@ mod tests {
         let names = ["verdict", "verdict_reason", "broken_constraint", "pareto"];
         assert_eq!(
             fields(&csv, names),
-            [
-                ["infeasible", "memory.peak <= 1 B", "memory.peak", ""],
-                ["", "", "", ""]
-            ]
+            [["infeasible", "memory.peak <= 1 B", "memory.peak", ""], ["", "", "", ""]]
         );
     }
 
@@ -378,10 +354,8 @@ mod tests {
         };
         let rate_per_s = Some(200.0);
         let mut searched = with(Pattern::Server { rate_per_s });
-        searched.job.serve.as_mut().unwrap().find_max_rate = Some(MaxRate {
-            percentile: 0.999,
-            limit_s: 0.01,
-        });
+        searched.job.serve.as_mut().unwrap().find_max_rate =
+            Some(MaxRate { percentile: 0.999, limit_s: 0.01 });
         let records = [searched, with(Pattern::Closed { clients: 8 }), completed()];
         let csv = utf8(report_csv(&records, None).unwrap());
         let names = [

@@ -53,11 +53,7 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
     JobSpec {
         protocol: 1,
         run: format!("{model}-{dataset}"),
-        model: ModelSpec {
-            name: model.to_owned(),
-            depth: None,
-            width: None,
-        },
+        model: ModelSpec { name: model.to_owned(), depth: None, width: None },
         dataset: dataset.to_owned(),
         dataset_dir: format!("/data/{dataset}").into(),
         seed: 1,
@@ -214,10 +210,8 @@ pub(crate) fn diverged() -> RunRecord {
 pub(crate) fn failed() -> RunRecord {
     let mut record = record("cnn", "fashion-mnist");
     record.status = RunStatus::Failed;
-    record.stop = StopRecord {
-        reason: StopReason::Failed,
-        detail: "killed by signal 9".to_owned(),
-    };
+    record.stop =
+        StopRecord { reason: StopReason::Failed, detail: "killed by signal 9".to_owned() };
     record.wall_s = 1.5;
     record.epochs = 0;
     record.metrics.retain(|row| row.phase == "serve[1]");
@@ -237,10 +231,7 @@ pub(crate) fn failed() -> RunRecord {
 pub(crate) fn cancelled() -> RunRecord {
     let mut record = record("resnet", "digits");
     record.status = RunStatus::Cancelled;
-    record.stop = StopRecord {
-        reason: StopReason::Cancelled,
-        detail: "interrupted".to_owned(),
-    };
+    record.stop = StopRecord { reason: StopReason::Cancelled, detail: "interrupted".to_owned() };
     record.wall_s = 0.75;
     record.epochs = 1;
     record.metrics.truncate(2);
@@ -256,14 +247,7 @@ pub(crate) fn judged(mut record: RunRecord, verdict: Feasibility, reason: &str) 
 
 /// One of each kind.
 pub(crate) fn all_kinds() -> Vec<RunRecord> {
-    vec![
-        completed(),
-        plateaued(),
-        unstable(),
-        diverged(),
-        failed(),
-        cancelled(),
-    ]
+    vec![completed(), plateaued(), unstable(), diverged(), failed(), cancelled()]
 }
 
 /// The runs of [`front`].
@@ -272,18 +256,8 @@ pub(crate) fn compared() -> Vec<RunRecord> {
     let mut accurate = record("cnn", "digits");
     let mut behind = record("resnet", "digits");
     for (record, accuracy, rate, peak) in [
-        (
-            &mut fast,
-            0.977_777_777_777_777_8,
-            151_000.25,
-            242_221_056.0,
-        ),
-        (
-            &mut accurate,
-            0.988_888_888_888_888_9,
-            22_800.0,
-            258_334_976.0,
-        ),
+        (&mut fast, 0.977_777_777_777_777_8, 151_000.25, 242_221_056.0),
+        (&mut accurate, 0.988_888_888_888_888_9, 22_800.0, 258_334_976.0),
         (&mut behind, 0.983_333_333_333_333_3, 8710.0, 266_723_584.0),
     ] {
         for row in &mut record.metrics {
@@ -295,13 +269,7 @@ pub(crate) fn compared() -> Vec<RunRecord> {
             }
         }
     }
-    vec![
-        fast,
-        accurate,
-        behind,
-        plateaued(),
-        record("cnn", "fashion-mnist"),
-    ]
+    vec![fast, accurate, behind, plateaued(), record("cnn", "fashion-mnist")]
 }
 
 fn figure(metric: &str, (estimate, low, high): (f64, f64, f64), interval: &str) -> FrontFigure {
@@ -332,21 +300,9 @@ fn front_cell(record: &RunRecord, mark: Mark, accuracy: (f64, f64)) -> FrontCell
         dataset: record.job.dataset.clone(),
         mark,
         figures: vec![
-            figure(
-                "test_accuracy",
-                (accurate, accuracy.0, accuracy.1),
-                "by 360 test samples",
-            ),
-            figure(
-                "serve.throughput",
-                (rate, rate * 0.97, rate * 1.03),
-                "within the run",
-            ),
-            figure(
-                "memory.peak",
-                (peak, peak * 0.95, peak * 1.05),
-                "taken as ±5%, one run",
-            ),
+            figure("test_accuracy", (accurate, accuracy.0, accuracy.1), "by 360 test samples"),
+            figure("serve.throughput", (rate, rate * 0.97, rate * 1.03), "within the run"),
+            figure("memory.peak", (peak, peak * 0.95, peak * 1.05), "taken as ±5%, one run"),
         ],
         ties: Vec::new(),
         more_ties: 0,
@@ -366,14 +322,8 @@ pub(crate) fn front() -> FrontReport {
         front_cell(&records[4], Mark::Infeasible, (0.0, 1.0)),
     ];
     let tied = ["test_accuracy", "memory.peak"].map(str::to_owned).to_vec();
-    cells[0].ties = vec![Tie {
-        with: cells[1].cell.clone(),
-        metrics: tied.clone(),
-    }];
-    cells[1].ties = vec![Tie {
-        with: cells[0].cell.clone(),
-        metrics: tied,
-    }];
+    cells[0].ties = vec![Tie { with: cells[1].cell.clone(), metrics: tied.clone() }];
+    cells[1].ties = vec![Tie { with: cells[0].cell.clone(), metrics: tied }];
     cells[2].dominated_by = Some(Dominator {
         cell: cells[1].cell.clone(),
         metrics: vec!["serve.throughput".to_owned()],
@@ -381,10 +331,7 @@ pub(crate) fn front() -> FrontReport {
     cells[3].figures.clear();
     "test_accuracy: not trained to the end".clone_into(&mut cells[3].note);
     cells[4].figures.clear();
-    let objective = |metric: &str, goal| Objective {
-        metric: metric.to_owned(),
-        goal,
-    };
+    let objective = |metric: &str, goal| Objective { metric: metric.to_owned(), goal };
     FrontReport {
         objectives: vec![
             objective("test_accuracy", Goal::Maximize),

@@ -105,10 +105,7 @@ pub struct FrontCell {
     pub note: String,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands out references"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_none(count: &usize) -> bool {
     *count == 0
 }
@@ -217,9 +214,7 @@ impl FrontReport {
         let datasets = self.datasets();
         for dataset in &datasets {
             let here = |mark| {
-                self.marked(mark)
-                    .filter(|cell| cell.dataset == *dataset)
-                    .collect::<Vec<_>>()
+                self.marked(mark).filter(|cell| cell.dataset == *dataset).collect::<Vec<_>>()
             };
             let (front, behind) = (here(Mark::Front), here(Mark::Dominated));
             for cell in front.iter().take(SHOWN) {
@@ -227,10 +222,7 @@ impl FrontReport {
             }
             if front.len() > SHOWN {
                 let more = front.len() - SHOWN;
-                line(
-                    format!("* {more} more: see `pareto` in the rows of --format csv"),
-                    "  ",
-                );
+                line(format!("* {more} more: see `pareto` in the rows of --format csv"), "  ");
             }
             if front.is_empty() {
                 line(format!("* no cell of {dataset} could be compared"), "  ");
@@ -242,10 +234,7 @@ impl FrontReport {
             }
         }
         for cell in self.marked(Mark::Incomplete).take(SHOWN) {
-            line(
-                format!("  not compared: {}: {}", cell.cell, cell.note),
-                "  ",
-            );
+            line(format!("  not compared: {}: {}", cell.cell, cell.note), "  ");
         }
         let more = self.count(Mark::Incomplete).saturating_sub(SHOWN);
         if more > 0 {
@@ -319,10 +308,7 @@ pub(super) fn ends(figure: &FrontFigure, scale: Scale) -> Option<String> {
 pub(super) fn ties(cell: &FrontCell) -> String {
     let mut alike: Vec<(&[String], Vec<&str>)> = Vec::new();
     for tie in &cell.ties {
-        match alike
-            .iter_mut()
-            .find(|(metrics, _)| *metrics == tie.metrics)
-        {
+        match alike.iter_mut().find(|(metrics, _)| *metrics == tie.metrics) {
             Some((_, with)) => with.push(&tie.with),
             None => alike.push((&tie.metrics, vec![&tie.with])),
         }
@@ -330,11 +316,7 @@ pub(super) fn ties(cell: &FrontCell) -> String {
     let each = alike.iter().map(|(metrics, with)| {
         let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
         let all = metrics.len() == cell.figures.len() && metrics.len() > 1;
-        let metrics = if all {
-            "everything".to_owned()
-        } else {
-            joined(&metrics)
-        };
+        let metrics = if all { "everything".to_owned() } else { joined(&metrics) };
         format!("with {} in {metrics}", joined(with))
     });
     let mut each: Vec<_> = each.collect();
@@ -376,10 +358,7 @@ mod tests {
     fn the_front_is_said_with_intervals_ties_and_what_is_behind() {
         for width in [60, 80] {
             let text = front().text(width);
-            assert!(
-                text.lines().all(|line| line.chars().count() <= width),
-                "{text}"
-            );
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
             insta::assert_snapshot!(format!("front_{width}"), text);
         }
     }
@@ -389,16 +368,10 @@ mod tests {
         let mut many = front();
         let first = many.cells[0].clone();
         for number in 0..30 {
-            many.cells.push(FrontCell {
-                cell: format!("cell-{number}"),
-                ..first.clone()
-            });
+            many.cells.push(FrontCell { cell: format!("cell-{number}"), ..first.clone() });
         }
         let text = many.text(80);
-        assert!(
-            text.contains("* 20 more: see `pareto` in the rows of --format csv"),
-            "{text}"
-        );
+        assert!(text.contains("* 20 more: see `pareto` in the rows of --format csv"), "{text}");
         assert!(!text.contains("cell-29"));
     }
 
@@ -411,10 +384,7 @@ mod tests {
             (1, "n0"),
             (2, "n0 and n1"),
             (3, "n0, n1 and n2"),
-            (
-                15,
-                "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11 and 3 more",
-            ),
+            (15, "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11 and 3 more"),
         ] {
             assert_eq!(joined(&names[..count]), says);
         }
@@ -429,12 +399,8 @@ mod tests {
             metrics: metrics.iter().map(|&name| name.to_owned()).collect(),
         };
         let all = ["test_accuracy", "serve.throughput", "memory.peak"];
-        cell.ties = vec![
-            tie("a", &all[..1]),
-            tie("b", &all),
-            tie("c", &all[..1]),
-            tie("d", &all[1..]),
-        ];
+        cell.ties =
+            vec![tie("a", &all[..1]), tie("b", &all), tie("c", &all[..1]), tie("d", &all[1..])];
         assert_eq!(
             ties(&cell),
             "tied with a and c in test_accuracy, with b in everything, with d in serve.throughput and memory.peak"
@@ -452,10 +418,7 @@ mod tests {
         let front = front();
         assert_eq!(front.marks().of(&completed()), Some(Mark::Front));
         assert_eq!(front.marks().of(&failed()), None);
-        let foreign = RunRecord {
-            cell: "other".to_owned(),
-            ..completed()
-        };
+        let foreign = RunRecord { cell: "other".to_owned(), ..completed() };
         assert_eq!(front.marks().of(&foreign), None);
     }
 }

@@ -65,9 +65,7 @@ fn of_command(record: &RunRecord) -> &str {
     let begun = ["train", "run"].into_iter().find(|phase| has(phase));
     let other = record.metrics.iter();
     let mut other = other.filter(|row| row.metric == "cpu.utilisation");
-    begun
-        .or_else(|| Some(&*other.next()?.phase))
-        .unwrap_or("run")
+    begun.or_else(|| Some(&*other.next()?.phase)).unwrap_or("run")
 }
 
 /// The sizes of requests that a command has served.
@@ -124,11 +122,7 @@ mod tests {
         ] {
             let mut record = record("mlp", "digits");
             (record.status, record.stop.reason, record.epochs) = (status, reason, epochs);
-            assert_eq!(
-                accuracy_is_final(&record),
-                Some(says),
-                "{status} {reason} {epochs}"
-            );
+            assert_eq!(accuracy_is_final(&record), Some(says), "{status} {reason} {epochs}");
         }
         let mut untrained = record("mlp", "digits");
         (untrained.epochs, untrained.job.train.epochs) = (0, 0);
@@ -144,11 +138,7 @@ mod tests {
         let mut unserved = record;
         unserved.job.serve = None;
         assert_eq!(Place::FirstServe.phase(&unserved), None);
-        assert!(
-            Place::LastServe
-                .row(&unserved, "serve.throughput")
-                .is_none()
-        );
+        assert!(Place::LastServe.row(&unserved, "serve.throughput").is_none());
     }
 
     #[test]

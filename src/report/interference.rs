@@ -20,9 +20,7 @@ pub(super) fn interference(records: &[RunRecord]) -> Option<String> {
         Some((record, sum.share()?, sum.sentence()?))
     });
     let found: Vec<_> = found.collect();
-    let most = found
-        .iter()
-        .max_by(|(_, one, _), (_, other, _)| one.total_cmp(other))?;
+    let most = found.iter().max_by(|(_, one, _), (_, other, _)| one.total_cmp(other))?;
     let (record, _, sentence) = most;
     if records.len() == 1 {
         return Some(format!("interference: {sentence}"));
@@ -60,15 +58,10 @@ mod tests {
             (vec![], None),
             (vec![completed()], None),
             (vec![run("a", 0.0), run("b", 0.05)], None),
-            (
-                vec![run("a", 0.8)],
-                Some(format!("interference: 8% {said} (others 8%)")),
-            ),
+            (vec![run("a", 0.8)], Some(format!("interference: 8% {said} (others 8%)"))),
             (
                 vec![run("a", 0.2), run("b", 0.0), run("c", 5.0)],
-                Some(format!(
-                    "interference in 2 of 3 runs, most in c: 50% {said} (others 50%)"
-                )),
+                Some(format!("interference in 2 of 3 runs, most in c: 50% {said} (others 50%)")),
             ),
         ] {
             assert_eq!(interference(&records), says);

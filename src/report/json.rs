@@ -159,10 +159,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             limits: Some(&record.limits).filter(|limits| !limits.is_none()),
             saved_s_at_least: record.saved_s_at_least,
             interference: record.interference.as_ref(),
-            broken_constraint: record
-                .verdict
-                .as_ref()
-                .and_then(RunVerdict::broken_constraint),
+            broken_constraint: record.verdict.as_ref().and_then(RunVerdict::broken_constraint),
             pareto: None,
         }
     }
@@ -188,10 +185,7 @@ pub fn document(
     extras: Extras<'_>,
 ) -> Result<Vec<u8>, ReportError> {
     let marks = extras.front.map(FrontReport::marks).unwrap_or_default();
-    let run = |record| Run {
-        pareto: marks.of(record).and_then(Mark::pareto),
-        ..Run::from(record)
-    };
+    let run = |record| Run { pareto: marks.of(record).and_then(Mark::pareto), ..Run::from(record) };
     let document = Document {
         format: FORMAT,
         name,
@@ -235,10 +229,7 @@ mod tests {
     #[test]
     fn the_front_is_a_part_of_the_document() {
         let front = front();
-        let extras = Extras {
-            front: Some(&front),
-            ..Extras::default()
-        };
+        let extras = Extras { front: Some(&front), ..Extras::default() };
         let bytes = document("x", &compared(), extras).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         let pareto: Vec<_> = (0..3).map(|at| &value["runs"][at]["pareto"]).collect();
@@ -256,15 +247,9 @@ mod tests {
         assert_eq!(value["runs"].as_array().unwrap().len(), records.len());
         let figures = value["runs"][3]["metrics"].as_array().unwrap();
         assert_eq!(figures.len(), records[3].metrics.len());
-        let loss = figures
-            .iter()
-            .find(|figure| figure["metric"] == "train_loss")
-            .unwrap();
+        let loss = figures.iter().find(|figure| figure["metric"] == "train_loss").unwrap();
         assert_eq!(loss["estimate"], "nan");
-        let gpu = figures
-            .iter()
-            .find(|figure| figure["metric"] == "gpu.utilisation")
-            .unwrap();
+        let gpu = figures.iter().find(|figure| figure["metric"] == "gpu.utilisation").unwrap();
         assert!(gpu["estimate"].is_null() && gpu["note"].as_str().unwrap().contains("unsupported"));
         assert_eq!(value["runs"][1]["test_accuracy_is_final"], false);
         assert!(value["runs"][4]["test_accuracy_is_final"].is_null());

@@ -30,12 +30,7 @@ pub struct Column {
 impl Column {
     /// A column that is never dropped.
     pub fn new(head: &str, side: Side, cells: Vec<String>) -> Self {
-        Self {
-            head: head.to_owned(),
-            side,
-            rank: 0,
-            cells,
-        }
+        Self { head: head.to_owned(), side, rank: 0, cells }
     }
 
     /// The same column with a rank.
@@ -46,10 +41,7 @@ impl Column {
     }
 
     fn width(&self) -> usize {
-        let lines = self
-            .head
-            .lines()
-            .chain(self.cells.iter().flat_map(|cell| cell.lines()));
+        let lines = self.head.lines().chain(self.cells.iter().flat_map(|cell| cell.lines()));
         lines.map(|line| line.chars().count()).max().unwrap_or(0)
     }
 }
@@ -62,16 +54,8 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
         return String::new();
     }
     let needed = total(&columns, gap);
-    let height = columns
-        .iter()
-        .map(|column| column.head.lines().count())
-        .max()
-        .unwrap_or(0);
-    let rows = columns
-        .iter()
-        .map(|column| column.cells.len())
-        .max()
-        .unwrap_or(0);
+    let height = columns.iter().map(|column| column.head.lines().count()).max().unwrap_or(0);
+    let rows = columns.iter().map(|column| column.cells.len()).max().unwrap_or(0);
 
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -82,11 +66,8 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
         }));
     }
     for row in 0..rows {
-        table.add_row(
-            columns
-                .iter()
-                .map(|column| column.cells.get(row).map_or("", String::as_str)),
-        );
+        table
+            .add_row(columns.iter().map(|column| column.cells.get(row).map_or("", String::as_str)));
     }
     if needed > width {
         table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -103,10 +84,7 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
             });
         }
     }
-    let lines: Vec<_> = table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
 }
 
@@ -219,10 +197,7 @@ mod tests {
             Column::new("about", Side::Left, strings(&[text])),
         ];
         let table = render(columns, 30);
-        assert!(
-            table.lines().all(|line| line.chars().count() <= 30),
-            "{table}"
-        );
+        assert!(table.lines().all(|line| line.chars().count() <= 30), "{table}");
         assert!(table.contains("step_p50  median time of a\n"), "{table}");
     }
 

@@ -16,26 +16,17 @@ pub struct Listing {
 impl Listing {
     /// A list of `rows`, each of which must be a struct with named fields.
     pub fn new<T: Serialize>(rows: &[T]) -> Result<Self, ReportError> {
-        let rows = rows
-            .iter()
-            .map(serde_json::to_value)
-            .collect::<Result<Vec<_>, _>>()?;
+        let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
         let first = rows.first().and_then(Value::as_object);
         let columns = first.map(|fields| fields.keys().cloned().collect());
-        Ok(Self {
-            columns: columns.unwrap_or_default(),
-            rows,
-        })
+        Ok(Self { columns: columns.unwrap_or_default(), rows })
     }
 
     /// Aligned columns of at most `width` characters; the last columns are wrapped where they do not fit.
     pub fn table(&self, width: usize) -> String {
         let columns = self.columns.iter().map(|name| {
             let cells: Vec<_> = self.rows.iter().map(|row| cell(&row[name])).collect();
-            let figures = self
-                .rows
-                .iter()
-                .all(|row| row[name].is_number() || row[name].is_null());
+            let figures = self.rows.iter().all(|row| row[name].is_number() || row[name].is_null());
             Column::new(name, if figures { Side::Right } else { Side::Left }, cells)
         });
         render(columns.collect(), width)
@@ -44,10 +35,7 @@ impl Listing {
     /// CSV with a header.
     pub fn csv(&self) -> Result<Vec<u8>, ReportError> {
         let rows = self.rows.iter();
-        csv_bytes(
-            &self.columns,
-            rows.map(|row| self.columns.iter().map(|name| cell(&row[name]))),
-        )
+        csv_bytes(&self.columns, rows.map(|row| self.columns.iter().map(|name| cell(&row[name]))))
     }
 
     /// An array of objects.
@@ -79,16 +67,8 @@ mod tests {
     }
 
     fn listing() -> Listing {
-        let digits = Row {
-            name: "digits",
-            classes: Some(10),
-            about: "8x8 images, \"small\"",
-        };
-        let foreign = Row {
-            name: "mine",
-            classes: None,
-            about: "",
-        };
+        let digits = Row { name: "digits", classes: Some(10), about: "8x8 images, \"small\"" };
+        let foreign = Row { name: "mine", classes: None, about: "" };
         Listing::new(&[digits, foreign]).unwrap()
     }
 
@@ -104,10 +84,7 @@ mod tests {
             "name,classes,about\ndigits,10,\"8x8 images, \"\"small\"\"\"\nmine,,\n"
         );
         let json: Value = serde_json::from_slice(&listing.json().unwrap()).unwrap();
-        assert_eq!(
-            (&json[0]["classes"], &json[1]["classes"]),
-            (&Value::from(10), &Value::Null)
-        );
+        assert_eq!((&json[0]["classes"], &json[1]["classes"]), (&Value::from(10), &Value::Null));
     }
 
     #[test]

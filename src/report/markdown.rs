@@ -16,10 +16,8 @@ pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> Str
     let mut out = format!("# {}\n", escaped(name));
     if !records.is_empty() {
         let columns = columns(records, closing.front);
-        let marks: Vec<&str> = columns
-            .iter()
-            .flat_map(|column| column.cells.iter().map(String::as_str))
-            .collect();
+        let marks: Vec<&str> =
+            columns.iter().flat_map(|column| column.cells.iter().map(String::as_str)).collect();
         let said = legend(&marks.join(" "));
         section(&mut out, "", &table(&columns));
         if let Some(said) = said {
@@ -54,18 +52,14 @@ fn words<T>(head: &str, rows: &[T], cell: impl FnMut(&T) -> String) -> Column {
 }
 
 fn verdicts(records: &[RunRecord]) -> String {
-    let judged: Vec<_> = records
-        .iter()
-        .filter_map(|record| Some((record, record.verdict.as_ref()?)))
-        .collect();
+    let judged: Vec<_> =
+        records.iter().filter_map(|record| Some((record, record.verdict.as_ref()?))).collect();
     if judged.is_empty() {
         return String::new();
     }
     table(&[
         words("run", &judged, |(record, _)| record.run.clone()),
-        words("verdict", &judged, |(_, verdict)| {
-            verdict.verdict.to_string()
-        }),
+        words("verdict", &judged, |(_, verdict)| verdict.verdict.to_string()),
         words("broken constraint", &judged, |(_, verdict)| {
             verdict.broken_constraint().unwrap_or_default().to_owned()
         }),
@@ -208,10 +202,7 @@ mod tests {
     #[test]
     fn verdicts_and_the_front_have_their_reasons() {
         let front = front();
-        let closing = Closing {
-            front: Some(&front),
-            ..closing()
-        };
+        let closing = Closing { front: Some(&front), ..closing() };
         let records: Vec<_> = compared()
             .into_iter()
             .map(|record| match record.cell.as_str() {
@@ -244,10 +235,7 @@ mod tests {
 
     #[test]
     fn nothing_at_all_is_a_heading_and_a_line() {
-        assert_eq!(
-            document("x", &[], &Closing::default()),
-            "# x\n\n0 runs: 0 ok\n"
-        );
+        assert_eq!(document("x", &[], &Closing::default()), "# x\n\n0 runs: 0 ok\n");
     }
 
     #[test]

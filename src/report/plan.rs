@@ -36,47 +36,27 @@ pub fn plan_table(name: &str, rows: &[PlanRow], width: usize) -> String {
         return out;
     };
     let (shared, varying): (Vec<_>, Vec<_>) =
-        first
-            .settings
-            .iter()
-            .enumerate()
-            .partition(|(at, (_, value))| {
-                rows.iter().all(|row| {
-                    row.settings
-                        .get(*at)
-                        .is_some_and(|(_, other)| other == value)
-                })
-            });
+        first.settings.iter().enumerate().partition(|(at, (_, value))| {
+            rows.iter().all(|row| row.settings.get(*at).is_some_and(|(_, other)| other == value))
+        });
     out.push('\n');
     out.push_str(&shared_block(
-        &shared
-            .iter()
-            .map(|(_, setting)| *setting)
-            .collect::<Vec<_>>(),
+        &shared.iter().map(|(_, setting)| *setting).collect::<Vec<_>>(),
         width,
     ));
     out.push('\n');
     let names = rows.iter().map(|row| row.run.clone()).collect();
     let mut columns = vec![Column::new("run", Side::Left, names)];
     columns.extend(varying.iter().map(|(at, (key, _))| {
-        let cells = rows.iter().map(|row| {
-            row.settings
-                .get(*at)
-                .map(|(_, value)| shown(value))
-                .unwrap_or_default()
-        });
-        let figures = rows.iter().all(|row| {
-            row.settings
-                .get(*at)
-                .is_some_and(|(_, value)| value.is_number())
-        });
+        let cells = rows
+            .iter()
+            .map(|row| row.settings.get(*at).map(|(_, value)| shown(value)).unwrap_or_default());
+        let figures = rows
+            .iter()
+            .all(|row| row.settings.get(*at).is_some_and(|(_, value)| value.is_number()));
         // A key like `train.epochs` takes two lines, so that more columns fit.
         let head = key.replacen('.', ".\n", 1);
-        Column::new(
-            &head,
-            if figures { Side::Right } else { Side::Left },
-            cells.collect(),
-        )
+        Column::new(&head, if figures { Side::Right } else { Side::Left }, cells.collect())
     }));
     out.push_str(&render(columns, width));
     out
@@ -122,9 +102,7 @@ pub fn plan_csv(rows: &[PlanRow]) -> Result<Vec<u8>, ReportError> {
         .unwrap_or_default();
     let header = ["run"].into_iter().chain(keys.iter().copied());
     let rows = rows.iter().map(|row| {
-        [row.run.clone()]
-            .into_iter()
-            .chain(row.settings.iter().map(|(_, value)| cell(value)))
+        [row.run.clone()].into_iter().chain(row.settings.iter().map(|(_, value)| cell(value)))
     });
     csv_bytes(header, rows)
 }
@@ -168,11 +146,7 @@ mod tests {
                 ("stop.within", Value::from(0.05)),
             ],
         };
-        vec![
-            row("mlp", "digits", 60),
-            row("mlp", "fashion-mnist", 10),
-            row("resnet", "digits", 60),
-        ]
+        vec![row("mlp", "digits", 60), row("mlp", "fashion-mnist", 10), row("resnet", "digits", 60)]
     }
 
     #[test]

@@ -97,8 +97,7 @@ pub fn replay_row(row: &ReplayRow) -> Result<Vec<u8>, ReportError> {
         optional(row.high),
         optional(row.full_estimate),
         optional(row.relative_error),
-        row.covered
-            .map_or_else(String::new, |covered| covered.to_string()),
+        row.covered.map_or_else(String::new, |covered| covered.to_string()),
         one_line(&row.reason),
     ];
     csv_bytes(cells, std::iter::empty::<[&str; 14]>())
@@ -167,18 +166,12 @@ pub fn replay_table(summaries: &[ReplaySummary], width: usize) -> String {
         column("error\np95 %", &|summary| percent(summary.p95_error)),
         column("used\n%", &|summary| percent(Some(summary.mean_used))),
         column("covered\n%", &|summary| percent(summary.coverage)),
-        column("never\nstopped %", &|summary| {
-            percent(Some(summary.never_stopped))
-        })
-        .ranked(1),
+        column("never\nstopped %", &|summary| percent(Some(summary.never_stopped))).ranked(1),
     ];
     let mut legend = LEGEND.to_owned();
     if summaries.iter().any(|summary| summary.benchmark.is_none()) {
         legend.push_str("; in `all` each benchmark weighs the same");
-    } else if summaries
-        .iter()
-        .all(|summary| summary.benchmark.as_deref() == Some(""))
-    {
+    } else if summaries.iter().all(|summary| summary.benchmark.as_deref() == Some("")) {
         // Series without a benchmark are one group.
         columns.remove(0);
     }
@@ -195,11 +188,7 @@ fn percent(share: Option<f64>) -> String {
         |share| {
             let percent = share * 100.0;
             // Shares are counts of some hundred series: more digits would promise what is not there.
-            if percent >= 10.0 {
-                format!("{percent:.1}")
-            } else {
-                significant(percent)
-            }
+            if percent >= 10.0 { format!("{percent:.1}") } else { significant(percent) }
         },
     )
 }
@@ -247,15 +236,8 @@ mod tests {
             String::from_utf8(replay_row(&row()).unwrap()).unwrap(),
             "\"a, b\",resnet,,\"fixed:n=2,skip=1\",true,3.5,0.25,10,,,0,inf,,2 of 2\n"
         );
-        let never = ReplayRow {
-            stop_t_s: None,
-            ..row()
-        };
-        assert!(
-            String::from_utf8(replay_row(&never).unwrap())
-                .unwrap()
-                .contains(",false,,0.25,")
-        );
+        let never = ReplayRow { stop_t_s: None, ..row() };
+        assert!(String::from_utf8(replay_row(&never).unwrap()).unwrap().contains(",false,,0.25,"));
     }
 
     #[test]
@@ -277,10 +259,7 @@ mod tests {
         }
         for width in [60, 80, 100] {
             let table = replay_table(&all, width);
-            assert!(
-                table.lines().all(|line| line.chars().count() <= width),
-                "{width}\n{table}"
-            );
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
             insta::assert_snapshot!(format!("replay_table_{width}"), table);
         }
         assert!(!replay_table(&[summary(Some(""), "fixed")], 80).contains("benchmark"));

@@ -51,13 +51,8 @@ const GPU_COLUMNS: [&str; 15] = [
 
 const TPU_COLUMNS: [&str; 3] = ["duty_cycle_percent", "memory_bytes", "memory_total_bytes"];
 /// After those of the accelerators; new ones are added at the end: scripts may count.
-const LAST_COLUMNS: [&str; 5] = [
-    "interference",
-    "gaps",
-    "host_thermal_s",
-    "interference_cause",
-    "cpu_energy_joules",
-];
+const LAST_COLUMNS: [&str; 5] =
+    ["interference", "gaps", "host_thermal_s", "interference_cause", "cpu_energy_joules"];
 
 fn seconds(ns: u64) -> String {
     number(ns as f64 / 1e9)
@@ -119,9 +114,7 @@ fn gpu_cells(reading: Option<&GpuReading>, started_ns: u64) -> [String; 15] {
     };
     [
         super::one_line(&gpu.device),
-        gpu.t_ns
-            .map(|t_ns| since(t_ns, started_ns))
-            .unwrap_or_default(),
+        gpu.t_ns.map(|t_ns| since(t_ns, started_ns)).unwrap_or_default(),
         text(gpu.own),
         optional(gpu.utilisation_percent),
         optional(gpu.own_utilisation_percent),
@@ -145,11 +138,7 @@ fn tpu_cells(reading: Option<&GpuReading>) -> [String; 3] {
     let Some(tpu) = reading else {
         return Default::default();
     };
-    [
-        optional(tpu.utilisation_percent),
-        text(tpu.memory_bytes),
-        text(tpu.memory_total_bytes),
-    ]
+    [optional(tpu.utilisation_percent), text(tpu.memory_bytes), text(tpu.memory_total_bytes)]
 }
 
 fn device_columns(vendor: Vendor) -> &'static [&'static str] {
@@ -224,10 +213,13 @@ impl<W: Write> SampleCsv<W> {
         let interference = text(taken.map(u8::from));
         let cause = text(stretch.and_then(|stretch| stretch.cause));
         let thermal = sample.host.thermal_ns.map(seconds).unwrap_or_default();
-        let cells = sample_cells(sample, self.started_ns)
-            .into_iter()
-            .chain(of_devices)
-            .chain([interference, gaps.join("; "), thermal, cause, energy]);
+        let cells = sample_cells(sample, self.started_ns).into_iter().chain(of_devices).chain([
+            interference,
+            gaps.join("; "),
+            thermal,
+            cause,
+            energy,
+        ]);
         Ok(self.writer.write_record(cells)?)
     }
 
@@ -252,21 +244,13 @@ impl<W: Write> SampleCsv<W> {
 
     /// Hands everything to the file.
     pub fn finish(&mut self) -> Result<(), ReportError> {
-        self.writer
-            .flush()
-            .map_err(|error| ReportError::Csv(error.into()))
+        self.writer.flush().map_err(|error| ReportError::Csv(error.into()))
     }
 }
 
 /// `epochs.csv`: one row an epoch.
 pub fn epochs_csv(epochs: &[EpochReport]) -> Result<Vec<u8>, ReportError> {
-    let header = [
-        "epoch",
-        "samples",
-        "train_loss",
-        "validation_loss",
-        "validation_accuracy",
-    ];
+    let header = ["epoch", "samples", "train_loss", "validation_loss", "validation_accuracy"];
     let rows = epochs.iter().map(|epoch| {
         [
             epoch.epoch.to_string(),
@@ -346,10 +330,7 @@ mod tests {
             rss_bytes: Some(211_000_000),
             processes: 1,
             threads: 3,
-            host: HostReading {
-                busy_ns: Some(40_000_000_000),
-                ..HostReading::default()
-            },
+            host: HostReading { busy_ns: Some(40_000_000_000), ..HostReading::default() },
             gaps: vec![Gap {
                 field: "read_bytes".to_owned(),
                 reason: "/proc/7/io: permission denied".to_owned(),
@@ -359,10 +340,7 @@ mod tests {
         let second = ResourceSample {
             t_ns: 5_100_000_001,
             cpu_ns: Some(350_000_000),
-            host: HostReading {
-                busy_ns: Some(40_150_000_000),
-                ..first.host
-            },
+            host: HostReading { busy_ns: Some(40_150_000_000), ..first.host },
             gpus: devices(),
             ..first.clone()
         };
@@ -424,26 +402,14 @@ mod tests {
             tick(&all),
         ];
         let csv = String::from_utf8(samples_csv(&ticks, 0)).unwrap();
-        let last: Vec<&str> = csv
-            .lines()
-            .map(|line| line.rsplit(',').next().unwrap())
-            .collect();
-        assert_eq!(
-            last,
-            ["cpu_energy_joules", "", "", "1.75", "3.75", "", "", "3.75"]
-        );
+        let last: Vec<&str> = csv.lines().map(|line| line.rsplit(',').next().unwrap()).collect();
+        assert_eq!(last, ["cpu_energy_joules", "", "", "1.75", "3.75", "", "", "3.75"]);
     }
 
     #[test]
     fn a_tick_before_the_start_is_negative_and_does_not_wrap() {
-        let sample = ResourceSample {
-            t_ns: 1_000_000_000,
-            ..ResourceSample::default()
-        };
+        let sample = ResourceSample { t_ns: 1_000_000_000, ..ResourceSample::default() };
         let csv = String::from_utf8(samples_csv(&[sample], 1_500_000_000)).unwrap();
-        assert!(
-            csv.lines().nth(1).unwrap().starts_with("-0.5,1000000000,"),
-            "{csv}"
-        );
+        assert!(csv.lines().nth(1).unwrap().starts_with("-0.5,1000000000,"), "{csv}");
     }
 }

@@ -61,9 +61,7 @@ fn pattern_column(records: &[RunRecord]) -> Option<Column> {
 /// `server 200/s`, `closed 8`: the pattern, and how much of it.
 fn load(pattern: Pattern) -> String {
     match pattern {
-        Pattern::Server {
-            rate_per_s: Some(rate),
-        } => format!("{pattern} {}/s", number(rate)),
+        Pattern::Server { rate_per_s: Some(rate) } => format!("{pattern} {}/s", number(rate)),
         Pattern::Closed { clients } => format!("{pattern} {clients}"),
         _ => pattern.to_string(),
     }
@@ -106,14 +104,7 @@ mod tests {
         assert_eq!(columns[0].head, "pattern");
         assert_eq!(
             columns[0].cells,
-            [
-                "server 200/s",
-                "server 12.5/s",
-                "server",
-                "closed 8",
-                "offline",
-                "-"
-            ]
+            ["server 200/s", "server 12.5/s", "server", "closed 8", "offline", "-"]
         );
         assert!(settings(&[completed(), completed()]).is_empty());
     }

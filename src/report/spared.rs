@@ -37,15 +37,10 @@ pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
         parts.push(format!("the training of {idle} was not begun"));
     }
     if unknown > 0 {
-        parts.push(format!(
-            "how long {unknown} would have trained was not known yet"
-        ));
+        parts.push(format!("how long {unknown} would have trained was not known yet"));
     }
     let count = ended.len();
-    Some(format!(
-        "{count} infeasible {plural} ended early; {}",
-        parts.join("; ")
-    ))
+    Some(format!("{count} infeasible {plural} ended early; {}", parts.join("; ")))
 }
 
 #[cfg(test)]

@@ -38,12 +38,7 @@ pub(super) struct Figures {
 }
 
 const fn figures(head: &'static str, place: Place, metric: &'static str, rank: u8) -> Figures {
-    Figures {
-        head,
-        place,
-        metric,
-        rank,
-    }
+    Figures { head, place, metric, rank }
 }
 
 /// Ranks up to 6 fit 80 columns in most grids; the others are for wide terminals.
@@ -61,12 +56,7 @@ pub(super) const FIGURES: &[Figures] = &[
     figures("GPU\n", Place::Train, "gpu.utilisation", 5),
     figures("GPU\n", Place::Run, "gpu.memory_peak", 5),
     figures("energy\n", Place::Run, metric::ENERGY_TOTAL, 7),
-    figures(
-        "energy\n/sample ",
-        Place::Train,
-        metric::ENERGY_PER_SAMPLE,
-        8,
-    ),
+    figures("energy\n/sample ", Place::Train, metric::ENERGY_PER_SAMPLE, 8),
     figures("CO2e\n", Place::Run, metric::EMISSIONS, 9),
     figures("TPU\n", Place::Train, "tpu.duty_cycle", 5),
     figures("TPU\n", Place::Run, "tpu.memory_peak", 5),
@@ -164,22 +154,15 @@ fn missing() -> String {
 
 /// A column of figures; none where no run has the figure.
 fn figure_column(column: &Figures, records: &[RunRecord]) -> Option<Column> {
-    let rows: Vec<_> = records
-        .iter()
-        .map(|record| column.place.row(record, column.metric))
-        .collect();
-    let estimates = || {
-        rows.iter()
-            .filter_map(|row| row.and_then(|row| row.estimate))
-    };
+    let rows: Vec<_> =
+        records.iter().map(|record| column.place.row(record, column.metric)).collect();
+    let estimates = || rows.iter().filter_map(|row| row.and_then(|row| row.estimate));
     estimates().next()?;
     let scale = Scale::of(metric::find(column.metric)?.unit, estimates());
     let cells = rows.iter().map(|row| {
         let mark = if row.is_some_and(is_open) { "~" } else { "" };
         let estimate = row.and_then(|row| row.estimate);
-        estimate.map_or_else(missing, |estimate| {
-            format!("{mark}{}", scale.show(estimate))
-        })
+        estimate.map_or_else(missing, |estimate| format!("{mark}{}", scale.show(estimate)))
     });
     let head = format!("{}{}", column.head, scale.name);
     Some(Column::new(&head, Side::Right, cells.collect()).ranked(column.rank))
@@ -216,10 +199,7 @@ fn accuracy_column(records: &[RunRecord]) -> Option<Column> {
 
 /// Why a run ended; for a failed one, what kind of failure.
 pub(super) fn stop(record: &RunRecord) -> String {
-    match (
-        record.status,
-        record.failure.as_ref().map(|failure| failure.kind),
-    ) {
+    match (record.status, record.failure.as_ref().map(|failure| failure.kind)) {
         (RunStatus::Failed, None) => "! failed".to_owned(),
         // `Display` says "not started" and "protocol error": too wide for the column.
         (RunStatus::Failed, Some(FailureKind::Spawn)) => "! no start".to_owned(),
@@ -261,16 +241,11 @@ fn time_column(records: &[RunRecord]) -> Column {
 /// Why each failed run failed; the rest of a long list is in `report.csv`.
 fn failures(records: &[RunRecord], width: usize) -> String {
     const SHOWN: usize = 6;
-    let failed: Vec<_> = records
-        .iter()
-        .filter(|record| record.status == RunStatus::Failed)
-        .collect();
+    let failed: Vec<_> =
+        records.iter().filter(|record| record.status == RunStatus::Failed).collect();
     let mut out = String::new();
     for record in failed.iter().take(SHOWN) {
-        let why = record
-            .failure
-            .as_ref()
-            .map_or_else(|| record.stop.detail.clone(), failure_text);
+        let why = record.failure.as_ref().map_or_else(|| record.stop.detail.clone(), failure_text);
         out.push_str(&wrap(&format!("! {}: {why}", record.run), width, "  "));
     }
     if failed.len() > SHOWN {
@@ -307,15 +282,11 @@ fn verdicts(records: &[RunRecord], of: Feasibility, width: usize) -> String {
 
 /// `; 2 feasible, 1 undecided`; nothing without constraints.
 fn verdict_counts(records: &[RunRecord]) -> String {
-    let counts = [
-        Feasibility::Feasible,
-        Feasibility::Infeasible,
-        Feasibility::Undecided,
-    ]
-    .map(|of| {
-        let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
-        (of, verdicts.filter(|verdict| verdict.verdict == of).count())
-    });
+    let counts =
+        [Feasibility::Feasible, Feasibility::Infeasible, Feasibility::Undecided].map(|of| {
+            let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
+            (of, verdicts.filter(|verdict| verdict.verdict == of).count())
+        });
     let said = counts.iter().filter(|(_, count)| *count > 0);
     let said: Vec<_> = said.map(|(of, count)| format!("{count} {of}")).collect();
     if said.is_empty() {
@@ -344,22 +315,13 @@ fn fine(records: &[RunRecord]) -> Option<String> {
     });
     let reasons: Vec<_> = reasons.collect();
     let count = records.iter().filter(ok).count();
-    let why = if reasons.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", reasons.join(", "))
-    };
+    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     (count > 0).then(|| format!("{count} ok{why}"))
 }
 
 /// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
 pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
-    let of = |status: RunStatus| {
-        records
-            .iter()
-            .filter(|record| record.status == status)
-            .count()
-    };
+    let of = |status: RunStatus| records.iter().filter(|record| record.status == status).count();
     let total = closing.planned.unwrap_or(0).max(records.len());
     let mut parts = Vec::new();
     parts.extend(fine(records).or((total == 0).then(|| "0 ok".to_owned())));
@@ -407,10 +369,7 @@ mod tests {
     fn the_table_fits_each_width() {
         for width in [40, 60, 80, 100, 140] {
             let table = summary(&all_kinds(), &closing(), width);
-            assert!(
-                table.lines().all(|line| line.chars().count() <= width),
-                "{width}\n{table}"
-            );
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
             insta::assert_snapshot!(format!("table_{width}"), table);
         }
     }
@@ -478,10 +437,7 @@ mod tests {
             ),
             (
                 &all[..],
-                Closing {
-                    planned: Some(9),
-                    ..Closing::default()
-                },
+                Closing { planned: Some(9), ..Closing::default() },
                 "9 runs: 4 ok (1 plateaued, 1 budget, 1 diverged, 1 unstable), 1 failed, 1 cancelled, 3 not run",
             ),
             (&[], Closing::default(), "0 runs: 0 ok"),
@@ -504,10 +460,7 @@ mod tests {
         ];
         for width in [60, 80] {
             let table = summary(&records, &closing(), width);
-            assert!(
-                table.lines().all(|line| line.chars().count() <= width),
-                "{table}"
-            );
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
             insta::assert_snapshot!(format!("table_verdicts_{width}"), table);
         }
         let many = vec![records[1].clone(); 9];
@@ -517,10 +470,7 @@ mod tests {
     #[test]
     fn the_front_is_marked_and_said_under_the_table() {
         let front = front();
-        let closing = Closing {
-            front: Some(&front),
-            ..closing()
-        };
+        let closing = Closing { front: Some(&front), ..closing() };
         let judged: Vec<_> = compared()
             .into_iter()
             .map(|record| {
@@ -534,10 +484,7 @@ mod tests {
         for width in [60, 80] {
             for (name, records) in [("front", compared()), ("front_verdicts", judged.clone())] {
                 let table = summary(&records, &closing, width);
-                assert!(
-                    table.lines().all(|line| line.chars().count() <= width),
-                    "{table}"
-                );
+                assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
                 insta::assert_snapshot!(format!("table_{name}_{width}"), table);
             }
         }

@@ -79,10 +79,7 @@ impl Worker {
             command.env(EVENTS, events);
             outlets(&mut command, launch.streams)?;
         } else {
-            command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             environment(&mut command, job);
         }
         before_exec(&mut command, hold);
@@ -90,15 +87,7 @@ impl Worker {
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let pid = Pid::from_child(&child);
-        Ok((
-            Self {
-                child,
-                pid,
-                stdin,
-                reaped: false,
-            },
-            Pipes { stdout, stderr },
-        ))
+        Ok((Self { child, pid, stdin, reaped: false }, Pipes { stdout, stderr }))
     }
 
     /// Its process id.
@@ -109,9 +98,7 @@ impl Worker {
     /// Writes a line on its standard input. A worker that no longer reads is not an error here: its end will tell.
     pub fn send(&mut self, line: &str) {
         if let Some(stdin) = &mut self.stdin {
-            let sent = stdin
-                .write_all(line.as_bytes())
-                .and_then(|()| stdin.write_all(b"\n"));
+            let sent = stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
             if sent.is_err() {
                 self.stdin = None;
             }
@@ -198,11 +185,7 @@ fn outlets(command: &mut Command, streams: Streams) -> io::Result<()> {
         return Ok(());
     }
     // Its process group is not the one in the foreground of a terminal, whose input would stop it.
-    command.stdin(if io::stdin().is_terminal() {
-        Stdio::null()
-    } else {
-        Stdio::inherit()
-    });
+    command.stdin(if io::stdin().is_terminal() { Stdio::null() } else { Stdio::inherit() });
     command.stderr(Stdio::inherit());
     command.stdout(if streams == Streams::PassedWithOutput {
         Stdio::inherit()
@@ -239,10 +222,7 @@ fn before_exec(command: &mut Command, hold: Hold) {
         }
         Ok(())
     };
-    #[expect(
-        unsafe_code,
-        reason = "there is no safe way to act in a child before exec"
-    )]
+    #[expect(unsafe_code, reason = "there is no safe way to act in a child before exec")]
     // SAFETY: the closure runs in the child between fork and exec, where only async-signal-safe calls are allowed. It
     // makes at most three system calls (prctl, write, sched_setaffinity) on values that were made before the fork, and
     // neither allocates nor locks nor drops: what it owns stays with `command`, in the parent.

@@ -101,24 +101,18 @@ impl Dispatcher {
         // A command need not say anything.
         let silence = match self.spec.job.command {
             Some(_) => u64::MAX,
-            None => self
-                .heard_ns
-                .saturating_add(self.spec.launch.hang_timeout_ns),
+            None => self.heard_ns.saturating_add(self.spec.launch.hang_timeout_ns),
         };
         if let Some((_, exited)) = self.exit {
             return exited.saturating_add(STREAM_GRACE_NS);
         }
         match &self.ending {
-            Some(Ending {
-                force: Force::Terminated | Force::Killed,
-                since_ns,
-                ..
-            }) => since_ns.saturating_add(self.spec.launch.grace_ns),
-            Some(Ending {
-                force: Force::Asked,
-                since_ns,
-                ..
-            }) if self.session.is_over() => since_ns.saturating_add(self.spec.launch.grace_ns),
+            Some(Ending { force: Force::Terminated | Force::Killed, since_ns, .. }) => {
+                since_ns.saturating_add(self.spec.launch.grace_ns)
+            }
+            Some(Ending { force: Force::Asked, since_ns, .. }) if self.session.is_over() => {
+                since_ns.saturating_add(self.spec.launch.grace_ns)
+            }
             _ => silence,
         }
     }
@@ -165,11 +159,7 @@ impl Dispatcher {
         let Some(stop) = shortage::record(&self.spec.limits, bytes, self.session.phase()) else {
             return;
         };
-        if !self
-            .ending
-            .as_ref()
-            .is_some_and(|ending| ending.cause.is_final())
-        {
+        if !self.ending.as_ref().is_some_and(|ending| ending.cause.is_final()) {
             let what = format!("end, {}", stop.detail);
             actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
         }
@@ -213,11 +203,7 @@ impl Dispatcher {
     fn interrupt(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
         let again = matches!(&self.ending, Some(ending)
             if ending.cause == Cause::Cancelled || ending.force > Force::Asked);
-        let force = if again {
-            Force::Killed
-        } else {
-            Force::Terminated
-        };
+        let force = if again { Force::Killed } else { Force::Terminated };
         // The user's word replaces any earlier cause but a failure or a want of memory, which is what happened first, and
         // the end of the work, which is whole.
         if let Some(ending) = &mut self.ending
@@ -234,31 +220,18 @@ impl Dispatcher {
     }
 
     fn fail(&mut self, kind: FailureKind, what: String, now_ns: u64, actions: &mut Vec<Action>) {
-        if let Some(Ending {
-            cause,
-            force: Force::Asked,
-            ..
-        }) = &mut self.ending
+        if let Some(Ending { cause, force: Force::Asked, .. }) = &mut self.ending
             && !cause.is_final()
         {
             *cause = Cause::Failure(kind, what.clone());
         }
-        self.end(
-            Cause::Failure(kind, what),
-            Force::Terminated,
-            now_ns,
-            actions,
-        );
+        self.end(Cause::Failure(kind, what), Force::Terminated, now_ns, actions);
     }
 
     /// Applies at least this much force; the first cause stays.
     fn end(&mut self, cause: Cause, force: Force, now_ns: u64, actions: &mut Vec<Action>) {
         let before = self.ending.as_ref().map(|ending| ending.force);
-        let ending = self.ending.get_or_insert(Ending {
-            cause,
-            force,
-            since_ns: now_ns,
-        });
+        let ending = self.ending.get_or_insert(Ending { cause, force, since_ns: now_ns });
         if before >= Some(force) {
             return;
         }
@@ -295,8 +268,7 @@ impl Dispatcher {
 
     /// A process that not even SIGKILL ends waits in the kernel; the grid need not wait with it.
     fn give_up(&mut self, now_ns: u64) {
-        self.warnings
-            .push("the worker did not end after SIGKILL; it was left behind".to_owned());
+        self.warnings.push("the worker did not end after SIGKILL; it was left behind".to_owned());
         self.gave_up = true;
         self.exit = Some((Exit::Signal(9), now_ns));
         self.streams_open = 0;
@@ -305,9 +277,7 @@ impl Dispatcher {
     fn tell_progress(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
         if self.ending.is_none() && now_ns.saturating_sub(self.told_ns) >= PROGRESS_NS {
             self.told_ns = now_ns;
-            actions.push(Action::Emit(RunEventKind::Progress(
-                self.controller.progress(),
-            )));
+            actions.push(Action::Emit(RunEventKind::Progress(self.controller.progress())));
         }
     }
 

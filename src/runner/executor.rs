@@ -108,10 +108,7 @@ impl Execution<'_, '_> {
     fn run(mut self, interrupts: &Interrupts) -> Result<(), SinkError> {
         let started_ns = self.clock.now_ns();
         let job = Box::new(self.spec.job.clone());
-        self.emit(RunEventKind::Started {
-            job,
-            t_ns: started_ns,
-        });
+        self.emit(RunEventKind::Started { job, t_ns: started_ns });
         let record = match self.start() {
             Err(why) => not_started(self.spec, why),
             Ok((worker, pipes, mailbox)) => {
@@ -150,11 +147,7 @@ impl Execution<'_, '_> {
     }
 
     fn emit(&mut self, kind: RunEventKind) {
-        let event = RunEvent {
-            run: self.spec.run.clone(),
-            index: self.spec.index,
-            kind,
-        };
+        let event = RunEvent { run: self.spec.run.clone(), index: self.spec.index, kind };
         if self.sink_error.is_none()
             && let Err(error) = (self.sink)(event)
         {
@@ -263,9 +256,7 @@ impl Execution<'_, '_> {
         dispatcher: &Dispatcher,
         (threads, worker): (&mut Threads, &mut Worker),
     ) -> Vec<Input> {
-        let wait = dispatcher
-            .next_deadline_ns()
-            .saturating_sub(self.clock.now_ns());
+        let wait = dispatcher.next_deadline_ns().saturating_sub(self.clock.now_ns());
         match inputs.recv_timeout(Duration::from_nanos(wait)) {
             Ok(Input::Exited(exit)) => {
                 threads.stop_sampling();
@@ -300,33 +291,23 @@ impl Execution<'_, '_> {
         match encode(command) {
             Ok(line) => worker.send(&line),
             Err(error) => {
-                self.emit(RunEventKind::Warning(format!(
-                    "cannot write a command: {error}"
-                )));
+                self.emit(RunEventKind::Warning(format!("cannot write a command: {error}")));
             }
         }
     }
 
     fn context(&self, started_ns: u64) -> RunContext {
         let gaps = self.sampler.unsupported().iter();
-        let unsupported = gaps
-            .map(|gap| (gap.field.clone(), gap.reason.clone()))
-            .collect();
+        let unsupported = gaps.map(|gap| (gap.field.clone(), gap.reason.clone())).collect();
         let spec = self.spec;
         let context = RunContext::of_job(&spec.job, spec.usable_cores, unsupported, started_ns);
-        RunContext {
-            grams_per_kwh: spec.grams_per_kwh,
-            ..context
-        }
+        RunContext { grams_per_kwh: spec.grams_per_kwh, ..context }
     }
 }
 
 /// The cost of the sampler's whole thread, which the samples cannot know of themselves: theirs are the readings alone.
 fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
-    let row = record
-        .metrics
-        .iter_mut()
-        .find(|row| row.metric == "sampler.cost");
+    let row = record.metrics.iter_mut().find(|row| row.metric == "sampler.cost");
     let (Some(row), true) = (row, sampled.span_ns > 0) else {
         return;
     };
@@ -350,10 +331,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         repeat: spec.repeat,
         job: spec.job.clone(),
         status: RunStatus::Failed,
-        stop: StopRecord {
-            reason: StopReason::Failed,
-            detail: message.clone(),
-        },
+        stop: StopRecord { reason: StopReason::Failed, detail: message.clone() },
         wall_s: 0.0,
         epochs: 0,
         trained: false,

@@ -9,11 +9,7 @@ pub(super) fn job(epochs: u32) -> JobSpec {
     JobSpec {
         protocol: PROTOCOL_VERSION,
         run: "r".into(),
-        model: ModelSpec {
-            name: "mlp".into(),
-            depth: None,
-            width: None,
-        },
+        model: ModelSpec { name: "mlp".into(), depth: None, width: None },
         dataset: "digits".into(),
         dataset_dir: "/nowhere".into(),
         seed: 1,

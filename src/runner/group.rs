@@ -48,24 +48,14 @@ impl Groups {
     /// Removes what a killed perftune has left, and makes the base hand out its controllers.
     pub(super) fn open(base: &GroupBase) -> Result<Self, GroupError> {
         remove_stale(&base.dir);
-        let mut groups = Self {
-            base: base.dir.clone(),
-            aside: None,
-            enabled: Vec::new(),
-        };
+        let mut groups = Self { base: base.dir.clone(), aside: None, enabled: Vec::new() };
         if base.step_aside {
-            let aside = base
-                .dir
-                .join(format!("{PREFIX}{}{ASIDE}", std::process::id()));
+            let aside = base.dir.join(format!("{PREFIX}{}{ASIDE}", std::process::id()));
             let aside = groups.aside.insert(Held::make(aside)?);
             put(&aside.dir, "cgroup.procs", &std::process::id().to_string())?;
         }
         for controller in &base.enable {
-            put(
-                &base.dir,
-                "cgroup.subtree_control",
-                &format!("+{controller}"),
-            )?;
+            put(&base.dir, "cgroup.subtree_control", &format!("+{controller}"))?;
             groups.enabled.push(controller);
         }
         Ok(groups)
@@ -75,9 +65,7 @@ impl Groups {
     pub(super) fn of_run(&self, run: &str, limits: &Limits) -> Result<RunGroup, GroupError> {
         let run: String = run.chars().take(LONGEST_NAME).collect();
         let name = format!("{PREFIX}{}-{run}{OF_RUN}", std::process::id());
-        let group = RunGroup {
-            held: Held::make(self.base.join(name))?,
-        };
+        let group = RunGroup { held: Held::make(self.base.join(name))? };
         let dir = &group.held.dir;
         // A group that is there for its CPU quota alone may have no memory controller.
         let guarded = limits.memory_guard == Some(MemoryGuard::Cgroup);
@@ -103,11 +91,7 @@ impl Drop for Groups {
     fn drop(&mut self) {
         let Some(aside) = &self.aside else { return };
         for controller in &self.enabled {
-            let _ = put(
-                &self.base,
-                "cgroup.subtree_control",
-                &format!("-{controller}"),
-            );
+            let _ = put(&self.base, "cgroup.subtree_control", &format!("-{controller}"));
         }
         let _ = put(&self.base, "cgroup.procs", &std::process::id().to_string());
         let _ = fs_err::remove_dir(&aside.dir);
@@ -147,9 +131,7 @@ pub(super) struct RunGroup {
 impl RunGroup {
     /// The file that a process joins the group by: it writes `0`.
     pub(super) fn door(&self) -> io::Result<File> {
-        fs_err::OpenOptions::new()
-            .write(true)
-            .open(self.held.dir.join("cgroup.procs"))
+        fs_err::OpenOptions::new().write(true).open(self.held.dir.join("cgroup.procs"))
     }
 
     /// How much memory the group had taken, in bytes, if the kernel has ended a process of it because of its own limit:
@@ -226,9 +208,7 @@ fn empty_and_remove(dir: &Path) -> Result<(), String> {
 fn is_populated(events: &File) -> bool {
     let mut buffer = [0; 256];
     let count = rustix::io::pread(events.file(), &mut buffer, 0).unwrap_or(0);
-    String::from_utf8_lossy(&buffer[..count])
-        .lines()
-        .any(|line| line == "populated 1")
+    String::from_utf8_lossy(&buffer[..count]).lines().any(|line| line == "populated 1")
 }
 
 /// SIGKILL to everybody in the group.
@@ -274,11 +254,7 @@ mod tests {
     /// would do is done by the test.
     fn base() -> (tempfile::TempDir, GroupBase) {
         let dir = tempfile::tempdir().unwrap();
-        let base = GroupBase {
-            dir: dir.path().to_owned(),
-            enable: Vec::new(),
-            step_aside: false,
-        };
+        let base = GroupBase { dir: dir.path().to_owned(), enable: Vec::new(), step_aside: false };
         (dir, base)
     }
 
@@ -316,10 +292,7 @@ mod tests {
         forget_files(&own);
         assert_eq!(group.remove(), None);
         assert!(!own.exists());
-        let watched = Limits {
-            memory_guard: Some(MemoryGuard::Watched),
-            ..limits
-        };
+        let watched = Limits { memory_guard: Some(MemoryGuard::Watched), ..limits };
         let group = groups.of_run("a", &watched).unwrap();
         let own = group.held.dir.clone();
         assert_eq!(text(&own, "cpu.max").as_deref(), Some("150000 100000"));
@@ -372,10 +345,7 @@ mod tests {
         let live = File::open(dir.path().join("perftune-live.run")).unwrap();
         flock(live.file(), FlockOperation::NonBlockingLockExclusive).unwrap();
         let groups = Groups::open(&base).unwrap();
-        let left: Vec<bool> = names
-            .iter()
-            .map(|name| dir.path().join(name).exists())
-            .collect();
+        let left: Vec<bool> = names.iter().map(|name| dir.path().join(name).exists()).collect();
         assert_eq!(left, [false, false, true, true, true]);
         let own = groups.of_run("b", &Limits::default()).unwrap();
         // A second perftune leaves it alone.
@@ -395,16 +365,10 @@ mod tests {
         let own = std::process::id().to_string();
         let aside = dir.path().join(format!("perftune-{own}.aside"));
         assert_eq!(text(&aside, "cgroup.procs"), Some(own.clone()));
-        assert_eq!(
-            text(dir.path(), "cgroup.subtree_control").as_deref(),
-            Some("+cpu")
-        );
+        assert_eq!(text(dir.path(), "cgroup.subtree_control").as_deref(), Some("+cpu"));
         forget_files(&aside);
         drop(groups);
-        assert_eq!(
-            text(dir.path(), "cgroup.subtree_control").as_deref(),
-            Some("-cpu")
-        );
+        assert_eq!(text(dir.path(), "cgroup.subtree_control").as_deref(), Some("-cpu"));
         assert_eq!(text(dir.path(), "cgroup.procs"), Some(own));
         assert!(!aside.exists());
     }

@@ -18,11 +18,7 @@ pub(super) struct MemoryWatch {
 
 impl MemoryWatch {
     pub(super) const fn new(limit: u64) -> Self {
-        Self {
-            limit,
-            alone: true,
-            due_ns: 0,
-        }
+        Self { limit, alone: true, due_ns: 0 }
     }
 
     /// How much the tree holds for certain, in bytes, if that is beyond the limit.
@@ -59,12 +55,7 @@ mod tests {
     use crate::clock::ManualClock;
 
     fn tick(processes: u32, rss: Option<u64>, peak: Option<u64>) -> ResourceSample {
-        ResourceSample {
-            processes,
-            rss_bytes: rss,
-            peak_bytes: peak,
-            ..ResourceSample::default()
-        }
+        ResourceSample { processes, rss_bytes: rss, peak_bytes: peak, ..ResourceSample::default() }
     }
 
     #[test]

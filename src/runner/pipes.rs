@@ -53,9 +53,9 @@ pub(super) fn read_protocol(
             let read = read_line(&mut reader, &mut line, MAX_LINE);
             let input = match read {
                 Ok(Line::End) | Err(_) => break,
-                Ok(Line::TooLong) => Input::Garbage(format!(
-                    "the worker wrote a line of more than {MAX_LINE} bytes"
-                )),
+                Ok(Line::TooLong) => {
+                    Input::Garbage(format!("the worker wrote a line of more than {MAX_LINE} bytes"))
+                }
                 Ok(Line::Whole) => match wire::decode(&String::from_utf8_lossy(&line)) {
                     Ok(envelope) => Input::Message(envelope),
                     Err(error) => Input::Garbage(format!("the worker wrote what is {error}")),
@@ -96,9 +96,8 @@ pub(super) fn read_stderr(
             if forwarded <= STDERR_TOTAL {
                 let _ = inputs.send(Input::Stderr(text));
             } else if before <= STDERR_TOTAL {
-                let _ = inputs.send(Input::Stderr(
-                    "[more is not kept, but for the end]".to_owned(),
-                ));
+                let _ =
+                    inputs.send(Input::Stderr("[more is not kept, but for the end]".to_owned()));
             }
         }
         let _ = inputs.send(Input::StreamEnded);
@@ -188,9 +187,7 @@ mod tests {
         let text = lines.collect::<Vec<_>>().join("\n");
         let (sender, receiver) = mpsc::channel();
         let tail = Tail::default();
-        read_stderr(io::Cursor::new(text), sender, tail.clone())
-            .join()
-            .unwrap();
+        read_stderr(io::Cursor::new(text), sender, tail.clone()).join().unwrap();
         let forwarded: usize = receiver
             .iter()
             .map(|input| match input {

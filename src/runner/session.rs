@@ -61,10 +61,7 @@ impl Session {
     /// Takes the next message.
     pub fn accept(&mut self, envelope: &Envelope) -> Result<(), Violation> {
         if envelope.seq != self.next_seq {
-            return Err(Violation::Sequence {
-                found: envelope.seq,
-                expected: self.next_seq,
-            });
+            return Err(Violation::Sequence { found: envelope.seq, expected: self.next_seq });
         }
         self.next_seq += 1;
         if envelope.t_ns < self.t_ns {
@@ -76,9 +73,7 @@ impl Session {
         match (&self.state, &envelope.event) {
             (State::AwaitHello, WorkerEvent::Hello(hello)) => {
                 if hello.protocol != PROTOCOL_VERSION {
-                    return Err(Violation::Version {
-                        found: hello.protocol,
-                    });
+                    return Err(Violation::Version { found: hello.protocol });
                 }
                 self.facts.clone_from(&hello.facts);
                 self.facts.insert("worker".to_owned(), hello.worker.clone());
@@ -90,15 +85,11 @@ impl Session {
                 self.state = State::Failed(failure.clone());
                 Ok(())
             }
-            (State::AwaitHello, _) => Err(Violation::Order {
-                found,
-                expected: "`hello`",
-            }),
+            (State::AwaitHello, _) => Err(Violation::Order { found, expected: "`hello`" }),
             (State::Working, event) => self.work(event, envelope.t_ns),
-            (State::Finished(_) | State::Failed(_), _) => Err(Violation::Order {
-                found,
-                expected: "the end of the stream",
-            }),
+            (State::Finished(_) | State::Failed(_), _) => {
+                Err(Violation::Order { found, expected: "the end of the stream" })
+            }
         }
     }
 
@@ -114,15 +105,10 @@ impl Session {
             WorkerEvent::Steps(batch) => {
                 if Some(batch.phase) != self.phase {
                     let current = self.phase.map_or("no phase".to_owned(), |p| p.to_string());
-                    return Err(Violation::Phase {
-                        found: batch.phase,
-                        current,
-                    });
+                    return Err(Violation::Phase { found: batch.phase, current });
                 }
                 if batch.end_ns() > t_ns {
-                    return Err(Violation::Future {
-                        ahead_ns: batch.end_ns() - t_ns,
-                    });
+                    return Err(Violation::Future { ahead_ns: batch.end_ns() - t_ns });
                 }
                 if batch.items == 0 || batch.dur_ns.is_empty() {
                     return Err(Violation::EmptySteps {
@@ -153,10 +139,7 @@ impl Session {
                 self.state = State::Finished(finished.clone());
             }
             WorkerEvent::Hello(_) | WorkerEvent::Failed(_) => {
-                return Err(Violation::Order {
-                    found: "hello",
-                    expected: "work",
-                });
+                return Err(Violation::Order { found: "hello", expected: "work" });
             }
         }
         Ok(())
@@ -201,16 +184,12 @@ impl Session {
                 };
                 (kind, format!("the command {}", describe(exit)))
             }
-            (State::Failed(failure), _) => (
-                FailureKind::Reported,
-                format!("{}: {}", failure.kind, failure.message),
-            ),
+            (State::Failed(failure), _) => {
+                (FailureKind::Reported, format!("{}: {}", failure.kind, failure.message))
+            }
             (State::Finished(_), _) => {
                 let how = describe(exit);
-                (
-                    FailureKind::Crashed,
-                    format!("the worker had finished its work, then {how}"),
-                )
+                (FailureKind::Crashed, format!("the worker had finished its work, then {how}"))
             }
             (_, Exit::Signal(9)) => (
                 FailureKind::Killed,
@@ -218,16 +197,10 @@ impl Session {
                  system ends a process that needs more memory than there is"
                     .to_owned(),
             ),
-            (_, Exit::Signal(_)) => (
-                FailureKind::Killed,
-                format!("the worker {}", describe(exit)),
-            ),
+            (_, Exit::Signal(_)) => (FailureKind::Killed, format!("the worker {}", describe(exit))),
             (_, Exit::Code(_)) => (
                 FailureKind::Crashed,
-                format!(
-                    "the worker {} without saying that it had finished",
-                    describe(exit)
-                ),
+                format!("the worker {} without saying that it had finished", describe(exit)),
             ),
         };
         Some(self.failure(kind, message, Some(exit), stderr_tail))
@@ -260,9 +233,9 @@ impl Session {
 
 fn check_accuracy(accuracy: Option<Num>) -> Result<(), Violation> {
     match accuracy {
-        Some(Num(share)) if !(0.0..=1.0).contains(&share) => Err(Violation::Accuracy {
-            found: share.to_string(),
-        }),
+        Some(Num(share)) if !(0.0..=1.0).contains(&share) => {
+            Err(Violation::Accuracy { found: share.to_string() })
+        }
         _ => Ok(()),
     }
 }

@@ -42,21 +42,14 @@ mod tests {
             // The kernel has seen to it; resident memory is counted in another way there.
             (Some(100), Cgroup, Some(101), None),
         ] {
-            let limits = Limits {
-                memory_bytes: limit,
-                memory_guard: Some(guard),
-                ..Limits::default()
-            };
+            let limits =
+                Limits { memory_bytes: limit, memory_guard: Some(guard), ..Limits::default() };
             let finished = WorkerEvent::Finished(Finished {
                 stopped: false,
                 epochs: 0,
                 test_loss: None,
                 test_accuracy: None,
-                usage: Usage {
-                    cpu_ns: None,
-                    vm_hwm_bytes: peak,
-                    hwm_at_most_bytes: None,
-                },
+                usage: Usage { cpu_ns: None, vm_hwm_bytes: peak, hwm_at_most_bytes: None },
             });
             assert_eq!(confessed(&limits, &finished), says, "{limit:?} {peak:?}");
             let other = WorkerEvent::Phase { phase: Phase::Test };

@@ -48,10 +48,7 @@ pub(super) struct Answer<T> {
 
 impl<T> Clone for Answer<T> {
     fn clone(&self) -> Self {
-        Self {
-            value: Arc::clone(&self.value),
-            t_ns: self.t_ns,
-        }
+        Self { value: Arc::clone(&self.value), t_ns: self.t_ns }
     }
 }
 
@@ -64,10 +61,7 @@ impl<T: Send + Sync + 'static> Background<T> {
         mut ask: impl FnMut() -> T + Send + 'static,
     ) -> io::Result<Self> {
         let (stop, stopped) = channel();
-        let last = Arc::new(Place {
-            answer: Mutex::new(None),
-            first: Condvar::new(),
-        });
+        let last = Arc::new(Place { answer: Mutex::new(None), first: Condvar::new() });
         let place = Arc::clone(&last);
         let started_ns = clock.now_ns();
         let period_ns = nanoseconds(period);
@@ -87,15 +81,8 @@ impl<T: Send + Sync + 'static> Background<T> {
                 }
             }
         };
-        std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(work)?;
-        Ok(Self {
-            last,
-            started_ns,
-            period_ns,
-            _stop: stop,
-        })
+        std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        Ok(Self { last, started_ns, period_ns, _stop: stop })
     }
 
     /// Waits for the first answer, but no longer than this: for a moment at which nothing is measured yet.
@@ -103,9 +90,7 @@ impl<T: Send + Sync + 'static> Background<T> {
         let last = &self.last;
         let answer = last.answer.lock().unwrap_or_else(PoisonError::into_inner);
         // Whether it came is seen by whoever asks for it.
-        let _ = last
-            .first
-            .wait_timeout_while(answer, limit, |answer| answer.is_none());
+        let _ = last.first.wait_timeout_while(answer, limit, |answer| answer.is_none());
     }
 
     /// The last answer, without waiting; an error says for how long there has been none, in words that stay the same
@@ -149,10 +134,7 @@ pub(super) struct Patience {
 impl Patience {
     /// `of`: who is asked, as in "... has not answered for 5 s".
     pub(super) const fn new(of: &'static str) -> Self {
-        Self {
-            of,
-            hangs: Mutex::new(None),
-        }
+        Self { of, hangs: Mutex::new(None) }
     }
 
     /// The answer, if it comes within the limit.
@@ -222,20 +204,14 @@ mod tests {
         asks.recv().unwrap();
         // The call has begun and does not end.
         assert_eq!(background.last(0).unwrap_err(), "no answer yet");
-        assert_eq!(
-            background.last(2 * SECOND).unwrap_err(),
-            "no answer for 2 s"
-        );
+        assert_eq!(background.last(2 * SECOND).unwrap_err(), "no answer for 2 s");
         clock.advance(SECOND);
         give.send(7).unwrap();
         asks.recv().unwrap();
         let answer = background.last(SECOND).unwrap();
         assert_eq!((*answer.value, answer.t_ns), (7, SECOND / 2));
         assert!(background.last(SECOND / 2 + STALE_NS).is_ok());
-        assert_eq!(
-            background.last(5 * SECOND).unwrap_err(),
-            "no answer for 4 s"
-        );
+        assert_eq!(background.last(5 * SECOND).unwrap_err(), "no answer for 4 s");
         drop(background);
         // The thread sees the end once its call has ended; nothing asks again.
         give.send(8).unwrap();

@@ -38,10 +38,7 @@ impl Cgroups {
 
     /// From the texts of `/proc/PID/cgroup` and `/proc/PID/mountinfo`.
     pub(super) fn of_texts(groups: &str, mounts: &str) -> Self {
-        Self {
-            cpu: find(groups, mounts, "cpu"),
-            memory: find(groups, mounts, "memory"),
-        }
+        Self { cpu: find(groups, mounts, "cpu"), memory: find(groups, mounts, "memory") }
     }
 
     /// How many groups are above one another, itself included.
@@ -52,11 +49,7 @@ impl Cgroups {
 
     /// Cores that the tightest quota grants; `None`: no quota.
     pub(super) fn cores(&self) -> Option<f64> {
-        let limits = self
-            .cpu
-            .dirs
-            .iter()
-            .filter_map(|dir| quota(dir, self.cpu.version));
+        let limits = self.cpu.dirs.iter().filter_map(|dir| quota(dir, self.cpu.version));
         limits.min_by(f64::total_cmp)
     }
 
@@ -68,11 +61,7 @@ impl Cgroups {
         };
         let limits = self.memory.dirs.iter().filter_map(|dir| {
             // "max" is no number, and version 1 writes the largest page-aligned one instead.
-            read(&dir.join(name))?
-                .trim()
-                .parse::<u64>()
-                .ok()
-                .filter(|limit| *limit < 1 << 60)
+            read(&dir.join(name))?.trim().parse::<u64>().ok().filter(|limit| *limit < 1 << 60)
         });
         limits.min()
     }
@@ -94,11 +83,7 @@ impl Cgroups {
 
     /// The `cpu.stat` that tells how long the process was held back: that of the nearest group with a quota, else of its own.
     pub(super) fn throttle_file(&self) -> Option<PathBuf> {
-        let with_quota = self
-            .cpu
-            .dirs
-            .iter()
-            .find(|dir| quota(dir, self.cpu.version).is_some());
+        let with_quota = self.cpu.dirs.iter().find(|dir| quota(dir, self.cpu.version).is_some());
         let path = with_quota.or(self.cpu.dirs.first())?.join("cpu.stat");
         parse::throttled(read(&path)?.as_bytes()).map(|_| path)
     }
@@ -190,17 +175,9 @@ fn memberships(groups: &str) -> impl Iterator<Item = (&str, &str)> {
 /// The directories in version 2, whatever controllers are there.
 fn unified(groups: &str, mounts: &str) -> Groups {
     let unified = memberships(groups).find(|(names, _)| names.is_empty());
-    let mount = mounts
-        .lines()
-        .filter_map(mount)
-        .find(|mount| mount.kind == "cgroup2");
-    let dirs = unified
-        .zip(mount)
-        .map(|((_, path), mount)| mount.dirs(path));
-    Groups {
-        dirs: dirs.unwrap_or_default(),
-        version: Version::Two,
-    }
+    let mount = mounts.lines().filter_map(mount).find(|mount| mount.kind == "cgroup2");
+    let dirs = unified.zip(mount).map(|((_, path), mount)| mount.dirs(path));
+    Groups { dirs: dirs.unwrap_or_default(), version: Version::Two }
 }
 
 struct Mount<'a> {
@@ -224,28 +201,20 @@ fn mount(line: &str) -> Option<Mount<'_>> {
 
 /// mountinfo writes space, tab, newline and backslash in octal.
 fn unescape(text: &str) -> String {
-    text.replace("\\040", " ")
-        .replace("\\011", "\t")
-        .replace("\\012", "\n")
-        .replace("\\134", "\\")
+    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 }
 
 impl Mount<'_> {
     /// The group's directory and those above it, as far as they can be seen from here.
     fn dirs(&self, path: &str) -> Vec<PathBuf> {
-        let below = Path::new(path)
-            .strip_prefix(&self.root)
-            .unwrap_or(Path::new(""));
+        let below = Path::new(path).strip_prefix(&self.root).unwrap_or(Path::new(""));
         // Outside of what is mounted ("/.." in a namespace): the mount's root is the best there is.
         let below = if below.components().any(|part| part.as_os_str() == "..") {
             Path::new("")
         } else {
             below
         };
-        below
-            .ancestors()
-            .map(|part| self.point.join(part))
-            .collect()
+        below.ancestors().map(|part| self.point.join(part)).collect()
     }
 }
 
@@ -285,11 +254,7 @@ mod tests {
     fn version_one_is_read_where_the_controller_is_still_there() {
         let dir = tempfile::tempdir().unwrap();
         let fs = dir.path().join("cpu");
-        put(
-            dir.path(),
-            "self/cgroup",
-            "4:memory:/box/7\n1:cpu,cpuacct:/box/7\n0::/\n",
-        );
+        put(dir.path(), "self/cgroup", "4:memory:/box/7\n1:cpu,cpuacct:/box/7\n0::/\n");
         let mounts = format!(
             "32 31 0:29 /box {} rw,relatime - cgroup cgroup rw,cpu,cpuacct\n",
             fs.display()
@@ -339,11 +304,7 @@ mod tests {
         ] {
             let _ = fs_err::remove_dir_all(&fs);
             put(dir.path(), "7/cgroup", &format!("0::/{group}\n"));
-            let max = if quota {
-                "50000 100000\n"
-            } else {
-                "max 100000\n"
-            };
+            let max = if quota { "50000 100000\n" } else { "max 100000\n" };
             put(&fs.join(group), "cpu.max", max);
             put(&fs.join(group), "cpu.pressure", "some total=1\n");
             put(&fs, "job/cpu.max", "150000 100000\n");
@@ -366,11 +327,7 @@ mod tests {
                 "garbage\n1 2 3:4 / /nowhere rw - cgroup2 cgroup2 rw\n",
             );
             let groups = Cgroups::of(&root, "self");
-            assert_eq!(
-                (groups.cores(), groups.memory_bytes()),
-                (None, None),
-                "{text}"
-            );
+            assert_eq!((groups.cores(), groups.memory_bytes()), (None, None), "{text}");
             assert_eq!(groups.throttle_file(), None, "{text}");
         }
     }

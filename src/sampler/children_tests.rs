@@ -118,19 +118,14 @@ fn adopted() -> u32 {
     let own = rustix::process::getpid();
     rustix::process::set_child_subreaper(Some(own)).unwrap();
     let mut worker = Command::new("sh")
-        .args([
-            "-c",
-            "exec 3<&0; (exec cat <&3 >/dev/null &); echo ready; read x",
-        ])
+        .args(["-c", "exec 3<&0; (exec cat <&3 >/dev/null &); echo ready; read x"])
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(worker.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(worker.stdout.take().unwrap()).read_line(&mut line).unwrap();
     // The shell has waited for what was between it and the orphan before it said so.
     let (sample, _) = read(&mut TreeProbe::new(ProcRoot::system(), worker.id()));
     drop(worker.stdin.take());
@@ -188,10 +183,7 @@ fn daemon_share() -> String {
     let truth = children_ns() - before;
     // Each account is cut to microseconds once.
     let exact = last.abs_diff(truth) <= 4000;
-    format!(
-        "{} {} {exact} {last} {truth}",
-        sample.processes, other.processes
-    )
+    format!("{} {} {exact} {last} {truth}", sample.processes, other.processes)
 }
 
 fn process_start(pid: u32) -> u64 {
@@ -221,11 +213,7 @@ struct Role {
 
 fn start(role: &str) -> Role {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "sampler::children_tests::child_role",
-            "--nocapture",
-        ])
+        .args(["--exact", "sampler::children_tests::child_role", "--nocapture"])
         .env(ROLE, role)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -260,11 +248,7 @@ impl Role {
     fn becomes_zombie(&mut self) {
         drop(self.child.stdin.take());
         let pid = rustix::process::Pid::from_child(&self.child);
-        waitid(
-            WaitId::Pid(pid),
-            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-        )
-        .unwrap();
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
     }
 }
 
@@ -327,10 +311,7 @@ fn cpu_time_is_right_at_every_pace() {
         }
         // After it has told, the child still has to end, which costs a few milliseconds at most.
         let last = samples.last().unwrap().cpu_ns.unwrap();
-        assert!(
-            last >= truth && near(last, truth, 0.03, 10 * MS),
-            "{hertz} Hz: {last} of {truth}"
-        );
+        assert!(last >= truth && near(last, truth, 0.03, 10 * MS), "{hertz} Hz: {last} of {truth}");
     }
 }
 
@@ -452,32 +433,18 @@ fn another_reader_agrees() {
     system.refresh_processes_specifics(
         sysinfo::ProcessesToUpdate::Some(&[pid]),
         true,
-        sysinfo::ProcessRefreshKind::nothing()
-            .with_cpu()
-            .with_memory(),
+        sysinfo::ProcessRefreshKind::nothing().with_cpu().with_memory(),
     );
     let process = system.process(pid).unwrap();
-    assert!(near(
-        sample.rss_bytes.unwrap(),
-        process.memory(),
-        0.02,
-        MB as u64
-    ));
+    assert!(near(sample.rss_bytes.unwrap(), process.memory(), 0.02, MB as u64));
     let theirs = process.accumulated_cpu_time() * MS;
-    assert!(
-        near(sample.cpu_ns.unwrap(), theirs, 0.02, 25 * MS),
-        "{sample:?} {theirs}"
-    );
+    assert!(near(sample.cpu_ns.unwrap(), theirs, 0.02, 25 * MS), "{sample:?} {theirs}");
 }
 
 #[test]
 fn stopping_does_not_wait_for_the_next_tick() {
-    let policy = SamplerPolicy {
-        interval_ns: 3_600_000_000_000,
-        gpu: false,
-        energy: false,
-        tpu: false,
-    };
+    let policy =
+        SamplerPolicy { interval_ns: 3_600_000_000_000, gpu: false, energy: false, tpu: false };
     let mut role = start("idle");
     role.heard();
     let (send, samples) = channel();
@@ -488,11 +455,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
         .unwrap();
     samples.recv().unwrap();
     let report = handle.stop();
-    assert_eq!(
-        (report.ticks, report.skipped),
-        (2, 0),
-        "the first and the last"
-    );
+    assert_eq!((report.ticks, report.skipped), (2, 0), "the first and the last");
     assert!(report.interval_ns().unwrap() > 0.0);
     let names: Vec<_> = report.probe_cost_ns.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["tree", "host", "energy", "gpu", "drm", "tpu"]);
@@ -500,12 +463,7 @@ fn stopping_does_not_wait_for_the_next_tick() {
 
 #[test]
 fn gaps_are_said_once_and_known_beforehand() {
-    let policy = SamplerPolicy {
-        interval_ns: 10 * MS,
-        gpu: false,
-        energy: false,
-        tpu: false,
-    };
+    let policy = SamplerPolicy { interval_ns: 10 * MS, gpu: false, energy: false, tpu: false };
     let prepared = Sampler::new(policy);
     assert!(prepared.unsupported().iter().any(|gap| gap.field == "gpu"));
     let mut role = start("idle");
@@ -520,8 +478,5 @@ fn gaps_are_said_once_and_known_beforehand() {
     let some: Vec<_> = samples.iter().take(5).collect();
     assert!(handle.stop().ticks >= 5);
     let said = |sample: &ResourceSample| sample.gaps.iter().any(|gap| gap.field == "gpu");
-    assert_eq!(
-        some.iter().map(said).collect::<Vec<_>>(),
-        [true, false, false, false, false]
-    );
+    assert_eq!(some.iter().map(said).collect::<Vec<_>>(), [true, false, false, false, false]);
 }

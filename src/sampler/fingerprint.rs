@@ -60,23 +60,14 @@ fn fingerprint(machine: &Machine, details: &Details) -> Fingerprint {
         ("cpu.vendor", details.cpu_vendor.clone()),
         ("cpu.model", machine.cpu_model.clone()),
         ("cpu.signature", details.cpu_signature.clone()),
-        (
-            "cpu.cores",
-            machine.logical_cores.map(|cores| cores.to_string()),
-        ),
-        (
-            "cpu.usable",
-            details.affinity.map(|cores| cores.to_string()),
-        ),
+        ("cpu.cores", machine.logical_cores.map(|cores| cores.to_string())),
+        ("cpu.usable", details.affinity.map(|cores| cores.to_string())),
         ("cpu.quota", quota.or_else(none)),
         ("memory.class", machine.memory_bytes.map(memory_class)),
         ("memory.limit", limit.or_else(none)),
         ("virtualisation", virtualisation(details)),
         ("gpu", devices(&machine.accelerators).or_else(no_gpu)),
-        (
-            "gpu.driver",
-            of_all(&machine.accelerators, |device| device.driver.clone()),
-        ),
+        ("gpu.driver", of_all(&machine.accelerators, |device| device.driver.clone())),
         (
             "gpu.power_limit",
             of_all(&machine.accelerators, |device| {
@@ -93,17 +84,12 @@ fn fingerprint(machine: &Machine, details: &Details) -> Fingerprint {
         ("cpu.governor", details.governor.clone()),
         ("memory.huge_pages", details.huge_pages.clone()),
     ];
-    Fingerprint {
-        hard: told(hard),
-        soft: told(soft),
-    }
+    Fingerprint { hard: told(hard), soft: told(soft) }
 }
 
 fn told<const N: usize>(fields: [(&str, Option<String>); N]) -> BTreeMap<String, String> {
     let fields = fields.into_iter();
-    fields
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+    fields.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// The power of two that is nearest in proportion: what the firmware and the kernel keep for themselves differs between
@@ -113,11 +99,7 @@ fn memory_class(bytes: u64) -> String {
     let below = 1_u64 << bytes.ilog2();
     // Above the square root of two it is nearer to the next one.
     let above = u128::from(bytes).pow(2) >= 2 * u128::from(below).pow(2);
-    let class = if above {
-        below.saturating_mul(2)
-    } else {
-        below
-    };
+    let class = if above { below.saturating_mul(2) } else { below };
     match class {
         GIB.. => format!("{} GiB", class / GIB),
         MIB.. => format!("{} MiB", class / MIB),
@@ -139,9 +121,7 @@ fn devices(all: &[Accelerator]) -> Option<String> {
     for device in all {
         *counts.entry(&device.name).or_default() += 1;
     }
-    let each = counts
-        .iter()
-        .map(|(name, count)| format!("{count} x {name}"));
+    let each = counts.iter().map(|(name, count)| format!("{count} x {name}"));
     let each: Vec<String> = each.collect();
     (!each.is_empty()).then(|| each.join(", "))
 }
@@ -179,10 +159,8 @@ mod platform {
             let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
             (!text.is_empty()).then(|| text.to_owned())
         };
-        let (vendor, product) = (
-            text("class/dmi/id/sys_vendor"),
-            text("class/dmi/id/product_name"),
-        );
+        let (vendor, product) =
+            (text("class/dmi/id/sys_vendor"), text("class/dmi/id/product_name"));
         let dmi = match (vendor, product) {
             (Some(vendor), Some(product)) if product.starts_with(&vendor) => Some(product),
             (Some(vendor), Some(product)) => Some(format!("{vendor} {product}")),
@@ -291,11 +269,7 @@ mod tests {
         assert_eq!(one.get("cpu.model"), Some("AMD EPYC 7B13"));
         assert_eq!(one.get("memory.class"), Some("32 GiB"));
         assert_eq!(one.get("cpu.vendor"), None, "what is not told is absent");
-        for (field, hard) in [
-            ("cpu.quota", "none"),
-            ("memory.limit", "none"),
-            ("gpu", "none"),
-        ] {
+        for (field, hard) in [("cpu.quota", "none"), ("memory.limit", "none"), ("gpu", "none")] {
             assert_eq!(one.hard.get(field).map(String::as_str), Some(hard));
         }
         assert_eq!(one.soft.get("kernel").map(String::as_str), Some("6.8.0"));
@@ -305,15 +279,8 @@ mod tests {
 
     #[test]
     fn limits_of_the_group_and_bound_cores_are_told() {
-        let limited = Machine {
-            memory_limit_bytes: Some(2 * GIB),
-            ..machine()
-        };
-        let details = Details {
-            affinity: Some(2),
-            quota: Some(1.5),
-            ..Details::default()
-        };
+        let limited = Machine { memory_limit_bytes: Some(2 * GIB), ..machine() };
+        let details = Details { affinity: Some(2), quota: Some(1.5), ..Details::default() };
         let found = fingerprint(&limited, &details);
         let fields = ["cpu.cores", "cpu.usable", "cpu.quota", "memory.limit"];
         assert_eq!(
@@ -325,24 +292,14 @@ mod tests {
     #[test]
     fn devices_are_counted_by_their_product() {
         let with = |accelerators| {
-            let machine = Machine {
-                accelerators,
-                no_accelerators: None,
-                ..machine()
-            };
+            let machine = Machine { accelerators, no_accelerators: None, ..machine() };
             fingerprint(&machine, &Details::default())
         };
-        let two = with(vec![
-            device(0, "NVIDIA H200", "550.1"),
-            device(1, "NVIDIA H200", "550.1"),
-        ]);
+        let two = with(vec![device(0, "NVIDIA H200", "550.1"), device(1, "NVIDIA H200", "550.1")]);
         assert_eq!(two.get("gpu"), Some("2 x NVIDIA H200"));
         assert_eq!(two.get("gpu.driver"), Some("550.1"));
         assert_eq!(two.get("gpu.power_limit"), Some("700 W"));
-        let (a, b) = (
-            device(0, "NVIDIA L4", "550.1"),
-            device(1, "NVIDIA A10", "550.1"),
-        );
+        let (a, b) = (device(0, "NVIDIA L4", "550.1"), device(1, "NVIDIA A10", "550.1"));
         let mixed = with(vec![a.clone(), b.clone()]);
         assert_eq!(mixed.get("gpu"), Some("1 x NVIDIA A10, 1 x NVIDIA L4"));
         assert_eq!(mixed, with(vec![b, a]), "in whatever order they were found");
@@ -354,36 +311,21 @@ mod tests {
             ..machine()
         };
         let silent = fingerprint(&silent, &Details::default());
-        assert_eq!(
-            silent.get("gpu"),
-            None,
-            "nobody knows whether there are any"
-        );
+        assert_eq!(silent.get("gpu"), None, "nobody knows whether there are any");
     }
 
     #[test]
     fn a_hypervisor_and_the_product_tell_the_kind_of_machine() {
         for (hypervisor, product, says) in [
-            (
-                Some(true),
-                Some("QEMU Standard PC"),
-                Some("virtual machine, QEMU Standard PC"),
-            ),
+            (Some(true), Some("QEMU Standard PC"), Some("virtual machine, QEMU Standard PC")),
             (Some(true), None, Some("virtual machine")),
-            (
-                Some(false),
-                Some("Dell Inc. PowerEdge"),
-                Some("none, Dell Inc. PowerEdge"),
-            ),
+            (Some(false), Some("Dell Inc. PowerEdge"), Some("none, Dell Inc. PowerEdge")),
             (Some(false), None, Some("none")),
             (None, Some("Raspberry Pi 4"), Some("Raspberry Pi 4")),
             (None, None, None),
         ] {
-            let details = Details {
-                hypervisor,
-                product: product.map(str::to_owned),
-                ..Details::default()
-            };
+            let details =
+                Details { hypervisor, product: product.map(str::to_owned), ..Details::default() };
             assert_eq!(virtualisation(&details).as_deref(), says);
         }
     }
@@ -398,27 +340,14 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, text).unwrap();
         };
-        let read = || {
-            platform::read(
-                &ProcRoot::at(&dir.path().join("proc")),
-                &dir.path().join("sys"),
-            )
-        };
+        let read =
+            || platform::read(&ProcRoot::at(&dir.path().join("proc")), &dir.path().join("sys"));
         let nothing = read();
         assert_eq!((nothing.product, nothing.hypervisor), (None, None));
-        put(
-            "proc/cpuinfo",
-            "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t: fpu hypervisor\n",
-        );
+        put("proc/cpuinfo", "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t: fpu hypervisor\n");
         put("sys/firmware/devicetree/base/model", "Board 4\0");
-        put(
-            "sys/kernel/mm/transparent_hugepage/enabled",
-            "always [madvise] never\n",
-        );
-        put(
-            "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
-            "schedutil\n",
-        );
+        put("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
+        put("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "schedutil\n");
         let found = read();
         assert_eq!(found.cpu_vendor.as_deref(), Some("AuthenticAMD"));
         assert_eq!(found.hypervisor, Some(true));
@@ -431,12 +360,7 @@ mod tests {
         assert_eq!(read().product.as_deref(), Some("Amazon EC2 m7g.large"));
         put("sys/class/dmi/id/product_name", "Amazon EC2 x\n");
         assert_eq!(read().product.as_deref(), Some("Amazon EC2 x"));
-        for (text, says) in [
-            ("a [b] c", Some("b")),
-            ("a b", None),
-            ("[a", None),
-            ("", None),
-        ] {
+        for (text, says) in [("a [b] c", Some("b")), ("a b", None), ("[a", None), ("", None)] {
             assert_eq!(platform::chosen(text), says);
         }
         assert!(boot_id().is_some_and(|id| !id.is_empty()));

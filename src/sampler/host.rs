@@ -64,10 +64,7 @@ impl HostProbe {
 
     /// One reading, with what could not be read reported to `gaps`.
     pub(super) fn read_now(&mut self, now_ns: u64, gaps: &mut GapLedger) -> HostReading {
-        let mut reading = HostReading {
-            quota_is_own: self.quota_is_own,
-            ..HostReading::default()
-        };
+        let mut reading = HostReading { quota_is_own: self.quota_is_own, ..HostReading::default() };
         match self.thermal.read(now_ns) {
             Ok(ns) => reading.thermal_ns = Some(ns),
             Err(why) => gaps.report("host.thermal_ns", why),
@@ -75,9 +72,7 @@ impl HostProbe {
         let buffer = &mut self.buffer;
         let stat = self.stat.read(buffer).and_then(|text| {
             let known = parse::host_times(&mut reading, text, self.ns_per_tick);
-            known
-                .then_some(())
-                .ok_or_else(|| io::ErrorKind::InvalidData.into())
+            known.then_some(()).ok_or_else(|| io::ErrorKind::InvalidData.into())
         });
         if let Err(error) = stat {
             for field in ["host.busy_ns", "host.steal_ns"] {
@@ -98,15 +93,10 @@ impl HostProbe {
             }
         }
         let [cpu, memory, io] = waits.map(Result::ok);
-        (
-            reading.cpu_pressure_ns,
-            reading.memory_pressure_ns,
-            reading.io_pressure_ns,
-        ) = (cpu, memory, io);
-        reading.throttled_ns = self
-            .throttle
-            .as_ref()
-            .and_then(|source| parse::throttled(source.read(buffer).ok()?));
+        (reading.cpu_pressure_ns, reading.memory_pressure_ns, reading.io_pressure_ns) =
+            (cpu, memory, io);
+        reading.throttled_ns =
+            self.throttle.as_ref().and_then(|source| parse::throttled(source.read(buffer).ok()?));
         if reading.throttled_ns.is_none() {
             let why = "unsupported: no control group with a CPU controller says how long it was throttled";
             gaps.report("host.throttled_ns", why);
@@ -152,10 +142,7 @@ mod tests {
     fn what_is_there_is_read_and_what_is_not_is_a_gap() {
         let (_dir, root) = fake(&[
             ("stat", "cpu  100 0 50 1000 7 0 0 25 0 0\n"),
-            (
-                "pressure/cpu",
-                "some avg10=0.00 avg60=0.00 avg300=0.00 total=31\n",
-            ),
+            ("pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=31\n"),
         ]);
         let mut probe = HostProbe::new(&root, 1);
         let mut gaps = GapLedger::default();
@@ -164,10 +151,7 @@ mod tests {
         assert_eq!(reading.busy_ns, Some(150 * tick));
         assert_eq!(reading.steal_ns, Some(25 * tick));
         assert_eq!(reading.cpu_pressure_ns, Some(31_000));
-        assert_eq!(
-            (reading.memory_pressure_ns, reading.throttled_ns),
-            (None, None)
-        );
+        assert_eq!((reading.memory_pressure_ns, reading.throttled_ns), (None, None));
         let fields: Vec<_> = gaps.current().into_iter().map(|gap| gap.field).collect();
         assert_eq!(
             fields,

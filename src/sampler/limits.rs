@@ -79,9 +79,7 @@ mod linux {
         LimitMeans {
             cpus: cpus(),
             // What /proc tells of the tree is there on every Linux.
-            memory: Ok(memory
-                .as_ref()
-                .map_or(MemoryGuard::Watched, |()| MemoryGuard::Cgroup)),
+            memory: Ok(memory.as_ref().map_or(MemoryGuard::Watched, |()| MemoryGuard::Cgroup)),
             why_watched: memory.err(),
             quota,
             memory_bytes: memory_bytes(&root),
@@ -102,11 +100,7 @@ mod linux {
         #[allow(clippy::useless_conversion, reason = "not on every machine")]
         let total = u64::from(info.totalram).checked_mul(u64::from(info.mem_unit));
         let limit = Cgroups::of(root, "self").memory_bytes();
-        total
-            .into_iter()
-            .chain(limit)
-            .filter(|bytes| *bytes > 0)
-            .min()
+        total.into_iter().chain(limit).filter(|bytes| *bytes > 0).min()
     }
 
     /// What a group offers to the runs' groups.
@@ -119,19 +113,13 @@ mod linux {
 
     impl Offer {
         fn count(&self) -> usize {
-            [&self.memory, &self.cpu]
-                .iter()
-                .filter(|offered| offered.is_ok())
-                .count()
+            [&self.memory, &self.cpu].iter().filter(|offered| offered.is_ok()).count()
         }
     }
 
     /// The better of perftune's own group and the one above.
     fn best(own: &Unified) -> Result<Offer, String> {
-        let first = own
-            .dirs
-            .first()
-            .ok_or("perftune's control group is not to be seen")?;
+        let first = own.dirs.first().ok_or("perftune's control group is not to be seen")?;
         let mine = offer(first, own, true);
         let above = own.dirs.get(1).map(|dir| offer(dir, own, false));
         match (mine, above) {
@@ -159,11 +147,7 @@ mod linux {
             return Err(format!("the control group {shown} is {}", kind.join(" ")));
         }
         let seat = seat(dir, kind.is_empty(), is_own, &words("cgroup.procs"));
-        let mut base = GroupBase {
-            dir: dir.to_owned(),
-            enable: Vec::new(),
-            step_aside: false,
-        };
+        let mut base = GroupBase { dir: dir.to_owned(), enable: Vec::new(), step_aside: false };
         let mut offers = |name: &'static str| {
             let has = |words: &[String]| words.iter().any(|word| word == name);
             if has(&handed_out) {
@@ -194,9 +178,7 @@ mod linux {
             return Err(format!("the control group {shown} is not perftune's own"));
         }
         if let Err(error) = access(dir.join("cgroup.subtree_control"), Access::WRITE_OK) {
-            return Err(format!(
-                "the control group {shown} hands out no controllers: {error}"
-            ));
+            return Err(format!("the control group {shown} hands out no controllers: {error}"));
         }
         if is_root || inside.is_empty() {
             return Ok(false);
@@ -230,21 +212,13 @@ mod linux {
                 fs_err::write(dir.path().join("up").join(name), text).unwrap();
             }
             let dirs = vec![dir.path().join("up/own"), dir.path().join("up")];
-            let own = Unified {
-                dirs,
-                version_one: Vec::new(),
-            };
+            let own = Unified { dirs, version_one: Vec::new() };
             (dir, own)
         }
 
         /// Files; the base's folder; what must be enabled; whether perftune steps aside; why there is no memory and no CPU.
-        type Case<'a> = (
-            &'a [(&'a str, &'a str)],
-            &'a str,
-            &'a [&'a str],
-            bool,
-            [Option<&'a str>; 2],
-        );
+        type Case<'a> =
+            (&'a [(&'a str, &'a str)], &'a str, &'a [&'a str], bool, [Option<&'a str>; 2]);
 
         #[test]
         #[expect(clippy::too_many_lines, reason = "a table")]
@@ -253,18 +227,9 @@ mod linux {
             let own_pid = format!("{}\n", std::process::id());
             let others = format!("{}\n1\n", std::process::id());
             let table: [Case<'_>; 7] = [
+                (&[("own/cgroup.subtree_control", BOTH)], "up/own", &[], false, [None, None]),
                 (
-                    &[("own/cgroup.subtree_control", BOTH)],
-                    "up/own",
-                    &[],
-                    false,
-                    [None, None],
-                ),
-                (
-                    &[
-                        ("own/cgroup.controllers", BOTH),
-                        ("own/cgroup.procs", &own_pid),
-                    ],
+                    &[("own/cgroup.controllers", BOTH), ("own/cgroup.procs", &own_pid)],
                     "up/own",
                     &["memory", "cpu"],
                     true,
@@ -289,30 +254,21 @@ mod linux {
                     [None, Some("is not given the controller `cpu`")],
                 ),
                 (
-                    &[
-                        ("own/cgroup.controllers", "memory\n"),
-                        ("own/cgroup.procs", &own_pid),
-                    ],
+                    &[("own/cgroup.controllers", "memory\n"), ("own/cgroup.procs", &own_pid)],
                     "up/own",
                     &["memory"],
                     true,
                     [None, Some("is not given the controller `cpu`")],
                 ),
                 (
-                    &[
-                        ("own/cgroup.controllers", BOTH),
-                        ("own/cgroup.procs", &others),
-                    ],
+                    &[("own/cgroup.controllers", BOTH), ("own/cgroup.procs", &others)],
                     "up/own",
                     &[],
                     false,
                     [Some("other processes are in"), Some("systemd-run")],
                 ),
                 (
-                    &[
-                        ("own/cgroup.type", "threaded\n"),
-                        ("cgroup.subtree_control", BOTH),
-                    ],
+                    &[("own/cgroup.type", "threaded\n"), ("cgroup.subtree_control", BOTH)],
                     "up",
                     &[],
                     false,
@@ -367,10 +323,7 @@ mod linux {
             let means = limit_means();
             assert!(!means.cpus.unwrap().is_empty());
             assert!(means.memory.is_ok());
-            assert_eq!(
-                means.memory == Ok(MemoryGuard::Watched),
-                means.why_watched.is_some()
-            );
+            assert_eq!(means.memory == Ok(MemoryGuard::Watched), means.why_watched.is_some());
             assert!(means.memory_bytes.unwrap() > 1 << 20);
         }
     }

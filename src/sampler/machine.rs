@@ -75,10 +75,7 @@ impl Machine {
 /// a hundredth, and not necessarily whole.
 pub fn usable_cores() -> f64 {
     let affinity = std::thread::available_parallelism().map_or(1, usize::from);
-    limit(
-        platform::affinity().unwrap_or(affinity),
-        platform::quota_cores(),
-    )
+    limit(platform::affinity().unwrap_or(affinity), platform::quota_cores())
 }
 
 fn limit(affinity: usize, quota: Option<f64>) -> f64 {
@@ -192,15 +189,8 @@ mod tests {
         assert!(machine.usable_cores <= f64::from(machine.logical_cores.unwrap()));
         assert!(usable_threads() >= 1);
         assert!(machine.memory_bytes.unwrap() > 1 << 20);
-        assert_eq!(
-            machine.accelerators.is_empty(),
-            machine.no_accelerators.is_some()
-        );
-        assert!(
-            serde_json::to_string(&machine)
-                .unwrap()
-                .contains("\"usable_cores\"")
-        );
+        assert_eq!(machine.accelerators.is_empty(), machine.no_accelerators.is_some());
+        assert!(serde_json::to_string(&machine).unwrap().contains("\"usable_cores\""));
     }
 
     #[test]
@@ -212,19 +202,13 @@ mod tests {
             (0, None, 1.0),
             (4, Some(0.001), 0.01),
         ] {
-            assert!(
-                (limit(affinity, quota) - expected).abs() < 1e-12,
-                "{affinity} {quota:?}"
-            );
+            assert!((limit(affinity, quota) - expected).abs() < 1e-12, "{affinity} {quota:?}");
         }
     }
 
     #[test]
     fn the_work_of_others_is_what_is_busy_and_not_ours() {
-        let at = |busy| HostReading {
-            busy_ns: busy,
-            ..HostReading::default()
-        };
+        let at = |busy| HostReading { busy_ns: busy, ..HostReading::default() };
         for (before, after, own, wall, expected) in [
             (Some(100), Some(400), 200, 100, Some(1.0)),
             (Some(100), Some(250), 200, 100, Some(0.0)),

@@ -65,10 +65,7 @@ struct Sources {
 
 impl Sources {
     fn new(policy: SamplerPolicy) -> Self {
-        Self {
-            policy,
-            gpu: gpu::GpuSource::new(policy),
-        }
+        Self { policy, gpu: gpu::GpuSource::new(policy) }
     }
 }
 

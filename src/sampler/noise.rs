@@ -139,9 +139,7 @@ type At = (u32, u64, String, f64);
 /// Who used most between two looks; one that began in between has used all that it has.
 fn busiest(before: &[At], after: &[At], seconds: f64) -> Vec<Busy> {
     let used = after.iter().map(|(pid, start, name, cpu_s)| {
-        let same = before
-            .iter()
-            .find(|(other, began, ..)| (other, began) == (pid, start));
+        let same = before.iter().find(|(other, began, ..)| (other, began) == (pid, start));
         let earlier_s = same.map_or(0.0, |(.., cpu_s)| *cpu_s);
         Busy {
             pid: *pid,
@@ -169,8 +167,7 @@ fn governors(root: &SysRoot) -> Vec<String> {
 
 fn turbo(root: &SysRoot) -> Option<bool> {
     let off = switch(root, "intel_pstate/no_turbo");
-    off.map(|off| !off)
-        .or_else(|| switch(root, "cpufreq/boost"))
+    off.map(|off| !off).or_else(|| switch(root, "cpufreq/boost"))
 }
 
 /// A file below the processors' folder that holds 0 or 1.
@@ -272,30 +269,18 @@ mod tests {
         assert!(ran > 0.0 && ran <= 1.0, "{noise:?}");
         assert!(noise.wake_late_s.unwrap() >= 0.0);
         assert!(noise.others.is_none_or(|others| others >= 0.0));
-        assert!(
-            noise
-                .busiest
-                .iter()
-                .all(|busy| busy.pid != std::process::id())
-        );
+        assert!(noise.busiest.iter().all(|busy| busy.pid != std::process::id()));
     }
 
     #[test]
     fn the_busiest_are_named_and_an_id_that_is_used_again_is_another_process() {
         let at = |pid, start, cpu_s| (pid, start, format!("p{pid}"), cpu_s);
         let before = [at(1, 5, 100.0), at(2, 5, 10.0), at(3, 5, 7.0)];
-        let after = [
-            at(1, 5, 100.03),
-            at(2, 5, 11.5),
-            at(3, 99, 0.6),
-            at(4, 99, 0.9),
-            at(5, 99, 0.3),
-        ];
+        let after =
+            [at(1, 5, 100.03), at(2, 5, 11.5), at(3, 99, 0.6), at(4, 99, 0.9), at(5, 99, 0.3)];
         let found = busiest(&before, &after, 3.0);
-        let found: Vec<_> = found
-            .iter()
-            .map(|busy| (busy.pid, (busy.cores * 100.0).round()))
-            .collect();
+        let found: Vec<_> =
+            found.iter().map(|busy| (busy.pid, (busy.cores * 100.0).round())).collect();
         assert_eq!(found, [(2, 50.0), (4, 30.0), (3, 20.0)]);
     }
 
@@ -315,15 +300,9 @@ mod tests {
         put("cpufreq/boost", "0\n");
         put("smt/active", "1\n");
         assert_eq!(governors(&root), ["performance", "powersave"]);
-        assert_eq!(
-            (turbo(&root), switch(&root, "smt/active")),
-            (Some(false), Some(true))
-        );
+        assert_eq!((turbo(&root), switch(&root, "smt/active")), (Some(false), Some(true)));
         put("intel_pstate/no_turbo", "0\n");
         put("smt/active", "notsupported\n");
-        assert_eq!(
-            (turbo(&root), switch(&root, "smt/active")),
-            (Some(true), None)
-        );
+        assert_eq!((turbo(&root), switch(&root, "smt/active")), (Some(true), None));
     }
 }

@@ -17,11 +17,6 @@ pub struct SamplerPolicy {
 
 impl Default for SamplerPolicy {
     fn default() -> Self {
-        Self {
-            interval_ns: 100_000_000,
-            gpu: true,
-            energy: true,
-            tpu: true,
-        }
+        Self { interval_ns: 100_000_000, gpu: true, energy: true, tpu: true }
     }
 }

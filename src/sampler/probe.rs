@@ -80,11 +80,7 @@ impl GapLedger {
 
     /// Every gap that holds now, said or not.
     pub fn current(&self) -> Vec<Gap> {
-        self.known
-            .iter()
-            .filter(|known| known.holds)
-            .map(Known::gap)
-            .collect()
+        self.known.iter().filter(|known| known.holds).map(Known::gap).collect()
     }
 
     /// Starts a tick: nothing holds until it is reported again.
@@ -110,10 +106,7 @@ impl GapLedger {
 
 impl Known {
     fn gap(&self) -> Gap {
-        Gap {
-            field: self.field.clone(),
-            reason: self.reason.clone(),
-        }
+        Gap { field: self.field.clone(), reason: self.reason.clone() }
     }
 }
 
@@ -126,10 +119,7 @@ mod tests {
         /// What is reported in a tick, and what the sample must carry.
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
         let ticks: [Case<'_>; 7] = [
-            (
-                &[("gpu", "no driver"), ("io", "denied")],
-                &["gpu: no driver", "io: denied"],
-            ),
+            (&[("gpu", "no driver"), ("io", "denied")], &["gpu: no driver", "io: denied"]),
             (&[("gpu", "no driver"), ("io", "denied")], &[]),
             (&[("gpu", "lost"), ("io", "denied")], &["gpu: lost"]),
             (&[("gpu", "lost")], &[]),
@@ -144,11 +134,8 @@ mod tests {
                 ledger.report(field, reason);
             }
             assert_eq!(ledger.current().len(), reported.len(), "tick {tick}");
-            let said: Vec<_> = ledger
-                .end()
-                .iter()
-                .map(|gap| format!("{}: {}", gap.field, gap.reason))
-                .collect();
+            let said: Vec<_> =
+                ledger.end().iter().map(|gap| format!("{}: {}", gap.field, gap.reason)).collect();
             assert_eq!(said, *expected, "tick {tick}");
         }
     }

@@ -26,28 +26,19 @@ pub(super) const MIN_INTERVAL_NS: u64 = 10_000_000;
 impl Schedule {
     /// Ticks every `interval_ns` (at least [`MIN_INTERVAL_NS`]) from `start_ns` on.
     pub(super) fn new(start_ns: u64, interval_ns: u64, seed: u64) -> Self {
-        Self {
-            start_ns,
-            interval_ns: interval_ns.max(MIN_INTERVAL_NS),
-            seed,
-        }
+        Self { start_ns, interval_ns: interval_ns.max(MIN_INTERVAL_NS), seed }
     }
 
     /// The tick with this number; number 0 is due at the start, without jitter.
     pub(super) fn due(&self, tick: u64) -> Due {
-        let nominal = self
-            .start_ns
-            .saturating_add(tick.saturating_mul(self.interval_ns));
+        let nominal = self.start_ns.saturating_add(tick.saturating_mul(self.interval_ns));
         let width = self.interval_ns / 2;
         let jitter = if tick == 0 || width == 0 {
             width / 2
         } else {
             scramble(self.seed ^ tick) % (width + 1)
         };
-        Due {
-            tick,
-            at_ns: nominal.saturating_add(jitter).saturating_sub(width / 2),
-        }
+        Due { tick, at_ns: nominal.saturating_add(jitter).saturating_sub(width / 2) }
     }
 
     /// The first tick after number `done` that is not yet in the past. Ticks whose time has passed are left out: a late

@@ -70,9 +70,7 @@ pub(super) fn text(path: &Path) -> Result<String, Silent> {
     let file = fs_err::File::open(path).map_err(silent)?.into_file();
     let mut bytes = Vec::new();
     // Whatever is in its place, it is not read for ever.
-    file.take(LONGEST as u64)
-        .read_to_end(&mut bytes)
-        .map_err(silent)?;
+    file.take(LONGEST as u64).read_to_end(&mut bytes).map_err(silent)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(_) => Err(Silent::Broken("it holds no text".to_owned())),
@@ -81,9 +79,7 @@ pub(super) fn text(path: &Path) -> Result<String, Silent> {
 
 /// The number that a small file holds.
 pub(super) fn number(path: &Path) -> Result<u64, Silent> {
-    text(path)?
-        .parse()
-        .map_err(|_| Silent::Broken("it holds no number".to_owned()))
+    text(path)?.parse().map_err(|_| Silent::Broken("it holds no number".to_owned()))
 }
 
 /// The names in a folder, sorted; none where there is no such folder.
@@ -91,9 +87,8 @@ pub(super) fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs_err::read_dir(folder) else {
         return Vec::new();
     };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort_unstable();
     names
 }

@@ -39,16 +39,8 @@ impl Thermal {
                 cores.push(files);
             }
         }
-        let last = if cores.is_empty() {
-            Err(NO_FILES.to_owned())
-        } else {
-            Ok(0)
-        };
-        Self {
-            cores,
-            last,
-            due_ns: 0,
-        }
+        let last = if cores.is_empty() { Err(NO_FILES.to_owned()) } else { Ok(0) };
+        Self { cores, last, due_ns: 0 }
     }
 
     /// The sum over all cores in nanoseconds, or why it is not known. A core counts for as long as it or its package was
@@ -91,10 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn put(dir: &std::path::Path, core: &str, part: &str, text: impl AsRef<[u8]>) {
-        let folder = dir
-            .join("devices/system/cpu")
-            .join(core)
-            .join("thermal_throttle");
+        let folder = dir.join("devices/system/cpu").join(core).join("thermal_throttle");
         fs_err::create_dir_all(&folder).unwrap();
         fs_err::write(folder.join(format!("{part}_throttle_total_time_ms")), text).unwrap();
     }
@@ -117,10 +106,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_a_gap_for_as_long_as_it_lasts() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(
-            Thermal::new(&SysRoot::at(dir.path())).read(0),
-            Err(NO_FILES)
-        );
+        assert_eq!(Thermal::new(&SysRoot::at(dir.path())).read(0), Err(NO_FILES));
         put(dir.path(), "cpu0", "core", "100\n");
         let mut thermal = Thermal::new(&SysRoot::at(dir.path()));
         let mut now_ns = 0;

@@ -37,10 +37,7 @@ impl Sampler {
         for place in 0..reader.probes.len() {
             reader.ask(place, 0, true, &mut sample);
         }
-        Self {
-            sources,
-            unsupported: lasting(gpu::of_all(&reader.gaps.current(), &sample.gpus)),
-        }
+        Self { sources, unsupported: lasting(gpu::of_all(&reader.gaps.current(), &sample.gpus)) }
     }
 
     /// What this machine cannot tell, with the reason (`unsupported: ...`): for warnings, the doctor and the reports. A worker
@@ -68,13 +65,8 @@ impl Sampler {
             elsewhere_ns: 0,
         };
         let work = move || ticker.run(pid, interval_ns, &stopped);
-        let thread = std::thread::Builder::new()
-            .name("sampler".to_owned())
-            .spawn(work);
-        Ok(SamplerHandle {
-            stop: Some(stop),
-            thread: Some(thread.map_err(SamplerError::Thread)?),
-        })
+        let thread = std::thread::Builder::new().name("sampler".to_owned()).spawn(work);
+        Ok(SamplerHandle { stop: Some(stop), thread: Some(thread.map_err(SamplerError::Thread)?) })
     }
 }
 
@@ -139,20 +131,13 @@ impl TickBench {
             report: SamplerReport::default(),
             elsewhere_ns: 0,
         };
-        Self {
-            ticker,
-            interval_ns: policy.interval_ns,
-            fresh: true,
-        }
+        Self { ticker, interval_ns: policy.interval_ns, fresh: true }
     }
 
     /// One tick now, as if the interval had passed since the last.
     pub fn tick(&mut self) -> ResourceSample {
         self.ticker.clock.advance(self.interval_ns);
-        let due = Due {
-            tick: 0,
-            at_ns: self.ticker.clock.now_ns(),
-        };
+        let due = Due { tick: 0, at_ns: self.ticker.clock.now_ns() };
         let first = std::mem::take(&mut self.fresh);
         self.ticker.sample(due, first)
     }
@@ -250,10 +235,7 @@ impl<C: Clock, S: FnMut(ResourceSample)> Ticker<C, S> {
             done = due.tick;
             last = self.tick(due, false);
         }
-        let now = Due {
-            tick: done + 1,
-            at_ns: self.clock.now_ns(),
-        };
+        let now = Due { tick: done + 1, at_ns: self.clock.now_ns() };
         last = self.finish(now).unwrap_or(last);
         self.report.span_ns = last.saturating_sub(first);
         self.report.cost_ns = thread_cpu_ns() + self.elsewhere_ns;

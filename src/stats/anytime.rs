@@ -133,11 +133,7 @@ pub fn ratio_bounds(parts: &[Part], (per_part, tail): (u64, Tail), ask: AnytimeA
     let normal = mixture(observations as f64, ask.alpha);
     let c = student_t(1.0 - normal_tails(normal), fit.df);
     let skewness = skewness_of_mean(parts, &fit) * (2.0 * normal * normal + 1.0) / 6.0;
-    let away = if ask.steady {
-        0.0
-    } else {
-        unsteadiness(parts) * fit.value.abs()
-    };
+    let away = if ask.steady { 0.0 } else { unsteadiness(parts) * fit.value.abs() };
     let error = variance.sqrt();
     let seen = groups * per_part as f64;
     let (below, above) = tail.hidden(fit.value, seen);
@@ -145,10 +141,7 @@ pub fn ratio_bounds(parts: &[Part], (per_part, tail): (u64, Tail), ask: AnytimeA
     let high = fit.value + (c + skewness.max(0.0)) * error + away + above;
     let newest = newest(parts).unwrap_or(fit.value);
     let bound = |value: f64| value.is_finite().then_some(value);
-    Bounds {
-        low: bound(low.min(newest)),
-        high: bound(high.max(newest)),
-    }
+    Bounds { low: bound(low.min(newest)), high: bound(high.max(newest)) }
 }
 
 /// Ratio of the newest tenth of the series: a regime that has just changed shows there first.
@@ -161,10 +154,7 @@ fn newest(parts: &[Part]) -> Option<f64> {
 fn independent(parts: &[Part], value: f64) -> f64 {
     let n = parts.len() as f64;
     let weight = total(parts).weight;
-    let squares: f64 = parts
-        .iter()
-        .map(|part| (part.amount - value * part.weight).powi(2))
-        .sum();
+    let squares: f64 = parts.iter().map(|part| (part.amount - value * part.weight).powi(2)).sum();
     n / (n - 1.0) * squares / (weight * weight)
 }
 
@@ -184,11 +174,7 @@ fn skewness_of_mean(parts: &[Part], fit: &RatioFit) -> f64 {
         squares += residual * residual / n;
         cubes += residual * residual * residual / n;
     }
-    if squares > 0.0 {
-        cubes / squares.powf(1.5) / n.sqrt()
-    } else {
-        0.0
-    }
+    if squares > 0.0 { cubes / squares.powf(1.5) / n.sqrt() } else { 0.0 }
 }
 
 /// How far bounds on a series that drifts or has not settled must move, as a share of its mean: three times the span of
@@ -215,11 +201,7 @@ pub fn anytime_ranks(n: u64, level: f64, alpha: f64) -> (Option<u64>, Option<u64
     }
     let share = 1.0 - level;
     let enough = -alpha.ln();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "within 0..=n"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0..=n")]
     let expected = (n as f64 * share) as u64;
     let certain = |k: u64| ln_mixture(k as f64, n as f64, share) >= enough;
     // The martingale falls with k up to what is expected and rises from there.
@@ -275,22 +257,11 @@ mod tests {
 
     const KINDS: [(&str, Draw); 8] = [
         ("normal", |noise, _, _| 1.0 + 0.1 * noise.normal()),
-        ("log-normal", |noise, _, _| {
-            (0.5 * noise.normal() - 0.125).exp()
-        }),
+        ("log-normal", |noise, _, _| (0.5 * noise.normal() - 0.125).exp()),
         ("rho 0.5", |noise, _, state| ar1(noise, state, 0.5)),
         ("rho 0.9", |noise, _, state| ar1(noise, state, 0.9)),
-        (
-            "bimodal",
-            |noise, _, _| if noise.uniform() < 0.5 { 0.5 } else { 1.5 },
-        ),
-        ("5% spikes", |noise, _, _| {
-            if noise.uniform() < 0.05 {
-                5.0 / 1.2
-            } else {
-                1.0 / 1.2
-            }
-        }),
+        ("bimodal", |noise, _, _| if noise.uniform() < 0.5 { 0.5 } else { 1.5 }),
+        ("5% spikes", |noise, _, _| if noise.uniform() < 0.05 { 5.0 / 1.2 } else { 1.0 / 1.2 }),
         ("flat warm-up", |noise, i, _| {
             (1.0 + 0.1 * noise.normal()) * if i < 60 { 1.7 } else { 1.0 }
         }),
@@ -318,10 +289,7 @@ mod tests {
             };
             let left = &parts[cut..];
             let steady = settled && trend(left).is_none_or(|trend| trend.p_value >= 0.05);
-            let ask = AnytimeAsk {
-                alpha: ALPHA,
-                steady,
-            };
+            let ask = AnytimeAsk { alpha: ALPHA, steady };
             let bounds = ratio_bounds(left, (series.per_batch(), Tail::Above), ask);
             for (at, limit) in limits.iter().enumerate() {
                 let count = |holds: bool, streak: u32| if holds { streak + 1 } else { 0 };
@@ -405,17 +373,11 @@ mod tests {
     }
 
     fn parts(values: impl IntoIterator<Item = f64>) -> Vec<Part> {
-        let part = |amount| Part {
-            amount,
-            weight: 1.0,
-        };
+        let part = |amount| Part { amount, weight: 1.0 };
         values.into_iter().map(part).collect()
     }
 
-    const STEADY: AnytimeAsk = AnytimeAsk {
-        alpha: ALPHA,
-        steady: true,
-    };
+    const STEADY: AnytimeAsk = AnytimeAsk { alpha: ALPHA, steady: true };
 
     #[test]
     fn a_bound_that_cannot_be_justified_is_absent() {
@@ -424,27 +386,9 @@ mod tests {
             (&constant[..9], 100, Tail::Above, None, None),
             (&constant[..20], 1, Tail::Above, None, None),
             (&constant[..], 1, Tail::Above, Some(3.0), None),
-            (
-                &constant[..],
-                1,
-                Tail::Within(2.0, 6.0),
-                Some(2.92),
-                Some(3.25),
-            ),
-            (
-                &constant[..],
-                1,
-                Tail::Within(f64::NEG_INFINITY, 3.0),
-                None,
-                Some(3.0),
-            ),
-            (
-                &constant[..],
-                4,
-                Tail::Within(2.0, 6.0),
-                Some(3.0),
-                Some(3.0),
-            ),
+            (&constant[..], 1, Tail::Within(2.0, 6.0), Some(2.92), Some(3.25)),
+            (&constant[..], 1, Tail::Within(f64::NEG_INFINITY, 3.0), None, Some(3.0)),
+            (&constant[..], 4, Tail::Within(2.0, 6.0), Some(3.0), Some(3.0)),
             (&[], 1, Tail::Above, None, None),
         ] {
             let found = ratio_bounds(parts, (per_part, tail), STEADY);
@@ -454,10 +398,7 @@ mod tests {
         }
         // Half of it slow, half of it fast: two observations, however many there are.
         let two = parts((0..200).map(|i| if i < 100 { 1.0 } else { 1.2 }));
-        assert_eq!(
-            ratio_bounds(&two, (9, Tail::Above), STEADY),
-            Bounds::default()
-        );
+        assert_eq!(ratio_bounds(&two, (9, Tail::Above), STEADY), Bounds::default());
     }
 
     #[test]
@@ -468,10 +409,7 @@ mod tests {
         let changed = parts((0..256).map(|i| noisy(i) - if i > 229 { 0.02 } else { 0.0 }));
         let changed = ratio_bounds(&changed, (1, Tail::Above), STEADY);
         assert!(changed.low.is_none_or(|low| low < 0.985), "{changed:?}");
-        let unsteady = AnytimeAsk {
-            steady: false,
-            ..STEADY
-        };
+        let unsteady = AnytimeAsk { steady: false, ..STEADY };
         let wide = ratio_bounds(&parts((0..256).map(noisy)), (1, Tail::Above), unsteady);
         assert!(wide.low < steady.low && wide.high > steady.high);
     }

@@ -119,10 +119,7 @@ impl<const N: usize> BatchSeries<N> {
 
     /// Number `amount` and number `weight` of all observations, those of the batch that is not full yet included.
     pub fn sum(&self, amount: usize, weight: usize) -> Part {
-        let open = Part {
-            amount: self.open[amount],
-            weight: self.open[weight],
-        };
+        let open = Part { amount: self.open[amount], weight: self.open[weight] };
         let mut all = self.parts(amount, weight);
         all.push(open);
         total(&all)
@@ -130,10 +127,7 @@ impl<const N: usize> BatchSeries<N> {
 
     /// The full batches as summands of number `amount` over number `weight`.
     pub fn parts(&self, amount: usize, weight: usize) -> Vec<Part> {
-        let part = |batch: &[f64; N]| Part {
-            amount: batch[amount],
-            weight: batch[weight],
-        };
+        let part = |batch: &[f64; N]| Part { amount: batch[amount], weight: batch[weight] };
         self.full.iter().map(part).collect()
     }
 }
@@ -152,25 +146,15 @@ mod tests {
         assert!((64..128).contains(&series.len()), "{}", series.len());
         assert_eq!(series.observations(), 10_000_000);
         let all: f64 = (0..10_000_000u32).map(|i| f64::from(i % 7)).sum();
-        assert_eq!(
-            series.sum(0, 1),
-            Part {
-                amount: all,
-                weight: 1e7
-            }
-        );
+        assert_eq!(series.sum(0, 1), Part { amount: all, weight: 1e7 });
         let sum = total(&series.parts(0, 1));
         assert!((sum.ratio().unwrap() - 3.0).abs() < 1e-3);
     }
 
     #[test]
     fn groups_are_counted_from_the_newest() {
-        let parts: Vec<Part> = (1..=7)
-            .map(|i| Part {
-                amount: f64::from(i),
-                weight: 1.0,
-            })
-            .collect();
+        let parts: Vec<Part> =
+            (1..=7).map(|i| Part { amount: f64::from(i), weight: 1.0 }).collect();
         let sums: Vec<f64> = regroup(&parts, 3).iter().map(|p| p.amount).collect();
         assert_eq!(sums, [2.0 + 3.0 + 4.0, 5.0 + 6.0 + 7.0]);
     }

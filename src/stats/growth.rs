@@ -218,9 +218,7 @@ impl GrowthWatch {
         });
         let from = from.map_or(0, |at| at + 1);
         let points = times[from..].iter().zip(&values[from..]);
-        points
-            .filter_map(|(time, value)| Some((time.ratio()?, value.ratio()?)))
-            .collect()
+        points.filter_map(|(time, value)| Some((time.ratio()?, value.ratio()?))).collect()
     }
 }
 

@@ -69,13 +69,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_shows_nothing() {
-        for (level, confidence) in [
-            (0.0, 0.9),
-            (1.0, 0.9),
-            (0.9, 0.0),
-            (0.9, 1.0),
-            (f64::NAN, 0.9),
-        ] {
+        for (level, confidence) in [(0.0, 0.9), (1.0, 0.9), (0.9, 0.0), (0.9, 1.0), (f64::NAN, 0.9)]
+        {
             assert_eq!(limit_test_requests(level, confidence, 0), None);
         }
         assert_eq!(limit_test_requests(1.0 - 1e-15, 0.99, 0), None);

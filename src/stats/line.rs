@@ -49,19 +49,12 @@ impl Line {
         let residuals = residuals(points, slope);
         let squares: f64 = residuals.iter().map(|e| e * e).sum();
         let products: f64 = residuals.windows(2).map(|pair| pair[0] * pair[1]).sum();
-        let correlation = if squares > 0.0 {
-            products / squares
-        } else {
-            0.0
-        };
+        let correlation = if squares > 0.0 { products / squares } else { 0.0 };
         let bias = (1.0 + 4.0 * correlation) / m;
         let left = (correlation + bias + caution / m.sqrt()).clamp(0.0, 0.9);
         let effective = (m * (1.0 - left) / (1.0 + left)).max(3.0);
-        let line = Self {
-            slope,
-            error: (squares / (effective - 2.0) / xx).sqrt(),
-            df: effective - 2.0,
-        };
+        let line =
+            Self { slope, error: (squares / (effective - 2.0) / xx).sqrt(), df: effective - 2.0 };
         Some((line, correlation))
     }
 
@@ -89,9 +82,7 @@ pub(super) fn least_squares(points: &[(f64, f64)]) -> Option<(f64, f64)> {
 
 fn means(points: &[(f64, f64)]) -> (f64, f64) {
     let n = points.len() as f64;
-    points
-        .iter()
-        .fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n))
+    points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n))
 }
 
 pub(super) fn residuals(points: &[(f64, f64)], slope: f64) -> Vec<f64> {
@@ -116,9 +107,8 @@ mod tests {
         let mut covered = 0;
         for seed in 0..500u64 {
             let mut noise = Noise::new(seed * 17 + 1);
-            let points: Vec<_> = (0..40)
-                .map(|i| (f64::from(i), f64::from(i) * 0.5 + noise.normal()))
-                .collect();
+            let points: Vec<_> =
+                (0..40).map(|i| (f64::from(i), f64::from(i) * 0.5 + noise.normal())).collect();
             let line = Line::fit(&points, 0.0).unwrap();
             covered += u32::from((line.end(0.025, -1.0)..=line.end(0.025, 1.0)).contains(&0.5));
         }

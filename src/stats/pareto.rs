@@ -52,10 +52,7 @@ impl Known {
             high: high.filter(|high| !high.is_nan()).unwrap_or(f64::INFINITY),
         };
         // A value outside its own interval would be better than itself.
-        let interval = Interval {
-            low: interval.low.min(value),
-            high: interval.high.max(value),
-        };
+        let interval = Interval { low: interval.low.min(value), high: interval.high.max(value) };
         value.is_finite().then_some(Self { value, interval })
     }
 
@@ -76,14 +73,12 @@ impl Known {
 
     fn at_least_as_good(self, other: Self, better: Better) -> bool {
         let (by_value, open) = match better {
-            Better::Higher => (
-                self.value >= other.value,
-                self.is_open_below() || other.is_open_above(),
-            ),
-            Better::Lower => (
-                self.value <= other.value,
-                self.is_open_above() || other.is_open_below(),
-            ),
+            Better::Higher => {
+                (self.value >= other.value, self.is_open_below() || other.is_open_above())
+            }
+            Better::Lower => {
+                (self.value <= other.value, self.is_open_above() || other.is_open_below())
+            }
         };
         by_value && !open
     }
@@ -131,12 +126,9 @@ pub enum Standing {
 /// Where each of `points` stands. Each has a coordinate for each of `objectives`.
 pub fn standings(points: &[Vec<Known>], objectives: &[Better]) -> Vec<Standing> {
     let dominates = |by: usize, of: usize| dominates(&points[by], &points[of], objectives);
-    let first: Vec<Option<usize>> = (0..points.len())
-        .map(|of| (0..points.len()).find(|by| dominates(*by, of)))
-        .collect();
-    let front: Vec<usize> = (0..points.len())
-        .filter(|at| first[*at].is_none())
-        .collect();
+    let first: Vec<Option<usize>> =
+        (0..points.len()).map(|of| (0..points.len()).find(|by| dominates(*by, of))).collect();
+    let front: Vec<usize> = (0..points.len()).filter(|at| first[*at].is_none()).collect();
     let standing = |(of, first): (usize, &Option<usize>)| match first {
         None => Standing::Front,
         Some(first) => {
@@ -168,42 +160,19 @@ mod tests {
         for (other, says, why) in [
             ([(0.90, 0.01), (100.0, 0.0)], false, "the same"),
             ([(0.90, 0.01), (101.0, 0.0)], true, "tied, and larger"),
-            (
-                [(0.89, 0.01), (100.0, 0.0)],
-                false,
-                "less accurate within the noise",
-            ),
-            (
-                [(0.87, 0.01), (100.0, 0.0)],
-                true,
-                "less accurate beyond the noise",
-            ),
-            (
-                [(0.88, 0.01), (100.0, 0.0)],
-                false,
-                "the intervals touch at 0.89",
-            ),
-            (
-                [(0.901, 0.01), (200.0, 0.0)],
-                false,
-                "more accurate, if only by the noise",
-            ),
+            ([(0.89, 0.01), (100.0, 0.0)], false, "less accurate within the noise"),
+            ([(0.87, 0.01), (100.0, 0.0)], true, "less accurate beyond the noise"),
+            ([(0.88, 0.01), (100.0, 0.0)], false, "the intervals touch at 0.89"),
+            ([(0.901, 0.01), (200.0, 0.0)], false, "more accurate, if only by the noise"),
             ([(0.80, 0.01), (99.0, 0.0)], false, "smaller"),
         ] {
-            assert_eq!(
-                dominates(&point(&base), &point(&other), &BOTH),
-                says,
-                "{why}"
-            );
+            assert_eq!(dominates(&point(&base), &point(&other), &BOTH), says, "{why}");
         }
     }
 
     #[test]
     fn an_interval_that_is_not_known_decides_nothing() {
-        let open = vec![
-            Known::within(0.5, None, None).unwrap(),
-            Known::exact(100.0).unwrap(),
-        ];
+        let open = vec![Known::within(0.5, None, None).unwrap(), Known::exact(100.0).unwrap()];
         let good = point(&[(0.9, 0.0), (100.0, 0.0)]);
         assert!(!dominates(&good, &open, &BOTH) && !dominates(&open, &good, &BOTH));
         assert!(open[0].is_tied(good[0], Better::Higher));
@@ -249,10 +218,7 @@ mod tests {
             point(&[(0.983, 0.013), (159.0, 0.0)]),
         ];
         let found = standings(&points, &BOTH);
-        assert_eq!(
-            found,
-            [Standing::Front, Standing::Front, Standing::DominatedBy(1)]
-        );
+        assert_eq!(found, [Standing::Front, Standing::Front, Standing::DominatedBy(1)]);
         assert!(points[0][0].is_tied(points[1][0], Better::Higher));
         assert_eq!(standings(&[], &BOTH), []);
         assert_eq!(standings(&points[2..], &BOTH), [Standing::Front]);
@@ -279,17 +245,10 @@ mod tests {
         let c = point(&[(9.0, 2.0), (9.0, 0.1)]);
         let up = [Better::Higher; 2];
         assert!(dominates(&a, &b, &up) && dominates(&b, &c, &up) && !dominates(&a, &c, &up));
-        assert_eq!(
-            standings(&[a.clone(), c.clone()], &up),
-            [Standing::Front, Standing::Front]
-        );
+        assert_eq!(standings(&[a.clone(), c.clone()], &up), [Standing::Front, Standing::Front]);
         assert_eq!(
             standings(&[a, b, c], &up),
-            [
-                Standing::Front,
-                Standing::DominatedBy(0),
-                Standing::DominatedBy(1)
-            ]
+            [Standing::Front, Standing::DominatedBy(0), Standing::DominatedBy(1)]
         );
     }
 
@@ -319,10 +278,8 @@ mod tests {
     /// Points whose intervals are equally wide in each objective.
     fn even(most: usize) -> impl Strategy<Value = Vec<Vec<Known>>> {
         let halves = prop::array::uniform3((0_i32..3).prop_map(f64::from));
-        let values = prop::collection::vec(
-            prop::array::uniform3((0_i32..8).prop_map(f64::from)),
-            1..most,
-        );
+        let values =
+            prop::collection::vec(prop::array::uniform3((0_i32..8).prop_map(f64::from)), 1..most);
         (halves, values).prop_map(|(halves, values)| {
             let with = |values: &[f64; 3]| {
                 let pairs: Vec<_> = values.iter().copied().zip(halves).collect();
@@ -334,10 +291,7 @@ mod tests {
 
     fn on_front(points: &[Vec<Known>], goals: &[Better]) -> Vec<bool> {
         let found = standings(points, goals);
-        found
-            .iter()
-            .map(|standing| *standing == Standing::Front)
-            .collect()
+        found.iter().map(|standing| *standing == Standing::Front).collect()
     }
 
     proptest! {

@@ -129,11 +129,7 @@ mod tests {
     use super::super::testing::Noise;
     use super::*;
 
-    const ASK: GrowthAsk = GrowthAsk {
-        within: 0.05,
-        confidence: 0.95,
-        quantum: 0.0,
-    };
+    const ASK: GrowthAsk = GrowthAsk { within: 0.05, confidence: 0.95, quantum: 0.0 };
 
     /// Readings every 0.1 s of `shape(second)`, judged at the end.
     fn judged(seconds: f64, shape: impl Fn(f64) -> f64) -> Growth {
@@ -152,10 +148,7 @@ mod tests {
     fn a_peak_is_known_when_it_rests() {
         let mb = 1e6;
         assert_eq!(judged(5.0, |_| 300.0 * mb), Growth::Plateau);
-        assert_eq!(
-            judged(6.0, |t| 300.0 * mb * (t / 1.5).min(1.0)),
-            Growth::Plateau
-        );
+        assert_eq!(judged(6.0, |t| 300.0 * mb * (t / 1.5).min(1.0)), Growth::Plateau);
         assert_eq!(
             judged(1.0, |_| 300.0 * mb),
             Growth::TooShort,
@@ -172,10 +165,7 @@ mod tests {
             let Growth::Growing { per_second } = got else {
                 panic!("{rate}: {got:?}");
             };
-            assert!(
-                (per_second / rate - 1.0).abs() < 0.2,
-                "{rate}: {per_second}"
-            );
+            assert!((per_second / rate - 1.0).abs() < 0.2, "{rate}: {per_second}");
         }
     }
 

@@ -143,10 +143,8 @@ pub fn paired_family(tests: &[PairedTest], ask: &FamilyAsk) -> FamilyOutcome {
 
 /// `most`: up to how many arrangements are all looked at.
 fn paired_family_of(tests: &[PairedTest], ask: &FamilyAsk, most: u64) -> FamilyOutcome {
-    let values: Vec<&[Option<f64>]> = tests
-        .iter()
-        .map(|test| test.differences.as_slice())
-        .collect();
+    let values: Vec<&[Option<f64>]> =
+        tests.iter().map(|test| test.differences.as_slice()).collect();
     let units = used(&values);
     let columns = tests.iter().enumerate().filter_map(|(at, test)| {
         let (values, present) = laid_out(&test.differences, &units);
@@ -180,10 +178,7 @@ fn group_family_of(
 ) -> FamilyOutcome {
     let values: Vec<&[Option<f64>]> = tests.iter().map(|test| test.values.as_slice()).collect();
     let labelled = groups.candidate.len().min(groups.stratum.len());
-    let units: Vec<usize> = used(&values)
-        .into_iter()
-        .filter(|unit| *unit < labelled)
-        .collect();
+    let units: Vec<usize> = used(&values).into_iter().filter(|unit| *unit < labelled).collect();
     let candidate: Vec<bool> = units.iter().map(|unit| groups.candidate[*unit]).collect();
     let strata = numbered(units.iter().map(|unit| groups.stratum[*unit]));
     let columns = tests.iter().enumerate().filter_map(|(at, test)| {
@@ -230,12 +225,7 @@ fn outcome(
     }
     let mut work = table.work();
     table.arrange(labels.observed(), &mut work);
-    let Maxima {
-        up,
-        down,
-        mut highest,
-        mut lowest,
-    } = maxima(table, labels, &work.statistics);
+    let Maxima { up, down, mut highest, mut lowest } = maxima(table, labels, &work.statistics);
     let share = |count: u64| count as f64 / labels.count() as f64;
     found.p_min = share(1);
     found.critical_up = critical(&mut highest, alpha);
@@ -285,9 +275,7 @@ fn used(tests: &[&[Option<f64>]]) -> Vec<usize> {
         let value = values.get(unit).copied().flatten();
         value.is_some_and(f64::is_finite)
     };
-    (0..longest)
-        .filter(|unit| tests.iter().any(|values| here(values, *unit)))
-        .collect()
+    (0..longest).filter(|unit| tests.iter().any(|values| here(values, *unit))).collect()
 }
 
 /// The values of these units, 0 where there is none, and where there is one.
@@ -296,10 +284,7 @@ fn laid_out(values: &[Option<f64>], units: &[usize]) -> (Vec<f64>, Vec<bool>) {
         let value = values.get(*unit).copied().flatten();
         value.filter(|value| value.is_finite())
     };
-    units
-        .iter()
-        .map(|unit| (value(unit).unwrap_or(0.0), value(unit).is_some()))
-        .unzip()
+    units.iter().map(|unit| (value(unit).unwrap_or(0.0), value(unit).is_some())).unzip()
 }
 
 /// Numbers from 0, in the order of the names.
@@ -307,9 +292,7 @@ fn numbered(names: impl Iterator<Item = usize> + Clone) -> Vec<usize> {
     let mut known: Vec<usize> = names.clone().collect();
     known.sort_unstable();
     known.dedup();
-    names
-        .map(|name| known.partition_point(|other| *other < name))
-        .collect()
+    names.map(|name| known.partition_point(|other| *other < name)).collect()
 }
 
 /// Takes from each value the mean of its stratum. Returns the degrees of freedom that are left with a difference between
@@ -318,9 +301,8 @@ fn within_strata(values: &mut [f64], present: &[bool], strata: &[usize]) -> f64 
     let all = strata.iter().max().map_or(0, |last| last + 1);
     let mut freedom = -1.0;
     for stratum in 0..all {
-        let of: Vec<usize> = (0..values.len())
-            .filter(|unit| present[*unit] && strata[*unit] == stratum)
-            .collect();
+        let of: Vec<usize> =
+            (0..values.len()).filter(|unit| present[*unit] && strata[*unit] == stratum).collect();
         if of.is_empty() {
             continue;
         }
@@ -363,10 +345,7 @@ fn shift(
         .flat_map(|stratum| {
             let base = of(false, stratum);
             let pairs = |new: f64| base.iter().map(move |base| new - base).collect::<Vec<_>>();
-            of(true, stratum)
-                .into_iter()
-                .flat_map(pairs)
-                .collect::<Vec<_>>()
+            of(true, stratum).into_iter().flat_map(pairs).collect::<Vec<_>>()
         })
         .collect();
     median(&mut shifts)

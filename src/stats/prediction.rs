@@ -101,11 +101,7 @@ fn earlier(test: &PredictionTest) -> Option<Earlier> {
     }
     let mean = finite().sum::<f64>() / count;
     let squares: f64 = finite().map(|value| (value - mean).powi(2)).sum();
-    Some(Earlier {
-        mean,
-        variance: squares / (count - 1.0),
-        count,
-    })
+    Some(Earlier { mean, variance: squares / (count - 1.0), count })
 }
 
 #[cfg(test)]
@@ -115,11 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn one(kind: usize, sessions: &[f64], new: f64) -> PredictionTest {
-        PredictionTest {
-            kind,
-            sessions: sessions.to_vec(),
-            new,
-        }
+        PredictionTest { kind, sessions: sessions.to_vec(), new }
     }
 
     /// Alone there is nothing to borrow: it is the prediction interval of the textbooks.
@@ -133,11 +125,7 @@ mod tests {
         assert!((found.p_up - 0.008_833).abs() < 2e-4, "{}", found.p_up);
         assert!((found.p_up + found.p_down - 1.0).abs() < 1e-12);
         // One-sided 99% of t with 7 degrees of freedom: 2.998.
-        assert!(
-            (found.low - (7.0 - 2.998 * 2.2678)).abs() < 2e-3,
-            "{}",
-            found.low
-        );
+        assert!((found.low - (7.0 - 2.998 * 2.2678)).abs() < 2e-3, "{}", found.low);
     }
 
     #[test]
@@ -159,10 +147,7 @@ mod tests {
         let first = found[0].unwrap();
         assert!((first.se - se).abs() < 1e-12);
         let tail = 4.0 * student_t_tail(5.0 / se, 5.0 + 4.0 * (1.0 - 1.0 / 3.0));
-        assert!(
-            (first.p_up - tail).abs() < 1e-12,
-            "four tests, three of a kind"
-        );
+        assert!((first.p_up - tail).abs() < 1e-12, "four tests, three of a kind");
         // (4 * 1.2 + 5 * 0.012) / 9 is the narrow one's variance among wide ones.
         let moderate = ((4.8 + 0.06) / 9.0 * (7.0 / 6.0_f64)).sqrt();
         assert!((found[2].unwrap().se - moderate).abs() < 1e-12);
@@ -197,10 +182,7 @@ mod tests {
                         one(test % 2, &values[..8], values[8])
                     })
                     .collect();
-                prediction_family(&tests, 0.05)
-                    .iter()
-                    .flatten()
-                    .any(|test| test.p_up <= 0.05)
+                prediction_family(&tests, 0.05).iter().flatten().any(|test| test.p_up <= 0.05)
             });
             let wrong = wrong.count();
             assert!(wrong <= most, "{name}: {wrong} of 2000, 100 are allowed");

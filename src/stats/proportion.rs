@@ -13,19 +13,13 @@ pub fn wilson(share: f64, trials: u64, confidence: f64) -> Option<Interval> {
     }
     let (n, z) = (trials as f64, normal(confidence));
     if !z.is_finite() {
-        return Some(Interval {
-            low: 0.0,
-            high: 1.0,
-        });
+        return Some(Interval { low: 0.0, high: 1.0 });
     }
     let weight = z * z / n;
     let centre = (share + weight / 2.0) / (1.0 + weight);
     let spread = share * (1.0 - share) / n + weight / (4.0 * n);
     let half = z / (1.0 + weight) * spread.sqrt();
-    Some(Interval {
-        low: (centre - half).max(0.0),
-        high: (centre + half).min(1.0),
-    })
+    Some(Interval { low: (centre - half).max(0.0), high: (centre + half).min(1.0) })
 }
 
 #[cfg(test)]

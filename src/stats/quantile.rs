@@ -173,11 +173,7 @@ impl QuantileSeries {
                     high: high_end(all.at_rank(high)),
                 }
             });
-        Some(Estimate {
-            value: f64::midpoint(low_end(found), high_end(found)),
-            interval,
-            samples,
-        })
+        Some(Estimate { value: f64::midpoint(low_end(found), high_end(found)), interval, samples })
     }
 
     /// Bounds on the quantile at `level` in seconds, without the first `skip` steps, that hold at all times at once
@@ -240,10 +236,7 @@ fn effective(batches: &[Counts], bucket: u64, confidence: f64) -> Option<u64> {
     }
     let parts: Vec<Part> = batches
         .iter()
-        .map(|batch| Part {
-            amount: batch.above(bucket) as f64,
-            weight: batch.steps as f64,
-        })
+        .map(|batch| Part { amount: batch.above(bucket) as f64, weight: batch.steps as f64 })
         .collect();
     let steps: f64 = parts.iter().map(|part| part.weight).sum();
     let fit = fit_ratio(&parts)?;
@@ -349,10 +342,7 @@ mod tests {
         ] {
             let (covered, given) =
                 coverage(n, (level, truth), |noise, n| noise.ar1(n, (10.0, 0.1, rho)));
-            assert!(
-                covered >= at_least && given > 0.8,
-                "{name}: {covered} of {given}"
-            );
+            assert!(covered >= at_least && given > 0.8, "{name}: {covered} of {given}");
         }
     }
 
@@ -360,13 +350,7 @@ mod tests {
     #[test]
     fn equal_batches_are_no_evidence_of_independent_steps() {
         let periodic = |n: u64| {
-            series((0..n).map(|i| {
-                if i % 64 < 16 {
-                    3_000_000
-                } else {
-                    1_000_000 + i % 64
-                }
-            }))
+            series((0..n).map(|i| if i % 64 < 16 { 3_000_000 } else { 1_000_000 + i % 64 }))
         };
         let series = periodic(4032);
         assert_eq!(series.per_batch, 64);
@@ -382,38 +366,19 @@ mod tests {
     #[test]
     fn a_median_between_two_modes_is_not_pinned_to_one() {
         let mut noise = Noise::new(5);
-        let two: Vec<u64> = (0..2000)
-            .map(|_| {
-                if noise.uniform() < 0.5 {
-                    1_000_000
-                } else {
-                    2_000_000
-                }
-            })
-            .collect();
-        let interval = series(two)
-            .estimate(0.5, 0, 0.95)
-            .unwrap()
-            .interval
-            .unwrap();
-        assert!(
-            interval.low < 1.01e-3 && interval.high > 1.99e-3,
-            "{interval:?}"
-        );
+        let two: Vec<u64> =
+            (0..2000).map(|_| if noise.uniform() < 0.5 { 1_000_000 } else { 2_000_000 }).collect();
+        let interval = series(two).estimate(0.5, 0, 0.95).unwrap().interval.unwrap();
+        assert!(interval.low < 1.01e-3 && interval.high > 1.99e-3, "{interval:?}");
     }
 
     #[test]
     fn too_few_steps_have_no_interval_and_correlated_ones_a_wider_one() {
         assert_eq!(QuantileSeries::default().estimate(0.5, 0, 0.95), None);
-        let few = series((0..9).map(|i| 1_000_000 + i))
-            .estimate(0.5, 0, 0.95)
-            .unwrap();
+        let few = series((0..9).map(|i| 1_000_000 + i)).estimate(0.5, 0, 0.95).unwrap();
         assert_eq!((few.interval, few.samples), (None, 9));
         assert_eq!(
-            series((0..300).map(|i| 1_000_000 + i))
-                .estimate(0.99, 0, 0.95)
-                .unwrap()
-                .interval,
+            series((0..300).map(|i| 1_000_000 + i)).estimate(0.99, 0, 0.95).unwrap().interval,
             None
         );
         let width = |rho| {
@@ -426,12 +391,7 @@ mod tests {
             let estimate = series(values.iter().map(|ms| (ms * 1e6) as u64)).estimate(0.5, 0, 0.95);
             estimate.unwrap().half_width().unwrap()
         };
-        assert!(
-            width(0.9) > 2.0 * width(0.0),
-            "{} {}",
-            width(0.9),
-            width(0.0)
-        );
+        assert!(width(0.9) > 2.0 * width(0.0), "{} {}", width(0.9), width(0.0));
     }
 
     #[test]

@@ -32,13 +32,7 @@ pub struct RateWindows {
 
 impl Default for RateWindows {
     fn default() -> Self {
-        Self {
-            full: Vec::new(),
-            width_ns: FIRST_NS,
-            open: 0.0,
-            filled_ns: 0,
-            steps: 0,
-        }
+        Self { full: Vec::new(), width_ns: FIRST_NS, open: 0.0, filled_ns: 0, steps: 0 }
     }
 }
 
@@ -185,13 +179,9 @@ mod tests {
     #[test]
     fn sixty_four_windows_become_thirty_two_of_twice_the_width() {
         let steps = |n: usize| windows((0..n).map(|_| (1.0, FIRST_NS)));
-        for (n, len, width_s) in [
-            (63, 63, 0.025),
-            (64, 32, 0.05),
-            (65, 32, 0.05),
-            (127, 63, 0.05),
-            (128, 32, 0.1),
-        ] {
+        for (n, len, width_s) in
+            [(63, 63, 0.025), (64, 32, 0.05), (65, 32, 0.05), (127, 63, 0.05), (128, 32, 0.1)]
+        {
             let of = steps(n);
             assert_eq!((of.len(), close(of.width_s(), width_s)), (len, true), "{n}");
         }

@@ -62,13 +62,7 @@ impl RatioFit {
 /// Fits; `None` without weight.
 pub fn fit_ratio(parts: &[Part]) -> Option<RatioFit> {
     let value = total(parts).ratio()?;
-    let mut fit = RatioFit {
-        value,
-        variance: None,
-        apparent: None,
-        df: 0.0,
-        unseen: 0.0,
-    };
+    let mut fit = RatioFit { value, variance: None, apparent: None, df: 0.0, unseen: 0.0 };
     if parts.len() < FEWEST {
         return Some(fit);
     }
@@ -119,10 +113,7 @@ fn grouped_variance(groups: &[Part], value: f64) -> (f64, f64) {
         return (0.0, 0.0);
     }
     let products: f64 = residuals.windows(2).map(|pair| pair[0] * pair[1]).sum();
-    (
-        m / (m - 1.0) * squares / (weight * weight),
-        products / squares,
-    )
+    (m / (m - 1.0) * squares / (weight * weight), products / squares)
 }
 
 #[cfg(test)]
@@ -159,47 +150,21 @@ mod tests {
         let rows: [(&str, usize, Draw, f64); 8] = [
             ("iid 40", 40, |noise, n| noise.ar1(n, (1.0, 0.1, 0.0)), 0.93),
             ("iid", 1000, |noise, n| noise.ar1(n, (1.0, 0.1, 0.0)), 0.93),
-            (
-                "rho 0.5, 200",
-                200,
-                |noise, n| noise.ar1(n, (1.0, 0.1, 0.5)),
-                0.91,
-            ),
-            (
-                "rho 0.5",
-                2000,
-                |noise, n| noise.ar1(n, (1.0, 0.1, 0.5)),
-                0.93,
-            ),
-            (
-                "rho 0.9, 400",
-                400,
-                |noise, n| noise.ar1(n, (1.0, 0.1, 0.9)),
-                0.88,
-            ),
-            (
-                "rho 0.9",
-                4000,
-                |noise, n| noise.ar1(n, (1.0, 0.1, 0.9)),
-                0.92,
-            ),
+            ("rho 0.5, 200", 200, |noise, n| noise.ar1(n, (1.0, 0.1, 0.5)), 0.91),
+            ("rho 0.5", 2000, |noise, n| noise.ar1(n, (1.0, 0.1, 0.5)), 0.93),
+            ("rho 0.9, 400", 400, |noise, n| noise.ar1(n, (1.0, 0.1, 0.9)), 0.88),
+            ("rho 0.9", 4000, |noise, n| noise.ar1(n, (1.0, 0.1, 0.9)), 0.92),
             (
                 "bimodal",
                 1000,
-                |noise, n| {
-                    (0..n)
-                        .map(|_| if noise.uniform() < 0.5 { 0.5 } else { 1.5 })
-                        .collect()
-                },
+                |noise, n| (0..n).map(|_| if noise.uniform() < 0.5 { 0.5 } else { 1.5 }).collect(),
                 0.93,
             ),
             (
                 "spikes",
                 3000,
                 |noise, n| {
-                    (0..n)
-                        .map(|_| if noise.uniform() < 0.01 { 10.9 } else { 0.9 })
-                        .collect()
+                    (0..n).map(|_| if noise.uniform() < 0.01 { 10.9 } else { 0.9 }).collect()
                 },
                 0.90,
             ),
@@ -207,10 +172,7 @@ mod tests {
         for (name, n, draw, at_least) in rows {
             let (covered, width) = coverage(n, draw);
             assert!(covered >= at_least, "{name}: {covered} at width {width}");
-            assert!(
-                covered < 0.999,
-                "{name}: {covered} is far too wide at {width}"
-            );
+            assert!(covered < 0.999, "{name}: {covered} is far too wide at {width}");
         }
     }
 

@@ -91,19 +91,13 @@ pub struct Interval {
 impl Interval {
     /// `centre` plus and minus `half`.
     pub fn around(centre: f64, half: f64) -> Self {
-        Self {
-            low: centre - half,
-            high: centre + half,
-        }
+        Self { low: centre - half, high: centre + half }
     }
 
     /// Both ends moved outward by `margin`.
     #[must_use]
     pub fn widened(self, margin: f64) -> Self {
-        Self {
-            low: self.low - margin,
-            high: self.high + margin,
-        }
+        Self { low: self.low - margin, high: self.high + margin }
     }
 
     /// Whether `value` lies in it.
@@ -137,11 +131,7 @@ pub fn between_runs(values: &[f64], confidence: f64) -> Option<Estimate> {
     let samples = values.len() as u64;
     match values {
         [] => None,
-        [one] => one.is_finite().then_some(Estimate {
-            value: *one,
-            interval: None,
-            samples,
-        }),
+        [one] => one.is_finite().then_some(Estimate { value: *one, interval: None, samples }),
         _ => {
             let sample = Sample::new(values).ok()?;
             let (mean, count) = (sample.mean(), sample.count() as f64);

@@ -12,11 +12,7 @@ pub fn hodges_lehmann(differences: &[f64]) -> Option<f64> {
     let count = differences.len() * (differences.len() + 1) / 2;
     let mut averages = Vec::with_capacity(count);
     for (at, first) in differences.iter().enumerate() {
-        averages.extend(
-            differences[at..]
-                .iter()
-                .map(|second| f64::midpoint(*first, *second)),
-        );
+        averages.extend(differences[at..].iter().map(|second| f64::midpoint(*first, *second)));
     }
     median(&mut averages)
 }
@@ -58,10 +54,7 @@ mod tests {
     /// Hollander and Wolfe, *Nonparametric Statistical Methods*: table 3.1 (Hamilton's depression scale, -0.46) and
     /// table 4.1 (permeability of membranes, -0.305); R's `wilcox.test` gives the same.
     #[test]
-    #[expect(
-        clippy::approx_constant,
-        reason = "one of the measured values looks like pi"
-    )]
+    #[expect(clippy::approx_constant, reason = "one of the measured values looks like pi")]
     fn the_estimates_are_those_of_the_textbook() {
         let before = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30];
         let after = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29];

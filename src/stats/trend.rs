@@ -57,10 +57,7 @@ fn score_variance(mut values: Vec<f64>) -> f64 {
     let all = term(values.len() as f64);
     values.sort_by(f64::total_cmp);
     #[expect(clippy::float_cmp, reason = "ties are equal values")]
-    let ties: f64 = values
-        .chunk_by(|a, b| a == b)
-        .map(|tied| term(tied.len() as f64))
-        .sum();
+    let ties: f64 = values.chunk_by(|a, b| a == b).map(|tied| term(tied.len() as f64)).sum();
     (all - ties) / 18.0
 }
 
@@ -70,13 +67,8 @@ mod tests {
     use super::*;
 
     fn of(values: &[f64]) -> Trend {
-        let parts: Vec<_> = values
-            .iter()
-            .map(|amount| Part {
-                amount: *amount,
-                weight: 1.0,
-            })
-            .collect();
+        let parts: Vec<_> =
+            values.iter().map(|amount| Part { amount: *amount, weight: 1.0 }).collect();
         trend(&parts).unwrap()
     }
 
@@ -98,9 +90,8 @@ mod tests {
 
     #[test]
     fn a_change_of_regime_is_a_trend() {
-        let values: Vec<f64> = (0..100)
-            .map(|i| if i < 50 { 1.0 } else { 1.2 } + f64::from(i % 7) * 1e-3)
-            .collect();
+        let values: Vec<f64> =
+            (0..100).map(|i| if i < 50 { 1.0 } else { 1.2 } + f64::from(i % 7) * 1e-3).collect();
         let trend = of(&values);
         assert!(trend.p_value < 0.05 && trend.drift > 0.1, "{trend:?}");
     }

@@ -70,11 +70,7 @@ pub fn truncate(parts: &[Part]) -> Truncation {
             (best, at) = (statistic, d);
         }
     }
-    if beyond * LUCK < best {
-        Truncation::Unsettled
-    } else {
-        Truncation::Cut(at)
-    }
+    if beyond * LUCK < best { Truncation::Unsettled } else { Truncation::Cut(at) }
 }
 
 fn winsorised(mut values: Vec<f64>) -> (Vec<f64>, f64) {
@@ -95,23 +91,14 @@ mod tests {
     use super::*;
 
     fn cut(values: &[f64]) -> Truncation {
-        let parts: Vec<_> = values
-            .iter()
-            .map(|amount| Part {
-                amount: *amount,
-                weight: 1.0,
-            })
-            .collect();
+        let parts: Vec<_> =
+            values.iter().map(|amount| Part { amount: *amount, weight: 1.0 }).collect();
         truncate(&parts)
     }
 
     fn noisy(n: usize, shape: impl Fn(usize) -> f64) -> Vec<f64> {
         let noise = Noise::new(11).ar1(n, (1.0, 0.03, 0.0));
-        noise
-            .iter()
-            .enumerate()
-            .map(|(i, value)| value * shape(i))
-            .collect()
+        noise.iter().enumerate().map(|(i, value)| value * shape(i)).collect()
     }
 
     #[test]
@@ -125,37 +112,20 @@ mod tests {
             ("fast third", noisy(120, |i| at(i, 40, 0.7)), 40..=58),
             (
                 "ramp then flat",
-                noisy(128, |i| {
-                    if i < 30 {
-                        0.2 + 0.8 * i as f64 / 30.0
-                    } else {
-                        1.0
-                    }
-                }),
+                noisy(128, |i| if i < 30 { 0.2 + 0.8 * i as f64 / 30.0 } else { 1.0 }),
                 15..=50,
             ),
-            (
-                "constant after two",
-                [vec![1.0, 2.0], vec![3.0; 60]].concat(),
-                2..=2,
-            ),
+            ("constant after two", [vec![1.0, 2.0], vec![3.0; 60]].concat(), 2..=2),
             ("constant", vec![3.0; 60], 0..=0),
             (
                 "constant but one spike",
                 (0..100).map(|i| if i == 30 { 9.0 } else { 1.0 }).collect(),
                 0..=0,
             ),
-            (
-                "spikes stay",
-                noisy(128, |i| if i % 40 == 30 { 8.0 } else { 1.0 }),
-                0..=12,
-            ),
+            ("spikes stay", noisy(128, |i| if i % 40 == 30 { 8.0 } else { 1.0 }), 0..=12),
         ] {
             let got = cut(&values);
-            assert!(
-                matches!(got, Truncation::Cut(at) if range.contains(&at)),
-                "{name}: {got:?}"
-            );
+            assert!(matches!(got, Truncation::Cut(at) if range.contains(&at)), "{name}: {got:?}");
         }
     }
 
@@ -163,10 +133,7 @@ mod tests {
     fn what_never_settles_is_said_to_be_unsettled() {
         for (name, values) in [
             ("drift", noisy(128, |i| 1.0 + i as f64 / 128.0)),
-            (
-                "late change",
-                noisy(128, |i| if i < 80 { 1.0 } else { 1.5 }),
-            ),
+            ("late change", noisy(128, |i| if i < 80 { 1.0 } else { 1.5 })),
             ("too short", noisy(3, |_| 1.0)),
         ] {
             assert_eq!(cut(&values), Truncation::Unsettled, "{name}");

@@ -47,11 +47,7 @@ mod tests {
                 0.5,
                 Some(1.0 + 4.0 * 0.05 / 0.55),
             ),
-            (
-                vec![(1.0, 1.0), (f64::INFINITY, 1.0)],
-                0.9,
-                Some(f64::INFINITY),
-            ),
+            (vec![(1.0, 1.0), (f64::INFINITY, 1.0)], 0.9, Some(f64::INFINITY)),
             (vec![(f64::NAN, 1.0), (2.0, 1.0)], 0.5, Some(2.0)),
         ] {
             let found = weighted_quantile(&mut values.clone(), level);

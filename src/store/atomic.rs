@@ -8,9 +8,7 @@ use super::StoreError;
 
 /// Replaces `path` by these bytes: a temporary file beside it, then a rename. Readers see the old or the new.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut name = path
-        .file_name()
-        .map_or_else(|| OsString::from("file"), OsString::from);
+    let mut name = path.file_name().map_or_else(|| OsString::from("file"), OsString::from);
     name.push(".tmp");
     let temporary = path.with_file_name(name);
     let result = (|| {

@@ -85,10 +85,7 @@ impl Results {
         let probe = path.join("runs/.probe");
         atomic::write(&probe, &[b'.'; 4096])?;
         fs_err::remove_file(&probe).map_err(StoreError::io("cannot tidy the results folder"))?;
-        Ok(Self {
-            path: path.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// The folder.
@@ -113,10 +110,7 @@ impl Results {
             return Ok(None);
         };
         if let Some(difference) = difference(&done.spec, spec, "") {
-            return Err(StoreError::OtherSettings {
-                run: run.to_owned(),
-                difference,
-            });
+            return Err(StoreError::OtherSettings { run: run.to_owned(), difference });
         }
         match done.status {
             // A log that a power cut has torn is no record: the run is missing.
@@ -156,11 +150,7 @@ impl Results {
         record: &RunRecord,
         spec: &serde_json::Value,
     ) -> Result<(), StoreError> {
-        let done = Done {
-            format: FORMAT,
-            status: record.status,
-            spec: spec.clone(),
-        };
+        let done = Done { format: FORMAT, status: record.status, spec: spec.clone() };
         let bytes = serde_json::to_vec_pretty(&done)
             .map_err(|error| StoreError::io("cannot write a marker")(error.into()))?;
         atomic::write(&self.run_folder(&record.run).join("done.json"), &bytes)
@@ -206,12 +196,8 @@ impl Lock {
             .map_err(StoreError::io("cannot write to the results folder"))?;
         match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked {
-                path: path.to_owned(),
-            }),
-            Err(error) => Err(StoreError::io("cannot lock the results folder")(
-                error.into(),
-            )),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned() }),
+            Err(error) => Err(StoreError::io("cannot lock the results folder")(error.into())),
         }
     }
 }
@@ -223,15 +209,8 @@ pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
         why: "it has no manifest.json".to_owned(),
     })?;
     let lock = Lock::take(path)?;
-    let results = Results {
-        path: path.to_owned(),
-        _lock: lock,
-    };
-    let mut stored = StoredResults {
-        name: head.name,
-        records: Vec::new(),
-        missing: Vec::new(),
-    };
+    let results = Results { path: path.to_owned(), _lock: lock };
+    let mut stored = StoredResults { name: head.name, records: Vec::new(), missing: Vec::new() };
     for run in head.runs {
         match results.record(&run) {
             Some(record) => stored.records.push(record),
@@ -249,13 +228,7 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
         let entries = fs_err::read_dir(path).map_err(StoreError::io("cannot read the folder"))?;
         let foreign = entries.flatten().any(|entry| entry.file_name() != ".lock");
         let foreign = foreign && !only_unfinished_beginnings(path);
-        return if foreign {
-            Err(StoreError::Foreign {
-                path: path.to_owned(),
-            })
-        } else {
-            Ok(())
-        };
+        return if foreign { Err(StoreError::Foreign { path: path.to_owned() }) } else { Ok(()) };
     };
     if existing != Existing::Refuse {
         return Ok(());
@@ -278,14 +251,12 @@ fn only_unfinished_beginnings(path: &Path) -> bool {
     let Ok(entries) = fs_err::read_dir(path) else {
         return false;
     };
-    entries
-        .flatten()
-        .all(|entry| match entry.file_name().to_str() {
-            Some(".lock" | "manifest.json.tmp") => true,
-            Some("runs") => fs_err::read_dir(entry.path())
-                .is_ok_and(|runs| runs.flatten().all(|run| run.file_name() == ".probe.tmp")),
-            _ => false,
-        })
+    entries.flatten().all(|entry| match entry.file_name().to_str() {
+        Some(".lock" | "manifest.json.tmp") => true,
+        Some("runs") => fs_err::read_dir(entry.path())
+            .is_ok_and(|runs| runs.flatten().all(|run| run.file_name() == ".probe.tmp")),
+        _ => false,
+    })
 }
 
 fn check_space(path: &Path) -> Result<(), StoreError> {
@@ -293,11 +264,7 @@ fn check_space(path: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::io("cannot ask how much room is left")(error.into()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if free < NEEDED {
-        return Err(StoreError::NoSpace {
-            path: path.to_owned(),
-            free,
-            needed: NEEDED,
-        });
+        return Err(StoreError::NoSpace { path: path.to_owned(), free, needed: NEEDED });
     }
     Ok(())
 }
@@ -355,13 +322,8 @@ mod tests {
             )
             .unwrap();
         drop(results);
-        let error = Results::open(&path, Existing::Refuse)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("0 finished and 2 unfinished of 2"),
-            "{error}"
-        );
+        let error = Results::open(&path, Existing::Refuse).unwrap_err().to_string();
+        assert!(error.contains("0 finished and 2 unfinished of 2"), "{error}");
         drop(Results::open(&path, Existing::Resume).unwrap());
         assert!(path.join("manifest.json").exists());
         fs_err::write(path.join("notes.txt"), "mine").unwrap();
@@ -374,9 +336,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs_err::write(&file, "").unwrap();
-        let error = Results::open(&file.join("grid"), Existing::Refuse)
-            .unwrap_err()
-            .to_string();
+        let error = Results::open(&file.join("grid"), Existing::Refuse).unwrap_err().to_string();
         assert!(error.contains("file/grid"), "{error}");
     }
 }

@@ -62,10 +62,7 @@ impl EventLog {
     pub fn create(folder: &Path) -> Result<Self, StoreError> {
         let file = File::create(folder.join("events.jsonl"))
             .map_err(StoreError::io("cannot begin a run's log"))?;
-        Ok(Self {
-            file,
-            buffer: Vec::with_capacity(2 * BUFFER),
-        })
+        Ok(Self { file, buffer: Vec::with_capacity(2 * BUFFER) })
     }
 
     /// Writes the first line: what was asked.
@@ -77,13 +74,7 @@ impl EventLog {
         t_ns: u64,
     ) -> Result<(), StoreError> {
         let (run, job, stop) = (run.to_owned(), Box::new(job.clone()), stop.clone());
-        self.append(&Line::Started {
-            format: FORMAT,
-            run,
-            job,
-            stop,
-            t_ns,
-        })?;
+        self.append(&Line::Started { format: FORMAT, run, job, stop, t_ns })?;
         self.flush()
     }
 
@@ -96,10 +87,7 @@ impl EventLog {
                 self.append(&Tagged::sample(sample))?;
                 return self.flush();
             }
-            RunEventKind::Asked { t_ns, what } => Line::Asked {
-                t_ns: *t_ns,
-                what: what.clone(),
-            },
+            RunEventKind::Asked { t_ns, what } => Line::Asked { t_ns: *t_ns, what: what.clone() },
             RunEventKind::Warning(what) => Line::Warning { what: what.clone() },
             RunEventKind::Ended(record) => Line::Ended(record.clone()),
             RunEventKind::Started { .. } | RunEventKind::Progress(_) | RunEventKind::Stderr(_) => {
@@ -113,20 +101,14 @@ impl EventLog {
     /// Hands everything to the disk: after this a marker may say that the run is whole.
     pub fn finish(&mut self) -> Result<(), StoreError> {
         self.flush()?;
-        self.file
-            .sync_data()
-            .map_err(StoreError::io("cannot write an event"))
+        self.file.sync_data().map_err(StoreError::io("cannot write an event"))
     }
 
     fn append<T: Serialize>(&mut self, line: &T) -> Result<(), StoreError> {
         serde_json::to_writer(&mut self.buffer, line)
             .map_err(|error| StoreError::io("cannot write an event")(error.into()))?;
         self.buffer.push(b'\n');
-        if self.buffer.len() >= BUFFER {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
 
     /// Hands whole lines to the system.
@@ -146,19 +128,13 @@ struct Tagged<'a, T> {
 
 impl<'a> Tagged<'a, Envelope> {
     fn worker(data: &'a Envelope) -> Self {
-        Self {
-            kind: "worker",
-            data,
-        }
+        Self { kind: "worker", data }
     }
 }
 
 impl<'a> Tagged<'a, ResourceSample> {
     fn sample(data: &'a ResourceSample) -> Self {
-        Self {
-            kind: "sample",
-            data,
-        }
+        Self { kind: "sample", data }
     }
 }
 
@@ -174,10 +150,7 @@ pub fn read_lines(
         let mut text = Vec::new();
         number += 1;
         match reader.read_until(b'\n', &mut text) {
-            Err(source) => Some(Err(StoreError::Io {
-                what: "cannot read a run's log",
-                source,
-            })),
+            Err(source) => Some(Err(StoreError::Io { what: "cannot read a run's log", source })),
             Ok(0) => None,
             Ok(_) if text.last() != Some(&b'\n') => None,
             Ok(_) => Some(parse(&text, &path, number)),
@@ -186,17 +159,12 @@ pub fn read_lines(
 }
 
 fn parse(text: &[u8], path: &Path, number: usize) -> Result<Line, StoreError> {
-    let damaged = |why: String| StoreError::Damaged {
-        path: path.to_owned(),
-        line: number,
-        why,
-    };
+    let damaged = |why: String| StoreError::Damaged { path: path.to_owned(), line: number, why };
     let line: Line = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
     match &line {
-        Line::Started { format, .. } if format.major != FORMAT.major => Err(StoreError::Version {
-            path: path.to_owned(),
-            found: *format,
-        }),
+        Line::Started { format, .. } if format.major != FORMAT.major => {
+            Err(StoreError::Version { path: path.to_owned(), found: *format })
+        }
         _ => Ok(line),
     }
 }
@@ -213,10 +181,7 @@ pub fn read_record(folder: &Path) -> Result<RunRecord, StoreError> {
 }
 
 fn unfinished(path: PathBuf, why: &str) -> StoreError {
-    StoreError::NoResults {
-        path,
-        why: format!("the log is not whole: {why}"),
-    }
+    StoreError::NoResults { path, why: format!("the log is not whole: {why}") }
 }
 
 fn last_line(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -229,9 +194,7 @@ fn last_line(path: &Path) -> std::io::Result<Vec<u8>> {
         from = from.saturating_sub(PIECE);
         file.seek(SeekFrom::Start(from))?;
         text.clear();
-        Read::by_ref(&mut file)
-            .take(length - from)
-            .read_to_end(&mut text)?;
+        Read::by_ref(&mut file).take(length - from).read_to_end(&mut text)?;
         let end = text.len().saturating_sub(1);
         if let Some(feed) = text[..end].iter().rposition(|byte| *byte == b'\n') {
             return Ok(text.split_off(feed + 1));
@@ -248,33 +211,20 @@ mod tests {
     use crate::event::{Phase, WorkerEvent};
 
     fn phase(seq: u64) -> RunEventKind {
-        let event = WorkerEvent::Phase {
-            phase: Phase::Train,
-        };
-        RunEventKind::Worker(Envelope {
-            seq,
-            t_ns: seq,
-            event,
-        })
+        let event = WorkerEvent::Phase { phase: Phase::Train };
+        RunEventKind::Worker(Envelope { seq, t_ns: seq, event })
     }
 
     #[test]
     fn what_is_appended_reads_back_and_a_torn_end_is_no_error() {
         let dir = tempfile::tempdir().unwrap();
         let mut log = EventLog::create(dir.path()).unwrap();
-        let sample = ResourceSample {
-            t_ns: 5,
-            cpu_ns: Some(7),
-            ..ResourceSample::default()
-        };
+        let sample = ResourceSample { t_ns: 5, cpu_ns: Some(7), ..ResourceSample::default() };
         let kinds = [
             phase(0),
             RunEventKind::Sample(Box::new(sample.clone())),
             RunEventKind::Stderr("not kept".into()),
-            RunEventKind::Asked {
-                t_ns: 9,
-                what: "stop".into(),
-            },
+            RunEventKind::Asked { t_ns: 9, what: "stop".into() },
         ];
         for kind in &kinds {
             log.event(kind).unwrap();
@@ -283,10 +233,7 @@ mod tests {
         let mut text = fs_err::read_to_string(&path).unwrap();
         text.push_str("{\"kind\":\"wor");
         fs_err::write(&path, text).unwrap();
-        let lines: Vec<_> = read_lines(dir.path())
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
+        let lines: Vec<_> = read_lines(dir.path()).unwrap().map(Result::unwrap).collect();
         assert_eq!(lines.len(), 3);
         assert_eq!(lines[1], Line::Sample(Box::new(sample)));
         assert!(matches!(&lines[0], Line::Worker(envelope) if envelope.seq == 0));
@@ -296,16 +243,8 @@ mod tests {
     fn a_damaged_line_is_named() {
         let dir = tempfile::tempdir().unwrap();
         fs_err::write(dir.path().join("events.jsonl"), "{\"kind\":\"what\"}\n").unwrap();
-        let error = read_lines(dir.path())
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("events.jsonl is damaged at line 1"),
-            "{error}"
-        );
+        let error = read_lines(dir.path()).unwrap().next().unwrap().unwrap_err().to_string();
+        assert!(error.contains("events.jsonl is damaged at line 1"), "{error}");
     }
 
     #[test]
@@ -315,11 +254,7 @@ mod tests {
         for length in [1, 100, 1 << 16, (1 << 16) + 1, 200_000] {
             let last = "y".repeat(length);
             fs_err::write(&path, format!("first\nsecond\n{last}\n")).unwrap();
-            assert_eq!(
-                last_line(&path).unwrap(),
-                format!("{last}\n").into_bytes(),
-                "{length}"
-            );
+            assert_eq!(last_line(&path).unwrap(), format!("{last}\n").into_bytes(), "{length}");
         }
         fs_err::write(&path, "only").unwrap();
         assert_eq!(last_line(&path).unwrap(), b"only");

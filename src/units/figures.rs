@@ -3,27 +3,14 @@
 /// Three significant digits, without an exponent in the range that people read.
 pub fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
-        return if value == 0.0 {
-            "0".to_owned()
-        } else {
-            value.to_string()
-        };
+        return if value == 0.0 { "0".to_owned() } else { value.to_string() };
     }
     let magnitude = value.abs().log10().floor();
     let decimals = (2.0 - magnitude).clamp(0.0, 9.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 0..=9"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=9")]
     let text = format!("{value:.*}", decimals as usize);
     // Rounding may have carried into one more digit: 9.996 is 10.0, not 10.00.
-    if text
-        .trim_start_matches(['-', '0', '.'])
-        .chars()
-        .filter(char::is_ascii_digit)
-        .count()
-        > 3
+    if text.trim_start_matches(['-', '0', '.']).chars().filter(char::is_ascii_digit).count() > 3
         && text.contains('.')
     {
         text[..text.len() - 1].trim_end_matches('.').to_owned()
@@ -34,9 +21,7 @@ pub fn significant(value: f64) -> String {
 
 fn scaled(value: f64, scales: &[(f64, &str)]) -> String {
     // 0.9995: what would print as "1000" takes the next unit instead.
-    let found = scales
-        .iter()
-        .find(|(factor, _)| value.abs() >= factor * 0.9995);
+    let found = scales.iter().find(|(factor, _)| value.abs() >= factor * 0.9995);
     match found.or(scales.last()) {
         Some((factor, unit)) => format!("{} {unit}", significant(value / factor)),
         None => significant(value),
@@ -48,17 +33,10 @@ pub fn seconds(value: f64) -> String {
     if !value.is_finite() || value < 119.5 {
         return match value {
             0.0 => "0 s".to_owned(),
-            _ => scaled(
-                value,
-                &[(1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")],
-            ),
+            _ => scaled(value, &[(1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")]),
         };
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positive, finite"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, finite")]
     let whole = value.round() as u64;
     if whole < 7200 {
         format!("{} min {:02} s", whole / 60, whole % 60)
@@ -72,16 +50,7 @@ pub fn joules(value: f64) -> String {
     if value == 0.0 {
         return "0 J".to_owned();
     }
-    scaled(
-        value,
-        &[
-            (1e6, "MJ"),
-            (1e3, "kJ"),
-            (1.0, "J"),
-            (1e-3, "mJ"),
-            (1e-6, "uJ"),
-        ],
-    )
+    scaled(value, &[(1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"), (1e-6, "uJ")])
 }
 
 /// Grams for a reader: `12.3 mg`, `4.50 kg`.
@@ -89,10 +58,7 @@ pub fn grams(value: f64) -> String {
     if value == 0.0 {
         return "0 g".to_owned();
     }
-    scaled(
-        value,
-        &[(1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "ug")],
-    )
+    scaled(value, &[(1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "ug")])
 }
 
 /// Time that has passed, for a reader who waits: whole seconds from 10 s, minutes from one minute.
@@ -128,25 +94,12 @@ pub fn elapsed_down(value: f64) -> String {
 
 /// Bytes for a reader: `512 MiB`.
 pub fn bytes(value: f64) -> String {
-    scaled(
-        value,
-        &[
-            (1_073_741_824.0, "GiB"),
-            (1_048_576.0, "MiB"),
-            (1024.0, "KiB"),
-            (1.0, "B"),
-        ],
-    )
+    scaled(value, &[(1_073_741_824.0, "GiB"), (1_048_576.0, "MiB"), (1024.0, "KiB"), (1.0, "B")])
 }
 
 /// Bytes that are not exceeded, for a reader: two digits, rounded up, `3.1 MiB`.
 pub fn bytes_up(value: f64) -> String {
-    let scales = [
-        (1_073_741_824.0, "GiB"),
-        (1_048_576.0, "MiB"),
-        (1024.0, "KiB"),
-        (1.0, "B"),
-    ];
+    let scales = [(1_073_741_824.0, "GiB"), (1_048_576.0, "MiB"), (1024.0, "KiB"), (1.0, "B")];
     let scale = scales.iter().find(|(factor, _)| value >= *factor);
     let (factor, unit) = scale.unwrap_or(&scales[3]);
     let size = value.max(0.0) / factor;
@@ -167,10 +120,7 @@ pub fn bytes_up(value: f64) -> String {
 pub fn rate(value: f64) -> String {
     match value {
         0.0 => "0 /s".to_owned(),
-        _ => scaled(
-            value,
-            &[(1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")],
-        ),
+        _ => scaled(value, &[(1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")]),
     }
 }
 

@@ -78,9 +78,7 @@ impl<C: Clock> Link<C> {
         let job = match decode::<Command>(line.trim_end()) {
             Ok(Command::Job(job)) => *job,
             Ok(_) => {
-                return Err(LinkError::NoJob(
-                    "the first command is not a job".to_owned(),
-                ));
+                return Err(LinkError::NoJob("the first command is not a job".to_owned()));
             }
             Err(error) => return Err(LinkError::NoJob(error.to_string())),
         };
@@ -209,11 +207,8 @@ impl<C: Clock> Link<C> {
 
     /// Whether the recorded steps are to be sent at this time.
     fn is_due(&self, now_ns: u64) -> bool {
-        let since_ns = if self.unsent.is_empty() {
-            self.steps.start_ns
-        } else {
-            self.unsent_since_ns
-        };
+        let since_ns =
+            if self.unsent.is_empty() { self.steps.start_ns } else { self.unsent_since_ns };
         now_ns.saturating_sub(since_ns) >= BATCH_NS
     }
 
@@ -248,11 +243,7 @@ impl<C: Clock> Link<C> {
     }
 
     fn write(&mut self, event: WorkerEvent) -> Result<(), LinkError> {
-        let envelope = Envelope {
-            seq: self.seq,
-            t_ns: self.clock.now_ns(),
-            event,
-        };
+        let envelope = Envelope { seq: self.seq, t_ns: self.clock.now_ns(), event };
         let line = encode(&envelope).map_err(|error| LinkError::Write(error.into()))?;
         if self.unsent.is_empty() {
             self.unsent_since_ns = match &envelope.event {
@@ -311,11 +302,7 @@ fn listen(wishes: Arc<Wishes>) {
                 }
                 Ok(Command::Stop { .. }) => wishes.stop.store(true, Ordering::Relaxed),
                 Ok(Command::Advance { phase }) => {
-                    wishes
-                        .advance
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(phase);
+                    wishes.advance.lock().unwrap_or_else(PoisonError::into_inner).push(phase);
                     wishes.advanced.store(true, Ordering::Relaxed);
                 }
                 // A second job, or a command of a later version: nothing that could be obeyed.
@@ -340,10 +327,7 @@ mod tests {
     fn link() -> (Link<ManualClock>, File) {
         let file = tempfile::tempfile().unwrap();
         let reader = file.try_clone().unwrap();
-        (
-            Link::new(file, ManualClock::default(), Arc::default()),
-            reader,
-        )
+        (Link::new(file, ManualClock::default(), Arc::default()), reader)
     }
 
     fn written(mut reader: File) -> Vec<Envelope> {
@@ -358,10 +342,7 @@ mod tests {
         let (mut link, reader) = link();
         link.phase(Phase::Train).unwrap();
         assert!(!link.step(64, 0, 40_000_000).unwrap());
-        assert!(
-            link.step(64, 40_000_000, 90_000_000).unwrap(),
-            "80 ms are over"
-        );
+        assert!(link.step(64, 40_000_000, 90_000_000).unwrap(), "80 ms are over");
         link.flush(Some(0.5)).unwrap();
         assert!(!link.step(64, 100_000_000, 101_000_000).unwrap());
         assert!(
@@ -370,10 +351,7 @@ mod tests {
         );
         link.phase(Phase::Test).unwrap();
         let events = written(reader);
-        assert_eq!(
-            events.iter().map(|e| e.seq).collect::<Vec<_>>(),
-            [0, 1, 2, 3, 4]
-        );
+        assert_eq!(events.iter().map(|e| e.seq).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         let steps: Vec<_> = events
             .iter()
             .filter_map(|e| match &e.event {
@@ -392,12 +370,8 @@ mod tests {
         link.phase(Phase::Serve(1)).unwrap();
         let ms = 1_000_000;
         assert!(!link.step(1, 0, 5 * ms).unwrap());
-        let request = |start_ns, gap_ns| Request {
-            start_ns,
-            dur_ns: 5 * ms,
-            wait_ns: 2 * ms,
-            gap_ns,
-        };
+        let request =
+            |start_ns, gap_ns| Request { start_ns, dur_ns: 5 * ms, wait_ns: 2 * ms, gap_ns };
         assert!(!link.request(1, request(9 * ms, 4 * ms)).unwrap());
         assert!(!link.request(1, request(20 * ms, 6 * ms)).unwrap());
         link.clock.advance(25 * ms);
@@ -420,11 +394,8 @@ mod tests {
         let ms = 1_000_000;
         for (step_ns, told) in [(ms, [1, 1, 1, 8]), (30 * ms, [1, 3, 5, 8])] {
             let file = tempfile::tempfile().unwrap();
-            let mut link = Link::new(
-                file.try_clone().unwrap(),
-                ManualClock::default(),
-                Arc::default(),
-            );
+            let mut link =
+                Link::new(file.try_clone().unwrap(), ManualClock::default(), Arc::default());
             link.phase(Phase::Train).unwrap();
             let mut now_ns = 0;
             let mut seen = Vec::new();

@@ -102,17 +102,14 @@ pub struct Fault {
 impl Script {
     /// What multiplies every duration of this job, but for what its seed draws.
     pub(super) fn slowdown_of(&self, job: &JobSpec) -> f64 {
-        let concerned = self
-            .slow_batch_size
-            .is_none_or(|size| size == job.train.batch_size);
+        let concerned = self.slow_batch_size.is_none_or(|size| size == job.train.batch_size);
         if concerned { self.slowdown } else { 1.0 }
     }
 }
 
 impl Fault {
     pub(super) fn concerns(&self, job: &JobSpec) -> bool {
-        self.batch_size
-            .is_none_or(|size| size == job.train.batch_size)
+        self.batch_size.is_none_or(|size| size == job.train.batch_size)
     }
 }
 

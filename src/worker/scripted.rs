@@ -32,19 +32,13 @@ pub fn run() -> Result<(), LinkError> {
     manual.advance(MonotonicClock.now_ns());
     let virtual_clock = ScriptClock::Virtual(manual);
     let (mut link, job) = Link::claim(virtual_clock.clone())?;
-    let options = if job.options.is_null() {
-        serde_json::json!({})
-    } else {
-        job.options.clone()
-    };
+    let options = if job.options.is_null() { serde_json::json!({}) } else { job.options.clone() };
     let mut script: Script = match serde_json::from_value(options) {
         Ok(script) => script,
         Err(error) => {
             let message = format!("[worker] options: {error}");
-            return link.send(WorkerEvent::Failed(WorkerFailure {
-                kind: "job".to_owned(),
-                message,
-            }));
+            return link
+                .send(WorkerEvent::Failed(WorkerFailure { kind: "job".to_owned(), message }));
         }
     };
     script.fault = script.fault.filter(|fault| fault.concerns(&job));

@@ -57,19 +57,14 @@ pub fn check(serve: &ServeSpec) -> Result<(), Unservable> {
         Pattern::Closed { clients: 0 } => {
             return wrong("pattern", "must have at least 1 client".to_owned());
         }
-        Pattern::Server {
-            rate_per_s: Some(rate_per_s),
-        } => {
+        Pattern::Server { rate_per_s: Some(rate_per_s) } => {
             if let Err(error) = Arrivals::poisson(rate_per_s, 0) {
                 return wrong("pattern", format!("cannot be: {error}"));
             }
         }
         _ => {}
     }
-    match serve
-        .find_max_rate
-        .map(|limit| ask(limit, serve, 0).check())
-    {
+    match serve.find_max_rate.map(|limit| ask(limit, serve, 0).check()) {
         Some(Err(error)) => wrong("find_max_rate", format!("cannot be: {error}")),
         _ => Ok(()),
     }
@@ -138,13 +133,13 @@ impl Serving<'_> {
                 let clients = NonZeroU32::new(clients).unwrap_or(NonZeroU32::MIN);
                 Source::Closed { clients }
             }
-            Pattern::Server {
-                rate_per_s: Some(rate_per_s),
-            } => match Arrivals::poisson(rate_per_s, self.seed) {
-                Ok(arrivals) => Source::Open(arrivals),
-                // Refused by `check`.
-                Err(_) => return Ok(()),
-            },
+            Pattern::Server { rate_per_s: Some(rate_per_s) } => {
+                match Arrivals::poisson(rate_per_s, self.seed) {
+                    Ok(arrivals) => Source::Open(arrivals),
+                    // Refused by `check`.
+                    Err(_) => return Ok(()),
+                }
+            }
             _ => return self.stream(phase, link, model),
         };
         let most = self.serve.max_requests.unwrap_or(u64::MAX);
@@ -212,14 +207,9 @@ impl Serving<'_> {
         };
         link.phase(phase)?;
         model.begins(link, phase)?;
-        let deadline_ns = link
-            .now_ns()
-            .saturating_add(whole_ns(self.serve.max_time_s));
+        let deadline_ns = link.now_ns().saturating_add(whole_ns(self.serve.max_time_s));
         while let Some(source) = search.probe().and_then(|probe| probe.source().ok()) {
-            let mut load = Load {
-                deadline_ns,
-                ..self.load(source, phase, link)
-            };
+            let mut load = Load { deadline_ns, ..self.load(source, phase, link) };
             let fed = loop {
                 let Some(served) = load.next(link, model)? else {
                     break None;
@@ -267,11 +257,7 @@ impl<C: Pace> Load<C> {
         model.answer()?;
         let end_ns = self.clock.now_ns();
         self.generator.done(end_ns);
-        let served = Served {
-            scheduled_ns: due.scheduled_ns,
-            start_ns,
-            end_ns,
-        };
+        let served = Served { scheduled_ns: due.scheduled_ns, start_ns, end_ns };
         let request = Request {
             start_ns,
             dur_ns: served.service_ns(),
@@ -356,11 +342,7 @@ fn why(outcome: &Outcome, limit: MaxRate) -> String {
     let name = percentile_name(limit.percentile);
     match outcome {
         Outcome::Found(found) => {
-            let open = if found.precise {
-                ""
-            } else {
-                "; the probes or the time ran out first"
-            };
+            let open = if found.precise { "" } else { "; the probes or the time ran out first" };
             let capacity = rate(found.capacity_per_s);
             format!("{limit}, of a capacity of {capacity}{open}")
         }
@@ -374,9 +356,7 @@ fn why(outcome: &Outcome, limit: MaxRate) -> String {
             let alone = seconds(*service_s);
             format!("no rate keeps {limit}: {name} of the answers alone is {alone}")
         }
-        Outcome::GeneratorBound {
-            model_rate_per_s, ..
-        } => {
+        Outcome::GeneratorBound { model_rate_per_s, .. } => {
             let model = rate(*model_rate_per_s);
             format!(
                 "generator-bound: with the load generator's own time {limit} is kept up to this rate; the answers alone would allow {model}"
@@ -410,9 +390,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_said() {
-        let rate = |rate_per_s| Pattern::Server {
-            rate_per_s: Some(rate_per_s),
-        };
+        let rate = |rate_per_s| Pattern::Server { rate_per_s: Some(rate_per_s) };
         for (pattern, says) in [
             (Pattern::SingleStream, None),
             (rate(100.0), None),
@@ -433,10 +411,7 @@ mod tests {
             (0.99, 0.0, None, false),
             (0.99, 0.01, Some(10), false),
         ] {
-            search.find_max_rate = Some(MaxRate {
-                percentile,
-                limit_s,
-            });
+            search.find_max_rate = Some(MaxRate { percentile, limit_s });
             search.max_requests = most;
             assert_eq!(check(&search).is_ok(), right, "{percentile} {limit_s}");
         }
@@ -444,10 +419,7 @@ mod tests {
 
     #[test]
     fn an_outcome_without_a_rate_of_the_model_says_why() {
-        let limit = MaxRate {
-            percentile: 0.99,
-            limit_s: 0.01,
-        };
+        let limit = MaxRate { percentile: 0.99, limit_s: 0.01 };
         for (outcome, says) in [
             (
                 Outcome::LimitBelowService { service_s: 0.012 },

@@ -35,14 +35,8 @@ const SMALL: &str = "one-made-up-b16";
 const LARGE: &str = "one-made-up-b64";
 
 /// One cell, and seeds of its own for the candidate: the noise of the sides is not the same.
-const ONE: [&str; 6] = [
-    "--against",
-    "grid.toml",
-    "--set-b",
-    "seed=1000",
-    "--only",
-    "batch_size=64",
-];
+const ONE: [&str; 6] =
+    ["--against", "grid.toml", "--set-b", "seed=1000", "--only", "batch_size=64"];
 const SEVEN: [&str; 2] = ["--blocks", "7"];
 
 fn lab() -> Lab {
@@ -94,22 +88,14 @@ fn identical_builds_are_green_and_each_side_is_an_ordinary_folder() {
     let verdict = json(&lab, "verdict.json");
     let found = verdicts(&verdict);
     assert!(found.len() >= 3, "{found:?}");
-    assert!(
-        found
-            .iter()
-            .all(|(verdict, cell, _)| verdict == "pass" && cell == LARGE),
-        "{found:?}"
-    );
+    assert!(found.iter().all(|(verdict, cell, _)| verdict == "pass" && cell == LARGE), "{found:?}");
 
     // The runs of a block are made in the order that they say, and on each side twice.
     let mut places = BTreeMap::new();
     let mut sessions = Vec::new();
     for arm in ["baseline", "candidate"] {
         assert_eq!(
-            json(&lab, &format!("{arm}/manifest.json"))["runs"]
-                .as_array()
-                .unwrap()
-                .len(),
+            json(&lab, &format!("{arm}/manifest.json"))["runs"].as_array().unwrap().len(),
             14
         );
         assert_eq!(lab.rows(&format!("{arm}/report.csv")).len(), 14);
@@ -127,14 +113,9 @@ fn identical_builds_are_green_and_each_side_is_an_ordinary_folder() {
     assert!(places.keys().copied().eq(1..=7));
     for (block, mut places) in places {
         places.sort_unstable();
-        let order: String = places
-            .iter()
-            .map(|(_, arm)| if *arm == "baseline" { 'A' } else { 'B' })
-            .collect();
-        assert!(
-            ["ABBA", "BAAB"].contains(&&*order),
-            "block {block}: {order}"
-        );
+        let order: String =
+            places.iter().map(|(_, arm)| if *arm == "baseline" { 'A' } else { 'B' }).collect();
+        assert!(["ABBA", "BAAB"].contains(&&*order), "block {block}: {order}");
     }
 
     // What was judged can be judged again, and its verdict gives its code again.
@@ -146,20 +127,9 @@ fn identical_builds_are_green_and_each_side_is_an_ordinary_folder() {
 #[test]
 fn a_slower_cell_is_red_and_named_and_the_other_is_not() {
     let lab = lab();
-    let slower = [
-        "--set-b",
-        "worker.options.slowdown=1.1",
-        "--set-b",
-        "worker.options.slow_batch_size=64",
-    ];
-    let both = [
-        "--against",
-        "grid.toml",
-        "--set-b",
-        "seed=1000",
-        "--blocks",
-        "8",
-    ];
+    let slower =
+        ["--set-b", "worker.options.slowdown=1.1", "--set-b", "worker.options.slow_batch_size=64"];
+    let both = ["--against", "grid.toml", "--set-b", "seed=1000", "--blocks", "8"];
     let shown = lab.run(&[&both[..], &slower].concat()).exits(1);
     let verdict = json(&lab, "verdict.json");
     let found = red(&verdict);
@@ -167,11 +137,7 @@ fn a_slower_cell_is_red_and_named_and_the_other_is_not() {
     assert!(named.contains(&"train.step_latency_p25"), "{found:?}");
     assert!(named.contains(&"train.throughput_p75"), "{found:?}");
     assert!(found.iter().all(|(_, cell, _)| cell == LARGE), "{found:?}");
-    assert!(
-        shown.stdout.contains("regressed") && shown.stdout.contains(LARGE),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("regressed") && shown.stdout.contains(LARGE), "{}", shown.stdout);
     // All eight blocks: it is never ended early with a fail.
     assert_eq!(pairings(&lab, "candidate").len(), 32);
     for again in ["results/t", "results/t/verdict.json"] {
@@ -190,69 +156,38 @@ fn a_comparison_that_passes_after_seven_blocks_ends() {
     assert!(shown.stdout.contains("7 of 9 blocks"), "{}", shown.stdout);
     lab.call(&["check", "results/t"]).exits(0);
     // Nothing is left to be done, and --all-blocks is another comparison only in its length.
-    let before = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json")))
-        .unwrap()
-        .ino();
+    let before = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json"))).unwrap().ino();
     let again = against(&lab, &["--blocks", "9", "--resume"]).exits(0);
     assert!(!again.stderr.contains("started"), "{}", again.stderr);
     against(&lab, &["--blocks", "9", "--resume", "--all-blocks"]).exits(0);
     assert_eq!(pairings(&lab, "baseline").len(), 18);
-    let after = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json")))
-        .unwrap()
-        .ino();
+    let after = fs::metadata(lab.file(&format!("baseline/runs/{LARGE}/done.json"))).unwrap().ino();
     assert_eq!(before, after);
 }
 
 #[test]
 fn what_cannot_be_found_is_refused_before_anything_runs() {
     let lab = lab();
-    fs::write(
-        lab.path("other.toml"),
-        GRID.replace("[16, 64]", "[16, 32, 64]"),
-    )
-    .unwrap();
-    fs::write(
-        lab.path("fast.toml"),
-        format!("{GRID}[sampler]\ninterval = \"20ms\"\n"),
-    )
-    .unwrap();
+    fs::write(lab.path("other.toml"), GRID.replace("[16, 64]", "[16, 32, 64]")).unwrap();
+    fs::write(lab.path("fast.toml"), format!("{GRID}[sampler]\ninterval = \"20ms\"\n")).unwrap();
     fs::create_dir(lab.path("empty")).unwrap();
     for (args, says) in [
         (
             &["--against", "grid.toml", "--blocks", "6"][..],
             &["6 blocks can never", "--blocks 7"][..],
         ),
-        (
-            &["--against", "other.toml"],
-            &["the candidate has no one-made-up-b32", "[gate.retired]"],
-        ),
-        (
-            &["--against", "v1.2"],
-            &["v1.2: there is no such file", "a commit has to be built"],
-        ),
+        (&["--against", "other.toml"], &["the candidate has no one-made-up-b32", "[gate.retired]"]),
+        (&["--against", "v1.2"], &["v1.2: there is no such file", "a commit has to be built"]),
         (&["--against", "empty"], &["there is no perftune in it"]),
         (&["--against", "fast.toml"], &["[sampler]"]),
-        (
-            &["--against", "grid.toml", "--worker-a", "nowhere"],
-            &["nowhere is not there"],
-        ),
-        (
-            &["--against", "grid.toml", "--format", "csv"],
-            &["no such format"],
-        ),
-        (
-            &["--against", "grid.toml", "--repeat", "3"],
-            &["cannot be used with"],
-        ),
+        (&["--against", "grid.toml", "--worker-a", "nowhere"], &["nowhere is not there"]),
+        (&["--against", "grid.toml", "--format", "csv"], &["no such format"]),
+        (&["--against", "grid.toml", "--repeat", "3"], &["cannot be used with"]),
         (&["--blocks", "9"], &["--against"]),
     ] {
         let shown = lab.run(args).exits(2);
         for word in says {
-            assert!(
-                shown.stderr.contains(word),
-                "{args:?}: {word}: {}",
-                shown.stderr
-            );
+            assert!(shown.stderr.contains(word), "{args:?}: {word}: {}", shown.stderr);
         }
         assert!(!lab.path("results").exists(), "{args:?}");
     }
@@ -269,35 +204,13 @@ fn a_cell_that_is_retired_is_no_longer_asked_for_and_a_new_one_is_not_compared()
     lab.run(&["--against", "other.toml", "--dry-run"]).exits(0);
     fs::write(lab.path("grid.toml"), GRID).unwrap();
     let shown = lab
-        .run(&[
-            "--against",
-            "grid.toml",
-            "--set-a",
-            "grid.batch_size=[16,32]",
-            "--dry-run",
-        ])
+        .run(&["--against", "grid.toml", "--set-a", "grid.batch_size=[16,32]", "--dry-run"])
         .exits(2);
-    assert!(
-        shown
-            .stderr
-            .contains("the candidate has no one-made-up-b32"),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("the candidate has no one-made-up-b32"), "{}", shown.stderr);
     let shown = lab
-        .run(&[
-            "--against",
-            "grid.toml",
-            "--set-b",
-            "grid.batch_size=[16,64,32]",
-            "--dry-run",
-        ])
+        .run(&["--against", "grid.toml", "--set-b", "grid.batch_size=[16,64,32]", "--dry-run"])
         .exits(0);
-    assert!(
-        shown.stderr.contains("the baseline has no one-made-up-b32"),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("the baseline has no one-made-up-b32"), "{}", shown.stderr);
     assert!(!shown.stdout.contains("b32"), "{}", shown.stdout);
 }
 
@@ -325,15 +238,11 @@ fn a_dry_run_shows_both_sides_and_the_order() {
     ] {
         assert!(shown.stdout.contains(word), "{word}: {}", shown.stdout);
     }
-    let table = lab
-        .run(&[&args[..], &["--format", "csv"]].concat())
-        .exits(0);
+    let table = lab.run(&[&args[..], &["--format", "csv"]].concat()).exits(0);
     let order = rows(&table.stdout);
     assert_eq!(order.len(), 80);
     assert_eq!(order[79]["block"], "10");
-    let document = lab
-        .run(&[&args[..], &["--format", "json"]].concat())
-        .exits(0);
+    let document = lab.run(&[&args[..], &["--format", "json"]].concat()).exits(0);
     let document: Value = serde_json::from_str(&document.stdout).unwrap();
     assert_eq!(document["order"].as_array().unwrap().len(), 80);
     assert_eq!(document["order"][5]["run"], *order[5]["run"]);
@@ -356,14 +265,10 @@ fn a_comparison_is_judged_again_by_the_rules_that_it_was_made_with() {
     against(&lab, &[&args[..], &["loose.toml"]].concat()).exits(0);
     // The grid's own floor of 5% would say 1.
     lab.call(&["check", "results/t"]).exits(0);
-    lab.call(&["check", "results/t", "--gate", "strict.toml"])
-        .exits(1);
+    lab.call(&["check", "results/t", "--gate", "strict.toml"]).exits(1);
     let other = [&args[..], &["strict.toml", "--resume"]].concat();
     let shown = against(&lab, &other).exits(2);
-    assert!(
-        shown.stderr.contains("its gate had other rules"),
-        "{shown:#?}"
-    );
+    assert!(shown.stderr.contains("its gate had other rules"), "{shown:#?}");
 }
 
 #[test]
@@ -373,13 +278,7 @@ fn what_the_candidates_own_gate_loosens_is_named_and_a_build_against_itself_is_s
     let args = [&SEVEN[..], &loose, &["gate.floor=40%"]].concat();
     let shown = against(&lab, &args).exits(0);
     let says = "the [gate] of the two grids differs (floor)";
-    let text = |shown: &Shown| {
-        shown
-            .stdout
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+    let text = |shown: &Shown| shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text(&shown).contains(says), "{}", shown.stdout);
     let again = lab.call(&["check", "results/t"]).exits(0);
     assert!(text(&again).contains(says), "{}", again.stdout);
@@ -394,43 +293,20 @@ fn what_the_candidates_own_gate_loosens_is_named_and_a_build_against_itself_is_s
 fn a_worker_that_crashes_on_one_side_is_no_pass() {
     let lab = lab();
     let crash = "worker.options.fault={kind=\"exit\",phase=\"train\",after=5,batch_size=64}";
-    let both = [
-        "--against",
-        "grid.toml",
-        "--set-b",
-        "seed=1000",
-        "--blocks",
-        "7",
-        "--set-b",
-        crash,
-    ];
+    let both =
+        ["--against", "grid.toml", "--set-b", "seed=1000", "--blocks", "7", "--set-b", crash];
     let shown = lab.run(&both).exits(5);
     // The others went on, and what there is of them is told.
     let rows = lab.rows("candidate/report.csv");
-    assert_eq!(
-        rows.iter().filter(|row| row["status"] == "failed").count(),
-        14
-    );
-    assert_eq!(
-        rows.iter()
-            .filter(|row| row["status"] == "completed")
-            .count(),
-        14
-    );
+    assert_eq!(rows.iter().filter(|row| row["status"] == "failed").count(), 14);
+    assert_eq!(rows.iter().filter(|row| row["status"] == "completed").count(), 14);
     let verdict = json(&lab, "verdict.json");
     let found = verdicts(&verdict);
     assert!(
-        found
-            .iter()
-            .any(|(verdict, cell, _)| verdict == "failed" && cell == LARGE),
+        found.iter().any(|(verdict, cell, _)| verdict == "failed" && cell == LARGE),
         "{found:?}"
     );
-    assert!(
-        found
-            .iter()
-            .any(|(verdict, cell, _)| verdict == "pass" && cell == SMALL),
-        "{found:?}"
-    );
+    assert!(found.iter().any(|(verdict, cell, _)| verdict == "pass" && cell == SMALL), "{found:?}");
     assert!(shown.stdout.contains("failed"), "{}", shown.stdout);
     lab.call(&["check", "results/t"]).exits(5);
 }
@@ -450,31 +326,16 @@ fn sides_may_be_workers_and_builds() {
     let broken = wrapped(&lab, "broken", "exit 3");
     let whole = wrapped(&lab, "whole", "echo made by hand >&2");
     fs::create_dir(lab.path("build")).unwrap();
-    symlink(
-        assert_cmd::cargo::cargo_bin!("perftune"),
-        lab.path("build/perftune"),
-    )
-    .unwrap();
+    symlink(assert_cmd::cargo::cargo_bin!("perftune"), lab.path("build/perftune")).unwrap();
     let only = ["--only", "batch_size=64", "--blocks", "7", "--fresh"];
-    for (args, code) in [
-        (&["--against", &*whole][..], 0),
-        (&["--against", "build", "--worker-b", &*broken], 5),
-    ] {
+    for (args, code) in
+        [(&["--against", &*whole][..], 0), (&["--against", "build", "--worker-b", &*broken], 5)]
+    {
         let shown = lab.run(&[args, &only].concat()).exits(code);
-        assert!(
-            shown.stderr.contains("candidate (B) grid.toml"),
-            "{}",
-            shown.stderr
-        );
+        assert!(shown.stderr.contains("candidate (B) grid.toml"), "{}", shown.stderr);
     }
-    let both = lab
-        .run(&["--against", &*whole, "--worker-a", &*whole])
-        .exits(2);
-    assert!(
-        both.stderr.contains("both name the worker"),
-        "{}",
-        both.stderr
-    );
+    let both = lab.run(&["--against", &*whole, "--worker-a", &*whole]).exits(2);
+    assert!(both.stderr.contains("both name the worker"), "{}", both.stderr);
     let session = json(&lab, "against.json");
     let program = session["baseline"]["words"][0].as_str().unwrap().to_owned();
     assert!(program.ends_with("build/perftune"), "{program}");
@@ -482,10 +343,7 @@ fn sides_may_be_workers_and_builds() {
 
 /// The marker of every run that has one: whoever touches a run changes it.
 fn markers(lab: &Lab) -> BTreeMap<String, (u64, i64, i64)> {
-    let names = lab
-        .files()
-        .into_iter()
-        .filter(|name| name.ends_with("done.json"));
+    let names = lab.files().into_iter().filter(|name| name.ends_with("done.json"));
     let of = |name: String| {
         let found = fs::metadata(lab.path(&name)).unwrap();
         (name, (found.ino(), found.mtime(), found.mtime_nsec()))
@@ -506,9 +364,7 @@ fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
         .collect();
     let refused = lab.run(&args).exits(2);
     assert!(refused.stderr.contains("--resume"), "{}", refused.stderr);
-    let other = lab
-        .run(&[&args[..], &["--resume", "--blocks", "8"]].concat())
-        .exits(2);
+    let other = lab.run(&[&args[..], &["--resume", "--blocks", "8"]].concat()).exits(2);
     assert!(
         other.stderr.contains("cannot be used multiple times")
             || other.stderr.contains("7 blocks then, 8 now")
@@ -521,14 +377,9 @@ fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
         let kept = first_block.contains(name);
         assert_eq!(after[name] == *marker, kept, "{name}");
     }
-    let sessions: Vec<Value> = pairings(&lab, "baseline")
-        .into_values()
-        .map(|p| p["session"].clone())
-        .collect();
-    assert!(
-        sessions.windows(2).all(|pair| pair[0] == pair[1]),
-        "{sessions:?}"
-    );
+    let sessions: Vec<Value> =
+        pairings(&lab, "baseline").into_values().map(|p| p["session"].clone()).collect();
+    assert!(sessions.windows(2).all(|pair| pair[0] == pair[1]), "{sessions:?}");
     assert_eq!(json(&lab, "against.json")["session"], sessions[0]);
     assert!(lab.file("verdict.json").exists());
 }
@@ -537,33 +388,17 @@ fn an_interrupt_keeps_whole_blocks_and_half_a_block_is_run_again() {
 fn interrupted() -> (Lab, Vec<&'static str>) {
     let lab = lab();
     // The second run of the second block is interrupted; the script says which phase it is in.
-    let args = [
-        &ONE[..],
-        &SEVEN,
-        &[
-            "--set",
-            "worker.options.talks=true",
-            "-v",
-            "--progress",
-            "plain",
-        ],
-    ]
-    .concat();
+    let args =
+        [&ONE[..], &SEVEN, &["--set", "worker.options.talks=true", "-v", "--progress", "plain"]]
+            .concat();
     let mut running = lab.start(&args);
     running.until("[ 6/28] ");
     running.until_phase("train");
     running.signal(Signal::INT);
     let shown = running.end().exits(130);
-    assert!(
-        shown.stderr.contains("there is no verdict"),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("there is no verdict"), "{}", shown.stderr);
     assert!(!lab.file("verdict.json").exists());
-    assert_eq!(
-        lab.rows("baseline/report.csv").len() + lab.rows("candidate/report.csv").len(),
-        6
-    );
+    assert_eq!(lab.rows("baseline/report.csv").len() + lab.rows("candidate/report.csv").len(), 6);
 
     (lab, args)
 }
@@ -571,10 +406,8 @@ fn interrupted() -> (Lab, Vec<&'static str>) {
 #[test]
 fn a_disk_that_fills_up_ends_it_without_a_verdict() {
     // As in the tests of one grid: a file that may grow no further is a full disk to whoever writes it.
-    let lab = Lab::new(&GRID.replace(
-        "steps_per_epoch = 1000",
-        "steps_per_epoch = 1000, talks = true",
-    ));
+    let lab =
+        Lab::new(&GRID.replace("steps_per_epoch = 1000", "steps_per_epoch = 1000, talks = true"));
     let perftune = assert_cmd::cargo::cargo_bin!("perftune");
     let long = "train.epochs=20000";
     let script = format!(
@@ -602,10 +435,8 @@ fn a_disk_that_fills_up_ends_it_without_a_verdict() {
 fn a_dropped_cell_and_another_machine_are_no_pass() {
     let lab = lab();
     lab.run(&["--out", "base", "--repeat", "5"]).exits(0);
-    lab.run(&["--out", "new", "--repeat", "5", "--seed", "1000"])
-        .exits(0);
-    lab.run(&["--out", "less", "--repeat", "5", "--only", "batch_size=16"])
-        .exits(0);
+    lab.run(&["--out", "new", "--repeat", "5", "--seed", "1000"]).exits(0);
+    lab.run(&["--out", "less", "--repeat", "5", "--only", "batch_size=16"]).exits(0);
     let same = lab.call(&["check", "base", "new", "--gate", "grid.toml"]);
     assert_eq!(same.code, Some(0), "{same:#?}");
     let dropped = lab.call(&["check", "base", "less"]).exits(5);
@@ -626,20 +457,10 @@ fn a_dropped_cell_and_another_machine_are_no_pass() {
 fn the_self_test_shows_that_the_gate_can_fire_and_says_where_it_cannot() {
     let lab = lab();
     let shown = lab.call(&["check", "--self-test"]).exits(0);
-    assert!(
-        shown.stdout.contains("red, and it names that cell"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("red, and it names that cell"), "{}", shown.stdout);
     assert!(shown.stdout.contains("passed"), "{}", shown.stdout);
-    let blind = lab
-        .call(&["check", "--self-test", "--slowdown", "1%"])
-        .exits(2);
-    assert!(
-        blind.stdout.contains("FAILED candidate slower by 1%"),
-        "{}",
-        blind.stdout
-    );
+    let blind = lab.call(&["check", "--self-test", "--slowdown", "1%"]).exits(2);
+    assert!(blind.stdout.contains("FAILED candidate slower by 1%"), "{}", blind.stdout);
     assert!(blind.stdout.contains("not red"), "{}", blind.stdout);
     assert_eq!(lab.files(), ["grid.toml"]);
 }

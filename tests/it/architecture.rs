@@ -21,12 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("runner", &["event", "clock", "control", "sampler", "units"]),
     ("gate", &["event", "stats", "store", "units"]),
     ("report", &["event", "stats", "store", "gate", "units"]),
-    (
-        "config",
-        &[
-            "event", "load", "units", "control", "sampler", "dataset", "gate",
-        ],
-    ),
+    ("config", &["event", "load", "units", "control", "sampler", "dataset", "gate"]),
     (
         "cli",
         &[
@@ -100,20 +95,14 @@ fn module_of(file: &str) -> Option<&str> {
 }
 
 fn code_lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .map(str::trim_start)
-        .filter(|line| !line.starts_with("//"))
+    text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"))
 }
 
 /// The modules named by `crate::X` (or, in the worker binary's own tree, `perftune::X`).
 fn imports(text: &str, prefix: &str) -> BTreeSet<String> {
     code_lines(text)
         .flat_map(|line| line.split(prefix).skip(1))
-        .map(|rest| {
-            rest.chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect()
-        })
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
         .filter(|name: &String| !name.is_empty())
         .collect()
 }
@@ -130,10 +119,7 @@ fn arrows_only_point_down() {
             .find(|(name, _)| *name == module)
             .unwrap_or_else(|| panic!("{file}: module {module} is not in the table"));
         let in_torch = file.starts_with("worker/torch/");
-        assert!(
-            !text.contains("use crate::{"),
-            "{file}: a grouped import hides an arrow"
-        );
+        assert!(!text.contains("use crate::{"), "{file}: a grouped import hides an arrow");
         let prefix = if in_torch { "perftune::" } else { "crate::" };
         for import in imports(&text, prefix) {
             let known = MAY_IMPORT.iter().any(|(name, _)| *name == import);
@@ -175,9 +161,7 @@ fn is_for_tests(file: &str) -> bool {
 
 /// Lines before the tests of a file; something small within the code that only tests use is indented, and counts.
 fn lines_of_code(text: &str) -> usize {
-    text.lines()
-        .take_while(|line| *line != "#[cfg(test)]")
-        .count()
+    text.lines().take_while(|line| *line != "#[cfg(test)]").count()
 }
 
 #[test]
@@ -198,10 +182,7 @@ fn every_file_tells_one_story() {
 
 #[test]
 fn tests_do_not_count_as_code() {
-    assert_eq!(
-        lines_of_code("//! a\nfn b() {}\n#[cfg(test)]\nmod c {}\n"),
-        2
-    );
+    assert_eq!(lines_of_code("//! a\nfn b() {}\n#[cfg(test)]\nmod c {}\n"), 2);
     let within = "impl A {\n    #[cfg(test)]\n    fn b() {}\n}\n";
     assert_eq!(lines_of_code(within), 4);
     for (file, for_tests) in [
@@ -227,10 +208,7 @@ fn needed(binary: &Path) -> String {
 #[test]
 fn the_command_line_does_not_link_libtorch() {
     let needed = needed(Path::new(env!("CARGO_BIN_EXE_perftune")));
-    assert!(
-        needed.contains("libc.so"),
-        "the test reads something else:\n{needed}"
-    );
+    assert!(needed.contains("libc.so"), "the test reads something else:\n{needed}");
     assert!(!needed.contains("torch"), "{needed}");
 }
 
@@ -239,8 +217,5 @@ fn the_command_line_does_not_link_libtorch() {
 fn the_worker_does() {
     let needed = needed(Path::new(env!("CARGO_BIN_EXE_perftune-worker")));
     assert!(needed.contains("libtorch_cpu.so"), "{needed}");
-    assert!(
-        !needed.contains("libtorch_cuda.so"),
-        "it must start without a GPU:\n{needed}"
-    );
+    assert!(!needed.contains("libtorch_cuda.so"), "it must start without a GPU:\n{needed}");
 }

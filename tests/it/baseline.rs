@@ -50,45 +50,25 @@ fn a_session_is_added_once_and_listed_with_what_it_is_good_for() {
     let lab = lab();
     let added = lab.run(&[]).exits(0);
     assert_eq!(added.code, Some(0));
-    let added = lab
-        .call(&["baseline", "add", "results/t", "--commit", "4bdf7e4"])
-        .exits(0);
-    assert!(
-        added
-            .stdout
-            .contains("2 cells, 4 runs, 1 of the 8 sessions"),
-        "{added:#?}"
-    );
+    let added = lab.call(&["baseline", "add", "results/t", "--commit", "4bdf7e4"]).exits(0);
+    assert!(added.stdout.contains("2 cells, 4 runs, 1 of the 8 sessions"), "{added:#?}");
     let again = lab.call(&["baseline", "add", "results/t"]).exits(2);
     assert!(again.stderr.contains("is there already"), "{again:#?}");
     assert_eq!(files(&lab).len(), 1);
     let listed = list(&lab);
     let machine = &listed["machines"][0];
-    assert_eq!(
-        (&machine["enough"], &listed["needed"]),
-        (&false.into(), &8.into())
-    );
+    assert_eq!((&machine["enough"], &listed["needed"]), (&false.into(), &8.into()));
     let session = &machine["sessions"][0];
-    assert_eq!(
-        (&session["commit"], &session["cells"]),
-        (&"4bdf7e4".into(), &2.into())
-    );
-    assert_eq!(
-        (&session["rolling"], &session["pinned"]),
-        (&true.into(), &false.into())
-    );
+    assert_eq!((&session["commit"], &session["cells"]), (&"4bdf7e4".into(), &2.into()));
+    assert_eq!((&session["rolling"], &session["pinned"]), (&true.into(), &false.into()));
     let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
     assert_eq!(session["session"], manifest["session"]);
     assert_eq!(machine["fingerprint"], manifest["fingerprint"]);
     let text = lab.call(&["baseline", "list"]).exits(0).stdout;
     assert!(text.contains(machine["key"].as_str().unwrap()), "{text}");
+    assert!(text.contains("suspect at most, 7 more give full verdicts"), "{text}");
     assert!(
-        text.contains("suspect at most, 7 more give full verdicts"),
-        "{text}"
-    );
-    assert!(
-        text.lines()
-            .all(|line| line.chars().count() <= 80 || line.starts_with("machine ")),
+        text.lines().all(|line| line.chars().count() <= 80 || line.starts_with("machine ")),
         "{text}"
     );
 }
@@ -98,30 +78,14 @@ fn every_field_of_a_fingerprint_may_be_the_subject_of_a_gate() {
     let lab = lab();
     lab.run(&[]).exits(0);
     let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
-    let fields = |kind: &str| {
-        manifest["fingerprint"][kind]
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-    };
+    let fields = |kind: &str| manifest["fingerprint"][kind].as_object().unwrap().keys().cloned();
     let fields: Vec<String> = fields("hard").chain(fields("soft")).collect();
     assert!(fields.len() > 5, "{fields:?}");
     let subject = format!("gate.subject={}", serde_json::to_string(&fields).unwrap());
     lab.run(&["--dry-run", "--set", &subject]).exits(0);
-    lab.run(&[
-        "--fresh",
-        "--set",
-        "gate.subject=gpu.driver",
-        "--set",
-        "gate.floor=3%",
-    ])
-    .exits(0);
+    lab.run(&["--fresh", "--set", "gate.subject=gpu.driver", "--set", "gate.floor=3%"]).exits(0);
     let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
-    assert_eq!(
-        manifest["gate"]["subject"],
-        serde_json::json!(["gpu.driver"])
-    );
+    assert_eq!(manifest["gate"]["subject"], serde_json::json!(["gpu.driver"]));
     assert_eq!(manifest["gate"]["floor"], 0.03);
 }
 
@@ -135,10 +99,7 @@ fn what_is_not_whole_is_no_baseline() {
     let add = |says: &str| {
         let shown = lab.call(&["baseline", "add", "results/t"]).exits(2);
         assert!(shown.stderr.contains(says), "{shown:#?}");
-        assert!(
-            !lab.path("baseline").exists(),
-            "nothing is made for what is refused"
-        );
+        assert!(!lab.path("baseline").exists(), "nothing is made for what is refused");
     };
     add("two-made-up-r2 has no result");
     fs::write(&marker, &kept[..kept.len() / 2]).unwrap();
@@ -174,29 +135,15 @@ fn one_arm_of_a_comparison_is_a_session() {
     let compared = lab.run(&["--against", "old.toml", "--blocks", "7"]);
     assert_eq!(compared.code, Some(0), "{compared:#?}");
     let both = lab.call(&["baseline", "add", "results/t"]).exits(2);
-    assert!(
-        both.stderr
-            .contains("results/t/baseline or results/t/candidate"),
-        "{both:#?}"
-    );
-    let shown = lab
-        .call(&["baseline", "add", "results/t/baseline"])
-        .exits(0);
+    assert!(both.stderr.contains("results/t/baseline or results/t/candidate"), "{both:#?}");
+    let shown = lab.call(&["baseline", "add", "results/t/baseline"]).exits(0);
     assert!(shown.stdout.contains("-baseline: 2 cells"), "{shown:#?}");
     // Both ran in the same minutes: that is one session and no two.
-    let other = lab
-        .call(&["baseline", "add", "results/t/candidate"])
-        .exits(2);
-    assert!(
-        other.stderr.contains("the other side of a comparison"),
-        "{other:#?}"
-    );
+    let other = lab.call(&["baseline", "add", "results/t/candidate"]).exits(2);
+    assert!(other.stderr.contains("the other side of a comparison"), "{other:#?}");
     let listed = list(&lab);
     assert_eq!(listed["machines"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        listed["machines"][0]["sessions"].as_array().unwrap().len(),
-        1
-    );
+    assert_eq!(listed["machines"][0]["sessions"].as_array().unwrap().len(), 1);
 }
 
 /// Four sessions alike and one at half their speed, and what was said of it.
@@ -333,14 +280,9 @@ fn eight_sessions_are_enough_only_if_they_are_of_several_days() {
         let lab = lab();
         let mut added = String::new();
         for at in 0..8 {
-            lab.run(&["--fresh", "--seed", &(at * 10).to_string()])
-                .exits(0);
+            lab.run(&["--fresh", "--seed", &(at * 10).to_string()]).exits(0);
             let (day, hour) = (1 + at * hours / 24, at * hours % 24);
-            written(
-                &lab,
-                "created",
-                &format!("2026-01-{day:02}T{hour:02}:00:00Z"),
-            );
+            written(&lab, "created", &format!("2026-01-{day:02}T{hour:02}:00:00Z"));
             added = lab.call(&["baseline", "add", "results/t"]).exits(0).stdout;
         }
         assert_eq!(list(&lab)["machines"][0]["enough"], enough);
@@ -359,39 +301,19 @@ fn a_check_uses_the_last_eight_of_the_same_machine() {
     // The first two are slow, and roll out of the last eight.
     for seed in 1..=10 {
         let slow = if seed <= 2 { "2" } else { "1" };
-        let (seed, slow) = (
-            (seed * 10).to_string(),
-            format!("worker.options.slowdown={slow}"),
-        );
+        let (seed, slow) = ((seed * 10).to_string(), format!("worker.options.slowdown={slow}"));
         session(&lab, &["--seed", &seed, "--set", &slow]);
     }
     lab.run(&["--fresh", "--seed", "500"]).exits(0);
-    let shown = lab
-        .call(&[
-            "check",
-            "baseline",
-            "results/t",
-            "--write",
-            "json=verdict.json",
-        ])
-        .exits(0);
+    let shown =
+        lab.call(&["check", "baseline", "results/t", "--write", "json=verdict.json"]).exits(0);
     assert!(shown.stdout.contains("pass"), "{shown:#?}");
     let verdict: serde_json::Value =
         serde_json::from_slice(&fs::read(lab.path("verdict.json")).unwrap()).unwrap();
-    assert_eq!(
-        verdict["design"]["stored"]["baseline_sessions"], 8,
-        "{verdict:#}"
-    );
+    assert_eq!(verdict["design"]["stored"]["baseline_sessions"], 8, "{verdict:#}");
     // What is in the store already is not compared with itself.
     lab.call(&["baseline", "add", "results/t"]).exits(0);
-    lab.call(&[
-        "check",
-        "baseline",
-        "results/t",
-        "--write",
-        "json=verdict.json",
-    ])
-    .exits(0);
+    lab.call(&["check", "baseline", "results/t", "--write", "json=verdict.json"]).exits(0);
     let again: serde_json::Value =
         serde_json::from_slice(&fs::read(lab.path("verdict.json")).unwrap()).unwrap();
     assert_eq!(again["design"], verdict["design"]);

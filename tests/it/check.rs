@@ -27,9 +27,7 @@ type Measured = (&'static str, &'static str, &'static str, f64);
 
 /// The same noise whenever it is asked for, uniform within 1%.
 fn noise(seed: u64) -> f64 {
-    let mut x = seed
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_add(0x1234_5678);
+    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678);
     x ^= x >> 31;
     x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x ^= x >> 29;
@@ -41,11 +39,7 @@ impl Made {
         Self {
             session,
             arm: None,
-            cells: vec![
-                ("mlp-digits", 1.0),
-                ("cnn-digits", 1.0),
-                ("cnn-satellite", 1.0),
-            ],
+            cells: vec![("mlp-digits", 1.0), ("cnn-digits", 1.0), ("cnn-satellite", 1.0)],
             repeats: 6,
             model: "A CPU",
             fingerprint: true,
@@ -86,18 +80,8 @@ impl Made {
                 let step = 0.01 * (1 + at) as f64 * slow;
                 let figures = [
                     ("train", "train.step_latency_p25", "s", step * noise(seed)),
-                    (
-                        "serve[1]",
-                        "serve.latency_p50",
-                        "s",
-                        step / 10.0 * noise(seed + 1),
-                    ),
-                    (
-                        "run",
-                        "memory.peak",
-                        "bytes",
-                        (2e8 * noise(seed + 2)).round(),
-                    ),
+                    ("serve[1]", "serve.latency_p50", "s", step / 10.0 * noise(seed + 1)),
+                    ("run", "memory.peak", "bytes", (2e8 * noise(seed + 2)).round()),
                 ];
                 all.push((Self::run(cell, repeat), *cell, repeat, figures));
             }
@@ -211,8 +195,7 @@ fn paired(factor: f64) -> Lab {
     made.arm = Some("baseline");
     made.write(&lab, "both/baseline");
     made.arm = Some("candidate");
-    made.slower("cnn-digits", factor)
-        .write(&lab, "both/candidate");
+    made.slower("cnn-digits", factor).write(&lab, "both/candidate");
     lab
 }
 
@@ -263,21 +246,13 @@ fn a_slower_build_is_told_in_every_format() {
         );
     }
     let shown = check(&lab, &["both"]).exits(1);
-    let bad: Vec<_> = shown
-        .stdout
-        .lines()
-        .filter(|line| line.starts_with("regressed "))
-        .collect();
+    let bad: Vec<_> = shown.stdout.lines().filter(|line| line.starts_with("regressed ")).collect();
     assert!(
         bad.len() == 2 && bad.iter().all(|line| line.contains("cnn-digits")),
         "{}",
         shown.stdout
     );
-    assert!(
-        shown.stdout.lines().all(|line| line.chars().count() <= 80),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80), "{}", shown.stdout);
 }
 
 #[test]
@@ -288,19 +263,14 @@ fn each_outcome_has_its_code() {
     check(&paired(0.85), &["both"]).exits(0);
     // Stored once: suspect at most, whatever the size.
     let lab = equal();
-    Made::new("two")
-        .slower("cnn-digits", 1.5)
-        .write_sheets(&lab, "new");
+    Made::new("two").slower("cnn-digits", 1.5).write_sheets(&lab, "new");
     let found = check(&lab, &SHEETS).exits(0);
     assert!(found.stdout.contains("\nsuspect "), "{}", found.stdout);
     let strict = [&SHEETS[..], &["--on-inconclusive", "fail"]].concat();
     check(&lab, &strict).exits(6);
     check(&lab, &[&SHEETS[..], &["--on-inconclusive=pass"]].concat()).exits(0);
     // A cell that is gone outweighs it.
-    Made::new("two")
-        .slower("cnn-digits", 1.5)
-        .without("mlp-digits")
-        .write_sheets(&lab, "new");
+    Made::new("two").slower("cnn-digits", 1.5).without("mlp-digits").write_sheets(&lab, "new");
     let found = check(&lab, &strict).exits(5);
     assert!(found.stdout.contains("mlp-digits"), "{}", found.stdout);
     // Another machine outweighs that.
@@ -308,36 +278,18 @@ fn each_outcome_has_its_code() {
     other.model = "B CPU";
     other.write_sheets(&lab, "new");
     let found = check(&lab, &strict).exits(4);
-    assert!(
-        one_line(&found.stdout).contains("cpu.model"),
-        "{}",
-        found.stdout
-    );
+    assert!(one_line(&found.stdout).contains("cpu.model"), "{}", found.stdout);
     check(&lab, &[&strict[..], &["--any-machine"]].concat()).exits(5);
     // And a mistake outweighs everything.
-    edit(&lab, "new/metrics.csv", |text| {
-        text.replacen(",completed", ",finished", 1)
-    });
+    edit(&lab, "new/metrics.csv", |text| text.replacen(",completed", ",finished", 1));
     check(&lab, &strict).exits(2);
 }
 
 /// What is done to one file, the exit code, and what is said.
-type Tampering = (
-    &'static str,
-    &'static str,
-    fn(&str) -> String,
-    i32,
-    &'static str,
-);
+type Tampering = (&'static str, &'static str, fn(&str) -> String, i32, &'static str);
 
 const TAMPERINGS: &[Tampering] = &[
-    (
-        "empty file",
-        "new/metrics.csv",
-        |_| String::new(),
-        2,
-        "new/metrics.csv:1: the file is empty",
-    ),
+    ("empty file", "new/metrics.csv", |_| String::new(), 2, "new/metrics.csv:1: the file is empty"),
     (
         "header only",
         "new/metrics.csv",
@@ -380,13 +332,7 @@ const TAMPERINGS: &[Tampering] = &[
         2,
         "new/metrics.csv:2: estimate: `fast",
     ),
-    (
-        "a figure that is no number",
-        "new/metrics.csv",
-        |t| replace_value(t, 1, "nan"),
-        2,
-        "NaN",
-    ),
+    ("a figure that is no number", "new/metrics.csv", |t| replace_value(t, 1, "nan"), 2, "NaN"),
     (
         "a figure of nothing",
         "new/metrics.csv",
@@ -429,20 +375,8 @@ const TAMPERINGS: &[Tampering] = &[
         2,
         "memory.peak",
     ),
-    (
-        "a cell is dropped",
-        "new/metrics.csv",
-        |t| drop_lines(t, "mlp-digits"),
-        5,
-        "mlp-digits",
-    ),
-    (
-        "a metric is dropped",
-        "new/metrics.csv",
-        |t| drop_lines(t, "memory.peak"),
-        5,
-        "memory.peak",
-    ),
+    ("a cell is dropped", "new/metrics.csv", |t| drop_lines(t, "mlp-digits"), 5, "mlp-digits"),
+    ("a metric is dropped", "new/metrics.csv", |t| drop_lines(t, "memory.peak"), 5, "memory.peak"),
     (
         "a metric is renamed",
         "new/metrics.csv",
@@ -457,13 +391,7 @@ const TAMPERINGS: &[Tampering] = &[
         2,
         "no cell in common",
     ),
-    (
-        "a run failed",
-        "new/metrics.csv",
-        |t| fail_run(t),
-        5,
-        "failed",
-    ),
+    ("a run failed", "new/metrics.csv", |t| fail_run(t), 5, "failed"),
     (
         "values are gone",
         "new/metrics.csv",
@@ -471,13 +399,7 @@ const TAMPERINGS: &[Tampering] = &[
         5,
         "serve[1].latency_p50",
     ),
-    (
-        "another machine",
-        "new/manifest.json",
-        |t| t.replace("A CPU", "B CPU"),
-        4,
-        "cpu.model",
-    ),
+    ("another machine", "new/manifest.json", |t| t.replace("A CPU", "B CPU"), 4, "cpu.model"),
     (
         "no fingerprint",
         "new/manifest.json",
@@ -536,13 +458,9 @@ fn replace_value(text: &str, line: usize, value: &str) -> String {
 /// Without the estimates of a metric.
 fn drop_values(text: &str, metric: &str) -> String {
     let lines = text.lines().enumerate();
-    let chosen: Vec<usize> = lines
-        .filter(|(_, line)| line.contains(metric))
-        .map(|(at, _)| at)
-        .collect();
-    chosen
-        .into_iter()
-        .fold(text.to_owned(), |text, at| replace_value(&text, at, ""))
+    let chosen: Vec<usize> =
+        lines.filter(|(_, line)| line.contains(metric)).map(|(at, _)| at).collect();
+    chosen.into_iter().fold(text.to_owned(), |text, at| replace_value(&text, at, ""))
 }
 
 fn drop_lines(text: &str, with: &str) -> String {
@@ -582,9 +500,7 @@ fn a_sheet_alone_is_of_an_unknown_machine() {
 fn folders_and_both_kinds_of_sheets_come_to_the_same_verdicts() {
     let lab = Lab::new("");
     Made::new("one").write(&lab, "base");
-    Made::new("two")
-        .slower("cnn-digits", 1.5)
-        .write(&lab, "new");
+    Made::new("two").slower("cnn-digits", 1.5).write(&lab, "new");
     let verdicts = |base: &str, new: &str| {
         let found = check(&lab, &[base, new, "--format", "json"]).exits(0);
         let document: Value = serde_json::from_str(&found.stdout).unwrap();
@@ -598,11 +514,7 @@ fn folders_and_both_kinds_of_sheets_come_to_the_same_verdicts() {
     assert_eq!(verdicts("base/report.csv", "new/report.csv"), folders);
     assert_eq!(verdicts("base", "new/report.csv"), folders);
     let mixed = check(&lab, &["base", "new/report.csv"]).exits(0);
-    assert!(
-        one_line(&mixed.stdout).contains("one side is a report.csv"),
-        "{}",
-        mixed.stdout
-    );
+    assert!(one_line(&mixed.stdout).contains("one side is a report.csv"), "{}", mixed.stdout);
     assert!(folders.iter().any(|row| row[2] == "suspect"), "{folders:?}");
 }
 
@@ -688,23 +600,11 @@ fn what_is_no_side_is_refused() {
         &["other.json", "new/metrics.csv"],
         &["both", "new/metrics.csv"],
         &["base/metrics.csv", "new/metrics.csv", "--gate", "empty"],
-        &[
-            "base/metrics.csv",
-            "new/metrics.csv",
-            "--gate",
-            "nowhere.toml",
-        ],
+        &["base/metrics.csv", "new/metrics.csv", "--gate", "nowhere.toml"],
         &["base/metrics.csv", "new/metrics.csv", "--write", "junit"],
         &["base/metrics.csv", "new/metrics.csv", "--write", "xml=a"],
         &["base/metrics.csv", "new/metrics.csv", "--write", "junit="],
-        &[
-            "base/metrics.csv",
-            "new/metrics.csv",
-            "--write",
-            "json=a",
-            "--write",
-            "text=a",
-        ],
+        &["base/metrics.csv", "new/metrics.csv", "--write", "json=a", "--write", "text=a"],
         &["base/metrics.csv", "base/metrics.csv"],
         &["base/metrics.csv", "new/metrics.csv", "third"],
         &[],
@@ -722,9 +622,7 @@ fn a_gate_file_moves_the_floors_and_names_what_is_gone() {
     fs::write(lab.path("wide.toml"), "[gate]\nfloor = \"30%\"\n").unwrap();
     check(&lab, &["both", "--gate", "wide.toml"]).exits(0);
     let lab = equal();
-    edit(&lab, "new/metrics.csv", |text| {
-        drop_lines(text, "mlp-digits")
-    });
+    edit(&lab, "new/metrics.csv", |text| drop_lines(text, "mlp-digits"));
     edit(&lab, "new/manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(text).unwrap();
         manifest["runs"]
@@ -739,9 +637,7 @@ fn a_gate_file_moves_the_floors_and_names_what_is_gone() {
     check(&lab, &[&SHEETS[..], &["--gate", "gone.toml"]].concat()).exits(0);
     // What is under test may differ.
     let lab = equal();
-    edit(&lab, "new/manifest.json", |text| {
-        text.replace("A CPU", "B CPU")
-    });
+    edit(&lab, "new/manifest.json", |text| text.replace("A CPU", "B CPU"));
     check(&lab, &SHEETS).exits(4);
     fs::write(lab.path("cpu.toml"), "[gate]\nsubject = [\"cpu.model\"]\n").unwrap();
     check(&lab, &[&SHEETS[..], &["--gate", "cpu.toml"]].concat()).exits(0);
@@ -753,11 +649,7 @@ fn a_gate_file_moves_the_floors_and_names_what_is_gone() {
 #[test]
 fn a_written_verdict_gives_its_code_and_its_text_again() {
     let lab = paired(1.15);
-    let first = check(
-        &lab,
-        &["both", "--write", "json=v.json", "--write", "junit=v.xml"],
-    )
-    .exits(1);
+    let first = check(&lab, &["both", "--write", "json=v.json", "--write", "junit=v.xml"]).exits(1);
     let again = check(&lab, &["v.json"]).exits(1);
     assert_eq!(again.stdout, first.stdout);
     let xml = check(&lab, &["v.json", "--format", "junit"]).exits(1);
@@ -766,14 +658,8 @@ fn a_written_verdict_gives_its_code_and_its_text_again() {
     assert_eq!(json.stdout, fs::read_to_string(lab.path("v.json")).unwrap());
     // Doubt is decided when it is read.
     let stored = equal();
-    Made::new("two")
-        .slower("cnn-digits", 1.5)
-        .write_sheets(&stored, "new");
-    check(
-        &stored,
-        &[&SHEETS[..], &["--write", "json=v.json"]].concat(),
-    )
-    .exits(0);
+    Made::new("two").slower("cnn-digits", 1.5).write_sheets(&stored, "new");
+    check(&stored, &[&SHEETS[..], &["--write", "json=v.json"]].concat()).exits(0);
     check(&stored, &["v.json", "--on-inconclusive=fail"]).exits(6);
     check(&lab, &["v.json", "both"]).exits(2);
     check(&lab, &["v.json", "--any-machine"]).exits(2);
@@ -785,31 +671,15 @@ fn a_damaged_verdict_gives_none() {
     check(&lab, &["both", "--write", "json=v.json"]).exits(1);
     let whole = fs::read_to_string(lab.path("v.json")).unwrap();
     for (what, text, says) in [
-        (
-            "empty",
-            String::new(),
-            "v.json:1: the verdict is damaged: the file is empty",
-        ),
-        (
-            "cut",
-            whole[..whole.len() / 2].to_owned(),
-            "the verdict is damaged: EOF while parsing",
-        ),
+        ("empty", String::new(), "v.json:1: the verdict is damaged: the file is empty"),
+        ("cut", whole[..whole.len() / 2].to_owned(), "the verdict is damaged: EOF while parsing"),
         (
             "another version",
             whole.replace("perftune-verdict/1", "perftune-verdict/2"),
             "is a verdict of version 2",
         ),
-        (
-            "another document",
-            "{\"runs\": []}\n".to_owned(),
-            "is no verdict of perftune",
-        ),
-        (
-            "no outcome",
-            whole.replace("\"outcome\"", "\"outcom\""),
-            "missing field `outcome`",
-        ),
+        ("another document", "{\"runs\": []}\n".to_owned(), "is no verdict of perftune"),
+        ("no outcome", whole.replace("\"outcome\"", "\"outcom\""), "missing field `outcome`"),
         (
             "made green",
             whole.replace("\"outcome\": \"regressed\"", "\"outcome\": \"ok\""),
@@ -824,10 +694,7 @@ fn a_damaged_verdict_gives_none() {
         assert_ne!(text, whole, "{what}");
         fs::write(lab.path("v.json"), text).unwrap();
         let found = check(&lab, &["v.json"]).exits(2);
-        assert!(
-            found.stderr.contains(says) && found.stdout.is_empty(),
-            "{what}: {found:#?}"
-        );
+        assert!(found.stderr.contains(says) && found.stdout.is_empty(), "{what}: {found:#?}");
     }
 }
 
@@ -836,11 +703,8 @@ fn what_cannot_be_written_is_said_and_costs_nothing_else() {
     let lab = paired(1.15);
     fs::create_dir_all(lab.path("folder")).unwrap();
     for target in ["json=nowhere/v.json", "json=folder"] {
-        let found = check(
-            &lab,
-            &["both", "--write", target, "--write", "markdown=page.md"],
-        )
-        .exits(2);
+        let found =
+            check(&lab, &["both", "--write", target, "--write", "markdown=page.md"]).exits(2);
         assert!(found.stdout.contains("regressed"), "{found:#?}");
         assert!(found.stderr.contains("was not written"), "{found:#?}");
         assert!(
@@ -860,11 +724,7 @@ fn what_cannot_be_written_is_said_and_costs_nothing_else() {
     std::os::unix::fs::symlink("target.json", lab.path("link.json")).unwrap();
     check(&lab, &["both", "--write", "json=link.json"]).exits(1);
     assert!(lab.path("link.json").is_symlink());
-    assert!(
-        fs::read_to_string(lab.path("target.json"))
-            .unwrap()
-            .starts_with('{')
-    );
+    assert!(fs::read_to_string(lab.path("target.json")).unwrap().starts_with('{'));
 }
 
 #[test]
@@ -874,18 +734,9 @@ fn nothing_is_written_over_what_is_compared_nor_twice() {
     let before = manifest();
     let over = ["both", "--write", "json=both/baseline/manifest.json"];
     let found = check(&lab, &over).exits(2);
-    assert!(
-        one_line(&found.stderr).contains("belongs to what is compared"),
-        "{found:#?}"
-    );
+    assert!(one_line(&found.stderr).contains("belongs to what is compared"), "{found:#?}");
     assert_eq!(manifest(), before);
-    let twice = [
-        "both",
-        "--write",
-        "json=v.json",
-        "--write",
-        "junit=./v.json",
-    ];
+    let twice = ["both", "--write", "json=v.json", "--write", "junit=./v.json"];
     let found = check(&lab, &twice).exits(2);
     assert!(found.stderr.contains("twice"), "{found:#?}");
     assert!(!lab.path("v.json").exists());
@@ -949,26 +800,13 @@ fn github_gets_annotations_and_a_summary() {
     fs::write(&summary, "# before\n").unwrap();
     let call = |args: &[&str]| {
         let mut command = lab.perftune(&[&["check", "both"], args].concat());
-        Shown::of(
-            command
-                .env("GITHUB_STEP_SUMMARY", &summary)
-                .output()
-                .unwrap(),
-        )
+        Shown::of(command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap())
     };
     let found = call(&["--format", "github"]).exits(1);
+    assert!(found.stdout.lines().all(|line| line.starts_with("::")), "{}", found.stdout);
     assert!(
-        found.stdout.lines().all(|line| line.starts_with("::")),
-        "{}",
-        found.stdout
-    );
-    assert!(
-        found
-            .stdout
-            .starts_with("::error title=perftune check::regressed%3A")
-            || found
-                .stdout
-                .starts_with("::error title=perftune check::regressed:"),
+        found.stdout.starts_with("::error title=perftune check::regressed%3A")
+            || found.stdout.starts_with("::error title=perftune check::regressed:"),
         "{}",
         found.stdout
     );

@@ -58,16 +58,11 @@ fn rows(verdict: &serde_json::Value, which: &str) -> Vec<(String, String)> {
 
 /// The verdict gives its exit code once more, and every report speaks of it.
 fn agrees(lab: &Lab, code: i32) {
-    lab.call(&["check", "results/gate/verdict.json"])
-        .exits(code);
+    lab.call(&["check", "results/gate/verdict.json"]).exits(code);
     let junit = text(lab, "results/gate/junit.xml");
     assert_eq!(junit.contains("<failure"), code == 1, "{junit}");
     let summary = text(lab, "results/gate/summary.md");
-    assert_eq!(
-        text(lab, "step-summary.md"),
-        summary,
-        "the summary of the step"
-    );
+    assert_eq!(text(lab, "step-summary.md"), summary, "the summary of the step");
     let annotations = text(lab, "results/gate/annotations.txt");
     assert_eq!(annotations.contains("::error"), code != 0, "{annotations}");
 }
@@ -95,21 +90,14 @@ fn a_slower_build_is_red_and_the_row_is_named() {
     assert!(found.contains(&p25), "{found:?}");
     assert!(found.iter().all(|(cell, _)| cell == slow), "{found:?}");
     let said = format!("{} {}", shown.stdout, text(&lab, "results/gate/summary.md"));
-    assert!(
-        said.contains(slow) && said.contains("train.step_latency_p25"),
-        "{said}"
-    );
+    assert!(said.contains(slow) && said.contains("train.step_latency_p25"), "{said}");
     agrees(&lab, 1);
     // A pipe loses the code, and the verdict still has it.
     let piped = "\"$0\" check results/gate/verdict.json | cat";
     let mut command = Process::new("sh");
     command.args(["-c", piped, env!("CARGO_BIN_EXE_perftune")]);
     let piped = Shown::of(command.current_dir(lab.path("")).output().unwrap());
-    assert_eq!(
-        piped.code,
-        Some(0),
-        "a pipe has the code of its last command"
-    );
+    assert_eq!(piped.code, Some(0), "a pipe has the code of its last command");
 }
 
 #[test]
@@ -123,10 +111,7 @@ fn a_cell_that_is_gone_is_no_pass() {
     script(&lab, "results/before").exits(5);
     let missing = rows(&verdict(&lab), "missing");
     assert!(!missing.is_empty());
-    assert!(
-        missing.iter().all(|(cell, _)| cell == "played-made-up-b32"),
-        "{missing:?}"
-    );
+    assert!(missing.iter().all(|(cell, _)| cell == "played-made-up-b32"), "{missing:?}");
     agrees(&lab, 5);
 }
 
@@ -138,10 +123,7 @@ fn a_cell_that_fails_is_no_pass_either() {
     script(&lab, "old.toml").exits(5);
     let failed = rows(&verdict(&lab), "failed");
     assert!(!failed.is_empty());
-    assert!(
-        failed.iter().all(|(cell, _)| cell == "played-made-up-b32"),
-        "{failed:?}"
-    );
+    assert!(failed.iter().all(|(cell, _)| cell == "played-made-up-b32"), "{failed:?}");
     agrees(&lab, 5);
 }
 
@@ -156,10 +138,7 @@ fn another_machine_is_not_compared() {
     fs::write(&path, manifest.to_string()).unwrap();
     let shown = script(&lab, "results/before").exits(4);
     assert!(shown.stdout.contains("cpu.model"), "{shown:#?}");
-    assert!(
-        shown.stdout.contains("Another Processor 9000"),
-        "{shown:#?}"
-    );
+    assert!(shown.stdout.contains("Another Processor 9000"), "{shown:#?}");
     agrees(&lab, 4);
 }
 
@@ -212,16 +191,11 @@ fn the_readme_shows_the_script_that_is_tested() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let script = fs::read_to_string(root.join(SCRIPT)).unwrap();
-    let (_, section) = readme
-        .split_once("## Use it in CI")
-        .expect("the section is there");
+    let (_, section) = readme.split_once("## Use it in CI").expect("the section is there");
     let indented = |line: &str| match line {
         "" => String::new(),
         line => format!("    {line}"),
     };
     let shown: Vec<String> = script.lines().map(indented).collect();
-    assert!(
-        section.contains(&shown.join("\n")),
-        "{SCRIPT} is not what the README shows"
-    );
+    assert!(section.contains(&shown.join("\n")), "{SCRIPT} is not what the README shows");
 }

@@ -28,14 +28,8 @@ fn help_pages() {
 #[test]
 fn help_fits_80_columns_however_wide_the_terminal() {
     for args in [&["--help"][..], &["run", "--help"], &["run", "-h"]] {
-        let shown = Perftune::new()
-            .env("COLUMNS", "200")
-            .args(args.iter().copied())
-            .run();
-        assert!(
-            shown.lines().all(|line| line.chars().count() <= 80),
-            "{shown}"
-        );
+        let shown = Perftune::new().env("COLUMNS", "200").args(args.iter().copied()).run();
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }
 }
 
@@ -54,15 +48,10 @@ fn lists() {
 #[test]
 fn a_narrow_terminal_is_respected() {
     for width in [60, 80, 100] {
-        let shown = Perftune::new()
-            .env("COLUMNS", &width.to_string())
-            .args(["list", "metrics"])
-            .output();
+        let shown =
+            Perftune::new().env("COLUMNS", &width.to_string()).args(["list", "metrics"]).output();
         let text = String::from_utf8(shown.stdout).unwrap();
-        assert!(
-            text.lines().all(|line| line.chars().count() <= width),
-            "{width}\n{text}"
-        );
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
     }
 }
 
@@ -70,23 +59,11 @@ fn a_narrow_terminal_is_respected() {
 fn wrong_arguments_exit_2_with_a_hint() {
     for (name, args) in [
         ("unknown_command", &["rum", "grid.toml"][..]),
-        (
-            "unknown_option",
-            &["run", "grid.toml", "--onyl", "model=cnn"],
-        ),
+        ("unknown_option", &["run", "grid.toml", "--onyl", "model=cnn"]),
         ("missing_grid", &["run"]),
-        (
-            "set_without_value",
-            &["run", "grid.toml", "--set", "epochs"],
-        ),
-        (
-            "shard_out_of_range",
-            &["run", "grid.toml", "--shard", "5/4"],
-        ),
-        (
-            "resume_and_fresh",
-            &["run", "grid.toml", "--resume", "--fresh"],
-        ),
+        ("set_without_value", &["run", "grid.toml", "--set", "epochs"]),
+        ("shard_out_of_range", &["run", "grid.toml", "--shard", "5/4"]),
+        ("resume_and_fresh", &["run", "grid.toml", "--resume", "--fresh"]),
         ("unknown_list", &["list", "modles"]),
     ] {
         insta::assert_snapshot!(name, Perftune::new().args(args.iter().copied()).run());
@@ -99,21 +76,14 @@ fn completions_offer_what_the_help_shows_and_nothing_hidden() {
         let output = Perftune::new().args(["completions", shell]).output();
         let script = String::from_utf8(output.stdout).unwrap();
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
-        assert!(
-            script.contains("dry-run") && script.contains("doctor"),
-            "{shell}"
-        );
+        assert!(script.contains("dry-run") && script.contains("doctor"), "{shell}");
         assert!(!script.contains("scripted"), "{shell}");
     }
 }
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    for args in [
-        &["list", "metrics"][..],
-        &["--help"],
-        &["completions", "zsh"],
-    ] {
+    for args in [&["list", "metrics"][..], &["--help"], &["completions", "zsh"]] {
         let mut child = Command::new(assert_cmd::cargo::cargo_bin!("perftune"))
             .args(args)
             .stdout(Stdio::piped())
@@ -142,10 +112,7 @@ fn data_that_cannot_be_written_is_said() {
             .unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(
-            stderr.starts_with("error:") && stderr.contains("No space left"),
-            "{stderr}"
-        );
+        assert!(stderr.starts_with("error:") && stderr.contains("No space left"), "{stderr}");
     }
 }
 

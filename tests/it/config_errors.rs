@@ -36,9 +36,7 @@ impl DatasetCatalogue for Catalogue {
     }
 
     fn names(&self) -> Vec<String> {
-        ["digits", "fashion-mnist", "satellite"]
-            .map(str::to_owned)
-            .into()
+        ["digits", "fashion-mnist", "satellite"].map(str::to_owned).into()
     }
 }
 
@@ -82,11 +80,7 @@ impl Arguments {
             usable_cores: 4,
             limits: LimitMeans {
                 cpus: Ok(vec![0, 2, 3, 4]),
-                memory: Ok(if groups {
-                    MemoryGuard::Cgroup
-                } else {
-                    MemoryGuard::Watched
-                }),
+                memory: Ok(if groups { MemoryGuard::Cgroup } else { MemoryGuard::Watched }),
                 why_watched: self.without_groups.then(|| why.to_owned()),
                 quota: if groups { Ok(()) } else { Err(why.to_owned()) },
                 memory_bytes: Some(8 << 30),
@@ -151,9 +145,8 @@ fn walk(folder: &str, at_least: usize, check: impl Fn(&Path) -> String) {
 #[test]
 fn every_mistake_has_its_message() {
     walk("tests/configs/invalid", 30, |path| {
-        let error = load_file(path)
-            .err()
-            .unwrap_or_else(|| panic!("{} was accepted", path.display()));
+        let error =
+            load_file(path).err().unwrap_or_else(|| panic!("{} was accepted", path.display()));
         error.render()
     });
 }
@@ -229,16 +222,12 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
-    let axes: Vec<String> = AXES
-        .iter()
-        .map(|axis| format!("{axis}={}", run.setting(axis).unwrap()))
-        .collect();
+    let axes: Vec<String> =
+        AXES.iter().map(|axis| format!("{axis}={}", run.setting(axis).unwrap())).collect();
     let (job, mut stop) = (&run.job, run.stop.clone());
     let metrics = std::mem::take(&mut stop.metrics);
     let constraints = std::mem::take(&mut stop.constraints);
-    let limits = constraints
-        .iter()
-        .map(|constraint| format!("limit {constraint}"));
+    let limits = constraints.iter().map(|constraint| format!("limit {constraint}"));
     let mut lines = vec![
         axes.join(" "),
         format!("seed {} data {}", job.seed, local(&job.dataset_dir)),
@@ -268,14 +257,8 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
 #[test]
 fn files_that_cannot_be_read_are_named() {
     for path in ["tests/configs/nowhere.toml", "tests/configs", "/dev/zero"] {
-        let error = Arguments::default()
-            .load(Source::Path(path.into()))
-            .unwrap_err()
-            .render();
-        assert!(
-            error.starts_with("error: cannot read the grid: "),
-            "{error}"
-        );
+        let error = Arguments::default().load(Source::Path(path.into())).unwrap_err().render();
+        assert!(error.starts_with("error: cannot read the grid: "), "{error}");
         assert!(error.contains(path), "{error}");
     }
 }
@@ -323,12 +306,7 @@ fn the_longest_name_fits_into_a_file_name() {
     // Room for `-r10000`, where these end in `-r9`.
     assert!((200..=255 - 4).contains(&longest), "{longest}");
     let longer = grid.replace(&name, &"n".repeat(65));
-    assert!(
-        load_text(&longer)
-            .unwrap_err()
-            .render()
-            .contains("1 to 64 bytes")
-    );
+    assert!(load_text(&longer).unwrap_err().render().contains("1 to 64 bytes"));
 }
 
 #[test]
@@ -345,29 +323,14 @@ fn what_only_narrows_keeps_the_names_of_the_cells() {
         plan.runs.into_iter().map(|run| run.run).collect()
     };
     let all = names(grid);
-    assert_eq!(
-        all,
-        [
-            "mlp-digits-b32",
-            "mlp-digits-b64",
-            "cnn-digits-b32",
-            "cnn-digits-b64"
-        ]
-    );
-    let some = names(&format!(
-        "#: --only batch_size=64\n#: --only model=cnn\n{grid}"
-    ));
+    assert_eq!(all, ["mlp-digits-b32", "mlp-digits-b64", "cnn-digits-b32", "cnn-digits-b64"]);
+    let some = names(&format!("#: --only batch_size=64\n#: --only model=cnn\n{grid}"));
     assert_eq!(some, ["cnn-digits-b64"]);
 }
 
 #[test]
 fn a_large_grid_has_every_cell_once_and_in_order() {
-    let values = |count: usize| {
-        (1..=count)
-            .map(|n| n.to_string())
-            .collect::<Vec<_>>()
-            .join(",")
-    };
+    let values = |count: usize| (1..=count).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     let grid = format!(
         "[grid]\nmodel = ['mlp', 'cnn']\ndataset = 'fashion-mnist'\nbatch_size = [{}]\nwidth = [{}]\n\
          [[exclude]]\nbatch_size = [1, 2]\nwidth = 1\n\
@@ -398,11 +361,7 @@ fn near_grid() -> impl Strategy<Value = String> {
     let line = prop_oneof![3 => pair.boxed(), 1 => header.boxed()];
     let lines = proptest::collection::vec(line, 0..12);
     (any::<bool>(), lines).prop_map(|(whole, lines)| {
-        let start = if whole {
-            "[grid]\nmodel = \"mlp\"\ndataset = \"digits\"\n"
-        } else {
-            ""
-        };
+        let start = if whole { "[grid]\nmodel = \"mlp\"\ndataset = \"digits\"\n" } else { "" };
         format!("{start}{}", lines.join("\n"))
     })
 }

@@ -29,10 +29,7 @@ impl Driver {
             .status()
             .unwrap();
         assert!(status.success());
-        Self {
-            folder,
-            told: Vec::new(),
-        }
+        Self { folder, told: Vec::new() }
     }
 
     fn told(mut self, name: &'static str, value: i32) -> Self {
@@ -89,34 +86,22 @@ fn lab(device: &str) -> Lab {
 #[test]
 fn a_driver_that_does_not_start_says_why_before_anything_runs() {
     for (code, says) in [
-        (
-            100,
-            "no device: the driver finds none (CUDA_VISIBLE_DEVICES",
-        ),
+        (100, "no device: the driver finds none (CUDA_VISIBLE_DEVICES"),
         (101, "CUDA_VISIBLE_DEVICES names a device that is not there"),
         (304, "are /dev/nvidia0 and /dev/nvidiactl there"),
         (803, "of different versions: restart after an update"),
         (804, "it is too old"),
-        (
-            36,
-            "it is too old for this CUDA: update it (cuInit says 36)",
-        ),
+        (36, "it is too old for this CUDA: update it (cuInit says 36)"),
         (999, "(cuInit says 999); it is a driver for CUDA 12.8"),
     ] {
         let driver = Driver::built(&[])
             .told("STAND_IN_CUDA_INIT", code)
             .told("STAND_IN_CUDA_VERSION", 12080);
         let said = driver.refused("cuda");
-        assert!(
-            said.starts_with("error: device `cuda` cannot be used: "),
-            "{said}"
-        );
+        assert!(said.starts_with("error: device `cuda` cannot be used: "), "{said}");
         assert!(said.contains(says), "{code}: {said}");
-        let kind = if code == 100 {
-            "no device: "
-        } else {
-            "no driver: the driver does not start: "
-        };
+        let kind =
+            if code == 100 { "no device: " } else { "no driver: the driver does not start: " };
         assert!(said.contains(kind), "{code}: {said}");
         assert!(said.contains("hint: `perftune doctor` tells"), "{said}");
     }
@@ -130,10 +115,7 @@ fn a_device_that_is_not_among_those_of_the_driver_is_refused_with_their_number()
     assert!(said.contains("device `cuda:7` cannot be used: "), "{said}");
     assert!(said.contains(expected), "{said}");
     let said = driver.told("STAND_IN_CUDA_DEVICES", 0).refused("cuda:0");
-    assert!(
-        said.contains("no device: the driver finds none ("),
-        "{said}"
-    );
+    assert!(said.contains("no device: the driver finds none ("), "{said}");
 }
 
 #[test]
@@ -141,16 +123,10 @@ fn a_library_that_is_no_driver_is_none() {
     let broken = Driver::built(&[]);
     std::fs::write(broken.folder.path().join("libcuda.so.1"), "no library").unwrap();
     let said = broken.refused("cuda");
-    assert!(
-        said.contains("no driver: libcuda.so.1 cannot be loaded ("),
-        "{said}"
-    );
+    assert!(said.contains("no driver: libcuda.so.1 cannot be loaded ("), "{said}");
     assert!(said.contains("install NVIDIA's driver"), "{said}");
     let said = Driver::built(&["-DEMPTY"]).refused("cuda");
-    assert!(
-        said.contains("libcuda.so.1 has no `cuInit`: is it NVIDIA's?"),
-        "{said}"
-    );
+    assert!(said.contains("libcuda.so.1 has no `cuInit`: is it NVIDIA's?"), "{said}");
 }
 
 /// A driver that answers is not enough: libtorch's part may be missing, as it is until `make setup CUDA=1`, or it finds that

@@ -57,10 +57,7 @@ fn a_folder_of_somebody_else_is_left_alone() {
     fs::write(lab.path("thesis/chapter.tex"), "mine").unwrap();
     for flag in [&[][..], &["--resume"], &["--fresh"]] {
         let shown = lab.run(&[&["--out", "thesis"], flag].concat());
-        refused(
-            shown,
-            &["thesis is not a results folder of perftune", "--out"],
-        );
+        refused(shown, &["thesis is not a results folder of perftune", "--out"]);
     }
     assert_eq!(lab.files(), ["grid.toml", "thesis/chapter.tex"]);
 }
@@ -97,9 +94,7 @@ impl Small {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then(|| Self(at))
+        mounted.is_ok_and(|status| status.success()).then(|| Self(at))
     }
 }
 
@@ -115,10 +110,7 @@ fn a_disk_with_hardly_any_room_is_named_before_the_first_run() {
     let Some(small) = Small::mount(lab.path("small")) else {
         return skipped("this user may not mount a small file system");
     };
-    refused(
-        lab.run(&["--out", "small/t"]),
-        &["bytes are free", "small/t", "are needed"],
-    );
+    refused(lab.run(&["--out", "small/t"]), &["bytes are free", "small/t", "are needed"]);
     drop(small);
 }
 
@@ -146,10 +138,7 @@ fn a_disk_that_fills_up_ends_the_grid_and_keeps_what_is_whole() {
         assert!(shown.stderr.contains(word), "{word}: {}", shown.stderr);
     }
     assert!(!worker.lives(), "an orphan");
-    let done = |run: &str| {
-        lab.file(&format!("runs/one-made-up-b{run}/done.json"))
-            .exists()
-    };
+    let done = |run: &str| lab.file(&format!("runs/one-made-up-b{run}/done.json")).exists();
     assert_eq!((done("16"), done("64")), (true, false));
 
     // With room again, only the run that was cut off is run.

@@ -39,12 +39,7 @@ fn scripted(more: &str) -> Lab {
 fn status(pid: &str, key: &str) -> String {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(key));
-    lines
-        .next()
-        .unwrap()
-        .trim_start_matches(':')
-        .trim()
-        .to_owned()
+    lines.next().unwrap().trim_start_matches(':').trim().to_owned()
 }
 
 /// The CPUs that this very process may use, from a list such as `0-3,8`.
@@ -58,9 +53,7 @@ fn own_cpus() -> Vec<u32> {
 }
 
 fn doctor(lab: &Lab) -> Value {
-    let shown = lab
-        .call(&["doctor", "--quick", "--format", "json"])
-        .exits(0);
+    let shown = lab.call(&["doctor", "--quick", "--format", "json"]).exits(0);
     let said: Value = serde_json::from_str(&shown.stdout).unwrap();
     said["diagnosis"]["limits"].clone()
 }
@@ -71,10 +64,8 @@ fn a_worker_and_what_it_starts_is_bound_and_perftune_is_not() {
     // The shell stays: the worker is its child.
     let script = format!("'{}' __scripted-worker; true", perftune.display());
     let command = json!(["sh", "-c", script]);
-    let lab = Lab::new(&grid(
-        &format!("command = {command}"),
-        "enabled = false\n[limits]\ncpus = 1",
-    ));
+    let lab =
+        Lab::new(&grid(&format!("command = {command}"), "enabled = false\n[limits]\ncpus = 1"));
     let mut running = lab.start(&["-v", "--progress", "plain", "--only", "model=one"]);
     let line = running.until(": train");
     let (_, rest) = line.split_once("process ").unwrap();
@@ -91,11 +82,7 @@ fn a_worker_and_what_it_starts_is_bound_and_perftune_is_not() {
     running.end().exits(130);
     assert!(worker.ends());
     let row = lab.report("one-made-up");
-    let limits = [
-        "limit_cpus",
-        "limit_memory_bytes",
-        "limit_cpu_quota_percent",
-    ];
+    let limits = ["limit_cpus", "limit_memory_bytes", "limit_cpu_quota_percent"];
     assert_eq!(limits.map(|column| &*row[column]), ["1", "", ""]);
     assert_eq!(row["threads"], "1");
 }
@@ -120,17 +107,12 @@ fn a_run_that_does_not_fit_is_an_answer() {
     assert_eq!(&row["verdict_reason"], detail);
     assert!(row["failure"].is_empty() && row["wall_s"].parse::<f64>().unwrap() < 30.0);
     let other = lab.report("two-made-up");
-    assert_eq!(
-        (&*other["status"], &*other["verdict"]),
-        ("stopped", "feasible")
-    );
+    assert_eq!((&*other["status"], &*other["verdict"]), ("stopped", "feasible"));
     let bytes = [&row, &other].map(|row| row["limit_memory_bytes"].clone());
     assert_eq!(bytes, ["67108864", "1073741824"]);
-    for says in [
-        "one-made-up infeasible: out of memory at",
-        "1 out of memory",
-        "1 feasible, 1 infeasible",
-    ] {
+    for says in
+        ["one-made-up infeasible: out of memory at", "1 out of memory", "1 feasible, 1 infeasible"]
+    {
         assert!(shown.stdout.contains(says), "{says}: {}", shown.stdout);
     }
     // Settings are settings: another limit is another run.
@@ -159,19 +141,10 @@ fn the_memory_of_a_tree_is_that_of_all_its_processes() {
 #[test]
 fn without_constraints_there_is_no_verdict_and_no_shadow() {
     let lab = scripted("[limits]\nmemory = \"64MiB\"");
-    let shown = lab
-        .run(&["--only", "model=one", "--full", "--shadow"])
-        .exits(0);
+    let shown = lab.run(&["--only", "model=one", "--full", "--shadow"]).exits(0);
     let row = lab.report("one-made-up");
-    assert_eq!(
-        (&*row["stop_reason"], &*row["verdict"]),
-        ("out of memory", "")
-    );
-    assert!(
-        shown.stderr.contains("it has no shadow"),
-        "{}",
-        shown.stderr
-    );
+    assert_eq!((&*row["stop_reason"], &*row["verdict"]), ("out of memory", ""));
+    assert!(shown.stderr.contains("it has no shadow"), "{}", shown.stderr);
 }
 
 #[test]
@@ -179,16 +152,11 @@ fn a_kill_by_somebody_else_stays_a_failure() {
     let lab = scripted("[limits]\nmemory = \"1GiB\"");
     let fault = "worker.options.fault={kind='kill',phase='train',after=3}";
     let seldom = "sampler.interval=2s";
-    let shown = lab
-        .run(&["--only", "model=one", "--set", fault, "--set", seldom])
-        .exits(3);
+    let shown = lab.run(&["--only", "model=one", "--set", fault, "--set", seldom]).exits(3);
     let warned = shown.stderr.contains("is watched every 2.00 s only");
     assert_eq!(warned, doctor(&lab)["memory"]["value"] == "watched");
     let row = lab.report("one-made-up");
-    assert_eq!(
-        (&*row["status"], &*row["stop_reason"]),
-        ("failed", "failed")
-    );
+    assert_eq!((&*row["status"], &*row["stop_reason"]), ("failed", "failed"));
     assert!(row["failure"].contains("SIGKILL"), "{row:?}");
 }
 
@@ -196,9 +164,7 @@ fn a_kill_by_somebody_else_stays_a_failure() {
 fn limits_are_shown_by_a_dry_run_and_kept_in_the_manifest() {
     let lab = scripted("");
     let set = ["--set", "limits.memory=1GiB", "--set", "limits.cpus=1"];
-    let plan = lab
-        .run(&[&set[..], &["--dry-run", "--format", "json"]].concat())
-        .exits(0);
+    let plan = lab.run(&[&set[..], &["--dry-run", "--format", "json"]].concat()).exits(0);
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     let settings = &plan["plan"][0]["settings"];
     let first = own_cpus()[0];
@@ -223,9 +189,7 @@ fn a_quota_is_enforced_or_refused_before_anything_runs() {
     let quota = &doctor(&lab)["cpu_quota"];
     let Some(why) = quota["unsupported"].as_str() else {
         lab.run(&["-q", "--only", "model=one"]).exits(0);
-        let used: f64 = lab.report("one-made-up")["cpu_utilisation_percent"]
-            .parse()
-            .unwrap();
+        let used: f64 = lab.report("one-made-up")["cpu_utilisation_percent"].parse().unwrap();
         assert!(used < 75.0, "{used}");
         return;
     };

@@ -91,11 +91,7 @@ impl Machine {
                 std::thread::sleep(Duration::from_millis(2));
             }
         };
-        Self {
-            stop,
-            thread: Some(std::thread::spawn(rise)),
-            folder,
-        }
+        Self { stop, thread: Some(std::thread::spawn(rise)), folder }
     }
 
     fn still(self) -> tempfile::TempDir {
@@ -134,25 +130,18 @@ fn metric(lab: &Lab, phase: &str, metric: &str) -> Row {
 }
 
 fn estimate(row: &Row) -> f64 {
-    row["estimate"]
-        .parse()
-        .unwrap_or_else(|_| panic!("{row:?}"))
+    row["estimate"].parse().unwrap_or_else(|_| panic!("{row:?}"))
 }
 
 #[track_caller]
 fn near(found: f64, watts: f64, seconds: f64) {
     let (expected, off) = (watts * seconds, watts * LATE_S);
-    assert!(
-        (found - expected).abs() < off,
-        "{found} J, not {expected} ±{off} J"
-    );
+    assert!((found - expected).abs() < off, "{found} J, not {expected} ±{off} J");
 }
 
 fn log(lab: &Lab) -> Vec<Value> {
     let text = lab.text("runs/one-made-up/events.jsonl");
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Seconds at which the worker entered a phase.
@@ -171,15 +160,10 @@ fn joules_are_those_that_the_counters_rose_by() {
     let log = log(&lab);
     let ticks = log.iter().filter(|line| line["kind"] == "sample");
     let read = ticks.filter(|line| line["data"]["energy"].is_array());
-    let times: Vec<f64> = read
-        .map(|line| line["data"]["t_ns"].as_f64().unwrap() * 1e-9)
-        .collect();
+    let times: Vec<f64> = read.map(|line| line["data"]["t_ns"].as_f64().unwrap() * 1e-9).collect();
     let whole_s = times.last().unwrap() - times[0];
     // Long enough for the counter of the package to turn.
-    assert!(
-        whole_s > 3.0 && PACKAGE_W * whole_s > BEFORE_TURN_J as f64,
-        "{whole_s}"
-    );
+    assert!(whole_s > 3.0 && PACKAGE_W * whole_s > BEFORE_TURN_J as f64, "{whole_s}");
     let watts = PACKAGE_W + DRAM_W;
     let total = metric(&lab, "run", "energy.total");
     near(estimate(&total), watts, whole_s);
@@ -191,11 +175,8 @@ fn joules_are_those_that_the_counters_rose_by() {
     let emissions = metric(&lab, "run", "emissions.co2e");
     assert!((estimate(&emissions) / (estimate(&total) / 3.6e6 * 360.0) - 1.0).abs() < 1e-9);
     assert!(emissions["note"].contains("360 g/kWh, as given"));
-    let (serve, train, test) = (
-        entered(&log, "serve[1]"),
-        entered(&log, "train"),
-        entered(&log, "test"),
-    );
+    let (serve, train, test) =
+        (entered(&log, "serve[1]"), entered(&log, "train"), entered(&log, "test"));
     let steps = |phase: &str| -> f64 {
         let of = log.iter().map(|line| &line["data"]["event"]["data"]);
         let of = of.filter(|data| data["phase"] == phase && data["dur_ns"].is_array());
@@ -226,8 +207,7 @@ fn joules_are_those_that_the_counters_rose_by() {
 /// What is said where others were busy on the machine: that is so, or not.
 fn taken(row: &Row) -> String {
     let note = &row["note"];
-    note.find("; others took")
-        .map_or_else(String::new, |at| note[at..].to_owned())
+    note.find("; others took").map_or_else(String::new, |at| note[at..].to_owned())
 }
 
 #[test]
@@ -237,10 +217,7 @@ fn a_counter_that_vanishes_takes_its_figures_with_it() {
     run(&lab, machine.root(), &["--full"]).exits(0);
     let total = metric(&lab, "run", "energy.total");
     assert_eq!(total["estimate"], "");
-    assert_eq!(
-        total["note"],
-        "package-0: the counter of package-0 has gone"
-    );
+    assert_eq!(total["note"], "package-0: the counter of package-0 has gone");
     assert_eq!(metric(&lab, "run", "emissions.co2e")["estimate"], "");
     assert_eq!(lab.report("one-made-up")["energy_j"], "");
 }
@@ -248,9 +225,7 @@ fn a_counter_that_vanishes_takes_its_figures_with_it() {
 #[test]
 fn a_limit_on_energy_ends_the_run() {
     let machine = Machine::new(None);
-    let lab = Lab::new(&format!(
-        "{GRID}[constraints]\n\"cpu.energy\" = \"<= 50J\"\n"
-    ));
+    let lab = Lab::new(&format!("{GRID}[constraints]\n\"cpu.energy\" = \"<= 50J\"\n"));
     let shown = run(
         &lab,
         machine.root(),
@@ -267,10 +242,7 @@ fn a_limit_on_energy_ends_the_run() {
     // Where others were busy, their energy would be in it, and nothing is certain before the end.
     if record["stop"]["reason"] == "infeasible" {
         let detail = record["stop"]["detail"].as_str().unwrap();
-        assert!(
-            detail.contains("cpu.energy <= 50.0 J is broken: it reached"),
-            "{detail}"
-        );
+        assert!(detail.contains("cpu.energy <= 50.0 J is broken: it reached"), "{detail}");
         assert!(record["wall_s"].as_f64().unwrap() < 10.0, "{shown:?}");
     } else {
         let total = metric(&lab, "run", "cpu.energy");
@@ -281,13 +253,8 @@ fn a_limit_on_energy_ends_the_run() {
 #[test]
 fn counters_that_may_not_be_read_say_so_once_and_the_doctor_too() {
     let folder = Machine::new(None).still();
-    let files = ["intel-rapl:0", "intel-rapl:0:1", "intel-rapl:1"].map(|domain| {
-        folder
-            .path()
-            .join("sys/class/powercap")
-            .join(domain)
-            .join("energy_uj")
-    });
+    let files = ["intel-rapl:0", "intel-rapl:0:1", "intel-rapl:1"]
+        .map(|domain| folder.path().join("sys/class/powercap").join(domain).join("energy_uj"));
     for file in &files {
         fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap();
     }
@@ -301,32 +268,18 @@ fn counters_that_may_not_be_read_say_so_once_and_the_doctor_too() {
         }
     }
     let lab = Lab::new(GRID);
-    let quick = [
-        "--set",
-        "worker.options.time=\"virtual\"",
-        "--set",
-        "stop.metrics=[\"throughput\"]",
-    ];
+    let quick =
+        ["--set", "worker.options.time=\"virtual\"", "--set", "stop.metrics=[\"throughput\"]"];
     run(&lab, folder.path().to_owned(), &quick).exits(0);
     let total = metric(&lab, "run", "energy.total");
     assert_eq!(total["estimate"], "");
     assert!(total["note"].contains(says), "{total:?}");
-    let gaps = lab
-        .text("runs/one-made-up/events.jsonl")
-        .matches("\"field\":\"energy\"")
-        .count();
+    let gaps = lab.text("runs/one-made-up/events.jsonl").matches("\"field\":\"energy\"").count();
     assert_eq!(gaps, 1);
     let mut doctor = lab.perftune(&["doctor", "--format", "json"]);
-    let shown = Shown::of(
-        doctor
-            .env("PERFTUNE_SYSFS_ROOT", folder.path())
-            .output()
-            .unwrap(),
-    );
+    let shown = Shown::of(doctor.env("PERFTUNE_SYSFS_ROOT", folder.path()).output().unwrap());
     let said: Value = serde_json::from_str(&shown.exits(0).stdout).unwrap();
-    let counters = said["diagnosis"]["energy"]["counters"]["value"]
-        .as_array()
-        .unwrap();
+    let counters = said["diagnosis"]["energy"]["counters"]["value"].as_array().unwrap();
     let why = counters[0]["unreadable_because"].as_str().unwrap();
     assert!(counters.len() == 3 && why.contains(says), "{counters:?}");
 }
@@ -345,30 +298,15 @@ fn energy_can_be_switched_off_and_its_settings_are_checked() {
     ];
     run(&lab, root.path().to_owned(), &quick).exits(0);
     let total = metric(&lab, "run", "energy.total");
-    assert!(
-        total["note"].contains("switched off in `[sampler] energy`"),
-        "{total:?}"
-    );
+    assert!(total["note"].contains("switched off in `[sampler] energy`"), "{total:?}");
     for (set, says) in [
-        (
-            "energy.grams_per_kwh=-1",
-            "`grams_per_kwh` must be a number of grams from 0 to 5000",
-        ),
-        (
-            "energy.grams_per_kwh=nan",
-            "`grams_per_kwh` must be a number of grams",
-        ),
-        (
-            "energy.grams_per_kwh=\"350g\"",
-            "`grams_per_kwh` must be a number of grams",
-        ),
+        ("energy.grams_per_kwh=-1", "`grams_per_kwh` must be a number of grams from 0 to 5000"),
+        ("energy.grams_per_kwh=nan", "`grams_per_kwh` must be a number of grams"),
+        ("energy.grams_per_kwh=\"350g\"", "`grams_per_kwh` must be a number of grams"),
         ("energy.grams_per_kw=350", "did you mean `grams_per_kwh`?"),
         ("sampler.energy=\"yes\"", "`energy` must be true or false"),
         ("energi.grams_per_kwh=1", "did you mean `energy`?"),
-        (
-            "constraints.cpu.energy=\"<= 5W\"",
-            "`W` is not a unit of energy",
-        ),
+        ("constraints.cpu.energy=\"<= 5W\"", "`W` is not a unit of energy"),
         ("constraints.cpu.energy=\"<= 5\"", "has no unit"),
     ] {
         let shown = lab.run(&["--dry-run", "--set", set]).exits(2);
@@ -388,16 +326,9 @@ fn a_command_has_the_energy_of_the_processors_and_each_tick_its_joules() {
     command.env("PERFTUNE_SYSFS_ROOT", machine.root());
     Shown::of(command.output().unwrap()).exits(0);
     let samples = lab.rows("runs/sleep/samples.csv");
-    let read = samples
-        .iter()
-        .filter(|row| !row["cpu_energy_joules"].is_empty());
+    let read = samples.iter().filter(|row| !row["cpu_energy_joules"].is_empty());
     let read: Vec<(f64, f64)> = read
-        .map(|row| {
-            (
-                row["t_s"].parse().unwrap(),
-                row["cpu_energy_joules"].parse().unwrap(),
-            )
-        })
+        .map(|row| (row["t_s"].parse().unwrap(), row["cpu_energy_joules"].parse().unwrap()))
         .collect();
     let ((first_s, first_j), (last_s, last_j)) = (read[0], read[read.len() - 1]);
     assert!(first_j.abs() < 1e-9 && last_s - first_s > 1.3);

@@ -40,20 +40,11 @@ fn the_manifest_tells_the_environment_as_the_doctor_does() {
     let lab = Lab::new(GRID);
     lab.run(&["--full", "-q"]).exits(0);
     let fingerprint = manifest(&lab)["fingerprint"].clone();
-    let shown = lab
-        .call(&["doctor", "--quick", "--format", "json"])
-        .exits(0);
+    let shown = lab.call(&["doctor", "--quick", "--format", "json"]).exits(0);
     let doctor: Value = serde_json::from_str(&shown.stdout).unwrap();
     let doctor = &doctor["diagnosis"]["fingerprint"];
     assert_eq!(doctor["key"].as_str().unwrap().len(), 16);
-    for field in [
-        "arch",
-        "system",
-        "cpu.cores",
-        "memory.class",
-        "gpu",
-        "statistics",
-    ] {
+    for field in ["arch", "system", "cpu.cores", "memory.class", "gpu", "statistics"] {
         let value = fingerprint["hard"][field].as_str();
         assert!(value.is_some(), "{field}: {fingerprint}");
         assert_eq!(value, doctor["hard"][field].as_str(), "{field}");
@@ -61,20 +52,14 @@ fn the_manifest_tells_the_environment_as_the_doctor_does() {
     assert_eq!(fingerprint["hard"]["threads"], "1");
     assert_eq!(fingerprint["soft"]["perftune"], env!("CARGO_PKG_VERSION"));
     let text = lab.call(&["doctor", "--quick"]).exits(0).stdout;
-    assert!(text.contains(&format!(
-        "fingerprint   {}: arch ",
-        doctor["key"].as_str().unwrap()
-    )));
+    assert!(text.contains(&format!("fingerprint   {}: arch ", doctor["key"].as_str().unwrap())));
     let host = rustix::system::uname();
     let host = host.nodename().to_str().unwrap().to_owned();
     let named = |part: &str| {
         let fields = fingerprint[part].as_object().unwrap();
         fields.values().any(|value| *value == host)
     };
-    assert!(
-        host.is_empty() || !named("hard") && !named("soft"),
-        "{host}"
-    );
+    assert!(host.is_empty() || !named("hard") && !named("soft"), "{host}");
 }
 
 #[test]
@@ -98,22 +83,14 @@ fn a_resumed_folder_stays_in_its_session_unless_the_machine_is_another() {
         manifest["fingerprint"]["soft"]["kernel"] = "0.1".into();
     });
     let shown = lab.run(&["--full", "--resume"]).exits(0);
-    assert!(
-        shown.stderr.contains("kernel was 0.1, is "),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("kernel was 0.1, is "), "{}", shown.stderr);
     assert_eq!(manifest(&lab)["session"], first["session"]);
 
     alter(&lab, |manifest| {
         manifest["fingerprint"]["hard"]["cpu.cores"] = "4096".into();
     });
     let shown = lab.run(&["--full", "--resume"]).exits(0);
-    assert!(
-        shown.stderr.contains("cpu.cores was 4096, is "),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("cpu.cores was 4096, is "), "{}", shown.stderr);
     let mixed = manifest(&lab);
     assert_ne!(mixed["session"], first["session"]);
     let cores = mixed["fingerprint"]["hard"]["cpu.cores"].as_str().unwrap();
@@ -143,21 +120,12 @@ fn figures_for_comparisons_are_in_the_reports() {
         for (quartile, median) in [
             ("train_step_latency_p25_s", "train_step_latency_p50_s"),
             ("serve_latency_p25_s", "serve_latency_p50_s"),
-            (
-                "train_throughput_samples_per_s",
-                "train_throughput_p75_samples_per_s",
-            ),
-            (
-                "serve_throughput_samples_per_s",
-                "serve_throughput_p75_samples_per_s",
-            ),
+            ("train_throughput_samples_per_s", "train_throughput_p75_samples_per_s"),
+            ("serve_throughput_samples_per_s", "serve_throughput_p75_samples_per_s"),
         ] {
             let figure = |name: &str| row[name].parse::<f64>().unwrap();
             let (low, high) = (figure(quartile), figure(median));
-            assert!(
-                low > 0.0 && low <= high * 1.001 && high < 3.0 * low,
-                "{quartile}: {row:?}"
-            );
+            assert!(low > 0.0 && low <= high * 1.001 && high < 3.0 * low, "{quartile}: {row:?}");
         }
     }
     let rows = lab.rows("metrics.csv");

@@ -27,12 +27,8 @@ fn json(lab: &Lab, flags: &[&str], command: &[&str], code: i32) -> (Value, Shown
 fn figure(lab: &Lab, folder: &str, phase: &str, metric: &str) -> Option<f64> {
     let text = fs::read_to_string(lab.path(folder).join("metrics.csv")).unwrap();
     let rows = crate::support::rows(&text);
-    let row = rows
-        .iter()
-        .find(|row| row["phase"] == phase && row["metric"] == metric);
-    row.unwrap_or_else(|| panic!("{phase} {metric}: {text}"))["estimate"]
-        .parse()
-        .ok()
+    let row = rows.iter().find(|row| row["phase"] == phase && row["metric"] == metric);
+    row.unwrap_or_else(|| panic!("{phase} {metric}: {text}"))["estimate"].parse().ok()
 }
 
 fn report(lab: &Lab, folder: &str) -> crate::support::Row {
@@ -65,24 +61,12 @@ fn a_hundred_short_children_are_counted() {
 for _ in range(100): subprocess.run(['/bin/true'])
 of = lambda who: (lambda u: u.ru_utime + u.ru_stime)(resource.getrusage(who))
 print(of(resource.RUSAGE_SELF) + of(resource.RUSAGE_CHILDREN))";
-    let args = [
-        "exec",
-        "--name",
-        "many",
-        "--pass-stdout",
-        "--",
-        "python3",
-        "-c",
-        script,
-    ];
+    let args = ["exec", "--name", "many", "--pass-stdout", "--", "python3", "-c", script];
     let shown = lab.call(&args).exits(0);
     let counted: f64 = shown.stdout.trim().parse().unwrap();
     let cpu = figure(&lab, "results/many", "run", "cpu.time").unwrap();
     // What it needs to end comes on top.
-    assert!(
-        cpu >= counted && cpu - counted < 0.02 + 0.02 * counted,
-        "{cpu} {counted}"
-    );
+    assert!(cpu >= counted && cpu - counted < 0.02 + 0.02 * counted, "{cpu} {counted}");
 }
 
 #[test]
@@ -95,11 +79,7 @@ fn the_figures_have_the_standard_output_to_themselves_unless_it_is_passed() {
     let args = [&["exec", "--name", "b", "--pass-stdout", "--"], &talks[..]].concat();
     let shown = lab.call(&args).exits(0);
     assert_eq!(shown.stdout, "out\n");
-    assert!(
-        shown.stderr.starts_with("err\nb: completed after "),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.starts_with("err\nb: completed after "), "{}", shown.stderr);
     assert!(shown.stderr.contains("exit code 0"), "{}", shown.stderr);
 
     // And it reads what perftune is given.
@@ -114,11 +94,7 @@ fn the_figures_have_the_standard_output_to_themselves_unless_it_is_passed() {
 fn nothing_of_a_worker_leaks_into_a_command() {
     let lab = lab();
     let shown = lab.call(&["exec", "--pass-stdout", "--", "env"]).exits(0);
-    assert!(
-        shown.stdout.contains("PERFTUNE_EVENTS=/"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("PERFTUNE_EVENTS=/"), "{}", shown.stdout);
     for name in ["MALLOC_", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
         assert!(!shown.stdout.contains(name), "{name}: {}", shown.stdout);
     }
@@ -129,20 +105,8 @@ fn a_command_that_fails_is_a_failure_with_its_code_or_signal() {
     let lab = lab();
     for (name, script, code, signal, says) in [
         ("a", "exit 7", "7", "", "the command exited with code 7"),
-        (
-            "b",
-            "kill -9 $$",
-            "",
-            "9",
-            "the command was ended by SIGKILL",
-        ),
-        (
-            "c",
-            "kill -SEGV $$",
-            "",
-            "11",
-            "the command was ended by SIGSEGV",
-        ),
+        ("b", "kill -9 $$", "", "9", "the command was ended by SIGKILL"),
+        ("c", "kill -SEGV $$", "", "11", "the command was ended by SIGSEGV"),
     ] {
         let (_, shown) = json(&lab, &["--name", name], &["sh", "-c", script], 3);
         assert!(shown.stderr.contains(says), "{}", shown.stderr);
@@ -160,40 +124,19 @@ fn what_cannot_be_run_is_said_before_anything_is_written() {
     fs::write(&plain, "echo").unwrap();
     fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).unwrap();
     for (args, says) in [
-        (
-            &["--", "no-such-command"][..],
-            "there is no such command on the PATH",
-        ),
+        (&["--", "no-such-command"][..], "there is no such command on the PATH"),
         (&["--", "./no-such-file"], "there is no such file"),
         (&["--", "./plain"], "it is not executable"),
         (&["--", "/"], "it is a folder"),
         (&["--", ""], "the command is an empty text"),
-        (
-            &["--strict", "--", "true"],
-            "--strict, but there is no constraint",
-        ),
+        (&["--strict", "--", "true"], "--strict, but there is no constraint"),
         (&["--name", "a/b", "--", "true"], "--name a/b"),
         (&["--timeout", "5", "--", "true"], "--timeout 5"),
-        (
-            &["--set", "grid.model=mlp", "--", "true"],
-            "a command has no `grid.model`",
-        ),
-        (
-            &["--stop-on", "cpu,memori", "--", "true"],
-            "did you mean `memory`?",
-        ),
-        (
-            &["--constraint", "memory.peak", "--", "true"],
-            "a metric, a comparison and a limit",
-        ),
-        (
-            &["--constraint", "memory.peek <= 1GiB", "--", "true"],
-            "memory.peek",
-        ),
-        (
-            &["--constraint", "memory.peak <= 1", "--", "true"],
-            "memory.peak",
-        ),
+        (&["--set", "grid.model=mlp", "--", "true"], "a command has no `grid.model`"),
+        (&["--stop-on", "cpu,memori", "--", "true"], "did you mean `memory`?"),
+        (&["--constraint", "memory.peak", "--", "true"], "a metric, a comparison and a limit"),
+        (&["--constraint", "memory.peek <= 1GiB", "--", "true"], "memory.peek"),
+        (&["--constraint", "memory.peak <= 1", "--", "true"], "memory.peak"),
     ] {
         let shown = lab.call(&[&["exec"], args].concat()).exits(2);
         assert!(shown.stderr.contains(says), "{args:?}: {}", shown.stderr);
@@ -214,28 +157,12 @@ fn what_cannot_be_run_is_said_before_anything_is_written() {
 fn a_command_is_ended_when_its_metrics_are_known() {
     let lab = lab();
     let spin = ["sh", "-c", "while :; do :; done"];
-    let flags = [
-        "--name",
-        "a",
-        "--stop-on",
-        "memory.rss_mean",
-        "--set",
-        "stop.within=20%",
-    ];
+    let flags = ["--name", "a", "--stop-on", "memory.rss_mean", "--set", "stop.within=20%"];
     json(&lab, &flags, &spin, 0);
     let row = report(&lab, "results/a");
     let ended = ["status", "stop_reason", "signal"].map(|column| &*row[column]);
-    assert_eq!(
-        ended,
-        ["stopped", "plateaued", "15"],
-        "{}",
-        row["stop_detail"]
-    );
-    assert!(
-        row["stop_detail"].contains("of the command"),
-        "{}",
-        row["stop_detail"]
-    );
+    assert_eq!(ended, ["stopped", "plateaued", "15"], "{}", row["stop_detail"]);
+    assert!(row["stop_detail"].contains("of the command"), "{}", row["stop_detail"]);
     assert!(figure(&lab, "results/a", "run", "cpu.utilisation").unwrap() > 1.0);
     // Its own end it did not come to.
     assert_eq!(figure(&lab, "results/a", "run", "command.time"), None);
@@ -245,14 +172,7 @@ fn a_command_is_ended_when_its_metrics_are_known() {
 fn a_command_that_ignores_the_signal_is_killed_with_its_children() {
     let lab = lab();
     let script = "trap '' TERM; sleep 1000 & echo $! > child; while :; do sleep 0.05; done";
-    let flags = [
-        "--name",
-        "a",
-        "--timeout",
-        "600ms",
-        "--set",
-        "worker.grace=200ms",
-    ];
+    let flags = ["--name", "a", "--timeout", "600ms", "--set", "worker.grace=200ms"];
     json(&lab, &flags, &["sh", "-c", script], 0);
     let row = report(&lab, "results/a");
     let ended = ["status", "stop_reason", "signal"].map(|column| &*row[column]);
@@ -284,31 +204,16 @@ fn ctrl_c_and_the_end_of_perftune_end_the_command() {
 fn a_memory_hog_is_ended_early_and_strict_says_so() {
     let lab = lab();
     let hog = "import time\na = []\nfor i in range(600):\n    a.append(b'x' * 1000000)\n    time.sleep(0.01)";
-    let flags = [
-        "--name",
-        "a",
-        "--strict",
-        "--constraint",
-        "memory.peak <= 64MiB",
-    ];
+    let flags = ["--name", "a", "--strict", "--constraint", "memory.peak <= 64MiB"];
     let (_, shown) = json(&lab, &flags, &["python3", "-c", hog], 1);
     assert_eq!(shown.stderr, "");
     let row = report(&lab, "results/a");
     let ended = ["status", "stop_reason", "verdict"].map(|column| &*row[column]);
     assert_eq!(ended, ["stopped", "infeasible", "infeasible"]);
     let peak: f64 = row["memory_peak_bytes"].parse().unwrap();
-    assert!(
-        peak > 64.0 * 1_048_576.0 && peak < 200.0 * 1_048_576.0,
-        "{peak}"
-    );
+    assert!(peak > 64.0 * 1_048_576.0 && peak < 200.0 * 1_048_576.0, "{peak}");
     // One that keeps it runs to its own end.
-    let flags = [
-        "--name",
-        "b",
-        "--strict",
-        "--constraint",
-        "memory.peak <= 1GiB",
-    ];
+    let flags = ["--name", "b", "--strict", "--constraint", "memory.peak <= 1GiB"];
     json(&lab, &flags, &["python3", "-c", "b'x' * 50000000"], 0);
     assert_eq!(report(&lab, "results/b")["verdict"], "feasible");
 }
@@ -346,20 +251,11 @@ while True:
     let row = report(&lab, "results/long");
     let ended = ["status", "stop_reason"].map(|column| &*row[column]);
     assert_eq!(ended, ["stopped", "plateaued"], "{}", row["stop_detail"]);
-    let shown = lab
-        .call(&["replay", "results/long", "--format", "csv"])
-        .exits(0);
-    assert!(
-        shown.stdout.contains("train.throughput"),
-        "{}",
-        shown.stdout
-    );
+    let shown = lab.call(&["replay", "results/long", "--format", "csv"]).exits(0);
+    assert!(shown.stdout.contains("train.throughput"), "{}", shown.stdout);
     let before = fs::read(lab.path("results/long/report.csv")).unwrap();
     lab.call(&["report", "results/long"]).exits(0);
-    assert_eq!(
-        fs::read(lab.path("results/long/report.csv")).unwrap(),
-        before
-    );
+    assert_eq!(fs::read(lab.path("results/long/report.csv")).unwrap(), before);
 }
 
 #[test]
@@ -373,19 +269,10 @@ echo '{"metric": {"name": "seen", "value": 1}}' > "$PERFTUNE_EVENTS"
 printf '{"metric": {"name": "last", "value": 2}}' >&3
 "#;
     let (_, shown) = json(&lab, &["--name", "a"], &["sh", "-c", script], 0);
-    for says in [
-        "line 1 that",
-        "it has more than 65536 bytes",
-        "1 more lines",
-    ] {
+    for says in ["line 1 that", "it has more than 65536 bytes", "1 more lines"] {
         assert!(shown.stderr.contains(says), "{says}: {}", shown.stderr);
     }
-    assert_eq!(
-        shown.stderr.matches("is left out").count(),
-        2,
-        "{}",
-        shown.stderr
-    );
+    assert_eq!(shown.stderr.matches("is left out").count(), 2, "{}", shown.stderr);
     for name in ["seen", "last"] {
         assert!(figure(&lab, "results/a", "run", name).is_some());
     }
@@ -406,9 +293,7 @@ fn two_measurements_of_a_command_are_compared() {
     let lab = lab();
     for name in ["a", "b"] {
         let out = format!("results/{name}");
-        let args = [
-            "exec", "--name", "s", "--out", &out, "--repeat", "3", "--", "sleep", "0.05",
-        ];
+        let args = ["exec", "--name", "s", "--out", &out, "--repeat", "3", "--", "sleep", "0.05"];
         let shown = lab.call(&args).exits(0);
         assert!(shown.stdout.contains("median of 3"), "{}", shown.stdout);
     }
@@ -445,15 +330,7 @@ fn a_command_is_a_cell_like_any_other() {
     let log = lab.text("runs/mine-made-up-b16/stderr.log");
     let mut lines: Vec<&str> = log.lines().collect();
     lines.sort_unstable();
-    let words = [
-        "<--n=2>",
-        "<0.5; touch broken>",
-        "<16>",
-        "<1>",
-        "<made-up>",
-        "<{x}>",
-        "err",
-    ];
+    let words = ["<--n=2>", "<0.5; touch broken>", "<16>", "<1>", "<made-up>", "<{x}>", "err"];
     assert_eq!(lines, words);
     assert!(!lab.path("broken").exists());
     assert_eq!(lab.report("one-made-up-b64")["exit_code"], "");
@@ -466,11 +343,7 @@ fn a_command_is_a_cell_like_any_other() {
     let changed = GRID.replace("--n={epochs}", "--n={epochs}x");
     fs::write(lab.path("grid.toml"), changed).unwrap();
     let refused = lab.run(&["--resume"]).exits(2);
-    assert!(
-        refused.stderr.contains("recorded with other settings"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("recorded with other settings"), "{}", refused.stderr);
 }
 
 #[test]
@@ -482,16 +355,10 @@ fn commands_of_two_grids_are_measured_in_turns() {
     };
     let lab = Lab::new(&grid("0.06"));
     fs::write(lab.path("old.toml"), grid("0.01")).unwrap();
-    let shown = lab
-        .run(&["--against", "old.toml", "--blocks", "7"])
-        .exits(1);
+    let shown = lab.run(&["--against", "old.toml", "--blocks", "7"]).exits(1);
     assert!(shown.stdout.contains("command.time"), "{shown:?}");
     let refused = lab.run(&["--against", "/bin/true", "--fresh"]).exits(2);
-    assert!(
-        refused.stderr.contains("is a command"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("is a command"), "{}", refused.stderr);
 }
 
 #[test]

@@ -44,16 +44,8 @@ fn fails(fault: &str, says: &[&str]) -> (Lab, Row, serde_json::Value) {
         assert!(row["failure"].contains(word), "{fault}: {}", row["failure"]);
         assert!(shown.stderr.contains(word), "{fault}: {}", shown.stderr);
     }
-    assert!(
-        shown.stderr.contains(&format!("{BROKEN}: failed after ")),
-        "{}",
-        shown.stderr
-    );
-    assert!(
-        shown.stdout.contains("1 ok") && shown.stdout.contains("1 failed"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stderr.contains(&format!("{BROKEN}: failed after ")), "{}", shown.stderr);
+    assert!(shown.stdout.contains("1 ok") && shown.stdout.contains("1 failed"), "{}", shown.stdout);
     let mut table = shown.stdout.lines();
     assert!(
         table.any(|line| line.starts_with(&format!("! {BROKEN}: {}", says[0]))),
@@ -63,70 +55,22 @@ fn fails(fault: &str, says: &[&str]) -> (Lab, Row, serde_json::Value) {
     let record = lab.record(BROKEN);
     let done: serde_json::Value =
         serde_json::from_str(&lab.text(&format!("runs/{BROKEN}/done.json"))).unwrap();
-    assert_eq!(
-        (&record["status"], &done["status"]),
-        (&json!("failed"), &json!("failed"))
-    );
+    assert_eq!((&record["status"], &done["status"]), (&json!("failed"), &json!("failed")));
     (lab, row, record)
 }
 
-type End = (
-    &'static str,
-    &'static [&'static str],
-    Option<i32>,
-    Option<i32>,
-);
+type End = (&'static str, &'static [&'static str], Option<i32>, Option<i32>);
 
 /// How a worker ends early, what is said of it, its exit code or its signal.
 const ENDS: &[End] = &[
-    (
-        "kind = 'exit', phase = 'load'",
-        &["crashed in load", "code 7"],
-        Some(7),
-        None,
-    ),
-    (
-        "kind = 'exit', phase = 'warmup'",
-        &["crashed in warmup"],
-        Some(7),
-        None,
-    ),
-    (
-        "kind = 'exit', phase = 'serve[1]', after = 5",
-        &["crashed in serve[1]"],
-        Some(7),
-        None,
-    ),
-    (
-        "kind = 'exit', phase = 'train', after = 60",
-        &["crashed in train"],
-        Some(7),
-        None,
-    ),
-    (
-        "kind = 'exit', phase = 'validate'",
-        &["crashed in validate"],
-        Some(7),
-        None,
-    ),
-    (
-        "kind = 'exit', phase = 'test'",
-        &["crashed in test"],
-        Some(7),
-        None,
-    ),
-    (
-        "kind = 'kill', phase = 'train', after = 60",
-        &["killed in train", "memory"],
-        None,
-        Some(9),
-    ),
-    (
-        "kind = 'abort', phase = 'serve[1]'",
-        &["killed in serve[1]", "SIGABRT"],
-        None,
-        Some(6),
-    ),
+    ("kind = 'exit', phase = 'load'", &["crashed in load", "code 7"], Some(7), None),
+    ("kind = 'exit', phase = 'warmup'", &["crashed in warmup"], Some(7), None),
+    ("kind = 'exit', phase = 'serve[1]', after = 5", &["crashed in serve[1]"], Some(7), None),
+    ("kind = 'exit', phase = 'train', after = 60", &["crashed in train"], Some(7), None),
+    ("kind = 'exit', phase = 'validate'", &["crashed in validate"], Some(7), None),
+    ("kind = 'exit', phase = 'test'", &["crashed in test"], Some(7), None),
+    ("kind = 'kill', phase = 'train', after = 60", &["killed in train", "memory"], None, Some(9)),
+    ("kind = 'abort', phase = 'serve[1]'", &["killed in serve[1]", "SIGABRT"], None, Some(6)),
 ];
 
 #[test]
@@ -150,10 +94,8 @@ fn a_worker_that_ends_early_is_named_with_its_code_or_signal() {
 
 #[test]
 fn what_was_measured_before_a_failure_is_kept() {
-    let (lab, row, record) = fails(
-        "kind = 'kill', phase = 'train', after = 210",
-        &["killed in train"],
-    );
+    let (lab, row, record) =
+        fails("kind = 'kill', phase = 'train', after = 210", &["killed in train"]);
     assert_eq!(row["epochs"], "4");
     let p50: f64 = row["serve_latency_p50_s"].parse().unwrap();
     assert!((p50 / 1e-4 - 1.0).abs() < 0.05, "{p50}");
@@ -169,10 +111,7 @@ fn a_worker_that_breaks_the_protocol_is_ended() {
             "kind = 'nonsense', phase = 'train', after = 3",
             &["protocol error in train", "not a message"][..],
         ),
-        (
-            "kind = 'sequence', phase = 'serve[1]', after = 3",
-            &["protocol error", "was expected"],
-        ),
+        ("kind = 'sequence', phase = 'serve[1]', after = 3", &["protocol error", "was expected"]),
     ] {
         fails(fault, says);
     }
@@ -180,20 +119,15 @@ fn a_worker_that_breaks_the_protocol_is_ended() {
 
 #[test]
 fn a_worker_that_says_what_is_wrong_is_quoted() {
-    let says = [
-        "gave up in load",
-        "data: row 3 of train.csv has 64 values, 65 were expected",
-    ];
+    let says = ["gave up in load", "data: row 3 of train.csv has 64 values, 65 were expected"];
     let (_, _, record) = fails("kind = 'report', phase = 'load'", &says);
     assert_eq!(record["failure"]["exit_code"], 1);
 }
 
 #[test]
 fn a_silent_worker_is_ended_as_hung() {
-    let (_, _, record) = fails(
-        "kind = 'hang', phase = 'train', after = 60",
-        &["hung in train", "silent for 1 s"],
-    );
+    let (_, _, record) =
+        fails("kind = 'hang', phase = 'train', after = 60", &["hung in train", "silent for 1 s"]);
     assert_eq!(record["failure"]["signal"], 15);
 }
 
@@ -201,33 +135,14 @@ fn a_silent_worker_is_ended_as_hung() {
 fn a_loss_that_is_no_number_is_an_answer_and_no_failure() {
     let lab = lab("kind = 'nan', phase = 'train'");
     // Diverging ends a run only where runs may end early.
-    let early = [
-        "--set",
-        "stop.enabled=true",
-        "--set",
-        "stop.min_time=1h",
-        "--set",
-        "stop.max_time=2h",
-    ];
-    lab.run(
-        &[
-            &early[..],
-            &["--set", "train.epochs=50000", "--only", "batch_size=64"],
-        ]
-        .concat(),
-    )
-    .exits(0);
+    let early =
+        ["--set", "stop.enabled=true", "--set", "stop.min_time=1h", "--set", "stop.max_time=2h"];
+    lab.run(&[&early[..], &["--set", "train.epochs=50000", "--only", "batch_size=64"]].concat())
+        .exits(0);
     let row = lab.report(BROKEN);
-    assert_eq!(
-        (&*row["status"], &*row["stop_reason"]),
-        ("stopped", "diverged")
-    );
+    assert_eq!((&*row["status"], &*row["stop_reason"]), ("stopped", "diverged"));
     // Not a figure that could be taken for one.
-    assert!(
-        row["train_loss"].is_empty() || row["train_loss"] == "nan",
-        "{}",
-        row["train_loss"]
-    );
+    assert!(row["train_loss"].is_empty() || row["train_loss"] == "nan", "{}", row["train_loss"]);
 }
 
 #[test]
@@ -270,10 +185,7 @@ fn a_worker_that_lingers_has_done_its_work() {
     lab.run(&[]).exits(0);
     assert_eq!(lab.report(BROKEN)["status"], "completed");
     let warnings = lab.record(BROKEN)["warnings"].to_string();
-    assert!(
-        warnings.contains("did not leave after its last message"),
-        "{warnings}"
-    );
+    assert!(warnings.contains("did not leave after its last message"), "{warnings}");
 }
 
 #[test]
@@ -283,15 +195,8 @@ fn a_flood_of_standard_error_neither_blocks_nor_swells() {
     assert_eq!(lab.report(BROKEN)["status"], "completed");
     // A megabyte at the beginning of each of five epochs: four are kept, and it is said that there was more.
     let log = lab.text(&format!("runs/{BROKEN}/stderr.log"));
-    assert!(
-        log.len() > 4_000_000 && log.len() < 4_300_000,
-        "{}",
-        log.len()
-    );
-    assert_eq!(
-        log.lines().last(),
-        Some("[more is not kept, but for the end]")
-    );
+    assert!(log.len() > 4_000_000 && log.len() < 4_300_000, "{}", log.len());
+    assert_eq!(log.lines().last(), Some("[more is not kept, but for the end]"));
 }
 
 #[test]
@@ -299,16 +204,8 @@ fn a_failed_run_is_run_again_by_resume_and_a_whole_one_is_not() {
     let (lab, ..) = fails("kind = 'exit', phase = 'train'", &["crashed in train"]);
     let before = lab.text(&format!("runs/{WHOLE}/events.jsonl"));
     let again = lab.run(&["--resume"]).exits(3);
-    assert!(
-        !again.stderr.contains(&format!("{WHOLE}: started")),
-        "{}",
-        again.stderr
-    );
-    assert!(
-        again.stderr.contains(&format!("{BROKEN}: started")),
-        "{}",
-        again.stderr
-    );
+    assert!(!again.stderr.contains(&format!("{WHOLE}: started")), "{}", again.stderr);
+    assert!(again.stderr.contains(&format!("{BROKEN}: started")), "{}", again.stderr);
     assert_eq!(lab.text(&format!("runs/{WHOLE}/events.jsonl")), before);
     assert_eq!(lab.rows("report.csv").len(), 2);
 }

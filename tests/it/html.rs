@@ -28,9 +28,7 @@ fn the_page_is_written_printed_and_rebuilt_byte_for_byte() {
     let written = lab.text("report.html");
     assert_eq!(printed.stdout, written);
     fs::remove_file(lab.file("report.html")).unwrap();
-    let again = lab
-        .call(&["report", "results/t", "--format", "html"])
-        .exits(0);
+    let again = lab.call(&["report", "results/t", "--format", "html"]).exits(0);
     assert_eq!(again.stdout, written);
     assert_eq!(lab.text("report.html"), written);
     // Whatever is printed, the page is written.
@@ -59,25 +57,13 @@ fn the_page_shows_figures_plots_and_series_of_every_run() {
     ] {
         assert!(page.contains(says), "{says}\n{page}");
     }
-    for (number, run) in (1..).zip([
-        "one-made-up-b16",
-        "one-made-up-b64",
-        "two-made-up-b16",
-        "two-made-up-b64",
-    ]) {
-        let details = page
-            .split(&format!("<details id=\"run-{number}\""))
-            .nth(1)
-            .unwrap();
+    for (number, run) in
+        (1..).zip(["one-made-up-b16", "one-made-up-b64", "two-made-up-b16", "two-made-up-b64"])
+    {
+        let details = page.split(&format!("<details id=\"run-{number}\"")).nth(1).unwrap();
         let details = details.split("</details>").next().unwrap();
-        assert!(
-            details.contains(&format!("<b>{number} {run}</b>")),
-            "{details}"
-        );
-        assert!(
-            details.contains("<svg ") && details.contains("throughput, k/s"),
-            "{details}"
-        );
+        assert!(details.contains(&format!("<b>{number} {run}</b>")), "{details}");
+        assert!(details.contains("<svg ") && details.contains("throughput, k/s"), "{details}");
         assert!(details.len() < 20_000, "{}", details.len());
     }
     for foreign in ["<script", "http:", "https:", "src="] {
@@ -99,14 +85,8 @@ fn a_failed_run_and_a_damaged_log_have_their_place_on_the_page() {
     let lab = Lab::new(&GRID.replace("peak_bytes", fault));
     lab.run(&["--full", "-q"]).exits(3);
     let page = lab.text("report.html");
-    assert!(
-        page.contains("<li class=\"failed\"><b>2</b> failed</li>"),
-        "{page}"
-    );
-    assert!(
-        page.contains("exited with status 7") || page.contains("crashed in train"),
-        "{page}"
-    );
+    assert!(page.contains("<li class=\"failed\"><b>2</b> failed</li>"), "{page}");
+    assert!(page.contains("exited with status 7") || page.contains("crashed in train"), "{page}");
     assert!(
         page.contains(
             "not shown, since it failed or was cancelled: one-made-up-b16, two-made-up-b16"
@@ -120,10 +100,7 @@ fn a_failed_run_and_a_damaged_log_have_their_place_on_the_page() {
     fs::write(&log, lines.join("\n") + "\n").unwrap();
     lab.call(&["report", "results/t"]).exits(0);
     let page = lab.text("report.html");
-    assert!(
-        page.contains("no time series: ") && page.contains("damaged at line 3"),
-        "{page}"
-    );
+    assert!(page.contains("no time series: ") && page.contains("damaged at line 3"), "{page}");
 }
 
 #[test]
@@ -134,13 +111,9 @@ fn a_large_grid_leaves_the_series_out_and_says_so() {
         .replace("[16, 64]", &format!("[{}]", sizes.join(",")))
         .replace("epochs = 20", "epochs = 1");
     let lab = Lab::new(&grid);
-    lab.run(&["--full", "-q", "--set", "serve.max_time=0.1s"])
-        .exits(0);
+    lab.run(&["--full", "-q", "--set", "serve.max_time=0.1s"]).exits(0);
     let page = lab.text("report.html");
-    assert!(
-        page.contains("The time series of 51 runs would make this page too large"),
-        "{page}"
-    );
+    assert!(page.contains("The time series of 51 runs would make this page too large"), "{page}");
     assert!(!page.contains("<details"));
 }
 
@@ -148,9 +121,5 @@ fn a_large_grid_leaves_the_series_out_and_says_so() {
 fn a_plan_is_no_page() {
     let lab = Lab::new(GRID);
     let shown = lab.run(&["--dry-run", "--format", "html"]).exits(2);
-    assert!(
-        shown.stderr.contains("choose table, json or csv"),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("choose table, json or csv"), "{}", shown.stderr);
 }

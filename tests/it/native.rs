@@ -67,12 +67,7 @@ fn every_model_learns() {
 #[cfg(target_os = "linux")]
 fn cpu_time_and_peak_memory_are_what_the_kernel_says() {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "native::the_witnessed_run",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "native::the_witnessed_run", "--ignored", "--nocapture"])
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -102,10 +97,7 @@ fn the_witnessed_run() {
     let lab = lab(
         "[train]\nepochs = 100000\n[stop]\nmin_time = \"1h\"\nmax_time = \"2h\"\nmax_run_time = \"7s\"\n",
     );
-    let mut child = lab
-        .perftune(&["run", "grid.toml", "-q", "--format", "csv"])
-        .spawn()
-        .unwrap();
+    let mut child = lab.perftune(&["run", "grid.toml", "-q", "--format", "csv"]).spawn().unwrap();
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(Pid::from_child(&child)), options).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
@@ -115,10 +107,8 @@ fn the_witnessed_run() {
     // The fields behind the name in parentheses, which may hold spaces; the first of them is the third of the line.
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let fields: Vec<&str> = fields.split(' ').collect();
-    let ticks: f64 = [16, 17]
-        .map(|field: usize| fields[field - 3].parse::<f64>().unwrap())
-        .iter()
-        .sum();
+    let ticks: f64 =
+        [16, 17].map(|field: usize| fields[field - 3].parse::<f64>().unwrap()).iter().sum();
     let cpu_s = ticks / rustix::param::clock_ticks_per_second() as f64;
     let peak_bytes = usage.max_rss() as f64 * 1024.0;
 
@@ -127,10 +117,6 @@ fn the_witnessed_run() {
     assert!(figure("wall_s") > 5.0 && cpu_s > 1.0, "{row:?}");
     for (column, witness) in [("cpu_time_s", cpu_s), ("memory_peak_bytes", peak_bytes)] {
         let ratio = figure(column) / witness;
-        assert!(
-            (ratio - 1.0).abs() < 0.03,
-            "{column}: {} against {witness}",
-            figure(column)
-        );
+        assert!((ratio - 1.0).abs() < 0.03, "{column}: {} against {witness}", figure(column));
     }
 }

@@ -15,11 +15,7 @@ pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
     JobSpec {
         protocol: PROTOCOL_VERSION,
         run: "test".to_owned(),
-        model: ModelSpec {
-            name: model.to_owned(),
-            depth: None,
-            width: None,
-        },
+        model: ModelSpec { name: model.to_owned(), depth: None, width: None },
         dataset: "digits".to_owned(),
         dataset_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/digits"),
         seed: 1,
@@ -151,12 +147,7 @@ fn a_job_is_loaded_served_trained_validated_and_tested() {
     assert_eq!(hello.facts["threads"], "1");
     assert_eq!(hello.facts["interop_threads"], "1");
     assert_eq!(hello.facts["libtorch"], "2.11.0");
-    let mut expected = vec![
-        Phase::Load,
-        Phase::Warmup,
-        Phase::Serve(1),
-        Phase::Serve(200),
-    ];
+    let mut expected = vec![Phase::Load, Phase::Warmup, Phase::Serve(1), Phase::Serve(200)];
     expected.extend([Phase::Train, Phase::Validate].repeat(3));
     expected.push(Phase::Test);
     assert_eq!(phases(&events), expected);
@@ -164,11 +155,7 @@ fn a_job_is_loaded_served_trained_validated_and_tested() {
     // 1293 = 20 * 64 + 13: the rest is a step of its own, each epoch.
     let sizes = |size| -> usize {
         let batches = steps(&events, Phase::Train);
-        batches
-            .iter()
-            .filter(|b| b.items == size)
-            .map(|b| b.dur_ns.len())
-            .sum()
+        batches.iter().filter(|b| b.items == size).map(|b| b.dur_ns.len()).sum()
     };
     assert_eq!((sizes(64), sizes(13)), (60, 3));
     for phase in [Phase::Serve(1), Phase::Serve(200), Phase::Train] {
@@ -180,10 +167,7 @@ fn a_job_is_loaded_served_trained_validated_and_tested() {
     }
     let samples = |phase| -> u64 {
         let batches = steps(&events, phase);
-        batches
-            .iter()
-            .map(|b| u64::from(b.items) * b.dur_ns.len() as u64)
-            .sum()
+        batches.iter().map(|b| u64::from(b.items) * b.dur_ns.len() as u64).sum()
     };
     assert_eq!(samples(Phase::Validate), 3 * 144);
     assert_eq!(samples(Phase::Test), 360);
@@ -245,10 +229,7 @@ fn mixed_precision_learns_as_much_by_other_numbers() {
         let apart = (plain.train_loss.0 / mixed.train_loss.0 - 1.0).abs();
         assert!(apart > 0.0 && apart < 0.05, "{plain:?} {mixed:?}");
         let accuracies = [plain, mixed].map(|report| report.validation_accuracy.unwrap().0);
-        assert!(
-            (accuracies[0] - accuracies[1]).abs() < 0.03,
-            "{accuracies:?}"
-        );
+        assert!((accuracies[0] - accuracies[1]).abs() < 0.03, "{accuracies:?}");
     }
     let apart = (plain.1.unwrap() / mixed.1.unwrap() - 1.0).abs();
     assert!(apart > 0.0 && apart < 0.1, "{apart}");
@@ -269,26 +250,15 @@ fn a_stop_ends_training_and_the_test_data_are_still_looked_at_once() {
     let mut spec = job("mlp", 1_000_000);
     spec.train.warmup_steps = 0;
     let (events, code) = Worker::start(&spec).listen(|event| {
-        matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2).then(|| Command::Stop {
-            reason: "test".to_owned(),
-            confirm: false,
-        })
+        matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2)
+            .then(|| Command::Stop { reason: "test".to_owned(), confirm: false })
     });
     let end = finished(&events);
     assert_eq!(code, 0);
-    assert!(
-        end.stopped && end.epochs >= 2 && end.epochs < 1_000_000,
-        "{end:?}"
-    );
+    assert!(end.stopped && end.epochs >= 2 && end.epochs < 1_000_000, "{end:?}");
     assert_eq!(epochs(&events).len(), end.epochs as usize);
     assert!(end.test_accuracy.is_some());
-    assert_eq!(
-        phases(&events)
-            .iter()
-            .filter(|p| **p == Phase::Test)
-            .count(),
-        1
-    );
+    assert_eq!(phases(&events).iter().filter(|p| **p == Phase::Test).count(), 1);
 }
 
 #[test]
@@ -304,10 +274,8 @@ fn a_stop_while_serving_skips_what_is_left() {
         find_max_rate: None,
     });
     let (events, _) = Worker::start(&spec).listen(|event| {
-        matches!(event, WorkerEvent::Steps(_)).then(|| Command::Stop {
-            reason: "test".to_owned(),
-            confirm: false,
-        })
+        matches!(event, WorkerEvent::Steps(_))
+            .then(|| Command::Stop { reason: "test".to_owned(), confirm: false })
     });
     // Nor are the test data read: the model has learned nothing.
     let expected = [Phase::Load, Phase::Warmup, Phase::Serve(1)];
@@ -345,10 +313,7 @@ fn a_model_that_used_its_budget_is_served_once_more() {
         _ => None,
     });
     assert_eq!(said, Some(1293.0));
-    assert_eq!(
-        (finished(&events).stopped, finished(&events).epochs),
-        (false, 2)
-    );
+    assert_eq!((finished(&events).stopped, finished(&events).epochs), (false, 2));
     // It changes nothing of what was learned.
     let mut plain = confirming(2, 0.05);
     plain.serve.as_mut().unwrap().confirm = false;
@@ -358,20 +323,13 @@ fn a_model_that_used_its_budget_is_served_once_more() {
 #[test]
 fn a_trained_model_is_served_once_more_and_a_stopped_one_is_not() {
     for (confirm, expected) in [
-        (
-            true,
-            &[Phase::Confirm(1), Phase::Confirm(4), Phase::Test][..],
-        ),
+        (true, &[Phase::Confirm(1), Phase::Confirm(4), Phase::Test][..]),
         (false, &[Phase::Test][..]),
     ] {
         let job = confirming(1_000_000, 0.05);
         let (events, code) = Worker::start(&job).listen(|event| {
-            matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2).then(|| {
-                Command::Stop {
-                    reason: "test".to_owned(),
-                    confirm,
-                }
-            })
+            matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2)
+                .then(|| Command::Stop { reason: "test".to_owned(), confirm })
         });
         let phases = phases(&events);
         let last = phases
@@ -389,10 +347,7 @@ fn a_trained_model_is_served_once_more_and_a_stopped_one_is_not() {
 fn a_confirmation_can_be_left_and_stopped() {
     let (events, _) = Worker::start(&confirming(1, 600.0)).listen(|event| match event {
         WorkerEvent::Steps(batch) => match batch.phase {
-            Phase::Confirm(4) => Some(Command::Stop {
-                reason: "test".to_owned(),
-                confirm: false,
-            }),
+            Phase::Confirm(4) => Some(Command::Stop { reason: "test".to_owned(), confirm: false }),
             Phase::Serve(_) | Phase::Confirm(_) => Some(Command::Advance { phase: batch.phase }),
             _ => None,
         },
@@ -421,18 +376,9 @@ fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
         _ => None,
     });
     assert_eq!(code, 0);
-    let expected = [
-        Phase::Load,
-        Phase::Warmup,
-        Phase::Serve(1),
-        Phase::Serve(4),
-        Phase::Test,
-    ];
+    let expected = [Phase::Load, Phase::Warmup, Phase::Serve(1), Phase::Serve(4), Phase::Test];
     assert_eq!(phases(&events), expected);
-    assert_eq!(
-        (finished(&events).stopped, finished(&events).epochs),
-        (false, 0)
-    );
+    assert_eq!((finished(&events).stopped, finished(&events).epochs), (false, 0));
 }
 
 /// The kind and message of the failure that this job ends with.
@@ -452,26 +398,10 @@ fn failure(edit: impl FnOnce(&mut JobSpec)) -> (String, String) {
 fn what_cannot_be_done_is_said_with_its_kind() {
     type Edit = fn(&mut JobSpec);
     let cases: [(Edit, &str, &str); 6] = [
-        (
-            |job| job.model.name = "vgg".into(),
-            "model",
-            "no model `vgg`",
-        ),
-        (
-            |job| job.device = "cuda:99".into(),
-            "device",
-            "device `cuda:99` cannot be used: no ",
-        ),
-        (
-            |job| job.dataset_dir = "/nowhere".into(),
-            "data",
-            "/nowhere/dataset.toml",
-        ),
-        (
-            |job| job.train.batch_size = 5000,
-            "job",
-            "larger than the 1293 samples",
-        ),
+        (|job| job.model.name = "vgg".into(), "model", "no model `vgg`"),
+        (|job| job.device = "cuda:99".into(), "device", "device `cuda:99` cannot be used: no "),
+        (|job| job.dataset_dir = "/nowhere".into(), "data", "/nowhere/dataset.toml"),
+        (|job| job.train.batch_size = 5000, "job", "larger than the 1293 samples"),
         (|job| job.train.learning_rate = -1.0, "job", "learning_rate"),
         (|job| job.protocol = 99, "job", "protocol 99"),
     ];
@@ -490,10 +420,7 @@ fn damaged_data_are_found_before_any_step() {
     std::fs::write(broken.path().join("digits.csv.gz"), "0,1").unwrap();
     let (kind, message) = failure(|job| job.dataset_dir = broken.path().into());
     assert_eq!(kind, "data");
-    assert!(
-        message.contains("digits.csv.gz is not the file"),
-        "{message}"
-    );
+    assert!(message.contains("digits.csv.gz is not the file"), "{message}");
 }
 
 #[test]

@@ -160,53 +160,30 @@ fn each_device_has_its_columns(bench: &Bench) {
     for row in &samples {
         // Each device has its columns, with the first tick and the last.
         assert_eq!(
-            (
-                &*row["gpu0_utilisation_percent"],
-                &*row["gpu1_utilisation_percent"]
-            ),
+            (&*row["gpu0_utilisation_percent"], &*row["gpu1_utilisation_percent"]),
             ("20", "80")
         );
         assert_eq!(
             (&*row["gpu0_memory_total_bytes"], &*row["gpu1_clock_mhz"]),
             ("24000000000", "2000")
         );
-        assert_eq!(
-            (&*row["gpu0_throttle"], &*row["gpu1_throttle"]),
-            ("gpu_idle", "sw_power_cap")
-        );
-        let (tick, read): (f64, f64) = (
-            row["t_s"].parse().unwrap(),
-            row["gpu1_t_s"].parse().unwrap(),
-        );
-        assert!(
-            read <= tick + 0.05 && read > tick - 0.5,
-            "read at {read}, tick at {tick}"
-        );
+        assert_eq!((&*row["gpu0_throttle"], &*row["gpu1_throttle"]), ("gpu_idle", "sw_power_cap"));
+        let (tick, read): (f64, f64) =
+            (row["t_s"].parse().unwrap(), row["gpu1_t_s"].parse().unwrap());
+        assert!(read <= tick + 0.05 && read > tick - 0.5, "read at {read}, tick at {tick}");
     }
     let last = samples.last().unwrap();
     assert_eq!(
-        (
-            &*last["gpu1_pcie_rx_bytes_per_s"],
-            &*last["gpu1_pcie_tx_bytes_per_s"]
-        ),
+        (&*last["gpu1_pcie_rx_bytes_per_s"], &*last["gpu1_pcie_tx_bytes_per_s"]),
         ("40000", "30000")
     );
-    assert_eq!(
-        last["gpu1_device"],
-        "GPU-1b1b1b1b-0000-4000-8000-000000000000"
-    );
+    assert_eq!(last["gpu1_device"], "GPU-1b1b1b1b-0000-4000-8000-000000000000");
     let energy = numbers(&samples, "gpu1_energy_joules");
     let times = numbers(&samples, "gpu1_t_s");
-    let (used, passed) = (
-        energy[energy.len() - 1] - energy[0],
-        times[times.len() - 1] - times[0],
-    );
+    let (used, passed) = (energy[energy.len() - 1] - energy[0], times[times.len() - 1] - times[0]);
     assert!((used / passed - 60.0).abs() < 6.0, "{used} J in {passed} s");
     if ids_are_shared() {
-        assert_eq!(
-            numbers(&samples, "gpu1_own_utilisation_percent").last(),
-            Some(&70.0)
-        );
+        assert_eq!(numbers(&samples, "gpu1_own_utilisation_percent").last(), Some(&70.0));
         assert!(samples.iter().all(|row| row["gpu0_own"] == "false"));
     }
 }
@@ -233,26 +210,17 @@ fn a_run_on_the_cpu_has_no_figures_of_devices() {
         row["estimate"].is_empty() && row["note"].contains("the run's device is `cpu`"),
         "{row:?}"
     );
-    assert_eq!(
-        bench.samples()[0]["gpu1_power_watts"],
-        "60",
-        "they are recorded all the same"
-    );
+    assert_eq!(bench.samples()[0]["gpu1_power_watts"], "60", "they are recorded all the same");
 }
 
 #[test]
 fn an_error_in_the_middle_and_a_device_that_is_lost_are_gaps_with_a_reason() {
     let uuid = "device_uuid = \"GPU-1b1b1b1b-0000-4000-8000-000000000000\"";
-    let mut play = TWO.replace(
-        "gpu1.power = 60000",
-        "gpu1.power = 60000 | 0.7: error 999 | 1.1: 60000",
-    );
-    for (key, value) in [
-        ("utilisation", "20"),
-        ("power", "30000"),
-        ("energy", "1000+30000/s"),
-        ("clock", "1000"),
-    ] {
+    let mut play =
+        TWO.replace("gpu1.power = 60000", "gpu1.power = 60000 | 0.7: error 999 | 1.1: 60000");
+    for (key, value) in
+        [("utilisation", "20"), ("power", "30000"), ("energy", "1000+30000/s"), ("clock", "1000")]
+    {
         let line = format!("gpu0.{key} = {value}");
         play = play.replace(&line, &format!("{line} | 0.8: error 15"));
     }
@@ -269,20 +237,10 @@ fn an_error_in_the_middle_and_a_device_that_is_lost_are_gaps_with_a_reason() {
     lost.dedup();
     assert_eq!(lost, [true, false]);
     let said = gaps(&samples);
-    assert!(
-        said.contains("gpu[0].energy_mj: the device is lost: it fell off the bus"),
-        "{said}"
-    );
-    assert!(
-        said.contains("gpu[1].power_watts: the driver says: "),
-        "{said}"
-    );
+    assert!(said.contains("gpu[0].energy_mj: the device is lost: it fell off the bus"), "{said}");
+    assert!(said.contains("gpu[1].power_watts: the driver says: "), "{said}");
     // What goes on being told is told.
-    assert!(
-        samples
-            .iter()
-            .all(|row| !row["gpu0_memory_total_bytes"].is_empty())
-    );
+    assert!(samples.iter().all(|row| !row["gpu0_memory_total_bytes"].is_empty()));
 }
 
 #[test]
@@ -294,28 +252,15 @@ fn a_driver_that_answers_after_two_seconds_costs_its_own_figures_only() {
     let samples = bench.samples();
     let said = gaps(&samples);
     assert!(said.contains("gpu: no answer for 1 s"), "{said}");
-    let blind: Vec<&Row> = samples
-        .iter()
-        .filter(|row| row["gpu1_utilisation_percent"].is_empty())
-        .collect();
-    assert!(
-        blind.len() > 3 && blind.len() < samples.len(),
-        "{} of {}",
-        blind.len(),
-        samples.len()
-    );
+    let blind: Vec<&Row> =
+        samples.iter().filter(|row| row["gpu1_utilisation_percent"].is_empty()).collect();
+    assert!(blind.len() > 3 && blind.len() < samples.len(), "{} of {}", blind.len(), samples.len());
     for row in &samples {
-        assert!(
-            row["processes"] == "0" || !row["cpu_s"].is_empty(),
-            "{row:?}"
-        );
+        assert!(row["processes"] == "0" || !row["cpu_s"].is_empty(), "{row:?}");
     }
     // The ticks keep their pace: none of them waits for the driver.
     let times = numbers(&samples, "t_s");
-    let longest = times
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .fold(0.0, f64::max);
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
     assert!(longest < 1.0, "{longest} s between two ticks");
     let costs = numbers(&samples, "cost_s");
     assert!(costs.iter().all(|cost| *cost < 0.5));
@@ -323,16 +268,13 @@ fn a_driver_that_answers_after_two_seconds_costs_its_own_figures_only() {
 
 #[test]
 fn a_counter_that_is_not_there_and_one_that_falls_are_gaps() {
-    let play = TWO
-        .lines()
-        .filter(|line| !line.starts_with("gpu0.energy"))
-        .map(|line| {
-            if line.starts_with("gpu1.energy") {
-                "gpu1.energy = 500000 | 0.7: 3 | 0.9: 900000"
-            } else {
-                line
-            }
-        });
+    let play = TWO.lines().filter(|line| !line.starts_with("gpu0.energy")).map(|line| {
+        if line.starts_with("gpu1.energy") {
+            "gpu1.energy = 500000 | 0.7: 3 | 0.9: 900000"
+        } else {
+            line
+        }
+    });
     let play = play.collect::<Vec<_>>().join("\n");
     let bench = Bench::on("cuda:0", "", &play);
     bench.run();
@@ -342,10 +284,7 @@ fn a_counter_that_is_not_there_and_one_that_falls_are_gaps() {
         said.contains("gpu[1].energy_mj: the energy counter fell from 500000 mJ to 3 mJ"),
         "{said}"
     );
-    assert!(
-        said.contains("gpu[0].energy_mj: unsupported: the driver does not tell it"),
-        "{said}"
-    );
+    assert!(said.contains("gpu[0].energy_mj: unsupported: the driver does not tell it"), "{said}");
     assert!(numbers(&samples, "gpu0_energy_joules").is_empty());
     let energy = numbers(&samples, "gpu1_energy_joules");
     assert!(
@@ -394,22 +333,14 @@ fn a_part_of_a_split_device_is_never_idle_only_unknown() {
     assert_eq!(bench.figure("gpu.memory_peak"), Some(own));
     let samples = bench.samples();
     let last = samples.last().unwrap();
-    assert_eq!(
-        (&*last["gpu0_power_watts"], &*last["gpu2_power_watts"]),
-        ("90", "")
-    );
-    assert_eq!(
-        (&*last["gpu0_own"], &*last["gpu0_utilisation_percent"]),
-        ("", "")
-    );
+    assert_eq!((&*last["gpu0_power_watts"], &*last["gpu2_power_watts"]), ("90", ""));
+    assert_eq!((&*last["gpu0_own"], &*last["gpu0_utilisation_percent"]), ("", ""));
     assert_eq!(last["gpu2_memory_total_bytes"], "5000000000");
 }
 
 #[test]
 fn the_doctor_says_what_each_device_tells() {
-    let poor = TWO
-        .replace("gpu0.energy = 1000+30000/s", "")
-        .replace("gpu0.sent = 10", "");
+    let poor = TWO.replace("gpu0.energy = 1000+30000/s", "").replace("gpu0.sent = 10", "");
     for (name, play) in [("two", &*poor), ("split", SPLIT)] {
         let bench = Bench::new(GRID, play);
         let text = bench.call(&["doctor"]).exits(0).stdout;
@@ -420,9 +351,7 @@ fn the_doctor_says_what_each_device_tells() {
         }
         let json = bench.call(&["doctor", "--format", "json"]).exits(0).stdout;
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        let devices = json["diagnosis"]["accelerators"]["value"]
-            .as_array()
-            .unwrap();
+        let devices = json["diagnosis"]["accelerators"]["value"].as_array().unwrap();
         assert_eq!(devices.len(), if name == "two" { 2 } else { 3 });
         let hard = &json["diagnosis"]["fingerprint"]["hard"];
         let found = hard["gpu"].as_str().unwrap();
@@ -432,34 +361,21 @@ fn the_doctor_says_what_each_device_tells() {
                 "1 x NVIDIA A100-SXM4-40GB, 1 x NVIDIA A100-SXM4-40GB MIG 1g.5gb, 1 x NVIDIA A100-SXM4-40GB MIG 3g.20gb"
             }
         };
-        assert_eq!(
-            (found, hard["gpu.driver"].as_str()),
-            (expected, Some("550.54.15"))
-        );
+        assert_eq!((found, hard["gpu.driver"].as_str()), (expected, Some("550.54.15")));
     }
 }
 
 #[test]
 fn the_doctor_says_why_there_is_no_device() {
     for (play, says) in [
-        (
-            "init = 9",
-            "kernel's part of the NVIDIA driver is not loaded",
-        ),
+        ("init = 9", "kernel's part of the NVIDIA driver is not loaded"),
         ("init = 18", "are of different versions"),
         ("count = 0", "the NVIDIA driver is there, but no device"),
-        (
-            "count = 4000000000",
-            "the driver says that it has 4000000000 devices",
-        ),
+        ("count = 4000000000", "the driver says that it has 4000000000 devices"),
     ] {
         let bench = Bench::new(GRID, play);
         let shown = bench.call(&["doctor"]).exits(0);
-        let text = shown
-            .stdout
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let text = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(says), "{says}: {text}");
         assert!(text.contains("not measured gpu: "), "{text}");
     }
@@ -477,33 +393,23 @@ fn garbage_is_no_reason_to_fall() {
         "gpu1.memory_used = 18446744073709551615",
     ] {
         let key = line.split(" =").next().unwrap();
-        let kept = play
-            .lines()
-            .filter(|line| !line.starts_with(&format!("{key} ")));
+        let kept = play.lines().filter(|line| !line.starts_with(&format!("{key} ")));
         play = kept.chain([line]).collect::<Vec<_>>().join("\n");
     }
     let bench = Bench::on("cuda:0", "device_pci = \"0000:3b:00.0\"", &play);
     bench.run();
     assert_eq!(bench.figure("gpu.power"), Some(30.0), "found by its place");
     let utilisation = bench.metric("gpu.utilisation");
-    assert!(
-        utilisation["note"].contains("the driver says 4000000000%"),
-        "{utilisation:?}"
-    );
+    assert!(utilisation["note"].contains("the driver says 4000000000%"), "{utilisation:?}");
     let said = gaps(&bench.samples());
-    assert!(
-        said.contains("entries where there is room for 64"),
-        "{said}"
-    );
+    assert!(said.contains("entries where there is room for 64"), "{said}");
 }
 
 #[test]
 fn a_driver_that_hangs_costs_the_start_seconds_and_its_own_figures() {
     let hangs = format!("{TWO}\ngpu0.delay_ms = 600000\n");
     let bench = Bench::on("cpu", "", &hangs);
-    let shown = bench
-        .call(&["doctor", "--quick", "--format", "json"])
-        .exits(0);
+    let shown = bench.call(&["doctor", "--quick", "--format", "json"]).exits(0);
     let says = "the NVIDIA driver has not answered for 5 s";
     assert!(shown.stdout.contains(says), "{}", shown.stdout);
     bench.run();

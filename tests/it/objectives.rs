@@ -35,9 +35,7 @@ fn lab() -> Lab {
 
 /// The lines that speak of the front.
 fn front_of(stdout: &str) -> String {
-    let lines = stdout
-        .lines()
-        .skip_while(|line| !line.starts_with("front:"));
+    let lines = stdout.lines().skip_while(|line| !line.starts_with("front:"));
     // What others did to this machine meanwhile is said before the closing line.
     let over = |line: &&str| line.starts_with("4 runs:") || line.starts_with("interference");
     let lines = lines.take_while(|line| !over(line));
@@ -58,11 +56,7 @@ fn the_front_is_said_marked_and_recorded() {
     let lab = lab();
     let shown = lab.run(&["--full", "-q"]).exits(0);
     insta::assert_snapshot!("front", front_of(&shown.stdout));
-    assert!(
-        shown.stdout.contains("; 3 cells on the front;"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("; 3 cells on the front;"), "{}", shown.stdout);
     assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80));
     let says = ["front", "front", "dominated", "front"];
     assert_eq!(pareto(&lab), says);
@@ -74,16 +68,11 @@ fn the_front_is_said_marked_and_recorded() {
     let again = lab.call(&["report", "results/t"]).exits(0);
     assert_eq!(front_of(&again.stdout), front_of(&shown.stdout));
     assert_eq!(lab.text("report.csv"), csv);
-    let json = lab
-        .call(&["report", "results/t", "--format", "json"])
-        .exits(0);
+    let json = lab.call(&["report", "results/t", "--format", "json"]).exits(0);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(document["runs"][2]["pareto"], "dominated");
     assert_eq!(document["front"]["cells"][2]["mark"], "dominated");
-    assert_eq!(
-        document["front"]["cells"][2]["dominated_by"]["cell"],
-        "one-made-up-b16"
-    );
+    assert_eq!(document["front"]["cells"][2]["dominated_by"]["cell"], "one-made-up-b16");
 }
 
 #[test]
@@ -91,32 +80,15 @@ fn the_objectives_may_be_others_afterwards() {
     let lab = lab();
     lab.run(&["--full", "-q"]).exits(0);
     let before = ["report.csv", "report.html", "metrics.csv"].map(|name| lab.text(name));
-    fs::write(
-        lab.path("fast.toml"),
-        "[objectives]\nmaximize = 'train.throughput'\n",
-    )
-    .unwrap();
+    fs::write(lab.path("fast.toml"), "[objectives]\nmaximize = 'train.throughput'\n").unwrap();
     let fast = ["report", "results/t", "--objectives", "fast.toml"];
     let shown = lab.call(&fast).exits(0);
-    assert!(
-        shown.stdout.contains("front: maximize train.throughput\n"),
-        "{}",
-        shown.stdout
-    );
-    let csv = lab
-        .call(&[&fast[..], &["--format", "csv"]].concat())
-        .exits(0);
+    assert!(shown.stdout.contains("front: maximize train.throughput\n"), "{}", shown.stdout);
+    let csv = lab.call(&[&fast[..], &["--format", "csv"]].concat()).exits(0);
     let says = ["dominated", "front", "dominated", "front"];
     assert_eq!(marks(&csv.stdout), says);
-    let page = lab
-        .call(&[&fast[..], &["--format", "html"]].concat())
-        .exits(0);
-    assert!(
-        page.stdout
-            .contains("Objectives: maximize train.throughput."),
-        "{}",
-        page.stdout
-    );
+    let page = lab.call(&[&fast[..], &["--format", "html"]].concat()).exits(0);
+    assert!(page.stdout.contains("Objectives: maximize train.throughput."), "{}", page.stdout);
     // It is only printed: the files of the folder agree with its manifest.
     assert!(!shown.stdout.contains("reports in"), "{}", shown.stdout);
     let written = ["report.csv", "report.html", "metrics.csv"].map(|name| lab.text(name));
@@ -128,10 +100,7 @@ fn the_objectives_may_be_others_afterwards() {
     assert_eq!(pareto(&lab)[0], "front");
     for (text, says) in [
         ("[grid]\n", "there is no [objectives] in this file"),
-        (
-            "[objectives]\nmaximize = ['speed']\n",
-            "unknown metric \"speed\"",
-        ),
+        ("[objectives]\nmaximize = ['speed']\n", "unknown metric \"speed\""),
         ("[objectives\n", "not TOML"),
     ] {
         fs::write(lab.path("fast.toml"), text).unwrap();
@@ -150,25 +119,13 @@ fn only_feasible_cells_are_compared() {
     let shown = lab.run(&["--full", "-q", "--set", limit]).exits(0);
     assert_eq!(pareto(&lab), ["", "front", "", "front"]);
     let row = lab.report("one-made-up-b16");
-    assert_eq!(
-        (&*row["verdict"], &*row["broken_constraint"]),
-        ("infeasible", "train.throughput")
-    );
+    assert_eq!((&*row["verdict"], &*row["broken_constraint"]), ("infeasible", "train.throughput"));
     assert_eq!(lab.report("one-made-up-b64")["broken_constraint"], "");
-    let closing = shown
-        .stdout
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    assert!(
-        closing.contains("; 2 feasible, 2 infeasible; 2 cells on the front;"),
-        "{closing}"
-    );
+    let closing = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(closing.contains("; 2 feasible, 2 infeasible; 2 cells on the front;"), "{closing}");
     // Constraints alone make no front.
     let without = Lab::new(GRID);
-    let shown = without
-        .run(&["--full", "-q", "--set", limit, "--format", "json"])
-        .exits(0);
+    let shown = without.run(&["--full", "-q", "--set", limit, "--format", "json"]).exits(0);
     let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
     assert!(document.get("front").is_none());
     assert_eq!(pareto(&without), ["", "", "", ""]);
@@ -196,39 +153,20 @@ fn objectives_are_waited_for_and_shown_by_a_dry_run() {
         "  objectives maximize test_accuracy train.throughput, minimize memory.peak"
     );
     let shown = lab.run(&["--dry-run", "--format", "markdown"]).exits(2);
-    assert!(
-        shown.stderr.contains("choose table, json or csv"),
-        "{}",
-        shown.stderr
-    );
+    assert!(shown.stderr.contains("choose table, json or csv"), "{}", shown.stderr);
 }
 
 #[test]
 fn a_page_has_the_tables_and_the_same_front() {
     let lab = lab();
-    let run = lab
-        .run(&["--full", "-q", "--format", "markdown"])
-        .exits(0)
-        .stdout;
-    let again = lab
-        .call(&["report", "results/t", "--format", "markdown"])
-        .exits(0)
-        .stdout;
+    let run = lab.run(&["--full", "-q", "--format", "markdown"]).exits(0).stdout;
+    let again = lab.call(&["report", "results/t", "--format", "markdown"]).exits(0).stdout;
     for page in [&run, &again] {
-        assert!(
-            page.starts_with("# t\n\n| model | dataset | batch |"),
-            "{page}"
-        );
-        assert!(
-            page.contains("\n## Front\n") && page.contains("\n## Stops\n"),
-            "{page}"
-        );
+        assert!(page.starts_with("# t\n\n| model | dataset | batch |"), "{page}");
+        assert!(page.contains("\n## Front\n") && page.contains("\n## Stops\n"), "{page}");
         assert!(!page.contains("\n## Verdicts\n"), "{page}");
         let dominated = page.lines().find(|line| line.contains("| dominated |"));
-        assert!(
-            dominated.unwrap().contains("one-made-up-b16 is better in "),
-            "{page}"
-        );
+        assert!(dominated.unwrap().contains("one-made-up-b16 is better in "), "{page}");
     }
     // All but how long it took.
     let tables = |page: &str| -> Vec<String> {

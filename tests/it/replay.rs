@@ -25,13 +25,7 @@ const ALL_RULES: [&str; 8] = [
 ];
 
 fn replay<'a>(args: &[&'a str]) -> Perftune {
-    Perftune::new().args(
-        ["replay"]
-            .iter()
-            .chain(args)
-            .copied()
-            .collect::<Vec<&'a str>>(),
-    )
+    Perftune::new().args(["replay"].iter().chain(args).copied().collect::<Vec<&'a str>>())
 }
 
 fn csv(args: &[&str]) -> Vec<Row> {
@@ -41,10 +35,7 @@ fn csv(args: &[&str]) -> Vec<Row> {
 }
 
 fn every_rule() -> Vec<&'static str> {
-    ALL_RULES
-        .iter()
-        .flat_map(|rule| ["--rule", *rule])
-        .collect()
+    ALL_RULES.iter().flat_map(|rule| ["--rule", *rule]).collect()
 }
 
 /// A file of a folder of its own.
@@ -73,26 +64,10 @@ fn every_rule_is_compared() {
 fn rows_and_documents_say_the_same() {
     insta::assert_snapshot!(
         "rows",
-        replay(&[
-            SERIES,
-            "--format",
-            "csv",
-            "--rule",
-            "perftune",
-            "--rule",
-            "oracle:within=2%"
-        ])
-        .run()
+        replay(&[SERIES, "--format", "csv", "--rule", "perftune", "--rule", "oracle:within=2%"])
+            .run()
     );
-    let args = [
-        SERIES,
-        "--metrics",
-        "memory",
-        "--format",
-        "json",
-        "--rule",
-        "naive-t",
-    ];
+    let args = [SERIES, "--metrics", "memory", "--format", "json", "--rule", "naive-t"];
     insta::assert_snapshot!("document", replay(&args).run());
 }
 
@@ -103,10 +78,7 @@ fn how_a_file_is_packed_or_mixed_changes_nothing() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(text.as_bytes()).unwrap();
     let (_folder, path) = file(&packed.finish().unwrap());
-    assert_eq!(
-        csv(&[&[path.to_str().unwrap()], &every_rule()[..]].concat()),
-        plain
-    );
+    assert_eq!(csv(&[&[path.to_str().unwrap()], &every_rule()[..]].concat()), plain);
 
     // Row after row in turn: the k-th rows of all series together.
     let mut lines: Vec<&str> = text.lines().skip(1).collect();
@@ -115,13 +87,7 @@ fn how_a_file_is_packed_or_mixed_changes_nothing() {
     let mixed = format!("{}\n{}\n", text.lines().next().unwrap(), lines.join("\n"));
     let (_folder, path) = file(mixed.as_bytes());
     let mut found = csv(&[&[path.to_str().unwrap()], &every_rule()[..]].concat());
-    let order = |row: &Row| {
-        (
-            row["series"].clone(),
-            row["metric"].clone(),
-            row["rule"].clone(),
-        )
-    };
+    let order = |row: &Row| (row["series"].clone(), row["metric"].clone(), row["rule"].clone());
     found.sort_by_key(order);
     plain.sort_by_key(order);
     assert_eq!(found, plain);
@@ -135,18 +101,12 @@ fn more_series_than_can_be_followed_must_stand_together() {
     };
     let apart: String = (0..3000).map(|name| one(name, 1)).collect();
     let (_folder, path) = file(format!("series,t_s,value\n{apart}").as_bytes());
-    assert_eq!(
-        csv(&[path.to_str().unwrap(), "--rule", "naive-t"]).len(),
-        3000
-    );
+    assert_eq!(csv(&[path.to_str().unwrap(), "--rule", "naive-t"]).len(), 3000);
 
     let again = format!("series,t_s,value\n{apart}{}", one(7, 4));
     let run = shown(again.as_bytes(), &["--rule", "naive-t"]);
     assert!(run.starts_with("exit code: 2"), "{run}");
-    assert!(
-        run.contains("s.csv:9002: series `s7` comes again after 1024 others"),
-        "{run}"
-    );
+    assert!(run.contains("s.csv:9002: series `s7` comes again after 1024 others"), "{run}");
 }
 
 #[test]
@@ -189,16 +149,8 @@ fn files_that_hold_no_series_are_refused() {
         ("one row", b"series,t_s,value\na,1,2\n", &[]),
         ("not text", b"\xff\xfe\x00\x01", &[]),
         ("broken gzip", b"\x1f\x8b\x08\x00rubbish", &[]),
-        (
-            "no metrics",
-            b"series,t_s,value\na,1,2\na,2,2\n",
-            &["--metrics", "cpu"],
-        ),
-        (
-            "another metric",
-            b"series,t_s,value,metric\na,1,2,x\na,2,2,x\n",
-            &["--metrics", "cpu"],
-        ),
+        ("no metrics", b"series,t_s,value\na,1,2\na,2,2\n", &["--metrics", "cpu"]),
+        ("another metric", b"series,t_s,value,metric\na,1,2,x\na,2,2,x\n", &["--metrics", "cpu"]),
         ("unknown rule", b"", &["--rule", "perftun"]),
         ("unknown parameter", b"", &["--rule", "fixed:n=3,skp=2"]),
         ("wrong value", b"", &["--rule", "naive-t:within=5"]),
@@ -237,17 +189,8 @@ const RESULTS: &str = "tests/recordings/results";
 fn a_results_folder_is_judged_stage_by_stage() {
     let rules = ["perftune", "perf-analyzer", "oracle:within=2%"];
     let rules: Vec<_> = rules.iter().flat_map(|rule| ["--rule", *rule]).collect();
-    insta::assert_snapshot!(
-        "results_table",
-        replay(&[&[RESULTS], &rules[..]].concat()).run()
-    );
-    let args = [
-        RESULTS,
-        "--metrics",
-        "throughput,memory.peak",
-        "--format",
-        "csv",
-    ];
+    insta::assert_snapshot!("results_table", replay(&[&[RESULTS], &rules[..]].concat()).run());
+    let args = [RESULTS, "--metrics", "throughput,memory.peak", "--format", "csv"];
     insta::assert_snapshot!("results_rows", replay(&args).run());
     let both = csv(&[RESULTS, SERIES, "--rule", "naive-t"]);
     assert_eq!(both.len(), 9 + 7);
@@ -266,36 +209,23 @@ fn folders_that_hold_no_results_are_refused() {
     let run = copy.join("runs/one-made-up");
     fs::create_dir_all(&run).unwrap();
     fs::copy(whole.join("manifest.json"), copy.join("manifest.json")).unwrap();
-    assert!(
-        all(&["torn"]).contains("one-made-up/events.jsonl"),
-        "{}",
-        all(&["torn"])
-    );
+    assert!(all(&["torn"]).contains("one-made-up/events.jsonl"), "{}", all(&["torn"]));
     let log = fs::read_to_string(whole.join("runs/one-made-up/events.jsonl")).unwrap();
-    fs::write(
-        run.join("events.jsonl"),
-        log.replacen("\"kind\":\"sample\"", "\"kind\":3", 1),
-    )
-    .unwrap();
+    fs::write(run.join("events.jsonl"), log.replacen("\"kind\":\"sample\"", "\"kind\":3", 1))
+        .unwrap();
     assert!(all(&["torn"]).contains("events.jsonl is damaged at line"));
     assert!(all(&["torn", "--metrics", "throughputt"]).contains("did you mean `throughput`?"));
     // A run that was killed has a torn last line and no end: what there is, is judged.
     fs::write(run.join("events.jsonl"), &log[..log.len() / 2]).unwrap();
     let half = lab.call(&["replay", "torn"]).exits(0);
-    assert!(
-        half.stderr.contains("note: one-made-up did not end"),
-        "{half:#?}"
-    );
+    assert!(half.stderr.contains("note: one-made-up did not end"), "{half:#?}");
     assert!(half.stdout.contains("perftune"), "{half:#?}");
 }
 
 /// What the controller asked for in the run, as it is in its log; and what it asks for when the log is fed to it.
 fn asked_then_and_now(folder: &Path, cores: f64) -> [Vec<(usize, String)>; 2] {
     let lines: Vec<Line> = read_lines(folder).unwrap().map(Result::unwrap).collect();
-    let Line::Started {
-        job, stop, t_ns, ..
-    } = &lines[0]
-    else {
+    let Line::Started { job, stop, t_ns, .. } = &lines[0] else {
         panic!("{:?}", lines[0]);
     };
     let policy: StopPolicy = serde_json::from_value(stop.clone()).unwrap();
@@ -355,8 +285,7 @@ max_time = "6s"
 fn a_recording_replays_to_the_very_stops_of_the_run() {
     for rule in ["perftune", "naive-t", "perf-analyzer:s=40%,max-trials=50"] {
         let lab = Lab::new(LIVE);
-        lab.run(&["--set", &format!("stop.rule=\"{rule}\"")])
-            .exits(0);
+        lab.run(&["--set", &format!("stop.rule=\"{rule}\"")]).exits(0);
         let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
         let cores = manifest["machine"]["usable_cores"].as_f64().unwrap();
         let [then, now] = asked_then_and_now(&lab.file("runs/one-made-up"), cores);
@@ -365,29 +294,16 @@ fn a_recording_replays_to_the_very_stops_of_the_run() {
         assert!(last.starts_with("stop, "), "{rule}: {then:#?}");
         assert_eq!(now, then, "{rule}");
         let unstable = last.contains("unstable");
-        assert!(
-            unstable || last.contains("known to") == (rule != "perftune"),
-            "{then:#?}"
-        );
+        assert!(unstable || last.contains("known to") == (rule != "perftune"), "{then:#?}");
 
         // The command line says that no metric of a stage was known later than the stage was left.
-        let shown = lab
-            .call(&["replay", "results/t", "--format", "csv"])
-            .exits(0);
-        assert!(
-            shown
-                .stderr
-                .contains("1 of 1 runs of results/t were stopped early"),
-            "{shown:#?}"
-        );
+        let shown = lab.call(&["replay", "results/t", "--format", "csv"]).exits(0);
+        assert!(shown.stderr.contains("1 of 1 runs of results/t were stopped early"), "{shown:#?}");
         for row in rows(&shown.stdout) {
             assert!(row["rule"].starts_with(rule), "{row:#?}");
             let all_known = then.len() == 2 && !unstable;
             assert!(row["stopped"] == "true" || !all_known, "{row:#?}");
-            assert!(
-                row["reason"].ends_with("so its whole is what it had by then"),
-                "{row:#?}"
-            );
+            assert!(row["reason"].ends_with("so its whole is what it had by then"), "{row:#?}");
         }
     }
 }

@@ -25,12 +25,8 @@ batch_size = [1, 32]
 max_time = "1s"
 "#;
 
-const RUNS: [&str; 4] = [
-    "one-made-up-b16",
-    "one-made-up-b64",
-    "two-made-up-b16",
-    "two-made-up-b64",
-];
+const RUNS: [&str; 4] =
+    ["one-made-up-b16", "one-made-up-b64", "two-made-up-b16", "two-made-up-b64"];
 
 /// The columns that scripts rely on, in their order.
 const COLUMNS: &str = "run,model,dataset,batch_size,learning_rate,threads,device,seed,repeat,status,stop_reason,wall_s,epochs,train_throughput_samples_per_s,train_step_latency_mean_s,train_step_latency_p50_s,train_step_latency_p95_s,train_step_latency_p99_s,serve_throughput_samples_per_s,serve_latency_p50_s,serve_latency_p95_s,serve_latency_p99_s,cpu_utilisation_percent,cpu_utilisation_percent_of_limit,memory_rss_mean_bytes,memory_peak_bytes,gpu_utilisation_percent,gpu_memory_peak_bytes,train_loss,validation_accuracy,test_accuracy";
@@ -61,10 +57,8 @@ fn settled(table: &str) -> String {
     let mut text = String::new();
     let mut of_the_machine = false;
     for line in table.lines() {
-        let mut words: Vec<&str> = line
-            .split_whitespace()
-            .map(|word| word.trim_start_matches('~'))
-            .collect();
+        let mut words: Vec<&str> =
+            line.split_whitespace().map(|word| word.trim_start_matches('~')).collect();
         // What others did to this machine meanwhile is said before the closing line.
         of_the_machine |= words.first() == Some(&"interference");
         of_the_machine &= words.get(1) != Some(&"runs:");
@@ -93,37 +87,18 @@ fn a_grid_ends_with_a_table_and_all_its_files() {
         let began = format!("[{count}/4] {run}: started\n[{count}/4] {run}: completed after ");
         assert!(shown.stderr.contains(&began), "{}", shown.stderr);
     }
-    let mut expected: Vec<String> = [
-        "",
-        "manifest.json",
-        "metrics.csv",
-        "report.csv",
-        "report.html",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut expected: Vec<String> =
+        ["", "manifest.json", "metrics.csv", "report.csv", "report.html"].map(str::to_owned).into();
     expected[0] = ".lock".to_owned();
     for run in RUNS {
-        for file in [
-            "done.json",
-            "epochs.csv",
-            "events.jsonl",
-            "samples.csv",
-            "stderr.log",
-        ] {
+        for file in ["done.json", "epochs.csv", "events.jsonl", "samples.csv", "stderr.log"] {
             expected.push(format!("runs/{run}/{file}"));
         }
     }
     let mut found = lab.files();
     found.retain(|file| file != "grid.toml");
     expected.sort();
-    assert_eq!(
-        found,
-        expected
-            .iter()
-            .map(|file| format!("results/t/{file}"))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(found, expected.iter().map(|file| format!("results/t/{file}")).collect::<Vec<_>>());
 }
 
 #[test]
@@ -140,17 +115,11 @@ fn each_file_says_what_its_readers_rely_on() {
         "{metrics}"
     );
     for row in lab.rows("metrics.csv") {
-        assert!(
-            !row["estimate"].is_empty() || !row["note"].is_empty(),
-            "{row:?}"
-        );
+        assert!(!row["estimate"].is_empty() || !row["note"].is_empty(), "{row:?}");
         assert!(!row["note"].contains("unsupported: unsupported"), "{row:?}");
     }
     let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
-    assert_eq!(
-        manifest["format"],
-        serde_json::json!({ "major": 1, "minor": 0 })
-    );
+    assert_eq!(manifest["format"], serde_json::json!({ "major": 1, "minor": 0 }));
     assert_eq!(manifest["runs"], serde_json::json!(RUNS));
     for run in RUNS {
         let log = lab.text(&format!("runs/{run}/events.jsonl"));
@@ -192,10 +161,7 @@ fn a_full_run_uses_its_budget_and_reports_what_was_played() {
             ("validation_accuracy", 0.95),
         ] {
             let found = number(&row[column]);
-            assert!(
-                (found / expected - 1.0).abs() < 0.01,
-                "{run}: {column} {found}"
-            );
+            assert!((found / expected - 1.0).abs() < 0.01, "{run}: {column} {found}");
         }
         assert_eq!(row["test_accuracy_is_final"], "true");
     }
@@ -204,15 +170,10 @@ fn a_full_run_uses_its_budget_and_reports_what_was_played() {
 #[test]
 fn a_run_is_stopped_once_its_metrics_are_known() {
     let lab = lab();
-    let shown = lab
-        .run(&[&EARLY[..], &["--only", "batch_size=16", "-v"]].concat())
-        .exits(0);
+    let shown = lab.run(&[&EARLY[..], &["--only", "batch_size=16", "-v"]].concat()).exits(0);
     for run in ["one-made-up-b16", "two-made-up-b16"] {
         let row = lab.report(run);
-        assert_eq!(
-            (&*row["status"], &*row["stop_reason"]),
-            ("stopped", "plateaued")
-        );
+        assert_eq!((&*row["status"], &*row["stop_reason"]), ("stopped", "plateaued"));
         assert!(number(&row["epochs"]) < 100_000.0);
         assert_eq!(row["test_accuracy_is_final"], "false");
         let asked =
@@ -230,27 +191,15 @@ fn a_run_is_stopped_once_its_metrics_are_known() {
             "{known:?}"
         );
     }
-    assert!(
-        shown
-            .stdout
-            .contains("training was stopped before it was done"),
-        "{}",
-        shown.stdout
-    );
+    assert!(shown.stdout.contains("training was stopped before it was done"), "{}", shown.stdout);
 }
 
 #[test]
 fn data_for_scripts_are_one_document_on_standard_output() {
     let lab = lab();
-    let json = lab
-        .run(&["--format", "json", "--only", "model=one"])
-        .exits(0);
+    let json = lab.run(&["--format", "json", "--only", "model=one"]).exits(0);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!(
-        document["runs"].as_array().unwrap().len(),
-        2,
-        "{document:#}"
-    );
+    assert_eq!(document["runs"].as_array().unwrap().len(), 2, "{document:#}");
     let csv = lab.run(&["--format", "csv", "--fresh"]).exits(0);
     assert_eq!(csv.stdout, lab.text("report.csv"));
     assert_eq!(rows(&csv.stdout).len(), 4);
@@ -271,38 +220,19 @@ fn repeats_have_their_own_seeds_and_an_interval_between_them() {
         "batch_size=16",
     ])
     .exits(0);
-    let seeds: Vec<String> = lab
-        .rows("report.csv")
-        .into_iter()
-        .map(|row| row["seed"].clone())
-        .collect();
+    let seeds: Vec<String> =
+        lab.rows("report.csv").into_iter().map(|row| row["seed"].clone()).collect();
     assert_eq!(seeds, ["7", "8", "9"]);
     let cells = lab.rows("summary.csv");
     assert_eq!(cells.len(), 1);
-    assert_eq!(
-        (&*cells[0]["cell"], &*cells[0]["runs"]),
-        ("one-made-up-b16", "3")
-    );
+    assert_eq!((&*cells[0]["cell"], &*cells[0]["runs"]), ("one-made-up-b16", "3"));
     let summary = lab.rows("summary_metrics.csv");
-    let row = summary
-        .iter()
-        .find(|row| row["metric"] == "train.throughput")
-        .unwrap();
+    let row = summary.iter().find(|row| row["metric"] == "train.throughput").unwrap();
     assert_eq!((&*row["cell"], &*row["runs"]), ("one-made-up-b16", "3"));
-    let (low, mean, high) = (
-        number(&row["low"]),
-        number(&row["mean"]),
-        number(&row["high"]),
-    );
-    assert!(
-        low < mean && mean < high && (mean / 16_000.0 - 1.0).abs() < 0.01,
-        "{row:?}"
-    );
+    let (low, mean, high) = (number(&row["low"]), number(&row["mean"]), number(&row["high"]));
+    assert!(low < mean && mean < high && (mean / 16_000.0 - 1.0).abs() < 0.01, "{row:?}");
     let column = |end: &str| &*cells[0][&format!("train_throughput_samples_per_s{end}")];
-    assert_eq!(
-        ["_low", "", "_high"].map(column),
-        ["low", "mean", "high"].map(|end| &*row[end])
-    );
+    assert_eq!(["_low", "", "_high"].map(column), ["low", "mean", "high"].map(|end| &*row[end]));
 }
 
 #[test]
@@ -333,11 +263,8 @@ fn the_shards_of_a_grid_are_its_partition() {
     let mut seen = BTreeSet::new();
     for part in ["1/2", "2/2"] {
         lab.run(&["--shard", part, "--fresh", "-q"]).exits(0);
-        let runs: Vec<String> = lab
-            .rows("report.csv")
-            .into_iter()
-            .map(|row| row["run"].clone())
-            .collect();
+        let runs: Vec<String> =
+            lab.rows("report.csv").into_iter().map(|row| row["run"].clone()).collect();
         assert_eq!(runs.len(), 2);
         for run in runs {
             assert!(seen.insert(run.clone()), "{run} is in both parts");
@@ -349,24 +276,11 @@ fn the_shards_of_a_grid_are_its_partition() {
 #[test]
 fn a_grid_may_come_from_standard_input() {
     let lab = lab();
-    let mut child = lab
-        .perftune(&["run", "-", "--only", "model=one"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(GRID.as_bytes())
-        .unwrap();
+    let mut child =
+        lab.perftune(&["run", "-", "--only", "model=one"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(GRID.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(lab.rows("report.csv").len(), 2);
 }
 
@@ -402,22 +316,13 @@ fn a_part_that_is_run_later_loses_nothing_of_the_rest() {
 #[test]
 fn reports_are_rebuilt_byte_for_byte() {
     let lab = lab();
-    let ran = lab
-        .run(&["--repeat", "3", "--only", "model=one", "--format", "json"])
-        .exits(0);
-    let names = [
-        "report.csv",
-        "metrics.csv",
-        "summary.csv",
-        "summary_metrics.csv",
-    ];
+    let ran = lab.run(&["--repeat", "3", "--only", "model=one", "--format", "json"]).exits(0);
+    let names = ["report.csv", "metrics.csv", "summary.csv", "summary_metrics.csv"];
     let before = names.map(|name| lab.text(name));
     for name in names {
         fs::remove_file(lab.file(name)).unwrap();
     }
-    let shown = lab
-        .call(&["report", "results/t", "--format", "json"])
-        .exits(0);
+    let shown = lab.call(&["report", "results/t", "--format", "json"]).exits(0);
     assert_eq!(names.map(|name| lab.text(name)), before);
     assert_eq!(shown.stdout, ran.stdout);
 }
@@ -434,53 +339,29 @@ fn a_metric_that_the_machine_lacks_is_left_out_with_a_warning() {
             "--set",
             "sampler.gpu=false",
         ],
-        &[
-            "--set",
-            "stop.min_time=0.2s",
-            "--only",
-            "model=one",
-            "--only",
-            "batch_size=16",
-        ],
+        &["--set", "stop.min_time=0.2s", "--only", "model=one", "--only", "batch_size=16"],
     ]
     .concat();
     let shown = lab.run(&lacking).exits(0);
-    let warnings: Vec<&str> = shown
-        .stderr
-        .lines()
-        .filter(|line| line.starts_with("warning:"))
-        .collect();
+    let warnings: Vec<&str> =
+        shown.stderr.lines().filter(|line| line.starts_with("warning:")).collect();
     assert_eq!(warnings.len(), 1, "{}", shown.stderr);
     assert!(warnings[0].contains("gpu.utilisation"), "{}", warnings[0]);
     let row = lab.report("one-made-up-b16");
-    assert_eq!(
-        (&*row["stop_reason"], &*row["gpu_utilisation_percent"]),
-        ("plateaued", "")
-    );
+    assert_eq!((&*row["stop_reason"], &*row["gpu_utilisation_percent"]), ("plateaued", ""));
     let rows = lab.rows("metrics.csv");
-    let gpu = rows
-        .iter()
-        .find(|row| row["metric"] == "gpu.utilisation")
-        .unwrap();
+    let gpu = rows.iter().find(|row| row["metric"] == "gpu.utilisation").unwrap();
     assert!(!gpu["note"].is_empty(), "{gpu:?}");
 
-    let quiet = lab
-        .run(&[&lacking[..], &["--fresh", "-q"]].concat())
-        .exits(0);
+    let quiet = lab.run(&[&lacking[..], &["--fresh", "-q"]].concat()).exits(0);
     assert_eq!(quiet.stderr, "");
 }
 
 #[test]
 fn metrics_that_the_machine_lacks_altogether_are_an_error_before_anything_is_written() {
     let lab = lab();
-    let shown = lab
-        .run(&[
-            "--set",
-            "stop.metrics=[\"gpu\"]",
-            "--set",
-            "sampler.gpu=false",
-        ])
-        .exits(2);
+    let shown =
+        lab.run(&["--set", "stop.metrics=[\"gpu\"]", "--set", "sampler.gpu=false"]).exits(2);
     assert!(
         shown.stderr.starts_with("error: ") && shown.stderr.contains("gpu.utilisation"),
         "{}",
@@ -493,19 +374,11 @@ fn metrics_that_the_machine_lacks_altogether_are_an_error_before_anything_is_wri
 #[test]
 fn nobody_who_reads_the_table_is_no_error() {
     let lab = lab();
-    let mut child = lab
-        .perftune(&["run", "grid.toml", "--only", "model=one"])
-        .spawn()
-        .unwrap();
+    let mut child = lab.perftune(&["run", "grid.toml", "--only", "model=one"]).spawn().unwrap();
     // As `| head -c 0` does: the pipe is closed long before the table comes.
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(lab.rows("report.csv").len(), 2);
 }
 
@@ -516,26 +389,15 @@ fn quiet_is_quiet_and_nothing_is_coloured_away_from_a_terminal() {
     assert_eq!(quiet.stderr, "");
     assert!(quiet.stdout.contains("4 runs: 4 ok"), "{}", quiet.stdout);
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "xterm-256color")] {
-        let output = lab
-            .perftune(&["run", "grid.toml", "--fresh", "-v"])
-            .env(name, value)
-            .output()
-            .unwrap();
-        assert!(
-            !output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b),
-            "{name}"
-        );
+        let output =
+            lab.perftune(&["run", "grid.toml", "--fresh", "-v"]).env(name, value).output().unwrap();
+        assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{name}");
     }
 }
 
 fn python() -> Option<&'static str> {
-    let found = Command::new("python3")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    found
-        .is_ok_and(|status| status.success())
-        .then_some("python3")
+    let found = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
+    found.is_ok_and(|status| status.success()).then_some("python3")
 }
 
 #[test]
@@ -574,10 +436,7 @@ fn a_worker_in_another_language_is_measured_like_the_own_one() {
     let report = lab.rows("report.csv");
     assert_eq!(report.len(), 1, "{}", shown.stdout);
     let run = &report[0];
-    assert!(
-        matches!(&*run["status"], "completed" | "stopped"),
-        "{run:?}"
-    );
+    assert!(matches!(&*run["status"], "completed" | "stopped"), "{run:?}");
     let row: HashMap<String, f64> = lab
         .rows("metrics.csv")
         .into_iter()
@@ -594,10 +453,7 @@ fn a_worker_in_another_language_is_measured_like_the_own_one() {
     }
     // A Python is some megabytes large, and this one far from a gigabyte. The mean of what hardly varies is rounded.
     let peak = row["memory.peak"];
-    assert!(
-        peak > 4e6 && peak < 1e9 && row["memory.rss_mean"] <= peak * (1.0 + 1e-9),
-        "{peak}"
-    );
+    assert!(peak > 4e6 && peak < 1e9 && row["memory.rss_mean"] <= peak * (1.0 + 1e-9), "{peak}");
 }
 
 #[test]
@@ -605,10 +461,7 @@ fn a_worker_that_cannot_be_started_fails_its_runs_with_its_name() {
     let lab = Lab::new(&GRID.replace("program = \"scripted\"", "command = [\"./no-such-worker\"]"));
     let shown: Shown = lab.run(&["--only", "model=one"]).exits(3);
     let row = lab.report("one-made-up-b16");
-    assert_eq!(
-        (&*row["status"], &*row["stop_reason"]),
-        ("failed", "failed")
-    );
+    assert_eq!((&*row["status"], &*row["stop_reason"]), ("failed", "failed"));
     assert!(
         row["failure"].contains("not started") && row["failure"].contains("no-such-worker"),
         "{row:?}"
@@ -619,10 +472,7 @@ fn a_worker_that_cannot_be_started_fails_its_runs_with_its_name() {
 #[test]
 fn a_reader_that_leaves_in_the_middle_is_no_error_either() {
     let lab = lab();
-    let mut child = lab
-        .perftune(&["run", "grid.toml", "--format", "json", "-q"])
-        .spawn()
-        .unwrap();
+    let mut child = lab.perftune(&["run", "grid.toml", "--format", "json", "-q"]).spawn().unwrap();
     let mut first = [0];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -652,13 +502,9 @@ interval = "60s"
     lab.run(&["--full", "-q"]).exits(0);
     assert_eq!(lab.report("one-made-up")["memory_peak_bytes"], "");
     let rows = lab.rows("metrics.csv");
-    let peak = rows
-        .iter()
-        .find(|row| row["metric"] == "memory.peak")
-        .unwrap();
+    let peak = rows.iter().find(|row| row["metric"] == "memory.peak").unwrap();
     assert!(peak["note"].contains("last looked at"), "{peak:?}");
 
-    lab.run(&["--full", "-q", "--fresh", "--set", "sampler.interval=20ms"])
-        .exits(0);
+    lab.run(&["--full", "-q", "--fresh", "--set", "sampler.interval=20ms"]).exits(0);
     assert!(number(&lab.report("one-made-up")["memory_peak_bytes"]) > 64e6);
 }

@@ -42,28 +42,18 @@ fn metric(lab: &Lab, name: &str) -> Row {
 #[track_caller]
 fn figure(lab: &Lab, name: &str) -> f64 {
     let row = metric(lab, name);
-    row["estimate"]
-        .parse()
-        .unwrap_or_else(|error| panic!("{error}: {row:?}"))
+    row["estimate"].parse().unwrap_or_else(|error| panic!("{error}: {row:?}"))
 }
 
 #[test]
 fn requests_of_a_server_wait_for_each_other() {
-    let lab = whole(
-        SCRIPT,
-        "[serve]\npattern = \"server\"\nrate = \"100/s\"\nmax_time = \"100s\"\n",
-    );
+    let lab =
+        whole(SCRIPT, "[serve]\npattern = \"server\"\nrate = \"100/s\"\nmax_time = \"100s\"\n");
     // M/D/1 at 50%: the mean wait is half a service time.
     let mean = figure(&lab, "serve.latency_mean");
     assert!((mean / 7.5e-3 - 1.0).abs() < 0.1, "{mean}");
-    let (p50, p99) = (
-        figure(&lab, "serve.latency_p50"),
-        figure(&lab, "serve.latency_p99"),
-    );
-    assert!(
-        p50 > 4.9e-3 && p50 < mean && p99 > 2.0 * mean,
-        "{p50} {p99}"
-    );
+    let (p50, p99) = (figure(&lab, "serve.latency_p50"), figure(&lab, "serve.latency_p99"));
+    assert!(p50 > 4.9e-3 && p50 < mean && p99 > 2.0 * mean, "{p50} {p99}");
     // Half of the time nothing is answered, and it counts.
     assert!((figure(&lab, "serve.throughput") / 100.0 - 1.0).abs() < 0.05);
     assert!((figure(&lab, "serve.utilisation") / 50.0 - 1.0).abs() < 0.05);
@@ -77,19 +67,13 @@ fn requests_of_a_server_wait_for_each_other() {
 
 #[test]
 fn closed_clients_wait_for_all_others() {
-    let lab = whole(
-        SCRIPT,
-        "[serve]\npattern = \"closed\"\nclients = 4\nmax_requests = 2000\n",
-    );
+    let lab = whole(SCRIPT, "[serve]\npattern = \"closed\"\nclients = 4\nmax_requests = 2000\n");
     let mean = figure(&lab, "serve.latency_mean");
     assert!((mean / 20e-3 - 1.0).abs() < 0.01, "{mean}");
     assert!((figure(&lab, "serve.throughput") / 200.0 - 1.0).abs() < 0.01);
     assert!(figure(&lab, "serve.utilisation") > 99.9);
     // 10 s are over before 2,000 requests are: both end a phase.
-    let lab = whole(
-        SCRIPT,
-        "[serve]\npattern = \"closed\"\nclients = 4\nmax_requests = 500\n",
-    );
+    let lab = whole(SCRIPT, "[serve]\npattern = \"closed\"\nclients = 4\nmax_requests = 500\n");
     assert_eq!(steps(&lab, "serve[1]"), 500);
 }
 
@@ -114,17 +98,9 @@ const ENDLESS: [&str; 2] = ["--set", "train.epochs=100000"];
 fn a_server_that_breaks_its_limit_ends_the_run() {
     for (rate, limit, says) in [
         // The 99th percentile at half of the capacity is some 20 ms.
-        (
-            "100/s",
-            "8ms",
-            "<= 8.00 ms is broken in serve[1]: at least ",
-        ),
+        ("100/s", "8ms", "<= 8.00 ms is broken in serve[1]: at least "),
         // Above the capacity no limit is kept, however far.
-        (
-            "250/s",
-            "1h",
-            "is broken in serve[1]: overloaded: one request comes every 4.00 ms",
-        ),
+        ("250/s", "1h", "is broken in serve[1]: overloaded: one request comes every 4.00 ms"),
     ] {
         let lab = lab(
             SCRIPT,
@@ -134,10 +110,7 @@ fn a_server_that_breaks_its_limit_ends_the_run() {
         );
         lab.run(&ENDLESS).exits(0);
         let row = lab.report("one-made-up");
-        assert_eq!(
-            (&*row["stop_reason"], &*row["verdict"]),
-            ("infeasible", "infeasible")
-        );
+        assert_eq!((&*row["stop_reason"], &*row["verdict"]), ("infeasible", "infeasible"));
         assert!(row["verdict_reason"].contains(says), "{row:?}");
         // Nothing is different when it is not ended.
         lab.run(&["--full", "--fresh", "-q"]).exits(0);
@@ -162,21 +135,12 @@ fn a_load_that_the_generator_cannot_make_says_nothing_of_the_model() {
 #[test]
 fn the_highest_rate_is_searched_for_and_judged() {
     let serve = "[serve]\npattern = \"server\"\nrate = \"50/s\"\nmax_time = \"400s\"\nfind_max_rate = true\nlatency_limit = \"p99 <= 20ms\"\n";
-    let lab = whole(
-        SCRIPT,
-        &format!("{serve}[constraints]\n\"serve.max_rate\" = \">= 60/s\"\n"),
-    );
+    let lab = whole(SCRIPT, &format!("{serve}[constraints]\n\"serve.max_rate\" = \">= 60/s\"\n"));
     let row = metric(&lab, "serve.max_rate");
     let ends = ["low", "estimate", "high"].map(|end| row[end].parse::<f64>().unwrap());
-    assert!(
-        ends.is_sorted() && ends[0] > 80.0 && ends[2] < 160.0,
-        "{row:?}"
-    );
+    assert!(ends.is_sorted() && ends[0] > 80.0 && ends[2] < 160.0, "{row:?}");
     assert_eq!(row["unit"], "requests/s");
-    assert!(
-        row["note"].starts_with("p99 <= 20.0 ms, of a capacity of "),
-        "{row:?}"
-    );
+    assert!(row["note"].starts_with("p99 <= 20.0 ms, of a capacity of "), "{row:?}");
     let report = lab.report("one-made-up");
     assert_eq!(report["serve_max_rate_per_s"], row["estimate"]);
     assert_eq!(report["verdict"], "feasible", "{report:?}");
@@ -190,12 +154,7 @@ fn the_highest_rate_is_searched_for_and_judged() {
         let said = !row["estimate"].is_empty() || !row["note"].is_empty();
         assert!(said, "no figure and no reason: {row:?}");
     }
-    let strict = [
-        "--set",
-        "constraints.serve.max_rate=>= 180/s",
-        "--fresh",
-        "-q",
-    ];
+    let strict = ["--set", "constraints.serve.max_rate=>= 180/s", "--fresh", "-q"];
     lab.run(&[&strict[..], &ENDLESS].concat()).exits(0);
     let report = lab.report("one-made-up");
     assert_eq!(report["stop_reason"], "infeasible", "{report:?}");
@@ -224,10 +183,7 @@ fn a_limit_below_the_answers_has_no_rate() {
     );
     let row = metric(&lab, "serve.max_rate");
     assert_eq!(row["estimate"], "0", "{row:?}");
-    assert!(
-        row["note"].contains("no rate keeps p99 <= 4.00 ms"),
-        "{row:?}"
-    );
+    assert!(row["note"].contains("no rate keeps p99 <= 4.00 ms"), "{row:?}");
     assert_eq!(lab.report("one-made-up")["verdict"], "infeasible");
 }
 
@@ -241,23 +197,14 @@ fn offline_finds_the_best_size() {
     let row = lab.report("one-made-up");
     assert_eq!(row["serve_best_batch_size"], "256", "{row:?}");
     let note = &metric(&lab, "serve.best_batch_size")["note"];
-    assert!(
-        note.starts_with("256 has the highest throughput, 80."),
-        "{note}"
-    );
+    assert!(note.starts_with("256 has the highest throughput, 80."), "{note}");
     let shown = lab.call(&["report", "results/t"]).exits(0).stdout;
-    assert!(
-        shown.contains("offline") && shown.contains("best"),
-        "{shown}"
-    );
+    assert!(shown.contains("offline") && shown.contains("best"), "{shown}");
 }
 
 #[test]
 fn batches_are_served_like_single_requests() {
-    let lab = whole(
-        SCRIPT,
-        "[serve]\npattern = \"multi-stream\"\nmax_requests = 300\n",
-    );
+    let lab = whole(SCRIPT, "[serve]\npattern = \"multi-stream\"\nmax_requests = 300\n");
     assert_eq!(steps(&lab, "serve[8]"), 300);
     assert_eq!(lab.report("one-made-up")["serve_batch_size"], "8");
 }

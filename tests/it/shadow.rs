@@ -20,11 +20,7 @@ fn recorded() -> Lab {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDED);
     let run = "runs/one-made-up";
     fs::create_dir_all(lab.file(run)).unwrap();
-    for name in [
-        "manifest.json",
-        "runs/one-made-up/events.jsonl",
-        "runs/one-made-up/done.json",
-    ] {
+    for name in ["manifest.json", "runs/one-made-up/events.jsonl", "runs/one-made-up/done.json"] {
         fs::copy(from.join(name), lab.file(name)).unwrap();
     }
     lab
@@ -66,11 +62,7 @@ fn a_folder_that_had_a_shadow_keeps_it() {
     // Of a file that is none of ours the runs' own rule is left.
     fs::write(lab.file("shadow.csv"), "rule\nno-such-rule\n").unwrap();
     lab.call(&report(&[])).exits(0);
-    let mut rules: Vec<String> = lab
-        .rows("shadow.csv")
-        .iter()
-        .map(|r| r["rule"].clone())
-        .collect();
+    let mut rules: Vec<String> = lab.rows("shadow.csv").iter().map(|r| r["rule"].clone()).collect();
     rules.dedup();
     assert_eq!(rules, ["perftune"]);
 }
@@ -78,9 +70,7 @@ fn a_folder_that_had_a_shadow_keeps_it() {
 #[test]
 fn the_standard_output_is_one_document_in_each_format() {
     let lab = recorded();
-    let json = lab
-        .call(&report(&["--shadow", "--format", "json"]))
-        .exits(0);
+    let json = lab.call(&report(&["--shadow", "--format", "json"])).exits(0);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     let shadow = &document["shadow"];
     assert_eq!(shadow["figures"].as_array().unwrap().len(), 9);
@@ -120,14 +110,9 @@ metrics = ["throughput", "latency"]
 fn a_run_says_what_it_would_have_been() {
     let lab = Lab::new(GRID);
     let shown = lab
-        .run(&[
-            "--full", "--shadow", "--rule", "perftune", "--rule", "oracle", "--repeat", "3",
-        ])
+        .run(&["--full", "--shadow", "--rule", "perftune", "--rule", "oracle", "--repeat", "3"])
         .exits(0);
-    assert!(
-        shown.stdout.lines().all(|line| line.chars().count() <= 80),
-        "{shown:#?}"
-    );
+    assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80), "{shown:#?}");
     assert!(!shown.stderr.contains("note:"), "{shown:#?}");
     for says in [
         "6 runs: 6 ok (6 budget)",
@@ -148,24 +133,17 @@ fn a_run_says_what_it_would_have_been() {
     let number = |row: &Row, name: &str| row[name].parse::<f64>().unwrap();
     for row in &found {
         assert!(number(row, "stop_t_s") < 8.0, "{row:#?}");
-        assert_eq!(
-            (&*row["known"], &*row["within_asked"]),
-            ("true", "true"),
-            "{row:#?}"
-        );
-        let full = lab.rows("metrics.csv").into_iter().find(|full| {
-            ["run", "phase", "metric"]
-                .iter()
-                .all(|name| full[*name] == row[*name])
-        });
+        assert_eq!((&*row["known"], &*row["within_asked"]), ("true", "true"), "{row:#?}");
+        let full = lab
+            .rows("metrics.csv")
+            .into_iter()
+            .find(|full| ["run", "phase", "metric"].iter().all(|name| full[*name] == row[*name]));
         assert_eq!(full.unwrap()["estimate"], row["full_estimate"]);
     }
     // The next run leaves no old shadow behind.
-    lab.run(&["--resume", "--full", "--repeat", "3", "-q"])
-        .exits(0);
+    lab.run(&["--resume", "--full", "--repeat", "3", "-q"]).exits(0);
     assert!(!lab.file("shadow.csv").exists());
-    lab.run(&["--fresh", "-q", "--full", "--shadow", "--format", "csv"])
-        .exits(0);
+    lab.run(&["--fresh", "-q", "--full", "--shadow", "--format", "csv"]).exits(0);
     assert_eq!(rows(&lab.text("shadow.csv")).len(), 2 * 7);
 }
 
@@ -174,24 +152,14 @@ fn what_has_no_shadow_is_said() {
     let lab = Lab::new(GRID);
     let run = |args: &[&str]| {
         let shown = lab.run(args);
-        format!(
-            "{args:?} exits with {:?}\n{}{}\n",
-            shown.code, shown.stdout, shown.stderr
-        )
+        format!("{args:?} exits with {:?}\n{}{}\n", shown.code, shown.stdout, shown.stderr)
     };
     let refused = [
         &["--shadow"][..],
         &["--full", "--rule", "oracle"],
         &["--full", "--shadow", "--rule", "orcale"],
         &["--full", "--shadow", "--rule", "fixed:m=3"],
-        &[
-            "--full",
-            "--shadow",
-            "--rule",
-            "oracle",
-            "--rule",
-            "oracle:within=5%",
-        ],
+        &["--full", "--shadow", "--rule", "oracle", "--rule", "oracle:within=5%"],
     ];
     let mut said: String = refused.iter().map(|args| run(args)).collect();
     assert!(!lab.path("results").exists());
@@ -205,10 +173,7 @@ fn what_has_no_shadow_is_said() {
 /// The shadow of a run whose log this is, and when it was asked to leave its serve phase, from the beginning of that.
 fn live_and_shadow(folder: &Path, cores: f64) -> (Option<f64>, ShadowEnd) {
     let lines: Vec<Line> = read_lines(folder).unwrap().map(Result::unwrap).collect();
-    let Line::Started {
-        job, stop, t_ns, ..
-    } = &lines[0]
-    else {
+    let Line::Started { job, stop, t_ns, .. } = &lines[0] else {
         panic!("{:?}", lines[0]);
     };
     let policy: StopPolicy = serde_json::from_value(stop.clone()).unwrap();
@@ -219,10 +184,7 @@ fn live_and_shadow(folder: &Path, cores: f64) -> (Option<f64>, ShadowEnd) {
     for line in &lines {
         match line {
             Line::Worker(envelope) => {
-                if let WorkerEvent::Phase {
-                    phase: Phase::Serve(_),
-                } = envelope.event
-                {
+                if let WorkerEvent::Phase { phase: Phase::Serve(_) } = envelope.event {
                     began_ns.get_or_insert(envelope.t_ns);
                 }
                 shadow.on_worker(envelope);
@@ -267,24 +229,14 @@ fn the_shadow_of_a_run_that_was_stopped_leaves_when_it_left() {
     let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
     let cores = manifest["machine"]["usable_cores"].as_f64().unwrap();
     let (asked_s, end) = live_and_shadow(&lab.file("runs/one-made-up"), cores);
-    let serving = end
-        .figures
-        .iter()
-        .find(|figure| figure.stage == Stage::Serve(8));
+    let serving = end.figures.iter().find(|figure| figure.stage == Stage::Serve(8));
     // On a machine that is very busy the phase may use its time up, live and in its shadow.
     let stop_s = serving.unwrap().stop_s;
-    assert_eq!(
-        stop_s.is_some(),
-        asked_s.is_some(),
-        "{stop_s:?} {asked_s:?}"
-    );
+    assert_eq!(stop_s.is_some(), asked_s.is_some(), "{stop_s:?} {asked_s:?}");
     // The request is written down some moments after the message that it followed from.
     let apart = stop_s.zip(asked_s).map_or(0.0, |(one, other)| one - other);
     assert!(apart.abs() < 0.1, "{stop_s:?} {asked_s:?}");
-    let training = end
-        .figures
-        .iter()
-        .find(|figure| figure.stage == Stage::Train);
+    let training = end.figures.iter().find(|figure| figure.stage == Stage::Train);
     assert!(training.unwrap().stop_s.is_some(), "{end:?}");
     // Nothing is saved but the moments that it took to obey.
     assert!(end.saved_s < 1.0, "{end:?}");

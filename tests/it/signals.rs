@@ -74,11 +74,7 @@ fn nothing_is_torn(lab: &Lab) {
     for name in lab.files() {
         let path = lab.path(&name);
         let text = fs::read_to_string(&path).unwrap();
-        let ends_with = |end: &str| {
-            Path::new(&name)
-                .extension()
-                .is_some_and(|found| found == end)
-        };
+        let ends_with = |end: &str| Path::new(&name).extension().is_some_and(|found| found == end);
         if ends_with("json") {
             serde_json::from_str::<serde_json::Value>(&text)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -96,10 +92,7 @@ fn nothing_is_torn(lab: &Lab) {
 
 /// The runs that are reported.
 fn runs_of(lab: &Lab) -> BTreeSet<String> {
-    lab.rows("report.csv")
-        .into_iter()
-        .map(|row| row["run"].clone())
-        .collect()
+    lab.rows("report.csv").into_iter().map(|row| row["run"].clone()).collect()
 }
 
 #[test]
@@ -113,10 +106,7 @@ fn an_interrupt_keeps_what_is_finished_and_ends_what_is_not() {
         assert_eq!(runs_of(&lab), [SHORT, LONG].map(str::to_owned).into());
         assert_eq!(lab.report(SHORT)["status"], "completed");
         let row = lab.report(LONG);
-        assert_eq!(
-            (&*row["status"], &*row["stop_reason"]),
-            ("cancelled", "cancelled")
-        );
+        assert_eq!((&*row["status"], &*row["stop_reason"]), ("cancelled", "cancelled"));
         assert!(!row["train_throughput_samples_per_s"].is_empty(), "{row:?}");
         assert!(shown.stdout.contains("cancelled"), "{}", shown.stdout);
         nothing_is_torn(&lab);
@@ -176,39 +166,22 @@ fn after_kill_9_nothing_is_left_behind_and_resume_runs_what_is_missing() {
 
     // Without a word about what is there, nothing is lost.
     let refused = lab.run(&[]).exits(2);
-    for word in [
-        "1 finished and 1 unfinished of 2",
-        "--resume",
-        "--fresh",
-        "--out",
-    ] {
+    for word in ["1 finished and 1 unfinished of 2", "--resume", "--fresh", "--out"] {
         assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
     }
     // What was asked before is compared with what is asked now.
-    let other = lab
-        .run(&["--resume", "--set", "train.learning_rate=0.5"])
-        .exits(2);
+    let other = lab.run(&["--resume", "--set", "train.learning_rate=0.5"]).exits(2);
     for word in ["learning_rate", "0.001", "0.5", "--fresh"] {
         assert!(other.stderr.contains(word), "{word}: {}", other.stderr);
     }
 
     // The lock went with the process. The long run never ended, so that it may be asked for with other settings.
     let before = identity(&lab);
-    let text = fs::read_to_string(lab.path("grid.toml"))
-        .unwrap()
-        .replace("100000", "2");
+    let text = fs::read_to_string(lab.path("grid.toml")).unwrap().replace("100000", "2");
     fs::write(lab.path("grid.toml"), text).unwrap();
     let shown = lab.run(&["--resume"]).exits(0);
-    assert!(
-        !shown.stderr.contains(&format!("{SHORT}: started")),
-        "{}",
-        shown.stderr
-    );
-    assert!(
-        shown.stderr.contains(&format!("[1/1] {LONG}: started")),
-        "{}",
-        shown.stderr
-    );
+    assert!(!shown.stderr.contains(&format!("{SHORT}: started")), "{}", shown.stderr);
+    assert!(shown.stderr.contains(&format!("[1/1] {LONG}: started")), "{}", shown.stderr);
     assert_eq!(identity(&lab), before);
     assert_eq!(runs_of(&lab), [SHORT, LONG].map(str::to_owned).into());
 
@@ -226,11 +199,7 @@ fn one_folder_is_written_by_one_perftune() {
     let (running, worker) = started(&lab);
     for flag in ["--resume", "--fresh"] {
         let second = lab.run(&[flag]).exits(2);
-        assert!(
-            second.stderr.contains("another perftune is writing to"),
-            "{}",
-            second.stderr
-        );
+        assert!(second.stderr.contains("another perftune is writing to"), "{}", second.stderr);
     }
     assert!(worker.lives());
     running.signal(Signal::INT);

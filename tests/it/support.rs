@@ -101,14 +101,9 @@ pub(crate) fn rows(text: &str) -> Vec<Row> {
     let header = reader.headers().unwrap().clone();
     let row = |record: csv::StringRecord| {
         let cells = header.iter().zip(record.iter());
-        cells
-            .map(|(name, cell)| (name.to_owned(), cell.to_owned()))
-            .collect()
+        cells.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect()
     };
-    reader
-        .records()
-        .map(|record| row(record.unwrap()))
-        .collect()
+    reader.records().map(|record| row(record.unwrap())).collect()
 }
 
 /// A folder with `grid.toml` in it, whose name is `t`: its results go to `results/t`.
@@ -225,11 +220,7 @@ impl Running {
                 let _ = send.send(line.unwrap());
             }
         });
-        Self {
-            child,
-            lines,
-            heard: String::new(),
-        }
+        Self { child, lines, heard: String::new() }
     }
 
     /// Waits for a line of standard error that holds this text, and returns it.

@@ -22,11 +22,7 @@ fn lab(opens: &[u32], body: &str) -> Lab {
     let opened: Vec<String> = opened
         .map(|(node, fd)| format!("exec {fd}<\"$PERFTUNE_SYSFS_ROOT/dev/vfio/{node}\"; "))
         .collect();
-    let script = format!(
-        "{}exec '{}' __scripted-worker",
-        opened.concat(),
-        perftune.display()
-    );
+    let script = format!("{}exec '{}' __scripted-worker", opened.concat(), perftune.display());
     let command = json!(["sh", "-c", script]);
     let lab = Lab::new(&format!(
         r#"
@@ -62,10 +58,7 @@ enabled = false
 fn perftune(lab: &Lab, ports: &str, args: &[&str]) -> Process {
     let mut command = lab.perftune(args);
     command
-        .env(
-            "PERFTUNE_SYSFS_ROOT",
-            lab.path("machine").canonicalize().unwrap(),
-        )
+        .env("PERFTUNE_SYSFS_ROOT", lab.path("machine").canonicalize().unwrap())
         .env("TPU_RUNTIME_METRICS_PORTS", ports);
     command
 }
@@ -77,12 +70,7 @@ fn run(lab: &Lab, ports: &str, args: &[&str]) -> Shown {
 
 /// Two chips of one device each, out of order.
 fn two() -> Vec<Device> {
-    let device = |id, duty, used| Device {
-        id,
-        duty,
-        used,
-        total: 16 * GIB,
-    };
+    let device = |id, duty, used| Device { id, duty, used, total: 16 * GIB };
     vec![device(1, 75.0, 3 * GIB), device(0, 25.0, GIB)]
 }
 
@@ -93,9 +81,7 @@ const FULL: &str = "[stop]\nenabled = false\n";
 /// A row of `metrics.csv`.
 fn figure(lab: &Lab, phase: &str, metric: &str) -> (String, String) {
     let rows = lab.rows("metrics.csv");
-    let mut of = rows
-        .iter()
-        .filter(|row| row["phase"] == phase && row["metric"] == metric);
+    let mut of = rows.iter().filter(|row| row["phase"] == phase && row["metric"] == metric);
     let row = of.next().unwrap_or_else(|| panic!("{phase} {metric}"));
     (row["estimate"].clone(), row["note"].clone())
 }
@@ -115,10 +101,7 @@ fn gaps(lab: &Lab) -> String {
 
 #[test]
 fn the_devices_that_a_workload_holds_are_measured() {
-    let lab = lab(
-        &[0, 1],
-        &format!("{FULL}[constraints]\n\"tpu.memory_peak\" = \"<= 8GiB\"\n"),
-    );
+    let lab = lab(&[0, 1], &format!("{FULL}[constraints]\n\"tpu.memory_peak\" = \"<= 8GiB\"\n"));
     let service = StandIn::new(Play::Devices(two(), 1));
     let shown = run(&lab, &service.port.to_string(), &[]).exits(0);
     assert!(service.calls() >= 6, "{}", service.calls());
@@ -143,11 +126,7 @@ fn the_devices_that_a_workload_holds_are_measured() {
     let mut times: Vec<_> = times.map(|rest| rest.split_once(',').unwrap().0).collect();
     let seen = times.len();
     times.dedup();
-    assert!(
-        times.len() >= 2 && times.len() <= seen / 4,
-        "{} of {seen}",
-        times.len()
-    );
+    assert!(times.len() >= 2 && times.len() <= seen / 4, "{} of {seen}", times.len());
     let manifest: Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
     assert_eq!(manifest["fingerprint"]["hard"]["tpu"], "2 x v5e");
 }
@@ -159,10 +138,7 @@ fn what_breaks_a_limit_of_memory_ends_the_run() {
     let service = StandIn::new(Play::Devices(two(), 1));
     run(&held, &service.port.to_string(), &[]).exits(0);
     let row = held.report(RUN);
-    assert_eq!(
-        (&*row["stop_reason"], &*row["verdict"]),
-        ("infeasible", "infeasible")
-    );
+    assert_eq!((&*row["stop_reason"], &*row["verdict"]), ("infeasible", "infeasible"));
     assert!(
         row["verdict_reason"]
             .contains("tpu.memory_peak <= 2.00 GiB is broken: it reached 4.00 GiB"),
@@ -176,13 +152,7 @@ fn chips_that_the_workload_does_not_hold_are_nobodys_figures() {
     let service = StandIn::new(Play::Devices(two(), 1));
     run(&idle, &service.port.to_string(), &[]).exits(0);
     let row = idle.report(RUN);
-    assert_eq!(
-        (
-            &*row["tpu_duty_cycle_percent"],
-            &*row["tpu_memory_peak_bytes"]
-        ),
-        ("", "")
-    );
+    assert_eq!((&*row["tpu_duty_cycle_percent"], &*row["tpu_memory_peak_bytes"]), ("", ""));
     for (phase, metric) in [("train", "tpu.duty_cycle"), ("run", "tpu.memory_peak")] {
         let (estimate, note) = figure(&idle, phase, metric);
         assert_eq!(estimate, "");
@@ -200,36 +170,16 @@ fn chips_that_the_workload_does_not_hold_are_nobodys_figures() {
 
 /// A port on which nothing listens.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]
 fn a_service_may_come_late_and_die() {
     let lab = lab(&[0, 1], "");
     let port = free_port();
-    let args = [
-        "run",
-        "grid.toml",
-        "-v",
-        "--progress",
-        "plain",
-        "--set",
-        "train.epochs=1000",
-    ];
-    let args = [
-        &args[..],
-        &[
-            "--set",
-            "stop.metrics=[\"tpu\"]",
-            "--set",
-            "stop.max_time=9s",
-        ],
-    ]
-    .concat();
+    let args = ["run", "grid.toml", "-v", "--progress", "plain", "--set", "train.epochs=1000"];
+    let args =
+        [&args[..], &["--set", "stop.metrics=[\"tpu\"]", "--set", "stop.max_time=9s"]].concat();
     let mut running = Running::new(perftune(&lab, &port.to_string(), &args));
     running.until_phase("train");
     let wait = |until: &dyn Fn() -> bool| {
@@ -249,15 +199,10 @@ fn a_service_may_come_late_and_die() {
     let row = lab.report(RUN);
     assert_eq!(row["tpu_memory_peak_bytes"], (4 * GIB).to_string());
     let all = gaps(&lab);
-    let said = all
-        .matches("tpu: no workload holds the TPU yet, or it serves no metrics")
-        .count();
+    let said = all.matches("tpu: no workload holds the TPU yet, or it serves no metrics").count();
     assert_eq!(said, 2, "before it came, and after it had gone: {all}");
     // It was waited for: that nothing was read at first is no reason to leave the metric out.
-    assert!(
-        !shown.stderr.contains("left out of the stopping rule"),
-        "{shown:#?}"
-    );
+    assert!(!shown.stderr.contains("left out of the stopping rule"), "{shown:#?}");
 }
 
 fn doctor(lab: &Lab, ports: &str) -> Value {
@@ -268,9 +213,7 @@ fn doctor(lab: &Lab, ports: &str) -> Value {
 }
 
 fn damaged(metric: &str) -> Option<Vec<u8>> {
-    metric
-        .ends_with("percent")
-        .then(|| frame(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
+    metric.ends_with("percent").then(|| frame(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
 }
 
 #[test]
@@ -287,14 +230,8 @@ fn whatever_answers_there_is_a_figure_or_a_reason() {
             Play::Status("3", "Metric not found"),
             Err("does not publish this metric: INVALID_ARGUMENT (Metric not found)"),
         ),
-        (
-            Play::Status("5", ""),
-            Err("does not publish this metric: NOT_FOUND"),
-        ),
-        (
-            Play::Status("12", "x"),
-            Err("no such service: UNIMPLEMENTED (x)"),
-        ),
+        (Play::Status("5", ""), Err("does not publish this metric: NOT_FOUND")),
+        (Play::Status("12", "x"), Err("no such service: UNIMPLEMENTED (x)")),
         (
             Play::Status("14", "starting"),
             Err("no workload holds the TPU yet: UNAVAILABLE (starting)"),
@@ -320,9 +257,7 @@ fn whatever_answers_there_is_a_figure_or_a_reason() {
         match says {
             Ok(count) => assert_eq!(now["value"], count, "{now}"),
             Err(says) => {
-                let why = now["unsupported"]
-                    .as_str()
-                    .unwrap_or_else(|| panic!("{says}: {now}"));
+                let why = now["unsupported"].as_str().unwrap_or_else(|| panic!("{says}: {now}"));
                 assert!(why.contains(says), "{says}: {why}");
             }
         }
@@ -342,10 +277,7 @@ fn several_services_are_asked_at_once_and_none_is_no_failure() {
         StandIn::new(Play::Devices(vec![one], 1)),
         StandIn::new(Play::Silent),
     ];
-    let ports: Vec<_> = services
-        .iter()
-        .map(|service| service.port.to_string())
-        .collect();
+    let ports: Vec<_> = services.iter().map(|service| service.port.to_string()).collect();
     assert_eq!(doctor(&lab, &ports.join(","))["devices_now"]["value"], 2);
 }
 
@@ -353,20 +285,11 @@ fn several_services_are_asked_at_once_and_none_is_no_failure() {
 fn a_service_that_does_not_answer_costs_a_tick_nothing() {
     let lab = lab(&[0, 1], FULL);
     let service = StandIn::new(Play::Silent);
-    run(
-        &lab,
-        &service.port.to_string(),
-        &["--set", "train.epochs=10"],
-    )
-    .exits(0);
+    run(&lab, &service.port.to_string(), &["--set", "train.epochs=10"]).exits(0);
     let rows = lab.rows(&format!("runs/{RUN}/samples.csv"));
     let cost = |row: &crate::support::Row| row["cost_s"].parse::<f64>().unwrap();
     let dearest = rows.iter().map(cost).fold(0.0, f64::max);
-    assert!(
-        rows.len() > 10 && dearest < 0.1,
-        "{} ticks, {dearest} s",
-        rows.len()
-    );
+    assert!(rows.len() > 10 && dearest < 0.1, "{} ticks, {dearest} s", rows.len());
     assert!(gaps(&lab).contains("tpu: the service does not answer within 500 ms"));
 }
 
@@ -380,25 +303,16 @@ fn google_reads_what_we_read() {
     for (generation, devices, per_chip) in [("V5E", two(), 1), ("V3", two(), 2)] {
         let service = StandIn::new(Play::Devices(devices, per_chip));
         let mut command = Process::new(&python);
-        command
-            .arg(&script)
-            .args(["read", &service.port.to_string(), generation]);
+        command.arg(&script).args(["read", &service.port.to_string(), generation]);
         let read = Shown::of(command.output().unwrap()).exits(0);
         let found: Value = serde_json::from_str(&read.stdout).unwrap();
         // It repeats the first chip's duty cycle for both devices of a v3.
-        let duty = if per_chip == 2 {
-            [75.0, 75.0]
-        } else {
-            [25.0, 75.0]
-        };
+        let duty = if per_chip == 2 { [75.0, 75.0] } else { [25.0, 75.0] };
         let expected = json!([[0, GIB, 16 * GIB, duty[0]], [1, 3 * GIB, 16 * GIB, duty[1]]]);
         assert_eq!(found, expected, "{generation}");
     }
     let lab = lab(&[0, 1], FULL);
-    for (unknown, duty) in [
-        ("", "50.000"),
-        ("tpu.runtime.tensorcore.dutycycle.percent", ""),
-    ] {
+    for (unknown, duty) in [("", "50.000"), ("tpu.runtime.tensorcore.dutycycle.percent", "")] {
         let mut command = Process::new(&python);
         command.arg(&script).args(["serve", unknown]);
         let mut server = Running::new({

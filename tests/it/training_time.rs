@@ -24,8 +24,7 @@ max_time = "1h"
 
 fn number(row: &Row, column: &str) -> f64 {
     let text = &row[column];
-    text.parse()
-        .unwrap_or_else(|_| panic!("{column}: `{text}`"))
+    text.parse().unwrap_or_else(|_| panic!("{column}: `{text}`"))
 }
 
 fn metric(lab: &Lab, phase: &str, metric: &str) -> Row {
@@ -54,8 +53,7 @@ fn phases(lab: &Lab) -> Vec<String> {
 #[test]
 fn the_times_of_training_have_their_columns_and_rows() {
     let lab = Lab::new(GRID);
-    lab.run(&["--full", "-q", "--set", "train.target_accuracy=0.9"])
-        .exits(0);
+    lab.run(&["--full", "-q", "--set", "train.target_accuracy=0.9"]).exits(0);
     let row = lab.report("one-made-up");
     let whole = 60.0 * (50.0 * 1e-3 + 1e-4);
     let projected = number(&row, "train_time_projected_s");
@@ -73,10 +71,7 @@ fn the_times_of_training_have_their_columns_and_rows() {
     );
     assert!(number(&found, "low") < projected && number(&found, "high") > projected);
     let found = metric(&lab, "train", "train.time_to_accuracy");
-    assert_eq!(
-        found["note"],
-        "0.9203 in epoch 5, the first of at least 0.9"
-    );
+    assert_eq!(found["note"], "0.9203 in epoch 5, the first of at least 0.9");
 
     lab.run(&["--full", "-q", "--fresh"]).exits(0);
     assert_eq!(lab.report("one-made-up")["train_time_to_accuracy_s"], "");
@@ -105,8 +100,7 @@ fn a_training_that_would_take_too_long_is_not_begun_in_vain() {
     let line = "1 infeasible run ended early; at least 8";
     assert!(shown.stdout.contains(line), "{}", shown.stdout);
     // The whole of a short one keeps it.
-    lab.run(&["--full", "-q", "--fresh", "--strict", "--set", limit])
-        .exits(0);
+    lab.run(&["--full", "-q", "--fresh", "--strict", "--set", limit]).exits(0);
     assert_eq!(lab.report("one-made-up")["verdict"], "feasible");
 }
 
@@ -115,11 +109,7 @@ fn a_target_that_is_not_reached_in_time_is_broken() {
     let lab = Lab::new(GRID);
     let limit = "constraints.train.time_to_accuracy=<= 10s";
     for (target, verdict, says) in [
-        (
-            "0.9",
-            "feasible",
-            "train.time_to_accuracy <= 10.0 s is met: 2",
-        ),
+        ("0.9", "feasible", "train.time_to_accuracy <= 10.0 s is met: 2"),
         (
             "0.99",
             "infeasible",
@@ -173,32 +163,17 @@ fn a_verdict_on_requests_is_confirmed_on_the_trained_model() {
         let options = format!("trained_slowdown = {factor}, peak_bytes");
         Lab::new(&GRID.replace("peak_bytes", &options).replace("[1, 32]", "1"))
     };
-    for (factor, verdict, weights) in [
-        ("1.0", "feasible", "on trained weights"),
-        ("4.0", "infeasible", "on trained weights"),
-    ] {
-        for full in [
-            &["--full"][..],
-            &[
-                "--set",
-                "stop.metrics=[\"accuracy\"]",
-                "--set",
-                "stop.patience=9",
-            ],
-        ] {
+    for (factor, verdict, weights) in
+        [("1.0", "feasible", "on trained weights"), ("4.0", "infeasible", "on trained weights")]
+    {
+        for full in
+            [&["--full"][..], &["--set", "stop.metrics=[\"accuracy\"]", "--set", "stop.patience=9"]]
+        {
             let lab = slower(factor);
             let shown = lab.run(&[full, &["--set", limit]].concat()).exits(0);
             assert_eq!(
                 phases(&lab),
-                [
-                    "load",
-                    "warmup",
-                    "serve[1]",
-                    "train",
-                    "validate",
-                    "confirm[1]",
-                    "test"
-                ]
+                ["load", "warmup", "serve[1]", "train", "validate", "confirm[1]", "test"]
             );
             let row = lab.report("one-made-up");
             assert_eq!(row["verdict"], verdict, "{factor} {full:?} {row:?}");
@@ -254,23 +229,13 @@ fn a_model_that_is_trained_before_its_budget_is_confirmed_too() {
     let asked = "one-made-up: leave train, trained: validation accuracy has not improved";
     assert!(shown.stderr.contains(asked), "{}", shown.stderr);
     assert!(
-        shown
-            .stderr
-            .contains("one-made-up: leave confirm[8]: its constraints are decided, after "),
+        shown.stderr.contains("one-made-up: leave confirm[8]: its constraints are decided, after "),
         "{}",
         shown.stderr
     );
     assert_eq!(
         phases(&lab),
-        [
-            "load",
-            "warmup",
-            "serve[8]",
-            "train",
-            "validate",
-            "confirm[8]",
-            "test"
-        ]
+        ["load", "warmup", "serve[8]", "train", "validate", "confirm[8]", "test"]
     );
     let row = lab.report("one-made-up");
     assert_eq!(
@@ -284,16 +249,8 @@ fn a_model_that_is_trained_before_its_budget_is_confirmed_too() {
     let before = lab.text("report.csv");
     lab.call(&["report", "results/t"]).exits(0);
     assert_eq!(lab.text("report.csv"), before);
-    let replayed = lab
-        .call(&[
-            "replay",
-            "results/t",
-            "--rule",
-            "perftune",
-            "--format",
-            "csv",
-        ])
-        .exits(0);
+    let replayed =
+        lab.call(&["replay", "results/t", "--rule", "perftune", "--format", "csv"]).exits(0);
     assert!(!replayed.stdout.contains("confirm"), "{}", replayed.stdout);
 }
 
@@ -301,9 +258,7 @@ fn a_model_that_is_trained_before_its_budget_is_confirmed_too() {
 fn the_shadow_of_a_whole_run_knows_the_confirmation() {
     let lab = Lab::new(&GRID.replace("[1, 32]", "1"));
     let limits = ["--set", "constraints.serve.latency_p50=<= 200us"];
-    let shown = lab
-        .run(&[&["--full", "--shadow"][..], &limits].concat())
-        .exits(0);
+    let shown = lab.run(&[&["--full", "--shadow"][..], &limits].concat()).exits(0);
     assert!(shown.stdout.contains("the same 1\n"), "{}", shown.stdout);
     assert!(!lab.text("shadow.csv").contains("confirm"));
 }

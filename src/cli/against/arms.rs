@@ -26,12 +26,7 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn new(grid: PathBuf, plan: Plan, program: Option<PathBuf>) -> Self {
-        Self {
-            grid,
-            plan,
-            program,
-            runs: Vec::new(),
-        }
+        Self { grid, plan, program, runs: Vec::new() }
     }
 }
 
@@ -77,11 +72,7 @@ impl Baseline {
         }
         let is_grid = path.extension().is_some_and(|end| end == "toml");
         let is_program = found.permissions().mode() & 0o111 != 0;
-        Ok(if is_program && !is_grid {
-            Self::Worker(own)
-        } else {
-            Self::Grid(own)
-        })
+        Ok(if is_program && !is_grid { Self::Worker(own) } else { Self::Grid(own) })
     }
 }
 
@@ -97,10 +88,8 @@ fn built(folder: &Path, plan: &Plan) -> Result<PathBuf, Fault> {
         return Ok(path);
     }
     let (name, shown) = (name.display(), folder.display());
-    Err(
-        Fault::new(format!("--against {shown}: there is no {name} in it"))
-            .hint("name the folder with the built programs, such as ../other/target/release"),
-    )
+    Err(Fault::new(format!("--against {shown}: there is no {name} in it"))
+        .hint("name the folder with the built programs, such as ../other/target/release"))
 }
 
 fn load(args: &RunArgs, grid: &Path, own: &[String]) -> Result<Plan, Fault> {
@@ -188,22 +177,17 @@ impl Sides {
             ))
             .hint("cells that are given up are named in [gate.retired], each with the date and the reason"));
         }
-        let common: Vec<String> = cells(&baseline.plan)
-            .filter(|cell| new.contains(cell))
-            .map(str::to_owned)
-            .collect();
+        let common: Vec<String> =
+            cells(&baseline.plan).filter(|cell| new.contains(cell)).map(str::to_owned).collect();
         if common.is_empty() {
             return Err(Fault::new("no cell is left that both sides have"));
         }
-        let extra: Vec<&str> = cells(&candidate.plan)
-            .filter(|cell| !known.contains(cell))
-            .collect();
+        let extra: Vec<&str> =
+            cells(&candidate.plan).filter(|cell| !known.contains(cell)).collect();
         let mut warnings = Vec::new();
         if !extra.is_empty() {
-            warnings.push(format!(
-                "the baseline has no {}: not run and not compared",
-                listed(&extra)
-            ));
+            warnings
+                .push(format!("the baseline has no {}: not run and not compared", listed(&extra)));
         }
         warnings.extend(uneven(&sides)?);
         comparable(&sides, policy)?;
@@ -212,11 +196,7 @@ impl Sides {
             let both = |run: &&PlannedRun| common.contains(&run.cell);
             side.runs = side.plan.runs.iter().filter(both).cloned().collect();
         }
-        Ok(Self {
-            both: sides,
-            cells: common,
-            warnings,
-        })
+        Ok(Self { both: sides, cells: common, warnings })
     }
 
     /// The side of this arm.

@@ -110,9 +110,7 @@ fn form(format: ReportFormat) -> Result<CheckFormat, Fault> {
 fn rules(file: Option<&Path>, candidate: &arms::Side) -> Result<Rules, Fault> {
     let read = file.map(|file| config::gate(&Source::Path(file.to_owned())));
     Ok(Rules {
-        policy: read
-            .transpose()?
-            .unwrap_or_else(|| candidate.plan.gate.clone()),
+        policy: read.transpose()?.unwrap_or_else(|| candidate.plan.gate.clone()),
         of_file: file.is_some(),
     })
 }
@@ -220,9 +218,9 @@ impl Comparison<'_> {
             );
         }
         if let Some((made, asked)) = recorded.ended_after {
-            judgement.notes.push(format!(
-                "ended after {made} of {asked} blocks: every row passes by then"
-            ));
+            judgement
+                .notes
+                .push(format!("ended after {made} of {asked} blocks: every row passes by then"));
         }
         Ok(judgement)
     }

@@ -81,11 +81,7 @@ fn table(
     for round in turns.chunks(a_block).take(SHOWN) {
         let said = round.chunks(RUNS as usize).map(|block| {
             let letters = block.iter().map(|turn| ["A", "B"][turn.arm.place()]);
-            format!(
-                "{} {}",
-                sides.cells[block[0].cell],
-                letters.collect::<String>()
-            )
+            format!("{} {}", sides.cells[block[0].cell], letters.collect::<String>())
         });
         let said = said.collect::<Vec<_>>().join(", ");
         let line = format!("block {}: {said}", round[0].block);
@@ -152,11 +148,7 @@ fn rows(sides: &Sides, turns: &[Turn]) -> Vec<u8> {
     let mut text = "block,position,arm,cell,run\n".to_owned();
     for turn in turns {
         let (cell, run) = (&sides.cells[turn.cell], run_of(sides, turn));
-        let _ = writeln!(
-            text,
-            "{},{},{},{cell},{run}",
-            turn.block, turn.position, turn.arm
-        );
+        let _ = writeln!(text, "{},{},{},{cell},{run}", turn.block, turn.position, turn.arm);
     }
     text.into_bytes()
 }

@@ -59,10 +59,7 @@ pub(super) fn record(
     }
     let programs = checked.each_ref().map(|side| Program::of(side.launch()));
     let [first, second] = checked;
-    let mut stations = [
-        Station::open(baseline, first)?,
-        Station::open(candidate, second)?,
-    ];
+    let mut stations = [Station::open(baseline, first)?, Station::open(candidate, second)?];
     let session = session(duel, programs)?;
     let turns = blocks(duel.cells.len(), duel.blocks, session.seed);
     let queue = Queue::new(duel, &stations, &turns, &session.name)?;
@@ -80,10 +77,7 @@ pub(super) fn record(
     let look = queue.look(duel.look);
     let (early, late) = queue.split(look);
     let of_late = |(_, spec): &(usize, RunSpec)| spec.run.clone();
-    let shared = Shared {
-        session: &session.name,
-        later: late.iter().map(of_late).collect(),
-    };
+    let shared = Shared { session: &session.name, later: late.iter().map(of_late).collect() };
     let mut campaign = Campaign::begin(stations.into(), Some(shared), &sampler, sink)?;
     campaign.work(early)?;
     let mut ended_after = None;
@@ -155,11 +149,8 @@ impl Queue {
         turns: &[Turn],
         session: &str,
     ) -> Result<Self, Fault> {
-        let mut queue = Self {
-            runs: Vec::new(),
-            broken: [Vec::new(), Vec::new()],
-            whole_blocks: 0,
-        };
+        let mut queue =
+            Self { runs: Vec::new(), broken: [Vec::new(), Vec::new()], whole_blocks: 0 };
         for block in turns.chunks(RUNS as usize) {
             let found = block.iter().map(|turn| {
                 let cell = &duel.cells[turn.cell];

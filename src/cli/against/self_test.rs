@@ -87,10 +87,7 @@ pub fn self_test(
     let scratch = Scratch::new()?;
     let grid = scratch.0.join("self-test.toml");
     fs_err::write(&grid, GRID)?;
-    let rules = Rules {
-        policy,
-        of_file: true,
-    };
+    let rules = Rules { policy, of_file: true };
     let mut judgements = Vec::new();
     for (name, factor) in [("same", 1.0), ("slowed", 1.0 + slowdown.0)] {
         let (first, second) = ((0, blocks), (1, blocks));
@@ -114,17 +111,10 @@ pub fn self_test(
     let [same, slowed] = &judgements[..] else {
         return Err(Fault::new("a comparison is missing"));
     };
-    let checks = [
-        Check::of_same(same, blocks),
-        Check::of_slowed(slowed, blocks, slowdown),
-    ];
+    let checks = [Check::of_same(same, blocks), Check::of_slowed(slowed, blocks, slowdown)];
     let good = checks.iter().all(|check| check.good);
     output::print(text(&checks).as_bytes())?;
-    Ok(if good {
-        ExitStatus::Ok
-    } else {
-        ExitStatus::Usage
-    })
+    Ok(if good { ExitStatus::Ok } else { ExitStatus::Usage })
 }
 
 /// A side whose slowed cell takes `factor` times as long.
@@ -147,11 +137,7 @@ fn side(grid: &Path, (place, blocks): (usize, u32), factor: f64) -> Result<Side,
 /// The verdict; `None`: the user has ended it.
 fn made(comparison: &Comparison<'_>, screen: Screen) -> Result<Option<Judgement>, Fault> {
     // Elsewhere than on a terminal a hundred lines of progress would hide what was found.
-    let mode = if screen.live {
-        ProgressMode::Auto
-    } else {
-        ProgressMode::None
-    };
+    let mode = if screen.live { ProgressMode::Auto } else { ProgressMode::None };
     let mut progress = Progress::new(mode, Talk::Normal, screen, MonotonicClock);
     let recorded = comparison.measure(&mut progress);
     progress.finish();
@@ -188,11 +174,8 @@ impl Check {
     /// One cell of the candidate is slower.
     fn of_slowed(judgement: &Judgement, blocks: u32, slowdown: Share) -> Self {
         let code = judgement.exit_code(false);
-        let (right, wrong): (Vec<&Row>, Vec<&Row>) = judgement
-            .rows
-            .iter()
-            .filter(|row| is_red(row))
-            .partition(|row| row.cell == SLOWED.1);
+        let (right, wrong): (Vec<&Row>, Vec<&Row>) =
+            judgement.rows.iter().filter(|row| is_red(row)).partition(|row| row.cell == SLOWED.1);
         let good = code == 1 && !right.is_empty() && wrong.is_empty();
         let seen = match (code, right.is_empty(), wrong.is_empty()) {
             (1, false, true) => "red, and it names that cell".to_owned(),
@@ -208,11 +191,7 @@ impl Check {
                 SLOWED.1
             ),
             rows: shown(judgement, |row| {
-                if good {
-                    is_red(row)
-                } else {
-                    row.cell == SLOWED.1 || is_red(row)
-                }
+                if good { is_red(row) } else { row.cell == SLOWED.1 || is_red(row) }
             }),
         }
     }
@@ -227,10 +206,7 @@ fn is_red(row: &Row) -> bool {
 
 /// The first of these rows, each in a line.
 fn shown(judgement: &Judgement, choose: impl Fn(&Row) -> bool) -> Vec<String> {
-    let gating = judgement
-        .rows
-        .iter()
-        .filter(|row| row.verdict != RowVerdict::Info);
+    let gating = judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info);
     let lines = gating.filter(|row| choose(row)).map(|row| {
         let mut line = format!("{} {} {} {}", row.verdict, row.cell, row.phase, row.metric);
         if let Some(change) = row.change {

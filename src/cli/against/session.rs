@@ -67,17 +67,12 @@ impl Program {
         let program = launch.program.display().to_string();
         let words: Vec<String> = [program].into_iter().chain(launch.args.clone()).collect();
         let files = words.iter().filter_map(|word| identity(Path::new(word)));
-        Self {
-            files: files.collect(),
-            words,
-        }
+        Self { files: files.collect(), words }
     }
 }
 
 fn identity(path: &Path) -> Option<Identity> {
-    let found = fs_err::metadata(path)
-        .ok()
-        .filter(std::fs::Metadata::is_file)?;
+    let found = fs_err::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
     let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(Identity {
         path: path.to_owned(),

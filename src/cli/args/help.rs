@@ -78,10 +78,7 @@ pub(super) static SHADOW_HELP: LazyLock<String> = LazyLock::new(|| folded(SHADOW
 
 /// The long help: what cannot be said in one line an option, and the catalogue of rules.
 pub(super) static REPLAY_HELP: LazyLock<String> = LazyLock::new(|| {
-    let mut text = format!(
-        "{REPLAY_EXAMPLES}\n\n{}\n\nRules:\n",
-        folded(REPLAY_TEXT, "")
-    );
+    let mut text = format!("{REPLAY_EXAMPLES}\n\n{}\n\nRules:\n", folded(REPLAY_TEXT, ""));
     for rule in RULES {
         text += &folded(&format!("  {}: {}", rule.name, rule.about), "      ");
         text.push('\n');

@@ -23,10 +23,7 @@ impl FromStr for Shard {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once('/').and_then(|(index, count)| {
-            Some(Self {
-                index: index.parse().ok()?,
-                count: count.parse().ok()?,
-            })
+            Some(Self { index: index.parse().ok()?, count: count.parse().ok()? })
         });
         parts
             .filter(|shard| (1..=shard.count).contains(&shard.index))
@@ -40,11 +37,8 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_grid_are_disjoint_and_complete() {
-        let owners = |place: usize| {
-            (1..=4)
-                .filter(|&index| Shard { index, count: 4 }.has(place))
-                .count()
-        };
+        let owners =
+            |place: usize| (1..=4).filter(|&index| Shard { index, count: 4 }.has(place)).count();
         assert!((0..50).all(|place| owners(place) == 1));
         assert_eq!("2/4".parse(), Ok(Shard { index: 2, count: 4 }));
     }

@@ -15,15 +15,8 @@ use crate::report::listing::Listing;
 use crate::store::baseline::{self, Shelf, StoredSession, WINDOW};
 
 /// What is shown of a machine when a person reads it, most telling first.
-const TOLD: &[&str] = &[
-    "cpu.model",
-    "cpu.cores",
-    "cpu.quota",
-    "memory.class",
-    "gpu",
-    "tpu",
-    "libtorch",
-];
+const TOLD: &[&str] =
+    &["cpu.model", "cpu.cores", "cpu.quota", "memory.class", "gpu", "tpu", "libtorch"];
 
 #[derive(Serialize)]
 struct Document {
@@ -101,20 +94,13 @@ fn machine(shelf: &Shelf) -> Machine {
         fingerprint: fingerprint.unwrap_or_default(),
         enough: rolling.len() >= WINDOW && span.as_secs() >= SPAN_S,
         days: span.as_secs_f64() / 86_400.0,
-        sessions: shelf
-            .sessions
-            .iter()
-            .map(|session| row((shelf, rolling), session))
-            .collect(),
+        sessions: shelf.sessions.iter().map(|session| row((shelf, rolling), session)).collect(),
     }
 }
 
 fn row((shelf, rolling): (&Shelf, &[&StoredSession]), session: &StoredSession) -> Kept {
     let name = &session.session;
-    let promoted = shelf
-        .promotions
-        .iter()
-        .filter(|promotion| promotion.session == *name);
+    let promoted = shelf.promotions.iter().filter(|promotion| promotion.session == *name);
     let promoted = promoted.map(|promotion| Promoted {
         at: promotion.promoted.clone(),
         reason: promotion.reason.clone(),
@@ -129,9 +115,7 @@ fn row((shelf, rolling): (&Shelf, &[&StoredSession]), session: &StoredSession) -
         cells: session.cells.len(),
         runs: session.runs.len(),
         rolling: rolling.iter().any(|other| other.session == *name),
-        pinned: shelf
-            .pinned()
-            .is_some_and(|promotion| promotion.sessions.contains(name)),
+        pinned: shelf.pinned().is_some_and(|promotion| promotion.sessions.contains(name)),
         promoted: promoted.collect(),
     }
 }
@@ -141,11 +125,7 @@ fn text(document: &Document, width: usize) -> Result<String, Fault> {
     for machine in &document.machines {
         let told = TOLD.iter().filter_map(|field| {
             let value = machine.fingerprint.get(field)?;
-            Some(if *field == "cpu.cores" {
-                format!("{value} cores")
-            } else {
-                value.to_owned()
-            })
+            Some(if *field == "cpu.cores" { format!("{value} cores") } else { value.to_owned() })
         });
         let told: Vec<String> = told.filter(|value| value != "none").collect();
         let _ = writeln!(text, "machine {}: {}", machine.key, told.join(", "));
@@ -161,11 +141,7 @@ fn text(document: &Document, width: usize) -> Result<String, Fault> {
 
 /// What the sessions of a machine are good for.
 fn judged(machine: &Machine) -> String {
-    let used = machine
-        .sessions
-        .iter()
-        .filter(|session| session.rolling)
-        .count();
+    let used = machine.sessions.iter().filter(|session| session.rolling).count();
     let over = if machine.days < 2.0 {
         format!("{:.1} hours", machine.days * 24.0)
     } else {
@@ -192,13 +168,7 @@ fn short(session: &Kept) -> Row {
     });
     Row {
         session: session.session.clone(),
-        commit: session
-            .commit
-            .as_deref()
-            .unwrap_or("-")
-            .chars()
-            .take(10)
-            .collect(),
+        commit: session.commit.as_deref().unwrap_or("-").chars().take(10).collect(),
         cells: session.cells,
         runs: session.runs,
         used: match (session.rolling, session.pinned) {

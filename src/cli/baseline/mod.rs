@@ -39,11 +39,8 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
     }
     let session = StoredSession::of(&results, commit.map(str::to_owned))?;
     // All that is there is read, so that a damaged file is found now and not by the check that needs it.
-    let before = if baseline::is_baseline(&args.store) {
-        baseline::read(&args.store)?
-    } else {
-        Vec::new()
-    };
+    let before =
+        if baseline::is_baseline(&args.store) { baseline::read(&args.store)? } else { Vec::new() };
     if let Some(other) = other_arm(&before, &session.session) {
         return Err(Fault::new(format!(
             "{} is the other side of a comparison whose {other} is there",
@@ -53,17 +50,13 @@ fn add(args: &AddArgs) -> Result<String, Fault> {
             "both ran in the same minutes, so that they are one session: one of them is enough",
         ));
     }
-    let shelf = before
-        .iter()
-        .find(|shelf| shelf.key == session.fingerprint.key());
+    let shelf = before.iter().find(|shelf| shelf.key == session.fingerprint.key());
     let there = shelf.map_or(&[][..], |shelf| &shelf.sessions);
     refuse_copy(&args.dir, &session, there)?;
     let path = baseline::add(&args.store, &session)?;
     // What a check will make of the store, this session included.
     let after = baseline::read(&args.store)?;
-    let shelf = after
-        .iter()
-        .find(|shelf| shelf.key == session.fingerprint.key());
+    let shelf = after.iter().find(|shelf| shelf.key == session.fingerprint.key());
     let (usable, left_out) = shelf.map(outlier::usable).unwrap_or_default();
     let mut said = format!(
         "added {}: {}, {}, {} in {}\n",
@@ -128,11 +121,8 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
     let (shelf, at) = find(&shelves, &args.session)?;
     let session = &shelf.sessions[at];
     let (usable, _) = outlier::usable(shelf);
-    let others: Vec<&StoredSession> = usable
-        .iter()
-        .copied()
-        .filter(|other| other.session != session.session)
-        .collect();
+    let others: Vec<&StoredSession> =
+        usable.iter().copied().filter(|other| other.session != session.session).collect();
     let others = outlier::last(&others);
     let outlying = outlier::outlying(session, others);
     if let Some(found) = outlying.as_ref().filter(|_| !args.force_outlier) {
@@ -157,10 +147,7 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
         session: session.session.clone(),
         promoted: jiff::Timestamp::now().to_string(),
         reason: reason.to_owned(),
-        sessions: epoch
-            .iter()
-            .map(|session| session.session.clone())
-            .collect(),
+        sessions: epoch.iter().map(|session| session.session.clone()).collect(),
         outlying,
     };
     let path = baseline::promote(&args.store, &shelf.key, &promotion)?;
@@ -179,18 +166,14 @@ fn promote(args: &PromoteArgs) -> Result<String, Fault> {
 
 /// The machine and the place of the session that a name, or the beginning of one, means.
 fn find<'a>(shelves: &'a [Shelf], name: &str) -> Result<(&'a Shelf, usize), Fault> {
-    let all = shelves
-        .iter()
-        .flat_map(|shelf| (0..shelf.sessions.len()).map(move |at| (shelf, at)));
+    let all = shelves.iter().flat_map(|shelf| (0..shelf.sessions.len()).map(move |at| (shelf, at)));
     let called = |(shelf, at): &(&'a Shelf, usize)| shelf.sessions[*at].session.as_str();
     let all: Vec<_> = all.collect();
     if let Some(found) = all.iter().find(|found| called(found) == name) {
         return Ok(*found);
     }
-    let begun: Vec<_> = all
-        .iter()
-        .filter(|found| !name.is_empty() && called(found).starts_with(name))
-        .collect();
+    let begun: Vec<_> =
+        all.iter().filter(|found| !name.is_empty() && called(found).starts_with(name)).collect();
     match begun.as_slice() {
         [one] => Ok(**one),
         [] => Err(Fault::new(format!("there is no session {name:?}"))
@@ -237,9 +220,8 @@ fn enough(sessions: &[&StoredSession]) -> String {
 
 /// Refuses a session whose every figure is that of another one: a copy under another name would count as evidence.
 fn refuse_copy(dir: &Path, session: &StoredSession, there: &[StoredSession]) -> Result<(), Fault> {
-    let twin = there
-        .iter()
-        .find(|other| other.session != session.session && other.measured_as(session));
+    let twin =
+        there.iter().find(|other| other.session != session.session && other.measured_as(session));
     twin.map_or(Ok(()), |twin| {
         Err(Fault::new(format!(
             "{} has the figures of the session {} to the last bit: it is a copy, and says nothing new",

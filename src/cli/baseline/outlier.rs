@@ -27,16 +27,10 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
             kinds.push(key.2);
             kinds.len() - 1
         });
-        let sessions: Vec<f64> = theirs
-            .iter()
-            .filter_map(|other| other.get(key).copied())
-            .collect();
+        let sessions: Vec<f64> =
+            theirs.iter().filter_map(|other| other.get(key).copied()).collect();
         let new = *new;
-        tests.push(PredictionTest {
-            kind,
-            sessions,
-            new,
-        });
+        tests.push(PredictionTest { kind, sessions, new });
     }
     let outcomes = prediction_family(&tests, policy.alpha);
     let mut found: Vec<(f64, &Key<'_>)> = Vec::new();
@@ -52,11 +46,7 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
         }
     }
     found.sort_by(|(a, _), (b, _)| b.abs().total_cmp(&a.abs()));
-    let listed: Vec<String> = found
-        .iter()
-        .take(SHOWN)
-        .map(|found| shown(*found))
-        .collect();
+    let listed: Vec<String> = found.iter().take(SHOWN).map(|found| shown(*found)).collect();
     let more = found.len().saturating_sub(SHOWN);
     match (listed.join(", "), more) {
         (text, _) if text.is_empty() => None,
@@ -129,25 +119,17 @@ fn means(session: &StoredSession) -> BTreeMap<Key<'_>, f64> {
             let Some(value) = value(figure) else {
                 continue;
             };
-            let key = (
-                run.cell.as_str(),
-                figure.phase.as_str(),
-                figure.metric.as_str(),
-            );
+            let key = (run.cell.as_str(), figure.phase.as_str(), figure.metric.as_str());
             let (sum, count) = sums.entry(key).or_default();
             *sum += value.ln();
             *count += 1.0;
         }
     }
-    sums.into_iter()
-        .map(|(key, (sum, count))| (key, sum / count))
-        .collect()
+    sums.into_iter().map(|(key, (sum, count))| (key, sum / count)).collect()
 }
 
 /// What of a figure can be compared as a ratio.
 fn value(figure: &StoredFigure) -> Option<f64> {
     let gates = default_rule(&figure.metric).is_some_and(|rule| rule.role == Role::Gate);
-    figure
-        .value
-        .filter(|value| gates && value.is_finite() && *value > 0.0)
+    figure.value.filter(|value| gates && value.is_finite() && *value > 0.0)
 }

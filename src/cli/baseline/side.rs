@@ -38,9 +38,8 @@ pub fn side_of_store(
     let shelves = baseline::read(root)?;
     let here = candidate.sessions.last();
     let here = here.and_then(|session| session.fingerprint.as_ref());
-    let (matching, others): (Vec<&Shelf>, Vec<&Shelf>) = shelves
-        .iter()
-        .partition(|shelf| comparable(shelf, here, policy));
+    let (matching, others): (Vec<&Shelf>, Vec<&Shelf>) =
+        shelves.iter().partition(|shelf| comparable(shelf, here, policy));
     let is_own =
         |session: &StoredSession| candidate.sessions.iter().any(|info| own(session, &info.id));
     let mut left_out = Vec::new();
@@ -60,13 +59,8 @@ pub fn side_of_store(
     sessions.retain(|session| !is_own(session));
     if sessions.is_empty() {
         // It says in which field that machine differs.
-        let others = every(&others)
-            .into_iter()
-            .filter(|session| !is_own(session));
-        sessions = others
-            .max_by_key(|session| session.time())
-            .into_iter()
-            .collect();
+        let others = every(&others).into_iter().filter(|session| !is_own(session));
+        sessions = others.max_by_key(|session| session.time()).into_iter().collect();
     }
     if sessions.is_empty() {
         let what = if shelves.is_empty() {
@@ -89,10 +83,7 @@ pub fn side_of_store(
         pinned => format!("compared with the {used} of {pinned}"),
     };
     let note = note + &outlying(&left_out);
-    Ok(StoredSide {
-        side: side(root, sessions),
-        note,
-    })
+    Ok(StoredSide { side: side(root, sessions), note })
 }
 
 /// Which sessions are not compared with, and what to do if they are the new normal.
@@ -116,9 +107,7 @@ fn pinned<'a>(
     root: &Path,
     shelves: &[&'a Shelf],
 ) -> Result<(Vec<&'a StoredSession>, String), Fault> {
-    let promoted = shelves
-        .iter()
-        .filter_map(|shelf| Some((*shelf, shelf.pinned()?)));
+    let promoted = shelves.iter().filter_map(|shelf| Some((*shelf, shelf.pinned()?)));
     let Some((shelf, promotion)) = promoted.max_by_key(|(_, promotion)| promotion.time()) else {
         return Err(Fault::new(format!(
             "{} has no promoted session of this machine",
@@ -127,10 +116,7 @@ fn pinned<'a>(
         .hint("`perftune baseline promote SESSION --reason TEXT` pins one"));
     };
     let find = |name: &String| {
-        let found = shelf
-            .sessions
-            .iter()
-            .find(|session| session.session == *name);
+        let found = shelf.sessions.iter().find(|session| session.session == *name);
         found.ok_or_else(|| {
             Fault::new(format!(
                 "{} lacks the session {name} of its epoch",
@@ -139,18 +125,8 @@ fn pinned<'a>(
             .hint("sessions are never removed: restore the file, or promote another session")
         })
     };
-    let sessions: Vec<_> = promotion
-        .sessions
-        .iter()
-        .map(find)
-        .collect::<Result<_, _>>()?;
-    Ok((
-        sessions,
-        format!(
-            "the epoch up to {} ({})",
-            promotion.session, promotion.reason
-        ),
-    ))
+    let sessions: Vec<_> = promotion.sessions.iter().map(find).collect::<Result<_, _>>()?;
+    Ok((sessions, format!("the epoch up to {} ({})", promotion.session, promotion.reason)))
 }
 
 /// Whether a session is the candidate's: an arm has the id of its comparison and its own name behind it.
@@ -166,9 +142,7 @@ fn comparable(shelf: &Shelf, here: Option<&Fingerprint>, policy: &GatePolicy) ->
     };
     let differ = there.differences(here);
     policy.any_machine
-        || !differ
-            .iter()
-            .any(|field| field.hard && !policy.subject.contains(&field.field))
+        || !differ.iter().any(|field| field.hard && !policy.subject.contains(&field.field))
 }
 
 fn side(root: &Path, sessions: &[&StoredSession]) -> Side {
@@ -183,12 +157,9 @@ fn side(root: &Path, sessions: &[&StoredSession]) -> Side {
         created: session.created.clone(),
         fingerprint: Some(session.fingerprint.clone()),
     };
-    let runs = sessions.iter().flat_map(|session| {
-        session
-            .runs
-            .iter()
-            .map(|run| gate_run(&session.session, run))
-    });
+    let runs = sessions
+        .iter()
+        .flat_map(|session| session.runs.iter().map(|run| gate_run(&session.session, run)));
     Side {
         name: root.display().to_string(),
         sessions: sessions.iter().map(info).collect(),

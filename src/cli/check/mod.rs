@@ -38,10 +38,7 @@ pub fn check(args: &CheckArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let delivery = Delivery::new(args.format, &args.write, &inputs)?;
     let judgement = judgement(baseline, args)?;
     let inconclusive_fails = args.on_inconclusive == OnInconclusive::Fail;
-    let report = GateReport {
-        judgement: &judgement,
-        inconclusive_fails,
-    };
+    let report = GateReport { judgement: &judgement, inconclusive_fails };
     delivery.deliver(&report)?;
     Ok(check_exit(&judgement, inconclusive_fails))
 }
@@ -62,21 +59,15 @@ fn judgement(baseline: &Path, args: &CheckArgs) -> Result<Judgement, Fault> {
     if let Some(candidate) = &args.candidate {
         let candidate = source::read(candidate)?;
         let gate = rules(args, candidate.gate.as_ref())?.policy;
-        let reference = if args.pinned {
-            Reference::Pinned
-        } else {
-            Reference::Rolling
-        };
+        let reference = if args.pinned { Reference::Pinned } else { Reference::Rolling };
         let baseline = source::read_baseline(baseline, &candidate.side, (&gate, reference))?;
         let recorded = candidate.gate.as_ref().or(baseline.gate.as_ref());
         let rules = rules(args, recorded)?;
         return compare(baseline, candidate, &rules);
     }
     if args.pinned {
-        return Err(
-            Fault::new("--pinned chooses among the sessions of a folder of baselines")
-                .hint("write `perftune check baseline CANDIDATE --pinned`"),
-        );
+        return Err(Fault::new("--pinned chooses among the sessions of a folder of baselines")
+            .hint("write `perftune check baseline CANDIDATE --pinned`"));
     }
     if verdict::is_one(baseline) {
         if args.gate.is_some() || args.any_machine {
@@ -107,10 +98,7 @@ fn rules(args: &CheckArgs, recorded: Option<&Value>) -> Result<Rules, Fault> {
         (None, None) => GatePolicy::default(),
     };
     policy.any_machine |= args.any_machine;
-    Ok(Rules {
-        policy,
-        of_file: args.gate.is_some(),
-    })
+    Ok(Rules { policy, of_file: args.gate.is_some() })
 }
 
 /// Takes out what a worker says of itself and nobody has declared; returns the names.
@@ -187,10 +175,7 @@ fn compare(mut baseline: Source, mut candidate: Source, rules: &Rules) -> Result
     }
     for source in [baseline, candidate] {
         let name = source.side.name;
-        let said = source
-            .notes
-            .into_iter()
-            .map(|note| format!("{name}: {note}"));
+        let said = source.notes.into_iter().map(|note| format!("{name}: {note}"));
         judgement.notes.extend(said);
     }
     Ok(judgement)

@@ -57,10 +57,7 @@ impl FromStr for Target {
         if file.is_empty() || file == "-" {
             return Err("name a file after `=`; --format is for the standard output".to_owned());
         }
-        Ok(Self {
-            format,
-            file: file.into(),
-        })
+        Ok(Self { format, file: file.into() })
     }
 }
 
@@ -82,9 +79,7 @@ impl<'a> Delivery<'a> {
         let inputs: Vec<PathBuf> = inputs.iter().map(|input| place(input)).collect();
         for (at, target) in targets.iter().enumerate() {
             let file = place(&target.file);
-            if targets[..at]
-                .iter()
-                .any(|before| place(&before.file) == file && !is_special(&file))
+            if targets[..at].iter().any(|before| place(&before.file) == file && !is_special(&file))
             {
                 let file = target.file.display();
                 return Err(Fault::new(format!("--write names {file} twice")));
@@ -96,16 +91,12 @@ impl<'a> Delivery<'a> {
                 return Err(Fault::new(what).hint("name another file"));
             }
         }
-        let asked = targets
-            .iter()
-            .any(|target| target.format == CheckFormat::Github);
+        let asked = targets.iter().any(|target| target.format == CheckFormat::Github);
         let summary = env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty());
         Ok(Self {
             format,
             targets,
-            summary: summary
-                .map(PathBuf::from)
-                .filter(|_| asked || format == CheckFormat::Github),
+            summary: summary.map(PathBuf::from).filter(|_| asked || format == CheckFormat::Github),
         })
     }
 

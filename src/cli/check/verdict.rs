@@ -38,9 +38,7 @@ pub(super) fn read(path: &Path) -> Result<Judgement, Fault> {
     }
     let value: serde_json::Value = serde_json::from_slice(&bytes)
         .map_err(|error| damaged(error.line(), &error.to_string()))?;
-    let format = value["format"]
-        .as_str()
-        .and_then(|text| text.strip_prefix(FORMAT));
+    let format = value["format"].as_str().and_then(|text| text.strip_prefix(FORMAT));
     match format {
         Some(VERSION) => {}
         Some(other) => {
@@ -70,15 +68,9 @@ pub(super) fn read(path: &Path) -> Result<Judgement, Fault> {
 fn contradiction(judgement: &Judgement) -> Option<String> {
     let (said, found) = (judgement.coverage, Coverage::of(&judgement.rows));
     if said != found {
-        return Some(format!(
-            "it says \"{said}\", and its rows come to \"{found}\""
-        ));
+        return Some(format!("it says \"{said}\", and its rows come to \"{found}\""));
     }
     let least = Outcome::of(&judgement.rows);
-    (judgement.outcome < least).then(|| {
-        format!(
-            "its outcome is {:?}, and its rows come to {least:?}",
-            judgement.outcome
-        )
-    })
+    (judgement.outcome < least)
+        .then(|| format!("its outcome is {:?}, and its rows come to {least:?}", judgement.outcome))
 }

@@ -131,11 +131,7 @@ impl Accelerator {
             let _ = write!(line, "; tells {}", self.tells.join(", "));
         }
         for (why, what) in by_reason(&self.lacks) {
-            let why = if why.is_empty() {
-                String::new()
-            } else {
-                format!(" ({why})")
-            };
+            let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
             let _ = write!(line, "; not {}{why}", what.join(", "));
         }
         line
@@ -216,11 +212,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_with_its_reason_once() {
         let mut poor = sight();
-        poor.reading = GpuReading {
-            memory_bytes: Some(5),
-            power_watts: Some(70.0),
-            ..GpuReading::default()
-        };
+        poor.reading =
+            GpuReading { memory_bytes: Some(5), power_watts: Some(70.0), ..GpuReading::default() };
         poor.whole_only = Some("a container".to_owned());
         let gap = |field: &str, reason: &str| Gap {
             field: field.to_owned(),

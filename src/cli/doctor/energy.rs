@@ -31,11 +31,7 @@ impl Energy {
             let others = found.others.into_iter();
             let others = others.map(|(domain, why)| (domain, Some(plain(&why))));
             let all = readable.chain(others);
-            all.map(|(domain, unreadable_because)| Counter {
-                domain,
-                unreadable_because,
-            })
-            .collect()
+            all.map(|(domain, unreadable_because)| Counter { domain, unreadable_because }).collect()
         });
         Self {
             counters: counters.map_err(|why| plain(&why)).into(),
@@ -54,9 +50,8 @@ impl Energy {
         match &self.counters {
             Fact::Unsupported(why) => Some(why.clone()),
             Fact::Value(counters) => {
-                let mut packages = counters
-                    .iter()
-                    .filter(|counter| counter.domain.starts_with("package"));
+                let mut packages =
+                    counters.iter().filter(|counter| counter.domain.starts_with("package"));
                 packages.find_map(|counter| counter.unreadable_because.clone())
             }
         }
@@ -70,12 +65,8 @@ fn plain(why: &str) -> String {
 /// The counters that can be read, then each reason why others cannot, once.
 fn said(counters: &[Counter]) -> String {
     let names = |wanted: Option<&String>| {
-        let of = counters
-            .iter()
-            .filter(|counter| counter.unreadable_because.as_ref() == wanted);
-        of.map(|counter| &*counter.domain)
-            .collect::<Vec<_>>()
-            .join(", ")
+        let of = counters.iter().filter(|counter| counter.unreadable_because.as_ref() == wanted);
+        of.map(|counter| &*counter.domain).collect::<Vec<_>>().join(", ")
     };
     let mut parts = Vec::new();
     let readable = names(None);
@@ -83,10 +74,7 @@ fn said(counters: &[Counter]) -> String {
         parts.push(format!("{readable} (RAPL), of the whole machine"));
     }
     let mut told: Vec<&String> = Vec::new();
-    for why in counters
-        .iter()
-        .filter_map(|counter| counter.unreadable_because.as_ref())
-    {
+    for why in counters.iter().filter_map(|counter| counter.unreadable_because.as_ref()) {
         if !told.contains(&why) {
             told.push(why);
             parts.push(format!("not {}: {why}", names(Some(why))));
@@ -130,18 +118,12 @@ mod tests {
                 Some("only root may"),
             ),
             (
-                vec![
-                    counter("package-0", None),
-                    counter("psys", Some("it holds no number")),
-                ],
+                vec![counter("package-0", None), counter("psys", Some("it holds no number"))],
                 "package-0 (RAPL), of the whole machine; not psys: it holds no number",
                 None,
             ),
         ] {
-            let energy = Energy {
-                counters: Fact::Value(counters),
-                graphics: Vec::new(),
-            };
+            let energy = Energy { counters: Fact::Value(counters), graphics: Vec::new() };
             assert_eq!(energy.rows(), [("energy", says.to_owned())]);
             assert_eq!(energy.why_not().as_deref(), why_not);
         }

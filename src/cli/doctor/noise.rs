@@ -141,26 +141,15 @@ impl NoiseCheck {
             said("steal", self.steal_percent, ""),
             said("held back by a quota", self.throttled_percent, ""),
             said("slowed by heat", self.thermal_percent, ""),
-            said(
-                "somebody waited for a core",
-                self.cpu_pressure_percent,
-                " of the time",
-            ),
+            said("somebody waited for a core", self.cpu_pressure_percent, " of the time"),
             said("a busy thread got", self.probe_ran_percent, " of the time"),
         ];
         let late = self.wake_late_p99_s;
         found.push(late.map(|late| format!("wake-ups {} late (p99)", seconds(late))));
-        found.push(
-            self.load_average
-                .map(|load| format!("load {}", significant(load))),
-        );
+        found.push(self.load_average.map(|load| format!("load {}", significant(load))));
         let found: Vec<_> = found.into_iter().flatten().collect();
-        let what = format!(
-            "{} in {}: {}",
-            self.verdict.name(),
-            seconds(self.looked_s),
-            found.join(", ")
-        );
+        let what =
+            format!("{} in {}: {}", self.verdict.name(), seconds(self.looked_s), found.join(", "));
         let mut rows = vec![("noise", what)];
         let clock = self.clock();
         if !clock.is_empty() {
@@ -213,9 +202,7 @@ fn advice(noise: &Noise, above: [bool; 6]) -> Vec<String> {
         } else {
             format!("stop {}", named.join(", "))
         };
-        advice.push(format!(
-            "{stop}; or keep runs off their cores with `[limits] cpus`"
-        ));
+        advice.push(format!("{stop}; or keep runs off their cores with `[limits] cpus`"));
     }
     if steal {
         advice.push(format!(
@@ -254,11 +241,7 @@ fn remedies(noise: &Noise) -> Vec<String> {
             "memory",
             "stop what holds it, or the runs will be measured while swapping",
         ),
-        (
-            noise.pressure[2],
-            "disks",
-            "stop what reads and writes, or keep the data sets in memory",
-        ),
+        (noise.pressure[2], "disks", "stop what reads and writes, or keep the data sets in memory"),
     ] {
         if share.is_some_and(|share| share > PRESSURE) {
             advice.push(format!(
@@ -287,11 +270,7 @@ mod tests {
         let mut noise = quiet();
         noise.others = Some(0.933);
         noise.steal = Some(0.04);
-        noise.busiest = vec![Busy {
-            pid: 712,
-            name: "cargo".to_owned(),
-            cores: 0.92,
-        }];
+        noise.busiest = vec![Busy { pid: 712, name: "cargo".to_owned(), cores: 0.92 }];
         noise.governors = vec!["powersave".to_owned()];
         NoiseCheck::of(&noise, 2.0)
     }
@@ -328,31 +307,19 @@ mod tests {
         };
         let busy = |noise: &mut Noise| {
             noise.others = Some(0.93);
-            noise.busiest = vec![Busy {
-                pid: 712,
-                name: "cargo".to_owned(),
-                cores: 0.92,
-            }];
+            noise.busiest = vec![Busy { pid: 712, name: "cargo".to_owned(), cores: 0.92 }];
         };
         let cases: [Case; 12] = [
             (|_| (), Quiet, ""),
             (|n| n.others = Some(0.2), Quiet, ""),
             (busy, Noisy, "stop cargo (pid 712, 92.0% of a core)"),
-            (
-                |n| n.others = Some(2.1),
-                VeryNoisy,
-                "none of which can be named",
-            ),
+            (|n| n.others = Some(2.1), VeryNoisy, "none of which can be named"),
             (|n| n.steal = Some(0.12), Noisy, "steals 12.0% of a core"),
             (|n| n.steal = Some(0.5), VeryNoisy, "--against"),
             (|n| n.throttled = Some(0.3), Noisy, "raise cpu.max"),
             (|n| n.thermal = Some(3.0), Noisy, "cool"),
             (|n| n.ran = Some(0.9), Noisy, "other control groups"),
-            (
-                |n| n.wake_late_s = Some(0.02),
-                VeryNoisy,
-                "other control groups",
-            ),
+            (|n| n.wake_late_s = Some(0.02), VeryNoisy, "other control groups"),
             (|n| n.pressure[1] = Some(0.2), Quiet, "swapping"),
             (
                 |n| n.governors = vec!["performance".to_owned(), "powersave".to_owned()],
@@ -363,10 +330,7 @@ mod tests {
         for (change, verdict, says) in cases {
             let (found, advice) = with(change);
             assert_eq!(found, verdict, "{advice}");
-            assert!(
-                advice.contains(says) && advice.is_empty() == says.is_empty(),
-                "{advice}"
-            );
+            assert!(advice.contains(says) && advice.is_empty() == says.is_empty(), "{advice}");
         }
         let nothing = NoiseCheck::of(&Noise::default(), 4.0);
         assert_eq!((nothing.verdict, nothing.advice.len()), (Quiet, 0));
@@ -376,11 +340,7 @@ mod tests {
     fn a_name_cannot_speak_to_the_terminal() {
         let mut noise = quiet();
         noise.others = Some(1.0);
-        noise.busiest = vec![Busy {
-            pid: 1,
-            name: "a\u{1b}[2J".to_owned(),
-            cores: 1.0,
-        }];
+        noise.busiest = vec![Busy { pid: 1, name: "a\u{1b}[2J".to_owned(), cores: 1.0 }];
         let found = NoiseCheck::of(&noise, 2.0);
         assert!(!found.rows().iter().any(|(_, text)| text.contains('\u{1b}')));
     }

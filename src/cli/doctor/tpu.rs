@@ -35,20 +35,14 @@ impl From<TpuSurvey> for Tpus {
 
 impl Tpus {
     pub(super) fn text(&self) -> String {
-        let mut said = vec![
-            self.named
-                .clone()
-                .unwrap_or_else(|| "none found".to_owned()),
-        ];
+        let mut said = vec![self.named.clone().unwrap_or_else(|| "none found".to_owned())];
         for unknown in &self.unknown {
             said.push(format!("not taken for one: {unknown}"));
         }
         match &self.devices_now {
             Some(Fact::Value(count)) => {
                 let s = if *count == 1 { "" } else { "s" };
-                said.push(format!(
-                    "the metrics service speaks of {count} device{s} now"
-                ));
+                said.push(format!("the metrics service speaks of {count} device{s} now"));
             }
             Some(Fact::Unsupported(why)) => {
                 said.push(format!("the metrics service gives nothing now: {why}"));
@@ -83,21 +77,12 @@ mod tests {
     }
 
     fn chip() -> TpuChip {
-        TpuChip {
-            address: "0000:00:05.0".to_owned(),
-            generation: "v5e",
-            devices: 1,
-            node: None,
-        }
+        TpuChip { address: "0000:00:05.0".to_owned(), generation: "v5e", devices: 1, node: None }
     }
 
     #[test]
     fn the_line_says_what_is_there_and_what_to_do() {
-        let found = Tpus {
-            chips: vec![chip()],
-            named: Some("1 x v5e".to_owned()),
-            ..tpus()
-        };
+        let found = Tpus { chips: vec![chip()], named: Some("1 x v5e".to_owned()), ..tpus() };
         let unknown = vec!["0000:00:07.0 of Google, with the unknown device id 0x0099".to_owned()];
         let nobody = Fact::Unsupported("no workload holds the TPU yet".to_owned());
         let how = Some("built without it: do this".to_owned());
@@ -109,37 +94,21 @@ mod tests {
                 false,
             ),
             (
-                Tpus {
-                    devices_now: Some(nobody),
-                    ..found.clone()
-                },
+                Tpus { devices_now: Some(nobody), ..found.clone() },
                 "1 x v5e; the metrics service gives nothing now: no workload holds the TPU yet",
                 true,
             ),
             (
-                Tpus {
-                    devices_now: Some(Fact::Value(1)),
-                    ..found.clone()
-                },
+                Tpus { devices_now: Some(Fact::Value(1)), ..found.clone() },
                 "1 x v5e; the metrics service speaks of 1 device now",
                 true,
             ),
             (
-                Tpus {
-                    cannot_ask: how.clone(),
-                    ..found
-                },
+                Tpus { cannot_ask: how.clone(), ..found },
                 "1 x v5e; built without it: do this",
                 false,
             ),
-            (
-                Tpus {
-                    cannot_ask: how,
-                    ..tpus()
-                },
-                "none found; built without it: do this",
-                false,
-            ),
+            (Tpus { cannot_ask: how, ..tpus() }, "none found; built without it: do this", false),
         ] {
             assert_eq!(tpus.text(), text);
             assert_eq!(tpus.why_not().is_none(), measured, "{text}");

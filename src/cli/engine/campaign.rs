@@ -37,30 +37,22 @@ impl<'a> Campaign<'a> {
         sampler: &'a Sampler,
         sink: &'a mut dyn Sink,
     ) -> Result<Self, Fault> {
-        let (session, later) = shared.map_or((None, BTreeSet::new()), |shared| {
-            (Some(shared.session), shared.later)
-        });
+        let (session, later) =
+            shared.map_or((None, BTreeSet::new()), |shared| (Some(shared.session), shared.later));
         let terms = Terms {
             machine: Rc::new(Machine::read()),
             created: jiff::Timestamp::now().to_string(),
             session,
             later,
         };
-        let begun: Result<Vec<_>, _> = stations
-            .into_iter()
-            .map(|station| station.begin(&terms))
-            .collect();
+        let begun: Result<Vec<_>, _> =
+            stations.into_iter().map(|station| station.begin(&terms)).collect();
         let (folders, warnings): (Vec<_>, Vec<_>) = begun?.into_iter().unzip();
         say_once(&warnings, sink);
         let interrupts = Interrupts::default();
         let raised = interrupts.clone();
         interrupt::listen(move || raised.raise())?;
-        Ok(Self {
-            folders,
-            sampler,
-            sink,
-            interrupts,
-        })
+        Ok(Self { folders, sampler, sink, interrupts })
     }
 
     /// Makes these runs one after the other; each goes to the folder of this place.
@@ -95,11 +87,8 @@ impl<'a> Campaign<'a> {
     /// What became of each folder's order.
     pub(in crate::cli) fn end(self) -> Result<Vec<Executed>, Fault> {
         let interrupted = self.interrupted();
-        let ended: Result<Vec<_>, _> = self
-            .folders
-            .into_iter()
-            .map(|folder| folder.end(interrupted))
-            .collect();
+        let ended: Result<Vec<_>, _> =
+            self.folders.into_iter().map(|folder| folder.end(interrupted)).collect();
         let (executed, warnings): (Vec<_>, Vec<_>) = ended?.into_iter().unzip();
         say_once(&warnings, self.sink);
         Ok(executed)

@@ -54,9 +54,7 @@ pub(super) fn data(order: &Order<'_>) -> Result<(), Fault> {
 /// At least one chosen metric of every run can be measured here; a warning for each that cannot.
 pub(super) fn metrics(order: &Order<'_>, sampler: &Sampler) -> Result<Vec<String>, Fault> {
     let gaps = sampler.unsupported().iter();
-    let unsupported = gaps
-        .map(|gap| (gap.field.clone(), gap.reason.clone()))
-        .collect();
+    let unsupported = gaps.map(|gap| (gap.field.clone(), gap.reason.clone())).collect();
     let mut seen = Vec::new();
     let mut said = Vec::new();
     for run in order.runs.iter().filter(|run| run.stop.enabled) {
@@ -80,10 +78,7 @@ pub(super) fn metrics(order: &Order<'_>, sampler: &Sampler) -> Result<Vec<String
 pub(super) fn watched_limits(order: &Order<'_>, means: &LimitMeans) -> Option<String> {
     const SELDOM_NS: u64 = 1_000_000_000;
     let interval_ns = order.plan.sampler.interval_ns;
-    let limited = order
-        .runs
-        .iter()
-        .any(|run| run.limits.memory_bytes.is_some());
+    let limited = order.runs.iter().any(|run| run.limits.memory_bytes.is_some());
     let watched = limited && means.memory == Ok(MemoryGuard::Watched);
     (watched && interval_ns > SELDOM_NS).then(|| {
         format!(
@@ -95,12 +90,7 @@ pub(super) fn watched_limits(order: &Order<'_>, means: &LimitMeans) -> Option<St
 
 /// CPU time of a warm tick of the sampler, reading this very process, in seconds.
 pub(super) fn sampler_tick_s() -> Fact<f64> {
-    let policy = SamplerPolicy {
-        interval_ns: 10_000_000,
-        gpu: false,
-        energy: false,
-        tpu: false,
-    };
+    let policy = SamplerPolicy { interval_ns: 10_000_000, gpu: false, energy: false, tpu: false };
     let (send, receive) = std::sync::mpsc::channel();
     let started = Sampler::new(policy).start(std::process::id(), MonotonicClock, move |sample| {
         // The receiver is gone once it has seen enough.

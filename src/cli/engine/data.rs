@@ -21,10 +21,7 @@ pub(super) struct Catalogue {
 impl Catalogue {
     /// Those that a grid in this folder, or a user in the working directory, would mean.
     pub(super) fn near(base: &Path) -> Self {
-        Self {
-            base: base.to_owned(),
-            roots: Roots::near(base),
-        }
+        Self { base: base.to_owned(), roots: Roots::near(base) }
     }
 }
 
@@ -39,10 +36,7 @@ impl DatasetCatalogue for Catalogue {
     }
 
     fn names(&self) -> Vec<String> {
-        list(&self.roots)
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect()
+        list(&self.roots).into_iter().map(|(name, _)| name).collect()
     }
 }
 
@@ -59,10 +53,7 @@ pub(super) fn rows(order: &Order<'_>) -> BTreeMap<String, DataRows> {
         // One that cannot be read has been reported before.
         if let Ok(data) = DataSet::open(&run.job.dataset_dir) {
             let manifest = data.manifest();
-            let rows = DataRows {
-                train: manifest.train_rows,
-                test: manifest.test_rows,
-            };
+            let rows = DataRows { train: manifest.train_rows, test: manifest.test_rows };
             found.insert(run.job.dataset.clone(), rows);
         }
     }
@@ -72,10 +63,7 @@ pub(super) fn rows(order: &Order<'_>) -> BTreeMap<String, DataRows> {
 /// The data sets in the data folders. One that cannot be read is an error: its user would look for it in vain.
 pub fn datasets() -> Result<Vec<DatasetRow>, Fault> {
     let roots = Roots::near(&std::env::current_dir()?);
-    list(&roots)
-        .into_iter()
-        .map(|(name, data)| Ok(row(name, &data?)))
-        .collect()
+    list(&roots).into_iter().map(|(name, data)| Ok(row(name, &data?))).collect()
 }
 
 fn row(name: String, data: &DataSet) -> DatasetRow {

@@ -39,10 +39,7 @@ pub(super) struct Before {
 impl Before {
     /// What an earlier manifest says.
     pub(super) fn of(manifest: &ManifestHead) -> Self {
-        Self {
-            id: manifest.session.clone(),
-            fingerprint: manifest.fingerprint.clone(),
-        }
+        Self { id: manifest.session.clone(), fingerprint: manifest.fingerprint.clone() }
     }
 }
 
@@ -50,9 +47,7 @@ impl Before {
 pub(super) fn fingerprint(machine: &Machine) -> Fingerprint {
     let mut found = machine.fingerprint();
     let own = env!("CARGO_PKG_VERSION");
-    found
-        .hard
-        .insert("statistics".to_owned(), STATISTICS.to_owned());
+    found.hard.insert("statistics".to_owned(), STATISTICS.to_owned());
     found.soft.insert("perftune".to_owned(), own.to_owned());
     found
 }
@@ -109,10 +104,8 @@ impl Session {
             )),
         };
         let same = hard.is_empty() && !before.id.is_empty();
-        let session = Self {
-            id: if same { before.id } else { id },
-            fingerprint: Some(then.joined(&now)),
-        };
+        let session =
+            Self { id: if same { before.id } else { id }, fingerprint: Some(then.joined(&now)) };
         (session, warning)
     }
 
@@ -131,11 +124,7 @@ impl Session {
             let told = records.iter().filter_map(|record| record.facts.get(fact));
             let told = one_or_all(told.map(String::as_str));
             if !told.is_empty() {
-                let fields = if hard {
-                    &mut fingerprint.hard
-                } else {
-                    &mut fingerprint.soft
-                };
+                let fields = if hard { &mut fingerprint.hard } else { &mut fingerprint.soft };
                 fields.insert(field.to_owned(), told);
             }
         }
@@ -155,9 +144,8 @@ fn is_told_by_runs(field: &str) -> bool {
 
 /// `cpu.cores was 8, is 4; ...`
 fn shown(differences: &[&FingerprintDifference]) -> String {
-    let each = differences
-        .iter()
-        .map(|d| format!("{} was {}, is {}", d.field, d.baseline, d.candidate));
+    let each =
+        differences.iter().map(|d| format!("{} was {}, is {}", d.field, d.baseline, d.candidate));
     each.collect::<Vec<_>>().join("; ")
 }
 
@@ -174,16 +162,10 @@ fn new_id(created: &str) -> String {
 
 /// The threads of all runs; where they are not the same, the names of the cells tell them apart.
 fn threads(specs: &Map<String, Value>) -> Option<String> {
-    let counts = specs
-        .values()
-        .filter_map(|spec| spec["job"]["threads"].as_u64());
+    let counts = specs.values().filter_map(|spec| spec["job"]["threads"].as_u64());
     let mut each: BTreeSet<u64> = counts.collect();
     let first = each.pop_first()?;
-    Some(if each.is_empty() {
-        first.to_string()
-    } else {
-        "as each cell says".to_owned()
-    })
+    Some(if each.is_empty() { first.to_string() } else { "as each cell says".to_owned() })
 }
 
 #[cfg(test)]
@@ -201,10 +183,7 @@ mod tests {
     }
 
     fn before(fingerprint: Option<Fingerprint>) -> Before {
-        Before {
-            id: "first".to_owned(),
-            fingerprint,
-        }
+        Before { id: "first".to_owned(), fingerprint }
     }
 
     #[test]
@@ -263,20 +242,15 @@ mod tests {
             })
             .collect()
         };
-        for (counts, says) in [
-            (&[2, 2][..], Some("2")),
-            (&[1, 2], Some("as each cell says")),
-            (&[], None),
-        ] {
+        for (counts, says) in
+            [(&[2, 2][..], Some("2")), (&[1, 2], Some("as each cell says")), (&[], None)]
+        {
             assert_eq!(threads(&specs(counts)).as_deref(), says);
         }
         let (mut session, _) = Session::begin(print("8", "6.1"), None, NOW);
         assert_eq!(session.learn(&specs(&[2]), &[]), None);
         let learned = session.fingerprint.as_ref().unwrap();
-        assert_eq!(
-            (learned.get(THREADS), learned.get("libtorch")),
-            (Some("2"), None)
-        );
+        assert_eq!((learned.get(THREADS), learned.get("libtorch")), (Some("2"), None));
         let record = |facts: serde_json::Value| -> RunRecord {
             serde_json::from_value(serde_json::json!({
                 "run": "a", "cell": "a", "repeat": 1, "status": "completed",
@@ -296,10 +270,7 @@ mod tests {
         };
         let old = record(serde_json::json!({ "libtorch": "2.9.0", "cpu_capability": "AVX2" }));
         let new = record(serde_json::json!({ "libtorch": "2.11.0", "cpu_capability": "AVX2" }));
-        assert_eq!(
-            session.learn(&specs(&[2]), &[old.clone(), old.clone()]),
-            None
-        );
+        assert_eq!(session.learn(&specs(&[2]), &[old.clone(), old.clone()]), None);
         let learned = session.fingerprint.as_ref().unwrap();
         assert_eq!(learned.hard["libtorch"], "2.9.0");
         assert_eq!(learned.soft["libtorch.cpu_capability"], "AVX2");

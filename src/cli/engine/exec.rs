@@ -62,9 +62,7 @@ fn find(program: &str) -> Result<(), Fault> {
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path);
-    let found: Vec<_> = folders
-        .map(|folder: PathBuf| startable(&folder.join(program)))
-        .collect();
+    let found: Vec<_> = folders.map(|folder: PathBuf| startable(&folder.join(program))).collect();
     if found.iter().any(Result::is_ok) {
         return Ok(());
     }

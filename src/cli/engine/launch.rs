@@ -53,11 +53,7 @@ pub fn native_worker() -> Result<PathBuf, LaunchError> {
 }
 
 fn existing(path: PathBuf) -> Result<PathBuf, LaunchError> {
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err(LaunchError::NoWorker { path })
-    }
+    if path.is_file() { Ok(path) } else { Err(LaunchError::NoWorker { path }) }
 }
 
 /// How to start the worker of these settings; `instead`: with the same arguments, but this program.
@@ -113,19 +109,15 @@ pub fn worker_version(path: &Path) -> Result<String, LaunchError> {
 pub(super) fn check_device(path: &Path, device: &str) -> Result<(), LaunchError> {
     match ask(path, &["--check-device", device]) {
         Ok(_) => Ok(()),
-        Err(LaunchError::Broken { why, .. }) => Err(LaunchError::Device {
-            device: device.to_owned(),
-            why,
-        }),
+        Err(LaunchError::Broken { why, .. }) => {
+            Err(LaunchError::Device { device: device.to_owned(), why })
+        }
         Err(other) => Err(other),
     }
 }
 
 fn ask(path: &Path, args: &[&str]) -> Result<String, LaunchError> {
-    let broken = |why: String| LaunchError::Broken {
-        path: path.to_owned(),
-        why,
-    };
+    let broken = |why: String| LaunchError::Broken { path: path.to_owned(), why };
     let output = Command::new(path)
         .args(args)
         .stdin(Stdio::null())
@@ -136,11 +128,7 @@ fn ask(path: &Path, args: &[&str]) -> Result<String, LaunchError> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim().trim_start_matches("error: ");
-    Err(broken(if said.is_empty() {
-        output.status.to_string()
-    } else {
-        said.to_owned()
-    }))
+    Err(broken(if said.is_empty() { output.status.to_string() } else { said.to_owned() }))
 }
 
 #[cfg(test)]
@@ -158,27 +146,13 @@ mod tests {
             path
         };
         let good = script("good", "echo perftune-worker 0.1.0");
-        let bad = script(
-            "bad",
-            "echo libtorch.so: cannot open shared object file >&2; exit 127",
-        );
+        let bad = script("bad", "echo libtorch.so: cannot open shared object file >&2; exit 127");
         assert_eq!(worker_version(&good).unwrap(), "perftune-worker 0.1.0");
         let why = worker_version(&bad).unwrap_err().to_string();
-        assert!(
-            why.contains("does not start: libtorch.so: cannot open"),
-            "{why}"
-        );
-        let missing = existing(dir.path().join("missing"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            missing.contains("missing is not there; build it with `make`"),
-            "{missing}"
-        );
+        assert!(why.contains("does not start: libtorch.so: cannot open"), "{why}");
+        let missing = existing(dir.path().join("missing")).unwrap_err().to_string();
+        assert!(missing.contains("missing is not there; build it with `make`"), "{missing}");
         let device = check_device(&bad, "cuda:7").unwrap_err().to_string();
-        assert!(
-            device.starts_with("device `cuda:7` cannot be used: libtorch.so"),
-            "{device}"
-        );
+        assert!(device.starts_with("device `cuda:7` cannot be used: libtorch.so"), "{device}");
     }
 }

@@ -28,9 +28,8 @@ impl AllRuns {
         earlier: Option<ManifestHead>,
         known: BTreeMap<String, DataRows>,
     ) -> Self {
-        let (mut order, mut specs, mut datasets) = earlier.map_or_else(Default::default, |head| {
-            (head.runs, head.specs, head.datasets)
-        });
+        let (mut order, mut specs, mut datasets) =
+            earlier.map_or_else(Default::default, |head| (head.runs, head.specs, head.datasets));
         datasets.extend(known);
         for run in prepared {
             let name = &run.spec.run;
@@ -38,11 +37,7 @@ impl AllRuns {
                 order.push(name.clone());
             }
         }
-        Self {
-            order,
-            specs,
-            datasets,
-        }
+        Self { order, specs, datasets }
     }
 }
 
@@ -53,9 +48,7 @@ impl AllRuns {
         let specs = self.specs.iter().filter(|(run, _)| !runs.contains(*run));
         Self {
             order: order.cloned().collect(),
-            specs: specs
-                .map(|(run, spec)| (run.clone(), spec.clone()))
-                .collect(),
+            specs: specs.map(|(run, spec)| (run.clone(), spec.clone())).collect(),
             datasets: self.datasets.clone(),
         }
     }

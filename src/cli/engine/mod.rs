@@ -113,10 +113,7 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text)?;
         (Source::Stdin(text), here)
     } else {
-        let folder = grid
-            .path
-            .parent()
-            .map_or(here.clone(), |folder| here.join(folder));
+        let folder = grid.path.parent().map_or(here.clone(), |folder| here.join(folder));
         (Source::Path(grid.path.to_owned()), folder)
     };
     let catalogue = data::Catalogue::near(&base_dir);
@@ -165,23 +162,12 @@ pub fn facts() -> Result<Facts, Fault> {
     let absent = |what: &str| format!("the system does not tell {what}");
     let system = match (&machine.system, &machine.kernel) {
         (Some(system), Some(kernel)) => Fact::Value(format!("{system}, kernel {kernel}")),
-        (system, kernel) => system
-            .clone()
-            .or_else(|| kernel.clone())
-            .ok_or(absent(""))
-            .into(),
+        (system, kernel) => system.clone().or_else(|| kernel.clone()).ok_or(absent("")).into(),
     };
     Ok(Facts {
         system,
-        processor: machine
-            .cpu_model
-            .clone()
-            .ok_or(absent("the processor's name"))
-            .into(),
-        cores: machine
-            .logical_cores
-            .ok_or(absent("how many there are"))
-            .into(),
+        processor: machine.cpu_model.clone().ok_or(absent("the processor's name")).into(),
+        cores: machine.logical_cores.ok_or(absent("how many there are")).into(),
         usable_cores: Fact::Value(machine.usable_cores),
         memory_bytes: machine.memory_bytes.ok_or(absent("its memory")).into(),
         memory_limit_bytes: machine.memory_limit_bytes,

@@ -61,16 +61,7 @@ impl Recorder {
     ) -> Self {
         let clock = MonotonicClock;
         let reported_ns = clock.now_ns();
-        Self {
-            results,
-            prepared,
-            order,
-            devices,
-            current: None,
-            records,
-            clock,
-            reported_ns,
-        }
+        Self { results, prepared, order, devices, current: None, records, clock, reported_ns }
     }
 
     /// The folder.
@@ -91,8 +82,7 @@ impl Recorder {
 
     /// Takes one event.
     pub(super) fn event(&mut self, event: &RunEvent) -> Result<(), SinkError> {
-        self.record(event)
-            .map_err(|error| SinkError(error_text(&error)))
+        self.record(event).map_err(|error| SinkError(error_text(&error)))
     }
 
     fn record(&mut self, event: &RunEvent) -> Result<(), RecordError> {
@@ -101,11 +91,7 @@ impl Recorder {
             let samples_path = folder.join("samples.csv");
             let unfinished = samples_path.with_extension("csv.tmp");
             let mut log = EventLog::create(&folder)?;
-            let stop = self
-                .recorded(&event.run)
-                .get("stop")
-                .cloned()
-                .unwrap_or_default();
+            let stop = self.recorded(&event.run).get("stop").cloned().unwrap_or_default();
             log.started(&event.run, job, &stop, *t_ns)?;
             self.current = Some(Current {
                 log,
@@ -148,13 +134,8 @@ impl Recorder {
 
     /// What is kept of a run's settings.
     fn recorded(&self, run: &str) -> serde_json::Value {
-        let found = self
-            .prepared
-            .iter()
-            .find(|prepared| prepared.spec.run == run);
-        found
-            .map(|prepared| prepared.recorded.clone())
-            .unwrap_or_default()
+        let found = self.prepared.iter().find(|prepared| prepared.spec.run == run);
+        found.map(|prepared| prepared.recorded.clone()).unwrap_or_default()
     }
 
     fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
@@ -167,8 +148,7 @@ impl Recorder {
             let name = format!("runs/{}/epochs.csv", record.run);
             self.results.write(&name, &epochs)?;
         }
-        self.results
-            .mark_done(&record, &self.recorded(&record.run))?;
+        self.results.mark_done(&record, &self.recorded(&record.run))?;
         self.records.push(record);
         // Rewriting everything after each of a thousand short runs would cost more than they do.
         let now = self.clock.now_ns();

@@ -32,11 +32,7 @@ impl Checked {
         let means = sampler::limit_means();
         warnings.extend(checks::watched_limits(order, &means));
         let prepared = prepare(order, &launch, &means)?;
-        Ok(Self {
-            prepared,
-            launch,
-            warnings,
-        })
+        Ok(Self { prepared, launch, warnings })
     }
 
     /// Which program does the work, and how.
@@ -68,19 +64,13 @@ impl<'a> Station<'a> {
         let finished = |run: &Prepared| results.finished(&run.spec.run, &run.recorded);
         let kept: Result<Vec<_>, _> = prepared.iter().map(finished).collect();
         let kept = kept?;
-        Ok(Self {
-            order,
-            results,
-            prepared,
-            kept,
-        })
+        Ok(Self { order, results, prepared, kept })
     }
 
     /// The runs that must be started.
     pub(in crate::cli) fn missing(&self) -> impl Iterator<Item = &RunSpec> {
         let runs = self.prepared.iter().zip(&self.kept);
-        runs.filter(|(_, kept)| kept.is_none())
-            .map(|(run, _)| &run.spec)
+        runs.filter(|(_, kept)| kept.is_none()).map(|(run, _)| &run.spec)
     }
 
     /// This repeat of this cell, and its record, if it is whole.
@@ -107,12 +97,7 @@ impl<'a> Station<'a> {
 
     /// Writes what is asked into the folder; from now on its runs can be recorded. With it what the user must know.
     pub(super) fn begin(self, terms: &Terms<'_>) -> Result<(Working<'a>, Option<String>), Fault> {
-        let Self {
-            order,
-            results,
-            prepared,
-            kept,
-        } = self;
+        let Self { order, results, prepared, kept } = self;
         let earlier = results.manifest()?;
         let before = earlier.as_ref().map(Before::of);
         let all = AllRuns::new(&prepared, earlier, data::rows(order));
@@ -147,11 +132,7 @@ fn devices(order: &Order<'_>, machine: &Machine) -> Vec<(Vendor, u32)> {
     let wanted = &order.plan.sampler;
     let gpus = machine.accelerators.iter().filter(|_| wanted.gpu);
     let gpus = gpus.map(|device| (device.vendor, device.index));
-    let cards = if wanted.gpu {
-        sampler::graphics_cards()
-    } else {
-        Vec::new()
-    };
+    let cards = if wanted.gpu { sampler::graphics_cards() } else { Vec::new() };
     let cards = cards.iter().map(|card| (card.vendor, card.index));
     let chips = machine.tpus.iter().filter(|_| wanted.tpu);
     let tpus = (0..chips.map(|chip| chip.devices).sum()).map(|index| (Vendor::Tpu, index));
@@ -209,10 +190,7 @@ impl Working<'_> {
 
     /// What became of it, and what the user must know.
     pub(super) fn end(self, interrupted: bool) -> Result<(Executed, Option<String>), Fault> {
-        let Self {
-            mut promise,
-            recorder,
-        } = self;
+        let Self { mut promise, recorder } = self;
         let (results, records) = recorder.into_parts();
         let before = promise.session.clone();
         let warning = promise.session.learn(&promise.all.specs, &records);

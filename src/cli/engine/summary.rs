@@ -17,17 +17,11 @@ pub fn summaries(records: &[RunRecord]) -> Result<Vec<SummaryRow>, Fault> {
             cells.push(&record.cell);
         }
     }
-    Ok(cells
-        .iter()
-        .flat_map(|cell| of_cell(cell, records))
-        .collect())
+    Ok(cells.iter().flat_map(|cell| of_cell(cell, records)).collect())
 }
 
 fn of_cell(cell: &str, records: &[RunRecord]) -> Vec<SummaryRow> {
-    let all: Vec<_> = records
-        .iter()
-        .filter(|record| record.cell == cell)
-        .collect();
+    let all: Vec<_> = records.iter().filter(|record| record.cell == cell).collect();
     let ended =
         |record: &&&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
     let good: Vec<_> = all.iter().filter(ended).copied().collect();
@@ -36,17 +30,11 @@ fn of_cell(cell: &str, records: &[RunRecord]) -> Vec<SummaryRow> {
     let Some(longest) = good.iter().max_by_key(|record| record.metrics.len()) else {
         return Vec::new();
     };
-    longest
-        .metrics
-        .iter()
-        .map(|row| summary(cell, row, &good, lost))
-        .collect()
+    longest.metrics.iter().map(|row| summary(cell, row, &good, lost)).collect()
 }
 
 fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> SummaryRow {
-    let found = good
-        .iter()
-        .filter_map(|record| record.metric(&row.phase, &row.metric));
+    let found = good.iter().filter_map(|record| record.metric(&row.phase, &row.metric));
     let values: Vec<f64> = found.filter_map(|row| row.estimate).collect();
     let estimate = between_runs(&values, CONFIDENCE);
     let interval = estimate.as_ref().and_then(|estimate| estimate.interval);
@@ -67,11 +55,7 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
 /// Student's interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
 fn floored(row: &MetricRow, values: &[f64], low: f64) -> f64 {
     let measured = find(&row.metric).is_some_and(|metric| metric.group != "loss");
-    if measured && values.iter().all(|value| *value >= 0.0) {
-        low.max(0.0)
-    } else {
-        low
-    }
+    if measured && values.iter().all(|value| *value >= 0.0) { low.max(0.0) } else { low }
 }
 
 /// Runs whose figure of the model is that of one not trained to the end.
@@ -100,9 +84,7 @@ fn note(row: &MetricRow, (values, untrained): (usize, usize), good: usize, lost:
             parts.push(format!("{} runs lack the figure", good - values));
         }
         if untrained > 0 {
-            parts.push(format!(
-                "{untrained} of {values} runs not trained to the end"
-            ));
+            parts.push(format!("{untrained} of {values} runs not trained to the end"));
         }
     }
     if lost > 0 {
@@ -159,26 +141,15 @@ mod tests {
             }
         }
         let base = completed();
-        let row = base
-            .metrics
-            .iter()
-            .find(|row| row.estimate.is_some())
-            .unwrap();
+        let row = base.metrics.iter().find(|row| row.estimate.is_some()).unwrap();
         let rows = summaries(&records).unwrap();
-        let found = rows
-            .iter()
-            .find(|r| r.metric == row.metric && r.phase == row.phase)
-            .unwrap();
+        let found = rows.iter().find(|r| r.metric == row.metric && r.phase == row.phase).unwrap();
         let (mean, value) = (found.mean.unwrap(), row.estimate.unwrap());
         assert!((mean - value).abs() < 1e-9 * value.abs());
         assert_eq!(found.runs, 3);
         // s = 0.1 x, t(0.975, 2) = 4.3027: half-width 0.2484 x.
         let half = (found.high.unwrap() - found.low.unwrap()) / 2.0 / value.abs();
         assert!((half - 0.2484).abs() < 1e-3, "{half}");
-        assert!(
-            found.note.contains("1 failed or cancelled"),
-            "{}",
-            found.note
-        );
+        assert!(found.note.contains("1 failed or cancelled"), "{}", found.note);
     }
 }

@@ -20,10 +20,7 @@ const CONFIDENCE: f64 = 0.95;
 const REPEATS: u64 = 3;
 
 /// Nothing is known.
-const OPEN: Interval = Interval {
-    low: f64::NEG_INFINITY,
-    high: f64::INFINITY,
-};
+const OPEN: Interval = Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
 /// A figure as it is shown and as it is compared.
 pub(super) type Figure = (FrontFigure, Known);
@@ -85,37 +82,18 @@ impl Comparison<'_> {
         (runs, def): (&[&RunRecord], &MetricDef),
         told: &[Told],
     ) -> (Interval, String) {
-        let mut interval = Interval {
-            low: row.low.unwrap_or(OPEN.low),
-            high: row.high.unwrap_or(OPEN.high),
-        };
+        let mut interval =
+            Interval { low: row.low.unwrap_or(OPEN.low), high: row.high.unwrap_or(OPEN.high) };
         let mut says = format!("between {} runs", row.runs);
-        let ends = |told: &&Told| {
-            (
-                told.interval.low.is_finite(),
-                told.interval.high.is_finite(),
-            )
-        };
-        let lower = told
-            .iter()
-            .filter(|told| ends(told) == (true, false))
-            .count();
-        let upper = told
-            .iter()
-            .filter(|told| ends(told) == (false, true))
-            .count();
+        let ends = |told: &&Told| (told.interval.low.is_finite(), told.interval.high.is_finite());
+        let lower = told.iter().filter(|told| ends(told) == (true, false)).count();
+        let upper = told.iter().filter(|told| ends(told) == (false, true)).count();
         for (bounds, end, open) in [
             (lower, "lower", (interval.low, OPEN.high)),
             (upper, "upper", (OPEN.low, interval.high)),
         ] {
             if bounds > 0 {
-                interval = hull(
-                    interval,
-                    Interval {
-                        low: open.0,
-                        high: open.1,
-                    },
-                );
+                interval = hull(interval, Interval { low: open.0, high: open.1 });
                 let _ = write!(says, ", of which {bounds} only know a {end} end");
             }
         }
@@ -136,19 +114,12 @@ impl Comparison<'_> {
 
     fn told(&self, run: &RunRecord, row: &MetricRow, def: &MetricDef) -> Told {
         let value = row.estimate.unwrap_or(f64::NAN);
-        let of_data = self
-            .samples(run, def)
-            .and_then(|rows| Some((wilson(value, rows, CONFIDENCE)?, rows)));
-        let measured = |interval, says: String| Told {
-            interval,
-            says,
-            assumed: false,
-        };
+        let of_data =
+            self.samples(run, def).and_then(|rows| Some((wilson(value, rows, CONFIDENCE)?, rows)));
+        let measured = |interval, says: String| Told { interval, says, assumed: false };
         if row.low.is_some() || row.high.is_some() {
-            let interval = Interval {
-                low: row.low.unwrap_or(OPEN.low),
-                high: row.high.unwrap_or(OPEN.high),
-            };
+            let interval =
+                Interval { low: row.low.unwrap_or(OPEN.low), high: row.high.unwrap_or(OPEN.high) };
             measured(interval, "within the run".to_owned())
         } else if let Some((interval, rows)) = of_data {
             measured(interval, format!("by {rows} {} samples", part(def)))
@@ -174,23 +145,13 @@ impl Comparison<'_> {
         if def.kind == MetricKind::Peak && cut_short(run) && row.plateaued != Some(true) {
             let says = "only a lower end where a run ended before its peak was known";
             return Told {
-                interval: hull(
-                    interval,
-                    Interval {
-                        high: OPEN.high,
-                        ..interval
-                    },
-                ),
+                interval: hull(interval, Interval { high: OPEN.high, ..interval }),
                 says: says.to_owned(),
                 assumed: false,
             };
         }
         let percent = (within * 1e4).round() / 1e2;
-        Told {
-            interval,
-            says: format!("taken as ±{percent}%"),
-            assumed: true,
-        }
+        Told { interval, says: format!("taken as ±{percent}%"), assumed: true }
     }
 
     /// The samples that an accuracy rests on, where that is recorded.
@@ -270,8 +231,5 @@ fn part(def: &MetricDef) -> &'static str {
 }
 
 fn hull(one: Interval, other: Interval) -> Interval {
-    Interval {
-        low: one.low.min(other.low),
-        high: one.high.max(other.high),
-    }
+    Interval { low: one.low.min(other.low), high: one.high.max(other.high) }
 }

@@ -9,10 +9,7 @@ fn objectives() -> Vec<Objective> {
         ("serve.throughput", Goal::Maximize),
         ("memory.peak", Goal::Minimize),
     ]
-    .map(|(metric, goal)| Objective {
-        metric: metric.to_owned(),
-        goal,
-    })
+    .map(|(metric, goal)| Objective { metric: metric.to_owned(), goal })
     .into()
 }
 
@@ -71,10 +68,7 @@ fn cells_are_compared_and_ties_are_said() {
     let [mlp, cnn, resnet] = &found.cells[..] else {
         panic!("{found:?}");
     };
-    let tie = |with: &str| Tie {
-        with: with.to_owned(),
-        metrics: vec!["test_accuracy".to_owned()],
-    };
+    let tie = |with: &str| Tie { with: with.to_owned(), metrics: vec!["test_accuracy".to_owned()] };
     assert_eq!(mlp.ties, [tie("cnn-digits")]);
     assert_eq!(mlp.more_ties, 0);
     assert_eq!(cnn.ties, [tie("mlp-digits")]);
@@ -92,15 +86,9 @@ fn every_interval_says_what_it_is() {
     };
     assert_eq!(accuracy.interval, "by 360 test samples");
     let (low, high) = (accuracy.low.unwrap(), accuracy.high.unwrap());
-    assert!(
-        (low - 0.957).abs() < 1e-3 && (high - 0.989).abs() < 1e-3,
-        "{accuracy:?}"
-    );
+    assert!((low - 0.957).abs() < 1e-3 && (high - 0.989).abs() < 1e-3, "{accuracy:?}");
     assert_eq!(rate.interval, "within the run");
-    assert_eq!(
-        (rate.phase.as_str(), rate.low),
-        ("serve[32]", Some(151_000.0 * 0.97))
-    );
+    assert_eq!((rate.phase.as_str(), rate.low), ("serve[32]", Some(151_000.0 * 0.97)));
     assert_eq!(peak.interval, "taken as ±5%, one run");
     assert!((peak.low.unwrap() - 0.95 * 135e6).abs() < 1.0, "{peak:?}");
     // Where nobody knows how many samples there are, the more accurate is the better one.
@@ -184,10 +172,7 @@ fn what_cannot_be_compared_is_marked_and_says_why() {
         assert!(cell.figures.is_empty());
     }
     // They keep nobody else off the front.
-    assert_eq!(
-        marks(&found)[4..],
-        [Mark::Front, Mark::Front, Mark::Dominated]
-    );
+    assert_eq!(marks(&found)[4..], [Mark::Front, Mark::Front, Mark::Dominated]);
 }
 
 #[test]
@@ -202,11 +187,7 @@ fn a_figure_without_an_interval_decides_nothing() {
     let rate = &found.cells[0].figures[1];
     assert_eq!((rate.low, rate.high), (None, None));
     assert_eq!(rate.interval, "unknown: too few observations");
-    assert!(
-        found.cells[1].ties[0]
-            .metrics
-            .contains(&"serve.throughput".to_owned())
-    );
+    assert!(found.cells[1].ties[0].metrics.contains(&"serve.throughput".to_owned()));
 }
 
 #[test]
@@ -215,10 +196,7 @@ fn only_cells_that_keep_their_constraints_are_compared() {
     let with = |verdicts: [Option<Feasibility>; 3]| {
         let mut records = three();
         for (record, verdict) in records.iter_mut().zip(verdicts) {
-            record.verdict = verdict.map(|verdict| RunVerdict {
-                verdict,
-                reason: String::new(),
-            });
+            record.verdict = verdict.map(|verdict| RunVerdict { verdict, reason: String::new() });
         }
         marks(&front(&records, Some(360)))
     };
@@ -233,10 +211,7 @@ fn only_cells_that_keep_their_constraints_are_compared() {
             [Mark::Undecided, Mark::Front, Mark::Dominated],
         ),
         // A cell that nothing is asked of keeps all of it.
-        (
-            [None, Some(Infeasible), None],
-            [Mark::Front, Mark::Infeasible, Mark::Front],
-        ),
+        ([None, Some(Infeasible), None], [Mark::Front, Mark::Infeasible, Mark::Front]),
     ] {
         assert_eq!(with(verdicts), says, "{verdicts:?}");
     }
@@ -244,10 +219,7 @@ fn only_cells_that_keep_their_constraints_are_compared() {
     let mut records = three();
     let mut second = records[1].clone();
     second.run += "-r2";
-    second.verdict = Some(RunVerdict {
-        verdict: Undecided,
-        reason: String::new(),
-    });
+    second.verdict = Some(RunVerdict { verdict: Undecided, reason: String::new() });
     records.push(second);
     assert_eq!(marks(&front(&records, None))[1], Mark::Undecided);
 }
@@ -278,10 +250,7 @@ fn value(record: &mut RunRecord, metric: &str, change: impl Fn(&mut MetricRow)) 
 }
 
 fn minimize(metric: &str) -> Objective {
-    Objective {
-        metric: metric.to_owned(),
-        goal: Goal::Minimize,
-    }
+    Objective { metric: metric.to_owned(), goal: Goal::Minimize }
 }
 
 /// Ended before its budget, for this reason.
@@ -298,10 +267,7 @@ fn what_a_run_adds_up_is_compared_only_where_it_was_not_cut_short() {
     let short = cut(short, StopReason::Plateaued);
     let trained = cut(trained, StopReason::Trained);
     let found = by(&asked, &[whole.clone(), short.clone(), trained], None);
-    assert_eq!(
-        marks(&found),
-        [Mark::Front, Mark::Incomplete, Mark::Dominated]
-    );
+    assert_eq!(marks(&found), [Mark::Front, Mark::Incomplete, Mark::Dominated]);
     let says = "cpu.time: the run ended before its phases were over";
     assert_eq!(found.cells[1].note, says);
     // A rate is one, however long it was measured.
@@ -332,10 +298,8 @@ fn a_peak_that_still_grew_dominates_nothing() {
     assert_eq!(peak.interval, says);
     // Nobody asked whether it was known.
     assert_eq!(marks(&of(None, StopReason::Budget))[1], Mark::Front);
-    for (known, reason) in [
-        (Some(true), StopReason::Plateaued),
-        (Some(false), StopReason::Trained),
-    ] {
+    for (known, reason) in [(Some(true), StopReason::Plateaued), (Some(false), StopReason::Trained)]
+    {
         assert_eq!(marks(&of(known, reason)), [Mark::Front, Mark::Dominated]);
     }
 }
@@ -386,19 +350,13 @@ fn repeats_that_only_know_an_end_know_no_more_together() {
     for (repeat, rate) in [(1, 590.0), (2, 600.0), (3, 610.0)] {
         let mut record = completed();
         (record.repeat, record.run) = (repeat, format!("mlp-digits-r{repeat}"));
-        let mut row = record
-            .metric("serve[1]", "serve.throughput")
-            .unwrap()
-            .clone();
+        let mut row = record.metric("serve[1]", "serve.throughput").unwrap().clone();
         "serve.max_rate".clone_into(&mut row.metric);
         (row.estimate, row.low, row.high) = (Some(rate), Some(rate), None);
         record.metrics.push(row);
         records.push(record);
     }
-    let asked = [Objective {
-        metric: "serve.max_rate".to_owned(),
-        goal: Goal::Maximize,
-    }];
+    let asked = [Objective { metric: "serve.max_rate".to_owned(), goal: Goal::Maximize }];
     let figure = &by(&asked, &records, None).cells[0].figures[0];
     assert_eq!(figure.high, None);
     assert!((figure.low.unwrap() - 575.2).abs() < 0.1, "{figure:?}");
@@ -423,10 +381,7 @@ fn of_many_ties_the_first_are_named_and_the_rest_counted() {
     let records: Vec<_> = (0..300).map(alike).collect();
     let found = front(&records, Some(360));
     for cell in &found.cells {
-        assert_eq!(
-            (cell.ties.len(), cell.more_ties),
-            (MOST_TIES, 299 - MOST_TIES)
-        );
+        assert_eq!((cell.ties.len(), cell.more_ties), (MOST_TIES, 299 - MOST_TIES));
     }
     assert_eq!(found.cells[0].ties[0].with, "cell-1");
 }

@@ -21,9 +21,7 @@ pub fn page(
     (summary, front): (&[SummaryRow], Option<&FrontReport>),
 ) -> Result<Vec<u8>, Fault> {
     let manifest = results.manifest()?;
-    let head = manifest
-        .as_ref()
-        .map_or_else(Head::default, |head| self::head(head, records));
+    let head = manifest.as_ref().map_or_else(Head::default, |head| self::head(head, records));
     let page = Page {
         head: &head,
         records,
@@ -55,9 +53,7 @@ fn machine(facts: &serde_json::Value) -> String {
     parts.extend(text("kernel").map(|kernel| format!("kernel {kernel}")));
     parts.extend(text("cpu_model"));
     if let Some(usable) = facts["usable_cores"].as_f64() {
-        let of = facts["logical_cores"]
-            .as_u64()
-            .map(|cores| format!(" of {cores}"));
+        let of = facts["logical_cores"].as_u64().map(|cores| format!(" of {cores}"));
         parts.push(format!("{usable}{} cores usable", of.unwrap_or_default()));
     }
     if let Some(bytes) = facts["memory_bytes"].as_f64() {
@@ -67,9 +63,7 @@ fn machine(facts: &serde_json::Value) -> String {
         parts.push(format!("limited to {}", units::bytes(bytes)));
     }
     let devices = facts["accelerators"].as_array().into_iter().flatten();
-    let names: Vec<_> = devices
-        .filter_map(|device| device["name"].as_str())
-        .collect();
+    let names: Vec<_> = devices.filter_map(|device| device["name"].as_str()).collect();
     if names.is_empty() {
         parts.push("no accelerator".to_owned());
     } else {
@@ -148,10 +142,7 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            [
-                ("serve.latency_p99", "<=", true, false),
-                ("test_accuracy", ">=", false, true)
-            ]
+            [("serve.latency_p99", "<=", true, false), ("test_accuracy", ">=", false, true)]
         );
         assert!((found[0].value - 0.01).abs() < 1e-15);
         // A manifest from before there were constraints, or a torn one, has none.

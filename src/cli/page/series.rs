@@ -106,19 +106,11 @@ impl Reader {
     }
 
     fn enter(&mut self, stage: Stage, t_ns: u64) {
-        if self
-            .current
-            .as_ref()
-            .is_some_and(|open| open.stage == stage)
-        {
+        if self.current.as_ref().is_some_and(|open| open.stage == stage) {
             return;
         }
         self.leave(t_ns);
-        self.current = Some(Open {
-            stage,
-            entered_ns: t_ns,
-            warm_up: WarmUp::new(t_ns),
-        });
+        self.current = Some(Open { stage, entered_ns: t_ns, warm_up: WarmUp::new(t_ns) });
     }
 
     fn leave(&mut self, t_ns: u64) {
@@ -132,11 +124,9 @@ impl Reader {
             self.show_window();
         }
         self.window = Window::default();
-        for trace in [
-            &mut self.series.throughput,
-            &mut self.series.latency,
-            &mut self.series.slowest,
-        ] {
+        for trace in
+            [&mut self.series.throughput, &mut self.series.latency, &mut self.series.slowest]
+        {
             trace.gap();
         }
         let (from_s, to_s) = (self.seconds(open.entered_ns), self.seconds(t_ns));
@@ -156,11 +146,7 @@ impl Reader {
         if batch.phase == Phase::Validate || !has_steps(batch.phase.stage()) {
             return;
         }
-        if let Some(open) = self
-            .current
-            .as_mut()
-            .filter(|open| open.stage == batch.phase.stage())
-        {
+        if let Some(open) = self.current.as_mut().filter(|open| open.stage == batch.phase.stage()) {
             open.warm_up.steps(batch);
         }
         for request in batch.requests() {
@@ -220,9 +206,7 @@ impl Reader {
             }
             let used = sample.cpu_ns.zip(before.cpu_ns);
             match used.and_then(|(now, then)| now.checked_sub(then)) {
-                Some(used_ns) => series
-                    .cpu
-                    .push(t_s, used_ns as f64 / passed_ns as f64 * 100.0),
+                Some(used_ns) => series.cpu.push(t_s, used_ns as f64 / passed_ns as f64 * 100.0),
                 None => series.cpu.gap(),
             }
         }
@@ -271,11 +255,7 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     fn said(t_ns: u64, event: WorkerEvent) -> RunEventKind {
-        RunEventKind::Worker(Envelope {
-            seq: 0,
-            t_ns,
-            event,
-        })
+        RunEventKind::Worker(Envelope { seq: 0, t_ns, event })
     }
 
     fn steps(phase: Phase, start_ns: u64, dur_ns: Vec<u64>) -> RunEventKind {
@@ -310,10 +290,7 @@ mod tests {
             test_accuracy: None,
             usage: Usage::default(),
         };
-        let asked = |t_ns, what: &str| RunEventKind::Asked {
-            t_ns,
-            what: what.to_owned(),
-        };
+        let asked = |t_ns, what: &str| RunEventKind::Asked { t_ns, what: what.to_owned() };
         vec![
             tick(10 * S - 5, Some(0), Some(100)),
             phase(10 * S + S / 2, Phase::Load),
@@ -341,8 +318,7 @@ mod tests {
         let record = completed();
         let mut log = EventLog::create(dir.path()).unwrap();
         let stop = serde_json::Value::Null;
-        log.started(&record.run, &record.job, &stop, 10 * S)
-            .unwrap();
+        log.started(&record.run, &record.job, &stop, 10 * S).unwrap();
         for event in events {
             log.event(event).unwrap();
         }
@@ -357,11 +333,8 @@ mod tests {
     #[test]
     fn stages_follow_each_other_and_validation_belongs_to_training() {
         let series = recorded(&events());
-        let spans: Vec<_> = series
-            .stages
-            .iter()
-            .map(|span| (span.stage, span.from_s, span.to_s))
-            .collect();
+        let spans: Vec<_> =
+            series.stages.iter().map(|span| (span.stage, span.from_s, span.to_s)).collect();
         assert_eq!(
             spans,
             [
@@ -401,10 +374,7 @@ mod tests {
         let cpu = points(&series.cpu);
         // Between 10 and 10.5 s: half a core; then nothing is known until 13 s; then two cores.
         assert_eq!(cpu.len(), 2, "{cpu:?}");
-        assert!(
-            (cpu[0][0].1 - 50.0).abs() < 1e-3 && (cpu[1][0].1 - 200.0).abs() < 1e-3,
-            "{cpu:?}"
-        );
+        assert!((cpu[0][0].1 - 50.0).abs() < 1e-3 && (cpu[1][0].1 - 200.0).abs() < 1e-3, "{cpu:?}");
         assert!(series.gpu.is_empty());
     }
 
@@ -443,10 +413,7 @@ mod tests {
         let rates = points(&series.throughput);
         assert_eq!(rates.len(), 3);
         let first = rates[2][0];
-        assert!(
-            (first.0 - 4.6).abs() < 1e-9 && (first.1 - 1000.0).abs() < 1e-6,
-            "{first:?}"
-        );
+        assert!((first.0 - 4.6).abs() < 1e-9 && (first.1 - 1000.0).abs() < 1e-6, "{first:?}");
         assert!((series.stop.unwrap().0 - 6.0).abs() < 1e-9);
         assert_eq!(series.asked_s, [2.0, 4.25]);
     }
@@ -459,10 +426,7 @@ mod tests {
         // Slow at first, as if it warmed up: another rate.
         let mut times = vec![S / 20; 20];
         times.extend(vec![S / 100; 200]);
-        events.extend([
-            phase(12 * S, Phase::Probe(1)),
-            steps(Phase::Probe(1), 12 * S, times),
-        ]);
+        events.extend([phase(12 * S, Phase::Probe(1)), steps(Phase::Probe(1), 12 * S, times)]);
         let series = recorded(&events);
         assert_eq!(points(&series.latency).len(), 2);
         let span = series.stages.last().unwrap();
@@ -492,11 +456,7 @@ mod tests {
         assert!(reader.series.tpu.is_empty());
         reader.sample(&ResourceSample {
             t_ns: 2 * S,
-            gpus: vec![GpuReading {
-                vendor: Vendor::Tpu,
-                own: Some(true),
-                ..gpu(1, 60.0)
-            }],
+            gpus: vec![GpuReading { vendor: Vendor::Tpu, own: Some(true), ..gpu(1, 60.0) }],
             ..ResourceSample::default()
         });
         assert_eq!(points(&reader.series.gpu), [[(1.0, 97.0)]]);

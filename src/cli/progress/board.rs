@@ -32,11 +32,8 @@ impl Board {
     pub fn event(&mut self, event: &RunEvent, now_s: f64) {
         match &event.kind {
             RunEventKind::Started { .. } => {
-                self.current = Some(Current {
-                    run: event.run.clone(),
-                    started_s: now_s,
-                    progress: None,
-                });
+                self.current =
+                    Some(Current { run: event.run.clone(), started_s: now_s, progress: None });
             }
             RunEventKind::Progress(progress) => {
                 if let Some(current) = &mut self.current {
@@ -58,28 +55,20 @@ impl Board {
 
     /// Three lines of at most `width` characters.
     pub fn lines(&self, width: usize, now_s: f64) -> [String; 3] {
-        let progress = self
-            .current
-            .as_ref()
-            .and_then(|current| current.progress.as_ref());
+        let progress = self.current.as_ref().and_then(|current| current.progress.as_ref());
         [
             self.grid_line(width, now_s),
             self.current
                 .as_ref()
                 .map(|current| run_line(current, width, now_s))
                 .unwrap_or_default(),
-            progress
-                .map(|progress| metrics_line(progress, width))
-                .unwrap_or_default(),
+            progress.map(|progress| metrics_line(progress, width)).unwrap_or_default(),
         ]
     }
 
     fn grid_line(&self, width: usize, now_s: f64) -> String {
-        let failed = if self.failed > 0 {
-            format!(", {} failed", self.failed)
-        } else {
-            String::new()
-        };
+        let failed =
+            if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
         let count = format!("{}/{} runs{failed}", self.done, self.total.max(self.done));
         let left = self
             .left_s(now_s)
@@ -91,22 +80,13 @@ impl Board {
             return cut(&format!("{count}, {time}"), width);
         }
         let room = room.min(40);
-        let full = (self.done * room)
-            .checked_div(self.total.max(self.done))
-            .unwrap_or(0);
-        format!(
-            "{count}  [{}{}]  {time}",
-            "#".repeat(full),
-            "-".repeat(room - full)
-        )
+        let full = (self.done * room).checked_div(self.total.max(self.done)).unwrap_or(0);
+        format!("{count}  [{}{}]  {time}", "#".repeat(full), "-".repeat(room - full))
     }
 
     /// Time left if the other runs take as long as those before them; cells differ, so it is a rough figure.
     fn left_s(&self, now_s: f64) -> Option<f64> {
-        let started_s = self
-            .current
-            .as_ref()
-            .map_or(now_s, |current| current.started_s);
+        let started_s = self.current.as_ref().map_or(now_s, |current| current.started_s);
         if self.done == 0 || self.done >= self.total {
             return None;
         }
@@ -129,11 +109,7 @@ fn run_line(current: &Current, width: usize, now_s: f64) -> String {
     match &current.progress {
         Some(progress) => {
             parts.extend(progress.stage.map(|stage| stage.to_string()));
-            parts.extend(
-                progress
-                    .epoch
-                    .map(|(epoch, budget)| format!("epoch {epoch}/{budget}")),
-            );
+            parts.extend(progress.epoch.map(|(epoch, budget)| format!("epoch {epoch}/{budget}")));
             let rate = progress.throughput.filter(|rate| rate.is_finite());
             parts.extend(rate.map(|rate| {
                 format!("{} samples", units::rate(rate)).replace("/s samples", " samples/s")
@@ -144,10 +120,7 @@ fn run_line(current: &Current, width: usize, now_s: f64) -> String {
     parts.push(whole(now_s - current.started_s));
     let said = parts.join(", ");
     // What happens matters more than the whole of a long name.
-    let name = cut(
-        &current.run,
-        width.saturating_sub(said.chars().count() + 2).max(8),
-    );
+    let name = cut(&current.run, width.saturating_sub(said.chars().count() + 2).max(8));
     cut(&format!("{name}  {said}"), width)
 }
 
@@ -162,18 +135,10 @@ fn metrics_line(progress: &Progress, width: usize) -> String {
         let separator = if at == 0 { "; open: " } else { ", " };
         let next = format!("{separator}{}", open_text(metric));
         let after = progress.open.len() - at - 1;
-        let rest = if after > 0 {
-            format!(", +{after} more").chars().count()
-        } else {
-            0
-        };
+        let rest = if after > 0 { format!(", +{after} more").chars().count() } else { 0 };
         if line.chars().count() + next.chars().count() + rest > width {
             let more = after + 1;
-            let (separator, word) = if at == 0 {
-                ("; ", "open")
-            } else {
-                (", +", "more")
-            };
+            let (separator, word) = if at == 0 { ("; ", "open") } else { (", +", "more") };
             let _ = write!(line, "{separator}{more} {word}");
             break;
         }
@@ -184,10 +149,7 @@ fn metrics_line(progress: &Progress, width: usize) -> String {
 
 /// A metric of the current stage needs no word for the stage.
 fn open_text(metric: &OpenMetric) -> String {
-    let name = metric
-        .name
-        .strip_prefix("train.")
-        .or_else(|| metric.name.strip_prefix("serve."));
+    let name = metric.name.strip_prefix("train.").or_else(|| metric.name.strip_prefix("serve."));
     let name = name.unwrap_or(&metric.name);
     let Some(reached) = metric.reached.filter(|reached| reached.is_finite()) else {
         return format!("{name} {}", metric.why);
@@ -197,11 +159,7 @@ fn open_text(metric: &OpenMetric) -> String {
     } else {
         format!(" ({})", metric.why)
     };
-    format!(
-        "{name} ±{}% -> {}%{why}",
-        percent(reached),
-        percent(metric.wanted)
-    )
+    format!("{name} ±{}% -> {}%{why}", percent(reached), percent(metric.wanted))
 }
 
 /// Two significant digits at least, no needless zeros.
@@ -223,27 +181,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn event(kind: RunEventKind) -> RunEvent {
-        RunEvent {
-            run: "cnn-satellite".to_owned(),
-            index: 0,
-            kind,
-        }
+        RunEvent { run: "cnn-satellite".to_owned(), index: 0, kind }
     }
 
     fn started() -> RunEvent {
-        event(RunEventKind::Started {
-            job: Box::new(job("cnn", "satellite")),
-            t_ns: 0,
-        })
+        event(RunEventKind::Started { job: Box::new(job("cnn", "satellite")), t_ns: 0 })
     }
 
     fn open(name: &str, reached: Option<f64>, why: &str) -> OpenMetric {
-        OpenMetric {
-            name: name.to_owned(),
-            reached,
-            wanted: 0.05,
-            why: why.to_owned(),
-        }
+        OpenMetric { name: name.to_owned(), reached, wanted: 0.05, why: why.to_owned() }
     }
 
     fn training() -> Progress {
@@ -279,10 +225,7 @@ mod tests {
         let (board, now) = board();
         let shown = [120, 79, 60, 40, 20].map(|width| {
             let lines = board.lines(width, now);
-            assert!(
-                lines.iter().all(|line| line.chars().count() <= width),
-                "{width}: {lines:#?}"
-            );
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{width}: {lines:#?}");
             format!("{width}:\n{}\n", lines.join("\n"))
         });
         insta::assert_snapshot!("board", shown.join("\n"));
@@ -306,11 +249,7 @@ mod tests {
         };
         board.event(&event(RunEventKind::Progress(serving)), 1.0);
         show(&board, 1.0);
-        let known = Progress {
-            known: 7,
-            open: Vec::new(),
-            ..training()
-        };
+        let known = Progress { known: 7, open: Vec::new(), ..training() };
         board.event(&event(RunEventKind::Progress(known)), 8.0);
         show(&board, 8.0);
         board.event(&event(RunEventKind::Ended(Box::new(completed()))), 9.0);

@@ -44,13 +44,7 @@ pub struct Teller {
 impl Teller {
     /// Nothing has been said yet.
     pub fn new(talk: Talk, lines: Lines) -> Self {
-        Self {
-            talk,
-            lines,
-            total: 0,
-            started: 0,
-            warned: HashSet::new(),
-        }
+        Self { talk, lines, total: 0, started: 0, warned: HashSet::new() }
     }
 
     /// So many runs will be started.
@@ -107,10 +101,7 @@ impl Teller {
 pub fn end_text(record: &RunRecord) -> String {
     let after = format!("after {}", units::elapsed(record.wall_s));
     if record.status == RunStatus::Failed {
-        let why = record
-            .failure
-            .as_ref()
-            .map_or_else(|| record.stop.detail.clone(), failure_text);
+        let why = record.failure.as_ref().map_or_else(|| record.stop.detail.clone(), failure_text);
         return harmless(&format!("failed {after}: {why}"));
     }
     let how = match (record.status, record.stop.reason) {
@@ -129,10 +120,7 @@ pub fn end_text(record: &RunRecord) -> String {
         };
     }
     if let Some(verdict) = &record.verdict
-        && !matches!(
-            record.stop.reason,
-            StopReason::Infeasible | StopReason::OutOfMemory
-        )
+        && !matches!(record.stop.reason, StopReason::Infeasible | StopReason::OutOfMemory)
     {
         let _ = write!(text, ", {}", verdict.verdict);
     }
@@ -159,11 +147,7 @@ mod tests {
                 },
                 RunEventKind::Ended(Box::new(record)),
             ];
-            events.extend(kinds.map(|kind| RunEvent {
-                run: run.clone(),
-                index,
-                kind,
-            }));
+            events.extend(kinds.map(|kind| RunEvent { run: run.clone(), index, kind }));
         }
         events
     }
@@ -179,10 +163,7 @@ mod tests {
         ] {
             let mut teller = Teller::new(talk, lines);
             teller.expect(12);
-            let said: Vec<_> = story()
-                .iter()
-                .filter_map(|event| teller.tell(event))
-                .collect();
+            let said: Vec<_> = story().iter().filter_map(|event| teller.tell(event)).collect();
             insta::assert_snapshot!(format!("lines_{name}"), said.concat());
         }
     }

@@ -87,9 +87,7 @@ impl<C: Clock> Progress<C> {
         if at_once || now.saturating_sub(self.drawn_ns) >= REDRAW_NS {
             self.drawn_ns = now;
             // One column stays free: many terminals wrap when the last one is written.
-            let lines = self
-                .board
-                .lines(stderr_width().saturating_sub(1), self.elapsed_s());
+            let lines = self.board.lines(stderr_width().saturating_sub(1), self.elapsed_s());
             bar.set_message(lines.join("\n"));
         }
     }
@@ -112,10 +110,7 @@ impl<C: Clock> Sink for Progress<C> {
         if let Some(text) = self.teller.tell(event) {
             self.say(&text);
         }
-        self.draw(matches!(
-            event.kind,
-            RunEventKind::Started { .. } | RunEventKind::Ended(_)
-        ));
+        self.draw(matches!(event.kind, RunEventKind::Started { .. } | RunEventKind::Ended(_)));
     }
 }
 
@@ -137,10 +132,7 @@ mod tests {
 
     #[test]
     fn a_display_that_is_not_on_a_terminal_draws_nothing_and_counts_its_time() {
-        let screen = Screen {
-            live: false,
-            coloured: false,
-        };
+        let screen = Screen { live: false, coloured: false };
         let clock = ManualClock::default();
         let mut progress = Progress::new(ProgressMode::Auto, Talk::Quiet, screen, clock.clone());
         assert!(progress.bar.is_none());

@@ -41,11 +41,7 @@ pub fn replay(args: &ReplayArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     }
     output.finish(problems.any())?;
     screen.say(&problems.render());
-    Ok(if problems.any() {
-        ExitStatus::Usage
-    } else {
-        ExitStatus::Ok
-    })
+    Ok(if problems.any() { ExitStatus::Usage } else { ExitStatus::Ok })
 }
 
 /// Whether somebody still reads.
@@ -70,10 +66,7 @@ impl Asked {
         if rules.is_empty() && (within.is_some() || confidence.is_some()) {
             rules.push(asked(RuleSpec::default()));
         }
-        Ok(Self {
-            rules,
-            metrics: args.metrics.clone(),
-        })
+        Ok(Self { rules, metrics: args.metrics.clone() })
     }
 }
 
@@ -99,9 +92,9 @@ pub(super) fn rules(
 /// The rule with the precision that is asked of all, where it has such a parameter and was not given it.
 fn asked_of(rule: RuleSpec, within: Option<f64>, confidence: Option<f64>) -> RuleSpec {
     let named = [("within", within), ("confidence", confidence)];
-    named.into_iter().fold(rule, |rule, (name, value)| {
-        value.map_or(rule.clone(), |value| rule.or(name, value))
-    })
+    named
+        .into_iter()
+        .fold(rule, |rule, (name, value)| value.map_or(rule.clone(), |value| rule.or(name, value)))
 }
 
 /// A percentage above `least` and below 100%.
@@ -149,23 +142,15 @@ fn row(names: &Names, rule: &RuleSpec, said: Judgement, full: Option<f64>) -> Re
         low: interval.map(|interval| interval.low.max(0.0)),
         high: interval.map(|interval| interval.high),
         full_estimate: full,
-        relative_error: estimate
-            .zip(full)
-            .map(|(estimate, full)| relative_error(estimate, full)),
-        covered: interval
-            .zip(full)
-            .map(|(interval, full)| covers(interval, full)),
+        relative_error: estimate.zip(full).map(|(estimate, full)| relative_error(estimate, full)),
+        covered: interval.zip(full).map(|(interval, full)| covers(interval, full)),
         reason: said.reason,
     }
 }
 
 /// `estimate / full - 1`, where rounding alone is no error.
 pub(super) fn relative_error(estimate: f64, full: f64) -> f64 {
-    if (estimate - full).abs() <= ROUNDING * full.abs() {
-        0.0
-    } else {
-        estimate / full - 1.0
-    }
+    if (estimate - full).abs() <= ROUNDING * full.abs() { 0.0 } else { estimate / full - 1.0 }
 }
 
 /// Whether the interval holds the figure, up to rounding.

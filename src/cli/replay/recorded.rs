@@ -53,11 +53,7 @@ pub(super) fn replay(
     (output, problems): (&mut Output, &mut Problems),
 ) -> Result<bool, Fault> {
     let default = [RuleSpec::default()];
-    let rules = if asked.rules.is_empty() {
-        &default[..]
-    } else {
-        &asked.rules
-    };
+    let rules = if asked.rules.is_empty() { &default[..] } else { &asked.rules };
     let mut truths = Vec::new();
     if rules.iter().any(|rule| rule.id() == RuleId::Oracle) {
         if !path.is_file() && path.exists() {
@@ -246,10 +242,7 @@ impl<'a> File<'a> {
             ));
         } else if !row.series.is_empty() {
             let truth = self.truths.get(self.count).copied().flatten();
-            replay = Some(SeriesReplay::new(
-                self.rules,
-                Some(truth.unwrap_or(f64::NAN)),
-            )?);
+            replay = Some(SeriesReplay::new(self.rules, Some(truth.unwrap_or(f64::NAN)))?);
         }
         let series = Open {
             names: Names {

@@ -48,10 +48,7 @@ pub(super) fn replay(
         let run = match read {
             Ok(Some(run)) => run,
             Ok(None) => {
-                problems.source(format!(
-                    "{}: its log does not begin as one",
-                    folder.display()
-                ));
+                problems.source(format!("{}: its log does not begin as one", folder.display()));
                 continue;
             }
             Err(error) => {
@@ -62,9 +59,7 @@ pub(super) fn replay(
         count += 1;
         cut_short += u32::from(run.cut_short);
         if !run.whole {
-            problems.note(format!(
-                "{name} did not end: what was recorded of it is judged"
-            ));
+            problems.note(format!("{name} did not end: what was recorded of it is judged"));
         }
         if !run.print(output, problems)? {
             return Ok(false);
@@ -104,19 +99,12 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Self>, StoreError> {
         // What could not be measured was known before the run, and stands in its record.
         let record = read_record(folder).ok();
-        let limits = record
-            .as_ref()
-            .map_or_else(Limits::default, |record| record.limits.clone());
+        let limits = record.as_ref().map_or_else(Limits::default, |record| record.limits.clone());
         let unsupported = record.as_ref().map(unsupported).unwrap_or_default();
         let mut run: Option<Self> = None;
         for line in read_lines(folder)? {
             match (line?, &mut run) {
-                (
-                    Line::Started {
-                        job, stop, t_ns, ..
-                    },
-                    None,
-                ) => {
+                (Line::Started { job, stop, t_ns, .. }, None) => {
                     let Ok(mut policy) = serde_json::from_value::<StopPolicy>(stop) else {
                         return Ok(None);
                     };

@@ -40,9 +40,7 @@ impl Tally {
         // Who never stops has used the whole: there is no error of stopping, and no claim at a stop.
         let stopped = row.stop_t_s.is_some();
         let error = row.relative_error.map(f64::abs);
-        group
-            .errors
-            .extend(error.map(|error| if stopped { error } else { 0.0 }));
+        group.errors.extend(error.map(|error| if stopped { error } else { 0.0 }));
         if let Some(covered) = row.covered.filter(|_| stopped) {
             group.intervals += 1;
             group.covered += u64::from(covered);
@@ -53,10 +51,7 @@ impl Tally {
     pub(super) fn summaries(&self) -> Vec<ReplaySummary> {
         let (mut benchmarks, mut rules) = (Vec::<&str>::new(), Vec::<&str>::new());
         for group in &self.groups {
-            for (name, names) in [
-                (&group.benchmark, &mut benchmarks),
-                (&group.rule, &mut rules),
-            ] {
+            for (name, names) in [(&group.benchmark, &mut benchmarks), (&group.rule, &mut rules)] {
                 if !names.contains(&name.as_str()) {
                     names.push(name);
                 }
@@ -76,10 +71,7 @@ impl Tally {
         }
         if benchmarks.len() > 1 {
             for rule in &rules {
-                let groups: Vec<_> = benchmarks
-                    .iter()
-                    .filter_map(|name| of(name, rule))
-                    .collect();
+                let groups: Vec<_> = benchmarks.iter().filter_map(|name| of(name, rule)).collect();
                 summaries.push(summary(None, rule, &groups));
             }
         }
@@ -150,10 +142,7 @@ mod tests {
         assert!((all.never_stopped - 0.5).abs() < 1e-12, "{all:?}");
         // Who uses everything is not wrong, and claims nothing at a stop.
         assert_eq!((all.coverage, found[1].coverage), (Some(1.0), None));
-        assert_eq!(
-            (found[0].median_error, found[1].p95_error),
-            (Some(0.01), Some(0.0))
-        );
+        assert_eq!((found[0].median_error, found[1].p95_error), (Some(0.01), Some(0.0)));
         // Half of the weight lies at each: the median is where they meet.
         assert!(all.median_error.unwrap() < 0.01, "{all:?}");
         assert!(Tally::default().summaries().is_empty());

@@ -33,10 +33,7 @@ pub(super) fn observe(
     (record, cores): (&RunRecord, Option<f64>),
     rules: &[RuleSpec],
 ) -> Result<Option<Vec<Observed>>, StoreError> {
-    let Some(Ok(Line::Started {
-        job, stop, t_ns, ..
-    })) = read_lines(folder)?.next()
-    else {
+    let Some(Ok(Line::Started { job, stop, t_ns, .. })) = read_lines(folder)?.next() else {
         return Err(damaged(folder));
     };
     let policy: StopPolicy = serde_json::from_value(stop).map_err(|_| damaged(folder))?;
@@ -76,9 +73,8 @@ fn shadows(
 ) -> Result<Vec<ShadowRun>, StoreError> {
     let knows = |rule: &&RuleSpec| rule.id() == RuleId::Oracle;
     let oracles = rules.iter().filter(knows);
-    let mut replays: Vec<_> = oracles
-        .map(|rule| RunReplay::new(policy, rule, context.clone()))
-        .collect();
+    let mut replays: Vec<_> =
+        oracles.map(|rule| RunReplay::new(policy, rule, context.clone())).collect();
     if !replays.is_empty() {
         for line in read_lines(folder)? {
             match line? {

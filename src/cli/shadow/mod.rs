@@ -51,17 +51,11 @@ impl Shadow {
         let (mut seen, mut cut_short): (Vec<(&RunRecord, Vec<Observed>)>, u32) = (Vec::new(), 0);
         for record in records {
             if !matches!(record.status, RunStatus::Completed | RunStatus::Stopped) {
-                notes.push(format!(
-                    "{} {}: it has no shadow",
-                    record.run, record.status
-                ));
+                notes.push(format!("{} {}: it has no shadow", record.run, record.status));
                 continue;
             }
             if record.stop.reason == StopReason::OutOfMemory {
-                notes.push(format!(
-                    "{} ran out of memory: it has no shadow",
-                    record.run
-                ));
+                notes.push(format!("{} ran out of memory: it has no shadow", record.run));
                 continue;
             }
             let folder = results.run_folder(&record.run);

@@ -40,10 +40,7 @@ impl<'a> Tally<'a> {
         }
         let spreads = figures.into_iter();
         let spreads = spreads.filter_map(|(key, figures)| Some((key, spread(&figures)?)));
-        Self {
-            seen,
-            spreads: spreads.collect(),
-        }
+        Self { seen, spreads: spreads.collect() }
     }
 
     pub(super) fn report(&self) -> ShadowReport {
@@ -53,9 +50,8 @@ impl<'a> Tally<'a> {
             for observed in observed {
                 let rule = observed.label();
                 let figures = observed.end.figures.iter();
-                let rows: Vec<_> = figures
-                    .map(|figure| row(record, (&rule, observed.within), figure))
-                    .collect();
+                let rows: Vec<_> =
+                    figures.map(|figure| row(record, (&rule, observed.within), figure)).collect();
                 report.runs.push(run(record, (&rule, observed), &rows));
                 report.rows.extend(rows);
                 if !rules.contains(&rule) {
@@ -118,9 +114,7 @@ impl<'a> Tally<'a> {
         if let Some(count) = &mut total.within_or_spread {
             let spread = self.spread_of(row);
             let error = row.relative_error.map(f64::abs);
-            let inside = error
-                .zip(spread)
-                .is_some_and(|(error, spread)| error <= spread);
+            let inside = error.zip(spread).is_some_and(|(error, spread)| error <= spread);
             *count += u64::from(within || inside);
         }
     }
@@ -229,9 +223,7 @@ fn run(
     let end = &observed.end;
     // A worker that plays a script may be ahead of the clock on the wall.
     let full_s = record.wall_s.max(end.span_s);
-    let errors = rows
-        .iter()
-        .filter_map(|row| Some((row, row.relative_error?)));
+    let errors = rows.iter().filter_map(|row| Some((row, row.relative_error?)));
     let worst = errors.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
     ShadowRunRow {
         run: record.run.clone(),

@@ -9,19 +9,12 @@ use crate::config::tree::{Node, Value};
 use crate::event::{Allocator, MODELS, Optimizer, Precision};
 
 /// Numbers that a step size may be.
-const LEARNING_RATE: Allowed = Allowed {
-    test: |value| value.is_finite() && value > 0.0,
-    says: "greater than 0",
-};
-const WEIGHT_DECAY: Allowed = Allowed {
-    test: |value| value.is_finite() && value >= 0.0,
-    says: "of at least 0",
-};
-const OPTIMIZERS: &[(&str, Optimizer)] = &[
-    ("sgd", Optimizer::Sgd),
-    ("adam", Optimizer::Adam),
-    ("adamw", Optimizer::Adamw),
-];
+const LEARNING_RATE: Allowed =
+    Allowed { test: |value| value.is_finite() && value > 0.0, says: "greater than 0" };
+const WEIGHT_DECAY: Allowed =
+    Allowed { test: |value| value.is_finite() && value >= 0.0, says: "of at least 0" };
+const OPTIMIZERS: &[(&str, Optimizer)] =
+    &[("sgd", Optimizer::Sgd), ("adam", Optimizer::Adam), ("adamw", Optimizer::Adamw)];
 const ALLOCATORS: &[(&str, Allocator)] =
     &[("retain", Allocator::Retain), ("system", Allocator::System)];
 const PRECISIONS: &[(&str, Precision)] = &[("fp32", Precision::Fp32), ("bf16", Precision::Bf16)];
@@ -99,11 +92,7 @@ fn dataset(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<Da
     let known = world.dataset_names.iter().any(|name| name == written);
     if (world.foreign || !world.commands.is_empty()) && !known && !is_path {
         let name = check_length("dataset", written, node, problems)?;
-        return Some(Dataset {
-            dir: world.bases.of(node).join(written),
-            name,
-            train_rows: None,
-        });
+        return Some(Dataset { dir: world.bases.of(node).join(written), name, train_rows: None });
     }
     if !known && !is_path {
         let names: Vec<&str> = world.dataset_names.iter().map(String::as_str).collect();
@@ -115,11 +104,7 @@ fn dataset(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<Da
         return None;
     }
     let folder = world.bases.of(node).join(written);
-    let asked = if known {
-        written.to_owned()
-    } else {
-        folder.to_string_lossy().into_owned()
-    };
+    let asked = if known { written.to_owned() } else { folder.to_string_lossy().into_owned() };
     match world.catalogue.resolve(&asked) {
         Ok(facts) => Some(Dataset {
             name: check_length("dataset", &facts.name, node, problems)?,
@@ -137,10 +122,7 @@ fn dataset(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<Da
         }
         Err(why) => {
             let shown = node.value.shown();
-            problems.error(
-                node.place,
-                format!("the data set {shown} cannot be used: {why}"),
-            );
+            problems.error(node.place, format!("the data set {shown} cannot be used: {why}"));
             None
         }
     }
@@ -149,10 +131,8 @@ fn dataset(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<Da
 fn device(node: &Node, problems: &mut Problems) -> Option<String> {
     let expected = "one of cpu, cuda, cuda:N (N from 0 to 255), mps";
     let written = read::text("device", node, expected, problems)?;
-    let numbered = |text: &str| {
-        text.strip_prefix("cuda:")
-            .and_then(|number| number.parse::<u8>().ok())
-    };
+    let numbered =
+        |text: &str| text.strip_prefix("cuda:").and_then(|number| number.parse::<u8>().ok());
     if matches!(written, "cpu" | "cuda" | "mps") {
         return Some(written.to_owned());
     }

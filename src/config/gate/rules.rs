@@ -62,11 +62,8 @@ fn is_prefix(name: &str, table: &Table) -> bool {
         && entries.all(|entry| matches!(entry.node.value, Value::Table(_)));
     let mut keys = table.entries.iter().map(|entry| entry.key.as_str());
     let says_a_rule = keys.any(|key| Scope::GateMetric.keys().contains(&key));
-    let begins = |def: &MetricDef| {
-        def.name
-            .strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with('.'))
-    };
+    let begins =
+        |def: &MetricDef| def.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
     metric::find(name).is_none() && (tables || (!says_a_rule && CATALOGUE.iter().any(begins)))
 }
 
@@ -86,8 +83,7 @@ impl Asked {
             ("at_least", self.at_least.map(|(_, place)| place)),
             ("fallback", self.fallback.as_ref().map(|(_, place)| *place)),
         ];
-        keys.into_iter()
-            .find_map(|(key, place)| Some((key, place?)))
+        keys.into_iter().find_map(|(key, place)| Some((key, place?)))
     }
 }
 
@@ -100,9 +96,8 @@ fn rule(name: &str, table: &Table, place: Place, problems: &mut Problems) -> Ask
     let direction = section
         .get("direction")
         .and_then(|node| read::word("direction", node, &DIRECTIONS, section.problems));
-    let role = section
-        .get("role")
-        .and_then(|node| read::word("role", node, &ROLES, section.problems));
+    let role =
+        section.get("role").and_then(|node| read::word("role", node, &ROLES, section.problems));
     let floor = section.share("floor", &FLOOR);
     let floor = floor.zip(at(&section, "floor"));
     let at_least = section
@@ -110,14 +105,7 @@ fn rule(name: &str, table: &Table, place: Place, problems: &mut Problems) -> Ask
         .and_then(|node| Some((at_least(name, node, section.problems)?, node.place)));
     let fallback = section.text("fallback").map(str::to_owned);
     let fallback = fallback.zip(at(&section, "fallback"));
-    Asked {
-        place,
-        direction,
-        role,
-        floor,
-        at_least,
-        fallback,
-    }
+    Asked { place, direction, role, floor, at_least, fallback }
 }
 
 /// The smallest change that counts, in the base unit of the metric.
@@ -141,10 +129,7 @@ fn at_least(name: &str, node: &Node, problems: &mut Problems) -> Option<f64> {
             let (number, example) = (node.value.shown(), constraints::quantity(def.unit));
             problems.error_with(
                 node.place,
-                format!(
-                    "`at_least` of `{name}` is in {}, and {number} has no unit",
-                    def.unit
-                ),
+                format!("`at_least` of `{name}` is in {}, and {number} has no unit", def.unit),
                 format!("for example \"{example}\""),
             );
             return None;
@@ -190,11 +175,7 @@ fn whole(name: &str, asked: &Asked, problems: &mut Problems) -> Option<MetricRul
         problems.error_with(asked.place, message, hint);
         return None;
     }
-    let usual = if def.is_some() {
-        Role::Info
-    } else {
-        Role::Gate
-    };
+    let usual = if def.is_some() { Role::Info } else { Role::Gate };
     let mut rule = default_rule(name).unwrap_or(MetricRule {
         direction: None,
         role: usual,

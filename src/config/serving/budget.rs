@@ -24,10 +24,8 @@ impl Serving {
         };
         if allowed < 1 {
             let time = units::seconds(spec.max_time_s);
-            problems.error(
-                place,
-                format!("`rate`: in {time} not one request would come on average"),
-            );
+            problems
+                .error(place, format!("`rate`: in {time} not one request would come on average"));
             return;
         }
         let shown = format!("the budget allows {} ({from})", grouped(allowed));
@@ -75,12 +73,8 @@ impl Serving {
     fn waited_for(&self, around: &Around<'_>) -> Vec<Chosen> {
         let aimed = around.objectives.iter();
         let measured = aimed.filter(|aimed| self.unmeasured(aimed.def).is_none());
-        let mut all: Vec<Chosen> = measured
-            .map(|aimed| Chosen {
-                def: aimed.def,
-                named: Some(aimed.place),
-            })
-            .collect();
+        let mut all: Vec<Chosen> =
+            measured.map(|aimed| Chosen { def: aimed.def, named: Some(aimed.place) }).collect();
         for chosen in around.metrics {
             if all.iter().all(|other| other.def.name != chosen.def.name) {
                 all.push(*chosen);
@@ -91,10 +85,7 @@ impl Serving {
 
     /// Says what no throughput can be where requests come at a rate: more than that.
     pub(super) fn check_offer(spec: &ServeSpec, around: &Around<'_>, problems: &mut Problems) {
-        let Pattern::Server {
-            rate_per_s: Some(rate_per_s),
-        } = spec.pattern
-        else {
+        let Pattern::Server { rate_per_s: Some(rate_per_s) } = spec.pattern else {
             return;
         };
         let Some(size) = spec.batch_sizes.iter().min() else {
@@ -126,13 +117,9 @@ impl Serving {
     pub(super) fn check_search(&self, limit: MaxRate, place: Place, problems: &mut Problems) {
         let most = self.said.max_requests;
         let asked = SearchAsk::new(limit.percentile, limit.limit_s);
-        let probe_requests = most.map_or(asked.probe_requests, |most| {
-            asked.probe_requests.min(most.value.into())
-        });
-        let asked = SearchAsk {
-            probe_requests,
-            ..asked
-        };
+        let probe_requests =
+            most.map_or(asked.probe_requests, |most| asked.probe_requests.min(most.value.into()));
+        let asked = SearchAsk { probe_requests, ..asked };
         if let Some(most) = most
             && let Err(why) = asked.check()
         {
@@ -173,24 +160,20 @@ impl Serving {
     fn budget(&self, spec: &ServeSpec, around: &Around<'_>) -> Option<(u64, &'static str, Place)> {
         let most = self.said.max_requests;
         let most = most.map(|most| (u64::from(most.value), "max_requests", most.place));
-        let by_rate = self
-            .said
-            .rate
-            .filter(|_| self.kind() == Kind::Server)
-            .map(|rate| {
-                let time_s = if around.stop.enabled {
-                    spec.max_time_s.min(around.stop.max_time_s)
-                } else {
-                    spec.max_time_s
-                };
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "both are positive; saturates"
-                )]
-                let requests = (rate.value * time_s) as u64;
-                (requests, "rate x max_time", rate.place)
-            });
+        let by_rate = self.said.rate.filter(|_| self.kind() == Kind::Server).map(|rate| {
+            let time_s = if around.stop.enabled {
+                spec.max_time_s.min(around.stop.max_time_s)
+            } else {
+                spec.max_time_s
+            };
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "both are positive; saturates"
+            )]
+            let requests = (rate.value * time_s) as u64;
+            (requests, "rate x max_time", rate.place)
+        });
         match (most, by_rate) {
             (Some(most), Some(by_rate)) if by_rate.0 < most.0 => Some(by_rate),
             (Some(most), _) => Some(most),
@@ -203,9 +186,7 @@ impl Serving {
 fn enough(needed: u64, spec: &ServeSpec, from: &str) -> String {
     let lower = "or choose a lower percentile";
     match spec.pattern {
-        Pattern::Server {
-            rate_per_s: Some(rate),
-        } if from != "max_requests" => {
+        Pattern::Server { rate_per_s: Some(rate) } if from != "max_requests" => {
             let time = units::seconds((needed as f64 / rate).ceil());
             format!("give max_time at least {time} (in [serve] and in [stop]), {lower}")
         }
@@ -232,12 +213,7 @@ mod tests {
 
     #[test]
     fn long_numbers_have_commas() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (4603, "4,603"),
-            (1_000_000, "1,000,000"),
-        ] {
+        for (number, text) in [(0, "0"), (999, "999"), (4603, "4,603"), (1_000_000, "1,000,000")] {
             assert_eq!(grouped(number), text);
         }
     }

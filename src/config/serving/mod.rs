@@ -126,21 +126,9 @@ impl Serving {
         let server = Kind::Server;
         for (key, owner, place) in [
             ("rate", server, said.rate.map(|rate| rate.key)),
-            (
-                "clients",
-                Kind::Closed,
-                said.clients.map(|clients| clients.key),
-            ),
-            (
-                "find_max_rate",
-                server,
-                said.find_max_rate.map(|flag| flag.key),
-            ),
-            (
-                "latency_limit",
-                server,
-                said.latency_limit.map(|limit| limit.key),
-            ),
+            ("clients", Kind::Closed, said.clients.map(|clients| clients.key)),
+            ("find_max_rate", server, said.find_max_rate.map(|flag| flag.key)),
+            ("latency_limit", server, said.latency_limit.map(|limit| limit.key)),
         ] {
             let Some(place) = place.filter(|place| !said.outranked(*place)) else {
                 continue;
@@ -195,9 +183,7 @@ impl Serving {
                         "write clients = 8",
                     );
                 }
-                Pattern::Closed {
-                    clients: clients.unwrap_or(1),
-                }
+                Pattern::Closed { clients: clients.unwrap_or(1) }
             }
         }
     }
@@ -225,10 +211,7 @@ impl Serving {
         let found = around.constraints.iter().filter_map(|limited| {
             let level = percentile(limited.def)?;
             let constraint = &limited.constraint;
-            constraint
-                .op
-                .is_upper()
-                .then_some((level, constraint.limit))
+            constraint.op.is_upper().then_some((level, constraint.limit))
         });
         let upper: Vec<(f64, f64)> = found.collect();
         let Some((percentile, first)) = upper.first().copied() else {
@@ -239,10 +222,7 @@ impl Serving {
             );
             return None;
         };
-        if upper
-            .iter()
-            .any(|(level, _)| (level - percentile).abs() > f64::EPSILON)
-        {
+        if upper.iter().any(|(level, _)| (level - percentile).abs() > f64::EPSILON) {
             problems.error_with(
                 place,
                 "find_max_rate could keep several limits: [constraints] has more than one percentile of serve.latency",
@@ -251,10 +231,7 @@ impl Serving {
             return None;
         }
         let limit_s = upper.iter().map(|(_, limit)| *limit).fold(first, f64::min);
-        Some(MaxRate {
-            percentile,
-            limit_s,
-        })
+        Some(MaxRate { percentile, limit_s })
     }
 }
 

@@ -39,10 +39,7 @@ const KINDS: [(&str, Kind); 5] = [
 
 impl Kind {
     pub(super) fn name(self) -> &'static str {
-        KINDS
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .map_or("", |(name, _)| name)
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 
     pub(super) fn default_sizes(self) -> Vec<u32> {
@@ -138,10 +135,7 @@ fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
     for item in items {
         match read::count("batch_size", item, 1..=LARGEST_BATCH, problems) {
             Some(size) if sizes.contains(&size) => {
-                problems.error(
-                    item.place,
-                    format!("`batch_size` in [serve] holds {size} twice"),
-                );
+                problems.error(item.place, format!("`batch_size` in [serve] holds {size} twice"));
                 right = false;
             }
             Some(size) => sizes.push(size),
@@ -174,11 +168,7 @@ fn rate(node: &Node, problems: &mut Problems) -> Option<f64> {
             None
         }
         Err(why) => {
-            problems.error_with(
-                node.place,
-                format!("`rate`: {why}"),
-                "for example \"200/s\"",
-            );
+            problems.error_with(node.place, format!("`rate`: {why}"), "for example \"200/s\"");
             None
         }
     }
@@ -210,10 +200,7 @@ fn latency_limit(node: &Node, problems: &mut Problems) -> Option<MaxRate> {
         problems.error(node.place, message);
         return None;
     }
-    Some(MaxRate {
-        percentile,
-        limit_s,
-    })
+    Some(MaxRate { percentile, limit_s })
 }
 
 #[cfg(test)]
@@ -231,11 +218,9 @@ mod tests {
 
     #[test]
     fn a_latency_limit_is_a_percentile_and_a_time() {
-        for (text, percentile, limit_s) in [
-            ("p99 <= 10ms", 0.99, 0.01),
-            ("p99.9<1s", 0.999, 1.0),
-            (" p50 <= 200us ", 0.5, 0.0002),
-        ] {
+        for (text, percentile, limit_s) in
+            [("p99 <= 10ms", 0.99, 0.01), ("p99.9<1s", 0.999, 1.0), (" p50 <= 200us ", 0.5, 0.0002)]
+        {
             let found = limit(text).unwrap();
             assert!((found.percentile - percentile).abs() < 1e-12, "{text}");
             assert!((found.limit_s - limit_s).abs() < 1e-12, "{text}");

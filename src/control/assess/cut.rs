@@ -36,11 +36,7 @@ impl Cut {
     /// For notes.
     pub(in crate::control) fn sentence(&self) -> String {
         let (cut, all) = self.seconds;
-        format!(
-            "first {} of {} left out as warm-up",
-            seconds(cut),
-            seconds(all)
-        )
+        format!("first {} of {} left out as warm-up", seconds(cut), seconds(all))
     }
 }
 
@@ -50,18 +46,11 @@ mod tests {
 
     #[test]
     fn a_twentieth_may_be_left_out_without_a_word() {
-        let part = |amount| Part {
-            amount,
-            weight: 2.0,
-        };
+        let part = |amount| Part { amount, weight: 2.0 };
         let long_first: Vec<Part> = [1.81].into_iter().chain([0.026; 90]).map(part).collect();
         let even: Vec<Part> = [0.1; 100].map(part).to_vec();
         for (parts, cut, says) in [
-            (
-                &long_first,
-                1,
-                Some("first 1.81 s of 4.15 s left out as warm-up"),
-            ),
+            (&long_first, 1, Some("first 1.81 s of 4.15 s left out as warm-up")),
             (&long_first, 0, None),
             (&even, 4, None),
             (&even, 6, Some("first 600 ms of 10.0 s left out as warm-up")),

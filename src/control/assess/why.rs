@@ -68,11 +68,8 @@ impl Why {
 /// `7.3%`, without trailing zeros.
 pub(in crate::control) fn percent(share: f64) -> String {
     let text = significant(share * 100.0);
-    let text = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
+    let text =
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}%")
 }
 
@@ -87,13 +84,9 @@ mod tests {
 
     #[test]
     fn shares_are_short() {
-        for (share, shown) in [
-            (0.05, "5%"),
-            (0.0731, "7.31%"),
-            (1.0, "100%"),
-            (0.0005, "0.05%"),
-            (0.0, "0%"),
-        ] {
+        for (share, shown) in
+            [(0.05, "5%"), (0.0731, "7.31%"), (1.0, "100%"), (0.0005, "0.05%"), (0.0, "0%")]
+        {
             assert_eq!(percent(share), shown);
         }
         assert_eq!(signed_percent(-0.1), "-10%");

@@ -110,19 +110,12 @@ impl Energy {
             sum.add(name, found.map_err(|why| format!("{name}: {why}"))?);
         }
         let figure = sum.figure(asked, notes);
-        Ok(Figure {
-            lacks: figure.lacks || lacks,
-            ..figure
-        })
+        Ok(Figure { lacks: figure.lacks || lacks, ..figure })
     }
 
     /// The devices of the run.
     fn of_devices(&self, asked: Asked) -> Result<Figure, String> {
-        let own = || {
-            self.devices
-                .iter()
-                .filter(|(name, _)| self.own.contains(*name))
-        };
+        let own = || self.devices.iter().filter(|(name, _)| self.own.contains(*name));
         if own().next().is_none() {
             let why = self.why("gpu").cloned();
             return Err(why.unwrap_or_else(|| "no device of the run was read".to_owned()));
@@ -183,10 +176,9 @@ impl Sum {
     fn figure(self, asked: Asked, mut notes: Vec<String>) -> Figure {
         let mut lacks = false;
         match asked {
-            Asked::Stage(_) if self.loose > LOOSE => notes.push(format!(
-                "{} of it shared out between readings",
-                percent(self.loose)
-            )),
+            Asked::Stage(_) if self.loose > LOOSE => {
+                notes.push(format!("{} of it shared out between readings", percent(self.loose)))
+            }
             Asked::Run { .. } if self.loose > UNREAD => {
                 lacks = true;
                 notes.push(format!(
@@ -214,9 +206,8 @@ impl Controller {
         if let Main::Other(why) = main {
             return Err(why);
         }
-        let processors = energy
-            .of_processors(asked)
-            .map(|figure| self.shared(figure, energy, asked));
+        let processors =
+            energy.of_processors(asked).map(|figure| self.shared(figure, energy, asked));
         if main == Main::Processors {
             return processors;
         }
@@ -244,18 +235,15 @@ impl Controller {
     fn shared(&self, mut figure: Figure, energy: &Energy, asked: Asked) -> Figure {
         figure.of += "; whole machine, others included";
         let stage = match asked {
-            Asked::Stage(place) => energy
-                .windows
-                .get(place)
-                .and_then(|window: &Window| window.stage),
+            Asked::Stage(place) => {
+                energy.windows.get(place).and_then(|window: &Window| window.stage)
+            }
             Asked::Run { .. } => None,
         };
         if let Some(taken) = self.taken(stage).filter(|taken| *taken > TAKEN) {
             let taken = whole_percent(taken);
             figure.others = true;
-            figure
-                .notes
-                .push(format!("others took the machine for {taken} of the time"));
+            figure.notes.push(format!("others took the machine for {taken} of the time"));
         }
         figure
     }
@@ -263,11 +251,7 @@ impl Controller {
     /// Share of the time in which others took the machine, in a stage or in all.
     fn taken(&self, stage: Option<Stage>) -> Option<f64> {
         let asked = |state: &&StageState| stage.is_none_or(|stage| state.stage == stage);
-        let marked = self
-            .stages
-            .iter()
-            .filter(asked)
-            .map(|state| state.resources.marked);
+        let marked = self.stages.iter().filter(asked).map(|state| state.resources.marked);
         let sum = |sum: Part, part: Part| Part {
             amount: sum.amount + part.amount,
             weight: sum.weight + part.weight,
@@ -287,9 +271,7 @@ impl Controller {
     /// A figure of the run as a whole.
     pub(in crate::control) fn fill_energy(&self, row: &mut MetricRow, metric: &MetricDef) {
         let energy = self.whole_energy();
-        let asked = Asked::Run {
-            until_ns: self.now_ns,
-        };
+        let asked = Asked::Run { until_ns: self.now_ns };
         fill(row, self.energy_of(metric.name, &energy, asked));
     }
 
@@ -365,10 +347,7 @@ impl Controller {
         let counted =
             domains.filter(|(name, _)| name.starts_with("package") || name.starts_with("dram"));
         let processors = sum(counted.map(|(_, meter)| meter).collect()).unwrap_or(0.0);
-        let own = energy
-            .devices
-            .iter()
-            .filter(|(name, _)| energy.own.contains(*name));
+        let own = energy.devices.iter().filter(|(name, _)| energy.own.contains(*name));
         let devices = sum(own.map(|(_, device)| &device.counter).collect()).unwrap_or(0.0);
         let joules = match (metric, self.main(energy)) {
             (CPU_ENERGY, _) | (ENERGY_TOTAL | EMISSIONS, Main::Processors) => processors,

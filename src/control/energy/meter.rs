@@ -155,9 +155,8 @@ impl Meter {
             return Err("the phase was over before a second reading".to_owned());
         }
         let begin = span.begin.ok_or("it was not read before the phase began")?;
-        let end = span
-            .end
-            .ok_or_else(|| self.missing("it was not read after the phase had ended"))?;
+        let end =
+            span.end.ok_or_else(|| self.missing("it was not read after the phase had ended"))?;
         Ok(Amount {
             joules: end - begin,
             readings: span.readings,
@@ -176,11 +175,7 @@ impl Meter {
     }
 
     fn missing(&self, otherwise: &str) -> String {
-        let why = if self.why.is_empty() {
-            otherwise
-        } else {
-            &self.why
-        };
+        let why = if self.why.is_empty() { otherwise } else { &self.why };
         why.to_owned()
     }
 }
@@ -245,12 +240,7 @@ mod tests {
 
     #[test]
     fn a_stage_has_its_part_of_the_readings_around_its_ends() {
-        let windows = windows(&[
-            (250, Some(770)),
-            (300, Some(600)),
-            (0, None),
-            (250, Some(330)),
-        ]);
+        let windows = windows(&[(250, Some(770)), (300, Some(600)), (0, None), (250, Some(330))]);
         let meter = steady(&windows, 1000, &[]);
         let of = |place: usize| meter.of_stage((place, &windows[place]));
         let first = of(0).unwrap();
@@ -265,12 +255,8 @@ mod tests {
 
     #[test]
     fn a_gap_is_in_every_window_that_it_touches_and_in_no_other() {
-        let windows = windows(&[
-            (50, Some(450)),
-            (450, Some(850)),
-            (850, Some(1350)),
-            (1350, Some(1650)),
-        ]);
+        let windows =
+            windows(&[(50, Some(450)), (450, Some(850)), (850, Some(1350)), (1350, Some(1650))]);
         let meter = steady(&windows, 2000, &[600, 700]);
         let of = |place: usize| meter.of_stage((place, &windows[place]));
         assert!(of(0).is_ok());
@@ -278,20 +264,13 @@ mod tests {
         assert!(of(2).is_ok() && of(3).is_ok());
         // Lost between two windows: what was used until then belongs to neither end.
         let meter = steady(&windows, 2000, &[1300, 1400]);
-        assert_eq!(
-            meter.of_stage((2, &windows[2])),
-            Err("it holds no number".to_owned())
-        );
+        assert_eq!(meter.of_stage((2, &windows[2])), Err("it holds no number".to_owned()));
         assert!(meter.of_stage((3, &windows[3])).is_err());
     }
 
     #[test]
     fn a_run_is_what_lies_between_its_first_and_last_reading() {
-        let run = [Window {
-            stage: None,
-            begin_ns: 0,
-            end_ns: None,
-        }];
+        let run = [Window { stage: None, begin_ns: 0, end_ns: None }];
         let meter = steady(&run, 1000, &[]);
         let found = meter.of_run((0, &run[0]), 1100 * MS).unwrap();
         assert!((found.joules - 20.0).abs() < 1e-9 && (found.loose_s - 0.1).abs() < 1e-9);
@@ -299,10 +278,7 @@ mod tests {
         assert!(Meter::default().of_run((0, &run[0]), 0).is_err());
         let mut falls = steady(&run, 1000, &[]);
         falls.push(&run, 1100 * MS, 3.0);
-        assert_eq!(
-            falls.of_run((0, &run[0]), 1100 * MS),
-            Err("the counter fell".to_owned())
-        );
+        assert_eq!(falls.of_run((0, &run[0]), 1100 * MS), Err("the counter fell".to_owned()));
         assert_eq!(falls.so_far(0), None);
     }
 

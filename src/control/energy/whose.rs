@@ -58,9 +58,7 @@ impl Around {
             return Some("nobody tells the energy of the TPU that the run works on".to_owned());
         }
         let device = self.untold.difference(&self.told).next()?;
-        Some(format!(
-            "nobody tells whether the run works on {device} as well"
-        ))
+        Some(format!("nobody tells whether the run works on {device} as well"))
     }
 }
 
@@ -86,9 +84,7 @@ impl Controller {
         let metric = find(&row.metric).filter(|metric| metric.group == ENERGY)?;
         let energy = self.whole_energy();
         let asked = if metric.scope == Scope::Run {
-            Asked::Run {
-                until_ns: self.now_ns,
-            }
+            Asked::Run { until_ns: self.now_ns }
         } else {
             let phase: Phase = row.phase.parse().ok()?;
             Asked::Stage(energy.place(phase.stage())?)

@@ -32,20 +32,14 @@ pub(super) fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (B
             // Times have their tail above; their ratio to the items is the rate upside down.
             let (found, seen) = of_times(stage, (ELAPSED, ITEMS), (Tail::Above, ALPHA));
             let inverse = |bound: Option<f64>| bound.filter(|b| *b > 0.0).map(|b| 1.0 / b);
-            let bounds = Bounds {
-                low: inverse(found.high),
-                high: inverse(found.low),
-            };
+            let bounds = Bounds { low: inverse(found.high), high: inverse(found.low) };
             (bounds, seen)
         }
         MetricKind::Mean => of_times(stage, (LATENCY, STEPS), (Tail::Above, ALPHA)),
         MetricKind::Gauge if metric.name == UTILISATION => {
             let (found, seen) = of_times(stage, (BUSY, ELAPSED), (Tail::Within(0.0, 1.0), ALPHA));
             let in_percent = |bound: Option<f64>| bound.map(|share| share * 100.0);
-            let bounds = Bounds {
-                low: in_percent(found.low),
-                high: in_percent(found.high),
-            };
+            let bounds = Bounds { low: in_percent(found.low), high: in_percent(found.high) };
             (bounds, seen)
         }
         MetricKind::Projection => of_projection(stage, ask),
@@ -104,17 +98,11 @@ fn of_times(
 }
 
 fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
-    let scaled = |part: Part| Part {
-        amount: part.amount * factor,
-        ..part
-    };
+    let scaled = |part: Part| Part { amount: part.amount * factor, ..part };
     let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
     let settled = settle(&parts, total(&parts).weight);
     let left = &parts[settled.cut..];
-    let ask = AnytimeAsk {
-        alpha: ALPHA,
-        steady: settled.settled && is_steady(left),
-    };
+    let ask = AnytimeAsk { alpha: ALPHA, steady: settled.settled && is_steady(left) };
     let bounds = ratio_bounds(left, (series.per_batch(), Tail::Within(0.0, most)), ask);
     (bounds, series.observations())
 }

@@ -68,10 +68,7 @@ impl StageState {
         let parts = self.times.parts(BUSY, STEPS);
         let settled = settle(&parts, total(&parts).amount);
         let left = &parts[settled.cut..];
-        let ask = AnytimeAsk {
-            alpha: ALPHA,
-            steady: settled.settled && is_steady(left),
-        };
+        let ask = AnytimeAsk { alpha: ALPHA, steady: settled.settled && is_steady(left) };
         ratio_bounds(left, (self.times.per_batch(), Tail::Above), ask)
     }
 }

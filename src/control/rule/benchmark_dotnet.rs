@@ -115,11 +115,7 @@ impl SeriesRule for BenchmarkDotnet {
         let half = kept.half_width(self.confidence);
         // The original asks for less than, which a constant 0 would never reach.
         let narrow = half <= 0.0 || half < self.within * kept.mean.abs();
-        if narrow || self.values.len() >= self.most {
-            Standing::Known
-        } else {
-            Standing::Open
-        }
+        if narrow || self.values.len() >= self.most { Standing::Known } else { Standing::Open }
     }
 
     fn opinion(&self) -> Opinion {

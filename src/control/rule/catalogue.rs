@@ -127,11 +127,8 @@ const fn time(name: &'static str, default: f64, about: &'static str) -> ParamDef
     }
 }
 
-const WITHIN: ParamDef = share(
-    "within",
-    0.05,
-    "half-width of the interval, as a share of the figure",
-);
+const WITHIN: ParamDef =
+    share("within", 0.05, "half-width of the interval, as a share of the figure");
 
 /// Every rule. The first is the default.
 pub const RULES: &[RuleDef] = &[
@@ -183,11 +180,7 @@ pub const RULES: &[RuleDef] = &[
                 kind: ParamKind::SecondsOrOff,
                 allowed: |value| value > 0.0,
                 says: "a duration such as 15s, or off",
-                ..time(
-                    "timeout",
-                    f64::INFINITY,
-                    "after that it stops; 15s in NVBench",
-                )
+                ..time("timeout", f64::INFINITY, "after that it stops; 15s in NVBench")
             },
         ],
     },
@@ -196,18 +189,10 @@ pub const RULES: &[RuleDef] = &[
         name: "benchmark-dotnet",
         about: "BenchmarkDotNet: pilot warm-up, outliers out, 99.9% interval within 2%",
         params: &[
-            share(
-                "within",
-                0.02,
-                "half-width of the interval, as a share of the figure",
-            ),
+            share("within", 0.02, "half-width of the interval, as a share of the figure"),
             confidence(0.999),
             count_from_3("min", 15.0, "fewest intervals after the warm-up"),
-            count_from_3(
-                "max",
-                100.0,
-                "intervals after the warm-up at which it stops",
-            ),
+            count_from_3("max", 100.0, "intervals after the warm-up at which it stops"),
             ParamDef {
                 name: "outliers",
                 kind: ParamKind::Word(&["upper", "lower", "both", "none"]),
@@ -231,10 +216,7 @@ pub const RULES: &[RuleDef] = &[
         id: RuleId::Fixed,
         name: "fixed",
         about: "the mean of n intervals after skip",
-        params: &[
-            count("n", 20.0, "how many"),
-            count_from_0("skip", 5.0, "how many before them"),
-        ],
+        params: &[count("n", 20.0, "how many"), count_from_0("skip", 5.0, "how many before them")],
     },
     RuleDef {
         id: RuleId::Oracle,

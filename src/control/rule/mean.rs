@@ -84,11 +84,7 @@ impl SeriesRule for NaiveT {
             let half = self.all.half_width(self.confidence);
             half <= self.within * self.all.mean.abs()
         };
-        if self.all.count >= self.least && narrow() {
-            Standing::Known
-        } else {
-            Standing::Open
-        }
+        if self.all.count >= self.least && narrow() { Standing::Known } else { Standing::Open }
     }
 
     fn opinion(&self) -> Opinion {
@@ -137,11 +133,7 @@ impl SeriesRule for Fixed {
             return Standing::Open;
         }
         self.kept.push(observation.value);
-        if self.kept.count >= self.n {
-            Standing::Known
-        } else {
-            Standing::Open
-        }
+        if self.kept.count >= self.n { Standing::Known } else { Standing::Open }
     }
 
     fn opinion(&self) -> Opinion {

@@ -80,11 +80,7 @@ impl Clone for Box<dyn SeriesRule> {
 
 /// A figure that rests on so many intervals; none on none.
 fn estimate(value: f64, interval: Option<Interval>, samples: u64) -> Option<Estimate> {
-    (samples > 0).then_some(Estimate {
-        value,
-        interval,
-        samples,
-    })
+    (samples > 0).then_some(Estimate { value, interval, samples })
 }
 
 #[cfg(test)]

@@ -108,17 +108,10 @@ impl SeriesRule for NvbenchStdrel {
         } else {
             "noise unknown".to_owned()
         };
-        let why = if self.why.is_empty() {
-            "too large"
-        } else {
-            self.why
-        };
+        let why = if self.why.is_empty() { "too large" } else { self.why };
         Opinion {
             estimate: estimate(mean, None, count),
-            reason: format!(
-                "{noise}, {why}, over {count} intervals, {}",
-                seconds(self.time_s)
-            ),
+            reason: format!("{noise}, {why}, over {count} intervals, {}", seconds(self.time_s)),
         }
     }
 

@@ -15,12 +15,7 @@ pub struct Oracle {
 impl Oracle {
     /// `truth`: the figure of the whole series.
     pub fn new(spec: &RuleSpec, truth: f64) -> Self {
-        Self {
-            within: spec.value("within"),
-            truth,
-            since: None,
-            last: None,
-        }
+        Self { within: spec.value("within"), truth, since: None, last: None }
     }
 
     /// Takes the running estimate at this time, in seconds.

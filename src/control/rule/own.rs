@@ -58,11 +58,7 @@ fn ns(seconds: f64) -> u64 {
 
 impl SeriesRule for Own {
     fn push(&mut self, observation: Observation) -> Standing {
-        let Observation {
-            end_s,
-            width_s,
-            value,
-        } = observation;
+        let Observation { end_s, width_s, value } = observation;
         self.now_ns = ns(end_s);
         let first = self.looks.is_none();
         let looks = self
@@ -80,23 +76,13 @@ impl SeriesRule for Own {
         looks.taken(self.now_ns);
         let assessment = self.assess();
         self.streak.look(&assessment);
-        if self.streak.reaches(self.policy.looks) {
-            Standing::Known
-        } else {
-            Standing::Open
-        }
+        if self.streak.reaches(self.policy.looks) { Standing::Known } else { Standing::Open }
     }
 
     fn opinion(&self) -> Opinion {
         let assessment = self.assess();
         let mut estimate = assessment.estimate;
-        if let (
-            Some(value),
-            Some(Estimate {
-                interval, samples, ..
-            }),
-        ) = (self.constant, estimate)
-        {
+        if let (Some(value), Some(Estimate { interval, samples, .. })) = (self.constant, estimate) {
             estimate = Some(Estimate {
                 value,
                 interval: interval.map(|_| Interval::around(value, 0.0)),
@@ -108,10 +94,8 @@ impl SeriesRule for Own {
             Some(_) => Some(0.0),
             None => assessment.reached(),
         };
-        let width = reached.map_or_else(
-            || "no interval".to_owned(),
-            |reached| format!("±{}", percent(reached)),
-        );
+        let width = reached
+            .map_or_else(|| "no interval".to_owned(), |reached| format!("±{}", percent(reached)));
         let cut = assessment.cut.filter(super::super::assess::Cut::is_much);
         let cut = cut.map_or_else(String::new, |cut| format!("; {}", cut.sentence()));
         let open = match &assessment.open {

@@ -107,10 +107,7 @@ impl SeriesReplay {
     pub fn push(&mut self, at_s: f64, value: f64) -> Result<(), SeriesFault> {
         for (what, number) in [("t_s", at_s), ("value", value)] {
             if !number.is_finite() || number < 0.0 {
-                return Err(SeriesFault::Number {
-                    what,
-                    value: number,
-                });
+                return Err(SeriesFault::Number { what, value: number });
             }
         }
         if self.rows == 0 && at_s >= ABSOLUTE_S {
@@ -133,27 +130,15 @@ impl SeriesReplay {
         let width_s = at_s - before_s;
         self.feed_first(width_s);
         self.rest.push(value);
-        self.feed(Observation {
-            end_s: at_s,
-            width_s,
-            value,
-        });
+        self.feed(Observation { end_s: at_s, width_s, value });
         Ok(())
     }
 
     fn feed_first(&mut self, at_most_s: f64) {
         if let Some((end_s, value)) = self.first.take() {
             // A series that counts from 0 at its first row has no time before it.
-            let width_s = if end_s > 0.0 {
-                end_s.min(at_most_s)
-            } else {
-                at_most_s
-            };
-            self.feed(Observation {
-                end_s,
-                width_s,
-                value,
-            });
+            let width_s = if end_s > 0.0 { end_s.min(at_most_s) } else { at_most_s };
+            self.feed(Observation { end_s, width_s, value });
         }
     }
 

@@ -50,10 +50,7 @@ impl PartialEq for RuleSpec {
 
 impl RuleSpec {
     fn of(rule: &'static RuleDef) -> Self {
-        Self {
-            rule,
-            given: vec![None; rule.params.len()],
-        }
+        Self { rule, given: vec![None; rule.params.len()] }
     }
 
     /// Which rule.
@@ -74,9 +71,7 @@ impl RuleSpec {
     /// The value of a parameter in its base unit, given or default; NaN where the rule has no such parameter.
     pub fn value(&self, name: &str) -> f64 {
         let at = self.rule.params.iter().position(|p| p.name == name);
-        at.map_or(f64::NAN, |at| {
-            self.given[at].unwrap_or(self.rule.params[at].default)
-        })
+        at.map_or(f64::NAN, |at| self.given[at].unwrap_or(self.rule.params[at].default))
     }
 
     /// The value of a parameter, if it was given.
@@ -108,9 +103,7 @@ impl RuleSpec {
             RuleId::CovLastK => Box::new(CovLastK::new(self)),
             RuleId::Fixed => Box::new(Fixed::new(self)),
             RuleId::Oracle => {
-                return Err(RuleError::NeedsFuture {
-                    rule: self.rule.name,
-                });
+                return Err(RuleError::NeedsFuture { rule: self.rule.name });
             }
         })
     }
@@ -118,9 +111,7 @@ impl RuleSpec {
     /// Whether it can stop a run that is not over.
     pub fn check_live(&self) -> Result<(), RuleError> {
         match self.rule.id {
-            RuleId::Oracle => Err(RuleError::NeedsFuture {
-                rule: self.rule.name,
-            }),
+            RuleId::Oracle => Err(RuleError::NeedsFuture { rule: self.rule.name }),
             _ => Ok(()),
         }
     }
@@ -143,32 +134,22 @@ impl FromStr for RuleSpec {
         let (name, params) = text.split_once(':').unwrap_or((text, ""));
         let name = name.trim();
         let rule = RULES.iter().find(|rule| rule.name == name);
-        let rule = rule.ok_or_else(|| RuleError::Unknown {
-            name: name.to_owned(),
-        })?;
+        let rule = rule.ok_or_else(|| RuleError::Unknown { name: name.to_owned() })?;
         let mut spec = Self::of(rule);
         if params.trim().is_empty() && !text.contains(':') {
             return Ok(spec);
         }
         for pair in params.split(',') {
             let Some((key, value)) = pair.split_once('=') else {
-                return Err(RuleError::Shape {
-                    rule: rule.name,
-                    text: pair.trim().to_owned(),
-                });
+                return Err(RuleError::Shape { rule: rule.name, text: pair.trim().to_owned() });
             };
             let (key, value) = (key.trim(), value.trim());
             let at = rule.params.iter().position(|param| param.name == key);
-            let at = at.ok_or_else(|| RuleError::UnknownParam {
-                rule: rule.name,
-                name: key.to_owned(),
-            })?;
+            let at = at
+                .ok_or_else(|| RuleError::UnknownParam { rule: rule.name, name: key.to_owned() })?;
             let param = &rule.params[at];
             if spec.given[at].is_some() {
-                return Err(RuleError::Twice {
-                    rule: rule.name,
-                    name: param.name,
-                });
+                return Err(RuleError::Twice { rule: rule.name, name: param.name });
             }
             let read = param.read(value).filter(|value| (param.allowed)(*value));
             spec.given[at] = Some(read.ok_or_else(|| RuleError::Value {
@@ -215,10 +196,7 @@ impl ParamDef {
             ParamKind::Seconds | ParamKind::SecondsOrOff => format!("{value}s"),
             ParamKind::Count => value.to_string(),
             ParamKind::Word(words) => {
-                let at = words
-                    .iter()
-                    .zip(0_u32..)
-                    .find(|(_, at)| f64::from(*at) >= value);
+                let at = words.iter().zip(0_u32..).find(|(_, at)| f64::from(*at) >= value);
                 at.map_or_else(String::new, |(word, _)| (*word).to_owned())
             }
         }
@@ -252,8 +230,6 @@ impl Serialize for RuleSpec {
 
 impl<'de> Deserialize<'de> for RuleSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

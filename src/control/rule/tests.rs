@@ -8,9 +8,7 @@ use crate::stats::testing::Noise;
 /// Every rule that can stop a run.
 fn live() -> Vec<RuleSpec> {
     let names = RULES.iter().map(|rule| rule.name.parse().unwrap());
-    names
-        .filter(|spec: &RuleSpec| spec.check_live().is_ok())
-        .collect()
+    names.filter(|spec: &RuleSpec| spec.check_live().is_ok()).collect()
 }
 
 fn spec(text: &str) -> RuleSpec {
@@ -45,41 +43,21 @@ fn each_rule_stops_where_its_original_would() {
         ("naive-t", &vec![1.0, 9.0, 1.0, 9.0], None, Some(5.0)),
         // 300 to 150, 200 to 120, 150 to 100 are too far apart; 120, 100, 100 still by 20%.
         ("perf-analyzer", &settles, Some(7.0), Some(100.0)),
-        (
-            "perf-analyzer:s=20%",
-            &settles,
-            Some(6.0),
-            Some(320.0 / 3.0),
-        ),
+        ("perf-analyzer:s=20%", &settles, Some(6.0), Some(320.0 / 3.0)),
         ("perf-analyzer", &ramp[..20].to_vec(), None, Some(5.0)),
         ("fixed", &ramp, Some(25.0), Some(1.0 + 0.5 * 14.5)),
         ("fixed:n=2,skip=0", &ramp, Some(2.0), Some(1.25)),
         ("fixed", &ramp[..24].to_vec(), None, Some(1.0 + 0.5 * 14.0)),
         ("cov-last-k:k=3", &settles, Some(7.0), Some(100.0)),
-        (
-            "cov-last-k",
-            &ramp[..30].to_vec(),
-            None,
-            Some(1.0 + 0.5 * 24.5),
-        ),
+        ("cov-last-k", &ramp[..30].to_vec(), None, Some(1.0 + 0.5 * 24.5)),
         ("nvbench-stdrel", &vec![5.0; 40], Some(10.0), Some(5.0)),
-        (
-            "nvbench-stdrel:min-time=20s",
-            &vec![5.0; 40],
-            Some(21.0),
-            Some(5.0),
-        ),
+        ("nvbench-stdrel:min-time=20s", &vec![5.0; 40], Some(21.0), Some(5.0)),
         ("nvbench-stdrel", &ramp, None, Some(1.0 + 0.5 * 99.5)),
         ("nvbench-stdrel:timeout=30s", &ramp, Some(31.0), Some(8.5)),
         // Equal values are a change of direction each: 6 of warm-up, then 15.
         ("benchmark-dotnet", &vec![5.0; 40], Some(21.0), Some(5.0)),
         ("perftune", &vec![5.0; 40], Some(10.0), Some(5.0)),
-        (
-            "perftune:min-time=20s",
-            &vec![5.0; 40],
-            Some(20.0),
-            Some(5.0),
-        ),
+        ("perftune:min-time=20s", &vec![5.0; 40], Some(20.0), Some(5.0)),
         ("perftune", &ramp, None, None),
         // (470 + 1900) / 22 is the first running mean within 5% of 6470 / 63.
         ("oracle", &settles, Some(23.0), None),
@@ -122,10 +100,7 @@ fn a_rule_that_gives_up_has_not_stopped_and_keeps_its_word() {
     let found = judge("perf-analyzer:max-trials=4", &ramp);
     assert_eq!((found.stop_s, found.used), (None, 1.0));
     assert!((found.estimate.unwrap() - (4.0 + 9.0 + 16.0) / 3.0).abs() < 1e-9);
-    assert!(
-        found.reason.starts_with("gave up after 4.00 s"),
-        "{found:?}"
-    );
+    assert!(found.reason.starts_with("gave up after 4.00 s"), "{found:?}");
 }
 
 #[test]
@@ -160,9 +135,7 @@ fn our_interval_covers_and_a_ramp_is_no_plateau() {
         .filter(|seed| {
             let values = Noise::new(seed * 17 + 1).ar1(300, (50.0, 0.1, 0.0));
             let found = judge("perftune", &values);
-            found
-                .interval
-                .is_some_and(|interval| interval.contains(50.0))
+            found.interval.is_some_and(|interval| interval.contains(50.0))
         })
         .count();
     assert!(covered >= 180, "{covered} of 200");
@@ -195,22 +168,13 @@ fn what_is_no_rule_says_what_is_wrong() {
         ("fixed:n", "`n` after `fixed:` is not NAME=VALUE"),
         ("fixed:", "`` after `fixed:` is not NAME=VALUE"),
         ("fixed:n=3,n=4", "`n` of the rule `fixed` is given twice"),
-        (
-            "fixed:n=0",
-            "must be a whole number from 1 to 100000, not `0`",
-        ),
+        ("fixed:n=0", "must be a whole number from 1 to 100000, not `0`"),
         ("fixed:n=2.5", "must be a whole number"),
         ("naive-t:n=2", "must be a whole number from 3"),
-        (
-            "perftune:within=5",
-            "must be a percentage between 0% and 100%, not `5`",
-        ),
+        ("perftune:within=5", "must be a percentage between 0% and 100%, not `5`"),
         ("perftune:within=nan", "must be a percentage"),
         ("perftune:min-time=3", "must be a duration such as 500ms"),
-        (
-            "benchmark-dotnet:outliers=all",
-            "one of upper, lower, both, none",
-        ),
+        ("benchmark-dotnet:outliers=all", "one of upper, lower, both, none"),
     ] {
         let error = text.parse::<RuleSpec>().unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
@@ -227,28 +191,16 @@ fn rules_are_shown_as_they_are_written() {
         ("perftune", "perftune"),
         (" fixed:n=20, skip=5", "fixed"),
         ("fixed:skip=7,n=20", "fixed:skip=7"),
-        (
-            "naive-t:within=0.01,confidence=99%",
-            "naive-t:within=1%,confidence=99%",
-        ),
+        ("naive-t:within=0.01,confidence=99%", "naive-t:within=1%,confidence=99%"),
         ("nvbench-stdrel:timeout=15s", "nvbench-stdrel:timeout=15s"),
-        (
-            "nvbench-stdrel:timeout=off,min-time=250ms",
-            "nvbench-stdrel:min-time=0.25s",
-        ),
-        (
-            "benchmark-dotnet:outliers=lower",
-            "benchmark-dotnet:outliers=lower",
-        ),
+        ("nvbench-stdrel:timeout=off,min-time=250ms", "nvbench-stdrel:min-time=0.25s"),
+        ("benchmark-dotnet:outliers=lower", "benchmark-dotnet:outliers=lower"),
     ] {
         assert_eq!(spec(text).to_string(), shown);
     }
     assert_eq!(spec("fixed:n=20"), spec("fixed"));
     assert_ne!(spec("fixed:n=21"), spec("fixed"));
-    let spec = spec("naive-t:n=4")
-        .or("within", 0.02)
-        .or("n", 9.0)
-        .or("k", 1.0);
+    let spec = spec("naive-t:n=4").or("within", 0.02).or("n", 9.0).or("k", 1.0);
     assert_eq!(spec.to_string(), "naive-t:within=2%,n=4");
 }
 

@@ -14,10 +14,7 @@ struct Last {
 
 impl Last {
     fn new(size: usize) -> Self {
-        Self {
-            size,
-            values: VecDeque::new(),
-        }
+        Self { size, values: VecDeque::new() }
     }
 
     /// Whether there are enough of them now.
@@ -93,10 +90,7 @@ impl SeriesRule for PerfAnalyzer {
         };
         Opinion {
             estimate: estimate(running.mean, None, running.count),
-            reason: format!(
-                "the last {} of {} windows are {apart}",
-                running.count, self.seen
-            ),
+            reason: format!("the last {} of {} windows are {apart}", running.count, self.seen),
         }
     }
 
@@ -116,11 +110,7 @@ pub(super) struct CovLastK {
 
 impl CovLastK {
     pub(super) fn new(spec: &RuleSpec) -> Self {
-        Self {
-            threshold: spec.value("threshold"),
-            seen: 0,
-            last: Last::new(spec.count("k")),
-        }
+        Self { threshold: spec.value("threshold"), seen: 0, last: Last::new(spec.count("k")) }
     }
 }
 
@@ -152,10 +142,7 @@ impl SeriesRule for CovLastK {
         };
         Opinion {
             estimate: estimate(running.mean, None, running.count),
-            reason: format!(
-                "the last {} of {} intervals {varies}",
-                running.count, self.seen
-            ),
+            reason: format!("the last {} of {} intervals {varies}", running.count, self.seen),
         }
     }
 

@@ -28,10 +28,7 @@ impl Aftermath {
         let (Some(rss), Some(high_water)) = (sample.rss_bytes, sample.peak_bytes) else {
             return;
         };
-        let held = Held {
-            rss: rss as f64,
-            high_water: high_water as f64,
-        };
+        let held = Held { rss: rss as f64, high_water: high_water as f64 };
         self.last = Some(held);
         if self.testing {
             let rss = self.in_test.map_or(held.rss, |test| test.rss.max(held.rss));
@@ -98,11 +95,7 @@ mod tests {
             epochs: 1,
             test_loss: None,
             test_accuracy: None,
-            usage: Usage {
-                cpu_ns: None,
-                vm_hwm_bytes: Some(high_water),
-                hwm_at_most_bytes: None,
-            },
+            usage: Usage { cpu_ns: None, vm_hwm_bytes: Some(high_water), hwm_at_most_bytes: None },
         })
     }
 

@@ -41,10 +41,7 @@ pub fn swaps(contestants: &[Contestant<'_>]) -> Swaps {
             }
             found.pairs += 1;
             let order = |a: f64, b: f64| (a > b, a < b);
-            let (full, then) = (
-                order(one.full, other.full),
-                order(one.at_stop, other.at_stop),
-            );
+            let (full, then) = (order(one.full, other.full), order(one.at_stop, other.at_stop));
             // (true, false) against (false, true), or the other way round.
             if full.0 == then.1 && full.1 == then.0 && full.0 != full.1 {
                 found.swapped += 1;
@@ -56,8 +53,7 @@ pub fn swaps(contestants: &[Contestant<'_>]) -> Swaps {
 }
 
 fn disjoint(one: Option<Interval>, other: Option<Interval>) -> bool {
-    one.zip(other)
-        .is_some_and(|(one, other)| one.high < other.low || other.high < one.low)
+    one.zip(other).is_some_and(|(one, other)| one.high < other.low || other.high < one.low)
 }
 
 /// How far the figures of whole runs of one cell lie apart: (largest - smallest) / mean. `None` for fewer than three,
@@ -101,11 +97,7 @@ mod tests {
             (contestant("b", 11.0, 10.0, 0.5), 0, 0),
         ] {
             let found = swaps(&[a.clone(), b.clone()]);
-            let says = Swaps {
-                pairs: 1,
-                swapped,
-                disjoint,
-            };
+            let says = Swaps { pairs: 1, swapped, disjoint };
             assert_eq!(found, says, "{b:?}");
             assert_eq!(swaps(&[b, a.clone()]), says);
         }
@@ -116,10 +108,7 @@ mod tests {
         let mut all = Vec::new();
         for repeat in 1..=3 {
             for cell in ["a", "b", "c"] {
-                all.push(Contestant {
-                    repeat,
-                    ..contestant(cell, 1.0, 1.0, 0.1)
-                });
+                all.push(Contestant { repeat, ..contestant(cell, 1.0, 1.0, 0.1) });
             }
         }
         assert_eq!(swaps(&all).pairs, 9);

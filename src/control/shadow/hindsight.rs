@@ -21,17 +21,10 @@ pub fn joint(judgements: &[StageJudgement], max_time_s: f64) -> Vec<Due> {
     for found in judgements {
         let at = due.iter().position(|due| due.stage == found.stage);
         let at = at.unwrap_or_else(|| {
-            due.push(Due {
-                stage: found.stage,
-                at_s: 0.0,
-                open: Vec::new(),
-            });
+            due.push(Due { stage: found.stage, at_s: 0.0, open: Vec::new() });
             due.len() - 1
         });
-        let stop_s = found
-            .judgement
-            .stop_s
-            .filter(|stop_s| *stop_s <= max_time_s);
+        let stop_s = found.judgement.stop_s.filter(|stop_s| *stop_s <= max_time_s);
         due[at].at_s = due[at].at_s.max(stop_s.unwrap_or(max_time_s));
         if stop_s.is_none() {
             due[at].open.push(found.metric.name);
@@ -64,11 +57,7 @@ mod tests {
     #[test]
     fn the_last_metric_ends_a_stage() {
         let (serve, train) = (Stage::Serve(1), Stage::Train);
-        let due = |stage, at_s, open: &[&'static str]| Due {
-            stage,
-            at_s,
-            open: open.to_vec(),
-        };
+        let due = |stage, at_s, open: &[&'static str]| Due { stage, at_s, open: open.to_vec() };
         let (rate, cpu) = ("train.throughput", "cpu.utilisation");
         for (judgements, says) in [
             (vec![], vec![]),
@@ -81,16 +70,10 @@ mod tests {
                 vec![due(serve, 1.5, &[]), due(train, 9.0, &[])],
             ),
             (
-                vec![
-                    judgement(train, rate, None),
-                    judgement(train, cpu, Some(2.0)),
-                ],
+                vec![judgement(train, rate, None), judgement(train, cpu, Some(2.0))],
                 vec![due(train, 60.0, &[rate])],
             ),
-            (
-                vec![judgement(train, rate, Some(61.0))],
-                vec![due(train, 60.0, &[rate])],
-            ),
+            (vec![judgement(train, rate, Some(61.0))], vec![due(train, 60.0, &[rate])]),
         ] {
             assert_eq!(joint(&judgements, 60.0), says);
         }

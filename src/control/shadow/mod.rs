@@ -117,11 +117,7 @@ impl ShadowRun {
     /// `policy`: that of the run, of which the rule takes what it was not given itself. The time of a run is no limit
     /// here: the recording kept it.
     pub fn new(policy: &StopPolicy, rule: &RuleSpec, context: RunContext) -> Self {
-        let asked = StopPolicy {
-            enabled: true,
-            max_run_time_s: None,
-            ..policy.with_rule(rule)
-        };
+        let asked = StopPolicy { enabled: true, max_run_time_s: None, ..policy.with_rule(rule) };
         Self::of(Controller::new(asked, context), None)
     }
 
@@ -231,9 +227,7 @@ impl ShadowRun {
     fn age_s(&self, stage: Stage) -> f64 {
         let stages = self.controller.stages.iter();
         let mut found = stages.filter(|found| found.stage == stage);
-        found.next().map_or(0.0, |found| {
-            found.age_ns(self.controller.now_ns) as f64 * 1e-9
-        })
+        found.next().map_or(0.0, |found| found.age_ns(self.controller.now_ns) as f64 * 1e-9)
     }
 
     fn leave(&mut self, stage: Stage) {
@@ -242,11 +236,7 @@ impl ShadowRun {
         rows.retain(|row| row.phase == phase);
         // A phase that comes again is measured again.
         self.left.retain(|left| left.stage != stage);
-        self.left.push(Left {
-            stage,
-            stop_s: self.age_s(stage),
-            rows,
-        });
+        self.left.push(Left { stage, stop_s: self.age_s(stage), rows });
         self.be_absent(Some(stage));
     }
 
@@ -254,11 +244,7 @@ impl ShadowRun {
         self.rows = self.controller.rows(Some(&record));
         if let Some(stage) = self.controller.current {
             self.left.retain(|left| left.stage != stage);
-            self.left.push(Left {
-                stage,
-                stop_s: self.age_s(stage),
-                rows: Vec::new(),
-            });
+            self.left.push(Left { stage, stop_s: self.age_s(stage), rows: Vec::new() });
         }
         self.stopped = Some(record);
         if self.controller.train_stage().is_some() {
@@ -380,10 +366,6 @@ fn forget_test(rows: &mut [MetricRow]) {
 
 /// What the asked precision is a share of: the figure; of a utilisation below 10% as if it were that high.
 pub fn scale(unit: Unit, figure: f64) -> f64 {
-    let floor = if unit == Unit::Percent {
-        UTILISATION_FLOOR
-    } else {
-        0.0
-    };
+    let floor = if unit == Unit::Percent { UTILISATION_FLOOR } else { 0.0 };
     figure.abs().max(floor)
 }

@@ -15,33 +15,17 @@ fn halves(works_s: u64) -> Vec<Message> {
         let t_ns = tick * 100 * MS + 50 * MS;
         let rss = if t_ns < works_s * S { 200e6 } else { 100e6 };
         let cpu_ns = t_ns.min(works_s * S) as f64;
-        messages.push(Message::Sample(Box::new(sample(
-            t_ns,
-            cpu_ns,
-            (rss, 200e6),
-        ))));
+        messages.push(Message::Sample(Box::new(sample(t_ns, cpu_ns, (rss, 200e6)))));
     }
-    let usage = Usage {
-        cpu_ns: Some(works_s * S),
-        ..Usage::default()
-    };
-    let finished = Finished {
-        stopped: false,
-        epochs: 0,
-        usage,
-        test_loss: None,
-        test_accuracy: None,
-    };
+    let usage = Usage { cpu_ns: Some(works_s * S), ..Usage::default() };
+    let finished =
+        Finished { stopped: false, epochs: 0, usage, test_loss: None, test_accuracy: None };
     messages.push(say(10 * S, WorkerEvent::Finished(finished)));
     messages
 }
 
 fn of_command() -> RunContext {
-    RunContext {
-        command: true,
-        epochs: 0,
-        ..context()
-    }
+    RunContext { command: true, epochs: 0, ..context() }
 }
 
 fn row(rows: &[MetricRow], name: &str) -> MetricRow {
@@ -61,16 +45,9 @@ fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
         }],
         ..policy(&[])
     };
-    let end = StopRecord {
-        reason: StopReason::Budget,
-        detail: String::new(),
-    };
+    let end = StopRecord { reason: StopReason::Budget, detail: String::new() };
     for (limit, verdict, says) in [
-        (
-            45.0,
-            Feasibility::Feasible,
-            "met: 40.0% over the 10.0 s of the whole command",
-        ),
+        (45.0, Feasibility::Feasible, "met: 40.0% over the 10.0 s of the whole command"),
         (35.0, Feasibility::Infeasible, "broken: 40.0% over"),
     ] {
         let mut controller = Controller::new(limited(limit), of_command());
@@ -107,10 +84,7 @@ fn what_was_waited_for_and_is_known_keeps_its_interval() {
 /// Short children are not seen at their largest: what the kernel allows them decides no limit, and passes for none.
 #[test]
 fn a_peak_that_may_have_been_larger_is_a_bound() {
-    let end = StopRecord {
-        reason: StopReason::Budget,
-        detail: String::new(),
-    };
+    let end = StopRecord { reason: StopReason::Budget, detail: String::new() };
     for (most, limit, noted, verdict) in [
         (Some(250), 220, true, Feasibility::Undecided),
         (Some(250), 300, true, Feasibility::Feasible),
@@ -164,8 +138,5 @@ fn a_part_of_a_command_breaks_no_limit_on_the_mean_of_the_whole() {
         ..policy(&[])
     };
     let early = end_of(limits, of_command(), &halves(6));
-    assert!(
-        early.is_none_or(|end| end.at_s >= 10.0),
-        "it was ended as broken"
-    );
+    assert!(early.is_none_or(|end| end.at_s >= 10.0), "it was ended as broken");
 }

@@ -11,11 +11,7 @@ use crate::event::{
 const LIMIT: f64 = 3e-3;
 
 fn serving() -> RunContext {
-    RunContext {
-        serve_sizes: vec![1, 32],
-        confirm: true,
-        ..context()
-    }
+    RunContext { serve_sizes: vec![1, 32], confirm: true, ..context() }
 }
 
 /// Requests must be answered in 3 ms, and the accuracy is asked for.
@@ -41,21 +37,14 @@ fn whole(ms: f64, confirmed: bool) -> Vec<Message> {
         ..Sim::default()
     };
     let serve = |first: Phase, second: Phase| [(first, 4.0), (second, 4.0)];
-    let before = [
-        &[(Phase::Load, 0.2)][..],
-        &serve(Phase::Serve(1), Phase::Serve(32)),
-    ]
-    .concat();
+    let before = [&[(Phase::Load, 0.2)][..], &serve(Phase::Serve(1), Phase::Serve(32))].concat();
     let before = [before, vec![(Phase::Train, 20.0)]].concat();
     let mut messages =
         phases(&before, |_, _, noise| 2.0 * (1.0 + 0.05 * noise.normal())).messages();
     let trained_ns = 28_300 * MS;
     for number in 1..=10 {
         let accuracy = 0.8 + 0.05 * f64::from(number.min(3));
-        messages.push(say(
-            (8_200 + 2_000 * u64::from(number)) * MS,
-            epoch(number, accuracy),
-        ));
+        messages.push(say((8_200 + 2_000 * u64::from(number)) * MS, epoch(number, accuracy)));
     }
     messages.sort_by_key(Message::t_ns);
     let mut end_ns = trained_ns;
@@ -129,11 +118,7 @@ fn a_trained_model_is_served_once_more_and_the_verdict_rests_on_it() {
         assert_eq!(answers, [&before[..], said].concat());
         assert_eq!(found.verdict, verdict, "{}", found.reason);
         assert!(found.reason.starts_with(says), "{}", found.reason);
-        assert!(
-            found.reason.contains("one by one, on trained weights"),
-            "{}",
-            found.reason
-        );
+        assert!(found.reason.contains("one by one, on trained weights"), "{}", found.reason);
         let reason = match verdict {
             Feasibility::Infeasible => StopReason::Infeasible,
             _ => StopReason::Trained,
@@ -165,25 +150,14 @@ fn a_trained_model_that_breaks_its_limit_afterwards_stays_trained() {
 
 #[test]
 fn a_run_out_of_time_while_it_confirms_is_still_one_of_a_trained_model() {
-    let asked = StopPolicy {
-        max_run_time_s: Some(29.0),
-        ..asked()
-    };
+    let asked = StopPolicy { max_run_time_s: Some(29.0), ..asked() };
     let (answers, end, found) = judged(asked, &whole(2.0, true));
     assert_eq!(answers.last().unwrap(), "trained");
     assert_eq!(end.reason, StopReason::Trained);
-    assert!(
-        end.detail.ends_with("; the run has used its 29.0 s"),
-        "{}",
-        end.detail
-    );
+    assert!(end.detail.ends_with("; the run has used its 29.0 s"), "{}", end.detail);
     // The phase for one sample had begun and was not decided, the other never began.
     assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
-    assert!(
-        found.reason.contains("in confirm[1] is undecided"),
-        "{}",
-        found.reason
-    );
+    assert!(found.reason.contains("in confirm[1] is undecided"), "{}", found.reason);
 }
 
 #[test]
@@ -198,13 +172,7 @@ fn a_run_that_did_not_get_that_far_says_so() {
         found.reason
     );
     // Without training nobody knows what the weights are.
-    let mut controller = Controller::new(
-        asked(),
-        RunContext {
-            epochs: 0,
-            ..serving()
-        },
-    );
+    let mut controller = Controller::new(asked(), RunContext { epochs: 0, ..serving() });
     let messages = whole(2.0, false);
     let served = messages.partition_point(|message| message.t_ns() < 8_300 * MS);
     let _ = feed(&mut controller, &messages[..served]);
@@ -217,10 +185,7 @@ fn a_run_that_did_not_get_that_far_says_so() {
 
 #[test]
 fn the_whole_run_gives_the_same_verdict_and_its_rows() {
-    let full = StopPolicy {
-        enabled: false,
-        ..asked()
-    };
+    let full = StopPolicy { enabled: false, ..asked() };
     for (ms, verdict) in [(2.0, Feasibility::Feasible), (4.0, Feasibility::Infeasible)] {
         let (answers, end, found) = judged(full.clone(), &whole(ms, true));
         assert_eq!((answers.len(), end.reason), (0, StopReason::Budget));
@@ -233,9 +198,7 @@ fn the_whole_run_gives_the_same_verdict_and_its_rows() {
     assert_eq!(found.verdict, Feasibility::Infeasible);
     assert!(
         found.reason.contains("broken in serve[1]: at least")
-            && found
-                .reason
-                .contains("untrained weights; on trained weights it is met"),
+            && found.reason.contains("untrained weights; on trained weights it is met"),
         "{}",
         found.reason
     );
@@ -245,8 +208,7 @@ fn the_whole_run_gives_the_same_verdict_and_its_rows() {
     let rows = controller.rows(None);
     let row = |phase: &str, metric: &str| {
         let mut rows = rows.iter();
-        rows.find(|row| row.phase == phase && row.metric == metric)
-            .unwrap()
+        rows.find(|row| row.phase == phase && row.metric == metric).unwrap()
     };
     for (phase, ms) in [("serve[1]", 2.0), ("confirm[1]", 4.0), ("confirm[32]", 4.0)] {
         let found = row(phase, "serve.latency_mean").estimate.unwrap();
@@ -258,14 +220,8 @@ fn the_whole_run_gives_the_same_verdict_and_its_rows() {
 
 #[test]
 fn what_nobody_constrains_is_not_confirmed() {
-    let free = StopPolicy {
-        constraints: Vec::new(),
-        ..asked()
-    };
-    let context = RunContext {
-        confirm: false,
-        ..serving()
-    };
+    let free = StopPolicy { constraints: Vec::new(), ..asked() };
+    let context = RunContext { confirm: false, ..serving() };
     let mut controller = Controller::new(free, context);
     let answers = feed(&mut controller, &whole(2.0, false));
     assert!(
@@ -278,10 +234,7 @@ fn what_nobody_constrains_is_not_confirmed() {
 
 #[test]
 fn a_shadow_leaves_its_training_and_sees_the_confirmation() {
-    let full = StopPolicy {
-        enabled: false,
-        ..asked()
-    };
+    let full = StopPolicy { enabled: false, ..asked() };
     let mut shadow = ShadowRun::new(&full, &full.rule, serving());
     let mut replay = RunReplay::new(&full, &full.rule, serving());
     for message in &whole(2.0, true) {

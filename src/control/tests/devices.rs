@@ -23,24 +23,16 @@ fn gpu(index: u32, device: &str) -> GpuReading {
 }
 
 fn sample(gpus: &[GpuReading]) -> ResourceSample {
-    ResourceSample {
-        gpus: gpus.to_vec(),
-        ..ResourceSample::default()
-    }
+    ResourceSample { gpus: gpus.to_vec(), ..ResourceSample::default() }
 }
 
 fn facts(facts: &[(&str, &str)]) -> BTreeMap<String, String> {
     let facts = facts.iter();
-    facts
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    facts.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn own(own: bool, gpu: GpuReading) -> GpuReading {
-    GpuReading {
-        own: Some(own),
-        ..gpu
-    }
+    GpuReading { own: Some(own), ..gpu }
 }
 
 /// What is selected after this hello and this tick: the indexes, or why none.
@@ -72,11 +64,7 @@ fn what_the_worker_says_decides_and_never_an_index() {
             ((DEVICE_PCI, "00000000:61:00.0"), 1),
             ((DEVICE_PCI, "60:00.0"), 0),
         ] {
-            assert_eq!(
-                chosen(device, &[told], &two),
-                Ok(vec![index]),
-                "{device} {told:?}"
-            );
+            assert_eq!(chosen(device, &[told], &two), Ok(vec![index]), "{device} {told:?}");
         }
     }
     let both = (DEVICE_UUID, "GPU-cc, GPU-aa-bb,GPU-cc");
@@ -104,20 +92,9 @@ fn then_whose_processes_the_driver_sees_then_the_only_one_then_none() {
     let why = chosen("cuda", &[], &[own(false, a.clone())]).unwrap_err();
     assert_eq!(why, "the driver sees no process of the run on the device");
     let why = chosen("cuda:1", &[], &[a.clone(), b]).unwrap_err();
-    assert!(
-        why.starts_with("there are 2 devices") && why.contains("device_uuid"),
-        "{why}"
-    );
-    let tpu = GpuReading {
-        vendor: Vendor::Tpu,
-        own: Some(true),
-        ..gpu(1, "tpu")
-    };
-    assert_eq!(
-        chosen("cuda", &[], &[a, tpu.clone()]),
-        Ok(vec![0]),
-        "a TPU is no GPU"
-    );
+    assert!(why.starts_with("there are 2 devices") && why.contains("device_uuid"), "{why}");
+    let tpu = GpuReading { vendor: Vendor::Tpu, own: Some(true), ..gpu(1, "tpu") };
+    assert_eq!(chosen("cuda", &[], &[a, tpu.clone()]), Ok(vec![0]), "a TPU is no GPU");
     assert!(chosen("cuda", &[], &[tpu]).is_ok_and(|found| found.is_empty()));
 }
 
@@ -132,10 +109,7 @@ fn a_part_of_a_device_is_taken_and_not_the_whole_as_well() {
     let (whole, one, two) = (gpu(0, "GPU-a"), part(1, "MIG-1"), part(2, "MIG-2"));
     let all = [whole.clone(), one.clone(), two];
     assert_eq!(chosen("cuda", &[(DEVICE_UUID, "MIG-2")], &all), Ok(vec![2]));
-    assert_eq!(
-        chosen("cuda", &[(DEVICE_PCI, "60:00.0")], &all),
-        Ok(vec![0])
-    );
+    assert_eq!(chosen("cuda", &[(DEVICE_PCI, "60:00.0")], &all), Ok(vec![0]));
     assert_eq!(chosen("cuda", &[], &[whole, one]), Ok(vec![1]));
     let why = chosen("cuda", &[], &all).unwrap_err();
     assert!(why.starts_with("there are 2 devices"), "{why}");
@@ -153,23 +127,16 @@ fn what_was_seen_once_stays_the_runs() {
     assert!(selection.readings(&on).is_empty(), "nobody has said hello");
     selection.learn(&BTreeMap::new());
     assert_eq!(selection.readings(&on).len(), 1);
-    assert_eq!(
-        selection.utilisation(&off),
-        Some(10.0),
-        "its last process has ended"
-    );
+    assert_eq!(selection.utilisation(&off), Some(10.0), "its last process has ended");
     assert!(selection.readings(&sample(&[own(false, a)])).is_empty());
 }
 
 #[test]
 fn recordings_without_ids_are_read_by_the_index_as_ever() {
     let (a, b) = (gpu(0, ""), gpu(1, ""));
-    for (device, index) in [
-        ("cuda", Some(0)),
-        ("cuda:1", Some(1)),
-        ("cuda:2", None),
-        ("auto", None),
-    ] {
+    for (device, index) in
+        [("cuda", Some(0)), ("cuda:1", Some(1)), ("cuda:2", None), ("auto", None)]
+    {
         let found = chosen(device, &[], &[a.clone(), b.clone()]);
         assert_eq!(found.ok(), index.map(|index| vec![index]), "{device}");
     }
@@ -200,15 +167,9 @@ fn rows(told: &[(&str, &str)], gpus: &[GpuReading]) -> Vec<MetricRow> {
             sample.gpus = gpus.to_vec();
         }
     }
-    let hello = Hello {
-        facts: facts(told),
-        ..Hello::default()
-    };
+    let hello = Hello { facts: facts(told), ..Hello::default() };
     messages.insert(0, say(0, WorkerEvent::Hello(hello)));
-    let context = RunContext {
-        devices: Selection::of_device("cuda:0"),
-        ..context()
-    };
+    let context = RunContext { devices: Selection::of_device("cuda:0"), ..context() };
     let mut controller = Controller::new(policy(&["train.throughput"]), context);
     let _ = feed(&mut controller, &messages);
     controller.rows(None)
@@ -227,11 +188,7 @@ fn the_figures_are_those_of_the_device_that_the_worker_named() {
     for (metric, value, note) in [
         ("gpu.utilisation", 5.0, "mean of 2 devices"),
         ("gpu.power", 201.0, "sum of 2 devices"),
-        (
-            "gpu.memory_peak",
-            3000.0,
-            "whole device, others included; sum of 2 devices",
-        ),
+        ("gpu.memory_peak", 3000.0, "whole device, others included; sum of 2 devices"),
     ] {
         let row = row(&found, metric);
         assert_eq!(row.estimate.map(f64::round), Some(value), "{metric}");
@@ -240,20 +197,12 @@ fn the_figures_are_those_of_the_device_that_the_worker_named() {
 
     let found = rows(&[], &two[..1]);
     let utilisation = row(&found, "gpu.utilisation");
-    assert!(
-        utilisation
-            .note
-            .ends_with("whole device, the only one there is"),
-        "{utilisation:?}"
-    );
+    assert!(utilisation.note.ends_with("whole device, the only one there is"), "{utilisation:?}");
 
     let found = rows(&[], &two);
     for metric in ["gpu.utilisation", "gpu.power", "gpu.memory_peak"] {
         let row = row(&found, metric);
-        assert!(
-            row.estimate.is_none() && row.note.starts_with("there are 2 devices"),
-            "{row:?}"
-        );
+        assert!(row.estimate.is_none() && row.note.starts_with("there are 2 devices"), "{row:?}");
     }
 }
 
@@ -261,15 +210,9 @@ fn the_figures_are_those_of_the_device_that_the_worker_named() {
 fn the_reason_of_another_device_is_not_the_runs() {
     use crate::event::Gap;
     let mut messages = Sim::default().messages();
-    let hello = Hello {
-        facts: facts(&[(DEVICE_UUID, "GPU-b")]),
-        ..Hello::default()
-    };
+    let hello = Hello { facts: facts(&[(DEVICE_UUID, "GPU-b")]), ..Hello::default() };
     messages.insert(0, say(0, WorkerEvent::Hello(hello)));
-    let dark = |index, device| GpuReading {
-        power_watts: None,
-        ..gpu(index, device)
-    };
+    let dark = |index, device| GpuReading { power_watts: None, ..gpu(index, device) };
     for message in &mut messages {
         if let Message::Sample(sample) = message {
             sample.gpus = vec![dark(0, "GPU-a"), dark(1, "GPU-b")];
@@ -281,10 +224,7 @@ fn the_reason_of_another_device_is_not_the_runs() {
                 .to_vec();
         }
     }
-    let context = RunContext {
-        devices: Selection::of_device("cuda:0"),
-        ..context()
-    };
+    let context = RunContext { devices: Selection::of_device("cuda:0"), ..context() };
     let mut controller = Controller::new(policy(&["train.throughput"]), context);
     let _ = feed(&mut controller, &messages);
     assert_eq!(row(&controller.rows(None), "gpu.power").note, "its own");
@@ -311,16 +251,10 @@ fn read_until(until_s: f64) -> (RunVerdict, Vec<MetricRow>) {
             sample.gpus = vec![gpu(1, "GPU-b")];
         }
     }
-    let hello = Hello {
-        facts: facts(&[(DEVICE_UUID, "GPU-b")]),
-        ..Hello::default()
-    };
+    let hello = Hello { facts: facts(&[(DEVICE_UUID, "GPU-b")]), ..Hello::default() };
     messages.insert(0, say(0, WorkerEvent::Hello(hello)));
     messages.push(say(end_ns, finished()));
-    let context = RunContext {
-        devices: Selection::of_device("cuda:0"),
-        ..context()
-    };
+    let context = RunContext { devices: Selection::of_device("cuda:0"), ..context() };
     let policy = StopPolicy {
         enabled: false,
         constraints: vec![Constraint {
@@ -333,10 +267,7 @@ fn read_until(until_s: f64) -> (RunVerdict, Vec<MetricRow>) {
     let mut controller = Controller::new(policy, context);
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
-    let ended = StopRecord {
-        reason: StopReason::Trained,
-        detail: String::new(),
-    };
+    let ended = StopRecord { reason: StopReason::Trained, detail: String::new() };
     (controller.feasibility(&rows, &ended).unwrap(), rows)
 }
 
@@ -350,23 +281,12 @@ fn a_device_that_is_lost_leaves_means_of_a_part_and_no_limit_that_is_kept() {
     }
     let (verdict, rows) = read_until(12.0);
     assert_eq!(verdict.verdict, Feasibility::Undecided, "{verdict:?}");
-    assert!(
-        verdict
-            .reason
-            .contains("but the device was not read for 60.5%"),
-        "{verdict:?}"
-    );
+    assert!(verdict.reason.contains("but the device was not read for 60.5%"), "{verdict:?}");
     let utilisation = row(&rows, "gpu.utilisation");
     assert_eq!(utilisation.estimate.map(f64::round), Some(10.0));
-    assert!(
-        utilisation.note.contains(" of the phase"),
-        "{utilisation:?}"
-    );
+    assert!(utilisation.note.contains(" of the phase"), "{utilisation:?}");
     let peak = row(&rows, "gpu.memory_peak");
-    assert!(
-        peak.note.contains("not read for 60.5% of the time"),
-        "{peak:?}"
-    );
+    assert!(peak.note.contains("not read for 60.5% of the time"), "{peak:?}");
 }
 
 #[test]
@@ -378,15 +298,9 @@ fn that_there_is_no_answer_yet_is_no_reason_once_there_is_another() {
         Message::Worker(_) => None,
     });
     for (sample, reason) in ticks.zip(["no answer yet", "no answer for 2 s", "lost", "other"]) {
-        sample.gaps = vec![Gap {
-            field: "gpu".to_owned(),
-            reason: reason.to_owned(),
-        }];
+        sample.gaps = vec![Gap { field: "gpu".to_owned(), reason: reason.to_owned() }];
     }
-    let context = RunContext {
-        devices: Selection::of_device("cuda:0"),
-        ..context()
-    };
+    let context = RunContext { devices: Selection::of_device("cuda:0"), ..context() };
     let mut controller = Controller::new(policy(&["train.throughput"]), context);
     let _ = feed(&mut controller, &messages);
     assert_eq!(row(&controller.rows(None), "gpu.power").note, "lost");

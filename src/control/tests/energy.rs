@@ -26,26 +26,18 @@ fn with(sim: &Sim, mut read: impl FnMut(f64, &mut ResourceSample)) -> Vec<Messag
             read(sample.t_ns as f64 * 1e-9, sample);
         }
     }
-    let hello = Hello {
-        facts: [(DEVICE_UUID.to_owned(), "GPU-0".to_owned())].into(),
-        ..Hello::default()
-    };
+    let hello =
+        Hello { facts: [(DEVICE_UUID.to_owned(), "GPU-0".to_owned())].into(), ..Hello::default() };
     messages.insert(0, say(0, WorkerEvent::Hello(hello)));
     // The last tick comes when the worker has ended.
-    let mut last = ResourceSample {
-        t_ns: end_ns + MS,
-        ..ResourceSample::default()
-    };
+    let mut last = ResourceSample { t_ns: end_ns + MS, ..ResourceSample::default() };
     read(last.t_ns as f64 * 1e-9, &mut last);
     messages.push(Message::Sample(Box::new(last)));
     messages
 }
 
 fn reading(domain: &str, joules: f64) -> EnergyReading {
-    EnergyReading {
-        domain: domain.to_owned(),
-        energy_uj: super::sim::whole(joules * 1e6),
-    }
+    EnergyReading { domain: domain.to_owned(), energy_uj: super::sim::whole(joules * 1e6) }
 }
 
 /// 20 W of a package, 3 W of its memory, 50 W of the platform.
@@ -71,10 +63,7 @@ fn phases() -> Sim {
 }
 
 fn rows_of(context: RunContext, messages: &[Message]) -> Vec<MetricRow> {
-    let full = StopPolicy {
-        enabled: false,
-        ..policy(&["train.throughput"])
-    };
+    let full = StopPolicy { enabled: false, ..policy(&["train.throughput"]) };
     let mut controller = Controller::new(full, context);
     let _ = feed(&mut controller, messages);
     controller.rows(None)
@@ -87,19 +76,13 @@ fn row<'a>(rows: &'a [MetricRow], phase: &str, metric: &str) -> &'a MetricRow {
 }
 
 fn serving() -> RunContext {
-    RunContext {
-        serve_sizes: vec![1],
-        ..context()
-    }
+    RunContext { serve_sizes: vec![1], ..context() }
 }
 
 #[track_caller]
 fn near(row: &MetricRow, expected: f64, share: f64) {
     let found = row.estimate.unwrap_or_else(|| panic!("{row:?}"));
-    assert!(
-        (found - expected).abs() <= share * expected,
-        "{found} for {expected}: {row:?}"
-    );
+    assert!((found - expected).abs() <= share * expected, "{found} for {expected}: {row:?}");
 }
 
 /// Samples of the steps of a phase, 64 a step.
@@ -117,30 +100,16 @@ fn samples(messages: &[Message], wanted: Phase) -> f64 {
 #[test]
 fn joules_of_runs_and_phases_are_those_that_were_used() {
     let messages = with(&phases(), machine);
-    let context = RunContext {
-        grams_per_kwh: Some(360.0),
-        ..serving()
-    };
+    let context = RunContext { grams_per_kwh: Some(360.0), ..serving() };
     let rows = rows_of(context, &messages);
     // 9.84 s from the first tick to the last, which come 5 ms late and 1 ms after the end.
     for metric in ["energy.total", "cpu.energy"] {
         let found = row(&rows, "run", metric);
         near(found, 23.0 * 9.84, 0.002);
-        assert_eq!(
-            found.note,
-            "package-0, dram-0; whole machine, others included"
-        );
+        assert_eq!(found.note, "package-0, dram-0; whole machine, others included");
     }
-    near(
-        row(&rows, "run", "emissions.co2e"),
-        23.0 * 9.84 / 3.6e6 * 360.0,
-        0.002,
-    );
-    assert!(
-        row(&rows, "run", "emissions.co2e")
-            .note
-            .contains("360 g/kWh, as given")
-    );
+    near(row(&rows, "run", "emissions.co2e"), 23.0 * 9.84 / 3.6e6 * 360.0, 0.002);
+    assert!(row(&rows, "run", "emissions.co2e").note.contains("360 g/kWh, as given"));
     // Training has its validation: 7 s. Power is even, so that taking a share of a stretch is exact.
     near(
         row(&rows, "train", "energy.per_sample"),
@@ -160,26 +129,20 @@ fn what_cannot_be_known_is_absent_with_its_reason() {
     type Change = fn(f64, &mut ResourceSample);
     let none: Change = |at_s, sample| {
         if at_s < 0.1 {
-            sample
-                .gaps
-                .push(gap("energy", "unsupported: no RAPL counters"));
+            sample.gaps.push(gap("energy", "unsupported: no RAPL counters"));
         }
     };
     let lost_in_training: Change = |at_s, sample| {
         machine(at_s, sample);
         if (5.0..5.1).contains(&at_s) {
             sample.energy.clear();
-            sample
-                .gaps
-                .push(gap("energy", "unsupported: the counter has gone"));
+            sample.gaps.push(gap("energy", "unsupported: the counter has gone"));
         }
     };
     let half_a_machine: Change = |at_s, sample| {
         sample.energy = vec![reading("package-0", at_s)];
         if at_s < 0.1 {
-            sample
-                .gaps
-                .push(gap("energy.package-1", "unsupported: two counters"));
+            sample.gaps.push(gap("energy.package-1", "unsupported: two counters"));
         }
     };
     let late: Change = |at_s, sample| {
@@ -193,12 +156,7 @@ fn what_cannot_be_known_is_absent_with_its_reason() {
     for (change, run, train, serve) in [
         (none, "no RAPL", "no RAPL", "no RAPL"),
         (lost_in_training, "has gone", "has gone", ""),
-        (
-            half_a_machine,
-            "package-1: two",
-            "package-1: two",
-            "package-1: two",
-        ),
+        (half_a_machine, "package-1: two", "package-1: two", "package-1: two"),
         (late, "outside its readings", "", "before the phase began"),
         (falls, "fell", "fell", ""),
     ] {
@@ -220,10 +178,7 @@ fn what_cannot_be_known_is_absent_with_its_reason() {
 }
 
 fn gap(field: &str, reason: &str) -> Gap {
-    Gap {
-        field: field.to_owned(),
-        reason: reason.to_owned(),
-    }
+    Gap { field: field.to_owned(), reason: reason.to_owned() }
 }
 
 #[test]
@@ -239,10 +194,7 @@ fn a_phase_between_two_readings_has_no_energy_of_its_own() {
     };
     let rows = rows_of(serving(), &with(&sim, machine));
     let serve = row(&rows, "serve[1]", "energy.per_sample");
-    assert!(
-        serve.estimate.is_none() && serve.note.contains("second reading"),
-        "{serve:?}"
-    );
+    assert!(serve.estimate.is_none() && serve.note.contains("second reading"), "{serve:?}");
     let sim = Sim {
         phases: vec![
             (Phase::Load, 1.0),
@@ -278,11 +230,7 @@ fn device(counter: bool) -> impl FnMut(f64, &mut ResourceSample) {
 }
 
 fn on_cuda() -> RunContext {
-    RunContext {
-        device: "cuda".to_owned(),
-        devices: Selection::of_device("cuda"),
-        ..serving()
-    }
+    RunContext { device: "cuda".to_owned(), devices: Selection::of_device("cuda"), ..serving() }
 }
 
 #[test]
@@ -292,17 +240,11 @@ fn the_devices_of_a_run_count_by_their_counter_or_their_power() {
         let rows = rows_of(on_cuda(), &messages);
         let gpu = row(&rows, "run", "gpu.energy");
         near(gpu, 200.0 * 9.84, 0.005);
-        assert!(
-            gpu.note.starts_with("GPU-0") && gpu.note.contains(note),
-            "{gpu:?}"
-        );
+        assert!(gpu.note.starts_with("GPU-0") && gpu.note.contains(note), "{gpu:?}");
         near(row(&rows, "run", "energy.total"), 223.0 * 9.84, 0.005);
         let train = row(&rows, "train", "energy.per_sample");
         near(train, 223.0 * 7.0 / samples(&messages, Phase::Train), 0.002);
-        assert!(
-            train.note.contains("package-0, dram-0") && train.note.contains(note),
-            "{train:?}"
-        );
+        assert!(train.note.contains("package-0, dram-0") && train.note.contains(note), "{train:?}");
         // A run on the processors leaves the device of others alone.
         let rows = rows_of(serving(), &messages);
         near(row(&rows, "run", "energy.total"), 23.0 * 9.84, 0.002);
@@ -323,21 +265,13 @@ fn a_run_whose_main_device_cannot_be_read_has_no_total() {
     let messages = with(&phases(), |at_s, sample| {
         on_device(at_s, sample);
         sample.energy.clear();
-        sample
-            .gaps
-            .push(gap("energy", "unsupported: only root may read it"));
+        sample.gaps.push(gap("energy", "unsupported: only root may read it"));
     });
     let rows = rows_of(on_cuda(), &messages);
     let total = row(&rows, "run", "energy.total");
     near(total, 200.0 * 9.84, 0.005);
-    assert!(
-        total.note.contains("without the processors: only root"),
-        "{total:?}"
-    );
-    let tpu = RunContext {
-        device: "tpu".to_owned(),
-        ..serving()
-    };
+    assert!(total.note.contains("without the processors: only root"), "{total:?}");
+    let tpu = RunContext { device: "tpu".to_owned(), ..serving() };
     let rows = rows_of(tpu, &with(&phases(), machine));
     assert!(row(&rows, "run", "energy.total").note.contains("`tpu`"));
 }
@@ -353,15 +287,8 @@ fn devices_that_vanish_or_are_seen_for_too_short_have_no_energy() {
     });
     let rows = rows_of(on_cuda(), &messages);
     let gpu = row(&rows, "run", "gpu.energy");
-    assert!(
-        gpu.estimate.is_none() && gpu.note.contains("for a while"),
-        "{gpu:?}"
-    );
-    assert!(
-        row(&rows, "serve[1]", "energy.per_sample")
-            .estimate
-            .is_some()
-    );
+    assert!(gpu.estimate.is_none() && gpu.note.contains("for a while"), "{gpu:?}");
+    assert!(row(&rows, "serve[1]", "energy.per_sample").estimate.is_some());
     let short = Sim {
         phases: vec![
             (Phase::Load, 1.0),
@@ -373,39 +300,23 @@ fn devices_that_vanish_or_are_seen_for_too_short_have_no_energy() {
     };
     let rows = rows_of(on_cuda(), &with(&short, device(true)));
     let serve = row(&rows, "serve[1]", "energy.per_sample");
-    assert!(
-        serve.estimate.is_none() && serve.note.contains("too short"),
-        "{serve:?}"
-    );
+    assert!(serve.estimate.is_none() && serve.note.contains("too short"), "{serve:?}");
 }
 
 #[test]
 fn others_on_the_machine_are_said_to_be_in_it() {
-    let sim = Sim {
-        others: |at_s| Some(if (4.0..6.0).contains(&at_s) { 0.9 } else { 0.0 }),
-        ..phases()
-    };
+    let sim =
+        Sim { others: |at_s| Some(if (4.0..6.0).contains(&at_s) { 0.9 } else { 0.0 }), ..phases() };
     let rows = rows_of(serving(), &with(&sim, machine));
     let train = row(&rows, "train", "energy.per_sample");
-    assert!(
-        train.note.contains("others took the machine for"),
-        "{train:?}"
-    );
-    assert!(
-        !row(&rows, "serve[1]", "energy.per_sample")
-            .note
-            .contains("others took")
-    );
+    assert!(train.note.contains("others took the machine for"), "{train:?}");
+    assert!(!row(&rows, "serve[1]", "energy.per_sample").note.contains("others took"));
 }
 
 #[test]
 fn a_limit_on_energy_ends_the_run_when_it_is_passed_and_is_decided_at_the_end() {
     let limited = |metric: &str, limit: f64| StopPolicy {
-        constraints: vec![Constraint {
-            metric: metric.to_owned(),
-            op: Op::AtMost,
-            limit,
-        }],
+        constraints: vec![Constraint { metric: metric.to_owned(), op: Op::AtMost, limit }],
         max_time_s: 100.0,
         ..policy(&["test_accuracy"])
     };
@@ -417,10 +328,7 @@ fn a_limit_on_energy_ends_the_run_when_it_is_passed_and_is_decided_at_the_end() 
         ("energy.total", 1000.0, false),
         ("gpu.energy", 1.0, false),
     ] {
-        let context = RunContext {
-            grams_per_kwh: Some(360.0),
-            ..serving()
-        };
+        let context = RunContext { grams_per_kwh: Some(360.0), ..serving() };
         let mut controller = Controller::new(limited(metric, limit), context);
         let answers = feed(&mut controller, &messages);
         let stop = answers.iter().find_map(|(at_s, verdict)| match verdict {
@@ -438,15 +346,9 @@ fn a_limit_on_energy_ends_the_run_when_it_is_passed_and_is_decided_at_the_end() 
     let mut controller = Controller::new(limited("energy.per_sample", 1.0), serving());
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
-    let ended = crate::event::StopRecord {
-        reason: StopReason::Budget,
-        detail: String::new(),
-    };
+    let ended = crate::event::StopRecord { reason: StopReason::Budget, detail: String::new() };
     let verdict = controller.feasibility(&rows, &ended).unwrap();
-    assert!(
-        verdict.reason.contains("energy.per_sample <= 1"),
-        "{verdict:?}"
-    );
+    assert!(verdict.reason.contains("energy.per_sample <= 1"), "{verdict:?}");
 }
 
 /// A command, on whatever its processes are seen on.
@@ -489,23 +391,12 @@ fn the_energy_of_a_command_is_that_of_the_processors_unless_it_is_seen_elsewhere
             (|_| None) as fn(f64) -> Option<bool>,
             "nobody tells whether the run works on GPU-0",
         ),
-        (
-            Vendor::Tpu,
-            |_| None,
-            "nobody tells whether the run works on GPU-0",
-        ),
-        (
-            Vendor::Tpu,
-            |_| Some(true),
-            "nobody tells the energy of the TPU",
-        ),
+        (Vendor::Tpu, |_| None, "nobody tells whether the run works on GPU-0"),
+        (Vendor::Tpu, |_| Some(true), "nobody tells the energy of the TPU"),
     ] {
         let rows = seen(own, vendor);
         let total = row(&rows, "run", "energy.total");
-        assert!(
-            total.estimate.is_none() && total.note.contains(says),
-            "{total:?}"
-        );
+        assert!(total.estimate.is_none() && total.note.contains(says), "{total:?}");
         near(row(&rows, "run", "cpu.energy"), 23.0 * 9.84, 0.002);
     }
 }
@@ -522,17 +413,10 @@ fn a_device_whose_counter_leaps_has_no_energy() {
     });
     let rows = rows_of(on_cuda(), &messages);
     let gpu = row(&rows, "run", "gpu.energy");
-    assert!(
-        gpu.estimate.is_none() && gpu.note.contains("jumped"),
-        "{gpu:?}"
-    );
+    assert!(gpu.estimate.is_none() && gpu.note.contains("jumped"), "{gpu:?}");
     let train = row(&rows, "train", "energy.per_sample");
     assert!(train.estimate.is_none(), "{train:?}");
-    assert!(
-        row(&rows, "serve[1]", "energy.per_sample")
-            .estimate
-            .is_some()
-    );
+    assert!(row(&rows, "serve[1]", "energy.per_sample").estimate.is_some());
 }
 
 #[test]
@@ -550,19 +434,14 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
         let mut controller = Controller::new(policy, context);
         let _ = feed(&mut controller, messages);
         let rows = controller.rows(None);
-        let ended = crate::event::StopRecord {
-            reason: StopReason::Trained,
-            detail: String::new(),
-        };
+        let ended = crate::event::StopRecord { reason: StopReason::Trained, detail: String::new() };
         controller.feasibility(&rows, &ended).unwrap()
     };
     let mut on_device = device(true);
     let halves = with(&phases(), |at_s, sample| {
         on_device(at_s, sample);
         sample.energy.clear();
-        sample
-            .gaps
-            .push(gap("energy", "unsupported: only root may read it"));
+        sample.gaps.push(gap("energy", "unsupported: only root may read it"));
     });
     // 1968 J of the device, and nobody knows how many of the processors.
     let found = verdict(on_cuda(), &halves, 2000.0);
@@ -571,10 +450,8 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
     let found = verdict(on_cuda(), &halves, 1000.0);
     assert_eq!(found.verdict, Feasibility::Infeasible, "{found:?}");
 
-    let sim = Sim {
-        others: |at_s| Some(if (4.0..8.0).contains(&at_s) { 0.9 } else { 0.0 }),
-        ..phases()
-    };
+    let sim =
+        Sim { others: |at_s| Some(if (4.0..8.0).contains(&at_s) { 0.9 } else { 0.0 }), ..phases() };
     let crowded = with(&sim, machine);
     let found = verdict(serving(), &crowded, 100.0);
     assert_eq!(found.verdict, Feasibility::Undecided, "{found:?}");

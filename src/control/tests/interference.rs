@@ -6,16 +6,10 @@ use crate::control::{Controller, StopPolicy};
 use crate::event::{MetricRow, Phase, StopReason};
 use crate::stats::testing::Noise;
 
-const STEPS: &[&str] = &[
-    "train.throughput",
-    "train.step_latency_mean",
-    "train.step_latency_p50",
-];
+const STEPS: &[&str] = &["train.throughput", "train.step_latency_mean", "train.step_latency_p50"];
 
 fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
-    rows.iter()
-        .find(|row| row.metric == metric)
-        .unwrap_or_else(|| panic!("{metric}"))
+    rows.iter().find(|row| row.metric == metric).unwrap_or_else(|| panic!("{metric}"))
 }
 
 /// Whether others work in this second of the training, at the end of each: at its beginning they would be cut as warm-up.
@@ -34,10 +28,7 @@ fn ms(slow: bool, noise: &mut Noise) -> f64 {
 }
 
 fn whole_run(sim: &Sim, delays: bool) -> Vec<MetricRow> {
-    let asked = StopPolicy {
-        enabled: false,
-        ..policy(STEPS)
-    };
+    let asked = StopPolicy { enabled: false, ..policy(STEPS) };
     let mut controller = Controller::new(asked, context());
     let mut messages = sim.messages();
     for message in &mut messages {
@@ -104,13 +95,7 @@ fn cases() -> [Case; 5] {
             share: Some(100.0),
             notes: [always; 4],
         },
-        Case {
-            name: "unknown",
-            others: |_| None,
-            step: third,
-            share: None,
-            notes: [""; 4],
-        },
+        Case { name: "unknown", others: |_| None, step: third, share: None, notes: [""; 4] },
     ]
 }
 
@@ -131,9 +116,7 @@ fn figures_are_given_with_and_without_what_others_took() {
         let metrics = STEPS.iter().chain(&["cpu.utilisation"]);
         for (metric, note) in metrics.zip(case.notes) {
             let found = &row(&found, metric).note;
-            let at = found
-                .find("interference in ")
-                .or(found.find("without the "));
+            let at = found.find("interference in ").or(found.find("without the "));
             let found = at.map_or("", |at| &found[at..]);
             let plain = |text: &str| text.replace("29%", "30%").replace("31%", "30%");
             let plain = |text: &str| plain(text).replace("69%", "70%").replace("71%", "70%");
@@ -166,13 +149,7 @@ fn waiting_for_a_core_marks_what_the_machine_does_not_say() {
 }
 
 /// A machine, how it slows the steps, how the run ends and what the evidence says.
-type Ending = (
-    &'static str,
-    Step,
-    fn(f64) -> Option<f64>,
-    StopReason,
-    &'static str,
-);
+type Ending = (&'static str, Step, fn(f64) -> Option<f64>, StopReason, &'static str);
 
 fn endings() -> [Ending; 6] {
     use StopReason::{Plateaued, Unstable};
@@ -193,13 +170,7 @@ fn endings() -> [Ending; 6] {
         ),
         ("most", most, |t| Some(busy(0.7, t)), Plateaued, "1 of 1"),
         ("always", third, |_| Some(1.5), Plateaued, "1 of 1"),
-        (
-            "always, for nothing",
-            none,
-            |_| Some(1.0),
-            Plateaued,
-            "1 of 1",
-        ),
+        ("always, for nothing", none, |_| Some(1.0), Plateaued, "1 of 1"),
     ]
 }
 
@@ -208,10 +179,7 @@ fn endings() -> [Ending; 6] {
 fn a_mixture_is_not_known_but_a_busy_machine_is() {
     const MEAN: &str = "train.step_latency_mean";
     for (name, step, others, reason, says) in endings() {
-        let sim = Sim {
-            others,
-            ..Sim::train(step)
-        };
+        let sim = Sim { others, ..Sim::train(step) };
         let end = end_of(policy(&[MEAN]), context(), &sim.messages());
         let end = end.unwrap_or_else(|| panic!("{name}: never stopped"));
         assert_eq!(end.reason, reason, "{name}: {}", end.detail);
@@ -249,22 +217,12 @@ fn the_same_steps_are_marked_however_they_are_sent() {
 /// Without a sampler nothing is ever known of the machine: what waits for it must not pile up.
 #[test]
 fn steps_that_nobody_marks_are_forgotten() {
-    let sim = Sim {
-        tick_ms: 0,
-        phases: vec![(Phase::Train, 6.0)],
-        ..Sim::train(|_, _, _| 0.02)
-    };
-    let asked = StopPolicy {
-        enabled: false,
-        ..policy(STEPS)
-    };
+    let sim = Sim { tick_ms: 0, phases: vec![(Phase::Train, 6.0)], ..Sim::train(|_, _, _| 0.02) };
+    let asked = StopPolicy { enabled: false, ..policy(STEPS) };
     let mut controller = Controller::new(asked, context());
     let _ = feed(&mut controller, &sim.messages());
     let waiting: Vec<usize> = controller.stages.iter().map(StageState::waiting).collect();
     assert!(waiting[0] > 1000 && waiting[0] <= 32_768, "{waiting:?}");
     let rows = controller.rows(None);
-    assert_eq!(
-        row(&rows, "interference.share").note,
-        "the sampler took no reading"
-    );
+    assert_eq!(row(&rows, "interference.share").note, "the sampler took no reading");
 }

@@ -10,25 +10,15 @@ use crate::event::{
 use crate::stats::testing::Noise;
 
 fn constraint(metric: &str, op: Op, limit: f64) -> Constraint {
-    Constraint {
-        metric: metric.to_owned(),
-        op,
-        limit,
-    }
+    Constraint { metric: metric.to_owned(), op, limit }
 }
 
 fn limited(metrics: &[&str], constraints: &[Constraint]) -> StopPolicy {
-    StopPolicy {
-        constraints: constraints.to_vec(),
-        ..policy(metrics)
-    }
+    StopPolicy { constraints: constraints.to_vec(), ..policy(metrics) }
 }
 
 fn serving() -> RunContext {
-    RunContext {
-        serve_sizes: vec![1, 32],
-        ..context()
-    }
+    RunContext { serve_sizes: vec![1, 32], ..context() }
 }
 
 /// Steps of 2 ms: two serve phases, then training.
@@ -46,10 +36,7 @@ fn three_phases() -> Sim {
 
 /// The verdict of a controller whose run ended like this.
 fn verdict(controller: &Controller, reason: StopReason, detail: &str) -> RunVerdict {
-    let ended = StopRecord {
-        reason,
-        detail: detail.to_owned(),
-    };
+    let ended = StopRecord { reason, detail: detail.to_owned() };
     let rows = controller.rows(Some(&ended));
     controller.feasibility(&rows, &ended).unwrap()
 }
@@ -71,21 +58,9 @@ fn a_run_ends_as_soon_as_a_constraint_is_broken_for_certain() {
     let rate = constraint("serve.throughput", Op::AtLeast, 40_000.0);
     let cpu = constraint("cpu.utilisation", Op::AtMost, 150.0);
     for (constraint, says, latest) in [
-        (
-            p99,
-            "serve.latency_p99 <= 1.50 ms is broken in serve[1]: at least 2",
-            1.5,
-        ),
-        (
-            mean,
-            "serve.latency_mean < 1.90 ms is broken in serve[1]: at least 1.9",
-            1.5,
-        ),
-        (
-            rate,
-            "serve.throughput >= 40.0 k/s is broken in serve[1]: at most 3",
-            1.5,
-        ),
+        (p99, "serve.latency_p99 <= 1.50 ms is broken in serve[1]: at least 2", 1.5),
+        (mean, "serve.latency_mean < 1.90 ms is broken in serve[1]: at least 1.9", 1.5),
+        (rate, "serve.throughput >= 40.0 k/s is broken in serve[1]: at most 3", 1.5),
     ] {
         // Chosen or not, and whatever else would take longer.
         let policy = limited(&["train.throughput"], &[constraint]);
@@ -131,22 +106,13 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
     // Without early stop the verdict is the same, and nobody is stopped.
     for (constraints, says) in [
         (&kept[..], Feasibility::Feasible),
-        (
-            &[constraint("serve.latency_p50", Op::AtMost, 1.8e-3)],
-            Feasibility::Infeasible,
-        ),
+        (&[constraint("serve.latency_p50", Op::AtMost, 1.8e-3)], Feasibility::Infeasible),
     ] {
-        let full = StopPolicy {
-            enabled: false,
-            ..limited(&metrics, constraints)
-        };
+        let full = StopPolicy { enabled: false, ..limited(&metrics, constraints) };
         let mut controller = Controller::new(full, serving());
         assert_eq!(feed(&mut controller, &messages), []);
         let last = finished(0, None);
-        let _ = feed(
-            &mut controller,
-            &[say(43_000 * MS, WorkerEvent::Finished(last))],
-        );
+        let _ = feed(&mut controller, &[say(43_000 * MS, WorkerEvent::Finished(last))]);
         let found = verdict(&controller, StopReason::Budget, "");
         assert_eq!(found.verdict, says, "{}", found.reason);
     }
@@ -156,11 +122,7 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
 fn what_lies_at_its_limit_is_waited_for_and_stays_undecided() {
     // 64 samples in 2 ms, on average (and one slow period in four, so that steps are not independent).
     let step = |i: u64, _: f64, noise: &mut Noise| {
-        let slow = if (i / 50).is_multiple_of(4) {
-            0.3
-        } else {
-            -0.1
-        };
+        let slow = if (i / 50).is_multiple_of(4) { 0.3 } else { -0.1 };
         2.0 * (1.0 + slow + 0.05 * noise.normal())
     };
     let at = constraint("train.throughput", Op::AtLeast, 32_000.0);
@@ -168,18 +130,11 @@ fn what_lies_at_its_limit_is_waited_for_and_stays_undecided() {
     let free = end_of(policy(&["train.throughput"]), context(), &messages).unwrap();
     let end = end_of(limited(&["train.throughput"], &[at]), context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
-    assert!(
-        free.at_s < 15.0 && end.at_s >= 20.0,
-        "{} {}",
-        free.at_s,
-        end.at_s
-    );
+    assert!(free.at_s < 15.0 && end.at_s >= 20.0, "{} {}", free.at_s, end.at_s);
     let found = verdict(&end.controller, end.reason, &end.detail);
     assert_eq!(found.verdict, Feasibility::Undecided);
     assert!(
-        found
-            .reason
-            .starts_with("train.throughput >= 32.0 k/s in train is undecided: at least ")
+        found.reason.starts_with("train.throughput >= 32.0 k/s in train is undecided: at least ")
             && found.reason.contains(" and at most "),
         "{}",
         found.reason
@@ -206,10 +161,8 @@ fn an_autocorrelated_series_near_its_limit_is_not_judged_wrongly() {
     for seed in 0..10 {
         let mut messages = Sim::default().messages();
         correlate(&mut messages, seed * 101 + 9);
-        for (limit, wrong) in [
-            (1.96e-3, Feasibility::Feasible),
-            (2.04e-3, Feasibility::Infeasible),
-        ] {
+        for (limit, wrong) in [(1.96e-3, Feasibility::Feasible), (2.04e-3, Feasibility::Infeasible)]
+        {
             let mean = constraint("train.step_latency_mean", Op::AtMost, limit);
             let policy = limited(&["train.step_latency_mean"], &[mean]);
             let end = end_of(policy, context(), &messages).unwrap();
@@ -224,12 +177,7 @@ fn an_autocorrelated_series_near_its_limit_is_not_judged_wrongly() {
 #[test]
 fn a_peak_over_its_limit_decides_at_once() {
     let sim = Sim {
-        tick: |t, noise| {
-            (
-                2.0 + 0.02 * noise.normal(),
-                if t > 0.75 { 700e6 } else { 300e6 },
-            )
-        },
+        tick: |t, noise| (2.0 + 0.02 * noise.normal(), if t > 0.75 { 700e6 } else { 300e6 }),
         ..Sim::default()
     };
     let peak = constraint("memory.peak", Op::AtMost, 536_870_912.0);
@@ -251,25 +199,14 @@ fn a_peak_over_its_limit_decides_at_once() {
     assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
     let found = verdict(&end.controller, end.reason, &end.detail);
     assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
-    assert!(
-        found.reason.contains("is an upper bound"),
-        "{}",
-        found.reason
-    );
+    assert!(found.reason.contains("is an upper bound"), "{}", found.reason);
     // Within its limit so far is not within its limit.
     let mut controller = Controller::new(limited(&[], &[peak]), context());
     let calm = Sim::default().messages();
-    let _ = feed(
-        &mut controller,
-        &calm[..calm.partition_point(|m| m.t_ns() < 900 * MS)],
-    );
+    let _ = feed(&mut controller, &calm[..calm.partition_point(|m| m.t_ns() < 900 * MS)]);
     let found = verdict(&controller, StopReason::Cancelled, "ended by the user");
     assert_eq!(found.verdict, Feasibility::Undecided);
-    assert!(
-        found.reason.contains("before its phases were over"),
-        "{}",
-        found.reason
-    );
+    assert!(found.reason.contains("before its phases were over"), "{}", found.reason);
 }
 
 #[test]
@@ -278,10 +215,7 @@ fn a_run_that_broke_off_proves_nothing() {
     let policy = limited(&["train.throughput"], &[kept]);
     let end = end_of(policy, context(), &Sim::default().messages()).unwrap();
     for (reason, says) in [
-        (
-            StopReason::Plateaued,
-            Ok("train.throughput >= 25.0 k/s is met"),
-        ),
+        (StopReason::Plateaued, Ok("train.throughput >= 25.0 k/s is met")),
         (StopReason::Diverged, Err("the training diverged")),
         (StopReason::Failed, Err("the run failed")),
         (StopReason::Cancelled, Err("the run was cancelled")),
@@ -299,15 +233,9 @@ fn a_run_that_broke_off_proves_nothing() {
 #[test]
 fn what_cannot_be_read_is_undecided_and_never_met() {
     let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
-    let context = RunContext {
-        unsupported,
-        ..context()
-    };
+    let context = RunContext { unsupported, ..context() };
     for metric in ["gpu.utilisation", "gpu.memory_peak"] {
-        let policy = limited(
-            &["train.throughput"],
-            &[constraint(metric, Op::AtMost, 1e12)],
-        );
+        let policy = limited(&["train.throughput"], &[constraint(metric, Op::AtMost, 1e12)]);
         let end = end_of(policy, context.clone(), &Sim::default().messages()).unwrap();
         assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
         assert!(end.at_s < 5.0, "nobody waits for it: {}", end.at_s);
@@ -321,17 +249,10 @@ fn what_cannot_be_read_is_undecided_and_never_met() {
     let _ = feed(&mut controller, &Sim::default().messages());
     let found = verdict(&controller, StopReason::Failed, "crashed");
     assert_eq!(found.verdict, Feasibility::Undecided);
-    assert!(
-        found.reason.contains("before this phase"),
-        "{}",
-        found.reason
-    );
+    assert!(found.reason.contains("before this phase"), "{}", found.reason);
     // Nothing asked, nothing said.
     let free = Controller::new(super::sim::policy(&[]), serving());
-    let ended = StopRecord {
-        reason: StopReason::Budget,
-        detail: String::new(),
-    };
+    let ended = StopRecord { reason: StopReason::Budget, detail: String::new() };
     assert_eq!(free.feasibility(&[], &ended), None);
 }
 
@@ -354,57 +275,31 @@ fn an_accuracy_is_trained_for_and_judged_at_the_end() {
         }
         messages.sort_by_key(Message::t_ns);
         let answers = feed(&mut controller, &messages);
-        assert!(
-            !answers
-                .iter()
-                .any(|(_, answer)| matches!(answer, Verdict::Stop(_)))
-        );
+        assert!(!answers.iter().any(|(_, answer)| matches!(answer, Verdict::Stop(_))));
         let last = finished(epochs, reached);
-        let _ = feed(
-            &mut controller,
-            &[say(31_000 * MS, WorkerEvent::Finished(last.clone()))],
-        );
+        let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(last.clone()))]);
         let end = controller.natural_end(&last);
         let found = verdict(&controller, end.reason, &end.detail);
-        assert_eq!(
-            found.verdict, says,
-            "{epochs} {reached:?}: {}",
-            found.reason
-        );
+        assert_eq!(found.verdict, says, "{epochs} {reached:?}: {}", found.reason);
     }
 }
 
 #[test]
 fn a_counter_is_broken_at_once_and_met_when_the_run_is_whole() {
     let messages = Sim::default().messages();
-    let asked = |limit| {
-        limited(
-            &["train.throughput"],
-            &[constraint("cpu.time", Op::AtMost, limit)],
-        )
-    };
+    let asked =
+        |limit| limited(&["train.throughput"], &[constraint("cpu.time", Op::AtMost, limit)]);
     // Two cores from the start on.
     let end = end_of(asked(1.0), context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible);
-    assert!(
-        (0.4..0.8).contains(&end.at_s),
-        "{} {}",
-        end.at_s,
-        end.detail
-    );
+    assert!((0.4..0.8).contains(&end.at_s), "{} {}", end.at_s, end.detail);
     let end = end_of(asked(100.0), context(), &messages).unwrap();
     let found = verdict(&end.controller, end.reason, &end.detail);
     assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
-    let full = StopPolicy {
-        enabled: false,
-        ..asked(100.0)
-    };
+    let full = StopPolicy { enabled: false, ..asked(100.0) };
     let mut controller = Controller::new(full, context());
     let _ = feed(&mut controller, &messages);
-    let _ = feed(
-        &mut controller,
-        &[say(31_000 * MS, WorkerEvent::Finished(finished(0, None)))],
-    );
+    let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(finished(0, None)))]);
     let found = verdict(&controller, StopReason::Budget, "");
     assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
 }

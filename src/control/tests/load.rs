@@ -23,14 +23,8 @@ struct Load {
     seconds: f64,
 }
 
-const STEADY: Load = Load {
-    gap_ms: 10.0,
-    random: false,
-    service_ms: 4.0,
-    spread: 0.0,
-    own_ms: 0.0,
-    seconds: 8.0,
-};
+const STEADY: Load =
+    Load { gap_ms: 10.0, random: false, service_ms: 4.0, spread: 0.0, own_ms: 0.0, seconds: 8.0 };
 
 impl Load {
     fn messages(self, seed: u64) -> Vec<Message> {
@@ -40,11 +34,7 @@ impl Load {
         let (mut scheduled, mut free) = (0.0_f64, 0.0_f64);
         let mut batch = empty(phase);
         while free < self.seconds * 1e9 {
-            let gap = if self.random {
-                -noise.uniform().max(1e-12).ln()
-            } else {
-                1.0
-            };
+            let gap = if self.random { -noise.uniform().max(1e-12).ln() } else { 1.0 };
             scheduled += self.gap_ms * 1e6 * gap;
             let start = scheduled.max(free) + self.own_ms * 1e6;
             let dur = self.service_ms * 1e6 * (1.0 + self.spread * noise.normal());
@@ -67,9 +57,7 @@ impl Load {
         RunContext {
             serve_sizes: vec![1],
             epochs: 0,
-            pattern: Pattern::Server {
-                rate_per_s: Some(1000.0 / self.gap_ms),
-            },
+            pattern: Pattern::Server { rate_per_s: Some(1000.0 / self.gap_ms) },
             ..context()
         }
     }
@@ -88,25 +76,15 @@ fn empty(phase: Phase) -> StepBatch {
 }
 
 fn constraint(metric: &str, op: Op, limit: f64) -> Constraint {
-    Constraint {
-        metric: metric.to_owned(),
-        op,
-        limit,
-    }
+    Constraint { metric: metric.to_owned(), op, limit }
 }
 
 fn limited(constraint: Constraint) -> StopPolicy {
-    StopPolicy {
-        constraints: vec![constraint],
-        ..policy(&["serve.latency_mean"])
-    }
+    StopPolicy { constraints: vec![constraint], ..policy(&["serve.latency_mean"]) }
 }
 
 fn budget() -> StopRecord {
-    StopRecord {
-        reason: StopReason::Budget,
-        detail: String::new(),
-    }
+    StopRecord { reason: StopReason::Budget, detail: String::new() }
 }
 
 fn row(rows: &[MetricRow], metric: &str) -> MetricRow {
@@ -119,24 +97,8 @@ fn latency_counts_the_wait_and_throughput_the_gaps() {
     // Two requests at once every 20 ms would wait; here the generator takes 1 ms, so that each waits for that.
     for (load, latency_ms, per_s, busy) in [
         (STEADY, 4.0, 100.0, 40.0),
-        (
-            Load {
-                own_ms: 0.1,
-                ..STEADY
-            },
-            4.1,
-            100.0,
-            40.0,
-        ),
-        (
-            Load {
-                gap_ms: 5.0,
-                ..STEADY
-            },
-            4.0,
-            200.0,
-            80.0,
-        ),
+        (Load { own_ms: 0.1, ..STEADY }, 4.1, 100.0, 40.0),
+        (Load { gap_ms: 5.0, ..STEADY }, 4.0, 200.0, 80.0),
     ] {
         let mut controller = Controller::new(policy(&["serve.latency_mean"]), load.context());
         let _ = feed(&mut controller, &load.messages(1));
@@ -157,13 +119,7 @@ fn latency_counts_the_wait_and_throughput_the_gaps() {
 #[test]
 fn a_queue_that_grows_without_end_keeps_no_latency() {
     // The limit is far above every latency seen so far: only the load tells.
-    let load = Load {
-        gap_ms: 5.0,
-        service_ms: 6.0,
-        spread: 0.05,
-        random: true,
-        ..STEADY
-    };
+    let load = Load { gap_ms: 5.0, service_ms: 6.0, spread: 0.05, random: true, ..STEADY };
     let p99 = constraint("serve.latency_p99", Op::AtMost, 5.0);
     let end = end_of(limited(p99), load.context(), &load.messages(3)).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail);
@@ -181,15 +137,10 @@ fn a_queue_that_grows_without_end_keeps_no_latency() {
 #[test]
 fn what_the_generator_cannot_reach_is_undecided() {
     // The answers take 80% of the time; with the generator's own 2 ms each the queue grows.
-    let load = Load {
-        gap_ms: 5.0,
-        own_ms: 2.0,
-        ..STEADY
-    };
-    for (metric, op, limit) in [
-        ("serve.latency_p99", Op::AtMost, 0.02),
-        ("serve.throughput", Op::AtLeast, 190.0),
-    ] {
+    let load = Load { gap_ms: 5.0, own_ms: 2.0, ..STEADY };
+    for (metric, op, limit) in
+        [("serve.latency_p99", Op::AtMost, 0.02), ("serve.throughput", Op::AtLeast, 190.0)]
+    {
         let asked = limited(constraint(metric, op, limit));
         let mut controller = Controller::new(asked, load.context());
         let answers = feed(&mut controller, &load.messages(1));
@@ -203,21 +154,14 @@ fn what_the_generator_cannot_reach_is_undecided() {
     }
     // What the answers alone break is broken, whoever else is slow.
     let asked = limited(constraint("serve.latency_p99", Op::AtMost, 0.003));
-    let noisy = Load {
-        spread: 0.05,
-        ..load
-    };
+    let noisy = Load { spread: 0.05, ..load };
     let end = end_of(asked, load.context(), &noisy.messages(1)).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible);
     let says = " even without the load generator's time";
     assert!(end.detail.contains(says), "{}", end.detail);
     // The same limit without the generator's time is kept, for certain.
     let asked = limited(constraint("serve.latency_p99", Op::AtMost, 0.02));
-    let load = Load {
-        own_ms: 0.0,
-        spread: 0.05,
-        ..load
-    };
+    let load = Load { own_ms: 0.0, spread: 0.05, ..load };
     let mut controller = Controller::new(asked, load.context());
     let _ = feed(&mut controller, &load.messages(1));
     let rows = controller.rows(Some(&budget()));
@@ -227,10 +171,7 @@ fn what_the_generator_cannot_reach_is_undecided() {
 
 #[test]
 fn a_worker_that_knows_no_patterns_is_not_believed() {
-    let load = Load {
-        spread: 0.05,
-        ..STEADY
-    };
+    let load = Load { spread: 0.05, ..STEADY };
     let mut messages = load.messages(1);
     for message in &mut messages {
         if let Message::Worker(envelope) = message
@@ -255,18 +196,10 @@ fn a_worker_that_knows_no_patterns_is_not_believed() {
 
 #[test]
 fn a_percentile_is_known_only_with_the_requests_that_it_needs() {
-    let load = Load {
-        spread: 0.001,
-        gap_ms: 4.0,
-        service_ms: 1.0,
-        ..STEADY
-    };
+    let load = Load { spread: 0.001, gap_ms: 4.0, service_ms: 1.0, ..STEADY };
     for (seconds, known) in [(12.0, false), (20.0, true)] {
         let load = Load { seconds, ..load };
-        let asked = StopPolicy {
-            max_time_s: 60.0,
-            ..policy(&["serve.latency_p99_9"])
-        };
+        let asked = StopPolicy { max_time_s: 60.0, ..policy(&["serve.latency_p99_9"]) };
         let mut controller = Controller::new(asked, load.context());
         let answers = feed(&mut controller, &load.messages(5));
         let found = row(&controller.rows(Some(&budget())), "serve.latency_p99_9");
@@ -297,18 +230,12 @@ fn found_rate(low: Option<f64>, rate: f64, high: Option<f64>) -> FoundRate {
 /// The search of single requests, which ends with this.
 fn search(found: FoundRate) -> [Message; 2] {
     let phase = Phase::Probe(1);
-    [
-        say(0, WorkerEvent::Phase { phase }),
-        say(1_000_000, WorkerEvent::MaxRate(found)),
-    ]
+    [say(0, WorkerEvent::Phase { phase }), say(1_000_000, WorkerEvent::MaxRate(found))]
 }
 
 #[test]
 fn a_rate_that_is_not_precise_is_marked_whoever_waits_for_it() {
-    let searching = RunContext {
-        probe_sizes: vec![1],
-        ..STEADY.context()
-    };
+    let searching = RunContext { probe_sizes: vec![1], ..STEADY.context() };
     for (precise, metrics) in [
         (true, &["serve.max_rate"][..]),
         (false, &["serve.max_rate"]),
@@ -316,10 +243,7 @@ fn a_rate_that_is_not_precise_is_marked_whoever_waits_for_it() {
         (false, &["serve.latency_mean"]),
     ] {
         let mut controller = Controller::new(policy(metrics), searching.clone());
-        let found = FoundRate {
-            precise,
-            ..found_rate(Some(0.0), 105.0, Some(120.0))
-        };
+        let found = FoundRate { precise, ..found_rate(Some(0.0), 105.0, Some(120.0)) };
         let _ = feed(&mut controller, &search(found));
         let found = row(&controller.rows(Some(&budget())), "serve.max_rate");
         assert_eq!(found.plateaued, Some(precise), "{metrics:?}");
@@ -333,23 +257,14 @@ fn a_rate_that_is_not_precise_is_marked_whoever_waits_for_it() {
 #[test]
 fn a_rate_on_untrained_weights_says_so() {
     for (epochs, says) in [(0, false), (3, true)] {
-        let searching = RunContext {
-            probe_sizes: vec![1],
-            epochs,
-            ..STEADY.context()
-        };
+        let searching = RunContext { probe_sizes: vec![1], epochs, ..STEADY.context() };
         for (low, high) in [(101.0, 110.0), (80.0, 99.0)] {
             let asked = limited(constraint("serve.max_rate", Op::AtLeast, 100.0));
             let mut controller = Controller::new(asked, searching.clone());
-            let answers = feed(
-                &mut controller,
-                &search(found_rate(Some(low), low, Some(high))),
-            );
+            let answers = feed(&mut controller, &search(found_rate(Some(low), low, Some(high))));
             let weights = "; p99 <= 10.0 ms, on untrained weights";
             for (_, answer) in &answers {
-                let Verdict::Stop(record) = answer else {
-                    panic!("{answers:?}")
-                };
+                let Verdict::Stop(record) = answer else { panic!("{answers:?}") };
                 assert_eq!(record.detail.contains(weights), says, "{}", record.detail);
             }
             let rows = controller.rows(Some(&budget()));
@@ -375,10 +290,7 @@ fn a_search_is_known_when_it_is_precise() {
         pattern: Pattern::Server { rate_per_s: None },
         ..STEADY.context()
     };
-    let both = RunContext {
-        probe_sizes: vec![1],
-        ..STEADY.context()
-    };
+    let both = RunContext { probe_sizes: vec![1], ..STEADY.context() };
     let (rate, latency) = (&["serve.max_rate"][..], &["serve.latency_mean"][..]);
     for (context, metrics, precise, enabled, reason) in [
         (&only, rate, true, true, StopReason::Plateaued),
@@ -390,10 +302,7 @@ fn a_search_is_known_when_it_is_precise() {
         // Nobody waits for the rate.
         (&both, latency, false, true, StopReason::Plateaued),
     ] {
-        let asked = StopPolicy {
-            enabled,
-            ..policy(metrics)
-        };
+        let asked = StopPolicy { enabled, ..policy(metrics) };
         let mut controller = Controller::new(asked, context.clone());
         if !context.serve_sizes.is_empty() {
             let _ = feed(&mut controller, &STEADY.messages(1));
@@ -428,38 +337,23 @@ fn a_run_whose_search_ran_out_of_time_is_not_called_known() {
             constraints: vec![constraint("serve.max_rate", Op::AtLeast, 50.0)],
             ..policy(&["serve.max_rate", "train.throughput"])
         };
-        let found = FoundRate {
-            precise,
-            ..found_rate(Some(90.0), 105.0, Some(120.0))
-        };
-        let training = Sim {
-            phases: vec![(Phase::Load, 0.1), (Phase::Train, 10.0)],
-            ..Sim::default()
-        };
-        let messages: Vec<Message> = search(found)
-            .into_iter()
-            .chain(training.messages())
-            .collect();
+        let found = FoundRate { precise, ..found_rate(Some(90.0), 105.0, Some(120.0)) };
+        let training =
+            Sim { phases: vec![(Phase::Load, 0.1), (Phase::Train, 10.0)], ..Sim::default() };
+        let messages: Vec<Message> = search(found).into_iter().chain(training.messages()).collect();
         let end = end_of(asked, context, &messages).unwrap();
         assert_eq!(end.reason, reason, "{}", end.detail);
         let says = "probe[1]: serve.max_rate: p99 <= 10.0 ms";
         assert_eq!(end.detail.contains(says), !precise, "{}", end.detail);
         if !precise {
-            assert!(
-                end.detail.starts_with("1 of 2 chosen metrics"),
-                "{}",
-                end.detail
-            );
+            assert!(end.detail.starts_with("1 of 2 chosen metrics"), "{}", end.detail);
         }
     }
 }
 
 #[test]
 fn a_highest_rate_is_judged_by_its_interval() {
-    let searching = RunContext {
-        probe_sizes: vec![1],
-        ..STEADY.context()
-    };
+    let searching = RunContext { probe_sizes: vec![1], ..STEADY.context() };
     for (low, high, ruling) in [
         (Some(101.0), Some(110.0), "met"),
         (Some(95.0), Some(110.0), "undecided"),
@@ -472,16 +366,9 @@ fn a_highest_rate_is_judged_by_its_interval() {
         let mut controller = Controller::new(asked, searching.clone());
         let at = low.unwrap();
         let phase = Phase::Probe(1);
-        let messages = [
-            say(0, WorkerEvent::Phase { phase }),
-            say(1_000_000, rate(low, at, high)),
-        ];
+        let messages = [say(0, WorkerEvent::Phase { phase }), say(1_000_000, rate(low, at, high))];
         let answers = feed(&mut controller, &messages);
-        assert_eq!(
-            answers.len(),
-            usize::from(ruling == "broken"),
-            "{answers:?}"
-        );
+        assert_eq!(answers.len(), usize::from(ruling == "broken"), "{answers:?}");
         let rows = controller.rows(Some(&budget()));
         let found = controller.feasibility(&rows, &budget()).unwrap();
         let says = format!("serve.max_rate >= 100 /s is {ruling} in serve[1]: ");
@@ -495,12 +382,8 @@ fn a_highest_rate_is_judged_by_its_interval() {
 
 #[test]
 fn what_serving_once_more_would_have_shown_is_asked_of_no_run_that_did_not() {
-    let searching = RunContext {
-        probe_sizes: vec![1],
-        epochs: 3,
-        confirm: true,
-        ..STEADY.context()
-    };
+    let searching =
+        RunContext { probe_sizes: vec![1], epochs: 3, confirm: true, ..STEADY.context() };
     let mut controller = Controller::new(
         limited(constraint("serve.max_rate", Op::AtLeast, 100.0)),
         searching.clone(),
@@ -541,16 +424,9 @@ fn a_rate_that_was_not_searched_for_has_a_reason() {
         };
         let rows = Controller::new(policy(&[]), context).rows(None);
         let found = row(&rows, "serve.max_rate");
-        assert!(
-            found.estimate.is_none() && found.note.contains(says),
-            "{found:?}"
-        );
+        assert!(found.estimate.is_none() && found.note.contains(says), "{found:?}");
         let latency = row(&rows, "serve.latency_p99").note;
-        assert_eq!(
-            latency.contains("without rate"),
-            rate_per_s.is_none(),
-            "{latency}"
-        );
+        assert_eq!(latency.contains("without rate"), rate_per_s.is_none(), "{latency}");
     }
 }
 
@@ -565,21 +441,9 @@ fn the_best_size_is_the_fastest_and_of_equals_the_smallest() {
     };
     // Milliseconds a request of each size: throughput saturates at 16.
     for (times, best, says) in [
-        (
-            [1.0, 1.2, 2.0, 8.0],
-            16.0,
-            "16, 64 are as fast within their intervals",
-        ),
-        (
-            [1.0, 1.2, 2.0, 7.0],
-            64.0,
-            "64 has the highest throughput, 9.1",
-        ),
-        (
-            [1.0, 1.2, 2.0, 20.0],
-            16.0,
-            "16 has the highest throughput, 8.0",
-        ),
+        ([1.0, 1.2, 2.0, 8.0], 16.0, "16, 64 are as fast within their intervals"),
+        ([1.0, 1.2, 2.0, 7.0], 64.0, "64 has the highest throughput, 9.1"),
+        ([1.0, 1.2, 2.0, 20.0], 16.0, "16 has the highest throughput, 8.0"),
     ] {
         let mut controller = Controller::new(policy(&["throughput"]), context.clone());
         let mut noise = Noise::new(7);
@@ -590,12 +454,7 @@ fn the_best_size_is_the_fastest_and_of_equals_the_smallest() {
             for _ in 0..40 {
                 let time = || whole(ms * 1e6 * (1.0 + 0.02 * noise.normal()));
                 let dur_ns: Vec<u64> = std::iter::repeat_with(time).take(50).collect();
-                let batch = StepBatch {
-                    items: *size,
-                    start_ns: now,
-                    dur_ns,
-                    ..empty(phase)
-                };
+                let batch = StepBatch { items: *size, start_ns: now, dur_ns, ..empty(phase) };
                 now = batch.end_ns();
                 messages.push(say(now, WorkerEvent::Steps(batch)));
             }
@@ -662,12 +521,7 @@ fn sizes_without_an_interval_are_not_compared() {
 /// Served once more, in a queue that grows without end.
 #[test]
 fn what_the_load_does_is_said_of_a_confirmation_too() {
-    let load = Load {
-        gap_ms: 5.0,
-        service_ms: 6.0,
-        spread: 0.05,
-        ..STEADY
-    };
+    let load = Load { gap_ms: 5.0, service_ms: 6.0, spread: 0.05, ..STEADY };
     let mut messages = load.messages(3);
     for message in &mut messages {
         let Message::Worker(envelope) = message else {
@@ -679,11 +533,7 @@ fn what_the_load_does_is_said_of_a_confirmation_too() {
             _ => {}
         }
     }
-    let context = RunContext {
-        epochs: 3,
-        confirm: true,
-        ..load.context()
-    };
+    let context = RunContext { epochs: 3, confirm: true, ..load.context() };
     let mut controller = Controller::new(policy(&["serve.latency_mean"]), context);
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(Some(&budget()));

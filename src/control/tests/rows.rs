@@ -9,30 +9,19 @@ use crate::event::{
 };
 
 pub(super) fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
-    rows.iter()
-        .find(|row| row.metric == metric)
-        .unwrap_or_else(|| panic!("{metric}"))
+    rows.iter().find(|row| row.metric == metric).unwrap_or_else(|| panic!("{metric}"))
 }
 
 fn ended(reason: StopReason) -> StopRecord {
-    StopRecord {
-        reason,
-        detail: String::new(),
-    }
+    StopRecord { reason, detail: String::new() }
 }
 
 #[test]
 fn every_metric_has_its_rows_and_every_absence_its_reason() {
-    let context = RunContext {
-        serve_sizes: vec![1, 8],
-        ..context()
-    };
+    let context = RunContext { serve_sizes: vec![1, 8], ..context() };
     let fresh = Controller::new(policy(&[]), context.clone()).rows(None);
     let mut fed = Controller::new(policy(&[]), context);
-    let sim = Sim {
-        phases: vec![(Phase::Serve(1), 2.0), (Phase::Train, 3.0)],
-        ..Sim::default()
-    };
+    let sim = Sim { phases: vec![(Phase::Serve(1), 2.0), (Phase::Train, 3.0)], ..Sim::default() };
     let _ = feed(&mut fed, &sim.messages());
     for rows in [fresh, fed.rows(Some(&ended(StopReason::Cancelled)))] {
         assert!(
@@ -43,11 +32,7 @@ fn every_metric_has_its_rows_and_every_absence_its_reason() {
         );
         let phases = |metric: &str| rows.iter().filter(|row| row.metric == metric).count();
         assert_eq!(
-            (
-                phases("cpu.utilisation"),
-                phases("train.throughput"),
-                phases("memory.peak")
-            ),
+            (phases("cpu.utilisation"), phases("train.throughput"), phases("memory.peak")),
             (3, 1, 1)
         );
         for row in &rows {
@@ -63,13 +48,8 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
         (100.0, 500e6, 100.0, "the worker's own figure at its end"),
         (1.0, 200e6, 60.0, "the last sample"),
     ] {
-        let mut controller = Controller::new(
-            StopPolicy {
-                enabled: false,
-                ..policy(&[])
-            },
-            context(),
-        );
+        let mut controller =
+            Controller::new(StopPolicy { enabled: false, ..policy(&[]) }, context());
         let _ = feed(&mut controller, &Sim::default().messages());
         let _ = feed(&mut controller, &[say(30_500 * MS, epoch(10, 0.8))]);
         let finished = Finished {
@@ -83,26 +63,17 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
                 hwm_at_most_bytes: None,
             },
         };
-        let _ = feed(
-            &mut controller,
-            &[say(31_000 * MS, WorkerEvent::Finished(finished.clone()))],
-        );
+        let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(finished.clone()))]);
         let end = controller.natural_end(&finished);
         assert_eq!(end.reason, StopReason::Budget);
         let rows = controller.rows(Some(&end));
         let cpu = row(&rows, "cpu.time");
-        assert!(
-            (cpu.estimate.unwrap() - expected_cpu).abs() < 1.0,
-            "{cpu:?}"
-        );
+        assert!((cpu.estimate.unwrap() - expected_cpu).abs() < 1.0, "{cpu:?}");
         assert_eq!(cpu.note, note);
         let peak = row(&rows, "memory.peak").estimate.unwrap();
         assert!((peak - hwm.max(300e6)).abs() < 1.0, "{peak}");
         assert_eq!(
-            (
-                row(&rows, "test_accuracy").estimate,
-                row(&rows, "test_accuracy").note.as_str()
-            ),
+            (row(&rows, "test_accuracy").estimate, row(&rows, "test_accuracy").note.as_str()),
             (Some(0.9), "")
         );
     }
@@ -113,15 +84,7 @@ fn an_accuracy_before_the_end_is_marked() {
     let mut controller = Controller::new(policy(&["train.throughput"]), context());
     let _ = feed(
         &mut controller,
-        &[
-            say(
-                0,
-                WorkerEvent::Phase {
-                    phase: Phase::Train,
-                },
-            ),
-            say(MS, epoch(1, 0.7)),
-        ],
+        &[say(0, WorkerEvent::Phase { phase: Phase::Train }), say(MS, epoch(1, 0.7))],
     );
     let not = "not trained to the end";
     for (reason, epochs, note) in [
@@ -137,30 +100,21 @@ fn an_accuracy_before_the_end_is_marked() {
         let rows = controller.rows(Some(&ended(reason)));
         let found = &row(&rows, "validation_accuracy").note;
         assert_eq!(found, note, "{reason} {epochs}");
-        assert_eq!(
-            row(&rows, "test_accuracy").note,
-            "the test data were not read",
-            "{reason}"
-        );
+        assert_eq!(row(&rows, "test_accuracy").note, "the test data were not read", "{reason}");
     }
 }
 
 #[test]
 fn a_run_that_was_ended_before_its_training_says_why_it_has_no_accuracy() {
-    let (read, before) = (
-        "the test data were not read",
-        "ended before training: the test data were not read",
-    );
+    let (read, before) =
+        ("the test data were not read", "ended before training: the test data were not read");
     for (stopped, trains, epochs, note) in [
         (true, false, 10, before),
         (true, true, 10, read),
         (false, false, 10, read),
         (true, false, 0, read),
     ] {
-        let context = RunContext {
-            epochs,
-            ..context()
-        };
+        let context = RunContext { epochs, ..context() };
         let mut controller = Controller::new(policy(&[]), context);
         let phase = if trains { Phase::Train } else { Phase::Load };
         let finished = Finished {
@@ -170,10 +124,8 @@ fn a_run_that_was_ended_before_its_training_says_why_it_has_no_accuracy() {
             test_accuracy: None,
             usage: Usage::default(),
         };
-        let messages = [
-            say(0, WorkerEvent::Phase { phase }),
-            say(MS, WorkerEvent::Finished(finished)),
-        ];
+        let messages =
+            [say(0, WorkerEvent::Phase { phase }), say(MS, WorkerEvent::Finished(finished))];
         let _ = feed(&mut controller, &messages);
         let rows = controller.rows(Some(&ended(StopReason::Infeasible)));
         for metric in ["test_accuracy", "test_loss"] {
@@ -195,13 +147,7 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
             sample.processes = 3;
         }
     }
-    let mut controller = Controller::new(
-        StopPolicy {
-            enabled: false,
-            ..policy(&[])
-        },
-        context(),
-    );
+    let mut controller = Controller::new(StopPolicy { enabled: false, ..policy(&[]) }, context());
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
     let peak = row(&rows, "memory.peak");
@@ -224,10 +170,7 @@ fn a_peak_says_how_long_it_was_watched_and_what_it_may_still_grow() {
         (20.0, "peak over 19.9 s; growth below 4.6 MiB a minute"),
     ] {
         for chosen in [&["memory.peak"][..], &["train.throughput"]] {
-            let sim = Sim {
-                phases: vec![(Phase::Train, seconds)],
-                ..Sim::default()
-            };
+            let sim = Sim { phases: vec![(Phase::Train, seconds)], ..Sim::default() };
             let mut controller = Controller::new(policy(chosen), context());
             let _ = feed(&mut controller, &sim.messages());
             let rows = controller.rows(None);
@@ -239,62 +182,36 @@ fn a_peak_says_how_long_it_was_watched_and_what_it_may_still_grow() {
 #[test]
 fn the_worker_s_own_figures_are_kept_apart() {
     let mut controller = Controller::new(policy(&[]), context());
-    let said = |name: &str, value| WorkerEvent::Metric {
-        name: name.to_owned(),
-        value: Num(value),
-    };
+    let said = |name: &str, value| WorkerEvent::Metric { name: name.to_owned(), value: Num(value) };
     let _ = feed(
         &mut controller,
-        &[
-            say(1, said("tensorcore", 13.0)),
-            say(2, said("broken", f64::NAN)),
-        ],
+        &[say(1, said("tensorcore", 13.0)), say(2, said("broken", f64::NAN))],
     );
     let rows = controller.rows(None);
     assert_eq!(
-        (
-            row(&rows, "tensorcore").estimate,
-            row(&rows, "tensorcore").note.as_str()
-        ),
+        (row(&rows, "tensorcore").estimate, row(&rows, "tensorcore").note.as_str()),
         (Some(13.0), "said by the worker")
     );
     assert_eq!(
-        (
-            row(&rows, "broken").estimate,
-            row(&rows, "broken").note.as_str()
-        ),
+        (row(&rows, "broken").estimate, row(&rows, "broken").note.as_str()),
         (None, "the worker said NaN")
     );
 }
 
 #[test]
 fn progress_names_what_is_open_and_how_far() {
-    let sim = Sim {
-        phases: vec![(Phase::Train, 20.0)],
-        ..Sim::train(two_modes)
-    };
-    let mut controller = Controller::new(
-        policy(&["train.step_latency_p50", "train.throughput"]),
-        context(),
-    );
+    let sim = Sim { phases: vec![(Phase::Train, 20.0)], ..Sim::train(two_modes) };
+    let mut controller =
+        Controller::new(policy(&["train.step_latency_p50", "train.throughput"]), context());
     let messages = sim.messages();
     let _ = feed(&mut controller, &messages[..3]);
     let early = controller.progress();
-    assert_eq!(
-        (early.known, early.open.len(), early.open[0].why.as_str()),
-        (0, 2, "warming up")
-    );
+    assert_eq!((early.known, early.open.len(), early.open[0].why.as_str()), (0, 2, "warming up"));
     let _ = feed(&mut controller, &messages[3..300]);
     let late = controller.progress();
     assert_eq!((late.known, late.open.len()), (1, 1), "{late:?}");
-    assert!(
-        late.open[0].reached.unwrap() > 0.1 && late.open[0].why == "wide",
-        "{late:?}"
-    );
-    assert!(
-        (late.throughput.unwrap() / 32_000.0 - 1.0).abs() < 0.1,
-        "{late:?}"
-    );
+    assert!(late.open[0].reached.unwrap() > 0.1 && late.open[0].why == "wide", "{late:?}");
+    assert!((late.throughput.unwrap() / 32_000.0 - 1.0).abs() < 0.1, "{late:?}");
     assert!(end_of(policy(&["train.throughput"]), context(), &messages).is_some());
 }
 
@@ -303,13 +220,11 @@ fn progress_names_what_is_open_and_how_far() {
 fn what_was_known_and_then_moved_is_not_called_known() {
     let sim = Sim {
         phases: vec![(Phase::Train, 12.0)],
-        ..Sim::train(|_, t, noise| {
-            if t < 4.0 {
-                2.0 * (1.0 + 0.02 * noise.normal())
-            } else {
-                t - 2.0
-            }
-        })
+        ..Sim::train(
+            |_, t, noise| {
+                if t < 4.0 { 2.0 * (1.0 + 0.02 * noise.normal()) } else { t - 2.0 }
+            },
+        )
     };
     let metrics = ["train.step_latency_mean", "validation_accuracy"];
     let mut controller = Controller::new(policy(&metrics), context());
@@ -333,22 +248,12 @@ fn a_long_warm_up_is_said_and_no_interval_is_below_nothing() {
         phases: vec![(Phase::Train, 4.0)],
         // A core that works only now and then: the interval of its mean reaches below 0.
         tick: |t, _| (if (2.0..2.15).contains(&t) { 2.0 } else { 0.0 }, 300e6),
-        ..Sim::train(|_, t, noise| {
-            if t < 1.0 {
-                6.0
-            } else {
-                2.0 * (1.0 + 0.02 * noise.normal())
-            }
-        })
+        ..Sim::train(|_, t, noise| if t < 1.0 { 6.0 } else { 2.0 * (1.0 + 0.02 * noise.normal()) })
     };
     let mut controller = Controller::new(policy(&["train.throughput"]), context());
     let _ = feed(&mut controller, &sim.messages());
     let rows = controller.rows(None);
-    for metric in [
-        "train.throughput",
-        "train.step_latency_mean",
-        "train.step_latency_p50",
-    ] {
+    for metric in ["train.throughput", "train.step_latency_mean", "train.step_latency_p50"] {
         let note = &row(&rows, metric).note;
         assert!(
             note.starts_with("first 1.") && note.contains(" left out as warm-up"),
@@ -375,12 +280,7 @@ fn the_accelerators_of_others_are_not_the_run_s() {
         }
     }
     for (device, busy, peak, note) in [
-        (
-            "cuda:0",
-            Some(90.0),
-            Some(1000.0),
-            "peak over 30.1 s; growth below 25 MiB a minute",
-        ),
+        ("cuda:0", Some(90.0), Some(1000.0), "peak over 30.1 s; growth below 25 MiB a minute"),
         (
             "cuda:1",
             Some(30.0),
@@ -389,10 +289,7 @@ fn the_accelerators_of_others_are_not_the_run_s() {
         ),
         ("cpu", None, None, "the run works on no GPU"),
     ] {
-        let context = RunContext {
-            devices: Selection::of_device(device),
-            ..context()
-        };
+        let context = RunContext { devices: Selection::of_device(device), ..context() };
         let mut controller = Controller::new(policy(&["train.throughput"]), context);
         let _ = feed(&mut controller, &messages);
         let rows = controller.rows(None);
@@ -419,9 +316,6 @@ fn less_than_nothing_is_no_reading_of_others() {
         let found = row(&rows, "interference.others_cpu");
         let near = |wanted: f64| found.estimate.is_some_and(|got| (got - wanted).abs() < 2.0);
         assert!(estimate.map_or(found.estimate.is_none(), near), "{found:?}");
-        assert_eq!(
-            found.estimate.is_none(),
-            found.note.starts_with("no reading")
-        );
+        assert_eq!(found.estimate.is_none(), found.note.starts_with("no reading"));
     }
 }

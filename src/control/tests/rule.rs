@@ -5,11 +5,7 @@ use crate::control::{Controller, RunContext, StopPolicy, Verdict};
 use crate::event::{Num, Phase, Stage, StepBatch, StopReason, WorkerEvent};
 use crate::stats::testing::Noise;
 
-const STEPS: &[&str] = &[
-    "train.throughput",
-    "train.step_latency_mean",
-    "train.step_latency_p50",
-];
+const STEPS: &[&str] = &["train.throughput", "train.step_latency_mean", "train.step_latency_p50"];
 
 /// A stream, what is asked of it, and what must come out.
 struct Case {
@@ -27,14 +23,7 @@ fn case(
     (name, sim, metrics): (&'static str, Sim, &'static [&'static str]),
     (reason, between, says): (StopReason, (f64, f64), &'static [&'static str]),
 ) -> Case {
-    Case {
-        name,
-        sim,
-        metrics,
-        reason,
-        between,
-        says,
-    }
+    Case { name, sim, metrics, reason, between, says }
 }
 
 fn beginnings() -> Vec<Case> {
@@ -44,22 +33,17 @@ fn beginnings() -> Vec<Case> {
             (
                 StopReason::Plateaued,
                 (1.2, 2.2),
-                &[
-                    "3 of 3 chosen metrics within ±5% at 95%, after ",
-                    " of training",
-                ],
+                &["3 of 3 chosen metrics within ±5% at 95%, after ", " of training"],
             ),
         ),
         case(
             (
                 "a first step of 30 times the rest",
-                Sim::train(|i, _, noise| {
-                    if i == 0 {
-                        60.0
-                    } else {
-                        2.0 * (1.0 + 0.05 * noise.normal())
-                    }
-                }),
+                Sim::train(
+                    |i, _, noise| {
+                        if i == 0 { 60.0 } else { 2.0 * (1.0 + 0.05 * noise.normal()) }
+                    },
+                ),
                 STEPS,
             ),
             (StopReason::Plateaued, (1.2, 2.5), &["cut as warm-up"]),
@@ -83,11 +67,7 @@ fn beginnings() -> Vec<Case> {
             (
                 StopReason::Unstable,
                 (20.0, 21.0),
-                &[
-                    "3 of 3 chosen metrics not known",
-                    "drifts by +",
-                    "train.throughput",
-                ],
+                &["3 of 3 chosen metrics not known", "drifts by +", "train.throughput"],
             ),
         ),
     ]
@@ -120,18 +100,10 @@ fn shapes() -> Vec<Case> {
                 Sim::train(two_modes),
                 &["train.step_latency_p50"],
             ),
-            (
-                StopReason::Unstable,
-                (20.0, 21.0),
-                &["train.step_latency_p50 reached ±"],
-            ),
+            (StopReason::Unstable, (20.0, 21.0), &["train.step_latency_p50 reached ±"]),
         ),
         case(
-            (
-                "two modes: the mean is a mean",
-                Sim::train(two_modes),
-                &["train.step_latency_mean"],
-            ),
+            ("two modes: the mean is a mean", Sim::train(two_modes), &["train.step_latency_mean"]),
             (StopReason::Plateaued, (1.2, 6.0), &["1 of 1"]),
         ),
     ]
@@ -162,10 +134,7 @@ fn what_takes_longer() -> Vec<Case> {
         case(
             (
                 "a leak of 20 MB a second",
-                Sim {
-                    tick: |t, _| (2.0, 100e6 + 20e6 * t),
-                    ..Sim::default()
-                },
+                Sim { tick: |t, _| (2.0, 100e6 + 20e6 * t), ..Sim::default() },
                 &["train.throughput", "memory.peak"],
             ),
             (
@@ -183,19 +152,10 @@ fn each_series_ends_as_its_truth_demands() {
     for case in cases.into_iter().flatten() {
         let end = end_of(policy(case.metrics), context(), &case.sim.messages());
         let end = end.unwrap_or_else(|| panic!("{}: never stopped", case.name));
-        println!(
-            "{}: {} at {:.2} s: {}",
-            case.name, end.reason, end.at_s, end.detail
-        );
+        println!("{}: {} at {:.2} s: {}", case.name, end.reason, end.at_s, end.detail);
         assert_eq!(end.reason, case.reason, "{}: {}", case.name, end.detail);
         let (from, to) = case.between;
-        assert!(
-            (from..=to).contains(&end.at_s),
-            "{}: {} s: {}",
-            case.name,
-            end.at_s,
-            end.detail
-        );
+        assert!((from..=to).contains(&end.at_s), "{}: {} s: {}", case.name, end.at_s, end.detail);
         for says in case.says {
             assert!(end.detail.contains(says), "{}: {}", case.name, end.detail);
         }
@@ -212,22 +172,13 @@ fn a_change_of_regime_is_not_averaged_over() {
                 |_, t, noise| if t < 2.5 { 2.0 } else { 3.0 } * (1.0 + 0.05 * noise.normal()),
             )
         };
-        let asked = StopPolicy {
-            min_time_s: 3.0,
-            ..policy(STEPS)
-        };
+        let asked = StopPolicy { min_time_s: 3.0, ..policy(STEPS) };
         let end = end_of(asked, context(), &sim.messages()).unwrap();
         assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
         assert!(end.at_s > 5.0, "at {}: {}", end.at_s, end.detail);
         let rows = end.controller.rows(None);
-        let mean = rows
-            .iter()
-            .find(|row| row.metric == "train.step_latency_mean")
-            .unwrap();
-        assert!(
-            (mean.estimate.unwrap() / 3e-3 - 1.0).abs() < 0.03,
-            "seed {seed}: {mean:?}"
-        );
+        let mean = rows.iter().find(|row| row.metric == "train.step_latency_mean").unwrap();
+        assert!((mean.estimate.unwrap() / 3e-3 - 1.0).abs() < 0.03, "seed {seed}: {mean:?}");
     }
 }
 
@@ -245,32 +196,21 @@ fn stopped_estimates_cover() {
         }
         .messages();
         correlate(&mut messages, u64::from(seed));
-        let asked = StopPolicy {
-            max_time_s: 60.0,
-            ..policy(&["train.step_latency_mean"])
-        };
+        let asked = StopPolicy { max_time_s: 60.0, ..policy(&["train.step_latency_mean"]) };
         let end = end_of(asked, context(), &messages).unwrap();
         assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
         let rows = end.controller.rows(None);
-        let row = rows
-            .iter()
-            .find(|row| row.metric == "train.step_latency_mean")
-            .unwrap();
+        let row = rows.iter().find(|row| row.metric == "train.step_latency_mean").unwrap();
         covered += u32::from(row.low.unwrap() <= 2e-3 && 2e-3 <= row.high.unwrap());
         worst = worst.max((row.estimate.unwrap() / 2e-3 - 1.0).abs());
     }
-    assert!(
-        f64::from(covered) >= 0.85 * f64::from(n),
-        "{covered} of {n}"
-    );
+    assert!(f64::from(covered) >= 0.85 * f64::from(n), "{covered} of {n}");
     assert!(worst < 0.10, "{worst}");
 }
 
 /// Replaces the durations by AR(1) of mean 2 ms, 20% variation and correlation 0.9.
 fn correlate(messages: &mut [Message], seed: u64) {
-    let mut series = Noise::new(seed * 13 + 7)
-        .ar1(40_000, (2.0, 0.2, 0.9))
-        .into_iter();
+    let mut series = Noise::new(seed * 13 + 7).ar1(40_000, (2.0, 0.2, 0.9)).into_iter();
     for message in messages {
         if let Message::Worker(envelope) = message
             && let WorkerEvent::Steps(batch) = &mut envelope.event
@@ -303,19 +243,8 @@ fn a_loss_that_is_no_number_ends_the_run_even_without_early_stop() {
                 other => other,
             },
         ] {
-            let asked = StopPolicy {
-                enabled,
-                ..policy(STEPS)
-            };
-            let messages = [
-                say(
-                    0,
-                    WorkerEvent::Phase {
-                        phase: Phase::Train,
-                    },
-                ),
-                say(MS, event),
-            ];
+            let asked = StopPolicy { enabled, ..policy(STEPS) };
+            let messages = [say(0, WorkerEvent::Phase { phase: Phase::Train }), say(MS, event)];
             let end = end_of(asked, context(), &messages).unwrap();
             assert_eq!(end.reason, StopReason::Diverged);
             assert!(end.detail.contains("loss"), "{}", end.detail);
@@ -325,27 +254,12 @@ fn a_loss_that_is_no_number_ends_the_run_even_without_early_stop() {
 
 #[test]
 fn without_early_stop_nothing_is_asked_but_everything_is_judged() {
-    let asked = StopPolicy {
-        enabled: false,
-        ..policy(STEPS)
-    };
-    let sim = Sim {
-        phases: vec![(Phase::Serve(1), 3.0), (Phase::Train, 25.0)],
-        ..Sim::default()
-    };
-    let mut controller = Controller::new(
-        asked,
-        RunContext {
-            serve_sizes: vec![1],
-            ..context()
-        },
-    );
+    let asked = StopPolicy { enabled: false, ..policy(STEPS) };
+    let sim = Sim { phases: vec![(Phase::Serve(1), 3.0), (Phase::Train, 25.0)], ..Sim::default() };
+    let mut controller = Controller::new(asked, RunContext { serve_sizes: vec![1], ..context() });
     assert_eq!(feed(&mut controller, &sim.messages()), []);
     let rows = controller.rows(None);
-    let row = rows
-        .iter()
-        .find(|row| row.metric == "train.throughput")
-        .unwrap();
+    let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
     assert_eq!(row.plateaued, Some(true), "{row:?}");
     // Nothing but how much was taken for warm-up.
     let quiet = row.note.is_empty() || row.note.ends_with("left out as warm-up");
@@ -355,12 +269,8 @@ fn without_early_stop_nothing_is_asked_but_everything_is_judged() {
 #[test]
 fn the_time_of_a_run_is_a_budget_whatever_the_rule() {
     for enabled in [true, false] {
-        let asked = StopPolicy {
-            enabled,
-            max_run_time_s: Some(1.0),
-            min_time_s: 5.0,
-            ..policy(STEPS)
-        };
+        let asked =
+            StopPolicy { enabled, max_run_time_s: Some(1.0), min_time_s: 5.0, ..policy(STEPS) };
         let end = end_of(asked, context(), &Sim::default().messages()).unwrap();
         assert_eq!(
             (end.reason, end.detail.as_str()),
@@ -372,57 +282,27 @@ fn the_time_of_a_run_is_a_budget_whatever_the_rule() {
 
 #[test]
 fn an_accuracy_asks_for_a_whole_training() {
-    let accuracies = [
-        0.5, 0.7, 0.8, 0.81, 0.8101, 0.8102, 0.8103, 0.8104, 0.8105, 0.8106,
-    ];
-    let mut messages = Sim {
-        phases: vec![(Phase::Train, 20.0)],
-        ..Sim::default()
-    }
-    .messages();
+    let accuracies = [0.5, 0.7, 0.8, 0.81, 0.8101, 0.8102, 0.8103, 0.8104, 0.8105, 0.8106];
+    let mut messages = Sim { phases: vec![(Phase::Train, 20.0)], ..Sim::default() }.messages();
     for (number, accuracy) in (1u32..).zip(accuracies) {
-        messages.push(say(
-            u64::from(number) * 1500 * MS + 1,
-            epoch(number, accuracy),
-        ));
+        messages.push(say(u64::from(number) * 1500 * MS + 1, epoch(number, accuracy)));
     }
     messages.sort_by_key(Message::t_ns);
-    let asked = StopPolicy {
-        patience: 3,
-        ..policy(&["train.throughput", "test_accuracy"])
-    };
+    let asked = StopPolicy { patience: 3, ..policy(&["train.throughput", "test_accuracy"]) };
     let end = end_of(asked, context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Trained, "{}", end.detail);
     assert!((10.4..10.7).contains(&end.at_s), "{}", end.at_s);
-    assert!(
-        end.detail.contains("best 0.8100 in epoch 4 of 7"),
-        "{}",
-        end.detail
-    );
+    assert!(end.detail.contains("best 0.8100 in epoch 4 of 7"), "{}", end.detail);
     let rows = end.controller.rows(None);
-    let row = rows
-        .iter()
-        .find(|row| row.metric == "validation_accuracy")
-        .unwrap();
+    let row = rows.iter().find(|row| row.metric == "validation_accuracy").unwrap();
     assert_eq!(row.estimate, Some(0.8103));
 }
 
 #[test]
 fn equal_streams_give_equal_verdicts_however_they_are_cut() {
-    let sim = Sim {
-        phases: vec![(Phase::Serve(1), 3.0), (Phase::Train, 25.0)],
-        ..Sim::default()
-    };
+    let sim = Sim { phases: vec![(Phase::Serve(1), 3.0), (Phase::Train, 25.0)], ..Sim::default() };
     let messages = sim.messages();
-    let new = || {
-        Controller::new(
-            policy(&[]),
-            RunContext {
-                serve_sizes: vec![1],
-                ..context()
-            },
-        )
-    };
+    let new = || Controller::new(policy(&[]), RunContext { serve_sizes: vec![1], ..context() });
     let (mut first, mut second, mut split) = (new(), new(), new());
     let answers = feed(&mut first, &messages);
     assert_eq!(answers.len(), 2, "{answers:?}");
@@ -443,30 +323,17 @@ fn halve(message: &Message) -> Vec<Message> {
         return vec![message.clone()];
     };
     let (left, right) = batch.dur_ns.split_at(batch.dur_ns.len() / 2);
-    let part = |dur_ns: &[u64]| StepBatch {
-        dur_ns: dur_ns.to_vec(),
-        ..batch.clone()
-    };
-    [left, right]
-        .into_iter()
-        .map(|ns| say(envelope.t_ns, WorkerEvent::Steps(part(ns))))
-        .collect()
+    let part = |dur_ns: &[u64]| StepBatch { dur_ns: dur_ns.to_vec(), ..batch.clone() };
+    [left, right].into_iter().map(|ns| say(envelope.t_ns, WorkerEvent::Steps(part(ns)))).collect()
 }
 
 #[test]
 fn ten_million_steps_stay_in_bounded_memory() {
     let mut controller = Controller::new(policy(STEPS), context());
-    let _ = controller.on_worker(
-        match &say(
-            0,
-            WorkerEvent::Phase {
-                phase: Phase::Train,
-            },
-        ) {
-            Message::Worker(envelope) => envelope,
-            Message::Sample(_) => return,
-        },
-    );
+    let _ = controller.on_worker(match &say(0, WorkerEvent::Phase { phase: Phase::Train }) {
+        Message::Worker(envelope) => envelope,
+        Message::Sample(_) => return,
+    });
     let batch = StepBatch {
         phase: Phase::Train,
         items: 1,
@@ -479,24 +346,14 @@ fn ten_million_steps_stay_in_bounded_memory() {
     for i in 1..=1000u64 {
         let message = say(
             i * 100 * MS,
-            WorkerEvent::Steps(StepBatch {
-                start_ns: i * 100 * MS,
-                ..batch.clone()
-            }),
+            WorkerEvent::Steps(StepBatch { start_ns: i * 100 * MS, ..batch.clone() }),
         );
         let _ = feed(&mut controller, &[message]);
     }
-    let state = controller
-        .stages
-        .iter()
-        .find(|state| state.stage == Stage::Train)
-        .unwrap();
+    let state = controller.stages.iter().find(|state| state.stage == Stage::Train).unwrap();
     assert_eq!(state.times.observations(), 10_000_000);
     assert!(state.times.len() < 256 && state.quantiles.len() < 64);
-    assert!(matches!(
-        controller.natural_end(&finished(10)).reason,
-        StopReason::Plateaued
-    ));
+    assert!(matches!(controller.natural_end(&finished(10)).reason, StopReason::Plateaued));
 }
 
 fn finished(epochs: u32) -> crate::event::Finished {
@@ -513,20 +370,13 @@ fn finished(epochs: u32) -> crate::event::Finished {
 fn a_verdict_comes_once() {
     let mut controller = Controller::new(policy(STEPS), context());
     let answers = feed(&mut controller, &Sim::default().messages());
-    assert!(
-        matches!(&answers[..], [(_, Verdict::Stop(_))]),
-        "{answers:?}"
-    );
+    assert!(matches!(&answers[..], [(_, Verdict::Stop(_))]), "{answers:?}");
 }
 
 /// Without early stop a long stage must not be judged at every message.
 #[test]
 fn looks_keep_their_pace_when_nothing_may_be_asked() {
-    let asked = StopPolicy {
-        enabled: false,
-        max_time_s: 2.0,
-        ..policy(STEPS)
-    };
+    let asked = StopPolicy { enabled: false, max_time_s: 2.0, ..policy(STEPS) };
     let mut controller = Controller::new(asked, context());
     let (mut looks, mut next) = (0, 0);
     for message in Sim::default().messages() {

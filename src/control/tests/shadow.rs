@@ -37,18 +37,12 @@ fn whole(sim: &Sim) -> Vec<Message> {
 }
 
 fn serving() -> RunContext {
-    RunContext {
-        serve_sizes: vec![1, 32],
-        ..context()
-    }
+    RunContext { serve_sizes: vec![1, 32], ..context() }
 }
 
 /// The policy of a run with `--full`.
 fn full(metrics: &[&str]) -> StopPolicy {
-    StopPolicy {
-        enabled: false,
-        ..policy(metrics)
-    }
+    StopPolicy { enabled: false, ..policy(metrics) }
 }
 
 fn shadow(mut run: ShadowRun, messages: &[Message]) -> ShadowEnd {
@@ -67,11 +61,7 @@ fn under(rule: &str, policy: &StopPolicy, messages: &[Message]) -> ShadowEnd {
 }
 
 fn stop_s(end: &ShadowEnd, stage: Stage) -> f64 {
-    let of = |stage| {
-        end.figures
-            .iter()
-            .filter(move |figure| figure.stage == stage)
-    };
+    let of = |stage| end.figures.iter().filter(move |figure| figure.stage == stage);
     let found = of(stage).next().unwrap().stop_s.unwrap();
     assert!(of(stage).all(|figure| figure.stop_s == Some(found)));
     found
@@ -163,17 +153,10 @@ fn earlier(message: &Message, by_ns: u64) -> Message {
 
 #[test]
 fn a_live_run_of_the_same_program_takes_as_long() {
-    let chosen = [
-        "train.throughput",
-        "serve.throughput",
-        "train.step_latency_mean",
-    ];
+    let chosen = ["train.throughput", "serve.throughput", "train.step_latency_mean"];
     let stopping = policy(&chosen);
     for seed in 1..=5 {
-        let messages = whole(&Sim {
-            seed,
-            ..Sim::default()
-        });
+        let messages = whole(&Sim { seed, ..Sim::default() });
         let live = live(&stopping, &messages);
         let end = under("perftune", &full(&chosen), &messages);
         let (_, stopped_ns) = live.last().unwrap();
@@ -192,10 +175,7 @@ fn a_live_run_of_the_same_program_takes_as_long() {
 #[test]
 fn a_run_that_is_never_known_uses_the_time_for_measuring() {
     // A rate that grows without end; only training lasts longer than the 20 s for measuring.
-    let sim = Sim {
-        step: |_, at_s, _| 2.0 / (1.0 + at_s),
-        ..Sim::default()
-    };
+    let sim = Sim { step: |_, at_s, _| 2.0 / (1.0 + at_s), ..Sim::default() };
     let messages = whole(&sim);
     let end = under("perftune", &full(&["train.throughput"]), &messages);
     assert_eq!(end.stop.reason, StopReason::Unstable, "{end:?}");
@@ -220,10 +200,7 @@ fn what_the_run_would_not_have_seen_is_kept_from_it() {
         {
             let cpu_ns = tick.cpu_ns.unwrap() as f64;
             let large = sample(tick.t_ns, cpu_ns, (900e6, 900e6));
-            **tick = ResourceSample {
-                host: tick.host,
-                ..large
-            };
+            **tick = ResourceSample { host: tick.host, ..large };
         }
     }
     let asked = full(&["memory.peak", "train.throughput", "serve.throughput"]);

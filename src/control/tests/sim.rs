@@ -69,10 +69,7 @@ pub(super) fn whole(value: f64) -> u64 {
 
 impl Sim {
     pub(super) fn train(step: Step) -> Self {
-        Self {
-            step,
-            ..Self::default()
-        }
+        Self { step, ..Self::default() }
     }
 
     /// All messages in the order of their times.
@@ -136,11 +133,7 @@ impl Sim {
 }
 
 pub(super) fn say(t_ns: u64, event: WorkerEvent) -> Message {
-    Message::Worker(Envelope {
-        seq: 0,
-        t_ns,
-        event,
-    })
+    Message::Worker(Envelope { seq: 0, t_ns, event })
 }
 
 pub(super) fn sample(t_ns: u64, cpu_ns: f64, (rss, peak): (f64, f64)) -> ResourceSample {
@@ -175,11 +168,7 @@ pub(super) fn policy(metrics: &[&str]) -> StopPolicy {
 }
 
 pub(super) fn context() -> RunContext {
-    RunContext {
-        epochs: 10,
-        usable_cores: 2.0,
-        ..RunContext::default()
-    }
+    RunContext { epochs: 10, usable_cores: 2.0, ..RunContext::default() }
 }
 
 /// Feeds everything, whatever is answered: each answer that is not "go on", with its time in seconds.
@@ -212,12 +201,7 @@ pub(super) fn end_of(policy: StopPolicy, context: RunContext, messages: &[Messag
         let answers = feed(&mut controller, std::slice::from_ref(message));
         if let [(at_s, Verdict::Stop(record))] = &answers[..] {
             let (reason, detail) = (record.reason, record.detail.clone());
-            return Some(End {
-                at_s: *at_s,
-                reason,
-                detail,
-                controller,
-            });
+            return Some(End { at_s: *at_s, reason, detail, controller });
         }
     }
     None

@@ -8,17 +8,12 @@ use crate::event::MetricRow;
 use crate::event::{Finished, Gap, Phase, Stage, StopReason, Usage, WorkerEvent};
 
 fn row<'a>(rows: &'a [MetricRow], phase: &str, metric: &str) -> &'a MetricRow {
-    let found = rows
-        .iter()
-        .find(|row| row.phase == phase && row.metric == metric);
+    let found = rows.iter().find(|row| row.phase == phase && row.metric == metric);
     found.unwrap_or_else(|| panic!("{phase} {metric}"))
 }
 
 fn serving() -> RunContext {
-    RunContext {
-        serve_sizes: vec![1, 32],
-        ..context()
-    }
+    RunContext { serve_sizes: vec![1, 32], ..context() }
 }
 
 fn finished(epochs: u32) -> Finished {
@@ -62,10 +57,7 @@ fn each_serve_phase_is_advanced_once_even_if_the_command_comes_late() {
         })
         .collect();
     assert_eq!(phases, ["serve[1]", "serve[32]", "plateaued"]);
-    assert!(
-        answers[0].0 < 4.0 && (4.5..8.4).contains(&answers[1].0),
-        "{answers:?}"
-    );
+    assert!(answers[0].0 < 4.0 && (4.5..8.4).contains(&answers[1].0), "{answers:?}");
     let rows = controller.rows(None);
     for phase in ["serve[1]", "serve[32]"] {
         let latency = row(&rows, phase, "serve.latency_p50");
@@ -82,25 +74,11 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
         step: two_modes,
         ..Sim::default()
     };
-    let asked = StopPolicy {
-        max_time_s: 10.0,
-        ..policy(&["serve.latency_p50"])
-    };
-    let mut controller = Controller::new(
-        asked,
-        RunContext {
-            serve_sizes: vec![1],
-            ..context()
-        },
-    );
+    let asked = StopPolicy { max_time_s: 10.0, ..policy(&["serve.latency_p50"]) };
+    let mut controller = Controller::new(asked, RunContext { serve_sizes: vec![1], ..context() });
     let answers = feed(&mut controller, &sim.messages());
-    let (at, Verdict::Advance { why, .. }) = &answers[0] else {
-        panic!("{answers:?}")
-    };
-    assert!(
-        (10.0..10.3).contains(at) && why.starts_with("unstable: 1 of 1"),
-        "{at} {why}"
-    );
+    let (at, Verdict::Advance { why, .. }) = &answers[0] else { panic!("{answers:?}") };
+    assert!((10.0..10.3).contains(at) && why.starts_with("unstable: 1 of 1"), "{at} {why}");
     let rows = controller.rows(None);
     let latency = row(&rows, "serve[1]", "serve.latency_p50");
     assert_eq!(latency.plateaued, Some(false));
@@ -110,16 +88,12 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
         latency.note
     );
     // Training has no chosen metric: it is left after the shortest time, and the run is not known for that.
-    let Verdict::Stop(end) = &answers[1].1 else {
-        panic!("{answers:?}")
-    };
+    let Verdict::Stop(end) = &answers[1].1 else { panic!("{answers:?}") };
     assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
     let says = "1 of 1 chosen metrics not known within ±5% after ";
     assert!(
         end.detail.starts_with(says)
-            && end
-                .detail
-                .contains(": serve[1]: serve.latency_p50 reached ±"),
+            && end.detail.contains(": serve[1]: serve.latency_p50 reached ±"),
         "{}",
         end.detail
     );
@@ -129,24 +103,16 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
 #[test]
 fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
     let sim = Sim {
-        phases: vec![
-            (Phase::Serve(1), 3.0),
-            (Phase::Serve(32), 4.0),
-            (Phase::Train, 5.0),
-        ],
+        phases: vec![(Phase::Serve(1), 3.0), (Phase::Serve(32), 4.0), (Phase::Train, 5.0)],
         step: two_modes,
         ..Sim::default()
     };
     let mut messages = sim.messages();
     steady_after(&mut messages, 3.1);
-    let mut controller = Controller::new(
-        policy(&["serve.latency_p50", "train.throughput"]),
-        serving(),
-    );
+    let mut controller =
+        Controller::new(policy(&["serve.latency_p50", "train.throughput"]), serving());
     let answers = feed(&mut controller, &messages);
-    let Some((_, Verdict::Stop(end))) = answers.last() else {
-        panic!("{answers:?}")
-    };
+    let Some((_, Verdict::Stop(end))) = answers.last() else { panic!("{answers:?}") };
     assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
     assert!(
         end.detail.starts_with("1 of 3 chosen metrics not known")
@@ -163,10 +129,7 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
         "{latency:?}"
     );
     // The worker's own end of a run that only serves is judged alike.
-    let only = RunContext {
-        epochs: 0,
-        ..serving()
-    };
+    let only = RunContext { epochs: 0, ..serving() };
     let mut controller = Controller::new(policy(&["serve.latency_p50"]), only);
     let _ = feed(
         &mut controller,
@@ -205,19 +168,10 @@ fn intervals_across_a_boundary_or_a_gap_are_not_used() {
             && sample.t_ns / (100 * MS) == 25
         {
             sample.cpu_ns = None;
-            sample.gaps.push(Gap {
-                field: "cpu_ns".into(),
-                reason: "the process was gone".into(),
-            });
+            sample.gaps.push(Gap { field: "cpu_ns".into(), reason: "the process was gone".into() });
         }
     }
-    let mut controller = Controller::new(
-        StopPolicy {
-            enabled: false,
-            ..policy(&[])
-        },
-        context(),
-    );
+    let mut controller = Controller::new(StopPolicy { enabled: false, ..policy(&[]) }, context());
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
     let cpu = row(&rows, "train", "cpu.utilisation");
@@ -226,34 +180,11 @@ fn intervals_across_a_boundary_or_a_gap_are_not_used() {
     let steps = row(&rows, "train", "memory.rss_mean").samples;
     assert_eq!(cpu.samples + 2, steps);
     assert!(
-        (row(&rows, "train", "cpu.utilisation_of_limit")
-            .estimate
-            .unwrap()
-            - 100.0)
-            .abs()
-            < 1e-6
+        (row(&rows, "train", "cpu.utilisation_of_limit").estimate.unwrap() - 100.0).abs() < 1e-6
     );
-    assert!(
-        (row(&rows, "train", "interference.others_cpu")
-            .estimate
-            .unwrap()
-            - 100.0)
-            .abs()
-            < 1.0
-    );
-    assert!(
-        (row(&rows, "train", "interference.run_delay")
-            .estimate
-            .unwrap()
-            - 0.2)
-            .abs()
-            < 1e-3
-    );
-    assert!(
-        row(&rows, "train", "interference.steal")
-            .note
-            .contains("did not say why")
-    );
+    assert!((row(&rows, "train", "interference.others_cpu").estimate.unwrap() - 100.0).abs() < 1.0);
+    assert!((row(&rows, "train", "interference.run_delay").estimate.unwrap() - 0.2).abs() < 1e-3);
+    assert!(row(&rows, "train", "interference.steal").note.contains("did not say why"));
 }
 
 /// A sample that arrives before the message that ends the phase it was taken after.
@@ -272,14 +203,8 @@ fn a_sample_that_overtakes_the_worker_is_still_in_its_own_stage() {
         Message::Sample(sample) => sample.t_ns,
     });
     let mut controller = Controller::new(
-        StopPolicy {
-            enabled: false,
-            ..policy(&[])
-        },
-        RunContext {
-            serve_sizes: vec![1],
-            ..context()
-        },
+        StopPolicy { enabled: false, ..policy(&[]) },
+        RunContext { serve_sizes: vec![1], ..context() },
     );
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
@@ -291,10 +216,7 @@ fn a_sample_that_overtakes_the_worker_is_still_in_its_own_stage() {
 
 #[test]
 fn a_run_too_short_for_a_tick_says_so() {
-    let sim = Sim {
-        phases: vec![(Phase::Load, 0.2), (Phase::Train, 0.05)],
-        ..Sim::default()
-    };
+    let sim = Sim { phases: vec![(Phase::Load, 0.2), (Phase::Train, 0.05)], ..Sim::default() };
     let mut controller = Controller::new(policy(&[]), context());
     let _ = feed(&mut controller, &sim.messages());
     let rows = controller.rows(None);
@@ -304,18 +226,10 @@ fn a_run_too_short_for_a_tick_says_so() {
         (None, "no sampler interval fell within the stage")
     );
     assert_eq!(cpu.plateaued, Some(false));
-    assert!(
-        row(&rows, "train", "train.step_latency_p50")
-            .estimate
-            .is_some()
-    );
+    assert!(row(&rows, "train", "train.step_latency_p50").estimate.is_some());
     let end = controller.natural_end(&finished(10));
     assert_eq!(end.reason, StopReason::Budget);
-    assert!(
-        end.detail.starts_with("all 10 epochs used; "),
-        "{}",
-        end.detail
-    );
+    assert!(end.detail.starts_with("all 10 epochs used; "), "{}", end.detail);
 }
 
 #[test]
@@ -324,11 +238,7 @@ fn epochs_shorter_than_a_tick_are_one_stage() {
     for _ in 0..200 {
         phases.extend([(Phase::Train, 0.030), (Phase::Validate, 0.008)]);
     }
-    let mut messages = Sim {
-        phases,
-        ..Sim::default()
-    }
-    .messages();
+    let mut messages = Sim { phases, ..Sim::default() }.messages();
     for number in 1..=5u32 {
         messages.push(say(u64::from(number) * 300 * MS, epoch(number, 0.5)));
     }
@@ -336,10 +246,7 @@ fn epochs_shorter_than_a_tick_are_one_stage() {
     let end = end_of(policy(&[]), context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
     let progress = end.controller.progress();
-    assert_eq!(
-        (progress.stage, progress.epoch),
-        (Some(Stage::Train), Some((6, 10)))
-    );
+    assert_eq!((progress.stage, progress.epoch), (Some(Stage::Train), Some((6, 10))));
     // Validation is not training: its steps do not count, its CPU time does.
     let rows = end.controller.rows(None);
     assert!(row(&rows, "train", "cpu.utilisation").estimate.unwrap() > 190.0);
@@ -349,23 +256,14 @@ fn epochs_shorter_than_a_tick_are_one_stage() {
 #[test]
 fn what_cannot_be_measured_is_left_out_with_a_warning() {
     let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
-    let mut controller = Controller::new(
-        policy(&[]),
-        RunContext {
-            unsupported,
-            ..context()
-        },
-    );
+    let mut controller = Controller::new(policy(&[]), RunContext { unsupported, ..context() });
     let answers = feed(&mut controller, &Sim::default().messages());
     assert!(
         matches!(&answers[0].1, Verdict::Stop(record) if record.reason == StopReason::Plateaued)
     );
     let warnings = controller.warnings();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(
-        warnings[0].contains("gpu.utilisation: no NVML"),
-        "{warnings:?}"
-    );
+    assert!(warnings[0].contains("gpu.utilisation: no NVML"), "{warnings:?}");
     let rows = controller.rows(None);
     let gpu = row(&rows, "train", "gpu.utilisation");
     assert_eq!(
@@ -382,40 +280,26 @@ fn a_gap_in_every_tick_is_a_quantity_that_cannot_be_measured() {
         for message in &mut messages {
             if let Message::Sample(sample) = message {
                 sample.cpu_ns = None;
-                sample.gaps.push(Gap {
-                    field: field.into(),
-                    reason: "permission denied".into(),
-                });
+                sample.gaps.push(Gap { field: field.into(), reason: "permission denied".into() });
             }
         }
         messages
     };
-    let end = end_of(
-        policy(&["train.throughput", "cpu.utilisation"]),
-        context(),
-        &gapped("cpu_ns"),
-    )
-    .unwrap();
+    let end =
+        end_of(policy(&["train.throughput", "cpu.utilisation"]), context(), &gapped("cpu_ns"))
+            .unwrap();
     assert_eq!(end.reason, StopReason::Plateaued);
     assert!(end.detail.starts_with("1 of 1"), "{}", end.detail);
     assert!(end.controller.warnings()[0].contains("cpu.utilisation: permission denied"));
     // Alone it leaves nothing to know, and nothing is not everything.
     let end = end_of(policy(&["cpu.utilisation"]), context(), &gapped("cpu_ns")).unwrap();
     assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
-    assert!(
-        end.detail.contains("could not be read: permission denied"),
-        "{}",
-        end.detail
-    );
+    assert!(end.detail.contains("could not be read: permission denied"), "{}", end.detail);
 }
 
 #[test]
 fn a_run_that_only_serves_ends_by_what_its_phases_gave() {
-    let context = RunContext {
-        epochs: 0,
-        serve_sizes: vec![1],
-        ..context()
-    };
+    let context = RunContext { epochs: 0, serve_sizes: vec![1], ..context() };
     for (step, reason) in [
         (Sim::default().step, StopReason::Plateaued),
         ((two_modes) as super::sim::Step, StopReason::Unstable),
@@ -431,10 +315,7 @@ fn a_run_that_only_serves_ends_by_what_its_phases_gave() {
         );
         let answers = feed(&mut controller, &sim.messages());
         assert_eq!(answers.len(), 1);
-        let _ = feed(
-            &mut controller,
-            &[say(26_000 * MS, WorkerEvent::Finished(finished(0)))],
-        );
+        let _ = feed(&mut controller, &[say(26_000 * MS, WorkerEvent::Finished(finished(0)))]);
         assert_eq!(controller.natural_end(&finished(0)).reason, reason);
         assert_eq!(controller.warnings().len(), 1, "a name that is no metric");
         assert!(!controller.rows(None).iter().any(|row| row.phase == "train"));

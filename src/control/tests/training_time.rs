@@ -17,10 +17,7 @@ fn training(epochs: u32, samples: u64, announced: bool, accuracy: fn(u32) -> f64
     let mut phases = vec![(Phase::Load, 0.2)];
     phases.extend(epoch.repeat(epochs as usize));
     phases.push((Phase::Train, 30.0));
-    let sim = Sim {
-        phases,
-        ..Sim::default()
-    };
+    let sim = Sim { phases, ..Sim::default() };
     let (mut messages, mut over, mut validated) = (Vec::new(), 0, false);
     for message in sim.messages() {
         if let Message::Worker(envelope) = &message
@@ -49,10 +46,7 @@ fn training(epochs: u32, samples: u64, announced: bool, accuracy: fn(u32) -> f64
 }
 
 fn announcement(samples: u64) -> Message {
-    let said = WorkerEvent::Metric {
-        name: EPOCH_SAMPLES.to_owned(),
-        value: Num(samples as f64),
-    };
+    let said = WorkerEvent::Metric { name: EPOCH_SAMPLES.to_owned(), value: Num(samples as f64) };
     say(100 * MS, said)
 }
 
@@ -63,11 +57,7 @@ fn until(messages: &[Message], seconds: f64) -> &[Message] {
 
 fn limited(metrics: &[&str], op: Op, (metric, limit): (&str, f64)) -> StopPolicy {
     StopPolicy {
-        constraints: vec![Constraint {
-            metric: metric.to_owned(),
-            op,
-            limit,
-        }],
+        constraints: vec![Constraint { metric: metric.to_owned(), op, limit }],
         ..policy(metrics)
     }
 }
@@ -81,10 +71,7 @@ fn row(controller: &Controller, metric: &str) -> MetricRow {
 
 fn near(found: Option<f64>, expected: f64) {
     let found = found.unwrap();
-    assert!(
-        (found / expected - 1.0).abs() < 0.02,
-        "{found} is not {expected}"
-    );
+    assert!((found / expected - 1.0).abs() < 0.02, "{found} is not {expected}");
 }
 
 /// 10 epochs of 64,000 samples at 2 ms for 64 of them are 20 s; what lies between them is 0.2 s each.
@@ -104,10 +91,7 @@ fn the_whole_is_projected_from_the_first_steps_and_then_with_what_lies_between_e
         "10 epochs of 64000 samples; without validation and what else lies between epochs: none is over yet"
     );
 
-    let full = StopPolicy {
-        enabled: false,
-        ..chosen
-    };
+    let full = StopPolicy { enabled: false, ..chosen };
     for (seconds, epochs) in [(1.9, "1 epoch"), (4.0, "3 epochs")] {
         let mut controller = Controller::new(full.clone(), context());
         let _ = feed(&mut controller, until(&messages, seconds));
@@ -128,11 +112,7 @@ fn an_epoch_of_unknown_size_is_waited_for() {
     let _ = feed(&mut controller, until(&messages, 1.0));
     let found = row(&controller, PROJECTED);
     assert_eq!((found.estimate, found.plateaued), (None, Some(false)));
-    assert!(
-        found.note.contains("a worker may say `epoch_samples`"),
-        "{}",
-        found.note
-    );
+    assert!(found.note.contains("a worker may say `epoch_samples`"), "{}", found.note);
     let end = end_of(policy(&[PROJECTED]), context(), &messages).unwrap();
     assert!(end.at_s > 1.4, "{}", end.at_s);
     near(row(&end.controller, PROJECTED).estimate, 22.0);
@@ -141,10 +121,7 @@ fn an_epoch_of_unknown_size_is_waited_for() {
 #[test]
 fn a_limit_on_the_projection_is_decided_by_its_bounds() {
     // 10 epochs of 640,000 samples are 200 s, and 2 s between them.
-    let (quick, whole) = (
-        training(0, 640_000, true, |_| 0.5),
-        training(8, 640_000, true, |_| 0.5),
-    );
+    let (quick, whole) = (training(0, 640_000, true, |_| 0.5), training(8, 640_000, true, |_| 0.5));
     let open = "train.time_projected <= 5 min 00 s in train is undecided: at least 3 min ";
     for (messages, op, limit, verdict, says) in [
         (
@@ -155,37 +132,19 @@ fn a_limit_on_the_projection_is_decided_by_its_bounds() {
             "train.time_projected <= 100 s is broken in train: at least ",
         ),
         // Before an epoch is over, validation might double it.
-        (
-            &quick,
-            Op::AtMost,
-            500.0,
-            Feasibility::Feasible,
-            " is met in train: at most ",
-        ),
+        (&quick, Op::AtMost, 500.0, Feasibility::Feasible, " is met in train: at most "),
         (&quick, Op::AtMost, 300.0, Feasibility::Undecided, open),
         (&whole, Op::AtMost, 300.0, Feasibility::Feasible, " is met"),
-        (
-            &quick,
-            Op::AtLeast,
-            100.0,
-            Feasibility::Feasible,
-            " is met in train: at least ",
-        ),
+        (&quick, Op::AtLeast, 100.0, Feasibility::Feasible, " is met in train: at least "),
     ] {
         let asked = limited(&["train.throughput"], op, (PROJECTED, limit));
         let end = end_of(asked, context(), messages).unwrap();
-        let ended = StopRecord {
-            reason: end.reason,
-            detail: end.detail.clone(),
-        };
+        let ended = StopRecord { reason: end.reason, detail: end.detail.clone() };
         let rows = end.controller.rows(Some(&ended));
         let found = end.controller.feasibility(&rows, &ended).unwrap();
         assert_eq!(found.verdict, verdict, "{limit}: {}", found.reason);
         assert!(found.reason.contains(says), "{limit}: {}", found.reason);
-        assert_eq!(
-            end.reason == StopReason::Infeasible,
-            verdict == Feasibility::Infeasible
-        );
+        assert_eq!(end.reason == StopReason::Infeasible, verdict == Feasibility::Infeasible);
         assert!(verdict == Feasibility::Undecided || end.at_s < 6.0);
     }
 }
@@ -244,10 +203,7 @@ fn an_infeasible_end_says_what_it_spares_at_least() {
         end.detail
     );
     // A run may not last longer than it is allowed to.
-    let short = StopPolicy {
-        max_run_time_s: Some(60.0),
-        ..asked
-    };
+    let short = StopPolicy { max_run_time_s: Some(60.0), ..asked };
     let end = end_of(short, context(), &messages).unwrap();
     let spared = end.controller.saved_s_at_least().unwrap();
     assert!((spared - (60.0 - end.at_s)).abs() < 1e-6, "{spared}");
@@ -268,10 +224,7 @@ fn an_infeasible_end_says_what_it_spares_at_least() {
     };
     for (from_s, says) in [
         (0.0, "; its training was not begun"),
-        (
-            1.0,
-            "; how long its training would have taken was not known yet",
-        ),
+        (1.0, "; how long its training would have taken was not known yet"),
     ] {
         let end = end_of(memory(500e6), context(), &grows(from_s)).unwrap();
         assert_eq!(end.reason, StopReason::Infeasible);
@@ -285,10 +238,7 @@ fn rising(epoch: u32) -> f64 {
 }
 
 fn aiming(policy: StopPolicy, target: f64) -> StopPolicy {
-    StopPolicy {
-        target_accuracy: Some(target),
-        ..policy
-    }
+    StopPolicy { target_accuracy: Some(target), ..policy }
 }
 
 #[test]
@@ -306,11 +256,7 @@ fn training_goes_on_until_the_target_is_reached_and_no_longer() {
     assert_eq!(found.plateaued, Some(true));
     assert_eq!(found.note, "0.6000 in epoch 6, the first of at least 0.55");
     // What is not asked for is told nevertheless, and waited for by nobody.
-    let end = end_of(
-        aiming(policy(&["train.throughput"]), 0.55),
-        context(),
-        &messages,
-    );
+    let end = end_of(aiming(policy(&["train.throughput"]), 0.55), context(), &messages);
     let end = end.unwrap();
     assert!(end.at_s < 2.0, "{}", end.at_s);
     let found = row(&end.controller, TIME_TO_ACCURACY);
@@ -324,11 +270,7 @@ fn training_goes_on_until_the_target_is_reached_and_no_longer() {
 #[test]
 fn without_a_target_there_is_no_such_figure() {
     let messages = training(3, 1000, true, rising);
-    let end = end_of(
-        policy(&["train.throughput", TIME_TO_ACCURACY]),
-        context(),
-        &messages,
-    );
+    let end = end_of(policy(&["train.throughput", TIME_TO_ACCURACY]), context(), &messages);
     let end = end.unwrap();
     assert!(end.at_s < 2.0, "nobody waits for it: {}", end.at_s);
     let found = row(&end.controller, TIME_TO_ACCURACY);
@@ -396,15 +338,10 @@ fn a_limit_on_the_time_to_a_target() {
             "train.time_to_accuracy <= 10 min 00 s is undecided: 0.9 not reached: best 0.5000 in epoch 1, after ",
         ),
     ] {
-        let asked = aiming(
-            limited(&["train.throughput"], Op::AtMost, (TIME_TO_ACCURACY, limit)),
-            target,
-        );
+        let asked =
+            aiming(limited(&["train.throughput"], Op::AtMost, (TIME_TO_ACCURACY, limit)), target);
         // Nobody gives up before the budget.
-        let asked = StopPolicy {
-            patience: 99,
-            ..asked
-        };
+        let asked = StopPolicy { patience: 99, ..asked };
         let messages = training(epochs, 1000, true, accuracy);
         let (controller, ended) = ended(asked, &messages, epochs);
         let rows = controller.rows(Some(&ended));

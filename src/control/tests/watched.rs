@@ -15,21 +15,10 @@ fn noisy(_: u64, _: f64, noise: &mut Noise) -> f64 {
 
 /// One window of 100 ms has the speed of the one before it, or twice that.
 fn erratic(_: u64, t: f64, _: &mut Noise) -> f64 {
-    if (t * 10.0).floor() % 2.0 < 1.0 {
-        1.0
-    } else {
-        2.5
-    }
+    if (t * 10.0).floor() % 2.0 < 1.0 { 1.0 } else { 2.5 }
 }
 
-type Row = (
-    &'static str,
-    &'static str,
-    super::sim::Step,
-    StopReason,
-    (f64, f64),
-    &'static str,
-);
+type Row = (&'static str, &'static str, super::sim::Step, StopReason, (f64, f64), &'static str);
 /// Rule, metric, steps; reason, seconds since the start, words of the evidence.
 const ROWS: &[Row] = &[
     // Training begins at 0.2 s; a window takes 100 ms of steps, and is seen with the message that fills it.
@@ -65,14 +54,7 @@ const ROWS: &[Row] = &[
         (0.5, 0.62),
         "known to perf-analyzer",
     ),
-    (
-        "perf-analyzer",
-        "train.throughput",
-        erratic,
-        StopReason::Unstable,
-        (1.2, 1.5),
-        "windows are",
-    ),
+    ("perf-analyzer", "train.throughput", erratic, StopReason::Unstable, (1.2, 1.5), "windows are"),
     (
         "cov-last-k:k=4",
         "train.step_latency_mean",
@@ -127,26 +109,14 @@ const ROWS: &[Row] = &[
 #[test]
 fn each_rule_stops_a_run_where_it_says_so() {
     for (rule, metric, step, reason, (from, to), says) in ROWS {
-        let end = end_of(
-            under(rule, &[metric]),
-            context(),
-            &Sim::train(*step).messages(),
-        );
+        let end = end_of(under(rule, &[metric]), context(), &Sim::train(*step).messages());
         let end = end.unwrap_or_else(|| panic!("{rule} {metric} did not stop"));
         assert_eq!(end.reason, *reason, "{rule} {metric}: {}", end.detail);
-        assert!(
-            (*from..*to).contains(&end.at_s),
-            "{rule} {metric}: {}",
-            end.at_s
-        );
+        assert!((*from..*to).contains(&end.at_s), "{rule} {metric}: {}", end.at_s);
         assert!(end.detail.contains(says), "{rule} {metric}: {}", end.detail);
         let rows = end.controller.rows(None);
         let row = rows.iter().find(|row| row.metric == *metric).unwrap();
-        assert_eq!(
-            row.plateaued,
-            Some(*reason == StopReason::Plateaued),
-            "{rule}: {row:?}"
-        );
+        assert_eq!(row.plateaued, Some(*reason == StopReason::Plateaued), "{rule}: {row:?}");
         assert!(row.note.starts_with(rule), "{rule}: {row:?}");
     }
 }
@@ -155,30 +125,10 @@ fn each_rule_stops_a_run_where_it_says_so() {
 #[test]
 fn an_open_limit_holds_what_the_rule_of_another_tool_calls_known() {
     for (limit, reason, verdict, (from, to)) in [
-        (
-            2.02e-3,
-            StopReason::Plateaued,
-            Feasibility::Feasible,
-            (1.2, 19.0),
-        ),
-        (
-            4e-3,
-            StopReason::Plateaued,
-            Feasibility::Feasible,
-            (1.0, 2.0),
-        ),
-        (
-            2e-3,
-            StopReason::Plateaued,
-            Feasibility::Undecided,
-            (20.0, 20.5),
-        ),
-        (
-            1e-3,
-            StopReason::Infeasible,
-            Feasibility::Infeasible,
-            (1.0, 2.0),
-        ),
+        (2.02e-3, StopReason::Plateaued, Feasibility::Feasible, (1.2, 19.0)),
+        (4e-3, StopReason::Plateaued, Feasibility::Feasible, (1.0, 2.0)),
+        (2e-3, StopReason::Plateaued, Feasibility::Undecided, (20.0, 20.5)),
+        (1e-3, StopReason::Infeasible, Feasibility::Infeasible, (1.0, 2.0)),
     ] {
         let asked = StopPolicy {
             constraints: vec![Constraint {
@@ -192,10 +142,7 @@ fn an_open_limit_holds_what_the_rule_of_another_tool_calls_known() {
         let end = end.unwrap_or_else(|| panic!("{limit}: did not stop"));
         assert_eq!(end.reason, reason, "{limit}: {}", end.detail);
         assert!((from..to).contains(&end.at_s), "{limit}: {}", end.at_s);
-        let record = StopRecord {
-            reason: end.reason,
-            detail: end.detail,
-        };
+        let record = StopRecord { reason: end.reason, detail: end.detail };
         let rows = end.controller.rows(Some(&record));
         let found = end.controller.feasibility(&rows, &record).unwrap();
         assert_eq!(found.verdict, verdict, "{limit}: {}", found.reason);
@@ -205,20 +152,10 @@ fn an_open_limit_holds_what_the_rule_of_another_tool_calls_known() {
 #[test]
 fn how_steps_are_cut_into_messages_changes_no_figure_of_a_window() {
     let note = |batch_ms| {
-        let sim = Sim {
-            batch_ms,
-            ..Sim::train(noisy)
-        };
-        let end = end_of(
-            under("naive-t:n=8", &["train.throughput"]),
-            context(),
-            &sim.messages(),
-        );
+        let sim = Sim { batch_ms, ..Sim::train(noisy) };
+        let end = end_of(under("naive-t:n=8", &["train.throughput"]), context(), &sim.messages());
         let rows = end.unwrap().controller.rows(None);
-        rows.into_iter()
-            .find(|row| row.metric == "train.throughput")
-            .unwrap()
-            .note
+        rows.into_iter().find(|row| row.metric == "train.throughput").unwrap().note
     };
     assert_eq!(note(10), note(80));
     assert_eq!(note(10), note(400));
@@ -228,14 +165,9 @@ fn how_steps_are_cut_into_messages_changes_no_figure_of_a_window() {
 #[test]
 fn a_full_recording_knows_what_a_stopped_one_knew() {
     let metrics = ["train.throughput"];
-    for rule in [
-        "perftune",
-        "perftune:within=1%",
-        "naive-t",
-        "perf-analyzer",
-        "cov-last-k",
-        "fixed",
-    ] {
+    for rule in
+        ["perftune", "perftune:within=1%", "naive-t", "perf-analyzer", "cov-last-k", "fixed"]
+    {
         let messages = Sim::train(noisy).messages();
         let asked = under(rule, &metrics);
         let end = end_of(asked, context(), &messages).unwrap();
@@ -244,10 +176,7 @@ fn a_full_recording_knows_what_a_stopped_one_knew() {
         for message in &messages {
             match message {
                 Message::Worker(envelope) => {
-                    if (WorkerEvent::Phase {
-                        phase: Phase::Train,
-                    }) == envelope.event
-                    {
+                    if (WorkerEvent::Phase { phase: Phase::Train }) == envelope.event {
                         began_ns = envelope.t_ns;
                     }
                     replay.on_worker(envelope);
@@ -259,19 +188,9 @@ fn a_full_recording_knows_what_a_stopped_one_knew() {
         assert_eq!(found.len(), 1, "{rule}");
         let (said, full) = (&found[0].judgement, found[0].full_estimate.unwrap());
         let stop_s = said.stop_s.unwrap() + began_ns as f64 * 1e-9;
-        assert!(
-            (stop_s - end.at_s).abs() < 1e-9,
-            "{rule}: {stop_s} {}",
-            end.at_s
-        );
-        assert!(
-            (said.used - said.stop_s.unwrap() / 30.0).abs() < 0.01,
-            "{rule}: {said:?}"
-        );
-        assert!(
-            (said.estimate.unwrap() / full - 1.0).abs() < 0.05,
-            "{rule}: {said:?}"
-        );
+        assert!((stop_s - end.at_s).abs() < 1e-9, "{rule}: {stop_s} {}", end.at_s);
+        assert!((said.used - said.stop_s.unwrap() / 30.0).abs() < 0.01, "{rule}: {said:?}");
+        assert!((said.estimate.unwrap() / full - 1.0).abs() < 0.05, "{rule}: {said:?}");
     }
 }
 
@@ -289,10 +208,7 @@ fn hindsight_is_never_later_than_what_it_judges() {
         replay.finish()
     };
     for (oracle, ours) in replay("oracle").iter().zip(replay("perftune")) {
-        let (oracle, ours) = (
-            oracle.judgement.stop_s.unwrap(),
-            ours.judgement.stop_s.unwrap(),
-        );
+        let (oracle, ours) = (oracle.judgement.stop_s.unwrap(), ours.judgement.stop_s.unwrap());
         assert!(oracle <= ours, "{oracle} {ours}");
         // The first look is when the stage is as old as the shortest time.
         assert!(oracle >= 1.0 - 100.0 * MS as f64 * 1e-9, "{oracle}");

@@ -10,10 +10,7 @@ const TRAIN: &str = "train.throughput_p75";
 const SERVE: &str = "serve.throughput_p75";
 
 fn full() -> StopPolicy {
-    StopPolicy {
-        enabled: false,
-        ..policy(&[])
-    }
+    StopPolicy { enabled: false, ..policy(&[]) }
 }
 
 fn fed(context: RunContext, messages: &[Message]) -> Controller {
@@ -23,10 +20,7 @@ fn fed(context: RunContext, messages: &[Message]) -> Controller {
 }
 
 fn rows(controller: &Controller) -> Vec<MetricRow> {
-    controller.rows(Some(&StopRecord {
-        reason: StopReason::Budget,
-        detail: String::new(),
-    }))
+    controller.rows(Some(&StopRecord { reason: StopReason::Budget, detail: String::new() }))
 }
 
 fn row<'a>(rows: &'a [MetricRow], phase: &str, metric: &str) -> &'a MetricRow {
@@ -44,16 +38,10 @@ fn constant_steps_have_their_rate_and_enough_windows_or_none() {
     for (seconds, says) in [
         (30.0, Ok("37 windows of 800 ms")),
         (1.0, Ok("40 windows of 25.0 ms")),
-        (
-            0.45,
-            Err("the steps fill 18 windows of 25.0 ms, and a quartile needs 20"),
-        ),
+        (0.45, Err("the steps fill 18 windows of 25.0 ms, and a quartile needs 20")),
     ] {
-        let sim = Sim {
-            phases: vec![(Phase::Train, seconds)],
-            step: |_, _, _| 2.0,
-            ..Sim::default()
-        };
+        let sim =
+            Sim { phases: vec![(Phase::Train, seconds)], step: |_, _, _| 2.0, ..Sim::default() };
         let rows = rows(&fed(context(), &sim.messages()));
         let found = row(&rows, "train", TRAIN);
         match says {
@@ -104,12 +92,7 @@ fn a_slow_beginning_is_left_out() {
 
 #[test]
 fn gaps_count_as_they_do_for_the_throughput() {
-    let mut messages = vec![say(
-        0,
-        WorkerEvent::Phase {
-            phase: Phase::Serve(4),
-        },
-    )];
+    let mut messages = vec![say(0, WorkerEvent::Phase { phase: Phase::Serve(4) })];
     // 400 requests of 4 samples: 2 ms of work after 8 ms in which nobody came.
     for at in 0..100 {
         let start_ns = at * 40 * MS;
@@ -129,9 +112,7 @@ fn gaps_count_as_they_do_for_the_throughput() {
     let context = RunContext {
         epochs: 0,
         serve_sizes: vec![4],
-        pattern: Pattern::Server {
-            rate_per_s: Some(100.0),
-        },
+        pattern: Pattern::Server { rate_per_s: Some(100.0) },
         ..context()
     };
     let rows = rows(&fed(context, &messages));
@@ -143,27 +124,14 @@ fn gaps_count_as_they_do_for_the_throughput() {
 
 #[test]
 fn a_run_that_waits_for_nothing_else_still_stops_and_a_limit_stays_open() {
-    let limit = Constraint {
-        metric: TRAIN.to_owned(),
-        op: Op::AtLeast,
-        limit: 1.0,
-    };
-    let asked = StopPolicy {
-        constraints: vec![limit],
-        ..policy(&[TRAIN, "train.throughput"])
-    };
+    let limit = Constraint { metric: TRAIN.to_owned(), op: Op::AtLeast, limit: 1.0 };
+    let asked = StopPolicy { constraints: vec![limit], ..policy(&[TRAIN, "train.throughput"]) };
     let end = end_of(asked, context(), &Sim::default().messages()).unwrap();
     assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
-    let record = StopRecord {
-        reason: end.reason,
-        detail: end.detail,
-    };
+    let record = StopRecord { reason: end.reason, detail: end.detail };
     let rows = end.controller.rows(Some(&record));
     let verdict = end.controller.feasibility(&rows, &record).unwrap();
     assert_eq!(verdict.verdict, Feasibility::Undecided);
-    assert!(
-        verdict.reason.contains("without an interval"),
-        "{verdict:?}"
-    );
+    assert!(verdict.reason.contains("without an interval"), "{verdict:?}");
     assert_eq!(row(&rows, "train", TRAIN).plateaued, Some(true));
 }

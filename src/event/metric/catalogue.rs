@@ -214,13 +214,7 @@ pub const CATALOGUE: &[MetricDef] = &[
         true,
         "largest device memory over the whole run",
     ),
-    def(
-        "gpu.power",
-        "gpu",
-        (Unit::Watts, Gauge, Stages),
-        false,
-        "mean power draw of the device",
-    ),
+    def("gpu.power", "gpu", (Unit::Watts, Gauge, Stages), false, "mean power draw of the device"),
     def(
         ENERGY_TOTAL,
         ENERGY,
@@ -277,20 +271,8 @@ pub const CATALOGUE: &[MetricDef] = &[
         false,
         "wall time of a command from its start to its own end; of commands only",
     ),
-    def(
-        "io.read",
-        "io",
-        (Unit::Bytes, Scalar, Run),
-        false,
-        "bytes read from storage",
-    ),
-    def(
-        "io.write",
-        "io",
-        (Unit::Bytes, Scalar, Run),
-        false,
-        "bytes written to storage",
-    ),
+    def("io.read", "io", (Unit::Bytes, Scalar, Run), false, "bytes read from storage"),
+    def("io.write", "io", (Unit::Bytes, Scalar, Run), false, "bytes written to storage"),
     def(
         "faults.minor",
         "faults",

@@ -12,10 +12,7 @@ fn equal_builds_in_turns_pass() {
     assert_eq!(exits(&found), (0, 0));
     assert_eq!(found.outcome, Outcome::Ok);
     assert_eq!(found.coverage.to_string(), "judged 8 of 8");
-    let blocks = Design::Paired {
-        sessions: 1,
-        blocks: 10,
-    };
+    let blocks = Design::Paired { sessions: 1, blocks: 10 };
     assert_eq!((found.design, found.full_verdicts), (blocks, true));
     assert!((found.p_min - 1.0 / 1024.0).abs() < 1e-12);
     let p25 = row(&found, "mlp", P25);
@@ -24,34 +21,22 @@ fn equal_builds_in_turns_pass() {
     assert!(
         (p25.floor - 0.05).abs() < 1e-12 && (row(&found, "mlp", P50).floor - 0.1).abs() < 1e-12
     );
-    assert!(
-        p25.detectable.unwrap() > 0.05 && p25.detectable.unwrap() < 0.1,
-        "{p25:?}"
-    );
+    assert!(p25.detectable.unwrap() > 0.05 && p25.detectable.unwrap() < 0.1, "{p25:?}");
     assert!(found.notes.is_empty(), "{:?}", found.notes);
 }
 
 #[test]
 fn a_slower_row_is_named_first_and_alone() {
-    for (cell, metric, by) in [
-        ("mlp", P25, 1.1),
-        ("rnn", P50, 1.25),
-        ("rnn", RATE, 0.85),
-        ("mlp", PEAK, 1.06),
-    ] {
+    for (cell, metric, by) in
+        [("mlp", P25, 1.1), ("rnn", P50, 1.25), ("rnn", RATE, 0.85), ("mlp", PEAK, 1.06)]
+    {
         let (baseline, candidate) = Lab::new(2, 0.01).paired(10, &only(cell, metric, by));
         let found = judged(&baseline, &candidate);
         assert_eq!(count(&found, Regressed), 1, "{metric}");
         let worst = &found.rows[0];
         assert_eq!((worst.cell.as_str(), worst.metric.as_str()), (cell, metric));
-        assert!(
-            (worst.change.unwrap() - (by - 1.0)).abs() < 0.02,
-            "{worst:?}"
-        );
-        assert!(
-            worst.low.unwrap() < by - 1.0 && by - 1.0 < worst.high.unwrap(),
-            "{worst:?}"
-        );
+        assert!((worst.change.unwrap() - (by - 1.0)).abs() < 0.02, "{worst:?}");
+        assert!(worst.low.unwrap() < by - 1.0 && by - 1.0 < worst.high.unwrap(), "{worst:?}");
         assert!(worst.p.unwrap() <= 0.01);
         assert_eq!(exits(&found), (1, 1));
     }
@@ -73,10 +58,7 @@ fn a_change_below_the_floor_is_no_regression_however_certain() {
     let p25 = row(&found, "mlp", P25);
     assert!(p25.p.unwrap() <= 0.01, "{p25:?}");
     assert_eq!(p25.verdict, Pass);
-    let policy = GatePolicy {
-        floor: 0.02,
-        ..GatePolicy::default()
-    };
+    let policy = GatePolicy { floor: 0.02, ..GatePolicy::default() };
     let found = judge(&baseline, &candidate, &policy).unwrap();
     assert_eq!(row(&found, "mlp", P25).verdict, Regressed);
 }
@@ -85,20 +67,12 @@ fn a_change_below_the_floor_is_no_regression_however_certain() {
 fn noise_is_inconclusive_and_says_what_it_would_take() {
     let (baseline, candidate) = Lab::new(5, 0.12).paired(10, &none);
     let found = judged(&baseline, &candidate);
-    let open: Vec<&Row> = found
-        .rows
-        .iter()
-        .filter(|row| row.verdict == Inconclusive)
-        .collect();
+    let open: Vec<&Row> = found.rows.iter().filter(|row| row.verdict == Inconclusive).collect();
     assert!(!open.is_empty());
     for row in open {
         assert!(row.detectable.unwrap() > row.floor, "{row:?}");
         assert!(row.runs_needed.unwrap() >= 1, "{row:?}");
-        assert!(
-            row.why.contains("neither shown nor excluded"),
-            "{}",
-            row.why
-        );
+        assert!(row.why.contains("neither shown nor excluded"), "{}", row.why);
         assert!(row.why.contains("more runs of each side"), "{}", row.why);
     }
     assert_eq!(found.outcome, Outcome::Doubtful);
@@ -142,11 +116,7 @@ fn one_stored_session_is_suspect_at_most() {
         assert!((row(&found, "mlp", P50).floor - 0.1).abs() < 1e-12);
         assert!(p25.detectable.unwrap() >= 0.2, "{p25:?}");
         if expected == Inconclusive {
-            assert!(
-                p25.why.contains("none below 20% is called one"),
-                "{}",
-                p25.why
-            );
+            assert!(p25.why.contains("none below 20% is called one"), "{}", p25.why);
         }
         assert_eq!(exits(&found), exit, "{by}");
         assert!(!found.full_verdicts && has_note(&found, "one stored session"));
@@ -174,11 +144,9 @@ fn too_few_repeats_can_never_fail_and_say_so() {
 
 #[test]
 fn several_stored_sessions_are_suspect_at_most_and_eight_can_fail() {
-    for (sessions, verdict, exit) in [
-        (3, Suspect, (0, 6)),
-        (7, Suspect, (0, 6)),
-        (8, Regressed, (1, 1)),
-    ] {
+    for (sessions, verdict, exit) in
+        [(3, Suspect, (0, 6)), (7, Suspect, (0, 6)), (8, Regressed, (1, 1))]
+    {
         let mut lab = Lab::new(9, 0.005);
         let baseline = lab.stored(sessions, 5, 0.005);
         let candidate = lab.session("new", 5, &slower(1.6));
@@ -234,20 +202,12 @@ fn a_row_that_few_sessions_have_is_not_judged_as_if_all_had_it() {
     let found = judged(&baseline, &candidate);
     let p25 = row(&found, "mlp", P25);
     assert_eq!(p25.verdict, Suspect, "{p25:?}");
-    assert!(
-        p25.why.contains("4 of the stored sessions have it"),
-        "{}",
-        p25.why
-    );
+    assert!(p25.why.contains("4 of the stored sessions have it"), "{}", p25.why);
     drop_from(&mut baseline, &["s01"]);
     let p25 = judged(&baseline, &candidate);
     let p25 = row(&p25, "mlp", P25);
     assert_eq!(p25.verdict, Inconclusive);
-    assert!(
-        p25.why.contains("only one of the stored sessions"),
-        "{}",
-        p25.why
-    );
+    assert!(p25.why.contains("only one of the stored sessions"), "{}", p25.why);
 }
 
 #[test]
@@ -256,11 +216,7 @@ fn the_mean_of_a_few_runs_is_held_against_the_mean_of_as_few() {
     let baseline = lab.stored(8, 12, 0.001);
     let candidate = lab.session("new", 1, &none);
     let found = judged(&baseline, &candidate);
-    assert!(
-        has_note(&found, "more runs than the candidate"),
-        "{:?}",
-        found.notes
-    );
+    assert!(has_note(&found, "more runs than the candidate"), "{:?}", found.notes);
     // Means of 12 runs would vary by 1.4%, and one run varies by 5%.
     let p25 = row(&found, "mlp", P25);
     let half = (p25.high.unwrap() - p25.low.unwrap()) / 2.0;
@@ -275,12 +231,7 @@ fn the_candidates_own_session_is_left_out_of_the_baseline() {
     baseline.sessions.extend(candidate.sessions.clone());
     baseline.runs.extend(candidate.runs.clone());
     let found = judged(&baseline, &candidate);
-    assert_eq!(
-        found.design,
-        Design::Stored {
-            baseline_sessions: 1
-        }
-    );
+    assert_eq!(found.design, Design::Stored { baseline_sessions: 1 });
     assert_eq!(row(&found, "mlp", P25).verdict, Suspect);
     assert!(has_note(&found, "the candidate's own"), "{:?}", found.notes);
     let error = judge(&candidate, &candidate, &GatePolicy::default()).unwrap_err();
@@ -307,15 +258,9 @@ fn blocks_of_two_comparisons_are_put_together() {
         side.runs.append(&mut more.runs);
     }
     let found = judged(&baseline, &candidate);
-    let design = Design::Paired {
-        sessions: 2,
-        blocks: 10,
-    };
+    let design = Design::Paired { sessions: 2, blocks: 10 };
     assert_eq!((found.design, exits(&found).0), (design, 1));
-    assert_eq!(
-        found.design.to_string(),
-        "interleaved, 10 blocks of 2 sessions"
-    );
+    assert_eq!(found.design.to_string(), "interleaved, 10 blocks of 2 sessions");
 }
 
 #[test]
@@ -329,27 +274,11 @@ fn the_worse_outcome_hides_the_better() {
         (&[RowVerdict::Inconclusive], Doubtful, (0, 6)),
         (&[RowVerdict::Suspect], Doubtful, (0, 6)),
         (&[RowVerdict::Unreachable], Doubtful, (0, 6)),
+        (&[RowVerdict::Suspect, RowVerdict::Regressed], Regressed, (1, 1)),
+        (&[RowVerdict::Regressed, RowVerdict::Missing], Coverage, (5, 5)),
+        (&[RowVerdict::Regressed, RowVerdict::Failed], Coverage, (5, 5)),
         (
-            &[RowVerdict::Suspect, RowVerdict::Regressed],
-            Regressed,
-            (1, 1),
-        ),
-        (
-            &[RowVerdict::Regressed, RowVerdict::Missing],
-            Coverage,
-            (5, 5),
-        ),
-        (
-            &[RowVerdict::Regressed, RowVerdict::Failed],
-            Coverage,
-            (5, 5),
-        ),
-        (
-            &[
-                RowVerdict::Failed,
-                RowVerdict::Regressed,
-                RowVerdict::Incomparable,
-            ],
+            &[RowVerdict::Failed, RowVerdict::Regressed, RowVerdict::Incomparable],
             Incomparable,
             (4, 4),
         ),
@@ -374,10 +303,7 @@ fn a_judgement_is_read_back() {
     let (baseline, candidate) = Lab::new(16, 0.05).paired(9, &slower(1.1));
     let found = judged(&baseline, &candidate);
     let text = serde_json::to_string(&found).unwrap();
-    assert!(
-        text.starts_with("{\"format\":\"perftune-verdict/1\""),
-        "{text}"
-    );
+    assert!(text.starts_with("{\"format\":\"perftune-verdict/1\""), "{text}");
     let back: Judgement = serde_json::from_str(&text).unwrap();
     assert_eq!(back, found);
 }

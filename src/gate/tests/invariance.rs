@@ -19,10 +19,7 @@ fn shuffle<T>(items: &mut [T], noise: &mut Noise) {
 
 /// With fewer draws than usual: what is drawn from is the same.
 fn judged(baseline: &Side, candidate: &Side) -> Judgement {
-    let policy = GatePolicy {
-        draws: 999,
-        ..GatePolicy::default()
-    };
+    let policy = GatePolicy { draws: 999, ..GatePolicy::default() };
     judge(baseline, candidate, &policy).unwrap()
 }
 

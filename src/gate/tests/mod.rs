@@ -55,21 +55,14 @@ pub(super) fn slower(by: f64) -> impl Fn(&str, &str) -> f64 {
 }
 
 pub(super) fn machine(model: &str) -> Fingerprint {
-    let hard = [
-        ("arch", "x86_64"),
-        ("cpu.cores", "8"),
-        ("cpu.model", model),
-        ("libtorch", "2.11.0"),
-    ];
+    let hard =
+        [("arch", "x86_64"), ("cpu.cores", "8"), ("cpu.model", model), ("libtorch", "2.11.0")];
     let soft = [("kernel", "6.1")];
     let map = |fields: &[(&str, &str)]| -> BTreeMap<String, String> {
         let owned = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
         fields.iter().map(owned).collect()
     };
-    Fingerprint {
-        hard: map(&hard),
-        soft: map(&soft),
-    }
+    Fingerprint { hard: map(&hard), soft: map(&soft) }
 }
 
 /// Runs with noise, all of one seed.
@@ -81,11 +74,7 @@ pub(super) struct Lab {
 
 impl Lab {
     pub(super) fn new(seed: u64, cv: f64) -> Self {
-        Self {
-            noise: Noise::new(seed),
-            cv,
-            cells: vec!["mlp".into(), "rnn".into()],
-        }
+        Self { noise: Noise::new(seed), cv, cells: vec!["mlp".into(), "rnn".into()] }
     }
 
     pub(super) fn run(
@@ -139,10 +128,7 @@ impl Lab {
 
     /// Several sessions of one build, each with its own level.
     pub(super) fn stored(&mut self, sessions: u32, repeats: u32, level_cv: f64) -> Side {
-        let mut all = Side {
-            name: "stored".to_owned(),
-            ..Side::default()
-        };
+        let mut all = Side { name: "stored".to_owned(), ..Side::default() };
         for day in 1..=sessions {
             let level = (level_cv * self.noise.normal()).exp();
             let effect = slower(level);
@@ -171,20 +157,12 @@ impl Lab {
                 let first = usize::from(self.noise.uniform() < 0.5);
                 for (position, arm) in (0..).zip([first, 1 - first, 1 - first, first]) {
                     let (arm, side) = &mut sides[arm];
-                    let effect: Effect<'_> = if *arm == Arm::Candidate {
-                        effect
-                    } else {
-                        &none
-                    };
+                    let effect: Effect<'_> = if *arm == Arm::Candidate { effect } else { &none };
                     let repeat = 2 * block - u32::from(position < 2);
                     let name = side.sessions[0].id.clone();
                     let mut run = self.run(&cell, (&name, repeat), effect);
-                    run.pairing = Some(Pairing {
-                        session: "x1".to_owned(),
-                        arm: *arm,
-                        block,
-                        position,
-                    });
+                    run.pairing =
+                        Some(Pairing { session: "x1".to_owned(), arm: *arm, block, position });
                     side.runs.push(run);
                 }
             }

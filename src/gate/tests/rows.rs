@@ -14,13 +14,7 @@ fn policy(metric: &str, rule: MetricRule) -> GatePolicy {
 }
 
 fn rule(role: Role) -> MetricRule {
-    MetricRule {
-        direction: None,
-        role,
-        floor: None,
-        at_least: None,
-        fallback: None,
-    }
+    MetricRule { direction: None, role, floor: None, at_least: None, fallback: None }
 }
 
 fn without_cell(side: &mut Side, cell: &str) {
@@ -36,17 +30,10 @@ fn a_cell_that_is_gone_is_missing_unless_it_is_retired() {
     assert_eq!(count(&found, Missing), GATED);
     assert_eq!((exits(&found), found.outcome), ((5, 5), Outcome::Coverage));
     assert_eq!(found.coverage.to_string(), "judged 4 of 8, missing 4");
-    assert!(
-        row(&found, "rnn", P25)
-            .why
-            .contains("does not have this cell")
-    );
+    assert!(row(&found, "rnn", P25).why.contains("does not have this cell"));
 
     let mut policy = GatePolicy::default();
-    policy.retired.insert(
-        "rnn".into(),
-        "2026-03-01 replaced by the transformer".into(),
-    );
+    policy.retired.insert("rnn".into(), "2026-03-01 replaced by the transformer".into());
     let found = judge(&baseline, &candidate, &policy).unwrap();
     assert_eq!(exits(&found), (0, 0));
     assert_eq!(found.coverage.to_string(), "judged 4 of 4");
@@ -63,12 +50,8 @@ fn a_cell_that_is_gone_is_missing_unless_it_is_retired() {
 fn retiring_excuses_neither_what_is_there_nor_what_failed() {
     let (baseline, mut candidate) = pair(2);
     let mut policy = GatePolicy::default();
-    policy
-        .retired
-        .insert("rnn".into(), "2026-03-01 gone".into());
-    policy
-        .retired
-        .insert("cnn".into(), "2026-03-01 gone".into());
+    policy.retired.insert("rnn".into(), "2026-03-01 gone".into());
+    policy.retired.insert("cnn".into(), "2026-03-01 gone".into());
     let found = judge(&baseline, &candidate, &policy).unwrap();
     assert_eq!(found.coverage.judged, 8);
     assert!(has_note(&found, "the candidate has it all the same"));
@@ -100,11 +83,7 @@ fn one_failed_run_fails_its_cell_on_either_side() {
         (RunStatus::Cancelled, false),
     ] {
         let (mut baseline, mut candidate) = pair(4);
-        let side = if in_candidate {
-            &mut candidate
-        } else {
-            &mut baseline
-        };
+        let side = if in_candidate { &mut candidate } else { &mut baseline };
         let run = &mut side.runs[3];
         (run.status, run.why) = (Some(status), "killed by signal 9".into());
         let cell = run.cell.clone();
@@ -112,16 +91,9 @@ fn one_failed_run_fails_its_cell_on_either_side() {
         assert_eq!((count(&found, Failed), exits(&found)), (GATED, (5, 5)));
         let p25 = row(&found, &cell, P25);
         assert!(p25.why.contains("killed by signal 9"), "{}", p25.why);
-        let of = if in_candidate {
-            "of the candidate"
-        } else {
-            "of the baseline"
-        };
+        let of = if in_candidate { "of the candidate" } else { "of the baseline" };
         assert!(p25.why.contains(of), "{}", p25.why);
-        assert_eq!(
-            (p25.baseline, p25.candidate, p25.change),
-            (None, None, None)
-        );
+        assert_eq!((p25.baseline, p25.candidate, p25.change), (None, None, None));
     }
 }
 
@@ -145,8 +117,7 @@ fn a_cell_without_a_judged_figure_on_either_side_is_missing() {
     let (mut baseline, mut candidate) = pair(6);
     for side in [&mut baseline, &mut candidate] {
         for run in side.runs.iter_mut().filter(|run| run.cell == "rnn") {
-            run.figures
-                .retain(|figure| figure.metric == "train.throughput");
+            run.figures.retain(|figure| figure.metric == "train.throughput");
         }
     }
     let found = judged(&baseline, &candidate);
@@ -164,11 +135,7 @@ fn a_quartile_of_few_samples_gives_way_to_the_median() {
     let found = judged(&baseline, &candidate);
     let p25 = row(&found, &cell, P25);
     assert_eq!((p25.verdict, p25.role), (Info, Role::Info));
-    assert!(
-        p25.why.contains("only 19 samples") && p25.why.contains(P50),
-        "{}",
-        p25.why
-    );
+    assert!(p25.why.contains("only 19 samples") && p25.why.contains(P50), "{}", p25.why);
     let p50 = row(&found, &cell, P50);
     assert_eq!(p50.verdict, Pass);
     assert!(p50.why.contains("in place of"), "{}", p50.why);
@@ -248,17 +215,10 @@ fn other_machines_are_not_compared_unless_they_are_the_subject() {
     let (baseline, mut candidate) = pair(10);
     candidate.sessions[0].fingerprint = Some(machine("B"));
     let found = judged(&baseline, &candidate);
-    assert_eq!(
-        (exits(&found), found.outcome),
-        ((4, 4), Outcome::Incomparable)
-    );
+    assert_eq!((exits(&found), found.outcome), ((4, 4), Outcome::Incomparable));
     assert_eq!(count(&found, Incomparable), 2 * GATED);
     assert!(row(&found, "mlp", P25).change.is_none());
-    assert!(
-        has_note(&found, "cpu.model is `A` and `B`"),
-        "{:?}",
-        found.notes
-    );
+    assert!(has_note(&found, "cpu.model is `A` and `B`"), "{:?}", found.notes);
     assert_eq!(found.environment.len(), 1);
     assert!(found.environment[0].hard && !found.full_verdicts);
     assert_eq!(found.coverage.to_string(), "judged 0 of 8, incomparable 8");
@@ -288,10 +248,7 @@ fn any_machine_compares_and_stored_sessions_of_another_one_prove_nothing() {
     let baseline = lab.stored(9, 5, 0.002);
     let mut candidate = lab.session("new", 5, &slower(2.0));
     assert_eq!(exits(&judged(&baseline, &candidate)), (1, 1));
-    let policy = GatePolicy {
-        any_machine: true,
-        ..GatePolicy::default()
-    };
+    let policy = GatePolicy { any_machine: true, ..GatePolicy::default() };
     for print in [None, Some(machine("B"))] {
         candidate.sessions[0].fingerprint = print;
         assert_eq!(exits(&judged(&baseline, &candidate)), (4, 4));
@@ -326,10 +283,7 @@ fn a_metric_of_another_program_is_judged_where_it_is_declared() {
     // Gated and nowhere to be found.
     let (baseline, candidate) = pair(13);
     let found = judge(&baseline, &candidate, &policy("tokens", declared)).unwrap();
-    assert_eq!(
-        (row(&found, WHOLE_CELL, "tokens").verdict, exits(&found).0),
-        (Missing, 5)
-    );
+    assert_eq!((row(&found, WHOLE_CELL, "tokens").verdict, exits(&found).0), (Missing, 5));
 }
 
 #[test]
@@ -352,10 +306,7 @@ fn what_neither_side_measured_is_told() {
     }
     let found = judged(&baseline, &candidate);
     assert_eq!((found.coverage.of, exits(&found)), (6, (0, 0)));
-    assert!(has_note(
-        &found,
-        "was measured on neither side, in 2 places"
-    ));
+    assert!(has_note(&found, "was measured on neither side, in 2 places"));
 }
 
 /// What the catalogue gates may be absent; what the policy asks for may not, whichever metric it is.
@@ -415,18 +366,12 @@ fn an_absent_quartile_of_few_samples_gives_way_to_the_median() {
         let p50 = row(&found, &cell, P50);
         assert!(p50.why.contains("in place of"), "{}", p50.why);
         assert_eq!(row(&found, "mlp", P50).verdict, Regressed);
-        let side = if sides == 1 {
-            &mut candidate
-        } else {
-            &mut baseline
-        };
+        let side = if sides == 1 { &mut candidate } else { &mut baseline };
         strip(side, usize::MAX);
     }
     // Without the median there is nothing to judge by, and neither is that a pass.
     for side in [&mut baseline, &mut candidate] {
-        side.runs
-            .iter_mut()
-            .for_each(|run| run.figures.retain(|figure| figure.metric == P25));
+        side.runs.iter_mut().for_each(|run| run.figures.retain(|figure| figure.metric == P25));
     }
     let found = judged(&baseline, &candidate);
     assert_eq!(row(&found, "mlp", P25).verdict, Inconclusive);
@@ -448,11 +393,7 @@ fn copies_of_runs_are_no_evidence() {
     let found = judged(&baseline, &candidate);
     let p25 = row(&found, "mlp", P25);
     assert_eq!(p25.verdict, RowVerdict::Suspect);
-    assert!(
-        p25.why.contains("1 run of the candidate repeat"),
-        "{}",
-        p25.why
-    );
+    assert!(p25.why.contains("1 run of the candidate repeat"), "{}", p25.why);
     assert_eq!(row(&found, "mlp", PEAK).verdict, Inconclusive);
     assert_eq!(row(&found, "rnn", P25).verdict, Pass);
     assert!(has_note(&found, "copies are no evidence"));
@@ -483,10 +424,7 @@ fn eight_copies_of_one_session_are_no_eight_sessions() {
     }
     let found = judged(&baseline, &candidate);
     assert_eq!(exits(&found), (0, 6));
-    assert_eq!(
-        count(&found, RowVerdict::Regressed) + count(&found, Pass),
-        0
-    );
+    assert_eq!(count(&found, RowVerdict::Regressed) + count(&found, Pass), 0);
 }
 
 #[test]

@@ -23,8 +23,7 @@ type Tamper = fn(&mut Side, &mut Side, &mut GatePolicy);
 /// A run of `rnn` somewhere in the middle.
 fn one(side: &mut Side) -> &mut GateRun {
     let mut runs = side.runs.iter_mut();
-    runs.find(|run| run.cell == "rnn" && run.repeat == 5)
-        .unwrap()
+    runs.find(|run| run.cell == "rnn" && run.repeat == 5).unwrap()
 }
 
 fn value(side: &mut Side, metric: &str, value: f64) {
@@ -73,26 +72,10 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         |_, new, _| one(new).figures.retain(|figure| figure.metric != P25),
         Open(1),
     ),
-    (
-        "NaN",
-        |_, new, _| value(new, P25, f64::NAN),
-        Error("is NaN"),
-    ),
-    (
-        "infinite",
-        |base, _, _| value(base, P50, f64::INFINITY),
-        Error("is inf"),
-    ),
-    (
-        "zero",
-        |_, new, _| value(new, PEAK, 0.0),
-        Error("is 0: only a finite number"),
-    ),
-    (
-        "negative",
-        |_, new, _| value(new, RATE, -3.0),
-        Error("is -3"),
-    ),
+    ("NaN", |_, new, _| value(new, P25, f64::NAN), Error("is NaN")),
+    ("infinite", |base, _, _| value(base, P50, f64::INFINITY), Error("is inf")),
+    ("zero", |_, new, _| value(new, PEAK, 0.0), Error("is 0: only a finite number")),
+    ("negative", |_, new, _| value(new, RATE, -3.0), Error("is -3")),
     (
         "zero everywhere",
         |base, new, _| {
@@ -216,11 +199,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         |_, new, _| new.sessions.clear(),
         Exit(4, RowVerdict::Incomparable, 2 * GATED),
     ),
-    (
-        "run twice",
-        |_, new, _| new.runs.push(new.runs[4].clone()),
-        Error("twice"),
-    ),
+    ("run twice", |_, new, _| new.runs.push(new.runs[4].clone()), Error("twice")),
     (
         "run twice under another name",
         |_, new, _| {
@@ -257,11 +236,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         },
         Error("twice"),
     ),
-    (
-        "exchanged arms",
-        |base, new, _| std::mem::swap(base, new),
-        Note("the sides are exchanged"),
-    ),
+    ("exchanged arms", |base, new, _| std::mem::swap(base, new), Note("the sides are exchanged")),
     (
         "arms mixed on one side",
         |base, new, _| {
@@ -280,22 +255,13 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         },
         Error("no cell in common"),
     ),
-    (
-        "empty candidate",
-        |_, new, _| new.runs.clear(),
-        Error("holds no runs"),
-    ),
-    (
-        "empty baseline",
-        |base, _, _| base.runs.clear(),
-        Error("holds no runs"),
-    ),
+    ("empty candidate", |_, new, _| new.runs.clear(), Error("holds no runs")),
+    ("empty baseline", |base, _, _| base.runs.clear(), Error("holds no runs")),
     (
         "too few blocks",
         |base, new, _| {
             for side in [base, new] {
-                side.runs
-                    .retain(|run| run.pairing.as_ref().unwrap().block <= 6);
+                side.runs.retain(|run| run.pairing.as_ref().unwrap().block <= 6);
             }
         },
         Exit(5, RowVerdict::Unreachable, 2 * GATED),
@@ -318,8 +284,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
     (
         "a block of one side",
         |base, _, _| {
-            base.runs
-                .retain(|run| run.cell != "rnn" || run.pairing.as_ref().unwrap().block != 4);
+            base.runs.retain(|run| run.cell != "rnn" || run.pairing.as_ref().unwrap().block != 4);
         },
         Open(GATED),
     ),
@@ -348,11 +313,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         },
         Open(GATED),
     ),
-    (
-        "a run of no block",
-        |_, new, _| one(new).pairing = None,
-        Open(GATED),
-    ),
+    ("a run of no block", |_, new, _| one(new).pairing = None, Open(GATED)),
     (
         "metric not supported on one side",
         |_, new, _| {
@@ -377,11 +338,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         |_, new, _| new.cells.push("cnn".into()),
         Exit(5, RowVerdict::Missing, 1),
     ),
-    (
-        "floor of nothing",
-        |_, _, policy| policy.floor = 0.0,
-        Error("`floor` of the gate"),
-    ),
+    ("floor of nothing", |_, _, policy| policy.floor = 0.0, Error("`floor` of the gate")),
     (
         "draws with which nothing can fail",
         |_, _, policy| policy.draws = 10,
@@ -409,10 +366,7 @@ fn check((name, says): (&str, &Says), clean: &Judgement, found: Result<Judgement
             assert_eq!(exits(&found), (0, 6), "{name}");
             let open = count(&found, RowVerdict::Inconclusive);
             assert_eq!(open, *rows, "{name}: {:#?}", found.rows);
-            let why = found
-                .rows
-                .iter()
-                .find(|row| row.verdict == RowVerdict::Inconclusive);
+            let why = found.rows.iter().find(|row| row.verdict == RowVerdict::Inconclusive);
             assert!(!why.unwrap().why.is_empty(), "{name}");
         }
         Note(text) => {
@@ -498,19 +452,13 @@ const STORED: &[(&str, Tamper, Says)] = &[
         },
         Open(2 * GATED),
     ),
-    (
-        "the same folder twice",
-        |base, new, _| *new = base.clone(),
-        Error("are the same runs"),
-    ),
+    ("the same folder twice", |base, new, _| *new = base.clone(), Error("are the same runs")),
     (
         "a copy that calls itself another session",
         |base, new, _| {
             *new = base.clone();
             new.sessions[0].id = "other".into();
-            new.runs
-                .iter_mut()
-                .for_each(|run| run.session = "other".into());
+            new.runs.iter_mut().for_each(|run| run.session = "other".into());
         },
         Note("are they copies of one recording?"),
     ),
@@ -529,11 +477,7 @@ const STORED: &[(&str, Tamper, Says)] = &[
         |_, new, _| one(new).status = Some(RunStatus::Failed),
         Exit(5, RowVerdict::Failed, GATED),
     ),
-    (
-        "NaN",
-        |_, new, _| value(new, P25, f64::NAN),
-        Error("is NaN"),
-    ),
+    ("NaN", |_, new, _| value(new, P25, f64::NAN), Error("is NaN")),
     (
         "order of everything",
         |base, new, _| {
@@ -577,10 +521,7 @@ fn constant_figures_are_judged_too() {
         let (base, new) = if paired {
             lab.paired(10, &effect)
         } else {
-            (
-                lab.session("before", 6, &none),
-                lab.session("after", 6, &effect),
-            )
+            (lab.session("before", 6, &none), lab.session("after", 6, &effect))
         };
         let found = judged(&base, &new);
         assert_eq!(exits(&found), exit, "{by} {paired}: {:#?}", found.rows[0]);

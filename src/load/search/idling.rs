@@ -31,12 +31,7 @@ impl Idling {
         for i in PERIOD..times_s.len().min(idle.len()) {
             let before = &times_s[i - PERIOD..i];
             let period = before.iter().sum::<f64>() / PERIOD as f64 / scale;
-            let row = [
-                1.0,
-                f64::from(u8::from(idle[i])),
-                before[PERIOD - 1] / scale,
-                period,
-            ];
+            let row = [1.0, f64::from(u8::from(idle[i])), before[PERIOD - 1] / scale, period];
             let time = times_s[i] / scale;
             for (at, value) in row.iter().enumerate() {
                 self.with_time[at] += value * time;
@@ -76,11 +71,7 @@ impl Idling {
         let mean = self.with_time[0] / n;
         let queued = mean - effect * idle / n;
         let factor = (queued + effect) / queued;
-        if factor.is_finite() && factor > 0.0 {
-            factor
-        } else {
-            1.0
-        }
+        if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }
     }
 }
 
@@ -114,11 +105,8 @@ fn solve(mut matrix: [[f64; N]; N], mut right: [f64; N]) -> Option<[f64; N]> {
 pub(super) fn both_cases(times_s: &[f64], idle: &[bool], factor: f64) -> Times {
     let mut times = Times::default();
     for (time, idle) in times_s.iter().zip(idle) {
-        let (after_idling, queued) = if *idle {
-            (*time, time / factor)
-        } else {
-            (time * factor, *time)
-        };
+        let (after_idling, queued) =
+            if *idle { (*time, time / factor) } else { (time * factor, *time) };
         times.idle_s.push(after_idling);
         times.queued_s.push(queued);
     }

@@ -77,9 +77,8 @@ impl Running {
         let service_s = Mean::of(&self.requests.service_s).value;
         let of_kind = |idle: bool| {
             let pairs = self.requests.busy_s.iter().zip(&self.requests.idle);
-            let times: Vec<f64> = pairs
-                .filter_map(|(time, is_idle)| (*is_idle == idle).then_some(*time))
-                .collect();
+            let times: Vec<f64> =
+                pairs.filter_map(|(time, is_idle)| (*is_idle == idle).then_some(*time)).collect();
             Mean::of(&times)
         };
         Measured {
@@ -152,9 +151,7 @@ impl Measured {
 
     fn is_like(&self, other: &Self) -> bool {
         let kinds = self.kinds.iter().zip(&other.kinds);
-        let mut compared = kinds
-            .filter(|(a, b)| a.count.min(b.count) >= COMPARED)
-            .peekable();
+        let mut compared = kinds.filter(|(a, b)| a.count.min(b.count) >= COMPARED).peekable();
         if compared.peek().is_none() {
             return self.all.is_like(&other.all);
         }
@@ -194,12 +191,8 @@ impl Measured {
         let known = known.filter(|(with, _)| (with / factor - 1.0).abs() < 1e-3);
         let (_, overs) = self.by_chance.insert(known.unwrap_or_else(|| {
             let times = both_cases(&self.requests.busy_s, &self.requests.idle, factor);
-            let replay = Replay {
-                times: &times,
-                limit_s: ask.limit_s,
-                allowed: ask.allowed(),
-                seed,
-            };
+            let replay =
+                Replay { times: &times, limit_s: ask.limit_s, allowed: ask.allowed(), seed };
             (factor, replay.overs_by_chance(rate))
         }));
         Some(overs)
@@ -232,11 +225,7 @@ impl Pool {
         let (mut busy, mut service) = (Idling::default(), Idling::default());
         let mut all = Requests::default();
         for (probe, _) in probes.iter().zip(&like).filter(|(_, like)| **like) {
-            let Requests {
-                busy_s,
-                service_s,
-                idle,
-            } = &probe.requests;
+            let Requests { busy_s, service_s, idle } = &probe.requests;
             if probe.result.rate_per_s.is_some() {
                 busy.add(busy_s, idle, scale);
                 service.add(service_s, idle, scale);

@@ -67,12 +67,8 @@ impl MaxRateSearch {
     /// Begins with a probe back to back.
     pub fn new(ask: SearchAsk) -> Result<Self, AskError> {
         ask.check()?;
-        let probe = Probe {
-            number: 1,
-            rate_per_s: None,
-            seed: ask.seed,
-            requests: least_requests(&ask),
-        };
+        let probe =
+            Probe { number: 1, rate_per_s: None, seed: ask.seed, requests: least_requests(&ask) };
         Ok(Self {
             ask,
             probe,
@@ -108,11 +104,7 @@ impl MaxRateSearch {
         }
         self.close();
         self.judge(false);
-        if self.outcome.is_some() {
-            Fed::Ended
-        } else {
-            Fed::NextProbe
-        }
+        if self.outcome.is_some() { Fed::Ended } else { Fed::NextProbe }
     }
 
     /// Ends the search with what is known: there is no more time. Ends nothing twice.
@@ -202,10 +194,7 @@ impl MaxRateSearch {
         }
         let offered = self.offered_near(rate_per_s);
         if pool.offered >= LEAST_OFFERED && offered {
-            self.outcome = Some(Outcome::NeverBroken {
-                rate_per_s,
-                capacity_per_s,
-            });
+            self.outcome = Some(Outcome::NeverBroken { rate_per_s, capacity_per_s });
         } else if last {
             let requests = self.requests();
             self.outcome = Some(Outcome::Unresolved { requests });
@@ -224,11 +213,7 @@ impl MaxRateSearch {
         }
         let have = pool.busy.len() as f64;
         let ratio = known.half / (MARGIN * self.ask.within);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let missing = (have * (ratio * ratio - 1.0)).clamp(0.0, 1e15) as u64;
         let requests = missing.clamp(least_requests(&self.ask), self.ask.probe_requests);
         self.next(Some(known.rate.rate_per_s), requests);
@@ -240,18 +225,15 @@ impl MaxRateSearch {
         let root = (pool.busy.len() as f64).sqrt();
         self.widths.push(prediction.ln_error * root);
         let mean = self.widths.iter().sum::<f64>() / self.widths.len() as f64;
-        Prediction {
-            ln_error: prediction.ln_error.max(mean / root),
-            ..prediction
-        }
+        Prediction { ln_error: prediction.ln_error.max(mean / root), ..prediction }
     }
 
     /// The rate with its interval, corrected where measured latencies contradict the prediction.
     fn known(&self, pool: &Pool, prediction: &Prediction) -> Known {
         let t = student_t(self.ask.confidence, BLOCKS as f64 - 1.0);
-        let (off, off_error) = pool.contradiction().map_or((0.0, 0.0), |(off, error)| {
-            (off / prediction.slope, error / prediction.slope)
-        });
+        let (off, off_error) = pool
+            .contradiction()
+            .map_or((0.0, 0.0), |(off, error)| (off / prediction.slope, error / prediction.slope));
         let off = off.clamp(-FURTHEST, FURTHEST);
         // Corrected: nobody knows in what way times depend on the queue, so the prediction itself stays within reach.
         let half = (t * prediction.ln_error.hypot(off_error)).max(off.abs());
@@ -284,10 +266,7 @@ impl MaxRateSearch {
             Root::BelowService => rate.rate_per_s,
         };
         if rate.rate_per_s < (1.0 - self.ask.within) * model_rate_per_s {
-            return Outcome::GeneratorBound {
-                reached: rate,
-                model_rate_per_s,
-            };
+            return Outcome::GeneratorBound { reached: rate, model_rate_per_s };
         }
         Outcome::Found(rate)
     }
@@ -311,11 +290,7 @@ impl MaxRateSearch {
 
 /// Fewest requests of a probe that can check the prediction, if it may have so many.
 fn least_requests(ask: &SearchAsk) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
     let wanted = (WANTED_OVER / ask.allowed()).round().min(1e15) as u64;
     wanted.clamp(LEAST_REQUESTS, ask.probe_requests)
 }

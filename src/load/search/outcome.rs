@@ -83,14 +83,10 @@ impl SearchAsk {
     pub fn check(&self) -> Result<(), AskError> {
         let share = |value: f64| value > 0.0 && value < 1.0;
         if !share(self.percentile) {
-            return Err(AskError::Percentile {
-                percentile: self.percentile,
-            });
+            return Err(AskError::Percentile { percentile: self.percentile });
         }
         if !(self.limit_s > 0.0 && self.limit_s.is_finite()) {
-            return Err(AskError::Limit {
-                limit_s: self.limit_s,
-            });
+            return Err(AskError::Limit { limit_s: self.limit_s });
         }
         for (what, value) in [("within", self.within), ("confidence", self.confidence)] {
             if !share(value) {
@@ -103,11 +99,7 @@ impl SearchAsk {
             ("probes", u64::from(LEAST_PROBES), probes),
         ] {
             if allowed < least {
-                return Err(AskError::TooFew {
-                    what,
-                    least,
-                    allowed,
-                });
+                return Err(AskError::TooFew { what, least, allowed });
             }
         }
         Ok(())
@@ -135,9 +127,8 @@ pub struct Probe {
 impl Probe {
     /// Where its requests come from.
     pub fn source(&self) -> Result<Source, RateError> {
-        self.rate_per_s.map_or(Ok(Source::Stream), |rate| {
-            Arrivals::poisson(rate, self.seed).map(Source::Open)
-        })
+        self.rate_per_s
+            .map_or(Ok(Source::Stream), |rate| Arrivals::poisson(rate, self.seed).map(Source::Open))
     }
 }
 

@@ -64,10 +64,7 @@ fn what_cannot_be_searched_for_says_why() {
     };
     for (message, says) in [
         (with(|ask| ask.percentile = 1.0), "1 is no percentile"),
-        (
-            with(|ask| ask.percentile = f64::NAN),
-            "NaN is no percentile",
-        ),
+        (with(|ask| ask.percentile = f64::NAN), "NaN is no percentile"),
         (with(|ask| ask.limit_s = 0.0), "limit of 0 s"),
         (with(|ask| ask.limit_s = -0.1), "limit of -0.1 s"),
         (with(|ask| ask.limit_s = f64::INFINITY), "finite"),
@@ -82,29 +79,17 @@ fn what_cannot_be_searched_for_says_why() {
 
 #[test]
 fn a_constant_service_is_found_in_three_probes() {
-    let search = search(
-        SearchAsk::new(0.99, LIMIT_AT_70),
-        &mut constant(),
-        0,
-        u64::MAX,
-    );
+    let search = search(SearchAsk::new(0.99, LIMIT_AT_70), &mut constant(), 0, u64::MAX);
     let rate = found(&search);
     assert!((rate.rate_per_s / 140.0 - 1.0).abs() < 0.03, "{rate:?}");
     assert!(rate.low <= 140.0 && 140.0 <= rate.high, "{rate:?}");
-    assert!(
-        rate.precise && rate.high - rate.low < 0.06 * 140.0,
-        "{rate:?}"
-    );
+    assert!(rate.precise && rate.high - rate.low < 0.06 * 140.0, "{rate:?}");
     assert!((rate.correction - 1.0).abs() < 1e-12);
     assert!((rate.capacity_per_s - 200.0).abs() < 1e-6);
     let results = search.results();
     assert_eq!(results.len(), 3);
     assert_eq!(results[0].rate_per_s, None);
-    assert!(
-        results
-            .iter()
-            .all(|probe| probe.requests == 1000 && !probe.cut_short)
-    );
+    assert!(results.iter().all(|probe| probe.requests == 1000 && !probe.cut_short));
 }
 
 #[test]
@@ -125,11 +110,7 @@ fn a_slow_warm_up_is_no_slow_model() {
     let mut requests = 0;
     let mut cold = |_| {
         requests += 1;
-        if requests <= 300 && requests % 10 == 0 {
-            SERVICE_NS * 4
-        } else {
-            SERVICE_NS
-        }
+        if requests <= 300 && requests % 10 == 0 { SERVICE_NS * 4 } else { SERVICE_NS }
     };
     let ask = SearchAsk::new(0.99, LIMIT_AT_70 / 2.0);
     let found = search(ask, &mut cold, 0, u64::MAX);
@@ -142,11 +123,7 @@ fn a_slow_warm_up_is_no_slow_model() {
     let mut requests = 0;
     let mut period = |_| {
         requests += 1;
-        if (500..520).contains(&requests) {
-            SERVICE_NS * 4
-        } else {
-            SERVICE_NS
-        }
+        if (500..520).contains(&requests) { SERVICE_NS * 4 } else { SERVICE_NS }
     };
     let found = search(ask, &mut period, 0, 1000);
     assert!(
@@ -159,11 +136,7 @@ fn a_slow_warm_up_is_no_slow_model() {
 #[test]
 fn a_limit_that_no_rate_breaks_is_said_to_be_one() {
     let search = search(SearchAsk::new(0.99, 5.0), &mut constant(), 0, u64::MAX);
-    let Some(Outcome::NeverBroken {
-        rate_per_s,
-        capacity_per_s,
-    }) = search.outcome()
-    else {
+    let Some(Outcome::NeverBroken { rate_per_s, capacity_per_s }) = search.outcome() else {
         panic!("{:?}", search.outcome());
     };
     assert!((rate_per_s - 196.0).abs() < 1e-6 && (capacity_per_s - 200.0).abs() < 1e-6);
@@ -172,23 +145,11 @@ fn a_limit_that_no_rate_breaks_is_said_to_be_one() {
 /// 5 ms of service and 2 ms between the answers: the model could do a good deal more.
 #[test]
 fn the_generators_limit_is_not_the_models() {
-    let search = search(
-        SearchAsk::new(0.99, LIMIT_AT_70),
-        &mut constant(),
-        2_000_000,
-        u64::MAX,
-    );
-    let Some(Outcome::GeneratorBound {
-        reached,
-        model_rate_per_s,
-    }) = search.outcome()
-    else {
+    let search = search(SearchAsk::new(0.99, LIMIT_AT_70), &mut constant(), 2_000_000, u64::MAX);
+    let Some(Outcome::GeneratorBound { reached, model_rate_per_s }) = search.outcome() else {
         panic!("{:?}", search.outcome());
     };
-    assert!(
-        (model_rate_per_s / 140.0 - 1.0).abs() < 0.03,
-        "{model_rate_per_s}"
-    );
+    assert!((model_rate_per_s / 140.0 - 1.0).abs() < 0.03, "{model_rate_per_s}");
     assert!(reached.rate_per_s < 115.0, "{reached:?}");
     assert!(search.results()[1].own_s > 1e-3);
 }
@@ -199,22 +160,12 @@ fn a_service_that_is_slower_under_load_is_found_slower() {
     let mut requests = 0;
     let mut server = |_| {
         requests += 1;
-        if requests <= 1000 {
-            SERVICE_NS
-        } else {
-            SERVICE_NS * 6 / 5
-        }
+        if requests <= 1000 { SERVICE_NS } else { SERVICE_NS * 6 / 5 }
     };
     let ask = SearchAsk::new(0.99, LIMIT_AT_70 * 1.2);
     let rate = found(&search(ask, &mut server, 0, u64::MAX));
-    assert!(
-        (rate.rate_per_s / 140.0 * 1.2 - 1.0).abs() < 0.03,
-        "{rate:?}"
-    );
-    assert!(
-        (rate.capacity_per_s * 1.2 / 200.0 - 1.0).abs() < 1e-6,
-        "{rate:?}"
-    );
+    assert!((rate.rate_per_s / 140.0 * 1.2 - 1.0).abs() < 0.03, "{rate:?}");
+    assert!((rate.capacity_per_s * 1.2 / 200.0 - 1.0).abs() < 1e-6, "{rate:?}");
 }
 
 /// A queue that grows at once: the server is four times slower than it was back to back.
@@ -223,11 +174,7 @@ fn a_probe_out_of_hand_is_cut_short() {
     let mut requests = 0;
     let mut server = |_| {
         requests += 1;
-        if requests <= 1000 {
-            SERVICE_NS
-        } else {
-            SERVICE_NS * 4
-        }
+        if requests <= 1000 { SERVICE_NS } else { SERVICE_NS * 4 }
     };
     let ask = SearchAsk::new(0.99, LIMIT_AT_70 * 4.0);
     let search = search(ask, &mut server, 0, u64::MAX);
@@ -252,11 +199,7 @@ fn share_over(limit_s: f64, rate_per_s: f64, serve: Server<'_>) -> f64 {
 #[test]
 fn a_service_that_is_slower_after_idling_is_known_by_then() {
     let mut server = |wait| {
-        if wait == 0 {
-            SERVICE_NS * 6 / 5
-        } else {
-            SERVICE_NS
-        }
+        if wait == 0 { SERVICE_NS * 6 / 5 } else { SERVICE_NS }
     };
     let search = search(SearchAsk::new(0.99, LIMIT_AT_70), &mut server, 0, u64::MAX);
     let rate = found(&search);
@@ -275,22 +218,13 @@ fn what_ends_too_soon_is_not_called_precise() {
     assert_eq!(early.probe(), None);
     // Back to back alone: a prediction, with nothing to hold it to.
     let alone = found(&search(ask, &mut constant(), 0, 1050));
-    assert!(
-        !alone.precise && alone.low <= 0.0 && alone.high >= 200.0 - 1e-6,
-        "{alone:?}"
-    );
+    assert!(!alone.precise && alone.low <= 0.0 && alone.high >= 200.0 - 1e-6, "{alone:?}");
     // And one probe at a rate, or half of one: an estimate, but no more, since it takes two to contradict a prediction.
     for (fed, second) in [(1500, 500), (2000, 1000)] {
         let one = search(ask, &mut constant(), 0, fed);
         let rate = found(&one);
-        assert!(
-            !rate.precise && (rate.rate_per_s / 140.0 - 1.0).abs() < 0.03,
-            "{rate:?}"
-        );
-        assert!(
-            rate.low <= 0.0 && rate.high >= 200.0 - 1e-6,
-            "as if two had: {rate:?}"
-        );
+        assert!(!rate.precise && (rate.rate_per_s / 140.0 - 1.0).abs() < 0.03, "{rate:?}");
+        assert!(rate.low <= 0.0 && rate.high >= 200.0 - 1e-6, "as if two had: {rate:?}");
         assert_eq!(one.results()[1].requests, second);
     }
 }

@@ -37,47 +37,17 @@ pub(super) const COLUMNS: &[(&str, Source)] = &[
     ("stop_reason", Text(|r| r.stop.reason.to_string())),
     ("wall_s", Text(|r| number(r.wall_s))),
     ("epochs", Text(|r| r.epochs.to_string())),
-    (
-        "train_throughput_samples_per_s",
-        Figure(Train, "train.throughput"),
-    ),
-    (
-        "train_step_latency_mean_s",
-        Figure(Train, "train.step_latency_mean"),
-    ),
-    (
-        "train_step_latency_p50_s",
-        Figure(Train, "train.step_latency_p50"),
-    ),
-    (
-        "train_step_latency_p95_s",
-        Figure(Train, "train.step_latency_p95"),
-    ),
-    (
-        "train_step_latency_p99_s",
-        Figure(Train, "train.step_latency_p99"),
-    ),
-    (
-        "serve_throughput_samples_per_s",
-        Figure(LastServe, "serve.throughput"),
-    ),
-    (
-        "serve_latency_p50_s",
-        Figure(FirstServe, "serve.latency_p50"),
-    ),
-    (
-        "serve_latency_p95_s",
-        Figure(FirstServe, "serve.latency_p95"),
-    ),
-    (
-        "serve_latency_p99_s",
-        Figure(FirstServe, "serve.latency_p99"),
-    ),
+    ("train_throughput_samples_per_s", Figure(Train, "train.throughput")),
+    ("train_step_latency_mean_s", Figure(Train, "train.step_latency_mean")),
+    ("train_step_latency_p50_s", Figure(Train, "train.step_latency_p50")),
+    ("train_step_latency_p95_s", Figure(Train, "train.step_latency_p95")),
+    ("train_step_latency_p99_s", Figure(Train, "train.step_latency_p99")),
+    ("serve_throughput_samples_per_s", Figure(LastServe, "serve.throughput")),
+    ("serve_latency_p50_s", Figure(FirstServe, "serve.latency_p50")),
+    ("serve_latency_p95_s", Figure(FirstServe, "serve.latency_p95")),
+    ("serve_latency_p99_s", Figure(FirstServe, "serve.latency_p99")),
     ("cpu_utilisation_percent", Figure(Train, "cpu.utilisation")),
-    (
-        "cpu_utilisation_percent_of_limit",
-        Figure(Train, "cpu.utilisation_of_limit"),
-    ),
+    ("cpu_utilisation_percent_of_limit", Figure(Train, "cpu.utilisation_of_limit")),
     ("memory_rss_mean_bytes", Figure(Train, "memory.rss_mean")),
     ("memory_peak_bytes", Figure(Run, "memory.peak")),
     ("gpu_utilisation_percent", Figure(Train, "gpu.utilisation")),
@@ -85,71 +55,32 @@ pub(super) const COLUMNS: &[(&str, Source)] = &[
     ("train_loss", Figure(Run, "train_loss")),
     ("validation_accuracy", Figure(Run, "validation_accuracy")),
     ("test_accuracy", Figure(Run, "test_accuracy")),
-    (
-        "test_accuracy_is_final",
-        Text(|r| text(accuracy_is_final(r))),
-    ),
+    ("test_accuracy_is_final", Text(|r| text(accuracy_is_final(r)))),
     ("serve_batch_size", Text(|r| text(first_serve_size(r)))),
-    (
-        "serve_throughput_batch_size",
-        Text(|r| text(last_serve_size(r))),
-    ),
+    ("serve_throughput_batch_size", Text(|r| text(last_serve_size(r)))),
     ("optimizer", Text(|r| r.job.train.optimizer.to_string())),
     ("weight_decay", Text(|r| number(r.job.train.weight_decay))),
     ("depth", Text(|r| text(r.job.model.depth))),
     ("width", Text(|r| text(r.job.model.width))),
-    (
-        "flush_denormals",
-        Text(|r| r.job.flush_denormals.to_string()),
-    ),
+    ("flush_denormals", Text(|r| r.job.flush_denormals.to_string())),
     ("allocator", Text(|r| r.job.allocator.to_string())),
     ("cpu_time_s", Figure(Run, "cpu.time")),
     ("sampler_cost_percent", Figure(Run, "sampler.cost")),
     ("stop_detail", Text(|r| one_line(&r.stop.detail))),
-    (
-        "failure",
-        Text(|r| r.failure.as_ref().map(failure_text).unwrap_or_default()),
-    ),
-    (
-        "verdict",
-        Text(|r| text(r.verdict.as_ref().map(|verdict| verdict.verdict))),
-    ),
-    (
-        "verdict_reason",
-        Text(|r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason)))),
-    ),
+    ("failure", Text(|r| r.failure.as_ref().map(failure_text).unwrap_or_default())),
+    ("verdict", Text(|r| text(r.verdict.as_ref().map(|verdict| verdict.verdict)))),
+    ("verdict_reason", Text(|r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason))))),
     ("limit_cpus", Text(|r| text(limit_cpus(r)))),
     ("limit_memory_bytes", Text(|r| text(r.limits.memory_bytes))),
-    (
-        "limit_cpu_quota_percent",
-        Text(|r| optional(r.limits.cpu_quota_percent)),
-    ),
-    (
-        "train_time_projected_s",
-        Figure(Train, "train.time_projected"),
-    ),
-    (
-        "train_time_to_accuracy_s",
-        Figure(Train, "train.time_to_accuracy"),
-    ),
+    ("limit_cpu_quota_percent", Text(|r| optional(r.limits.cpu_quota_percent))),
+    ("train_time_projected_s", Figure(Train, "train.time_projected")),
+    ("train_time_to_accuracy_s", Figure(Train, "train.time_to_accuracy")),
     ("saved_s_at_least", Text(|r| optional(r.saved_s_at_least))),
-    (
-        "serve_pattern",
-        Text(|r| text(r.job.serve.as_ref().map(|serve| serve.pattern))),
-    ),
-    (
-        "serve_latency_p90_s",
-        Figure(FirstServe, "serve.latency_p90"),
-    ),
-    (
-        "serve_latency_p99_9_s",
-        Figure(FirstServe, "serve.latency_p99_9"),
-    ),
+    ("serve_pattern", Text(|r| text(r.job.serve.as_ref().map(|serve| serve.pattern)))),
+    ("serve_latency_p90_s", Figure(FirstServe, "serve.latency_p90")),
+    ("serve_latency_p99_9_s", Figure(FirstServe, "serve.latency_p99_9")),
     ("serve_max_rate_per_s", Figure(FirstServe, "serve.max_rate")),
-    (
-        "serve_best_batch_size",
-        Text(|r| optional(Run.estimate(r, "serve.best_batch_size"))),
-    ),
+    ("serve_best_batch_size", Text(|r| optional(Run.estimate(r, "serve.best_batch_size")))),
     (
         "broken_constraint",
         Text(|r| {
@@ -160,35 +91,14 @@ pub(super) const COLUMNS: &[(&str, Source)] = &[
     ("pareto", Pareto),
     ("serve_rate_per_s", Text(|r| optional(rate_per_s(r)))),
     ("serve_clients", Text(|r| text(clients(r)))),
-    (
-        "serve_max_rate_limit_s",
-        Text(|r| optional(search(r).map(|limit| limit.limit_s))),
-    ),
-    (
-        "serve_max_rate_percentile",
-        Text(|r| optional(search(r).map(|limit| limit.percentile))),
-    ),
-    (
-        "train_step_latency_p25_s",
-        Figure(Train, "train.step_latency_p25"),
-    ),
-    (
-        "serve_latency_p25_s",
-        Figure(FirstServe, "serve.latency_p25"),
-    ),
-    (
-        "train_throughput_p75_samples_per_s",
-        Figure(Train, "train.throughput_p75"),
-    ),
-    (
-        "serve_throughput_p75_samples_per_s",
-        Figure(LastServe, "serve.throughput_p75"),
-    ),
+    ("serve_max_rate_limit_s", Text(|r| optional(search(r).map(|limit| limit.limit_s)))),
+    ("serve_max_rate_percentile", Text(|r| optional(search(r).map(|limit| limit.percentile)))),
+    ("train_step_latency_p25_s", Figure(Train, "train.step_latency_p25")),
+    ("serve_latency_p25_s", Figure(FirstServe, "serve.latency_p25")),
+    ("train_throughput_p75_samples_per_s", Figure(Train, "train.throughput_p75")),
+    ("serve_throughput_p75_samples_per_s", Figure(LastServe, "serve.throughput_p75")),
     ("energy_j", Figure(Run, metric::ENERGY_TOTAL)),
-    (
-        "energy_per_sample_j",
-        Figure(Train, metric::ENERGY_PER_SAMPLE),
-    ),
+    ("energy_per_sample_j", Figure(Train, metric::ENERGY_PER_SAMPLE)),
     (
         "serve_energy_per_sample_j",
         Text(|r| optional(LastServe.estimate(r, metric::ENERGY_PER_SAMPLE))),
@@ -200,43 +110,17 @@ pub(super) const COLUMNS: &[(&str, Source)] = &[
     ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
     ("precision", Text(|r| r.job.precision.to_string())),
     ("interference_percent", Text(|r| marked(r, None))),
-    (
-        "interference_others_percent",
-        Text(|r| marked(r, Some(Others))),
-    ),
-    (
-        "interference_steal_percent",
-        Text(|r| marked(r, Some(Steal))),
-    ),
-    (
-        "interference_throttled_percent",
-        Text(|r| marked(r, Some(Throttled))),
-    ),
-    (
-        "interference_thermal_percent",
-        Text(|r| marked(r, Some(Thermal))),
-    ),
+    ("interference_others_percent", Text(|r| marked(r, Some(Others)))),
+    ("interference_steal_percent", Text(|r| marked(r, Some(Steal)))),
+    ("interference_throttled_percent", Text(|r| marked(r, Some(Throttled)))),
+    ("interference_thermal_percent", Text(|r| marked(r, Some(Thermal)))),
     ("command_time_s", Figure(Run, COMMAND_TIME)),
     (
         "command",
-        Text(|r| {
-            text(
-                r.job
-                    .command
-                    .as_ref()
-                    .map(CommandSpec::shown)
-                    .map(|s| one_line(&s)),
-            )
-        }),
+        Text(|r| text(r.job.command.as_ref().map(CommandSpec::shown).map(|s| one_line(&s)))),
     ),
-    (
-        "exit_code",
-        Text(|r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default()),
-    ),
-    (
-        "signal",
-        Text(|r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
-    ),
+    ("exit_code", Text(|r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default())),
+    ("signal", Text(|r| r.facts.get(SIGNAL).cloned().unwrap_or_default())),
 ];
 
 /// The rate that was offered.
@@ -271,9 +155,7 @@ pub(in crate::report) fn figure_columns()
 
 /// The names of its other columns.
 pub(in crate::report) fn text_columns() -> impl Iterator<Item = &'static str> {
-    let texts = COLUMNS
-        .iter()
-        .filter(|(_, source)| !matches!(source, Figure(..)));
+    let texts = COLUMNS.iter().filter(|(_, source)| !matches!(source, Figure(..)));
     texts.map(|(name, _)| *name)
 }
 

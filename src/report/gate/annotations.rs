@@ -11,11 +11,7 @@ use crate::gate::{Row, RowVerdict};
 pub(super) fn lines(report: &GateReport<'_>) -> String {
     let judgement = report.judgement;
     let mut out = String::new();
-    let level = if report.exit_code() == 0 {
-        "notice"
-    } else {
-        "error"
-    };
+    let level = if report.exit_code() == 0 { "notice" } else { "error" };
     let said = format!("{}; {}", report.headline(), judgement.coverage);
     command(&mut out, level, ("perftune check", &said));
     for field in judgement.environment.iter().filter(|field| field.hard) {
@@ -51,11 +47,7 @@ fn title(row: &Row) -> String {
 fn command(out: &mut String, level: &str, (title, message): (&str, &str)) {
     let (title, message) = (property(&plain(title)), data(&plain(message)));
     // A message that is empty is none, and the title would not be shown.
-    let message = if message.is_empty() {
-        "-".to_owned()
-    } else {
-        message
-    };
+    let message = if message.is_empty() { "-".to_owned() } else { message };
     let _ = writeln!(out, "::{level} title={title}::{message}");
 }
 

@@ -24,11 +24,7 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
         phase: phase.to_owned(),
         metric: metric.to_owned(),
         unit: unit.to_owned(),
-        direction: Some(if lower {
-            Direction::Lower
-        } else {
-            Direction::Higher
-        }),
+        direction: Some(if lower { Direction::Lower } else { Direction::Higher }),
         role: Role::Gate,
         verdict,
         baseline: Some(base),
@@ -77,10 +73,7 @@ pub(crate) fn of(mut rows: Vec<Row>) -> Judgement {
         format: FORMAT.to_owned(),
         baseline: "results/main".to_owned(),
         candidate: "results/pr".to_owned(),
-        design: Design::Paired {
-            sessions: 1,
-            blocks: 10,
-        },
+        design: Design::Paired { sessions: 1, blocks: 10 },
         full_verdicts: true,
         alpha: 0.01,
         p_min: 0.000_98,
@@ -110,31 +103,19 @@ pub(crate) fn mixed() -> Judgement {
     (whole.baseline, whole.unit) = (None, String::new());
     let mut judgement = of(vec![
         row(Regressed, "mlp-digits", ("train", "train.step_latency_p25")),
-        row(
-            Regressed,
-            "mlp-digits",
-            ("serve[32]", "serve.throughput_p75"),
-        ),
+        row(Regressed, "mlp-digits", ("serve[32]", "serve.throughput_p75")),
         row(Suspect, "mlp-satellite", ("serve[1]", "serve.latency_p25")),
         whole,
         row(Failed, "resnet-digits", ("run", "memory.peak")),
-        row(
-            Inconclusive,
-            "cnn-digits",
-            ("serve[1]", "serve.latency_p50"),
-        ),
+        row(Inconclusive, "cnn-digits", ("serve[1]", "serve.latency_p50")),
         row(Improved, "cnn-digits", ("train", "train.throughput_p75")),
         row(New, "mlp-new", ("train", "train.step_latency_p25")),
         row(Pass, "cnn-digits", ("train", "train.step_latency_p25")),
         row(Pass, "cnn-digits", ("run", "memory.peak")),
         row(Info, "cnn-digits", ("train", "train.step_latency_p99")),
     ]);
-    judgement
-        .environment
-        .push(difference("system.kernel", false));
-    judgement
-        .notes
-        .push("the blocks span 12 minutes".to_owned());
+    judgement.environment.push(difference("system.kernel", false));
+    judgement.notes.push("the blocks span 12 minutes".to_owned());
     judgement
 }
 

@@ -47,11 +47,7 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
     let judgement = report.judgement;
     let mut cells: Vec<(&str, Vec<&Row>)> = Vec::new();
     // Figures that are only shown are no test.
-    for row in judgement
-        .rows
-        .iter()
-        .filter(|row| row.verdict != RowVerdict::Info)
-    {
+    for row in judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info) {
         match cells.iter_mut().find(|(cell, _)| *cell == row.cell) {
             Some((_, rows)) => rows.push(row),
             None => cells.push((&row.cell, vec![row])),
@@ -111,10 +107,7 @@ fn outcome(report: &GateReport<'_>) -> String {
     let case = whole_case(report);
     let mut tally = Tally::default();
     tally.add(case);
-    let mut out = format!(
-        "  <testsuite name=\"perftune check\" {}>\n",
-        tally.attributes()
-    );
+    let mut out = format!("  <testsuite name=\"perftune check\" {}>\n", tally.attributes());
     out += "    <properties>\n";
     let (alpha, p_min) = (judgement.alpha.to_string(), judgement.p_min.to_string());
     let coverage = judgement.coverage.to_string();
@@ -128,10 +121,8 @@ fn outcome(report: &GateReport<'_>) -> String {
     ];
     let hard = judgement.environment.iter().filter(|field| field.hard);
     properties.extend(hard.map(|field| {
-        let sides = format!(
-            "{} in the baseline, {} in the candidate",
-            field.baseline, field.candidate
-        );
+        let sides =
+            format!("{} in the baseline, {} in the candidate", field.baseline, field.candidate);
         (format!("environment {}", field.field), sides)
     }));
     for (name, value) in properties {
@@ -140,11 +131,7 @@ fn outcome(report: &GateReport<'_>) -> String {
     }
     out += "    </properties>\n";
     let said = format!("{}; {}", report.reason(), counts(judgement));
-    write_case(
-        &mut out,
-        ("perftune check", "outcome"),
-        (case, report.outcome(), &said),
-    );
+    write_case(&mut out, ("perftune check", "outcome"), (case, report.outcome(), &said));
     out + "  </testsuite>\n"
 }
 
@@ -168,10 +155,9 @@ fn write_case(
             out,
             "{head}>\n      <error type=\"{kind}\" message=\"{kind}: {said}\">{said}</error>\n    </testcase>"
         ),
-        Case::Skipped => writeln!(
-            out,
-            "{head}>\n      <skipped message=\"{kind}: {said}\"/>\n    </testcase>"
-        ),
+        Case::Skipped => {
+            writeln!(out, "{head}>\n      <skipped message=\"{kind}: {said}\"/>\n    </testcase>")
+        }
     };
 }
 

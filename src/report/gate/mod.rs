@@ -97,11 +97,8 @@ impl GateReport<'_> {
 
     /// How the figures came about, and what that allows to be said.
     fn design(&self) -> String {
-        let ceiling = if self.judgement.full_verdicts {
-            "full verdicts"
-        } else {
-            "suspect at most"
-        };
+        let ceiling =
+            if self.judgement.full_verdicts { "full verdicts" } else { "suspect at most" };
         format!("{}: {ceiling}", self.judgement.design)
     }
 }

@@ -22,10 +22,7 @@ const SHOWN: usize = 20;
 
 pub(super) fn document(report: &GateReport<'_>) -> String {
     let judgement = report.judgement;
-    let mut out = format!(
-        "{MARKER}\n## perftune check: {}\n\n",
-        escaped(&report.headline())
-    );
+    let mut out = format!("{MARKER}\n## perftune check: {}\n\n", escaped(&report.headline()));
     let _ = writeln!(
         out,
         "{} Baseline {}, candidate {}; {}.",
@@ -42,11 +39,7 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
             continue;
         }
         let rows = of(judgement, verdict);
-        let limit = if verdict == RowVerdict::Suspect {
-            rows.len()
-        } else {
-            SHOWN
-        };
+        let limit = if verdict == RowVerdict::Suspect { rows.len() } else { SHOWN };
         if !rows.is_empty() {
             let open = matches!(verdict, RowVerdict::Suspect | RowVerdict::Inconclusive);
             out += &details(&rows, (&verdict.to_string(), open), limit);
@@ -89,28 +82,16 @@ fn environment(judgement: &Judgement) -> String {
         (true, "Differences for which nothing is compared"),
         (false, "Other differences of the environment"),
     ] {
-        let fields = judgement
-            .environment
-            .iter()
-            .filter(|field| field.hard == hard);
+        let fields = judgement.environment.iter().filter(|field| field.hard == hard);
         let fields: Vec<_> = fields.collect();
         if fields.is_empty() {
             continue;
         }
         let column = |head: &str, cells: Vec<String>| Column::new(head, Side::Left, cells);
         let shown = table(&[
-            column(
-                "field",
-                fields.iter().map(|field| field.field.clone()).collect(),
-            ),
-            column(
-                "baseline",
-                fields.iter().map(|field| field.baseline.clone()).collect(),
-            ),
-            column(
-                "candidate",
-                fields.iter().map(|field| field.candidate.clone()).collect(),
-            ),
+            column("field", fields.iter().map(|field| field.field.clone()).collect()),
+            column("baseline", fields.iter().map(|field| field.baseline.clone()).collect()),
+            column("candidate", fields.iter().map(|field| field.candidate.clone()).collect()),
         ]);
         let _ = write!(out, "\n{heading}:\n\n{shown}");
     }
@@ -164,19 +145,13 @@ fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
     };
     let mut columns = Vec::new();
     if with_verdict {
-        columns.push(column("verdict", Side::Left, &|row| {
-            row.verdict.to_string()
-        }));
+        columns.push(column("verdict", Side::Left, &|row| row.verdict.to_string()));
     }
     columns.extend([
         column("cell", Side::Left, &|row| plain(&row.cell)),
         column("figure", Side::Left, &|row| plain(&figure(row))),
-        column("baseline", Side::Right, &|row| {
-            quantity(&row.unit, row.baseline)
-        }),
-        column("candidate", Side::Right, &|row| {
-            quantity(&row.unit, row.candidate)
-        }),
+        column("baseline", Side::Right, &|row| quantity(&row.unit, row.baseline)),
+        column("candidate", Side::Right, &|row| quantity(&row.unit, row.candidate)),
         column("change", Side::Right, &|row| percent(row.change)),
         column("interval", Side::Right, &interval),
         column("p", Side::Right, &|row| probability(row.p)),

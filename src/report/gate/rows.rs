@@ -29,10 +29,7 @@ pub(super) fn fails(verdict: RowVerdict) -> bool {
 
 /// Whether a row is what `--on-inconclusive` speaks of.
 pub(super) fn doubtful(verdict: RowVerdict) -> bool {
-    matches!(
-        verdict,
-        RowVerdict::Suspect | RowVerdict::Inconclusive | RowVerdict::Unreachable
-    )
+    matches!(verdict, RowVerdict::Suspect | RowVerdict::Inconclusive | RowVerdict::Unreachable)
 }
 
 /// The rows of a verdict, in their order.
@@ -43,10 +40,7 @@ pub(super) fn of(judgement: &Judgement, verdict: RowVerdict) -> Vec<&Row> {
 
 /// How many rows are not compared, where none is: the environment is the reason then, and says it once.
 pub(super) fn all_incomparable(judgement: &Judgement) -> Option<usize> {
-    let judged = judgement
-        .rows
-        .iter()
-        .filter(|row| row.verdict != RowVerdict::Info);
+    let judged = judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info);
     let found = of(judgement, RowVerdict::Incomparable).len();
     (found > 0 && found == judged.count()).then_some(found)
 }
@@ -132,13 +126,12 @@ pub(super) fn interval(row: &Row) -> String {
 
 /// `0.0004`, `< 0.0001`; never 0.
 pub(super) fn probability(p: Option<f64>) -> String {
-    p.map_or_else(String::new, |p| {
-        if p < 0.000_1 {
-            "< 0.0001".to_owned()
-        } else {
-            format!("{p:.4}")
-        }
-    })
+    p.map_or_else(
+        String::new,
+        |p| {
+            if p < 0.000_1 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
+        },
+    )
 }
 
 /// One line without characters that could move a cursor or change colours: names come from files that anybody may have written.
@@ -154,23 +147,11 @@ pub(super) fn evidence(row: &Row) -> String {
     if row.baseline.is_some() || row.candidate.is_some() {
         let side = |value| {
             let text = quantity(&row.unit, value);
-            if text.is_empty() {
-                "none".to_owned()
-            } else {
-                text
-            }
+            if text.is_empty() { "none".to_owned() } else { text }
         };
         let change = percent(row.change);
-        let change = if change.is_empty() {
-            String::new()
-        } else {
-            format!(", {change}")
-        };
-        said.push(format!(
-            "{} -> {}{change}",
-            side(row.baseline),
-            side(row.candidate)
-        ));
+        let change = if change.is_empty() { String::new() } else { format!(", {change}") };
+        said.push(format!("{} -> {}{change}", side(row.baseline), side(row.candidate)));
     }
     let interval = interval(row);
     if !interval.is_empty() {
@@ -193,12 +174,8 @@ pub(super) fn evidence(row: &Row) -> String {
 
 /// Of a row that is in doubt: what it could have shown, and what it needs.
 pub(super) fn sees(row: &Row) -> Option<String> {
-    let sees = row
-        .detectable
-        .map(|least| format!("a change of {} could be seen", share(least)));
-    let needs = row
-        .runs_needed
-        .map(|runs| format!("{runs} more runs a side are needed"));
+    let sees = row.detectable.map(|least| format!("a change of {} could be seen", share(least)));
+    let needs = row.runs_needed.map(|runs| format!("{runs} more runs a side are needed"));
     let said: Vec<String> = [sees, needs].into_iter().flatten().collect();
     (!said.is_empty()).then(|| said.join(", "))
 }

@@ -8,17 +8,11 @@ use super::*;
 use crate::gate::{Design, RowVerdict};
 
 fn report(judgement: &Judgement) -> GateReport<'_> {
-    GateReport {
-        judgement,
-        inconclusive_fails: false,
-    }
+    GateReport { judgement, inconclusive_fails: false }
 }
 
 fn strict(judgement: &Judgement) -> GateReport<'_> {
-    GateReport {
-        judgement,
-        inconclusive_fails: true,
-    }
+    GateReport { judgement, inconclusive_fails: true }
 }
 
 #[test]
@@ -33,13 +27,8 @@ fn every_form_tells_all_kinds_of_rows() {
 
 #[test]
 fn other_machines_are_told_by_field() {
-    let mut judgement = with(
-        &[
-            [RowVerdict::Incomparable; 3].as_slice(),
-            &[RowVerdict::Info],
-        ]
-        .concat(),
-    );
+    let mut judgement =
+        with(&[[RowVerdict::Incomparable; 3].as_slice(), &[RowVerdict::Info]].concat());
     judgement.environment = vec![difference("cpu.model", true), difference("kernel", false)];
     let report = report(&judgement);
     insta::assert_snapshot!("incomparable_text", report.text(80));
@@ -91,10 +80,7 @@ fn lines_fit_and_rows_do_not_depend_on_the_width() {
     for judgement in [mixed(), with(&[RowVerdict::Inconclusive]), with(&[])] {
         for width in [60, 80, 120] {
             let text = report(&judgement).text(width);
-            assert!(
-                text.lines().all(|line| line.chars().count() <= width),
-                "{width}:\n{text}"
-            );
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
             assert!(text.contains(&judgement.coverage.to_string()), "{text}");
         }
     }
@@ -103,37 +89,20 @@ fn lines_fit_and_rows_do_not_depend_on_the_width() {
 #[test]
 fn the_text_says_what_to_do() {
     let mut stored = with(&[RowVerdict::Suspect, RowVerdict::Unreachable]);
-    stored.design = Design::Stored {
-        baseline_sessions: 1,
-    };
+    stored.design = Design::Stored { baseline_sessions: 1 };
     stored.full_verdicts = false;
     let text = |judgement: &Judgement| {
         let text = report(judgement).text(80);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     for (judgement, says) in [
-        (
-            &stored,
-            "confirm with `perftune run GRID --against BASELINE`",
-        ),
-        (
-            &stored,
-            "at least 5 runs of each cell (--repeat), or 7 blocks",
-        ),
+        (&stored, "confirm with `perftune run GRID --against BASELINE`"),
+        (&stored, "at least 5 runs of each cell (--repeat), or 7 blocks"),
         (&stored, "suspect at most"),
-        (
-            &with(&[RowVerdict::Inconclusive]),
-            "about 14 more runs a side would settle it",
-        ),
+        (&with(&[RowVerdict::Inconclusive]), "about 14 more runs a side would settle it"),
         (&with(&[RowVerdict::Missing]), "`retired`"),
-        (
-            &with(&[RowVerdict::Incomparable]),
-            "keep manifest.json beside the CSV files",
-        ),
-        (
-            &with(&[RowVerdict::Pass]),
-            "no regression: no row is worse by its floor (exit code 0)",
-        ),
+        (&with(&[RowVerdict::Incomparable]), "keep manifest.json beside the CSV files"),
+        (&with(&[RowVerdict::Pass]), "no regression: no row is worse by its floor (exit code 0)"),
     ] {
         let text = text(judgement);
         assert!(text.contains(says), "{says}:\n{text}");
@@ -189,9 +158,8 @@ fn a_server_that_counts_cases_comes_to_the_end_of_the_exit_code() {
 
 /// Whether every element that begins ends, no character is one that XML forbids, and no sign of markup stands in a value.
 fn well_formed(document: &str) -> Result<(), String> {
-    let body = document
-        .strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")
-        .ok_or("no head")?;
+    let body =
+        document.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>").ok_or("no head")?;
     let mut open: Vec<String> = Vec::new();
     let mut rest = body;
     while let Some(at) = rest.find('<') {
@@ -267,13 +235,9 @@ fn shares_have_a_sign_and_no_probability_is_0() {
         assert_eq!(percent(Some(share)), text);
     }
     assert_eq!(percent(None), "");
-    for (value, text) in [
-        (0.05, "5%"),
-        (0.081, "8.1%"),
-        (0.002, "0.200%"),
-        (1.5, "150%"),
-        (0.0, "0%"),
-    ] {
+    for (value, text) in
+        [(0.05, "5%"), (0.081, "8.1%"), (0.002, "0.200%"), (1.5, "150%"), (0.0, "0%")]
+    {
         assert_eq!(share(value), text);
     }
     assert_eq!(probability(Some(0.0)), "< 0.0001");
@@ -316,15 +280,9 @@ fn no_foreign_text_becomes_markup_or_a_command() {
     let page = report.markdown();
     // Between backquotes nothing is markup.
     let outside: String = page.split('`').step_by(2).collect();
-    assert!(
-        !outside.contains("<b>") && !outside.contains("z@me"),
-        "{page}"
-    );
+    assert!(!outside.contains("<b>") && !outside.contains("z@me"), "{page}");
     let text = report.text(80);
-    assert!(
-        !text.contains('\u{1b}') && !text.contains('\u{0}'),
-        "{text:?}"
-    );
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{0}'), "{text:?}");
 }
 
 proptest! {

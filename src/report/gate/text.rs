@@ -99,20 +99,14 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
         column("p", Side::Right, &|row| probability(row.p)).ranked(5),
     ];
     let needs = |row: &Row| row.verdict == RowVerdict::Inconclusive;
-    if rows
-        .iter()
-        .any(|row| needs(row) && row.detectable.is_some())
-    {
+    if rows.iter().any(|row| needs(row) && row.detectable.is_some()) {
         let sees = |row: &Row| {
             let least = row.detectable.filter(|_| needs(row));
             least.map_or_else(String::new, share)
         };
         columns.push(column("sees", Side::Right, &sees).ranked(1));
     }
-    if rows
-        .iter()
-        .any(|row| needs(row) && row.runs_needed.is_some())
-    {
+    if rows.iter().any(|row| needs(row) && row.runs_needed.is_some()) {
         let more = |row: &Row| {
             let runs = row.runs_needed.filter(|_| needs(row));
             runs.map_or_else(String::new, |runs| runs.to_string())
@@ -244,11 +238,7 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if judgement
-        .environment
-        .iter()
-        .any(|difference| difference.hard)
-    {
+    if judgement.environment.iter().any(|difference| difference.hard) {
         lines.push(
             "to do: measure both sides on one machine (`perftune run GRID --against BASELINE`); name a field as `subject` in \
              the gate file if it is what is being tested; --any-machine compares all the same"
@@ -278,19 +268,13 @@ fn needed(rows: &[&Row], judgement: &Judgement) -> String {
     let mut line = format!("to do: {} inconclusive", counted(rows.len(), "row"));
     let _ = match (known.iter().min(), known.iter().max()) {
         (Some(least), Some(most)) if least == most => {
-            write!(
-                line,
-                ": about {most} more runs a side would settle it ({how})"
-            )
+            write!(line, ": about {most} more runs a side would settle it ({how})")
         }
         (Some(least), Some(most)) => write!(
             line,
             ": about {least} (the nearest) to {most} (all) more runs a side would settle it ({how})"
         ),
-        _ => write!(
-            line,
-            ": more runs ({how}), or a wider floor in the gate file"
-        ),
+        _ => write!(line, ": more runs ({how}), or a wider floor in the gate file"),
     };
     line
 }

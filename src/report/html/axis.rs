@@ -59,11 +59,7 @@ impl Axis {
         let share = wish.unit == Unit::Ratio;
         let decades = low > 0.0 && high / low > DECADES_FROM && !share;
         if decades {
-            let room = if wish.margin {
-                (high / low).powf(MARGIN)
-            } else {
-                1.0
-            };
+            let room = if wish.margin { (high / low).powf(MARGIN) } else { 1.0 };
             (low, high) = (low / room, high * room);
         } else {
             if wish.zero == Zero::Even {
@@ -72,25 +68,11 @@ impl Axis {
             (low, high) = roomy((low, high), wish, share);
         }
         // Decades are read from their middle, an even scale from its end.
-        let typical = if decades {
-            (low * high).sqrt()
-        } else {
-            high.max(-low)
-        };
+        let typical = if decades { (low * high).sqrt() } else { high.max(-low) };
         let scale = Scale::of(wish.unit, [typical]);
-        let found = if decades {
-            decade_ticks((low, high), scale, wish.ticks)
-        } else {
-            None
-        };
+        let found = if decades { decade_ticks((low, high), scale, wish.ticks) } else { None };
         let ticks = found.unwrap_or_else(|| even_ticks((low, high), scale, wish.ticks));
-        Some(Self {
-            low,
-            high,
-            decades,
-            ticks,
-            unit: scale.name,
-        })
+        Some(Self { low, high, decades, ticks, unit: scale.name })
     }
 
     /// Whether a value lies on the axis.
@@ -114,16 +96,8 @@ fn roomy((low, high): (f64, f64), wish: Wish, share: bool) -> (f64, f64) {
     } else {
         low.abs() * MARGIN
     };
-    let bottom = if low >= 0.0 {
-        (low - room).max(0.0)
-    } else {
-        low - room
-    };
-    let top = if share && high <= 1.0 {
-        (high + room).min(1.0)
-    } else {
-        high + room
-    };
+    let bottom = if low >= 0.0 { (low - room).max(0.0) } else { low - room };
+    let top = if share && high <= 1.0 { (high + room).min(1.0) } else { high + room };
     match wish.margin {
         true if wish.zero != Zero::Free && low >= 0.0 => (0.0, top),
         true => (bottom, top),
@@ -188,11 +162,7 @@ fn decade_ticks((low, high): (f64, f64), scale: Scale, most: usize) -> Option<Ve
 
 /// Decimals that a step needs.
 fn decimals(step: f64) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 0..=9"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=9")]
     let decimals = (-(step * (1.0 + 1e-9)).log10().floor()).clamp(0.0, 9.0) as usize;
     decimals
 }
@@ -203,18 +173,11 @@ impl Ranged for Axis {
 
     fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
         let place = |value: f64| {
-            if self.decades {
-                value.max(f64::MIN_POSITIVE).log10()
-            } else {
-                value
-            }
+            if self.decades { value.max(f64::MIN_POSITIVE).log10() } else { value }
         };
         let (low, high) = (place(self.low), place(self.high));
         let share = (place(*value) - low) / (high - low);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "clamped to the pixels of the drawing"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "clamped to the pixels of the drawing")]
         let pixel = (share.clamp(0.0, 1.0) * f64::from(to - from)).round() as i32;
         from + pixel
     }
@@ -234,10 +197,7 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        let found = self
-            .ticks
-            .iter()
-            .find(|(tick, _)| tick.total_cmp(value).is_eq());
+        let found = self.ticks.iter().find(|(tick, _)| tick.total_cmp(value).is_eq());
         found.map(|(_, text)| text.clone()).unwrap_or_default()
     }
 }
@@ -248,12 +208,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn wish(unit: Unit) -> Wish {
-        Wish {
-            unit,
-            ticks: 6,
-            zero: Zero::Free,
-            margin: true,
-        }
+        Wish { unit, ticks: 6, zero: Zero::Free, margin: true }
     }
 
     fn shown(values: &[f64], wish: Wish) -> (String, &'static str) {
@@ -264,29 +219,11 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers_of_the_unit() {
-        let zero = Wish {
-            zero: Zero::Always,
-            ..wish(Unit::Bytes)
-        };
+        let zero = Wish { zero: Zero::Always, ..wish(Unit::Bytes) };
         for (values, wish, ticks, unit) in [
-            (
-                &[0.82, 0.99][..],
-                wish(Unit::Ratio),
-                "0.85 0.90 0.95 1.00",
-                "",
-            ),
-            (
-                &[1.8e-5, 4.3e-4],
-                wish(Unit::Seconds),
-                "20 50 100 200 500",
-                "us",
-            ),
-            (
-                &[1.6e3, 1.1e5],
-                wish(Unit::SamplesPerSecond),
-                "2 5 10 20 50 100",
-                "k/s",
-            ),
+            (&[0.82, 0.99][..], wish(Unit::Ratio), "0.85 0.90 0.95 1.00", ""),
+            (&[1.8e-5, 4.3e-4], wish(Unit::Seconds), "20 50 100 200 500", "us"),
+            (&[1.6e3, 1.1e5], wish(Unit::SamplesPerSecond), "2 5 10 20 50 100", "k/s"),
             (&[1e-6, 1.0], wish(Unit::Seconds), "0.01 1 100", "ms"),
             (&[1.4e8, 5.3e8], zero, "0 100 200 300 400 500", "MiB"),
             (&[5.0], wish(Unit::Percent), "4.8 5.0 5.2", "%"),

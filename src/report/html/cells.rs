@@ -182,15 +182,11 @@ fn names(row: &mut Markup, (place, record): (usize, &RunRecord), linked: &dyn Fn
 
 fn heading(row: &mut Markup, column: &Column) {
     let title = format!("{}: {}", column.metric.name, column.metric.about);
-    row.element(
-        "th",
-        &[("scope", "col"), ("class", "n"), ("title", &title)],
-        |head| {
-            head.text(&column.head);
-            head.text(" ");
-            head.leaf("small", &[], column.scale.name);
-        },
-    );
+    row.element("th", &[("scope", "col"), ("class", "n"), ("title", &title)], |head| {
+        head.text(&column.head);
+        head.text(" ");
+        head.leaf("small", &[], column.scale.name);
+    });
 }
 
 pub(super) fn cell(row: &mut Markup, cell: &Cell) {
@@ -229,11 +225,7 @@ fn interval(ends: (Option<f64>, Option<f64>), show: impl Fn(f64) -> String) -> S
 }
 
 fn missing(why: &str) -> Cell {
-    Cell {
-        text: "-".to_owned(),
-        small: String::new(),
-        title: format!("not measured: {why}"),
-    }
+    Cell { text: "-".to_owned(), small: String::new(), title: format!("not measured: {why}") }
 }
 
 fn range(low: &str, high: &str) -> String {
@@ -269,11 +261,7 @@ fn accuracy_cell(record: &RunRecord) -> Cell {
     } else {
         format!("({estimate:.3})")
     };
-    Cell {
-        text: shown,
-        small: String::new(),
-        title: title(row, estimate),
-    }
+    Cell { text: shown, small: String::new(), title: title(row, estimate) }
 }
 
 /// Writes the figures of each cell over its repeats, where there are enough of them.
@@ -324,9 +312,5 @@ fn between(column: &Column, first: &RunRecord, summary: &[SummaryRow]) -> Cell {
     if !row.note.is_empty() {
         let _ = write!(title, "; {}", row.note);
     }
-    Cell {
-        text: show(mean),
-        small: interval((row.low, row.high), show),
-        title,
-    }
+    Cell { text: show(mean), small: interval((row.low, row.high), show), title }
 }

@@ -65,11 +65,7 @@ pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, u
         for (second, also) in &asked[place + 1..] {
             // Costs lie across, and what they buy goes up.
             let swapped = *goal == Goal::Maximize && *also == Goal::Minimize;
-            pairs.push(if swapped {
-                [*second, *first]
-            } else {
-                [*first, *second]
-            });
+            pairs.push(if swapped { [*second, *first] } else { [*first, *second] });
         }
     }
     let named = |name: &str| asked.iter().any(|(metric, _)| metric.name == name);
@@ -80,9 +76,7 @@ pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, u
             (limited.unwrap_or("serve.latency_p50"), "test_accuracy"),
             ("memory.peak", "train.throughput"),
         ];
-        let known = default
-            .iter()
-            .filter_map(|(x, y)| Some([find(x)?, find(y)?]));
+        let known = default.iter().filter_map(|(x, y)| Some([find(x)?, find(y)?]));
         pairs.extend(known);
     } else if let (Some(latency), Some((wanted, _))) = (unasked, wanted) {
         pairs.insert(0, [latency, *wanted]);
@@ -106,22 +100,13 @@ pub(super) fn figure<'a>(
     let rows = decisive(record, metric).into_iter().filter(known);
     let estimate = |row: &&MetricRow| row.estimate.unwrap_or_default();
     let by_value = |a: &&MetricRow, b: &&MetricRow| estimate(a).total_cmp(&estimate(b));
-    if limit.upper {
-        rows.max_by(by_value)
-    } else {
-        rows.min_by(by_value)
-    }
+    if limit.upper { rows.max_by(by_value) } else { rows.min_by(by_value) }
 }
 
 /// The figures of a metric that a verdict on it rests on: of requests that were served once more those on the trained model,
 /// unless the limit was broken before.
 fn decisive<'a>(record: &'a RunRecord, metric: &MetricDef) -> Vec<&'a MetricRow> {
-    let rows = || {
-        record
-            .metrics
-            .iter()
-            .filter(|row| row.metric == metric.name)
-    };
+    let rows = || record.metrics.iter().filter(|row| row.metric == metric.name);
     let again = |row: &MetricRow| -> Option<&'a MetricRow> {
         let Ok(Phase::Serve(size)) = row.phase.parse() else {
             return None;
@@ -144,21 +129,15 @@ fn is_broken_in(record: &RunRecord, metric: &MetricDef, phase: &str) -> bool {
     let Some(verdict) = &record.verdict else {
         return false;
     };
-    let (begins, says) = (
-        format!("{} ", metric.name),
-        format!(" is broken in {phase}:"),
-    );
+    let (begins, says) = (format!("{} ", metric.name), format!(" is broken in {phase}:"));
     let mut findings = verdict.reason.split("; ");
     findings.any(|finding| finding.starts_with(&begins) && finding.contains(&says))
 }
 
 /// What an axis is called: the metric, and of which requests it speaks.
 pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
-    let mut sizes: Vec<_> = field
-        .records
-        .iter()
-        .filter_map(|record| record.job.serve.as_ref())
-        .collect();
+    let mut sizes: Vec<_> =
+        field.records.iter().filter_map(|record| record.job.serve.as_ref()).collect();
     sizes.dedup_by(|a, b| a.batch_sizes == b.batch_sizes);
     let several = sizes.iter().any(|serve| serve.batch_sizes.len() > 1);
     match (Place::of(metric), field.limit(metric).is_some()) {
@@ -171,12 +150,7 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
         (place @ (Place::FirstServe | Place::LastServe), _) => {
             let size = |record: &RunRecord| {
                 let sizes = &record.job.serve.as_ref()?.batch_sizes;
-                if place == Place::FirstServe {
-                    sizes.first()
-                } else {
-                    sizes.last()
-                }
-                .copied()
+                if place == Place::FirstServe { sizes.first() } else { sizes.last() }.copied()
             };
             let mut found: Vec<_> = field.records.iter().filter_map(size).collect();
             found.sort_unstable();
@@ -215,11 +189,7 @@ mod tests {
     fn objective(metric: &str, maximize: bool) -> Objective {
         Objective {
             metric: metric.to_owned(),
-            goal: if maximize {
-                Goal::Maximize
-            } else {
-                Goal::Minimize
-            },
+            goal: if maximize { Goal::Maximize } else { Goal::Minimize },
         }
     }
 
@@ -228,16 +198,10 @@ mod tests {
         let peak = "memory.peak";
         assert_eq!(
             names(&pairs(&[], &[])),
-            [
-                ["serve.latency_p50", "test_accuracy"],
-                [peak, "train.throughput"]
-            ]
+            [["serve.latency_p50", "test_accuracy"], [peak, "train.throughput"]]
         );
         let limits = [upper(peak, 1.0), upper("serve.latency_p99", 1.0)];
-        assert_eq!(
-            names(&pairs(&[], &limits))[0],
-            ["serve.latency_p99", "test_accuracy"]
-        );
+        assert_eq!(names(&pairs(&[], &limits))[0], ["serve.latency_p99", "test_accuracy"]);
         let three = [
             objective("test_accuracy", true),
             objective(peak, false),
@@ -262,10 +226,8 @@ mod tests {
 
     #[test]
     fn trade_offs_that_are_too_many_are_counted() {
-        let many: Vec<_> = crate::event::CATALOGUE
-            .iter()
-            .map(|metric| objective(metric.name, true))
-            .collect();
+        let many: Vec<_> =
+            crate::event::CATALOGUE.iter().map(|metric| objective(metric.name, true)).collect();
         for (count, shown, more) in [(4, 6, 0), (5, 6, 4), (9, 6, 30)] {
             let (pairs, left_out) = pairs(&many[..count], &[]);
             assert_eq!((pairs.len(), left_out), (shown, more), "{count}");
@@ -273,13 +235,7 @@ mod tests {
     }
 
     fn field<'a>(limits: &'a [Limit], marks: &'a Marks<'a>) -> Field<'a> {
-        Field {
-            records: &[],
-            summary: &[],
-            limits,
-            front: None,
-            marks,
-        }
+        Field { records: &[], summary: &[], limits, front: None, marks }
     }
 
     #[test]
@@ -295,19 +251,13 @@ mod tests {
         assert_eq!(of(latency, &[]), "serve[1]");
         assert_eq!(of(latency, &[upper(latency, 1e-3)]), "serve[32]");
         assert_eq!(of(latency, &[upper("memory.peak", 1e-3)]), "serve[1]");
-        let least = Limit {
-            upper: false,
-            ..upper("serve.throughput", 1.0)
-        };
+        let least = Limit { upper: false, ..upper("serve.throughput", 1.0) };
         assert_eq!(of("serve.throughput", &[least]), "serve[1]");
         assert_eq!(of("serve.throughput", &[]), "serve[32]");
         // What cells are compared by is drawn as they were compared by it.
         let (rate, front) = (find("serve.throughput").unwrap(), front());
         let limits = [upper("serve.throughput", 1.0)];
-        let compared = Field {
-            front: Some(&front),
-            ..field(&limits, &marks)
-        };
+        let compared = Field { front: Some(&front), ..field(&limits, &marks) };
         assert_eq!(figure(&record, rate, compared).unwrap().phase, "serve[32]");
         assert_eq!(title(compared, rate), "serve.throughput");
     }
@@ -349,10 +299,7 @@ mod tests {
         let broken = judged(record.clone(), Feasibility::Infeasible, broken);
         assert_eq!(of(&broken), "serve[1]");
         let other = "serve.latency_p99_9 <= 1 us is broken in serve[1]: at least 2 us";
-        assert_eq!(
-            of(&judged(record.clone(), Feasibility::Infeasible, other)),
-            "confirm[1]"
-        );
+        assert_eq!(of(&judged(record.clone(), Feasibility::Infeasible, other)), "confirm[1]");
         // A phase that the run did not come to decides nothing.
         record.metrics.last_mut().unwrap().estimate = None;
         assert_eq!(of(&record), "serve[1]");

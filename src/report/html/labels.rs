@@ -46,10 +46,7 @@ pub(super) fn place(
     within: Frame,
     (taken, crossed): (&[Frame], &[Frame]),
 ) -> Option<Vec<Label>> {
-    let marks: Vec<Frame> = points
-        .iter()
-        .map(|point| around(point.at, MARK, MARK))
-        .collect();
+    let marks: Vec<Frame> = points.iter().map(|point| around(point.at, MARK, MARK)).collect();
     let mut boxes: Vec<Frame> = taken.to_vec();
     let mut labels = Vec::with_capacity(points.len());
     for point in points {
@@ -62,10 +59,7 @@ pub(super) fn place(
         let free = |label: &Label| {
             let area = extent(label);
             let hit = |other: &Frame| overlap(area, *other);
-            let others = points
-                .iter()
-                .zip(&marks)
-                .filter(|(other, _)| other.at != own);
+            let others = points.iter().zip(&marks).filter(|(other, _)| other.at != own);
             inside(area, within) && !boxes.iter().any(hit) && !others.map(|(_, mark)| mark).any(hit)
         };
         let cost = |label: &Label| {
@@ -146,10 +140,7 @@ mod tests {
     const FRAME: Frame = ((0, 0), (400, 300));
 
     fn named(places: &[Pixel], text: &str) -> Vec<Named> {
-        let named = |at: &Pixel| Named {
-            at: *at,
-            text: text.to_owned(),
-        };
+        let named = |at: &Pixel| Named { at: *at, text: text.to_owned() };
         places.iter().map(named).collect()
     }
 
@@ -162,10 +153,7 @@ mod tests {
         assert_eq!(place(&named(&many, "digits"), FRAME, (&[], &[])), None);
         assert_eq!(beside(&near).len(), 3);
         let few = merged(&named(&many, "7"));
-        assert!(
-            few.len() < 4 && few[0].text.starts_with("7 and "),
-            "{few:?}"
-        );
+        assert!(few.len() < 4 && few[0].text.starts_with("7 and "), "{few:?}");
         assert!(place(&few, FRAME, (&[], &[])).is_some());
     }
 

@@ -29,23 +29,12 @@ impl Entries {
 pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportError> {
     let lost =
         |record: &&RunRecord| matches!(record.status, RunStatus::Failed | RunStatus::Cancelled);
-    let shown: Vec<_> = field
-        .records
-        .iter()
-        .filter(|record| !lost(record))
-        .collect();
+    let shown: Vec<_> = field.records.iter().filter(|record| !lost(record)).collect();
     let judged = shown.iter().any(|record| record.verdict.is_some());
     let mut entries = Entries::default();
-    for (shape, model) in models(field.records)
-        .into_iter()
-        .enumerate()
-        .take(palette::SHAPES.len())
+    for (shape, model) in models(field.records).into_iter().enumerate().take(palette::SHAPES.len())
     {
-        let ink = if judged {
-            TEXT
-        } else {
-            palette::of_model(shape)
-        };
+        let ink = if judged { TEXT } else { palette::of_model(shape) };
         entries.add(model, |area| plot::mark(area, (9, 9), shape, (ink, true)))?;
     }
     verdicts(&mut entries, &shown)?;
@@ -56,13 +45,8 @@ pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportEr
             plot::ring(area, (9, 9))
         })?;
     }
-    if shown
-        .iter()
-        .any(|record| accuracy_is_final(record) == Some(false))
-    {
-        entries.add("not trained to the end", |area| {
-            dot(area, palette::AXIS, false)
-        })?;
+    if shown.iter().any(|record| accuracy_is_final(record) == Some(false)) {
+        entries.add("not trained to the end", |area| dot(area, palette::AXIS, false))?;
     }
     if !field.limits.is_empty() {
         entries.add("limit, and the side that breaks it", |area| {

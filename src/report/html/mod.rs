@@ -144,24 +144,12 @@ fn head(html: &mut Markup, page: &Page<'_>) {
         head.feed();
         head.void("meta", &[("charset", "utf-8")]);
         let policy = "default-src 'none'; style-src 'unsafe-inline'";
+        head.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", policy)]);
         head.void(
             "meta",
-            &[
-                ("http-equiv", "Content-Security-Policy"),
-                ("content", policy),
-            ],
+            &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")],
         );
-        head.void(
-            "meta",
-            &[
-                ("name", "viewport"),
-                ("content", "width=device-width, initial-scale=1"),
-            ],
-        );
-        head.void(
-            "meta",
-            &[("name", "color-scheme"), ("content", "light dark")],
-        );
+        head.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
         head.feed();
         head.leaf("title", &[], &format!("{} - perftune", page.head.name));
         head.feed();

@@ -18,10 +18,7 @@ pub(super) struct Ink {
 }
 
 const fn ink(red: u8, green: u8, blue: u8, dark: &'static str) -> Ink {
-    Ink {
-        light: RGBColor(red, green, blue),
-        dark,
-    }
+    Ink { light: RGBColor(red, green, blue), dark }
 }
 
 /// Words.
@@ -50,9 +47,8 @@ pub(super) const LINE: Ink = BLUE;
 /// Models, where there is no verdict to colour by.
 const MODELS: [Ink; 6] = [BLUE, VERMILION, GREEN, PURPLE, OLIVE, INDIGO];
 
-const ALL: [Ink; 12] = [
-    TEXT, AXIS, GRID, LIMIT, STOP, UNDECIDED, BLUE, VERMILION, GREEN, PURPLE, OLIVE, INDIGO,
-];
+const ALL: [Ink; 12] =
+    [TEXT, AXIS, GRID, LIMIT, STOP, UNDECIDED, BLUE, VERMILION, GREEN, PURPLE, OLIVE, INDIGO];
 
 /// The colour of the model at this place of the legend.
 pub(super) const fn of_model(place: usize) -> Ink {
@@ -127,11 +123,7 @@ mod tests {
     fn luminance(red: u8, green: u8, blue: u8) -> f64 {
         let linear = |value: u8| {
             let share = f64::from(value) / 255.0;
-            if share <= 0.040_45 {
-                share / 12.92
-            } else {
-                ((share + 0.055) / 1.055).powf(2.4)
-            }
+            if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
         };
         0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
     }
@@ -147,29 +139,16 @@ mod tests {
         // The pages' own colours, as the style sheet has them.
         let (white, black) = (of("#FFFFFF"), of("#15181D"));
         for ink in ALL.iter().filter(|ink| **ink != GRID) {
-            let needed = if *ink == TEXT || *ink == AXIS {
-                4.5
-            } else {
-                3.0
-            };
-            let (light, dark) = (
-                contrast(of(&ink.hex()), white),
-                contrast(of(ink.dark), black),
-            );
-            assert!(
-                light >= needed && dark >= needed,
-                "{ink:?}: {light:.2} {dark:.2}"
-            );
+            let needed = if *ink == TEXT || *ink == AXIS { 4.5 } else { 3.0 };
+            let (light, dark) = (contrast(of(&ink.hex()), white), contrast(of(ink.dark), black));
+            assert!(light >= needed && dark >= needed, "{ink:?}: {light:.2} {dark:.2}");
         }
     }
 
     #[test]
     fn no_two_colours_are_one() {
         for (place, ink) in ALL.iter().enumerate() {
-            assert!(
-                ALL[..place].iter().all(|other| other.hex() != ink.hex()),
-                "{ink:?}"
-            );
+            assert!(ALL[..place].iter().all(|other| other.hex() != ink.hex()), "{ink:?}");
         }
     }
 }

@@ -60,9 +60,7 @@ pub(super) fn svg(
 /// The element of a mark of a legend, which stands beside its word.
 pub(super) fn symbol(draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, ReportError> {
     let drawing = drawn((18, 18), draw)?;
-    Ok(format!(
-        "<svg class=\"symbol\" viewBox=\"0 0 18 18\" aria-hidden=\"true\">{drawing}"
-    ))
+    Ok(format!("<svg class=\"symbol\" viewBox=\"0 0 18 18\" aria-hidden=\"true\">{drawing}"))
 }
 
 /// What stands behind the start tag, with the end tag.
@@ -176,11 +174,7 @@ pub(super) fn mark(
 
 /// Strikes a mark through.
 pub(super) fn strike(area: &Area<'_>, (x, y): Pixel) -> Drawn {
-    line(
-        area,
-        vec![(x - 9, y + 9), (x + 9, y - 9)],
-        TEXT.light.stroke_width(2),
-    )
+    line(area, vec![(x - 9, y + 9), (x + 9, y - 9)], TEXT.light.stroke_width(2))
 }
 
 /// Draws a ring around a mark.
@@ -217,11 +211,7 @@ pub(super) fn axes(
     let ((left, right), (bottom, top)) = (x.ends(), y.ends());
     let inside = chart.plotting_area();
     let corners = [(left, top), (right, bottom)].map(|corner| inside.map_coordinate(&corner));
-    Ok(Chart {
-        frame: (corners[0], corners[1]),
-        x: x.clone(),
-        y: y.clone(),
-    })
+    Ok(Chart { frame: (corners[0], corners[1]), x: x.clone(), y: y.clone() })
 }
 
 /// A chart that has been drawn.
@@ -257,11 +247,7 @@ mod tests {
 
     #[test]
     fn a_drawing_has_a_name_and_nothing_that_the_style_sheet_says() {
-        let about = About {
-            id: "a",
-            title: "one & two",
-            text: "<nothing>",
-        };
+        let about = About { id: "a", title: "one & two", text: "<nothing>" };
         let drawing = svg(40, about, |area| {
             words(area, "a \"stroke=\"b\" <c>", (5, 5), (Anchor::Start, TEXT))?;
             line(area, vec![(1, 2), (3, 4)], AXIS.light)?;
@@ -274,18 +260,9 @@ mod tests {
             <title id=\"a-t\">one &amp; two</title><desc id=\"a-d\">&lt;nothing&gt;</desc><text ";
         assert!(drawing.starts_with(start), "{drawing}");
         assert!(drawing.ends_with("</svg>"));
-        assert!(
-            drawing.contains("a &quot;stroke=&quot;b&quot; &lt;c&gt;</text>"),
-            "{drawing}"
-        );
+        assert!(drawing.contains("a &quot;stroke=&quot;b&quot; &lt;c&gt;</text>"), "{drawing}");
         assert!(drawing.contains("opacity=\"0.25\""), "{drawing}");
-        for gone in [
-            "xmlns",
-            "font-",
-            "opacity=\"1\"",
-            "stroke-width=\"1\"",
-            "stroke=\"none\"",
-        ] {
+        for gone in ["xmlns", "font-", "opacity=\"1\"", "stroke-width=\"1\"", "stroke=\"none\""] {
             assert!(!drawing.contains(gone), "{gone}: {drawing}");
         }
     }

@@ -97,11 +97,7 @@ fn groups(field: Field<'_>) -> Vec<Group<'_>> {
             }
         }
         groups.push(Group {
-            name: if field.of_cells() {
-                &record.cell
-            } else {
-                &record.run
-            },
+            name: if field.of_cells() { &record.cell } else { &record.run },
             place,
             runs: vec![record],
         });
@@ -116,23 +112,16 @@ impl Group<'_> {
             let verdicts = self.runs.iter().filter_map(|run| run.verdict.as_ref());
             verdicts.map(|verdict| verdict.verdict)
         };
-        [
-            Feasibility::Infeasible,
-            Feasibility::Undecided,
-            Feasibility::Feasible,
-        ]
-        .into_iter()
-        .find(|verdict| found().any(|found| found == *verdict))
+        [Feasibility::Infeasible, Feasibility::Undecided, Feasibility::Feasible]
+            .into_iter()
+            .find(|verdict| found().any(|found| found == *verdict))
     }
 }
 
 /// A figure of the runs of a group: what the front was decided by where it was; else their mean with the interval between them;
 /// of fewer than three from the lowest end to the highest.
 fn side(field: Field<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Side> {
-    let rows: Vec<&MetricRow> = runs
-        .iter()
-        .filter_map(|run| figure(run, metric, field))
-        .collect();
+    let rows: Vec<&MetricRow> = runs.iter().filter_map(|run| figure(run, metric, field)).collect();
     let (run, row) = (runs.first()?, rows.first()?);
     let compared = field.front.filter(|_| field.limit(metric).is_none());
     if let Some(figure) = compared.and_then(|front| front.figure(&run.cell, metric.name)) {
@@ -173,12 +162,7 @@ pub(super) fn points<'a>(
     for group in groups(field) {
         let lost_one =
             |run: &&&RunRecord| matches!(run.status, RunStatus::Failed | RunStatus::Cancelled);
-        let good: Vec<_> = group
-            .runs
-            .iter()
-            .filter(|run| !lost_one(run))
-            .copied()
-            .collect();
+        let good: Vec<_> = group.runs.iter().filter(|run| !lost_one(run)).copied().collect();
         let Some(record) = good.first().copied() else {
             lost.push(group.name);
             continue;
@@ -186,10 +170,7 @@ pub(super) fn points<'a>(
         let trained = good.iter().all(|run| run.trained_to_the_end());
         let side = |metric: &MetricDef| {
             let of_model = matches!(metric.group, "accuracy" | "loss");
-            Some(Side {
-                is_final: trained || !of_model,
-                ..side(field, &good, metric)?
-            })
+            Some(Side { is_final: trained || !of_model, ..side(field, &good, metric)? })
         };
         match metrics.map(side) {
             [Some(x), Some(y)] => points.push(Point {
@@ -204,18 +185,11 @@ pub(super) fn points<'a>(
         }
     }
     if !lost.is_empty() {
-        notes.push(format!(
-            "not shown, since it failed or was cancelled: {}",
-            listed(&lost)
-        ));
+        notes.push(format!("not shown, since it failed or was cancelled: {}", listed(&lost)));
     }
     for (metric, runs) in metrics.iter().zip(lacking) {
         if !runs.is_empty() {
-            notes.push(format!(
-                "not shown, for want of {}: {}",
-                metric.name,
-                listed(&runs)
-            ));
+            notes.push(format!("not shown, for want of {}: {}", metric.name, listed(&runs)));
         }
     }
     for (of, metric) in metrics.iter().enumerate() {
@@ -238,22 +212,12 @@ fn caveats(
         ));
     }
     let is_half = |(low, high): (f64, f64)| low.is_finite() != high.is_finite();
-    if points
-        .iter()
-        .filter_map(|point| point.ends(of))
-        .any(is_half)
-    {
-        notes.push(format!(
-            "a bar of {} that reaches the edge has no end there",
-            metric.name
-        ));
+    if points.iter().filter_map(|point| point.ends(of)).any(is_half) {
+        notes.push(format!("a bar of {} that reaches the edge has no end there", metric.name));
     }
     let limited = field.limits.iter().any(|limit| limit.metric == metric.name);
     let several = |record: &RunRecord| {
-        let rows = record
-            .metrics
-            .iter()
-            .filter(|row| row.metric == metric.name);
+        let rows = record.metrics.iter().filter(|row| row.metric == metric.name);
         rows.filter(|row| row.estimate.is_some()).count() > 1
     };
     if limited && field.asks_for(metric) && field.records.iter().any(several) {
@@ -268,12 +232,7 @@ fn caveats(
 /// A few names, and how many more.
 pub(super) fn listed(runs: &[&str]) -> String {
     const SHOWN: usize = 6;
-    let names = runs
-        .iter()
-        .take(SHOWN)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
+    let names = runs.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     match runs.len().saturating_sub(SHOWN) {
         0 => names,
         more => format!("{names} and {more} more"),
@@ -285,17 +244,11 @@ pub(super) fn short(point: &Point<'_>, models: usize) -> String {
     let model = format!("{}-", point.record.job.model.name);
     let rest = point.name.strip_prefix(&model);
     let rest = rest.filter(|rest| !rest.is_empty());
-    let shown = rest
-        .filter(|_| models <= SHAPES.len())
-        .unwrap_or(point.name);
+    let shown = rest.filter(|_| models <= SHAPES.len()).unwrap_or(point.name);
     format!("{shown}{}", doubt(point))
 }
 
 /// A question mark where the verdict is not certain.
 pub(super) fn doubt(point: &Point<'_>) -> &'static str {
-    if point.verdict == Some(Feasibility::Undecided) {
-        " ?"
-    } else {
-        ""
-    }
+    if point.verdict == Some(Feasibility::Undecided) { " ?" } else { "" }
 }

@@ -58,17 +58,11 @@ pub(super) fn timelines(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportEr
 
 /// What every one of several runs was warned of: said once.
 fn common_warnings(records: &[RunRecord]) -> Vec<&String> {
-    let Some((first, others)) = records
-        .split_first()
-        .filter(|(_, others)| !others.is_empty())
+    let Some((first, others)) = records.split_first().filter(|(_, others)| !others.is_empty())
     else {
         return Vec::new();
     };
-    let of_all = |warning: &&String| {
-        others
-            .iter()
-            .all(|record| record.warnings.contains(warning))
-    };
+    let of_all = |warning: &&String| others.iter().all(|record| record.warnings.contains(warning));
     first.warnings.iter().filter(of_all).collect()
 }
 
@@ -86,26 +80,15 @@ fn run(
     page.element("details", &attributes, |details| {
         details.element("summary", &[], |summary| {
             summary.leaf("b", &[], &format!("{number} {}", record.run));
-            let ended = format!(
-                " {} after {}",
-                stops::ending(record),
-                units::elapsed(record.wall_s)
-            );
+            let ended =
+                format!(" {} after {}", stops::ending(record), units::elapsed(record.wall_s));
             summary.text(&ended);
         });
         match drawing {
             Ok(drawing) => details.raw(drawing),
-            Err(why) => details.leaf(
-                "p",
-                &[("class", "small")],
-                &format!("no time series: {why}"),
-            ),
+            Err(why) => details.leaf("p", &[("class", "small")], &format!("no time series: {why}")),
         }
-        for warning in record
-            .warnings
-            .iter()
-            .filter(|warning| !said.contains(warning))
-        {
+        for warning in record.warnings.iter().filter(|warning| !said.contains(warning)) {
             details.leaf("p", &[("class", "small")], warning);
         }
     });

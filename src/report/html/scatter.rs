@@ -50,11 +50,7 @@ pub(super) fn scatter(
     let sides = metrics.map(|metric| title(field, metric));
     let titles = [0, 1].map(|of| {
         let unit = [x.unit, y.unit][of];
-        if unit.is_empty() {
-            sides[of].clone()
-        } else {
-            format!("{}, {unit}", sides[of])
-        }
+        if unit.is_empty() { sides[of].clone() } else { format!("{}, {unit}", sides[of]) }
     });
     let title = format!("{} against {}", sides[1], sides[0]);
     let what = if field.of_cells() { "cells" } else { "runs" };
@@ -85,15 +81,9 @@ fn axis(
     let is_final = |point: &&Point<'_>| point.is_final_in(of);
     let any_final = points.iter().any(|point| is_final(&point));
     let counts = |point: &&Point<'_>| is_final(point) || !any_final;
-    let mut values: Vec<f64> = points
-        .iter()
-        .filter(counts)
-        .map(|point| point.value(of))
-        .collect();
-    let (low, high) = (
-        values.iter().copied().reduce(f64::min)?,
-        values.iter().copied().reduce(f64::max)?,
-    );
+    let mut values: Vec<f64> = points.iter().filter(counts).map(|point| point.value(of)).collect();
+    let (low, high) =
+        (values.iter().copied().reduce(f64::min)?, values.iter().copied().reduce(f64::max)?);
     values.extend(
         points
             .iter()
@@ -101,11 +91,7 @@ fn axis(
             .filter_map(|point| point.ends(of))
             .flat_map(|(low, high)| [low, high]),
     );
-    for limit in field
-        .limits
-        .iter()
-        .filter(|limit| limit.metric == metric.name)
-    {
+    for limit in field.limits.iter().filter(|limit| limit.metric == metric.name) {
         if limit.value >= low / FAR && limit.value <= high * FAR {
             values.push(limit.value);
         } else {
@@ -116,22 +102,11 @@ fn axis(
             ));
         }
     }
-    let wish = Wish {
-        unit: metric.unit,
-        ticks: 6,
-        zero: Zero::Free,
-        margin: true,
-    };
+    let wish = Wish { unit: metric.unit, ticks: 6, zero: Zero::Free, margin: true };
     let axis = Axis::over(&values, wish)?;
     let beyond = points.iter().filter(|point| !axis.holds(point.value(of)));
     let beyond: Vec<_> = beyond
-        .map(|point| {
-            format!(
-                "{} ({})",
-                point.name,
-                quantity(metric.unit, point.value(of))
-            )
-        })
+        .map(|point| format!("{} ({})", point.name, quantity(metric.unit, point.value(of))))
         .collect();
     if !beyond.is_empty() {
         let names: Vec<&str> = beyond.iter().map(String::as_str).collect();
@@ -160,10 +135,7 @@ fn draw(
     (field, metrics, axes): (Field<'_>, [&MetricDef; 2], [&Axis; 2]),
     points: &[Point<'_>],
 ) -> Drawn {
-    let places: Vec<Pixel> = points
-        .iter()
-        .map(|point| place(chart, axes, point))
-        .collect();
+    let places: Vec<Pixel> = points.iter().map(|point| place(chart, axes, point)).collect();
     let marks = places.iter().map(|at| labels::around(*at, RING, RING));
     let mut avoid: Vec<Frame> = marks.collect();
     let drawn: Vec<(&Limit, bool)> = [0, 1]
@@ -233,19 +205,13 @@ fn draw_limit(area: &Area<'_>, chart: &Chart, (limit, across): (&Limit, bool)) -
     let ((left, top), (right, bottom)) = chart.frame;
     let (line, broken) = if across {
         let x = chart.x(limit.value);
-        let broken = if limit.upper {
-            ((x, top), (right, bottom))
-        } else {
-            ((left, top), (x, bottom))
-        };
+        let broken =
+            if limit.upper { ((x, top), (right, bottom)) } else { ((left, top), (x, bottom)) };
         (((x, top), (x, bottom)), broken)
     } else {
         let y = chart.y(limit.value);
-        let broken = if limit.upper {
-            ((left, top), (right, y))
-        } else {
-            ((left, y), (right, bottom))
-        };
+        let broken =
+            if limit.upper { ((left, top), (right, y)) } else { ((left, y), (right, bottom)) };
         (((left, y), (right, y)), broken)
     };
     plot::shade(area, broken, (LIMIT.light, 0.07))?;
@@ -260,17 +226,9 @@ fn words_of_limit(
     avoid: &[Frame],
 ) -> labels::Label {
     let ((left, top), _) = chart.frame;
-    let on_line = if across {
-        (chart.x(limit.value), top)
-    } else {
-        (left, chart.y(limit.value))
-    };
+    let on_line = if across { (chart.x(limit.value), top) } else { (left, chart.y(limit.value)) };
     let places = places_of_words(chart.frame, (limit, across), on_line);
-    let label = |(at, anchor)| labels::Label {
-        text: limit.short(),
-        at,
-        anchor,
-    };
+    let label = |(at, anchor)| labels::Label { text: limit.short(), at, anchor };
     let free = |label: &labels::Label| {
         let covers = labels::extent(label);
         let hit = avoid.iter().any(|taken| labels::overlap(covers, *taken));
@@ -288,20 +246,12 @@ fn places_of_words(
 ) -> [(Pixel, Anchor); 4] {
     if across {
         let sides = [(x - 4, Anchor::End), (x + 4, Anchor::Start)];
-        let [keeps, breaks] = if limit.upper {
-            sides
-        } else {
-            [sides[1], sides[0]]
-        };
+        let [keeps, breaks] = if limit.upper { sides } else { [sides[1], sides[0]] };
         let ends = [top + 9, bottom - 9];
         [(keeps, 0), (keeps, 1), (breaks, 0), (breaks, 1)]
             .map(|((x, anchor), end)| ((x, ends[end]), anchor))
     } else {
-        let [keeps, breaks] = if limit.upper {
-            [y + 9, y - 9]
-        } else {
-            [y - 9, y + 9]
-        };
+        let [keeps, breaks] = if limit.upper { [y + 9, y - 9] } else { [y - 9, y + 9] };
         let ends = [(right - 4, Anchor::End), (left + 4, Anchor::Start)];
         [(keeps, 0), (keeps, 1), (breaks, 0), (breaks, 1)]
             .map(|(y, end)| ((ends[end].0, y), ends[end].1))
@@ -316,10 +266,7 @@ fn names(
     (taken, crossed): (&[Frame], &[Frame]),
 ) -> Drawn {
     let named = |text: &dyn Fn(&Point<'_>) -> String| -> Vec<Named> {
-        let named = |(point, at): &(&Point<'_>, Pixel)| Named {
-            at: *at,
-            text: text(point),
-        };
+        let named = |(point, at): &(&Point<'_>, Pixel)| Named { at: *at, text: text(point) };
         points.iter().map(named).collect()
     };
     let by_name = named(&|point| short(point, models));
@@ -355,13 +302,7 @@ mod tests {
     }
 
     fn drawing(records: &[RunRecord], limits: &[Limit], pair: usize) -> Option<Scatter> {
-        let field = Field {
-            records,
-            summary: &[],
-            limits,
-            front: None,
-            marks: &Marks::default(),
-        };
+        let field = Field { records, summary: &[], limits, front: None, marks: &Marks::default() };
         scatter(field, pairs(&[], &[]).0[pair], "a").unwrap()
     }
 
@@ -406,10 +347,7 @@ mod tests {
             at,
             anchor,
         };
-        let least = Limit {
-            upper: false,
-            ..upper("test_accuracy", 0.5)
-        };
+        let least = Limit { upper: false, ..upper("test_accuracy", 0.5) };
         for limit in [&upper("memory.peak", 1.0), &least] {
             for (across, at) in [(true, (200, 10)), (false, (60, 100))] {
                 let places = places_of_words(frame, (limit, across), at);
@@ -428,10 +366,7 @@ mod tests {
         for (limit, drawn) in [(5e8, true), (1e12, false)] {
             let limits = [upper("memory.peak", limit)];
             let found = drawing(&records, &limits, 1).unwrap();
-            assert_eq!(
-                found.svg.contains(&format!("stroke=\"{}\"", LIMIT.hex())),
-                drawn
-            );
+            assert_eq!(found.svg.contains(&format!("stroke=\"{}\"", LIMIT.hex())), drawn);
             assert_eq!(found.notes.is_empty(), drawn, "{:?}", found.notes);
         }
     }
@@ -446,9 +381,6 @@ mod tests {
             })
             .collect();
         let svg = drawing(&records, &[], 0).unwrap().svg;
-        assert!(
-            svg.contains(">1 and 59 more</text>") && !svg.contains("a-data-set"),
-            "{svg}"
-        );
+        assert!(svg.contains(">1 and 59 more</text>") && !svg.contains("a-data-set"), "{svg}");
     }
 }

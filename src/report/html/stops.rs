@@ -58,9 +58,7 @@ pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
 
 /// `2026-11-23 07:25:15 UTC` of the manifest's `2026-11-23T07:25:15.824Z`; anything else as it is.
 fn moment(created: &str) -> String {
-    let parts = created
-        .strip_suffix('Z')
-        .and_then(|utc| utc.split_once('T'));
+    let parts = created.strip_suffix('Z').and_then(|utc| utc.split_once('T'));
     parts.map_or_else(
         || created.to_owned(),
         |(day, time)| {
@@ -71,19 +69,12 @@ fn moment(created: &str) -> String {
 }
 
 fn version(version: &str) -> String {
-    if version.is_empty() {
-        String::new()
-    } else {
-        format!("perftune {version}")
-    }
+    if version.is_empty() { String::new() } else { format!("perftune {version}") }
 }
 
 /// What all workers said alike of their environment.
 fn common_facts(records: &[RunRecord]) -> String {
-    let mut all = records
-        .iter()
-        .map(|record| &record.facts)
-        .filter(|facts| !facts.is_empty());
+    let mut all = records.iter().map(|record| &record.facts).filter(|facts| !facts.is_empty());
     let Some(first) = all.next() else {
         return String::new();
     };
@@ -102,18 +93,9 @@ fn tiles(page: &Page<'_>) -> Vec<(usize, &'static str, &'static str)> {
         let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
         verdicts.filter(|found| found.verdict == verdict).count()
     };
-    let ended = |status: RunStatus| {
-        records
-            .iter()
-            .filter(|record| record.status == status)
-            .count()
-    };
+    let ended = |status: RunStatus| records.iter().filter(|record| record.status == status).count();
     let judged = records.iter().any(|record| record.verdict.is_some());
-    let mut tiles = vec![(
-        records.len(),
-        if records.len() == 1 { "run" } else { "runs" },
-        "",
-    )];
+    let mut tiles = vec![(records.len(), if records.len() == 1 { "run" } else { "runs" }, "")];
     if judged {
         tiles.extend([
             (of(Feasibility::Feasible), "feasible", "feasible"),
@@ -123,10 +105,9 @@ fn tiles(page: &Page<'_>) -> Vec<(usize, &'static str, &'static str)> {
     }
     let failed = ended(RunStatus::Failed);
     tiles.push((failed, "failed", if failed > 0 { "failed" } else { "" }));
-    for (count, what) in [
-        (ended(RunStatus::Cancelled), "cancelled"),
-        (page.head.missing.len(), "not run"),
-    ] {
+    for (count, what) in
+        [(ended(RunStatus::Cancelled), "cancelled"), (page.head.missing.len(), "not run")]
+    {
         if count > 0 {
             tiles.push((count, what, ""));
         }
@@ -164,11 +145,7 @@ fn cells(row: &mut Markup, (number, record): (usize, &RunRecord), judged: bool) 
     let verdict = record.verdict.as_ref();
     row.leaf("td", &[("class", "n")], &number.to_string());
     row.leaf("th", &[("scope", "row")], &record.run);
-    let class = if record.status == RunStatus::Failed {
-        "failed"
-    } else {
-        ""
-    };
+    let class = if record.status == RunStatus::Failed { "failed" } else { "" };
     row.leaf("td", &[("class", class)], &ending(record));
     row.leaf("td", &[("class", "n")], &units::elapsed(record.wall_s));
     let failure = record.failure.as_ref().map(failure_text);

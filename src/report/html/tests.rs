@@ -29,18 +29,14 @@ fn limit(metric: &str, sign: &str, value: f64) -> Limit {
 fn short_series() -> RunSeries {
     let mut series = RunSeries {
         end_s: 3.25,
-        stages: [
-            (Stage::Load, 0.0, 0.5),
-            (Stage::Serve(1), 0.5, 1.5),
-            (Stage::Train, 1.5, 3.0),
-        ]
-        .map(|(stage, from_s, to_s)| StageSpan {
-            stage,
-            from_s,
-            to_s,
-            warm_up_s: (stage == Stage::Train).then_some(1.75),
-        })
-        .to_vec(),
+        stages: [(Stage::Load, 0.0, 0.5), (Stage::Serve(1), 0.5, 1.5), (Stage::Train, 1.5, 3.0)]
+            .map(|(stage, from_s, to_s)| StageSpan {
+                stage,
+                from_s,
+                to_s,
+                warm_up_s: (stage == Stage::Train).then_some(1.75),
+            })
+            .to_vec(),
         asked_s: vec![1.5],
         stop: Some((3.0, "budget".to_owned())),
         ..RunSeries::default()
@@ -65,30 +61,15 @@ fn shown(records: &[RunRecord]) -> SeriesOfRuns {
 }
 
 fn page(records: &[RunRecord], limits: &[Limit], series: &SeriesOfRuns) -> String {
-    let page = Page {
-        head: &head(),
-        records,
-        summary: &[],
-        limits,
-        front: None,
-        series,
-    };
+    let page = Page { head: &head(), records, summary: &[], limits, front: None, series };
     String::from_utf8(document(&page).unwrap()).unwrap()
 }
 
 fn verdicts() -> Vec<RunRecord> {
     let mut records = all_kinds();
-    let of = [
-        Feasibility::Feasible,
-        Feasibility::Infeasible,
-        Feasibility::Undecided,
-    ];
+    let of = [Feasibility::Feasible, Feasibility::Infeasible, Feasibility::Undecided];
     for (record, verdict) in records.iter_mut().zip(of.into_iter().cycle()) {
-        *record = judged(
-            record.clone(),
-            verdict,
-            "memory.peak <= 512 MiB is what it is",
-        );
+        *record = judged(record.clone(), verdict, "memory.peak <= 512 MiB is what it is");
     }
     records
 }
@@ -124,21 +105,14 @@ fn skeleton(page: &str) -> String {
 fn the_page_has_the_shape_that_was_promised() {
     let mut records = vec![completed(), all_kinds().remove(4)];
     records[0] = judged(records[0].clone(), Feasibility::Feasible, "all are kept");
-    let page = page(
-        &records,
-        &[limit("memory.peak", "<=", 5e8)],
-        &shown(&records),
-    );
+    let page = page(&records, &[limit("memory.peak", "<=", 5e8)], &shown(&records));
     insta::assert_snapshot!("html_skeleton", skeleton(&page));
 }
 
 #[test]
 fn every_kind_of_run_is_shown_and_nothing_comes_from_elsewhere() {
     let records = verdicts();
-    let limits = [
-        limit("serve.latency_p99", "<=", 1e-3),
-        limit("train.throughput", ">=", 5e4),
-    ];
+    let limits = [limit("serve.latency_p99", "<=", 1e-3), limit("train.throughput", ">=", 5e4)];
     let page = page(&records, &limits, &shown(&records));
     skeleton(&page);
     for record in &records {
@@ -157,17 +131,9 @@ fn every_kind_of_run_is_shown_and_nothing_comes_from_elsewhere() {
         let text = page.replace("<b>", "").replace("</b>", "");
         assert!(text.contains(says), "{says}");
     }
-    for foreign in [
-        "http:",
-        "https:",
-        "//",
-        "<script",
-        "<link",
-        "<img",
-        "@import",
-        "url(",
-        "javascript",
-    ] {
+    for foreign in
+        ["http:", "https:", "//", "<script", "<link", "<img", "@import", "url(", "javascript"]
+    {
         assert!(!page.contains(foreign), "{foreign}");
     }
 }
@@ -238,39 +204,23 @@ fn series_that_are_left_out_are_said_and_nothing_links_to_them() {
 fn a_grid_of_which_nothing_has_run_is_a_page_all_the_same() {
     let page = page(&[], &[], &SeriesOfRuns::Shown(BTreeMap::new()));
     let shape = skeleton(&page);
-    assert!(
-        !shape.contains("table") && !shape.contains("svg"),
-        "{shape}"
-    );
+    assert!(!shape.contains("table") && !shape.contains("svg"), "{shape}");
 }
 
 #[test]
 fn what_was_not_measured_has_its_reason_and_what_is_not_known_its_mark() {
     let mut record = record("mlp", "digits");
     let find = |record: &RunRecord, metric: &str| {
-        record
-            .metrics
-            .iter()
-            .position(|row| row.metric == metric)
-            .unwrap()
+        record.metrics.iter().position(|row| row.metric == metric).unwrap()
     };
-    let (rate, peak) = (
-        find(&record, "train.throughput"),
-        find(&record, "memory.peak"),
-    );
+    let (rate, peak) = (find(&record, "train.throughput"), find(&record, "memory.peak"));
     record.metrics[rate].plateaued = Some(false);
     record.metrics[peak].estimate = None;
     "unsupported: no /proc here".clone_into(&mut record.metrics[peak].note);
     let records = [record, completed()];
     let page = page(&records, &[], &shown(&records));
-    assert!(
-        page.contains("title=\"not measured: unsupported: no /proc here\">-</td>"),
-        "{page}"
-    );
-    assert!(
-        page.contains(">~98.1 <small>95.2 to 101</small></td>"),
-        "{page}"
-    );
+    assert!(page.contains("title=\"not measured: unsupported: no /proc here\">-</td>"), "{page}");
+    assert!(page.contains(">~98.1 <small>95.2 to 101</small></td>"), "{page}");
     assert!(page.contains("not shown, for want of memory.peak: mlp-digits"));
 }
 
@@ -296,12 +246,7 @@ fn part<'a>(page: &'a str, heading: &str) -> &'a str {
 fn the_front_is_marked_in_the_table_and_in_the_plots() {
     let page = with_front(&compared(), &[], &front());
     skeleton(&page);
-    assert_eq!(
-        part(&page, "Runs and what they cost")
-            .matches("\u{2605} front")
-            .count(),
-        2
-    );
+    assert_eq!(part(&page, "Runs and what they cost").matches("\u{2605} front").count(), 2);
     // One ring in the legend, two in each of three plots.
     assert_eq!(page.matches("r=\"9\"").count(), 7);
     assert!(
@@ -373,11 +318,7 @@ fn one_plot(records: &[RunRecord], summary: &[SummaryRow], front: &FrontReport) 
         }
     }
     let page = with_front(records, summary, &front);
-    part(&page, "Trade-offs")
-        .split("</figure>")
-        .next()
-        .unwrap()
-        .to_owned()
+    part(&page, "Trade-offs").split("</figure>").next().unwrap().to_owned()
 }
 
 #[test]
@@ -394,11 +335,8 @@ fn what_the_front_was_decided_by_is_what_is_drawn() {
     let drawn = one_plot(&records[..3], &[], &front());
     let tall = |page: &str| {
         let (upright, level) = bars(page);
-        let long = |bars: Vec<i32>| {
-            bars.into_iter()
-                .filter(|length| (20..250).contains(length))
-                .count()
-        };
+        let long =
+            |bars: Vec<i32>| bars.into_iter().filter(|length| (20..250).contains(length)).count();
         (long(upright), long(level))
     };
     assert_eq!(tall(&exact), (0, 0), "{exact}");
@@ -427,16 +365,10 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
         confidence: 0.95,
         note: String::new(),
     };
-    let summary = [
-        row("mlp-digits", "memory.peak", 2.5e8),
-        row("cnn-digits", "memory.peak", 3e8),
-    ];
+    let summary = [row("mlp-digits", "memory.peak", 2.5e8), row("cnn-digits", "memory.peak", 3e8)];
     // Two marks in the plot, each with its ring, whatever the number of the runs.
     let compared = one_plot(&records, &summary, &front());
-    assert!(
-        compared.contains("A scatter plot of 2 cells."),
-        "{compared}"
-    );
+    assert!(compared.contains("A scatter plot of 2 cells."), "{compared}");
     let (_, plot) = compared.split_once("<svg viewBox=\"0 0 480").unwrap();
     assert_eq!(plot.matches("r=\"9\"").count(), 2);
     // The same where no front was asked for: the peaks are known to 10% between the runs.
@@ -452,15 +384,9 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
     let plots = part(&page, "Trade-offs");
     assert_eq!(plots.matches("A scatter plot of 2 cells.").count(), 2);
     let peaks = plots.split("</figure>").nth(1).unwrap();
-    let wide = bars(peaks)
-        .1
-        .into_iter()
-        .filter(|length| (60..350).contains(length));
+    let wide = bars(peaks).1.into_iter().filter(|length| (60..350).contains(length));
     assert_eq!(wide.count(), 2, "{peaks}");
-    assert!(
-        plots.contains("Each point is a cell at the mean of its runs."),
-        "{plots}"
-    );
+    assert!(plots.contains("Each point is a cell at the mean of its runs."), "{plots}");
 }
 
 #[test]
@@ -468,10 +394,7 @@ fn trade_offs_that_are_left_out_are_counted() {
     let mut many = front();
     many.objectives = crate::event::CATALOGUE[..5]
         .iter()
-        .map(|metric| Objective {
-            metric: metric.name.to_owned(),
-            goal: Goal::Minimize,
-        })
+        .map(|metric| Objective { metric: metric.name.to_owned(), goal: Goal::Minimize })
         .collect();
     for cell in &mut many.cells {
         cell.figures.clear();
@@ -486,16 +409,11 @@ fn trade_offs_that_are_left_out_are_counted() {
 fn the_load_is_a_column_and_what_is_open_is_marked_as_in_the_terminal() {
     let mut served = completed();
     let serve = served.job.serve.as_mut().unwrap();
-    serve.pattern = Pattern::Server {
-        rate_per_s: Some(200.0),
-    };
+    serve.pattern = Pattern::Server { rate_per_s: Some(200.0) };
     let widest = |row: &mut MetricRow| (row.low, row.high) = (Some(1e-4), Some(9e-4));
     let p99 = |row: &&mut MetricRow| row.metric == "serve.latency_p99";
     served.metrics.iter_mut().filter(p99).for_each(widest);
-    let mut rate = served
-        .metric("serve[1]", "serve.throughput")
-        .unwrap()
-        .clone();
+    let mut rate = served.metric("serve[1]", "serve.throughput").unwrap().clone();
     "serve.max_rate".clone_into(&mut rate.metric);
     (rate.estimate, rate.low, rate.high, rate.plateaued) = (Some(640.0), Some(600.0), None, None);
     served.metrics.push(rate);
@@ -503,14 +421,8 @@ fn the_load_is_a_column_and_what_is_open_is_marked_as_in_the_terminal() {
     let page = page(&records, &[], &shown(&records));
     assert!(page.contains("<th scope=\"col\">pattern</th>"), "{page}");
     assert!(page.contains("<td>server 200/s</td>"), "{page}");
-    assert!(
-        page.contains(">~190 <small>100 to 900</small></td>"),
-        "{page}"
-    );
-    assert!(
-        page.contains(">~640 <small>at least 600</small></td>"),
-        "{page}"
-    );
+    assert!(page.contains(">~190 <small>100 to 900</small></td>"), "{page}");
+    assert!(page.contains(">~640 <small>at least 600</small></td>"), "{page}");
 }
 
 #[test]

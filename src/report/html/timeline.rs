@@ -83,26 +83,13 @@ impl Panel<'_> {
 }
 
 fn panels(series: &RunSeries) -> Vec<Panel<'_>> {
-    let of_steps = |title, unit, line, zero| Panel {
-        title,
-        unit,
-        line,
-        pale: None,
-        zero,
-        of_steps: true,
-    };
-    let of_ticks = |title, unit, line| Panel {
-        of_steps: false,
-        ..of_steps(title, unit, line, Zero::Always)
-    };
+    let of_steps =
+        |title, unit, line, zero| Panel { title, unit, line, pale: None, zero, of_steps: true };
+    let of_ticks =
+        |title, unit, line| Panel { of_steps: false, ..of_steps(title, unit, line, Zero::Always) };
     let latency = "time of a step or request: median, and in grey the longest";
     let all = [
-        of_steps(
-            "throughput",
-            Unit::SamplesPerSecond,
-            &series.throughput,
-            Zero::Even,
-        ),
+        of_steps("throughput", Unit::SamplesPerSecond, &series.throughput, Zero::Even),
         Panel {
             pale: Some(&series.slowest),
             ..of_steps(latency, Unit::Seconds, &series.latency, Zero::Even)
@@ -112,9 +99,7 @@ fn panels(series: &RunSeries) -> Vec<Panel<'_>> {
         of_ticks("accelerator", Unit::Percent, &series.gpu),
         of_ticks("TPU, duty cycle", Unit::Percent, &series.tpu),
     ];
-    all.into_iter()
-        .filter(|panel| !panel.line.is_empty())
-        .collect()
+    all.into_iter().filter(|panel| !panel.line.is_empty()).collect()
 }
 
 /// Draws a run; `None` where nothing was read.
@@ -123,21 +108,12 @@ pub(super) fn timeline(
     (id, title): (&str, &str),
 ) -> Result<Option<String>, ReportError> {
     let panels = panels(series);
-    let time = Wish {
-        unit: Unit::One,
-        ticks: 8,
-        zero: Zero::Always,
-        margin: false,
-    };
+    let time = Wish { unit: Unit::One, ticks: 8, zero: Zero::Always, margin: false };
     let ends = [0.0, series.end_s];
     let Some(time) = Axis::over(&ends, time).filter(|_| !panels.is_empty()) else {
         return Ok(None);
     };
-    let stages: Vec<_> = series
-        .stages
-        .iter()
-        .map(|span| span.stage.to_string())
-        .collect();
+    let stages: Vec<_> = series.stages.iter().map(|span| span.stage.to_string()).collect();
     let about = About {
         id,
         title,
@@ -152,10 +128,9 @@ pub(super) fn timeline(
         let mut top = TOP;
         for (place, panel) in panels.iter().enumerate() {
             let last = place + 1 == panels.len();
-            let room = area.clone().shrink(
-                (0, top),
-                (plot::WIDTH - RIGHT, PANEL + if last { BOTTOM } else { 0 }),
-            );
+            let room = area
+                .clone()
+                .shrink((0, top), (plot::WIDTH - RIGHT, PANEL + if last { BOTTOM } else { 0 }));
             draw_panel((area, &room), (panel, last), (&time, series))?;
             top += PANEL;
         }
@@ -175,21 +150,12 @@ fn draw_panel(
     (time, series): (&Axis, &RunSeries),
 ) -> Drawn {
     let values: Vec<f64> = panel.traces().flat_map(Trace::values).collect();
-    let wish = Wish {
-        unit: panel.unit,
-        ticks: 4,
-        zero: panel.zero,
-        margin: true,
-    };
+    let wish = Wish { unit: panel.unit, ticks: 4, zero: panel.zero, margin: true };
     let Some(axis) = Axis::over(&values, wish) else {
         return Ok(());
     };
     let inner = room.margin(20, if last { 0 } else { 6 }, 0, 0);
-    let (under, title) = if last {
-        (BOTTOM, "seconds since the start")
-    } else {
-        (0, "")
-    };
+    let (under, title) = if last { (BOTTOM, "seconds since the start") } else { (0, "") };
     let chart = plot::axes(&inner, (time, &axis), (title, ""), (LEFT, under))?;
     stages(area, &chart, (series, panel.of_steps))?;
     let inks = [(panel.pale, AXIS), (Some(panel.line), LINE)];
@@ -198,18 +164,9 @@ fn draw_panel(
             curve(area, &chart, piece, ink)?;
         }
     }
-    let unit = if axis.unit.is_empty() {
-        String::new()
-    } else {
-        format!(", {}", axis.unit)
-    };
+    let unit = if axis.unit.is_empty() { String::new() } else { format!(", {}", axis.unit) };
     let ((left, top), _) = chart.frame;
-    plot::words(
-        area,
-        &format!("{}{unit}", panel.title),
-        (left, top - 9),
-        (Anchor::Start, TEXT),
-    )
+    plot::words(area, &format!("{}{unit}", panel.title), (left, top - 9), (Anchor::Start, TEXT))
 }
 
 /// A piece of a line; a dot where it is a single reading.
@@ -241,11 +198,7 @@ fn stages(area: &Area<'_>, chart: &Chart, (series, of_steps): (&RunSeries, bool)
     }
     if let Some((stop_s, _)) = &series.stop {
         let x = chart.x(*stop_s);
-        plot::line(
-            area,
-            vec![(x, top), (x, bottom)],
-            STOP.light.stroke_width(2),
-        )?;
+        plot::line(area, vec![(x, top), (x, bottom)], STOP.light.stroke_width(2))?;
     }
     Ok(())
 }
@@ -266,10 +219,8 @@ fn stage_names(area: &Area<'_>, time: &Axis, series: &RunSeries) -> Drawn {
     let right = i32::try_from(plot::WIDTH - RIGHT).unwrap_or(0);
     let mut free_from = left;
     for span in &series.stages {
-        let (from, to) = (
-            time.map(&span.from_s, (left, right)),
-            time.map(&span.to_s, (left, right)),
-        );
+        let (from, to) =
+            (time.map(&span.from_s, (left, right)), time.map(&span.to_s, (left, right)));
         let name = span.stage.to_string();
         let wide = plot::width(&name);
         let start = ((from + to - wide) / 2).max(free_from);
@@ -291,11 +242,9 @@ pub(super) fn legend() -> Result<Vec<(String, &'static str)>, ReportError> {
         plot::symbol(|area| plot::line(area, vec![(9, 1), (9, 17)], ink.light.stroke_width(wide)))
     };
     let mut entries = Vec::new();
-    for (stage, name) in [
-        (Stage::Serve(1), "serving"),
-        (Stage::Train, "training"),
-        (Stage::Test, "test"),
-    ] {
+    for (stage, name) in
+        [(Stage::Serve(1), "serving"), (Stage::Train, "training"), (Stage::Test, "test")]
+    {
         if let Some((ink, share)) = tint(stage) {
             entries.push((shade((ink, share * 2.0))?, name));
         }
@@ -317,10 +266,7 @@ mod tests {
 
     #[test]
     fn a_long_run_is_a_small_drawing() {
-        let mut series = RunSeries {
-            end_s: 1e5,
-            ..RunSeries::default()
-        };
+        let mut series = RunSeries { end_s: 1e5, ..RunSeries::default() };
         for i in 0..1_000_000_u32 {
             let t_s = f64::from(i) / 10.0;
             let value = f64::from(i.wrapping_mul(2_654_435_761) >> 8);

@@ -17,16 +17,8 @@ struct Group {
 impl Group {
     fn with(self, other: Self) -> Self {
         Self {
-            low: if other.low.1 < self.low.1 {
-                other.low
-            } else {
-                self.low
-            },
-            high: if other.high.1 > self.high.1 {
-                other.high
-            } else {
-                self.high
-            },
+            low: if other.low.1 < self.low.1 { other.low } else { self.low },
+            high: if other.high.1 > self.high.1 { other.high } else { self.high },
         }
     }
 }
@@ -43,11 +35,7 @@ pub struct Trace {
 
 impl Default for Trace {
     fn default() -> Self {
-        Self {
-            pieces: Vec::new(),
-            per_group: 1,
-            in_last: 0,
-        }
+        Self { pieces: Vec::new(), per_group: 1, in_last: 0 }
     }
 }
 
@@ -59,10 +47,7 @@ impl Trace {
             return;
         }
         let point = (t_s, value);
-        let group = Group {
-            low: point,
-            high: point,
-        };
+        let group = Group { low: point, high: point };
         if self.pieces.is_empty() {
             self.pieces.push(Vec::new());
         }
@@ -107,9 +92,7 @@ impl Trace {
         }
         for piece in &mut self.pieces {
             let pairs = piece.chunks(2);
-            *piece = pairs
-                .filter_map(|pair| pair.iter().copied().reduce(Group::with))
-                .collect();
+            *piece = pairs.filter_map(|pair| pair.iter().copied().reduce(Group::with)).collect();
         }
         self.per_group *= 2;
     }
@@ -165,11 +148,7 @@ mod tests {
         let pieces: Vec<_> = trace.pieces().collect();
         assert_eq!(
             pieces,
-            [
-                vec![(0.0, 3.0), (1.0, 1.0), (2.0, 2.0)],
-                vec![(4.0, 5.0)],
-                vec![(6.0, 7.0)]
-            ]
+            [vec![(0.0, 3.0), (1.0, 1.0), (2.0, 2.0)], vec![(4.0, 5.0)], vec![(6.0, 7.0)]]
         );
     }
 

@@ -21,9 +21,7 @@ pub(super) fn front(page: &mut Markup, front: &FrontReport) {
             section.leaf("p", &[], "No cell could be compared.");
             return;
         }
-        let scales: Vec<Scale> = (0..front.objectives.len())
-            .map(|at| front.scale(at))
-            .collect();
+        let scales: Vec<Scale> = (0..front.objectives.len()).map(|at| front.scale(at)).collect();
         let rows = (&cells[..], |tr: &mut Markup, _, of: &&FrontCell| {
             row(tr, of, &scales);
         });
@@ -54,11 +52,7 @@ fn head(row: &mut Markup, front: &FrontReport, scales: &[Scale]) {
 fn row(row: &mut Markup, of: &FrontCell, scales: &[Scale]) {
     row.leaf("th", &[("scope", "row")], &of.cell);
     row.leaf("td", &[], &of.dataset);
-    let star = if of.mark == Mark::Front {
-        "\u{2605} "
-    } else {
-        ""
-    };
+    let star = if of.mark == Mark::Front { "\u{2605} " } else { "" };
     row.leaf("td", &[], &format!("{star}{}", standing(of)));
     for (at, scale) in scales.iter().enumerate() {
         match of.figures.get(at) {
@@ -74,9 +68,6 @@ fn shown(figure: &FrontFigure, scale: Scale) -> Cell {
     Cell {
         text: scale.show(figure.estimate),
         small: ends(figure, scale).unwrap_or_default(),
-        title: format!(
-            "{} of {}: {estimate}; {}",
-            figure.metric, figure.phase, figure.interval
-        ),
+        title: format!("{} of {}: {estimate}; {}", figure.metric, figure.phase, figure.interval),
     }
 }

@@ -39,11 +39,7 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
         }
         runs[at].figures.push(figure(&line)?);
     }
-    Ok(ReadFigures {
-        runs,
-        notes: Vec::new(),
-        wide: false,
-    })
+    Ok(ReadFigures { runs, notes: Vec::new(), wide: false })
 }
 
 /// A run, from its first line.
@@ -78,11 +74,7 @@ fn same(line: &Line<'_>, run: &GateRun) -> Result<(), Fault> {
     let differs = if !cell.is_empty() && cell != run.cell {
         ("the cell", cell.to_owned(), run.cell.clone())
     } else if repeat.is_some_and(|repeat| repeat != run.repeat) {
-        (
-            "the repeat",
-            line.text("repeat").to_owned(),
-            run.repeat.to_string(),
-        )
+        ("the repeat", line.text("repeat").to_owned(), run.repeat.to_string())
     } else if status != run.status {
         ("the status", shown(status), shown(run.status))
     } else {
@@ -90,12 +82,7 @@ fn same(line: &Line<'_>, run: &GateRun) -> Result<(), Fault> {
     };
     let (what, here, before) = differs;
     let run = run.run.clone();
-    let fault = FiguresFault::Contradiction {
-        what,
-        run,
-        here,
-        before,
-    };
+    let fault = FiguresFault::Contradiction { what, run, here, before };
     Err((line.number, fault))
 }
 

@@ -127,11 +127,7 @@ pub enum FiguresFault {
 
 /// The runs of a `metrics.csv` (one row a figure) or `report.csv` (one row a run); `path` is for messages.
 pub fn read_figures(path: &Path, bytes: &[u8]) -> Result<ReadFigures, FiguresError> {
-    let at = |(line, fault)| FiguresError {
-        path: path.to_owned(),
-        line,
-        fault,
-    };
+    let at = |(line, fault)| FiguresError { path: path.to_owned(), line, fault };
     let sheet = Sheet::parse(bytes).map_err(at)?;
     let missing = long::missing(&sheet);
     let figures = if missing.is_empty() {
@@ -156,10 +152,7 @@ fn unlike(sheet: &Sheet, missing: &[&str]) -> String {
     if sheet.header.len() == 1 && sheet.header[0].contains([';', '\t']) {
         return "the columns must be parted by commas".to_owned();
     }
-    format!(
-        "this is no metrics.csv: it has no {}",
-        missing.join(", no ")
-    )
+    format!("this is no metrics.csv: it has no {}", missing.join(", no "))
 }
 
 /// A name without the ending that the repeats of a cell have: the name of its cell.
@@ -225,12 +218,8 @@ impl Line<'_> {
 
     fn status(&self) -> Result<Option<RunStatus>, Fault> {
         let text = self.text("status");
-        let all = [
-            RunStatus::Completed,
-            RunStatus::Stopped,
-            RunStatus::Failed,
-            RunStatus::Cancelled,
-        ];
+        let all =
+            [RunStatus::Completed, RunStatus::Stopped, RunStatus::Failed, RunStatus::Cancelled];
         let found = all.into_iter().find(|status| status.to_string() == text);
         if found.is_none() && !text.is_empty() {
             let wanted = "one of completed, stopped, failed, cancelled";

@@ -45,15 +45,9 @@ impl Sheet {
         // Of text in memory nothing can fail to be read.
         while reader.read_record(&mut record).unwrap_or(false) {
             // The record's own position is where the reader looked for it: before blank lines.
-            let within = record
-                .iter()
-                .map(|cell| cell.matches('\n').count())
-                .sum::<usize>();
+            let within = record.iter().map(|cell| cell.matches('\n').count()).sum::<usize>();
             let after = reader.position().line();
-            lines.push((
-                after.saturating_sub(1 + within as u64).max(1),
-                record.clone(),
-            ));
+            lines.push((after.saturating_sub(1 + within as u64).max(1), record.clone()));
         }
         Self::new(lines)
     }
@@ -79,11 +73,7 @@ impl Sheet {
             let found = other.len();
             return Err((*line, FiguresFault::Length { found, wanted }));
         }
-        Ok(Self {
-            header,
-            places,
-            lines,
-        })
+        Ok(Self { header, places, lines })
     }
 
     pub(super) fn place(&self, column: &str) -> Option<usize> {
@@ -95,11 +85,7 @@ impl Sheet {
         if self.lines.is_empty() {
             return Err((1, FiguresFault::NoRows));
         }
-        Ok(self.lines.iter().map(|(number, record)| Line {
-            number: *number,
-            sheet: self,
-            record,
-        }))
+        Ok(self.lines.iter().map(|(number, record)| Line { number: *number, sheet: self, record }))
     }
 }
 
@@ -107,9 +93,7 @@ impl<'a> Line<'a> {
     /// The cell of a column; empty where there is no such column.
     pub(super) fn text(&self, column: &str) -> &'a str {
         let place = self.sheet.place(column);
-        place
-            .and_then(|place| self.record.get(place))
-            .unwrap_or_default()
+        place.and_then(|place| self.record.get(place)).unwrap_or_default()
     }
 }
 

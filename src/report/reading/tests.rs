@@ -48,17 +48,9 @@ fn cell_and_repeat_are_known_by_the_name_of_the_run() {
     let text = "run,phase,metric,unit,estimate\na,run,memory.peak,bytes,1\na-r2,run,memory.peak,bytes,2\n\
                 b-r10,run,memory.peak,bytes,3\nc-r01,run,memory.peak,bytes,3\n";
     let found = read(text).unwrap();
-    let names = found
-        .runs
-        .iter()
-        .map(|run| (run.cell.as_str(), run.repeat, run.status));
+    let names = found.runs.iter().map(|run| (run.cell.as_str(), run.repeat, run.status));
     let names: Vec<_> = names.collect();
-    let expected = [
-        ("a", 1, None),
-        ("a", 2, None),
-        ("b", 10, None),
-        ("c-r01", 1, None),
-    ];
+    let expected = [("a", 1, None), ("a", 2, None), ("b", 10, None), ("c-r01", 1, None)];
     assert_eq!(names, expected);
 }
 
@@ -83,11 +75,8 @@ fn the_columns_of_the_wide_form_are_figures_of_their_phase() {
         assert!(run.figures.iter().any(|figure| figure.phase == "serve[32]"));
     }
     let kinds = String::from_utf8(report_csv(&all_kinds(), None).unwrap()).unwrap();
-    let failed = read(&kinds)
-        .unwrap()
-        .runs
-        .into_iter()
-        .find(|run| run.status == Some(RunStatus::Failed));
+    let failed =
+        read(&kinds).unwrap().runs.into_iter().find(|run| run.status == Some(RunStatus::Failed));
     assert!(!failed.unwrap().why.is_empty());
 }
 
@@ -130,10 +119,7 @@ fn a_file_that_is_not_whole_or_is_another_is_refused() {
 #[test]
 fn a_row_that_says_nothing_or_contradicts_another_is_said_with_its_line() {
     for (cells, says) in [
-        (
-            "a,train,io.read,bytes,fast,1,a,1,completed",
-            "m.csv:3: estimate: `fast` is not a number",
-        ),
+        ("a,train,io.read,bytes,fast,1,a,1,completed", "m.csv:3: estimate: `fast` is not a number"),
         ("a,b,c,s,\"1,5\",1,a,1,completed", "`1,5` is not a number"),
         ("a,b,c,s,1,1.5,a,1,completed", "samples: `1.5` is not a"),
         ("a,b,c,s,1,1,a,1,done", "`done` is not one of completed,"),
@@ -145,10 +131,7 @@ fn a_row_that_says_nothing_or_contradicts_another_is_said_with_its_line() {
             "\n\na,train,cpu.time,s,2,1,a,1,completed",
             "m.csv:5: cpu.time of train in run a is on line 2",
         ),
-        (
-            "a,b,c,s,1,1,b,1,completed",
-            "the cell of run a is `b` here and `a` before",
-        ),
+        ("a,b,c,s,1,1,b,1,completed", "the cell of run a is `b` here and `a` before"),
         ("a,b,c,s,1,1,a,2,completed", "repeat of run a is `2` here"),
         ("a,b,c,s,1,1,a,1,failed", "status of run a is `failed` here"),
     ] {
@@ -161,47 +144,26 @@ fn what_is_wrong_with_the_wide_form_is_said_too() {
     let head = "run,repeat,status,serve_batch_size,serve_latency_p50_s,memory_peak_bytes";
     let with = |head: &str, line: &str| format!("{head}\n{line}\n");
     for (text, says) in [
-        (
-            with(head, "a,1,completed,1,0.5,7\na,1,completed,1,0.5,7"),
-            "m.csv:3: run a is on line 2",
-        ),
+        (with(head, "a,1,completed,1,0.5,7\na,1,completed,1,0.5,7"), "m.csv:3: run a is on line 2"),
         (
             with(head, "a,1,completed,,0.5,7"),
             "serve_latency_p50_s has a figure and serve_batch_size has none",
         ),
-        (
-            with(head, "a,1,completed,one,0.5,7"),
-            "serve_batch_size: `one` is not a whole number",
-        ),
-        (
-            with(head, "a,1,completed,1,0.5 s,7"),
-            "serve_latency_p50_s: `0.5 s` is not a number",
-        ),
+        (with(head, "a,1,completed,one,0.5,7"), "serve_batch_size: `one` is not a whole number"),
+        (with(head, "a,1,completed,1,0.5 s,7"), "serve_latency_p50_s: `0.5 s` is not a number"),
         (
             with(&head.replace("p50_s", "p50_ms"), "a,1,completed,1,0.5,7"),
             "the column serve_latency_p50_ms is in another unit",
         ),
-        (
-            with(&head.replace("_bytes", "_MiB"), "a,1,completed,1,0.5,7"),
-            "than memory_peak_bytes",
-        ),
-        (
-            with(&head.replace("_bytes", ""), "a,1,completed,1,0.5,7"),
-            "than memory_peak_bytes",
-        ),
+        (with(&head.replace("_bytes", "_MiB"), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
+        (with(&head.replace("_bytes", ""), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
     ] {
         let error = read(&text).unwrap_err();
         assert!(error.contains(says), "{says}: {error}");
     }
     let found = read(&with(&format!("{head},team"), "a-r2,2,completed,1,0.5,7,x")).unwrap();
-    assert_eq!(
-        found.notes,
-        ["a column is not known here and not compared: team"]
-    );
-    assert_eq!(
-        (found.runs[0].cell.as_str(), found.runs[0].repeat),
-        ("a", 2)
-    );
+    assert_eq!(found.notes, ["a column is not known here and not compared: team"]);
+    assert_eq!((found.runs[0].cell.as_str(), found.runs[0].repeat), ("a", 2));
 }
 
 #[test]

@@ -33,11 +33,7 @@ fn known(sheet: &Sheet) -> impl Iterator<Item = Known> {
     figure_columns().filter_map(move |(column, place, metric)| {
         sheet.place(column)?;
         let metric = find(metric)?;
-        Some(Known {
-            column,
-            place,
-            metric,
-        })
+        Some(Known { column, place, metric })
     })
 }
 
@@ -58,19 +54,11 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
     if !unread.is_empty() {
         notes.push(format!(
             "{} not known here and not compared: {}",
-            if unread.len() == 1 {
-                "a column is"
-            } else {
-                "columns are"
-            },
+            if unread.len() == 1 { "a column is" } else { "columns are" },
             unread.join(", ")
         ));
     }
-    Ok(ReadFigures {
-        runs,
-        notes,
-        wide: true,
-    })
+    Ok(ReadFigures { runs, notes, wide: true })
 }
 
 /// The columns that are not known; one that is a known figure in another unit is a mistake.
@@ -112,9 +100,7 @@ fn in_another_unit(name: &str) -> Option<&'static str> {
     let found = figure_columns().find(|(column, _, metric)| {
         let ending = find(metric).map_or("", |metric| ending(metric.unit));
         let stem = column.strip_suffix(ending).unwrap_or(column);
-        let rest = lower
-            .strip_prefix(stem)
-            .and_then(|rest| rest.strip_prefix('_'));
+        let rest = lower.strip_prefix(stem).and_then(|rest| rest.strip_prefix('_'));
         let own = ["s", "bytes", "percent", "per_s", "samples_per_s"];
         rest.is_some_and(|rest| OTHER_UNITS.contains(&rest) || own.contains(&rest))
             || (lower == stem && !ending.is_empty())
@@ -144,11 +130,7 @@ fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
     }
     Ok(GateRun {
         run: run.to_owned(),
-        cell: if named.is_empty() {
-            cell
-        } else {
-            named.to_owned()
-        },
+        cell: if named.is_empty() { cell } else { named.to_owned() },
         repeat,
         session: String::new(),
         pairing: None,

@@ -216,17 +216,12 @@ impl ShadowReport {
             column("full\ns", Side::Right, &|run| significant(run.full_s)),
             column("early\ns", Side::Right, &|run| significant(run.early_s)),
             column("used\n%", Side::Right, &|run| percent(run.used())),
-            column("worst\nerror %", Side::Right, &|run| {
-                signed(run.worst_error)
-            }),
+            column("worst\nerror %", Side::Right, &|run| signed(run.worst_error)),
             column("of", Side::Left, &|run| run.worst_metric.clone()),
         ];
         let head = format!("Shadow of {}: had it stopped the runs early", total.rule);
         let (names, values) = lines(total).into_iter().unzip();
-        let summary = vec![
-            Column::new("", Side::Left, names),
-            Column::new("", Side::Left, values),
-        ];
+        let summary = vec![Column::new("", Side::Left, names), Column::new("", Side::Left, values)];
         let table = render(columns, width);
         wrap(&head, width, "") + &table + "\n" + render(summary, width).trim_start_matches('\n')
     }
@@ -261,24 +256,15 @@ fn lines(total: &ShadowTotal) -> Vec<(String, String)> {
     let line = |name: &str, value: String| (name.to_owned(), value);
     let mut lines = vec![
         line("known at the stop", share(total.known, total.figures)),
-        line(
-            "within the asked precision",
-            share(total.within, total.figures),
-        ),
+        line("within the asked precision", share(total.within, total.figures)),
     ];
-    lines.push(line(
-        "  in phases left early",
-        share(total.early_within, total.early),
-    ));
+    lines.push(line("  in phases left early", share(total.early_within, total.early)));
     lines.extend(
         total
             .within_or_spread
             .map(|count| line("  or the spread of repeats", share(count, total.figures))),
     );
-    lines.push(line(
-        "interval holds the full figure",
-        share(total.covered, total.intervals),
-    ));
+    lines.push(line("interval holds the full figure", share(total.covered, total.intervals)));
     if total.missing > 0 {
         lines.push(line("not measured", total.missing.to_string()));
     }
@@ -387,12 +373,7 @@ mod tests {
             median_used: Some(0.0493),
             long_runs: 1,
             rankings: ["train.throughput", "train.step_latency_p95"]
-                .map(|metric| ShadowRanking {
-                    metric,
-                    pairs: 36,
-                    swapped: 2,
-                    disjoint: 0,
-                })
+                .map(|metric| ShadowRanking { metric, pairs: 36, swapped: 2, disjoint: 0 })
                 .to_vec(),
             feasible: None,
         };
@@ -426,10 +407,7 @@ mod tests {
     fn the_summary_fits_each_width() {
         for width in [60, 80, 120] {
             let table = report().table(width);
-            assert!(
-                table.lines().all(|line| line.chars().count() <= width),
-                "{width}\n{table}"
-            );
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
             insta::assert_snapshot!(format!("shadow_table_{width}"), table);
         }
         assert_eq!(ShadowReport::default().table(80), "");
@@ -458,9 +436,6 @@ mod tests {
         assert_eq!(value["figures"][0]["high"], Value::Null);
         assert_eq!(value["runs"][0]["used_fraction"], 8.25 / 9.03);
         assert_eq!(value["rules"][0]["feasible_cells"], Value::Null);
-        assert_eq!(
-            value["rules"][1]["feasible_cells"]["changed"][0],
-            "cnn-digits"
-        );
+        assert_eq!(value["rules"][1]["feasible_cells"]["changed"][0], "cnn-digits");
     }
 }

@@ -68,16 +68,10 @@ mod tests {
     fn lines_come_in_any_pieces_and_an_endless_one_is_cut_off() {
         let mut cutter = Cutter::default();
         assert_eq!(cutter.cut(b"ab"), []);
-        let whole = |number, text: &[u8]| Line {
-            number,
-            text: Some(text.to_vec()),
-        };
+        let whole = |number, text: &[u8]| Line { number, text: Some(text.to_vec()) };
         assert_eq!(cutter.cut(b"c\n\nx"), [whole(1, b"abc"), whole(2, b"")]);
         let long = vec![b'y'; LONGEST];
-        let cut = [Line {
-            number: 3,
-            text: None,
-        }];
+        let cut = [Line { number: 3, text: None }];
         assert_eq!(cutter.cut(&long), cut);
         // It is told once, and takes no memory however long it becomes.
         for _ in 0..100 {

@@ -124,10 +124,7 @@ impl Speaker {
         };
         let thread = std::thread::Builder::new().name("events".to_owned());
         let thread = thread.spawn(move || reader.run())?;
-        Ok(Self {
-            stop: stop.into(),
-            thread,
-        })
+        Ok(Self { stop: stop.into(), thread })
     }
 
     /// Takes what was written to the end, and ends the story at this time: `stopped` or by itself.

@@ -116,11 +116,7 @@ impl Narrator {
                 Some(text) => Note::read(text).map_err(|why| (Fault::Unread, why)),
             };
             let taken = match note {
-                Ok(Note::Steps {
-                    items,
-                    dur_ns,
-                    loss,
-                }) => {
+                Ok(Note::Steps { items, dur_ns, loss }) => {
                     let next = Together {
                         items,
                         steps: dur_ns.len().max(1),
@@ -170,15 +166,9 @@ impl Narrator {
     }
 
     fn say(&mut self, event: WorkerEvent, t_ns: u64) -> Result<(), String> {
-        let envelope = Envelope {
-            seq: self.seq,
-            t_ns: self.t_ns.max(t_ns),
-            event,
-        };
+        let envelope = Envelope { seq: self.seq, t_ns: self.t_ns.max(t_ns), event };
         let mut session = self.session.clone();
-        session
-            .accept(&envelope)
-            .map_err(|violation| violation.to_string())?;
+        session.accept(&envelope).map_err(|violation| violation.to_string())?;
         self.session = session;
         self.seq += 1;
         self.t_ns = envelope.t_ns;
@@ -224,17 +214,9 @@ impl Narrator {
     }
 
     fn steps(&mut self, together: Together, t_ns: u64) -> Result<(), String> {
-        let Together {
-            items,
-            dur_ns,
-            steps,
-            loss,
-            ..
-        } = together;
+        let Together { items, dur_ns, steps, loss, .. } = together;
         let age_ns = t_ns.saturating_sub(self.started_ns);
-        let took_ns = dur_ns
-            .iter()
-            .fold(0, |sum: u64, dur| sum.saturating_add(*dur));
+        let took_ns = dur_ns.iter().fold(0, |sum: u64, dur| sum.saturating_add(*dur));
         if took_ns > age_ns {
             return Err(format!(
                 "steps of {} s, {} s after the start: `dur_s` must be in seconds",
@@ -281,9 +263,7 @@ impl Narrator {
         let (since_ns, said_ns) = &mut self.claimed;
         *said_ns = said_ns.saturating_add(took_ns);
         let passed_ns = t_ns.saturating_sub(*since_ns);
-        let most_ns = passed_ns
-            .saturating_add(passed_ns / OVERLAP)
-            .saturating_add(LATE_NS);
+        let most_ns = passed_ns.saturating_add(passed_ns / OVERLAP).saturating_add(LATE_NS);
         if *said_ns > most_ns && !std::mem::replace(&mut self.overlap, true) {
             let [claimed, passed] = [*said_ns, passed_ns].map(|ns| ns as f64 / 1e9);
             self.said.push(Input::Warning(format!(
@@ -330,11 +310,7 @@ impl Narrator {
                 if accuracy && !share {
                     return Err(format!("an accuracy of {}, which is not in 0..1", value.0));
                 }
-                let slot = if accuracy {
-                    &mut self.test_accuracy
-                } else {
-                    &mut self.test_loss
-                };
+                let slot = if accuracy { &mut self.test_accuracy } else { &mut self.test_loss };
                 *slot = Some(value);
                 Ok(())
             }
@@ -396,10 +372,7 @@ mod tests {
 
     fn command() -> JobSpec {
         let mut job = job(0);
-        job.command = Some(CommandSpec {
-            words: vec!["true".into()],
-            steps: true,
-        });
+        job.command = Some(CommandSpec { words: vec!["true".into()], steps: true });
         job
     }
 
@@ -436,10 +409,7 @@ mod tests {
         let mut own = narrator();
         let two =
             "{\"step\":{\"items\":8,\"dur_s\":0.25}}\n{\"step\":{\"items\":8,\"dur_s\":0.5}}\n";
-        assert_eq!(
-            say(&mut own, two, 3 * S),
-            ["train", "train 8x[0.25, 0.5] from 1.25"]
-        );
+        assert_eq!(say(&mut own, two, 3 * S), ["train", "train 8x[0.25, 0.5] from 1.25"]);
         let mut clock = narrator();
         let step = "{\"step\":{\"items\":4}}\n";
         // Of the first step nobody knows when it began.
@@ -458,15 +428,9 @@ mod tests {
         let mut narrator = narrator();
         assert!(say(&mut narrator, "{\"phase\":\"serve\"}\n", 2 * S).is_empty());
         let step = "{\"step\":{\"items\":4}}\n";
-        assert_eq!(
-            say(&mut narrator, step, 3 * S),
-            ["serve[4]", "serve[4] 4x[1.0] from 1"]
-        );
+        assert_eq!(say(&mut narrator, step, 3 * S), ["serve[4]", "serve[4] 4x[1.0] from 1"]);
         // Training may come after it, and it does not come back.
-        assert_eq!(
-            say(&mut narrator, "{\"phase\":\"train\"}\n", 4 * S),
-            ["train"]
-        );
+        assert_eq!(say(&mut narrator, "{\"phase\":\"train\"}\n", 4 * S), ["train"]);
         let back = say(&mut narrator, "{\"phase\":\"serve[4]\"}\n", 5 * S);
         assert!(back[0].contains("comes a second time"), "{back:?}");
         assert_eq!(say(&mut narrator, step, 6 * S), ["train 4x[2.0] from 3"]);
@@ -480,10 +444,7 @@ mod tests {
         assert_eq!(said.len(), 3, "{said:?}");
         assert!(said[0].starts_with("! line 1 that the command reported is left out"));
         assert_eq!(said[1], "a=1");
-        assert!(
-            said[2].contains("line 5") && said[2].contains("epoch 7 where 1"),
-            "{said:?}"
-        );
+        assert!(said[2].contains("line 5") && said[2].contains("epoch 7 where 1"), "{said:?}");
         // Longer than the command has run: a mistake of the unit.
         say(&mut narrator, "{\"step\":{\"dur_s\":12}}\n", 2 * S);
         let accuracy = "{\"metric\":{\"name\":\"test_accuracy\",\"value\":0.5}}\n";
@@ -513,11 +474,7 @@ mod tests {
                 }
             }
             assert_eq!(warnings.len(), warned, "{warnings:?}");
-            assert!(
-                warnings
-                    .iter()
-                    .all(|said| said.contains("`dur_s` is not in seconds"))
-            );
+            assert!(warnings.iter().all(|said| said.contains("`dur_s` is not in seconds")));
         }
     }
 

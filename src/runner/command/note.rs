@@ -25,11 +25,7 @@ pub(super) enum Note {
     /// A phase begins; `None`: serving, of requests whose size the first of them tells.
     Phase(Option<Phase>),
     /// Consecutive steps; without times they took what has passed.
-    Steps {
-        items: u32,
-        dur_ns: Vec<u64>,
-        loss: Option<Num>,
-    },
+    Steps { items: u32, dur_ns: Vec<u64>, loss: Option<Num> },
     /// A pass over the training data is over.
     Epoch(Epoch),
     /// A figure of the command's own.
@@ -149,9 +145,7 @@ impl Note {
             return Err(format!("`{name}` is measured and not taken from a command"));
         }
         if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
-            return Err(format!(
-                "the name of a metric must have 1 to {LONGEST_NAME} bytes"
-            ));
+            return Err(format!("the name of a metric must have 1 to {LONGEST_NAME} bytes"));
         }
         Ok(Self::Metric { name, value })
     }
@@ -174,11 +168,7 @@ impl Step {
         let Some(dur_ns) = dur_ns else {
             return Err("`dur_s` must be in seconds, above 0".to_owned());
         };
-        Ok(Note::Steps {
-            items: self.items,
-            dur_ns,
-            loss: self.loss,
-        })
+        Ok(Note::Steps { items: self.items, dur_ns, loss: self.loss })
     }
 }
 
@@ -199,48 +189,26 @@ mod tests {
     use proptest::prelude::*;
 
     fn steps(items: u32, dur_ns: &[u64]) -> Note {
-        Note::Steps {
-            items,
-            dur_ns: dur_ns.to_vec(),
-            loss: None,
-        }
+        Note::Steps { items, dur_ns: dur_ns.to_vec(), loss: None }
     }
 
     #[test]
     fn lines_say_what_they_should() {
         for (line, says) in [
             (r#"{"step": {}}"#, steps(1, &[])),
-            (
-                r#"{"step": {"items": 32, "dur_s": 0.012}}"#,
-                steps(32, &[12_000_000]),
-            ),
-            (
-                r#"{"step":{"items":2,"dur_s":[0.5,1]}}"#,
-                steps(2, &[500_000_000, 1_000_000_000]),
-            ),
+            (r#"{"step": {"items": 32, "dur_s": 0.012}}"#, steps(32, &[12_000_000])),
+            (r#"{"step":{"items":2,"dur_s":[0.5,1]}}"#, steps(2, &[500_000_000, 1_000_000_000])),
             (r#" {"phase": "train"} "#, Note::Phase(Some(Phase::Train))),
             (r#"{"phase": "serve"}"#, Note::Phase(None)),
-            (
-                r#"{"phase": "serve[8]"}"#,
-                Note::Phase(Some(Phase::Serve(8))),
-            ),
-            (
-                r#"{"type":"phase","data":{"phase":"test"}}"#,
-                Note::Phase(Some(Phase::Test)),
-            ),
+            (r#"{"phase": "serve[8]"}"#, Note::Phase(Some(Phase::Serve(8)))),
+            (r#"{"type":"phase","data":{"phase":"test"}}"#, Note::Phase(Some(Phase::Test))),
             (
                 r#"{"metric": {"name": "bleu", "value": 31.5}}"#,
-                Note::Metric {
-                    name: "bleu".into(),
-                    value: Num(31.5),
-                },
+                Note::Metric { name: "bleu".into(), value: Num(31.5) },
             ),
             (
                 r#"{"metric": {"name": "test_accuracy", "value": 0.9}}"#,
-                Note::Test {
-                    accuracy: true,
-                    value: Num(0.9),
-                },
+                Note::Test { accuracy: true, value: Num(0.9) },
             ),
         ] {
             assert_eq!(Note::read(line.as_bytes()).unwrap(), says, "{line}");
@@ -259,22 +227,13 @@ mod tests {
             (r#"{"step": {"dur_s": []}}"#, "empty list"),
             (r#"{"step": {"dur_s": 1e300}}"#, "in seconds"),
             (r#"{"step": {"dur": 1}}"#, "unknown field `dur`"),
-            (
-                r#"{"stepp": {}}"#,
-                "unknown variant `stepp`, expected one of",
-            ),
+            (r#"{"stepp": {}}"#, "unknown variant `stepp`, expected one of"),
             (r#"{"phase": "tain"}"#, "`tain` is not a phase"),
             (r#"{"phase": "probe[1]"}"#, "no phase `probe[1]`"),
             (r#"{"epoch": {}}"#, "train_loss"),
-            (
-                r#"{"metric": {"name": "memory.peak", "value": 1}}"#,
-                "is measured",
-            ),
+            (r#"{"metric": {"name": "memory.peak", "value": 1}}"#, "is measured"),
             (r#"{"metric": {"name": "", "value": 1}}"#, "1 to 64 bytes"),
-            (
-                r#"{"type":"failed","data":{"kind":"data","message":""}}"#,
-                "only phase, steps",
-            ),
+            (r#"{"type":"failed","data":{"kind":"data","message":""}}"#, "only phase, steps"),
         ] {
             let error = Note::read(line.as_bytes()).unwrap_err();
             assert!(error.contains(says), "{line}: {error}");

@@ -55,29 +55,16 @@ impl Dispatcher {
     fn outcome(&self, exit: Exit, stderr_tail: &str) -> (RunStatus, StopRecord, Option<Failure>) {
         let failed = |failure: Failure| {
             let detail = failure.message.clone();
-            (
-                RunStatus::Failed,
-                StopRecord {
-                    reason: StopReason::Failed,
-                    detail,
-                },
-                Some(failure),
-            )
+            (RunStatus::Failed, StopRecord { reason: StopReason::Failed, detail }, Some(failure))
         };
         let ending = self.ending.as_ref();
         match ending.map(|ending| (&ending.cause, ending.force)) {
             Some((Cause::Failure(kind, what), _)) => {
-                return failed(
-                    self.session
-                        .failure(*kind, what.clone(), Some(exit), stderr_tail),
-                );
+                return failed(self.session.failure(*kind, what.clone(), Some(exit), stderr_tail));
             }
             Some((Cause::Cancelled, _)) => {
                 let detail = "ended by the user".to_owned();
-                let stop = StopRecord {
-                    reason: StopReason::Cancelled,
-                    detail,
-                };
+                let stop = StopRecord { reason: StopReason::Cancelled, detail };
                 return (RunStatus::Cancelled, stop, None);
             }
             Some((Cause::Shortage(stop), _)) => {
@@ -94,24 +81,11 @@ impl Dispatcher {
         }
         let finished = self.session.finished();
         let early = finished.is_none_or(|finished| finished.stopped);
-        let status = if early {
-            RunStatus::Stopped
-        } else {
-            RunStatus::Completed
-        };
+        let status = if early { RunStatus::Stopped } else { RunStatus::Completed };
         let stop = match (&self.ending, finished) {
-            (
-                Some(Ending {
-                    cause: Cause::Verdict(stop),
-                    ..
-                }),
-                _,
-            ) => stop.clone(),
+            (Some(Ending { cause: Cause::Verdict(stop), .. }), _) => stop.clone(),
             (_, Some(finished)) => self.controller.natural_end(finished),
-            (_, None) => StopRecord {
-                reason: StopReason::Failed,
-                detail: String::new(),
-            },
+            (_, None) => StopRecord { reason: StopReason::Failed, detail: String::new() },
         };
         (status, stop, None)
     }

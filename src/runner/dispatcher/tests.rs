@@ -16,10 +16,7 @@ fn spec() -> RunSpec {
         repeat: 1,
         index: 0,
         job: fixtures::job(1),
-        stop: StopPolicy {
-            enabled: false,
-            ..StopPolicy::default()
-        },
+        stop: StopPolicy { enabled: false, ..StopPolicy::default() },
         launch: Launch {
             program: "worker".into(),
             args: Vec::new(),
@@ -62,13 +59,8 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
 /// What the worker says in a whole run, up to the number of messages that a test wants.
 fn said() -> Vec<WorkerEvent> {
     vec![
-        WorkerEvent::Hello(Hello {
-            protocol: PROTOCOL_VERSION,
-            ..Hello::default()
-        }),
-        WorkerEvent::Phase {
-            phase: Phase::Train,
-        },
+        WorkerEvent::Hello(Hello { protocol: PROTOCOL_VERSION, ..Hello::default() }),
+        WorkerEvent::Phase { phase: Phase::Train },
         steps(Some(0.5)),
         WorkerEvent::Epoch(EpochReport {
             epoch: 1,
@@ -115,16 +107,9 @@ fn play_in(
     events: Vec<WorkerEvent>,
     inputs: Vec<(Input, u64)>,
 ) -> (Dispatcher, Vec<Action>) {
-    let messages = (0..).zip(events).map(|(seq, event)| {
-        (
-            Input::Message(Envelope {
-                seq,
-                t_ns: seq * S,
-                event,
-            }),
-            seq * S,
-        )
-    });
+    let messages = (0..)
+        .zip(events)
+        .map(|(seq, event)| (Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S));
     let mut actions = Vec::new();
     for (input, now) in messages.chain(inputs.into_iter().map(|(i, s)| (i, s * S))) {
         actions.extend(dispatcher.handle(input, now));
@@ -134,11 +119,7 @@ fn play_in(
 }
 
 fn ended(exit: Exit, at: u64) -> Vec<(Input, u64)> {
-    vec![
-        (Input::StreamEnded, at),
-        (Input::StreamEnded, at),
-        (Input::Exited(exit), at),
-    ]
+    vec![(Input::StreamEnded, at), (Input::StreamEnded, at), (Input::Exited(exit), at)]
 }
 
 #[test]
@@ -149,30 +130,10 @@ fn what_is_done_and_what_is_recorded() {
         first.extend(ended(exit, at));
         first
     };
-    let message = |seq, event| {
-        Input::Message(Envelope {
-            seq,
-            t_ns: 99 * S,
-            event,
-        })
-    };
+    let message = |seq, event| Input::Message(Envelope { seq, t_ns: 99 * S, event });
     let table = [
-        (
-            "a whole run",
-            5,
-            ended(Exit::Code(0), 6),
-            vec![Action::Finish],
-            Completed,
-            "epoch",
-        ),
-        (
-            "a crash",
-            2,
-            ended(Exit::Code(7), 3),
-            vec![Action::Finish],
-            Failed,
-            "exited with code 7",
-        ),
+        ("a whole run", 5, ended(Exit::Code(0), 6), vec![Action::Finish], Completed, "epoch"),
+        ("a crash", 2, ended(Exit::Code(7), 3), vec![Action::Finish], Failed, "exited with code 7"),
         (
             "killed by the system",
             2,
@@ -184,11 +145,7 @@ fn what_is_done_and_what_is_recorded() {
         (
             "silence",
             2,
-            with(
-                vec![(Input::Tick, 61), (Input::Tick, 66)],
-                Exit::Signal(9),
-                67,
-            ),
+            with(vec![(Input::Tick, 61), (Input::Tick, 66)], Exit::Signal(9), 67),
             vec![Action::Terminate, Action::Kill, Action::Finish],
             Failed,
             "silent for 60 s",
@@ -204,11 +161,7 @@ fn what_is_done_and_what_is_recorded() {
         (
             "two of them",
             2,
-            with(
-                vec![(Input::Interrupt, 3), (Input::Interrupt, 3)],
-                Exit::Signal(9),
-                4,
-            ),
+            with(vec![(Input::Interrupt, 3), (Input::Interrupt, 3)], Exit::Signal(9), 4),
             vec![Action::Terminate, Action::Kill, Action::Finish],
             Cancelled,
             "by the user",
@@ -216,11 +169,7 @@ fn what_is_done_and_what_is_recorded() {
         (
             "nonsense",
             2,
-            with(
-                vec![(Input::Garbage("what is this".into()), 3)],
-                Exit::Signal(15),
-                4,
-            ),
+            with(vec![(Input::Garbage("what is this".into()), 3)], Exit::Signal(15), 4),
             vec![Action::Terminate, Action::Finish],
             Failed,
             "what is this",
@@ -263,11 +212,7 @@ fn what_is_done_and_what_is_recorded() {
         assert_eq!(done, actions, "{sentence}");
         let record = dispatcher.record("the tail");
         assert_eq!(record.status, status, "{sentence}: {:?}", record.stop);
-        assert!(
-            record.stop.detail.contains(detail),
-            "{sentence}: {}",
-            record.stop.detail
-        );
+        assert!(record.stop.detail.contains(detail), "{sentence}: {}", record.stop.detail);
     }
 }
 
@@ -278,28 +223,13 @@ fn a_loss_that_is_no_number_stops_the_run_and_a_deaf_worker_is_ended() {
         events.push(steps(Some(f64::NAN)));
         play(events, more)
     };
-    let message = |seq, event| {
-        Input::Message(Envelope {
-            seq,
-            t_ns: 99 * S,
-            event,
-        })
-    };
+    let message = |seq, event| Input::Message(Envelope { seq, t_ns: 99 * S, event });
     let mut inputs = vec![(message(3, finished(true)), 3)];
     inputs.extend(ended(Exit::Code(0), 4));
     let (dispatcher, done) = diverge(inputs);
-    assert!(
-        matches!(
-            &done[..],
-            [Action::Send(Command::Stop { .. }), Action::Finish]
-        ),
-        "{done:?}"
-    );
+    assert!(matches!(&done[..], [Action::Send(Command::Stop { .. }), Action::Finish]), "{done:?}");
     let record = dispatcher.record("");
-    assert_eq!(
-        (record.status, record.stop.reason),
-        (RunStatus::Stopped, StopReason::Diverged)
-    );
+    assert_eq!((record.status, record.stop.reason), (RunStatus::Stopped, StopReason::Diverged));
 
     let mut inputs = vec![(message(3, steps(None)), 5), (message(4, steps(None)), 9)];
     inputs.extend(ended(Exit::Signal(15), 10));
@@ -318,11 +248,8 @@ fn limited() -> Dispatcher {
         memory_guard: Some(MemoryGuard::Watched),
         ..Limits::default()
     };
-    spec.stop.constraints = vec![Constraint {
-        metric: "train.throughput".to_owned(),
-        op: Op::AtLeast,
-        limit: 1.0,
-    }];
+    spec.stop.constraints =
+        vec![Constraint { metric: "train.throughput".to_owned(), op: Op::AtLeast, limit: 1.0 }];
     of_spec(spec)
 }
 
@@ -338,11 +265,7 @@ fn a_run_that_needs_too_much_memory_is_killed_and_an_answer() {
         // It does not hide that it did not fit that it says its last word meanwhile.
         (5, vec![(beyond(), 5)], vec![Action::Kill]),
         // The user's word comes too late.
-        (
-            3,
-            vec![(beyond(), 3), (Input::Interrupt, 3)],
-            vec![Action::Kill],
-        ),
+        (3, vec![(beyond(), 3), (Input::Interrupt, 3)], vec![Action::Kill]),
     ];
     for (messages, mut inputs, expected) in table {
         inputs.extend(ended(Exit::Signal(9), 7));
@@ -447,11 +370,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
         let input = Input::Message(Envelope { seq, t_ns, event });
         done.extend(dispatcher.handle(input, t_ns));
     }
-    for input in [
-        Input::StreamEnded,
-        Input::StreamEnded,
-        Input::Exited(Exit::Code(0)),
-    ] {
+    for input in [Input::StreamEnded, Input::StreamEnded, Input::Exited(Exit::Code(0))] {
         done.extend(dispatcher.handle(input, last_ns));
     }
     done.retain(|action| !matches!(action, Action::Emit(_)));
@@ -470,25 +389,12 @@ fn a_trained_model_is_confirmed_before_the_run_is_over() {
     });
     let again = Phase::Confirm(8);
     let (dispatcher, done) = confirm(vec![phase(again), phase(Phase::Test), last]);
-    let [
-        Action::Send(Command::Stop {
-            reason,
-            confirm: true,
-        }),
-        Action::Finish,
-    ] = &done[..]
-    else {
+    let [Action::Send(Command::Stop { reason, confirm: true }), Action::Finish] = &done[..] else {
         panic!("{done:?}");
     };
-    assert!(
-        reason.starts_with("trained: validation accuracy"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("trained: validation accuracy"), "{reason}");
     let record = dispatcher.record("");
-    assert_eq!(
-        (record.status, record.stop.reason),
-        (RunStatus::Stopped, StopReason::Trained)
-    );
+    assert_eq!((record.status, record.stop.reason), (RunStatus::Stopped, StopReason::Trained));
     assert!(record.trained && record.trained_to_the_end());
     // Records from before it was kept are those of runs that did not come so far.
     let text = serde_json::to_string(&record).unwrap();
@@ -507,11 +413,7 @@ fn a_worker_that_goes_on_training_when_it_is_trained_is_ended() {
     assert!(
         matches!(
             &done[..],
-            [
-                Action::Send(Command::Stop { confirm: true, .. }),
-                Action::Terminate,
-                ..
-            ]
+            [Action::Send(Command::Stop { confirm: true, .. }), Action::Terminate, ..]
         ),
         "{done:?}"
     );
@@ -525,9 +427,5 @@ fn a_process_that_cannot_be_killed_is_left_behind() {
     let (dispatcher, done) = play(said().into_iter().take(1).collect(), inputs);
     assert_eq!(done, [Action::Terminate, Action::Kill, Action::Finish]);
     let record = dispatcher.record("");
-    assert!(
-        record.warnings.iter().any(|w| w.contains("left behind")),
-        "{:?}",
-        record.warnings
-    );
+    assert!(record.warnings.iter().any(|w| w.contains("left behind")), "{:?}", record.warnings);
 }

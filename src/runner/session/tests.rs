@@ -10,25 +10,16 @@ fn job() -> JobSpec {
             warmup_requests: 0,
             max_time_s: 1.0,
             confirm: true,
-            pattern: Pattern::Server {
-                rate_per_s: Some(100.0),
-            },
+            pattern: Pattern::Server { rate_per_s: Some(100.0) },
             max_requests: None,
-            find_max_rate: Some(MaxRate {
-                percentile: 0.99,
-                limit_s: 0.01,
-            }),
+            find_max_rate: Some(MaxRate { percentile: 0.99, limit_s: 0.01 }),
         }),
         ..fixtures::job(3)
     }
 }
 
 fn hello() -> WorkerEvent {
-    WorkerEvent::Hello(Hello {
-        protocol: PROTOCOL_VERSION,
-        worker: "w".into(),
-        ..Hello::default()
-    })
+    WorkerEvent::Hello(Hello { protocol: PROTOCOL_VERSION, worker: "w".into(), ..Hello::default() })
 }
 
 fn steps(phase: Phase) -> WorkerEvent {
@@ -86,11 +77,7 @@ fn play(events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
 fn play_of(job: &JobSpec, events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
     let mut session = Session::new(job);
     for (seq, event) in (0..).zip(events) {
-        if let Err(violation) = session.accept(&Envelope {
-            seq,
-            t_ns: 10,
-            event,
-        }) {
+        if let Err(violation) = session.accept(&Envelope { seq, t_ns: 10, event }) {
             return (session, Err(violation));
         }
     }
@@ -102,56 +89,21 @@ fn the_grammar() {
     let train = || vec![hello(), phase(Phase::Train)];
     let with = |more: Vec<WorkerEvent>| train().into_iter().chain(more).collect::<Vec<_>>();
     let table: Vec<(Vec<WorkerEvent>, Option<&str>, &str)> = vec![
-        (
-            with(vec![steps(Phase::Train), epoch(1), finished(1)]),
-            None,
-            "a whole run",
-        ),
-        (
-            vec![phase(Phase::Load)],
-            Some("`phase` where `hello`"),
-            "no greeting",
-        ),
-        (
-            vec![hello(), hello()],
-            Some("`hello` where work"),
-            "two greetings",
-        ),
-        (
-            vec![hello(), steps(Phase::Train)],
-            Some("during no phase"),
-            "steps without a phase",
-        ),
-        (
-            with(vec![steps(Phase::Test)]),
-            Some("steps of phase test during train"),
-            "wrong phase",
-        ),
-        (
-            with(vec![finished(3)]),
-            Some("epoch 3 where 0"),
-            "epochs that nobody heard of",
-        ),
-        (
-            with(vec![epoch(2)]),
-            Some("epoch 2 where 1"),
-            "an epoch is missing",
-        ),
-        (
-            with(vec![finished(0), epoch(1)]),
-            Some("`epoch` where the end"),
-            "after the end",
-        ),
+        (with(vec![steps(Phase::Train), epoch(1), finished(1)]), None, "a whole run"),
+        (vec![phase(Phase::Load)], Some("`phase` where `hello`"), "no greeting"),
+        (vec![hello(), hello()], Some("`hello` where work"), "two greetings"),
+        (vec![hello(), steps(Phase::Train)], Some("during no phase"), "steps without a phase"),
+        (with(vec![steps(Phase::Test)]), Some("steps of phase test during train"), "wrong phase"),
+        (with(vec![finished(3)]), Some("epoch 3 where 0"), "epochs that nobody heard of"),
+        (with(vec![epoch(2)]), Some("epoch 2 where 1"), "an epoch is missing"),
+        (with(vec![finished(0), epoch(1)]), Some("`epoch` where the end"), "after the end"),
     ];
     for (events, expected, sentence) in table {
         let (_, result) = play(events);
         match (result, expected) {
             (Ok(()), None) => {}
             (Err(violation), Some(text)) => {
-                assert!(
-                    violation.to_string().contains(text),
-                    "{sentence}: {violation}"
-                );
+                assert!(violation.to_string().contains(text), "{sentence}: {violation}");
             }
             (result, _) => panic!("{sentence}: {result:?}"),
         }
@@ -162,10 +114,7 @@ fn the_grammar() {
 fn steps_lie_before_the_message_that_tells_of_them() {
     let (_, result) = play(vec![hello(), phase(Phase::Train), late_steps()]);
     let said = result.unwrap_err().to_string();
-    assert!(
-        said.starts_with("steps end 1 ns after the message"),
-        "{said}"
-    );
+    assert!(said.starts_with("steps end 1 ns after the message"), "{said}");
 }
 
 #[test]
@@ -187,38 +136,20 @@ fn what_nobody_asked_for_and_what_comes_too_late_is_refused() {
     let trained = || vec![hello(), phase(Phase::Train), epoch(1)];
     for (edit, next, says) in [
         (whole, vec![confirm, Phase::Test], None),
-        (
-            whole,
-            vec![confirm, Phase::Train],
-            Some("phase train after confirm[8]"),
-        ),
-        (
-            whole,
-            vec![Phase::Test, serve],
-            Some("phase serve[1] after test"),
-        ),
+        (whole, vec![confirm, Phase::Train], Some("phase train after confirm[8]")),
+        (whole, vec![Phase::Test, serve], Some("phase serve[1] after test")),
         (whole, vec![serve], Some("phase serve[1] after train")),
-        (
-            whole,
-            vec![Phase::Confirm(2)],
-            Some("phase confirm[2], which the job does not ask for"),
-        ),
+        (whole, vec![Phase::Confirm(2)], Some("phase confirm[2], which the job does not ask for")),
         (
             |job| job.serve.as_mut().unwrap().confirm = false,
             vec![confirm],
             Some("phase confirm[8], which the job does not ask for"),
         ),
-        (
-            |job| job.serve = None,
-            vec![confirm],
-            Some("does not ask for"),
-        ),
+        (|job| job.serve = None, vec![confirm], Some("does not ask for")),
     ] {
         let mut job = job();
         edit(&mut job);
-        let events = trained()
-            .into_iter()
-            .chain(next.iter().map(|next| phase(*next)));
+        let events = trained().into_iter().chain(next.iter().map(|next| phase(*next)));
         let (_, result) = play_of(&job, events.collect());
         let said = result.err().map(|violation| violation.to_string());
         assert_eq!(said.is_some(), says.is_some(), "{next:?}: {said:?}");
@@ -237,13 +168,7 @@ fn time_does_not_run_backwards_and_shares_are_shares() {
     let at = |seq, t_ns, event| Envelope { seq, t_ns, event };
     session.accept(&at(0, 9, hello())).unwrap();
     let found = session.accept(&at(1, 8, phase(Phase::Train)));
-    assert_eq!(
-        found,
-        Err(Violation::Time {
-            found: 8,
-            before: 9
-        })
-    );
+    assert_eq!(found, Err(Violation::Time { found: 8, before: 9 }));
     let mut report = EpochReport {
         epoch: 1,
         samples: 1,
@@ -252,10 +177,7 @@ fn time_does_not_run_backwards_and_shares_are_shares() {
         validation_accuracy: Some(Num(2.5)),
     };
     let (_, result) = play(vec![hello(), WorkerEvent::Epoch(report.clone())]);
-    assert_eq!(
-        result.unwrap_err().to_string(),
-        "an accuracy of 2.5, which is not in 0..1"
-    );
+    assert_eq!(result.unwrap_err().to_string(), "an accuracy of 2.5, which is not in 0..1");
     report.validation_accuracy = Some(Num(1.0));
     assert_eq!(play(vec![hello(), WorkerEvent::Epoch(report)]).1, Ok(()));
 }
@@ -305,11 +227,7 @@ fn a_found_rate_is_one_and_belongs_to_its_search() {
     for (at, rates, says) in [
         (probe, [Some(90.0), Some(95.0), Some(99.0)], None),
         (probe, [None; 3], None),
-        (
-            probe,
-            [Some(96.0), Some(95.0), None],
-            Some("its own interval"),
-        ),
+        (probe, [Some(96.0), Some(95.0), None], Some("its own interval")),
         (probe, [None, Some(f64::NAN), None], Some("not a number")),
         (Phase::Serve(1), [None; 3], Some("outside of a phase")),
     ] {
@@ -323,59 +241,24 @@ fn a_found_rate_is_one_and_belongs_to_its_search() {
 #[test]
 fn gaps_in_the_numbers_and_foreign_versions_are_refused() {
     let mut session = Session::new(&job());
-    let late = Envelope {
-        seq: 1,
-        t_ns: 0,
-        event: hello(),
-    };
-    assert_eq!(
-        session.accept(&late),
-        Err(Violation::Sequence {
-            found: 1,
-            expected: 0
-        })
-    );
-    let foreign = WorkerEvent::Hello(Hello {
-        protocol: 99,
-        ..Hello::default()
-    });
+    let late = Envelope { seq: 1, t_ns: 0, event: hello() };
+    assert_eq!(session.accept(&late), Err(Violation::Sequence { found: 1, expected: 0 }));
+    let foreign = WorkerEvent::Hello(Hello { protocol: 99, ..Hello::default() });
     let (_, result) = play(vec![foreign]);
     assert_eq!(result, Err(Violation::Version { found: 99 }));
 }
 
 #[test]
 fn what_an_exit_means_depends_on_what_was_said() {
-    let failed = WorkerEvent::Failed(WorkerFailure {
-        kind: "data".into(),
-        message: "row 3".into(),
-    });
+    let failed =
+        WorkerEvent::Failed(WorkerFailure { kind: "data".into(), message: "row 3".into() });
     let table = [
         (vec![hello(), finished(0)], Exit::Code(0), None),
-        (
-            vec![hello(), finished(0)],
-            Exit::Code(1),
-            Some((FailureKind::Crashed, "had finished")),
-        ),
-        (
-            vec![hello()],
-            Exit::Code(0),
-            Some((FailureKind::Crashed, "exited with code 0 without")),
-        ),
-        (
-            vec![hello()],
-            Exit::Signal(9),
-            Some((FailureKind::Killed, "more memory")),
-        ),
-        (
-            vec![hello()],
-            Exit::Signal(11),
-            Some((FailureKind::Killed, "SIGSEGV")),
-        ),
-        (
-            vec![failed],
-            Exit::Code(1),
-            Some((FailureKind::Reported, "data: row 3")),
-        ),
+        (vec![hello(), finished(0)], Exit::Code(1), Some((FailureKind::Crashed, "had finished"))),
+        (vec![hello()], Exit::Code(0), Some((FailureKind::Crashed, "exited with code 0 without"))),
+        (vec![hello()], Exit::Signal(9), Some((FailureKind::Killed, "more memory"))),
+        (vec![hello()], Exit::Signal(11), Some((FailureKind::Killed, "SIGSEGV"))),
+        (vec![failed], Exit::Code(1), Some((FailureKind::Reported, "data: row 3"))),
     ];
     for (events, exit, expected) in table {
         let (session, result) = play(events);

@@ -58,10 +58,7 @@ pub(super) struct Figures {
 pub(super) fn cards(root: &SysRoot) -> Vec<Card> {
     let class = root.join(CLASS);
     let number = |name: &str| name.strip_prefix("card")?.parse::<u32>().ok();
-    let mut numbers: Vec<u32> = names(&class)
-        .iter()
-        .filter_map(|name| number(name))
-        .collect();
+    let mut numbers: Vec<u32> = names(&class).iter().filter_map(|name| number(name)).collect();
     numbers.sort_unstable();
     let mut found: Vec<Card> = Vec::new();
     for number in numbers {
@@ -114,9 +111,7 @@ impl Card {
             ("power", figures.power.err()),
             ("energy", figures.energy.err()),
         ];
-        let told = there
-            .into_iter()
-            .filter(|(_, why)| *why != Some(Silent::Absent));
+        let told = there.into_iter().filter(|(_, why)| *why != Some(Silent::Absent));
         card.tells = told.map(|(what, _)| what).collect();
         card
     }

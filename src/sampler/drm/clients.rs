@@ -41,10 +41,7 @@ pub(super) struct Look {
 impl Clients {
     /// Those of the processes below this `/proc`.
     pub(super) fn new(proc: &Path) -> Self {
-        Self {
-            proc: proc.to_owned(),
-            before: None,
-        }
+        Self { proc: proc.to_owned(), before: None }
     }
 
     /// One look at these processes.
@@ -167,10 +164,7 @@ mod tests {
         proc.open(12, 6, node, &i915(8, 9 * S));
         let first = clients.look(&[10, 11], 0);
         let share = &first.shares["0000:00:02.0"];
-        assert_eq!(
-            (share.busy_percent, share.memory_bytes),
-            (None, Some(1 << 20))
-        );
+        assert_eq!((share.busy_percent, share.memory_bytes), (None, Some(1 << 20)));
         assert!(first.nodes.contains("renderD128") && first.told);
         for (pid, fd) in [(10, 3), (11, 5)] {
             proc.open(pid, fd, node, &i915(1, 7 * S + S / 4));
@@ -179,10 +173,7 @@ mod tests {
         proc.open(11, 7, node, &i915(3, 100 * S));
         let second = clients.look(&[10, 11], S);
         let share = &second.shares["0000:00:02.0"];
-        assert!(
-            (share.busy_percent.unwrap() - 25.0).abs() < 1e-9,
-            "{share:?}"
-        );
+        assert!((share.busy_percent.unwrap() - 25.0).abs() < 1e-9, "{share:?}");
         assert_eq!(share.memory_bytes, Some(2 << 20));
         proc.open(11, 7, node, &i915(3, 100 * S + 2 * S));
         let third = clients.look(&[10, 11], 2 * S);

@@ -90,9 +90,7 @@ fn engine(engines: &mut BTreeMap<String, Work>, key: &str, value: &str) {
         ("total-cycles-", |work| &mut work.total_cycles),
         ("cycles-", |work| &mut work.cycles),
     ];
-    let named = kinds
-        .iter()
-        .find_map(|(begin, place)| Some((key.strip_prefix(begin)?, place)));
+    let named = kinds.iter().find_map(|(begin, place)| Some((key.strip_prefix(begin)?, place)));
     let Some((name, place)) = named else {
         return;
     };
@@ -144,10 +142,7 @@ mod tests {
         let client = parse(XE).unwrap();
         assert_eq!(client.memory_bytes, Some(23_992 << 10));
         let rcs = client.engines["rcs"];
-        assert_eq!(
-            (rcs.cycles, rcs.total_cycles),
-            (Some(28_257_900), Some(7_655_183_225))
-        );
+        assert_eq!((rcs.cycles, rcs.total_cycles), (Some(28_257_900), Some(7_655_183_225)));
         for other in [
             "",
             "pos:\t0\nflags:\t02\n",

@@ -79,10 +79,7 @@ impl Probe for DrmProbe {
         if self.cards.is_empty() {
             return;
         }
-        self.pids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(tick.pids);
+        self.pids.lock().unwrap_or_else(PoisonError::into_inner).clone_from(tick.pids);
         if self.background.is_none() {
             self.background = Some(self.start());
         }
@@ -97,10 +94,9 @@ impl Probe for DrmProbe {
                     tick.gaps.report(field, reason);
                 }
                 let timed = answer.value.readings.iter().cloned();
-                tick.sample.gpus.extend(timed.map(|reading| GpuReading {
-                    t_ns: Some(answer.t_ns),
-                    ..reading
-                }));
+                tick.sample
+                    .gpus
+                    .extend(timed.map(|reading| GpuReading { t_ns: Some(answer.t_ns), ..reading }));
             }
             Err(why) => {
                 for card in &self.cards {
@@ -126,11 +122,7 @@ struct Reader {
 
 impl Reader {
     fn new(cards: Vec<Card>, proc: &Path) -> Self {
-        Self {
-            cards,
-            clients: Clients::new(proc),
-            look: None,
-        }
+        Self { cards, clients: Clients::new(proc), look: None }
     }
 
     fn read(&mut self, pids: &[u32], now_ns: u64) -> Answer {
@@ -144,10 +136,7 @@ impl Reader {
         let read = |card: &Card| reading(card, &card.read(), look, &mut gaps);
         let readings = self.cards.iter().filter_map(read).collect();
         let gaps = gaps.current().into_iter();
-        Answer {
-            readings,
-            gaps: gaps.map(|gap| (gap.field, gap.reason)).collect(),
-        }
+        Answer { readings, gaps: gaps.map(|gap| (gap.field, gap.reason)).collect() }
     }
 }
 

@@ -10,9 +10,7 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-        }
+        Self { dir: tempfile::tempdir().unwrap() }
     }
 
     fn root(&self) -> SysRoot {
@@ -24,13 +22,7 @@ impl Machine {
     }
 
     fn write(&self, card: &str, file: &str, text: impl AsRef<[u8]>) {
-        let path = self
-            .dir
-            .path()
-            .join("sys/class/drm")
-            .join(card)
-            .join("device")
-            .join(file);
+        let path = self.dir.path().join("sys/class/drm").join(card).join("device").join(file);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, text).unwrap();
     }
@@ -83,16 +75,10 @@ fn a_card_of_amd_says_what_it_does() {
     machine.card("card1", "0x10de", "nvidia", "0000:04:00.0");
     machine.card("card10", "0x1002", "amdgpu", "0000:0a:00.0");
     let found = cards(&machine.root());
-    let names: Vec<_> = found
-        .iter()
-        .map(|card| (&*card.device, card.index))
-        .collect();
+    let names: Vec<_> = found.iter().map(|card| (&*card.device, card.index)).collect();
     assert_eq!(names, [("0000:03:00.0", 0), ("0000:0a:00.0", 1)]);
     assert_eq!(found[0].tells, ["utilisation", "memory", "power"]);
-    assert_eq!(
-        (&*found[0].name, found[0].memory_bytes),
-        ("AMD 0x744c", Some(25_753_026_560))
-    );
+    assert_eq!((&*found[0].name, found[0].memory_bytes), ("AMD 0x744c", Some(25_753_026_560)));
     let answer = machine.read(&[]);
     let expected = GpuReading {
         vendor: Vendor::Amd,
@@ -124,11 +110,7 @@ fn memory_beyond_what_there_is_and_a_broken_sensor_are_gaps_with_their_own_reaso
         ("amd[0]:power_watts", "it holds no number"),
     ] {
         let mut gaps = answer.gaps.iter();
-        assert!(
-            gaps.any(|(name, why)| name == field && why.contains(says)),
-            "{:?}",
-            answer.gaps
-        );
+        assert!(gaps.any(|(name, why)| name == field && why.contains(says)), "{:?}", answer.gaps);
     }
 }
 
@@ -144,19 +126,11 @@ fn a_card_of_intel_is_busy_for_its_programs() {
     assert_eq!(answer.readings[0].energy_mj, Some(5000));
     assert_eq!(answer.readings[0].index, 1);
     assert_eq!(answer.gaps[0].0, "intel[0]");
-    assert!(
-        answer.gaps[0].1.contains("0000:00:02.0"),
-        "{:?}",
-        answer.gaps
-    );
+    assert!(answer.gaps[0].1.contains("0000:00:02.0"), "{:?}", answer.gaps);
     let info = "drm-pdev: 0000:00:02.0\ndrm-client-id: 1\ndrm-engine-render: 5 ns\ndrm-resident-system0: 2 MiB\n";
     machine.open(7, "/dev/dri/card0", info);
     let answer = machine.read(&[7]);
-    let own: Vec<_> = answer
-        .readings
-        .iter()
-        .map(|gpu| (gpu.own, gpu.memory_bytes))
-        .collect();
+    let own: Vec<_> = answer.readings.iter().map(|gpu| (gpu.own, gpu.memory_bytes)).collect();
     assert_eq!(own, [(Some(true), Some(2 << 20)), (Some(false), None)]);
     assert!(answer.readings[0].memory_is_own && answer.readings[0].utilisation_percent.is_none());
 }
@@ -202,11 +176,7 @@ fn garbage_is_a_gap() {
     let answer = machine.read(&[]);
     let reading = &answer.readings[0];
     assert_eq!(
-        (
-            reading.utilisation_percent,
-            reading.memory_bytes,
-            reading.power_watts
-        ),
+        (reading.utilisation_percent, reading.memory_bytes, reading.power_watts),
         (None, None, None)
     );
     assert_eq!(answer.gaps.len(), 4, "{:?}", answer.gaps);
@@ -273,16 +243,8 @@ fn never_breaks(contents: &[(usize, Vec<u8>)]) {
         machine.write("card0", FILES[*file], text);
     }
     for reading in machine.read(&[]).readings {
-        assert!(
-            reading
-                .utilisation_percent
-                .is_none_or(|busy| (0.0..=100.0).contains(&busy))
-        );
-        assert!(
-            reading
-                .power_watts
-                .is_none_or(|watts| (0.0..=10_000.0).contains(&watts))
-        );
+        assert!(reading.utilisation_percent.is_none_or(|busy| (0.0..=100.0).contains(&busy)));
+        assert!(reading.power_watts.is_none_or(|watts| (0.0..=10_000.0).contains(&watts)));
     }
 }
 

@@ -23,10 +23,7 @@ pub(super) struct Counter {
 impl Counter {
     /// One that begins anew beyond `range_uj`.
     pub(super) fn new(range_uj: Option<u64>) -> Self {
-        Self {
-            range_uj: range_uj.filter(|range| *range > 0),
-            ..Self::default()
-        }
+        Self { range_uj: range_uj.filter(|range| *range > 0), ..Self::default() }
     }
 
     /// Takes a reading; the energy since the first one, in microjoules, which never falls. An error says why this reading
@@ -69,8 +66,7 @@ impl Counter {
     }
 
     fn may_hide_a_turn(&self, elapsed_ns: u64) -> bool {
-        self.range_uj
-            .is_some_and(|range| energy_uj(LIKELY_WATTS, elapsed_ns) > range)
+        self.range_uj.is_some_and(|range| energy_uj(LIKELY_WATTS, elapsed_ns) > range)
     }
 }
 
@@ -90,19 +86,13 @@ mod tests {
 
     fn pushed(range: Option<u64>, readings: &[(u64, u64)]) -> Vec<Result<u64, &'static str>> {
         let mut counter = Counter::new(range);
-        readings
-            .iter()
-            .map(|(t_ns, raw)| counter.push(*t_ns, *raw))
-            .collect()
+        readings.iter().map(|(t_ns, raw)| counter.push(*t_ns, *raw)).collect()
     }
 
     #[test]
     fn a_turn_adds_the_range_and_is_not_negative() {
         let before = RANGE - 3_000_000;
-        let found = pushed(
-            Some(RANGE),
-            &[(0, before), (S / 10, 4_000_000), (S / 5, 9_000_000)],
-        );
+        let found = pushed(Some(RANGE), &[(0, before), (S / 10, 4_000_000), (S / 5, 9_000_000)]);
         assert_eq!(found, [Ok(0), Ok(7_000_000), Ok(12_000_000)]);
     }
 

@@ -29,9 +29,7 @@ impl Domain {
             return Err(Silent::Broken("two counters have this name".to_owned()));
         }
         let raw_uj = number(&self.file).inspect_err(|_| self.counter.lose())?;
-        self.counter
-            .push(now_ns, raw_uj)
-            .map_err(|why| Silent::Broken(why.to_owned()))
+        self.counter.push(now_ns, raw_uj).map_err(|why| Silent::Broken(why.to_owned()))
     }
 }
 
@@ -48,13 +46,8 @@ pub(super) fn domains(root: &SysRoot) -> Result<Vec<Domain>, String> {
             continue;
         };
         let parent = place.split_once(':').map(|(parent, _)| parent);
-        let package = || {
-            text(
-                &class
-                    .join(format!("{PREFIX}{}", parent.unwrap_or_default()))
-                    .join("name"),
-            )
-        };
+        let package =
+            || text(&class.join(format!("{PREFIX}{}", parent.unwrap_or_default())).join("name"));
         let Some(name) = name(&said, parent, package) else {
             continue;
         };

@@ -68,10 +68,9 @@ impl EnergyProbe {
         let mut silent = Vec::new();
         for domain in domains {
             match domain.read(now_ns) {
-                Ok(energy_uj) => readings.push(EnergyReading {
-                    domain: domain.name.clone(),
-                    energy_uj,
-                }),
+                Ok(energy_uj) => {
+                    readings.push(EnergyReading { domain: domain.name.clone(), energy_uj })
+                }
                 Err(why) => silent.push((&*domain.name, why)),
             }
         }

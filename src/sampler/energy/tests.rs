@@ -19,11 +19,7 @@ fn machine(domains: &[(&str, &str, &str, &str)]) -> (tempfile::TempDir, SysRoot)
 }
 
 fn set(dir: &tempfile::TempDir, folder: &str, energy: &str) {
-    let file = dir
-        .path()
-        .join("class/powercap")
-        .join(folder)
-        .join("energy_uj");
+    let file = dir.path().join("class/powercap").join(folder).join("energy_uj");
     fs_err::write(file, energy).unwrap();
 }
 
@@ -34,10 +30,7 @@ struct Ticks {
 
 impl Ticks {
     fn new(root: &SysRoot) -> Self {
-        Self {
-            probe: EnergyProbe::new(true, root),
-            gaps: GapLedger::default(),
-        }
+        Self { probe: EnergyProbe::new(true, root), gaps: GapLedger::default() }
     }
 
     /// A tick: what it read and what gaps it said.
@@ -55,10 +48,8 @@ impl Ticks {
         let read = sample.energy.into_iter();
         let gaps = self.gaps.end().into_iter();
         (
-            read.map(|reading| (reading.domain, reading.energy_uj))
-                .collect(),
-            gaps.map(|gap| format!("{}: {}", gap.field, gap.reason))
-                .collect(),
+            read.map(|reading| (reading.domain, reading.energy_uj)).collect(),
+            gaps.map(|gap| format!("{}: {}", gap.field, gap.reason)).collect(),
         )
     }
 }
@@ -82,13 +73,7 @@ fn packages_their_memory_and_the_platform_are_read_and_nothing_twice() {
         ("dtpm", "something", "1", "1"),
     ]);
     let mut ticks = Ticks::new(&root);
-    let zeros = [
-        "package-0",
-        "dram-0",
-        "package-1-die-0",
-        "dram-1-die-0",
-        "psys",
-    ];
+    let zeros = ["package-0", "dram-0", "package-1-die-0", "dram-1-die-0", "psys"];
     let (read, gaps) = ticks.at(0);
     assert_eq!(read, zeros.map(|name| reading(name, 0)));
     assert!(gaps.is_empty(), "{gaps:?}");
@@ -97,10 +82,7 @@ fn packages_their_memory_and_the_platform_are_read_and_nothing_twice() {
     // The pace is not yet over: nothing was read, and nothing is missing.
     assert_eq!(ticks.at(20), (Vec::new(), Vec::new()));
     let (read, gaps) = ticks.at(100);
-    assert_eq!(
-        read[..2],
-        [reading("package-0", 5_000_000), reading("dram-0", 200)]
-    );
+    assert_eq!(read[..2], [reading("package-0", 5_000_000), reading("dram-0", 200)]);
     assert!(gaps.is_empty(), "{gaps:?}");
     let found = counters(&root).unwrap();
     assert_eq!((found.readable.len(), found.others.len()), (5, 0));
@@ -116,17 +98,11 @@ fn counters_that_turn_vanish_or_hold_text() {
     let mut ticks = Ticks::new(&root);
     ticks.at(0);
     set(&dir, "intel-rapl:0", "150");
-    assert_eq!(
-        ticks.at(100).0,
-        [reading("package-0", 1000), reading("dram-0", 0)]
-    );
+    assert_eq!(ticks.at(100).0, [reading("package-0", 1000), reading("dram-0", 0)]);
     set(&dir, "intel-rapl:0:0", "what?");
     let (read, gaps) = ticks.at(200);
     assert_eq!(read, [reading("package-0", 1000)]);
-    assert_eq!(
-        gaps,
-        ["energy.dram-0: unsupported: the counter of dram-0: it holds no number"]
-    );
+    assert_eq!(gaps, ["energy.dram-0: unsupported: the counter of dram-0: it holds no number"]);
     // It comes back without what it used meanwhile.
     set(&dir, "intel-rapl:0:0", "500");
     let (read, gaps) = ticks.at(300);
@@ -139,10 +115,7 @@ fn counters_that_turn_vanish_or_hold_text() {
     fs_err::remove_dir_all(dir.path().join("class/powercap")).unwrap();
     let (read, gaps) = ticks.at(500);
     assert!(read.is_empty());
-    assert_eq!(
-        gaps,
-        ["energy: unsupported: the counter of package-0 has gone"]
-    );
+    assert_eq!(gaps, ["energy: unsupported: the counter of package-0 has gone"]);
     assert_eq!(ticks.at(600).1.len(), 0, "a gap is said once");
 }
 
@@ -151,10 +124,7 @@ fn a_machine_without_counters_says_so_and_the_switch_is_respected() {
     let (_dir, root) = machine(&[("intel-rapl-mmio:0", "package-0", "1", "1")]);
     let (read, gaps) = Ticks::new(&root).at(0);
     assert!(read.is_empty());
-    assert!(
-        gaps[0].starts_with("energy: unsupported: no RAPL counters"),
-        "{gaps:?}"
-    );
+    assert!(gaps[0].starts_with("energy: unsupported: no RAPL counters"), "{gaps:?}");
     let mut gaps = GapLedger::default();
     EnergyProbe::new(false, &root).read_now(0, &mut gaps);
     assert!(gaps.current()[0].reason.contains("`[sampler] energy`"));
@@ -175,21 +145,14 @@ fn two_counters_of_one_name_are_no_reading() {
 #[test]
 fn a_counter_that_may_not_be_read_says_what_to_do() {
     let said = unsupported("package-0", &Silent::Denied);
-    assert!(
-        said.contains("sudo chmod a+r") && said.contains("CVE-2020-8694"),
-        "{said}"
-    );
+    assert!(said.contains("sudo chmod a+r") && said.contains("CVE-2020-8694"), "{said}");
     let (dir, root) = machine(&[
         ("intel-rapl:0", "package-0", "1", "1000"),
         ("intel-rapl:1", "package-1", "1", "1000"),
     ]);
     // Also root cannot read this.
     for folder in ["intel-rapl:0", "intel-rapl:1"] {
-        let file = dir
-            .path()
-            .join("class/powercap")
-            .join(folder)
-            .join("energy_uj");
+        let file = dir.path().join("class/powercap").join(folder).join("energy_uj");
         fs_err::remove_file(&file).unwrap();
         fs_err::create_dir(&file).unwrap();
     }

@@ -80,11 +80,7 @@ pub(super) fn bus_id(device: &Device<'_>) -> Result<String, String> {
 /// for itself counts as used.
 pub(super) fn memory_v1(device: &Device<'_>) -> Result<(u64, u64), String> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetMemoryInfo)?;
-    let mut info = nvmlMemory_t {
-        total: 0,
-        free: 0,
-        used: 0,
-    };
+    let mut info = nvmlMemory_t { total: 0, free: 0, used: 0 };
     // SAFETY: the handle came from this very library, and the structure is the call's own.
     let code = unsafe { call(device.handle(), &raw mut info) };
     done(code).map(|()| (info.used, info.total))
@@ -93,12 +89,8 @@ pub(super) fn memory_v1(device: &Device<'_>) -> Result<(u64, u64), String> {
 /// Processes with a compute context, and the bytes that each has; `None` where the driver does not say.
 pub(super) fn processes(device: &Device<'_>) -> Result<Vec<(u32, Option<u64>)>, String> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetComputeRunningProcesses_v3)?;
-    let blank = nvmlProcessInfo_t {
-        pid: 0,
-        usedGpuMemory: 0,
-        gpuInstanceId: 0,
-        computeInstanceId: 0,
-    };
+    let blank =
+        nvmlProcessInfo_t { pid: 0, usedGpuMemory: 0, gpuInstanceId: 0, computeInstanceId: 0 };
     let found = list(blank, |entries, count| {
         // SAFETY: the handle came from this very library, and `count` says how many entries there is room for.
         unsafe { call(device.handle(), count, entries) }
@@ -130,9 +122,7 @@ pub(super) fn process_utilisation(
         unsafe { call(device.handle(), entries, count, since_us) }
     })?;
     let said = found.into_iter();
-    Ok(said
-        .map(|sample| (sample.pid, sample.timeStamp, sample.smUtil))
-        .collect())
+    Ok(said.map(|sample| (sample.pid, sample.timeStamp, sample.smUtil)).collect())
 }
 
 /// Asks with room for some entries, and again with more where that was too little.
@@ -181,11 +171,8 @@ fn symbol<T, E: Display>(found: &Result<T, E>) -> Result<&T, String> {
 
 /// A text up to its NUL, if it is one.
 fn printed(text: &[c_char]) -> Result<String, String> {
-    let bytes: Vec<u8> = text
-        .iter()
-        .map(|byte| byte.to_ne_bytes()[0])
-        .take_while(|byte| *byte != 0)
-        .collect();
+    let bytes: Vec<u8> =
+        text.iter().map(|byte| byte.to_ne_bytes()[0]).take_while(|byte| *byte != 0).collect();
     let text = String::from_utf8(bytes).ok();
     text.filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
         .ok_or_else(|| "the driver's text is none".to_owned())
@@ -197,35 +184,16 @@ mod tests {
 
     #[test]
     fn lengths_that_the_driver_makes_up_are_said_and_believed_by_nobody() {
-        type Case = (
-            &'static [(nvmlReturn_t, c_uint)],
-            Result<usize, &'static str>,
-        );
+        type Case = (&'static [(nvmlReturn_t, c_uint)], Result<usize, &'static str>);
         let cases: [Case; 9] = [
             (&[(SUCCESS, 0)], Ok(0)),
             (&[(SUCCESS, 64)], Ok(64)),
-            (
-                &[(SUCCESS, 65)],
-                Err("wrote 65 entries where there is room for 64"),
-            ),
+            (&[(SUCCESS, 65)], Err("wrote 65 entries where there is room for 64")),
             (&[(SUCCESS, c_uint::MAX)], Err("wrote 4294967295 entries")),
             (&[(INSUFFICIENT_SIZE, 100), (SUCCESS, 100)], Ok(100)),
-            (
-                &[(INSUFFICIENT_SIZE, c_uint::MAX)],
-                Err("asks for 4294967295 entries"),
-            ),
-            (
-                &[
-                    (INSUFFICIENT_SIZE, 5000),
-                    (INSUFFICIENT_SIZE, 5001),
-                    (SUCCESS, 5001),
-                ],
-                Ok(5001),
-            ),
-            (
-                &[(INSUFFICIENT_SIZE, 8192), (INSUFFICIENT_SIZE, 5000)],
-                Err("asks for 5000 entries"),
-            ),
+            (&[(INSUFFICIENT_SIZE, c_uint::MAX)], Err("asks for 4294967295 entries")),
+            (&[(INSUFFICIENT_SIZE, 5000), (INSUFFICIENT_SIZE, 5001), (SUCCESS, 5001)], Ok(5001)),
+            (&[(INSUFFICIENT_SIZE, 8192), (INSUFFICIENT_SIZE, 5000)], Err("asks for 5000 entries")),
             // It never has enough.
             (&[(INSUFFICIENT_SIZE, 1)], Err("asks for 1 entries")),
         ];
@@ -250,10 +218,7 @@ mod tests {
     #[test]
     fn a_text_is_one_only_if_it_can_be_printed() {
         let chars = |bytes: &[u8]| -> Vec<c_char> {
-            bytes
-                .iter()
-                .map(|byte| c_char::from_ne_bytes([*byte]))
-                .collect()
+            bytes.iter().map(|byte| c_char::from_ne_bytes([*byte])).collect()
         };
         assert_eq!(printed(&chars(b"NVIDIA L4\0rest")).unwrap(), "NVIDIA L4");
         assert_eq!(printed(&chars(b"all of it")).unwrap(), "all of it");

@@ -65,13 +65,9 @@ pub(super) struct Devices {
 
 /// Looks for all devices.
 pub(super) fn devices(library: &'static Nvml) -> Result<Devices, String> {
-    let count = library
-        .device_count()
-        .map_err(|error| unsupported(&error))?;
+    let count = library.device_count().map_err(|error| unsupported(&error))?;
     if count > MOST_DEVICES {
-        return Err(format!(
-            "unsupported: the driver says that it has {count} devices"
-        ));
+        return Err(format!("unsupported: the driver says that it has {count} devices"));
     }
     let (mut found, mut parts, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..count {
@@ -144,13 +140,7 @@ impl Device {
 
     /// Who it is, for people and for the manifest.
     pub(super) fn describe(&self, driver: Option<&str>) -> Accelerator {
-        let Identity {
-            index,
-            device,
-            pci,
-            parent,
-            ..
-        } = &self.identity;
+        let Identity { index, device, pci, parent, .. } = &self.identity;
         let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let memory = self.memory().ok().map(|(_, total)| total);
         let whole = parent.is_empty();
@@ -226,9 +216,7 @@ impl Device {
     fn not_a_part(&self) -> Told<()> {
         match self.identity.parent.as_str() {
             "" => Ok(()),
-            whole => Err(format!(
-                "unsupported: told of the whole device alone, {whole}"
-            )),
+            whole => Err(format!("unsupported: told of the whole device alone, {whole}")),
         }
     }
 
@@ -236,7 +224,7 @@ impl Device {
     fn utilisation(&self) -> Told<u32> {
         if self.identity.split || !self.identity.parent.is_empty() {
             return Err(
-                "unsupported: the driver does not tell it where a device is split (MIG)".to_owned(),
+                "unsupported: the driver does not tell it where a device is split (MIG)".to_owned()
             );
         }
         told(self.handle.utilization_rates().map(|rates| rates.gpu))
@@ -253,7 +241,7 @@ impl Device {
     fn shares(&mut self, now_ns: u64) -> Told<Vec<(u32, u32)>> {
         if self.identity.split || !self.identity.parent.is_empty() {
             return Err(
-                "unsupported: the driver does not tell it where a device is split (MIG)".to_owned(),
+                "unsupported: the driver does not tell it where a device is split (MIG)".to_owned()
             );
         }
         let none = words(&NvmlError::NotFound);

@@ -49,11 +49,7 @@ impl GpuSource {
             let (shortest, longest) = PACE_NS;
             let period = Duration::from_nanos(policy.interval_ns.clamp(shortest, longest));
             // Before there is anything to measure, the first answer is waited for; a second time nobody waits in vain.
-            let first = if LATE.load(Ordering::Relaxed) {
-                Duration::ZERO
-            } else {
-                LONGEST
-            };
+            let first = if LATE.load(Ordering::Relaxed) { Duration::ZERO } else { LONGEST };
             let started = Self::start(Reader::new(library), period, MonotonicClock, first)?;
             let answer = started.last(MonotonicClock.now_ns());
             LATE.store(answer.is_err(), Ordering::Relaxed);
@@ -98,10 +94,7 @@ impl GpuProbe {
     }
 
     fn take(&mut self, answers: &Answers, tick: &mut Tick<'_>) {
-        let tree = Tree {
-            pids: tick.pids,
-            shared_ids: self.shared_ids,
-        };
+        let tree = Tree { pids: tick.pids, shared_ids: self.shared_ids };
         for raw in &answers.devices {
             let reading = reading::map(raw, tree, &mut self.counters, tick.gaps);
             tick.sample.gpus.push(reading);
@@ -145,9 +138,7 @@ pub(super) fn of_all(gaps: &[Gap], readings: &[GpuReading]) -> Vec<Gap> {
         device.starts_with("gpu[").then(|| field.to_owned())
     };
     let lacking = |field: &String| {
-        let lack = gaps
-            .iter()
-            .filter(|gap| field_of(gap).as_ref() == Some(field));
+        let lack = gaps.iter().filter(|gap| field_of(gap).as_ref() == Some(field));
         lack.count() >= devices
     };
     let everywhere = |gap: &&Gap| field_of(gap).as_ref().is_none_or(lacking);

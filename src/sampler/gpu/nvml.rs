@@ -37,11 +37,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(library: &'static Nvml) -> Self {
-        Self {
-            library,
-            devices: None,
-            turn: 0,
-        }
+        Self { library, devices: None, turn: 0 }
     }
 
     /// Asks everything of all devices, and for the traffic of one whose turn it is: that takes some 40 ms.
@@ -77,9 +73,7 @@ pub fn accelerators() -> Result<Vec<Accelerator>, String> {
         let library = library()?;
         let driver = calls::driver(library).ok();
         let found = devices(library)?.found;
-        let described = found
-            .iter()
-            .map(|device| device.describe(driver.as_deref()));
+        let described = found.iter().map(|device| device.describe(driver.as_deref()));
         Ok(described.collect())
     })
 }
@@ -105,10 +99,7 @@ pub fn look() -> Result<Vec<Sight>, String> {
 pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, String> {
     let driver = calls::driver(library).ok();
     let mut sights = Vec::new();
-    let tree = Tree {
-        pids: &[std::process::id()],
-        shared_ids: pids_are_shared(),
-    };
+    let tree = Tree { pids: &[std::process::id()], shared_ids: pids_are_shared() };
     for mut device in devices(library)?.found {
         device.ask_traffic(MonotonicClock.now_ns());
         let raw = device.read(&MonotonicClock);

@@ -134,17 +134,8 @@ pub(super) fn map(
     counters: &mut Counters,
     gaps: &mut GapLedger,
 ) -> GpuReading {
-    let Identity {
-        index,
-        device,
-        pci,
-        parent,
-        split,
-    } = &raw.identity;
-    let mut said = Said {
-        index: *index,
-        gaps,
-    };
+    let Identity { index, device, pci, parent, split } = &raw.identity;
+    let mut said = Said { index: *index, gaps };
     let own = said.take("own", own(raw, tree, *split));
     let memory = raw.memory.clone().and_then(plausible_memory);
     let own_memory = own.and_then(|_| own_memory(raw.processes.as_deref().ok()?, tree.pids));
@@ -171,10 +162,8 @@ pub(super) fn map(
             .map(|mw| f64::from(mw) / 1000.0),
         energy_mj: said.take("energy_mj", energy.and_then(|mj| counters.take(device, mj))),
         clock_mhz: said.take("clock_mhz", below(&raw.clock, MOST_CLOCK_MHZ, "MHz")),
-        memory_clock_mhz: said.take(
-            "memory_clock_mhz",
-            below(&raw.memory_clock, MOST_CLOCK_MHZ, "MHz"),
-        ),
+        memory_clock_mhz: said
+            .take("memory_clock_mhz", below(&raw.memory_clock, MOST_CLOCK_MHZ, "MHz")),
         throttle: said.take("throttle", raw.throttle.clone().map(throttle)),
         pcie_rx_bytes_s: said.take("pcie_rx_bytes_s", raw.received.clone().and_then(bytes)),
         pcie_tx_bytes_s: said.take("pcie_tx_bytes_s", raw.sent.clone().and_then(bytes)),
@@ -199,9 +188,7 @@ fn below(told: &Told<u32>, limit: u32, unit: &str) -> Told<u32> {
 /// NVML writes the largest number for what is not available.
 fn real(value: u64) -> Told<u64> {
     let unavailable = || "the driver says that it is not available".to_owned();
-    Some(value)
-        .filter(|value| *value != u64::MAX)
-        .ok_or_else(unavailable)
+    Some(value).filter(|value| *value != u64::MAX).ok_or_else(unavailable)
 }
 
 fn bytes(kilobytes: u32) -> Told<u64> {
@@ -214,9 +201,7 @@ fn bytes(kilobytes: u32) -> Told<u64> {
 fn plausible_memory((used, total): (u64, u64)) -> Told<(u64, u64)> {
     let (used, total) = (real(used)?, real(total)?);
     if used > total {
-        return Err(format!(
-            "the driver says that {used} of {total} bytes are in use"
-        ));
+        return Err(format!("the driver says that {used} of {total} bytes are in use"));
     }
     Ok((used, total))
 }
@@ -226,10 +211,7 @@ fn throttle(bits: u64) -> Vec<String> {
     let known = THROTTLE.iter().fold(0, |all, (bit, _)| all | bit);
     let others = (0..u64::BITS).filter(|place| (bits & !known) >> place & 1 == 1);
     let others = others.map(|place| format!("bit_{place}"));
-    named
-        .map(|(_, name)| (*name).to_owned())
-        .chain(others)
-        .collect()
+    named.map(|(_, name)| (*name).to_owned()).chain(others).collect()
 }
 
 /// Whether a process of the tree has a context on the device.

@@ -32,9 +32,7 @@ fn read(raw: &Raw, pids: &[u32], shared_ids: bool) -> (GpuReading, Vec<String>) 
     let tree = Tree { pids, shared_ids };
     let reading = map(raw, tree, &mut Counters::default(), &mut gaps);
     let said = gaps.current();
-    let said = said
-        .iter()
-        .map(|gap| format!("{}: {}", gap.field, gap.reason));
+    let said = said.iter().map(|gap| format!("{}: {}", gap.field, gap.reason));
     (reading, said.collect())
 }
 
@@ -56,10 +54,7 @@ fn everything_that_answers_is_read() {
         energy_mj: Some(123_456),
         clock_mhz: Some(1980),
         memory_clock_mhz: Some(2619),
-        throttle: Some(vec![
-            "sw_power_cap".to_owned(),
-            "sw_thermal_slowdown".to_owned(),
-        ]),
+        throttle: Some(vec!["sw_power_cap".to_owned(), "sw_thermal_slowdown".to_owned()]),
         pcie_rx_bytes_s: Some(12_000),
         pcie_tx_bytes_s: Some(34_000),
         ..GpuReading::default()
@@ -71,12 +66,7 @@ fn everything_that_answers_is_read() {
 #[test]
 fn memory_is_the_trees_own_only_where_the_driver_can_tell() {
     type Processes = Told<Vec<(u32, Option<u64>)>>;
-    type Case<'a> = (
-        Processes,
-        &'a [u32],
-        bool,
-        (Option<u64>, bool, Option<bool>),
-    );
+    type Case<'a> = (Processes, &'a [u32], bool, (Option<u64>, bool, Option<bool>));
     let list = raw().processes;
     let (none, not) = (Ok(vec![(10, None)]), Err("not supported".to_owned()));
     let largest = Ok(vec![(10, Some(u64::MAX))]);
@@ -128,10 +118,7 @@ fn what_does_not_answer_is_a_gap_with_its_reason() {
     };
     assert_eq!(reading, blank);
     assert_eq!(gaps.len(), 12, "{gaps:?}");
-    assert!(
-        gaps.iter()
-            .all(|gap| gap.starts_with("gpu[1].") && gap.ends_with(": no"))
-    );
+    assert!(gaps.iter().all(|gap| gap.starts_with("gpu[1].") && gap.ends_with(": no")));
 }
 
 #[test]
@@ -152,16 +139,8 @@ fn numbers_that_cannot_be_are_gaps() {
     };
     let (reading, gaps) = read(&odd, &[10, 11], false);
     assert_eq!(
-        (
-            reading.memory_clock_mhz,
-            reading.pcie_tx_bytes_s,
-            reading.throttle.unwrap()
-        ),
-        (
-            Some(0),
-            Some(0),
-            vec!["gpu_idle".to_owned(), "bit_63".to_owned()]
-        )
+        (reading.memory_clock_mhz, reading.pcie_tx_bytes_s, reading.throttle.unwrap()),
+        (Some(0), Some(0), vec!["gpu_idle".to_owned(), "bit_63".to_owned()])
     );
     for says in [
         "utilisation_percent: the driver says 101%",
@@ -175,8 +154,7 @@ fn numbers_that_cannot_be_are_gaps() {
         "pcie_rx_bytes_s: the driver says that it is not available",
     ] {
         assert!(
-            gaps.iter()
-                .any(|gap| gap.starts_with(&format!("gpu[1].{says}"))),
+            gaps.iter().any(|gap| gap.starts_with(&format!("gpu[1].{says}"))),
             "{says}: {gaps:?}"
         );
     }
@@ -197,8 +175,7 @@ fn a_split_device_does_not_say_whose_it_is_and_a_part_has_no_power_of_its_own() 
     );
     assert!(reading.power_watts.is_some() && reading.energy_mj.is_some());
     assert!(
-        gaps.iter()
-            .any(|gap| gap.contains("own: unsupported: the device is split")),
+        gaps.iter().any(|gap| gap.contains("own: unsupported: the device is split")),
         "{gaps:?}"
     );
 }
@@ -208,20 +185,11 @@ fn a_counter_that_falls_is_not_believed_again_in_this_run() {
     let mut counters = Counters::default();
     let mut take = |device: &str, energy| {
         let mut gaps = GapLedger::default();
-        let tree = Tree {
-            pids: &[],
-            shared_ids: true,
-        };
-        let mut raw = Raw {
-            energy: Ok(energy),
-            ..raw()
-        };
+        let tree = Tree { pids: &[], shared_ids: true };
+        let mut raw = Raw { energy: Ok(energy), ..raw() };
         raw.identity.device = device.to_owned();
         let reading = map(&raw, tree, &mut counters, &mut gaps);
-        let why = gaps
-            .current()
-            .into_iter()
-            .find(|gap| gap.field == "gpu[1].energy_mj");
+        let why = gaps.current().into_iter().find(|gap| gap.field == "gpu[1].energy_mj");
         (reading.energy_mj, why.map(|gap| gap.reason))
     };
     assert_eq!(take("a", 500), (Some(500), None));
@@ -244,18 +212,7 @@ fn number<T: Arbitrary + Clone + std::fmt::Debug + 'static>(odd: Vec<T>) -> Boxe
 }
 
 fn word() -> BoxedStrategy<Told<u32>> {
-    number(vec![
-        0,
-        1,
-        99,
-        100,
-        101,
-        1000,
-        99_999,
-        100_000_000,
-        u32::MAX - 1,
-        u32::MAX,
-    ])
+    number(vec![0, 1, 99, 100, 101, 1000, 99_999, 100_000_000, u32::MAX - 1, u32::MAX])
 }
 
 fn long() -> BoxedStrategy<Told<u64>> {
@@ -293,34 +250,22 @@ fn holds(answers: &[Raw], pids: &[u32], shared_ids: bool) {
         for percent in [reading.utilisation_percent, reading.own_utilisation_percent] {
             assert!(percent.is_none_or(|percent| (0.0..=100.0).contains(&percent)));
         }
-        assert!(
-            reading
-                .power_watts
-                .is_none_or(|watts| (0.0..100_000.0).contains(&watts))
-        );
+        assert!(reading.power_watts.is_none_or(|watts| (0.0..100_000.0).contains(&watts)));
         if let Some(now) = reading.energy_mj {
             let before = energy.insert(reading.device.clone(), now);
-            assert!(
-                before.is_none_or(|before| before <= now),
-                "energy {before:?} {now}"
-            );
+            assert!(before.is_none_or(|before| before <= now), "energy {before:?} {now}");
         }
         assert!(shared_ids || reading.own.is_none() && !reading.memory_is_own);
-        if let (Some(used), Some(total), false) = (
-            reading.memory_bytes,
-            reading.memory_total_bytes,
-            reading.memory_is_own,
-        ) {
+        if let (Some(used), Some(total), false) =
+            (reading.memory_bytes, reading.memory_total_bytes, reading.memory_is_own)
+        {
             assert!(used <= total && total < u64::MAX);
         }
         // Each field is there, or it is said why not.
         let missing = [
             ("own", reading.own.is_none()),
             ("utilisation_percent", reading.utilisation_percent.is_none()),
-            (
-                "own_utilisation_percent",
-                reading.own_utilisation_percent.is_none(),
-            ),
+            ("own_utilisation_percent", reading.own_utilisation_percent.is_none()),
             ("memory_bytes", reading.memory_bytes.is_none()),
             ("memory_total_bytes", reading.memory_total_bytes.is_none()),
             ("power_watts", reading.power_watts.is_none()),
@@ -335,11 +280,7 @@ fn holds(answers: &[Raw], pids: &[u32], shared_ids: bool) {
         for (field, missing) in missing {
             let name = format!("gpu[{}].{field}", reading.index);
             let why = said.iter().find(|gap| gap.field == name);
-            assert_eq!(
-                missing,
-                why.is_some_and(|gap| !gap.reason.is_empty()),
-                "{name}"
-            );
+            assert_eq!(missing, why.is_some_and(|gap| !gap.reason.is_empty()), "{name}");
         }
     }
 }

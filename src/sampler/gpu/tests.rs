@@ -121,22 +121,10 @@ fn a_library_that_is_loaded_by_path_is_asked_for_everything() {
     let [gpu] = &sample.gpus[..] else {
         panic!("{sample:?}");
     };
-    assert_eq!(
-        (&*gpu.device, &*gpu.pci, gpu.own),
-        ("GPU-aa", "0000:65:00.0", Some(true))
-    );
-    assert_eq!(
-        (gpu.memory_bytes, gpu.memory_total_bytes),
-        (Some(350), Some(9000))
-    );
-    assert_eq!(
-        (gpu.clock_mhz, gpu.memory_clock_mhz),
-        (Some(1980), Some(2619))
-    );
-    assert_eq!(
-        (gpu.pcie_rx_bytes_s, gpu.pcie_tx_bytes_s),
-        (Some(4000), Some(3000))
-    );
+    assert_eq!((&*gpu.device, &*gpu.pci, gpu.own), ("GPU-aa", "0000:65:00.0", Some(true)));
+    assert_eq!((gpu.memory_bytes, gpu.memory_total_bytes), (Some(350), Some(9000)));
+    assert_eq!((gpu.clock_mhz, gpu.memory_clock_mhz), (Some(1980), Some(2619)));
+    assert_eq!((gpu.pcie_rx_bytes_s, gpu.pcie_tx_bytes_s), (Some(4000), Some(3000)));
     // 512 is a bit that the wrapper does not know.
     assert_eq!(gpu.throttle.as_deref().unwrap(), ["sw_power_cap", "bit_9"]);
     assert_eq!(
@@ -187,12 +175,7 @@ gpu1.mig = error 3
     let gpu = &sample.gpus[1];
     assert_eq!(gpu.device, "0000:66:00.0", "without an id its place is one");
     assert_eq!(
-        (
-            gpu.utilisation_percent,
-            gpu.memory_bytes,
-            gpu.power_watts,
-            gpu.own
-        ),
+        (gpu.utilisation_percent, gpu.memory_bytes, gpu.power_watts, gpu.own),
         (None, None, None, None)
     );
     for says in [
@@ -205,17 +188,11 @@ gpu1.mig = error 3
         "gpu[1].clock_mhz: the driver says: ",
         "gpu[1].throttle: unsupported: the driver does not tell it of this device",
     ] {
-        assert!(
-            gaps.iter().any(|gap| gap.starts_with(says)),
-            "{says}: {gaps:#?}"
-        );
+        assert!(gaps.iter().any(|gap| gap.starts_with(says)), "{says}: {gaps:#?}");
     }
     let sights = look_through(library).unwrap();
     assert_eq!(
-        (
-            &*sights[1].accelerator.name,
-            sights[1].accelerator.memory_bytes
-        ),
+        (&*sights[1].accelerator.name, sights[1].accelerator.memory_bytes),
         ("unknown", None)
     );
 }
@@ -227,14 +204,8 @@ fn the_parts_of_a_split_device_have_their_own_memory_and_nothing_of_the_whole() 
     let [whole, one, four] = &sample.gpus[..] else {
         panic!("{sample:?}");
     };
-    assert_eq!(
-        (whole.own, whole.utilisation_percent, whole.power_watts),
-        (None, None, Some(61.5))
-    );
-    assert_eq!(
-        (whole.memory_bytes, whole.memory_is_own),
-        (Some(5000), false)
-    );
+    assert_eq!((whole.own, whole.utilisation_percent, whole.power_watts), (None, None, Some(61.5)));
+    assert_eq!((whole.memory_bytes, whole.memory_is_own), (Some(5000), false));
     assert_eq!(
         (&*one.device, &*one.parent, one.index, &*one.pci),
         ("MIG-one", "GPU-aa", 1, "0000:65:00.0")
@@ -243,22 +214,10 @@ fn the_parts_of_a_split_device_have_their_own_memory_and_nothing_of_the_whole() 
         (one.own, one.memory_bytes, one.memory_total_bytes),
         (Some(true), Some(64), Some(1000))
     );
-    assert_eq!(
-        (four.own, four.memory_bytes, four.index),
-        (Some(false), Some(0), 2)
-    );
+    assert_eq!((four.own, four.memory_bytes, four.index), (Some(false), Some(0), 2));
     for part in [one, four] {
-        let shared = (
-            part.utilisation_percent,
-            part.power_watts,
-            part.energy_mj,
-            part.clock_mhz,
-        );
-        assert_eq!(
-            shared,
-            (None, None, None, None),
-            "what is not told is no zero"
-        );
+        let shared = (part.utilisation_percent, part.power_watts, part.energy_mj, part.clock_mhz);
+        assert_eq!(shared, (None, None, None, None), "what is not told is no zero");
     }
     for says in [
         "gpu[0].utilisation_percent: unsupported: the driver does not tell it where a device is split",
@@ -266,10 +225,7 @@ fn the_parts_of_a_split_device_have_their_own_memory_and_nothing_of_the_whole() 
         "gpu[1].power_watts: unsupported: told of the whole device alone, GPU-aa",
         "gpu[0].own: unsupported: the device is split",
     ] {
-        assert!(
-            gaps.iter().any(|gap| gap.starts_with(says)),
-            "{says}: {gaps:#?}"
-        );
+        assert!(gaps.iter().any(|gap| gap.starts_with(says)), "{says}: {gaps:#?}");
     }
 }
 
@@ -280,15 +236,8 @@ fn a_device_that_cannot_be_opened_does_not_hide_the_others() {
     let (library, _folder) = playing(&lost);
     let (sample, gaps) = read_once(library, &[]);
     assert_eq!(sample.gpus.len(), 1);
-    assert_eq!(
-        (sample.gpus[0].index, &*sample.gpus[0].device),
-        (1, "GPU-bb")
-    );
-    assert!(
-        gaps.iter()
-            .any(|gap| gap.starts_with("gpu[0]: the device is lost")),
-        "{gaps:?}"
-    );
+    assert_eq!((sample.gpus[0].index, &*sample.gpus[0].device), (1, "GPU-bb"));
+    assert!(gaps.iter().any(|gap| gap.starts_with("gpu[0]: the device is lost")), "{gaps:?}");
 }
 
 #[test]
@@ -296,32 +245,19 @@ fn a_driver_without_devices_or_that_fails_to_begin_says_so() {
     for (play, says) in [
         ("count = 0", "the NVIDIA driver is there, but no device"),
         ("count = 4294967295", "says that it has 4294967295 devices"),
-        (
-            "count = error 9",
-            "kernel's part of the NVIDIA driver is not loaded",
-        ),
+        ("count = error 9", "kernel's part of the NVIDIA driver is not loaded"),
     ] {
         let (library, _folder) = playing(play);
         let why = Reader::new(library).ask(&MonotonicClock).unwrap_err();
-        assert!(
-            why.starts_with("unsupported: ") && why.contains(says),
-            "{why}"
-        );
+        assert!(why.starts_with("unsupported: ") && why.contains(says), "{why}");
     }
-    for (code, says) in [
-        (9, "is not loaded"),
-        (18, "different versions"),
-        (4, "NVML: "),
-    ] {
+    for (code, says) in [(9, "is not loaded"), (18, "different versions"), (4, "NVML: ")] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("libnvidia-ml.so.1");
         fs::copy(built(), &path).unwrap();
         replay(&path, &format!("init = {code}"));
         let why = library_at(path.as_os_str()).unwrap_err();
-        assert!(
-            why.starts_with("unsupported: ") && why.contains(says),
-            "{why}"
-        );
+        assert!(why.starts_with("unsupported: ") && why.contains(says), "{why}");
     }
 }
 
@@ -400,24 +336,15 @@ fn a_machine_without_a_driver_says_so_once() {
 
 #[test]
 fn the_switch_is_respected() {
-    let off = SamplerPolicy {
-        gpu: false,
-        ..SamplerPolicy::default()
-    };
+    let off = SamplerPolicy { gpu: false, ..SamplerPolicy::default() };
     let (_, gaps) = tick(&mut GpuProbe::new(GpuSource::new(off)), &[]);
     assert!(gaps[0].contains("switched off"), "{gaps:?}");
 }
 
 #[test]
 fn what_one_of_two_devices_tells_can_be_measured() {
-    let gap = |field: &str| Gap {
-        field: field.to_owned(),
-        reason: "no".to_owned(),
-    };
-    let device = |index| GpuReading {
-        index,
-        ..GpuReading::default()
-    };
+    let gap = |field: &str| Gap { field: field.to_owned(), reason: "no".to_owned() };
+    let device = |index| GpuReading { index, ..GpuReading::default() };
     let gaps = vec![
         gap("io"),
         gap("gpu[0].power_watts"),
@@ -430,13 +357,7 @@ fn what_one_of_two_devices_tells_can_be_measured() {
     };
     let power = ["io", "gpu[0].power_watts", "gpu[1].power_watts"];
     assert_eq!(left(&[device(0), device(1)]), power);
-    let tpu = GpuReading {
-        vendor: Vendor::Tpu,
-        ..device(0)
-    };
+    let tpu = GpuReading { vendor: Vendor::Tpu, ..device(0) };
     assert_eq!(left(&[device(0), device(1), tpu]), power);
-    assert_eq!(
-        left(&[device(1)]),
-        [&power[..], &["gpu[1].energy_mj"]].concat()
-    );
+    assert_eq!(left(&[device(1)]), [&power[..], &["gpu[1].energy_mj"]].concat());
 }

@@ -34,8 +34,7 @@ impl Usage {
             }
         }
         self.begun = true;
-        self.shares
-            .retain(|_, (told_ns, _)| now_ns.saturating_sub(*told_ns) <= FRESH_NS);
+        self.shares.retain(|_, (told_ns, _)| now_ns.saturating_sub(*told_ns) <= FRESH_NS);
         let now = self.shares.iter();
         now.map(|(pid, (_, percent))| (*pid, *percent)).collect()
     }

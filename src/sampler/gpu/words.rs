@@ -53,32 +53,17 @@ mod tests {
     #[test]
     fn the_reasons_are_for_people() {
         for (error, says) in [
-            (
-                NvmlError::DriverNotLoaded,
-                "kernel's part of the NVIDIA driver is not loaded",
-            ),
-            (
-                NvmlError::LibRmVersionMismatch,
-                "different versions; reload",
-            ),
+            (NvmlError::DriverNotLoaded, "kernel's part of the NVIDIA driver is not loaded"),
+            (NvmlError::LibRmVersionMismatch, "different versions; reload"),
             (NvmlError::NoPermission, "NVML: "),
         ] {
             let why = unsupported(&error);
-            assert!(
-                why.starts_with("unsupported: ") && why.contains(says),
-                "{why}"
-            );
+            assert!(why.starts_with("unsupported: ") && why.contains(says), "{why}");
         }
         let missing = "/a/b: undefined symbol: nvmlDeviceGetX".to_owned();
         for (error, says) in [
-            (
-                NvmlError::NotSupported,
-                "unsupported: the driver does not tell",
-            ),
-            (
-                NvmlError::FailedToLoadSymbol(missing),
-                "it has no nvmlDeviceGetX",
-            ),
+            (NvmlError::NotSupported, "unsupported: the driver does not tell"),
+            (NvmlError::FailedToLoadSymbol(missing), "it has no nvmlDeviceGetX"),
             (NvmlError::GpuLost, "the device is lost"),
             (NvmlError::Unknown, "the driver says: "),
         ] {

@@ -21,11 +21,7 @@ pub(in crate::sampler) struct CpuInfo {
 /// The word of a signature, and the field that it is read from.
 type Part = (&'static str, &'static str);
 
-const X86: [Part; 3] = [
-    ("family", "cpu family"),
-    ("model", "model"),
-    ("stepping", "stepping"),
-];
+const X86: [Part; 3] = [("family", "cpu family"), ("model", "model"), ("stepping", "stepping")];
 
 const ARM: [Part; 4] = [
     ("architecture", "CPU architecture"),
@@ -67,11 +63,9 @@ pub(in crate::sampler) fn cpuinfo(text: &[u8]) -> CpuInfo {
         name: field("model name"),
         signature: each(&|cpu| signature(cpu, &X86).or_else(|| signature(cpu, &ARM))),
         microcode: field("microcode"),
-        hypervisor: flags.next().map(|flags| {
-            flags
-                .split_ascii_whitespace()
-                .any(|flag| flag == "hypervisor")
-        }),
+        hypervisor: flags
+            .next()
+            .map(|flags| flags.split_ascii_whitespace().any(|flag| flag == "hypervisor")),
     }
 }
 
@@ -230,9 +224,7 @@ Hardware\t: Hikey 970
 
     #[test]
     fn clock_rates_change_nothing() {
-        let later = XEON
-            .replace("2299.998", "1200.001")
-            .replace("4599.99", "4601.02");
+        let later = XEON.replace("2299.998", "1200.001").replace("4599.99", "4601.02");
         assert_ne!(later, XEON);
         assert_eq!(cpuinfo(later.as_bytes()), cpuinfo(XEON.as_bytes()));
     }

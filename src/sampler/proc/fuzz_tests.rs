@@ -59,14 +59,7 @@ fn damaged(text: &[u8], all: &[Damage]) -> Vec<u8> {
 }
 
 fn damage() -> impl Strategy<Value = Vec<Damage>> {
-    vec(
-        (
-            any::<u16>(),
-            any::<u8>(),
-            any::<Option<prop::sample::Index>>(),
-        ),
-        0..6,
-    )
+    vec((any::<u16>(), any::<u8>(), any::<Option<prop::sample::Index>>()), 0..6)
 }
 
 /// Any bytes, or a real text that was damaged.
@@ -96,10 +89,7 @@ fn all_parsers(text: &[u8]) {
     ];
     let said = numbers.iter().any(Option::is_some);
     assert!(!said || digits > 0, "a number from nowhere: {words}");
-    for cores in [parse::cpu_max(&words), parse::load(text)]
-        .into_iter()
-        .flatten()
-    {
+    for cores in [parse::cpu_max(&words), parse::load(text)].into_iter().flatten() {
         assert!(cores.is_finite() && cores >= 0.0, "{words}");
     }
     assert!(parse::ids(text).count() <= text.len());
@@ -125,11 +115,8 @@ proptest! {
 #[test]
 #[ignore = "takes minutes"]
 fn millions_of_texts() {
-    let config = ProptestConfig {
-        cases: 4_000_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let config =
+        ProptestConfig { cases: 4_000_000, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let result = runner.run(&texts(), |text| {
         all_parsers(&text);

@@ -103,18 +103,13 @@ pub(in crate::sampler) fn run_delay(text: &[u8]) -> Option<u64> {
 pub(in crate::sampler) fn machine_ticks(text: &[u8]) -> Option<(u64, u64)> {
     let line = text.split(|byte| *byte == b'\n').next()?;
     let line = std::str::from_utf8(line).ok()?.strip_prefix("cpu ")?;
-    let fields: Vec<u64> = line
-        .split_ascii_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .ok()?;
+    let fields: Vec<u64> =
+        line.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
     let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = fields[..] else {
         return None;
     };
     let busy = [user, nice, system, irq, softirq];
-    let busy = busy
-        .iter()
-        .try_fold(0_u64, |sum, ticks| sum.checked_add(*ticks))?;
+    let busy = busy.iter().try_fold(0_u64, |sum, ticks| sum.checked_add(*ticks))?;
     Some((busy, steal))
 }
 
@@ -122,9 +117,7 @@ pub(in crate::sampler) fn machine_ticks(text: &[u8]) -> Option<(u64, u64)> {
 pub(in crate::sampler) fn pressure(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     let line = text.lines().find(|line| line.starts_with("some "))?;
-    let total = line
-        .split_ascii_whitespace()
-        .find_map(|field| field.strip_prefix("total="))?;
+    let total = line.split_ascii_whitespace().find_map(|field| field.strip_prefix("total="))?;
     total.parse::<u64>().ok()?.checked_mul(1000)
 }
 
@@ -179,15 +172,8 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let names: [&[u8]; 7] = [
-            b"sh",
-            b"a b",
-            b"a) S 9 (b",
-            b")",
-            b"",
-            b"((",
-            &[0xff, 0xfe, b'\n'],
-        ];
+        let names: [&[u8]; 7] =
+            [b"sh", b"a b", b"a) S 9 (b", b")", b"", b"((", &[0xff, 0xfe, b'\n']];
         for name in names {
             let expected = Stat {
                 zombie: false,
@@ -210,16 +196,9 @@ mod tests {
     #[test]
     fn what_is_not_a_stat_line_is_nothing() {
         let short = line(b"sh");
-        let negative = String::from_utf8(short.clone())
-            .unwrap()
-            .replace(" 70 ", " -70 ");
-        let texts: [&[u8]; 5] = [
-            b"",
-            b"42 (sh",
-            b"42 (sh) S 1 2",
-            &short[..short.len() - 12],
-            negative.as_bytes(),
-        ];
+        let negative = String::from_utf8(short.clone()).unwrap().replace(" 70 ", " -70 ");
+        let texts: [&[u8]; 5] =
+            [b"", b"42 (sh", b"42 (sh) S 1 2", &short[..short.len() - 12], negative.as_bytes()];
         for text in texts {
             assert_eq!(stat(text), None, "{}", String::from_utf8_lossy(text));
         }
@@ -227,16 +206,10 @@ mod tests {
 
     #[test]
     fn zombies_are_told_apart() {
-        for (letter, zombie) in [
-            ("S", false),
-            ("R", false),
-            ("Z", true),
-            ("X", true),
-            ("D", false),
-        ] {
-            let text = String::from_utf8(line(b"x"))
-                .unwrap()
-                .replace(" S ", &format!(" {letter} "));
+        for (letter, zombie) in [("S", false), ("R", false), ("Z", true), ("X", true), ("D", false)]
+        {
+            let text =
+                String::from_utf8(line(b"x")).unwrap().replace(" S ", &format!(" {letter} "));
             assert_eq!(stat(text.as_bytes()).unwrap().zombie, zombie, "{letter}");
         }
     }
@@ -249,11 +222,7 @@ mod tests {
         assert_eq!(high_water(status), Some(2048 * 1024));
         assert_eq!(keyed(status, "voluntary_ctxt_switches:"), Some(7));
         assert_eq!(keyed(status, "nonvoluntary_ctxt_switches:"), Some(3));
-        assert_eq!(
-            high_water(b"Name:\tVmHWM: 5 kB\n"),
-            None,
-            "a zombie has no such line"
-        );
+        assert_eq!(high_water(b"Name:\tVmHWM: 5 kB\n"), None, "a zombie has no such line");
         let text =
             b"rchar: 1\nwchar: 2\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 5\n";
         assert_eq!(io(text), Some((4096, 8192)));
@@ -266,11 +235,7 @@ mod tests {
     fn the_machine_is_read() {
         let text = b"cpu  10 20 30 1000 7 4 5 6 3 2\ncpu0 1 1 1 1 1 1 1 1 1 1\n";
         assert_eq!(machine_ticks(text), Some((69, 6)));
-        assert_eq!(
-            machine_ticks(b"cpu  10 20 30 1000\n"),
-            None,
-            "kernels before 2.6"
-        );
+        assert_eq!(machine_ticks(b"cpu  10 20 30 1000\n"), None, "kernels before 2.6");
         assert_eq!(machine_ticks(b"cpu0 10 20 30 1000 7 4 5 6 3 2\n"), None);
         let text = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=31\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=9\n";
         assert_eq!(pressure(text), Some(31_000));
@@ -289,19 +254,9 @@ mod tests {
         }
         assert_eq!(quota_cores(-1, 100_000), None);
         assert_eq!(quota_cores(1, 0), None);
-        assert_eq!(
-            throttled(b"usage_usec 5\nnr_throttled 1\nthrottled_usec 12\n"),
-            Some(12_000)
-        );
-        assert_eq!(
-            throttled(b"nr_periods 0\nnr_throttled 0\nthrottled_time 17\n"),
-            Some(17)
-        );
-        assert_eq!(
-            throttled(b"usage_usec 5\n"),
-            None,
-            "the root group has no such line"
-        );
+        assert_eq!(throttled(b"usage_usec 5\nnr_throttled 1\nthrottled_usec 12\n"), Some(12_000));
+        assert_eq!(throttled(b"nr_periods 0\nnr_throttled 0\nthrottled_time 17\n"), Some(17));
+        assert_eq!(throttled(b"usage_usec 5\n"), None, "the root group has no such line");
     }
 
     proptest! {

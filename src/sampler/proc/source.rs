@@ -18,19 +18,13 @@ pub(in crate::sampler) struct ProcRoot {
 impl ProcRoot {
     /// `/proc` itself.
     pub(in crate::sampler) fn system() -> Self {
-        Self {
-            path: PathBuf::from("/proc"),
-            live: true,
-        }
+        Self { path: PathBuf::from("/proc"), live: true }
     }
 
     /// A directory that looks like `/proc`.
     #[cfg(test)]
     pub(in crate::sampler) fn at(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            live: false,
-        }
+        Self { path: path.to_owned(), live: false }
     }
 
     /// A file or directory below the root.
@@ -78,9 +72,7 @@ impl ProcRoot {
     /// The numbers among the names of a directory: process or thread ids.
     pub(in crate::sampler) fn numbers_in(&self, below: impl AsRef<Path>) -> io::Result<Vec<u32>> {
         let entries = fs_err::read_dir(self.join(below))?;
-        Ok(entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect())
+        Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
     }
 }
 
@@ -136,10 +128,7 @@ mod tests {
         let second = root.cpu_clock_ns(std::process::id()).unwrap();
         assert!(first > 0 && second >= first);
         assert_eq!(root.cpu_clock_ns(u32::MAX), None);
-        assert_eq!(
-            ProcRoot::at(Path::new("/proc")).cpu_clock_ns(std::process::id()),
-            None
-        );
+        assert_eq!(ProcRoot::at(Path::new("/proc")).cpu_clock_ns(std::process::id()), None);
     }
 
     #[test]

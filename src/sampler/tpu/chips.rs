@@ -31,13 +31,7 @@ const fn generation(
     devices: u32,
     vfio: bool,
 ) -> Generation {
-    Generation {
-        name,
-        device,
-        subsystem,
-        devices,
-        vfio,
-    }
+    Generation { name, device, subsystem, devices, vfio }
 }
 
 /// The ids are those that Google's `tpu-info` 0.14 looks for.
@@ -106,8 +100,7 @@ impl TpuChips {
             Ok(NETWORK_CARD) => return,
             Ok(device) => device,
             Err(why) => {
-                self.unknown
-                    .push(format!("{address} of Google, whose device id {why}"));
+                self.unknown.push(format!("{address} of Google, whose device id {why}"));
                 return;
             }
         };
@@ -151,9 +144,7 @@ pub(in crate::sampler) fn named(chips: &[TpuChip]) -> Option<String> {
             None => counts.push((chip.generation, 1)),
         }
     }
-    let said = counts
-        .iter()
-        .map(|(name, count)| format!("{count} x {name}"));
+    let said = counts.iter().map(|(name, count)| format!("{count} x {name}"));
     let said: Vec<_> = said.collect();
     (!said.is_empty()).then(|| said.join(", "))
 }
@@ -254,11 +245,7 @@ pub(super) mod tests {
             let chip = found.chips.first();
             let is = chip.map(|chip| (chip.generation, chip.devices));
             assert_eq!(is, expected, "{device}");
-            assert_eq!(
-                found.unknown.len(),
-                usize::from(expected.is_none()),
-                "{device}"
-            );
+            assert_eq!(found.unknown.len(), usize::from(expected.is_none()), "{device}");
         }
         let said = &find("0x0027", "0x0050").unknown[0];
         assert!(said.contains("0x0027, subsystem 0x0050"), "{said}");
@@ -269,22 +256,11 @@ pub(super) mod tests {
         let card = find("0x0042", "0x0058");
         assert_eq!(card, TpuChips::default());
         let root = TempDir::new().unwrap();
-        pci(
-            root.path(),
-            "0000:00:01.0",
-            &[("vendor", "0x10de"), ("device", "0x0063")],
-        );
+        pci(root.path(), "0000:00:01.0", &[("vendor", "0x10de"), ("device", "0x0063")]);
         pci(root.path(), "0000:00:02.0", &[("device", "0x0063")]);
-        pci(
-            root.path(),
-            "0000:00:03.0",
-            &[("vendor", "gone"), ("device", "0x0063")],
-        );
+        pci(root.path(), "0000:00:03.0", &[("vendor", "gone"), ("device", "0x0063")]);
         assert_eq!(TpuChips::below(root.path()), TpuChips::default());
-        assert_eq!(
-            TpuChips::below(&root.path().join("nowhere")),
-            TpuChips::default()
-        );
+        assert_eq!(TpuChips::below(&root.path().join("nowhere")), TpuChips::default());
     }
 
     #[test]
@@ -293,29 +269,17 @@ pub(super) mod tests {
         let v5e = [("vendor", "0x1ae0"), ("device", "0x0063")];
         let v4 = [("vendor", "0x1ae0"), ("device", "0x005e")];
         let folder = pci(root.path(), "0000:00:04.0", &v5e);
-        symlink(
-            "../../../../kernel/iommu_groups/7",
-            folder.join("iommu_group"),
-        )
-        .unwrap();
+        symlink("../../../../kernel/iommu_groups/7", folder.join("iommu_group")).unwrap();
         let folder = pci(root.path(), "0000:00:05.0", &v4);
         // A chip that is not opened through VFIO may have a group too.
-        symlink(
-            "../../../../kernel/iommu_groups/8",
-            folder.join("iommu_group"),
-        )
-        .unwrap();
+        symlink("../../../../kernel/iommu_groups/8", folder.join("iommu_group")).unwrap();
         fs_err::create_dir_all(folder.join("accel/accel3")).unwrap();
         pci(root.path(), "0000:00:06.0", &v5e);
         let found = TpuChips::below(root.path());
         let nodes: Vec<_> = found
             .chips
             .iter()
-            .map(|chip| {
-                chip.node
-                    .as_deref()
-                    .map(|node| node.strip_prefix(root.path()).unwrap())
-            })
+            .map(|chip| chip.node.as_deref().map(|node| node.strip_prefix(root.path()).unwrap()))
             .collect();
         let expected = [Some("dev/vfio/7"), Some("dev/accel3"), None];
         assert_eq!(nodes, expected.map(|node| node.map(Path::new)));

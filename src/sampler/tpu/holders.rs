@@ -29,9 +29,7 @@ pub(super) fn held(proc: &Path, root: &Path, pids: &[u32]) -> Held {
                 continue;
             }
         };
-        let links = entries
-            .flatten()
-            .filter_map(|entry| fs_err::read_link(entry.path()).ok());
+        let links = entries.flatten().filter_map(|entry| fs_err::read_link(entry.path()).ok());
         held.nodes.extend(links.filter(|link| is_node(&dev, link)));
     }
     held
@@ -42,9 +40,7 @@ fn is_node(dev: &Path, path: &Path) -> bool {
     let Some(name) = path.strip_prefix(dev).ok().and_then(Path::to_str) else {
         return false;
     };
-    let number = name
-        .strip_prefix("accel")
-        .or_else(|| name.strip_prefix("vfio/"));
+    let number = name.strip_prefix("accel").or_else(|| name.strip_prefix("vfio/"));
     number.is_some_and(is_number)
 }
 
@@ -87,10 +83,7 @@ mod tests {
             devices: 1,
             node: node.map(PathBuf::from),
         };
-        TpuChips {
-            chips: nodes.iter().copied().map(chip).collect(),
-            unknown: Vec::new(),
-        }
+        TpuChips { chips: nodes.iter().copied().map(chip).collect(), unknown: Vec::new() }
     }
 
     #[test]
@@ -103,15 +96,7 @@ mod tests {
                 symlink(link, folder.join(number.to_string())).unwrap();
             }
         };
-        open(
-            1,
-            &[
-                "/dev/null",
-                "socket:[77]",
-                "/dev/vfio/vfio",
-                "/dev/acceleration",
-            ],
-        );
+        open(1, &["/dev/null", "socket:[77]", "/dev/vfio/vfio", "/dev/acceleration"]);
         open(2, &["/dev/vfio/0", "pipe:[3]"]);
         open(3, &["/dev/vfio/1", "/dev/accel4"]);
         // Not a folder: what cannot be listed.

@@ -85,11 +85,7 @@ pub(super) fn parse(message: &[u8]) -> Answer {
     let response = MetricResponse::decode(message)
         .map_err(|error| format!("the service's answer is damaged: {error}"))?;
     let metrics = response.metric.map(|metric| metric.metrics);
-    Ok(metrics
-        .unwrap_or_default()
-        .iter()
-        .map(Metric::entry)
-        .collect())
+    Ok(metrics.unwrap_or_default().iter().map(Metric::entry).collect())
 }
 
 impl Metric {

@@ -8,11 +8,7 @@ use super::*;
 
 fn gauge(device: i64, value: GaugeValue) -> Metric {
     Metric {
-        attribute: Some(Attribute {
-            value: Some(AttributeValue {
-                int_attr: Some(device),
-            }),
-        }),
+        attribute: Some(Attribute { value: Some(AttributeValue { int_attr: Some(device) }) }),
         measure: Some(Measure::Gauge(Gauge { value: Some(value) })),
     }
 }
@@ -36,28 +32,13 @@ fn an_answer_is_read_field_by_field() {
         b"\x3a\x02\x08\x01",
     ]
     .concat();
-    let metric = [
-        &b"\x0a\x01n\x12\x01d\x1a"[..],
-        &[u8::try_from(entry.len()).unwrap()],
-        &entry,
-    ]
-    .concat();
-    let answer = [
-        &b"\x0a"[..],
-        &[u8::try_from(metric.len()).unwrap()],
-        &metric,
-    ]
-    .concat();
-    let expected = Entry {
-        device: Some(0),
-        value: Some(Value::Real(12.5)),
-    };
+    let metric =
+        [&b"\x0a\x01n\x12\x01d\x1a"[..], &[u8::try_from(entry.len()).unwrap()], &entry].concat();
+    let answer = [&b"\x0a"[..], &[u8::try_from(metric.len()).unwrap()], &metric].concat();
+    let expected = Entry { device: Some(0), value: Some(Value::Real(12.5)) };
     assert_eq!(parse(&answer), Ok(vec![expected]));
     let cut = parse(&answer[..answer.len() - 1]).unwrap_err();
-    assert!(
-        cut.starts_with("the service's answer is damaged: "),
-        "{cut}"
-    );
+    assert!(cut.starts_with("the service's answer is damaged: "), "{cut}");
     assert_eq!(parse(&[]), Ok(Vec::new()));
 }
 
@@ -76,11 +57,7 @@ fn whole_numbers_zeros_and_counters_survive() {
         counter(CounterValue::AsDouble(2.5)),
         Metric::default(),
     ]));
-    let found: Vec<_> = found
-        .unwrap()
-        .iter()
-        .map(|entry| (entry.device, entry.value))
-        .collect();
+    let found: Vec<_> = found.unwrap().iter().map(|entry| (entry.device, entry.value)).collect();
     let expected = [
         (Some(0), Some(Value::Whole(0))),
         (Some(1), Some(Value::Real(0.0))),
@@ -127,11 +104,7 @@ fn valid() -> impl Strategy<Value = Vec<u8>> {
     let metrics = vec((device, number()), 0..6);
     metrics.prop_map(|metrics| {
         let metrics = metrics.into_iter();
-        encoded(
-            metrics
-                .map(|(device, value)| gauge(device, value))
-                .collect(),
-        )
+        encoded(metrics.map(|(device, value)| gauge(device, value)).collect())
     })
 }
 
@@ -158,29 +131,22 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 
 /// Whatever is answered, there is no panic and no figure that cannot be; whatever is missing has a reason.
 fn holds(cases: u32) {
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let services = vec(([bytes(), bytes(), bytes()], any::<bool>()), 1..3);
     let asked = (services, prop::option::of(1..3_u32));
     let ran = TestRunner::new(config).run(&asked, |(services, per_chip)| {
-        let services = services
-            .into_iter()
-            .enumerate()
-            .map(|(at, (answers, silent))| {
-                let [duty, used, total] =
-                    answers.map(|bytes| message(&bytes).and_then(parse).or_else(|_| parse(&bytes)));
-                Service {
-                    port: u16::try_from(at).unwrap(),
-                    said: if silent && at > 0 {
-                        Err("silent".to_owned())
-                    } else {
-                        Ok(Answers { duty, used, total })
-                    },
-                }
-            });
+        let services = services.into_iter().enumerate().map(|(at, (answers, silent))| {
+            let [duty, used, total] =
+                answers.map(|bytes| message(&bytes).and_then(parse).or_else(|_| parse(&bytes)));
+            Service {
+                port: u16::try_from(at).unwrap(),
+                said: if silent && at > 0 {
+                    Err("silent".to_owned())
+                } else {
+                    Ok(Answers { duty, used, total })
+                },
+            }
+        });
         let services: Vec<_> = services.collect();
         let found = readings(&services, per_chip);
         prop_assert!(!found.devices.is_empty() || !found.gaps.is_empty());

@@ -99,16 +99,7 @@ impl TpuProbe {
             Ok(asker) => (Some(asker), None),
             Err(why) => (None, Some(why)),
         };
-        Self {
-            none,
-            asker,
-            asked: None,
-            fresh: true,
-            chips,
-            root,
-            own: None,
-            looked_ns: None,
-        }
+        Self { none, asker, asked: None, fresh: true, chips, root, own: None, looked_ns: None }
     }
 
     fn begin(&mut self, mut asker: Asker) {
@@ -181,11 +172,7 @@ fn ports(chips: &TpuChips, set: Option<&str>) -> Result<Vec<u16>, String> {
         return Ok(vec![DEFAULT_PORT]);
     };
     let mut ports = Vec::new();
-    for text in set
-        .split(',')
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-    {
+    for text in set.split(',').map(str::trim).filter(|text| !text.is_empty()) {
         let port = text.parse().ok().filter(|port| *port > 0);
         let port = port.ok_or_else(|| {
             format!(
@@ -252,11 +239,7 @@ pub fn survey() -> TpuSurvey {
     if let Some(why) = &mut cannot_ask {
         *why = why.trim_start_matches("unsupported: ").to_owned();
     }
-    TpuSurvey {
-        answers: asked.ok().filter(|_| cannot_ask.is_none()),
-        found,
-        cannot_ask,
-    }
+    TpuSurvey { answers: asked.ok().filter(|_| cannot_ask.is_none()), found, cannot_ask }
 }
 
 #[cfg(test)]
@@ -301,10 +284,7 @@ mod tests {
         }
         let unknown = vec!["0000:00:05.0 of Google".to_owned()];
         let why = ports(&TpuChips { unknown, ..none }, None).unwrap_err();
-        assert!(
-            why.ends_with("not taken for one: 0000:00:05.0 of Google"),
-            "{why}"
-        );
+        assert!(why.ends_with("not taken for one: 0000:00:05.0 of Google"), "{why}");
     }
 
     fn tick(probe: &mut TpuProbe) -> (ResourceSample, Vec<String>) {
@@ -318,9 +298,7 @@ mod tests {
             looked: &mut false,
         });
         let gaps = gaps.current();
-        let gaps = gaps
-            .iter()
-            .map(|gap| format!("{}: {}", gap.field, gap.reason));
+        let gaps = gaps.iter().map(|gap| format!("{}: {}", gap.field, gap.reason));
         (sample, gaps.collect())
     }
 

@@ -57,10 +57,7 @@ pub(super) struct Readings {
 
 impl Readings {
     fn gap(&mut self, field: &str, reason: &str) {
-        self.gaps.push(Gap {
-            field: field.to_owned(),
-            reason: reason.to_owned(),
-        });
+        self.gaps.push(Gap { field: field.to_owned(), reason: reason.to_owned() });
     }
 }
 
@@ -75,11 +72,7 @@ pub(super) fn readings(services: &[Service], per_chip: Option<u32>) -> Readings 
     let mut missing = Vec::new();
     let several = services.len() > 1;
     let place = |port: u16| {
-        if several {
-            format!("port {port}: ")
-        } else {
-            String::new()
-        }
+        if several { format!("port {port}: ") } else { String::new() }
     };
     for service in services {
         let one = match &service.said {
@@ -103,10 +96,7 @@ pub(super) fn readings(services: &[Service], per_chip: Option<u32>) -> Readings 
         found.remove(&index);
         let of_device = format!("tpu[{index}].");
         all.gaps.retain(|gap| !gap.field.starts_with(&of_device));
-        all.gap(
-            &format!("tpu[{index}]"),
-            "two services speak of this device",
-        );
+        all.gap(&format!("tpu[{index}]"), "two services speak of this device");
     }
     if !missing.is_empty() {
         all.gap("tpu", &missing.join("; "));
@@ -119,11 +109,8 @@ pub(super) fn readings(services: &[Service], per_chip: Option<u32>) -> Readings 
 fn of_one(answers: &Answers, per_chip: Option<u32>) -> Result<Readings, String> {
     let lists = [&answers.duty, &answers.used, &answers.total].map(by_device);
     let [duty, used, total] = &lists;
-    let mut ids: BTreeSet<u32> = [used, total]
-        .into_iter()
-        .flatten()
-        .flat_map(|list| list.keys().copied())
-        .collect();
+    let mut ids: BTreeSet<u32> =
+        [used, total].into_iter().flatten().flat_map(|list| list.keys().copied()).collect();
     let spread = match duty {
         Ok(duty) => spread(duty, &ids, per_chip),
         Err(why) => Err(why.clone()),
@@ -145,12 +132,10 @@ fn of_one(answers: &Answers, per_chip: Option<u32>) -> Result<Readings, String> 
     for index in ids {
         let utilisation = at(&spread, index).and_then(percent);
         let used = at(used, index).and_then(bytes);
-        let total = at(total, index)
-            .and_then(bytes)
-            .and_then(|total| match total {
-                0 => Err("the service says 0".to_owned()),
-                total => Ok(total),
-            });
+        let total = at(total, index).and_then(bytes).and_then(|total| match total {
+            0 => Err("the service says 0".to_owned()),
+            total => Ok(total),
+        });
         let used = match (used, &total) {
             (Ok(used), Ok(total)) if used > *total => {
                 Err(format!("the service says {used} of {total} bytes"))
@@ -174,10 +159,7 @@ fn of_one(answers: &Answers, per_chip: Option<u32>) -> Result<Readings, String> 
 fn kept<T>(gaps: &mut Vec<Gap>, index: u32, field: &str, value: Result<T, String>) -> Option<T> {
     value
         .map_err(|reason| {
-            gaps.push(Gap {
-                field: format!("tpu[{index}].{field}"),
-                reason,
-            });
+            gaps.push(Gap { field: format!("tpu[{index}].{field}"), reason });
         })
         .ok()
 }
@@ -193,9 +175,7 @@ fn by_device(answer: &Answer) -> Result<List, String> {
     }
     let mut list = List::new();
     for entry in entries {
-        let device = entry
-            .device
-            .ok_or("the service does not say of which device")?;
+        let device = entry.device.ok_or("the service does not say of which device")?;
         let device = u32::try_from(device)
             .map_err(|_| format!("the service gives a device the number {device}"))?;
         if list.insert(device, entry.value).is_some() {
@@ -212,9 +192,7 @@ fn spread(duty: &List, ids: &BTreeSet<u32>, per_chip: Option<u32>) -> Result<Lis
         return Ok(duty.clone());
     }
     if devices_on_chip > 1 && duty.len() * devices_on_chip == ids.len() {
-        let repeated = duty
-            .values()
-            .flat_map(|value| std::iter::repeat_n(*value, devices_on_chip));
+        let repeated = duty.values().flat_map(|value| std::iter::repeat_n(*value, devices_on_chip));
         return Ok(ids.iter().copied().zip(repeated).collect());
     }
     Err(format!(
@@ -226,9 +204,7 @@ fn spread(duty: &List, ids: &BTreeSet<u32>, per_chip: Option<u32>) -> Result<Lis
 
 fn at(list: &Result<List, String>, index: u32) -> Result<Value, String> {
     let list = list.as_ref().map_err(Clone::clone)?;
-    let value = list
-        .get(&index)
-        .ok_or("the service leaves this device out")?;
+    let value = list.get(&index).ok_or("the service leaves this device out")?;
     value.ok_or_else(|| "the service gives no number".to_owned())
 }
 

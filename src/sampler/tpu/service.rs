@@ -50,16 +50,11 @@ impl Asker {
     /// Asks all of them at the same time; takes at most three deadlines.
     pub(super) fn ask(&mut self) -> Vec<Service> {
         self.runtime.block_on(async {
-            let asked: Vec<_> = self
-                .ports
-                .iter()
-                .map(|port| (*port, tokio::spawn(ask(*port))))
-                .collect();
+            let asked: Vec<_> =
+                self.ports.iter().map(|port| (*port, tokio::spawn(ask(*port)))).collect();
             let mut services = Vec::new();
             for (port, asked) in asked {
-                let said = asked
-                    .await
-                    .unwrap_or_else(|_| Err("the call broke off".to_owned()));
+                let said = asked.await.unwrap_or_else(|_| Err("the call broke off".to_owned()));
                 services.push(Service { port, said });
             }
             services
@@ -108,10 +103,7 @@ impl From<Fault> for String {
 
 async fn within<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     timeout(DEADLINE, work).await.unwrap_or_else(|_| {
-        let why = format!(
-            "the service does not answer within {} ms",
-            DEADLINE.as_millis()
-        );
+        let why = format!("the service does not answer within {} ms", DEADLINE.as_millis());
         Err(Fault::Service(why))
     })
 }
@@ -161,14 +153,9 @@ async fn call(
     if let Some(status) = Status::of(&head.headers) {
         status.check()?;
     }
-    let kind = head
-        .headers
-        .get("content-type")
-        .map(http::HeaderValue::as_bytes);
+    let kind = head.headers.get("content-type").map(http::HeaderValue::as_bytes);
     if !kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
-        return Err(Fault::Service(
-            "no metrics service: the answer is not gRPC".to_owned(),
-        ));
+        return Err(Fault::Service("no metrics service: the answer is not gRPC".to_owned()));
     }
     let bytes = read(&mut body).await?;
     let trailers = body.trailers().await.map_err(broken)?;
@@ -182,9 +169,7 @@ async fn call(
 
 /// A request as gRPC sends it: not compressed, its length, the message.
 fn frame(metric: &str) -> Bytes {
-    let message = MetricRequest {
-        metric_name: metric.to_owned(),
-    };
+    let message = MetricRequest { metric_name: metric.to_owned() };
     let message = message.encode_to_vec();
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut frame = vec![0];
@@ -236,10 +221,7 @@ impl Status {
             let value = headers.get(name)?;
             Some(plain(&String::from_utf8_lossy(value.as_bytes())))
         };
-        Some(Self {
-            code: text("grpc-status")?,
-            says: text("grpc-message").unwrap_or_default(),
-        })
+        Some(Self { code: text("grpc-status")?, says: text("grpc-message").unwrap_or_default() })
     }
 
     /// Codes 3 and 5 are what runtimes answer for a metric that they do not know.

@@ -41,9 +41,7 @@ fn process(pid: u32, parent: u32) -> Proc {
 
 impl Fake {
     fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-        }
+        Self { dir: tempfile::tempdir().unwrap() }
     }
 
     fn path(&self, below: impl AsRef<Path>) -> PathBuf {
@@ -66,10 +64,7 @@ impl Fake {
                 p.name, p.state, p.parent, p.cpu, p.children_cpu, p.start
             ),
         );
-        self.write(
-            &format!("{pid}/statm"),
-            format!("999 {} 1 1 0 1 0\n", p.pages),
-        );
+        self.write(&format!("{pid}/statm"), format!("999 {} 1 1 0 1 0\n", p.pages));
         self.write(&format!("{pid}/io"), "read_bytes: 4096\nwrite_bytes: 512\n");
         let hwm = match p.high_water_kb {
             0 => String::new(),
@@ -77,11 +72,7 @@ impl Fake {
         };
         self.write(&format!("{pid}/status"), format!("Name:\tx\n{hwm}"));
         let own = [pid];
-        for tid in if p.threads.is_empty() {
-            &own
-        } else {
-            p.threads
-        } {
+        for tid in if p.threads.is_empty() { &own } else { p.threads } {
             let dir = format!("{pid}/task/{tid}");
             self.write(
                 &format!("{dir}/status"),
@@ -141,28 +132,14 @@ fn pages(pages: u64) -> u64 {
 fn one_process_is_read_whatever_its_name() {
     for name in ["worker", "a b", "x) Z 1 1 (", ")))", ""] {
         let fake = Fake::new();
-        fake.put(&Proc {
-            name,
-            high_water_kb: 5000,
-            threads: &[10, 11],
-            ..process(10, 1)
-        });
+        fake.put(&Proc { name, high_water_kb: 5000, threads: &[10, 11], ..process(10, 1) });
         let sample = tick(&mut fake.probe(10), 0, true);
         assert_eq!(sample.cpu_ns, Some(ns(10)), "{name}");
         assert_eq!(sample.rss_bytes, Some(pages(100)));
         assert_eq!(sample.peak_bytes, Some(5000 * 1024));
-        assert_eq!(
-            (sample.read_bytes, sample.write_bytes),
-            (Some(4096), Some(512))
-        );
-        assert_eq!(
-            (sample.minor_faults, sample.major_faults),
-            (Some(7), Some(1))
-        );
-        assert_eq!(
-            (sample.voluntary_switches, sample.involuntary_switches),
-            (Some(10), Some(4))
-        );
+        assert_eq!((sample.read_bytes, sample.write_bytes), (Some(4096), Some(512)));
+        assert_eq!((sample.minor_faults, sample.major_faults), (Some(7), Some(1)));
+        assert_eq!((sample.voluntary_switches, sample.involuntary_switches), (Some(10), Some(4)));
         assert_eq!(sample.run_delay_ns, Some(60));
         assert_eq!((sample.processes, sample.threads), (1, 2));
         assert!(sample.gaps.is_empty(), "{:?}", sample.gaps);
@@ -172,10 +149,7 @@ fn one_process_is_read_whatever_its_name() {
 #[test]
 fn a_child_of_any_thread_belongs_to_the_tree_and_its_memory_from_its_second_reading_on() {
     let fake = Fake::new();
-    fake.put(&Proc {
-        threads: &[10, 11],
-        ..process(10, 1)
-    });
+    fake.put(&Proc { threads: &[10, 11], ..process(10, 1) });
     fake.put(&process(20, 10));
     fake.put(&process(30, 20));
     fake.children(10, 11, "20 ");
@@ -183,29 +157,16 @@ fn a_child_of_any_thread_belongs_to_the_tree_and_its_memory_from_its_second_read
     let mut probe = fake.probe(10);
     let first = tick(&mut probe, 0, true);
     assert_eq!((first.processes, first.cpu_ns), (3, Some(ns(30))));
-    assert_eq!(
-        first.rss_bytes,
-        Some(pages(100)),
-        "they may still run in their parent's memory"
-    );
+    assert_eq!(first.rss_bytes, Some(pages(100)), "they may still run in their parent's memory");
     let second = tick(&mut probe, 100, false);
     assert_eq!(second.rss_bytes, Some(pages(300)));
-    assert_eq!(
-        second.peak_bytes,
-        Some(pages(300)),
-        "no VmHWM: the largest sampled sum"
-    );
+    assert_eq!(second.peak_bytes, Some(pages(300)), "no VmHWM: the largest sampled sum");
 }
 
 #[test]
 fn without_children_files_the_parents_of_all_processes_tell() {
     let fake = Fake::new();
-    for process in [
-        process(10, 1),
-        process(20, 10),
-        process(30, 20),
-        process(40, 1),
-    ] {
+    for process in [process(10, 1), process(20, 10), process(30, 20), process(40, 1)] {
         fake.put(&process);
         let pid = process.pid;
         fs_err::remove_file(fake.path(format!("{pid}/task/{pid}/children"))).unwrap();
@@ -226,19 +187,10 @@ fn an_orphan_stays_in_the_tree() {
     // 20 ends and is waited for; 30 is adopted by process 1, outside of the tree.
     fake.remove(20);
     fake.children(10, 10, "");
-    fake.put(&Proc {
-        children_cpu: 10,
-        ..process(10, 1)
-    });
-    fake.put(&Proc {
-        cpu: 25,
-        ..process(30, 1)
-    });
+    fake.put(&Proc { children_cpu: 10, ..process(10, 1) });
+    fake.put(&Proc { cpu: 25, ..process(30, 1) });
     let sample = tick(&mut probe, 100, true);
-    assert_eq!(
-        (sample.processes, sample.cpu_ns),
-        (2, Some(ns(10 + 10 + 25)))
-    );
+    assert_eq!((sample.processes, sample.cpu_ns), (2, Some(ns(10 + 10 + 25))));
 }
 
 #[test]
@@ -251,18 +203,10 @@ fn an_id_that_is_used_again_is_not_ours() {
     let mut probe = fake.probe(10);
     tick(&mut probe, 0, true);
     fake.children(10, 10, "");
-    fake.put(&Proc {
-        start: 9999,
-        cpu: 5000,
-        ..process(20, 1)
-    });
+    fake.put(&Proc { start: 9999, cpu: 5000, ..process(20, 1) });
     for ms in [100, 200, 900] {
         let sample = tick(&mut probe, ms, false);
-        assert_eq!(
-            (sample.processes, sample.cpu_ns),
-            (1, Some(ns(20))),
-            "at {ms} ms"
-        );
+        assert_eq!((sample.processes, sample.cpu_ns), (1, Some(ns(20))), "at {ms} ms");
     }
 }
 
@@ -272,12 +216,7 @@ fn a_zombie_keeps_its_counters_and_has_no_memory() {
     fake.put(&process(10, 1));
     let mut probe = fake.probe(10);
     tick(&mut probe, 0, true);
-    fake.put(&Proc {
-        state: "Z",
-        cpu: 12,
-        pages: 0,
-        ..process(10, 1)
-    });
+    fake.put(&Proc { state: "Z", cpu: 12, pages: 0, ..process(10, 1) });
     let sample = tick(&mut probe, 100, true);
     assert_eq!(sample.cpu_ns, Some(ns(12)));
     assert_eq!((sample.processes, sample.threads), (0, 0));
@@ -295,11 +234,7 @@ fn a_tree_that_is_gone_keeps_its_totals() {
     fake.remove(10);
     for (ms, thorough) in [(100, false), (200, false), (1000, true)] {
         let sample = tick(&mut probe, ms, thorough);
-        assert_eq!(
-            (sample.cpu_ns, sample.read_bytes),
-            (Some(ns(10)), Some(4096)),
-            "at {ms} ms"
-        );
+        assert_eq!((sample.cpu_ns, sample.read_bytes), (Some(ns(10)), Some(4096)), "at {ms} ms");
         assert_eq!(sample.rss_bytes, None);
         assert_eq!(sample.voluntary_switches, Some(5));
         assert_eq!(sample.processes, 0);
@@ -323,11 +258,7 @@ fn a_file_that_cannot_be_read_is_a_gap_and_not_a_zero() {
         ("10/io", Some("nonsense"), &["read_bytes", "write_bytes"]),
         ("10/io", None, &["read_bytes", "write_bytes"]),
         ("10/task/10/schedstat", None, &["run_delay_ns"]),
-        (
-            "10/task/10/status",
-            None,
-            &["voluntary_switches", "involuntary_switches"],
-        ),
+        ("10/task/10/status", None, &["voluntary_switches", "involuntary_switches"]),
     ];
     for (file, text, fields) in cases {
         let fake = Fake::new();
@@ -340,14 +271,8 @@ fn a_file_that_cannot_be_read_is_a_gap_and_not_a_zero() {
         let gaps: Vec<_> = sample.gaps.iter().map(|gap| gap.field.as_str()).collect();
         assert_eq!(gaps, fields, "{file}: {:?}", sample.gaps);
         assert_eq!(sample.read_bytes.is_none(), fields.contains(&"read_bytes"));
-        assert_eq!(
-            sample.run_delay_ns.is_none(),
-            fields.contains(&"run_delay_ns")
-        );
-        assert_eq!(
-            sample.involuntary_switches.is_none(),
-            fields.contains(&"involuntary_switches")
-        );
+        assert_eq!(sample.run_delay_ns.is_none(), fields.contains(&"run_delay_ns"));
+        assert_eq!(sample.involuntary_switches.is_none(), fields.contains(&"involuntary_switches"));
         assert_eq!(sample.cpu_ns, Some(ns(10)));
     }
 }
@@ -363,10 +288,7 @@ fn a_process_that_cannot_be_read_for_a_while_is_not_counted_twice() {
     tick(&mut probe, 0, true);
     fake.write("20/stat", "garbage");
     assert_eq!(tick(&mut probe, 600, false).cpu_ns, Some(ns(20)));
-    fake.put(&Proc {
-        cpu: 11,
-        ..process(20, 10)
-    });
+    fake.put(&Proc { cpu: 11, ..process(20, 10) });
     for ms in [1200, 1800] {
         assert_eq!(tick(&mut probe, ms, false).cpu_ns, Some(ns(21)));
     }
@@ -375,10 +297,7 @@ fn a_process_that_cannot_be_read_for_a_while_is_not_counted_twice() {
 /// A parent with two children of the same size; the share of each process in kB, if the kernel tells.
 fn sharing(shares: Option<[u64; 3]>) -> Fake {
     let fake = Fake::new();
-    for (at, process) in [process(10, 1), process(20, 10), process(30, 10)]
-        .iter()
-        .enumerate()
-    {
+    for (at, process) in [process(10, 1), process(20, 10), process(30, 10)].iter().enumerate() {
         fake.put(process);
         if let Some(shares) = shares {
             fake.write(
@@ -395,11 +314,7 @@ fn sharing(shares: Option<[u64; 3]>) -> Fake {
 fn the_peak_of_several_processes_counts_shared_pages_once_where_the_kernel_tells() {
     let page_kb = pages(1) / 1024;
     for (shares, peak, gap) in [
-        (
-            Some([40 * page_kb, 40 * page_kb, 30 * page_kb]),
-            pages(110),
-            false,
-        ),
+        (Some([40 * page_kb, 40 * page_kb, 30 * page_kb]), pages(110), false),
         // Less than the largest of them alone: its own pages are not shared away.
         (Some([page_kb; 3]), pages(100), false),
         (None, pages(300), true),
@@ -410,12 +325,7 @@ fn the_peak_of_several_processes_counts_shared_pages_once_where_the_kernel_tells
         let sample = tick(&mut probe, 100, false);
         assert_eq!(sample.rss_bytes, Some(pages(300)), "{shares:?}");
         assert_eq!(sample.peak_bytes, Some(peak), "{shares:?}");
-        assert_eq!(
-            has_gap(&sample, "peak_bytes", "upper bound"),
-            gap,
-            "{:?}",
-            sample.gaps
-        );
+        assert_eq!(has_gap(&sample, "peak_bytes", "upper bound"), gap, "{:?}", sample.gaps);
     }
 }
 
@@ -437,11 +347,7 @@ fn what_could_not_be_told_apart_in_time_is_an_upper_bound_at_the_end() {
     assert_eq!(tick(&mut later, 60_000, false).peak_bytes, Some(pages(200)));
     let last = tick(&mut probe, 200, true);
     assert_eq!(last.peak_bytes, Some(pages(300)));
-    assert!(
-        has_gap(&last, "peak_bytes", "upper bound"),
-        "{:?}",
-        last.gaps
-    );
+    assert!(has_gap(&last, "peak_bytes", "upper bound"), "{:?}", last.gaps);
 }
 
 #[test]
@@ -455,10 +361,7 @@ fn shared_pages_are_counted_once() {
     let root = ProcRoot::at(fake.dir.path());
     // A kernel without the file.
     assert_eq!(unshared_bytes(&root, 10), None);
-    fake.write(
-        "10/smaps_rollup",
-        "Rss:  900 kB\nPss:  300 kB\nPss_Anon: 1 kB\n",
-    );
+    fake.write("10/smaps_rollup", "Rss:  900 kB\nPss:  300 kB\nPss_Anon: 1 kB\n");
     fake.write("20/smaps_rollup", "Rss:  900 kB\nPss:  310 kB\n");
     // The third ends at this moment.
     assert_eq!(unshared_bytes(&root, 10), Some(610 * 1024));
@@ -495,10 +398,7 @@ fn the_machine_is_read_when_all_of_the_tree_is() {
     let (looked, before) = at(0, true);
     assert!(looked);
     fake.children(10, 10, "11 12 ");
-    fake.put(&Proc {
-        cpu: 25,
-        ..process(11, 10)
-    });
+    fake.put(&Proc { cpu: 25, ..process(11, 10) });
     assert_eq!(at(100, false), (false, before));
     assert_eq!(at(200, false), (true, before + ns(25)));
 }

@@ -68,11 +68,7 @@ impl Family {
         own_pid: Option<u32>,
     ) -> (Self, Result<(), Missing>) {
         let children = format!("{root_pid}/task/{root_pid}/children");
-        let finder = if root.join(children).exists() {
-            Finder::Children
-        } else {
-            Finder::Scan
-        };
+        let finder = if root.join(children).exists() { Finder::Children } else { Finder::Scan };
         let own = own_pid.and_then(|pid| Process::open(&root, pid, false, false).ok());
         let (members, clan, result) = match Process::open(&root, root_pid, root.is_live(), true) {
             Ok(first) => {
@@ -87,13 +83,7 @@ impl Family {
             }
             Err(missing) => (Vec::new(), None, Err(missing)),
         };
-        let family = Self {
-            root,
-            own_pid,
-            clan,
-            finder,
-            members,
-        };
+        let family = Self { root, own_pid, clan, finder, members };
         (family, result)
     }
 
@@ -125,10 +115,7 @@ impl Family {
         let (Some(own), Some(clan)) = (self.own_pid, self.clan) else {
             return;
         };
-        let tids = self
-            .root
-            .numbers_in(format!("{own}/task"))
-            .unwrap_or_default();
+        let tids = self.root.numbers_in(format!("{own}/task")).unwrap_or_default();
         for child in self.children(own, &tids, parents) {
             if self.knows(child) {
                 continue;
@@ -173,11 +160,8 @@ impl Family {
 
     /// Parents first, as the ledger wants it.
     fn sort(&mut self) {
-        let parents: HashMap<u32, u32> = self
-            .members
-            .iter()
-            .map(|member| (member.id.pid, member.parent))
-            .collect();
+        let parents: HashMap<u32, u32> =
+            self.members.iter().map(|member| (member.id.pid, member.parent)).collect();
         let depth = |pid: u32| {
             let mut at = pid;
             let mut depth = 0_usize;
@@ -190,8 +174,7 @@ impl Family {
             }
             depth
         };
-        self.members
-            .sort_by_cached_key(|member| depth(member.id.pid));
+        self.members.sort_by_cached_key(|member| depth(member.id.pid));
     }
 }
 

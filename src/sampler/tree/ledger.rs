@@ -110,10 +110,7 @@ impl Ledger {
             self.accounts.iter().position(is_it)
         };
         let Some(account) = place.and_then(|place| self.accounts.get_mut(place)) else {
-            self.accounts.push(Account {
-                entry: *entry,
-                seen: true,
-            });
+            self.accounts.push(Account { entry: *entry, seen: true });
             return;
         };
         account.seen = true;

@@ -29,18 +29,8 @@ struct Kernel {
 
 impl Kernel {
     fn new(waits: bool) -> Self {
-        let root = Task {
-            parent: 0,
-            start: 0,
-            own: 0,
-            absorbed: 0,
-        };
-        Self {
-            tasks: BTreeMap::from([(1, root)]),
-            next: 2,
-            truth: 0,
-            waits,
-        }
+        let root = Task { parent: 0, start: 0, own: 0, absorbed: 0 };
+        Self { tasks: BTreeMap::from([(1, root)]), next: 2, truth: 0, waits }
     }
 
     fn nth(&self, n: usize) -> u32 {
@@ -55,12 +45,8 @@ impl Kernel {
                 self.truth += ms;
             }
             Event::Fork(n) => {
-                let task = Task {
-                    parent: self.nth(n),
-                    start: u64::from(self.next),
-                    own: 0,
-                    absorbed: 0,
-                };
+                let task =
+                    Task { parent: self.nth(n), start: u64::from(self.next), own: 0, absorbed: 0 };
                 self.tasks.insert(self.next, task);
                 self.next += 1;
             }
@@ -100,25 +86,10 @@ impl Kernel {
         let task = self.tasks.get(&pid)?;
         let mut amounts = [Amount::default(); COUNTERS];
         // CPU: a fine clock, and children's time cut to ticks. The second counter moves wholly, as `io` does.
-        amounts[0] = Amount {
-            own: task.own,
-            absorbed: task.absorbed / TICK * TICK,
-        };
-        amounts[1] = Amount {
-            own: 0,
-            absorbed: task.own + task.absorbed,
-        };
-        amounts[2] = Amount {
-            own: task.own,
-            absorbed: task.absorbed,
-        };
-        Some(Entry {
-            id: Id {
-                pid,
-                start: task.start,
-            },
-            amounts,
-        })
+        amounts[0] = Amount { own: task.own, absorbed: task.absorbed / TICK * TICK };
+        amounts[1] = Amount { own: 0, absorbed: task.own + task.absorbed };
+        amounts[2] = Amount { own: task.own, absorbed: task.absorbed };
+        Some(Entry { id: Id { pid, start: task.start }, amounts })
     }
 }
 
@@ -200,14 +171,8 @@ proptest! {
 }
 
 fn entry(pid: u32, own: u64, absorbed: u64) -> Entry {
-    let id = Id {
-        pid,
-        start: u64::from(pid),
-    };
-    Entry {
-        id,
-        amounts: [Amount { own, absorbed }; COUNTERS],
-    }
+    let id = Id { pid, start: u64::from(pid) };
+    Entry { id, amounts: [Amount { own, absorbed }; COUNTERS] }
 }
 
 /// Name, the readings of each tick, the total after each.
@@ -217,10 +182,7 @@ fn histories() -> Vec<History> {
     vec![
         (
             "a child is reaped: its time moves, and is counted once",
-            vec![
-                vec![entry(1, 5, 0), entry(2, 100, 0)],
-                vec![entry(1, 6, 120)],
-            ],
+            vec![vec![entry(1, 5, 0), entry(2, 100, 0)], vec![entry(1, 6, 120)]],
             vec![105, 126],
         ),
         (
@@ -245,10 +207,7 @@ fn histories() -> Vec<History> {
         ),
         (
             "parent and child vanish together into the grandparent",
-            vec![
-                vec![entry(1, 1, 0), entry(2, 10, 0), entry(3, 100, 0)],
-                vec![entry(1, 1, 115)],
-            ],
+            vec![vec![entry(1, 1, 0), entry(2, 10, 0), entry(3, 100, 0)], vec![entry(1, 1, 115)]],
             vec![111, 116],
         ),
         (
@@ -290,9 +249,6 @@ fn an_id_that_is_used_again_is_another_process() {
     let mut second = entry(2, 3, 0);
     ledger.update(&[entry(1, 0, 0), entry(2, 100, 0)]);
     second.id.start = 99;
-    assert!(
-        ledger.update(&[entry(1, 0, 100), second]),
-        "the first has vanished"
-    );
+    assert!(ledger.update(&[entry(1, 0, 100), second]), "the first has vanished");
     assert_eq!(ledger.totals()[0], 103);
 }

@@ -37,12 +37,7 @@ pub(super) struct Peak {
 
 impl Default for Peak {
     fn default() -> Self {
-        Self {
-            bytes: 0,
-            gap: None,
-            pending: 0,
-            purse_ns: PURSE_NS,
-        }
+        Self { bytes: 0, gap: None, pending: 0, purse_ns: PURSE_NS }
     }
 }
 
@@ -59,10 +54,7 @@ struct Sums {
 
 impl Sums {
     fn of(members: &[Process]) -> Self {
-        let mut sums = Self {
-            complete: true,
-            ..Self::default()
-        };
+        let mut sums = Self { complete: true, ..Self::default() };
         for member in members {
             let Some(rss) = member.rss else { continue };
             sums.members += 1;
@@ -198,8 +190,7 @@ impl TreeProbe {
         }
         self.peak.raise(largest);
         let elapsed_ns = now_ns.saturating_sub(self.last_ns);
-        self.peak
-            .see(&self.root, &mut self.family.members, elapsed_ns);
+        self.peak.see(&self.root, &mut self.family.members, elapsed_ns);
         if thorough {
             self.peak.settle();
         }

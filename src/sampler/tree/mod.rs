@@ -149,32 +149,22 @@ impl TreeProbe {
 
     fn read_members(&mut self) {
         self.entries.clear();
-        let Self {
-            root,
-            units,
-            family,
-            entries,
-            buffer,
-            io_gap,
-            ..
-        } = self;
-        family
-            .members
-            .retain_mut(|member| match member.read(root, *units, buffer) {
-                Ok(reading) => {
-                    entries.push(reading.entry);
-                    if let Some(why) = reading.io_gap {
-                        *io_gap = Some(why);
-                    }
-                    true
+        let Self { root, units, family, entries, buffer, io_gap, .. } = self;
+        family.members.retain_mut(|member| match member.read(root, *units, buffer) {
+            Ok(reading) => {
+                entries.push(reading.entry);
+                if let Some(why) = reading.io_gap {
+                    *io_gap = Some(why);
                 }
-                Err(Missing::Gone) => false,
-                // It has not ended, so its counters stay where they are: nothing may be taken for absorbed or lost.
-                Err(Missing::Unreadable(_)) => {
-                    entries.extend(member.last);
-                    true
-                }
-            });
+                true
+            }
+            Err(Missing::Gone) => false,
+            // It has not ended, so its counters stay where they are: nothing may be taken for absorbed or lost.
+            Err(Missing::Unreadable(_)) => {
+                entries.extend(member.last);
+                true
+            }
+        });
         self.look_soon |= self.ledger.update(&self.entries);
     }
 
@@ -210,11 +200,7 @@ impl TreeProbe {
             None => sample.run_delay_ns = Some(self.threads.run_delay_ns),
             Some(why) => gaps.report("run_delay_ns", why),
         }
-        let living = self
-            .family
-            .members
-            .iter()
-            .filter(|member| member.thread_count > 0);
+        let living = self.family.members.iter().filter(|member| member.thread_count > 0);
         sample.processes = u32::try_from(living.clone().count()).unwrap_or(u32::MAX);
         sample.threads = living.map(|member| member.thread_count).sum();
     }
@@ -250,8 +236,7 @@ impl Probe for TreeProbe {
         );
         self.last_ns = now_ns;
         self.fill(rss, tick.sample, tick.gaps);
-        tick.pids
-            .extend(self.family.members.iter().map(|member| member.id.pid));
+        tick.pids.extend(self.family.members.iter().map(|member| member.id.pid));
     }
 }
 

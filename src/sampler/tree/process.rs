@@ -99,10 +99,7 @@ impl Process {
         let mut buffer = [0; 1024];
         let first = read_stat(&stat, &mut buffer)?;
         Ok(Self {
-            id: Id {
-                pid,
-                start: first.start,
-            },
+            id: Id { pid, start: first.start },
             parent: first.parent,
             group: first.group,
             session: first.session,
@@ -147,10 +144,7 @@ impl Process {
             .filter(|pages| *pages > 0 && self.counts_memory)
             .and_then(|pages| pages.checked_mul(units.page));
         self.counts_memory = true;
-        let mut entry = Entry {
-            id: self.id,
-            amounts: amounts(&stat, clock, io, units),
-        };
+        let mut entry = Entry { id: self.id, amounts: amounts(&stat, clock, io, units) };
         if stat.zombie && root.is_live() {
             self.settle(&mut entry);
         }
@@ -179,15 +173,11 @@ impl Process {
         match self.io.read(buffer) {
             Ok(text) => match parse::io(text) {
                 Some(io) => (io, None),
-                None => (
-                    (0, 0),
-                    Some("unsupported: /proc/PID/io has no such line".to_owned()),
-                ),
+                None => ((0, 0), Some("unsupported: /proc/PID/io has no such line".to_owned())),
             },
-            Err(error) if gone(&error) && still_there(&self.stat) => (
-                (0, 0),
-                Some("unsupported: this kernel has no /proc/PID/io".to_owned()),
-            ),
+            Err(error) if gone(&error) && still_there(&self.stat) => {
+                ((0, 0), Some("unsupported: this kernel has no /proc/PID/io".to_owned()))
+            }
             Err(error) if gone(&error) => ((0, 0), None),
             Err(error) => ((0, 0), Some(reason("/proc/PID/io", &error))),
         }
@@ -210,10 +200,7 @@ impl Process {
         self.threads.retain(|thread| tids.contains(&thread.tid));
         for tid in tids {
             if !self.threads.iter().any(|thread| thread.tid == *tid) {
-                self.threads.push(Thread {
-                    tid: *tid,
-                    ..Thread::default()
-                });
+                self.threads.push(Thread { tid: *tid, ..Thread::default() });
             }
         }
     }
@@ -245,13 +232,7 @@ fn amounts(stat: &Stat, clock: Option<u64>, io: (u64, u64), units: Units) -> [Am
         },
         merged(io.0),
         merged(io.1),
-        Amount {
-            own: stat.minor_faults,
-            absorbed: stat.children_minor_faults,
-        },
-        Amount {
-            own: stat.major_faults,
-            absorbed: stat.children_major_faults,
-        },
+        Amount { own: stat.minor_faults, absorbed: stat.children_minor_faults },
+        Amount { own: stat.major_faults, absorbed: stat.children_major_faults },
     ]
 }

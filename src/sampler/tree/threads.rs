@@ -105,14 +105,9 @@ mod tests {
     #[test]
     fn totals_gain_what_threads_gain() {
         let (mut total, mut last) = (0, 0);
-        for (now, expected) in [
-            (Some(5), 5),
-            (Some(5), 5),
-            (Some(9), 9),
-            (None, 9),
-            (Some(2), 11),
-            (Some(3), 12),
-        ] {
+        for (now, expected) in
+            [(Some(5), 5), (Some(5), 5), (Some(9), 9), (None, 9), (Some(2), 11), (Some(3), 12)]
+        {
             advance(&mut total, &mut last, now);
             assert_eq!(total, expected);
         }

@@ -62,9 +62,7 @@ pub(super) fn of_zombie(pid: u32) -> Option<Usage> {
     let ns = |time: nix::libc::timeval| -> Option<u64> {
         let seconds = u64::try_from(time.tv_sec).ok()?;
         let micros = u64::try_from(time.tv_usec).ok()?;
-        seconds
-            .checked_mul(1_000_000_000)?
-            .checked_add(micros.checked_mul(1000)?)
+        seconds.checked_mul(1_000_000_000)?.checked_add(micros.checked_mul(1000)?)
     };
     Some(Usage {
         cpu_ns: ns(usage.ru_utime)?.checked_add(ns(usage.ru_stime)?)?,

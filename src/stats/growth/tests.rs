@@ -42,10 +42,7 @@ fn watched(
         grew_s: None,
         known_s: None,
         broken: false,
-        last: PeakFinding {
-            growth: Growth::TooShort,
-            below: None,
-        },
+        last: PeakFinding { growth: Growth::TooShort, below: None },
     };
     let (mut at, mut look) = (0.0, 1.0);
     while at < seconds {
@@ -93,14 +90,7 @@ fn kind(
     grew: [(f64, f64); 2],
     at_end: f64,
 ) -> Kind {
-    Kind {
-        name,
-        shape,
-        truth,
-        seconds,
-        grew,
-        at_end,
-    }
+    Kind { name, shape, truth, seconds, grew, at_end }
 }
 
 fn kinds() -> Vec<Kind> {
@@ -108,18 +98,8 @@ fn kinds() -> Vec<Kind> {
     let mut kinds = vec![
         kind("flat", (|_| 1.0, Some(0.0), 600.0), never, 0.001),
         kind("leak", (|t| 1.0 + LEAK * t, Some(LEAK), 120.0), surely, 1.0),
-        kind(
-            "stairs 5 s",
-            (|t| 1.0 + LEAK * 5.0 * (t / 5.0).floor(), None, 120.0),
-            surely,
-            1.0,
-        ),
-        kind(
-            "stairs 12 s",
-            (|t| 1.0 + LEAK * 12.0 * (t / 12.0).floor(), None, 120.0),
-            surely,
-            1.0,
-        ),
+        kind("stairs 5 s", (|t| 1.0 + LEAK * 5.0 * (t / 5.0).floor(), None, 120.0), surely, 1.0),
+        kind("stairs 12 s", (|t| 1.0 + LEAK * 12.0 * (t / 12.0).floor(), None, 120.0), surely, 1.0),
     ];
     let passing: [(&'static str, Shape); 5] = [
         ("falling", |t| 1.0 - 0.1 * LEAK * t),

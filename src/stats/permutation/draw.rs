@@ -53,10 +53,7 @@ mod tests {
         for index in 0..7000 {
             counts[Draws::of(3, index).below(7)] += 1;
         }
-        assert!(
-            counts.iter().all(|count| (880..=1120).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (880..=1120).contains(count)), "{counts:?}");
         assert_eq!(Draws::of(0, 0).below(1), 0);
     }
 }

@@ -24,9 +24,7 @@ enum Way {
 impl Labels {
     /// Sign flips of `units` blocks, drawn where there are more than `most`.
     pub(super) fn flips(units: usize, most: u64, (draws, seed): (u32, u64)) -> Self {
-        let all = u32::try_from(units)
-            .ok()
-            .and_then(|units| 1_u64.checked_shl(units));
+        let all = u32::try_from(units).ok().and_then(|units| 1_u64.checked_shl(units));
         Self::new((vec![false; units], Way::Flips), all, most, (draws, seed))
     }
 
@@ -43,9 +41,8 @@ impl Labels {
         let strata: Vec<(Vec<usize>, usize)> = names
             .into_iter()
             .map(|name| {
-                let units: Vec<usize> = (0..stratum.len())
-                    .filter(|unit| stratum[*unit] == name)
-                    .collect();
+                let units: Vec<usize> =
+                    (0..stratum.len()).filter(|unit| stratum[*unit] == name).collect();
                 let chosen = units.iter().filter(|unit| candidate[**unit]).count();
                 (units, chosen)
             })
@@ -204,14 +201,8 @@ mod tests {
         let stratum = [4, 4, 4, 4, 9, 9, 9];
         for (labels, count) in [
             (Labels::flips(5, MOST_EXACT, (9, 0)), 32),
-            (
-                Labels::shuffles(candidate.clone(), &[0; 7], MOST_EXACT, (9, 0)),
-                35,
-            ),
-            (
-                Labels::shuffles(candidate.clone(), &stratum, MOST_EXACT, (9, 0)),
-                6 * 3,
-            ),
+            (Labels::shuffles(candidate.clone(), &[0; 7], MOST_EXACT, (9, 0)), 35),
+            (Labels::shuffles(candidate.clone(), &stratum, MOST_EXACT, (9, 0)), 6 * 3),
         ] {
             assert!(labels.is_exact());
             assert_eq!(labels.count(), count);

@@ -31,11 +31,7 @@ pub(super) fn maxima(table: &Table, labels: &Labels, observed: &[f64]) -> Maxima
     let count = usize::try_from(labels.count()).unwrap_or(usize::MAX);
     let additions = count * table.width() * labels.observed().len();
     let available = thread::available_parallelism().map_or(1, NonZero::get);
-    maxima_on(
-        available.min(additions / WORTH_A_THREAD).max(1),
-        (table, labels),
-        observed,
-    )
+    maxima_on(available.min(additions / WORTH_A_THREAD).max(1), (table, labels), observed)
 }
 
 /// The counts are sums and the maxima have a place each, so the number of threads changes nothing.
@@ -60,10 +56,8 @@ pub(super) fn maxima_on(
     } else {
         thread::scope(|scope| {
             let look = &look;
-            let handles: Vec<_> = parts
-                .enumerate()
-                .map(|part| scope.spawn(move || look(part)))
-                .collect();
+            let handles: Vec<_> =
+                parts.enumerate().map(|part| scope.spawn(move || look(part))).collect();
             for handle in handles {
                 match handle.join() {
                     Ok(tally) => tallies.push(tally),
@@ -72,12 +66,8 @@ pub(super) fn maxima_on(
             }
         });
     }
-    let mut found = Maxima {
-        up: vec![0; table.width()],
-        down: vec![0; table.width()],
-        highest,
-        lowest,
-    };
+    let mut found =
+        Maxima { up: vec![0; table.width()], down: vec![0; table.width()], highest, lowest };
     for tally in tallies {
         for (rank, column) in order.iter().enumerate() {
             found.up[*column] += tally.up[rank];
@@ -126,21 +116,12 @@ impl<'a> Scan<'a> {
             };
             order.iter().map(as_large).collect()
         };
-        Self {
-            table,
-            labels,
-            order,
-            up: threshold(1.0),
-            down: threshold(-1.0),
-        }
+        Self { table, labels, order, up: threshold(1.0), down: threshold(-1.0) }
     }
 
     fn run(&self, first: u64, highest: &mut [f64], lowest: &mut [f64]) -> Tally {
         let ranks = self.order.len();
-        let mut tally = Tally {
-            up: vec![0; ranks],
-            down: vec![0; ranks],
-        };
+        let mut tally = Tally { up: vec![0; ranks], down: vec![0; ranks] };
         let mut work = self.table.work();
         let mut flags = vec![false; self.labels.observed().len()];
         let (mut shuffled, mut ranked) = (Vec::new(), vec![0.0; ranks]);
@@ -152,10 +133,7 @@ impl<'a> Scan<'a> {
             }
             *highest = count(ranked.iter().copied().zip(&self.up), &mut tally.up);
             let turned = ranked.iter().rev().map(|value| -value);
-            *lowest = count(
-                turned.zip(self.down.iter().rev()),
-                tally.down.iter_mut().rev(),
-            );
+            *lowest = count(turned.zip(self.down.iter().rev()), tally.down.iter_mut().rev());
         }
         tally
     }

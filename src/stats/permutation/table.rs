@@ -233,10 +233,7 @@ impl Patterns {
         let strata = (0..last).map(|stratum| {
             let units: Vec<usize> = units.clone().filter(|at| strata[*at] == stratum).collect();
             let size = |pattern: &&[bool]| units.iter().map(|unit| has(pattern, *unit)).sum();
-            Stratum {
-                sizes: distinct.iter().map(size).collect(),
-                units,
-            }
+            Stratum { sizes: distinct.iter().map(size).collect(), units }
         });
         let patterns = Self {
             count: distinct.len(),

@@ -2,38 +2,23 @@ use super::super::testing::Noise;
 use super::*;
 use proptest::prelude::*;
 
-const ASK: FamilyAsk = FamilyAsk {
-    alpha: 0.01,
-    draws: 19_999,
-    seed: 1,
-};
+const ASK: FamilyAsk = FamilyAsk { alpha: 0.01, draws: 19_999, seed: 1 };
 
 fn paired(kind: usize, differences: &[f64]) -> PairedTest {
-    PairedTest {
-        kind,
-        differences: differences.iter().copied().map(Some).collect(),
-    }
+    PairedTest { kind, differences: differences.iter().copied().map(Some).collect() }
 }
 
 fn grouped(kind: usize, values: &[f64]) -> GroupTest {
-    GroupTest {
-        kind,
-        values: values.iter().copied().map(Some).collect(),
-    }
+    GroupTest { kind, values: values.iter().copied().map(Some).collect() }
 }
 
 /// The first `new` of `all` runs are the candidate's, all in one stratum.
 fn groups(new: usize, all: usize) -> Groups {
-    Groups {
-        candidate: (0..all).map(|unit| unit < new).collect(),
-        stratum: vec![0; all],
-    }
+    Groups { candidate: (0..all).map(|unit| unit < new).collect(), stratum: vec![0; all] }
 }
 
 fn normals(noise: &mut Noise, count: usize, (mean, deviation): (f64, f64)) -> Vec<f64> {
-    (0..count)
-        .map(|_| mean + deviation * noise.normal())
-        .collect()
+    (0..count).map(|_| mean + deviation * noise.normal()).collect()
 }
 
 fn outcomes(found: &FamilyOutcome) -> Vec<TestOutcome> {
@@ -44,21 +29,13 @@ fn outcomes(found: &FamilyOutcome) -> Vec<TestOutcome> {
 /// sum of 314 or more, by hand.
 #[test]
 fn sign_flips_are_fishers() {
-    let eighths = [
-        49.0, -67.0, 8.0, 16.0, 6.0, 23.0, 28.0, 41.0, 14.0, 29.0, 56.0, 24.0, 75.0, 60.0, -48.0,
-    ];
-    let ask = FamilyAsk {
-        draws: 40_000,
-        ..ASK
-    };
+    let eighths =
+        [49.0, -67.0, 8.0, 16.0, 6.0, 23.0, 28.0, 41.0, 14.0, 29.0, 56.0, 24.0, 75.0, 60.0, -48.0];
+    let ask = FamilyAsk { draws: 40_000, ..ASK };
     let found = paired_family(&[paired(0, &eighths)], &ask);
     assert!(found.exact && found.arrangements == 32_768);
     let test = found.tests[0].unwrap();
-    assert!(
-        (test.p_up - 863.0 / 32_768.0).abs() < 1e-12,
-        "{}",
-        test.p_up
-    );
+    assert!((test.p_up - 863.0 / 32_768.0).abs() < 1e-12, "{}", test.p_up);
     // Student's t of these data, as Fisher gives it.
     assert!((test.statistic - 2.148).abs() < 1e-3, "{}", test.statistic);
     assert!((test.mean - 314.0 / 15.0).abs() < 1e-9);
@@ -71,23 +48,11 @@ fn shuffles_are_the_share_of_all_choices() {
     let values = [2.1, 3.4, 1.9, 4.2, 1.0, 1.7, 2.0, 2.6, 0.4];
     let found = group_family(&[grouped(0, &values)], &groups(4, 9), &ASK);
     let sum = |mask: u32| -> f64 {
-        (0..9)
-            .filter(|unit| mask >> unit & 1 == 1)
-            .map(|unit| values[unit])
-            .sum()
+        (0..9).filter(|unit| mask >> unit & 1 == 1).map(|unit| values[unit]).sum()
     };
-    let choices: Vec<f64> = (0..512_u32)
-        .filter(|mask| mask.count_ones() == 4)
-        .map(sum)
-        .collect();
-    let as_large = choices
-        .iter()
-        .filter(|other| **other >= sum(0b1111) - 1e-9)
-        .count();
-    let as_small = choices
-        .iter()
-        .filter(|other| **other <= sum(0b1111) + 1e-9)
-        .count();
+    let choices: Vec<f64> = (0..512_u32).filter(|mask| mask.count_ones() == 4).map(sum).collect();
+    let as_large = choices.iter().filter(|other| **other >= sum(0b1111) - 1e-9).count();
+    let as_small = choices.iter().filter(|other| **other <= sum(0b1111) + 1e-9).count();
     let test = found.tests[0].unwrap();
     assert_eq!((found.arrangements, found.exact), (126, true));
     assert!((test.p_up - as_large as f64 / 126.0).abs() < 1e-12);
@@ -122,20 +87,11 @@ fn the_smallest_p_values_are_those_of_the_arithmetic() {
 fn by_definition(mask: u32, kinds: &[usize; 4], data: &[Vec<f64>]) -> Vec<f64> {
     let flipped = |test: usize| -> Vec<f64> {
         let sign = |at: usize| if mask >> at & 1 == 1 { -1.0 } else { 1.0 };
-        data[test]
-            .iter()
-            .enumerate()
-            .map(|(at, d)| sign(at) * d)
-            .collect()
+        data[test].iter().enumerate().map(|(at, d)| sign(at) * d).collect()
     };
     let mean = |test: usize| flipped(test).iter().sum::<f64>() / 8.0;
-    let variance = |test: usize| {
-        flipped(test)
-            .iter()
-            .map(|d| (d - mean(test)).powi(2))
-            .sum::<f64>()
-            / 7.0
-    };
+    let variance =
+        |test: usize| flipped(test).iter().map(|d| (d - mean(test)).powi(2)).sum::<f64>() / 7.0;
     let shared = |kind: usize| {
         let mut all: Vec<f64> = (0..4).filter(|t| kinds[*t] == kind).map(variance).collect();
         all.sort_by(f64::total_cmp);
@@ -154,10 +110,8 @@ fn the_step_down_is_that_of_westfall_and_young() {
     let mut noise = Noise::new(11);
     let shift = [0.05, 0.0, -0.03, 0.015];
     let kinds = [0, 0, 1, 0];
-    let data: Vec<Vec<f64>> = shift
-        .iter()
-        .map(|shift| normals(&mut noise, 8, (*shift, 0.02)))
-        .collect();
+    let data: Vec<Vec<f64>> =
+        shift.iter().map(|shift| normals(&mut noise, 8, (*shift, 0.02))).collect();
     let statistics = |mask: u32| by_definition(mask, &kinds, &data);
     let observed = statistics(0);
     let mut order: Vec<usize> = (0..4).collect();
@@ -167,27 +121,18 @@ fn the_step_down_is_that_of_westfall_and_young() {
     for (rank, test) in order.iter().enumerate() {
         let reached = (0..256).filter(|mask| {
             let other = statistics(*mask);
-            let largest = order[rank..]
-                .iter()
-                .map(|t| other[*t])
-                .fold(f64::MIN, f64::max);
+            let largest = order[rank..].iter().map(|t| other[*t]).fold(f64::MIN, f64::max);
             largest >= observed[*test] - 1e-9
         });
         before = before.max(reached.count() as f64 / 256.0);
         expected[*test] = before;
     }
-    let tests: Vec<PairedTest> = kinds
-        .iter()
-        .zip(&data)
-        .map(|(kind, data)| paired(*kind, data))
-        .collect();
+    let tests: Vec<PairedTest> =
+        kinds.iter().zip(&data).map(|(kind, data)| paired(*kind, data)).collect();
     let found = outcomes(&paired_family(&tests, &ASK));
     for test in 0..4 {
         assert!((found[test].statistic - observed[test]).abs() < 1e-9);
-        assert!(
-            (found[test].p_up - expected[test]).abs() < 1e-12,
-            "{test}: {found:?}"
-        );
+        assert!((found[test].p_up - expected[test]).abs() < 1e-12, "{test}: {found:?}");
     }
     assert!(found[0].p_up < 0.02 && found[2].p_down < 0.05, "{found:?}");
 }
@@ -204,11 +149,7 @@ fn constant_and_senseless_data_stay_finite() {
     assert!(still.low.is_finite() && still.high.is_finite() && still.se > 0.0);
     assert!(shifted.statistic.is_finite() && shifted.low > 0.0);
     // The one arrangement with all signs as they were.
-    assert!(
-        (shifted.p_up - 1.0 / 1024.0).abs() < 1e-12,
-        "{}",
-        shifted.p_up
-    );
+    assert!((shifted.p_up - 1.0 / 1024.0).abs() < 1e-12, "{}", shifted.p_up);
 
     let same = group_family(&[grouped(0, &[3.0; 12])], &groups(6, 12), &ASK);
     let same = same.tests[0].unwrap();
@@ -231,11 +172,7 @@ fn what_has_too_few_units_has_no_outcome_and_disturbs_nobody() {
     let mut noise = Noise::new(3);
     let whole = paired(0, &normals(&mut noise, 9, (0.01, 0.02)));
     let mut lonely = whole.clone();
-    lonely
-        .differences
-        .iter_mut()
-        .skip(1)
-        .for_each(|d| *d = None);
+    lonely.differences.iter_mut().skip(1).for_each(|d| *d = None);
     let alone = paired_family(std::slice::from_ref(&whole), &ASK);
     let both = paired_family(&[lonely, whole], &ASK);
     assert_eq!(both.tests[0], None);
@@ -243,16 +180,8 @@ fn what_has_too_few_units_has_no_outcome_and_disturbs_nobody() {
 
     // No run of the candidate, one, and strata that have one arm each.
     let one = |candidate: [bool; 6], stratum: [usize; 6]| {
-        let groups = Groups {
-            candidate: candidate.to_vec(),
-            stratum: stratum.to_vec(),
-        };
-        group_family(
-            &[grouped(0, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])],
-            &groups,
-            &ASK,
-        )
-        .tests[0]
+        let groups = Groups { candidate: candidate.to_vec(), stratum: stratum.to_vec() };
+        group_family(&[grouped(0, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])], &groups, &ASK).tests[0]
     };
     let halves = [true, true, true, false, false, false];
     assert!(one(halves, [0; 6]).is_some());
@@ -269,10 +198,7 @@ fn units_without_any_value_do_not_count() {
     let found = paired_family(&[test], &ASK);
     assert_eq!(found.arrangements, 64);
     assert!((found.tests[0].unwrap().p_up - 1.0 / 64.0).abs() < 1e-12);
-    assert!(
-        found.critical_up.is_infinite(),
-        "64 arrangements have no hundredth part"
-    );
+    assert!(found.critical_up.is_infinite(), "64 arrangements have no hundredth part");
     let low = found.tests[0].unwrap().low;
     assert!(low.is_infinite() && low < 0.0);
 }
@@ -331,20 +257,12 @@ fn mixed(seed: u64, units: usize) -> Vec<Vec<Option<f64>>> {
 
 fn mixed_paired(seed: u64, units: usize) -> Vec<PairedTest> {
     let tests = mixed(seed, units).into_iter().enumerate();
-    tests
-        .map(|(test, differences)| PairedTest {
-            kind: test % 3,
-            differences,
-        })
-        .collect()
+    tests.map(|(test, differences)| PairedTest { kind: test % 3, differences }).collect()
 }
 
 fn mixed_grouped(seed: u64, units: usize) -> (Vec<GroupTest>, Groups) {
     let tests = mixed(seed, units).into_iter().enumerate();
-    let tests = tests.map(|(test, values)| GroupTest {
-        kind: test % 3,
-        values,
-    });
+    let tests = tests.map(|(test, values)| GroupTest { kind: test % 3, values });
     let groups = Groups {
         candidate: (0..units).map(|unit| unit % 2 == 0).collect(),
         stratum: (0..units).map(|unit| unit / (units / 2)).collect(),
@@ -358,10 +276,7 @@ fn exact_and_drawn_arrangements_agree() {
         let tests = mixed_paired(seed, 12);
         let (group_tests, groups) = mixed_grouped(seed, 16);
         for (all, drawn) in [
-            (
-                paired_family_of(&tests, &ASK, 4096),
-                paired_family_of(&tests, &ASK, 0),
-            ),
+            (paired_family_of(&tests, &ASK, 4096), paired_family_of(&tests, &ASK, 0)),
             (
                 group_family_of(&group_tests, &groups, (&ASK, 20_000)),
                 group_family_of(&group_tests, &groups, (&ASK, 0)),
@@ -388,13 +303,7 @@ fn the_number_of_threads_changes_nothing() {
     let columns = tests.iter().enumerate().map(|(test, one)| {
         let (mut values, present) = laid_out(&one.values, &units);
         let freedom = within_strata(&mut values, &present, &groups.stratum);
-        Column {
-            test,
-            kind: one.kind,
-            values,
-            present,
-            freedom,
-        }
+        Column { test, kind: one.kind, values, present, freedom }
     });
     let table = Table::new(columns.collect(), Design::Groups(groups.stratum.clone()));
     let labels = Labels::shuffles(groups.candidate.clone(), &groups.stratum, 0, (999, 5));
@@ -404,11 +313,7 @@ fn the_number_of_threads_changes_nothing() {
     let one = on(1);
     for threads in [2, 3, 7, 2000] {
         let several = on(threads);
-        assert_eq!(
-            (&one.up, &one.down),
-            (&several.up, &several.down),
-            "{threads}"
-        );
+        assert_eq!((&one.up, &one.down), (&several.up, &several.down), "{threads}");
         assert_eq!(one.highest, several.highest);
         assert_eq!(one.lowest, several.lowest);
     }
@@ -417,30 +322,21 @@ fn the_number_of_threads_changes_nothing() {
 /// Under no difference, with kinds and correlated tests: the share of families with any p of 5% or less.
 #[test]
 fn the_family_wise_error_is_what_it_says() {
-    let ask = FamilyAsk {
-        alpha: 0.05,
-        draws: 199,
-        seed: 3,
-    };
+    let ask = FamilyAsk { alpha: 0.05, draws: 199, seed: 3 };
     let (mut pairs, mut runs, mut uncovered) = (0, 0, 0);
     for seed in 0..800_u64 {
         let mut noise = Noise::new(seed * 7919 + 1);
         let common = normals(&mut noise, 10, (0.0, 0.02));
         let values = |noise: &mut Noise, units: usize| -> Vec<f64> {
-            common[..units]
-                .iter()
-                .map(|c| c + 0.02 * noise.normal())
-                .collect()
+            common[..units].iter().map(|c| c + 0.02 * noise.normal()).collect()
         };
-        let tests: Vec<PairedTest> = (0..6)
-            .map(|test| paired(test % 2, &values(&mut noise, 8)))
-            .collect();
+        let tests: Vec<PairedTest> =
+            (0..6).map(|test| paired(test % 2, &values(&mut noise, 8))).collect();
         let found = paired_family(&tests, &ask);
         pairs += u32::from(outcomes(&found).iter().any(|test| test.p_up <= 0.05));
         uncovered += u32::from(outcomes(&found).iter().any(|test| test.low > 0.0));
-        let tests: Vec<GroupTest> = (0..6)
-            .map(|test| grouped(test % 2, &values(&mut noise, 10)))
-            .collect();
+        let tests: Vec<GroupTest> =
+            (0..6).map(|test| grouped(test % 2, &values(&mut noise, 10))).collect();
         let found = group_family(&tests, &groups(5, 10), &ask);
         runs += u32::from(outcomes(&found).iter().any(|test| test.p_down <= 0.05));
     }

@@ -10,14 +10,9 @@ pub(super) struct Counts {
 impl Counts {
     pub(super) fn of(mut values: Vec<u64>) -> Self {
         values.sort_unstable();
-        let buckets = values
-            .chunk_by(|a, b| a == b)
-            .map(|same| (same[0], same.len() as u64))
-            .collect();
-        Self {
-            buckets,
-            steps: values.len() as u64,
-        }
+        let buckets =
+            values.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64)).collect();
+        Self { buckets, steps: values.len() as u64 }
     }
 
     pub(super) fn plus(&self, other: &Self) -> Self {
@@ -38,10 +33,7 @@ impl Counts {
         }
         buckets.extend_from_slice(left);
         buckets.extend_from_slice(right);
-        Self {
-            buckets,
-            steps: self.steps + other.steps,
-        }
+        Self { buckets, steps: self.steps + other.steps }
     }
 
     /// What is left without these, never less than nothing.
@@ -57,10 +49,7 @@ impl Counts {
             }
         }
         let steps = left.iter().map(|(_, count)| count).sum();
-        Self {
-            buckets: left,
-            steps,
-        }
+        Self { buckets: left, steps }
     }
 
     /// The sum of all of them, merged as a tree.

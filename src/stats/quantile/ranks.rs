@@ -66,10 +66,7 @@ fn approximate_ranks(n: u64, level: f64, confidence: f64) -> (u64, u64) {
         reason = "clamped to 0..=n + 2"
     )]
     let whole = |value: f64| value.clamp(0.0, trials + 2.0) as u64;
-    (
-        whole((middle - z * spread).floor() - 1.0),
-        whole((middle + z * spread).ceil() + 2.0),
-    )
+    (whole((middle - z * spread).floor() - 1.0), whole((middle + z * spread).ceil() + 2.0))
 }
 
 #[cfg(test)]

@@ -74,10 +74,7 @@ fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
     Ok(Shelf {
         key: key.to_owned(),
         sessions: sessions.into_iter().map(|(_, session)| session).collect(),
-        promotions: promotions
-            .into_iter()
-            .map(|(_, promotion)| promotion)
-            .collect(),
+        promotions: promotions.into_iter().map(|(_, promotion)| promotion).collect(),
     })
 }
 
@@ -136,27 +133,19 @@ fn open(root: &Path) -> Result<fs_err::File, BaselineError> {
         name.is_some_and(|name| name.starts_with('.') || name == "baseline.json.tmp")
     };
     if !entries(root)?.iter().all(hidden) {
-        let (path, why) = (
-            root.to_owned(),
-            "it is not empty and has no baseline.json; choose another --store",
-        );
+        let (path, why) =
+            (root.to_owned(), "it is not empty and has no baseline.json; choose another --store");
         return Err(BaselineError::None { path, why });
     }
     let about = "sessions that `perftune check` compares with; append-only".to_owned();
-    let marker = Marker {
-        format: FORMAT,
-        about,
-    };
+    let marker = Marker { format: FORMAT, about };
     write(&root.join(MARKER), &marker)?;
     Ok(lock)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, BaselineError> {
-    let listed = fs_err::read_dir(folder).and_then(|entries| {
-        entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<Vec<_>, _>>()
-    });
+    let listed = fs_err::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
     let mut listed = listed.map_err(StoreError::io("cannot list the folder of baselines"))?;
     listed.sort();
     Ok(listed)
@@ -191,11 +180,7 @@ fn timed(text: &str, path: &Path) -> Result<Timestamp, StoreError> {
 }
 
 fn damaged(path: &Path, line: usize, why: &str) -> StoreError {
-    StoreError::Damaged {
-        path: path.to_owned(),
-        line,
-        why: why.to_owned(),
-    }
+    StoreError::Damaged { path: path.to_owned(), line, why: why.to_owned() }
 }
 
 #[cfg(test)]
@@ -263,10 +248,7 @@ mod tests {
         assert_eq!(shelves.len(), 2);
         let two = session("a", first, 2).fingerprint.key();
         let two = shelves.iter().find(|shelf| shelf.key == two).unwrap();
-        assert_eq!(
-            two.sessions,
-            [session("a", first, 2), session("b", second, 2)]
-        );
+        assert_eq!(two.sessions, [session("a", first, 2), session("b", second, 2)]);
         assert_eq!(two.pinned(), None);
     }
 
@@ -280,10 +262,7 @@ mod tests {
             key = added.fingerprint.key();
             add(dir.path(), &added).unwrap();
         }
-        for (name, at) in [
-            ("s11", "2026-01-30T10:00:00.5Z"),
-            ("s10", "2026-01-30T10:00:00Z"),
-        ] {
+        for (name, at) in [("s11", "2026-01-30T10:00:00.5Z"), ("s10", "2026-01-30T10:00:00Z")] {
             promote(dir.path(), &key, &promotion(name, at)).unwrap();
         }
         let error = promote(dir.path(), &key, &promotion("s12", "2026-01-30T10:00:00Z"));
@@ -344,10 +323,7 @@ mod tests {
         let path = dir.path().join("thesis.tex");
         fs_err::write(&path, "x").unwrap();
         let added = session("a", "2026-01-31T10:00:00Z", 2);
-        for error in [
-            read(dir.path()).unwrap_err(),
-            add(dir.path(), &added).unwrap_err(),
-        ] {
+        for error in [read(dir.path()).unwrap_err(), add(dir.path(), &added).unwrap_err()] {
             let error = error.to_string();
             assert!(error.contains("is no folder of baselines"), "{error}");
         }

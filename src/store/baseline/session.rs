@@ -13,10 +13,7 @@ impl StoredSession {
     /// What a results folder measured. Only whole results without a failure can be a baseline.
     pub fn of(results: &Recordings, commit: Option<String>) -> Result<Self, BaselineError> {
         let (head, path) = (results.head(), results.path());
-        let unfit = |why: &str| BaselineError::Unfit {
-            path: path.to_owned(),
-            why: why.to_owned(),
-        };
+        let unfit = |why: &str| BaselineError::Unfit { path: path.to_owned(), why: why.to_owned() };
         let records = whole(results)?;
         let session = session_of(&records, &head.session).map_err(|why| unfit(&why))?;
         let fingerprint = head.fingerprint.clone();
@@ -24,10 +21,7 @@ impl StoredSession {
             unfit("its manifest.json has no fingerprint of the machine; run it again with this perftune")
         })?;
         // The threads are the grid's own choice; in all else two values are two environments.
-        let mut mixed = fingerprint
-            .hard
-            .iter()
-            .filter(|(field, _)| *field != "threads");
+        let mut mixed = fingerprint.hard.iter().filter(|(field, _)| *field != "threads");
         if let Some((field, values)) = mixed.find(|(_, value)| value.contains(" | ")) {
             return Err(unfit(&format!(
                 "its runs are from different environments ({field}: {values})"
@@ -150,19 +144,14 @@ fn session_of(records: &[RunRecord], id: &str) -> Result<String, String> {
                 .to_owned(),
         );
     }
-    let name = first.map_or_else(
-        || id.to_owned(),
-        |(session, arm)| format!("{session}-{arm}"),
-    );
+    let name = first.map_or_else(|| id.to_owned(), |(session, arm)| format!("{session}-{arm}"));
     if name.is_empty() {
         return Err(
-            "its manifest.json names no session; run it again with this perftune".to_owned(),
+            "its manifest.json names no session; run it again with this perftune".to_owned()
         );
     }
     if !is_name(&name) {
-        return Err(format!(
-            "its session is called {name:?}, which is no name of a file"
-        ));
+        return Err(format!("its session is called {name:?}, which is no name of a file"));
     }
     Ok(name)
 }

@@ -60,17 +60,11 @@ pub(super) fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreEr
         return Ok(None);
     }
     let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read the manifest"))?;
-    let head: ManifestHead =
-        serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
-            path: file.clone(),
-            line: error.line(),
-            why: error.to_string(),
-        })?;
+    let head: ManifestHead = serde_json::from_slice(&bytes).map_err(|error| {
+        StoreError::Damaged { path: file.clone(), line: error.line(), why: error.to_string() }
+    })?;
     if head.format.major != FORMAT.major {
-        return Err(StoreError::Version {
-            path: file,
-            found: head.format,
-        });
+        return Err(StoreError::Version { path: file, found: head.format });
     }
     Ok(Some(head))
 }

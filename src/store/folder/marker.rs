@@ -26,10 +26,7 @@ pub(super) fn read_done(folder: &Path) -> Result<Option<Done>, StoreError> {
         why: error.to_string(),
     })?;
     if done.format.major != FORMAT.major {
-        return Err(StoreError::Version {
-            path: file,
-            found: done.format,
-        });
+        return Err(StoreError::Version { path: file, found: done.format });
     }
     Ok(Some(done))
 }

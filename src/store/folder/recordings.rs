@@ -21,10 +21,7 @@ impl Recordings {
             path: path.to_owned(),
             why: "it has no manifest.json".to_owned(),
         })?;
-        Ok(Self {
-            path: path.to_owned(),
-            head,
-        })
+        Ok(Self { path: path.to_owned(), head })
     }
 
     /// What the manifest says.

@@ -51,11 +51,7 @@ impl Actor {
 
     /// Median time of the next training step, in microseconds.
     pub(super) fn train_us(&self) -> f64 {
-        let first = if self.steps == 0 {
-            self.script.first_step
-        } else {
-            1.0
-        };
+        let first = if self.steps == 0 { self.script.first_step } else { 1.0 };
         let drift = 1.0 + self.script.drift * self.steps as f64 / 1000.0;
         self.script.step_us * first * drift
     }
@@ -71,11 +67,7 @@ impl Actor {
 
     pub(super) fn loss(&self, epoch: u32) -> f64 {
         match &self.script.fault {
-            Some(Fault {
-                kind: FaultKind::Nan,
-                after,
-                ..
-            }) if self.steps >= *after => f64::NAN,
+            Some(Fault { kind: FaultKind::Nan, after, .. }) if self.steps >= *after => f64::NAN,
             _ => 1.0 / f64::from(epoch + 1),
         }
     }
@@ -108,10 +100,7 @@ impl Actor {
             }
             FaultKind::Report => {
                 let message = "row 3 of train.csv has 64 values, 65 were expected".to_owned();
-                let failure = WorkerFailure {
-                    kind: "data".to_owned(),
-                    message,
-                };
+                let failure = WorkerFailure { kind: "data".to_owned(), message };
                 link.send(WorkerEvent::Failed(failure))?;
                 leave(1)
             }
@@ -166,10 +155,7 @@ fn complain(line: &str) {
 }
 
 fn leave(code: i32) -> ! {
-    #[expect(
-        clippy::exit,
-        reason = "a script may end the process in the middle of anything"
-    )]
+    #[expect(clippy::exit, reason = "a script may end the process in the middle of anything")]
     std::process::exit(code)
 }
 

@@ -36,10 +36,7 @@ mod tests {
         let values = draw(1);
         let mean = values.iter().sum::<f64>() / 1e4;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 1e4;
-        assert!(
-            mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05,
-            "{mean} {variance}"
-        );
+        assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
     }

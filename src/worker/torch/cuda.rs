@@ -31,11 +31,7 @@ pub(super) fn check(index: usize) -> Result<(), String> {
     if missing.is_empty() {
         missing.extend(unusable(index));
     }
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(missing.join("; "))
-    }
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) }
 }
 
 /// A driver serves every CUDA of its own major version and of those before it.
@@ -66,9 +62,7 @@ fn unusable(index: usize) -> Option<String> {
     if Cuda::is_available() && index < devices {
         return None;
     }
-    Some(format!(
-        "no device: libtorch can use {devices} of those that the driver shows"
-    ))
+    Some(format!("no device: libtorch can use {devices} of those that the driver shows"))
 }
 
 /// Loads libtorch's CUDA part, once, which registers itself with the rest; returns the CUDA that it needs, where it tells.
@@ -138,10 +132,7 @@ mod tests {
             assert_eq!(too_old(needs, has).is_some(), old, "{needs} {has}");
         }
         let text = too_old(13000, 12080).unwrap();
-        assert!(
-            text.contains("serves CUDA 12.8 and older, this libtorch needs 13.0"),
-            "{text}"
-        );
+        assert!(text.contains("serves CUDA 12.8 and older, this libtorch needs 13.0"), "{text}");
     }
 
     #[test]
@@ -151,9 +142,6 @@ mod tests {
             out_of_range(7, 2).unwrap(),
             "no such device: the driver shows 2 (cuda:0 to cuda:1)"
         );
-        assert_eq!(
-            out_of_range(1, 1).unwrap(),
-            "no such device: the driver shows 1 (cuda:0)"
-        );
+        assert_eq!(out_of_range(1, 1).unwrap(), "no such device: the driver shows 1 (cuda:0)");
     }
 }

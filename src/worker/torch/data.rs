@@ -44,12 +44,8 @@ impl<P: Part> Samples<P> {
                 return Ok(());
             }
             let values = Tensor::f_from_slice(block.images)?;
-            images
-                .i(at..at + size)
-                .f_copy_(&values.f_view([size, channels, height, width])?)?;
-            labels
-                .i(at..at + size)
-                .f_copy_(&Tensor::f_from_slice(block.labels)?)?;
+            images.i(at..at + size).f_copy_(&values.f_view([size, channels, height, width])?)?;
+            labels.i(at..at + size).f_copy_(&Tensor::f_from_slice(block.labels)?)?;
             at += size;
             Ok(())
         })?;
@@ -98,16 +94,9 @@ impl TrainingData {
         let all = Samples::<Train>::load(set, device)?;
         let mut rows: Vec<i64> = (0..all.len()).collect();
         Rng::new(seed, SPLIT_STREAM).shuffle(&mut rows);
-        let held_out = usize::try_from(held_out)
-            .unwrap_or(usize::MAX)
-            .min(rows.len());
+        let held_out = usize::try_from(held_out).unwrap_or(usize::MAX).min(rows.len());
         let order = rows.split_off(held_out);
-        Ok(Self {
-            validation: all.select(&rows)?,
-            all,
-            order,
-            rng: Rng::new(seed, EPOCH_STREAM),
-        })
+        Ok(Self { validation: all.select(&rows)?, all, order, rng: Rng::new(seed, EPOCH_STREAM) })
     }
 
     /// Samples trained on in an epoch.
@@ -135,11 +124,7 @@ impl TrainingData {
 
     /// What requests are made of: held-out samples, or training samples where none are held out.
     pub(super) fn request_samples(&self) -> &Samples<Train> {
-        if self.validation.len() == 0 {
-            &self.all
-        } else {
-            &self.validation
-        }
+        if self.validation.len() == 0 { &self.all } else { &self.validation }
     }
 }
 

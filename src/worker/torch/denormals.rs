@@ -10,16 +10,8 @@ const FLUSH: u32 = 0x8040;
 #[cfg(target_arch = "x86_64")]
 pub(super) fn flush(wanted: bool) -> &'static str {
     let before = control();
-    set_control(if wanted {
-        before | FLUSH
-    } else {
-        before & !FLUSH
-    });
-    if control() & FLUSH == FLUSH {
-        "on"
-    } else {
-        "off"
-    }
+    set_control(if wanted { before | FLUSH } else { before & !FLUSH });
+    if control() & FLUSH == FLUSH { "on" } else { "off" }
 }
 
 /// Other processors have such a mode too, but nothing here sets it.

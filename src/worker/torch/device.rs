@@ -49,9 +49,7 @@ fn cuda_index(name: &str) -> Option<usize> {
 
 /// What identifies the device of this name wherever it is counted; nothing where nobody tells.
 pub(super) fn facts(name: &str) -> Vec<(&'static str, String)> {
-    cuda_index(name)
-        .and_then(|index| Some(Driver::start().ok()?.facts(index)))
-        .unwrap_or_default()
+    cuda_index(name).and_then(|index| Some(Driver::start().ok()?.facts(index))).unwrap_or_default()
 }
 
 /// Waits until the device has done all that it was told. Others than NVIDIA's have done it when a value was read of them,
@@ -95,9 +93,7 @@ mod tests {
         let report = open("cuda:4096").unwrap_err().report().unwrap();
         assert_eq!(report.kind, "device");
         assert!(
-            report
-                .message
-                .starts_with("device `cuda:4096` cannot be used: "),
+            report.message.starts_with("device `cuda:4096` cannot be used: "),
             "{}",
             report.message
         );
@@ -105,15 +101,9 @@ mod tests {
 
     #[test]
     fn the_cpu_has_nothing_to_wait_for_and_no_identity() {
-        assert_eq!(
-            sync_cost(Device::Cpu, &perftune::clock::MonotonicClock),
-            None
-        );
+        assert_eq!(sync_cost(Device::Cpu, &perftune::clock::MonotonicClock), None);
         for name in ["cpu", "mps", "cuda:x", "cuda:4096"] {
-            assert!(
-                !facts(name).iter().any(|(fact, _)| *fact == "device_uuid"),
-                "{name}"
-            );
+            assert!(!facts(name).iter().any(|(fact, _)| *fact == "device_uuid"), "{name}");
         }
     }
 }

@@ -58,11 +58,7 @@ impl Driver {
         // SAFETY: loading the driver's library is what every program that uses CUDA does; its initialisers need nothing.
         let opened = unsafe { Library::open(Some(LIBRARY), RTLD_NOW | RTLD_LOCAL) };
         let library = opened.map_err(|error| DriverError::Missing(reason(&error)))?;
-        let mut driver = Self {
-            library: ManuallyDrop::new(library),
-            devices: 0,
-            version: None,
-        };
+        let mut driver = Self { library: ManuallyDrop::new(library), devices: 0, version: None };
         driver.version = driver.read_version();
         // SAFETY: `CUresult cuInit(unsigned int)`, of every version of the driver; 0 is the only flag.
         let status = unsafe {
@@ -93,9 +89,7 @@ impl Driver {
     #[expect(unsafe_code, reason = "the type of a symbol cannot be checked")]
     unsafe fn function<F: Copy>(&self, name: &CStr) -> Option<F> {
         // SAFETY: the caller names the right type. The function outlives the symbol, since the library is never unloaded.
-        unsafe { self.library.get::<F>(name.to_bytes_with_nul()) }
-            .ok()
-            .map(|symbol| *symbol)
+        unsafe { self.library.get::<F>(name.to_bytes_with_nul()) }.ok().map(|symbol| *symbol)
     }
 
     #[expect(unsafe_code, reason = "calls a C function")]
@@ -162,16 +156,9 @@ impl Driver {
         };
         let name = text(c"cuDeviceGetName");
         // The first version names the physical device where the second names the MIG instance.
-        let uuid = uuid_text(
-            name.as_deref(),
-            bytes(c"cuDeviceGetUuid"),
-            bytes(c"cuDeviceGetUuid_v2"),
-        );
-        Some(Identity {
-            uuid,
-            pci: text(c"cuDeviceGetPCIBusId").map(|id| pci_text(&id)),
-            name,
-        })
+        let uuid =
+            uuid_text(name.as_deref(), bytes(c"cuDeviceGetUuid"), bytes(c"cuDeviceGetUuid_v2"));
+        Some(Identity { uuid, pci: text(c"cuDeviceGetPCIBusId").map(|id| pci_text(&id)), name })
     }
 
     /// The facts of `hello` that tell which device this is.
@@ -184,10 +171,7 @@ impl Driver {
             ("device_name", identity.name),
             ("cuda_driver", version),
         ];
-        facts
-            .into_iter()
-            .filter_map(|(name, fact)| Some((name, fact?)))
-            .collect()
+        facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))).collect()
     }
 }
 
@@ -286,11 +270,7 @@ mod tests {
             (Some("NVIDIA H200"), None, Some([0; 16]), None),
             (Some("NVIDIA H200"), None, None, None),
         ] {
-            assert_eq!(
-                uuid_text(name, first, second).as_deref(),
-                expected,
-                "{name:?}"
-            );
+            assert_eq!(uuid_text(name, first, second).as_deref(), expected, "{name:?}");
         }
         assert_eq!(pci_text("0000:0E:00.0"), "0000:0e:00.0");
     }

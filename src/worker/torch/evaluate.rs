@@ -61,10 +61,10 @@ pub(super) fn evaluate<P: Part, C: Clock>(
             end
         };
     }
-    Ok(Evaluation::Done((total > 0).then(|| Score {
-        loss: loss / total as f64,
-        accuracy: correct as f64 / total as f64,
-    })))
+    Ok(Evaluation::Done(
+        (total > 0)
+            .then(|| Score { loss: loss / total as f64, accuracy: correct as f64 / total as f64 }),
+    ))
 }
 
 /// One step whose result is thrown away: it takes the memory that evaluating takes, which would otherwise come as a surprise
@@ -88,10 +88,7 @@ fn score(model: &dyn ModuleT, images: &Tensor, labels: &Tensor) -> Result<(f64, 
         Reduction::Sum,
         -100,
     )?;
-    let right = logits
-        .f_argmax(1, false)?
-        .f_eq_tensor(labels)?
-        .f_sum(Kind::Int64)?;
+    let right = logits.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Int64)?;
     let score = (losses.f_double_value(&[])?, right.f_int64_value(&[])?);
     synchronize(images.device());
     Ok(score)

@@ -38,16 +38,10 @@ pub(super) fn hello(job: &JobSpec, denormals: &str) -> Hello {
         ("libtorch", libtorch()),
         ("cpu_capability", cpu_capability()),
         ("threads", tch::get_num_threads().to_string()),
-        (
-            "interop_threads",
-            tch::get_num_interop_threads().to_string(),
-        ),
+        ("interop_threads", tch::get_num_interop_threads().to_string()),
         ("flush_denormals", denormals.to_owned()),
         ("allocator", variables(ALLOCATOR_VARIABLES, "system", read)),
-        (
-            "thread_environment",
-            variables(THREAD_VARIABLES, "default", read),
-        ),
+        ("thread_environment", variables(THREAD_VARIABLES, "default", read)),
         ("device", job.device.clone()),
         ("mkl", tch::utils::has_mkl().to_string()),
         ("onednn", tch::utils::has_mkldnn().to_string()),
@@ -76,18 +70,14 @@ pub(super) fn libtorch() -> String {
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "calls a C function of libtorch that tch does not bind"
-)]
+#[expect(unsafe_code, reason = "calls a C function of libtorch that tch does not bind")]
 fn abi_version() -> Option<u64> {
     let process = libloading::os::unix::Library::this();
     // SAFETY: the symbol is part of libtorch's stable C interface and has been `uint64_t (void)` since it was added; it
     // reads a constant. Looked up by name, since older versions lack it.
     unsafe {
-        let version = process
-            .get::<unsafe extern "C" fn() -> u64>(b"aoti_torch_abi_version\0")
-            .ok()?;
+        let version =
+            process.get::<unsafe extern "C" fn() -> u64>(b"aoti_torch_abi_version\0").ok()?;
         Some(version())
     }
 }
@@ -123,15 +113,9 @@ fn detected() -> &'static str {
 
 /// What the environment really says: `NAME=value` for each that is set, or `nothing`.
 fn variables(names: &[&str], nothing: &str, read: impl Fn(&str) -> Option<String>) -> String {
-    let set: Vec<_> = names
-        .iter()
-        .filter_map(|name| read(name).map(|value| format!("{name}={value}")))
-        .collect();
-    if set.is_empty() {
-        nothing.to_owned()
-    } else {
-        set.join(" ")
-    }
+    let set: Vec<_> =
+        names.iter().filter_map(|name| read(name).map(|value| format!("{name}={value}"))).collect();
+    if set.is_empty() { nothing.to_owned() } else { set.join(" ") }
 }
 
 /// What this process has used so far.
@@ -153,11 +137,8 @@ fn cpu_ns() -> u64 {
 
 /// The line `VmHWM:   123 kB` of `/proc/PID/status`, in bytes.
 fn vm_hwm(status: &str) -> Option<u64> {
-    let value = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?
-        .trim()
-        .strip_suffix("kB")?;
+    let value =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?;
     value.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -177,18 +158,12 @@ mod tests {
     #[test]
     fn the_version_is_that_of_the_loaded_library() {
         let version = libtorch();
-        assert!(
-            version == "unknown" || version.starts_with("2."),
-            "{version}"
-        );
+        assert!(version == "unknown" || version.starts_with("2."), "{version}");
     }
 
     #[test]
     fn the_peak_is_read_in_bytes_or_not_at_all() {
-        assert_eq!(
-            vm_hwm("VmPeak:\t 9 kB\nVmHWM:\t    2048 kB\n"),
-            Some(2 << 20)
-        );
+        assert_eq!(vm_hwm("VmPeak:\t 9 kB\nVmHWM:\t    2048 kB\n"), Some(2 << 20));
         assert_eq!(vm_hwm("VmPeak:\t 9 kB\n"), None);
         assert_eq!(vm_hwm("VmHWM:\t lots\n"), None);
         let used = usage();

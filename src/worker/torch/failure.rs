@@ -68,10 +68,7 @@ impl Failure {
             Self::Internal(_) => "internal",
             Self::Link(_) => return None,
         };
-        Some(WorkerFailure {
-            kind: kind.to_owned(),
-            message: self.to_string(),
-        })
+        Some(WorkerFailure { kind: kind.to_owned(), message: self.to_string() })
     }
 }
 
@@ -108,10 +105,6 @@ mod tests {
         });
         let report = Failure::from(shapes.unwrap_err()).report().unwrap();
         assert_eq!(report.kind, "internal");
-        assert!(
-            report.message.contains("shapes cannot be multiplied"),
-            "{}",
-            report.message
-        );
+        assert!(report.message.contains("shapes cannot be multiplied"), "{}", report.message);
     }
 }

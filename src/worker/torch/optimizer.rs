@@ -48,9 +48,7 @@ impl Optimizer {
                 .transpose()?,
             gradient: zeros()?,
             first: zeros()?,
-            second: adam
-                .then(|| Ok::<_, Failure>((zeros()?, zeros()?)))
-                .transpose()?,
+            second: adam.then(|| Ok::<_, Failure>((zeros()?, zeros()?))).transpose()?,
             step_size: (!adam).then(|| scalar(-train.learning_rate)).transpose()?,
             steps: 0,
         })
@@ -183,11 +181,7 @@ mod tests {
             let mut optimizer = Optimizer::new(&spec(rule, 0.0, 0.1), &weights).unwrap();
             let _ = optimizer.gradient().shallow_clone().fill_(3.0);
             optimizer.step(&mut weights).unwrap();
-            assert_eq!(
-                Vec::<f32>::try_from(&weights).unwrap(),
-                [1.0, -2.0],
-                "{rule}"
-            );
+            assert_eq!(Vec::<f32>::try_from(&weights).unwrap(), [1.0, -2.0], "{rule}");
         }
     }
 }

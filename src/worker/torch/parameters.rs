@@ -35,10 +35,7 @@ impl Parameters {
         tch::no_grad(|| {
             let leaves = store.trainable_variables();
             let options = (Kind::Float, store.device());
-            let total = leaves
-                .iter()
-                .map(|leaf| aligned(signed(leaf.numel())))
-                .sum::<i64>();
+            let total = leaves.iter().map(|leaf| aligned(signed(leaf.numel()))).sum::<i64>();
             let flat = Tensor::f_zeros([total], options)?;
             let mut padding = Vec::with_capacity(leaves.len());
             let (mut at, mut count) = (0, 0);
@@ -49,11 +46,7 @@ impl Parameters {
                 // The layers hold handles of the same tensor, so they see the move.
                 leaf.shallow_clone().f_set_data(&view)?;
                 let gap = aligned(size) - size;
-                padding.push(
-                    (gap > 0)
-                        .then(|| Tensor::f_zeros([gap], options))
-                        .transpose()?,
-                );
+                padding.push((gap > 0).then(|| Tensor::f_zeros([gap], options)).transpose()?);
                 at += size + gap;
                 count += size;
             }
@@ -95,10 +88,7 @@ impl Parameters {
     /// The state now.
     pub(super) fn snapshot(&self) -> Result<Snapshot, Failure> {
         let copies = self.buffers.iter().map(copy_of);
-        Ok(Snapshot {
-            flat: copy_of(&self.flat)?,
-            buffers: copies.collect::<Result<_, _>>()?,
-        })
+        Ok(Snapshot { flat: copy_of(&self.flat)?, buffers: copies.collect::<Result<_, _>>()? })
     }
 
     /// Returns to a state.
@@ -142,17 +132,11 @@ mod tests {
         let mut parameters = Parameters::flatten(&store).unwrap();
         assert_eq!(parameters.count(), 8);
         assert_eq!(parameters.flat.numel(), 32, "two weights of 16 floats each");
-        assert_eq!(
-            layer.forward(&input),
-            before,
-            "nothing but the place has changed"
-        );
+        assert_eq!(layer.forward(&input), before, "nothing but the place has changed");
 
         let saved = parameters.snapshot().unwrap();
         let gradient = parameters.flat.zeros_like();
-        parameters
-            .gradient(&layer.forward(&input).sum(Kind::Float), &gradient)
-            .unwrap();
+        parameters.gradient(&layer.forward(&input).sum(Kind::Float), &gradient).unwrap();
         let values = Vec::<f32>::try_from(&gradient).unwrap();
         // The store hands variables out in the order of their creation: the bias is made first.
         assert_eq!(&values[..2], &[1.0, 1.0]);

@@ -21,9 +21,9 @@ pub(super) fn with(precision: Precision, model: Model, device: Device) -> Result
     match precision {
         Precision::Fp32 => Ok(model),
         Precision::Bf16 if Autocast::on(device).is_some() => Ok(Box::new(Mixed { model, device })),
-        Precision::Bf16 => Err(Failure::Job(format!(
-            "this libtorch has no `precision = \"bf16\"` on {device:?}"
-        ))),
+        Precision::Bf16 => {
+            Err(Failure::Job(format!("this libtorch has no `precision = \"bf16\"` on {device:?}")))
+        }
     }
 }
 
@@ -46,15 +46,8 @@ mod tests {
     fn build(precision: Precision) -> (nn::VarStore, Model) {
         tch::manual_seed(1);
         let store = nn::VarStore::new(Device::Cpu);
-        let spec = ModelSpec {
-            name: "cnn".to_owned(),
-            depth: None,
-            width: None,
-        };
-        let input = Input {
-            shape: [1, 8, 8],
-            classes: 10,
-        };
+        let spec = ModelSpec { name: "cnn".to_owned(), depth: None, width: None };
+        let input = Input { shape: [1, 8, 8], classes: 10 };
         let model = models::build(&spec, &store.root(), input).unwrap();
         (store, with(precision, model, Device::Cpu).unwrap())
     }
@@ -62,33 +55,22 @@ mod tests {
     #[test]
     fn logits_are_brain_floats_and_weights_and_gradients_floats() {
         let images = Tensor::ones([4, 1, 8, 8], (Kind::Float, Device::Cpu));
-        for (precision, kind) in [
-            (Precision::Fp32, Kind::Float),
-            (Precision::Bf16, Kind::BFloat16),
-        ] {
+        for (precision, kind) in [(Precision::Fp32, Kind::Float), (Precision::Bf16, Kind::BFloat16)]
+        {
             let (store, model) = build(precision);
             for train in [true, false] {
                 assert_eq!(model.forward_t(&images, train).kind(), kind);
             }
             let evaluated = tch::no_grad(|| model.forward_t(&images, false));
             assert_eq!(evaluated.kind(), kind);
-            let loss = model
-                .forward_t(&images, true)
-                .log_softmax(1, Kind::Float)
-                .sum(None);
+            let loss = model.forward_t(&images, true).log_softmax(1, Kind::Float).sum(None);
             assert_eq!(loss.kind(), Kind::Float);
             loss.backward();
             for weights in store.trainable_variables() {
-                assert_eq!(
-                    (weights.kind(), weights.grad().kind()),
-                    (Kind::Float, Kind::Float)
-                );
+                assert_eq!((weights.kind(), weights.grad().kind()), (Kind::Float, Kind::Float));
             }
             // It ends with the pass.
-            assert_eq!(
-                images.view([4, 64]).matmul(&images.view([64, 4])).kind(),
-                Kind::Float
-            );
+            assert_eq!(images.view([4, 64]).matmul(&images.view([64, 4])).kind(), Kind::Float);
         }
     }
 

@@ -78,9 +78,7 @@ impl<'a> Server<'a> {
         let request = &self.requests[self.next];
         self.next = (self.next + 1) % self.requests.len();
         tch::no_grad(|| {
-            let logits = self
-                .model
-                .forward_t(&request.f_to_device(self.device)?, false);
+            let logits = self.model.forward_t(&request.f_to_device(self.device)?, false);
             let classes = logits.f_argmax(1, false)?.f_to_device(Device::Cpu)?;
             classes.f_copy_data(&mut self.answers, self.size as usize)?;
             synchronize(self.device);

@@ -55,11 +55,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
         session.confirm(serve, job.seed, link)?;
     }
     // Ended before its training began: what an untrained model makes of the test data answers no question.
-    let score = if served_less {
-        None
-    } else {
-        session.test(link)?
-    };
+    let score = if served_less { None } else { session.test(link)? };
     // A process does one run, so what it has used since it began is the run's.
     if let Some(peaks) = shim::device_peaks(session.device) {
         say(link, DEVICE_MEMORY_PEAK, peaks.allocated as f64)?;
@@ -95,29 +91,17 @@ pub(super) fn prepare(job: &JobSpec) -> &'static str {
 fn check(job: &JobSpec) -> Result<(), Failure> {
     let train = &job.train;
     let wrong = if job.protocol != PROTOCOL_VERSION {
-        format!(
-            "the job is of protocol {}, this worker speaks {PROTOCOL_VERSION}",
-            job.protocol
-        )
+        format!("the job is of protocol {}, this worker speaks {PROTOCOL_VERSION}", job.protocol)
     } else if job.threads == 0 {
         "`threads` must be at least 1".to_owned()
     } else if train.batch_size == 0 {
         "`train.batch_size` must be at least 1".to_owned()
     } else if !(train.learning_rate.is_finite() && train.learning_rate >= 0.0) {
-        format!(
-            "`train.learning_rate = {}` must be a number of at least 0",
-            train.learning_rate
-        )
+        format!("`train.learning_rate = {}` must be a number of at least 0", train.learning_rate)
     } else if !(train.weight_decay.is_finite() && train.weight_decay >= 0.0) {
-        format!(
-            "`train.weight_decay = {}` must be a number of at least 0",
-            train.weight_decay
-        )
+        format!("`train.weight_decay = {}` must be a number of at least 0", train.weight_decay)
     } else if !(0.0..1.0).contains(&train.validation_share) {
-        format!(
-            "`train.validation_share = {}` must be in 0..1",
-            train.validation_share
-        )
+        format!("`train.validation_share = {}` must be in 0..1", train.validation_share)
     } else if let Some(Err(error)) = job.serve.as_ref().map(serving::check) {
         error.to_string()
     } else {
@@ -143,21 +127,13 @@ impl Session {
         }
         seed(job.seed);
         let store = nn::VarStore::new(device);
-        let input = Input {
-            shape: manifest.shape.map(i64::from),
-            classes: i64::from(manifest.classes),
-        };
+        let input =
+            Input { shape: manifest.shape.map(i64::from), classes: i64::from(manifest.classes) };
         let model = models::build(&job.model, &store.root(), input)?;
         let parameters = Parameters::flatten(&store)?;
         let model = precision::with(job.precision, model, device)?;
         let data = TrainingData::new(&set, held_out, job.seed, device)?;
-        Ok(Self {
-            set,
-            data,
-            model,
-            parameters,
-            device,
-        })
+        Ok(Self { set, data, model, parameters, device })
     }
 
     /// Steps and requests whose traces are wiped: weights, buffers and libtorch's generator are as before.
@@ -197,11 +173,7 @@ impl Session {
             if link.stop_requested() {
                 break;
             }
-            let serving = Serving {
-                serve,
-                size: *size,
-                seed,
-            };
+            let serving = Serving { serve, size: *size, seed };
             serving.run(link, &mut self.server(*size)?)?;
         }
         Ok(())
@@ -222,11 +194,7 @@ impl Session {
             link.phase(Phase::Confirm(*size))?;
             let mut server = self.server(*size)?;
             server.rehearse(serve.warmup_requests, link)?;
-            let serving = Serving {
-                serve,
-                size: *size,
-                seed,
-            };
+            let serving = Serving { serve, size: *size, seed };
             serving.confirm(link, &mut server)?;
         }
         Ok(())

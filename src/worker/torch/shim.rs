@@ -81,10 +81,7 @@ pub(super) fn device_peaks(device: Device) -> Option<DevicePeaks> {
             &raw mut reserved,
         )
     };
-    (status == 0).then_some(DevicePeaks {
-        allocated,
-        reserved,
-    })
+    (status == 0).then_some(DevicePeaks { allocated, reserved })
 }
 
 #[cfg(test)]

@@ -75,10 +75,7 @@ impl<'a> Trainer<'a> {
                 end
             };
         }
-        Ok(Some(Trained {
-            samples: total.unsigned_abs(),
-            loss: sum / total as f64,
-        }))
+        Ok(Some(Trained { samples: total.unsigned_abs(), loss: sum / total as f64 }))
     }
 
     /// Steps that are not timed.

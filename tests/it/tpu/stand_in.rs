@@ -82,18 +82,12 @@ impl StandIn {
         };
         let of_thread = shared.clone();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build()
-                .unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
             // With the runtime go the connections.
             runtime.block_on(listen(listener, of_thread));
         });
-        Self {
-            port,
-            shared,
-            thread: Some(thread),
-        }
+        Self { port, shared, thread: Some(thread) }
     }
 
     /// Calls so far.
@@ -234,14 +228,12 @@ fn said(metric: &str, devices: &[Device], per_chip: usize) -> Option<Vec<u8>> {
             };
             chips.map(by_chip).collect()
         }
-        "tpu.runtime.hbm.memory.usage.bytes" => devices
-            .iter()
-            .map(|one| (one.id, whole(one.used)))
-            .collect(),
-        "tpu.runtime.hbm.memory.total.bytes" => devices
-            .iter()
-            .map(|one| (one.id, whole(one.total)))
-            .collect(),
+        "tpu.runtime.hbm.memory.usage.bytes" => {
+            devices.iter().map(|one| (one.id, whole(one.used))).collect()
+        }
+        "tpu.runtime.hbm.memory.total.bytes" => {
+            devices.iter().map(|one| (one.id, whole(one.total))).collect()
+        }
         _ => return None,
     };
     Some(frame(&message(metric, &gauges)))

@@ -12,9 +12,8 @@ use crate::store::Recordings;
 pub(super) fn read(path: &Path) -> Result<Source, Fault> {
     let name = path.display();
     if !path.join("manifest.json").is_file() {
-        let fault = Fault::new(format!(
-            "{name} holds no results of perftune: it has no manifest.json"
-        ));
+        let fault =
+            Fault::new(format!("{name} holds no results of perftune: it has no manifest.json"));
         let sheet = path.join("metrics.csv");
         return Err(if sheet.is_file() {
             fault.hint(format!("name the file instead: {}", sheet.display()))
@@ -33,13 +32,7 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
             ))
         })?;
         runs.push(record.map_or_else(
-            || {
-                absent(
-                    run,
-                    &origin.session,
-                    "it was not started, or did not end".to_owned(),
-                )
-            },
+            || absent(run, &origin.session, "it was not started, or did not end".to_owned()),
             |record| gate_run(record, &origin.session),
         ));
     }
@@ -49,12 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
         cells: cells(&runs),
         runs,
     };
-    Ok(Source {
-        side,
-        notes: Vec::new(),
-        gate: head.gate.clone(),
-        wide: false,
-    })
+    Ok(Source { side, notes: Vec::new(), gate: head.gate.clone(), wide: false })
 }
 
 fn gate_run(record: RunRecord, session: &str) -> GateRun {

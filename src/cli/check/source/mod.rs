@@ -36,21 +36,15 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
         .hint(format!("write `perftune check {name} CANDIDATE`")));
     }
     if holds_both(path) {
-        return Err(Fault::new(format!(
-            "{name} holds both sides of a comparison, and is not one"
-        ))
-        .hint(format!(
-            "give it alone, or name {name}/baseline or {name}/candidate"
-        )));
+        return Err(Fault::new(format!("{name} holds both sides of a comparison, and is not one"))
+            .hint(format!("give it alone, or name {name}/baseline or {name}/candidate")));
     }
     if path.is_dir() {
         folder::read(path)
     } else if path.exists() {
         sheet::read(path)
     } else {
-        Err(Fault::new(format!(
-            "{name}: there is no such file or folder"
-        )))
+        Err(Fault::new(format!("{name}: there is no such file or folder")))
     }
 }
 
@@ -62,19 +56,12 @@ pub(super) fn read_baseline(
 ) -> Result<Source, Fault> {
     if is_baseline(path) {
         let StoredSide { side, note } = side_of_store(path, candidate, policy, reference)?;
-        return Ok(Source {
-            side,
-            notes: vec![note],
-            gate: None,
-            wide: false,
-        });
+        return Ok(Source { side, notes: vec![note], gate: None, wide: false });
     }
     if reference == Reference::Pinned {
         let name = path.display();
-        return Err(
-            Fault::new(format!("--pinned: {name} is no folder of baselines"))
-                .hint("`perftune baseline promote` pins an epoch of one"),
-        );
+        return Err(Fault::new(format!("--pinned: {name} is no folder of baselines"))
+            .hint("`perftune baseline promote` pins an epoch of one"));
     }
     read(path)
 }
@@ -87,19 +74,11 @@ pub(super) fn both(path: &Path) -> Result<(Source, Source), Fault> {
     }
     let name = path.display();
     if !path.exists() {
-        return Err(Fault::new(format!(
-            "{name}: there is no such file or folder"
-        )));
+        return Err(Fault::new(format!("{name}: there is no such file or folder")));
     }
-    let what = if path.is_dir() {
-        "holds no baseline/ and candidate/"
-    } else {
-        "is no verdict"
-    };
-    Err(Fault::new(format!(
-        "{name} {what}, so that there is nothing to compare it with"
-    ))
-    .hint("write `perftune check BASELINE CANDIDATE`"))
+    let what = if path.is_dir() { "holds no baseline/ and candidate/" } else { "is no verdict" };
+    Err(Fault::new(format!("{name} {what}, so that there is nothing to compare it with"))
+        .hint("write `perftune check BASELINE CANDIDATE`"))
 }
 
 fn holds_both(path: &Path) -> bool {
@@ -121,20 +100,12 @@ impl Origin {
             "" => path.display().to_string(),
             session => session.to_owned(),
         };
-        Self {
-            session,
-            created: head.created.clone(),
-            fingerprint: head.fingerprint.clone(),
-        }
+        Self { session, created: head.created.clone(), fingerprint: head.fingerprint.clone() }
     }
 
     /// Of a file without one.
     fn unknown(path: &Path) -> Self {
-        Self {
-            session: path.display().to_string(),
-            created: String::new(),
-            fingerprint: None,
-        }
+        Self { session: path.display().to_string(), created: String::new(), fingerprint: None }
     }
 
     /// The sessions of these runs. What was measured in turn with another side names its own.

@@ -15,14 +15,8 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
         return Err(Fault::new(format!("{} is no CSV file but JSON", path.display()))
             .hint("a side is a results folder, a metrics.csv or a report.csv; a verdict.json is given alone"));
     }
-    let ReadFigures {
-        mut runs,
-        mut notes,
-        wide,
-    } = read_figures(path, &bytes)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let ReadFigures { mut runs, mut notes, wide } = read_figures(path, &bytes)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let beside = folder.join("manifest.json").is_file();
     let recordings = beside.then(|| Recordings::open(folder)).transpose()?;
@@ -45,12 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
         cells: cells(&runs),
         runs,
     };
-    Ok(Source {
-        side,
-        notes,
-        gate: own.and_then(|head| head.gate.clone()),
-        wide,
-    })
+    Ok(Source { side, notes, gate: own.and_then(|head| head.gate.clone()), wide })
 }
 
 /// Whether a manifest speaks of these runs: it knows every one.

@@ -33,9 +33,7 @@ pub(super) fn channels_last(xs: &Tensor) -> Tensor {
     let (n, c, h, w) = xs.size4().unwrap_or_default();
     // A single channel lies the same in memory either way; only its strides tell libtorch which way is meant. It is not
     // copied then, so the samples may begin anywhere in their memory: no offset is given.
-    xs.permute([0, 2, 3, 1])
-        .contiguous()
-        .as_strided([n, c, h, w], [h * w * c, 1, w * c, c], None)
+    xs.permute([0, 2, 3, 1]).contiguous().as_strided([n, c, h, w], [h * w * c, 1, w * c, c], None)
 }
 
 /// The values of each sample in a row, from samples with their channels side by side: a view, no copy.
@@ -65,10 +63,8 @@ impl ConvNorm {
             },
             ..nn::ConvConfig::default()
         };
-        let norm = nn::BatchNormConfig {
-            ws_init: Init::Const(1.0),
-            ..nn::BatchNormConfig::default()
-        };
+        let norm =
+            nn::BatchNormConfig { ws_init: Init::Const(1.0), ..nn::BatchNormConfig::default() };
         Self {
             conv: nn::conv2d(path / "conv", from, to, size, config),
             norm: nn::batch_norm2d(path / "norm", to, norm),

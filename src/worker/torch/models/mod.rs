@@ -33,10 +33,7 @@ impl Knobs {
         let info = info.ok_or_else(|| Failure::Model(format!("no model `{}`", spec.name)))?;
         let knobs = info.knobs(spec.depth, spec.width);
         let (depth, width) = knobs.map_err(Failure::Model)?;
-        Ok(Self {
-            depth: i64::from(depth),
-            width: i64::from(width),
-        })
+        Ok(Self { depth: i64::from(depth), width: i64::from(width) })
     }
 }
 

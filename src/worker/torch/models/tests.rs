@@ -6,25 +6,15 @@ use super::{Input, build};
 use crate::torch::parameters::Parameters;
 
 fn spec(name: &str, depth: Option<u32>, width: Option<u32>) -> ModelSpec {
-    ModelSpec {
-        name: name.to_owned(),
-        depth,
-        width,
-    }
+    ModelSpec { name: name.to_owned(), depth, width }
 }
 
 #[test]
 fn every_model_takes_every_shape_forward_and_backward() {
     for info in MODELS {
-        for shape in [
-            [4, 3, 3],
-            [1, 1, 1],
-            [1, 8, 8],
-            [3, 32, 32],
-            [1, 28, 28],
-            [2, 5, 1],
-            [1, 2, 7],
-        ] {
+        for shape in
+            [[4, 3, 3], [1, 1, 1], [1, 8, 8], [3, 32, 32], [1, 28, 28], [2, 5, 1], [1, 2, 7]]
+        {
             for batch in [1, 5] {
                 let store = nn::VarStore::new(Device::Cpu);
                 let input = Input { shape, classes: 7 };
@@ -37,9 +27,7 @@ fn every_model_takes_every_shape_forward_and_backward() {
                 let gradient = parameters.flat.zeros_like();
                 parameters
                     .gradient(
-                        &logits
-                            .logsumexp([1_i64].as_slice(), false)
-                            .mean(Kind::Float),
+                        &logits.logsumexp([1_i64].as_slice(), false).mean(Kind::Float),
                         &gradient,
                     )
                     .unwrap();
@@ -61,25 +49,14 @@ fn every_model_takes_every_shape_forward_and_backward() {
 fn knobs_change_the_number_of_weights_as_the_architecture_says() {
     let count = |name, depth, width, shape| {
         let store = nn::VarStore::new(Device::Cpu);
-        build(
-            &spec(name, depth, width),
-            &store.root(),
-            Input { shape, classes: 10 },
-        )
-        .unwrap();
+        build(&spec(name, depth, width), &store.root(), Input { shape, classes: 10 }).unwrap();
         Parameters::flatten(&store).unwrap().count()
     };
     let image = [1, 28, 28];
-    assert_eq!(
-        count("mlp", None, None, image),
-        784 * 256 + 256 + 256 * 256 + 256 + 2560 + 10
-    );
+    assert_eq!(count("mlp", None, None, image), 784 * 256 + 256 + 256 * 256 + 256 + 2560 + 10);
     assert_eq!(count("mlp", Some(1), Some(3), image), 784 * 3 + 3 + 30 + 10);
     // Weights of the two convolutions, scale and shift of their norms, 7 x 7 x 64 features to 10 classes.
-    assert_eq!(
-        count("cnn", None, None, image),
-        9 * 32 + 64 + 9 * 32 * 64 + 128 + 3136 * 10 + 10
-    );
+    assert_eq!(count("cnn", None, None, image), 9 * 32 + 64 + 9 * 32 * 64 + 128 + 3136 * 10 + 10);
     // He et al.'s ResNet-20 has 0.27 million weights.
     let resnet20 = count("resnet", Some(20), None, [3, 32, 32]);
     assert!((265_000..280_000).contains(&resnet20), "{resnet20}");
@@ -88,37 +65,17 @@ fn knobs_change_the_number_of_weights_as_the_architecture_says() {
 #[test]
 fn impossible_models_say_what_is_possible() {
     for (name, depth, width, says) in [
-        (
-            "resnet",
-            Some(9),
-            None,
-            "resnet cannot have depth 9: 8, 14, 20, ... 1202 (default 8)",
-        ),
+        ("resnet", Some(9), None, "resnet cannot have depth 9: 8, 14, 20, ... 1202 (default 8)"),
         ("resnet", Some(2), None, "8, 14, 20, ... 1202"),
         ("cnn", Some(0), None, "1 to 8 (default 2)"),
         ("mlp", Some(1000), None, "1 to 256 (default 2)"),
-        (
-            "mlp",
-            None,
-            Some(0),
-            "mlp cannot have width 0: 1 to 16384 (default 256)",
-        ),
-        (
-            "vgg",
-            None,
-            None,
-            "no model `vgg`; this worker knows mlp, cnn, resnet",
-        ),
+        ("mlp", None, Some(0), "mlp cannot have width 0: 1 to 16384 (default 256)"),
+        ("vgg", None, None, "no model `vgg`; this worker knows mlp, cnn, resnet"),
     ] {
         let store = nn::VarStore::new(Device::Cpu);
-        let input = Input {
-            shape: [1, 8, 8],
-            classes: 10,
-        };
-        let report = build(&spec(name, depth, width), &store.root(), input)
-            .unwrap_err()
-            .report()
-            .unwrap();
+        let input = Input { shape: [1, 8, 8], classes: 10 };
+        let report =
+            build(&spec(name, depth, width), &store.root(), input).unwrap_err().report().unwrap();
         assert_eq!(report.kind, "model");
         assert!(report.message.contains(says), "{}", report.message);
     }
@@ -150,10 +107,7 @@ fn a_seed_makes_the_same_weights_again() {
     let weights = |seed| {
         tch::manual_seed(seed);
         let store = nn::VarStore::new(Device::Cpu);
-        let input = Input {
-            shape: [1, 8, 8],
-            classes: 10,
-        };
+        let input = Input { shape: [1, 8, 8], classes: 10 };
         build(&spec("resnet", None, None), &store.root(), input).unwrap();
         Parameters::flatten(&store).unwrap().flat
     };
