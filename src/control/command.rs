@@ -101,6 +101,12 @@ impl Controller {
     pub(super) fn keeps_whole(&self, constraint: &Constraint, of: Stage) -> Option<Finding> {
         let whole = self.whole(&constraint.metric)?;
         let took = self.command_s().filter(|_| of == Stage::Run)?;
+        let state = self.stages.iter().find(|state| state.stage == of)?;
+        if let Some(part) = self.covers_part(&constraint.metric, state) {
+            let shown = constraint.shown(whole);
+            let says = format!("{constraint} is undecided: {shown}, but {part}");
+            return Some(Finding::new(Ruling::Open, says));
+        }
         let (ruling, is) = if constraint.op.holds(whole, constraint.limit) {
             (Ruling::Met, "met")
         } else {

@@ -76,14 +76,19 @@ impl Controller {
             let sum = metric.name == "gpu.power";
             add_note(row, &self.totals.devices.note(sum));
         }
-        let resources = &of.resources;
-        let Some((series, _)) = resources.gauge(metric.name, self.context.usable_cores) else {
-            return;
-        };
-        let read = total(&series.parts(0, 1)).weight / resources.seconds;
-        if read < 1.0 - UNCOVERED {
-            add_note(row, &format!("read for {} of the phase", percent(read)));
+        if let Some(says) = self.covers_part(metric.name, of) {
+            add_note(row, &says);
         }
+    }
+
+    /// What must be said of a mean of devices that were not read for a good part of the phase.
+    pub(super) fn covers_part(&self, metric: &str, of: &StageState) -> Option<String> {
+        let of_devices = metric.starts_with("gpu.") || metric.starts_with("tpu.");
+        let resources = &of.resources;
+        let (series, _) = resources.gauge(metric, self.context.usable_cores)?;
+        let read = total(&series.parts(0, 1)).weight / resources.seconds;
+        (of_devices && read < 1.0 - UNCOVERED)
+            .then(|| format!("read for {} of the phase", percent(read)))
     }
 }
 

@@ -112,19 +112,19 @@ impl Controller {
             {
                 add_note(&mut row, &projection::contains(budget, whole_s));
             }
-            self.note_chips(&mut row, metric);
         } else if metric.name == ENERGY_PER_SAMPLE {
             self.fill_energy_of(&mut row, state);
         } else {
             fill_interference(&mut row, metric, state);
         }
+        self.fill_whole(&mut row, of);
+        self.note_chips(&mut row, metric);
         self.note_devices(&mut row, metric, state);
         if row.estimate.is_none()
             && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
         {
             row.note = why;
         }
-        self.fill_whole(&mut row, of);
         row
     }
 

@@ -1,9 +1,9 @@
 //! Commands that report no steps: their figures are those of all their life.
 
 use super::sim::{MS, Message, context, end_of, feed, policy, sample, say};
-use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy};
+use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
-    Feasibility, Finished, MetricRow, Phase, StopReason, StopRecord, Usage, WorkerEvent,
+    Feasibility, Finished, GpuReading, MetricRow, Phase, StopReason, StopRecord, Usage, WorkerEvent,
 };
 
 const S: u64 = 1000 * MS;
@@ -79,6 +79,37 @@ fn what_was_waited_for_and_is_known_keeps_its_interval() {
     assert_eq!(cpu.plateaued, Some(true));
     assert!(cpu.low.is_some() && cpu.high.is_some(), "{cpu:?}");
     assert_eq!(row(&rows, "memory.rss_mean").low, None);
+}
+
+/// A device that was lost after 4 of 10 seconds: the mean of those says nothing about the rest.
+#[test]
+fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
+    let end = StopRecord { reason: StopReason::Budget, detail: String::new() };
+    for (read_s, verdict, noted) in
+        [(4, Feasibility::Undecided, true), (10, Feasibility::Feasible, false)]
+    {
+        let limit =
+            Constraint { metric: "gpu.utilisation".to_owned(), op: Op::AtMost, limit: 50.0 };
+        let policy = StopPolicy { enabled: false, constraints: vec![limit], ..policy(&[]) };
+        let context = RunContext { devices: Selection::of_device("cuda"), ..of_command() };
+        let mut controller = Controller::new(policy, context);
+        let mut messages = halves(10);
+        for message in &mut messages {
+            if let Message::Sample(sample) = message
+                && sample.t_ns < read_s * S
+            {
+                let utilisation_percent = Some(30.0);
+                sample.gpus = vec![GpuReading { utilisation_percent, ..GpuReading::default() }];
+            }
+        }
+        feed(&mut controller, &messages);
+        let rows = controller.rows(Some(&end));
+        let row = row(&rows, "gpu.utilisation");
+        assert!((row.estimate.unwrap() - 30.0).abs() < 1e-9, "{row:?}");
+        assert_eq!(row.note.contains("of the phase"), noted, "{row:?}");
+        let found = controller.feasibility(&rows, &end).unwrap();
+        assert_eq!(found.verdict, verdict, "{read_s}: {found:?}");
+    }
 }
 
 /// Short children are not seen at their largest: what the kernel allows them decides no limit, and passes for none.
