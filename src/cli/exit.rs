@@ -16,6 +16,8 @@ pub enum ExitStatus {
     NoneFeasible,
     /// Compared with a baseline, at least one figure is worse.
     Regressed,
+    /// `check --self-test`: the gate did not fire where it should, or fired where it should not.
+    SelfTestFailed,
     /// At least one run failed; the others have their results.
     RunFailed,
     /// Baseline and candidate were measured in environments that cannot be compared.
@@ -33,7 +35,7 @@ impl ExitStatus {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::NoneFeasible | Self::Regressed => 1,
+            Self::NoneFeasible | Self::Regressed | Self::SelfTestFailed => 1,
             Self::Usage => 2,
             Self::RunFailed => 3,
             Self::Incomparable => 4,
@@ -67,7 +69,8 @@ pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one 
   4    not comparable: the two sides were measured in different or unknown
        environments
   5    not covered: rows are missing or failed, or none could be judged
-  1    regressed: at least one row is worse by its floor or more, for certain
+  1    regressed: at least one row is worse by its floor or more, for certain;
+       or --self-test found that the gate does not do what it should
   6    in doubt: with --on-inconclusive=fail, a row is suspect, inconclusive
        or unreachable
   0    no regression";

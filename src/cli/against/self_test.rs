@@ -114,7 +114,7 @@ pub fn self_test(
     let checks = [Check::of_same(same, blocks), Check::of_slowed(slowed, blocks, slowdown)];
     let good = checks.iter().all(|check| check.good);
     output::print(text(&checks).as_bytes())?;
-    Ok(if good { ExitStatus::Ok } else { ExitStatus::Usage })
+    Ok(if good { ExitStatus::Ok } else { ExitStatus::SelfTestFailed })
 }
 
 /// A side whose slowed cell takes `factor` times as long.
