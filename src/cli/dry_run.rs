@@ -59,7 +59,6 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("stop.max_run_time_s", stop.max_run_time_s.into()),
         ("stop.patience", stop.patience.into()),
         ("stop.min_delta", stop.min_delta.into()),
-        ("stop.rule", stop.rule.to_string().into()),
         ("sampler.interval_s", (plan.sampler.interval_ns as f64 / 1e9).into()),
         ("sampler.gpu", plan.sampler.gpu.into()),
         ("sampler.energy", plan.sampler.energy.into()),

@@ -58,7 +58,6 @@ const STOP: &[&str] = &[
     "max_run_time",
     "patience",
     "min_delta",
-    "rule",
 ];
 const LIMITS: &[&str] = &["cpus", "cpu_quota", "memory"];
 const OBJECTIVES: &[&str] = &["maximize", "minimize"];

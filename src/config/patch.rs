@@ -7,10 +7,8 @@ use super::limits;
 use super::metrics::{self, Chosen};
 use super::problems::{Place, Problems};
 use super::read::{self, Allowed, Section};
-use super::rule;
 use super::serving::ServePatch;
 use super::tree::{Table, Value};
-use crate::control::rule::RuleSpec;
 
 /// Settings that were written; the others stay as they were.
 #[derive(Debug, Default)]
@@ -45,7 +43,6 @@ pub(super) struct StopPatch {
     pub(super) max_run_time_s: Option<f64>,
     pub(super) patience: Option<u32>,
     pub(super) min_delta: Option<f64>,
-    pub(super) rule: Option<RuleSpec>,
     pub(super) place: Option<Place>,
 }
 
@@ -144,7 +141,6 @@ impl StopPatch {
             max_run_time_s,
             patience: section.count("patience", 1..=MANY),
             min_delta: section.number("min_delta", &MIN_DELTA),
-            rule: rule::read(&mut section),
             place: ["max_time", "min_time", "metrics"]
                 .into_iter()
                 .find_map(|key| section.key_place(key))

@@ -104,7 +104,6 @@ impl Settings {
         }
         put(&mut self.stop.patience, stop.patience.as_ref());
         put(&mut self.stop.min_delta, stop.min_delta.as_ref());
-        put(&mut self.stop.rule, stop.rule.as_ref());
         put(&mut self.stop_place, stop.place.as_ref());
         let replaced = |limited: &Limited| {
             let same = |new: &Limited| new.def.name == limited.def.name;
@@ -171,7 +170,6 @@ impl Settings {
     fn finish(&mut self, machine: &MachineFacts, problems: &mut Problems) {
         self.limits = self.asked_limits.resolve(&machine.limits, problems);
         self.threads = self.limits.threads(machine.cores());
-        self.stop = self.stop.with_rule(&self.stop.rule);
         if self.epochs == 0 && !self.serving.is_enabled() {
             problems.error_with(
                 self.train_place,

@@ -117,12 +117,8 @@ impl Controller {
             WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => true,
             _ => false,
         };
-        let mut decided = self.decide(leaves);
+        let decided = self.decide(leaves);
         self.feed(envelope);
-        if decided == Verdict::Continue && !leaves && self.is_watched() {
-            // Other rules are asked after each window, not at looks.
-            decided = self.decide(false);
-        }
         self.conclude(decided, leaves)
     }
 
@@ -135,13 +131,6 @@ impl Controller {
         self.resolve_marks();
         let decided = self.decide(false);
         self.conclude(decided, false)
-    }
-
-    /// Whether the rule of another tool judges the current stage.
-    fn is_watched(&self) -> bool {
-        let current = |state: &&StageState| Some(state.stage) == self.current;
-        let state = self.stages.iter().find(current);
-        state.is_some_and(StageState::is_watched)
     }
 
     /// What follows from the last message itself outranks a look; and nothing is said after a stop.
@@ -230,13 +219,12 @@ impl Controller {
         let chosen = self.chosen_in(into);
         let since = (self.now_ns, ns(self.policy.min_time_s));
         let mut state = StageState::new(into, chosen, since);
-        // What serves once more only looks at limits: peaks were judged in training, and no rule is asked.
+        // What serves once more only looks at limits: peaks were judged in training.
         if !matches!(into, Stage::Confirm(_)) {
             let now_s = self.now_ns as f64 * 1e-9;
             self.totals.peak.restart(now_s);
             self.totals.gpu_peak.restart(now_s);
             self.totals.tpu.peak.restart(now_s);
-            state = state.watched_by(&self.policy.rule);
         }
         if matches!(into, Stage::Serve(_) | Stage::Confirm(_)) {
             state = state.under(self.context.pattern);
@@ -305,10 +293,7 @@ impl Controller {
         };
         // Without early stop the limit asks for nothing, so looks keep to their pace.
         let expired = self.policy.enabled && state.age_ns(now_ns) >= max_ns;
-        // Other rules say themselves when they want to be asked; what waits for its limits alone is looked at as ever.
-        let looks = self.policy.looks;
-        let decided = self.policy.enabled && state.is_decided() && !state.waits_for_limits(looks);
-        if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves || decided) {
+        if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves) {
             return Verdict::Continue;
         }
         let ask = Ask {
@@ -319,11 +304,11 @@ impl Controller {
             now_ns,
         };
         state.look(ask);
-        let old_enough = state.is_watched() || state.age_ns(now_ns) >= ns(self.policy.min_time_s);
+        let old_enough = state.age_ns(now_ns) >= ns(self.policy.min_time_s);
         let here = state.stage;
-        let outcome = if state.settled(looks, expired) && old_enough {
+        let outcome = if state.settled(self.policy.looks, expired) && old_enough {
             Outcome::Known
-        } else if expired || (state.is_decided() && !state.waits_for_limits(looks)) {
+        } else if expired {
             Outcome::TimeUp
         } else {
             return Verdict::Continue;

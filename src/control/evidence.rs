@@ -69,10 +69,6 @@ fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
         0 | 1 => String::new(),
         looks => format!(" for {looks} looks"),
     };
-    if !policy.rule.is_ours() {
-        let (rule, age) = (&policy.rule, age(stage, now_ns));
-        return format!("known to {rule}, after {steps} steps and {age}");
-    }
     format!(
         "within ±{} at {}{looks}, after {steps} steps{cut} and {}",
         percent(policy.within),
@@ -86,9 +82,6 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> String {
     let open = stage.counted().filter(|chosen| !chosen.known(policy.looks));
     let each = open.map(|chosen| {
         let name = chosen.metric.name;
-        if let Some(watch) = &chosen.watch {
-            return format!("{name}: {}", watch.opinion().reason);
-        }
         let Some(last) = &chosen.last else {
             return format!("{name} was never judged");
         };

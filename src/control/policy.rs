@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::constraint::Constraint;
-use super::rule::{RuleId, RuleSpec};
 use crate::event::CATALOGUE;
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.
@@ -36,10 +35,6 @@ pub struct StopPolicy {
     /// The validation accuracy that `train.time_to_accuracy` waits for; without one there is no such figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_accuracy: Option<f64>,
-    /// The rule that says when a metric is known. Ours is left out where it is written down, so that results from
-    /// before there was a choice are still those of the same settings.
-    #[serde(default, skip_serializing_if = "RuleSpec::is_ours")]
-    pub rule: RuleSpec,
     /// What the run must keep; a run that breaks one for certain ends as *infeasible*. Their metrics are always among the
     /// chosen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,39 +56,8 @@ impl Default for StopPolicy {
             patience: 5,
             min_delta: 0.001,
             target_accuracy: None,
-            rule: RuleSpec::default(),
             constraints: Vec::new(),
         }
-    }
-}
-
-impl StopPolicy {
-    /// The same policy under this rule. Parameters that ours was given take the place of the policy's own; another rule
-    /// takes the policy's precision and confidence where it has such parameters and was not given them.
-    #[must_use]
-    pub fn with_rule(&self, rule: &RuleSpec) -> Self {
-        let mut policy = self.clone();
-        if !rule.is_ours() {
-            policy.rule = rule.clone();
-            if rule.id() != RuleId::BenchmarkDotnet {
-                policy.rule =
-                    rule.clone().or("within", self.within).or("confidence", self.confidence);
-            }
-            return policy;
-        }
-        for (slot, name) in [
-            (&mut policy.within, "within"),
-            (&mut policy.confidence, "confidence"),
-            (&mut policy.min_time_s, "min-time"),
-            (&mut policy.max_time_s, "max-time"),
-        ] {
-            *slot = rule.given(name).unwrap_or(*slot);
-        }
-        if rule.given("looks").is_some() {
-            policy.looks = u32::try_from(rule.count("looks")).unwrap_or(policy.looks);
-        }
-        policy.rule = RuleSpec::default();
-        policy
     }
 }
 

@@ -5,9 +5,13 @@ use super::assess::percent;
 use super::context::RunContext;
 use super::controller::Controller;
 use super::policy::StopPolicy;
-use super::rule::{Judgement, Oracle, RuleId, RuleSpec, Standing};
+use super::resources::ResourceSeries;
+use super::rule::{Judgement, Oracle, RuleSpec, Standing};
 use super::stage::{Chosen, StageState};
-use crate::event::{Envelope, MetricDef, ResourceSample, Stage};
+use super::watch::{Interval, Watch};
+use crate::event::{
+    Envelope, MetricDef, MetricKind, ResourceSample, Stage, StepBatch, WorkerEvent,
+};
 use crate::stats::Estimate;
 
 /// What a rule says of one metric in one stage of a run.
@@ -21,6 +25,17 @@ pub struct StageJudgement {
     pub judgement: Judgement,
     /// The figure of the whole recording.
     pub full_estimate: Option<f64>,
+    /// When the rule gave up, in seconds from the beginning of the stage.
+    pub gave_up_s: Option<f64>,
+}
+
+/// When a metric was first known, or given up, and what was said then.
+#[derive(Debug)]
+struct Said {
+    at_ns: u64,
+    standing: Standing,
+    estimate: Option<Estimate>,
+    reason: String,
 }
 
 /// One metric in one stage.
@@ -29,8 +44,9 @@ struct Entry {
     stage: Stage,
     metric: &'static MetricDef,
     entered_ns: u64,
-    /// When it was first known, in nanoseconds, and what was said then.
-    known: Option<(u64, Option<Estimate>, String)>,
+    /// The rule that judges it in place of the looks, where it is not ours.
+    watch: Option<Watch>,
+    said: Option<Said>,
     /// Seconds and estimate of each look; for the oracle alone.
     looks: Vec<(f64, f64)>,
     next_look_ns: u64,
@@ -51,13 +67,10 @@ impl RunReplay {
             // Looks are taken to the end, so that each metric has its own time; nobody obeys a verdict here.
             enabled: false,
             limits_only: false,
-            ..policy.with_rule(rule)
+            ..rule.over(policy)
         };
-        let own = rule.is_ours() || rule.id() == RuleId::Oracle;
-        let kept = if own { rule.clone() } else { asked.rule.clone() };
-        let asked = if own { StopPolicy { rule: RuleSpec::default(), ..asked } } else { asked };
         Self {
-            rule: kept.or("within", policy.within),
+            rule: rule.clone().asked(policy.within, policy.confidence),
             controller: Controller::new(asked, context),
             entries: Vec::new(),
         }
@@ -65,15 +78,59 @@ impl RunReplay {
 
     /// Takes a message of the worker.
     pub fn on_worker(&mut self, envelope: &Envelope) {
+        let (stage, intervals) = self.settles(Some(envelope.t_ns));
         // A verdict would be one of the whole stage.
         let _ = self.controller.on_worker(envelope);
+        self.intervals(stage, &intervals);
+        if let WorkerEvent::Steps(batch) = &envelope.event {
+            self.steps(batch);
+        }
         self.see();
     }
 
     /// Takes a tick of the sampler.
     pub fn on_sample(&mut self, sample: &ResourceSample) {
+        let (stage, intervals) = self.settles(self.controller.silent_until(sample.t_ns));
         let _ = self.controller.on_sample(sample);
+        self.intervals(stage, &intervals);
         self.see();
+    }
+
+    /// The intervals between ticks that the next message settles, and their stage; none where no rule watches them.
+    fn settles(&self, until_ns: Option<u64>) -> (Option<Stage>, Vec<[ResourceSample; 2]>) {
+        let watched = self.entries.iter().any(|entry| entry.watch.is_some());
+        let until_ns = until_ns.filter(|_| watched);
+        let intervals = until_ns.map(|until_ns| self.controller.unsettled(until_ns));
+        (self.controller.current, intervals.unwrap_or_default())
+    }
+
+    fn intervals(&mut self, stage: Option<Stage>, intervals: &[[ResourceSample; 2]]) {
+        let (context, totals) = (&self.controller.context, &self.controller.totals);
+        for [before, after] in intervals {
+            let mut series = ResourceSeries::default();
+            series.push((before, after), &totals.devices);
+            let interval = Interval {
+                series: &series,
+                end_ns: after.t_ns,
+                width_s: after.t_ns.saturating_sub(before.t_ns) as f64 * 1e-9,
+                usable_cores: context.usable_cores,
+                totals,
+            };
+            for entry in self.entries.iter_mut().filter(|entry| Some(entry.stage) == stage) {
+                if let Some(watch) = &mut entry.watch {
+                    watch.interval(entry.metric, interval);
+                }
+            }
+        }
+    }
+
+    fn steps(&mut self, batch: &StepBatch) {
+        let of = batch.phase.stage();
+        for entry in self.entries.iter_mut().filter(|entry| entry.stage == of) {
+            if let Some(watch) = &mut entry.watch {
+                watch.steps(entry.metric, batch);
+            }
+        }
     }
 
     fn see(&mut self) {
@@ -81,13 +138,17 @@ impl RunReplay {
         let stages = self.controller.stages.iter();
         for state in stages.filter(|state| is_judged(state)) {
             for chosen in &state.chosen {
-                let entry = entry(&mut self.entries, state, chosen.metric);
-                if entry.known.is_none() && chosen.left_out.is_none() && chosen.known(policy.looks)
-                {
-                    let (estimate, reason) = said(chosen, policy);
-                    entry.known = Some((now_ns, estimate, reason));
+                let entry = entry(&mut self.entries, state, chosen.metric, &self.rule);
+                let standing = match &entry.watch {
+                    Some(watch) => watch.standing(),
+                    None if chosen.known(policy.looks) => Standing::Known,
+                    None => Standing::Open,
+                };
+                if entry.said.is_none() && chosen.left_out.is_none() && standing != Standing::Open {
+                    let (estimate, reason) = entry.says(chosen, policy);
+                    entry.said = Some(Said { at_ns: now_ns, standing, estimate, reason });
                 }
-                if self.rule.id() == RuleId::Oracle && entry.next_look_ns != state.looks.next_ns {
+                if self.rule.needs_future() && entry.next_look_ns != state.looks.next_ns {
                     entry.next_look_ns = state.looks.next_ns;
                     let last = chosen.last.as_ref().and_then(|last| last.estimate);
                     let at_s = state.age_ns(now_ns) as f64 * 1e-9;
@@ -115,7 +176,10 @@ impl RunReplay {
                     row.metric == chosen.metric.name && (row.phase == stage || row.phase == "run")
                 });
                 let full_estimate = row.and_then(|row| row.estimate);
+                let said = entry.said.as_ref();
+                let gave_up = said.filter(|said| said.standing == Standing::GaveUp);
                 found.push(StageJudgement {
+                    gave_up_s: gave_up.map(|said| state.age_ns(said.at_ns) as f64 * 1e-9),
                     stage: state.stage,
                     metric: chosen.metric,
                     judgement: self.judge(entry, (state, chosen), full_estimate),
@@ -137,17 +201,18 @@ impl RunReplay {
         let used = |at_s: f64| {
             if length_s > 0.0 { (at_s / length_s).min(1.0) } else { 1.0 }
         };
-        if self.rule.id() == RuleId::Oracle {
+        if self.rule.needs_future() {
             let mut oracle = Oracle::new(&self.rule, full.unwrap_or(f64::INFINITY));
             for (at_s, estimate) in &entry.looks {
                 oracle.push(*at_s, *estimate);
             }
             return oracle.judgement(used);
         }
-        let stop_s = entry.known.as_ref().map(|(at_ns, ..)| seconds(*at_ns));
-        let (estimate, reason) = match &entry.known {
-            Some((_, estimate, reason)) => (*estimate, reason.clone()),
-            None => said(chosen, &self.controller.policy),
+        let known = entry.said.as_ref().filter(|said| said.standing == Standing::Known);
+        let stop_s = known.map(|said| seconds(said.at_ns));
+        let (estimate, reason) = match &entry.said {
+            Some(said) => (said.estimate, said.reason.clone()),
+            None => entry.says(chosen, &self.controller.policy),
         };
         Judgement {
             stop_s,
@@ -168,6 +233,19 @@ impl Entry {
     fn is(&self, state: &StageState, metric: &MetricDef) -> bool {
         (self.stage, self.metric.name) == (state.stage, metric.name)
     }
+
+    /// What is said of it now: by the rule that watches it, or at the last look.
+    fn says(&self, chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, String) {
+        let Some(watch) = &self.watch else {
+            return of_last_look(chosen, policy);
+        };
+        let opinion = watch.opinion();
+        let reason = match watch.standing() {
+            Standing::GaveUp => format!("gave up: {}", opinion.reason),
+            Standing::Known | Standing::Open => opinion.reason,
+        };
+        (opinion.estimate, reason)
+    }
 }
 
 /// The entry of this metric; a stage that comes again is measured again.
@@ -175,12 +253,16 @@ fn entry<'a>(
     entries: &'a mut Vec<Entry>,
     state: &StageState,
     metric: &'static MetricDef,
+    rule: &RuleSpec,
 ) -> &'a mut Entry {
+    // Windows have no whole training: a projection is judged by looks under every rule.
+    let by_looks = metric.kind == MetricKind::Projection;
     let fresh = || Entry {
         stage: state.stage,
         metric,
         entered_ns: state.entered_ns,
-        known: None,
+        watch: Watch::new(rule, state.entered_ns).filter(|_| !by_looks),
+        said: None,
         looks: Vec::new(),
         next_look_ns: state.looks.next_ns,
     };
@@ -195,16 +277,7 @@ fn entry<'a>(
     &mut entries[at]
 }
 
-/// What is said of a metric now: by the rule that watches it, or at the last look.
-fn said(chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, String) {
-    if let Some(watch) = &chosen.watch {
-        let opinion = watch.opinion();
-        let reason = match watch.standing() {
-            Standing::GaveUp => format!("gave up: {}", opinion.reason),
-            Standing::Known | Standing::Open => opinion.reason,
-        };
-        return (opinion.estimate, reason);
-    }
+fn of_last_look(chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, String) {
     let Some(last) = &chosen.last else {
         return (None, "was never judged".to_owned());
     };

@@ -156,13 +156,9 @@ impl Controller {
             |chosen: &Chosen| chosen.left_out.is_none() && chosen.known(self.policy.looks);
         let was_known = chosen.map(was_known);
         // The figures are of the end, so what is said of them must hold then.
-        let watch = chosen.and_then(|chosen| chosen.watch.as_ref());
-        row.plateaued =
-            was_known.map(|known| known && (watch.is_some() || assessment.open.is_none()));
+        row.plateaued = was_known.map(|known| known && assessment.open.is_none());
         let mut notes = Vec::new();
-        if let Some(watch) = watch {
-            notes.push(watch.note(&self.policy.rule));
-        } else if was_known == Some(true) && row.plateaued == Some(false) {
+        if was_known == Some(true) && row.plateaued == Some(false) {
             notes.push(self.moved(assessment));
         } else if row.plateaued == Some(false) && state.outcome == Some(Outcome::TimeUp) {
             notes.push(match assessment.reached() {

@@ -3,15 +3,13 @@
 use std::collections::VecDeque;
 
 use super::assess::{Ask, Assessment, Beginning, Why, assess, settle};
+use super::devices::Selection;
 use super::disturbance::{Mark, Marks};
 use super::limit::Limit;
 use super::looks::{Looks, Streak};
 use super::resources::ResourceSeries;
-use super::rule::{RuleSpec, Standing};
 use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
-use super::totals::Totals;
-use super::watch::{Interval, Watch};
-use crate::event::{MetricDef, MetricKind, OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
+use crate::event::{MetricDef, OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
 use crate::stats::batches::total;
 use crate::stats::{QuantileSeries, RateWindows};
 
@@ -43,8 +41,6 @@ pub(super) enum Outcome {
 pub(super) struct Chosen {
     pub(super) metric: &'static MetricDef,
     streak: Streak,
-    /// The rule of another tool that says when it is known, in place of the streak.
-    pub(super) watch: Option<Watch>,
     /// What the last look found; `None` before the first.
     pub(super) last: Option<Assessment>,
     /// Left out, because it turned out that it cannot be read, and why.
@@ -94,7 +90,6 @@ impl StageState {
         let chosen = chosen.into_iter().map(|metric| Chosen {
             metric,
             streak: Streak::default(),
-            watch: None,
             last: None,
             left_out: None,
         });
@@ -121,17 +116,6 @@ impl StageState {
         }
     }
 
-    /// Lets this rule say when a metric is known, where it is not ours.
-    pub(super) fn watched_by(mut self, rule: &RuleSpec) -> Self {
-        for chosen in &mut self.chosen {
-            // Windows have no whole training: a projection is judged by looks under every rule.
-            if chosen.metric.kind != MetricKind::Projection {
-                chosen.watch = Watch::new(rule, self.entered_ns);
-            }
-        }
-        self
-    }
-
     /// Where requests come by this pattern.
     pub(super) fn under(mut self, pattern: Pattern) -> Self {
         self.queue = Queue::new(pattern);
@@ -139,45 +123,13 @@ impl StageState {
         self
     }
 
-    /// Adds the interval between two neighbouring ticks.
+    /// Adds the interval between two neighbouring ticks; `devices`: those of the run.
     pub(super) fn interval(
         &mut self,
         (before, after): (&ResourceSample, &ResourceSample),
-        (usable_cores, totals): (f64, &Totals),
+        devices: &Selection,
     ) {
-        let devices = &totals.devices;
         self.resources.push((before, after), devices);
-        if !self.is_watched() {
-            return;
-        }
-        let mut series = ResourceSeries::default();
-        series.push((before, after), devices);
-        let interval = Interval {
-            series: &series,
-            end_ns: after.t_ns,
-            width_s: after.t_ns.saturating_sub(before.t_ns) as f64 * 1e-9,
-            usable_cores,
-            totals,
-        };
-        for Chosen { metric, watch, .. } in &mut self.chosen {
-            if let Some(watch) = watch {
-                watch.interval(metric, interval);
-            }
-        }
-    }
-
-    /// Whether some rule watches.
-    pub(super) fn is_watched(&self) -> bool {
-        self.chosen.iter().any(|chosen| chosen.watch.is_some())
-    }
-
-    /// Whether the rules that watch want to see nothing more.
-    pub(super) fn is_decided(&self) -> bool {
-        let open = |chosen: &Chosen| {
-            let watch = chosen.watch.as_ref();
-            watch.is_none_or(|watch| watch.standing() == Standing::Open)
-        };
-        self.is_watched() && !self.counted().any(open)
     }
 
     /// Adds timed steps.
@@ -194,11 +146,6 @@ impl StageState {
             self.windows.push(items, request.elapsed_ns());
             if let Some(ideal) = &mut self.ideal {
                 ideal.push(ideal_ns);
-            }
-        }
-        for Chosen { metric, watch, .. } in &mut self.chosen {
-            if let Some(watch) = watch {
-                watch.steps(metric, batch);
             }
         }
         self.waiting_steps += batch.dur_ns.len();
@@ -324,11 +271,6 @@ impl StageState {
         }
     }
 
-    /// Whether all is known but a limit, which holds the stage until it is decided or the time is up.
-    pub(super) fn waits_for_limits(&self, looks: u32) -> bool {
-        self.known(looks) && !self.limits_decided(looks)
-    }
-
     /// Chosen metrics that count.
     pub(super) fn counted(&self) -> impl Iterator<Item = &Chosen> {
         let chosen = self.chosen.iter();
@@ -358,7 +300,6 @@ impl StageState {
             wanted,
             why: match &chosen.last {
                 _ if confirms => "undecided".to_owned(),
-                _ if chosen.watch.is_some() => "open to the rule".to_owned(),
                 None => Why::WarmingUp.to_string(),
                 Some(Assessment { open: Some(why), .. }) => why.to_string(),
                 Some(_) => "confirming".to_owned(),
@@ -371,10 +312,6 @@ impl StageState {
 impl Chosen {
     /// Whether it has had enough good looks in a row; what is said once is always known.
     pub(super) fn known(&self, looks: u32) -> bool {
-        let known = match &self.watch {
-            Some(watch) => watch.standing() == Standing::Known,
-            None => self.streak.reaches(looks),
-        };
-        self.metric.kind.is_said_once() || known
+        self.metric.kind.is_said_once() || self.streak.reaches(looks)
     }
 }

@@ -1,7 +1,7 @@
 //! Which stage a tick of the sampler belongs to.
 
 use super::controller::Controller;
-use crate::event::Stage;
+use crate::event::{ResourceSample, Stage};
 
 /// Age from which on a sample of a command is taken for one of the current stage, in nanoseconds.
 const SILENT_NS: u64 = 500_000_000;
@@ -9,9 +9,26 @@ const SILENT_NS: u64 = 500_000_000;
 impl Controller {
     /// The same of a command, which may never say anything: what it has said by now is here.
     pub(super) fn settle_silence(&mut self, now_ns: u64) {
-        if self.context.command {
-            self.settle_samples(now_ns.saturating_sub(SILENT_NS));
+        if let Some(until_ns) = self.silent_until(now_ns) {
+            self.settle_samples(until_ns);
         }
+    }
+
+    /// Until when a tick at this time settles those that wait.
+    pub(super) fn silent_until(&self, now_ns: u64) -> Option<u64> {
+        self.context.command.then(|| now_ns.saturating_sub(SILENT_NS))
+    }
+
+    /// The intervals of the current stage that [`Self::settle_samples`] would settle, each with the ticks at its ends.
+    pub(super) fn unsettled(&self, until_ns: u64) -> Vec<[ResourceSample; 2]> {
+        let Some(state) = self.stages.iter().find(|state| Some(state.stage) == self.current) else {
+            return Vec::new();
+        };
+        let waiting = self.pending.iter().take_while(|sample| sample.t_ns <= until_ns);
+        let ticks: Vec<_> = self.last_tick.iter().chain(waiting).collect();
+        let within = |pair: &&[&ResourceSample]| pair[0].t_ns >= state.entered_ns;
+        let intervals = ticks.windows(2).filter(within);
+        intervals.map(|pair| [pair[0].clone(), pair[1].clone()]).collect()
     }
 
     /// Gives samples from before a message of the worker to the stage that was current until then.
@@ -25,8 +42,7 @@ impl Controller {
             if let (Some(state), Some(before)) = (state, &self.last_tick)
                 && before.t_ns >= state.entered_ns
             {
-                let cores = self.context.usable_cores;
-                state.interval((before, &sample), (cores, &self.totals));
+                state.interval((before, &sample), &self.totals.devices);
             } else if let (Some(Stage::Probe(size)), Some(before)) = (current, &self.last_tick) {
                 let search = self.totals.searches.entry(size).or_default();
                 search.push((before, &sample), &self.totals.devices);

@@ -1,4 +1,4 @@
-//! A rule of another tool at work on one metric of a stage. It sees windows: for what the sampler reads, each interval
+//! A rule of another tool at work on one metric of a recorded stage. It sees windows: for what the sampler reads, each interval
 //! between two ticks (of a peak, the largest value so far); for steps, groups of at least [`WINDOW_NS`] of them, with the
 //! rate, the mean or the quantile within each.
 
@@ -66,18 +66,6 @@ impl Watch {
             Some((_, opinion)) => opinion.clone(),
             None => self.rule.opinion(),
         }
-    }
-
-    /// For the row of the metric, whose figure is the one that it is defined by.
-    pub(super) fn note(&self, rule: &RuleSpec) -> String {
-        let Opinion { estimate, reason } = self.opinion();
-        let said = match self.standing() {
-            Standing::Known => "stopped",
-            Standing::GaveUp => "gave up",
-            Standing::Open => "had not stopped",
-        };
-        let at = estimate.map_or_else(String::new, |estimate| format!(" at {}", estimate.value));
-        format!("{rule} {said}{at}: {reason}")
     }
 
     /// Takes timed steps; how they are cut into messages changes nothing.

@@ -242,7 +242,6 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
         format!("options {}", job.options),
         format!("{stop:?}")
             .replace(" limits_only: false,", "")
-            .replace(", rule: perftune", "")
             .replace(", constraints: []", "")
             .replace(", target_accuracy: None", ""),
         format!("metrics {}", metrics.join(" ")),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use perftune::control::rule::RuleSpec;
 use perftune::control::shadow::{ShadowEnd, ShadowRun};
 use perftune::control::{RunContext, StopPolicy};
 use perftune::event::{Phase, Stage, WorkerEvent};
@@ -59,7 +60,7 @@ fn a_folder_that_had_a_shadow_keeps_it() {
     let again = lab.call(&report(&[])).exits(0);
     assert_eq!(again.stdout, first.stdout);
     assert_eq!(lab.text("shadow.csv"), before);
-    // Of a file that is none of ours the runs' own rule is left.
+    // Of a file that is none of ours our own rule is left.
     fs::write(lab.file("shadow.csv"), "rule\nno-such-rule\n").unwrap();
     lab.call(&report(&[])).exits(0);
     let mut rules: Vec<String> = lab.rows("shadow.csv").iter().map(|r| r["rule"].clone()).collect();
@@ -179,7 +180,7 @@ fn live_and_shadow(folder: &Path, cores: f64) -> (Option<f64>, ShadowEnd) {
     let policy: StopPolicy = serde_json::from_value(stop.clone()).unwrap();
     let cores = cores.min(f64::from(job.threads));
     let context = RunContext::of_job(job, cores, BTreeMap::default(), *t_ns);
-    let mut shadow = ShadowRun::new(&policy, &policy.rule, context);
+    let mut shadow = ShadowRun::new(&policy, &RuleSpec::default(), context);
     let (mut began_ns, mut asked_ns) = (None, None);
     for line in &lines {
         match line {

@@ -11,7 +11,7 @@ use super::output::Output;
 use super::problems::Problems;
 use super::{Asked, Names, row};
 use crate::cli::diagnostic::Fault;
-use crate::control::rule::{RuleId, RuleSpec, SeriesReplay};
+use crate::control::rule::{RuleSpec, SeriesReplay};
 use crate::dataset::{SeriesError, SeriesReader, SeriesRow};
 
 /// Series that are followed at a time; each takes some kilobytes a rule.
@@ -55,7 +55,7 @@ pub(super) fn replay(
     let default = [RuleSpec::default()];
     let rules = if asked.rules.is_empty() { &default[..] } else { &asked.rules };
     let mut truths = Vec::new();
-    if rules.iter().any(|rule| rule.id() == RuleId::Oracle) {
+    if rules.iter().any(RuleSpec::needs_future) {
         if !path.is_file() && path.exists() {
             problems.source(format!(
                 "{}: the rule `oracle` reads its source twice, so it must be a file",

@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
         policy: &StopPolicy,
         (rules, context): (&[RuleSpec], RunContext),
     ) -> Self {
-        let own = [policy.rule.clone()];
+        let own = [RuleSpec::default()];
         let rules = if rules.is_empty() { &own[..] } else { rules };
         let replay = |rule: &RuleSpec| {
             let replay = RunReplay::new(policy, rule, context.clone());

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::replay::results::unsupported;
-use crate::control::rule::{RuleId, RuleSpec};
-use crate::control::shadow::{ShadowEnd, ShadowRun, joint};
+use crate::control::rule::RuleSpec;
+use crate::control::shadow::{ShadowEnd, ShadowRun, Stops};
 use crate::control::{RunContext, RunReplay, StopPolicy};
 use crate::event::RunRecord;
 use crate::store::{Line, StoreError, read_lines};
@@ -26,8 +26,8 @@ impl Observed {
     }
 }
 
-/// What a run would have been under each rule, its own where none is given; `None` where it was really stopped early:
-/// nobody knows its whole. The log is read in a stream, twice where a rule needs to know the future.
+/// What a run would have been under each rule, ours where none is given; `None` where it was really stopped early:
+/// nobody knows its whole. The log is read in a stream, twice where a rule is not ours.
 pub(super) fn observe(
     folder: &Path,
     (record, cores): (&RunRecord, Option<f64>),
@@ -40,7 +40,7 @@ pub(super) fn observe(
     let threads = f64::from(job.threads.max(1));
     let cores = record.limits.cores(cores.unwrap_or(threads)).min(threads);
     let context = RunContext::of_job(&job, cores, unsupported(record), t_ns);
-    let own = [policy.rule.clone()];
+    let own = [RuleSpec::default()];
     let rules = if rules.is_empty() { &own[..] } else { rules };
 
     let mut shadows = shadows(folder, rules, (&policy, &context))?;
@@ -65,37 +65,35 @@ pub(super) fn observe(
     Ok(Some(observed.collect()))
 }
 
-/// A run for each rule. Those that know the future see the log once before.
+/// A run for each rule. Rules that are not ours judge the log once before.
 fn shadows(
     folder: &Path,
     rules: &[RuleSpec],
     (policy, context): (&StopPolicy, &RunContext),
 ) -> Result<Vec<ShadowRun>, StoreError> {
-    let knows = |rule: &&RuleSpec| rule.id() == RuleId::Oracle;
-    let oracles = rules.iter().filter(knows);
+    let replay = |rule: &RuleSpec| RunReplay::new(policy, rule, context.clone());
     let mut replays: Vec<_> =
-        oracles.map(|rule| RunReplay::new(policy, rule, context.clone())).collect();
-    if !replays.is_empty() {
+        rules.iter().map(|rule| (!rule.is_ours()).then(|| replay(rule))).collect();
+    if replays.iter().any(Option::is_some) {
         for line in read_lines(folder)? {
-            match line? {
-                Line::Worker(envelope) => replays.iter_mut().for_each(|r| r.on_worker(&envelope)),
-                Line::Sample(sample) => replays.iter_mut().for_each(|r| r.on_sample(&sample)),
-                _ => {}
+            let line = line?;
+            for replay in replays.iter_mut().flatten() {
+                match &line {
+                    Line::Worker(envelope) => replay.on_worker(envelope),
+                    Line::Sample(sample) => replay.on_sample(sample),
+                    _ => {}
+                }
             }
         }
     }
-    let mut replays = replays.into_iter();
-    let shadow = |rule: &RuleSpec| {
-        let oracle = (rule.id() == RuleId::Oracle).then(|| replays.next());
-        match oracle.flatten() {
-            Some(replay) => {
-                let due = joint(&replay.finish(), policy.max_time_s);
-                ShadowRun::with_hindsight(policy, due, context.clone())
-            }
-            None => ShadowRun::new(policy, rule, context.clone()),
+    let shadow = |(rule, replay): (&RuleSpec, Option<RunReplay>)| match replay {
+        Some(replay) => {
+            let stops = Stops::joint(rule, &replay.finish(), policy.max_time_s);
+            ShadowRun::with_stops(policy, stops, context.clone())
         }
+        None => ShadowRun::new(policy, rule, context.clone()),
     };
-    Ok(rules.iter().map(shadow).collect())
+    Ok(rules.iter().zip(replays).map(shadow).collect())
 }
 
 fn damaged(folder: &Path) -> StoreError {

@@ -13,7 +13,7 @@ use crate::event::{RunRecord, RunStatus, StopReason};
 use crate::report::shadow::{ShadowReport, rules_in};
 use crate::store::Results;
 
-/// The rules of the command line; none: each run's own.
+/// The rules of the command line; none: ours, as each run was asked for it.
 pub fn rules(texts: &[String]) -> Result<Vec<RuleSpec>, Fault> {
     replay::rules(texts, |rule| rule)
 }
@@ -23,7 +23,7 @@ pub fn rules_before(results: &Results) -> Result<Option<Vec<RuleSpec>>, Fault> {
     let Some(bytes) = results.read("shadow.csv")? else {
         return Ok(None);
     };
-    // A file that somebody has changed is written anew for the runs' own rules.
+    // A file that somebody has changed is written anew for our rule.
     let rules = rules_in(&bytes);
     let rules: Result<Vec<_>, _> = rules.iter().map(|rule| rule.parse()).collect();
     Ok(Some(rules.unwrap_or_default()))

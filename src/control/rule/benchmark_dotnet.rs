@@ -1,6 +1,7 @@
 //! `BenchmarkDotNet`'s warm-up and actual stages (`EngineWarmupStage.cs`, `EngineActualStage.cs`).
 
 use super::mean::{Running, reached};
+use super::params::{ParamDef, ParamKind, RuleDef, confidence, count_from_3, share};
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
 use crate::control::assess::percent;
 use crate::stats::{Interval, Sample};
@@ -20,6 +21,28 @@ enum Outliers {
     Both,
     None,
 }
+
+/// Its declaration.
+pub(super) const BENCHMARK_DOTNET: RuleDef = RuleDef {
+    name: "benchmark-dotnet",
+    about: "BenchmarkDotNet: pilot warm-up, outliers out, 99.9% interval within 2%",
+    params: &[
+        share("within", 0.02, "half-width of the interval, as a share of the figure"),
+        confidence(0.999),
+        count_from_3("min", 15.0, "fewest intervals after the warm-up"),
+        count_from_3("max", 100.0, "intervals after the warm-up at which it stops"),
+        ParamDef {
+            name: "outliers",
+            kind: ParamKind::Word(&["upper", "lower", "both", "none"]),
+            default: 0.0,
+            allowed: |_| true,
+            says: "one of upper, lower, both, none",
+            about: "which are left out; slow ones are `lower` in a rate",
+        },
+    ],
+    build: Some(|spec| Box::new(BenchmarkDotnet::new(spec))),
+    takes_precision: false,
+};
 
 /// Warms up until the measurements have changed direction four times (6 to 50 of them), then measures until half of the
 /// 99.9% interval, upper outliers left out, is below 2% of the mean (15 to 100 measurements). At the 100th it stops with

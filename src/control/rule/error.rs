@@ -1,6 +1,6 @@
 //! Why a text is no rule.
 
-use super::catalogue::RULES;
+use super::RULES;
 
 /// Why a text is no rule, or a rule cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

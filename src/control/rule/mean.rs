@@ -1,5 +1,6 @@
 //! The plainest yardsticks: a running mean with Student's interval, and a fixed number of intervals.
 
+use super::params::{RuleDef, WITHIN, confidence, count, count_from_0, count_from_3};
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
 use crate::control::assess::percent;
 use crate::stats::Interval;
@@ -49,6 +50,20 @@ pub(super) fn reached(half: f64, mean: f64) -> String {
     }
     format!("±{}", percent(half / mean.abs()))
 }
+
+/// Its declaration.
+pub(super) const NAIVE_T: RuleDef = RuleDef {
+    name: "naive-t",
+    about: "Student's interval over all intervals so far, looked at after each",
+    params: &[
+        WITHIN,
+        confidence(0.95),
+        count_from_3("n", 3.0, "fewest intervals"),
+        count_from_0("skip", 0.0, "intervals left out first"),
+    ],
+    build: Some(|spec| Box::new(NaiveT::new(spec))),
+    takes_precision: true,
+};
 
 /// Student's interval over all intervals so far, looked at after each: what the repeated looks do to its coverage is
 /// not paid for.
@@ -105,6 +120,15 @@ impl SeriesRule for NaiveT {
         Box::new(self.clone())
     }
 }
+
+/// Its declaration.
+pub(super) const FIXED: RuleDef = RuleDef {
+    name: "fixed",
+    about: "the mean of n intervals after skip",
+    params: &[count("n", 20.0, "how many"), count_from_0("skip", 5.0, "how many before them")],
+    build: Some(|spec| Box::new(Fixed::new(spec))),
+    takes_precision: true,
+};
 
 /// The mean of `n` intervals after the first `skip`.
 #[derive(Debug, Clone)]

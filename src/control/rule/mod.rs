@@ -2,19 +2,19 @@
 //! intervals.
 //!
 //! A [`SeriesRule`] takes one [`Observation`] after the other and says when the figure is known. [`RuleSpec`] is such a
-//! rule with its parameters, as a user writes it; [`RULES`] is the catalogue. [`SeriesReplay`] feeds one recorded series
+//! rule with its parameters, as a user writes it; [`RULES`] lists them all, each declared in its own file. [`SeriesReplay`] feeds one recorded series
 //! to several rules and compares what each says with the whole series.
 //!
 //! What another tool would report as its result counts as *known*, what it would discard as *given up*. The yardsticks
 //! are fed intervals of wall time where their originals see single measurements; each says what else differs.
 
 mod benchmark_dotnet;
-mod catalogue;
 mod error;
 mod mean;
 mod nvbench;
 mod oracle;
 mod own;
+mod params;
 mod series;
 mod spec;
 mod windows;
@@ -23,11 +23,23 @@ use std::fmt;
 
 use crate::stats::{Estimate, Interval};
 
-pub use catalogue::{ParamDef, ParamKind, RULES, RuleDef, RuleId};
 pub use error::RuleError;
 pub use oracle::Oracle;
+pub use params::{ParamDef, ParamKind, RuleDef};
 pub use series::{Judgement, SeriesFault, SeriesReplay};
 pub use spec::RuleSpec;
+
+/// Every rule. The first is ours and the default.
+pub const RULES: &[RuleDef] = &[
+    own::PERFTUNE,
+    mean::NAIVE_T,
+    windows::PERF_ANALYZER,
+    nvbench::NVBENCH_STDREL,
+    benchmark_dotnet::BENCHMARK_DOTNET,
+    windows::COV_LAST_K,
+    mean::FIXED,
+    oracle::ORACLE,
+];
 
 /// The mean of a quantity over one interval.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::mean::Running;
+use super::params::{ParamDef, ParamKind, RuleDef, count_from_3, share, time};
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
 use crate::control::assess::percent;
 use crate::units::seconds;
@@ -17,6 +18,25 @@ const NOISE_EVERY: u64 = 16;
 const NOISE_KEPT: usize = 512;
 /// and is stable below this relative deviation.
 const NOISE_STABLE: f64 = 0.05;
+
+/// Its declaration.
+pub(super) const NVBENCH_STDREL: RuleDef = RuleDef {
+    name: "nvbench-stdrel",
+    about: "NVBench stdrel: relative deviation of all intervals small, or stable",
+    params: &[
+        share("max-noise", 0.005, "relative standard deviation"),
+        time("min-time", 0.5, "before that it does not stop"),
+        count_from_3("min-samples", 10.0, "fewest intervals"),
+        ParamDef {
+            kind: ParamKind::SecondsOrOff,
+            allowed: |value| value > 0.0,
+            says: "a duration such as 15s, or off",
+            ..time("timeout", f64::INFINITY, "after that it stops; 15s in NVBench")
+        },
+    ],
+    build: Some(|spec| Box::new(NvbenchStdrel::new(spec))),
+    takes_precision: true,
+};
 
 /// Stops when the relative standard deviation of *all* samples is below `max-noise`, or when that noise itself has
 /// become stable, after `min-time` and `min-samples`; at `timeout` it stops with what it has. The result is the mean.

@@ -1,6 +1,16 @@
 //! Hindsight, the yardstick of what is possible.
 
 use super::RuleSpec;
+use super::params::{RuleDef, WITHIN};
+
+/// Its declaration.
+pub(super) const ORACLE: RuleDef = RuleDef {
+    name: "oracle",
+    about: "hindsight: from when on the running estimate stays within; replay only",
+    params: &[WITHIN],
+    build: None,
+    takes_precision: true,
+};
 
 /// Knows the figure of the whole series and finds the earliest time after which the running estimate stays within the
 /// precision for good. It can say so only at the end, hence it is no [`super::SeriesRule`].

@@ -1,5 +1,6 @@
 //! Our own rule on one series of intervals: the looks, the streak and the judgement that the controller has for gauges.
 
+use super::params::{RuleDef, WITHIN, confidence, count, time};
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
 use crate::control::assess::{Ask, Assessment, of_gauge, percent};
 use crate::control::looks::{Looks, Streak};
@@ -7,6 +8,25 @@ use crate::control::policy::StopPolicy;
 use crate::control::resources::{self, Gauge};
 use crate::control::totals::Totals;
 use crate::stats::{BatchSeries, Estimate, Interval};
+
+/// Its declaration.
+pub(super) const PERFTUNE: RuleDef = RuleDef {
+    name: "perftune",
+    about: "ours: warm-up cut off, batch means that heed correlation, no trend",
+    params: &[
+        WITHIN,
+        confidence(0.95),
+        count("looks", 1.0, "looks in a row that must agree"),
+        time("min-time", 1.0, "before that no look is taken"),
+        time(
+            "max-time",
+            60.0,
+            "then a stage of a run is left as unstable; a file of series goes on",
+        ),
+    ],
+    build: Some(|spec| Box::new(Own::new(spec))),
+    takes_precision: true,
+};
 
 /// The rule of the controller, for one series.
 #[derive(Debug, Clone)]
@@ -24,7 +44,7 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new(spec: &RuleSpec) -> Self {
         Self {
-            policy: StopPolicy::default().with_rule(spec),
+            policy: spec.over(&StopPolicy::default()),
             series: BatchSeries::new(resources::CAPACITY),
             looks: None,
             streak: Streak::default(),
@@ -42,6 +62,29 @@ impl Own {
             now_ns: self.now_ns,
         };
         of_gauge(&self.series, (1.0, 0.0), ask)
+    }
+}
+
+impl RuleSpec {
+    /// A policy with the parameters that our own rule was given; another rule changes nothing of it.
+    #[must_use]
+    pub fn over(&self, policy: &StopPolicy) -> StopPolicy {
+        let mut policy = policy.clone();
+        if !self.is_ours() {
+            return policy;
+        }
+        for (slot, name) in [
+            (&mut policy.within, "within"),
+            (&mut policy.confidence, "confidence"),
+            (&mut policy.min_time_s, "min-time"),
+            (&mut policy.max_time_s, "max-time"),
+        ] {
+            *slot = self.given(name).unwrap_or(*slot);
+        }
+        if self.given("looks").is_some() {
+            policy.looks = u32::try_from(self.count("looks")).unwrap_or(policy.looks);
+        }
+        policy
     }
 }
 

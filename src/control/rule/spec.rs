@@ -3,17 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::SeriesRule;
-use super::benchmark_dotnet::BenchmarkDotnet;
-use super::catalogue::{ParamDef, ParamKind, RULES, RuleDef, RuleId};
 use super::error::RuleError;
-use super::mean::{Fixed, NaiveT};
-use super::nvbench::NvbenchStdrel;
-use super::own::Own;
-use super::windows::{CovLastK, PerfAnalyzer};
+use super::params::{ParamDef, ParamKind, RuleDef};
+use super::{RULES, SeriesRule};
 use crate::units::{Share, Span};
 
 /// A rule and the parameters that were given; the others have their defaults. Displayed as it is written, without
@@ -44,18 +36,13 @@ impl PartialEq for RuleSpec {
             let names = spec.rule.params.iter().map(|param| param.name);
             names.map(|name| spec.value(name).to_bits()).collect()
         };
-        self.rule.id == other.rule.id && values(self) == values(other)
+        self.rule.name == other.rule.name && values(self) == values(other)
     }
 }
 
 impl RuleSpec {
     fn of(rule: &'static RuleDef) -> Self {
         Self { rule, given: vec![None; rule.params.len()] }
-    }
-
-    /// Which rule.
-    pub fn id(&self) -> RuleId {
-        self.rule.id
     }
 
     /// Its name.
@@ -65,7 +52,7 @@ impl RuleSpec {
 
     /// Whether it is our own rule.
     pub fn is_ours(&self) -> bool {
-        self.rule.id == RuleId::Perftune
+        self.rule.name == RULES[0].name
     }
 
     /// The value of a parameter in its base unit, given or default; NaN where the rule has no such parameter.
@@ -92,28 +79,25 @@ impl RuleSpec {
         self
     }
 
-    /// The rule at the beginning of a series; an error for the one that needs the future.
-    pub fn build(&self) -> Result<Box<dyn SeriesRule>, RuleError> {
-        Ok(match self.rule.id {
-            RuleId::Perftune => Box::new(Own::new(self)),
-            RuleId::NaiveT => Box::new(NaiveT::new(self)),
-            RuleId::PerfAnalyzer => Box::new(PerfAnalyzer::new(self)),
-            RuleId::NvbenchStdrel => Box::new(NvbenchStdrel::new(self)),
-            RuleId::BenchmarkDotnet => Box::new(BenchmarkDotnet::new(self)),
-            RuleId::CovLastK => Box::new(CovLastK::new(self)),
-            RuleId::Fixed => Box::new(Fixed::new(self)),
-            RuleId::Oracle => {
-                return Err(RuleError::NeedsFuture { rule: self.rule.name });
-            }
-        })
+    /// Whether it can judge a series only as a whole.
+    pub fn needs_future(&self) -> bool {
+        self.rule.build.is_none()
     }
 
-    /// Whether it can stop a run that is not over.
-    pub fn check_live(&self) -> Result<(), RuleError> {
-        match self.rule.id {
-            RuleId::Oracle => Err(RuleError::NeedsFuture { rule: self.rule.name }),
-            _ => Ok(()),
+    /// The same rule with the precision and the confidence that a run asks for, where it has such parameters and was not
+    /// given them.
+    #[must_use]
+    pub fn asked(self, within: f64, confidence: f64) -> Self {
+        if !self.rule.takes_precision {
+            return self;
         }
+        self.or("within", within).or("confidence", confidence)
+    }
+
+    /// The rule at the beginning of a series; an error for the one that needs the future.
+    pub fn build(&self) -> Result<Box<dyn SeriesRule>, RuleError> {
+        let build = self.rule.build.ok_or(RuleError::NeedsFuture { rule: self.rule.name })?;
+        Ok(build(self))
     }
 
     /// A count parameter.
@@ -219,17 +203,5 @@ impl fmt::Display for RuleSpec {
             sign = ',';
         }
         f.pad(&text)
-    }
-}
-
-impl Serialize for RuleSpec {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for RuleSpec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::mean::Running;
+use super::params::{RuleDef, count_from_3, share};
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
 use crate::control::assess::percent;
 
@@ -34,6 +35,18 @@ impl Last {
         running
     }
 }
+
+/// Its declaration.
+pub(super) const PERF_ANALYZER: RuleDef = RuleDef {
+    name: "perf-analyzer",
+    about: "Triton perf_analyzer: max/min of the last 3 intervals within 1 + s",
+    params: &[
+        share("s", 0.10, "how far apart the three may be"),
+        count_from_3("max-trials", 10.0, "intervals after which it gives up"),
+    ],
+    build: Some(|spec| Box::new(PerfAnalyzer::new(spec))),
+    takes_precision: true,
+};
 
 /// Triton's `perf_analyzer`: stable when the largest of the last three windows is at most `1 + s` times the smallest;
 /// the result is their mean. After `max-trials` windows it discards what it has. Its windows are 5 s long by default,
@@ -98,6 +111,18 @@ impl SeriesRule for PerfAnalyzer {
         Box::new(self.clone())
     }
 }
+
+/// Its declaration.
+pub(super) const COV_LAST_K: RuleDef = RuleDef {
+    name: "cov-last-k",
+    about: "Georges et al. 2007: variation of the last k intervals below a threshold",
+    params: &[
+        count_from_3("k", 10.0, "how many"),
+        share("threshold", 0.02, "standard deviation over mean"),
+    ],
+    build: Some(|spec| Box::new(CovLastK::new(spec))),
+    takes_precision: true,
+};
 
 /// Georges, Buytaert and Eeckhout 2007: steady when the coefficient of variation of the last `k` iterations is below a
 /// threshold; the result is their mean. Their interval is one between several invocations, so there is none here.

@@ -1,6 +1,7 @@
-//! The joint stop of the rule that knows the future.
+//! When a rule that is not ours would have left each stage of a recorded run.
 
 use super::super::recording::StageJudgement;
+use super::super::rule::RuleSpec;
 use crate::event::Stage;
 
 /// When a stage is left.
@@ -14,23 +15,55 @@ pub struct Due {
     pub open: Vec<&'static str>,
 }
 
-/// A stage is over when the last of its chosen metrics is known; where one never is, when the time for measuring is used
-/// up (`max_time_s`).
-pub fn joint(judgements: &[StageJudgement], max_time_s: f64) -> Vec<Due> {
-    let mut due: Vec<Due> = Vec::new();
-    for found in judgements {
-        let at = due.iter().position(|due| due.stage == found.stage);
-        let at = at.unwrap_or_else(|| {
-            due.push(Due { stage: found.stage, at_s: 0.0, open: Vec::new() });
-            due.len() - 1
-        });
-        let stop_s = found.judgement.stop_s.filter(|stop_s| *stop_s <= max_time_s);
-        due[at].at_s = due[at].at_s.max(stop_s.unwrap_or(max_time_s));
-        if stop_s.is_none() {
-            due[at].open.push(found.metric.name);
+/// When each stage is left under a rule that is not the controller's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stops {
+    rule: RuleSpec,
+    /// By stage, in the order in which they were judged.
+    pub due: Vec<Due>,
+}
+
+impl Stops {
+    /// A stage is over when the rule wants to see no more of the last of its chosen metrics; where one stays open, when
+    /// the time for measuring is used up (`max_time_s`).
+    pub fn joint(rule: &RuleSpec, judgements: &[StageJudgement], max_time_s: f64) -> Self {
+        let mut due: Vec<Due> = Vec::new();
+        for found in judgements {
+            let at = due.iter().position(|due| due.stage == found.stage);
+            let at = at.unwrap_or_else(|| {
+                due.push(Due { stage: found.stage, at_s: 0.0, open: Vec::new() });
+                due.len() - 1
+            });
+            let stop_s = found.judgement.stop_s.filter(|stop_s| *stop_s <= max_time_s);
+            let over_s = stop_s.or(found.gave_up_s).unwrap_or(max_time_s);
+            due[at].at_s = due[at].at_s.max(over_s.min(max_time_s));
+            if stop_s.is_none() {
+                due[at].open.push(found.metric.name);
+            }
+        }
+        Self { rule: rule.clone(), due }
+    }
+
+    /// That of a stage.
+    pub(super) fn of(&self, stage: Stage) -> Option<&Due> {
+        self.due.iter().find(|due| due.stage == stage)
+    }
+
+    /// Why a run ends whose metrics are known.
+    pub(super) fn known(&self) -> String {
+        match self.rule.needs_future() {
+            true => "known in hindsight".to_owned(),
+            false => format!("known to {}", self.rule),
         }
     }
-    due
+
+    /// Why a run ends that has a metric which is not.
+    pub(super) fn unknown(&self) -> String {
+        match self.rule.needs_future() {
+            true => "not known even in hindsight".to_owned(),
+            false => format!("not known to {}", self.rule),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -51,6 +84,7 @@ mod tests {
                 reason: String::new(),
             },
             full_estimate: None,
+            gave_up_s: None,
         }
     }
 
@@ -74,8 +108,12 @@ mod tests {
                 vec![due(train, 60.0, &[rate])],
             ),
             (vec![judgement(train, rate, Some(61.0))], vec![due(train, 60.0, &[rate])]),
+            (
+                vec![StageJudgement { gave_up_s: Some(3.0), ..judgement(train, rate, None) }],
+                vec![due(train, 3.0, &[rate])],
+            ),
         ] {
-            assert_eq!(joint(&judgements, 60.0), says);
+            assert_eq!(Stops::joint(&RuleSpec::default(), &judgements, 60.0).due, says);
         }
     }
 }

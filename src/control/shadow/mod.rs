@@ -2,7 +2,8 @@
 //!
 //! The controller is pure and a recording is complete, so nothing has to be decided while the run goes on: the very
 //! controller that would have stopped it is fed the recording afterwards, with early stop switched on, and it stops where
-//! it would have stopped. What the run would not have been there to see (the rest of a serve phase that it had left) is
+//! it would have stopped. Another rule than ours has judged the recording before, and the stages are left when it says so;
+//! what limits and the model say ends no such run. What the run would not have been there to see (the rest of a serve phase that it had left) is
 //! kept from it. All figures are those that the run would have reported at that moment, whatever the rule: a rule says
 //! when to stop, the estimates and intervals are the controller's.
 //!
@@ -19,7 +20,7 @@ mod compare;
 mod hindsight;
 
 pub use compare::{Contestant, Swaps, spread, swaps};
-pub use hindsight::{Due, joint};
+pub use hindsight::{Due, Stops};
 
 use self::aftermath::Aftermath;
 use super::assess::UTILISATION_FLOOR;
@@ -100,8 +101,8 @@ struct Left {
 #[derive(Debug)]
 pub struct ShadowRun {
     controller: Controller,
-    /// Stops that only the future knows, in place of the controller's own.
-    due: Option<Vec<Due>>,
+    /// Stops of another rule, in place of the controller's own.
+    stops: Option<Stops>,
     absent: Option<Absence>,
     left: Vec<Left>,
     stopped: Option<StopRecord>,
@@ -114,28 +115,24 @@ pub struct ShadowRun {
 }
 
 impl ShadowRun {
-    /// `policy`: that of the run, of which the rule takes what it was not given itself. The time of a run is no limit
+    /// `policy`: that of the run, of which our own rule takes what it was not given itself. The time of a run is no limit
     /// here: the recording kept it.
     pub fn new(policy: &StopPolicy, rule: &RuleSpec, context: RunContext) -> Self {
-        let asked = StopPolicy { enabled: true, max_run_time_s: None, ..policy.with_rule(rule) };
+        let asked = StopPolicy { enabled: true, max_run_time_s: None, ..rule.over(policy) };
         Self::of(Controller::new(asked, context), None)
     }
 
-    /// The same with stops that are known beforehand.
-    pub fn with_hindsight(policy: &StopPolicy, due: Vec<Due>, context: RunContext) -> Self {
-        let asked = StopPolicy {
-            enabled: false,
-            max_run_time_s: None,
-            ..policy.with_rule(&RuleSpec::default())
-        };
-        Self::of(Controller::new(asked, context), Some(due))
+    /// The same with stops that are known beforehand: those of another rule, as [`super::RunReplay`] tells them.
+    pub fn with_stops(policy: &StopPolicy, stops: Stops, context: RunContext) -> Self {
+        let asked = StopPolicy { enabled: false, max_run_time_s: None, ..policy.clone() };
+        Self::of(Controller::new(asked, context), Some(stops))
     }
 
-    fn of(controller: Controller, due: Option<Vec<Due>>) -> Self {
+    fn of(controller: Controller, stops: Option<Stops>) -> Self {
         Self {
             last_ns: controller.context.started_ns,
             controller,
-            due,
+            stops,
             absent: None,
             left: Vec::new(),
             stopped: None,
@@ -200,25 +197,25 @@ impl ShadowRun {
         }
     }
 
-    /// Leaves a stage whose time has come in hindsight.
+    /// Leaves a stage whose time has come by another rule.
     fn look_back(&mut self) {
         let Some(stage) = self.controller.current else {
             return;
         };
-        let due = self.due.iter().flatten().find(|due| due.stage == stage);
-        let Some(due) = due.filter(|due| self.age_s(stage) >= due.at_s) else {
+        let Some(stops) = &self.stops else {
             return;
         };
-        let known = due.open.is_empty();
+        let Some(due) = stops.of(stage).filter(|due| self.age_s(stage) >= due.at_s) else {
+            return;
+        };
+        let (reason, detail) = if due.open.is_empty() {
+            (StopReason::Plateaued, stops.known())
+        } else {
+            (StopReason::Unstable, stops.unknown())
+        };
         if matches!(stage, Stage::Serve(_)) {
             self.leave(stage);
         } else if !self.controller.wants_training() {
-            let (reason, detail) = if known {
-                (StopReason::Plateaued, "known in hindsight")
-            } else {
-                (StopReason::Unstable, "not known even in hindsight")
-            };
-            let detail = detail.to_owned();
             self.stop(StopRecord { reason, detail });
         }
     }
@@ -337,14 +334,15 @@ impl ShadowRun {
                     row.metric == metric.name && (row.phase == phase || row.phase == "run")
                 });
                 let Some(row) = row else { continue };
-                let due = self.due.iter().flatten();
-                let due = due.clone().find(|due| due.stage == state.stage);
                 figures.push(ShadowFigure {
                     stage: state.stage,
                     metric,
-                    known: match (&self.due, due) {
-                        (Some(_), due) => due.is_some_and(|due| !due.open.contains(&metric.name)),
-                        (None, _) => row.plateaued == Some(true),
+                    known: match &self.stops {
+                        Some(stops) => {
+                            let due = stops.of(state.stage);
+                            due.is_some_and(|due| !due.open.contains(&metric.name))
+                        }
+                        None => row.plateaued == Some(true),
                     },
                     stop_s: left.map(|left| left.stop_s),
                     row: row.clone(),

@@ -1,6 +1,7 @@
 //! Serving once more on the trained model.
 
 use super::sim::{MS, Message, Sim, context, epoch, feed, policy, say};
+use crate::control::rule::RuleSpec;
 use crate::control::shadow::ShadowRun;
 use crate::control::{Constraint, Controller, Op, RunContext, RunReplay, StopPolicy, Verdict};
 use crate::event::{
@@ -235,8 +236,8 @@ fn what_nobody_constrains_is_not_confirmed() {
 #[test]
 fn a_shadow_leaves_its_training_and_sees_the_confirmation() {
     let full = StopPolicy { enabled: false, ..asked() };
-    let mut shadow = ShadowRun::new(&full, &full.rule, serving());
-    let mut replay = RunReplay::new(&full, &full.rule, serving());
+    let mut shadow = ShadowRun::new(&full, &RuleSpec::default(), serving());
+    let mut replay = RunReplay::new(&full, &RuleSpec::default(), serving());
     for message in &whole(2.0, true) {
         if let Message::Worker(envelope) = message {
             shadow.on_worker(envelope);

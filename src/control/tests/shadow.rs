@@ -2,8 +2,10 @@
 
 use super::sim::{MS, Message, Sim, context, policy, sample, say};
 use crate::control::rule::RuleSpec;
-use crate::control::shadow::{ShadowEnd, ShadowRun, joint};
-use crate::control::{Constraint, Controller, Op, RunContext, RunReplay, StopPolicy, Verdict};
+use crate::control::shadow::{ShadowEnd, ShadowRun, Stops};
+use crate::control::{
+    Constraint, Controller, Op, RunContext, RunReplay, StageJudgement, StopPolicy, Verdict,
+};
 use crate::event::{
     Feasibility, Finished, Phase, ResourceSample, Stage, StopReason, Usage, WorkerEvent,
 };
@@ -57,7 +59,22 @@ fn shadow(mut run: ShadowRun, messages: &[Message]) -> ShadowEnd {
 
 fn under(rule: &str, policy: &StopPolicy, messages: &[Message]) -> ShadowEnd {
     let rule = rule.parse::<RuleSpec>().unwrap();
-    shadow(ShadowRun::new(policy, &rule, serving()), messages)
+    if rule.is_ours() {
+        return shadow(ShadowRun::new(policy, &rule, serving()), messages);
+    }
+    let stops = Stops::joint(&rule, &judged(&rule, policy, messages), policy.max_time_s);
+    shadow(ShadowRun::with_stops(policy, stops, serving()), messages)
+}
+
+fn judged(rule: &RuleSpec, policy: &StopPolicy, messages: &[Message]) -> Vec<StageJudgement> {
+    let mut replay = RunReplay::new(policy, rule, serving());
+    for message in messages {
+        match message {
+            Message::Worker(envelope) => replay.on_worker(envelope),
+            Message::Sample(sample) => replay.on_sample(sample),
+        }
+    }
+    replay.finish()
 }
 
 fn stop_s(end: &ShadowEnd, stage: Stage) -> f64 {
@@ -239,17 +256,11 @@ fn in_hindsight_the_last_metric_ends_a_stage() {
         "serve.latency_mean",
     ]);
     let oracle: RuleSpec = "oracle:within=2%".parse().unwrap();
-    let mut replay = RunReplay::new(&asked, &oracle, serving());
-    for message in &messages {
-        match message {
-            Message::Worker(envelope) => replay.on_worker(envelope),
-            Message::Sample(sample) => replay.on_sample(sample),
-        }
-    }
-    let judgements = replay.finish();
-    let due = joint(&judgements, asked.max_time_s);
+    let judgements = judged(&oracle, &asked, &messages);
+    let stops = Stops::joint(&oracle, &judgements, asked.max_time_s);
+    let due = stops.due.clone();
     assert_eq!(due.len(), 3);
-    let run = ShadowRun::with_hindsight(&asked, due.clone(), serving());
+    let run = ShadowRun::with_stops(&asked, stops, serving());
     let end = shadow(run, &messages);
     for due in &due {
         let stop_s = stop_s(&end, due.stage);
