@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::args::Format;
 use super::diagnostic::Fault;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
-use crate::event::{Goal, Pattern, ServeSpec, cpu_list};
+use crate::event::{Axis, Goal, Pattern, ServeSpec, cpu_list};
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The plan in this format.
@@ -27,23 +27,12 @@ pub fn render(
 fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
     let (job, train, stop) = (&run.job, &run.job.train, &run.stop);
     let serve = job.serve.as_ref();
-    let mut settings = vec![
-        ("model", job.model.name.as_str().into()),
-        ("dataset", job.dataset.as_str().into()),
-        ("batch_size", train.batch_size.into()),
-        ("learning_rate", train.learning_rate.into()),
-        ("threads", job.threads.into()),
-        ("device", job.device.as_str().into()),
-        ("depth", job.model.depth.into()),
-        ("width", job.model.width.into()),
-        ("flush_denormals", job.flush_denormals.into()),
-        ("allocator", job.allocator.to_string().into()),
-        ("precision", job.precision.to_string().into()),
+    let axes = Axis::all().map(|axis| (axis.key(), axis.get(job).into()));
+    let mut settings: Vec<_> = axes.collect();
+    settings.extend([
         ("seed", job.seed.into()),
         ("repeat", run.repeat.into()),
         ("train.epochs", train.epochs.into()),
-        ("train.optimizer", train.optimizer.to_string().into()),
-        ("train.weight_decay", train.weight_decay.into()),
         ("train.validation_share", train.validation_share.into()),
         ("train.warmup_steps", train.warmup_steps.into()),
         ("serve.batch_size", serve.map_or(Value::Null, |serve| serve.batch_sizes.clone().into())),
@@ -64,7 +53,7 @@ fn row(plan: &Plan, run: &PlannedRun) -> PlanRow {
         ("sampler.energy", plan.sampler.energy.into()),
         ("sampler.tpu", plan.sampler.tpu.into()),
         ("worker.program", program(&plan.worker.program).into()),
-    ];
+    ]);
     settings.extend(pattern(plan, serve));
     settings.extend(optional(plan, run));
     PlanRow { run: run.run.clone(), settings }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::axis::{self, Axis, Choice, World};
+use super::axis::{self, Choice};
 use super::keys::Scope;
 use super::problems::{GRID, Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
+use super::world::World;
+use crate::event::Axis;
 
 /// One value of each axis, as indices into the pools.
 pub(super) type Cell = [u32; Axis::COUNT];
@@ -59,7 +61,7 @@ impl Pool {
 pub(super) struct Axes {
     /// The axes of `[grid]` in the order of the file, then the others.
     pub(super) order: Vec<Axis>,
-    /// In the order of [`Axis::ALL`].
+    /// In the order of the axes.
     pub(super) pools: Vec<Pool>,
 }
 
@@ -73,8 +75,8 @@ struct Twice {
 impl Axes {
     /// Reads `[grid]` and the axes that `[train]` fixes.
     pub(super) fn read(root: &Table, world: &World<'_>, problems: &mut Problems) -> Option<Self> {
-        let mut axes =
-            Self { order: Vec::new(), pools: Axis::ALL.map(|_| Pool::new(Origin::Default)).into() };
+        let pools = Axis::all().map(|_| Pool::new(Origin::Default)).collect();
+        let mut axes = Self { order: Vec::new(), pools };
         let Some(entry) = root.get("grid") else {
             problems.error_with(
                 Place::whole(GRID),
@@ -87,17 +89,17 @@ impl Axes {
         Scope::Grid.check(grid, problems);
         let mut twice = Vec::new();
         for entry in &grid.entries {
-            if let Some(axis) = Axis::from_key(&entry.key) {
+            if let Some(axis) = Axis::find(&entry.key) {
                 axes.order.push(axis);
                 axes.pools[axis.index()] = Pool::new(Origin::Grid);
                 twice.extend(axes.read_values(axis, &entry.node, world, problems));
             }
         }
         let whole = if entry.node.place.span.is_some() { entry.node.place } else { place };
-        for required in [Axis::Model, Axis::Dataset] {
+        for required in [Axis::MODEL, Axis::DATASET] {
             if !axes.order.contains(&required) {
                 let key = required.key();
-                let example = if required == Axis::Model { "mlp" } else { "digits" };
+                let example = if required == Axis::MODEL { "mlp" } else { "digits" };
                 problems.error_with(
                     whole,
                     format!("[grid] names no `{key}`"),
@@ -151,12 +153,12 @@ impl Axes {
         twice
     }
 
-    /// `[train]` may fix four of the axes, but only those that `[grid]` does not name.
+    /// `[train]` may fix some of the axes, but only those that `[grid]` does not name.
     fn read_train(&mut self, root: &Table, world: &World<'_>, problems: &mut Problems) {
         let Some(Value::Table(train)) = root.get("train").map(|entry| &entry.node.value) else {
             return;
         };
-        for axis in Axis::IN_TRAIN {
+        for axis in Axis::all().filter(|axis| axis.def().in_train) {
             let Some(entry) = train.get(axis.key()) else {
                 continue;
             };
@@ -183,14 +185,14 @@ impl Axes {
     }
 
     fn fill_defaults(&mut self, cores: u32) {
-        for axis in Axis::ALL {
+        for axis in Axis::all() {
             if self.order.contains(&axis) {
                 continue;
             }
             self.order.push(axis);
             let pool = &mut self.pools[axis.index()];
-            if let Some(setting) = axis.default(cores).filter(|_| pool.choices.is_empty()) {
-                pool.intern(Choice::new(axis, setting, None));
+            if let Some(choice) = Choice::default(axis, cores).filter(|_| pool.choices.is_empty()) {
+                pool.intern(choice);
                 pool.product = 1;
             }
         }
@@ -219,9 +221,9 @@ impl Axes {
     }
 
     fn warn_of_threads(&self, cores: u32, problems: &mut Problems) {
-        for choice in &self.pools[Axis::Threads.index()].choices {
-            if let (axis::Setting::Count(threads), Some(place)) = (&choice.setting, choice.place)
-                && *threads > cores
+        for choice in &self.pools[Axis::THREADS.index()].choices {
+            if let (Some(threads), Some(place)) = (choice.count(), choice.place)
+                && threads > cores
             {
                 problems.warn(
                     place,
@@ -240,13 +242,14 @@ impl Axes {
     pub(super) fn cell_name(&self, cell: &Cell) -> Option<String> {
         let mut name = format!(
             "{}-{}",
-            self.choice(Axis::Model, cell)?.tag,
-            self.choice(Axis::Dataset, cell)?.tag
+            self.choice(Axis::MODEL, cell)?.tag,
+            self.choice(Axis::DATASET, cell)?.tag
         );
-        for axis in &Axis::ALL[2..] {
+        let others = Axis::all().filter(|axis| ![Axis::MODEL, Axis::DATASET].contains(axis));
+        for axis in others {
             if self.pools[axis.index()].varies() {
                 name.push('-');
-                name.push_str(&self.choice(*axis, cell)?.tag);
+                name.push_str(&self.choice(axis, cell)?.tag);
             }
         }
         Some(name)

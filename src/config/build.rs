@@ -3,16 +3,15 @@
 use std::collections::HashSet;
 
 use super::axes::{Axes, Cell};
-use super::axis::{Axis, Choice, Dataset, Setting};
+use super::axis::{Choice, Dataset};
 use super::header::Header;
 use super::models::{self, CommandModel};
 use super::plan::PlannedRun;
 use super::problems::{GRID, Place, Problems};
 use super::settings::{Resolver, Settings};
-use crate::event::{
-    Allocator, JobSpec, MODELS, ModelSpec, Optimizer, PROTOCOL_VERSION, Precision, ServeSpec,
-    TrainSpec,
-};
+use super::suggest;
+use super::world::World;
+use crate::event::{Axis, AxisValue, JobSpec, MODELS, PROTOCOL_VERSION, TrainSpec};
 use crate::units::Share;
 
 /// The most runs of a plan; each holds its whole job.
@@ -31,31 +30,62 @@ pub(super) fn check_batches(
             continue;
         };
         let values = Values { cell, axes, settings };
-        let (Some(dataset), Some(batch)) = (values.dataset(), values.choice(Axis::BatchSize))
+        let (Some(dataset), Some(batch)) = (values.dataset(), values.choice(Axis::BATCH_SIZE))
         else {
             continue;
         };
-        let (Some(rows), Setting::Count(size)) = (dataset.train_rows, &batch.setting) else {
+        let (Some(rows), Some(size)) = (dataset.train_rows, batch.count()) else {
             continue;
         };
-        let train = values.train();
+        let (train, name) = (values.job().train, values.label(Axis::DATASET));
         let held_out = train.validation_rows(rows);
         let left = rows.saturating_sub(held_out);
-        if train.epochs == 0
-            || u64::from(*size) <= left
-            || !told.insert((dataset.name.clone(), *size))
-        {
+        if train.epochs == 0 || u64::from(size) <= left || !told.insert((name, size)) {
             continue;
         }
         let share = Share(train.validation_share);
-        let place = batch.place.or(axes.choice(Axis::Dataset, cell).and_then(|c| c.place));
+        let place = batch.place.or(axes.choice(Axis::DATASET, cell).and_then(|c| c.place));
         problems.error_with(
             place.unwrap_or(Place::whole(GRID)),
             format!(
-                "a batch of {size} is larger than the training part of {}: {left} of its {rows} rows ({share} are held out for validation)",
-                dataset.name
+                "a batch of {size} is larger than the training part of {name}: {left} of its {rows} rows ({share} are held out for validation)"
             ),
             format!("use at most {left}, or [[exclude]] the cell"),
+        );
+    }
+}
+
+/// Reports the data sets that only a command could know, in the cells of other models.
+pub(super) fn check_datasets(
+    cells: &[Cell],
+    axes: &Axes,
+    world: &World<'_>,
+    problems: &mut Problems,
+) {
+    if world.foreign {
+        return;
+    }
+    let mut told = Vec::new();
+    for cell in cells {
+        let (Some(model), Some(data)) =
+            (axes.choice(Axis::MODEL, cell), axes.choice(Axis::DATASET, cell))
+        else {
+            continue;
+        };
+        let unknown = data.dataset.as_ref().is_some_and(|data| data.train_rows.is_none());
+        if !unknown || world.is_command(&model.label) || told.contains(&&data.label) {
+            continue;
+        }
+        told.push(&data.label);
+        let names: Vec<&str> = world.dataset_names.iter().map(String::as_str).collect();
+        let hint = suggest::hint(&data.label, &names, "the data sets are");
+        problems.error_with(
+            data.place.unwrap_or(Place::whole(GRID)),
+            format!(
+                "unknown data set \"{}\", which the model {} has to read",
+                data.label, model.label
+            ),
+            format!("{hint} (a command may have data of its own: [[exclude]] the other cells)"),
         );
     }
 }
@@ -73,15 +103,15 @@ pub(super) fn check_models(
             continue;
         };
         let values = Values { cell, axes, settings };
-        let name = values.text(Axis::Model);
+        let name = values.label(Axis::MODEL);
         let Some(model) = MODELS.iter().find(|model| model.name == name) else {
             continue;
         };
-        let (depth, width) = (values.count(Axis::Depth), values.count(Axis::Width));
+        let (depth, width) = (values.count(Axis::DEPTH), values.count(Axis::WIDTH));
         let Err(why) = model.knobs(depth, width) else {
             continue;
         };
-        let asked = [Axis::Depth, Axis::Width].map(|axis| values.choice(axis));
+        let asked = [Axis::DEPTH, Axis::WIDTH].map(|axis| values.choice(axis));
         let place = asked.into_iter().flatten().find_map(|choice| choice.place);
         if told.insert(why.clone()) {
             problems.error_with(
@@ -90,6 +120,18 @@ pub(super) fn check_models(
                 "change it, or [[exclude]] the cell",
             );
         }
+    }
+}
+
+/// Reports the axes in the words of a command that are left to the model, which is none of perftune's own.
+pub(super) fn check_commands(commands: &[CommandModel], axes: &Axes, problems: &mut Problems) {
+    let models = &axes.pools[Axis::MODEL.index()];
+    let unset = |axis: Axis| {
+        let mut choices = axes.pools[axis.index()].choices.iter();
+        choices.any(|choice| choice.value == AxisValue::Unset)
+    };
+    for command in commands.iter().filter(|command| models.find(&command.name).is_some()) {
+        command.check(unset, problems);
     }
 }
 
@@ -109,63 +151,41 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn setting(&self, axis: Axis) -> &'a Setting {
-        self.choice(axis).map_or(&Setting::Unset, |choice| &choice.setting)
+    fn dataset(&self) -> Option<&'a Dataset> {
+        self.choice(Axis::DATASET)?.dataset.as_ref()
     }
 
-    fn dataset(&self) -> Option<&'a Dataset> {
-        match self.setting(Axis::Dataset) {
-            Setting::Dataset(dataset) => Some(dataset),
-            _ => None,
-        }
+    fn label(&self, axis: Axis) -> &'a str {
+        self.choice(axis).map_or("", |choice| &choice.label)
     }
 
     fn count(&self, axis: Axis) -> Option<u32> {
-        match self.setting(axis) {
-            Setting::Count(value) => Some(*value),
-            _ => None,
-        }
+        self.choice(axis)?.count()
     }
 
-    /// Compute threads; where they are left to the machine, as many as the cell's own limits allow.
-    fn threads(&self) -> u32 {
-        match self.choice(Axis::Threads) {
-            Some(choice) if choice.is_automatic() => self.settings.threads,
-            _ => self.count(Axis::Threads).unwrap_or(1),
-        }
-    }
-
-    fn number(&self, axis: Axis) -> f64 {
-        match self.setting(axis) {
-            Setting::Number(value) => *value,
-            _ => 0.0,
-        }
-    }
-
-    fn text(&self, axis: Axis) -> String {
-        match self.setting(axis) {
-            Setting::Text(text) => text.clone(),
-            _ => String::new(),
-        }
-    }
-
-    fn train(&self) -> TrainSpec {
-        TrainSpec {
-            epochs: self.settings.epochs,
-            batch_size: self.count(Axis::BatchSize).unwrap_or(1),
-            optimizer: match self.setting(Axis::Optimizer) {
-                Setting::Optimizer(optimizer) => *optimizer,
-                _ => Optimizer::default(),
+    /// The job of this cell, as far as its axes and settings say it.
+    fn job(&self) -> JobSpec {
+        let settings = self.settings;
+        let mut job = JobSpec {
+            train: TrainSpec {
+                epochs: settings.epochs,
+                validation_share: settings.validation_share,
+                warmup_steps: settings.warmup_steps,
+                ..TrainSpec::default()
             },
-            learning_rate: self.number(Axis::LearningRate),
-            weight_decay: self.number(Axis::WeightDecay),
-            validation_share: self.settings.validation_share,
-            warmup_steps: self.settings.warmup_steps,
+            serve: settings.serve.clone(),
+            ..JobSpec::default()
+        };
+        for axis in Axis::all() {
+            if let Some(choice) = self.choice(axis) {
+                (axis.def().set)(&mut job, &choice.value);
+            }
         }
-    }
-
-    fn serve(&self) -> Option<ServeSpec> {
-        self.settings.serve.clone()
+        // Where threads are left to the machine, as many as the cell's own limits allow.
+        if self.choice(Axis::THREADS).is_some_and(Choice::is_automatic) {
+            job.threads = settings.threads;
+        }
+        job
     }
 }
 
@@ -209,7 +229,7 @@ impl Builder<'_> {
     }
 
     fn report_clash(&self, name: &str, cell: &Cell, problems: &mut Problems) {
-        let place = self.axes.choice(Axis::Dataset, cell).and_then(|c| c.place);
+        let place = self.axes.choice(Axis::DATASET, cell).and_then(|c| c.place);
         problems.error_with(
             place.unwrap_or(Place::whole(GRID)),
             format!("two different runs would both be named {name}"),
@@ -225,33 +245,13 @@ impl Builder<'_> {
             1 => name.clone(),
             _ => format!("{name}-r{repeat}"),
         };
-        let dataset = values.dataset()?;
         let mut job = JobSpec {
             protocol: PROTOCOL_VERSION,
             run: run.clone(),
-            model: ModelSpec {
-                name: values.text(Axis::Model),
-                depth: values.count(Axis::Depth),
-                width: values.count(Axis::Width),
-            },
-            dataset: dataset.name.clone(),
-            dataset_dir: dataset.dir.clone(),
+            dataset_dir: values.dataset()?.dir.clone(),
             seed: self.head.seed + u64::from(repeat - 1),
-            threads: values.threads(),
-            device: values.text(Axis::Device),
-            flush_denormals: *values.setting(Axis::FlushDenormals) == Setting::Flag(true),
-            allocator: match values.setting(Axis::Allocator) {
-                Setting::Allocator(allocator) => *allocator,
-                _ => Allocator::default(),
-            },
-            precision: match values.setting(Axis::Precision) {
-                Setting::Precision(precision) => *precision,
-                _ => Precision::default(),
-            },
-            train: values.train(),
-            serve: values.serve(),
-            command: None,
             options: self.options.clone(),
+            ..values.job()
         };
         if let Some(model) = models::find(self.commands, &job.model.name) {
             job.command = Some(model.of(&job));

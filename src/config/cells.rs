@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use super::axes::{Axes, Cell};
-use super::axis::{self, Axis, World};
+use super::axis;
 use super::keys::Scope;
 use super::problems::{GRID, Place, Problems};
 use super::read;
 use super::select::Selector;
 use super::tree::{Table, Value};
+use super::world::World;
+use crate::event::Axis;
 
 /// The most cells of a product, before anything is excluded.
 const LARGEST_PRODUCT: u64 = 1_000_000;
@@ -98,7 +100,7 @@ fn includes(
     for (table, place) in read::tables(root, "include", problems) {
         Scope::Include.check(table, problems);
         let mut cell: Cell = [0; Axis::COUNT];
-        for axis in Axis::ALL {
+        for axis in Axis::all() {
             let key = axis.key();
             let Some(entry) = table.get(key) else {
                 let values = axes.pools[axis.index()].product;
@@ -121,10 +123,10 @@ fn includes(
                 );
             } else if let Some(choice) = axis::read(axis, &entry.node, world, problems) {
                 let pool = &mut axes.pools[axis.index()];
-                let setting = choice.setting.clone();
+                let dataset = choice.dataset.clone();
                 let index = pool.intern(choice);
                 // Two folders whose data sets have one name: the runs could not be told apart.
-                if pool.choices[index as usize].setting != setting {
+                if pool.choices[index as usize].dataset != dataset {
                     let label = &pool.choices[index as usize].label;
                     problems.error(
                         entry.node.place,

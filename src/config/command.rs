@@ -4,8 +4,9 @@ use super::error::ConfigError;
 use super::plan::{Plan, WorkerProgram};
 use super::problems::{Place, Problems};
 use super::tree::{Entry, Node, Table, Value};
-use super::{DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, axis, checked, set};
-use crate::event::CommandSpec;
+use super::world::{DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source};
+use super::{checked, set};
+use crate::event::{CommandSpec, axis};
 
 /// The longest name that is made of a command, in bytes.
 const LONGEST_NAME: usize = 64;

@@ -4,26 +4,24 @@ mod retired;
 mod rules;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use self::retired::retired;
 use self::rules::{rules, walk};
 use super::keys::{self, Scope};
 use super::plan::PlannedRun;
 use super::problems::{Place, Problems};
-use super::read::{self, Allowed, Section};
+use super::read::{self, Section};
 use super::suggest;
 use super::tree::{Node, Table, Value};
+use crate::event::Range;
 use crate::gate::GatePolicy;
 use crate::gate::Role;
 
 pub(super) const TABLE: &str = "gate";
 
-const ALPHA: Allowed =
-    Allowed { test: |alpha| alpha > 0.0 && alpha <= 0.2, says: "above 0 and at most 0.2" };
-const ALPHA_SHARE: Allowed =
-    Allowed { test: |alpha| alpha > 0.0 && alpha <= 0.2, says: "above \"0%\" and at most \"20%\"" };
-const FLOOR: Allowed =
-    Allowed { test: |floor| (0.001..=1.0).contains(&floor), says: "from \"0.1%\" to \"100%\"" };
+const ALPHA: Range = Range::new(Bound::Excluded(0.0), Bound::Included(0.2));
+const FLOOR: Range = Range::new(Bound::Included(0.001), Bound::Included(1.0));
 /// Every field of a fingerprint.
 const FIELDS: &[&str] = &[
     "arch",
@@ -84,7 +82,7 @@ pub(super) fn read(root: &Table, problems: &mut Problems) -> Gate {
     };
     let mut section = Section::new(Scope::Gate, table, problems);
     let policy = &mut gate.policy;
-    put(&mut policy.alpha, alpha(&mut section));
+    put(&mut policy.alpha, section.fraction("alpha", &ALPHA));
     put(&mut policy.floor, section.share("floor", &FLOOR));
     put(&mut policy.any_machine, section.flag("any_machine"));
     put(&mut policy.draws, section.count("draws", 1..=MOST_DRAWS));
@@ -114,14 +112,6 @@ pub(super) fn read(root: &Table, problems: &mut Problems) -> Gate {
 fn put<T>(slot: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *slot = value;
-    }
-}
-
-/// A plain number is usual here, as for a confidence.
-fn alpha(section: &mut Section<'_, '_>) -> Option<f64> {
-    match section.get("alpha")?.value {
-        Value::Text(_) => section.share("alpha", &ALPHA_SHARE),
-        _ => section.number("alpha", &ALPHA),
     }
 }
 

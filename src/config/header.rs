@@ -6,7 +6,8 @@ use std::path::Path;
 use super::problems::{Place, Problems};
 use super::read;
 use super::tree::{Table, Value};
-use super::{Request, Source, axis};
+use super::world::{Request, Source};
+use crate::event::axis;
 
 /// A grid file beyond this is something else: a device, a data file.
 const LARGEST_FILE: u64 = 16 << 20;

@@ -1,9 +1,9 @@
 //! Every key of a grid file, by table, and what to say to one that is not among them.
 
-use super::axis::Axis;
 use super::problems::Problems;
 use super::suggest;
 use super::tree::{Entry, Table};
+use crate::event::Axis;
 
 const TOP: &[&str] = &[
     "name",
@@ -134,10 +134,10 @@ impl Scope {
         }
     }
 
-    pub(super) const fn keys(self) -> &'static [&'static str] {
-        match self {
+    pub(super) fn keys(self) -> Vec<&'static str> {
+        let keys = match self {
             Self::Top => TOP,
-            Self::Grid | Self::Exclude | Self::Include | Self::Match => Axis::KEYS,
+            Self::Grid | Self::Exclude | Self::Include | Self::Match => return Axis::keys(),
             Self::Train => TRAIN,
             Self::Serve => SERVE,
             Self::Stop => STOP,
@@ -150,7 +150,8 @@ impl Scope {
             Self::Worker => WORKER,
             Self::CommandModel => COMMAND_MODEL,
             Self::Override => OVERRIDE,
-        }
+        };
+        keys.to_vec()
     }
 
     /// Reports every key of `table` that does not belong.
@@ -164,7 +165,7 @@ impl Scope {
 
     fn report_unknown(self, entry: &Entry, problems: &mut Problems) {
         let key = shown(&entry.key);
-        if self == Self::Override && Axis::from_key(&entry.key).is_some() {
+        if self == Self::Override && Axis::find(&entry.key).is_some() {
             problems.error_with(
                 entry.key_place,
                 format!(
@@ -196,7 +197,7 @@ impl Scope {
         if elsewhere.is_empty() && self != Self::Gate && GATE.contains(&key) {
             format!("`{key}` belongs in {}", Self::Gate.name())
         } else if elsewhere.is_empty() {
-            suggest::hint(key, self.keys(), "the keys are")
+            suggest::hint(key, &self.keys(), "the keys are")
         } else {
             format!("`{key}` belongs in {}", elsewhere.join(" or "))
         }

@@ -2,15 +2,15 @@
 //! nothing is asked in vain.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 
 use super::axes::{Axes, Cell};
-use super::axis::{Axis, Setting};
 use super::keys::Scope;
 use super::problems::{GRID, Place, Problems};
-use super::read::{self, Allowed, Section};
+use super::read::{self, Section};
 use super::settings::Resolver;
 use super::tree::{Node, Table, Value};
-use crate::event::{Limits, cpu_list};
+use crate::event::{Axis, Limits, Range, cpu_list};
 use crate::sampler::LimitMeans;
 use crate::units::{Bytes, bytes, significant};
 
@@ -34,8 +34,7 @@ pub(super) struct Asked {
 const MOST_CPUS: u32 = 1024;
 /// Less than this is no process with a network in it, but a slip of the unit.
 const LEAST_MEMORY: u64 = 16 << 20;
-const QUOTA: Allowed =
-    Allowed { test: |share| (0.01..=1024.0).contains(&share), says: "of at least \"1%\"" };
+const QUOTA: Range = Range::new(Bound::Included(0.01), Bound::Unbounded);
 
 impl Asked {
     pub(super) fn read(table: &Table, problems: &mut Problems) -> Self {
@@ -226,16 +225,16 @@ pub(super) fn check_threads(
     let mut told = HashSet::new();
     for cell in cells {
         let (Some(settings), Some(choice)) =
-            (resolver.settings(cell), axes.choice(Axis::Threads, cell))
+            (resolver.settings(cell), axes.choice(Axis::THREADS, cell))
         else {
             continue;
         };
-        let Setting::Count(threads) = choice.setting else {
+        let Some(threads) = choice.count() else {
             continue;
         };
         let (cpus, limits) = (settings.limits.cpus.len(), settings.limits_place());
         if choice.is_automatic() {
-            let named = axes.pools[Axis::Threads.index()].varies();
+            let named = axes.pools[Axis::THREADS.index()].varies();
             if named && threads != settings.threads && told.insert((threads, cpus)) {
                 problems.error_with(
                     limits,

@@ -31,91 +31,23 @@ mod settings;
 mod suggest;
 mod tree;
 mod worker;
-
-use std::path::PathBuf;
+mod world;
 
 pub use command::{CommandRequest, command};
 pub use error::{ConfigError, Diagnostic, Excerpt};
 pub use metrics::named as metrics_named;
+pub use world::{DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source};
 
 use axes::Axes;
-use axis::{Bases, World};
 use models::CommandModel;
 use patch::Patch;
 use plan::{Plan, WorkerProgram, WorkerSettings};
 use problems::{Place, Problems};
 use settings::Resolver;
+use world::{Bases, World};
 
 use crate::event::Objective;
 use crate::gate::GatePolicy;
-use crate::sampler::LimitMeans;
-
-/// Where the grid file comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A file.
-    Path(PathBuf),
-    /// What was read from the standard input.
-    Stdin(Vec<u8>),
-}
-
-/// What the plan needs to know of the machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MachineFacts {
-    /// Cores that the process may use: what `threads = 0` means where nothing is limited.
-    pub usable_cores: usize,
-    /// Which limits can be enforced.
-    pub limits: LimitMeans,
-}
-
-impl MachineFacts {
-    fn cores(&self) -> u32 {
-        u32::try_from(self.usable_cores).unwrap_or(u32::MAX)
-    }
-}
-
-/// A data set as a grid needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatasetFacts {
-    /// The name in its manifest.
-    pub name: String,
-    /// Its folder.
-    pub dir: PathBuf,
-    /// Rows to train on, those held out for validation included.
-    pub train_rows: u64,
-}
-
-/// The data sets that a grid may name.
-pub trait DatasetCatalogue {
-    /// The facts of one of [`Self::names`], or of the folder at this path, or why it cannot be used.
-    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String>;
-
-    /// The data sets that are known by name.
-    fn names(&self) -> Vec<String>;
-}
-
-/// A grid file and what the command line says about it.
-pub struct Request<'a> {
-    /// The grid file.
-    pub source: Source,
-    /// Each `--set KEY=VALUE`.
-    pub set: &'a [String],
-    /// Each `--only AXIS=VALUE[,VALUE]`.
-    pub only: &'a [String],
-    /// `--seed`: instead of the file's.
-    pub seed: Option<u64>,
-    /// `--repeat`: instead of the file's.
-    pub repeat: Option<u32>,
-    /// `--full`: no run stops early.
-    pub full: bool,
-    /// The machine.
-    pub machine: MachineFacts,
-    /// The data sets.
-    pub catalogue: &'a dyn DatasetCatalogue,
-    /// What relative paths in the grid are relative to: the grid file's folder. Those in `set` are relative to the
-    /// working directory.
-    pub base_dir: PathBuf,
-}
 
 /// The objectives of a grid file, or of a file that holds nothing else.
 pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
@@ -164,20 +96,12 @@ fn check_cells(
     (request, world): (&Request<'_>, &World<'_>),
     problems: &mut Problems,
 ) {
-    models::check_datasets(cells, axes, world, problems);
+    build::check_datasets(cells, axes, world, problems);
     build::check_batches(cells, axes, resolver, problems);
     limits::check_threads(cells, axes, resolver, problems);
     select::only(cells, request.only, axes, world, problems);
     if !world.foreign {
         build::check_models(cells, axes, resolver, problems);
-    }
-}
-
-/// What relative paths are relative to.
-fn bases(request: &Request<'_>) -> Bases {
-    Bases {
-        file: std::path::absolute(&request.base_dir).unwrap_or(request.base_dir.clone()),
-        arguments: std::env::current_dir().unwrap_or(PathBuf::from(".")),
     }
 }
 
@@ -197,13 +121,13 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
 fn world<'a>(
     request: &Request<'a>,
     (worker, base): (&WorkerSettings, &Patch),
-    (commands, bases): (&'a [CommandModel], &'a Bases),
+    (commands, bases): (&[CommandModel], &'a Bases),
 ) -> World<'a> {
     let limits = &request.machine.limits;
     let limited = base.limits.resolve(limits, &mut Problems::default());
     World {
         foreign: worker.program != WorkerProgram::Native,
-        commands,
+        commands: commands.iter().map(|command| command.name.clone()).collect(),
         catalogue: request.catalogue,
         dataset_names: request.catalogue.names(),
         cores: limited.threads(request.machine.cores()),
@@ -219,7 +143,7 @@ fn checked(
 ) -> Result<Plan, ConfigError> {
     keys::Scope::Top.check(root, problems);
     let head = header::read(root, request, problems);
-    let bases = bases(request);
+    let bases = Bases::new(&request.base_dir);
     let (sampler, grams_per_kwh) = worker::sampler(root, problems);
     let (worker, options) = worker::worker(root, &bases, problems);
     let commands = models::read(root, &bases, problems);
@@ -232,6 +156,7 @@ fn checked(
         return Err(problems.take_error());
     };
     let mut cells = cells::expand(root, &mut axes, &world, problems);
+    build::check_commands(&commands, &axes, problems);
     resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;
 

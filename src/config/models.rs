@@ -3,36 +3,46 @@
 
 use std::path::{Path, PathBuf};
 
-use super::axes::{Axes, Cell};
-use super::axis::{self, Axis, Bases, Setting, World};
 use super::keys::Scope;
-use super::problems::{GRID, Place, Problems};
+use super::problems::{Place, Problems};
 use super::read::{self, Section};
 use super::suggest;
 use super::tree::{Node, Table, Value};
-use crate::event::{CommandSpec, JobSpec, MODELS};
+use super::world::Bases;
+use crate::event::{Axis, CommandSpec, JobSpec, MODELS};
 
-/// A setting that a word may hold, and its value.
-type Hole = (&'static str, fn(&JobSpec) -> String);
-
-const HOLES: &[Hole] = &[
-    ("batch_size", |job| job.train.batch_size.to_string()),
-    ("dataset", |job| job.dataset.clone()),
+/// What a word may hold besides the axes.
+const FACTS: &[(&str, fn(&JobSpec) -> String)] = &[
     ("dataset_dir", |job| job.dataset_dir.display().to_string()),
-    ("device", |job| job.device.clone()),
     ("epochs", |job| job.train.epochs.to_string()),
-    ("learning_rate", |job| axis::number_label(job.train.learning_rate)),
-    ("model", |job| job.model.name.clone()),
-    ("optimizer", |job| job.train.optimizer.to_string()),
     ("run", |job| job.run.clone()),
     ("seed", |job| job.seed.to_string()),
-    ("threads", |job| job.threads.to_string()),
-    ("weight_decay", |job| axis::number_label(job.train.weight_decay)),
 ];
+
+/// What stands in braces.
+#[derive(Clone, Copy)]
+enum Placeholder {
+    Axis(Axis),
+    Fact(fn(&JobSpec) -> String),
+}
+
+impl Placeholder {
+    fn find(name: &str) -> Option<Self> {
+        let fact = || FACTS.iter().find(|(fact, _)| *fact == name);
+        Axis::find(name).map(Self::Axis).or_else(|| fact().map(|(_, value)| Self::Fact(*value)))
+    }
+
+    fn names() -> Vec<&'static str> {
+        let mut names = Axis::keys();
+        names.extend(FACTS.iter().map(|(name, _)| *name));
+        names.sort_unstable();
+        names
+    }
+}
 
 enum Part {
     Text(String),
-    Hole(fn(&JobSpec) -> String),
+    Placeholder(Placeholder, Place),
 }
 
 /// A word with settings in it.
@@ -50,12 +60,29 @@ impl CommandModel {
     pub(super) fn of(&self, job: &JobSpec) -> CommandSpec {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
-            Part::Hole(value) => value(job),
+            Part::Placeholder(Placeholder::Axis(axis), _) => axis.get(job).to_string(),
+            Part::Placeholder(Placeholder::Fact(value), _) => value(job),
         };
         let words = self.words.iter();
         CommandSpec {
             words: words.map(|word| word.iter().map(part).collect()).collect(),
             steps: self.steps,
+        }
+    }
+
+    /// Reports the axes in its words that have no value in a grid where they are left to the model.
+    pub(super) fn check(&self, is_unset: impl Fn(Axis) -> bool, problems: &mut Problems) {
+        for part in self.words.iter().flatten() {
+            if let Part::Placeholder(Placeholder::Axis(axis), place) = part
+                && is_unset(*axis)
+            {
+                let key = axis.key();
+                problems.error_with(
+                    *place,
+                    format!("`{{{key}}}` has no value: [grid] does not name `{key}`"),
+                    format!("write {key} = [...] in [grid], or leave it out of the command"),
+                );
+            }
         }
     }
 }
@@ -181,8 +208,10 @@ fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
             problems.error_with(within(node, here, problems), message, hint);
             return None;
         };
-        let Some((_, value)) = HOLES.iter().find(|(hole, _)| *hole == name) else {
-            let names: Vec<&str> = HOLES.iter().map(|(hole, _)| *hole).collect();
+        let here = &here[..name.len() + 2];
+        let place = within(node, here, problems);
+        let Some(placeholder) = Placeholder::find(name) else {
+            let names = Placeholder::names();
             let shown = super::keys::shown(name);
             let message = format!("`command` has no setting `{{{shown}}}`");
             let near = suggest::nearest(name, names.iter().copied());
@@ -190,14 +219,13 @@ fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
                 Some(found) => format!("did you mean `{{{found}}}`?"),
                 None => format!("there are {}; `{{{{` stands for a brace", names.join(", ")),
             };
-            let here = &here[..name.len() + 2];
-            problems.error_with(within(node, here, problems), message, hint);
+            problems.error_with(place, message, hint);
             return None;
         };
         if !text.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut text)));
         }
-        parts.push(Part::Hole(*value));
+        parts.push(Part::Placeholder(placeholder, place));
         rest = after;
     }
     text.push_str(rest);
@@ -219,40 +247,4 @@ fn within(node: &Node, part: &str, problems: &Problems) -> Place {
     };
     let span = Some((from + at, from + at + part.len()));
     Place { text: node.place.text, span }
-}
-
-/// Reports the data sets that only a command could know, in the cells of other models.
-pub(super) fn check_datasets(
-    cells: &[Cell],
-    axes: &Axes,
-    world: &World<'_>,
-    problems: &mut Problems,
-) {
-    if world.foreign {
-        return;
-    }
-    let mut told = Vec::new();
-    for cell in cells {
-        let (Some(model), Some(data)) =
-            (axes.choice(Axis::Model, cell), axes.choice(Axis::Dataset, cell))
-        else {
-            continue;
-        };
-        let unknown = matches!(&data.setting, Setting::Dataset(data) if data.train_rows.is_none());
-        let is_command = find(world.commands, &model.label).is_some();
-        if !unknown || is_command || told.contains(&&data.label) {
-            continue;
-        }
-        told.push(&data.label);
-        let names: Vec<&str> = world.dataset_names.iter().map(String::as_str).collect();
-        let hint = suggest::hint(&data.label, &names, "the data sets are");
-        problems.error_with(
-            data.place.unwrap_or(Place::whole(GRID)),
-            format!(
-                "unknown data set \"{}\", which the model {} has to read",
-                data.label, model.label
-            ),
-            format!("{hint} (a command may have data of its own: [[exclude]] the other cells)"),
-        );
-    }
 }

@@ -1,14 +1,18 @@
 //! What `[train]`, `[serve]`, `[stop]`, `[constraints]` and `[limits]` say, at the top of the file or in an `[[override]]`.
 
-use super::axis::{self, Axis, Choice, World};
+use std::ops::Bound;
+
+use super::axis::{self, Choice};
 use super::constraints::{self, Limited};
 use super::keys::Scope;
 use super::limits;
 use super::metrics::{self, Chosen};
 use super::problems::{Place, Problems};
-use super::read::{self, Allowed, Section};
+use super::read::{self, Section};
 use super::serving::ServePatch;
-use super::tree::{Table, Value};
+use super::tree::Table;
+use super::world::World;
+use crate::event::{Axis, Range};
 
 /// Settings that were written; the others stay as they were.
 #[derive(Debug, Default)]
@@ -46,22 +50,12 @@ pub(super) struct StopPatch {
     pub(super) place: Option<Place>,
 }
 
-const VALIDATION_SHARE: Allowed =
-    Allowed { test: |value| (0.0..=0.5).contains(&value), says: "from \"0%\" to \"50%\"" };
-const WITHIN: Allowed =
-    Allowed { test: |value| value > 0.0 && value < 1.0, says: "between \"0%\" and \"100%\"" };
-const CONFIDENCE: Allowed =
-    Allowed { test: |value| value > 0.5 && value < 1.0, says: "between 0.5 and 1" };
-const CONFIDENCE_SHARE: Allowed =
-    Allowed { test: CONFIDENCE.test, says: "between \"50%\" and \"100%\"" };
-const MIN_DELTA: Allowed =
-    Allowed { test: |value| (0.0..1.0).contains(&value), says: "from 0 up to 1" };
-const TARGET: Allowed = Allowed {
-    test: |value| value > 0.0 && value <= 1.0,
-    says: "above 0 and at most 1, such as 0.88",
-};
-const TARGET_SHARE: Allowed =
-    Allowed { test: TARGET.test, says: "above \"0%\" and at most \"100%\"" };
+const VALIDATION_SHARE: Range = Range::new(Bound::Included(0.0), Bound::Included(0.5));
+const WITHIN: Range = Range::new(Bound::Excluded(0.0), Bound::Excluded(1.0));
+const CONFIDENCE: Range = Range::new(Bound::Excluded(0.5), Bound::Excluded(1.0));
+const MIN_DELTA: Range = Range::new(Bound::Included(0.0), Bound::Excluded(1.0));
+const TARGET: Range =
+    Range { such_as: Some("0.88"), ..Range::new(Bound::Excluded(0.0), Bound::Included(1.0)) };
 /// The most that a count of steps, requests or looks may be.
 const MANY: u32 = 100_000;
 
@@ -101,14 +95,14 @@ impl TrainPatch {
             epochs: section.count("epochs", 0..=MANY),
             validation_share: section.share("validation_share", &VALIDATION_SHARE),
             warmup_steps: section.count("warmup_steps", 0..=MANY),
-            target_accuracy: target_accuracy(&mut section),
+            target_accuracy: section.fraction("target_accuracy", &TARGET),
             fixed: Vec::new(),
             place: section.key_place("epochs").or(Some(place)),
         };
         let Some(world) = world else {
             return patch;
         };
-        for axis in Axis::IN_TRAIN {
+        for axis in Axis::all().filter(|axis| axis.def().in_train) {
             let Some(entry) = table.get(axis.key()) else {
                 continue;
             };
@@ -134,7 +128,7 @@ impl StopPatch {
             enabled: section.flag("enabled"),
             metrics: metrics.and_then(|node| metrics::read(node, section.problems)),
             within: section.share("within", &WITHIN),
-            confidence: confidence(&mut section),
+            confidence: section.fraction("confidence", &CONFIDENCE),
             looks: section.count("looks", 1..=1000),
             min_time_s,
             max_time_s,
@@ -146,21 +140,5 @@ impl StopPatch {
                 .find_map(|key| section.key_place(key))
                 .or(Some(place)),
         }
-    }
-}
-
-/// As accuracies are written: a plain number, or a percentage with its sign.
-fn target_accuracy(section: &mut Section<'_, '_>) -> Option<f64> {
-    match section.get("target_accuracy")?.value {
-        Value::Text(_) => section.share("target_accuracy", &TARGET_SHARE),
-        _ => section.number("target_accuracy", &TARGET),
-    }
-}
-
-/// A plain number is usual here (0.95), and cannot be mistaken for percent.
-fn confidence(section: &mut Section<'_, '_>) -> Option<f64> {
-    match section.get("confidence")?.value {
-        Value::Text(_) => section.share("confidence", &CONFIDENCE_SHARE),
-        _ => section.number("confidence", &CONFIDENCE),
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::axis::{self, Axis};
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Objective};
 use crate::gate::GatePolicy;
@@ -58,33 +57,6 @@ pub struct PlannedRun {
     #[serde(skip)]
     pub chosen: bool,
 }
-
-impl PlannedRun {
-    /// The resolved value of an axis by its key in `[grid]`, as reports show it; `-` stands for the model's own default,
-    /// and nothing for a key that is no axis.
-    pub fn setting(&self, axis: &str) -> Option<String> {
-        let job = &self.job;
-        let or_default = |value: Option<u32>| value.map_or("-".to_owned(), |n| n.to_string());
-        Some(match Axis::from_key(axis)? {
-            Axis::Model => job.model.name.clone(),
-            Axis::Dataset => job.dataset.clone(),
-            Axis::BatchSize => job.train.batch_size.to_string(),
-            Axis::LearningRate => axis::number_label(job.train.learning_rate),
-            Axis::Optimizer => job.train.optimizer.to_string(),
-            Axis::WeightDecay => axis::number_label(job.train.weight_decay),
-            Axis::Threads => job.threads.to_string(),
-            Axis::Device => job.device.clone(),
-            Axis::FlushDenormals => job.flush_denormals.to_string(),
-            Axis::Allocator => job.allocator.to_string(),
-            Axis::Depth => or_default(job.model.depth),
-            Axis::Width => or_default(job.model.width),
-            Axis::Precision => job.precision.to_string(),
-        })
-    }
-}
-
-/// The keys of `[grid]`, in the order in which cells are named.
-pub const AXES: &[&str] = Axis::KEYS;
 
 /// Who does the work.
 #[derive(Debug, Clone, PartialEq, Serialize)]

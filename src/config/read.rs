@@ -6,13 +6,8 @@ use super::keys::Scope;
 use super::problems::{Place, Problems};
 use super::suggest;
 use super::tree::{Node, Table, Value};
+use crate::event::Range;
 use crate::units::{Share, Span};
-
-/// Which numbers are allowed, and how a message says so.
-pub(super) struct Allowed {
-    pub(super) test: fn(f64) -> bool,
-    pub(super) says: &'static str,
-}
 
 /// The longest duration of any setting: a year.
 const LONGEST_S: f64 = 365.0 * 86_400.0;
@@ -42,8 +37,8 @@ impl<'a, 'p> Section<'a, 'p> {
         count(key, self.get(key)?, range, self.problems)
     }
 
-    pub(super) fn number(&mut self, key: &str, allowed: &Allowed) -> Option<f64> {
-        number(key, self.get(key)?, allowed, self.problems)
+    pub(super) fn number(&mut self, key: &str, range: &Range) -> Option<f64> {
+        number(key, self.get(key)?, range, self.problems)
     }
 
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
@@ -55,13 +50,30 @@ impl<'a, 'p> Section<'a, 'p> {
     }
 
     /// A percentage as a share of one.
-    pub(super) fn share(&mut self, key: &str, allowed: &Allowed) -> Option<f64> {
-        share(key, self.get(key)?, allowed, self.problems)
+    pub(super) fn share(&mut self, key: &str, range: &Range) -> Option<f64> {
+        share(key, self.get(key)?, range, self.problems)
+    }
+
+    pub(super) fn fraction(&mut self, key: &str, range: &Range) -> Option<f64> {
+        fraction(key, self.get(key)?, range, self.problems)
     }
 
     /// A length of time of at least `shortest` seconds.
     pub(super) fn duration(&mut self, key: &str, shortest: f64) -> Option<Span> {
         duration(key, self.get(key)?, shortest, self.problems)
+    }
+}
+
+/// A share of one, written as a plain number or as a percentage.
+pub(super) fn fraction(
+    key: &str,
+    node: &Node,
+    range: &Range,
+    problems: &mut Problems,
+) -> Option<f64> {
+    match node.value {
+        Value::Text(_) => share(key, node, range, problems),
+        _ => number(key, node, range, problems),
     }
 }
 
@@ -91,7 +103,7 @@ pub(super) fn count(
 pub(super) fn number(
     key: &str,
     node: &Node,
-    allowed: &Allowed,
+    range: &Range,
     problems: &mut Problems,
 ) -> Option<f64> {
     let value = match node.value {
@@ -99,9 +111,11 @@ pub(super) fn number(
         Value::Integer(value) => Some(value as f64),
         _ => None,
     };
-    let value = value.filter(|value| (allowed.test)(*value));
+    let value = value.filter(|value| range.contains(*value));
     if value.is_none() {
-        wrong(key, &format!("a number {}", allowed.says), node, problems);
+        let says = range.says(|end| end.to_string());
+        let example = range.such_as.map(|text| format!(", such as {text}")).unwrap_or_default();
+        wrong(key, &format!("a number {says}{example}"), node, problems);
     }
     value
 }
@@ -147,7 +161,7 @@ pub(super) fn word<T: Copy>(
     found.map(|(_, value)| *value)
 }
 
-fn share(key: &str, node: &Node, allowed: &Allowed, problems: &mut Problems) -> Option<f64> {
+fn share(key: &str, node: &Node, range: &Range, problems: &mut Problems) -> Option<f64> {
     let value = match &node.value {
         Value::Text(text) => match text.parse::<Share>() {
             Ok(Share(value)) => value,
@@ -177,10 +191,11 @@ fn share(key: &str, node: &Node, allowed: &Allowed, problems: &mut Problems) -> 
             return None;
         }
     };
-    if (allowed.test)(value) {
+    if range.contains(value) {
         return Some(value);
     }
-    wrong(key, &format!("a percentage {}", allowed.says), node, problems);
+    let says = range.says(|end| format!("\"{}%\"", (end * 1e8).round() / 1e6));
+    wrong(key, &format!("a percentage {says}"), node, problems);
     None
 }
 

@@ -1,12 +1,14 @@
 //! Which cells are meant: `[[exclude]]`, the `match` of an `[[override]]`, `--only`.
 
 use super::axes::{Axes, Cell};
-use super::axis::{self, Axis, Choice, World};
+use super::axis::{self, Choice};
 use super::keys::Scope;
 use super::problems::{Place, Problems};
 use super::set::Scalar;
 use super::suggest;
 use super::tree::{Node, Table, Value};
+use super::world::World;
+use crate::event::Axis;
 
 /// Values of some axes; a cell must have one of each.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Selector {
         scope.check(table, problems);
         let mut terms = Vec::new();
         for entry in &table.entries {
-            let Some(axis) = Axis::from_key(&entry.key) else {
+            let Some(axis) = Axis::find(&entry.key) else {
                 continue;
             };
             let items = items(&entry.node);
@@ -125,11 +127,11 @@ impl Only<'_> {
             );
             return None;
         };
-        let Some(axis) = Axis::from_key(key.trim()) else {
+        let Some(axis) = Axis::find(key.trim()) else {
             problems.error_with(
                 self.whole,
                 format!("unknown axis `{}`", super::keys::shown(key.trim())),
-                suggest::hint(key.trim(), Axis::KEYS, "the axes are"),
+                suggest::hint(key.trim(), &Axis::keys(), "the axes are"),
             );
             return None;
         };
@@ -178,7 +180,7 @@ impl Only<'_> {
         if let Some(index) = pool.choices.iter().position(as_written) {
             return Some(index);
         }
-        if matches!(axis, Axis::Model | Axis::Dataset) || value.is_empty() {
+        if matches!(axis, Axis::MODEL | Axis::DATASET) || value.is_empty() {
             return None;
         }
         // What is wrong with the value itself does not matter here: no cell has it.

@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::MachineFacts;
 use super::axes::{Axes, Cell, Origin};
-use super::axis::{Axis, Choice, World};
+use super::axis::Choice;
 use super::constraints::Limited;
 use super::keys::Scope;
 use super::limits::Asked;
@@ -17,9 +16,10 @@ use super::read;
 use super::select::Selector;
 use super::serving::{Around, Serving};
 use super::tree::Table;
+use super::world::{MachineFacts, World};
 use crate::control::policy::StopPolicy;
 use crate::event::metric::{Scope as Stage, TIME_TO_ACCURACY};
-use crate::event::{Limits, MetricDef, MetricKind, ServeSpec};
+use crate::event::{Axis, Limits, MetricDef, MetricKind, ServeSpec};
 
 /// Everything of a cell that is no axis.
 #[derive(Debug, Clone)]

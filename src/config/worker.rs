@@ -1,13 +1,16 @@
 //! `[worker]`, `[sampler]` and `[energy]`: who does the work, how often it is looked at, and what its energy means.
 
-use super::axis::Bases;
+use std::ops::Bound;
+
 use super::keys::Scope;
 use super::models;
 use super::plan::{WorkerProgram, WorkerSettings};
 use super::problems::Problems;
-use super::read::{self, Allowed, Section};
+use super::read::{self, Section};
 use super::suggest;
 use super::tree::{Node, Table, Value};
+use super::world::Bases;
+use crate::event::Range;
 use crate::sampler::policy::SamplerPolicy;
 use crate::units::Span;
 
@@ -48,10 +51,8 @@ fn policy(root: &Table, problems: &mut Problems) -> SamplerPolicy {
 }
 
 /// No electricity of the world is beyond this: the dirtiest lignite is at about 1,300 g/kWh.
-const INTENSITY: Allowed = Allowed {
-    test: |value| (0.0..=5000.0).contains(&value),
-    says: "of grams from 0 to 5000, such as 350",
-};
+const INTENSITY: Range =
+    Range { such_as: Some("350"), ..Range::new(Bound::Included(0.0), Bound::Included(5000.0)) };
 
 /// The intensity of `[energy]`, if it is given.
 fn intensity(root: &Table, problems: &mut Problems) -> Option<f64> {

@@ -7,8 +7,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::seconds;
 
+/// The words of a setting that is one of a few.
+macro_rules! words {
+    ($setting:ident { $($variant:ident = $word:literal),+ }) => {
+        impl $setting {
+            /// As they are written.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// As it is written.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+
+            /// The setting of this word.
+            pub fn named(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Display for $setting {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    };
+}
+
 /// One run: a model, a data set and settings. Sent to the worker as the first line on its standard input.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobSpec {
     /// [`super::PROTOCOL_VERSION`] of the sender.
     pub protocol: u32,
@@ -71,7 +102,7 @@ impl CommandSpec {
 }
 
 /// A model by name, with the knobs that some models have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSpec {
     /// `mlp`, `cnn`, `resnet`, or whatever a foreign worker knows.
     pub name: String,
@@ -92,14 +123,7 @@ pub enum Allocator {
     System,
 }
 
-impl fmt::Display for Allocator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Retain => "retain",
-            Self::System => "system",
-        })
-    }
-}
+words!(Allocator { Retain = "retain", System = "system" });
 
 /// What a model computes with. Weights, their gradients and the loss are 32-bit floats either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -119,14 +143,7 @@ impl Precision {
     }
 }
 
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Fp32 => "fp32",
-            Self::Bf16 => "bf16",
-        })
-    }
-}
+words!(Precision { Fp32 = "fp32", Bf16 = "bf16" });
 
 /// The update rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -141,18 +158,10 @@ pub enum Optimizer {
     Adamw,
 }
 
-impl fmt::Display for Optimizer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Sgd => "sgd",
-            Self::Adam => "adam",
-            Self::Adamw => "adamw",
-        })
-    }
-}
+words!(Optimizer { Sgd = "sgd", Adam = "adam", Adamw = "adamw" });
 
 /// How to train.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainSpec {
     /// The budget in passes over the training data; 0: do not train.
     pub epochs: u32,

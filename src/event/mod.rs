@@ -3,6 +3,7 @@
 //! Data, and what several sides must read from it alike. These types leave the process (a pipe, a file), so each format
 //! is versioned in [`wire`].
 
+pub mod axis;
 pub mod fingerprint;
 pub mod interference;
 pub mod job;
@@ -16,6 +17,7 @@ pub mod sample;
 pub mod wire;
 pub mod worker;
 
+pub use axis::{AXES, Axis, AxisKind, AxisValue, Range};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use interference::{Disturber, Interference, InterferenceWatch, Stretch};
 pub use job::{

@@ -2,8 +2,8 @@
 
 mod columns;
 
-use self::columns::Source::{Figure, Pareto, Text};
-use self::columns::{COLUMNS, text};
+use self::columns::Source::{Axis, Figure, Pareto, Text};
+use self::columns::{columns, of_axis, text};
 pub(super) use self::columns::{figure_columns, limit_cpus, text_columns};
 use super::front::{FrontReport, Mark};
 use super::summary::SummaryRow;
@@ -33,11 +33,12 @@ pub fn report_csv(
     records: &[RunRecord],
     front: Option<&FrontReport>,
 ) -> Result<Vec<u8>, ReportError> {
-    let header = COLUMNS.iter().map(|(name, _)| name);
+    let header = columns().map(|(name, _)| name);
     let marks = front.map(FrontReport::marks).unwrap_or_default();
     let marks = &marks;
     let rows = records.iter().map(|record| {
-        COLUMNS.iter().map(move |(_, source)| match source {
+        columns().map(move |(name, source)| match source {
+            Axis => of_axis(name, record),
             Text(text) => text(record),
             Figure(place, metric) => optional(place.estimate(record, metric)),
             Pareto => {
@@ -52,12 +53,6 @@ pub fn report_csv(
 /// `summary.csv`: one row a cell, in the order of their first runs: the figures of `report.csv` as means over the repeats, each
 /// with the ends of its interval *between runs*.
 pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
-    let figures = || {
-        COLUMNS.iter().filter_map(|(name, source)| match source {
-            Figure(place, metric) => Some((name, *place, *metric)),
-            Text(_) | Pareto => None,
-        })
-    };
     let mut header: Vec<String> = [
         "cell",
         "model",
@@ -71,7 +66,8 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
     .map(str::to_owned)
     .to_vec();
     header.extend(
-        figures().flat_map(|(name, ..)| ["", "_low", "_high"].map(|end| format!("{name}{end}"))),
+        figure_columns()
+            .flat_map(|(name, ..)| ["", "_low", "_high"].map(|end| format!("{name}{end}"))),
     );
     let mut cells: Vec<&RunRecord> = Vec::new();
     for record in records {
@@ -95,7 +91,7 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
             optional(of_cell().next().map(|row| row.confidence)),
             "between runs".to_owned(),
         ];
-        for (_, place, metric) in figures() {
+        for (_, place, metric) in figure_columns() {
             let phase = place.phase(first);
             let found =
                 of_cell().find(|row| row.metric == metric && Some(&row.phase) == phase.as_ref());
@@ -219,9 +215,9 @@ mod tests {
 
     #[test]
     fn the_columns_are_unique_and_speak_of_metrics_that_exist() {
-        let names: HashSet<_> = COLUMNS.iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), COLUMNS.len());
-        for (name, source) in COLUMNS {
+        let names: HashSet<_> = columns().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), columns().count());
+        for (name, source) in columns() {
             if let Figure(place, metric) = source {
                 let unit = find_metric(metric).unwrap_or_else(|| panic!("{name}: {metric}")).unit;
                 let suffix = match unit.to_string().as_str() {
@@ -271,9 +267,9 @@ mod tests {
             let at = header.iter().position(|column| column == name).unwrap();
             assert_eq!(&row[at], shown, "{name}");
         }
-        for (name, source) in COLUMNS {
+        for (name, source) in columns() {
             if let Figure(place, metric) = source {
-                let at = header.iter().position(|column| column == *name).unwrap();
+                let at = header.iter().position(|column| column == name).unwrap();
                 let expected = place.estimate(&record, metric).map(|value| value.to_string());
                 assert_eq!(row[at], expected.unwrap_or_default(), "{name}");
             }

@@ -10,8 +10,8 @@ use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use crate::event::{
-    Allocator, Failure, Interference, Limits, MetricRow, ModelSpec, Num, Optimizer, Precision,
-    RunRecord, RunStatus, RunVerdict, ServeSpec, StopRecord, Unit,
+    Axis, Failure, Interference, Limits, MetricRow, ModelSpec, Num, RunRecord, RunStatus,
+    RunVerdict, ServeSpec, StopRecord, Unit,
 };
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
@@ -72,22 +72,15 @@ struct Run<'a> {
     pareto: Option<&'static str>,
 }
 
+/// The model with its knobs, the other axes, and what else the run was told.
 #[derive(Serialize)]
 struct Settings<'a> {
     model: &'a ModelSpec,
-    dataset: &'a str,
-    batch_size: u32,
-    learning_rate: f64,
-    optimizer: Optimizer,
-    weight_decay: f64,
+    #[serde(flatten)]
+    axes: serde_json::Map<String, serde_json::Value>,
     epochs: u32,
     validation_share: f64,
-    threads: u32,
-    device: &'a str,
     seed: u64,
-    flush_denormals: bool,
-    allocator: Allocator,
-    precision: Precision,
     serve: Option<&'a ServeSpec>,
 }
 
@@ -135,19 +128,13 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             epochs: record.epochs,
             settings: Settings {
                 model: &job.model,
-                dataset: &job.dataset,
-                batch_size: job.train.batch_size,
-                learning_rate: job.train.learning_rate,
-                optimizer: job.train.optimizer,
-                weight_decay: job.train.weight_decay,
+                axes: Axis::all()
+                    .filter(|axis| ![Axis::MODEL, Axis::DEPTH, Axis::WIDTH].contains(axis))
+                    .map(|axis| (axis.key().to_owned(), axis.get(job).into()))
+                    .collect(),
                 epochs: job.train.epochs,
                 validation_share: job.train.validation_share,
-                threads: job.threads,
-                device: &job.device,
                 seed: job.seed,
-                flush_denormals: job.flush_denormals,
-                allocator: job.allocator,
-                precision: job.precision,
                 serve: job.serve.as_ref(),
             },
             test_accuracy_is_final: accuracy_is_final(record),

@@ -132,7 +132,7 @@ mod tests {
                 ("learning_rate", Value::from(1e-3)),
                 ("depth", Value::Null),
                 ("train.epochs", Value::from(epochs)),
-                ("train.optimizer", Value::from("adam")),
+                ("optimizer", Value::from("adam")),
                 ("serve.batch_size", Value::from(vec![1, 32])),
                 (
                     "stop.metrics",

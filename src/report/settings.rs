@@ -5,27 +5,17 @@ use std::collections::BTreeSet;
 use super::csv::limit_cpus;
 use super::layout::{Column, Side};
 use super::number;
-use crate::event::{Pattern, RunRecord};
+use crate::event::{Axis, AxisValue, Pattern, RunRecord};
 use crate::units::significant;
 
 /// Bytes of a mebibyte.
 const MIB: f64 = 1_048_576.0;
 
 /// A setting: its heading and its value in a run.
-type Axis = (&'static str, fn(&RunRecord) -> String);
+type Setting = (&'static str, fn(&RunRecord) -> String);
 
-const AXES: &[Axis] = &[
-    ("batch", |r| r.job.train.batch_size.to_string()),
-    ("rate", |r| number(r.job.train.learning_rate)),
-    ("optim.", |r| r.job.train.optimizer.to_string()),
-    ("decay", |r| number(r.job.train.weight_decay)),
-    ("depth", |r| knob(r.job.model.depth)),
-    ("width", |r| knob(r.job.model.width)),
-    ("thr.", |r| r.job.threads.to_string()),
-    ("device", |r| r.job.device.clone()),
-    ("flush", |r| r.job.flush_denormals.to_string()),
-    ("alloc.", |r| r.job.allocator.to_string()),
-    ("prec.", |r| r.job.precision.to_string()),
+/// Those that are no axes.
+const OTHERS: &[Setting] = &[
     ("CPUs", |r| limit(limit_cpus(r))),
     ("quota\n%", |r| limit(r.limits.cpu_quota_percent)),
     ("limit\nMiB", |r| {
@@ -38,10 +28,15 @@ const AXES: &[Axis] = &[
 /// The settings besides model and data set that differ between the runs, and the load, where that was not always one request
 /// after the other.
 pub(super) fn settings(records: &[RunRecord]) -> Vec<Column> {
-    let columns = AXES.iter().map(|(head, cell)| {
-        let cells: Vec<_> = records.iter().map(cell).collect();
-        Column::new(head, Side::Right, cells)
+    let named = [Axis::MODEL, Axis::DATASET];
+    let axes = Axis::all().filter(|axis| !named.contains(axis)).map(|axis| {
+        let cells = records.iter().map(|r| axis_cell(&axis.get(&r.job))).collect();
+        Column::new(axis.def().heading, Side::Right, cells)
     });
+    let others = OTHERS
+        .iter()
+        .map(|(head, cell)| Column::new(head, Side::Right, records.iter().map(cell).collect()));
+    let columns = axes.chain(others);
     let differs = |column: &Column| column.cells.iter().collect::<BTreeSet<_>>().len() > 1;
     let mut columns: Vec<_> = columns.filter(differs).collect();
     columns.extend(pattern_column(records));
@@ -67,8 +62,11 @@ fn load(pattern: Pattern) -> String {
     }
 }
 
-fn knob(value: Option<u32>) -> String {
-    value.map_or_else(|| "default".to_owned(), |value| value.to_string())
+fn axis_cell(value: &AxisValue) -> String {
+    match value {
+        AxisValue::Number(value) => number(*value),
+        other => other.to_string(),
+    }
 }
 
 fn limit<T: ToString>(value: Option<T>) -> String {

@@ -6,11 +6,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use perftune::config::plan::{AXES, Plan, PlannedRun, WorkerProgram};
+use perftune::config::plan::{Plan, PlannedRun, WorkerProgram};
 use perftune::config::{
     ConfigError, DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, load,
 };
-use perftune::event::MemoryGuard;
+use perftune::event::{Axis, AxisValue, MemoryGuard};
 use perftune::gate::GatePolicy;
 use perftune::sampler::LimitMeans;
 use proptest::prelude::*;
@@ -222,8 +222,11 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
-    let axes: Vec<String> =
-        AXES.iter().map(|axis| format!("{axis}={}", run.setting(axis).unwrap())).collect();
+    let axis = |axis: Axis| match axis.get(&run.job) {
+        AxisValue::Unset => format!("{}=-", axis.key()),
+        value => format!("{}={value}", axis.key()),
+    };
+    let axes: Vec<String> = Axis::all().map(axis).collect();
     let (job, mut stop) = (&run.job, run.stop.clone());
     let metrics = std::mem::take(&mut stop.metrics);
     let constraints = std::mem::take(&mut stop.constraints);
@@ -306,6 +309,30 @@ fn the_longest_name_fits_into_a_file_name() {
     assert!((200..=255 - 4).contains(&longest), "{longest}");
     let longer = grid.replace(&name, &"n".repeat(65));
     assert!(load_text(&longer).unwrap_err().render().contains("1 to 64 bytes"));
+}
+
+#[test]
+fn a_command_can_be_told_of_every_axis() {
+    let words: Vec<String> = Axis::keys().iter().map(|key| format!("'{{{key}}}'")).collect();
+    let axes = "model = 'mine'\ndataset = ['a', 'b']\nbatch_size = [1, 2]\nlearning_rate = [1, 2]\n\
+                optimizer = ['sgd', 'adam']\nweight_decay = [0, 1]\nthreads = [1, 2]\ndevice = ['cpu', 'cuda']\n\
+                flush_denormals = [true, false]\nallocator = ['retain', 'system']\ndepth = [1, 2]\nwidth = [1, 2]\n\
+                precision = ['fp32', 'bf16']\n";
+    let models = format!("[models.mine]\ncommand = ['train', {}]\n", words.join(", "));
+    let plan = load_text(&format!("[grid]\n{axes}{models}")).unwrap();
+    let commands: std::collections::HashSet<_> =
+        plan.runs.iter().map(|run| run.job.command.clone().unwrap().words).collect();
+    assert_eq!((plan.runs.len(), commands.len()), (1 << 12, 1 << 12));
+}
+
+#[test]
+fn a_command_cannot_be_told_of_what_is_left_to_the_model() {
+    let grid = "[models.mine]\ncommand = ['train', '{depth}']\n[grid]\nmodel = ['mlp', 'mine']\ndataset = 'digits'\n";
+    let error = load_text(grid).unwrap_err().render();
+    assert!(error.contains("`{depth}` has no value: [grid] does not name `depth`"), "{error}");
+    assert!(error.contains("<stdin>:2:"), "{error}");
+    assert!(load_text(&format!("{grid}depth = 3\n")).is_ok());
+    assert!(load_text(&grid.replace("'mlp', 'mine'", "'mlp'")).is_ok());
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What `[serve]` says, key by key.
 
-use crate::config::axis::LARGEST_BATCH;
 use crate::config::keys::Scope;
 use crate::config::problems::{GRID, Place, Problems};
 use crate::config::read::{self, Section};
 use crate::config::tree::{Node, Table, Value};
 use crate::event::MaxRate;
+use crate::event::axis::LARGEST_BATCH;
 use crate::units::{Span, parse_rate};
 
 /// The most sizes of requests that one run may serve.

@@ -3,14 +3,16 @@
 use super::failure_text;
 use crate::event::metric::COMMAND_TIME;
 use crate::event::record::{EXIT_CODE, SIGNAL};
-use crate::event::{CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, metric};
+use crate::event::{AxisValue, CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, axis, metric};
 use crate::report::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use crate::report::interference::marked;
 use crate::report::{number, one_line, optional};
 
 /// Where a column of `report.csv` comes from.
 pub(super) enum Source {
-    /// A setting or a verdict.
+    /// The axis of the column's name.
+    Axis,
+    /// Another setting, or a verdict.
     Text(fn(&RunRecord) -> String),
     /// A figure.
     Figure(Place, &'static str),
@@ -20,17 +22,33 @@ pub(super) enum Source {
 
 use crate::event::Disturber::{Others, Steal, Thermal, Throttled};
 use Place::{FirstServe, LastServe, Run, Train};
-use Source::{Figure, Pareto, Text};
+use Source::{Axis, Figure, Pareto, Text};
+
+/// All columns: an axis that has no line below stands at the end.
+pub(super) fn columns() -> impl Iterator<Item = (&'static str, &'static Source)> + Clone {
+    let is_below = |key: &str| COLUMNS.iter().any(|(name, _)| *name == key);
+    let others = axis::Axis::keys().into_iter().filter(move |key| !is_below(key));
+    COLUMNS.iter().map(|(name, source)| (*name, source)).chain(others.map(|key| (key, &Axis)))
+}
+
+/// The setting of an axis.
+pub(super) fn of_axis(key: &str, record: &RunRecord) -> String {
+    match axis::Axis::find(key).map(|axis| axis.get(&record.job)) {
+        None | Some(AxisValue::Unset) => String::new(),
+        Some(AxisValue::Number(value)) => number(value),
+        Some(value) => value.to_string(),
+    }
+}
 
 /// The columns of `report.csv`. New ones are added at the end: scripts may count.
-pub(super) const COLUMNS: &[(&str, Source)] = &[
+const COLUMNS: &[(&str, Source)] = &[
     ("run", Text(|r| r.run.clone())),
-    ("model", Text(|r| r.job.model.name.clone())),
-    ("dataset", Text(|r| r.job.dataset.clone())),
-    ("batch_size", Text(|r| r.job.train.batch_size.to_string())),
-    ("learning_rate", Text(|r| number(r.job.train.learning_rate))),
-    ("threads", Text(|r| r.job.threads.to_string())),
-    ("device", Text(|r| r.job.device.clone())),
+    ("model", Axis),
+    ("dataset", Axis),
+    ("batch_size", Axis),
+    ("learning_rate", Axis),
+    ("threads", Axis),
+    ("device", Axis),
     ("seed", Text(|r| r.job.seed.to_string())),
     ("repeat", Text(|r| r.repeat.to_string())),
     ("status", Text(|r| r.status.to_string())),
@@ -58,12 +76,12 @@ pub(super) const COLUMNS: &[(&str, Source)] = &[
     ("test_accuracy_is_final", Text(|r| text(accuracy_is_final(r)))),
     ("serve_batch_size", Text(|r| text(first_serve_size(r)))),
     ("serve_throughput_batch_size", Text(|r| text(last_serve_size(r)))),
-    ("optimizer", Text(|r| r.job.train.optimizer.to_string())),
-    ("weight_decay", Text(|r| number(r.job.train.weight_decay))),
-    ("depth", Text(|r| text(r.job.model.depth))),
-    ("width", Text(|r| text(r.job.model.width))),
-    ("flush_denormals", Text(|r| r.job.flush_denormals.to_string())),
-    ("allocator", Text(|r| r.job.allocator.to_string())),
+    ("optimizer", Axis),
+    ("weight_decay", Axis),
+    ("depth", Axis),
+    ("width", Axis),
+    ("flush_denormals", Axis),
+    ("allocator", Axis),
     ("cpu_time_s", Figure(Run, "cpu.time")),
     ("sampler_cost_percent", Figure(Run, "sampler.cost")),
     ("stop_detail", Text(|r| one_line(&r.stop.detail))),
@@ -108,7 +126,7 @@ pub(super) const COLUMNS: &[(&str, Source)] = &[
     ("emissions_co2e_g", Figure(Run, metric::EMISSIONS)),
     ("tpu_duty_cycle_percent", Figure(Train, "tpu.duty_cycle")),
     ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
-    ("precision", Text(|r| r.job.precision.to_string())),
+    ("precision", Axis),
     ("interference_percent", Text(|r| marked(r, None))),
     ("interference_others_percent", Text(|r| marked(r, Some(Others)))),
     ("interference_steal_percent", Text(|r| marked(r, Some(Steal)))),
@@ -147,16 +165,15 @@ fn search(record: &RunRecord) -> Option<MaxRate> {
 /// The columns of `report.csv` that hold figures: their names, where the figure is, and its metric.
 pub(in crate::report) fn figure_columns()
 -> impl Iterator<Item = (&'static str, Place, &'static str)> {
-    COLUMNS.iter().filter_map(|(name, source)| match source {
-        Figure(place, metric) => Some((*name, *place, *metric)),
-        Text(_) | Pareto => None,
+    columns().filter_map(|(name, source)| match source {
+        Figure(place, metric) => Some((name, *place, *metric)),
+        Axis | Text(_) | Pareto => None,
     })
 }
 
 /// The names of its other columns.
 pub(in crate::report) fn text_columns() -> impl Iterator<Item = &'static str> {
-    let texts = COLUMNS.iter().filter(|(_, source)| !matches!(source, Figure(..)));
-    texts.map(|(name, _)| *name)
+    columns().filter(|(_, source)| !matches!(source, Figure(..))).map(|(name, _)| name)
 }
 
 /// How many CPUs the run was bound to; which ones is in `manifest.json`.

@@ -1,0 +1,117 @@
+//! What a grid file is read from, and what its values are checked against: the machine, the data sets, the command line.
+
+use std::path::{Path, PathBuf};
+
+use super::problems::GRID;
+use super::tree::Node;
+use crate::sampler::LimitMeans;
+
+/// Where the grid file comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    Path(PathBuf),
+    /// What was read from the standard input.
+    Stdin(Vec<u8>),
+}
+
+/// What the plan needs to know of the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineFacts {
+    /// Cores that the process may use: what `threads = 0` means where nothing is limited.
+    pub usable_cores: usize,
+    /// Which limits can be enforced.
+    pub limits: LimitMeans,
+}
+
+impl MachineFacts {
+    pub(super) fn cores(&self) -> u32 {
+        u32::try_from(self.usable_cores).unwrap_or(u32::MAX)
+    }
+}
+
+/// A data set as a grid needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetFacts {
+    /// The name in its manifest.
+    pub name: String,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Rows to train on, those held out for validation included.
+    pub train_rows: u64,
+}
+
+/// The data sets that a grid may name.
+pub trait DatasetCatalogue {
+    /// The facts of one of [`Self::names`], or of the folder at this path, or why it cannot be used.
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String>;
+
+    /// The data sets that are known by name.
+    fn names(&self) -> Vec<String>;
+}
+
+/// A grid file and what the command line says about it.
+pub struct Request<'a> {
+    /// The grid file.
+    pub source: Source,
+    /// Each `--set KEY=VALUE`.
+    pub set: &'a [String],
+    /// Each `--only AXIS=VALUE[,VALUE]`.
+    pub only: &'a [String],
+    /// `--seed`: instead of the file's.
+    pub seed: Option<u64>,
+    /// `--repeat`: instead of the file's.
+    pub repeat: Option<u32>,
+    /// `--full`: no run stops early.
+    pub full: bool,
+    /// The machine.
+    pub machine: MachineFacts,
+    /// The data sets.
+    pub catalogue: &'a dyn DatasetCatalogue,
+    /// What relative paths in the grid are relative to: the grid file's folder. Those in `set` are relative to the
+    /// working directory.
+    pub base_dir: PathBuf,
+}
+
+/// What relative paths are relative to.
+#[derive(Debug)]
+pub(super) struct Bases {
+    /// The grid file's folder, for what the file says.
+    file: PathBuf,
+    /// The working directory, for what the command line says.
+    arguments: PathBuf,
+}
+
+impl Bases {
+    /// Of a grid file in this folder.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self {
+            file: std::path::absolute(folder).unwrap_or(folder.to_owned()),
+            arguments: std::env::current_dir().unwrap_or(PathBuf::from(".")),
+        }
+    }
+
+    pub(super) fn of(&self, node: &Node) -> &Path {
+        if node.place.text == GRID { &self.file } else { &self.arguments }
+    }
+}
+
+/// What the values of the axes are checked against.
+pub(super) struct World<'a> {
+    /// Whether the worker is not the native one, and so may know other models and data sets.
+    pub(super) foreign: bool,
+    /// Commands that are models, and have data of their own.
+    pub(super) commands: Vec<String>,
+    pub(super) catalogue: &'a dyn DatasetCatalogue,
+    /// The catalogue's names, read once.
+    pub(super) dataset_names: Vec<String>,
+    pub(super) cores: u32,
+    pub(super) bases: &'a Bases,
+}
+
+impl World<'_> {
+    /// Whether the model of this name is a command.
+    pub(super) fn is_command(&self, model: &str) -> bool {
+        self.commands.iter().any(|command| command == model)
+    }
+}
