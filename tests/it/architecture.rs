@@ -60,6 +60,9 @@ const OWNERS: &[(&str, &[&str])] = &[
 /// A file that is longer tells more than one story.
 const MOST_LINES: usize = 400;
 
+/// Files that are one table, with an entry for each thing that there is.
+const TABLES: &[&str] = &["config/keys.rs", "event/axis.rs"];
+
 fn sources() -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -167,7 +170,8 @@ fn lines_of_code(text: &str) -> usize {
 #[test]
 fn every_file_tells_one_story() {
     let sources = sources();
-    let counted = sources.iter().filter(|(file, _)| !is_for_tests(file));
+    let is_table = |file: &str| TABLES.contains(&file);
+    let counted = sources.iter().filter(|(file, _)| !is_for_tests(file) && !is_table(file));
     let long: Vec<String> = counted
         .map(|(file, text)| (file, lines_of_code(text)))
         .filter(|(_, lines)| *lines > MOST_LINES)
