@@ -5,6 +5,7 @@
 //! ```text
 //! units  clock  stats        vocabulary and pure mathematics
 //! dataset                    data on disk: manifests, loaders, splits
+//! metric                     what each metric is
 //! event                      what a worker says, what a run says, what is recorded
 //! load                       requests and their queue, in real or virtual time
 //! control  sampler  worker  store
@@ -25,6 +26,7 @@ pub mod dataset;
 pub mod event;
 pub mod gate;
 pub mod load;
+pub mod metric;
 pub mod report;
 pub mod runner;
 pub mod sampler;

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::args::Format;
 use super::diagnostic::Fault;
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
-use crate::event::{Axis, Goal, Pattern, ServeSpec, cpu_list};
+use crate::event::{Axis, Pattern, ServeSpec, cpu_list};
+use crate::metric::Better;
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The plan in this format.
@@ -82,12 +83,12 @@ fn optional(plan: &Plan, run: &PlannedRun) -> Vec<(&'static str, Value)> {
         settings.push(("limits.memory_bytes", limits.memory_bytes.into()));
     }
     if !plan.objectives.is_empty() {
-        let of = |goal: Goal| -> Value {
-            let asked = plan.objectives.iter().filter(|asked| asked.goal == goal);
+        let of = |better: Better| -> Value {
+            let asked = plan.objectives.iter().filter(|asked| asked.better == better);
             asked.map(|asked| asked.metric.clone()).collect()
         };
-        settings.push(("objectives.maximize", of(Goal::Maximize)));
-        settings.push(("objectives.minimize", of(Goal::Minimize)));
+        settings.push(("objectives.maximize", of(Better::Higher)));
+        settings.push(("objectives.minimize", of(Better::Lower)));
     }
     settings
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use self::figures::Figure;
 use super::diagnostic::Fault;
-use crate::event::{Feasibility, Goal, Objective, RunRecord, RunStatus, StopReason};
+use crate::event::{Feasibility, Objective, RunRecord, RunStatus, StopReason};
 use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
 use crate::report::summary::SummaryRow;
 use crate::stats::{Better, Known, Standing, standings};
@@ -58,7 +58,7 @@ impl Comparison<'_> {
         for (name, runs) in by_cell(records) {
             cells.push(self.cell(name, &runs));
         }
-        let goals: Vec<Better> = self.objectives.iter().map(better).collect();
+        let goals: Vec<Better> = self.objectives.iter().map(|objective| objective.better).collect();
         let mut datasets: Vec<String> = Vec::new();
         for (cell, _) in &cells {
             if !datasets.contains(&cell.dataset) {
@@ -189,13 +189,6 @@ fn by_cell(records: &[RunRecord]) -> Vec<(&str, Vec<&RunRecord>)> {
 
 fn ended(record: &RunRecord) -> bool {
     matches!(record.status, RunStatus::Completed | RunStatus::Stopped)
-}
-
-fn better(objective: &Objective) -> Better {
-    match objective.goal {
-        Goal::Maximize => Better::Higher,
-        Goal::Minimize => Better::Lower,
-    }
 }
 
 /// Why its constraints keep a cell out, if they do: all runs that have any must be feasible.

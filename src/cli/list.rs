@@ -7,8 +7,8 @@ use super::diagnostic::Fault;
 use super::engine;
 use super::exit::ExitStatus;
 use super::output;
-use crate::event::metric::Scope;
-use crate::event::{CATALOGUE, MODELS, MetricDef, Unit};
+use crate::event::MODELS;
+use crate::metric::{CATALOGUE, MetricDef, Scope, Unit};
 use crate::report::ReportError;
 use crate::report::listing::Listing;
 

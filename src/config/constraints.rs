@@ -5,7 +5,7 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
-use crate::event::{MetricDef, MetricKind, Unit, metric};
+use crate::metric::{self, MetricDef, MetricKind, Unit};
 use crate::units::{Bytes, Share, Span, parse_energy, parse_mass, parse_power, parse_rate};
 
 /// A constraint and where it was written.

@@ -176,7 +176,8 @@ fn subject(node: &Node, problems: &mut Problems) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{Direction, Role};
+    use crate::gate::Role;
+    use crate::metric::Better;
 
     fn gate(body: &str) -> Result<GatePolicy, String> {
         let mut problems = Problems::default();
@@ -206,9 +207,9 @@ mod tests {
         assert_eq!(policy.retired["mlp-digits"], "2026-01-31 no longer shipped");
         let peak = &policy.metrics["memory.peak"];
         assert_eq!((peak.floor, peak.at_least), (Some(0.01), Some(2_097_152.0)));
-        assert_eq!((peak.direction, peak.role), (Some(Direction::Lower), Role::Gate));
+        assert_eq!((peak.direction, peak.role), (Some(Better::Lower), Role::Gate));
         let foreign = &policy.metrics["tokens_per_second"];
-        assert_eq!(foreign.direction, Some(Direction::Higher));
+        assert_eq!(foreign.direction, Some(Better::Higher));
         assert_eq!((foreign.role, foreign.at_least), (Role::Gate, Some(2.5)));
         assert_eq!(policy.metrics["flavour"].role, Role::Info);
     }
@@ -229,7 +230,7 @@ mod tests {
     fn what_is_declared_stays_beside_what_is_changed() {
         let policy = gate("[gate.metrics]\ntrain_loss = { role = 'gate', direction = 'lower' }\n");
         let rule = &policy.unwrap().metrics["train_loss"];
-        assert_eq!((rule.role, rule.direction), (Role::Gate, Some(Direction::Lower)));
+        assert_eq!((rule.role, rule.direction), (Role::Gate, Some(Better::Lower)));
         let policy = gate("[gate.metrics]\n'memory.peak' = { role = 'info' }\n").unwrap();
         assert_eq!(policy.metrics["memory.peak"].role, Role::Info);
     }

@@ -4,7 +4,7 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::suggest;
 use super::tree::{Node, Value};
-use crate::event::{CATALOGUE, MetricDef, metric};
+use crate::metric::{self, CATALOGUE, MetricDef};
 
 /// What `[stop]` waits for unless it says otherwise.
 pub(super) const DEFAULT: &[&str] =

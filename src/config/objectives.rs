@@ -5,7 +5,8 @@ use super::metrics;
 use super::problems::{Place, Problems};
 use super::read::{self, Section};
 use super::tree::{Node, Table, Value};
-use crate::event::{Goal, MetricDef, Objective, metric};
+use crate::event::Objective;
+use crate::metric::{self, Better, MetricDef};
 
 const TABLE: &str = "objectives";
 
@@ -13,14 +14,14 @@ const TABLE: &str = "objectives";
 #[derive(Debug, Clone)]
 pub(super) struct Aimed {
     pub(super) def: &'static MetricDef,
-    pub(super) goal: Goal,
+    pub(super) better: Better,
     pub(super) place: Place,
 }
 
 /// The objectives alone.
 pub(super) fn plain(aimed: &[Aimed]) -> Vec<Objective> {
     let objective =
-        |aimed: &Aimed| Objective { metric: aimed.def.name.to_owned(), goal: aimed.goal };
+        |aimed: &Aimed| Objective { metric: aimed.def.name.to_owned(), better: aimed.better };
     aimed.iter().map(objective).collect()
 }
 
@@ -30,14 +31,14 @@ pub(super) fn read(root: &Table, problems: &mut Problems) -> Vec<Aimed> {
         return Vec::new();
     };
     let section = Section::new(Scope::Objectives, table, problems);
-    let lists = [("maximize", Goal::Maximize), ("minimize", Goal::Minimize)];
-    let lists = lists.map(|(key, goal)| Some((key, goal, section.get(key)?)));
+    let lists = [("maximize", Better::Higher), ("minimize", Better::Lower)];
+    let lists = lists.map(|(key, better)| Some((key, better, section.get(key)?)));
     let mut found = Vec::new();
     let mut named = false;
-    for (key, goal, node) in lists.into_iter().flatten() {
+    for (key, better, node) in lists.into_iter().flatten() {
         for item in items(key, node, problems) {
             named = true;
-            found.extend(objective((key, goal), item, &found, problems));
+            found.extend(objective((key, better), item, &found, problems));
         }
     }
     // Another key, or a value of another type, has been reported.
@@ -69,7 +70,7 @@ fn items<'a>(key: &str, node: &'a Node, problems: &mut Problems) -> &'a [Node] {
 }
 
 fn objective(
-    (key, goal): (&str, Goal),
+    (key, better): (&str, Better),
     item: &Node,
     before: &[Aimed],
     problems: &mut Problems,
@@ -81,7 +82,7 @@ fn objective(
         return None;
     };
     if let Some(same) = before.iter().find(|other| other.def.name == def.name) {
-        let message = if same.goal == goal {
+        let message = if same.better == better {
             format!("`{name}` is named twice in `{key}`")
         } else {
             format!("`{name}` cannot be both maximized and minimized")
@@ -89,7 +90,7 @@ fn objective(
         problems.error(item.place, message);
         return None;
     }
-    Some(Aimed { def, goal, place: item.place })
+    Some(Aimed { def, better, place: item.place })
 }
 
 #[cfg(test)]

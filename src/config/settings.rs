@@ -18,8 +18,8 @@ use super::serving::{Around, Serving};
 use super::tree::Table;
 use super::world::{MachineFacts, World};
 use crate::control::policy::StopPolicy;
-use crate::event::metric::{Scope as Stage, TIME_TO_ACCURACY};
-use crate::event::{Axis, Limits, MetricDef, MetricKind, ServeSpec};
+use crate::event::{Axis, Limits, ServeSpec};
+use crate::metric::{MetricDef, MetricKind, Scope as Stage, Source};
 
 /// Everything of a cell that is no axis.
 #[derive(Debug, Clone)]
@@ -116,19 +116,19 @@ impl Settings {
 
     /// Why a metric cannot be measured with these settings, if so.
     fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
-        let name = metric.name;
-        let validation =
-            matches!(name, "validation_loss" | "validation_accuracy" | TIME_TO_ACCURACY);
+        let aims = metric.source == Source::Target;
+        let (of_training, of_validation) = match metric.source {
+            Source::Model(figure) => (!figure.is_of_test(), figure.is_of_validation()),
+            _ => (metric.scope == Stage::Train, aims),
+        };
         let unserved = self.serving.unmeasured(metric);
         if unserved.is_some() {
             unserved
-        } else if self.epochs == 0
-            && (metric.scope == Stage::Train || validation || name == "train_loss")
-        {
+        } else if self.epochs == 0 && of_training {
             Some("nothing is trained (epochs = 0)")
-        } else if validation && self.validation_share == 0.0 {
+        } else if of_validation && self.validation_share == 0.0 {
             Some("nothing is held out (validation_share = \"0%\")")
-        } else if name == TIME_TO_ACCURACY && self.stop.target_accuracy.is_none() {
+        } else if aims && self.stop.target_accuracy.is_none() {
             Some("there is no target_accuracy in [train]")
         } else {
             None
@@ -217,7 +217,7 @@ impl Settings {
     /// Adds the constrained metrics to the chosen ones, and says which are left out.
     fn finish_constraints(&mut self, kept: &mut Vec<String>, problems: &mut Problems) {
         for Limited { def, place, .. } in &self.constraints {
-            if def.name == TIME_TO_ACCURACY && self.stop.target_accuracy.is_none() {
+            if def.source == Source::Target && self.stop.target_accuracy.is_none() {
                 problems.error_with(
                     *place,
                     format!("`{}` is constrained, and no target is set", def.name),

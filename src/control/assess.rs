@@ -12,7 +12,7 @@ use super::resources::{GAUGE, Gauge};
 use super::stage::StageState;
 use super::times::{BUSY, CLEAR, ELAPSED, ITEMS, LATENCY, MARKED, STEPS};
 use super::totals::Totals;
-use crate::event::{MetricDef, MetricKind, Unit};
+use crate::metric::{MetricDef, MetricKind, Unit};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{Estimate, Interval, Part, Truncation, fit_ratio, trend, truncate};

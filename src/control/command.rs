@@ -5,8 +5,8 @@ use super::constraint::{Constraint, Ruling};
 use super::controller::Controller;
 use super::feasibility::Finding;
 use super::stage::{Outcome, StageState};
-use crate::event::metric::Scope;
-use crate::event::{MetricDef, MetricRow, Stage};
+use crate::event::{MetricRow, Stage};
+use crate::metric::{MetricDef, Scope};
 use crate::units::seconds;
 
 /// Whether only a program that reports its steps has the metric.

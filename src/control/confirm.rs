@@ -7,8 +7,8 @@
 use super::constraint::Constraint;
 use super::controller::Controller;
 use super::looks::judged_in;
-use crate::event::metric::Scope;
-use crate::event::{MetricDef, Stage};
+use crate::event::Stage;
+use crate::metric::{MetricDef, Scope};
 
 impl Controller {
     /// Whether the run serves once more if it gets that far.

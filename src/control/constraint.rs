@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Unit;
-use crate::event::metric::find;
+use crate::metric::{Unit, find};
 use crate::stats::Bounds;
 use crate::units;
 

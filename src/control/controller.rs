@@ -13,11 +13,11 @@ use super::stage::{Outcome, StageState};
 use super::support::{chosen_or_default, left_out, why_unsupported};
 use super::totals::Totals;
 use super::training::TrainingWatch;
-use crate::event::metric::find;
 use crate::event::{
-    EPOCH_SAMPLES, Envelope, MetricDef, Phase, ResourceSample, Stage, StepBatch, StopReason,
-    StopRecord, WorkerEvent,
+    EPOCH_SAMPLES, Envelope, Phase, ResourceSample, Stage, StepBatch, StopReason, StopRecord,
+    WorkerEvent,
 };
+use crate::metric::{MetricDef, find};
 use crate::units::seconds;
 
 /// Time over which the live throughput is taken, in nanoseconds.

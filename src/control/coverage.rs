@@ -4,7 +4,8 @@ use super::assess::percent;
 use super::controller::Controller;
 use super::rows::add_note;
 use super::stage::StageState;
-use crate::event::{MetricDef, MetricRow};
+use crate::event::MetricRow;
+use crate::metric::MetricDef;
 use crate::stats::batches::total;
 
 /// Share of the time without a reading that is worth a word, and in which a peak may have been higher.

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use super::assess::{Why, percent};
 use super::controller::Controller;
-use crate::event::{Interference, InterferenceWatch, MetricDef, ResourceSample, Stretch, Unit};
+use crate::event::{Interference, InterferenceWatch, ResourceSample, Stretch};
+use crate::metric::{MetricDef, Unit};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
 use crate::units;

@@ -13,10 +13,9 @@ use super::limit::{Limit, watched};
 use super::serving::MAX_RATE;
 use super::stage::StageState;
 use super::support::why_unsupported;
-use crate::event::metric::{ENERGY, Scope, TIME_TO_ACCURACY, find};
-use crate::event::{
-    Feasibility, MetricDef, MetricKind, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord,
-};
+use crate::control::names::{ENERGY, TIME_TO_ACCURACY};
+use crate::event::{Feasibility, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord};
+use crate::metric::{MetricDef, MetricKind, Scope, find};
 use crate::units::seconds;
 
 /// What is certain of one constraint in one place, with a sentence.

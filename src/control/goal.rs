@@ -6,8 +6,9 @@ use super::feasibility::Finding;
 use super::limit::time_at_least;
 use super::rows::add_note;
 use super::stage::StageState;
-use crate::event::metric::TIME_TO_ACCURACY;
-use crate::event::{MetricDef, MetricRow, Stage, StopReason, StopRecord};
+use crate::control::names::TIME_TO_ACCURACY;
+use crate::event::{MetricRow, Stage, StopReason, StopRecord};
+use crate::metric::MetricDef;
 use crate::units::{elapsed_down, seconds};
 
 impl Controller {

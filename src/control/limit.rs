@@ -8,8 +8,8 @@ use self::load::Load;
 use super::assess::{Ask, percent};
 use super::constraint::{Constraint, Ruling};
 use super::stage::StageState;
-use crate::event::metric::{Scope, find};
-use crate::event::{MetricDef, MetricKind, Stage, Unit};
+use crate::event::Stage;
+use crate::metric::{MetricDef, MetricKind, Scope, Unit, find};
 use crate::stats::{Bounds, anytime_ranks};
 
 pub(super) use self::bounds::time_at_least;

@@ -1,8 +1,8 @@
 //! When a stage is looked at, which metrics a look judges, and how many looks in a row were good.
 
 use super::assess::Assessment;
-use crate::event::metric::Scope;
-use crate::event::{MetricDef, Stage};
+use crate::event::Stage;
+use crate::metric::{MetricDef, Scope};
 
 /// Shortest time between two looks, in nanoseconds.
 const LOOK_NS: u64 = 100_000_000;

@@ -57,6 +57,7 @@ mod feasibility;
 mod goal;
 mod limit;
 mod looks;
+mod names;
 mod pace;
 mod peaks;
 pub mod policy;

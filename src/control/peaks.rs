@@ -5,7 +5,8 @@ use super::controller::Controller;
 use super::rows::add_note;
 use super::stage::StageState;
 use super::tpu::ALL_CHIPS;
-use crate::event::{MetricDef, MetricRow, Stage};
+use crate::event::{MetricRow, Stage};
+use crate::metric::MetricDef;
 use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
 use crate::units;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::constraint::Constraint;
-use crate::event::CATALOGUE;
+use crate::metric::CATALOGUE;
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,8 @@ use super::resources::ResourceSeries;
 use super::rule::{Judgement, Oracle, RuleSpec, Standing};
 use super::stage::{Chosen, StageState};
 use super::watch::{Interval, Watch};
-use crate::event::{
-    Envelope, MetricDef, MetricKind, ResourceSample, Stage, StepBatch, WorkerEvent,
-};
+use crate::event::{Envelope, ResourceSample, Stage, StepBatch, WorkerEvent};
+use crate::metric::{MetricDef, MetricKind};
 use crate::stats::Estimate;
 
 /// What a rule says of one metric in one stage of a run.

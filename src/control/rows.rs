@@ -8,12 +8,11 @@ use super::serving::{BEST_SIZE, MAX_RATE, load_note};
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use super::windowed;
-use crate::event::metric::{COMMAND_TIME, ENERGY, ENERGY_PER_SAMPLE, Scope, TIME_TO_ACCURACY};
+use crate::control::names::{COMMAND_TIME, ENERGY, ENERGY_PER_SAMPLE, TIME_TO_ACCURACY};
 use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
-use crate::event::{
-    CATALOGUE, MetricDef, MetricKind, MetricRow, Num, Stage, StopReason, StopRecord, Unit,
-};
+use crate::event::{MetricRow, Num, Stage, StopReason, StopRecord};
+use crate::metric::{CATALOGUE, MetricDef, MetricKind, Scope, Unit};
 use crate::stats::Estimate;
 
 /// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
@@ -343,7 +342,7 @@ pub(super) fn add_note(row: &mut MetricRow, note: &str) {
 
 /// A figure that only the worker knows.
 fn own_row(name: &str, value: Num) -> MetricRow {
-    let unit = crate::event::metric::find(name).map_or(Unit::One, |metric| metric.unit);
+    let unit = crate::metric::find(name).map_or(Unit::One, |metric| metric.unit);
     MetricRow {
         phase: "run".to_owned(),
         metric: name.to_owned(),

@@ -6,8 +6,8 @@ use super::controller::Controller;
 use super::disturbance::whole_percent;
 use super::rows::add_note;
 use super::stage::StageState;
-use crate::event::metric::find;
-use crate::event::{FoundRate, MetricDef, MetricRow, Num, Pattern, Stage};
+use crate::event::{FoundRate, MetricRow, Num, Pattern, Stage};
+use crate::metric::{MetricDef, find};
 use crate::stats::{Bounds, Estimate};
 
 /// Share of the time of a search with interference that is worth a word.

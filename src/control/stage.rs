@@ -9,7 +9,8 @@ use super::limit::Limit;
 use super::looks::{Looks, Streak};
 use super::resources::ResourceSeries;
 use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
-use crate::event::{MetricDef, OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
+use crate::event::{OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
+use crate::metric::MetricDef;
 use crate::stats::batches::total;
 use crate::stats::{QuantileSeries, RateWindows};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::controller::Controller;
 use super::policy::{StopPolicy, default_metrics};
-use crate::event::MetricDef;
-use crate::event::metric::{CPU_ENERGY, ENERGY, GPU_ENERGY, find};
+use crate::control::names::{CPU_ENERGY, ENERGY, GPU_ENERGY};
+use crate::metric::{MetricDef, find};
 
 /// Why no stopping rule is left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +77,7 @@ pub(super) fn why_unsupported<'a>(
     by_name
         .or_else(|| {
             let mut reasons = unsupported.iter();
-            reasons.find_map(|(key, why)| reads_field(metric.name, key).then_some(why))
+            reasons.find_map(|(key, why)| metric.source.reads(key).then_some(why))
         })
         .map(String::as_str)
 }
@@ -93,17 +93,6 @@ fn why_no_energy<'a>(metric: &str, unsupported: &'a BTreeMap<String, String>) ->
     })
 }
 
-/// Whether the metric is read from this field of a sample (`host.busy_ns` is `busy_ns`).
-pub(super) fn reads_field(metric: &str, field: &str) -> bool {
-    // Both kinds of devices have fields of the same names.
-    let device = field.split(['[', '.']).next().unwrap_or(field);
-    if matches!(device, "gpu" | "tpu") && metric.split('.').next() != Some(device) {
-        return false;
-    }
-    let field = field.rsplit('.').next().unwrap_or(field);
-    sample_fields(metric).contains(&field)
-}
-
 impl Controller {
     /// Chosen metrics that are left out, and why.
     pub fn warnings(&self) -> Vec<String> {
@@ -117,30 +106,6 @@ impl Controller {
             }
         }
         warnings
-    }
-}
-
-fn sample_fields(metric: &str) -> &'static [&'static str] {
-    match metric {
-        "cpu.utilisation" | "cpu.utilisation_of_limit" | "cpu.time" => &["cpu_ns"],
-        "memory.rss_mean" => &["rss_bytes"],
-        "memory.peak" => &["peak_bytes"],
-        "gpu.utilisation" => &["gpu", "gpus", "utilisation_percent"],
-        "gpu.memory_peak" => &["gpu", "gpus", "memory_bytes"],
-        "gpu.power" => &["gpu", "gpus", "power_watts"],
-        "tpu.duty_cycle" => &["tpu", "utilisation_percent"],
-        "tpu.memory_peak" => &["tpu", "memory_bytes"],
-        "io.read" => &["read_bytes"],
-        "io.write" => &["write_bytes"],
-        "faults.minor" => &["minor_faults"],
-        "faults.major" => &["major_faults"],
-        "switches.involuntary" => &["involuntary_switches"],
-        "interference.run_delay" => &["run_delay_ns"],
-        "interference.others_cpu" | "interference.share" => &["busy_ns"],
-        "interference.steal" => &["steal_ns"],
-        "interference.throttled" => &["throttled_ns"],
-        "interference.thermal" => &["thermal_ns"],
-        _ => &[],
     }
 }
 

@@ -6,10 +6,9 @@ use super::coverage::Coverage;
 use super::devices::Selection;
 use super::disturbance::Marks;
 use super::resources::{GpuNow, ResourceSeries};
-use super::support::reads_field;
 use super::tpu::TpuTotals;
-use crate::event::metric::{ENERGY, find};
-use crate::event::{CATALOGUE, Finished, FoundRate, Num, ResourceSample};
+use crate::event::{Finished, FoundRate, Num, ResourceSample};
+use crate::metric::{CATALOGUE, DeviceKind, Source, find};
 use crate::stats::PeakTracker;
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
@@ -92,15 +91,11 @@ impl Totals {
         if let Some(memory) = gpu.memory {
             self.gpu_peak.push(at_s, memory);
         }
-        let count = |value: Option<u64>| value.map(|value| value as f64);
-        for (metric, value) in [
-            ("cpu.time", sample.cpu_ns.map(|ns| ns as f64 * 1e-9)),
-            ("io.read", count(sample.read_bytes)),
-            ("io.write", count(sample.write_bytes)),
-            ("faults.minor", count(sample.minor_faults)),
-            ("faults.major", count(sample.major_faults)),
-            ("switches.involuntary", count(sample.involuntary_switches)),
-        ] {
+        for metric in CATALOGUE {
+            let (Source::Tick(field), true) = (metric.source, metric.is_counter()) else {
+                continue;
+            };
+            let (metric, value) = (metric.name, sample.get(field));
             if let Some(value) = value {
                 let counter = self.counters.entry(metric).or_insert(value);
                 *counter = counter.max(value);
@@ -170,17 +165,16 @@ impl Totals {
 
     /// Why a quantity of the sampler has not been read even once, if it has not.
     pub(super) fn never_read(&self, metric: &str) -> Option<String> {
-        let sampled = CATALOGUE.iter().any(|m| m.name == metric) && is_sampled(metric);
-        let is_tpu = metric.starts_with("tpu.");
-        if !sampled || self.seen.contains(metric) || (is_tpu && self.tpu.has(metric)) {
+        let source = find(metric)?.source;
+        let is_tpu = matches!(source, Source::Device(DeviceKind::Tpu, _));
+        let is_gpu = matches!(source, Source::Device(DeviceKind::Gpu, _));
+        if !source.is_sampled() || self.seen.contains(metric) || (is_tpu && self.tpu.has(metric)) {
             return None;
         }
         if self.ticks == 0 {
             return Some("the sampler took no reading".to_owned());
         }
-        if metric.starts_with("gpu.")
-            && let Some(why) = self.devices.without()
-        {
+        if is_gpu && let Some(why) = self.devices.without() {
             return Some(why.to_owned());
         }
         if let Some(why) = self.tpu.foreign().filter(|_| is_tpu) {
@@ -191,7 +185,7 @@ impl Totals {
             .iter()
             // `intel[0]:power_watts` is a gap of one device, which counts where no other was read.
             .find(|(field, _)| {
-                reads_field(metric, &field.replace(':', ".")) && self.devices.concerns(field)
+                source.reads(&field.replace(':', ".")) && self.devices.concerns(field)
             });
         Some(gap.map_or_else(
             || format!("not read in {} ticks, and the sampler did not say why", self.ticks),
@@ -206,14 +200,4 @@ impl Totals {
             .flatten()
             .filter(|why| !metric.starts_with("tpu.") || !self.tpu.may_come(why))
     }
-}
-
-/// Whether the metric is read by the sampler; what is made of energy says itself why it is not there.
-fn is_sampled(metric: &str) -> bool {
-    if find(metric).is_some_and(|found| found.group == ENERGY) {
-        return false;
-    }
-    ["cpu.", "memory.", "gpu.", "tpu.", "io.", "faults.", "switches.", "interference."]
-        .iter()
-        .any(|prefix| metric.starts_with(prefix))
 }

@@ -7,7 +7,8 @@ use super::resources::ResourceSeries;
 use super::rule::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
 use super::times::seconds;
 use super::totals::Totals;
-use crate::event::{MetricDef, MetricKind, StepBatch};
+use crate::event::StepBatch;
+use crate::metric::{MetricDef, MetricKind};
 use crate::stats::Sample;
 
 /// Shortest time of the steps in one window, in nanoseconds.

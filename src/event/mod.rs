@@ -8,7 +8,6 @@ pub mod fingerprint;
 pub mod interference;
 pub mod job;
 pub mod limits;
-pub mod metric;
 pub mod model;
 pub mod objective;
 pub mod record;
@@ -25,9 +24,9 @@ pub use job::{
     TrainSpec,
 };
 pub use limits::{Limits, MemoryGuard, cpu_list};
-pub use metric::{CATALOGUE, MetricDef, MetricKind, Unit};
+
 pub use model::{MODELS, ModelInfo};
-pub use objective::{Goal, Objective};
+pub use objective::Objective;
 pub use record::{
     Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RunRecord, RunStatus, RunVerdict,
     StopReason, StopRecord,

@@ -4,48 +4,57 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Which way a metric is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Goal {
-    /// More is better.
-    Maximize,
-    /// Less is better.
-    Minimize,
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Maximize => "maximize",
-            Self::Minimize => "minimize",
-        })
-    }
-}
+use crate::metric::Better;
 
 /// A metric that cells are compared by. Of a metric of several stages the figure of its headline column counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objective {
     /// The catalogue's name.
     pub metric: String,
-    /// Which way it is better.
-    pub goal: Goal,
+    /// Which way it is better: `maximize` or `minimize`, as users write it.
+    #[serde(rename = "goal", with = "goal")]
+    pub better: Better,
+}
+
+/// What is asked of such a metric, in the word of the configuration.
+pub const fn goal(better: Better) -> &'static str {
+    match better {
+        Better::Higher => "maximize",
+        Better::Lower => "minimize",
+    }
+}
+
+mod goal {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::{Better, goal};
+
+    pub(super) fn serialize<S: Serializer>(of: &Better, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(goal(*of))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Better, D::Error> {
+        let word = String::deserialize(from)?;
+        let mut both = [Better::Higher, Better::Lower].into_iter();
+        let found = both.find(|better| goal(*better) == word);
+        found.ok_or_else(|| de::Error::custom(format!("`{word}` is neither maximize nor minimize")))
+    }
 }
 
 impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.goal, self.metric)
+        write!(f, "{} {}", goal(self.better), self.metric)
     }
 }
 
 /// `maximize test_accuracy, serve.throughput; minimize memory.peak`.
 pub fn listed(objectives: &[Objective]) -> String {
-    let of = |goal: Goal| {
-        let names = objectives.iter().filter(|objective| objective.goal == goal);
+    let of = |better: Better| {
+        let names = objectives.iter().filter(|objective| objective.better == better);
         let names: Vec<&str> = names.map(|objective| objective.metric.as_str()).collect();
-        (!names.is_empty()).then(|| format!("{goal} {}", names.join(", ")))
+        (!names.is_empty()).then(|| format!("{} {}", goal(better), names.join(", ")))
     };
-    let both = [of(Goal::Maximize), of(Goal::Minimize)];
+    let both = [of(Better::Higher), of(Better::Lower)];
     both.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -53,16 +62,16 @@ pub fn listed(objectives: &[Objective]) -> String {
 mod tests {
     use super::*;
 
-    fn objective(metric: &str, goal: Goal) -> Objective {
-        Objective { metric: metric.to_owned(), goal }
+    fn objective(metric: &str, better: Better) -> Objective {
+        Objective { metric: metric.to_owned(), better }
     }
 
     #[test]
     fn they_read_as_they_are_written() {
         let [accuracy, rate, peak] = [
-            objective("test_accuracy", Goal::Maximize),
-            objective("serve.throughput", Goal::Maximize),
-            objective("memory.peak", Goal::Minimize),
+            objective("test_accuracy", Better::Higher),
+            objective("serve.throughput", Better::Higher),
+            objective("memory.peak", Better::Lower),
         ];
         assert_eq!(peak.to_string(), "minimize memory.peak");
         let text = serde_json::to_string(&peak).unwrap();

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::interference::Interference;
 use super::job::JobSpec;
 use super::limits::Limits;
-use super::metric::{Unit, find};
 use super::worker::optional;
+use crate::metric::{Unit, find};
 
 /// What the note of a figure says that is the worker's own.
 pub const SAID_BY_WORKER: &str = "said by the worker";

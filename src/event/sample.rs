@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metric::{Field, Reading};
+
 /// Why a quantity was not read. A gap is never a zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
@@ -58,6 +60,30 @@ pub struct ResourceSample {
     /// changed or the field had been read in between.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+}
+
+impl ResourceSample {
+    /// What it holds of a field that metrics are made of: seconds, bytes or a count.
+    pub fn get(&self, field: Field) -> Option<f64> {
+        let host = &self.host;
+        let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 * 1e-9);
+        let count = |value: Option<u64>| value.map(|value| value as f64);
+        match field {
+            Field::Cpu => seconds(self.cpu_ns),
+            Field::Resident => count(self.rss_bytes),
+            Field::Peak => count(self.peak_bytes),
+            Field::Read => count(self.read_bytes),
+            Field::Written => count(self.write_bytes),
+            Field::MinorFaults => count(self.minor_faults),
+            Field::MajorFaults => count(self.major_faults),
+            Field::InvoluntarySwitches => count(self.involuntary_switches),
+            Field::RunDelay => seconds(self.run_delay_ns),
+            Field::Busy => seconds(host.busy_ns),
+            Field::Steal => seconds(host.steal_ns),
+            Field::Throttled => seconds(host.throttled_ns),
+            Field::Thermal => seconds(host.thermal_ns),
+        }
+    }
 }
 
 /// Machine-wide counters since boot; their differences tell interference.
@@ -156,6 +182,17 @@ pub struct GpuReading {
     /// Sent over `PCIe`, in bytes a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pcie_tx_bytes_s: Option<u64>,
+}
+
+impl GpuReading {
+    /// What it holds of a reading that metrics are made of.
+    pub fn get(&self, reading: Reading) -> Option<f64> {
+        match reading {
+            Reading::Utilisation => self.utilisation_percent,
+            Reading::Memory => self.memory_bytes.map(|bytes| bytes as f64),
+            Reading::Power => self.power_watts,
+        }
+    }
 }
 
 /// A place on the PCI bus in one spelling, `0000:65:00.0`: NVML writes eight digits of the domain, sysfs and CUDA four, either

@@ -2,9 +2,10 @@
 
 use super::entry::Entry;
 use super::family::{Finding, Reach};
-use super::policy::{Direction, Role};
+use super::policy::Role;
 use super::scale::percent;
 use super::verdict::{Row, RowVerdict};
+use crate::metric::Better;
 
 /// What a standard normal variable stays below in four of five cases: the power that is planned with.
 const Z_FOUR_OF_FIVE: f64 = 0.841_621_233_572_914_3;
@@ -101,7 +102,7 @@ fn judge(
 ) {
     debug_assert_eq!(row.role, Role::Gate, "only gated rows are tested");
     let floors = Floors { pass: finding.floor.ln_1p(), call: finding.callable.ln_1p() };
-    let sign = row.direction.map_or(1.0, Direction::sign);
+    let sign = row.direction.map_or(1.0, Better::sign);
     let share = |log: f64| (sign * log).exp_m1();
     let sayable = |share: f64| Some(share).filter(|share| *share < MOST_TIMES);
     let end = |log: f64| sayable(share(log)).filter(|_| log.is_finite());
@@ -111,7 +112,7 @@ fn judge(
     row.change = finite(share(finding.effect));
     // Of a metric of which more is better the upper end of the worsening is the lower one of the change.
     (row.low, row.high) = match row.direction {
-        Some(Direction::Higher) => (high, low),
+        Some(Better::Higher) => (high, low),
         _ => (low, high),
     };
     row.p = Some(if finding.effect > 0.0 {

@@ -1,9 +1,8 @@
 //! What the tests of all designs share: logarithms turned so that up is worse, kinds, and what a test found.
 
 use super::entry::Entry;
-use super::policy::Direction;
 use super::verdict::Design;
-use crate::event::metric::{self, MetricKind};
+use crate::metric::{self, Better, MetricKind};
 use crate::stats::permutation::TestOutcome;
 
 /// What became of the rows that were to be tested.
@@ -91,7 +90,7 @@ pub(super) fn on_grid(value: f64) -> f64 {
 
 /// The logarithm of a figure, turned so that up is worse.
 pub(super) fn worse_log(entry: &Entry<'_>, value: f64) -> f64 {
-    let sign = entry.rule.direction.map_or(1.0, Direction::sign);
+    let sign = entry.rule.direction.map_or(1.0, Better::sign);
     on_grid(sign * value.ln())
 }
 

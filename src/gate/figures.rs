@@ -5,7 +5,7 @@ use super::error::GateError;
 use super::policy::Role;
 use super::scale::to_base;
 use super::verdict::RowVerdict;
-use crate::event::metric;
+use crate::metric;
 
 /// The unit of all values of a row.
 pub(super) fn unit<'i>(entry: &Entry<'i>) -> Result<&'i str, GateError> {

@@ -155,7 +155,7 @@ fn rows(
     };
     let mut rows: Vec<Row> = aligned.entries.iter().map(row).collect();
     let worsening = |row: &Row| {
-        let sign = row.direction.map_or(0.0, super::policy::Direction::sign);
+        let sign = row.direction.map_or(0.0, crate::metric::Better::sign);
         sign * row.change.unwrap_or(0.0)
     };
     rows.sort_by(|a, b| {

@@ -57,7 +57,7 @@ mod tests;
 
 pub use error::GateError;
 pub use judging::judge;
-pub use policy::{Direction, FEW_SAMPLES, GatePolicy, MetricRule, Role, default_rule};
+pub use policy::{FEW_SAMPLES, GatePolicy, MetricRule, Role, default_rule};
 pub use side::{Figure, GateRun, SessionInfo, Side};
 pub use span::SPAN_S;
 pub use verdict::{Coverage, Design, FORMAT, Judgement, Outcome, Row, RowVerdict, WHOLE_CELL};

@@ -8,26 +8,7 @@ use super::error::GateError;
 use crate::event::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, PARAMETERS, SYNC_COST,
 };
-
-/// Which values of a metric are better. Declared, never guessed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// Small ones.
-    Lower,
-    /// Large ones.
-    Higher,
-}
-
-impl Direction {
-    /// What turns a logarithm so that up is worse.
-    pub(super) const fn sign(self) -> f64 {
-        match self {
-            Self::Lower => 1.0,
-            Self::Higher => -1.0,
-        }
-    }
-}
+use crate::metric::{Better, find};
 
 /// What a metric is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,7 +24,7 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricRule {
     /// Which values are better.
-    pub direction: Option<Direction>,
+    pub direction: Option<Better>,
     /// Whether it is judged.
     pub role: Role,
     /// The smallest change that counts, as a share: 0.05 is 5%. Absent: the policy's, or twice that for medians.
@@ -116,11 +97,11 @@ impl GatePolicy {
         Some(rule)
     }
 
-    /// The smallest change of this metric that counts, as a share. The median of a duration gets twice the policy's: between
-    /// runs on a shared machine it moves about twice as much as the lower quartile does.
+    /// The smallest change of this metric that counts, as a share.
     pub fn floor_of(&self, metric: &str, rule: &MetricRule) -> f64 {
-        let own = if metric.ends_with("latency_p50") { 2.0 * self.floor } else { self.floor };
-        rule.floor.unwrap_or(own)
+        let gate = find(metric).and_then(|metric| metric.gate);
+        let factor = gate.map_or(1.0, |gate| gate.floor_factor);
+        rule.floor.unwrap_or(factor * self.floor)
     }
 
     /// Whether the policy itself, and not the catalogue, gates this metric.
@@ -166,106 +147,34 @@ impl GatePolicy {
     }
 }
 
-const MIB: f64 = 1_048_576.0;
-
-/// Judged by default, and what each is judged by where it rests on too few samples.
-const GATED: &[(&str, Direction, Option<&str>)] = &[
-    ("train.step_latency_p25", Direction::Lower, Some("train.step_latency_p50")),
-    ("train.step_latency_p50", Direction::Lower, None),
-    ("serve.latency_p25", Direction::Lower, Some("serve.latency_p50")),
-    ("serve.latency_p50", Direction::Lower, None),
-    ("train.throughput_p75", Direction::Higher, None),
-    ("serve.throughput_p75", Direction::Higher, None),
-    ("serve.max_rate", Direction::Higher, None),
-    ("command.time", Direction::Lower, None),
-    ("memory.peak", Direction::Lower, None),
-    ("gpu.memory_peak", Direction::Lower, None),
-    ("tpu.memory_peak", Direction::Lower, None),
-];
-
-/// Told by default. Means and high percentiles of a run differ by tens of percent between runs of the same build, so they are not
-/// gated; of a utilisation nobody can say which way is better.
-const TOLD: &[(&str, Option<Direction>)] = &[
-    ("train.throughput", Some(Direction::Higher)),
-    ("train.step_latency_mean", Some(Direction::Lower)),
-    ("train.step_latency_p90", Some(Direction::Lower)),
-    ("train.step_latency_p95", Some(Direction::Lower)),
-    ("train.step_latency_p99", Some(Direction::Lower)),
-    ("train.time_projected", Some(Direction::Lower)),
-    ("train.time_to_accuracy", Some(Direction::Lower)),
-    ("serve.throughput", Some(Direction::Higher)),
-    ("serve.latency_mean", Some(Direction::Lower)),
-    ("serve.latency_p90", Some(Direction::Lower)),
-    ("serve.latency_p95", Some(Direction::Lower)),
-    ("serve.latency_p99", Some(Direction::Lower)),
-    ("serve.latency_p99_9", Some(Direction::Lower)),
-    ("serve.utilisation", None),
-    ("serve.best_batch_size", None),
-    ("cpu.utilisation", None),
-    ("cpu.utilisation_of_limit", None),
-    ("cpu.time", Some(Direction::Lower)),
-    ("memory.rss_mean", Some(Direction::Lower)),
-    ("gpu.utilisation", None),
-    ("gpu.power", Some(Direction::Lower)),
-    ("energy.total", Some(Direction::Lower)),
-    ("energy.per_sample", Some(Direction::Lower)),
-    ("cpu.energy", Some(Direction::Lower)),
-    ("gpu.energy", Some(Direction::Lower)),
-    ("emissions.co2e", Some(Direction::Lower)),
-    ("tpu.duty_cycle", None),
-    ("io.read", Some(Direction::Lower)),
-    ("io.write", Some(Direction::Lower)),
-    ("faults.minor", Some(Direction::Lower)),
-    ("faults.major", Some(Direction::Lower)),
-    ("switches.involuntary", Some(Direction::Lower)),
-    ("interference.run_delay", None),
-    ("interference.others_cpu", None),
-    ("interference.steal", None),
-    ("interference.share", None),
-    ("interference.throttled", None),
-    ("interference.thermal", None),
-    ("sampler.cost", Some(Direction::Lower)),
-    ("train_loss", Some(Direction::Lower)),
-    ("validation_loss", Some(Direction::Lower)),
-    ("validation_accuracy", Some(Direction::Higher)),
-    ("test_loss", Some(Direction::Lower)),
-    ("test_accuracy", Some(Direction::Higher)),
-    // No metrics of the catalogue: workers say them of their data and their model, so they are in every record.
+/// What perftune's own workers say of their data and their model, so that it is in every record. Told, as is every metric
+/// that has no [`Gate`](crate::metric::Gate).
+const OWN: &[(&str, Option<Better>)] = &[
     (EPOCH_SAMPLES, None),
     (PARAMETERS, None),
-    (DEVICE_MEMORY_PEAK, Some(Direction::Lower)),
-    (DEVICE_MEMORY_RESERVED_PEAK, Some(Direction::Lower)),
+    (DEVICE_MEMORY_PEAK, Some(Better::Lower)),
+    (DEVICE_MEMORY_RESERVED_PEAK, Some(Better::Lower)),
     (SYNC_COST, None),
 ];
 
-/// How a metric of the catalogue is judged unless the policy says otherwise; `None`: it is not in the catalogue.
+/// How a metric is judged unless the policy says otherwise; `None`: it is neither in the catalogue nor one of our workers'.
 pub fn default_rule(metric: &str) -> Option<MetricRule> {
-    let rule = |direction, role| MetricRule {
+    let of_catalogue = find(metric).map(|metric| (metric.better, metric.gate));
+    let own = || OWN.iter().find(|(name, _)| *name == metric).map(|(_, better)| (*better, None));
+    let (direction, gate) = of_catalogue.or_else(own)?;
+    Some(MetricRule {
         direction,
-        role,
-        floor: None,
-        at_least: None,
-        fallback: None,
-    };
-    if let Some((_, direction)) = TOLD.iter().find(|(name, _)| *name == metric) {
-        return Some(rule(*direction, Role::Info));
-    }
-    let (_, direction, fallback) = GATED.iter().find(|(name, _, _)| *name == metric)?;
-    let mut rule = rule(Some(*direction), Role::Gate);
-    rule.fallback = fallback.map(str::to_owned);
-    // A peak hardly varies, but it comes in pages and in the allocator's blocks, and a small one by chance.
-    (rule.floor, rule.at_least) = match metric {
-        "memory.peak" => (Some(0.02), Some(MIB)),
-        "gpu.memory_peak" | "tpu.memory_peak" => (Some(0.02), Some(16.0 * MIB)),
-        _ => (None, None),
-    };
-    Some(rule)
+        role: if gate.is_some() { Role::Gate } else { Role::Info },
+        floor: gate.and_then(|gate| gate.floor),
+        at_least: gate.and_then(|gate| gate.at_least),
+        fallback: gate.and_then(|gate| gate.fallback).map(|other| other.name().to_owned()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::CATALOGUE;
+    use crate::metric::CATALOGUE;
 
     #[test]
     fn what_our_own_workers_say_of_themselves_is_told_and_no_mistake() {
@@ -279,17 +188,28 @@ mod tests {
     #[test]
     fn every_metric_of_the_catalogue_has_a_rule_and_every_gated_one_a_direction() {
         for metric in CATALOGUE {
-            let rule = default_rule(metric.name);
-            let rule = rule.unwrap_or_else(|| panic!("{} has no rule", metric.name));
+            let rule = default_rule(metric.name).unwrap();
             let gated = rule.role == Role::Gate;
             assert!(!gated || rule.direction.is_some(), "{}", metric.name);
         }
-        let mut names: Vec<&str> = GATED.iter().map(|(name, _, _)| *name).collect();
-        names.extend(TOLD.iter().map(|(name, _)| *name));
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count, "a metric has two rules");
+        let gated = CATALOGUE.iter().filter(|metric| metric.gate.is_some());
+        let gated: Vec<_> = gated.map(|metric| metric.name).collect();
+        assert_eq!(
+            gated,
+            [
+                "train.throughput_p75",
+                "train.step_latency_p25",
+                "train.step_latency_p50",
+                "serve.throughput_p75",
+                "serve.latency_p25",
+                "serve.latency_p50",
+                "serve.max_rate",
+                "memory.peak",
+                "gpu.memory_peak",
+                "tpu.memory_peak",
+                "command.time",
+            ]
+        );
         assert_eq!(default_rule("train.step_latency_p26"), None);
     }
 
@@ -315,8 +235,8 @@ mod tests {
         };
         policy.metrics.insert("memory.peak".into(), asked);
         let rule = policy.rule("memory.peak").unwrap();
-        assert_eq!((rule.floor, rule.at_least), (Some(0.01), Some(MIB)));
-        assert_eq!(rule.direction, Some(Direction::Lower));
+        assert_eq!((rule.floor, rule.at_least), (Some(0.01), Some(1_048_576.0)));
+        assert_eq!(rule.direction, Some(Better::Lower));
     }
 
     #[test]
@@ -357,7 +277,7 @@ mod tests {
             (
                 "tokens.floor",
                 with(&|policy| {
-                    let rule = asked(Some(Direction::Higher), Some(-0.1));
+                    let rule = asked(Some(Better::Higher), Some(-0.1));
                     policy.metrics.insert("tokens".into(), rule);
                 }),
             ),

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::{Direction, Role};
+use super::policy::Role;
 use crate::event::fingerprint::FingerprintDifference;
+use crate::metric::Better;
 
 /// Name and version of the document that a [`Judgement`] is written as.
 pub const FORMAT: &str = "perftune-verdict/1";
@@ -89,7 +90,7 @@ pub struct Row {
     /// The unit of the figures.
     pub unit: String,
     /// Which values are better.
-    pub direction: Option<Direction>,
+    pub direction: Option<Better>,
     /// Whether it is judged.
     pub role: Role,
     /// The verdict.

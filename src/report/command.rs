@@ -3,9 +3,9 @@
 use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
 use super::scale::Scale;
-use crate::event::metric::find;
 use crate::event::record::{EXIT_CODE, SIGNAL};
-use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason, Unit};
+use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
+use crate::metric::{Unit, find};
 use crate::units;
 
 /// What only a command that reports its steps has: not worth a word where it does not.

@@ -151,9 +151,9 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::metric::find as find_metric;
     use crate::event::{Feasibility, Limits, MemoryGuard};
     use crate::event::{MaxRate, Pattern};
+    use crate::metric::find as find_metric;
     use crate::report::fixtures::{all_kinds, compared, completed, failed, front, judged};
     use crate::report::headline::Place;
     use std::collections::HashSet;

@@ -3,10 +3,11 @@
 use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
 use super::headline::Place;
 use crate::event::{
-    Allocator, Failure, FailureKind, Feasibility, Goal, JobSpec, Limits, MetricRow, ModelSpec,
-    Objective, Optimizer, Pattern, Precision, RunRecord, RunStatus, RunVerdict, ServeSpec,
-    StopReason, StopRecord, TrainSpec, metric,
+    Allocator, Failure, FailureKind, Feasibility, JobSpec, Limits, MetricRow, ModelSpec, Objective,
+    Optimizer, Pattern, Precision, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason,
+    StopRecord, TrainSpec,
 };
+use crate::metric::{self, Better};
 
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
     MetricRow {
@@ -331,12 +332,12 @@ pub(crate) fn front() -> FrontReport {
     cells[3].figures.clear();
     "test_accuracy: not trained to the end".clone_into(&mut cells[3].note);
     cells[4].figures.clear();
-    let objective = |metric: &str, goal| Objective { metric: metric.to_owned(), goal };
+    let objective = |metric: &str, better| Objective { metric: metric.to_owned(), better };
     FrontReport {
         objectives: vec![
-            objective("test_accuracy", Goal::Maximize),
-            objective("serve.throughput", Goal::Maximize),
-            objective("memory.peak", Goal::Minimize),
+            objective("test_accuracy", Better::Higher),
+            objective("serve.throughput", Better::Higher),
+            objective("memory.peak", Better::Lower),
         ],
         cells,
     }

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::layout::wrap;
 use super::scale::Scale;
-use crate::event::metric::find;
 use crate::event::objective::listed;
-use crate::event::{Objective, RunRecord, RunStatus, Unit};
+use crate::event::{Objective, RunRecord, RunStatus};
+use crate::metric::{Unit, find};
 
 /// Cells that are named in a list for people before the rest is only counted.
 const SHOWN: usize = 12;

@@ -1,7 +1,7 @@
 //! Which figure a headline column speaks of.
 
-use crate::event::metric::Scope;
-use crate::event::{MetricDef, MetricRow, Phase, RunRecord, Unit};
+use crate::event::{MetricRow, Phase, RunRecord};
+use crate::metric::{MetricDef, Scope, Unit};
 
 /// The metric that a search finds: with an interval, of which an end may be unknown, though it is said once.
 pub const MAX_RATE: &str = "serve.max_rate";
@@ -104,8 +104,8 @@ pub fn accuracy_is_final(record: &RunRecord) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::metric::find;
     use crate::event::{RunStatus, StopReason};
+    use crate::metric::find;
     use crate::report::fixtures::{completed, failed, record};
 
     #[test]

@@ -11,8 +11,9 @@ use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use crate::event::{
     Axis, Failure, Interference, Limits, MetricRow, ModelSpec, Num, RunRecord, RunStatus,
-    RunVerdict, ServeSpec, StopRecord, Unit,
+    RunVerdict, ServeSpec, StopRecord,
 };
+use crate::metric::Unit;
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -8,8 +8,9 @@ use super::one_line;
 use super::scale::Scale;
 use super::spared::spared;
 use super::table::{Closing, closing_line, columns, legend};
+use crate::event::RunRecord;
 use crate::event::objective::listed;
-use crate::event::{RunRecord, Unit};
+use crate::metric::Unit;
 
 /// The table, the verdicts, the front and why each run ended.
 pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> String {

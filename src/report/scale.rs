@@ -1,6 +1,6 @@
 //! One unit a column, so that a reader compares digits and not units.
 
-use crate::event::Unit;
+use crate::metric::Unit;
 use crate::units::significant;
 
 /// The unit that a column of figures is shown in.

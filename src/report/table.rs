@@ -11,9 +11,8 @@ use super::layout::{Column, Side, render, wrap};
 use super::scale::Scale;
 use super::settings::settings;
 use super::spared::spared;
-use crate::event::{
-    FailureKind, Feasibility, MetricKind, MetricRow, RunRecord, RunStatus, StopReason, metric,
-};
+use crate::event::{FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
+use crate::metric::{self, MetricId, MetricKind};
 use crate::units;
 
 /// What stands under the table, and what marks its rows.
@@ -55,9 +54,9 @@ pub(super) const FIGURES: &[Figures] = &[
     figures("peak\n", Place::Run, "memory.peak", 4),
     figures("GPU\n", Place::Train, "gpu.utilisation", 5),
     figures("GPU\n", Place::Run, "gpu.memory_peak", 5),
-    figures("energy\n", Place::Run, metric::ENERGY_TOTAL, 7),
-    figures("energy\n/sample ", Place::Train, metric::ENERGY_PER_SAMPLE, 8),
-    figures("CO2e\n", Place::Run, metric::EMISSIONS, 9),
+    figures("energy\n", Place::Run, MetricId::EnergyTotal.name(), 7),
+    figures("energy\n/sample ", Place::Train, MetricId::EnergyPerSample.name(), 8),
+    figures("CO2e\n", Place::Run, MetricId::EmissionsCo2e.name(), 9),
     figures("TPU\n", Place::Train, "tpu.duty_cycle", 5),
     figures("TPU\n", Place::Run, "tpu.memory_peak", 5),
 ];
@@ -233,7 +232,7 @@ fn epochs_column(records: &[RunRecord]) -> Column {
 }
 
 fn time_column(records: &[RunRecord]) -> Column {
-    let scale = Scale::of(crate::event::Unit::Seconds, [1.0]);
+    let scale = Scale::of(crate::metric::Unit::Seconds, [1.0]);
     let cells = records.iter().map(|record| scale.show(record.wall_s));
     Column::new("time\ns", Side::Right, cells.collect()).ranked(6)
 }

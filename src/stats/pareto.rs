@@ -25,15 +25,28 @@
 //! is dominated although it is dominated itself. With intervals of equal width in each objective (exact values among
 //! them) domination is transitive, and a dominated point changes nothing for the others.
 
+use serde::{Deserialize, Serialize};
+
 use super::sample::Interval;
 
-/// Which values of an objective are better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which values are better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Better {
-    /// Large ones.
-    Higher,
     /// Small ones.
     Lower,
+    /// Large ones.
+    Higher,
+}
+
+impl Better {
+    /// What a change is multiplied with so that up is worse.
+    pub const fn sign(self) -> f64 {
+        match self {
+            Self::Lower => 1.0,
+            Self::Higher => -1.0,
+        }
+    }
 }
 
 /// A coordinate: a finite value and the interval that it is known to, whose ends may be infinite.

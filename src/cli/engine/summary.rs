@@ -1,8 +1,8 @@
 //! The figures of each cell over its repeats.
 
 use super::super::diagnostic::Fault;
-use crate::event::metric::find;
-use crate::event::{MetricDef, MetricRow, RunRecord, RunStatus};
+use crate::event::{MetricRow, RunRecord, RunStatus};
+use crate::metric::{MetricDef, find};
 use crate::report::summary::SummaryRow;
 use crate::stats::between_runs;
 

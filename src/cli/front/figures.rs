@@ -4,10 +4,8 @@ use std::fmt::Write;
 
 use super::Comparison;
 use crate::control::policy::StopPolicy;
-use crate::event::metric::{Scope, find};
-use crate::event::{
-    MetricDef, MetricKind, MetricRow, Objective, RunRecord, RunStatus, StopReason, Unit,
-};
+use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
+use crate::metric::{MetricDef, MetricKind, Scope, Unit, find};
 use crate::report::front::FrontFigure;
 use crate::report::headline::{MAX_RATE, Place};
 use crate::report::summary::SummaryRow;

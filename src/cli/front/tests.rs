@@ -5,11 +5,11 @@ use crate::report::fixtures::{completed, failed, record};
 
 fn objectives() -> Vec<Objective> {
     [
-        ("test_accuracy", Goal::Maximize),
-        ("serve.throughput", Goal::Maximize),
-        ("memory.peak", Goal::Minimize),
+        ("test_accuracy", Better::Higher),
+        ("serve.throughput", Better::Higher),
+        ("memory.peak", Better::Lower),
     ]
-    .map(|(metric, goal)| Objective { metric: metric.to_owned(), goal })
+    .map(|(metric, better)| Objective { metric: metric.to_owned(), better })
     .into()
 }
 
@@ -250,7 +250,7 @@ fn value(record: &mut RunRecord, metric: &str, change: impl Fn(&mut MetricRow)) 
 }
 
 fn minimize(metric: &str) -> Objective {
-    Objective { metric: metric.to_owned(), goal: Goal::Minimize }
+    Objective { metric: metric.to_owned(), better: Better::Lower }
 }
 
 /// Ended before its budget, for this reason.
@@ -356,7 +356,7 @@ fn repeats_that_only_know_an_end_know_no_more_together() {
         record.metrics.push(row);
         records.push(record);
     }
-    let asked = [Objective { metric: "serve.max_rate".to_owned(), goal: Goal::Maximize }];
+    let asked = [Objective { metric: "serve.max_rate".to_owned(), better: Better::Higher }];
     let figure = &by(&asked, &records, None).cells[0].figures[0];
     assert_eq!(figure.high, None);
     assert!((figure.low.unwrap() - 575.2).abs() < 0.1, "{figure:?}");

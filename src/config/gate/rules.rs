@@ -9,15 +9,15 @@ use crate::config::metrics;
 use crate::config::problems::{Place, Problems};
 use crate::config::read::{self, Section};
 use crate::config::tree::{Node, Table, Value};
-use crate::event::{CATALOGUE, MetricDef, metric};
-use crate::gate::{Direction, MetricRule, Role, default_rule};
+use crate::gate::{MetricRule, Role, default_rule};
+use crate::metric::{self, Better, CATALOGUE, MetricDef};
 
 /// What is said of one metric, each with its place.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     /// Where it is named.
     place: Place,
-    direction: Option<Direction>,
+    direction: Option<Better>,
     pub(super) role: Option<Role>,
     floor: Option<(f64, Place)>,
     at_least: Option<(f64, Place)>,
@@ -88,8 +88,7 @@ impl Asked {
 }
 
 fn rule(name: &str, table: &Table, place: Place, problems: &mut Problems) -> Asked {
-    const DIRECTIONS: [(&str, Direction); 2] =
-        [("lower", Direction::Lower), ("higher", Direction::Higher)];
+    const DIRECTIONS: [(&str, Better); 2] = [("lower", Better::Lower), ("higher", Better::Higher)];
     const ROLES: [(&str, Role); 2] = [("gate", Role::Gate), ("info", Role::Info)];
     let mut section = Section::new(Scope::GateMetric, table, problems);
     let at = |section: &Section<'_, '_>, key| section.get(key).map(|node| node.place);

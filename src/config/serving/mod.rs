@@ -14,8 +14,8 @@ use super::metrics::Chosen;
 use super::objectives::Aimed;
 use super::problems::{Place, Problems};
 use crate::control::policy::StopPolicy;
-use crate::event::metric::Scope;
-use crate::event::{MaxRate, MetricDef, MetricKind, Pattern, ServeSpec};
+use crate::event::{MaxRate, Pattern, ServeSpec};
+use crate::metric::{MetricDef, MetricKind, Scope};
 use patch::Kind;
 
 /// `[serve]` as far as it has been read.

@@ -6,10 +6,11 @@ use super::{Device, Energy};
 use crate::control::assess::percent;
 use crate::control::controller::Controller;
 use crate::control::disturbance::whole_percent;
+use crate::control::names::{CPU_ENERGY, EMISSIONS, ENERGY_TOTAL, GPU_ENERGY};
 use crate::control::rows::add_note;
 use crate::control::stage::StageState;
-use crate::event::metric::{CPU_ENERGY, EMISSIONS, ENERGY_TOTAL, GPU_ENERGY};
-use crate::event::{MetricDef, MetricRow, Stage};
+use crate::event::{MetricRow, Stage};
+use crate::metric::MetricDef;
 use crate::stats::Part;
 use crate::units;
 

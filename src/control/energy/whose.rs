@@ -6,8 +6,9 @@ use super::figures::{Asked, Figure};
 use super::{Energy, key};
 use crate::control::constraint::Constraint;
 use crate::control::controller::Controller;
-use crate::event::metric::{ENERGY, Scope, find};
+use crate::control::names::ENERGY;
 use crate::event::{GpuReading, MetricRow, Phase, ResourceSample, Vendor};
+use crate::metric::{Scope, find};
 
 /// What a run mainly works on.
 #[derive(Debug, Clone, PartialEq)]

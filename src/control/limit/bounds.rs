@@ -6,7 +6,7 @@ use crate::control::projection;
 use crate::control::resources::Gauge;
 use crate::control::stage::StageState;
 use crate::control::times::{BUSY, ELAPSED, IDEAL, ITEMS, LATENCY, STEPS};
-use crate::event::{MetricDef, MetricKind};
+use crate::metric::{MetricDef, MetricKind};
 use crate::stats::anytime::unsteadiness;
 use crate::stats::batches::total;
 use crate::stats::{AnytimeAsk, Bounds, Part, QuantileSeries, Tail, ratio_bounds, trend};

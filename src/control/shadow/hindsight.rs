@@ -70,7 +70,7 @@ impl Stops {
 mod tests {
     use super::*;
     use crate::control::rule::Judgement;
-    use crate::event::metric::find;
+    use crate::metric::find;
 
     fn judgement(stage: Stage, metric: &str, stop_s: Option<f64>) -> StageJudgement {
         StageJudgement {

@@ -29,9 +29,10 @@ use super::controller::{Controller, Verdict};
 use super::policy::StopPolicy;
 use super::rule::RuleSpec;
 use crate::event::{
-    Envelope, MetricDef, MetricRow, Phase, ResourceSample, RunVerdict, Stage, StopReason,
-    StopRecord, Unit, WorkerEvent,
+    Envelope, MetricRow, Phase, ResourceSample, RunVerdict, Stage, StopReason, StopRecord,
+    WorkerEvent,
 };
+use crate::metric::{MetricDef, Unit};
 
 /// A chosen metric as the run would have reported it.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,12 +1,12 @@
 //! What the rows say, and what they admit.
 
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
+use crate::control::names::COMMAND_TIME;
 use crate::control::{Controller, RunContext, Selection, StopPolicy};
-use crate::event::metric::COMMAND_TIME;
 use crate::event::{
-    CATALOGUE, Finished, GpuReading, MetricRow, Num, Phase, StopReason, StopRecord, Usage,
-    WorkerEvent,
+    Finished, GpuReading, MetricRow, Num, Phase, StopReason, StopRecord, Usage, WorkerEvent,
 };
+use crate::metric::CATALOGUE;
 
 pub(super) fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
     rows.iter().find(|row| row.metric == metric).unwrap_or_else(|| panic!("{metric}"))

@@ -1,8 +1,8 @@
 //! The time that training takes: projected, to a target accuracy, and what an early end spares of it.
 
 use super::sim::{MS, Message, Sim, context, end_of, feed, policy, say};
+use crate::control::names::TIME_TO_ACCURACY;
 use crate::control::{Constraint, Controller, Op, StopPolicy};
-use crate::event::metric::TIME_TO_ACCURACY;
 use crate::event::{
     EPOCH_SAMPLES, EpochReport, Feasibility, Finished, MetricRow, Num, Phase, StopReason,
     StopRecord, Usage, WorkerEvent,

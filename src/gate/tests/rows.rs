@@ -1,6 +1,7 @@
 //! Rows that need no test: missing, new, failed, retired; and what is judged in place of what.
 
 use super::*;
+use crate::metric::Better;
 use RowVerdict::{Failed, Incomparable, Inconclusive, Info, Missing, New, Pass, Regressed};
 
 fn pair(seed: u64) -> (Side, Side) {
@@ -269,12 +270,12 @@ fn a_metric_of_another_program_is_judged_where_it_is_declared() {
         }
     }
     let mut declared = rule(Role::Gate);
-    declared.direction = Some(Direction::Higher);
+    declared.direction = Some(Better::Higher);
     let found = judge(&baseline, &candidate, &policy("tokens", declared.clone())).unwrap();
     assert_eq!(row(&found, "mlp", "tokens").verdict, Regressed);
     assert_eq!(exits(&found), (1, 1));
     // Declared the other way round it is an improvement.
-    declared.direction = Some(Direction::Lower);
+    declared.direction = Some(Better::Lower);
     let found = judge(&baseline, &candidate, &policy("tokens", declared.clone())).unwrap();
     assert_eq!(row(&found, "mlp", "tokens").verdict, RowVerdict::Improved);
     // For information it needs no direction.
@@ -290,7 +291,7 @@ fn a_metric_of_another_program_is_judged_where_it_is_declared() {
 fn a_metric_turned_against_the_catalogue_is_told() {
     let (baseline, candidate) = Lab::new(14, 0.01).paired(10, &only("mlp", P25, 1.5));
     let mut asked = rule(Role::Gate);
-    asked.direction = Some(Direction::Higher);
+    asked.direction = Some(Better::Higher);
     let found = judge(&baseline, &candidate, &policy(P25, asked)).unwrap();
     assert_eq!(row(&found, "mlp", P25).verdict, RowVerdict::Improved);
     assert!(has_note(&found, "turns `train.step_latency_p25` round"));

@@ -1,6 +1,7 @@
 //! Input that is not what it should be. None of it may pass without a word.
 
 use super::*;
+use crate::metric::Better;
 
 /// What must come of it.
 enum Says {
@@ -189,7 +190,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
         "a metric that the policy gates and nobody has",
         |_, _, policy| {
             let (name, mut rule) = gate_of("cpu.time");
-            rule.direction = Some(Direction::Lower);
+            rule.direction = Some(Better::Lower);
             policy.metrics.insert(name, rule);
         },
         Exit(5, RowVerdict::Missing, 1),

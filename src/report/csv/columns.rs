@@ -1,9 +1,9 @@
 //! The columns of `report.csv`, and where each comes from.
 
 use super::failure_text;
-use crate::event::metric::COMMAND_TIME;
 use crate::event::record::{EXIT_CODE, SIGNAL};
-use crate::event::{AxisValue, CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, axis, metric};
+use crate::event::{AxisValue, CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, axis};
+use crate::metric::MetricId;
 use crate::report::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use crate::report::interference::marked;
 use crate::report::{number, one_line, optional};
@@ -115,15 +115,15 @@ const COLUMNS: &[(&str, Source)] = &[
     ("serve_latency_p25_s", Figure(FirstServe, "serve.latency_p25")),
     ("train_throughput_p75_samples_per_s", Figure(Train, "train.throughput_p75")),
     ("serve_throughput_p75_samples_per_s", Figure(LastServe, "serve.throughput_p75")),
-    ("energy_j", Figure(Run, metric::ENERGY_TOTAL)),
-    ("energy_per_sample_j", Figure(Train, metric::ENERGY_PER_SAMPLE)),
+    ("energy_j", Figure(Run, MetricId::EnergyTotal.name())),
+    ("energy_per_sample_j", Figure(Train, MetricId::EnergyPerSample.name())),
     (
         "serve_energy_per_sample_j",
-        Text(|r| optional(LastServe.estimate(r, metric::ENERGY_PER_SAMPLE))),
+        Text(|r| optional(LastServe.estimate(r, MetricId::EnergyPerSample.name()))),
     ),
-    ("cpu_energy_j", Figure(Run, metric::CPU_ENERGY)),
-    ("gpu_energy_j", Figure(Run, metric::GPU_ENERGY)),
-    ("emissions_co2e_g", Figure(Run, metric::EMISSIONS)),
+    ("cpu_energy_j", Figure(Run, MetricId::CpuEnergy.name())),
+    ("gpu_energy_j", Figure(Run, MetricId::GpuEnergy.name())),
+    ("emissions_co2e_g", Figure(Run, MetricId::EmissionsCo2e.name())),
     ("tpu_duty_cycle_percent", Figure(Train, "tpu.duty_cycle")),
     ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
     ("precision", Axis),
@@ -132,7 +132,7 @@ const COLUMNS: &[(&str, Source)] = &[
     ("interference_steal_percent", Text(|r| marked(r, Some(Steal)))),
     ("interference_throttled_percent", Text(|r| marked(r, Some(Throttled)))),
     ("interference_thermal_percent", Text(|r| marked(r, Some(Thermal)))),
-    ("command_time_s", Figure(Run, COMMAND_TIME)),
+    ("command_time_s", Figure(Run, MetricId::CommandTime.name())),
     (
         "command",
         Text(|r| text(r.job.command.as_ref().map(CommandSpec::shown).map(|s| one_line(&s)))),

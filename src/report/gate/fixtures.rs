@@ -2,8 +2,9 @@
 
 use crate::event::fingerprint::FingerprintDifference;
 use crate::gate::{
-    Coverage, Design, Direction, FORMAT, Judgement, Outcome, Role, Row, RowVerdict, WHOLE_CELL,
+    Coverage, Design, FORMAT, Judgement, Outcome, Role, Row, RowVerdict, WHOLE_CELL,
 };
+use crate::metric::Better;
 
 /// A row of this verdict with figures that fit it.
 pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)) -> Row {
@@ -24,7 +25,7 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
         phase: phase.to_owned(),
         metric: metric.to_owned(),
         unit: unit.to_owned(),
-        direction: Some(if lower { Direction::Lower } else { Direction::Higher }),
+        direction: Some(if lower { Better::Lower } else { Better::Higher }),
         role: Role::Gate,
         verdict,
         baseline: Some(base),

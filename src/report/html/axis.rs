@@ -5,7 +5,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use super::super::scale::Scale;
-use crate::event::Unit;
+use crate::metric::Unit;
 
 /// A range that spans more than this many times its smallest value is shown in decades.
 const DECADES_FROM: f64 = 12.0;

@@ -12,8 +12,8 @@ use super::super::summary::SummaryRow;
 use super::super::table::{FIGURES, Figures, is_open};
 use super::markup::{Attributes, Markup};
 use super::{grid, quantity, section, stops};
-use crate::event::metric::find;
-use crate::event::{MetricDef, MetricRow, RunRecord, Unit};
+use crate::event::{MetricRow, RunRecord};
+use crate::metric::{MetricDef, Unit, find};
 
 /// A column of figures that some run has.
 struct Column {

@@ -4,8 +4,8 @@ use super::super::front::{FrontReport, Mark, Marks};
 use super::super::headline::Place;
 use super::super::summary::SummaryRow;
 use super::Limit;
-use crate::event::metric::{Scope, find};
-use crate::event::{Goal, MetricDef, MetricRow, Objective, Phase, RunRecord};
+use crate::event::{MetricRow, Objective, Phase, RunRecord};
+use crate::metric::{Better, MetricDef, Scope, find};
 
 /// Most drawings.
 const MOST: usize = 6;
@@ -56,20 +56,20 @@ pub(super) type Pair = [&'static MetricDef; 2];
 pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, usize) {
     let asked: Vec<_> = objectives
         .iter()
-        .filter_map(|objective| Some((find(&objective.metric)?, objective.goal)))
+        .filter_map(|objective| Some((find(&objective.metric)?, objective.better)))
         .collect();
     let latency = |limit: &&Limit| limit.metric.starts_with("serve.latency_");
     let limited = limits.iter().find(latency).map(|limit| &*limit.metric);
     let mut pairs = Vec::new();
-    for (place, (first, goal)) in asked.iter().enumerate() {
+    for (place, (first, better)) in asked.iter().enumerate() {
         for (second, also) in &asked[place + 1..] {
             // Costs lie across, and what they buy goes up.
-            let swapped = *goal == Goal::Maximize && *also == Goal::Minimize;
+            let swapped = *better == Better::Higher && *also == Better::Lower;
             pairs.push(if swapped { [*second, *first] } else { [*first, *second] });
         }
     }
     let named = |name: &str| asked.iter().any(|(metric, _)| metric.name == name);
-    let wanted = asked.iter().find(|(_, goal)| *goal == Goal::Maximize);
+    let wanted = asked.iter().find(|(_, better)| *better == Better::Higher);
     let unasked = limited.filter(|name| !named(name)).and_then(find);
     if pairs.is_empty() {
         let default = [
@@ -189,7 +189,7 @@ mod tests {
     fn objective(metric: &str, maximize: bool) -> Objective {
         Objective {
             metric: metric.to_owned(),
-            goal: if maximize { Goal::Maximize } else { Goal::Minimize },
+            better: if maximize { Better::Higher } else { Better::Lower },
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn trade_offs_that_are_too_many_are_counted() {
         let many: Vec<_> =
-            crate::event::CATALOGUE.iter().map(|metric| objective(metric.name, true)).collect();
+            crate::metric::CATALOGUE.iter().map(|metric| objective(metric.name, true)).collect();
         for (count, shown, more) in [(4, 6, 0), (5, 6, 4), (9, 6, 30)] {
             let (pairs, left_out) = pairs(&many[..count], &[]);
             assert_eq!((pairs.len(), left_out), (shown, more), "{count}");

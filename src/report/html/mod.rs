@@ -29,8 +29,8 @@ use super::ReportError;
 use super::front::{FrontReport, Marks};
 use super::summary::SummaryRow;
 use super::table::{Closing, closing_line};
-use crate::event::metric::find;
-use crate::event::{RunRecord, Unit};
+use crate::event::RunRecord;
+use crate::metric::{Unit, find};
 use crate::units;
 
 /// Most runs whose time series are shown: each takes up to 20 kB.

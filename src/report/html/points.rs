@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::super::summary::SummaryRow;
 use super::figures::{Field, figure, is_again};
 use super::palette::SHAPES;
-use crate::event::{Feasibility, MetricDef, MetricRow, RunRecord, RunStatus};
+use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
+use crate::metric::MetricDef;
 
 /// A run on a drawing, or a cell over its repeats.
 pub(super) struct Point<'a> {

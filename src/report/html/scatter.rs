@@ -10,7 +10,8 @@ use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame, Pixel};
 use super::points::{Point, doubt, listed, models, points, short};
 use super::{Limit, quantity};
-use crate::event::{Feasibility, MetricDef};
+use crate::event::Feasibility;
+use crate::metric::MetricDef;
 
 /// Height of a drawing.
 const HEIGHT: u32 = 340;

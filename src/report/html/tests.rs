@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::event::{Feasibility, Goal, MetricRow, Objective, Pattern, Stage, StopReason};
+use crate::event::{Feasibility, MetricRow, Objective, Pattern, Stage, StopReason};
+use crate::metric::Better;
 use crate::report::fixtures::{all_kinds, compared, completed, front, judged, record};
 
 fn head() -> Head {
@@ -392,9 +393,9 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
 #[test]
 fn trade_offs_that_are_left_out_are_counted() {
     let mut many = front();
-    many.objectives = crate::event::CATALOGUE[..5]
+    many.objectives = crate::metric::CATALOGUE[..5]
         .iter()
-        .map(|metric| Objective { metric: metric.name.to_owned(), goal: Goal::Minimize })
+        .map(|metric| Objective { metric: metric.name.to_owned(), better: Better::Lower })
         .collect();
     for cell in &mut many.cells {
         cell.figures.clear();

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use super::sheet::{Line, Sheet};
 use super::{Fault, FiguresFault, ReadFigures, cell_of};
-use crate::event::metric::find;
-use crate::event::{MetricDef, Unit};
 use crate::gate::{Figure, GateRun};
+use crate::metric::{MetricDef, Unit, find};
 use crate::report::csv::{figure_columns, text_columns};
 use crate::report::headline::Place;
 

@@ -4,7 +4,8 @@ mod document;
 
 use super::layout::{Column, Side, render, wrap};
 use super::{ReportError, csv_bytes, optional};
-use crate::event::{StopReason, Unit};
+use crate::event::StopReason;
+use crate::metric::Unit;
 use crate::units::significant;
 
 /// The columns of `shadow.csv`, in their order.

@@ -10,8 +10,8 @@
 
 use serde::Deserialize;
 
-use crate::event::metric::find;
 use crate::event::{Num, Phase, WorkerEvent};
+use crate::metric::find;
 
 /// The longest name of a figure, in bytes.
 const LONGEST_NAME: usize = 64;

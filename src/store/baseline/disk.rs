@@ -187,8 +187,9 @@ fn damaged(path: &Path, line: usize, why: &str) -> StoreError {
 mod tests {
     use super::super::{StoredFigure, StoredRun};
     use super::*;
+    use crate::event::RunStatus;
     use crate::event::fingerprint::Fingerprint;
-    use crate::event::{RunStatus, Unit};
+    use crate::metric::Unit;
 
     fn session(name: &str, created: &str, cores: u32) -> StoredSession {
         let figure = StoredFigure {

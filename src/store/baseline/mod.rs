@@ -18,9 +18,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::RunStatus;
 use crate::event::fingerprint::Fingerprint;
 use crate::event::worker::optional;
-use crate::event::{RunStatus, Unit};
+use crate::metric::Unit;
 
 use super::{Format, StoreError};
 

@@ -1,0 +1,560 @@
+//! The catalogue: one entry a metric, in the order of the reports.
+
+use super::{
+    Better, Ceiling, DeviceKind, EnergyOf, Field, Gate, Heading, MetricDef, MetricKind,
+    ModelFigure, Reading, Scope, Source, Unit, UsageField,
+};
+
+use MetricKind::{Gauge, Mean, Peak, Projection, Quantile, Rate, Windows};
+
+/// Declares [`MetricId`] and [`CATALOGUE`]: their order is the same.
+macro_rules! catalogue {
+    [$($id:ident = $def:expr),+ $(,)?] => {
+        /// Which metric; its [`MetricDef`] has all there is to say of it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "`about` of each entry is its documentation")]
+        #[allow(non_camel_case_types, reason = "P99_9 is the 99.9th percentile, not the 999th")]
+        pub enum MetricId {
+            $($id),+
+        }
+
+        /// Every metric, in the order of the reports.
+        pub const CATALOGUE: &[MetricDef] = &[$(MetricDef { id: MetricId::$id, ..$def }),+];
+    };
+}
+
+const MIB: f64 = 1_048_576.0;
+
+/// What an entry is where it does not say otherwise: a plain number of the run, said once, which decides nothing.
+const METRIC: MetricDef = MetricDef {
+    // Each entry gets its own.
+    id: MetricId::TrainThroughput,
+    name: "",
+    group: "",
+    in_group: false,
+    unit: Unit::One,
+    kind: MetricKind::Scalar,
+    scope: Scope::Run,
+    source: Source::Steps,
+    of_usable_cores: false,
+    usage: None,
+    ceiling: Ceiling::None,
+    quantum: 0.0,
+    better: None,
+    gate: None,
+    heading: None,
+    column: None,
+    about: "",
+};
+
+/// Judged by the policy's floor.
+const GATE: Gate = Gate { floor: None, floor_factor: 1.0, at_least: None, fallback: None };
+
+/// A median: between runs on a shared machine it moves about twice as much as the lower quartile does.
+const GATE_MEDIAN: Gate = Gate { floor_factor: 2.0, ..GATE };
+
+/// A peak of an accelerator's memory hardly varies, but it comes in the allocator's blocks, and a small one by chance.
+const GATE_DEVICE_PEAK: Gate = Gate { floor: Some(0.02), at_least: Some(16.0 * MIB), ..GATE };
+
+const THROUGHPUT: MetricDef = MetricDef {
+    group: "throughput",
+    unit: Unit::SamplesPerSecond,
+    better: Some(Better::Higher),
+    ..METRIC
+};
+
+/// The time of a training step. Means and high percentiles differ by tens of percent between runs of the same build, so
+/// they are not judged.
+const STEP_LATENCY: MetricDef = MetricDef {
+    group: "step_latency",
+    unit: Unit::Seconds,
+    scope: Scope::Train,
+    better: Some(Better::Lower),
+    ..METRIC
+};
+
+/// The latency of a request.
+const LATENCY: MetricDef = MetricDef { group: "latency", scope: Scope::Serve, ..STEP_LATENCY };
+
+/// Time of training.
+const TRAIN_TIME: MetricDef = MetricDef {
+    group: "time",
+    unit: Unit::Seconds,
+    scope: Scope::Train,
+    better: Some(Better::Lower),
+    ..METRIC
+};
+
+/// A share of the time of a stage, of which nobody can say which way is better.
+const UTILISATION: MetricDef = MetricDef {
+    unit: Unit::Percent,
+    kind: Gauge,
+    scope: Scope::Stages,
+    ceiling: Ceiling::At(100.0),
+    ..METRIC
+};
+
+/// The most memory over the whole run.
+const PEAK: MetricDef = MetricDef {
+    in_group: true,
+    unit: Unit::Bytes,
+    kind: Peak,
+    better: Some(Better::Lower),
+    ..METRIC
+};
+
+const ENERGY: MetricDef = MetricDef {
+    group: "energy",
+    unit: Unit::Joules,
+    source: Source::Energy(EnergyOf::Run),
+    better: Some(Better::Lower),
+    ..METRIC
+};
+
+/// A counter of the whole run.
+const COUNTER: MetricDef = MetricDef { better: Some(Better::Lower), ..METRIC };
+
+/// A share of a stage's time in which others disturbed the run.
+const INTERFERENCE: MetricDef =
+    MetricDef { group: "interference", unit: Unit::Percent, scope: Scope::Stages, ..METRIC };
+
+const LOSS: MetricDef = MetricDef { group: "loss", better: Some(Better::Lower), ..METRIC };
+
+const ACCURACY: MetricDef = MetricDef {
+    group: "accuracy",
+    in_group: true,
+    unit: Unit::Ratio,
+    better: Some(Better::Higher),
+    ..METRIC
+};
+
+const fn heading(text: &'static str, place: u8, rank: u8) -> Option<Heading> {
+    Some(Heading { text, place, rank })
+}
+
+catalogue![
+    TrainThroughput = MetricDef {
+        name: "train.throughput",
+        in_group: true,
+        kind: Rate,
+        scope: Scope::Train,
+        heading: heading("train\n", 1, 1),
+        about: "samples trained on / time of the steps (without validation), after the warm-up",
+        ..THROUGHPUT
+    },
+    TrainThroughputP75 = MetricDef {
+        name: "train.throughput_p75",
+        kind: Windows(0.75),
+        scope: Scope::Train,
+        gate: Some(GATE),
+        about: "upper quartile of that rate in 20 to 64 equal windows of the time of the steps: what others on the machine move least",
+        ..THROUGHPUT
+    },
+    TrainStepLatencyMean = MetricDef {
+        name: "train.step_latency_mean",
+        in_group: true,
+        kind: Mean,
+        about: "mean time of a training step",
+        ..STEP_LATENCY
+    },
+    TrainStepLatencyP25 = MetricDef {
+        name: "train.step_latency_p25",
+        kind: Quantile(0.25),
+        gate: Some(Gate { fallback: Some(MetricId::TrainStepLatencyP50), ..GATE }),
+        about: "lower quartile of the time of a training step: what others on the machine move least",
+        ..STEP_LATENCY
+    },
+    TrainStepLatencyP50 = MetricDef {
+        name: "train.step_latency_p50",
+        in_group: true,
+        kind: Quantile(0.5),
+        gate: Some(GATE_MEDIAN),
+        heading: heading("step\np50 ", 1, 2),
+        about: "median time of a training step",
+        ..STEP_LATENCY
+    },
+    TrainStepLatencyP90 = MetricDef {
+        name: "train.step_latency_p90",
+        kind: Quantile(0.9),
+        about: "90th percentile of the time of a training step",
+        ..STEP_LATENCY
+    },
+    TrainStepLatencyP95 = MetricDef {
+        name: "train.step_latency_p95",
+        kind: Quantile(0.95),
+        heading: heading("step\np95 ", 1, 8),
+        about: "95th percentile of the time of a training step",
+        ..STEP_LATENCY
+    },
+    TrainStepLatencyP99 = MetricDef {
+        name: "train.step_latency_p99",
+        kind: Quantile(0.99),
+        about: "99th percentile of the time of a training step",
+        ..STEP_LATENCY
+    },
+    TrainTimeProjected = MetricDef {
+        name: "train.time_projected",
+        kind: Projection,
+        about: "samples of all epochs x mean step time a sample after the warm-up, and the time between epochs (validation) as seen so far",
+        ..TRAIN_TIME
+    },
+    TrainTimeToAccuracy = MetricDef {
+        name: "train.time_to_accuracy",
+        source: Source::Target,
+        about: "time in training, validation included, until the validation accuracy first reached [train] target_accuracy",
+        ..TRAIN_TIME
+    },
+    ServeThroughput = MetricDef {
+        name: "serve.throughput",
+        in_group: true,
+        kind: Rate,
+        scope: Scope::Serve,
+        heading: heading("serve\n", 3, 10),
+        about: "samples served / time of serving: of the requests, and of the gaps between them where the pattern leaves any",
+        ..THROUGHPUT
+    },
+    ServeThroughputP75 = MetricDef {
+        name: "serve.throughput_p75",
+        kind: Windows(0.75),
+        scope: Scope::Serve,
+        gate: Some(GATE),
+        about: "upper quartile of that rate in 20 to 64 equal windows of the time of serving: what others on the machine move least",
+        ..THROUGHPUT
+    },
+    ServeLatencyMean = MetricDef {
+        name: "serve.latency_mean",
+        in_group: true,
+        kind: Mean,
+        about: "mean latency of a request, from when it was scheduled to come to its answer",
+        ..LATENCY
+    },
+    ServeLatencyP25 = MetricDef {
+        name: "serve.latency_p25",
+        kind: Quantile(0.25),
+        gate: Some(Gate { fallback: Some(MetricId::ServeLatencyP50), ..GATE }),
+        about: "lower quartile of the latency of a request: what others on the machine move least",
+        ..LATENCY
+    },
+    ServeLatencyP50 = MetricDef {
+        name: "serve.latency_p50",
+        in_group: true,
+        kind: Quantile(0.5),
+        gate: Some(GATE_MEDIAN),
+        heading: heading("serve\np50 ", 2, 3),
+        about: "median latency of a request",
+        ..LATENCY
+    },
+    ServeLatencyP90 = MetricDef {
+        name: "serve.latency_p90",
+        kind: Quantile(0.9),
+        about: "90th percentile of the latency of a request",
+        ..LATENCY
+    },
+    ServeLatencyP95 = MetricDef {
+        name: "serve.latency_p95",
+        kind: Quantile(0.95),
+        about: "95th percentile of the latency of a request",
+        ..LATENCY
+    },
+    ServeLatencyP99 = MetricDef {
+        name: "serve.latency_p99",
+        kind: Quantile(0.99),
+        heading: heading("serve\np99 ", 2, 9),
+        about: "99th percentile of the latency of a request",
+        ..LATENCY
+    },
+    ServeLatencyP99_9 = MetricDef {
+        name: "serve.latency_p99_9",
+        kind: Quantile(0.999),
+        about: "99.9th percentile of the latency of a request",
+        ..LATENCY
+    },
+    ServeUtilisation = MetricDef {
+        name: "serve.utilisation",
+        group: "throughput",
+        scope: Scope::Serve,
+        source: Source::Busy,
+        about: "share of the time of serving in which a request was being answered",
+        ..UTILISATION
+    },
+    ServeMaxRate = MetricDef {
+        name: "serve.max_rate",
+        unit: Unit::RequestsPerSecond,
+        scope: Scope::Serve,
+        source: Source::RateSearch,
+        gate: Some(GATE),
+        heading: heading("max.\n", 4, 3),
+        about: "highest rate of random requests that keeps a latency limit; with find_max_rate only",
+        ..THROUGHPUT
+    },
+    ServeBestBatchSize = MetricDef {
+        name: "serve.best_batch_size",
+        group: "throughput",
+        source: Source::Sizes,
+        heading: heading("best\nsize", 4, 4),
+        about: "size of requests with the highest serve.throughput, the smallest of equals; with pattern offline only",
+        ..METRIC
+    },
+    CpuUtilisation = MetricDef {
+        name: "cpu.utilisation",
+        group: "cpu",
+        in_group: true,
+        source: Source::Tick(Field::Cpu),
+        ceiling: Ceiling::UsableCores,
+        heading: heading("CPU\n", 4, 5),
+        about: "CPU time of the worker's process tree / wall time, in percent of one core",
+        ..UTILISATION
+    },
+    CpuUtilisationOfLimit = MetricDef {
+        name: "cpu.utilisation_of_limit",
+        group: "cpu",
+        source: Source::Tick(Field::Cpu),
+        of_usable_cores: true,
+        column: Some("cpu_utilisation_percent_of_limit"),
+        about: "the same in percent of the cores that the run may use",
+        ..UTILISATION
+    },
+    CpuTime = MetricDef {
+        name: "cpu.time",
+        group: "cpu",
+        unit: Unit::Seconds,
+        source: Source::Tick(Field::Cpu),
+        usage: Some(UsageField::Cpu),
+        about: "CPU time of the worker's process tree over the whole run",
+        ..COUNTER
+    },
+    MemoryRssMean = MetricDef {
+        name: "memory.rss_mean",
+        group: "memory",
+        in_group: true,
+        unit: Unit::Bytes,
+        kind: Gauge,
+        scope: Scope::Stages,
+        source: Source::Tick(Field::Resident),
+        ceiling: Ceiling::Metric(MetricId::MemoryPeak),
+        better: Some(Better::Lower),
+        about: "time-weighted mean of the tree's resident memory",
+        ..METRIC
+    },
+    MemoryPeak = MetricDef {
+        name: "memory.peak",
+        group: "memory",
+        source: Source::Tick(Field::Peak),
+        usage: Some(UsageField::Peak),
+        // Linux counts resident memory in batches of 64 pages a thread (`TASK_RSS_EVENTS_THRESH`; since 6.2 in batches a
+        // core that are no smaller).
+        quantum: 64.0 * 4096.0,
+        // It hardly varies, but it comes in pages, and a small one by chance.
+        gate: Some(Gate { floor: Some(0.02), at_least: Some(MIB), ..GATE }),
+        heading: heading("peak\n", 4, 4),
+        about: "largest resident memory of the tree over the whole run",
+        ..PEAK
+    },
+    GpuUtilisation = MetricDef {
+        name: "gpu.utilisation",
+        group: "gpu",
+        in_group: true,
+        source: Source::Device(DeviceKind::Gpu, Reading::Utilisation),
+        heading: heading("GPU\n", 4, 5),
+        about: "share of time in which a kernel ran on the device",
+        ..UTILISATION
+    },
+    GpuMemoryPeak = MetricDef {
+        name: "gpu.memory_peak",
+        group: "gpu",
+        source: Source::Device(DeviceKind::Gpu, Reading::Memory),
+        // Drivers hand it out in blocks of 2 MiB.
+        quantum: 2.0 * MIB,
+        gate: Some(GATE_DEVICE_PEAK),
+        heading: heading("GPU\n", 4, 5),
+        about: "largest device memory over the whole run",
+        ..PEAK
+    },
+    GpuPower = MetricDef {
+        name: "gpu.power",
+        group: "gpu",
+        unit: Unit::Watts,
+        kind: Gauge,
+        scope: Scope::Stages,
+        source: Source::Device(DeviceKind::Gpu, Reading::Power),
+        better: Some(Better::Lower),
+        about: "mean power draw of the device",
+        ..METRIC
+    },
+    EnergyTotal = MetricDef {
+        name: "energy.total",
+        heading: heading("energy\n", 4, 7),
+        column: Some("energy_j"),
+        about: "energy of the processors, of the memory where it has a counter, and of the run's accelerators over the whole run; whole parts, whoever used them",
+        ..ENERGY
+    },
+    EnergyPerSample = MetricDef {
+        name: "energy.per_sample",
+        scope: Scope::Stages,
+        source: Source::Energy(EnergyOf::Sample),
+        heading: heading("energy\n/sample ", 4, 8),
+        about: "the same over the phase, warm-up and validation included / samples trained on or served in it",
+        ..ENERGY
+    },
+    CpuEnergy = MetricDef {
+        name: "cpu.energy",
+        source: Source::Energy(EnergyOf::Processors),
+        about: "energy of the processor packages and, where it has a counter of its own, of the memory over the whole run",
+        ..ENERGY
+    },
+    GpuEnergy = MetricDef {
+        name: "gpu.energy",
+        source: Source::Energy(EnergyOf::Devices),
+        about: "energy of the run's accelerators over the whole run",
+        ..ENERGY
+    },
+    EmissionsCo2e = MetricDef {
+        name: "emissions.co2e",
+        unit: Unit::Grams,
+        source: Source::Energy(EnergyOf::Emissions),
+        heading: heading("CO2e\n", 4, 9),
+        about: "energy.total x the intensity of [energy] grams_per_kwh, in grams of CO2 equivalent",
+        ..ENERGY
+    },
+    TpuDutyCycle = MetricDef {
+        name: "tpu.duty_cycle",
+        group: "tpu",
+        in_group: true,
+        source: Source::Device(DeviceKind::Tpu, Reading::Utilisation),
+        heading: heading("TPU\n", 4, 5),
+        about: "share of time in which a TPU core was busy, mean over the run's devices",
+        ..UTILISATION
+    },
+    TpuMemoryPeak = MetricDef {
+        name: "tpu.memory_peak",
+        group: "tpu",
+        source: Source::Device(DeviceKind::Tpu, Reading::Memory),
+        // The runtime counts buffers in bytes and lays them out in kilobytes.
+        quantum: 1024.0,
+        gate: Some(GATE_DEVICE_PEAK),
+        heading: heading("TPU\n", 4, 5),
+        about: "largest memory (HBM) in use on the run's TPUs over the whole run",
+        ..PEAK
+    },
+    CommandTime = MetricDef {
+        name: "command.time",
+        group: "time",
+        unit: Unit::Seconds,
+        source: Source::CommandTime,
+        gate: Some(GATE),
+        about: "wall time of a command from its start to its own end; of commands only",
+        ..COUNTER
+    },
+    IoRead = MetricDef {
+        name: "io.read",
+        group: "io",
+        unit: Unit::Bytes,
+        source: Source::Tick(Field::Read),
+        about: "bytes read from storage",
+        ..COUNTER
+    },
+    IoWrite = MetricDef {
+        name: "io.write",
+        group: "io",
+        unit: Unit::Bytes,
+        source: Source::Tick(Field::Written),
+        about: "bytes written to storage",
+        ..COUNTER
+    },
+    FaultsMinor = MetricDef {
+        name: "faults.minor",
+        group: "faults",
+        source: Source::Tick(Field::MinorFaults),
+        about: "page faults that needed no storage",
+        ..COUNTER
+    },
+    FaultsMajor = MetricDef {
+        name: "faults.major",
+        group: "faults",
+        source: Source::Tick(Field::MajorFaults),
+        about: "page faults that needed storage",
+        ..COUNTER
+    },
+    SwitchesInvoluntary = MetricDef {
+        name: "switches.involuntary",
+        group: "switches",
+        source: Source::Tick(Field::InvoluntarySwitches),
+        about: "context switches forced on the tree",
+        ..COUNTER
+    },
+    InterferenceRunDelay = MetricDef {
+        name: "interference.run_delay",
+        unit: Unit::Ratio,
+        source: Source::RunDelay,
+        about: "share of time that runnable threads waited for a core",
+        ..INTERFERENCE
+    },
+    InterferenceOthersCpu = MetricDef {
+        name: "interference.others_cpu",
+        source: Source::Others,
+        about: "CPU time of everything else on the machine / wall time, in percent of one core",
+        ..INTERFERENCE
+    },
+    InterferenceSteal = MetricDef {
+        name: "interference.steal",
+        source: Source::Tick(Field::Steal),
+        about: "CPU time given to other virtual machines, in percent of one core",
+        ..INTERFERENCE
+    },
+    InterferenceShare = MetricDef {
+        name: "interference.share",
+        source: Source::Disturbed,
+        about: "share of time in which others took more than 0.2 of a core, other virtual machines 0.1, a quota 0.1, or heat 0.5",
+        ..INTERFERENCE
+    },
+    InterferenceThrottled = MetricDef {
+        name: "interference.throttled",
+        source: Source::Tick(Field::Throttled),
+        about: "time that a control group's quota held the run back, in percent of one core",
+        ..INTERFERENCE
+    },
+    InterferenceThermal = MetricDef {
+        name: "interference.thermal",
+        source: Source::Tick(Field::Thermal),
+        about: "time that cores ran below their clock because of heat, in percent of one core",
+        ..INTERFERENCE
+    },
+    SamplerCost = MetricDef {
+        name: "sampler.cost",
+        group: "sampler",
+        unit: Unit::Percent,
+        source: Source::SamplerCost,
+        about: "CPU time of the sampler itself / wall time, in percent of one core",
+        ..COUNTER
+    },
+    TrainLoss = MetricDef {
+        name: "train_loss",
+        source: Source::Model(ModelFigure::TrainLoss),
+        about: "mean training loss of the last epoch",
+        ..LOSS
+    },
+    ValidationLoss = MetricDef {
+        name: "validation_loss",
+        source: Source::Model(ModelFigure::ValidationLoss),
+        about: "loss on held-out training data after the last epoch",
+        ..LOSS
+    },
+    ValidationAccuracy = MetricDef {
+        name: "validation_accuracy",
+        source: Source::Model(ModelFigure::ValidationAccuracy),
+        about: "accuracy on held-out training data after the last epoch",
+        ..ACCURACY
+    },
+    TestLoss = MetricDef {
+        name: "test_loss",
+        source: Source::Model(ModelFigure::TestLoss),
+        about: "loss on the test data, read once at the end",
+        ..LOSS
+    },
+    TestAccuracy = MetricDef {
+        name: "test_accuracy",
+        source: Source::Model(ModelFigure::TestAccuracy),
+        about: "accuracy on the test data, read once at the end",
+        ..ACCURACY
+    },
+];

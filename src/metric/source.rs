@@ -1,0 +1,248 @@
+//! What metrics are made of: fields of the sampler's ticks, readings of devices, and what a worker says.
+
+/// What a metric is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The times and samples of a stage's steps; of serving, of its requests.
+    Steps,
+    /// The times in which a request was being answered.
+    Busy,
+    /// The time at which a validation reached the target.
+    Target,
+    /// The worker's search for the highest rate.
+    RateSearch,
+    /// The rates of all sizes of requests.
+    Sizes,
+    /// A field of the sampler's ticks. By the metric's kind: the mean of a gauge or the rate of a counter (`Gauge`), its
+    /// largest value (`Peak`), its newest value, or its rate in a stage (`Scalar`).
+    Tick(Field),
+    /// The share of the time in which threads waited for a core, of that in which they waited or ran.
+    RunDelay,
+    /// What the machine was busy with beside the run.
+    Others,
+    /// The time in which others disturbed the run.
+    Disturbed,
+    /// A reading of the run's accelerators.
+    Device(DeviceKind, Reading),
+    /// The counters of energy.
+    Energy(EnergyOf),
+    /// What the worker says of its model.
+    Model(ModelFigure),
+    /// The clock, from the start of a command to its end.
+    CommandTime,
+    /// What the sampler says of itself.
+    SamplerCost,
+}
+
+/// A field of a tick: of the run's process tree, or of the machine around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    /// CPU time of the tree: a counter.
+    Cpu,
+    /// Resident memory of the tree.
+    Resident,
+    /// The largest resident memory so far.
+    Peak,
+    /// Bytes read from storage: a counter.
+    Read,
+    /// Bytes written to storage: a counter.
+    Written,
+    /// Page faults that needed no storage: a counter.
+    MinorFaults,
+    /// Page faults that needed storage: a counter.
+    MajorFaults,
+    /// Context switches forced on the tree: a counter.
+    InvoluntarySwitches,
+    /// Time that threads waited for a core: a counter.
+    RunDelay,
+    /// CPU time of everything on the machine: a counter.
+    Busy,
+    /// CPU time given to other virtual machines: a counter.
+    Steal,
+    /// Time that a quota held the control group back: a counter.
+    Throttled,
+    /// Time that cores ran below their clock because of heat: a counter.
+    Thermal,
+}
+
+impl Field {
+    /// Its name in a sample, by which the sampler says why it could not be read.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu_ns",
+            Self::Resident => "rss_bytes",
+            Self::Peak => "peak_bytes",
+            Self::Read => "read_bytes",
+            Self::Written => "write_bytes",
+            Self::MinorFaults => "minor_faults",
+            Self::MajorFaults => "major_faults",
+            Self::InvoluntarySwitches => "involuntary_switches",
+            Self::RunDelay => "run_delay_ns",
+            Self::Busy => "busy_ns",
+            Self::Steal => "steal_ns",
+            Self::Throttled => "throttled_ns",
+            Self::Thermal => "thermal_ns",
+        }
+    }
+}
+
+/// A kind of accelerator, as far as metrics tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeviceKind {
+    /// GPUs of any maker.
+    Gpu,
+    /// TPUs.
+    Tpu,
+}
+
+impl DeviceKind {
+    /// The field that the sampler's reason stands at where there is no such device.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Gpu => "gpu",
+            Self::Tpu => "tpu",
+        }
+    }
+}
+
+/// What is read of an accelerator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reading {
+    /// Share of the time in which it was busy, in percent: of several devices the mean.
+    Utilisation,
+    /// Memory in use, in bytes: of several devices the sum.
+    Memory,
+    /// Power draw, in watts: of several devices the sum.
+    Power,
+}
+
+impl Reading {
+    /// Its name in a reading, by which the sampler says why it could not be read.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Utilisation => "utilisation_percent",
+            Self::Memory => "memory_bytes",
+            Self::Power => "power_watts",
+        }
+    }
+
+    /// Whether the figures of several devices add up.
+    pub const fn is_sum(self) -> bool {
+        !matches!(self, Self::Utilisation)
+    }
+}
+
+/// Whose energy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EnergyOf {
+    /// Of all that the run works on.
+    Run,
+    /// The same of a phase, over its samples.
+    Sample,
+    /// Of the processors and their memory.
+    Processors,
+    /// Of the run's accelerators.
+    Devices,
+    /// That of the run, as grams of CO2.
+    Emissions,
+}
+
+/// What a worker says of its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelFigure {
+    /// Of the last epoch.
+    TrainLoss,
+    /// After the last epoch.
+    ValidationLoss,
+    /// After the last epoch.
+    ValidationAccuracy,
+    /// Read once at the end.
+    TestLoss,
+    /// Read once at the end.
+    TestAccuracy,
+}
+
+impl ModelFigure {
+    /// Whether it is of the test data, which are read once at the end.
+    pub const fn is_of_test(self) -> bool {
+        matches!(self, Self::TestLoss | Self::TestAccuracy)
+    }
+
+    /// Whether it is of held-out training data.
+    pub const fn is_of_validation(self) -> bool {
+        matches!(self, Self::ValidationLoss | Self::ValidationAccuracy)
+    }
+}
+
+/// What a worker's last message says of its own use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UsageField {
+    /// CPU time.
+    Cpu,
+    /// Largest resident memory.
+    Peak,
+}
+
+impl Source {
+    /// The field of a tick without which there is no such figure.
+    pub const fn field(self) -> Option<Field> {
+        match self {
+            Self::Tick(field) => Some(field),
+            Self::RunDelay => Some(Field::RunDelay),
+            Self::Others | Self::Disturbed => Some(Field::Busy),
+            _ => None,
+        }
+    }
+
+    /// Whether the sampler reads it tick by tick; what is made of energy says itself why it is not there.
+    pub const fn is_sampled(self) -> bool {
+        self.field().is_some() || matches!(self, Self::Device(..))
+    }
+
+    /// Whether a gap at this field of a sample (`rss_bytes`, `host.busy_ns`, `gpu`, `tpu[0].memory_bytes`) is one of this
+    /// source.
+    pub fn reads(self, gap: &str) -> bool {
+        let device = gap.split(['[', '.']).next().unwrap_or(gap);
+        let last = gap.rsplit('.').next().unwrap_or(gap);
+        let of_tpu = device == DeviceKind::Tpu.key();
+        match self {
+            // The makers' names stand before the readings of GPUs.
+            Self::Device(DeviceKind::Gpu, reading) => {
+                !of_tpu && (matches!(last, "gpu" | "gpus") || last == reading.key())
+            }
+            Self::Device(DeviceKind::Tpu, reading) => {
+                of_tpu && (last == device || last == reading.key())
+            }
+            _ => self.field().is_some_and(|field| field.key() == last),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_one_of_the_metrics_that_are_read_there() {
+        let power = Source::Device(DeviceKind::Gpu, Reading::Power);
+        let duty = Source::Device(DeviceKind::Tpu, Reading::Utilisation);
+        for (source, gap, reads) in [
+            (Source::Tick(Field::Resident), "rss_bytes", true),
+            (Source::Tick(Field::Resident), "peak_bytes", false),
+            (Source::Others, "host.busy_ns", true),
+            (Source::Disturbed, "busy_ns", true),
+            (Source::Steps, "cpu_ns", false),
+            (power, "gpu", true),
+            (power, "gpu[1].power_watts", true),
+            (power, "intel[0].power_watts", true),
+            (power, "gpu[1].memory_bytes", false),
+            (power, "tpu[0].power_watts", false),
+            (duty, "tpu", true),
+            (duty, "tpu[0].utilisation_percent", true),
+            (duty, "amd[0].utilisation_percent", false),
+            (duty, "gpu", false),
+        ] {
+            assert_eq!(source.reads(gap), reads, "{source:?} {gap}");
+        }
+    }
+}
