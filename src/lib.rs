@@ -12,12 +12,14 @@
 //! gate                       is it worse than the baseline?
 //! runner  report
 //! config
+//! app                        the use cases
 //! cli                        the only module with a terminal, exit codes and command-line arguments
 //! ```
 //!
 //! Nothing in this library names libtorch: the modules that do live under `src/worker/torch` and are compiled by the
 //! `perftune-worker` binary alone, so that the command line starts in a millisecond.
 
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use perftune::cli::check;
+use perftune::app::compare;
 use perftune::gate::{GatePolicy, Outcome, RowVerdict, Side, judge};
 
 use super::common::{number, verdict};
@@ -89,7 +89,7 @@ pub(crate) fn same() {
             return;
         }
     }
-    let [baseline, candidate] = check::sides(&folder.join("out")).unwrap_or_else(|fault| {
+    let [baseline, candidate] = compare::sides_of(&folder.join("out")).unwrap_or_else(|fault| {
         panic!("{}: {:?}", folder.display(), fault.error);
     });
     println!(

@@ -1,24 +1,31 @@
 //! What the user may write after `perftune`.
 
+mod against;
+mod baseline;
+mod exec;
 mod help;
 mod shard;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use self::help::{
     CHECK_EXAMPLES, CHECK_HELP, EXAMPLES, REPLAY_EXAMPLES, REPLAY_HELP, RUN_EXAMPLES, SHADOW_HELP,
 };
-use super::against::args::AgainstArgs;
-use super::baseline::args::BaselineArgs;
-use super::check::output::{CheckFormat, Target};
-use super::exec::ExecArgs;
+use super::delivery::Target;
 use super::exit::EXIT_CODES;
-use super::report_format::ReportFormat;
+use super::options::{
+    CheckFormat, DoctorFormat, Format, Listed, OnInconclusive, ProgressMode, ReportFormat,
+    Verbosity, assignment,
+};
+use crate::app::grid::GridFile;
 use crate::units::Share;
 
+pub use self::against::AgainstArgs;
+pub use self::baseline::{BaselineArgs, BaselineCommand};
+pub use self::exec::ExecArgs;
 pub use self::shard::Shard;
 
 /// What does it cost to train and to serve each model x data set x setting?
@@ -141,6 +148,29 @@ pub struct RunArgs {
     pub verbose: bool,
 }
 
+impl RunArgs {
+    /// The grid, and what is changed of it.
+    pub fn grid(&self) -> GridFile<'_> {
+        GridFile {
+            path: &self.grid,
+            set: &self.set,
+            only: &self.only,
+            seed: self.seed,
+            repeat: self.repeat,
+            full: self.full,
+        }
+    }
+
+    /// How much is said.
+    pub const fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
+}
+
 /// `perftune report`.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = SHADOW_HELP.as_str())]
@@ -206,15 +236,6 @@ pub struct CheckArgs {
     pub slowdown: Share,
 }
 
-/// What becomes of rows about which nothing certain can be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnInconclusive {
-    /// Exit code 0: for pull requests
-    Pass,
-    /// Exit code 6: for releases
-    Fail,
-}
-
 /// `perftune replay`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = REPLAY_EXAMPLES, after_long_help = REPLAY_HELP.as_str())]
@@ -272,56 +293,6 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
-}
-
-/// What to print on the standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// One document, base units
-    Json,
-    /// Rows with a header, base units
-    Csv,
-}
-
-/// What the doctor prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DoctorFormat {
-    /// For people
-    Text,
-    /// One document, base units
-    Json,
-}
-
-/// What to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Listed {
-    /// What the native worker can train
-    Models,
-    /// What is found in the data folders
-    Datasets,
-    /// What can be measured, with units and definitions
-    Metrics,
-}
-
-/// How to show progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProgressMode {
-    /// A live display on a terminal, plain lines elsewhere
-    Auto,
-    /// A line when a run starts and one when it ends
-    Plain,
-    /// Warnings and failures only
-    None,
-}
-
-/// Only the shape is checked here: which keys and axes there are, the grid knows.
-pub(super) fn assignment(text: &str) -> Result<String, String> {
-    match text.split_once('=') {
-        Some((key, _)) if !key.trim().is_empty() => Ok(text.to_owned()),
-        _ => Err("write NAME=VALUE".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use clap::CommandFactory;
 
 use super::args::{Cli, CompletionsArgs};
-use super::diagnostic::Fault;
 use super::exit::ExitStatus;
 use super::output;
+use crate::app::Fault;
 
 /// Prints the script.
 pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus, Fault> {

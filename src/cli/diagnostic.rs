@@ -5,49 +5,7 @@ use std::fmt::Write;
 use clap::builder::styling::{AnsiColor, Style};
 
 use super::output::Screen;
-
-/// Something that ends the program, with what the user can do about it.
-#[derive(Debug)]
-pub struct Fault {
-    /// What went wrong, with its causes.
-    pub error: anyhow::Error,
-    /// What to do, one sentence each.
-    pub hints: Vec<String>,
-}
-
-impl Fault {
-    /// A fault that is only a message.
-    pub fn new(message: impl Into<String>) -> Self {
-        anyhow::Error::msg(message.into()).into()
-    }
-
-    /// The same with a hint.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Fault {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), hints: Vec::new() }
-    }
-}
-
-/// An error with its causes in one line, none said twice.
-pub fn error_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = cause.source();
-    }
-    text
-}
+use crate::app::Fault;
 
 /// The text for the standard error, with colours or without. A message that has its own `error:`, as those of a grid
 /// file do, one for each mistake, is left as it is.
@@ -66,7 +24,9 @@ pub fn render(fault: &Fault, coloured: bool) -> String {
             let _ = writeln!(out, "{text}");
         }
     }
-    for cause in fault.error.chain().skip(1) {
+    let mut source = fault.error.source();
+    while let Some(cause) = source {
+        source = cause.source();
         let text = cause.to_string();
         // Many errors repeat their source in their own message.
         if !said.contains(&text) {

@@ -2,36 +2,16 @@
 
 use serde::Serialize;
 
-use super::args::{Format, ListArgs, Listed};
-use super::diagnostic::Fault;
-use super::engine;
+use super::args::ListArgs;
 use super::exit::ExitStatus;
+use super::options::{Format, Listed};
 use super::output;
+use crate::app::Fault;
+use crate::app::datasets::{DatasetRow, datasets};
 use crate::event::MODELS;
 use crate::metric::{CATALOGUE, MetricDef, Scope, Unit};
 use crate::report::ReportError;
 use crate::report::listing::Listing;
-
-/// A data set, as `list datasets` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DatasetRow {
-    /// As written in the grid.
-    pub name: String,
-    /// Channels x height x width.
-    pub shape: String,
-    /// Number of classes.
-    pub classes: u32,
-    /// Rows to train on, those held out for validation included.
-    pub train: u64,
-    /// Rows to test on.
-    pub test: u64,
-    /// Its licence.
-    pub licence: String,
-    /// What it is, one line.
-    pub about: String,
-    /// Its folder.
-    pub path: String,
-}
 
 #[derive(Serialize)]
 struct ModelRow {
@@ -83,9 +63,9 @@ pub fn list(args: &ListArgs) -> Result<ExitStatus, Fault> {
     let text = match args.what {
         Listed::Models => form(&Listing::new(&models())?, args.format, width)?,
         Listed::Datasets if args.format == Format::Table => {
-            datasets_table(&engine::datasets()?, width)?.into_bytes()
+            datasets_table(&datasets()?, width)?.into_bytes()
         }
-        Listed::Datasets => form(&Listing::new(&engine::datasets()?)?, args.format, width)?,
+        Listed::Datasets => form(&Listing::new(&datasets()?)?, args.format, width)?,
         Listed::Metrics if args.format == Format::Table => metrics_table(width)?.into_bytes(),
         Listed::Metrics => {
             let rows: Vec<_> = CATALOGUE.iter().map(MetricRow::from).collect();

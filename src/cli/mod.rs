@@ -1,26 +1,31 @@
-//! The command line: the only module with arguments, a terminal and exit codes. One file a subcommand.
+//! The command line: arguments, terminal, progress and exit codes, and one file a subcommand.
+//!
+//! A subcommand turns its arguments into the plain structs of a use case of `app`, prints what comes of it and chooses the
+//! exit code. What is done, decided or computed is left to `app` and below; how reports look is left to `report`.
+//!
+//! Invariant: data goes to the standard output, everything else to the standard error. No other module names clap, anyhow,
+//! indicatif or signal-hook.
 
 pub mod against;
 pub mod args;
 pub mod baseline;
 pub mod check;
 pub mod completions;
+pub mod delivery;
 pub mod diagnostic;
 pub mod doctor;
+pub mod document;
 pub mod dry_run;
-pub mod engine;
 pub mod exec;
 pub mod exit;
-pub mod front;
 pub mod interrupt;
 pub mod list;
+pub mod options;
 pub mod output;
-pub mod page;
 pub mod progress;
 pub mod replay;
-pub mod report_format;
+pub mod report;
 pub mod run;
-pub mod shadow;
 
 use std::env;
 use std::io;
@@ -29,9 +34,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::args::{Cli, Command};
-use self::diagnostic::Fault;
 use self::exit::ExitStatus;
 use self::output::Screen;
+use crate::app::Fault;
 
 /// Names the worker that plays a script. No subcommand of the parser, so that no help and no completion offers it.
 const SCRIPTED_WORKER: &str = "__scripted-worker";
@@ -39,7 +44,7 @@ const SCRIPTED_WORKER: &str = "__scripted-worker";
 /// Does what the arguments ask for.
 pub fn main() -> ExitCode {
     if env::args_os().nth(1).is_some_and(|word| word == SCRIPTED_WORKER) {
-        return engine::scripted_worker();
+        return scripted_worker();
     }
     let screen = Screen::stderr();
     let done = match Cli::try_parse() {
@@ -59,7 +64,7 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
     match command {
         Command::Run(args) => run::run(args, screen),
         Command::Exec(args) => exec::exec(args, screen),
-        Command::Report(args) => run::rebuild(args, screen),
+        Command::Report(args) => report::report(args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::Replay(args) => replay::replay(args, screen),
         Command::Baseline(args) => baseline::baseline(args),
@@ -77,5 +82,17 @@ fn explain(error: &clap::Error) -> Result<ExitStatus, Fault> {
             Err(Fault::from(error).hint("the help could not be written to the standard output"))
         }
         _ => Ok(status),
+    }
+}
+
+/// The worker that plays a script: what `perftune __scripted-worker` is.
+fn scripted_worker() -> ExitCode {
+    match crate::app::scripted_worker() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Its standard error is the run's log.
+            Screen::stderr().say(&format!("scripted worker: {error}\n"));
+            ExitCode::FAILURE
+        }
     }
 }

@@ -2,11 +2,10 @@
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 
 use anyhow::Context;
 
-use super::diagnostic::Fault;
+use crate::app::Fault;
 
 /// Where no terminal says how wide it is.
 const DEFAULT_WIDTH: usize = 80;
@@ -114,29 +113,6 @@ pub fn cut(text: &str, width: usize) -> String {
     format!("{kept}{}", ".".repeat(width.min(2)))
 }
 
-/// A foreign line without the characters that could move the cursor or change colours.
-pub fn harmless(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
-}
-
-/// The free space in bytes of the file system that `folder` is on, or would be, or why it could not be written.
-pub fn free_space(folder: &Path) -> Result<u64, String> {
-    use rustix::fs::{Access, access, statvfs};
-    let absolute =
-        std::path::absolute(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let existing = absolute.ancestors().find(|path| path.exists());
-    let existing = existing.ok_or_else(|| format!("{}: no such folder", absolute.display()))?;
-    if !existing.is_dir() {
-        return Err(format!("{} is not a folder", existing.display()));
-    }
-    access(existing, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
-        format!("{} cannot be written: {}", existing.display(), io::Error::from(error))
-    })?;
-    let space = statvfs(existing)
-        .map_err(|error| format!("{}: {}", existing.display(), io::Error::from(error)))?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,20 +128,5 @@ mod tests {
         ] {
             assert_eq!(cut(text, width), shown);
         }
-    }
-
-    #[test]
-    fn a_foreign_line_cannot_move_the_cursor() {
-        assert_eq!(harmless("a\u{1b}[2Jb\tc\r"), "a?[2Jb\tc?");
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_yet_is_judged_by_the_one_that_is() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(free_space(&dir.path().join("a/b")).unwrap() > 0);
-        let file = dir.path().join("file");
-        fs_err::write(&file, "").unwrap();
-        let why = free_space(&file.join("results")).unwrap_err();
-        assert!(why.contains("file is not a folder"), "{why}");
     }
 }

@@ -151,6 +151,17 @@ pub fn wrap(text: &str, width: usize, indent: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// A foreign line without the characters that could move the cursor or change colours.
+pub fn harmless(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
+}
+
+/// `1 cell`, `2 cells`.
+pub fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,5 +227,10 @@ mod tests {
             let table = render(columns.collect(), width);
             prop_assert!(table.lines().all(|line| line.chars().count() <= width), "{}", table);
         }
+    }
+
+    #[test]
+    fn a_foreign_line_cannot_move_the_cursor() {
+        assert_eq!(harmless("a\u{1b}[2Jb\tc\r"), "a?[2Jb\tc?");
     }
 }

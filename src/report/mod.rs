@@ -19,6 +19,7 @@ pub mod plan;
 pub mod reading;
 pub mod replay;
 pub mod series;
+pub mod sessions;
 pub mod shadow;
 pub mod summary;
 pub mod table;

@@ -24,12 +24,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["event", "metric", "stats", "store", "gate", "units"]),
     ("config", &["event", "metric", "load", "units", "control", "sampler", "dataset", "gate"]),
     (
-        "cli",
+        "app",
         &[
             "units", "clock", "stats", "dataset", "metric", "event", "load", "control", "sampler",
             "worker", "store", "gate", "runner", "report", "config",
         ],
     ),
+    // Its results are records and verdicts, its progress is that of events, and a verdict goes to a file whole.
+    ("cli", &["app", "clock", "config", "event", "gate", "metric", "report", "store", "units"]),
 ];
 
 /// Foreign crate, and the only modules that may name it.

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::super::args::{Format, RunArgs};
-use super::super::diagnostic::Fault;
-use super::super::{dry_run, output};
-use super::arms::{Side, Sides};
+use crate::app::Fault;
+use crate::app::compare::{ComparedSide, ComparedSides, named};
+use crate::cli::args::RunArgs;
+use crate::cli::options::Format;
+use crate::cli::{dry_run, output};
 use crate::config::plan::PlannedRun;
 use crate::event::Arm;
-use crate::gate::GatePolicy;
 use crate::gate::blocks::{RUNS, Turn, blocks, look};
 use crate::report::layout::wrap;
 
@@ -18,7 +18,7 @@ use crate::report::layout::wrap;
 const SHOWN: usize = 2;
 
 /// What is said before the first run.
-pub(super) fn headline(sides: &Sides, blocks: u32) -> String {
+pub(super) fn headline(sides: &ComparedSides, blocks: u32) -> String {
     let [baseline, candidate] = Arm::BOTH.map(|arm| named(sides.of(arm)));
     let cells = sides.cells.len();
     let plural = if cells == 1 { "" } else { "s" };
@@ -28,23 +28,13 @@ pub(super) fn headline(sides: &Sides, blocks: u32) -> String {
     )
 }
 
-fn named(side: &Side) -> String {
-    let grid = side.grid.display();
-    match &side.program {
-        Some(program) => format!("{grid} with {}", program.display()),
-        None => grid.to_string(),
-    }
-}
-
 /// Prints what would be run.
-pub(super) fn show(args: &RunArgs, sides: &Sides, policy: &GatePolicy) -> Result<(), Fault> {
-    let format = args.format.of_lists().ok_or_else(|| {
-        Fault::new("--dry-run has no such format").hint("choose table, json or csv")
-    })?;
+pub(super) fn print(args: &RunArgs, sides: &ComparedSides, alpha: f64) -> Result<(), Fault> {
+    let format = dry_run::format(args.format)?;
     let asked = args.compare.blocks;
     // Without --seed each session has an order of its own; this is what one looks like.
     let turns = blocks(sides.cells.len(), asked, args.seed.unwrap_or(0));
-    let look = look(asked, policy.alpha).filter(|_| !args.compare.all_blocks);
+    let look = look(asked, alpha).filter(|_| !args.compare.all_blocks);
     let bytes = match format {
         Format::Table => table(args, sides, &turns, look)?,
         Format::Json => document(args, sides, &turns, look)?,
@@ -54,14 +44,14 @@ pub(super) fn show(args: &RunArgs, sides: &Sides, policy: &GatePolicy) -> Result
 }
 
 /// The first repeat of each cell: the others differ in their seeds only.
-fn first_repeats(side: &Side) -> Vec<PlannedRun> {
+fn first_repeats(side: &ComparedSide) -> Vec<PlannedRun> {
     let first = side.runs.iter().filter(|run| run.repeat == 1);
     first.cloned().collect()
 }
 
 fn table(
     args: &RunArgs,
-    sides: &Sides,
+    sides: &ComparedSides,
     turns: &[Turn],
     look: Option<u32>,
 ) -> Result<Vec<u8>, Fault> {
@@ -101,7 +91,7 @@ fn table(
 
 fn document(
     args: &RunArgs,
-    sides: &Sides,
+    sides: &ComparedSides,
     turns: &[Turn],
     look: Option<u32>,
 ) -> Result<Vec<u8>, Fault> {
@@ -126,14 +116,14 @@ fn document(
     Ok(bytes)
 }
 
-fn run_of<'a>(sides: &'a Sides, turn: &Turn) -> &'a str {
+fn run_of<'a>(sides: &'a ComparedSides, turn: &Turn) -> &'a str {
     let cell = &sides.cells[turn.cell];
     let is_it = |run: &&PlannedRun| run.cell == *cell && run.repeat == turn.repeat();
     let found = sides.of(turn.arm).runs.iter().find(is_it);
     found.map_or("", |run| &run.run)
 }
 
-fn turn_json(sides: &Sides, turn: &Turn) -> Value {
+fn turn_json(sides: &ComparedSides, turn: &Turn) -> Value {
     json!({
         "block": turn.block,
         "position": turn.position,
@@ -144,7 +134,7 @@ fn turn_json(sides: &Sides, turn: &Turn) -> Value {
 }
 
 /// One row a run, in order. Names of runs and cells hold nothing that CSV would have to quote.
-fn rows(sides: &Sides, turns: &[Turn]) -> Vec<u8> {
+fn rows(sides: &ComparedSides, turns: &[Turn]) -> Vec<u8> {
     let mut text = "block,position,arm,cell,run\n".to_owned();
     for turn in turns {
         let (cell, run) = (&sides.cells[turn.cell], run_of(sides, turn));

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::app::rules::RULES;
 use crate::cli::exit::{CHECK_EXIT_CODES, EXIT_CODES};
-use crate::control::rule::RULES;
 use crate::report::layout::wrap;
 
 pub(super) const EXAMPLES: &str = "Examples:

@@ -3,22 +3,12 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use crate::cli::output::harmless;
+use crate::cli::options::Verbosity;
 use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus, StopReason};
 use crate::report::csv::failure_text;
 use crate::report::headline::{Place, accuracy_is_final};
+use crate::report::layout::harmless;
 use crate::units;
-
-/// How much is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Talk {
-    /// Failures only.
-    Quiet,
-    /// What matters.
-    Normal,
-    /// Also what the workers say and what the controller decides.
-    Verbose,
-}
 
 /// Which lines the runs themselves have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +24,7 @@ pub enum Lines {
 /// Decides what is said of an event.
 #[derive(Debug)]
 pub struct Teller {
-    talk: Talk,
+    verbosity: Verbosity,
     lines: Lines,
     total: usize,
     started: usize,
@@ -43,8 +33,8 @@ pub struct Teller {
 
 impl Teller {
     /// Nothing has been said yet.
-    pub fn new(talk: Talk, lines: Lines) -> Self {
-        Self { talk, lines, total: 0, started: 0, warned: HashSet::new() }
+    pub fn new(verbosity: Verbosity, lines: Lines) -> Self {
+        Self { verbosity, lines, total: 0, started: 0, warned: HashSet::new() }
     }
 
     /// So many runs will be started.
@@ -54,7 +44,7 @@ impl Teller {
 
     /// What is said of a warning that concerns no run of its own, with its line feed.
     pub fn warn(&self, what: &str) -> Option<String> {
-        (self.talk != Talk::Quiet).then(|| format!("warning: {}\n", harmless(what)))
+        (self.verbosity != Verbosity::Quiet).then(|| format!("warning: {}\n", harmless(what)))
     }
 
     /// What is said of this event, with its line feed.
@@ -63,11 +53,11 @@ impl Teller {
         match &event.kind {
             RunEventKind::Started { .. } => {
                 self.started += 1;
-                let said = self.talk != Talk::Quiet && self.lines == Lines::StartsAndEnds;
+                let said = self.verbosity != Verbosity::Quiet && self.lines == Lines::StartsAndEnds;
                 said.then(|| format!("{} {run}: started\n", self.count()))
             }
             RunEventKind::Ended(record)
-                if self.talk == Talk::Quiet || self.lines == Lines::None =>
+                if self.verbosity == Verbosity::Quiet || self.lines == Lines::None =>
             {
                 (record.status == RunStatus::Failed)
                     .then(|| format!("error: {run}: {}\n", end_text(record)))
@@ -78,14 +68,14 @@ impl Teller {
             RunEventKind::Warning(what) => {
                 // The same of every run, such as a missing accelerator, is said once.
                 let new = self.warned.insert(what.clone());
-                let said = new && self.talk != Talk::Quiet || self.talk == Talk::Verbose;
+                let said = new && self.verbosity != Verbosity::Quiet
+                    || self.verbosity == Verbosity::Verbose;
                 said.then(|| format!("warning: {run}: {}\n", harmless(what)))
             }
-            RunEventKind::Stderr(line) => {
-                (self.talk == Talk::Verbose).then(|| format!("{run} | {}\n", harmless(line)))
-            }
+            RunEventKind::Stderr(line) => (self.verbosity == Verbosity::Verbose)
+                .then(|| format!("{run} | {}\n", harmless(line))),
             RunEventKind::Asked { what, .. } => {
-                (self.talk == Talk::Verbose).then(|| format!("{run}: {what}\n"))
+                (self.verbosity == Verbosity::Verbose).then(|| format!("{run}: {what}\n"))
             }
             RunEventKind::Worker(_) | RunEventKind::Sample(_) | RunEventKind::Progress(_) => None,
         }
@@ -154,14 +144,14 @@ mod tests {
 
     #[test]
     fn each_way_to_talk_says_its_part() {
-        for (talk, lines, name) in [
-            (Talk::Normal, Lines::StartsAndEnds, "plain"),
-            (Talk::Normal, Lines::Ends, "live"),
-            (Talk::Normal, Lines::None, "none"),
-            (Talk::Quiet, Lines::StartsAndEnds, "quiet"),
-            (Talk::Verbose, Lines::StartsAndEnds, "verbose"),
+        for (verbosity, lines, name) in [
+            (Verbosity::Normal, Lines::StartsAndEnds, "plain"),
+            (Verbosity::Normal, Lines::Ends, "live"),
+            (Verbosity::Normal, Lines::None, "none"),
+            (Verbosity::Quiet, Lines::StartsAndEnds, "quiet"),
+            (Verbosity::Verbose, Lines::StartsAndEnds, "verbose"),
         ] {
-            let mut teller = Teller::new(talk, lines);
+            let mut teller = Teller::new(verbosity, lines);
             teller.expect(12);
             let said: Vec<_> = story().iter().filter_map(|event| teller.tell(event)).collect();
             insta::assert_snapshot!(format!("lines_{name}"), said.concat());

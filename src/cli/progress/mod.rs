@@ -6,30 +6,37 @@
 pub mod board;
 pub mod line;
 
+use std::io;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::board::Board;
-use self::line::{Talk, Teller};
-use super::args::ProgressMode;
+use self::line::Teller;
+use super::interrupt;
+use super::options::{ProgressMode, Verbosity};
 use super::output::{Screen, stderr_width};
-use crate::clock::Clock;
+use crate::app::{Fault, Interrupts, Observer};
+use crate::clock::{Clock, MonotonicClock};
 use crate::event::{RunEvent, RunEventKind};
 
 /// Shortest time between two drawings, in nanoseconds: more often than this nobody reads.
 const REDRAW_NS: u64 = 100_000_000;
 
-/// Somebody who is told what happens in a grid.
-pub trait Sink {
-    /// So many runs will be started.
-    fn expect(&mut self, runs: usize);
-    /// Something that the user should know before anything is run.
-    fn warn(&mut self, what: &str);
-    /// Something happened.
-    fn event(&mut self, event: &RunEvent);
+/// Does `work` while its progress is shown; with what came of it the seconds that it took.
+pub fn watch<T>(
+    mode: ProgressMode,
+    verbosity: Verbosity,
+    screen: Screen,
+    work: impl FnOnce(&mut dyn Observer) -> Result<T, Fault>,
+) -> Result<(T, f64), Fault> {
+    let mut progress = Progress::new(mode, verbosity, screen, MonotonicClock);
+    let done = work(&mut progress);
+    progress.finish();
+    Ok((done?, progress.elapsed_s()))
 }
 
 /// The progress display.
-pub struct Progress<C> {
+struct Progress<C> {
     clock: C,
     started_ns: u64,
     drawn_ns: u64,
@@ -41,8 +48,8 @@ pub struct Progress<C> {
 
 impl<C: Clock> Progress<C> {
     /// A display for `screen`; the time counts from now.
-    pub fn new(mode: ProgressMode, talk: Talk, screen: Screen, clock: C) -> Self {
-        let live = mode == ProgressMode::Auto && screen.live && talk != Talk::Quiet;
+    fn new(mode: ProgressMode, verbosity: Verbosity, screen: Screen, clock: C) -> Self {
+        let live = mode == ProgressMode::Auto && screen.live && verbosity != Verbosity::Quiet;
         let lines = match mode {
             ProgressMode::Auto if live => line::Lines::Ends,
             ProgressMode::Auto | ProgressMode::Plain => line::Lines::StartsAndEnds,
@@ -54,19 +61,19 @@ impl<C: Clock> Progress<C> {
             started_ns,
             drawn_ns: 0,
             board: Board::default(),
-            teller: Teller::new(talk, lines),
+            teller: Teller::new(verbosity, lines),
             screen,
             bar: live.then(bar),
         }
     }
 
     /// Seconds since the display was made.
-    pub fn elapsed_s(&self) -> f64 {
+    fn elapsed_s(&self) -> f64 {
         self.clock.now_ns().saturating_sub(self.started_ns) as f64 / 1e9
     }
 
     /// Takes the live display away.
-    pub fn finish(&mut self) {
+    fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
             // The table comes next.
@@ -93,7 +100,7 @@ impl<C: Clock> Progress<C> {
     }
 }
 
-impl<C: Clock> Sink for Progress<C> {
+impl<C: Clock> Observer for Progress<C> {
     fn expect(&mut self, runs: usize) {
         self.board.expect(runs);
         self.teller.expect(runs);
@@ -111,6 +118,11 @@ impl<C: Clock> Sink for Progress<C> {
             self.say(&text);
         }
         self.draw(matches!(event.kind, RunEventKind::Started { .. } | RunEventKind::Ended(_)));
+    }
+
+    fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
+        let interrupts = interrupts.clone();
+        interrupt::listen(move || interrupts.raise())
     }
 }
 
@@ -134,7 +146,8 @@ mod tests {
     fn a_display_that_is_not_on_a_terminal_draws_nothing_and_counts_its_time() {
         let screen = Screen { live: false, coloured: false };
         let clock = ManualClock::default();
-        let mut progress = Progress::new(ProgressMode::Auto, Talk::Quiet, screen, clock.clone());
+        let mut progress =
+            Progress::new(ProgressMode::Auto, Verbosity::Quiet, screen, clock.clone());
         assert!(progress.bar.is_none());
         progress.expect(1);
         clock.advance(1_500_000_000);

@@ -1,0 +1,191 @@
+//! Stored sessions as the side of a comparison.
+
+use std::path::Path;
+
+use super::outlier;
+use crate::app::Fault;
+use crate::event::fingerprint::Fingerprint;
+use crate::gate::{Figure, GatePolicy, GateRun, SessionInfo, Side};
+use crate::report::layout::counted;
+use crate::store::baseline::{self, Shelf, StoredFigure, StoredRun, StoredSession, WINDOW};
+
+/// Which sessions of a machine are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reference {
+    /// The last eight.
+    Rolling,
+    /// The epoch that was pinned by the last promotion: slow drift cannot move it.
+    Pinned,
+}
+
+/// Stored sessions as a side, and what a reader of the verdict must know of them.
+#[derive(Debug)]
+pub struct StoredSide {
+    /// What is compared with.
+    pub side: Side,
+    /// Which sessions these are.
+    pub note: String,
+}
+
+/// The sessions of a folder of baselines that were measured where the candidate was; where there are none, the latest one of
+/// another machine, which the comparison then refuses by the field in which they differ. What the gate has as its subject
+/// may differ. The candidate's own session is left out: nothing is compared with itself.
+pub fn side_of_store(
+    root: &Path,
+    candidate: &Side,
+    policy: &GatePolicy,
+    reference: Reference,
+) -> Result<StoredSide, Fault> {
+    let shelves = baseline::read(root)?;
+    let here = candidate.sessions.last();
+    let here = here.and_then(|session| session.fingerprint.as_ref());
+    let (matching, others): (Vec<&Shelf>, Vec<&Shelf>) =
+        shelves.iter().partition(|shelf| comparable(shelf, here, policy));
+    let is_own =
+        |session: &StoredSession| candidate.sessions.iter().any(|info| own(session, &info.id));
+    let mut left_out = Vec::new();
+    let (mut sessions, pinned) = match reference {
+        Reference::Rolling => {
+            let mut sessions = Vec::new();
+            for shelf in &matching {
+                let (usable, outlying) = outlier::usable(shelf);
+                sessions.extend(usable);
+                left_out.extend(outlying);
+            }
+            (sessions, String::new())
+        }
+        Reference::Pinned => pinned(root, &matching)?,
+    };
+    left_out.retain(|session| !is_own(session));
+    sessions.retain(|session| !is_own(session));
+    if sessions.is_empty() {
+        // It says in which field that machine differs.
+        let others = every(&others).into_iter().filter(|session| !is_own(session));
+        sessions = others.max_by_key(|session| session.time()).into_iter().collect();
+    }
+    if sessions.is_empty() {
+        let what = if shelves.is_empty() {
+            "no session yet"
+        } else {
+            "no session but the candidate's own"
+        };
+        return Err(Fault::new(format!("{} holds {what}", root.display()))
+            .hint("`perftune baseline add DIR` keeps the sessions to compare with"));
+    }
+    sessions.sort_by_key(|session| session.time());
+    let there = sessions.len();
+    let sessions = &sessions[there.saturating_sub(WINDOW)..];
+    let used = counted(sessions.len(), "stored session");
+    let note = match pinned.as_str() {
+        "" if sessions.len() < there => {
+            format!("compared with the last {used} of {there} of this machine")
+        }
+        "" => format!("compared with {used} of this machine"),
+        pinned => format!("compared with the {used} of {pinned}"),
+    };
+    let note = note + &outlying(&left_out);
+    Ok(StoredSide { side: side(root, sessions), note })
+}
+
+/// Which sessions are not compared with, and what to do if they are the new normal.
+fn outlying(left_out: &[&StoredSession]) -> String {
+    let names: Vec<&str> = left_out.iter().map(|one| one.session.as_str()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!(
+            "; without {}, whose figures lie outside of those before (`perftune baseline promote --force-outlier` makes one the new reference)",
+            names.join(", ")
+        ),
+    }
+}
+
+fn every<'a>(shelves: &[&'a Shelf]) -> Vec<&'a StoredSession> {
+    shelves.iter().flat_map(|shelf| &shelf.sessions).collect()
+}
+
+/// The sessions of the last promotion among these machines, and what that was.
+fn pinned<'a>(
+    root: &Path,
+    shelves: &[&'a Shelf],
+) -> Result<(Vec<&'a StoredSession>, String), Fault> {
+    let promoted = shelves.iter().filter_map(|shelf| Some((*shelf, shelf.pinned()?)));
+    let Some((shelf, promotion)) = promoted.max_by_key(|(_, promotion)| promotion.time()) else {
+        return Err(Fault::new(format!(
+            "{} has no promoted session of this machine",
+            root.display()
+        ))
+        .hint("`perftune baseline promote SESSION --reason TEXT` pins one"));
+    };
+    let find = |name: &String| {
+        let found = shelf.sessions.iter().find(|session| session.session == *name);
+        found.ok_or_else(|| {
+            Fault::new(format!(
+                "{} lacks the session {name} of its epoch",
+                root.join(&shelf.key).display()
+            ))
+            .hint("sessions are never removed: restore the file, or promote another session")
+        })
+    };
+    let sessions: Vec<_> = promotion.sessions.iter().map(find).collect::<Result<_, _>>()?;
+    Ok((sessions, format!("the epoch up to {} ({})", promotion.session, promotion.reason)))
+}
+
+/// Whether a session is the candidate's: an arm has the id of its comparison and its own name behind it.
+fn own(session: &StoredSession, id: &str) -> bool {
+    let rest = session.session.strip_prefix(id);
+    rest.is_some_and(|rest| matches!(rest, "" | "-candidate" | "-baseline"))
+}
+
+fn comparable(shelf: &Shelf, here: Option<&Fingerprint>, policy: &GatePolicy) -> bool {
+    let there = shelf.sessions.first().map(|session| &session.fingerprint);
+    let (Some(here), Some(there)) = (here, there) else {
+        return policy.any_machine;
+    };
+    let differ = there.differences(here);
+    policy.any_machine
+        || !differ.iter().any(|field| field.hard && !policy.subject.contains(&field.field))
+}
+
+fn side(root: &Path, sessions: &[&StoredSession]) -> Side {
+    let mut cells: Vec<String> = Vec::new();
+    for cell in sessions.iter().flat_map(|session| &session.cells) {
+        if !cells.contains(cell) {
+            cells.push(cell.clone());
+        }
+    }
+    let info = |session: &&StoredSession| SessionInfo {
+        id: session.session.clone(),
+        created: session.created.clone(),
+        fingerprint: Some(session.fingerprint.clone()),
+    };
+    let runs = sessions
+        .iter()
+        .flat_map(|session| session.runs.iter().map(|run| gate_run(&session.session, run)));
+    Side {
+        name: root.display().to_string(),
+        sessions: sessions.iter().map(info).collect(),
+        cells,
+        runs: runs.collect(),
+    }
+}
+
+fn gate_run(session: &str, run: &StoredRun) -> GateRun {
+    let figure = |figure: &StoredFigure| Figure {
+        phase: figure.phase.clone(),
+        metric: figure.metric.clone(),
+        unit: figure.unit.to_string(),
+        value: figure.value,
+        samples: Some(figure.samples),
+        note: figure.note.clone(),
+    };
+    GateRun {
+        run: run.run.clone(),
+        cell: run.cell.clone(),
+        repeat: run.repeat,
+        session: session.to_owned(),
+        pairing: None,
+        status: Some(run.status),
+        why: String::new(),
+        figures: run.figures.iter().map(figure).collect(),
+    }
+}

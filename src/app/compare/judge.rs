@@ -1,0 +1,187 @@
+//! Two recorded sides, judged by the rules that are asked for or recorded with them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::plan::{ComparisonPlan, Rules};
+use super::sides::ComparedSide;
+use super::source::{self, Source};
+use super::verdict;
+use crate::app::Fault;
+use crate::app::baseline::Reference;
+use crate::config;
+use crate::event::record::SAID_BY_WORKER;
+use crate::gate::{GatePolicy, Judgement, Side, default_rule, judge};
+
+/// What is compared, and by which rules.
+pub struct CheckRequest<'a> {
+    /// A results folder, a CSV file of one or a folder of baselines; alone a folder that holds both sides, or a verdict.
+    pub baseline: &'a Path,
+    /// A results folder, or a CSV file of one.
+    pub candidate: Option<&'a Path>,
+    /// A file of rules, instead of those that were recorded.
+    pub gate: Option<&'a Path>,
+    /// Compare even what was measured in different or unknown environments.
+    pub any_machine: bool,
+    /// Of a folder of baselines: the epoch that was promoted last.
+    pub pinned: bool,
+}
+
+/// The manifest's own rules are damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("the gate in manifest.json cannot be read; give one with --gate FILE")]
+struct UnreadableGate(#[source] serde_json::Error);
+
+/// Judges a folder that holds both sides, as `perftune run --against` makes it.
+pub(super) fn folder(path: &Path, rules: &Rules) -> Result<Judgement, Fault> {
+    let (baseline, candidate) = source::both(path)?;
+    compare(baseline, candidate, rules)
+}
+
+/// Both sides of such a folder, as they are judged.
+pub fn sides_of(path: &Path) -> Result<[Side; 2], Fault> {
+    let (baseline, candidate) = source::both(path)?;
+    Ok([baseline.side, candidate.side])
+}
+
+/// Compares two recorded sides, or reads the verdict on them.
+pub fn check(request: &CheckRequest<'_>) -> Result<Judgement, Fault> {
+    let &CheckRequest { baseline, gate, any_machine, pinned, .. } = request;
+    if let Some(candidate) = request.candidate {
+        let candidate = source::read(candidate)?;
+        let policy = rules(gate, candidate.gate.as_ref(), any_machine)?.policy;
+        let reference = if pinned { Reference::Pinned } else { Reference::Rolling };
+        let baseline = source::read_baseline(baseline, &candidate.side, &policy, reference)?;
+        let recorded = candidate.gate.as_ref().or(baseline.gate.as_ref());
+        let rules = rules(gate, recorded, any_machine)?;
+        return compare(baseline, candidate, &rules);
+    }
+    if pinned {
+        return Err(Fault::new("--pinned chooses among the sessions of a folder of baselines")
+            .hint("write `perftune check baseline CANDIDATE --pinned`"));
+    }
+    if verdict::is_one(baseline) {
+        if gate.is_some() || any_machine {
+            let name = baseline.display();
+            let what = format!(
+                "{name} has been judged already: --gate and --any-machine change nothing in it"
+            );
+            return Err(Fault::new(what).hint("leave them out, or judge the two sides anew"));
+        }
+        return verdict::read(baseline);
+    }
+    let (old, new) = source::both(baseline)?;
+    let mut rules = match ComparisonPlan::read(baseline)? {
+        // The verdict that was given is given again.
+        Some(plan) if gate.is_none() => plan.gate,
+        _ => rules(gate, new.gate.as_ref().or(old.gate.as_ref()), any_machine)?,
+    };
+    rules.policy.any_machine |= any_machine;
+    compare(old, new, &rules)
+}
+
+/// The rules of a file; else those that were recorded with the results; else the usual ones.
+pub fn rules(
+    file: Option<&Path>,
+    recorded: Option<&Value>,
+    any_machine: bool,
+) -> Result<Rules, Fault> {
+    let mut policy = match (file, recorded) {
+        (Some(file), _) => config::gate(&config::Source::Path(file.to_owned()))?,
+        (None, Some(recorded)) => GatePolicy::deserialize(recorded).map_err(UnreadableGate)?,
+        (None, None) => GatePolicy::default(),
+    };
+    policy.any_machine |= any_machine;
+    Ok(Rules { policy, of_file: file.is_some() })
+}
+
+/// The rules of a file, or of the candidate's grid.
+pub fn rules_of_side(file: Option<&Path>, candidate: &ComparedSide) -> Result<Rules, Fault> {
+    match file {
+        Some(_) => rules(file, None, false),
+        None => Ok(Rules { policy: candidate.plan.gate.clone(), of_file: false }),
+    }
+}
+
+/// Takes out what a worker says of itself and nobody has declared; returns the names.
+fn leave_out_own(side: &mut Side, policy: &GatePolicy) -> BTreeSet<String> {
+    let mut left_out = BTreeSet::new();
+    for run in &mut side.runs {
+        run.figures.retain(|figure| {
+            let own = figure.phase == "run" && figure.note == SAID_BY_WORKER;
+            let declared = policy.metrics.contains_key(&figure.metric);
+            let known = declared || default_rule(&figure.metric).is_some();
+            if own && !known {
+                left_out.insert(figure.metric.clone());
+            }
+            known || !own
+        });
+    }
+    left_out
+}
+
+/// What a reader must know where the candidate brings its own rules: a change could loosen the gate that is to judge it.
+fn own_rules(baseline: Option<&Value>, candidate: Option<&Value>) -> Result<Option<String>, Fault> {
+    let usual = serde_json::to_value(GatePolicy::default())?;
+    let (old, new) = (baseline.unwrap_or(&usual), candidate.unwrap_or(&usual));
+    let keys = |rules: &Value| -> Vec<String> {
+        let keys = rules.as_object().map(|rules| rules.keys().cloned());
+        keys.into_iter().flatten().collect()
+    };
+    let mut differ: Vec<String> = keys(new);
+    differ.extend(keys(old).into_iter().filter(|key| new.get(key).is_none()));
+    differ.retain(|key| old.get(key) != new.get(key));
+    if differ.is_empty() {
+        return Ok(None);
+    }
+    let than = match baseline {
+        Some(_) => "the [gate] of the two grids differs",
+        None => "the [gate] of the candidate's grid is not the usual one",
+    };
+    Ok(Some(format!(
+        "{than} ({}): the candidate's was used; --gate FILE chooses another",
+        differ.join(", ")
+    )))
+}
+
+/// Judges two sides; what a reader must know of the files is among the notes.
+fn compare(mut baseline: Source, mut candidate: Source, rules: &Rules) -> Result<Judgement, Fault> {
+    let mut own = BTreeSet::new();
+    for side in [&mut baseline.side, &mut candidate.side] {
+        own.append(&mut leave_out_own(side, &rules.policy));
+    }
+    let judged = judge(&baseline.side, &candidate.side, &rules.policy);
+    let mut judgement = judged.map_err(|error| {
+        Fault::from(error)
+            .hint("nothing was judged: this is a mistake in the data and no verdict of the gate")
+    })?;
+    if let Some(first) = own.first() {
+        let more = match own.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        judgement.notes.push(format!(
+            "the worker's own `{first}`{more} was not judged: what it means is not known; `direction` in [gate.metrics] gates it"
+        ));
+    }
+    if !rules.of_file {
+        let note = own_rules(baseline.gate.as_ref(), candidate.gate.as_ref())?;
+        judgement.notes.extend(note);
+    }
+    if baseline.wide != candidate.wide {
+        judgement.notes.push(
+            "one side is a report.csv, which holds fewer figures than a metrics.csv or a results folder: the others are \
+             missing on that side"
+                .to_owned(),
+        );
+    }
+    for source in [baseline, candidate] {
+        let name = source.side.name;
+        let said = source.notes.into_iter().map(|note| format!("{name}: {note}"));
+        judgement.notes.extend(said);
+    }
+    Ok(judgement)
+}

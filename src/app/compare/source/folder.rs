@@ -1,0 +1,73 @@
+//! Results folders: the record at the end of each run's log.
+
+use std::path::Path;
+
+use super::{Origin, Source, absent, cells};
+use crate::app::Fault;
+use crate::event::{MetricRow, RunRecord};
+use crate::gate::{Figure, GateRun, Side};
+use crate::report::csv::failure_text;
+use crate::store::Recordings;
+
+pub(super) fn read(path: &Path) -> Result<Source, Fault> {
+    let name = path.display();
+    if !path.join("manifest.json").is_file() {
+        let fault =
+            Fault::new(format!("{name} holds no results of perftune: it has no manifest.json"));
+        let sheet = path.join("metrics.csv");
+        return Err(if sheet.is_file() {
+            fault.hint(format!("name the file instead: {}", sheet.display()))
+        } else {
+            fault.hint("a side is a results folder such as results/NAME, or a CSV file of one")
+        });
+    }
+    let recordings = Recordings::open(path)?;
+    let head = recordings.head();
+    let origin = Origin::of(head, path);
+    let mut runs = Vec::new();
+    for run in &head.runs {
+        let record = recordings.record(run).map_err(|error| {
+            Fault::from(error).hint(format!(
+                "measure it once more with `perftune run GRID --out {name} --resume`"
+            ))
+        })?;
+        runs.push(record.map_or_else(
+            || absent(run, &origin.session, "it was not started, or did not end".to_owned()),
+            |record| gate_run(record, &origin.session),
+        ));
+    }
+    let side = Side {
+        name: name.to_string(),
+        sessions: origin.sessions(&runs),
+        cells: cells(&runs),
+        runs,
+    };
+    Ok(Source { side, notes: Vec::new(), gate: head.gate.clone(), wide: false })
+}
+
+fn gate_run(record: RunRecord, session: &str) -> GateRun {
+    let why = record.failure.as_ref().map(failure_text);
+    let pairing = record.pairing;
+    let session = pairing.as_ref().map_or(session, |pairing| &pairing.session);
+    GateRun {
+        session: session.to_owned(),
+        run: record.run,
+        cell: record.cell,
+        repeat: record.repeat,
+        pairing,
+        status: Some(record.status),
+        why: why.unwrap_or(record.stop.detail),
+        figures: record.metrics.into_iter().map(figure).collect(),
+    }
+}
+
+fn figure(row: MetricRow) -> Figure {
+    Figure {
+        phase: row.phase,
+        metric: row.metric,
+        unit: row.unit.to_string(),
+        value: row.estimate,
+        samples: Some(row.samples),
+        note: row.note,
+    }
+}

@@ -1,0 +1,55 @@
+//! `metrics.csv` and `report.csv`, with the manifest beside them if there is one.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::{Origin, Source, absent, cells};
+use crate::app::Fault;
+use crate::gate::Side;
+use crate::report::reading::{ReadFigures, read_figures};
+use crate::store::{ManifestHead, Recordings};
+
+pub(super) fn read(path: &Path) -> Result<Source, Fault> {
+    let bytes = fs_err::read(path)?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Fault::new(format!("{} is no CSV file but JSON", path.display()))
+            .hint("a side is a results folder, a metrics.csv or a report.csv; a verdict.json is given alone"));
+    }
+    let ReadFigures { mut runs, mut notes, wide } = read_figures(path, &bytes)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let beside = folder.join("manifest.json").is_file();
+    let recordings = beside.then(|| Recordings::open(folder)).transpose()?;
+    let head = recordings.as_ref().map(Recordings::head);
+    let named: HashSet<&str> = runs.iter().map(|run| run.run.as_str()).collect();
+    let own = head.filter(|head| is_of(head, &named));
+    if beside && own.is_none() {
+        notes.push("the manifest.json beside it is of other runs, and was not used".to_owned());
+    }
+    let origin = own.map_or_else(|| Origin::unknown(path), |head| Origin::of(head, folder));
+    let lost = own.map(|head| lost(head, &named)).unwrap_or_default();
+    let why = "it is in manifest.json and not in the CSV file";
+    runs.extend(lost.iter().map(|run| absent(run, "", why.to_owned())));
+    for run in &mut runs {
+        run.session.clone_from(&origin.session);
+    }
+    let side = Side {
+        name: path.display().to_string(),
+        sessions: origin.sessions(&runs),
+        cells: cells(&runs),
+        runs,
+    };
+    Ok(Source { side, notes, gate: own.and_then(|head| head.gate.clone()), wide })
+}
+
+/// Whether a manifest speaks of these runs: it knows every one.
+fn is_of(head: &ManifestHead, named: &HashSet<&str>) -> bool {
+    let known: HashSet<&str> = head.runs.iter().map(String::as_str).collect();
+    named.is_subset(&known)
+}
+
+/// The runs of a manifest that the file does not have.
+fn lost(head: &ManifestHead, named: &HashSet<&str>) -> Vec<String> {
+    let lost = head.runs.iter().filter(|run| !named.contains(run.as_str()));
+    lost.cloned().collect()
+}

@@ -1,0 +1,100 @@
+//! Data sets for the configuration and for `perftune list datasets`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Fault, error_text};
+use crate::config::plan::PlannedRun;
+use crate::config::{DatasetCatalogue, DatasetFacts};
+use crate::dataset::DataSet;
+use crate::dataset::{Roots, find, list};
+use crate::store::DataRows;
+
+/// The data sets near a folder.
+pub(super) struct Catalogue {
+    base: PathBuf,
+    roots: Roots,
+}
+
+impl Catalogue {
+    /// Those that a grid in this folder, or a user in the working directory, would mean.
+    pub(super) fn near(base: &Path) -> Self {
+        Self { base: base.to_owned(), roots: Roots::near(base) }
+    }
+}
+
+impl DatasetCatalogue for Catalogue {
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
+        let data = find(name_or_path, &self.base, &self.roots).map_err(|e| error_text(&e))?;
+        Ok(DatasetFacts {
+            name: data.manifest().name.clone(),
+            dir: data.folder().to_owned(),
+            train_rows: data.manifest().train_rows,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        list(&self.roots).into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+/// The sizes of the data sets of the runs that the native worker makes.
+pub(super) fn rows(runs: &[PlannedRun]) -> BTreeMap<String, DataRows> {
+    let mut found = BTreeMap::new();
+    for run in runs {
+        if run.job.command.is_some() || found.contains_key(&run.job.dataset) {
+            continue;
+        }
+        // One that cannot be read has been reported before.
+        if let Ok(data) = DataSet::open(&run.job.dataset_dir) {
+            let manifest = data.manifest();
+            let rows = DataRows { train: manifest.train_rows, test: manifest.test_rows };
+            found.insert(run.job.dataset.clone(), rows);
+        }
+    }
+    found
+}
+
+/// A data set, as `list datasets` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatasetRow {
+    /// As written in the grid.
+    pub name: String,
+    /// Channels x height x width.
+    pub shape: String,
+    /// Number of classes.
+    pub classes: u32,
+    /// Rows to train on, those held out for validation included.
+    pub train: u64,
+    /// Rows to test on.
+    pub test: u64,
+    /// Its licence.
+    pub licence: String,
+    /// What it is, one line.
+    pub about: String,
+    /// Its folder.
+    pub path: String,
+}
+
+/// The data sets in the data folders. One that cannot be read is an error: its user would look for it in vain.
+pub fn datasets() -> Result<Vec<DatasetRow>, Fault> {
+    let roots = Roots::near(&std::env::current_dir()?);
+    list(&roots).into_iter().map(|(name, data)| Ok(row(name, &data?))).collect()
+}
+
+fn row(name: String, data: &DataSet) -> DatasetRow {
+    let manifest = data.manifest();
+    let [channels, height, width] = manifest.shape;
+    DatasetRow {
+        name,
+        shape: format!("{channels}x{height}x{width}"),
+        classes: manifest.classes,
+        train: manifest.train_rows,
+        test: manifest.test_rows,
+        licence: manifest.licence.clone(),
+        about: manifest.about.clone(),
+        path: data.folder().display().to_string(),
+    }
+}

@@ -1,0 +1,69 @@
+//! What all runs of a results folder say together: the files beside those of the runs.
+
+use super::Fault;
+use super::front;
+use super::page;
+use super::shadow::Shadow;
+use super::summary::summaries;
+use crate::event::{Objective, RunRecord};
+use crate::report::csv::{metrics_csv, report_csv, summary_csv};
+use crate::report::front::FrontReport;
+use crate::report::summary::{SummaryRow, summary_metrics_csv};
+use crate::store::{self, Results, StoredResults};
+
+/// Repeats from which on an interval between runs says something.
+const REPEATS_FOR_SUMMARY: u32 = 3;
+
+/// What all runs together say beside their own figures.
+pub struct Derived {
+    /// The figures between runs; none where there are too few repeats.
+    pub summary: Vec<SummaryRow>,
+    /// The front of the cells, where there are objectives.
+    pub front: Option<FrontReport>,
+    /// `report.html`.
+    pub page: Vec<u8>,
+}
+
+impl Derived {
+    /// Of these runs of a folder; `objectives`: instead of those that are recorded.
+    pub fn new(
+        results: &Results,
+        records: &[RunRecord],
+        objectives: Option<Vec<Objective>>,
+    ) -> Result<Self, Fault> {
+        let repeats = records.iter().map(|record| record.repeat).max().unwrap_or(0);
+        let summary = if repeats < REPEATS_FOR_SUMMARY { Vec::new() } else { summaries(records) };
+        let front = front::of_folder(results, records, &summary, objectives)?;
+        let page = page::page(results, records, &summary, front.as_ref())?;
+        Ok(Self { summary, front, page })
+    }
+
+    /// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
+    pub fn write(
+        &self,
+        results: &Results,
+        records: &[RunRecord],
+        shadow: Option<&Shadow>,
+    ) -> Result<(), Fault> {
+        results.write("report.csv", &report_csv(records, self.front.as_ref())?)?;
+        results.write("metrics.csv", &metrics_csv(records)?)?;
+        if self.summary.is_empty() {
+            results.remove("summary.csv")?;
+            results.remove("summary_metrics.csv")?;
+        } else {
+            results.write("summary.csv", &summary_csv(records, &self.summary)?)?;
+            results.write("summary_metrics.csv", &summary_metrics_csv(&self.summary)?)?;
+        }
+        match shadow {
+            Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
+            None => results.remove("shadow.csv")?,
+        }
+        results.write("report.html", &self.page)?;
+        Ok(())
+    }
+}
+
+/// Opens a results folder for its reports.
+pub fn reopen(folder: &std::path::Path) -> Result<(Results, StoredResults), Fault> {
+    Ok(store::reopen(folder)?)
+}

@@ -1,0 +1,209 @@
+//! From the figures of the runs to the front of their cells.
+
+mod figures;
+
+use std::collections::{BTreeMap, HashMap};
+
+use self::figures::Figure;
+use super::Fault;
+use crate::event::{Feasibility, Objective, RunRecord, RunStatus, StopReason};
+use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
+use crate::report::summary::SummaryRow;
+use crate::stats::{Better, Known, Standing, standings};
+use crate::store::{DataRows, ManifestHead, Results};
+
+/// What cells are compared by, and what is known of their data.
+struct Comparison<'a> {
+    objectives: &'a [Objective],
+    summary: BetweenRuns<'a>,
+    rows: &'a BTreeMap<String, DataRows>,
+    /// How precisely each run was asked to know its figures, as a share.
+    within: &'a BTreeMap<String, f64>,
+}
+
+/// The figures between runs by cell, metric and phase.
+type BetweenRuns<'a> = HashMap<(&'a str, &'a str, &'a str), &'a SummaryRow>;
+
+/// The front of a results folder, by these objectives or by those of its manifest; `None` where there are none.
+pub fn of_folder(
+    results: &Results,
+    records: &[RunRecord],
+    summary: &[SummaryRow],
+    asked: Option<Vec<Objective>>,
+) -> Result<Option<FrontReport>, Fault> {
+    let head = results.manifest()?;
+    let within = head.as_ref().map(asked_precision).unwrap_or_default();
+    let (recorded, rows) = head.map_or_else(Default::default, |h| (h.objectives, h.datasets));
+    let objectives = asked.unwrap_or(recorded);
+    let comparison = Comparison {
+        objectives: &objectives,
+        summary: indexed(summary),
+        rows: &rows,
+        within: &within,
+    };
+    Ok((!objectives.is_empty()).then(|| comparison.front(records)))
+}
+
+/// `within` of each run, where the manifest has it.
+fn asked_precision(head: &ManifestHead) -> BTreeMap<String, f64> {
+    let of_run = |(run, spec): (&String, &serde_json::Value)| {
+        let within = spec["stop"]["within"].as_f64()?;
+        Some((run.clone(), within))
+    };
+    head.specs.iter().filter_map(of_run).collect()
+}
+
+impl Comparison<'_> {
+    fn front(&self, records: &[RunRecord]) -> FrontReport {
+        let mut cells: Vec<(FrontCell, Vec<Known>)> = Vec::new();
+        for (name, runs) in by_cell(records) {
+            cells.push(self.cell(name, &runs));
+        }
+        let goals: Vec<Better> = self.objectives.iter().map(|objective| objective.better).collect();
+        let mut datasets: Vec<String> = Vec::new();
+        for (cell, _) in &cells {
+            if !datasets.contains(&cell.dataset) {
+                datasets.push(cell.dataset.clone());
+            }
+        }
+        for dataset in &datasets {
+            let compared = |(cell, _): &(FrontCell, Vec<Known>)| {
+                cell.dataset == *dataset && cell.mark == Mark::Front
+            };
+            let group: Vec<usize> = (0..cells.len()).filter(|at| compared(&cells[*at])).collect();
+            self.settle(&mut cells, &group, &goals);
+        }
+        FrontReport {
+            objectives: self.objectives.to_vec(),
+            cells: cells.into_iter().map(|(cell, _)| cell).collect(),
+        }
+    }
+
+    /// A cell with its figures; marked as of the front where it may be compared.
+    fn cell(&self, name: &str, runs: &[&RunRecord]) -> (FrontCell, Vec<Known>) {
+        let good: Vec<_> = runs.iter().copied().filter(|run| ended(run)).collect();
+        let mut cell = FrontCell {
+            cell: name.to_owned(),
+            dataset: runs.first().map_or_else(String::new, |run| run.job.dataset.clone()),
+            mark: Mark::Front,
+            figures: Vec::new(),
+            ties: Vec::new(),
+            more_ties: 0,
+            dominated_by: None,
+            note: String::new(),
+        };
+        if let Some(mark) = verdict(runs) {
+            cell.mark = mark;
+            return (cell, Vec::new());
+        }
+        if runs.iter().any(|run| run.stop.reason == StopReason::OutOfMemory) {
+            cell.mark = Mark::Incomplete;
+            "it ran out of memory".clone_into(&mut cell.note);
+            return (cell, Vec::new());
+        }
+        if good.is_empty() {
+            cell.mark = Mark::Incomplete;
+            "no run of it came to its end".clone_into(&mut cell.note);
+            return (cell, Vec::new());
+        }
+        let lost = runs.len() - good.len();
+        if lost > 0 {
+            cell.note = format!("{lost} of {} runs failed or were cancelled", runs.len());
+        }
+        let found = self.objectives.iter().map(|objective| {
+            let figure = self.figure(name, &good, objective);
+            figure.map_err(|why| format!("{}: {why}", objective.metric))
+        });
+        match found.collect::<Result<Vec<Figure>, String>>() {
+            Ok(figures) => {
+                let (shown, known) = figures.into_iter().unzip();
+                cell.figures = shown;
+                (cell, known)
+            }
+            Err(why) => {
+                cell.mark = Mark::Incomplete;
+                cell.note = why;
+                (cell, Vec::new())
+            }
+        }
+    }
+
+    /// Marks the cells of `group`, which can be compared with each other.
+    fn settle(&self, cells: &mut [(FrontCell, Vec<Known>)], group: &[usize], goals: &[Better]) {
+        let points: Vec<Vec<Known>> = group.iter().map(|at| cells[*at].1.clone()).collect();
+        let names: Vec<String> = group.iter().map(|at| cells[*at].0.cell.clone()).collect();
+        let found = standings(&points, goals);
+        let metrics = |holds: &dyn Fn(usize) -> bool| {
+            let places = 0..self.objectives.len();
+            let names = places.filter(|at| holds(*at));
+            let names = names.map(|at| self.objectives[at].metric.clone());
+            names.collect::<Vec<_>>()
+        };
+        for (own, standing) in found.iter().enumerate() {
+            let cell = &mut cells[group[own]].0;
+            match standing {
+                Standing::DominatedBy(by) => {
+                    let better = |at: usize| points[*by][at].is_better(points[own][at], goals[at]);
+                    cell.mark = Mark::Dominated;
+                    cell.dominated_by =
+                        Some(Dominator { cell: names[*by].clone(), metrics: metrics(&better) });
+                }
+                Standing::Front => {
+                    let is_tied = |other: usize, at: usize| {
+                        points[own][at].is_tied(points[other][at], goals[at])
+                    };
+                    let others = (0..group.len())
+                        .filter(|other| *other != own && found[*other] == Standing::Front);
+                    let mut tied =
+                        others.filter(|other| (0..goals.len()).any(|at| is_tied(*other, at)));
+                    // Of a thousand cells that are alike each is tied with all others: a million names.
+                    let first = tied.by_ref().take(MOST_TIES).map(|other| Tie {
+                        with: names[other].clone(),
+                        metrics: metrics(&|at: usize| is_tied(other, at)),
+                    });
+                    cell.ties = first.collect();
+                    cell.more_ties = tied.count();
+                }
+            }
+        }
+    }
+}
+
+fn indexed(summary: &[SummaryRow]) -> BetweenRuns<'_> {
+    let rows = summary.iter();
+    rows.map(|row| ((&*row.cell, &*row.metric, &*row.phase), row)).collect()
+}
+
+/// The runs of each cell, in the order of their first.
+fn by_cell(records: &[RunRecord]) -> Vec<(&str, Vec<&RunRecord>)> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut cells: Vec<(&str, Vec<&RunRecord>)> = Vec::new();
+    for record in records {
+        let place = *places.entry(&record.cell).or_insert(cells.len());
+        match cells.get_mut(place) {
+            Some((_, runs)) => runs.push(record),
+            None => cells.push((&record.cell, vec![record])),
+        }
+    }
+    cells
+}
+
+fn ended(record: &RunRecord) -> bool {
+    matches!(record.status, RunStatus::Completed | RunStatus::Stopped)
+}
+
+/// Why its constraints keep a cell out, if they do: all runs that have any must be feasible.
+fn verdict(runs: &[&RunRecord]) -> Option<Mark> {
+    let any = |of: Feasibility| {
+        let mut verdicts = runs.iter().filter_map(|run| run.verdict.as_ref());
+        verdicts.any(|verdict| verdict.verdict == of)
+    };
+    if any(Feasibility::Infeasible) {
+        Some(Mark::Infeasible)
+    } else {
+        any(Feasibility::Undecided).then_some(Mark::Undecided)
+    }
+}
+
+#[cfg(test)]
+mod tests;

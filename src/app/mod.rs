@@ -1,0 +1,33 @@
+//! The use cases of perftune: plain structs in, typed results out.
+//!
+//! A use case brings the layers below together: it loads a plan, has its runs made and recorded, reads what is in a results
+//! folder, compares it, looks at the machine. Left out is everything that a person types or sees: arguments, terminal,
+//! progress, exit codes and the layout of texts belong to `cli`, the bytes of reports to `report`.
+//!
+//! Invariant: no use case writes to a standard stream, and none ends the process. What it has to say while it works goes to
+//! the [`Observer`] that it is given.
+
+pub mod baseline;
+pub mod compare;
+pub mod datasets;
+pub mod derived;
+pub mod doctor;
+pub mod dry_run;
+pub mod environment;
+pub mod fault;
+pub mod front;
+pub mod grid;
+pub mod launch;
+pub mod observer;
+pub mod page;
+pub mod programs;
+pub mod replay;
+pub mod rules;
+pub mod session;
+pub mod shadow;
+pub mod summary;
+
+pub use self::fault::{Fault, error_text};
+pub use self::observer::Observer;
+pub use crate::runner::Interrupts;
+pub use crate::worker::scripted::run as scripted_worker;

@@ -1,0 +1,18 @@
+//! Who is told what happens while runs are made.
+
+use std::io;
+
+use crate::event::RunEvent;
+use crate::runner::Interrupts;
+
+/// Somebody who follows the runs of a session, and may end them.
+pub trait Observer {
+    /// So many runs will be started.
+    fn expect(&mut self, runs: usize);
+    /// Something that the user should know before anything is run, or after it.
+    fn warn(&mut self, what: &str);
+    /// Something happened.
+    fn event(&mut self, event: &RunEvent);
+    /// The first run is about to begin: from now on the observer may raise `interrupts`.
+    fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()>;
+}

@@ -1,0 +1,170 @@
+//! `report.html`: what a results folder says of its grid, collected for the page that shows it. Everything comes from the
+//! folder, so that `perftune report` makes the same bytes again.
+
+mod series;
+
+use std::collections::BTreeMap;
+
+use super::{Fault, error_text};
+use crate::control::Constraint;
+use crate::event::RunRecord;
+use crate::report::front::FrontReport;
+use crate::report::html::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns, document};
+use crate::report::summary::SummaryRow;
+use crate::store::{ManifestHead, Results};
+use crate::units;
+
+/// The page over the runs of a folder, with their figures between runs and the front, where there are objectives.
+pub fn page(
+    results: &Results,
+    records: &[RunRecord],
+    summary: &[SummaryRow],
+    front: Option<&FrontReport>,
+) -> Result<Vec<u8>, Fault> {
+    let manifest = results.manifest()?;
+    let head = manifest.as_ref().map_or_else(Head::default, |head| self::head(head, records));
+    let page = Page {
+        head: &head,
+        records,
+        summary,
+        limits: &manifest.as_ref().map(limits).unwrap_or_default(),
+        front,
+        series: &series(results, records),
+    };
+    Ok(document(&page)?)
+}
+
+fn head(manifest: &ManifestHead, records: &[RunRecord]) -> Head {
+    let recorded = |run: &&String| records.iter().any(|record| record.run == **run);
+    let missing = manifest.runs.iter().filter(|run| !recorded(run));
+    Head {
+        name: manifest.name.clone(),
+        created: manifest.created.clone(),
+        version: manifest.perftune.clone(),
+        machine: machine(&manifest.machine),
+        missing: missing.cloned().collect(),
+    }
+}
+
+/// The machine in one line; what it did not tell is left out.
+fn machine(facts: &serde_json::Value) -> String {
+    let text = |name: &str| facts[name].as_str().map(str::to_owned);
+    let mut parts = Vec::new();
+    parts.extend(text("system"));
+    parts.extend(text("kernel").map(|kernel| format!("kernel {kernel}")));
+    parts.extend(text("cpu_model"));
+    if let Some(usable) = facts["usable_cores"].as_f64() {
+        let of = facts["logical_cores"].as_u64().map(|cores| format!(" of {cores}"));
+        parts.push(format!("{usable}{} cores usable", of.unwrap_or_default()));
+    }
+    if let Some(bytes) = facts["memory_bytes"].as_f64() {
+        parts.push(format!("{} of memory", units::bytes(bytes)));
+    }
+    if let Some(bytes) = facts["memory_limit_bytes"].as_f64() {
+        parts.push(format!("limited to {}", units::bytes(bytes)));
+    }
+    let devices = facts["accelerators"].as_array().into_iter().flatten();
+    let names: Vec<_> = devices.filter_map(|device| device["name"].as_str()).collect();
+    if names.is_empty() {
+        parts.push("no accelerator".to_owned());
+    } else {
+        parts.push(names.join(" and "));
+    }
+    parts.join(", ")
+}
+
+/// The limits of the grid's runs, each once.
+fn limits(manifest: &ManifestHead) -> Vec<Limit> {
+    let mut found: Vec<(Constraint, usize)> = Vec::new();
+    for spec in manifest.specs.values() {
+        let of_run = serde_json::from_value(spec["stop"]["constraints"].clone());
+        let of_run: Vec<Constraint> = of_run.unwrap_or_default();
+        for constraint in of_run {
+            match found.iter_mut().find(|(other, _)| *other == constraint) {
+                Some((_, runs)) => *runs += 1,
+                None => found.push((constraint, 1)),
+            }
+        }
+    }
+    let limit = |(constraint, runs): (Constraint, usize)| Limit {
+        sign: constraint.op.to_string(),
+        upper: constraint.op.is_upper(),
+        value: constraint.limit,
+        metric: constraint.metric,
+        of_some: runs < manifest.specs.len(),
+    };
+    found.into_iter().map(limit).collect()
+}
+
+/// The time series of the runs, unless there are too many.
+fn series(results: &Results, records: &[RunRecord]) -> SeriesOfRuns {
+    if records.len() > MOST_SERIES {
+        return SeriesOfRuns::LeftOut(format!(
+            "The time series of {} runs would make this page too large: they are shown for up to {MOST_SERIES}. \
+             The folder of each run has them in samples.csv and epochs.csv.",
+            records.len()
+        ));
+    }
+    let of_run = |record: &RunRecord| {
+        let read = series::read(&results.run_folder(&record.run), record);
+        (record.run.clone(), read.map_err(|error| error_text(&error)))
+    };
+    SeriesOfRuns::Shown(records.iter().map(of_run).collect::<BTreeMap<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn manifest(value: &serde_json::Value) -> ManifestHead {
+        serde_json::from_value(value.clone()).unwrap()
+    }
+
+    #[test]
+    fn limits_are_told_once_and_whose_they_are() {
+        let limit = |metric: &str, op: &str, limit: f64| json!({ "metric": metric, "op": op, "limit": limit });
+        let latency = limit("serve.latency_p99", "<=", 0.01);
+        let accuracy = limit("test_accuracy", ">=", 0.88);
+        let head = manifest(&json!({
+            "format": { "major": 1, "minor": 0 },
+            "name": "t",
+            "runs": ["a", "b", "c"],
+            "specs": {
+                "a": { "stop": { "constraints": [latency, accuracy] } },
+                "b": { "stop": { "constraints": [latency] } },
+                "c": { "stop": { "constraints": [latency] } },
+            },
+        }));
+        let found = limits(&head);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|limit| (&*limit.metric, &*limit.sign, limit.upper, limit.of_some))
+            .collect();
+        assert_eq!(
+            shown,
+            [("serve.latency_p99", "<=", true, false), ("test_accuracy", ">=", false, true)]
+        );
+        assert!((found[0].value - 0.01).abs() < 1e-15);
+        // A manifest from before there were constraints, or a torn one, has none.
+        let old = manifest(&json!({
+            "format": { "major": 1, "minor": 0 }, "name": "t", "runs": ["a"], "specs": { "a": {} },
+        }));
+        assert_eq!(limits(&old), []);
+    }
+
+    #[test]
+    fn a_machine_is_told_as_far_as_it_is_known() {
+        let facts = json!({
+            "system": "Linux", "kernel": null, "cpu_model": "X", "logical_cores": 4, "usable_cores": 2.5,
+            "memory_bytes": 8_589_934_592_u64, "memory_limit_bytes": null, "accelerators": [],
+        });
+        assert_eq!(
+            machine(&facts),
+            "Linux, X, 2.5 of 4 cores usable, 8.00 GiB of memory, no accelerator"
+        );
+        let facts =
+            json!({ "accelerators": [{ "name": "H200" }], "memory_limit_bytes": 1_073_741_824 });
+        assert_eq!(machine(&facts), "limited to 1.00 GiB, H200");
+    }
+}

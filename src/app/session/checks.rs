@@ -1,0 +1,86 @@
+//! What can be known to be wrong before the first run.
+
+use std::collections::BTreeSet;
+
+use super::request::RunRequest;
+use crate::app::{Fault, error_text, launch};
+use crate::config::plan::WorkerProgram;
+use crate::control::check_supported;
+use crate::dataset::DataSet;
+use crate::event::MemoryGuard;
+use crate::runner::Launch;
+use crate::sampler::{LimitMeans, Sampler};
+use crate::units::Span;
+
+/// Every device of the grid but the CPU is there, as the native worker sees it.
+pub(super) fn devices(request: &RunRequest<'_>, launch: &Launch) -> Result<(), Fault> {
+    if request.plan.worker.program != WorkerProgram::Native {
+        return Ok(());
+    }
+    let devices: BTreeSet<&str> = request
+        .runs
+        .iter()
+        .filter(|run| run.job.command.is_none())
+        .map(|run| run.job.device.as_str())
+        .filter(|d| *d != "cpu")
+        .collect();
+    for device in devices {
+        launch::check_device(&launch.program, device).map_err(|error| {
+            Fault::from(error).hint(
+                "`perftune doctor` tells which devices are there; `device = \"cpu\"` always is",
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// Every file of the data sets is what its manifest says.
+pub(super) fn data(request: &RunRequest<'_>) -> Result<(), Fault> {
+    if request.plan.worker.program != WorkerProgram::Native {
+        return Ok(());
+    }
+    let native = request.runs.iter().filter(|run| run.job.command.is_none());
+    let folders: BTreeSet<_> = native.map(|run| &run.job.dataset_dir).collect();
+    for folder in folders {
+        let verified = DataSet::open(folder).and_then(|set| set.verify());
+        verified.map_err(|error| Fault::new(error_text(&error)))?;
+    }
+    Ok(())
+}
+
+/// At least one chosen metric of every run can be measured here; a warning for each that cannot.
+pub(super) fn metrics(request: &RunRequest<'_>, sampler: &Sampler) -> Result<Vec<String>, Fault> {
+    let gaps = sampler.unsupported().iter();
+    let unsupported = gaps.map(|gap| (gap.field.clone(), gap.reason.clone())).collect();
+    let mut seen = Vec::new();
+    let mut said = Vec::new();
+    for run in request.runs.iter().filter(|run| run.stop.enabled) {
+        if !seen.contains(&(run.chosen, &run.stop.metrics)) {
+            seen.push((run.chosen, &run.stop.metrics));
+            let (_, warnings) = check_supported(&run.stop, &unsupported).map_err(|error| {
+                Fault::new(format!("{}: {error}", run.run)).hint(
+                    "`perftune doctor` tells what can be measured here; --full needs no metric",
+                )
+            })?;
+            let new = warnings.into_iter().filter(|_| run.chosen);
+            said.extend(new);
+        }
+    }
+    said.sort_unstable();
+    said.dedup();
+    Ok(said)
+}
+
+/// A warning where a limit on memory is watched so seldom that a run may be far beyond it.
+pub(super) fn watched_limits(request: &RunRequest<'_>, means: &LimitMeans) -> Option<String> {
+    const SELDOM_NS: u64 = 1_000_000_000;
+    let interval_ns = request.plan.sampler.interval_ns;
+    let limited = request.runs.iter().any(|run| run.limits.memory_bytes.is_some());
+    let watched = limited && means.memory == Ok(MemoryGuard::Watched);
+    (watched && interval_ns > SELDOM_NS).then(|| {
+        format!(
+            "the memory limit is watched every {} only, as often as the sampler looks ([sampler] interval)",
+            Span::from_ns(interval_ns)
+        )
+    })
+}

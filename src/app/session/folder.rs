@@ -1,0 +1,263 @@
+//! One results folder and the runs that go to it: checked, opened, resumed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::checks;
+use super::manifest::{self, AllRuns};
+use super::recorder::Recorder;
+use super::request::{Executed, Prepared, RunRequest};
+use crate::app::environment::{self, SessionIdentity};
+use crate::app::{Fault, datasets, launch, programs};
+use crate::config::plan::WorkerProgram;
+use crate::event::{MemoryGuard, RunRecord, Vendor};
+use crate::runner::{Launch, RunSpec};
+use crate::sampler::{self, LimitMeans, Machine, Sampler};
+use crate::store::{DataRows, Existing, Results};
+
+/// A request in which nothing is known to be wrong: its runs are ready to be started.
+pub struct Checked {
+    prepared: Vec<Prepared>,
+    launch: Launch,
+    /// What the user should know before anything is run.
+    pub warnings: Vec<String>,
+}
+
+impl Checked {
+    /// Says everything that can be known to be wrong; nothing is written.
+    pub fn new(request: &RunRequest<'_>) -> Result<Self, Fault> {
+        checks::data(request)?;
+        programs::startable(request.runs)?;
+        let launch = launch::of_runs(request.runs, &request.plan.worker, request.program)?;
+        checks::devices(request, &launch)?;
+        let mut warnings = checks::metrics(request, &Sampler::new(request.plan.sampler))?;
+        let means = sampler::limit_means();
+        warnings.extend(checks::watched_limits(request, &means));
+        let prepared = prepare(request, &launch, &means)?;
+        Ok(Self { prepared, launch, warnings })
+    }
+
+    /// Which program does the work, and how.
+    pub fn launch(&self) -> &Launch {
+        &self.launch
+    }
+}
+
+/// A results folder that is open, and what is known of its runs. Until [`OpenFolder::begin`] nothing in it is changed but what
+/// the request says.
+pub struct OpenFolder<'a> {
+    request: &'a RunRequest<'a>,
+    results: Results,
+    prepared: Vec<Prepared>,
+    /// The records of runs that are whole, each beside its place in `prepared`.
+    kept: Vec<Option<RunRecord>>,
+}
+
+impl<'a> OpenFolder<'a> {
+    /// Opens the folder, and finds out which runs are whole.
+    pub fn open(request: &'a RunRequest<'a>, checked: Checked) -> Result<Self, Fault> {
+        let existing = match (request.resume, request.fresh) {
+            (true, _) => Existing::Resume,
+            (_, true) => Existing::Replace,
+            _ => Existing::Refuse,
+        };
+        let results = Results::open(request.folder, existing)?;
+        let prepared = checked.prepared;
+        let finished = |run: &Prepared| results.finished(&run.spec.run, &run.recorded);
+        let kept: Result<Vec<_>, _> = prepared.iter().map(finished).collect();
+        let kept = kept?;
+        Ok(Self { request, results, prepared, kept })
+    }
+
+    /// The runs that must be started.
+    pub fn missing(&self) -> impl Iterator<Item = &RunSpec> {
+        let runs = self.prepared.iter().zip(&self.kept);
+        runs.filter(|(_, kept)| kept.is_none()).map(|(run, _)| &run.spec)
+    }
+
+    /// This repeat of this cell, and its record, if it is whole.
+    pub fn find(&self, cell: &str, repeat: u32) -> Option<(&RunSpec, Option<&RunRecord>)> {
+        let is_it = |run: &Prepared| run.spec.cell == cell && run.spec.repeat == repeat;
+        let place = self.prepared.iter().position(is_it)?;
+        Some((&self.prepared[place].spec, self.kept[place].as_ref()))
+    }
+
+    /// Forgets what is kept of these runs, here and in the folder: they have to run again.
+    pub fn discard(&mut self, runs: &[String]) -> Result<(), Fault> {
+        for (run, kept) in self.prepared.iter().zip(&mut self.kept) {
+            if runs.contains(&run.spec.run) {
+                *kept = None;
+                self.results.discard_run(&run.spec.run)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is asked into the folder; from now on its runs can be recorded. With it what the user must know.
+    pub(super) fn begin(
+        self,
+        facts: &SessionFacts<'_>,
+    ) -> Result<(ActiveFolder<'a>, Option<String>), Fault> {
+        let Self { request, results, prepared, kept } = self;
+        let earlier = results.manifest()?;
+        let before = earlier.as_ref().map(SessionIdentity::of);
+        let all = AllRuns::new(&prepared, earlier, data_rows(request));
+        let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
+        let others = all.order.iter().filter(|run| !ordered(run));
+        let others = others.filter_map(|run| results.record(run));
+        let kept: Vec<RunRecord> = kept.into_iter().flatten().chain(others).collect();
+        let before = before.filter(|_| !kept.is_empty());
+        let now = environment::fingerprint(&facts.machine);
+        let (mut session, warning) = SessionIdentity::begin(now, before, &facts.created);
+        if let Some(name) = facts.session {
+            name.clone_into(&mut session.id);
+        }
+        session.learn(&all.specs, &kept);
+        let devices = devices(request, &facts.machine);
+        let recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
+        let folder = ActiveFolder {
+            request,
+            machine: Rc::clone(&facts.machine),
+            created: facts.created.clone(),
+            later: facts.later.clone(),
+            all,
+            session,
+            recorder,
+        };
+        folder.write_manifest()?;
+        Ok((folder, warning))
+    }
+}
+
+/// The accelerators that will be sampled.
+fn devices(request: &RunRequest<'_>, machine: &Machine) -> Vec<(Vendor, u32)> {
+    let wanted = &request.plan.sampler;
+    let gpus = machine.accelerators.iter().filter(|_| wanted.gpu);
+    let gpus = gpus.map(|device| (device.vendor, device.index));
+    let cards = if wanted.gpu { sampler::graphics_cards() } else { Vec::new() };
+    let cards = cards.iter().map(|card| (card.vendor, card.index));
+    let chips = machine.tpus.iter().filter(|_| wanted.tpu);
+    let tpus = (0..chips.map(|chip| chip.devices).sum()).map(|index| (Vendor::Tpu, index));
+    gpus.chain(cards).chain(tpus).collect()
+}
+
+/// What all folders that are worked on together have in common.
+pub(super) struct SessionFacts<'a> {
+    /// Where.
+    pub(super) machine: Rc<Machine>,
+    /// When.
+    pub(super) created: String,
+    /// The session that the runs belong to, where it is not one of their own.
+    pub(super) session: Option<&'a str>,
+    /// Runs of which it is not known yet whether they will be made: the manifests do not promise them.
+    pub(super) later: BTreeSet<String>,
+}
+
+/// A results folder while its runs are made, with what its manifest says of them.
+pub(super) struct ActiveFolder<'a> {
+    request: &'a RunRequest<'a>,
+    machine: Rc<Machine>,
+    created: String,
+    all: AllRuns,
+    later: BTreeSet<String>,
+    session: SessionIdentity,
+    pub(super) recorder: Recorder,
+}
+
+impl ActiveFolder<'_> {
+    fn write_manifest(&self) -> Result<(), Fault> {
+        let manifest = manifest::manifest(&manifest::Facts {
+            plan: self.request.plan,
+            runs: &self.all.without(&self.later),
+            machine: &self.machine,
+            created: &self.created,
+            session: &self.session,
+        })?;
+        Ok(self.recorder.results().write("manifest.json", &manifest)?)
+    }
+
+    /// What its runs are called beside those of another folder.
+    pub(super) fn title(&self) -> Option<&'static str> {
+        self.request.title
+    }
+
+    /// Now it is known that all runs will be made.
+    pub(super) fn promise_all(&mut self) -> Result<(), Fault> {
+        self.later.clear();
+        self.write_manifest()
+    }
+
+    /// What became of it, and what the user must know.
+    pub(super) fn end(mut self, interrupted: bool) -> Result<(Executed, Option<String>), Fault> {
+        self.recorder.sort();
+        let before = self.session.clone();
+        let warning = self.session.learn(&self.all.specs, self.recorder.records());
+        if self.session != before {
+            self.write_manifest()?;
+        }
+        let planned = self.all.without(&self.later).order.len();
+        let (results, records) = self.recorder.into_parts();
+        Ok((Executed { planned, records, interrupted, results }, warning))
+    }
+}
+
+/// The sizes of the data sets of the native worker. A worker of one's own has data of its own, whatever it is called.
+fn data_rows(request: &RunRequest<'_>) -> BTreeMap<String, DataRows> {
+    if request.plan.worker.program == WorkerProgram::Native {
+        datasets::rows(request.runs)
+    } else {
+        BTreeMap::new()
+    }
+}
+
+fn prepare(
+    request: &RunRequest<'_>,
+    launch: &Launch,
+    means: &LimitMeans,
+) -> Result<Vec<Prepared>, Fault> {
+    let usable_cores = sampler::usable_cores();
+    request
+        .runs
+        .iter()
+        .enumerate()
+        .map(|(index, run)| {
+            let mut recorded = serde_json::json!({ "job": run.job, "stop": run.stop });
+            if !run.limits.is_none() {
+                recorded["limits"] = serde_json::to_value(&run.limits)?;
+            }
+            // Where the data lies is no setting: a moved checkout may resume.
+            if let Some(job) = recorded["job"].as_object_mut() {
+                job.remove("dataset_dir");
+            }
+            let mut limits = run.limits.clone();
+            limits.memory_guard = limits.memory_bytes.and(means.memory.clone().ok());
+            let grouped = limits.cpu_quota_percent.is_some()
+                || limits.memory_guard == Some(MemoryGuard::Cgroup);
+            let spec = RunSpec {
+                run: run.run.clone(),
+                cell: run.cell.clone(),
+                repeat: run.repeat,
+                index,
+                job: run.job.clone(),
+                stop: run.stop.clone(),
+                launch: match &run.job.command {
+                    Some(command) => {
+                        launch::of_command(command, &request.plan.worker, request.streams)
+                    }
+                    None => launch.clone(),
+                },
+                // A run that starts fewer threads than there are cores may use no more than those.
+                usable_cores: limits.cores(usable_cores).min(match run.job.command {
+                    // A command starts as many threads as it likes.
+                    Some(_) => f64::INFINITY,
+                    None => f64::from(run.job.threads.max(1)),
+                }),
+                grams_per_kwh: request.plan.grams_per_kwh,
+                limits,
+                group: means.base.clone().filter(|_| grouped),
+                pairing: None,
+            };
+            Ok(Prepared { spec, recorded })
+        })
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! `manifest.json`: what was asked, on what machine, with which versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::config::plan::{Plan, WorkerProgram};
+use crate::sampler::Machine;
+use crate::store::{DataRows, FORMAT, ManifestHead};
+
+use super::request::Prepared;
+use crate::app::environment::SessionIdentity;
+
+/// Every run that the folder knows: those of earlier requests stay, so that running a part of a grid loses none of the rest.
+pub(super) struct AllRuns {
+    /// Their names, in order.
+    pub(super) order: Vec<String>,
+    /// What is kept of each one's settings.
+    pub(super) specs: Map<String, Value>,
+    /// The size of each data set, where it is known.
+    datasets: BTreeMap<String, DataRows>,
+}
+
+impl AllRuns {
+    /// The runs of this request, put in among those of the manifest that is there.
+    pub(super) fn new(
+        prepared: &[Prepared],
+        earlier: Option<ManifestHead>,
+        known: BTreeMap<String, DataRows>,
+    ) -> Self {
+        let (mut order, mut specs, mut datasets) =
+            earlier.map_or_else(Default::default, |head| (head.runs, head.specs, head.datasets));
+        datasets.extend(known);
+        for run in prepared {
+            let name = &run.spec.run;
+            if specs.insert(name.clone(), run.recorded.clone()).is_none() && !order.contains(name) {
+                order.push(name.clone());
+            }
+        }
+        Self { order, specs, datasets }
+    }
+
+    /// The same without these.
+    pub(super) fn without(&self, runs: &BTreeSet<String>) -> Self {
+        let order = self.order.iter().filter(|run| !runs.contains(*run));
+        let specs = self.specs.iter().filter(|(run, _)| !runs.contains(*run));
+        Self {
+            order: order.cloned().collect(),
+            specs: specs.map(|(run, spec)| (run.clone(), spec.clone())).collect(),
+            datasets: self.datasets.clone(),
+        }
+    }
+}
+
+/// What a manifest says.
+pub(super) struct Facts<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) runs: &'a AllRuns,
+    /// For people; whether results may be compared with others is told by the session's fingerprint.
+    pub(super) machine: &'a Machine,
+    pub(super) created: &'a str,
+    pub(super) session: &'a SessionIdentity,
+}
+
+/// The manifest of a grid.
+pub(super) fn manifest(facts: &Facts<'_>) -> Result<Vec<u8>, serde_json::Error> {
+    let Facts { plan, runs, machine, created, session } = facts;
+    let worker = match &plan.worker.program {
+        WorkerProgram::Native => json!("native"),
+        WorkerProgram::Scripted => json!("scripted"),
+        WorkerProgram::Command { program, args } => json!({ "program": program, "args": args }),
+    };
+    let mut bytes = serde_json::to_vec_pretty(&json!({
+        "format": FORMAT,
+        "perftune": env!("CARGO_PKG_VERSION"),
+        "created": created,
+        "name": plan.name,
+        "seed": plan.seed,
+        "repeats": plan.repeats,
+        "varying": plan.varying,
+        "objectives": plan.objectives,
+        "gate": plan.gate,
+        "datasets": runs.datasets,
+        "worker": worker,
+        "sampler": plan.sampler,
+        "machine": machine,
+        "fingerprint": session.fingerprint,
+        "session": session.id,
+        "runs": runs.order,
+        "specs": runs.specs,
+    }))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

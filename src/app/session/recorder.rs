@@ -1,0 +1,175 @@
+//! Run events -> files: the log as it happens, what is derived from it at the end of each run.
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use fs_err::File;
+
+use crate::clock::{Clock, MonotonicClock};
+use crate::event::{EpochReport, RunEvent, RunEventKind, RunRecord, Vendor, WorkerEvent};
+use crate::report::ReportError;
+use crate::report::csv::{metrics_csv, report_csv};
+use crate::report::series::{SampleCsv, epochs_csv};
+use crate::runner::SinkError;
+use crate::store::{EventLog, Results, StoreError};
+
+use super::request::Prepared;
+use crate::app::error_text;
+
+/// Everything of a results folder that goes to disk while runs go on.
+pub(super) struct Recorder {
+    results: Results,
+    prepared: Vec<Prepared>,
+    order: Vec<String>,
+    devices: Vec<(Vendor, u32)>,
+    current: Option<Current>,
+    records: Vec<RunRecord>,
+    clock: MonotonicClock,
+    reported_ns: u64,
+}
+
+/// Shortest time between two rewritings of the reports while a grid runs, in nanoseconds.
+const REPORT_NS: u64 = 5_000_000_000;
+
+struct Current {
+    log: EventLog,
+    stderr: BufWriter<File>,
+    samples: SampleCsv<BufWriter<File>>,
+    samples_path: PathBuf,
+    epochs: Vec<EpochReport>,
+}
+
+/// Why something could not be recorded.
+#[derive(Debug, thiserror::Error)]
+enum RecordError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error("cannot write a run's files: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Recorder {
+    /// `order`: all runs of the folder; `devices`: the accelerators that will be sampled; `records`: runs that are whole already.
+    pub(super) fn new(
+        results: Results,
+        prepared: Vec<Prepared>,
+        order: Vec<String>,
+        devices: Vec<(Vendor, u32)>,
+        records: Vec<RunRecord>,
+    ) -> Self {
+        let clock = MonotonicClock;
+        let reported_ns = clock.now_ns();
+        Self { results, prepared, order, devices, current: None, records, clock, reported_ns }
+    }
+
+    /// The folder.
+    pub(super) fn results(&self) -> &Results {
+        &self.results
+    }
+
+    /// The runs that have ended.
+    pub(super) fn records(&self) -> &[RunRecord] {
+        &self.records
+    }
+
+    /// The folder, and all records.
+    pub(super) fn into_parts(self) -> (Results, Vec<RunRecord>) {
+        (self.results, self.records)
+    }
+
+    /// Puts the records in the order of the plan.
+    pub(super) fn sort(&mut self) {
+        let order = |run: &str| self.order.iter().position(|name| name == run);
+        self.records.sort_by_cached_key(|record| order(&record.run));
+    }
+
+    /// Takes one event.
+    pub(super) fn event(&mut self, event: &RunEvent) -> Result<(), SinkError> {
+        self.record(event).map_err(|error| SinkError(error_text(&error)))
+    }
+
+    fn record(&mut self, event: &RunEvent) -> Result<(), RecordError> {
+        if let RunEventKind::Started { job, t_ns } = &event.kind {
+            let folder = self.results.begin_run(&event.run)?;
+            let samples_path = folder.join("samples.csv");
+            let unfinished = samples_path.with_extension("csv.tmp");
+            let mut log = EventLog::create(&folder)?;
+            let stop = self.recorded(&event.run).get("stop").cloned().unwrap_or_default();
+            log.started(&event.run, job, &stop, *t_ns)?;
+            self.current = Some(Current {
+                log,
+                stderr: BufWriter::new(File::create(folder.join("stderr.log"))?),
+                samples: SampleCsv::new(
+                    BufWriter::new(File::create(unfinished)?),
+                    *t_ns,
+                    &self.devices,
+                )?,
+                samples_path,
+                epochs: Vec::new(),
+            });
+        }
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
+        current.log.event(&event.kind)?;
+        match &event.kind {
+            RunEventKind::Sample(sample) => current.samples.row(sample)?,
+            RunEventKind::Stderr(line) => {
+                writeln!(current.stderr, "{line}")?;
+                current.stderr.flush()?;
+            }
+            RunEventKind::Worker(envelope) => {
+                if let WorkerEvent::Epoch(report) = &envelope.event {
+                    current.epochs.push(report.clone());
+                }
+            }
+            RunEventKind::Ended(record) => {
+                let record = (**record).clone();
+                self.end(record)?;
+            }
+            RunEventKind::Started { .. }
+            | RunEventKind::Progress(_)
+            | RunEventKind::Asked { .. }
+            | RunEventKind::Warning(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What is kept of a run's settings.
+    fn recorded(&self, run: &str) -> serde_json::Value {
+        let found = self.prepared.iter().find(|prepared| prepared.spec.run == run);
+        found.map(|prepared| prepared.recorded.clone()).unwrap_or_default()
+    }
+
+    fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
+        if let Some(mut current) = self.current.take() {
+            current.log.finish()?;
+            current.samples.finish()?;
+            let unfinished = current.samples_path.with_extension("csv.tmp");
+            fs_err::rename(unfinished, &current.samples_path)?;
+            let epochs = epochs_csv(&current.epochs)?;
+            let name = format!("runs/{}/epochs.csv", record.run);
+            self.results.write(&name, &epochs)?;
+        }
+        self.results.mark_done(&record, &self.recorded(&record.run))?;
+        self.records.push(record);
+        // Rewriting everything after each of a thousand short runs would cost more than they do.
+        let now = self.clock.now_ns();
+        if now.saturating_sub(self.reported_ns) >= REPORT_NS {
+            self.reported_ns = now;
+            self.sort();
+            write_reports(&self.results, &self.records)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the reports over all runs.
+fn write_reports(results: &Results, records: &[RunRecord]) -> Result<(), RecordError> {
+    // The front is that of all cells, so it is said when the grid is over.
+    results.write("report.csv", &report_csv(records, None)?)?;
+    results.write("metrics.csv", &metrics_csv(records)?)?;
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! What is to be run, and what became of it.
+
+use std::path::Path;
+
+use crate::config::plan::{Plan, PlannedRun};
+use crate::event::RunRecord;
+use crate::runner::{RunSpec, Streams};
+use crate::store::Results;
+
+/// What is to be run, and where its results go.
+pub struct RunRequest<'a> {
+    /// The whole plan.
+    pub plan: &'a Plan,
+    /// The runs of it that are asked for.
+    pub runs: &'a [PlannedRun],
+    /// The results folder.
+    pub folder: &'a Path,
+    /// Keep what is finished there.
+    pub resume: bool,
+    /// Delete what is there.
+    pub fresh: bool,
+    /// The worker program, instead of the one that the grid's own settings lead to.
+    pub program: Option<&'a Path>,
+    /// What the runs of this request are called beside those of another.
+    pub title: Option<&'static str>,
+    /// Where the standard streams of commands go.
+    pub streams: Streams,
+}
+
+/// What became of a request.
+pub struct Executed {
+    /// The runs that have ended, those that were kept included, in the order of the plan.
+    pub records: Vec<RunRecord>,
+    /// How many runs the folder knows.
+    pub planned: usize,
+    /// Whether the user has ended it.
+    pub interrupted: bool,
+    /// The folder, still locked: the reports go there.
+    pub results: Results,
+}
+
+/// A run as it is started, and what is kept of it so that `--resume` knows it again.
+pub(super) struct Prepared {
+    pub(super) spec: RunSpec,
+    pub(super) recorded: serde_json::Value,
+}

@@ -1,0 +1,154 @@
+//! The figures of each cell over its repeats.
+
+use crate::event::{MetricRow, RunRecord, RunStatus};
+use crate::metric::{MetricDef, find};
+use crate::report::summary::SummaryRow;
+use crate::stats::between_runs;
+
+/// Nominal confidence of the interval between runs.
+const CONFIDENCE: f64 = 0.95;
+
+/// One row a cell, stage and metric. Failed and cancelled runs are left out and counted in the note.
+pub fn summaries(records: &[RunRecord]) -> Vec<SummaryRow> {
+    let mut cells: Vec<&str> = Vec::new();
+    for record in records {
+        if !cells.contains(&record.cell.as_str()) {
+            cells.push(&record.cell);
+        }
+    }
+    cells.iter().flat_map(|cell| of_cell(cell, records)).collect()
+}
+
+fn of_cell(cell: &str, records: &[RunRecord]) -> Vec<SummaryRow> {
+    let all: Vec<_> = records.iter().filter(|record| record.cell == cell).collect();
+    let ended =
+        |record: &&&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
+    let good: Vec<_> = all.iter().filter(ended).copied().collect();
+    let lost = all.len() - good.len();
+    // The runs of a cell have the same rows; the one with the most rows names them.
+    let Some(longest) = good.iter().max_by_key(|record| record.metrics.len()) else {
+        return Vec::new();
+    };
+    longest.metrics.iter().map(|row| summary(cell, row, &good, lost)).collect()
+}
+
+fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> SummaryRow {
+    let found = good.iter().filter_map(|record| record.metric(&row.phase, &row.metric));
+    let values: Vec<f64> = found.filter_map(|row| row.estimate).collect();
+    let estimate = between_runs(&values, CONFIDENCE);
+    let interval = estimate.as_ref().and_then(|estimate| estimate.interval);
+    SummaryRow {
+        cell: cell.to_owned(),
+        metric: row.metric.clone(),
+        phase: row.phase.clone(),
+        unit: row.unit,
+        runs: values.len() as u64,
+        mean: estimate.as_ref().map(|estimate| estimate.value),
+        low: interval.map(|interval| floored(row, &values, interval.low)),
+        high: interval.map(|interval| interval.high),
+        confidence: CONFIDENCE,
+        note: note(row, (values.len(), untrained(row, good)), good.len(), lost),
+    }
+}
+
+/// Student's interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
+fn floored(row: &MetricRow, values: &[f64], low: f64) -> f64 {
+    let measured = find(&row.metric).is_some_and(|metric| metric.group != "loss");
+    if measured && values.iter().all(|value| *value >= 0.0) { low.max(0.0) } else { low }
+}
+
+/// Runs whose figure of the model is that of one not trained to the end.
+fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
+    let of_model = |metric: &MetricDef| matches!(metric.group, "accuracy" | "loss");
+    if !find(&row.metric).is_some_and(of_model) {
+        return 0;
+    }
+    let has = |record: &&&RunRecord| {
+        let row = record.metric(&row.phase, &row.metric);
+        row.is_some_and(|row| row.estimate.is_some())
+    };
+    let with = good.iter().filter(has);
+    with.filter(|record| !record.trained_to_the_end()).count()
+}
+
+fn note(row: &MetricRow, (values, untrained): (usize, usize), good: usize, lost: usize) -> String {
+    let mut parts = Vec::new();
+    if values == 0 {
+        parts.push(row.note.clone());
+    } else {
+        if values < 3 {
+            parts.push("an interval needs 3 runs".to_owned());
+        }
+        if values < good {
+            parts.push(format!("{} runs lack the figure", good - values));
+        }
+        if untrained > 0 {
+            parts.push(format!("{untrained} of {values} runs not trained to the end"));
+        }
+    }
+    if lost > 0 {
+        parts.push(format!("{lost} failed or cancelled runs left out"));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{completed, failed};
+
+    #[test]
+    fn accuracies_of_runs_cut_short_are_counted() {
+        let mut records = vec![completed(), completed(), completed()];
+        for (record, epochs) in records.iter_mut().zip([0, 1, u32::MAX]) {
+            record.cell = "one".to_owned();
+            record.job.train.epochs = 5;
+            record.epochs = epochs;
+        }
+        let rows = summaries(&records);
+        let note = |metric: &str| {
+            let row = rows.iter().find(|row| row.metric == metric);
+            row.unwrap().note.clone()
+        };
+        let says = "2 of 3 runs not trained to the end";
+        assert_eq!(note("test_accuracy"), says);
+        assert!(!note("train.throughput").contains("trained"));
+    }
+
+    #[test]
+    fn an_interval_of_what_cannot_be_negative_ends_at_nothing() {
+        let mut records = vec![completed(), completed(), completed()];
+        for (record, factor) in records.iter_mut().zip([0.1, 1.0, 3.0]) {
+            record.cell = "one".to_owned();
+            for row in &mut record.metrics {
+                row.estimate = row.estimate.map(|estimate| estimate * factor);
+            }
+        }
+        let rows = summaries(&records);
+        let row = rows.iter().find(|row| row.metric == "train.throughput");
+        assert_eq!(row.unwrap().low, Some(0.0));
+    }
+
+    #[test]
+    fn repeats_become_an_interval_and_failures_are_counted() {
+        let mut records = vec![completed(), completed(), completed(), failed()];
+        for (record, factor) in records.iter_mut().zip([0.9, 1.0, 1.1, 1.0]) {
+            record.cell = "one".to_owned();
+            for row in &mut record.metrics {
+                row.estimate = row.estimate.map(|estimate| estimate * factor);
+            }
+        }
+        let base = completed();
+        let row = base.metrics.iter().find(|row| row.estimate.is_some()).unwrap();
+        let rows = summaries(&records);
+        let found = rows.iter().find(|r| r.metric == row.metric && r.phase == row.phase).unwrap();
+        let (mean, value) = (found.mean.unwrap(), row.estimate.unwrap());
+        assert!((mean - value).abs() < 1e-9 * value.abs());
+        assert_eq!(found.runs, 3);
+        // s = 0.1 x, t(0.975, 2) = 4.3027: half-width 0.2484 x.
+        let half = (found.high.unwrap() - found.low.unwrap()) / 2.0 / value.abs();
+        assert!((half - 0.2484).abs() < 1e-3, "{half}");
+        assert!(found.note.contains("1 failed or cancelled"), "{}", found.note);
+    }
+}

@@ -1,0 +1,65 @@
+//! The options of `perftune run --against`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use crate::cli::delivery::Target;
+use crate::cli::options::{OnInconclusive, assignment};
+
+/// Blocks of each cell, where nothing is said.
+const BLOCKS: u32 = 10;
+
+/// Options of a comparison; without `--against` there are none.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Compare")]
+pub struct AgainstArgs {
+    /// Run a baseline too, in turns with the grid, and judge the grid against it:
+    /// another grid file, another worker program, or the folder of another build
+    #[arg(
+        long,
+        value_name = "GRID|WORKER|BUILD",
+        value_hint = ValueHint::AnyPath,
+        conflicts_with_all = ["repeat", "shadow", "strict", "shard"]
+    )]
+    pub against: Option<PathBuf>,
+
+    /// Blocks of each cell: in each, every side runs twice (ABBA or BAAB)
+    #[arg(long, value_name = "N", requires = "against", default_value_t = BLOCKS,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub blocks: u32,
+
+    /// Make all blocks, even where every row passes after the first seven
+    #[arg(long, requires = "against")]
+    pub all_blocks: bool,
+
+    /// The worker program of the baseline, instead of its grid's
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath, requires = "against")]
+    pub worker_a: Option<PathBuf>,
+
+    /// The worker program of the candidate, instead of its grid's
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath, requires = "against")]
+    pub worker_b: Option<PathBuf>,
+
+    /// Like --set, for the baseline only
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, requires = "against")]
+    pub set_a: Vec<String>,
+
+    /// Like --set, for the candidate only
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, requires = "against")]
+    pub set_b: Vec<String>,
+
+    /// A file of rules for the gate, instead of those of the grid
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "against")]
+    pub gate: Option<PathBuf>,
+
+    /// Write the verdict in another format to a file as well; may be given several
+    /// times, such as junit=perf.xml
+    #[arg(long, value_name = "FORMAT=FILE", requires = "against")]
+    pub write: Vec<Target>,
+
+    /// What becomes of rows that are suspect or inconclusive
+    #[arg(long, value_enum, value_name = "WHAT", requires = "against",
+        default_value_t = OnInconclusive::Pass)]
+    pub on_inconclusive: OnInconclusive,
+}

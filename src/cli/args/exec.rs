@@ -1,0 +1,86 @@
+//! What may be written after `perftune exec`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use crate::cli::options::{Format, assignment};
+
+const EXAMPLES: &str = "Examples:
+  perftune exec -- make -j8
+  perftune exec --repeat 5 --format json -- ./server --check > figures.json
+  perftune exec --constraint 'memory.peak <= 1GiB' --strict -- python train.py
+  perftune exec --stop-on cpu,memory --timeout 10min -- python train.py
+  perftune exec --pass-stdout -- zcat data.gz > data";
+
+const EXIT_CODES: &str = "The command reads the standard input of perftune (nothing, where that is a terminal). What it \
+writes goes to the standard error, so that the standard output holds the figures alone; with --pass-stdout it is the other way \
+round. It may report steps, epochs and figures of its own by writing lines to the path in $PERFTUNE_EVENTS, such as
+  {\"step\": {\"items\": 32, \"dur_s\": 0.012}}
+
+Exit codes:
+  0    the command came to its own end with 0, or was ended as asked
+  1    --strict: it does not keep its constraints for certain
+  2    wrong arguments, no such command, or results that cannot be written
+  3    the command failed; its exit code is in the report
+  130  interrupted";
+
+/// `perftune exec`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the command line")]
+pub struct ExecArgs {
+    /// The command and its arguments, after `--`
+    #[arg(value_name = "CMD", required = true, last = true, value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<String>,
+
+    /// What the run is called [default: the name of the program]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// The results folder [default: results/NAME]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+
+    /// Delete what is in the results folder first
+    #[arg(long)]
+    pub fresh: bool,
+
+    /// Run it N times
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: Option<u32>,
+
+    /// What it must keep, such as 'memory.peak <= 1GiB'; it is ended as soon as
+    /// that is broken for certain; may be given several times
+    #[arg(long, value_name = "METRIC <= LIMIT")]
+    pub constraint: Vec<String>,
+
+    /// End it as soon as these metrics or groups are known, such as cpu,memory
+    #[arg(long, value_name = "METRIC,...")]
+    pub stop_on: Option<String>,
+
+    /// End it after this time, such as 10min
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
+
+    /// Set a key of the tables stop, limits or sampler, such as limits.memory=1GiB
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<String>,
+
+    /// Exit with 1 when it does not keep its constraints for certain
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Leave the standard output to the command; the figures go to the standard
+    /// error
+    #[arg(long)]
+    pub pass_stdout: bool,
+
+    /// How to print the figures
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}

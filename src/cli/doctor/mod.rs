@@ -1,0 +1,37 @@
+//! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
+
+mod text;
+
+use serde_json::{Map, Value};
+
+use super::args::DoctorArgs;
+use super::exit::ExitStatus;
+use super::options::DoctorFormat;
+use super::output;
+use crate::app::Fault;
+use crate::app::doctor::{Diagnosis, diagnose};
+use crate::report::{ReportError, json};
+
+/// Looks and says.
+pub fn doctor(args: &DoctorArgs) -> Result<ExitStatus, Fault> {
+    let diagnosis = diagnose(args.quick);
+    output::print(&match args.format {
+        DoctorFormat::Text => text::render(&diagnosis, output::stdout_width()).into_bytes(),
+        DoctorFormat::Json => self::json(&diagnosis)?,
+    })?;
+    Ok(ExitStatus::Ok)
+}
+
+/// One document; of each group of metrics `true`, or why it is not measured.
+fn json(diagnosis: &Diagnosis) -> Result<Vec<u8>, ReportError> {
+    let groups = diagnosis.groups().into_iter();
+    let measured = groups.map(|(group, why)| {
+        let said = why.map_or(Value::Bool(true), |why| serde_json::json!({ "unsupported": why }));
+        (group.to_owned(), said)
+    });
+    json::pretty(&serde_json::json!({
+        "format": json::FORMAT,
+        "diagnosis": diagnosis,
+        "measured": measured.collect::<Map<_, _>>(),
+    }))
+}

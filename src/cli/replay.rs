@@ -1,0 +1,106 @@
+//! `perftune replay`: rows are printed at once as CSV, kept for a document, only counted for the comparison.
+
+use std::fmt::Write;
+
+use super::args::ReplayArgs;
+use super::exit::ExitStatus;
+use super::options::Format;
+use super::output::{DataStream, Screen, stdout_width};
+use crate::app::Fault;
+use crate::app::replay::{self, Problems, ReplayRequest, Totals};
+use crate::report::replay::{ReplayRow, replay_header, replay_json, replay_row, replay_table};
+
+/// Replays every source, prints what came of it, and says what could not be judged.
+pub fn replay(args: &ReplayArgs, screen: Screen) -> Result<ExitStatus, Fault> {
+    let (within, confidence) = (args.within.as_deref(), args.confidence.as_deref());
+    let request = ReplayRequest::new(&args.rule, within, confidence, &args.metrics)?;
+    let mut output = Output::new(args.format);
+    let problems = replay::replay(&args.sources, &request, &mut |row| output.row(row))?;
+    output.finish(problems.any())?;
+    screen.say(&text(&problems));
+    Ok(if problems.any() { ExitStatus::Usage } else { ExitStatus::Ok })
+}
+
+/// For the standard error.
+fn text(problems: &Problems) -> String {
+    let Problems { shown, count, series, judged, notes } = problems;
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    for note in notes {
+        let _ = writeln!(out, "note: {note}");
+    }
+    for problem in shown {
+        let _ = writeln!(out, "error: {problem}");
+    }
+    if *count > shown.len() {
+        let _ = writeln!(out, "error: and {} more", count - shown.len());
+    }
+    if *series > 0 {
+        let _ = writeln!(out, "{series} of {} series could not be judged", series + judged);
+    }
+    out
+}
+
+/// Where rows go.
+struct Output {
+    format: Format,
+    stream: DataStream,
+    rows: Vec<ReplayRow>,
+    totals: Totals,
+    begun: bool,
+}
+
+impl Output {
+    fn new(format: Format) -> Self {
+        Self {
+            format,
+            stream: DataStream::stdout(),
+            rows: Vec::new(),
+            totals: Totals::default(),
+            begun: false,
+        }
+    }
+
+    /// Takes a row; whether somebody still reads.
+    fn row(&mut self, row: ReplayRow) -> Result<bool, Fault> {
+        match self.format {
+            Format::Csv => {
+                let header = self.header()?;
+                return Ok(header && self.stream.write(&replay_row(&row)?)?);
+            }
+            Format::Json => {
+                self.totals.add(&row);
+                self.rows.push(row);
+            }
+            Format::Table => self.totals.add(&row),
+        }
+        Ok(true)
+    }
+
+    fn header(&mut self) -> Result<bool, Fault> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(true);
+        }
+        self.stream.write(&replay_header()?)
+    }
+
+    /// What can only be said at the end; nothing where nothing was judged for a mistake in the sources.
+    fn finish(mut self, mistakes: bool) -> Result<(), Fault> {
+        let summaries = self.totals.summaries();
+        let nothing = summaries.is_empty();
+        match self.format {
+            Format::Csv if !mistakes => {
+                self.header()?;
+            }
+            Format::Json if !(nothing && mistakes) => {
+                self.stream.write(&replay_json(&self.rows, &summaries)?)?;
+            }
+            Format::Table if !nothing => {
+                let table = replay_table(&summaries, stdout_width());
+                self.stream.write(table.as_bytes())?;
+            }
+            _ => {}
+        }
+        self.stream.flush()
+    }
+}
