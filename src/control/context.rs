@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::devices::Selection;
-use crate::event::{JobSpec, Pattern, ServeSpec};
+use crate::event::{JobSpec, Pattern, Reason, ServeSpec};
 
 /// What the controller must know of a run beside its policy.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,7 +25,7 @@ pub struct RunContext {
     /// Cores that the run may use, the denominator of `cpu.utilisation_of_limit`.
     pub usable_cores: f64,
     /// What cannot be measured and why, by the name of a metric, of a group, or of a field of the sampler.
-    pub unsupported: BTreeMap<String, String>,
+    pub unsupported: BTreeMap<String, Reason>,
     /// The accelerators that the run works on, before the worker says hello.
     pub devices: Selection,
     /// The device as the grid names it; empty means the CPU.
@@ -42,13 +42,13 @@ impl RunContext {
     pub fn of_job(
         job: &JobSpec,
         usable_cores: f64,
-        mut unsupported: BTreeMap<String, String>,
+        mut unsupported: BTreeMap<String, Reason>,
         started_ns: u64,
     ) -> Self {
         let devices = Selection::of_device(&job.device);
         if devices.is_none() {
             let why = format!("the run's device is `{}`", job.device);
-            unsupported.entry("gpu".to_owned()).or_insert(why);
+            unsupported.entry("gpu".to_owned()).or_insert_with(|| Reason::unsupported(why));
         }
         // A command serves what and when it likes.
         let serve = job.serve.as_ref().filter(|_| job.command.is_none());

@@ -81,7 +81,7 @@ impl Controller {
                 None => warnings.push(format!("`{name}` is not a metric of the catalogue")),
                 Some(metric) if context.stepless && is_of_steps(metric) => {}
                 Some(metric) => match why_unsupported(metric, &context.unsupported) {
-                    Some(why) => warnings.push(left_out(&format!("{name}: {why}"))),
+                    Some(why) => warnings.push(left_out(&format!("{name}: {}", why.detail))),
                     None => chosen.push(metric),
                 },
             }

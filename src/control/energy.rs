@@ -97,9 +97,8 @@ impl Energy {
     /// Takes a tick. Every stage that had begun or ended before its time must have been told.
     fn push(&mut self, sample: &ResourceSample, devices: &Selection) {
         for gap in &sample.gaps {
-            let reason = gap.reason.trim_start_matches("unsupported: ");
             if !self.gaps.contains_key(&gap.field) {
-                self.gaps.insert(gap.field.clone(), reason.to_owned());
+                self.gaps.insert(gap.field.clone(), gap.reason.detail.clone());
             }
         }
         self.push_domains(sample);
@@ -113,7 +112,7 @@ impl Energy {
     fn push_domains(&mut self, sample: &ResourceSample) {
         let said = |field: &str| {
             let gap = sample.gaps.iter().find(|gap| gap.field == field)?;
-            Some(gap.reason.trim_start_matches("unsupported: "))
+            Some(&*gap.reason.detail)
         };
         let t_ns = sample.t_ns;
         let all = said("energy");

@@ -180,12 +180,15 @@ impl Controller {
         }
         let Some(said) = limit.and_then(|limit| limit.said(ruling)) else {
             let why = "the phase ended before the first look".to_owned();
-            return open(never_read.unwrap_or(why));
+            return open(never_read.map_or(why, |why| why.to_string()));
         };
         let age = evidence::age(state, state.left_ns.unwrap_or(self.now_ns));
         let age = age + self.weights(metric, of);
         let is = match ruling {
-            Ruling::Open => return open(never_read.unwrap_or(format!("{said}, after {age}"))),
+            Ruling::Open => {
+                let said = || format!("{said}, after {age}");
+                return open(never_read.map_or_else(said, |why| why.to_string()));
+            }
             Ruling::Met => "met",
             Ruling::Broken => "broken",
         };

@@ -72,9 +72,9 @@ impl Controller {
 
     /// Why a metric has no figure, for reasons that do not depend on the stage.
     fn unread(&self, metric: &MetricDef) -> Option<String> {
-        let unsupported = why_unsupported(metric, &self.context.unsupported)
-            .map(|why| format!("unsupported: {}", why.trim_start_matches("unsupported: ")));
-        unsupported.or_else(|| self.totals.never_read(metric.name))
+        let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
+        let unread = unsupported.or_else(|| self.totals.never_read(metric.name));
+        unread.map(|why| why.to_string())
     }
 
     fn stage_row(&self, metric: &'static MetricDef, of: Stage) -> MetricRow {

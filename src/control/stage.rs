@@ -9,7 +9,7 @@ use super::limit::Limit;
 use super::looks::{Looks, Streak};
 use super::resources::ResourceSeries;
 use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
-use crate::event::{OpenMetric, Pattern, ResourceSample, Stage, StepBatch};
+use crate::event::{OpenMetric, Pattern, Reason, ResourceSample, Stage, StepBatch};
 use crate::metric::MetricDef;
 use crate::stats::batches::total;
 use crate::stats::{QuantileSeries, RateWindows};
@@ -45,7 +45,7 @@ pub(super) struct Chosen {
     /// What the last look found; `None` before the first.
     pub(super) last: Option<Assessment>,
     /// Left out, because it turned out that it cannot be read, and why.
-    pub(super) left_out: Option<String>,
+    pub(super) left_out: Option<Reason>,
 }
 
 /// One stage: training, or requests of one size.

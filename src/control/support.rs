@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::controller::Controller;
 use super::policy::{StopPolicy, default_metrics};
 use crate::control::names::{CPU_ENERGY, ENERGY, GPU_ENERGY};
+use crate::event::Reason;
 use crate::metric::{MetricDef, find};
 
 /// Why no stopping rule is left.
@@ -25,14 +26,14 @@ pub enum SupportError {
 /// `unsupported` gives the reason by the name of a metric, of a group, or of a field of the sampler.
 pub fn check_supported(
     policy: &StopPolicy,
-    unsupported: &BTreeMap<String, String>,
+    unsupported: &BTreeMap<String, Reason>,
 ) -> Result<(StopPolicy, Vec<String>), SupportError> {
     let chosen = chosen_or_default(policy);
     let mut reasons = Vec::new();
     let mut left = Vec::new();
     for name in chosen {
         match find(&name).and_then(|metric| why_unsupported(metric, unsupported)) {
-            Some(why) => reasons.push(format!("{name}: {why}")),
+            Some(why) => reasons.push(format!("{name}: {}", why.detail)),
             None => left.push(name),
         }
     }
@@ -67,24 +68,25 @@ pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<String> {
 /// Why a metric cannot be measured, if it is known that it cannot.
 pub(super) fn why_unsupported<'a>(
     metric: &MetricDef,
-    unsupported: &'a BTreeMap<String, String>,
-) -> Option<&'a str> {
+    unsupported: &'a BTreeMap<String, Reason>,
+) -> Option<&'a Reason> {
     if metric.group == ENERGY {
         return why_no_energy(metric.name, unsupported);
     }
     let names = [metric.name, metric.group];
     let by_name = names.into_iter().find_map(|name| unsupported.get(name));
-    by_name
-        .or_else(|| {
-            let mut reasons = unsupported.iter();
-            reasons.find_map(|(key, why)| metric.source.reads(key).then_some(why))
-        })
-        .map(String::as_str)
+    by_name.or_else(|| {
+        let mut reasons = unsupported.iter();
+        reasons.find_map(|(key, why)| metric.source.reads(key).then_some(why))
+    })
 }
 
 /// The gap `energy` is that of the processors alone, while the group has the devices too.
-fn why_no_energy<'a>(metric: &str, unsupported: &'a BTreeMap<String, String>) -> Option<&'a str> {
-    let of = |field: &str| unsupported.get(field).map(String::as_str);
+fn why_no_energy<'a>(
+    metric: &str,
+    unsupported: &'a BTreeMap<String, Reason>,
+) -> Option<&'a Reason> {
+    let of = |field: &str| unsupported.get(field);
     of(metric).or_else(|| match metric {
         CPU_ENERGY => of("energy"),
         GPU_ENERGY => of("gpu"),
@@ -99,7 +101,7 @@ impl Controller {
         let mut warnings = self.warnings.clone();
         for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
             if let Some(why) = &chosen.left_out {
-                let warning = left_out(&format!("{}: {why}", chosen.metric.name));
+                let warning = left_out(&format!("{}: {}", chosen.metric.name, why.detail));
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }
@@ -130,7 +132,7 @@ mod tests {
             ("cpu", &both[1..]),
             ("host.busy_ns", &both[..]),
         ] {
-            let unsupported = BTreeMap::from([(key.to_owned(), "no NVML".to_owned())]);
+            let unsupported = BTreeMap::from([(key.to_owned(), Reason::unsupported("no NVML"))]);
             let (checked, warnings) = check_supported(&policy(&both), &unsupported).unwrap();
             assert_eq!(checked.metrics, left, "{key}");
             assert_eq!(warnings.len(), 2 - left.len(), "{key}");
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn nothing_left_is_an_error_that_says_why() {
-        let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
+        let unsupported = BTreeMap::from([("gpu".to_owned(), Reason::unsupported("no NVML"))]);
         let chosen = policy(&["gpu.utilisation", "gpu.memory_peak"]);
         let message = check_supported(&chosen, &unsupported).unwrap_err().to_string();
         assert!(

@@ -7,7 +7,7 @@ use super::devices::Selection;
 use super::disturbance::Marks;
 use super::resources::{GpuNow, ResourceSeries};
 use super::tpu::TpuTotals;
-use crate::event::{Finished, FoundRate, Num, ResourceSample};
+use crate::event::{Finished, FoundRate, GapKind, Num, Reason, ResourceSample};
 use crate::metric::{CATALOGUE, DeviceKind, Source, find};
 use crate::stats::PeakTracker;
 
@@ -60,7 +60,7 @@ pub(super) struct Totals {
     /// The ticks during these searches.
     pub(super) searches: BTreeMap<u32, ResourceSeries>,
     seen: BTreeSet<&'static str>,
-    gaps: BTreeMap<String, String>,
+    gaps: BTreeMap<String, Reason>,
 }
 
 impl Totals {
@@ -127,7 +127,7 @@ impl Totals {
 
     fn remember_gaps(&mut self, sample: &ResourceSample) {
         // That there is no answer yet is a reason only until there is another.
-        let kept = |why: &String| !why.starts_with("no answer");
+        let kept = |why: &Reason| why.kind != GapKind::Waiting;
         for gap in &sample.gaps {
             if !self.gaps.get(&gap.field).is_some_and(kept) {
                 self.gaps.insert(gap.field.clone(), gap.reason.clone());
@@ -164,7 +164,7 @@ impl Totals {
     }
 
     /// Why a quantity of the sampler has not been read even once, if it has not.
-    pub(super) fn never_read(&self, metric: &str) -> Option<String> {
+    pub(super) fn never_read(&self, metric: &str) -> Option<Reason> {
         let source = find(metric)?.source;
         let is_tpu = matches!(source, Source::Device(DeviceKind::Tpu, _));
         let is_gpu = matches!(source, Source::Device(DeviceKind::Gpu, _));
@@ -172,13 +172,13 @@ impl Totals {
             return None;
         }
         if self.ticks == 0 {
-            return Some("the sampler took no reading".to_owned());
+            return Some("the sampler took no reading".into());
         }
         if is_gpu && let Some(why) = self.devices.without() {
-            return Some(why.to_owned());
+            return Some(why.into());
         }
         if let Some(why) = self.tpu.foreign().filter(|_| is_tpu) {
-            return Some(why);
+            return Some(why.into());
         }
         let gap = self
             .gaps
@@ -188,13 +188,13 @@ impl Totals {
                 source.reads(&field.replace(':', ".")) && self.devices.concerns(field)
             });
         Some(gap.map_or_else(
-            || format!("not read in {} ticks, and the sampler did not say why", self.ticks),
+            || format!("not read in {} ticks, and the sampler did not say why", self.ticks).into(),
             |(_, reason)| reason.clone(),
         ))
     }
 
     /// [`Totals::never_read`], once that has lasted long enough not to wait for it.
-    pub(super) fn given_up(&self, metric: &str) -> Option<String> {
+    pub(super) fn given_up(&self, metric: &str) -> Option<Reason> {
         (self.ticks >= GIVE_UP_TICKS)
             .then(|| self.never_read(metric))
             .flatten()

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::coverage::Coverage;
 use super::disturbance::{Mark, Marks};
 use super::resources::{CAPACITY, Gauge};
-use crate::event::{GpuReading, ResourceSample, Vendor};
+use crate::event::{GpuReading, Reason, ResourceSample, Vendor};
 use crate::stats::{BatchSeries, GrowthWatch, PeakTracker};
 
 /// What the row of a figure says where nobody tells which chips are the run's.
@@ -197,10 +197,9 @@ impl TpuTotals {
     }
 
     /// Whether a metric without a reading may still have one, so that it is worth waiting for: `why` there is none.
-    pub(super) fn may_come(&self, why: &str) -> bool {
-        let passes = !why.starts_with("unsupported: ") && !why.starts_with("not read: ");
+    pub(super) fn may_come(&self, why: &Reason) -> bool {
         let waited_ns = self.span_ns.map_or(0, |(first, last)| last - first);
-        passes && waited_ns < PATIENCE_NS
+        !why.is_lasting() && waited_ns < PATIENCE_NS
     }
 }
 
@@ -212,6 +211,7 @@ fn has_own(sample: &ResourceSample) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::GapKind;
     use crate::stats::batches::total;
 
     const GIB: u64 = 1 << 30;
@@ -299,16 +299,17 @@ mod tests {
         let mut totals = TpuTotals::default();
         totals.sample(&tick(0, Vec::new()));
         for (why, comes) in [
-            ("no workload holds the TPU yet", true),
-            ("unsupported: no TPU found", false),
-            ("not read: switched off", false),
+            (Reason::from("no workload holds the TPU yet"), true),
+            (Reason::unsupported("no TPU found"), false),
+            (Reason::new(GapKind::Off, "switched off"), false),
         ] {
-            assert_eq!(totals.may_come(why), comes, "{why}");
+            assert_eq!(totals.may_come(&why), comes, "{why}");
         }
+        let waiting = Reason::new(GapKind::Waiting, "no answer yet");
         totals.sample(&tick(59_999, Vec::new()));
-        assert!(totals.may_come("no answer yet"));
+        assert!(totals.may_come(&waiting));
         totals.sample(&tick(60_000, Vec::new()));
-        assert!(!totals.may_come("no answer yet") && totals.foreign().is_none());
+        assert!(!totals.may_come(&waiting) && totals.foreign().is_none());
         totals.sample(&tick(60_100, vec![device(0, 60_050, (1.0, 1), Some(false))]));
         assert!(totals.foreign().is_some() && !totals.has("tpu.memory_peak"));
     }

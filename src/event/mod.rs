@@ -5,6 +5,7 @@
 
 pub mod axis;
 pub mod fingerprint;
+pub mod gap;
 pub mod interference;
 pub mod job;
 pub mod limits;
@@ -18,6 +19,7 @@ pub mod worker;
 
 pub use axis::{AXES, Axis, AxisKind, AxisValue, Range};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
+pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference, InterferenceWatch, Stretch};
 pub use job::{
     Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec,
@@ -32,7 +34,7 @@ pub use record::{
     StopReason, StopRecord,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
-pub use sample::{EnergyReading, Gap, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
+pub use sample::{EnergyReading, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES,

@@ -2,16 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gap::Gap;
 use crate::metric::{Field, Reading};
-
-/// Why a quantity was not read. A gap is never a zero.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// The field, such as `rss_bytes` or `gpu`.
-    pub field: String,
-    /// Why, for people.
-    pub reason: String,
-}
 
 /// One tick of the sampler. Counters are cumulative since the worker started; a field that is `None` has its [`Gap`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

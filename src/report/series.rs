@@ -201,7 +201,7 @@ impl<W: Write> SampleCsv<W> {
         let gaps: Vec<_> = sample
             .gaps
             .iter()
-            .map(|gap| format!("{}: {}", gap.field, super::one_line(&gap.reason)))
+            .map(|gap| format!("{}: {}", gap.field, super::one_line(&gap.reason.to_string())))
             .collect();
         let of_devices = self.devices.iter().flat_map(|(vendor, index)| {
             let mut all = sample.gpus.iter();
@@ -333,7 +333,7 @@ mod tests {
             host: HostReading { busy_ns: Some(40_000_000_000), ..HostReading::default() },
             gaps: vec![Gap {
                 field: "read_bytes".to_owned(),
-                reason: "/proc/7/io: permission denied".to_owned(),
+                reason: "/proc/7/io: permission denied".into(),
             }],
             ..ResourceSample::default()
         };

@@ -6,18 +6,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::event::{GapKind, Reason};
 
 /// An answer is out of date after so many periods without a newer one, and not before [`STALE_NS`].
 const STALE_PERIODS: u64 = 3;
 
 /// Shortest age at which an answer is out of date, in nanoseconds.
 const STALE_NS: u64 = 1_000_000_000;
-
-/// What is said of somebody who was waited for in vain.
-const SILENT: &str = "has not answered";
-
-/// What a source says that has not answered (lately).
-const NO_ANSWER: &str = "no answer";
 
 /// A source that is asked over and over on a thread of its own, until this is dropped. A call that hangs keeps its thread
 /// and nothing else.
@@ -95,30 +90,22 @@ impl<T: Send + Sync + 'static> Background<T> {
 
     /// The last answer, without waiting; an error says for how long there has been none, in words that stay the same
     /// within a second.
-    pub(super) fn last(&self, now_ns: u64) -> Result<Answer<T>, String> {
+    pub(super) fn last(&self, now_ns: u64) -> Result<Answer<T>, Reason> {
         let last = self.last.answer.lock();
         let last = last.unwrap_or_else(PoisonError::into_inner);
         let stale_ns = (STALE_PERIODS * self.period_ns).max(STALE_NS);
         let since_ns = last.as_ref().map_or(self.started_ns, |answer| answer.t_ns);
         match last.as_ref() {
             Some(answer) if now_ns.saturating_sub(since_ns) <= stale_ns => Ok(answer.clone()),
-            None if now_ns.saturating_sub(since_ns) <= stale_ns => Err(format!("{NO_ANSWER} yet")),
+            None if now_ns.saturating_sub(since_ns) <= stale_ns => {
+                Err(Reason::new(GapKind::Waiting, "no answer yet"))
+            }
             _ => {
                 let seconds = now_ns.saturating_sub(since_ns) / 1_000_000_000;
-                Err(format!("{NO_ANSWER} for {seconds} s"))
+                Err(Reason::new(GapKind::Waiting, format!("no answer for {seconds} s")))
             }
         }
     }
-}
-
-/// Whether this is what [`Patience`] says of somebody who did not answer: what there is is not known then.
-pub(super) fn is_silent(reason: &str) -> bool {
-    reason.contains(SILENT)
-}
-
-/// Whether this is why a source has no answer now, and may have one later.
-pub(super) fn is_passing(reason: &str) -> bool {
-    reason.starts_with(NO_ANSWER)
 }
 
 /// Asks questions that may hang, each on a thread of its own, and waits so long and no longer. While one hangs, the next
@@ -141,11 +128,11 @@ impl Patience {
     pub(super) fn ask<T: Send + 'static>(
         &self,
         limit: Duration,
-        question: impl FnOnce() -> Result<T, String> + Send + 'static,
-    ) -> Result<T, String> {
+        question: impl FnOnce() -> Result<T, Reason> + Send + 'static,
+    ) -> Result<T, Reason> {
         let silent = || {
             let seconds = limit.as_secs_f64();
-            format!("unsupported: {} {SILENT} for {seconds} s", self.of)
+            Reason::new(GapKind::Hanging, format!("{} has not answered for {seconds} s", self.of))
         };
         let mut hangs = self.hangs.lock().unwrap_or_else(PoisonError::into_inner);
         let still = |ended: &Receiver<()>| ended.try_recv() == Err(TryRecvError::Empty);
@@ -159,9 +146,9 @@ impl Patience {
             let _ = answer.send(question());
             drop(end);
         };
-        std::thread::Builder::new()
-            .spawn(work)
-            .map_err(|error| format!("unsupported: no thread to ask {} on: {error}", self.of))?;
+        std::thread::Builder::new().spawn(work).map_err(|error| {
+            Reason::unsupported(format!("no thread to ask {} on: {error}", self.of))
+        })?;
         match answered.recv_timeout(limit) {
             Ok(said) => {
                 *hangs = None;
@@ -172,7 +159,7 @@ impl Patience {
                 Err(silent())
             }
             Err(RecvTimeoutError::Disconnected) => {
-                Err(format!("unsupported: asking {} broke off", self.of))
+                Err(Reason::unsupported(format!("asking {} broke off", self.of)))
             }
         }
     }
@@ -203,15 +190,15 @@ mod tests {
         let background = Background::start("test", Duration::ZERO, clock.clone(), source).unwrap();
         asks.recv().unwrap();
         // The call has begun and does not end.
-        assert_eq!(background.last(0).unwrap_err(), "no answer yet");
-        assert_eq!(background.last(2 * SECOND).unwrap_err(), "no answer for 2 s");
+        assert_eq!(background.last(0).unwrap_err().detail, "no answer yet");
+        assert_eq!(background.last(2 * SECOND).unwrap_err().detail, "no answer for 2 s");
         clock.advance(SECOND);
         give.send(7).unwrap();
         asks.recv().unwrap();
         let answer = background.last(SECOND).unwrap();
         assert_eq!((*answer.value, answer.t_ns), (7, SECOND / 2));
         assert!(background.last(SECOND / 2 + STALE_NS).is_ok());
-        assert_eq!(background.last(5 * SECOND).unwrap_err(), "no answer for 4 s");
+        assert_eq!(background.last(5 * SECOND).unwrap_err().detail, "no answer for 4 s");
         drop(background);
         // The thread sees the end once its call has ended; nothing asks again.
         give.send(8).unwrap();
@@ -224,8 +211,8 @@ mod tests {
         let limit = Duration::from_millis(20);
         assert_eq!(DRIVER.ask(Duration::from_mins(1), || Ok(7)), Ok(7));
         assert_eq!(
-            DRIVER.ask(Duration::from_mins(1), || Err::<u8, _>("none".to_owned())),
-            Err("none".to_owned())
+            DRIVER.ask(Duration::from_mins(1), || Err::<u8, _>("none".into())),
+            Err("none".into())
         );
         let (wake, sleeps) = channel::<()>();
         let (gone, is_gone) = channel::<()>();
@@ -235,17 +222,16 @@ mod tests {
             Ok(1)
         };
         let why = DRIVER.ask(limit, hanging).unwrap_err();
-        assert_eq!(why, "unsupported: the driver has not answered for 0.02 s");
+        assert_eq!(why.to_string(), "unsupported: the driver has not answered for 0.02 s");
         // As long as it does, no other question is asked: with this limit the wait would be an hour.
         let hour = Duration::from_hours(1);
-        let why = DRIVER.ask(hour, || -> Result<u8, String> { panic!() });
-        assert!(why.is_err_and(|why| why.contains("has not answered")));
+        let why = DRIVER.ask(hour, || -> Result<u8, Reason> { panic!() });
+        assert!(why.is_err_and(|why| why.kind == GapKind::Hanging));
         drop(wake);
         assert!(is_gone.recv().is_err());
         // The thread's last doing is to say so.
         while DRIVER.ask(hour, || Ok(2)) != Ok(2) {
             std::thread::yield_now();
         }
-        assert!(is_passing("no answer yet") && !is_passing("unsupported: none"));
     }
 }

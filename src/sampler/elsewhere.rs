@@ -1,9 +1,9 @@
 //! Systems without `/proc`: nothing is read, and the gaps say so.
 
 use super::probe::{Probe, Tick};
-use crate::event::Usage;
+use crate::event::{GapKind, Usage};
 
-const WHY: &str = "unsupported: process trees are read on Linux only";
+const WHY: &str = "process trees are read on Linux only";
 
 /// Nobody tells.
 pub(super) fn unshared_bytes(_pid: u32) -> Option<u64> {
@@ -48,7 +48,7 @@ impl Probe for TreeProbe {
     fn read(&mut self, tick: &mut Tick<'_>) {
         tick.pids.push(self.0);
         for field in TREE {
-            tick.gaps.report(field, WHY);
+            tick.gaps.report_as(field, GapKind::Unsupported, WHY);
         }
     }
 }
@@ -59,6 +59,6 @@ impl Probe for HostProbe {
     }
 
     fn read(&mut self, tick: &mut Tick<'_>) {
-        tick.gaps.report("host", WHY);
+        tick.gaps.report_as("host", GapKind::Unsupported, WHY);
     }
 }

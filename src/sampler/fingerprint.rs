@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::gpu::Accelerator;
 use super::machine::{self, Machine};
 use super::tpu::named;
-use crate::event::Fingerprint;
 use crate::event::fingerprint::one_or_all;
+use crate::event::{Fingerprint, GapKind};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -51,9 +51,8 @@ fn fingerprint(machine: &Machine, details: &Details) -> Fingerprint {
     let limit = machine.memory_limit_bytes.map(memory_class);
     let none = || Some("none".to_owned());
     // Of a driver that does not answer it is not known that it has no device.
-    let silent = machine.no_accelerators.as_deref();
-    let silent = silent.is_some_and(super::background::is_silent);
-    let no_gpu = || none().filter(|_| !silent);
+    let hangs = machine.no_accelerators.as_ref().is_some_and(|why| why.kind == GapKind::Hanging);
+    let no_gpu = || none().filter(|_| !hangs);
     let hard = [
         ("arch", Some(std::env::consts::ARCH.to_owned())),
         ("system", Some(std::env::consts::OS.to_owned())),
@@ -202,6 +201,7 @@ mod platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Reason;
 
     fn machine() -> Machine {
         Machine {
@@ -214,7 +214,7 @@ mod tests {
             memory_limit_bytes: None,
             page_bytes: 4096,
             accelerators: Vec::new(),
-            no_accelerators: Some("unsupported: no driver".to_owned()),
+            no_accelerators: Some(Reason::unsupported("no driver")),
             tpus: Vec::new(),
             pressure: true,
             load_1min: Some(0.5),
@@ -305,9 +305,10 @@ mod tests {
         assert_eq!(mixed, with(vec![b, a]), "in whatever order they were found");
         assert_eq!(with(Vec::new()).get("gpu"), Some("none"));
         let silent = Machine {
-            no_accelerators: Some(
-                "unsupported: the NVIDIA driver has not answered for 5 s".to_owned(),
-            ),
+            no_accelerators: Some(Reason::new(
+                GapKind::Hanging,
+                "the NVIDIA driver has not answered for 5 s",
+            )),
             ..machine()
         };
         let silent = fingerprint(&silent, &Details::default());

@@ -8,7 +8,7 @@ use super::probe::{GapLedger, Probe, Tick};
 use super::proc::{ProcRoot, Source, parse, reason};
 use super::sysfs::SysRoot;
 use super::thermal::Thermal;
-use crate::event::HostReading;
+use crate::event::{GapKind, HostReading};
 
 /// Shortest time between two readings, in nanoseconds: at 10 Hz about every second tick. These figures tell interference
 /// over seconds, and they are a third of a tick's cost with cold caches, more on machines with many cores, where
@@ -85,11 +85,9 @@ impl HostProbe {
         });
         for (wait, (name, field)) in waits.iter().zip(PRESSURE) {
             if let Err(error) = wait {
-                let why = reason(&format!("the pressure of {name}"), error);
-                gaps.report(
-                    field,
-                    &format!("{why} (pressure stall information may be switched off)"),
-                );
+                let mut why = reason(&format!("the pressure of {name}"), error);
+                why.detail += " (pressure stall information may be switched off)";
+                gaps.report(field, &why);
             }
         }
         let [cpu, memory, io] = waits.map(Result::ok);
@@ -98,8 +96,8 @@ impl HostProbe {
         reading.throttled_ns =
             self.throttle.as_ref().and_then(|source| parse::throttled(source.read(buffer).ok()?));
         if reading.throttled_ns.is_none() {
-            let why = "unsupported: no control group with a CPU controller says how long it was throttled";
-            gaps.report("host.throttled_ns", why);
+            let why = "no control group with a CPU controller says how long it was throttled";
+            gaps.report_as("host.throttled_ns", GapKind::Unsupported, why);
         }
         reading
     }

@@ -5,7 +5,7 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::gpu::{Accelerator, accelerators};
 use super::tpu::{TpuChip, TpuChips};
-use crate::event::HostReading;
+use crate::event::{HostReading, Reason};
 
 /// The facts that a figure depends on, for the manifest and the doctor. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,8 +28,8 @@ pub struct Machine {
     pub page_bytes: u64,
     /// The devices that NVML knows.
     pub accelerators: Vec<Accelerator>,
-    /// Why there are none: `unsupported: ...`.
-    pub no_accelerators: Option<String>,
+    /// Why there are none.
+    pub no_accelerators: Option<Reason>,
     /// The TPU chips on its bus.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tpus: Vec<TpuChip>,

@@ -1,6 +1,6 @@
 //! What a probe is, and how it says that it could not read something.
 
-use crate::event::{Gap, ResourceSample};
+use crate::event::{Gap, GapKind, Reason, ResourceSample};
 
 /// One source of readings. A tick asks each probe in turn, all on the sampler's thread.
 pub trait Probe: Send {
@@ -40,26 +40,31 @@ pub struct GapLedger {
 #[derive(Debug)]
 struct Known {
     field: String,
-    reason: String,
+    reason: Reason,
     said: bool,
     holds: bool,
 }
 
 impl GapLedger {
     /// Reports that `field` could not be read. `reason` must not vary from tick to tick without need: it is compared.
-    pub fn report(&mut self, field: &str, reason: &str) {
+    pub fn report(&mut self, field: &str, reason: &Reason) {
+        self.report_as(field, reason.kind, &reason.detail);
+    }
+
+    /// The same, of a reason in parts.
+    pub fn report_as(&mut self, field: &str, kind: GapKind, detail: &str) {
         let Some(known) = self.known.iter_mut().find(|known| known.field == field) else {
             self.known.push(Known {
                 field: field.to_owned(),
-                reason: reason.to_owned(),
+                reason: Reason::new(kind, detail),
                 said: false,
                 holds: true,
             });
             return;
         };
         known.holds = true;
-        if known.reason != reason {
-            reason.clone_into(&mut known.reason);
+        if known.reason.kind != kind || known.reason.detail != detail {
+            known.reason = Reason::new(kind, detail);
             known.said = false;
         }
     }
@@ -131,7 +136,7 @@ mod tests {
         for (tick, (reported, expected)) in ticks.iter().enumerate() {
             ledger.begin();
             for (field, reason) in *reported {
-                ledger.report(field, reason);
+                ledger.report_as(field, GapKind::Failed, reason);
             }
             assert_eq!(ledger.current().len(), reported.len(), "tick {tick}");
             let said: Vec<_> =
@@ -144,13 +149,13 @@ mod tests {
     fn a_probe_that_skips_a_tick_keeps_its_gaps() {
         let mut ledger = GapLedger::default();
         ledger.begin();
-        ledger.report("gpu[0].power_watts", "not supported");
+        ledger.report_as("gpu[0].power_watts", GapKind::Unsupported, "not supported");
         assert_eq!(ledger.end().len(), 1);
         ledger.begin();
         ledger.hold("gpu");
         assert!(ledger.end().is_empty());
         ledger.begin();
-        ledger.report("gpu[0].power_watts", "not supported");
+        ledger.report_as("gpu[0].power_watts", GapKind::Unsupported, "not supported");
         assert!(ledger.end().is_empty(), "it has held all along");
     }
 }

@@ -2,6 +2,7 @@
 //! later; older kernels count how often only, which is no time).
 
 use super::sysfs::{self, Silent, SysRoot};
+use crate::event::Reason;
 use std::path::PathBuf;
 
 /// Shortest time between two looks, in nanoseconds: the kernel polls a hot core about once a second.
@@ -10,14 +11,15 @@ const PACE_NS: u64 = 1_000_000_000;
 /// Cores whose files are read: at 2 us each, twice a core, more would be dearer than the rest of the sampler.
 const MOST_CORES: usize = 64;
 
-const NO_FILES: &str = "unsupported: the processor's driver does not tell how long heat slowed its cores (thermal_throttle)";
+const NO_FILES: &str =
+    "the processor's driver does not tell how long heat slowed its cores (thermal_throttle)";
 
 /// Reads the counters of heat.
 #[derive(Debug)]
 pub(super) struct Thermal {
     /// Of each core, its own counter and that of its package, as far as there are any.
     cores: Vec<Vec<PathBuf>>,
-    last: Result<u64, String>,
+    last: Result<u64, Reason>,
     due_ns: u64,
 }
 
@@ -39,21 +41,21 @@ impl Thermal {
                 cores.push(files);
             }
         }
-        let last = if cores.is_empty() { Err(NO_FILES.to_owned()) } else { Ok(0) };
+        let last = if cores.is_empty() { Err(Reason::unsupported(NO_FILES)) } else { Ok(0) };
         Self { cores, last, due_ns: 0 }
     }
 
     /// The sum over all cores in nanoseconds, or why it is not known. A core counts for as long as it or its package was
     /// too hot, whichever is longer. `now_ns` paces the looks; in between the last one stands.
-    pub(super) fn read(&mut self, now_ns: u64) -> Result<u64, &str> {
+    pub(super) fn read(&mut self, now_ns: u64) -> Result<u64, &Reason> {
         if !self.cores.is_empty() && now_ns >= self.due_ns {
             self.due_ns = now_ns.saturating_add(PACE_NS);
             self.last = self.look();
         }
-        self.last.as_ref().copied().map_err(String::as_str)
+        self.last.as_ref().copied()
     }
 
-    fn look(&self) -> Result<u64, String> {
+    fn look(&self) -> Result<u64, Reason> {
         let mut sum = 0_u64;
         for files in &self.cores {
             let mut longest = None;
@@ -62,15 +64,15 @@ impl Thermal {
                     Ok(ms) => longest = longest.max(Some(ms)),
                     // A core that was taken offline takes its files with it: the sum over the others would be another one.
                     Err(why @ (Silent::Absent | Silent::Denied | Silent::Broken(_))) => {
-                        return Err(format!(
-                            "unsupported: cannot read the thermal_throttle of a core: {why}"
-                        ));
+                        return Err(Reason::unsupported(format!(
+                            "cannot read the thermal_throttle of a core: {why}"
+                        )));
                     }
                 }
             }
             let ns = longest.unwrap_or(0).checked_mul(1_000_000);
             sum = ns.and_then(|ns| sum.checked_add(ns)).ok_or_else(|| {
-                "unsupported: the counters of thermal_throttle are no times".to_owned()
+                Reason::unsupported("the counters of thermal_throttle are no times")
             })?;
         }
         Ok(sum)
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_a_gap_for_as_long_as_it_lasts() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Thermal::new(&SysRoot::at(dir.path())).read(0), Err(NO_FILES));
+        assert_eq!(Thermal::new(&SysRoot::at(dir.path())).read(0).unwrap_err().detail, NO_FILES);
         put(dir.path(), "cpu0", "core", "100\n");
         let mut thermal = Thermal::new(&SysRoot::at(dir.path()));
         let mut now_ns = 0;
@@ -117,7 +119,7 @@ mod tests {
             ("120\n", None),
         ] {
             put(dir.path(), "cpu0", "core", text);
-            let read = thermal.read(now_ns).map_err(str::to_owned);
+            let read = thermal.read(now_ns).map_err(|why| why.detail.clone());
             assert_eq!(read.as_ref().err().is_some(), says.is_some(), "{text}");
             if let (Err(why), Some(says)) = (read, says) {
                 assert!(why.contains(says), "{why}");
@@ -125,7 +127,7 @@ mod tests {
             now_ns += PACE_NS;
         }
         fs_err::remove_dir_all(dir.path().join("devices")).unwrap();
-        assert!(thermal.read(now_ns).unwrap_err().contains("not there"));
+        assert!(thermal.read(now_ns).unwrap_err().detail.contains("not there"));
     }
 
     proptest! {

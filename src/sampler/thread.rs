@@ -10,7 +10,7 @@ use super::probe::{GapLedger, Probe, Tick};
 use super::schedule::{Due, Schedule};
 use super::{Sources, gpu, probes, thread_cpu_ns};
 use crate::clock::{Clock, ManualClock};
-use crate::event::{Gap, ResourceSample};
+use crate::event::{Gap, GapKind, ResourceSample};
 
 /// Why there is no sampler.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ impl Sampler {
         Self { sources, unsupported: lasting(gpu::of_all(&reader.gaps.current(), &sample.gpus)) }
     }
 
-    /// What this machine cannot tell, with the reason (`unsupported: ...`): for warnings, the doctor and the reports. A worker
+    /// What this machine cannot tell, with the reason: for warnings, the doctor and the reports. A worker
     /// may have further gaps; they are in its samples.
     pub fn unsupported(&self) -> &[Gap] {
         &self.unsupported
@@ -72,9 +72,10 @@ impl Sampler {
 
 /// The gaps that are no matter of time.
 fn lasting(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    // A workload that gets ready changes what its TPUs answer.
     let passing = |gap: &Gap| {
-        super::tpu::is_passing(&gap.field, &gap.reason)
-            || super::background::is_passing(&gap.reason)
+        gap.reason.kind == GapKind::Waiting
+            || (gap.field.starts_with("tpu") && !gap.reason.is_lasting())
     };
     gaps.retain(|gap| !passing(gap));
     gaps

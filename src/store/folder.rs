@@ -318,7 +318,7 @@ mod tests {
         results
             .write(
                 "manifest.json",
-                br#"{"format":{"major":1,"minor":0},"name":"g","runs":["a","b"]}"#,
+                br#"{"format":{"major":2,"minor":0},"name":"g","runs":["a","b"]}"#,
             )
             .unwrap();
         drop(results);

@@ -30,7 +30,7 @@ pub use folder::{
 pub use log::{EventLog, Line, read_lines, read_record};
 
 /// Version of everything on disk.
-pub const FORMAT: Format = Format { major: 1, minor: 0 };
+pub const FORMAT: Format = Format { major: 2, minor: 0 };
 
 /// Version of what is on disk: a reader understands its own major, whatever the minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ pub enum StoreError {
         why: String,
     },
     /// A file of another version.
-    #[error("{} has format {found}, this perftune reads {}.x; use the perftune that wrote it", path.display(), FORMAT.major)]
+    #[error("{} has format {found} and this perftune reads {}.x only: formats are not converted; read it with the perftune that wrote it, or measure again", path.display(), FORMAT.major)]
     Version {
         /// The file.
         path: PathBuf,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::fact::Fact;
+use crate::event::{GapKind, Reason};
 use crate::sampler::Sight;
 
 /// An accelerator.
@@ -47,21 +48,20 @@ impl From<Sight> for Accelerator {
 }
 
 /// The devices, or why there are none.
-pub(super) fn found(sights: Result<Vec<Sight>, String>) -> Fact<Vec<Accelerator>> {
+pub(super) fn found(sights: Result<Vec<Sight>, Reason>) -> Fact<Vec<Accelerator>> {
     match sights {
         Ok(sights) => Fact::Value(sights.into_iter().map(Accelerator::from).collect()),
-        Err(why) => Fact::Unsupported(why.trim_start_matches("unsupported: ").to_owned()),
+        Err(why) => Fact::Unsupported(why.detail),
     }
 }
 
 fn told(sight: &Sight) -> (Vec<String>, Vec<(String, String)>) {
     let reading = &sight.reading;
-    let why = |field: &str| {
+    let reason = |field: &str| {
         let gap = sight.gaps.iter().find(|gap| gap.field == field);
-        gap.map_or_else(String::new, |gap| {
-            gap.reason.trim_start_matches("unsupported: ").to_owned()
-        })
+        gap.map(|gap| &gap.reason)
     };
+    let why = |field: &str| reason(field).map_or_else(String::new, |why| why.detail.clone());
     let (mut tells, mut lacks) = (Vec::new(), Vec::new());
     let mut row = |what: &str, field: &str, there: bool| {
         if there {
@@ -81,13 +81,9 @@ fn told(sight: &Sight) -> (Vec<String>, Vec<(String, String)>) {
         Some(_) => row("memory", "memory_bytes", false),
     }
     // That there is no sample is what an idle device says; this very process never works on it.
-    let shares = why("own_utilisation_percent");
-    let idle = shares.starts_with("the driver has no sample");
-    row(
-        "utilisation of the run's own processes",
-        "own_utilisation_percent",
-        idle || shares.is_empty(),
-    );
+    let shares = reason("own_utilisation_percent");
+    let idle = shares.is_none_or(|why| why.kind == GapKind::NoSample);
+    row("utilisation of the run's own processes", "own_utilisation_percent", idle);
     row("power", "power_watts", reading.power_watts.is_some());
     match (reading.energy_mj, reading.power_watts) {
         (Some(_), _) => row("energy by its counter", "energy_mj", true),
@@ -135,7 +131,10 @@ pub(crate) mod examples {
             },
             gaps: vec![Gap {
                 field: "own_utilisation_percent".to_owned(),
-                reason: "the driver has no sample of the run's processes".to_owned(),
+                reason: Reason::new(
+                    GapKind::NoSample,
+                    "the driver has no sample of the run's processes",
+                ),
             }],
             whole_only: None,
         }
@@ -151,10 +150,10 @@ pub(crate) mod examples {
         let mut poor = sight();
         poor.reading =
             GpuReading { memory_bytes: Some(5), power_watts: Some(70.0), ..GpuReading::default() };
-        poor.whole_only = Some("a container".to_owned());
+        poor.whole_only = Some("a container".into());
         let gap = |field: &str, reason: &str| Gap {
             field: field.to_owned(),
-            reason: format!("unsupported: {reason}"),
+            reason: Reason::unsupported(reason),
         };
         poor.gaps = vec![
             gap("own", "a container"),

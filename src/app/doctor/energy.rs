@@ -29,12 +29,12 @@ impl Energy {
         let counters = sampler::energy_counters().map(|found| {
             let readable = found.readable.into_iter().map(|domain| (domain, None));
             let others = found.others.into_iter();
-            let others = others.map(|(domain, why)| (domain, Some(plain(&why))));
+            let others = others.map(|(domain, why)| (domain, Some(why.detail)));
             let all = readable.chain(others);
             all.map(|(domain, unreadable_because)| Counter { domain, unreadable_because }).collect()
         });
         Self {
-            counters: counters.map_err(|why| plain(&why)).into(),
+            counters: counters.map_err(|why| why.detail).into(),
             graphics: sampler::graphics_cards(),
         }
     }
@@ -50,8 +50,4 @@ impl Energy {
             }
         }
     }
-}
-
-fn plain(why: &str) -> String {
-    why.trim_start_matches("unsupported: ").to_owned()
 }

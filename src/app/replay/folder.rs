@@ -9,7 +9,7 @@ use crate::app::{Fault, error_text};
 use crate::config;
 use crate::control::rule::RuleSpec;
 use crate::control::{RunContext, RunReplay, StopPolicy};
-use crate::event::{JobSpec, Limits, RunRecord};
+use crate::event::{JobSpec, Limits, Reason, RunRecord};
 use crate::store::{Line, Recordings, StoreError, read_lines, read_record};
 
 /// What is added to the reasons of a run that was not recorded to its end.
@@ -194,11 +194,11 @@ impl<'a> Run<'a> {
 }
 
 /// What the run could not measure, by metric.
-pub(in crate::app) fn unsupported(record: &RunRecord) -> BTreeMap<String, String> {
+pub(in crate::app) fn unsupported(record: &RunRecord) -> BTreeMap<String, Reason> {
     let rows = record.metrics.iter();
     let found = rows.filter_map(|row| {
         let why = row.note.strip_prefix("unsupported: ")?;
-        Some((row.metric.clone(), why.to_owned()))
+        Some((row.metric.clone(), Reason::unsupported(why)))
     });
     found.collect()
 }

@@ -219,7 +219,7 @@ fn the_reason_of_another_device_is_not_the_runs() {
             sample.gaps = [(0, "of another"), (1, "its own")]
                 .map(|(index, reason)| Gap {
                     field: format!("gpu[{index}].power_watts"),
-                    reason: reason.to_owned(),
+                    reason: reason.into(),
                 })
                 .to_vec();
         }
@@ -291,14 +291,16 @@ fn a_device_that_is_lost_leaves_means_of_a_part_and_no_limit_that_is_kept() {
 
 #[test]
 fn that_there_is_no_answer_yet_is_no_reason_once_there_is_another() {
-    use crate::event::Gap;
+    use crate::event::{Gap, GapKind, Reason};
     let mut messages = Sim::default().messages();
     let ticks = messages.iter_mut().filter_map(|message| match message {
         Message::Sample(sample) => Some(sample),
         Message::Worker(_) => None,
     });
-    for (sample, reason) in ticks.zip(["no answer yet", "no answer for 2 s", "lost", "other"]) {
-        sample.gaps = vec![Gap { field: "gpu".to_owned(), reason: reason.to_owned() }];
+    let waiting = |detail| Reason::new(GapKind::Waiting, detail);
+    let (first, second) = (waiting("no answer yet"), waiting("no answer for 2 s"));
+    for (sample, reason) in ticks.zip([first, second, "lost".into(), "other".into()]) {
+        sample.gaps = vec![Gap { field: "gpu".to_owned(), reason }];
     }
     let context = RunContext { devices: Selection::of_device("cuda:0"), ..context() };
     let mut controller = Controller::new(policy(&["train.throughput"]), context);

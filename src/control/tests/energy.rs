@@ -4,7 +4,7 @@ use super::sim::{MS, Message, Sim, context, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy, Verdict};
 use crate::event::{
     DEVICE_UUID, EnergyReading, Feasibility, Finished, Gap, GpuReading, Hello, MetricRow, Phase,
-    ResourceSample, StopReason, Usage, Vendor, WorkerEvent,
+    Reason, ResourceSample, StopReason, Usage, Vendor, WorkerEvent,
 };
 
 /// What is read at a tick, given seconds since the start.
@@ -129,20 +129,20 @@ fn what_cannot_be_known_is_absent_with_its_reason() {
     type Change = fn(f64, &mut ResourceSample);
     let none: Change = |at_s, sample| {
         if at_s < 0.1 {
-            sample.gaps.push(gap("energy", "unsupported: no RAPL counters"));
+            sample.gaps.push(gap("energy", "no RAPL counters"));
         }
     };
     let lost_in_training: Change = |at_s, sample| {
         machine(at_s, sample);
         if (5.0..5.1).contains(&at_s) {
             sample.energy.clear();
-            sample.gaps.push(gap("energy", "unsupported: the counter has gone"));
+            sample.gaps.push(gap("energy", "the counter has gone"));
         }
     };
     let half_a_machine: Change = |at_s, sample| {
         sample.energy = vec![reading("package-0", at_s)];
         if at_s < 0.1 {
-            sample.gaps.push(gap("energy.package-1", "unsupported: two counters"));
+            sample.gaps.push(gap("energy.package-1", "two counters"));
         }
     };
     let late: Change = |at_s, sample| {
@@ -178,7 +178,7 @@ fn what_cannot_be_known_is_absent_with_its_reason() {
 }
 
 fn gap(field: &str, reason: &str) -> Gap {
-    Gap { field: field.to_owned(), reason: reason.to_owned() }
+    Gap { field: field.to_owned(), reason: Reason::unsupported(reason) }
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_run_whose_main_device_cannot_be_read_has_no_total() {
     let messages = with(&phases(), |at_s, sample| {
         on_device(at_s, sample);
         sample.energy.clear();
-        sample.gaps.push(gap("energy", "unsupported: only root may read it"));
+        sample.gaps.push(gap("energy", "only root may read it"));
     });
     let rows = rows_of(on_cuda(), &messages);
     let total = row(&rows, "run", "energy.total");
@@ -441,7 +441,7 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
     let halves = with(&phases(), |at_s, sample| {
         on_device(at_s, sample);
         sample.energy.clear();
-        sample.gaps.push(gap("energy", "unsupported: only root may read it"));
+        sample.gaps.push(gap("energy", "only root may read it"));
     });
     // 1968 J of the device, and nobody knows how many of the processors.
     let found = verdict(on_cuda(), &halves, 2000.0);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy, Verdict};
 use crate::event::{
-    Feasibility, Finished, Num, Phase, RunVerdict, StopReason, StopRecord, Usage, WorkerEvent,
+    Feasibility, Finished, Num, Phase, Reason, RunVerdict, StopReason, StopRecord, Usage,
+    WorkerEvent,
 };
 use crate::stats::testing::Noise;
 
@@ -232,7 +233,7 @@ fn a_run_that_broke_off_proves_nothing() {
 
 #[test]
 fn what_cannot_be_read_is_undecided_and_never_met() {
-    let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
+    let unsupported = BTreeMap::from([("gpu".to_owned(), Reason::unsupported("no NVML"))]);
     let context = RunContext { unsupported, ..context() };
     for metric in ["gpu.utilisation", "gpu.memory_peak"] {
         let policy = limited(&["train.throughput"], &[constraint(metric, Op::AtMost, 1e12)]);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Controller, RunContext, StopPolicy, Verdict};
-use crate::event::MetricRow;
 use crate::event::{Finished, Gap, Phase, Stage, StopReason, Usage, WorkerEvent};
+use crate::event::{MetricRow, Reason};
 
 fn row<'a>(rows: &'a [MetricRow], phase: &str, metric: &str) -> &'a MetricRow {
     let found = rows.iter().find(|row| row.phase == phase && row.metric == metric);
@@ -255,7 +255,7 @@ fn epochs_shorter_than_a_tick_are_one_stage() {
 
 #[test]
 fn what_cannot_be_measured_is_left_out_with_a_warning() {
-    let unsupported = BTreeMap::from([("gpu".to_owned(), "no NVML".to_owned())]);
+    let unsupported = BTreeMap::from([("gpu".to_owned(), Reason::unsupported("no NVML"))]);
     let mut controller = Controller::new(policy(&[]), RunContext { unsupported, ..context() });
     let answers = feed(&mut controller, &Sim::default().messages());
     assert!(

@@ -21,7 +21,7 @@ use super::background::Background;
 use super::probe::{GapLedger, Probe, Tick};
 use super::sysfs::{Silent, SysRoot};
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::{GpuReading, Vendor};
+use crate::event::{Gap, GapKind, GpuReading, Vendor};
 
 /// Time between two readings of the cards.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -38,8 +38,7 @@ pub fn graphics_cards() -> Vec<Card> {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Answer {
     readings: Vec<GpuReading>,
-    /// Field and reason.
-    gaps: Vec<(String, String)>,
+    gaps: Vec<Gap>,
 }
 
 /// Reads all cards of AMD and Intel.
@@ -85,13 +84,13 @@ impl Probe for DrmProbe {
         }
         let last = match &self.background {
             Some(Ok(background)) => background.last(tick.now_ns),
-            Some(Err(why)) => Err(format!("there is no thread to read it: {why}")),
+            Some(Err(why)) => Err(format!("there is no thread to read it: {why}").into()),
             None => return,
         };
         match last {
             Ok(answer) => {
-                for (field, reason) in &answer.value.gaps {
-                    tick.gaps.report(field, reason);
+                for gap in &answer.value.gaps {
+                    tick.gaps.report(&gap.field, &gap.reason);
                 }
                 let timed = answer.value.readings.iter().cloned();
                 tick.sample
@@ -135,8 +134,7 @@ impl Reader {
         let mut gaps = GapLedger::default();
         let read = |card: &Card| reading(card, &card.read(), look, &mut gaps);
         let readings = self.cards.iter().filter_map(read).collect();
-        let gaps = gaps.current().into_iter();
-        Answer { readings, gaps: gaps.map(|gap| (gap.field, gap.reason)).collect() }
+        Answer { readings, gaps: gaps.current() }
     }
 }
 
@@ -153,10 +151,10 @@ fn reading(
     let place = card.place();
     if card.tells.is_empty() && own != Some(true) {
         let why = format!(
-            "unsupported: its driver tells nothing of the card {}, and the run does not have it open",
+            "its driver tells nothing of the card {}, and the run does not have it open",
             card.device
         );
-        gaps.report(&place, &why);
+        gaps.report_as(&place, GapKind::Unsupported, &why);
         return None;
     }
     let mut known = |field: &str, why: Option<&Silent>| {
@@ -169,7 +167,7 @@ fn reading(
             other => &other.to_string(),
         };
         // A colon: the figures of another card may be the run's, and this gap is not theirs.
-        gaps.report(&format!("{place}:{field}"), &format!("unsupported: {why}"));
+        gaps.report_as(&format!("{place}:{field}"), GapKind::Unsupported, why);
     };
     known("utilisation_percent", figures.utilisation.as_ref().err());
     known("power_watts", figures.power.as_ref().err());

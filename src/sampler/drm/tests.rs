@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::ResourceSample;
+use crate::event::{Reason, ResourceSample};
 use proptest::prelude::*;
 
 const S: u64 = 1_000_000_000;
@@ -90,7 +90,7 @@ fn a_card_of_amd_says_what_it_does() {
         ..GpuReading::default()
     };
     assert_eq!(answer.readings, [expected]);
-    let gaps: Vec<_> = answer.gaps.iter().map(|(field, _)| &**field).collect();
+    let gaps: Vec<_> = answer.gaps.iter().map(|gap| &*gap.field).collect();
     assert_eq!(gaps, ["amd[0]:energy_mj", "amd[1]"]);
 }
 
@@ -110,7 +110,11 @@ fn memory_beyond_what_there_is_and_a_broken_sensor_are_gaps_with_their_own_reaso
         ("amd[0]:power_watts", "it holds no number"),
     ] {
         let mut gaps = answer.gaps.iter();
-        assert!(gaps.any(|(name, why)| name == field && why.contains(says)), "{:?}", answer.gaps);
+        assert!(
+            gaps.any(|gap| gap.field == field && gap.reason.detail.contains(says)),
+            "{:?}",
+            answer.gaps
+        );
     }
 }
 
@@ -125,8 +129,8 @@ fn a_card_of_intel_is_busy_for_its_programs() {
     assert_eq!(answer.readings.len(), 1);
     assert_eq!(answer.readings[0].energy_mj, Some(5000));
     assert_eq!(answer.readings[0].index, 1);
-    assert_eq!(answer.gaps[0].0, "intel[0]");
-    assert!(answer.gaps[0].1.contains("0000:00:02.0"), "{:?}", answer.gaps);
+    assert_eq!(answer.gaps[0].field, "intel[0]");
+    assert!(answer.gaps[0].reason.detail.contains("0000:00:02.0"), "{:?}", answer.gaps);
     let info = "drm-pdev: 0000:00:02.0\ndrm-client-id: 1\ndrm-engine-render: 5 ns\ndrm-resident-system0: 2 MiB\n";
     machine.open(7, "/dev/dri/card0", info);
     let answer = machine.read(&[7]);
@@ -189,7 +193,7 @@ fn a_card_that_tells_takes_the_place_of_the_missing_driver_of_another_vendor() {
     let tick = |probe: &mut DrmProbe| {
         let mut gaps = GapLedger::default();
         let mut sample = ResourceSample::default();
-        gaps.report("gpu", "unsupported: no NVIDIA driver");
+        gaps.report("gpu", &Reason::unsupported("no NVIDIA driver"));
         probe.read(&mut Tick {
             now_ns: MonotonicClock.now_ns(),
             thorough: true,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::counter::Counter;
+use crate::event::Reason;
 use crate::sampler::sysfs::{Silent, SysRoot, names, number, text};
 
 /// Where they are.
@@ -34,7 +35,7 @@ impl Domain {
 }
 
 /// The packages, memories and platforms below this root, or why there are none.
-pub(super) fn domains(root: &SysRoot) -> Result<Vec<Domain>, String> {
+pub(super) fn domains(root: &SysRoot) -> Result<Vec<Domain>, Reason> {
     let class = root.join(CLASS);
     let mut found: Vec<Domain> = Vec::new();
     for folder in names(&class) {
@@ -63,11 +64,9 @@ pub(super) fn domains(root: &SysRoot) -> Result<Vec<Domain>, String> {
         });
     }
     if found.is_empty() {
-        return Err(
-            "unsupported: no RAPL counters in /sys/class/powercap: the processor or the virtual machine has none, or a \
-             container hides them"
-                .to_owned(),
-        );
+        return Err(Reason::unsupported(
+            "no RAPL counters in /sys/class/powercap: the processor or the virtual machine has none, or a container hides them",
+        ));
     }
     Ok(found)
 }

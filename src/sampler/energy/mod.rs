@@ -15,7 +15,7 @@ use self::domain::{Domain, domains};
 use super::probe::{GapLedger, Probe, Tick};
 use super::sysfs::{Silent, SysRoot};
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::EnergyReading;
+use crate::event::{EnergyReading, GapKind, Reason};
 
 /// Shortest time between two readings, in nanoseconds: at the usual interval every tick reads.
 const PACE_NS: u64 = 45_000_000;
@@ -30,13 +30,13 @@ const SLOW_NS: u64 = 1_000_000;
 const SLOW_OFTEN: u32 = 5;
 
 /// What to do about counters that may not be read.
-const DENIED: &str = "unsupported: only root may read /sys/class/powercap/intel-rapl:*/energy_uj since Linux 5.10 \
+const DENIED: &str = "only root may read /sys/class/powercap/intel-rapl:*/energy_uj since Linux 5.10 \
                       (CVE-2020-8694); `sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj` opens it until the next boot, \
                       a udev rule for good";
 
 /// Reads the energy counters of the machine.
 pub(super) struct EnergyProbe {
-    domains: Result<Vec<Domain>, String>,
+    domains: Result<Vec<Domain>, Reason>,
     due_ns: u64,
     slow: u32,
 }
@@ -48,7 +48,7 @@ impl EnergyProbe {
             domains: if wanted {
                 domains(root)
             } else {
-                Err("not read: switched off in `[sampler] energy`".to_owned())
+                Err(Reason::new(GapKind::Off, "switched off in `[sampler] energy`"))
             },
             due_ns: 0,
             slow: 0,
@@ -111,12 +111,12 @@ impl Probe for EnergyProbe {
     }
 }
 
-fn unsupported(domain: &str, why: &Silent) -> String {
-    match why {
+fn unsupported(domain: &str, why: &Silent) -> Reason {
+    Reason::unsupported(match why {
         Silent::Denied => DENIED.to_owned(),
-        Silent::Absent => format!("unsupported: the counter of {domain} has gone"),
-        Silent::Broken(why) => format!("unsupported: the counter of {domain}: {why}"),
-    }
+        Silent::Absent => format!("the counter of {domain} has gone"),
+        Silent::Broken(why) => format!("the counter of {domain}: {why}"),
+    })
 }
 
 /// Which energy counters of this machine can be read, and which cannot, with the reason.
@@ -125,15 +125,15 @@ pub struct EnergyCounters {
     /// `package-0`, `dram-0`, `psys`.
     pub readable: Vec<String>,
     /// Each with why it is not.
-    pub others: Vec<(String, String)>,
+    pub others: Vec<(String, Reason)>,
 }
 
 /// Looks at the energy counters of this machine; an error says why there are none.
-pub fn energy_counters() -> Result<EnergyCounters, String> {
+pub fn energy_counters() -> Result<EnergyCounters, Reason> {
     counters(&SysRoot::system())
 }
 
-fn counters(root: &SysRoot) -> Result<EnergyCounters, String> {
+fn counters(root: &SysRoot) -> Result<EnergyCounters, Reason> {
     let mut found = EnergyCounters::default();
     for mut domain in domains(root)? {
         match domain.read(0) {

@@ -127,7 +127,7 @@ fn a_machine_without_counters_says_so_and_the_switch_is_respected() {
     assert!(gaps[0].starts_with("energy: unsupported: no RAPL counters"), "{gaps:?}");
     let mut gaps = GapLedger::default();
     EnergyProbe::new(false, &root).read_now(0, &mut gaps);
-    assert!(gaps.current()[0].reason.contains("`[sampler] energy`"));
+    assert!(gaps.current()[0].reason.detail.contains("`[sampler] energy`"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn two_counters_of_one_name_are_no_reading() {
 
 #[test]
 fn a_counter_that_may_not_be_read_says_what_to_do() {
-    let said = unsupported("package-0", &Silent::Denied);
+    let said = unsupported("package-0", &Silent::Denied).detail;
     assert!(said.contains("sudo chmod a+r") && said.contains("CVE-2020-8694"), "{said}");
     let (dir, root) = machine(&[
         ("intel-rapl:0", "package-0", "1", "1000"),

@@ -19,6 +19,7 @@ use nvml_wrapper_sys::bindings::{
 };
 
 use super::words::words;
+use crate::event::Reason;
 
 /// Room for the entries of one list at the first attempt.
 const ROOM: usize = 64;
@@ -33,7 +34,7 @@ const TEXT: c_uint = 96;
 type Text = [c_char; TEXT as usize + 1];
 
 /// `GPU-<uuid>` or `MIG-<uuid>`.
-pub(super) fn uuid(device: &Device<'_>) -> Result<String, String> {
+pub(super) fn uuid(device: &Device<'_>) -> Result<String, Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetUUID)?;
     let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: the handle came from this very library, and `text` has room for as much as the call is told of.
@@ -42,7 +43,7 @@ pub(super) fn uuid(device: &Device<'_>) -> Result<String, String> {
 }
 
 /// The product's name.
-pub(super) fn name(device: &Device<'_>) -> Result<String, String> {
+pub(super) fn name(device: &Device<'_>) -> Result<String, Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetName)?;
     let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: as in `uuid`.
@@ -51,7 +52,7 @@ pub(super) fn name(device: &Device<'_>) -> Result<String, String> {
 }
 
 /// The driver's version.
-pub(super) fn driver(library: &Nvml) -> Result<String, String> {
+pub(super) fn driver(library: &Nvml) -> Result<String, Reason> {
     let call = symbol(&library.lib().nvmlSystemGetDriverVersion)?;
     let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: `text` has room for as much as the call is told of.
@@ -60,7 +61,7 @@ pub(super) fn driver(library: &Nvml) -> Result<String, String> {
 }
 
 /// Its place on the bus, in the driver's spelling.
-pub(super) fn bus_id(device: &Device<'_>) -> Result<String, String> {
+pub(super) fn bus_id(device: &Device<'_>) -> Result<String, Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetPciInfo_v3)?;
     let mut info = nvmlPciInfo_t {
         busIdLegacy: [0; 16],
@@ -78,7 +79,7 @@ pub(super) fn bus_id(device: &Device<'_>) -> Result<String, String> {
 
 /// Bytes in use and bytes in all by the first version of the call: what drivers from before 2021 have. What the driver keeps
 /// for itself counts as used.
-pub(super) fn memory_v1(device: &Device<'_>) -> Result<(u64, u64), String> {
+pub(super) fn memory_v1(device: &Device<'_>) -> Result<(u64, u64), Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetMemoryInfo)?;
     let mut info = nvmlMemory_t { total: 0, free: 0, used: 0 };
     // SAFETY: the handle came from this very library, and the structure is the call's own.
@@ -87,7 +88,7 @@ pub(super) fn memory_v1(device: &Device<'_>) -> Result<(u64, u64), String> {
 }
 
 /// Processes with a compute context, and the bytes that each has; `None` where the driver does not say.
-pub(super) fn processes(device: &Device<'_>) -> Result<Vec<(u32, Option<u64>)>, String> {
+pub(super) fn processes(device: &Device<'_>) -> Result<Vec<(u32, Option<u64>)>, Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetComputeRunningProcesses_v3)?;
     let blank =
         nvmlProcessInfo_t { pid: 0, usedGpuMemory: 0, gpuInstanceId: 0, computeInstanceId: 0 };
@@ -107,7 +108,7 @@ pub(super) fn processes(device: &Device<'_>) -> Result<Vec<(u32, Option<u64>)>, 
 pub(super) fn process_utilisation(
     device: &Device<'_>,
     since_us: u64,
-) -> Result<Vec<(u32, u64, u32)>, String> {
+) -> Result<Vec<(u32, u64, u32)>, Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetProcessUtilization)?;
     let blank = nvmlProcessUtilizationSample_t {
         pid: 0,
@@ -129,7 +130,7 @@ pub(super) fn process_utilisation(
 fn list<T: Copy>(
     blank: T,
     call: impl Fn(*mut T, *mut c_uint) -> nvmlReturn_t,
-) -> Result<Vec<T>, String> {
+) -> Result<Vec<T>, Reason> {
     let mut room = ROOM;
     loop {
         let mut entries = vec![blank; room];
@@ -143,39 +144,42 @@ fn list<T: Copy>(
                 return Ok(entries);
             }
             SUCCESS => {
-                return Err(format!(
+                let why = format!(
                     "the driver says that it wrote {count} entries where there is room for {room}"
-                ));
+                );
+                return Err(why.into());
             }
             INSUFFICIENT_SIZE if room < MOST && count <= MOST => {
                 // Some more, for what starts in between.
                 room = (count + ROOM).max(room * 2).min(MOST);
             }
-            INSUFFICIENT_SIZE => return Err(format!("the driver asks for {count} entries")),
+            INSUFFICIENT_SIZE => {
+                return Err(format!("the driver asks for {count} entries").into());
+            }
             code => return Err(words(&NvmlError::from(code))),
         }
     }
 }
 
-fn done(code: nvmlReturn_t) -> Result<(), String> {
+fn done(code: nvmlReturn_t) -> Result<(), Reason> {
     match code {
         SUCCESS => Ok(()),
         code => Err(words(&NvmlError::from(code))),
     }
 }
 
-fn symbol<T, E: Display>(found: &Result<T, E>) -> Result<&T, String> {
+fn symbol<T, E: Display>(found: &Result<T, E>) -> Result<&T, Reason> {
     let missing = |error: &E| words(&NvmlError::FailedToLoadSymbol(error.to_string()));
     found.as_ref().map_err(missing)
 }
 
 /// A text up to its NUL, if it is one.
-fn printed(text: &[c_char]) -> Result<String, String> {
+fn printed(text: &[c_char]) -> Result<String, Reason> {
     let bytes: Vec<u8> =
         text.iter().map(|byte| byte.to_ne_bytes()[0]).take_while(|byte| *byte != 0).collect();
     let text = String::from_utf8(bytes).ok();
     text.filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
-        .ok_or_else(|| "the driver's text is none".to_owned())
+        .ok_or_else(|| "the driver's text is none".into())
 }
 
 #[cfg(test)]
@@ -209,7 +213,7 @@ mod tests {
             assert!(at.get() < 20);
             match (found, expected) {
                 (Ok(found), Ok(length)) => assert_eq!(found.len(), length),
-                (Err(why), Err(says)) => assert!(why.contains(says), "{why}"),
+                (Err(why), Err(says)) => assert!(why.detail.contains(says), "{why}"),
                 (found, _) => panic!("{answers:?}: {found:?}"),
             }
         }

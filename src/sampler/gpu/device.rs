@@ -11,7 +11,7 @@ use super::reading::{Identity, Raw, Told};
 use super::usage::Usage;
 use super::words::{unsupported, words};
 use crate::clock::Clock;
-use crate::event::{Vendor, bus_id};
+use crate::event::{GapKind, Reason, Vendor, bus_id};
 
 /// More devices than any machine has.
 const MOST_DEVICES: u32 = 1024;
@@ -60,14 +60,14 @@ pub(super) struct Device {
 /// All devices, parts after the whole ones, and those that cannot be opened with the reason.
 pub(super) struct Devices {
     pub(super) found: Vec<Device>,
-    pub(super) missing: Vec<(u32, String)>,
+    pub(super) missing: Vec<(u32, Reason)>,
 }
 
 /// Looks for all devices.
-pub(super) fn devices(library: &'static Nvml) -> Result<Devices, String> {
+pub(super) fn devices(library: &'static Nvml) -> Result<Devices, Reason> {
     let count = library.device_count().map_err(|error| unsupported(&error))?;
     if count > MOST_DEVICES {
-        return Err(format!("unsupported: the driver says that it has {count} devices"));
+        return Err(Reason::unsupported(format!("the driver says that it has {count} devices")));
     }
     let (mut found, mut parts, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..count {
@@ -94,7 +94,7 @@ pub(super) fn devices(library: &'static Nvml) -> Result<Devices, String> {
         found.push(Device::new(identity, handle));
     }
     if found.is_empty() && missing.is_empty() {
-        return Err("unsupported: the NVIDIA driver is there, but no device".to_owned());
+        return Err(Reason::unsupported("the NVIDIA driver is there, but no device"));
     }
     Ok(Devices { found, missing })
 }
@@ -128,7 +128,7 @@ fn identity(index: u32, handle: &nvml_wrapper::Device<'static>) -> Identity {
 
 impl Device {
     fn new(identity: Identity, handle: nvml_wrapper::Device<'static>) -> Self {
-        let not_yet = || Err("not asked yet".to_owned());
+        let not_yet = || Err(Reason::from("not asked yet"));
         Self {
             identity,
             handle,
@@ -216,16 +216,16 @@ impl Device {
     fn not_a_part(&self) -> Told<()> {
         match self.identity.parent.as_str() {
             "" => Ok(()),
-            whole => Err(format!("unsupported: told of the whole device alone, {whole}")),
+            whole => Err(Reason::unsupported(format!("told of the whole device alone, {whole}"))),
         }
     }
 
     /// Devices that are split are not asked: the driver does not support it, and some answer 0.
     fn utilisation(&self) -> Told<u32> {
         if self.identity.split || !self.identity.parent.is_empty() {
-            return Err(
-                "unsupported: the driver does not tell it where a device is split (MIG)".to_owned()
-            );
+            return Err(Reason::unsupported(
+                "the driver does not tell it where a device is split (MIG)",
+            ));
         }
         told(self.handle.utilization_rates().map(|rates| rates.gpu))
     }
@@ -240,15 +240,14 @@ impl Device {
 
     fn shares(&mut self, now_ns: u64) -> Told<Vec<(u32, u32)>> {
         if self.identity.split || !self.identity.parent.is_empty() {
-            return Err(
-                "unsupported: the driver does not tell it where a device is split (MIG)".to_owned()
-            );
+            return Err(Reason::unsupported(
+                "the driver does not tell it where a device is split (MIG)",
+            ));
         }
-        let none = words(&NvmlError::NotFound);
         match calls::process_utilisation(&self.handle, self.usage.since_us()) {
             Ok(new) => Ok(self.usage.take(&new, now_ns)),
             // Nothing new: what was told holds for a while.
-            Err(why) if why == none => match self.usage.take(&[], now_ns) {
+            Err(why) if why.kind == GapKind::NoSample => match self.usage.take(&[], now_ns) {
                 held if held.is_empty() => Err(why),
                 held => Ok(held),
             },

@@ -27,7 +27,7 @@ use super::background::Background;
 use super::policy::SamplerPolicy;
 use super::probe::{Probe, Tick};
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::{Gap, GpuReading, Vendor};
+use crate::event::{Gap, GapKind, GpuReading, Reason, Vendor};
 
 /// Shortest and longest time between two questions, in nanoseconds; the driver itself measures in periods of 20 ms to 1 s.
 const PACE_NS: (u64, u64) = (100_000_000, 1_000_000_000);
@@ -37,13 +37,13 @@ static LATE: AtomicBool = AtomicBool::new(false);
 
 /// The thread that asks, shared by all runs of a sampler; or why there is none.
 #[derive(Debug, Clone)]
-pub(super) struct GpuSource(Result<Arc<Background<Result<Answers, String>>>, String>);
+pub(super) struct GpuSource(Result<Arc<Background<Result<Answers, Reason>>>, Reason>);
 
 impl GpuSource {
     /// Starts to ask, if the user wants it and there is a driver.
     pub(super) fn new(policy: SamplerPolicy) -> Self {
         if !policy.gpu {
-            return Self(Err("not read: switched off in `[sampler] gpu`".to_owned()));
+            return Self(Err(Reason::new(GapKind::Off, "switched off in `[sampler] gpu`")));
         }
         let start = |library| {
             let (shortest, longest) = PACE_NS;
@@ -63,7 +63,7 @@ impl GpuSource {
         period: Duration,
         clock: impl Clock + Clone + 'static,
         first: Duration,
-    ) -> Result<Arc<Background<Result<Answers, String>>>, String> {
+    ) -> Result<Arc<Background<Result<Answers, Reason>>>, Reason> {
         let time = clock.clone();
         let ask = move || reader.ask(&time);
         let started = Background::start("nvml", period, clock, ask);

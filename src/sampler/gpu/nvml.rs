@@ -11,7 +11,7 @@ use super::device::{Accelerator, Devices, devices};
 use super::reading::{Counters, Raw, Tree, map};
 use super::words::unsupported;
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::{Gap, GpuReading};
+use crate::event::{Gap, GpuReading, Reason};
 use crate::sampler::background::Patience;
 use crate::sampler::probe::GapLedger;
 use crate::sampler::thread_cpu_ns;
@@ -22,7 +22,7 @@ pub(super) struct Answers {
     /// Each device.
     pub(super) devices: Vec<Raw>,
     /// Devices that could not be opened, by their index.
-    pub(super) missing: Vec<(u32, String)>,
+    pub(super) missing: Vec<(u32, Reason)>,
     /// CPU time that it took, in nanoseconds.
     pub(super) cost_ns: u64,
 }
@@ -30,7 +30,7 @@ pub(super) struct Answers {
 /// Whoever asks all devices, over and over. Opens them when first asked, on the thread that asks.
 pub(super) struct Reader {
     library: &'static Nvml,
-    devices: Option<Result<Devices, String>>,
+    devices: Option<Result<Devices, Reason>>,
     /// The device after the one whose traffic was asked for last.
     turn: usize,
 }
@@ -41,7 +41,7 @@ impl Reader {
     }
 
     /// Asks everything of all devices, and for the traffic of one whose turn it is: that takes some 40 ms.
-    pub(super) fn ask(&mut self, clock: &impl Clock) -> Result<Answers, String> {
+    pub(super) fn ask(&mut self, clock: &impl Clock) -> Result<Answers, Reason> {
         let before_ns = thread_cpu_ns();
         let library = self.library;
         let devices = self.devices.get_or_insert_with(|| devices(library));
@@ -67,8 +67,8 @@ static DRIVER: Patience = Patience::new("the NVIDIA driver");
 /// How long they wait.
 pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
-/// The devices that NVML knows, or why there are none: `unsupported: ...`. Takes at most 5 s.
-pub fn accelerators() -> Result<Vec<Accelerator>, String> {
+/// The devices that NVML knows, or why there are none. Takes at most 5 s.
+pub fn accelerators() -> Result<Vec<Accelerator>, Reason> {
     DRIVER.ask(LONGEST, || {
         let library = library()?;
         let driver = calls::driver(library).ok();
@@ -88,15 +88,15 @@ pub struct Sight {
     /// What it does not tell, by the field of the reading, and why.
     pub gaps: Vec<Gap>,
     /// Why the memory of single processes cannot be told, if it cannot.
-    pub whole_only: Option<String>,
+    pub whole_only: Option<Reason>,
 }
 
 /// Looks once at each device that NVML knows; some 40 ms for each, and at most 5 s for all.
-pub fn look() -> Result<Vec<Sight>, String> {
+pub fn look() -> Result<Vec<Sight>, Reason> {
     DRIVER.ask(LONGEST, || look_through(library()?))
 }
 
-pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, String> {
+pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, Reason> {
     let driver = calls::driver(library).ok();
     let mut sights = Vec::new();
     let tree = Tree { pids: &[std::process::id()], shared_ids: pids_are_shared() };
@@ -130,21 +130,21 @@ fn named(gaps: Vec<Gap>) -> Vec<Gap> {
 }
 
 /// The library, if it can be loaded within [`LONGEST`].
-pub(super) fn loaded() -> Result<&'static Nvml, String> {
+pub(super) fn loaded() -> Result<&'static Nvml, Reason> {
     DRIVER.ask(LONGEST, library)
 }
 
 /// Loaded at the first call and never unloaded: its shutdown could only fail (and where the library has no such function the
 /// wrapper panics), and devices outlive every run.
-fn library() -> Result<&'static Nvml, String> {
-    static LIBRARY: OnceLock<Result<Nvml, String>> = OnceLock::new();
+fn library() -> Result<&'static Nvml, Reason> {
+    static LIBRARY: OnceLock<Result<Nvml, Reason>> = OnceLock::new();
     let loaded = LIBRARY.get_or_init(|| Nvml::init().map_err(|error| unsupported(&error)));
     loaded.as_ref().map_err(Clone::clone)
 }
 
 /// The library at this path, kept for good like the other.
 #[cfg_attr(not(test), expect(dead_code, reason = "the loader knows where it is"))]
-pub(super) fn library_at(path: &OsStr) -> Result<&'static Nvml, String> {
+pub(super) fn library_at(path: &OsStr) -> Result<&'static Nvml, Reason> {
     let loaded = Nvml::builder().lib_path(path).init();
     let loaded = loaded.map_err(|error| unsupported(&error))?;
     Ok(Box::leak(Box::new(loaded)))
@@ -168,7 +168,7 @@ mod tests {
     fn a_machine_has_devices_or_a_reason() {
         match accelerators() {
             Ok(found) => assert!(!found.is_empty()),
-            Err(why) => assert!(why.starts_with("unsupported: "), "{why}"),
+            Err(why) => assert!(why.is_lasting(), "{why}"),
         }
     }
 }

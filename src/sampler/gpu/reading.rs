@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::GpuReading;
+use crate::event::{GapKind, GpuReading, Reason};
 use crate::sampler::probe::GapLedger;
 
 /// An answer, or why there is none.
-pub(super) type Told<T> = Result<T, String>;
+pub(super) type Told<T> = Result<T, Reason>;
 
 /// More than any device draws, in milliwatts: 100 kW.
 const MOST_POWER_MW: u32 = 100_000_000;
@@ -86,8 +86,9 @@ pub(super) struct Tree<'a> {
 
 impl Tree<'_> {
     fn known(self) -> Told<()> {
-        let why = "unsupported: process ids are counted anew here (a container), and the driver's are the host's";
-        self.shared_ids.then_some(()).ok_or_else(|| why.to_owned())
+        let why =
+            "process ids are counted anew here (a container), and the driver's are the host's";
+        self.shared_ids.then_some(()).ok_or_else(|| Reason::unsupported(why))
     }
 }
 
@@ -96,7 +97,7 @@ impl Tree<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     newest: BTreeMap<String, u64>,
-    fallen: BTreeMap<String, String>,
+    fallen: BTreeMap<String, Reason>,
 }
 
 impl Counters {
@@ -108,7 +109,7 @@ impl Counters {
             let why = format!(
                 "the energy counter fell from {before} mJ to {now} mJ: the driver was loaded anew, and what the run used is not known"
             );
-            self.fallen.insert(device.to_owned(), why);
+            self.fallen.insert(device.to_owned(), why.into());
         }
         self.fallen.get(device).cloned().map_or(Ok(now), Err)
     }
@@ -174,20 +175,20 @@ pub(super) fn map(
 fn percent(percent: u32) -> Told<f64> {
     match percent {
         0..=100 => Ok(f64::from(percent)),
-        _ => Err(format!("the driver says {percent}%")),
+        _ => Err(format!("the driver says {percent}%").into()),
     }
 }
 
 fn below(told: &Told<u32>, limit: u32, unit: &str) -> Told<u32> {
     match told {
-        Ok(value) if *value >= limit => Err(format!("the driver says {value} {unit}")),
+        Ok(value) if *value >= limit => Err(format!("the driver says {value} {unit}").into()),
         told => told.clone(),
     }
 }
 
 /// NVML writes the largest number for what is not available.
 fn real(value: u64) -> Told<u64> {
-    let unavailable = || "the driver says that it is not available".to_owned();
+    let unavailable = || "the driver says that it is not available".into();
     Some(value).filter(|value| *value != u64::MAX).ok_or_else(unavailable)
 }
 
@@ -195,13 +196,13 @@ fn bytes(kilobytes: u32) -> Told<u64> {
     let there = Some(kilobytes).filter(|value| *value != u32::MAX);
     there
         .map(|value| u64::from(value) * KILOBYTE)
-        .ok_or_else(|| "the driver says that it is not available".to_owned())
+        .ok_or_else(|| "the driver says that it is not available".into())
 }
 
 fn plausible_memory((used, total): (u64, u64)) -> Told<(u64, u64)> {
     let (used, total) = (real(used)?, real(total)?);
     if used > total {
-        return Err(format!("the driver says that {used} of {total} bytes are in use"));
+        return Err(format!("the driver says that {used} of {total} bytes are in use").into());
     }
     Ok((used, total))
 }
@@ -217,7 +218,7 @@ fn throttle(bits: u64) -> Vec<String> {
 /// Whether a process of the tree has a context on the device.
 fn own(raw: &Raw, tree: Tree<'_>, split: bool) -> Told<bool> {
     if split {
-        return Err("unsupported: the device is split into MIG devices, which tell it".to_owned());
+        return Err(Reason::unsupported("the device is split into MIG devices, which tell it"));
     }
     tree.known()?;
     let processes = raw.processes.as_ref().map_err(Clone::clone)?;
@@ -244,9 +245,12 @@ fn own_share(raw: &Raw, tree: Tree<'_>) -> Told<f64> {
         sum = Some(sum.unwrap_or(0.0) + share);
     }
     match sum {
-        Some(sum) if sum > 100.0 => Err(format!("the driver's shares add up to {sum}%")),
+        Some(sum) if sum > 100.0 => Err(format!("the driver's shares add up to {sum}%").into()),
         Some(sum) => Ok(sum),
-        None => Err("the driver has no sample of the run's processes".to_owned()),
+        None => {
+            let why = "the driver has no sample of the run's processes";
+            Err(Reason::new(GapKind::NoSample, why))
+        }
     }
 }
 

@@ -68,7 +68,7 @@ fn memory_is_the_trees_own_only_where_the_driver_can_tell() {
     type Processes = Told<Vec<(u32, Option<u64>)>>;
     type Case<'a> = (Processes, &'a [u32], bool, (Option<u64>, bool, Option<bool>));
     let list = raw().processes;
-    let (none, not) = (Ok(vec![(10, None)]), Err("not supported".to_owned()));
+    let (none, not) = (Ok(vec![(10, None)]), Err("not supported".into()));
     let largest = Ok(vec![(10, Some(u64::MAX))]);
     let overflow = Ok(vec![(10, Some(u64::MAX - 1)), (10, Some(u64::MAX - 1))]);
     let cases: [Case<'_>; 8] = [
@@ -92,7 +92,7 @@ fn memory_is_the_trees_own_only_where_the_driver_can_tell() {
 #[test]
 fn what_does_not_answer_is_a_gap_with_its_reason() {
     fn no<T>() -> Told<T> {
-        Err("no".to_owned())
+        Err("no".into())
     }
     let nothing = Raw {
         utilisation: no(),
@@ -195,7 +195,7 @@ fn a_counter_that_falls_is_not_believed_again_in_this_run() {
     assert_eq!(take("a", 500), (Some(500), None));
     assert_eq!(take("a", 500), (Some(500), None));
     let (none, why) = take("a", 20);
-    assert!(none.is_none() && why.as_ref().unwrap().contains("fell from 500 mJ to 20 mJ"));
+    assert!(none.is_none() && why.as_ref().unwrap().detail.contains("fell from 500 mJ to 20 mJ"));
     // It has passed where it was: still another counter. The reason stays the same.
     assert_eq!(take("a", 900), (None, why));
     assert_eq!(take("b", 7), (Some(7), None));
@@ -206,7 +206,7 @@ fn number<T: Arbitrary + Clone + std::fmt::Debug + 'static>(odd: Vec<T>) -> Boxe
     prop_oneof![
         3 => proptest::sample::select(odd).prop_map(Ok),
         3 => any::<T>().prop_map(Ok),
-        1 => Just(Err("no".to_owned())),
+        1 => Just(Err("no".into())),
     ]
     .boxed()
 }
@@ -229,7 +229,7 @@ prop_compose! {
         shares in proptest::option::of(proptest::collection::vec((0..6_u32, prop_oneof![0..120_u32, any::<u32>()]), 0..6)),
         t_ns in any::<u64>(),
     ) -> Raw {
-        let no = || "no".to_owned();
+        let no = || Reason::from("no");
         Raw {
             identity: Identity { index, device, pci: String::new(), parent, split },
             t_ns, utilisation, power, clock, memory_clock, received, sent, energy, throttle,
@@ -280,7 +280,7 @@ fn holds(answers: &[Raw], pids: &[u32], shared_ids: bool) {
         for (field, missing) in missing {
             let name = format!("gpu[{}].{field}", reading.index);
             let why = said.iter().find(|gap| gap.field == name);
-            assert_eq!(missing, why.is_some_and(|gap| !gap.reason.is_empty()), "{name}");
+            assert_eq!(missing, why.is_some_and(|gap| !gap.reason.detail.is_empty()), "{name}");
         }
     }
 }

@@ -31,7 +31,7 @@ fn replay(library: &Path, play: &str) {
     fs::write(path, play).unwrap();
 }
 
-fn probe(source: Result<Arc<Background<Result<Answers, String>>>, String>) -> GpuProbe {
+fn probe(source: Result<Arc<Background<Result<Answers, Reason>>>, Reason>) -> GpuProbe {
     GpuProbe {
         source: GpuSource(source),
         shared_ids: true,
@@ -62,7 +62,7 @@ fn read_once(
     pids: &[u32],
 ) -> (ResourceSample, Vec<String>) {
     let answers = Reader::new(library).ask(&MonotonicClock).unwrap();
-    let mut probe = probe(Err(String::new()));
+    let mut probe = probe(Err("".into()));
     let (mut sample, mut gaps) = (ResourceSample::default(), GapLedger::default());
     probe.take(
         &answers,
@@ -249,7 +249,7 @@ fn a_driver_without_devices_or_that_fails_to_begin_says_so() {
     ] {
         let (library, _folder) = playing(play);
         let why = Reader::new(library).ask(&MonotonicClock).unwrap_err();
-        assert!(why.starts_with("unsupported: ") && why.contains(says), "{why}");
+        assert!(why.is_lasting() && why.detail.contains(says), "{why}");
     }
     for (code, says) in [(9, "is not loaded"), (18, "different versions"), (4, "NVML: ")] {
         let folder = tempfile::tempdir().unwrap();
@@ -257,7 +257,7 @@ fn a_driver_without_devices_or_that_fails_to_begin_says_so() {
         fs::copy(built(), &path).unwrap();
         replay(&path, &format!("init = {code}"));
         let why = library_at(path.as_os_str()).unwrap_err();
-        assert!(why.starts_with("unsupported: ") && why.contains(says), "{why}");
+        assert!(why.is_lasting() && why.detail.contains(says), "{why}");
     }
 }
 
@@ -283,7 +283,7 @@ fn a_driver_that_takes_its_time_costs_a_tick_nothing() {
 fn a_counter_that_falls_in_the_middle_is_a_gap_to_the_end() {
     let (library, folder) = playing(PLAIN);
     let path = folder.path().join("libnvidia-ml.so.1");
-    let mut probe = probe(Err(String::new()));
+    let mut probe = probe(Err("".into()));
     let mut reader = Reader::new(library);
     let mut energy = |play: &str| {
         replay(&path, play);
@@ -312,8 +312,8 @@ fn a_counter_that_falls_in_the_middle_is_a_gap_to_the_end() {
 
 #[test]
 fn a_machine_without_a_driver_says_so_once() {
-    let why = "unsupported: libnvidia-ml.so.1 not found";
-    let mut probe = probe(Err(why.to_owned()));
+    let why = Reason::unsupported("libnvidia-ml.so.1 not found");
+    let mut probe = probe(Err(why));
     let mut gaps = GapLedger::default();
     let said: Vec<usize> = (0..4)
         .map(|ms| {
@@ -343,7 +343,7 @@ fn the_switch_is_respected() {
 
 #[test]
 fn what_one_of_two_devices_tells_can_be_measured() {
-    let gap = |field: &str| Gap { field: field.to_owned(), reason: "no".to_owned() };
+    let gap = |field: &str| Gap { field: field.to_owned(), reason: "no".into() };
     let device = |index| GpuReading { index, ..GpuReading::default() };
     let gaps = vec![
         gap("io"),

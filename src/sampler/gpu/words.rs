@@ -2,47 +2,49 @@
 
 use nvml_wrapper::error::NvmlError;
 
-/// Why a reading is missing. What will not change while the driver stays the same begins with `unsupported: `.
-pub(super) fn words(error: &NvmlError) -> String {
+use crate::event::{GapKind, Reason};
+
+/// Why a reading is missing. What will not change while the driver stays the same is unsupported.
+pub(super) fn words(error: &NvmlError) -> Reason {
     match error {
         NvmlError::NotSupported => {
-            "unsupported: the driver does not tell it of this device".to_owned()
+            Reason::unsupported("the driver does not tell it of this device")
         }
         NvmlError::FailedToLoadSymbol(missing) => {
             let name = missing.rsplit(' ').next().unwrap_or_default();
-            format!("unsupported: the driver is too old for it, it has no {name}")
+            Reason::unsupported(format!("the driver is too old for it, it has no {name}"))
         }
         NvmlError::NoPermission => {
-            "unsupported: the driver tells it to the administrator only".to_owned()
+            Reason::unsupported("the driver tells it to the administrator only")
         }
         NvmlError::GpuLost => {
-            "the device is lost: it fell off the bus, or its driver went away".to_owned()
+            "the device is lost: it fell off the bus, or its driver went away".into()
         }
-        NvmlError::Uninitialized | NvmlError::DriverNotLoaded => "the driver went away".to_owned(),
-        NvmlError::NotFound | NvmlError::NoData => "the driver has no sample of it".to_owned(),
-        other => format!("the driver says: {other}"),
+        NvmlError::Uninitialized | NvmlError::DriverNotLoaded => "the driver went away".into(),
+        NvmlError::NotFound | NvmlError::NoData => {
+            Reason::new(GapKind::NoSample, "the driver has no sample of it")
+        }
+        other => format!("the driver says: {other}").into(),
     }
 }
 
 /// Why there is no NVML.
-pub(super) fn unsupported(error: &NvmlError) -> String {
+pub(super) fn unsupported(error: &NvmlError) -> Reason {
     match error {
         NvmlError::LibloadingError(library) if library.to_string().contains("No such file") => {
-            "unsupported: libnvidia-ml.so.1 not found (no NVIDIA driver)".to_owned()
+            Reason::unsupported("libnvidia-ml.so.1 not found (no NVIDIA driver)")
         }
         NvmlError::LibloadingError(library) => {
-            format!("unsupported: libnvidia-ml.so.1 cannot be loaded: {library}")
+            Reason::unsupported(format!("libnvidia-ml.so.1 cannot be loaded: {library}"))
         }
-        NvmlError::DriverNotLoaded => {
-            "unsupported: libnvidia-ml.so.1 is there, but the kernel's part of the NVIDIA driver is not loaded"
-                .to_owned()
-        }
-        NvmlError::LibRmVersionMismatch => {
-            "unsupported: libnvidia-ml.so.1 and the kernel's part of the NVIDIA driver are of different versions; \
-             reload the driver or restart the machine"
-                .to_owned()
-        }
-        other => format!("unsupported: NVML: {other}"),
+        NvmlError::DriverNotLoaded => Reason::unsupported(
+            "libnvidia-ml.so.1 is there, but the kernel's part of the NVIDIA driver is not loaded",
+        ),
+        NvmlError::LibRmVersionMismatch => Reason::unsupported(
+            "libnvidia-ml.so.1 and the kernel's part of the NVIDIA driver are of different versions; \
+                 reload the driver or restart the machine",
+        ),
+        other => Reason::unsupported(format!("NVML: {other}")),
     }
 }
 
@@ -58,7 +60,7 @@ mod tests {
             (NvmlError::NoPermission, "NVML: "),
         ] {
             let why = unsupported(&error);
-            assert!(why.starts_with("unsupported: ") && why.contains(says), "{why}");
+            assert!(why.is_lasting() && why.detail.contains(says), "{why}");
         }
         let missing = "/a/b: undefined symbol: nvmlDeviceGetX".to_owned();
         for (error, says) in [
@@ -68,7 +70,7 @@ mod tests {
             (NvmlError::Unknown, "the driver says: "),
         ] {
             let why = words(&error);
-            assert!(why.contains(says), "{why}");
+            assert!(why.to_string().contains(says), "{why}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where `/proc` is, and files of it that are read again and again.
 
+use crate::event::Reason;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -113,8 +114,8 @@ pub(in crate::sampler) fn gone(error: &io::Error) -> bool {
 }
 
 /// Why `what` could not be read, without ids or paths that differ from tick to tick.
-pub(in crate::sampler) fn reason(what: &str, error: &io::Error) -> String {
-    format!("unsupported: cannot read {what}: {}", error.kind())
+pub(in crate::sampler) fn reason(what: &str, error: &io::Error) -> Reason {
+    Reason::unsupported(format!("cannot read {what}: {}", error.kind()))
 }
 
 #[cfg(test)]

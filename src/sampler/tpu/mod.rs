@@ -33,7 +33,7 @@ use super::background::Background;
 use super::probe::{Probe, Tick};
 use super::sysfs;
 use crate::clock::MonotonicClock;
-use crate::event::GpuReading;
+use crate::event::{GapKind, GpuReading, Reason};
 
 /// Where the runtime's services listen: port numbers with commas between them, one a process.
 const PORTS: &str = "TPU_RUNTIME_METRICS_PORTS";
@@ -55,21 +55,10 @@ const LOOK_NS: u64 = 1_000_000_000;
 const HOW_TO_BUILD: &str = "this perftune was built without the feature `tpu`: `make install FEATURES=tpu`, or \
     `cargo build --release --features tpu`";
 
-/// Whether a reason for having no reading holds for as long as the machine is what it is; others pass once a workload is
-/// ready.
-fn is_lasting(reason: &str) -> bool {
-    reason.starts_with("unsupported: ") || reason.starts_with("not read: ")
-}
-
-/// What a machine without readings is told before any run: only what will not pass.
-pub(super) fn is_passing(field: &str, reason: &str) -> bool {
-    field.starts_with("tpu") && !is_lasting(reason)
-}
-
 /// Reads the devices of the runtime.
 pub(super) struct TpuProbe {
     /// Why nothing is asked, if nothing is.
-    none: Option<String>,
+    none: Option<Reason>,
     /// Until the second tick: the first may be one that only finds out what the machine can tell.
     asker: Option<Asker>,
     asked: Option<Background<Readings>>,
@@ -86,7 +75,7 @@ impl TpuProbe {
     pub(super) fn new(wanted: bool) -> Self {
         let root = sysfs::root();
         if !wanted {
-            let why = "not read: switched off in `[sampler] tpu`".to_owned();
+            let why = Reason::new(GapKind::Off, "switched off in `[sampler] tpu`");
             return Self::of(TpuChips::default(), root, Err(why));
         }
         let chips = TpuChips::below(&root);
@@ -94,7 +83,7 @@ impl TpuProbe {
         Self::of(chips, root, asker)
     }
 
-    fn of(chips: TpuChips, root: PathBuf, asker: Result<Asker, String>) -> Self {
+    fn of(chips: TpuChips, root: PathBuf, asker: Result<Asker, Reason>) -> Self {
         let (asker, none) = match asker {
             Ok(asker) => (Some(asker), None),
             Err(why) => (None, Some(why)),
@@ -107,7 +96,9 @@ impl TpuProbe {
         let ask = move || readings(&asker.ask(), per_chip);
         match Background::start("tpu", PERIOD, MonotonicClock, ask) {
             Ok(thread) => self.asked = Some(thread),
-            Err(error) => self.none = Some(format!("unsupported: cannot start a thread: {error}")),
+            Err(error) => {
+                self.none = Some(Reason::unsupported(format!("cannot start a thread: {error}")));
+            }
         }
     }
 
@@ -122,12 +113,12 @@ impl TpuProbe {
     }
 
     /// Fills in the last answer; the error is why there is none.
-    fn fill(&mut self, tick: &mut Tick<'_>) -> Result<(), String> {
+    fn fill(&mut self, tick: &mut Tick<'_>) -> Result<(), Reason> {
         if let Some(why) = &self.none {
             return Err(why.clone());
         }
         let Some(asked) = &self.asked else {
-            return Err("no answer yet".to_owned());
+            return Err(Reason::new(GapKind::Waiting, "no answer yet"));
         };
         let last = asked.last(tick.now_ns);
         self.look(tick);
@@ -163,7 +154,7 @@ impl Probe for TpuProbe {
 }
 
 /// Where to ask; the error is why nothing is asked. `set`: what the user says of it.
-fn ports(chips: &TpuChips, set: Option<&str>) -> Result<Vec<u16>, String> {
+fn ports(chips: &TpuChips, set: Option<&str>) -> Result<Vec<u16>, Reason> {
     let set = set.map(str::trim).filter(|set| !set.is_empty());
     let Some(set) = set else {
         if chips.chips.is_empty() {
@@ -175,29 +166,29 @@ fn ports(chips: &TpuChips, set: Option<&str>) -> Result<Vec<u16>, String> {
     for text in set.split(',').map(str::trim).filter(|text| !text.is_empty()) {
         let port = text.parse().ok().filter(|port| *port > 0);
         let port = port.ok_or_else(|| {
-            format!(
-                "unsupported: {PORTS} is to be port numbers with commas between them, not `{}`",
+            Reason::unsupported(format!(
+                "{PORTS} is to be port numbers with commas between them, not `{}`",
                 set.escape_debug()
-            )
+            ))
         })?;
         if !ports.contains(&port) {
             ports.push(port);
         }
     }
     if ports.is_empty() || ports.len() > MOST_PORTS {
-        return Err(format!(
-            "unsupported: {PORTS} names {} ports; 1 to {MOST_PORTS} can be asked",
+        return Err(Reason::unsupported(format!(
+            "{PORTS} names {} ports; 1 to {MOST_PORTS} can be asked",
             ports.len()
-        ));
+        )));
     }
     Ok(ports)
 }
 
-fn nothing_found(chips: &TpuChips) -> String {
-    let mut why = "unsupported: no TPU found".to_owned();
+fn nothing_found(chips: &TpuChips) -> Reason {
+    let mut why = Reason::unsupported("no TPU found");
     for unknown in &chips.unknown {
-        why += "; not taken for one: ";
-        why += unknown;
+        why.detail += "; not taken for one: ";
+        why.detail += unknown;
     }
     why
 }
@@ -226,19 +217,16 @@ pub fn survey() -> TpuSurvey {
     let found = TpuChips::find();
     let ports = ports(&found, std::env::var(PORTS).ok().as_deref());
     let per_chip = found.devices_per_chip();
-    let mut cannot_ask = Asker::new(Vec::new()).err();
+    let cannot_ask = Asker::new(Vec::new()).err().map(|why| why.detail);
     let asked = ports.map(|ports| {
-        let services = Asker::new(ports)?.ask();
+        let services = Asker::new(ports).map_err(|why| why.detail)?.ask();
         let said = readings(&services, per_chip);
         if said.devices.is_empty() {
-            let reasons: Vec<_> = said.gaps.into_iter().map(|gap| gap.reason).collect();
+            let reasons: Vec<_> = said.gaps.into_iter().map(|gap| gap.reason.detail).collect();
             return Err(reasons.join("; "));
         }
         Ok(said.devices.len())
     });
-    if let Some(why) = &mut cannot_ask {
-        *why = why.trim_start_matches("unsupported: ").to_owned();
-    }
     TpuSurvey { answers: asked.ok().filter(|_| cannot_ask.is_none()), found, cannot_ask }
 }
 
@@ -277,14 +265,14 @@ mod tests {
             match (ports(chips, set), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected),
                 (Err(why), Err(says)) => {
-                    assert!(why.contains(says) && is_lasting(&why), "{why}");
+                    assert!(why.to_string().contains(says) && why.is_lasting(), "{why}");
                 }
                 (found, _) => panic!("{set:?}: {found:?}"),
             }
         }
         let unknown = vec!["0000:00:05.0 of Google".to_owned()];
         let why = ports(&TpuChips { unknown, ..none }, None).unwrap_err();
-        assert!(why.ends_with("not taken for one: 0000:00:05.0 of Google"), "{why}");
+        assert!(why.detail.ends_with("not taken for one: 0000:00:05.0 of Google"), "{why}");
     }
 
     fn tick(probe: &mut TpuProbe) -> (ResourceSample, Vec<String>) {
@@ -323,7 +311,6 @@ mod tests {
         assert!(probe.asked.is_none());
         tick(&mut probe);
         assert!(probe.asked.is_some());
-        assert!(is_passing("tpu", "no answer yet") && !is_passing("gpu", "no answer yet"));
     }
 
     #[cfg(not(feature = "tpu"))]

@@ -57,7 +57,7 @@ pub(super) struct Readings {
 
 impl Readings {
     fn gap(&mut self, field: &str, reason: &str) {
-        self.gaps.push(Gap { field: field.to_owned(), reason: reason.to_owned() });
+        self.gaps.push(Gap { field: field.to_owned(), reason: reason.into() });
     }
 }
 
@@ -159,7 +159,8 @@ fn of_one(answers: &Answers, per_chip: Option<u32>) -> Result<Readings, String> 
 fn kept<T>(gaps: &mut Vec<Gap>, index: u32, field: &str, value: Result<T, String>) -> Option<T> {
     value
         .map_err(|reason| {
-            gaps.push(Gap { field: format!("tpu[{index}].{field}"), reason });
+            let field = format!("tpu[{index}].{field}");
+            gaps.push(Gap { field, reason: reason.into() });
         })
         .ok()
 }

@@ -38,12 +38,11 @@ pub(super) struct Asker {
 
 impl Asker {
     /// `ports`: where the services listen on the loopback.
-    pub(super) fn new(ports: Vec<u16>) -> Result<Self, String> {
-        let runtime = Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(|error| format!("unsupported: no connections can be made: {error}"))?;
+    pub(super) fn new(ports: Vec<u16>) -> Result<Self, Reason> {
+        let runtime =
+            Builder::new_current_thread().enable_io().enable_time().build().map_err(|error| {
+                Reason::unsupported(format!("no connections can be made: {error}"))
+            })?;
         Ok(Self { runtime, ports })
     }
 

@@ -1,14 +1,15 @@
 //! In place of the client, where the feature `tpu` is off.
 
 use super::reading::Service;
+use crate::event::Reason;
 
 /// There is none.
 pub(super) enum Asker {}
 
 impl Asker {
     /// Says how to have one.
-    pub(super) fn new(_ports: Vec<u16>) -> Result<Self, String> {
-        Err(format!("unsupported: {}", super::HOW_TO_BUILD))
+    pub(super) fn new(_ports: Vec<u16>) -> Result<Self, Reason> {
+        Err(Reason::unsupported(super::HOW_TO_BUILD))
     }
 
     /// Never called.

@@ -115,7 +115,7 @@ fn tick(probe: &mut TreeProbe, ms: u64, thorough: bool) -> ResourceSample {
 }
 
 fn has_gap(sample: &ResourceSample, field: &str, says: &str) -> bool {
-    let fits = |gap: &Gap| gap.field == field && gap.reason.contains(says);
+    let fits = |gap: &Gap| gap.field == field && gap.reason.detail.contains(says);
     sample.gaps.iter().any(fits)
 }
 

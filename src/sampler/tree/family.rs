@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::process::{Missing, Process};
+use crate::event::Reason;
 use crate::sampler::proc::{ProcRoot, gone, parse};
 
 /// Files of at most this many processes are kept open: four each, well below the usual limit of 1024.
@@ -189,14 +190,14 @@ fn all_parents(root: &ProcRoot) -> Vec<(u32, u32)> {
 }
 
 /// Why run-queue delays cannot be read, if they cannot.
-pub(super) fn run_delay_gap(root: &ProcRoot, pid: u32) -> Option<String> {
+pub(super) fn run_delay_gap(root: &ProcRoot, pid: u32) -> Option<Reason> {
     let error = root.read(format!("{pid}/task/{pid}/schedstat")).err()?;
     Some(explain(&error))
 }
 
-fn explain(error: &io::Error) -> String {
+fn explain(error: &io::Error) -> Reason {
     if gone(error) {
-        "unsupported: this kernel has no schedstat (CONFIG_SCHED_INFO)".to_owned()
+        Reason::unsupported("this kernel has no schedstat (CONFIG_SCHED_INFO)")
     } else {
         crate::sampler::proc::reason("/proc/PID/task/TID/schedstat", error)
     }

@@ -8,6 +8,7 @@
 
 use super::TreeProbe;
 use super::process::Process;
+use crate::event::Reason;
 use crate::sampler::proc::{ProcRoot, gone, parse, reason};
 use crate::sampler::thread_cpu_ns;
 
@@ -29,7 +30,7 @@ const RECORD: u64 = 100;
 pub(super) struct Peak {
     pub(super) bytes: u64,
     /// Why it is no more than an upper bound.
-    pub(super) gap: Option<String>,
+    pub(super) gap: Option<Reason>,
     /// The largest sum that is not yet told apart.
     pending: u64,
     purse_ns: i64,
@@ -127,14 +128,14 @@ impl Peak {
             self.bytes = self.pending;
             self.gap = Some(
                 "an upper bound: there was no time to tell apart the pages that processes share"
-                    .to_owned(),
+                    .into(),
             );
         }
     }
 }
 
 /// Adds up each process's share of its pages; what was counted too often is noted with each.
-fn walk(root: &ProcRoot, members: &mut [Process]) -> Result<u64, Option<String>> {
+fn walk(root: &ProcRoot, members: &mut [Process]) -> Result<u64, Option<Reason>> {
     let (mut sum, mut read) = (0, false);
     let mut missing = None;
     for member in members {
@@ -160,11 +161,10 @@ fn walk(root: &ProcRoot, members: &mut [Process]) -> Result<u64, Option<String>>
     }
 }
 
-fn bound(error: &std::io::Error) -> String {
-    format!(
-        "{}; pages that processes share are counted for each: an upper bound",
-        reason("/proc/PID/smaps_rollup", error)
-    )
+fn bound(error: &std::io::Error) -> Reason {
+    let mut why = reason("/proc/PID/smaps_rollup", error);
+    why.detail += "; pages that processes share are counted for each: an upper bound";
+    why
 }
 
 impl TreeProbe {
@@ -179,10 +179,9 @@ impl TreeProbe {
                     member.record = member.record.max(rss);
                     member.high_water_due_ns = now_ns.saturating_add(HIGH_WATER_NS);
                     if let Err(error) = member.read_high_water(&mut self.buffer) {
-                        self.high_water_gap = Some(format!(
-                            "{}; the largest sampled RSS stands in, which misses spikes",
-                            reason("/proc/PID/status", &error)
-                        ));
+                        let mut why = reason("/proc/PID/status", &error);
+                        why.detail += "; the largest sampled RSS stands in, which misses spikes";
+                        self.high_water_gap = Some(why);
                     }
                 }
             }

@@ -27,7 +27,7 @@ use self::ledger::{COUNTERS, Entry, Ledger};
 use self::memory::Peak;
 use self::process::{Missing, Units};
 use self::threads::Threads;
-use crate::event::ResourceSample;
+use crate::event::{GapKind, Reason, ResourceSample};
 use crate::sampler::probe::{GapLedger, Probe, Tick};
 use crate::sampler::proc::{ProcRoot, gone, parse};
 use crate::sampler::thread_cpu_ns;
@@ -71,11 +71,11 @@ pub(super) struct TreeProbe {
     threads: Threads,
     peak: Peak,
     /// Why nothing can be read.
-    failure: Option<String>,
-    run_delay_gap: Option<String>,
+    failure: Option<Reason>,
+    run_delay_gap: Option<Reason>,
     /// Why the tree's I/O is not known; it stays, since a sum without a member is not the tree's.
-    io_gap: Option<String>,
-    high_water_gap: Option<String>,
+    io_gap: Option<Reason>,
+    high_water_gap: Option<Reason>,
     last_ns: u64,
     discovered_ns: u64,
     adopts_ns: u64,
@@ -95,7 +95,7 @@ impl TreeProbe {
         let (family, found) = Family::new(root.clone(), pid, own);
         let failure = match found {
             Ok(()) => None,
-            Err(Missing::Gone) => Some(format!("there is no process {pid}")),
+            Err(Missing::Gone) => Some(format!("there is no process {pid}").into()),
             Err(Missing::Unreadable(why)) => Some(why),
         };
         let mut slack = [0; COUNTERS];
@@ -181,12 +181,12 @@ impl TreeProbe {
         sample.peak_bytes = Some(self.peak.bytes).filter(|bytes| *bytes > 0);
         let ended = "the worker has ended: it has no memory any more";
         if rss.is_none() {
-            gaps.report("rss_bytes", ended);
+            gaps.report_as("rss_bytes", GapKind::Failed, ended);
         }
         let gap = self.high_water_gap.as_ref().or(self.peak.gap.as_ref());
         match (gap, sample.peak_bytes) {
             (Some(why), _) => gaps.report("peak_bytes", why),
-            (None, None) => gaps.report("peak_bytes", ended),
+            (None, None) => gaps.report_as("peak_bytes", GapKind::Failed, ended),
             (None, Some(_)) => {}
         }
         if self.threads.read {
@@ -194,7 +194,9 @@ impl TreeProbe {
             sample.involuntary_switches = Some(self.threads.involuntary);
         } else {
             let why = "no thread could be read before it ended";
-            report(gaps, &["voluntary_switches", "involuntary_switches"], why);
+            for field in ["voluntary_switches", "involuntary_switches"] {
+                gaps.report_as(field, GapKind::Failed, why);
+            }
         }
         match &self.run_delay_gap {
             None => sample.run_delay_ns = Some(self.threads.run_delay_ns),
@@ -261,7 +263,7 @@ pub(super) fn unshared_bytes(root: &ProcRoot, pid: u32) -> Option<u64> {
     sum
 }
 
-fn report(gaps: &mut GapLedger, fields: &[&str], why: &str) {
+fn report(gaps: &mut GapLedger, fields: &[&str], why: &Reason) {
     for field in fields {
         gaps.report(field, why);
     }

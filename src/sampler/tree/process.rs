@@ -4,6 +4,7 @@ use std::io;
 
 use super::ledger::{Amount, COUNTERS, Entry, Id};
 use super::usage;
+use crate::event::Reason;
 use crate::sampler::proc::parse::{self, Stat};
 use crate::sampler::proc::{ProcRoot, Source, gone, reason};
 
@@ -72,7 +73,7 @@ pub(super) enum Missing {
     /// It is no longer there, or its id means another process now.
     Gone,
     /// It is there but may not be read.
-    Unreadable(String),
+    Unreadable(Reason),
 }
 
 /// What one reading of a process says.
@@ -80,7 +81,7 @@ pub(super) enum Missing {
 pub(super) struct Reading {
     pub(super) entry: Entry,
     /// Why its I/O is not in the entry.
-    pub(super) io_gap: Option<String>,
+    pub(super) io_gap: Option<Reason>,
 }
 
 impl Process {
@@ -169,14 +170,14 @@ impl Process {
         }
     }
 
-    fn read_io(&self, buffer: &mut [u8]) -> ((u64, u64), Option<String>) {
+    fn read_io(&self, buffer: &mut [u8]) -> ((u64, u64), Option<Reason>) {
         match self.io.read(buffer) {
             Ok(text) => match parse::io(text) {
                 Some(io) => (io, None),
-                None => ((0, 0), Some("unsupported: /proc/PID/io has no such line".to_owned())),
+                None => ((0, 0), Some(Reason::unsupported("/proc/PID/io has no such line"))),
             },
             Err(error) if gone(&error) && still_there(&self.stat) => {
-                ((0, 0), Some("unsupported: this kernel has no /proc/PID/io".to_owned()))
+                ((0, 0), Some(Reason::unsupported("this kernel has no /proc/PID/io")))
             }
             Err(error) if gone(&error) => ((0, 0), None),
             Err(error) => ((0, 0), Some(reason("/proc/PID/io", &error))),
@@ -214,7 +215,7 @@ fn still_there(stat: &Source) -> bool {
 fn read_stat(source: &Source, buffer: &mut [u8]) -> Result<Stat, Missing> {
     match source.read(buffer) {
         Ok(text) => parse::stat(text).ok_or_else(|| {
-            Missing::Unreadable("unsupported: /proc/PID/stat is not as proc(5) has it".to_owned())
+            Missing::Unreadable(Reason::unsupported("/proc/PID/stat is not as proc(5) has it"))
         }),
         Err(error) if gone(&error) => Err(Missing::Gone),
         Err(error) => Err(Missing::Unreadable(reason("/proc/PID/stat", &error))),
