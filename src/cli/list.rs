@@ -9,9 +9,10 @@ use super::output;
 use crate::app::Fault;
 use crate::app::datasets::{DatasetRow, datasets};
 use crate::event::MODELS;
-use crate::metric::{CATALOGUE, MetricDef, Scope, Unit};
+use crate::metric::{CATALOGUE, MetricDef, Scope};
 use crate::report::ReportError;
 use crate::report::listing::Listing;
+use crate::units::Unit;
 
 #[derive(Serialize)]
 struct ModelRow {

@@ -5,8 +5,8 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
-use crate::metric::{self, MetricDef, MetricKind, Unit};
-use crate::units::{Bytes, Share, Span, parse_energy, parse_mass, parse_power, parse_rate};
+use crate::metric::{self, MetricDef, MetricKind};
+use crate::units::Unit;
 
 /// A constraint and where it was written.
 #[derive(Debug, Clone)]
@@ -102,29 +102,10 @@ fn wrong(def: &MetricDef, node: &Node, problems: &mut Problems) {
     read::wrong(def.name, &expected, node, problems);
 }
 
-/// A quantity of this unit, as it is written.
-pub(super) fn quantity(unit: Unit) -> &'static str {
-    example(unit).trim_start_matches(['<', '>', '=', ' '])
-}
-
-/// Whether quantities of this unit are plain numbers.
-pub(super) const fn is_plain(unit: Unit) -> bool {
-    matches!(unit, Unit::Ratio | Unit::One)
-}
-
-const fn example(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Seconds => "<= 10ms",
-        Unit::Bytes => "<= 512MiB",
-        Unit::Percent => "<= 150%",
-        Unit::SamplesPerSecond => ">= 5000/s",
-        Unit::RequestsPerSecond => ">= 100/s",
-        Unit::Ratio => ">= 0.88",
-        Unit::One => "<= 0.5",
-        Unit::Watts => "<= 70W",
-        Unit::Joules => "<= 5kJ",
-        Unit::Grams => "<= 10g",
-    }
+/// A limit on a metric, as it is written.
+fn example(unit: Unit) -> String {
+    let at_least = matches!(unit, Unit::SamplesPerSecond | Unit::RequestsPerSecond | Unit::Ratio);
+    format!("{} {}", if at_least { ">=" } else { "<=" }, unit.example())
 }
 
 fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Option<Limited> {
@@ -138,7 +119,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
         wrong(def, node, problems);
         return None;
     };
-    let limit = match quantity_of(def.unit, quantity) {
+    let limit = match def.unit.read(quantity) {
         Ok(limit) => limit,
         Err(why) => {
             let hint = format!("for example \"{}\"", example(def.unit));
@@ -156,29 +137,6 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
         def,
         place: node.place,
     })
-}
-
-/// The limit in the metric's base unit.
-pub(super) fn quantity_of(unit: Unit, text: &str) -> Result<f64, String> {
-    let said = |error: crate::units::QuantityError| error.to_string();
-    match unit {
-        Unit::Seconds => text.parse().map(Span::as_secs).map_err(said),
-        Unit::Bytes => text.parse().map(|Bytes(bytes)| bytes as f64).map_err(said),
-        Unit::Percent => {
-            let percent = text.parse().map(|Share(share)| share * 100.0);
-            percent.map_err(said)
-        }
-        Unit::SamplesPerSecond | Unit::RequestsPerSecond => parse_rate(text).map_err(said),
-        Unit::Watts => parse_power(text).map_err(said),
-        Unit::Joules => parse_energy(text).map_err(said),
-        Unit::Grams => parse_mass(text).map_err(said),
-        Unit::Ratio if text.ends_with('%') => text.parse().map(|Share(share)| share).map_err(said),
-        Unit::Ratio | Unit::One => {
-            let number = text.replace('_', "").parse::<f64>().ok();
-            let number = number.filter(|number| number.is_finite());
-            number.ok_or_else(|| format!("`{}` is not a plain number", shown(text)))
-        }
-    }
 }
 
 /// Why a limit decides nothing, if so.

@@ -12,7 +12,7 @@ use super::settings::Resolver;
 use super::tree::{Node, Table, Value};
 use crate::event::{Axis, Limits, Range, cpu_list};
 use crate::sampler::LimitMeans;
-use crate::units::{Bytes, bytes, significant};
+use crate::units::{Bytes, bytes, percent};
 
 /// The CPUs that a table asks for.
 #[derive(Debug, Clone)]
@@ -127,11 +127,11 @@ impl Asked {
         let there = means.cpus.as_ref().map_or(0, Vec::len);
         let most = if cpus.is_empty() { there } else { cpus.len() };
         if most > 0 && share > most as f64 {
-            let percent = significant(share * 100.0);
+            let quota = percent(share);
             let plural = if most == 1 { "CPU" } else { "CPUs" };
             problems.error_with(
                 place,
-                format!("`cpu_quota` = \"{percent}%\" is more than {most} {plural} can give"),
+                format!("`cpu_quota` = \"{quota}\" is more than {most} {plural} can give"),
                 format!("100% is one CPU: write at most \"{}%\", or leave it out", most * 100),
             );
         }

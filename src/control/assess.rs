@@ -12,13 +12,14 @@ use super::resources::{GAUGE, Gauge};
 use super::stage::StageState;
 use super::times::{BUSY, CLEAR, ELAPSED, ITEMS, LATENCY, MARKED, STEPS};
 use super::totals::Totals;
-use crate::metric::{MetricDef, MetricKind, Unit};
+use crate::metric::{MetricDef, MetricKind};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{Estimate, Interval, Part, Truncation, fit_ratio, trend, truncate};
 
 pub(super) use self::cut::Cut;
-pub(super) use self::why::{Why, percent};
+pub(super) use self::why::Why;
+pub(super) use crate::units::{Unit, percent};
 
 /// Level of the trend test.
 const TREND_LEVEL: f64 = 0.05;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Unit, find};
+use crate::metric::find;
 use crate::stats::Bounds;
-use crate::units;
+use crate::units::Unit;
 
 /// How a figure is compared with its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Constraint {
 
     /// A figure of the metric, for people.
     pub(super) fn shown(&self, figure: f64) -> String {
-        shown(find(&self.metric).map_or(Unit::One, |metric| metric.unit), figure)
+        find(&self.metric).map_or(Unit::One, |metric| metric.unit).show(figure)
     }
 }
 
@@ -89,25 +89,6 @@ impl fmt::Display for Constraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.metric, self.op, self.shown(self.limit))
     }
-}
-
-fn shown(unit: Unit, figure: f64) -> String {
-    match unit {
-        Unit::Seconds => units::seconds(figure),
-        Unit::Bytes => units::bytes(figure),
-        Unit::Percent => format!("{}%", units::significant(figure)),
-        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(figure),
-        Unit::Watts => format!("{} W", units::significant(figure)),
-        Unit::Joules => units::joules(figure),
-        Unit::Grams => units::grams(figure),
-        Unit::Ratio | Unit::One => plain(figure),
-    }
-}
-
-/// Without zeros that say nothing: an accuracy of 0.88, a count of 12.
-fn plain(figure: f64) -> String {
-    let text = format!("{figure:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What is certain of a constraint.

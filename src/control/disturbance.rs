@@ -7,13 +7,13 @@
 
 use std::collections::VecDeque;
 
-use super::assess::{Why, percent};
+use super::assess::Why;
 use super::controller::Controller;
 use crate::event::{Interference, InterferenceWatch, ResourceSample, Stretch};
-use crate::metric::{MetricDef, Unit};
+use crate::metric::MetricDef;
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
-use crate::units;
+use crate::units::{Unit, rough_percent};
 
 /// Stretches that are remembered: 13 s at the usual pace. Steps come in messages of 0.1 s or so, or one by one.
 const REMEMBERED: usize = 64;
@@ -168,10 +168,9 @@ impl Disturbance {
                 None => change > WORTH_A_WORD * estimate.value.abs(),
             }
         });
-        let other = other
-            .map(|other| shown(other, unit))
-            .filter(|other| *other != shown(estimate.value, unit));
-        let share = whole_percent(self.share);
+        let other =
+            other.map(|other| unit.show(other)).filter(|other| *other != unit.show(estimate.value));
+        let share = rough_percent(self.share);
         match (other, self.share > MOSTLY) {
             (Some(other), false) => {
                 Some(format!("without the {share} of the time with interference: {other}"))
@@ -182,27 +181,6 @@ impl Disturbance {
             (None, true) => Some(format!("interference in {share} of the time")),
             (None, false) => None,
         }
-    }
-}
-
-/// `12%`; little is not nothing.
-pub(super) fn whole_percent(share: f64) -> String {
-    match share * 100.0 {
-        little if little < 0.95 => units::significant(little) + "%",
-        percent => format!("{percent:.0}%"),
-    }
-}
-
-fn shown(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Seconds => units::seconds(value),
-        Unit::Bytes => units::bytes(value),
-        Unit::Percent => percent(value / 100.0),
-        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
-        Unit::Watts => format!("{} W", units::significant(value)),
-        Unit::Joules => units::joules(value),
-        Unit::Grams => units::grams(value),
-        Unit::Ratio | Unit::One => units::significant(value),
     }
 }
 
@@ -283,7 +261,7 @@ mod tests {
             (
                 disturbance(0.002, Some(4150.0)),
                 100.0,
-                Some("without the 0.200% of the time with interference: 4.15 k/s"),
+                Some("without the 0.2% of the time with interference: 4.15 k/s"),
                 false,
             ),
             (

@@ -9,8 +9,9 @@ use super::assess::{Ask, percent};
 use super::constraint::{Constraint, Ruling};
 use super::stage::StageState;
 use crate::event::Stage;
-use crate::metric::{MetricDef, MetricKind, Scope, Unit, find};
+use crate::metric::{MetricDef, MetricKind, Scope, find};
 use crate::stats::{Bounds, anytime_ranks};
+use crate::units::Unit;
 
 pub(super) use self::bounds::time_at_least;
 

@@ -12,8 +12,9 @@ use crate::control::names::{COMMAND_TIME, ENERGY, ENERGY_PER_SAMPLE, TIME_TO_ACC
 use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
 use crate::event::{MetricRow, Num, Stage, StopReason, StopRecord};
-use crate::metric::{CATALOGUE, MetricDef, MetricKind, Scope, Unit};
+use crate::metric::{CATALOGUE, MetricDef, MetricKind, Scope};
 use crate::stats::Estimate;
+use crate::units::Unit;
 
 /// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
 /// a core this little below 0 is 0, more is no reading.

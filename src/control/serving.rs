@@ -3,7 +3,6 @@
 use super::assess::{assess, percent};
 use super::constraint::{Constraint, Ruling};
 use super::controller::Controller;
-use super::disturbance::whole_percent;
 use super::rows::add_note;
 use super::stage::StageState;
 use crate::event::{FoundRate, MetricRow, Num, Pattern, Stage};
@@ -85,7 +84,7 @@ impl Controller {
         let search = self.totals.searches.get(&size);
         let taken = search.and_then(|search| search.marked.ratio());
         if let Some(share) = taken.filter(|share| *share > TAKEN) {
-            let share = whole_percent(share);
+            let share = crate::units::rough_percent(share);
             add_note(row, &format!("interference in {share} of the time of the search"));
         }
     }

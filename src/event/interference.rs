@@ -250,22 +250,16 @@ impl Interference {
         };
         let parts: Vec<_> = causes
             .iter()
-            .filter_map(|cause| Some(format!("{cause} {}", percent(self.share_of(*cause)?))))
+            .filter_map(|cause| {
+                Some(format!("{cause} {}", units::rough_percent(self.share_of(*cause)?)))
+            })
             .collect();
-        Some(format!("{} of the time {what} ({})", percent(share), parts.join(", ")))
+        Some(format!("{} of the time {what} ({})", units::rough_percent(share), parts.join(", ")))
     }
 }
 
 /// Share of a run's time with interference that is worth a sentence.
 pub const WORTH_SAYING: f64 = 0.01;
-
-/// `8%`; little is not nothing.
-fn percent(share: f64) -> String {
-    match share * 100.0 {
-        little if little < 0.95 => units::significant(little) + "%",
-        percent => format!("{percent:.0}%"),
-    }
-}
 
 #[cfg(test)]
 mod tests {

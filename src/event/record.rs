@@ -9,7 +9,8 @@ use super::interference::Interference;
 use super::job::JobSpec;
 use super::limits::Limits;
 use super::worker::optional;
-use crate::metric::{Unit, find};
+use crate::metric::find;
+use crate::units::Unit;
 
 /// What the note of a figure says that is the worker's own.
 pub const SAID_BY_WORKER: &str = "said by the worker";

@@ -3,9 +3,9 @@
 use super::entry::Entry;
 use super::family::{Finding, Reach};
 use super::policy::Role;
-use super::scale::percent;
 use super::verdict::{Row, RowVerdict};
 use crate::metric::Better;
+use crate::units::percent;
 
 /// What a standard normal variable stays below in four of five cases: the power that is planned with.
 const Z_FOUR_OF_FIVE: f64 = 0.841_621_233_572_914_3;

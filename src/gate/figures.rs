@@ -3,7 +3,6 @@
 use super::entry::{Column, Entry};
 use super::error::GateError;
 use super::policy::Role;
-use super::scale::to_base;
 use super::verdict::RowVerdict;
 use crate::metric;
 
@@ -30,15 +29,15 @@ pub(super) fn unit<'i>(entry: &Entry<'i>) -> Result<&'i str, GateError> {
         }
     }
     let unit = first.unwrap_or_default();
-    let base = metric::find(entry.metric).map(|metric| metric.unit.to_string());
+    let base = metric::find(entry.metric).map(|metric| metric.unit);
     match base {
-        Some(base) if first.is_some() && to_base(unit, &base).is_none() => {
+        Some(base) if first.is_some() && base.factor(unit).is_none() => {
             Err(GateError::ForeignUnit {
                 cell: entry.cell.to_owned(),
                 phase: entry.phase.to_owned(),
                 metric: entry.metric.to_owned(),
                 unit: unit.to_owned(),
-                base,
+                base: base.to_string(),
             })
         }
         _ => Ok(unit),
@@ -76,8 +75,8 @@ pub(super) fn check_values(entry: &mut Entry<'_>, names: [&str; 2]) -> Result<()
 /// The floor where the smallest change in base units is more than that. Of the smaller side, so that either side of the floor is
 /// the same whichever arm is which.
 pub(super) fn raise_floor(entry: &mut Entry<'_>) {
-    let base = metric::find(entry.metric).map(|metric| metric.unit.to_string());
-    let factor = base.map_or(Some(1.0), |base| to_base(entry.unit, &base));
+    let base = metric::find(entry.metric).map(|metric| metric.unit);
+    let factor = base.map_or(Some(1.0), |base| base.factor(entry.unit));
     let columns = [&entry.baseline, &entry.candidate];
     let smaller = columns.into_iter().filter_map(Column::median).fold(f64::INFINITY, f64::min);
     if let (Some(least), Some(factor)) = (entry.rule.at_least, factor) {

@@ -46,7 +46,6 @@ mod notes;
 mod own;
 mod paired;
 pub mod policy;
-mod scale;
 pub mod side;
 mod span;
 mod stored;

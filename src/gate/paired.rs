@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::entry::{Column, Entry};
 use super::family::{Finding, Reach, Tested, kinds, mean, on_grid, worse_log};
 use super::index::SideIndex;
-use super::scale::percent;
 use super::verdict::Design;
 use crate::stats::permutation::{FamilyAsk, PairedTest, paired_family, paired_p_min};
+use crate::units::percent;
 
 /// Runs of each side in a block.
 const RUNS: usize = 2;

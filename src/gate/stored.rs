@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
 use super::family::{Finding, Reach, Tested, kinds, mean, on_grid, worse_log};
-use super::scale::percent;
 use super::side::GateRun;
 use super::verdict::Design;
 use crate::stats::permutation::{FamilyAsk, GroupTest, Groups, group_family, group_p_min};
 use crate::stats::prediction::{PredictionTest, prediction_family};
+use crate::units::percent;
 
 /// So many stored sessions allow full verdicts.
 pub(super) const SESSIONS: usize = 8;

@@ -2,8 +2,9 @@
 
 use super::{
     Better, Ceiling, DeviceKind, EnergyOf, Field, Gate, Heading, MetricDef, MetricKind,
-    ModelFigure, Reading, Scope, Source, Unit, UsageField,
+    ModelFigure, Reading, Scope, Source, UsageField,
 };
+use crate::units::Unit;
 
 use MetricKind::{Gauge, Mean, Peak, Projection, Quantile, Rate, Windows};
 

@@ -21,16 +21,16 @@
 
 mod catalogue;
 mod source;
-mod unit;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::units::Unit;
+
 pub use crate::stats::Better;
 pub use catalogue::{CATALOGUE, MetricId};
 pub use source::{DeviceKind, EnergyOf, Field, ModelFigure, Reading, Source, UsageField};
-pub use unit::Unit;
 
 /// What a figure says of its series, which decides how it is estimated and when it is known.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,10 +2,9 @@
 
 use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
-use super::scale::Scale;
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
-use crate::metric::{Unit, find};
+use crate::metric::find;
 use crate::units;
 
 /// What only a command that reports its steps has: not worth a word where it does not.
@@ -120,32 +119,16 @@ fn shown(found: &[&MetricRow]) -> [String; 2] {
     values.sort_by(f64::total_cmp);
     let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
     let middle = f64::midpoint(low, high);
-    let value = quantity(first.unit, middle);
+    let value = first.unit.show(middle);
     let ends = match values[..] {
         [_] => first.low.zip(first.high),
         _ => values.first().copied().zip(values.last().copied()),
     };
     let range = ends.map(|(low, high)| {
-        let (low, high) = (quantity(first.unit, low), quantity(first.unit, high));
+        let (low, high) = (first.unit.show(low), first.unit.show(high));
         format!("{low} to {high}")
     });
     [value, range.unwrap_or_default()]
-}
-
-/// A figure with its unit.
-fn quantity(unit: Unit, value: f64) -> String {
-    match unit {
-        Unit::Seconds => units::seconds(value),
-        Unit::Bytes => units::bytes(value),
-        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
-        Unit::Percent => format!("{}%", units::significant(value)),
-        Unit::One if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value}"),
-        other => {
-            let scale = Scale::of(other, [value]);
-            let text = format!("{} {}", scale.show(value), scale.name);
-            text.trim_end().to_owned()
-        }
-    }
 }
 
 /// Figures that are no more than a bound.

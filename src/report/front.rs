@@ -8,10 +8,10 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::layout::wrap;
-use super::scale::Scale;
 use crate::event::objective::listed;
 use crate::event::{Objective, RunRecord, RunStatus};
-use crate::metric::{Unit, find};
+use crate::metric::find;
+use crate::units::{Scale, Unit};
 
 /// Cells that are named in a list for people before the rest is only counted.
 const SHOWN: usize = 12;

@@ -1,7 +1,8 @@
 //! Which figure a headline column speaks of.
 
 use crate::event::{MetricRow, Phase, RunRecord};
-use crate::metric::{MetricDef, Scope, Unit};
+use crate::metric::{MetricDef, Scope};
+use crate::units::Unit;
 
 /// The metric that a search finds: with an interval, of which an end may be unknown, though it is said once.
 pub const MAX_RATE: &str = "serve.max_rate";

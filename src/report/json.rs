@@ -13,7 +13,7 @@ use crate::event::{
     Axis, Failure, Interference, Limits, MetricRow, ModelSpec, Num, RunRecord, RunStatus,
     RunVerdict, ServeSpec, StopRecord,
 };
-use crate::metric::Unit;
+use crate::units::Unit;
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -5,12 +5,11 @@ use std::fmt::Write;
 use super::front::{FrontCell, FrontReport, ends, standing, why};
 use super::layout::{Column, Side};
 use super::one_line;
-use super::scale::Scale;
 use super::spared::spared;
 use super::table::{Closing, closing_line, columns, legend};
 use crate::event::RunRecord;
 use crate::event::objective::listed;
-use crate::metric::Unit;
+use crate::units::{Scale, Unit};
 
 /// The table, the verdicts, the front and why each run ended.
 pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> String {

@@ -25,7 +25,6 @@ pub mod summary;
 pub mod table;
 
 mod interference;
-mod scale;
 mod settings;
 mod spared;
 

@@ -183,14 +183,7 @@ all of it where there was none; covered: share of the intervals that hold the fi
 gives none";
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(
-        || "-".to_owned(),
-        |share| {
-            let percent = share * 100.0;
-            // Shares are counts of some hundred series: more digits would promise what is not there.
-            if percent >= 10.0 { format!("{percent:.1}") } else { significant(percent) }
-        },
-    )
+    share.map_or_else(|| "-".to_owned(), |share| significant(share * 100.0))
 }
 
 #[cfg(test)]

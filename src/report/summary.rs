@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::metric::Unit;
+use crate::units::Unit;
 
 /// One metric of one cell over its repeats. The caller computes it; the interval is *between runs*.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -8,12 +8,12 @@ use super::front::{FrontReport, Mark as FrontMark};
 use super::headline::{MAX_RATE, Place, accuracy_is_final};
 use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
-use super::scale::Scale;
 use super::settings::settings;
 use super::spared::spared;
 use crate::event::{FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
 use crate::metric::{self, MetricId, MetricKind};
 use crate::units;
+use crate::units::Scale;
 
 /// What stands under the table, and what marks its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -232,7 +232,7 @@ fn epochs_column(records: &[RunRecord]) -> Column {
 }
 
 fn time_column(records: &[RunRecord]) -> Column {
-    let scale = Scale::of(crate::metric::Unit::Seconds, [1.0]);
+    let scale = Scale::of(crate::units::Unit::Seconds, [1.0]);
     let cells = records.iter().map(|record| scale.show(record.wall_s));
     Column::new("time\ns", Side::Right, cells.collect()).ranked(6)
 }

@@ -16,7 +16,7 @@ use crate::app::grid::{GridFile, load};
 use crate::clock::{Clock, MonotonicClock};
 use crate::gate::blocks::{LOOK, needed};
 use crate::gate::{GatePolicy, Judgement, Row, RowVerdict};
-use crate::units::Share;
+use crate::units::{self, Share};
 
 /// Long enough for every statistic of the gate, of which the one of rates needs a second of work at least.
 const GRID: &str = r#"name = "self-test"
@@ -190,7 +190,7 @@ fn shown(judgement: &Judgement, choose: impl Fn(&Row) -> bool) -> Vec<String> {
     let lines = gating.filter(|row| choose(row)).map(|row| {
         let mut line = format!("{} {} {} {}", row.verdict, row.cell, row.phase, row.metric);
         if let Some(change) = row.change {
-            let _ = write!(line, " {:+.1}%", change * 100.0);
+            let _ = write!(line, " {}", units::change(change));
         }
         if let Some(p) = row.p {
             let _ = write!(line, ", p {p:.4}");

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::event::interference::{OTHERS, STEAL, THERMAL, THROTTLED};
 use crate::report::layout::harmless;
 use crate::sampler::noise::{Busy, Noise};
-use crate::units::significant;
+use crate::units;
 
 /// How quiet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -153,12 +153,12 @@ fn foreign(busy: &Busy) -> Foreign {
 /// What to do; `[others, steal, quota, heat, missed, late]`: what is above its threshold.
 fn advice(noise: &Noise, above: [bool; 6]) -> Vec<String> {
     let [others, steal, quota, heat, missed, late] = above;
-    let percent = |share: Option<f64>| significant(share.unwrap_or(0.0) * 100.0);
+    let percent = |share: Option<f64>| units::rough_percent(share.unwrap_or(0.0));
     let mut advice = Vec::new();
     if others {
         let named = noise.busiest.iter().map(foreign).map(|busy| {
-            let share = significant(busy.cpu_percent);
-            format!("{} (pid {}, {share}% of a core)", busy.name, busy.pid)
+            let share = units::rough_percent(busy.cpu_percent * 0.01);
+            format!("{} (pid {}, {share} of a core)", busy.name, busy.pid)
         });
         let named: Vec<_> = named.collect();
         let stop = if named.is_empty() {
@@ -171,14 +171,14 @@ fn advice(noise: &Noise, above: [bool; 6]) -> Vec<String> {
     }
     if steal {
         advice.push(format!(
-            "a noisy neighbour steals {}% of a core: no setting here helps; compare only with `perftune check --against`, \
+            "a noisy neighbour steals {} of a core: no setting here helps; compare only with `perftune check --against`, \
              which measures both sides in turns",
             percent(noise.steal)
         ));
     }
     if quota {
         advice.push(format!(
-            "the quota of this control group holds work back {}% of the time: raise cpu.max, or use fewer threads",
+            "the quota of this control group holds work back {} of the time: raise cpu.max, or use fewer threads",
             percent(noise.throttled)
         ));
     }
@@ -198,7 +198,7 @@ fn advice(noise: &Noise, above: [bool; 6]) -> Vec<String> {
 
 /// What to do about figures that say little of a run without what they mean for it.
 fn remedies(noise: &Noise) -> Vec<String> {
-    let percent = |share: Option<f64>| significant(share.unwrap_or(0.0) * 100.0);
+    let percent = |share: Option<f64>| units::rough_percent(share.unwrap_or(0.0));
     let mut advice = Vec::new();
     for (share, what, remedy) in [
         (
@@ -210,7 +210,7 @@ fn remedies(noise: &Noise) -> Vec<String> {
     ] {
         if share.is_some_and(|share| share > PRESSURE) {
             advice.push(format!(
-                "somebody waits for {what} {}% of the time: {remedy}",
+                "somebody waits for {what} {} of the time: {remedy}",
                 percent(share)
             ));
         }
@@ -277,9 +277,9 @@ mod tests {
         let cases: [Case; 12] = [
             (|_| (), Quiet, ""),
             (|n| n.others = Some(0.2), Quiet, ""),
-            (busy, Noisy, "stop cargo (pid 712, 92.0% of a core)"),
+            (busy, Noisy, "stop cargo (pid 712, 92% of a core)"),
             (|n| n.others = Some(2.1), VeryNoisy, "none of which can be named"),
-            (|n| n.steal = Some(0.12), Noisy, "steals 12.0% of a core"),
+            (|n| n.steal = Some(0.12), Noisy, "steals 12% of a core"),
             (|n| n.steal = Some(0.5), VeryNoisy, "--against"),
             (|n| n.throttled = Some(0.3), Noisy, "raise cpu.max"),
             (|n| n.thermal = Some(3.0), Noisy, "cool"),

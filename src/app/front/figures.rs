@@ -5,11 +5,12 @@ use std::fmt::Write;
 use super::Comparison;
 use crate::control::policy::StopPolicy;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
-use crate::metric::{MetricDef, MetricKind, Scope, Unit, find};
+use crate::metric::{MetricDef, MetricKind, Scope, find};
 use crate::report::front::FrontFigure;
 use crate::report::headline::{MAX_RATE, Place};
 use crate::report::summary::SummaryRow;
 use crate::stats::{Interval, Known, wilson};
+use crate::units::{Unit, percent};
 
 /// Nominal confidence of the intervals of shares: that of the intervals between runs.
 const CONFIDENCE: f64 = 0.95;
@@ -148,8 +149,7 @@ impl Comparison<'_> {
                 assumed: false,
             };
         }
-        let percent = (within * 1e4).round() / 1e2;
-        Told { interval, says: format!("taken as ±{percent}%"), assumed: true }
+        Told { interval, says: format!("taken as ±{}", percent(within)), assumed: true }
     }
 
     /// The samples that an accuracy rests on, where that is recorded.

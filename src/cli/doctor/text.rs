@@ -8,7 +8,7 @@ use crate::app::doctor::{
 };
 use crate::event::{MemoryGuard, cpu_list};
 use crate::report::layout::wrap;
-use crate::units::{bytes, seconds, significant};
+use crate::units::{Unit, bytes, rough_percent, seconds, significant};
 
 /// For people, in lines of at most `width` characters.
 pub(super) fn render(diagnosis: &Diagnosis, width: usize) -> String {
@@ -90,7 +90,7 @@ fn machine(facts: &Facts) -> [(&'static str, String); 8] {
         ),
         (
             "others now",
-            text(&facts.others_cpu_percent, |load| format!("{}% of one core", significant(*load))),
+            text(&facts.others_cpu_percent, |load| format!("{} of one core", Unit::Percent.show(*load))),
         ),
     ]
 }
@@ -270,7 +270,7 @@ fn clock(check: &NoiseCheck) -> String {
 }
 
 fn share(what: &str, percent: Option<f64>, of: &str) -> Option<String> {
-    percent.map(|percent| format!("{what} {}%{of}", significant(percent)))
+    percent.map(|percent| format!("{what} {}{of}", rough_percent(percent * 0.01)))
 }
 
 #[cfg(test)]

@@ -159,18 +159,11 @@ fn open_text(metric: &OpenMetric) -> String {
     } else {
         format!(" ({})", metric.why)
     };
-    format!("{name} ±{}% -> {}%{why}", percent(reached), percent(metric.wanted))
-}
-
-/// Two significant digits at least, no needless zeros.
-fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if percent >= 9.95 {
-        format!("{percent:.0}")
-    } else {
-        let text = format!("{percent:.1}");
-        text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-    }
+    format!(
+        "{name} ±{} -> {}{why}",
+        units::rough_percent(reached),
+        units::rough_percent(metric.wanted)
+    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::FLOOR;
-use crate::config::constraints;
 use crate::config::keys::{self, Scope};
 use crate::config::metrics;
 use crate::config::problems::{Place, Problems};
@@ -116,16 +115,16 @@ fn at_least(name: &str, node: &Node, problems: &mut Problems) -> Option<f64> {
         _ => None,
     };
     let value = match (def, &node.value) {
-        (Some(def), Value::Text(text)) => match constraints::quantity_of(def.unit, text) {
+        (Some(def), Value::Text(text)) => match def.unit.read(text) {
             Ok(value) => value,
             Err(why) => {
-                let hint = format!("for example \"{}\"", constraints::quantity(def.unit));
+                let hint = format!("for example \"{}\"", def.unit.example());
                 problems.error_with(node.place, format!("`at_least` of `{name}`: {why}"), hint);
                 return None;
             }
         },
-        (Some(def), _) if plain.is_some() && !constraints::is_plain(def.unit) => {
-            let (number, example) = (node.value.shown(), constraints::quantity(def.unit));
+        (Some(def), _) if plain.is_some() && !def.unit.is_plain() => {
+            let (number, example) = (node.value.shown(), def.unit.example());
             problems.error_with(
                 node.place,
                 format!("`at_least` of `{name}` is in {}, and {number} has no unit", def.unit),
@@ -139,7 +138,7 @@ fn at_least(name: &str, node: &Node, problems: &mut Problems) -> Option<f64> {
     if value.is_finite() && value > 0.0 {
         return Some(value);
     }
-    let example = def.map_or("1000", |def| constraints::quantity(def.unit));
+    let example = def.map_or("1000", |def| def.unit.example());
     let expected = format!("a change above 0, such as \"{example}\"");
     read::wrong("at_least", &expected, node, problems);
     None

@@ -39,8 +39,8 @@ impl Serving {
                 problems.error_with(
                     limited.place,
                     format!(
-                        "{name} at {}% needs {} requests to be found within a limit (one-sided test, valid at every look), {shown}",
-                        confidence * 100.0,
+                        "{name} at {} needs {} requests to be found within a limit (one-sided test, valid at every look), {shown}",
+                        units::percent(confidence),
                         grouped(needed)
                     ),
                     enough(needed, spec, from),
@@ -57,8 +57,8 @@ impl Serving {
                 continue;
             };
             let text = format!(
-                "{name} at {}% needs {} requests for a two-sided interval, {shown}",
-                (confidence * 1e6).round() / 1e4,
+                "{name} at {} needs {} requests for a two-sided interval, {shown}",
+                units::percent(confidence),
                 grouped(needed)
             );
             match named {
@@ -144,9 +144,9 @@ impl Serving {
         problems.error_with(
             place,
             format!(
-                "{} at {}% needs {} requests for a two-sided interval, the search for the highest rate has {} ({} probes of {})",
+                "{} at {} needs {} requests for a two-sided interval, the search for the highest rate has {} ({} probes of {})",
                 percentile_name(limit.percentile),
-                (asked.confidence * 1e6).round() / 1e4,
+                units::percent(asked.confidence),
                 grouped(needed),
                 grouped(allowed),
                 asked.max_probes,

@@ -6,7 +6,7 @@ use crate::config::read::{self, Section};
 use crate::config::tree::{Node, Table, Value};
 use crate::event::MaxRate;
 use crate::event::axis::LARGEST_BATCH;
-use crate::units::{Span, parse_rate};
+use crate::units::{Span, Unit};
 
 /// The most sizes of requests that one run may serve.
 const MOST_SIZES: usize = 64;
@@ -160,7 +160,7 @@ fn rate(node: &Node, problems: &mut Problems) -> Option<f64> {
         }
         return None;
     };
-    match parse_rate(text) {
+    match Unit::RequestsPerSecond.read(text) {
         Ok(rate) if rate > 0.0 && rate <= FASTEST => Some(rate),
         Ok(_) => {
             let expected = "a rate above 0/s and at most 10M/s";

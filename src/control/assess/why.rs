@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::control::disturbance::whole_percent;
-use crate::units::{bytes, significant};
+use crate::units::{self, bytes, rough_percent};
 
 /// Why a metric is not known.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,44 +50,16 @@ impl Why {
             Self::NoReading(reason) => format!("no reading: {reason}"),
             Self::TooFew => "too few observations for an interval".to_owned(),
             Self::WarmingUp => "has not settled".to_owned(),
-            Self::Trend(share) => format!("drifts by {} over its window", signed_percent(*share)),
+            Self::Trend(share) => format!("drifts by {} over its window", units::change(*share)),
             Self::Wide => "its interval is wide".to_owned(),
             Self::Noisy => "its noise could hide a drift".to_owned(),
             Self::Growing(rate) => format!("growing by {} a minute", bytes(*rate * 60.0)),
             Self::Disturbed { share, change } => format!(
                 "differs by {} without the {} of the time with interference",
-                signed_percent(*change),
-                whole_percent(*share)
+                units::change(*change),
+                rough_percent(*share)
             ),
             Self::Recent => "its last record is recent".to_owned(),
         }
-    }
-}
-
-/// `7.3%`, without trailing zeros.
-pub(in crate::control) fn percent(share: f64) -> String {
-    let text = significant(share * 100.0);
-    let text =
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}%")
-}
-
-fn signed_percent(share: f64) -> String {
-    let sign = if share < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", percent(share.abs()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_short() {
-        for (share, shown) in
-            [(0.05, "5%"), (0.0731, "7.31%"), (1.0, "100%"), (0.0005, "0.05%"), (0.0, "0%")]
-        {
-            assert_eq!(percent(share), shown);
-        }
-        assert_eq!(signed_percent(-0.1), "-10%");
     }
 }

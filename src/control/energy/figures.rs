@@ -5,14 +5,13 @@ use super::whose::Main;
 use super::{Device, Energy};
 use crate::control::assess::percent;
 use crate::control::controller::Controller;
-use crate::control::disturbance::whole_percent;
 use crate::control::names::{CPU_ENERGY, EMISSIONS, ENERGY_TOTAL, GPU_ENERGY};
 use crate::control::rows::add_note;
 use crate::control::stage::StageState;
 use crate::event::{MetricRow, Stage};
 use crate::metric::MetricDef;
 use crate::stats::Part;
-use crate::units;
+use crate::units::{Unit, rough_percent, seconds, significant};
 
 /// Share of the time with interference that is worth a word.
 const TAKEN: f64 = 0.05;
@@ -62,8 +61,8 @@ impl Energy {
                     let (loose, whole) = (found.loose_s, found.length_s);
                     return Err(format!(
                         "{} of the {} are outside its readings",
-                        units::seconds(loose),
-                        units::seconds(whole)
+                        seconds(loose),
+                        seconds(whole)
                     ));
                 }
                 Ok(found)
@@ -146,7 +145,7 @@ impl Energy {
         let short = |joules: &Amount| joules.length_s < SHORTEST_GPU_S;
         found.and_then(|(joules, by_power)| {
             if short(&joules) {
-                let length = units::seconds(joules.length_s);
+                let length = seconds(joules.length_s);
                 return Err(format!(
                     "{length} are too short for what the driver updates every 100 ms"
                 ));
@@ -242,7 +241,7 @@ impl Controller {
             Asked::Run { .. } => None,
         };
         if let Some(taken) = self.taken(stage).filter(|taken| *taken > TAKEN) {
-            let taken = whole_percent(taken);
+            let taken = rough_percent(taken);
             figure.others = true;
             figure.notes.push(format!("others took the machine for {taken} of the time"));
         }
@@ -304,8 +303,8 @@ impl Controller {
         let mut figure = self.total_energy(energy, asked)?;
         figure.of = format!(
             "{} at {} g/kWh, as given; {}",
-            units::joules(figure.joules),
-            units::significant(grams),
+            Unit::Joules.show(figure.joules),
+            significant(grams),
             figure.of
         );
         // Not joules any more.
@@ -325,7 +324,7 @@ impl Controller {
                 if samples <= 0.0 {
                     return Err("no sample was timed in this phase".to_owned());
                 }
-                let joules = units::joules(figure.joules);
+                let joules = Unit::Joules.show(figure.joules);
                 figure.of = format!("{joules} over {samples:.0} samples; {}", figure.of);
                 figure.joules /= samples;
                 Ok(figure)

@@ -32,7 +32,8 @@ use crate::event::{
     Envelope, MetricRow, Phase, ResourceSample, RunVerdict, Stage, StopReason, StopRecord,
     WorkerEvent,
 };
-use crate::metric::{MetricDef, Unit};
+use crate::metric::MetricDef;
+use crate::units::Unit;
 
 /// A chosen metric as the run would have reported it.
 #[derive(Debug, Clone, PartialEq)]

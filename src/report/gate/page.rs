@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::super::layout::{Column, Side};
 use super::super::markdown::{escaped, table};
 use super::rows::{
-    ORDER, all_incomparable, evidence, fails, figure, interval, of, percent, plain, probability,
+    ORDER, all_incomparable, change, evidence, fails, figure, interval, of, plain, probability,
     quantity,
 };
 use super::{GateReport, counted};
@@ -116,7 +116,7 @@ fn failing(judgement: &Judgement) -> String {
         out += "\nAnd:\n\n";
     }
     for row in rest {
-        let change = percent(row.change);
+        let change = change(row.change);
         let line = format!("{}: {} {} {change}", row.verdict, row.cell, figure(row));
         let _ = writeln!(out, "* {}", escaped(&line));
     }
@@ -152,7 +152,7 @@ fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
         column("figure", Side::Left, &|row| plain(&figure(row))),
         column("baseline", Side::Right, &|row| quantity(&row.unit, row.baseline)),
         column("candidate", Side::Right, &|row| quantity(&row.unit, row.candidate)),
-        column("change", Side::Right, &|row| percent(row.change)),
+        column("change", Side::Right, &|row| change(row.change)),
         column("interval", Side::Right, &interval),
         column("p", Side::Right, &|row| probability(row.p)),
         column("why", Side::Left, &why),

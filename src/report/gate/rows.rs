@@ -2,7 +2,7 @@
 
 use super::super::one_line;
 use crate::gate::{Judgement, Row, RowVerdict, WHOLE_CELL};
-use crate::units::{bytes, rate, seconds, significant};
+use crate::units;
 
 /// Verdicts, worst first, in the order of every form.
 pub(super) const ORDER: [RowVerdict; 11] = [
@@ -75,41 +75,14 @@ pub(super) fn figure(row: &Row) -> String {
     }
 }
 
-/// A value with its unit, for readers.
+/// A value with its unit, for readers; none where there is none.
 pub(super) fn quantity(unit: &str, value: Option<f64>) -> String {
-    value.map_or_else(String::new, |value| match unit {
-        "s" => seconds(value),
-        "bytes" => bytes(value),
-        "percent" => format!("{} %", significant(value)),
-        "samples/s" | "requests/s" => rate(value),
-        "1" | "ratio" => significant(value),
-        other => format!("{} {other}", significant(value)),
-    })
+    value.map_or_else(String::new, |value| units::show_in(unit, value))
 }
 
 /// `+12.1%`; none where there is none.
-pub(super) fn percent(share: Option<f64>) -> String {
-    share.map_or_else(String::new, |share| {
-        let value = share * 100.0;
-        if value.is_infinite() {
-            return if value > 0.0 { "+inf%" } else { "-inf%" }.to_owned();
-        }
-        let decimals = usize::from(value.abs() < 99.95);
-        // Not "-0.0%".
-        let value = if value.abs() < 0.05 { 0.0 } else { value };
-        format!("{value:+.decimals$}%")
-    })
-}
-
-/// A share without a sign: `5%`, `8.1%`.
-pub(super) fn share(value: f64) -> String {
-    let text = format!("{:.1}", value * 100.0);
-    match text.strip_suffix(".0") {
-        // Of a small one a digit would be lost.
-        _ if value > 0.0 && value < 0.009_95 => format!("{}%", significant(value * 100.0)),
-        Some(whole) => format!("{whole}%"),
-        None => format!("{text}%"),
-    }
+pub(super) fn change(share: Option<f64>) -> String {
+    share.map_or_else(String::new, units::change)
 }
 
 /// The simultaneous interval of the change: `+8.9% to +15.2%`.
@@ -117,8 +90,7 @@ pub(super) fn interval(row: &Row) -> String {
     match (row.low, row.high) {
         (None, None) => String::new(),
         (low, high) => {
-            let end =
-                |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |v| percent(Some(v)));
+            let end = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), units::change);
             format!("{} to {}", end(low), end(high))
         }
     }
@@ -149,13 +121,13 @@ pub(super) fn evidence(row: &Row) -> String {
             let text = quantity(&row.unit, value);
             if text.is_empty() { "none".to_owned() } else { text }
         };
-        let change = percent(row.change);
+        let change = change(row.change);
         let change = if change.is_empty() { String::new() } else { format!(", {change}") };
         said.push(format!("{} -> {}{change}", side(row.baseline), side(row.candidate)));
     }
     let interval = interval(row);
     if !interval.is_empty() {
-        said.push(format!("interval {interval}, floor {}", share(row.floor)));
+        said.push(format!("interval {interval}, floor {}", units::percent(row.floor)));
     }
     if row.p.is_some() {
         said.push(format!("p {}", probability(row.p)));
@@ -174,7 +146,8 @@ pub(super) fn evidence(row: &Row) -> String {
 
 /// Of a row that is in doubt: what it could have shown, and what it needs.
 pub(super) fn sees(row: &Row) -> Option<String> {
-    let sees = row.detectable.map(|least| format!("a change of {} could be seen", share(least)));
+    let sees =
+        row.detectable.map(|least| format!("a change of {} could be seen", units::percent(least)));
     let needs = row.runs_needed.map(|runs| format!("{runs} more runs a side are needed"));
     let said: Vec<String> = [sees, needs].into_iter().flatten().collect();
     (!said.is_empty()).then(|| said.join(", "))

@@ -3,9 +3,10 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::fixtures::{difference, mixed, of, row, with};
-use super::rows::{figure, interval, percent, probability, share};
+use super::rows::{change, figure, interval, probability, quantity};
 use super::*;
 use crate::gate::{Design, RowVerdict};
+use crate::units::Unit;
 
 fn report(judgement: &Judgement) -> GateReport<'_> {
     GateReport { judgement, inconclusive_fails: false }
@@ -222,6 +223,25 @@ fn figures_have_one_name() {
     }
 }
 
+/// The units of the table and the page, and those that a file of another program names.
+#[test]
+fn figures_have_the_units_of_the_table() {
+    for (unit, value, text) in [
+        ("percent", 12.0, "12.0%"),
+        ("J", 4500.0, "4.50 kJ"),
+        ("g", 0.0123, "12.3 mg"),
+        ("MiB", 2048.0, "2.00 GiB"),
+        ("ratio", 0.88, "0.88"),
+        ("tokens", 1234.0, "1234 tokens"),
+    ] {
+        assert_eq!(quantity(unit, Some(value)), text);
+    }
+    for unit in Unit::ALL {
+        assert_eq!(quantity(unit.name(), Some(1234.5)), unit.show(1234.5));
+    }
+    assert_eq!(quantity("s", None), "");
+}
+
 #[test]
 fn shares_have_a_sign_and_no_probability_is_0() {
     for (share, text) in [
@@ -232,14 +252,9 @@ fn shares_have_a_sign_and_no_probability_is_0() {
         (0.9999, "+100%"),
         (f64::INFINITY, "+inf%"),
     ] {
-        assert_eq!(percent(Some(share)), text);
+        assert_eq!(change(Some(share)), text);
     }
-    assert_eq!(percent(None), "");
-    for (value, text) in
-        [(0.05, "5%"), (0.081, "8.1%"), (0.002, "0.200%"), (1.5, "150%"), (0.0, "0%")]
-    {
-        assert_eq!(share(value), text);
-    }
+    assert_eq!(change(None), "");
     assert_eq!(probability(Some(0.0)), "< 0.0001");
     assert_eq!(probability(Some(0.003_41)), "0.0034");
     let mut row = row(RowVerdict::Pass, "c", ("train", "train.step_latency_p25"));

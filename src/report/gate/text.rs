@@ -5,11 +5,12 @@ use std::fmt::Write;
 
 use super::super::layout::{Column, Side, render, wrap};
 use super::rows::{
-    all_incomparable, doubtful, evidence, fails, figure, interval, of, percent, plain, probability,
-    quantity, share,
+    all_incomparable, change, doubtful, evidence, fails, figure, interval, of, plain, probability,
+    quantity,
 };
 use super::{GateReport, counted};
 use crate::gate::{Design, Judgement, Row, RowVerdict};
+use crate::units;
 
 /// Rows of a verdict that does not fail, at most.
 const SHOWN: usize = 10;
@@ -94,7 +95,7 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
         column("cell", Side::Left, &|row| plain(&row.cell)),
         column("figure", Side::Left, &|row| plain(&figure(row))),
         column("baseline -> candidate", Side::Right, &both).ranked(4),
-        column("change", Side::Right, &|row| percent(row.change)),
+        column("change", Side::Right, &|row| change(row.change)),
         column("interval", Side::Right, &interval).ranked(2),
         column("p", Side::Right, &|row| probability(row.p)).ranked(5),
     ];
@@ -102,7 +103,7 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
     if rows.iter().any(|row| needs(row) && row.detectable.is_some()) {
         let sees = |row: &Row| {
             let least = row.detectable.filter(|_| needs(row));
-            least.map_or_else(String::new, share)
+            least.map_or_else(String::new, units::percent)
         };
         columns.push(column("sees", Side::Right, &sees).ranked(1));
     }

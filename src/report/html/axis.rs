@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use super::super::scale::Scale;
-use crate::metric::Unit;
+use crate::units::{Scale, Unit};
 
 /// A range that spans more than this many times its smallest value is shown in decades.
 const DECADES_FROM: f64 = 12.0;

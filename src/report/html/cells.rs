@@ -6,14 +6,14 @@ use super::super::front::{Mark, Marks};
 use super::super::headline::{Place, accuracy_is_final};
 use super::super::layout::{self, Side};
 use super::super::number;
-use super::super::scale::Scale;
 use super::super::settings::settings;
 use super::super::summary::SummaryRow;
 use super::super::table::{FIGURES, Figures, is_open};
 use super::markup::{Attributes, Markup};
-use super::{grid, quantity, section, stops};
+use super::{grid, section, stops};
 use crate::event::{MetricRow, RunRecord};
-use crate::metric::{MetricDef, Unit, find};
+use crate::metric::{MetricDef, find};
+use crate::units::{Scale, Unit};
 
 /// A column of figures that some run has.
 struct Column {
@@ -234,7 +234,7 @@ fn range(low: &str, high: &str) -> String {
 
 /// The figure with all that is known of it.
 fn title(row: &MetricRow, estimate: f64) -> String {
-    let show = |value| quantity(row.unit, value);
+    let show = |value| row.unit.show(value);
     let mut title = format!("{} of {}: {}", row.metric, row.phase, show(estimate));
     let ends = interval((row.low, row.high), show);
     if !ends.is_empty() {

@@ -30,8 +30,8 @@ use super::front::{FrontReport, Marks};
 use super::summary::SummaryRow;
 use super::table::{Closing, closing_line};
 use crate::event::RunRecord;
-use crate::metric::{Unit, find};
-use crate::units;
+use crate::metric::find;
+use crate::units::Unit;
 
 /// Most runs whose time series are shown: each takes up to 20 kB.
 pub const MOST_SERIES: usize = 50;
@@ -73,7 +73,7 @@ impl Limit {
     fn short(&self) -> String {
         let unit = find(&self.metric).map_or(Unit::One, |metric| metric.unit);
         let of_some = if self.of_some { " (some runs)" } else { "" };
-        format!("{} {}{of_some}", self.sign, quantity(unit, self.value))
+        format!("{} {}{of_some}", self.sign, unit.show(self.value))
     }
 
     /// The same with the metric.
@@ -106,23 +106,6 @@ pub struct Page<'a> {
     pub front: Option<&'a FrontReport>,
     /// Their time series.
     pub series: &'a SeriesOfRuns,
-}
-
-/// A quantity with its unit, for people.
-fn quantity(unit: Unit, value: f64) -> String {
-    match unit {
-        Unit::Seconds => units::seconds(value),
-        Unit::Bytes => units::bytes(value),
-        Unit::Percent => format!("{}%", units::significant(value)),
-        Unit::SamplesPerSecond | Unit::RequestsPerSecond => units::rate(value),
-        Unit::Watts => format!("{} W", units::significant(value)),
-        Unit::Joules => units::joules(value),
-        Unit::Grams => units::grams(value),
-        Unit::Ratio | Unit::One => {
-            let text = format!("{value:.4}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-    }
 }
 
 /// The page.

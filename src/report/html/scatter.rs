@@ -3,13 +3,13 @@
 use plotters::style::Color;
 
 use super::super::ReportError;
+use super::Limit;
 use super::axis::{Axis, Wish, Zero};
 use super::figures::{Field, Pair, title};
 use super::labels::{self, Named};
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame, Pixel};
 use super::points::{Point, doubt, listed, models, points, short};
-use super::{Limit, quantity};
 use crate::event::Feasibility;
 use crate::metric::MetricDef;
 
@@ -107,7 +107,7 @@ fn axis(
     let axis = Axis::over(&values, wish)?;
     let beyond = points.iter().filter(|point| !axis.holds(point.value(of)));
     let beyond: Vec<_> = beyond
-        .map(|point| format!("{} ({})", point.name, quantity(metric.unit, point.value(of))))
+        .map(|point| format!("{} ({})", point.name, metric.unit.show(point.value(of))))
         .collect();
     if !beyond.is_empty() {
         let names: Vec<&str> = beyond.iter().map(String::as_str).collect();

@@ -8,7 +8,7 @@ use super::palette::{self, AXIS, Ink, LINE, STOP, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Pixel};
 use super::trace::Trace;
 use crate::event::Stage;
-use crate::metric::Unit;
+use crate::units::Unit;
 
 /// Height of a panel with its title.
 const PANEL: u32 = 88;

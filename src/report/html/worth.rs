@@ -1,11 +1,11 @@
 //! The front: the cells that were compared, by what, and what came of it.
 
 use super::super::front::{FrontCell, FrontFigure, FrontReport, Mark, ends, standing, why};
-use super::super::scale::Scale;
 use super::cells::{Cell, NUMBERS, cell};
 use super::markup::Markup;
-use super::{grid, quantity, section};
+use super::{grid, section};
 use crate::event::objective::listed;
+use crate::units::Scale;
 
 /// Writes the rows of the front, of what it leaves behind, and of what could not be compared.
 pub(super) fn front(page: &mut Markup, front: &FrontReport) {
@@ -64,7 +64,7 @@ fn row(row: &mut Markup, of: &FrontCell, scales: &[Scale]) {
 }
 
 fn shown(figure: &FrontFigure, scale: Scale) -> Cell {
-    let estimate = quantity(figure.unit, figure.estimate);
+    let estimate = figure.unit.show(figure.estimate);
     Cell {
         text: scale.show(figure.estimate),
         small: ends(figure, scale).unwrap_or_default(),

@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use super::sheet::{Line, Sheet};
 use super::{Fault, FiguresFault, ReadFigures, cell_of};
 use crate::gate::{Figure, GateRun};
-use crate::metric::{MetricDef, Unit, find};
+use crate::metric::{MetricDef, find};
 use crate::report::csv::{figure_columns, text_columns};
 use crate::report::headline::Place;
+use crate::units::Unit;
 
 /// Endings of columns that say a unit, without those that the columns of `report.csv` have.
-const OTHER_UNITS: &[&str] = &[
-    "ns", "us", "ms", "sec", "seconds", "min", "h", "b", "kb", "mb", "gb", "kib", "mib", "gib",
-    "ratio", "share", "pct", "per_min", "k_per_s", "mj", "kj", "wh", "kwh", "mg", "kg",
-];
+const OTHER_WORDS: &[&str] = &["sec", "seconds", "ratio", "share", "pct", "per_min"];
 
 /// A column whose figures are compared.
 struct Known {
@@ -78,33 +76,29 @@ fn unread(sheet: &Sheet) -> Result<Vec<String>, Fault> {
     Ok(unread)
 }
 
-/// The ending of a column that says its unit.
-fn ending(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Seconds => "_s",
-        Unit::Bytes => "_bytes",
-        Unit::Percent => "_percent",
-        Unit::SamplesPerSecond => "_samples_per_s",
-        Unit::RequestsPerSecond => "_per_s",
-        Unit::Watts => "_w",
-        Unit::Joules => "_j",
-        Unit::Grams => "_g",
-        Unit::Ratio | Unit::One => "",
-    }
-}
-
 /// The column of the same figure in the unit that is read.
 fn in_another_unit(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let found = figure_columns().find(|(column, _, metric)| {
-        let ending = find(metric).map_or("", |metric| ending(metric.unit));
+        let ending = find(metric).map_or("", |metric| metric.unit.column_suffix());
         let stem = column.strip_suffix(ending).unwrap_or(column);
         let rest = lower.strip_prefix(stem).and_then(|rest| rest.strip_prefix('_'));
-        let own = ["s", "bytes", "percent", "per_s", "samples_per_s"];
-        rest.is_some_and(|rest| OTHER_UNITS.contains(&rest) || own.contains(&rest))
-            || (lower == stem && !ending.is_empty())
+        rest.is_some_and(is_unit) || (lower == stem && !ending.is_empty())
     });
     found.map(|(column, ..)| column)
+}
+
+/// Whether the end of a column's name, in lower case, is a unit.
+fn is_unit(ending: &str) -> bool {
+    let symbol = ending.replace("per_s", "/s").replace("_/", "/");
+    let mut units = Unit::ALL.iter();
+    OTHER_WORDS.contains(&ending)
+        || units.any(|unit| {
+            unit.column_suffix().strip_prefix('_') == Some(ending)
+                || unit
+                    .symbols()
+                    .any(|known| !known.is_empty() && known.to_ascii_lowercase() == symbol)
+        })
 }
 
 fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {

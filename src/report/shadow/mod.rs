@@ -5,8 +5,8 @@ mod document;
 use super::layout::{Column, Side, render, wrap};
 use super::{ReportError, csv_bytes, optional};
 use crate::event::StopReason;
-use crate::metric::Unit;
-use crate::units::significant;
+use crate::units::Unit;
+use crate::units::{percent, significant};
 
 /// The columns of `shadow.csv`, in their order.
 pub const COLUMNS: [&str; 16] = [
@@ -216,7 +216,7 @@ impl ShadowReport {
             column("stop", Side::Left, &|run| run.stop.to_string()).ranked(1),
             column("full\ns", Side::Right, &|run| significant(run.full_s)),
             column("early\ns", Side::Right, &|run| significant(run.early_s)),
-            column("used\n%", Side::Right, &|run| percent(run.used())),
+            column("used\n%", Side::Right, &|run| significant(run.used() * 100.0)),
             column("worst\nerror %", Side::Right, &|run| signed(run.worst_error)),
             column("of", Side::Left, &|run| run.worst_metric.clone()),
         ];
@@ -273,7 +273,7 @@ fn lines(total: &ShadowTotal) -> Vec<(String, String)> {
     lines.push(line(
         "median share used",
         match total.median_used {
-            Some(used) => format!("{}% ({}, {long})", percent(used), runs(total.long_runs)),
+            Some(used) => format!("{} ({}, {long})", percent(used), runs(total.long_runs)),
             None => format!("- (no run of {long})"),
         },
     ));
@@ -312,11 +312,7 @@ fn share(count: u64, of: u64) -> String {
         return "-".to_owned();
     }
     let share = percent(count as f64 / of as f64);
-    format!("{count} of {of} ({share}%)")
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1}", share * 100.0)
+    format!("{count} of {of} ({share})")
 }
 
 fn signed(share: Option<f64>) -> String {

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::event::RunStatus;
     use crate::event::fingerprint::Fingerprint;
-    use crate::metric::Unit;
+    use crate::units::Unit;
 
     fn session(name: &str, created: &str, cores: u32) -> StoredSession {
         let figure = StoredFigure {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::RunStatus;
 use crate::event::fingerprint::Fingerprint;
 use crate::event::worker::optional;
-use crate::metric::Unit;
+use crate::units::Unit;
 
 use super::{Format, StoreError};
 
