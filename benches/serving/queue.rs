@@ -1,7 +1,7 @@
 //! Mean waits in virtual time against Pollaczek and Khinchine's formula for a constant service.
 
 use perftune::clock::ManualClock;
-use perftune::load::{Arrivals, Generator, Source, VirtualQueue};
+use perftune::load::{Arrivals, Generator, RequestSource, VirtualQueue};
 use perftune::stats::between_runs;
 
 use super::common::{parallel, verdict};
@@ -45,7 +45,7 @@ pub(crate) fn run() {
 fn mean_wait(load: f64, seed: u64, warmup: u64, requests: u64) -> f64 {
     let rate = load * 1e9 / SERVICE_NS as f64;
     let arrivals = Arrivals::poisson(rate, seed * 7919 + 13).unwrap();
-    let generator = Generator::new(Source::Open(arrivals), 0);
+    let generator = Generator::new(RequestSource::Open(arrivals), 0);
     let services = std::iter::repeat_n(SERVICE_NS, (warmup + requests) as usize);
     let served = VirtualQueue::new(generator, ManualClock::default(), services);
     let waits = served.skip(warmup as usize).map(|served| served.wait_ns());

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use perftune::clock::{Clock, MonotonicClock};
 use perftune::load::lindley::waits_ns;
-use perftune::load::{Arrivals, Generator, Served, Source, Tally};
+use perftune::load::{Arrivals, Generator, RequestSource, Served, ServedTotals};
 
 use super::common::verdict;
 
@@ -25,7 +25,7 @@ pub(crate) fn run() {
         let expected = mean(&waits_ns(&arrivals, &services));
         let measured: Vec<u64> = served.iter().map(Served::wait_ns).collect();
         let off = mean(&measured) - expected;
-        let mut tally = Tally::default();
+        let mut tally = ServedTotals::default();
         for served in &served {
             tally.add(served);
         }
@@ -51,7 +51,7 @@ fn mean(values: &[u64]) -> f64 {
 fn spin_under(rate: f64) -> Vec<Served> {
     let clock = MonotonicClock;
     let arrivals = Arrivals::poisson(rate, 17).unwrap();
-    let mut generator = Generator::new(Source::Open(arrivals), clock.now_ns());
+    let mut generator = Generator::new(RequestSource::Open(arrivals), clock.now_ns());
     let answer = || {
         let end = clock.now_ns() + SERVICE_NS;
         while clock.now_ns() < end {
@@ -122,8 +122,8 @@ fn bare(clock: MonotonicClock) -> f64 {
 
 fn generated(clock: MonotonicClock) -> f64 {
     let start = clock.now_ns();
-    let mut generator = Generator::new(Source::Stream, start);
-    let mut tally = Tally::default();
+    let mut generator = Generator::new(RequestSource::Stream, start);
+    let mut tally = ServedTotals::default();
     for _ in 0..A_ROUND {
         let answer = || {
             work();

@@ -5,7 +5,7 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
-use crate::metric::{self, MetricDef, MetricKind};
+use crate::metric::{self, Better, MetricDef, MetricKind};
 use crate::units::Unit;
 
 /// A constraint and where it was written.
@@ -98,14 +98,14 @@ fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<
 }
 
 fn wrong(def: &MetricDef, node: &Node, problems: &mut Problems) {
-    let expected = format!("a comparison and a limit in quotes, such as \"{}\"", example(def.unit));
+    let expected = format!("a comparison and a limit in quotes, such as \"{}\"", example(def));
     read::wrong(def.name, &expected, node, problems);
 }
 
 /// A limit on a metric, as it is written.
-fn example(unit: Unit) -> String {
-    let at_least = matches!(unit, Unit::SamplesPerSecond | Unit::RequestsPerSecond | Unit::Ratio);
-    format!("{} {}", if at_least { ">=" } else { "<=" }, unit.example())
+fn example(def: &MetricDef) -> String {
+    let sign = if def.better == Some(Better::Higher) { ">=" } else { "<=" };
+    format!("{sign} {}", def.unit.example())
 }
 
 fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Option<Limited> {
@@ -122,7 +122,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
     let limit = match def.unit.read(quantity) {
         Ok(limit) => limit,
         Err(why) => {
-            let hint = format!("for example \"{}\"", example(def.unit));
+            let hint = format!("for example \"{}\"", example(def));
             problems.error_with(node.place, format!("`{}`: {why}", def.name), hint);
             return None;
         }

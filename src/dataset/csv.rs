@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::error::DataError;
 use super::manifest::{LabelColumn, Layout, Manifest};
-use super::{Block, Source, file};
+use super::{Block, PartFile, file};
 
 /// Decodes the wanted rows (counted from 0, without the header) in their order.
 pub(super) fn read<E: From<DataError>>(
-    source: &Source<'_>,
+    source: &PartFile<'_>,
     wanted: impl Fn(u64) -> bool,
     emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -46,7 +46,7 @@ fn reader(path: &Path, manifest: &Manifest) -> Result<Reader, DataError> {
 }
 
 fn read_record(
-    source: &Source<'_>,
+    source: &PartFile<'_>,
     reader: &mut Reader,
     record: &mut csv::ByteRecord,
 ) -> Result<bool, DataError> {
@@ -57,7 +57,7 @@ fn read_record(
 }
 
 struct Decoder<'a> {
-    source: &'a Source<'a>,
+    source: &'a PartFile<'a>,
     values: usize,
     /// Where the i-th value of a row goes in C x H x W order.
     place: Vec<usize>,
@@ -66,7 +66,7 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    fn new(source: &'a Source<'a>) -> Self {
+    fn new(source: &'a PartFile<'a>) -> Self {
         let manifest = source.manifest;
         Self {
             source,

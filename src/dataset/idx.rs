@@ -8,17 +8,17 @@ use std::path::Path;
 use super::csv::places;
 use super::error::DataError;
 use super::manifest::Layout;
-use super::{Block, Source, file};
+use super::{Block, PartFile, file};
 
 const UNSIGNED_BYTE: u8 = 8;
 
 /// Decodes a file of images and the file of their labels.
 pub(super) fn read<E: From<DataError>>(
-    images: &Source<'_>,
+    images: &PartFile<'_>,
     labels_path: &Path,
     emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
 ) -> Result<(), E> {
-    let labels = Source { path: labels_path.to_owned(), ..*images };
+    let labels = PartFile { path: labels_path.to_owned(), ..*images };
     let mut pixels = Values::open(images)?;
     let mut classes = Values::open(&labels)?;
     pixels.check_shape(true)?;
@@ -50,7 +50,7 @@ pub(super) fn read<E: From<DataError>>(
 }
 
 /// What each byte becomes; not a number where it is outside the declared range.
-fn table(source: &Source<'_>) -> [f32; 256] {
+fn table(source: &PartFile<'_>) -> [f32; 256] {
     let (min, max) = (source.manifest.min_value, source.manifest.max_value);
     let scale = 1.0 / (max - min);
     std::array::from_fn(|byte| {
@@ -73,7 +73,7 @@ fn scale(raw: &[u8], table: &[f32; 256], places: Option<&[usize]>, out: &mut Vec
     }
 }
 
-fn check_range(source: &Source<'_>, block: &Block, first: u64) -> Result<(), DataError> {
+fn check_range(source: &PartFile<'_>, block: &Block, first: u64) -> Result<(), DataError> {
     // One byte range covers every possible value of the format: nothing to look for.
     if source.manifest.min_value <= 0.0 && source.manifest.max_value >= 255.0 {
         return Ok(());
@@ -91,13 +91,13 @@ fn check_range(source: &Source<'_>, block: &Block, first: u64) -> Result<(), Dat
 }
 
 struct Values<'a> {
-    source: &'a Source<'a>,
+    source: &'a PartFile<'a>,
     dims: Vec<u64>,
     reader: Box<dyn BufRead>,
 }
 
 impl<'a> Values<'a> {
-    fn open(source: &'a Source<'a>) -> Result<Self, DataError> {
+    fn open(source: &'a PartFile<'a>) -> Result<Self, DataError> {
         let mut reader = file::open(&source.path)?;
         let header = |why: String| source.damaged("header".to_owned(), why);
         let mut magic = [0; 4];

@@ -144,9 +144,9 @@ impl DataSet {
         }
     }
 
-    fn part<P: Part>(&self, entry: &FileEntry) -> Source<'_> {
+    fn part<P: Part>(&self, entry: &FileEntry) -> PartFile<'_> {
         let manifest = &self.manifest;
-        Source {
+        PartFile {
             path: self.folder.join(&entry.path),
             manifest,
             rows: if P::IS_TEST { manifest.test_rows } else { manifest.train_rows },
@@ -156,14 +156,14 @@ impl DataSet {
 }
 
 /// What a decoder must know.
-struct Source<'a> {
+struct PartFile<'a> {
     path: PathBuf,
     manifest: &'a Manifest,
     rows: u64,
     part: &'static str,
 }
 
-impl Source<'_> {
+impl PartFile<'_> {
     /// The finding that `place` of this file is damaged.
     fn damaged(&self, place: String, why: String) -> DataError {
         DataError::Damaged { path: self.path.clone(), place, why }

@@ -107,7 +107,7 @@ impl<'i> Pair<'i> {
             let Some((rule, floor)) = rules.get(key.1) else {
                 continue;
             };
-            let entry = self.entry(key, (rule, *floor))?;
+            let entry = self.entry(key, rule, *floor)?;
             // Of figures that are absent for want of samples another one may be judged.
             let few = entry.baseline.too_few.or(entry.candidate.too_few);
             let stands_in = rule.role == Role::Gate && rule.fallback.is_some() && few.is_some();
@@ -123,7 +123,8 @@ impl<'i> Pair<'i> {
     fn entry(
         &self,
         key: (&'i str, &'i str),
-        (rule, floor): (&MetricRule, f64),
+        rule: &MetricRule,
+        floor: f64,
     ) -> Result<Entry<'i>, GateError> {
         let baseline = Column::new(self.baseline, key);
         let candidate = Column::new(self.candidate, key);
@@ -264,7 +265,7 @@ impl<'i> Pair<'i> {
             };
             (verdict, why.to_owned())
         };
-        whole(self.cell, WHOLE_CELL, (verdict, why))
+        whole(self.cell, WHOLE_CELL, verdict, why)
     }
 }
 
@@ -275,7 +276,7 @@ fn noted(note: Option<&str>) -> String {
     }
 }
 
-fn whole<'i>(cell: &'i str, metric: &'i str, (verdict, why): (RowVerdict, String)) -> Entry<'i> {
+fn whole<'i>(cell: &'i str, metric: &'i str, verdict: RowVerdict, why: String) -> Entry<'i> {
     Entry {
         cell,
         phase: WHOLE_CELL,
@@ -314,7 +315,7 @@ fn undelivered<'i>(
         .filter(|name| policy.wants(name) && !found(name))
         .map(|name| {
             let why = "the policy gates it and neither side has measured it".to_owned();
-            whole(WHOLE_CELL, name, (RowVerdict::Missing, why))
+            whole(WHOLE_CELL, name, RowVerdict::Missing, why)
         })
         .collect()
 }

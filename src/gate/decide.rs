@@ -68,7 +68,7 @@ pub(super) fn settled(entry: &Entry<'_>, verdict: RowVerdict) -> Row {
 }
 
 /// A row that was to be tested.
-pub(super) fn tested(entry: &Entry<'_>, reach: &Reach, (alpha, doubt): (f64, Option<&str>)) -> Row {
+pub(super) fn tested(entry: &Entry<'_>, reach: &Reach, alpha: f64, doubt: Option<&str>) -> Row {
     let mut row = figures(entry);
     match reach {
         Reach::Unreachable { more, why } => {
@@ -82,7 +82,7 @@ pub(super) fn tested(entry: &Entry<'_>, reach: &Reach, (alpha, doubt): (f64, Opt
         }
         Reach::Tested(finding) => {
             let copied = entry.copied.as_deref();
-            judge(&mut row, finding, (alpha, doubt, copied));
+            judge(&mut row, finding, alpha, doubt, copied);
         }
     }
     row
@@ -95,11 +95,7 @@ fn say(row: &mut Row, what: &str) {
     row.why.push_str(what);
 }
 
-fn judge(
-    row: &mut Row,
-    finding: &Finding,
-    (alpha, doubt, copied): (f64, Option<&str>, Option<&str>),
-) {
+fn judge(row: &mut Row, finding: &Finding, alpha: f64, doubt: Option<&str>, copied: Option<&str>) {
     debug_assert_eq!(row.role, Role::Gate, "only gated rows are tested");
     let floors = Floors { pass: finding.floor.ln_1p(), call: finding.callable.ln_1p() };
     let sign = row.direction.map_or(1.0, Better::sign);
@@ -126,8 +122,8 @@ fn judge(
     let ceiling = finding.ceiling.as_deref().or(copied).or(doubt);
     let gap = finding.gap.as_deref().or(copied);
     let capped = ceiling.is_some();
-    row.verdict = verdict(finding, (floors, alpha), (capped, gap.is_some()));
-    explain(row, finding, (floors, ceiling, gap));
+    row.verdict = verdict(finding, floors, alpha, capped, gap.is_some());
+    explain(row, finding, floors, ceiling, gap);
 }
 
 /// The two floors of a row, as logarithms: what is below the one for certain passes, and a change from the other on is called one.
@@ -138,11 +134,7 @@ struct Floors {
 }
 
 /// The verdict of a test.
-fn verdict(
-    finding: &Finding,
-    (floors, alpha): (Floors, f64),
-    (capped, gap): (bool, bool),
-) -> RowVerdict {
+fn verdict(finding: &Finding, floors: Floors, alpha: f64, capped: bool, gap: bool) -> RowVerdict {
     let Finding { effect, high, p_up, p_down, .. } = *finding;
     if p_up <= alpha && effect >= floors.call - ROUNDING {
         return if capped { RowVerdict::Suspect } else { RowVerdict::Regressed };
@@ -163,7 +155,9 @@ fn verdict(
 fn explain(
     row: &mut Row,
     finding: &Finding,
-    (floors, ceiling, gap): (Floors, Option<&str>, Option<&str>),
+    floors: Floors,
+    ceiling: Option<&str>,
+    gap: Option<&str>,
 ) {
     match row.verdict {
         RowVerdict::Suspect => {
@@ -212,7 +206,7 @@ fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
         say(row, "more stored sessions would sharpen it, not more runs of this one");
         return;
     };
-    match runs_needed(finding, (floors, runs)) {
+    match runs_needed(finding, floors, runs) {
         Some(more) => {
             row.runs_needed = Some(more);
             say(row, &format!("about {more} more runs of each side would tell"));
@@ -241,7 +235,7 @@ fn detectable(finding: &Finding, floor: f64) -> f64 {
 
 /// Runs that each side still needs for a verdict in four of five cases, if the change stays what it is, by the square-root law.
 /// It leaves out that the critical value falls with more runs, so it is rather too many.
-fn runs_needed(finding: &Finding, (floors, runs): (Floors, usize)) -> Option<u32> {
+fn runs_needed(finding: &Finding, floors: Floors, runs: usize) -> Option<u32> {
     let (effect, se, critical) = (finding.effect, finding.se, finding.critical);
     let spread = spread(critical, finding.freedom);
     // For a regression the effect must be above the floor as well; for a pass the upper bound below it.
@@ -318,7 +312,7 @@ mod tests {
             (0.0, 0.03, (0.5, 0.5), false, false, Inconclusive),
         ] {
             let finding = finding(effect, (se, 3.0), p);
-            let found = verdict(&finding, (both(floor), 0.01), (capped, gap));
+            let found = verdict(&finding, both(floor), 0.01, capped, gap);
             assert_eq!(found, expected, "{effect} {se} {p:?} {capped} {gap}");
         }
     }
@@ -336,11 +330,11 @@ mod tests {
             (-0.20, (1.0, 0.001), Improved),
         ] {
             let finding = finding(effect, (0.001, 3.0), p);
-            let found = verdict(&finding, (floors, 0.01), (true, false));
+            let found = verdict(&finding, floors, 0.01, true, false);
             assert_eq!(found, expected, "{effect}");
         }
         let between = finding(0.1, (0.001, 3.0), (0.001, 1.0));
-        assert_eq!(runs_needed(&between, (floors, 6)), None);
+        assert_eq!(runs_needed(&between, floors, 6), None);
     }
 
     #[test]
@@ -354,7 +348,7 @@ mod tests {
         few.freedom = 4.5;
         assert!((detectable(&few, floor) - (0.3 + 0.128 * 2.0_f64.sqrt())).abs() < 1e-3);
         let needed = |effect: f64, se: f64| {
-            runs_needed(&finding(effect, (se, 3.0), (0.5, 0.5)), (both(floor), 20))
+            runs_needed(&finding(effect, (se, 3.0), (0.5, 0.5)), both(floor), 20)
         };
         // (3.84 * 0.02 / 0.0488)^2 = 2.48 times 20 runs.
         assert_eq!(needed(0.0, 0.02), Some(30));

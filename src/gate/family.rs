@@ -61,7 +61,7 @@ const PRIOR_FREEDOM: f64 = 4.0;
 impl Finding {
     /// What a permutation test found that takes so many means from its units, without what the design adds. `critical`: that of
     /// the largest statistic.
-    pub(super) fn of(one: &TestOutcome, (means, critical): (usize, f64)) -> Self {
+    pub(super) fn of(one: &TestOutcome, means: usize, critical: f64) -> Self {
         Self {
             effect: one.effect,
             se: one.se,

@@ -42,7 +42,7 @@ pub fn judge(
     let environment = compare(base, new, policy);
     let aligned = align((base, new), policy)?;
     let mut found = test((base, new), &aligned, policy);
-    let rows = rows(&aligned, &found, (&environment, policy.alpha));
+    let rows = rows(&aligned, &found, &environment, policy.alpha);
     let mut notes = notes::refusal(&environment);
     notes.append(&mut found.notes);
     notes.extend(notes::of_input((base, new), &aligned, policy));
@@ -119,7 +119,7 @@ fn test(
     }
     match stored_sessions(baseline) {
         0 | 1 => stored::test_one(&entries, &ask),
-        sessions => stored::test_many(&entries, (sessions, narrow(baseline)), &ask),
+        sessions => stored::test_many(&entries, sessions, narrow(baseline), &ask),
     }
 }
 
@@ -131,11 +131,7 @@ fn stored_sessions(baseline: &SideIndex<'_>) -> usize {
 }
 
 /// All rows, the worst first; within a verdict the largest worsening first.
-fn rows(
-    aligned: &Aligned<'_>,
-    found: &Tested,
-    (environment, alpha): (&Environment, f64),
-) -> Vec<Row> {
+fn rows(aligned: &Aligned<'_>, found: &Tested, environment: &Environment, alpha: f64) -> Vec<Row> {
     let matched = matches!(found.design, Design::Paired { .. });
     // Sides that took turns ran on one machine, whatever is known of it.
     let doubt = environment.doubt.as_deref().filter(|_| !matched);
@@ -147,7 +143,7 @@ fn rows(
             }
             Some(verdict) => verdict,
             None => match reach.next() {
-                Some(reach) => return tested(entry, reach, (alpha, doubt)),
+                Some(reach) => return tested(entry, reach, alpha, doubt),
                 None => RowVerdict::Inconclusive,
             },
         };

@@ -68,7 +68,7 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
                 gap: gap(row).or_else(|| entry.gap.clone()),
                 floor: entry.floor,
                 callable: entry.floor,
-                ..Finding::of(one, (1, found.critical_up))
+                ..Finding::of(one, 1, found.critical_up)
             }),
             _ => Reach::Untestable("its blocks cannot be tested".to_owned()),
         }

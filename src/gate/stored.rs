@@ -72,7 +72,7 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
                 gap: entry.gap.clone(),
                 floor: entry.floor,
                 callable: (ONE_SESSION_FLOORS * entry.floor).max(ONE_SESSION_FLOOR),
-                ..Finding::of(one, (2, found.critical_up))
+                ..Finding::of(one, 2, found.critical_up)
             }),
             _ => Reach::Untestable("its runs cannot be tested".to_owned()),
         }
@@ -148,7 +148,8 @@ fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64) -> Reach {
 /// `narrow`: why so many sessions are not as good as their number.
 pub(super) fn test_many(
     entries: &[&Entry<'_>],
-    (sessions, narrow): (usize, Option<String>),
+    sessions: usize,
+    narrow: Option<String>,
     ask: &FamilyAsk,
 ) -> Tested {
     let kinds = kinds(entries);
@@ -194,11 +195,11 @@ pub(super) fn test_many(
         // Student's t has no smallest p value.
         p_min: 0.0,
         reach,
-        notes: notes((sessions, narrow.as_deref()), left_out),
+        notes: notes(sessions, narrow.as_deref(), left_out),
     }
 }
 
-fn notes((sessions, narrow): (usize, Option<&str>), left_out: bool) -> Vec<String> {
+fn notes(sessions: usize, narrow: Option<&str>, left_out: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(why) = narrow {
         notes.push(format!("{why}: nothing is called worse than suspect"));

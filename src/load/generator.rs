@@ -10,7 +10,7 @@ use crate::clock::ManualClock;
 
 /// Where requests come from.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum RequestSource {
     /// One after the other: a request is due when the server asks for it, so it never waits.
     Stream,
     /// So many clients, of which each sends its next request as soon as its last one was answered.
@@ -49,13 +49,13 @@ enum Pending {
 
 impl Generator {
     /// Begins a load at `start_ns`: closed clients send their first requests then, scheduled arrivals count from then.
-    pub fn new(source: Source, start_ns: u64) -> Self {
+    pub fn new(source: RequestSource, start_ns: u64) -> Self {
         let pending = match source {
-            Source::Stream => Pending::Stream,
-            Source::Closed { clients } => {
+            RequestSource::Stream => Pending::Stream,
+            RequestSource::Closed { clients } => {
                 Pending::Closed(std::iter::repeat_n(start_ns, clients.get() as usize).collect())
             }
-            Source::Open(mut arrivals) => Pending::Open {
+            RequestSource::Open(mut arrivals) => Pending::Open {
                 start_ns,
                 scheduled_ns: start_ns.saturating_add(arrivals.draw_ns()),
                 arrivals,
@@ -148,15 +148,15 @@ mod tests {
 
     const SEED: u64 = 11;
 
-    fn clients(n: u32) -> Source {
-        Source::Closed { clients: NonZeroU32::new(n).unwrap() }
+    fn clients(n: u32) -> RequestSource {
+        RequestSource::Closed { clients: NonZeroU32::new(n).unwrap() }
     }
 
-    fn open(rate_per_s: f64, seed: u64) -> Source {
-        Source::Open(Arrivals::poisson(rate_per_s, seed).unwrap())
+    fn open(rate_per_s: f64, seed: u64) -> RequestSource {
+        RequestSource::Open(Arrivals::poisson(rate_per_s, seed).unwrap())
     }
 
-    fn run(source: Source, start_ns: u64, services_ns: &[u64]) -> Vec<Served> {
+    fn run(source: RequestSource, start_ns: u64, services_ns: &[u64]) -> Vec<Served> {
         let clock = ManualClock::default();
         clock.advance(start_ns);
         let generator = Generator::new(source, start_ns);
@@ -167,7 +167,7 @@ mod tests {
     fn patterns_by_hand() {
         let served = |(scheduled_ns, start_ns, end_ns)| Served { scheduled_ns, start_ns, end_ns };
         for (name, source, expected) in [
-            ("stream", Source::Stream, [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
+            ("stream", RequestSource::Stream, [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
             ("one client", clients(1), [(100, 100, 105), (105, 105, 112), (112, 112, 113)]),
             ("two clients", clients(2), [(100, 100, 105), (100, 105, 112), (105, 112, 113)]),
             ("five clients", clients(5), [(100, 100, 105), (100, 105, 112), (100, 112, 113)]),

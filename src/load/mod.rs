@@ -23,8 +23,8 @@ mod served;
 mod tally;
 
 pub use arrivals::{Arrivals, RateError};
-pub use generator::{Due, Generator, Source, VirtualQueue};
+pub use generator::{Due, Generator, RequestSource, VirtualQueue};
 pub use pace::{Pace, SPIN_NS, wait_until};
 pub use search::{AskError, Fed, MaxRate, MaxRateSearch, Outcome, Probe, ProbeResult, SearchAsk};
 pub use served::Served;
-pub use tally::{Bottleneck, Tally};
+pub use tally::{Bottleneck, ServedTotals};

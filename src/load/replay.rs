@@ -84,12 +84,12 @@ pub(super) enum Root {
 }
 
 /// Latencies over the limit in each batch of a replay.
-struct Overs {
+struct Exceedances {
     batches: [u64; BATCHES],
     per_batch: u64,
 }
 
-impl Overs {
+impl Exceedances {
     /// Logarithm of the share over the limit; none at all counts as a half.
     fn ln_share(&self) -> f64 {
         let over = self.batches.iter().sum::<u64>() as f64;
@@ -122,11 +122,11 @@ impl Replay<'_> {
 
     /// Replays so many requests, after a sixteenth as many that are not counted. In the place of the block `left_out`
     /// there is another one each time round: that leaves all other times with their own arrivals.
-    fn run(&self, rate_per_s: f64, requests: u64, left_out: Option<usize>) -> Overs {
+    fn run(&self, rate_per_s: f64, requests: u64, left_out: Option<usize>) -> Exceedances {
         let length = (self.times.len() / BLOCKS).max(1);
         let blocks = (self.times.len() / length).min(BLOCKS);
         let per_batch = requests / BATCHES as u64;
-        let mut overs = Overs { batches: [0; BATCHES], per_batch };
+        let mut overs = Exceedances { batches: [0; BATCHES], per_batch };
         let mut gaps = UnitGaps::new(self.seed);
         let (mut wait, mut left, mut batch) = (0.0_f64, requests / 16, None::<usize>);
         for round in 0.. {

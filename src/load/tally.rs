@@ -4,7 +4,7 @@ use super::served::Served;
 
 /// Sums over the answered requests of one load, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
+pub struct ServedTotals {
     /// Answered requests.
     pub requests: u64,
     /// Time spent answering.
@@ -32,7 +32,7 @@ pub enum Bottleneck {
     Generator,
 }
 
-impl Tally {
+impl ServedTotals {
     /// Adds the next request, in the order of their answers.
     pub fn add(&mut self, served: &Served) {
         let free_ns = self.end_ns;
@@ -78,18 +78,18 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Arrivals, Generator, Source};
+    use super::super::{Arrivals, Generator, RequestSource};
     use super::*;
     use crate::clock::ManualClock;
     use proptest::prelude::*;
     use std::convert::Infallible;
 
     /// A load whose generator takes `own_ns` between an answer and whatever comes next.
-    fn load(rate: f64, services_ns: &[u64], own_ns: u64) -> (Tally, Vec<Served>) {
+    fn load(rate: f64, services_ns: &[u64], own_ns: u64) -> (ServedTotals, Vec<Served>) {
         let clock = ManualClock::default();
         let arrivals = Arrivals::poisson(rate, 5).unwrap();
-        let mut generator = Generator::new(Source::Open(arrivals), 0);
-        let (mut tally, mut all) = (Tally::default(), Vec::new());
+        let mut generator = Generator::new(RequestSource::Open(arrivals), 0);
+        let (mut tally, mut all) = (ServedTotals::default(), Vec::new());
         for service in services_ns {
             let answer = || {
                 clock.advance(*service);
@@ -121,7 +121,7 @@ mod tests {
         }
         let idle = load(1.0, &[1_000_000; 20], 500_000).0;
         assert_eq!((idle.queued, idle.own_s()), (0, 0.0));
-        assert_eq!(Tally::default().bottleneck(1.0), None);
+        assert_eq!(ServedTotals::default().bottleneck(1.0), None);
     }
 
     proptest! {

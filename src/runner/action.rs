@@ -2,7 +2,7 @@
 
 use crate::event::{Command, Envelope, ResourceSample, RunEventKind};
 
-use super::session::Exit;
+use super::stream::Exit;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]

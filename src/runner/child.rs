@@ -14,7 +14,7 @@ use crate::sampler;
 
 use super::command::EVENTS;
 use super::group::RunGroup;
-use super::session::Exit;
+use super::stream::Exit;
 use super::system::{self, Cpus};
 use super::{Launch, Streams};
 
@@ -37,14 +37,14 @@ const RETAIN: [(&str, &str); 3] = [
 
 /// What holds a worker, and everything that it starts, within its limits.
 #[derive(Debug, Default)]
-pub struct Hold {
+pub struct Confinement {
     /// The CPUs that it may run on.
     cpus: Option<Cpus>,
     /// The `cgroup.procs` of its control group, open for writing.
     door: Option<File>,
 }
 
-impl Hold {
+impl Confinement {
     /// That of these limits and this control group.
     pub(super) fn new(limits: &Limits, group: Option<&RunGroup>) -> io::Result<Self> {
         Ok(Self {
@@ -70,8 +70,9 @@ impl Worker {
     /// `events`: where a command may report what it does.
     pub fn spawn(
         launch: &Launch,
-        (job, events): (&JobSpec, Option<&Path>),
-        hold: Hold,
+        job: &JobSpec,
+        events: Option<&Path>,
+        hold: Confinement,
     ) -> io::Result<(Self, Pipes)> {
         let mut command = Command::new(&launch.program);
         command.args(&launch.args).process_group(0);
@@ -166,14 +167,14 @@ pub fn wait_without_reaping(pid: Pid) -> io::Result<Exit> {
     }
 }
 
-/// Orphans of the worker become the runner's children: the sampler goes on counting them, and [`bury`] removes those
+/// Orphans of the worker become the runner's children: the sampler goes on counting them, and [`reap_orphans`] removes those
 /// that have ended. One that has left the worker's process group lives on: perftune does not end what it did not start.
 pub fn adopt_orphans() {
     system::adopt_orphans();
 }
 
 /// Removes adopted orphans that have ended from the process table. Call it while no worker is there to be waited for.
-pub fn bury() {
+pub fn reap_orphans() {
     while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
 }
 
@@ -210,7 +211,7 @@ fn environment(command: &mut Command, job: &JobSpec) {
 /// Asks the kernel to kill the worker when the runner dies, however it dies, and to hold it within its limits. The native
 /// worker would notice by itself that the runner is gone (its standard input ends); one in another language may not look.
 /// The signal comes when the *thread* that started the worker ends: the executor runs on the thread that outlives its workers.
-fn before_exec(command: &mut Command, hold: Hold) {
+fn before_exec(command: &mut Command, hold: Confinement) {
     let set = move || {
         system::die_with_parent()?;
         if let Some(door) = &hold.door {

@@ -2,12 +2,12 @@
 //! that it may write to the path in `$PERFTUNE_EVENTS`, in the very messages that a worker would have written. So the
 //! controller, the log and the reports know of no difference.
 
+mod adapter;
+mod event_pipe;
 mod lines;
-mod mailbox;
-mod narrator;
-mod note;
+mod reported;
 
-pub(super) use self::mailbox::{Mailbox, Speaker};
+pub(super) use self::event_pipe::{EventPipe, EventReader};
 
 /// The variable that names the path.
 pub(super) const EVENTS: &str = "PERFTUNE_EVENTS";

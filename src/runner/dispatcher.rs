@@ -14,8 +14,8 @@ use crate::event::{
 use super::RunSpec;
 use super::action::{Action, Input};
 use super::ending::{Cause, Ending, Force};
-use super::session::{Exit, Session};
 use super::shortage;
+use super::stream::{Exit, WorkerStream};
 
 /// Progress is told at most this often, in nanoseconds.
 const PROGRESS_NS: u64 = 200_000_000;
@@ -27,7 +27,7 @@ const STREAM_GRACE_NS: u64 = 1_000_000_000;
 pub struct Dispatcher {
     spec: RunSpec,
     controller: Controller,
-    session: Session,
+    stream: WorkerStream,
     started_ns: u64,
     heard_ns: u64,
     told_ns: u64,
@@ -46,7 +46,7 @@ impl Dispatcher {
     pub fn new(spec: RunSpec, controller: Controller, now_ns: u64) -> Self {
         Self {
             controller,
-            session: Session::new(&spec.job),
+            stream: WorkerStream::new(&spec.job),
             spec,
             started_ns: now_ns,
             heard_ns: now_ns,
@@ -110,7 +110,7 @@ impl Dispatcher {
             Some(Ending { force: Force::Terminated | Force::Killed, since_ns, .. }) => {
                 since_ns.saturating_add(self.spec.launch.grace_ns)
             }
-            Some(Ending { force: Force::Asked, since_ns, .. }) if self.session.is_over() => {
+            Some(Ending { force: Force::Asked, since_ns, .. }) if self.stream.is_over() => {
                 since_ns.saturating_add(self.spec.launch.grace_ns)
             }
             _ => silence,
@@ -119,13 +119,13 @@ impl Dispatcher {
 
     fn message(&mut self, envelope: Envelope, now_ns: u64, actions: &mut Vec<Action>) {
         self.heard_ns = now_ns;
-        if let Err(violation) = self.session.accept(&envelope) {
+        if let Err(violation) = self.stream.accept(&envelope) {
             // What follows a broken message cannot be trusted either.
             let what = format!("the worker broke the protocol: {violation}");
             return self.fail(FailureKind::Protocol, what, now_ns, actions);
         }
         let verdict = self.controller.on_worker(&envelope);
-        if let Some(bytes) = shortage::confessed(&self.spec.limits, &envelope.event) {
+        if let Some(bytes) = shortage::watched_peak(&self.spec.limits, &envelope.event) {
             self.out_of_memory(bytes, Force::Asked, now_ns, actions);
         }
         if self.is_hurried(&envelope.event, now_ns) {
@@ -134,7 +134,7 @@ impl Dispatcher {
             self.fail(FailureKind::Hung, what, now_ns, actions);
         }
         actions.push(Action::Emit(RunEventKind::Worker(envelope)));
-        if self.session.is_over() {
+        if self.stream.is_over() {
             self.end(Cause::Lingering, Force::Asked, now_ns, actions);
         } else {
             self.obey(verdict, now_ns, actions);
@@ -156,7 +156,7 @@ impl Dispatcher {
 
     /// Ends a run that does not fit. That is an answer, and outranks what the controller says.
     fn out_of_memory(&mut self, bytes: u64, force: Force, now_ns: u64, actions: &mut Vec<Action>) {
-        let Some(stop) = shortage::record(&self.spec.limits, bytes, self.session.phase()) else {
+        let Some(stop) = shortage::record(&self.spec.limits, bytes, self.stream.phase()) else {
             return;
         };
         if !self.ending.as_ref().is_some_and(|ending| ending.cause.is_final()) {
@@ -208,7 +208,7 @@ impl Dispatcher {
         // the end of the work, which is whole.
         if let Some(ending) = &mut self.ending
             && !ending.cause.is_final()
-            && self.session.finished().is_none()
+            && self.stream.finished().is_none()
         {
             ending.cause = Cause::Cancelled;
         }
@@ -252,7 +252,7 @@ impl Dispatcher {
         match force {
             Some(Force::Killed) => self.give_up(now_ns),
             Some(Force::Terminated) => self.end(Cause::Cancelled, Force::Killed, now_ns, actions),
-            Some(Force::Asked) if self.session.is_over() => {
+            Some(Force::Asked) if self.stream.is_over() => {
                 self.warnings.push(
                     "the worker did not leave after its last message and was terminated".to_owned(),
                 );

@@ -17,8 +17,8 @@ use crate::event::{
 use crate::sampler::{self, Sampler, SamplerReport};
 
 use super::action::{Action, Input};
-use super::child::{self, Hold, Worker};
-use super::command::{Mailbox, Speaker};
+use super::child::{self, Confinement, Worker};
+use super::command::{EventPipe, EventReader};
 use super::dispatcher::Dispatcher;
 use super::group::{GroupError, Groups, RunGroup};
 use super::memory::MemoryWatch;
@@ -111,10 +111,10 @@ impl Execution<'_, '_> {
         self.emit(RunEventKind::Started { job, t_ns: started_ns });
         let record = match self.start() {
             Err(why) => not_started(self.spec, why),
-            Ok((worker, pipes, mailbox)) => {
+            Ok((worker, pipes, event_pipe)) => {
                 let (sender, receiver) = mpsc::channel();
                 interrupts.attach(Some(sender.clone()));
-                let record = self.drive(worker, (pipes, mailbox), sender, &receiver);
+                let record = self.drive(worker, pipes, event_pipe, sender, &receiver);
                 interrupts.attach(None);
                 record
             }
@@ -124,26 +124,26 @@ impl Execution<'_, '_> {
     }
 
     /// The worker, held by its limits; or why there is none.
-    fn start(&mut self) -> Result<(Worker, child::Pipes, Option<Mailbox>), String> {
+    fn start(&mut self) -> Result<(Worker, child::Pipes, Option<EventPipe>), String> {
         let spec = self.spec;
         if let (Some(_), Some(groups)) = (&spec.group, self.groups) {
             let groups = groups.as_ref().map_err(ToString::to_string)?;
             let group = groups.of_run(&spec.run, &spec.limits);
             self.group = Some(group.map_err(|error| error.to_string())?);
         }
-        let mailbox = spec.job.command.as_ref().map(|_| Mailbox::open());
-        let mailbox = mailbox
+        let event_pipe = spec.job.command.as_ref().map(|_| EventPipe::open());
+        let event_pipe = event_pipe
             .transpose()
             .map_err(|error| format!("cannot make the pipe that a command reports to: {error}"))?;
-        let events = mailbox.as_ref().map(Mailbox::path);
+        let events = event_pipe.as_ref().map(EventPipe::path);
         self.began_ns = self.clock.now_ns();
-        let started = Hold::new(&spec.limits, self.group.as_ref())
-            .and_then(|hold| Worker::spawn(&spec.launch, (&spec.job, events), hold));
+        let started = Confinement::new(&spec.limits, self.group.as_ref())
+            .and_then(|hold| Worker::spawn(&spec.launch, &spec.job, events, hold));
         let within = [" within its limits", ""][usize::from(spec.limits.is_none())];
         let program = spec.launch.program.display();
         let (worker, pipes) =
             started.map_err(|error| format!("cannot start {program}{within}: {error}"))?;
-        Ok((worker, pipes, mailbox))
+        Ok((worker, pipes, event_pipe))
     }
 
     fn emit(&mut self, kind: RunEventKind) {
@@ -158,19 +158,22 @@ impl Execution<'_, '_> {
     fn drive(
         &mut self,
         mut worker: Worker,
-        (pipes, mailbox): (child::Pipes, Option<Mailbox>),
+        pipes: child::Pipes,
+        event_pipe: Option<EventPipe>,
         sender: Sender<Input>,
         inputs: &Receiver<Input>,
     ) -> RunRecord {
         let started_ns = self.began_ns;
         self.send(&mut worker, &Command::Job(Box::new(self.spec.job.clone())));
-        let begun = (&self.spec.job, raw(worker.pid()), started_ns);
-        let speaker = mailbox.map(|mailbox| Speaker::start(mailbox, begun, sender.clone()));
-        let speaker = match speaker.transpose() {
-            Ok(speaker) => speaker,
+        let reader = event_pipe.map(|event_pipe| {
+            let pid = raw(worker.pid());
+            EventReader::start(event_pipe, &self.spec.job, pid, started_ns, sender.clone())
+        });
+        let reader = match reader.transpose() {
+            Ok(reader) => reader,
             Err(error) => return not_started(self.spec, error.to_string()),
         };
-        let mut threads = Threads::start(worker.pid(), (pipes, speaker), sender.clone());
+        let mut threads = Threads::start(worker.pid(), pipes, reader, sender.clone());
         if let Err(why) = self.sample(&mut threads, worker.pid(), sender) {
             return not_started(self.spec, why);
         }
@@ -178,7 +181,7 @@ impl Execution<'_, '_> {
         let mut dispatcher = Dispatcher::new(self.spec.clone(), controller, started_ns);
         let mut sink_failure_told = false;
         'run: loop {
-            let next = self.next_inputs(inputs, &dispatcher, (&mut threads, &mut worker));
+            let next = self.next_inputs(inputs, &dispatcher, &mut threads, &mut worker);
             for input in next {
                 let now_ns = threads.time_of(&input);
                 let mut actions = dispatcher.handle(input, now_ns);
@@ -199,7 +202,7 @@ impl Execution<'_, '_> {
         }
         worker.reap();
         let left = self.group.take().and_then(RunGroup::remove);
-        child::bury();
+        child::reap_orphans();
         let (tail, sampled) = threads.join();
         let mut record = dispatcher.record(&tail);
         if let Some(why) = left {
@@ -254,13 +257,14 @@ impl Execution<'_, '_> {
         &self,
         inputs: &Receiver<Input>,
         dispatcher: &Dispatcher,
-        (threads, worker): (&mut Threads, &mut Worker),
+        threads: &mut Threads,
+        worker: &mut Worker,
     ) -> Vec<Input> {
         let wait = dispatcher.next_deadline_ns().saturating_sub(self.clock.now_ns());
         match inputs.recv_timeout(Duration::from_nanos(wait)) {
             Ok(Input::Exited(exit)) => {
                 threads.stop_sampling();
-                let last = threads.last_words(worker, dispatcher.is_ending());
+                let last = threads.final_inputs(worker, dispatcher.is_ending());
                 let before = inputs.try_iter().chain(self.shortage());
                 before.chain(last).chain([Input::Exited(exit)]).collect()
             }

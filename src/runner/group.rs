@@ -40,7 +40,7 @@ pub(super) struct GroupError(#[from] io::Error);
 pub(super) struct Groups {
     base: PathBuf,
     /// Where perftune has stepped aside to.
-    aside: Option<Held>,
+    aside: Option<GroupFolder>,
     enabled: Vec<&'static str>,
 }
 
@@ -51,7 +51,7 @@ impl Groups {
         let mut groups = Self { base: base.dir.clone(), aside: None, enabled: Vec::new() };
         if base.step_aside {
             let aside = base.dir.join(format!("{PREFIX}{}{ASIDE}", std::process::id()));
-            let aside = groups.aside.insert(Held::make(aside)?);
+            let aside = groups.aside.insert(GroupFolder::make(aside)?);
             put(&aside.dir, "cgroup.procs", &std::process::id().to_string())?;
         }
         for controller in &base.enable {
@@ -65,7 +65,7 @@ impl Groups {
     pub(super) fn of_run(&self, run: &str, limits: &Limits) -> Result<RunGroup, GroupError> {
         let run: String = run.chars().take(LONGEST_NAME).collect();
         let name = format!("{PREFIX}{}-{run}{OF_RUN}", std::process::id());
-        let group = RunGroup { held: Held::make(self.base.join(name))? };
+        let group = RunGroup { held: GroupFolder::make(self.base.join(name))? };
         let dir = &group.held.dir;
         // A group that is there for its CPU quota alone may have no memory controller.
         let guarded = limits.memory_guard == Some(MemoryGuard::Cgroup);
@@ -100,12 +100,12 @@ impl Drop for Groups {
 
 /// A group of our own, locked.
 #[derive(Debug)]
-struct Held {
+struct GroupFolder {
     dir: PathBuf,
     _lock: File,
 }
 
-impl Held {
+impl GroupFolder {
     fn make(dir: PathBuf) -> io::Result<Self> {
         fs_err::create_dir(&dir)?;
         let locked = File::open(&dir).and_then(|file| {
@@ -125,7 +125,7 @@ impl Held {
 /// The group of one run. Dropping it ends what is still in it and removes it.
 #[derive(Debug)]
 pub(super) struct RunGroup {
-    held: Held,
+    held: GroupFolder,
 }
 
 impl RunGroup {

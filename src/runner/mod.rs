@@ -1,13 +1,12 @@
 //! The parent's side of a run: starts a worker, listens, samples, asks the controller, and ends with one record a run.
 //!
-//! [`session`] knows the grammar of a worker's stream, [`dispatcher`] decides what to do about each input; both are pure.
+//! [`stream`] knows the grammar of a worker's stream, [`dispatcher`] decides what to do about each input; both are pure.
 //! [`executor`] does it: it owns the child ([`child`]), the threads and the timers. The runner emits [`RunEvent`]s into
 //! a closure; it knows no TOML, no files and no terminal.
 
 pub mod action;
 pub mod child;
 mod command;
-mod course;
 pub mod dispatcher;
 mod ending;
 pub mod executor;
@@ -15,9 +14,10 @@ pub mod executor;
 mod fixtures;
 mod group;
 mod memory;
+mod phase_order;
 mod pipes;
-pub mod session;
 mod shortage;
+pub mod stream;
 mod system;
 mod threads;
 

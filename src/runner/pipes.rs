@@ -52,11 +52,11 @@ pub(super) fn read_protocol(
             line.clear();
             let read = read_line(&mut reader, &mut line, MAX_LINE);
             let input = match read {
-                Ok(Line::End) | Err(_) => break,
-                Ok(Line::TooLong) => {
+                Ok(LineEnd::End) | Err(_) => break,
+                Ok(LineEnd::TooLong) => {
                     Input::Garbage(format!("the worker wrote a line of more than {MAX_LINE} bytes"))
                 }
-                Ok(Line::Whole) => match wire::decode(&String::from_utf8_lossy(&line)) {
+                Ok(LineEnd::Whole) => match wire::decode(&String::from_utf8_lossy(&line)) {
                     Ok(envelope) => Input::Message(envelope),
                     Err(error) => Input::Garbage(format!("the worker wrote what is {error}")),
                 },
@@ -86,8 +86,8 @@ pub(super) fn read_stderr(
         loop {
             line.clear();
             match read_line(&mut reader, &mut line, STDERR_LINE) {
-                Ok(Line::End) | Err(_) => break,
-                Ok(Line::Whole | Line::TooLong) => {}
+                Ok(LineEnd::End) | Err(_) => break,
+                Ok(LineEnd::Whole | LineEnd::TooLong) => {}
             }
             let text = String::from_utf8_lossy(&line).into_owned();
             tail.push(text.clone());
@@ -105,15 +105,15 @@ pub(super) fn read_stderr(
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Line {
+enum LineEnd {
     Whole,
     TooLong,
     End,
 }
 
 /// Reads one line without its line feed. Of a line longer than `limit` the beginning is kept and the rest skipped.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, limit: usize) -> io::Result<Line> {
-    let mut result = Line::End;
+fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, limit: usize) -> io::Result<LineEnd> {
+    let mut result = LineEnd::End;
     loop {
         let available = match reader.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -122,14 +122,14 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, limit: usize) -> io:
         if available.is_empty() {
             return Ok(result);
         }
-        if result == Line::End {
-            result = Line::Whole;
+        if result == LineEnd::End {
+            result = LineEnd::Whole;
         }
         let feed = available.iter().position(|byte| *byte == b'\n');
         let piece = &available[..feed.unwrap_or(available.len())];
         let room = limit - line.len().min(limit);
         if piece.len() > room {
-            result = Line::TooLong;
+            result = LineEnd::TooLong;
         }
         line.extend_from_slice(&piece[..piece.len().min(room)]);
         let used = feed.map_or(available.len(), |at| at + 1);
@@ -145,13 +145,13 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn lines(text: &[u8], limit: usize) -> Vec<(Line, Vec<u8>)> {
+    fn lines(text: &[u8], limit: usize) -> Vec<(LineEnd, Vec<u8>)> {
         let mut reader = BufReader::with_capacity(4, text);
         let mut found = Vec::new();
         loop {
             let mut line = Vec::new();
             match read_line(&mut reader, &mut line, limit).unwrap() {
-                Line::End => return found,
+                LineEnd::End => return found,
                 kind => found.push((kind, line)),
             }
         }
@@ -161,10 +161,10 @@ mod tests {
     fn lines_are_cut_at_the_limit_and_the_next_one_is_whole() {
         let found = lines(b"abc\n\n0123456789\nxyz", 5);
         let expected = [
-            (Line::Whole, b"abc".to_vec()),
-            (Line::Whole, b"".to_vec()),
-            (Line::TooLong, b"01234".to_vec()),
-            (Line::Whole, b"xyz".to_vec()),
+            (LineEnd::Whole, b"abc".to_vec()),
+            (LineEnd::Whole, b"".to_vec()),
+            (LineEnd::TooLong, b"01234".to_vec()),
+            (LineEnd::Whole, b"xyz".to_vec()),
         ];
         assert_eq!(found, expected);
     }

@@ -4,7 +4,7 @@ use crate::event::{Limits, MemoryGuard, Phase, StopReason, StopRecord, WorkerEve
 use crate::units::bytes;
 
 /// A peak beyond a limit that is only watched, in bytes, as the kernel told the worker at its end: no tick fell into it.
-pub(super) fn confessed(limits: &Limits, event: &WorkerEvent) -> Option<u64> {
+pub(super) fn watched_peak(limits: &Limits, event: &WorkerEvent) -> Option<u64> {
     let WorkerEvent::Finished(finished) = event else {
         return None;
     };
@@ -51,9 +51,9 @@ mod tests {
                 test_accuracy: None,
                 usage: Usage { cpu_ns: None, vm_hwm_bytes: peak, hwm_at_most_bytes: None },
             });
-            assert_eq!(confessed(&limits, &finished), says, "{limit:?} {peak:?}");
+            assert_eq!(watched_peak(&limits, &finished), says, "{limit:?} {peak:?}");
             let other = WorkerEvent::Phase { phase: Phase::Test };
-            assert_eq!(confessed(&limits, &other), None);
+            assert_eq!(watched_peak(&limits, &other), None);
         }
     }
 

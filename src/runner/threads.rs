@@ -10,9 +10,9 @@ use rustix::process::Pid;
 
 use super::action::Input;
 use super::child::{self, Worker};
-use super::command::Speaker;
+use super::command::EventReader;
 use super::pipes::{self, Tail};
-use super::session::Exit;
+use super::stream::Exit;
 use crate::clock::{Clock, MonotonicClock};
 use crate::sampler::{SamplerHandle, SamplerReport};
 
@@ -23,7 +23,7 @@ pub(super) struct Threads {
     /// When the process ended, in nanoseconds.
     ended_ns: Arc<AtomicU64>,
     /// What a command reports.
-    speaker: Option<Speaker>,
+    reader: Option<EventReader>,
     pub(super) sampler: Option<SamplerHandle>,
     sampled: SamplerReport,
     tail: Tail,
@@ -32,14 +32,15 @@ pub(super) struct Threads {
 impl Threads {
     pub(super) fn start(
         pid: Pid,
-        (pipes, speaker): (child::Pipes, Option<Speaker>),
+        pipes: child::Pipes,
+        reader: Option<EventReader>,
         sender: Sender<Input>,
     ) -> Self {
         let tail = Tail::default();
         let ended_ns = Arc::new(AtomicU64::new(0));
         let log =
             |stream: Box<dyn Read + Send>| pipes::read_stderr(stream, sender.clone(), tail.clone());
-        let stdout = pipes.stdout.map(|stdout| match speaker {
+        let stdout = pipes.stdout.map(|stdout| match reader {
             Some(_) => log(Box::new(stdout)),
             None => pipes::read_protocol(stdout, sender.clone()),
         });
@@ -53,7 +54,7 @@ impl Threads {
             readers,
             waiter: wait(pid, Arc::clone(&ended_ns), sender),
             ended_ns,
-            speaker,
+            reader,
             sampler: None,
             sampled: SamplerReport::default(),
             tail,
@@ -69,12 +70,12 @@ impl Threads {
     }
 
     /// What is known of a command only now that it has ended.
-    pub(super) fn last_words(&mut self, worker: &mut Worker, stopped: bool) -> Vec<Input> {
-        let Some(speaker) = self.speaker.take() else {
+    pub(super) fn final_inputs(&mut self, worker: &mut Worker, stopped: bool) -> Vec<Input> {
+        let Some(reader) = self.reader.take() else {
             return Vec::new();
         };
         let usage = worker.reap_counted().unwrap_or_default();
-        speaker.finish((stopped, usage), self.ended_ns.load(Ordering::SeqCst))
+        reader.finish(stopped, usage, self.ended_ns.load(Ordering::SeqCst))
     }
 
     pub(super) fn stop_sampling(&mut self) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::cgroup::Cgroups;
 use super::probe::{GapLedger, Probe, Tick};
-use super::proc::{ProcRoot, Source, parse, reason};
+use super::proc::{ProcFile, ProcRoot, parse, reason};
 use super::sysfs::SysRoot;
 use super::thermal::Thermal;
 use crate::event::{GapKind, HostReading};
@@ -20,10 +20,10 @@ const PATIENCE_NS: u64 = 700_000_000;
 
 /// Reads machine-wide counters.
 pub(super) struct HostProbe {
-    stat: Source,
-    pressure: [Source; 3],
+    stat: ProcFile,
+    pressure: [ProcFile; 3],
     /// `cpu.stat` of the worker's control group, if there is one that says how long it was throttled.
-    throttle: Option<Source>,
+    throttle: Option<ProcFile>,
     quota_is_own: bool,
     thermal: Thermal,
     ns_per_tick: u64,
@@ -41,7 +41,7 @@ const PRESSURE: [(&str, &str); 3] = [
 impl HostProbe {
     /// The machine as seen by process `pid`, whose control group may be throttled.
     pub(super) fn new(root: &ProcRoot, pid: u32) -> Self {
-        let keep = |path: PathBuf| Source::new(path, true);
+        let keep = |path: PathBuf| ProcFile::new(path, true);
         let groups = Cgroups::of(root, &pid.to_string());
         let group = Cgroups::pressure_dir(root, &pid.to_string());
         let pressure = |name: &str| match &group {

@@ -40,7 +40,7 @@ pub(super) fn root() -> PathBuf {
 
 /// Why a file of `/sys` says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Silent {
+pub(super) enum Unreadable {
     /// It is not there.
     Absent,
     /// It may not be read.
@@ -49,7 +49,7 @@ pub(super) enum Silent {
     Broken(String),
 }
 
-impl fmt::Display for Silent {
+impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.pad("it is not there"),
@@ -60,12 +60,12 @@ impl fmt::Display for Silent {
 }
 
 /// The text of a small file without the white space around it.
-pub(super) fn text(path: &Path) -> Result<String, Silent> {
+pub(super) fn text(path: &Path) -> Result<String, Unreadable> {
     let silent = |error: io::Error| match error.kind() {
         // A device that has gone away.
-        io::ErrorKind::NotFound => Silent::Absent,
-        io::ErrorKind::PermissionDenied => Silent::Denied,
-        kind => Silent::Broken(format!("it cannot be read: {kind}")),
+        io::ErrorKind::NotFound => Unreadable::Absent,
+        io::ErrorKind::PermissionDenied => Unreadable::Denied,
+        kind => Unreadable::Broken(format!("it cannot be read: {kind}")),
     };
     let file = fs_err::File::open(path).map_err(silent)?.into_file();
     let mut bytes = Vec::new();
@@ -73,13 +73,13 @@ pub(super) fn text(path: &Path) -> Result<String, Silent> {
     file.take(LONGEST as u64).read_to_end(&mut bytes).map_err(silent)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(_) => Err(Silent::Broken("it holds no text".to_owned())),
+        Err(_) => Err(Unreadable::Broken("it holds no text".to_owned())),
     }
 }
 
 /// The number that a small file holds.
-pub(super) fn number(path: &Path) -> Result<u64, Silent> {
-    text(path)?.parse().map_err(|_| Silent::Broken("it holds no number".to_owned()))
+pub(super) fn number(path: &Path) -> Result<u64, Unreadable> {
+    text(path)?.parse().map_err(|_| Unreadable::Broken("it holds no number".to_owned()))
 }
 
 /// The names in a folder, sorted; none where there is no such folder.
@@ -116,8 +116,8 @@ mod tests {
             let read = number(&path).map_err(|why| why.to_string());
             assert_eq!(read, expected.map_err(str::to_owned), "{bytes:?}");
         }
-        assert_eq!(number(&dir.path().join("none")), Err(Silent::Absent));
-        assert!(matches!(number(dir.path()), Err(Silent::Broken(_))));
+        assert_eq!(number(&dir.path().join("none")), Err(Unreadable::Absent));
+        assert!(matches!(number(dir.path()), Err(Unreadable::Broken(_))));
         assert!(names(&dir.path().join("none")).is_empty());
     }
 

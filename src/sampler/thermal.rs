@@ -1,7 +1,7 @@
 //! For how long cores ran below their clock because of heat: `thermal_throttle` of each core in sysfs (x86, Linux 5.10 and
 //! later; older kernels count how often only, which is no time).
 
-use super::sysfs::{self, Silent, SysRoot};
+use super::sysfs::{self, SysRoot, Unreadable};
 use crate::event::Reason;
 use std::path::PathBuf;
 
@@ -63,7 +63,9 @@ impl Thermal {
                 match sysfs::number(path) {
                     Ok(ms) => longest = longest.max(Some(ms)),
                     // A core that was taken offline takes its files with it: the sum over the others would be another one.
-                    Err(why @ (Silent::Absent | Silent::Denied | Silent::Broken(_))) => {
+                    Err(
+                        why @ (Unreadable::Absent | Unreadable::Denied | Unreadable::Broken(_)),
+                    ) => {
                         return Err(Reason::unsupported(format!(
                             "cannot read the thermal_throttle of a core: {why}"
                         )));

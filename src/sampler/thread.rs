@@ -31,7 +31,7 @@ impl Sampler {
     /// Loads what must be loaded, and tries every probe once on this very process.
     pub fn new(policy: SamplerPolicy) -> Self {
         let sources = Sources::new(policy);
-        let mut reader = Reader::new(std::process::id(), &sources);
+        let mut reader = ProbeReader::new(std::process::id(), &sources);
         reader.begin();
         let mut sample = ResourceSample::default();
         for place in 0..reader.probes.len() {
@@ -58,7 +58,7 @@ impl Sampler {
         let (stop, stopped) = channel();
         let interval_ns = self.sources.policy.interval_ns;
         let ticker = Ticker {
-            reader: Reader::new(pid, &self.sources),
+            reader: ProbeReader::new(pid, &self.sources),
             clock,
             sink,
             report: SamplerReport::default(),
@@ -126,7 +126,7 @@ impl TickBench {
     /// Ticks on the tree below process `pid`.
     pub fn new(pid: u32, policy: SamplerPolicy) -> Self {
         let ticker = Ticker {
-            reader: Reader::new(pid, &Sources::new(policy)),
+            reader: ProbeReader::new(pid, &Sources::new(policy)),
             clock: ManualClock::default(),
             sink: drop as fn(ResourceSample),
             report: SamplerReport::default(),
@@ -169,7 +169,7 @@ impl SamplerReport {
 }
 
 /// All probes of one run.
-struct Reader {
+struct ProbeReader {
     probes: Vec<Box<dyn Probe>>,
     gaps: GapLedger,
     pids: Vec<u32>,
@@ -178,7 +178,7 @@ struct Reader {
     costs: Vec<u64>,
 }
 
-impl Reader {
+impl ProbeReader {
     fn new(pid: u32, sources: &Sources) -> Self {
         let probes = probes(pid, sources);
         Self {
@@ -211,7 +211,7 @@ impl Reader {
 }
 
 struct Ticker<C, S> {
-    reader: Reader,
+    reader: ProbeReader,
     clock: C,
     sink: S,
     report: SamplerReport,

@@ -119,7 +119,7 @@ fn mixture(n: f64, alpha: f64) -> f64 {
 }
 
 /// Bounds on the ratio of what the parts add up. `per_part`: observations in each part.
-pub fn ratio_bounds(parts: &[Part], (per_part, tail): (u64, Tail), ask: AnytimeAsk) -> Bounds {
+pub fn ratio_bounds(parts: &[Part], per_part: u64, tail: Tail, ask: AnytimeAsk) -> Bounds {
     let observations = parts.len() as u64 * per_part;
     let fitted = fit_ratio(parts).and_then(|fit| Some((fit, fit.variance?)));
     let Some((fit, variance)) = fitted.filter(|_| observations >= MIN_OBSERVATIONS) else {
@@ -290,7 +290,7 @@ mod tests {
             let left = &parts[cut..];
             let steady = settled && trend(left).is_none_or(|trend| trend.p_value >= 0.05);
             let ask = AnytimeAsk { alpha: ALPHA, steady };
-            let bounds = ratio_bounds(left, (series.per_batch(), Tail::Above), ask);
+            let bounds = ratio_bounds(left, series.per_batch(), Tail::Above, ask);
             for (at, limit) in limits.iter().enumerate() {
                 let count = |holds: bool, streak: u32| if holds { streak + 1 } else { 0 };
                 let (above, below) = streaks[at];
@@ -391,34 +391,34 @@ mod tests {
             (&constant[..], 4, Tail::Within(2.0, 6.0), Some(3.0), Some(3.0)),
             (&[], 1, Tail::Above, None, None),
         ] {
-            let found = ratio_bounds(parts, (per_part, tail), STEADY);
+            let found = ratio_bounds(parts, per_part, tail, STEADY);
             let round = |bound: Option<f64>| bound.map(|bound| (bound * 100.0).round() / 100.0);
             let found = (round(found.low), round(found.high));
             assert_eq!(found, (low, high), "{} {per_part} {tail:?}", parts.len());
         }
         // Half of it slow, half of it fast: two observations, however many there are.
         let two = parts((0..200).map(|i| if i < 100 { 1.0 } else { 1.2 }));
-        assert_eq!(ratio_bounds(&two, (9, Tail::Above), STEADY), Bounds::default());
+        assert_eq!(ratio_bounds(&two, 9, Tail::Above, STEADY), Bounds::default());
     }
 
     #[test]
     fn a_new_regime_and_a_drift_reach_the_bounds() {
         let noisy = |i: usize| 1.0 + 0.01 * (i as f64 * 2.4).sin();
-        let steady = ratio_bounds(&parts((0..256).map(noisy)), (1, Tail::Above), STEADY);
+        let steady = ratio_bounds(&parts((0..256).map(noisy)), 1, Tail::Above, STEADY);
         assert!(steady.low.unwrap() > 0.99 && steady.high.unwrap() < 1.01);
         let changed = parts((0..256).map(|i| noisy(i) - if i > 229 { 0.02 } else { 0.0 }));
-        let changed = ratio_bounds(&changed, (1, Tail::Above), STEADY);
+        let changed = ratio_bounds(&changed, 1, Tail::Above, STEADY);
         assert!(changed.low.is_none_or(|low| low < 0.985), "{changed:?}");
         let unsteady = AnytimeAsk { steady: false, ..STEADY };
-        let wide = ratio_bounds(&parts((0..256).map(noisy)), (1, Tail::Above), unsteady);
+        let wide = ratio_bounds(&parts((0..256).map(noisy)), 1, Tail::Above, unsteady);
         assert!(wide.low < steady.low && wide.high > steady.high);
     }
 
     proptest! {
         #[test]
         fn bounds_scale_with_the_values(values in prop::collection::vec(0.5..1.5f64, 200..400), factor in 1e-6..1e6f64) {
-            let one = ratio_bounds(&parts(values.clone()), (1, Tail::Above), STEADY);
-            let other = ratio_bounds(&parts(values.iter().map(|value| value * factor)), (1, Tail::Above), STEADY);
+            let one = ratio_bounds(&parts(values.clone()), 1, Tail::Above, STEADY);
+            let other = ratio_bounds(&parts(values.iter().map(|value| value * factor)), 1, Tail::Above, STEADY);
             for (one, other) in [(one.low, other.low), (one.high, other.high)] {
                 match (one, other) {
                     (Some(one), Some(other)) => prop_assert!((other / factor - one).abs() < 1e-6 * one.abs()),

@@ -2,7 +2,7 @@
 //!
 //! # The bound
 //!
-//! A [`Line`] is fitted to the newer half of the stage, with 2.5 standard errors added to the correlation of its
+//! A [`LineFit`] is fitted to the newer half of the stage, with 2.5 standard errors added to the correlation of its
 //! residuals: over the first seconds correlation cannot be told from a slope. A gauge that moves in steps may have growth
 //! that no step has shown yet, so the bound is never below three steps in the time watched (the rule of three).
 //!
@@ -40,7 +40,7 @@
 //! What it cannot see: growth that begins later, or that comes in steps rarer than a third of the window.
 
 use super::batches::BatchSeries;
-use super::line::{Line, grouped, least_squares, residuals};
+use super::line::{LineFit, grouped, least_squares, residuals};
 use super::ratio::MIN_GROUPS;
 
 /// A value this much above the last record, as a share, is a new record: allocators wobble by less.
@@ -175,7 +175,7 @@ impl GrowthWatch {
     /// Upper end of the slope's two-sided interval, per second: for this one look, as the intervals of all metrics are.
     /// `None` where there is too little to tell.
     pub fn nominal(&self, confidence: f64) -> Option<f64> {
-        let line = Line::fit(&self.newest(BOUNDED), 0.0)?;
+        let line = LineFit::fit(&self.newest(BOUNDED), 0.0)?;
         Some(line.end((1.0 - confidence) / 2.0, 1.0))
     }
 
@@ -184,7 +184,7 @@ impl GrowthWatch {
     /// `None` where there is too little to tell.
     pub fn bound(&self, confidence: f64, quantum: f64) -> Option<f64> {
         let points = self.newest(BOUNDED);
-        let line = Line::fit(&points, CAUTION)?;
+        let line = LineFit::fit(&points, CAUTION)?;
         let octave = octave(self.series.observations(), FIRST);
         let high = line.end(spent((1.0 - confidence) / 2.0, octave), 1.0);
         Some(high.max(UNSEEN * quantum / watched(&points)))
@@ -199,7 +199,7 @@ impl GrowthWatch {
             (spent(FALSE_ALARM / 2.0, octave(readings, SURE)), 0.0)
         };
         let points = self.newest(CHECKED);
-        let found = Line::fit(&points, CHECK_CAUTION).filter(|line| {
+        let found = LineFit::fit(&points, CHECK_CAUTION).filter(|line| {
             line.slope * watched(&points) > least
                 && line.end(level, -1.0) > 0.0
                 && goes_on(&points, line.slope)

@@ -15,7 +15,7 @@ const CORRELATED: f64 = 1.0;
 
 /// A straight line through a gauge.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Line {
+pub struct LineFit {
     /// Change per second.
     pub slope: f64,
     /// Standard error of the slope.
@@ -24,7 +24,7 @@ pub struct Line {
     pub df: f64,
 }
 
-impl Line {
+impl LineFit {
     /// Least squares through (time, value) points of equal weight, neighbours merged until their residuals look
     /// independent; `None` under [`MIN_GROUPS`] points. `caution`: standard errors that are added to their correlation.
     pub fn fit(points: &[(f64, f64)], caution: f64) -> Option<Self> {
@@ -109,7 +109,7 @@ mod tests {
             let mut noise = Noise::new(seed * 17 + 1);
             let points: Vec<_> =
                 (0..40).map(|i| (f64::from(i), f64::from(i) * 0.5 + noise.normal())).collect();
-            let line = Line::fit(&points, 0.0).unwrap();
+            let line = LineFit::fit(&points, 0.0).unwrap();
             covered += u32::from((line.end(0.025, -1.0)..=line.end(0.025, 1.0)).contains(&0.5));
         }
         assert!((465..=490).contains(&covered), "{covered} of 500");
@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn a_line_without_noise_is_exact_and_few_points_are_none() {
         let points: Vec<_> = (0..12).map(|i| (f64::from(i), 3.0)).collect();
-        let line = Line::fit(&points, 2.5).unwrap();
+        let line = LineFit::fit(&points, 2.5).unwrap();
         assert!(line.slope.abs() < 1e-12 && line.end(0.001, 1.0).abs() < 1e-12);
-        assert_eq!(Line::fit(&points[..9], 0.0), None);
-        assert_eq!(Line::fit(&[(1.0, 2.0); 20], 0.0), None, "all at one time");
+        assert_eq!(LineFit::fit(&points[..9], 0.0), None);
+        assert_eq!(LineFit::fit(&[(1.0, 2.0); 20], 0.0), None, "all at one time");
     }
 }

@@ -30,7 +30,7 @@ pub use anytime::{AnytimeAsk, Bounds, Tail, anytime_ranks, ratio_bounds};
 pub use batches::{BatchSeries, Part};
 pub use growth::GrowthWatch;
 pub use limit_test::{limit_kept, limit_test_requests};
-pub use line::Line;
+pub use line::LineFit;
 pub use pareto::{Better, Known, Standing, standings};
 pub use peak::{Growth, GrowthAsk, PeakFinding, PeakTracker};
 pub use permutation::{

@@ -158,8 +158,8 @@ fn paired_family_of(tests: &[PairedTest], ask: &FamilyAsk, most: u64) -> FamilyO
         })
     });
     let table = Table::new(columns.collect(), Design::Signs);
-    let labels = Labels::flips(units.len(), most, (ask.draws, ask.seed));
-    outcome((&table, &labels), (tests.len(), ask.alpha), |test| {
+    let labels = Labels::flips(units.len(), most, ask.draws, ask.seed);
+    outcome(&table, &labels, tests.len(), ask.alpha, |test| {
         let differences: Vec<f64> = finite(&tests[test].differences).collect();
         (hodges_lehmann(&differences), differences.len())
     })
@@ -168,13 +168,14 @@ fn paired_family_of(tests: &[PairedTest], ask: &FamilyAsk, most: u64) -> FamilyO
 /// Tests the candidate's runs against the baseline's by shuffling their labels within strata.
 pub fn group_family(tests: &[GroupTest], groups: &Groups, ask: &FamilyAsk) -> FamilyOutcome {
     let most = MOST_EXACT.max(u64::from(ask.draws) + 1);
-    group_family_of(tests, groups, (ask, most))
+    group_family_of(tests, groups, ask, most)
 }
 
 fn group_family_of(
     tests: &[GroupTest],
     groups: &Groups,
-    (ask, most): (&FamilyAsk, u64),
+    ask: &FamilyAsk,
+    most: u64,
 ) -> FamilyOutcome {
     let values: Vec<&[Option<f64>]> = tests.iter().map(|test| test.values.as_slice()).collect();
     let labelled = groups.candidate.len().min(groups.stratum.len());
@@ -198,18 +199,20 @@ fn group_family_of(
         })
     });
     let table = Table::new(columns.collect(), Design::Groups(strata.clone()));
-    let labels = Labels::shuffles(candidate.clone(), &strata, most, (ask.draws, ask.seed));
-    outcome((&table, &labels), (tests.len(), ask.alpha), |test| {
+    let labels = Labels::shuffles(candidate.clone(), &strata, most, ask.draws, ask.seed);
+    outcome(&table, &labels, tests.len(), ask.alpha, |test| {
         let (values, present) = laid_out(&tests[test].values, &units);
         let count = present.iter().filter(|here| **here).count();
-        (shift((&values, &present), &candidate, &strata), count)
+        (shift(&values, &present, &candidate, &strata), count)
     })
 }
 
 /// Puts p-values, effects and intervals together. `effect`: a test's effect and number of units.
 fn outcome(
-    (table, labels): (&Table, &Labels),
-    (tests, alpha): (usize, f64),
+    table: &Table,
+    labels: &Labels,
+    tests: usize,
+    alpha: f64,
     effect: impl Fn(usize) -> (Option<f64>, usize),
 ) -> FamilyOutcome {
     let mut found = FamilyOutcome {
@@ -326,11 +329,7 @@ fn overlaps(present: &[bool], candidate: &[bool], strata: &[usize]) -> bool {
 }
 
 /// The median difference between candidate and baseline of the same stratum.
-fn shift(
-    (values, present): (&[f64], &[bool]),
-    candidate: &[bool],
-    strata: &[usize],
-) -> Option<f64> {
+fn shift(values: &[f64], present: &[bool], candidate: &[bool], strata: &[usize]) -> Option<f64> {
     let of = |arm: bool, stratum: usize| -> Vec<f64> {
         (0..values.len())
             .filter(|unit| present[*unit] && candidate[*unit] == arm && strata[*unit] == stratum)

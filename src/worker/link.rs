@@ -43,7 +43,7 @@ pub enum LinkError {
 
 /// What the runner has asked for so far.
 #[derive(Debug, Default)]
-struct Wishes {
+struct RunnerRequests {
     stop: AtomicBool,
     /// Only the training is over.
     trained: AtomicBool,
@@ -65,7 +65,7 @@ pub struct Link<C> {
     unsent: String,
     /// Since when the first of them has something to say.
     unsent_since_ns: u64,
-    wishes: Arc<Wishes>,
+    requested: Arc<RunnerRequests>,
 }
 
 impl<C: Clock> Link<C> {
@@ -82,12 +82,12 @@ impl<C: Clock> Link<C> {
             }
             Err(error) => return Err(LinkError::NoJob(error.to_string())),
         };
-        let wishes = Arc::new(Wishes::default());
-        listen(Arc::clone(&wishes));
-        Ok((Self::new(out, clock, wishes), job))
+        let requested = Arc::new(RunnerRequests::default());
+        listen(Arc::clone(&requested));
+        Ok((Self::new(out, clock, requested), job))
     }
 
-    fn new(out: File, clock: C, wishes: Arc<Wishes>) -> Self {
+    fn new(out: File, clock: C, requested: Arc<RunnerRequests>) -> Self {
         let steps = StepBatch {
             phase: Phase::Load,
             items: 0,
@@ -106,7 +106,7 @@ impl<C: Clock> Link<C> {
             last_step_ns: u64::MAX,
             unsent: String::new(),
             unsent_since_ns: 0,
-            wishes,
+            requested,
         }
     }
 
@@ -127,20 +127,20 @@ impl<C: Clock> Link<C> {
 
     /// Whether the runner has asked to stop.
     pub fn stop_requested(&self) -> bool {
-        self.wishes.stop.load(Ordering::Relaxed)
+        self.requested.stop.load(Ordering::Relaxed)
     }
 
     /// Whether the runner has said that the training is over, to serve once more or to stop.
     pub fn training_over(&self) -> bool {
-        self.stop_requested() || self.wishes.trained.load(Ordering::Relaxed)
+        self.stop_requested() || self.requested.trained.load(Ordering::Relaxed)
     }
 
     /// Whether the runner has asked to leave this phase (or to stop).
     pub fn leave_requested(&self, phase: Phase) -> bool {
         self.stop_requested()
-            || (self.wishes.advanced.load(Ordering::Relaxed)
+            || (self.requested.advanced.load(Ordering::Relaxed)
                 && self
-                    .wishes
+                    .requested
                     .advance
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -292,18 +292,18 @@ fn claim_stdout() -> io::Result<File> {
     Ok(File::from(own))
 }
 
-fn listen(wishes: Arc<Wishes>) {
+fn listen(requested: Arc<RunnerRequests>) {
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
             match decode::<Command>(&line) {
                 Ok(Command::Stop { confirm: true, .. }) => {
-                    wishes.trained.store(true, Ordering::Relaxed);
+                    requested.trained.store(true, Ordering::Relaxed);
                 }
-                Ok(Command::Stop { .. }) => wishes.stop.store(true, Ordering::Relaxed),
+                Ok(Command::Stop { .. }) => requested.stop.store(true, Ordering::Relaxed),
                 Ok(Command::Advance { phase }) => {
-                    wishes.advance.lock().unwrap_or_else(PoisonError::into_inner).push(phase);
-                    wishes.advanced.store(true, Ordering::Relaxed);
+                    requested.advance.lock().unwrap_or_else(PoisonError::into_inner).push(phase);
+                    requested.advanced.store(true, Ordering::Relaxed);
                 }
                 // A second job, or a command of a later version: nothing that could be obeyed.
                 Ok(Command::Job(_)) | Err(_) => {}
@@ -425,14 +425,14 @@ mod tests {
     #[test]
     fn an_advance_means_its_own_phase_and_a_stop_every_phase() {
         let (link, _reader) = link();
-        link.wishes.advance.lock().unwrap().push(Phase::Serve(1));
-        link.wishes.advanced.store(true, Ordering::Relaxed);
+        link.requested.advance.lock().unwrap().push(Phase::Serve(1));
+        link.requested.advanced.store(true, Ordering::Relaxed);
         assert!(link.leave_requested(Phase::Serve(1)));
         assert!(!link.leave_requested(Phase::Serve(32)));
-        link.wishes.trained.store(true, Ordering::Relaxed);
+        link.requested.trained.store(true, Ordering::Relaxed);
         assert!(link.training_over() && !link.stop_requested());
         assert!(!link.leave_requested(Phase::Confirm(32)));
-        link.wishes.stop.store(true, Ordering::Relaxed);
+        link.requested.stop.store(true, Ordering::Relaxed);
         assert!(link.leave_requested(Phase::Serve(32)));
         assert!(link.leave_requested(Phase::Confirm(32)));
     }

@@ -11,7 +11,7 @@ use super::link::{Link, LinkError};
 use crate::event::job::percentile_name;
 use crate::event::{FoundRate, MaxRate, Num, Pattern, Phase, Request, ServeSpec, WorkerEvent};
 use crate::load::search::{Fed, MaxRateSearch, Outcome, SearchAsk};
-use crate::load::{Arrivals, Generator, Pace, Served, Source};
+use crate::load::{Arrivals, Generator, Pace, RequestSource, Served};
 use crate::units::{rate, seconds};
 
 /// What answers requests.
@@ -131,11 +131,11 @@ impl Serving<'_> {
         let source = match self.serve.pattern {
             Pattern::Closed { clients } => {
                 let clients = NonZeroU32::new(clients).unwrap_or(NonZeroU32::MIN);
-                Source::Closed { clients }
+                RequestSource::Closed { clients }
             }
             Pattern::Server { rate_per_s: Some(rate_per_s) } => {
                 match Arrivals::poisson(rate_per_s, self.seed) {
-                    Ok(arrivals) => Source::Open(arrivals),
+                    Ok(arrivals) => RequestSource::Open(arrivals),
                     // Refused by `check`.
                     Err(_) => return Ok(()),
                 }
@@ -152,7 +152,12 @@ impl Serving<'_> {
         Ok(link.flush(None)?)
     }
 
-    fn load<C: Pace + Clone>(&self, source: Source, phase: Phase, link: &Link<C>) -> Load<C> {
+    fn load<C: Pace + Clone>(
+        &self,
+        source: RequestSource,
+        phase: Phase,
+        link: &Link<C>,
+    ) -> Load<C> {
         let now_ns = link.now_ns();
         Load {
             generator: Generator::new(source, now_ns),
@@ -224,7 +229,7 @@ impl Serving<'_> {
                 break;
             }
         }
-        let found = found(&mut search, (limit, asked.confidence));
+        let found = found(&mut search, limit, asked.confidence);
         Ok(link.send(WorkerEvent::MaxRate(found))?)
     }
 }
@@ -294,7 +299,7 @@ fn whole_ns(seconds: f64) -> u64 {
 }
 
 /// What a search has found, for the runner.
-fn found(search: &mut MaxRateSearch, (limit, confidence): (MaxRate, f64)) -> FoundRate {
+fn found(search: &mut MaxRateSearch, limit: MaxRate, confidence: f64) -> FoundRate {
     let outcome = search.end().clone();
     let results = search.results();
     let mut found = FoundRate {

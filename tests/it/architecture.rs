@@ -205,6 +205,95 @@ fn tests_do_not_count_as_code() {
     }
 }
 
+/// Modules with functions that still take anonymous tuples of mixed meaning.
+const MIXED_TUPLES: &[&str] = &["cli", "config", "control", "event", "report"];
+
+/// The items of a list, split at the commas that are in no brackets.
+fn items(list: &str) -> Vec<&str> {
+    let (mut depth, mut from, mut before, mut found) = (0, 0, ' ', Vec::new());
+    for (at, c) in list.char_indices() {
+        match c {
+            '(' | '[' | '{' | '<' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            '>' if !matches!(before, '-' | '=') => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(&list[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    found.push(&list[from..]);
+    found.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect()
+}
+
+/// The parameters of the function whose text begins here, after `fn `.
+fn parameters(text: &str) -> Vec<&str> {
+    let (mut depth, mut open, mut before) = (0, None, ' ');
+    for (at, c) in text.char_indices() {
+        match (c, open) {
+            ('<', None) => depth += 1,
+            ('>', None) if !matches!(before, '-' | '=') => depth -= 1,
+            ('(', None) if depth == 0 => open = Some((at + 1, 0)),
+            ('(', Some((from, inner))) => open = Some((from, inner + 1)),
+            (')', Some((from, 0))) => return items(&text[from..at]),
+            (')', Some((from, inner))) => open = Some((from, inner - 1)),
+            ('{' | ';', None) => return Vec::new(),
+            _ => {}
+        }
+        before = c;
+    }
+    Vec::new()
+}
+
+/// Whether a parameter is a tuple whose items have different types: what each of them means then stands in no signature.
+fn is_mixed_tuple(parameter: &str) -> bool {
+    let pattern_end = if parameter.starts_with('(') { parameter.find("):") } else { None };
+    let from = pattern_end.map_or_else(|| parameter.find(':'), |at| Some(at + 1));
+    let found = from.map_or("", |from| parameter[from + 1..].trim());
+    let found = found.trim_start_matches('&').trim_start_matches("mut ");
+    let inner = found.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let types = inner.map(items).unwrap_or_default();
+    types.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+#[test]
+fn no_function_takes_an_anonymous_tuple_of_mixed_meaning() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        let Some(module) = module_of(&file).filter(|_| !is_for_tests(&file)) else {
+            continue;
+        };
+        let code: Vec<&str> = text.lines().take_while(|line| *line != "#[cfg(test)]").collect();
+        let code = code_lines(&code.join("\n")).collect::<Vec<_>>().join("\n");
+        for rest in code
+            .split("fn ")
+            .skip(1)
+            .filter(|rest| parameters(rest).into_iter().any(is_mixed_tuple))
+        {
+            if !MIXED_TUPLES.contains(&module) {
+                let name: String =
+                    rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                wrong.push(format!("{file}: {name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "name the parts, or pass them apart:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_tuple_of_mixed_meaning_is_found() {
+    for (function, mixed) in [
+        ("a(b: u32, (c, d): (u64, &str)) -> bool {", true),
+        ("a<F: Fn(u32) -> (u8, u16)>(&self, f: F, c: &(Vec<u8>, u64)) {", true),
+        ("a((from, to): (u64, u64), range: (f64, f64)) {", false),
+        ("a(f: fn(u32, u64) -> u8, pairs: &[(u32, f64)], map: Map<(u8, u16), f64>) {", false),
+    ] {
+        assert_eq!(parameters(function).into_iter().any(is_mixed_tuple), mixed, "{function}");
+    }
+}
+
 fn needed(binary: &Path) -> String {
     let output = Command::new("readelf").arg("-d").arg(binary).output();
     let output = output.expect("readelf comes with every C compiler");

@@ -90,7 +90,9 @@ fn machine(facts: &Facts) -> [(&'static str, String); 8] {
         ),
         (
             "others now",
-            text(&facts.others_cpu_percent, |load| format!("{} of one core", Unit::Percent.show(*load))),
+            text(&facts.others_cpu_percent, |load| {
+                format!("{} of one core", Unit::Percent.show(*load))
+            }),
         ),
     ]
 }

@@ -93,8 +93,7 @@ fn of_times(
 ) -> (Bounds, u64) {
     let (_, (left, steady)) = steps_left(stage, parts);
     let ask = AnytimeAsk { alpha, steady };
-    let series = (stage.times.per_batch(), tail);
-    (ratio_bounds(&left, series, ask), stage.times.observations())
+    (ratio_bounds(&left, stage.times.per_batch(), tail, ask), stage.times.observations())
 }
 
 fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
@@ -103,7 +102,7 @@ fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
     let settled = settle(&parts, total(&parts).weight);
     let left = &parts[settled.cut..];
     let ask = AnytimeAsk { alpha: ALPHA, steady: settled.settled && is_steady(left) };
-    let bounds = ratio_bounds(left, (series.per_batch(), Tail::Within(0.0, most)), ask);
+    let bounds = ratio_bounds(left, series.per_batch(), Tail::Within(0.0, most), ask);
     (bounds, series.observations())
 }
 

@@ -69,6 +69,6 @@ impl StageState {
         let settled = settle(&parts, total(&parts).amount);
         let left = &parts[settled.cut..];
         let ask = AnytimeAsk { alpha: ALPHA, steady: settled.settled && is_steady(left) };
-        ratio_bounds(left, (self.times.per_batch(), Tail::Above), ask)
+        ratio_bounds(left, self.times.per_batch(), Tail::Above, ask)
     }
 }

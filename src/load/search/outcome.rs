@@ -1,7 +1,7 @@
 //! What a search is asked, what it asks for, and what it ends with.
 
 use super::super::arrivals::{Arrivals, RateError};
-use super::super::generator::Source;
+use super::super::generator::RequestSource;
 
 /// What is searched for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -126,9 +126,10 @@ pub struct Probe {
 
 impl Probe {
     /// Where its requests come from.
-    pub fn source(&self) -> Result<Source, RateError> {
-        self.rate_per_s
-            .map_or(Ok(Source::Stream), |rate| Arrivals::poisson(rate, self.seed).map(Source::Open))
+    pub fn source(&self) -> Result<RequestSource, RateError> {
+        self.rate_per_s.map_or(Ok(RequestSource::Stream), |rate| {
+            Arrivals::poisson(rate, self.seed).map(RequestSource::Open)
+        })
     }
 }
 

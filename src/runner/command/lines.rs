@@ -14,14 +14,14 @@ pub(super) struct Line {
 
 /// What has come and is no whole line yet.
 #[derive(Debug, Default)]
-pub(super) struct Cutter {
+pub(super) struct LineSplitter {
     rest: Vec<u8>,
     /// The line is too long: nothing of it is kept, and it has been told.
     skipping: bool,
     number: u64,
 }
 
-impl Cutter {
+impl LineSplitter {
     /// The lines that these bytes end; one without end is told as soon as it is too long.
     pub(super) fn cut(&mut self, bytes: &[u8]) -> Vec<Line> {
         let mut found = Vec::new();
@@ -66,39 +66,39 @@ mod tests {
 
     #[test]
     fn lines_come_in_any_pieces_and_an_endless_one_is_cut_off() {
-        let mut cutter = Cutter::default();
-        assert_eq!(cutter.cut(b"ab"), []);
+        let mut splitter = LineSplitter::default();
+        assert_eq!(splitter.cut(b"ab"), []);
         let whole = |number, text: &[u8]| Line { number, text: Some(text.to_vec()) };
-        assert_eq!(cutter.cut(b"c\n\nx"), [whole(1, b"abc"), whole(2, b"")]);
+        assert_eq!(splitter.cut(b"c\n\nx"), [whole(1, b"abc"), whole(2, b"")]);
         let long = vec![b'y'; LONGEST];
         let cut = [Line { number: 3, text: None }];
-        assert_eq!(cutter.cut(&long), cut);
+        assert_eq!(splitter.cut(&long), cut);
         // It is told once, and takes no memory however long it becomes.
         for _ in 0..100 {
-            assert_eq!(cutter.cut(&long), []);
+            assert_eq!(splitter.cut(&long), []);
         }
-        assert!(cutter.rest.capacity() == 0);
-        assert_eq!(cutter.cut(b"\nz\nend"), [whole(4, b"z")]);
-        assert_eq!(cutter.rest(), Some(whole(5, b"end")));
-        assert_eq!(cutter.rest(), None);
+        assert!(splitter.rest.capacity() == 0);
+        assert_eq!(splitter.cut(b"\nz\nend"), [whole(4, b"z")]);
+        assert_eq!(splitter.rest(), Some(whole(5, b"end")));
+        assert_eq!(splitter.rest(), None);
     }
 
     proptest! {
         #[test]
         fn pieces_make_no_difference(text in "[a\n]{0,200}", cuts in proptest::collection::vec(0..200usize, 0..8)) {
             let bytes = text.as_bytes();
-            let mut whole = Cutter::default();
+            let mut whole = LineSplitter::default();
             let mut expected = whole.cut(bytes);
             expected.extend(whole.rest());
             let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
             places.extend([0, bytes.len()]);
             places.sort_unstable();
-            let mut cutter = Cutter::default();
+            let mut splitter = LineSplitter::default();
             let mut found = Vec::new();
             for pair in places.windows(2) {
-                found.extend(cutter.cut(&bytes[pair[0]..pair[1]]));
+                found.extend(splitter.cut(&bytes[pair[0]..pair[1]]));
             }
-            found.extend(cutter.rest());
+            found.extend(splitter.rest());
             prop_assert_eq!(found, expected);
         }
     }

@@ -6,7 +6,7 @@ use super::Dispatcher;
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Failure, RunRecord, RunStatus, StopReason, StopRecord};
 use crate::runner::ending::{Cause, Ending, Force};
-use crate::runner::session::Exit;
+use crate::runner::stream::Exit;
 
 impl Dispatcher {
     /// The run's record, once it is over.
@@ -24,7 +24,7 @@ impl Dispatcher {
             job: self.spec.job.clone(),
             status,
             wall_s: exited_ns.saturating_sub(self.started_ns) as f64 / 1e9,
-            epochs: self.session.epochs(),
+            epochs: self.stream.epochs(),
             trained: self.controller.was_trained(),
             metrics,
             stop,
@@ -41,7 +41,7 @@ impl Dispatcher {
 
     /// What the worker said of its environment; of a command also how it ended.
     fn facts(&self, exit: Exit) -> BTreeMap<String, String> {
-        let mut facts = self.session.facts().clone();
+        let mut facts = self.stream.facts().clone();
         if self.spec.job.command.is_some() {
             let (name, value) = match exit {
                 Exit::Code(code) => (EXIT_CODE, code.to_string()),
@@ -60,7 +60,7 @@ impl Dispatcher {
         let ending = self.ending.as_ref();
         match ending.map(|ending| (&ending.cause, ending.force)) {
             Some((Cause::Failure(kind, what), _)) => {
-                return failed(self.session.failure(*kind, what.clone(), Some(exit), stderr_tail));
+                return failed(self.stream.failure(*kind, what.clone(), Some(exit), stderr_tail));
             }
             Some((Cause::Cancelled, _)) => {
                 let detail = "ended by the user".to_owned();
@@ -72,14 +72,14 @@ impl Dispatcher {
             }
             // It had said all that it had to say, and our own signal ended it.
             Some((Cause::Lingering | Cause::Verdict(_), force))
-                if force > Force::Asked && self.session.finished().is_some() => {}
+                if force > Force::Asked && self.stream.finished().is_some() => {}
             _ => {
-                if let Some(failure) = self.session.judge(exit, stderr_tail) {
+                if let Some(failure) = self.stream.judge(exit, stderr_tail) {
                     return failed(failure);
                 }
             }
         }
-        let finished = self.session.finished();
+        let finished = self.stream.finished();
         let early = finished.is_none_or(|finished| finished.stopped);
         let status = if early { RunStatus::Stopped } else { RunStatus::Completed };
         let stop = match (&self.ending, finished) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::event::Vendor;
-use crate::sampler::sysfs::{Silent, SysRoot, names, number, text};
+use crate::sampler::sysfs::{SysRoot, Unreadable, names, number, text};
 
 /// Where they are.
 const CLASS: &str = "class/drm";
@@ -43,15 +43,15 @@ pub struct Card {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Figures {
     /// Percent.
-    pub(super) utilisation: Result<f64, Silent>,
+    pub(super) utilisation: Result<f64, Unreadable>,
     /// Bytes.
-    pub(super) memory_used: Result<u64, Silent>,
+    pub(super) memory_used: Result<u64, Unreadable>,
     /// Bytes.
-    pub(super) memory_total: Result<u64, Silent>,
+    pub(super) memory_total: Result<u64, Unreadable>,
     /// Watts.
-    pub(super) power: Result<f64, Silent>,
+    pub(super) power: Result<f64, Unreadable>,
     /// Microjoules.
-    pub(super) energy: Result<u64, Silent>,
+    pub(super) energy: Result<u64, Unreadable>,
 }
 
 /// The cards of AMD and Intel below this root. Outputs (`card0-DP-1`) and render nodes are no cards.
@@ -111,7 +111,7 @@ impl Card {
             ("power", figures.power.err()),
             ("energy", figures.energy.err()),
         ];
-        let told = there.into_iter().filter(|(_, why)| *why != Some(Silent::Absent));
+        let told = there.into_iter().filter(|(_, why)| *why != Some(Unreadable::Absent));
         card.tells = told.map(|(what, _)| what).collect();
         card
     }
@@ -120,10 +120,10 @@ impl Card {
     pub(super) fn read(&self) -> Figures {
         let own = |name: &str| number(&self.folder.join(name));
         let sensor = |name: &str| {
-            let hwmon = self.hwmon.as_ref().ok_or(Silent::Absent)?;
+            let hwmon = self.hwmon.as_ref().ok_or(Unreadable::Absent)?;
             number(&hwmon.join(name))
         };
-        let beyond = |what: &str| Silent::Broken(format!("{what} is beyond what can be"));
+        let beyond = |what: &str| Unreadable::Broken(format!("{what} is beyond what can be"));
         let percent = |busy: u64| match busy {
             0..=100 => Ok(busy as f64),
             _ => Err(beyond("it")),
@@ -143,7 +143,7 @@ impl Card {
             memory_total: total.clone(),
             // Drivers have the one or the other; one that is there and broken is not made good by the other.
             power: match sensor("power1_average") {
-                Err(Silent::Absent) => sensor("power1_input"),
+                Err(Unreadable::Absent) => sensor("power1_input"),
                 told => told,
             }
             .and_then(watts),

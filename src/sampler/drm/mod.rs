@@ -19,7 +19,7 @@ use self::card::{Figures, cards};
 use self::clients::{Clients, Look};
 use super::background::Background;
 use super::probe::{GapLedger, Probe, Tick};
-use super::sysfs::{Silent, SysRoot};
+use super::sysfs::{SysRoot, Unreadable};
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{Gap, GapKind, GpuReading, Vendor};
 
@@ -60,7 +60,7 @@ impl DrmProbe {
 
     fn start(&self) -> Result<Background<Answer>, String> {
         let pids = Arc::clone(&self.pids);
-        let mut reader = Reader::new(self.cards.clone(), Path::new("/proc"));
+        let mut reader = DrmReader::new(self.cards.clone(), Path::new("/proc"));
         let ask = move || {
             let tree = pids.lock().unwrap_or_else(PoisonError::into_inner).clone();
             reader.read(&tree, MonotonicClock.now_ns())
@@ -112,14 +112,14 @@ impl Probe for DrmProbe {
 }
 
 /// Reads the cards and the tree's part of them.
-struct Reader {
+struct DrmReader {
     cards: Vec<Card>,
     clients: Clients,
     /// The last look at the open files and when it was.
     look: Option<(u64, Look)>,
 }
 
-impl Reader {
+impl DrmReader {
     fn new(cards: Vec<Card>, proc: &Path) -> Self {
         Self { cards, clients: Clients::new(proc), look: None }
     }
@@ -157,13 +157,15 @@ fn reading(
         gaps.report_as(&place, GapKind::Unsupported, &why);
         return None;
     }
-    let mut known = |field: &str, why: Option<&Silent>| {
+    let mut known = |field: &str, why: Option<&Unreadable>| {
         let Some(why) = why else { return };
         let why = match why {
-            Silent::Absent if card.vendor == Vendor::Intel && field == "utilisation_percent" => {
+            Unreadable::Absent
+                if card.vendor == Vendor::Intel && field == "utilisation_percent" =>
+            {
                 "the driver tells it of each program only"
             }
-            Silent::Absent => "the driver does not tell",
+            Unreadable::Absent => "the driver does not tell",
             other => &other.to_string(),
         };
         // A colon: the figures of another card may be the run's, and this gap is not theirs.

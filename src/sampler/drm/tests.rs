@@ -61,7 +61,7 @@ impl Machine {
     }
 
     fn read(&self, pids: &[u32]) -> Answer {
-        Reader::new(cards(&self.root()), &self.proc()).read(pids, S)
+        DrmReader::new(cards(&self.root()), &self.proc()).read(pids, S)
     }
 }
 
@@ -146,7 +146,7 @@ fn the_trees_part_is_looked_at_once_a_second() {
     let info =
         |ns: u64| format!("drm-pdev: 0000:00:02.0\ndrm-client-id: 1\ndrm-engine-render: {ns} ns\n");
     machine.open(7, "/dev/dri/renderD128", &info(0));
-    let mut reader = Reader::new(cards(&machine.root()), &machine.proc());
+    let mut reader = DrmReader::new(cards(&machine.root()), &machine.proc());
     let mut found = Vec::new();
     for (tenths, work) in [(0, 0), (5, S), (10, S / 2), (15, S), (20, S)] {
         fs_err::write(machine.proc().join("7/fdinfo/3"), info(work)).unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::counter::Counter;
 use crate::event::Reason;
-use crate::sampler::sysfs::{Silent, SysRoot, names, number, text};
+use crate::sampler::sysfs::{SysRoot, Unreadable, names, number, text};
 
 /// Where they are.
 const CLASS: &str = "class/powercap";
@@ -25,12 +25,12 @@ pub(super) struct Domain {
 
 impl Domain {
     /// Energy since the first reading, in microjoules; an error breaks the count.
-    pub(super) fn read(&mut self, now_ns: u64) -> Result<u64, Silent> {
+    pub(super) fn read(&mut self, now_ns: u64) -> Result<u64, Unreadable> {
         if self.doubtful {
-            return Err(Silent::Broken("two counters have this name".to_owned()));
+            return Err(Unreadable::Broken("two counters have this name".to_owned()));
         }
         let raw_uj = number(&self.file).inspect_err(|_| self.counter.lose())?;
-        self.counter.push(now_ns, raw_uj).map_err(|why| Silent::Broken(why.to_owned()))
+        self.counter.push(now_ns, raw_uj).map_err(|why| Unreadable::Broken(why.to_owned()))
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn domains(root: &SysRoot) -> Result<Vec<Domain>, Reason> {
 fn name(
     said: &str,
     parent: Option<&str>,
-    package: impl FnOnce() -> Result<String, Silent>,
+    package: impl FnOnce() -> Result<String, Unreadable>,
 ) -> Option<String> {
     let plain = said.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && said.len() < 40;
     match parent {

@@ -13,7 +13,7 @@ mod domain;
 
 use self::domain::{Domain, domains};
 use super::probe::{GapLedger, Probe, Tick};
-use super::sysfs::{Silent, SysRoot};
+use super::sysfs::{SysRoot, Unreadable};
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{EnergyReading, GapKind, Reason};
 
@@ -111,11 +111,11 @@ impl Probe for EnergyProbe {
     }
 }
 
-fn unsupported(domain: &str, why: &Silent) -> Reason {
+fn unsupported(domain: &str, why: &Unreadable) -> Reason {
     Reason::unsupported(match why {
-        Silent::Denied => DENIED.to_owned(),
-        Silent::Absent => format!("the counter of {domain} has gone"),
-        Silent::Broken(why) => format!("the counter of {domain}: {why}"),
+        Unreadable::Denied => DENIED.to_owned(),
+        Unreadable::Absent => format!("the counter of {domain} has gone"),
+        Unreadable::Broken(why) => format!("the counter of {domain}: {why}"),
     })
 }
 

@@ -144,7 +144,7 @@ fn two_counters_of_one_name_are_no_reading() {
 
 #[test]
 fn a_counter_that_may_not_be_read_says_what_to_do() {
-    let said = unsupported("package-0", &Silent::Denied).detail;
+    let said = unsupported("package-0", &Unreadable::Denied).detail;
     assert!(said.contains("sudo chmod a+r") && said.contains("CVE-2020-8694"), "{said}");
     let (dir, root) = machine(&[
         ("intel-rapl:0", "package-0", "1", "1000"),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use self::nvml::{Answers, LONGEST, Reader, loaded, pids_are_shared};
+use self::nvml::{Answers, LONGEST, NvmlReader, loaded, pids_are_shared};
 use self::reading::{Counters, Tree};
 use super::background::Background;
 use super::policy::SamplerPolicy;
@@ -50,7 +50,7 @@ impl GpuSource {
             let period = Duration::from_nanos(policy.interval_ns.clamp(shortest, longest));
             // Before there is anything to measure, the first answer is waited for; a second time nobody waits in vain.
             let first = if LATE.load(Ordering::Relaxed) { Duration::ZERO } else { LONGEST };
-            let started = Self::start(Reader::new(library), period, MonotonicClock, first)?;
+            let started = Self::start(NvmlReader::new(library), period, MonotonicClock, first)?;
             let answer = started.last(MonotonicClock.now_ns());
             LATE.store(answer.is_err(), Ordering::Relaxed);
             Ok(started)
@@ -59,7 +59,7 @@ impl GpuSource {
     }
 
     fn start(
-        mut reader: Reader,
+        mut reader: NvmlReader,
         period: Duration,
         clock: impl Clock + Clone + 'static,
         first: Duration,

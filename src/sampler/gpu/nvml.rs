@@ -28,14 +28,14 @@ pub(super) struct Answers {
 }
 
 /// Whoever asks all devices, over and over. Opens them when first asked, on the thread that asks.
-pub(super) struct Reader {
+pub(super) struct NvmlReader {
     library: &'static Nvml,
     devices: Option<Result<Devices, Reason>>,
     /// The device after the one whose traffic was asked for last.
     turn: usize,
 }
 
-impl Reader {
+impl NvmlReader {
     pub(super) fn new(library: &'static Nvml) -> Self {
         Self { library, devices: None, turn: 0 }
     }

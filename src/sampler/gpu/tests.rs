@@ -61,7 +61,7 @@ fn read_once(
     library: &'static ::nvml_wrapper::Nvml,
     pids: &[u32],
 ) -> (ResourceSample, Vec<String>) {
-    let answers = Reader::new(library).ask(&MonotonicClock).unwrap();
+    let answers = NvmlReader::new(library).ask(&MonotonicClock).unwrap();
     let mut probe = probe(Err("".into()));
     let (mut sample, mut gaps) = (ResourceSample::default(), GapLedger::default());
     probe.take(
@@ -248,7 +248,7 @@ fn a_driver_without_devices_or_that_fails_to_begin_says_so() {
         ("count = error 9", "kernel's part of the NVIDIA driver is not loaded"),
     ] {
         let (library, _folder) = playing(play);
-        let why = Reader::new(library).ask(&MonotonicClock).unwrap_err();
+        let why = NvmlReader::new(library).ask(&MonotonicClock).unwrap_err();
         assert!(why.is_lasting() && why.detail.contains(says), "{why}");
     }
     for (code, says) in [(9, "is not loaded"), (18, "different versions"), (4, "NVML: ")] {
@@ -265,7 +265,7 @@ fn a_driver_without_devices_or_that_fails_to_begin_says_so() {
 fn a_driver_that_takes_its_time_costs_a_tick_nothing() {
     let (library, _folder) = playing(&format!("{PLAIN}\ngpu0.delay_ms = 2000\n"));
     let period = Duration::from_millis(100);
-    let reader = Reader::new(library);
+    let reader = NvmlReader::new(library);
     let source = GpuSource::start(reader, period, MonotonicClock, Duration::ZERO);
     let mut probe = probe(source);
     let began_ns = MonotonicClock.now_ns();
@@ -284,7 +284,7 @@ fn a_counter_that_falls_in_the_middle_is_a_gap_to_the_end() {
     let (library, folder) = playing(PLAIN);
     let path = folder.path().join("libnvidia-ml.so.1");
     let mut probe = probe(Err("".into()));
-    let mut reader = Reader::new(library);
+    let mut reader = NvmlReader::new(library);
     let mut energy = |play: &str| {
         replay(&path, play);
         let answers = reader.ask(&MonotonicClock).unwrap();

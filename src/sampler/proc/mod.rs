@@ -4,7 +4,7 @@ pub(super) mod cpuinfo;
 pub(super) mod parse;
 pub(super) mod source;
 
-pub(super) use source::{ProcRoot, Source, gone, reason};
+pub(super) use source::{ProcFile, ProcRoot, gone, reason};
 
 #[cfg(test)]
 mod fuzz_tests;

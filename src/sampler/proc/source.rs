@@ -80,12 +80,12 @@ impl ProcRoot {
 /// A file that is read at every tick. It stays open: that is three times cheaper, and an open file of a process that has
 /// ended fails instead of speaking of another process with the same id.
 #[derive(Debug)]
-pub(in crate::sampler) struct Source {
+pub(in crate::sampler) struct ProcFile {
     path: PathBuf,
     kept: Option<File>,
 }
 
-impl Source {
+impl ProcFile {
     /// The file at `path`, kept open if `keep` and if it can be opened.
     pub(in crate::sampler) fn new(path: PathBuf, keep: bool) -> Self {
         let kept = if keep { open(&path).ok() } else { None };
@@ -150,13 +150,13 @@ mod tests {
         fs_err::write(&path, "1 2 3").unwrap();
         for keep in [true, false] {
             fs_err::write(&path, "1 2 3").unwrap();
-            let source = Source::new(path.clone(), keep);
+            let source = ProcFile::new(path.clone(), keep);
             let mut buffer = [0; 16];
             assert_eq!(source.read(&mut buffer).unwrap(), b"1 2 3");
             fs_err::write(&path, "4 5").unwrap();
             assert_eq!(source.read(&mut buffer).unwrap(), b"4 5");
         }
-        let missing = Source::new(dir.path().join("none"), true);
+        let missing = ProcFile::new(dir.path().join("none"), true);
         assert!(gone(&missing.read(&mut [0; 4]).unwrap_err()));
     }
 }

@@ -27,7 +27,8 @@ struct Generation {
 
 const fn generation(
     name: &'static str,
-    (device, subsystem): (u16, Option<u16>),
+    device: u16,
+    subsystem: Option<u16>,
     devices: u32,
     vfio: bool,
 ) -> Generation {
@@ -36,13 +37,13 @@ const fn generation(
 
 /// The ids are those that Google's `tpu-info` 0.14 looks for.
 const GENERATIONS: &[Generation] = &[
-    generation("v2", (0x0027, Some(0x004e)), 2, false),
-    generation("v3", (0x0027, Some(0x004f)), 2, false),
-    generation("v4", (0x005e, None), 1, false),
-    generation("v5e", (0x0063, None), 1, true),
-    generation("v5p", (0x0062, None), 1, true),
-    generation("v6e", (0x006f, None), 1, true),
-    generation("7x", (0x0076, None), 2, true),
+    generation("v2", 0x0027, Some(0x004e), 2, false),
+    generation("v3", 0x0027, Some(0x004f), 2, false),
+    generation("v4", 0x005e, None, 1, false),
+    generation("v5e", 0x0063, None, 1, true),
+    generation("v5p", 0x0062, None, 1, true),
+    generation("v6e", 0x006f, None, 1, true),
+    generation("7x", 0x0076, None, 2, true),
 ];
 
 /// A TPU chip.

@@ -28,7 +28,7 @@ pub(super) use self::chips::named;
 
 use self::holders::held;
 use self::reading::{Readings, readings};
-use self::service::Asker;
+use self::service::MetricsClient;
 use super::background::Background;
 use super::probe::{Probe, Tick};
 use super::sysfs;
@@ -60,7 +60,7 @@ pub(super) struct TpuProbe {
     /// Why nothing is asked, if nothing is.
     none: Option<Reason>,
     /// Until the second tick: the first may be one that only finds out what the machine can tell.
-    asker: Option<Asker>,
+    client: Option<MetricsClient>,
     asked: Option<Background<Readings>>,
     fresh: bool,
     chips: TpuChips,
@@ -79,21 +79,22 @@ impl TpuProbe {
             return Self::of(TpuChips::default(), root, Err(why));
         }
         let chips = TpuChips::below(&root);
-        let asker = ports(&chips, std::env::var(PORTS).ok().as_deref()).and_then(Asker::new);
-        Self::of(chips, root, asker)
+        let client =
+            ports(&chips, std::env::var(PORTS).ok().as_deref()).and_then(MetricsClient::new);
+        Self::of(chips, root, client)
     }
 
-    fn of(chips: TpuChips, root: PathBuf, asker: Result<Asker, Reason>) -> Self {
-        let (asker, none) = match asker {
-            Ok(asker) => (Some(asker), None),
+    fn of(chips: TpuChips, root: PathBuf, client: Result<MetricsClient, Reason>) -> Self {
+        let (client, none) = match client {
+            Ok(client) => (Some(client), None),
             Err(why) => (None, Some(why)),
         };
-        Self { none, asker, asked: None, fresh: true, chips, root, own: None, looked_ns: None }
+        Self { none, client, asked: None, fresh: true, chips, root, own: None, looked_ns: None }
     }
 
-    fn begin(&mut self, mut asker: Asker) {
+    fn begin(&mut self, mut client: MetricsClient) {
         let per_chip = self.chips.devices_per_chip();
-        let ask = move || readings(&asker.ask(), per_chip);
+        let ask = move || readings(&client.ask(), per_chip);
         match Background::start("tpu", PERIOD, MonotonicClock, ask) {
             Ok(thread) => self.asked = Some(thread),
             Err(error) => {
@@ -144,8 +145,8 @@ impl Probe for TpuProbe {
 
     fn read(&mut self, tick: &mut Tick<'_>) {
         let first = std::mem::replace(&mut self.fresh, false);
-        if let Some(asker) = self.asker.take_if(|_| !first) {
-            self.begin(asker);
+        if let Some(client) = self.client.take_if(|_| !first) {
+            self.begin(client);
         }
         if let Err(why) = self.fill(tick) {
             tick.gaps.report("tpu", &why);
@@ -217,9 +218,9 @@ pub fn survey() -> TpuSurvey {
     let found = TpuChips::find();
     let ports = ports(&found, std::env::var(PORTS).ok().as_deref());
     let per_chip = found.devices_per_chip();
-    let cannot_ask = Asker::new(Vec::new()).err().map(|why| why.detail);
+    let cannot_ask = MetricsClient::new(Vec::new()).err().map(|why| why.detail);
     let asked = ports.map(|ports| {
-        let services = Asker::new(ports).map_err(|why| why.detail)?.ask();
+        let services = MetricsClient::new(ports).map_err(|why| why.detail)?.ask();
         let said = readings(&services, per_chip);
         if said.devices.is_empty() {
             let reasons: Vec<_> = said.gaps.into_iter().map(|gap| gap.reason.detail).collect();
@@ -305,8 +306,8 @@ mod tests {
     #[test]
     fn the_first_tick_asks_nobody() {
         // Nothing listens on the port of nothing.
-        let asker = Asker::new(vec![1]);
-        let mut probe = TpuProbe::of(one_chip(), PathBuf::from("/"), asker);
+        let client = MetricsClient::new(vec![1]);
+        let mut probe = TpuProbe::of(one_chip(), PathBuf::from("/"), client);
         assert_eq!(tick(&mut probe).1, ["tpu: no answer yet"]);
         assert!(probe.asked.is_none());
         tick(&mut probe);
@@ -316,7 +317,8 @@ mod tests {
     #[cfg(not(feature = "tpu"))]
     #[test]
     fn a_build_that_cannot_ask_says_how_to_make_one_that_can() {
-        let mut probe = TpuProbe::of(one_chip(), PathBuf::from("/"), Asker::new(vec![8431]));
+        let mut probe =
+            TpuProbe::of(one_chip(), PathBuf::from("/"), MetricsClient::new(vec![8431]));
         let (_, gaps) = tick(&mut probe);
         assert!(
             gaps[0].starts_with("tpu: unsupported: ") && gaps[0].contains("--features tpu"),

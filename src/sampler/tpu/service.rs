@@ -31,12 +31,12 @@ const USED: &str = "tpu.runtime.hbm.memory.usage.bytes";
 const TOTAL: &str = "tpu.runtime.hbm.memory.total.bytes";
 
 /// Asks the services of this machine.
-pub(super) struct Asker {
+pub(super) struct MetricsClient {
     runtime: Runtime,
     ports: Vec<u16>,
 }
 
-impl Asker {
+impl MetricsClient {
     /// `ports`: where the services listen on the loopback.
     pub(super) fn new(ports: Vec<u16>) -> Result<Self, Reason> {
         let runtime =
@@ -62,7 +62,7 @@ impl Asker {
 }
 
 /// Why a call has no answer.
-enum Fault {
+enum ServiceError {
     /// And no other call to this service will have one.
     Service(String),
     /// Others may.
@@ -83,8 +83,8 @@ async fn questions(mut sender: SendRequest<Bytes>, port: u16) -> Result<Answers,
         let called = within(call(&mut sender, port, metric)).await;
         answers.push(match called {
             Ok(entries) => Ok(entries),
-            Err(Fault::Metric(why)) => Err(why),
-            Err(Fault::Service(why)) => return Err(why),
+            Err(ServiceError::Metric(why)) => Err(why),
+            Err(ServiceError::Service(why)) => return Err(why),
         });
     }
     let [duty, used, total] = <[Answer; 3]>::try_from(answers)
@@ -92,27 +92,27 @@ async fn questions(mut sender: SendRequest<Bytes>, port: u16) -> Result<Answers,
     Ok(Answers { duty, used, total })
 }
 
-impl From<Fault> for String {
-    fn from(fault: Fault) -> Self {
+impl From<ServiceError> for String {
+    fn from(fault: ServiceError) -> Self {
         match fault {
-            Fault::Service(why) | Fault::Metric(why) => why,
+            ServiceError::Service(why) | ServiceError::Metric(why) => why,
         }
     }
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+async fn within<T>(work: impl Future<Output = Result<T, ServiceError>>) -> Result<T, ServiceError> {
     timeout(DEADLINE, work).await.unwrap_or_else(|_| {
         let why = format!("the service does not answer within {} ms", DEADLINE.as_millis());
-        Err(Fault::Service(why))
+        Err(ServiceError::Service(why))
     })
 }
 
 type Connection = h2::client::Connection<TcpStream, Bytes>;
 
-async fn connect(port: u16) -> Result<(SendRequest<Bytes>, Connection), Fault> {
+async fn connect(port: u16) -> Result<(SendRequest<Bytes>, Connection), ServiceError> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await;
     let stream = stream.map_err(|error| {
-        Fault::Service(match error.kind() {
+        ServiceError::Service(match error.kind() {
             io::ErrorKind::ConnectionRefused => {
                 "no workload holds the TPU yet, or it serves no metrics".to_owned()
             }
@@ -133,20 +133,20 @@ async fn call(
     sender: &mut SendRequest<Bytes>,
     port: u16,
     metric: &str,
-) -> Result<Vec<super::reading::Entry>, Fault> {
+) -> Result<Vec<super::reading::Entry>, ServiceError> {
     let request = Request::post(format!("http://localhost:{port}{METHOD}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("grpc-timeout", format!("{}m", DEADLINE.as_millis()))
         .body(())
-        .map_err(|error| Fault::Service(error.to_string()))?;
+        .map_err(|error| ServiceError::Service(error.to_string()))?;
     let mut ready = sender.clone().ready().await.map_err(broken)?;
     let (response, mut body) = ready.send_request(request, false).map_err(broken)?;
     body.send_data(frame(metric), true).map_err(broken)?;
     let (head, mut body) = response.await.map_err(broken)?.into_parts();
     if head.status != http::StatusCode::OK {
         let why = format!("no metrics service: HTTP status {}", head.status);
-        return Err(Fault::Service(why));
+        return Err(ServiceError::Service(why));
     }
     // An answer without a message has its status in its only headers.
     if let Some(status) = Status::of(&head.headers) {
@@ -154,16 +154,16 @@ async fn call(
     }
     let kind = head.headers.get("content-type").map(http::HeaderValue::as_bytes);
     if !kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
-        return Err(Fault::Service("no metrics service: the answer is not gRPC".to_owned()));
+        return Err(ServiceError::Service("no metrics service: the answer is not gRPC".to_owned()));
     }
     let bytes = read(&mut body).await?;
     let trailers = body.trailers().await.map_err(broken)?;
     let status = trailers.as_ref().and_then(Status::of);
     let Some(status) = status else {
-        return Err(Fault::Metric("the service's answer has no end".to_owned()));
+        return Err(ServiceError::Metric("the service's answer has no end".to_owned()));
     };
     status.check()?;
-    message(&bytes).and_then(parse).map_err(Fault::Metric)
+    message(&bytes).and_then(parse).map_err(ServiceError::Metric)
 }
 
 /// A request as gRPC sends it: not compressed, its length, the message.
@@ -193,14 +193,14 @@ pub(super) fn message(bytes: &[u8]) -> Result<&[u8], String> {
     Ok(message)
 }
 
-async fn read(body: &mut RecvStream) -> Result<Vec<u8>, Fault> {
+async fn read(body: &mut RecvStream) -> Result<Vec<u8>, ServiceError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = body.data().await {
         let chunk = chunk.map_err(broken)?;
         bytes.extend_from_slice(&chunk);
         if bytes.len() > LARGEST as usize {
             let why = format!("the service's answer is longer than {LARGEST} bytes");
-            return Err(Fault::Metric(why));
+            return Err(ServiceError::Metric(why));
         }
         let released = body.flow_control().release_capacity(chunk.len());
         released.map_err(broken)?;
@@ -224,7 +224,7 @@ impl Status {
     }
 
     /// Codes 3 and 5 are what runtimes answer for a metric that they do not know.
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), ServiceError> {
         let says = match &*self.says {
             "" => String::new(),
             says => format!(" ({says})"),
@@ -235,19 +235,19 @@ impl Status {
             "5" => "NOT_FOUND",
             "12" => {
                 let why = format!("the runtime has no such service: UNIMPLEMENTED{says}");
-                return Err(Fault::Service(why));
+                return Err(ServiceError::Service(why));
             }
             "14" => {
                 let why = format!("no workload holds the TPU yet: UNAVAILABLE{says}");
-                return Err(Fault::Service(why));
+                return Err(ServiceError::Service(why));
             }
             code => {
                 let why = format!("the service answers with gRPC status {code}{says}");
-                return Err(Fault::Metric(why));
+                return Err(ServiceError::Metric(why));
             }
         };
         let why = format!("the runtime does not publish this metric: {name}{says}");
-        Err(Fault::Metric(why))
+        Err(ServiceError::Metric(why))
     }
 }
 
@@ -258,7 +258,7 @@ fn plain(text: &str) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
-fn broken(error: h2::Error) -> Fault {
+fn broken(error: h2::Error) -> ServiceError {
     let from_io = error.get_io();
     let why = match (from_io, error.reason()) {
         (Some(error), _) => format!("the connection to the service broke off: {error}"),
@@ -270,5 +270,5 @@ fn broken(error: h2::Error) -> Fault {
             format!("the call broke off: {error}{}", cause.unwrap_or_default())
         }
     };
-    Fault::Service(plain(&why))
+    ServiceError::Service(plain(&why))
 }

@@ -4,9 +4,9 @@ use super::reading::Service;
 use crate::event::Reason;
 
 /// There is none.
-pub(super) enum Asker {}
+pub(super) enum MetricsClient {}
 
-impl Asker {
+impl MetricsClient {
     /// Says how to have one.
     pub(super) fn new(_ports: Vec<u16>) -> Result<Self, Reason> {
         Err(Reason::unsupported(super::HOW_TO_BUILD))

@@ -35,14 +35,14 @@ pub(super) struct Amount {
 
 /// What one process was read with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct ProcessReading {
     pub(super) id: Id,
     pub(super) amounts: [Amount; COUNTERS],
 }
 
 #[derive(Debug)]
 struct Account {
-    entry: Entry,
+    entry: ProcessReading,
     seen: bool,
 }
 
@@ -76,7 +76,7 @@ impl Ledger {
 
     /// Takes the readings of one tick, parents first; a process that is not among them has vanished. Returns whether one
     /// has vanished or somebody absorbed CPU time that was not known: then the tree should be looked at again.
-    pub(super) fn update(&mut self, entries: &[Entry]) -> bool {
+    pub(super) fn update(&mut self, entries: &[ProcessReading]) -> bool {
         for account in &mut self.accounts {
             account.seen = false;
         }
@@ -87,7 +87,7 @@ impl Ledger {
         offset(&mut self.owed, &mut growth);
         let vanished = self.accounts.iter().any(|account| !account.seen);
         if vanished {
-            self.bury();
+            self.retire_vanished();
             offset(&mut self.owed, &mut growth);
         } else {
             self.write_off();
@@ -102,7 +102,7 @@ impl Ledger {
     }
 
     /// Enters one reading, and adds to `growth` what has been absorbed since the last.
-    fn take(&mut self, hint: usize, entry: &Entry, growth: &mut Sums) {
+    fn take(&mut self, hint: usize, entry: &ProcessReading, growth: &mut Sums) {
         let is_it = |account: &Account| account.entry.id == entry.id;
         let place = if self.accounts.get(hint).is_some_and(is_it) {
             Some(hint)
@@ -123,7 +123,7 @@ impl Ledger {
     }
 
     /// Moves what vanished processes were last seen with to what is owed.
-    fn bury(&mut self) {
+    fn retire_vanished(&mut self) {
         let owed = &mut self.owed;
         self.accounts.retain(|account| {
             if !account.seen {

@@ -82,14 +82,14 @@ impl Kernel {
         order
     }
 
-    fn entry(&self, pid: u32) -> Option<Entry> {
+    fn entry(&self, pid: u32) -> Option<ProcessReading> {
         let task = self.tasks.get(&pid)?;
         let mut amounts = [Amount::default(); COUNTERS];
         // CPU: a fine clock, and children's time cut to ticks. The second counter moves wholly, as `io` does.
         amounts[0] = Amount { own: task.own, absorbed: task.absorbed / TICK * TICK };
         amounts[1] = Amount { own: 0, absorbed: task.own + task.absorbed };
         amounts[2] = Amount { own: task.own, absorbed: task.absorbed };
-        Some(Entry { id: Id { pid, start: task.start }, amounts })
+        Some(ProcessReading { id: Id { pid, start: task.start }, amounts })
     }
 }
 
@@ -170,13 +170,13 @@ proptest! {
     }
 }
 
-fn entry(pid: u32, own: u64, absorbed: u64) -> Entry {
+fn entry(pid: u32, own: u64, absorbed: u64) -> ProcessReading {
     let id = Id { pid, start: u64::from(pid) };
-    Entry { id, amounts: [Amount { own, absorbed }; COUNTERS] }
+    ProcessReading { id, amounts: [Amount { own, absorbed }; COUNTERS] }
 }
 
 /// Name, the readings of each tick, the total after each.
-type History = (&'static str, Vec<Vec<Entry>>, Vec<u64>);
+type History = (&'static str, Vec<Vec<ProcessReading>>, Vec<u64>);
 
 fn histories() -> Vec<History> {
     vec![

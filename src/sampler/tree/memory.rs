@@ -171,7 +171,7 @@ impl TreeProbe {
     pub(super) fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
         let mut sum = None;
         let mut largest = 0;
-        for member in &mut self.family.members {
+        for member in &mut self.processes.members {
             if let Some(rss) = member.rss {
                 sum = Some(sum.unwrap_or(0) + rss);
                 let record = rss > member.record;
@@ -189,7 +189,7 @@ impl TreeProbe {
         }
         self.peak.raise(largest);
         let elapsed_ns = now_ns.saturating_sub(self.last_ns);
-        self.peak.see(&self.root, &mut self.family.members, elapsed_ns);
+        self.peak.see(&self.root, &mut self.processes.members, elapsed_ns);
         if thorough {
             self.peak.settle();
         }

@@ -13,19 +13,19 @@
 //! Memory that processes share is counted once for each in the RSS, which is an upper bound, and exact for one process; the
 //! peak tells it apart ([`memory`]).
 
-mod family;
 mod ledger;
 mod memory;
 mod process;
+mod processes;
 mod threads;
 mod usage;
 
 pub(super) use self::usage::last_account;
 
-use self::family::{Family, run_delay_gap};
-use self::ledger::{COUNTERS, Entry, Ledger};
+use self::ledger::{COUNTERS, Ledger, ProcessReading};
 use self::memory::Peak;
 use self::process::{Missing, Units};
+use self::processes::{ProcessTree, run_delay_gap};
 use self::threads::Threads;
 use crate::event::{GapKind, Reason, ResourceSample};
 use crate::sampler::probe::{GapLedger, Probe, Tick};
@@ -42,7 +42,7 @@ const DISCOVER_SOON_NS: u64 = 100_000_000;
 /// were mostly members before, and all threads of this process have to be asked.
 const ADOPT_NS: u64 = 500_000_000;
 
-/// A look at the family may take at most one part in this many of the time: trees of a thousand threads are looked at less often.
+/// A look at the processes may take at most one part in this many of the time: trees of a thousand threads are looked at less often.
 const DISCOVER_SHARE: u64 = 500;
 
 /// Enough for `status` on a machine with thousands of cores.
@@ -66,7 +66,7 @@ const FIELDS: [&str; 10] = [
 pub(super) struct TreeProbe {
     root: ProcRoot,
     units: Units,
-    family: Family,
+    processes: ProcessTree,
     ledger: Ledger,
     threads: Threads,
     peak: Peak,
@@ -83,7 +83,7 @@ pub(super) struct TreeProbe {
     lively: bool,
     discovery_cost_ns: u64,
     look_soon: bool,
-    entries: Vec<Entry>,
+    entries: Vec<ProcessReading>,
     buffer: Vec<u8>,
 }
 
@@ -92,7 +92,7 @@ impl TreeProbe {
     pub(super) fn new(root: ProcRoot, pid: u32) -> Self {
         let units = Units::of_system();
         let own = root.is_live().then(std::process::id);
-        let (family, found) = Family::new(root.clone(), pid, own);
+        let (processes, found) = ProcessTree::new(root.clone(), pid, own);
         let failure = match found {
             Ok(()) => None,
             Err(Missing::Gone) => Some(format!("there is no process {pid}").into()),
@@ -104,7 +104,7 @@ impl TreeProbe {
             run_delay_gap: run_delay_gap(&root, pid),
             root,
             units,
-            family,
+            processes,
             ledger: Ledger::new(slack),
             threads: Threads::default(),
             peak: Peak::default(),
@@ -125,11 +125,11 @@ impl TreeProbe {
     fn discover(&mut self, now_ns: u64) {
         let before = thread_cpu_ns();
         let adopts = self.look_soon || now_ns >= self.adopts_ns;
-        self.family.discover(adopts);
+        self.processes.discover(adopts);
         if adopts {
             self.adopts_ns = now_ns.saturating_add(ADOPT_NS);
         }
-        self.lively |= self.family.members.len() > 1;
+        self.lively |= self.processes.members.len() > 1;
         self.discovery_cost_ns = thread_cpu_ns().saturating_sub(before);
         self.discovered_ns = now_ns;
         self.look_soon = false;
@@ -149,8 +149,8 @@ impl TreeProbe {
 
     fn read_members(&mut self) {
         self.entries.clear();
-        let Self { root, units, family, entries, buffer, io_gap, .. } = self;
-        family.members.retain_mut(|member| match member.read(root, *units, buffer) {
+        let Self { root, units, processes, entries, buffer, io_gap, .. } = self;
+        processes.members.retain_mut(|member| match member.read(root, *units, buffer) {
             Ok(reading) => {
                 entries.push(reading.entry);
                 if let Some(why) = reading.io_gap {
@@ -202,7 +202,7 @@ impl TreeProbe {
             None => sample.run_delay_ns = Some(self.threads.run_delay_ns),
             Some(why) => gaps.report("run_delay_ns", why),
         }
-        let living = self.family.members.iter().filter(|member| member.thread_count > 0);
+        let living = self.processes.members.iter().filter(|member| member.thread_count > 0);
         sample.processes = u32::try_from(living.clone().count()).unwrap_or(u32::MAX);
         sample.threads = living.map(|member| member.thread_count).sum();
     }
@@ -232,13 +232,13 @@ impl Probe for TreeProbe {
         let elapsed = now_ns.saturating_sub(self.last_ns);
         self.threads.visit(
             &self.root,
-            &mut self.family.members,
+            &mut self.processes.members,
             (!tick.thorough).then_some(elapsed),
             &mut self.buffer,
         );
         self.last_ns = now_ns;
         self.fill(rss, tick.sample, tick.gaps);
-        tick.pids.extend(self.family.members.iter().map(|member| member.id.pid));
+        tick.pids.extend(self.processes.members.iter().map(|member| member.id.pid));
     }
 }
 
@@ -246,11 +246,11 @@ impl Probe for TreeProbe {
 /// `smaps_rollup`), in bytes; `None` where that cannot be read. The kernel walks all pages for it: some milliseconds a gigabyte.
 pub(super) fn unshared_bytes(root: &ProcRoot, pid: u32) -> Option<u64> {
     let own = root.is_live().then(std::process::id);
-    let (mut family, found) = Family::new(root.clone(), pid, own);
+    let (mut processes, found) = ProcessTree::new(root.clone(), pid, own);
     found.ok()?;
-    family.discover(true);
+    processes.discover(true);
     let mut sum = None;
-    for member in &family.members {
+    for member in &processes.members {
         match root.read(format!("{}/smaps_rollup", member.id.pid)) {
             Ok(text) => {
                 let share = parse::keyed(&text, "Pss:").unwrap_or(0);

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::ledger::{Amount, COUNTERS, Entry, Id};
+use super::ledger::{Amount, COUNTERS, Id, ProcessReading};
 use super::usage;
 use crate::event::Reason;
 use crate::sampler::proc::parse::{self, Stat};
-use crate::sampler::proc::{ProcRoot, Source, gone, reason};
+use crate::sampler::proc::{ProcFile, ProcRoot, gone, reason};
 
 /// What the kernel counts in.
 #[derive(Debug, Clone, Copy)]
@@ -57,14 +57,14 @@ pub(super) struct Process {
     /// When `VmHWM` is to be read next.
     pub(super) high_water_due_ns: u64,
     /// What it was last read with: stands in while it is there but may not be read.
-    pub(super) last: Option<Entry>,
+    pub(super) last: Option<ProcessReading>,
     counts_memory: bool,
     /// It has ended, and its account was taken.
     settled: bool,
-    stat: Source,
-    statm: Source,
-    io: Source,
-    status: Source,
+    stat: ProcFile,
+    statm: ProcFile,
+    io: ProcFile,
+    status: ProcFile,
 }
 
 /// Why a process was not read.
@@ -79,7 +79,7 @@ pub(super) enum Missing {
 /// What one reading of a process says.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) entry: Entry,
+    pub(super) entry: ProcessReading,
     /// Why its I/O is not in the entry.
     pub(super) io_gap: Option<Reason>,
 }
@@ -95,7 +95,7 @@ impl Process {
         counts_memory: bool,
     ) -> Result<Self, Missing> {
         let dir = root.process(pid);
-        let source = |name: &str| Source::new(dir.join(name), keep);
+        let source = |name: &str| ProcFile::new(dir.join(name), keep);
         let stat = source("stat");
         let mut buffer = [0; 1024];
         let first = read_stat(&stat, &mut buffer)?;
@@ -145,7 +145,7 @@ impl Process {
             .filter(|pages| *pages > 0 && self.counts_memory)
             .and_then(|pages| pages.checked_mul(units.page));
         self.counts_memory = true;
-        let mut entry = Entry { id: self.id, amounts: amounts(&stat, clock, io, units) };
+        let mut entry = ProcessReading { id: self.id, amounts: amounts(&stat, clock, io, units) };
         if stat.zombie && root.is_live() {
             self.settle(&mut entry);
         }
@@ -154,7 +154,7 @@ impl Process {
     }
 
     /// Takes the kernel's exact account of a child of ours that has ended.
-    fn settle(&mut self, entry: &mut Entry) {
+    fn settle(&mut self, entry: &mut ProcessReading) {
         if self.settled {
             return;
         }
@@ -208,11 +208,11 @@ impl Process {
 }
 
 /// Whether a process is there although one of its files is not.
-fn still_there(stat: &Source) -> bool {
+fn still_there(stat: &ProcFile) -> bool {
     stat.read(&mut [0; 1024]).is_ok()
 }
 
-fn read_stat(source: &Source, buffer: &mut [u8]) -> Result<Stat, Missing> {
+fn read_stat(source: &ProcFile, buffer: &mut [u8]) -> Result<Stat, Missing> {
     match source.read(buffer) {
         Ok(text) => parse::stat(text).ok_or_else(|| {
             Missing::Unreadable(Reason::unsupported("/proc/PID/stat is not as proc(5) has it"))

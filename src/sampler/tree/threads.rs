@@ -73,7 +73,7 @@ impl Threads {
     fn read_one(&mut self, root: &ProcRoot, pid: u32, thread: &mut Thread, buffer: &mut [u8]) {
         let dir = root.process(pid).join("task").join(thread.tid.to_string());
         let read = |name: &str, buffer: &mut [u8]| {
-            let source = crate::sampler::proc::Source::new(dir.join(name), false);
+            let source = crate::sampler::proc::ProcFile::new(dir.join(name), false);
             source.read(buffer).map(<[u8]>::len).ok()
         };
         if let Some(count) = read("status", buffer) {

@@ -23,9 +23,9 @@ enum Way {
 
 impl Labels {
     /// Sign flips of `units` blocks, drawn where there are more than `most`.
-    pub(super) fn flips(units: usize, most: u64, (draws, seed): (u32, u64)) -> Self {
+    pub(super) fn flips(units: usize, most: u64, draws: u32, seed: u64) -> Self {
         let all = u32::try_from(units).ok().and_then(|units| 1_u64.checked_shl(units));
-        Self::new((vec![false; units], Way::Flips), all, most, (draws, seed))
+        Self::new(vec![false; units], Way::Flips, all, most, draws, seed)
     }
 
     /// Exchanges of the labels within each stratum, drawn where there are more than `most`.
@@ -33,7 +33,8 @@ impl Labels {
         candidate: Vec<bool>,
         stratum: &[usize],
         most: u64,
-        draw: (u32, u64),
+        draws: u32,
+        seed: u64,
     ) -> Self {
         let mut names = stratum.to_vec();
         names.sort_unstable();
@@ -50,14 +51,16 @@ impl Labels {
         let all = strata.iter().try_fold(1_u64, |all, (units, chosen)| {
             all.checked_mul(choices(units.len(), *chosen)?)
         });
-        Self::new((candidate, Way::Shuffles(strata)), all, most, draw)
+        Self::new(candidate, Way::Shuffles(strata), all, most, draws, seed)
     }
 
     fn new(
-        (observed, way): (Vec<bool>, Way),
+        observed: Vec<bool>,
+        way: Way,
         all: Option<u64>,
         most: u64,
-        (draws, seed): (u32, u64),
+        draws: u32,
+        seed: u64,
     ) -> Self {
         let exact = all.filter(|all| *all <= most);
         Self {
@@ -200,9 +203,9 @@ mod tests {
         let candidate = vec![true, false, true, false, true, false, false];
         let stratum = [4, 4, 4, 4, 9, 9, 9];
         for (labels, count) in [
-            (Labels::flips(5, MOST_EXACT, (9, 0)), 32),
-            (Labels::shuffles(candidate.clone(), &[0; 7], MOST_EXACT, (9, 0)), 35),
-            (Labels::shuffles(candidate.clone(), &stratum, MOST_EXACT, (9, 0)), 6 * 3),
+            (Labels::flips(5, MOST_EXACT, 9, 0), 32),
+            (Labels::shuffles(candidate.clone(), &[0; 7], MOST_EXACT, 9, 0), 35),
+            (Labels::shuffles(candidate.clone(), &stratum, MOST_EXACT, 9, 0), 6 * 3),
         ] {
             assert!(labels.is_exact());
             assert_eq!(labels.count(), count);
@@ -217,7 +220,7 @@ mod tests {
     fn draws_keep_the_counts_of_every_stratum() {
         let candidate: Vec<bool> = (0..40).map(|unit| unit % 2 == 0).collect();
         let stratum: Vec<usize> = (0..40).map(|unit| unit / 10).collect();
-        let labels = Labels::shuffles(candidate, &stratum, MOST_EXACT, (500, 7));
+        let labels = Labels::shuffles(candidate, &stratum, MOST_EXACT, 500, 7);
         assert!(!labels.is_exact() && labels.count() == 501);
         let all = all(&labels);
         assert_eq!(all[0], labels.observed(), "the observed one comes first");
@@ -235,7 +238,7 @@ mod tests {
 
     #[test]
     fn more_than_64_blocks_are_drawn_independently() {
-        let labels = Labels::flips(100, MOST_EXACT, (400, 1));
+        let labels = Labels::flips(100, MOST_EXACT, 400, 1);
         let all = all(&labels);
         assert_eq!((all.len(), labels.is_exact()), (401, false));
         assert!(all[0].iter().all(|flag| !flag));

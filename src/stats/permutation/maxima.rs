@@ -31,13 +31,14 @@ pub(super) fn maxima(table: &Table, labels: &Labels, observed: &[f64]) -> Maxima
     let count = usize::try_from(labels.count()).unwrap_or(usize::MAX);
     let additions = count * table.width() * labels.observed().len();
     let available = thread::available_parallelism().map_or(1, NonZero::get);
-    maxima_on(available.min(additions / WORTH_A_THREAD).max(1), (table, labels), observed)
+    maxima_on(available.min(additions / WORTH_A_THREAD).max(1), table, labels, observed)
 }
 
 /// The counts are sums and the maxima have a place each, so the number of threads changes nothing.
 pub(super) fn maxima_on(
     threads: usize,
-    (table, labels): (&Table, &Labels),
+    table: &Table,
+    labels: &Labels,
     observed: &[f64],
 ) -> Maxima {
     let count = usize::try_from(labels.count()).unwrap_or(usize::MAX);
@@ -50,7 +51,7 @@ pub(super) fn maxima_on(
         let first = (part * each) as u64;
         Scan::new(table, labels, observed, &order).run(first, highest, lowest)
     };
-    let mut tallies: Vec<Tally> = Vec::new();
+    let mut tallies: Vec<Exceedances> = Vec::new();
     if threads == 1 {
         tallies.extend(parts.enumerate().map(look));
     } else {
@@ -93,7 +94,7 @@ fn step_down(found: &mut Maxima, order: &[usize]) {
 }
 
 /// Counts by rank, from the smallest statistic.
-struct Tally {
+struct Exceedances {
     up: Vec<u64>,
     down: Vec<u64>,
 }
@@ -119,9 +120,9 @@ impl<'a> Scan<'a> {
         Self { table, labels, order, up: threshold(1.0), down: threshold(-1.0) }
     }
 
-    fn run(&self, first: u64, highest: &mut [f64], lowest: &mut [f64]) -> Tally {
+    fn run(&self, first: u64, highest: &mut [f64], lowest: &mut [f64]) -> Exceedances {
         let ranks = self.order.len();
-        let mut tally = Tally { up: vec![0; ranks], down: vec![0; ranks] };
+        let mut tally = Exceedances { up: vec![0; ranks], down: vec![0; ranks] };
         let mut work = self.table.work();
         let mut flags = vec![false; self.labels.observed().len()];
         let (mut shuffled, mut ranked) = (Vec::new(), vec![0.0; ranks]);

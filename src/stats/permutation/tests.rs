@@ -278,8 +278,8 @@ fn exact_and_drawn_arrangements_agree() {
         for (all, drawn) in [
             (paired_family_of(&tests, &ASK, 4096), paired_family_of(&tests, &ASK, 0)),
             (
-                group_family_of(&group_tests, &groups, (&ASK, 20_000)),
-                group_family_of(&group_tests, &groups, (&ASK, 0)),
+                group_family_of(&group_tests, &groups, &ASK, 20_000),
+                group_family_of(&group_tests, &groups, &ASK, 0),
             ),
         ] {
             assert!(all.exact && !drawn.exact && drawn.arrangements == 20_000);
@@ -306,10 +306,10 @@ fn the_number_of_threads_changes_nothing() {
         Column { test, kind: one.kind, values, present, freedom }
     });
     let table = Table::new(columns.collect(), Design::Groups(groups.stratum.clone()));
-    let labels = Labels::shuffles(groups.candidate.clone(), &groups.stratum, 0, (999, 5));
+    let labels = Labels::shuffles(groups.candidate.clone(), &groups.stratum, 0, 999, 5);
     let mut work = table.work();
     table.arrange(labels.observed(), &mut work);
-    let on = |threads| maxima::maxima_on(threads, (&table, &labels), &work.statistics);
+    let on = |threads| maxima::maxima_on(threads, &table, &labels, &work.statistics);
     let one = on(1);
     for threads in [2, 3, 7, 2000] {
         let several = on(threads);
@@ -395,8 +395,8 @@ proptest! {
         for (one, other) in [
             (paired_family_of(&tests, &ask, most), paired_family_of(&turned, &ask, most)),
             (
-                group_family_of(&group_tests, &groups, (&ask, most)),
-                group_family_of(&group_tests, &exchanged, (&ask, most)),
+                group_family_of(&group_tests, &groups, &ask, most),
+                group_family_of(&group_tests, &exchanged, &ask, most),
             ),
         ] {
             prop_assert!(near(one.critical_up, other.critical_down));

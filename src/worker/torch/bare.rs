@@ -11,7 +11,7 @@ use perftune::event::{Command, JobSpec};
 
 use super::facts;
 use super::failure::Failure;
-use super::session::{self, Session};
+use super::session::{self, TorchRun};
 use super::train::Trainer;
 
 /// Trains the job on standard input for about `seconds`, or until standard input ends; returns what it did as JSON: `steps`, `samples`, `cpu_ns`,
@@ -43,7 +43,7 @@ fn until_stdin_ends() -> Arc<AtomicBool> {
 
 fn train(job: &JobSpec, seconds: f64, ended: &AtomicBool) -> Result<String, Failure> {
     session::prepare(job);
-    let mut session = Session::load(job)?;
+    let mut session = TorchRun::load(job)?;
     let batch = i64::from(job.train.batch_size);
     let total = i64::try_from(session.data.len()).unwrap_or(i64::MAX);
     let model = session.model.as_ref();

@@ -22,7 +22,7 @@ use super::train::{Trained, Trainer};
 use super::{denormals, device, facts, precision, shim};
 
 /// What has been loaded and built.
-pub(super) struct Session {
+pub(super) struct TorchRun {
     set: DataSet,
     pub(super) data: TrainingData,
     pub(super) model: Model,
@@ -36,7 +36,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     link.send(WorkerEvent::Hello(facts::hello(job, mode)))?;
     check(job)?;
     link.phase(Phase::Load)?;
-    let mut session = Session::load(job)?;
+    let mut session = TorchRun::load(job)?;
     say(link, PARAMETERS, session.parameters.count() as f64)?;
     say(link, EPOCH_SAMPLES, session.data.len() as f64)?;
     session.warm_up(job, link)?;
@@ -44,7 +44,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
         say(link, SYNC_COST, seconds)?;
     }
     if let Some(serve) = &job.serve {
-        session.serve((serve, job.seed), link)?;
+        session.serve(serve, job.seed, link)?;
     }
     let served_less = link.stop_requested();
     let epochs = session.train(job, link)?;
@@ -110,7 +110,7 @@ fn check(job: &JobSpec) -> Result<(), Failure> {
     Err(Failure::Job(wrong))
 }
 
-impl Session {
+impl TorchRun {
     /// Reads the data and builds the model.
     pub(super) fn load(job: &JobSpec) -> Result<Self, Failure> {
         let device = device::open(&job.device)?;
@@ -166,7 +166,8 @@ impl Session {
 
     fn serve<C: Pace + Clone>(
         &self,
-        (serve, seed): (&ServeSpec, u64),
+        serve: &ServeSpec,
+        seed: u64,
         link: &mut Link<C>,
     ) -> Result<(), Failure> {
         for size in &serve.batch_sizes {

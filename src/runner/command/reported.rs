@@ -21,7 +21,7 @@ const LONGEST_STEP_S: f64 = 1e7;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Note {
+pub(super) enum Reported {
     /// A phase begins; `None`: serving, of requests whose size the first of them tells.
     Phase(Option<Phase>),
     /// Consecutive steps; without times they took what has passed.
@@ -86,7 +86,7 @@ const fn one() -> u32 {
     1
 }
 
-impl Note {
+impl Reported {
     /// Reads a line, or says what is wrong with it.
     pub(super) fn read(line: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
@@ -152,7 +152,7 @@ impl Note {
 }
 
 impl Step {
-    fn note(self) -> Result<Note, String> {
+    fn note(self) -> Result<Reported, String> {
         if self.items == 0 {
             return Err("a step must have `items` of at least 1".to_owned());
         }
@@ -168,7 +168,7 @@ impl Step {
         let Some(dur_ns) = dur_ns else {
             return Err("`dur_s` must be in seconds, above 0".to_owned());
         };
-        Ok(Note::Steps { items: self.items, dur_ns, loss: self.loss })
+        Ok(Reported::Steps { items: self.items, dur_ns, loss: self.loss })
     }
 }
 
@@ -188,8 +188,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn steps(items: u32, dur_ns: &[u64]) -> Note {
-        Note::Steps { items, dur_ns: dur_ns.to_vec(), loss: None }
+    fn steps(items: u32, dur_ns: &[u64]) -> Reported {
+        Reported::Steps { items, dur_ns: dur_ns.to_vec(), loss: None }
     }
 
     #[test]
@@ -198,20 +198,20 @@ mod tests {
             (r#"{"step": {}}"#, steps(1, &[])),
             (r#"{"step": {"items": 32, "dur_s": 0.012}}"#, steps(32, &[12_000_000])),
             (r#"{"step":{"items":2,"dur_s":[0.5,1]}}"#, steps(2, &[500_000_000, 1_000_000_000])),
-            (r#" {"phase": "train"} "#, Note::Phase(Some(Phase::Train))),
-            (r#"{"phase": "serve"}"#, Note::Phase(None)),
-            (r#"{"phase": "serve[8]"}"#, Note::Phase(Some(Phase::Serve(8)))),
-            (r#"{"type":"phase","data":{"phase":"test"}}"#, Note::Phase(Some(Phase::Test))),
+            (r#" {"phase": "train"} "#, Reported::Phase(Some(Phase::Train))),
+            (r#"{"phase": "serve"}"#, Reported::Phase(None)),
+            (r#"{"phase": "serve[8]"}"#, Reported::Phase(Some(Phase::Serve(8)))),
+            (r#"{"type":"phase","data":{"phase":"test"}}"#, Reported::Phase(Some(Phase::Test))),
             (
                 r#"{"metric": {"name": "bleu", "value": 31.5}}"#,
-                Note::Metric { name: "bleu".into(), value: Num(31.5) },
+                Reported::Metric { name: "bleu".into(), value: Num(31.5) },
             ),
             (
                 r#"{"metric": {"name": "test_accuracy", "value": 0.9}}"#,
-                Note::Test { accuracy: true, value: Num(0.9) },
+                Reported::Test { accuracy: true, value: Num(0.9) },
             ),
         ] {
-            assert_eq!(Note::read(line.as_bytes()).unwrap(), says, "{line}");
+            assert_eq!(Reported::read(line.as_bytes()).unwrap(), says, "{line}");
         }
     }
 
@@ -235,21 +235,21 @@ mod tests {
             (r#"{"metric": {"name": "", "value": 1}}"#, "1 to 64 bytes"),
             (r#"{"type":"failed","data":{"kind":"data","message":""}}"#, "only phase, steps"),
         ] {
-            let error = Note::read(line.as_bytes()).unwrap_err();
+            let error = Reported::read(line.as_bytes()).unwrap_err();
             assert!(error.contains(says), "{line}: {error}");
         }
-        assert!(Note::read(b"\xff").unwrap_err().contains("UTF-8"));
+        assert!(Reported::read(b"\xff").unwrap_err().contains("UTF-8"));
     }
 
     proptest! {
         #[test]
         fn no_line_breaks_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Note::read(&bytes);
+            let _ = Reported::read(&bytes);
         }
 
         #[test]
         fn no_object_breaks_the_reader(key in "step|epoch|metric|phase|type|data", inner in r#"\{("(items|dur_s|name|value|epoch|train_loss)":(-?[0-9]{1,25}(\.[0-9]{1,3})?|"nan"|\[\]|null),?){0,3}\}"#) {
-            let _ = Note::read(format!("{{\"{key}\":{inner}}}").as_bytes());
+            let _ = Reported::read(format!("{{\"{key}\":{inner}}}").as_bytes());
         }
     }
 }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::lines::{LONGEST, Line};
-use super::note::{Epoch, Note};
+use super::reported::{Epoch, Reported};
 use crate::event::{
     Envelope, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Stage,
     StepBatch, Usage, WorkerEvent,
 };
 use crate::runner::action::Input;
-use crate::runner::session::{Session, Violation};
+use crate::runner::stream::{Violation, WorkerStream};
 
 /// Steps that are passed on in one message.
 const MOST_STEPS: usize = 4096;
@@ -22,7 +22,7 @@ const LATE_NS: u64 = 200_000_000;
 
 /// Lines that came together and say steps of one size.
 #[derive(Debug)]
-struct Together {
+struct PendingSteps {
     items: u32,
     /// The times that were said; none where they are taken from the clock.
     dur_ns: Vec<u64>,
@@ -34,7 +34,7 @@ struct Together {
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fault {
+enum LineFault {
     TooLong,
     Unread,
     Refused,
@@ -42,9 +42,9 @@ enum Fault {
 
 /// One command's story so far.
 #[derive(Debug)]
-pub(super) struct Narrator {
+pub(super) struct ProtocolAdapter {
     /// Checks what is said before it is.
-    session: Session,
+    stream: WorkerStream,
     seq: u64,
     started_ns: u64,
     t_ns: u64,
@@ -63,15 +63,15 @@ pub(super) struct Narrator {
     overlap: bool,
     test_loss: Option<Num>,
     test_accuracy: Option<Num>,
-    faults: BTreeMap<Fault, u64>,
+    faults: BTreeMap<LineFault, u64>,
     said: Vec<Input>,
 }
 
-impl Narrator {
+impl ProtocolAdapter {
     /// Of a command that was started at this time as this process.
     pub(super) fn new(job: &JobSpec, pid: u32, started_ns: u64) -> Self {
-        let mut narrator = Self {
-            session: Session::new(job),
+        let mut adapter = Self {
+            stream: WorkerStream::new(job),
             seq: 0,
             started_ns,
             t_ns: started_ns,
@@ -96,9 +96,9 @@ impl Narrator {
         let phase = WorkerEvent::Phase { phase: Phase::Run };
         for event in [WorkerEvent::Hello(hello), phase] {
             // Both are what the grammar begins with.
-            let _ = narrator.say(event, started_ns);
+            let _ = adapter.say(event, started_ns);
         }
-        narrator
+        adapter
     }
 
     /// What has been said since it was last asked.
@@ -108,16 +108,16 @@ impl Narrator {
 
     /// Takes lines that came together, at this time.
     pub(super) fn take(&mut self, lines: &[Line], t_ns: u64) {
-        let mut together: Option<Together> = None;
+        let mut together: Option<PendingSteps> = None;
         for line in lines {
             let note = match line.text.as_deref() {
-                None => Err((Fault::TooLong, format!("it has more than {LONGEST} bytes"))),
+                None => Err((LineFault::TooLong, format!("it has more than {LONGEST} bytes"))),
                 Some(text) if text.trim_ascii().is_empty() => continue,
-                Some(text) => Note::read(text).map_err(|why| (Fault::Unread, why)),
+                Some(text) => Reported::read(text).map_err(|why| (LineFault::Unread, why)),
             };
             let taken = match note {
-                Ok(Note::Steps { items, dur_ns, loss }) => {
-                    let next = Together {
+                Ok(Reported::Steps { items, dur_ns, loss }) => {
+                    let next = PendingSteps {
                         items,
                         steps: dur_ns.len().max(1),
                         dur_ns,
@@ -129,7 +129,7 @@ impl Narrator {
                 }
                 Ok(note) => {
                     self.flush(together.take(), t_ns);
-                    self.note(note, t_ns).map_err(|why| (Fault::Refused, why))
+                    self.note(note, t_ns).map_err(|why| (LineFault::Refused, why))
                 }
                 Err(fault) => Err(fault),
             };
@@ -141,13 +141,13 @@ impl Narrator {
     }
 
     /// The last message: the command has ended, by itself or `stopped`.
-    pub(super) fn finish(&mut self, (stopped, usage): (bool, Usage), t_ns: u64) {
+    pub(super) fn finish(&mut self, stopped: bool, usage: Usage, t_ns: u64) {
         for (fault, count) in std::mem::take(&mut self.faults) {
             let more = count - 1;
             let what = match fault {
-                Fault::TooLong => "were too long",
-                Fault::Unread => "could not be read",
-                Fault::Refused => "came out of place",
+                LineFault::TooLong => "were too long",
+                LineFault::Unread => "could not be read",
+                LineFault::Refused => "came out of place",
             };
             if more > 0 {
                 let text = format!("{more} more lines that the command reported {what}");
@@ -156,27 +156,27 @@ impl Narrator {
         }
         let finished = Finished {
             stopped,
-            epochs: self.session.epochs(),
+            epochs: self.stream.epochs(),
             test_loss: self.test_loss,
             test_accuracy: self.test_accuracy,
             usage,
         };
-        // Its epochs are those of the session, its accuracy was checked.
+        // Its epochs are those of the stream, its accuracy was checked.
         let _ = self.say(WorkerEvent::Finished(finished), t_ns);
     }
 
     fn say(&mut self, event: WorkerEvent, t_ns: u64) -> Result<(), String> {
         let envelope = Envelope { seq: self.seq, t_ns: self.t_ns.max(t_ns), event };
-        let mut session = self.session.clone();
-        session.accept(&envelope).map_err(|violation| violation.to_string())?;
-        self.session = session;
+        let mut stream = self.stream.clone();
+        stream.accept(&envelope).map_err(|violation| violation.to_string())?;
+        self.stream = stream;
         self.seq += 1;
         self.t_ns = envelope.t_ns;
         self.said.push(Input::Message(envelope));
         Ok(())
     }
 
-    fn warn(&mut self, fault: Fault, line: u64, why: &str) {
+    fn warn(&mut self, fault: LineFault, line: u64, why: &str) {
         let count = self.faults.entry(fault).or_default();
         *count += 1;
         if *count == 1 {
@@ -186,7 +186,12 @@ impl Narrator {
     }
 
     /// Puts steps together that one message can tell; says what was before where it cannot.
-    fn join(&mut self, before: Option<Together>, next: Together, t_ns: u64) -> Together {
+    fn join(
+        &mut self,
+        before: Option<PendingSteps>,
+        next: PendingSteps,
+        t_ns: u64,
+    ) -> PendingSteps {
         let Some(mut before) = before else {
             return next;
         };
@@ -204,17 +209,17 @@ impl Narrator {
         before
     }
 
-    fn flush(&mut self, together: Option<Together>, t_ns: u64) {
+    fn flush(&mut self, together: Option<PendingSteps>, t_ns: u64) {
         if let Some(together) = together {
             let line = together.line;
             if let Err(why) = self.steps(together, t_ns) {
-                self.warn(Fault::Refused, line, &why);
+                self.warn(LineFault::Refused, line, &why);
             }
         }
     }
 
-    fn steps(&mut self, together: Together, t_ns: u64) -> Result<(), String> {
-        let Together { items, dur_ns, steps, loss, .. } = together;
+    fn steps(&mut self, together: PendingSteps, t_ns: u64) -> Result<(), String> {
+        let PendingSteps { items, dur_ns, steps, loss, .. } = together;
         let age_ns = t_ns.saturating_sub(self.started_ns);
         let took_ns = dur_ns.iter().fold(0, |sum: u64, dur| sum.saturating_add(*dur));
         if took_ns > age_ns {
@@ -290,22 +295,22 @@ impl Narrator {
         Ok(())
     }
 
-    fn note(&mut self, note: Note, t_ns: u64) -> Result<(), String> {
+    fn note(&mut self, note: Reported, t_ns: u64) -> Result<(), String> {
         match note {
-            Note::Phase(None) => {
+            Reported::Phase(None) => {
                 self.serving = true;
                 self.mark_ns = Some(t_ns);
                 Ok(())
             }
-            Note::Phase(Some(phase)) => {
+            Reported::Phase(Some(phase)) => {
                 self.enter(phase, t_ns)?;
                 self.serving = false;
                 self.mark_ns = Some(t_ns);
                 Ok(())
             }
-            Note::Epoch(epoch) => self.epoch(&epoch, t_ns),
-            Note::Metric { name, value } => self.say(WorkerEvent::Metric { name, value }, t_ns),
-            Note::Test { accuracy, value } => {
+            Reported::Epoch(epoch) => self.epoch(&epoch, t_ns),
+            Reported::Metric { name, value } => self.say(WorkerEvent::Metric { name, value }, t_ns),
+            Reported::Test { accuracy, value } => {
                 let share = (0.0..=1.0).contains(&value.0);
                 if accuracy && !share {
                     return Err(format!("an accuracy of {}, which is not in 0..1", value.0));
@@ -314,7 +319,7 @@ impl Narrator {
                 *slot = Some(value);
                 Ok(())
             }
-            Note::Event(WorkerEvent::Steps(batch)) => {
+            Reported::Event(WorkerEvent::Steps(batch)) => {
                 // Before the phase begins with them: their time would become that of the whole story.
                 if batch.start_ns < self.started_ns {
                     return Err("steps from before the start of the command".to_owned());
@@ -333,14 +338,14 @@ impl Narrator {
                 self.claim(batch.end_ns() - batch.start_ns, t_ns);
                 self.say(WorkerEvent::Steps(batch), t_ns)
             }
-            Note::Event(event) => self.say(event, t_ns),
-            Note::Steps { .. } => Ok(()),
+            Reported::Event(event) => self.say(event, t_ns),
+            Reported::Steps { .. } => Ok(()),
         }
     }
 
     fn epoch(&mut self, epoch: &Epoch, t_ns: u64) -> Result<(), String> {
         let report = EpochReport {
-            epoch: epoch.number.unwrap_or(self.session.epochs() + 1),
+            epoch: epoch.number.unwrap_or(self.stream.epochs() + 1),
             samples: epoch.samples.unwrap_or(self.samples),
             train_loss: epoch.train_loss,
             validation_loss: epoch.validation_loss,
@@ -357,17 +362,17 @@ impl Narrator {
 mod tests {
     use super::*;
     use crate::event::CommandSpec;
-    use crate::runner::command::lines::Cutter;
+    use crate::runner::command::lines::LineSplitter;
     use crate::runner::fixtures::job;
     use proptest::prelude::*;
 
     const S: u64 = 1_000_000_000;
 
-    fn narrator() -> Narrator {
-        let mut narrator = Narrator::new(&command(), 1, S);
-        let begun = narrator.said();
+    fn adapter() -> ProtocolAdapter {
+        let mut adapter = ProtocolAdapter::new(&command(), 1, S);
+        let begun = adapter.said();
         assert_eq!(begun.len(), 2);
-        narrator
+        adapter
     }
 
     fn command() -> JobSpec {
@@ -377,10 +382,10 @@ mod tests {
     }
 
     /// What is said of lines that come together.
-    fn say(narrator: &mut Narrator, text: &str, t_ns: u64) -> Vec<String> {
-        let lines = Cutter::default().cut(text.as_bytes());
-        narrator.take(&lines, t_ns);
-        narrator.said().iter().map(shown).collect()
+    fn say(adapter: &mut ProtocolAdapter, text: &str, t_ns: u64) -> Vec<String> {
+        let lines = LineSplitter::default().cut(text.as_bytes());
+        adapter.take(&lines, t_ns);
+        adapter.said().iter().map(shown).collect()
     }
 
     fn shown(input: &Input) -> String {
@@ -406,11 +411,11 @@ mod tests {
 
     #[test]
     fn steps_are_timed_by_themselves_or_by_when_they_come() {
-        let mut own = narrator();
+        let mut own = adapter();
         let two =
             "{\"step\":{\"items\":8,\"dur_s\":0.25}}\n{\"step\":{\"items\":8,\"dur_s\":0.5}}\n";
         assert_eq!(say(&mut own, two, 3 * S), ["train", "train 8x[0.25, 0.5] from 1.25"]);
-        let mut clock = narrator();
+        let mut clock = adapter();
         let step = "{\"step\":{\"items\":4}}\n";
         // Of the first step nobody knows when it began.
         assert_eq!(say(&mut clock, step, 2 * S), ["train"]);
@@ -425,32 +430,32 @@ mod tests {
 
     #[test]
     fn serving_has_the_size_of_its_first_request() {
-        let mut narrator = narrator();
-        assert!(say(&mut narrator, "{\"phase\":\"serve\"}\n", 2 * S).is_empty());
+        let mut adapter = adapter();
+        assert!(say(&mut adapter, "{\"phase\":\"serve\"}\n", 2 * S).is_empty());
         let step = "{\"step\":{\"items\":4}}\n";
-        assert_eq!(say(&mut narrator, step, 3 * S), ["serve[4]", "serve[4] 4x[1.0] from 1"]);
+        assert_eq!(say(&mut adapter, step, 3 * S), ["serve[4]", "serve[4] 4x[1.0] from 1"]);
         // Training may come after it, and it does not come back.
-        assert_eq!(say(&mut narrator, "{\"phase\":\"train\"}\n", 4 * S), ["train"]);
-        let back = say(&mut narrator, "{\"phase\":\"serve[4]\"}\n", 5 * S);
+        assert_eq!(say(&mut adapter, "{\"phase\":\"train\"}\n", 4 * S), ["train"]);
+        let back = say(&mut adapter, "{\"phase\":\"serve[4]\"}\n", 5 * S);
         assert!(back[0].contains("comes a second time"), "{back:?}");
-        assert_eq!(say(&mut narrator, step, 6 * S), ["train 4x[2.0] from 3"]);
+        assert_eq!(say(&mut adapter, step, 6 * S), ["train 4x[2.0] from 3"]);
     }
 
     #[test]
     fn nonsense_is_told_once_with_its_line_and_counted() {
-        let mut narrator = narrator();
+        let mut adapter = adapter();
         let text = "{}\nx\n\n{\"metric\":{\"name\":\"a\",\"value\":1}}\n{\"epoch\":{\"epoch\":7,\"train_loss\":1}}\n";
-        let said = say(&mut narrator, text, 2 * S);
+        let said = say(&mut adapter, text, 2 * S);
         assert_eq!(said.len(), 3, "{said:?}");
         assert!(said[0].starts_with("! line 1 that the command reported is left out"));
         assert_eq!(said[1], "a=1");
         assert!(said[2].contains("line 5") && said[2].contains("epoch 7 where 1"), "{said:?}");
         // Longer than the command has run: a mistake of the unit.
-        say(&mut narrator, "{\"step\":{\"dur_s\":12}}\n", 2 * S);
+        say(&mut adapter, "{\"step\":{\"dur_s\":12}}\n", 2 * S);
         let accuracy = "{\"metric\":{\"name\":\"test_accuracy\",\"value\":0.5}}\n";
-        assert!(say(&mut narrator, accuracy, 2 * S).is_empty());
-        narrator.finish((false, Usage::default()), 3 * S);
-        let said: Vec<String> = narrator.said().iter().map(shown).collect();
+        assert!(say(&mut adapter, accuracy, 2 * S).is_empty());
+        adapter.finish(false, Usage::default(), 3 * S);
+        let said: Vec<String> = adapter.said().iter().map(shown).collect();
         assert_eq!(
             said,
             [
@@ -465,11 +470,11 @@ mod tests {
     fn steps_that_take_longer_than_the_time_are_warned_of_once() {
         let step = "{\"step\":{\"dur_s\":0.1}}\n";
         for (writers, warned) in [(1, 0), (4, 1)] {
-            let mut narrator = narrator();
+            let mut adapter = adapter();
             let mut warnings = Vec::new();
             for tick in 1..20 {
                 for _ in 0..writers {
-                    let said = say(&mut narrator, step, S + tick * S / 10);
+                    let said = say(&mut adapter, step, S + tick * S / 10);
                     warnings.extend(said.into_iter().filter(|said| said.starts_with('!')));
                 }
             }
@@ -491,23 +496,23 @@ mod tests {
             (S, u64::MAX, "CLOCK_MONOTONIC"),
             (S - 1, 5, "before the start"),
         ] {
-            let mut narrator = narrator();
-            let said = say(&mut narrator, &steps(start_ns, dur_ns), 2 * S);
+            let mut adapter = adapter();
+            let said = say(&mut adapter, &steps(start_ns, dur_ns), 2 * S);
             assert!(said.len() == 1 && said[0].contains(says), "{said:?}");
-            narrator.finish((false, Usage::default()), 3 * S);
-            let last = narrator.said().pop().unwrap();
+            adapter.finish(false, Usage::default(), 3 * S);
+            let last = adapter.said().pop().unwrap();
             let Input::Message(envelope) = last else {
                 panic!("{last:?}");
             };
             assert_eq!(envelope.t_ns, 3 * S);
         }
-        let mut narrator = narrator();
-        let said = say(&mut narrator, &steps(S, S), 2 * S);
+        let mut adapter = adapter();
+        let said = say(&mut adapter, &steps(S, S), 2 * S);
         assert_eq!(said, ["train", "train 1x[1.0] from 0"]);
     }
 
     proptest! {
-        /// Whatever is written, what is passed on keeps the grammar: another session takes all of it.
+        /// Whatever is written, what is passed on keeps the grammar: another stream takes all of it.
         #[test]
         fn what_is_said_keeps_the_grammar(lines in proptest::collection::vec(0..12usize, 0..60), gaps in proptest::collection::vec(0..2_000_000_000u64, 60)) {
             const LINES: [&str; 12] = [
@@ -517,21 +522,21 @@ mod tests {
                 r#"{"metric":{"name":"x","value":"inf"}}"#, "garbage",
                 r#"{"type":"steps","data":{"phase":"train","items":1,"start_ns":1,"dur_ns":[5]}}"#,
             ];
-            let mut narrator = Narrator::new(&command(), 1, S);
-            let mut session = Session::new(&command());
+            let mut adapter = ProtocolAdapter::new(&command(), 1, S);
+            let mut stream = WorkerStream::new(&command());
             let mut t_ns = S;
             for (number, (line, gap)) in lines.iter().zip(gaps).enumerate() {
                 t_ns += gap;
                 let line = Line { number: number as u64, text: Some(LINES[*line].as_bytes().to_vec()) };
-                narrator.take(&[line], t_ns);
+                adapter.take(&[line], t_ns);
             }
-            narrator.finish((false, Usage::default()), t_ns);
-            for input in narrator.said() {
+            adapter.finish(false, Usage::default(), t_ns);
+            for input in adapter.said() {
                 if let Input::Message(envelope) = input {
-                    prop_assert_eq!(session.accept(&envelope), Ok(()));
+                    prop_assert_eq!(stream.accept(&envelope), Ok(()));
                 }
             }
-            prop_assert!(session.is_over());
+            prop_assert!(stream.is_over());
         }
     }
 }

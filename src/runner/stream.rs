@@ -5,14 +5,14 @@
 //! ```
 //!
 //! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, phases are those
-//! that the job asks for and come in their order (`course`), and a model is confirmed only after an epoch.
+//! that the job asks for and come in their order (`phase_order`), and a model is confirmed only after an epoch.
 
 mod exit;
 mod violation;
 
 use std::collections::BTreeMap;
 
-use super::course::Course;
+use super::phase_order::PhaseOrder;
 use crate::event::{
     Envelope, Failure, FailureKind, Finished, FoundRate, JobSpec, Num, PROTOCOL_VERSION, Phase,
     StepBatch, WorkerEvent, WorkerFailure,
@@ -31,8 +31,8 @@ enum State {
 
 /// One worker's stream so far.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Session {
-    course: Course,
+pub struct WorkerStream {
+    phase_order: PhaseOrder,
     /// Whether it is a command, which says nothing of its end.
     command: bool,
     state: State,
@@ -43,11 +43,11 @@ pub struct Session {
     facts: BTreeMap<String, String>,
 }
 
-impl Session {
+impl WorkerStream {
     /// Of a worker that was given this job.
     pub fn new(job: &JobSpec) -> Self {
         Self {
-            course: Course::of(job),
+            phase_order: PhaseOrder::of(job),
             command: job.command.is_some(),
             state: State::AwaitHello,
             next_seq: 0,
@@ -96,7 +96,7 @@ impl Session {
     fn work(&mut self, event: &WorkerEvent, t_ns: u64) -> Result<(), Violation> {
         match event {
             WorkerEvent::Phase { phase } => {
-                self.course.check(self.phase, *phase)?;
+                self.phase_order.check(self.phase, *phase)?;
                 if matches!(phase, Phase::Confirm(_)) && self.epochs == 0 {
                     return Err(Violation::Untrained { found: *phase });
                 }

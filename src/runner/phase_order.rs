@@ -7,12 +7,12 @@
 //! Each may be left out, and come again within its group; none comes after a later group has begun. A phase of another
 //! size, or one that nobody asked for, would be taken for one that was: its figures would decide a verdict.
 
-use super::session::Violation;
+use super::stream::Violation;
 use crate::event::{JobSpec, Phase, ServeSpec};
 
 /// What one job asks for.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Course {
+pub(super) struct PhaseOrder {
     /// A command begins what it likes when it likes.
     free: bool,
     trains: bool,
@@ -22,7 +22,7 @@ pub(super) struct Course {
     confirms: Vec<u32>,
 }
 
-impl Course {
+impl PhaseOrder {
     pub(super) fn of(job: &JobSpec) -> Self {
         let serve = job.serve.as_ref();
         let sizes = |wanted: fn(&ServeSpec) -> bool| {
@@ -81,16 +81,16 @@ const fn group(phase: Phase) -> u8 {
 mod tests {
     use super::*;
 
-    fn course(edit: impl FnOnce(&mut Course)) -> Course {
-        let mut course = Course {
+    fn phase_order(edit: impl FnOnce(&mut PhaseOrder)) -> PhaseOrder {
+        let mut phase_order = PhaseOrder {
             free: false,
             trains: true,
             serves: vec![1, 8],
             probes: vec![1, 8],
             confirms: vec![1, 8],
         };
-        edit(&mut course);
-        course
+        edit(&mut phase_order);
+        phase_order
     }
 
     #[test]
@@ -123,9 +123,9 @@ mod tests {
             (&[Test, Validate], Some("validate after test")),
             (&[Test, Confirm(8)], Some("confirm[8] after test")),
         ] {
-            let course = course(|_| {});
+            let phase_order = phase_order(|_| {});
             let found = phases.iter().try_fold(None, |before, phase| {
-                course.check(before, *phase).map(|()| Some(*phase))
+                phase_order.check(before, *phase).map(|()| Some(*phase))
             });
             let said = found.err().map(|violation| violation.to_string());
             assert_eq!(said.is_some(), says.is_some(), "{phases:?}: {said:?}");
@@ -135,20 +135,20 @@ mod tests {
 
     #[test]
     fn only_what_the_job_asks_for_may_be_said() {
-        type Edit = fn(&mut Course);
-        let of_all = |found| course(|_| {}).check(None, found);
+        type Edit = fn(&mut PhaseOrder);
+        let of_all = |found| phase_order(|_| {}).check(None, found);
         for phase in [Phase::Serve(2), Phase::Probe(2), Phase::Confirm(2)] {
             assert_eq!(of_all(phase), Err(Violation::Unasked { found: phase }));
         }
         for (edit, phase) in [
-            ((|course| course.trains = false) as Edit, Phase::Train),
-            (|course| course.trains = false, Phase::Validate),
-            (|course| course.serves.clear(), Phase::Serve(1)),
-            (|course| course.probes.clear(), Phase::Probe(1)),
-            (|course| course.confirms.clear(), Phase::Confirm(1)),
+            ((|phase_order| phase_order.trains = false) as Edit, Phase::Train),
+            (|phase_order| phase_order.trains = false, Phase::Validate),
+            (|phase_order| phase_order.serves.clear(), Phase::Serve(1)),
+            (|phase_order| phase_order.probes.clear(), Phase::Probe(1)),
+            (|phase_order| phase_order.confirms.clear(), Phase::Confirm(1)),
         ] {
             assert_eq!(of_all(phase), Ok(()), "{phase}");
-            let found = course(edit).check(None, phase);
+            let found = phase_order(edit).check(None, phase);
             assert_eq!(found, Err(Violation::Unasked { found: phase }));
         }
     }

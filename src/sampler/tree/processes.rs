@@ -22,19 +22,19 @@ const KEPT: usize = 48;
 
 /// The processes of a tree, parents before their children.
 #[derive(Debug)]
-pub(super) struct Family {
+pub(super) struct ProcessTree {
     root: ProcRoot,
     /// Ours, whose children may be orphans of the tree.
     own_pid: Option<u32>,
     /// How its orphans are told from others, if the root has a group of its own.
-    clan: Option<Clan>,
+    orphans: Option<OrphanRule>,
     finder: Finder,
     pub(super) members: Vec<Process>,
 }
 
 /// What tells the orphans of the tree from other children of ours.
 #[derive(Debug, Clone, Copy)]
-struct Clan {
+struct OrphanRule {
     group: u32,
     session: u32,
     /// When the root started.
@@ -43,7 +43,7 @@ struct Clan {
     own: (u32, u32),
 }
 
-impl Clan {
+impl OrphanRule {
     fn has(&self, child: &Process) -> bool {
         let (own_group, own_session) = self.own;
         let like_it = child.group == self.group || child.session == self.session;
@@ -61,8 +61,8 @@ enum Finder {
     Scan,
 }
 
-impl Family {
-    /// The family of `root_pid`; empty, with the reason, if that cannot be read.
+impl ProcessTree {
+    /// The processes of `root_pid`; empty, with the reason, if that cannot be read.
     pub(super) fn new(
         root: ProcRoot,
         root_pid: u32,
@@ -71,21 +71,22 @@ impl Family {
         let children = format!("{root_pid}/task/{root_pid}/children");
         let finder = if root.join(children).exists() { Finder::Children } else { Finder::Scan };
         let own = own_pid.and_then(|pid| Process::open(&root, pid, false, false).ok());
-        let (members, clan, result) = match Process::open(&root, root_pid, root.is_live(), true) {
+        let (members, orphans, result) = match Process::open(&root, root_pid, root.is_live(), true)
+        {
             Ok(first) => {
                 let own = own.filter(|own| own.group != first.group);
-                let clan = own.map(|own| Clan {
+                let orphans = own.map(|own| OrphanRule {
                     group: first.group,
                     session: first.session,
                     start: first.id.start,
                     own: (own.group, own.session),
                 });
-                (vec![first], clan, Ok(()))
+                (vec![first], orphans, Ok(()))
             }
             Err(missing) => (Vec::new(), None, Err(missing)),
         };
-        let family = Self { root, own_pid, clan, finder, members };
-        (family, result)
+        let processes = Self { root, own_pid, orphans, finder, members };
+        (processes, result)
     }
 
     /// Looks for new members and threads; among the orphans that have become our own children only if `adopts`.
@@ -113,7 +114,7 @@ impl Family {
     }
 
     fn adopt(&mut self, parents: &[(u32, u32)]) {
-        let (Some(own), Some(clan)) = (self.own_pid, self.clan) else {
+        let (Some(own), Some(orphans)) = (self.own_pid, self.orphans) else {
             return;
         };
         let tids = self.root.numbers_in(format!("{own}/task")).unwrap_or_default();
@@ -122,7 +123,7 @@ impl Family {
                 continue;
             }
             if let Ok(process) = Process::open(&self.root, child, self.keeps(), false)
-                && clan.has(&process)
+                && orphans.has(&process)
             {
                 self.members.push(process);
             }

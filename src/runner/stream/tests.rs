@@ -70,18 +70,18 @@ fn late_steps() -> WorkerEvent {
     })
 }
 
-fn play(events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
+fn play(events: Vec<WorkerEvent>) -> (WorkerStream, Result<(), Violation>) {
     play_of(&job(), events)
 }
 
-fn play_of(job: &JobSpec, events: Vec<WorkerEvent>) -> (Session, Result<(), Violation>) {
-    let mut session = Session::new(job);
+fn play_of(job: &JobSpec, events: Vec<WorkerEvent>) -> (WorkerStream, Result<(), Violation>) {
+    let mut stream = WorkerStream::new(job);
     for (seq, event) in (0..).zip(events) {
-        if let Err(violation) = session.accept(&Envelope { seq, t_ns: 10, event }) {
-            return (session, Err(violation));
+        if let Err(violation) = stream.accept(&Envelope { seq, t_ns: 10, event }) {
+            return (stream, Err(violation));
         }
     }
-    (session, Ok(()))
+    (stream, Ok(()))
 }
 
 #[test]
@@ -164,10 +164,10 @@ fn what_nobody_asked_for_and_what_comes_too_late_is_refused() {
 
 #[test]
 fn time_does_not_run_backwards_and_shares_are_shares() {
-    let mut session = Session::new(&job());
+    let mut stream = WorkerStream::new(&job());
     let at = |seq, t_ns, event| Envelope { seq, t_ns, event };
-    session.accept(&at(0, 9, hello())).unwrap();
-    let found = session.accept(&at(1, 8, phase(Phase::Train)));
+    stream.accept(&at(0, 9, hello())).unwrap();
+    let found = stream.accept(&at(1, 8, phase(Phase::Train)));
     assert_eq!(found, Err(Violation::Time { found: 8, before: 9 }));
     let mut report = EpochReport {
         epoch: 1,
@@ -240,9 +240,9 @@ fn a_found_rate_is_one_and_belongs_to_its_search() {
 
 #[test]
 fn gaps_in_the_numbers_and_foreign_versions_are_refused() {
-    let mut session = Session::new(&job());
+    let mut stream = WorkerStream::new(&job());
     let late = Envelope { seq: 1, t_ns: 0, event: hello() };
-    assert_eq!(session.accept(&late), Err(Violation::Sequence { found: 1, expected: 0 }));
+    assert_eq!(stream.accept(&late), Err(Violation::Sequence { found: 1, expected: 0 }));
     let foreign = WorkerEvent::Hello(Hello { protocol: 99, ..Hello::default() });
     let (_, result) = play(vec![foreign]);
     assert_eq!(result, Err(Violation::Version { found: 99 }));
@@ -261,9 +261,9 @@ fn what_an_exit_means_depends_on_what_was_said() {
         (vec![failed], Exit::Code(1), Some((FailureKind::Reported, "data: row 3"))),
     ];
     for (events, exit, expected) in table {
-        let (session, result) = play(events);
+        let (stream, result) = play(events);
         assert_eq!(result, Ok(()));
-        let failure = session.judge(exit, "tail");
+        let failure = stream.judge(exit, "tail");
         match (failure, expected) {
             (None, None) => {}
             (Some(failure), Some((kind, text))) => {

@@ -17,8 +17,8 @@ use std::thread::JoinHandle;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
 
-use super::lines::Cutter;
-use super::narrator::Narrator;
+use super::adapter::ProtocolAdapter;
+use super::lines::LineSplitter;
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{JobSpec, Usage};
 use crate::runner::action::Input;
@@ -39,13 +39,13 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A named pipe in a folder of its own. Both are removed with it.
 #[derive(Debug)]
-pub(in crate::runner) struct Mailbox {
+pub(in crate::runner) struct EventPipe {
     folder: PathBuf,
     path: PathBuf,
     pipe: OwnedFd,
 }
 
-impl Mailbox {
+impl EventPipe {
     /// Makes one in the system's folder for temporary files, which nobody else can look into.
     pub(in crate::runner) fn open() -> io::Result<Self> {
         let folder = folder()?;
@@ -68,7 +68,7 @@ impl Mailbox {
     }
 }
 
-impl Drop for Mailbox {
+impl Drop for EventPipe {
     fn drop(&mut self) {
         remove(&self.folder, &self.path);
     }
@@ -100,26 +100,28 @@ fn folder() -> io::Result<PathBuf> {
 
 /// Reads what a command reports until it is told to finish.
 #[derive(Debug)]
-pub(in crate::runner) struct Speaker {
+pub(in crate::runner) struct EventReader {
     /// Its end tells the thread to finish.
     stop: OwnedFd,
-    thread: JoinHandle<Narrator>,
+    thread: JoinHandle<ProtocolAdapter>,
 }
 
-impl Speaker {
+impl EventReader {
     /// Of the command of this job, which was started as this process at this time.
     pub(in crate::runner) fn start(
-        mailbox: Mailbox,
-        (job, pid, started_ns): (&JobSpec, u32, u64),
+        event_pipe: EventPipe,
+        job: &JobSpec,
+        pid: u32,
+        started_ns: u64,
         inputs: Sender<Input>,
     ) -> io::Result<Self> {
         let (stopped, stop) = io::pipe()?;
-        let narrator = Narrator::new(job, pid, started_ns);
-        let reader = Reader {
-            mailbox,
+        let adapter = ProtocolAdapter::new(job, pid, started_ns);
+        let reader = ReaderThread {
+            event_pipe,
             stopped: stopped.into(),
-            narrator,
-            cutter: Cutter::default(),
+            adapter,
+            splitter: LineSplitter::default(),
             inputs,
         };
         let thread = std::thread::Builder::new().name("events".to_owned());
@@ -128,27 +130,27 @@ impl Speaker {
     }
 
     /// Takes what was written to the end, and ends the story at this time: `stopped` or by itself.
-    pub(in crate::runner) fn finish(self, end: (bool, Usage), t_ns: u64) -> Vec<Input> {
+    pub(in crate::runner) fn finish(self, stopped: bool, usage: Usage, t_ns: u64) -> Vec<Input> {
         drop(self.stop);
         // A reader that has panicked has said so; its run then lacks its end.
-        let Ok(mut narrator) = self.thread.join() else {
+        let Ok(mut adapter) = self.thread.join() else {
             return Vec::new();
         };
-        narrator.finish(end, t_ns);
-        narrator.said()
+        adapter.finish(stopped, usage, t_ns);
+        adapter.said()
     }
 }
 
-struct Reader {
-    mailbox: Mailbox,
+struct ReaderThread {
+    event_pipe: EventPipe,
     stopped: OwnedFd,
-    narrator: Narrator,
-    cutter: Cutter,
+    adapter: ProtocolAdapter,
+    splitter: LineSplitter,
     inputs: Sender<Input>,
 }
 
-impl Reader {
-    fn run(mut self) -> Narrator {
+impl ReaderThread {
+    fn run(mut self) -> ProtocolAdapter {
         let mut buffer = vec![0; CHUNK];
         self.tell();
         while !self.wait() {
@@ -158,16 +160,16 @@ impl Reader {
         while let Some(read) = self.read(&mut buffer).filter(|_| left > 0) {
             left = left.saturating_sub(read);
         }
-        let rest = self.cutter.rest();
-        self.narrator.take(rest.as_slice(), MonotonicClock.now_ns());
+        let rest = self.splitter.rest();
+        self.adapter.take(rest.as_slice(), MonotonicClock.now_ns());
         self.tell();
-        self.narrator
+        self.adapter
     }
 
     /// Until there is something to read; whether it is time to finish.
     fn wait(&self) -> bool {
         let mut both = [
-            PollFd::new(&self.mailbox.pipe, PollFlags::IN),
+            PollFd::new(&self.event_pipe.pipe, PollFlags::IN),
             PollFd::new(&self.stopped, PollFlags::IN),
         ];
         // An interrupted wait is tried again by the caller.
@@ -177,16 +179,16 @@ impl Reader {
 
     /// Reads once; how much, if anything.
     fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        let read = rustix::io::read(&self.mailbox.pipe, &mut *buffer).ok();
+        let read = rustix::io::read(&self.event_pipe.pipe, &mut *buffer).ok();
         let read = read.filter(|read| *read > 0)?;
-        let lines = self.cutter.cut(&buffer[..read]);
-        self.narrator.take(&lines, MonotonicClock.now_ns());
+        let lines = self.splitter.cut(&buffer[..read]);
+        self.adapter.take(&lines, MonotonicClock.now_ns());
         self.tell();
         Some(read)
     }
 
     fn tell(&mut self) {
-        for input in self.narrator.said() {
+        for input in self.adapter.said() {
             // The run may be over: then nobody wants to know.
             let _ = self.inputs.send(input);
         }
