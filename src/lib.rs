@@ -7,6 +7,7 @@
 //! dataset                    data on disk: manifests, loaders, splits
 //! metric                     what each metric is
 //! event                      what a worker says, what a run says, what is recorded
+//! interference               when others took the machine
 //! load                       requests and their queue, in real or virtual time
 //! control  sampler  worker  store
 //! gate                       is it worse than the baseline?
@@ -27,6 +28,7 @@ pub mod control;
 pub mod dataset;
 pub mod event;
 pub mod gate;
+pub mod interference;
 pub mod load;
 pub mod metric;
 pub mod report;

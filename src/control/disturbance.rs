@@ -1,7 +1,7 @@
 //! What other processes on the machine did to the figures: each with and without the stretches that they took.
 //!
 //! Steps and ticks are counted when they come; whether a stretch was disturbed is known a moment later
-//! ([`crate::event::interference`]), so each series has columns for what was clear and what was marked that are filled in
+//! ([`crate::interference`]), so each series has columns for what was clear and what was marked that are filled in
 //! then; what is not known, or not yet, is in neither. With and without are taken over the same batches, after the same
 //! warm-up.
 
@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use super::assess::Why;
 use super::controller::Controller;
-use crate::event::{Interference, InterferenceWatch, ResourceSample, Stretch};
+use crate::event::{Interference, ResourceSample};
+use crate::interference::{InterferenceWatch, Stretch};
 use crate::metric::MetricDef;
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
@@ -53,7 +54,7 @@ impl Marks {
         let Some(stretch) = self.watch.push(sample) else {
             return;
         };
-        self.sum.add(&stretch);
+        stretch.add_to(&mut self.sum);
         self.stretches.push_back(stretch);
         if self.stretches.len() > REMEMBERED {
             self.stretches.pop_front();

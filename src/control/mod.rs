@@ -17,7 +17,7 @@
 //!   [`crate::stats::growth`]). The interval takes in the correlation that may be left, what has not been seen yet, and
 //!   half of the drift that is let pass;
 //! - it would not differ by more than what is asked without the time in which other processes took the machine
-//!   ([`crate::event::interference`]). Where that is more than half of the time, the machine is measured as it is.
+//!   ([`crate::interference`]). Where that is more than half of the time, the machine is measured as it is.
 //!
 //! It is *known* after `looks` good looks in a row, each with new data; one, unless more are asked for. When all are
 //! known, a serve phase is advanced and training is stopped as *plateaued*. After `max_time_s` a serve phase is advanced

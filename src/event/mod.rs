@@ -20,7 +20,7 @@ pub mod worker;
 pub use axis::{AXES, Axis, AxisKind, AxisValue, Range};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
-pub use interference::{Disturber, Interference, InterferenceWatch, Stretch};
+pub use interference::{Disturber, Interference};
 pub use job::{
     Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec,
     TrainSpec,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::{ReportError, csv_bytes, number, optional};
-use crate::event::{EpochReport, GpuReading, InterferenceWatch, ResourceSample, Vendor};
+use crate::event::{EpochReport, GpuReading, ResourceSample, Vendor};
+use crate::interference::InterferenceWatch;
 
 const SAMPLE_COLUMNS: [&str; 22] = [
     "t_s",
@@ -162,7 +163,7 @@ fn device_cells(vendor: Vendor, reading: Option<&GpuReading>, started_ns: u64) -
 /// `gaps` says why. Each accelerator adds its columns, in the order in which they were found: `gpu0_...` where NVML counts it,
 /// `amd0_...`, `intel0_...`, `tpu0_...`; `..._t_s` is when it was read, a little before the tick, and `..._throttle` is empty
 /// too where nothing slows it. `interference` is filled in at the ticks that read the machine anew: 1 if other processes took
-/// it since the one before, 0 if not ([`crate::event::interference`]); and `interference_cause` says what it was: `others`,
+/// it since the one before, 0 if not ([`crate::interference`]); and `interference_cause` says what it was: `others`,
 /// `steal`, `throttled`, `thermal` or `delay`. `cpu_energy_joules` is what the packages and their memory have used since the
 /// first tick that read them, the sum of their counters; a sum that lacks one of them is none.
 pub struct SampleCsv<W: Write> {

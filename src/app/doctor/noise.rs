@@ -1,6 +1,6 @@
 //! Whether this machine is quiet enough to measure on now, and what to do where it is not.
 //!
-//! A figure is *noisy* where it would mark a stretch of a run ([`crate::event::interference`], which has the recordings behind
+//! A figure is *noisy* where it would mark a stretch of a run ([`crate::interference`], which has the recordings behind
 //! the thresholds), or make a timing worse by about what a stopping rule asks for, 5%: a thread that got less than 95%
 //! of the time that it wanted (0.7% of it was lost on a quiet machine, half beside one busy loop on two cores), a wake-up
 //! later than 3 ms, less than one tick of the scheduler (quiet: 0.1 ms). *Very noisy* is what no repetition averages
@@ -9,7 +9,7 @@
 
 use serde::Serialize;
 
-use crate::event::interference::{OTHERS, STEAL, THERMAL, THROTTLED};
+use crate::interference::{OTHERS, STEAL, THERMAL, THROTTLED};
 use crate::report::layout::harmless;
 use crate::sampler::noise::{Busy, Noise};
 use crate::units;
