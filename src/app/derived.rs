@@ -9,7 +9,7 @@ use crate::event::{Objective, RunRecord};
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
 use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
-use crate::store::{self, Results, StoredResults};
+use crate::store::Results;
 
 /// Repeats from which on an interval between runs says something.
 const REPEATS_FOR_SUMMARY: u32 = 3;
@@ -61,9 +61,4 @@ impl Derived {
         results.write("report.html", &self.page)?;
         Ok(())
     }
-}
-
-/// Opens a results folder for its reports.
-pub fn reopen(folder: &std::path::Path) -> Result<(Results, StoredResults), Fault> {
-    Ok(store::reopen(folder)?)
 }

@@ -2,27 +2,16 @@
 
 mod figures;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use self::figures::Figure;
+use self::figures::{Comparison, Figure, indexed};
 use super::Fault;
+use super::distinct::distinct;
 use crate::event::{Feasibility, Objective, RunRecord, RunStatus, StopReason};
 use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
 use crate::report::summary::SummaryRow;
 use crate::stats::{Better, Known, Standing, standings};
-use crate::store::{DataRows, ManifestHead, Results};
-
-/// What cells are compared by, and what is known of their data.
-struct Comparison<'a> {
-    objectives: &'a [Objective],
-    summary: BetweenRuns<'a>,
-    rows: &'a BTreeMap<String, DataRows>,
-    /// How precisely each run was asked to know its figures, as a share.
-    within: &'a BTreeMap<String, f64>,
-}
-
-/// The figures between runs by cell, metric and phase.
-type BetweenRuns<'a> = HashMap<(&'a str, &'a str, &'a str), &'a SummaryRow>;
+use crate::store::{ManifestHead, Results};
 
 /// The front of a results folder, by these objectives or by those of its manifest; `None` where there are none.
 pub fn of_folder(
@@ -60,12 +49,7 @@ impl Comparison<'_> {
             cells.push(self.cell(name, &runs));
         }
         let goals: Vec<Better> = self.objectives.iter().map(|objective| objective.better).collect();
-        let mut datasets: Vec<String> = Vec::new();
-        for (cell, _) in &cells {
-            if !datasets.contains(&cell.dataset) {
-                datasets.push(cell.dataset.clone());
-            }
-        }
+        let datasets = distinct(cells.iter().map(|(cell, _)| cell.dataset.clone()));
         for dataset in &datasets {
             let compared = |(cell, _): &(FrontCell, Vec<Known>)| {
                 cell.dataset == *dataset && cell.mark == Mark::Front
@@ -167,11 +151,6 @@ impl Comparison<'_> {
             }
         }
     }
-}
-
-fn indexed(summary: &[SummaryRow]) -> BetweenRuns<'_> {
-    let rows = summary.iter();
-    rows.map(|row| ((&*row.cell, &*row.metric, &*row.phase), row)).collect()
 }
 
 /// The runs of each cell, in the order of their first.

@@ -11,6 +11,7 @@ pub mod baseline;
 pub mod compare;
 pub mod datasets;
 pub mod derived;
+mod distinct;
 pub mod doctor;
 pub mod dry_run;
 pub mod environment;

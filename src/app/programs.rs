@@ -6,19 +6,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 
 use super::Fault;
+use super::distinct::distinct;
 use crate::config::plan::PlannedRun;
 
 /// The programs of all commands among these runs can be started.
 pub(super) fn startable(runs: &[PlannedRun]) -> Result<(), Fault> {
     let commands = runs.iter().filter_map(|run| run.job.command.as_ref());
-    let mut seen: Vec<&str> = Vec::new();
-    for program in commands.filter_map(|command| command.words.first()) {
-        if !seen.contains(&&**program) {
-            find(program)?;
-            seen.push(program);
-        }
-    }
-    Ok(())
+    let programs = distinct(commands.filter_map(|command| command.words.first()));
+    programs.into_iter().try_for_each(|program| find(program))
 }
 
 /// Finds a program as the system will: by its path, or in the folders of `PATH`.

@@ -1,5 +1,6 @@
 //! The figures of each cell over its repeats.
 
+use super::distinct::distinct;
 use crate::event::{MetricRow, RunRecord, RunStatus};
 use crate::metric::{MetricDef, find};
 use crate::report::summary::SummaryRow;
@@ -10,12 +11,7 @@ const CONFIDENCE: f64 = 0.95;
 
 /// One row a cell, stage and metric. Failed and cancelled runs are left out and counted in the note.
 pub fn summaries(records: &[RunRecord]) -> Vec<SummaryRow> {
-    let mut cells: Vec<&str> = Vec::new();
-    for record in records {
-        if !cells.contains(&record.cell.as_str()) {
-            cells.push(&record.cell);
-        }
-    }
+    let cells = distinct(records.iter().map(|record| record.cell.as_str()));
     cells.iter().flat_map(|cell| of_cell(cell, records)).collect()
 }
 
@@ -47,7 +43,7 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
         low: interval.map(|interval| floored(row, &values, interval.low)),
         high: interval.map(|interval| interval.high),
         confidence: CONFIDENCE,
-        note: note(row, (values.len(), untrained(row, good)), good.len(), lost),
+        note: note(row, values.len(), untrained(row, good), good.len(), lost),
     }
 }
 
@@ -71,7 +67,7 @@ fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
     with.filter(|record| !record.trained_to_the_end()).count()
 }
 
-fn note(row: &MetricRow, (values, untrained): (usize, usize), good: usize, lost: usize) -> String {
+fn note(row: &MetricRow, values: usize, untrained: usize, good: usize, lost: usize) -> String {
     let mut parts = Vec::new();
     if values == 0 {
         parts.push(row.note.clone());

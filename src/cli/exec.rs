@@ -35,16 +35,8 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let folder = args.out.clone();
     let folder = folder.unwrap_or_else(|| Path::new("results").join(&plan.name));
     let streams = if args.pass_stdout { Streams::PassedWithOutput } else { Streams::Passed };
-    let request = RunRequest {
-        plan: &plan,
-        runs: &plan.runs,
-        folder: &folder,
-        resume: false,
-        fresh: args.fresh,
-        program: None,
-        title: None,
-        streams,
-    };
+    let request =
+        RunRequest { fresh: args.fresh, streams, ..RunRequest::new(&plan, &plan.runs, &folder) };
     let verbosity = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     // The standard error is the command's while it runs.
     let (executed, _) = progress::watch(ProgressMode::None, verbosity, screen, |progress| {

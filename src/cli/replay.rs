@@ -1,7 +1,5 @@
 //! `perftune replay`: rows are printed at once as CSV, kept for a document, only counted for the comparison.
 
-use std::fmt::Write;
-
 use super::args::ReplayArgs;
 use super::exit::ExitStatus;
 use super::options::Format;
@@ -12,8 +10,8 @@ use crate::report::replay::{ReplayRow, replay_header, replay_json, replay_row, r
 
 /// Replays every source, prints what came of it, and says what could not be judged.
 pub fn replay(args: &ReplayArgs, screen: Screen) -> Result<ExitStatus, Fault> {
-    let (within, confidence) = (args.within.as_deref(), args.confidence.as_deref());
-    let request = ReplayRequest::new(&args.rule, within, confidence, &args.metrics)?;
+    let ReplayArgs { rule, within, confidence, metrics, .. } = args;
+    let request = ReplayRequest::new(rule, within.as_deref(), confidence.as_deref(), metrics)?;
     let mut output = Output::new(args.format);
     let problems = replay::replay(&args.sources, &request, &mut |row| output.row(row))?;
     output.finish(problems.any())?;
@@ -24,21 +22,16 @@ pub fn replay(args: &ReplayArgs, screen: Screen) -> Result<ExitStatus, Fault> {
 /// For the standard error.
 fn text(problems: &Problems) -> String {
     let Problems { shown, count, series, judged, notes } = problems;
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    for note in notes {
-        let _ = writeln!(out, "note: {note}");
-    }
-    for problem in shown {
-        let _ = writeln!(out, "error: {problem}");
-    }
+    let notes = notes.iter().map(|note| format!("note: {note}\n"));
+    let mut text: String = notes.collect();
+    text.extend(shown.iter().map(|problem| format!("error: {problem}\n")));
     if *count > shown.len() {
-        let _ = writeln!(out, "error: and {} more", count - shown.len());
+        text += &format!("error: and {} more\n", count - shown.len());
     }
     if *series > 0 {
-        let _ = writeln!(out, "{series} of {} series could not be judged", series + judged);
+        text += &format!("{series} of {} series could not be judged\n", series + judged);
     }
-    out
+    text
 }
 
 /// Where rows go.

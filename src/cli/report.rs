@@ -5,11 +5,12 @@ use super::document::Document;
 use super::exit::ExitStatus;
 use super::output::Screen;
 use crate::app::Fault;
-use crate::app::derived::{Derived, reopen};
+use crate::app::derived::Derived;
 use crate::app::rules::parse_rules;
 use crate::app::shadow::{Shadow, rules_before};
 use crate::config;
 use crate::report::table::Closing;
+use crate::store::reopen;
 
 /// Rebuilds and prints them.
 pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {

@@ -14,7 +14,7 @@ use crate::app::Fault;
 use crate::app::derived::Derived;
 use crate::app::grid;
 use crate::app::rules::parse_rules;
-use crate::app::session::{RunRequest, Streams, execute};
+use crate::app::session::{RunRequest, execute};
 use crate::app::shadow::Shadow;
 use crate::config::plan::PlannedRun;
 use crate::report::table::Closing;
@@ -54,14 +54,9 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     }
     let folder = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));
     let request = RunRequest {
-        plan: &plan,
-        runs: &runs,
-        folder: &folder,
         resume: args.resume,
         fresh: args.fresh,
-        program: None,
-        title: None,
-        streams: Streams::Logged,
+        ..RunRequest::new(&plan, &runs, &folder)
     };
     let (executed, elapsed_s) =
         progress::watch(args.progress, args.verbosity(), screen, |progress| {

@@ -1,7 +1,7 @@
 //! The shape of the code: who may import whom, who owns which foreign crate, how long a file may be, what the binaries
 //! link.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,11 +75,17 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sha2", &["dataset"]),
 ];
 
+/// Modules whose files still import each other in a circle; a module that is clean leaves the list.
+const NOT_CLEAN_YET: &[&str] = &[
+    "config", "control", "dataset", "event", "gate", "load", "report", "runner", "sampler",
+    "worker",
+];
+
 /// A file that is longer tells more than one story.
 const MOST_LINES: usize = 400;
 
 /// Files that are one table, with an entry for each thing that there is.
-const TABLES: &[&str] = &["config/keys.rs", "event/axis.rs"];
+const TABLES: &[&str] = &["config/keys.rs", "event/axis.rs", "metric/catalogue.rs"];
 
 fn sources() -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -172,6 +178,266 @@ fn every_foreign_crate_has_one_owner() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The words and signs of a source file, without comments, literals and what only tests see.
+fn tokens(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if first == '"' {
+            let closes = |(at, _): &(usize, char)| {
+                let before = rest[..*at].chars().rev().take_while(|c| *c == '\\').count();
+                *at > 0 && before % 2 == 0
+            };
+            rest.match_indices('"')
+                .map(|(at, _)| (at, '"'))
+                .find(closes)
+                .map_or(rest.len(), |(at, _)| at + 1)
+        } else if rest.starts_with("r#\"") {
+            rest.find("\"#").map_or(rest.len(), |at| at + 2)
+        } else if rest.starts_with("'\"'") || rest.starts_with("'{'") || rest.starts_with("'}'") {
+            3
+        } else if first.is_alphabetic() || first == '_' {
+            let word: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.push(word.clone());
+            word.len()
+        } else if rest.starts_with("::") {
+            found.push("::".to_owned());
+            2
+        } else {
+            if !first.is_whitespace() {
+                found.push(first.to_string());
+            }
+            first.len_utf8()
+        };
+        rest = &rest[length..];
+    }
+    without_tests(&found)
+}
+
+/// Leaves out every item that `#[cfg(test)]` stands before.
+fn without_tests(tokens: &[String]) -> Vec<String> {
+    let mark = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let is_mark = tokens[at..].iter().zip(mark).filter(|(a, b)| *a == b).count() == mark.len();
+        if !is_mark {
+            kept.push(tokens[at].clone());
+            at += 1;
+            continue;
+        }
+        let mut depth = 0_i32;
+        at += mark.len();
+        while let Some(token) = tokens.get(at) {
+            depth += match token.as_str() {
+                "{" => 1,
+                "}" => -1,
+                _ => 0,
+            };
+            at += 1;
+            if depth == 0 && (token == "}" || token == ";") {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+/// What a file names of its crate: the paths of its imports and of its code, and what it hands on by `pub use`.
+#[derive(Default)]
+struct Named {
+    paths: Vec<Vec<String>>,
+    handed_on: Vec<Vec<String>>,
+}
+
+fn named(tokens: &[String], children: &BTreeSet<String>) -> Named {
+    let mut named = Named::default();
+    let is_start =
+        |word: &str| matches!(word, "crate" | "self" | "super") || children.contains(word);
+    let mut at = 0;
+    while at < tokens.len() {
+        let before = at.checked_sub(1).map_or("", |before| tokens[before].as_str());
+        if tokens[at] == "use" {
+            let mut paths = Vec::new();
+            at = use_tree(tokens, at + 1, &[], &mut paths);
+            if matches!(before, "pub" | ")") { &mut named.handed_on } else { &mut named.paths }
+                .extend(paths);
+        } else if is_start(&tokens[at])
+            && before != "::"
+            && tokens.get(at + 1).is_some_and(|next| next == "::")
+        {
+            let mut path = vec![tokens[at].clone()];
+            while tokens.get(at + 1).is_some_and(|next| next == "::") {
+                path.extend(tokens.get(at + 2).cloned());
+                at += 2;
+            }
+            named.paths.push(path);
+            at += 1;
+        } else {
+            at += 1;
+        }
+    }
+    named
+}
+
+/// Reads `a::{b, c::d as e}`; returns the place behind it.
+fn use_tree(
+    tokens: &[String],
+    mut at: usize,
+    prefix: &[String],
+    out: &mut Vec<Vec<String>>,
+) -> usize {
+    let mut path = prefix.to_vec();
+    while let Some(token) = tokens.get(at) {
+        match token.as_str() {
+            "{" => {
+                at += 1;
+                while tokens.get(at).is_some_and(|token| token != "}") {
+                    at = use_tree(tokens, at, &path, out);
+                    at += usize::from(tokens.get(at).is_some_and(|token| token == ","));
+                }
+                return at + 1;
+            }
+            "," | "}" | ";" => break,
+            "::" => at += 1,
+            "as" => at += 2,
+            "self" if !path.is_empty() => at += 1,
+            word => {
+                path.push(word.to_owned());
+                at += 1;
+            }
+        }
+    }
+    out.push(path);
+    at
+}
+
+/// `cli/args/help.rs` and `cli/args/mod.rs` as paths of modules.
+fn path_of(file: &str) -> Vec<String> {
+    let path = file.trim_end_matches(".rs").trim_end_matches("/mod");
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// The files of a module, and which of them each one imports. What `pub use` hands on is imported from where it is.
+struct Imports {
+    files: BTreeMap<Vec<String>, String>,
+    named: BTreeMap<String, Named>,
+}
+
+impl Imports {
+    fn of(sources: &[(String, String)]) -> Self {
+        let code = sources.iter().filter(|(file, _)| !is_for_tests(file));
+        let files: BTreeMap<_, _> =
+            code.clone().map(|(file, _)| (path_of(file), file.clone())).collect();
+        let named = code.map(|(file, text)| {
+            let own = path_of(file);
+            let child = |path: &&Vec<String>| path.len() == own.len() + 1 && path.starts_with(&own);
+            let children = files.keys().filter(child).filter_map(|path| path.last().cloned());
+            (file.clone(), self::named(&tokens(text), &children.collect()))
+        });
+        Self { named: named.collect(), files }
+    }
+
+    /// The file in which what a path names is defined.
+    fn file_of(&self, from: &[String], path: &[String]) -> Option<&String> {
+        let mut module = from.to_vec();
+        let mut words = path.iter().peekable();
+        if words.next_if(|word| *word == "crate").is_some() {
+            module.clear();
+        } else if words.next_if(|word| *word == "self").is_none() {
+            while words.next_if(|word| *word == "super").is_some() {
+                module.pop();
+            }
+        }
+        while let Some(word) = words.peek() {
+            module.push((*word).clone());
+            if !self.files.contains_key(&module) {
+                module.pop();
+                break;
+            }
+            words.next();
+        }
+        let file = self.files.get(&module)?;
+        let Some(item) = words.next() else {
+            return Some(file);
+        };
+        let handed_on = self.named[file].handed_on.iter();
+        let mut from_below = handed_on.filter(|handed| handed.last() == Some(item));
+        let below = from_below.find_map(|handed| self.file_of(&module, handed));
+        Some(below.unwrap_or(file))
+    }
+
+    /// Of each file the files of its top-level module that it imports.
+    fn edges(&self) -> Edges {
+        let of = |(file, named): (&String, &Named)| {
+            let own = path_of(file);
+            let found = named.paths.iter().filter_map(|path| self.file_of(&own, path));
+            let of_module = found.filter(|to| *to != file && module_of(to) == module_of(file));
+            (file.clone(), of_module.cloned().collect())
+        };
+        self.named.iter().map(of).collect()
+    }
+}
+
+type Edges = BTreeMap<String, BTreeSet<String>>;
+
+fn reached<'a>(edges: &'a Edges, file: &str) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::new();
+    let mut next: Vec<&String> = edges[file].iter().collect();
+    while let Some(file) = next.pop() {
+        if reached.insert(file.as_str()) {
+            next.extend(&edges[file]);
+        }
+    }
+    reached
+}
+
+#[test]
+fn no_files_of_a_module_import_each_other_in_a_circle() {
+    let edges = Imports::of(&sources()).edges();
+    let mut wrong = Vec::new();
+    let all: BTreeMap<&str, _> =
+        edges.keys().map(|file| (file.as_str(), reached(&edges, file))).collect();
+    for (file, imports) in &edges {
+        let clean = module_of(file).is_some_and(|module| !NOT_CLEAN_YET.contains(&module));
+        if clean && all[file.as_str()].contains(file.as_str()) {
+            let back = |to: &&String| all[to.as_str()].contains(file.as_str());
+            let names: Vec<&str> = imports.iter().filter(back).map(String::as_str).collect();
+            wrong.push(format!("{file} -> {}", names.join(", ")));
+        }
+    }
+    assert!(wrong.is_empty(), "files that import each other in a circle:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_lead_to_the_file_of_what_they_name() {
+    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let edges = Imports::of(&[
+        file(
+            "a/mod.rs",
+            "mod b;\nmod c;\npub use self::b::{Thing, other as more};\nfn f() { c::g() }",
+        ),
+        file(
+            "a/b.rs",
+            "// use super::c;\npub struct Thing;\n#[cfg(test)]\nmod t { use super::super::c::g; }",
+        ),
+        file(
+            "a/c.rs",
+            "use super::{Thing, f};\nuse crate::{d::D, a::b};\npub fn g() { let _ = \"a::b\"; }",
+        ),
+        file("d.rs", "pub struct D;"),
+    ])
+    .edges();
+    let from = |file: &str| edges[file].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(from("a/mod.rs"), ["a/c.rs"]);
+    assert!(from("a/b.rs").is_empty());
+    assert_eq!(from("a/c.rs"), ["a/b.rs", "a/mod.rs"]);
+    assert!(reached(&edges, "a/c.rs").contains("a/c.rs"));
+}
+
 /// Files that hold tests only, or what tests are fed with.
 fn is_for_tests(file: &str) -> bool {
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
@@ -200,6 +466,30 @@ fn every_file_tells_one_story() {
         "a file has at most {MOST_LINES}; split these by a noun:\n{}",
         long.join("\n")
     );
+}
+
+/// A subcommand is a file that leads from the arguments to the exit code, and not the work itself.
+#[test]
+fn a_subcommand_is_short() {
+    const SUBCOMMANDS: &[&str] = &[
+        "against/mod",
+        "baseline",
+        "check",
+        "completions",
+        "doctor/mod",
+        "exec",
+        "replay",
+        "report",
+        "run",
+    ];
+    let names = SUBCOMMANDS.iter().map(|name| format!("cli/{name}.rs"));
+    let sources: BTreeMap<String, String> = sources().into_iter().collect();
+    let long: Vec<String> = names
+        .map(|file| (lines_of_code(&sources[&file]), file))
+        .filter(|(lines, _)| *lines > 100)
+        .map(|(lines, file)| format!("{file}: {lines} lines before its tests"))
+        .collect();
+    assert!(long.is_empty(), "the work of a subcommand belongs to `app`:\n{}", long.join("\n"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::outlier;
 use crate::app::Fault;
+use crate::app::distinct::distinct;
 use crate::event::fingerprint::Fingerprint;
 use crate::gate::{Figure, GatePolicy, GateRun, SessionInfo, Side};
 use crate::report::layout::counted;
@@ -147,12 +148,7 @@ fn comparable(shelf: &Shelf, here: Option<&Fingerprint>, policy: &GatePolicy) ->
 }
 
 fn side(root: &Path, sessions: &[&StoredSession]) -> Side {
-    let mut cells: Vec<String> = Vec::new();
-    for cell in sessions.iter().flat_map(|session| &session.cells) {
-        if !cells.contains(cell) {
-            cells.push(cell.clone());
-        }
-    }
+    let cells = distinct(sessions.iter().flat_map(|session| &session.cells).cloned());
     let info = |session: &&StoredSession| SessionInfo {
         id: session.session.clone(),
         created: session.created.clone(),

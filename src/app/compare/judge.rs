@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::plan::{ComparisonPlan, Rules};
 use super::sides::ComparedSide;
-use super::source::{self, Source};
+use super::source::{self, RecordedSide};
 use super::verdict;
 use crate::app::Fault;
 use crate::app::baseline::Reference;
@@ -148,7 +148,11 @@ fn own_rules(baseline: Option<&Value>, candidate: Option<&Value>) -> Result<Opti
 }
 
 /// Judges two sides; what a reader must know of the files is among the notes.
-fn compare(mut baseline: Source, mut candidate: Source, rules: &Rules) -> Result<Judgement, Fault> {
+fn compare(
+    mut baseline: RecordedSide,
+    mut candidate: RecordedSide,
+    rules: &Rules,
+) -> Result<Judgement, Fault> {
     let mut own = BTreeSet::new();
     for side in [&mut baseline.side, &mut candidate.side] {
         own.append(&mut leave_out_own(side, &rules.policy));

@@ -13,7 +13,7 @@ use crate::app::{Fault, Observer};
 use crate::event::Arm;
 use crate::gate::blocks::{blocks, look, needed};
 use crate::gate::{Judgement, Outcome, RowVerdict};
-use crate::runner::{RunSpec, Streams};
+use crate::runner::RunSpec;
 use crate::sampler::Sampler;
 
 /// The verdict, beside the folders of the sides.
@@ -124,14 +124,11 @@ impl Comparison<'_> {
     fn request<'s>(&'s self, arm: Arm, folder: &'s Path) -> RunRequest<'s> {
         let side = self.sides.of(arm);
         RunRequest {
-            plan: &side.plan,
-            runs: &side.runs,
-            folder,
             resume: self.resume,
             fresh: self.fresh,
             program: side.program.as_deref(),
             title: Some(arm.name()),
-            streams: Streams::Logged,
+            ..RunRequest::new(&side.plan, &side.runs, folder)
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Fault;
 use crate::gate::GatePolicy;
+use crate::report::json;
 use crate::runner::Launch;
 use crate::store::atomic;
 
@@ -181,9 +182,7 @@ impl ComparisonPlan {
 
     /// Writes it into the folder.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Fault> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
-        Ok(atomic::write(&folder.join(FILE), &bytes)?)
+        Ok(atomic::write(&folder.join(FILE), &json::pretty(self)?)?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::app::Fault;
+use crate::app::distinct::distinct;
 use crate::app::grid::{GridFile, load};
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
 use crate::event::Arm;
@@ -220,14 +221,8 @@ impl ComparedSides {
 
     /// What the user should know of the sides, each once.
     pub fn warnings(&self) -> Vec<&str> {
-        let mut said: Vec<&str> = Vec::new();
         let plans = self.both.iter().flat_map(|side| &side.plan.warnings);
-        for warning in plans.chain(&self.warnings) {
-            if !said.contains(&warning.as_str()) {
-                said.push(warning);
-            }
-        }
-        said
+        distinct(plans.chain(&self.warnings).map(String::as_str))
     }
 
     /// The side of this arm.

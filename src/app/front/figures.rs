@@ -1,8 +1,9 @@
 //! The figure of a cell that an objective is compared by, and the interval that it is known to.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use super::Comparison;
+use crate::app::distinct::distinct;
 use crate::control::policy::StopPolicy;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
 use crate::metric::{MetricDef, MetricKind, Scope, find};
@@ -10,6 +11,7 @@ use crate::report::front::FrontFigure;
 use crate::report::headline::{MAX_RATE, Place};
 use crate::report::summary::SummaryRow;
 use crate::stats::{Interval, Known, wilson};
+use crate::store::DataRows;
 use crate::units::{Unit, percent};
 
 /// Nominal confidence of the intervals of shares: that of the intervals between runs.
@@ -20,6 +22,24 @@ const REPEATS: u64 = 3;
 
 /// Nothing is known.
 const OPEN: Interval = Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };
+
+/// What cells are compared by, and what is known of their data.
+pub(super) struct Comparison<'a> {
+    pub(super) objectives: &'a [Objective],
+    pub(super) summary: BetweenRuns<'a>,
+    pub(super) rows: &'a BTreeMap<String, DataRows>,
+    /// How precisely each run was asked to know its figures, as a share.
+    pub(super) within: &'a BTreeMap<String, f64>,
+}
+
+/// The figures between runs by cell, metric and phase.
+pub(super) type BetweenRuns<'a> = HashMap<(&'a str, &'a str, &'a str), &'a SummaryRow>;
+
+/// The figures between runs where they are found by their names.
+pub(super) fn indexed(summary: &[SummaryRow]) -> BetweenRuns<'_> {
+    let rows = summary.iter();
+    rows.map(|row| ((&*row.cell, &*row.metric, &*row.phase), row)).collect()
+}
 
 /// A figure as it is shown and as it is compared.
 pub(super) type Figure = (FrontFigure, Known);
@@ -53,7 +73,7 @@ impl Comparison<'_> {
         let told = rows.iter().map(|(run, row)| self.told(run, row, def));
         let told: Vec<Told> = told.collect();
         let (interval, says) = match between {
-            Some(row) => self.between_runs(row, (runs, def), &told),
+            Some(row) => self.between_runs(row, runs, def, &told),
             None => within_runs(&told),
         };
         let value = between.and_then(|row| row.mean).unwrap_or(mean);
@@ -78,7 +98,8 @@ impl Comparison<'_> {
     fn between_runs(
         &self,
         row: &SummaryRow,
-        (runs, def): (&[&RunRecord], &MetricDef),
+        runs: &[&RunRecord],
+        def: &MetricDef,
         told: &[Told],
     ) -> (Interval, String) {
         let mut interval =
@@ -131,13 +152,13 @@ impl Comparison<'_> {
         } else if is_choice(def) {
             measured(Interval::around(value, 0.0), "taken as exact".to_owned())
         } else {
-            self.assumed(run, (row, value), def)
+            self.assumed(run, row, value, def)
         }
     }
 
     /// What is said once has no interval, and another run would have said something else: without more runs it is taken to be
     /// as precise as figures were asked to be. A peak that may still have grown is a lower end.
-    fn assumed(&self, run: &RunRecord, (row, value): (&MetricRow, f64), def: &MetricDef) -> Told {
+    fn assumed(&self, run: &RunRecord, row: &MetricRow, value: f64, def: &MetricDef) -> Told {
         let asked = self.within.get(&run.run).copied();
         let within = asked.unwrap_or_else(|| StopPolicy::default().within);
         let interval = Interval::around(value, within * value.abs());
@@ -168,13 +189,7 @@ impl Comparison<'_> {
 fn within_runs(told: &[Told]) -> (Interval, String) {
     let intervals = told.iter().map(|told| told.interval);
     let interval = intervals.reduce(hull).unwrap_or(OPEN);
-    let mut kinds: Vec<&str> = Vec::new();
-    for kind in told.iter().map(|told| told.says.as_str()) {
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    let says = kinds.join(" and ");
+    let says = distinct(told.iter().map(|told| told.says.as_str())).join(" and ");
     match told {
         [only] if only.assumed => (interval, format!("{says}, one run")),
         [] | [_] => (interval, says),

@@ -2,6 +2,7 @@ use super::*;
 use crate::app::summary::summaries;
 use crate::event::{MetricRow, RunVerdict, StopReason};
 use crate::report::fixtures::{completed, failed, record};
+use crate::store::DataRows;
 
 fn objectives() -> Vec<Objective> {
     [

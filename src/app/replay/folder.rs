@@ -1,15 +1,15 @@
 //! Results folders: the log of every run, fed to the controller as it was when the run was live.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::problems::Output;
+use super::recording::Beginning;
 use super::row::{SeriesName, row};
 use crate::app::{Fault, error_text};
 use crate::config;
+use crate::control::RunReplay;
 use crate::control::rule::RuleSpec;
-use crate::control::{RunContext, RunReplay, StopPolicy};
-use crate::event::{JobSpec, Limits, Reason, RunRecord};
+use crate::event::JobSpec;
 use crate::store::{Line, Recordings, StoreError, read_lines, read_record};
 
 /// What is added to the reasons of a run that was not recorded to its end.
@@ -99,64 +99,36 @@ impl<'a> Run<'a> {
         rules: &[RuleSpec],
         metrics: &[String],
     ) -> Result<Option<Self>, StoreError> {
-        // What could not be measured was known before the run, and stands in its record.
         let record = read_record(folder).ok();
-        let limits = record.as_ref().map_or_else(Limits::default, |record| record.limits.clone());
-        let unsupported = record.as_ref().map(unsupported).unwrap_or_default();
-        let mut run: Option<Self> = None;
-        for line in read_lines(folder)? {
-            match (line?, &mut run) {
-                (Line::Started { job, stop, t_ns, .. }, None) => {
-                    let Ok(mut policy) = serde_json::from_value::<StopPolicy>(stop) else {
-                        return Ok(None);
-                    };
-                    if !metrics.is_empty() {
-                        policy.metrics = metrics.to_vec();
-                    }
-                    let threads = f64::from(job.threads.max(1));
-                    let cores = limits.cores(cores.unwrap_or(threads)).min(threads);
-                    let context = RunContext::of_job(&job, cores, unsupported.clone(), t_ns);
-                    run = Some(Self::new(name, *job, &policy, rules, &context));
-                }
-                (Line::Worker(envelope), Some(run)) => {
-                    for (_, replay) in &mut run.replays {
-                        replay.on_worker(&envelope);
-                    }
-                }
-                (Line::Sample(sample), Some(run)) => {
-                    for (_, replay) in &mut run.replays {
-                        replay.on_sample(&sample);
-                    }
-                }
-                (Line::Asked { .. }, Some(run)) => run.cut_short = true,
-                (Line::Ended(_), Some(run)) => run.whole = true,
-                (_, None) => return Ok(None),
-                (Line::Started { .. } | Line::Warning { .. }, Some(_)) => {}
-            }
+        let Some(mut begun) = Beginning::read(folder, record.as_ref(), cores)? else {
+            return Ok(None);
+        };
+        if !metrics.is_empty() {
+            begun.policy.metrics = metrics.to_vec();
         }
-        Ok(run)
-    }
-
-    fn new(
-        name: &'a str,
-        job: JobSpec,
-        policy: &StopPolicy,
-        rules: &[RuleSpec],
-        context: &RunContext,
-    ) -> Self {
-        let own = [RuleSpec::default()];
-        let rules = if rules.is_empty() { &own[..] } else { rules };
+        let usual = [RuleSpec::default()];
+        let rules = if rules.is_empty() { &usual[..] } else { rules };
+        let Beginning { job, policy, context } = begun;
         let replay = |rule: &RuleSpec| {
-            let replay = RunReplay::new(policy, rule, context.clone());
+            let replay = RunReplay::new(&policy, rule, context.clone());
             (rule.clone(), replay)
         };
-        Self {
-            name,
-            job,
-            replays: rules.iter().map(replay).collect(),
-            cut_short: false,
-            whole: false,
+        let replays = rules.iter().map(replay).collect();
+        let mut run = Self { name, job, replays, cut_short: false, whole: false };
+        for line in read_lines(folder)? {
+            match line? {
+                Line::Worker(envelope) => {
+                    run.replays.iter_mut().for_each(|(_, replay)| replay.on_worker(&envelope));
+                }
+                Line::Sample(sample) => {
+                    run.replays.iter_mut().for_each(|(_, replay)| replay.on_sample(&sample));
+                }
+                Line::Asked { .. } => run.cut_short = true,
+                Line::Ended(_) => run.whole = true,
+                Line::Started { .. } | Line::Warning { .. } => {}
+            }
         }
+        Ok(Some(run))
     }
 
     fn print(self, output: &mut Output<'_>) -> Result<bool, Fault> {
@@ -191,14 +163,4 @@ impl<'a> Run<'a> {
         }
         Ok(true)
     }
-}
-
-/// What the run could not measure, by metric.
-pub(in crate::app) fn unsupported(record: &RunRecord) -> BTreeMap<String, Reason> {
-    let rows = record.metrics.iter();
-    let found = rows.filter_map(|row| {
-        let why = row.note.strip_prefix("unsupported: ")?;
-        Some((row.metric.clone(), Reason::unsupported(why)))
-    });
-    found.collect()
 }

@@ -3,8 +3,9 @@
 //! Rows go out one by one, so that memory does not grow with the recordings; what could not be judged is collected in
 //! [`Problems`]. A source that cannot be read is no reason not to judge the others.
 
-pub(in crate::app) mod folder;
+mod folder;
 mod problems;
+pub(in crate::app) mod recording;
 pub(in crate::app) mod row;
 mod series;
 mod totals;

@@ -1,5 +1,6 @@
 //! Rows become the comparison: a few numbers a row are kept, whatever its series' length.
 
+use crate::app::distinct::distinct;
 use crate::report::replay::{ReplayRow, ReplaySummary};
 use crate::stats::weighted_quantile;
 
@@ -50,14 +51,8 @@ impl Totals {
 
     /// Each benchmark, its rules together, and where there are several, all of them.
     pub fn summaries(&self) -> Vec<ReplaySummary> {
-        let (mut benchmarks, mut rules) = (Vec::<&str>::new(), Vec::<&str>::new());
-        for group in &self.groups {
-            for (name, names) in [(&group.benchmark, &mut benchmarks), (&group.rule, &mut rules)] {
-                if !names.contains(&name.as_str()) {
-                    names.push(name);
-                }
-            }
-        }
+        let benchmarks = distinct(self.groups.iter().map(|group| group.benchmark.as_str()));
+        let rules = distinct(self.groups.iter().map(|group| group.rule.as_str()));
         let mut summaries = Vec::new();
         let of = |benchmark: &str, rule: &str| {
             let found = |group: &&Group| group.benchmark == benchmark && group.rule == rule;

@@ -52,11 +52,10 @@ pub(super) fn data(request: &RunRequest<'_>) -> Result<(), Fault> {
 pub(super) fn metrics(request: &RunRequest<'_>, sampler: &Sampler) -> Result<Vec<String>, Fault> {
     let gaps = sampler.unsupported().iter();
     let unsupported = gaps.map(|gap| (gap.field.clone(), gap.reason.clone())).collect();
-    let mut seen = Vec::new();
     let mut said = Vec::new();
+    let mut seen = BTreeSet::new();
     for run in request.runs.iter().filter(|run| run.stop.enabled) {
-        if !seen.contains(&(run.chosen, &run.stop.metrics)) {
-            seen.push((run.chosen, &run.stop.metrics));
+        if seen.insert((run.chosen, &run.stop.metrics)) {
             let (_, warnings) = check_supported(&run.stop, &unsupported).map_err(|error| {
                 Fault::new(format!("{}: {error}", run.run)).hint(
                     "`perftune doctor` tells what can be measured here; --full needs no metric",

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::config::plan::{Plan, WorkerProgram};
+use crate::report::{ReportError, json};
 use crate::sampler::Machine;
 use crate::store::{DataRows, FORMAT, ManifestHead};
 
@@ -63,14 +64,14 @@ pub(super) struct Facts<'a> {
 }
 
 /// The manifest of a grid.
-pub(super) fn manifest(facts: &Facts<'_>) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn manifest(facts: &Facts<'_>) -> Result<Vec<u8>, ReportError> {
     let Facts { plan, runs, machine, created, session } = facts;
     let worker = match &plan.worker.program {
         WorkerProgram::Native => json!("native"),
         WorkerProgram::Scripted => json!("scripted"),
         WorkerProgram::Command { program, args } => json!({ "program": program, "args": args }),
     };
-    let mut bytes = serde_json::to_vec_pretty(&json!({
+    json::pretty(&json!({
         "format": FORMAT,
         "perftune": env!("CARGO_PKG_VERSION"),
         "created": created,
@@ -88,7 +89,5 @@ pub(super) fn manifest(facts: &Facts<'_>) -> Result<Vec<u8>, serde_json::Error> 
         "session": session.id,
         "runs": runs.order,
         "specs": runs.specs,
-    }))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    }))
 }

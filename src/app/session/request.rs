@@ -27,6 +27,22 @@ pub struct RunRequest<'a> {
     pub streams: Streams,
 }
 
+impl<'a> RunRequest<'a> {
+    /// These runs of the plan, made by the worker of the plan in a folder where nothing is yet.
+    pub fn new(plan: &'a Plan, runs: &'a [PlannedRun], folder: &'a Path) -> Self {
+        Self {
+            plan,
+            runs,
+            folder,
+            resume: false,
+            fresh: false,
+            program: None,
+            title: None,
+            streams: Streams::Logged,
+        }
+    }
+}
+
 /// What became of a request.
 pub struct Executed {
     /// The runs that have ended, those that were kept included, in the order of the plan.

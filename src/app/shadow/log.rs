@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::app::replay::folder::unsupported;
+use crate::app::replay::recording::Beginning;
 use crate::control::rule::RuleSpec;
 use crate::control::shadow::{ShadowEnd, ShadowRun, Stops};
 use crate::control::{RunContext, RunReplay, StopPolicy};
@@ -30,20 +30,21 @@ impl Observed {
 /// nobody knows its whole. The log is read in a stream, twice where a rule is not ours.
 pub(super) fn observe(
     folder: &Path,
-    (record, cores): (&RunRecord, Option<f64>),
+    record: &RunRecord,
+    cores: Option<f64>,
     rules: &[RuleSpec],
 ) -> Result<Option<Vec<Observed>>, StoreError> {
-    let Some(Ok(Line::Started { job, stop, t_ns, .. })) = read_lines(folder)?.next() else {
-        return Err(damaged(folder));
+    let begun = Beginning::read(folder, Some(record), cores)?;
+    let Some(Beginning { policy, context, .. }) = begun else {
+        return Err(StoreError::NoResults {
+            path: folder.to_owned(),
+            why: "its log does not begin as one".to_owned(),
+        });
     };
-    let policy: StopPolicy = serde_json::from_value(stop).map_err(|_| damaged(folder))?;
-    let threads = f64::from(job.threads.max(1));
-    let cores = record.limits.cores(cores.unwrap_or(threads)).min(threads);
-    let context = RunContext::of_job(&job, cores, unsupported(record), t_ns);
     let own = [RuleSpec::default()];
     let rules = if rules.is_empty() { &own[..] } else { rules };
 
-    let mut shadows = shadows(folder, rules, (&policy, &context))?;
+    let mut shadows = shadows(folder, rules, &policy, &context)?;
     let mut asked = false;
     for line in read_lines(folder)? {
         match line? {
@@ -69,7 +70,8 @@ pub(super) fn observe(
 fn shadows(
     folder: &Path,
     rules: &[RuleSpec],
-    (policy, context): (&StopPolicy, &RunContext),
+    policy: &StopPolicy,
+    context: &RunContext,
 ) -> Result<Vec<ShadowRun>, StoreError> {
     let replay = |rule: &RuleSpec| RunReplay::new(policy, rule, context.clone());
     let mut replays: Vec<_> =
@@ -94,11 +96,4 @@ fn shadows(
         None => ShadowRun::new(policy, rule, context.clone()),
     };
     Ok(rules.iter().zip(replays).map(shadow).collect())
-}
-
-fn damaged(folder: &Path) -> StoreError {
-    StoreError::NoResults {
-        path: folder.to_owned(),
-        why: "its log does not begin as one".to_owned(),
-    }
 }

@@ -52,7 +52,7 @@ impl Shadow {
                 continue;
             }
             let folder = results.run_folder(&record.run);
-            match log::observe(&folder, (record, cores), rules) {
+            match log::observe(&folder, record, cores, rules) {
                 Ok(Some(observed)) => seen.push((record, observed)),
                 Ok(None) => cut_short += 1,
                 Err(error) => notes.push(format!("{}: {}", record.run, error_text(&error))),

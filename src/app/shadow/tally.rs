@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::log::Observed;
+use crate::app::distinct::distinct;
 use crate::app::replay::row::{covers, relative_error};
 use crate::control::shadow::{Contestant, ShadowFigure, scale, spread, swaps};
 use crate::event::{Feasibility, RunRecord, RunVerdict};
@@ -45,20 +46,17 @@ impl<'a> Tally<'a> {
 
     pub(super) fn report(&self) -> ShadowReport {
         let mut report = ShadowReport::default();
-        let mut rules: Vec<String> = Vec::new();
         for (record, observed) in self.seen {
             for observed in observed {
                 let rule = observed.label();
                 let figures = observed.end.figures.iter();
                 let rows: Vec<_> =
-                    figures.map(|figure| row(record, (&rule, observed.within), figure)).collect();
-                report.runs.push(run(record, (&rule, observed), &rows));
+                    figures.map(|figure| row(record, &rule, observed.within, figure)).collect();
+                report.runs.push(run(record, &rule, observed, &rows));
                 report.rows.extend(rows);
-                if !rules.contains(&rule) {
-                    rules.push(rule);
-                }
             }
         }
+        let rules = distinct(report.runs.iter().map(|run| run.rule.clone()));
         let totals = rules.iter().map(|rule| self.total(rule, &report));
         report.totals = totals.collect();
         report
@@ -90,7 +88,7 @@ impl<'a> Tally<'a> {
             covered: 0,
             long_runs: used.len() as u64,
             median_used: weighted_quantile(&mut used, 0.5),
-            rankings: RANKED.map(|of| self.ranking(rule, of)).to_vec(),
+            rankings: RANKED.map(|(metric, place)| self.ranking(rule, metric, place)).to_vec(),
             feasible: self.feasible(rule),
         };
         for row in report.rows.iter().filter(|row| row.rule == rule) {
@@ -125,7 +123,7 @@ impl<'a> Tally<'a> {
         self.spreads.get(&key).copied()
     }
 
-    fn ranking(&self, rule: &str, (metric, place): (&'static str, Place)) -> ShadowRanking {
+    fn ranking(&self, rule: &str, metric: &'static str, place: Place) -> ShadowRanking {
         let contestants = self.under(rule).filter_map(|(record, observed)| {
             let phase = place.phase(record)?;
             let there = |row: &&crate::event::MetricRow| {
@@ -183,7 +181,7 @@ fn interval(low: Option<f64>, high: Option<f64>) -> Option<Interval> {
     Some(Interval { low, high })
 }
 
-fn row(record: &RunRecord, (rule, within): (&str, f64), figure: &ShadowFigure) -> ShadowRow {
+fn row(record: &RunRecord, rule: &str, within: f64, figure: &ShadowFigure) -> ShadowRow {
     let then = &figure.row;
     let full = record.metric(&then.phase, &then.metric);
     let full = full.and_then(|row| row.estimate);
@@ -215,11 +213,7 @@ fn row(record: &RunRecord, (rule, within): (&str, f64), figure: &ShadowFigure) -
     }
 }
 
-fn run(
-    record: &RunRecord,
-    (rule, observed): (&str, &Observed),
-    rows: &[ShadowRow],
-) -> ShadowRunRow {
+fn run(record: &RunRecord, rule: &str, observed: &Observed, rows: &[ShadowRow]) -> ShadowRunRow {
     let end = &observed.end;
     // A worker that plays a script may be ahead of the clock on the wall.
     let full_s = record.wall_s.max(end.span_s);

@@ -12,7 +12,9 @@ use crate::cli::{dry_run, output};
 use crate::config::plan::PlannedRun;
 use crate::event::Arm;
 use crate::gate::blocks::{RUNS, Turn, blocks, look};
+use crate::report::json::pretty;
 use crate::report::layout::wrap;
+use crate::report::listing::Listing;
 
 /// Blocks of which the order is shown to people.
 const SHOWN: usize = 2;
@@ -38,7 +40,7 @@ pub(super) fn print(args: &RunArgs, sides: &ComparedSides, alpha: f64) -> Result
     let bytes = match format {
         Format::Table => table(args, sides, &turns, look)?,
         Format::Json => document(args, sides, &turns, look)?,
-        Format::Csv => rows(sides, &turns),
+        Format::Csv => Listing::new(&turn_rows(sides, &turns))?.csv()?,
     };
     output::print(&bytes)
 }
@@ -100,7 +102,7 @@ fn document(
         "blocks": args.compare.blocks,
         "look_after_blocks": look,
         "order_is_fixed": args.seed.is_some(),
-        "order": turns.iter().map(|turn| turn_json(sides, turn)).collect::<Vec<_>>(),
+        "order": turn_rows(sides, turns),
     });
     for arm in Arm::BOTH {
         let side = sides.of(arm);
@@ -111,9 +113,7 @@ fn document(
             "plan": serde_json::from_slice::<Value>(&plan)?,
         });
     }
-    let mut bytes = serde_json::to_vec_pretty(&document)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    Ok(pretty(&document)?)
 }
 
 fn run_of<'a>(sides: &'a ComparedSides, turn: &Turn) -> &'a str {
@@ -123,22 +123,16 @@ fn run_of<'a>(sides: &'a ComparedSides, turn: &Turn) -> &'a str {
     found.map_or("", |run| &run.run)
 }
 
-fn turn_json(sides: &ComparedSides, turn: &Turn) -> Value {
-    json!({
-        "block": turn.block,
-        "position": turn.position,
-        "arm": turn.arm,
-        "cell": sides.cells[turn.cell],
-        "run": run_of(sides, turn),
-    })
-}
-
-/// One row a run, in order. Names of runs and cells hold nothing that CSV would have to quote.
-fn rows(sides: &ComparedSides, turns: &[Turn]) -> Vec<u8> {
-    let mut text = "block,position,arm,cell,run\n".to_owned();
-    for turn in turns {
-        let (cell, run) = (&sides.cells[turn.cell], run_of(sides, turn));
-        let _ = writeln!(text, "{},{},{},{cell},{run}", turn.block, turn.position, turn.arm);
-    }
-    text.into_bytes()
+/// One row a run, in order.
+fn turn_rows(sides: &ComparedSides, turns: &[Turn]) -> Vec<Value> {
+    let row = |turn: &Turn| {
+        json!({
+            "block": turn.block,
+            "position": turn.position,
+            "arm": turn.arm,
+            "cell": sides.cells[turn.cell],
+            "run": run_of(sides, turn),
+        })
+    };
+    turns.iter().map(row).collect()
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::{Origin, Source, absent, cells};
+use super::side::{Origin, RecordedSide, absent, cells};
 use crate::app::Fault;
 use crate::event::{MetricRow, RunRecord};
 use crate::gate::{Figure, GateRun, Side};
 use crate::report::csv::failure_text;
 use crate::store::Recordings;
 
-pub(super) fn read(path: &Path) -> Result<Source, Fault> {
+pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
     let name = path.display();
     if !path.join("manifest.json").is_file() {
         let fault =
@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
         cells: cells(&runs),
         runs,
     };
-    Ok(Source { side, notes: Vec::new(), gate: head.gate.clone(), wide: false })
+    Ok(RecordedSide { side, notes: Vec::new(), gate: head.gate.clone(), wide: false })
 }
 
 fn gate_run(record: RunRecord, session: &str) -> GateRun {

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{Origin, Source, absent, cells};
+use super::side::{Origin, RecordedSide, absent, cells};
 use crate::app::Fault;
 use crate::gate::Side;
 use crate::report::reading::{ReadFigures, read_figures};
 use crate::store::{ManifestHead, Recordings};
 
-pub(super) fn read(path: &Path) -> Result<Source, Fault> {
+pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
     let bytes = fs_err::read(path)?;
     if bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Fault::new(format!("{} is no CSV file but JSON", path.display()))
@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> Result<Source, Fault> {
         cells: cells(&runs),
         runs,
     };
-    Ok(Source { side, notes, gate: own.and_then(|head| head.gate.clone()), wide })
+    Ok(RecordedSide { side, notes, gate: own.and_then(|head| head.gate.clone()), wide })
 }
 
 /// Whether a manifest speaks of these runs: it knows every one.

@@ -1,0 +1,80 @@
+//! A recorded side, and where and when it was measured.
+
+use std::path::Path;
+
+use crate::app::distinct::distinct;
+use crate::event::RunStatus;
+use crate::event::fingerprint::Fingerprint;
+use crate::gate::{GateRun, SessionInfo, Side};
+use crate::report::reading::cell_and_repeat;
+use crate::store::ManifestHead;
+
+/// A side, and what is known of it beside its figures.
+#[derive(Debug)]
+pub(in crate::app::compare) struct RecordedSide {
+    /// What is compared.
+    pub side: Side,
+    /// What a reader of the verdict must know.
+    pub notes: Vec<String>,
+    /// The gate of its grid, as its manifest has it.
+    pub gate: Option<serde_json::Value>,
+    /// Whether it is a `report.csv`, which has fewer figures than the others.
+    pub wide: bool,
+}
+
+/// What a manifest says of where and when its runs were measured.
+pub(super) struct Origin {
+    pub(super) session: String,
+    created: String,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl Origin {
+    /// Of a manifest; one that is older than the names of sessions is known by its folder.
+    pub(super) fn of(head: &ManifestHead, path: &Path) -> Self {
+        let session = match head.session.as_str() {
+            "" => path.display().to_string(),
+            session => session.to_owned(),
+        };
+        Self { session, created: head.created.clone(), fingerprint: head.fingerprint.clone() }
+    }
+
+    /// Of a file without one.
+    pub(super) fn unknown(path: &Path) -> Self {
+        Self { session: path.display().to_string(), created: String::new(), fingerprint: None }
+    }
+
+    /// The sessions of these runs. What was measured in turn with another side names its own.
+    pub(super) fn sessions(&self, runs: &[GateRun]) -> Vec<SessionInfo> {
+        let mut ids = distinct(runs.iter().map(|run| run.session.as_str()));
+        if ids.is_empty() {
+            ids.push(&self.session);
+        }
+        let info = |id: &str| SessionInfo {
+            id: id.to_owned(),
+            created: self.created.clone(),
+            fingerprint: self.fingerprint.clone(),
+        };
+        ids.into_iter().map(info).collect()
+    }
+}
+
+/// The cells of these runs, in the order of their first ones.
+pub(super) fn cells(runs: &[GateRun]) -> Vec<String> {
+    distinct(runs.iter().map(|run| run.cell.clone()))
+}
+
+/// A run that was planned and of which there is no record.
+pub(super) fn absent(run: &str, session: &str, why: String) -> GateRun {
+    let (cell, repeat) = cell_and_repeat(run);
+    GateRun {
+        run: run.to_owned(),
+        cell,
+        repeat,
+        session: session.to_owned(),
+        pairing: None,
+        status: Some(RunStatus::Cancelled),
+        why,
+        figures: Vec::new(),
+    }
+}
