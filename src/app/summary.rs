@@ -2,7 +2,7 @@
 
 use super::distinct::distinct;
 use crate::event::{MetricRow, RunRecord, RunStatus};
-use crate::metric::{MetricDef, find};
+use crate::metric::MetricDef;
 use crate::report::summary::SummaryRow;
 use crate::stats::between_runs;
 
@@ -49,14 +49,13 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
 
 /// Student's interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
 fn floored(row: &MetricRow, values: &[f64], low: f64) -> f64 {
-    let measured = find(&row.metric).is_some_and(|metric| metric.group != "loss");
+    let measured = row.metric.def().is_some_and(|metric| !metric.may_be_negative());
     if measured && values.iter().all(|value| *value >= 0.0) { low.max(0.0) } else { low }
 }
 
 /// Runs whose figure of the model is that of one not trained to the end.
 fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
-    let of_model = |metric: &MetricDef| matches!(metric.group, "accuracy" | "loss");
-    if !find(&row.metric).is_some_and(of_model) {
+    if !row.metric.def().is_some_and(MetricDef::is_of_model) {
         return 0;
     }
     let has = |record: &&&RunRecord| {

@@ -5,7 +5,7 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
-use crate::metric::{self, Better, MetricDef, MetricKind};
+use crate::metric::{self, Better, Field, MetricDef, MetricKind, Source};
 use crate::units::Unit;
 
 /// A constraint and where it was written.
@@ -141,8 +141,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
 
 /// Why a limit decides nothing, if so.
 fn nonsense(def: &MetricDef, op: Op, limit: f64) -> Option<&'static str> {
-    // A loss may be anything; no other metric of the catalogue is ever below 0.
-    if def.group == "loss" {
+    if def.may_be_negative() {
         return None;
     }
     if def.unit == Unit::Ratio && limit > 1.0 {
@@ -152,7 +151,7 @@ fn nonsense(def: &MetricDef, op: Op, limit: f64) -> Option<&'static str> {
     let positive = matches!(
         def.unit,
         Unit::Seconds | Unit::SamplesPerSecond | Unit::RequestsPerSecond | Unit::Joules
-    ) || def.group == "memory";
+    ) || matches!(def.source, Source::Tick(Field::Resident | Field::Peak));
     match op {
         Op::Below if limit <= 0.0 => Some("nothing is below 0"),
         Op::AtMost if limit < 0.0 || (positive && limit <= 0.0) => Some("nothing can keep that"),

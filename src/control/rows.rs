@@ -59,7 +59,7 @@ impl Controller {
             self.chosen.iter().any(|chosen| chosen.name == metric.name).then_some(false);
         MetricRow {
             phase,
-            metric: metric.name.to_owned(),
+            metric: metric.id.into(),
             unit: metric.unit,
             estimate: None,
             low: None,
@@ -346,7 +346,7 @@ fn own_row(name: &str, value: Num) -> MetricRow {
     let unit = crate::metric::find(name).map_or(Unit::One, |metric| metric.unit);
     MetricRow {
         phase: "run".to_owned(),
-        metric: name.to_owned(),
+        metric: name.into(),
         unit,
         estimate: value.finite(),
         low: None,

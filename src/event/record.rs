@@ -9,7 +9,7 @@ use super::interference::Interference;
 use super::job::JobSpec;
 use super::limits::Limits;
 use super::worker::optional;
-use crate::metric::find;
+use crate::metric::{MetricName, find};
 use crate::units::Unit;
 
 /// What the note of a figure says that is the worker's own.
@@ -190,8 +190,8 @@ pub struct Failure {
 pub struct MetricRow {
     /// The stage, as displayed (`train`, `serve[1]`), or `run`.
     pub phase: String,
-    /// The catalogue's name.
-    pub metric: String,
+    /// What it is a figure of.
+    pub metric: MetricName,
     /// Base unit.
     pub unit: Unit,
     /// The estimate; absent: not measured, and `note` says why.
@@ -350,7 +350,10 @@ impl RunRecord {
     }
 
     /// The figure of this phase (as displayed) and metric.
-    pub fn metric(&self, phase: &str, metric: &str) -> Option<&MetricRow> {
+    pub fn metric<M>(&self, phase: &str, metric: M) -> Option<&MetricRow>
+    where
+        MetricName: PartialEq<M>,
+    {
         self.metrics.iter().find(|row| row.phase == phase && row.metric == metric)
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn check_values(entry: &mut Entry<'_>, names: [&str; 2]) -> Result<()
     let columns = [&entry.baseline, &entry.candidate];
     let mut values = columns.into_iter().flat_map(Column::present);
     // A cell that does not use the device that the machine has: there is nothing that could have changed.
-    let of_device = matches!(entry.metric, "gpu.memory_peak" | "tpu.memory_peak");
+    let of_device = metric::find(entry.metric).is_some_and(|metric| metric.device().is_some());
     if of_device && values.all(|(_, value)| value == 0.0) {
         entry.settled = Some(RowVerdict::Info);
         entry.rule.role = Role::Info;

@@ -140,6 +140,7 @@ catalogue![
         kind: Rate,
         scope: Scope::Train,
         heading: heading("train\n", 1, 1),
+        column: Some("train_throughput_samples_per_s"),
         about: "samples trained on / time of the steps (without validation), after the warm-up",
         ..THROUGHPUT
     },
@@ -148,13 +149,15 @@ catalogue![
         kind: Windows(0.75),
         scope: Scope::Train,
         gate: Some(GATE),
-        about: "upper quartile of that rate in 20 to 64 equal windows of the time of the steps: what others on the machine move least",
+        column: Some("train_throughput_p75_samples_per_s"),
+        about: "upper quartile of that rate in 20 to 64 equal windows of the time of the steps: robust to interference",
         ..THROUGHPUT
     },
     TrainStepLatencyMean = MetricDef {
         name: "train.step_latency_mean",
         in_group: true,
         kind: Mean,
+        column: Some("train_step_latency_mean_s"),
         about: "mean time of a training step",
         ..STEP_LATENCY
     },
@@ -162,7 +165,8 @@ catalogue![
         name: "train.step_latency_p25",
         kind: Quantile(0.25),
         gate: Some(Gate { fallback: Some(MetricId::TrainStepLatencyP50), ..GATE }),
-        about: "lower quartile of the time of a training step: what others on the machine move least",
+        column: Some("train_step_latency_p25_s"),
+        about: "lower quartile of the time of a training step: robust to interference",
         ..STEP_LATENCY
     },
     TrainStepLatencyP50 = MetricDef {
@@ -171,6 +175,7 @@ catalogue![
         kind: Quantile(0.5),
         gate: Some(GATE_MEDIAN),
         heading: heading("step\np50 ", 1, 2),
+        column: Some("train_step_latency_p50_s"),
         about: "median time of a training step",
         ..STEP_LATENCY
     },
@@ -184,24 +189,28 @@ catalogue![
         name: "train.step_latency_p95",
         kind: Quantile(0.95),
         heading: heading("step\np95 ", 1, 8),
+        column: Some("train_step_latency_p95_s"),
         about: "95th percentile of the time of a training step",
         ..STEP_LATENCY
     },
     TrainStepLatencyP99 = MetricDef {
         name: "train.step_latency_p99",
         kind: Quantile(0.99),
+        column: Some("train_step_latency_p99_s"),
         about: "99th percentile of the time of a training step",
         ..STEP_LATENCY
     },
     TrainTimeProjected = MetricDef {
         name: "train.time_projected",
         kind: Projection,
+        column: Some("train_time_projected_s"),
         about: "samples of all epochs x mean step time a sample after the warm-up, and the time between epochs (validation) as seen so far",
         ..TRAIN_TIME
     },
     TrainTimeToAccuracy = MetricDef {
         name: "train.time_to_accuracy",
         source: Source::Target,
+        column: Some("train_time_to_accuracy_s"),
         about: "time in training, validation included, until the validation accuracy first reached [train] target_accuracy",
         ..TRAIN_TIME
     },
@@ -211,6 +220,7 @@ catalogue![
         kind: Rate,
         scope: Scope::Serve,
         heading: heading("serve\n", 3, 10),
+        column: Some("serve_throughput_samples_per_s"),
         about: "samples served / time of serving: of the requests, and of the gaps between them where the pattern leaves any",
         ..THROUGHPUT
     },
@@ -219,7 +229,8 @@ catalogue![
         kind: Windows(0.75),
         scope: Scope::Serve,
         gate: Some(GATE),
-        about: "upper quartile of that rate in 20 to 64 equal windows of the time of serving: what others on the machine move least",
+        column: Some("serve_throughput_p75_samples_per_s"),
+        about: "upper quartile of that rate in 20 to 64 equal windows of the time of serving: robust to interference",
         ..THROUGHPUT
     },
     ServeLatencyMean = MetricDef {
@@ -233,7 +244,8 @@ catalogue![
         name: "serve.latency_p25",
         kind: Quantile(0.25),
         gate: Some(Gate { fallback: Some(MetricId::ServeLatencyP50), ..GATE }),
-        about: "lower quartile of the latency of a request: what others on the machine move least",
+        column: Some("serve_latency_p25_s"),
+        about: "lower quartile of the latency of a request: robust to interference",
         ..LATENCY
     },
     ServeLatencyP50 = MetricDef {
@@ -242,18 +254,21 @@ catalogue![
         kind: Quantile(0.5),
         gate: Some(GATE_MEDIAN),
         heading: heading("serve\np50 ", 2, 3),
+        column: Some("serve_latency_p50_s"),
         about: "median latency of a request",
         ..LATENCY
     },
     ServeLatencyP90 = MetricDef {
         name: "serve.latency_p90",
         kind: Quantile(0.9),
+        column: Some("serve_latency_p90_s"),
         about: "90th percentile of the latency of a request",
         ..LATENCY
     },
     ServeLatencyP95 = MetricDef {
         name: "serve.latency_p95",
         kind: Quantile(0.95),
+        column: Some("serve_latency_p95_s"),
         about: "95th percentile of the latency of a request",
         ..LATENCY
     },
@@ -261,12 +276,14 @@ catalogue![
         name: "serve.latency_p99",
         kind: Quantile(0.99),
         heading: heading("serve\np99 ", 2, 9),
+        column: Some("serve_latency_p99_s"),
         about: "99th percentile of the latency of a request",
         ..LATENCY
     },
     ServeLatencyP99_9 = MetricDef {
         name: "serve.latency_p99_9",
         kind: Quantile(0.999),
+        column: Some("serve_latency_p99_9_s"),
         about: "99.9th percentile of the latency of a request",
         ..LATENCY
     },
@@ -285,6 +302,7 @@ catalogue![
         source: Source::RateSearch,
         gate: Some(GATE),
         heading: heading("max.\n", 4, 3),
+        column: Some("serve_max_rate_per_s"),
         about: "highest rate of random requests that keeps a latency limit; with find_max_rate only",
         ..THROUGHPUT
     },
@@ -303,6 +321,7 @@ catalogue![
         source: Source::Tick(Field::Cpu),
         ceiling: Ceiling::UsableCores,
         heading: heading("CPU\n", 4, 5),
+        column: Some("cpu_utilisation_percent"),
         about: "CPU time of the worker's process tree / wall time, in percent of one core",
         ..UTILISATION
     },
@@ -321,6 +340,7 @@ catalogue![
         unit: Unit::Seconds,
         source: Source::Tick(Field::Cpu),
         usage: Some(UsageField::Cpu),
+        column: Some("cpu_time_s"),
         about: "CPU time of the worker's process tree over the whole run",
         ..COUNTER
     },
@@ -334,6 +354,7 @@ catalogue![
         source: Source::Tick(Field::Resident),
         ceiling: Ceiling::Metric(MetricId::MemoryPeak),
         better: Some(Better::Lower),
+        column: Some("memory_rss_mean_bytes"),
         about: "time-weighted mean of the tree's resident memory",
         ..METRIC
     },
@@ -348,6 +369,7 @@ catalogue![
         // It hardly varies, but it comes in pages, and a small one by chance.
         gate: Some(Gate { floor: Some(0.02), at_least: Some(MIB), ..GATE }),
         heading: heading("peak\n", 4, 4),
+        column: Some("memory_peak_bytes"),
         about: "largest resident memory of the tree over the whole run",
         ..PEAK
     },
@@ -357,6 +379,7 @@ catalogue![
         in_group: true,
         source: Source::Device(DeviceKind::Gpu, Reading::Utilisation),
         heading: heading("GPU\n", 4, 5),
+        column: Some("gpu_utilisation_percent"),
         about: "share of time in which a kernel ran on the device",
         ..UTILISATION
     },
@@ -368,6 +391,7 @@ catalogue![
         quantum: 2.0 * MIB,
         gate: Some(GATE_DEVICE_PEAK),
         heading: heading("GPU\n", 4, 5),
+        column: Some("gpu_memory_peak_bytes"),
         about: "largest device memory over the whole run",
         ..PEAK
     },
@@ -394,18 +418,21 @@ catalogue![
         scope: Scope::Stages,
         source: Source::Energy(EnergyOf::Sample),
         heading: heading("energy\n/sample ", 4, 8),
+        column: Some("energy_per_sample_j"),
         about: "the same over the phase, warm-up and validation included / samples trained on or served in it",
         ..ENERGY
     },
     CpuEnergy = MetricDef {
         name: "cpu.energy",
         source: Source::Energy(EnergyOf::Processors),
+        column: Some("cpu_energy_j"),
         about: "energy of the processor packages and, where it has a counter of its own, of the memory over the whole run",
         ..ENERGY
     },
     GpuEnergy = MetricDef {
         name: "gpu.energy",
         source: Source::Energy(EnergyOf::Devices),
+        column: Some("gpu_energy_j"),
         about: "energy of the run's accelerators over the whole run",
         ..ENERGY
     },
@@ -414,6 +441,7 @@ catalogue![
         unit: Unit::Grams,
         source: Source::Energy(EnergyOf::Emissions),
         heading: heading("CO2e\n", 4, 9),
+        column: Some("emissions_co2e_g"),
         about: "energy.total x the intensity of [energy] grams_per_kwh, in grams of CO2 equivalent",
         ..ENERGY
     },
@@ -423,6 +451,7 @@ catalogue![
         in_group: true,
         source: Source::Device(DeviceKind::Tpu, Reading::Utilisation),
         heading: heading("TPU\n", 4, 5),
+        column: Some("tpu_duty_cycle_percent"),
         about: "share of time in which a TPU core was busy, mean over the run's devices",
         ..UTILISATION
     },
@@ -434,6 +463,7 @@ catalogue![
         quantum: 1024.0,
         gate: Some(GATE_DEVICE_PEAK),
         heading: heading("TPU\n", 4, 5),
+        column: Some("tpu_memory_peak_bytes"),
         about: "largest memory (HBM) in use on the run's TPUs over the whole run",
         ..PEAK
     },
@@ -443,6 +473,7 @@ catalogue![
         unit: Unit::Seconds,
         source: Source::CommandTime,
         gate: Some(GATE),
+        column: Some("command_time_s"),
         about: "wall time of a command from its start to its own end; of commands only",
         ..COUNTER
     },
@@ -525,12 +556,14 @@ catalogue![
         group: "sampler",
         unit: Unit::Percent,
         source: Source::SamplerCost,
+        column: Some("sampler_cost_percent"),
         about: "CPU time of the sampler itself / wall time, in percent of one core",
         ..COUNTER
     },
     TrainLoss = MetricDef {
         name: "train_loss",
         source: Source::Model(ModelFigure::TrainLoss),
+        column: Some("train_loss"),
         about: "mean training loss of the last epoch",
         ..LOSS
     },
@@ -543,6 +576,7 @@ catalogue![
     ValidationAccuracy = MetricDef {
         name: "validation_accuracy",
         source: Source::Model(ModelFigure::ValidationAccuracy),
+        column: Some("validation_accuracy"),
         about: "accuracy on held-out training data after the last epoch",
         ..ACCURACY
     },
@@ -555,6 +589,7 @@ catalogue![
     TestAccuracy = MetricDef {
         name: "test_accuracy",
         source: Source::Model(ModelFigure::TestAccuracy),
+        column: Some("test_accuracy"),
         about: "accuracy on the test data, read once at the end",
         ..ACCURACY
     },

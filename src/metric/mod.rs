@@ -16,10 +16,10 @@
 //!
 //! The kind decides how it is estimated: the same field makes a [`MetricKind::Gauge`], a [`MetricKind::Peak`], or a
 //! counter ([`MetricKind::Scalar`]). `metrics.csv`, `list metrics`, `[stop]`, `[constraints]`, `[objectives]` and
-//! `[gate.metrics]` have it then. A heading puts it into the run table, a line in `report/csv/columns.rs` into
-//! `report.csv`.
+//! `[gate.metrics]` have it then. A column puts it into `report.csv`, a heading into the run table.
 
 mod catalogue;
+mod name;
 mod source;
 
 use std::fmt;
@@ -30,6 +30,7 @@ use crate::units::Unit;
 
 pub use crate::stats::Better;
 pub use catalogue::{CATALOGUE, MetricId};
+pub use name::MetricName;
 pub use source::{DeviceKind, EnergyOf, Field, ModelFigure, Reading, Source, UsageField};
 
 /// What a figure says of its series, which decides how it is estimated and when it is known.
@@ -145,7 +146,7 @@ pub struct MetricDef {
     pub gate: Option<Gate>,
     /// Its column in the run table.
     pub heading: Option<Heading>,
-    /// Its column in `report.csv` where that has another name than [`MetricDef::column`] makes of the metric's.
+    /// Its column in `report.csv`: of the run, or of the stage that speaks of it.
     pub column: Option<&'static str>,
     /// The definition, one line.
     pub about: &'static str,
@@ -158,6 +159,17 @@ impl MetricDef {
             Source::Device(kind, _) => Some(kind),
             _ => None,
         }
+    }
+
+    /// Whether it comes with an interval: a search has one, though it is said once.
+    pub const fn has_interval(&self) -> bool {
+        !matches!(self.kind, MetricKind::Scalar | MetricKind::Peak)
+            || matches!(self.source, Source::RateSearch)
+    }
+
+    /// Whether it can be below 0: a loss may be anything.
+    pub const fn may_be_negative(&self) -> bool {
+        matches!(self.source, Source::Model(figure) if !figure.is_accuracy())
     }
 
     /// Whether it says how good the model is.
@@ -181,14 +193,6 @@ impl MetricDef {
         matches!(
             (self.source, self.kind),
             (Source::Steps, MetricKind::Mean | MetricKind::Quantile(_))
-        )
-    }
-
-    /// The name of its column in `report.csv`: the metric's and the unit, such as `train_throughput_samples_per_s`.
-    pub fn column(&self) -> String {
-        self.column.map_or_else(
-            || format!("{}{}", self.name.replace('.', "_"), self.unit.column_suffix()),
-            str::to_owned,
         )
     }
 }
@@ -239,6 +243,8 @@ mod tests {
     fn names_are_unique_and_groups_choose_something() {
         let names: HashSet<_> = CATALOGUE.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), CATALOGUE.len());
+        let columns: Vec<_> = CATALOGUE.iter().filter_map(|metric| metric.column).collect();
+        assert_eq!(columns.iter().collect::<HashSet<_>>().len(), columns.len());
         for group in ["throughput", "step_latency", "latency", "cpu", "memory", "gpu", "accuracy"] {
             assert!(CATALOGUE.iter().any(|m| m.group == group && m.in_group), "{group}");
             assert!(!names.contains(group), "a group must not be a metric: {group}");
@@ -261,20 +267,5 @@ mod tests {
         }
         let error = serde_json::from_str::<MetricId>("\"train.step_latency_p26\"").unwrap_err();
         assert!(error.to_string().contains("`train.step_latency_p26` is no metric"), "{error}");
-    }
-
-    #[test]
-    fn a_column_is_named_after_the_metric_and_its_unit() {
-        for (metric, column) in [
-            (MetricId::TrainThroughput, "train_throughput_samples_per_s"),
-            (MetricId::ServeMaxRate, "serve_max_rate_per_s"),
-            (MetricId::ServeLatencyP99_9, "serve_latency_p99_9_s"),
-            (MetricId::CpuUtilisation, "cpu_utilisation_percent"),
-            (MetricId::CpuUtilisationOfLimit, "cpu_utilisation_percent_of_limit"),
-            (MetricId::TestAccuracy, "test_accuracy"),
-            (MetricId::EnergyTotal, "energy_j"),
-        ] {
-            assert_eq!(metric.def().column(), column);
-        }
     }
 }

@@ -168,6 +168,11 @@ impl ModelFigure {
         matches!(self, Self::TestLoss | Self::TestAccuracy)
     }
 
+    /// Whether it is a share of samples; else it is a loss.
+    pub const fn is_accuracy(self) -> bool {
+        matches!(self, Self::ValidationAccuracy | Self::TestAccuracy)
+    }
+
     /// Whether it is of held-out training data.
     pub const fn is_of_validation(self) -> bool {
         matches!(self, Self::ValidationLoss | Self::ValidationAccuracy)
@@ -208,7 +213,7 @@ impl Source {
         match self {
             // The makers' names stand before the readings of GPUs.
             Self::Device(DeviceKind::Gpu, reading) => {
-                !of_tpu && (matches!(last, "gpu" | "gpus") || last == reading.key())
+                !of_tpu && (last == DeviceKind::Gpu.key() || last == reading.key())
             }
             Self::Device(DeviceKind::Tpu, reading) => {
                 of_tpu && (last == device || last == reading.key())

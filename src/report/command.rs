@@ -4,12 +4,8 @@ use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
-use crate::metric::find;
+use crate::metric::MetricDef;
 use crate::units;
-
-/// What only a command that reports its steps has: not worth a word where it does not.
-const OF_STEPS: [&str; 7] =
-    ["throughput", "step_latency", "latency", "time", "loss", "accuracy", "sampler"];
 
 /// The runs of one command in lines of at most `width` characters.
 pub fn summary(records: &[RunRecord], folder: &str, width: usize) -> String {
@@ -88,7 +84,7 @@ fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
     let several = records.len() > 1;
     let mut cells = [Vec::new(), Vec::new(), Vec::new()];
     for (phase, metric) in rows {
-        let found = records.iter().filter_map(|record| record.metric(phase, metric));
+        let found = records.iter().filter_map(|record| record.metric(phase, *metric));
         let found: Vec<&MetricRow> = found.filter(|row| row.estimate.is_some()).collect();
         let place = match *phase {
             "run" => String::new(),
@@ -156,8 +152,9 @@ fn missing(records: &[RunRecord]) -> Vec<String> {
             let found = record.metric(&row.phase, &row.metric);
             found.is_some_and(|row| row.estimate.is_some())
         });
-        let group = find(&row.metric).map_or("", |metric| metric.group);
-        if known || OF_STEPS.contains(&group) {
+        // What only a command that reports its steps has is not worth a word where it does not.
+        let measured = |def: &MetricDef| def.source.is_sampled() || def.is_energy();
+        if known || !row.metric.def().is_none_or(measured) {
             continue;
         }
         match reasons.iter_mut().find(|(why, _)| *why == row.note) {

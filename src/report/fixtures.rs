@@ -12,7 +12,7 @@ use crate::metric::{self, Better};
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
     MetricRow {
         phase: phase.to_owned(),
-        metric: metric.to_owned(),
+        metric: metric.into(),
         unit: metric::find(metric).unwrap().unit,
         estimate: Some(estimate),
         low: Some(estimate * 0.97),
@@ -279,7 +279,7 @@ fn figure(metric: &str, (estimate, low, high): (f64, f64, f64), interval: &str) 
         _ => "run",
     };
     FrontFigure {
-        metric: metric.to_owned(),
+        metric: metric.into(),
         phase: phase.to_owned(),
         unit: metric::find(metric).unwrap().unit,
         estimate,

@@ -1,11 +1,8 @@
 //! Which figure a headline column speaks of.
 
 use crate::event::{MetricRow, Phase, RunRecord};
-use crate::metric::{MetricDef, Scope};
+use crate::metric::{MetricDef, MetricId, MetricName, Scope};
 use crate::units::Unit;
-
-/// The metric that a search finds: with an interval, of which an end may be unknown, though it is said once.
-pub const MAX_RATE: &str = "serve.max_rate";
 
 /// The part of a run that a headline column speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +23,10 @@ impl Place {
         match metric.scope {
             Scope::Train | Scope::Stages => Self::Train,
             // The highest rate is one of latency too.
-            Scope::Serve if metric.group == "latency" || metric.unit == Unit::RequestsPerSecond => {
-                Self::FirstServe
-            }
-            Scope::Serve => Self::LastServe,
+            Scope::Serve => match metric.unit {
+                Unit::Seconds | Unit::RequestsPerSecond => Self::FirstServe,
+                _ => Self::LastServe,
+            },
             Scope::Run => Self::Run,
         }
     }
@@ -47,12 +44,18 @@ impl Place {
     }
 
     /// The figure of this metric, if the record has one.
-    pub fn row<'a>(self, record: &'a RunRecord, metric: &str) -> Option<&'a MetricRow> {
+    pub fn row<M>(self, record: &RunRecord, metric: M) -> Option<&MetricRow>
+    where
+        MetricName: PartialEq<M>,
+    {
         record.metric(&self.phase(record)?, metric)
     }
 
     /// The estimate of this metric, if it was measured.
-    pub fn estimate(self, record: &RunRecord, metric: &str) -> Option<f64> {
+    pub fn estimate<M>(self, record: &RunRecord, metric: M) -> Option<f64>
+    where
+        MetricName: PartialEq<M>,
+    {
         self.row(record, metric)?.estimate
     }
 }
@@ -61,18 +64,19 @@ impl Place {
 fn of_command(record: &RunRecord) -> &str {
     let has = |phase: &str| {
         let mut rows = record.metrics.iter();
-        rows.any(|row| row.phase == phase && row.metric == "cpu.utilisation")
+        rows.any(|row| row.phase == phase && row.metric == MetricId::CpuUtilisation)
     };
     let begun = ["train", "run"].into_iter().find(|phase| has(phase));
     let other = record.metrics.iter();
-    let mut other = other.filter(|row| row.metric == "cpu.utilisation");
+    let mut other = other.filter(|row| row.metric == MetricId::CpuUtilisation);
     begun.or_else(|| Some(&*other.next()?.phase)).unwrap_or("run")
 }
 
 /// The sizes of requests that a command has served.
 fn sizes_of_command(record: &RunRecord) -> impl Iterator<Item = u32> {
     let rows = record.metrics.iter();
-    let rows = rows.filter(|row| row.metric == "serve.throughput" && record.job.command.is_some());
+    let rows =
+        rows.filter(|row| row.metric == MetricId::ServeThroughput && record.job.command.is_some());
     rows.filter_map(|row| match row.phase.parse() {
         Ok(Phase::Serve(size)) => Some(size),
         _ => None,
@@ -98,7 +102,7 @@ pub fn last_serve_size(record: &RunRecord) -> Option<u32> {
 /// Whether the test accuracy is that of a model which was trained to the end: it used its epochs, or its validation
 /// metric had stopped improving. Absent where there is no test accuracy.
 pub fn accuracy_is_final(record: &RunRecord) -> Option<bool> {
-    Place::Run.estimate(record, "test_accuracy")?;
+    Place::Run.estimate(record, MetricId::TestAccuracy)?;
     Some(record.trained_to_the_end())
 }
 

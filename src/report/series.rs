@@ -6,6 +6,7 @@ use std::io::Write;
 use super::{ReportError, csv_bytes, number, optional};
 use crate::event::{EpochReport, GpuReading, ResourceSample, Vendor};
 use crate::interference::InterferenceWatch;
+use crate::metric::MetricId;
 
 const SAMPLE_COLUMNS: [&str; 22] = [
     "t_s",
@@ -251,7 +252,13 @@ impl<W: Write> SampleCsv<W> {
 
 /// `epochs.csv`: one row an epoch.
 pub fn epochs_csv(epochs: &[EpochReport]) -> Result<Vec<u8>, ReportError> {
-    let header = ["epoch", "samples", "train_loss", "validation_loss", "validation_accuracy"];
+    let header = [
+        "epoch",
+        "samples",
+        MetricId::TrainLoss.name(),
+        MetricId::ValidationLoss.name(),
+        MetricId::ValidationAccuracy.name(),
+    ];
     let rows = epochs.iter().map(|epoch| {
         [
             epoch.epoch.to_string(),

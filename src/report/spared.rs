@@ -2,6 +2,7 @@
 
 use super::headline::Place;
 use crate::event::{RunRecord, StopReason};
+use crate::metric::MetricId;
 use crate::units;
 
 /// `6 infeasible runs ended early; at least 4 min 05 s of training were not spent`. Nothing where no such run would have
@@ -16,7 +17,7 @@ pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
     let ended: Vec<_> = records.iter().filter(early).collect();
     let known: Vec<f64> = ended.iter().filter_map(|r| r.saved_s_at_least).collect();
     let begun = |record: &&&RunRecord| {
-        let rate = Place::Train.estimate(record, "train.throughput");
+        let rate = Place::Train.estimate(record, MetricId::TrainThroughput);
         record.saved_s_at_least.is_none() && rate.is_some()
     };
     let unknown = ended.iter().filter(begun).count();

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::{ReportError, csv_bytes, number, one_line, optional};
+use crate::metric::MetricName;
 use crate::units::Unit;
 
 /// One metric of one cell over its repeats. The caller computes it; the interval is *between runs*.
@@ -12,7 +13,7 @@ pub struct SummaryRow {
     /// The cell: a run's name without `-rN`.
     pub cell: String,
     /// The catalogue's name.
-    pub metric: String,
+    pub metric: MetricName,
     /// The stage, as displayed, or `run`.
     pub phase: String,
     /// Base unit.
@@ -49,7 +50,7 @@ pub fn summary_metrics_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> 
     let rows = rows.iter().map(|row| {
         [
             row.cell.clone(),
-            row.metric.clone(),
+            row.metric.to_string(),
             row.phase.clone(),
             row.unit.to_string(),
             row.runs.to_string(),
@@ -72,7 +73,7 @@ mod tests {
     fn a_cell_with_one_run_has_no_interval() {
         let row = SummaryRow {
             cell: "mlp-digits".to_owned(),
-            metric: "train.throughput".to_owned(),
+            metric: "train.throughput".into(),
             phase: "train".to_owned(),
             unit: Unit::SamplesPerSecond,
             runs: 3,

@@ -5,13 +5,13 @@ use std::fmt::Write;
 
 use super::csv::failure_text;
 use super::front::{FrontReport, Mark as FrontMark};
-use super::headline::{MAX_RATE, Place, accuracy_is_final};
+use super::headline::{Place, accuracy_is_final};
 use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
 use super::settings::settings;
 use super::spared::spared;
 use crate::event::{FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
-use crate::metric::{self, MetricId, MetricKind};
+use crate::metric::{CATALOGUE, Heading, MetricDef, MetricId};
 use crate::units;
 use crate::units::Scale;
 
@@ -28,38 +28,13 @@ pub struct Closing<'a> {
     pub front: Option<&'a FrontReport>,
 }
 
-/// A column of figures: its heading, where the figure is, and its rank (1 stays longest).
-pub(super) struct Figures {
-    pub(super) head: &'static str,
-    pub(super) place: Place,
-    pub(super) metric: &'static str,
-    rank: u8,
+/// The metrics that have a column, from the left, and what stands above each.
+pub(super) fn headings() -> Vec<(&'static MetricDef, Heading)> {
+    let all = CATALOGUE.iter().filter_map(|metric| Some((metric, metric.heading?)));
+    let mut headings: Vec<_> = all.collect();
+    headings.sort_by_key(|(_, heading)| heading.place);
+    headings
 }
-
-const fn figures(head: &'static str, place: Place, metric: &'static str, rank: u8) -> Figures {
-    Figures { head, place, metric, rank }
-}
-
-/// Ranks up to 6 fit 80 columns in most grids; the others are for wide terminals.
-pub(super) const FIGURES: &[Figures] = &[
-    figures("train\n", Place::Train, "train.throughput", 1),
-    figures("step\np50 ", Place::Train, "train.step_latency_p50", 2),
-    figures("step\np95 ", Place::Train, "train.step_latency_p95", 8),
-    figures("serve\np50 ", Place::FirstServe, "serve.latency_p50", 3),
-    figures("serve\np99 ", Place::FirstServe, "serve.latency_p99", 9),
-    figures("serve\n", Place::LastServe, "serve.throughput", 10),
-    figures("max.\n", Place::FirstServe, "serve.max_rate", 3),
-    figures("best\nsize", Place::Run, "serve.best_batch_size", 4),
-    figures("CPU\n", Place::Train, "cpu.utilisation", 5),
-    figures("peak\n", Place::Run, "memory.peak", 4),
-    figures("GPU\n", Place::Train, "gpu.utilisation", 5),
-    figures("GPU\n", Place::Run, "gpu.memory_peak", 5),
-    figures("energy\n", Place::Run, MetricId::EnergyTotal.name(), 7),
-    figures("energy\n/sample ", Place::Train, MetricId::EnergyPerSample.name(), 8),
-    figures("CO2e\n", Place::Run, MetricId::EmissionsCo2e.name(), 9),
-    figures("TPU\n", Place::Train, "tpu.duty_cycle", 5),
-    figures("TPU\n", Place::Run, "tpu.memory_peak", 5),
-];
 
 /// A mark that occurs in a table and needs a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,8 +102,8 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
         text("dataset", records, |record| record.job.dataset.clone()),
     ];
     columns.extend(settings(records));
-    let figures = FIGURES.iter();
-    columns.extend(figures.filter_map(|column| figure_column(column, records)));
+    let figures = headings().into_iter();
+    columns.extend(figures.filter_map(|(metric, heading)| figure_column(metric, heading, records)));
     columns.extend(accuracy_column(records));
     columns.push(text("stop", records, stop));
     columns.extend(verdict_column(records, front));
@@ -152,27 +127,25 @@ fn missing() -> String {
 }
 
 /// A column of figures; none where no run has the figure.
-fn figure_column(column: &Figures, records: &[RunRecord]) -> Option<Column> {
-    let rows: Vec<_> =
-        records.iter().map(|record| column.place.row(record, column.metric)).collect();
+fn figure_column(metric: &MetricDef, heading: Heading, records: &[RunRecord]) -> Option<Column> {
+    let place = Place::of(metric);
+    let rows: Vec<_> = records.iter().map(|record| place.row(record, metric.id)).collect();
     let estimates = || rows.iter().filter_map(|row| row.and_then(|row| row.estimate));
     estimates().next()?;
-    let scale = Scale::of(metric::find(column.metric)?.unit, estimates());
+    let scale = Scale::of(metric.unit, estimates());
     let cells = rows.iter().map(|row| {
         let mark = if row.is_some_and(is_open) { "~" } else { "" };
         let estimate = row.and_then(|row| row.estimate);
         estimate.map_or_else(missing, |estimate| format!("{mark}{}", scale.show(estimate)))
     });
-    let head = format!("{}{}", column.head, scale.name);
-    Some(Column::new(&head, Side::Right, cells.collect()).ranked(column.rank))
+    let head = format!("{}{}", heading.text, scale.name);
+    Some(Column::new(&head, Side::Right, cells.collect()).ranked(heading.rank))
 }
 
 /// Whether a figure is not known as precisely as was asked; where nothing was asked of it, to less than 5%.
 pub(super) fn is_open(row: &MetricRow) -> bool {
     const UNASKED: f64 = 0.05;
-    let bounded = metric::find(&row.metric).is_some_and(|metric| {
-        metric.name == MAX_RATE || !matches!(metric.kind, MetricKind::Peak | MetricKind::Scalar)
-    });
+    let bounded = row.metric.def().is_some_and(MetricDef::has_interval);
     let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0);
     let wide = || {
         let within = half.zip(row.estimate);
@@ -186,7 +159,7 @@ pub(super) fn is_open(row: &MetricRow) -> bool {
 
 /// Test accuracy to three digits; in parentheses where training was stopped early.
 fn accuracy_column(records: &[RunRecord]) -> Option<Column> {
-    let accuracy = |record: &RunRecord| Place::Run.estimate(record, "test_accuracy");
+    let accuracy = |record: &RunRecord| Place::Run.estimate(record, MetricId::TestAccuracy);
     records.iter().find_map(accuracy)?;
     let cells = records.iter().map(|record| match accuracy(record) {
         Some(value) if accuracy_is_final(record) == Some(true) => format!("{value:.3}"),
@@ -385,7 +358,7 @@ mod tests {
     #[test]
     fn what_is_not_known_as_precisely_as_asked_is_open() {
         let row = |metric: &str, ends: [Option<f64>; 2], plateaued| MetricRow {
-            metric: metric.to_owned(),
+            metric: metric.into(),
             low: ends[0],
             high: ends[1],
             estimate: Some(100.0),
@@ -402,10 +375,10 @@ mod tests {
             ("memory.peak", [None; 2], Some(false), true),
             ("cpu.time", [None; 2], None, false),
             // Said once, and yet found with an interval.
-            (MAX_RATE, narrow, None, false),
-            (MAX_RATE, wide, None, true),
-            (MAX_RATE, [Some(100.0), None], None, true),
-            (MAX_RATE, narrow, Some(false), true),
+            ("serve.max_rate", narrow, None, false),
+            ("serve.max_rate", wide, None, true),
+            ("serve.max_rate", [Some(100.0), None], None, true),
+            ("serve.max_rate", narrow, Some(false), true),
         ] {
             let found = is_open(&row(metric, ends, plateaued));
             assert_eq!(found, says, "{metric} {ends:?} {plateaued:?}");

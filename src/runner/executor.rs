@@ -24,6 +24,7 @@ use super::group::{GroupError, Groups, RunGroup};
 use super::memory::MemoryWatch;
 use super::threads::Threads;
 use super::{RunSpec, Sink, SinkError};
+use crate::metric::MetricId;
 
 /// How the user's Ctrl-C reaches the run in flight.
 #[derive(Debug, Clone, Default)]
@@ -311,7 +312,7 @@ impl Execution<'_, '_> {
 
 /// The cost of the sampler's whole thread, which the samples cannot know of themselves: theirs are the readings alone.
 fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
-    let row = record.metrics.iter_mut().find(|row| row.metric == "sampler.cost");
+    let row = record.metrics.iter_mut().find(|row| row.metric == MetricId::SamplerCost);
     let (Some(row), true) = (row, sampled.span_ns > 0) else {
         return;
     };

@@ -599,6 +599,32 @@ fn a_tuple_of_mixed_meaning_is_found() {
     }
 }
 
+/// Names that are those of other things too: files of a control group.
+const OTHER_THINGS: &[(&str, &str)] = &[("runner/group.rs", "memory.peak")];
+
+#[test]
+fn a_metric_is_named_by_the_registry_alone() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        // The control module still asks by name.
+        let exempt = file.starts_with("metric/") || file.starts_with("control/");
+        if exempt || is_for_tests(&file) {
+            continue;
+        }
+        let code: Vec<&str> = text.lines().take(lines_of_code(&text)).collect();
+        let code = code.join("\n");
+        for metric in perftune::metric::CATALOGUE {
+            let other = OTHER_THINGS.contains(&(&file, metric.name));
+            if !other
+                && code_lines(&code).any(|line| line.contains(&format!("\"{}\"", metric.name)))
+            {
+                wrong.push(format!("{file}: `{}` is the name of a metric", metric.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn needed(binary: &Path) -> String {
     let output = Command::new("readelf").arg("-d").arg(binary).output();
     let output = output.expect("readelf comes with every C compiler");

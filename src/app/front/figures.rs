@@ -6,9 +6,9 @@ use std::fmt::Write;
 use crate::app::distinct::distinct;
 use crate::control::policy::StopPolicy;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
-use crate::metric::{MetricDef, MetricKind, Scope, find};
+use crate::metric::{MetricDef, MetricKind, ModelFigure, Scope, Source, find};
 use crate::report::front::FrontFigure;
-use crate::report::headline::{MAX_RATE, Place};
+use crate::report::headline::Place;
 use crate::report::summary::SummaryRow;
 use crate::stats::{Interval, Known, wilson};
 use crate::store::DataRows;
@@ -143,10 +143,9 @@ impl Comparison<'_> {
             measured(interval, "within the run".to_owned())
         } else if let Some((interval, rows)) = of_data {
             measured(interval, format!("by {rows} {} samples", part(def)))
-        } else if !matches!(def.kind, MetricKind::Scalar | MetricKind::Peak) || def.name == MAX_RATE
-        {
+        } else if def.has_interval() {
             measured(OPEN, "unknown: too few observations".to_owned())
-        } else if def.group == "accuracy" {
+        } else if matches!(def.source, Source::Model(figure) if figure.is_accuracy()) {
             let says = "taken as exact (how many samples it rests on is not recorded)";
             measured(Interval::around(value, 0.0), says.to_owned())
         } else if is_choice(def) {
@@ -176,9 +175,11 @@ impl Comparison<'_> {
     /// The samples that an accuracy rests on, where that is recorded.
     fn samples(&self, run: &RunRecord, def: &MetricDef) -> Option<u64> {
         let rows = self.rows.get(&run.job.dataset)?;
-        let samples = match def.name {
-            "test_accuracy" => rows.test,
-            "validation_accuracy" => run.job.train.validation_rows(rows.train),
+        let samples = match def.source {
+            Source::Model(ModelFigure::TestAccuracy) => rows.test,
+            Source::Model(ModelFigure::ValidationAccuracy) => {
+                run.job.train.validation_rows(rows.train)
+            }
             _ => return None,
         };
         (samples > 0).then_some(samples)
@@ -205,7 +206,7 @@ fn final_row<'a>(run: &'a RunRecord, def: &MetricDef) -> Result<&'a MetricRow, S
         None if row.note.is_empty() => Err("not measured".to_owned()),
         None => Err(row.note.clone()),
         Some(value) if !value.is_finite() => Err(format!("it is {value}")),
-        Some(_) if of_model(def) && !run.trained_to_the_end() => {
+        Some(_) if def.is_of_model() && !run.trained_to_the_end() => {
             Err("the model was not trained to the end".to_owned())
         }
         Some(_) if adds_up(def) && cut_short(run) => {
@@ -215,19 +216,15 @@ fn final_row<'a>(run: &'a RunRecord, def: &MetricDef) -> Result<&'a MetricRow, S
     }
 }
 
-fn of_model(def: &MetricDef) -> bool {
-    matches!(def.group, "accuracy" | "loss")
-}
-
 /// A counter of the whole run: the longer the run, the more.
 fn adds_up(def: &MetricDef) -> bool {
     let total = def.scope == Scope::Run && def.kind == MetricKind::Scalar;
-    total && !of_model(def) && !is_choice(def) && def.unit != Unit::Percent
+    total && !def.is_of_model() && !is_choice(def) && def.unit != Unit::Percent
 }
 
 /// A figure that is one of the values of a setting.
 fn is_choice(def: &MetricDef) -> bool {
-    def.name == "serve.best_batch_size"
+    def.source == Source::Sizes
 }
 
 /// Whether a run was ended while there was more to do: a model that is trained has no more to do.
@@ -237,8 +234,8 @@ fn cut_short(run: &RunRecord) -> bool {
 
 /// Which samples an accuracy was counted on.
 fn part(def: &MetricDef) -> &'static str {
-    match def.name {
-        "validation_accuracy" => "validation",
+    match def.source {
+        Source::Model(figure) if figure.is_of_validation() => "validation",
         _ => "test",
     }
 }

@@ -277,7 +277,7 @@ fn what_a_run_adds_up_is_compared_only_where_it_was_not_cut_short() {
     // A highest rate was said once, too, and is none of these.
     let mut searched = cut(whole.clone(), StopReason::Plateaued);
     let mut rate = searched.metrics[0].clone();
-    "serve.max_rate".clone_into(&mut rate.metric);
+    rate.metric = "serve.max_rate".into();
     searched.metrics.push(rate);
     let found = by(&[minimize("serve.max_rate")], &[searched], None);
     assert_eq!(marks(&found), [Mark::Front]);
@@ -352,7 +352,7 @@ fn repeats_that_only_know_an_end_know_no_more_together() {
         let mut record = completed();
         (record.repeat, record.run) = (repeat, format!("mlp-digits-r{repeat}"));
         let mut row = record.metric("serve[1]", "serve.throughput").unwrap().clone();
-        "serve.max_rate".clone_into(&mut row.metric);
+        row.metric = "serve.max_rate".into();
         (row.estimate, row.low, row.high) = (Some(rate), Some(rate), None);
         record.metrics.push(row);
         records.push(record);

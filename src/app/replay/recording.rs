@@ -46,7 +46,7 @@ fn unsupported(record: &RunRecord) -> BTreeMap<String, Reason> {
     let rows = record.metrics.iter();
     let found = rows.filter_map(|row| {
         let why = row.note.strip_prefix("unsupported: ")?;
-        Some((row.metric.clone(), Reason::unsupported(why)))
+        Some((row.metric.to_string(), Reason::unsupported(why)))
     });
     found.collect()
 }

@@ -7,6 +7,7 @@ use crate::app::distinct::distinct;
 use crate::app::replay::row::{covers, relative_error};
 use crate::control::shadow::{Contestant, ShadowFigure, scale, spread, swaps};
 use crate::event::{Feasibility, RunRecord, RunVerdict};
+use crate::metric::MetricId;
 use crate::report::headline::Place;
 use crate::report::shadow::{
     LONG_S, ShadowFeasible, ShadowRanking, ShadowReport, ShadowRow, ShadowRunRow, ShadowTotal,
@@ -14,11 +15,8 @@ use crate::report::shadow::{
 use crate::stats::{Interval, weighted_quantile};
 
 /// The metrics by which cells are ranked, chosen or not.
-const RANKED: [(&str, Place); 3] = [
-    ("train.throughput", Place::Train),
-    ("train.step_latency_p95", Place::Train),
-    ("serve.latency_p95", Place::FirstServe),
-];
+const RANKED: [MetricId; 3] =
+    [MetricId::TrainThroughput, MetricId::TrainStepLatencyP95, MetricId::ServeLatencyP95];
 
 /// A run and what it would have been under each rule.
 type Seen<'a> = (&'a RunRecord, Vec<Observed>);
@@ -88,7 +86,7 @@ impl<'a> Tally<'a> {
             covered: 0,
             long_runs: used.len() as u64,
             median_used: weighted_quantile(&mut used, 0.5),
-            rankings: RANKED.map(|(metric, place)| self.ranking(rule, metric, place)).to_vec(),
+            rankings: RANKED.map(|metric| self.ranking(rule, metric)).to_vec(),
             feasible: self.feasible(rule),
         };
         for row in report.rows.iter().filter(|row| row.rule == rule) {
@@ -123,9 +121,9 @@ impl<'a> Tally<'a> {
         self.spreads.get(&key).copied()
     }
 
-    fn ranking(&self, rule: &str, metric: &'static str, place: Place) -> ShadowRanking {
+    fn ranking(&self, rule: &str, metric: MetricId) -> ShadowRanking {
         let contestants = self.under(rule).filter_map(|(record, observed)| {
-            let phase = place.phase(record)?;
+            let phase = Place::of(metric.def()).phase(record)?;
             let there = |row: &&crate::event::MetricRow| {
                 row.phase == phase && row.metric == metric && row.estimate.is_some()
             };
@@ -141,7 +139,7 @@ impl<'a> Tally<'a> {
         });
         let found = swaps(&contestants.collect::<Vec<_>>());
         ShadowRanking {
-            metric,
+            metric: metric.name(),
             pairs: found.pairs,
             swapped: found.swapped,
             disjoint: found.disjoint,
@@ -196,7 +194,7 @@ fn row(record: &RunRecord, rule: &str, within: f64, figure: &ShadowFigure) -> Sh
         model: record.job.model.name.clone(),
         dataset: record.job.dataset.clone(),
         phase: then.phase.clone(),
-        metric: then.metric.clone(),
+        metric: then.metric.to_string(),
         unit: then.unit,
         rule: rule.to_owned(),
         known: figure.known,

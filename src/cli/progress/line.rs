@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::cli::options::Verbosity;
 use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus, StopReason};
+use crate::metric::MetricId;
 use crate::report::csv::failure_text;
 use crate::report::headline::{Place, accuracy_is_final};
 use crate::report::layout::harmless;
@@ -100,10 +101,10 @@ pub fn end_text(record: &RunRecord) -> String {
         (_, reason) => reason.to_string(),
     };
     let mut text = format!("{how} {after}");
-    if let Some(rate) = Place::Train.estimate(record, "train.throughput") {
+    if let Some(rate) = Place::Train.estimate(record, MetricId::TrainThroughput) {
         let _ = write!(text, ", {}", units::rate(rate));
     }
-    if let Some(accuracy) = Place::Run.estimate(record, "test_accuracy") {
+    if let Some(accuracy) = Place::Run.estimate(record, MetricId::TestAccuracy) {
         let _ = match accuracy_is_final(record) {
             Some(true) => write!(text, ", accuracy {accuracy:.3}"),
             _ => write!(text, ", accuracy ({accuracy:.3})"),

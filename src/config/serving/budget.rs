@@ -9,6 +9,7 @@ use crate::control::budget::{fewest_for_interval, fewest_for_limit, fewest_to_en
 use crate::event::job::percentile_name;
 use crate::event::{MaxRate, Pattern, ServeSpec};
 use crate::load::SearchAsk;
+use crate::metric::MetricId;
 use crate::units;
 
 impl Serving {
@@ -94,7 +95,7 @@ impl Serving {
         let offered = rate_per_s * f64::from(*size);
         let on_throughput = |limited: &&Limited| {
             let constraint = &limited.constraint;
-            limited.def.name == "serve.throughput" && !constraint.op.is_upper()
+            limited.def.id == MetricId::ServeThroughput && !constraint.op.is_upper()
         };
         for limited in around.constraints.iter().filter(on_throughput) {
             if limited.constraint.limit < offered {

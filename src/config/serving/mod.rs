@@ -15,7 +15,7 @@ use super::objectives::Aimed;
 use super::problems::{Place, Problems};
 use crate::control::policy::StopPolicy;
 use crate::event::{MaxRate, Pattern, ServeSpec};
-use crate::metric::{MetricDef, MetricKind, Scope};
+use crate::metric::{MetricDef, MetricKind, Scope, Source};
 use patch::Kind;
 
 /// `[serve]` as far as it has been read.
@@ -76,8 +76,7 @@ impl Serving {
 
     /// Why a metric of serving cannot be measured so, if so.
     pub(super) fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
-        let name = metric.name;
-        if name == "serve.best_batch_size" {
+        if metric.source == Source::Sizes {
             let compared = self.is_enabled() && self.kind() == Kind::Offline;
             return (!compared).then_some("only pattern = \"offline\" compares sizes");
         }
@@ -87,7 +86,7 @@ impl Serving {
         if !self.is_enabled() {
             return Some("nothing is served");
         }
-        if name == "serve.max_rate" {
+        if metric.source == Source::RateSearch {
             return (!self.searches())
                 .then_some("no highest rate is searched for (find_max_rate = true does)");
         }
@@ -238,7 +237,7 @@ impl Serving {
 /// The level of a percentile of the latency of requests.
 fn percentile(def: &MetricDef) -> Option<f64> {
     match def.kind {
-        MetricKind::Quantile(level) if def.name.starts_with("serve.latency") => Some(level),
+        MetricKind::Quantile(level) if def.scope == Scope::Serve => Some(level),
         _ => None,
     }
 }

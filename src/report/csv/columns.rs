@@ -3,32 +3,45 @@
 use super::failure_text;
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{AxisValue, CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, axis};
-use crate::metric::MetricId;
+use crate::metric::{CATALOGUE, MetricDef, MetricId};
 use crate::report::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use crate::report::interference::marked;
 use crate::report::{number, one_line, optional};
 
-/// Where a column of `report.csv` comes from.
-pub(super) enum Source {
-    /// The axis of the column's name.
-    Axis,
+/// A column of `report.csv`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Column {
+    /// The axis of this key.
+    Axis(&'static str),
     /// Another setting, or a verdict.
-    Text(fn(&RunRecord) -> String),
-    /// A figure.
-    Figure(Place, &'static str),
+    Text(&'static str, fn(&RunRecord) -> String),
+    /// The figure of a metric, in the column that its entry names.
+    Figure(MetricId),
     /// Whether its cell is on the front.
     Pareto,
 }
 
-use crate::event::Disturber::{Others, Steal, Thermal, Throttled};
-use Place::{FirstServe, LastServe, Run, Train};
-use Source::{Axis, Figure, Pareto, Text};
+impl Column {
+    /// What stands in the header.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Axis(name) | Text(name, _) => name,
+            Figure(metric) => metric.def().column.unwrap_or_default(),
+            Pareto => "pareto",
+        }
+    }
+}
 
-/// All columns: an axis that has no line below stands at the end.
-pub(super) fn columns() -> impl Iterator<Item = (&'static str, &'static Source)> + Clone {
-    let is_below = |key: &str| COLUMNS.iter().any(|(name, _)| *name == key);
-    let others = axis::Axis::keys().into_iter().filter(move |key| !is_below(key));
-    COLUMNS.iter().map(|(name, source)| (*name, source)).chain(others.map(|key| (key, &Axis)))
+use crate::event::Disturber::{Others, Steal, Thermal, Throttled};
+use Column::{Axis, Figure, Pareto, Text};
+
+/// All columns: an axis or a metric with a column that has no line below stands at the end.
+pub(super) fn columns() -> impl Iterator<Item = Column> + Clone {
+    let axes = axis::Axis::keys().into_iter().map(Axis);
+    let metrics = CATALOGUE.iter().filter(|metric| metric.column.is_some());
+    let all = axes.chain(metrics.map(|metric| Figure(metric.id)));
+    let is_below = |other: &Column| COLUMNS.iter().any(|column| column.name() == other.name());
+    COLUMNS.iter().copied().chain(all.filter(move |column| !is_below(column)))
 }
 
 /// The setting of an axis.
@@ -40,105 +53,100 @@ pub(super) fn of_axis(key: &str, record: &RunRecord) -> String {
     }
 }
 
-/// The columns of `report.csv`. New ones are added at the end: scripts may count.
-const COLUMNS: &[(&str, Source)] = &[
-    ("run", Text(|r| r.run.clone())),
-    ("model", Axis),
-    ("dataset", Axis),
-    ("batch_size", Axis),
-    ("learning_rate", Axis),
-    ("threads", Axis),
-    ("device", Axis),
-    ("seed", Text(|r| r.job.seed.to_string())),
-    ("repeat", Text(|r| r.repeat.to_string())),
-    ("status", Text(|r| r.status.to_string())),
-    ("stop_reason", Text(|r| r.stop.reason.to_string())),
-    ("wall_s", Text(|r| number(r.wall_s))),
-    ("epochs", Text(|r| r.epochs.to_string())),
-    ("train_throughput_samples_per_s", Figure(Train, "train.throughput")),
-    ("train_step_latency_mean_s", Figure(Train, "train.step_latency_mean")),
-    ("train_step_latency_p50_s", Figure(Train, "train.step_latency_p50")),
-    ("train_step_latency_p95_s", Figure(Train, "train.step_latency_p95")),
-    ("train_step_latency_p99_s", Figure(Train, "train.step_latency_p99")),
-    ("serve_throughput_samples_per_s", Figure(LastServe, "serve.throughput")),
-    ("serve_latency_p50_s", Figure(FirstServe, "serve.latency_p50")),
-    ("serve_latency_p95_s", Figure(FirstServe, "serve.latency_p95")),
-    ("serve_latency_p99_s", Figure(FirstServe, "serve.latency_p99")),
-    ("cpu_utilisation_percent", Figure(Train, "cpu.utilisation")),
-    ("cpu_utilisation_percent_of_limit", Figure(Train, "cpu.utilisation_of_limit")),
-    ("memory_rss_mean_bytes", Figure(Train, "memory.rss_mean")),
-    ("memory_peak_bytes", Figure(Run, "memory.peak")),
-    ("gpu_utilisation_percent", Figure(Train, "gpu.utilisation")),
-    ("gpu_memory_peak_bytes", Figure(Run, "gpu.memory_peak")),
-    ("train_loss", Figure(Run, "train_loss")),
-    ("validation_accuracy", Figure(Run, "validation_accuracy")),
-    ("test_accuracy", Figure(Run, "test_accuracy")),
-    ("test_accuracy_is_final", Text(|r| text(accuracy_is_final(r)))),
-    ("serve_batch_size", Text(|r| text(first_serve_size(r)))),
-    ("serve_throughput_batch_size", Text(|r| text(last_serve_size(r)))),
-    ("optimizer", Axis),
-    ("weight_decay", Axis),
-    ("depth", Axis),
-    ("width", Axis),
-    ("flush_denormals", Axis),
-    ("allocator", Axis),
-    ("cpu_time_s", Figure(Run, "cpu.time")),
-    ("sampler_cost_percent", Figure(Run, "sampler.cost")),
-    ("stop_detail", Text(|r| one_line(&r.stop.detail))),
-    ("failure", Text(|r| r.failure.as_ref().map(failure_text).unwrap_or_default())),
-    ("verdict", Text(|r| text(r.verdict.as_ref().map(|verdict| verdict.verdict)))),
-    ("verdict_reason", Text(|r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason))))),
-    ("limit_cpus", Text(|r| text(limit_cpus(r)))),
-    ("limit_memory_bytes", Text(|r| text(r.limits.memory_bytes))),
-    ("limit_cpu_quota_percent", Text(|r| optional(r.limits.cpu_quota_percent))),
-    ("train_time_projected_s", Figure(Train, "train.time_projected")),
-    ("train_time_to_accuracy_s", Figure(Train, "train.time_to_accuracy")),
-    ("saved_s_at_least", Text(|r| optional(r.saved_s_at_least))),
-    ("serve_pattern", Text(|r| text(r.job.serve.as_ref().map(|serve| serve.pattern)))),
-    ("serve_latency_p90_s", Figure(FirstServe, "serve.latency_p90")),
-    ("serve_latency_p99_9_s", Figure(FirstServe, "serve.latency_p99_9")),
-    ("serve_max_rate_per_s", Figure(FirstServe, "serve.max_rate")),
-    ("serve_best_batch_size", Text(|r| optional(Run.estimate(r, "serve.best_batch_size")))),
-    (
-        "broken_constraint",
-        Text(|r| {
-            let verdict = r.verdict.as_ref();
-            text(verdict.and_then(RunVerdict::broken_constraint))
-        }),
-    ),
-    ("pareto", Pareto),
-    ("serve_rate_per_s", Text(|r| optional(rate_per_s(r)))),
-    ("serve_clients", Text(|r| text(clients(r)))),
-    ("serve_max_rate_limit_s", Text(|r| optional(search(r).map(|limit| limit.limit_s)))),
-    ("serve_max_rate_percentile", Text(|r| optional(search(r).map(|limit| limit.percentile)))),
-    ("train_step_latency_p25_s", Figure(Train, "train.step_latency_p25")),
-    ("serve_latency_p25_s", Figure(FirstServe, "serve.latency_p25")),
-    ("train_throughput_p75_samples_per_s", Figure(Train, "train.throughput_p75")),
-    ("serve_throughput_p75_samples_per_s", Figure(LastServe, "serve.throughput_p75")),
-    ("energy_j", Figure(Run, MetricId::EnergyTotal.name())),
-    ("energy_per_sample_j", Figure(Train, MetricId::EnergyPerSample.name())),
-    (
-        "serve_energy_per_sample_j",
-        Text(|r| optional(LastServe.estimate(r, MetricId::EnergyPerSample.name()))),
-    ),
-    ("cpu_energy_j", Figure(Run, MetricId::CpuEnergy.name())),
-    ("gpu_energy_j", Figure(Run, MetricId::GpuEnergy.name())),
-    ("emissions_co2e_g", Figure(Run, MetricId::EmissionsCo2e.name())),
-    ("tpu_duty_cycle_percent", Figure(Train, "tpu.duty_cycle")),
-    ("tpu_memory_peak_bytes", Figure(Run, "tpu.memory_peak")),
-    ("precision", Axis),
-    ("interference_percent", Text(|r| marked(r, None))),
-    ("interference_others_percent", Text(|r| marked(r, Some(Others)))),
-    ("interference_steal_percent", Text(|r| marked(r, Some(Steal)))),
-    ("interference_throttled_percent", Text(|r| marked(r, Some(Throttled)))),
-    ("interference_thermal_percent", Text(|r| marked(r, Some(Thermal)))),
-    ("command_time_s", Figure(Run, MetricId::CommandTime.name())),
-    (
-        "command",
-        Text(|r| text(r.job.command.as_ref().map(CommandSpec::shown).map(|s| one_line(&s)))),
-    ),
-    ("exit_code", Text(|r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default())),
-    ("signal", Text(|r| r.facts.get(SIGNAL).cloned().unwrap_or_default())),
+/// The order of the first columns: scripts may count.
+const COLUMNS: &[Column] = &[
+    Text("run", |r| r.run.clone()),
+    Axis("model"),
+    Axis("dataset"),
+    Axis("batch_size"),
+    Axis("learning_rate"),
+    Axis("threads"),
+    Axis("device"),
+    Text("seed", |r| r.job.seed.to_string()),
+    Text("repeat", |r| r.repeat.to_string()),
+    Text("status", |r| r.status.to_string()),
+    Text("stop_reason", |r| r.stop.reason.to_string()),
+    Text("wall_s", |r| number(r.wall_s)),
+    Text("epochs", |r| r.epochs.to_string()),
+    Figure(MetricId::TrainThroughput),
+    Figure(MetricId::TrainStepLatencyMean),
+    Figure(MetricId::TrainStepLatencyP50),
+    Figure(MetricId::TrainStepLatencyP95),
+    Figure(MetricId::TrainStepLatencyP99),
+    Figure(MetricId::ServeThroughput),
+    Figure(MetricId::ServeLatencyP50),
+    Figure(MetricId::ServeLatencyP95),
+    Figure(MetricId::ServeLatencyP99),
+    Figure(MetricId::CpuUtilisation),
+    Figure(MetricId::CpuUtilisationOfLimit),
+    Figure(MetricId::MemoryRssMean),
+    Figure(MetricId::MemoryPeak),
+    Figure(MetricId::GpuUtilisation),
+    Figure(MetricId::GpuMemoryPeak),
+    Figure(MetricId::TrainLoss),
+    Figure(MetricId::ValidationAccuracy),
+    Figure(MetricId::TestAccuracy),
+    Text("test_accuracy_is_final", |r| text(accuracy_is_final(r))),
+    Text("serve_batch_size", |r| text(first_serve_size(r))),
+    Text("serve_throughput_batch_size", |r| text(last_serve_size(r))),
+    Axis("optimizer"),
+    Axis("weight_decay"),
+    Axis("depth"),
+    Axis("width"),
+    Axis("flush_denormals"),
+    Axis("allocator"),
+    Figure(MetricId::CpuTime),
+    Figure(MetricId::SamplerCost),
+    Text("stop_detail", |r| one_line(&r.stop.detail)),
+    Text("failure", |r| r.failure.as_ref().map(failure_text).unwrap_or_default()),
+    Text("verdict", |r| text(r.verdict.as_ref().map(|verdict| verdict.verdict))),
+    Text("verdict_reason", |r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason)))),
+    Text("limit_cpus", |r| text(limit_cpus(r))),
+    Text("limit_memory_bytes", |r| text(r.limits.memory_bytes)),
+    Text("limit_cpu_quota_percent", |r| optional(r.limits.cpu_quota_percent)),
+    Figure(MetricId::TrainTimeProjected),
+    Figure(MetricId::TrainTimeToAccuracy),
+    Text("saved_s_at_least", |r| optional(r.saved_s_at_least)),
+    Text("serve_pattern", |r| text(r.job.serve.as_ref().map(|serve| serve.pattern))),
+    Figure(MetricId::ServeLatencyP90),
+    Figure(MetricId::ServeLatencyP99_9),
+    Figure(MetricId::ServeMaxRate),
+    Text("serve_best_batch_size", |r| {
+        optional(Place::Run.estimate(r, MetricId::ServeBestBatchSize))
+    }),
+    Text("broken_constraint", |r| {
+        let verdict = r.verdict.as_ref();
+        text(verdict.and_then(RunVerdict::broken_constraint))
+    }),
+    Pareto,
+    Text("serve_rate_per_s", |r| optional(rate_per_s(r))),
+    Text("serve_clients", |r| text(clients(r))),
+    Text("serve_max_rate_limit_s", |r| optional(search(r).map(|limit| limit.limit_s))),
+    Text("serve_max_rate_percentile", |r| optional(search(r).map(|limit| limit.percentile))),
+    Figure(MetricId::TrainStepLatencyP25),
+    Figure(MetricId::ServeLatencyP25),
+    Figure(MetricId::TrainThroughputP75),
+    Figure(MetricId::ServeThroughputP75),
+    Figure(MetricId::EnergyTotal),
+    Figure(MetricId::EnergyPerSample),
+    Text("serve_energy_per_sample_j", |r| {
+        optional(Place::LastServe.estimate(r, MetricId::EnergyPerSample))
+    }),
+    Figure(MetricId::CpuEnergy),
+    Figure(MetricId::GpuEnergy),
+    Figure(MetricId::EmissionsCo2e),
+    Figure(MetricId::TpuDutyCycle),
+    Figure(MetricId::TpuMemoryPeak),
+    Axis("precision"),
+    Text("interference_percent", |r| marked(r, None)),
+    Text("interference_others_percent", |r| marked(r, Some(Others))),
+    Text("interference_steal_percent", |r| marked(r, Some(Steal))),
+    Text("interference_throttled_percent", |r| marked(r, Some(Throttled))),
+    Text("interference_thermal_percent", |r| marked(r, Some(Thermal))),
+    Figure(MetricId::CommandTime),
+    Text("command", |r| text(r.job.command.as_ref().map(CommandSpec::shown).map(|s| one_line(&s)))),
+    Text("exit_code", |r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default()),
+    Text("signal", |r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
 ];
 
 /// The rate that was offered.
@@ -162,18 +170,18 @@ fn search(record: &RunRecord) -> Option<MaxRate> {
     record.job.serve.as_ref()?.find_max_rate
 }
 
-/// The columns of `report.csv` that hold figures: their names, where the figure is, and its metric.
-pub(in crate::report) fn figure_columns()
--> impl Iterator<Item = (&'static str, Place, &'static str)> {
-    columns().filter_map(|(name, source)| match source {
-        Figure(place, metric) => Some((name, *place, *metric)),
-        Axis | Text(_) | Pareto => None,
+/// The columns of `report.csv` that hold figures, and the metric of each.
+pub(in crate::report) fn figure_columns() -> impl Iterator<Item = (&'static str, &'static MetricDef)>
+{
+    columns().filter_map(|column| match column {
+        Figure(metric) => Some((column.name(), metric.def())),
+        Axis(_) | Text(..) | Pareto => None,
     })
 }
 
 /// The names of its other columns.
 pub(in crate::report) fn text_columns() -> impl Iterator<Item = &'static str> {
-    columns().filter(|(_, source)| !matches!(source, Figure(..))).map(|(name, _)| name)
+    columns().filter(|column| !matches!(column, Figure(_))).map(Column::name)
 }
 
 /// How many CPUs the run was bound to; which ones is in `manifest.json`.

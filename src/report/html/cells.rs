@@ -8,38 +8,31 @@ use super::super::layout::{self, Side};
 use super::super::number;
 use super::super::settings::settings;
 use super::super::summary::SummaryRow;
-use super::super::table::{FIGURES, Figures, is_open};
+use super::super::table::{headings, is_open};
 use super::markup::{Attributes, Markup};
 use super::{grid, section, stops};
 use crate::event::{MetricRow, RunRecord};
-use crate::metric::{MetricDef, find};
+use crate::metric::{Heading, MetricDef, MetricId};
 use crate::units::{Scale, Unit};
 
 /// A column of figures that some run has.
 struct Column {
     head: String,
-    place: Place,
     metric: &'static MetricDef,
     scale: Scale,
 }
 
 fn columns(records: &[RunRecord]) -> Vec<Column> {
-    let column = |figures: &Figures| {
-        let metric = find(figures.metric)?;
+    let column = |(metric, heading): (&'static MetricDef, Heading)| {
         let estimates = || {
-            let estimate = |record| figures.place.estimate(record, figures.metric);
+            let estimate = |record| Place::of(metric).estimate(record, metric.id);
             records.iter().filter_map(estimate)
         };
         estimates().next()?;
-        let words: Vec<_> = figures.head.split_whitespace().collect();
-        Some(Column {
-            head: words.join(" "),
-            place: figures.place,
-            metric,
-            scale: Scale::of(metric.unit, estimates()),
-        })
+        let words: Vec<_> = heading.text.split_whitespace().collect();
+        Some(Column { head: words.join(" "), metric, scale: Scale::of(metric.unit, estimates()) })
     };
-    FIGURES.iter().filter_map(column).collect()
+    headings().into_iter().filter_map(column).collect()
 }
 
 /// What a cell shows, what stands small under it, and what a pointer finds.
@@ -75,7 +68,7 @@ pub(super) fn table(
         return;
     }
     let on_front = |record| marks.of(record) == Some(Mark::Front);
-    let tested = |record: &RunRecord| Place::Run.estimate(record, "test_accuracy").is_some();
+    let tested = |record: &RunRecord| Place::Run.estimate(record, MetricId::TestAccuracy).is_some();
     let rows = Rows {
         figures: columns(records),
         settings: settings(records),
@@ -200,7 +193,7 @@ pub(super) fn cell(row: &mut Markup, cell: &Cell) {
 }
 
 fn figure(column: &Column, record: &RunRecord) -> Cell {
-    let row = column.place.row(record, column.metric.name);
+    let row = Place::of(column.metric).row(record, column.metric.id);
     let Some((row, estimate)) = row.and_then(|row| Some((row, row.estimate?))) else {
         let why = row.map_or("the run ended before it was measured", |row| &row.note);
         return missing(why);
@@ -252,7 +245,7 @@ fn title(row: &MetricRow, estimate: f64) -> String {
 }
 
 fn accuracy_cell(record: &RunRecord) -> Cell {
-    let row = Place::Run.row(record, "test_accuracy");
+    let row = Place::Run.row(record, MetricId::TestAccuracy);
     let Some((row, estimate)) = row.and_then(|row| Some((row, row.estimate?))) else {
         return missing(row.map_or("the run ended before its test", |row| &row.note));
     };
@@ -297,10 +290,10 @@ pub(super) fn summary(page: &mut Markup, records: &[RunRecord], summary: &[Summa
 
 /// The mean of a cell's runs.
 fn between(column: &Column, first: &RunRecord, summary: &[SummaryRow]) -> Cell {
-    let phase = column.place.phase(first);
+    let phase = Place::of(column.metric).phase(first);
     let of_cell = |row: &&SummaryRow| {
         row.cell == first.cell
-            && row.metric == column.metric.name
+            && row.metric == column.metric.id
             && Some(&row.phase) == phase.as_ref()
     };
     let row = summary.iter().find(of_cell);

@@ -5,7 +5,7 @@ use super::super::headline::Place;
 use super::super::summary::SummaryRow;
 use super::Limit;
 use crate::event::{MetricRow, Objective, Phase, RunRecord};
-use crate::metric::{Better, MetricDef, Scope, find};
+use crate::metric::{Better, MetricDef, MetricId, Scope, find};
 
 /// Most drawings.
 const MOST: usize = 6;
@@ -58,8 +58,8 @@ pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, u
         .iter()
         .filter_map(|objective| Some((find(&objective.metric)?, objective.better)))
         .collect();
-    let latency = |limit: &&Limit| limit.metric.starts_with("serve.latency_");
-    let limited = limits.iter().find(latency).map(|limit| &*limit.metric);
+    let latency = |metric: &&MetricDef| metric.is_latency() && metric.scope == Scope::Serve;
+    let limited = limits.iter().filter_map(|limit| find(&limit.metric)).find(latency);
     let mut pairs = Vec::new();
     for (place, (first, better)) in asked.iter().enumerate() {
         for (second, also) in &asked[place + 1..] {
@@ -68,16 +68,13 @@ pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, u
             pairs.push(if swapped { [*second, *first] } else { [*first, *second] });
         }
     }
-    let named = |name: &str| asked.iter().any(|(metric, _)| metric.name == name);
+    let named = |other: &MetricDef| asked.iter().any(|(metric, _)| metric.id == other.id);
     let wanted = asked.iter().find(|(_, better)| *better == Better::Higher);
-    let unasked = limited.filter(|name| !named(name)).and_then(find);
+    let unasked = limited.filter(|metric| !named(metric));
     if pairs.is_empty() {
-        let default = [
-            (limited.unwrap_or("serve.latency_p50"), "test_accuracy"),
-            ("memory.peak", "train.throughput"),
-        ];
-        let known = default.iter().filter_map(|(x, y)| Some([find(x)?, find(y)?]));
-        pairs.extend(known);
+        let latency = limited.unwrap_or(MetricId::ServeLatencyP50.def());
+        pairs.push([latency, MetricId::TestAccuracy.def()]);
+        pairs.push([MetricId::MemoryPeak.def(), MetricId::TrainThroughput.def()]);
     } else if let (Some(latency), Some((wanted, _))) = (unasked, wanted) {
         pairs.insert(0, [latency, *wanted]);
     }
@@ -268,7 +265,7 @@ mod tests {
         let mut record = completed();
         for (phase, value) in [("serve[1]", 900.0), ("serve[32]", 100.0)] {
             let mut row = record.metric(phase, "serve.throughput").unwrap().clone();
-            rate.name.clone_into(&mut row.metric);
+            row.metric = rate.id.into();
             row.estimate = Some(value);
             record.metrics.push(row);
         }

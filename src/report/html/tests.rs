@@ -356,7 +356,7 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
     }
     let row = |cell: &str, metric: &str, mean: f64| SummaryRow {
         cell: cell.to_owned(),
-        metric: metric.to_owned(),
+        metric: metric.into(),
         phase: "run".to_owned(),
         unit: find(metric).unwrap().unit,
         runs: 3,
@@ -415,7 +415,7 @@ fn the_load_is_a_column_and_what_is_open_is_marked_as_in_the_terminal() {
     let p99 = |row: &&mut MetricRow| row.metric == "serve.latency_p99";
     served.metrics.iter_mut().filter(p99).for_each(widest);
     let mut rate = served.metric("serve[1]", "serve.throughput").unwrap().clone();
-    "serve.max_rate".clone_into(&mut rate.metric);
+    rate.metric = "serve.max_rate".into();
     (rate.estimate, rate.low, rate.high, rate.plateaued) = (Some(640.0), Some(600.0), None, None);
     served.metrics.push(rate);
     let records = [served];

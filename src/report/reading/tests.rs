@@ -33,7 +33,7 @@ fn the_long_form_reads_back_to_what_was_recorded() {
         assert_eq!(run.repeat, record.repeat);
         assert_eq!(run.figures.len(), record.metrics.len());
         for (figure, row) in run.figures.iter().zip(&record.metrics) {
-            assert_eq!((&figure.phase, &figure.metric), (&row.phase, &row.metric));
+            assert_eq!((&*figure.phase, &*figure.metric), (&*row.phase, &*row.metric));
             assert_eq!(figure.value, row.estimate);
             assert_eq!(figure.samples, Some(row.samples));
             assert_eq!(figure.unit, row.unit.to_string());
@@ -65,7 +65,7 @@ fn the_columns_of_the_wide_form_are_figures_of_their_phase() {
         );
         let mut shown = 0;
         for figure in &run.figures {
-            let row = record.metric(&figure.phase, &figure.metric).unwrap();
+            let row = record.metric(&figure.phase, figure.metric.as_str()).unwrap();
             assert_eq!(figure.value, row.estimate, "{figure:?}");
             assert_eq!(figure.unit, row.unit.to_string());
             shown += 1;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::sheet::{Line, Sheet};
 use super::{Fault, FiguresFault, ReadFigures, cell_of};
 use crate::gate::{Figure, GateRun};
-use crate::metric::{MetricDef, find};
+use crate::metric::MetricDef;
 use crate::report::csv::{figure_columns, text_columns};
 use crate::report::headline::Place;
 use crate::units::Unit;
@@ -16,7 +16,6 @@ const OTHER_WORDS: &[&str] = &["sec", "seconds", "ratio", "share", "pct", "per_m
 /// A column whose figures are compared.
 struct Known {
     column: &'static str,
-    place: Place,
     metric: &'static MetricDef,
 }
 
@@ -27,11 +26,8 @@ pub(super) fn is_one(sheet: &Sheet) -> bool {
 
 /// The columns of figures that this file has.
 fn known(sheet: &Sheet) -> impl Iterator<Item = Known> {
-    figure_columns().filter_map(move |(column, place, metric)| {
-        sheet.place(column)?;
-        let metric = find(metric)?;
-        Some(Known { column, place, metric })
-    })
+    let columns = figure_columns().filter(|(column, _)| sheet.place(column).is_some());
+    columns.map(|(column, metric)| Known { column, metric })
 }
 
 pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
@@ -62,7 +58,7 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
 fn unread(sheet: &Sheet) -> Result<Vec<String>, Fault> {
     let mut unread = Vec::new();
     for name in &sheet.header {
-        let figure = figure_columns().any(|(column, ..)| column == name);
+        let figure = figure_columns().any(|(column, _)| column == name);
         let text = text_columns().any(|column| column == name);
         if figure || text || name.is_empty() || name == "cell" {
             continue;
@@ -79,13 +75,13 @@ fn unread(sheet: &Sheet) -> Result<Vec<String>, Fault> {
 /// The column of the same figure in the unit that is read.
 fn in_another_unit(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
-    let found = figure_columns().find(|(column, _, metric)| {
-        let ending = find(metric).map_or("", |metric| metric.unit.column_suffix());
+    let found = figure_columns().find(|(column, metric)| {
+        let ending = metric.unit.column_suffix();
         let stem = column.strip_suffix(ending).unwrap_or(column);
         let rest = lower.strip_prefix(stem).and_then(|rest| rest.strip_prefix('_'));
         rest.is_some_and(is_unit) || (lower == stem && !ending.is_empty())
     });
-    found.map(|(column, ..)| column)
+    found.map(|(column, _)| column)
 }
 
 /// Whether the end of a column's name, in lower case, is a unit.
@@ -135,7 +131,7 @@ fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
 
 /// The phase that a column speaks of, as `metrics.csv` names it.
 fn phase(line: &Line<'_>, known: &Known) -> Result<String, Fault> {
-    let size = match known.place {
+    let size = match Place::of(known.metric) {
         Place::Train => return Ok("train".to_owned()),
         Place::Run => return Ok("run".to_owned()),
         Place::FirstServe => "serve_batch_size",

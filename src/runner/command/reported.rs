@@ -11,7 +11,7 @@
 use serde::Deserialize;
 
 use crate::event::{Num, Phase, WorkerEvent};
-use crate::metric::find;
+use crate::metric::{Source, find};
 
 /// The longest name of a figure, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -137,12 +137,12 @@ impl Reported {
     }
 
     fn of_figure(name: String, value: Num) -> Result<Self, String> {
-        if let "test_accuracy" | "test_loss" = &*name {
-            let accuracy = name == "test_accuracy";
-            return Ok(Self::Test { accuracy, value });
-        }
-        if find(&name).is_some() {
-            return Err(format!("`{name}` is measured and not taken from a command"));
+        match find(&name).map(|metric| metric.source) {
+            Some(Source::Model(figure)) if figure.is_of_test() => {
+                return Ok(Self::Test { accuracy: figure.is_accuracy(), value });
+            }
+            Some(_) => return Err(format!("`{name}` is measured and not taken from a command")),
+            None => {}
         }
         if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
             return Err(format!("the name of a metric must have 1 to {LONGEST_NAME} bytes"));

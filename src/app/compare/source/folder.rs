@@ -64,7 +64,7 @@ fn gate_run(record: RunRecord, session: &str) -> GateRun {
 fn figure(row: MetricRow) -> Figure {
     Figure {
         phase: row.phase,
-        metric: row.metric,
+        metric: row.metric.into(),
         unit: row.unit.to_string(),
         value: row.estimate,
         samples: Some(row.samples),

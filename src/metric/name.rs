@@ -1,0 +1,104 @@
+//! What a figure is of.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MetricDef, MetricId, find};
+
+/// The metric of a figure: one of the catalogue, or one that only the worker knows. It is written as its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum MetricName {
+    /// One of the catalogue.
+    Known(MetricId),
+    /// The worker's own.
+    Own(String),
+}
+
+impl MetricName {
+    /// The full name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Known(id) => id.name(),
+            Self::Own(name) => name,
+        }
+    }
+
+    /// What the catalogue says of it.
+    pub fn def(&self) -> Option<&'static MetricDef> {
+        match self {
+            Self::Known(id) => Some(id.def()),
+            Self::Own(_) => None,
+        }
+    }
+}
+
+impl Deref for MetricName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for MetricName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl From<MetricId> for MetricName {
+    fn from(id: MetricId) -> Self {
+        Self::Known(id)
+    }
+}
+
+impl From<String> for MetricName {
+    fn from(name: String) -> Self {
+        find(&name).map_or(Self::Own(name), |metric| Self::Known(metric.id))
+    }
+}
+
+impl From<&str> for MetricName {
+    fn from(name: &str) -> Self {
+        Self::from(name.to_owned())
+    }
+}
+
+impl From<MetricName> for String {
+    fn from(metric: MetricName) -> Self {
+        metric.as_str().to_owned()
+    }
+}
+
+impl PartialEq<MetricId> for MetricName {
+    fn eq(&self, other: &MetricId) -> bool {
+        matches!(self, Self::Known(id) if id == other)
+    }
+}
+
+impl PartialEq<str> for MetricName {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for MetricName {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialEq<String> for MetricName {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&Self> for MetricName {
+    fn eq(&self, other: &&Self) -> bool {
+        self == *other
+    }
+}
