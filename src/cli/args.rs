@@ -17,8 +17,8 @@ use self::help::{
 use super::delivery::Target;
 use super::exit::EXIT_CODES;
 use super::options::{
-    CheckFormat, DoctorFormat, Format, Listed, OnInconclusive, ProgressMode, ReportFormat,
-    Verbosity, assignment,
+    CheckFormat, DoctorFormat, Format, ListFormat, Listed, OnInconclusive, ProgressMode,
+    ReportFormat, Verbosity, assignment,
 };
 use crate::app::grid::GridFile;
 use crate::units::Share;
@@ -58,7 +58,7 @@ pub enum Command {
     Baseline(BaselineArgs),
     /// Say what can be measured on this machine and what cannot
     Doctor(DoctorArgs),
-    /// List the models, data sets or metrics that a grid may name
+    /// List the models, data sets or metrics that a grid may name, or its keys
     List(ListArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -280,8 +280,8 @@ pub struct ListArgs {
     #[arg(value_enum)]
     pub what: Listed,
     /// What to print on the standard output
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
 }
 
 /// `perftune completions`.

@@ -4,14 +4,15 @@ use serde::Serialize;
 
 use super::args::ListArgs;
 use super::exit::ExitStatus;
-use super::options::{Format, Listed};
+use super::options::{Format, ListFormat, Listed};
 use super::output;
 use crate::app::Fault;
 use crate::app::datasets::{DatasetRow, datasets};
+use crate::config::reference;
 use crate::event::MODELS;
 use crate::metric::{CATALOGUE, MetricDef, Scope};
-use crate::report::ReportError;
 use crate::report::listing::Listing;
+use crate::report::{ReportError, json};
 use crate::units::Unit;
 
 #[derive(Serialize)]
@@ -61,20 +62,54 @@ struct ShortMetric {
 /// Prints the list.
 pub fn list(args: &ListArgs) -> Result<ExitStatus, Fault> {
     let width = output::stdout_width();
-    let text = match args.what {
-        Listed::Models => form(&Listing::new(&models())?, args.format, width)?,
-        Listed::Datasets if args.format == Format::Table => {
-            datasets_table(&datasets()?, width)?.into_bytes()
+    let format = match args.format {
+        ListFormat::Table => Format::Table,
+        ListFormat::Json => Format::Json,
+        ListFormat::Csv => Format::Csv,
+        ListFormat::Schema if args.what == Listed::Keys => {
+            output::print(&json::pretty(&reference::json_schema())?)?;
+            return Ok(ExitStatus::Ok);
         }
-        Listed::Datasets => form(&Listing::new(&datasets()?)?, args.format, width)?,
-        Listed::Metrics if args.format == Format::Table => metrics_table(width)?.into_bytes(),
+        ListFormat::Schema => {
+            return Err(Fault::new("only the keys have a schema")
+                .hint("write perftune list keys --format schema"));
+        }
+    };
+    let is_table = format == Format::Table;
+    let text = match args.what {
+        Listed::Models => form(&Listing::new(&models())?, format, width)?,
+        Listed::Datasets if is_table => datasets_table(&datasets()?, width)?.into_bytes(),
+        Listed::Datasets => form(&Listing::new(&datasets()?)?, format, width)?,
+        Listed::Metrics if is_table => metrics_table(width)?.into_bytes(),
         Listed::Metrics => {
             let rows: Vec<_> = CATALOGUE.iter().map(MetricRow::from).collect();
-            form(&Listing::new(&rows)?, args.format, width)?
+            form(&Listing::new(&rows)?, format, width)?
         }
+        Listed::Keys if is_table => keys_table(width)?.into_bytes(),
+        Listed::Keys => form(&Listing::new(&reference::keys())?, format, width)?,
     };
     output::print(&text)?;
     Ok(ExitStatus::Ok)
+}
+
+fn keys_table(width: usize) -> Result<String, ReportError> {
+    #[derive(Serialize)]
+    struct ShortKey {
+        key: String,
+        about: String,
+    }
+    let rows = reference::keys().into_iter().map(|row| {
+        let default = match row.default.as_str() {
+            "" => String::new(),
+            default => format!(" [default: {default}]"),
+        };
+        ShortKey {
+            key: format!("{}{}", row.key, if row.overridable { " *" } else { "" }),
+            about: format!("{}; {}{default}", row.about, row.value),
+        }
+    });
+    let table = Listing::new(&rows.collect::<Vec<_>>())?.table(width);
+    Ok(format!("{table}\n* an [[override]] may say it for some of the cells\n"))
 }
 
 fn models() -> Vec<ModelRow> {

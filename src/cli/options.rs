@@ -13,6 +13,19 @@ pub enum Format {
     Csv,
 }
 
+/// What to print of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people
+    Table,
+    /// One document, base units
+    Json,
+    /// Rows with a header, base units
+    Csv,
+    /// Of keys: a JSON Schema of grid files, for editors
+    Schema,
+}
+
 /// What the doctor prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DoctorFormat {
@@ -31,6 +44,8 @@ pub enum Listed {
     Datasets,
     /// What can be measured, with units and definitions
     Metrics,
+    /// What a grid file may say, with values and defaults
+    Keys,
 }
 
 /// How to show progress.

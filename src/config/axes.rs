@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::axis::{self, Choice};
-use super::keys::Scope;
 use super::problems::{GRID, Place, Problems};
 use super::read;
 use super::tree::{Node, Table, Value};
@@ -86,7 +85,6 @@ impl Axes {
             return None;
         };
         let (grid, place) = read::table(root, "grid", problems)?;
-        Scope::Grid.check(grid, problems);
         let mut twice = Vec::new();
         for entry in &grid.entries {
             if let Some(axis) = Axis::find(&entry.key) {

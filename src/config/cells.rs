@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use super::axes::{Axes, Cell};
 use super::axis;
-use super::keys::Scope;
 use super::problems::{GRID, Place, Problems};
 use super::read;
-use super::select::Selector;
+use super::select::{Selector, Which};
 use super::tree::{Table, Value};
 use super::world::World;
 use crate::event::Axis;
@@ -27,7 +26,8 @@ pub(super) fn expand(
     let excludes: Vec<(Selector, Place)> = read::tables(root, "exclude", problems)
         .into_iter()
         .filter_map(|(table, place)| {
-            let selector = Selector::read(Scope::Exclude, (table, place), axes, world, problems)?;
+            let which = Which { table, place, name: "[[exclude]]" };
+            let selector = Selector::read(&which, axes, world, problems)?;
             Some((selector, place))
         })
         .collect();
@@ -98,7 +98,6 @@ fn includes(
 ) -> Vec<(Cell, Place)> {
     let mut cells = Vec::new();
     for (table, place) in read::tables(root, "include", problems) {
-        Scope::Include.check(table, problems);
         let mut cell: Cell = [0; Axis::COUNT];
         for axis in Axis::all() {
             let key = axis.key();

@@ -1,11 +1,14 @@
 //! `perftune exec`: the plan of one command, from the command line alone.
 
+use super::build::run_name;
 use super::error::ConfigError;
+use super::header;
 use super::plan::{Plan, WorkerProgram};
 use super::problems::{Place, Problems};
+use super::schema;
+use super::set;
 use super::tree::{Entry, Node, Table, Value};
-use super::world::{DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source};
-use super::{checked, set};
+use super::world::{Bases, MachineFacts};
 use crate::event::{CommandSpec, axis};
 
 /// The longest name that is made of a command, in bytes.
@@ -49,92 +52,61 @@ pub struct CommandRequest<'a> {
     pub machine: MachineFacts,
 }
 
-/// No data sets: a command has its own.
-struct NoData;
-
-impl DatasetCatalogue for NoData {
-    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
-        Err(format!("{name_or_path} is not looked for"))
-    }
-
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
 /// The checked plan of a command, or everything that is wrong with what was asked.
 pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     let spec = CommandSpec { words: asked.words.to_vec(), steps: true };
     let mut problems = Problems::default();
-    let whole = Place::whole(problems.add_argument(spec.shown()));
-    let name = name_of(asked.words);
-    let mut root = Table::default();
-    let name = match asked.name {
-        None => text(&name, whole),
-        Some(name) => argument("--name", name, &mut problems),
-    };
-    // As a program of the user's, which knows models and data that perftune does not.
-    let grid = [("model", text("command", whole)), ("dataset", text(NO_DATA, whole))];
-    let worker = [("program", text("scripted", whole))];
-    put(&mut root, "name", name);
-    put(&mut root, "grid", table(grid, whole));
-    put(&mut root, "worker", table(worker, whole));
-    refuse(asked.set, &mut problems);
-    set::apply(&mut root, asked.set, &mut problems);
-    if let Some(timeout) = asked.timeout {
-        let node = argument("--timeout", timeout, &mut problems);
-        put_into(&mut root, ("stop", "max_run_time"), node);
-    }
-    if let Some(metrics) = asked.stop_on {
-        let node = stop_on(metrics, &mut problems);
-        put_into(&mut root, ("stop", "metrics"), node);
-    }
-    for constraint in asked.constraints {
-        limit(&mut root, constraint, &mut problems);
-    }
+    problems.add_argument(spec.shown());
+    let root = said(asked, &mut problems);
     problems.check(Some(()))?;
-    let request = Request {
-        source: Source::Stdin(Vec::new()),
-        set: asked.set,
-        only: &[],
-        seed: None,
-        repeat: asked.repeat,
-        full: false,
-        machine: asked.machine.clone(),
-        catalogue: &NoData,
-        base_dir: ".".into(),
-    };
-    let mut plan = checked(&root, &request, &mut problems)?;
-    finish(&mut plan, &spec);
-    Ok(plan)
-}
-
-/// What the plan of a grid cannot say.
-fn finish(plan: &mut Plan, spec: &CommandSpec) {
-    plan.varying.clear();
-    if let [program, args @ ..] = &spec.words[..] {
-        plan.worker.program =
+    let mut settings = schema::settings(&root, &Bases::new(".".as_ref()), &mut problems);
+    header::put_arguments(&mut settings, asked.repeat, None, &mut problems);
+    let resolved = settings.resolve(&asked.machine, &mut problems);
+    problems.check(Some(()))?;
+    if let [program, args @ ..] = asked.words {
+        settings.worker.program =
             WorkerProgram::Command { program: program.into(), args: args.to_vec() };
     }
-    for run in &mut plan.runs {
-        run.cell.clone_from(&plan.name);
-        run.run = match run.repeat {
-            1 => plan.name.clone(),
-            repeat => format!("{}-r{repeat}", plan.name),
-        };
-        run.job.run.clone_from(&run.run);
-        run.job.model.name.clone_from(&plan.name);
-        run.job.dataset_dir = std::path::PathBuf::new();
+    let name = settings.name.clone().unwrap_or_else(|| name_of(asked.words));
+    let run = |repeat| {
+        let mut job = resolved.job();
+        job.run = run_name(&name, repeat);
+        job.model.name.clone_from(&name);
+        NO_DATA.clone_into(&mut job.dataset);
         // Whatever accelerator its processes are seen on.
-        "auto".clone_into(&mut run.job.device);
-        run.job.train.epochs = 0;
-        run.job.serve = None;
-        run.job.command = Some(spec.clone());
-        // Nobody has said when it is known well enough, so it goes on to its end.
-        if !run.chosen {
-            run.stop.limits_only = true;
-        }
+        "auto".clone_into(&mut job.device);
+        job.seed = settings.seed_of(repeat);
+        (job.train.epochs, job.serve, job.command) = (0, None, Some(spec.clone()));
+        let mut run = resolved.planned(name.clone(), repeat, job);
+        // Unless somebody has said when it is known well enough, it goes on to its end.
+        run.stop.limits_only = !run.chosen;
+        run
+    };
+    let runs = (1..=settings.repeats).map(run).collect();
+    let warnings = problems.take_warnings();
+    Ok(Plan { warnings, ..settings.plan(name.clone(), Vec::new(), runs) })
+}
+
+/// What the flags say, as the keys of a grid file that they stand for.
+fn said(asked: &CommandRequest<'_>, problems: &mut Problems) -> Table {
+    let mut root = Table::default();
+    if let Some(name) = asked.name {
+        put(&mut root, "name", argument("--name", name, problems));
     }
+    refuse(asked.set, problems);
+    set::apply(&mut root, asked.set, problems);
+    if let Some(timeout) = asked.timeout {
+        let node = argument("--timeout", timeout, problems);
+        put_into(&mut root, "stop", "max_run_time", node);
+    }
+    if let Some(metrics) = asked.stop_on {
+        let node = stop_on(metrics, problems);
+        put_into(&mut root, "stop", "metrics", node);
+    }
+    for constraint in asked.constraints {
+        limit(&mut root, constraint, problems);
+    }
+    root
 }
 
 /// The name of a command's program, as a name of results.
@@ -152,23 +124,15 @@ fn text(text: &str, place: Place) -> Node {
     Node { value: Value::Text(text.to_owned()), place }
 }
 
-fn table<const N: usize>(entries: [(&str, Node); N], place: Place) -> Node {
-    let mut table = Table::default();
-    for (key, node) in entries {
-        put(&mut table, key, node);
-    }
-    Node { value: Value::Table(table), place }
-}
-
 fn put(table: &mut Table, key: &str, node: Node) {
     table.entries.retain(|entry| entry.key != key);
     table.entries.push(Entry { key: key.to_owned(), key_place: node.place, node });
 }
 
 /// Puts a value into the table of this key, which is made where it is not there.
-fn put_into(root: &mut Table, (key, inner): (&str, &str), node: Node) {
+fn put_into(root: &mut Table, key: &str, inner: &str, node: Node) {
     if !matches!(root.get(key), Some(entry) if matches!(entry.node.value, Value::Table(_))) {
-        put(root, key, table([], node.place));
+        put(root, key, Node { value: Value::Table(Table::default()), place: node.place });
     }
     if let Some(Value::Table(table)) = root.get_mut(key).map(|entry| &mut entry.node.value) {
         put(table, inner, node);
@@ -245,7 +209,7 @@ fn limit(root: &mut Table, written: &str, problems: &mut Problems) {
         items.push(node);
         node = Node { value: Value::List(items), place: whole };
     }
-    put_into(root, ("constraints", name), node);
+    put_into(root, "constraints", name, node);
     if let Some(Value::Table(table)) = root.get_mut("constraints").map(|e| &mut e.node.value)
         && let Some(entry) = table.get_mut(name)
     {

@@ -1,7 +1,7 @@
 //! `[constraints]`: a metric of the catalogue, a comparison, and a limit in the metric's unit.
 
 use super::metrics;
-use super::problems::{Place, Problems};
+use super::problems::{Place, Problems, shown};
 use super::read;
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
@@ -63,11 +63,6 @@ fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Pr
             found.extend(new);
         }
     }
-}
-
-/// A name as a message quotes it.
-fn shown(name: &str) -> String {
-    name.chars().take(60).collect()
 }
 
 fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<Limited> {

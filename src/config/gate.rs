@@ -4,24 +4,16 @@ mod retired;
 mod rules;
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
-use self::retired::retired;
-use self::rules::{rules, walk};
-use super::keys::{self, Scope};
+pub(super) use self::retired::retired;
+pub(super) use self::rules::{FLOOR, KEYS, read as rules, tables};
 use super::plan::PlannedRun;
-use super::problems::{Place, Problems};
-use super::read::{self, Section};
+use super::problems::{Place, Problems, shown};
+use super::read;
 use super::suggest;
 use super::tree::{Node, Table, Value};
-use crate::event::Range;
 use crate::gate::GatePolicy;
-use crate::gate::Role;
 
-pub(super) const TABLE: &str = "gate";
-
-const ALPHA: Range = Range::new(Bound::Excluded(0.0), Bound::Included(0.2));
-const FLOOR: Range = Range::new(Bound::Included(0.001), Bound::Included(1.0));
 /// Every field of a fingerprint.
 const FIELDS: &[&str] = &[
     "arch",
@@ -51,92 +43,43 @@ const FIELDS: &[&str] = &[
     "tpu",
     "virtualisation",
 ];
-/// Beyond this a check takes minutes, and its p values gain nothing.
-const MOST_DRAWS: u32 = 1_000_000;
-
-/// `[gate]`, and where the retired cells are named.
-#[derive(Debug, Default)]
-pub(super) struct Gate {
-    pub(super) policy: GatePolicy,
-    retired: Vec<(String, Place)>,
-}
-
-impl Gate {
-    /// Warns of cells that are said to be gone and are among the runs.
-    pub(super) fn check_retired(&self, runs: &[PlannedRun], problems: &mut Problems) {
-        for (cell, place) in &self.retired {
-            if runs.iter().any(|run| run.cell == *cell) {
-                let message =
-                    format!("{} is retired, and still one of the cells", keys::shown(cell));
-                problems.warn(*place, message);
-            }
+/// Warns of cells that are said to be gone and are among the runs.
+pub(super) fn check_retired(
+    retired: &BTreeMap<String, Place>,
+    runs: &[PlannedRun],
+    problems: &mut Problems,
+) {
+    for (cell, place) in retired {
+        if runs.iter().any(|run| run.cell == *cell) {
+            problems
+                .warn(*place, format!("{} is retired, and still one of the cells", shown(cell)));
         }
     }
 }
 
-/// The gate of a grid file; the defaults where it has no `[gate]`.
-pub(super) fn read(root: &Table, problems: &mut Problems) -> Gate {
-    let mut gate = Gate::default();
-    let Some((table, _)) = read::table(root, TABLE, problems) else {
-        return gate;
-    };
-    let mut section = Section::new(Scope::Gate, table, problems);
-    let policy = &mut gate.policy;
-    put(&mut policy.alpha, section.fraction("alpha", &ALPHA));
-    put(&mut policy.floor, section.share("floor", &FLOOR));
-    put(&mut policy.any_machine, section.flag("any_machine"));
-    put(&mut policy.draws, section.count("draws", 1..=MOST_DRAWS));
-    put(&mut policy.seed, seed(&mut section));
-    check_draws(policy, &mut section);
-    if let Some(node) = section.get("subject") {
-        policy.subject = subject(node, section.problems).into_iter().collect();
-    }
-    if let Some((table, _)) = read::table(table, "metrics", problems) {
-        let mut asked = BTreeMap::new();
-        walk(table, "", &mut asked, problems);
-        policy.metrics = rules(&asked, problems);
-        let wanted = asked.iter().filter(|(_, asked)| asked.role == Some(Role::Gate));
-        policy.wanted = wanted.map(|(name, _)| name.clone()).collect();
-    }
-    if let Some((table, _)) = read::table(table, "retired", problems) {
-        for entry in &table.entries {
-            if let Some(why) = retired(&entry.key, &entry.node, problems) {
-                policy.retired.insert(entry.key.clone(), why);
-                gate.retired.push((entry.key.clone(), entry.key_place));
-            }
-        }
-    }
-    gate
-}
-
-fn put<T>(slot: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *slot = value;
-    }
-}
-
-fn seed(section: &mut Section<'_, '_>) -> Option<u64> {
-    let node = section.get("seed")?;
+pub(super) fn seed(node: &Node, problems: &mut Problems) -> Option<u64> {
     let seed = match node.value {
         Value::Integer(value) => u64::try_from(value).ok(),
         _ => None,
     };
     if seed.is_none() {
-        let expected = "a whole number from 0 to 2^63 - 1";
-        read::wrong("seed", expected, node, section.problems);
+        read::wrong("seed", "a whole number from 0 to 2^63 - 1", node, problems);
     }
     seed
 }
 
 /// With too few draws no p value could ever be small enough: such a gate would always be green.
-fn check_draws(policy: &GatePolicy, section: &mut Section<'_, '_>) {
+pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Problems) {
+    let Some(Value::Table(table)) = root.get("gate").map(|entry| &entry.node.value) else {
+        return;
+    };
     let smallest = 1.0 / (f64::from(policy.draws) + 1.0);
-    let place = ["draws", "alpha"].into_iter().find_map(|key| section.get(key));
-    if let Some(node) = place.filter(|_| smallest > policy.alpha) {
+    let entry = ["draws", "alpha"].into_iter().find_map(|key| table.get(key));
+    if let Some(entry) = entry.filter(|_| smallest > policy.alpha) {
         let (draws, alpha) = (policy.draws, policy.alpha);
         let needed = (1.0 / alpha).ceil() - 1.0;
-        section.problems.error_with(
-            node.place,
+        problems.error_with(
+            entry.node.place,
             format!("with {draws} draws no p value can be as small as alpha = {alpha}: nothing could ever fail"),
             format!("write draws = {needed} or more, or leave it out"),
         );
@@ -144,7 +87,7 @@ fn check_draws(policy: &GatePolicy, section: &mut Section<'_, '_>) {
 }
 
 /// The fields of the fingerprint that may differ, since they are what is tested.
-fn subject(node: &Node, problems: &mut Problems) -> Vec<String> {
+pub(super) fn subject(node: &Node, problems: &mut Problems) -> Vec<String> {
     let items = match &node.value {
         Value::List(items) => items.as_slice(),
         Value::Text(_) => std::slice::from_ref(node),
@@ -181,9 +124,7 @@ mod tests {
 
     fn gate(body: &str) -> Result<GatePolicy, String> {
         let mut problems = Problems::default();
-        let text = problems.add_file("f".into(), body.to_owned());
-        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
-        let found = read(&root, &mut problems).policy;
+        let found = super::super::schema::settings_of(body, &mut problems).gate;
         problems.check(Some(found)).map_err(|e| e.to_string())
     }
 

@@ -5,24 +5,17 @@ use std::path::Path;
 
 use super::problems::{Place, Problems};
 use super::read;
-use super::tree::{Table, Value};
-use super::world::{Request, Source};
+use super::settings::Settings;
+use super::tree::{Node, Value};
+use super::world::Source;
 use crate::event::axis;
 
 /// A grid file beyond this is something else: a device, a data file.
 const LARGEST_FILE: u64 = 16 << 20;
 /// The most runs of a cell.
-const MOST_REPEATS: u32 = 10_000;
+pub(super) const MOST_REPEATS: u32 = 10_000;
 /// The longest name of a results folder, in bytes.
 const LONGEST_NAME: usize = 100;
-
-/// What stands at the top of the file.
-#[derive(Debug)]
-pub(super) struct Header {
-    pub(super) name: String,
-    pub(super) seed: u64,
-    pub(super) repeats: u32,
-}
 
 /// Registers the grid's text; nothing when it cannot be read, which is then reported.
 pub(super) fn read_source(source: &Source, problems: &mut Problems) -> Option<usize> {
@@ -66,77 +59,67 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Reads name, seed and repeat; the command line's `--seed` and `--repeat` win.
-pub(super) fn read(root: &Table, request: &Request<'_>, problems: &mut Problems) -> Header {
-    let repeats = repeats(root, request.repeat, problems);
-    Header {
-        name: name(root, &request.source, problems),
-        seed: seed(root, request.seed, repeats, problems),
-        repeats,
-    }
-}
+const NAME: &str = "a name of letters, digits, `.`, `_` and `-`, since it names the results folder";
 
-fn name(root: &Table, source: &Source, problems: &mut Problems) -> String {
-    let stem = || {
-        let stem = match source {
-            Source::Path(path) => path.file_stem(),
-            Source::Stdin(_) => None,
-        };
-        let stem = stem.map_or_else(|| "grid".into(), |stem| stem.to_string_lossy());
-        let safe = axis::safe_name(&stem);
-        // ASCII by now, so that any cut is between characters.
-        safe[..safe.len().min(LONGEST_NAME)].to_owned()
-    };
-    let Some(entry) = root.get("name") else {
-        return stem();
-    };
-    let expected = "a name of letters, digits, `.`, `_` and `-`, since it names the results folder";
-    let Some(name) = read::text("name", &entry.node, expected, problems) else {
-        return stem();
-    };
+pub(super) fn name(node: &Node, problems: &mut Problems) -> Option<String> {
+    let name = read::text("name", node, NAME, problems)?;
     if (1..=LONGEST_NAME).contains(&name.len()) && axis::safe_name(name) == name {
-        return name.to_owned();
+        return Some(name.to_owned());
     }
-    read::wrong("name", expected, &entry.node, problems);
-    stem()
+    read::wrong("name", NAME, node, problems);
+    None
 }
 
-fn repeats(root: &Table, argument: Option<u32>, problems: &mut Problems) -> u32 {
-    if let Some(value) = argument {
+/// The name of results where the file does not say it: that of the file.
+pub(super) fn stem(source: &Source) -> String {
+    let stem = match source {
+        Source::Path(path) => path.file_stem(),
+        Source::Stdin(_) => None,
+    };
+    let stem = stem.map_or_else(|| "grid".into(), |stem| stem.to_string_lossy());
+    let safe = axis::safe_name(&stem);
+    // ASCII by now, so that any cut is between characters.
+    safe[..safe.len().min(LONGEST_NAME)].to_owned()
+}
+
+const SEED: &str = "a whole number from 0 to 2^63 less the repeats";
+
+pub(super) fn seed(node: &Node, problems: &mut Problems) -> Option<u64> {
+    let seed = match node.value {
+        Value::Integer(value) => u64::try_from(value).ok(),
+        _ => None,
+    };
+    if seed.is_none() {
+        read::wrong("seed", SEED, node, problems);
+    }
+    seed
+}
+
+/// Puts `--repeat` and `--seed` into the place of what the file says, and checks both together.
+pub(super) fn put_arguments(
+    settings: &mut Settings,
+    repeat: Option<u32>,
+    seed: Option<u64>,
+    problems: &mut Problems,
+) {
+    if let Some(value) = repeat {
         if !(1..=MOST_REPEATS).contains(&value) {
             let text = problems.add_argument(format!("--repeat {value}"));
             let message = format!("--repeat must be from 1 to {MOST_REPEATS}");
             problems.error(Place::whole(text), message);
         }
-        return value;
+        settings.repeats = value;
     }
-    root.get("repeat")
-        .and_then(|entry| read::count("repeat", &entry.node, 1..=MOST_REPEATS, problems))
-        .unwrap_or(1)
-}
-
-/// The last repeat's seed must be a number that every random generator takes: below 2^63.
-fn seed(root: &Table, argument: Option<u64>, repeats: u32, problems: &mut Problems) -> u64 {
-    let fits = |seed: u64| {
-        seed.checked_add(u64::from(repeats)).is_some_and(|last| i64::try_from(last).is_ok())
-    };
-    let expected = "a whole number from 0 to 2^63 less the repeats";
-    if let Some(value) = argument {
-        if !fits(value) {
-            let text = problems.add_argument(format!("--seed {value}"));
-            problems.error(Place::whole(text), format!("--seed must be {expected}"));
-        }
-        return value;
+    let mut key = "`seed`";
+    if let Some(value) = seed {
+        let text = problems.add_argument(format!("--seed {value}"));
+        (settings.seed, key) = ((value, Place::whole(text)), "--seed");
     }
-    let Some(entry) = root.get("seed") else {
-        return 1;
-    };
-    let value = match entry.node.value {
-        Value::Integer(value) => u64::try_from(value).ok().filter(|seed| fits(*seed)),
-        _ => None,
-    };
-    value.unwrap_or_else(|| {
-        read::wrong("seed", expected, &entry.node, problems);
-        1
-    })
+    // The last repeat's seed must be a number that every random generator takes: below 2^63.
+    let (seed, place) = settings.seed;
+    let last = seed.checked_add(u64::from(settings.repeats));
+    if last.is_none_or(|last| i64::try_from(last).is_err()) {
+        let got = if key == "--seed" { String::new() } else { format!(", not {seed}") };
+        problems.error(place, format!("{key} must be {SEED}{got}"));
+    }
 }

@@ -1,65 +1,34 @@
 //! `[limits]`: a device smaller than this one. What is asked is checked against what this machine can enforce, so that
 //! nothing is asked in vain.
 
-use std::collections::HashSet;
-use std::ops::Bound;
-
-use super::axes::{Axes, Cell};
-use super::keys::Scope;
 use super::problems::{GRID, Place, Problems};
-use super::read::{self, Section};
-use super::settings::Resolver;
-use super::tree::{Node, Table, Value};
-use crate::event::{Axis, Limits, Range, cpu_list};
+use super::read;
+use super::tree::{Node, Value};
+use crate::event::{Limits, cpu_list};
 use crate::sampler::LimitMeans;
 use crate::units::{Bytes, bytes, percent};
 
 /// The CPUs that a table asks for.
 #[derive(Debug, Clone)]
-enum Cpus {
+pub(super) enum Cpus {
     Count(u32),
     These(Vec<(u32, Place)>),
 }
 
 /// What was written, each with its place.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked {
-    cpus: Option<(Cpus, Place)>,
+pub(super) struct LimitsAsked {
+    pub(super) cpus: Option<(Cpus, Place)>,
     /// CPU time over wall time, as a multiple of one core.
-    quota: Option<(f64, Place)>,
-    memory: Option<(u64, Place)>,
+    pub(super) quota: Option<(f64, Place)>,
+    pub(super) memory: Option<(u64, Place)>,
 }
 
 /// The most CPUs that a set of them may hold (`CPU_SETSIZE`), and so the first number that is none.
 const MOST_CPUS: u32 = 1024;
 /// Less than this is no process with a network in it, but a slip of the unit.
 const LEAST_MEMORY: u64 = 16 << 20;
-const QUOTA: Range = Range::new(Bound::Included(0.01), Bound::Unbounded);
-
-impl Asked {
-    pub(super) fn read(table: &Table, problems: &mut Problems) -> Self {
-        let mut section = Section::new(Scope::Limits, table, problems);
-        let place = |section: &Section<'_, '_>, key| section.get(key).map(|node| node.place);
-        let cpus = section.get("cpus");
-        let cpus = cpus.and_then(|node| Some((read_cpus(node, section.problems)?, node.place)));
-        let quota = section.share("cpu_quota", &QUOTA);
-        let quota = quota.zip(place(&section, "cpu_quota"));
-        let memory = section.get("memory");
-        let memory =
-            memory.and_then(|node| Some((read_memory(node, section.problems)?, node.place)));
-        Self { cpus, quota, memory }
-    }
-
-    /// Puts a later table on top.
-    pub(super) fn put(&mut self, later: &Self) {
-        let Self { cpus, quota, memory } = later;
-        if cpus.is_some() {
-            self.cpus.clone_from(cpus);
-        }
-        self.quota = quota.or(self.quota);
-        self.memory = memory.or(self.memory);
-    }
-
+impl LimitsAsked {
     /// Where the CPUs were asked for, or the quota.
     pub(super) fn place(&self) -> Place {
         let cpus = self.cpus.as_ref().map(|(_, place)| *place);
@@ -163,7 +132,7 @@ fn cannot(key: &str, place: Place, why: &str, problems: &mut Problems) {
     );
 }
 
-fn read_cpus(node: &Node, problems: &mut Problems) -> Option<Cpus> {
+pub(super) fn cpus(node: &Node, problems: &mut Problems) -> Option<Cpus> {
     let Value::List(items) = &node.value else {
         return read::count("cpus", node, 1..=MOST_CPUS, problems).map(Cpus::Count);
     };
@@ -184,7 +153,7 @@ fn read_cpus(node: &Node, problems: &mut Problems) -> Option<Cpus> {
     Some(Cpus::These(these))
 }
 
-fn read_memory(node: &Node, problems: &mut Problems) -> Option<u64> {
+pub(super) fn memory(node: &Node, problems: &mut Problems) -> Option<u64> {
     let size = match &node.value {
         Value::Text(text) => match text.parse::<Bytes>() {
             Ok(Bytes(size)) => size,
@@ -214,48 +183,6 @@ fn read_memory(node: &Node, problems: &mut Problems) -> Option<u64> {
     Some(size)
 }
 
-/// Reports threads that the limits contradict: more than there are CPUs, or `threads = 0` in cells that are named by
-/// what it means, where an `[[override]]` changes that.
-pub(super) fn check_threads(
-    cells: &[Cell],
-    axes: &Axes,
-    resolver: &Resolver,
-    problems: &mut Problems,
-) {
-    let mut told = HashSet::new();
-    for cell in cells {
-        let (Some(settings), Some(choice)) =
-            (resolver.settings(cell), axes.choice(Axis::THREADS, cell))
-        else {
-            continue;
-        };
-        let Some(threads) = choice.count() else {
-            continue;
-        };
-        let (cpus, limits) = (settings.limits.cpus.len(), settings.limits_place());
-        if choice.is_automatic() {
-            let named = axes.pools[Axis::THREADS.index()].varies();
-            if named && threads != settings.threads && told.insert((threads, cpus)) {
-                problems.error_with(
-                    limits,
-                    format!(
-                        "`threads` = 0 means {} here and {threads} elsewhere, and the cells are named by it",
-                        settings.threads
-                    ),
-                    "give `threads` as numbers, or the same [limits] to every cell",
-                );
-            }
-        } else if cpus > 0 && threads as usize > cpus && told.insert((threads, cpus)) {
-            let plural = if cpus == 1 { "CPU" } else { "CPUs" };
-            problems.error_with(
-                choice.place.unwrap_or(limits),
-                format!("`threads` = {threads} is more than the {cpus} {plural} of [limits]"),
-                "write 0, which is all that the run may use, or [[exclude]] the cell",
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,9 +201,8 @@ mod tests {
 
     fn limits(body: &str, means: &LimitMeans) -> Result<Limits, String> {
         let mut problems = Problems::default();
-        let text = problems.add_file("f".into(), body.to_owned());
-        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
-        let asked = Asked::read(&root, &mut problems);
+        let body = format!("[limits]\n{body}");
+        let asked = super::super::schema::settings_of(&body, &mut problems).limits;
         let limits = asked.resolve(means, &mut problems);
         let checked = problems.check(Some(limits));
         checked.map_err(|error| error.render())

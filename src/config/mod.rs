@@ -2,28 +2,34 @@
 //!
 //! The text is parsed into a tree that knows the place of every key and value (`tree`), `--set` is put on top of it
 //! (`set`), and the tree is walked by hand: that is what gives each mistake a place, a caret and a suggestion, and lets one
-//! pass report all of them (`problems`). The axes of `[grid]` become pools of checked values (`axes`), a cell is an
-//! index into each pool (`cells`), and what is no axis is resolved once for each combination of overrides (`settings`).
+//! pass report all of them (`problems`). What keys there are is a table (`keys`); each one puts its value into the
+//! `settings`, first those of the file, then for each cell those of the overrides that match (`resolve`). The axes of
+//! `[grid]` become pools of checked values (`axes`), and a cell is an index into each pool (`cells`).
 
 mod axes;
 mod axis;
 mod build;
 mod cells;
+mod checks;
 mod command;
+mod command_words;
 mod constraints;
 mod error;
 mod gate;
 mod header;
+mod key;
 mod keys;
 mod limits;
 mod metrics;
 mod models;
 mod objectives;
-mod patch;
 pub mod plan;
 mod problems;
 mod read;
+pub mod reference;
+mod resolve;
 pub mod rule;
+mod schema;
 mod select;
 mod serving;
 mod set;
@@ -39,24 +45,32 @@ pub use metrics::named as metrics_named;
 pub use world::{DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source};
 
 use axes::Axes;
-use models::CommandModel;
-use patch::Patch;
-use plan::{Plan, WorkerProgram, WorkerSettings};
+use plan::{Plan, WorkerProgram};
 use problems::{Place, Problems};
-use settings::Resolver;
+use resolve::Resolver;
 use world::{Bases, World};
 
 use crate::event::Objective;
 use crate::gate::GatePolicy;
 
+/// The tree of a grid file, or of a file that holds a part of one; and its text.
+fn document(source: &Source, problems: &mut Problems) -> Result<(tree::Table, usize), ConfigError> {
+    let text = header::read_source(source, problems);
+    let text = problems.check(text)?;
+    let root = tree::parse_document(text, problems);
+    Ok((problems.check(root)?, text))
+}
+
 /// The objectives of a grid file, or of a file that holds nothing else.
 pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
     let mut problems = Problems::default();
-    let text = header::read_source(source, &mut problems);
-    let text = problems.check(text)?;
-    let root = tree::parse_document(text, &mut problems);
-    let root = problems.check(root)?;
-    let found = objectives::read(&root, &mut problems);
+    let (root, text) = document(source, &mut problems)?;
+    let mut aimed = Vec::new();
+    // Nothing else of the file matters, and nothing else is judged.
+    if let Some(table) = root.get("objectives") {
+        let only = tree::Table { entries: vec![table.clone()] };
+        aimed = schema::settings(&only, &Bases::new(".".as_ref()), &mut problems).objectives;
+    }
     if root.get("objectives").is_none() {
         problems.error_with(
             Place::whole(text),
@@ -64,75 +78,37 @@ pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
             "write [objectives] with maximize = [\"test_accuracy\"] or minimize = [\"memory.peak\"]",
         );
     }
-    problems.check(Some(objectives::plain(&found)))
+    problems.check(Some(objectives::plain(&aimed)))
 }
 
 /// The gate of a grid file, or of a file that holds nothing else.
 pub fn gate(source: &Source) -> Result<GatePolicy, ConfigError> {
     let mut problems = Problems::default();
-    let text = header::read_source(source, &mut problems);
-    let text = problems.check(text)?;
-    let root = tree::parse_document(text, &mut problems);
-    let root = problems.check(root)?;
+    let (root, text) = document(source, &mut problems)?;
     // A gate whose name has a typing mistake must not be one that is simply not there.
-    keys::Scope::Top.check(&root, &mut problems);
-    let found = gate::read(&root, &mut problems);
+    schema::check_top(&root, &mut problems);
+    let table = root.get("gate");
+    let only = tree::Table { entries: table.cloned().into_iter().collect() };
+    let found = schema::settings(&only, &Bases::new(".".as_ref()), &mut problems).gate;
     // A grid without one is judged by the defaults.
     let grid = root.get("grid").is_some();
-    if root.get(gate::TABLE).is_none() && !grid && !problems.any() {
+    if table.is_none() && !grid && !problems.any() {
         problems.error_with(
             Place::whole(text),
             "there is no [gate] in this file",
             "write [gate] above its keys; `[gate]` alone means the defaults",
         );
     }
-    problems.check(Some(found.policy))
-}
-
-/// What only shows when all is known of a cell; `--only` chooses among them, and only what is left need be a model.
-fn check_cells(
-    cells: &mut Vec<axes::Cell>,
-    (axes, resolver): (&Axes, &Resolver),
-    (request, world): (&Request<'_>, &World<'_>),
-    problems: &mut Problems,
-) {
-    build::check_datasets(cells, axes, world, problems);
-    build::check_batches(cells, axes, resolver, problems);
-    limits::check_threads(cells, axes, resolver, problems);
-    select::only(cells, request.only, axes, world, problems);
-    if !world.foreign {
-        build::check_models(cells, axes, resolver, problems);
-    }
+    problems.check(Some(found))
 }
 
 /// The checked plan, or everything that is wrong with the grid.
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
-    let text = header::read_source(&request.source, &mut problems);
-    let text = problems.check(text)?;
-    let root = tree::parse_document(text, &mut problems);
-    let mut root = problems.check(root)?;
+    let (mut root, _) = document(&request.source, &mut problems)?;
     set::apply(&mut root, request.set, &mut problems);
     problems.check(Some(()))?;
     checked(&root, request, &mut problems)
-}
-
-/// What the values of the axes are checked against.
-fn world<'a>(
-    request: &Request<'a>,
-    (worker, base): (&WorkerSettings, &Patch),
-    (commands, bases): (&[CommandModel], &'a Bases),
-) -> World<'a> {
-    let limits = &request.machine.limits;
-    let limited = base.limits.resolve(limits, &mut Problems::default());
-    World {
-        foreign: worker.program != WorkerProgram::Native,
-        commands: commands.iter().map(|command| command.name.clone()).collect(),
-        catalogue: request.catalogue,
-        dataset_names: request.catalogue.names(),
-        cores: limited.threads(request.machine.cores()),
-        bases,
-    }
 }
 
 /// The plan of a whole tree.
@@ -141,55 +117,56 @@ fn checked(
     request: &Request<'_>,
     problems: &mut Problems,
 ) -> Result<Plan, ConfigError> {
-    keys::Scope::Top.check(root, problems);
-    let head = header::read(root, request, problems);
     let bases = Bases::new(&request.base_dir);
-    let (sampler, grams_per_kwh) = worker::sampler(root, problems);
-    let (worker, options) = worker::worker(root, &bases, problems);
+    let mut settings = schema::settings(root, &bases, problems);
+    header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     let commands = models::read(root, &bases, problems);
-    let base = Patch::read(root, None, problems);
-    let world = world(request, (&worker, &base), (&commands, &bases));
-    let aimed = objectives::read(root, problems);
-    let gate = gate::read(root, problems);
-    let mut resolver = Resolver::new(&base, &aimed, request.full, &request.machine);
+    let machine = &request.machine;
+    let world = World {
+        foreign: settings.worker.program != WorkerProgram::Native,
+        commands: commands.iter().map(|command| command.name.clone()).collect(),
+        catalogue: request.catalogue,
+        dataset_names: request.catalogue.names(),
+        cores: settings
+            .limits
+            .resolve(&machine.limits, &mut Problems::default())
+            .threads(machine.cores()),
+        bases: &bases,
+    };
+    let mut resolver = Resolver::new(&settings, request.full, machine);
     let Some(mut axes) = Axes::read(root, &world, problems) else {
         return Err(problems.take_error());
     };
     let mut cells = cells::expand(root, &mut axes, &world, problems);
-    build::check_commands(&commands, &axes, problems);
+    checks::commands(&commands, &axes, problems);
     resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;
 
     resolver.check(&cells, problems);
-    let known = (&axes, &resolver);
-    check_cells(&mut cells, known, (request, &world), problems);
+    checks::datasets(&cells, &axes, &world, problems);
+    checks::batches(&cells, &axes, &resolver, problems);
+    checks::threads(&cells, &axes, &resolver, problems);
+    // `--only` chooses among them, and only what is left need be a model.
+    select::only(&mut cells, request.only, &axes, &world, problems);
+    if !world.foreign {
+        checks::models(&cells, &axes, &resolver, problems);
+    }
     problems.check(Some(()))?;
 
     let builder = build::Builder {
-        head: &head,
+        settings: &settings,
         axes: &axes,
         resolver: &resolver,
-        options: &options,
         commands: &commands,
     };
     let runs = builder.runs(&cells, problems);
-    gate.check_retired(&runs, problems);
+    gate::check_retired(&settings.retired, &runs, problems);
     problems.check(Some(()))?;
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
     if set::touches(request.set, "grid") {
         problems.forget_idle();
     }
-    Ok(Plan {
-        varying: axes.varying(),
-        runs,
-        objectives: objectives::plain(&aimed),
-        gate: gate.policy,
-        sampler,
-        grams_per_kwh,
-        worker,
-        warnings: problems.take_warnings(),
-        name: head.name,
-        seed: head.seed,
-        repeats: head.repeats,
-    })
+    let name = settings.name.clone().unwrap_or_else(|| header::stem(&request.source));
+    let warnings = problems.take_warnings();
+    Ok(Plan { warnings, ..settings.plan(name, axes.varying(), runs) })
 }

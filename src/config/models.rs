@@ -1,11 +1,10 @@
 //! `[models.NAME]`: a command as a model. Its words may hold settings of the cell in braces; each word is one argument, and no
 //! shell ever sees them.
 
-use std::path::{Path, PathBuf};
-
-use super::keys::Scope;
-use super::problems::{Place, Problems};
-use super::read::{self, Section};
+use super::command_words::{argument, program, words};
+use super::key::{self, Context, KeyDef, Kind, Shown};
+use super::problems::{Place, Problems, shown};
+use super::read;
 use super::suggest;
 use super::tree::{Node, Table, Value};
 use super::world::Bases;
@@ -40,6 +39,7 @@ impl Placeholder {
     }
 }
 
+#[derive(Clone)]
 enum Part {
     Text(String),
     Placeholder(Placeholder, Place),
@@ -112,80 +112,57 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
             read::wrong(&name, expected, &entry.node, problems);
             continue;
         };
-        let read = model(name.clone(), (inner, entry.key_place), bases, problems);
-        // One with a mistake has been reported; its name is known all the same.
-        found.push(read.unwrap_or(CommandModel { name, words: Vec::new(), steps: false }));
+        // One with a mistake is reported; its name is known all the same.
+        let mut model = CommandModel { name, words: Vec::new(), steps: true };
+        for assign in key::read_table(&KEYS, inner, &Context::of(bases), problems) {
+            assign(&mut model);
+        }
+        if inner.get("command").is_none() {
+            let message = format!("[models.{}] has no `command`", model.name);
+            let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]";
+            problems.error_with(entry.key_place, message, hint);
+        }
+        found.push(model);
     }
     found
 }
 
-fn model(
-    name: String,
-    (table, place): (&Table, Place),
-    bases: &Bases,
-    problems: &mut Problems,
-) -> Option<CommandModel> {
-    let mut section = Section::new(Scope::CommandModel, table, problems);
-    let steps = section.flag("steps").unwrap_or(true);
-    let Some(node) = section.get("command") else {
-        let message = format!("[models.{name}] has no `command`");
-        let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]";
-        section.problems.error_with(place, message, hint);
-        return None;
-    };
-    let words = words(node, section.problems)?;
+/// The keys of a table of `[models]`.
+pub(super) static KEYS: [KeyDef<CommandModel>; 2] = [
+    KeyDef {
+        path: "models.NAME.command",
+        about: "the program and its arguments; the axes in braces, such as {batch_size}",
+        kind: Kind::Own {
+            says: "a list of texts",
+            schema: r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#,
+            read: |entry, context, problems| {
+                let words = read_words(&entry.node, context.bases, problems)?;
+                Some(Box::new(move |model: &mut CommandModel| model.words.clone_from(&words)))
+            },
+        },
+        shown: Shown::Nothing,
+    },
+    KeyDef {
+        path: "models.NAME.steps",
+        about: "whether it reports steps: then metrics of steps are waited for",
+        kind: Kind::Flag(|model, steps, _| model.steps = steps),
+        shown: Shown::Nothing,
+    },
+];
+
+fn read_words(node: &Node, bases: &Bases, problems: &mut Problems) -> Option<Vec<Word>> {
     let base = bases.of(node);
     let mut all = Vec::new();
-    for (index, (text, node)) in words.iter().enumerate() {
+    for (index, (text, node)) in words(node, problems)?.iter().enumerate() {
         // A brace that stands for itself is doubled wherever it is, so paths are looked for in what is left of it.
-        let word = parts(text, node, section.problems)?;
+        let word = parts(text, node, problems)?;
         all.push(match &word[..] {
             [Part::Text(text)] if index == 0 => vec![Part::Text(program(text, base))],
             [Part::Text(text)] => vec![Part::Text(argument(text, base))],
             _ => word,
         });
     }
-    Some(CommandModel { name, words: all, steps })
-}
-
-/// The words of a command; the first is not empty.
-pub(super) fn words<'a>(
-    node: &'a Node,
-    problems: &mut Problems,
-) -> Option<Vec<(&'a str, &'a Node)>> {
-    let expected = "a list of texts, the program first, such as [\"python3\", \"train.py\"]";
-    let Value::List(items) = &node.value else {
-        read::wrong("command", expected, node, problems);
-        return None;
-    };
-    let mut words = Vec::new();
-    for item in items {
-        words.push((read::text("command", item, expected, problems)?, item));
-    }
-    if words.first().is_none_or(|(first, _)| first.is_empty()) {
-        read::wrong("command", expected, node, problems);
-        return None;
-    }
-    Some(words)
-}
-
-/// The program: a bare name is looked up on the PATH, as a shell would.
-pub(super) fn program(word: &str, base: &Path) -> String {
-    if word.contains('/') {
-        base.join(word).to_string_lossy().into_owned()
-    } else {
-        word.to_owned()
-    }
-}
-
-/// An argument: `train.py` beside the grid file has to be found from any working directory.
-pub(super) fn argument(word: &str, base: &Path) -> String {
-    let path: PathBuf = base.join(word);
-    if !word.is_empty() && path.is_file() {
-        path.to_string_lossy().into_owned()
-    } else {
-        word.to_owned()
-    }
+    Some(all)
 }
 
 fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
@@ -212,8 +189,7 @@ fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
         let place = within(node, here, problems);
         let Some(placeholder) = Placeholder::find(name) else {
             let names = Placeholder::names();
-            let shown = super::keys::shown(name);
-            let message = format!("`command` has no setting `{{{shown}}}`");
+            let message = format!("`command` has no setting `{{{}}}`", shown(name));
             let near = suggest::nearest(name, names.iter().copied());
             let hint = match near {
                 Some(found) => format!("did you mean `{{{found}}}`?"),

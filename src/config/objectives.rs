@@ -1,14 +1,11 @@
 //! `[objectives]`: the metrics that cells are compared by, and which way each is better.
 
-use super::keys::Scope;
 use super::metrics;
 use super::problems::{Place, Problems};
-use super::read::{self, Section};
-use super::tree::{Node, Table, Value};
+use super::read;
+use super::tree::{Entry, Node, Table, Value};
 use crate::event::Objective;
 use crate::metric::{self, Better, MetricDef};
-
-const TABLE: &str = "objectives";
 
 /// An objective and where it was written.
 #[derive(Debug, Clone)]
@@ -25,72 +22,60 @@ pub(super) fn plain(aimed: &[Aimed]) -> Vec<Objective> {
     aimed.iter().map(objective).collect()
 }
 
-/// The objectives of a grid file, those to be maximized first; none where it has no `[objectives]`.
-pub(super) fn read(root: &Table, problems: &mut Problems) -> Vec<Aimed> {
-    let Some((table, place)) = read::table(root, TABLE, problems) else {
-        return Vec::new();
-    };
-    let section = Section::new(Scope::Objectives, table, problems);
-    let lists = [("maximize", Better::Higher), ("minimize", Better::Lower)];
-    let lists = lists.map(|(key, better)| Some((key, better, section.get(key)?)));
-    let mut found = Vec::new();
-    let mut named = false;
-    for (key, better, node) in lists.into_iter().flatten() {
-        for item in items(key, node, problems) {
-            named = true;
-            found.extend(objective((key, better), item, &found, problems));
-        }
-    }
-    // Another key, or a value of another type, has been reported.
-    let understood = table.entries.iter().all(|entry| {
-        let known = Scope::Objectives.keys().contains(&entry.key.as_str());
-        known && matches!(entry.node.value, Value::List(_))
-    });
-    if !named && understood {
-        problems.error_with(
-            place,
-            "[objectives] names no metric",
-            "for example maximize = [\"test_accuracy\"], minimize = [\"memory.peak\"]",
-        );
-    }
-    found
-}
-
-/// The names of a list; a single one needs no brackets.
-fn items<'a>(key: &str, node: &'a Node, problems: &mut Problems) -> &'a [Node] {
-    match &node.value {
-        Value::List(items) => items,
+/// The metrics of a list, all with this goal; a single one needs no brackets.
+pub(super) fn read(entry: &Entry, better: Better, problems: &mut Problems) -> Option<Vec<Aimed>> {
+    let (key, node) = (&entry.key, &entry.node);
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
         Value::Text(_) => std::slice::from_ref(node),
         _ => {
             let expected = "a list of metrics, such as [\"test_accuracy\", \"serve.throughput\"]";
             read::wrong(key, expected, node, problems);
-            &[]
+            return None;
         }
-    }
+    };
+    Some(items.iter().filter_map(|item| objective(key, better, item, problems)).collect())
 }
 
-fn objective(
-    (key, better): (&str, Better),
-    item: &Node,
-    before: &[Aimed],
-    problems: &mut Problems,
-) -> Option<Aimed> {
+fn objective(key: &str, better: Better, item: &Node, problems: &mut Problems) -> Option<Aimed> {
     let name = read::text(key, item, "the name of a metric in quotes", problems)?;
     let Some(def) = metric::find(name) else {
         let message = format!("unknown metric {} in [objectives]", item.value.shown());
         problems.error_with(item.place, message, metrics::full_name_hint(name));
         return None;
     };
-    if let Some(same) = before.iter().find(|other| other.def.name == def.name) {
-        let message = if same.better == better {
-            format!("`{name}` is named twice in `{key}`")
-        } else {
-            format!("`{name}` cannot be both maximized and minimized")
-        };
-        problems.error(item.place, message);
-        return None;
-    }
     Some(Aimed { def, better, place: item.place })
+}
+
+/// Reports metrics that are named twice, and a table that names none.
+pub(super) fn check(aimed: &[Aimed], root: &Table, problems: &mut Problems) {
+    for (at, Aimed { def, better, place }) in aimed.iter().enumerate() {
+        if let Some(same) = aimed[..at].iter().find(|other| other.def.name == def.name) {
+            let (name, key) =
+                (def.name, if *better == Better::Higher { "maximize" } else { "minimize" });
+            let message = if same.better == *better {
+                format!("`{name}` is named twice in `{key}`")
+            } else {
+                format!("`{name}` cannot be both maximized and minimized")
+            };
+            problems.error(*place, message);
+        }
+    }
+    let Some(Entry { node: Node { value: Value::Table(table), .. }, key_place, .. }) =
+        root.get("objectives")
+    else {
+        return;
+    };
+    let mut entries = table.entries.iter();
+    let is_empty =
+        |entry: &Entry| matches!(&entry.node.value, Value::List(items) if items.is_empty());
+    if entries.all(|entry| matches!(&*entry.key, "maximize" | "minimize") && is_empty(entry)) {
+        problems.error_with(
+            *key_place,
+            "[objectives] names no metric",
+            "for example maximize = [\"test_accuracy\"], minimize = [\"memory.peak\"]",
+        );
+    }
 }
 
 #[cfg(test)]
@@ -100,9 +85,8 @@ mod tests {
 
     fn objectives(body: &str) -> Result<String, String> {
         let mut problems = Problems::default();
-        let text = problems.add_file("f".into(), format!("[objectives]\n{body}"));
-        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
-        let found = read(&root, &mut problems);
+        let body = format!("[objectives]\n{body}");
+        let found = super::super::schema::settings_of(&body, &mut problems).objectives;
         let found = problems.check(Some(found)).map_err(|e| e.to_string())?;
         Ok(listed(&plain(&found)))
     }

@@ -1,5 +1,6 @@
 //! A checked experiment. It cannot name an unknown model or data set, be empty, or hold a cell twice.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Objective};
 use crate::gate::GatePolicy;
+use crate::metric::Better;
 use crate::sampler::policy::SamplerPolicy;
 
 /// A checked experiment.
@@ -35,6 +37,14 @@ pub struct Plan {
     pub worker: WorkerSettings,
     /// What the user should know, though it is no error.
     pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// The metrics of the objectives that are better this way.
+    pub(super) fn aimed(&self, better: Better) -> serde_json::Value {
+        let asked = self.objectives.iter().filter(|asked| asked.better == better);
+        asked.map(|asked| asked.metric.clone()).collect()
+    }
 }
 
 /// One run of the plan.
@@ -69,6 +79,16 @@ pub struct WorkerSettings {
     pub grace_ns: u64,
 }
 
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            program: WorkerProgram::Native,
+            hang_timeout_ns: 120_000_000_000,
+            grace_ns: 5_000_000_000,
+        }
+    }
+}
+
 /// Which program does the work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -84,4 +104,18 @@ pub enum WorkerProgram {
         /// Its arguments.
         args: Vec<String>,
     },
+}
+
+/// Its name, or its words with spaces between them.
+impl fmt::Display for WorkerProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Native => f.pad("native"),
+            Self::Scripted => f.pad("scripted"),
+            Self::Command { program, args } => {
+                let words = [program.display().to_string()].into_iter().chain(args.iter().cloned());
+                f.pad(&words.collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
 }

@@ -209,6 +209,11 @@ fn visible(character: char) -> char {
     }
 }
 
+/// A key or a name as a message quotes it.
+pub(super) fn shown(key: &str) -> String {
+    key.chars().take(60).collect()
+}
+
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c == '\n' { ' ' } else { visible(c) }).collect()
 }

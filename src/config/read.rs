@@ -2,80 +2,14 @@
 
 use std::ops::RangeInclusive;
 
-use super::keys::Scope;
 use super::problems::{Place, Problems};
 use super::suggest;
-use super::tree::{Node, Table, Value};
+use super::tree::{Entry, Node, Table, Value};
 use crate::event::Range;
-use crate::units::{Share, Span};
+use crate::units::{Share, Span, percent};
 
 /// The longest duration of any setting: a year.
-const LONGEST_S: f64 = 365.0 * 86_400.0;
-
-/// A table whose keys are known to belong.
-pub(super) struct Section<'a, 'p> {
-    table: &'a Table,
-    pub(super) problems: &'p mut Problems,
-}
-
-impl<'a, 'p> Section<'a, 'p> {
-    /// Reports the keys that do not belong to `scope`.
-    pub(super) fn new(scope: Scope, table: &'a Table, problems: &'p mut Problems) -> Self {
-        scope.check(table, problems);
-        Self { table, problems }
-    }
-
-    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
-        self.table.get(key).map(|entry| &entry.node)
-    }
-
-    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
-        self.table.get(key).map(|entry| entry.key_place)
-    }
-
-    pub(super) fn count(&mut self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
-        count(key, self.get(key)?, range, self.problems)
-    }
-
-    pub(super) fn number(&mut self, key: &str, range: &Range) -> Option<f64> {
-        number(key, self.get(key)?, range, self.problems)
-    }
-
-    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
-        flag(key, self.get(key)?, self.problems)
-    }
-
-    pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
-        text(key, self.get(key)?, "a text in quotes", self.problems)
-    }
-
-    /// A percentage as a share of one.
-    pub(super) fn share(&mut self, key: &str, range: &Range) -> Option<f64> {
-        share(key, self.get(key)?, range, self.problems)
-    }
-
-    pub(super) fn fraction(&mut self, key: &str, range: &Range) -> Option<f64> {
-        fraction(key, self.get(key)?, range, self.problems)
-    }
-
-    /// A length of time of at least `shortest` seconds.
-    pub(super) fn duration(&mut self, key: &str, shortest: f64) -> Option<Span> {
-        duration(key, self.get(key)?, shortest, self.problems)
-    }
-}
-
-/// A share of one, written as a plain number or as a percentage.
-pub(super) fn fraction(
-    key: &str,
-    node: &Node,
-    range: &Range,
-    problems: &mut Problems,
-) -> Option<f64> {
-    match node.value {
-        Value::Text(_) => share(key, node, range, problems),
-        _ => number(key, node, range, problems),
-    }
-}
+pub(super) const LONGEST_S: f64 = 365.0 * 86_400.0;
 
 /// Says that a value is not what its key wants.
 pub(super) fn wrong(key: &str, expected: &str, node: &Node, problems: &mut Problems) {
@@ -161,7 +95,7 @@ pub(super) fn word<T: Copy>(
     found.map(|(_, value)| *value)
 }
 
-fn share(key: &str, node: &Node, range: &Range, problems: &mut Problems) -> Option<f64> {
+pub(super) fn share(key: &str, node: &Node, range: &Range, problems: &mut Problems) -> Option<f64> {
     let value = match &node.value {
         Value::Text(text) => match text.parse::<Share>() {
             Ok(Share(value)) => value,
@@ -194,12 +128,18 @@ fn share(key: &str, node: &Node, range: &Range, problems: &mut Problems) -> Opti
     if range.contains(value) {
         return Some(value);
     }
-    let says = range.says(|end| format!("\"{}%\"", (end * 1e8).round() / 1e6));
+    let says = range.says(|end| format!("\"{}\"", percent(end)));
     wrong(key, &format!("a percentage {says}"), node, problems);
     None
 }
 
-fn duration(key: &str, node: &Node, shortest: f64, problems: &mut Problems) -> Option<Span> {
+/// A length of time from so many seconds to so many.
+pub(super) fn duration(
+    key: &str,
+    node: &Node,
+    range: RangeInclusive<f64>,
+    problems: &mut Problems,
+) -> Option<Span> {
     let span = match &node.value {
         Value::Text(text) => match text.parse::<Span>() {
             Ok(span) => span,
@@ -222,11 +162,15 @@ fn duration(key: &str, node: &Node, shortest: f64, problems: &mut Problems) -> O
             return None;
         }
     };
-    if (shortest..=LONGEST_S).contains(&span.as_secs()) {
+    if range.contains(&span.as_secs()) {
         return Some(span);
     }
-    let lowest = crate::units::seconds(shortest);
-    wrong(key, &format!("a duration from {lowest} to a year"), node, problems);
+    let lowest = crate::units::seconds(*range.start());
+    let highest = match *range.end() {
+        end if end < LONGEST_S => crate::units::seconds(end),
+        _ => "a year".to_owned(),
+    };
+    wrong(key, &format!("a duration from {lowest} to {highest}"), node, problems);
     None
 }
 
@@ -264,9 +208,15 @@ pub(super) fn table<'a>(
     problems: &mut Problems,
 ) -> Option<(&'a Table, Place)> {
     let entry = root.get(key)?;
+    Some((as_table(entry, problems)?, entry.key_place))
+}
+
+/// The table of an entry; a value that is no table is reported.
+pub(super) fn as_table<'a>(entry: &'a Entry, problems: &mut Problems) -> Option<&'a Table> {
     if let Value::Table(table) = &entry.node.value {
-        return Some((table, entry.key_place));
+        return Some(table);
     }
+    let key = &entry.key;
     let got = match &entry.node.value {
         Value::List(_) => "a list: write [".to_owned() + key + "], with single brackets",
         other => other.shown(),

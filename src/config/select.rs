@@ -2,7 +2,6 @@
 
 use super::axes::{Axes, Cell};
 use super::axis::{self, Choice};
-use super::keys::Scope;
 use super::problems::{Place, Problems};
 use super::set::Scalar;
 use super::suggest;
@@ -23,6 +22,13 @@ struct Term {
     wanted: Vec<bool>,
 }
 
+/// A table of axes, and what a message calls it.
+pub(super) struct Which<'a> {
+    pub(super) table: &'a Table,
+    pub(super) place: Place,
+    pub(super) name: &'static str,
+}
+
 impl Selector {
     pub(super) fn matches(&self, cell: &Cell) -> bool {
         self.terms.iter().all(|term| {
@@ -33,13 +39,12 @@ impl Selector {
 
     /// From a table of axes; a value that the grid lacks is no mistake, it just matches nothing.
     pub(super) fn read(
-        scope: Scope,
-        (table, place): (&Table, Place),
+        which: &Which<'_>,
         grid: &Axes,
         world: &World<'_>,
         problems: &mut Problems,
     ) -> Option<Self> {
-        scope.check(table, problems);
+        let Which { table, place, name } = *which;
         let mut terms = Vec::new();
         for entry in &table.entries {
             let Some(axis) = Axis::find(&entry.key) else {
@@ -64,7 +69,7 @@ impl Selector {
         if terms.is_empty() {
             problems.error_with(
                 place,
-                format!("{} names no axis, so it would match every cell", scope.name()),
+                format!("{name} names no axis, so it would match every cell"),
                 "name at least one axis, such as model = \"cnn\"",
             );
             return None;
@@ -130,7 +135,7 @@ impl Only<'_> {
         let Some(axis) = Axis::find(key.trim()) else {
             problems.error_with(
                 self.whole,
-                format!("unknown axis `{}`", super::keys::shown(key.trim())),
+                format!("unknown axis `{}`", super::problems::shown(key.trim())),
                 suggest::hint(key.trim(), &Axis::keys(), "the axes are"),
             );
             return None;
@@ -147,7 +152,7 @@ impl Only<'_> {
         for part in values.split(',') {
             let start = offset + part.len() - part.trim_start().len();
             offset += part.len() + 1;
-            let found = self.find(axis, part.trim(), start, (grid, world));
+            let found = self.find(axis, part.trim(), start, grid, world);
             if let Some(index) = found.filter(|index| present[*index]) {
                 wanted[index] = true;
             } else {
@@ -170,7 +175,8 @@ impl Only<'_> {
         axis: Axis,
         value: &str,
         offset: usize,
-        (grid, world): (&Axes, &World<'_>),
+        grid: &Axes,
+        world: &World<'_>,
     ) -> Option<usize> {
         let pool = &grid.pools[axis.index()];
         if let Some(index) = pool.find(value) {

@@ -1,6 +1,7 @@
 //! `--set KEY=VALUE`: any key of the grid file, its value typed as TOML.
 
 use super::problems::{Place, Problems};
+use super::schema::overridable;
 use super::tree::{self, Entry, Node, Table, Value};
 
 const FLAG: &str = "--set ";
@@ -59,8 +60,7 @@ fn apply_one(root: &mut Table, argument: &str, text: usize, problems: &mut Probl
 
 /// What the command line says is the last word: an `[[override]]` of the file no longer speaks of that key.
 fn outrank_overrides(root: &mut Table, keys: &[&str]) {
-    let settings =
-        matches!(keys.first(), Some(&("train" | "serve" | "stop" | "constraints" | "limits")));
+    let settings = keys.first().is_some_and(|key| overridable().any(|table| table == *key));
     let Some(entry) = root.get_mut("override").filter(|_| settings) else {
         return;
     };

@@ -40,6 +40,9 @@ fn lists() {
         ("list_models_json", &["list", "models", "--format", "json"]),
         ("list_metrics", &["list", "metrics"]),
         ("list_metrics_csv", &["list", "metrics", "--format", "csv"]),
+        ("list_keys", &["list", "keys"]),
+        ("list_keys_csv", &["list", "keys", "--format", "csv"]),
+        ("list_models_schema", &["list", "models", "--format", "schema"]),
     ] {
         insta::assert_snapshot!(name, Perftune::new().args(args.iter().copied()).run());
     }
@@ -48,10 +51,12 @@ fn lists() {
 #[test]
 fn a_narrow_terminal_is_respected() {
     for width in [60, 80, 100] {
-        let shown =
-            Perftune::new().env("COLUMNS", &width.to_string()).args(["list", "metrics"]).output();
-        let text = String::from_utf8(shown.stdout).unwrap();
-        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+        for what in ["metrics", "keys"] {
+            let shown =
+                Perftune::new().env("COLUMNS", &width.to_string()).args(["list", what]).output();
+            let text = String::from_utf8(shown.stdout).unwrap();
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+        }
     }
 }
 

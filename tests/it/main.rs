@@ -33,6 +33,7 @@ mod objectives;
 mod replay;
 mod robustness;
 mod run;
+mod schema;
 mod serving;
 mod shadow;
 mod signals;

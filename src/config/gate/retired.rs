@@ -1,26 +1,33 @@
 //! `[gate.retired]`: cells that are gone.
 
-use crate::config::keys;
-use crate::config::problems::Problems;
-use crate::config::tree::{Node, Value};
+use crate::config::problems::{Place, Problems, shown};
+use crate::config::tree::{Table, Value};
 
-/// When and why a cell is gone: both must be said, so that none is lost without anybody's knowing.
-pub(super) fn retired(cell: &str, node: &Node, problems: &mut Problems) -> Option<String> {
+/// The cells of `[gate.retired]`, each with its place, and when and why it is gone: both must be said, so that none is lost
+/// without anybody's knowing.
+pub(in crate::config) fn retired(
+    table: &Table,
+    problems: &mut Problems,
+) -> Vec<(String, Place, String)> {
     let hint =
         "write \"cell\" = \"YYYY-MM-DD why it is gone\"; a name with a dot in it needs quotes";
-    let said = match &node.value {
-        Value::Text(text) => dated(text),
-        _ => Err("a date and a reason in quotes".to_owned()),
-    };
-    match said {
-        Ok(text) => Some(text),
-        Err(expected) => {
-            let (cell, got) = (keys::shown(cell), node.value.shown());
-            let message = format!("the retired cell `{cell}` needs {expected}, not {got}");
-            problems.error_with(node.place, message, hint);
-            None
+    let mut found = Vec::new();
+    for entry in &table.entries {
+        let (cell, node) = (&entry.key, &entry.node);
+        let said = match &node.value {
+            Value::Text(text) => dated(text),
+            _ => Err("a date and a reason in quotes".to_owned()),
+        };
+        match said {
+            Ok(text) => found.push((cell.clone(), entry.key_place, text)),
+            Err(expected) => {
+                let (cell, got) = (shown(cell), node.value.shown());
+                let message = format!("the retired cell `{cell}` needs {expected}, not {got}");
+                problems.error_with(node.place, message, hint);
+            }
         }
     }
+    found
 }
 
 /// Date and reason with one space between them, or what is missing.

@@ -1,55 +1,112 @@
 //! `[gate.metrics]`: how one metric is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use super::FLOOR;
-use crate::config::keys::{self, Scope};
+use crate::config::key::{self, Context, KeyDef, Kind, Shown};
 use crate::config::metrics;
-use crate::config::problems::{Place, Problems};
-use crate::config::read::{self, Section};
-use crate::config::tree::{Node, Table, Value};
+use crate::config::problems::{Place, Problems, shown};
+use crate::config::read;
+use crate::config::tree::{Entry, Node, Table, Value};
+use crate::event::Range;
 use crate::gate::{MetricRule, Role, default_rule};
 use crate::metric::{self, Better, CATALOGUE, MetricDef};
 
+/// The smallest change that may count.
+pub(in crate::config) const FLOOR: Range = Range::new(Bound::Included(0.001), Bound::Included(1.0));
+
 /// What is said of one metric, each with its place.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(in crate::config) struct RuleAsked {
     /// Where it is named.
     place: Place,
     direction: Option<Better>,
-    pub(super) role: Option<Role>,
+    role: Option<Role>,
     floor: Option<(f64, Place)>,
     at_least: Option<(f64, Place)>,
     fallback: Option<(String, Place)>,
 }
 
-/// The metrics of `[gate.metrics]`. `"memory.peak" = { ... }`, `memory.peak = { ... }` and `[gate.metrics.memory.peak]` say the same.
-pub(super) fn walk(
-    table: &Table,
-    prefix: &str,
-    found: &mut BTreeMap<String, Asked>,
-    problems: &mut Problems,
-) {
+/// The keys of the table of a metric.
+pub(in crate::config) static KEYS: [KeyDef<RuleAsked>; 5] = [
+    KeyDef {
+        path: "gate.metrics.METRIC.direction",
+        about: "which values are better; needed for a metric of your own",
+        kind: Kind::Own {
+            says: "lower or higher",
+            schema: r#"{ "enum": ["lower", "higher"] }"#,
+            read: |entry, _, problems| {
+                let words = [("lower", Better::Lower), ("higher", Better::Higher)];
+                let direction = read::word("direction", &entry.node, &words, problems)?;
+                Some(Box::new(move |asked: &mut RuleAsked| asked.direction = Some(direction)))
+            },
+        },
+        shown: Shown::Nothing,
+    },
+    KeyDef {
+        path: "gate.metrics.METRIC.role",
+        about: "whether it is judged, or only told",
+        kind: Kind::Own {
+            says: "gate or info",
+            schema: r#"{ "enum": ["gate", "info"] }"#,
+            read: |entry, _, problems| {
+                let words = [("gate", Role::Gate), ("info", Role::Info)];
+                let role = read::word("role", &entry.node, &words, problems)?;
+                Some(Box::new(move |asked: &mut RuleAsked| asked.role = Some(role)))
+            },
+        },
+        shown: Shown::Nothing,
+    },
+    KeyDef {
+        path: "gate.metrics.METRIC.floor",
+        about: "the smallest change of this metric that counts, as a share",
+        kind: Kind::Share(FLOOR, |asked, floor, at| asked.floor = Some((floor, at.value))),
+        shown: Shown::Nothing,
+    },
+    KeyDef {
+        path: "gate.metrics.METRIC.at_least",
+        about: "the smallest change that counts besides the floor, in the unit of the metric",
+        kind: Kind::Own {
+            says: "a quantity of the metric's unit",
+            schema: r#"{ "type": ["string", "number"] }"#,
+            read: |entry, context, problems| {
+                let least = at_least(context.name, &entry.node, problems)?;
+                let place = entry.node.place;
+                Some(Box::new(move |asked: &mut RuleAsked| asked.at_least = Some((least, place))))
+            },
+        },
+        shown: Shown::Nothing,
+    },
+    KeyDef {
+        path: "gate.metrics.METRIC.fallback",
+        about: "the metric to judge instead where a run has too few samples of this one",
+        kind: Kind::Own {
+            says: "the name of a metric",
+            schema: r#"{ "type": "string" }"#,
+            read: |entry, _, problems| {
+                let name = read::text("fallback", &entry.node, "a text in quotes", problems)?;
+                let fallback = (name.to_owned(), entry.node.place);
+                Some(Box::new(move |asked: &mut RuleAsked| asked.fallback = Some(fallback.clone())))
+            },
+        },
+        shown: Shown::Nothing,
+    },
+];
+
+/// Calls `found` with the name of each metric and what is said of it. `"memory.peak" = { ... }`,
+/// `memory.peak = { ... }` and `[gate.metrics.memory.peak]` say the same.
+pub(in crate::config) fn tables<'a>(table: &'a Table, found: &mut dyn FnMut(&str, &'a Entry)) {
+    walk(table, "", found);
+}
+
+fn walk<'a>(table: &'a Table, prefix: &str, found: &mut dyn FnMut(&str, &'a Entry)) {
     for entry in &table.entries {
         let name = format!("{prefix}{}", entry.key);
-        let Value::Table(inner) = &entry.node.value else {
-            let expected = "a table such as { direction = \"lower\", floor = \"3%\" }";
-            read::wrong(&keys::shown(&name), expected, &entry.node, problems);
-            continue;
-        };
-        if is_prefix(&name, inner) {
-            walk(inner, &format!("{name}."), found, problems);
-            continue;
-        }
-        let asked = rule(&name, inner, entry.key_place, problems);
-        match found.get_mut(&name) {
-            // The command line speaks last; within a file nobody knows which of the two is meant.
-            Some(before) if before.place.text == asked.place.text => {
-                let message = format!("`{}` is named twice in [gate.metrics]", keys::shown(&name));
-                problems.error_with(asked.place, message, "write one table with all of its keys");
+        match &entry.node.value {
+            Value::Table(inner) if is_prefix(&name, inner) => {
+                walk(inner, &format!("{name}."), found);
             }
-            Some(before) => before.put(asked),
-            None => drop(found.insert(name, asked)),
+            _ => found(&name, entry),
         }
     }
 }
@@ -59,14 +116,14 @@ fn is_prefix(name: &str, table: &Table) -> bool {
     let mut entries = table.entries.iter();
     let tables = !table.entries.is_empty()
         && entries.all(|entry| matches!(entry.node.value, Value::Table(_)));
-    let mut keys = table.entries.iter().map(|entry| entry.key.as_str());
-    let says_a_rule = keys.any(|key| Scope::GateMetric.keys().contains(&key));
+    let is_key = |name: &str| KEYS.iter().any(|key| key.path.ends_with(&format!(".{name}")));
+    let says_a_rule = table.entries.iter().any(|entry| is_key(&entry.key));
     let begins =
         |def: &MetricDef| def.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
     metric::find(name).is_none() && (tables || (!says_a_rule && CATALOGUE.iter().any(begins)))
 }
 
-impl Asked {
+impl RuleAsked {
     fn put(&mut self, later: Self) {
         self.direction = later.direction.or(self.direction);
         self.role = later.role.or(self.role);
@@ -86,24 +143,61 @@ impl Asked {
     }
 }
 
-fn rule(name: &str, table: &Table, place: Place, problems: &mut Problems) -> Asked {
-    const DIRECTIONS: [(&str, Better); 2] = [("lower", Better::Lower), ("higher", Better::Higher)];
-    const ROLES: [(&str, Role); 2] = [("gate", Role::Gate), ("info", Role::Info)];
-    let mut section = Section::new(Scope::GateMetric, table, problems);
-    let at = |section: &Section<'_, '_>, key| section.get(key).map(|node| node.place);
-    let direction = section
-        .get("direction")
-        .and_then(|node| read::word("direction", node, &DIRECTIONS, section.problems));
-    let role =
-        section.get("role").and_then(|node| read::word("role", node, &ROLES, section.problems));
-    let floor = section.share("floor", &FLOOR);
-    let floor = floor.zip(at(&section, "floor"));
-    let at_least = section
-        .get("at_least")
-        .and_then(|node| Some((at_least(name, node, section.problems)?, node.place)));
-    let fallback = section.text("fallback").map(str::to_owned);
-    let fallback = fallback.zip(at(&section, "fallback"));
-    Asked { place, direction, role, floor, at_least, fallback }
+fn asked(
+    table: &Table,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<String, RuleAsked> {
+    let mut found: BTreeMap<String, RuleAsked> = BTreeMap::new();
+    tables(table, &mut |name, entry| {
+        let Value::Table(inner) = &entry.node.value else {
+            let expected = "a table such as { direction = \"lower\", floor = \"3%\" }";
+            read::wrong(&shown(name), expected, &entry.node, problems);
+            return;
+        };
+        let place = entry.key_place;
+        let mut asked = RuleAsked {
+            place,
+            direction: None,
+            role: None,
+            floor: None,
+            at_least: None,
+            fallback: None,
+        };
+        for assign in key::read_table(&KEYS, inner, &Context { name, ..*context }, problems) {
+            assign(&mut asked);
+        }
+        match found.get_mut(name) {
+            // The command line speaks last; within a file nobody knows which of the two is meant.
+            Some(before) if before.place.text == place.text => {
+                let message = format!("`{}` is named twice in [gate.metrics]", shown(name));
+                problems.error_with(place, message, "write one table with all of its keys");
+            }
+            Some(before) => before.put(asked),
+            None => drop(found.insert(name.to_owned(), asked)),
+        }
+    });
+    found
+}
+
+/// The rules of all metrics that are named, each with what it does not say from the rule that it would have otherwise; and the
+/// metrics that are asked to gate in so many words.
+pub(in crate::config) fn read(
+    table: &Table,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> (BTreeMap<String, MetricRule>, BTreeSet<String>) {
+    let asked = asked(table, context, problems);
+    let mut rules = BTreeMap::new();
+    for (name, asked_here) in &asked {
+        let Some(rule) = whole(name, asked_here, problems) else {
+            continue;
+        };
+        check_fallback(name, asked_here, &asked, problems);
+        rules.insert(name.clone(), rule);
+    }
+    let wanted = asked.into_iter().filter(|(_, asked)| asked.role == Some(Role::Gate));
+    (rules, wanted.map(|(name, _)| name).collect())
 }
 
 /// The smallest change that counts, in the base unit of the metric.
@@ -144,28 +238,12 @@ fn at_least(name: &str, node: &Node, problems: &mut Problems) -> Option<f64> {
     None
 }
 
-/// The rules of all metrics that are named, each with what it does not say from the rule that it would have otherwise.
-pub(super) fn rules(
-    asked: &BTreeMap<String, Asked>,
-    problems: &mut Problems,
-) -> BTreeMap<String, MetricRule> {
-    let mut rules = BTreeMap::new();
-    for (name, asked_here) in asked {
-        let Some(rule) = whole(name, asked_here, problems) else {
-            continue;
-        };
-        check_fallback(name, asked_here, asked, problems);
-        rules.insert(name.clone(), rule);
-    }
-    rules
-}
-
-fn whole(name: &str, asked: &Asked, problems: &mut Problems) -> Option<MetricRule> {
+fn whole(name: &str, asked: &RuleAsked, problems: &mut Problems) -> Option<MetricRule> {
     let def = metric::find(name);
     // A metric of another program can only be known by what is declared here; a slip of the pen must not look like one.
     let declared = asked.direction.is_some() || asked.role == Some(Role::Info);
     if def.is_none() && (!declared || metrics::resembles(name)) {
-        let message = format!("unknown metric `{}` in [gate.metrics]", keys::shown(name));
+        let message = format!("unknown metric `{}` in [gate.metrics]", shown(name));
         let mut hint = metrics::full_name_hint(name);
         if !metrics::resembles(name) {
             hint += "; one of your own needs a direction, or role = \"info\"";
@@ -206,8 +284,8 @@ fn whole(name: &str, asked: &Asked, problems: &mut Problems) -> Option<MetricRul
 
 fn check_fallback(
     name: &str,
-    asked: &Asked,
-    others: &BTreeMap<String, Asked>,
+    asked: &RuleAsked,
+    others: &BTreeMap<String, RuleAsked>,
     problems: &mut Problems,
 ) {
     let Some((fallback, place)) = &asked.fallback else {
@@ -218,7 +296,7 @@ fn check_fallback(
     if fallback == name {
         problems.error(*place, format!("`{name}` cannot stand in for itself"));
     } else if other.is_none() && !others.contains_key(fallback) {
-        let message = format!("unknown metric `{}` in `fallback`", keys::shown(fallback));
+        let message = format!("unknown metric `{}` in `fallback`", shown(fallback));
         problems.error_with(*place, message, metrics::full_name_hint(fallback));
     } else if let Some((unit, theirs)) = unit(def).zip(unit(other)).filter(|(a, b)| a != b) {
         problems.error(

@@ -1,7 +1,6 @@
 //! Percentiles that the budget of requests can never resolve, said before anything is run.
 
-use super::patch::Kind;
-use super::{Around, Serving, percentile};
+use super::{Around, Load, Serving, percentile};
 use crate::config::constraints::Limited;
 use crate::config::metrics::Chosen;
 use crate::config::problems::{Place, Problems};
@@ -116,7 +115,7 @@ impl Serving {
 
     /// Says which highest rate no search can find: its percentile needs more requests than all probes may have.
     pub(super) fn check_search(&self, limit: MaxRate, place: Place, problems: &mut Problems) {
-        let most = self.said.max_requests;
+        let most = self.max_requests;
         let asked = SearchAsk::new(limit.percentile, limit.limit_s);
         let probe_requests =
             most.map_or(asked.probe_requests, |most| asked.probe_requests.min(most.value.into()));
@@ -133,8 +132,8 @@ impl Serving {
             return;
         }
         let by_probe = needed.div_ceil(asked.max_probes.into());
-        let limit_place = self.said.latency_limit.map(|limit| limit.place);
-        let search_place = self.said.find_max_rate.map(|flag| flag.key);
+        let limit_place = self.latency_limit.map(|limit| limit.place);
+        let search_place = self.find_max_rate.map(|flag| flag.key);
         let place = limit_place.or(search_place).unwrap_or(place);
         let own = SearchAsk::new(limit.percentile, limit.limit_s).probe_requests;
         let hint = if by_probe <= own {
@@ -159,9 +158,9 @@ impl Serving {
 
     /// Most requests of a size, what sets that number, and where; `None` where nothing but time does.
     fn budget(&self, spec: &ServeSpec, around: &Around<'_>) -> Option<(u64, &'static str, Place)> {
-        let most = self.said.max_requests;
+        let most = self.max_requests;
         let most = most.map(|most| (u64::from(most.value), "max_requests", most.place));
-        let by_rate = self.said.rate.filter(|_| self.kind() == Kind::Server).map(|rate| {
+        let by_rate = self.rate.filter(|_| self.load() == Load::Server).map(|rate| {
             let time_s = if around.stop.enabled {
                 spec.max_time_s.min(around.stop.max_time_s)
             } else {

@@ -5,23 +5,31 @@
 //! in the end are mistakes: nothing would obey them.
 
 mod budget;
-mod patch;
+mod values;
 
-pub(super) use patch::ServePatch;
+pub(super) use values::{Load, Placed, batch_sizes, latency_limit, pattern, rate};
 
 use super::constraints::Limited;
 use super::metrics::Chosen;
 use super::objectives::Aimed;
-use super::problems::{Place, Problems};
+use super::problems::{GRID, Place, Problems};
 use crate::control::policy::StopPolicy;
 use crate::event::{MaxRate, Pattern, ServeSpec};
 use crate::metric::{MetricDef, MetricKind, Scope, Source};
-use patch::Kind;
 
-/// `[serve]` as far as it has been read.
+/// What `[serve]` says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Serving {
-    said: ServePatch,
+    pub(super) enabled: Option<bool>,
+    pub(super) warmup_requests: Option<u32>,
+    pub(super) max_time_s: Option<f64>,
+    pattern: Option<Placed<Load>>,
+    pub(super) batch_sizes: Option<(Vec<u32>, Place)>,
+    pub(super) rate: Option<Placed<f64>>,
+    pub(super) clients: Option<Placed<u32>>,
+    pub(super) find_max_rate: Option<Placed<bool>>,
+    pub(super) latency_limit: Option<Placed<MaxRate>>,
+    pub(super) max_requests: Option<Placed<u32>>,
 }
 
 /// What else decides how a run serves.
@@ -35,49 +43,44 @@ pub(super) struct Around<'a> {
 }
 
 impl Serving {
-    /// Puts a layer on top.
-    pub(super) fn apply(&mut self, patch: &ServePatch) {
-        let said = &mut self.said;
-        let kind = |patch: &ServePatch| patch.pattern.map(|pattern| pattern.value);
-        if kind(patch).is_some() && kind(patch) != said.pattern.map(|pattern| pattern.value) {
-            *said = ServePatch {
-                enabled: said.enabled,
-                warmup_requests: said.warmup_requests,
-                max_time_s: said.max_time_s,
-                max_requests: said.max_requests,
-                batch_sizes: said.batch_sizes.take(),
-                ..ServePatch::default()
+    /// Another pattern than before takes all keys of the one before it away.
+    pub(super) fn set_pattern(&mut self, pattern: Placed<Load>) {
+        if self.pattern.map(|before| before.value) != Some(pattern.value) {
+            *self = Self {
+                enabled: self.enabled,
+                warmup_requests: self.warmup_requests,
+                max_time_s: self.max_time_s,
+                max_requests: self.max_requests,
+                batch_sizes: self.batch_sizes.take(),
+                ..Self::default()
             };
         }
-        put(&mut said.enabled, patch.enabled.as_ref());
-        put(&mut said.warmup_requests, patch.warmup_requests.as_ref());
-        put(&mut said.max_time_s, patch.max_time_s.as_ref());
-        put(&mut said.pattern, patch.pattern.as_ref());
-        put(&mut said.batch_sizes, patch.batch_sizes.as_ref());
-        put(&mut said.rate, patch.rate.as_ref());
-        put(&mut said.clients, patch.clients.as_ref());
-        put(&mut said.find_max_rate, patch.find_max_rate.as_ref());
-        put(&mut said.latency_limit, patch.latency_limit.as_ref());
-        put(&mut said.max_requests, patch.max_requests.as_ref());
+        self.pattern = Some(pattern);
+    }
+
+    /// Whether the file set a key that the command line's pattern does not know: the command line has the last word.
+    fn outranked(&self, key: Place) -> bool {
+        let of_file = key.text == GRID;
+        of_file && self.pattern.is_some_and(|pattern| pattern.key.text != GRID)
     }
 
     pub(super) fn is_enabled(&self) -> bool {
-        self.said.enabled.unwrap_or(true)
+        self.enabled.unwrap_or(true)
     }
 
-    fn kind(&self) -> Kind {
-        let pattern = self.said.pattern;
-        pattern.map_or(Kind::SingleStream, |pattern| pattern.value)
+    fn load(&self) -> Load {
+        let pattern = self.pattern;
+        pattern.map_or(Load::SingleStream, |pattern| pattern.value)
     }
 
     fn searches(&self) -> bool {
-        self.kind() == Kind::Server && self.said.find_max_rate.is_some_and(|flag| flag.value)
+        self.load() == Load::Server && self.find_max_rate.is_some_and(|flag| flag.value)
     }
 
     /// Why a metric of serving cannot be measured so, if so.
     pub(super) fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
         if metric.source == Source::Sizes {
-            let compared = self.is_enabled() && self.kind() == Kind::Offline;
+            let compared = self.is_enabled() && self.load() == Load::Offline;
             return (!compared).then_some("only pattern = \"offline\" compares sizes");
         }
         if metric.scope != Scope::Serve {
@@ -90,7 +93,7 @@ impl Serving {
             return (!self.searches())
                 .then_some("no highest rate is searched for (find_max_rate = true does)");
         }
-        let none = self.kind() == Kind::Server && self.said.rate.is_none();
+        let none = self.load() == Load::Server && self.rate.is_none();
         none.then_some("nothing is served at a rate (find_max_rate without rate)")
     }
 
@@ -104,10 +107,10 @@ impl Serving {
         let pattern = self.pattern(around.place, problems);
         let spec = ServeSpec {
             batch_sizes: self.sizes(problems),
-            warmup_requests: self.said.warmup_requests.unwrap_or(20),
-            max_time_s: self.said.max_time_s.unwrap_or(10.0),
+            warmup_requests: self.warmup_requests.unwrap_or(20),
+            max_time_s: self.max_time_s.unwrap_or(10.0),
             pattern,
-            max_requests: self.said.max_requests.map(|most| most.value.into()),
+            max_requests: self.max_requests.map(|most| most.value.into()),
             find_max_rate,
             // Decided when the constraints are known.
             confirm: false,
@@ -121,18 +124,17 @@ impl Serving {
     }
 
     fn check_keys(&self, problems: &mut Problems) {
-        let said = &self.said;
-        let server = Kind::Server;
+        let server = Load::Server;
         for (key, owner, place) in [
-            ("rate", server, said.rate.map(|rate| rate.key)),
-            ("clients", Kind::Closed, said.clients.map(|clients| clients.key)),
-            ("find_max_rate", server, said.find_max_rate.map(|flag| flag.key)),
-            ("latency_limit", server, said.latency_limit.map(|limit| limit.key)),
+            ("rate", server, self.rate.map(|rate| rate.key)),
+            ("clients", Load::Closed, self.clients.map(|clients| clients.key)),
+            ("find_max_rate", server, self.find_max_rate.map(|flag| flag.key)),
+            ("latency_limit", server, self.latency_limit.map(|limit| limit.key)),
         ] {
-            let Some(place) = place.filter(|place| !said.outranked(*place)) else {
+            let Some(place) = place.filter(|place| !self.outranked(*place)) else {
                 continue;
             };
-            let (kind, owner_name) = (self.kind(), owner.name());
+            let (kind, owner_name) = (self.load(), owner.name());
             if kind != owner {
                 problems.error_with(
                     place,
@@ -144,8 +146,8 @@ impl Serving {
                 );
             }
         }
-        if let Some(limit) = said.latency_limit
-            && self.kind() == server
+        if let Some(limit) = self.latency_limit
+            && self.load() == server
             && !self.searches()
         {
             problems.error_with(
@@ -157,13 +159,13 @@ impl Serving {
     }
 
     fn pattern(&self, place: Place, problems: &mut Problems) -> Pattern {
-        let place = self.said.pattern.map_or(place, |pattern| pattern.place);
-        match self.kind() {
-            Kind::SingleStream => Pattern::SingleStream,
-            Kind::MultiStream => Pattern::MultiStream,
-            Kind::Offline => Pattern::Offline,
-            Kind::Server => {
-                let rate_per_s = self.said.rate.map(|rate| rate.value);
+        let place = self.pattern.map_or(place, |pattern| pattern.place);
+        match self.load() {
+            Load::SingleStream => Pattern::SingleStream,
+            Load::MultiStream => Pattern::MultiStream,
+            Load::Offline => Pattern::Offline,
+            Load::Server => {
+                let rate_per_s = self.rate.map(|rate| rate.value);
                 if rate_per_s.is_none() && !self.searches() {
                     problems.error_with(
                         place,
@@ -173,8 +175,8 @@ impl Serving {
                 }
                 Pattern::Server { rate_per_s }
             }
-            Kind::Closed => {
-                let clients = self.said.clients.map(|clients| clients.value);
+            Load::Closed => {
+                let clients = self.clients.map(|clients| clients.value);
                 if clients.is_none() {
                     problems.error_with(
                         place,
@@ -188,10 +190,10 @@ impl Serving {
     }
 
     fn sizes(&self, problems: &mut Problems) -> Vec<u32> {
-        let Some((sizes, place)) = &self.said.batch_sizes else {
-            return self.kind().default_sizes();
+        let Some((sizes, place)) = &self.batch_sizes else {
+            return self.load().default_sizes();
         };
-        if self.kind() == Kind::MultiStream && sizes.contains(&1) {
+        if self.load() == Load::MultiStream && sizes.contains(&1) {
             problems.error_with(
                 *place,
                 "pattern = \"multi-stream\" serves batches, and a batch of 1 is none",
@@ -203,8 +205,8 @@ impl Serving {
 
     /// The limit of the search: as written, or the tightest of the constraints.
     fn max_rate(&self, around: &Around<'_>, problems: &mut Problems) -> Option<MaxRate> {
-        let place = self.said.find_max_rate.filter(|_| self.searches())?.key;
-        if let Some(limit) = self.said.latency_limit {
+        let place = self.find_max_rate.filter(|_| self.searches())?.key;
+        if let Some(limit) = self.latency_limit {
             return Some(limit.value);
         }
         let found = around.constraints.iter().filter_map(|limited| {
@@ -239,11 +241,5 @@ fn percentile(def: &MetricDef) -> Option<f64> {
     match def.kind {
         MetricKind::Quantile(level) if def.scope == Scope::Serve => Some(level),
         _ => None,
-    }
-}
-
-fn put<T: Clone>(slot: &mut Option<T>, value: Option<&T>) {
-    if value.is_some() {
-        *slot = value.cloned();
     }
 }

@@ -1,27 +1,21 @@
-//! What `[serve]` says, key by key.
+//! The values of `[serve]`.
 
-use crate::config::keys::Scope;
-use crate::config::problems::{GRID, Place, Problems};
-use crate::config::read::{self, Section};
-use crate::config::tree::{Node, Table, Value};
+use crate::config::key::At;
+use crate::config::problems::{Place, Problems};
+use crate::config::read;
+use crate::config::tree::{Node, Value};
 use crate::event::MaxRate;
 use crate::event::axis::LARGEST_BATCH;
 use crate::units::{Span, Unit};
 
 /// The most sizes of requests that one run may serve.
 const MOST_SIZES: usize = 64;
-/// The most that a count of requests may be.
-const MANY: u32 = 100_000;
-/// The most timed requests of a size.
-const MOST_REQUESTS: u32 = 1_000_000_000;
-/// The most clients.
-const MOST_CLIENTS: u32 = 10_000;
 /// The highest rate, in requests a second: above, there is no time between two readings of a clock.
 const FASTEST: f64 = 1e7;
 
-/// The word for a pattern.
+/// The word for a pattern of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::config) enum Load {
     SingleStream,
     MultiStream,
     Offline,
@@ -29,17 +23,17 @@ pub(super) enum Kind {
     Closed,
 }
 
-const KINDS: [(&str, Kind); 5] = [
-    ("single-stream", Kind::SingleStream),
-    ("multi-stream", Kind::MultiStream),
-    ("offline", Kind::Offline),
-    ("server", Kind::Server),
-    ("closed", Kind::Closed),
+const LOADS: [(&str, Load); 5] = [
+    ("single-stream", Load::SingleStream),
+    ("multi-stream", Load::MultiStream),
+    ("offline", Load::Offline),
+    ("server", Load::Server),
+    ("closed", Load::Closed),
 ];
 
-impl Kind {
+impl Load {
     pub(super) fn name(self) -> &'static str {
-        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+        LOADS.iter().find(|(_, load)| *load == self).map_or("", |(name, _)| name)
     }
 
     pub(super) fn default_sizes(self) -> Vec<u32> {
@@ -54,70 +48,23 @@ impl Kind {
 
 /// A value and where it was written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<T> {
+pub(in crate::config) struct Placed<T> {
     pub(super) value: T,
     pub(super) key: Place,
     pub(super) place: Place,
 }
 
-/// What `[serve]` says; the rest stays as it was.
-#[derive(Debug, Clone, Default)]
-pub(in crate::config) struct ServePatch {
-    pub(super) enabled: Option<bool>,
-    pub(super) warmup_requests: Option<u32>,
-    pub(super) max_time_s: Option<f64>,
-    pub(super) pattern: Option<Placed<Kind>>,
-    pub(super) batch_sizes: Option<(Vec<u32>, Place)>,
-    pub(super) rate: Option<Placed<f64>>,
-    pub(super) clients: Option<Placed<u32>>,
-    pub(super) find_max_rate: Option<Placed<bool>>,
-    pub(super) latency_limit: Option<Placed<MaxRate>>,
-    pub(super) max_requests: Option<Placed<u32>>,
-}
-
-fn placed<T>(section: &Section<'_, '_>, key: &str, value: Option<T>) -> Option<Placed<T>> {
-    let (value, node, key) = (value?, section.get(key)?, section.key_place(key)?);
-    let place = node.place;
-    Some(Placed { value, key, place })
-}
-
-impl ServePatch {
-    pub(in crate::config) fn read(table: &Table, problems: &mut Problems) -> Self {
-        let mut section = Section::new(Scope::Serve, table, problems);
-        let pattern = section.get("pattern");
-        let pattern =
-            pattern.and_then(|node| read::word("pattern", node, &KINDS, section.problems));
-        let sizes = section.get("batch_size");
-        let sizes = sizes.and_then(|node| Some((batch_sizes(node, section.problems)?, node.place)));
-        let rate = section.get("rate");
-        let rate = rate.and_then(|node| self::rate(node, section.problems));
-        let clients = section.count("clients", 1..=MOST_CLIENTS);
-        let find_max_rate = section.flag("find_max_rate");
-        let limit = section.get("latency_limit");
-        let limit = limit.and_then(|node| latency_limit(node, section.problems));
-        let max_requests = section.count("max_requests", 1..=MOST_REQUESTS);
-        Self {
-            enabled: section.flag("enabled"),
-            warmup_requests: section.count("warmup_requests", 0..=MANY),
-            max_time_s: section.duration("max_time", 0.001).map(Span::as_secs),
-            pattern: placed(&section, "pattern", pattern),
-            batch_sizes: sizes,
-            rate: placed(&section, "rate", rate),
-            clients: placed(&section, "clients", clients),
-            find_max_rate: placed(&section, "find_max_rate", find_max_rate),
-            latency_limit: placed(&section, "latency_limit", limit),
-            max_requests: placed(&section, "max_requests", max_requests),
-        }
-    }
-
-    /// Whether the file set a key that the command line's pattern does not know: the command line has the last word.
-    pub(super) fn outranked(&self, key: Place) -> bool {
-        let of_file = key.text == GRID;
-        of_file && self.pattern.is_some_and(|pattern| pattern.key.text != GRID)
+impl<T> Placed<T> {
+    pub(in crate::config) fn new(value: T, at: At) -> Self {
+        Self { value, key: at.key, place: at.value }
     }
 }
 
-fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
+pub(in crate::config) fn pattern(node: &Node, problems: &mut Problems) -> Option<Load> {
+    read::word("pattern", node, &LOADS, problems)
+}
+
+pub(in crate::config) fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
     let items = match &node.value {
         Value::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
@@ -145,7 +92,7 @@ fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
     right.then_some(sizes)
 }
 
-fn rate(node: &Node, problems: &mut Problems) -> Option<f64> {
+pub(in crate::config) fn rate(node: &Node, problems: &mut Problems) -> Option<f64> {
     let Value::Text(text) = &node.value else {
         match &node.value {
             Value::Integer(_) | Value::Float(_) => {
@@ -175,7 +122,7 @@ fn rate(node: &Node, problems: &mut Problems) -> Option<f64> {
 }
 
 /// `p99 <= 10ms`.
-fn latency_limit(node: &Node, problems: &mut Problems) -> Option<MaxRate> {
+pub(in crate::config) fn latency_limit(node: &Node, problems: &mut Problems) -> Option<MaxRate> {
     let expected = "a percentile and its limit, such as \"p99 <= 10ms\"";
     let text = read::text("latency_limit", node, expected, problems)?;
     let split = text.split_once("<=").or_else(|| text.split_once('<'));

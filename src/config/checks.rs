@@ -1,0 +1,168 @@
+//! What only shows when the cells and their settings are known: what the axes of a cell say against one another.
+
+use std::collections::HashSet;
+
+use super::axes::{Axes, Cell};
+use super::build::Values;
+use super::models::CommandModel;
+use super::problems::{GRID, Place, Problems};
+use super::resolve::Resolver;
+use super::suggest;
+use super::world::World;
+use crate::event::{Axis, AxisValue, MODELS};
+use crate::units::Share;
+
+/// Reports every batch that is larger than what its data set has to train on.
+pub(super) fn batches(
+    cells: &[Cell],
+    axes: &Axes,
+    resolver: &Resolver<'_>,
+    problems: &mut Problems,
+) {
+    let mut told = HashSet::new();
+    for cell in cells {
+        let Some(settings) = resolver.settings(cell) else {
+            continue;
+        };
+        let values = Values { cell, axes, settings };
+        let (Some(dataset), Some(batch)) = (values.dataset(), values.choice(Axis::BATCH_SIZE))
+        else {
+            continue;
+        };
+        let (Some(rows), Some(size)) = (dataset.train_rows, batch.count()) else {
+            continue;
+        };
+        let (train, name) = (&settings.train, values.label(Axis::DATASET));
+        let held_out = train.validation_rows(rows);
+        let left = rows.saturating_sub(held_out);
+        if train.epochs == 0 || u64::from(size) <= left || !told.insert((name, size)) {
+            continue;
+        }
+        let share = Share(train.validation_share);
+        let place = batch.place.or(axes.choice(Axis::DATASET, cell).and_then(|c| c.place));
+        problems.error_with(
+            place.unwrap_or(Place::whole(GRID)),
+            format!(
+                "a batch of {size} is larger than the training part of {name}: {left} of its {rows} rows ({share} are held out for validation)"
+            ),
+            format!("use at most {left}, or [[exclude]] the cell"),
+        );
+    }
+}
+
+/// Reports the data sets that only a command could know, in the cells of other models.
+pub(super) fn datasets(cells: &[Cell], axes: &Axes, world: &World<'_>, problems: &mut Problems) {
+    if world.foreign {
+        return;
+    }
+    let mut told = Vec::new();
+    for cell in cells {
+        let (Some(model), Some(data)) =
+            (axes.choice(Axis::MODEL, cell), axes.choice(Axis::DATASET, cell))
+        else {
+            continue;
+        };
+        let unknown = data.dataset.as_ref().is_some_and(|data| data.train_rows.is_none());
+        if !unknown || world.is_command(&model.label) || told.contains(&&data.label) {
+            continue;
+        }
+        told.push(&data.label);
+        let names: Vec<&str> = world.dataset_names.iter().map(String::as_str).collect();
+        let hint = suggest::hint(&data.label, &names, "the data sets are");
+        problems.error_with(
+            data.place.unwrap_or(Place::whole(GRID)),
+            format!(
+                "unknown data set \"{}\", which the model {} has to read",
+                data.label, model.label
+            ),
+            format!("{hint} (a command may have data of its own: [[exclude]] the other cells)"),
+        );
+    }
+}
+
+/// Reports every model that cannot have its depth or width; another worker has models of its own.
+pub(super) fn models(
+    cells: &[Cell],
+    axes: &Axes,
+    resolver: &Resolver<'_>,
+    problems: &mut Problems,
+) {
+    let mut told = HashSet::new();
+    for cell in cells {
+        let Some(settings) = resolver.settings(cell) else {
+            continue;
+        };
+        let values = Values { cell, axes, settings };
+        let name = values.label(Axis::MODEL);
+        let Some(model) = MODELS.iter().find(|model| model.name == name) else {
+            continue;
+        };
+        let (depth, width) = (values.count(Axis::DEPTH), values.count(Axis::WIDTH));
+        let Err(why) = model.knobs(depth, width) else {
+            continue;
+        };
+        let asked = [Axis::DEPTH, Axis::WIDTH].map(|axis| values.choice(axis));
+        let place = asked.into_iter().flatten().find_map(|choice| choice.place);
+        if told.insert(why.clone()) {
+            problems.error_with(
+                place.unwrap_or(Place::whole(GRID)),
+                why,
+                "change it, or [[exclude]] the cell",
+            );
+        }
+    }
+}
+
+/// Reports the axes in the words of a command that are left to the model, which is none of perftune's own.
+pub(super) fn commands(commands: &[CommandModel], axes: &Axes, problems: &mut Problems) {
+    let models = &axes.pools[Axis::MODEL.index()];
+    let unset = |axis: Axis| {
+        let mut choices = axes.pools[axis.index()].choices.iter();
+        choices.any(|choice| choice.value == AxisValue::Unset)
+    };
+    for command in commands.iter().filter(|command| models.find(&command.name).is_some()) {
+        command.check(unset, problems);
+    }
+}
+
+/// Reports threads that the limits contradict: more than there are CPUs, or `threads = 0` in cells that are named by
+/// what it means, where an `[[override]]` changes that.
+pub(super) fn threads(
+    cells: &[Cell],
+    axes: &Axes,
+    resolver: &Resolver<'_>,
+    problems: &mut Problems,
+) {
+    let mut told = HashSet::new();
+    for cell in cells {
+        let (Some(settings), Some(choice)) =
+            (resolver.settings(cell), axes.choice(Axis::THREADS, cell))
+        else {
+            continue;
+        };
+        let Some(threads) = choice.count() else {
+            continue;
+        };
+        let (cpus, limits) = (settings.limits.cpus.len(), settings.limits_place);
+        if choice.is_automatic() {
+            let named = axes.pools[Axis::THREADS.index()].varies();
+            if named && threads != settings.threads && told.insert((threads, cpus)) {
+                problems.error_with(
+                    limits,
+                    format!(
+                        "`threads` = 0 means {} here and {threads} elsewhere, and the cells are named by it",
+                        settings.threads
+                    ),
+                    "give `threads` as numbers, or the same [limits] to every cell",
+                );
+            }
+        } else if cpus > 0 && threads as usize > cpus && told.insert((threads, cpus)) {
+            let plural = if cpus == 1 { "CPU" } else { "CPUs" };
+            problems.error_with(
+                choice.place.unwrap_or(limits),
+                format!("`threads` = {threads} is more than the {cpus} {plural} of [limits]"),
+                "write 0, which is all that the run may use, or [[exclude]] the cell",
+            );
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What a grid file may say, from the tables of keys and axes: the list for people, the JSON Schema for editors, and the
+//! settings of a plan.
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+
+use super::gate;
+use super::key::{Get, KeyDef, Shown, number_schema};
+use super::keys::KEYS;
+use super::models;
+use super::plan::{Plan, PlannedRun};
+use super::problems::Problems;
+use super::schema::{Holds, TABLES, TableDef};
+use super::settings::Settings;
+use super::world::MachineFacts;
+use crate::event::{Axis, AxisKind, AxisValue};
+use crate::sampler::LimitMeans;
+
+/// The longest default that is listed, in bytes.
+const LONGEST_DEFAULT: usize = 40;
+
+/// A key as `perftune list keys` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyRow {
+    /// Its tables and its name; a name in capitals stands for any.
+    pub key: String,
+    /// What it may hold.
+    pub value: String,
+    /// What stands where the file does not say it, as it could be written; empty: nothing.
+    pub default: String,
+    /// Whether an `[[override]]` may say it for some cells.
+    pub overridable: bool,
+    /// What it means.
+    pub about: &'static str,
+}
+
+/// A key, whatever it sets.
+struct Described {
+    path: &'static str,
+    about: &'static str,
+    says: String,
+    schema: Json,
+    default: String,
+}
+
+/// The plan of a grid file that says nothing.
+fn default_plan() -> Plan {
+    let settings = Settings::default();
+    let nothing = || "nothing is asked".to_owned();
+    let limits = LimitMeans {
+        cpus: Err(nothing()),
+        memory: Err(nothing()),
+        why_watched: None,
+        quota: Err(nothing()),
+        memory_bytes: None,
+        base: None,
+    };
+    let resolved =
+        settings.resolve(&MachineFacts { usable_cores: 1, limits }, &mut Problems::default());
+    let mut job = resolved.job();
+    job.seed = settings.seed_of(1);
+    let run = resolved.planned(String::new(), 1, job);
+    settings.plan(String::new(), Vec::new(), vec![run])
+}
+
+fn describe<T: 'static>(
+    keys: &'static [KeyDef<T>],
+    plan: &Plan,
+) -> impl Iterator<Item = Described> {
+    keys.iter().map(move |key| {
+        let get = match key.shown {
+            Shown::Always(_, get) | Shown::Unusual(_, get) | Shown::Never(get) => Some(get),
+            Shown::Nothing => None,
+        };
+        let value = get.map(|get| get(plan, &plan.runs[0])).unwrap_or_default();
+        Described {
+            path: key.path,
+            about: key.about,
+            says: key.kind.says(),
+            schema: key.kind.schema(),
+            // A longer one is told of where the key is described.
+            default: Some(key.kind.written(&value))
+                .filter(|default| default.len() <= LONGEST_DEFAULT)
+                .unwrap_or_default(),
+        }
+    })
+}
+
+/// Every key that is no axis, the tables in the order of the file.
+fn described() -> Vec<Described> {
+    let plan = default_plan();
+    let mut all: Vec<Described> = describe(&KEYS, &plan).collect();
+    all.extend(describe(&models::KEYS, &plan));
+    all.extend(describe(&gate::KEYS, &plan));
+    let at =
+        |path: &str| TABLES.iter().position(|table| path.starts_with(&format!("{}.", table.name)));
+    all.sort_by_key(|key| at(key.path));
+    all
+}
+
+fn says(axis: Axis) -> String {
+    match axis.def().kind {
+        AxisKind::Model | AxisKind::Dataset => "a name".to_owned(),
+        AxisKind::Device => "cpu, cuda, cuda:N or mps".to_owned(),
+        AxisKind::Threads { most } => format!("0 to {most}"),
+        AxisKind::Count { most } => format!("1 to {most}"),
+        AxisKind::Number(range) => format!("a number {}", range.says(|end| end.to_string())),
+        AxisKind::Flag => "true or false".to_owned(),
+        AxisKind::Word(words) => words.join(", "),
+    }
+}
+
+fn axis_default(axis: Axis) -> String {
+    match &axis.def().default {
+        None | Some(AxisValue::Unset) => String::new(),
+        Some(value) => Json::from(value.clone()).to_string(),
+    }
+}
+
+/// Every key of the grid file.
+pub fn keys() -> Vec<KeyRow> {
+    let described = described();
+    let row = |key: &Described, overridable| KeyRow {
+        key: key.path.to_owned(),
+        value: key.says.clone(),
+        default: key.default.clone(),
+        overridable,
+        about: key.about,
+    };
+    let table_row = |key: String, value: &str, about| KeyRow {
+        key,
+        value: value.to_owned(),
+        default: String::new(),
+        overridable: false,
+        about,
+    };
+    let top = described.iter().filter(|key| !key.path.contains('.'));
+    let mut rows: Vec<KeyRow> = top.map(|key| row(key, false)).collect();
+    for table in &TABLES {
+        match table.holds {
+            Holds::Axes => rows.extend(Axis::all().map(|axis| KeyRow {
+                key: format!("grid.{}", axis.key()),
+                value: says(axis),
+                default: axis_default(axis),
+                overridable: axis.def().in_train,
+                about: axis.def().about,
+            })),
+            Holds::GridKeys | Holds::CellKeys => {
+                let prefix = format!("{}.", table.name);
+                let keys = described.iter().filter(|key| key.path.starts_with(&prefix));
+                rows.extend(keys.map(|key| row(key, table.holds == Holds::CellKeys)));
+            }
+            Holds::Cells => {
+                rows.push(table_row(
+                    format!("{}.AXIS", table.name),
+                    "a value of the axis",
+                    table.about,
+                ));
+            }
+            Holds::Overrides => {
+                rows.push(table_row(
+                    "override.match.AXIS".to_owned(),
+                    "a value, or a list",
+                    table.about,
+                ));
+            }
+        }
+    }
+    rows
+}
+
+/// The values of the keys in each of `runs`, in base units, as `--dry-run` shows them; every run has the same keys in the same order.
+pub fn settings(plan: &Plan, runs: &[PlannedRun]) -> Vec<Vec<(&'static str, Json)>> {
+    let default = default_plan();
+    let is_usual = |get: Get| {
+        let usual = get(&default, &default.runs[0]);
+        plan.runs.iter().all(|run| get(plan, run) == usual)
+    };
+    let table = |path: &'static str| path.split('.').next().unwrap_or(path);
+    let mut unusual = Vec::new();
+    for key in &KEYS {
+        if let Shown::Unusual(_, get) = key.shown
+            && !is_usual(get)
+        {
+            unusual.push(table(key.path));
+        }
+    }
+    let shown = KEYS.iter().filter_map(|key| match key.shown {
+        Shown::Always(name, get) => Some((name, get)),
+        Shown::Unusual(name, get) => unusual.contains(&table(key.path)).then_some((name, get)),
+        Shown::Never(_) | Shown::Nothing => None,
+    });
+    let shown: Vec<_> = shown.collect();
+    let row = |run: &PlannedRun| {
+        let axes = Axis::all().map(|axis| (axis.key(), axis.get(&run.job).into()));
+        axes.chain(shown.iter().map(|(name, get)| (*name, get(plan, run)))).collect()
+    };
+    runs.iter().map(row).collect()
+}
+
+fn axis_schema(axis: Axis) -> Json {
+    match axis.def().kind {
+        AxisKind::Model | AxisKind::Dataset => json!({ "type": "string", "minLength": 1 }),
+        AxisKind::Device => json!({ "type": "string", "pattern": "^(cpu|mps|cuda(:[0-9]+)?)$" }),
+        AxisKind::Threads { most } => json!({ "type": "integer", "minimum": 0, "maximum": most }),
+        AxisKind::Count { most } => json!({ "type": "integer", "minimum": 1, "maximum": most }),
+        AxisKind::Number(range) => number_schema(&range),
+        AxisKind::Flag => json!({ "type": "boolean" }),
+        AxisKind::Word(words) => json!({ "enum": words }),
+    }
+}
+
+fn or_list(schema: &Json) -> Json {
+    json!({ "anyOf": [schema, { "type": "array", "items": schema, "minItems": 1 }] })
+}
+
+/// An object of these properties and no others.
+fn object(properties: Map<String, Json>) -> Json {
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn axes(schema: impl Fn(Axis) -> Json) -> Map<String, Json> {
+    let property = |axis: Axis| {
+        let mut schema = schema(axis);
+        schema["description"] = axis.def().about.into();
+        (axis.key().to_owned(), schema)
+    };
+    Axis::all().map(property).collect()
+}
+
+/// The properties of the keys below `table`.
+fn properties(table: &str, keys: &[Described]) -> Json {
+    let mut found = Map::new();
+    let mut free = None;
+    for key in keys {
+        let Some(rest) = key.path.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'))
+        else {
+            continue;
+        };
+        let name = rest.split('.').next().unwrap_or(rest);
+        let inner = format!("{table}.{name}");
+        let is_table = keys.iter().any(|key| key.path.starts_with(&format!("{inner}.")));
+        let mut schema = if is_table { properties(&inner, keys) } else { key.schema.clone() };
+        if inner == key.path {
+            schema["description"] = key.about.into();
+        }
+        if name.starts_with(char::is_uppercase) {
+            free = free.or(Some((name, schema)));
+        } else if !found.contains_key(name) {
+            found.insert(name.to_owned(), schema);
+        }
+    }
+    match free {
+        // The dots in the name of a metric may be written as tables within tables.
+        Some(("METRIC", schema)) => {
+            let either = json!({ "anyOf": [schema, { "type": "object" }] });
+            json!({ "type": "object", "additionalProperties": either })
+        }
+        Some((_, schema)) => json!({ "type": "object", "additionalProperties": schema }),
+        None => object(found),
+    }
+}
+
+fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
+    let mut schema = match table.holds {
+        Holds::Axes => {
+            let mut schema = object(axes(|axis| or_list(&axis_schema(axis))));
+            schema["required"] = json!([Axis::MODEL.key(), Axis::DATASET.key()]);
+            schema
+        }
+        Holds::GridKeys | Holds::CellKeys => {
+            let mut schema = properties(table.name, keys);
+            if table.name == "train" {
+                for axis in Axis::all().filter(|axis| axis.def().in_train) {
+                    schema["properties"][axis.key()] = axis_schema(axis);
+                }
+            }
+            schema
+        }
+        Holds::Cells => {
+            let cell = object(axes(|axis| match table.name {
+                "include" => axis_schema(axis),
+                _ => or_list(&axis_schema(axis)),
+            }));
+            json!({ "type": "array", "items": cell })
+        }
+        Holds::Overrides => {
+            let mut found = Map::new();
+            found.insert("match".to_owned(), object(axes(|axis| or_list(&axis_schema(axis)))));
+            for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
+                found.insert(table.name.to_owned(), table_schema(table, keys));
+            }
+            let mut item = object(found);
+            item["required"] = json!(["match"]);
+            json!({ "type": "array", "items": item })
+        }
+    };
+    schema["description"] = table.about.into();
+    schema
+}
+
+/// The JSON Schema (draft 2020-12) of a grid file. It knows the keys, the types and the ranges; units, names of metrics
+/// and what the keys say against one another are checked by perftune alone.
+pub fn json_schema() -> Json {
+    let keys = described();
+    let mut properties = Map::new();
+    for key in keys.iter().filter(|key| !key.path.contains('.')) {
+        let mut schema = key.schema.clone();
+        schema["description"] = key.about.into();
+        properties.insert(key.path.to_owned(), schema);
+    }
+    for table in &TABLES {
+        properties.insert(table.name.to_owned(), table_schema(table, &keys));
+    }
+    let mut schema = object(properties);
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["title"] = "perftune grid file".into();
+    schema["required"] = json!(["grid"]);
+    schema
+}

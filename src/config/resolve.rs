@@ -1,0 +1,301 @@
+//! The settings of each cell: the defaults, the file, then every `[[override]]` that matches; and what only shows when all
+//! of them are known.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::axes::{Axes, Cell, Origin};
+use super::axis::{self, Choice};
+use super::key::{Assign, Context};
+use super::objectives::Aimed;
+use super::problems::{Place, Problems};
+use super::read;
+use super::schema;
+use super::select::{Selector, Which};
+use super::serving::Around;
+use super::settings::Settings;
+use super::tree::{Table, Value};
+use super::world::{MachineFacts, World};
+use crate::control::policy::StopPolicy;
+use crate::event::{Axis, Limits, ServeSpec, TrainSpec};
+use crate::metric::{MetricDef, MetricKind, Scope as Stage, Source};
+
+/// Everything of a cell that is no axis, complete.
+#[derive(Debug, Clone)]
+pub(super) struct Resolved {
+    /// Its axes are not set.
+    pub(super) train: TrainSpec,
+    /// Absent where nothing is served.
+    pub(super) serve: Option<ServeSpec>,
+    pub(super) stop: StopPolicy,
+    /// Whether `[stop]` names metrics.
+    pub(super) chosen: bool,
+    /// What of the machine the cell may use.
+    pub(super) limits: Limits,
+    pub(super) limits_place: Place,
+    /// Compute threads where nobody has said how many.
+    pub(super) threads: u32,
+    fixed: Vec<(Axis, Choice)>,
+}
+
+impl Resolved {
+    /// The value of an axis that an `[[override]]` has set.
+    pub(super) fn fixed(&self, axis: Axis) -> Option<&Choice> {
+        self.fixed.iter().find(|(other, _)| *other == axis).map(|(_, choice)| choice)
+    }
+}
+
+impl Settings {
+    /// Checks what only shows when everything is known, and names the metrics that can be measured.
+    pub(super) fn resolve(&self, machine: &MachineFacts, problems: &mut Problems) -> Resolved {
+        let limits = self.limits.resolve(&machine.limits, problems);
+        let mut resolved = Resolved {
+            train: self.train.clone(),
+            serve: None,
+            stop: self.stop.clone(),
+            chosen: self.chosen,
+            threads: limits.threads(machine.cores()),
+            limits,
+            limits_place: self.limits.place(),
+            fixed: self.fixed.clone(),
+        };
+        if self.train.epochs == 0 && !self.serving.is_enabled() {
+            problems.error_with(
+                self.epochs_place,
+                "there is nothing to do: epochs = 0, and [serve] enabled = false",
+                "train for at least one epoch, or serve",
+            );
+            return resolved;
+        }
+        if self.stop.min_time_s > self.stop.max_time_s {
+            let text = format!(
+                "`min_time` ({}) is longer than `max_time` ({})",
+                crate::units::seconds(self.stop.min_time_s),
+                crate::units::seconds(self.stop.max_time_s)
+            );
+            problems.error(self.stop_place, text);
+        }
+        let around = Around {
+            stop: &self.stop,
+            metrics: &self.metrics,
+            constraints: &self.constraints,
+            objectives: &self.objectives,
+            place: self.stop_place,
+        };
+        resolved.serve = self.serving.finish(&around, problems);
+        // A rate is searched for once, before the training.
+        let constrained = self.constraints.iter().any(|limited| {
+            limited.def.scope == Stage::Serve && limited.def.kind != MetricKind::Scalar
+        });
+        if let Some(serve) = &mut resolved.serve {
+            serve.confirm = constrained && self.train.epochs > 0 && serve.has_phase();
+        }
+        let constraints = self.constraints.iter();
+        resolved.stop.constraints = constraints.map(|limited| limited.constraint.clone()).collect();
+        resolved.stop.metrics = self.waited_for(problems);
+        resolved
+    }
+
+    /// The names of the chosen metrics that can be measured, then those of the constraints and of the objectives.
+    fn waited_for(&self, problems: &mut Problems) -> Vec<String> {
+        let mut left_out = BTreeSet::new();
+        let mut kept = Vec::new();
+        for metric in &self.metrics {
+            match self.unmeasured(metric.def) {
+                None => kept.push(metric.def.name.to_owned()),
+                Some(why) => {
+                    left_out.insert(why);
+                    if let Some(place) = metric.named {
+                        let name = metric.def.name;
+                        problems.warn(place, format!("{name} is not waited for: {why}"));
+                    }
+                }
+            }
+        }
+        self.add_constrained(&mut kept, problems);
+        self.add_objectives(&mut kept, problems);
+        if kept.is_empty() && self.stop.enabled {
+            let why: Vec<&str> = left_out.into_iter().collect();
+            problems.error_with(
+                self.stop_place,
+                format!("none of the chosen metrics can be measured: {}", why.join(", ")),
+                "choose others in [stop] metrics",
+            );
+        }
+        kept
+    }
+
+    fn add_constrained(&self, kept: &mut Vec<String>, problems: &mut Problems) {
+        for limited in &self.constraints {
+            let (def, place) = (limited.def, limited.place);
+            if def.source == Source::Target && self.stop.target_accuracy.is_none() {
+                problems.error_with(
+                    place,
+                    format!("`{}` is constrained, and no target is set", def.name),
+                    "set the accuracy in [train], such as target_accuracy = 0.88",
+                );
+                continue;
+            }
+            match self.unmeasured(def) {
+                None if kept.iter().any(|name| name == def.name) => {}
+                None => kept.push(def.name.to_owned()),
+                Some(why) => problems
+                    .warn(place, format!("the constraint on {} stays undecided: {why}", def.name)),
+            }
+        }
+    }
+
+    fn add_objectives(&self, kept: &mut Vec<String>, problems: &mut Problems) {
+        for Aimed { def, place, .. } in &self.objectives {
+            // The figure that cells are compared by is that of training.
+            let untrained = def.scope == Stage::Stages && self.train.epochs == 0;
+            let untrained = untrained.then_some("nothing is trained (epochs = 0)");
+            match self.unmeasured(def).or(untrained) {
+                None if kept.iter().any(|name| name == def.name) => {}
+                None => kept.push(def.name.to_owned()),
+                Some(why) => problems
+                    .warn(*place, format!("cells without {} are on no front: {why}", def.name)),
+            }
+        }
+    }
+
+    /// Why a metric cannot be measured with these settings, if so.
+    fn unmeasured(&self, metric: &MetricDef) -> Option<&'static str> {
+        let aims = metric.source == Source::Target;
+        let (of_training, of_validation) = match metric.source {
+            Source::Model(figure) => (!figure.is_of_test(), figure.is_of_validation()),
+            _ => (metric.scope == Stage::Train, aims),
+        };
+        let unserved = self.serving.unmeasured(metric);
+        if unserved.is_some() {
+            unserved
+        } else if self.train.epochs == 0 && of_training {
+            Some("nothing is trained (epochs = 0)")
+        } else if of_validation && self.train.validation_share == 0.0 {
+            Some("nothing is held out (validation_share = \"0%\")")
+        } else if aims && self.stop.target_accuracy.is_none() {
+            Some("there is no target_accuracy in [train]")
+        } else {
+            None
+        }
+    }
+}
+
+struct Override {
+    selector: Selector,
+    layer: Vec<Assign<Settings>>,
+    place: Place,
+}
+
+/// Gives each cell its settings.
+pub(super) struct Resolver<'a> {
+    base: Settings,
+    full: bool,
+    machine: &'a MachineFacts,
+    overrides: Vec<Override>,
+    /// By the overrides that match: most cells share their settings with many others.
+    known: HashMap<Vec<usize>, Rc<Resolved>>,
+}
+
+impl<'a> Resolver<'a> {
+    /// What the file says on this machine, and with `full` no early stop anywhere.
+    pub(super) fn new(base: &Settings, full: bool, machine: &'a MachineFacts) -> Self {
+        Self { base: base.clone(), full, machine, overrides: Vec::new(), known: HashMap::new() }
+    }
+
+    /// Reads every `[[override]]`.
+    pub(super) fn read_overrides(
+        &mut self,
+        root: &Table,
+        axes: &Axes,
+        world: &World<'_>,
+        problems: &mut Problems,
+    ) {
+        for (table, place) in read::tables(root, "override", problems) {
+            let mut layer = schema::layer(table, &Context::of(world.bases), problems);
+            for (axis, choice) in fixed(table, world, problems) {
+                let pool = &axes.pools[axis.index()];
+                if pool.origin == Origin::Grid || pool.varies() {
+                    let key = axis.key();
+                    problems.error_with(
+                        choice.place.unwrap_or(place),
+                        format!(
+                            "an [[override]] cannot change `{key}`: it is an axis of this grid, and the cells are named by it"
+                        ),
+                        format!("leave `{key}` out of [grid], or use [[exclude]] and [[include]]"),
+                    );
+                }
+                layer.push(Box::new(move |settings: &mut Settings| {
+                    settings.fixed.retain(|(other, _)| *other != axis);
+                    settings.fixed.push((axis, choice.clone()));
+                }));
+            }
+            if table.get("match").is_none() {
+                problems.error_with(
+                    place,
+                    "this [[override]] has no `match`",
+                    "say which cells are meant: match = { dataset = \"digits\" }",
+                );
+            }
+            let Some((wanted, _)) = read::table(table, "match", problems) else {
+                continue;
+            };
+            let which = Which { table: wanted, place, name: "match" };
+            let selector = Selector::read(&which, axes, world, problems);
+            self.overrides.extend(selector.map(|selector| Override { selector, layer, place }));
+        }
+    }
+
+    /// Resolves every cell once, so that all that is wrong is reported; warns of overrides that match nothing.
+    pub(super) fn check(&mut self, cells: &[Cell], problems: &mut Problems) {
+        let mut used = vec![false; self.overrides.len()];
+        for cell in cells {
+            let matching = self.matching(cell);
+            for index in &matching {
+                used[*index] = true;
+            }
+            if !self.known.contains_key(&matching) {
+                let mut settings = self.base.clone();
+                for index in &matching {
+                    schema::apply(&self.overrides[*index].layer, &mut settings);
+                }
+                if self.full {
+                    settings.stop.enabled = false;
+                }
+                let resolved = settings.resolve(self.machine, problems);
+                self.known.insert(matching, Rc::new(resolved));
+            }
+        }
+        for (entry, _) in self.overrides.iter().zip(used).filter(|(_, used)| !used) {
+            problems.warn_idle(entry.place, "[[override]]");
+        }
+    }
+
+    fn matching(&self, cell: &Cell) -> Vec<usize> {
+        (0..self.overrides.len())
+            .filter(|index| self.overrides[*index].selector.matches(cell))
+            .collect()
+    }
+
+    /// The settings of a cell that was checked.
+    pub(super) fn settings(&self, cell: &Cell) -> Option<&Rc<Resolved>> {
+        self.known.get(&self.matching(cell))
+    }
+}
+
+/// The axes that `[train]` of an `[[override]]` sets.
+fn fixed(table: &Table, world: &World<'_>, problems: &mut Problems) -> Vec<(Axis, Choice)> {
+    let Some(Value::Table(train)) = table.get("train").map(|entry| &entry.node.value) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for axis in Axis::all().filter(|axis| axis.def().in_train) {
+        if let Some(entry) = train.get(axis.key())
+            && let Some(mut choice) = axis::read(axis, &entry.node, world, problems)
+        {
+            choice.place = Some(entry.key_place);
+            found.push((axis, choice));
+        }
+    }
+    found
+}

@@ -1,0 +1,285 @@
+//! The tables of the grid file, and its whole text as settings: which keys there are (those of [`KEYS`] and the axes), what is
+//! said to one that is not among them, and what a file or an `[[override]]` sets.
+
+use super::gate;
+use super::key::{self, Assign, Context};
+use super::keys::KEYS;
+use super::models;
+use super::objectives;
+use super::problems::{Problems, shown};
+use super::settings::Settings;
+use super::suggest;
+use super::tree::{Entry, Node, Table, Value};
+use super::worker;
+use super::world::Bases;
+use crate::event::Axis;
+
+/// What a table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// The axes.
+    Axes,
+    /// Keys that are the same for the whole grid.
+    GridKeys,
+    /// Keys that an `[[override]]` may change.
+    CellKeys,
+    /// Axes, once for each of several tables.
+    Cells,
+    /// Other tables and `match`, once for each of several tables.
+    Overrides,
+}
+
+/// A table at the top of the file.
+pub(super) struct TableDef {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) holds: Holds,
+}
+
+pub(super) static TABLES: [TableDef; 15] = {
+    const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
+        TableDef { name, about, holds }
+    }
+    use Holds::{Axes, CellKeys, Cells, GridKeys, Overrides};
+    [
+        table("grid", Axes, "every key is an axis, a value or a list; the grid is their product"),
+        table(
+            "train",
+            CellKeys,
+            "how to train; also axes that [grid] does not name, one value each",
+        ),
+        table("serve", CellKeys, "how to serve"),
+        table("stop", CellKeys, "when a run stops"),
+        table(
+            "constraints",
+            CellKeys,
+            "what a run must keep; one that breaks it for certain ends at once",
+        ),
+        table("limits", CellKeys, "a device smaller than this one"),
+        table("models", GridKeys, "commands as models"),
+        table("objectives", GridKeys, "what cells are compared by"),
+        table("gate", GridKeys, "by which rules results are compared with those of a baseline"),
+        table("sampler", GridKeys, "how often and what to read of the machine"),
+        table("energy", GridKeys, "what energy means"),
+        table("worker", GridKeys, "who does the work"),
+        table(
+            "exclude",
+            Cells,
+            "cells that are left out: those with one of the values of each axis",
+        ),
+        table("include", Cells, "a cell more: one value of each axis that varies"),
+        table("override", Overrides, "other settings for the cells that match"),
+    ]
+};
+
+impl TableDef {
+    /// As a message calls it.
+    fn shown(&self) -> String {
+        match self.holds {
+            Holds::Cells | Holds::Overrides => format!("[[{}]]", self.name),
+            _ => format!("[{}]", self.name),
+        }
+    }
+
+    /// The keys that it may have; none where they are free.
+    fn keys(&self) -> Vec<&'static str> {
+        match self.holds {
+            Holds::Axes | Holds::Cells => Axis::keys(),
+            Holds::Overrides => ["match"].into_iter().chain(overridable()).collect(),
+            Holds::GridKeys | Holds::CellKeys => {
+                let mut keys = below(self.name);
+                if self.name == "train" {
+                    let axes = Axis::all().filter(|axis| axis.def().in_train);
+                    keys.extend(axes.map(Axis::key));
+                }
+                keys
+            }
+        }
+    }
+}
+
+/// The tables of an `[[override]]`.
+pub(super) fn overridable() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().filter(|table| table.holds == Holds::CellKeys).map(|table| table.name)
+}
+
+/// The path of every key that is no axis.
+fn paths() -> impl Iterator<Item = &'static str> {
+    let rules = gate::KEYS.iter().map(|key| key.path);
+    KEYS.iter().map(|key| key.path).chain(models::KEYS.iter().map(|key| key.path)).chain(rules)
+}
+
+/// The names right below a table, each once; free ones are left out.
+fn below(table: &str) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for path in paths() {
+        let rest = path.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
+        let name = rest.and_then(|rest| rest.split('.').next()).unwrap_or("");
+        if !name.is_empty() && !name.starts_with(char::is_uppercase) && !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// The keys at the top of the file.
+fn top() -> Vec<&'static str> {
+    let keys = KEYS.iter().map(|key| key.path).filter(|path| !path.contains('.'));
+    keys.chain(TABLES.iter().map(|table| table.name)).collect()
+}
+
+/// Reports every key at the top that there is not.
+pub(super) fn check_top(root: &Table, problems: &mut Problems) {
+    check_keys(root, "at the top level", &top(), problems);
+}
+
+/// Reports every key that there is not.
+fn check(root: &Table, problems: &mut Problems) {
+    check_top(root, problems);
+    for table in &TABLES {
+        for inner in tables_of(root, table.name) {
+            check_table(table, inner, problems);
+        }
+    }
+}
+
+fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
+    let keys = table.keys();
+    // Where there are none they are free.
+    if !keys.is_empty() {
+        check_keys(inner, &format!("in {}", table.shown()), &keys, problems);
+    }
+    match table.name {
+        "models" => {
+            for entry in &inner.entries {
+                if let Value::Table(model) = &entry.node.value {
+                    check_keys(model, "in [models.NAME]", &below("models.NAME"), problems);
+                }
+            }
+        }
+        "gate" => {
+            for metrics in tables_of(inner, "metrics") {
+                gate::tables(metrics, &mut |_, entry| {
+                    if let Value::Table(rule) = &entry.node.value {
+                        let keys = below("gate.metrics.METRIC");
+                        check_keys(rule, "in [gate.metrics]", &keys, problems);
+                    }
+                });
+            }
+        }
+        "override" => {
+            for wanted in tables_of(inner, "match") {
+                check_keys(wanted, "in match", &Axis::keys(), problems);
+            }
+            for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
+                for inner in tables_of(inner, table.name) {
+                    check_table(table, inner, problems);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The table of this name, or the tables of its list; what is no table is reported by who reads it.
+fn tables_of<'a>(root: &'a Table, name: &str) -> Vec<&'a Table> {
+    let value = root.get(name).map(|entry| &entry.node.value);
+    let items = match value {
+        Some(Value::List(items)) => items.as_slice(),
+        Some(Value::Table(table)) => return vec![table],
+        _ => &[],
+    };
+    let table = |item: &'a Node| match &item.value {
+        Value::Table(table) => Some(table),
+        _ => None,
+    };
+    items.iter().filter_map(table).collect()
+}
+
+fn check_keys(table: &Table, within: &str, keys: &[&str], problems: &mut Problems) {
+    let of_override = within == "in [[override]]";
+    for entry in table.entries.iter().filter(|entry| !keys.contains(&&*entry.key)) {
+        let key = shown(&entry.key);
+        if of_override && Axis::find(&entry.key).is_some() {
+            problems.error_with(
+                entry.key_place,
+                format!(
+                    "an [[override]] cannot change `{key}`: it is an axis, and the cells are named by their axes"
+                ),
+                "use [[exclude]] and [[include]] to change which cells there are",
+            );
+        } else {
+            problems.error_with(
+                entry.key_place,
+                format!("unknown key `{key}` {within}"),
+                hint(&entry.key, keys, of_override),
+            );
+        }
+    }
+}
+
+/// What was meant by a key that is not one of `keys`.
+fn hint(key: &str, keys: &[&str], of_override: bool) -> String {
+    let table = TABLES.iter().find(|table| table.name == key);
+    if of_override && table.is_some_and(|table| table.holds == Holds::GridKeys) {
+        return format!("[{key}] is the same for the whole grid");
+    }
+    let has = |table: &&TableDef| {
+        let plain = matches!(table.holds, Holds::Axes | Holds::GridKeys | Holds::CellKeys);
+        plain && table.keys().contains(&key) && table.keys() != keys
+    };
+    // Asked last: `seed`, `metrics` and `floor` are keys of other places too.
+    let (of_gate, elsewhere): (Vec<_>, Vec<_>) =
+        TABLES.iter().filter(has).map(TableDef::shown).partition(|name| name == "[gate]");
+    if !elsewhere.is_empty() {
+        format!("`{key}` belongs in {}", elsewhere.join(" or "))
+    } else if !of_gate.is_empty() {
+        format!("`{key}` belongs in {}", of_gate.join(" or "))
+    } else {
+        suggest::hint(key, keys, "the keys are")
+    }
+}
+
+/// What a file or an `[[override]]` says, key by key.
+pub(super) fn layer(
+    root: &Table,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Vec<Assign<Settings>> {
+    let mut layer: Vec<Assign<Settings>> = Vec::new();
+    // A mistake of a whole table points at it where none of its keys is to blame.
+    if let Some(Entry { key_place, node, .. }) = root.get("stop")
+        && matches!(node.value, Value::Table(_))
+    {
+        let place = *key_place;
+        layer.push(Box::new(move |settings: &mut Settings| settings.stop_place = place));
+    }
+    layer.extend(key::read_tree(&KEYS, root, context, problems));
+    layer
+}
+
+/// Puts what a layer says on top.
+pub(super) fn apply(layer: &[Assign<Settings>], settings: &mut Settings) {
+    for assign in layer {
+        assign(settings);
+    }
+}
+
+/// What a whole file says besides its axes and models; all of its keys are checked.
+pub(super) fn settings(root: &Table, bases: &Bases, problems: &mut Problems) -> Settings {
+    check(root, problems);
+    let mut settings = Settings::default();
+    apply(&layer(root, &Context::of(bases), problems), &mut settings);
+    worker::check(&settings, root, problems);
+    gate::check_draws(&settings.gate, root, problems);
+    objectives::check(&settings.objectives, root, problems);
+    settings
+}
+
+/// The settings of a text that a test holds.
+#[cfg(test)]
+pub(super) fn settings_of(text: &str, problems: &mut Problems) -> Settings {
+    let text = problems.add_file("f".into(), text.to_owned());
+    let root = super::tree::parse_document(text, problems).unwrap();
+    settings(&root, &Bases::new(".".as_ref()), problems)
+}
