@@ -4,11 +4,8 @@ use super::problems::{Place, Problems};
 use super::read;
 use super::suggest;
 use super::tree::{Node, Value};
+use crate::control::policy::DEFAULT_GROUPS;
 use crate::metric::{self, CATALOGUE, MetricDef};
-
-/// What `[stop]` waits for unless it says otherwise.
-pub(super) const DEFAULT: &[&str] =
-    &["throughput", "step_latency", "latency", "cpu", "memory", "gpu"];
 
 /// A metric to wait for.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +17,7 @@ pub(super) struct Chosen {
 
 /// The metrics of the default.
 pub(super) fn default() -> Vec<Chosen> {
-    DEFAULT.iter().flat_map(|name| group(name)).collect()
+    DEFAULT_GROUPS.iter().flat_map(|name| group(name)).collect()
 }
 
 fn group(name: &str) -> impl Iterator<Item = Chosen> + '_ {
@@ -228,7 +225,7 @@ mod tests {
 
     #[test]
     fn every_default_group_chooses_something() {
-        for name in DEFAULT {
+        for name in DEFAULT_GROUPS {
             assert!(group(name).next().is_some(), "{name}");
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MetricDef, MetricId, find};
+use super::catalogue::{MetricDef, MetricId, find};
 
 /// The metric of a figure: one of the catalogue, or one that only the worker knows. It is written as its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

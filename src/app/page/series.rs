@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::control::{Selection, WarmUp, tpu_duty_cycle};
 use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
+use crate::metric::{CATALOGUE, DeviceKind, Field, Source};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
 use crate::store::{Line, StoreError, read_lines};
@@ -182,35 +183,31 @@ impl Reader {
 
     fn sample(&mut self, sample: &ResourceSample) {
         self.see(sample.t_ns);
+        self.devices.see(sample);
         let t_s = self.seconds(sample.t_ns);
-        let series = &mut self.series;
-        match sample.rss_bytes {
-            Some(bytes) => series.memory.push(t_s, bytes as f64),
-            None => series.memory.gap(),
-        }
-        if !self.devices.is_none() {
-            self.devices.see(sample);
-            match self.devices.utilisation(sample) {
-                Some(percent) => series.gpu.push(t_s, percent),
-                None => series.gpu.gap(),
+        let before = self.tick.take();
+        let passed_ns = before.as_ref().map(|before| sample.t_ns.saturating_sub(before.t_ns));
+        for metric in CATALOGUE.iter().filter(|metric| metric.panel.is_some()) {
+            let value = match (metric.source, &before, passed_ns) {
+                (Source::Device(DeviceKind::Gpu, _), ..) => self.devices.utilisation(sample),
+                (Source::Device(DeviceKind::Tpu, _), ..) => tpu_duty_cycle(sample),
+                (Source::Tick(Field::Cpu), Some(before), Some(passed_ns @ TICK_NS..)) => {
+                    let used = sample.cpu_ns.zip(before.cpu_ns);
+                    let used_ns = used.and_then(|(now, then)| now.checked_sub(then));
+                    used_ns.map(|used_ns| used_ns as f64 / passed_ns as f64 * 100.0)
+                }
+                (Source::Tick(Field::Cpu), ..) => continue,
+                (Source::Tick(field), ..) => sample.get(field),
+                _ => continue,
+            };
+            let trace = self.series.sampled.entry(metric.id).or_default();
+            match value {
+                Some(value) => trace.push(t_s, value),
+                None => trace.gap(),
             }
         }
-        match tpu_duty_cycle(sample) {
-            Some(percent) => series.tpu.push(t_s, percent),
-            None => series.tpu.gap(),
-        }
-        if let Some(before) = &self.tick {
-            let passed_ns = sample.t_ns.saturating_sub(before.t_ns);
-            if passed_ns < TICK_NS {
-                return;
-            }
-            let used = sample.cpu_ns.zip(before.cpu_ns);
-            match used.and_then(|(now, then)| now.checked_sub(then)) {
-                Some(used_ns) => series.cpu.push(t_s, used_ns as f64 / passed_ns as f64 * 100.0),
-                None => series.cpu.gap(),
-            }
-        }
-        self.tick = Some(sample.clone());
+        let is_close = passed_ns.is_some_and(|passed_ns| passed_ns < TICK_NS);
+        self.tick = before.filter(|_| is_close).or_else(|| Some(sample.clone()));
     }
 
     fn asked(&mut self, t_ns: u64, what: &str) {
@@ -249,6 +246,7 @@ fn has_steps(stage: Stage) -> bool {
 mod tests {
     use super::*;
     use crate::event::{Finished, GpuReading, RunEventKind, Usage, Vendor};
+    use crate::metric::MetricId;
     use crate::report::fixtures::completed;
     use crate::store::EventLog;
 
@@ -330,6 +328,10 @@ mod tests {
         trace.pieces().collect()
     }
 
+    fn sampled(series: &RunSeries, metric: MetricId) -> Vec<Vec<(f64, f64)>> {
+        points(&series.sampled[&metric])
+    }
+
     #[test]
     fn stages_follow_each_other_and_validation_belongs_to_training() {
         let series = recorded(&events());
@@ -367,15 +369,15 @@ mod tests {
     #[test]
     fn a_reading_that_failed_is_a_gap_and_not_a_zero() {
         let series = recorded(&events());
-        let memory = points(&series.memory);
+        let memory = sampled(&series, MetricId::MemoryRssMean);
         assert_eq!(memory.len(), 2);
         assert_eq!(memory[0], [(0.0, 100.0), (0.5, 200.0)]);
         assert_eq!(memory[1].len(), 2);
-        let cpu = points(&series.cpu);
+        let cpu = sampled(&series, MetricId::CpuUtilisation);
         // Between 10 and 10.5 s: half a core; then nothing is known until 13 s; then two cores.
         assert_eq!(cpu.len(), 2, "{cpu:?}");
         assert!((cpu[0][0].1 - 50.0).abs() < 1e-3 && (cpu[1][0].1 - 200.0).abs() < 1e-3, "{cpu:?}");
-        assert!(series.gpu.is_empty());
+        assert!(series.sampled[&MetricId::GpuUtilisation].is_empty());
     }
 
     #[test]
@@ -452,14 +454,14 @@ mod tests {
             gpus: vec![gpu(0, 3.0), gpu(1, 97.0)],
             ..ResourceSample::default()
         });
-        assert_eq!(points(&reader.series.gpu), [[(1.0, 97.0)]]);
-        assert!(reader.series.tpu.is_empty());
+        assert_eq!(sampled(&reader.series, MetricId::GpuUtilisation), [[(1.0, 97.0)]]);
+        assert!(reader.series.sampled[&MetricId::TpuDutyCycle].is_empty());
         reader.sample(&ResourceSample {
             t_ns: 2 * S,
             gpus: vec![GpuReading { vendor: Vendor::Tpu, own: Some(true), ..gpu(1, 60.0) }],
             ..ResourceSample::default()
         });
-        assert_eq!(points(&reader.series.gpu), [[(1.0, 97.0)]]);
-        assert_eq!(points(&reader.series.tpu), [[(2.0, 60.0)]]);
+        assert_eq!(sampled(&reader.series, MetricId::GpuUtilisation), [[(1.0, 97.0)]]);
+        assert_eq!(sampled(&reader.series, MetricId::TpuDutyCycle), [[(2.0, 60.0)]]);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::*;
 use crate::event::{Feasibility, MetricRow, Objective, Pattern, Stage, StopReason};
-use crate::metric::Better;
+use crate::metric::{Better, MetricId};
 use crate::report::fixtures::{all_kinds, compared, completed, front, judged, record};
 
 fn head() -> Head {
@@ -45,7 +45,11 @@ fn short_series() -> RunSeries {
     for i in 0..20_u32 {
         let t_s = 0.5 + f64::from(i) * 0.125;
         series.throughput.push(t_s, 1e5 + f64::from(i));
-        series.memory.push(t_s, 2e8 + f64::from(i % 3) * 1e6);
+        series
+            .sampled
+            .entry(MetricId::MemoryRssMean)
+            .or_default()
+            .push(t_s, 2e8 + f64::from(i % 3) * 1e6);
     }
     series
 }

@@ -1,5 +1,7 @@
 //! A run from its start to its end: what it did, what it took, where it was left to warm up and where it was stopped.
 
+use std::collections::BTreeMap;
+
 use plotters::style::Color;
 
 use super::super::ReportError;
@@ -8,6 +10,7 @@ use super::palette::{self, AXIS, Ink, LINE, STOP, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Pixel};
 use super::trace::Trace;
 use crate::event::Stage;
+use crate::metric::{CATALOGUE, MetricId};
 use crate::units::Unit;
 
 /// Height of a panel with its title.
@@ -38,14 +41,8 @@ pub struct RunSeries {
     pub latency: Trace,
     /// The longest in each window.
     pub slowest: Trace,
-    /// CPU time over wall time, in percent of one core.
-    pub cpu: Trace,
-    /// Resident memory.
-    pub memory: Trace,
-    /// Use of the run's accelerator, in percent; empty where it has none.
-    pub gpu: Trace,
-    /// Duty cycle of the run's TPUs, in percent; empty where it has none.
-    pub tpu: Trace,
+    /// What the sampler read, by the metrics that have a panel; a counter as its rate.
+    pub sampled: BTreeMap<MetricId, Trace>,
     /// When the controller asked it to leave a serve phase.
     pub asked_s: Vec<f64>,
     /// When its measuring ended, and why in a word.
@@ -89,18 +86,17 @@ fn panels(series: &RunSeries) -> Vec<Panel<'_>> {
     let of_ticks =
         |title, unit, line| Panel { of_steps: false, ..of_steps(title, unit, line, Zero::Always) };
     let latency = "time of a step or request: median, and in grey the longest";
-    let all = [
+    let of_steps = [
         of_steps("throughput", Unit::SamplesPerSecond, &series.throughput, Zero::Even),
         Panel {
             pale: Some(&series.slowest),
             ..of_steps(latency, Unit::Seconds, &series.latency, Zero::Even)
         },
-        of_ticks("CPU, of one core", Unit::Percent, &series.cpu),
-        of_ticks("resident memory", Unit::Bytes, &series.memory),
-        of_ticks("accelerator", Unit::Percent, &series.gpu),
-        of_ticks("TPU, duty cycle", Unit::Percent, &series.tpu),
     ];
-    all.into_iter().filter(|panel| !panel.line.is_empty()).collect()
+    let of_ticks = CATALOGUE.iter().filter_map(|metric| {
+        Some(of_ticks(metric.panel?, metric.unit, series.sampled.get(&metric.id)?))
+    });
+    of_steps.into_iter().chain(of_ticks).filter(|panel| !panel.line.is_empty()).collect()
 }
 
 /// Draws a run; `None` where nothing was read.
@@ -271,16 +267,11 @@ mod tests {
         for i in 0..1_000_000_u32 {
             let t_s = f64::from(i) / 10.0;
             let value = f64::from(i.wrapping_mul(2_654_435_761) >> 8);
-            for trace in [
-                &mut series.throughput,
-                &mut series.latency,
-                &mut series.slowest,
-                &mut series.cpu,
-                &mut series.memory,
-                &mut series.gpu,
-                &mut series.tpu,
-            ] {
+            for trace in [&mut series.throughput, &mut series.latency, &mut series.slowest] {
                 trace.push(t_s, value);
+            }
+            for metric in CATALOGUE.iter().filter(|metric| metric.panel.is_some()) {
+                series.sampled.entry(metric.id).or_default().push(t_s, value);
             }
         }
         let drawing = timeline(&series, ("a", "a")).unwrap().unwrap();
