@@ -4,18 +4,18 @@ mod cut;
 mod why;
 
 use super::disturbance::{Columns, Disturbance};
+use super::measure::gauge::{GAUGE, Gauge};
 use super::pace::Budget;
-use super::peaks;
 use super::policy::StopPolicy;
 use super::projection;
-use super::resources::{GAUGE, Gauge};
 use super::stage::StageState;
 use super::times::{BUSY, CLEAR, ELAPSED, ITEMS, LATENCY, MARKED, STEPS};
 use super::totals::Totals;
-use crate::metric::{MetricDef, MetricKind};
+use crate::metric::{MetricDef, MetricKind, Source};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{Estimate, Interval, Part, Truncation, fit_ratio, trend, truncate};
+use crate::units::Unit;
 
 pub(super) use self::cut::Cut;
 pub(super) use self::why::Why;
@@ -43,9 +43,6 @@ const LONG_S: f64 = 5.0;
 /// Below this many percent a utilisation is asked for in percentage points, as if it were this high: 5% of an idle
 /// core's 0.3% cannot be known, and nobody asks.
 pub(super) const UTILISATION_FLOOR: f64 = 10.0;
-
-/// The gauge that is one of the requests and not of the sampler.
-pub(super) const UTILISATION: &str = "serve.utilisation";
 
 /// One metric at one look.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,29 +100,42 @@ pub(super) struct Ask<'a> {
 
 /// Judges one metric of a stage. `None` for metrics that are said once: there is nothing to wait for.
 pub(super) fn assess(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> Option<Assessment> {
-    let resources = &stage.resources;
-    let floor = if metric.unit == Unit::Percent { UTILISATION_FLOOR } else { 0.0 };
-    let gauge = |series: &Gauge, factor: f64| of_gauge(series, (factor, floor), ask);
-    let assessment = match (metric.kind, metric.name) {
+    let assessment = match (metric.kind, metric.source) {
         (MetricKind::Rate, _) => of_steps(stage, (ITEMS, ELAPSED, 1.0), ask),
         (MetricKind::Mean, _) => of_steps(stage, (LATENCY, STEPS, 1.0), ask),
-        (MetricKind::Gauge, UTILISATION) => of_steps(stage, (BUSY, ELAPSED, 100.0), ask),
+        (MetricKind::Gauge, Source::Busy) => of_steps(stage, (BUSY, ELAPSED, 100.0), ask),
         (MetricKind::Quantile(level), _) => of_quantile(stage, level, ask),
         (MetricKind::Projection, _) => projection::projected(stage, ask),
-        (MetricKind::Gauge, name) => match (resources.gauge(name, ask.usable_cores), name) {
-            (Some((series, factor)), _) => gauge(series, factor),
-            (None, "cpu.utilisation_of_limit") => {
-                Assessment::missing("the cores that the run may use are not known")
+        (MetricKind::Gauge, source) => {
+            let floor = if metric.unit == Unit::Percent { UTILISATION_FLOOR } else { 0.0 };
+            match (stage.sampled.gauge(source), factor(metric, ask.usable_cores)) {
+                (Some(series), Some(factor)) => of_gauge(series, (factor, floor), ask.policy),
+                _ => Assessment::missing("the cores that the run may use are not known"),
             }
-            (None, name) => Assessment::missing(&format!("{name} has no series")),
-        },
-        (MetricKind::Peak, "memory.peak") => peaks::resident(stage, ask),
-        (MetricKind::Peak, "gpu.memory_peak") => peaks::device(stage, ask),
-        (MetricKind::Peak, "tpu.memory_peak") => peaks::tpu(stage, ask),
-        (MetricKind::Peak, name) => Assessment::missing(&format!("{name} has no series")),
+        }
+        (MetricKind::Peak, source) => {
+            let peak = ask.totals.peaks.get(metric.id).zip(stage.sampled.growth(source));
+            peak.map_or_else(
+                || Assessment::missing("the sampler took no reading"),
+                |(peak, growth)| peak.assess(stage.entered_ns, growth, ask),
+            )
+        }
         (MetricKind::Scalar | MetricKind::Windows(_), _) => return None,
     };
     Some(assessment)
+}
+
+/// What makes the mean of a gauge's observations the metric; `None` where it is a share of cores that are not known.
+pub(super) fn factor(metric: &MetricDef, usable_cores: f64) -> Option<f64> {
+    let percent = match metric.source {
+        // The rate of a counter of seconds.
+        Source::Tick(field) if field.is_counter() && metric.unit == Unit::Percent => 100.0,
+        _ => 1.0,
+    };
+    if !metric.of_usable_cores {
+        return Some(percent);
+    }
+    (usable_cores > 0.0).then(|| percent / usable_cores)
 }
 
 /// A series of parts judged for its warm-up: how many batches are cut, whether it has settled, and whether there are
@@ -282,25 +292,30 @@ fn disturbed_quantile(stage: &StageState, level: f64, cut: usize) -> Option<Dist
     Some(found.map(|_| stage.clear_quantile(level, skip)))
 }
 
-pub(super) fn of_gauge(series: &Gauge, (factor, floor): (f64, f64), ask: Ask<'_>) -> Assessment {
+pub(super) fn of_gauge(
+    gauge: &Gauge,
+    (factor, floor): (f64, f64),
+    policy: &StopPolicy,
+) -> Assessment {
+    let series = &gauge.series;
     let scaled = |part: Part| Part { amount: part.amount * factor, ..part };
-    let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
+    let parts: Vec<Part> = gauge.parts().into_iter().map(scaled).collect();
     let settled = settle(&parts, total(&parts).weight);
     let cut = Cut::of(&parts, settled.cut, series.per_batch(), |part| part.weight);
     let parts = &parts[settled.cut..];
     let samples = parts.len() as u64 * series.per_batch();
-    let Some(estimate) = of_ratio(parts, ask.policy.confidence, samples) else {
+    let Some(estimate) = of_ratio(parts, policy.confidence, samples) else {
         return Assessment::missing("no sampler interval fell within the stage");
     };
     let scale = estimate.value.abs().max(floor);
-    let estimate = with_drift(estimate, scale, ask.policy);
+    let estimate = with_drift(estimate, scale, policy);
     let disturbed = Disturbance::of(series, settled.cut, GAUGE)
         .map(|found| found.map(|without| Some(without * factor)));
-    let open = judge(&estimate, (settled, parts), scale, ask.policy);
+    let open = judge(&estimate, (settled, parts), scale, policy);
     Assessment {
         estimate: Some(estimate),
         scale,
-        open: open.or_else(|| disturbed?.blocks(estimate.value, ask.policy.within * scale)),
+        open: open.or_else(|| disturbed?.blocks(estimate.value, policy.within * scale)),
         disturbed,
         seen: series.observations(),
         cut: Some(cut),

@@ -1,13 +1,18 @@
 //! A command in the place of a worker: it is not told to leave a phase, begins those that it likes, and what it has not begun
 //! may come yet.
 
+use super::assess::factor;
 use super::constraint::{Constraint, Ruling};
 use super::controller::Controller;
+use super::coverage::covers_part;
 use super::feasibility::Finding;
 use super::stage::{Outcome, StageState};
 use crate::event::{MetricRow, Stage};
-use crate::metric::{MetricDef, Scope};
+use crate::metric::{Field, MetricDef, Scope, Source};
 use crate::units::seconds;
+
+/// What the time of the cores is made of.
+const CPU: Source = Source::Tick(Field::Cpu);
 
 /// Whether only a program that reports its steps has the metric.
 pub(super) fn is_of_steps(metric: &MetricDef) -> bool {
@@ -17,8 +22,7 @@ pub(super) fn is_of_steps(metric: &MetricDef) -> bool {
 /// Whether it is known only when the command has come to its end: its time, its counters. What the model is like may never
 /// be said.
 fn is_of_the_end(metric: &MetricDef) -> bool {
-    let of_model = matches!(metric.group, "accuracy" | "loss");
-    metric.scope == Scope::Run && metric.kind.is_said_once() && !of_model
+    metric.scope == Scope::Run && metric.kind.is_said_once() && !metric.is_of_model()
 }
 
 impl Controller {
@@ -53,7 +57,7 @@ impl Controller {
     /// Why the memory of a command is not known that ended before anybody could look at it.
     pub(super) fn unseen(&self, metric: &MetricDef) -> Option<String> {
         let unseen = self.context.command && self.totals.resident_ns.is_none();
-        let of_memory = matches!(metric.name, "memory.peak" | "memory.rss_mean");
+        let of_memory = matches!(metric.source, Source::Tick(Field::Resident | Field::Peak));
         (unseen && of_memory).then(|| {
             "it ended before its memory could be looked at, and had no more than perftune itself".to_owned()
         })
@@ -61,33 +65,34 @@ impl Controller {
 
     /// A gauge over all of the time of a command that reports no steps. Its course is what it is: what comes first is no
     /// warm-up of what comes later, and nothing follows from one half for the other.
-    pub(super) fn whole(&self, metric: &str) -> Option<f64> {
+    pub(super) fn whole(&self, metric: &MetricDef) -> Option<f64> {
         let mut stages = self.stages.iter();
         let state = stages.find(|state| state.stage == Stage::Run)?;
-        let (series, factor) = state.resources.gauge(metric, self.context.usable_cores)?;
-        let seen = series.sum(0, 1).ratio().map(|mean| mean * factor);
-        if !matches!(metric, "cpu.utilisation" | "cpu.utilisation_of_limit") {
+        let gauge = state.sampled.gauge(metric.source)?;
+        let factor = factor(metric, self.context.usable_cores)?;
+        let seen = gauge.sum().ratio().map(|mean| mean * factor);
+        if metric.source != CPU {
             return seen;
         }
         // Of one that came to its own end the kernel has counted everything, before the first tick and after the last.
         let finished = self.totals.finished.as_ref();
         let said = finished.and_then(|finished| finished.usage.cpu_ns);
         let said = said.map_or(0.0, |ns| ns as f64 * 1e-9);
-        let cpu_s = said.max(self.totals.counter("cpu.time").unwrap_or(0.0));
+        let cpu_s = said.max(self.totals.counter(CPU).unwrap_or(0.0));
         let wall_s = self.command_s().filter(|wall_s| *wall_s > 0.0);
         let counted = wall_s.filter(|_| cpu_s > 0.0);
         counted.map_or(seen, |wall_s| Some(cpu_s / wall_s * factor))
     }
 
     /// Gives such a command its figures of the whole, except for those that were waited for and are known.
-    pub(super) fn fill_whole(&self, row: &mut MetricRow, of: Stage) {
+    pub(super) fn fill_whole(&self, row: &mut MetricRow, metric: &MetricDef, of: Stage) {
         if of != Stage::Run || row.plateaued == Some(true) {
             return;
         }
-        let Some(whole) = self.whole(&row.metric) else {
+        let Some(whole) = self.whole(metric) else {
             return;
         };
-        let utilisation = row.metric.starts_with("cpu.") && self.command_s().is_some();
+        let utilisation = metric.source == CPU && self.command_s().is_some();
         row.estimate = Some(whole);
         (row.low, row.high, row.confidence) = (None, None, None);
         row.note = if utilisation {
@@ -98,11 +103,16 @@ impl Controller {
     }
 
     /// A constraint on such a figure, once the command has come to its own end.
-    pub(super) fn keeps_whole(&self, constraint: &Constraint, of: Stage) -> Option<Finding> {
-        let whole = self.whole(&constraint.metric)?;
+    pub(super) fn keeps_whole(
+        &self,
+        constraint: &Constraint,
+        metric: &MetricDef,
+        of: Stage,
+    ) -> Option<Finding> {
+        let whole = self.whole(metric)?;
         let took = self.command_s().filter(|_| of == Stage::Run)?;
         let state = self.stages.iter().find(|state| state.stage == of)?;
-        if let Some(part) = self.covers_part(&constraint.metric, state) {
+        if let Some(part) = covers_part(metric, state) {
             let shown = constraint.shown(whole);
             let says = format!("{constraint} is undecided: {shown}, but {part}");
             return Some(Finding::new(Ruling::Open, says));

@@ -222,9 +222,7 @@ impl Controller {
         // What serves once more only looks at limits: peaks were judged in training.
         if !matches!(into, Stage::Confirm(_)) {
             let now_s = self.now_ns as f64 * 1e-9;
-            self.totals.peak.restart(now_s);
-            self.totals.gpu_peak.restart(now_s);
-            self.totals.tpu.peak.restart(now_s);
+            self.totals.peaks.restart(now_s);
         }
         if matches!(into, Stage::Serve(_) | Stage::Confirm(_)) {
             state = state.under(self.context.pattern);

@@ -5,8 +5,7 @@ use super::controller::Controller;
 use super::rows::add_note;
 use super::stage::StageState;
 use crate::event::MetricRow;
-use crate::metric::MetricDef;
-use crate::stats::batches::total;
+use crate::metric::{DeviceKind, MetricDef, MetricId, Source};
 
 /// Share of the time without a reading that is worth a word, and in which a peak may have been higher.
 const BLIND: f64 = 0.05;
@@ -47,50 +46,42 @@ impl Coverage {
 }
 
 impl Controller {
-    fn unread_for(&self, metric: &str) -> Option<String> {
-        match metric {
-            "gpu.memory_peak" => self.totals.gpu_coverage.sentence(),
-            "tpu.memory_peak" => self.totals.tpu.coverage.sentence(),
-            _ => None,
-        }
+    fn unread_for(&self, metric: MetricId) -> Option<String> {
+        self.totals.peaks.get(metric)?.coverage.sentence()
     }
 
     /// Says of a peak of a device's memory for how much of the time it was not read.
-    pub(super) fn note_blind(&self, row: &mut MetricRow) {
-        if let Some(says) = self.unread_for(&row.metric) {
+    pub(super) fn note_blind(&self, row: &mut MetricRow, metric: &MetricDef) {
+        if let Some(says) = self.unread_for(metric.id) {
             add_note(row, &says);
         }
     }
 
     /// Why a peak within a limit may have been beyond it unseen.
-    pub(super) fn blind(&self, row: &MetricRow, within: bool) -> Option<String> {
-        let says = self.unread_for(&row.metric).filter(|_| within)?;
+    pub(super) fn blind(&self, metric: &MetricDef, within: bool) -> Option<String> {
+        let says = self.unread_for(metric.id).filter(|_| within)?;
         Some(format!("the device was {says}"))
     }
 
     /// Says of a mean of devices which they are, and of how much of the phase it is.
     pub(super) fn note_devices(&self, row: &mut MetricRow, metric: &MetricDef, of: &StageState) {
-        if row.estimate.is_none() || !matches!(metric.group, "gpu" | "tpu") {
+        if row.estimate.is_none() {
             return;
         }
-        if metric.group == "gpu" {
-            let sum = metric.name == "gpu.power";
-            add_note(row, &self.totals.devices.note(sum));
+        if let Source::Device(DeviceKind::Gpu, reading) = metric.source {
+            add_note(row, &self.totals.devices.note(reading.is_sum()));
         }
-        if let Some(says) = self.covers_part(metric.name, of) {
+        if let Some(says) = covers_part(metric, of) {
             add_note(row, &says);
         }
     }
+}
 
-    /// What must be said of a mean of devices that were not read for a good part of the phase.
-    pub(super) fn covers_part(&self, metric: &str, of: &StageState) -> Option<String> {
-        let of_devices = metric.starts_with("gpu.") || metric.starts_with("tpu.");
-        let resources = &of.resources;
-        let (series, _) = resources.gauge(metric, self.context.usable_cores)?;
-        let read = total(&series.parts(0, 1)).weight / resources.seconds;
-        (of_devices && read < 1.0 - UNCOVERED)
-            .then(|| format!("read for {} of the phase", percent(read)))
-    }
+/// What must be said of a mean of devices that were not read for a good part of the phase.
+pub(super) fn covers_part(metric: &MetricDef, of: &StageState) -> Option<String> {
+    metric.device()?;
+    let read = of.sampled.gauge(metric.source)?.read_s() / of.sampled.seconds;
+    (read < 1.0 - UNCOVERED).then(|| format!("read for {} of the phase", percent(read)))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::assess::Why;
 use super::controller::Controller;
 use crate::event::{Interference, ResourceSample};
 use crate::interference::{InterferenceWatch, Stretch};
-use crate::metric::MetricDef;
+use crate::metric::{MetricDef, Source};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
 use crate::units::{Unit, rough_percent};
@@ -102,10 +102,8 @@ impl Controller {
 
 /// Why a figure of interference is not there though ticks were.
 pub(super) fn gaps_of(metric: &MetricDef) -> &'static str {
-    match metric.name {
-        "interference.run_delay" => {
-            "it neither ran nor waited for a core, or its counters have gaps here"
-        }
+    match metric.source {
+        Source::RunDelay => "it neither ran nor waited for a core, or its counters have gaps here",
         _ => "the machine's counters have gaps here",
     }
 }

@@ -10,12 +10,10 @@ use super::constraint::{Constraint, Ruling};
 use super::controller::{Controller, Verdict};
 use super::evidence;
 use super::limit::{Limit, watched};
-use super::serving::MAX_RATE;
 use super::stage::StageState;
 use super::support::why_unsupported;
-use crate::control::names::{ENERGY, TIME_TO_ACCURACY};
 use crate::event::{Feasibility, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord};
-use crate::metric::{MetricDef, MetricKind, Scope, find};
+use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source, find};
 use crate::units::seconds;
 
 /// What is certain of one constraint in one place, with a sentence.
@@ -161,7 +159,7 @@ impl Controller {
         if let Some(why) = why_unsupported(metric, &self.context.unsupported) {
             return open(format!("cannot be measured here: {why}"));
         }
-        if let Some(finding) = self.keeps_whole(constraint, of) {
+        if let Some(finding) = self.keeps_whole(constraint, metric, of) {
             return finding;
         }
         let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
@@ -169,7 +167,7 @@ impl Controller {
         };
         let of_constraint = |limit: &&Limit| limit.constraint == *constraint;
         let limit = state.limits.iter().find(of_constraint);
-        let never_read = self.totals.never_read(metric.name);
+        let never_read = self.totals.never_read(metric);
         let over = state.left_ns.is_some() || self.totals.finished.is_some();
         let ruling = limit.map_or(Ruling::Open, |limit| limit.ruling(self.policy.looks, over));
         if metric.kind == MetricKind::Projection
@@ -197,10 +195,10 @@ impl Controller {
 
     /// What only grows and has passed its limit.
     fn passed(&self, constraint: &Constraint) -> Option<Finding> {
-        if constraint.metric == TIME_TO_ACCURACY {
+        let metric = find(&constraint.metric)?;
+        if metric.source == Source::Target {
             return self.overdue(constraint);
         }
-        let metric = find(&constraint.metric)?;
         if metric.kind == MetricKind::Projection {
             let took = self.took(constraint);
             let broken = took.is_some_and(|finding| finding.ruling == Ruling::Broken);
@@ -211,15 +209,17 @@ impl Controller {
         if metric.scope != Scope::Run {
             return None;
         }
-        let (figure, sure) = match metric.name {
+        let (figure, sure) = match (metric.kind, metric.source) {
             // The sum over processes counts shared pages twice, and a whole device's memory is also that of others. What a
             // process has that is left alone (a wrapper has started it) is its own.
-            "memory.peak" if self.totals.processes > 1 => (self.totals.alone, true),
-            "memory.peak" => (self.totals.peak.peak()?, true),
-            "gpu.memory_peak" => (self.totals.gpu_peak.peak()?, !self.totals.shared_gpu),
-            name if metric.group == ENERGY => (self.energy_so_far(name)?, true),
-            "tpu.memory_peak" => (self.totals.tpu.peak.peak()?, !self.totals.tpu.shared),
-            name => (self.totals.counter(name)?, true),
+            _ if metric.id == MetricId::MemoryPeak && self.totals.processes > 1 => {
+                (self.totals.alone, true)
+            }
+            (MetricKind::Peak, _) => {
+                (self.totals.peaks.largest(metric.id)?, !self.totals.is_shared(metric))
+            }
+            (_, Source::Energy(whose)) => (self.energy_so_far(whose)?, true),
+            (_, source) => (self.totals.counter(source)?, true),
         };
         let passed = constraint.op.is_upper() && !constraint.op.holds(figure, constraint.limit);
         (passed && sure).then(|| {
@@ -247,8 +247,10 @@ impl Controller {
             _ => true,
         };
         let of_metric = rows.iter().filter(|row| row.metric == constraint.metric);
+        let metric = find(&constraint.metric);
+        let figures = of_metric.filter(began).zip(metric.into_iter().cycle());
         let found: Vec<_> =
-            of_metric.filter(began).map(|row| self.figure(constraint, row, ended)).collect();
+            figures.map(|(row, metric)| self.figure((constraint, metric), row, ended)).collect();
         if found.is_empty() {
             let says = format!("{constraint} is undecided: the run has no such phase");
             return vec![Finding::new(Ruling::Open, says)];
@@ -256,45 +258,49 @@ impl Controller {
         found
     }
 
-    fn figure(&self, constraint: &Constraint, row: &MetricRow, ended: &StopRecord) -> Finding {
+    fn figure(
+        &self,
+        (constraint, metric): (&Constraint, &MetricDef),
+        row: &MetricRow,
+        ended: &StopRecord,
+    ) -> Finding {
         let open =
             |why: &str| Finding::new(Ruling::Open, format!("{constraint} is undecided: {why}"));
         if let Some(finding) = self.passed(constraint) {
             return finding;
         }
         let Some(figure) = row.estimate else {
-            return match &*constraint.metric {
-                TIME_TO_ACCURACY => self.missed(constraint, row, ended),
+            return match metric.source {
+                Source::Target => self.missed(constraint, row, ended),
                 _ => open(&row.note),
             };
         };
-        if row.metric == MAX_RATE {
+        if metric.source == Source::RateSearch {
             return self.found_rate(constraint, row);
         }
         let shown = constraint.shown(figure);
-        if let Some(why) = self.unfinished(row, ended) {
+        if let Some(why) = self.unfinished(metric, row, ended) {
             return open(&format!("{shown}, but {why}"));
         }
-        let kind = find(&row.metric).map(|metric| metric.kind);
-        if let Some(MetricKind::Windows(_)) = kind {
+        if let MetricKind::Windows(_) = metric.kind {
             return open(&format!("{shown}, without an interval"));
         }
         let holds = constraint.op.holds(figure, constraint.limit);
-        if let Some(why) = self.energy_open(constraint, row, holds) {
+        if let Some(why) = self.energy_open((constraint, metric), row, holds) {
             return open(&why);
         }
         // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.
-        let peak = kind == Some(MetricKind::Peak);
-        if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint) {
+        let peak = metric.kind == MetricKind::Peak;
+        if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint, metric) {
             return open(&format!("{shown} is an upper bound: {}", row.note));
         }
-        if constraint.metric == "memory.peak"
+        if metric.id == MetricId::MemoryPeak
             && let Some(most) = self.hidden_peak()
             && holds != constraint.op.holds(most, constraint.limit)
         {
             return open(&format!("{shown}, {}", row.note));
         }
-        if let Some(why) = self.blind(row, peak && holds && constraint.op.is_upper()) {
+        if let Some(why) = self.blind(metric, peak && holds && constraint.op.is_upper()) {
             return open(&format!("{shown}, but {why}"));
         }
         let phases = if peak { " over the phases completed" } else { "" };
@@ -319,11 +325,9 @@ impl Controller {
 
     /// Whether a peak beyond the limit is that of the run's own memory, each page counted once: as sampled of a single
     /// process, or as the kernel told the worker at its end.
-    fn is_exact(&self, constraint: &Constraint) -> bool {
-        match &*constraint.metric {
-            "memory.peak" => {}
-            "tpu.memory_peak" => return !self.totals.tpu.shared,
-            _ => return !self.totals.shared_gpu,
+    fn is_exact(&self, constraint: &Constraint, metric: &MetricDef) -> bool {
+        if metric.id != MetricId::MemoryPeak {
+            return !self.totals.is_shared(metric);
         }
         let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
         let own = usage.and_then(|usage| usage.vm_hwm_bytes);
@@ -334,12 +338,16 @@ impl Controller {
     }
 
     /// Why a figure of the whole run is not final, if it is not.
-    fn unfinished(&self, row: &MetricRow, ended: &StopRecord) -> Option<&'static str> {
-        let metric = find(&row.metric)?;
+    fn unfinished(
+        &self,
+        metric: &MetricDef,
+        row: &MetricRow,
+        ended: &StopRecord,
+    ) -> Option<&'static str> {
         if metric.scope != Scope::Run {
             return None;
         }
-        if matches!(metric.group, "accuracy" | "loss") {
+        if metric.is_of_model() {
             let trained = self.trained_to_the_end(ended.reason);
             return (!trained).then_some("the model was not trained to the end");
         }

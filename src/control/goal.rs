@@ -6,20 +6,19 @@ use super::feasibility::Finding;
 use super::limit::time_at_least;
 use super::rows::add_note;
 use super::stage::StageState;
-use crate::control::names::TIME_TO_ACCURACY;
 use crate::event::{MetricRow, Stage, StopReason, StopRecord};
-use crate::metric::MetricDef;
+use crate::metric::{MetricDef, Source};
 use crate::units::{elapsed_down, seconds};
 
 impl Controller {
     /// Whether a figure of the trained model is chosen: then the system metrics alone do not end the training. A target
     /// accuracy is one until it is reached.
     pub(super) fn wants_training(&self) -> bool {
-        let of_model = |metric: &&MetricDef| match metric.name {
-            TIME_TO_ACCURACY => {
+        let of_model = |metric: &&MetricDef| match metric.source {
+            Source::Target => {
                 self.policy.target_accuracy.is_some() && self.pace.reached().is_none()
             }
-            _ => matches!(metric.group, "accuracy" | "loss"),
+            _ => metric.is_of_model(),
         };
         self.chosen.iter().any(of_model)
     }
@@ -46,7 +45,7 @@ impl Controller {
 
     /// The target accuracy was what the training went on for, and it is reached.
     pub(super) fn reached(&self) -> Option<Verdict> {
-        let chosen = self.chosen.iter().any(|m| m.name == TIME_TO_ACCURACY);
+        let chosen = self.chosen.iter().any(|m| m.source == Source::Target);
         let waits = chosen && self.policy.enabled && self.current == Some(Stage::Train);
         if !waits || self.wants_training() || self.train_stage()?.outcome.is_none() {
             return None;

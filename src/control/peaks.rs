@@ -1,69 +1,15 @@
-//! Peaks: whether they are known, and their rows: how much, over how long, and what they may still grow by.
+//! The rows of peaks: how much, over how long, and what they may still grow by.
 
-use super::assess::{Ask, Assessment, Why, assess};
+use super::assess::{Assessment, Why, assess};
 use super::controller::Controller;
 use super::rows::add_note;
 use super::stage::StageState;
-use super::tpu::ALL_CHIPS;
 use crate::event::{MetricRow, Stage};
-use crate::metric::MetricDef;
-use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
+use crate::metric::{DeviceKind, MetricDef, MetricId, UsageField};
 use crate::units;
 
-/// Steps in which resident memory is seen to move, in bytes: Linux counts it in batches of 64 pages a thread
-/// (`TASK_RSS_EVENTS_THRESH`; since 6.2 in batches a core that are no smaller), so less growth than one may not show yet.
-const RSS_QUANTUM: f64 = 64.0 * 4096.0;
-
-/// The same of device memory: drivers hand it out in blocks of 2 MiB.
-const GPU_QUANTUM: f64 = 2_097_152.0;
-
-/// The same of a TPU's memory, whose buffers the runtime counts in bytes and lays out in kilobytes.
-const TPU_QUANTUM: f64 = 1024.0;
-
-/// The peak of resident memory at a look.
-pub(super) fn resident(stage: &StageState, ask: Ask<'_>) -> Assessment {
-    let gauge = (&stage.resources.rss_growth, RSS_QUANTUM);
-    of_peak(&ask.totals.peak, (stage, gauge), ask)
-}
-
-/// The peak of device memory at a look.
-pub(super) fn device(stage: &StageState, ask: Ask<'_>) -> Assessment {
-    let gauge = (&stage.resources.gpu_growth, GPU_QUANTUM);
-    of_peak(&ask.totals.gpu_peak, (stage, gauge), ask)
-}
-
-/// The peak of the memory of TPUs at a look.
-pub(super) fn tpu(stage: &StageState, ask: Ask<'_>) -> Assessment {
-    let gauge = (&stage.resources.tpu.growth, TPU_QUANTUM);
-    of_peak(&ask.totals.tpu.peak, (stage, gauge), ask)
-}
-
-fn of_peak(
-    tracker: &PeakTracker,
-    (stage, (gauge, quantum)): (&StageState, (&GrowthWatch, f64)),
-    ask: Ask<'_>,
-) -> Assessment {
-    let Some(peak) = tracker.peak() else {
-        return Assessment::missing("the sampler took no reading");
-    };
-    let in_seconds = |ns: u64| ns as f64 * 1e-9;
-    let span = (in_seconds(stage.entered_ns), in_seconds(ask.now_ns));
-    let asked = GrowthAsk { within: ask.policy.within, confidence: ask.policy.confidence, quantum };
-    let found = tracker.judge(span, gauge, asked);
-    Assessment {
-        estimate: Some(Estimate { value: peak, interval: None, samples: tracker.readings() }),
-        scale: peak,
-        open: match found.growth {
-            Growth::Plateau => None,
-            Growth::Growing { per_second } => Some(Why::Growing(per_second)),
-            Growth::TooShort => Some(Why::Recent),
-        },
-        seen: gauge.readings(),
-        cut: None,
-        disturbed: None,
-        growth_below: found.below,
-    }
-}
+/// What the row of a figure says where nobody tells which chips are the run's.
+const ALL_CHIPS: &str = "all chips of the machine";
 
 impl Controller {
     pub(super) fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
@@ -76,28 +22,26 @@ impl Controller {
             && let Some(assessment) = assess(metric, state, self.ask(state))
         {
             let chosen = state.chosen.iter().find(|chosen| chosen.metric.name == metric.name);
-            self.fill(row, &assessment, (state, chosen));
+            self.fill((row, metric), &assessment, (state, chosen));
             if row.estimate.is_none() {
                 row.note.clear();
             } else {
                 add_note(row, &self.how_long(&assessment));
             }
         }
-        let (sampled, said) = match metric.name {
-            "memory.peak" => {
-                let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-                (&self.totals.peak, usage.and_then(|usage| usage.vm_hwm_bytes))
-            }
-            "tpu.memory_peak" => (&self.totals.tpu.peak, None),
-            _ => (&self.totals.gpu_peak, None),
+        let Some(sampled) = self.totals.peaks.get(metric.id).map(|peak| &peak.tracker) else {
+            return;
         };
+        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+        let said = usage.filter(|_| metric.usage == Some(UsageField::Peak));
+        let said = said.and_then(|usage| usage.vm_hwm_bytes);
         let said = said.map(|bytes| bytes as f64);
         row.estimate = match (sampled.peak(), said) {
             (Some(sampled), Some(said)) => Some(sampled.max(said)),
             (one, other) => one.or(other),
         };
         row.samples = sampled.readings();
-        if metric.name == "memory.peak"
+        if metric.id == MetricId::MemoryPeak
             && said.is_none()
             && let Some(why) = self.unwatched()
         {
@@ -112,7 +56,7 @@ impl Controller {
     pub(super) fn hidden_peak(&self) -> Option<f64> {
         let usage = self.totals.finished.as_ref()?.usage;
         let most = usage.hwm_at_most_bytes? as f64;
-        (self.totals.peak.peak()? < most).then_some(most)
+        (self.totals.peaks.largest(MetricId::MemoryPeak)? < most).then_some(most)
     }
 
     /// Says of a peak whose memory is in it beside the run's own.
@@ -120,32 +64,31 @@ impl Controller {
         if row.estimate.is_none() {
             return;
         }
-        if let Some(most) = self.hidden_peak().filter(|_| metric.name == "memory.peak") {
+        if let Some(most) = self.hidden_peak().filter(|_| metric.id == MetricId::MemoryPeak) {
             let most = units::bytes(most);
             let why =
                 format!("at least: a process that ended between two looks may have had {most}");
             add_note(row, &why);
         }
-        match metric.name {
-            "memory.peak" if self.totals.processes > 1 => {
-                add_note(row, self.totals.shared_pages());
-            }
-            "gpu.memory_peak" => self.whose(row),
+        match metric.device() {
+            None if self.totals.processes > 1 => add_note(row, self.totals.shared_pages()),
+            Some(DeviceKind::Gpu) => self.whose(row, metric),
             _ => self.note_chips(row, metric),
         }
-        self.note_blind(row);
+        self.note_blind(row, metric);
     }
 
     /// Says of a figure of TPUs that nobody can tell whose they are.
     pub(super) fn note_chips(&self, row: &mut MetricRow, metric: &MetricDef) {
-        if row.estimate.is_some() && metric.group == "tpu" && self.totals.tpu.shared {
+        let of_tpus = metric.device() == Some(DeviceKind::Tpu);
+        if row.estimate.is_some() && of_tpus && self.totals.is_shared(metric) {
             add_note(row, ALL_CHIPS);
         }
     }
 
     /// Whose memory a peak of devices is.
-    fn whose(&self, row: &mut MetricRow) {
-        if self.totals.shared_gpu {
+    fn whose(&self, row: &mut MetricRow, metric: &MetricDef) {
+        if self.totals.is_shared(metric) {
             add_note(row, "whole device, others included");
         }
         let note = self.totals.devices.note(true);

@@ -4,11 +4,11 @@
 use super::assess::percent;
 use super::context::RunContext;
 use super::controller::Controller;
+use super::measure::tick::Interval;
 use super::policy::StopPolicy;
-use super::resources::ResourceSeries;
 use super::rule::{Judgement, Oracle, RuleSpec, Standing};
 use super::stage::{Chosen, StageState};
-use super::watch::{Interval, Watch};
+use super::watch::Watch;
 use crate::event::{Envelope, ResourceSample, Stage, StepBatch, WorkerEvent};
 use crate::metric::{MetricDef, MetricKind};
 use crate::stats::Estimate;
@@ -106,18 +106,13 @@ impl RunReplay {
     fn intervals(&mut self, stage: Option<Stage>, intervals: &[[ResourceSample; 2]]) {
         let (context, totals) = (&self.controller.context, &self.controller.totals);
         for [before, after] in intervals {
-            let mut series = ResourceSeries::default();
-            series.push((before, after), &totals.devices);
-            let interval = Interval {
-                series: &series,
-                end_ns: after.t_ns,
-                width_s: after.t_ns.saturating_sub(before.t_ns) as f64 * 1e-9,
-                usable_cores: context.usable_cores,
-                totals,
+            let Some(interval) = Interval::new(before, after, &totals.devices) else {
+                continue;
             };
+            let beside = (context.usable_cores, &totals.peaks);
             for entry in self.entries.iter_mut().filter(|entry| Some(entry.stage) == stage) {
                 if let Some(watch) = &mut entry.watch {
-                    watch.interval(entry.metric, interval);
+                    watch.interval(entry.metric, &interval, beside);
                 }
             }
         }

@@ -4,15 +4,14 @@ use super::assess::{Ask, Assessment, Cut, Why, assess, percent};
 use super::controller::Controller;
 use super::disturbance::gaps_of;
 use super::projection;
-use super::serving::{BEST_SIZE, MAX_RATE, load_note};
+use super::serving::load_note;
 use super::stage::{Chosen, Outcome, StageState};
 use super::support::why_unsupported;
 use super::windowed;
-use crate::control::names::{COMMAND_TIME, ENERGY, ENERGY_PER_SAMPLE, TIME_TO_ACCURACY};
 use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
 use crate::event::{MetricRow, Num, Stage, StopReason, StopRecord};
-use crate::metric::{CATALOGUE, MetricDef, MetricKind, Scope};
+use crate::metric::{CATALOGUE, MetricDef, MetricKind, ModelFigure, Scope, Source, UsageField};
 use crate::stats::Estimate;
 use crate::units::Unit;
 
@@ -27,11 +26,13 @@ impl Controller {
         for metric in CATALOGUE {
             let stages = self.stages_of(metric.scope).into_iter();
             // A rate is searched for before the training only.
-            let has = |of: &Stage| metric.name != MAX_RATE || !matches!(of, Stage::Confirm(_));
+            let has = |of: &Stage| {
+                metric.source != Source::RateSearch || !matches!(of, Stage::Confirm(_))
+            };
             for stage in stages.filter(has) {
                 rows.push(self.stage_row(metric, stage));
             }
-            let has = metric.name != COMMAND_TIME || self.context.command;
+            let has = metric.source != Source::CommandTime || self.context.command;
             if metric.scope == Scope::Run && has {
                 rows.push(self.run_row(metric, ended));
             }
@@ -74,20 +75,20 @@ impl Controller {
     /// Why a metric has no figure, for reasons that do not depend on the stage.
     fn unread(&self, metric: &MetricDef) -> Option<String> {
         let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
-        let unread = unsupported.or_else(|| self.totals.never_read(metric.name));
+        let unread = unsupported.or_else(|| self.totals.never_read(metric));
         unread.map(|why| why.to_string())
     }
 
     fn stage_row(&self, metric: &'static MetricDef, of: Stage) -> MetricRow {
         let mut row = self.blank(metric, of.to_string());
-        if metric.name == TIME_TO_ACCURACY {
+        if metric.source == Source::Target {
             self.fill_goal(&mut row);
             return row;
         }
         // What serves once more decides limits; no precision is asked of its figures.
         let confirms = matches!(of, Stage::Confirm(_));
         row.plateaued = row.plateaued.filter(|_| !confirms);
-        if metric.name == MAX_RATE {
+        if metric.source == Source::RateSearch {
             self.fill_max_rate(&mut row, of);
             return row;
         }
@@ -96,7 +97,7 @@ impl Controller {
             return row;
         };
         if let MetricKind::Windows(level) = metric.kind {
-            windowed::fill(&mut row, state, level);
+            windowed::fill(&mut row, metric, state, level);
             return row;
         }
         let chosen = state
@@ -106,18 +107,18 @@ impl Controller {
             .filter(|_| !confirms);
         let ask = self.ask(state);
         if let Some(assessment) = assess(metric, state, ask) {
-            self.fill(&mut row, &assessment, (state, chosen));
+            self.fill((&mut row, metric), &assessment, (state, chosen));
             if metric.kind == MetricKind::Projection
                 && let (Some(budget), Some(whole_s)) = (ask.budget, row.estimate)
             {
                 add_note(&mut row, &projection::contains(budget, whole_s));
             }
-        } else if metric.name == ENERGY_PER_SAMPLE {
+        } else if metric.is_energy() {
             self.fill_energy_of(&mut row, state);
         } else {
             fill_interference(&mut row, metric, state);
         }
-        self.fill_whole(&mut row, of);
+        self.fill_whole(&mut row, metric, of);
         self.note_chips(&mut row, metric);
         self.note_devices(&mut row, metric, state);
         if row.estimate.is_none()
@@ -140,7 +141,7 @@ impl Controller {
 
     pub(super) fn fill(
         &self,
-        row: &mut MetricRow,
+        (row, metric): (&mut MetricRow, &MetricDef),
         assessment: &Assessment,
         (state, chosen): (&StageState, Option<&Chosen>),
     ) {
@@ -175,7 +176,7 @@ impl Controller {
         if let Some(cut) = assessment.cut.filter(Cut::is_much) {
             notes.push(cut.sentence());
         }
-        notes.extend(load_note(state, &row.metric));
+        notes.extend(load_note(state, metric));
         let disturbed = assessment.disturbed.zip(assessment.estimate);
         notes.extend(disturbed.and_then(|(found, estimate)| found.note(&estimate, row.unit)));
         match &assessment.open {
@@ -204,11 +205,11 @@ impl Controller {
         let mut row = self.blank(metric, "run".to_owned());
         if metric.kind == MetricKind::Peak {
             self.fill_peak(&mut row, metric);
-        } else if matches!(metric.group, "accuracy" | "loss") {
-            self.fill_model(&mut row, metric, ended);
-        } else if metric.name == BEST_SIZE {
+        } else if let Source::Model(figure) = metric.source {
+            self.fill_model(&mut row, figure, ended);
+        } else if metric.source == Source::Sizes {
             self.fill_best_size(&mut row);
-        } else if metric.group == ENERGY {
+        } else if metric.is_energy() {
             self.fill_energy(&mut row, metric);
             if row.estimate.is_none()
                 && let Some(why) = self.unread(metric)
@@ -229,40 +230,43 @@ impl Controller {
 
     fn fill_counter(&self, row: &mut MetricRow, metric: &MetricDef) {
         row.samples = self.totals.ticks;
-        let sampled = self.totals.counter(metric.name);
-        row.estimate = match metric.name {
-            "sampler.cost" => self.totals.span_ns.and_then(|(first, last)| {
-                let span = last.saturating_sub(first) as f64;
-                (span > 0.0).then(|| self.totals.cost_ns as f64 / span * 100.0)
-            }),
-            COMMAND_TIME => self.command_s(),
-            "cpu.time" => {
-                let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-                let said = usage.and_then(|usage| usage.cpu_ns).map(|ns| ns as f64 * 1e-9);
-                let own = said.filter(|said| sampled.is_none_or(|sampled| *said > sampled));
-                add_note(
-                    row,
-                    match (own, sampled) {
-                        (Some(_), _) if self.context.command => "as the kernel counted it",
-                        (Some(_), _) => "the worker's own figure at its end",
-                        (None, Some(_)) => "the last sample",
-                        (None, None) => "",
-                    },
-                );
-                own.or(sampled)
-            }
+        let sampled = self.totals.counter(metric.source);
+        row.estimate = match metric.source {
+            Source::SamplerCost => self.totals.cost_percent(),
+            Source::CommandTime => self.command_s(),
+            _ if metric.usage == Some(UsageField::Cpu) => self.own_cpu_s(row, sampled),
             _ => sampled,
         };
-        if metric.name == COMMAND_TIME {
-            row.samples = u64::from(row.estimate.is_some());
-            if row.estimate.is_none() {
-                add_note(row, "the command did not come to its own end");
+        match metric.source {
+            Source::CommandTime => {
+                row.samples = u64::from(row.estimate.is_some());
+                if row.estimate.is_none() {
+                    add_note(row, "the command did not come to its own end");
+                }
             }
-        }
-        if metric.name == "sampler.cost" && row.estimate.is_none() {
-            add_note(row, "the sampler took fewer than two readings");
+            Source::SamplerCost if row.estimate.is_none() => {
+                add_note(row, "the sampler took fewer than two readings");
+            }
+            _ => {}
         }
         row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
+    }
+
+    /// CPU time as the worker said it at its end, where that is more than was sampled.
+    fn own_cpu_s(&self, row: &mut MetricRow, sampled: Option<f64>) -> Option<f64> {
+        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+        let said = usage.and_then(|usage| usage.cpu_ns).map(|ns| ns as f64 * 1e-9);
+        let own = said.filter(|said| sampled.is_none_or(|sampled| *said > sampled));
+        add_note(
+            row,
+            match (own, sampled) {
+                (Some(_), _) if self.context.command => "as the kernel counted it",
+                (Some(_), _) => "the worker's own figure at its end",
+                (None, Some(_)) => "the last sample",
+                (None, None) => "",
+            },
+        );
+        own.or(sampled)
     }
 
     /// Whether the worker was told to stop before an epoch had begun: then it reads no test data.
@@ -271,7 +275,7 @@ impl Controller {
         stopped == Some(true) && self.context.epochs > 0 && self.train_stage().is_none()
     }
 
-    fn fill_model(&self, row: &mut MetricRow, metric: &MetricDef, ended: Option<&StopRecord>) {
+    fn fill_model(&self, row: &mut MetricRow, of: ModelFigure, ended: Option<&StopRecord>) {
         let last = self.training.last.as_ref();
         let finished = self.totals.finished.as_ref();
         let untested = if self.ended_before_training() {
@@ -279,22 +283,26 @@ impl Controller {
         } else {
             "the test data were not read"
         };
-        let (value, missing) = match metric.name {
-            "train_loss" => (last.map(|epoch| epoch.train_loss), "no epoch was completed"),
-            "validation_loss" => {
+        let (value, missing) = match of {
+            ModelFigure::TrainLoss => {
+                (last.map(|epoch| epoch.train_loss), "no epoch was completed")
+            }
+            ModelFigure::ValidationLoss => {
                 (last.and_then(|epoch| epoch.validation_loss), "no epoch was validated")
             }
-            "validation_accuracy" => {
+            ModelFigure::ValidationAccuracy => {
                 (last.and_then(|epoch| epoch.validation_accuracy), "no epoch was validated")
             }
-            "test_loss" => (finished.and_then(|finished| finished.test_loss), untested),
-            _ => (finished.and_then(|finished| finished.test_accuracy), untested),
+            ModelFigure::TestLoss => (finished.and_then(|finished| finished.test_loss), untested),
+            ModelFigure::TestAccuracy => {
+                (finished.and_then(|finished| finished.test_accuracy), untested)
+            }
         };
         row.samples = u64::from(value.is_some());
         row.estimate = value.and_then(Num::finite);
         match (value, row.estimate) {
             (None, _) if self.context.command => add_note(row, "the command reported none"),
-            (None, _) if self.context.epochs == 0 && !metric.name.starts_with("test") => {
+            (None, _) if self.context.epochs == 0 && !of.is_of_test() => {
                 add_note(row, "the run does not train");
             }
             (None, _) => add_note(row, missing),
@@ -310,15 +318,9 @@ impl Controller {
 }
 
 fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState) {
-    let resources = &state.resources;
-    let (part, factor) = match metric.name {
-        "interference.run_delay" => (resources.run_delay, 1.0),
-        "interference.others_cpu" => (resources.others, 100.0),
-        "interference.share" => (resources.marked, 100.0),
-        "interference.throttled" => (resources.throttled, 100.0),
-        "interference.thermal" => (resources.thermal, 100.0),
-        _ => (resources.steal, 100.0),
-    };
+    let sampled = &state.sampled;
+    let part = sampled.share(metric.source);
+    let factor = if metric.unit == Unit::Percent { 100.0 } else { 1.0 };
     match part.ratio() {
         Some(ratio) if ratio < -HAIR => {
             "no reading: the machine's counter rose by less than the run's own"
@@ -326,9 +328,9 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
         }
         Some(ratio) => {
             row.estimate = Some((ratio * factor).max(0.0));
-            row.samples = resources.intervals;
+            row.samples = sampled.intervals;
         }
-        None if resources.intervals > 0 => gaps_of(metric).clone_into(&mut row.note),
+        None if sampled.intervals > 0 => gaps_of(metric).clone_into(&mut row.note),
         None => "no sampler interval fell within the stage".clone_into(&mut row.note),
     }
     row.plateaued = row.plateaued.map(|_| row.estimate.is_some());

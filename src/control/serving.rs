@@ -6,23 +6,19 @@ use super::controller::Controller;
 use super::rows::add_note;
 use super::stage::StageState;
 use crate::event::{FoundRate, MetricRow, Num, Pattern, Stage};
-use crate::metric::{MetricDef, find};
+use crate::metric::{MetricDef, MetricId, Source};
 use crate::stats::{Bounds, Estimate};
 
 /// Share of the time of a search with interference that is worth a word.
 const TAKEN: f64 = 0.05;
 
 /// The metric that searches find.
-pub(super) const MAX_RATE: &str = "serve.max_rate";
-
-/// The metric that compares sizes.
-pub(super) const BEST_SIZE: &str = "serve.best_batch_size";
+const MAX_RATE: MetricId = MetricId::ServeMaxRate;
 
 /// What the load does to a figure of a stage, for its note.
-pub(super) fn load_note(state: &StageState, metric: &str) -> Option<String> {
+pub(super) fn load_note(state: &StageState, metric: &MetricDef) -> Option<String> {
     let serves = matches!(state.stage, Stage::Serve(_) | Stage::Confirm(_));
-    let concerned = metric.starts_with("serve.latency") || metric.starts_with("serve.throughput");
-    (serves && concerned).then(|| state.load())?.sentence()
+    (serves && metric.source == Source::Steps).then(|| state.load())?.sentence()
 }
 
 /// Bounds on the highest rate; none where there is no rate.
@@ -108,14 +104,14 @@ impl Controller {
         };
         let says =
             if says.is_empty() { found.why.clone() } else { format!("{says}; {}", found.why) };
-        let weights = find(MAX_RATE).map(|metric| self.weights(metric, Stage::Serve(size)));
-        (constraint.ruling(bounds), says + weights.unwrap_or_default())
+        let weights = self.weights(MAX_RATE.def(), Stage::Serve(size));
+        (constraint.ruling(bounds), says + weights)
     }
 
     /// Searches that did not end with a rate as precise as was asked, each with what it said; none where nobody waits for
     /// the rate.
     pub(super) fn open_searches(&self) -> Vec<(Stage, String)> {
-        let chosen = self.chosen.iter().any(|metric| metric.name == MAX_RATE);
+        let chosen = self.chosen.iter().any(|metric| metric.id == MAX_RATE);
         let waits = chosen && self.policy.enabled;
         let sizes = self.context.probe_sizes.iter().filter(|_| waits);
         let open = |size: &u32| {
@@ -138,7 +134,7 @@ impl Controller {
 
     /// A constraint on a highest rate that is broken for certain, in words.
     pub(super) fn broken_rate(&self) -> Option<String> {
-        let on_rate = |constraint: &&Constraint| constraint.metric == MAX_RATE;
+        let on_rate = |constraint: &&Constraint| constraint.metric == MAX_RATE.name();
         let constraints = self.policy.constraints.iter().filter(on_rate);
         constraints
             .flat_map(|constraint| self.totals.rates.keys().map(move |size| (constraint, *size)))
@@ -156,15 +152,10 @@ impl Controller {
         if self.context.pattern != Pattern::Offline {
             return add_note(row, "only pattern = \"offline\" compares sizes");
         }
-        let Some(metric) = find("serve.throughput") else {
-            return;
-        };
         let mut sizes = self.context.serve_sizes.clone();
         sizes.sort_unstable();
-        let served: Vec<(u32, Estimate)> = sizes
-            .iter()
-            .filter_map(|size| Some((*size, self.throughput(metric, *size)?)))
-            .collect();
+        let served: Vec<(u32, Estimate)> =
+            sizes.iter().filter_map(|size| Some((*size, self.throughput(*size)?))).collect();
         let Some((fastest, highest)) = served.iter().max_by(|(_, a), (_, b)| {
             let (a, b) = (a.value, b.value);
             a.total_cmp(&b)
@@ -195,10 +186,10 @@ impl Controller {
         }
     }
 
-    fn throughput(&self, metric: &MetricDef, size: u32) -> Option<Estimate> {
+    fn throughput(&self, size: u32) -> Option<Estimate> {
         let of_size = |state: &&StageState| state.stage == Stage::Serve(size);
         let state = self.stages.iter().find(of_size)?;
-        assess(metric, state, self.ask(state))?.estimate
+        assess(MetricId::ServeThroughput.def(), state, self.ask(state))?.estimate
     }
 }
 

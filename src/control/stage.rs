@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 
 use super::assess::{Ask, Assessment, Beginning, Why, assess, settle};
-use super::devices::Selection;
 use super::disturbance::{Mark, Marks};
 use super::limit::Limit;
 use super::looks::{Looks, Streak};
-use super::resources::ResourceSeries;
+use super::measure::sampled::Sampled;
 use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
-use crate::event::{OpenMetric, Pattern, Reason, ResourceSample, Stage, StepBatch};
+use crate::event::{OpenMetric, Pattern, Reason, Stage, StepBatch};
 use crate::metric::MetricDef;
 use crate::stats::batches::total;
 use crate::stats::{QuantileSeries, RateWindows};
@@ -73,7 +72,7 @@ pub(super) struct StageState {
     not_clear: QuantileSeries,
     waiting: VecDeque<Waiting>,
     waiting_steps: usize,
-    pub(super) resources: ResourceSeries,
+    pub(super) sampled: Sampled,
     pub(super) chosen: Vec<Chosen>,
     /// Constraints that are judged by looks here.
     pub(super) limits: Vec<Limit>,
@@ -109,7 +108,7 @@ impl StageState {
             not_clear: QuantileSeries::default(),
             waiting: VecDeque::new(),
             waiting_steps: 0,
-            resources: ResourceSeries::default(),
+            sampled: Sampled::default(),
             chosen: chosen.collect(),
             limits: Vec::new(),
             outcome: None,
@@ -122,15 +121,6 @@ impl StageState {
         self.queue = Queue::new(pattern);
         self.ideal = pattern.queues().then(QuantileSeries::default);
         self
-    }
-
-    /// Adds the interval between two neighbouring ticks; `devices`: those of the run.
-    pub(super) fn interval(
-        &mut self,
-        (before, after): (&ResourceSample, &ResourceSample),
-        devices: &Selection,
-    ) {
-        self.resources.push((before, after), devices);
     }
 
     /// Adds timed steps.
@@ -162,7 +152,7 @@ impl StageState {
 
     /// Marks what has become known.
     pub(super) fn resolve(&mut self, marks: &Marks) {
-        self.resources.resolve(marks);
+        self.sampled.resolve(marks);
         while let Some(next) = self.waiting.front()
             && let Some(mark) = marks.of((next.batch.start_ns, next.batch.end_ns()))
         {
@@ -243,7 +233,7 @@ impl StageState {
         let judged: Vec<Option<Assessment>> =
             self.chosen.iter().map(|chosen| assess(chosen.metric, self, ask)).collect();
         for (chosen, assessment) in self.chosen.iter_mut().zip(judged) {
-            chosen.left_out = ask.totals.given_up(chosen.metric.name);
+            chosen.left_out = ask.totals.given_up(chosen.metric);
             let Some(assessment) = assessment else {
                 continue;
             };

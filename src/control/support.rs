@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use super::controller::Controller;
 use super::policy::{StopPolicy, default_metrics};
-use crate::control::names::{CPU_ENERGY, ENERGY, GPU_ENERGY};
 use crate::event::Reason;
-use crate::metric::{MetricDef, find};
+use crate::metric::{EnergyOf, MetricDef, Source, find};
 
 /// Why no stopping rule is left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,28 +69,19 @@ pub(super) fn why_unsupported<'a>(
     metric: &MetricDef,
     unsupported: &'a BTreeMap<String, Reason>,
 ) -> Option<&'a Reason> {
-    if metric.group == ENERGY {
-        return why_no_energy(metric.name, unsupported);
+    let of = |name: &str| unsupported.get(name);
+    if let Source::Energy(whose) = metric.source {
+        return of(metric.name).or_else(|| match whose {
+            // The gap `energy` is that of the processors alone, while the group has the devices too.
+            EnergyOf::Processors => of("energy"),
+            EnergyOf::Devices => of("gpu"),
+            // Which of the two it needs depends on the run's device, which is not known here.
+            EnergyOf::Run | EnergyOf::Sample | EnergyOf::Emissions => of("gpu").and(of("energy")),
+        });
     }
-    let names = [metric.name, metric.group];
-    let by_name = names.into_iter().find_map(|name| unsupported.get(name));
-    by_name.or_else(|| {
+    of(metric.name).or_else(|| of(metric.group)).or_else(|| {
         let mut reasons = unsupported.iter();
         reasons.find_map(|(key, why)| metric.source.reads(key).then_some(why))
-    })
-}
-
-/// The gap `energy` is that of the processors alone, while the group has the devices too.
-fn why_no_energy<'a>(
-    metric: &str,
-    unsupported: &'a BTreeMap<String, Reason>,
-) -> Option<&'a Reason> {
-    let of = |field: &str| unsupported.get(field);
-    of(metric).or_else(|| match metric {
-        CPU_ENERGY => of("energy"),
-        GPU_ENERGY => of("gpu"),
-        // Which of the two it needs depends on the run's device, which is not known here.
-        _ => of("gpu").and(of("energy")),
     })
 }
 

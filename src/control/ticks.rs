@@ -1,6 +1,7 @@
 //! Which stage a tick of the sampler belongs to.
 
 use super::controller::Controller;
+use super::measure::tick::Interval;
 use crate::event::{ResourceSample, Stage};
 
 /// Age from which on a sample of a command is taken for one of the current stage, in nanoseconds.
@@ -38,14 +39,15 @@ impl Controller {
                 return;
             };
             let current = self.current;
+            let before = self.last_tick.as_ref();
+            let interval = before.and_then(|b| Interval::new(b, &sample, &self.totals.devices));
             let state = self.stages.iter_mut().find(|state| Some(state.stage) == current);
-            if let (Some(state), Some(before)) = (state, &self.last_tick)
-                && before.t_ns >= state.entered_ns
+            if let (Some(state), Some(interval)) = (state, &interval)
+                && interval.span_ns().0 >= state.entered_ns
             {
-                state.interval((before, &sample), &self.totals.devices);
-            } else if let (Some(Stage::Probe(size)), Some(before)) = (current, &self.last_tick) {
-                let search = self.totals.searches.entry(size).or_default();
-                search.push((before, &sample), &self.totals.devices);
+                state.sampled.push(interval);
+            } else if let (Some(Stage::Probe(size)), Some(interval)) = (current, &interval) {
+                self.totals.searches.entry(size).or_default().push(interval);
             }
             self.feed_energy(&sample);
             self.last_tick = Some(sample);

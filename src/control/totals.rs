@@ -2,17 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::coverage::Coverage;
 use super::devices::Selection;
 use super::disturbance::Marks;
-use super::resources::{GpuNow, ResourceSeries};
-use super::tpu::TpuTotals;
+use super::measure::peak::Peaks;
+use super::measure::sampled::Sampled;
+use super::measure::tick::Tick;
 use crate::event::{Finished, FoundRate, GapKind, Num, Reason, ResourceSample};
-use crate::metric::{CATALOGUE, DeviceKind, Source, find};
-use crate::stats::PeakTracker;
+use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Source};
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
 const GIVE_UP_TICKS: u64 = 5;
+
+/// Time without any reading after which a metric of TPUs that was to be waited for is given up, in nanoseconds: a workload
+/// takes long to load its runtime.
+const PATIENCE_NS: u64 = 60_000_000_000;
+
+/// Why there are readings of TPUs and none is the run's.
+const NO_TPU: &str = "the run holds no TPU: it is others that do, or nobody";
 
 /// Names of the worker's own figures that are kept; a worker that invents names must not fill the memory.
 const OWN_FIGURES: usize = 256;
@@ -29,20 +35,16 @@ pub(super) struct Totals {
     pub(super) resident_ns: Option<u64>,
     /// The sampler's own CPU time, in nanoseconds.
     pub(super) cost_ns: u64,
-    /// Newest reading of each cumulative counter, by metric.
-    counters: BTreeMap<&'static str, f64>,
-    /// Resident memory.
-    pub(super) peak: PeakTracker,
-    /// Device memory.
-    pub(super) gpu_peak: PeakTracker,
+    /// Newest reading of each cumulative counter, in the base unit of its metrics.
+    counters: BTreeMap<Field, f64>,
+    /// The largest values.
+    pub(super) peaks: Peaks,
     /// The run's devices.
     pub(super) devices: Selection,
-    /// Device memory was that of a whole device in a tick.
-    pub(super) shared_gpu: bool,
-    /// For how much of the time its memory was read.
-    pub(super) gpu_coverage: Coverage,
-    /// The run's TPUs.
-    pub(super) tpu: TpuTotals,
+    /// Devices of which some figure may have had others' part in it.
+    pub(super) shared: BTreeSet<DeviceKind>,
+    /// Devices that were there in a tick, and none of them was the run's.
+    foreign: BTreeSet<DeviceKind>,
     /// When other processes took the machine.
     pub(super) marks: Marks,
     /// Most living processes in a tick.
@@ -58,8 +60,9 @@ pub(super) struct Totals {
     /// What searches for the highest rate have found, by samples a request.
     pub(super) rates: BTreeMap<u32, FoundRate>,
     /// The ticks during these searches.
-    pub(super) searches: BTreeMap<u32, ResourceSeries>,
-    seen: BTreeSet<&'static str>,
+    pub(super) searches: BTreeMap<u32, Sampled>,
+    /// Metrics that were read at least once.
+    seen: BTreeSet<MetricId>,
     gaps: BTreeMap<String, Reason>,
 }
 
@@ -74,52 +77,24 @@ impl Totals {
         self.ticks += 1;
         self.devices.see(sample);
         self.marks.sample(sample);
-        self.tpu.sample(sample);
         let first = self.span_ns.map_or(sample.t_ns, |(first, _)| first);
         self.span_ns = Some((first, sample.t_ns.max(first)));
         if sample.rss_bytes.is_some() {
             self.resident_ns = Some(sample.t_ns);
         }
         self.members(sample);
-        let at_s = sample.t_ns as f64 * 1e-9;
-        let gpu = GpuNow::of(sample, &self.devices);
-        self.shared_gpu |= gpu.shared_memory;
-        self.gpu_coverage.push(sample.t_ns, (gpu.memory.is_some(), self.devices.is_known()));
-        if let Some(peak) = sample.peak_bytes {
-            self.peak.push(at_s, peak as f64);
-        }
-        if let Some(memory) = gpu.memory {
-            self.gpu_peak.push(at_s, memory);
-        }
-        for metric in CATALOGUE {
-            let (Source::Tick(field), true) = (metric.source, metric.is_counter()) else {
-                continue;
-            };
-            let (metric, value) = (metric.name, sample.get(field));
-            if let Some(value) = value {
-                let counter = self.counters.entry(metric).or_insert(value);
-                *counter = counter.max(value);
-                self.seen.insert(metric);
+        let tick = Tick::new(sample, &self.devices);
+        self.peaks.push(&tick, &self.devices);
+        self.whose(&tick);
+        for metric in CATALOGUE.iter().filter(|metric| metric.source.is_sampled()) {
+            if tick.has(metric.source) && !self.seen.contains(&metric.id) {
+                self.seen.insert(metric.id);
             }
-        }
-        let host = &sample.host;
-        for (metric, read) in [
-            ("cpu.utilisation", sample.cpu_ns.is_some()),
-            ("cpu.utilisation_of_limit", sample.cpu_ns.is_some()),
-            ("memory.rss_mean", sample.rss_bytes.is_some()),
-            ("memory.peak", sample.peak_bytes.is_some()),
-            ("gpu.utilisation", gpu.utilisation.is_some()),
-            ("gpu.memory_peak", gpu.memory.is_some()),
-            ("gpu.power", gpu.power.is_some()),
-            ("interference.run_delay", sample.run_delay_ns.is_some()),
-            ("interference.others_cpu", host.busy_ns.is_some()),
-            ("interference.steal", host.steal_ns.is_some()),
-            ("interference.throttled", host.throttled_ns.is_some()),
-            ("interference.thermal", host.thermal_ns.is_some()),
-            ("interference.share", host.busy_ns.or(sample.run_delay_ns).is_some()),
-        ] {
-            if read {
-                self.seen.insert(metric);
+            if let Source::Tick(field) = metric.source
+                && let Some((_, value)) = tick.value(metric.source).filter(|_| metric.is_counter())
+            {
+                let counter = self.counters.entry(field).or_insert(value);
+                *counter = counter.max(value);
             }
         }
         self.remember_gaps(sample);
@@ -131,6 +106,18 @@ impl Totals {
         for gap in &sample.gaps {
             if !self.gaps.get(&gap.field).is_some_and(kept) {
                 self.gaps.insert(gap.field.clone(), gap.reason.clone());
+            }
+        }
+    }
+
+    fn whose(&mut self, tick: &Tick<'_>) {
+        for kind in [DeviceKind::Gpu, DeviceKind::Tpu] {
+            let now = tick.device(kind);
+            if now.shared {
+                self.shared.insert(kind);
+            }
+            if now.seen && !now.taken {
+                self.foreign.insert(kind);
             }
         }
     }
@@ -150,13 +137,25 @@ impl Totals {
     }
 
     /// The newest reading of a cumulative counter.
-    pub(super) fn counter(&self, metric: &str) -> Option<f64> {
-        self.counters.get(metric).copied()
+    pub(super) fn counter(&self, source: Source) -> Option<f64> {
+        self.counters.get(&source.field()?).copied()
+    }
+
+    /// CPU time of the sampler over the time from its first tick to its last, in percent.
+    pub(super) fn cost_percent(&self) -> Option<f64> {
+        let (first, last) = self.span_ns?;
+        let span = last.saturating_sub(first) as f64;
+        (span > 0.0).then(|| self.cost_ns as f64 / span * 100.0)
+    }
+
+    /// Whether others may have a part in a figure of this metric.
+    pub(super) fn is_shared(&self, metric: &MetricDef) -> bool {
+        metric.device().is_some_and(|kind| self.shared.contains(&kind))
     }
 
     /// What the peak of several processes is.
     pub(super) fn shared_pages(&self) -> &'static str {
-        if self.gaps.contains_key("peak_bytes") {
+        if self.gaps.contains_key(Field::Peak.key()) {
             "upper bound: pages may be shared"
         } else {
             "largest sampled sum over processes"
@@ -164,29 +163,25 @@ impl Totals {
     }
 
     /// Why a quantity of the sampler has not been read even once, if it has not.
-    pub(super) fn never_read(&self, metric: &str) -> Option<Reason> {
-        let source = find(metric)?.source;
-        let is_tpu = matches!(source, Source::Device(DeviceKind::Tpu, _));
-        let is_gpu = matches!(source, Source::Device(DeviceKind::Gpu, _));
-        if !source.is_sampled() || self.seen.contains(metric) || (is_tpu && self.tpu.has(metric)) {
+    pub(super) fn never_read(&self, metric: &MetricDef) -> Option<Reason> {
+        if !metric.source.is_sampled() || self.seen.contains(&metric.id) {
             return None;
         }
         if self.ticks == 0 {
             return Some("the sampler took no reading".into());
         }
-        if is_gpu && let Some(why) = self.devices.without() {
+        let without = match metric.device() {
+            Some(DeviceKind::Gpu) => self.devices.without(),
+            Some(DeviceKind::Tpu) if self.foreign.contains(&DeviceKind::Tpu) => Some(NO_TPU),
+            _ => None,
+        };
+        if let Some(why) = without {
             return Some(why.into());
         }
-        if let Some(why) = self.tpu.foreign().filter(|_| is_tpu) {
-            return Some(why.into());
-        }
-        let gap = self
-            .gaps
-            .iter()
-            // `intel[0]:power_watts` is a gap of one device, which counts where no other was read.
-            .find(|(field, _)| {
-                source.reads(&field.replace(':', ".")) && self.devices.concerns(field)
-            });
+        // `intel[0]:power_watts` is a gap of one device, which counts where no other was read.
+        let reads = |field: &str| metric.source.reads(&field.replace(':', "."));
+        let mut gaps = self.gaps.iter();
+        let gap = gaps.find(|(field, _)| reads(field) && self.devices.concerns(field));
         Some(gap.map_or_else(
             || format!("not read in {} ticks, and the sampler did not say why", self.ticks).into(),
             |(_, reason)| reason.clone(),
@@ -194,10 +189,94 @@ impl Totals {
     }
 
     /// [`Totals::never_read`], once that has lasted long enough not to wait for it.
-    pub(super) fn given_up(&self, metric: &str) -> Option<Reason> {
-        (self.ticks >= GIVE_UP_TICKS)
-            .then(|| self.never_read(metric))
-            .flatten()
-            .filter(|why| !metric.starts_with("tpu.") || !self.tpu.may_come(why))
+    pub(super) fn given_up(&self, metric: &MetricDef) -> Option<Reason> {
+        let why = self.never_read(metric).filter(|_| self.ticks >= GIVE_UP_TICKS)?;
+        let may_come = metric.device() == Some(DeviceKind::Tpu) && self.may_come(&why);
+        (!may_come).then_some(why)
+    }
+
+    /// Whether a reading of TPUs may still come, so that it is worth waiting for: `why` there is none.
+    fn may_come(&self, why: &Reason) -> bool {
+        let waited_ns = self.span_ns.map_or(0, |(first, last)| last - first);
+        !why.is_lasting() && waited_ns < PATIENCE_NS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::measure::sampled::Sampled;
+    use super::super::measure::tick::Interval;
+    use super::*;
+    use crate::event::{GpuReading, Vendor};
+    use crate::metric::Reading;
+
+    const GIB: u64 = 1 << 30;
+
+    fn device(index: u32, t_ms: u64, (duty, memory): (f64, u64), own: Option<bool>) -> GpuReading {
+        GpuReading {
+            index,
+            vendor: Vendor::Tpu,
+            own,
+            t_ns: Some(t_ms * 1_000_000),
+            utilisation_percent: (duty >= 0.0).then_some(duty),
+            memory_bytes: Some(memory),
+            ..GpuReading::default()
+        }
+    }
+
+    fn tick(ms: u64, gpus: Vec<GpuReading>) -> ResourceSample {
+        ResourceSample { t_ns: ms * 1_000_000, gpus, ..ResourceSample::default() }
+    }
+
+    #[test]
+    fn an_answer_of_a_tpu_counts_once_however_often_it_is_seen() {
+        let mine = |ms, read, duty| tick(ms, vec![device(0, read, (duty, GIB), Some(true))]);
+        let ticks = [
+            mine(1000, 900, 10.0),
+            mine(1100, 900, 10.0),
+            mine(1200, 1150, 50.0),
+            mine(1300, 1150, 50.0),
+            mine(2200, 2150, 90.0),
+            tick(2300, Vec::new()),
+            mine(2400, 2350, 70.0),
+            mine(2500, 2450, 30.0),
+        ];
+        let (mut series, mut totals) = (Sampled::default(), Totals::default());
+        for pair in ticks.windows(2) {
+            series.push(&Interval::new(&pair[0], &pair[1], &Selection::default()).unwrap());
+        }
+        for tick in &ticks {
+            totals.sample(tick);
+        }
+        // 50% from where the stage began to 1.15 s, 90% for a second, 30% for 0.1 s: nothing is known of the gap.
+        let duty = series.gauge(Source::Device(DeviceKind::Tpu, Reading::Utilisation)).unwrap();
+        let sum = duty.sum();
+        assert!((sum.weight - 1.25).abs() < 1e-9, "{sum:?}");
+        assert!((sum.amount - (50.0 * 0.15 + 90.0 + 3.0)).abs() < 1e-9, "{sum:?}");
+        assert_eq!(duty.series.observations(), 3);
+        assert_eq!(totals.peaks.get(MetricId::TpuMemoryPeak).unwrap().tracker.readings(), 5);
+        assert_eq!(totals.never_read(MetricId::TpuDutyCycle.def()), None);
+        assert!(totals.shared.is_empty() && totals.foreign.is_empty());
+    }
+
+    #[test]
+    fn what_may_come_is_waited_for_and_no_longer_than_a_minute() {
+        let mut totals = Totals::default();
+        totals.sample(&tick(0, Vec::new()));
+        for (why, comes) in [
+            (Reason::from("no workload holds the TPU yet"), true),
+            (Reason::unsupported("no TPU found"), false),
+            (Reason::new(GapKind::Off, "switched off"), false),
+        ] {
+            assert_eq!(totals.may_come(&why), comes, "{why}");
+        }
+        let waiting = Reason::new(GapKind::Waiting, "no answer yet");
+        totals.sample(&tick(59_999, Vec::new()));
+        assert!(totals.may_come(&waiting));
+        totals.sample(&tick(60_000, Vec::new()));
+        assert!(!totals.may_come(&waiting) && totals.foreign.is_empty());
+        totals.sample(&tick(60_100, vec![device(0, 60_050, (1.0, 1), Some(false))]));
+        let why = totals.never_read(MetricId::TpuMemoryPeak.def());
+        assert_eq!(why, Some(NO_TPU.into()));
     }
 }

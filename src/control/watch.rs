@@ -2,30 +2,17 @@
 //! between two ticks (of a peak, the largest value so far); for steps, groups of at least [`WINDOW_NS`] of them, with the
 //! rate, the mean or the quantile within each.
 
-use super::assess::UTILISATION;
-use super::resources::ResourceSeries;
+use super::assess::factor;
+use super::measure::peak::Peaks;
+use super::measure::tick::Interval;
 use super::rule::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
 use super::times::seconds;
-use super::totals::Totals;
 use crate::event::StepBatch;
-use crate::metric::{MetricDef, MetricKind};
+use crate::metric::{MetricDef, MetricKind, Source};
 use crate::stats::Sample;
 
 /// Shortest time of the steps in one window, in nanoseconds.
 const WINDOW_NS: u64 = 100_000_000;
-
-/// What an interval between two ticks is judged with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Interval<'a> {
-    /// The interval alone.
-    pub(super) series: &'a ResourceSeries,
-    /// When it ends, in nanoseconds.
-    pub(super) end_ns: u64,
-    /// How long it is, in seconds.
-    pub(super) width_s: f64,
-    pub(super) usable_cores: f64,
-    pub(super) totals: &'a Totals,
-}
 
 /// One rule on one metric.
 #[derive(Debug, Clone)]
@@ -71,7 +58,7 @@ impl Watch {
 
     /// Takes timed steps; how they are cut into messages changes nothing.
     pub(super) fn steps(&mut self, metric: &MetricDef, batch: &StepBatch) {
-        let by_step = metric.name == UTILISATION
+        let by_step = metric.source == Source::Busy
             || matches!(metric.kind, MetricKind::Rate | MetricKind::Mean | MetricKind::Quantile(_));
         if !by_step || self.ended.is_some() {
             return;
@@ -98,22 +85,23 @@ impl Watch {
     }
 
     /// Takes an interval between two ticks; nothing where the metric has a gap in it.
-    pub(super) fn interval(&mut self, metric: &MetricDef, of: Interval<'_>) {
-        let value = match (metric.kind, metric.name) {
-            (MetricKind::Peak, "memory.peak") => of.totals.peak.peak(),
-            (MetricKind::Peak, "gpu.memory_peak") => of.totals.gpu_peak.peak(),
-            (MetricKind::Peak, "tpu.memory_peak") => of.totals.tpu.peak.peak(),
-            (MetricKind::Gauge, name) if name != UTILISATION => {
-                let gauge = of.series.gauge(name, of.usable_cores);
-                gauge.and_then(|(series, factor)| {
-                    let part = series.parts(0, 1).first().copied()?;
-                    Some(part.ratio()? * factor)
-                })
+    pub(super) fn interval(
+        &mut self,
+        metric: &MetricDef,
+        interval: &Interval<'_>,
+        (usable_cores, peaks): (f64, &Peaks),
+    ) {
+        let value = match metric.kind {
+            MetricKind::Peak => peaks.largest(metric.id),
+            MetricKind::Gauge => {
+                let observed = interval.observe(metric.source, interval.span_ns().0);
+                let factor = factor(metric, usable_cores);
+                observed.zip(factor).map(|(o, factor)| o.amount / o.seconds * factor)
             }
             _ => None,
         };
         if let Some(value) = value {
-            self.observe(of.end_ns, of.width_s, value);
+            self.observe(interval.span_ns().1, interval.seconds, value);
         }
     }
 

@@ -5,12 +5,13 @@ use super::serving::load_note;
 use super::stage::StageState;
 use super::times::{ELAPSED, STEPS};
 use crate::event::MetricRow;
+use crate::metric::MetricDef;
 use crate::stats::FEWEST_WINDOWS;
 use crate::stats::batches::total;
 use crate::units::seconds;
 
 /// The quantile at `level` of the rates of a stage, without those of its warm-up, or why there is none.
-pub(super) fn fill(row: &mut MetricRow, state: &StageState, level: f64) {
+pub(super) fn fill(row: &mut MetricRow, metric: &MetricDef, state: &StageState, level: f64) {
     let windows = &state.windows;
     let (all, width) = (windows.len(), seconds(windows.width_s()));
     let skip = windows.warm_up(warm_up_s(state));
@@ -33,7 +34,7 @@ pub(super) fn fill(row: &mut MetricRow, state: &StageState, level: f64) {
         }
     };
     add_note(row, &note);
-    if let Some(note) = load_note(state, &row.metric) {
+    if let Some(note) = load_note(state, metric) {
         add_note(row, &note);
     }
     row.plateaued = row.plateaued.map(|_| row.estimate.is_some());

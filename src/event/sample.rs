@@ -57,23 +57,26 @@ pub struct ResourceSample {
 impl ResourceSample {
     /// What it holds of a field that metrics are made of: seconds, bytes or a count.
     pub fn get(&self, field: Field) -> Option<f64> {
+        self.raw(field).map(|value| value as f64 * field.scale())
+    }
+
+    /// The same as it was read: times in nanoseconds.
+    pub const fn raw(&self, field: Field) -> Option<u64> {
         let host = &self.host;
-        let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 * 1e-9);
-        let count = |value: Option<u64>| value.map(|value| value as f64);
         match field {
-            Field::Cpu => seconds(self.cpu_ns),
-            Field::Resident => count(self.rss_bytes),
-            Field::Peak => count(self.peak_bytes),
-            Field::Read => count(self.read_bytes),
-            Field::Written => count(self.write_bytes),
-            Field::MinorFaults => count(self.minor_faults),
-            Field::MajorFaults => count(self.major_faults),
-            Field::InvoluntarySwitches => count(self.involuntary_switches),
-            Field::RunDelay => seconds(self.run_delay_ns),
-            Field::Busy => seconds(host.busy_ns),
-            Field::Steal => seconds(host.steal_ns),
-            Field::Throttled => seconds(host.throttled_ns),
-            Field::Thermal => seconds(host.thermal_ns),
+            Field::Cpu => self.cpu_ns,
+            Field::Resident => self.rss_bytes,
+            Field::Peak => self.peak_bytes,
+            Field::Read => self.read_bytes,
+            Field::Written => self.write_bytes,
+            Field::MinorFaults => self.minor_faults,
+            Field::MajorFaults => self.major_faults,
+            Field::InvoluntarySwitches => self.involuntary_switches,
+            Field::RunDelay => self.run_delay_ns,
+            Field::Busy => host.busy_ns,
+            Field::Steal => host.steal_ns,
+            Field::Throttled => host.throttled_ns,
+            Field::Thermal => host.thermal_ns,
         }
     }
 }

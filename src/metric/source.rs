@@ -66,6 +66,24 @@ pub enum Field {
 }
 
 impl Field {
+    /// Whether it only grows; the others are gauges.
+    pub const fn is_counter(self) -> bool {
+        !matches!(self, Self::Resident | Self::Peak)
+    }
+
+    /// What makes its value in a sample that in the base unit of its metrics: times are sampled in nanoseconds.
+    pub const fn scale(self) -> f64 {
+        match self {
+            Self::Cpu
+            | Self::RunDelay
+            | Self::Busy
+            | Self::Steal
+            | Self::Throttled
+            | Self::Thermal => 1e-9,
+            _ => 1.0,
+        }
+    }
+
     /// Its name in a sample, by which the sampler says why it could not be read.
     pub const fn key(self) -> &'static str {
         match self {
@@ -196,6 +214,14 @@ impl Source {
             Self::RunDelay => Some(Field::RunDelay),
             Self::Others | Self::Disturbed => Some(Field::Busy),
             _ => None,
+        }
+    }
+
+    /// The gauge of which it is the largest value so far; itself where it is none of those.
+    pub const fn gauge(self) -> Self {
+        match self {
+            Self::Tick(Field::Peak) => Self::Tick(Field::Resident),
+            other => other,
         }
     }
 

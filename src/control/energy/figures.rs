@@ -5,11 +5,10 @@ use super::whose::Main;
 use super::{Device, Energy};
 use crate::control::assess::percent;
 use crate::control::controller::Controller;
-use crate::control::names::{CPU_ENERGY, EMISSIONS, ENERGY_TOTAL, GPU_ENERGY};
 use crate::control::rows::add_note;
 use crate::control::stage::StageState;
 use crate::event::{MetricRow, Stage};
-use crate::metric::MetricDef;
+use crate::metric::{EnergyOf, MetricDef, Source};
 use crate::stats::Part;
 use crate::units::{Unit, rough_percent, seconds, significant};
 
@@ -251,7 +250,7 @@ impl Controller {
     /// Share of the time in which others took the machine, in a stage or in all.
     fn taken(&self, stage: Option<Stage>) -> Option<f64> {
         let asked = |state: &&StageState| stage.is_none_or(|stage| state.stage == stage);
-        let marked = self.stages.iter().filter(asked).map(|state| state.resources.marked);
+        let marked = self.stages.iter().filter(asked).map(|state| state.sampled.marked);
         let sum = |sum: Part, part: Part| Part {
             amount: sum.amount + part.amount,
             weight: sum.weight + part.weight,
@@ -272,27 +271,29 @@ impl Controller {
     pub(in crate::control) fn fill_energy(&self, row: &mut MetricRow, metric: &MetricDef) {
         let energy = self.whole_energy();
         let asked = Asked::Run { until_ns: self.now_ns };
-        fill(row, self.energy_of(metric.name, &energy, asked));
+        if let Source::Energy(whose) = metric.source {
+            fill(row, self.energy_of(whose, &energy, asked));
+        }
     }
 
     /// A metric of energy, before it is divided by samples.
     pub(super) fn energy_of(
         &self,
-        metric: &str,
+        whose: EnergyOf,
         energy: &Energy,
         asked: Asked,
     ) -> Result<Figure, String> {
-        match metric {
-            CPU_ENERGY => {
+        match whose {
+            EnergyOf::Processors => {
                 let found = energy.of_processors(asked);
                 found.map(|figure| self.shared(figure, energy, asked))
             }
-            GPU_ENERGY => energy.of_devices(asked).map(|mut figure| {
+            EnergyOf::Devices => energy.of_devices(asked).map(|mut figure| {
                 figure.of += "; whole devices";
                 figure
             }),
-            EMISSIONS => self.emissions(energy, asked),
-            _ => self.total_energy(energy, asked),
+            EnergyOf::Emissions => self.emissions(energy, asked),
+            EnergyOf::Run | EnergyOf::Sample => self.total_energy(energy, asked),
         }
     }
 
@@ -334,8 +335,8 @@ impl Controller {
 
     /// What has been used until now, where a figure of the run can only grow from there; `None` where it is not for
     /// certain the run's own.
-    pub(in crate::control) fn energy_so_far(&self, metric: &str) -> Option<f64> {
-        if self.taken(None).is_some_and(|taken| taken > TAKEN) && metric != GPU_ENERGY {
+    pub(in crate::control) fn energy_so_far(&self, whose: EnergyOf) -> Option<f64> {
+        if self.taken(None).is_some_and(|taken| taken > TAKEN) && whose != EnergyOf::Devices {
             return None;
         }
         let energy = &self.energy;
@@ -349,14 +350,15 @@ impl Controller {
         let processors = sum(counted.map(|(_, meter)| meter).collect()).unwrap_or(0.0);
         let own = energy.devices.iter().filter(|(name, _)| energy.own.contains(*name));
         let devices = sum(own.map(|(_, device)| &device.counter).collect()).unwrap_or(0.0);
-        let joules = match (metric, self.main(energy)) {
-            (CPU_ENERGY, _) | (ENERGY_TOTAL | EMISSIONS, Main::Processors) => processors,
-            (GPU_ENERGY, _) => devices,
-            (ENERGY_TOTAL | EMISSIONS, Main::Device) => processors + devices,
-            _ => return None,
+        let joules = match (whose, self.main(energy)) {
+            (EnergyOf::Processors, _) => processors,
+            (EnergyOf::Devices, _) => devices,
+            (EnergyOf::Sample, _) | (_, Main::Other(_)) => return None,
+            (_, Main::Processors) => processors,
+            (_, Main::Device) => processors + devices,
         };
-        match metric {
-            EMISSIONS => Some(joules * self.context.grams_per_kwh? / KWH_J),
+        match whose {
+            EnergyOf::Emissions => Some(joules * self.context.grams_per_kwh? / KWH_J),
             _ => Some(joules),
         }
     }

@@ -6,9 +6,8 @@ use super::figures::{Asked, Figure};
 use super::{Energy, key};
 use crate::control::constraint::Constraint;
 use crate::control::controller::Controller;
-use crate::control::names::ENERGY;
 use crate::event::{GpuReading, MetricRow, Phase, ResourceSample, Vendor};
-use crate::metric::{Scope, find};
+use crate::metric::{MetricDef, Scope, Source};
 
 /// What a run mainly works on.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,11 +77,13 @@ impl Controller {
     /// more, and one that has others' in it may be less.
     pub(in crate::control) fn energy_open(
         &self,
-        constraint: &Constraint,
+        (constraint, metric): (&Constraint, &MetricDef),
         row: &MetricRow,
         holds: bool,
     ) -> Option<String> {
-        let metric = find(&row.metric).filter(|metric| metric.group == ENERGY)?;
+        let Source::Energy(whose) = metric.source else {
+            return None;
+        };
         let energy = self.whole_energy();
         let asked = if metric.scope == Scope::Run {
             Asked::Run { until_ns: self.now_ns }
@@ -90,7 +91,7 @@ impl Controller {
             let phase: Phase = row.phase.parse().ok()?;
             Asked::Stage(energy.place(phase.stage())?)
         };
-        let Figure { lacks, others, .. } = self.energy_of(metric.name, &energy, asked).ok()?;
+        let Figure { lacks, others, .. } = self.energy_of(whose, &energy, asked).ok()?;
         let is = match holds == constraint.op.is_upper() {
             true if lacks => "a lower bound",
             false if others => "an upper bound",

@@ -1,12 +1,12 @@
 //! Bounds on a metric of a stage that hold at all looks at once.
 
 use super::ALPHA;
-use crate::control::assess::{Ask, UTILISATION, settle};
+use crate::control::assess::{Ask, factor, settle};
+use crate::control::measure::gauge::Gauge;
 use crate::control::projection;
-use crate::control::resources::Gauge;
 use crate::control::stage::StageState;
 use crate::control::times::{BUSY, ELAPSED, IDEAL, ITEMS, LATENCY, STEPS};
-use crate::metric::{MetricDef, MetricKind};
+use crate::metric::{Ceiling, MetricDef, MetricKind, Source};
 use crate::stats::anytime::unsteadiness;
 use crate::stats::batches::total;
 use crate::stats::{AnytimeAsk, Bounds, Part, QuantileSeries, Tail, ratio_bounds, trend};
@@ -36,7 +36,7 @@ pub(super) fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (B
             (bounds, seen)
         }
         MetricKind::Mean => of_times(stage, (LATENCY, STEPS), (Tail::Above, ALPHA)),
-        MetricKind::Gauge if metric.name == UTILISATION => {
+        MetricKind::Gauge if metric.source == Source::Busy => {
             let (found, seen) = of_times(stage, (BUSY, ELAPSED), (Tail::Within(0.0, 1.0), ALPHA));
             let in_percent = |bound: Option<f64>| bound.map(|share| share * 100.0);
             let bounds = Bounds { low: in_percent(found.low), high: in_percent(found.high) };
@@ -47,10 +47,12 @@ pub(super) fn bounds(metric: &MetricDef, stage: &StageState, ask: Ask<'_>) -> (B
             let found = of_quantile(stage, &stage.quantiles, level, LATENCY);
             (found, stage.times.observations())
         }
-        MetricKind::Gauge => gauge(metric.name, stage, ask)
-            .map_or((Bounds::default(), 0), |(series, factor, most)| {
-                of_gauge(series, (factor, most))
-            }),
+        MetricKind::Gauge => {
+            let found = stage.sampled.gauge(metric.source).zip(factor(metric, ask.usable_cores));
+            found.map_or((Bounds::default(), 0), |(gauge, factor)| {
+                of_gauge(gauge, (factor, most(metric, ask)))
+            })
+        }
         MetricKind::Peak | MetricKind::Scalar | MetricKind::Windows(_) => (Bounds::default(), 0),
     }
 }
@@ -96,9 +98,10 @@ fn of_times(
     (ratio_bounds(&left, stage.times.per_batch(), tail, ask), stage.times.observations())
 }
 
-fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
+fn of_gauge(gauge: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
+    let series = &gauge.series;
     let scaled = |part: Part| Part { amount: part.amount * factor, ..part };
-    let parts: Vec<Part> = series.parts(0, 1).into_iter().map(scaled).collect();
+    let parts: Vec<Part> = gauge.parts().into_iter().map(scaled).collect();
     let settled = settle(&parts, total(&parts).weight);
     let left = &parts[settled.cut..];
     let ask = AnytimeAsk { alpha: ALPHA, steady: settled.settled && is_steady(left) };
@@ -106,14 +109,13 @@ fn of_gauge(series: &Gauge, (factor, most): (f64, f64)) -> (Bounds, u64) {
     (bounds, series.observations())
 }
 
-/// The series of a gauge, what makes it the metric, and the most that it can be.
-fn gauge<'a>(name: &str, stage: &'a StageState, ask: Ask<'_>) -> Option<(&'a Gauge, f64, f64)> {
-    let (series, factor) = stage.resources.gauge(name, ask.usable_cores)?;
-    let most = match name {
-        "cpu.utilisation" if ask.usable_cores > 0.0 => 100.0 * ask.usable_cores,
-        "cpu.utilisation_of_limit" | "gpu.utilisation" | "tpu.duty_cycle" => 100.0,
-        "memory.rss_mean" => ask.totals.peak.peak().unwrap_or(f64::INFINITY),
-        _ => f64::INFINITY,
+/// The most that the metric can be.
+fn most(metric: &MetricDef, ask: Ask<'_>) -> f64 {
+    let known = match metric.ceiling {
+        Ceiling::None => None,
+        Ceiling::At(most) => Some(most),
+        Ceiling::UsableCores => Some(100.0 * ask.usable_cores).filter(|most| *most > 0.0),
+        Ceiling::Metric(peak) => ask.totals.peaks.largest(peak),
     };
-    Some((series, factor, most))
+    known.unwrap_or(f64::INFINITY)
 }

@@ -2,12 +2,11 @@
 
 use super::params::{RuleDef, WITHIN, confidence, count, time};
 use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
-use crate::control::assess::{Ask, Assessment, of_gauge, percent};
+use crate::control::assess::{Assessment, of_gauge, percent};
 use crate::control::looks::{Looks, Streak};
+use crate::control::measure::gauge::Gauge;
 use crate::control::policy::StopPolicy;
-use crate::control::resources::{self, Gauge};
-use crate::control::totals::Totals;
-use crate::stats::{BatchSeries, Estimate, Interval};
+use crate::stats::{Estimate, Interval};
 
 /// Its declaration.
 pub(super) const PERFTUNE: RuleDef = RuleDef {
@@ -45,7 +44,7 @@ impl Own {
     pub(super) fn new(spec: &RuleSpec) -> Self {
         Self {
             policy: spec.over(&StopPolicy::default()),
-            series: BatchSeries::new(resources::CAPACITY),
+            series: Gauge::default(),
             looks: None,
             streak: Streak::default(),
             now_ns: 0,
@@ -54,14 +53,7 @@ impl Own {
     }
 
     fn assess(&self) -> Assessment {
-        let ask = Ask {
-            policy: &self.policy,
-            usable_cores: 0.0,
-            totals: &Totals::default(),
-            budget: None,
-            now_ns: self.now_ns,
-        };
-        of_gauge(&self.series, (1.0, 0.0), ask)
+        of_gauge(&self.series, (1.0, 0.0), &self.policy)
     }
 }
 
@@ -112,7 +104,7 @@ impl SeriesRule for Own {
             None if first => Some(value),
             known => known.filter(same),
         };
-        self.series.push([value * width_s, width_s, 0.0, 0.0, 0.0]);
+        self.series.add(value * width_s, width_s);
         if !looks.due(self.now_ns) {
             return Standing::Open;
         }
@@ -132,7 +124,7 @@ impl SeriesRule for Own {
                 samples,
             });
         }
-        let seen = self.series.observations();
+        let seen = self.series.series.observations();
         let reached = match self.constant {
             Some(_) => Some(0.0),
             None => assessment.reached(),

@@ -32,7 +32,7 @@ use crate::event::{
     Envelope, MetricRow, Phase, ResourceSample, RunVerdict, Stage, StopReason, StopRecord,
     WorkerEvent,
 };
-use crate::metric::MetricDef;
+use crate::metric::{MetricDef, MetricId, Source, find};
 use crate::units::Unit;
 
 /// A chosen metric as the run would have reported it.
@@ -305,7 +305,7 @@ impl ShadowRun {
     /// The figures at the stop, with the memory that the look at the test data would have taken.
     fn rows_after_the_test(&mut self) -> Vec<MetricRow> {
         let mut rows = std::mem::take(&mut self.rows);
-        let peak = rows.iter_mut().find(|row| row.metric == "memory.peak");
+        let peak = rows.iter_mut().find(|row| row.metric == MetricId::MemoryPeak.name());
         if let (Some(row), Some(after)) = (peak, self.aftermath.peak()) {
             row.estimate = row.estimate.map(|peak| peak.max(after));
         }
@@ -357,7 +357,10 @@ impl ShadowRun {
 
 /// Takes away what was read of the test data with the weights of the whole training.
 fn forget_test(rows: &mut [MetricRow]) {
-    let tested = |row: &&mut MetricRow| matches!(&*row.metric, "test_accuracy" | "test_loss");
+    let tested = |row: &&mut MetricRow| {
+        let source = find(&row.metric).map(|metric| metric.source);
+        matches!(source, Some(Source::Model(figure)) if figure.is_of_test())
+    };
     for row in rows.iter_mut().filter(tested) {
         (row.estimate, row.samples) = (None, 0);
         "the test data were read after the whole training".clone_into(&mut row.note);

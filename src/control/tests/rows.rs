@@ -1,12 +1,11 @@
 //! What the rows say, and what they admit.
 
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
-use crate::control::names::COMMAND_TIME;
 use crate::control::{Controller, RunContext, Selection, StopPolicy};
 use crate::event::{
     Finished, GpuReading, MetricRow, Num, Phase, StopReason, StopRecord, Usage, WorkerEvent,
 };
-use crate::metric::CATALOGUE;
+use crate::metric::{CATALOGUE, MetricId};
 
 pub(super) fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
     rows.iter().find(|row| row.metric == metric).unwrap_or_else(|| panic!("{metric}"))
@@ -27,7 +26,7 @@ fn every_metric_has_its_rows_and_every_absence_its_reason() {
         assert!(
             CATALOGUE
                 .iter()
-                .filter(|metric| metric.name != COMMAND_TIME)
+                .filter(|metric| metric.id != MetricId::CommandTime)
                 .all(|metric| rows.iter().any(|row| row.metric == metric.name))
         );
         let phases = |metric: &str| rows.iter().filter(|row| row.metric == metric).count();

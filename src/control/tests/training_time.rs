@@ -1,12 +1,14 @@
 //! The time that training takes: projected, to a target accuracy, and what an early end spares of it.
 
 use super::sim::{MS, Message, Sim, context, end_of, feed, policy, say};
-use crate::control::names::TIME_TO_ACCURACY;
 use crate::control::{Constraint, Controller, Op, StopPolicy};
 use crate::event::{
     EPOCH_SAMPLES, EpochReport, Feasibility, Finished, MetricRow, Num, Phase, StopReason,
     StopRecord, Usage, WorkerEvent,
 };
+use crate::metric::MetricId;
+
+const TO_ACCURACY: &str = MetricId::TrainTimeToAccuracy.name();
 
 const PROJECTED: &str = "train.time_projected";
 
@@ -244,14 +246,14 @@ fn aiming(policy: StopPolicy, target: f64) -> StopPolicy {
 #[test]
 fn training_goes_on_until_the_target_is_reached_and_no_longer() {
     let messages = training(10, 1000, true, rising);
-    let metrics = ["train.throughput", TIME_TO_ACCURACY];
+    let metrics = ["train.throughput", TO_ACCURACY];
     let end = end_of(aiming(policy(&metrics), 0.55), context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
     // The sixth epoch ends at 0.2 s and 6 times 1.2 s, and a little for the steps that are not cut.
     assert!((7.4..7.7).contains(&end.at_s), "{}", end.at_s);
     let says = "accuracy 0.6000 reached in epoch 6, after 7.2";
     assert!(end.detail.starts_with(says), "{}", end.detail);
-    let found = row(&end.controller, TIME_TO_ACCURACY);
+    let found = row(&end.controller, TO_ACCURACY);
     near(found.estimate, 7.2);
     assert_eq!(found.plateaued, Some(true));
     assert_eq!(found.note, "0.6000 in epoch 6, the first of at least 0.55");
@@ -259,21 +261,21 @@ fn training_goes_on_until_the_target_is_reached_and_no_longer() {
     let end = end_of(aiming(policy(&["train.throughput"]), 0.55), context(), &messages);
     let end = end.unwrap();
     assert!(end.at_s < 2.0, "{}", end.at_s);
-    let found = row(&end.controller, TIME_TO_ACCURACY);
+    let found = row(&end.controller, TO_ACCURACY);
     assert_eq!((found.estimate, found.plateaued), (None, None));
     assert!(found.note.starts_with("0.55 not reached"), "{}", found.note);
     // The accuracy itself goes on to the end of the training.
-    let both = ["train.throughput", TIME_TO_ACCURACY, "test_accuracy"];
+    let both = ["train.throughput", TO_ACCURACY, "test_accuracy"];
     assert!(end_of(aiming(policy(&both), 0.55), context(), &messages).is_none());
 }
 
 #[test]
 fn without_a_target_there_is_no_such_figure() {
     let messages = training(3, 1000, true, rising);
-    let end = end_of(policy(&["train.throughput", TIME_TO_ACCURACY]), context(), &messages);
+    let end = end_of(policy(&["train.throughput", TO_ACCURACY]), context(), &messages);
     let end = end.unwrap();
     assert!(end.at_s < 2.0, "nobody waits for it: {}", end.at_s);
-    let found = row(&end.controller, TIME_TO_ACCURACY);
+    let found = row(&end.controller, TO_ACCURACY);
     assert_eq!(found.estimate, None);
     assert_eq!(found.note, "no target: set target_accuracy in [train]");
 }
@@ -339,7 +341,7 @@ fn a_limit_on_the_time_to_a_target() {
         ),
     ] {
         let asked =
-            aiming(limited(&["train.throughput"], Op::AtMost, (TIME_TO_ACCURACY, limit)), target);
+            aiming(limited(&["train.throughput"], Op::AtMost, (TO_ACCURACY, limit)), target);
         // Nobody gives up before the budget.
         let asked = StopPolicy { patience: 99, ..asked };
         let messages = training(epochs, 1000, true, accuracy);

@@ -1,0 +1,103 @@
+//! Peaks of the run: the largest value of a source so far, and whether it is known.
+
+use super::super::assess::{Ask, Assessment, Why};
+use super::super::coverage::Coverage;
+use super::super::devices::Selection;
+use super::tick::Tick;
+use crate::metric::{CATALOGUE, DeviceKind, MetricDef, MetricId, MetricKind};
+use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
+
+/// One metric that is a peak.
+#[derive(Debug, Clone)]
+pub(crate) struct Peak {
+    metric: &'static MetricDef,
+    pub(crate) tracker: PeakTracker,
+    /// For how much of the time its device was read.
+    pub(crate) coverage: Coverage,
+    newest_ns: Option<u64>,
+}
+
+impl Peak {
+    fn push(&mut self, tick: &Tick<'_>, devices: &Selection) {
+        let found = tick.value(self.metric.source);
+        let expected = match self.metric.device() {
+            Some(DeviceKind::Gpu) => devices.is_known(),
+            Some(DeviceKind::Tpu) => self.tracker.readings() > 0,
+            None => false,
+        };
+        self.coverage.push(tick.sample.t_ns, (found.is_some(), expected));
+        // A device that has not answered since says nothing new.
+        if let Some((t_ns, value)) = found.filter(|(t_ns, _)| self.newest_ns != Some(*t_ns)) {
+            self.newest_ns = Some(t_ns);
+            self.tracker.push(tick.sample.t_ns as f64 * 1e-9, value);
+        }
+    }
+
+    /// Judges it at a look at a stage that was entered at this time; `growth`: that of its gauge in the stage.
+    pub(crate) fn assess(&self, entered_ns: u64, growth: &GrowthWatch, ask: Ask<'_>) -> Assessment {
+        let Some(peak) = self.tracker.peak() else {
+            return Assessment::missing("the sampler took no reading");
+        };
+        let in_seconds = |ns: u64| ns as f64 * 1e-9;
+        let span = (in_seconds(entered_ns), in_seconds(ask.now_ns));
+        let asked = GrowthAsk {
+            within: ask.policy.within,
+            confidence: ask.policy.confidence,
+            quantum: self.metric.quantum,
+        };
+        let found = self.tracker.judge(span, growth, asked);
+        let samples = self.tracker.readings();
+        Assessment {
+            estimate: Some(Estimate { value: peak, interval: None, samples }),
+            scale: peak,
+            open: match found.growth {
+                Growth::Plateau => None,
+                Growth::Growing { per_second } => Some(Why::Growing(per_second)),
+                Growth::TooShort => Some(Why::Recent),
+            },
+            seen: growth.readings(),
+            cut: None,
+            disturbed: None,
+            growth_below: found.below,
+        }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Peaks(Vec<Peak>);
+
+impl Default for Peaks {
+    fn default() -> Self {
+        let peaks = CATALOGUE.iter().filter(|metric| metric.kind == MetricKind::Peak);
+        let new = |metric| Peak {
+            metric,
+            tracker: PeakTracker::default(),
+            coverage: Coverage::default(),
+            newest_ns: None,
+        };
+        Self(peaks.map(new).collect())
+    }
+}
+
+impl Peaks {
+    /// Adds a tick; `devices`: those of the run.
+    pub(crate) fn push(&mut self, tick: &Tick<'_>, devices: &Selection) {
+        self.0.iter_mut().for_each(|peak| peak.push(tick, devices));
+    }
+
+    /// A stage begins now, in seconds: the rest of each counts from here.
+    pub(crate) fn restart(&mut self, now_s: f64) {
+        self.0.iter_mut().for_each(|peak| peak.tracker.restart(now_s));
+    }
+
+    /// The peak of this metric; `None` for one that is none.
+    pub(crate) fn get(&self, metric: MetricId) -> Option<&Peak> {
+        self.0.iter().find(|peak| peak.metric.id == metric)
+    }
+
+    /// The largest value so far.
+    pub(crate) fn largest(&self, metric: MetricId) -> Option<f64> {
+        self.get(metric)?.tracker.peak()
+    }
+}
