@@ -1,11 +1,11 @@
 //! A command in the place of a worker: it is not told to leave a phase, begins those that it likes, and what it has not begun
 //! may come yet.
 
-use super::assess::factor;
-use super::constraint::{Constraint, Ruling};
-use super::controller::Controller;
+use super::constraint::{Constraint, Finding, Ruling};
 use super::coverage::covers_part;
-use super::feasibility::Finding;
+use super::looks::is_of_steps;
+use super::measure::gauge::factor;
+use super::run::Run;
 use super::stage::{Outcome, StageState};
 use crate::event::{MetricRow, Stage};
 use crate::metric::{Field, MetricDef, Scope, Source};
@@ -14,18 +14,13 @@ use crate::units::seconds;
 /// What the time of the cores is made of.
 const CPU: Source = Source::Tick(Field::Cpu);
 
-/// Whether only a program that reports its steps has the metric.
-pub(super) fn is_of_steps(metric: &MetricDef) -> bool {
-    matches!(metric.scope, Scope::Train | Scope::Serve)
-}
-
 /// Whether it is known only when the command has come to its end: its time, its counters. What the model is like may never
 /// be said.
 fn is_of_the_end(metric: &MetricDef) -> bool {
     metric.scope == Scope::Run && metric.kind.is_said_once() && !metric.is_of_model()
 }
 
-impl Controller {
+impl Run {
     /// Whether a command goes on though all is known of its current stage, or its time there is used up: something may
     /// come that is waited for, or has gone by unknown and is not to be had by ending it.
     pub(super) fn goes_on(&self, here: Stage, outcome: Outcome) -> bool {
@@ -68,7 +63,7 @@ impl Controller {
     pub(super) fn whole(&self, metric: &MetricDef) -> Option<f64> {
         let mut stages = self.stages.iter();
         let state = stages.find(|state| state.stage == Stage::Run)?;
-        let gauge = state.sampled.gauge(metric.source)?;
+        let gauge = state.series.sampled.gauge(metric.source)?;
         let factor = factor(metric, self.context.usable_cores)?;
         let seen = gauge.sum().ratio().map(|mean| mean * factor);
         if metric.source != CPU {
@@ -111,7 +106,7 @@ impl Controller {
     ) -> Option<Finding> {
         let whole = self.whole(metric)?;
         let took = self.command_s().filter(|_| of == Stage::Run)?;
-        let state = self.stages.iter().find(|state| state.stage == of)?;
+        let state = self.stage(of)?;
         if let Some(part) = covers_part(metric, state) {
             let shown = constraint.shown(whole);
             let says = format!("{constraint} is undecided: {shown}, but {part}");
@@ -125,23 +120,5 @@ impl Controller {
         let (shown, took) = (constraint.shown(whole), seconds(took));
         let says = format!("{constraint} is {is}: {shown} over the {took} of the whole command");
         Some(Finding::new(ruling, says))
-    }
-
-    /// The stages of a command that have figures of this scope: those that it has begun, or the one that it should have.
-    pub(super) fn stages_of_command(&self, scope: Scope) -> Vec<Stage> {
-        let fits = |stage: &Stage| match scope {
-            Scope::Train => *stage == Stage::Train,
-            Scope::Serve => matches!(stage, Stage::Serve(_)),
-            Scope::Stages => true,
-            Scope::Run => false,
-        };
-        let begun = self.stages.iter().map(|state| state.stage);
-        let begun: Vec<Stage> = begun.filter(fits).collect();
-        match scope {
-            _ if !begun.is_empty() => begun,
-            Scope::Train => vec![Stage::Train],
-            Scope::Stages => vec![Stage::Run],
-            Scope::Serve | Scope::Run => begun,
-        }
     }
 }

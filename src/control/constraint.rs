@@ -102,6 +102,18 @@ pub(super) enum Ruling {
     Open,
 }
 
+/// What is certain of one constraint in one place, with a sentence.
+pub(super) struct Finding {
+    pub(super) ruling: Ruling,
+    pub(super) says: String,
+}
+
+impl Finding {
+    pub(super) fn new(ruling: Ruling, says: String) -> Self {
+        Self { ruling, says }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,4 +72,9 @@ impl RunContext {
             started_ns,
         }
     }
+
+    /// Sizes of requests that have rows: those that are served, or only searched with.
+    pub(super) fn sizes(&self) -> &[u32] {
+        if self.serve_sizes.is_empty() { &self.probe_sizes } else { &self.serve_sizes }
+    }
 }

@@ -7,15 +7,13 @@
 //!
 //! Counters are of whole parts of the machine: what others use of them is in the figure, and the note says that.
 
+mod certain;
 mod figures;
 mod meter;
-mod whose;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::meter::{Meter, Window};
-use self::whose::Around;
-use super::controller::Controller;
 use super::devices::Selection;
 use crate::event::{GpuReading, ResourceSample, Stage, Vendor};
 
@@ -69,7 +67,7 @@ impl Energy {
     }
 
     /// A stage begins; one that comes again is measured again.
-    fn begin(&mut self, stage: Stage, begin_ns: u64) {
+    pub(super) fn begin(&mut self, stage: Stage, begin_ns: u64) {
         let window = Window { stage: Some(stage), begin_ns, end_ns: None };
         let Some(place) = self.place(stage) else {
             self.windows.push(window);
@@ -83,7 +81,7 @@ impl Energy {
         }
     }
 
-    fn end(&mut self, stage: Stage, end_ns: u64) {
+    pub(super) fn end(&mut self, stage: Stage, end_ns: u64) {
         if let Some(place) = self.place(stage) {
             self.windows[place].end_ns.get_or_insert(end_ns);
         }
@@ -95,7 +93,7 @@ impl Energy {
     }
 
     /// Takes a tick. Every stage that had begun or ended before its time must have been told.
-    fn push(&mut self, sample: &ResourceSample, devices: &Selection) {
+    pub(super) fn push(&mut self, sample: &ResourceSample, devices: &Selection) {
         for gap in &sample.gaps {
             if !self.gaps.contains_key(&gap.field) {
                 self.gaps.insert(gap.field.clone(), gap.reason.detail.clone());
@@ -199,19 +197,46 @@ fn key(gpu: &GpuReading) -> String {
     if gpu.device.is_empty() { format!("GPU {}", gpu.index) } else { gpu.device.clone() }
 }
 
-impl Controller {
-    /// Takes a tick whose time no message can come before.
-    pub(super) fn feed_energy(&mut self, sample: &ResourceSample) {
-        self.energy.push(sample, &self.totals.devices);
-    }
+/// What ticks say of the accelerators that a run may work on, where it is not said which it does.
+#[derive(Debug, Clone, Default)]
+struct Around {
+    /// Devices of which it was told at some tick whether the run works on them.
+    told: BTreeSet<String>,
+    /// Devices of which it was not told at some tick.
+    untold: BTreeSet<String>,
+    /// The run holds a TPU.
+    tpu: bool,
+}
 
-    pub(super) fn begin_energy(&mut self, stage: Stage) {
-        self.energy.begin(stage, self.now_ns);
-    }
-
-    pub(super) fn end_energy(&mut self, stage: Option<Stage>) {
-        if let Some(stage) = stage {
-            self.energy.end(stage, self.now_ns);
+impl Around {
+    fn push(&mut self, sample: &ResourceSample) {
+        let split = |gpu: &GpuReading| {
+            let mut all = sample.gpus.iter();
+            all.any(|other| !other.parent.is_empty() && other.parent == gpu.device)
+        };
+        for gpu in sample.gpus.iter().take(MOST_PARTS) {
+            self.tpu |= gpu.vendor == Vendor::Tpu && gpu.own == Some(true);
+            // Of a device that is split its parts tell.
+            if gpu.own.is_none() && split(gpu) {
+                continue;
+            }
+            let names = match gpu.own {
+                Some(_) => &mut self.told,
+                None => &mut self.untold,
+            };
+            let name = key(gpu);
+            if names.len() < MOST_PARTS && !names.contains(&name) {
+                names.insert(name);
+            }
         }
+    }
+
+    /// Why it is not known that the run works on the processors alone, if it is not.
+    fn doubt(&self) -> Option<String> {
+        if self.tpu {
+            return Some("nobody tells the energy of the TPU that the run works on".to_owned());
+        }
+        let device = self.untold.difference(&self.told).next()?;
+        Some(format!("nobody tells whether the run works on {device} as well"))
     }
 }

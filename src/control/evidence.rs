@@ -1,9 +1,10 @@
 //! The sentences that go with a decision.
 
-use super::assess::{percent, steps_cut};
+use super::measure::why::Why;
 use super::policy::StopPolicy;
 use super::stage::StageState;
 use crate::event::Stage;
+use crate::units::percent;
 use crate::units::seconds;
 
 fn doing(stage: &StageState) -> String {
@@ -11,7 +12,7 @@ fn doing(stage: &StageState) -> String {
         Stage::Run => "the command".to_owned(),
         Stage::Train => "training".to_owned(),
         // They may wait for each other.
-        Stage::Serve(size) | Stage::Confirm(size) if stage.ideal.is_some() => {
+        Stage::Serve(size) | Stage::Confirm(size) if stage.series.ideal.is_some() => {
             format!("serving requests of {size}")
         }
         Stage::Serve(1) | Stage::Confirm(1) => "serving one by one".to_owned(),
@@ -60,8 +61,8 @@ pub(super) fn run_known(stages: &[StageState], policy: &StopPolicy, now_ns: u64)
 }
 
 fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
-    let steps = stage.times.observations();
-    let cut = match steps_cut(stage) {
+    let steps = stage.series.times.observations();
+    let cut = match stage.series.steps_cut() {
         0 => String::new(),
         cut => format!(" ({cut} cut as warm-up)"),
     };
@@ -87,7 +88,7 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> String {
         };
         match (&last.open, last.reached()) {
             (Some(why), None) => format!("{name}: {}", why.sentence()),
-            (Some(super::assess::Why::Wide), Some(reached)) => {
+            (Some(Why::Wide), Some(reached)) => {
                 format!("{name} reached ±{}", percent(reached))
             }
             (Some(why), Some(reached)) => {

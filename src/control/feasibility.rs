@@ -6,38 +6,19 @@
 //! counters) are beyond their limit the moment they pass it, and within it only when what is measured is over. Figures
 //! of the model count when it was trained to the end. What cannot be read is undecided, never met.
 
-use super::constraint::{Constraint, Ruling};
-use super::controller::{Controller, Verdict};
+use super::constraint::{Constraint, Finding, Ruling};
 use super::evidence;
 use super::limit::{Limit, watched};
+use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
 use crate::event::{Feasibility, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord};
 use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source, find};
 use crate::units::seconds;
 
-/// What is certain of one constraint in one place, with a sentence.
-pub(super) struct Finding {
-    pub(super) ruling: Ruling,
-    pub(super) says: String,
-}
-
-impl Finding {
-    pub(super) fn new(ruling: Ruling, says: String) -> Self {
-        Self { ruling, says }
-    }
-}
-
-impl Controller {
-    /// What ends the run whatever a look has found: a constraint that is broken, a target that is reached, or a model
-    /// that is trained.
-    pub(super) fn certain(&self) -> Option<Verdict> {
-        let certain = self.infeasible().or_else(|| self.reached());
-        certain.or_else(|| self.trained())
-    }
-
+impl Run {
     /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
-    fn infeasible(&self) -> Option<Verdict> {
+    pub(super) fn infeasible(&self) -> Option<StopRecord> {
         if !self.policy.enabled || self.current == Some(Stage::Test) {
             return None;
         }
@@ -50,10 +31,10 @@ impl Controller {
             let mut constraints = self.policy.constraints.iter();
             constraints.find_map(|constraint| self.passed(constraint))
         });
-        Some(Verdict::Stop(StopRecord {
+        Some(StopRecord {
             reason: StopReason::Infeasible,
             detail: finding?.says + &self.and_spared(),
-        }))
+        })
     }
 
     fn broken_limit(&self) -> Option<Finding> {
@@ -74,7 +55,7 @@ impl Controller {
     }
 
     /// The verdict of the run; `None` without constraints. `rows`: its figures; `ended`: why it ended.
-    pub fn feasibility(&self, rows: &[MetricRow], ended: &StopRecord) -> Option<RunVerdict> {
+    pub(super) fn feasibility(&self, rows: &[MetricRow], ended: &StopRecord) -> Option<RunVerdict> {
         if self.policy.constraints.is_empty() {
             return None;
         }
@@ -136,7 +117,7 @@ impl Controller {
                 return first;
             };
             let again = Stage::Confirm(size);
-            let began = self.stages.iter().any(|state| state.stage == again);
+            let began = self.stage(again).is_some();
             if !began || !watched(metric, again) {
                 return first;
             }
@@ -162,7 +143,7 @@ impl Controller {
         if let Some(finding) = self.keeps_whole(constraint, metric, of) {
             return finding;
         }
-        let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
+        let Some(state) = self.stage(of) else {
             return open("the run ended before this phase".to_owned());
         };
         let of_constraint = |limit: &&Limit| limit.constraint == *constraint;
@@ -242,7 +223,7 @@ impl Controller {
         let began = |row: &&MetricRow| match row.phase.parse() {
             Ok(Phase::Confirm(size)) => {
                 let again = Stage::Confirm(size);
-                self.stages.iter().any(|state| state.stage == again)
+                self.stage(again).is_some()
             }
             _ => true,
         };

@@ -1,16 +1,14 @@
 //! What a training is asked to reach, when it has, and what an end before that spares.
 
-use super::constraint::{Constraint, Ruling};
-use super::controller::{Controller, Verdict};
-use super::feasibility::Finding;
-use super::limit::time_at_least;
-use super::rows::add_note;
-use super::stage::StageState;
-use crate::event::{MetricRow, Stage, StopReason, StopRecord};
-use crate::metric::{MetricDef, Source};
+use super::constraint::{Constraint, Finding, Ruling};
+use super::measure::measure;
+use super::row::add_note;
+use super::run::Run;
+use crate::event::{MetricRow, Stage, StopRecord};
+use crate::metric::{MetricDef, MetricId, Source};
 use crate::units::{elapsed_down, seconds};
 
-impl Controller {
+impl Run {
     /// Whether a figure of the trained model is chosen: then the system metrics alone do not end the training. A target
     /// accuracy is one until it is reached.
     pub(super) fn wants_training(&self) -> bool {
@@ -23,48 +21,9 @@ impl Controller {
         self.chosen.iter().any(of_model)
     }
 
-    pub(super) fn train_stage(&self) -> Option<&StageState> {
-        let mut stages = self.stages.iter();
-        stages.find(|state| state.stage == Stage::Train)
-    }
-
-    /// Trained, and the system metrics are known or have had their time.
-    pub(super) fn trained(&self) -> Option<Verdict> {
-        let asked = self.policy.enabled && self.trained_as.is_none();
-        if !asked || self.current != Some(Stage::Train) || !self.wants_training() {
-            return None;
-        }
-        let detail = self.training.trained(&self.policy)?;
-        let state = self.train_stage()?;
-        if state.outcome.is_none() && !state.chosen.is_empty() {
-            return None;
-        }
-        let record = StopRecord { reason: StopReason::Trained, detail: detail + &self.and_open() };
-        Some(if self.confirms() { Verdict::Confirm(record) } else { Verdict::Stop(record) })
-    }
-
-    /// The target accuracy was what the training went on for, and it is reached.
-    pub(super) fn reached(&self) -> Option<Verdict> {
-        let chosen = self.chosen.iter().any(|m| m.source == Source::Target);
-        let waits = chosen && self.policy.enabled && self.current == Some(Stage::Train);
-        if !waits || self.wants_training() || self.train_stage()?.outcome.is_none() {
-            return None;
-        }
-        let found = self.pace.reached()?;
-        let mut record = self.measured();
-        record.detail = format!(
-            "accuracy {:.4} reached in epoch {}, after {} of training; {}",
-            found.accuracy,
-            found.epoch,
-            seconds(found.after_s),
-            record.detail
-        );
-        Some(Verdict::Stop(record))
-    }
-
     /// Time in training so far, in seconds: from the first step to now, or to where it was left.
     fn training_s(&self) -> Option<f64> {
-        let state = self.train_stage()?;
+        let state = self.stage(Stage::Train)?;
         let since_ns = self.pace.first_step_ns()?;
         let until_ns = state.left_ns.unwrap_or(self.now_ns);
         Some(until_ns.saturating_sub(since_ns) as f64 * 1e-9)
@@ -160,11 +119,12 @@ impl Controller {
 
     /// Seconds of the budgeted training that an end now spares, at least; `None` where nothing is known of it.
     pub(super) fn spared_s(&self) -> Option<f64> {
-        let state = self.train_stage()?;
+        let state = self.stage(Stage::Train)?;
         if state.left_ns.is_some() {
             return Some(0.0);
         }
-        let rest = time_at_least(state, self.ask(state))? - self.training_s()?;
+        let whole = measure(MetricId::TrainTimeProjected.def(), &state.series, self.ask(state))?;
+        let rest = whole.bounds().bounds.low? - self.training_s()?;
         let allowed = self.policy.max_run_time_s.map(|limit| {
             let age_ns = self.now_ns.saturating_sub(self.context.started_ns);
             limit - age_ns as f64 * 1e-9
@@ -174,7 +134,7 @@ impl Controller {
 
     /// What an end now spares, to be put behind its reason.
     pub(super) fn and_spared(&self) -> String {
-        let begun = self.train_stage().is_some();
+        let begun = self.stage(Stage::Train).is_some();
         match self.spared_s() {
             _ if self.context.epochs == 0 => String::new(),
             Some(spared) if spared > 0.0 => format!(

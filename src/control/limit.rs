@@ -1,22 +1,13 @@
 //! A constraint in one stage: what each look makes certain of it.
 
-mod bounds;
-mod load;
-
-use self::bounds::bounds;
-use self::load::Load;
-use super::assess::{Ask, percent};
 use super::constraint::{Constraint, Ruling};
-use super::stage::StageState;
+use super::measure::assessment::{ALPHA, Bounded};
+use super::measure::load::Load;
 use crate::event::Stage;
 use crate::metric::{MetricDef, MetricKind, Scope, find};
 use crate::stats::{Bounds, anytime_ranks};
 use crate::units::Unit;
-
-pub(super) use self::bounds::time_at_least;
-
-/// Probability with which each bound may be wrong, over all looks of a stage.
-const ALPHA: f64 = 0.005;
+use crate::units::percent;
 
 /// Fewest independent requests with which the quantile at this level can be found within an upper limit, none of them
 /// over it: the one-sided test, valid at every look.
@@ -80,7 +71,8 @@ impl Limit {
     }
 
     /// `ideal`: the bounds without the load generator's time.
-    fn look(&mut self, (bounds, ideal): (Bounds, Bounds), seen: u64, load: Load) {
+    pub(super) fn look(&mut self, found: Bounded, ideal: Bounds, load: Load) {
+        let Bounded { bounds, seen } = found;
         let bounds = self.under(load, bounds, ideal);
         let ruling = self.constraint.ruling(bounds);
         self.load = load;
@@ -150,44 +142,6 @@ pub(super) fn watched(metric: &MetricDef, stage: Stage) -> bool {
         Scope::Serve => matches!(stage, Stage::Serve(_) | Stage::Confirm(_)),
         Scope::Stages => matches!(stage, Stage::Run | Stage::Train | Stage::Serve(_)),
         Scope::Run => false,
-    }
-}
-
-impl StageState {
-    /// Looks at every limit.
-    pub(super) fn look_at_limits(&mut self, ask: Ask<'_>) {
-        if self.limits.is_empty() {
-            return;
-        }
-        let load = self.load();
-        let judged = |limit: &Limit| {
-            let (found, seen) = bounds(limit.metric, self, ask);
-            let ideal = match load {
-                Load::Generator { .. } => self.ideal_bounds(limit.metric),
-                _ => Bounds::default(),
-            };
-            ((found, ideal), seen)
-        };
-        let found: Vec<_> = self.limits.iter().map(judged).collect();
-        for (limit, (bounds, seen)) in self.limits.iter_mut().zip(found) {
-            limit.look(bounds, seen, load);
-        }
-    }
-
-    /// Whether no limit that can be read is open.
-    pub(super) fn limits_decided(&self, looks: u32) -> bool {
-        let unread = |limit: &Limit| {
-            let mut counted = self.counted();
-            counted.all(|chosen| chosen.metric.name != limit.metric.name)
-        };
-        self.limits.iter().all(|limit| unread(limit) || limit.ruling(looks, false) != Ruling::Open)
-    }
-
-    /// Whether a limit on this metric is open.
-    pub(super) fn is_limit_open(&self, metric: &MetricDef, looks: u32) -> bool {
-        let of_metric = |limit: &&Limit| limit.metric.name == metric.name;
-        let mut limits = self.limits.iter().filter(of_metric);
-        limits.any(|limit| limit.ruling(looks, false) == Ruling::Open)
     }
 }
 

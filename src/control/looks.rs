@@ -1,6 +1,6 @@
 //! When a stage is looked at, which metrics a look judges, and how many looks in a row were good.
 
-use super::assess::Assessment;
+use super::measure::assessment::Assessment;
 use crate::event::Stage;
 use crate::metric::{MetricDef, Scope};
 
@@ -77,4 +77,9 @@ pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Sta
         (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),
         _ => false,
     }
+}
+
+/// Whether only a program that reports its steps has the metric.
+pub(super) fn is_of_steps(metric: &MetricDef) -> bool {
+    matches!(metric.scope, Scope::Train | Scope::Serve)
 }

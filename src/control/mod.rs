@@ -40,38 +40,34 @@
 //! Nothing is corrected for the number of metrics. An interval speaks of the regime seen so far within this run: it can
 //! know neither a later regime nor how runs differ from each other.
 
-mod assess;
 pub mod budget;
 mod command;
-mod confirm;
 pub mod constraint;
 mod context;
 pub mod controller;
 mod coverage;
 mod devices;
-mod disturbance;
-mod ending;
 mod energy;
 mod evidence;
 mod feasibility;
 mod goal;
+mod judge;
 mod limit;
 mod looks;
 mod measure;
-mod pace;
 mod peaks;
 pub mod policy;
 mod progress;
-mod projection;
 pub mod recording;
+mod row;
 mod rows;
 pub mod rule;
+mod run;
 mod serving;
 pub mod shadow;
 mod stage;
 pub mod support;
-mod ticks;
-mod times;
+mod timeline;
 mod totals;
 mod training;
 mod warm_up;
@@ -80,8 +76,9 @@ mod windowed;
 
 pub use constraint::{Constraint, Op};
 pub use context::RunContext;
-pub use controller::{Controller, Verdict};
+pub use controller::Controller;
 pub use devices::Selection;
+pub use judge::Verdict;
 pub use measure::device::tpu_duty_cycle;
 pub use policy::StopPolicy;
 pub use recording::{RunReplay, StageJudgement};

@@ -1,8 +1,10 @@
 //! The rows of peaks: how much, over how long, and what they may still grow by.
 
-use super::assess::{Assessment, Why, assess};
-use super::controller::Controller;
-use super::rows::add_note;
+use super::measure::assess;
+use super::measure::assessment::Assessment;
+use super::measure::why::Why;
+use super::row::{add_note, fill};
+use super::run::Run;
 use super::stage::StageState;
 use crate::event::{MetricRow, Stage};
 use crate::metric::{DeviceKind, MetricDef, MetricId, UsageField};
@@ -11,18 +13,17 @@ use crate::units;
 /// What the row of a figure says where nobody tells which chips are the run's.
 const ALL_CHIPS: &str = "all chips of the machine";
 
-impl Controller {
+impl Run {
     pub(super) fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
-        let judged = |state: &&StageState| {
-            state.chosen.iter().any(|chosen| chosen.metric.name == metric.name)
-        };
+        let judged =
+            |state: &&StageState| state.chosen.iter().any(|chosen| chosen.metric.id == metric.id);
         let trained = |state: &&StageState| state.stage == Stage::Train;
         let state = self.stages.iter().find(judged).or_else(|| self.stages.iter().find(trained));
         if let Some(state) = state.or(self.stages.last())
-            && let Some(assessment) = assess(metric, state, self.ask(state))
+            && let Some(assessment) = assess(metric, &state.series, self.ask(state))
         {
-            let chosen = state.chosen.iter().find(|chosen| chosen.metric.name == metric.name);
-            self.fill((row, metric), &assessment, (state, chosen));
+            let chosen = state.chosen.iter().find(|chosen| chosen.metric.id == metric.id);
+            fill((row, metric), &assessment, (state, chosen), &self.policy);
             if row.estimate.is_none() {
                 row.note.clear();
             } else {

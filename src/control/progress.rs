@@ -1,11 +1,11 @@
 //! Where a run stands.
 
-use super::controller::Controller;
+use super::run::Run;
 use crate::event::{Progress, Stage};
 
-impl Controller {
+impl Run {
     /// Where things stand, for people; as of the last look.
-    pub fn progress(&self) -> Progress {
+    pub(super) fn progress(&self) -> Progress {
         let state = self.stages.iter().find(|state| Some(state.stage) == self.current);
         let (items, took) = self
             .live

@@ -1,7 +1,6 @@
 //! A recorded run, fed to the controller as it was when it was live: when would each metric have been known, and how far
 //! is what was known then from what the whole recording says?
 
-use super::assess::percent;
 use super::context::RunContext;
 use super::controller::Controller;
 use super::measure::tick::Interval;
@@ -12,6 +11,7 @@ use super::watch::Watch;
 use crate::event::{Envelope, ResourceSample, Stage, StepBatch, WorkerEvent};
 use crate::metric::{MetricDef, MetricKind};
 use crate::stats::Estimate;
+use crate::units::percent;
 
 /// What a rule says of one metric in one stage of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +89,7 @@ impl RunReplay {
 
     /// Takes a tick of the sampler.
     pub fn on_sample(&mut self, sample: &ResourceSample) {
-        let (stage, intervals) = self.settles(self.controller.silent_until(sample.t_ns));
+        let (stage, intervals) = self.settles(self.controller.run.silent_until(sample.t_ns));
         let _ = self.controller.on_sample(sample);
         self.intervals(stage, &intervals);
         self.see();
@@ -99,12 +99,12 @@ impl RunReplay {
     fn settles(&self, until_ns: Option<u64>) -> (Option<Stage>, Vec<[ResourceSample; 2]>) {
         let watched = self.entries.iter().any(|entry| entry.watch.is_some());
         let until_ns = until_ns.filter(|_| watched);
-        let intervals = until_ns.map(|until_ns| self.controller.unsettled(until_ns));
-        (self.controller.current, intervals.unwrap_or_default())
+        let intervals = until_ns.map(|until_ns| self.controller.run.unsettled(until_ns));
+        (self.controller.run.current, intervals.unwrap_or_default())
     }
 
     fn intervals(&mut self, stage: Option<Stage>, intervals: &[[ResourceSample; 2]]) {
-        let (context, totals) = (&self.controller.context, &self.controller.totals);
+        let (context, totals) = (&self.controller.run.context, &self.controller.run.totals);
         for [before, after] in intervals {
             let Some(interval) = Interval::new(before, after, &totals.devices) else {
                 continue;
@@ -128,8 +128,8 @@ impl RunReplay {
     }
 
     fn see(&mut self) {
-        let (now_ns, policy) = (self.controller.now_ns, &self.controller.policy);
-        let stages = self.controller.stages.iter();
+        let (now_ns, policy) = (self.controller.run.now_ns, &self.controller.run.policy);
+        let stages = self.controller.run.stages.iter();
         for state in stages.filter(|state| is_judged(state)) {
             for chosen in &state.chosen {
                 let entry = entry(&mut self.entries, state, chosen.metric, &self.rule);
@@ -157,7 +157,7 @@ impl RunReplay {
     pub fn finish(self) -> Vec<StageJudgement> {
         let rows = self.controller.rows(None);
         let mut found = Vec::new();
-        let stages = self.controller.stages.iter();
+        let stages = self.controller.run.stages.iter();
         for state in stages.filter(|state| is_judged(state)) {
             let counted = state.counted().filter(|chosen| !chosen.metric.kind.is_said_once());
             for chosen in counted {
@@ -191,7 +191,7 @@ impl RunReplay {
         full: Option<f64>,
     ) -> Judgement {
         let seconds = |ns: u64| state.age_ns(ns) as f64 * 1e-9;
-        let length_s = seconds(state.left_ns.unwrap_or(self.controller.now_ns));
+        let length_s = seconds(state.left_ns.unwrap_or(self.controller.run.now_ns));
         let used = |at_s: f64| {
             if length_s > 0.0 { (at_s / length_s).min(1.0) } else { 1.0 }
         };
@@ -206,7 +206,7 @@ impl RunReplay {
         let stop_s = known.map(|said| seconds(said.at_ns));
         let (estimate, reason) = match &entry.said {
             Some(said) => (said.estimate, said.reason.clone()),
-            None => entry.says(chosen, &self.controller.policy),
+            None => entry.says(chosen, &self.controller.run.policy),
         };
         Judgement {
             stop_s,
@@ -225,7 +225,7 @@ fn is_judged(state: &StageState) -> bool {
 
 impl Entry {
     fn is(&self, state: &StageState, metric: &MetricDef) -> bool {
-        (self.stage, self.metric.name) == (state.stage, metric.name)
+        (self.stage, self.metric.id) == (state.stage, metric.id)
     }
 
     /// What is said of it now: by the rule that watches it, or at the last look.
@@ -254,8 +254,8 @@ fn entry<'a>(
     let fresh = || Entry {
         stage: state.stage,
         metric,
-        entered_ns: state.entered_ns,
-        watch: Watch::new(rule, state.entered_ns).filter(|_| !by_looks),
+        entered_ns: state.series.entered_ns,
+        watch: Watch::new(rule, state.series.entered_ns).filter(|_| !by_looks),
         said: None,
         looks: Vec::new(),
         next_look_ns: state.looks.next_ns,
@@ -265,7 +265,7 @@ fn entry<'a>(
         entries.push(fresh());
         entries.len() - 1
     });
-    if entries[at].entered_ns != state.entered_ns {
+    if entries[at].entered_ns != state.series.entered_ns {
         entries[at] = fresh();
     }
     &mut entries[at]

@@ -1,27 +1,25 @@
 //! The figures of a run as `metrics.csv` has them.
 
-use super::assess::{Ask, Assessment, Cut, Why, assess, percent};
-use super::controller::Controller;
-use super::disturbance::gaps_of;
-use super::projection;
-use super::serving::load_note;
-use super::stage::{Chosen, Outcome, StageState};
+use super::measure::assess;
+use super::measure::projection;
+use super::row::{add_note, blank, fill};
+use super::run::Run;
+use super::stage::StageState;
 use super::support::why_unsupported;
 use super::windowed;
 use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
 use crate::event::{MetricRow, Num, Stage, StopReason, StopRecord};
 use crate::metric::{CATALOGUE, MetricDef, MetricKind, ModelFigure, Scope, Source, UsageField};
-use crate::stats::Estimate;
 use crate::units::Unit;
 
 /// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
 /// a core this little below 0 is 0, more is no reading.
 const HAIR: f64 = 0.05;
 
-impl Controller {
+impl Run {
     /// Every metric of the catalogue in every stage of the run that it applies to: its estimate, or why there is none.
-    pub fn rows(&self, ended: Option<&StopRecord>) -> Vec<MetricRow> {
+    pub(super) fn rows(&self, ended: Option<&StopRecord>) -> Vec<MetricRow> {
         let mut rows = Vec::new();
         for metric in CATALOGUE {
             let stages = self.stages_of(metric.scope).into_iter();
@@ -41,37 +39,6 @@ impl Controller {
         rows
     }
 
-    fn stages_of(&self, scope: Scope) -> Vec<Stage> {
-        if self.context.command {
-            return self.stages_of_command(scope);
-        }
-        let sizes = self.sizes().iter().map(|size| Stage::Serve(*size));
-        let train = (self.context.epochs > 0).then_some(Stage::Train);
-        match scope {
-            Scope::Train => train.into_iter().collect(),
-            Scope::Serve => sizes.chain(self.confirm_stages()).collect(),
-            Scope::Stages => sizes.chain(train).chain(self.confirm_stages()).collect(),
-            Scope::Run => Vec::new(),
-        }
-    }
-
-    fn blank(&self, metric: &MetricDef, phase: String) -> MetricRow {
-        let plateaued =
-            self.chosen.iter().any(|chosen| chosen.name == metric.name).then_some(false);
-        MetricRow {
-            phase,
-            metric: metric.id.into(),
-            unit: metric.unit,
-            estimate: None,
-            low: None,
-            high: None,
-            confidence: None,
-            samples: 0,
-            plateaued,
-            note: String::new(),
-        }
-    }
-
     /// Why a metric has no figure, for reasons that do not depend on the stage.
     fn unread(&self, metric: &MetricDef) -> Option<String> {
         let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
@@ -80,7 +47,7 @@ impl Controller {
     }
 
     fn stage_row(&self, metric: &'static MetricDef, of: Stage) -> MetricRow {
-        let mut row = self.blank(metric, of.to_string());
+        let mut row = blank(metric, of.to_string(), self.is_chosen(metric));
         if metric.source == Source::Target {
             self.fill_goal(&mut row);
             return row;
@@ -92,7 +59,7 @@ impl Controller {
             self.fill_max_rate(&mut row, of);
             return row;
         }
-        let Some(state) = self.stages.iter().find(|state| state.stage == of) else {
+        let Some(state) = self.stage(of) else {
             row.note = self.unread(metric).unwrap_or_else(|| self.no_stage(of));
             return row;
         };
@@ -100,14 +67,11 @@ impl Controller {
             windowed::fill(&mut row, metric, state, level);
             return row;
         }
-        let chosen = state
-            .chosen
-            .iter()
-            .find(|chosen| chosen.metric.name == metric.name)
-            .filter(|_| !confirms);
+        let chosen =
+            state.chosen.iter().find(|chosen| chosen.metric.id == metric.id).filter(|_| !confirms);
         let ask = self.ask(state);
-        if let Some(assessment) = assess(metric, state, ask) {
-            self.fill((&mut row, metric), &assessment, (state, chosen));
+        if let Some(assessment) = assess(metric, &state.series, ask) {
+            fill((&mut row, metric), &assessment, (state, chosen), &self.policy);
             if metric.kind == MetricKind::Projection
                 && let (Some(budget), Some(whole_s)) = (ask.budget, row.estimate)
             {
@@ -129,80 +93,8 @@ impl Controller {
         row
     }
 
-    pub(super) fn ask(&self, state: &StageState) -> Ask<'_> {
-        Ask {
-            policy: &self.policy,
-            usable_cores: self.context.usable_cores,
-            totals: &self.totals,
-            budget: self.pace.budget(self.context.epochs),
-            now_ns: state.left_ns.unwrap_or(self.now_ns),
-        }
-    }
-
-    pub(super) fn fill(
-        &self,
-        (row, metric): (&mut MetricRow, &MetricDef),
-        assessment: &Assessment,
-        (state, chosen): (&StageState, Option<&Chosen>),
-    ) {
-        if let Some(Estimate { value, interval, samples }) = assessment.estimate {
-            row.estimate = Some(value);
-            row.samples = samples;
-            // Nothing that is measured here can be below 0; Student's interval does not know.
-            row.low = interval.map(|interval| interval.low.max(0.0));
-            row.high = interval.map(|interval| interval.high);
-            row.confidence = interval.map(|_| self.policy.confidence);
-        }
-        let was_known =
-            |chosen: &Chosen| chosen.left_out.is_none() && chosen.known(self.policy.looks);
-        let was_known = chosen.map(was_known);
-        // The figures are of the end, so what is said of them must hold then.
-        row.plateaued = was_known.map(|known| known && assessment.open.is_none());
-        let mut notes = Vec::new();
-        if was_known == Some(true) && row.plateaued == Some(false) {
-            notes.push(self.moved(assessment));
-        } else if row.plateaued == Some(false) && state.outcome == Some(Outcome::TimeUp) {
-            notes.push(match assessment.reached() {
-                Some(reached) => {
-                    format!(
-                        "unstable: reached ±{}, asked ±{}",
-                        percent(reached),
-                        percent(self.policy.within)
-                    )
-                }
-                None => format!("unstable: not known within ±{}", percent(self.policy.within)),
-            });
-        }
-        if let Some(cut) = assessment.cut.filter(Cut::is_much) {
-            notes.push(cut.sentence());
-        }
-        notes.extend(load_note(state, metric));
-        let disturbed = assessment.disturbed.zip(assessment.estimate);
-        notes.extend(disturbed.and_then(|(found, estimate)| found.note(&estimate, row.unit)));
-        match &assessment.open {
-            Some(Why::NoReading(reason)) => notes.push(reason.clone()),
-            // How wide it is stands beside it.
-            Some(Why::Wide | Why::Recent | Why::Growing(_) | Why::Disturbed { .. }) | None => {}
-            Some(why) => notes.push(why.sentence()),
-        }
-        row.note = notes.join("; ");
-    }
-
-    /// What was known when it was decided on, and is not at the end.
-    fn moved(&self, assessment: &Assessment) -> String {
-        match (&assessment.open, assessment.reached()) {
-            (Some(Why::Wide), Some(reached)) => format!(
-                "was known, then moved: reached ±{}, asked ±{}",
-                percent(reached),
-                percent(self.policy.within)
-            ),
-            (Some(Why::Recent), _) => "was known, then moved: its last record is recent".to_owned(),
-            _ => "was known, then moved".to_owned(),
-        }
-    }
-
     fn run_row(&self, metric: &'static MetricDef, ended: Option<&StopRecord>) -> MetricRow {
-        let mut row = self.blank(metric, "run".to_owned());
+        let mut row = blank(metric, "run".to_owned(), self.is_chosen(metric));
         if metric.kind == MetricKind::Peak {
             self.fill_peak(&mut row, metric);
         } else if let Source::Model(figure) = metric.source {
@@ -272,7 +164,7 @@ impl Controller {
     /// Whether the worker was told to stop before an epoch had begun: then it reads no test data.
     fn ended_before_training(&self) -> bool {
         let stopped = self.totals.finished.as_ref().map(|finished| finished.stopped);
-        stopped == Some(true) && self.context.epochs > 0 && self.train_stage().is_none()
+        stopped == Some(true) && self.context.epochs > 0 && self.stage(Stage::Train).is_none()
     }
 
     fn fill_model(&self, row: &mut MetricRow, of: ModelFigure, ended: Option<&StopRecord>) {
@@ -318,7 +210,7 @@ impl Controller {
 }
 
 fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState) {
-    let sampled = &state.sampled;
+    let sampled = &state.series.sampled;
     let part = sampled.share(metric.source);
     let factor = if metric.unit == Unit::Percent { 100.0 } else { 1.0 };
     match part.ratio() {
@@ -336,11 +228,12 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
     row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
 }
 
-pub(super) fn add_note(row: &mut MetricRow, note: &str) {
-    if !row.note.is_empty() && !note.is_empty() {
-        row.note.push_str("; ");
+/// Why a figure of interference is not there though ticks were.
+fn gaps_of(metric: &MetricDef) -> &'static str {
+    match metric.source {
+        Source::RunDelay => "it neither ran nor waited for a core, or its counters have gaps here",
+        _ => "the machine's counters have gaps here",
     }
-    row.note.push_str(note);
 }
 
 /// A figure that only the worker knows.

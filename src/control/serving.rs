@@ -1,13 +1,14 @@
 //! Figures that only serving has: the highest rate, the best batch size, and what the load says of all others.
 
-use super::assess::{assess, percent};
 use super::constraint::{Constraint, Ruling};
-use super::controller::Controller;
-use super::rows::add_note;
+use super::measure::assess;
+use super::row::add_note;
+use super::run::Run;
 use super::stage::StageState;
 use crate::event::{FoundRate, MetricRow, Num, Pattern, Stage};
-use crate::metric::{MetricDef, MetricId, Source};
+use crate::metric::MetricId;
 use crate::stats::{Bounds, Estimate};
+use crate::units::percent;
 
 /// Share of the time of a search with interference that is worth a word.
 const TAKEN: f64 = 0.05;
@@ -15,25 +16,13 @@ const TAKEN: f64 = 0.05;
 /// The metric that searches find.
 const MAX_RATE: MetricId = MetricId::ServeMaxRate;
 
-/// What the load does to a figure of a stage, for its note.
-pub(super) fn load_note(state: &StageState, metric: &MetricDef) -> Option<String> {
-    let serves = matches!(state.stage, Stage::Serve(_) | Stage::Confirm(_));
-    (serves && metric.source == Source::Steps).then(|| state.load())?.sentence()
-}
-
 /// Bounds on the highest rate; none where there is no rate.
 fn bounds(found: &FoundRate) -> Bounds {
     let end = |end: Option<Num>| end.and_then(Num::finite);
     Bounds { low: end(found.low), high: end(found.high) }
 }
 
-impl Controller {
-    /// Sizes of requests that have rows: those that are served, or only searched with.
-    pub(super) fn sizes(&self) -> &[u32] {
-        let context = &self.context;
-        if context.serve_sizes.is_empty() { &context.probe_sizes } else { &context.serve_sizes }
-    }
-
+impl Run {
     /// Why there is no stage of these requests.
     pub(super) fn no_stage(&self, of: Stage) -> String {
         let searched = |size: u32| self.context.probe_sizes.contains(&size);
@@ -111,7 +100,7 @@ impl Controller {
     /// Searches that did not end with a rate as precise as was asked, each with what it said; none where nobody waits for
     /// the rate.
     pub(super) fn open_searches(&self) -> Vec<(Stage, String)> {
-        let chosen = self.chosen.iter().any(|metric| metric.id == MAX_RATE);
+        let chosen = self.is_chosen(MAX_RATE.def());
         let waits = chosen && self.policy.enabled;
         let sizes = self.context.probe_sizes.iter().filter(|_| waits);
         let open = |size: &u32| {
@@ -189,7 +178,7 @@ impl Controller {
     fn throughput(&self, size: u32) -> Option<Estimate> {
         let of_size = |state: &&StageState| state.stage == Stage::Serve(size);
         let state = self.stages.iter().find(of_size)?;
-        assess(MetricId::ServeThroughput.def(), state, self.ask(state))?.estimate
+        assess(MetricId::ServeThroughput.def(), &state.series, self.ask(state))?.estimate
     }
 }
 

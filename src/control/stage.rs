@@ -1,31 +1,17 @@
 //! One stage of a run: its series, and how many good looks in a row each chosen metric has had.
 
-use std::collections::VecDeque;
-
-use super::assess::{Ask, Assessment, Beginning, Why, assess, settle};
-use super::disturbance::{Mark, Marks};
+use super::constraint::Ruling;
 use super::limit::Limit;
 use super::looks::{Looks, Streak};
-use super::measure::sampled::Sampled;
-use super::times::{self, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
-use crate::event::{OpenMetric, Pattern, Reason, Stage, StepBatch};
+use super::measure::assessment::Assessment;
+use super::measure::load::Load;
+use super::measure::series::Series;
+use super::measure::why::Why;
+use super::measure::{Ask, assess, measure};
+use super::totals::Totals;
+use crate::event::{OpenMetric, Reason, Stage};
 use crate::metric::MetricDef;
-use crate::stats::batches::total;
-use crate::stats::{QuantileSeries, RateWindows};
-
-/// Batches of the step series.
-pub(super) const CAPACITY: usize = 256;
-
-/// Steps that wait for their mark; more come only where nothing is marked for seconds, and count as unmarked.
-const WAITING: usize = 32_768;
-
-/// Steps of one message that are not known to be disturbed or not.
-#[derive(Debug, Clone)]
-struct Waiting {
-    /// The first one's place in the series.
-    first: u64,
-    batch: StepBatch,
-}
+use crate::stats::Bounds;
 
 /// How a stage was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,28 +37,9 @@ pub(super) struct Chosen {
 #[derive(Debug, Clone)]
 pub(super) struct StageState {
     pub(super) stage: Stage,
-    pub(super) entered_ns: u64,
     pub(super) left_ns: Option<u64>,
-    /// Samples of all steps.
-    pub(super) samples: f64,
-    /// The times of the steps.
-    pub(super) times: Times,
-    /// Their latencies.
-    pub(super) quantiles: QuantileSeries,
-    /// Their rates, over windows of what [`times::ELAPSED`] adds up.
-    pub(super) windows: RateWindows,
-    /// Of requests that queue: the latencies without the load generator's own time.
-    pub(super) ideal: Option<QuantileSeries>,
-    /// Such requests came without a word of their waits: the worker does not play the pattern.
-    pub(super) unplayed: bool,
-    pub(super) queue: Queue,
-    /// How the series of steps begins, since the last look: five metrics ask.
-    beginning: Option<Beginning>,
-    /// The steps that were not clear.
-    not_clear: QuantileSeries,
-    waiting: VecDeque<Waiting>,
-    waiting_steps: usize,
-    pub(super) sampled: Sampled,
+    /// What came in it.
+    pub(super) series: Series,
     pub(super) chosen: Vec<Chosen>,
     /// Constraints that are judged by looks here.
     pub(super) limits: Vec<Limit>,
@@ -95,20 +62,8 @@ impl StageState {
         });
         Self {
             stage,
-            entered_ns: now_ns,
             left_ns: None,
-            samples: 0.0,
-            times: Times::new(CAPACITY),
-            quantiles: QuantileSeries::default(),
-            windows: RateWindows::default(),
-            ideal: None,
-            unplayed: false,
-            queue: Queue::default(),
-            beginning: None,
-            not_clear: QuantileSeries::default(),
-            waiting: VecDeque::new(),
-            waiting_steps: 0,
-            sampled: Sampled::default(),
+            series: Series::new(now_ns),
             chosen: chosen.collect(),
             limits: Vec::new(),
             outcome: None,
@@ -116,100 +71,9 @@ impl StageState {
         }
     }
 
-    /// Where requests come by this pattern.
-    pub(super) fn under(mut self, pattern: Pattern) -> Self {
-        self.queue = Queue::new(pattern);
-        self.ideal = pattern.queues().then(QuantileSeries::default);
-        self
-    }
-
-    /// Adds timed steps.
-    pub(super) fn steps(&mut self, batch: &StepBatch) {
-        let items = f64::from(batch.items);
-        let first = self.times.observations();
-        self.samples += items * batch.dur_ns.len() as f64;
-        self.beginning = None;
-        self.unplayed |= self.ideal.is_some() && batch.wait_ns.is_empty();
-        for request in batch.requests() {
-            let ideal_ns = self.queue.ideal_ns(request);
-            self.times.push(times::row(items, request, ideal_ns));
-            self.quantiles.push(request.latency_ns());
-            self.windows.push(items, request.elapsed_ns());
-            if let Some(ideal) = &mut self.ideal {
-                ideal.push(ideal_ns);
-            }
-        }
-        self.waiting_steps += batch.dur_ns.len();
-        let batch = batch.clone();
-        self.waiting.push_back(Waiting { first, batch });
-        while self.waiting_steps > WAITING
-            && let Some(old) = self.waiting.pop_front()
-        {
-            self.waiting_steps -= old.batch.dur_ns.len();
-            self.mark(&old, |_| Mark::Unknown);
-        }
-    }
-
-    /// Marks what has become known.
-    pub(super) fn resolve(&mut self, marks: &Marks) {
-        self.sampled.resolve(marks);
-        while let Some(next) = self.waiting.front()
-            && let Some(mark) = marks.of((next.batch.start_ns, next.batch.end_ns()))
-        {
-            let Some(steps) = self.waiting.pop_front() else {
-                return;
-            };
-            self.waiting_steps -= steps.batch.dur_ns.len();
-            match mark {
-                Mark::Clear => self.mark(&steps, |_| Mark::Clear),
-                _ => self.mark(&steps, |span| marks.of(span).unwrap_or(Mark::Unknown)),
-            }
-        }
-    }
-
-    fn mark(&mut self, steps: &Waiting, mark: impl Fn((u64, u64)) -> Mark) {
-        let items = f64::from(steps.batch.items);
-        for (place, request) in (steps.first..).zip(steps.batch.requests()) {
-            let from_ns = request.start_ns.saturating_sub(request.gap_ns);
-            let mark = mark((from_ns, request.end_ns()));
-            if mark != Mark::Unknown {
-                let more = times::marked(items, request, mark == Mark::Clear);
-                self.times.amend(place, more);
-            }
-            if mark != Mark::Clear {
-                self.not_clear.push(request.latency_ns());
-            }
-        }
-    }
-
-    /// The quantile of the clear steps after the first `skip`; `None` where there is none.
-    pub(super) fn clear_quantile(&self, level: f64, skip: u64) -> Option<f64> {
-        let mut others = self.not_clear.clone();
-        for steps in &self.waiting {
-            let requests = steps.batch.requests();
-            requests.for_each(|request| others.push(request.latency_ns()));
-        }
-        let batches = usize::try_from(skip / self.times.per_batch()).unwrap_or(usize::MAX);
-        let skipped = self.times.parts(STEPS + CLEAR, STEPS).into_iter().take(batches);
-        let not_clear: f64 = skipped.map(|part| part.weight - part.amount).sum();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a count of steps"
-        )]
-        let skips = (skip, not_clear as u64);
-        self.quantiles.value_without(&others, level, skips)
-    }
-
-    /// Steps that wait for their mark.
-    #[cfg(test)]
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting_steps
-    }
-
     /// Age at this time, in nanoseconds.
     pub(super) fn age_ns(&self, now_ns: u64) -> u64 {
-        now_ns.saturating_sub(self.entered_ns)
+        now_ns.saturating_sub(self.series.entered_ns)
     }
 
     /// Whether it is time for a look.
@@ -217,23 +81,14 @@ impl StageState {
         self.looks.due(now_ns)
     }
 
-    /// How the series of steps begins.
-    pub(super) fn beginning(&self) -> Beginning {
-        let found = || {
-            let elapsed = total(&self.times.parts(ELAPSED, STEPS)).amount;
-            settle(&self.times.parts(LATENCY, STEPS), elapsed)
-        };
-        self.beginning.unwrap_or_else(found)
-    }
-
     /// Judges every chosen metric and counts good looks.
-    pub(super) fn look(&mut self, ask: Ask<'_>) {
+    pub(super) fn look(&mut self, ask: Ask<'_>, totals: &Totals) {
         self.looks.taken(ask.now_ns);
-        self.beginning = Some(self.beginning());
+        self.series.keep_beginning();
         let judged: Vec<Option<Assessment>> =
-            self.chosen.iter().map(|chosen| assess(chosen.metric, self, ask)).collect();
+            self.chosen.iter().map(|chosen| assess(chosen.metric, &self.series, ask)).collect();
         for (chosen, assessment) in self.chosen.iter_mut().zip(judged) {
-            chosen.left_out = ask.totals.given_up(chosen.metric);
+            chosen.left_out = totals.given_up(chosen.metric);
             let Some(assessment) = assessment else {
                 continue;
             };
@@ -297,6 +152,39 @@ impl StageState {
             },
         };
         open.map(describe).collect()
+    }
+
+    /// Looks at every limit.
+    fn look_at_limits(&mut self, ask: Ask<'_>) {
+        if self.limits.is_empty() {
+            return;
+        }
+        let load = self.series.load();
+        for limit in &mut self.limits {
+            if let Some(measure) = measure(limit.metric, &self.series, ask) {
+                let ideal = match load {
+                    Load::Generator { .. } => measure.ideal(),
+                    _ => Bounds::default(),
+                };
+                limit.look(measure.bounds(), ideal, load);
+            }
+        }
+    }
+
+    /// Whether no limit that can be read is open.
+    fn limits_decided(&self, looks: u32) -> bool {
+        let unread = |limit: &Limit| {
+            let mut counted = self.counted();
+            counted.all(|chosen| chosen.metric.id != limit.metric.id)
+        };
+        self.limits.iter().all(|limit| unread(limit) || limit.ruling(looks, false) != Ruling::Open)
+    }
+
+    /// Whether a limit on this metric is open.
+    fn is_limit_open(&self, metric: &MetricDef, looks: u32) -> bool {
+        let of_metric = |limit: &&Limit| limit.metric.id == metric.id;
+        let mut limits = self.limits.iter().filter(of_metric);
+        limits.any(|limit| limit.ruling(looks, false) == Ruling::Open)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::controller::Controller;
 use super::policy::{StopPolicy, default_metrics};
 use crate::event::Reason;
 use crate::metric::{EnergyOf, MetricDef, Source, find};
@@ -83,22 +82,6 @@ pub(super) fn why_unsupported<'a>(
         let mut reasons = unsupported.iter();
         reasons.find_map(|(key, why)| metric.source.reads(key).then_some(why))
     })
-}
-
-impl Controller {
-    /// Chosen metrics that are left out, and why.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.clone();
-        for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
-            if let Some(why) = &chosen.left_out {
-                let warning = left_out(&format!("{}: {}", chosen.metric.name, why.detail));
-                if !warnings.contains(&warning) {
-                    warnings.push(warning);
-                }
-            }
-        }
-        warnings
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::devices::Selection;
-use super::disturbance::Marks;
+use super::measure::disturbance::Marks;
 use super::measure::peak::Peaks;
 use super::measure::sampled::Sampled;
 use super::measure::tick::Tick;

@@ -1,22 +1,7 @@
 //! What the loss and the validation accuracy say: diverged, trained, or neither yet.
 
-use super::controller::Controller;
 use super::policy::StopPolicy;
-use crate::event::record::{of_model, trained_to_the_end};
-use crate::event::{EpochReport, Num, StopReason};
-
-impl Controller {
-    /// Whether the training was left since the model was trained; the run may have ended for another reason since.
-    pub fn was_trained(&self) -> bool {
-        self.trained_as.is_some()
-    }
-
-    /// Whether figures of the model are those of one that was trained to the end, in a run that ended for this reason.
-    pub(super) fn trained_to_the_end(&self, ended: StopReason) -> bool {
-        let (epochs, budget) = (self.training.epochs(), self.context.epochs);
-        trained_to_the_end(of_model(ended, self.was_trained()), epochs, budget)
-    }
-}
+use crate::event::{EpochReport, Num};
 
 /// Follows a training.
 #[derive(Debug, Clone, Default)]

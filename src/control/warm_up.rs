@@ -1,7 +1,7 @@
 //! What the estimates of a stage leave out as warm-up, in time: for those who draw a run.
 
-use super::assess::settle;
-use super::stage::CAPACITY;
+use super::measure::assessment::settle;
+use super::measure::times::CAPACITY;
 use crate::event::StepBatch;
 use crate::stats::BatchSeries;
 use crate::stats::batches::total;

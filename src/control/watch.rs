@@ -2,11 +2,11 @@
 //! between two ticks (of a peak, the largest value so far); for steps, groups of at least [`WINDOW_NS`] of them, with the
 //! rate, the mean or the quantile within each.
 
-use super::assess::factor;
+use super::measure::gauge::factor;
 use super::measure::peak::Peaks;
 use super::measure::tick::Interval;
+use super::measure::times::seconds;
 use super::rule::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
-use super::times::seconds;
 use crate::event::StepBatch;
 use crate::metric::{MetricDef, MetricKind, Source};
 use crate::stats::Sample;
@@ -15,7 +15,7 @@ use crate::stats::Sample;
 const WINDOW_NS: u64 = 100_000_000;
 
 /// One rule on one metric.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Watch {
     rule: Box<dyn SeriesRule>,
     began_ns: u64,

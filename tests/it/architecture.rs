@@ -606,9 +606,7 @@ const OTHER_THINGS: &[(&str, &str)] = &[("runner/group.rs", "memory.peak")];
 fn a_metric_is_named_by_the_registry_alone() {
     let mut wrong = Vec::new();
     for (file, text) in sources() {
-        // The control module still asks by name.
-        let exempt = file.starts_with("metric/") || file.starts_with("control/");
-        if exempt || is_for_tests(&file) {
+        if file.starts_with("metric/") || is_for_tests(&file) {
             continue;
         }
         let code: Vec<&str> = text.lines().take(lines_of_code(&text)).collect();

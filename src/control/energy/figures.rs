@@ -1,15 +1,14 @@
 //! The figures of energy, each with what is in it, or why there is none.
 
 use super::meter::{Amount, Meter, Window};
-use super::whose::Main;
 use super::{Device, Energy};
-use crate::control::assess::percent;
-use crate::control::controller::Controller;
-use crate::control::rows::add_note;
+use crate::control::row::add_note;
+use crate::control::run::Run;
 use crate::control::stage::StageState;
 use crate::event::{MetricRow, Stage};
 use crate::metric::{EnergyOf, MetricDef, Source};
 use crate::stats::Part;
+use crate::units::percent;
 use crate::units::{Unit, rough_percent, seconds, significant};
 
 /// Share of the time with interference that is worth a word.
@@ -40,6 +39,15 @@ pub(super) struct Figure {
     pub(super) lacks: bool,
     /// Others took a good part of the machine meanwhile: it is at most this.
     pub(super) others: bool,
+}
+
+/// What a run mainly works on.
+#[derive(Debug, Clone, PartialEq)]
+enum Main {
+    Processors,
+    Device,
+    /// Something whose energy nobody tells: why there is no figure.
+    Other(String),
 }
 
 /// What is asked: of a stage, or of the run that was over at this time.
@@ -198,7 +206,17 @@ impl Sum {
     }
 }
 
-impl Controller {
+impl Run {
+    fn main(&self, energy: &Energy) -> Main {
+        match &*self.context.device {
+            "" | "cpu" => Main::Processors,
+            _ if !energy.own.is_empty() => Main::Device,
+            device if device.starts_with("cuda") => Main::Device,
+            "auto" => energy.around.doubt().map_or(Main::Processors, Main::Other),
+            other => Main::Other(format!("nobody tells the energy of `{other}`")),
+        }
+    }
+
     /// Everything that the run works on: the processors, and its devices.
     fn total_energy(&self, energy: &Energy, asked: Asked) -> Result<Figure, String> {
         let main = self.main(energy);
@@ -250,7 +268,7 @@ impl Controller {
     /// Share of the time in which others took the machine, in a stage or in all.
     fn taken(&self, stage: Option<Stage>) -> Option<f64> {
         let asked = |state: &&StageState| stage.is_none_or(|stage| state.stage == stage);
-        let marked = self.stages.iter().filter(asked).map(|state| state.sampled.marked);
+        let marked = self.stages.iter().filter(asked).map(|state| state.series.sampled.marked);
         let sum = |sum: Part, part: Part| Part {
             amount: sum.amount + part.amount,
             weight: sum.weight + part.weight,
@@ -316,7 +334,7 @@ impl Controller {
     /// Amount a sample of a stage.
     pub(in crate::control) fn fill_energy_of(&self, row: &mut MetricRow, state: &StageState) {
         let energy = self.whole_energy();
-        let samples = state.samples;
+        let samples = state.series.samples;
         let found = energy
             .place(state.stage)
             .ok_or_else(|| "the phase was not seen".to_owned())

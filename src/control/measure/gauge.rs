@@ -2,10 +2,17 @@
 
 use std::collections::VecDeque;
 
+use super::assessment::{
+    ALPHA, Assessment, Bounded, Found, Measure, bounds_of, of_ratio, scaled, settle,
+};
+use super::cut::Cut;
+use super::disturbance::{Columns, Disturbance, Mark, Marks};
 use super::tick::Observed;
-use crate::control::disturbance::{Columns, Mark, Marks};
+use crate::control::policy::StopPolicy;
+use crate::metric::{MetricDef, Source};
 use crate::stats::batches::total;
-use crate::stats::{BatchSeries, Part};
+use crate::stats::{BatchSeries, Part, Tail};
+use crate::units::Unit;
 
 /// Batches of the series; a look costs in proportion.
 const CAPACITY: usize = 256;
@@ -14,7 +21,7 @@ const CAPACITY: usize = 256;
 const WAITING: usize = 64;
 
 /// Where a gauge keeps what: amount, seconds, both of the clear observations, seconds of the marked ones.
-pub(crate) const GAUGE: Columns = Columns { clear: (2, 3), time: (1, 3, 4) };
+const GAUGE: Columns = Columns { clear: (2, 3), time: (1, 3, 4) };
 
 /// The observations of one gauge in one stage. Which of them were disturbed is known a moment later.
 #[derive(Debug, Clone)]
@@ -74,5 +81,72 @@ impl Gauge {
     /// Amount and seconds in all.
     pub(crate) fn sum(&self) -> Part {
         self.series.sum(0, 1)
+    }
+}
+
+/// Below this many percent a utilisation is asked for in percentage points, as if it were this high: 5% of an idle
+/// core's 0.3% cannot be known, and nobody asks.
+pub(crate) const UTILISATION_FLOOR: f64 = 10.0;
+
+/// What makes the mean of a gauge's observations the metric; `None` where it is a share of cores that are not known.
+pub(crate) fn factor(metric: &MetricDef, usable_cores: f64) -> Option<f64> {
+    let percent = match metric.source {
+        // The rate of a counter of seconds.
+        Source::Tick(field) if field.is_counter() && metric.unit == Unit::Percent => 100.0,
+        _ => 1.0,
+    };
+    if !metric.of_usable_cores {
+        return Some(percent);
+    }
+    (usable_cores > 0.0).then(|| percent / usable_cores)
+}
+
+/// What a precision is a share of at the least.
+pub(crate) fn floor(metric: &MetricDef) -> f64 {
+    if metric.unit == Unit::Percent { UTILISATION_FLOOR } else { 0.0 }
+}
+
+/// The mean of a gauge over a stage.
+pub(crate) struct GaugeMean<'a> {
+    pub(crate) gauge: &'a Gauge,
+    /// What makes the mean of the observations the figure.
+    pub(crate) factor: f64,
+    /// What the precision is a share of at the least.
+    pub(crate) floor: f64,
+    /// The most that the figure can be.
+    pub(crate) most: f64,
+}
+
+impl Measure for GaugeMean<'_> {
+    fn assess(&self, policy: &StopPolicy) -> Assessment {
+        let series = &self.gauge.series;
+        let parts = scaled(self.gauge.parts(), self.factor);
+        let beginning = settle(&parts, total(&parts).weight);
+        let left = &parts[beginning.cut..];
+        let samples = left.len() as u64 * series.per_batch();
+        let Some(estimate) = of_ratio(left, policy.confidence, samples) else {
+            return Assessment::missing("no sampler interval fell within the stage");
+        };
+        let disturbed = Disturbance::of(series, beginning.cut, GAUGE);
+        let found = Found {
+            estimate,
+            scale: estimate.value.abs().max(self.floor),
+            left,
+            beginning,
+            disturbed: disturbed.map(|found| found.map(|without| Some(without * self.factor))),
+            seen: series.observations(),
+            cut: Cut::of(&parts, beginning.cut, series.per_batch(), |part| part.weight),
+        };
+        found.judged(policy)
+    }
+
+    fn bounds(&self) -> Bounded {
+        let series = &self.gauge.series;
+        let parts = scaled(self.gauge.parts(), self.factor);
+        let beginning = settle(&parts, total(&parts).weight);
+        let left = &parts[beginning.cut..];
+        let tail = Tail::Within(0.0, self.most);
+        let bounds = bounds_of(left, beginning.settled, series.per_batch(), tail, ALPHA);
+        Bounded { bounds, seen: series.observations() }
     }
 }

@@ -1,9 +1,11 @@
 //! Peaks of the run: the largest value of a source so far, and whether it is known.
 
-use super::super::assess::{Ask, Assessment, Why};
-use super::super::coverage::Coverage;
-use super::super::devices::Selection;
+use super::assessment::{Assessment, Measure};
+use super::coverage::Coverage;
 use super::tick::Tick;
+use super::why::Why;
+use crate::control::devices::Selection;
+use crate::control::policy::StopPolicy;
 use crate::metric::{CATALOGUE, DeviceKind, MetricDef, MetricId, MetricKind};
 use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
 
@@ -32,21 +34,33 @@ impl Peak {
             self.tracker.push(tick.sample.t_ns as f64 * 1e-9, value);
         }
     }
+}
 
-    /// Judges it at a look at a stage that was entered at this time; `growth`: that of its gauge in the stage.
-    pub(crate) fn assess(&self, entered_ns: u64, growth: &GrowthWatch, ask: Ask<'_>) -> Assessment {
-        let Some(peak) = self.tracker.peak() else {
+/// A peak at a look at a stage.
+pub(crate) struct PeakSoFar<'a> {
+    pub(crate) peak: &'a Peak,
+    /// That of its gauge in the stage.
+    pub(crate) growth: &'a GrowthWatch,
+    /// When the stage was entered, in nanoseconds.
+    pub(crate) entered_ns: u64,
+    pub(crate) now_ns: u64,
+}
+
+impl Measure for PeakSoFar<'_> {
+    fn assess(&self, policy: &StopPolicy) -> Assessment {
+        let (Peak { metric, tracker, .. }, growth) = (self.peak, self.growth);
+        let Some(peak) = tracker.peak() else {
             return Assessment::missing("the sampler took no reading");
         };
         let in_seconds = |ns: u64| ns as f64 * 1e-9;
-        let span = (in_seconds(entered_ns), in_seconds(ask.now_ns));
+        let span = (in_seconds(self.entered_ns), in_seconds(self.now_ns));
         let asked = GrowthAsk {
-            within: ask.policy.within,
-            confidence: ask.policy.confidence,
-            quantum: self.metric.quantum,
+            within: policy.within,
+            confidence: policy.confidence,
+            quantum: metric.quantum,
         };
-        let found = self.tracker.judge(span, growth, asked);
-        let samples = self.tracker.readings();
+        let found = tracker.judge(span, growth, asked);
+        let samples = tracker.readings();
         Assessment {
             estimate: Some(Estimate { value: peak, interval: None, samples }),
             scale: peak,

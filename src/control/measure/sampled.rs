@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::LazyLock;
 
+use super::disturbance::{Mark, Marks};
 use super::gauge::Gauge;
 use super::tick::Interval;
-use crate::control::disturbance::{Mark, Marks};
 use crate::metric::{CATALOGUE, MetricDef, MetricKind, Scope, Source};
 use crate::stats::{GrowthWatch, Part};
 

@@ -1,10 +1,10 @@
 //! `BenchmarkDotNet`'s warm-up and actual stages (`EngineWarmupStage.cs`, `EngineActualStage.cs`).
 
 use super::mean::{Running, reached};
-use super::params::{ParamDef, ParamKind, RuleDef, confidence, count_from_3, share};
-use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
-use crate::control::assess::percent;
+use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
+use super::spec::{ParamDef, ParamKind, RuleDef, RuleSpec, confidence, count_from_3, share};
 use crate::stats::{Interval, Sample};
+use crate::units::percent;
 
 /// Fewest and most iterations of the warm-up, and the changes of direction that end it in between.
 const WARM_UP: (u64, u64) = (6, 50);
@@ -162,9 +162,5 @@ impl SeriesRule for BenchmarkDotnet {
                 self.warm_up
             ),
         }
-    }
-
-    fn boxed(&self) -> Box<dyn SeriesRule> {
-        Box::new(self.clone())
     }
 }

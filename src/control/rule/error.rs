@@ -1,7 +1,5 @@
 //! Why a text is no rule.
 
-use super::RULES;
-
 /// Why a text is no rule, or a rule cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
@@ -55,18 +53,4 @@ pub enum RuleError {
         /// The rule.
         rule: &'static str,
     },
-}
-
-impl RuleError {
-    /// What was written and the names that would have been right, for a suggestion.
-    pub fn candidates(&self) -> Option<(&str, Vec<&'static str>)> {
-        match self {
-            Self::Unknown { name } => Some((name, RULES.iter().map(|rule| rule.name).collect())),
-            Self::UnknownParam { rule, name } => {
-                let rule = RULES.iter().find(|known| known.name == *rule)?;
-                Some((name, rule.params.iter().map(|param| param.name).collect()))
-            }
-            _ => None,
-        }
-    }
 }

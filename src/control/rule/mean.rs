@@ -1,10 +1,10 @@
 //! The plainest yardsticks: a running mean with Student's interval, and a fixed number of intervals.
 
-use super::params::{RuleDef, WITHIN, confidence, count, count_from_0, count_from_3};
-use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
-use crate::control::assess::percent;
+use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
+use super::spec::{RuleDef, RuleSpec, WITHIN, confidence, count, count_from_0, count_from_3};
 use crate::stats::Interval;
 use crate::stats::distribution::student_t;
+use crate::units::percent;
 
 /// Mean and sum of squares by Welford's update: a constant series has exactly its value and no spread.
 #[derive(Debug, Clone, Copy, Default)]
@@ -115,10 +115,6 @@ impl SeriesRule for NaiveT {
             ),
         }
     }
-
-    fn boxed(&self) -> Box<dyn SeriesRule> {
-        Box::new(self.clone())
-    }
 }
 
 /// Its declaration.
@@ -166,9 +162,5 @@ impl SeriesRule for Fixed {
             estimate: estimate(mean, None, count),
             reason: format!("{count} of {} intervals after {}", self.n, self.skipped),
         }
-    }
-
-    fn boxed(&self) -> Box<dyn SeriesRule> {
-        Box::new(self.clone())
     }
 }

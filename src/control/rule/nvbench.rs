@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::mean::Running;
-use super::params::{ParamDef, ParamKind, RuleDef, count_from_3, share, time};
-use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
-use crate::control::assess::percent;
+use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
+use super::spec::{ParamDef, ParamKind, RuleDef, RuleSpec, count_from_3, share, time};
+use crate::units::percent;
 use crate::units::seconds;
 
 /// Fewest samples that `NVBench` takes a standard deviation of; with fewer it is infinite.
@@ -133,9 +133,5 @@ impl SeriesRule for NvbenchStdrel {
             estimate: estimate(mean, None, count),
             reason: format!("{noise}, {why}, over {count} intervals, {}", seconds(self.time_s)),
         }
-    }
-
-    fn boxed(&self) -> Box<dyn SeriesRule> {
-        Box::new(self.clone())
     }
 }

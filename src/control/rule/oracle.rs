@@ -1,7 +1,6 @@
 //! Hindsight, the yardstick of what is possible.
 
-use super::RuleSpec;
-use super::params::{RuleDef, WITHIN};
+use super::spec::{RuleDef, RuleSpec, WITHIN};
 
 /// Its declaration.
 pub(super) const ORACLE: RuleDef = RuleDef {

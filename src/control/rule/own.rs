@@ -1,12 +1,14 @@
 //! Our own rule on one series of intervals: the looks, the streak and the judgement that the controller has for gauges.
 
-use super::params::{RuleDef, WITHIN, confidence, count, time};
-use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
-use crate::control::assess::{Assessment, of_gauge, percent};
+use super::observe::{Observation, Opinion, SeriesRule, Standing};
+use super::spec::{RuleDef, RuleSpec, WITHIN, confidence, count, time};
 use crate::control::looks::{Looks, Streak};
-use crate::control::measure::gauge::Gauge;
+use crate::control::measure::assessment::{Assessment, Measure as _};
+use crate::control::measure::cut::Cut;
+use crate::control::measure::gauge::{Gauge, GaugeMean};
 use crate::control::policy::StopPolicy;
 use crate::stats::{Estimate, Interval};
+use crate::units::percent;
 
 /// Its declaration.
 pub(super) const PERFTUNE: RuleDef = RuleDef {
@@ -43,7 +45,7 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new(spec: &RuleSpec) -> Self {
         Self {
-            policy: spec.over(&StopPolicy::default()),
+            policy: policy_of(spec, &StopPolicy::default()),
             series: Gauge::default(),
             looks: None,
             streak: Streak::default(),
@@ -53,31 +55,27 @@ impl Own {
     }
 
     fn assess(&self) -> Assessment {
-        of_gauge(&self.series, (1.0, 0.0), &self.policy)
+        let series =
+            GaugeMean { gauge: &self.series, factor: 1.0, floor: 0.0, most: f64::INFINITY };
+        series.assess(&self.policy)
     }
 }
 
-impl RuleSpec {
-    /// A policy with the parameters that our own rule was given; another rule changes nothing of it.
-    #[must_use]
-    pub fn over(&self, policy: &StopPolicy) -> StopPolicy {
-        let mut policy = policy.clone();
-        if !self.is_ours() {
-            return policy;
-        }
-        for (slot, name) in [
-            (&mut policy.within, "within"),
-            (&mut policy.confidence, "confidence"),
-            (&mut policy.min_time_s, "min-time"),
-            (&mut policy.max_time_s, "max-time"),
-        ] {
-            *slot = self.given(name).unwrap_or(*slot);
-        }
-        if self.given("looks").is_some() {
-            policy.looks = u32::try_from(self.count("looks")).unwrap_or(policy.looks);
-        }
-        policy
+/// A policy with the parameters that our own rule was given.
+pub(super) fn policy_of(spec: &RuleSpec, policy: &StopPolicy) -> StopPolicy {
+    let mut policy = policy.clone();
+    for (slot, name) in [
+        (&mut policy.within, "within"),
+        (&mut policy.confidence, "confidence"),
+        (&mut policy.min_time_s, "min-time"),
+        (&mut policy.max_time_s, "max-time"),
+    ] {
+        *slot = spec.given(name).unwrap_or(*slot);
     }
+    if spec.given("looks").is_some() {
+        policy.looks = u32::try_from(spec.count("looks")).unwrap_or(policy.looks);
+    }
+    policy
 }
 
 /// Whole nanoseconds of a time that was checked to be finite and not negative.
@@ -131,7 +129,7 @@ impl SeriesRule for Own {
         };
         let width = reached
             .map_or_else(|| "no interval".to_owned(), |reached| format!("±{}", percent(reached)));
-        let cut = assessment.cut.filter(super::super::assess::Cut::is_much);
+        let cut = assessment.cut.filter(Cut::is_much);
         let cut = cut.map_or_else(String::new, |cut| format!("; {}", cut.sentence()));
         let open = match &assessment.open {
             _ if self.streak.reaches(self.policy.looks) => match self.policy.looks {
@@ -148,9 +146,5 @@ impl SeriesRule for Own {
                 percent(self.policy.confidence)
             ),
         }
-    }
-
-    fn boxed(&self) -> Box<dyn SeriesRule> {
-        Box::new(self.clone())
     }
 }

@@ -1,9 +1,12 @@
 //! One recorded series, fed to several rules at once.
 
+use super::error::RuleError;
 use super::mean::Running;
-use super::{Observation, Opinion, Oracle, RuleError, RuleSpec, SeriesRule, Standing};
-use crate::control::assess::percent;
+use super::observe::{Observation, Opinion, SeriesRule, Standing};
+use super::oracle::Oracle;
+use super::spec::RuleSpec;
 use crate::stats::Interval;
+use crate::units::percent;
 
 /// Why a row cannot belong to a series.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]

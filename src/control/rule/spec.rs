@@ -1,31 +1,142 @@
-//! A rule with its parameters, as a user writes it: `NAME[:k=v,...]`.
+//! A rule as it is declared, and with the parameters that it was given: `NAME[:k=v,...]`.
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::error::RuleError;
-use super::params::{ParamDef, ParamKind, RuleDef};
-use super::{RULES, SeriesRule};
+use super::observe::SeriesRule;
 use crate::units::{Share, Span};
+
+/// What a parameter is measured in, and how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParamKind {
+    /// A share of one, written `5%` or `0.05`.
+    Share,
+    /// A time, written with its unit, such as `500ms`; kept in seconds.
+    Seconds,
+    /// The same, or `off`; kept as infinity.
+    SecondsOrOff,
+    /// A whole number.
+    Count,
+    /// One of these words; kept as its place.
+    Word(&'static [&'static str]),
+}
+
+/// One parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct ParamDef {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit.
+    pub kind: ParamKind,
+    /// In the base unit.
+    pub default: f64,
+    /// Which values are allowed, in the base unit.
+    pub allowed: fn(f64) -> bool,
+    /// How a message says so.
+    pub says: &'static str,
+    /// One line.
+    pub about: &'static str,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleDef {
+    /// Its name.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// Its parameters, in the order in which they are shown.
+    pub params: &'static [ParamDef],
+    /// The rule at the beginning of a series; absent for one that needs the whole of it.
+    pub(super) build: Option<fn(&RuleSpec) -> Box<dyn SeriesRule>>,
+    /// Whether the precision and the confidence that a run asks for take the place of its defaults.
+    pub(super) takes_precision: bool,
+}
+
+pub(super) const fn share(name: &'static str, default: f64, about: &'static str) -> ParamDef {
+    ParamDef {
+        name,
+        kind: ParamKind::Share,
+        default,
+        allowed: |value| value > 0.0 && value < 1.0,
+        says: "a percentage between 0% and 100%",
+        about,
+    }
+}
+
+pub(super) const fn confidence(default: f64) -> ParamDef {
+    ParamDef {
+        name: "confidence",
+        kind: ParamKind::Share,
+        default,
+        allowed: |value| value > 0.5 && value < 1.0,
+        says: "a percentage between 50% and 100%",
+        about: "nominal confidence of the interval",
+    }
+}
+
+pub(super) const fn count(name: &'static str, default: f64, about: &'static str) -> ParamDef {
+    ParamDef {
+        name,
+        kind: ParamKind::Count,
+        default,
+        allowed: |value| (1.0..=100_000.0).contains(&value),
+        says: "a whole number from 1 to 100000",
+        about,
+    }
+}
+
+pub(super) const fn count_from_0(
+    name: &'static str,
+    default: f64,
+    about: &'static str,
+) -> ParamDef {
+    ParamDef {
+        allowed: |value| (0.0..=100_000.0).contains(&value),
+        says: "a whole number from 0 to 100000",
+        ..count(name, default, about)
+    }
+}
+
+/// A number of intervals whose spread or agreement is asked for, so more than one or two.
+pub(super) const fn count_from_3(
+    name: &'static str,
+    default: f64,
+    about: &'static str,
+) -> ParamDef {
+    ParamDef {
+        allowed: |value| (3.0..=100_000.0).contains(&value),
+        says: "a whole number from 3 to 100000",
+        ..count(name, default, about)
+    }
+}
+
+pub(super) const fn time(name: &'static str, default: f64, about: &'static str) -> ParamDef {
+    ParamDef {
+        name,
+        kind: ParamKind::Seconds,
+        default,
+        allowed: |value| (0.0..=31_536_000.0).contains(&value),
+        says: "a duration such as 500ms, at most a year",
+        about,
+    }
+}
+
+pub(super) const WITHIN: ParamDef =
+    share("within", 0.05, "half-width of the interval, as a share of the figure");
 
 /// A rule and the parameters that were given; the others have their defaults. Displayed as it is written, without
 /// parameters that have their default; as `{:#}` with all that were given, which take the place of a run's own.
 #[derive(Clone)]
 pub struct RuleSpec {
-    rule: &'static RuleDef,
+    pub(super) rule: &'static RuleDef,
     /// In the base unit, in the order of the catalogue.
-    given: Vec<Option<f64>>,
+    pub(super) given: Vec<Option<f64>>,
 }
 
 impl fmt::Debug for RuleSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_string())
-    }
-}
-
-impl Default for RuleSpec {
-    fn default() -> Self {
-        Self::of(&RULES[0])
     }
 }
 
@@ -41,18 +152,13 @@ impl PartialEq for RuleSpec {
 }
 
 impl RuleSpec {
-    fn of(rule: &'static RuleDef) -> Self {
+    pub(super) fn of(rule: &'static RuleDef) -> Self {
         Self { rule, given: vec![None; rule.params.len()] }
     }
 
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.rule.name
-    }
-
-    /// Whether it is our own rule.
-    pub fn is_ours(&self) -> bool {
-        self.rule.name == RULES[0].name
     }
 
     /// The value of a parameter in its base unit, given or default; NaN where the rule has no such parameter.
@@ -111,44 +217,8 @@ impl RuleSpec {
     }
 }
 
-impl FromStr for RuleSpec {
-    type Err = RuleError;
-
-    fn from_str(text: &str) -> Result<Self, RuleError> {
-        let (name, params) = text.split_once(':').unwrap_or((text, ""));
-        let name = name.trim();
-        let rule = RULES.iter().find(|rule| rule.name == name);
-        let rule = rule.ok_or_else(|| RuleError::Unknown { name: name.to_owned() })?;
-        let mut spec = Self::of(rule);
-        if params.trim().is_empty() && !text.contains(':') {
-            return Ok(spec);
-        }
-        for pair in params.split(',') {
-            let Some((key, value)) = pair.split_once('=') else {
-                return Err(RuleError::Shape { rule: rule.name, text: pair.trim().to_owned() });
-            };
-            let (key, value) = (key.trim(), value.trim());
-            let at = rule.params.iter().position(|param| param.name == key);
-            let at = at
-                .ok_or_else(|| RuleError::UnknownParam { rule: rule.name, name: key.to_owned() })?;
-            let param = &rule.params[at];
-            if spec.given[at].is_some() {
-                return Err(RuleError::Twice { rule: rule.name, name: param.name });
-            }
-            let read = param.read(value).filter(|value| (param.allowed)(*value));
-            spec.given[at] = Some(read.ok_or_else(|| RuleError::Value {
-                rule: rule.name,
-                name: param.name,
-                says: param.says,
-                text: value.to_owned(),
-            })?);
-        }
-        Ok(spec)
-    }
-}
-
 impl ParamDef {
-    fn read(&self, text: &str) -> Option<f64> {
+    pub(super) fn read(&self, text: &str) -> Option<f64> {
         let time = |text: &str| text.parse::<Span>().ok().map(Span::as_secs);
         let value = match self.kind {
             ParamKind::Share if text.ends_with('%') => text.parse::<Share>().ok().map(|s| s.0),

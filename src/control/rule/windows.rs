@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::mean::Running;
-use super::params::{RuleDef, count_from_3, share};
-use super::{Observation, Opinion, RuleSpec, SeriesRule, Standing, estimate};
-use crate::control::assess::percent;
+use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
+use super::spec::{RuleDef, RuleSpec, count_from_3, share};
+use crate::units::percent;
 
 #[derive(Debug, Clone)]
 struct Last {
@@ -106,10 +106,6 @@ impl SeriesRule for PerfAnalyzer {
             reason: format!("the last {} of {} windows are {apart}", running.count, self.seen),
         }
     }
-
-    fn boxed(&self) -> Box<dyn SeriesRule> {
-        Box::new(self.clone())
-    }
 }
 
 /// Its declaration.
@@ -169,9 +165,5 @@ impl SeriesRule for CovLastK {
             estimate: estimate(running.mean, None, running.count),
             reason: format!("the last {} of {} intervals {varies}", running.count, self.seen),
         }
-    }
-
-    fn boxed(&self) -> Box<dyn SeriesRule> {
-        Box::new(self.clone())
     }
 }

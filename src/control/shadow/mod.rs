@@ -23,16 +23,17 @@ pub use compare::{Contestant, Swaps, spread, swaps};
 pub use hindsight::{Due, Stops};
 
 use self::aftermath::Aftermath;
-use super::assess::UTILISATION_FLOOR;
 use super::context::RunContext;
-use super::controller::{Controller, Verdict};
+use super::controller::Controller;
+use super::judge::Verdict;
+use super::measure::gauge::UTILISATION_FLOOR;
 use super::policy::StopPolicy;
 use super::rule::RuleSpec;
 use crate::event::{
     Envelope, MetricRow, Phase, ResourceSample, RunVerdict, Stage, StopReason, StopRecord,
     WorkerEvent,
 };
-use crate::metric::{MetricDef, MetricId, Source, find};
+use crate::metric::{MetricDef, MetricId, Source};
 use crate::units::Unit;
 
 /// A chosen metric as the run would have reported it.
@@ -132,7 +133,7 @@ impl ShadowRun {
 
     fn of(controller: Controller, stops: Option<Stops>) -> Self {
         Self {
-            last_ns: controller.context.started_ns,
+            last_ns: controller.run.context.started_ns,
             controller,
             stops,
             absent: None,
@@ -201,7 +202,7 @@ impl ShadowRun {
 
     /// Leaves a stage whose time has come by another rule.
     fn look_back(&mut self) {
-        let Some(stage) = self.controller.current else {
+        let Some(stage) = self.controller.run.current else {
             return;
         };
         let Some(stops) = &self.stops else {
@@ -217,16 +218,16 @@ impl ShadowRun {
         };
         if matches!(stage, Stage::Serve(_)) {
             self.leave(stage);
-        } else if !self.controller.wants_training() {
+        } else if !self.controller.run.wants_training() {
             self.stop(StopRecord { reason, detail });
         }
     }
 
     /// Age of a stage now, in seconds.
     fn age_s(&self, stage: Stage) -> f64 {
-        let stages = self.controller.stages.iter();
+        let stages = self.controller.run.stages.iter();
         let mut found = stages.filter(|found| found.stage == stage);
-        found.next().map_or(0.0, |found| found.age_ns(self.controller.now_ns) as f64 * 1e-9)
+        found.next().map_or(0.0, |found| found.age_ns(self.controller.run.now_ns) as f64 * 1e-9)
     }
 
     fn leave(&mut self, stage: Stage) {
@@ -241,12 +242,12 @@ impl ShadowRun {
 
     fn stop(&mut self, record: StopRecord) {
         self.rows = self.controller.rows(Some(&record));
-        if let Some(stage) = self.controller.current {
+        if let Some(stage) = self.controller.run.current {
             self.left.retain(|left| left.stage != stage);
             self.left.push(Left { stage, stop_s: self.age_s(stage), rows: Vec::new() });
         }
         self.stopped = Some(record);
-        if self.controller.train_stage().is_some() {
+        if self.controller.run.stage(Stage::Train).is_some() {
             self.aftermath.stop();
         }
         self.be_absent(None);
@@ -256,8 +257,8 @@ impl ShadowRun {
         self.absent = Some(Absence {
             left,
             // A worker that is stopped before its training reads no test data.
-            tests: self.controller.train_stage().is_some(),
-            since_ns: self.controller.now_ns,
+            tests: self.controller.run.stage(Stage::Train).is_some(),
+            since_ns: self.controller.run.now_ns,
             held: None,
         });
     }
@@ -279,19 +280,19 @@ impl ShadowRun {
                 row.clone_from(then);
             }
         }
-        if self.controller.trained_as.is_some() {
+        if self.controller.run.trained_as.is_some() {
             forget_test(&mut rows);
         }
         let figures = self.figures(&rows);
         // Now its phases are over, and what is said of them is said at their end.
         let over = Envelope {
             seq: 0,
-            t_ns: self.controller.now_ns,
+            t_ns: self.controller.run.now_ns,
             event: WorkerEvent::Phase { phase: Phase::Test },
         };
         let _ = self.controller.on_worker(&over);
         let seconds = |ns: u64| ns as f64 * 1e-9;
-        let started_ns = self.controller.context.started_ns;
+        let started_ns = self.controller.run.context.started_ns;
         ShadowEnd {
             figures,
             verdict: self.controller.feasibility(&rows, &stop),
@@ -313,7 +314,7 @@ impl ShadowRun {
     }
 
     fn natural_end(&self) -> (StopRecord, Vec<MetricRow>) {
-        let stop = match &self.controller.totals.finished {
+        let stop = match &self.controller.run.totals.finished {
             Some(finished) => self.controller.natural_end(finished),
             None => StopRecord {
                 reason: StopReason::Budget,
@@ -326,7 +327,7 @@ impl ShadowRun {
 
     fn figures(&self, rows: &[MetricRow]) -> Vec<ShadowFigure> {
         let mut figures = Vec::new();
-        let stages = self.controller.stages.iter();
+        let stages = self.controller.run.stages.iter();
         for state in stages.filter(|state| !matches!(state.stage, Stage::Confirm(_))) {
             let phase = state.stage.to_string();
             let left = self.left.iter().find(|left| left.stage == state.stage);
@@ -358,7 +359,7 @@ impl ShadowRun {
 /// Takes away what was read of the test data with the weights of the whole training.
 fn forget_test(rows: &mut [MetricRow]) {
     let tested = |row: &&mut MetricRow| {
-        let source = find(&row.metric).map(|metric| metric.source);
+        let source = row.metric.def().map(|metric| metric.source);
         matches!(source, Some(Source::Model(figure)) if figure.is_of_test())
     };
     for row in rows.iter_mut().filter(tested) {

@@ -1,7 +1,6 @@
 //! Runs on a machine that is quiet, disturbed for a while, always disturbed, or cannot say.
 
 use super::sim::{Message, Sim, Step, context, end_of, feed, policy};
-use crate::control::stage::StageState;
 use crate::control::{Controller, StopPolicy};
 use crate::event::{MetricRow, Phase, StopReason};
 use crate::stats::testing::Noise;
@@ -221,7 +220,8 @@ fn steps_that_nobody_marks_are_forgotten() {
     let asked = StopPolicy { enabled: false, ..policy(STEPS) };
     let mut controller = Controller::new(asked, context());
     let _ = feed(&mut controller, &sim.messages());
-    let waiting: Vec<usize> = controller.stages.iter().map(StageState::waiting).collect();
+    let waiting: Vec<usize> =
+        controller.run.stages.iter().map(|state| state.series.waiting()).collect();
     assert!(waiting[0] > 1000 && waiting[0] <= 32_768, "{waiting:?}");
     let rows = controller.rows(None);
     assert_eq!(row(&rows, "interference.share").note, "the sampler took no reading");

@@ -350,9 +350,9 @@ fn ten_million_steps_stay_in_bounded_memory() {
         );
         let _ = feed(&mut controller, &[message]);
     }
-    let state = controller.stages.iter().find(|state| state.stage == Stage::Train).unwrap();
-    assert_eq!(state.times.observations(), 10_000_000);
-    assert!(state.times.len() < 256 && state.quantiles.len() < 64);
+    let state = controller.run.stages.iter().find(|state| state.stage == Stage::Train).unwrap();
+    assert_eq!(state.series.times.observations(), 10_000_000);
+    assert!(state.series.times.len() < 256 && state.series.quantiles.len() < 64);
     assert!(matches!(controller.natural_end(&finished(10)).reason, StopReason::Plateaued));
 }
 
@@ -381,7 +381,7 @@ fn looks_keep_their_pace_when_nothing_may_be_asked() {
     let (mut looks, mut next) = (0, 0);
     for message in Sim::default().messages() {
         let _ = feed(&mut controller, &[message]);
-        if let Some(state) = controller.stages.first()
+        if let Some(state) = controller.run.stages.first()
             && state.looks.next_ns != next
         {
             next = state.looks.next_ns;

@@ -6,7 +6,7 @@ use crate::units::{self, bytes, rough_percent};
 
 /// Why a metric is not known.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::control) enum Why {
+pub(crate) enum Why {
     /// Nothing of it has been read in this stage, and why.
     NoReading(String),
     /// Too few observations for an interval.
@@ -45,7 +45,7 @@ impl fmt::Display for Why {
 
 impl Why {
     /// For notes and evidence.
-    pub(in crate::control) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match self {
             Self::NoReading(reason) => format!("no reading: {reason}"),
             Self::TooFew => "too few observations for an interval".to_owned(),

@@ -8,7 +8,7 @@ const CUT_SHARE: f64 = 0.05;
 
 /// The beginning that an estimate leaves out.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::control) struct Cut {
+pub(crate) struct Cut {
     /// Time left out and in all, in seconds.
     seconds: (f64, f64),
     /// Observations left out and in all.
@@ -17,7 +17,7 @@ pub(in crate::control) struct Cut {
 
 impl Cut {
     /// `parts`: those of a time, in seconds, against anything or anything against it: `time` picks it.
-    pub(super) fn of(parts: &[Part], cut: usize, per_batch: u64, time: fn(&Part) -> f64) -> Self {
+    pub(crate) fn of(parts: &[Part], cut: usize, per_batch: u64, time: fn(&Part) -> f64) -> Self {
         let seconds = |parts: &[Part]| parts.iter().map(time).sum::<f64>();
         let observations = |parts: usize| parts as u64 * per_batch;
         Self {
@@ -27,14 +27,14 @@ impl Cut {
     }
 
     /// Whether a reader must know.
-    pub(in crate::control) fn is_much(&self) -> bool {
+    pub(crate) fn is_much(&self) -> bool {
         let (cut, all) = self.seconds;
         let (steps, all_steps) = self.observations;
         cut > CUT_SHARE * all || steps as f64 > CUT_SHARE * all_steps as f64
     }
 
     /// For notes.
-    pub(in crate::control) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let (cut, all) = self.seconds;
         format!("first {} of {} left out as warm-up", seconds(cut), seconds(all))
     }

@@ -1,17 +1,15 @@
 //! What the load does to the figures of a stage.
 
-use super::ALPHA;
-use super::bounds::is_steady;
-use crate::control::assess::{percent, settle};
-use crate::control::stage::StageState;
-use crate::control::times::{BUSY, STEPS, own_share};
+use super::assessment::{ALPHA, bounds_of, settle};
+use super::series::Series;
+use super::times::{BUSY, STEPS, own_share};
 use crate::stats::batches::total;
-use crate::stats::{AnytimeAsk, Bounds, Tail, ratio_bounds};
-use crate::units;
+use crate::stats::{Bounds, Tail};
+use crate::units::{self, percent};
 
 /// What the load does to the figures of a stage.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::control) enum Load {
+pub(crate) enum Load {
     /// Nothing: they are the model's.
     Bearable,
     /// For certain the answers take longer than the gaps between the requests, in seconds each: the queue grows without
@@ -25,7 +23,7 @@ pub(in crate::control) enum Load {
 
 impl Load {
     /// For notes; nothing where there is nothing to say.
-    pub(in crate::control) fn sentence(self) -> Option<String> {
+    pub(crate) fn sentence(self) -> Option<String> {
         match self {
             Self::Bearable => None,
             Self::Overloaded { answer_s, gap_s } => {
@@ -46,9 +44,9 @@ impl Load {
     }
 }
 
-impl StageState {
+impl Series {
     /// What the load does to the figures.
-    pub(in crate::control) fn load(&self) -> Load {
+    pub(crate) fn load(&self) -> Load {
         if self.unplayed {
             return Load::Unplayed;
         }
@@ -68,7 +66,6 @@ impl StageState {
         let parts = self.times.parts(BUSY, STEPS);
         let settled = settle(&parts, total(&parts).amount);
         let left = &parts[settled.cut..];
-        let ask = AnytimeAsk { alpha: ALPHA, steady: settled.settled && is_steady(left) };
-        ratio_bounds(left, self.times.per_batch(), Tail::Above, ask)
+        bounds_of(left, settled.settled, self.times.per_batch(), Tail::Above, ALPHA)
     }
 }

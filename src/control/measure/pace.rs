@@ -5,7 +5,7 @@ use crate::stats::distribution::student_t;
 
 /// Follows the epochs of a training.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     first_step_ns: Option<u64>,
     /// The end of the last whole epoch.
     last_end_ns: Option<u64>,
@@ -24,16 +24,16 @@ pub(super) struct Pace {
 
 /// An accuracy on the validation data.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Reached {
-    pub(super) accuracy: f64,
-    pub(super) epoch: u32,
+pub(crate) struct Reached {
+    pub(crate) accuracy: f64,
+    pub(crate) epoch: u32,
     /// Time in training until then, in seconds.
-    pub(super) after_s: f64,
+    pub(crate) after_s: f64,
 }
 
 /// The time of an epoch that is not that of its steps: validation, shuffling. By Welford's method.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Between {
+pub(crate) struct Between {
     epochs: u32,
     mean_s: f64,
     /// Squared distances from the mean.
@@ -62,33 +62,33 @@ impl Between {
 
 /// The whole training that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Budget {
-    pub(super) epochs: u32,
+pub(crate) struct Budget {
+    pub(crate) epochs: u32,
     /// Samples of one epoch.
-    pub(super) samples: f64,
+    pub(crate) samples: f64,
     between: Option<Between>,
 }
 
 impl Budget {
     /// The time of it, in seconds, from that of a sample in the steps and that between two epochs.
-    pub(super) fn whole_s(&self, sample_s: f64, between_s: f64) -> f64 {
+    pub(crate) fn whole_s(&self, sample_s: f64, between_s: f64) -> f64 {
         f64::from(self.epochs) * (self.samples * sample_s + between_s)
     }
 
     /// Epochs whose time between was seen.
-    pub(super) fn seen(&self) -> u32 {
+    pub(crate) fn seen(&self) -> u32 {
         self.between.map_or(0, |between| between.epochs)
     }
 
     /// Mean time between two epochs and the half-width of its interval, in seconds; nothing before the first is over.
-    pub(super) fn between_s(&self, confidence: f64) -> Option<(f64, f64)> {
+    pub(crate) fn between_s(&self, confidence: f64) -> Option<(f64, f64)> {
         let between = self.between?;
         Some((between.mean_s, between.half_s(confidence)))
     }
 
     /// The least and the most that the mean time between two epochs may be, each wrong with a probability of at most
     /// `alpha` over all epochs together: after epoch `k` with `alpha / k (k + 1)`, which add up to `alpha`.
-    pub(super) fn between_at_all_times(&self, alpha: f64) -> Option<(f64, f64)> {
+    pub(crate) fn between_at_all_times(&self, alpha: f64) -> Option<(f64, f64)> {
         let k = f64::from(self.seen());
         let (mean, half) = self.between_s(1.0 - 2.0 * alpha / (k * (k + 1.0)))?;
         Some(((mean - half).max(0.0), mean + half))
@@ -97,7 +97,7 @@ impl Budget {
 
 impl Pace {
     /// Takes the beginning of a phase.
-    pub(super) fn phase(&mut self, phase: Phase, t_ns: u64) {
+    pub(crate) fn phase(&mut self, phase: Phase, t_ns: u64) {
         match phase {
             Phase::Train if self.epoch_since_ns.is_none() => {
                 self.epoch_since_ns = Some(t_ns);
@@ -109,19 +109,19 @@ impl Pace {
     }
 
     /// Takes training steps.
-    pub(super) fn steps(&mut self, batch: &StepBatch) {
+    pub(crate) fn steps(&mut self, batch: &StepBatch) {
         self.first_step_ns.get_or_insert(batch.start_ns);
         let took: u64 = batch.dur_ns.iter().sum();
         self.steps_ns = self.steps_ns.saturating_add(took);
     }
 
     /// Takes what the worker says of the samples of an epoch.
-    pub(super) fn announced(&mut self, samples: Num) {
+    pub(crate) fn announced(&mut self, samples: Num) {
         self.announced = samples.finite().filter(|samples| *samples > 0.0);
     }
 
     /// Takes an epoch that ended at `t_ns`.
-    pub(super) fn epoch(&mut self, report: &EpochReport, t_ns: u64, target: Option<f64>) {
+    pub(crate) fn epoch(&mut self, report: &EpochReport, t_ns: u64, target: Option<f64>) {
         self.counted = Some(report.samples).filter(|samples| *samples > 0);
         if let Some(since_ns) = self.epoch_since_ns.replace(t_ns) {
             let whole_ns = t_ns.saturating_sub(since_ns);
@@ -149,28 +149,28 @@ impl Pace {
     }
 
     /// The start of the first step.
-    pub(super) fn first_step_ns(&self) -> Option<u64> {
+    pub(crate) fn first_step_ns(&self) -> Option<u64> {
         self.first_step_ns
     }
 
     /// From the first step to the end of the last whole epoch, in seconds.
-    pub(super) fn epochs_s(&self) -> Option<f64> {
+    pub(crate) fn epochs_s(&self) -> Option<f64> {
         let took_ns = self.last_end_ns?.saturating_sub(self.first_step_ns?);
         Some(took_ns as f64 * 1e-9)
     }
 
     /// The best accuracy so far, the first of equals.
-    pub(super) fn best(&self) -> Option<Reached> {
+    pub(crate) fn best(&self) -> Option<Reached> {
         self.best
     }
 
     /// The first accuracy that was the target or above.
-    pub(super) fn reached(&self) -> Option<Reached> {
+    pub(crate) fn reached(&self) -> Option<Reached> {
         self.reached
     }
 
     /// The whole of so many epochs; `None` while nobody knows how large one is, and without any.
-    pub(super) fn budget(&self, epochs: u32) -> Option<Budget> {
+    pub(crate) fn budget(&self, epochs: u32) -> Option<Budget> {
         let counted = self.counted.map(|samples| samples as f64);
         let samples = counted.or(self.announced).filter(|_| epochs > 0)?;
         Some(Budget { epochs, samples, between: self.between })

@@ -1,16 +1,120 @@
-//! Why a run ended that the worker finished by itself.
+//! What follows from what is known: whether a stage is left, whether the run ends, and why.
 
-use super::controller::{Controller, Verdict};
 use super::evidence;
 use super::looks::judged_in;
+use super::measure::Ask;
+use super::run::{Run, ns};
 use super::stage::Outcome;
 use crate::event::{Finished, Phase, Stage, StopReason, StopRecord};
-use crate::units::Span;
+use crate::metric::Source;
+use crate::units::{Span, seconds};
 
-impl Controller {
-    /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
-    pub fn saved_s_at_least(&self) -> Option<f64> {
-        self.spared_s
+/// What to do now.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a verdict that is dropped is a run that goes on"]
+pub enum Verdict {
+    /// Go on.
+    Continue,
+    /// Leave this serve phase, or this confirmation.
+    Advance {
+        /// The phase that is meant.
+        phase: Phase,
+        /// The evidence, one sentence.
+        why: String,
+    },
+    /// The model is trained: leave the training, and serve once more on its weights before the test. Should nothing else
+    /// end the run, this is why it ended.
+    Confirm(StopRecord),
+    /// End the run.
+    Stop(StopRecord),
+}
+
+impl Run {
+    /// Takes the look that is due and decides on it. In a stage that is being left the look is kept, nothing is asked.
+    pub(super) fn decide(&mut self, leaves: bool) -> Verdict {
+        if self.stopped.is_some() || self.current == Some(Stage::Test) {
+            return Verdict::Continue;
+        }
+        let age_ns = self.now_ns.saturating_sub(self.context.started_ns);
+        if let Some(limit) = self.policy.max_run_time_s
+            && age_ns >= ns(limit)
+        {
+            let detail = format!("the run has used its {}", seconds(limit));
+            // What the training was left for stays true of the model.
+            return match &self.trained_as {
+                Some(trained) => stop(trained.reason, format!("{}; {detail}", trained.detail)),
+                None => stop(StopReason::Budget, detail),
+            };
+        }
+        let (current, now_ns) = (self.current, self.now_ns);
+        let max_ns = ns(self.policy.max_time_s);
+        let Some(state) = self.stages.iter_mut().find(|state| Some(state.stage) == current) else {
+            return Verdict::Continue;
+        };
+        // Without early stop the limit asks for nothing, so looks keep to their pace.
+        let expired = self.policy.enabled && state.age_ns(now_ns) >= max_ns;
+        if state.outcome.is_some() || !(state.due(now_ns) || expired || leaves) {
+            return Verdict::Continue;
+        }
+        let ask = Ask {
+            policy: &self.policy,
+            usable_cores: self.context.usable_cores,
+            peaks: &self.totals.peaks,
+            budget: self.pace.budget(self.context.epochs),
+            now_ns,
+        };
+        state.look(ask, &self.totals);
+        let old_enough = state.age_ns(now_ns) >= ns(self.policy.min_time_s);
+        let here = state.stage;
+        let outcome = if state.settled(self.policy.looks, expired) && old_enough {
+            Outcome::Known
+        } else if expired {
+            Outcome::TimeUp
+        } else {
+            return Verdict::Continue;
+        };
+        self.decided(here, outcome)
+    }
+
+    /// What ends the run whatever a look has found: a constraint that is broken, a target that is reached, or a model
+    /// that is trained.
+    pub(super) fn certain(&self) -> Option<Verdict> {
+        let certain = self.infeasible().map(Verdict::Stop).or_else(|| self.reached());
+        certain.or_else(|| self.trained())
+    }
+
+    /// Trained, and the system metrics are known or have had their time.
+    fn trained(&self) -> Option<Verdict> {
+        let asked = self.policy.enabled && self.trained_as.is_none();
+        if !asked || self.current != Some(Stage::Train) || !self.wants_training() {
+            return None;
+        }
+        let detail = self.training.trained(&self.policy)?;
+        let state = self.stage(Stage::Train)?;
+        if state.outcome.is_none() && !state.chosen.is_empty() {
+            return None;
+        }
+        let record = StopRecord { reason: StopReason::Trained, detail: detail + &self.and_open() };
+        Some(if self.confirms() { Verdict::Confirm(record) } else { Verdict::Stop(record) })
+    }
+
+    /// The target accuracy was what the training went on for, and it is reached.
+    fn reached(&self) -> Option<Verdict> {
+        let chosen = self.chosen.iter().any(|m| m.source == Source::Target);
+        let waits = chosen && self.policy.enabled && self.current == Some(Stage::Train);
+        if !waits || self.wants_training() || self.stage(Stage::Train)?.outcome.is_none() {
+            return None;
+        }
+        let found = self.pace.reached()?;
+        let mut record = self.measured();
+        record.detail = format!(
+            "accuracy {:.4} reached in epoch {}, after {} of training; {}",
+            found.accuracy,
+            found.epoch,
+            seconds(found.after_s),
+            record.detail
+        );
+        Some(Verdict::Stop(record))
     }
 
     /// What follows when all is known of a stage, or its time is used up.
@@ -40,7 +144,7 @@ impl Controller {
     }
 
     /// Why a run ended that the worker finished by itself; the record of its own stop, if there was one.
-    pub fn natural_end(&self, finished: &Finished) -> StopRecord {
+    pub(super) fn natural_end(&self, finished: &Finished) -> StopRecord {
         if let Some(record) = self.stopped.as_ref().or(self.trained_as.as_ref()) {
             return record.clone();
         }
@@ -158,4 +262,8 @@ impl Controller {
         };
         StopRecord { reason, detail }
     }
+}
+
+pub(super) fn stop(reason: StopReason, detail: String) -> Verdict {
+    Verdict::Stop(StopRecord { reason, detail })
 }

@@ -5,12 +5,16 @@
 //! the figure is that of the steps, and its note says so; a limit then counts as met only where twice the time of the
 //! steps keeps it. Loading, serving and the test are not in it, nor is a training that ends before its budget.
 
-use super::assess::{Ask, Assessment, Why, of_steps, percent};
+use super::assessment::{ALPHA, Assessment, Bounded, Measure};
 use super::pace::Budget;
-use super::stage::StageState;
+use super::series::Series;
+use super::steps::{Of, Ratio, times_bounds};
 use super::times::{ELAPSED, ITEMS};
-use crate::stats::{Bounds, Estimate, Interval};
+use super::why::Why;
+use crate::control::policy::StopPolicy;
+use crate::stats::{Bounds, Estimate, Interval, Tail};
 use crate::units;
+use crate::units::percent;
 
 /// What between the epochs may lie, as a multiple of the time of the steps with it, while none is over: as much as the
 /// steps themselves. Validation without updates of as many samples as are trained on takes less.
@@ -19,16 +23,33 @@ const UNSEEN: f64 = 2.0;
 /// Why there is no projection.
 const NO_SIZE: &str = "how many samples an epoch has is not known before the first is over (a worker may say `epoch_samples`)";
 
-/// Judges the projection at a look.
-pub(super) fn projected(stage: &StageState, ask: Ask<'_>) -> Assessment {
-    let Some(budget) = ask.budget else {
-        return Assessment::missing(NO_SIZE);
-    };
-    let steps = of_steps(stage, (ELAPSED, ITEMS, 1.0), ask);
+/// The time of the whole training, as far as its size is known.
+pub(crate) struct Projected<'a> {
+    pub(crate) series: &'a Series,
+    pub(crate) budget: Option<Budget>,
+}
+
+impl Measure for Projected<'_> {
+    fn assess(&self, policy: &StopPolicy) -> Assessment {
+        match self.budget {
+            Some(budget) => projected(self.series, budget, policy),
+            None => Assessment::missing(NO_SIZE),
+        }
+    }
+
+    /// Half of what they may be wrong with is for the steps, half for what lies between the epochs.
+    fn bounds(&self) -> Bounded {
+        let steps = times_bounds(self.series, (ELAPSED, ITEMS), Tail::Above, ALPHA / 2.0);
+        Bounded { bounds: bounds(steps.bounds, self.budget, ALPHA / 2.0), ..steps }
+    }
+}
+
+fn projected(series: &Series, budget: Budget, policy: &StopPolicy) -> Assessment {
+    let steps = Ratio { series, of: Of::PerSample }.assess(policy);
     let Some(sample) = steps.estimate else {
         return steps;
     };
-    let between = budget.between_s(ask.policy.confidence);
+    let between = budget.between_s(policy.confidence);
     let (between_s, half_s) = between.unwrap_or_default();
     let whole = |sample_s: f64| budget.whole_s(sample_s, between_s);
     let interval = sample.interval.map(|interval| Interval {
@@ -38,7 +59,7 @@ pub(super) fn projected(stage: &StageState, ask: Ask<'_>) -> Assessment {
     let estimate = Estimate { value: whole(sample.value), interval, samples: sample.samples };
     let scale = estimate.value.abs();
     let half = estimate.half_width();
-    let wide = half.is_some_and(|half| half > ask.policy.within * scale);
+    let wide = half.is_some_and(|half| half > policy.within * scale);
     Assessment {
         estimate: Some(estimate),
         scale,
@@ -52,7 +73,7 @@ pub(super) fn projected(stage: &StageState, ask: Ask<'_>) -> Assessment {
 
 /// Bounds on the whole from those on the seconds a sample, and the probability with which what lies between the epochs
 /// may be beyond its own.
-pub(super) fn bounds(sample: Bounds, budget: Option<Budget>, alpha: f64) -> Bounds {
+fn bounds(sample: Bounds, budget: Option<Budget>, alpha: f64) -> Bounds {
     let Some(budget) = budget else {
         return Bounds::default();
     };
@@ -70,7 +91,7 @@ pub(super) fn bounds(sample: Bounds, budget: Option<Budget>, alpha: f64) -> Boun
 }
 
 /// What the figure contains, for its row.
-pub(super) fn contains(budget: Budget, whole_s: f64) -> String {
+pub(crate) fn contains(budget: Budget, whole_s: f64) -> String {
     let epochs = |count: u32| match count {
         1 => "1 epoch".to_owned(),
         _ => format!("{count} epochs"),

@@ -7,11 +7,9 @@
 
 use std::collections::VecDeque;
 
-use super::assess::Why;
-use super::controller::Controller;
+use super::why::Why;
 use crate::event::{Interference, ResourceSample};
 use crate::interference::{InterferenceWatch, Stretch};
-use crate::metric::{MetricDef, Source};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
 use crate::units::{Unit, rough_percent};
@@ -30,7 +28,7 @@ const WORTH_A_WORD: f64 = 0.05;
 
 /// What is known of a span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// Other processes took the machine for some of it.
     Taken,
     /// They did not.
@@ -41,16 +39,16 @@ pub(super) enum Mark {
 
 /// The newest stretches of the run.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     watch: InterferenceWatch,
     stretches: VecDeque<Stretch>,
     /// The whole run.
-    sum: Interference,
+    pub(crate) sum: Interference,
 }
 
 impl Marks {
     /// Takes a tick.
-    pub(super) fn sample(&mut self, sample: &ResourceSample) {
+    pub(crate) fn sample(&mut self, sample: &ResourceSample) {
         let Some(stretch) = self.watch.push(sample) else {
             return;
         };
@@ -62,7 +60,7 @@ impl Marks {
     }
 
     /// The mark of a span; `None`: not yet known.
-    pub(super) fn of(&self, (from_ns, to_ns): (u64, u64)) -> Option<Mark> {
+    pub(crate) fn of(&self, (from_ns, to_ns): (u64, u64)) -> Option<Mark> {
         let newest = self.stretches.back().filter(|last| last.to_ns >= to_ns)?;
         let overlapping = self
             .stretches
@@ -83,41 +81,16 @@ impl Marks {
     }
 }
 
-impl Controller {
-    /// Interference of the run so far; `None` where nothing is known of it.
-    pub fn interference(&self) -> Option<Interference> {
-        Some(self.totals.marks.sum).filter(|sum| sum.known_s > 0.0)
-    }
-
-    /// Marks steps and ticks of which it has become known whether others took the machine.
-    pub(super) fn resolve_marks(&mut self) {
-        for state in &mut self.stages {
-            state.resolve(&self.totals.marks);
-        }
-        for search in self.totals.searches.values_mut() {
-            search.resolve(&self.totals.marks);
-        }
-    }
-}
-
-/// Why a figure of interference is not there though ticks were.
-pub(super) fn gaps_of(metric: &MetricDef) -> &'static str {
-    match metric.source {
-        Source::RunDelay => "it neither ran nor waited for a core, or its counters have gaps here",
-        _ => "the machine's counters have gaps here",
-    }
-}
-
 /// Where a series keeps what: columns of amount and weight while it was clear, and of time: all, clear and marked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Columns {
-    pub(super) clear: (usize, usize),
-    pub(super) time: (usize, usize, usize),
+pub(crate) struct Columns {
+    pub(crate) clear: (usize, usize),
+    pub(crate) time: (usize, usize, usize),
 }
 
 /// Interference in the window of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Disturbance {
+pub(crate) struct Disturbance {
     /// Share of the window's time, above 0.
     share: f64,
     /// The figure of the rest; `None` where there is none.
@@ -126,7 +99,7 @@ pub(super) struct Disturbance {
 
 impl Disturbance {
     /// That of a series after its warm-up of `cut` batches; `None` where nothing is marked.
-    pub(super) fn of<const N: usize>(
+    pub(crate) fn of<const N: usize>(
         series: &BatchSeries<N>,
         cut: usize,
         columns: Columns,
@@ -144,13 +117,13 @@ impl Disturbance {
     }
 
     /// The same with what another makes of the figure without, if there is one.
-    pub(super) fn map(self, figure: impl FnOnce(f64) -> Option<f64>) -> Self {
+    pub(crate) fn map(self, figure: impl FnOnce(f64) -> Option<f64>) -> Self {
         Self { without: self.without.and_then(figure), ..self }
     }
 
     /// Why the figure is not known: it would be another one without the marked stretches. A machine that is disturbed
     /// most of the time is measured as it is.
-    pub(super) fn blocks(&self, value: f64, most: f64) -> Option<Why> {
+    pub(crate) fn blocks(&self, value: f64, most: f64) -> Option<Why> {
         let change = self.without? - value;
         (self.share <= MOSTLY && change.abs() > most).then(|| Why::Disturbed {
             share: self.share,
@@ -159,7 +132,7 @@ impl Disturbance {
     }
 
     /// What a reader must know; nothing where the marked stretches make no difference beyond the noise.
-    pub(super) fn note(&self, estimate: &Estimate, unit: Unit) -> Option<String> {
+    pub(crate) fn note(&self, estimate: &Estimate, unit: Unit) -> Option<String> {
         let other = self.without.filter(|without| {
             let change = (without - estimate.value).abs();
             match estimate.interval {

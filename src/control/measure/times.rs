@@ -13,32 +13,35 @@ use crate::stats::BatchSeries;
 use crate::stats::batches::total;
 
 /// One.
-pub(super) const STEPS: usize = 0;
+pub(crate) const STEPS: usize = 0;
 /// Samples.
-pub(super) const ITEMS: usize = 1;
+pub(crate) const ITEMS: usize = 1;
 /// From the scheduled arrival to the answer, in seconds.
-pub(super) const LATENCY: usize = 2;
+pub(crate) const LATENCY: usize = 2;
 /// The answer and the gap before it, in seconds.
-pub(super) const ELAPSED: usize = 3;
+pub(crate) const ELAPSED: usize = 3;
 /// The answer, in seconds.
-pub(super) const BUSY: usize = 4;
+pub(crate) const BUSY: usize = 4;
 /// Columns from [`STEPS`] on that are kept a second time, this many places further, for steps that nobody disturbed.
-pub(super) const CLEAR: usize = 5;
+pub(crate) const CLEAR: usize = 5;
 /// [`ELAPSED`] of the disturbed ones.
-pub(super) const MARKED: usize = 10;
+pub(crate) const MARKED: usize = 10;
 /// [`LATENCY`] without the load generator's own time, in seconds.
-pub(super) const IDEAL: usize = 11;
+pub(crate) const IDEAL: usize = 11;
 /// Columns in all.
-pub(super) const COLUMNS: usize = 12;
+pub(crate) const COLUMNS: usize = 12;
 
 /// Share of the mean latency from which on it is the load generator that is measured.
 const OWN_SHARE: f64 = 0.05;
 
+/// Batches of the series.
+pub(crate) const CAPACITY: usize = 256;
+
 /// The steps of a stage.
-pub(super) type Times = BatchSeries<COLUMNS>;
+pub(crate) type Times = BatchSeries<COLUMNS>;
 
 /// A step as the series takes it; what others did to it is found out later.
-pub(super) fn row(items: f64, request: Request, ideal_ns: u64) -> [f64; COLUMNS] {
+pub(crate) fn row(items: f64, request: Request, ideal_ns: u64) -> [f64; COLUMNS] {
     let mut row = [0.0; COLUMNS];
     row[STEPS] = 1.0;
     row[ITEMS] = items;
@@ -50,7 +53,7 @@ pub(super) fn row(items: f64, request: Request, ideal_ns: u64) -> [f64; COLUMNS]
 }
 
 /// What is added to a step that is known to have been clear, or disturbed.
-pub(super) fn marked(items: f64, request: Request, clear: bool) -> [f64; COLUMNS] {
+pub(crate) fn marked(items: f64, request: Request, clear: bool) -> [f64; COLUMNS] {
     if clear {
         let of = row(items, request, 0);
         let mut more = [0.0; COLUMNS];
@@ -63,13 +66,13 @@ pub(super) fn marked(items: f64, request: Request, clear: bool) -> [f64; COLUMNS
 }
 
 /// Seconds of whole nanoseconds.
-pub(super) fn seconds(ns: u64) -> f64 {
+pub(crate) fn seconds(ns: u64) -> f64 {
     ns as f64 * 1e-9
 }
 
 /// The queue as it would be if the load generator took no time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     pattern: Pattern,
     /// When the newest answer would have been there.
     free_ns: u64,
@@ -80,12 +83,12 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Of requests that come so.
-    pub(super) fn new(pattern: Pattern) -> Self {
+    pub(crate) fn new(pattern: Pattern) -> Self {
         Self { pattern, ..Self::default() }
     }
 
     /// Requests a second that are offered whatever the server does.
-    pub(super) fn rate_per_s(&self) -> Option<f64> {
+    pub(crate) fn rate_per_s(&self) -> Option<f64> {
         match self.pattern {
             Pattern::Server { rate_per_s } => rate_per_s,
             _ => None,
@@ -95,7 +98,7 @@ impl Queue {
     /// Latency that the next request would have had, in nanoseconds: Lindley's recursion over the scheduled arrivals and
     /// the times of the answers. Of closed clients, whose arrivals depend on the answers, each waits for the requests of
     /// all others, and for the gaps before them.
-    pub(super) fn ideal_ns(&mut self, request: Request) -> u64 {
+    pub(crate) fn ideal_ns(&mut self, request: Request) -> u64 {
         match self.pattern {
             Pattern::Server { .. } => {
                 let scheduled_ns = request.scheduled_ns();
@@ -120,7 +123,7 @@ impl Queue {
 
 /// The load generator's own share of the mean latency after so many batches, where it is more than a twentieth: then the
 /// figures are not the model's.
-pub(super) fn own_share(times: &Times, cut: usize) -> Option<f64> {
+pub(crate) fn own_share(times: &Times, cut: usize) -> Option<f64> {
     let window = times.parts(IDEAL, LATENCY);
     let ideal = total(window.get(cut..)?).ratio()?;
     let own = 1.0 - ideal;

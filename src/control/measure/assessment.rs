@@ -1,0 +1,246 @@
+//! One metric at one look: its estimate, its interval, why it is not good enough yet, and bounds that hold at all looks.
+
+use super::cut::Cut;
+use super::disturbance::Disturbance;
+use super::why::Why;
+use crate::control::policy::StopPolicy;
+use crate::stats::batches::total;
+use crate::stats::ratio::MIN_GROUPS;
+use crate::stats::{
+    AnytimeAsk, Bounds, Estimate, Interval, Part, Tail, Truncation, fit_ratio, ratio_bounds, trend,
+    truncate,
+};
+
+/// Level of the trend test.
+const TREND_LEVEL: f64 = 0.05;
+
+/// Drift over the window, as a share of what is asked, above which a significant trend blocks. What is let pass may have
+/// left the level half of that away from the mean, so so much is added to each side of an interval.
+const TREND_SHARE: f64 = 0.3;
+
+/// Uncertainty of the drift over the window, in half-widths of the mean's interval: a slope's standard error times the
+/// window is the square root of 12 standard errors of the mean, and a half-width about two of them. Four fifths of one
+/// standard error are charged. Where the noise could hide a drift as large as what is asked, nothing is known yet.
+const DRIFT_HALVES: f64 = 1.4;
+
+/// Fewest observations that an estimate is good with, if each is itself a mean over [`LONG_S`]; else [`MIN_GROUPS`].
+const FEWEST_LONG: usize = 4;
+
+/// An observation over so many seconds holds so many steps or ticks that neighbours are hardly correlated by what is
+/// shorter than it.
+const LONG_S: f64 = 5.0;
+
+/// Probability with which each bound may be wrong, over all looks of a stage.
+pub(crate) const ALPHA: f64 = 0.005;
+
+/// Level of the trend test that tells a series with a steady state.
+const STEADY_LEVEL: f64 = 0.05;
+
+/// A metric of a stage that is judged while the stage lasts.
+pub(crate) trait Measure {
+    /// The figure now, and why it is not good enough yet.
+    fn assess(&self, policy: &StopPolicy) -> Assessment;
+
+    /// Bounds that hold at all looks at once.
+    fn bounds(&self) -> Bounded {
+        Bounded::default()
+    }
+
+    /// The bounds of a latency as it would be if the load generator took no time.
+    fn ideal(&self) -> Bounds {
+        Bounds::default()
+    }
+}
+
+/// Bounds, and the observations that they rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Bounded {
+    pub(crate) bounds: Bounds,
+    pub(crate) seen: u64,
+}
+
+/// One metric at one look.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Assessment {
+    /// The figure, as far as there is one.
+    pub(crate) estimate: Option<Estimate>,
+    /// What `within` is a share of.
+    pub(crate) scale: f64,
+    /// Why it is not good; `None`: it is.
+    pub(crate) open: Option<Why>,
+    /// Observations seen, truncated or not: tells whether there is new data.
+    pub(crate) seen: u64,
+    /// What was left out as warm-up; absent where nothing is ever left out.
+    pub(crate) cut: Option<Cut>,
+    /// What others did to it.
+    pub(crate) disturbed: Option<Disturbance>,
+    /// Of a peak: growth that is excluded, in bytes a second.
+    pub(crate) growth_below: Option<f64>,
+}
+
+impl Assessment {
+    pub(crate) fn missing(reason: &str) -> Self {
+        Self {
+            estimate: None,
+            scale: 0.0,
+            open: Some(Why::NoReading(reason.to_owned())),
+            seen: 0,
+            cut: None,
+            disturbed: None,
+            growth_below: None,
+        }
+    }
+
+    /// Half-width of the interval over what `within` is a share of.
+    pub(crate) fn reached(&self) -> Option<f64> {
+        let half = self.estimate?.half_width()?;
+        if half <= 0.0 {
+            return Some(0.0);
+        }
+        (self.scale > 0.0).then(|| half / self.scale)
+    }
+}
+
+/// A series of parts judged for its warm-up: how many batches are cut, whether it has settled, and whether there are
+/// enough to say anything.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beginning {
+    pub(crate) cut: usize,
+    pub(crate) settled: bool,
+    enough: bool,
+}
+
+/// `seconds`: the time that all of them cover.
+pub(crate) fn settle(parts: &[Part], seconds: f64) -> Beginning {
+    let n = parts.len();
+    let long = n >= FEWEST_LONG && seconds >= LONG_S * n as f64;
+    let (cut, settled) = match truncate(parts) {
+        Truncation::Cut(cut) => (cut, true),
+        // Too few to tell a warm-up: nothing is cut, and nothing is known.
+        Truncation::Unsettled if n < MIN_GROUPS => (0, false),
+        Truncation::Unsettled => (n / 2, false),
+    };
+    Beginning { cut, settled, enough: n >= MIN_GROUPS || long }
+}
+
+/// The estimate of a series and what it is judged by.
+pub(crate) struct Found<'a> {
+    pub(crate) estimate: Estimate,
+    /// What `within` is a share of.
+    pub(crate) scale: f64,
+    /// The series without its warm-up.
+    pub(crate) left: &'a [Part],
+    pub(crate) beginning: Beginning,
+    pub(crate) disturbed: Option<Disturbance>,
+    pub(crate) seen: u64,
+    pub(crate) cut: Cut,
+}
+
+impl Found<'_> {
+    /// Judged by what is asked.
+    pub(crate) fn judged(self, policy: &StopPolicy) -> Assessment {
+        let estimate = with_drift(self.estimate, self.scale, policy);
+        let open = judge(&estimate, (self.beginning, self.left), self.scale, policy);
+        let blocks = || self.disturbed?.blocks(estimate.value, policy.within * self.scale);
+        Assessment {
+            estimate: Some(estimate),
+            scale: self.scale,
+            open: open.or_else(blocks),
+            disturbed: self.disturbed,
+            seen: self.seen,
+            cut: Some(self.cut),
+            growth_below: None,
+        }
+    }
+}
+
+/// Why the estimate is not good, in the order in which a user can do something about it.
+fn judge(
+    estimate: &Estimate,
+    (settled, parts): (Beginning, &[Part]),
+    scale: f64,
+    policy: &StopPolicy,
+) -> Option<Why> {
+    if !settled.enough {
+        return Some(Why::TooFew);
+    }
+    // The parts may be those of another figure of the same steps: its drift counts relative to itself.
+    let Some(mean) = total(parts).ratio().map(f64::abs) else {
+        return Some(Why::TooFew);
+    };
+    let drift = trend(parts);
+    let p_value = drift.map_or(1.0, |trend| trend.p_value);
+    let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
+    let share = if scale > mean { share * mean / scale } else { share };
+    if p_value < TREND_LEVEL && share.abs() > TREND_SHARE * policy.within {
+        return Some(Why::Trend(share));
+    }
+    if !settled.settled {
+        return Some(Why::WarmingUp);
+    }
+    let Some(half) = estimate.half_width() else {
+        return Some(Why::TooFew);
+    };
+    if half > policy.within * scale {
+        return Some(Why::Wide);
+    }
+    let noise = half / scale.max(f64::MIN_POSITIVE) - TREND_SHARE / 2.0 * policy.within;
+    let hidden = share.abs() + DRIFT_HALVES * noise.max(0.0) > policy.within;
+    hidden.then_some(Why::Noisy)
+}
+
+pub(crate) fn of_ratio(parts: &[Part], confidence: f64, samples: u64) -> Option<Estimate> {
+    let fit = fit_ratio(parts)?;
+    Some(Estimate { value: fit.value, interval: fit.interval(confidence), samples })
+}
+
+/// The estimate with its interval widened by the drift that would not have blocked. What does not vary at all has not
+/// drifted: it is known exactly.
+fn with_drift(estimate: Estimate, scale: f64, policy: &StopPolicy) -> Estimate {
+    let margin = TREND_SHARE / 2.0 * policy.within * scale;
+    let widened = |interval: Interval| {
+        let varies = interval.high > interval.low;
+        interval.widened(if varies { margin } else { 0.0 })
+    };
+    Estimate { interval: estimate.interval.map(widened), ..estimate }
+}
+
+/// The parts with this many times their amounts.
+pub(crate) fn scaled(parts: Vec<Part>, factor: f64) -> Vec<Part> {
+    parts.into_iter().map(|part| Part { amount: part.amount * factor, ..part }).collect()
+}
+
+/// Bounds on the ratio of what is left of a series, wrong with a probability of at most `alpha`; `settled`: its warm-up is
+/// over.
+pub(crate) fn bounds_of(
+    left: &[Part],
+    settled: bool,
+    per_batch: u64,
+    tail: Tail,
+    alpha: f64,
+) -> Bounds {
+    let steady = settled && is_steady(left);
+    ratio_bounds(left, per_batch, tail, AnytimeAsk { alpha, steady })
+}
+
+/// Whether a series has a steady state.
+pub(crate) fn is_steady(parts: &[Part]) -> bool {
+    trend(parts).is_none_or(|trend| trend.p_value >= STEADY_LEVEL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_weight_is_not_good() {
+        let parts = [Part::default(); 2 * MIN_GROUPS];
+        let estimate =
+            Estimate { value: 1.0, interval: Some(Interval::around(1.0, 0.001)), samples: 20 };
+        let policy = StopPolicy::default();
+        let settled = settle(&parts, 0.0);
+        let settled = Beginning { settled: true, ..settled };
+        let found = judge(&estimate, (settled, &parts), 1.0, &policy);
+        assert_eq!(found, Some(Why::TooFew));
+    }
+}

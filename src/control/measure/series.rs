@@ -1,0 +1,188 @@
+//! The series of one stage: its steps, and what the ticks say of it. Whether a stretch was disturbed is known a moment later.
+
+use std::collections::VecDeque;
+
+use super::assessment::{Beginning, settle};
+use super::cut::Cut;
+use super::disturbance::{Mark, Marks};
+use super::sampled::Sampled;
+use super::times::{self, CAPACITY, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
+use crate::event::{Pattern, StepBatch};
+use crate::stats::batches::total;
+use crate::stats::{QuantileSeries, RateWindows};
+
+/// Steps that wait for their mark; more come only where nothing is marked for seconds, and count as unmarked.
+const WAITING: usize = 32_768;
+
+/// Steps of one message that are not known to be disturbed or not.
+#[derive(Debug, Clone)]
+struct Waiting {
+    /// The first one's place in the series.
+    first: u64,
+    batch: StepBatch,
+}
+
+/// What came in one stage.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    /// When the stage was entered, in nanoseconds.
+    pub(crate) entered_ns: u64,
+    /// Samples of all steps.
+    pub(crate) samples: f64,
+    /// The times of the steps.
+    pub(crate) times: Times,
+    /// Their latencies.
+    pub(crate) quantiles: QuantileSeries,
+    /// Their rates, over windows of what [`times::ELAPSED`] adds up.
+    pub(crate) windows: RateWindows,
+    /// Of requests that queue: the latencies without the load generator's own time.
+    pub(crate) ideal: Option<QuantileSeries>,
+    /// Such requests came without a word of their waits: the worker does not play the pattern.
+    pub(crate) unplayed: bool,
+    pub(crate) queue: Queue,
+    /// How the series of steps begins, since the last look: five metrics ask.
+    beginning: Option<Beginning>,
+    /// The steps that were not clear.
+    not_clear: QuantileSeries,
+    waiting: VecDeque<Waiting>,
+    waiting_steps: usize,
+    pub(crate) sampled: Sampled,
+}
+
+impl Series {
+    /// Of a stage that is entered now.
+    pub(crate) fn new(entered_ns: u64) -> Self {
+        Self {
+            entered_ns,
+            samples: 0.0,
+            times: Times::new(CAPACITY),
+            quantiles: QuantileSeries::default(),
+            windows: RateWindows::default(),
+            ideal: None,
+            unplayed: false,
+            queue: Queue::default(),
+            beginning: None,
+            not_clear: QuantileSeries::default(),
+            waiting: VecDeque::new(),
+            waiting_steps: 0,
+            sampled: Sampled::default(),
+        }
+    }
+
+    /// Where requests come by this pattern.
+    pub(crate) fn under(mut self, pattern: Pattern) -> Self {
+        self.queue = Queue::new(pattern);
+        self.ideal = pattern.queues().then(QuantileSeries::default);
+        self
+    }
+
+    /// Adds timed steps.
+    pub(crate) fn steps(&mut self, batch: &StepBatch) {
+        let items = f64::from(batch.items);
+        let first = self.times.observations();
+        self.samples += items * batch.dur_ns.len() as f64;
+        self.beginning = None;
+        self.unplayed |= self.ideal.is_some() && batch.wait_ns.is_empty();
+        for request in batch.requests() {
+            let ideal_ns = self.queue.ideal_ns(request);
+            self.times.push(times::row(items, request, ideal_ns));
+            self.quantiles.push(request.latency_ns());
+            self.windows.push(items, request.elapsed_ns());
+            if let Some(ideal) = &mut self.ideal {
+                ideal.push(ideal_ns);
+            }
+        }
+        self.waiting_steps += batch.dur_ns.len();
+        let batch = batch.clone();
+        self.waiting.push_back(Waiting { first, batch });
+        while self.waiting_steps > WAITING
+            && let Some(old) = self.waiting.pop_front()
+        {
+            self.waiting_steps -= old.batch.dur_ns.len();
+            self.mark(&old, |_| Mark::Unknown);
+        }
+    }
+
+    /// Marks what has become known.
+    pub(crate) fn resolve(&mut self, marks: &Marks) {
+        self.sampled.resolve(marks);
+        while let Some(next) = self.waiting.front()
+            && let Some(mark) = marks.of((next.batch.start_ns, next.batch.end_ns()))
+        {
+            let Some(steps) = self.waiting.pop_front() else {
+                return;
+            };
+            self.waiting_steps -= steps.batch.dur_ns.len();
+            match mark {
+                Mark::Clear => self.mark(&steps, |_| Mark::Clear),
+                _ => self.mark(&steps, |span| marks.of(span).unwrap_or(Mark::Unknown)),
+            }
+        }
+    }
+
+    fn mark(&mut self, steps: &Waiting, mark: impl Fn((u64, u64)) -> Mark) {
+        let items = f64::from(steps.batch.items);
+        for (place, request) in (steps.first..).zip(steps.batch.requests()) {
+            let from_ns = request.start_ns.saturating_sub(request.gap_ns);
+            let mark = mark((from_ns, request.end_ns()));
+            if mark != Mark::Unknown {
+                let more = times::marked(items, request, mark == Mark::Clear);
+                self.times.amend(place, more);
+            }
+            if mark != Mark::Clear {
+                self.not_clear.push(request.latency_ns());
+            }
+        }
+    }
+
+    /// The quantile of the clear steps after the first `skip`; `None` where there is none.
+    pub(crate) fn clear_quantile(&self, level: f64, skip: u64) -> Option<f64> {
+        let mut others = self.not_clear.clone();
+        for steps in &self.waiting {
+            let requests = steps.batch.requests();
+            requests.for_each(|request| others.push(request.latency_ns()));
+        }
+        let batches = usize::try_from(skip / self.times.per_batch()).unwrap_or(usize::MAX);
+        let skipped = self.times.parts(STEPS + CLEAR, STEPS).into_iter().take(batches);
+        let not_clear: f64 = skipped.map(|part| part.weight - part.amount).sum();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count of steps"
+        )]
+        let skips = (skip, not_clear as u64);
+        self.quantiles.value_without(&others, level, skips)
+    }
+
+    /// Steps that wait for their mark.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting_steps
+    }
+
+    /// How the series of steps begins.
+    pub(crate) fn beginning(&self) -> Beginning {
+        let found = || {
+            let elapsed = total(&self.times.parts(ELAPSED, STEPS)).amount;
+            settle(&self.times.parts(LATENCY, STEPS), elapsed)
+        };
+        self.beginning.unwrap_or_else(found)
+    }
+
+    /// Keeps how the steps begin until more come.
+    pub(crate) fn keep_beginning(&mut self) {
+        self.beginning = Some(self.beginning());
+    }
+
+    /// Steps cut as warm-up.
+    pub(crate) fn steps_cut(&self) -> u64 {
+        self.beginning().cut as u64 * self.times.per_batch()
+    }
+
+    /// The beginning that figures of steps leave out.
+    pub(crate) fn cut(&self) -> Cut {
+        let elapsed = self.times.parts(ELAPSED, STEPS);
+        let per_batch = self.times.per_batch();
+        Cut::of(&elapsed, self.beginning().cut, per_batch, |part| part.amount)
+    }
+}

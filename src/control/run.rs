@@ -1,0 +1,216 @@
+//! What is known of a run so far: its stages, one after another, each with what came in it, and the run as a whole.
+
+use std::collections::VecDeque;
+
+use super::constraint::Constraint;
+use super::context::RunContext;
+use super::energy::Energy;
+use super::looks::{is_of_steps, judged_in};
+use super::measure::Ask;
+use super::measure::pace::Pace;
+use super::policy::StopPolicy;
+use super::stage::StageState;
+use super::support::{chosen_or_default, left_out, why_unsupported};
+use super::totals::Totals;
+use super::training::TrainingWatch;
+use crate::event::record::{of_model, trained_to_the_end};
+use crate::event::{Interference, ResourceSample, Stage, StopReason, StopRecord};
+use crate::metric::{MetricDef, Scope, find};
+
+/// A run as it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) policy: StopPolicy,
+    pub(super) context: RunContext,
+    /// Chosen and supported.
+    pub(super) chosen: Vec<&'static MetricDef>,
+    pub(super) warnings: Vec<String>,
+    pub(super) stages: Vec<StageState>,
+    pub(super) current: Option<Stage>,
+    pub(super) totals: Totals,
+    pub(super) training: TrainingWatch,
+    pub(super) pace: Pace,
+    /// Samples that wait for a message of the worker from after their time: only then is their stage certain.
+    pub(super) pending: VecDeque<ResourceSample>,
+    /// The energy until the last tick that is settled.
+    pub(super) energy: Energy,
+    pub(super) last_tick: Option<ResourceSample>,
+    pub(super) now_ns: u64,
+    pub(super) stopped: Option<StopRecord>,
+    /// Why the training was left for the confirmation.
+    pub(super) trained_as: Option<StopRecord>,
+    /// End, samples and seconds of the steps of the last second.
+    pub(super) live: VecDeque<(u64, f64, f64)>,
+}
+
+impl Run {
+    /// Chosen metrics that the context says cannot be measured are left out, with a warning.
+    pub(super) fn new(policy: StopPolicy, context: RunContext) -> Self {
+        let mut warnings = Vec::new();
+        let mut chosen = Vec::new();
+        for name in chosen_or_default(&policy) {
+            match find(&name) {
+                None => warnings.push(format!("`{name}` is not a metric of the catalogue")),
+                Some(metric) if context.stepless && is_of_steps(metric) => {}
+                Some(metric) => match why_unsupported(metric, &context.unsupported) {
+                    Some(why) => warnings.push(left_out(&format!("{name}: {}", why.detail))),
+                    None => chosen.push(metric),
+                },
+            }
+        }
+        Self {
+            now_ns: context.started_ns,
+            energy: Energy::new(context.started_ns),
+            totals: Totals::new(context.devices.clone()),
+            policy,
+            context,
+            chosen,
+            warnings,
+            stages: Vec::new(),
+            current: None,
+            training: TrainingWatch::default(),
+            pace: Pace::default(),
+            pending: VecDeque::new(),
+            last_tick: None,
+            stopped: None,
+            trained_as: None,
+            live: VecDeque::new(),
+        }
+    }
+
+    /// A stage that has begun.
+    pub(super) fn stage(&self, of: Stage) -> Option<&StageState> {
+        self.stages.iter().find(|state| state.stage == of)
+    }
+
+    /// Whether it is waited for.
+    pub(super) fn is_chosen(&self, metric: &MetricDef) -> bool {
+        self.chosen.iter().any(|chosen| chosen.id == metric.id)
+    }
+
+    /// Interference of the run so far; `None` where nothing is known of it.
+    pub(super) fn interference(&self) -> Option<Interference> {
+        Some(self.totals.marks.sum).filter(|sum| sum.known_s > 0.0)
+    }
+
+    /// The last serve phase of a run without training.
+    pub(super) fn last_serve(&self) -> Option<Stage> {
+        let size = self.context.serve_sizes.last()?;
+        (self.context.epochs == 0).then_some(Stage::Serve(*size))
+    }
+
+    pub(super) fn stages_of(&self, scope: Scope) -> Vec<Stage> {
+        if self.context.command {
+            return self.stages_of_command(scope);
+        }
+        let sizes = self.context.sizes().iter().map(|size| Stage::Serve(*size));
+        let train = (self.context.epochs > 0).then_some(Stage::Train);
+        match scope {
+            Scope::Train => train.into_iter().collect(),
+            Scope::Serve => sizes.chain(self.confirm_stages()).collect(),
+            Scope::Stages => sizes.chain(train).chain(self.confirm_stages()).collect(),
+            Scope::Run => Vec::new(),
+        }
+    }
+
+    /// The stages of a command that have figures of this scope: those that it has begun, or the one that it should have.
+    pub(super) fn stages_of_command(&self, scope: Scope) -> Vec<Stage> {
+        let fits = |stage: &Stage| match scope {
+            Scope::Train => *stage == Stage::Train,
+            Scope::Serve => matches!(stage, Stage::Serve(_)),
+            Scope::Stages => true,
+            Scope::Run => false,
+        };
+        let begun = self.stages.iter().map(|state| state.stage);
+        let begun: Vec<Stage> = begun.filter(fits).collect();
+        match scope {
+            _ if !begun.is_empty() => begun,
+            Scope::Train => vec![Stage::Train],
+            Scope::Stages => vec![Stage::Run],
+            Scope::Serve | Scope::Run => begun,
+        }
+    }
+
+    /// Whether the run serves once more if it gets that far.
+    pub(super) fn confirms(&self) -> bool {
+        self.context.confirm && self.context.epochs > 0
+    }
+
+    /// The phases in which it would.
+    pub(super) fn confirm_stages(&self) -> impl Iterator<Item = Stage> + '_ {
+        let sizes = self.context.serve_sizes.iter();
+        let sizes = sizes.filter(|_| self.confirms());
+        sizes.map(|size| Stage::Confirm(*size))
+    }
+
+    /// The chosen metrics that are judged in a stage; when it serves once more, those that are constrained.
+    pub(super) fn chosen_in(&self, into: Stage) -> Vec<&'static MetricDef> {
+        // Of a command nobody knows which stage is its last.
+        let last_serve = if self.context.command { Some(into) } else { self.last_serve() };
+        let again = matches!(into, Stage::Confirm(_));
+        let limited = |metric: &MetricDef| {
+            let is = |constraint: &Constraint| constraint.metric == metric.name;
+            self.policy.constraints.iter().any(is)
+        };
+        let chosen = self.chosen.iter().copied();
+        chosen
+            .filter(|metric| judged_in(metric, into, last_serve) && (!again || limited(metric)))
+            .collect()
+    }
+
+    /// Which weights a figure of requests rests on, to be put behind it. Of a run that does not train nobody knows.
+    pub(super) fn weights(&self, metric: &MetricDef, of: Stage) -> &'static str {
+        match of {
+            _ if metric.scope != Scope::Serve || self.context.epochs == 0 => "",
+            Stage::Serve(_) => ", on untrained weights",
+            Stage::Confirm(_) => ", on trained weights",
+            _ => "",
+        }
+    }
+
+    pub(super) fn ask(&self, state: &StageState) -> Ask<'_> {
+        Ask {
+            policy: &self.policy,
+            usable_cores: self.context.usable_cores,
+            peaks: &self.totals.peaks,
+            budget: self.pace.budget(self.context.epochs),
+            now_ns: state.left_ns.unwrap_or(self.now_ns),
+        }
+    }
+
+    /// Whether the training was left since the model was trained; the run may have ended for another reason since.
+    pub(super) fn was_trained(&self) -> bool {
+        self.trained_as.is_some()
+    }
+
+    /// Whether figures of the model are those of one that was trained to the end, in a run that ended for this reason.
+    pub(super) fn trained_to_the_end(&self, ended: StopReason) -> bool {
+        let (epochs, budget) = (self.training.epochs(), self.context.epochs);
+        trained_to_the_end(of_model(ended, self.was_trained()), epochs, budget)
+    }
+
+    /// Chosen metrics that are left out, and why.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
+            if let Some(why) = &chosen.left_out {
+                let warning = left_out(&format!("{}: {}", chosen.metric.name, why.detail));
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
+        }
+        warnings
+    }
+}
+
+/// Whole nanoseconds; no time for what is negative or no number.
+pub(super) fn ns(seconds: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates at both ends"
+    )]
+    let whole = (seconds * 1e9) as u64;
+    whole
+}
