@@ -64,7 +64,7 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
             tally.add(case);
             total.add(case);
             let (verdict, said) = (row.verdict.to_string(), evidence(row));
-            write_case(&mut cases, (cell, &figure(row)), (case, &verdict, &said));
+            write_case(&mut cases, cell, &figure(row), case, &verdict, &said);
         }
         let _ = write!(
             suites,
@@ -131,16 +131,12 @@ fn outcome(report: &GateReport<'_>) -> String {
     }
     out += "    </properties>\n";
     let said = format!("{}; {}", report.reason(), counts(judgement));
-    write_case(&mut out, ("perftune check", "outcome"), (case, report.outcome(), &said));
+    write_case(&mut out, "perftune check", "outcome", case, report.outcome(), &said);
     out + "  </testsuite>\n"
 }
 
 /// One case; `kind` is its type, `said` its message.
-fn write_case(
-    out: &mut String,
-    (class, name): (&str, &str),
-    (case, kind, said): (Case, &str, &str),
-) {
+fn write_case(out: &mut String, class: &str, name: &str, case: Case, kind: &str, said: &str) {
     let (class, name) = (escaped(class), escaped(name));
     let (kind, said) = (escaped(kind), escaped(said));
     let head = format!("    <testcase classname=\"{class}\" name=\"{name}\" time=\"0\"");

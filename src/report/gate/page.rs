@@ -42,13 +42,13 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
         let limit = if verdict == RowVerdict::Suspect { rows.len() } else { SHOWN };
         if !rows.is_empty() {
             let open = matches!(verdict, RowVerdict::Suspect | RowVerdict::Inconclusive);
-            out += &details(&rows, (&verdict.to_string(), open), limit);
+            out += &details(&rows, &verdict.to_string(), open, limit);
         }
     }
     for verdict in [RowVerdict::Pass, RowVerdict::Info] {
         let rows = of(judgement, verdict);
         if !rows.is_empty() {
-            out += &details(&rows, (&verdict.to_string(), false), SHOWN);
+            out += &details(&rows, &verdict.to_string(), false, SHOWN);
         }
     }
     for note in &judgement.notes {
@@ -124,7 +124,7 @@ fn failing(judgement: &Judgement) -> String {
 }
 
 /// Rows that fold away.
-fn details(rows: &[&Row], (what, open): (&str, bool), limit: usize) -> String {
+fn details(rows: &[&Row], what: &str, open: bool, limit: usize) -> String {
     let (shown, rest) = rows.split_at(rows.len().min(limit));
     let open = if open { " open" } else { "" };
     let mut out = format!(

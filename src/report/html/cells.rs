@@ -61,7 +61,8 @@ struct Rows<'a> {
 /// Writes the table; `linked`: whether a run has a place on the page that its name can lead to.
 pub(super) fn table(
     page: &mut Markup,
-    (records, marks): (&[RunRecord], &Marks<'_>),
+    records: &[RunRecord],
+    marks: &Marks<'_>,
     linked: &dyn Fn(&str) -> bool,
 ) {
     if records.is_empty() {
@@ -80,7 +81,7 @@ pub(super) fn table(
     };
     section(page, "Runs and what they cost", |section| {
         let row = |row: &mut Markup, place: usize, record: &RunRecord| rows.row(row, place, record);
-        grid(section, "cells", |head| rows.head(head), (records, row));
+        grid(section, "cells", |head| rows.head(head), records, row);
         section.leaf("p", &[("class", "small")], LEGEND);
     });
 }
@@ -116,7 +117,7 @@ impl Rows<'_> {
     }
 
     fn row(&self, row: &mut Markup, place: usize, record: &RunRecord) {
-        names(row, (place, record), self.linked);
+        names(row, place, record, self.linked);
         for setting in &self.settings {
             let class = match setting.side {
                 Side::Left => "",
@@ -159,7 +160,7 @@ pub(super) const NUMBERS: Attributes<'_> = &[("scope", "col"), ("class", "n")];
 const LEGEND: &str = "Under a figure stands its interval within this run. \
     ~ not yet known as precisely as asked; () training was stopped before it was done; - not measured (point at it, or see metrics.csv, for the reason).";
 
-fn names(row: &mut Markup, (place, record): (usize, &RunRecord), linked: &dyn Fn(&str) -> bool) {
+fn names(row: &mut Markup, place: usize, record: &RunRecord, linked: &dyn Fn(&str) -> bool) {
     let number = (place + 1).to_string();
     row.leaf("td", &[("class", "n")], &number);
     row.element("th", &[("scope", "row"), ("title", &record.run)], |head| {
@@ -282,7 +283,7 @@ pub(super) fn summary(page: &mut Markup, records: &[RunRecord], summary: &[Summa
         }
     };
     section(page, "Cells over their repeats", |section| {
-        grid(section, "cells", head, (&cells, row));
+        grid(section, "cells", head, &cells, row);
         let says = "Means of the runs of a cell; under each stands its interval between runs.";
         section.leaf("p", &[("class", "small")], says);
     });

@@ -35,10 +35,10 @@ pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportEr
     for (shape, model) in models(field.records).into_iter().enumerate().take(palette::SHAPES.len())
     {
         let ink = if judged { TEXT } else { palette::of_model(shape) };
-        entries.add(model, |area| plot::mark(area, (9, 9), shape, (ink, true)))?;
+        entries.add(model, |area| plot::mark(area, (9, 9), shape, ink, true))?;
     }
     verdicts(&mut entries, &shown)?;
-    let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, (ink, filled));
+    let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, ink, filled);
     if shown.iter().any(|record| field.on_front(record)) {
         entries.add("on the front", |area| {
             dot(area, palette::LINE, true)?;
@@ -50,7 +50,7 @@ pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportEr
     }
     if !field.limits.is_empty() {
         entries.add("limit, and the side that breaks it", |area| {
-            plot::shade(area, ((9, 0), (18, 18)), (LIMIT.light, 0.07))?;
+            plot::shade(area, ((9, 0), (18, 18)), LIMIT.light, 0.07)?;
             plot::line(area, vec![(9, 0), (9, 18)], LIMIT.light.stroke_width(2))
         })?;
     }
@@ -68,7 +68,7 @@ fn verdicts(entries: &mut Entries, shown: &[&RunRecord]) -> Result<(), ReportErr
             continue;
         }
         entries.add(meaning, |area| {
-            plot::mark(area, (9, 9), 0, (palette::of_verdict(verdict), true))?;
+            plot::mark(area, (9, 9), 0, palette::of_verdict(verdict), true)?;
             match verdict {
                 Feasibility::Infeasible => plot::strike(area, (9, 9)),
                 Feasibility::Feasible | Feasibility::Undecided => Ok(()),

@@ -159,7 +159,7 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
     body.feed();
     let mut done = Ok(());
     body.element("main", &[], |main| {
-        cells::table(main, (page.records, &marks), &shown);
+        cells::table(main, page.records, &marks, &shown);
         cells::summary(main, page.records, page.summary);
         if let Some(front) = page.front {
             worth::front(main, front);
@@ -189,7 +189,8 @@ fn grid<T>(
     page: &mut Markup,
     class: &str,
     head: impl FnOnce(&mut Markup),
-    (rows, row): (&[T], impl Fn(&mut Markup, usize, &T)),
+    rows: &[T],
+    row: impl Fn(&mut Markup, usize, &T),
 ) {
     page.element("div", &[("class", "scroll")], |scroll| {
         scroll.element("table", &[("class", class)], |table| {

@@ -117,7 +117,7 @@ pub(super) enum Anchor {
 }
 
 /// Writes words whose line has its middle at this height.
-pub(super) fn words(area: &Area<'_>, text: &str, at: Pixel, (anchor, ink): (Anchor, Ink)) -> Drawn {
+pub(super) fn words(area: &Area<'_>, text: &str, at: Pixel, anchor: Anchor, ink: Ink) -> Drawn {
     let anchor = match anchor {
         Anchor::Start => HPos::Left,
         Anchor::Middle => HPos::Center,
@@ -146,18 +146,13 @@ pub(super) fn line(area: &Area<'_>, places: Vec<Pixel>, style: impl Into<ShapeSt
 }
 
 /// A pale rectangle.
-pub(super) fn shade(area: &Area<'_>, frame: Frame, (colour, share): (RGBColor, f64)) -> Drawn {
+pub(super) fn shade(area: &Area<'_>, frame: Frame, colour: RGBColor, share: f64) -> Drawn {
     let style = colour.mix(share).filled();
     area.draw(&Rectangle::new([frame.0, frame.1], style))
 }
 
 /// The mark of a run: filled, or hollow where its figure is not final.
-pub(super) fn mark(
-    area: &Area<'_>,
-    (x, y): Pixel,
-    shape: usize,
-    (ink, filled): (Ink, bool),
-) -> Drawn {
+pub(super) fn mark(area: &Area<'_>, (x, y): Pixel, shape: usize, ink: Ink, filled: bool) -> Drawn {
     let corners = SHAPES[shape % SHAPES.len()];
     let style = ink.light.stroke_width(2);
     if corners.is_empty() {
@@ -249,11 +244,11 @@ mod tests {
     fn a_drawing_has_a_name_and_nothing_that_the_style_sheet_says() {
         let about = About { id: "a", title: "one & two", text: "<nothing>" };
         let drawing = svg(40, about, |area| {
-            words(area, "a \"stroke=\"b\" <c>", (5, 5), (Anchor::Start, TEXT))?;
+            words(area, "a \"stroke=\"b\" <c>", (5, 5), Anchor::Start, TEXT)?;
             line(area, vec![(1, 2), (3, 4)], AXIS.light)?;
-            shade(area, ((0, 0), (9, 9)), (AXIS.light, 0.25))?;
+            shade(area, ((0, 0), (9, 9)), AXIS.light, 0.25)?;
             (0..=SHAPES.len())
-                .try_for_each(|shape| mark(area, (20, 20), shape, (TEXT, shape % 2 == 0)))
+                .try_for_each(|shape| mark(area, (20, 20), shape, TEXT, shape % 2 == 0))
         })
         .unwrap();
         let start = "<svg viewBox=\"0 0 480 40\" role=\"img\" aria-labelledby=\"a-t a-d\">\

@@ -194,17 +194,13 @@ pub(super) fn points<'a>(
         }
     }
     for (of, metric) in metrics.iter().enumerate() {
-        notes.extend(caveats(field, metric, (&points, of)));
+        notes.extend(caveats(field, metric, &points, of));
     }
     points
 }
 
 /// What must be known of the figures of one metric on a drawing.
-fn caveats(
-    field: Field<'_>,
-    metric: &MetricDef,
-    (points, of): (&[Point<'_>], usize),
-) -> Vec<String> {
+fn caveats(field: Field<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if points.iter().any(|point| point.sides[of].again) {
         notes.push(format!(

@@ -41,7 +41,7 @@ pub(super) fn timelines(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportEr
         section.element("div", &[("class", "plots")], |plots| {
             for (number, record, drawing) in &drawn {
                 let open = drawn.len() <= MOST_OPEN;
-                run(plots, (*number, record, &common), drawing.as_deref(), open);
+                run(plots, *number, record, &common, drawing.as_deref(), open);
                 plots.feed();
             }
         });
@@ -68,7 +68,9 @@ fn common_warnings(records: &[RunRecord]) -> Vec<&String> {
 
 fn run(
     page: &mut Markup,
-    (number, record, said): (usize, &RunRecord, &[&String]),
+    number: usize,
+    record: &RunRecord,
+    said: &[&String],
     drawing: Result<&str, &String>,
     open: bool,
 ) {

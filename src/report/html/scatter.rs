@@ -44,7 +44,7 @@ pub(super) fn scatter(
 ) -> Result<Option<Scatter>, ReportError> {
     let mut notes = Vec::new();
     let points = points(field, metrics, &mut notes);
-    let [Some(x), Some(y)] = [0, 1].map(|of| axis(field, metrics[of], (&points, of), &mut notes))
+    let [Some(x), Some(y)] = [0, 1].map(|of| axis(field, metrics[of], &points, of, &mut notes))
     else {
         return Ok(None);
     };
@@ -66,7 +66,7 @@ pub(super) fn scatter(
     let svg = plot::svg(HEIGHT, about, |area| {
         let inner = area.margin(8, 4, 0, 14);
         let chart = plot::axes(&inner, (&x, &y), (&titles[0], &titles[1]), (62, 44))?;
-        draw(area, &chart, (field, metrics, [&x, &y]), &points)
+        draw(area, &chart, field, metrics, [&x, &y], &points)
     })?;
     Ok(Some(Scatter { svg, notes }))
 }
@@ -76,7 +76,8 @@ pub(super) fn scatter(
 fn axis(
     field: Field<'_>,
     metric: &MetricDef,
-    (points, of): (&[Point<'_>], usize),
+    points: &[Point<'_>],
+    of: usize,
     notes: &mut Vec<String>,
 ) -> Option<Axis> {
     let is_final = |point: &&Point<'_>| point.is_final_in(of);
@@ -133,20 +134,22 @@ fn place(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Pixel {
 fn draw(
     area: &Area<'_>,
     chart: &Chart,
-    (field, metrics, axes): (Field<'_>, [&MetricDef; 2], [&Axis; 2]),
+    field: Field<'_>,
+    metrics: [&MetricDef; 2],
+    axes: [&Axis; 2],
     points: &[Point<'_>],
 ) -> Drawn {
     let places: Vec<Pixel> = points.iter().map(|point| place(chart, axes, point)).collect();
     let marks = places.iter().map(|at| labels::around(*at, RING, RING));
     let mut avoid: Vec<Frame> = marks.collect();
-    let drawn: Vec<(&Limit, bool)> = [0, 1]
+    let drawn: Vec<LimitLine<'_>> = [0, 1]
         .into_iter()
         .flat_map(|of| {
             let on_axis = move |limit: &&Limit| {
                 limit.metric == metrics[of].name && axes[of].holds(limit.value)
             };
             let limits = field.limits.iter().filter(on_axis);
-            limits.map(move |limit| (limit, of == 0))
+            limits.map(move |limit| LimitLine { limit, across: of == 0 })
         })
         .collect();
     let mut crossed = Vec::new();
@@ -157,7 +160,7 @@ fn draw(
     let mut taken = Vec::new();
     for limit in &drawn {
         let words = words_of_limit(chart, *limit, &avoid);
-        plot::words(area, &words.text, words.at, (words.anchor, LIMIT))?;
+        plot::words(area, &words.text, words.at, words.anchor, LIMIT)?;
         let covers = labels::extent(&words);
         avoid.push(covers);
         taken.push(covers);
@@ -175,7 +178,7 @@ fn draw(
     for (point, at) in points.iter().zip(&places) {
         let (name, at) = (&point.record.job.model.name, *at);
         let shape = models.iter().position(|model| model == name).unwrap_or(0);
-        plot::mark(area, at, shape, (colour(point, shape), point.is_final()))?;
+        plot::mark(area, at, shape, colour(point, shape), point.is_final())?;
         if field.on_front(point.record) {
             plot::ring(area, at)?;
         }
@@ -185,7 +188,7 @@ fn draw(
         }
     }
     let named = points.iter().zip(places).collect::<Vec<_>>();
-    names(area, chart, (&named, models.len()), (&taken, &crossed))
+    names(area, chart, &named, models.len(), (&taken, &crossed))
 }
 
 /// The intervals of a point, from end to end; to the edge where an end is not known.
@@ -201,8 +204,16 @@ fn intervals(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Vec<Frame> {
     across.into_iter().chain(up).collect()
 }
 
+/// A limit and how its line runs: at a place across, or at a height.
+#[derive(Debug, Clone, Copy)]
+struct LimitLine<'a> {
+    limit: &'a Limit,
+    across: bool,
+}
+
 /// A limit: its line, and the side that breaks it. What the line covers.
-fn draw_limit(area: &Area<'_>, chart: &Chart, (limit, across): (&Limit, bool)) -> Drawn<Frame> {
+fn draw_limit(area: &Area<'_>, chart: &Chart, drawn: LimitLine<'_>) -> Drawn<Frame> {
+    let LimitLine { limit, across } = drawn;
     let ((left, top), (right, bottom)) = chart.frame;
     let (line, broken) = if across {
         let x = chart.x(limit.value);
@@ -215,20 +226,17 @@ fn draw_limit(area: &Area<'_>, chart: &Chart, (limit, across): (&Limit, bool)) -
             if limit.upper { ((left, top), (right, y)) } else { ((left, y), (right, bottom)) };
         (((left, y), (right, y)), broken)
     };
-    plot::shade(area, broken, (LIMIT.light, 0.07))?;
+    plot::shade(area, broken, LIMIT.light, 0.07)?;
     plot::line(area, vec![line.0, line.1], LIMIT.light.stroke_width(2))?;
     Ok(((line.0.0 - 1, line.0.1 - 1), (line.1.0 + 1, line.1.1 + 1)))
 }
 
 /// What a limit says, beside its line and beside all that is to be avoided, where there is such a place.
-fn words_of_limit(
-    chart: &Chart,
-    (limit, across): (&Limit, bool),
-    avoid: &[Frame],
-) -> labels::Label {
+fn words_of_limit(chart: &Chart, line: LimitLine<'_>, avoid: &[Frame]) -> labels::Label {
+    let LimitLine { limit, across } = line;
     let ((left, top), _) = chart.frame;
     let on_line = if across { (chart.x(limit.value), top) } else { (left, chart.y(limit.value)) };
-    let places = places_of_words(chart.frame, (limit, across), on_line);
+    let places = places_of_words(chart.frame, line, on_line);
     let label = |(at, anchor)| labels::Label { text: limit.short(), at, anchor };
     let free = |label: &labels::Label| {
         let covers = labels::extent(label);
@@ -242,9 +250,10 @@ fn words_of_limit(
 /// Where the words of a limit may stand: first on the side that keeps it, at the end of its line.
 fn places_of_words(
     ((left, top), (right, bottom)): Frame,
-    (limit, across): (&Limit, bool),
+    line: LimitLine<'_>,
     (x, y): Pixel,
 ) -> [(Pixel, Anchor); 4] {
+    let LimitLine { limit, across } = line;
     if across {
         let sides = [(x - 4, Anchor::End), (x + 4, Anchor::Start)];
         let [keeps, breaks] = if limit.upper { sides } else { [sides[1], sides[0]] };
@@ -263,7 +272,8 @@ fn places_of_words(
 fn names(
     area: &Area<'_>,
     chart: &Chart,
-    (points, models): (&[(&Point<'_>, Pixel)], usize),
+    points: &[(&Point<'_>, Pixel)],
+    models: usize,
     (taken, crossed): (&[Frame], &[Frame]),
 ) -> Drawn {
     let named = |text: &dyn Fn(&Point<'_>) -> String| -> Vec<Named> {
@@ -279,7 +289,7 @@ fn names(
         .or_else(|| free(&fewer))
         .unwrap_or_else(|| labels::beside(&fewer));
     for label in placed {
-        plot::words(area, &label.text, label.at, (label.anchor, TEXT))?;
+        plot::words(area, &label.text, label.at, label.anchor, TEXT)?;
     }
     Ok(())
 }
@@ -351,7 +361,7 @@ mod tests {
         let least = Limit { upper: false, ..upper("test_accuracy", 0.5) };
         for limit in [&upper("memory.peak", 1.0), &least] {
             for (across, at) in [(true, (200, 10)), (false, (60, 100))] {
-                let places = places_of_words(frame, (limit, across), at);
+                let places = places_of_words(frame, LimitLine { limit, across }, at);
                 let covers = places.map(|place| labels::extent(&label(place)));
                 for (one, other) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
                     assert!(!labels::overlap(covers[one], covers[other]), "{places:?}");

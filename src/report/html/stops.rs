@@ -134,14 +134,14 @@ pub(super) fn table(page: &mut Markup, records: &[RunRecord]) {
         }
     };
     let row = |row: &mut Markup, place: usize, record: &RunRecord| {
-        cells(row, (place + 1, record), judged);
+        cells(row, place + 1, record, judged);
     };
     section(page, "Why each run ended", |section| {
-        grid(section, "stops", head, (records, row));
+        grid(section, "stops", head, records, row);
     });
 }
 
-fn cells(row: &mut Markup, (number, record): (usize, &RunRecord), judged: bool) {
+fn cells(row: &mut Markup, number: usize, record: &RunRecord, judged: bool) {
     let verdict = record.verdict.as_ref();
     row.leaf("td", &[("class", "n")], &number.to_string());
     row.leaf("th", &[("scope", "row")], &record.run);

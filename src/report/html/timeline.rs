@@ -128,7 +128,7 @@ pub(super) fn timeline(
             let room = area
                 .clone()
                 .shrink((0, top), (plot::WIDTH - RIGHT, PANEL + if last { BOTTOM } else { 0 }));
-            draw_panel((area, &room), (panel, last), (&time, series))?;
+            draw_panel(area, &room, panel, last, &time, series)?;
             top += PANEL;
         }
         stage_names(area, &time, series)
@@ -142,9 +142,12 @@ fn listed(panels: &[Panel<'_>]) -> String {
 }
 
 fn draw_panel(
-    (area, room): (&Area<'_>, &Area<'_>),
-    (panel, last): (&Panel<'_>, bool),
-    (time, series): (&Axis, &RunSeries),
+    area: &Area<'_>,
+    room: &Area<'_>,
+    panel: &Panel<'_>,
+    last: bool,
+    time: &Axis,
+    series: &RunSeries,
 ) -> Drawn {
     let values: Vec<f64> = panel.traces().flat_map(Trace::values).collect();
     let wish = Wish { unit: panel.unit, ticks: 4, zero: panel.zero, margin: true };
@@ -154,7 +157,7 @@ fn draw_panel(
     let inner = room.margin(20, if last { 0 } else { 6 }, 0, 0);
     let (under, title) = if last { (BOTTOM, "seconds since the start") } else { (0, "") };
     let chart = plot::axes(&inner, (time, &axis), (title, ""), (LEFT, under))?;
-    stages(area, &chart, (series, panel.of_steps))?;
+    stages(area, &chart, series, panel.of_steps)?;
     let inks = [(panel.pale, AXIS), (Some(panel.line), LINE)];
     for (trace, ink) in inks {
         for piece in trace.into_iter().flat_map(Trace::pieces) {
@@ -163,7 +166,7 @@ fn draw_panel(
     }
     let unit = if axis.unit.is_empty() { String::new() } else { format!(", {}", axis.unit) };
     let ((left, top), _) = chart.frame;
-    plot::words(area, &format!("{}{unit}", panel.title), (left, top - 9), (Anchor::Start, TEXT))
+    plot::words(area, &format!("{}{unit}", panel.title), (left, top - 9), Anchor::Start, TEXT)
 }
 
 /// A piece of a line; a dot where it is a single reading.
@@ -177,16 +180,16 @@ fn curve(area: &Area<'_>, chart: &Chart, piece: Vec<(f64, f64)>, ink: Ink) -> Dr
 }
 
 /// The stages behind a panel, what they leave out as warm-up, and where the run was asked to go on or to stop.
-fn stages(area: &Area<'_>, chart: &Chart, (series, of_steps): (&RunSeries, bool)) -> Drawn {
+fn stages(area: &Area<'_>, chart: &Chart, series: &RunSeries, of_steps: bool) -> Drawn {
     let ((_, top), (_, bottom)) = chart.frame;
     for span in &series.stages {
         let (from, to) = (chart.x(span.from_s), chart.x(span.to_s));
         if let Some((ink, share)) = tint(span.stage) {
-            plot::shade(area, ((from, top), (to, bottom)), (ink.light, share))?;
+            plot::shade(area, ((from, top), (to, bottom)), ink.light, share)?;
         }
         if let Some(until_s) = span.warm_up_s.filter(|_| of_steps) {
             let until = chart.x(until_s).max(from + 1);
-            plot::shade(area, ((from, top), (until, bottom)), (AXIS.light, 0.3))?;
+            plot::shade(area, ((from, top), (until, bottom)), AXIS.light, 0.3)?;
         }
     }
     for asked_s in &series.asked_s {
@@ -225,7 +228,7 @@ fn stage_names(area: &Area<'_>, time: &Axis, series: &RunSeries) -> Drawn {
             continue;
         }
         free_from = start + wide + 6;
-        plot::words(area, &name, (start, 9), (Anchor::Start, AXIS))?;
+        plot::words(area, &name, (start, 9), Anchor::Start, AXIS)?;
     }
     Ok(())
 }
@@ -233,7 +236,7 @@ fn stage_names(area: &Area<'_>, time: &Axis, series: &RunSeries) -> Drawn {
 /// What the shades and lines mean: each with its symbol.
 pub(super) fn legend() -> Result<Vec<(String, &'static str)>, ReportError> {
     let shade = |(ink, share): (Ink, f64)| {
-        plot::symbol(|area| plot::shade(area, ((1, 3), (17, 15)), (ink.light, share)))
+        plot::symbol(|area| plot::shade(area, ((1, 3), (17, 15)), ink.light, share))
     };
     let upright = |ink: Ink, wide: u32| {
         plot::symbol(|area| plot::line(area, vec![(9, 1), (9, 17)], ink.light.stroke_width(wide)))

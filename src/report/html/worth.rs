@@ -22,10 +22,8 @@ pub(super) fn front(page: &mut Markup, front: &FrontReport) {
             return;
         }
         let scales: Vec<Scale> = (0..front.objectives.len()).map(|at| front.scale(at)).collect();
-        let rows = (&cells[..], |tr: &mut Markup, _, of: &&FrontCell| {
-            row(tr, of, &scales);
-        });
-        grid(section, "cells", |tr| head(tr, front, &scales), rows);
+        let row = |tr: &mut Markup, _: usize, of: &&FrontCell| row(tr, of, &scales);
+        grid(section, "cells", |tr| head(tr, front, &scales), &cells, row);
         let intervals = front.intervals();
         if !intervals.is_empty() {
             let says = format!("Intervals: {intervals}.");
