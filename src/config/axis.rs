@@ -92,11 +92,7 @@ pub(super) fn read(
         AxisKind::Count { most } => AxisValue::Count(read::count(key, node, 1..=most, problems)?),
         AxisKind::Number(range) => AxisValue::Number(read::number(key, node, &range, problems)?),
         AxisKind::Flag => AxisValue::Flag(read::flag(key, node, problems)?),
-        AxisKind::Word(words) => {
-            let words: Vec<(&str, &'static str)> =
-                words.iter().map(|word| (*word, *word)).collect();
-            AxisValue::Text(read::word(key, node, &words, problems)?.into())
-        }
+        AxisKind::Word(words) => AxisValue::Text(read::word(key, node, words, problems)?.into()),
     };
     let mut choice = Choice::new(axis, resolved(axis, value, world.cores), Some(node.place));
     choice.dataset = data;

@@ -41,37 +41,27 @@ impl<'a> Context<'a> {
     }
 }
 
+type ReadValue<T> = fn(&Entry, &Context<'_>, &mut Problems) -> Option<Assign<T>>;
+type ReadNames<T> = fn(&Table, &Context<'_>, &mut Problems) -> Option<Assign<T>>;
+
 /// What a key may hold, and what it sets in a `T`.
 pub(super) enum Kind<T: 'static> {
     Flag(fn(&mut T, bool, At)),
-    Count {
-        from: u32,
-        to: u32,
-        set: fn(&mut T, u32, At),
-    },
+    /// A whole number from the one to the other.
+    Count(u32, u32, fn(&mut T, u32, At)),
     Number(Range, fn(&mut T, f64, At)),
     /// A percentage, as a share of one.
     Share(Range, fn(&mut T, f64, At)),
     /// A share of one as a plain number, or as a percentage.
     Fraction(Range, fn(&mut T, f64, At)),
     /// A length of time; the ends in seconds.
-    Duration {
-        from: f64,
-        to: f64,
-        set: fn(&mut T, Span, At),
-    },
-    /// Anything else.
-    Own {
-        says: &'static str,
-        schema: &'static str,
-        read: fn(&Entry, &Context<'_>, &mut Problems) -> Option<Assign<T>>,
-    },
-    /// All of a table whose keys are names; `schema` is that of one value.
-    Names {
-        says: &'static str,
-        schema: &'static str,
-        read: fn(&Table, &Context<'_>, &mut Problems) -> Option<Assign<T>>,
-    },
+    Duration(f64, f64, fn(&mut T, Span, At)),
+    /// One of these words.
+    Word(&'static [&'static str], fn(&mut T, &'static str, At)),
+    /// Anything else: its values for people and as JSON Schema, and how one is read.
+    Own(&'static str, &'static str, ReadValue<T>),
+    /// All of a table whose keys are names: the same of one of its values.
+    Names(&'static str, &'static str, ReadNames<T>),
 }
 
 /// The value of a key in a run of a plan, in its base unit.
@@ -100,13 +90,38 @@ pub(super) struct KeyDef<T: 'static> {
 }
 
 impl<T: 'static> KeyDef<T> {
+    /// A key that sets something; what it means and where it is shown are added to it.
+    pub(super) const fn new(path: &'static str, kind: Kind<T>) -> Self {
+        Self { path, about: "", kind, shown: Shown::Nothing }
+    }
+
+    pub(super) const fn about(mut self, about: &'static str) -> Self {
+        self.about = about;
+        self
+    }
+
+    pub(super) const fn always(mut self, name: &'static str, get: Get) -> Self {
+        self.shown = Shown::Always(name, get);
+        self
+    }
+
+    pub(super) const fn unusual(mut self, name: &'static str, get: Get) -> Self {
+        self.shown = Shown::Unusual(name, get);
+        self
+    }
+
+    pub(super) const fn never(mut self, get: Get) -> Self {
+        self.shown = Shown::Never(get);
+        self
+    }
+
     fn read_in(
         &self,
         table: &Table,
         context: &Context<'_>,
         problems: &mut Problems,
     ) -> Option<Assign<T>> {
-        if let Kind::Names { read, .. } = self.kind {
+        if let Kind::Names(_, _, read) = self.kind {
             return read(table, context, problems);
         }
         let name = self.path.rsplit('.').next().unwrap_or(self.path);
@@ -155,7 +170,7 @@ impl<T: 'static> Kind<T> {
         let node = &entry.node;
         match self {
             Self::Flag(set) => assign(*set, read::flag(name, node, problems)?, at),
-            Self::Count { from, to, set } => {
+            Self::Count(from, to, set) => {
                 assign(*set, read::count(name, node, *from..=*to, problems)?, at)
             }
             Self::Number(range, set) => {
@@ -166,11 +181,12 @@ impl<T: 'static> Kind<T> {
                 Value::Text(_) => assign(*set, read::share(name, node, range, problems)?, at),
                 _ => assign(*set, read::number(name, node, range, problems)?, at),
             },
-            Self::Duration { from, to, set } => {
+            Self::Duration(from, to, set) => {
                 assign(*set, read::duration(name, node, *from..=*to, problems)?, at)
             }
-            Self::Own { read, .. } => read(entry, context, problems),
-            Self::Names { .. } => None,
+            Self::Word(words, set) => assign(*set, read::word(name, node, words, problems)?, at),
+            Self::Own(_, _, read) => read(entry, context, problems),
+            Self::Names(..) => None,
         }
     }
 
@@ -179,17 +195,18 @@ impl<T: 'static> Kind<T> {
         let quoted = |end: f64| format!("\"{}\"", percent(end));
         match self {
             Self::Flag(_) => "true or false".to_owned(),
-            Self::Count { from, to, .. } => format!("{from} to {to}"),
+            Self::Count(from, to, _) => format!("{from} to {to}"),
             Self::Number(range, _) => format!("a number {}", range.says(|end| end.to_string())),
             Self::Share(range, _) => format!("a percentage {}", range.says(quoted)),
             Self::Fraction(range, _) => {
                 format!("a number or a percentage {}", range.says(|end| end.to_string()))
             }
-            Self::Duration { from, to, .. } => {
+            Self::Duration(from, to, _) => {
                 let to = if *to < LONGEST_S { seconds(*to) } else { "a year".to_owned() };
                 format!("a duration from {} to {to}", seconds(*from))
             }
-            Self::Own { says, .. } | Self::Names { says, .. } => (*says).to_owned(),
+            Self::Word(words, _) => words.join(", "),
+            Self::Own(says, ..) | Self::Names(says, ..) => (*says).to_owned(),
         }
     }
 
@@ -197,7 +214,7 @@ impl<T: 'static> Kind<T> {
     pub(super) fn schema(&self) -> Json {
         match self {
             Self::Flag(_) => json!({ "type": "boolean" }),
-            Self::Count { from, to, .. } => {
+            Self::Count(from, to, _) => {
                 json!({ "type": "integer", "minimum": from, "maximum": to })
             }
             Self::Number(range, _) => number_schema(range),
@@ -205,12 +222,13 @@ impl<T: 'static> Kind<T> {
             Self::Fraction(range, _) => {
                 json!({ "anyOf": [number_schema(range), percent_schema()] })
             }
-            Self::Duration { .. } => {
+            Self::Duration(..) => {
                 let units: Vec<&str> = Unit::Seconds.symbols().collect();
                 let pattern = format!("^\\s*[0-9.].*({})\\s*$", units.join("|"));
                 json!({ "type": "string", "pattern": pattern })
             }
-            Self::Own { schema, .. } | Self::Names { schema, .. } => {
+            Self::Word(words, _) => json!({ "enum": words }),
+            Self::Own(_, schema, _) | Self::Names(_, schema, _) => {
                 serde_json::from_str(schema).unwrap_or_default()
             }
         }
@@ -220,8 +238,8 @@ impl<T: 'static> Kind<T> {
     pub(super) fn written(&self, value: &Json) -> String {
         match (self, value.as_f64()) {
             (Self::Share(..), Some(share)) => format!("\"{}\"", percent(share)),
-            (Self::Duration { .. }, Some(s)) if s < 1.0 => format!("\"{}ms\"", s * 1e3),
-            (Self::Duration { .. }, Some(s)) => format!("\"{s}s\""),
+            (Self::Duration(..), Some(s)) if s < 1.0 => format!("\"{}ms\"", s * 1e3),
+            (Self::Duration(..), Some(s)) => format!("\"{s}s\""),
             _ if value.is_null() || *value == json!([]) => String::new(),
             _ => value.to_string(),
         }
@@ -241,7 +259,7 @@ fn percent_schema() -> Json {
 }
 
 /// A number of this range.
-pub(super) fn number_schema(range: &Range) -> Json {
+fn number_schema(range: &Range) -> Json {
     use std::ops::Bound::{Excluded, Included};
     let mut schema = json!({ "type": "number" });
     for (end, included, excluded) in

@@ -2,7 +2,8 @@
 //! shell ever sees them.
 
 use super::command_words::{argument, program, words};
-use super::key::{self, Context, KeyDef, Kind, Shown};
+use super::key::Kind::{Flag, Own};
+use super::key::{Context, KeyDef, Kind, read_table};
 use super::problems::{Place, Problems, shown};
 use super::read;
 use super::suggest;
@@ -114,7 +115,7 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
         };
         // One with a mistake is reported; its name is known all the same.
         let mut model = CommandModel { name, words: Vec::new(), steps: true };
-        for assign in key::read_table(&KEYS, inner, &Context::of(bases), problems) {
+        for assign in read_table(KEYS, inner, &Context::of(bases), problems) {
             assign(&mut model);
         }
         if inner.get("command").is_none() {
@@ -127,27 +128,26 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
     found
 }
 
+const fn key(path: &'static str, kind: Kind<CommandModel>) -> KeyDef<CommandModel> {
+    KeyDef::new(path, kind)
+}
+
 /// The keys of a table of `[models]`.
-pub(super) static KEYS: [KeyDef<CommandModel>; 2] = [
-    KeyDef {
-        path: "models.NAME.command",
-        about: "the program and its arguments; the axes in braces, such as {batch_size}",
-        kind: Kind::Own {
-            says: "a list of texts",
-            schema: r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#,
-            read: |entry, context, problems| {
+pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
+    key(
+        "models.NAME.command",
+        Own(
+            "a list of texts",
+            r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#,
+            |entry, context, problems| {
                 let words = read_words(&entry.node, context.bases, problems)?;
                 Some(Box::new(move |model: &mut CommandModel| model.words.clone_from(&words)))
             },
-        },
-        shown: Shown::Nothing,
-    },
-    KeyDef {
-        path: "models.NAME.steps",
-        about: "whether it reports steps: then metrics of steps are waited for",
-        kind: Kind::Flag(|model, steps, _| model.steps = steps),
-        shown: Shown::Nothing,
-    },
+        ),
+    )
+    .about("the program and its arguments; the axes in braces, such as {batch_size}"),
+    key("models.NAME.steps", Flag(|model, steps, _| model.steps = steps))
+        .about("whether it reports steps: then metrics of steps are waited for"),
 ];
 
 fn read_words(node: &Node, bases: &Bases, problems: &mut Problems) -> Option<Vec<Word>> {

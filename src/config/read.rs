@@ -76,23 +76,22 @@ pub(super) fn text<'a>(
 }
 
 /// One of a few words.
-pub(super) fn word<T: Copy>(
+pub(super) fn word(
     key: &str,
     node: &Node,
-    words: &[(&str, T)],
+    words: &[&'static str],
     problems: &mut Problems,
-) -> Option<T> {
-    let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-    let expected = format!("one of {}", names.join(", "));
+) -> Option<&'static str> {
+    let expected = format!("one of {}", words.join(", "));
     let written = text(key, node, &expected, problems)?;
-    let found = words.iter().find(|(name, _)| *name == written);
+    let found = words.iter().copied().find(|word| *word == written);
     if found.is_none() {
-        let hint = suggest::nearest(written, names.iter().copied())
+        let hint = suggest::nearest(written, words.iter().copied())
             .map(|name| format!("did you mean `{name}`?"));
         let got = node.value.shown();
         problems.report(node.place, format!("`{key}` must be {expected}, not {got}"), hint);
     }
-    found.map(|(_, value)| *value)
+    found
 }
 
 pub(super) fn share(key: &str, node: &Node, range: &Range, problems: &mut Problems) -> Option<f64> {

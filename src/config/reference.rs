@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::gate;
-use super::key::{Get, KeyDef, Shown, number_schema};
+use super::key::{Get, KeyDef, Kind, Shown};
 use super::keys::KEYS;
 use super::models;
 use super::plan::{Plan, PlannedRun};
@@ -89,24 +89,31 @@ fn describe<T: 'static>(
 /// Every key that is no axis, the tables in the order of the file.
 fn described() -> Vec<Described> {
     let plan = default_plan();
-    let mut all: Vec<Described> = describe(&KEYS, &plan).collect();
-    all.extend(describe(&models::KEYS, &plan));
-    all.extend(describe(&gate::KEYS, &plan));
+    let mut all: Vec<Described> = describe(KEYS, &plan).collect();
+    all.extend(describe(models::KEYS, &plan));
+    all.extend(describe(gate::KEYS, &plan));
     let at =
         |path: &str| TABLES.iter().position(|table| path.starts_with(&format!("{}.", table.name)));
     all.sort_by_key(|key| at(key.path));
     all
 }
 
-fn says(axis: Axis) -> String {
+/// The values of an axis, in the terms of keys.
+fn kind(axis: Axis) -> Kind<()> {
     match axis.def().kind {
-        AxisKind::Model | AxisKind::Dataset => "a name".to_owned(),
-        AxisKind::Device => "cpu, cuda, cuda:N or mps".to_owned(),
-        AxisKind::Threads { most } => format!("0 to {most}"),
-        AxisKind::Count { most } => format!("1 to {most}"),
-        AxisKind::Number(range) => format!("a number {}", range.says(|end| end.to_string())),
-        AxisKind::Flag => "true or false".to_owned(),
-        AxisKind::Word(words) => words.join(", "),
+        AxisKind::Model | AxisKind::Dataset => {
+            Kind::Own("a name", r#"{ "type": "string", "minLength": 1 }"#, |_, _, _| None)
+        }
+        AxisKind::Device => Kind::Own(
+            "cpu, cuda, cuda:N or mps",
+            r#"{ "type": "string", "pattern": "^(cpu|mps|cuda(:[0-9]+)?)$" }"#,
+            |_, _, _| None,
+        ),
+        AxisKind::Threads { most } => Kind::Count(0, most, |(), _, _| ()),
+        AxisKind::Count { most } => Kind::Count(1, most, |(), _, _| ()),
+        AxisKind::Number(range) => Kind::Number(range, |(), _, _| ()),
+        AxisKind::Flag => Kind::Flag(|(), _, _| ()),
+        AxisKind::Word(words) => Kind::Word(words, |(), _, _| ()),
     }
 }
 
@@ -140,7 +147,7 @@ pub fn keys() -> Vec<KeyRow> {
         match table.holds {
             Holds::Axes => rows.extend(Axis::all().map(|axis| KeyRow {
                 key: format!("grid.{}", axis.key()),
-                value: says(axis),
+                value: kind(axis).says(),
                 default: axis_default(axis),
                 overridable: axis.def().in_train,
                 about: axis.def().about,
@@ -178,7 +185,7 @@ pub fn settings(plan: &Plan, runs: &[PlannedRun]) -> Vec<Vec<(&'static str, Json
     };
     let table = |path: &'static str| path.split('.').next().unwrap_or(path);
     let mut unusual = Vec::new();
-    for key in &KEYS {
+    for key in KEYS {
         if let Shown::Unusual(_, get) = key.shown
             && !is_usual(get)
         {
@@ -196,18 +203,6 @@ pub fn settings(plan: &Plan, runs: &[PlannedRun]) -> Vec<Vec<(&'static str, Json
         axes.chain(shown.iter().map(|(name, get)| (*name, get(plan, run)))).collect()
     };
     runs.iter().map(row).collect()
-}
-
-fn axis_schema(axis: Axis) -> Json {
-    match axis.def().kind {
-        AxisKind::Model | AxisKind::Dataset => json!({ "type": "string", "minLength": 1 }),
-        AxisKind::Device => json!({ "type": "string", "pattern": "^(cpu|mps|cuda(:[0-9]+)?)$" }),
-        AxisKind::Threads { most } => json!({ "type": "integer", "minimum": 0, "maximum": most }),
-        AxisKind::Count { most } => json!({ "type": "integer", "minimum": 1, "maximum": most }),
-        AxisKind::Number(range) => number_schema(&range),
-        AxisKind::Flag => json!({ "type": "boolean" }),
-        AxisKind::Word(words) => json!({ "enum": words }),
-    }
 }
 
 fn or_list(schema: &Json) -> Json {
@@ -264,7 +259,7 @@ fn properties(table: &str, keys: &[Described]) -> Json {
 fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
     let mut schema = match table.holds {
         Holds::Axes => {
-            let mut schema = object(axes(|axis| or_list(&axis_schema(axis))));
+            let mut schema = object(axes(|axis| or_list(&kind(axis).schema())));
             schema["required"] = json!([Axis::MODEL.key(), Axis::DATASET.key()]);
             schema
         }
@@ -272,21 +267,21 @@ fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
             let mut schema = properties(table.name, keys);
             if table.name == "train" {
                 for axis in Axis::all().filter(|axis| axis.def().in_train) {
-                    schema["properties"][axis.key()] = axis_schema(axis);
+                    schema["properties"][axis.key()] = kind(axis).schema();
                 }
             }
             schema
         }
         Holds::Cells => {
             let cell = object(axes(|axis| match table.name {
-                "include" => axis_schema(axis),
-                _ => or_list(&axis_schema(axis)),
+                "include" => kind(axis).schema(),
+                _ => or_list(&kind(axis).schema()),
             }));
             json!({ "type": "array", "items": cell })
         }
         Holds::Overrides => {
             let mut found = Map::new();
-            found.insert("match".to_owned(), object(axes(|axis| or_list(&axis_schema(axis)))));
+            found.insert("match".to_owned(), object(axes(|axis| or_list(&kind(axis).schema()))));
             for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
                 found.insert(table.name.to_owned(), table_schema(table, keys));
             }

@@ -254,7 +254,7 @@ pub(super) fn layer(
         let place = *key_place;
         layer.push(Box::new(move |settings: &mut Settings| settings.stop_place = place));
     }
-    layer.extend(key::read_tree(&KEYS, root, context, problems));
+    layer.extend(key::read_tree(KEYS, root, context, problems));
     layer
 }
 

@@ -9,20 +9,20 @@ use crate::units::seconds;
 
 /// The words of a setting that is one of a few.
 macro_rules! words {
-    ($setting:ident { $($variant:ident = $word:literal),+ }) => {
+    ($vis:vis $setting:ident { $($variant:ident = $word:literal),+ }) => {
         impl $setting {
             /// As they are written.
-            pub const WORDS: &'static [&'static str] = &[$($word),+];
+            $vis const WORDS: &'static [&'static str] = &[$($word),+];
 
             /// As it is written.
-            pub const fn word(self) -> &'static str {
+            $vis const fn word(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word),+
                 }
             }
 
             /// The setting of this word.
-            pub fn named(word: &str) -> Option<Self> {
+            $vis fn named(word: &str) -> Option<Self> {
                 match word {
                     $($word => Some(Self::$variant),)+
                     _ => None,
@@ -30,13 +30,14 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $setting {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $setting {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.word())
             }
         }
     };
 }
+pub(crate) use words;
 
 /// One run: a model, a data set and settings. Sent to the worker as the first line on its standard input.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -123,7 +124,7 @@ pub enum Allocator {
     System,
 }
 
-words!(Allocator { Retain = "retain", System = "system" });
+words!(pub Allocator { Retain = "retain", System = "system" });
 
 /// What a model computes with. Weights, their gradients and the loss are 32-bit floats either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -143,7 +144,7 @@ impl Precision {
     }
 }
 
-words!(Precision { Fp32 = "fp32", Bf16 = "bf16" });
+words!(pub Precision { Fp32 = "fp32", Bf16 = "bf16" });
 
 /// The update rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -158,7 +159,7 @@ pub enum Optimizer {
     Adamw,
 }
 
-words!(Optimizer { Sgd = "sgd", Adam = "adam", Adamw = "adamw" });
+words!(pub Optimizer { Sgd = "sgd", Adam = "adam", Adamw = "adamw" });
 
 /// How to train.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

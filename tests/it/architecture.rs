@@ -365,7 +365,9 @@ impl Imports {
             return Some(file);
         };
         let handed_on = self.named[file].handed_on.iter();
-        let mut from_below = handed_on.filter(|handed| handed.last() == Some(item));
+        // A name alone is a macro of the file itself.
+        let mut from_below =
+            handed_on.filter(|handed| handed.len() > 1 && handed.last() == Some(item));
         let below = from_below.find_map(|handed| self.file_of(&module, handed));
         Some(below.unwrap_or(file))
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use crate::config::key::{self, Context, KeyDef, Kind, Shown};
+use crate::config::key::Kind::{Own, Share, Word};
+use crate::config::key::{Context, KeyDef, Kind, read_table};
 use crate::config::metrics;
 use crate::config::problems::{Place, Problems, shown};
 use crate::config::read;
@@ -27,70 +28,53 @@ pub(in crate::config) struct RuleAsked {
     fallback: Option<(String, Place)>,
 }
 
+const fn key(path: &'static str, kind: Kind<RuleAsked>) -> KeyDef<RuleAsked> {
+    KeyDef::new(path, kind)
+}
+
 /// The keys of the table of a metric.
-pub(in crate::config) static KEYS: [KeyDef<RuleAsked>; 5] = [
-    KeyDef {
-        path: "gate.metrics.METRIC.direction",
-        about: "which values are better; needed for a metric of your own",
-        kind: Kind::Own {
-            says: "lower or higher",
-            schema: r#"{ "enum": ["lower", "higher"] }"#,
-            read: |entry, _, problems| {
-                let words = [("lower", Better::Lower), ("higher", Better::Higher)];
-                let direction = read::word("direction", &entry.node, &words, problems)?;
-                Some(Box::new(move |asked: &mut RuleAsked| asked.direction = Some(direction)))
-            },
-        },
-        shown: Shown::Nothing,
-    },
-    KeyDef {
-        path: "gate.metrics.METRIC.role",
-        about: "whether it is judged, or only told",
-        kind: Kind::Own {
-            says: "gate or info",
-            schema: r#"{ "enum": ["gate", "info"] }"#,
-            read: |entry, _, problems| {
-                let words = [("gate", Role::Gate), ("info", Role::Info)];
-                let role = read::word("role", &entry.node, &words, problems)?;
-                Some(Box::new(move |asked: &mut RuleAsked| asked.role = Some(role)))
-            },
-        },
-        shown: Shown::Nothing,
-    },
-    KeyDef {
-        path: "gate.metrics.METRIC.floor",
-        about: "the smallest change of this metric that counts, as a share",
-        kind: Kind::Share(FLOOR, |asked, floor, at| asked.floor = Some((floor, at.value))),
-        shown: Shown::Nothing,
-    },
-    KeyDef {
-        path: "gate.metrics.METRIC.at_least",
-        about: "the smallest change that counts besides the floor, in the unit of the metric",
-        kind: Kind::Own {
-            says: "a quantity of the metric's unit",
-            schema: r#"{ "type": ["string", "number"] }"#,
-            read: |entry, context, problems| {
+pub(in crate::config) static KEYS: &[KeyDef<RuleAsked>] = &[
+    key(
+        "gate.metrics.METRIC.direction",
+        Word(&["lower", "higher"], |asked, word, _| {
+            asked.direction = Some(if word == "lower" { Better::Lower } else { Better::Higher });
+        }),
+    )
+    .about("which values are better; needed for a metric of your own"),
+    key(
+        "gate.metrics.METRIC.role",
+        Word(&["gate", "info"], |asked, word, _| {
+            asked.role = Some(if word == "gate" { Role::Gate } else { Role::Info });
+        }),
+    )
+    .about("whether it is judged, or only told"),
+    key(
+        "gate.metrics.METRIC.floor",
+        Share(FLOOR, |asked, floor, at| asked.floor = Some((floor, at.value))),
+    )
+    .about("the smallest change of this metric that counts, as a share"),
+    key(
+        "gate.metrics.METRIC.at_least",
+        Own(
+            "a quantity of the metric's unit",
+            r#"{ "type": ["string", "number"] }"#,
+            |entry, context, problems| {
                 let least = at_least(context.name, &entry.node, problems)?;
                 let place = entry.node.place;
                 Some(Box::new(move |asked: &mut RuleAsked| asked.at_least = Some((least, place))))
             },
-        },
-        shown: Shown::Nothing,
-    },
-    KeyDef {
-        path: "gate.metrics.METRIC.fallback",
-        about: "the metric to judge instead where a run has too few samples of this one",
-        kind: Kind::Own {
-            says: "the name of a metric",
-            schema: r#"{ "type": "string" }"#,
-            read: |entry, _, problems| {
-                let name = read::text("fallback", &entry.node, "a text in quotes", problems)?;
-                let fallback = (name.to_owned(), entry.node.place);
-                Some(Box::new(move |asked: &mut RuleAsked| asked.fallback = Some(fallback.clone())))
-            },
-        },
-        shown: Shown::Nothing,
-    },
+        ),
+    )
+    .about("the smallest change that counts besides the floor, in the unit of the metric"),
+    key(
+        "gate.metrics.METRIC.fallback",
+        Own("the name of a metric", r#"{ "type": "string" }"#, |entry, _, problems| {
+            let name = read::text("fallback", &entry.node, "a text in quotes", problems)?;
+            let fallback = (name.to_owned(), entry.node.place);
+            Some(Box::new(move |asked: &mut RuleAsked| asked.fallback = Some(fallback.clone())))
+        }),
+    )
+    .about("the metric to judge instead where a run has too few samples of this one"),
 ];
 
 /// Calls `found` with the name of each metric and what is said of it. `"memory.peak" = { ... }`,
@@ -164,7 +148,7 @@ fn asked(
             at_least: None,
             fallback: None,
         };
-        for assign in key::read_table(&KEYS, inner, &Context { name, ..*context }, problems) {
+        for assign in read_table(KEYS, inner, &Context { name, ..*context }, problems) {
             assign(&mut asked);
         }
         match found.get_mut(name) {

@@ -7,7 +7,7 @@
 mod budget;
 mod values;
 
-pub(super) use values::{Load, Placed, batch_sizes, latency_limit, pattern, rate};
+pub(super) use values::{Load, Placed, batch_sizes, latency_limit, rate};
 
 use super::constraints::Limited;
 use super::metrics::Chosen;
@@ -134,13 +134,13 @@ impl Serving {
             let Some(place) = place.filter(|place| !self.outranked(*place)) else {
                 continue;
             };
-            let (kind, owner_name) = (self.load(), owner.name());
+            let (kind, owner_name) = (self.load(), owner.word());
             if kind != owner {
                 problems.error_with(
                     place,
                     format!(
                         "`{key}` in [serve] belongs to pattern = \"{owner_name}\", and the pattern is \"{}\"",
-                        kind.name()
+                        kind.word()
                     ),
                     format!("leave it out, or write pattern = \"{owner_name}\""),
                 );

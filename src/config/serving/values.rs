@@ -23,19 +23,15 @@ pub(in crate::config) enum Load {
     Closed,
 }
 
-const LOADS: [(&str, Load); 5] = [
-    ("single-stream", Load::SingleStream),
-    ("multi-stream", Load::MultiStream),
-    ("offline", Load::Offline),
-    ("server", Load::Server),
-    ("closed", Load::Closed),
-];
+crate::event::job::words!(pub(in crate::config) Load {
+    SingleStream = "single-stream",
+    MultiStream = "multi-stream",
+    Offline = "offline",
+    Server = "server",
+    Closed = "closed"
+});
 
 impl Load {
-    pub(super) fn name(self) -> &'static str {
-        LOADS.iter().find(|(_, load)| *load == self).map_or("", |(name, _)| name)
-    }
-
     pub(super) fn default_sizes(self) -> Vec<u32> {
         match self {
             Self::SingleStream => vec![1, 32],
@@ -58,10 +54,6 @@ impl<T> Placed<T> {
     pub(in crate::config) fn new(value: T, at: At) -> Self {
         Self { value, key: at.key, place: at.value }
     }
-}
-
-pub(in crate::config) fn pattern(node: &Node, problems: &mut Problems) -> Option<Load> {
-    read::word("pattern", node, &LOADS, problems)
 }
 
 pub(in crate::config) fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
