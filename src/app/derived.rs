@@ -1,8 +1,8 @@
 //! What all runs of a results folder say together: the files beside those of the runs.
 
 use super::Fault;
-use super::front;
-use super::page;
+use super::front::front;
+use super::page::page;
 use super::shadow::Shadow;
 use super::summary::summaries;
 use crate::event::{Objective, RunRecord};
@@ -29,12 +29,13 @@ impl Derived {
     pub fn new(
         results: &Results,
         records: &[RunRecord],
-        objectives: Option<Vec<Objective>>,
+        objectives: Option<&[Objective]>,
     ) -> Result<Self, Fault> {
         let repeats = records.iter().map(|record| record.repeat).max().unwrap_or(0);
         let summary = if repeats < REPEATS_FOR_SUMMARY { Vec::new() } else { summaries(records) };
-        let front = front::of_folder(results, records, &summary, objectives)?;
-        let page = page::page(results, records, &summary, front.as_ref())?;
+        let manifest = results.manifest()?;
+        let front = front(manifest.as_ref(), records, &summary, objectives);
+        let page = page(results, manifest.as_ref(), records, &summary, front.as_ref())?;
         Ok(Self { summary, front, page })
     }
 

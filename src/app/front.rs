@@ -5,32 +5,30 @@ mod figures;
 use std::collections::BTreeMap;
 
 use self::figures::{Comparison, Figure, indexed};
-use super::Fault;
 use super::distinct::distinct;
 use crate::event::{Feasibility, Objective, RunRecord, RunStatus, StopReason};
 use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
 use crate::report::summary::SummaryRow;
 use crate::stats::{Better, Known, Standing, standings};
-use crate::store::{ManifestHead, Results};
+use crate::store::ManifestHead;
 
-/// The front of a results folder, by these objectives or by those of its manifest; `None` where there are none.
-pub fn of_folder(
-    results: &Results,
+/// The front of the cells, by these objectives or by those of the manifest; `None` where there are none.
+pub fn front(
+    head: Option<&ManifestHead>,
     records: &[RunRecord],
     summary: &[SummaryRow],
-    asked: Option<Vec<Objective>>,
-) -> Result<Option<FrontReport>, Fault> {
-    let head = results.manifest()?;
-    let within = head.as_ref().map(asked_precision).unwrap_or_default();
-    let (recorded, rows) = head.map_or_else(Default::default, |h| (h.objectives, h.datasets));
-    let objectives = asked.unwrap_or(recorded);
+    asked: Option<&[Objective]>,
+) -> Option<FrontReport> {
+    let within = head.map(asked_precision).unwrap_or_default();
+    let objectives = asked.or(head.map(|head| &*head.objectives)).unwrap_or_default();
+    let none = BTreeMap::new();
     let comparison = Comparison {
-        objectives: &objectives,
+        objectives,
         summary: indexed(summary),
-        rows: &rows,
+        rows: head.map_or(&none, |head| &head.datasets),
         within: &within,
     };
-    Ok((!objectives.is_empty()).then(|| comparison.front(records)))
+    (!objectives.is_empty()).then(|| comparison.front(records))
 }
 
 /// `within` of each run, where the manifest has it.

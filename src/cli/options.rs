@@ -86,6 +86,16 @@ pub enum ReportFormat {
 }
 
 impl ReportFormat {
+    /// The same among those of verdicts.
+    pub const fn of_verdicts(self) -> Option<CheckFormat> {
+        match self {
+            Self::Table => Some(CheckFormat::Text),
+            Self::Json => Some(CheckFormat::Json),
+            Self::Markdown => Some(CheckFormat::Markdown),
+            Self::Csv | Self::Html => None,
+        }
+    }
+
     /// The same among those that every list has.
     pub const fn of_lists(self) -> Option<Format> {
         match self {

@@ -1,5 +1,7 @@
 //! `perftune replay`: rows are printed at once as CSV, kept for a document, only counted for the comparison.
 
+use std::fmt::Write;
+
 use super::args::ReplayArgs;
 use super::exit::ExitStatus;
 use super::options::Format;
@@ -12,7 +14,13 @@ use crate::report::replay::{ReplayRow, replay_header, replay_json, replay_row, r
 pub fn replay(args: &ReplayArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let ReplayArgs { rule, within, confidence, metrics, .. } = args;
     let request = ReplayRequest::new(rule, within.as_deref(), confidence.as_deref(), metrics)?;
-    let mut output = Output::new(args.format);
+    let mut output = Output {
+        format: args.format,
+        stream: DataStream::stdout(),
+        rows: Vec::new(),
+        totals: Totals::default(),
+        begun: false,
+    };
     let problems = replay::replay(&args.sources, &request, &mut |row| output.row(row))?;
     output.finish(problems.any())?;
     screen.say(&text(&problems));
@@ -26,10 +34,10 @@ fn text(problems: &Problems) -> String {
     let mut text: String = notes.collect();
     text.extend(shown.iter().map(|problem| format!("error: {problem}\n")));
     if *count > shown.len() {
-        text += &format!("error: and {} more\n", count - shown.len());
+        let _ = writeln!(text, "error: and {} more", count - shown.len());
     }
     if *series > 0 {
-        text += &format!("{series} of {} series could not be judged\n", series + judged);
+        let _ = writeln!(text, "{series} of {} series could not be judged", series + judged);
     }
     text
 }
@@ -44,16 +52,6 @@ struct Output {
 }
 
 impl Output {
-    fn new(format: Format) -> Self {
-        Self {
-            format,
-            stream: DataStream::stdout(),
-            rows: Vec::new(),
-            totals: Totals::default(),
-            begun: false,
-        }
-    }
-
     /// Takes a row; whether somebody still reads.
     fn row(&mut self, row: ReplayRow) -> Result<bool, Fault> {
         match self.format {

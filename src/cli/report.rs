@@ -28,7 +28,7 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     }
     // By objectives that are not those of the manifest nothing is written: the files of a folder must agree with it.
     let recorded = objectives.is_none();
-    let derived = Derived::new(&results, records, objectives)?;
+    let derived = Derived::new(&results, records, objectives.as_deref())?;
     if recorded {
         derived.write(&results, records, shadow.as_ref())?;
     }

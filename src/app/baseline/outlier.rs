@@ -46,7 +46,8 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
         }
     }
     found.sort_by(|(a, _), (b, _)| b.abs().total_cmp(&a.abs()));
-    let listed: Vec<String> = found.iter().take(SHOWN).map(|found| shown(*found)).collect();
+    let listed: Vec<String> =
+        found.iter().take(SHOWN).map(|(effect, key)| shown(*effect, key)).collect();
     let more = found.len().saturating_sub(SHOWN);
     match (listed.join(", "), more) {
         (text, _) if text.is_empty() => None,
@@ -100,7 +101,7 @@ pub(super) fn last<'s, 'a>(sessions: &'s [&'a StoredSession]) -> &'s [&'a Stored
 }
 
 /// `mlp-digits train.step_latency_p25 +21%`.
-fn shown((effect, (cell, phase, metric)): (f64, &Key<'_>)) -> String {
+fn shown(effect: f64, (cell, phase, metric): &Key<'_>) -> String {
     let change = effect.exp_m1();
     let sign = if change < 0.0 { "-" } else { "+" };
     let stage = if metric.starts_with(phase) || *phase == "run" {

@@ -101,7 +101,7 @@ impl Comparison<'_> {
         let look = queue.look(asked);
         let (early, late) = queue.split(look);
         let of_late = |(_, spec): &(usize, RunSpec)| spec.run.clone();
-        let shared = Shared { session: &plan.name, later: late.iter().map(of_late).collect() };
+        let shared = Shared { session: plan.name, later: late.iter().map(of_late).collect() };
         let mut session = Session::begin(folders.into(), Some(shared), &sampler, observer)?;
         session.work(early)?;
         let mut ended_after = None;

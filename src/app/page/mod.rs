@@ -17,17 +17,17 @@ use crate::units;
 /// The page over the runs of a folder, with their figures between runs and the front, where there are objectives.
 pub fn page(
     results: &Results,
+    manifest: Option<&ManifestHead>,
     records: &[RunRecord],
     summary: &[SummaryRow],
     front: Option<&FrontReport>,
 ) -> Result<Vec<u8>, Fault> {
-    let manifest = results.manifest()?;
-    let head = manifest.as_ref().map_or_else(Head::default, |head| self::head(head, records));
+    let head = manifest.map_or_else(Head::default, |head| self::head(head, records));
     let page = Page {
         head: &head,
         records,
         summary,
-        limits: &manifest.as_ref().map(limits).unwrap_or_default(),
+        limits: &manifest.map(limits).unwrap_or_default(),
         front,
         series: &series(results, records),
     };

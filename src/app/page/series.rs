@@ -20,20 +20,20 @@ const TICK_NS: u64 = 1_000_000;
 
 /// The series of a run.
 pub(super) fn read(folder: &Path, record: &RunRecord) -> Result<RunSeries, StoreError> {
-    let mut reader = Reader::new(record);
+    let mut builder = SeriesBuilder::new(record);
     for line in read_lines(folder)? {
         match line? {
-            Line::Started { t_ns, .. } => reader.start(t_ns),
-            Line::Worker(envelope) => reader.worker(&envelope),
-            Line::Sample(sample) => reader.sample(&sample),
-            Line::Asked { t_ns, what } => reader.asked(t_ns, &what),
+            Line::Started { t_ns, .. } => builder.start(t_ns),
+            Line::Worker(envelope) => builder.worker(&envelope),
+            Line::Sample(sample) => builder.sample(&sample),
+            Line::Asked { t_ns, what } => builder.asked(t_ns, &what),
             Line::Warning { .. } | Line::Ended(_) => {}
         }
     }
-    Ok(reader.finish(record))
+    Ok(builder.finish(record))
 }
 
-struct Reader {
+struct SeriesBuilder {
     series: RunSeries,
     started_ns: u64,
     last_ns: u64,
@@ -62,7 +62,7 @@ struct Window {
     shown: bool,
 }
 
-impl Reader {
+impl SeriesBuilder {
     fn new(record: &RunRecord) -> Self {
         // The facts of its `hello` are in its record.
         let mut devices = Selection::of_device(&record.job.device);
@@ -438,30 +438,30 @@ mod tests {
 
     #[test]
     fn only_the_runs_own_accelerator_is_shown() {
-        let mut reader = Reader::new(&{
+        let mut builder = SeriesBuilder::new(&{
             let mut record = completed();
             "cuda:1".clone_into(&mut record.job.device);
             record
         });
-        reader.start(0);
+        builder.start(0);
         let gpu = |index, percent| GpuReading {
             index,
             utilisation_percent: Some(percent),
             ..GpuReading::default()
         };
-        reader.sample(&ResourceSample {
+        builder.sample(&ResourceSample {
             t_ns: S,
             gpus: vec![gpu(0, 3.0), gpu(1, 97.0)],
             ..ResourceSample::default()
         });
-        assert_eq!(sampled(&reader.series, MetricId::GpuUtilisation), [[(1.0, 97.0)]]);
-        assert!(reader.series.sampled[&MetricId::TpuDutyCycle].is_empty());
-        reader.sample(&ResourceSample {
+        assert_eq!(sampled(&builder.series, MetricId::GpuUtilisation), [[(1.0, 97.0)]]);
+        assert!(builder.series.sampled[&MetricId::TpuDutyCycle].is_empty());
+        builder.sample(&ResourceSample {
             t_ns: 2 * S,
             gpus: vec![GpuReading { vendor: Vendor::Tpu, own: Some(true), ..gpu(1, 60.0) }],
             ..ResourceSample::default()
         });
-        assert_eq!(sampled(&reader.series, MetricId::GpuUtilisation), [[(1.0, 97.0)]]);
-        assert_eq!(sampled(&reader.series, MetricId::TpuDutyCycle), [[(2.0, 60.0)]]);
+        assert_eq!(sampled(&builder.series, MetricId::GpuUtilisation), [[(1.0, 97.0)]]);
+        assert_eq!(sampled(&builder.series, MetricId::TpuDutyCycle), [[(2.0, 60.0)]]);
     }
 }

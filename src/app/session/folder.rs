@@ -96,7 +96,7 @@ impl<'a> OpenFolder<'a> {
     /// Writes what is asked into the folder; from now on its runs can be recorded. With it what the user must know.
     pub(super) fn begin(
         self,
-        facts: &SessionFacts<'_>,
+        facts: &Rc<SessionFacts>,
     ) -> Result<(ActiveFolder<'a>, Option<String>), Fault> {
         let Self { request, results, prepared, kept } = self;
         let earlier = results.manifest()?;
@@ -109,7 +109,7 @@ impl<'a> OpenFolder<'a> {
         let before = before.filter(|_| !kept.is_empty());
         let now = environment::fingerprint(&facts.machine);
         let (mut session, warning) = SessionIdentity::begin(now, before, &facts.created);
-        if let Some(name) = facts.session {
+        if let Some(name) = &facts.session {
             name.clone_into(&mut session.id);
         }
         session.learn(&all.specs, &kept);
@@ -117,8 +117,7 @@ impl<'a> OpenFolder<'a> {
         let recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
         let folder = ActiveFolder {
             request,
-            machine: Rc::clone(&facts.machine),
-            created: facts.created.clone(),
+            facts: Rc::clone(facts),
             later: facts.later.clone(),
             all,
             session,
@@ -142,13 +141,13 @@ fn devices(request: &RunRequest<'_>, machine: &Machine) -> Vec<(Vendor, u32)> {
 }
 
 /// What all folders that are worked on together have in common.
-pub(super) struct SessionFacts<'a> {
+pub(super) struct SessionFacts {
     /// Where.
-    pub(super) machine: Rc<Machine>,
+    pub(super) machine: Machine,
     /// When.
     pub(super) created: String,
     /// The session that the runs belong to, where it is not one of their own.
-    pub(super) session: Option<&'a str>,
+    pub(super) session: Option<String>,
     /// Runs of which it is not known yet whether they will be made: the manifests do not promise them.
     pub(super) later: BTreeSet<String>,
 }
@@ -156,8 +155,7 @@ pub(super) struct SessionFacts<'a> {
 /// A results folder while its runs are made, with what its manifest says of them.
 pub(super) struct ActiveFolder<'a> {
     request: &'a RunRequest<'a>,
-    machine: Rc<Machine>,
-    created: String,
+    facts: Rc<SessionFacts>,
     all: AllRuns,
     later: BTreeSet<String>,
     session: SessionIdentity,
@@ -169,8 +167,8 @@ impl ActiveFolder<'_> {
         let manifest = manifest::manifest(&manifest::Facts {
             plan: self.request.plan,
             runs: &self.all.without(&self.later),
-            machine: &self.machine,
-            created: &self.created,
+            machine: &self.facts.machine,
+            created: &self.facts.created,
             session: &self.session,
         })?;
         Ok(self.recorder.results().write("manifest.json", &manifest)?)
@@ -197,7 +195,7 @@ impl ActiveFolder<'_> {
         }
         let planned = self.all.without(&self.later).order.len();
         let (results, records) = self.recorder.into_parts();
-        Ok((Executed { planned, records, interrupted, results }, warning))
+        Ok((Executed { records, planned, interrupted, results }, warning))
     }
 }
 

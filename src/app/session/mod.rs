@@ -35,9 +35,9 @@ pub struct Session<'a> {
 }
 
 /// A session that several folders share.
-pub struct Shared<'a> {
+pub struct Shared {
     /// Its name.
-    pub session: &'a str,
+    pub session: String,
     /// Runs of which it is not known yet whether they will be made.
     pub later: BTreeSet<String>,
 }
@@ -46,18 +46,18 @@ impl<'a> Session<'a> {
     /// Writes the manifests; from now on the observer may end the session. `shared`: what is told of no single folder.
     pub fn begin(
         folders: Vec<OpenFolder<'a>>,
-        shared: Option<Shared<'_>>,
+        shared: Option<Shared>,
         sampler: &'a Sampler,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, Fault> {
         let (session, later) =
-            shared.map_or((None, BTreeSet::new()), |shared| (Some(shared.session), shared.later));
-        let facts = SessionFacts {
-            machine: Rc::new(Machine::read()),
+            shared.map_or_else(Default::default, |shared| (Some(shared.session), shared.later));
+        let facts = Rc::new(SessionFacts {
+            machine: Machine::read(),
             created: jiff::Timestamp::now().to_string(),
             session,
             later,
-        };
+        });
         let begun: Result<Vec<_>, _> =
             folders.into_iter().map(|folder| folder.begin(&facts)).collect();
         let (folders, warnings): (Vec<_>, Vec<_>) = begun?.into_iter().unzip();

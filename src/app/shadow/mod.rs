@@ -1,10 +1,10 @@
 //! Shadow mode: what runs that went on to their end would have been, had a rule stopped them.
 
 mod log;
-mod tally;
+mod totals;
 
 use self::log::Observed;
-use self::tally::Tally;
+use self::totals::ObservedRuns;
 use super::{Fault, error_text};
 use crate::control::rule::RuleSpec;
 use crate::event::{RunRecord, RunStatus, StopReason};
@@ -64,7 +64,7 @@ impl Shadow {
                 records.len()
             ));
         }
-        let report = Tally::new(&seen).report();
+        let report = ObservedRuns::new(&seen).report();
         Ok(Self { report, notes })
     }
 

@@ -22,16 +22,7 @@ use crate::store::atomic;
 /// Runs the grid and what it is compared with.
 pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus, Fault> {
     let compare = &args.compare;
-    let sides = SidesRequest {
-        grid: args.grid(),
-        against,
-        blocks: compare.blocks,
-        set_a: &compare.set_a,
-        set_b: &compare.set_b,
-        worker_a: compare.worker_a.as_deref(),
-        worker_b: compare.worker_b.as_deref(),
-    };
-    let sides = sides.load_both()?;
+    let sides = request(args, against).load_both()?;
     let rules = rules_of_side(compare.gate.as_deref(), &sides[Arm::Candidate.place()])?;
     reachable(compare.blocks, rules.policy.alpha)?;
     let sides = ComparedSides::meet(sides, &rules.policy)?;
@@ -48,7 +39,7 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
     let folder = args.out.clone();
     let folder =
         folder.unwrap_or_else(|| Path::new("results").join(&sides.of(Arm::Candidate).plan.name));
-    let delivery = Delivery::new(form(args.format)?, &compare.write, &[&folder])?;
+    let delivery = Delivery::new(format(args.format)?, &compare.write, &[&folder])?;
     if talks {
         screen.say(&order::headline(&sides, compare.blocks));
     }
@@ -87,13 +78,23 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
     Ok(check_exit(&judgement, inconclusive_fails))
 }
 
-/// How the verdict is printed.
-fn form(format: ReportFormat) -> Result<CheckFormat, Fault> {
-    match format {
-        ReportFormat::Table => Ok(CheckFormat::Text),
-        ReportFormat::Json => Ok(CheckFormat::Json),
-        ReportFormat::Markdown => Ok(CheckFormat::Markdown),
-        ReportFormat::Csv | ReportFormat::Html => Err(Fault::new("a verdict has no such format")
-            .hint("choose table, json or markdown, or --write junit=FILE; the folder of each side has a report.csv and a report.html")),
+/// What is to be compared.
+fn request<'a>(args: &'a RunArgs, against: &'a Path) -> SidesRequest<'a> {
+    let compare = &args.compare;
+    SidesRequest {
+        grid: args.grid(),
+        against,
+        blocks: compare.blocks,
+        set_a: &compare.set_a,
+        set_b: &compare.set_b,
+        worker_a: compare.worker_a.as_deref(),
+        worker_b: compare.worker_b.as_deref(),
     }
+}
+
+/// How the verdict is printed.
+fn format(asked: ReportFormat) -> Result<CheckFormat, Fault> {
+    asked.of_verdicts().ok_or_else(|| {
+        Fault::new("a verdict has no such format").hint("choose table, json or markdown, or --write junit=FILE; the folder of each side has a report.csv and a report.html")
+    })
 }

@@ -22,13 +22,13 @@ const RANKED: [MetricId; 3] =
 type Seen<'a> = (&'a RunRecord, Vec<Observed>);
 
 /// All runs.
-pub(super) struct Tally<'a> {
+pub(super) struct ObservedRuns<'a> {
     seen: &'a [Seen<'a>],
     /// How far the whole runs of a cell differ, by cell, phase and metric.
     spreads: BTreeMap<(&'a str, &'a str, &'a str), f64>,
 }
 
-impl<'a> Tally<'a> {
+impl<'a> ObservedRuns<'a> {
     pub(super) fn new(seen: &'a [Seen<'a>]) -> Self {
         let mut figures: BTreeMap<_, Vec<f64>> = BTreeMap::new();
         for (record, _) in seen {
