@@ -123,7 +123,8 @@ pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> 
 
 /// Why the run ends as unstable: what is open in each stage. `more`: chosen metrics of phases that never began.
 pub(super) fn run_unstable(
-    (stages, more): (&[StageState], usize),
+    stages: &[StageState],
+    more: usize,
     open: &[String],
     policy: &StopPolicy,
     now_ns: u64,

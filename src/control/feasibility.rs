@@ -231,7 +231,7 @@ impl Run {
         let metric = find(&constraint.metric);
         let figures = of_metric.filter(began).zip(metric.into_iter().cycle());
         let found: Vec<_> =
-            figures.map(|(row, metric)| self.figure((constraint, metric), row, ended)).collect();
+            figures.map(|(row, metric)| self.figure(constraint, metric, row, ended)).collect();
         if found.is_empty() {
             let says = format!("{constraint} is undecided: the run has no such phase");
             return vec![Finding::new(Ruling::Open, says)];
@@ -241,7 +241,8 @@ impl Run {
 
     fn figure(
         &self,
-        (constraint, metric): (&Constraint, &MetricDef),
+        constraint: &Constraint,
+        metric: &MetricDef,
         row: &MetricRow,
         ended: &StopRecord,
     ) -> Finding {
@@ -267,7 +268,7 @@ impl Run {
             return open(&format!("{shown}, without an interval"));
         }
         let holds = constraint.op.holds(figure, constraint.limit);
-        if let Some(why) = self.energy_open((constraint, metric), row, holds) {
+        if let Some(why) = self.energy_open(constraint, metric, row, holds) {
             return open(&why);
         }
         // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.

@@ -183,8 +183,9 @@ impl Run {
             (StopReason::Plateaued, detail)
         } else {
             let more: usize = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
-            let all = (&self.stages[..], more + searches);
-            let detail = evidence::run_unstable(all, &open, &self.policy, self.now_ns);
+            let more = more + searches;
+            let detail =
+                evidence::run_unstable(&self.stages, more, &open, &self.policy, self.now_ns);
             (StopReason::Unstable, detail)
         };
         StopRecord { reason, detail }

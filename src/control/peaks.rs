@@ -23,7 +23,7 @@ impl Run {
             && let Some(assessment) = assess(metric, &state.series, self.ask(state))
         {
             let chosen = state.chosen.iter().find(|chosen| chosen.metric.id == metric.id);
-            fill((row, metric), &assessment, (state, chosen), &self.policy);
+            fill(row, metric, &assessment, state, chosen, &self.policy);
             if row.estimate.is_none() {
                 row.note.clear();
             } else {

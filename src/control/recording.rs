@@ -109,10 +109,10 @@ impl RunReplay {
             let Some(interval) = Interval::new(before, after, &totals.devices) else {
                 continue;
             };
-            let beside = (context.usable_cores, &totals.peaks);
+            let (cores, peaks) = (context.usable_cores, &totals.peaks);
             for entry in self.entries.iter_mut().filter(|entry| Some(entry.stage) == stage) {
                 if let Some(watch) = &mut entry.watch {
-                    watch.interval(entry.metric, &interval, beside);
+                    watch.interval(entry.metric, &interval, cores, peaks);
                 }
             }
         }
@@ -176,7 +176,7 @@ impl RunReplay {
                     gave_up_s: gave_up.map(|said| state.age_ns(said.at_ns) as f64 * 1e-9),
                     stage: state.stage,
                     metric: chosen.metric,
-                    judgement: self.judge(entry, (state, chosen), full_estimate),
+                    judgement: self.judge(entry, state, chosen, full_estimate),
                     full_estimate,
                 });
             }
@@ -187,7 +187,8 @@ impl RunReplay {
     fn judge(
         &self,
         entry: &Entry,
-        (state, chosen): (&StageState, &Chosen),
+        state: &StageState,
+        chosen: &Chosen,
         full: Option<f64>,
     ) -> Judgement {
         let seconds = |ns: u64| state.age_ns(ns) as f64 * 1e-9;

@@ -1,7 +1,6 @@
 //! One row of `metrics.csv`: empty, with a note more, or as an assessment fills it.
 
-use super::measure::assessment::Assessment;
-use super::measure::cut::Cut;
+use super::measure::assessment::{Assessment, Cut};
 use super::measure::why::Why;
 use super::policy::StopPolicy;
 use super::stage::{Chosen, Outcome, StageState};
@@ -36,9 +35,11 @@ pub(super) fn add_note(row: &mut MetricRow, note: &str) {
 
 /// Fills it with what the last look at a stage would say; `chosen`: the metric there, where it is waited for.
 pub(super) fn fill(
-    (row, metric): (&mut MetricRow, &MetricDef),
+    row: &mut MetricRow,
+    metric: &MetricDef,
     assessment: &Assessment,
-    (state, chosen): (&StageState, Option<&Chosen>),
+    state: &StageState,
+    chosen: Option<&Chosen>,
     policy: &StopPolicy,
 ) {
     if let Some(Estimate { value, interval, samples }) = assessment.estimate {

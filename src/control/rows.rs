@@ -71,7 +71,7 @@ impl Run {
             state.chosen.iter().find(|chosen| chosen.metric.id == metric.id).filter(|_| !confirms);
         let ask = self.ask(state);
         if let Some(assessment) = assess(metric, &state.series, ask) {
-            fill((&mut row, metric), &assessment, (state, chosen), &self.policy);
+            fill(&mut row, metric, &assessment, state, chosen, &self.policy);
             if metric.kind == MetricKind::Projection
                 && let (Some(budget), Some(whole_s)) = (ask.budget, row.estimate)
             {

@@ -89,7 +89,8 @@ impl Watch {
         &mut self,
         metric: &MetricDef,
         interval: &Interval<'_>,
-        (usable_cores, peaks): (f64, &Peaks),
+        usable_cores: f64,
+        peaks: &Peaks,
     ) {
         let value = match metric.kind {
             MetricKind::Peak => peaks.largest(metric.id),

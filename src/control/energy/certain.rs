@@ -11,7 +11,8 @@ impl Run {
     /// more, and one that has others' in it may be less.
     pub(in crate::control) fn energy_open(
         &self,
-        (constraint, metric): (&Constraint, &MetricDef),
+        constraint: &Constraint,
+        metric: &MetricDef,
         row: &MetricRow,
         holds: bool,
     ) -> Option<String> {

@@ -59,11 +59,10 @@ pub(super) enum Asked {
 
 impl Energy {
     fn joules(&self, meter: &Meter, asked: Asked) -> Result<Amount, String> {
-        let window = |place: usize| (place, &self.windows[place]);
         match asked {
-            Asked::Stage(place) => meter.of_stage(window(place)),
+            Asked::Stage(place) => meter.of_stage(place, &self.windows[place]),
             Asked::Run { until_ns } => {
-                let found = meter.of_run(window(0), until_ns)?;
+                let found = meter.of_run(0, &self.windows[0], until_ns)?;
                 if found.loose_s > UNREAD_S.max(UNREAD * found.length_s) {
                     let (loose, whole) = (found.loose_s, found.length_s);
                     return Err(format!(

@@ -124,7 +124,8 @@ impl Meter {
     /// The energy of a run that was over at `until_ns`.
     pub(super) fn of_run(
         &self,
-        (place, window): (usize, &Window),
+        place: usize,
+        window: &Window,
         until_ns: u64,
     ) -> Result<Amount, String> {
         let span = self.span(place)?;
@@ -145,7 +146,7 @@ impl Meter {
     }
 
     /// The energy of a stage.
-    pub(super) fn of_stage(&self, (place, window): (usize, &Window)) -> Result<Amount, String> {
+    pub(super) fn of_stage(&self, place: usize, window: &Window) -> Result<Amount, String> {
         let span = self.span(place)?;
         let end_ns = window.end_ns.ok_or("the run ended within the phase")?;
         let (Some(first), Some(last)) = (span.first, span.last) else {
@@ -242,7 +243,7 @@ mod tests {
     fn a_stage_has_its_part_of_the_readings_around_its_ends() {
         let windows = windows(&[(250, Some(770)), (300, Some(600)), (0, None), (250, Some(330))]);
         let meter = steady(&windows, 1000, &[]);
-        let of = |place: usize| meter.of_stage((place, &windows[place]));
+        let of = |place: usize| meter.of_stage(place, &windows[place]);
         let first = of(0).unwrap();
         assert!((first.joules - 10.4).abs() < 1e-9, "{first:?}");
         assert!((first.loose_s - 0.12).abs() < 1e-9 && (first.length_s - 0.52).abs() < 1e-9);
@@ -258,27 +259,27 @@ mod tests {
         let windows =
             windows(&[(50, Some(450)), (450, Some(850)), (850, Some(1350)), (1350, Some(1650))]);
         let meter = steady(&windows, 2000, &[600, 700]);
-        let of = |place: usize| meter.of_stage((place, &windows[place]));
+        let of = |place: usize| meter.of_stage(place, &windows[place]);
         assert!(of(0).is_ok());
         assert_eq!(of(1), Err("it holds no number".to_owned()));
         assert!(of(2).is_ok() && of(3).is_ok());
         // Lost between two windows: what was used until then belongs to neither end.
         let meter = steady(&windows, 2000, &[1300, 1400]);
-        assert_eq!(meter.of_stage((2, &windows[2])), Err("it holds no number".to_owned()));
-        assert!(meter.of_stage((3, &windows[3])).is_err());
+        assert_eq!(meter.of_stage(2, &windows[2]), Err("it holds no number".to_owned()));
+        assert!(meter.of_stage(3, &windows[3]).is_err());
     }
 
     #[test]
     fn a_run_is_what_lies_between_its_first_and_last_reading() {
         let run = [Window { stage: None, begin_ns: 0, end_ns: None }];
         let meter = steady(&run, 1000, &[]);
-        let found = meter.of_run((0, &run[0]), 1100 * MS).unwrap();
+        let found = meter.of_run(0, &run[0], 1100 * MS).unwrap();
         assert!((found.joules - 20.0).abs() < 1e-9 && (found.loose_s - 0.1).abs() < 1e-9);
         assert_eq!(meter.so_far(0), Some(20.0));
-        assert!(Meter::default().of_run((0, &run[0]), 0).is_err());
+        assert!(Meter::default().of_run(0, &run[0], 0).is_err());
         let mut falls = steady(&run, 1000, &[]);
         falls.push(&run, 1100 * MS, 3.0);
-        assert_eq!(falls.of_run((0, &run[0]), 1100 * MS), Err("the counter fell".to_owned()));
+        assert_eq!(falls.of_run(0, &run[0], 1100 * MS), Err("the counter fell".to_owned()));
         assert_eq!(falls.so_far(0), None);
     }
 
@@ -300,7 +301,7 @@ mod tests {
                     meter.push(&windows, ms * MS, joules);
                 }
             }
-            let of = |place: usize| meter.of_stage((place, &windows[place])).map(|found| found.joules);
+            let of = |place: usize| meter.of_stage(place, &windows[place]).map(|found| found.joules);
             for place in 0..3 {
                 if let Ok(found) = of(place) {
                     prop_assert!((0.0..=joules).contains(&found));

@@ -1,6 +1,5 @@
 //! One metric at one look: its estimate, its interval, why it is not good enough yet, and bounds that hold at all looks.
 
-use super::cut::Cut;
 use super::disturbance::Disturbance;
 use super::why::Why;
 use crate::control::policy::StopPolicy;
@@ -10,6 +9,7 @@ use crate::stats::{
     AnytimeAsk, Bounds, Estimate, Interval, Part, Tail, Truncation, fit_ratio, ratio_bounds, trend,
     truncate,
 };
+use crate::units::seconds;
 
 /// Level of the trend test.
 const TREND_LEVEL: f64 = 0.05;
@@ -123,6 +123,43 @@ pub(crate) fn settle(parts: &[Part], seconds: f64) -> Beginning {
     Beginning { cut, settled, enough: n >= MIN_GROUPS || long }
 }
 
+/// Share of a stage's steps or time that may be left out as warm-up without a word.
+const CUT_SHARE: f64 = 0.05;
+
+/// The beginning that an estimate leaves out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cut {
+    /// Time left out and in all, in seconds.
+    seconds: (f64, f64),
+    /// Observations left out and in all.
+    observations: (u64, u64),
+}
+
+impl Cut {
+    /// `parts`: those of a time, in seconds, against anything or anything against it: `time` picks it.
+    pub(crate) fn of(parts: &[Part], cut: usize, per_batch: u64, time: fn(&Part) -> f64) -> Self {
+        let seconds = |parts: &[Part]| parts.iter().map(time).sum::<f64>();
+        let observations = |parts: usize| parts as u64 * per_batch;
+        Self {
+            seconds: (seconds(&parts[..cut]), seconds(parts)),
+            observations: (observations(cut), observations(parts.len())),
+        }
+    }
+
+    /// Whether a reader must know.
+    pub(crate) fn is_much(&self) -> bool {
+        let (cut, all) = self.seconds;
+        let (steps, all_steps) = self.observations;
+        cut > CUT_SHARE * all || steps as f64 > CUT_SHARE * all_steps as f64
+    }
+
+    /// For notes.
+    pub(crate) fn sentence(&self) -> String {
+        let (cut, all) = self.seconds;
+        format!("first {} of {} left out as warm-up", seconds(cut), seconds(all))
+    }
+}
+
 /// The estimate of a series and what it is judged by.
 pub(crate) struct Found<'a> {
     pub(crate) estimate: Estimate,
@@ -140,7 +177,7 @@ impl Found<'_> {
     /// Judged by what is asked.
     pub(crate) fn judged(self, policy: &StopPolicy) -> Assessment {
         let estimate = with_drift(self.estimate, self.scale, policy);
-        let open = judge(&estimate, (self.beginning, self.left), self.scale, policy);
+        let open = judge(&estimate, self.beginning, self.left, self.scale, policy);
         let blocks = || self.disturbed?.blocks(estimate.value, policy.within * self.scale);
         Assessment {
             estimate: Some(estimate),
@@ -157,11 +194,12 @@ impl Found<'_> {
 /// Why the estimate is not good, in the order in which a user can do something about it.
 fn judge(
     estimate: &Estimate,
-    (settled, parts): (Beginning, &[Part]),
+    beginning: Beginning,
+    parts: &[Part],
     scale: f64,
     policy: &StopPolicy,
 ) -> Option<Why> {
-    if !settled.enough {
+    if !beginning.enough {
         return Some(Why::TooFew);
     }
     // The parts may be those of another figure of the same steps: its drift counts relative to itself.
@@ -175,7 +213,7 @@ fn judge(
     if p_value < TREND_LEVEL && share.abs() > TREND_SHARE * policy.within {
         return Some(Why::Trend(share));
     }
-    if !settled.settled {
+    if !beginning.settled {
         return Some(Why::WarmingUp);
     }
     let Some(half) = estimate.half_width() else {
@@ -240,7 +278,24 @@ mod tests {
         let policy = StopPolicy::default();
         let settled = settle(&parts, 0.0);
         let settled = Beginning { settled: true, ..settled };
-        let found = judge(&estimate, (settled, &parts), 1.0, &policy);
+        let found = judge(&estimate, settled, &parts, 1.0, &policy);
         assert_eq!(found, Some(Why::TooFew));
+    }
+
+    #[test]
+    fn a_twentieth_may_be_left_out_without_a_word() {
+        let part = |amount| Part { amount, weight: 2.0 };
+        let long_first: Vec<Part> = [1.81].into_iter().chain([0.026; 90]).map(part).collect();
+        let even: Vec<Part> = [0.1; 100].map(part).to_vec();
+        for (parts, cut, says) in [
+            (&long_first, 1, Some("first 1.81 s of 4.15 s left out as warm-up")),
+            (&long_first, 0, None),
+            (&even, 4, None),
+            (&even, 6, Some("first 600 ms of 10.0 s left out as warm-up")),
+        ] {
+            let found = Cut::of(parts, cut, 2, |part| part.amount);
+            let said = found.is_much().then(|| found.sentence());
+            assert_eq!(said.as_deref(), says);
+        }
     }
 }

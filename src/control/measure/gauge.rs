@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 
 use super::assessment::{
-    ALPHA, Assessment, Bounded, Found, Measure, bounds_of, of_ratio, scaled, settle,
+    ALPHA, Assessment, Bounded, Cut, Found, Measure, bounds_of, of_ratio, scaled, settle,
 };
-use super::cut::Cut;
 use super::disturbance::{Columns, Disturbance, Mark, Marks};
 use super::tick::Observed;
 use crate::control::policy::StopPolicy;

@@ -5,8 +5,6 @@
 //! that hold at all looks. Metrics that are said once have none.
 
 pub(crate) mod assessment;
-pub(crate) mod coverage;
-pub(crate) mod cut;
 pub(crate) mod device;
 pub(crate) mod disturbance;
 pub(crate) mod gauge;

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::assessment::{Beginning, settle};
-use super::cut::Cut;
+use super::assessment::{Beginning, Cut, settle};
 use super::disturbance::{Mark, Marks};
 use super::sampled::Sampled;
 use super::times::{self, CAPACITY, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};

@@ -2,7 +2,7 @@
 
 use super::mean::{Running, reached};
 use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
-use super::spec::{ParamDef, ParamKind, RuleDef, RuleSpec, confidence, count_from_3, share};
+use super::spec::{ParamKind, RuleDef, RuleSpec, confidence, count, param, share};
 use crate::stats::{Interval, Sample};
 use crate::units::percent;
 
@@ -29,16 +29,14 @@ pub(super) const BENCHMARK_DOTNET: RuleDef = RuleDef {
     params: &[
         share("within", 0.02, "half-width of the interval, as a share of the figure"),
         confidence(0.999),
-        count_from_3("min", 15.0, "fewest intervals after the warm-up"),
-        count_from_3("max", 100.0, "intervals after the warm-up at which it stops"),
-        ParamDef {
-            name: "outliers",
-            kind: ParamKind::Word(&["upper", "lower", "both", "none"]),
-            default: 0.0,
-            allowed: |_| true,
-            says: "one of upper, lower, both, none",
-            about: "which are left out; slow ones are `lower` in a rate",
-        },
+        count("min", 3, 15.0, "fewest intervals after the warm-up"),
+        count("max", 3, 100.0, "intervals after the warm-up at which it stops"),
+        param(
+            "outliers",
+            ParamKind::Word(&["upper", "lower", "both", "none"]),
+            0.0,
+            "which are left out; slow ones are `lower` in a rate",
+        ),
     ],
     build: Some(|spec| Box::new(BenchmarkDotnet::new(spec))),
     takes_precision: false,

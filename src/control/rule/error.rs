@@ -41,7 +41,7 @@ pub enum RuleError {
         /// The parameter.
         name: &'static str,
         /// What is allowed.
-        says: &'static str,
+        says: String,
         /// What was written.
         text: String,
     },

@@ -62,11 +62,11 @@ impl FromStr for RuleSpec {
             if spec.given[at].is_some() {
                 return Err(RuleError::Twice { rule: rule.name, name: param.name });
             }
-            let read = param.read(value).filter(|value| (param.allowed)(*value));
+            let read = param.read(value);
             spec.given[at] = Some(read.ok_or_else(|| RuleError::Value {
                 rule: rule.name,
                 name: param.name,
-                says: param.says,
+                says: param.kind.allowed(),
                 text: value.to_owned(),
             })?);
         }

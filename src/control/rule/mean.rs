@@ -1,7 +1,7 @@
 //! The plainest yardsticks: a running mean with Student's interval, and a fixed number of intervals.
 
 use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
-use super::spec::{RuleDef, RuleSpec, WITHIN, confidence, count, count_from_0, count_from_3};
+use super::spec::{RuleDef, RuleSpec, WITHIN, confidence, count};
 use crate::stats::Interval;
 use crate::stats::distribution::student_t;
 use crate::units::percent;
@@ -58,8 +58,8 @@ pub(super) const NAIVE_T: RuleDef = RuleDef {
     params: &[
         WITHIN,
         confidence(0.95),
-        count_from_3("n", 3.0, "fewest intervals"),
-        count_from_0("skip", 0.0, "intervals left out first"),
+        count("n", 3, 3.0, "fewest intervals"),
+        count("skip", 0, 0.0, "intervals left out first"),
     ],
     build: Some(|spec| Box::new(NaiveT::new(spec))),
     takes_precision: true,
@@ -121,7 +121,7 @@ impl SeriesRule for NaiveT {
 pub(super) const FIXED: RuleDef = RuleDef {
     name: "fixed",
     about: "the mean of n intervals after skip",
-    params: &[count("n", 20.0, "how many"), count_from_0("skip", 5.0, "how many before them")],
+    params: &[count("n", 1, 20.0, "how many"), count("skip", 0, 5.0, "how many before them")],
     build: Some(|spec| Box::new(Fixed::new(spec))),
     takes_precision: true,
 };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::mean::Running;
 use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
-use super::spec::{ParamDef, ParamKind, RuleDef, RuleSpec, count_from_3, share, time};
+use super::spec::{ParamKind, RuleDef, RuleSpec, count, param, share, time};
 use crate::units::percent;
 use crate::units::seconds;
 
@@ -26,13 +26,13 @@ pub(super) const NVBENCH_STDREL: RuleDef = RuleDef {
     params: &[
         share("max-noise", 0.005, "relative standard deviation"),
         time("min-time", 0.5, "before that it does not stop"),
-        count_from_3("min-samples", 10.0, "fewest intervals"),
-        ParamDef {
-            kind: ParamKind::SecondsOrOff,
-            allowed: |value| value > 0.0,
-            says: "a duration such as 15s, or off",
-            ..time("timeout", f64::INFINITY, "after that it stops; 15s in NVBench")
-        },
+        count("min-samples", 3, 10.0, "fewest intervals"),
+        param(
+            "timeout",
+            ParamKind::SecondsOrOff,
+            f64::INFINITY,
+            "after that it stops; 15s in NVBench",
+        ),
     ],
     build: Some(|spec| Box::new(NvbenchStdrel::new(spec))),
     takes_precision: true,

@@ -3,8 +3,7 @@
 use super::observe::{Observation, Opinion, SeriesRule, Standing};
 use super::spec::{RuleDef, RuleSpec, WITHIN, confidence, count, time};
 use crate::control::looks::{Looks, Streak};
-use crate::control::measure::assessment::{Assessment, Measure as _};
-use crate::control::measure::cut::Cut;
+use crate::control::measure::assessment::{Assessment, Cut, Measure as _};
 use crate::control::measure::gauge::{Gauge, GaugeMean};
 use crate::control::policy::StopPolicy;
 use crate::stats::{Estimate, Interval};
@@ -17,7 +16,7 @@ pub(super) const PERFTUNE: RuleDef = RuleDef {
     params: &[
         WITHIN,
         confidence(0.95),
-        count("looks", 1.0, "looks in a row that must agree"),
+        count("looks", 1, 1.0, "looks in a row that must agree"),
         time("min-time", 1.0, "before that no look is taken"),
         time(
             "max-time",

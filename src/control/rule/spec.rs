@@ -6,19 +6,48 @@ use super::error::RuleError;
 use super::observe::SeriesRule;
 use crate::units::{Share, Span};
 
-/// What a parameter is measured in, and how it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a parameter is measured in, how it is written, and which values it may have.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ParamKind {
-    /// A share of one, written `5%` or `0.05`.
-    Share,
-    /// A time, written with its unit, such as `500ms`; kept in seconds.
+    /// A share of one above this and below 1, written `5%` or `0.05`.
+    Share(f64),
+    /// A time of at most a year, written with its unit, such as `500ms`; kept in seconds.
     Seconds,
-    /// The same, or `off`; kept as infinity.
+    /// A time above 0, or `off`; kept in seconds or as infinity.
     SecondsOrOff,
-    /// A whole number.
-    Count,
+    /// A whole number from this on.
+    Count(u32),
     /// One of these words; kept as its place.
     Word(&'static [&'static str]),
+}
+
+/// The largest count.
+const MOST: u32 = 100_000;
+
+const YEAR_S: f64 = 31_536_000.0;
+
+impl ParamKind {
+    /// Whether a value, in the base unit, is allowed.
+    fn allows(self, value: f64) -> bool {
+        match self {
+            Self::Share(above) => value > above && value < 1.0,
+            Self::Seconds => (0.0..=YEAR_S).contains(&value),
+            Self::SecondsOrOff => value > 0.0,
+            Self::Count(from) => (f64::from(from)..=f64::from(MOST)).contains(&value),
+            Self::Word(_) => true,
+        }
+    }
+
+    /// How a message says which values are.
+    pub(super) fn allowed(self) -> String {
+        match self {
+            Self::Share(above) => format!("a percentage between {} and 100%", Share(above)),
+            Self::Seconds => "a duration such as 500ms, at most a year".to_owned(),
+            Self::SecondsOrOff => "a duration such as 15s, or off".to_owned(),
+            Self::Count(from) => format!("a whole number from {from} to {MOST}"),
+            Self::Word(words) => format!("one of {}", words.join(", ")),
+        }
+    }
 }
 
 /// One parameter.
@@ -26,14 +55,10 @@ pub enum ParamKind {
 pub struct ParamDef {
     /// Its name.
     pub name: &'static str,
-    /// Its unit.
+    /// Its unit and its range.
     pub kind: ParamKind,
     /// In the base unit.
     pub default: f64,
-    /// Which values are allowed, in the base unit.
-    pub allowed: fn(f64) -> bool,
-    /// How a message says so.
-    pub says: &'static str,
     /// One line.
     pub about: &'static str,
 }
@@ -53,73 +78,35 @@ pub struct RuleDef {
     pub(super) takes_precision: bool,
 }
 
+pub(super) const fn param(
+    name: &'static str,
+    kind: ParamKind,
+    default: f64,
+    about: &'static str,
+) -> ParamDef {
+    ParamDef { name, kind, default, about }
+}
+
 pub(super) const fn share(name: &'static str, default: f64, about: &'static str) -> ParamDef {
-    ParamDef {
-        name,
-        kind: ParamKind::Share,
-        default,
-        allowed: |value| value > 0.0 && value < 1.0,
-        says: "a percentage between 0% and 100%",
-        about,
-    }
+    param(name, ParamKind::Share(0.0), default, about)
 }
 
 pub(super) const fn confidence(default: f64) -> ParamDef {
-    ParamDef {
-        name: "confidence",
-        kind: ParamKind::Share,
-        default,
-        allowed: |value| value > 0.5 && value < 1.0,
-        says: "a percentage between 50% and 100%",
-        about: "nominal confidence of the interval",
-    }
+    param("confidence", ParamKind::Share(0.5), default, "nominal confidence of the interval")
 }
 
-pub(super) const fn count(name: &'static str, default: f64, about: &'static str) -> ParamDef {
-    ParamDef {
-        name,
-        kind: ParamKind::Count,
-        default,
-        allowed: |value| (1.0..=100_000.0).contains(&value),
-        says: "a whole number from 1 to 100000",
-        about,
-    }
-}
-
-pub(super) const fn count_from_0(
+/// A number of at least `from`: a spread or an agreement needs three.
+pub(super) const fn count(
     name: &'static str,
+    from: u32,
     default: f64,
     about: &'static str,
 ) -> ParamDef {
-    ParamDef {
-        allowed: |value| (0.0..=100_000.0).contains(&value),
-        says: "a whole number from 0 to 100000",
-        ..count(name, default, about)
-    }
-}
-
-/// A number of intervals whose spread or agreement is asked for, so more than one or two.
-pub(super) const fn count_from_3(
-    name: &'static str,
-    default: f64,
-    about: &'static str,
-) -> ParamDef {
-    ParamDef {
-        allowed: |value| (3.0..=100_000.0).contains(&value),
-        says: "a whole number from 3 to 100000",
-        ..count(name, default, about)
-    }
+    param(name, ParamKind::Count(from), default, about)
 }
 
 pub(super) const fn time(name: &'static str, default: f64, about: &'static str) -> ParamDef {
-    ParamDef {
-        name,
-        kind: ParamKind::Seconds,
-        default,
-        allowed: |value| (0.0..=31_536_000.0).contains(&value),
-        says: "a duration such as 500ms, at most a year",
-        about,
-    }
+    param(name, ParamKind::Seconds, default, about)
 }
 
 pub(super) const WITHIN: ParamDef =
@@ -178,7 +165,7 @@ impl RuleSpec {
     pub fn or(mut self, name: &str, value: f64) -> Self {
         let at = self.rule.params.iter().position(|p| p.name == name);
         if let Some(at) = at
-            && (self.rule.params[at].allowed)(value)
+            && self.rule.params[at].kind.allows(value)
         {
             self.given[at].get_or_insert(self.rule.params[at].tidy(value));
         }
@@ -221,23 +208,23 @@ impl ParamDef {
     pub(super) fn read(&self, text: &str) -> Option<f64> {
         let time = |text: &str| text.parse::<Span>().ok().map(Span::as_secs);
         let value = match self.kind {
-            ParamKind::Share if text.ends_with('%') => text.parse::<Share>().ok().map(|s| s.0),
-            ParamKind::Share => text.parse().ok(),
+            ParamKind::Share(_) if text.ends_with('%') => text.parse::<Share>().ok().map(|s| s.0),
+            ParamKind::Share(_) => text.parse().ok(),
             ParamKind::SecondsOrOff if text == "off" => Some(f64::INFINITY),
             ParamKind::Seconds | ParamKind::SecondsOrOff => time(text),
-            ParamKind::Count => text.parse::<u32>().ok().map(f64::from),
+            ParamKind::Count(_) => text.parse::<u32>().ok().map(f64::from),
             ParamKind::Word(words) => {
                 let at = words.iter().position(|word| *word == text)?;
                 Some(at as f64)
             }
         };
-        value.map(|value| self.tidy(value))
+        value.map(|value| self.tidy(value)).filter(|value| self.kind.allows(*value))
     }
 
     /// 7% is 0.07, whatever arithmetic it has been through: a share has twelve digits.
     fn tidy(&self, value: f64) -> f64 {
         match self.kind {
-            ParamKind::Share => (value * 1e12).round() / 1e12,
+            ParamKind::Share(_) => (value * 1e12).round() / 1e12,
             _ => value,
         }
     }
@@ -245,10 +232,10 @@ impl ParamDef {
     /// A value as it is written; it reads back to the same.
     pub fn written(&self, value: f64) -> String {
         match self.kind {
-            ParamKind::Share => format!("{}%", (value * 1e12).round() / 1e10),
+            ParamKind::Share(_) => format!("{}%", (value * 1e12).round() / 1e10),
             ParamKind::SecondsOrOff if value.is_infinite() => "off".to_owned(),
             ParamKind::Seconds | ParamKind::SecondsOrOff => format!("{value}s"),
-            ParamKind::Count => value.to_string(),
+            ParamKind::Count(_) => value.to_string(),
             ParamKind::Word(words) => {
                 let at = words.iter().zip(0_u32..).find(|(_, at)| f64::from(*at) >= value);
                 at.map_or_else(String::new, |(word, _)| (*word).to_owned())

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::mean::Running;
 use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
-use super::spec::{RuleDef, RuleSpec, count_from_3, share};
+use super::spec::{RuleDef, RuleSpec, count, share};
 use crate::units::percent;
 
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub(super) const PERF_ANALYZER: RuleDef = RuleDef {
     about: "Triton perf_analyzer: max/min of the last 3 intervals within 1 + s",
     params: &[
         share("s", 0.10, "how far apart the three may be"),
-        count_from_3("max-trials", 10.0, "intervals after which it gives up"),
+        count("max-trials", 3, 10.0, "intervals after which it gives up"),
     ],
     build: Some(|spec| Box::new(PerfAnalyzer::new(spec))),
     takes_precision: true,
@@ -113,7 +113,7 @@ pub(super) const COV_LAST_K: RuleDef = RuleDef {
     name: "cov-last-k",
     about: "Georges et al. 2007: variation of the last k intervals below a threshold",
     params: &[
-        count_from_3("k", 10.0, "how many"),
+        count("k", 3, 10.0, "how many"),
         share("threshold", 0.02, "standard deviation over mean"),
     ],
     build: Some(|spec| Box::new(CovLastK::new(spec))),
