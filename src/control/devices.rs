@@ -132,13 +132,6 @@ impl Selection {
         self.pick(sample).map(|(found, _)| found).unwrap_or_default()
     }
 
-    /// Percent of the time in which they worked, their mean; `None` unless each is read.
-    pub fn utilisation(&self, sample: &ResourceSample) -> Option<f64> {
-        let found = self.readings(sample);
-        let sum = total(&found, |gpu| gpu.utilisation_percent)?;
-        Some(sum / found.len() as f64)
-    }
-
     /// Why no reading is the run's, if that is so.
     pub fn without(&self) -> Option<&str> {
         match &self.settled {

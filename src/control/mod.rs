@@ -79,7 +79,7 @@ pub use context::RunContext;
 pub use controller::Controller;
 pub use devices::Selection;
 pub use judge::Verdict;
-pub use measure::device::tpu_duty_cycle;
+pub use measure::gauge::reading;
 pub use policy::StopPolicy;
 pub use recording::{RunReplay, StageJudgement};
 pub use support::{SupportError, check_supported};

@@ -9,8 +9,8 @@
 //! Add an entry to the list in `catalogue.rs`, in the order of the reports: `Id = MetricDef { ... }`. Fields that are
 //! left out are those of the base that the entry ends with. What it is made of is its [`Source`]:
 //!
-//! - What the sampler reads of the run's processes or of the machine: a [`Field`]. A new one is a variant of `Field` and
-//!   its key (`source.rs`), a field of `ResourceSample` and its line in `ResourceSample::get`, and the probe that fills it.
+//! - What the sampler reads of the run's processes or of the machine: a [`Field`]. A new one is a line of `fields!`
+//!   (`source.rs`), a field of `ResourceSample` and its line in `ResourceSample::raw`, and the probe that fills it.
 //! - What the sampler reads of an accelerator: a [`Reading`], in the same way (`GpuReading`).
 //! - Anything else has a source of its own, which `control` has to know.
 //!
@@ -28,4 +28,4 @@ pub use catalogue::{
     CATALOGUE, Ceiling, Gate, Heading, MetricDef, MetricId, MetricKind, Scope, find,
 };
 pub use name::MetricName;
-pub use source::{DeviceKind, EnergyOf, Field, ModelFigure, Reading, Source, UsageField};
+pub use source::{DeviceKind, EnergyOf, Field, FieldDef, ModelFigure, Reading, Source, UsageField};

@@ -34,73 +34,90 @@ pub enum Source {
     SamplerCost,
 }
 
-/// A field of a tick: of the run's process tree, or of the machine around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Field {
-    /// CPU time of the tree: a counter.
-    Cpu,
-    /// Resident memory of the tree.
-    Resident,
-    /// The largest resident memory so far.
-    Peak,
-    /// Bytes read from storage: a counter.
-    Read,
-    /// Bytes written to storage: a counter.
-    Written,
-    /// Page faults that needed no storage: a counter.
-    MinorFaults,
-    /// Page faults that needed storage: a counter.
-    MajorFaults,
-    /// Context switches forced on the tree: a counter.
-    InvoluntarySwitches,
-    /// Time that threads waited for a core: a counter.
-    RunDelay,
-    /// CPU time of everything on the machine: a counter.
-    Busy,
-    /// CPU time given to other virtual machines: a counter.
-    Steal,
-    /// Time that a quota held the control group back: a counter.
-    Throttled,
-    /// Time that cores ran below their clock because of heat: a counter.
-    Thermal,
+/// What there is to say of a field of a tick.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FieldDef {
+    /// Its name in a sample, by which the sampler says why it could not be read.
+    pub key: &'static str,
+    /// Its column in `samples.csv`, in the base unit of its metrics.
+    pub column: &'static str,
+    /// Whether it only grows; else it is a gauge.
+    pub is_counter: bool,
+    /// Whether it is a time, which is sampled in nanoseconds and in seconds everywhere else.
+    pub is_time: bool,
 }
+
+const GAUGE: FieldDef = FieldDef { key: "", column: "", is_counter: false, is_time: false };
+const COUNTER: FieldDef = FieldDef { is_counter: true, ..GAUGE };
+const TIME: FieldDef = FieldDef { is_time: true, ..COUNTER };
+
+/// Declares [`Field`] and what is said of each.
+macro_rules! fields {
+    [$($(#[$doc:meta])* $id:ident = $def:expr),+ $(,)?] => {
+        /// A field of a tick: of the run's process tree, or of the machine around it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Field {
+            $($(#[$doc])* $id),+
+        }
+
+        impl Field {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$id),+];
+
+            /// What there is to say of it.
+            pub const fn def(self) -> &'static FieldDef {
+                match self {
+                    $(Self::$id => &$def),+
+                }
+            }
+        }
+    };
+}
+
+fields![
+    /// CPU time of the tree.
+    Cpu = FieldDef { key: "cpu_ns", column: "cpu_s", ..TIME },
+    /// Resident memory of the tree.
+    Resident = FieldDef { key: "rss_bytes", column: "rss_bytes", ..GAUGE },
+    /// The largest resident memory so far.
+    Peak = FieldDef { key: "peak_bytes", column: "peak_bytes", ..GAUGE },
+    /// Bytes read from storage.
+    Read = FieldDef { key: "read_bytes", column: "read_bytes", ..COUNTER },
+    /// Bytes written to storage.
+    Written = FieldDef { key: "write_bytes", column: "write_bytes", ..COUNTER },
+    /// Page faults that needed no storage.
+    MinorFaults = FieldDef { key: "minor_faults", column: "minor_faults", ..COUNTER },
+    /// Page faults that needed storage.
+    MajorFaults = FieldDef { key: "major_faults", column: "major_faults", ..COUNTER },
+    /// Context switches forced on the tree.
+    InvoluntarySwitches =
+        FieldDef { key: "involuntary_switches", column: "involuntary_switches", ..COUNTER },
+    /// Time that threads waited for a core.
+    RunDelay = FieldDef { key: "run_delay_ns", column: "run_delay_s", ..TIME },
+    /// CPU time of everything on the machine.
+    Busy = FieldDef { key: "busy_ns", column: "host_busy_s", ..TIME },
+    /// CPU time given to other virtual machines.
+    Steal = FieldDef { key: "steal_ns", column: "host_steal_s", ..TIME },
+    /// Time that a quota held the control group back.
+    Throttled = FieldDef { key: "throttled_ns", column: "host_throttled_s", ..TIME },
+    /// Time that cores ran below their clock because of heat.
+    Thermal = FieldDef { key: "thermal_ns", column: "host_thermal_s", ..TIME },
+];
 
 impl Field {
     /// Whether it only grows; the others are gauges.
     pub const fn is_counter(self) -> bool {
-        !matches!(self, Self::Resident | Self::Peak)
+        self.def().is_counter
     }
 
-    /// What makes its value in a sample that in the base unit of its metrics: times are sampled in nanoseconds.
+    /// What makes its value in a sample that in the base unit of its metrics.
     pub const fn scale(self) -> f64 {
-        match self {
-            Self::Cpu
-            | Self::RunDelay
-            | Self::Busy
-            | Self::Steal
-            | Self::Throttled
-            | Self::Thermal => 1e-9,
-            _ => 1.0,
-        }
+        if self.def().is_time { 1e-9 } else { 1.0 }
     }
 
     /// Its name in a sample, by which the sampler says why it could not be read.
     pub const fn key(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu_ns",
-            Self::Resident => "rss_bytes",
-            Self::Peak => "peak_bytes",
-            Self::Read => "read_bytes",
-            Self::Written => "write_bytes",
-            Self::MinorFaults => "minor_faults",
-            Self::MajorFaults => "major_faults",
-            Self::InvoluntarySwitches => "involuntary_switches",
-            Self::RunDelay => "run_delay_ns",
-            Self::Busy => "busy_ns",
-            Self::Steal => "steal_ns",
-            Self::Throttled => "throttled_ns",
-            Self::Thermal => "thermal_ns",
-        }
+        self.def().key
     }
 }
 

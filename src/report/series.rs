@@ -6,58 +6,123 @@ use std::io::Write;
 use super::{ReportError, csv_bytes, number, optional};
 use crate::event::{EpochReport, GpuReading, ResourceSample, Vendor};
 use crate::interference::InterferenceWatch;
-use crate::metric::MetricId;
+use crate::metric::{Field, MetricId};
 
-const SAMPLE_COLUMNS: [&str; 22] = [
-    "t_s",
-    "monotonic_ns",
-    "late_s",
-    "cost_s",
-    "cpu_s",
-    "rss_bytes",
-    "peak_bytes",
-    "read_bytes",
-    "write_bytes",
-    "minor_faults",
-    "major_faults",
-    "involuntary_switches",
-    "voluntary_switches",
-    "run_delay_s",
-    "processes",
-    "threads",
-    "host_busy_s",
-    "host_steal_s",
-    "host_cpu_pressure_s",
-    "host_memory_pressure_s",
-    "host_io_pressure_s",
-    "host_throttled_s",
+/// A column of `samples.csv`.
+#[derive(Debug, Clone, Copy)]
+enum Column {
+    /// What metrics are made of.
+    Read(Field),
+    /// Anything else: its name, and its cell in a run that was started then, in nanoseconds.
+    Of(&'static str, fn(&ResourceSample, u64) -> String),
+}
+
+use Column::{Of, Read};
+
+impl Column {
+    fn name(self) -> &'static str {
+        match self {
+            Read(field) => field.def().column,
+            Of(name, _) => name,
+        }
+    }
+
+    fn cell(self, sample: &ResourceSample, started_ns: u64) -> String {
+        match self {
+            Read(field) if field.def().is_time => time(sample.raw(field)),
+            Read(field) => text(sample.raw(field)),
+            Of(_, cell) => cell(sample, started_ns),
+        }
+    }
+}
+
+/// Those before the accelerators.
+const COLUMNS: &[Column] = &[
+    Of("t_s", |sample, started_ns| since(sample.t_ns, started_ns)),
+    Of("monotonic_ns", |sample, _| sample.t_ns.to_string()),
+    Of("late_s", |sample, _| seconds(sample.late_ns)),
+    Of("cost_s", |sample, _| seconds(sample.cost_ns)),
+    Read(Field::Cpu),
+    Read(Field::Resident),
+    Read(Field::Peak),
+    Read(Field::Read),
+    Read(Field::Written),
+    Read(Field::MinorFaults),
+    Read(Field::MajorFaults),
+    Read(Field::InvoluntarySwitches),
+    Of("voluntary_switches", |sample, _| text(sample.voluntary_switches)),
+    Read(Field::RunDelay),
+    Of("processes", |sample, _| sample.processes.to_string()),
+    Of("threads", |sample, _| sample.threads.to_string()),
+    Read(Field::Busy),
+    Read(Field::Steal),
+    Of("host_cpu_pressure_s", |sample, _| time(sample.host.cpu_pressure_ns)),
+    Of("host_memory_pressure_s", |sample, _| time(sample.host.memory_pressure_ns)),
+    Of("host_io_pressure_s", |sample, _| time(sample.host.io_pressure_ns)),
+    Read(Field::Throttled),
 ];
 
-const GPU_COLUMNS: [&str; 15] = [
-    "device",
-    "t_s",
-    "own",
-    "utilisation_percent",
-    "own_utilisation_percent",
-    "memory_bytes",
-    "memory_is_own",
-    "memory_total_bytes",
-    "power_watts",
-    "energy_joules",
-    "clock_mhz",
-    "memory_clock_mhz",
-    "throttle",
-    "pcie_rx_bytes_per_s",
-    "pcie_tx_bytes_per_s",
+/// Those after the accelerators, of which some need more than the tick; scripts may count.
+const LAST_COLUMNS: [&str; 5] = [
+    "interference",
+    "gaps",
+    Field::Thermal.def().column,
+    "interference_cause",
+    "cpu_energy_joules",
 ];
 
-const TPU_COLUMNS: [&str; 3] = ["duty_cycle_percent", "memory_bytes", "memory_total_bytes"];
-/// After those of the accelerators; new ones are added at the end: scripts may count.
-const LAST_COLUMNS: [&str; 5] =
-    ["interference", "gaps", "host_thermal_s", "interference_cause", "cpu_energy_joules"];
+/// The fields that stand nowhere above, at the end.
+fn other_fields() -> impl Iterator<Item = Column> {
+    let is_above = |column: &Column| {
+        let name = column.name();
+        COLUMNS.iter().any(|other| other.name() == name) || LAST_COLUMNS.contains(&name)
+    };
+    Field::ALL.iter().map(|field| Read(*field)).filter(move |column| !is_above(column))
+}
+
+/// A column of an accelerator: its name after the device's, and its cell in a run that was started then, in nanoseconds.
+type DeviceColumn = (&'static str, fn(&GpuReading, u64) -> String);
+
+const GPU_COLUMNS: &[DeviceColumn] = &[
+    ("device", |gpu, _| super::one_line(&gpu.device)),
+    ("t_s", |gpu, started_ns| gpu.t_ns.map(|t_ns| since(t_ns, started_ns)).unwrap_or_default()),
+    ("own", |gpu, _| text(gpu.own)),
+    ("utilisation_percent", |gpu, _| optional(gpu.utilisation_percent)),
+    ("own_utilisation_percent", |gpu, _| optional(gpu.own_utilisation_percent)),
+    ("memory_bytes", |gpu, _| text(gpu.memory_bytes)),
+    ("memory_is_own", |gpu, _| text(gpu.memory_bytes.map(|_| gpu.memory_is_own))),
+    ("memory_total_bytes", |gpu, _| text(gpu.memory_total_bytes)),
+    ("power_watts", |gpu, _| optional(gpu.power_watts)),
+    ("energy_joules", |gpu, _| optional(gpu.energy_mj.map(|mj| mj as f64 / 1e3))),
+    ("clock_mhz", |gpu, _| text(gpu.clock_mhz)),
+    ("memory_clock_mhz", |gpu, _| text(gpu.memory_clock_mhz)),
+    ("throttle", |gpu, _| {
+        let reasons = gpu.throttle.as_deref();
+        reasons.map(|reasons| super::one_line(&reasons.join(" "))).unwrap_or_default()
+    }),
+    ("pcie_rx_bytes_per_s", |gpu, _| text(gpu.pcie_rx_bytes_s)),
+    ("pcie_tx_bytes_per_s", |gpu, _| text(gpu.pcie_tx_bytes_s)),
+];
+
+const TPU_COLUMNS: &[DeviceColumn] = &[
+    ("duty_cycle_percent", |tpu, _| optional(tpu.utilisation_percent)),
+    ("memory_bytes", |tpu, _| text(tpu.memory_bytes)),
+    ("memory_total_bytes", |tpu, _| text(tpu.memory_total_bytes)),
+];
+
+const fn device_columns(vendor: Vendor) -> &'static [DeviceColumn] {
+    match vendor {
+        Vendor::Tpu => TPU_COLUMNS,
+        _ => GPU_COLUMNS,
+    }
+}
 
 fn seconds(ns: u64) -> String {
     number(ns as f64 / 1e9)
+}
+
+fn time(ns: Option<u64>) -> String {
+    ns.map(seconds).unwrap_or_default()
 }
 
 fn text<T: ToString>(value: Option<T>) -> String {
@@ -73,87 +138,12 @@ fn since(t_ns: u64, started_ns: u64) -> String {
     }
 }
 
-fn sample_cells(sample: &ResourceSample, started_ns: u64) -> [String; 22] {
-    let host = &sample.host;
-    [
-        since(sample.t_ns, started_ns),
-        sample.t_ns.to_string(),
-        seconds(sample.late_ns),
-        seconds(sample.cost_ns),
-        sample.cpu_ns.map(seconds).unwrap_or_default(),
-        text(sample.rss_bytes),
-        text(sample.peak_bytes),
-        text(sample.read_bytes),
-        text(sample.write_bytes),
-        text(sample.minor_faults),
-        text(sample.major_faults),
-        text(sample.involuntary_switches),
-        text(sample.voluntary_switches),
-        sample.run_delay_ns.map(seconds).unwrap_or_default(),
-        sample.processes.to_string(),
-        sample.threads.to_string(),
-        host.busy_ns.map(seconds).unwrap_or_default(),
-        host.steal_ns.map(seconds).unwrap_or_default(),
-        host.cpu_pressure_ns.map(seconds).unwrap_or_default(),
-        host.memory_pressure_ns.map(seconds).unwrap_or_default(),
-        host.io_pressure_ns.map(seconds).unwrap_or_default(),
-        host.throttled_ns.map(seconds).unwrap_or_default(),
-    ]
-}
-
 fn prefix(vendor: Vendor) -> &'static str {
     match vendor {
         Vendor::Nvidia => "gpu",
         Vendor::Amd => "amd",
         Vendor::Intel => "intel",
         Vendor::Tpu => "tpu",
-    }
-}
-
-fn gpu_cells(reading: Option<&GpuReading>, started_ns: u64) -> [String; 15] {
-    let Some(gpu) = reading else {
-        return Default::default();
-    };
-    [
-        super::one_line(&gpu.device),
-        gpu.t_ns.map(|t_ns| since(t_ns, started_ns)).unwrap_or_default(),
-        text(gpu.own),
-        optional(gpu.utilisation_percent),
-        optional(gpu.own_utilisation_percent),
-        text(gpu.memory_bytes),
-        text(gpu.memory_bytes.map(|_| gpu.memory_is_own)),
-        text(gpu.memory_total_bytes),
-        optional(gpu.power_watts),
-        optional(gpu.energy_mj.map(|mj| mj as f64 / 1e3)),
-        text(gpu.clock_mhz),
-        text(gpu.memory_clock_mhz),
-        gpu.throttle
-            .as_deref()
-            .map(|reasons| super::one_line(&reasons.join(" ")))
-            .unwrap_or_default(),
-        text(gpu.pcie_rx_bytes_s),
-        text(gpu.pcie_tx_bytes_s),
-    ]
-}
-
-fn tpu_cells(reading: Option<&GpuReading>) -> [String; 3] {
-    let Some(tpu) = reading else {
-        return Default::default();
-    };
-    [optional(tpu.utilisation_percent), text(tpu.memory_bytes), text(tpu.memory_total_bytes)]
-}
-
-fn device_columns(vendor: Vendor) -> &'static [&'static str] {
-    match vendor {
-        Vendor::Tpu => &TPU_COLUMNS,
-        _ => &GPU_COLUMNS,
-    }
-}
-
-fn device_cells(vendor: Vendor, reading: Option<&GpuReading>, started_ns: u64) -> Vec<String> {
-    match vendor {
-        Vendor::Tpu => tpu_cells(reading).into(),
-        _ => gpu_cells(reading, started_ns).into(),
     }
 }
 
@@ -183,11 +173,12 @@ impl<W: Write> SampleCsv<W> {
         let of_devices = devices.iter().flat_map(|(vendor, index)| {
             let prefix = prefix(*vendor);
             let names = device_columns(*vendor).iter();
-            names.map(move |name| format!("{prefix}{index}_{name}"))
+            names.map(move |(name, _)| format!("{prefix}{index}_{name}"))
         });
-        let names = SAMPLE_COLUMNS.iter().map(|&name| name.to_owned());
-        let last = LAST_COLUMNS.map(str::to_owned);
-        writer.write_record(names.chain(of_devices).chain(last))?;
+        let names = |column: Column| column.name().to_owned();
+        let first = COLUMNS.iter().copied().map(names);
+        let last = LAST_COLUMNS.map(str::to_owned).into_iter().chain(other_fields().map(names));
+        writer.write_record(first.chain(of_devices).chain(last))?;
         Ok(Self {
             writer,
             started_ns,
@@ -205,23 +196,22 @@ impl<W: Write> SampleCsv<W> {
             .iter()
             .map(|gap| format!("{}: {}", gap.field, super::one_line(&gap.reason.to_string())))
             .collect();
+        let started_ns = self.started_ns;
         let of_devices = self.devices.iter().flat_map(|(vendor, index)| {
             let mut all = sample.gpus.iter();
             let found = all.find(|gpu| gpu.vendor == *vendor && gpu.index == *index);
-            device_cells(*vendor, found, self.started_ns)
+            let cell = move |(_, cell): &DeviceColumn| found.map(|gpu| cell(gpu, started_ns));
+            device_columns(*vendor).iter().map(move |column| cell(column).unwrap_or_default())
         });
         let stretch = self.interference.push(sample);
         let taken = stretch.and_then(|stretch| stretch.taken);
         let interference = text(taken.map(u8::from));
         let cause = text(stretch.and_then(|stretch| stretch.cause));
-        let thermal = sample.host.thermal_ns.map(seconds).unwrap_or_default();
-        let cells = sample_cells(sample, self.started_ns).into_iter().chain(of_devices).chain([
-            interference,
-            gaps.join("; "),
-            thermal,
-            cause,
-            energy,
-        ]);
+        let cell = |column: Column| column.cell(sample, started_ns);
+        let thermal = cell(Read(Field::Thermal));
+        let last = [interference, gaps.join("; "), thermal, cause, energy];
+        let first = COLUMNS.iter().copied().map(cell);
+        let cells = first.chain(of_devices).chain(last).chain(other_fields().map(cell));
         Ok(self.writer.write_record(cells)?)
     }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::control::{Selection, WarmUp, tpu_duty_cycle};
+use crate::control::{Selection, WarmUp, reading};
 use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
-use crate::metric::{CATALOGUE, DeviceKind, Field, Source};
+use crate::metric::{CATALOGUE, Source};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
 use crate::store::{Line, StoreError, read_lines};
@@ -187,26 +187,19 @@ impl SeriesBuilder {
         let t_s = self.seconds(sample.t_ns);
         let before = self.tick.take();
         let passed_ns = before.as_ref().map(|before| sample.t_ns.saturating_sub(before.t_ns));
+        let is_close = passed_ns.is_some_and(|passed_ns| passed_ns < TICK_NS);
         for metric in CATALOGUE.iter().filter(|metric| metric.panel.is_some()) {
-            let value = match (metric.source, &before, passed_ns) {
-                (Source::Device(DeviceKind::Gpu, _), ..) => self.devices.utilisation(sample),
-                (Source::Device(DeviceKind::Tpu, _), ..) => tpu_duty_cycle(sample),
-                (Source::Tick(Field::Cpu), Some(before), Some(passed_ns @ TICK_NS..)) => {
-                    let used = sample.cpu_ns.zip(before.cpu_ns);
-                    let used_ns = used.and_then(|(now, then)| now.checked_sub(then));
-                    used_ns.map(|used_ns| used_ns as f64 / passed_ns as f64 * 100.0)
-                }
-                (Source::Tick(Field::Cpu), ..) => continue,
-                (Source::Tick(field), ..) => sample.get(field),
-                _ => continue,
-            };
+            let is_rate = matches!(metric.source, Source::Tick(field) if field.is_counter());
+            if is_rate && (is_close || before.is_none()) {
+                continue;
+            }
+            let value = reading(metric, before.as_ref(), sample, &self.devices);
             let trace = self.series.sampled.entry(metric.id).or_default();
             match value {
                 Some(value) => trace.push(t_s, value),
                 None => trace.gap(),
             }
         }
-        let is_close = passed_ns.is_some_and(|passed_ns| passed_ns < TICK_NS);
         self.tick = before.filter(|_| is_close).or_else(|| Some(sample.clone()));
     }
 

@@ -74,12 +74,6 @@ impl DeviceNow {
     }
 }
 
-/// Mean duty cycle of the run's TPUs in this tick, in percent: of those of which its tree holds the chips; where nobody can
-/// tell, of all.
-pub fn tpu_duty_cycle(sample: &ResourceSample) -> Option<f64> {
-    DeviceNow::of_tpus(sample).utilisation
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

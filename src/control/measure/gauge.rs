@@ -6,8 +6,10 @@ use super::assessment::{
     ALPHA, Assessment, Bounded, Cut, Found, Measure, bounds_of, of_ratio, scaled, settle,
 };
 use super::disturbance::{Columns, Disturbance, Mark, Marks};
-use super::tick::Observed;
+use super::tick::{Interval, Observed, Tick};
+use crate::control::devices::Selection;
 use crate::control::policy::StopPolicy;
+use crate::event::ResourceSample;
 use crate::metric::{MetricDef, Source};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Part, Tail};
@@ -98,6 +100,23 @@ pub(crate) fn factor(metric: &MetricDef, usable_cores: f64) -> Option<f64> {
         return Some(percent);
     }
     (usable_cores > 0.0).then(|| percent / usable_cores)
+}
+
+/// What a tick says of a gauge at its time, in the metric's unit; of a counter its rate since the tick `before`.
+pub fn reading(
+    metric: &MetricDef,
+    before: Option<&ResourceSample>,
+    sample: &ResourceSample,
+    devices: &Selection,
+) -> Option<f64> {
+    match metric.source {
+        Source::Tick(field) if field.is_counter() => {
+            let interval = Interval::new(before?, sample, devices)?;
+            let rate = interval.observe(metric.source, 0)?.mean;
+            Some(rate * factor(metric, 1.0)?)
+        }
+        source => Tick::new(sample, devices).value(source).map(|(_, value)| value),
+    }
 }
 
 /// What a precision is a share of at the least.
