@@ -168,7 +168,7 @@ impl<T: 'static> Kind<T> {
     ) -> Option<Assign<T>> {
         let at = At::of(entry);
         let node = &entry.node;
-        match self {
+        Some(match self {
             Self::Flag(set) => assign(*set, read::flag(name, node, problems)?, at),
             Self::Count(from, to, set) => {
                 assign(*set, read::count(name, node, *from..=*to, problems)?, at)
@@ -185,9 +185,9 @@ impl<T: 'static> Kind<T> {
                 assign(*set, read::duration(name, node, *from..=*to, problems)?, at)
             }
             Self::Word(words, set) => assign(*set, read::word(name, node, words, problems)?, at),
-            Self::Own(_, _, read) => read(entry, context, problems),
-            Self::Names(..) => None,
-        }
+            Self::Own(_, _, read) => read(entry, context, problems)?,
+            Self::Names(..) => return None,
+        })
     }
 
     /// The values, for people.
@@ -246,12 +246,8 @@ impl<T: 'static> Kind<T> {
     }
 }
 
-fn assign<T: 'static, V: Copy + 'static>(
-    set: fn(&mut T, V, At),
-    value: V,
-    at: At,
-) -> Option<Assign<T>> {
-    Some(Box::new(move |target| set(target, value, at)))
+fn assign<T: 'static, V: Copy + 'static>(set: fn(&mut T, V, At), value: V, at: At) -> Assign<T> {
+    Box::new(move |target| set(target, value, at))
 }
 
 fn percent_schema() -> Json {

@@ -24,6 +24,7 @@ const fn key(path: &'static str, kind: Kind<Settings>) -> KeyDef<Settings> {
     KeyDef::new(path, kind)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the last step of what may find no value")]
 fn assign(set: impl Fn(&mut Settings) + 'static) -> Option<Assign<Settings>> {
     Some(Box::new(set))
 }
@@ -52,7 +53,7 @@ const CPUS: &str = r#"{ "anyOf": [
 const TEXTS: &str =
     r#"{ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }"#;
 
-/// Every key that is no axis and in no table of a free name, table by table in the order of [`TABLES`].
+/// Every key that is no axis and in no table of a free name, table by table in the order of [`super::schema::TABLES`].
 pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key(
         "name",
@@ -108,8 +109,9 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key(
         "serve.pattern",
         Word(Load::WORDS, |s, word, at| {
-            let load = Load::named(word);
-            load.into_iter().for_each(|load| s.serving.set_pattern(Placed::new(load, at)));
+            if let Some(load) = Load::named(word) {
+                s.serving.set_pattern(Placed::new(load, at));
+            }
         }),
     )
     .about("when requests come, after the scenarios of MLPerf Inference")
@@ -219,7 +221,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key(
         "stop.min_time",
         Duration(0.0, LONGEST_S, |s, v, at| {
-            (s.stop.min_time_s, s.stop_place) = (v.as_secs(), at.key)
+            (s.stop.min_time_s, s.stop_place) = (v.as_secs(), at.key);
         }),
     )
     .about("the shortest time in a stage before it may be known")
@@ -227,7 +229,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key(
         "stop.max_time",
         Duration(0.001, LONGEST_S, |s, v, at| {
-            (s.stop.max_time_s, s.stop_place) = (v.as_secs(), at.key)
+            (s.stop.max_time_s, s.stop_place) = (v.as_secs(), at.key);
         }),
     )
     .about("the longest time in a stage; what is not known by then is unstable")

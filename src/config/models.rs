@@ -11,8 +11,10 @@ use super::tree::{Node, Table, Value};
 use super::world::Bases;
 use crate::event::{Axis, CommandSpec, JobSpec, MODELS};
 
+type Fact = (&'static str, fn(&JobSpec) -> String);
+
 /// What a word may hold besides the axes.
-const FACTS: &[(&str, fn(&JobSpec) -> String)] = &[
+const FACTS: &[Fact] = &[
     ("dataset_dir", |job| job.dataset_dir.display().to_string()),
     ("epochs", |job| job.train.epochs.to_string()),
     ("run", |job| job.run.clone()),

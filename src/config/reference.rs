@@ -210,7 +210,7 @@ fn or_list(schema: &Json) -> Json {
 }
 
 /// An object of these properties and no others.
-fn object(properties: Map<String, Json>) -> Json {
+fn object(properties: &Map<String, Json>) -> Json {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
@@ -252,14 +252,14 @@ fn properties(table: &str, keys: &[Described]) -> Json {
             json!({ "type": "object", "additionalProperties": either })
         }
         Some((_, schema)) => json!({ "type": "object", "additionalProperties": schema }),
-        None => object(found),
+        None => object(&found),
     }
 }
 
 fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
     let mut schema = match table.holds {
         Holds::Axes => {
-            let mut schema = object(axes(|axis| or_list(&kind(axis).schema())));
+            let mut schema = object(&axes(|axis| or_list(&kind(axis).schema())));
             schema["required"] = json!([Axis::MODEL.key(), Axis::DATASET.key()]);
             schema
         }
@@ -273,7 +273,7 @@ fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
             schema
         }
         Holds::Cells => {
-            let cell = object(axes(|axis| match table.name {
+            let cell = object(&axes(|axis| match table.name {
                 "include" => kind(axis).schema(),
                 _ => or_list(&kind(axis).schema()),
             }));
@@ -281,11 +281,11 @@ fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
         }
         Holds::Overrides => {
             let mut found = Map::new();
-            found.insert("match".to_owned(), object(axes(|axis| or_list(&kind(axis).schema()))));
+            found.insert("match".to_owned(), object(&axes(|axis| or_list(&kind(axis).schema()))));
             for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
                 found.insert(table.name.to_owned(), table_schema(table, keys));
             }
-            let mut item = object(found);
+            let mut item = object(&found);
             item["required"] = json!(["match"]);
             json!({ "type": "array", "items": item })
         }
@@ -307,7 +307,7 @@ pub fn json_schema() -> Json {
     for table in &TABLES {
         properties.insert(table.name.to_owned(), table_schema(table, &keys));
     }
-    let mut schema = object(properties);
+    let mut schema = object(&properties);
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "perftune grid file".into();
     schema["required"] = json!(["grid"]);
