@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::error::DataError;
+use super::file;
 use super::manifest::{LabelColumn, Layout, Manifest};
-use super::{Block, PartFile, file};
+use super::part::{Block, PartFile};
 
 /// Decodes the wanted rows (counted from 0, without the header) in their order.
 pub(super) fn read<E: From<DataError>>(

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
-use super::{DataSet, MANIFEST};
+use super::set::{DataSet, MANIFEST};
 
 /// The folders that hold data sets, the most particular first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

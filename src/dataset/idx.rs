@@ -7,8 +7,9 @@ use std::path::Path;
 
 use super::csv::places;
 use super::error::DataError;
+use super::file;
 use super::manifest::Layout;
-use super::{Block, PartFile, file};
+use super::part::{Block, PartFile};
 
 const UNSIGNED_BYTE: u8 = 8;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::job::JobSpec;
-use super::worker::WorkerEvent;
+use super::worker::{Phase, WorkerEvent};
 
 /// Version of the worker protocol; a worker that says another one is not listened to.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -31,7 +31,7 @@ pub enum Command {
     /// Leave the current serve phase: what was asked of it is known.
     Advance {
         /// The phase that is meant, so that a late command cannot end the next one.
-        phase: super::Phase,
+        phase: Phase,
     },
     /// Finish the step, evaluate once on the test data, say `finished`.
     Stop {

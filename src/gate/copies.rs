@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::index::IndexedRun;
+use super::side::IndexedRun;
 
 /// So many digits in all do not repeat by chance.
 const DIGITS: usize = 9;

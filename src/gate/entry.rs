@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::index::{CellRuns, IndexedRun};
+use super::index::CellRuns;
 use super::policy::{FEW_SAMPLES, MetricRule, Role};
-use super::side::GateRun;
+use super::side::{GateRun, IndexedRun};
 use super::verdict::RowVerdict;
 
 /// A metric of a stage of a cell, with what both sides say of it.

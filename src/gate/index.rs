@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::copies::Copies;
 use super::error::GateError;
-use super::side::{Figure, GateRun, Side};
+use super::side::{Figure, GateRun, IndexedRun, Side};
 
 /// A side's runs by cell.
 pub(super) struct SideIndex<'a> {
@@ -33,12 +33,6 @@ pub(super) struct CellRuns<'a> {
 pub(super) struct Short {
     pub(super) has: usize,
     pub(super) others: usize,
-}
-
-/// A run and its figures by phase and metric.
-pub(super) struct IndexedRun<'a> {
-    pub(super) run: &'a GateRun,
-    pub(super) figures: BTreeMap<(&'a str, &'a str), &'a Figure>,
 }
 
 impl CellRuns<'_> {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::align::Aligned;
 use super::copies::same_figures;
 use super::environment::Environment;
-use super::index::{CellRuns, IndexedRun, SideIndex};
+use super::index::{CellRuns, SideIndex};
 use super::policy::{GatePolicy, Role, default_rule};
-use super::side::GateRun;
+use super::side::{GateRun, IndexedRun};
 use super::verdict::{Row, RowVerdict};
 
 /// Why the two sides are not compared.

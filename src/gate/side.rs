@@ -1,5 +1,7 @@
 //! What is compared: the runs of one side with their figures, whatever they were read from.
 
+use std::collections::BTreeMap;
+
 use crate::event::fingerprint::Fingerprint;
 use crate::event::record::{Pairing, RunStatus};
 
@@ -70,4 +72,10 @@ impl GateRun {
     pub(super) fn failed(&self) -> bool {
         matches!(self.status, Some(RunStatus::Failed | RunStatus::Cancelled))
     }
+}
+
+/// A run and its figures by phase and metric.
+pub(super) struct IndexedRun<'a> {
+    pub(super) run: &'a GateRun,
+    pub(super) figures: BTreeMap<(&'a str, &'a str), &'a Figure>,
 }

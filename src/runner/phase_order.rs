@@ -7,7 +7,7 @@
 //! Each may be left out, and come again within its group; none comes after a later group has begun. A phase of another
 //! size, or one that nobody asked for, would be taken for one that was: its figures would decide a verdict.
 
-use super::stream::Violation;
+use super::stream::violation::Violation;
 use crate::event::{JobSpec, Phase, ServeSpec};
 
 /// What one job asks for.

@@ -8,7 +8,7 @@
 //! that the job asks for and come in their order (`phase_order`), and a model is confirmed only after an epoch.
 
 mod exit;
-mod violation;
+pub(super) mod violation;
 
 use std::collections::BTreeMap;
 

@@ -16,12 +16,14 @@ pub mod noise;
 pub mod policy;
 
 mod background;
+mod cpu_clock;
 mod drm;
 mod energy;
 mod fingerprint;
 mod gpu;
 mod probe;
 mod schedule;
+mod sources;
 mod sysfs;
 #[cfg(target_os = "linux")]
 mod thermal;
@@ -56,42 +58,6 @@ use crate::event::Usage;
 #[cfg(all(test, target_os = "linux"))]
 mod children_tests;
 
-/// What is asked on threads of its own for all runs of a sampler.
-#[derive(Debug, Clone)]
-struct Sources {
-    policy: SamplerPolicy,
-    gpu: gpu::GpuSource,
-}
-
-impl Sources {
-    fn new(policy: SamplerPolicy) -> Self {
-        Self { policy, gpu: gpu::GpuSource::new(policy) }
-    }
-}
-
-/// The probes of one run, in the order in which a tick asks them: the tree first, since the time stamp is its own.
-fn probes(pid: u32, sources: &Sources) -> Vec<Box<dyn Probe>> {
-    #[cfg(target_os = "linux")]
-    let (tree, host) = {
-        let root = proc::ProcRoot::system();
-        let host = host::HostProbe::new(&root, pid);
-        (tree::TreeProbe::new(root, pid), host)
-    };
-    #[cfg(not(target_os = "linux"))]
-    let (tree, host) = (elsewhere::TreeProbe::new(pid), elsewhere::HostProbe);
-    let policy = sources.policy;
-    let sys = sysfs::SysRoot::system();
-    vec![
-        Box::new(tree),
-        Box::new(host),
-        Box::new(energy::EnergyProbe::new(policy.energy, &sys)),
-        Box::new(gpu::GpuProbe::new(sources.gpu.clone())),
-        // After the probe whose missing driver it may make good.
-        Box::new(drm::DrmProbe::new(policy.gpu, &sys)),
-        Box::new(tpu::TpuProbe::new(policy.tpu)),
-    ]
-}
-
 /// Resident memory of the tree below process `pid` with each shared page counted once, in bytes; `None` where the system
 /// does not tell. Dearer than a tick: for the moment at which a sum that counts them more than once is not enough.
 pub fn unshared_bytes(pid: u32) -> Option<u64> {
@@ -112,10 +78,4 @@ pub fn last_account(pid: u32) -> Option<Usage> {
     #[cfg(not(target_os = "linux"))]
     let found = elsewhere::last_account(pid);
     found
-}
-
-/// CPU time of the calling thread, in nanoseconds.
-fn thread_cpu_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }

@@ -103,12 +103,12 @@ pub fn measure(clock: &impl Clock, length_ns: u64) -> Noise {
 
 /// Share of the time until `end` for which this thread ran.
 fn spin(clock: &impl Clock, end: u64) -> Option<f64> {
-    let (began, cpu) = (clock.now_ns(), super::thread_cpu_ns());
+    let (began, cpu) = (clock.now_ns(), super::cpu_clock::thread_cpu_ns());
     while clock.now_ns() < end {
         std::hint::spin_loop();
     }
     let wall = clock.now_ns().saturating_sub(began);
-    let ran = super::thread_cpu_ns().saturating_sub(cpu);
+    let ran = super::cpu_clock::thread_cpu_ns().saturating_sub(cpu);
     (wall > 0).then(|| (ran as f64 / wall as f64).min(1.0))
 }
 

@@ -5,10 +5,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::cpu_clock::thread_cpu_ns;
+use super::gpu;
 use super::policy::SamplerPolicy;
 use super::probe::{GapLedger, Probe, Tick};
 use super::schedule::{Due, Schedule};
-use super::{Sources, gpu, probes, thread_cpu_ns};
+use super::sources::{Sources, probes};
 use crate::clock::{Clock, ManualClock};
 use crate::event::{Gap, GapKind, ResourceSample};
 

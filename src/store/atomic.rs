@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
-use super::StoreError;
+use super::error::StoreError;
 
 /// Replaces `path` by these bytes: a temporary file beside it, then a rename. Readers see the old or the new.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {

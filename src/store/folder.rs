@@ -13,7 +13,8 @@ use crate::event::{RunRecord, RunStatus};
 use self::manifest::read_manifest;
 use self::marker::{Done, read_done};
 use super::difference::difference;
-use super::{FORMAT, StoreError, atomic, log};
+use super::error::{FORMAT, StoreError};
+use super::{atomic, log};
 
 pub use manifest::{DataRows, ManifestHead};
 pub use recordings::Recordings;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Envelope, JobSpec, ResourceSample, RunEventKind, RunRecord};
 
-use super::{FORMAT, Format, StoreError};
+use super::error::{FORMAT, Format, StoreError};
 
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -16,126 +16,12 @@
 pub mod atomic;
 pub mod baseline;
 mod difference;
+mod error;
 pub mod folder;
 pub mod log;
 
-use std::fmt;
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
+pub use error::{FORMAT, Format, StoreError};
 pub use folder::{
     DataRows, Existing, Lock, ManifestHead, Recordings, Results, StoredResults, WRITTEN, reopen,
 };
 pub use log::{EventLog, Line, read_lines, read_record};
-
-/// Version of everything on disk.
-pub const FORMAT: Format = Format { major: 2, minor: 0 };
-
-/// Version of what is on disk: a reader understands its own major, whatever the minor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Format {
-    /// Differs: cannot be read.
-    pub major: u32,
-    /// Larger than the reader's: it may hold things that the reader does not know.
-    pub minor: u32,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
-/// What can go wrong on disk.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The system refused. Its message names the path.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was being done.
-        what: &'static str,
-        /// The system's word, with the path.
-        source: std::io::Error,
-    },
-    /// A file is not what it should be.
-    #[error("{} is damaged at line {line}: {why}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Counts from 1.
-        line: usize,
-        /// What is wrong.
-        why: String,
-    },
-    /// A file of another version.
-    #[error("{} has format {found} and this perftune reads {}.x only: formats are not converted; read it with the perftune that wrote it, or measure again", path.display(), FORMAT.major)]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        found: Format,
-    },
-    /// The folder holds results already.
-    #[error(
-        "{} holds {finished} finished and {missing} unfinished of {planned} runs already; \
-         --resume runs only what is missing, --fresh replaces them, --out writes elsewhere",
-        path.display()
-    )]
-    Occupied {
-        /// The folder.
-        path: PathBuf,
-        /// Whole runs.
-        finished: usize,
-        /// Planned runs that are not whole.
-        missing: usize,
-        /// Runs of the manifest.
-        planned: usize,
-    },
-    /// The folder holds something else.
-    #[error("{} is not a results folder of perftune (it has no manifest.json) and is not empty; choose another --out", path.display())]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Another perftune writes there.
-    #[error("another perftune is writing to {}; wait for it or choose another --out", path.display())]
-    Locked {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// `--resume` with other settings than before.
-    #[error(
-        "{run} was recorded with other settings ({difference}); use --fresh to replace the results, or --out for a new folder"
-    )]
-    OtherSettings {
-        /// The run.
-        run: String,
-        /// The first difference.
-        difference: String,
-    },
-    /// Nothing there.
-    #[error("{} holds no results of perftune: {why}", path.display())]
-    NoResults {
-        /// The folder.
-        path: PathBuf,
-        /// Why that is thought.
-        why: String,
-    },
-    /// Hardly any room is left.
-    #[error("only {free} bytes are free where {} would be written; at least {needed} are needed", path.display())]
-    NoSpace {
-        /// The folder.
-        path: PathBuf,
-        /// Bytes free.
-        free: u64,
-        /// Bytes needed to begin.
-        needed: u64,
-    },
-}
-
-impl StoreError {
-    pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { what, source }
-    }
-}

@@ -13,8 +13,8 @@ use super::words::unsupported;
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{Gap, GpuReading, Reason};
 use crate::sampler::background::Patience;
+use crate::sampler::cpu_clock::thread_cpu_ns;
 use crate::sampler::probe::GapLedger;
-use crate::sampler::thread_cpu_ns;
 
 /// What all devices have answered.
 #[derive(Debug, Clone, Default)]

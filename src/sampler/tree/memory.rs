@@ -6,15 +6,10 @@
 //! done at most [`SHARE`] of the time, and a tree of one process is never walked. In between, what was found to be counted
 //! too often stands in. What could not be told apart in time is at last counted as the sum, with a gap that says so.
 
-use super::TreeProbe;
 use super::process::Process;
 use crate::event::Reason;
+use crate::sampler::cpu_clock::thread_cpu_ns;
 use crate::sampler::proc::{ProcRoot, gone, parse, reason};
-use crate::sampler::thread_cpu_ns;
-
-/// Time between two readings of `VmHWM` of a process, in nanoseconds. What is touched after the last one is in the account that the
-/// kernel gives of it at its end.
-const HIGH_WATER_NS: u64 = 1_000_000_000;
 
 /// One part in this many of the time may be spent on walking pages.
 const SHARE: u64 = 1000;
@@ -73,11 +68,11 @@ impl Peak {
         self.purse_ns = self.purse_ns.saturating_sub(cost_ns);
     }
 
-    fn raise(&mut self, bytes: u64) {
+    pub(super) fn raise(&mut self, bytes: u64) {
         self.bytes = self.bytes.max(bytes);
     }
 
-    fn see(&mut self, root: &ProcRoot, members: &mut [Process], elapsed_ns: u64) {
+    pub(super) fn see(&mut self, root: &ProcRoot, members: &mut [Process], elapsed_ns: u64) {
         let earned = i64::try_from(elapsed_ns / SHARE).unwrap_or(PURSE_NS);
         self.purse_ns = self.purse_ns.saturating_add(earned).min(PURSE_NS);
         let sums = Sums::of(members);
@@ -123,7 +118,7 @@ impl Peak {
     }
 
     /// The last look.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.pending > self.bytes {
             self.bytes = self.pending;
             self.gap = Some(
@@ -165,34 +160,4 @@ fn bound(error: &std::io::Error) -> Reason {
     let mut why = reason("/proc/PID/smaps_rollup", error);
     why.detail += "; pages that processes share are counted for each: an upper bound";
     why
-}
-
-impl TreeProbe {
-    pub(super) fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
-        let mut sum = None;
-        let mut largest = 0;
-        for member in &mut self.processes.members {
-            if let Some(rss) = member.rss {
-                sum = Some(sum.unwrap_or(0) + rss);
-                let record = rss > member.record;
-                if record || thorough || now_ns >= member.high_water_due_ns {
-                    member.record = member.record.max(rss);
-                    member.high_water_due_ns = now_ns.saturating_add(HIGH_WATER_NS);
-                    if let Err(error) = member.read_high_water(&mut self.buffer) {
-                        let mut why = reason("/proc/PID/status", &error);
-                        why.detail += "; the largest sampled RSS stands in, which misses spikes";
-                        self.high_water_gap = Some(why);
-                    }
-                }
-            }
-            largest = largest.max(member.high_water);
-        }
-        self.peak.raise(largest);
-        let elapsed_ns = now_ns.saturating_sub(self.last_ns);
-        self.peak.see(&self.root, &mut self.processes.members, elapsed_ns);
-        if thorough {
-            self.peak.settle();
-        }
-        sum
-    }
 }

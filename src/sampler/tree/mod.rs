@@ -28,9 +28,13 @@ use self::process::{Missing, Units};
 use self::processes::{ProcessTree, run_delay_gap};
 use self::threads::Threads;
 use crate::event::{GapKind, Reason, ResourceSample};
+use crate::sampler::cpu_clock::thread_cpu_ns;
 use crate::sampler::probe::{GapLedger, Probe, Tick};
-use crate::sampler::proc::{ProcRoot, gone, parse};
-use crate::sampler::thread_cpu_ns;
+use crate::sampler::proc::{ProcRoot, gone, parse, reason};
+
+/// Time between two readings of `VmHWM` of a process, in nanoseconds. What is touched after the last one is in the account that the
+/// kernel gives of it at its end.
+const HIGH_WATER_NS: u64 = 1_000_000_000;
 
 /// Time between two looks at who belongs to the tree: of one process, of several, and the shortest one when something has
 /// changed, in nanoseconds.
@@ -166,6 +170,35 @@ impl TreeProbe {
             }
         });
         self.look_soon |= self.ledger.update(&self.entries);
+    }
+
+    /// The resident bytes of all; the peaks are kept up to date.
+    fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
+        let mut sum = None;
+        let mut largest = 0;
+        for member in &mut self.processes.members {
+            if let Some(rss) = member.rss {
+                sum = Some(sum.unwrap_or(0) + rss);
+                let record = rss > member.record;
+                if record || thorough || now_ns >= member.high_water_due_ns {
+                    member.record = member.record.max(rss);
+                    member.high_water_due_ns = now_ns.saturating_add(HIGH_WATER_NS);
+                    if let Err(error) = member.read_high_water(&mut self.buffer) {
+                        let mut why = reason("/proc/PID/status", &error);
+                        why.detail += "; the largest sampled RSS stands in, which misses spikes";
+                        self.high_water_gap = Some(why);
+                    }
+                }
+            }
+            largest = largest.max(member.high_water);
+        }
+        self.peak.raise(largest);
+        let elapsed_ns = now_ns.saturating_sub(self.last_ns);
+        self.peak.see(&self.root, &mut self.processes.members, elapsed_ns);
+        if thorough {
+            self.peak.settle();
+        }
+        sum
     }
 
     fn fill(&self, rss: Option<u64>, sample: &mut ResourceSample, gaps: &mut GapLedger) {

@@ -7,8 +7,9 @@ use rustix::fs::{FlockOperation, flock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{BaselineError, Promotion, Shelf, StoredSession};
-use crate::store::{FORMAT, Format, StoreError, atomic};
+use super::stored::{BaselineError, Promotion, Shelf, StoredSession};
+use crate::store::atomic;
+use crate::store::error::{FORMAT, Format, StoreError};
 
 const MARKER: &str = "baseline.json";
 const PROMOTED: &str = ".promoted.json";
@@ -185,7 +186,7 @@ fn damaged(path: &Path, line: usize, why: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{StoredFigure, StoredRun};
+    use super::super::stored::{StoredFigure, StoredRun};
     use super::*;
     use crate::event::RunStatus;
     use crate::event::fingerprint::Fingerprint;

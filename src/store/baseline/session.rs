@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::event::{MetricRow, RunRecord, RunStatus};
 
-use super::{BaselineError, Promotion, StoredFigure, StoredRun, StoredSession};
+use super::stored::{BaselineError, Promotion, StoredFigure, StoredRun, StoredSession};
 use crate::store::{FORMAT, Recordings};
 
 impl StoredSession {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Fingerprint, Objective};
-use crate::store::{FORMAT, Format, StoreError};
+use crate::store::error::{FORMAT, Format, StoreError};
 
 /// The part of `manifest.json` that is read again.
 #[derive(Debug, Deserialize)]

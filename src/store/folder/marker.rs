@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::event::RunStatus;
-use crate::store::{FORMAT, Format, StoreError};
+use crate::store::error::{FORMAT, Format, StoreError};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Done {

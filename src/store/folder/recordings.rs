@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::manifest::{ManifestHead, read_manifest};
 use super::marker::read_done;
 use crate::event::RunRecord;
-use crate::store::{StoreError, log};
+use crate::store::error::StoreError;
+use crate::store::log;
 
 /// A results folder that is only read.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use tch::{Device, IndexOp, Kind, Tensor};
 
 use super::failure::Failure;
 use super::order::Rng;
-use super::signed;
+use super::size::signed;
 
 /// Streams of the run's seed.
 const SPLIT_STREAM: u64 = 1;

@@ -17,6 +17,7 @@ mod precision;
 mod serve;
 mod session;
 mod shim;
+mod size;
 mod train;
 
 use std::io::Write;
@@ -34,11 +35,6 @@ const USAGE: &str = "perftune-worker: started by perftune, one process a run; re
                      --check-device NAME  whether that device can be used\n\
                      --bare-loop SECONDS  trains the job on standard input for so long, or until that ends, without the protocol: \
                      the yardstick of the benchmarks";
-
-/// A size as libtorch counts it; no tensor has more elements than `i64::MAX`.
-fn signed(size: usize) -> i64 {
-    i64::try_from(size).unwrap_or(i64::MAX)
-}
 
 /// Does one job, or says who it is.
 pub(crate) fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor, nn};
 
 use super::failure::Failure;
-use super::signed;
+use super::size::signed;
 
 /// Each weight begins at a multiple of this many floats: 64 bytes, a cache line and the widest vector.
 const ALIGN: i64 = 16;

@@ -11,7 +11,7 @@ use super::device::synchronize;
 use super::failure::Failure;
 use super::optimizer::Optimizer;
 use super::parameters::Parameters;
-use super::signed;
+use super::size::signed;
 
 /// A model that is being trained.
 pub(super) struct Trainer<'a> {

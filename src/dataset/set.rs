@@ -1,0 +1,131 @@
+//! A data set: its manifest, and reading one of its parts.
+
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use super::error::DataError;
+use super::manifest::{FileEntry, Files, Manifest};
+use super::part::{Block, PartFile};
+use super::{csv, file, idx};
+
+/// The manifest's name in a data set's folder.
+pub const MANIFEST: &str = "dataset.toml";
+
+/// A data set whose manifest has been read and checked; its files have not been touched yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataSet {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+/// A part of a data set.
+pub trait Part: sealed::Sealed {
+    /// `train` or `test`.
+    const NAME: &'static str;
+}
+
+/// The part that is trained on, and that validation data is split off.
+#[derive(Debug, Clone, Copy)]
+pub enum Train {}
+
+/// The part that is read once, at the end.
+#[derive(Debug, Clone, Copy)]
+pub enum Test {}
+
+impl Part for Train {
+    const NAME: &'static str = "train";
+}
+
+impl Part for Test {
+    const NAME: &'static str = "test";
+}
+
+mod sealed {
+    pub trait Sealed {
+        const IS_TEST: bool;
+    }
+    impl Sealed for super::Train {
+        const IS_TEST: bool = false;
+    }
+    impl Sealed for super::Test {
+        const IS_TEST: bool = true;
+    }
+}
+
+/// Consecutive samples of one part.
+#[derive(Debug)]
+pub struct Rows<'a, P> {
+    /// Values in 0..1, `labels.len()` x C x H x W.
+    pub images: &'a [f32],
+    /// Classes, each in `0..classes`.
+    pub labels: &'a [i64],
+    part: PhantomData<P>,
+}
+
+impl DataSet {
+    /// Reads and checks the manifest in this folder.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        let file = folder.join(MANIFEST);
+        let text = fs_err::read_to_string(&file)?;
+        let manifest = Manifest::parse(&text, &file)?;
+        let folder = fs_err::canonicalize(folder)?;
+        Ok(Self { folder, manifest })
+    }
+
+    /// Its folder, absolute.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What its `dataset.toml` says.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Compares every file with its SHA-256.
+    pub fn verify(&self) -> Result<(), DataError> {
+        for entry in self.manifest.files.entries() {
+            file::verify(&self.manifest.name, &self.folder.join(&entry.path), entry)?;
+        }
+        Ok(())
+    }
+
+    /// Decodes one part from its first sample to its last and hands it to `sink`, block by block. Fails if the part
+    /// does not hold as many samples as the manifest declares.
+    pub fn read<P: Part, E: From<DataError>>(
+        &self,
+        mut sink: impl FnMut(Rows<'_, P>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut emit = |block: &mut Block| {
+            let rows = Rows { images: &block.images, labels: &block.labels, part: PhantomData };
+            let done = sink(rows);
+            block.images.clear();
+            block.labels.clear();
+            done
+        };
+        match &self.manifest.files {
+            Files::Whole { all, split } => {
+                let wanted = |row| split.is_test(row) == P::IS_TEST;
+                csv::read(&self.part::<P>(all), wanted, &mut emit)
+            }
+            Files::Parts { train, test } => {
+                let entry = if P::IS_TEST { test } else { train };
+                csv::read(&self.part::<P>(entry), |_| true, &mut emit)
+            }
+            Files::Idx { train, test } => {
+                let (images, labels) = if P::IS_TEST { test } else { train };
+                idx::read(&self.part::<P>(images), &self.folder.join(&labels.path), &mut emit)
+            }
+        }
+    }
+
+    fn part<P: Part>(&self, entry: &FileEntry) -> PartFile<'_> {
+        let manifest = &self.manifest;
+        PartFile {
+            path: self.folder.join(&entry.path),
+            manifest,
+            rows: if P::IS_TEST { manifest.test_rows } else { manifest.train_rows },
+            part: P::NAME,
+        }
+    }
+}
