@@ -233,6 +233,7 @@ fn job(model: &str, dataset: &str) -> JobSpec {
             "weight_decay": 0.0, "validation_share": 0.0, "warmup_steps": 5,
         },
         "serve": null,
+        "work": "native",
     }))
     .unwrap()
 }

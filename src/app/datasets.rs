@@ -10,6 +10,7 @@ use crate::config::plan::PlannedRun;
 use crate::config::{DatasetCatalogue, DatasetFacts};
 use crate::dataset::DataSet;
 use crate::dataset::{Roots, find, list};
+use crate::event::Work;
 use crate::store::DataRows;
 
 /// The data sets near a folder.
@@ -44,7 +45,7 @@ impl DatasetCatalogue for Catalogue {
 pub(super) fn rows(runs: &[PlannedRun]) -> BTreeMap<String, DataRows> {
     let mut found = BTreeMap::new();
     for run in runs {
-        if run.job.command.is_some() || found.contains_key(&run.job.dataset) {
+        if run.job.work != Work::Native || found.contains_key(&run.job.dataset) {
             continue;
         }
         // One that cannot be read has been reported before.

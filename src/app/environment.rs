@@ -241,7 +241,7 @@ mod tests {
                 "job": {
                     "protocol": 1, "run": "a", "model": { "name": "mlp" }, "dataset": "digits",
                     "dataset_dir": "digits", "seed": 1, "threads": 2, "device": "cpu", "flush_denormals": true,
-                    "allocator": "retain", "options": null, "serve": null,
+                    "allocator": "retain", "work": "native", "serve": null,
                     "train": {
                         "epochs": 1, "batch_size": 1, "optimizer": "adam", "learning_rate": 0.1,
                         "weight_decay": 0.0, "validation_share": 0.1, "warmup_steps": 0,

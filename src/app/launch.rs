@@ -84,8 +84,8 @@ pub(super) fn of_runs(
     instead: Option<&Path>,
 ) -> Result<Launch, LaunchError> {
     let first = runs.first();
-    match first.and_then(|run| run.job.command.as_ref()) {
-        Some(command) if runs.iter().all(|run| run.job.command.is_some()) => {
+    match first.and_then(|run| run.job.work.command()) {
+        Some(command) if runs.iter().all(|run| run.job.work.is_command()) => {
             Ok(of_command(command, worker, Streams::default()))
         }
         _ => launch(worker, instead),

@@ -11,7 +11,7 @@ use crate::config::plan::PlannedRun;
 
 /// The programs of all commands among these runs can be started.
 pub(super) fn startable(runs: &[PlannedRun]) -> Result<(), Fault> {
-    let commands = runs.iter().filter_map(|run| run.job.command.as_ref());
+    let commands = runs.iter().filter_map(|run| run.job.work.command());
     let programs = distinct(commands.filter_map(|command| command.words.first()));
     programs.into_iter().try_for_each(|program| find(program))
 }

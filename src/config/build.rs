@@ -10,7 +10,7 @@ use super::plan::{Plan, PlannedRun};
 use super::problems::{GRID, Place, Problems};
 use super::resolve::{Resolved, Resolver};
 use super::settings::Settings;
-use crate::event::{Axis, JobSpec, PROTOCOL_VERSION};
+use crate::event::{Axis, JobSpec, PROTOCOL_VERSION, Work};
 
 /// The most runs of a plan; each holds its whole job.
 const MOST_RUNS: usize = 100_000;
@@ -174,13 +174,10 @@ impl Builder<'_> {
         job.run.clone_from(&run);
         job.dataset_dir.clone_from(&values.dataset()?.dir);
         job.seed = self.settings.seed_of(repeat);
-        if let Some((options, _)) = &self.settings.options {
-            job.options.clone_from(options);
-        }
+        job.work = self.settings.work();
         if let Some(model) = models::find(self.commands, &job.model.name) {
-            job.command = Some(model.of(&job));
+            job.work = Work::Command { spec: model.of(&job) };
             job.serve = None;
-            job.options = serde_json::Value::Null;
         }
         Some(settings.planned(name, repeat, job))
     }

@@ -9,7 +9,7 @@ use super::schema;
 use super::set;
 use super::tree::{Entry, Node, Table, Value};
 use super::world::{Bases, MachineFacts};
-use crate::event::{CommandSpec, axis};
+use crate::event::{CommandSpec, Work, axis};
 
 /// The longest name that is made of a command, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -76,7 +76,8 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
         // Whatever accelerator its processes are seen on.
         "auto".clone_into(&mut job.device);
         job.seed = settings.seed_of(repeat);
-        (job.train.epochs, job.serve, job.command) = (0, None, Some(spec.clone()));
+        (job.train.epochs, job.serve) = (0, None);
+        job.work = Work::Command { spec: spec.clone() };
         let mut run = resolved.planned(name.clone(), repeat, job);
         // Unless somebody has said when it is known well enough, it goes on to its end.
         run.stop.limits_only = !run.chosen;

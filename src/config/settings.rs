@@ -8,11 +8,11 @@ use super::constraints::Limited;
 use super::limits::LimitsAsked;
 use super::metrics::{self, Chosen};
 use super::objectives::Aimed;
-use super::plan::WorkerSettings;
+use super::plan::{WorkerProgram, WorkerSettings};
 use super::problems::{GRID, Place};
 use super::serving::Serving;
 use crate::control::policy::StopPolicy;
-use crate::event::{Axis, TrainSpec};
+use crate::event::{Axis, TrainSpec, Work};
 use crate::gate::GatePolicy;
 use crate::sampler::policy::SamplerPolicy;
 
@@ -47,6 +47,17 @@ pub(super) struct Settings {
     pub(super) worker: WorkerSettings,
     /// `[worker] options`, and where they are.
     pub(super) options: Option<(serde_json::Value, Place)>,
+}
+
+impl Settings {
+    /// What does the jobs of models that are no commands.
+    pub(super) fn work(&self) -> Work {
+        if self.worker.program == WorkerProgram::Native {
+            return Work::Native;
+        }
+        let options = self.options.as_ref().map(|(options, _)| options.clone());
+        Work::Protocol { options: options.unwrap_or_default() }
+    }
 }
 
 impl Default for Settings {

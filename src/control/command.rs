@@ -24,7 +24,7 @@ impl Run {
     /// Whether a command goes on though all is known of its current stage, or its time there is used up: something may
     /// come that is waited for, or has gone by unknown and is not to be had by ending it.
     pub(super) fn goes_on(&self, here: Stage, outcome: Outcome) -> bool {
-        if !self.context.command {
+        if !self.context.work.is_command() {
             return false;
         }
         let judged = |name: &str| {
@@ -51,7 +51,7 @@ impl Run {
 
     /// Why the memory of a command is not known that ended before anybody could look at it.
     pub(super) fn unseen(&self, metric: &MetricDef) -> Option<String> {
-        let unseen = self.context.command && self.totals.resident_ns.is_none();
+        let unseen = self.context.work.is_command() && self.totals.resident_ns.is_none();
         let of_memory = matches!(metric.source, Source::Tick(Field::Resident | Field::Peak));
         (unseen && of_memory).then(|| {
             "it ended before its memory could be looked at, and had no more than perftune itself".to_owned()

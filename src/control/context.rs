@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::devices::Selection;
-use crate::event::{JobSpec, Pattern, Reason, ServeSpec};
+use crate::event::{JobSpec, Pattern, Reason, ServeSpec, Work};
 
 /// What the controller must know of a run beside its policy.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunContext {
-    /// Whether it is a command, which is neither told when to leave a phase nor bound to any.
-    pub command: bool,
-    /// Whether nothing is to be waited for that speaks of steps.
-    pub stepless: bool,
+    /// What does it. A command is neither told when to leave a phase nor bound to any, and may report no steps.
+    pub work: Work,
     /// Serve phases, by samples a request.
     pub serve_sizes: Vec<u32>,
     /// Whether each size is served once more when the model was trained to the end.
@@ -51,14 +49,13 @@ impl RunContext {
             unsupported.entry("gpu".to_owned()).or_insert_with(|| Reason::unsupported(why));
         }
         // A command serves what and when it likes.
-        let serve = job.serve.as_ref().filter(|_| job.command.is_none());
+        let serve = job.serve.as_ref().filter(|_| !job.work.is_command());
         let sizes = |wanted: fn(&ServeSpec) -> bool| {
             let sizes = serve.filter(|serve| wanted(serve));
             sizes.map(|serve| serve.batch_sizes.clone()).unwrap_or_default()
         };
         Self {
-            command: job.command.is_some(),
-            stepless: job.command.as_ref().is_some_and(|command| !command.steps),
+            work: job.work.clone(),
             serve_sizes: sizes(ServeSpec::has_phase),
             probe_sizes: sizes(|serve| serve.find_max_rate.is_some()),
             confirm: serve.is_some_and(|serve| serve.confirm),

@@ -105,7 +105,7 @@ impl Run {
         };
         let sizes = self.context.serve_sizes.iter().map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
-        let stages: Vec<Stage> = if self.context.command {
+        let stages: Vec<Stage> = if self.context.work.is_command() {
             self.stages_of_command(metric.scope)
         } else {
             sizes.chain(train).collect()

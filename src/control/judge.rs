@@ -131,7 +131,7 @@ impl Run {
             Outcome::TimeUp => evidence::unstable(state, &self.policy, self.now_ns),
         };
         let phase = match here {
-            _ if self.context.command => None,
+            _ if self.context.work.is_command() => None,
             Stage::Serve(size) => Some(Phase::Serve(size)),
             Stage::Confirm(size) => Some(Phase::Confirm(size)),
             _ => None,
@@ -154,7 +154,7 @@ impl Run {
             let detail = format!("asked to stop after {} epochs", finished.epochs);
             return record(StopReason::Cancelled, detail);
         }
-        if self.context.command {
+        if self.context.work.is_command() {
             let open = if self.policy.limits_only { String::new() } else { self.and_open() };
             let detail = format!("the command came to its own end{open}");
             return record(StopReason::Budget, detail);

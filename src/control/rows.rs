@@ -30,7 +30,7 @@ impl Run {
             for stage in stages.filter(has) {
                 rows.push(self.stage_row(metric, stage));
             }
-            let has = metric.source != Source::CommandTime || self.context.command;
+            let has = metric.source != Source::CommandTime || self.context.work.is_command();
             if metric.scope == Scope::Run && has {
                 rows.push(self.run_row(metric, ended));
             }
@@ -152,7 +152,7 @@ impl Run {
         add_note(
             row,
             match (own, sampled) {
-                (Some(_), _) if self.context.command => "as the kernel counted it",
+                (Some(_), _) if self.context.work.is_command() => "as the kernel counted it",
                 (Some(_), _) => "the worker's own figure at its end",
                 (None, Some(_)) => "the last sample",
                 (None, None) => "",
@@ -193,7 +193,9 @@ impl Run {
         row.samples = u64::from(value.is_some());
         row.estimate = value.and_then(Num::finite);
         match (value, row.estimate) {
-            (None, _) if self.context.command => add_note(row, "the command reported none"),
+            (None, _) if self.context.work.is_command() => {
+                add_note(row, "the command reported none")
+            }
             (None, _) if self.context.epochs == 0 && !of.is_of_test() => {
                 add_note(row, "the run does not train");
             }

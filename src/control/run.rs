@@ -51,7 +51,7 @@ impl Run {
         for name in chosen_or_default(&policy) {
             match find(&name) {
                 None => warnings.push(format!("`{name}` is not a metric of the catalogue")),
-                Some(metric) if context.stepless && is_of_steps(metric) => {}
+                Some(metric) if context.work.is_stepless() && is_of_steps(metric) => {}
                 Some(metric) => match why_unsupported(metric, &context.unsupported) {
                     Some(why) => warnings.push(left_out(&format!("{name}: {}", why.detail))),
                     None => chosen.push(metric),
@@ -100,7 +100,7 @@ impl Run {
     }
 
     pub(super) fn stages_of(&self, scope: Scope) -> Vec<Stage> {
-        if self.context.command {
+        if self.context.work.is_command() {
             return self.stages_of_command(scope);
         }
         let sizes = self.context.sizes().iter().map(|size| Stage::Serve(*size));
@@ -146,7 +146,8 @@ impl Run {
     /// The chosen metrics that are judged in a stage; when it serves once more, those that are constrained.
     pub(super) fn chosen_in(&self, into: Stage) -> Vec<&'static MetricDef> {
         // Of a command nobody knows which stage is its last.
-        let last_serve = if self.context.command { Some(into) } else { self.last_serve() };
+        let last_serve =
+            if self.context.work.is_command() { Some(into) } else { self.last_serve() };
         let again = matches!(into, Stage::Confirm(_));
         let limited = |metric: &MetricDef| {
             let is = |constraint: &Constraint| constraint.metric == metric.name;

@@ -30,7 +30,9 @@ impl Run {
             Stage::Serve(size) if searched(size) && !self.context.serve_sizes.contains(&size) => {
                 "nothing is served at a rate: find_max_rate without rate".to_owned()
             }
-            Stage::Train if self.context.command => "the command reported no steps".to_owned(),
+            Stage::Train if self.context.work.is_command() => {
+                "the command reported no steps".to_owned()
+            }
             _ => "the run ended before this phase".to_owned(),
         }
     }

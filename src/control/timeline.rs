@@ -130,7 +130,7 @@ impl Run {
 
     /// Until when a tick at this time settles those that wait.
     pub(super) fn silent_until(&self, now_ns: u64) -> Option<u64> {
-        self.context.command.then(|| now_ns.saturating_sub(SILENT_NS))
+        self.context.work.is_command().then(|| now_ns.saturating_sub(SILENT_NS))
     }
 
     /// The intervals of the current stage that [`Self::settle_samples`] would settle, each with the ticks at its ends.

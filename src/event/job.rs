@@ -70,12 +70,50 @@ pub struct JobSpec {
     pub train: TrainSpec,
     /// How to serve; absent: the serve phase is skipped.
     pub serve: Option<ServeSpec>,
-    /// A command that is run in the place of a worker.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<CommandSpec>,
-    /// Free-form settings of a worker that is not the native one: the `[worker] options` of the grid file.
-    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
-    pub options: serde_json::Value,
+    /// What does it.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// What does a job, with what is only said of each kind.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "work", rename_all = "lowercase")]
+pub enum Work {
+    /// The worker that comes with perftune.
+    #[default]
+    Native,
+    /// Another worker that speaks the protocol.
+    Protocol {
+        /// Its free-form settings, the `[worker] options` of the grid file; null where there are none.
+        #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+        options: serde_json::Value,
+    },
+    /// A command in the place of a worker.
+    Command {
+        /// What is run.
+        #[serde(rename = "command")]
+        spec: CommandSpec,
+    },
+}
+
+impl Work {
+    /// The command, if it is one.
+    pub const fn command(&self) -> Option<&CommandSpec> {
+        match self {
+            Self::Command { spec } => Some(spec),
+            Self::Native | Self::Protocol { .. } => None,
+        }
+    }
+
+    /// Whether it reports no steps, so that nothing is to be waited for that speaks of them.
+    pub fn is_stepless(&self) -> bool {
+        self.command().is_some_and(|command| !command.steps)
+    }
+
+    /// Whether it is a command, which is told nothing and need not say anything.
+    pub const fn is_command(&self) -> bool {
+        self.command().is_some()
+    }
 }
 
 /// Any command, which speaks no protocol but may write lines to the path in `$PERFTUNE_EVENTS`.
@@ -328,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_job_from_before_there_was_a_precision_is_the_same_job() {
-        let old = r#"{"protocol":1,"run":"r","model":{"name":"mlp","depth":null,"width":null},"dataset":"d","dataset_dir":"/d","seed":1,"threads":1,"device":"cpu","flush_denormals":true,"allocator":"retain","train":{"epochs":1,"batch_size":1,"optimizer":"adam","learning_rate":0.1,"weight_decay":0.0,"validation_share":0.0,"warmup_steps":0},"serve":null}"#;
+        let old = r#"{"protocol":1,"run":"r","model":{"name":"mlp","depth":null,"width":null},"dataset":"d","dataset_dir":"/d","seed":1,"threads":1,"device":"cpu","flush_denormals":true,"allocator":"retain","train":{"epochs":1,"batch_size":1,"optimizer":"adam","learning_rate":0.1,"weight_decay":0.0,"validation_share":0.0,"warmup_steps":0},"serve":null,"work":"native"}"#;
         let mut job: JobSpec = serde_json::from_str(old).unwrap();
         assert_eq!(job.precision, Precision::Fp32);
         assert_eq!(serde_json::to_string(&job).unwrap(), old);

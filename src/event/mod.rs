@@ -23,7 +23,7 @@ pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};
 pub use job::{
     Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec,
-    TrainSpec,
+    TrainSpec, Work,
 };
 pub use limits::{Limits, MemoryGuard, cpu_list};
 

@@ -5,7 +5,7 @@ use super::headline::Place;
 use crate::event::{
     Allocator, Failure, FailureKind, Feasibility, JobSpec, Limits, MetricRow, ModelSpec, Objective,
     Optimizer, Pattern, Precision, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason,
-    StopRecord, TrainSpec,
+    StopRecord, TrainSpec, Work,
 };
 use crate::metric::{self, Better};
 
@@ -81,8 +81,7 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
             max_requests: None,
             find_max_rate: None,
         }),
-        command: None,
-        options: serde_json::Value::Null,
+        work: Work::Native,
     }
 }
 

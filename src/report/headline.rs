@@ -35,7 +35,7 @@ impl Place {
     pub fn phase(self, record: &RunRecord) -> Option<String> {
         let serve = |size: Option<u32>| size.map(|size| format!("serve[{size}]"));
         match self {
-            Self::Train if record.job.command.is_some() => Some(of_command(record).to_owned()),
+            Self::Train if record.job.work.is_command() => Some(of_command(record).to_owned()),
             Self::Train => Some("train".to_owned()),
             Self::FirstServe => serve(first_serve_size(record)),
             Self::LastServe => serve(last_serve_size(record)),
@@ -76,7 +76,7 @@ fn of_command(record: &RunRecord) -> &str {
 fn sizes_of_command(record: &RunRecord) -> impl Iterator<Item = u32> {
     let rows = record.metrics.iter();
     let rows =
-        rows.filter(|row| row.metric == MetricId::ServeThroughput && record.job.command.is_some());
+        rows.filter(|row| row.metric == MetricId::ServeThroughput && record.job.work.is_command());
     rows.filter_map(|row| match row.phase.parse() {
         Ok(Phase::Serve(size)) => Some(size),
         _ => None,
@@ -85,7 +85,7 @@ fn sizes_of_command(record: &RunRecord) -> impl Iterator<Item = u32> {
 
 /// Samples a request of the first serve phase.
 pub fn first_serve_size(record: &RunRecord) -> Option<u32> {
-    if record.job.command.is_some() {
+    if record.job.work.is_command() {
         return sizes_of_command(record).next();
     }
     record.job.serve.as_ref()?.batch_sizes.first().copied()
@@ -93,7 +93,7 @@ pub fn first_serve_size(record: &RunRecord) -> Option<u32> {
 
 /// Samples a request of the last serve phase.
 pub fn last_serve_size(record: &RunRecord) -> Option<u32> {
-    if record.job.command.is_some() {
+    if record.job.work.is_command() {
         return sizes_of_command(record).last();
     }
     record.job.serve.as_ref()?.batch_sizes.last().copied()

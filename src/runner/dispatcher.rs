@@ -99,7 +99,7 @@ impl Dispatcher {
     /// When [`Input::Tick`] is due.
     pub fn next_deadline_ns(&self) -> u64 {
         // A command need not say anything.
-        let silence = match self.spec.job.command {
+        let silence = match self.spec.job.work.command() {
             Some(_) => u64::MAX,
             None => self.heard_ns.saturating_add(self.spec.launch.hang_timeout_ns),
         };
@@ -178,12 +178,12 @@ impl Dispatcher {
         match verdict {
             Verdict::Continue => {}
             // It cannot be asked; and it need not leave a phase.
-            Verdict::Stop(stop) if self.spec.job.command.is_some() => {
+            Verdict::Stop(stop) if self.spec.job.work.is_command() => {
                 let what = format!("stop, {}: {}", stop.reason, stop.detail);
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
                 self.end(Cause::Verdict(stop), Force::Terminated, now_ns, actions);
             }
-            Verdict::Advance { .. } | Verdict::Confirm(_) if self.spec.job.command.is_some() => {}
+            Verdict::Advance { .. } | Verdict::Confirm(_) if self.spec.job.work.is_command() => {}
             Verdict::Advance { phase, why } => {
                 actions.push(Action::Send(Command::Advance { phase }));
                 let what = format!("leave {phase}: {why}");

@@ -132,7 +132,7 @@ impl Execution<'_, '_> {
             let group = groups.of_run(&spec.run, &spec.limits);
             self.group = Some(group.map_err(|error| error.to_string())?);
         }
-        let event_pipe = spec.job.command.as_ref().map(|_| EventPipe::open());
+        let event_pipe = spec.job.work.command().map(|_| EventPipe::open());
         let event_pipe = event_pipe
             .transpose()
             .map_err(|error| format!("cannot make the pipe that a command reports to: {error}"))?;
@@ -290,7 +290,7 @@ impl Execution<'_, '_> {
     }
 
     fn send(&mut self, worker: &mut Worker, command: &Command) {
-        if self.spec.job.command.is_some() {
+        if self.spec.job.work.is_command() {
             return;
         }
         match encode(command) {

@@ -1,7 +1,7 @@
 //! What the tests of this module share.
 
 use crate::event::{
-    Allocator, JobSpec, ModelSpec, Optimizer, PROTOCOL_VERSION, Precision, TrainSpec,
+    Allocator, JobSpec, ModelSpec, Optimizer, PROTOCOL_VERSION, Precision, TrainSpec, Work,
 };
 
 /// A job that trains for so many epochs and does not serve.
@@ -28,7 +28,6 @@ pub(super) fn job(epochs: u32) -> JobSpec {
             warmup_steps: 0,
         },
         serve: None,
-        command: None,
-        options: serde_json::Value::Null,
+        work: Work::Native,
     }
 }

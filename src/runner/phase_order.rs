@@ -30,7 +30,7 @@ impl PhaseOrder {
             sizes.map_or_else(Vec::new, |serve| serve.batch_sizes.clone())
         };
         Self {
-            free: job.command.is_some(),
+            free: job.work.is_command(),
             trains: job.train.epochs > 0,
             serves: sizes(ServeSpec::has_phase),
             probes: sizes(|serve| serve.find_max_rate.is_some()),

@@ -48,7 +48,7 @@ impl WorkerStream {
     pub fn new(job: &JobSpec) -> Self {
         Self {
             phase_order: PhaseOrder::of(job),
-            command: job.command.is_some(),
+            command: job.work.is_command(),
             state: State::AwaitHello,
             next_seq: 0,
             t_ns: 0,

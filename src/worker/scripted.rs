@@ -11,7 +11,7 @@ mod noise;
 use crate::clock::{Clock, ManualClock, MonotonicClock};
 use crate::event::{
     EPOCH_SAMPLES, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Usage,
-    WorkerEvent, WorkerFailure,
+    Work, WorkerEvent, WorkerFailure,
 };
 
 use self::actor::{Actor, hang};
@@ -32,7 +32,10 @@ pub fn run() -> Result<(), LinkError> {
     manual.advance(MonotonicClock.now_ns());
     let virtual_clock = ScriptClock::Virtual(manual);
     let (mut link, job) = Link::claim(virtual_clock.clone())?;
-    let options = if job.options.is_null() { serde_json::json!({}) } else { job.options.clone() };
+    let options = match &job.work {
+        Work::Protocol { options } if !options.is_null() => options.clone(),
+        _ => serde_json::json!({}),
+    };
     let mut script: Script = match serde_json::from_value(options) {
         Ok(script) => script,
         Err(error) => {

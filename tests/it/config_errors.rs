@@ -10,7 +10,7 @@ use perftune::config::plan::{Plan, PlannedRun, WorkerProgram};
 use perftune::config::{
     ConfigError, DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, load,
 };
-use perftune::event::{Axis, AxisValue, MemoryGuard};
+use perftune::event::{Axis, AxisValue, MemoryGuard, Work};
 use perftune::gate::GatePolicy;
 use perftune::sampler::LimitMeans;
 use proptest::prelude::*;
@@ -242,7 +242,10 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
             ", confirm: false, pattern: SingleStream, max_requests: None, find_max_rate: None",
             "",
         ),
-        format!("options {}", job.options),
+        match &job.work {
+            Work::Protocol { options } => format!("options {options}"),
+            _ => "options null".to_owned(),
+        },
         format!("{stop:?}")
             .replace(" limits_only: false,", "")
             .replace(", constraints: []", "")
@@ -321,7 +324,7 @@ fn a_command_can_be_told_of_every_axis() {
     let models = format!("[models.mine]\ncommand = ['train', {}]\n", words.join(", "));
     let plan = load_text(&format!("[grid]\n{axes}{models}")).unwrap();
     let commands: std::collections::HashSet<_> =
-        plan.runs.iter().map(|run| run.job.command.clone().unwrap().words).collect();
+        plan.runs.iter().map(|run| run.job.work.command().unwrap().words.clone()).collect();
     assert_eq!((plan.runs.len(), commands.len()), (1 << 12, 1 << 12));
 }
 

@@ -8,7 +8,7 @@ use perftune::event::wire::decode;
 use perftune::event::{
     Allocator, Command, EPOCH_SAMPLES, Envelope, EpochReport, Finished, JobSpec, ModelSpec,
     Optimizer, PARAMETERS, PROTOCOL_VERSION, Pattern, Phase, Precision, ServeSpec, StepBatch,
-    TrainSpec, WorkerEvent,
+    TrainSpec, Work, WorkerEvent,
 };
 
 pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
@@ -34,8 +34,7 @@ pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
             warmup_steps: 3,
         },
         serve: None,
-        command: None,
-        options: serde_json::Value::Null,
+        work: Work::Native,
     }
 }
 

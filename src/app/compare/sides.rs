@@ -151,7 +151,7 @@ impl SidesRequest<'_> {
             Baseline::Worker(program) => Some(program),
             Baseline::Build(folder) => Some(built(&folder, &baseline)?),
         };
-        if program.is_some() && candidate.runs.iter().all(|run| run.job.command.is_some()) {
+        if program.is_some() && candidate.runs.iter().all(|run| run.job.work.is_command()) {
             return Err(Fault::new(
                 "every model of this grid is a command, so another worker would change nothing",
             )

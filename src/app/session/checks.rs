@@ -4,23 +4,19 @@ use std::collections::BTreeSet;
 
 use super::request::RunRequest;
 use crate::app::{Fault, error_text, launch};
-use crate::config::plan::WorkerProgram;
 use crate::control::check_supported;
 use crate::dataset::DataSet;
-use crate::event::MemoryGuard;
+use crate::event::{MemoryGuard, Work};
 use crate::runner::Launch;
 use crate::sampler::{LimitMeans, Sampler};
 use crate::units::Span;
 
 /// Every device of the grid but the CPU is there, as the native worker sees it.
 pub(super) fn devices(request: &RunRequest<'_>, launch: &Launch) -> Result<(), Fault> {
-    if request.plan.worker.program != WorkerProgram::Native {
-        return Ok(());
-    }
     let devices: BTreeSet<&str> = request
         .runs
         .iter()
-        .filter(|run| run.job.command.is_none())
+        .filter(|run| run.job.work == Work::Native)
         .map(|run| run.job.device.as_str())
         .filter(|d| *d != "cpu")
         .collect();
@@ -36,10 +32,7 @@ pub(super) fn devices(request: &RunRequest<'_>, launch: &Launch) -> Result<(), F
 
 /// Every file of the data sets is what its manifest says.
 pub(super) fn data(request: &RunRequest<'_>) -> Result<(), Fault> {
-    if request.plan.worker.program != WorkerProgram::Native {
-        return Ok(());
-    }
-    let native = request.runs.iter().filter(|run| run.job.command.is_none());
+    let native = request.runs.iter().filter(|run| run.job.work == Work::Native);
     let folders: BTreeSet<_> = native.map(|run| &run.job.dataset_dir).collect();
     for folder in folders {
         let verified = DataSet::open(folder).and_then(|set| set.verify());

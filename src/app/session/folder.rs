@@ -1,6 +1,6 @@
 //! One results folder and the runs that go to it: checked, opened, resumed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::checks;
@@ -9,11 +9,10 @@ use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest};
 use crate::app::environment::{self, SessionIdentity};
 use crate::app::{Fault, datasets, launch, programs};
-use crate::config::plan::WorkerProgram;
 use crate::event::{MemoryGuard, RunRecord, Vendor};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
-use crate::store::{DataRows, Existing, Results};
+use crate::store::{Existing, Results};
 
 /// A request in which nothing is known to be wrong: its runs are ready to be started.
 pub struct Checked {
@@ -101,7 +100,7 @@ impl<'a> OpenFolder<'a> {
         let Self { request, results, prepared, kept } = self;
         let earlier = results.manifest()?;
         let before = earlier.as_ref().map(SessionIdentity::of);
-        let all = AllRuns::new(&prepared, earlier, data_rows(request));
+        let all = AllRuns::new(&prepared, earlier, datasets::rows(request.runs));
         let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
         let others = all.order.iter().filter(|run| !ordered(run));
         let others = others.filter_map(|run| results.record(run));
@@ -199,15 +198,6 @@ impl ActiveFolder<'_> {
     }
 }
 
-/// The sizes of the data sets of the native worker. A worker of one's own has data of its own, whatever it is called.
-fn data_rows(request: &RunRequest<'_>) -> BTreeMap<String, DataRows> {
-    if request.plan.worker.program == WorkerProgram::Native {
-        datasets::rows(request.runs)
-    } else {
-        BTreeMap::new()
-    }
-}
-
 fn prepare(
     request: &RunRequest<'_>,
     launch: &Launch,
@@ -238,14 +228,14 @@ fn prepare(
                 index,
                 job: run.job.clone(),
                 stop: run.stop.clone(),
-                launch: match &run.job.command {
+                launch: match run.job.work.command() {
                     Some(command) => {
                         launch::of_command(command, &request.plan.worker, request.streams)
                     }
                     None => launch.clone(),
                 },
                 // A run that starts fewer threads than there are cores may use no more than those.
-                usable_cores: limits.cores(usable_cores).min(match run.job.command {
+                usable_cores: limits.cores(usable_cores).min(match run.job.work.command() {
                     // A command starts as many threads as it likes.
                     Some(_) => f64::INFINITY,
                     None => f64::from(run.job.threads.max(1)),

@@ -3,7 +3,8 @@
 use super::sim::{MS, Message, context, end_of, feed, policy, sample, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
-    Feasibility, Finished, GpuReading, MetricRow, Phase, StopReason, StopRecord, Usage, WorkerEvent,
+    CommandSpec, Feasibility, Finished, GpuReading, MetricRow, Phase, StopReason, StopRecord,
+    Usage, Work, WorkerEvent,
 };
 
 const S: u64 = 1000 * MS;
@@ -25,7 +26,8 @@ fn halves(works_s: u64) -> Vec<Message> {
 }
 
 fn of_command() -> RunContext {
-    RunContext { command: true, epochs: 0, ..context() }
+    let spec = CommandSpec { words: vec!["true".to_owned()], steps: true };
+    RunContext { work: Work::Command { spec }, epochs: 0, ..context() }
 }
 
 fn row(rows: &[MetricRow], name: &str) -> MetricRow {

@@ -144,7 +144,7 @@ const COLUMNS: &[Column] = &[
     Text("interference_throttled_percent", |r| marked(r, Some(Throttled))),
     Text("interference_thermal_percent", |r| marked(r, Some(Thermal))),
     Figure(MetricId::CommandTime),
-    Text("command", |r| text(r.job.command.as_ref().map(CommandSpec::shown).map(|s| one_line(&s)))),
+    Text("command", |r| text(r.job.work.command().map(CommandSpec::shown).map(|s| one_line(&s)))),
     Text("exit_code", |r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default()),
     Text("signal", |r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
 ];

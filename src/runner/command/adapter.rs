@@ -361,7 +361,7 @@ impl ProtocolAdapter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::CommandSpec;
+    use crate::event::{CommandSpec, Work};
     use crate::runner::command::lines::LineSplitter;
     use crate::runner::fixtures::job;
     use proptest::prelude::*;
@@ -377,7 +377,7 @@ mod tests {
 
     fn command() -> JobSpec {
         let mut job = job(0);
-        job.command = Some(CommandSpec { words: vec!["true".into()], steps: true });
+        job.work = Work::Command { spec: CommandSpec { words: vec!["true".into()], steps: true } };
         job
     }
 

@@ -42,7 +42,7 @@ impl Dispatcher {
     /// What the worker said of its environment; of a command also how it ended.
     fn facts(&self, exit: Exit) -> BTreeMap<String, String> {
         let mut facts = self.stream.facts().clone();
-        if self.spec.job.command.is_some() {
+        if self.spec.job.work.is_command() {
             let (name, value) = match exit {
                 Exit::Code(code) => (EXIT_CODE, code.to_string()),
                 Exit::Signal(signal) => (SIGNAL, signal.to_string()),

@@ -38,8 +38,7 @@ fn dispatcher() -> Dispatcher {
 
 fn of_spec(spec: RunSpec) -> Dispatcher {
     let context = RunContext {
-        command: false,
-        stepless: false,
+        work: crate::event::Work::Native,
         serve_sizes: Vec::new(),
         confirm: false,
         probe_sizes: Vec::new(),
@@ -351,8 +350,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
         find_max_rate: None,
     });
     let context = RunContext {
-        command: false,
-        stepless: false,
+        work: crate::event::Work::Native,
         serve_sizes: vec![8],
         confirm: true,
         epochs: 10,
