@@ -111,14 +111,14 @@ impl<T: Send + Sync + 'static> Background<T> {
 /// Asks questions that may hang, each on a thread of its own, and waits so long and no longer. While one hangs, the next
 /// gets no answer and nobody waits for it: there is one lost thread, and not one a question.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct TimedCall {
     /// Whom it asks, for people.
     of: &'static str,
     /// Told of the end of the question that took too long.
     hangs: Mutex<Option<Receiver<()>>>,
 }
 
-impl Patience {
+impl TimedCall {
     /// `of`: who is asked, as in "... has not answered for 5 s".
     pub(super) const fn new(of: &'static str) -> Self {
         Self { of, hangs: Mutex::new(None) }
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_longer_than_the_limit_and_only_once_for_one_that_hangs() {
-        static DRIVER: Patience = Patience::new("the driver");
+        static DRIVER: TimedCall = TimedCall::new("the driver");
         let limit = Duration::from_millis(20);
         assert_eq!(DRIVER.ask(Duration::from_mins(1), || Ok(7)), Ok(7));
         assert_eq!(

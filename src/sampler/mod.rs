@@ -45,7 +45,7 @@ mod elsewhere;
 pub use self::drm::{Card, graphics_cards};
 pub use self::energy::{EnergyCounters, energy_counters};
 pub use self::fingerprint::boot_id;
-pub use self::gpu::{Accelerator, Sight, accelerators, look};
+pub use self::gpu::{Accelerator, AcceleratorReading, accelerators, look};
 pub use self::limits::{GroupBase, LimitMeans, limit_means};
 pub use self::machine::{Machine, usable_cores, usable_threads};
 pub use self::policy::SamplerPolicy;

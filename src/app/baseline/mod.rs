@@ -16,7 +16,7 @@ use crate::report::sessions::{
     AddedSession, Evidence, KeptSession, Outlying, Promoted, PromotedSession, SessionList,
     SessionsOfMachine,
 };
-use crate::store::baseline::{self, Promotion, Shelf, StoredSession, WINDOW};
+use crate::store::baseline::{self, MachineBaseline, Promotion, StoredSession, WINDOW};
 use crate::store::{FORMAT, Recordings};
 
 pub use self::side::{Reference, StoredSide, side_of_store};
@@ -67,7 +67,7 @@ pub fn add(store: &Path, dir: &Path, commit: Option<&str>) -> Result<AddedSessio
 }
 
 /// The session in the store that is the other arm of the same comparison.
-fn other_arm<'a>(shelves: &'a [Shelf], session: &str) -> Option<&'a str> {
+fn other_arm<'a>(shelves: &'a [MachineBaseline], session: &str) -> Option<&'a str> {
     let arms = ["-baseline", "-candidate"];
     let comparison = |name: &'a str| arms.iter().find_map(|arm| name.strip_suffix(arm));
     let own = arms.iter().find_map(|arm| session.strip_suffix(arm))?;
@@ -159,7 +159,7 @@ pub fn list(store: &Path) -> Result<SessionList, Fault> {
     })
 }
 
-fn machine(shelf: &Shelf) -> SessionsOfMachine {
+fn machine(shelf: &MachineBaseline) -> SessionsOfMachine {
     let (rolling, _) = outlier::usable(shelf);
     let rolling = outlier::last(&rolling);
     let fingerprint = rolling.first().map(|session| session.fingerprint.clone());
@@ -172,7 +172,11 @@ fn machine(shelf: &Shelf) -> SessionsOfMachine {
     }
 }
 
-fn kept(shelf: &Shelf, rolling: &[&StoredSession], session: &StoredSession) -> KeptSession {
+fn kept(
+    shelf: &MachineBaseline,
+    rolling: &[&StoredSession],
+    session: &StoredSession,
+) -> KeptSession {
     let name = &session.session;
     let promoted = shelf.promotions.iter().filter(|promotion| promotion.session == *name);
     let promoted = promoted.map(|promotion| Promoted {
@@ -195,9 +199,12 @@ fn kept(shelf: &Shelf, rolling: &[&StoredSession], session: &StoredSession) -> K
 }
 
 /// The machine and the place of the session that a name, or the beginning of one, means.
-fn find<'a>(shelves: &'a [Shelf], name: &str) -> Result<(&'a Shelf, usize), Fault> {
+fn find<'a>(
+    shelves: &'a [MachineBaseline],
+    name: &str,
+) -> Result<(&'a MachineBaseline, usize), Fault> {
     let all = shelves.iter().flat_map(|shelf| (0..shelf.sessions.len()).map(move |at| (shelf, at)));
-    let called = |(shelf, at): &(&'a Shelf, usize)| shelf.sessions[*at].session.as_str();
+    let called = |(shelf, at): &(&'a MachineBaseline, usize)| shelf.sessions[*at].session.as_str();
     let all: Vec<_> = all.collect();
     if let Some(found) = all.iter().find(|found| called(found) == name) {
         return Ok(*found);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::gate::{GatePolicy, Role, default_rule};
 use crate::stats::prediction::{PredictionTest, prediction_family};
-use crate::store::baseline::{Shelf, StoredFigure, StoredSession, WINDOW};
+use crate::store::baseline::{MachineBaseline, StoredFigure, StoredSession, WINDOW};
 use crate::units::Share;
 
 /// Figures that a message names.
@@ -64,7 +64,7 @@ const FEWEST: usize = 4;
 
 /// The sessions that others may be compared with, and those that are left out because they lie outside of the others of the last
 /// [`WINDOW`]; both oldest first. A session that was promoted all the same begins anew: it is what is normal from then on.
-pub(super) fn usable(shelf: &Shelf) -> (Vec<&StoredSession>, Vec<&StoredSession>) {
+pub(super) fn usable(shelf: &MachineBaseline) -> (Vec<&StoredSession>, Vec<&StoredSession>) {
     let forced = |session: &StoredSession| {
         let mut promoted = shelf.promotions.iter();
         promoted.any(|one| one.session == session.session && one.outlying.is_some())

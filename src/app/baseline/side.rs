@@ -8,7 +8,9 @@ use crate::app::distinct::distinct;
 use crate::event::fingerprint::Fingerprint;
 use crate::gate::{Figure, GatePolicy, GateRun, SessionInfo, Side};
 use crate::report::layout::counted;
-use crate::store::baseline::{self, Shelf, StoredFigure, StoredRun, StoredSession, WINDOW};
+use crate::store::baseline::{
+    self, MachineBaseline, StoredFigure, StoredRun, StoredSession, WINDOW,
+};
 
 /// Which sessions of a machine are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub fn side_of_store(
     let shelves = baseline::read(root)?;
     let here = candidate.sessions.last();
     let here = here.and_then(|session| session.fingerprint.as_ref());
-    let (matching, others): (Vec<&Shelf>, Vec<&Shelf>) =
+    let (matching, others): (Vec<&MachineBaseline>, Vec<&MachineBaseline>) =
         shelves.iter().partition(|shelf| comparable(shelf, here, policy));
     let is_own =
         |session: &StoredSession| candidate.sessions.iter().any(|info| own(session, &info.id));
@@ -100,14 +102,14 @@ fn outlying(left_out: &[&StoredSession]) -> String {
     }
 }
 
-fn every<'a>(shelves: &[&'a Shelf]) -> Vec<&'a StoredSession> {
+fn every<'a>(shelves: &[&'a MachineBaseline]) -> Vec<&'a StoredSession> {
     shelves.iter().flat_map(|shelf| &shelf.sessions).collect()
 }
 
 /// The sessions of the last promotion among these machines, and what that was.
 fn pinned<'a>(
     root: &Path,
-    shelves: &[&'a Shelf],
+    shelves: &[&'a MachineBaseline],
 ) -> Result<(Vec<&'a StoredSession>, String), Fault> {
     let promoted = shelves.iter().filter_map(|shelf| Some((*shelf, shelf.pinned()?)));
     let Some((shelf, promotion)) = promoted.max_by_key(|(_, promotion)| promotion.time()) else {
@@ -137,7 +139,7 @@ fn own(session: &StoredSession, id: &str) -> bool {
     rest.is_some_and(|rest| matches!(rest, "" | "-candidate" | "-baseline"))
 }
 
-fn comparable(shelf: &Shelf, here: Option<&Fingerprint>, policy: &GatePolicy) -> bool {
+fn comparable(shelf: &MachineBaseline, here: Option<&Fingerprint>, policy: &GatePolicy) -> bool {
     let there = shelf.sessions.first().map(|session| &session.fingerprint);
     let (Some(here), Some(there)) = (here, there) else {
         return policy.any_machine;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::fact::Fact;
 use crate::event::{GapKind, Reason};
-use crate::sampler::Sight;
+use crate::sampler::AcceleratorReading;
 
 /// An accelerator.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -29,8 +29,8 @@ pub struct Accelerator {
     pub lacks: Vec<(String, String)>,
 }
 
-impl From<Sight> for Accelerator {
-    fn from(sight: Sight) -> Self {
+impl From<AcceleratorReading> for Accelerator {
+    fn from(sight: AcceleratorReading) -> Self {
         let (tells, lacks) = told(&sight);
         let described = sight.accelerator;
         Self {
@@ -48,14 +48,14 @@ impl From<Sight> for Accelerator {
 }
 
 /// The devices, or why there are none.
-pub(super) fn found(sights: Result<Vec<Sight>, Reason>) -> Fact<Vec<Accelerator>> {
+pub(super) fn found(sights: Result<Vec<AcceleratorReading>, Reason>) -> Fact<Vec<Accelerator>> {
     match sights {
         Ok(sights) => Fact::Value(sights.into_iter().map(Accelerator::from).collect()),
         Err(why) => Fact::Unsupported(why.detail),
     }
 }
 
-fn told(sight: &Sight) -> (Vec<String>, Vec<(String, String)>) {
+fn told(sight: &AcceleratorReading) -> (Vec<String>, Vec<(String, String)>) {
     let reading = &sight.reading;
     let reason = |field: &str| {
         let gap = sight.gaps.iter().find(|gap| gap.field == field);
@@ -107,8 +107,8 @@ pub(crate) mod examples {
     use crate::event::{Gap, GpuReading};
     use crate::sampler;
 
-    fn sight() -> Sight {
-        Sight {
+    fn sight() -> AcceleratorReading {
+        AcceleratorReading {
             accelerator: sampler::Accelerator {
                 index: 1,
                 name: "NVIDIA H200".to_owned(),

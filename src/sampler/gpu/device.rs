@@ -7,7 +7,7 @@ use nvml_wrapper::error::{Bits, NvmlError};
 use serde::Serialize;
 
 use super::calls;
-use super::reading::{Identity, Raw, Told};
+use super::reading::{FieldResult, Identity, Raw};
 use super::usage::Usage;
 use super::words::{unsupported, words};
 use crate::clock::Clock;
@@ -52,7 +52,7 @@ pub(super) struct Device {
     identity: Identity,
     handle: nvml_wrapper::Device<'static>,
     usage: Usage,
-    traffic: (Told<u32>, Told<u32>),
+    traffic: (FieldResult<u32>, FieldResult<u32>),
     /// When it was asked for; `None`: never.
     traffic_ns: Option<u64>,
 }
@@ -203,17 +203,20 @@ impl Device {
     fn of_whole<'a, T>(
         &'a self,
         ask: impl FnOnce(&'a nvml_wrapper::Device<'static>) -> Result<T, NvmlError>,
-    ) -> Told<T> {
+    ) -> FieldResult<T> {
         self.not_a_part()?;
         told(ask(&self.handle))
     }
 
-    fn of_bus(&self, side: impl FnOnce(&(Told<u32>, Told<u32>)) -> &Told<u32>) -> Told<u32> {
+    fn of_bus(
+        &self,
+        side: impl FnOnce(&(FieldResult<u32>, FieldResult<u32>)) -> &FieldResult<u32>,
+    ) -> FieldResult<u32> {
         self.not_a_part()?;
         side(&self.traffic).clone()
     }
 
-    fn not_a_part(&self) -> Told<()> {
+    fn not_a_part(&self) -> FieldResult<()> {
         match self.identity.parent.as_str() {
             "" => Ok(()),
             whole => Err(Reason::unsupported(format!("told of the whole device alone, {whole}"))),
@@ -221,7 +224,7 @@ impl Device {
     }
 
     /// Devices that are split are not asked: the driver does not support it, and some answer 0.
-    fn utilisation(&self) -> Told<u32> {
+    fn utilisation(&self) -> FieldResult<u32> {
         if self.identity.split || !self.identity.parent.is_empty() {
             return Err(Reason::unsupported(
                 "the driver does not tell it where a device is split (MIG)",
@@ -230,7 +233,7 @@ impl Device {
         told(self.handle.utilization_rates().map(|rates| rates.gpu))
     }
 
-    fn memory(&self) -> Told<(u64, u64)> {
+    fn memory(&self) -> FieldResult<(u64, u64)> {
         match self.handle.memory_info() {
             Ok(memory) => Ok((memory.used, memory.total)),
             Err(NvmlError::FailedToLoadSymbol(_)) => calls::memory_v1(&self.handle),
@@ -238,7 +241,7 @@ impl Device {
         }
     }
 
-    fn shares(&mut self, now_ns: u64) -> Told<Vec<(u32, u32)>> {
+    fn shares(&mut self, now_ns: u64) -> FieldResult<Vec<(u32, u32)>> {
         if self.identity.split || !self.identity.parent.is_empty() {
             return Err(Reason::unsupported(
                 "the driver does not tell it where a device is split (MIG)",
@@ -256,7 +259,7 @@ impl Device {
     }
 }
 
-fn told<T>(answer: Result<T, NvmlError>) -> Told<T> {
+fn told<T>(answer: Result<T, NvmlError>) -> FieldResult<T> {
     answer.map_err(|error| words(&error))
 }
 

@@ -15,7 +15,7 @@ mod usage;
 mod words;
 
 pub use self::device::Accelerator;
-pub use self::nvml::{Sight, accelerators, look};
+pub use self::nvml::{AcceleratorReading, accelerators, look};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -12,7 +12,7 @@ use super::reading::{Counters, Raw, Tree, map};
 use super::words::unsupported;
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{Gap, GpuReading, Reason};
-use crate::sampler::background::Patience;
+use crate::sampler::background::TimedCall;
 use crate::sampler::cpu_clock::thread_cpu_ns;
 use crate::sampler::probe::GapLedger;
 
@@ -62,7 +62,7 @@ impl NvmlReader {
 }
 
 /// Who waits for the driver outside of the thread that asks it over and over. It may be in trouble, and hang.
-static DRIVER: Patience = Patience::new("the NVIDIA driver");
+static DRIVER: TimedCall = TimedCall::new("the NVIDIA driver");
 
 /// How long they wait.
 pub(super) const LONGEST: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ pub fn accelerators() -> Result<Vec<Accelerator>, Reason> {
 
 /// An accelerator, and what it answers now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sight {
+pub struct AcceleratorReading {
     /// Which.
     pub accelerator: Accelerator,
     /// Its figures; those of processes are of this very one.
@@ -92,11 +92,11 @@ pub struct Sight {
 }
 
 /// Looks once at each device that NVML knows; some 40 ms for each, and at most 5 s for all.
-pub fn look() -> Result<Vec<Sight>, Reason> {
+pub fn look() -> Result<Vec<AcceleratorReading>, Reason> {
     DRIVER.ask(LONGEST, || look_through(library()?))
 }
 
-pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, Reason> {
+pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<AcceleratorReading>, Reason> {
     let driver = calls::driver(library).ok();
     let mut sights = Vec::new();
     let tree = Tree { pids: &[std::process::id()], shared_ids: pids_are_shared() };
@@ -108,7 +108,7 @@ pub(super) fn look_through(library: &'static Nvml) -> Result<Vec<Sight>, Reason>
         let gaps = named(gaps.current());
         let whole_only = gaps.iter().find(|gap| gap.field == "own");
         let whole_only = whole_only.map(|gap| gap.reason.clone());
-        sights.push(Sight {
+        sights.push(AcceleratorReading {
             accelerator: device.describe(driver.as_deref()),
             reading,
             whole_only,

@@ -6,7 +6,7 @@ use crate::event::{GapKind, GpuReading, Reason};
 use crate::sampler::probe::GapLedger;
 
 /// An answer, or why there is none.
-pub(super) type Told<T> = Result<T, Reason>;
+pub(super) type FieldResult<T> = Result<T, Reason>;
 
 /// More than any device draws, in milliwatts: 100 kW.
 const MOST_POWER_MW: u32 = 100_000_000;
@@ -52,27 +52,27 @@ pub(super) struct Raw {
     /// When, in nanoseconds of the monotonic clock.
     pub(super) t_ns: u64,
     /// Percent.
-    pub(super) utilisation: Told<u32>,
+    pub(super) utilisation: FieldResult<u32>,
     /// Bytes in use on the whole device, and all that it has.
-    pub(super) memory: Told<(u64, u64)>,
+    pub(super) memory: FieldResult<(u64, u64)>,
     /// Processes with a compute context, and the bytes that each has; `None` where the driver does not say.
-    pub(super) processes: Told<Vec<(u32, Option<u64>)>>,
+    pub(super) processes: FieldResult<Vec<(u32, Option<u64>)>>,
     /// Percent of the compute units, by process.
-    pub(super) shares: Told<Vec<(u32, u32)>>,
+    pub(super) shares: FieldResult<Vec<(u32, u32)>>,
     /// Milliwatts.
-    pub(super) power: Told<u32>,
+    pub(super) power: FieldResult<u32>,
     /// Millijoules since the driver was loaded.
-    pub(super) energy: Told<u64>,
+    pub(super) energy: FieldResult<u64>,
     /// MHz.
-    pub(super) clock: Told<u32>,
+    pub(super) clock: FieldResult<u32>,
     /// MHz.
-    pub(super) memory_clock: Told<u32>,
+    pub(super) memory_clock: FieldResult<u32>,
     /// NVML's bits.
-    pub(super) throttle: Told<u64>,
+    pub(super) throttle: FieldResult<u64>,
     /// Kilobytes a second.
-    pub(super) received: Told<u32>,
+    pub(super) received: FieldResult<u32>,
     /// Kilobytes a second.
-    pub(super) sent: Told<u32>,
+    pub(super) sent: FieldResult<u32>,
 }
 
 /// The processes of a run.
@@ -85,7 +85,7 @@ pub(super) struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    fn known(self) -> Told<()> {
+    fn known(self) -> FieldResult<()> {
         let why =
             "process ids are counted anew here (a container), and the driver's are the host's";
         self.shared_ids.then_some(()).ok_or_else(|| Reason::unsupported(why))
@@ -101,7 +101,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    fn take(&mut self, device: &str, now: u64) -> Told<u64> {
+    fn take(&mut self, device: &str, now: u64) -> FieldResult<u64> {
         let before = self.newest.insert(device.to_owned(), now);
         if let Some(before) = before.filter(|before| now < *before)
             && !self.fallen.contains_key(device)
@@ -116,13 +116,13 @@ impl Counters {
 }
 
 /// Notes what is missing.
-struct Said<'a> {
+struct FieldReader<'a> {
     index: u32,
     gaps: &'a mut GapLedger,
 }
 
-impl Said<'_> {
-    fn take<T>(&mut self, field: &str, told: Told<T>) -> Option<T> {
+impl FieldReader<'_> {
+    fn take<T>(&mut self, field: &str, told: FieldResult<T>) -> Option<T> {
         let name = format!("gpu[{}].{field}", self.index);
         told.inspect_err(|why| self.gaps.report(&name, why)).ok()
     }
@@ -136,13 +136,13 @@ pub(super) fn map(
     gaps: &mut GapLedger,
 ) -> GpuReading {
     let Identity { index, device, pci, parent, split } = &raw.identity;
-    let mut said = Said { index: *index, gaps };
-    let own = said.take("own", own(raw, tree, *split));
+    let mut fields = FieldReader { index: *index, gaps };
+    let own = fields.take("own", own(raw, tree, *split));
     let memory = raw.memory.clone().and_then(plausible_memory);
     let own_memory = own.and_then(|_| own_memory(raw.processes.as_deref().ok()?, tree.pids));
     let used = match own_memory {
         Some(own) => Some(own),
-        None => said.take("memory_bytes", memory.clone().map(|(used, _)| used)),
+        None => fields.take("memory_bytes", memory.clone().map(|(used, _)| used)),
     };
     let utilisation = raw.utilisation.clone().and_then(percent);
     let energy = raw.energy.clone().and_then(real);
@@ -153,33 +153,33 @@ pub(super) fn map(
         parent: parent.clone(),
         t_ns: Some(raw.t_ns),
         own,
-        utilisation_percent: said.take("utilisation_percent", utilisation),
-        own_utilisation_percent: said.take("own_utilisation_percent", own_share(raw, tree)),
+        utilisation_percent: fields.take("utilisation_percent", utilisation),
+        own_utilisation_percent: fields.take("own_utilisation_percent", own_share(raw, tree)),
         memory_bytes: used,
         memory_is_own: own_memory.is_some(),
-        memory_total_bytes: said.take("memory_total_bytes", memory.map(|(_, total)| total)),
-        power_watts: said
+        memory_total_bytes: fields.take("memory_total_bytes", memory.map(|(_, total)| total)),
+        power_watts: fields
             .take("power_watts", below(&raw.power, MOST_POWER_MW, "mW"))
             .map(|mw| f64::from(mw) / 1000.0),
-        energy_mj: said.take("energy_mj", energy.and_then(|mj| counters.take(device, mj))),
-        clock_mhz: said.take("clock_mhz", below(&raw.clock, MOST_CLOCK_MHZ, "MHz")),
-        memory_clock_mhz: said
+        energy_mj: fields.take("energy_mj", energy.and_then(|mj| counters.take(device, mj))),
+        clock_mhz: fields.take("clock_mhz", below(&raw.clock, MOST_CLOCK_MHZ, "MHz")),
+        memory_clock_mhz: fields
             .take("memory_clock_mhz", below(&raw.memory_clock, MOST_CLOCK_MHZ, "MHz")),
-        throttle: said.take("throttle", raw.throttle.clone().map(throttle)),
-        pcie_rx_bytes_s: said.take("pcie_rx_bytes_s", raw.received.clone().and_then(bytes)),
-        pcie_tx_bytes_s: said.take("pcie_tx_bytes_s", raw.sent.clone().and_then(bytes)),
+        throttle: fields.take("throttle", raw.throttle.clone().map(throttle)),
+        pcie_rx_bytes_s: fields.take("pcie_rx_bytes_s", raw.received.clone().and_then(bytes)),
+        pcie_tx_bytes_s: fields.take("pcie_tx_bytes_s", raw.sent.clone().and_then(bytes)),
         ..GpuReading::default()
     }
 }
 
-fn percent(percent: u32) -> Told<f64> {
+fn percent(percent: u32) -> FieldResult<f64> {
     match percent {
         0..=100 => Ok(f64::from(percent)),
         _ => Err(format!("the driver says {percent}%").into()),
     }
 }
 
-fn below(told: &Told<u32>, limit: u32, unit: &str) -> Told<u32> {
+fn below(told: &FieldResult<u32>, limit: u32, unit: &str) -> FieldResult<u32> {
     match told {
         Ok(value) if *value >= limit => Err(format!("the driver says {value} {unit}").into()),
         told => told.clone(),
@@ -187,19 +187,19 @@ fn below(told: &Told<u32>, limit: u32, unit: &str) -> Told<u32> {
 }
 
 /// NVML writes the largest number for what is not available.
-fn real(value: u64) -> Told<u64> {
+fn real(value: u64) -> FieldResult<u64> {
     let unavailable = || "the driver says that it is not available".into();
     Some(value).filter(|value| *value != u64::MAX).ok_or_else(unavailable)
 }
 
-fn bytes(kilobytes: u32) -> Told<u64> {
+fn bytes(kilobytes: u32) -> FieldResult<u64> {
     let there = Some(kilobytes).filter(|value| *value != u32::MAX);
     there
         .map(|value| u64::from(value) * KILOBYTE)
         .ok_or_else(|| "the driver says that it is not available".into())
 }
 
-fn plausible_memory((used, total): (u64, u64)) -> Told<(u64, u64)> {
+fn plausible_memory((used, total): (u64, u64)) -> FieldResult<(u64, u64)> {
     let (used, total) = (real(used)?, real(total)?);
     if used > total {
         return Err(format!("the driver says that {used} of {total} bytes are in use").into());
@@ -216,7 +216,7 @@ fn throttle(bits: u64) -> Vec<String> {
 }
 
 /// Whether a process of the tree has a context on the device.
-fn own(raw: &Raw, tree: Tree<'_>, split: bool) -> Told<bool> {
+fn own(raw: &Raw, tree: Tree<'_>, split: bool) -> FieldResult<bool> {
     if split {
         return Err(Reason::unsupported("the device is split into MIG devices, which tell it"));
     }
@@ -236,7 +236,7 @@ fn own_memory(processes: &[(u32, Option<u64>)], tree: &[u32]) -> Option<u64> {
 
 /// Percent of the compute units that the tree used. No sample of a process of it is no reading: the driver leaves out those
 /// that did nothing, and those that it knows nothing of.
-fn own_share(raw: &Raw, tree: Tree<'_>) -> Told<f64> {
+fn own_share(raw: &Raw, tree: Tree<'_>) -> FieldResult<f64> {
     let shares = raw.shares.as_ref().map_err(Clone::clone)?;
     tree.known()?;
     let mut sum = None;

@@ -65,7 +65,7 @@ fn everything_that_answers_is_read() {
 
 #[test]
 fn memory_is_the_trees_own_only_where_the_driver_can_tell() {
-    type Processes = Told<Vec<(u32, Option<u64>)>>;
+    type Processes = FieldResult<Vec<(u32, Option<u64>)>>;
     type Case<'a> = (Processes, &'a [u32], bool, (Option<u64>, bool, Option<bool>));
     let list = raw().processes;
     let (none, not) = (Ok(vec![(10, None)]), Err("not supported".into()));
@@ -91,7 +91,7 @@ fn memory_is_the_trees_own_only_where_the_driver_can_tell() {
 
 #[test]
 fn what_does_not_answer_is_a_gap_with_its_reason() {
-    fn no<T>() -> Told<T> {
+    fn no<T>() -> FieldResult<T> {
         Err("no".into())
     }
     let nothing = Raw {
@@ -202,7 +202,9 @@ fn a_counter_that_falls_is_not_believed_again_in_this_run() {
 }
 
 /// Few values that often meet, the ends of the range, and any.
-fn number<T: Arbitrary + Clone + std::fmt::Debug + 'static>(odd: Vec<T>) -> BoxedStrategy<Told<T>> {
+fn number<T: Arbitrary + Clone + std::fmt::Debug + 'static>(
+    odd: Vec<T>,
+) -> BoxedStrategy<FieldResult<T>> {
     prop_oneof![
         3 => proptest::sample::select(odd).prop_map(Ok),
         3 => any::<T>().prop_map(Ok),
@@ -211,11 +213,11 @@ fn number<T: Arbitrary + Clone + std::fmt::Debug + 'static>(odd: Vec<T>) -> Boxe
     .boxed()
 }
 
-fn word() -> BoxedStrategy<Told<u32>> {
+fn word() -> BoxedStrategy<FieldResult<u32>> {
     number(vec![0, 1, 99, 100, 101, 1000, 99_999, 100_000_000, u32::MAX - 1, u32::MAX])
 }
 
-fn long() -> BoxedStrategy<Told<u64>> {
+fn long() -> BoxedStrategy<FieldResult<u64>> {
     number(vec![0, 1, 1000, 1 << 40, u64::MAX - 1, u64::MAX])
 }
 

@@ -7,7 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::stored::{BaselineError, Promotion, Shelf, StoredSession};
+use super::stored::{BaselineError, MachineBaseline, Promotion, StoredSession};
 use crate::store::atomic;
 use crate::store::error::{FORMAT, Format, StoreError};
 
@@ -21,7 +21,7 @@ pub fn is_baseline(path: &Path) -> bool {
 
 /// Every machine of a folder of baselines, by the key of its fingerprint. A damaged file is an error that names it: a
 /// session that silently did not count would weaken the verdict.
-pub fn read(root: &Path) -> Result<Vec<Shelf>, BaselineError> {
+pub fn read(root: &Path) -> Result<Vec<MachineBaseline>, BaselineError> {
     if !is_baseline(root) {
         let why = if root.is_dir() {
             "it has no baseline.json; `perftune baseline add` makes one"
@@ -32,20 +32,20 @@ pub fn read(root: &Path) -> Result<Vec<Shelf>, BaselineError> {
         return Err(BaselineError::None { path, why });
     }
     let _: Marker = read_file(&root.join(MARKER))?;
-    let mut shelves = Vec::new();
+    let mut machines = Vec::new();
     for folder in entries(root)? {
         let name = folder.file_name().and_then(|name| name.to_str());
         if let Some(key) = name.filter(|name| folder.is_dir() && !name.starts_with('.')) {
-            let shelf = read_shelf(&folder, key)?;
-            if !shelf.sessions.is_empty() {
-                shelves.push(shelf);
+            let machine = read_machine(&folder, key)?;
+            if !machine.sessions.is_empty() {
+                machines.push(machine);
             }
         }
     }
-    Ok(shelves)
+    Ok(machines)
 }
 
-fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
+fn read_machine(folder: &Path, key: &str) -> Result<MachineBaseline, BaselineError> {
     let (mut sessions, mut promotions) = (Vec::new(), Vec::new());
     for file in entries(folder)? {
         let name = file.file_name().and_then(|name| name.to_str());
@@ -72,7 +72,7 @@ fn read_shelf(folder: &Path, key: &str) -> Result<Shelf, BaselineError> {
     }
     sessions.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.session.cmp(&y.session)));
     promotions.sort_by_key(|(time, _)| *time);
-    Ok(Shelf {
+    Ok(MachineBaseline {
         key: key.to_owned(),
         sessions: sessions.into_iter().map(|(_, session)| session).collect(),
         promotions: promotions.into_iter().map(|(_, promotion)| promotion).collect(),
@@ -246,10 +246,10 @@ mod tests {
             let path = add(&root, &added).unwrap();
             assert!(path.ends_with(format!("{name}.json")));
         }
-        let shelves = read(&root).unwrap();
-        assert_eq!(shelves.len(), 2);
+        let machines = read(&root).unwrap();
+        assert_eq!(machines.len(), 2);
         let two = session("a", first, 2).fingerprint.key();
-        let two = shelves.iter().find(|shelf| shelf.key == two).unwrap();
+        let two = machines.iter().find(|machine| machine.key == two).unwrap();
         assert_eq!(two.sessions, [session("a", first, 2), session("b", second, 2)]);
         assert_eq!(two.pinned(), None);
     }
@@ -269,10 +269,10 @@ mod tests {
         }
         let error = promote(dir.path(), &key, &promotion("s12", "2026-01-30T10:00:00Z"));
         assert!(matches!(error, Err(BaselineError::There { .. })));
-        let shelf = read(dir.path()).unwrap().remove(0);
-        assert_eq!(shelf.sessions.len(), 10);
-        assert_eq!(shelf.pinned().unwrap().session, "s11");
-        assert_eq!(shelf.promotions.len(), 2, "earlier ones stay on record");
+        let machine = read(dir.path()).unwrap().remove(0);
+        assert_eq!(machine.sessions.len(), 10);
+        assert_eq!(machine.pinned().unwrap().session, "s11");
+        assert_eq!(machine.promotions.len(), 2, "earlier ones stay on record");
     }
 
     #[test]

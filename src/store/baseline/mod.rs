@@ -16,4 +16,6 @@ mod session;
 mod stored;
 
 pub use disk::{add, is_baseline, promote, read};
-pub use stored::{BaselineError, Promotion, Shelf, StoredFigure, StoredRun, StoredSession, WINDOW};
+pub use stored::{
+    BaselineError, MachineBaseline, Promotion, StoredFigure, StoredRun, StoredSession, WINDOW,
+};

@@ -153,7 +153,7 @@ pub struct Promotion {
 
 /// The sessions of one kind of machine.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shelf {
+pub struct MachineBaseline {
     /// The key of its fingerprint: the name of its folder.
     pub key: String,
     /// Oldest first.
@@ -162,7 +162,7 @@ pub struct Shelf {
     pub promotions: Vec<Promotion>,
 }
 
-impl Shelf {
+impl MachineBaseline {
     /// Which session is the reference, and since when.
     pub fn pinned(&self) -> Option<&Promotion> {
         self.promotions.last()
