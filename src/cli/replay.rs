@@ -7,7 +7,7 @@ use super::exit::ExitStatus;
 use super::options::Format;
 use super::output::{DataStream, Screen, stdout_width};
 use crate::app::Fault;
-use crate::app::replay::{self, Problems, ReplayRequest, Totals};
+use crate::app::replay::{self, Halt, Problems, ReplayRequest, Totals};
 use crate::report::replay::{ReplayRow, replay_header, replay_json, replay_row, replay_table};
 
 /// Replays every source, prints what came of it, and says what could not be judged.
@@ -52,27 +52,23 @@ struct Output {
 }
 
 impl Output {
-    /// Takes a row; whether somebody still reads.
-    fn row(&mut self, row: ReplayRow) -> Result<bool, Fault> {
-        match self.format {
-            Format::Csv => {
-                let header = self.header()?;
-                return Ok(header && self.stream.write(&replay_row(&row)?)?);
-            }
-            Format::Json => {
-                self.totals.add(&row);
-                self.rows.push(row);
-            }
-            Format::Table => self.totals.add(&row),
+    fn row(&mut self, row: ReplayRow) -> Result<(), Halt> {
+        if self.format == Format::Csv {
+            let mut bytes = self.header()?;
+            bytes.extend(replay_row(&row).map_err(Fault::from)?);
+            return if self.stream.write(&bytes)? { Ok(()) } else { Err(Halt::Unread) };
         }
-        Ok(true)
+        self.totals.add(&row);
+        if self.format == Format::Json {
+            self.rows.push(row);
+        }
+        Ok(())
     }
 
-    fn header(&mut self) -> Result<bool, Fault> {
-        if std::mem::replace(&mut self.begun, true) {
-            return Ok(true);
-        }
-        self.stream.write(&replay_header()?)
+    /// The header, before the first row.
+    fn header(&mut self) -> Result<Vec<u8>, Fault> {
+        let begun = std::mem::replace(&mut self.begun, true);
+        Ok(if begun { Vec::new() } else { replay_header()? })
     }
 
     /// What can only be said at the end; nothing where nothing was judged for a mistake in the sources.
@@ -81,7 +77,8 @@ impl Output {
         let nothing = summaries.is_empty();
         match self.format {
             Format::Csv if !mistakes => {
-                self.header()?;
+                let header = self.header()?;
+                self.stream.write(&header)?;
             }
             Format::Json if !(nothing && mistakes) => {
                 self.stream.write(&replay_json(&self.rows, &summaries)?)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::problems::Output;
+use super::problems::{Halt, Output};
 use super::recording::Beginning;
 use super::row::{SeriesName, row};
 use crate::app::{Fault, error_text};
@@ -25,18 +25,18 @@ struct Run<'a> {
     whole: bool,
 }
 
-/// Replays one folder; whether somebody still reads.
+/// Replays one folder.
 pub(super) fn replay(
     path: &Path,
     rules: &[RuleSpec],
     metrics: &[String],
     output: &mut Output<'_>,
-) -> Result<bool, Fault> {
+) -> Result<(), Halt> {
     let recordings = match Recordings::open(path) {
         Ok(recordings) => recordings,
         Err(error) => {
             output.problems.source(error.to_string());
-            return Ok(true);
+            return Ok(());
         }
     };
     let metrics = named(metrics)?;
@@ -61,9 +61,7 @@ pub(super) fn replay(
         if !run.whole {
             problems.note(format!("{name} did not end: what was recorded of it is judged"));
         }
-        if !run.print(output)? {
-            return Ok(false);
-        }
+        run.print(output)?;
     }
     if cut_short > 0 {
         output.problems.note(format!(
@@ -72,7 +70,7 @@ pub(super) fn replay(
             path.display()
         ));
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The full names of what `--metrics` chooses; none: those that each run waited for.
@@ -131,7 +129,7 @@ impl<'a> Run<'a> {
         Ok(Some(run))
     }
 
-    fn print(self, output: &mut Output<'_>) -> Result<bool, Fault> {
+    fn print(self, output: &mut Output<'_>) -> Result<(), Halt> {
         let benchmark = format!("{}-{}", self.job.model.name, self.job.dataset);
         let mut silent = true;
         for (at, (rule, replay)) in self.replays.into_iter().enumerate() {
@@ -149,9 +147,7 @@ impl<'a> Run<'a> {
                 if self.cut_short {
                     row.reason += CUT_SHORT;
                 }
-                if !(output.rows)(row)? {
-                    return Ok(false);
-                }
+                (output.rows)(row)?;
             }
         }
         if silent {
@@ -161,6 +157,6 @@ impl<'a> Run<'a> {
                 self.name
             ));
         }
-        Ok(true)
+        Ok(())
     }
 }

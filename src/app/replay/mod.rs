@@ -17,7 +17,7 @@ use super::rules::parse_rules_with;
 use crate::control::rule::RuleSpec;
 use crate::units::Share;
 
-pub use self::problems::{Output, Problems, Rows};
+pub use self::problems::{Halt, Output, Problems, Rows};
 pub use self::totals::Totals;
 
 /// What is asked of every source.
@@ -53,7 +53,7 @@ impl ReplayRequest {
     }
 }
 
-/// Replays every source; each row goes to `rows`, which says whether somebody still reads.
+/// Replays every source, as long as `rows` takes what comes of it.
 pub fn replay(
     sources: &[PathBuf],
     request: &ReplayRequest,
@@ -61,13 +61,11 @@ pub fn replay(
 ) -> Result<Problems, Fault> {
     let mut output = Output { rows, problems: Problems::default() };
     for source in sources {
-        let goes_on = if source.is_dir() {
-            folder::replay(source, &request.rules, &request.metrics, &mut output)?
-        } else {
-            series::replay(source, &request.rules, &request.metrics, &mut output)?
-        };
-        if !goes_on {
-            break;
+        let replay = if source.is_dir() { folder::replay } else { series::replay };
+        match replay(source, &request.rules, &request.metrics, &mut output) {
+            Ok(()) => {}
+            Err(Halt::Unread) => break,
+            Err(Halt::Fault(fault)) => return Err(fault),
         }
     }
     Ok(output.problems)

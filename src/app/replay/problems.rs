@@ -6,8 +6,23 @@ use crate::report::replay::ReplayRow;
 /// Problems that are kept; more would only hide the first.
 const SHOWN: usize = 20;
 
-/// Takes a row; whether somebody still reads.
-pub type Rows<'a> = dyn FnMut(ReplayRow) -> Result<bool, Fault> + 'a;
+/// Why rows end before their sources do.
+#[derive(Debug)]
+pub enum Halt {
+    /// Nobody reads them any more.
+    Unread,
+    /// Something is wrong.
+    Fault(Fault),
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Takes a row.
+pub type Rows<'a> = dyn FnMut(ReplayRow) -> Result<(), Halt> + 'a;
 
 /// Where the rows of a source go, and its problems.
 pub struct Output<'a> {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use super::problems::{Output, Problems};
+use super::problems::{Halt, Output, Problems};
 use super::row::{SeriesName, row};
 use crate::app::Fault;
 use crate::control::rule::{RuleSpec, SeriesReplay};
@@ -29,7 +29,7 @@ struct Open {
 }
 
 /// What becomes of a series that is over: its replay, and its place among all.
-type Closed<'a> = dyn FnMut(&mut Problems, &mut Open) -> Result<bool, Fault> + 'a;
+type Closed<'a> = dyn FnMut(&mut Problems, &mut Open) -> Result<(), Halt> + 'a;
 
 /// The series of one file.
 struct File<'a> {
@@ -38,6 +38,8 @@ struct File<'a> {
     /// The figures of the whole series by their places, from a first reading, for the oracle.
     truths: &'a [Option<f64>],
     metrics: &'a [String],
+    problems: &'a mut Problems,
+    closed: &'a mut Closed<'a>,
     open: Vec<Open>,
     places: HashMap<u64, usize>,
     gone: HashSet<u64>,
@@ -45,13 +47,13 @@ struct File<'a> {
     current: Option<(u64, usize)>,
 }
 
-/// Replays one file; whether somebody still reads.
+/// Replays one file.
 pub(super) fn replay(
     path: &Path,
     rules: &[RuleSpec],
     metrics: &[String],
     output: &mut Output<'_>,
-) -> Result<bool, Fault> {
+) -> Result<(), Halt> {
     let Output { rows, problems } = output;
     let default = [RuleSpec::default()];
     let rules = if rules.is_empty() { &default[..] } else { rules };
@@ -62,21 +64,21 @@ pub(super) fn replay(
                 "{}: the rule `oracle` reads its source twice, so it must be a file",
                 path.display()
             ));
-            return Ok(true);
+            return Ok(());
         }
         let mut keep = |_: &mut Problems, series: &mut Open| {
             let full = series.replay.as_ref().and_then(SeriesReplay::full_estimate);
             truths.resize(truths.len().max(series.ordinal + 1), None);
             truths[series.ordinal] = full;
-            Ok(true)
+            Ok(())
         };
         // What is wrong with the file is said at the second reading.
         let mut unheard = Problems::default();
-        File::new(path, &[], metrics).read(&mut unheard, &mut keep)?;
+        File::new(path, &[], metrics, &mut unheard, &mut keep).read()?;
     }
     let mut judge = |problems: &mut Problems, series: &mut Open| {
         let Some(replay) = &mut series.replay else {
-            return Ok(true);
+            return Ok(());
         };
         if replay.rows() < 2 {
             problems.series(format!(
@@ -85,20 +87,18 @@ pub(super) fn replay(
                 series.first_line,
                 shown(&series.names)
             ));
-            return Ok(true);
+            return Ok(());
         }
         problems.judged += 1;
         let full = replay.full_estimate();
         for (rule, said) in rules.iter().zip(replay.finish()) {
-            if !rows(row(&series.names, rule, said, full))? {
-                return Ok(false);
-            }
+            rows(row(&series.names, rule, said, full))?;
         }
-        Ok(true)
+        Ok(())
     };
-    let mut file = File::new(path, rules, metrics);
+    let mut file = File::new(path, rules, metrics, problems, &mut judge);
     file.truths = &truths;
-    file.read(problems, &mut judge)
+    file.read()
 }
 
 fn shown(names: &SeriesName) -> String {
@@ -110,12 +110,20 @@ fn shown(names: &SeriesName) -> String {
 }
 
 impl<'a> File<'a> {
-    fn new(path: &'a Path, rules: &'a [RuleSpec], metrics: &'a [String]) -> Self {
+    fn new(
+        path: &'a Path,
+        rules: &'a [RuleSpec],
+        metrics: &'a [String],
+        problems: &'a mut Problems,
+        closed: &'a mut Closed<'a>,
+    ) -> Self {
         Self {
             path,
             rules,
             truths: &[],
             metrics,
+            problems,
+            closed,
             open: Vec::new(),
             places: HashMap::new(),
             gone: HashSet::new(),
@@ -124,56 +132,52 @@ impl<'a> File<'a> {
         }
     }
 
-    fn read(mut self, problems: &mut Problems, closed: &mut Closed<'_>) -> Result<bool, Fault> {
+    fn read(mut self) -> Result<(), Halt> {
         let mut reader = match SeriesReader::open(self.path) {
             Ok(reader) => reader,
             Err(error) => {
-                problems.source(error.to_string());
-                return Ok(true);
+                self.problems.source(error.to_string());
+                return Ok(());
             }
         };
         if !self.metrics.is_empty() && !reader.has_metrics() {
-            problems.source(format!(
+            self.problems.source(format!(
                 "{}:1: there is no column `metric`, so --metrics chooses nothing",
                 self.path.display()
             ));
-            return Ok(true);
+            return Ok(());
         }
         loop {
             match reader.next_row() {
                 Ok(Some(row)) => {
-                    if !self.row(&row, problems, closed)? {
-                        return Ok(false);
-                    }
+                    self.row(&row)?;
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    self.break_off(&error, problems);
-                    return Ok(true);
+                    self.break_off(&error);
+                    return Ok(());
                 }
             }
         }
         if self.count == 0 {
-            problems.source(format!(
+            self.problems.source(format!(
                 "{}: no row has a metric of --metrics {}",
                 self.path.display(),
                 self.metrics.join(",")
             ));
         }
         for mut series in std::mem::take(&mut self.open) {
-            if !closed(problems, &mut series)? {
-                return Ok(false);
-            }
+            (self.closed)(self.problems, &mut series)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Of the series that were being read nobody knows how they go on.
-    fn break_off(&mut self, error: &SeriesError, problems: &mut Problems) {
-        problems.source(error.to_string());
+    fn break_off(&mut self, error: &SeriesError) {
+        self.problems.source(error.to_string());
         for series in &self.open {
             if series.replay.is_some() {
-                problems.series(format!(
+                self.problems.series(format!(
                     "{}:{}: series `{}` may go on where the file cannot be read",
                     self.path.display(),
                     series.last_line,
@@ -183,14 +187,9 @@ impl<'a> File<'a> {
         }
     }
 
-    fn row(
-        &mut self,
-        row: &SeriesRow<'_>,
-        problems: &mut Problems,
-        closed: &mut Closed<'_>,
-    ) -> Result<bool, Fault> {
+    fn row(&mut self, row: &SeriesRow<'_>) -> Result<(), Halt> {
         if !self.metrics.is_empty() && !self.metrics.iter().any(|metric| metric == row.metric) {
-            return Ok(true);
+            return Ok(());
         }
         let key = key(row);
         let at = match self.current {
@@ -198,43 +197,34 @@ impl<'a> File<'a> {
             Some((current, at)) if current == key => at,
             _ => match self.places.get(&key) {
                 Some(at) => *at,
-                None => match self.begin(row, key, problems, closed)? {
-                    Some(at) => at,
-                    None => return Ok(false),
-                },
+                None => self.begin(row, key)?,
             },
         };
         self.current = Some((key, at));
         let series = &mut self.open[at];
         series.last_line = row.line;
         let Some(replay) = &mut series.replay else {
-            return Ok(true);
+            return Ok(());
         };
         let why = match &row.point {
             Ok((t_s, value)) => match replay.push(*t_s, *value) {
-                Ok(()) => return Ok(true),
+                Ok(()) => return Ok(()),
                 Err(fault) => fault.to_string(),
             },
             Err(why) => why.clone(),
         };
         series.replay = None;
         let (path, name) = (self.path.display(), shown(&series.names));
-        problems.series(format!("{path}:{}: series `{name}`: {why}", row.line));
-        Ok(true)
+        self.problems.series(format!("{path}:{}: series `{name}`: {why}", row.line));
+        Ok(())
     }
 
-    /// A series that was not seen before, or was forgotten; `None`: nobody reads any more.
-    fn begin(
-        &mut self,
-        row: &SeriesRow<'_>,
-        key: u64,
-        problems: &mut Problems,
-        closed: &mut Closed<'_>,
-    ) -> Result<Option<usize>, Fault> {
+    /// The place of a series that was not seen before, or was forgotten.
+    fn begin(&mut self, row: &SeriesRow<'_>, key: u64) -> Result<usize, Halt> {
         let again = self.gone.contains(&key);
         let mut replay = None;
         if again {
-            problems.series(format!(
+            self.problems.series(format!(
                 "{}:{}: series `{}` comes again after {OPEN} others; what was said of it speaks of the rows before them: \
                  sort the file by series",
                 self.path.display(),
@@ -243,7 +233,10 @@ impl<'a> File<'a> {
             ));
         } else if !row.series.is_empty() {
             let truth = self.truths.get(self.count).copied().flatten();
-            replay = Some(SeriesReplay::new(self.rules, Some(truth.unwrap_or(f64::NAN)))?);
+            replay = Some(
+                SeriesReplay::new(self.rules, Some(truth.unwrap_or(f64::NAN)))
+                    .map_err(Fault::from)?,
+            );
         }
         let series = Open {
             names: SeriesName {
@@ -258,7 +251,7 @@ impl<'a> File<'a> {
             last_line: row.line,
         };
         if row.series.is_empty() {
-            problems.series(format!(
+            self.problems.series(format!(
                 "{}:{}: a row without a series",
                 self.path.display(),
                 row.line
@@ -268,7 +261,7 @@ impl<'a> File<'a> {
         if self.open.len() < OPEN {
             self.open.push(series);
             self.places.insert(key, self.open.len() - 1);
-            return Ok(Some(self.open.len() - 1));
+            return Ok(self.open.len() - 1);
         }
         let oldest = (0..OPEN).min_by_key(|at| self.open[*at].last_line);
         let at = oldest.unwrap_or(0);
@@ -276,7 +269,8 @@ impl<'a> File<'a> {
         self.places.remove(&over.key);
         self.gone.insert(over.key);
         self.places.insert(key, at);
-        Ok(closed(problems, &mut over)?.then_some(at))
+        (self.closed)(self.problems, &mut over)?;
+        Ok(at)
     }
 }
 
