@@ -29,6 +29,7 @@ mod goal {
 
     use super::{Better, goal};
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub(super) fn serialize<S: Serializer>(of: &Better, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(goal(*of))
     }

@@ -352,6 +352,7 @@ impl RunRecord {
     /// The figure of this phase (as displayed) and metric.
     pub fn metric<M>(&self, phase: &str, metric: M) -> Option<&MetricRow>
     where
+        M: Copy,
         MetricName: PartialEq<M>,
     {
         self.metrics.iter().find(|row| row.phase == phase && row.metric == metric)

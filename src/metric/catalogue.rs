@@ -335,8 +335,8 @@ const ACCURACY: MetricDef = MetricDef {
     ..METRIC
 };
 
-const fn heading(text: &'static str, place: u8, rank: u8) -> Option<Heading> {
-    Some(Heading { text, place, rank })
+const fn heading(text: &'static str, place: u8, rank: u8) -> Heading {
+    Heading { text, place, rank }
 }
 
 catalogue![
@@ -345,7 +345,7 @@ catalogue![
         in_group: true,
         kind: Rate,
         scope: Scope::Train,
-        heading: heading("train\n", 1, 1),
+        heading: Some(heading("train\n", 1, 1)),
         column: Some("train_throughput_samples_per_s"),
         about: "samples trained on / time of the steps (without validation), after the warm-up",
         ..THROUGHPUT
@@ -380,7 +380,7 @@ catalogue![
         in_group: true,
         kind: Quantile(0.5),
         gate: Some(GATE_MEDIAN),
-        heading: heading("step\np50 ", 1, 2),
+        heading: Some(heading("step\np50 ", 1, 2)),
         column: Some("train_step_latency_p50_s"),
         about: "median time of a training step",
         ..STEP_LATENCY
@@ -394,7 +394,7 @@ catalogue![
     TrainStepLatencyP95 = MetricDef {
         name: "train.step_latency_p95",
         kind: Quantile(0.95),
-        heading: heading("step\np95 ", 1, 8),
+        heading: Some(heading("step\np95 ", 1, 8)),
         column: Some("train_step_latency_p95_s"),
         about: "95th percentile of the time of a training step",
         ..STEP_LATENCY
@@ -425,7 +425,7 @@ catalogue![
         in_group: true,
         kind: Rate,
         scope: Scope::Serve,
-        heading: heading("serve\n", 3, 10),
+        heading: Some(heading("serve\n", 3, 10)),
         column: Some("serve_throughput_samples_per_s"),
         about: "samples served / time of serving: of the requests, and of the gaps between them where the pattern leaves any",
         ..THROUGHPUT
@@ -459,7 +459,7 @@ catalogue![
         in_group: true,
         kind: Quantile(0.5),
         gate: Some(GATE_MEDIAN),
-        heading: heading("serve\np50 ", 2, 3),
+        heading: Some(heading("serve\np50 ", 2, 3)),
         column: Some("serve_latency_p50_s"),
         about: "median latency of a request",
         ..LATENCY
@@ -481,7 +481,7 @@ catalogue![
     ServeLatencyP99 = MetricDef {
         name: "serve.latency_p99",
         kind: Quantile(0.99),
-        heading: heading("serve\np99 ", 2, 9),
+        heading: Some(heading("serve\np99 ", 2, 9)),
         column: Some("serve_latency_p99_s"),
         about: "99th percentile of the latency of a request",
         ..LATENCY
@@ -507,7 +507,7 @@ catalogue![
         scope: Scope::Serve,
         source: Source::RateSearch,
         gate: Some(GATE),
-        heading: heading("max.\n", 4, 3),
+        heading: Some(heading("max.\n", 4, 3)),
         column: Some("serve_max_rate_per_s"),
         about: "highest rate of random requests that keeps a latency limit; with find_max_rate only",
         ..THROUGHPUT
@@ -516,7 +516,7 @@ catalogue![
         name: "serve.best_batch_size",
         group: "throughput",
         source: Source::Sizes,
-        heading: heading("best\nsize", 4, 4),
+        heading: Some(heading("best\nsize", 4, 4)),
         about: "size of requests with the highest serve.throughput, the smallest of equals; with pattern offline only",
         ..METRIC
     },
@@ -526,7 +526,7 @@ catalogue![
         in_group: true,
         source: Source::Tick(Field::Cpu),
         ceiling: Ceiling::UsableCores,
-        heading: heading("CPU\n", 4, 5),
+        heading: Some(heading("CPU\n", 4, 5)),
         panel: Some("CPU, of one core"),
         column: Some("cpu_utilisation_percent"),
         about: "CPU time of the worker's process tree / wall time, in percent of one core",
@@ -576,7 +576,7 @@ catalogue![
         quantum: 64.0 * 4096.0,
         // It hardly varies, but it comes in pages, and a small one by chance.
         gate: Some(Gate { floor: Some(0.02), at_least: Some(MIB), ..GATE }),
-        heading: heading("peak\n", 4, 4),
+        heading: Some(heading("peak\n", 4, 4)),
         column: Some("memory_peak_bytes"),
         about: "largest resident memory of the tree over the whole run",
         ..PEAK
@@ -586,7 +586,7 @@ catalogue![
         group: "gpu",
         in_group: true,
         source: Source::Device(DeviceKind::Gpu, Reading::Utilisation),
-        heading: heading("GPU\n", 4, 5),
+        heading: Some(heading("GPU\n", 4, 5)),
         panel: Some("accelerator"),
         column: Some("gpu_utilisation_percent"),
         about: "share of time in which a kernel ran on the device",
@@ -599,7 +599,7 @@ catalogue![
         // Drivers hand it out in blocks of 2 MiB.
         quantum: 2.0 * MIB,
         gate: Some(GATE_DEVICE_PEAK),
-        heading: heading("GPU\n", 4, 5),
+        heading: Some(heading("GPU\n", 4, 5)),
         column: Some("gpu_memory_peak_bytes"),
         about: "largest device memory over the whole run",
         ..PEAK
@@ -617,7 +617,7 @@ catalogue![
     },
     EnergyTotal = MetricDef {
         name: "energy.total",
-        heading: heading("energy\n", 4, 7),
+        heading: Some(heading("energy\n", 4, 7)),
         column: Some("energy_j"),
         about: "energy of the processors, of the memory where it has a counter, and of the run's accelerators over the whole run; whole parts, whoever used them",
         ..ENERGY
@@ -626,7 +626,7 @@ catalogue![
         name: "energy.per_sample",
         scope: Scope::Stages,
         source: Source::Energy(EnergyOf::Sample),
-        heading: heading("energy\n/sample ", 4, 8),
+        heading: Some(heading("energy\n/sample ", 4, 8)),
         column: Some("energy_per_sample_j"),
         about: "the same over the phase, warm-up and validation included / samples trained on or served in it",
         ..ENERGY
@@ -649,7 +649,7 @@ catalogue![
         name: "emissions.co2e",
         unit: Unit::Grams,
         source: Source::Energy(EnergyOf::Emissions),
-        heading: heading("CO2e\n", 4, 9),
+        heading: Some(heading("CO2e\n", 4, 9)),
         column: Some("emissions_co2e_g"),
         about: "energy.total x the intensity of [energy] grams_per_kwh, in grams of CO2 equivalent",
         ..ENERGY
@@ -659,7 +659,7 @@ catalogue![
         group: "tpu",
         in_group: true,
         source: Source::Device(DeviceKind::Tpu, Reading::Utilisation),
-        heading: heading("TPU\n", 4, 5),
+        heading: Some(heading("TPU\n", 4, 5)),
         panel: Some("TPU, duty cycle"),
         column: Some("tpu_duty_cycle_percent"),
         about: "share of time in which a TPU core was busy, mean over the run's devices",
@@ -672,7 +672,7 @@ catalogue![
         // The runtime counts buffers in bytes and lays them out in kilobytes.
         quantum: 1024.0,
         gate: Some(GATE_DEVICE_PEAK),
-        heading: heading("TPU\n", 4, 5),
+        heading: Some(heading("TPU\n", 4, 5)),
         column: Some("tpu_memory_peak_bytes"),
         about: "largest memory (HBM) in use on the run's TPUs over the whole run",
         ..PEAK

@@ -235,6 +235,7 @@ impl Source {
     }
 
     /// The gauge of which it is the largest value so far; itself where it is none of those.
+    #[must_use]
     pub const fn gauge(self) -> Self {
         match self {
             Self::Tick(Field::Peak) => Self::Tick(Field::Resident),

@@ -46,6 +46,7 @@ impl Place {
     /// The figure of this metric, if the record has one.
     pub fn row<M>(self, record: &RunRecord, metric: M) -> Option<&MetricRow>
     where
+        M: Copy,
         MetricName: PartialEq<M>,
     {
         record.metric(&self.phase(record)?, metric)
@@ -54,6 +55,7 @@ impl Place {
     /// The estimate of this metric, if it was measured.
     pub fn estimate<M>(self, record: &RunRecord, metric: M) -> Option<f64>
     where
+        M: Copy,
         MetricName: PartialEq<M>,
     {
         self.row(record, metric)?.estimate
