@@ -6,7 +6,7 @@ use std::path::Path;
 use super::datasets::Catalogue;
 use super::{Fault, programs};
 use crate::config::plan::Plan;
-use crate::config::{self, CommandRequest, MachineFacts, Request, Source};
+use crate::config::{self, CommandRequest, GridSource, MachineFacts, Request};
 use crate::sampler;
 
 /// A grid file, and what is changed of it.
@@ -40,10 +40,10 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
     let (source, base_dir) = if grid.path.as_os_str() == "-" {
         let mut text = Vec::new();
         std::io::stdin().lock().read_to_end(&mut text)?;
-        (Source::Stdin(text), here)
+        (GridSource::Stdin(text), here)
     } else {
         let folder = grid.path.parent().map_or(here.clone(), |folder| here.join(folder));
-        (Source::Path(grid.path.to_owned()), folder)
+        (GridSource::Path(grid.path.to_owned()), folder)
     };
     let catalogue = Catalogue::near(&base_dir);
     let request = Request {

@@ -15,7 +15,7 @@ use crate::store::reopen;
 /// Rebuilds and prints them.
 pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let asked = parse_rules(&args.rule)?;
-    let objectives = args.objectives.clone().map(config::Source::Path);
+    let objectives = args.objectives.clone().map(config::GridSource::Path);
     let objectives = objectives.map(|source| config::objectives(&source)).transpose()?;
     let (results, stored) = reopen(&args.dir)?;
     let records = &stored.records;

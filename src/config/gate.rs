@@ -57,17 +57,6 @@ pub(super) fn check_retired(
     }
 }
 
-pub(super) fn seed(node: &Node, problems: &mut Problems) -> Option<u64> {
-    let seed = match node.value {
-        Value::Integer(value) => u64::try_from(value).ok(),
-        _ => None,
-    };
-    if seed.is_none() {
-        read::wrong("seed", "a whole number from 0 to 2^63 - 1", node, problems);
-    }
-    seed
-}
-
 /// With too few draws no p value could ever be small enough: such a gate would always be green.
 pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Problems) {
     let Some(Value::Table(table)) = root.get("gate").map(|entry| &entry.node.value) else {

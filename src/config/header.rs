@@ -6,8 +6,8 @@ use std::path::Path;
 use super::problems::{Place, Problems};
 use super::read;
 use super::settings::Settings;
-use super::tree::{Node, Value};
-use super::world::Source;
+use super::tree::Node;
+use super::world::GridSource;
 use crate::event::axis;
 
 /// A grid file beyond this is something else: a device, a data file.
@@ -18,10 +18,10 @@ pub(super) const MOST_REPEATS: u32 = 10_000;
 const LONGEST_NAME: usize = 100;
 
 /// Registers the grid's text; nothing when it cannot be read, which is then reported.
-pub(super) fn read_source(source: &Source, problems: &mut Problems) -> Option<usize> {
+pub(super) fn read_source(source: &GridSource, problems: &mut Problems) -> Option<usize> {
     let (origin, bytes) = match source {
-        Source::Path(path) => (path.display().to_string(), read_file(path)),
-        Source::Stdin(bytes) => ("<stdin>".to_owned(), Ok(bytes.clone())),
+        GridSource::Path(path) => (path.display().to_string(), read_file(path)),
+        GridSource::Stdin(bytes) => ("<stdin>".to_owned(), Ok(bytes.clone())),
     };
     let bytes = match bytes {
         Ok(bytes) => bytes,
@@ -71,10 +71,10 @@ pub(super) fn name(node: &Node, problems: &mut Problems) -> Option<String> {
 }
 
 /// The name of results where the file does not say it: that of the file.
-pub(super) fn stem(source: &Source) -> String {
+pub(super) fn stem(source: &GridSource) -> String {
     let stem = match source {
-        Source::Path(path) => path.file_stem(),
-        Source::Stdin(_) => None,
+        GridSource::Path(path) => path.file_stem(),
+        GridSource::Stdin(_) => None,
     };
     let stem = stem.map_or_else(|| "grid".into(), |stem| stem.to_string_lossy());
     let safe = axis::safe_name(&stem);
@@ -82,18 +82,8 @@ pub(super) fn stem(source: &Source) -> String {
     safe[..safe.len().min(LONGEST_NAME)].to_owned()
 }
 
-const SEED: &str = "a whole number from 0 to 2^63 less the repeats";
-
-pub(super) fn seed(node: &Node, problems: &mut Problems) -> Option<u64> {
-    let seed = match node.value {
-        Value::Integer(value) => u64::try_from(value).ok(),
-        _ => None,
-    };
-    if seed.is_none() {
-        read::wrong("seed", SEED, node, problems);
-    }
-    seed
-}
+/// What a seed may be.
+pub(super) const SEED: &str = "a whole number from 0 to 2^63 less the repeats";
 
 /// Puts `--repeat` and `--seed` into the place of what the file says, and checks both together.
 pub(super) fn put_arguments(

@@ -6,7 +6,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use super::constraints;
 use super::gate;
-use super::header::{self, MOST_REPEATS};
+use super::header::{self, MOST_REPEATS, SEED};
 use super::key::Kind::{Count, Duration, Flag, Fraction, Names, Number, Own, Share, Word};
 use super::key::{Assign, At, KeyDef, Kind};
 use super::limits;
@@ -70,7 +70,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key(
         "seed",
         Own("a whole number", WHOLE, |entry, _, problems| {
-            let seed = (header::seed(&entry.node, problems)?, entry.node.place);
+            let seed = (read::whole("seed", &entry.node, SEED, problems)?, entry.node.place);
             assign(move |s| s.seed = seed)
         }),
     )
@@ -335,7 +335,8 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key(
         "gate.seed",
         Own("a whole number", WHOLE, |entry, _, problems| {
-            let seed = gate::seed(&entry.node, problems)?;
+            let expected = "a whole number from 0 to 2^63 - 1";
+            let seed = read::whole("seed", &entry.node, expected, problems)?;
             assign(move |s| s.gate.seed = seed)
         }),
     )

@@ -42,7 +42,7 @@ mod world;
 pub use command::{CommandRequest, command};
 pub use error::{ConfigError, Diagnostic, Excerpt};
 pub use metrics::named as metrics_named;
-pub use world::{DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source};
+pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request};
 
 use axes::Axes;
 use plan::{Plan, WorkerProgram};
@@ -54,7 +54,10 @@ use crate::event::Objective;
 use crate::gate::GatePolicy;
 
 /// The tree of a grid file, or of a file that holds a part of one; and its text.
-fn document(source: &Source, problems: &mut Problems) -> Result<(tree::Table, usize), ConfigError> {
+fn document(
+    source: &GridSource,
+    problems: &mut Problems,
+) -> Result<(tree::Table, usize), ConfigError> {
     let text = header::read_source(source, problems);
     let text = problems.check(text)?;
     let root = tree::parse_document(text, problems);
@@ -62,7 +65,7 @@ fn document(source: &Source, problems: &mut Problems) -> Result<(tree::Table, us
 }
 
 /// The objectives of a grid file, or of a file that holds nothing else.
-pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
+pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
     let mut problems = Problems::default();
     let (root, text) = document(source, &mut problems)?;
     let mut aimed = Vec::new();
@@ -82,7 +85,7 @@ pub fn objectives(source: &Source) -> Result<Vec<Objective>, ConfigError> {
 }
 
 /// The gate of a grid file, or of a file that holds nothing else.
-pub fn gate(source: &Source) -> Result<GatePolicy, ConfigError> {
+pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
     let mut problems = Problems::default();
     let (root, text) = document(source, &mut problems)?;
     // A gate whose name has a typing mistake must not be one that is simply not there.

@@ -34,6 +34,22 @@ pub(super) fn count(
     None
 }
 
+/// A whole number of at least 0.
+pub(super) fn whole(
+    key: &str,
+    node: &Node,
+    expected: &str,
+    problems: &mut Problems,
+) -> Option<u64> {
+    if let Value::Integer(value) = node.value
+        && let Ok(value) = u64::try_from(value)
+    {
+        return Some(value);
+    }
+    wrong(key, expected, node, problems);
+    None
+}
+
 pub(super) fn number(
     key: &str,
     node: &Node,

@@ -8,7 +8,7 @@ use crate::sampler::LimitMeans;
 
 /// Where the grid file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum GridSource {
     /// A file.
     Path(PathBuf),
     /// What was read from the standard input.
@@ -53,7 +53,7 @@ pub trait DatasetCatalogue {
 /// A grid file and what the command line says about it.
 pub struct Request<'a> {
     /// The grid file.
-    pub source: Source,
+    pub source: GridSource,
     /// Each `--set KEY=VALUE`.
     pub set: &'a [String],
     /// Each `--only AXIS=VALUE[,VALUE]`.

@@ -184,7 +184,7 @@ fn knob(value: Option<u32>) -> AxisValue {
 }
 
 /// In the order in which cells are named.
-pub static AXES: [AxisDef; 13] = [
+pub static AXES: &[AxisDef] = &[
     AxisDef {
         key: "model",
         tag: safe_name,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use perftune::config::plan::{Plan, PlannedRun, WorkerProgram};
 use perftune::config::{
-    ConfigError, DatasetCatalogue, DatasetFacts, MachineFacts, Request, Source, load,
+    ConfigError, DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request, load,
 };
 use perftune::event::{Axis, AxisValue, MemoryGuard, Work};
 use perftune::gate::GatePolicy;
@@ -89,7 +89,7 @@ impl Arguments {
         }
     }
 
-    fn load(&self, source: Source) -> Result<Plan, ConfigError> {
+    fn load(&self, source: GridSource) -> Result<Plan, ConfigError> {
         load(&Request {
             source,
             set: &self.set,
@@ -107,11 +107,11 @@ impl Arguments {
 fn load_file(path: &Path) -> Result<Plan, ConfigError> {
     let bytes = std::fs::read(path).unwrap();
     let text = String::from_utf8_lossy(&bytes);
-    Arguments::of(&text).load(Source::Path(path.to_owned()))
+    Arguments::of(&text).load(GridSource::Path(path.to_owned()))
 }
 
 fn load_text(text: &str) -> Result<Plan, ConfigError> {
-    Arguments::of(text).load(Source::Stdin(text.as_bytes().to_vec()))
+    Arguments::of(text).load(GridSource::Stdin(text.as_bytes().to_vec()))
 }
 
 /// Calls `check` with every grid file of a folder, and fails where a file or its expectation stands alone.
@@ -262,7 +262,7 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
 #[test]
 fn files_that_cannot_be_read_are_named() {
     for path in ["tests/configs/nowhere.toml", "tests/configs", "/dev/zero"] {
-        let error = Arguments::default().load(Source::Path(path.into())).unwrap_err().render();
+        let error = Arguments::default().load(GridSource::Path(path.into())).unwrap_err().render();
         assert!(error.starts_with("error: cannot read the grid: "), "{error}");
         assert!(error.contains(path), "{error}");
     }
@@ -400,14 +400,14 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        if let Err(error) = Arguments::default().load(Source::Stdin(bytes)) {
+        if let Err(error) = Arguments::default().load(GridSource::Stdin(bytes)) {
             prop_assert!(error.render().starts_with("error: "));
         }
     }
 
     #[test]
     fn no_text_that_is_nearly_a_grid_panics(text in near_grid()) {
-        match Arguments::default().load(Source::Stdin(text.into_bytes())) {
+        match Arguments::default().load(GridSource::Stdin(text.into_bytes())) {
             Ok(plan) => prop_assert!(!plan.runs.is_empty()),
             Err(error) => prop_assert!(!error.diagnostics().is_empty()),
         }
@@ -417,7 +417,7 @@ proptest! {
     fn no_argument_panics(set in "(grid|train|x)?[.=]?(model|epochs|\\PC{0,4})=?\\PC{0,12}", only in "(model|dataset|depth|\\PC{0,4})=?\\PC{0,8}") {
         let arguments = Arguments { set: vec![set], only: vec![only], ..Arguments::default() };
         let grid = b"[grid]\nmodel = 'mlp'\ndataset = 'digits'\n".to_vec();
-        if let Err(error) = arguments.load(Source::Stdin(grid)) {
+        if let Err(error) = arguments.load(GridSource::Stdin(grid)) {
             prop_assert!(error.render().starts_with("error: "));
         }
     }

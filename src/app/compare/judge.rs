@@ -90,7 +90,7 @@ pub fn rules(
     any_machine: bool,
 ) -> Result<Rules, Fault> {
     let mut policy = match (file, recorded) {
-        (Some(file), _) => config::gate(&config::Source::Path(file.to_owned()))?,
+        (Some(file), _) => config::gate(&config::GridSource::Path(file.to_owned()))?,
         (None, Some(recorded)) => GatePolicy::deserialize(recorded).map_err(UnreadableGate)?,
         (None, None) => GatePolicy::default(),
     };
