@@ -31,6 +31,14 @@
 //! A constraint that is broken for certain ends the run as *infeasible*, whatever else is known; one that is open keeps
 //! a stage from counting as known, until `max_time_s` (`feasibility`).
 //!
+//! # How it is built
+//!
+//! [`Controller`] takes what is reported and hands it to the run (`run`, `timeline`): its stages, each with the series that
+//! came in it, and the totals. `measure` holds the kinds of series and says of a metric how well it is known; `stage` counts
+//! looks and `limit` keeps what is certain of a constraint. What follows is made of the run as it stands: whether a stage or
+//! the run is over (`judge`), whether the constraints are kept (`feasibility`), and the figures (`rows`). An arrow between
+//! these files only points down; none of them knows a metric's name, only what the registry says of it.
+//!
 //! # What is claimed
 //!
 //! Looking repeatedly and stopping at the first success covers less often than one look of the same interval would. It is

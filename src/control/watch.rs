@@ -6,7 +6,7 @@ use super::measure::gauge::factor;
 use super::measure::peak::Peaks;
 use super::measure::tick::Interval;
 use super::measure::times::seconds;
-use super::rule::{Observation, Opinion, RuleSpec, SeriesRule, Standing};
+use super::rule::{AtWork, Observation, Opinion, RuleSpec, Standing};
 use crate::event::StepBatch;
 use crate::metric::{MetricDef, MetricKind, Source};
 use crate::stats::Sample;
@@ -17,9 +17,8 @@ const WINDOW_NS: u64 = 100_000_000;
 /// One rule on one metric.
 #[derive(Debug)]
 pub(super) struct Watch {
-    rule: Box<dyn SeriesRule>,
+    rule: AtWork,
     began_ns: u64,
-    ended: Option<(Standing, Opinion)>,
     /// Latencies of the steps of the open window, in nanoseconds, and their samples.
     steps: Vec<u64>,
     items: f64,
@@ -33,9 +32,8 @@ impl Watch {
     pub(super) fn new(spec: &RuleSpec, began_ns: u64) -> Option<Self> {
         let rule = spec.build().ok().filter(|_| !spec.is_ours())?;
         Some(Self {
-            rule,
+            rule: AtWork::new(rule),
             began_ns,
-            ended: None,
             steps: Vec::new(),
             items: 0.0,
             busy_ns: 0,
@@ -45,22 +43,19 @@ impl Watch {
 
     /// Where it stands; that it is no longer open is final.
     pub(super) fn standing(&self) -> Standing {
-        self.ended.as_ref().map_or(Standing::Open, |(standing, _)| *standing)
+        self.rule.ended().map_or(Standing::Open, |(_, standing)| standing)
     }
 
     /// What it said when it ended, or says now.
     pub(super) fn opinion(&self) -> Opinion {
-        match &self.ended {
-            Some((_, opinion)) => opinion.clone(),
-            None => self.rule.opinion(),
-        }
+        self.rule.opinion()
     }
 
     /// Takes timed steps; how they are cut into messages changes nothing.
     pub(super) fn steps(&mut self, metric: &MetricDef, batch: &StepBatch) {
         let by_step = metric.source == Source::Busy
             || matches!(metric.kind, MetricKind::Rate | MetricKind::Mean | MetricKind::Quantile(_));
-        if !by_step || self.ended.is_some() {
+        if !by_step || self.rule.ended().is_some() {
             return;
         }
         for request in batch.requests() {
@@ -107,17 +102,11 @@ impl Watch {
     }
 
     fn observe(&mut self, end_ns: u64, width_s: f64, value: f64) {
-        if self.ended.is_some() {
-            return;
-        }
-        let standing = self.rule.push(Observation {
+        self.rule.push(Observation {
             end_s: end_ns.saturating_sub(self.began_ns) as f64 * 1e-9,
             width_s,
             value,
         });
-        if standing != Standing::Open {
-            self.ended = Some((standing, self.rule.opinion()));
-        }
     }
 }
 

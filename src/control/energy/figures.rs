@@ -183,7 +183,7 @@ impl Sum {
         let mut lacks = false;
         match asked {
             Asked::Stage(_) if self.loose > LOOSE => {
-                notes.push(format!("{} of it shared out between readings", percent(self.loose)))
+                notes.push(format!("{} of it shared out between readings", percent(self.loose)));
             }
             Asked::Run { .. } if self.loose > UNREAD => {
                 lacks = true;

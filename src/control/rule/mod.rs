@@ -22,6 +22,7 @@ mod windows;
 
 pub use error::RuleError;
 pub use list::RULES;
+pub(in crate::control) use observe::AtWork;
 pub use observe::{Observation, Opinion, SeriesRule, Standing};
 pub use oracle::Oracle;
 pub use series::{Judgement, SeriesFault, SeriesReplay};

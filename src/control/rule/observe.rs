@@ -44,6 +44,43 @@ pub trait SeriesRule: fmt::Debug + Send + Sync {
     fn opinion(&self) -> Opinion;
 }
 
+/// A rule at work on a series. That it is no longer open is final.
+#[derive(Debug)]
+pub(in crate::control) struct AtWork {
+    rule: Box<dyn SeriesRule>,
+    /// When it ceased to be open, in seconds, where it stood then and what it said.
+    ended: Option<(f64, Standing, Opinion)>,
+}
+
+impl AtWork {
+    pub(in crate::control) fn new(rule: Box<dyn SeriesRule>) -> Self {
+        Self { rule, ended: None }
+    }
+
+    /// Takes the next interval, unless it has ended.
+    pub(in crate::control) fn push(&mut self, observation: Observation) {
+        if self.ended.is_none() {
+            let standing = self.rule.push(observation);
+            if standing != Standing::Open {
+                self.ended = Some((observation.end_s, standing, self.rule.opinion()));
+            }
+        }
+    }
+
+    /// When it ended, in seconds, and as what.
+    pub(in crate::control) fn ended(&self) -> Option<(f64, Standing)> {
+        self.ended.as_ref().map(|(at_s, standing, _)| (*at_s, *standing))
+    }
+
+    /// What it said when it ended, or says now.
+    pub(in crate::control) fn opinion(&self) -> Opinion {
+        match &self.ended {
+            Some((.., opinion)) => opinion.clone(),
+            None => self.rule.opinion(),
+        }
+    }
+}
+
 /// A figure that rests on so many intervals; none on none.
 pub(super) fn estimate(value: f64, interval: Option<Interval>, samples: u64) -> Option<Estimate> {
     (samples > 0).then_some(Estimate { value, interval, samples })

@@ -2,7 +2,7 @@
 
 use super::error::RuleError;
 use super::mean::Running;
-use super::observe::{Observation, Opinion, SeriesRule, Standing};
+use super::observe::{AtWork, Observation, Standing};
 use super::oracle::Oracle;
 use super::spec::RuleSpec;
 use crate::stats::Interval;
@@ -66,11 +66,7 @@ pub struct Judgement {
 
 #[derive(Debug)]
 enum Judge {
-    Rule {
-        rule: Box<dyn SeriesRule>,
-        /// When it ceased to be open, where it stood then and what it said.
-        ended: Option<(f64, Standing, Opinion)>,
-    },
+    Rule(AtWork),
     Oracle(Oracle),
 }
 
@@ -91,7 +87,7 @@ impl SeriesReplay {
     /// `truth`: the figure of the whole series, which only the oracle needs.
     pub fn new(rules: &[RuleSpec], truth: Option<f64>) -> Result<Self, RuleError> {
         let judge = |spec: &RuleSpec| match (spec.build(), truth) {
-            (Ok(rule), _) => Ok(Judge::Rule { rule, ended: None }),
+            (Ok(rule), _) => Ok(Judge::Rule(AtWork::new(rule))),
             (Err(RuleError::NeedsFuture { .. }), Some(truth)) => {
                 Ok(Judge::Oracle(Oracle::new(spec, truth)))
             }
@@ -148,13 +144,7 @@ impl SeriesReplay {
     fn feed(&mut self, observation: Observation) {
         for judge in &mut self.judges {
             match judge {
-                Judge::Rule { ended: Some(_), .. } => {}
-                Judge::Rule { rule, ended } => {
-                    let standing = rule.push(observation);
-                    if standing != Standing::Open {
-                        *ended = Some((observation.end_s, standing, rule.opinion()));
-                    }
-                }
+                Judge::Rule(rule) => rule.push(observation),
                 Judge::Oracle(oracle) if self.rest.count > 0 => {
                     oracle.push(observation.end_s, self.rest.mean);
                 }
@@ -186,16 +176,16 @@ impl Judge {
     fn judgement(&self, end_s: f64) -> Judgement {
         let used = |stop_s: f64| if end_s > 0.0 { stop_s / end_s } else { 1.0 };
         match self {
-            Self::Rule { rule, ended } => {
-                let (stop_s, opinion) = match ended {
-                    Some((at_s, Standing::Known, opinion)) => (Some(*at_s), opinion.clone()),
-                    Some((at_s, _, opinion)) => {
-                        let at = crate::units::seconds(*at_s);
-                        let reason = format!("gave up after {at}: {}", opinion.reason);
-                        let estimate = opinion.estimate;
-                        (None, Opinion { estimate, reason })
+            Self::Rule(rule) => {
+                let mut opinion = rule.opinion();
+                let stop_s = match rule.ended() {
+                    Some((at_s, Standing::Known)) => Some(at_s),
+                    Some((at_s, _)) => {
+                        let at = crate::units::seconds(at_s);
+                        opinion.reason = format!("gave up after {at}: {}", opinion.reason);
+                        None
                     }
-                    None => (None, rule.opinion()),
+                    None => None,
                 };
                 Judgement {
                     stop_s,

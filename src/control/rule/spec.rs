@@ -63,6 +63,9 @@ pub struct ParamDef {
     pub about: &'static str,
 }
 
+/// Begins a rule with its parameters.
+pub(super) type Build = fn(&RuleSpec) -> Box<dyn SeriesRule>;
+
 /// One rule.
 #[derive(Debug, Clone, Copy)]
 pub struct RuleDef {
@@ -73,7 +76,7 @@ pub struct RuleDef {
     /// Its parameters, in the order in which they are shown.
     pub params: &'static [ParamDef],
     /// The rule at the beginning of a series; absent for one that needs the whole of it.
-    pub(super) build: Option<fn(&RuleSpec) -> Box<dyn SeriesRule>>,
+    pub(super) build: Option<Build>,
     /// Whether the precision and the confidence that a run asks for take the place of its defaults.
     pub(super) takes_precision: bool,
 }

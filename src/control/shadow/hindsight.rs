@@ -51,18 +51,18 @@ impl Stops {
 
     /// Why a run ends whose metrics are known.
     pub(super) fn known(&self) -> String {
-        match self.rule.needs_future() {
-            true => "known in hindsight".to_owned(),
-            false => format!("known to {}", self.rule),
+        if self.rule.needs_future() {
+            return "known in hindsight".to_owned();
         }
+        format!("known to {}", self.rule)
     }
 
     /// Why a run ends that has a metric which is not.
     pub(super) fn unknown(&self) -> String {
-        match self.rule.needs_future() {
-            true => "not known even in hindsight".to_owned(),
-            false => format!("not known to {}", self.rule),
+        if self.rule.needs_future() {
+            return "not known even in hindsight".to_owned();
         }
+        format!("not known to {}", self.rule)
     }
 }
 

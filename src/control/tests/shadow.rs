@@ -258,13 +258,13 @@ fn in_hindsight_the_last_metric_ends_a_stage() {
     let oracle: RuleSpec = "oracle:within=2%".parse().unwrap();
     let judgements = judged(&oracle, &asked, &messages);
     let stops = Stops::joint(&oracle, &judgements, asked.max_time_s);
-    let due = stops.due.clone();
-    assert_eq!(due.len(), 3);
-    let run = ShadowRun::with_stops(&asked, stops, serving());
-    let end = shadow(run, &messages);
-    for due in &due {
-        let stop_s = stop_s(&end, due.stage);
-        assert!((stop_s - due.at_s).abs() < 1e-9, "{due:?} {stop_s}");
+    let stages = stops.due.clone();
+    assert_eq!(stages.len(), 3);
+    let whole = ShadowRun::with_stops(&asked, stops, serving());
+    let end = shadow(whole, &messages);
+    for due in &stages {
+        let left_s = stop_s(&end, due.stage);
+        assert!((left_s - due.at_s).abs() < 1e-9, "{due:?} {left_s}");
     }
     for figure in &end.figures {
         let full = judgements

@@ -31,25 +31,37 @@ fn judged(rule: &str, metrics: &[&str], messages: &[Message]) -> Vec<StageJudgem
 /// When training begins, in seconds.
 const BEGINS_S: f64 = 0.2;
 
+/// A rule on a metric of a recording, and what comes of it.
+struct Row {
+    rule: &'static str,
+    metric: &'static str,
+    step: Step,
+    known: bool,
+    from: f64,
+    to: f64,
+}
+
 #[test]
 fn each_rule_stops_a_run_where_it_says_so() {
-    // Rule, metric, steps; whether it is known, and when the rule has seen enough, in seconds since the start. Training
-    // begins at 0.2 s; a window takes 100 ms of steps, and is seen with the message that fills it.
-    let rows: [(&str, &str, Step, bool, (f64, f64)); 11] = [
-        ("fixed:n=5,skip=1", "train.throughput", noisy, true, (0.8, 0.92)),
-        ("naive-t", "train.step_latency_mean", noisy, true, (0.5, 0.62)),
-        ("naive-t:n=8", "train.step_latency_p50", noisy, true, (1.0, 1.12)),
-        ("perf-analyzer", "train.throughput", noisy, true, (0.5, 0.62)),
-        ("perf-analyzer", "train.throughput", erratic, false, (1.2, 1.5)),
-        ("cov-last-k:k=4", "train.step_latency_mean", noisy, true, (0.6, 0.8)),
-        ("nvbench-stdrel", "train.step_latency_mean", erratic, true, (6.0, 10.0)),
-        ("benchmark-dotnet", "train.throughput", noisy, true, (2.3, 4.5)),
+    // Whether the metric is known, and when the rule has seen enough, in seconds since the start. Training begins at 0.2 s;
+    // a window takes 100 ms of steps, and is seen with the message that fills it.
+    let row =
+        |rule, metric, step: Step, known, from, to| Row { rule, metric, step, known, from, to };
+    let rows = [
+        row("fixed:n=5,skip=1", "train.throughput", noisy, true, 0.8, 0.92),
+        row("naive-t", "train.step_latency_mean", noisy, true, 0.5, 0.62),
+        row("naive-t:n=8", "train.step_latency_p50", noisy, true, 1.0, 1.12),
+        row("perf-analyzer", "train.throughput", noisy, true, 0.5, 0.62),
+        row("perf-analyzer", "train.throughput", erratic, false, 1.2, 1.5),
+        row("cov-last-k:k=4", "train.step_latency_mean", noisy, true, 0.6, 0.8),
+        row("nvbench-stdrel", "train.step_latency_mean", erratic, true, 6.0, 10.0),
+        row("benchmark-dotnet", "train.throughput", noisy, true, 2.3, 4.5),
         // Ticks are 100 ms apart, from 5 ms on: the first interval within the stage ends at 0.305 s.
-        ("fixed:n=3,skip=0", "cpu.utilisation", noisy, true, (0.5, 0.65)),
-        ("fixed:n=3,skip=0", "memory.rss_mean", noisy, true, (0.5, 0.65)),
-        ("perf-analyzer", "memory.peak", noisy, true, (0.5, 0.65)),
+        row("fixed:n=3,skip=0", "cpu.utilisation", noisy, true, 0.5, 0.65),
+        row("fixed:n=3,skip=0", "memory.rss_mean", noisy, true, 0.5, 0.65),
+        row("perf-analyzer", "memory.peak", noisy, true, 0.5, 0.65),
     ];
-    for (text, metric, step, known, (from, to)) in rows {
+    for Row { rule: text, metric, step, known, from, to } in rows {
         let messages = Sim::train(step).messages();
         let found = judged(text, &[metric], &messages);
         let rule: RuleSpec = text.parse().unwrap();
