@@ -54,6 +54,7 @@ fn figures(values: [f64; 2]) -> Vec<Figure> {
             value: Some(turned.exp()),
             samples: Some(500),
             note: String::new(),
+            of_worker: false,
         }
     };
     vec![figure(0), figure(1)]

@@ -4,6 +4,7 @@ use super::distinct::distinct;
 use crate::event::{MetricRow, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::report::summary::SummaryRow;
+use crate::report::words;
 use crate::stats::between_runs;
 
 /// Nominal confidence of the interval between runs.
@@ -69,7 +70,7 @@ fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
 fn note(row: &MetricRow, values: usize, untrained: usize, good: usize, lost: usize) -> String {
     let mut parts = Vec::new();
     if values == 0 {
-        parts.push(row.note.clone());
+        parts.push(words::notes_of(row));
     } else {
         if values < 3 {
             parts.push("an interval needs 3 runs".to_owned());

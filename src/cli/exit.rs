@@ -171,7 +171,7 @@ mod tests {
     fn strict_asks_for_one_cell_whose_runs_are_all_feasible() {
         use Feasibility::{Feasible, Infeasible, Undecided};
         let of = |cell: &str, verdict| {
-            let mut record = judged(completed(), verdict, "");
+            let mut record = judged(completed(), verdict, Vec::new());
             record.cell = cell.to_owned();
             record
         };

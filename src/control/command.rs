@@ -1,15 +1,14 @@
 //! A command in the place of a worker: it is not told to leave a phase, begins those that it likes, and what it has not begun
 //! may come yet.
 
-use super::constraint::{Constraint, Finding, Ruling};
+use super::constraint::decided;
 use super::coverage::covers_part;
 use super::looks::is_of_steps;
 use super::measure::gauge::factor;
 use super::run::Run;
 use super::stage::{Outcome, StageState};
-use crate::event::{MetricRow, Stage};
+use crate::event::{Constraint, Evidence, Finding, MetricRow, Note, Num, Ruling, Stage};
 use crate::metric::{Field, MetricDef, Scope, Source};
-use crate::units::seconds;
 
 /// What the time of the cores is made of.
 const CPU: Source = Source::Tick(Field::Cpu);
@@ -49,13 +48,11 @@ impl Run {
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
     }
 
-    /// Why the memory of a command is not known that ended before anybody could look at it.
-    pub(super) fn unseen(&self, metric: &MetricDef) -> Option<String> {
+    /// Whether the memory of a command is not known, since it ended before anybody could look at it.
+    pub(super) fn unseen(&self, metric: &MetricDef) -> Option<Note> {
         let unseen = self.context.work.is_command() && self.totals.resident_ns.is_none();
         let of_memory = matches!(metric.source, Source::Tick(Field::Resident | Field::Peak));
-        (unseen && of_memory).then(|| {
-            "it ended before its memory could be looked at, and had no more than perftune itself".to_owned()
-        })
+        (unseen && of_memory).then_some(Note::EndedUnseen)
     }
 
     /// A gauge over all of the time of a command that reports no steps. Its course is what it is: what comes first is no
@@ -90,11 +87,7 @@ impl Run {
         let utilisation = metric.source == CPU && self.command_s().is_some();
         row.estimate = Some(whole);
         (row.low, row.high, row.confidence) = (None, None, None);
-        row.note = if utilisation {
-            "CPU time over wall time of the whole command".to_owned()
-        } else {
-            "mean of all that was measured".to_owned()
-        };
+        row.notes = vec![if utilisation { Note::CpuOfCommand } else { Note::MeanOfCommand }];
     }
 
     /// A constraint on such a figure, once the command has come to its own end.
@@ -107,18 +100,13 @@ impl Run {
         let whole = self.whole(metric)?;
         let took = self.command_s().filter(|_| of == Stage::Run)?;
         let state = self.stage(of)?;
-        if let Some(part) = covers_part(metric, state) {
-            let shown = constraint.shown(whole);
-            let says = format!("{constraint} is undecided: {shown}, but {part}");
-            return Some(Finding::new(Ruling::Open, says));
+        let value = Num(whole);
+        if let Some(share) = covers_part(metric, state) {
+            let evidence = Evidence::Partly { value, share: Num(share) };
+            return Some(Finding::new(Ruling::Open, constraint, evidence));
         }
-        let (ruling, is) = if constraint.op.holds(whole, constraint.limit) {
-            (Ruling::Met, "met")
-        } else {
-            (Ruling::Broken, "broken")
-        };
-        let (shown, took) = (constraint.shown(whole), seconds(took));
-        let says = format!("{constraint} is {is}: {shown} over the {took} of the whole command");
-        Some(Finding::new(ruling, says))
+        let holds = constraint.op.holds(whole, constraint.limit);
+        let evidence = Evidence::WholeCommand { value, over_s: Num(took) };
+        Some(Finding::new(decided(holds), constraint, evidence))
     }
 }

@@ -5,8 +5,8 @@ use super::judge::{Verdict, stop};
 use super::policy::StopPolicy;
 use super::run::Run;
 use crate::event::{
-    Envelope, Finished, Interference, MetricRow, Progress, ResourceSample, RunVerdict, Stage,
-    StopReason, StopRecord, WorkerEvent,
+    Envelope, Finished, Interference, LeftOut, MetricRow, Progress, ResourceSample, RunVerdict,
+    Stage, StopDetail, StopReason, StopRecord, WorkerEvent,
 };
 
 /// Watches one run and says when it may stop. Pure: equal streams give equal verdicts.
@@ -58,7 +58,7 @@ impl Controller {
             Some(detail)
                 if self.run.current != Some(Stage::Test) && !self.run.policy.limits_only =>
             {
-                stop(StopReason::Diverged, detail.to_owned())
+                stop(StopReason::Diverged, StopDetail::Diverged(detail))
             }
             _ if leaves => Verdict::Continue,
             _ => self.run.certain().unwrap_or(decided),
@@ -100,9 +100,9 @@ impl Controller {
         self.spared_s
     }
 
-    /// Chosen metrics that are left out, and why.
-    pub fn warnings(&self) -> Vec<String> {
-        self.run.warnings()
+    /// Chosen metrics that are left out.
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        self.run.left_out()
     }
 
     /// Interference of the run so far; `None` where nothing is known of it.

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{DEVICE_PCI, DEVICE_UUID, GpuReading, ResourceSample, Vendor, bus_id};
+use crate::event::{
+    DEVICE_PCI, DEVICE_UUID, DeviceLack, GpuReading, Note, ResourceSample, Vendor, bus_id,
+};
 
 /// The accelerators of a run, as far as they are known.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -59,7 +61,7 @@ enum Settled {
     /// The only one there is.
     Only,
     /// None, for a reason.
-    Without(String),
+    Without(DeviceLack),
 }
 
 impl Selection {
@@ -133,23 +135,22 @@ impl Selection {
     }
 
     /// Why no reading is the run's, if that is so.
-    pub fn without(&self) -> Option<&str> {
+    pub fn without(&self) -> Option<DeviceLack> {
         match &self.settled {
-            _ if self.is_none() => Some("the run works on no GPU"),
-            Settled::Without(why) => Some(why),
+            _ if self.is_none() => Some(DeviceLack::NotUsed),
+            Settled::Without(why) => Some(why.clone()),
             _ => None,
         }
     }
 
-    /// What must be said beside a figure of theirs; empty: nothing. `sum`: the figure is their sum, else their mean.
-    pub fn note(&self, sum: bool) -> String {
+    /// What must be said beside a figure of theirs, if anything. `sum`: the figure is their sum, else their mean.
+    pub fn note(&self, sum: bool) -> Option<Note> {
         match &self.settled {
-            Settled::Only => "whole device, the only one there is".to_owned(),
+            Settled::Only => Some(Note::OnlyDevice),
             Settled::Of(found) if found.len() > 1 => {
-                let what = if sum { "sum" } else { "mean" };
-                format!("{what} of {} devices", found.len())
+                Some(Note::Devices { count: found.len(), sum })
             }
-            _ => String::new(),
+            _ => None,
         }
     }
 
@@ -165,26 +166,32 @@ impl Selection {
     }
 
     /// The devices, and whether they were taken only because there is no other; an error says why there are none.
-    fn pick<'a>(&self, sample: &'a ResourceSample) -> Result<(Vec<&'a GpuReading>, bool), String> {
+    fn pick<'a>(
+        &self,
+        sample: &'a ResourceSample,
+    ) -> Result<(Vec<&'a GpuReading>, bool), DeviceLack> {
         let all: Vec<_> = devices(sample).collect();
         let known = all.iter().any(|gpu| !gpu.device.is_empty());
         match (self.wanted, &self.told) {
-            (Wanted::Nothing, _) => Err("the run works on no GPU".to_owned()),
-            _ if all.is_empty() => Err("no accelerator was read".to_owned()),
+            (Wanted::Nothing, _) => Err(DeviceLack::NotUsed),
+            _ if all.is_empty() => Err(DeviceLack::NoneRead),
             (Wanted::One(index), _) if !known => by_index(&all, index),
-            (_, None) => Err("the worker has not said hello yet".to_owned()),
+            (_, None) => Err(DeviceLack::BeforeHello),
             (_, Some(ids)) if !ids.is_empty() => by_id(&all, ids),
             _ if !self.seen.is_empty() => self.by_sight(&all),
             (Wanted::One(_), _) => the_only(&all),
-            _ => Err("the driver sees no process of the run on any device".to_owned()),
+            _ => Err(DeviceLack::Unseen),
         }
     }
 
-    fn by_sight<'a>(&self, all: &[&'a GpuReading]) -> Result<(Vec<&'a GpuReading>, bool), String> {
+    fn by_sight<'a>(
+        &self,
+        all: &[&'a GpuReading],
+    ) -> Result<(Vec<&'a GpuReading>, bool), DeviceLack> {
         let seen = all.iter().filter(|gpu| self.seen.contains(&gpu.device));
         let seen: Vec<_> = seen.copied().collect();
         if seen.len() < self.seen.len() {
-            return Err("a device that the run was seen on is no longer read".to_owned());
+            return Err(DeviceLack::Lost);
         }
         Ok((seen, false))
     }
@@ -196,12 +203,18 @@ fn devices(sample: &ResourceSample) -> impl Iterator<Item = &GpuReading> {
     all.filter(|gpu| gpu.vendor != Vendor::Tpu)
 }
 
-fn by_index<'a>(all: &[&'a GpuReading], index: u32) -> Result<(Vec<&'a GpuReading>, bool), String> {
+fn by_index<'a>(
+    all: &[&'a GpuReading],
+    index: u32,
+) -> Result<(Vec<&'a GpuReading>, bool), DeviceLack> {
     let found = all.iter().find(|gpu| gpu.index == index);
-    found.map(|gpu| (vec![*gpu], false)).ok_or_else(|| format!("no device {index} was read"))
+    found.map(|gpu| (vec![*gpu], false)).ok_or(DeviceLack::NoIndex { index })
 }
 
-fn by_id<'a>(all: &[&'a GpuReading], ids: &[Id]) -> Result<(Vec<&'a GpuReading>, bool), String> {
+fn by_id<'a>(
+    all: &[&'a GpuReading],
+    ids: &[Id],
+) -> Result<(Vec<&'a GpuReading>, bool), DeviceLack> {
     let mut found: Vec<&GpuReading> = Vec::new();
     for id in ids {
         match all.iter().find(|gpu| id.is_of(gpu)) {
@@ -209,25 +222,20 @@ fn by_id<'a>(all: &[&'a GpuReading], ids: &[Id]) -> Result<(Vec<&'a GpuReading>,
             Some(gpu) => found.push(gpu),
             None => {
                 let (Id::Uuid(text) | Id::Pci(text)) = id;
-                return Err(format!(
-                    "the worker uses {text}, which is not among the devices that are read"
-                ));
+                return Err(DeviceLack::NotAmong { id: text.clone() });
             }
         }
     }
     Ok((found, false))
 }
 
-fn the_only<'a>(all: &[&'a GpuReading]) -> Result<(Vec<&'a GpuReading>, bool), String> {
+fn the_only<'a>(all: &[&'a GpuReading]) -> Result<(Vec<&'a GpuReading>, bool), DeviceLack> {
     let split = |gpu: &GpuReading| all.iter().any(|other| other.parent == gpu.device);
     let whole: Vec<_> = all.iter().filter(|gpu| !split(gpu)).collect();
     match whole[..] {
         [only] if only.own.is_none() => Ok((vec![*only], true)),
-        [_] => Err("the driver sees no process of the run on the device".to_owned()),
-        _ => Err(format!(
-            "there are {} devices, and nothing tells which of them the run uses: its worker can name it in `hello` ({DEVICE_UUID})",
-            whole.len()
-        )),
+        [_] => Err(DeviceLack::UnseenOnOnly),
+        _ => Err(DeviceLack::Several { count: whole.len() }),
     }
 }
 

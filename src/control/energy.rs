@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::meter::{Meter, Window};
 use super::devices::Selection;
-use crate::event::{GpuReading, ResourceSample, Stage, Vendor};
+use crate::event::{EnergyLack, GpuReading, ResourceSample, Stage, Vendor};
 
 /// Longest time between two readings of a power over which it is integrated, in nanoseconds.
 const LONGEST_NS: u64 = 2_000_000_000;
@@ -121,7 +121,10 @@ impl Energy {
         for (name, meter) in &mut self.domains {
             if sample.energy.iter().all(|reading| reading.domain != *name) {
                 let why = said(&format!("energy.{name}")).or(all);
-                meter.lose(&self.windows, t_ns, why.unwrap_or("it was not read for a while"));
+                let why = why.map_or(EnergyLack::NotRead, |detail| EnergyLack::Said {
+                    detail: detail.to_owned(),
+                });
+                meter.lose(&self.windows, t_ns, &why);
             }
         }
         for reading in &sample.energy {
@@ -137,9 +140,9 @@ impl Energy {
         let gpus = || sample.gpus.iter().filter(|gpu| gpu.vendor != Vendor::Tpu);
         for (name, device) in &mut self.devices {
             if gpus().all(|gpu| key(gpu) != *name) {
-                let why = "the device gave no reading for a while";
-                device.counter.lose(windows, sample.t_ns, why);
-                device.lose_power(windows, sample.t_ns, why);
+                let why = EnergyLack::DeviceSilent;
+                device.counter.lose(windows, sample.t_ns, &why);
+                device.lose_power(windows, sample.t_ns, &why);
             }
         }
         for gpu in gpus() {
@@ -160,16 +163,15 @@ impl Device {
                 let joules = energy_mj as f64 * 1e-3;
                 let pace = self.counter.pace(t_ns, joules, UPDATE_S);
                 if pace.is_some_and(|watts| watts > MOST_WATTS) {
-                    let why = "the counter jumped by more than any device can use";
-                    self.counter.lose(windows, t_ns, why);
+                    self.counter.lose(windows, t_ns, &EnergyLack::Jumped);
                 }
                 self.counter.push(windows, t_ns, joules);
             }
-            None => self.counter.lose(windows, t_ns, "its energy counter gave no reading"),
+            None => self.counter.lose(windows, t_ns, &EnergyLack::NoCounter),
         }
         let watts = gpu.power_watts.filter(|watts| watts.is_finite() && *watts >= 0.0);
         let Some(watts) = watts else {
-            return self.lose_power(windows, t_ns, "its power gave no reading");
+            return self.lose_power(windows, t_ns, &EnergyLack::NoPower);
         };
         if let Some((before_ns, before)) = self.drawn {
             let elapsed_ns = t_ns.saturating_sub(before_ns);
@@ -177,7 +179,7 @@ impl Device {
                 return;
             }
             if elapsed_ns > LONGEST_NS {
-                self.lose_power(windows, t_ns, "its power was not read for more than 2 s");
+                self.lose_power(windows, t_ns, &EnergyLack::SeldomPower);
             } else {
                 self.integral_j += f64::midpoint(before, watts) * elapsed_ns as f64 * 1e-9;
             }
@@ -186,7 +188,7 @@ impl Device {
         self.power.push(windows, t_ns, self.integral_j);
     }
 
-    fn lose_power(&mut self, windows: &[Window], t_ns: u64, why: &str) {
+    fn lose_power(&mut self, windows: &[Window], t_ns: u64, why: &EnergyLack) {
         self.drawn = None;
         self.power.lose(windows, t_ns, why);
     }
@@ -232,11 +234,11 @@ impl Around {
     }
 
     /// Why it is not known that the run works on the processors alone, if it is not.
-    fn doubt(&self) -> Option<String> {
+    fn doubt(&self) -> Option<EnergyLack> {
         if self.tpu {
-            return Some("nobody tells the energy of the TPU that the run works on".to_owned());
+            return Some(EnergyLack::Tpu);
         }
         let device = self.untold.difference(&self.told).next()?;
-        Some(format!("nobody tells whether the run works on {device} as well"))
+        Some(EnergyLack::Doubt { device: device.clone() })
     }
 }

@@ -1,147 +1,107 @@
-//! The sentences that go with a decision.
+//! The evidence that goes with a decision.
 
-use super::measure::why::Why;
 use super::policy::StopPolicy;
-use super::stage::StageState;
-use crate::event::Stage;
-use crate::units::percent;
-use crate::units::seconds;
+use super::stage::{Chosen, StageState};
+use crate::event::{
+    Age, Grounds, Num, OpenFigure, OpenHow, OpenStage, Stage, StageEnd, StopDetail,
+};
 
-fn doing(stage: &StageState) -> String {
-    match stage.stage {
-        Stage::Run => "the command".to_owned(),
-        Stage::Train => "training".to_owned(),
-        // They may wait for each other.
-        Stage::Serve(size) | Stage::Confirm(size) if stage.series.ideal.is_some() => {
-            format!("serving requests of {size}")
-        }
-        Stage::Serve(1) | Stage::Confirm(1) => "serving one by one".to_owned(),
-        Stage::Serve(size) | Stage::Confirm(size) => format!("serving by {size}"),
-        other => other.to_string(),
+pub(super) fn age(stage: &StageState, now_ns: u64) -> Age {
+    Age {
+        seconds: Num(stage.age_ns(now_ns) as f64 * 1e-9),
+        stage: stage.stage,
+        queues: stage.series.ideal.is_some(),
     }
-}
-
-pub(super) fn age(stage: &StageState, now_ns: u64) -> String {
-    let seconds = seconds(stage.age_ns(now_ns) as f64 * 1e-9);
-    format!("{seconds} of {}", doing(stage))
 }
 
 /// Why a stage counts as known.
-pub(super) fn known(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
-    if let Stage::Confirm(_) = stage.stage {
-        return format!("its constraints are decided, after {}", age(stage, now_ns));
+pub(super) fn known(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> StageEnd {
+    let age = age(stage, now_ns);
+    match stage.counted().count() {
+        _ if matches!(stage.stage, Stage::Confirm(_)) => StageEnd::Decided { age },
+        0 => StageEnd::Nothing { age },
+        count => StageEnd::Known { count, grounds: grounds(stage, policy, now_ns) },
     }
-    let count = stage.counted().count();
-    if count == 0 {
-        return format!("nothing chosen is measured here; left after {}", age(stage, now_ns));
-    }
-    format!("{count} of {count} chosen metrics {}", grounds(stage, policy, now_ns))
 }
 
 /// Why the run ends as known, as of its training: the metrics of all stages count.
-pub(super) fn run_known(stages: &[StageState], policy: &StopPolicy, now_ns: u64) -> String {
-    let with_chosen = stages.iter().filter(|stage| stage.counted().next().is_some());
-    let (count, of) =
-        with_chosen.fold((0, 0), |(count, of), stage| (count + stage.counted().count(), of + 1));
+pub(super) fn run_known(stages: &[StageState], policy: &StopPolicy, now_ns: u64) -> StopDetail {
+    let with_chosen = stages.iter().map(|stage| stage.counted().count()).filter(|count| *count > 0);
+    let (count, of) = with_chosen.fold((0, 0), |(sum, of), count| (sum + count, of + 1));
     let Some(last) = stages.last() else {
-        return "nothing was measured".to_owned();
+        return StopDetail::NothingMeasured;
     };
     if last.counted().next().is_none() {
-        let here = known(last, policy, now_ns);
-        return match count {
-            0 => here,
-            _ => format!("{count} of {count} chosen metrics known before training; {here}"),
-        };
+        return StopDetail::KnownBefore { count, here: known(last, policy, now_ns) };
     }
-    let stages = match of {
-        1 => String::new(),
-        _ => format!("of {of} stages "),
-    };
-    format!("{count} of {count} chosen metrics {stages}{}", grounds(last, policy, now_ns))
+    StopDetail::Known { count, stages: of, grounds: grounds(last, policy, now_ns) }
 }
 
-fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
-    let steps = stage.series.times.observations();
-    let cut = match stage.series.steps_cut() {
-        0 => String::new(),
-        cut => format!(" ({cut} cut as warm-up)"),
-    };
-    let looks = match policy.looks {
-        0 | 1 => String::new(),
-        looks => format!(" for {looks} looks"),
-    };
-    format!(
-        "within ±{} at {}{looks}, after {steps} steps{cut} and {}",
-        percent(policy.within),
-        percent(policy.confidence),
-        age(stage, now_ns)
-    )
+fn grounds(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> Grounds {
+    Grounds {
+        within: Num(policy.within),
+        confidence: Num(policy.confidence),
+        looks: policy.looks,
+        steps: stage.series.times.observations(),
+        cut: stage.series.steps_cut(),
+        age: age(stage, now_ns),
+    }
 }
 
 /// Which metrics are open and what each has reached.
-pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> String {
+pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> OpenStage {
     let open = stage.counted().filter(|chosen| !chosen.known(policy.looks));
-    let each = open.map(|chosen| {
-        let name = chosen.metric.name;
-        let Some(last) = &chosen.last else {
-            return format!("{name} was never judged");
-        };
-        match (&last.open, last.reached()) {
-            (Some(why), None) => format!("{name}: {}", why.sentence()),
-            (Some(Why::Wide), Some(reached)) => {
-                format!("{name} reached ±{}", percent(reached))
-            }
-            (Some(why), Some(reached)) => {
-                format!("{name} reached ±{} ({})", percent(reached), why.sentence())
-            }
-            (None, _) => format!("{name} was not confirmed by {} looks", policy.looks),
-        }
-    });
+    let how = |chosen: &Chosen| match &chosen.last {
+        None => OpenHow::NeverJudged,
+        Some(last) => match &last.open {
+            Some(why) => OpenHow::Reached { half_width: last.reached().map(Num), why: why.clone() },
+            None => OpenHow::Unconfirmed { looks: policy.looks },
+        },
+    };
+    let figure = |chosen: &Chosen, how| OpenFigure { metric: chosen.metric.name.to_owned(), how };
+    let each = open.map(|chosen| figure(chosen, how(chosen)));
     let left_out = stage.chosen.iter().filter_map(|chosen| {
-        let why = chosen.left_out.as_ref()?;
-        Some(format!("{} could not be read: {why}", chosen.metric.name))
+        let note = chosen.left_out.clone()?;
+        Some(figure(chosen, OpenHow::LeftOut { note }))
     });
-    each.chain(left_out).collect::<Vec<_>>().join(", ")
+    OpenStage { stage: stage.stage, began: true, figures: each.chain(left_out).collect() }
+}
+
+fn unknown(stage: &StageState, policy: &StopPolicy) -> usize {
+    let known = stage.counted().filter(|chosen| chosen.known(policy.looks));
+    stage.chosen.len() - known.count()
 }
 
 /// Why a stage is left as unstable.
-pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> String {
+pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> StageEnd {
+    let age = age(stage, now_ns);
     if let Stage::Confirm(_) = stage.stage {
-        let age = age(stage, now_ns);
-        return format!("not all of its constraints are decided after {age}");
+        return StageEnd::Undecided { age };
     }
-    let all = stage.chosen.len();
-    let known = stage.counted().filter(|chosen| chosen.known(policy.looks)).count();
-    format!(
-        "unstable: {} of {all} chosen metrics not known within ±{} after {}: {}",
-        all - known,
-        percent(policy.within),
-        age(stage, now_ns),
-        open(stage, policy)
-    )
+    StageEnd::Unstable {
+        open: unknown(stage, policy),
+        of: stage.chosen.len(),
+        within: Num(policy.within),
+        age,
+        figures: open(stage, policy).figures,
+    }
 }
 
 /// Why the run ends as unstable: what is open in each stage. `more`: chosen metrics of phases that never began.
 pub(super) fn run_unstable(
     stages: &[StageState],
     more: usize,
-    open: &[String],
+    open: Vec<OpenStage>,
     policy: &StopPolicy,
     now_ns: u64,
-) -> String {
+) -> StopDetail {
     let all: usize = stages.iter().map(|stage| stage.chosen.len()).sum();
-    let known = |stage: &StageState| {
-        let known = stage.counted().filter(|chosen| chosen.known(policy.looks));
-        known.count()
-    };
-    let known: usize = stages.iter().map(known).sum();
-    let after = stages.last().map(|stage| age(stage, now_ns));
-    format!(
-        "{} of {} chosen metrics not known within ±{} after {}: {}",
-        all + more - known,
-        all + more,
-        percent(policy.within),
-        after.unwrap_or_default(),
-        open.join("; ")
-    )
+    let unknown: usize = stages.iter().map(|stage| unknown(stage, policy)).sum();
+    StopDetail::Unstable {
+        open: unknown + more,
+        of: all + more,
+        within: Num(policy.within),
+        age: stages.last().map(|stage| age(stage, now_ns)),
+        stages: open,
+    }
 }

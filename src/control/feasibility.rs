@@ -6,15 +6,17 @@
 //! counters) are beyond their limit the moment they pass it, and within it only when what is measured is over. Figures
 //! of the model count when it was trained to the end. What cannot be read is undecided, never met.
 
-use super::constraint::{Constraint, Finding, Ruling};
+use super::constraint::decided;
 use super::evidence;
 use super::limit::{Limit, watched};
 use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
-use crate::event::{Feasibility, MetricRow, Phase, RunVerdict, Stage, StopReason, StopRecord};
+use crate::event::{
+    Constraint, Evidence, Feasibility, Finding, MetricRow, Num, Phase, Ruling, RunVerdict, Stage,
+    StopDetail, StopReason, StopRecord,
+};
 use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source, find};
-use crate::units::seconds;
 
 impl Run {
     /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
@@ -22,18 +24,14 @@ impl Run {
         if !self.policy.enabled || self.current == Some(Stage::Test) {
             return None;
         }
-        let finding = self.broken_limit();
-        let finding = finding.or_else(|| {
-            let says = self.broken_rate()?;
-            Some(Finding::new(Ruling::Broken, says))
-        });
+        let finding = self.broken_limit().or_else(|| self.broken_rate());
         let finding = finding.or_else(|| {
             let mut constraints = self.policy.constraints.iter();
             constraints.find_map(|constraint| self.passed(constraint))
         });
         Some(StopRecord {
             reason: StopReason::Infeasible,
-            detail: finding?.says + &self.and_spared(),
+            detail: StopDetail::Infeasible { finding: finding?, spared: self.spared() },
         })
     }
 
@@ -60,11 +58,15 @@ impl Run {
             return None;
         }
         // A run that did not fit the device breaks no constraint of the file, and is infeasible all the same.
-        if matches!(ended.reason, StopReason::Infeasible | StopReason::OutOfMemory) {
-            return Some(RunVerdict {
-                verdict: Feasibility::Infeasible,
-                reason: ended.detail.clone(),
-            });
+        let ending = match &ended.detail {
+            StopDetail::Infeasible { finding, .. } => Some(finding.clone()),
+            StopDetail::OutOfMemory(shortage) => {
+                Some(Finding::of_run(Ruling::Broken, Evidence::OutOfMemory(*shortage)))
+            }
+            _ => None,
+        };
+        if let Some(finding) = ending {
+            return Some(RunVerdict { verdict: Feasibility::Infeasible, findings: vec![finding] });
         }
         let mut findings = Vec::new();
         for constraint in &self.policy.constraints {
@@ -73,19 +75,10 @@ impl Run {
             findings.extend(found);
         }
         // What a run that broke off has shown is kept, but it is no proof that it can be run.
-        let broke_off = match ended.reason {
-            StopReason::Failed => Some("the run failed"),
-            StopReason::Cancelled => Some("the run was cancelled"),
-            StopReason::Diverged => Some("the training diverged"),
-            _ => None,
-        };
-        if let Some(why) = broke_off {
-            findings.push(Finding::new(Ruling::Open, why.to_owned()));
+        let reason = ended.reason;
+        if matches!(reason, StopReason::Failed | StopReason::Cancelled | StopReason::Diverged) {
+            findings.push(Finding::of_run(Ruling::Open, Evidence::BrokeOff { reason }));
         }
-        let of = |ruling: Ruling| {
-            let found = findings.iter().filter(|finding| finding.ruling == ruling);
-            found.map(|finding| finding.says.as_str()).collect::<Vec<_>>().join("; ")
-        };
         let (verdict, ruling) = if findings.iter().any(|f| f.ruling == Ruling::Broken) {
             (Feasibility::Infeasible, Ruling::Broken)
         } else if findings.iter().any(|f| f.ruling == Ruling::Open) {
@@ -93,7 +86,8 @@ impl Run {
         } else {
             (Feasibility::Feasible, Ruling::Met)
         };
-        Some(RunVerdict { verdict, reason: of(ruling) })
+        findings.retain(|finding| finding.ruling == ruling);
+        Some(RunVerdict { verdict, findings })
     }
 
     /// A constraint that is judged by looks, in each stage that the run should have had; nothing for another. Requests
@@ -123,9 +117,7 @@ impl Run {
             }
             let again = self.watched_in(constraint, metric, again);
             match (first.ruling, again.ruling) {
-                (Ruling::Broken, Ruling::Met) => {
-                    Finding { says: first.says + "; on trained weights it is met", ..first }
-                }
+                (Ruling::Broken, Ruling::Met) => Finding { met_when_trained: true, ..first },
                 (Ruling::Broken, _) => first,
                 _ => again,
             }
@@ -134,21 +126,19 @@ impl Run {
     }
 
     fn watched_in(&self, constraint: &Constraint, metric: &MetricDef, of: Stage) -> Finding {
-        let open = |why: String| {
-            Finding::new(Ruling::Open, format!("{constraint} in {of} is undecided: {why}"))
-        };
-        if let Some(why) = why_unsupported(metric, &self.context.unsupported) {
-            return open(format!("cannot be measured here: {why}"));
+        let found = |ruling, evidence| Finding::new(ruling, constraint, evidence).within(of);
+        let open = |evidence| found(Ruling::Open, evidence);
+        if let Some(reason) = why_unsupported(metric, &self.context.unsupported) {
+            return open(Evidence::CannotMeasure { reason: reason.clone() });
         }
         if let Some(finding) = self.keeps_whole(constraint, metric, of) {
             return finding;
         }
         let Some(state) = self.stage(of) else {
-            return open("the run ended before this phase".to_owned());
+            return open(Evidence::NotReached);
         };
         let of_constraint = |limit: &&Limit| limit.constraint == *constraint;
         let limit = state.limits.iter().find(of_constraint);
-        let never_read = self.totals.never_read(metric);
         let over = state.left_ns.is_some() || self.totals.finished.is_some();
         let ruling = limit.map_or(Ruling::Open, |limit| limit.ruling(self.policy.looks, over));
         if metric.kind == MetricKind::Projection
@@ -157,21 +147,15 @@ impl Run {
         {
             return finding;
         }
-        let Some(said) = limit.and_then(|limit| limit.said(ruling)) else {
-            let why = "the phase ended before the first look".to_owned();
-            return open(never_read.map_or(why, |why| why.to_string()));
-        };
         let age = evidence::age(state, state.left_ns.unwrap_or(self.now_ns));
-        let age = age + self.weights(metric, of);
-        let is = match ruling {
-            Ruling::Open => {
-                let said = || format!("{said}, after {age}");
-                return open(never_read.map_or_else(said, |why| why.to_string()));
-            }
-            Ruling::Met => "met",
-            Ruling::Broken => "broken",
-        };
-        Finding::new(ruling, format!("{constraint} is {is} in {of}: {said}, after {age}"))
+        let bounds = limit.and_then(|limit| limit.evidence(ruling, age));
+        let weights = self.weights(metric, of).filter(|_| bounds.is_some());
+        let never_read = self.totals.never_read(metric).filter(|_| ruling == Ruling::Open);
+        match (never_read, bounds) {
+            (Some(note), _) => open(Evidence::NeverRead { note }),
+            (None, Some(bounds)) => Finding { weights, ..found(ruling, bounds) },
+            (None, None) => open(Evidence::NoLook),
+        }
     }
 
     /// What only grows and has passed its limit.
@@ -205,10 +189,8 @@ impl Run {
         let passed = constraint.op.is_upper() && !constraint.op.holds(figure, constraint.limit);
         (passed && sure).then(|| {
             let age = self.now_ns.saturating_sub(self.context.started_ns);
-            let (figure, age) = (constraint.shown(figure), seconds(age as f64 * 1e-9));
-            let says =
-                format!("{constraint} is broken: it reached {figure}, after {age} of the run");
-            Finding::new(Ruling::Broken, says)
+            let (value, after_s) = (Num(figure), Num(age as f64 * 1e-9));
+            Finding::new(Ruling::Broken, constraint, Evidence::Passed { value, after_s })
         })
     }
 
@@ -233,8 +215,7 @@ impl Run {
         let found: Vec<_> =
             figures.map(|(row, metric)| self.figure(constraint, metric, row, ended)).collect();
         if found.is_empty() {
-            let says = format!("{constraint} is undecided: the run has no such phase");
-            return vec![Finding::new(Ruling::Open, says)];
+            return vec![Finding::new(Ruling::Open, constraint, Evidence::NoSuchPhase)];
         }
         found
     }
@@ -246,63 +227,53 @@ impl Run {
         row: &MetricRow,
         ended: &StopRecord,
     ) -> Finding {
-        let open =
-            |why: &str| Finding::new(Ruling::Open, format!("{constraint} is undecided: {why}"));
+        let open = |evidence| Finding::new(Ruling::Open, constraint, evidence);
         if let Some(finding) = self.passed(constraint) {
             return finding;
         }
         let Some(figure) = row.estimate else {
             return match metric.source {
                 Source::Target => self.missed(constraint, row, ended),
-                _ => open(&row.note),
+                _ => open(Evidence::NoFigure { notes: row.notes.clone(), trained: false }),
             };
         };
         if metric.source == Source::RateSearch {
             return self.found_rate(constraint, row);
         }
-        let shown = constraint.shown(figure);
-        if let Some(why) = self.unfinished(metric, row, ended) {
-            return open(&format!("{shown}, but {why}"));
+        let value = Num(figure);
+        if let Some(evidence) = self.unfinished(metric, (row, value), ended) {
+            return open(evidence);
         }
         if let MetricKind::Windows(_) = metric.kind {
-            return open(&format!("{shown}, without an interval"));
+            return open(Evidence::NoInterval { value });
         }
         let holds = constraint.op.holds(figure, constraint.limit);
-        if let Some(why) = self.energy_open(constraint, metric, row, holds) {
-            return open(&why);
+        if let Some(evidence) = self.energy_open(constraint, metric, row, holds) {
+            return open(evidence);
         }
         // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.
         let peak = metric.kind == MetricKind::Peak;
         if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint, metric) {
-            return open(&format!("{shown} is an upper bound: {}", row.note));
+            return open(Evidence::Bound { value, lower: false, notes: row.notes.clone() });
         }
         if metric.id == MetricId::MemoryPeak
             && let Some(most) = self.hidden_peak()
             && holds != constraint.op.holds(most, constraint.limit)
         {
-            return open(&format!("{shown}, {}", row.note));
+            return open(Evidence::Hidden { value, notes: row.notes.clone() });
         }
-        if let Some(why) = self.blind(metric, peak && holds && constraint.op.is_upper()) {
-            return open(&format!("{shown}, but {why}"));
+        if let Some(share) = self.blind(metric, peak && holds && constraint.op.is_upper()) {
+            return open(Evidence::Blind { value, share: Num(share) });
         }
-        let phases = if peak { " over the phases completed" } else { "" };
-        let (ruling, is) = if holds { (Ruling::Met, "met") } else { (Ruling::Broken, "broken") };
-        Finding::new(ruling, format!("{constraint} is {is}{phases}: {shown}"))
+        Finding::new(decided(holds), constraint, Evidence::Figure { value, peak })
     }
 
     /// What the interval of a highest rate says.
     fn found_rate(&self, constraint: &Constraint, row: &MetricRow) -> Finding {
         let Ok(Phase::Serve(size)) = row.phase.parse() else {
-            return Finding::new(Ruling::Open, format!("{constraint} is undecided"));
+            return Finding::new(Ruling::Open, constraint, Evidence::NoRate);
         };
-        let (ruling, says) = self.rate_ruling(constraint, size);
-        let is = match ruling {
-            Ruling::Open => "undecided",
-            Ruling::Met => "met",
-            Ruling::Broken => "broken",
-        };
-        let says = format!("{constraint} is {is} in {}: {says}", row.phase);
-        Finding::new(ruling, says)
+        self.rate_ruling(constraint, size)
     }
 
     /// Whether a peak beyond the limit is that of the run's own memory, each page counted once: as sampled of a single
@@ -323,20 +294,20 @@ impl Run {
     fn unfinished(
         &self,
         metric: &MetricDef,
-        row: &MetricRow,
+        (row, value): (&MetricRow, Num),
         ended: &StopRecord,
-    ) -> Option<&'static str> {
+    ) -> Option<Evidence> {
         if metric.scope != Scope::Run {
             return None;
         }
         if metric.is_of_model() {
             let trained = self.trained_to_the_end(ended.reason);
-            return (!trained).then_some("the model was not trained to the end");
+            return (!trained).then_some(Evidence::Untrained { value });
         }
         let finished = self.totals.finished.as_ref();
         let whole = finished.is_some_and(|finished| !finished.stopped);
         let known = metric.kind == MetricKind::Peak && row.plateaued == Some(true);
         (!whole && !known && ended.reason != StopReason::Trained)
-            .then_some("the run ended before its phases were over")
+            .then_some(Evidence::Unfinished { value })
     }
 }

@@ -1,12 +1,12 @@
 //! What a training is asked to reach, when it has, and what an end before that spares.
 
-use super::constraint::{Constraint, Finding, Ruling};
+use super::constraint::decided;
 use super::measure::measure;
-use super::row::add_note;
 use super::run::Run;
-use crate::event::{MetricRow, Stage, StopRecord};
+use crate::event::{
+    Constraint, Evidence, Finding, MetricRow, Note, Num, Ruling, Spared, Stage, StopRecord,
+};
 use crate::metric::{MetricDef, MetricId, Source};
-use crate::units::{elapsed_down, seconds};
 
 impl Run {
     /// Whether a figure of the trained model is chosen: then the system metrics alone do not end the training. A target
@@ -35,29 +35,22 @@ impl Run {
         row.estimate = reached.map(|found| found.after_s);
         row.samples = u64::from(reached.is_some());
         row.plateaued = row.plateaued.map(|_| reached.is_some());
-        let note = match (self.policy.target_accuracy, reached) {
-            (None, _) => "no target: set target_accuracy in [train]".to_owned(),
-            (Some(target), Some(found)) => format!(
-                "{:.4} in epoch {}, the first of at least {target}",
-                found.accuracy, found.epoch
-            ),
+        row.notes.push(match (self.policy.target_accuracy, reached) {
+            (None, _) => Note::NoTarget,
+            (Some(target), Some(found)) => Note::TargetReached {
+                accuracy: Num(found.accuracy),
+                epoch: found.epoch,
+                target: Num(target),
+            },
             (Some(target), None) => self.not_reached(target),
-        };
-        add_note(row, &note);
+        });
     }
 
-    fn not_reached(&self, target: f64) -> String {
-        let Some(spent) = self.training_s() else {
-            return format!("{target} not reached: the run ended before a step of training");
-        };
-        let spent = seconds(spent);
-        match self.pace.best() {
-            Some(best) => format!(
-                "{target} not reached: best {:.4} in epoch {}, after {spent} of training",
-                best.accuracy, best.epoch
-            ),
-            None => format!("{target} not reached: no epoch was validated in {spent} of training"),
-        }
+    fn not_reached(&self, target: f64) -> Note {
+        let spent_s = self.training_s().map(Num);
+        let best = self.pace.best().filter(|_| spent_s.is_some());
+        let best = best.map(|best| (Num(best.accuracy), best.epoch));
+        Note::TargetMissed { target: Num(target), best, spent_s }
     }
 
     /// A limit on the time to the target accuracy that has passed, reached or not.
@@ -68,15 +61,15 @@ impl Run {
         if !constraint.op.is_upper() || constraint.op.holds(spent, constraint.limit) {
             return None;
         }
-        let says = match reached {
-            Some(found) => format!(
-                "{target} was reached in epoch {}, after {} of training",
-                found.epoch,
-                seconds(spent)
-            ),
-            None => self.not_reached(target),
+        let evidence = match reached {
+            Some(found) => Evidence::TargetReached {
+                target: Num(target),
+                epoch: found.epoch,
+                after_s: Num(spent),
+            },
+            None => Evidence::NoFigure { notes: vec![self.not_reached(target)], trained: false },
         };
-        Some(Finding::new(Ruling::Broken, format!("{constraint} is broken: {says}")))
+        Some(Finding::new(Ruling::Broken, constraint, evidence))
     }
 
     /// What becomes of such a limit where the target was not reached and the limit has not passed.
@@ -88,12 +81,9 @@ impl Run {
     ) -> Finding {
         let trained = self.trained_to_the_end(ended.reason);
         let decided = trained && constraint.op.is_upper() && self.policy.target_accuracy.is_some();
-        let (ruling, is) = if decided {
-            (Ruling::Broken, "is broken: trained to the end,")
-        } else {
-            (Ruling::Open, "is undecided:")
-        };
-        Finding::new(ruling, format!("{constraint} {is} {}", row.note))
+        let evidence = Evidence::NoFigure { notes: row.notes.clone(), trained: decided };
+        let ruling = if decided { Ruling::Broken } else { Ruling::Open };
+        Finding::new(ruling, constraint, evidence)
     }
 
     /// What the time that training has really taken says of a limit on its projection: the whole of it when the budget is
@@ -108,13 +98,8 @@ impl Run {
         if whole.is_none() && holds == constraint.op.is_upper() {
             return None;
         }
-        let (ruling, is) = if holds { (Ruling::Met, "met") } else { (Ruling::Broken, "broken") };
-        let says = match whole {
-            Some(_) => "the whole training took",
-            None => "training has taken",
-        };
-        let says = format!("{constraint} is {is}: {says} {}", seconds(spent));
-        Some(Finding::new(ruling, says))
+        let evidence = Evidence::Training { whole: whole.is_some(), spent_s: Num(spent) };
+        Some(Finding::new(decided(holds), constraint, evidence))
     }
 
     /// Seconds of the budgeted training that an end now spares, at least; `None` where nothing is known of it.
@@ -132,20 +117,15 @@ impl Run {
         Some(allowed.map_or(rest, |allowed| rest.min(allowed)).max(0.0))
     }
 
-    /// What an end now spares, to be put behind its reason.
-    pub(super) fn and_spared(&self) -> String {
+    /// What an end now spares, for people.
+    pub(super) fn spared(&self) -> Spared {
         let begun = self.stage(Stage::Train).is_some();
         match self.spared_s() {
-            _ if self.context.epochs == 0 => String::new(),
-            Some(spared) if spared > 0.0 => format!(
-                "; at least {} of the budgeted training were not spent",
-                elapsed_down(spared)
-            ),
-            Some(_) => String::new(),
-            None if begun => {
-                "; how long its training would have taken was not known yet".to_owned()
-            }
-            None => "; its training was not begun".to_owned(),
+            _ if self.context.epochs == 0 => Spared::Nothing,
+            Some(spared) if spared > 0.0 => Spared::AtLeast { seconds: Num(spared) },
+            Some(_) => Spared::Nothing,
+            None if begun => Spared::Unknown,
+            None => Spared::NotBegun,
         }
     }
 }

@@ -5,9 +5,10 @@ use super::looks::judged_in;
 use super::measure::Ask;
 use super::run::{Run, ns};
 use super::stage::Outcome;
-use crate::event::{Finished, Phase, Stage, StopReason, StopRecord};
+use crate::event::{
+    Finished, Num, OpenStage, Phase, Stage, StageEnd, StopDetail, StopReason, StopRecord,
+};
 use crate::metric::Source;
-use crate::units::{Span, seconds};
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +20,8 @@ pub enum Verdict {
     Advance {
         /// The phase that is meant.
         phase: Phase,
-        /// The evidence, one sentence.
-        why: String,
+        /// The evidence.
+        why: StageEnd,
     },
     /// The model is trained: leave the training, and serve once more on its weights before the test. Should nothing else
     /// end the run, this is why it ended.
@@ -39,12 +40,11 @@ impl Run {
         if let Some(limit) = self.policy.max_run_time_s
             && age_ns >= ns(limit)
         {
-            let detail = format!("the run has used its {}", seconds(limit));
             // What the training was left for stays true of the model.
-            return match &self.trained_as {
-                Some(trained) => stop(trained.reason, format!("{}; {detail}", trained.detail)),
-                None => stop(StopReason::Budget, detail),
-            };
+            let trained = self.trained_as.as_ref();
+            let reason = trained.map_or(StopReason::Budget, |trained| trained.reason);
+            let trained = trained.map(|trained| Box::new(trained.detail.clone()));
+            return stop(reason, StopDetail::RunTime { limit_s: Num(limit), trained });
         }
         let (current, now_ns) = (self.current, self.now_ns);
         let max_ns = ns(self.policy.max_time_s);
@@ -89,12 +89,12 @@ impl Run {
         if !asked || self.current != Some(Stage::Train) || !self.wants_training() {
             return None;
         }
-        let detail = self.training.trained(&self.policy)?;
+        let detail = self.training.trained(&self.policy, self.open_at_end())?;
         let state = self.stage(Stage::Train)?;
         if state.outcome.is_none() && !state.chosen.is_empty() {
             return None;
         }
-        let record = StopRecord { reason: StopReason::Trained, detail: detail + &self.and_open() };
+        let record = StopRecord { reason: StopReason::Trained, detail };
         Some(if self.confirms() { Verdict::Confirm(record) } else { Verdict::Stop(record) })
     }
 
@@ -106,15 +106,14 @@ impl Run {
             return None;
         }
         let found = self.pace.reached()?;
-        let mut record = self.measured();
-        record.detail = format!(
-            "accuracy {:.4} reached in epoch {}, after {} of training; {}",
-            found.accuracy,
-            found.epoch,
-            seconds(found.after_s),
-            record.detail
-        );
-        Some(Verdict::Stop(record))
+        let StopRecord { reason, detail } = self.measured();
+        let detail = StopDetail::Target {
+            accuracy: Num(found.accuracy),
+            epoch: found.epoch,
+            after_s: Num(found.after_s),
+            rest: Box::new(detail),
+        };
+        Some(Verdict::Stop(StopRecord { reason, detail }))
     }
 
     /// What follows when all is known of a stage, or its time is used up.
@@ -148,57 +147,40 @@ impl Run {
         if let Some(record) = self.stopped.as_ref().or(self.trained_as.as_ref()) {
             return record.clone();
         }
-        let used = finished.epochs >= self.context.epochs;
         let record = |reason, detail| StopRecord { reason, detail };
         if finished.stopped {
-            let detail = format!("asked to stop after {} epochs", finished.epochs);
+            let detail = StopDetail::AskedToStop { epochs: finished.epochs };
             return record(StopReason::Cancelled, detail);
         }
         if self.context.work.is_command() {
-            let open = if self.policy.limits_only { String::new() } else { self.and_open() };
-            let detail = format!("the command came to its own end{open}");
-            return record(StopReason::Budget, detail);
+            let open = if self.policy.limits_only { Vec::new() } else { self.open_at_end() };
+            return record(StopReason::Budget, StopDetail::Command { open });
         }
-        if self.context.epochs == 0 {
+        let budget = self.context.epochs;
+        if budget == 0 {
             return self.served();
         }
-        let detail = if used {
-            format!("all {} epochs used", self.context.epochs)
-        } else {
-            format!(
-                "the worker finished after {} of {} epochs",
-                finished.epochs, self.context.epochs
-            )
-        };
-        record(StopReason::Budget, detail + &self.and_open())
+        let open = self.open_at_end();
+        record(StopReason::Budget, StopDetail::Epochs { used: finished.epochs, budget, open })
     }
 
     /// Why the run ends when its training has been measured: training is the last stage, so the chosen metrics of the
     /// serve phases must be known as well.
     pub(super) fn measured(&self) -> StopRecord {
         let (unmeasured, open) = (self.unmeasured(), self.open_by_stage());
-        let searches = self.open_searches().len();
-        let (reason, detail) = if open.is_empty() {
+        if open.is_empty() {
             let detail = evidence::run_known(&self.stages, &self.policy, self.now_ns);
-            (StopReason::Plateaued, detail)
-        } else {
-            let more: usize = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
-            let more = more + searches;
-            let detail =
-                evidence::run_unstable(&self.stages, more, &open, &self.policy, self.now_ns);
-            (StopReason::Unstable, detail)
-        };
-        StopRecord { reason, detail }
+            return StopRecord { reason: StopReason::Plateaued, detail };
+        }
+        let more: usize = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
+        let more = more + self.open_searches().len();
+        let detail = evidence::run_unstable(&self.stages, more, open, &self.policy, self.now_ns);
+        StopRecord { reason: StopReason::Unstable, detail }
     }
 
-    /// `; ` and what is open, for the detail of an end that does not depend on it; empty where everything is known, and
-    /// without early stop, where nothing is asked.
-    pub(super) fn and_open(&self) -> String {
-        let open = self.open_by_stage();
-        if open.is_empty() || !self.policy.enabled {
-            return String::new();
-        }
-        format!("; {}", open.join("; "))
+    /// What is open at an end that does not depend on it; nothing without early stop, where nothing is asked.
+    pub(super) fn open_at_end(&self) -> Vec<OpenStage> {
+        if self.policy.enabled { self.open_by_stage() } else { Vec::new() }
     }
 
     /// Serve phases that were promised and never began, with the number of chosen metrics that they would have had.
@@ -216,55 +198,47 @@ impl Run {
 
     /// The stages with chosen metrics that are not known, each with what these have reached. A search for the highest rate
     /// counts as one.
-    fn open_by_stage(&self) -> Vec<String> {
+    fn open_by_stage(&self) -> Vec<OpenStage> {
         let unmeasured = self.unmeasured().into_iter();
-        let unmeasured = unmeasured.map(|(stage, _)| format!("{stage}: never began"));
+        let unmeasured =
+            unmeasured.map(|(stage, _)| OpenStage { stage, began: false, figures: Vec::new() });
         let open = self.stages.iter().filter(|state| match (state.stage, state.outcome) {
             // Its limits are all that is asked of it, and the verdict tells of them.
             (Stage::Confirm(_), _) => false,
             (Stage::Serve(_), Some(outcome)) => outcome != Outcome::Known,
             _ => !state.known(self.policy.looks),
         });
-        open.map(|state| format!("{}: {}", state.stage, evidence::open(state, &self.policy)))
-            .chain(self.open_searches_said())
+        open.map(|state| evidence::open(state, &self.policy))
+            .chain(self.open_searches())
             .chain(unmeasured)
             .collect()
     }
 
-    fn open_searches_said(&self) -> impl Iterator<Item = String> {
-        let searches = self.open_searches().into_iter();
-        searches.map(|(stage, says)| format!("{stage}: {says}"))
-    }
-
     /// The end of a run that only serves.
     fn served(&self) -> StopRecord {
-        let took = Span::from_ns(self.now_ns.saturating_sub(self.context.started_ns));
-        let unstable: Vec<String> = self
+        let after_ns = self.now_ns.saturating_sub(self.context.started_ns);
+        let open: Vec<OpenStage> = self
             .stages
             .iter()
             .filter(|state| state.outcome == Some(Outcome::TimeUp))
-            .map(|state| format!("{}: {}", state.stage, evidence::open(state, &self.policy)))
-            .chain(self.open_searches_said())
+            .map(|state| evidence::open(state, &self.policy))
+            .chain(self.open_searches())
             .collect();
         let known = self.stages.len() == self.context.serve_sizes.len()
             && (!self.stages.is_empty() || self.searched())
             && self.stages.iter().all(|state| state.outcome == Some(Outcome::Known));
-        let (reason, detail) = if !unstable.is_empty() {
-            (StopReason::Unstable, unstable.join("; "))
+        let (reason, detail) = if !open.is_empty() {
+            (StopReason::Unstable, StopDetail::ServedOpen { open })
         } else if known {
-            let what = if self.stages.is_empty() {
-                "every search for the highest rate precise"
-            } else {
-                "every serve phase known"
-            };
-            (StopReason::Plateaued, format!("{what}, after {took}"))
+            let searched = self.stages.is_empty();
+            (StopReason::Plateaued, StopDetail::Served { searched, after_ns })
         } else {
-            (StopReason::Budget, format!("the time for serving is used, after {took}"))
+            (StopReason::Budget, StopDetail::ServeTime { after_ns })
         };
         StopRecord { reason, detail }
     }
 }
 
-pub(super) fn stop(reason: StopReason, detail: String) -> Verdict {
+pub(super) fn stop(reason: StopReason, detail: StopDetail) -> Verdict {
     Verdict::Stop(StopRecord { reason, detail })
 }

@@ -1,13 +1,12 @@
 //! A constraint in one stage: what each look makes certain of it.
 
-use super::constraint::{Constraint, Ruling};
+use super::constraint::ruling;
 use super::measure::assessment::{ALPHA, Bounded};
 use super::measure::load::Load;
-use crate::event::Stage;
+use crate::event::{Age, Constraint, Evidence, Num, Ruling, Stage};
 use crate::metric::{MetricDef, MetricKind, Scope, find};
 use crate::stats::{Bounds, anytime_ranks};
 use crate::units::Unit;
-use crate::units::percent;
 
 /// Fewest independent requests with which the quantile at this level can be found within an upper limit, none of them
 /// over it: the one-sided test, valid at every look.
@@ -74,7 +73,7 @@ impl Limit {
     pub(super) fn look(&mut self, found: Bounded, ideal: Bounds, load: Load) {
         let Bounded { bounds, seen } = found;
         let bounds = self.under(load, bounds, ideal);
-        let ruling = self.constraint.ruling(bounds);
+        let ruling = ruling(&self.constraint, bounds);
         self.load = load;
         let same = self.last.is_some_and(|(before, _)| before == ruling);
         if !same {
@@ -104,20 +103,30 @@ impl Limit {
         }
     }
 
-    /// What the last look found, for people; `None` before the first.
-    pub(super) fn said(&self, ruling: Ruling) -> Option<String> {
+    /// What the last look found; `None` before the first.
+    pub(super) fn evidence(&self, ruling: Ruling, age: Age) -> Option<Evidence> {
         let (_, bounds) = self.last?;
-        if let (Load::Overloaded { .. }, true) = (self.load, is_latency(self.metric)) {
-            return Some(self.load.sentence().unwrap_or_default());
-        }
-        let said = said(&self.constraint, bounds, ruling);
-        Some(match (self.load, self.load.sentence(), ruling) {
-            (Load::Unplayed, Some(load), _) => load,
-            (Load::Generator { .. }, Some(load), Ruling::Open) => format!("{said}; {load}"),
-            (Load::Generator { .. }, _, Ruling::Broken) => {
-                format!("{said} even without the load generator's time")
-            }
-            _ => said,
+        let (low, high) = (bounds.low.map(|low| low.max(0.0)), bounds.high);
+        let upper = self.constraint.op.is_upper();
+        // The end that decides, if one does.
+        let (low, high) = match ruling {
+            Ruling::Open => (low, high),
+            Ruling::Met if upper => (None, high),
+            Ruling::Met => (low, None),
+            Ruling::Broken if upper => (low, None),
+            Ruling::Broken => (None, high),
+        };
+        let told = match self.load {
+            Load::Overloaded { .. } => is_latency(self.metric),
+            Load::Generator { .. } => ruling != Ruling::Met,
+            Load::Bearable | Load::Unplayed => true,
+        };
+        Some(Evidence::Bounds {
+            low: low.map(Num),
+            high: high.map(Num),
+            confidence: Num(1.0 - ALPHA),
+            load: self.load.note().filter(|_| told),
+            age,
         })
     }
 
@@ -143,22 +152,4 @@ pub(super) fn watched(metric: &MetricDef, stage: Stage) -> bool {
         Scope::Stages => matches!(stage, Stage::Run | Stage::Train | Stage::Serve(_)),
         Scope::Run => false,
     }
-}
-
-/// What the bounds say, in the words of the constraint.
-fn said(constraint: &Constraint, bounds: Bounds, ruling: Ruling) -> String {
-    let low = bounds.low.map(|low| format!("at least {}", constraint.shown(low.max(0.0))));
-    let high = bounds.high.map(|high| format!("at most {}", constraint.shown(high)));
-    let upper = constraint.op.is_upper();
-    let shown = match ruling {
-        Ruling::Open => match (low, high) {
-            (Some(low), Some(high)) => format!("{low} and {high}"),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => return "too few observations for a bound".to_owned(),
-        },
-        // The end that decides.
-        Ruling::Met => if upper { high } else { low }.unwrap_or_default(),
-        Ruling::Broken => if upper { low } else { high }.unwrap_or_default(),
-    };
-    format!("{shown} at {}", percent(1.0 - ALPHA))
 }

@@ -82,7 +82,7 @@ mod warm_up;
 mod watch;
 mod windowed;
 
-pub use constraint::{Constraint, Op};
+pub use crate::event::{Constraint, Op};
 pub use context::RunContext;
 pub use controller::Controller;
 pub use devices::Selection;

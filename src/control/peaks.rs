@@ -2,16 +2,11 @@
 
 use super::measure::assess;
 use super::measure::assessment::Assessment;
-use super::measure::why::Why;
-use super::row::{add_note, fill};
+use super::row::fill;
 use super::run::Run;
 use super::stage::StageState;
-use crate::event::{MetricRow, Stage};
+use crate::event::{MetricRow, Note, Num, PeakGrowth, Stage, Why};
 use crate::metric::{DeviceKind, MetricDef, MetricId, UsageField};
-use crate::units;
-
-/// What the row of a figure says where nobody tells which chips are the run's.
-const ALL_CHIPS: &str = "all chips of the machine";
 
 impl Run {
     pub(super) fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
@@ -25,9 +20,9 @@ impl Run {
             let chosen = state.chosen.iter().find(|chosen| chosen.metric.id == metric.id);
             fill(row, metric, &assessment, state, chosen, &self.policy);
             if row.estimate.is_none() {
-                row.note.clear();
+                row.notes.clear();
             } else {
-                add_note(row, &self.how_long(&assessment));
+                row.notes.push(self.how_long(&assessment));
             }
         }
         let Some(sampled) = self.totals.peaks.get(metric.id).map(|peak| &peak.tracker) else {
@@ -47,7 +42,7 @@ impl Run {
             && let Some(why) = self.unwatched()
         {
             row.estimate = None;
-            add_note(row, &why);
+            row.notes.push(why);
         }
         self.note_whose(row, metric);
     }
@@ -65,14 +60,10 @@ impl Run {
         if row.estimate.is_none() {
             return;
         }
-        if let Some(most) = self.hidden_peak().filter(|_| metric.id == MetricId::MemoryPeak) {
-            let most = units::bytes(most);
-            let why =
-                format!("at least: a process that ended between two looks may have had {most}");
-            add_note(row, &why);
-        }
+        let hidden = self.hidden_peak().filter(|_| metric.id == MetricId::MemoryPeak);
+        row.notes.extend(hidden.map(|most| Note::AtLeast { bytes: Num(most) }));
         match metric.device() {
-            None if self.totals.processes > 1 => add_note(row, self.totals.shared_pages()),
+            None if self.totals.processes > 1 => row.notes.push(self.totals.shared_pages()),
             Some(DeviceKind::Gpu) => self.whose(row, metric),
             _ => self.note_chips(row, metric),
         }
@@ -83,44 +74,40 @@ impl Run {
     pub(super) fn note_chips(&self, row: &mut MetricRow, metric: &MetricDef) {
         let of_tpus = metric.device() == Some(DeviceKind::Tpu);
         if row.estimate.is_some() && of_tpus && self.totals.is_shared(metric) {
-            add_note(row, ALL_CHIPS);
+            row.notes.push(Note::AllChips);
         }
     }
 
     /// Whose memory a peak of devices is.
     fn whose(&self, row: &mut MetricRow, metric: &MetricDef) {
         if self.totals.is_shared(metric) {
-            add_note(row, "whole device, others included");
+            row.notes.push(Note::SharedDevice);
         }
         let note = self.totals.devices.note(true);
-        if !note.starts_with("whole device") {
-            add_note(row, &note);
-        }
+        row.notes.extend(note.filter(|note| *note != Note::OnlyDevice));
     }
 
     /// How long a peak was watched, and the growth that it may still have: no peak is promised beyond that.
-    fn how_long(&self, assessment: &Assessment) -> String {
+    fn how_long(&self, assessment: &Assessment) -> Note {
         let watched = self.totals.span_ns.zip(self.totals.resident_ns);
         let watched = watched.map_or(0, |((first, _), last)| last.saturating_sub(first));
         let growth = match (&assessment.open, assessment.growth_below) {
-            (Some(why @ Why::Growing(_)), _) => why.sentence(),
-            (_, Some(below)) => {
-                format!("growth below {} a minute", units::bytes_up(below * 60.0))
-            }
-            (_, None) => "too short to bound its growth".to_owned(),
+            (Some(Why::Growing { per_s }), _) => PeakGrowth::Growing { per_s: *per_s },
+            (_, Some(below)) => PeakGrowth::Below { per_s: Num(below) },
+            (_, None) => PeakGrowth::Unknown,
         };
-        format!("peak over {}; {growth}", units::seconds(watched as f64 * 1e-9))
+        Note::PeakOver { over_s: Num(watched as f64 * 1e-9), growth }
     }
 
     /// Why the sampled peak says nothing of the run: most of it came after the last look at its memory. Runs that are
     /// shorter than two ticks or so are like that.
-    fn unwatched(&self) -> Option<String> {
+    fn unwatched(&self) -> Option<Note> {
         let (_, end) = self.totals.span_ns?;
         let since = |t_ns: u64| t_ns.saturating_sub(self.context.started_ns);
         let (seen, whole) = (since(self.totals.resident_ns?), since(end));
         (seen < whole / 2).then(|| {
-            let shown = |ns: u64| units::seconds(ns as f64 * 1e-9);
-            format!("last looked at {} into {}", shown(seen), shown(whole))
+            let seconds = |ns: u64| Num(ns as f64 * 1e-9);
+            Note::LastSeen { at_s: seconds(seen), of_s: seconds(whole) }
         })
     }
 }

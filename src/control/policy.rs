@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::constraint::Constraint;
+use crate::event::Constraint;
 use crate::metric::CATALOGUE;
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.

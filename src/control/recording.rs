@@ -8,10 +8,9 @@ use super::policy::StopPolicy;
 use super::rule::{Judgement, Oracle, RuleSpec, Standing};
 use super::stage::{Chosen, StageState};
 use super::watch::Watch;
-use crate::event::{Envelope, ResourceSample, Stage, StepBatch, WorkerEvent};
+use crate::event::{Envelope, ResourceSample, RuleSaid, Stage, StepBatch, WorkerEvent};
 use crate::metric::{MetricDef, MetricKind};
 use crate::stats::Estimate;
-use crate::units::percent;
 
 /// What a rule says of one metric in one stage of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +33,7 @@ struct Said {
     at_ns: u64,
     standing: Standing,
     estimate: Option<Estimate>,
-    reason: String,
+    reason: RuleSaid,
 }
 
 /// One metric in one stage.
@@ -230,13 +229,13 @@ impl Entry {
     }
 
     /// What is said of it now: by the rule that watches it, or at the last look.
-    fn says(&self, chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, String) {
+    fn says(&self, chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, RuleSaid) {
         let Some(watch) = &self.watch else {
             return of_last_look(chosen, policy);
         };
         let opinion = watch.opinion();
         let reason = match watch.standing() {
-            Standing::GaveUp => format!("gave up: {}", opinion.reason),
+            Standing::GaveUp => RuleSaid::GaveUp { after_s: None, last: Box::new(opinion.reason) },
             Standing::Known | Standing::Open => opinion.reason,
         };
         (opinion.estimate, reason)
@@ -272,21 +271,18 @@ fn entry<'a>(
     &mut entries[at]
 }
 
-fn of_last_look(chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, String) {
+fn of_last_look(chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, RuleSaid) {
     let Some(last) = &chosen.last else {
-        return (None, "was never judged".to_owned());
+        return (None, RuleSaid::NeverJudged);
     };
-    let width = match last.reached() {
-        Some(reached) => format!("±{} at {}", percent(reached), percent(policy.confidence)),
-        None => "no interval".to_owned(),
+    let known = last.open.is_none() && chosen.known(policy.looks);
+    let said = RuleSaid::Look {
+        half_width: last.reached(),
+        confidence: policy.confidence,
+        seen: last.seen,
+        cut: None,
+        agreed: known.then_some(policy.looks),
+        open: last.open.clone(),
     };
-    let why = match &last.open {
-        Some(why) => format!(", {}", why.sentence()),
-        None if chosen.known(policy.looks) && policy.looks > 1 => {
-            format!(" in {} looks", policy.looks)
-        }
-        None if chosen.known(policy.looks) => String::new(),
-        None => ", not confirmed".to_owned(),
-    };
-    (last.estimate, format!("{width} over {} observations{why}", last.seen))
+    (last.estimate, said)
 }

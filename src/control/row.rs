@@ -1,13 +1,11 @@
 //! One row of `metrics.csv`: empty, with a note more, or as an assessment fills it.
 
 use super::measure::assessment::{Assessment, Cut};
-use super::measure::why::Why;
 use super::policy::StopPolicy;
 use super::stage::{Chosen, Outcome, StageState};
-use crate::event::{MetricRow, Stage};
+use crate::event::{MetricRow, Note, Num, Stage, Why};
 use crate::metric::{MetricDef, Source};
 use crate::stats::Estimate;
-use crate::units::percent;
 
 /// Without a figure; `chosen`: it is waited for.
 pub(super) fn blank(metric: &MetricDef, phase: String, chosen: bool) -> MetricRow {
@@ -21,16 +19,8 @@ pub(super) fn blank(metric: &MetricDef, phase: String, chosen: bool) -> MetricRo
         confidence: None,
         samples: 0,
         plateaued: chosen.then_some(false),
-        note: String::new(),
+        notes: Vec::new(),
     }
-}
-
-/// Adds a note behind those that it has.
-pub(super) fn add_note(row: &mut MetricRow, note: &str) {
-    if !row.note.is_empty() && !note.is_empty() {
-        row.note.push_str("; ");
-    }
-    row.note.push_str(note);
 }
 
 /// Fills it with what the last look at a stage would say; `chosen`: the metric there, where it is waited for.
@@ -58,47 +48,34 @@ pub(super) fn fill(
     if was_known == Some(true) && row.plateaued == Some(false) {
         notes.push(moved(assessment, policy));
     } else if row.plateaued == Some(false) && state.outcome == Some(Outcome::TimeUp) {
-        notes.push(match assessment.reached() {
-            Some(reached) => {
-                format!(
-                    "unstable: reached ±{}, asked ±{}",
-                    percent(reached),
-                    percent(policy.within)
-                )
-            }
-            None => format!("unstable: not known within ±{}", percent(policy.within)),
-        });
+        let reached = assessment.reached().map(Num);
+        notes.push(Note::Unstable { reached, asked: Num(policy.within) });
     }
-    if let Some(cut) = assessment.cut.filter(Cut::is_much) {
-        notes.push(cut.sentence());
-    }
+    notes.extend(assessment.cut.filter(Cut::is_much).map(|cut| cut.note()));
     notes.extend(load_note(state, metric));
     let disturbed = assessment.disturbed.zip(assessment.estimate);
-    notes.extend(disturbed.and_then(|(found, estimate)| found.note(&estimate, row.unit)));
+    notes.extend(disturbed.and_then(|(found, estimate)| found.note(&estimate)));
     match &assessment.open {
-        Some(Why::NoReading(reason)) => notes.push(reason.clone()),
+        Some(Why::NoReading { note }) => notes.push((**note).clone()),
         // How wide it is stands beside it.
-        Some(Why::Wide | Why::Recent | Why::Growing(_) | Why::Disturbed { .. }) | None => {}
-        Some(why) => notes.push(why.sentence()),
+        Some(Why::Wide | Why::Recent | Why::Growing { .. } | Why::Disturbed { .. }) | None => {}
+        Some(why) => notes.push(Note::Open { why: why.clone() }),
     }
-    row.note = notes.join("; ");
+    row.notes = notes;
 }
 
 /// What was known when it was decided on, and is not at the end.
-fn moved(assessment: &Assessment, policy: &StopPolicy) -> String {
-    match (&assessment.open, assessment.reached()) {
-        (Some(Why::Wide), Some(reached)) => format!(
-            "was known, then moved: reached ±{}, asked ±{}",
-            percent(reached),
-            percent(policy.within)
-        ),
-        (Some(Why::Recent), _) => "was known, then moved: its last record is recent".to_owned(),
-        _ => "was known, then moved".to_owned(),
+fn moved(assessment: &Assessment, policy: &StopPolicy) -> Note {
+    let wide = assessment.open == Some(Why::Wide);
+    Note::Moved {
+        reached: assessment.reached().filter(|_| wide).map(Num),
+        asked: Num(policy.within),
+        recent: assessment.open == Some(Why::Recent),
     }
 }
 
 /// What the load does to a figure of a stage, for its note.
-pub(super) fn load_note(state: &StageState, metric: &MetricDef) -> Option<String> {
+pub(super) fn load_note(state: &StageState, metric: &MetricDef) -> Option<Note> {
     let serves = matches!(state.stage, Stage::Serve(_) | Stage::Confirm(_));
-    (serves && metric.source == Source::Steps).then(|| state.series.load())?.sentence()
+    (serves && metric.source == Source::Steps).then(|| state.series.load())?.note()
 }

@@ -1,15 +1,13 @@
 //! The figures of a run as `metrics.csv` has them.
 
-use super::measure::assess;
-use super::measure::projection;
-use super::row::{add_note, blank, fill};
+use super::measure::{assess, projection};
+use super::row::{blank, fill};
 use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
 use super::windowed;
-use crate::event::record::SAID_BY_WORKER;
 use crate::event::record::of_model;
-use crate::event::{MetricRow, Num, Stage, StopReason, StopRecord};
+use crate::event::{MetricRow, Note, Num, Stage, StopReason, StopRecord};
 use crate::metric::{CATALOGUE, MetricDef, MetricKind, ModelFigure, Scope, Source, UsageField};
 use crate::units::Unit;
 
@@ -40,10 +38,9 @@ impl Run {
     }
 
     /// Why a metric has no figure, for reasons that do not depend on the stage.
-    fn unread(&self, metric: &MetricDef) -> Option<String> {
+    fn unread(&self, metric: &MetricDef) -> Option<Note> {
         let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
-        let unread = unsupported.or_else(|| self.totals.never_read(metric));
-        unread.map(|why| why.to_string())
+        unsupported.map(Note::from).or_else(|| self.totals.never_read(metric))
     }
 
     fn stage_row(&self, metric: &'static MetricDef, of: Stage) -> MetricRow {
@@ -60,7 +57,7 @@ impl Run {
             return row;
         }
         let Some(state) = self.stage(of) else {
-            row.note = self.unread(metric).unwrap_or_else(|| self.no_stage(of));
+            row.notes.push(self.unread(metric).unwrap_or_else(|| self.no_stage(of)));
             return row;
         };
         if let MetricKind::Windows(level) = metric.kind {
@@ -75,7 +72,7 @@ impl Run {
             if metric.kind == MetricKind::Projection
                 && let (Some(budget), Some(whole_s)) = (ask.budget, row.estimate)
             {
-                add_note(&mut row, &projection::contains(budget, whole_s));
+                row.notes.push(projection::contains(budget, whole_s));
             }
         } else if metric.is_energy() {
             self.fill_energy_of(&mut row, state);
@@ -88,7 +85,7 @@ impl Run {
         if row.estimate.is_none()
             && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
         {
-            row.note = why;
+            row.notes = vec![why];
         }
         row
     }
@@ -106,16 +103,14 @@ impl Run {
             if row.estimate.is_none()
                 && let Some(why) = self.unread(metric)
             {
-                row.note = why;
+                row.notes = vec![why];
             }
         } else {
             self.fill_counter(&mut row, metric);
         }
-        if row.estimate.is_none() && row.note.is_empty() {
-            row.note = self
-                .unseen(metric)
-                .or_else(|| self.unread(metric))
-                .unwrap_or_else(|| "not reported".to_owned());
+        if row.estimate.is_none() && row.notes.is_empty() {
+            let why = self.unseen(metric).or_else(|| self.unread(metric));
+            row.notes.push(why.unwrap_or(Note::NotReported));
         }
         row
     }
@@ -133,11 +128,11 @@ impl Run {
             Source::CommandTime => {
                 row.samples = u64::from(row.estimate.is_some());
                 if row.estimate.is_none() {
-                    add_note(row, "the command did not come to its own end");
+                    row.notes.push(Note::CommandCut);
                 }
             }
             Source::SamplerCost if row.estimate.is_none() => {
-                add_note(row, "the sampler took fewer than two readings");
+                row.notes.push(Note::FewTicks);
             }
             _ => {}
         }
@@ -149,15 +144,12 @@ impl Run {
         let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
         let said = usage.and_then(|usage| usage.cpu_ns).map(|ns| ns as f64 * 1e-9);
         let own = said.filter(|said| sampled.is_none_or(|sampled| *said > sampled));
-        add_note(
-            row,
-            match (own, sampled) {
-                (Some(_), _) if self.context.work.is_command() => "as the kernel counted it",
-                (Some(_), _) => "the worker's own figure at its end",
-                (None, Some(_)) => "the last sample",
-                (None, None) => "",
-            },
-        );
+        row.notes.extend(match (own, sampled) {
+            (Some(_), _) if self.context.work.is_command() => Some(Note::KernelCount),
+            (Some(_), _) => Some(Note::WorkerCount),
+            (None, Some(_)) => Some(Note::LastSample),
+            (None, None) => None,
+        });
         own.or(sampled)
     }
 
@@ -170,20 +162,14 @@ impl Run {
     fn fill_model(&self, row: &mut MetricRow, of: ModelFigure, ended: Option<&StopRecord>) {
         let last = self.training.last.as_ref();
         let finished = self.totals.finished.as_ref();
-        let untested = if self.ended_before_training() {
-            "ended before training: the test data were not read"
-        } else {
-            "the test data were not read"
-        };
+        let untested = Note::NotTested { before_training: self.ended_before_training() };
         let (value, missing) = match of {
-            ModelFigure::TrainLoss => {
-                (last.map(|epoch| epoch.train_loss), "no epoch was completed")
-            }
+            ModelFigure::TrainLoss => (last.map(|epoch| epoch.train_loss), Note::NoEpoch),
             ModelFigure::ValidationLoss => {
-                (last.and_then(|epoch| epoch.validation_loss), "no epoch was validated")
+                (last.and_then(|epoch| epoch.validation_loss), Note::NoValidation)
             }
             ModelFigure::ValidationAccuracy => {
-                (last.and_then(|epoch| epoch.validation_accuracy), "no epoch was validated")
+                (last.and_then(|epoch| epoch.validation_accuracy), Note::NoValidation)
             }
             ModelFigure::TestLoss => (finished.and_then(|finished| finished.test_loss), untested),
             ModelFigure::TestAccuracy => {
@@ -194,18 +180,18 @@ impl Run {
         row.estimate = value.and_then(Num::finite);
         match (value, row.estimate) {
             (None, _) if self.context.work.is_command() => {
-                add_note(row, "the command reported none")
+                row.notes.push(Note::NotReportedByCommand)
             }
             (None, _) if self.context.epochs == 0 && !of.is_of_test() => {
-                add_note(row, "the run does not train");
+                row.notes.push(Note::NoTraining);
             }
-            (None, _) => add_note(row, missing),
-            (Some(value), None) => add_note(row, &format!("not a number: {}", value.0)),
+            (None, _) => row.notes.push(missing),
+            (Some(value), None) => row.notes.push(Note::NotANumber { value }),
             (Some(_), Some(_)) => {}
         }
         let reason = ended.map(|record| of_model(record.reason, self.was_trained()));
         if row.estimate.is_some() && reason.is_some_and(|reason| !self.trained_to_the_end(reason)) {
-            add_note(row, "not trained to the end");
+            row.notes.push(Note::Untrained);
         }
         row.plateaued = row.plateaued.map(|_| reason == Some(StopReason::Trained));
     }
@@ -217,24 +203,23 @@ fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState
     let factor = if metric.unit == Unit::Percent { 100.0 } else { 1.0 };
     match part.ratio() {
         Some(ratio) if ratio < -HAIR => {
-            "no reading: the machine's counter rose by less than the run's own"
-                .clone_into(&mut row.note);
+            row.notes.push(Note::NegativeRest);
         }
         Some(ratio) => {
             row.estimate = Some((ratio * factor).max(0.0));
             row.samples = sampled.intervals;
         }
-        None if sampled.intervals > 0 => gaps_of(metric).clone_into(&mut row.note),
-        None => "no sampler interval fell within the stage".clone_into(&mut row.note),
+        None if sampled.intervals > 0 => row.notes.push(gaps_of(metric)),
+        None => row.notes.push(Note::NoInterval),
     }
     row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
 }
 
 /// Why a figure of interference is not there though ticks were.
-fn gaps_of(metric: &MetricDef) -> &'static str {
+const fn gaps_of(metric: &MetricDef) -> Note {
     match metric.source {
-        Source::RunDelay => "it neither ran nor waited for a core, or its counters have gaps here",
-        _ => "the machine's counters have gaps here",
+        Source::RunDelay => Note::NoRunDelay,
+        _ => Note::NoMachineCounter,
     }
 }
 
@@ -251,9 +236,9 @@ fn own_row(name: &str, value: Num) -> MetricRow {
         confidence: None,
         samples: 1,
         plateaued: None,
-        note: match value.finite() {
-            Some(_) => SAID_BY_WORKER.to_owned(),
-            None => format!("the worker said {}", value.0),
-        },
+        notes: vec![match value.finite() {
+            Some(_) => Note::SaidByWorker,
+            None => Note::NotANumberOfWorker { value },
+        }],
     }
 }

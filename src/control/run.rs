@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::constraint::Constraint;
 use super::context::RunContext;
 use super::energy::Energy;
 use super::looks::{is_of_steps, judged_in};
@@ -10,11 +9,13 @@ use super::measure::Ask;
 use super::measure::pace::Pace;
 use super::policy::StopPolicy;
 use super::stage::StageState;
-use super::support::{chosen_or_default, left_out, why_unsupported};
+use super::support::{chosen_or_default, why_unsupported};
 use super::totals::Totals;
 use super::training::TrainingWatch;
 use crate::event::record::{of_model, trained_to_the_end};
-use crate::event::{Interference, ResourceSample, Stage, StopReason, StopRecord};
+use crate::event::{
+    Constraint, Interference, LeftOut, Note, ResourceSample, Stage, StopReason, StopRecord, Weights,
+};
 use crate::metric::{MetricDef, Scope, find};
 
 /// A run as it stands.
@@ -24,7 +25,7 @@ pub(super) struct Run {
     pub(super) context: RunContext,
     /// Chosen and supported.
     pub(super) chosen: Vec<&'static MetricDef>,
-    pub(super) warnings: Vec<String>,
+    pub(super) left_out: Vec<LeftOut>,
     pub(super) stages: Vec<StageState>,
     pub(super) current: Option<Stage>,
     pub(super) totals: Totals,
@@ -46,14 +47,14 @@ pub(super) struct Run {
 impl Run {
     /// Chosen metrics that the context says cannot be measured are left out, with a warning.
     pub(super) fn new(policy: StopPolicy, context: RunContext) -> Self {
-        let mut warnings = Vec::new();
+        let mut left_out = Vec::new();
         let mut chosen = Vec::new();
         for name in chosen_or_default(&policy) {
             match find(&name) {
-                None => warnings.push(format!("`{name}` is not a metric of the catalogue")),
+                None => left_out.push(LeftOut { metric: name, why: Note::NoMetric }),
                 Some(metric) if context.work.is_stepless() && is_of_steps(metric) => {}
                 Some(metric) => match why_unsupported(metric, &context.unsupported) {
-                    Some(why) => warnings.push(left_out(&format!("{name}: {}", why.detail))),
+                    Some(why) => left_out.push(LeftOut { metric: name, why: why.clone().into() }),
                     None => chosen.push(metric),
                 },
             }
@@ -65,7 +66,7 @@ impl Run {
             policy,
             context,
             chosen,
-            warnings,
+            left_out,
             stages: Vec::new(),
             current: None,
             training: TrainingWatch::default(),
@@ -159,13 +160,13 @@ impl Run {
             .collect()
     }
 
-    /// Which weights a figure of requests rests on, to be put behind it. Of a run that does not train nobody knows.
-    pub(super) fn weights(&self, metric: &MetricDef, of: Stage) -> &'static str {
+    /// Which weights a figure of requests rests on. Of a run that does not train nobody knows.
+    pub(super) fn weights(&self, metric: &MetricDef, of: Stage) -> Option<Weights> {
         match of {
-            _ if metric.scope != Scope::Serve || self.context.epochs == 0 => "",
-            Stage::Serve(_) => ", on untrained weights",
-            Stage::Confirm(_) => ", on trained weights",
-            _ => "",
+            _ if metric.scope != Scope::Serve || self.context.epochs == 0 => None,
+            Stage::Serve(_) => Some(Weights::Untrained),
+            Stage::Confirm(_) => Some(Weights::Trained),
+            _ => None,
         }
     }
 
@@ -190,18 +191,18 @@ impl Run {
         trained_to_the_end(of_model(ended, self.was_trained()), epochs, budget)
     }
 
-    /// Chosen metrics that are left out, and why.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.clone();
+    /// Chosen metrics that are left out.
+    pub(super) fn left_out(&self) -> Vec<LeftOut> {
+        let mut all = self.left_out.clone();
         for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
-            if let Some(why) = &chosen.left_out {
-                let warning = left_out(&format!("{}: {}", chosen.metric.name, why.detail));
-                if !warnings.contains(&warning) {
-                    warnings.push(warning);
+            if let Some(why) = chosen.left_out.clone() {
+                let left_out = LeftOut { metric: chosen.metric.name.to_owned(), why };
+                if !all.contains(&left_out) {
+                    all.push(left_out);
                 }
             }
         }
-        warnings
+        all
     }
 }
 

@@ -1,15 +1,13 @@
 //! One stage of a run: its series, and how many good looks in a row each chosen metric has had.
 
-use super::constraint::Ruling;
 use super::limit::Limit;
 use super::looks::{Looks, Streak};
 use super::measure::assessment::Assessment;
 use super::measure::load::Load;
 use super::measure::series::Series;
-use super::measure::why::Why;
 use super::measure::{Ask, assess, measure};
 use super::totals::Totals;
-use crate::event::{OpenMetric, Reason, Stage};
+use crate::event::{Note, OpenMetric, Ruling, Stage, Why};
 use crate::metric::MetricDef;
 use crate::stats::Bounds;
 
@@ -30,7 +28,7 @@ pub(super) struct Chosen {
     /// What the last look found; `None` before the first.
     pub(super) last: Option<Assessment>,
     /// Left out, because it turned out that it cannot be read, and why.
-    pub(super) left_out: Option<Reason>,
+    pub(super) left_out: Option<Note>,
 }
 
 /// One stage: training, or requests of one size.
@@ -145,10 +143,10 @@ impl StageState {
             reached: chosen.last.as_ref().and_then(Assessment::reached).filter(|_| !confirms),
             wanted,
             why: match &chosen.last {
-                _ if confirms => "undecided".to_owned(),
-                None => Why::WarmingUp.to_string(),
-                Some(Assessment { open: Some(why), .. }) => why.to_string(),
-                Some(_) => "confirming".to_owned(),
+                _ if confirms => Why::Undecided,
+                None => Why::WarmingUp,
+                Some(Assessment { open: Some(why), .. }) => why.clone(),
+                Some(_) => Why::Confirming,
             },
         };
         open.map(describe).collect()

@@ -1,10 +1,9 @@
 //! Which chosen metrics this machine can measure.
 
-use std::collections::BTreeMap;
-
 use super::policy::{StopPolicy, default_metrics};
-use crate::event::Reason;
+use crate::event::{LeftOut, Reason};
 use crate::metric::{EnergyOf, MetricDef, Source, find};
+use std::collections::BTreeMap;
 
 /// Why no stopping rule is left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,26 +24,24 @@ pub enum SupportError {
 pub fn check_supported(
     policy: &StopPolicy,
     unsupported: &BTreeMap<String, Reason>,
-) -> Result<(StopPolicy, Vec<String>), SupportError> {
+) -> Result<(StopPolicy, Vec<LeftOut>), SupportError> {
     let chosen = chosen_or_default(policy);
-    let mut reasons = Vec::new();
+    let mut left_out = Vec::new();
     let mut left = Vec::new();
     for name in chosen {
         match find(&name).and_then(|metric| why_unsupported(metric, unsupported)) {
-            Some(why) => reasons.push(format!("{name}: {}", why.detail)),
+            Some(why) => left_out.push((name, why)),
             None => left.push(name),
         }
     }
     if left.is_empty() && policy.enabled && !policy.limits_only {
-        return Err(SupportError::NothingLeft { reasons });
+        let reasons = left_out.iter().map(|(name, why)| format!("{name}: {}", why.detail));
+        return Err(SupportError::NothingLeft { reasons: reasons.collect() });
     }
-    let warnings = reasons.iter().map(|reason| left_out(reason)).collect();
+    let left_out = left_out.into_iter();
+    let left_out = left_out.map(|(metric, why)| LeftOut { metric, why: why.clone().into() });
     let policy = StopPolicy { metrics: left, ..policy.clone() };
-    Ok((policy, warnings))
-}
-
-pub(super) fn left_out(metric_and_why: &str) -> String {
-    format!("left out of the stopping rule, cannot be measured here: {metric_and_why}")
+    Ok((policy, left_out.collect()))
 }
 
 pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<String> {
@@ -87,6 +84,7 @@ pub(super) fn why_unsupported<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Note;
 
     fn policy(metrics: &[&str]) -> StopPolicy {
         StopPolicy {
@@ -109,7 +107,8 @@ mod tests {
             let (checked, warnings) = check_supported(&policy(&both), &unsupported).unwrap();
             assert_eq!(checked.metrics, left, "{key}");
             assert_eq!(warnings.len(), 2 - left.len(), "{key}");
-            assert!(warnings.iter().all(|w| w.contains("no NVML")), "{warnings:?}");
+            let why = Note::from(Reason::unsupported("no NVML"));
+            assert!(warnings.iter().all(|left| left.why == why), "{warnings:?}");
         }
     }
 

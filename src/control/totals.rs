@@ -7,7 +7,7 @@ use super::measure::disturbance::Marks;
 use super::measure::peak::Peaks;
 use super::measure::sampled::Sampled;
 use super::measure::tick::Tick;
-use crate::event::{Finished, FoundRate, GapKind, Num, Reason, ResourceSample};
+use crate::event::{Finished, FoundRate, GapKind, Note, Num, Reason, ResourceSample};
 use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Source};
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
@@ -16,9 +16,6 @@ const GIVE_UP_TICKS: u64 = 5;
 /// Time without any reading after which a metric of TPUs that was to be waited for is given up, in nanoseconds: a workload
 /// takes long to load its runtime.
 const PATIENCE_NS: u64 = 60_000_000_000;
-
-/// Why there are readings of TPUs and none is the run's.
-const NO_TPU: &str = "the run holds no TPU: it is others that do, or nobody";
 
 /// Names of the worker's own figures that are kept; a worker that invents names must not fill the memory.
 const OWN_FIGURES: usize = 256;
@@ -154,51 +151,49 @@ impl Totals {
     }
 
     /// What the peak of several processes is.
-    pub(super) fn shared_pages(&self) -> &'static str {
-        if self.gaps.contains_key(Field::Peak.key()) {
-            "upper bound: pages may be shared"
-        } else {
-            "largest sampled sum over processes"
-        }
+    pub(super) fn shared_pages(&self) -> Note {
+        if self.gaps.contains_key(Field::Peak.key()) { Note::SharedPages } else { Note::SampledSum }
     }
 
     /// Why a quantity of the sampler has not been read even once, if it has not.
-    pub(super) fn never_read(&self, metric: &MetricDef) -> Option<Reason> {
+    pub(super) fn never_read(&self, metric: &MetricDef) -> Option<Note> {
         if !metric.source.is_sampled() || self.seen.contains(&metric.id) {
             return None;
         }
         if self.ticks == 0 {
-            return Some("the sampler took no reading".into());
+            return Some(Note::NoTick);
         }
         let without = match metric.device() {
-            Some(DeviceKind::Gpu) => self.devices.without(),
-            Some(DeviceKind::Tpu) if self.foreign.contains(&DeviceKind::Tpu) => Some(NO_TPU),
+            Some(DeviceKind::Gpu) => self.devices.without().map(Note::from),
+            Some(DeviceKind::Tpu) if self.foreign.contains(&DeviceKind::Tpu) => {
+                Some(Note::ForeignTpu)
+            }
             _ => None,
         };
-        if let Some(why) = without {
-            return Some(why.into());
+        if without.is_some() {
+            return without;
         }
         // `intel[0]:power_watts` is a gap of one device, which counts where no other was read.
         let reads = |field: &str| metric.source.reads(&field.replace(':', "."));
         let mut gaps = self.gaps.iter();
         let gap = gaps.find(|(field, _)| reads(field) && self.devices.concerns(field));
         Some(gap.map_or_else(
-            || format!("not read in {} ticks, and the sampler did not say why", self.ticks).into(),
-            |(_, reason)| reason.clone(),
+            || Note::NoReason { ticks: self.ticks },
+            |(_, reason)| reason.clone().into(),
         ))
     }
 
     /// [`Totals::never_read`], once that has lasted long enough not to wait for it.
-    pub(super) fn given_up(&self, metric: &MetricDef) -> Option<Reason> {
+    pub(super) fn given_up(&self, metric: &MetricDef) -> Option<Note> {
         let why = self.never_read(metric).filter(|_| self.ticks >= GIVE_UP_TICKS)?;
         let may_come = metric.device() == Some(DeviceKind::Tpu) && self.may_come(&why);
         (!may_come).then_some(why)
     }
 
     /// Whether a reading of TPUs may still come, so that it is worth waiting for: `why` there is none.
-    fn may_come(&self, why: &Reason) -> bool {
+    fn may_come(&self, why: &Note) -> bool {
         let waited_ns = self.span_ns.map_or(0, |(first, last)| last - first);
-        !why.is_lasting() && waited_ns < PATIENCE_NS
+        why.lasting().is_none() && waited_ns < PATIENCE_NS
     }
 }
 
@@ -268,15 +263,15 @@ mod tests {
             (Reason::unsupported("no TPU found"), false),
             (Reason::new(GapKind::Off, "switched off"), false),
         ] {
-            assert_eq!(totals.may_come(&why), comes, "{why}");
+            assert_eq!(totals.may_come(&why.clone().into()), comes, "{why}");
         }
-        let waiting = Reason::new(GapKind::Waiting, "no answer yet");
+        let waiting = Note::from(Reason::new(GapKind::Waiting, "no answer yet"));
         totals.sample(&tick(59_999, Vec::new()));
         assert!(totals.may_come(&waiting));
         totals.sample(&tick(60_000, Vec::new()));
         assert!(!totals.may_come(&waiting) && totals.foreign.is_empty());
         totals.sample(&tick(60_100, vec![device(0, 60_050, (1.0, 1), Some(false))]));
         let why = totals.never_read(MetricId::TpuMemoryPeak.def());
-        assert_eq!(why, Some(NO_TPU.into()));
+        assert_eq!(why, Some(Note::ForeignTpu));
     }
 }

@@ -1,7 +1,7 @@
 //! What the loss and the validation accuracy say: diverged, trained, or neither yet.
 
 use super::policy::StopPolicy;
-use crate::event::{EpochReport, Num};
+use crate::event::{Divergence, EpochReport, LossOf, Num, OpenStage, StopDetail};
 
 /// Follows a training.
 #[derive(Debug, Clone, Default)]
@@ -10,7 +10,7 @@ pub(super) struct TrainingWatch {
     pub(super) last: Option<EpochReport>,
     /// Best validation accuracy and its epoch.
     best: Option<(f64, u32)>,
-    diverged: Option<String>,
+    diverged: Option<Divergence>,
 }
 
 impl TrainingWatch {
@@ -23,20 +23,19 @@ impl TrainingWatch {
     pub(super) fn loss(&mut self, loss: Num, steps: u64) {
         if loss.finite().is_none() {
             let epoch = self.epochs() + 1;
-            self.diverge(format!(
-                "the training loss is {} in epoch {epoch}, after {steps} steps",
-                loss.0
-            ));
+            self.diverge(Divergence { loss: LossOf::Step, value: loss, epoch, steps });
         }
     }
 
     /// Takes an epoch.
     pub(super) fn epoch(&mut self, report: &EpochReport, min_delta: f64) {
-        for (what, loss) in
-            [("training", Some(report.train_loss)), ("validation", report.validation_loss)]
-        {
+        for (what, loss) in [
+            (LossOf::Training, Some(report.train_loss)),
+            (LossOf::Validation, report.validation_loss),
+        ] {
             if let Some(loss) = loss.filter(|loss| loss.finite().is_none()) {
-                self.diverge(format!("the {what} loss of epoch {} is {}", report.epoch, loss.0));
+                let epoch = report.epoch;
+                self.diverge(Divergence { loss: what, value: loss, epoch, steps: 0 });
             }
         }
         if let Some(accuracy) = report.validation_accuracy.and_then(Num::finite) {
@@ -48,25 +47,26 @@ impl TrainingWatch {
         self.last = Some(report.clone());
     }
 
-    fn diverge(&mut self, detail: String) {
+    fn diverge(&mut self, detail: Divergence) {
         self.diverged.get_or_insert(detail);
     }
 
     /// The evidence that the loss is no longer a number.
-    pub(super) fn diverged(&self) -> Option<&str> {
-        self.diverged.as_deref()
+    pub(super) fn diverged(&self) -> Option<Divergence> {
+        self.diverged
     }
 
-    /// The evidence that the validation accuracy has stopped improving.
-    pub(super) fn trained(&self, policy: &StopPolicy) -> Option<String> {
+    /// The evidence that the validation accuracy has stopped improving; `open`: what is not known then.
+    pub(super) fn trained(&self, policy: &StopPolicy, open: Vec<OpenStage>) -> Option<StopDetail> {
         let (best, at) = self.best?;
-        let patience = policy.patience.max(1);
-        (self.epochs().saturating_sub(at) >= patience).then(|| {
-            format!(
-                "validation accuracy has not improved by {} for {patience} epochs: best {best:.4} in epoch {at} of {}",
-                policy.min_delta,
-                self.epochs()
-            )
+        let (patience, epochs) = (policy.patience.max(1), self.epochs());
+        (epochs.saturating_sub(at) >= patience).then_some(StopDetail::Trained {
+            min_delta: Num(policy.min_delta),
+            patience,
+            best: Num(best),
+            at,
+            epochs,
+            open,
         })
     }
 }
@@ -99,7 +99,7 @@ mod tests {
             let mut found = None;
             for (epoch, accuracy) in (1..).zip(&accuracies) {
                 watch.epoch(&report(epoch, *accuracy), policy.min_delta);
-                if found.is_none() && watch.trained(&policy).is_some() {
+                if found.is_none() && watch.trained(&policy, Vec::new()).is_some() {
                     found = Some(epoch);
                 }
             }
@@ -114,12 +114,16 @@ mod tests {
         assert_eq!(watch.diverged(), None);
         watch.loss(Num(f64::NAN), 20);
         watch.loss(Num(f64::INFINITY), 30);
-        assert_eq!(watch.diverged(), Some("the training loss is NaN in epoch 1, after 20 steps"));
+        let found = watch.diverged().unwrap();
+        assert!(found.value.0.is_nan());
+        assert_eq!((found.loss, found.epoch, found.steps), (LossOf::Step, 1, 20));
         let mut watch = TrainingWatch::default();
         watch.epoch(
             &EpochReport { validation_loss: Some(Num(f64::INFINITY)), ..report(3, 0.1) },
             0.0,
         );
-        assert_eq!(watch.diverged(), Some("the validation loss of epoch 3 is inf"));
+        let value = Num(f64::INFINITY);
+        let says = Divergence { loss: LossOf::Validation, value, epoch: 3, steps: 0 };
+        assert_eq!(watch.diverged(), Some(says));
     }
 }

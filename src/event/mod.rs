@@ -4,20 +4,24 @@
 //! is versioned in [`wire`].
 
 pub mod axis;
+pub mod constraint;
 pub mod fingerprint;
 pub mod gap;
 pub mod interference;
 pub mod job;
 pub mod limits;
 pub mod model;
+pub mod note;
 pub mod objective;
 pub mod record;
 pub mod run;
 pub mod sample;
+pub mod stop;
 pub mod wire;
 pub mod worker;
 
 pub use axis::{AXES, Axis, AxisKind, AxisValue, Range};
+pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};
@@ -28,13 +32,18 @@ pub use job::{
 pub use limits::{Limits, MemoryGuard, cpu_list};
 
 pub use model::{MODELS, ModelInfo};
+pub use note::{DeviceLack, EnergyLack, LeftOut, Note, PeakGrowth, Why};
 pub use objective::Objective;
 pub use record::{
     Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RunRecord, RunStatus, RunVerdict,
-    StopReason, StopRecord,
+    StopReason,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{EnergyReading, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
+pub use stop::{
+    Age, Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, Spared,
+    StageEnd, StopDetail, StopRecord,
+};
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES,

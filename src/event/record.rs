@@ -5,15 +5,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::constraint::Finding;
 use super::interference::Interference;
 use super::job::JobSpec;
 use super::limits::Limits;
+use super::note::{LeftOut, Note};
+use super::stop::StopRecord;
 use super::worker::optional;
-use crate::metric::{MetricName, find};
+use crate::metric::MetricName;
 use crate::units::Unit;
-
-/// What the note of a figure says that is the worker's own.
-pub const SAID_BY_WORKER: &str = "said by the worker";
 
 /// The fact of a command that tells its exit code.
 pub const EXIT_CODE: &str = "exit_code";
@@ -87,15 +87,6 @@ impl fmt::Display for StopReason {
     }
 }
 
-/// Why and when a run ended, with the evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StopRecord {
-    /// In one word.
-    pub reason: StopReason,
-    /// The evidence, one sentence.
-    pub detail: String,
-}
-
 /// Whether a run keeps its constraints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -119,21 +110,18 @@ impl fmt::Display for Feasibility {
 }
 
 /// What becomes of a run's constraints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunVerdict {
     /// In one word.
     pub verdict: Feasibility,
-    /// Each constraint that decides it, with its figure; it begins with the name of the first one's metric.
-    pub reason: String,
+    /// What decides it, of each constraint.
+    pub findings: Vec<Finding>,
 }
 
 impl RunVerdict {
-    /// The metric of the constraint that is broken; the first, where several are. Read from the reason, so that records from
-    /// before it was asked for have it too.
+    /// The metric of the constraint that is broken; the first, where several are.
     pub fn broken_constraint(&self) -> Option<&'static str> {
-        let name = self.reason.split_whitespace().next()?;
-        let broken = self.verdict == Feasibility::Infeasible;
-        broken.then(|| find(name)).flatten().map(|metric| metric.name)
+        Some(self.findings.iter().find_map(Finding::broken)?.name)
     }
 }
 
@@ -209,8 +197,9 @@ pub struct MetricRow {
     pub samples: u64,
     /// Whether it was known when the run ended; absent: it was not among the chosen.
     pub plateaued: Option<bool>,
-    /// What a reader must know: why it is missing, `unstable`, `growing`, `not trained to the end`, ...
-    pub note: String,
+    /// What a reader must know, in the order in which it is to be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 /// A side of a comparison.
@@ -296,7 +285,10 @@ pub struct RunRecord {
     pub trained: bool,
     /// All figures.
     pub metrics: Vec<MetricRow>,
-    /// What the user should know, such as metrics that this machine lacks.
+    /// Chosen metrics that could not be measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// What else the user should know.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// What the worker said of its environment.
@@ -362,6 +354,7 @@ impl RunRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Num;
 
     #[test]
     fn an_untrained_model_and_one_out_of_time_are_not_final() {
@@ -400,23 +393,6 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_names_the_constraint_that_is_broken() {
-        let slow = "serve.latency_p99 <= 10.0 ms is broken in serve[1]: at least 12.1 ms at 99.5%";
-        let open = "test_accuracy >= 0.88 is undecided: the test data were not read";
-        for (verdict, reason, says) in [
-            (Feasibility::Infeasible, slow, Some("serve.latency_p99")),
-            (Feasibility::Infeasible, "out of memory", None),
-            (Feasibility::Infeasible, "", None),
-            (Feasibility::Undecided, open, None),
-            (Feasibility::Feasible, slow, None),
-        ] {
-            let reason = reason.to_owned();
-            let found = RunVerdict { verdict, reason };
-            assert_eq!(found.broken_constraint(), says, "{found:?}");
-        }
-    }
-
-    #[test]
     fn a_diverged_loss_is_read_back_as_one_and_not_as_missing() {
         let row = MetricRow {
             phase: "run".into(),
@@ -428,11 +404,12 @@ mod tests {
             confidence: None,
             samples: 1,
             plateaued: None,
-            note: String::new(),
+            notes: vec![Note::NotANumber { value: Num(f64::NAN) }],
         };
         let text = serde_json::to_string(&row).unwrap();
         let back: MetricRow = serde_json::from_str(&text).unwrap();
         assert!(back.estimate.unwrap().is_nan(), "{text}");
+        assert!(matches!(back.notes[..], [Note::NotANumber { value }] if value.0.is_nan()));
         assert_eq!((back.low, back.high), (None, Some(f64::INFINITY)));
     }
 }

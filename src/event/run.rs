@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::job::JobSpec;
+use super::note::Why;
 use super::record::RunRecord;
 use super::sample::ResourceSample;
+use super::stop::Asked;
 use super::wire::Envelope;
 use super::worker::Stage;
 
@@ -39,8 +41,8 @@ pub enum RunEventKind {
     Asked {
         /// `CLOCK_MONOTONIC`, in nanoseconds.
         t_ns: u64,
-        /// One sentence.
-        what: String,
+        /// What, and why.
+        what: Asked,
     },
     /// A line of the worker's standard error.
     Stderr(String),
@@ -74,6 +76,6 @@ pub struct OpenMetric {
     pub reached: Option<f64>,
     /// What is asked.
     pub wanted: f64,
-    /// Why it is open, in a word or two: `warming up`, `too few steps`, `trend`, `wide`, `growing`.
-    pub why: String,
+    /// Why it is open.
+    pub why: Why,
 }

@@ -65,6 +65,8 @@ pub struct Figure {
     pub samples: Option<u64>,
     /// What a reader must know: why it is missing, for one.
     pub note: String,
+    /// Only the worker knows it.
+    pub of_worker: bool,
 }
 
 impl GateRun {

@@ -2,6 +2,7 @@
 
 use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
+use super::words;
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
 use crate::metric::MetricDef;
@@ -15,7 +16,7 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize) -> String {
         if let Some(verdict) = &record.verdict
             && verdict.verdict != Feasibility::Infeasible
         {
-            let line = format!("  {}: {}", verdict.verdict, verdict.reason);
+            let line = format!("  {}: {}", verdict.verdict, words::verdict(record));
             out += &wrap(&line, width, "  ");
         }
     }
@@ -41,9 +42,9 @@ fn head(record: &RunRecord) -> String {
     let exit = exit(record).map_or_else(String::new, |exit| format!(", {exit}"));
     match record.status {
         RunStatus::Failed => {
-            let why = record.failure.as_ref().map(|failure| &failure.message);
-            let why = why.unwrap_or(&record.stop.detail);
-            format!("{name}: failed after {after}: {}", super::one_line(why))
+            let why = record.failure.as_ref().map(|failure| failure.message.clone());
+            let why = why.unwrap_or_else(|| words::stop(&record.stop.detail));
+            format!("{name}: failed after {after}: {}", super::one_line(&why))
         }
         RunStatus::Completed => format!("{name}: completed after {after}{exit}"),
         RunStatus::Cancelled => format!("{name}: cancelled after {after}{exit}"),
@@ -52,7 +53,7 @@ fn head(record: &RunRecord) -> String {
                 StopReason::Budget => "out of time".to_owned(),
                 reason => reason.to_string(),
             };
-            let detail = super::one_line(&record.stop.detail);
+            let detail = super::one_line(&words::stop(&record.stop.detail));
             format!("{name}: ended after {after} as {how}: {detail}{exit}")
         }
     }
@@ -131,11 +132,9 @@ fn shown(found: &[&MetricRow]) -> [String; 2] {
 fn bounds(records: &[RunRecord]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for row in records.iter().flat_map(|record| &record.metrics) {
-        let notes = row.note.split("; ");
-        let mut notes = notes
-            .filter(|note| ["at least", "upper bound"].iter().any(|bound| note.starts_with(bound)));
-        if let Some(note) = notes.next().filter(|_| row.estimate.is_some()) {
-            let line = format!("{}: {}", row.metric, super::one_line(note));
+        let bound = row.notes.iter().find(|note| note.is_bound());
+        if let Some(note) = bound.filter(|_| row.estimate.is_some()) {
+            let line = format!("{}: {}", row.metric, words::note(note, row.unit));
             if !lines.contains(&line) {
                 lines.push(line);
             }
@@ -146,7 +145,7 @@ fn bounds(records: &[RunRecord]) -> Vec<String> {
 
 /// What no run has though any command could, by its reason.
 fn missing(records: &[RunRecord]) -> Vec<String> {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut reasons: Vec<(&MetricRow, Vec<&str>)> = Vec::new();
     for row in records.iter().flat_map(|record| &record.metrics) {
         let known = records.iter().any(|record| {
             let found = record.metric(&row.phase, &row.metric);
@@ -157,14 +156,14 @@ fn missing(records: &[RunRecord]) -> Vec<String> {
         if known || !row.metric.def().is_none_or(measured) {
             continue;
         }
-        match reasons.iter_mut().find(|(why, _)| *why == row.note) {
+        match reasons.iter_mut().find(|(same, _)| same.notes == row.notes) {
             Some((_, names)) if names.contains(&&*row.metric) => {}
             Some((_, names)) => names.push(&row.metric),
-            None => reasons.push((&row.note, vec![&row.metric])),
+            None => reasons.push((row, vec![&row.metric])),
         }
     }
-    let line = |(why, names): (&str, Vec<&str>)| {
-        let why = super::one_line(why);
+    let line = |(row, names): (&MetricRow, Vec<&str>)| {
+        let why = super::one_line(&words::notes_of(row));
         format!("not measured: {}: {why}", names.join(", "))
     };
     reasons.into_iter().map(line).collect()
@@ -173,7 +172,7 @@ fn missing(records: &[RunRecord]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Interference;
+    use crate::event::{Interference, Note, Num, PeakGrowth};
     use crate::report::fixtures::completed;
 
     #[test]
@@ -183,7 +182,9 @@ mod tests {
         let plain = summary(&[record.clone()], "results/a", 80);
         assert!(!plain.contains("at least") && !plain.contains("interference:"));
         let peak = record.metrics.iter_mut().find(|row| row.metric == "memory.peak");
-        peak.unwrap().note = "peak over 1.00 s; at least: so much".to_owned();
+        let (over_s, growth) = (Num(1.0), PeakGrowth::Unknown);
+        peak.unwrap().notes =
+            vec![Note::PeakOver { over_s, growth }, Note::AtLeast { bytes: Num(2e9) }];
         record.interference = Some(Interference {
             known_s: 10.0,
             marked_s: 0.8,
@@ -191,7 +192,7 @@ mod tests {
         });
         let records = [record.clone(), record];
         let shown = summary(&records, "results/a", 80);
-        assert_eq!(shown.matches("\nmemory.peak: at least: so much\n").count(), 1, "{shown}");
+        assert_eq!(shown.matches("\nmemory.peak: at least: a process").count(), 1, "{shown}");
         assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
     }
 }

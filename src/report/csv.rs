@@ -8,7 +8,7 @@ pub(super) use self::columns::{figure_columns, limit_cpus, text_columns};
 use super::front::{FrontReport, Mark};
 use super::headline::Place;
 use super::summary::SummaryRow;
-use super::{ReportError, csv_bytes, one_line, optional};
+use super::{ReportError, csv_bytes, one_line, optional, words};
 use crate::event::{Failure, RunRecord};
 
 /// A failure on one line: `killed in train: out of memory`.
@@ -138,7 +138,7 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
                 optional(row.confidence),
                 row.samples.to_string(),
                 text(row.plateaued),
-                one_line(&row.note),
+                one_line(&words::notes_of(row)),
                 row.low.map_or("", |_| "within this run").to_owned(),
                 record.cell.clone(),
                 record.repeat.to_string(),
@@ -155,7 +155,8 @@ mod tests {
     use crate::event::{Feasibility, Limits, MemoryGuard};
     use crate::event::{MaxRate, Pattern};
     use crate::metric::find as find_metric;
-    use crate::report::fixtures::{all_kinds, compared, completed, failed, front, judged};
+    use crate::report::fixtures::{all_kinds, compared, completed, failed, front, judged, of_peak};
+    use crate::report::headline::Place;
     use std::collections::HashSet;
 
     fn utf8(bytes: Vec<u8>) -> String {
@@ -280,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_verdict_its_reason_and_the_limits_stand_together() {
-        let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
+        let judged = judged(completed(), Feasibility::Infeasible, vec![of_peak(1.0)]);
         let mut limited = completed();
         limited.limits = Limits {
             cpus: vec![2, 3],
@@ -292,13 +293,18 @@ mod tests {
         let lines: Vec<_> = csv.lines().collect();
         let columns = ",failure,verdict,verdict_reason,limit_cpus,limit_memory_bytes,limit_cpu_quota_percent,";
         assert!(lines[0].contains(columns), "{csv}");
-        assert!(lines[1].contains(",,infeasible,memory.peak <= 1 B,,,"), "{csv}");
+        assert!(
+            lines[1].contains(
+                ",,infeasible,memory.peak <= 1.00 B is broken over the phases completed: 231 MiB,,,"
+            ),
+            "{csv}"
+        );
         assert!(lines[3].contains(",,,2,268435456,150,"), "{csv}");
     }
 
     #[test]
     fn a_verdict_has_its_reason_and_what_its_early_end_saved() {
-        let mut early = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
+        let mut early = judged(completed(), Feasibility::Infeasible, vec![of_peak(1.0)]);
         early.saved_s_at_least = Some(245.5);
         let csv = utf8(report_csv(&[early, completed()], None).unwrap());
         let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
@@ -310,7 +316,8 @@ mod tests {
                 rows[row][at].to_owned()
             })
         };
-        assert_eq!(fields(0), ["infeasible", "memory.peak <= 1 B", "245.5"]);
+        let says = "memory.peak <= 1.00 B is broken over the phases completed: 231 MiB";
+        assert_eq!(fields(0), ["infeasible", says, "245.5"]);
         assert_eq!(fields(1), ["", "", ""]);
     }
 
@@ -333,12 +340,13 @@ mod tests {
 
     #[test]
     fn a_verdict_has_its_reason_and_the_constraint_that_is_broken() {
-        let judged = judged(completed(), Feasibility::Infeasible, "memory.peak\n<= 1 B");
+        let judged = judged(completed(), Feasibility::Infeasible, vec![of_peak(1.0)]);
         let csv = utf8(report_csv(&[judged, completed()], None).unwrap());
+        let says = "memory.peak <= 1.00 B is broken over the phases completed: 231 MiB";
         let names = ["verdict", "verdict_reason", "broken_constraint", "pareto"];
         assert_eq!(
             fields(&csv, names),
-            [["infeasible", "memory.peak <= 1 B", "memory.peak", ""], ["", "", "", ""]]
+            [["infeasible", says, "memory.peak", ""], ["", "", "", ""]]
         );
     }
 

@@ -3,9 +3,10 @@
 use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
 use super::headline::Place;
 use crate::event::{
-    Allocator, Failure, FailureKind, Feasibility, JobSpec, Limits, MetricRow, ModelSpec, Objective,
-    Optimizer, Pattern, Precision, RunRecord, RunStatus, RunVerdict, ServeSpec, StopReason,
-    StopRecord, TrainSpec, Work,
+    Allocator, Constraint, Evidence, Failure, FailureKind, Feasibility, Finding, JobSpec, Limits,
+    MetricRow, ModelSpec, Note, Num, Objective, Op, Optimizer, Pattern, Precision, Reason, Ruling,
+    RunRecord, RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason, StopRecord, TrainSpec,
+    Work,
 };
 use crate::metric::{self, Better};
 
@@ -20,7 +21,7 @@ fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricR
         confidence: Some(0.95),
         samples: 250,
         plateaued: known,
-        note: String::new(),
+        notes: Vec::new(),
     }
 }
 
@@ -45,7 +46,7 @@ fn missing(phase: &str, metric: &str, why: &str) -> MetricRow {
         phase: phase.to_owned(),
         estimate: None,
         samples: 0,
-        note: why.to_owned(),
+        notes: vec![Reason::unsupported(why).into()],
         ..scalar(metric, 0.0)
     }
 }
@@ -94,10 +95,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         repeat: 1,
         job: job(model, dataset),
         status: RunStatus::Completed,
-        stop: StopRecord {
-            reason: StopReason::Budget,
-            detail: "all 10 epochs are done".to_owned(),
-        },
+        stop: StopRecord { reason: StopReason::Budget, detail: said("all 10 epochs are done") },
         wall_s: 3.25,
         epochs: 10,
         trained: false,
@@ -118,17 +116,14 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
             row("train", "cpu.utilisation_of_limit", 93.25, None),
             row("train", "memory.rss_mean", 211_000_000.0, known),
             scalar("memory.peak", 242_221_056.0),
-            missing(
-                "train",
-                "gpu.utilisation",
-                "unsupported: no NVIDIA driver (libnvidia-ml.so.1 not found)",
-            ),
+            missing("train", "gpu.utilisation", "no NVIDIA driver (libnvidia-ml.so.1 not found)"),
             scalar("cpu.time", 6.06),
             scalar("sampler.cost", 0.08),
             scalar("train_loss", 0.125),
             scalar("validation_accuracy", 0.931),
             scalar("test_accuracy", 0.927_777_777_777_777_8),
         ],
+        left_out: Vec::new(),
         warnings: Vec::new(),
         facts: [("libtorch".to_owned(), "2.11.0".to_owned())].into(),
         failure: None,
@@ -150,7 +145,7 @@ pub(crate) fn plateaued() -> RunRecord {
     record.status = RunStatus::Stopped;
     record.stop = StopRecord {
         reason: StopReason::Plateaued,
-        detail: "all 7 chosen metrics are within 5% at 3 looks in a row".to_owned(),
+        detail: said("all 7 chosen metrics are within 5% at 3 looks in a row"),
     };
     record.wall_s = 21.75;
     record.epochs = 0;
@@ -173,7 +168,7 @@ pub(crate) fn unstable() -> RunRecord {
     record.status = RunStatus::Stopped;
     record.stop = StopRecord {
         reason: StopReason::Unstable,
-        detail: "train.step_latency_p50 reached 7.1% in 60 s, 5% was asked".to_owned(),
+        detail: said("train.step_latency_p50 reached 7.1% in 60 s, 5% was asked"),
     };
     record.wall_s = 64.0;
     record.epochs = 4;
@@ -181,7 +176,7 @@ pub(crate) fn unstable() -> RunRecord {
         if row.metric.starts_with("train.step_latency_p50") {
             set(row, 0.002_1);
             row.plateaued = Some(false);
-            "unstable".clone_into(&mut row.note);
+            row.notes = vec![Note::Unstable { reached: Some(Num(0.071)), asked: Num(0.05) }];
         }
     }
     record
@@ -193,7 +188,7 @@ pub(crate) fn diverged() -> RunRecord {
     record.status = RunStatus::Stopped;
     record.stop = StopRecord {
         reason: StopReason::Diverged,
-        detail: "the training loss of epoch 2 is nan".to_owned(),
+        detail: said("the training loss of epoch 2 is nan"),
     };
     record.epochs = 2;
     for row in &mut record.metrics {
@@ -210,8 +205,7 @@ pub(crate) fn diverged() -> RunRecord {
 pub(crate) fn failed() -> RunRecord {
     let mut record = record("cnn", "fashion-mnist");
     record.status = RunStatus::Failed;
-    record.stop =
-        StopRecord { reason: StopReason::Failed, detail: "killed by signal 9".to_owned() };
+    record.stop = StopRecord { reason: StopReason::Failed, detail: said("killed by signal 9") };
     record.wall_s = 1.5;
     record.epochs = 0;
     record.metrics.retain(|row| row.phase == "serve[1]");
@@ -231,7 +225,7 @@ pub(crate) fn failed() -> RunRecord {
 pub(crate) fn cancelled() -> RunRecord {
     let mut record = record("resnet", "digits");
     record.status = RunStatus::Cancelled;
-    record.stop = StopRecord { reason: StopReason::Cancelled, detail: "interrupted".to_owned() };
+    record.stop = StopRecord { reason: StopReason::Cancelled, detail: said("interrupted") };
     record.wall_s = 0.75;
     record.epochs = 1;
     record.metrics.truncate(2);
@@ -239,10 +233,35 @@ pub(crate) fn cancelled() -> RunRecord {
 }
 
 /// The same with a verdict on its constraints.
-pub(crate) fn judged(mut record: RunRecord, verdict: Feasibility, reason: &str) -> RunRecord {
-    let reason = reason.to_owned();
-    record.verdict = Some(RunVerdict { verdict, reason });
+pub(crate) fn judged(
+    mut record: RunRecord,
+    verdict: Feasibility,
+    findings: Vec<Finding>,
+) -> RunRecord {
+    record.verdict = Some(RunVerdict { verdict, findings });
     record
+}
+
+/// A finding on an upper limit of this metric.
+pub(crate) fn limited(metric: &str, limit: f64, ruling: Ruling, evidence: Evidence) -> Finding {
+    let constraint = Constraint { metric: metric.to_owned(), op: Op::AtMost, limit };
+    Finding::new(ruling, &constraint, evidence)
+}
+
+/// A finding on the peak of memory, of 242 MB.
+pub(crate) fn of_peak(limit: f64) -> Finding {
+    let held = 242_221_056.0;
+    let ruling = if held <= limit { Ruling::Met } else { Ruling::Broken };
+    limited("memory.peak", limit, ruling, Evidence::Figure { value: Num(held), peak: true })
+}
+
+/// The finding of a run that failed.
+pub(crate) fn open() -> Finding {
+    Finding::of_run(Ruling::Open, Evidence::BrokeOff { reason: StopReason::Failed })
+}
+
+fn said(message: &str) -> StopDetail {
+    StopDetail::Failed { message: message.to_owned() }
 }
 
 /// One of each kind.

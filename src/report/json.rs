@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::ReportError;
 use super::front::{FrontReport, Mark};
 use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
+use super::{ReportError, words};
 use crate::event::{
-    Axis, Failure, Interference, Limits, MetricRow, ModelSpec, Num, RunRecord, RunStatus,
-    RunVerdict, ServeSpec, StopRecord,
+    Axis, Failure, Feasibility, Finding, Interference, Limits, MetricRow, ModelSpec, Note, Num,
+    RunRecord, RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason,
 };
 use crate::units::Unit;
 
@@ -25,7 +25,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 4 };
+pub const FORMAT: Format = Format { major: 1, minor: 5 };
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -47,18 +47,18 @@ struct Run<'a> {
     cell: &'a str,
     repeat: u32,
     status: RunStatus,
-    stop: &'a StopRecord,
+    stop: Stop<'a>,
     wall_s: f64,
     epochs: u32,
     settings: Settings<'a>,
     /// `false`: the test accuracy below is that of a model which was stopped before it was trained.
     test_accuracy_is_final: Option<bool>,
     metrics: Vec<Figure<'a>>,
-    warnings: &'a [String],
+    warnings: Vec<String>,
     facts: &'a BTreeMap<String, String>,
     failure: Option<&'a Failure>,
     /// Whether it keeps its constraints; `null` where there are none.
-    verdict: Option<&'a RunVerdict>,
+    verdict: Option<Verdict<'a>>,
     /// What of the machine it could use; absent where nothing was limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<&'a Limits>,
@@ -96,7 +96,25 @@ struct Figure<'a> {
     confidence: Option<f64>,
     samples: u64,
     plateaued: Option<bool>,
-    note: &'a str,
+    /// In words.
+    note: String,
+    notes: &'a [Note],
+}
+
+#[derive(Serialize)]
+struct Stop<'a> {
+    reason: StopReason,
+    /// In words.
+    detail: String,
+    evidence: &'a StopDetail,
+}
+
+#[derive(Serialize)]
+struct Verdict<'a> {
+    verdict: Feasibility,
+    /// In words.
+    reason: String,
+    findings: &'a [Finding],
 }
 
 impl<'a> From<&'a MetricRow> for Figure<'a> {
@@ -111,7 +129,8 @@ impl<'a> From<&'a MetricRow> for Figure<'a> {
             confidence: row.confidence,
             samples: row.samples,
             plateaued: row.plateaued,
-            note: &row.note,
+            note: words::notes_of(row),
+            notes: &row.notes,
         }
     }
 }
@@ -124,7 +143,11 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             cell: &record.cell,
             repeat: record.repeat,
             status: record.status,
-            stop: &record.stop,
+            stop: Stop {
+                reason: record.stop.reason,
+                detail: words::stop(&record.stop.detail),
+                evidence: &record.stop.detail,
+            },
             wall_s: record.wall_s,
             epochs: record.epochs,
             settings: Settings {
@@ -140,10 +163,14 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             },
             test_accuracy_is_final: accuracy_is_final(record),
             metrics: record.metrics.iter().map(Figure::from).collect(),
-            warnings: &record.warnings,
+            warnings: words::warnings(record),
             facts: &record.facts,
             failure: record.failure.as_ref(),
-            verdict: record.verdict.as_ref(),
+            verdict: record.verdict.as_ref().map(|verdict| Verdict {
+                verdict: verdict.verdict,
+                reason: words::verdict(record),
+                findings: &verdict.findings,
+            }),
             limits: Some(&record.limits).filter(|limits| !limits.is_none()),
             saved_s_at_least: record.saved_s_at_least,
             interference: record.interference.as_ref(),
@@ -195,8 +222,7 @@ pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Feasibility;
-    use crate::report::fixtures::{all_kinds, compared, diverged, failed, front, judged};
+    use crate::report::fixtures::{all_kinds, compared, diverged, failed, front, judged, open};
 
     #[test]
     fn the_document_is_as_promised() {
@@ -209,7 +235,7 @@ mod tests {
         let old = serde_json::to_string(&failed()).unwrap();
         assert!(!old.contains("\"verdict\""), "{old}");
         assert_eq!(serde_json::from_str::<RunRecord>(&old).unwrap(), failed());
-        let judged = judged(failed(), Feasibility::Undecided, "it failed");
+        let judged = judged(failed(), Feasibility::Undecided, vec![open()]);
         let text = serde_json::to_string(&judged).unwrap();
         assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), judged);
     }

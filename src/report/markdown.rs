@@ -63,7 +63,7 @@ fn verdicts(records: &[RunRecord]) -> String {
         words("broken constraint", &judged, |(_, verdict)| {
             verdict.broken_constraint().unwrap_or_default().to_owned()
         }),
-        words("reason", &judged, |(_, verdict)| verdict.reason.clone()),
+        words("reason", &judged, |(record, _)| super::words::verdict(record)),
     ])
 }
 
@@ -127,7 +127,8 @@ fn stops(records: &[RunRecord]) -> String {
         Column::new("epochs", Side::Right, epochs.collect()),
         words("why", records, |record| {
             let failure = record.failure.as_ref();
-            failure.map_or_else(|| record.stop.detail.clone(), super::csv::failure_text)
+            failure
+                .map_or_else(|| super::words::stop(&record.stop.detail), super::csv::failure_text)
         }),
     ])
 }
@@ -182,7 +183,7 @@ pub(super) fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::event::{Feasibility, StopReason};
-    use crate::report::fixtures::{all_kinds, compared, completed, front, judged};
+    use crate::report::fixtures::{all_kinds, compared, completed, front, judged, of_peak};
     use proptest::prelude::*;
 
     fn closing() -> Closing<'static> {
@@ -206,16 +207,8 @@ mod tests {
         let records: Vec<_> = compared()
             .into_iter()
             .map(|record| match record.cell.as_str() {
-                "cnn-fashion-mnist" => judged(
-                    record,
-                    Feasibility::Infeasible,
-                    "serve.latency_p99 <= 200 us is broken in serve[1]: at least 241 us at 99.5%",
-                ),
-                _ => judged(
-                    record,
-                    Feasibility::Feasible,
-                    "serve.latency_p99 <= 200 us is met in serve[1]: at most 190 us at 99.5%",
-                ),
+                "cnn-fashion-mnist" => judged(record, Feasibility::Infeasible, vec![of_peak(1e8)]),
+                _ => judged(record, Feasibility::Feasible, vec![of_peak(5e8)]),
             })
             .collect();
         insta::assert_snapshot!("markdown_front", document("x", &records, &closing));

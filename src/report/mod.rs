@@ -23,6 +23,7 @@ pub mod sessions;
 pub mod shadow;
 pub mod summary;
 pub mod table;
+pub mod words;
 
 mod interference;
 mod settings;

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::csv::failure_text;
 use super::front::{FrontReport, Mark as FrontMark};
 use super::headline::{Place, accuracy_is_final};
 use super::interference::interference;
 use super::layout::{Column, Side, render, wrap};
 use super::settings::settings;
 use super::spared::spared;
+use super::{csv::failure_text, words};
 use crate::event::{FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
 use crate::metric::{CATALOGUE, Heading, MetricDef, MetricId};
 use crate::units;
@@ -217,7 +217,8 @@ fn failures(records: &[RunRecord], width: usize) -> String {
         records.iter().filter(|record| record.status == RunStatus::Failed).collect();
     let mut out = String::new();
     for record in failed.iter().take(SHOWN) {
-        let why = record.failure.as_ref().map_or_else(|| record.stop.detail.clone(), failure_text);
+        let why =
+            record.failure.as_ref().map_or_else(|| words::stop(&record.stop.detail), failure_text);
         out.push_str(&wrap(&format!("! {}: {why}", record.run), width, "  "));
     }
     if failed.len() > SHOWN {
@@ -236,12 +237,11 @@ fn verdicts(records: &[RunRecord], of: Feasibility, width: usize) -> String {
     const SHOWN: usize = 6;
     let found: Vec<_> = records
         .iter()
-        .filter_map(|record| Some((record, record.verdict.as_ref()?)))
-        .filter(|(_, verdict)| verdict.verdict == of)
+        .filter(|record| record.verdict.as_ref().is_some_and(|verdict| verdict.verdict == of))
         .collect();
     let mut out = String::new();
-    for (record, verdict) in found.iter().take(SHOWN) {
-        let says = format!("{} {of}: {}", record.run, verdict.reason);
+    for record in found.iter().take(SHOWN) {
+        let says = format!("{} {of}: {}", record.run, words::verdict(record));
         out.push_str(&wrap(&says, width, "  "));
     }
     if found.len() > SHOWN {
@@ -326,7 +326,10 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{all_kinds, compared, completed, failed, front, judged, record};
+    use crate::event::{Age, Evidence, Num, Ruling, Stage};
+    use crate::report::fixtures::{
+        all_kinds, compared, completed, failed, front, judged, limited, of_peak, open, record,
+    };
 
     fn closing() -> Closing<'static> {
         Closing {
@@ -421,14 +424,21 @@ mod tests {
 
     #[test]
     fn verdicts_have_a_column_and_their_reasons() {
-        let says = "serve.latency_p99 <= 10.0 ms is broken in serve[1]: at least 12.1 ms at 99.5%, after 1.21 s of serving one by one";
-        let mut slow = judged(record("resnet", "digits"), Feasibility::Infeasible, says);
+        let bounds = Evidence::Bounds {
+            low: Some(Num(0.0121)),
+            high: None,
+            confidence: Num(0.995),
+            load: None,
+            age: Age { seconds: Num(1.21), stage: Stage::Serve(1), queues: false },
+        };
+        let slow = limited("serve.latency_p99", 0.01, Ruling::Broken, bounds);
+        let slow = vec![slow.within(Stage::Serve(1))];
+        let mut slow = judged(record("resnet", "digits"), Feasibility::Infeasible, slow);
         (slow.status, slow.stop.reason) = (RunStatus::Stopped, StopReason::Infeasible);
-        let open = "test_accuracy >= 0.88 is undecided: the test data were not read";
         let records = [
-            judged(completed(), Feasibility::Feasible, "all is well"),
+            judged(completed(), Feasibility::Feasible, vec![of_peak(5e8)]),
             slow,
-            judged(failed(), Feasibility::Undecided, open),
+            judged(failed(), Feasibility::Undecided, vec![open()]),
         ];
         for width in [60, 80] {
             let table = summary(&records, &closing(), width);
@@ -450,7 +460,7 @@ mod tests {
                     "cnn-fashion-mnist" => Feasibility::Infeasible,
                     _ => Feasibility::Feasible,
                 };
-                judged(record, verdict, "memory.peak <= 512 MiB is what it is")
+                judged(record, verdict, vec![of_peak(5e8)])
             })
             .collect();
         for width in [60, 80] {

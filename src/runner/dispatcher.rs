@@ -8,7 +8,7 @@ mod outcome;
 
 use crate::control::{Controller, Verdict};
 use crate::event::{
-    Command, Envelope, FailureKind, Phase, RunEventKind, Stage, StopRecord, WorkerEvent,
+    Asked, Command, Envelope, FailureKind, Phase, RunEventKind, Stage, StopRecord, WorkerEvent,
 };
 
 use super::RunSpec;
@@ -160,7 +160,7 @@ impl Dispatcher {
             return;
         };
         if !self.ending.as_ref().is_some_and(|ending| ending.cause.is_final()) {
-            let what = format!("end, {}", stop.detail);
+            let what = Asked::End { stop: stop.clone() };
             actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
         }
         if let Some(ending) = &mut self.ending
@@ -179,14 +179,14 @@ impl Dispatcher {
             Verdict::Continue => {}
             // It cannot be asked; and it need not leave a phase.
             Verdict::Stop(stop) if self.spec.job.work.is_command() => {
-                let what = format!("stop, {}: {}", stop.reason, stop.detail);
+                let what = Asked::Stop { stop: stop.clone() };
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
                 self.end(Cause::Verdict(stop), Force::Terminated, now_ns, actions);
             }
             Verdict::Advance { .. } | Verdict::Confirm(_) if self.spec.job.work.is_command() => {}
             Verdict::Advance { phase, why } => {
                 actions.push(Action::Send(Command::Advance { phase }));
-                let what = format!("leave {phase}: {why}");
+                let what = Asked::Leave { phase, why };
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
             }
             Verdict::Confirm(stop) => {
@@ -305,8 +305,9 @@ impl Dispatcher {
 
 /// `confirm`: only the training is over.
 fn ask_to_stop(stop: &StopRecord, confirm: bool, now_ns: u64, actions: &mut Vec<Action>) {
-    let reason = format!("{}: {}", stop.reason, stop.detail);
-    let what = format!("{}, {reason}", if confirm { "leave train" } else { "stop" });
+    let reason = stop.reason.to_string();
+    let stop = stop.clone();
+    let what = if confirm { Asked::Confirm { stop } } else { Asked::Stop { stop } };
     actions.push(Action::Send(Command::Stop { reason, confirm }));
     actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
 }

@@ -9,11 +9,11 @@ use rustix::process::{Pid, Signal};
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::control::{Controller, RunContext};
-use crate::event::wire::encode;
 use crate::event::{
     Command, Failure, FailureKind, Feasibility, MemoryGuard, RunEvent, RunEventKind, RunRecord,
     RunStatus, RunVerdict, StopReason, StopRecord,
 };
+use crate::event::{Evidence, Finding, Note, Num, Ruling, StopDetail, wire::encode};
 use crate::sampler::{self, Sampler, SamplerReport};
 
 use super::action::{Action, Input};
@@ -318,11 +318,8 @@ fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
     };
     row.estimate = Some(sampled.cost_ns as f64 / sampled.span_ns as f64 * 100.0);
     row.samples = sampled.ticks;
-    row.note = format!(
-        "{} ticks left out; at most {} late",
-        sampled.skipped,
-        crate::units::seconds(sampled.max_late_ns as f64 / 1e9)
-    );
+    let late_s = Num(sampled.max_late_ns as f64 / 1e9);
+    row.notes = vec![Note::TicksLeftOut { skipped: sampled.skipped, late_s }];
 }
 
 const fn raw(pid: Pid) -> u32 {
@@ -336,11 +333,15 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         repeat: spec.repeat,
         job: spec.job.clone(),
         status: RunStatus::Failed,
-        stop: StopRecord { reason: StopReason::Failed, detail: message.clone() },
+        stop: StopRecord {
+            reason: StopReason::Failed,
+            detail: StopDetail::Failed { message: message.clone() },
+        },
         wall_s: 0.0,
         epochs: 0,
         trained: false,
         metrics: Vec::new(),
+        left_out: Vec::new(),
         warnings: Vec::new(),
         facts: BTreeMap::new(),
         failure: Some(Failure {
@@ -353,7 +354,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         }),
         verdict: (!spec.stop.constraints.is_empty()).then(|| RunVerdict {
             verdict: Feasibility::Undecided,
-            reason: "the worker was not started".to_owned(),
+            findings: vec![Finding::of_run(Ruling::Open, Evidence::NotStarted)],
         }),
         limits: spec.limits.clone(),
         saved_s_at_least: None,

@@ -1,7 +1,8 @@
 //! A run that needs more memory than its limit: what is said of it.
 
-use crate::event::{Limits, MemoryGuard, Phase, StopReason, StopRecord, WorkerEvent};
-use crate::units::bytes;
+use crate::event::{
+    Limits, MemoryGuard, Phase, Shortage, StopDetail, StopReason, StopRecord, WorkerEvent,
+};
 
 /// A peak beyond a limit that is only watched, in bytes, as the kernel told the worker at its end: no tick fell into it.
 pub(super) fn watched_peak(limits: &Limits, event: &WorkerEvent) -> Option<u64> {
@@ -16,14 +17,13 @@ pub(super) fn watched_peak(limits: &Limits, event: &WorkerEvent) -> Option<u64> 
 
 /// Why the run ends; nothing where it has no limit.
 pub(super) fn record(limits: &Limits, held: u64, phase: Option<Phase>) -> Option<StopRecord> {
-    let limit = limits.memory_bytes?;
-    let guard = limits.memory_guard.unwrap_or(MemoryGuard::Watched);
-    let place = phase.map_or_else(String::new, |phase| format!(", in {phase}"));
-    let (held, limit) = (bytes(held as f64), bytes(limit as f64));
-    Some(StopRecord {
-        reason: StopReason::OutOfMemory,
-        detail: format!("out of memory at {held} (limit {limit}, {guard}){place}"),
-    })
+    let shortage = Shortage {
+        held_bytes: held,
+        limit_bytes: limits.memory_bytes?,
+        guard: limits.memory_guard.unwrap_or(MemoryGuard::Watched),
+        phase,
+    };
+    Some(StopRecord { reason: StopReason::OutOfMemory, detail: StopDetail::OutOfMemory(shortage) })
 }
 
 #[cfg(test)]
@@ -64,14 +64,17 @@ mod tests {
             memory_guard: Some(MemoryGuard::Watched),
             ..Limits::default()
         };
-        let says = |limits: &Limits, phase| record(limits, 268 << 20, phase).unwrap().detail;
-        let watched = "out of memory at 268 MiB (limit 256 MiB, watched)";
-        assert_eq!(says(&limits, None), watched);
+        let found = |limits: &Limits, phase| record(limits, 268 << 20, phase).unwrap().detail;
+        let shortage = |guard, phase| {
+            let (held_bytes, limit_bytes) = (268 << 20, 256 << 20);
+            StopDetail::OutOfMemory(Shortage { held_bytes, limit_bytes, guard, phase })
+        };
         let serving = Some(Phase::Serve(1));
-        assert_eq!(says(&limits, serving), format!("{watched}, in serve[1]"));
+        for phase in [None, serving] {
+            assert_eq!(found(&limits, phase), shortage(MemoryGuard::Watched, phase));
+        }
         limits.memory_guard = Some(MemoryGuard::Cgroup);
-        let by_kernel = "out of memory at 268 MiB (limit 256 MiB, control group)";
-        assert_eq!(says(&limits, None), by_kernel);
+        assert_eq!(found(&limits, None), shortage(MemoryGuard::Cgroup, None));
         limits.memory_bytes = None;
         assert_eq!(record(&limits, 1, None), None);
     }

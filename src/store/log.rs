@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fs_err::File;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Envelope, JobSpec, ResourceSample, RunEventKind, RunRecord};
+use crate::event::{Asked, Envelope, JobSpec, ResourceSample, RunEventKind, RunRecord};
 
 use super::error::{FORMAT, Format, StoreError};
 
@@ -35,8 +35,8 @@ pub enum Line {
     Asked {
         /// `CLOCK_MONOTONIC`, in nanoseconds.
         t_ns: u64,
-        /// One sentence.
-        what: String,
+        /// What, and why.
+        what: Asked,
     },
     /// Something the user should know.
     Warning {
@@ -208,7 +208,7 @@ fn last_line(path: &Path) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Phase, WorkerEvent};
+    use crate::event::{Phase, StopDetail, StopReason, StopRecord, WorkerEvent};
 
     fn phase(seq: u64) -> RunEventKind {
         let event = WorkerEvent::Phase { phase: Phase::Train };
@@ -224,7 +224,12 @@ mod tests {
             phase(0),
             RunEventKind::Sample(Box::new(sample.clone())),
             RunEventKind::Stderr("not kept".into()),
-            RunEventKind::Asked { t_ns: 9, what: "stop".into() },
+            RunEventKind::Asked {
+                t_ns: 9,
+                what: Asked::Stop {
+                    stop: StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown },
+                },
+            },
         ];
         for kind in &kinds {
             log.event(kind).unwrap();

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use perftune::control::{Controller, RunContext, StopPolicy, Verdict};
+use perftune::event::{Asked, StopReason};
 use perftune::store::{Line, read_lines};
 
 use crate::support::{Lab, Perftune, Row, rows};
@@ -223,7 +224,7 @@ fn folders_that_hold_no_results_are_refused() {
 }
 
 /// What the controller asked for in the run, as it is in its log; and what it asks for when the log is fed to it.
-fn asked_then_and_now(folder: &Path, cores: f64) -> [Vec<(usize, String)>; 2] {
+fn asked_then_and_now(folder: &Path, cores: f64) -> [Vec<(usize, Asked)>; 2] {
     let lines: Vec<Line> = read_lines(folder).unwrap().map(Result::unwrap).collect();
     let Line::Started { job, stop, t_ns, .. } = &lines[0] else {
         panic!("{:?}", lines[0]);
@@ -246,14 +247,9 @@ fn asked_then_and_now(folder: &Path, cores: f64) -> [Vec<(usize, String)>; 2] {
         };
         match verdict {
             Verdict::Continue => {}
-            Verdict::Advance { phase, why } => now.push((at, format!("leave {phase}: {why}"))),
-            Verdict::Confirm(stop) => {
-                let what = format!("leave train, {}: {}", stop.reason, stop.detail);
-                now.push((at, what));
-            }
-            Verdict::Stop(stop) => {
-                now.push((at, format!("stop, {}: {}", stop.reason, stop.detail)));
-            }
+            Verdict::Advance { phase, why } => now.push((at, Asked::Leave { phase, why })),
+            Verdict::Confirm(stop) => now.push((at, Asked::Confirm { stop })),
+            Verdict::Stop(stop) => now.push((at, Asked::Stop { stop })),
         }
     }
     [then, now]
@@ -290,13 +286,13 @@ fn a_recording_replays_to_the_very_stops_of_the_run() {
     let [then, now] = asked_then_and_now(&lab.file("runs/one-made-up"), cores);
     // On a machine that is very busy the serve phase may use its time up.
     let (_, last) = then.last().unwrap();
-    assert!(last.starts_with("stop, "), "{then:#?}");
+    let Asked::Stop { stop } = last else { panic!("{then:#?}") };
     assert_eq!(now, then);
 
     // The command line says that no metric of a stage was known later than the stage was left.
     let shown = lab.call(&["replay", "results/t", "--format", "csv"]).exits(0);
     assert!(shown.stderr.contains("1 of 1 runs of results/t were stopped early"), "{shown:#?}");
-    let all_known = then.len() == 2 && !last.contains("unstable");
+    let all_known = then.len() == 2 && stop.reason != StopReason::Unstable;
     for row in rows(&shown.stdout) {
         assert_eq!(row["rule"], "perftune");
         assert!(row["stopped"] == "true" || !all_known, "{row:#?}");

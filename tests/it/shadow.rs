@@ -191,7 +191,7 @@ fn live_and_shadow(folder: &Path, cores: f64) -> (Option<f64>, ShadowEnd) {
                 shadow.on_worker(envelope);
             }
             Line::Sample(sample) => shadow.on_sample(sample),
-            Line::Asked { t_ns, what } if what.starts_with("leave ") => {
+            Line::Asked { t_ns, what } if !what.ends() => {
                 asked_ns.get_or_insert(*t_ns);
             }
             _ => {}

@@ -5,9 +5,11 @@ use std::path::Path;
 use super::outlier;
 use crate::app::Fault;
 use crate::app::distinct::distinct;
+use crate::event::Note;
 use crate::event::fingerprint::Fingerprint;
 use crate::gate::{Figure, GatePolicy, GateRun, SessionInfo, Side};
 use crate::report::layout::counted;
+use crate::report::words;
 use crate::store::baseline::{
     self, MachineBaseline, StoredFigure, StoredRun, StoredSession, WINDOW,
 };
@@ -174,7 +176,8 @@ fn gate_run(session: &str, run: &StoredRun) -> GateRun {
         unit: figure.unit.to_string(),
         value: figure.value,
         samples: Some(figure.samples),
-        note: figure.note.clone(),
+        note: words::notes(&figure.notes, figure.unit),
+        of_worker: figure.notes.contains(&Note::SaidByWorker),
     };
     GateRun {
         run: run.run.clone(),

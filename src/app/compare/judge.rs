@@ -13,7 +13,6 @@ use super::verdict;
 use crate::app::Fault;
 use crate::app::baseline::Reference;
 use crate::config;
-use crate::event::record::SAID_BY_WORKER;
 use crate::gate::{GatePolicy, Judgement, Side, default_rule, judge};
 
 /// What is compared, and by which rules.
@@ -111,7 +110,7 @@ fn leave_out_own(side: &mut Side, policy: &GatePolicy) -> BTreeSet<String> {
     let mut left_out = BTreeSet::new();
     for run in &mut side.runs {
         run.figures.retain(|figure| {
-            let own = figure.phase == "run" && figure.note == SAID_BY_WORKER;
+            let own = figure.phase == "run" && figure.of_worker;
             let declared = policy.metrics.contains_key(&figure.metric);
             let known = declared || default_rule(&figure.metric).is_some();
             if own && !known {

@@ -1,8 +1,5 @@
 //! The figure of a cell that an objective is compared by, and the interval that it is known to.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
-
 use crate::app::distinct::distinct;
 use crate::control::policy::StopPolicy;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
@@ -10,9 +7,12 @@ use crate::metric::{MetricDef, MetricKind, ModelFigure, Scope, Source, find};
 use crate::report::front::FrontFigure;
 use crate::report::headline::Place;
 use crate::report::summary::SummaryRow;
+use crate::report::words;
 use crate::stats::{Interval, Known, wilson};
 use crate::store::DataRows;
 use crate::units::{Unit, percent};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
 
 /// Nominal confidence of the intervals of shares: that of the intervals between runs.
 const CONFIDENCE: f64 = 0.95;
@@ -203,8 +203,8 @@ fn final_row<'a>(run: &'a RunRecord, def: &MetricDef) -> Result<&'a MetricRow, S
     let row = Place::of(def).row(run, def.name);
     let row = row.ok_or("the run has no such phase")?;
     match row.estimate {
-        None if row.note.is_empty() => Err("not measured".to_owned()),
-        None => Err(row.note.clone()),
+        None if row.notes.is_empty() => Err("not measured".to_owned()),
+        None => Err(words::notes_of(row)),
         Some(value) if !value.is_finite() => Err(format!("it is {value}")),
         Some(_) if def.is_of_model() && !run.trained_to_the_end() => {
             Err("the model was not trained to the end".to_owned())

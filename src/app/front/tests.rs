@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::summary::summaries;
-use crate::event::{MetricRow, RunVerdict, StopReason};
+use crate::event::{MetricRow, Note, Reason, RunVerdict, StopReason};
 use crate::report::fixtures::{completed, failed, record};
 use crate::store::DataRows;
 
@@ -151,7 +151,7 @@ fn what_cannot_be_compared_is_marked_and_says_why() {
     for row in &mut unmeasured.metrics {
         if row.metric == "memory.peak" {
             row.estimate = None;
-            "no reading".clone_into(&mut row.note);
+            row.notes = vec![Note::from(Reason::from("no reading"))];
         }
     }
     let mut unserved = run("resnet", (0.99, 1e6, 1e8));
@@ -197,7 +197,7 @@ fn only_cells_that_keep_their_constraints_are_compared() {
     let with = |verdicts: [Option<Feasibility>; 3]| {
         let mut records = three();
         for (record, verdict) in records.iter_mut().zip(verdicts) {
-            record.verdict = verdict.map(|verdict| RunVerdict { verdict, reason: String::new() });
+            record.verdict = verdict.map(|verdict| RunVerdict { verdict, findings: Vec::new() });
         }
         marks(&front(&records, Some(360)))
     };
@@ -220,7 +220,7 @@ fn only_cells_that_keep_their_constraints_are_compared() {
     let mut records = three();
     let mut second = records[1].clone();
     second.run += "-r2";
-    second.verdict = Some(RunVerdict { verdict: Undecided, reason: String::new() });
+    second.verdict = Some(RunVerdict { verdict: Undecided, findings: Vec::new() });
     records.push(second);
     assert_eq!(marks(&front(&records, None))[1], Mark::Undecided);
 }

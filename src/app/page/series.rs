@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::control::{Selection, WarmUp, reading};
-use crate::event::{Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent};
+use crate::event::{
+    Asked, Envelope, Phase, ResourceSample, RunRecord, Stage, StepBatch, WorkerEvent,
+};
 use crate::metric::{CATALOGUE, Source};
 use crate::report::html::{RunSeries, StageSpan};
 use crate::stats::Sample;
@@ -203,9 +205,9 @@ impl SeriesBuilder {
         self.tick = before.filter(|_| is_close).or_else(|| Some(sample.clone()));
     }
 
-    fn asked(&mut self, t_ns: u64, what: &str) {
+    fn asked(&mut self, t_ns: u64, what: &Asked) {
         self.see(t_ns);
-        if what.starts_with("stop") {
+        if what.ends() {
             self.stopped_ns.get_or_insert(t_ns);
         } else {
             let asked_s = self.seconds(t_ns);
@@ -238,7 +240,10 @@ fn has_steps(stage: Stage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Finished, GpuReading, RunEventKind, Usage, Vendor};
+    use crate::event::{
+        Age, Finished, GpuReading, Num, RunEventKind, StageEnd, StopDetail, StopReason, StopRecord,
+        Usage, Vendor,
+    };
     use crate::metric::MetricId;
     use crate::report::fixtures::completed;
     use crate::store::EventLog;
@@ -271,6 +276,15 @@ mod tests {
         }))
     }
 
+    fn known() -> StopRecord {
+        StopRecord { reason: StopReason::Plateaued, detail: StopDetail::NothingMeasured }
+    }
+
+    fn served() -> StageEnd {
+        let age = Age { seconds: Num(1.0), stage: Stage::Serve(1), queues: false };
+        StageEnd::Nothing { age }
+    }
+
     /// A run that starts at 10 s, serves for a second from 11 s and trains for two from 12 s, with a validation in between.
     fn events() -> Vec<RunEventKind> {
         let phase = |t_ns, phase| said(t_ns, WorkerEvent::Phase { phase });
@@ -281,7 +295,7 @@ mod tests {
             test_accuracy: None,
             usage: Usage::default(),
         };
-        let asked = |t_ns, what: &str| RunEventKind::Asked { t_ns, what: what.to_owned() };
+        let asked = |t_ns, what| RunEventKind::Asked { t_ns, what };
         vec![
             tick(10 * S - 5, Some(0), Some(100)),
             phase(10 * S + S / 2, Phase::Load),
@@ -289,7 +303,7 @@ mod tests {
             phase(11 * S, Phase::Serve(1)),
             steps(Phase::Serve(1), 11 * S, vec![S / 100; 100]),
             tick(11 * S + S / 2, None, None),
-            asked(12 * S, "leave serve[1]: known"),
+            asked(12 * S, Asked::Leave { phase: Phase::Serve(1), why: served() }),
             phase(12 * S, Phase::Train),
             steps(Phase::Train, 12 * S, vec![S / 5; 5]),
             phase(13 * S, Phase::Validate),
@@ -298,7 +312,7 @@ mod tests {
             phase(13 * S + S / 2, Phase::Train),
             steps(Phase::Train, 13 * S + S / 2, vec![S / 5; 5]),
             tick(14 * S, Some(3 * S), Some(400)),
-            asked(14 * S + S / 4, "stop, plateaued: known"),
+            asked(14 * S + S / 4, Asked::Stop { stop: known() }),
             phase(14 * S + S / 2, Phase::Test),
             said(15 * S, WorkerEvent::Finished(finished)),
         ]
@@ -389,6 +403,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_does_not_fit_is_ended_and_does_not_go_on() {
+        let mut events = events();
+        events.truncate(events.len() - 2);
+        let Some(RunEventKind::Asked { what, .. }) = events.last_mut() else {
+            panic!("{events:?}");
+        };
+        *what = Asked::End { stop: known() };
+        let series = recorded(&events);
+        assert_eq!(series.asked_s, [2.0]);
+        assert!((series.stop.unwrap().0 - 4.25).abs() < 1e-9);
+    }
+
+    #[test]
     fn what_is_served_once_more_is_drawn_and_measuring_ends_with_it() {
         // Trained at 14.25 s, served once more until 16 s.
         let mut events = events();
@@ -396,7 +423,7 @@ mod tests {
         let Some(RunEventKind::Asked { what, .. }) = events.last_mut() else {
             panic!("{events:?}");
         };
-        "leave train, trained: as good as it gets".clone_into(what);
+        *what = Asked::Confirm { stop: known() };
         let phase = |t_ns, phase| said(t_ns, WorkerEvent::Phase { phase });
         let again = 14 * S + S / 2;
         events.extend([

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::control::{RunContext, StopPolicy};
-use crate::event::{JobSpec, Limits, Reason, RunRecord};
+use crate::event::{JobSpec, Limits, Note, Reason, RunRecord};
 use crate::store::{Line, StoreError, read_lines};
 
 /// The beginning of a run.
@@ -45,8 +45,8 @@ impl Beginning {
 fn unsupported(record: &RunRecord) -> BTreeMap<String, Reason> {
     let rows = record.metrics.iter();
     let found = rows.filter_map(|row| {
-        let why = row.note.strip_prefix("unsupported: ")?;
-        Some((row.metric.to_string(), Reason::unsupported(why)))
+        let reason = row.notes.iter().find_map(Note::lasting)?;
+        Some((row.metric.to_string(), reason.clone()))
     });
     found.collect()
 }

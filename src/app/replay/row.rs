@@ -1,7 +1,7 @@
 //! What a rule says of a series, beside the figure of the whole series.
 
 use crate::control::rule::{Judgement, RuleSpec};
-use crate::report::replay::ReplayRow;
+use crate::report::{replay::ReplayRow, words};
 use crate::stats::Interval;
 
 /// Which series.
@@ -37,7 +37,7 @@ pub(super) fn row(
         full_estimate: full,
         relative_error: estimate.zip(full).map(|(estimate, full)| relative_error(estimate, full)),
         covered: interval.zip(full).map(|(interval, full)| covers(interval, full)),
-        reason: said.reason,
+        reason: words::rule(&said.reason),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::app::{Fault, error_text, launch};
 use crate::control::check_supported;
 use crate::dataset::DataSet;
 use crate::event::{MemoryGuard, Work};
+use crate::report::words;
 use crate::runner::Launch;
 use crate::sampler::{LimitMeans, Sampler};
 use crate::units::Span;
@@ -54,7 +55,7 @@ pub(super) fn metrics(request: &RunRequest<'_>, sampler: &Sampler) -> Result<Vec
                     "`perftune doctor` tells what can be measured here; --full needs no metric",
                 )
             })?;
-            let new = warnings.into_iter().filter(|_| run.chosen);
+            let new = warnings.iter().filter(|_| run.chosen).map(words::left_out);
             said.extend(new);
         }
     }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use crate::cli::output::cut;
-use crate::event::{OpenMetric, Progress, RunEvent, RunEventKind, RunStatus};
+use crate::event::{OpenMetric, Progress, RunEvent, RunEventKind, RunStatus, Why};
+use crate::report::words;
 use crate::units;
 
 /// What the display knows.
@@ -152,12 +153,11 @@ fn open_text(metric: &OpenMetric) -> String {
     let name = metric.name.strip_prefix("train.").or_else(|| metric.name.strip_prefix("serve."));
     let name = name.unwrap_or(&metric.name);
     let Some(reached) = metric.reached.filter(|reached| reached.is_finite()) else {
-        return format!("{name} {}", metric.why);
+        return format!("{name} {}", words::open(&metric.why));
     };
-    let why = if matches!(metric.why.as_str(), "wide" | "") {
-        String::new()
-    } else {
-        format!(" ({})", metric.why)
+    let why = match &metric.why {
+        Why::Wide => String::new(),
+        why => format!(" ({})", words::open(why)),
     };
     format!(
         "{name} ±{} -> {}{why}",
@@ -169,7 +169,7 @@ fn open_text(metric: &OpenMetric) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Stage;
+    use crate::event::{Num, Stage};
     use crate::report::fixtures::{completed, failed, job};
     use proptest::prelude::*;
 
@@ -181,8 +181,8 @@ mod tests {
         event(RunEventKind::Started { job: Box::new(job("cnn", "satellite")), t_ns: 0 })
     }
 
-    fn open(name: &str, reached: Option<f64>, why: &str) -> OpenMetric {
-        OpenMetric { name: name.to_owned(), reached, wanted: 0.05, why: why.to_owned() }
+    fn open(name: &str, reached: Option<f64>, why: Why) -> OpenMetric {
+        OpenMetric { name: name.to_owned(), reached, wanted: 0.05, why }
     }
 
     fn training() -> Progress {
@@ -192,10 +192,10 @@ mod tests {
             throughput: Some(12_345.6),
             known: 3,
             open: vec![
-                open("train.step_latency_p50", Some(0.0712), "wide"),
-                open("memory.peak", None, "growing"),
-                open("train.throughput", Some(0.123), "trend"),
-                open("cpu.utilisation", None, "too few steps"),
+                open("train.step_latency_p50", Some(0.0712), Why::Wide),
+                open("memory.peak", None, Why::Growing { per_s: Num(1.0) }),
+                open("train.throughput", Some(0.123), Why::Trend { share: Num(0.1) }),
+                open("cpu.utilisation", None, Why::TooFew),
             ],
         }
     }
@@ -238,7 +238,7 @@ mod tests {
             epoch: None,
             throughput: None,
             known: 0,
-            open: vec![open("serve.latency_p50", None, "warming up")],
+            open: vec![open("serve.latency_p50", None, Why::WarmingUp)],
         };
         board.event(&event(RunEventKind::Progress(serving)), 1.0);
         show(&board, 1.0);
@@ -262,7 +262,7 @@ mod tests {
             now in 0.0..1e6_f64,
         ) {
             let (mut board, _) = board();
-            let progress = Progress { open: names.iter().map(|name| open(name, reached, "wide")).collect(), ..training() };
+            let progress = Progress { open: names.iter().map(|name| open(name, reached, Why::Wide)).collect(), ..training() };
             board.event(&event(RunEventKind::Progress(progress)), now);
             let lines = board.lines(width, now);
             prop_assert!(lines.iter().all(|line| line.chars().count() <= width), "{:#?}", lines);

@@ -1,15 +1,15 @@
 //! The lines that stay: one when a run starts, one when it ends, warnings and failures.
 
-use std::collections::HashSet;
-use std::fmt::Write;
-
 use crate::cli::options::Verbosity;
 use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus, StopReason};
 use crate::metric::MetricId;
 use crate::report::csv::failure_text;
 use crate::report::headline::{Place, accuracy_is_final};
 use crate::report::layout::harmless;
+use crate::report::words;
 use crate::units;
+use std::collections::HashSet;
+use std::fmt::Write;
 
 /// Which lines the runs themselves have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +75,8 @@ impl Teller {
             }
             RunEventKind::Stderr(line) => (self.verbosity == Verbosity::Verbose)
                 .then(|| format!("{run} | {}\n", harmless(line))),
-            RunEventKind::Asked { what, .. } => {
-                (self.verbosity == Verbosity::Verbose).then(|| format!("{run}: {what}\n"))
-            }
+            RunEventKind::Asked { what, .. } => (self.verbosity == Verbosity::Verbose)
+                .then(|| format!("{run}: {}\n", harmless(&words::asked(what)))),
             RunEventKind::Worker(_) | RunEventKind::Sample(_) | RunEventKind::Progress(_) => None,
         }
     }
@@ -92,7 +91,8 @@ impl Teller {
 pub fn end_text(record: &RunRecord) -> String {
     let after = format!("after {}", units::elapsed(record.wall_s));
     if record.status == RunStatus::Failed {
-        let why = record.failure.as_ref().map_or_else(|| record.stop.detail.clone(), failure_text);
+        let why =
+            record.failure.as_ref().map_or_else(|| words::stop(&record.stop.detail), failure_text);
         return harmless(&format!("failed {after}: {why}"));
     }
     let how = match (record.status, record.stop.reason) {
@@ -121,6 +121,7 @@ pub fn end_text(record: &RunRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Age, Asked, Num, Phase, Stage, StageEnd};
     use crate::report::fixtures::{all_kinds, failed, job};
 
     fn story() -> Vec<RunEvent> {
@@ -134,7 +135,12 @@ mod tests {
                 RunEventKind::Stderr("loading \u{1b}[31mweights".to_owned()),
                 RunEventKind::Asked {
                     t_ns: 7,
-                    what: "leave serve[1]: all 3 metrics are known".to_owned(),
+                    what: Asked::Leave {
+                        phase: Phase::Serve(1),
+                        why: StageEnd::Decided {
+                            age: Age { seconds: Num(1.0), stage: Stage::Serve(1), queues: false },
+                        },
+                    },
                 },
                 RunEventKind::Ended(Box::new(record)),
             ];

@@ -1,9 +1,8 @@
 //! On which side of a limit a figure of energy is certain.
 
 use super::figures::{Asked, Figure};
-use crate::control::constraint::Constraint;
 use crate::control::run::Run;
-use crate::event::{MetricRow, Phase};
+use crate::event::{Constraint, Evidence, MetricRow, Num, Phase};
 use crate::metric::{MetricDef, Scope, Source};
 
 impl Run {
@@ -15,7 +14,7 @@ impl Run {
         metric: &MetricDef,
         row: &MetricRow,
         holds: bool,
-    ) -> Option<String> {
+    ) -> Option<Evidence> {
         let Source::Energy(whose) = metric.source else {
             return None;
         };
@@ -27,12 +26,11 @@ impl Run {
             Asked::Stage(energy.place(phase.stage())?)
         };
         let Figure { lacks, others, .. } = self.energy_of(whose, &energy, asked).ok()?;
-        let is = match holds == constraint.op.is_upper() {
-            true if lacks => "a lower bound",
-            false if others => "an upper bound",
-            _ => return None,
-        };
-        let shown = constraint.shown(row.estimate?);
-        Some(format!("{shown} is {is}: {}", row.note))
+        let lower = holds == constraint.op.is_upper();
+        if !(if lower { lacks } else { others }) {
+            return None;
+        }
+        let value = Num(row.estimate?);
+        Some(Evidence::Bound { value, lower, notes: row.notes.clone() })
     }
 }

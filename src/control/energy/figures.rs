@@ -2,14 +2,11 @@
 
 use super::meter::{Amount, Meter, Window};
 use super::{Device, Energy};
-use crate::control::row::add_note;
 use crate::control::run::Run;
 use crate::control::stage::StageState;
-use crate::event::{MetricRow, Stage};
+use crate::event::{EnergyLack, MetricRow, Note, Num, Stage};
 use crate::metric::{EnergyOf, MetricDef, Source};
 use crate::stats::Part;
-use crate::units::percent;
-use crate::units::{Unit, rough_percent, seconds, significant};
 
 /// Share of the time with interference that is worth a word.
 const TAKEN: f64 = 0.05;
@@ -32,9 +29,9 @@ const KWH_J: f64 = 3.6e6;
 pub(super) struct Figure {
     joules: f64,
     readings: u64,
-    /// The parts that it is the sum of.
-    of: String,
-    notes: Vec<String>,
+    /// What it is the sum of, and what it is over.
+    of: Vec<Note>,
+    notes: Vec<Note>,
     /// A part of it is missing: it is at least this.
     pub(super) lacks: bool,
     /// Others took a good part of the machine meanwhile: it is at most this.
@@ -47,7 +44,7 @@ enum Main {
     Processors,
     Device,
     /// Something whose energy nobody tells: why there is no figure.
-    Other(String),
+    Other(EnergyLack),
 }
 
 /// What is asked: of a stage, or of the run that was over at this time.
@@ -58,18 +55,14 @@ pub(super) enum Asked {
 }
 
 impl Energy {
-    fn joules(&self, meter: &Meter, asked: Asked) -> Result<Amount, String> {
+    fn joules(&self, meter: &Meter, asked: Asked) -> Result<Amount, EnergyLack> {
         match asked {
             Asked::Stage(place) => meter.of_stage(place, &self.windows[place]),
             Asked::Run { until_ns } => {
                 let found = meter.of_run(0, &self.windows[0], until_ns)?;
                 if found.loose_s > UNREAD_S.max(UNREAD * found.length_s) {
-                    let (loose, whole) = (found.loose_s, found.length_s);
-                    return Err(format!(
-                        "{} of the {} are outside its readings",
-                        seconds(loose),
-                        seconds(whole)
-                    ));
+                    let (loose_s, of_s) = (Num(found.loose_s), Num(found.length_s));
+                    return Err(EnergyLack::Outside { loose_s, of_s });
                 }
                 Ok(found)
             }
@@ -77,23 +70,21 @@ impl Energy {
     }
 
     /// Why nothing was read whose field is this or below it.
-    fn why(&self, field: &str) -> Option<&String> {
+    fn why(&self, field: &str) -> Option<EnergyLack> {
         let below = format!("{field}.");
         let mut gaps = self.gaps.iter();
-        gaps.find_map(|(name, why)| (name == field || name.starts_with(&below)).then_some(why))
+        let (_, why) = gaps.find(|(name, _)| *name == field || name.starts_with(&below))?;
+        Some(said(why))
     }
 
     /// Packages, and memory that has a counter of its own.
-    fn of_processors(&self, asked: Asked) -> Result<Figure, String> {
+    fn of_processors(&self, asked: Asked) -> Result<Figure, EnergyLack> {
         let of = |begin: &'static str| {
             let domains = self.domains.iter();
             domains.filter(move |(name, meter)| name.starts_with(begin) && meter.has_read())
         };
         if of("package").next().is_none() {
-            let why = self.why("energy").cloned();
-            return Err(
-                why.unwrap_or_else(|| "no energy counter of a processor was read".to_owned())
-            );
+            return Err(self.why("energy").unwrap_or(EnergyLack::NoProcessor));
         }
         let never = self.gaps.iter().filter_map(|(field, why)| {
             let name = field.strip_prefix("energy.")?;
@@ -103,42 +94,43 @@ impl Energy {
         let (mut notes, mut lacks) = (Vec::new(), false);
         for (name, why) in never {
             if name.starts_with("package") {
-                return Err(format!("{name}: {why}"));
+                return Err(part(name, said(why)));
             }
             if name.starts_with("dram") {
                 lacks = true;
-                notes.push(format!("without {name}: {why}"));
+                notes.push(Note::WithoutPart { part: name.to_owned(), why: said(why) });
             }
         }
         let mut sum = Sum::default();
         for (name, meter) in of("package").chain(of("dram")) {
             let found = self.joules(meter, asked);
-            sum.add(name, found.map_err(|why| format!("{name}: {why}"))?);
+            sum.add(name, found.map_err(|why| part(name, why))?);
         }
-        let figure = sum.figure(asked, notes);
+        let parts = std::mem::take(&mut sum.of);
+        let figure = sum.figure(asked, Note::Processors { parts }, notes);
         Ok(Figure { lacks: figure.lacks || lacks, ..figure })
     }
 
     /// The devices of the run.
-    fn of_devices(&self, asked: Asked) -> Result<Figure, String> {
+    fn of_devices(&self, asked: Asked) -> Result<Figure, EnergyLack> {
         let own = || self.devices.iter().filter(|(name, _)| self.own.contains(*name));
         if own().next().is_none() {
-            let why = self.why("gpu").cloned();
-            return Err(why.unwrap_or_else(|| "no device of the run was read".to_owned()));
+            return Err(self.why("gpu").unwrap_or(EnergyLack::NoDevice));
         }
         let (mut sum, mut integrated) = (Sum::default(), false);
         for (name, device) in own() {
             let found = self.of_device(device, asked);
-            let (joules, by_power) = found.map_err(|why| format!("{name}: {why}"))?;
+            let (joules, by_power) = found.map_err(|why| part(name, why))?;
             integrated |= by_power;
             sum.add(name, joules);
         }
-        let note = integrated.then(|| "integrated power".to_owned());
-        Ok(sum.figure(asked, note.into_iter().collect()))
+        let note = integrated.then_some(Note::IntegratedPower);
+        let devices = std::mem::take(&mut sum.of);
+        Ok(sum.figure(asked, Note::WholeDevices { devices }, note.into_iter().collect()))
     }
 
     /// Its energy, and whether that is the integral of its power.
-    fn of_device(&self, device: &Device, asked: Asked) -> Result<(Amount, bool), String> {
+    fn of_device(&self, device: &Device, asked: Asked) -> Result<(Amount, bool), EnergyLack> {
         let counter = self.joules(&device.counter, asked);
         let found = match counter {
             Ok(joules) => Ok((joules, false)),
@@ -151,10 +143,7 @@ impl Energy {
         let short = |joules: &Amount| joules.length_s < SHORTEST_GPU_S;
         found.and_then(|(joules, by_power)| {
             if short(&joules) {
-                let length = seconds(joules.length_s);
-                return Err(format!(
-                    "{length} are too short for what the driver updates every 100 ms"
-                ));
+                return Err(EnergyLack::Short { length_s: Num(joules.length_s) });
             }
             Ok((joules, by_power))
         })
@@ -179,25 +168,22 @@ impl Sum {
         }
     }
 
-    fn figure(self, asked: Asked, mut notes: Vec<String>) -> Figure {
+    fn figure(self, asked: Asked, of: Note, mut notes: Vec<Note>) -> Figure {
         let mut lacks = false;
         match asked {
             Asked::Stage(_) if self.loose > LOOSE => {
-                notes.push(format!("{} of it shared out between readings", percent(self.loose)));
+                notes.push(Note::SharedOut { share: Num(self.loose) });
             }
             Asked::Run { .. } if self.loose > UNREAD => {
                 lacks = true;
-                notes.push(format!(
-                    "without the {} of the run that are outside the readings",
-                    percent(self.loose)
-                ));
+                notes.push(Note::WithoutEnds { share: Num(self.loose) });
             }
             _ => {}
         }
         Figure {
             joules: self.joules,
             readings: self.readings,
-            of: self.of.join(", "),
+            of: vec![of],
             notes,
             lacks,
             others: false,
@@ -212,12 +198,12 @@ impl Run {
             _ if !energy.own.is_empty() => Main::Device,
             device if device.starts_with("cuda") => Main::Device,
             "auto" => energy.around.doubt().map_or(Main::Processors, Main::Other),
-            other => Main::Other(format!("nobody tells the energy of `{other}`")),
+            other => Main::Other(EnergyLack::UnknownDevice { device: other.to_owned() }),
         }
     }
 
     /// Everything that the run works on: the processors, and its devices.
-    fn total_energy(&self, energy: &Energy, asked: Asked) -> Result<Figure, String> {
+    fn total_energy(&self, energy: &Energy, asked: Asked) -> Result<Figure, EnergyLack> {
         let main = self.main(energy);
         if let Main::Other(why) = main {
             return Err(why);
@@ -228,20 +214,19 @@ impl Run {
             return processors;
         }
         let devices = energy.of_devices(asked);
-        let mut figure = devices.map_err(|why| format!("without the run's device: {why}"))?;
-        figure.of += "; whole devices";
+        let mut figure = devices.map_err(|why| EnergyLack::WithoutDevice { why: Box::new(why) })?;
         match processors {
             Ok(processors) => {
                 figure.joules += processors.joules;
                 figure.readings = figure.readings.min(processors.readings);
-                figure.of = format!("{}; {}", processors.of, figure.of);
+                figure.of.splice(..0, processors.of);
                 figure.notes.extend(processors.notes);
                 figure.lacks |= processors.lacks;
                 figure.others |= processors.others;
             }
             Err(why) => {
                 figure.lacks = true;
-                figure.notes.push(format!("without the processors: {why}"));
+                figure.notes.push(Note::WithoutProcessors { why });
             }
         }
         Ok(figure)
@@ -249,7 +234,6 @@ impl Run {
 
     /// Says whose energy that of the processors is.
     fn shared(&self, mut figure: Figure, energy: &Energy, asked: Asked) -> Figure {
-        figure.of += "; whole machine, others included";
         let stage = match asked {
             Asked::Stage(place) => {
                 energy.windows.get(place).and_then(|window: &Window| window.stage)
@@ -257,9 +241,8 @@ impl Run {
             Asked::Run { .. } => None,
         };
         if let Some(taken) = self.taken(stage).filter(|taken| *taken > TAKEN) {
-            let taken = rough_percent(taken);
             figure.others = true;
-            figure.notes.push(format!("others took the machine for {taken} of the time"));
+            figure.notes.push(Note::OthersTook { share: Num(taken) });
         }
         figure
     }
@@ -299,32 +282,23 @@ impl Run {
         whose: EnergyOf,
         energy: &Energy,
         asked: Asked,
-    ) -> Result<Figure, String> {
+    ) -> Result<Figure, EnergyLack> {
         match whose {
             EnergyOf::Processors => {
                 let found = energy.of_processors(asked);
                 found.map(|figure| self.shared(figure, energy, asked))
             }
-            EnergyOf::Devices => energy.of_devices(asked).map(|mut figure| {
-                figure.of += "; whole devices";
-                figure
-            }),
+            EnergyOf::Devices => energy.of_devices(asked),
             EnergyOf::Emissions => self.emissions(energy, asked),
             EnergyOf::Run | EnergyOf::Sample => self.total_energy(energy, asked),
         }
     }
 
-    fn emissions(&self, energy: &Energy, asked: Asked) -> Result<Figure, String> {
-        let grams = self.context.grams_per_kwh.ok_or(
-            "no intensity is given; `[energy] grams_per_kwh` says what a kilowatt hour means, and nobody guesses it",
-        )?;
+    fn emissions(&self, energy: &Energy, asked: Asked) -> Result<Figure, EnergyLack> {
+        let grams = self.context.grams_per_kwh.ok_or(EnergyLack::NoIntensity)?;
         let mut figure = self.total_energy(energy, asked)?;
-        figure.of = format!(
-            "{} at {} g/kWh, as given; {}",
-            Unit::Joules.show(figure.joules),
-            significant(grams),
-            figure.of
-        );
+        let (joules, grams_per_kwh) = (Num(figure.joules), Num(grams));
+        figure.of.insert(0, Note::Intensity { joules, grams_per_kwh });
         // Not joules any more.
         figure.joules *= grams / KWH_J;
         Ok(figure)
@@ -336,14 +310,14 @@ impl Run {
         let samples = state.series.samples;
         let found = energy
             .place(state.stage)
-            .ok_or_else(|| "the phase was not seen".to_owned())
+            .ok_or(EnergyLack::NoPhase)
             .and_then(|place| self.total_energy(&energy, Asked::Stage(place)))
             .and_then(|mut figure| {
                 if samples <= 0.0 {
-                    return Err("no sample was timed in this phase".to_owned());
+                    return Err(EnergyLack::NoSample);
                 }
-                let joules = Unit::Joules.show(figure.joules);
-                figure.of = format!("{joules} over {samples:.0} samples; {}", figure.of);
+                let joules = Num(figure.joules);
+                figure.of.insert(0, Note::PerSample { joules, samples: Num(samples) });
                 figure.joules /= samples;
                 Ok(figure)
             });
@@ -381,17 +355,22 @@ impl Run {
     }
 }
 
-fn fill(row: &mut MetricRow, found: Result<Figure, String>) {
+fn said(detail: &str) -> EnergyLack {
+    EnergyLack::Said { detail: detail.to_owned() }
+}
+
+fn part(name: &str, why: EnergyLack) -> EnergyLack {
+    EnergyLack::Part { part: name.to_owned(), why: Box::new(why) }
+}
+
+fn fill(row: &mut MetricRow, found: Result<Figure, EnergyLack>) {
     match found {
         Ok(figure) => {
             row.estimate = Some(figure.joules);
             row.samples = figure.readings;
-            add_note(row, &figure.of);
-            for note in &figure.notes {
-                add_note(row, note);
-            }
+            row.notes.extend(figure.of.into_iter().chain(figure.notes));
         }
-        Err(why) => add_note(row, &why),
+        Err(why) => row.notes.push(why.into()),
     }
     row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
 }

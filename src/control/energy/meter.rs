@@ -1,6 +1,6 @@
 //! Energy that only grows, read now and then, and how much of it fell into stretches of time.
 
-use crate::event::Stage;
+use crate::event::{EnergyLack, Stage};
 
 /// A stretch of time whose energy is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,7 +39,7 @@ struct Span {
     first: Option<Point>,
     last: Option<Point>,
     readings: u64,
-    gap: Option<String>,
+    gap: Option<EnergyLack>,
 }
 
 /// The joules of a window.
@@ -59,7 +59,7 @@ pub(super) struct Amount {
 pub(super) struct Meter {
     last: Option<Point>,
     /// Why the last reading is missing.
-    why: String,
+    why: Option<EnergyLack>,
     /// One a window.
     spans: Vec<Span>,
 }
@@ -71,7 +71,7 @@ impl Meter {
             return;
         }
         if self.last.is_some_and(|last| joules < last.joules) {
-            self.lose(windows, t_ns, "the counter fell");
+            self.lose(windows, t_ns, &EnergyLack::Fell);
         }
         let now = Point { t_ns, joules };
         let before = self.last.replace(now);
@@ -82,8 +82,8 @@ impl Meter {
     }
 
     /// A reading is missing: whatever window it fell into has a gap, and nothing is taken from one side of it to the other.
-    pub(super) fn lose(&mut self, windows: &[Window], t_ns: u64, why: &str) {
-        why.clone_into(&mut self.why);
+    pub(super) fn lose(&mut self, windows: &[Window], t_ns: u64, why: &EnergyLack) {
+        self.why = Some(why.clone());
         let Some(last) = self.last.take() else {
             return;
         };
@@ -91,7 +91,7 @@ impl Meter {
         for (window, span) in windows.iter().zip(&mut self.spans) {
             let over = window.end_ns.is_some_and(|end_ns| end_ns <= last.t_ns);
             if window.begin_ns < t_ns && !over {
-                span.gap.get_or_insert_with(|| why.to_owned());
+                span.gap.get_or_insert_with(|| why.clone());
             }
         }
     }
@@ -127,13 +127,13 @@ impl Meter {
         place: usize,
         window: &Window,
         until_ns: u64,
-    ) -> Result<Amount, String> {
+    ) -> Result<Amount, EnergyLack> {
         let span = self.span(place)?;
         let (Some(first), Some(last)) = (span.first, span.last) else {
-            return Err(self.missing("it was never read"));
+            return Err(self.missing(EnergyLack::Never));
         };
         if span.readings < 2 {
-            return Err("it was read only once".to_owned());
+            return Err(EnergyLack::Once);
         }
         let late_s = seconds(window.begin_ns, first.t_ns);
         let early_s = seconds(last.t_ns, until_ns);
@@ -146,18 +146,17 @@ impl Meter {
     }
 
     /// The energy of a stage.
-    pub(super) fn of_stage(&self, place: usize, window: &Window) -> Result<Amount, String> {
+    pub(super) fn of_stage(&self, place: usize, window: &Window) -> Result<Amount, EnergyLack> {
         let span = self.span(place)?;
-        let end_ns = window.end_ns.ok_or("the run ended within the phase")?;
+        let end_ns = window.end_ns.ok_or(EnergyLack::EndedWithin)?;
         let (Some(first), Some(last)) = (span.first, span.last) else {
-            return Err(self.missing("no reading fell within the phase"));
+            return Err(self.missing(EnergyLack::NoneWithin));
         };
         if span.readings < 2 {
-            return Err("the phase was over before a second reading".to_owned());
+            return Err(EnergyLack::OnceWithin);
         }
-        let begin = span.begin.ok_or("it was not read before the phase began")?;
-        let end =
-            span.end.ok_or_else(|| self.missing("it was not read after the phase had ended"))?;
+        let begin = span.begin.ok_or(EnergyLack::NotBefore)?;
+        let end = span.end.ok_or_else(|| self.missing(EnergyLack::NotAfter))?;
         Ok(Amount {
             joules: end - begin,
             readings: span.readings,
@@ -166,18 +165,17 @@ impl Meter {
         })
     }
 
-    fn span(&self, place: usize) -> Result<&Span, String> {
+    fn span(&self, place: usize) -> Result<&Span, EnergyLack> {
         let span = self.spans.get(place);
-        let span = span.ok_or_else(|| self.missing("it was never read"))?;
+        let span = span.ok_or_else(|| self.missing(EnergyLack::Never))?;
         match &span.gap {
             Some(why) => Err(why.clone()),
             None => Ok(span),
         }
     }
 
-    fn missing(&self, otherwise: &str) -> String {
-        let why = if self.why.is_empty() { otherwise } else { &self.why };
-        why.to_owned()
+    fn missing(&self, otherwise: EnergyLack) -> EnergyLack {
+        self.why.clone().unwrap_or(otherwise)
     }
 }
 
@@ -231,7 +229,7 @@ mod tests {
         let mut meter = Meter::default();
         for ms in (0..=until_ms).step_by(100) {
             if lost.contains(&ms) {
-                meter.lose(windows, ms * MS, "it holds no number");
+                meter.lose(windows, ms * MS, &EnergyLack::NotRead);
             } else {
                 meter.push(windows, ms * MS, ms as f64 * 0.02);
             }
@@ -250,8 +248,8 @@ mod tests {
         assert_eq!(first.readings, 5);
         // Ends at a reading.
         assert!((of(1).unwrap().joules - 6.0).abs() < 1e-9);
-        assert!(of(2).unwrap_err().contains("ended within"));
-        assert!(of(3).unwrap_err().contains("before a second reading"));
+        assert_eq!(of(2), Err(EnergyLack::EndedWithin));
+        assert_eq!(of(3), Err(EnergyLack::OnceWithin));
     }
 
     #[test]
@@ -261,11 +259,11 @@ mod tests {
         let meter = steady(&windows, 2000, &[600, 700]);
         let of = |place: usize| meter.of_stage(place, &windows[place]);
         assert!(of(0).is_ok());
-        assert_eq!(of(1), Err("it holds no number".to_owned()));
+        assert_eq!(of(1), Err(EnergyLack::NotRead));
         assert!(of(2).is_ok() && of(3).is_ok());
         // Lost between two windows: what was used until then belongs to neither end.
         let meter = steady(&windows, 2000, &[1300, 1400]);
-        assert_eq!(meter.of_stage(2, &windows[2]), Err("it holds no number".to_owned()));
+        assert_eq!(meter.of_stage(2, &windows[2]), Err(EnergyLack::NotRead));
         assert!(meter.of_stage(3, &windows[3]).is_err());
     }
 
@@ -279,7 +277,7 @@ mod tests {
         assert!(Meter::default().of_run(0, &run[0], 0).is_err());
         let mut falls = steady(&run, 1000, &[]);
         falls.push(&run, 1100 * MS, 3.0);
-        assert_eq!(falls.of_run(0, &run[0], 1100 * MS), Err("the counter fell".to_owned()));
+        assert_eq!(falls.of_run(0, &run[0], 1100 * MS), Err(EnergyLack::Fell));
         assert_eq!(falls.so_far(0), None);
     }
 
@@ -296,7 +294,7 @@ mod tests {
             for (later, used, lost) in readings {
                 (ms, joules) = (ms + later, joules + used);
                 if lost == 0 {
-                    meter.lose(&windows, ms * MS, "lost");
+                    meter.lose(&windows, ms * MS, &EnergyLack::NotRead);
                 } else {
                     meter.push(&windows, ms * MS, joules);
                 }

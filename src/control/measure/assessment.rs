@@ -1,15 +1,14 @@
 //! One metric at one look: its estimate, its interval, why it is not good enough yet, and bounds that hold at all looks.
 
 use super::disturbance::Disturbance;
-use super::why::Why;
 use crate::control::policy::StopPolicy;
+use crate::event::{Note, Num, Why};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{
     AnytimeAsk, Bounds, Estimate, Interval, Part, Tail, Truncation, fit_ratio, ratio_bounds, trend,
     truncate,
 };
-use crate::units::seconds;
 
 /// Level of the trend test.
 const TREND_LEVEL: f64 = 0.05;
@@ -79,11 +78,11 @@ pub(crate) struct Assessment {
 }
 
 impl Assessment {
-    pub(crate) fn missing(reason: &str) -> Self {
+    pub(crate) fn missing(note: Note) -> Self {
         Self {
             estimate: None,
             scale: 0.0,
-            open: Some(Why::NoReading(reason.to_owned())),
+            open: Some(Why::NoReading { note: Box::new(note) }),
             seen: 0,
             cut: None,
             disturbed: None,
@@ -153,10 +152,10 @@ impl Cut {
         cut > CUT_SHARE * all || steps as f64 > CUT_SHARE * all_steps as f64
     }
 
-    /// For notes.
-    pub(crate) fn sentence(&self) -> String {
+    /// As a note.
+    pub(crate) fn note(&self) -> Note {
         let (cut, all) = self.seconds;
-        format!("first {} of {} left out as warm-up", seconds(cut), seconds(all))
+        Note::WarmUp { cut_s: Num(cut), of_s: Num(all) }
     }
 }
 
@@ -211,7 +210,7 @@ fn judge(
     let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
     let share = if scale > mean { share * mean / scale } else { share };
     if p_value < TREND_LEVEL && share.abs() > TREND_SHARE * policy.within {
-        return Some(Why::Trend(share));
+        return Some(Why::Trend { share: Num(share) });
     }
     if !beginning.settled {
         return Some(Why::WarmingUp);
@@ -288,14 +287,16 @@ mod tests {
         let long_first: Vec<Part> = [1.81].into_iter().chain([0.026; 90]).map(part).collect();
         let even: Vec<Part> = [0.1; 100].map(part).to_vec();
         for (parts, cut, says) in [
-            (&long_first, 1, Some("first 1.81 s of 4.15 s left out as warm-up")),
+            (&long_first, 1, Some((1.81, 4.15))),
             (&long_first, 0, None),
             (&even, 4, None),
-            (&even, 6, Some("first 600 ms of 10.0 s left out as warm-up")),
+            (&even, 6, Some((0.6, 10.0))),
         ] {
             let found = Cut::of(parts, cut, 2, |part| part.amount);
-            let said = found.is_much().then(|| found.sentence());
-            assert_eq!(said.as_deref(), says);
+            let Note::WarmUp { cut_s, of_s } = found.note() else { panic!("{found:?}") };
+            let close = |(cut, of): (f64, f64)| (cut_s.0 - cut).abs() + (of_s.0 - of).abs() < 1e-9;
+            assert_eq!(found.is_much(), says.is_some());
+            assert!(says.is_none_or(close), "{found:?}");
         }
     }
 }

@@ -5,14 +5,11 @@
 //! then; what is not known, or not yet, is in neither. With and without are taken over the same batches, after the same
 //! warm-up.
 
-use std::collections::VecDeque;
-
-use super::why::Why;
-use crate::event::{Interference, ResourceSample};
+use crate::event::{Interference, Note, Num, ResourceSample, Why};
 use crate::interference::{InterferenceWatch, Stretch};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Estimate};
-use crate::units::{Unit, rough_percent};
+use std::collections::VecDeque;
 
 /// Stretches that are remembered: 13 s at the usual pace. Steps come in messages of 0.1 s or so, or one by one.
 const REMEMBERED: usize = 64;
@@ -25,6 +22,9 @@ const LEAST_CLEAR: f64 = 0.05;
 
 /// Change that is worth a word where no interval says what the noise is.
 const WORTH_A_WORD: f64 = 0.05;
+
+/// Change below which the figure with and the figure without are shown alike.
+const SEEN: f64 = 5e-4;
 
 /// What is known of a span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,33 +126,24 @@ impl Disturbance {
     pub(crate) fn blocks(&self, value: f64, most: f64) -> Option<Why> {
         let change = self.without? - value;
         (self.share <= MOSTLY && change.abs() > most).then(|| Why::Disturbed {
-            share: self.share,
-            change: change / value.abs().max(f64::MIN_POSITIVE),
+            share: Num(self.share),
+            change: Num(change / value.abs().max(f64::MIN_POSITIVE)),
         })
     }
 
     /// What a reader must know; nothing where the marked stretches make no difference beyond the noise.
-    pub(crate) fn note(&self, estimate: &Estimate, unit: Unit) -> Option<String> {
-        let other = self.without.filter(|without| {
+    pub(crate) fn note(&self, estimate: &Estimate) -> Option<Note> {
+        let differs = |without: &f64| {
             let change = (without - estimate.value).abs();
-            match estimate.interval {
+            let seen = change > SEEN * estimate.value.abs();
+            seen && match estimate.interval {
                 Some(interval) => !interval.contains(*without),
                 None => change > WORTH_A_WORD * estimate.value.abs(),
             }
-        });
-        let other =
-            other.map(|other| unit.show(other)).filter(|other| *other != unit.show(estimate.value));
-        let share = rough_percent(self.share);
-        match (other, self.share > MOSTLY) {
-            (Some(other), false) => {
-                Some(format!("without the {share} of the time with interference: {other}"))
-            }
-            (Some(other), true) => {
-                Some(format!("interference in {share} of the time; without it: {other}"))
-            }
-            (None, true) => Some(format!("interference in {share} of the time")),
-            (None, false) => None,
-        }
+        };
+        let without = self.without.filter(differs).map(Num);
+        let (share, mostly) = (Num(self.share), self.share > MOSTLY);
+        (without.is_some() || mostly).then_some(Note::Disturbed { share, without, mostly })
     }
 }
 
@@ -220,31 +211,19 @@ mod tests {
             samples: 9,
         };
         let disturbance = |share, without| Disturbance { share, without };
-        let unit = Unit::SamplesPerSecond;
+        let disturbed = |share, without: Option<f64>, mostly| {
+            let (share, without) = (Num(share), without.map(Num));
+            Some(Note::Disturbed { share, without, mostly })
+        };
         for (found, half, note, blocks) in [
-            (
-                disturbance(0.123, Some(4710.0)),
-                100.0,
-                Some("without the 12% of the time with interference: 4.71 k/s"),
-                true,
-            ),
+            (disturbance(0.123, Some(4710.0)), 100.0, disturbed(0.123, Some(4710.0), false), true),
             (disturbance(0.123, Some(4710.0)), 800.0, None, true),
             (disturbance(0.002, Some(4050.0)), 100.0, None, false),
-            (
-                disturbance(0.002, Some(4150.0)),
-                100.0,
-                Some("without the 0.2% of the time with interference: 4.15 k/s"),
-                false,
-            ),
-            (
-                disturbance(0.62, Some(4710.0)),
-                100.0,
-                Some("interference in 62% of the time; without it: 4.71 k/s"),
-                false,
-            ),
-            (disturbance(1.0, None), 100.0, Some("interference in 100% of the time"), false),
+            (disturbance(0.002, Some(4150.0)), 100.0, disturbed(0.002, Some(4150.0), false), false),
+            (disturbance(0.62, Some(4710.0)), 100.0, disturbed(0.62, Some(4710.0), true), false),
+            (disturbance(1.0, None), 100.0, disturbed(1.0, None, true), false),
         ] {
-            assert_eq!(found.note(&estimate(half), unit).as_deref(), note);
+            assert_eq!(found.note(&estimate(half)), note);
             assert_eq!(found.blocks(4000.0, 200.0).is_some(), blocks, "{found:?}");
         }
     }

@@ -9,7 +9,7 @@ use super::disturbance::{Columns, Disturbance, Mark, Marks};
 use super::tick::{Interval, Observed, Tick};
 use crate::control::devices::Selection;
 use crate::control::policy::StopPolicy;
-use crate::event::ResourceSample;
+use crate::event::{Note, ResourceSample};
 use crate::metric::{MetricDef, Source};
 use crate::stats::batches::total;
 use crate::stats::{BatchSeries, Part, Tail};
@@ -143,7 +143,7 @@ impl Measure for GaugeMean<'_> {
         let left = &parts[beginning.cut..];
         let samples = left.len() as u64 * series.per_batch();
         let Some(estimate) = of_ratio(left, policy.confidence, samples) else {
-            return Assessment::missing("no sampler interval fell within the stage");
+            return Assessment::missing(Note::NoInterval);
         };
         let disturbed = Disturbance::of(series, beginning.cut, GAUGE);
         let found = Found {

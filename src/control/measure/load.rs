@@ -3,9 +3,9 @@
 use super::assessment::{ALPHA, bounds_of, settle};
 use super::series::Series;
 use super::times::{BUSY, STEPS, own_share};
+use crate::event::{Note, Num};
 use crate::stats::batches::total;
 use crate::stats::{Bounds, Tail};
-use crate::units::{self, percent};
 
 /// What the load does to the figures of a stage.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,24 +22,17 @@ pub(crate) enum Load {
 }
 
 impl Load {
-    /// For notes; nothing where there is nothing to say.
-    pub(crate) fn sentence(self) -> Option<String> {
+    /// As a note; nothing where there is nothing to say.
+    pub(crate) fn note(self) -> Option<Note> {
         match self {
             Self::Bearable => None,
-            Self::Overloaded { answer_s, gap_s } => {
-                let (answer, gap) = (units::seconds(answer_s), units::seconds(gap_s));
-                Some(format!(
-                    "overloaded: one request comes every {gap}, an answer takes at least {answer} at {}, so the queue grows without end",
-                    percent(1.0 - ALPHA)
-                ))
-            }
-            Self::Unplayed => Some(
-                "the worker does not play this load pattern: it says nothing of waits".to_owned(),
-            ),
-            Self::Generator { own } => Some(format!(
-                "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
-                percent(own)
-            )),
+            Self::Overloaded { answer_s, gap_s } => Some(Note::Overloaded {
+                answer_s: Num(answer_s),
+                gap_s: Num(gap_s),
+                confidence: Num(1.0 - ALPHA),
+            }),
+            Self::Unplayed => Some(Note::Unplayed),
+            Self::Generator { own } => Some(Note::GeneratorBound { share: Num(own) }),
         }
     }
 }

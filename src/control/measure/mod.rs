@@ -17,7 +17,6 @@ pub(crate) mod series;
 pub(crate) mod steps;
 pub(crate) mod tick;
 pub(crate) mod times;
-pub(crate) mod why;
 
 use self::assessment::{Assessment, Measure};
 use self::gauge::{GaugeMean, factor, floor};
@@ -27,6 +26,7 @@ use self::projection::Projected;
 use self::series::Series;
 use self::steps::{Of, Rank, Ratio};
 use super::policy::StopPolicy;
+use crate::event::Note;
 use crate::metric::{Ceiling, MetricDef, MetricKind, Source};
 
 /// What a measure needs beside the series of its stage.
@@ -43,11 +43,11 @@ pub(crate) struct Ask<'a> {
 }
 
 /// A metric that has no series here, and why.
-struct Missing(&'static str);
+struct Missing(Note);
 
 impl Measure for Missing {
     fn assess(&self, _: &StopPolicy) -> Assessment {
-        Assessment::missing(self.0)
+        Assessment::missing(self.0.clone())
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn measure<'a>(
                     let (floor, most) = (floor(metric), most(metric, ask));
                     Box::new(GaugeMean { gauge, factor, floor, most })
                 }
-                _ => Box::new(Missing("the cores that the run may use are not known")),
+                _ => Box::new(Missing(Note::NoCores)),
             }
         }
         (MetricKind::Peak, source) => {
@@ -78,7 +78,7 @@ pub(crate) fn measure<'a>(
                     let (entered_ns, now_ns) = (series.entered_ns, ask.now_ns);
                     Box::new(PeakSoFar { peak, growth, entered_ns, now_ns })
                 }
-                _ => Box::new(Missing("the sampler took no reading")),
+                _ => Box::new(Missing(Note::NoTick)),
             }
         }
         (MetricKind::Scalar | MetricKind::Windows(_), _) => return None,

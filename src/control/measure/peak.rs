@@ -2,12 +2,11 @@
 
 use super::assessment::{Assessment, Measure};
 use super::tick::Tick;
-use super::why::Why;
 use crate::control::devices::Selection;
 use crate::control::policy::StopPolicy;
+use crate::event::{Note, Num, Why};
 use crate::metric::{CATALOGUE, DeviceKind, MetricDef, MetricId, MetricKind};
 use crate::stats::{Estimate, Growth, GrowthAsk, GrowthWatch, PeakTracker};
-use crate::units::percent;
 
 /// Share of the time without a reading that is worth a word, and in which a peak may have been higher.
 const BLIND: f64 = 0.05;
@@ -36,11 +35,11 @@ impl Coverage {
         }
     }
 
-    /// What must be said of a peak, if anything.
-    pub(crate) fn sentence(&self) -> Option<String> {
+    /// Share of the time without a reading, where that is worth a word.
+    pub(crate) fn blind(&self) -> Option<f64> {
         let (read, blind) = (self.read as f64, self.blind as f64);
         let share = blind / (read + blind);
-        (share > BLIND).then(|| format!("not read for {} of the time", percent(share)))
+        (share > BLIND).then_some(share)
     }
 }
 
@@ -85,7 +84,7 @@ impl Measure for PeakSoFar<'_> {
     fn assess(&self, policy: &StopPolicy) -> Assessment {
         let (Peak { metric, tracker, .. }, growth) = (self.peak, self.growth);
         let Some(peak) = tracker.peak() else {
-            return Assessment::missing("the sampler took no reading");
+            return Assessment::missing(Note::NoTick);
         };
         let in_seconds = |ns: u64| ns as f64 * 1e-9;
         let span = (in_seconds(self.entered_ns), in_seconds(self.now_ns));
@@ -101,7 +100,7 @@ impl Measure for PeakSoFar<'_> {
             scale: peak,
             open: match found.growth {
                 Growth::Plateau => None,
-                Growth::Growing { per_second } => Some(Why::Growing(per_second)),
+                Growth::Growing { per_second } => Some(Why::Growing { per_s: Num(per_second) }),
                 Growth::TooShort => Some(Why::Recent),
             },
             seen: growth.readings(),
@@ -160,18 +159,15 @@ mod tests {
         for (ticks, says) in [
             (&[(0, false, false), (9, false, false)][..], None),
             (&[(0, false, false), (9, true, true), (19, true, true)], None),
-            (
-                &[(0, false, false), (10, true, true), (40, false, true)],
-                Some("not read for 75% of the time"),
-            ),
+            (&[(0, false, false), (10, true, true), (40, false, true)], Some(0.75)),
             (&[(0, true, true), (96, true, true), (100, false, true)], None),
-            (&[(0, false, true), (10, false, true)], Some("not read for 100% of the time")),
+            (&[(0, false, true), (10, false, true)], Some(1.0)),
         ] {
             let mut coverage = Coverage::default();
             for (t_ns, read, expected) in ticks {
                 coverage.push(*t_ns, *read, *expected);
             }
-            assert_eq!(coverage.sentence().as_deref(), says, "{ticks:?}");
+            assert_eq!(coverage.blind(), says, "{ticks:?}");
         }
     }
 }

@@ -10,18 +10,13 @@ use super::pace::Budget;
 use super::series::Series;
 use super::steps::{Of, Ratio, times_bounds};
 use super::times::{ELAPSED, ITEMS};
-use super::why::Why;
 use crate::control::policy::StopPolicy;
+use crate::event::{Note, Num, Why};
 use crate::stats::{Bounds, Estimate, Interval, Tail};
-use crate::units;
-use crate::units::percent;
 
 /// What between the epochs may lie, as a multiple of the time of the steps with it, while none is over: as much as the
 /// steps themselves. Validation without updates of as many samples as are trained on takes less.
 const UNSEEN: f64 = 2.0;
-
-/// Why there is no projection.
-const NO_SIZE: &str = "how many samples an epoch has is not known before the first is over (a worker may say `epoch_samples`)";
 
 /// The time of the whole training, as far as its size is known.
 pub(crate) struct Projected<'a> {
@@ -33,7 +28,7 @@ impl Measure for Projected<'_> {
     fn assess(&self, policy: &StopPolicy) -> Assessment {
         match self.budget {
             Some(budget) => projected(self.series, budget, policy),
-            None => Assessment::missing(NO_SIZE),
+            None => Assessment::missing(Note::NoEpochSize),
         }
     }
 
@@ -91,24 +86,10 @@ fn bounds(sample: Bounds, budget: Option<Budget>, alpha: f64) -> Bounds {
 }
 
 /// What the figure contains, for its row.
-pub(crate) fn contains(budget: Budget, whole_s: f64) -> String {
-    let epochs = |count: u32| match count {
-        1 => "1 epoch".to_owned(),
-        _ => format!("{count} epochs"),
-    };
-    let size = units::significant(budget.samples);
-    let steps = format!("{} of {size} samples", epochs(budget.epochs));
-    match budget.between_s(0.0) {
-        None => format!(
-            "{steps}; without validation and what else lies between epochs: none is over yet"
-        ),
-        Some((between_s, _)) => {
-            let share = budget.whole_s(0.0, between_s) / whole_s.max(f64::MIN_POSITIVE);
-            format!(
-                "{steps}; {} of it between epochs (validation), as seen in {}",
-                percent(share),
-                epochs(budget.seen())
-            )
-        }
-    }
+pub(crate) fn contains(budget: Budget, whole_s: f64) -> Note {
+    let between = budget.between_s(0.0).map(|(between_s, _)| {
+        let share = budget.whole_s(0.0, between_s) / whole_s.max(f64::MIN_POSITIVE);
+        (Num(share), budget.seen())
+    });
+    Note::Projection { epochs: budget.epochs, samples: Num(budget.samples), between }
 }

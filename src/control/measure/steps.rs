@@ -7,11 +7,9 @@ use super::disturbance::{Columns, Disturbance};
 use super::series::Series;
 use super::times::{BUSY, CLEAR, ELAPSED, IDEAL, ITEMS, LATENCY, MARKED, STEPS};
 use crate::control::policy::StopPolicy;
+use crate::event::Note;
 use crate::stats::anytime::unsteadiness;
 use crate::stats::{Bounds, QuantileSeries, Tail};
-
-/// Why there is no figure.
-const NO_STEP: &str = "no step was timed in this phase";
 
 /// What over what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +50,7 @@ impl Measure for Ratio<'_> {
         let left = scaled(times.parts(amount, weight).split_off(beginning.cut), factor);
         let samples = left.len() as u64 * times.per_batch();
         let Some(estimate) = of_ratio(&left, policy.confidence, samples) else {
-            return Assessment::missing(NO_STEP);
+            return Assessment::missing(Note::NoStep);
         };
         let disturbed = Disturbance::of(times, beginning.cut, columns(amount, weight));
         let found = Found {
@@ -149,7 +147,7 @@ impl Measure for Rank<'_> {
         let beginning = self.series.beginning();
         let skip = self.series.steps_cut();
         let Some(estimate) = quantiles.estimate(self.level, skip, policy.confidence) else {
-            return Assessment::missing(NO_STEP);
+            return Assessment::missing(Note::NoStep);
         };
         let found = Found {
             estimate,

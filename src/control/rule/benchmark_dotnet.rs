@@ -144,7 +144,7 @@ impl SeriesRule for BenchmarkDotnet {
         if kept.count == 0 {
             return Opinion {
                 estimate: None,
-                reason: format!("warming up for {} intervals", self.warm_up),
+                reason: format!("warming up for {} intervals", self.warm_up).into(),
             };
         }
         let half = kept.half_width(self.confidence);
@@ -158,7 +158,8 @@ impl SeriesRule for BenchmarkDotnet {
                 percent(self.confidence),
                 kept.count,
                 self.warm_up
-            ),
+            )
+            .into(),
         }
     }
 }

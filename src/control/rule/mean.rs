@@ -112,7 +112,8 @@ impl SeriesRule for NaiveT {
                 "{} at {} over {count} intervals",
                 reached(half, mean),
                 percent(self.confidence)
-            ),
+            )
+            .into(),
         }
     }
 }
@@ -160,7 +161,7 @@ impl SeriesRule for Fixed {
         let Running { count, mean, .. } = self.kept;
         Opinion {
             estimate: estimate(mean, None, count),
-            reason: format!("{count} of {} intervals after {}", self.n, self.skipped),
+            reason: format!("{count} of {} intervals after {}", self.n, self.skipped).into(),
         }
     }
 }

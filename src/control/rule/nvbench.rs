@@ -1,12 +1,11 @@
 //! `NVBench`'s default criterion, `stdrel` (`nvbench/detail/stdrel_criterion.cxx`).
 
-use std::collections::VecDeque;
-
 use super::mean::Running;
 use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
 use super::spec::{ParamKind, RuleDef, RuleSpec, count, param, share, time};
 use crate::units::percent;
 use crate::units::seconds;
+use std::collections::VecDeque;
 
 /// Fewest samples that `NVBench` takes a standard deviation of; with fewer it is infinite.
 const FEWEST: u64 = 5;
@@ -131,7 +130,8 @@ impl SeriesRule for NvbenchStdrel {
         let why = if self.why.is_empty() { "too large" } else { self.why };
         Opinion {
             estimate: estimate(mean, None, count),
-            reason: format!("{noise}, {why}, over {count} intervals, {}", seconds(self.time_s)),
+            reason: format!("{noise}, {why}, over {count} intervals, {}", seconds(self.time_s))
+                .into(),
         }
     }
 }

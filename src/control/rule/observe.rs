@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::event::RuleSaid;
 use crate::stats::{Estimate, Interval};
 
 /// The mean of a quantity over one interval.
@@ -32,7 +33,7 @@ pub struct Opinion {
     /// Its figure, with an interval where the rule has one; absent: it has none yet.
     pub estimate: Option<Estimate>,
     /// Why it stands where it stands, one sentence.
-    pub reason: String,
+    pub reason: RuleSaid,
 }
 
 /// A stopping rule at work on one series. It is fed until it is no longer [`Standing::Open`]; that verdict is final.

@@ -6,8 +6,8 @@ use crate::control::looks::{Looks, Streak};
 use crate::control::measure::assessment::{Assessment, Cut, Measure as _};
 use crate::control::measure::gauge::{Gauge, GaugeMean};
 use crate::control::policy::StopPolicy;
+use crate::event::RuleSaid;
 use crate::stats::{Estimate, Interval};
-use crate::units::percent;
 
 /// Its declaration.
 pub(super) const PERFTUNE: RuleDef = RuleDef {
@@ -126,24 +126,17 @@ impl SeriesRule for Own {
             Some(_) => Some(0.0),
             None => assessment.reached(),
         };
-        let width = reached
-            .map_or_else(|| "no interval".to_owned(), |reached| format!("±{}", percent(reached)));
-        let cut = assessment.cut.filter(Cut::is_much);
-        let cut = cut.map_or_else(String::new, |cut| format!("; {}", cut.sentence()));
-        let open = match &assessment.open {
-            _ if self.streak.reaches(self.policy.looks) => match self.policy.looks {
-                0 | 1 => String::new(),
-                looks => format!(" in {looks} looks"),
-            },
-            Some(why) => format!(", {}", why.sentence()),
-            None => ", not confirmed".to_owned(),
-        };
+        let agreed = self.streak.reaches(self.policy.looks);
         Opinion {
             estimate,
-            reason: format!(
-                "{width} at {} over {seen} intervals{open}{cut}",
-                percent(self.policy.confidence)
-            ),
+            reason: RuleSaid::Look {
+                half_width: reached,
+                confidence: self.policy.confidence,
+                seen,
+                cut: assessment.cut.filter(Cut::is_much).map(|cut| cut.note()),
+                agreed: agreed.then_some(self.policy.looks),
+                open: assessment.open.filter(|_| !agreed),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@ use super::mean::Running;
 use super::observe::{AtWork, Observation, Standing};
 use super::oracle::Oracle;
 use super::spec::RuleSpec;
+use crate::event::RuleSaid;
 use crate::stats::Interval;
 use crate::units::percent;
 
@@ -61,7 +62,7 @@ pub struct Judgement {
     /// Its interval, where it has one.
     pub interval: Option<Interval>,
     /// Why it stands where it stands.
-    pub reason: String,
+    pub reason: RuleSaid,
 }
 
 #[derive(Debug)]
@@ -181,8 +182,8 @@ impl Judge {
                 let stop_s = match rule.ended() {
                     Some((at_s, Standing::Known)) => Some(at_s),
                     Some((at_s, _)) => {
-                        let at = crate::units::seconds(at_s);
-                        opinion.reason = format!("gave up after {at}: {}", opinion.reason);
+                        let last = Box::new(opinion.reason);
+                        opinion.reason = RuleSaid::GaveUp { after_s: Some(at_s), last };
                         None
                     }
                     None => None,
@@ -211,8 +212,8 @@ impl Oracle {
             estimate: since.map(|(_, value)| value).or(self.last()),
             interval: None,
             reason: match since {
-                Some(_) => format!("from here on within ±{within} of the whole series"),
-                None => "too short for a running estimate".to_owned(),
+                Some(_) => format!("from here on within ±{within} of the whole series").into(),
+                None => "too short for a running estimate".into(),
             },
         }
     }

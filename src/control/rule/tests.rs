@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::control::tests::said::Said;
 use crate::stats::testing::Noise;
 
 /// Every rule that can judge a series as it comes.
@@ -77,7 +78,7 @@ fn nvbench_ends_a_noisy_series_when_its_noise_is_stable() {
     let stop = found.stop_s.unwrap();
     // 5 samples before the first reading of the noise, more than 64 readings, every 16th sample.
     assert!(stop >= 80.0 && stop % 16.0 == 0.0, "{found:?}");
-    assert!(found.reason.contains("large but stable"), "{found:?}");
+    assert!(found.reason.said().contains("large but stable"), "{found:?}");
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn benchmark_dotnet_leaves_upper_outliers_out_and_ends_at_its_most() {
     assert!((upper.estimate.unwrap() - 100.0).abs() < 1.0, "{upper:?}");
     let none = judge("benchmark-dotnet:outliers=none", &values);
     assert!(none.stop_s.unwrap() > 100.0, "{none:?}");
-    assert!(none.reason.contains("over 100 intervals"), "{none:?}");
+    assert!(none.reason.said().contains("over 100 intervals"), "{none:?}");
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn a_rule_that_gives_up_has_not_stopped_and_keeps_its_word() {
     let found = judge("perf-analyzer:max-trials=4", &ramp);
     assert_eq!((found.stop_s, found.used), (None, 1.0));
     assert!((found.estimate.unwrap() - (4.0 + 9.0 + 16.0) / 3.0).abs() < 1e-9);
-    assert!(found.reason.starts_with("gave up after 4.00 s"), "{found:?}");
+    assert!(found.reason.said().starts_with("gave up after 4.00 s"), "{found:?}");
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn a_constant_has_no_width_and_divides_nothing_by_zero() {
             if let Some(interval) = found.interval {
                 assert_eq!((interval.low, interval.high), (value, value), "{spec}");
             }
-            assert!(!found.reason.contains("NaN"), "{found:?}");
+            assert!(!found.reason.said().contains("NaN"), "{found:?}");
         }
     }
 }

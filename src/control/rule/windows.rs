@@ -1,11 +1,10 @@
 //! Yardsticks that look at the last few intervals: how far they are apart, or how much they vary.
 
-use std::collections::VecDeque;
-
 use super::mean::Running;
 use super::observe::{Observation, Opinion, SeriesRule, Standing, estimate};
 use super::spec::{RuleDef, RuleSpec, count, share};
 use crate::units::percent;
+use std::collections::VecDeque;
 
 #[derive(Debug, Clone)]
 struct Last {
@@ -103,7 +102,8 @@ impl SeriesRule for PerfAnalyzer {
         };
         Opinion {
             estimate: estimate(running.mean, None, running.count),
-            reason: format!("the last {} of {} windows are {apart}", running.count, self.seen),
+            reason: format!("the last {} of {} windows are {apart}", running.count, self.seen)
+                .into(),
         }
     }
 }
@@ -163,7 +163,8 @@ impl SeriesRule for CovLastK {
         };
         Opinion {
             estimate: estimate(running.mean, None, running.count),
-            reason: format!("the last {} of {} intervals {varies}", running.count, self.seen),
+            reason: format!("the last {} of {} intervals {varies}", running.count, self.seen)
+                .into(),
         }
     }
 }

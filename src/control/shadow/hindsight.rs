@@ -2,7 +2,7 @@
 
 use super::super::recording::StageJudgement;
 use super::super::rule::RuleSpec;
-use crate::event::Stage;
+use crate::event::{Stage, StopDetail};
 
 /// When a stage is left.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,20 +49,10 @@ impl Stops {
         self.due.iter().find(|due| due.stage == stage)
     }
 
-    /// Why a run ends whose metrics are known.
-    pub(super) fn known(&self) -> String {
-        if self.rule.needs_future() {
-            return "known in hindsight".to_owned();
-        }
-        format!("known to {}", self.rule)
-    }
-
-    /// Why a run ends that has a metric which is not.
-    pub(super) fn unknown(&self) -> String {
-        if self.rule.needs_future() {
-            return "not known even in hindsight".to_owned();
-        }
-        format!("not known to {}", self.rule)
+    /// Why a run ends: its metrics are known to the rule, or it has one that is not.
+    pub(super) fn detail(&self, known: bool) -> StopDetail {
+        let rule = (!self.rule.needs_future()).then(|| self.rule.to_string());
+        StopDetail::OfRule { rule, known }
     }
 }
 
@@ -81,7 +71,7 @@ mod tests {
                 used: 1.0,
                 estimate: None,
                 interval: None,
-                reason: String::new(),
+                reason: "".into(),
             },
             full_estimate: None,
             gave_up_s: None,

@@ -30,8 +30,8 @@ use super::measure::gauge::UTILISATION_FLOOR;
 use super::policy::StopPolicy;
 use super::rule::RuleSpec;
 use crate::event::{
-    Envelope, MetricRow, Phase, ResourceSample, RunVerdict, Stage, StopReason, StopRecord,
-    WorkerEvent,
+    Envelope, MetricRow, Note, Phase, ResourceSample, RunVerdict, Stage, StopDetail, StopReason,
+    StopRecord, WorkerEvent,
 };
 use crate::metric::{MetricDef, MetricId, Source};
 use crate::units::Unit;
@@ -211,11 +211,9 @@ impl ShadowRun {
         let Some(due) = stops.of(stage).filter(|due| self.age_s(stage) >= due.at_s) else {
             return;
         };
-        let (reason, detail) = if due.open.is_empty() {
-            (StopReason::Plateaued, stops.known())
-        } else {
-            (StopReason::Unstable, stops.unknown())
-        };
+        let known = due.open.is_empty();
+        let reason = if known { StopReason::Plateaued } else { StopReason::Unstable };
+        let detail = stops.detail(known);
         if matches!(stage, Stage::Serve(_)) {
             self.leave(stage);
         } else if !self.controller.run.wants_training() {
@@ -316,10 +314,7 @@ impl ShadowRun {
     fn natural_end(&self) -> (StopRecord, Vec<MetricRow>) {
         let stop = match &self.controller.run.totals.finished {
             Some(finished) => self.controller.natural_end(finished),
-            None => StopRecord {
-                reason: StopReason::Budget,
-                detail: "the recording ends here".to_owned(),
-            },
+            None => StopRecord { reason: StopReason::Budget, detail: StopDetail::RecordingEnds },
         };
         let rows = self.controller.rows(Some(&stop));
         (stop, rows)
@@ -364,7 +359,7 @@ fn forget_test(rows: &mut [MetricRow]) {
     };
     for row in rows.iter_mut().filter(tested) {
         (row.estimate, row.samples) = (None, 0);
-        "the test data were read after the whole training".clone_into(&mut row.note);
+        row.notes = vec![Note::TestedLater];
     }
 }
 

@@ -1,10 +1,11 @@
 //! Commands that report no steps: their figures are those of all their life.
 
+use super::said::Said;
 use super::sim::{MS, Message, context, end_of, feed, policy, sample, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
-    CommandSpec, Feasibility, Finished, GpuReading, MetricRow, Phase, StopReason, StopRecord,
-    Usage, Work, WorkerEvent,
+    CommandSpec, Feasibility, Finished, GpuReading, MetricRow, Phase, StopDetail, StopReason,
+    StopRecord, Usage, Work, WorkerEvent,
 };
 
 const S: u64 = 1000 * MS;
@@ -47,7 +48,7 @@ fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
         }],
         ..policy(&[])
     };
-    let end = StopRecord { reason: StopReason::Budget, detail: String::new() };
+    let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
     for (limit, verdict, says) in [
         (45.0, Feasibility::Feasible, "met: 40.0% over the 10.0 s of the whole command"),
         (35.0, Feasibility::Infeasible, "broken: 40.0% over"),
@@ -68,14 +69,14 @@ fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
         }
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict, verdict, "{found:?}");
-        assert!(found.reason.contains(says), "{found:?}");
+        assert!(found.said().contains(says), "{found:?}");
     }
 }
 
 #[test]
 fn what_was_waited_for_and_is_known_keeps_its_interval() {
     let end = end_of(policy(&["cpu.utilisation"]), of_command(), &halves(10)).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     let rows = end.controller.rows(None);
     let cpu = row(&rows, "cpu.utilisation");
     assert_eq!(cpu.plateaued, Some(true));
@@ -86,7 +87,7 @@ fn what_was_waited_for_and_is_known_keeps_its_interval() {
 /// A device that was lost after 4 of 10 seconds: the mean of those says nothing about the rest.
 #[test]
 fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
-    let end = StopRecord { reason: StopReason::Budget, detail: String::new() };
+    let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
     for (read_s, verdict, noted) in
         [(4, Feasibility::Undecided, true), (10, Feasibility::Feasible, false)]
     {
@@ -108,7 +109,7 @@ fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
         let rows = controller.rows(Some(&end));
         let row = row(&rows, "gpu.utilisation");
         assert!((row.estimate.unwrap() - 30.0).abs() < 1e-9, "{row:?}");
-        assert_eq!(row.note.contains("of the phase"), noted, "{row:?}");
+        assert_eq!(row.said().contains("of the phase"), noted, "{row:?}");
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict, verdict, "{read_s}: {found:?}");
     }
@@ -117,7 +118,7 @@ fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
 /// Short children are not seen at their largest: what the kernel allows them decides no limit, and passes for none.
 #[test]
 fn a_peak_that_may_have_been_larger_is_a_bound() {
-    let end = StopRecord { reason: StopReason::Budget, detail: String::new() };
+    let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
     for (most, limit, noted, verdict) in [
         (Some(250), 220, true, Feasibility::Undecided),
         (Some(250), 300, true, Feasibility::Feasible),
@@ -144,7 +145,7 @@ fn a_peak_that_may_have_been_larger_is_a_bound() {
         feed(&mut controller, &messages);
         let rows = controller.rows(Some(&end));
         let row = row(&rows, "memory.peak");
-        assert_eq!(row.note.contains("at least"), noted, "{row:?}");
+        assert_eq!(row.said().contains("at least"), noted, "{row:?}");
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict, verdict, "{most:?} {limit}: {found:?}");
     }

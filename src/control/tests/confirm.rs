@@ -1,5 +1,6 @@
 //! Serving once more on the trained model.
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, epoch, feed, policy, say};
 use crate::control::rule::RuleSpec;
 use crate::control::shadow::ShadowRun;
@@ -117,14 +118,14 @@ fn a_trained_model_is_served_once_more_and_the_verdict_rests_on_it() {
         let (answers, end, found) = judged(asked(), &whole(ms, true));
         let before = ["serve[1]", "serve[32]", "confirm, trained"];
         assert_eq!(answers, [&before[..], said].concat());
-        assert_eq!(found.verdict, verdict, "{}", found.reason);
-        assert!(found.reason.starts_with(says), "{}", found.reason);
-        assert!(found.reason.contains("one by one, on trained weights"), "{}", found.reason);
+        assert_eq!(found.verdict, verdict, "{}", found.said());
+        assert!(found.said().starts_with(says), "{}", found.said());
+        assert!(found.said().contains("one by one, on trained weights"), "{}", found.said());
         let reason = match verdict {
             Feasibility::Infeasible => StopReason::Infeasible,
             _ => StopReason::Trained,
         };
-        assert_eq!(end.reason, reason, "{}", end.detail);
+        assert_eq!(end.reason, reason, "{}", end.detail.said());
     }
 }
 
@@ -143,7 +144,7 @@ fn a_trained_model_that_breaks_its_limit_afterwards_stays_trained() {
         assert!(controller.was_trained());
         let rows = controller.rows(Some(&end));
         let found = rows.into_iter().find(|row| row.metric == "test_accuracy");
-        (end.reason, found.unwrap().note)
+        (end.reason, found.unwrap().said())
     };
     assert_eq!(accuracy(2.0), (StopReason::Trained, String::new()));
     assert_eq!(accuracy(4.0), (StopReason::Infeasible, String::new()));
@@ -155,22 +156,22 @@ fn a_run_out_of_time_while_it_confirms_is_still_one_of_a_trained_model() {
     let (answers, end, found) = judged(asked, &whole(2.0, true));
     assert_eq!(answers.last().unwrap(), "trained");
     assert_eq!(end.reason, StopReason::Trained);
-    assert!(end.detail.ends_with("; the run has used its 29.0 s"), "{}", end.detail);
+    assert!(end.detail.said().ends_with("; the run has used its 29.0 s"), "{}", end.detail.said());
     // The phase for one sample had begun and was not decided, the other never began.
-    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
-    assert!(found.reason.contains("in confirm[1] is undecided"), "{}", found.reason);
+    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.said());
+    assert!(found.said().contains("is undecided in confirm[1]"), "{}", found.said());
 }
 
 #[test]
 fn a_run_that_did_not_get_that_far_says_so() {
     let (answers, _, found) = judged(asked(), &whole(2.0, false));
     assert_eq!(answers, ["serve[1]", "serve[32]", "confirm, trained"]);
-    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
     assert!(
-        found.reason.contains("is met in serve[1]: at most 2.0")
-            && found.reason.contains("one by one, on untrained weights"),
+        found.said().contains("is met in serve[1]: at most 2.0")
+            && found.said().contains("one by one, on untrained weights"),
         "{}",
-        found.reason
+        found.said()
     );
     // Without training nobody knows what the weights are.
     let mut controller = Controller::new(asked(), RunContext { epochs: 0, ..serving() });
@@ -180,7 +181,7 @@ fn a_run_that_did_not_get_that_far_says_so() {
     let end = controller.natural_end(&finished());
     let rows = controller.rows(Some(&end));
     let found = controller.feasibility(&rows, &end).unwrap();
-    assert!(!found.reason.contains("weights"), "{}", found.reason);
+    assert!(!found.said().contains("weights"), "{}", found.said());
     assert!(rows.iter().all(|row| !row.phase.starts_with("confirm")));
 }
 
@@ -190,7 +191,7 @@ fn the_whole_run_gives_the_same_verdict_and_its_rows() {
     for (ms, verdict) in [(2.0, Feasibility::Feasible), (4.0, Feasibility::Infeasible)] {
         let (answers, end, found) = judged(full.clone(), &whole(ms, true));
         assert_eq!((answers.len(), end.reason), (0, StopReason::Budget));
-        assert_eq!(found.verdict, verdict, "{}", found.reason);
+        assert_eq!(found.verdict, verdict, "{}", found.said());
     }
     // What was broken before training would have ended the run there, whatever comes after.
     let mut tight = full.clone();
@@ -198,10 +199,10 @@ fn the_whole_run_gives_the_same_verdict_and_its_rows() {
     let (_, _, found) = judged(tight, &whole(1.0, true));
     assert_eq!(found.verdict, Feasibility::Infeasible);
     assert!(
-        found.reason.contains("broken in serve[1]: at least")
-            && found.reason.contains("untrained weights; on trained weights it is met"),
+        found.said().contains("broken in serve[1]: at least")
+            && found.said().contains("untrained weights; on trained weights it is met"),
         "{}",
-        found.reason
+        found.said()
     );
 
     let mut controller = Controller::new(full, serving());
@@ -245,17 +246,17 @@ fn a_shadow_leaves_its_training_and_sees_the_confirmation() {
         }
     }
     let end = shadow.finish();
-    assert_eq!(end.stop.reason, StopReason::Trained, "{}", end.stop.detail);
+    assert_eq!(end.stop.reason, StopReason::Trained, "{}", end.stop.detail.said());
     // From the end of the fifth epoch, at 18.2 s, to that of the tenth, and what was left of four serve phases.
     assert!((18.0..24.0).contains(&end.saved_s), "{}", end.saved_s);
     let verdict = end.verdict.unwrap();
-    assert_eq!(verdict.verdict, Feasibility::Feasible, "{}", verdict.reason);
-    assert!(verdict.reason.contains("met in confirm[32]"));
+    assert_eq!(verdict.verdict, Feasibility::Feasible, "{}", verdict.said());
+    assert!(verdict.said().contains("met in confirm[32]"));
     let again = |stage: Stage| matches!(stage, Stage::Confirm(_));
     assert!(!end.figures.iter().any(|figure| again(figure.stage)));
     assert!(!replay.finish().iter().any(|found| again(found.stage)));
     let mut tested = end.rows.iter();
     let tested = tested.find(|row| row.metric == "test_accuracy").unwrap();
     assert_eq!(tested.estimate, None, "that of another model");
-    assert!(tested.note.contains("after the whole training"));
+    assert!(tested.said().contains("after the whole training"));
 }

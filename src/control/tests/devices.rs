@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::rows::row;
+use super::said::Said;
 use super::sim::{Message, Sim, context, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
     DEVICE_PCI, DEVICE_UUID, Feasibility, Finished, GpuReading, Hello, MetricRow, ResourceSample,
-    RunVerdict, StopReason, StopRecord, Usage, Vendor, WorkerEvent,
+    RunVerdict, StopDetail, StopReason, StopRecord, Usage, Vendor, WorkerEvent,
 };
 
 fn gpu(index: u32, device: &str) -> GpuReading {
@@ -46,7 +47,7 @@ fn chosen(device: &str, told: &[(&str, &str)], gpus: &[GpuReading]) -> Result<Ve
     match selection.without() {
         Some(why) => {
             assert!(found.is_empty());
-            Err(why.to_owned())
+            Err(why.said())
         }
         None => Ok(found.iter().map(|gpu| gpu.index).collect()),
     }
@@ -193,17 +194,17 @@ fn the_figures_are_those_of_the_device_that_the_worker_named() {
     ] {
         let row = row(&found, metric);
         assert_eq!(row.estimate.map(f64::round), Some(value), "{metric}");
-        assert!(row.note.ends_with(note), "{metric}: {}", row.note);
+        assert!(row.said().ends_with(note), "{metric}: {}", row.said());
     }
 
     let found = rows(&[], &two[..1]);
     let utilisation = row(&found, "gpu.utilisation");
-    assert!(utilisation.note.ends_with("whole device, the only one there is"), "{utilisation:?}");
+    assert!(utilisation.said().ends_with("whole device, the only one there is"), "{utilisation:?}");
 
     let found = rows(&[], &two);
     for metric in ["gpu.utilisation", "gpu.power", "gpu.memory_peak"] {
         let row = row(&found, metric);
-        assert!(row.estimate.is_none() && row.note.starts_with("there are 2 devices"), "{row:?}");
+        assert!(row.estimate.is_none() && row.said().starts_with("there are 2 devices"), "{row:?}");
     }
 }
 
@@ -228,7 +229,7 @@ fn the_reason_of_another_device_is_not_the_runs() {
     let context = RunContext { devices: Selection::of_device("cuda:0"), ..context() };
     let mut controller = Controller::new(policy(&["train.throughput"]), context);
     let _ = feed(&mut controller, &messages);
-    assert_eq!(row(&controller.rows(None), "gpu.power").note, "its own");
+    assert_eq!(row(&controller.rows(None), "gpu.power").said(), "its own");
 }
 
 fn finished() -> WorkerEvent {
@@ -268,7 +269,7 @@ fn read_until(until_s: f64) -> (RunVerdict, Vec<MetricRow>) {
     let mut controller = Controller::new(policy, context);
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
-    let ended = StopRecord { reason: StopReason::Trained, detail: String::new() };
+    let ended = StopRecord { reason: StopReason::Trained, detail: StopDetail::Unknown };
     (controller.feasibility(&rows, &ended).unwrap(), rows)
 }
 
@@ -278,16 +279,16 @@ fn a_device_that_is_lost_leaves_means_of_a_part_and_no_limit_that_is_kept() {
     assert_eq!(verdict.verdict, Feasibility::Feasible, "{verdict:?}");
     for metric in ["gpu.utilisation", "gpu.memory_peak"] {
         let row = row(&rows, metric);
-        assert!(!row.note.contains("read for"), "{row:?}");
+        assert!(!row.said().contains("read for"), "{row:?}");
     }
     let (verdict, rows) = read_until(12.0);
     assert_eq!(verdict.verdict, Feasibility::Undecided, "{verdict:?}");
-    assert!(verdict.reason.contains("but the device was not read for 60.5%"), "{verdict:?}");
+    assert!(verdict.said().contains("but the device was not read for 60.5%"), "{verdict:?}");
     let utilisation = row(&rows, "gpu.utilisation");
     assert_eq!(utilisation.estimate.map(f64::round), Some(10.0));
-    assert!(utilisation.note.contains(" of the phase"), "{utilisation:?}");
+    assert!(utilisation.said().contains(" of the phase"), "{utilisation:?}");
     let peak = row(&rows, "gpu.memory_peak");
-    assert!(peak.note.contains("not read for 60.5% of the time"), "{peak:?}");
+    assert!(peak.said().contains("not read for 60.5% of the time"), "{peak:?}");
 }
 
 #[test]
@@ -306,5 +307,5 @@ fn that_there_is_no_answer_yet_is_no_reason_once_there_is_another() {
     let context = RunContext { devices: Selection::of_device("cuda:0"), ..context() };
     let mut controller = Controller::new(policy(&["train.throughput"]), context);
     let _ = feed(&mut controller, &messages);
-    assert_eq!(row(&controller.rows(None), "gpu.power").note, "lost");
+    assert_eq!(row(&controller.rows(None), "gpu.power").said(), "lost");
 }

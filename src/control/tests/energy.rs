@@ -1,10 +1,11 @@
 //! Joules against streams whose energy is known.
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy, Verdict};
 use crate::event::{
     DEVICE_UUID, EnergyReading, Feasibility, Finished, Gap, GpuReading, Hello, MetricRow, Phase,
-    Reason, ResourceSample, StopReason, Usage, Vendor, WorkerEvent,
+    Reason, ResourceSample, StopDetail, StopReason, Usage, Vendor, WorkerEvent,
 };
 
 /// What is read at a tick, given seconds since the start.
@@ -106,10 +107,10 @@ fn joules_of_runs_and_phases_are_those_that_were_used() {
     for metric in ["energy.total", "cpu.energy"] {
         let found = row(&rows, "run", metric);
         near(found, 23.0 * 9.84, 0.002);
-        assert_eq!(found.note, "package-0, dram-0; whole machine, others included");
+        assert_eq!(found.said(), "package-0, dram-0; whole machine, others included");
     }
     near(row(&rows, "run", "emissions.co2e"), 23.0 * 9.84 / 3.6e6 * 360.0, 0.002);
-    assert!(row(&rows, "run", "emissions.co2e").note.contains("360 g/kWh, as given"));
+    assert!(row(&rows, "run", "emissions.co2e").said().contains("360 g/kWh, as given"));
     // Training has its validation: 7 s. Power is even, so that taking a share of a stretch is exact.
     near(
         row(&rows, "train", "energy.per_sample"),
@@ -169,11 +170,11 @@ fn what_cannot_be_known_is_absent_with_its_reason() {
         ] {
             let found = row(&rows, phase, metric);
             assert_eq!(found.estimate.is_some(), says.is_empty(), "{found:?}");
-            assert!(found.note.contains(says), "{says}: {found:?}");
+            assert!(found.said().contains(says), "{says}: {found:?}");
             assert!(found.estimate.is_none_or(|joules| joules > 0.0));
         }
         let emissions = row(&rows, "run", "emissions.co2e");
-        assert!(emissions.estimate.is_none() && emissions.note.contains("grams_per_kwh"));
+        assert!(emissions.estimate.is_none() && emissions.said().contains("grams_per_kwh"));
     }
 }
 
@@ -194,7 +195,7 @@ fn a_phase_between_two_readings_has_no_energy_of_its_own() {
     };
     let rows = rows_of(serving(), &with(&sim, machine));
     let serve = row(&rows, "serve[1]", "energy.per_sample");
-    assert!(serve.estimate.is_none() && serve.note.contains("second reading"), "{serve:?}");
+    assert!(serve.estimate.is_none() && serve.said().contains("second reading"), "{serve:?}");
     let sim = Sim {
         phases: vec![
             (Phase::Load, 1.0),
@@ -207,7 +208,7 @@ fn a_phase_between_two_readings_has_no_energy_of_its_own() {
     let rows = rows_of(serving(), &with(&sim, machine));
     let serve = row(&rows, "serve[1]", "energy.per_sample");
     assert!(
-        serve.estimate.is_some() && serve.note.contains("shared out between readings"),
+        serve.estimate.is_some() && serve.said().contains("shared out between readings"),
         "{serve:?}"
     );
 }
@@ -240,11 +241,14 @@ fn the_devices_of_a_run_count_by_their_counter_or_their_power() {
         let rows = rows_of(on_cuda(), &messages);
         let gpu = row(&rows, "run", "gpu.energy");
         near(gpu, 200.0 * 9.84, 0.005);
-        assert!(gpu.note.starts_with("GPU-0") && gpu.note.contains(note), "{gpu:?}");
+        assert!(gpu.said().starts_with("GPU-0") && gpu.said().contains(note), "{gpu:?}");
         near(row(&rows, "run", "energy.total"), 223.0 * 9.84, 0.005);
         let train = row(&rows, "train", "energy.per_sample");
         near(train, 223.0 * 7.0 / samples(&messages, Phase::Train), 0.002);
-        assert!(train.note.contains("package-0, dram-0") && train.note.contains(note), "{train:?}");
+        assert!(
+            train.said().contains("package-0, dram-0") && train.said().contains(note),
+            "{train:?}"
+        );
         // A run on the processors leaves the device of others alone.
         let rows = rows_of(serving(), &messages);
         near(row(&rows, "run", "energy.total"), 23.0 * 9.84, 0.002);
@@ -256,7 +260,7 @@ fn a_run_whose_main_device_cannot_be_read_has_no_total() {
     let rows = rows_of(on_cuda(), &with(&phases(), machine));
     let total = row(&rows, "run", "energy.total");
     assert!(
-        total.estimate.is_none() && total.note.contains("without the run's device"),
+        total.estimate.is_none() && total.said().contains("without the run's device"),
         "{total:?}"
     );
     assert!(row(&rows, "run", "cpu.energy").estimate.is_some());
@@ -270,10 +274,10 @@ fn a_run_whose_main_device_cannot_be_read_has_no_total() {
     let rows = rows_of(on_cuda(), &messages);
     let total = row(&rows, "run", "energy.total");
     near(total, 200.0 * 9.84, 0.005);
-    assert!(total.note.contains("without the processors: only root"), "{total:?}");
+    assert!(total.said().contains("without the processors: only root"), "{total:?}");
     let tpu = RunContext { device: "tpu".to_owned(), ..serving() };
     let rows = rows_of(tpu, &with(&phases(), machine));
-    assert!(row(&rows, "run", "energy.total").note.contains("`tpu`"));
+    assert!(row(&rows, "run", "energy.total").said().contains("`tpu`"));
 }
 
 #[test]
@@ -287,7 +291,7 @@ fn devices_that_vanish_or_are_seen_for_too_short_have_no_energy() {
     });
     let rows = rows_of(on_cuda(), &messages);
     let gpu = row(&rows, "run", "gpu.energy");
-    assert!(gpu.estimate.is_none() && gpu.note.contains("for a while"), "{gpu:?}");
+    assert!(gpu.estimate.is_none() && gpu.said().contains("for a while"), "{gpu:?}");
     assert!(row(&rows, "serve[1]", "energy.per_sample").estimate.is_some());
     let short = Sim {
         phases: vec![
@@ -300,7 +304,7 @@ fn devices_that_vanish_or_are_seen_for_too_short_have_no_energy() {
     };
     let rows = rows_of(on_cuda(), &with(&short, device(true)));
     let serve = row(&rows, "serve[1]", "energy.per_sample");
-    assert!(serve.estimate.is_none() && serve.note.contains("too short"), "{serve:?}");
+    assert!(serve.estimate.is_none() && serve.said().contains("too short"), "{serve:?}");
 }
 
 #[test]
@@ -309,8 +313,8 @@ fn others_on_the_machine_are_said_to_be_in_it() {
         Sim { others: |at_s| Some(if (4.0..6.0).contains(&at_s) { 0.9 } else { 0.0 }), ..phases() };
     let rows = rows_of(serving(), &with(&sim, machine));
     let train = row(&rows, "train", "energy.per_sample");
-    assert!(train.note.contains("others took the machine for"), "{train:?}");
-    assert!(!row(&rows, "serve[1]", "energy.per_sample").note.contains("others took"));
+    assert!(train.said().contains("others took the machine for"), "{train:?}");
+    assert!(!row(&rows, "serve[1]", "energy.per_sample").said().contains("others took"));
 }
 
 #[test]
@@ -346,9 +350,10 @@ fn a_limit_on_energy_ends_the_run_when_it_is_passed_and_is_decided_at_the_end() 
     let mut controller = Controller::new(limited("energy.per_sample", 1.0), serving());
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
-    let ended = crate::event::StopRecord { reason: StopReason::Budget, detail: String::new() };
+    let ended =
+        crate::event::StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
     let verdict = controller.feasibility(&rows, &ended).unwrap();
-    assert!(verdict.reason.contains("energy.per_sample <= 1"), "{verdict:?}");
+    assert!(verdict.said().contains("energy.per_sample <= 1"), "{verdict:?}");
 }
 
 /// A command, on whatever its processes are seen on.
@@ -389,14 +394,14 @@ fn the_energy_of_a_command_is_that_of_the_processors_unless_it_is_seen_elsewhere
         (
             Vendor::Nvidia,
             (|_| None) as fn(f64) -> Option<bool>,
-            "nobody tells whether the run works on GPU-0",
+            "not known whether the run works on GPU-0",
         ),
-        (Vendor::Tpu, |_| None, "nobody tells whether the run works on GPU-0"),
-        (Vendor::Tpu, |_| Some(true), "nobody tells the energy of the TPU"),
+        (Vendor::Tpu, |_| None, "not known whether the run works on GPU-0"),
+        (Vendor::Tpu, |_| Some(true), "the energy of the TPU"),
     ] {
         let rows = seen(own, vendor);
         let total = row(&rows, "run", "energy.total");
-        assert!(total.estimate.is_none() && total.note.contains(says), "{total:?}");
+        assert!(total.estimate.is_none() && total.said().contains(says), "{total:?}");
         near(row(&rows, "run", "cpu.energy"), 23.0 * 9.84, 0.002);
     }
 }
@@ -413,7 +418,7 @@ fn a_device_whose_counter_leaps_has_no_energy() {
     });
     let rows = rows_of(on_cuda(), &messages);
     let gpu = row(&rows, "run", "gpu.energy");
-    assert!(gpu.estimate.is_none() && gpu.note.contains("jumped"), "{gpu:?}");
+    assert!(gpu.estimate.is_none() && gpu.said().contains("jumped"), "{gpu:?}");
     let train = row(&rows, "train", "energy.per_sample");
     assert!(train.estimate.is_none(), "{train:?}");
     assert!(row(&rows, "serve[1]", "energy.per_sample").estimate.is_some());
@@ -434,7 +439,8 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
         let mut controller = Controller::new(policy, context);
         let _ = feed(&mut controller, messages);
         let rows = controller.rows(None);
-        let ended = crate::event::StopRecord { reason: StopReason::Trained, detail: String::new() };
+        let ended =
+            crate::event::StopRecord { reason: StopReason::Trained, detail: StopDetail::Unknown };
         controller.feasibility(&rows, &ended).unwrap()
     };
     let mut on_device = device(true);
@@ -446,7 +452,7 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
     // 1968 J of the device, and nobody knows how many of the processors.
     let found = verdict(on_cuda(), &halves, 2000.0);
     assert_eq!(found.verdict, Feasibility::Undecided, "{found:?}");
-    assert!(found.reason.contains("is a lower bound"), "{found:?}");
+    assert!(found.said().contains("is a lower bound"), "{found:?}");
     let found = verdict(on_cuda(), &halves, 1000.0);
     assert_eq!(found.verdict, Feasibility::Infeasible, "{found:?}");
 
@@ -455,7 +461,7 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
     let crowded = with(&sim, machine);
     let found = verdict(serving(), &crowded, 100.0);
     assert_eq!(found.verdict, Feasibility::Undecided, "{found:?}");
-    assert!(found.reason.contains("is an upper bound"), "{found:?}");
+    assert!(found.said().contains("is an upper bound"), "{found:?}");
     let found = verdict(serving(), &crowded, 1000.0);
     assert_eq!(found.verdict, Feasibility::Feasible, "{found:?}");
     let found = verdict(serving(), &with(&phases(), machine), 100.0);

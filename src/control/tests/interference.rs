@@ -1,5 +1,6 @@
 //! Runs on a machine that is quiet, disturbed for a while, always disturbed, or cannot say.
 
+use super::said::Said;
 use super::sim::{Message, Sim, Step, context, end_of, feed, policy};
 use crate::control::{Controller, StopPolicy};
 use crate::event::{MetricRow, Phase, StopReason};
@@ -114,7 +115,7 @@ fn figures_are_given_with_and_without_what_others_took() {
         }
         let metrics = STEPS.iter().chain(&["cpu.utilisation"]);
         for (metric, note) in metrics.zip(case.notes) {
-            let found = &row(&found, metric).note;
+            let found = &row(&found, metric).said();
             let at = found.find("interference in ").or(found.find("without the "));
             let found = at.map_or("", |at| &found[at..]);
             let plain = |text: &str| text.replace("29%", "30%").replace("31%", "30%");
@@ -181,14 +182,14 @@ fn a_mixture_is_not_known_but_a_busy_machine_is() {
         let sim = Sim { others, ..Sim::train(step) };
         let end = end_of(policy(&[MEAN]), context(), &sim.messages());
         let end = end.unwrap_or_else(|| panic!("{name}: never stopped"));
-        assert_eq!(end.reason, reason, "{name}: {}", end.detail);
-        assert!(end.detail.contains(says), "{name}: {}", end.detail);
+        assert_eq!(end.reason, reason, "{name}: {}", end.detail.said());
+        assert!(end.detail.said().contains(says), "{name}: {}", end.detail.said());
         let rows = end.controller.rows(None);
         let mean = row(&rows, MEAN);
         let clear = (mean.estimate.unwrap() / 2e-3 - 1.0).abs() < 0.05;
         match name {
             "a third, at first" => assert!(clear, "{mean:?}"),
-            "most" => assert!(mean.note.contains("interference in 7"), "{mean:?}"),
+            "most" => assert!(mean.said().contains("interference in 7"), "{mean:?}"),
             _ => {}
         }
     }
@@ -205,8 +206,8 @@ fn the_same_steps_are_marked_however_they_are_sent() {
             ..Sim::train(|_, t, noise| ms(turn(t, 0.3), noise))
         };
         let rows = whole_run(&sim, true);
-        let note = row(&rows, "train.step_latency_mean").note.clone();
-        (note, row(&rows, "train.throughput").note.clone())
+        let note = row(&rows, "train.step_latency_mean").said();
+        (note, row(&rows, "train.throughput").said())
     });
     assert!(shares[0].0.starts_with("without the "), "{shares:?}");
     assert_eq!(shares[0], shares[1]);
@@ -224,5 +225,5 @@ fn steps_that_nobody_marks_are_forgotten() {
         controller.run.stages.iter().map(|state| state.series.waiting()).collect();
     assert!(waiting[0] > 1000 && waiting[0] <= 32_768, "{waiting:?}");
     let rows = controller.rows(None);
-    assert_eq!(row(&rows, "interference.share").note, "the sampler took no reading");
+    assert_eq!(row(&rows, "interference.share").said(), "the sampler took no reading");
 }

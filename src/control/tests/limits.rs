@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy, Verdict};
 use crate::event::{
-    Feasibility, Finished, Num, Phase, Reason, RunVerdict, StopReason, StopRecord, Usage,
-    WorkerEvent,
+    Feasibility, Finished, Num, Phase, Reason, RunVerdict, StopDetail, StopReason, StopRecord,
+    Usage, WorkerEvent,
 };
 use crate::stats::testing::Noise;
 
@@ -36,8 +37,8 @@ fn three_phases() -> Sim {
 }
 
 /// The verdict of a controller whose run ended like this.
-fn verdict(controller: &Controller, reason: StopReason, detail: &str) -> RunVerdict {
-    let ended = StopRecord { reason, detail: detail.to_owned() };
+fn verdict(controller: &Controller, reason: StopReason, detail: &StopDetail) -> RunVerdict {
+    let ended = StopRecord { reason, detail: detail.clone() };
     let rows = controller.rows(Some(&ended));
     controller.feasibility(&rows, &ended).unwrap()
 }
@@ -66,19 +67,19 @@ fn a_run_ends_as_soon_as_a_constraint_is_broken_for_certain() {
         // Chosen or not, and whatever else would take longer.
         let policy = limited(&["train.throughput"], &[constraint]);
         let end = end_of(policy, serving(), &three_phases().messages()).unwrap();
-        assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail);
-        assert!(end.detail.starts_with(says), "{}", end.detail);
-        assert!(end.detail.contains(" at 99.5%, after 1."));
+        assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail.said());
+        assert!(end.detail.said().starts_with(says), "{}", end.detail.said());
+        assert!(end.detail.said().contains(" at 99.5%, after 1."));
         let rest = "one by one, on untrained weights; its training was not begun";
-        assert!(end.detail.ends_with(rest), "{}", end.detail);
+        assert!(end.detail.said().ends_with(rest), "{}", end.detail.said());
         assert!(end.at_s < 0.2 + latest, "{}", end.at_s);
         let found = verdict(&end.controller, end.reason, &end.detail);
         assert_eq!(found.verdict, Feasibility::Infeasible);
-        assert_eq!(found.reason, end.detail);
+        assert!(end.detail.said().starts_with(&found.said()), "{found:?}");
     }
     // A gauge has ten readings a second, and few may have missed something.
     let end = end_of(limited(&[], &[cpu]), context(), &Sim::default().messages()).unwrap();
-    assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail.said());
     assert!((3.0..9.0).contains(&end.at_s), "{}", end.at_s);
 }
 
@@ -93,16 +94,16 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
     let metrics = ["throughput", "serve.latency_p50", "memory.peak"];
     let messages = three_phases().messages();
     let end = end_of(limited(&metrics, &kept), serving(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     let found = verdict(&end.controller, end.reason, &end.detail);
-    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
     for says in [
         "serve.latency_p50 <= 2.40 ms is met in serve[1]: at most 2.0",
         "serve.latency_p50 <= 2.40 ms is met in serve[32]: at most 2.0",
         "train.throughput >= 25.0 k/s is met in train: at least 3",
         "memory.peak <= 334 MiB is met over the phases completed: 286 MiB",
     ] {
-        assert!(found.reason.contains(says), "{}", found.reason);
+        assert!(found.said().contains(says), "{}", found.said());
     }
     // Without early stop the verdict is the same, and nobody is stopped.
     for (constraints, says) in [
@@ -114,8 +115,8 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
         assert_eq!(feed(&mut controller, &messages), []);
         let last = finished(0, None);
         let _ = feed(&mut controller, &[say(43_000 * MS, WorkerEvent::Finished(last))]);
-        let found = verdict(&controller, StopReason::Budget, "");
-        assert_eq!(found.verdict, says, "{}", found.reason);
+        let found = verdict(&controller, StopReason::Budget, &StopDetail::Unknown);
+        assert_eq!(found.verdict, says, "{}", found.said());
     }
 }
 
@@ -130,15 +131,15 @@ fn what_lies_at_its_limit_is_waited_for_and_stays_undecided() {
     let messages = Sim::train(step).messages();
     let free = end_of(policy(&["train.throughput"]), context(), &messages).unwrap();
     let end = end_of(limited(&["train.throughput"], &[at]), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     assert!(free.at_s < 15.0 && end.at_s >= 20.0, "{} {}", free.at_s, end.at_s);
     let found = verdict(&end.controller, end.reason, &end.detail);
     assert_eq!(found.verdict, Feasibility::Undecided);
     assert!(
-        found.reason.starts_with("train.throughput >= 32.0 k/s in train is undecided: at least ")
-            && found.reason.contains(" and at most "),
+        found.said().starts_with("train.throughput >= 32.0 k/s is undecided in train: at least ")
+            && found.said().contains(" and at most "),
         "{}",
-        found.reason
+        found.said()
     );
 }
 
@@ -168,7 +169,7 @@ fn an_autocorrelated_series_near_its_limit_is_not_judged_wrongly() {
             let policy = limited(&["train.step_latency_mean"], &[mean]);
             let end = end_of(policy, context(), &messages).unwrap();
             let found = verdict(&end.controller, end.reason, &end.detail);
-            assert_ne!(found.verdict, wrong, "{seed}: {}", found.reason);
+            assert_ne!(found.verdict, wrong, "{seed}: {}", found.said());
             decided += u32::from(found.verdict != Feasibility::Undecided);
         }
     }
@@ -188,7 +189,7 @@ fn a_peak_over_its_limit_decides_at_once() {
     assert!((0.75..0.85).contains(&end.at_s), "{}", end.at_s);
     let says = "memory.peak <= 512 MiB is broken: it reached 668 MiB, after 805 ms of the run; \
                 how long its training would have taken was not known yet";
-    assert_eq!(end.detail, says);
+    assert_eq!(end.detail.said(), says);
     // The sum over several processes counts what they share more than once: that is not certain.
     let mut messages = sim.messages();
     for message in &mut messages {
@@ -197,17 +198,17 @@ fn a_peak_over_its_limit_decides_at_once() {
         }
     }
     let end = end_of(asked, context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     let found = verdict(&end.controller, end.reason, &end.detail);
-    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
-    assert!(found.reason.contains("is an upper bound"), "{}", found.reason);
+    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.said());
+    assert!(found.said().contains("is an upper bound"), "{}", found.said());
     // Within its limit so far is not within its limit.
     let mut controller = Controller::new(limited(&[], &[peak]), context());
     let calm = Sim::default().messages();
     let _ = feed(&mut controller, &calm[..calm.partition_point(|m| m.t_ns() < 900 * MS)]);
-    let found = verdict(&controller, StopReason::Cancelled, "ended by the user");
+    let found = verdict(&controller, StopReason::Cancelled, &StopDetail::ByUser);
     assert_eq!(found.verdict, Feasibility::Undecided);
-    assert!(found.reason.contains("before its phases were over"), "{}", found.reason);
+    assert!(found.said().contains("before its phases were over"), "{}", found.said());
 }
 
 #[test]
@@ -221,13 +222,13 @@ fn a_run_that_broke_off_proves_nothing() {
         (StopReason::Failed, Err("the run failed")),
         (StopReason::Cancelled, Err("the run was cancelled")),
     ] {
-        let found = verdict(&end.controller, reason, "");
+        let found = verdict(&end.controller, reason, &StopDetail::Unknown);
         let (verdict, says) = match says {
             Ok(says) => (Feasibility::Feasible, says),
             Err(says) => (Feasibility::Undecided, says),
         };
-        assert_eq!(found.verdict, verdict, "{reason}: {}", found.reason);
-        assert!(found.reason.starts_with(says), "{}", found.reason);
+        assert_eq!(found.verdict, verdict, "{reason}: {}", found.said());
+        assert!(found.said().starts_with(says), "{}", found.said());
     }
 }
 
@@ -238,22 +239,22 @@ fn what_cannot_be_read_is_undecided_and_never_met() {
     for metric in ["gpu.utilisation", "gpu.memory_peak"] {
         let policy = limited(&["train.throughput"], &[constraint(metric, Op::AtMost, 1e12)]);
         let end = end_of(policy, context.clone(), &Sim::default().messages()).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
         assert!(end.at_s < 5.0, "nobody waits for it: {}", end.at_s);
         let found = verdict(&end.controller, end.reason, &end.detail);
         assert_eq!(found.verdict, Feasibility::Undecided, "{metric}");
-        assert!(found.reason.contains("no NVML"), "{}", found.reason);
+        assert!(found.said().contains("no NVML"), "{}", found.said());
     }
     // Serving that never began.
     let policy = limited(&[], &[constraint("serve.latency_p50", Op::AtMost, 1.0)]);
     let mut controller = Controller::new(policy, serving());
     let _ = feed(&mut controller, &Sim::default().messages());
-    let found = verdict(&controller, StopReason::Failed, "crashed");
+    let found = verdict(&controller, StopReason::Failed, &StopDetail::Unknown);
     assert_eq!(found.verdict, Feasibility::Undecided);
-    assert!(found.reason.contains("before this phase"), "{}", found.reason);
+    assert!(found.said().contains("before this phase"), "{}", found.said());
     // Nothing asked, nothing said.
     let free = Controller::new(super::sim::policy(&[]), serving());
-    let ended = StopRecord { reason: StopReason::Budget, detail: String::new() };
+    let ended = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
     assert_eq!(free.feasibility(&[], &ended), None);
 }
 
@@ -281,7 +282,7 @@ fn an_accuracy_is_trained_for_and_judged_at_the_end() {
         let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(last.clone()))]);
         let end = controller.natural_end(&last);
         let found = verdict(&controller, end.reason, &end.detail);
-        assert_eq!(found.verdict, says, "{epochs} {reached:?}: {}", found.reason);
+        assert_eq!(found.verdict, says, "{epochs} {reached:?}: {}", found.said());
     }
 }
 
@@ -293,14 +294,14 @@ fn a_counter_is_broken_at_once_and_met_when_the_run_is_whole() {
     // Two cores from the start on.
     let end = end_of(asked(1.0), context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible);
-    assert!((0.4..0.8).contains(&end.at_s), "{} {}", end.at_s, end.detail);
+    assert!((0.4..0.8).contains(&end.at_s), "{} {}", end.at_s, end.detail.said());
     let end = end_of(asked(100.0), context(), &messages).unwrap();
     let found = verdict(&end.controller, end.reason, &end.detail);
-    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
+    assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.said());
     let full = StopPolicy { enabled: false, ..asked(100.0) };
     let mut controller = Controller::new(full, context());
     let _ = feed(&mut controller, &messages);
     let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(finished(0, None)))]);
-    let found = verdict(&controller, StopReason::Budget, "");
-    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+    let found = verdict(&controller, StopReason::Budget, &StopDetail::Unknown);
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
 }

@@ -1,11 +1,12 @@
 //! Requests that queue: their latencies, what an overload and a slow load generator do to verdicts, the highest rate and
 //! the best size.
 
+use super::said::Said;
 use super::sim::{Message, Sim, context, end_of, feed, policy, say, whole};
 use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy, Verdict};
 use crate::event::{
-    Feasibility, Finished, FoundRate, MetricRow, Num, Pattern, Phase, StepBatch, StopReason,
-    StopRecord, Usage, WorkerEvent,
+    Feasibility, Finished, FoundRate, MetricRow, Num, Pattern, Phase, StepBatch, StopDetail,
+    StopReason, StopRecord, Usage, WorkerEvent,
 };
 use crate::stats::testing::Noise;
 
@@ -84,7 +85,7 @@ fn limited(constraint: Constraint) -> StopPolicy {
 }
 
 fn budget() -> StopRecord {
-    StopRecord { reason: StopReason::Budget, detail: String::new() }
+    StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown }
 }
 
 fn row(rows: &[MetricRow], metric: &str) -> MetricRow {
@@ -122,15 +123,15 @@ fn a_queue_that_grows_without_end_keeps_no_latency() {
     let load = Load { gap_ms: 5.0, service_ms: 6.0, spread: 0.05, random: true, ..STEADY };
     let p99 = constraint("serve.latency_p99", Op::AtMost, 5.0);
     let end = end_of(limited(p99), load.context(), &load.messages(3)).unwrap();
-    assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Infeasible, "{}", end.detail.said());
     assert!(end.at_s < 6.0, "{}", end.at_s);
     assert!(
-        end.detail.starts_with("serve.latency_p99 <= 5.00 s is broken in serve[1]: overloaded: one request comes every 5.00 ms, an answer takes at least 5."),
+        end.detail.said().starts_with("serve.latency_p99 <= 5.00 s is broken in serve[1]: overloaded: one request comes every 5.00 ms, an answer takes at least 5."),
         "{}",
-        end.detail
+        end.detail.said()
     );
     let rows = end.controller.rows(Some(&budget()));
-    let note = row(&rows, "serve.latency_p99").note;
+    let note = row(&rows, "serve.latency_p99").said();
     assert!(note.contains("the queue grows without end"), "{note}");
 }
 
@@ -147,9 +148,9 @@ fn what_the_generator_cannot_reach_is_undecided() {
         assert!(answers.is_empty(), "{answers:?}");
         let rows = controller.rows(Some(&budget()));
         let found = controller.feasibility(&rows, &budget()).unwrap();
-        assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
-        assert!(found.reason.contains("generator-bound"), "{}", found.reason);
-        let note = row(&rows, metric).note;
+        assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.said());
+        assert!(found.said().contains("generator-bound"), "{}", found.said());
+        let note = row(&rows, metric).said();
         assert!(note.contains("generator-bound: "), "{note}");
     }
     // What the answers alone break is broken, whoever else is slow.
@@ -158,7 +159,7 @@ fn what_the_generator_cannot_reach_is_undecided() {
     let end = end_of(asked, load.context(), &noisy.messages(1)).unwrap();
     assert_eq!(end.reason, StopReason::Infeasible);
     let says = " even without the load generator's time";
-    assert!(end.detail.contains(says), "{}", end.detail);
+    assert!(end.detail.said().contains(says), "{}", end.detail.said());
     // The same limit without the generator's time is kept, for certain.
     let asked = limited(constraint("serve.latency_p99", Op::AtMost, 0.02));
     let load = Load { own_ms: 0.0, spread: 0.05, ..load };
@@ -166,7 +167,7 @@ fn what_the_generator_cannot_reach_is_undecided() {
     let _ = feed(&mut controller, &load.messages(1));
     let rows = controller.rows(Some(&budget()));
     let found = controller.feasibility(&rows, &budget()).unwrap();
-    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
 }
 
 #[test]
@@ -187,10 +188,10 @@ fn a_worker_that_knows_no_patterns_is_not_believed() {
         let _ = feed(&mut controller, &messages);
         let rows = controller.rows(Some(&budget()));
         let found = controller.feasibility(&rows, &budget()).unwrap();
-        assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.reason);
+        assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.said());
         let says = "does not play this load pattern";
-        assert!(found.reason.contains(says), "{}", found.reason);
-        assert!(row(&rows, "serve.latency_p50").note.contains(says));
+        assert!(found.said().contains(says), "{}", found.said());
+        assert!(row(&rows, "serve.latency_p50").said().contains(says));
     }
 }
 
@@ -265,11 +266,16 @@ fn a_rate_on_untrained_weights_says_so() {
             let weights = "; p99 <= 10.0 ms, on untrained weights";
             for (_, answer) in &answers {
                 let Verdict::Stop(record) = answer else { panic!("{answers:?}") };
-                assert_eq!(record.detail.contains(weights), says, "{}", record.detail);
+                assert_eq!(
+                    record.detail.said().contains(weights),
+                    says,
+                    "{}",
+                    record.detail.said()
+                );
             }
             let rows = controller.rows(Some(&budget()));
             let found = controller.feasibility(&rows, &budget()).unwrap();
-            assert_eq!(found.reason.contains(weights), says, "{}", found.reason);
+            assert_eq!(found.said().contains(weights), says, "{}", found.said());
         }
     }
 }
@@ -316,10 +322,10 @@ fn a_search_is_known_when_it_is_precise() {
         messages.push(say(2_000_000, WorkerEvent::Finished(finished.clone())));
         let _ = feed(&mut controller, &messages);
         let end = controller.natural_end(&finished);
-        assert_eq!(end.reason, reason, "{metrics:?} {precise}: {}", end.detail);
+        assert_eq!(end.reason, reason, "{metrics:?} {precise}: {}", end.detail.said());
         let says = "probe[1]: serve.max_rate: p99 <= 10.0 ms; the time ran out";
         let unstable = reason == StopReason::Unstable;
-        assert_eq!(end.detail.contains(says), unstable, "{}", end.detail);
+        assert_eq!(end.detail.said().contains(says), unstable, "{}", end.detail.said());
     }
 }
 
@@ -342,11 +348,15 @@ fn a_run_whose_search_ran_out_of_time_is_not_called_known() {
             Sim { phases: vec![(Phase::Load, 0.1), (Phase::Train, 10.0)], ..Sim::default() };
         let messages: Vec<Message> = search(found).into_iter().chain(training.messages()).collect();
         let end = end_of(asked, context, &messages).unwrap();
-        assert_eq!(end.reason, reason, "{}", end.detail);
+        assert_eq!(end.reason, reason, "{}", end.detail.said());
         let says = "probe[1]: serve.max_rate: p99 <= 10.0 ms";
-        assert_eq!(end.detail.contains(says), !precise, "{}", end.detail);
+        assert_eq!(end.detail.said().contains(says), !precise, "{}", end.detail.said());
         if !precise {
-            assert!(end.detail.starts_with("1 of 2 chosen metrics"), "{}", end.detail);
+            assert!(
+                end.detail.said().starts_with("1 of 2 chosen metrics"),
+                "{}",
+                end.detail.said()
+            );
         }
     }
 }
@@ -372,11 +382,11 @@ fn a_highest_rate_is_judged_by_its_interval() {
         let rows = controller.rows(Some(&budget()));
         let found = controller.feasibility(&rows, &budget()).unwrap();
         let says = format!("serve.max_rate >= 100 /s is {ruling} in serve[1]: ");
-        assert!(found.reason.starts_with(&says), "{}", found.reason);
+        assert!(found.said().starts_with(&says), "{}", found.said());
         let row = row(&rows, "serve.max_rate");
         assert_eq!((row.estimate, row.low, row.high), (Some(at), low, high));
         assert_eq!((row.phase.as_str(), row.samples), ("serve[1]", 9000));
-        assert_eq!(row.note, "p99 <= 10.0 ms; 4 probes");
+        assert_eq!(row.said(), "p99 <= 10.0 ms; 4 probes");
     }
 }
 
@@ -396,7 +406,7 @@ fn what_serving_once_more_would_have_shown_is_asked_of_no_run_that_did_not() {
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(Some(&budget()));
     let found = controller.feasibility(&rows, &budget()).unwrap();
-    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.reason);
+    assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
     let phases = rows.iter().filter(|row| row.metric == "serve.max_rate");
     let phases: Vec<_> = phases.map(|row| row.phase.as_str()).collect();
     assert_eq!(phases, ["serve[1]"]);
@@ -406,7 +416,7 @@ fn what_serving_once_more_would_have_shown_is_asked_of_no_run_that_did_not() {
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(Some(&budget()));
     let found = controller.feasibility(&rows, &budget()).unwrap();
-    assert!(!found.reason.contains("confirm[1]"), "{}", found.reason);
+    assert!(!found.said().contains("confirm[1]"), "{}", found.said());
 }
 
 #[test]
@@ -424,8 +434,8 @@ fn a_rate_that_was_not_searched_for_has_a_reason() {
         };
         let rows = Controller::new(policy(&[]), context).rows(None);
         let found = row(&rows, "serve.max_rate");
-        assert!(found.estimate.is_none() && found.note.contains(says), "{found:?}");
-        let latency = row(&rows, "serve.latency_p99").note;
+        assert!(found.estimate.is_none() && found.said().contains(says), "{found:?}");
+        let latency = row(&rows, "serve.latency_p99").said();
         assert_eq!(latency.contains("without rate"), rate_per_s.is_none(), "{latency}");
     }
 }
@@ -461,12 +471,12 @@ fn the_best_size_is_the_fastest_and_of_equals_the_smallest() {
             let _ = feed(&mut controller, &messages);
         }
         let found = row(&controller.rows(Some(&budget())), "serve.best_batch_size");
-        assert_eq!(found.estimate, Some(best), "{}", found.note);
-        assert!(found.note.starts_with(says), "{}", found.note);
+        assert_eq!(found.estimate, Some(best), "{}", found.said());
+        assert!(found.said().starts_with(says), "{}", found.said());
     }
     let other = Controller::new(policy(&[]), STEADY.context()).rows(None);
     let found = row(&other, "serve.best_batch_size");
-    assert!(found.estimate.is_none() && found.note.contains("offline"));
+    assert!(found.estimate.is_none() && found.said().contains("offline"));
 }
 
 #[test]
@@ -514,7 +524,7 @@ fn sizes_without_an_interval_are_not_compared() {
         }
         let found = row(&controller.rows(Some(&budget())), "serve.best_batch_size");
         assert_eq!((found.estimate, found.plateaued), (None, Some(false)));
-        assert!(found.note.starts_with(says), "{}", found.note);
+        assert!(found.said().starts_with(says), "{}", found.said());
     }
 }
 
@@ -539,5 +549,5 @@ fn what_the_load_does_is_said_of_a_confirmation_too() {
     let rows = controller.rows(Some(&budget()));
     let again = |row: &&MetricRow| row.phase == "confirm[1]" && row.metric == "serve.latency_p99";
     let found = rows.iter().find(again).unwrap();
-    assert!(found.note.contains("overloaded: one request"), "{found:?}");
+    assert!(found.said().contains("overloaded: one request"), "{found:?}");
 }

@@ -9,6 +9,7 @@ mod limits;
 mod load;
 mod rows;
 mod rule;
+pub(super) mod said;
 mod shadow;
 mod sim;
 mod stages;

@@ -1,9 +1,11 @@
 //! What the rows say, and what they admit.
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Controller, RunContext, Selection, StopPolicy};
 use crate::event::{
-    Finished, GpuReading, MetricRow, Num, Phase, StopReason, StopRecord, Usage, WorkerEvent,
+    Finished, GpuReading, MetricRow, Num, Phase, StopDetail, StopReason, StopRecord, Usage, Why,
+    WorkerEvent,
 };
 use crate::metric::{CATALOGUE, MetricId};
 
@@ -12,7 +14,7 @@ pub(super) fn row<'a>(rows: &'a [MetricRow], metric: &str) -> &'a MetricRow {
 }
 
 fn ended(reason: StopReason) -> StopRecord {
-    StopRecord { reason, detail: String::new() }
+    StopRecord { reason, detail: StopDetail::Unknown }
 }
 
 #[test]
@@ -35,7 +37,7 @@ fn every_metric_has_its_rows_and_every_absence_its_reason() {
             (3, 1, 1)
         );
         for row in &rows {
-            assert!(row.estimate.is_some() || !row.note.is_empty(), "{row:?}");
+            assert!(row.estimate.is_some() || !row.said().is_empty(), "{row:?}");
             assert_eq!(row.low.is_some(), row.confidence.is_some(), "{row:?}");
         }
     }
@@ -68,11 +70,11 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
         let rows = controller.rows(Some(&end));
         let cpu = row(&rows, "cpu.time");
         assert!((cpu.estimate.unwrap() - expected_cpu).abs() < 1.0, "{cpu:?}");
-        assert_eq!(cpu.note, note);
+        assert_eq!(cpu.said(), note);
         let peak = row(&rows, "memory.peak").estimate.unwrap();
         assert!((peak - hwm.max(300e6)).abs() < 1.0, "{peak}");
         assert_eq!(
-            (row(&rows, "test_accuracy").estimate, row(&rows, "test_accuracy").note.as_str()),
+            (row(&rows, "test_accuracy").estimate, row(&rows, "test_accuracy").said().as_str()),
             (Some(0.9), "")
         );
     }
@@ -97,9 +99,9 @@ fn an_accuracy_before_the_end_is_marked() {
     ] {
         let _ = feed(&mut controller, &[say(2 * MS, epoch(epochs, 0.7))]);
         let rows = controller.rows(Some(&ended(reason)));
-        let found = &row(&rows, "validation_accuracy").note;
+        let found = &row(&rows, "validation_accuracy").said();
         assert_eq!(found, note, "{reason} {epochs}");
-        assert_eq!(row(&rows, "test_accuracy").note, "the test data were not read", "{reason}");
+        assert_eq!(row(&rows, "test_accuracy").said(), "the test data were not read", "{reason}");
     }
 }
 
@@ -128,7 +130,7 @@ fn a_run_that_was_ended_before_its_training_says_why_it_has_no_accuracy() {
         let _ = feed(&mut controller, &messages);
         let rows = controller.rows(Some(&ended(StopReason::Infeasible)));
         for metric in ["test_accuracy", "test_loss"] {
-            assert_eq!(row(&rows, metric).note, note, "{stopped} {trains} {epochs}");
+            assert_eq!(row(&rows, metric).said(), note, "{stopped} {trains} {epochs}");
         }
     }
 }
@@ -151,7 +153,7 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
     let rows = controller.rows(None);
     let peak = row(&rows, "memory.peak");
     assert_eq!(
-        peak.note,
+        peak.said(),
         "peak over 7.90 s; growing by 1.12 GiB a minute; largest sampled sum over processes"
     );
     assert_eq!(peak.plateaued, Some(false));
@@ -173,7 +175,7 @@ fn a_peak_says_how_long_it_was_watched_and_what_it_may_still_grow() {
             let mut controller = Controller::new(policy(chosen), context());
             let _ = feed(&mut controller, &sim.messages());
             let rows = controller.rows(None);
-            assert_eq!(row(&rows, "memory.peak").note, note, "{chosen:?}");
+            assert_eq!(row(&rows, "memory.peak").said(), note, "{chosen:?}");
         }
     }
 }
@@ -188,11 +190,11 @@ fn the_worker_s_own_figures_are_kept_apart() {
     );
     let rows = controller.rows(None);
     assert_eq!(
-        (row(&rows, "tensorcore").estimate, row(&rows, "tensorcore").note.as_str()),
+        (row(&rows, "tensorcore").estimate, row(&rows, "tensorcore").said().as_str()),
         (Some(13.0), "said by the worker")
     );
     assert_eq!(
-        (row(&rows, "broken").estimate, row(&rows, "broken").note.as_str()),
+        (row(&rows, "broken").estimate, row(&rows, "broken").said().as_str()),
         (None, "the worker said NaN")
     );
 }
@@ -205,11 +207,11 @@ fn progress_names_what_is_open_and_how_far() {
     let messages = sim.messages();
     let _ = feed(&mut controller, &messages[..3]);
     let early = controller.progress();
-    assert_eq!((early.known, early.open.len(), early.open[0].why.as_str()), (0, 2, "warming up"));
+    assert_eq!((early.known, early.open.len(), &early.open[0].why), (0, 2, &Why::WarmingUp));
     let _ = feed(&mut controller, &messages[3..300]);
     let late = controller.progress();
     assert_eq!((late.known, late.open.len()), (1, 1), "{late:?}");
-    assert!(late.open[0].reached.unwrap() > 0.1 && late.open[0].why == "wide", "{late:?}");
+    assert!(late.open[0].reached.unwrap() > 0.1 && late.open[0].why == Why::Wide, "{late:?}");
     assert!((late.throughput.unwrap() / 32_000.0 - 1.0).abs() < 0.1, "{late:?}");
     assert!(end_of(policy(&["train.throughput"]), context(), &messages).is_some());
 }
@@ -238,7 +240,7 @@ fn what_was_known_and_then_moved_is_not_called_known() {
     let _ = feed(&mut controller, moving);
     let end = mean(&controller);
     assert_eq!(end.plateaued, Some(false), "{end:?}");
-    assert!(end.note.starts_with("was known, then moved"), "{end:?}");
+    assert!(end.said().starts_with("was known, then moved"), "{end:?}");
 }
 
 #[test]
@@ -253,7 +255,7 @@ fn a_long_warm_up_is_said_and_no_interval_is_below_nothing() {
     let _ = feed(&mut controller, &sim.messages());
     let rows = controller.rows(None);
     for metric in ["train.throughput", "train.step_latency_mean", "train.step_latency_p50"] {
-        let note = &row(&rows, metric).note;
+        let note = &row(&rows, metric).said();
         assert!(
             note.starts_with("first 1.") && note.contains(" left out as warm-up"),
             "{metric}: {note}"
@@ -293,7 +295,7 @@ fn the_accelerators_of_others_are_not_the_run_s() {
         let _ = feed(&mut controller, &messages);
         let rows = controller.rows(None);
         let memory = row(&rows, "gpu.memory_peak");
-        assert_eq!((memory.estimate, memory.note.as_str()), (peak, note));
+        assert_eq!((memory.estimate, memory.said().as_str()), (peak, note));
         let utilisation = row(&rows, "gpu.utilisation").estimate.map(f64::round);
         assert_eq!(utilisation, busy);
     }
@@ -315,6 +317,6 @@ fn less_than_nothing_is_no_reading_of_others() {
         let found = row(&rows, "interference.others_cpu");
         let near = |wanted: f64| found.estimate.is_some_and(|got| (got - wanted).abs() < 2.0);
         assert!(estimate.map_or(found.estimate.is_none(), near), "{found:?}");
-        assert_eq!(found.estimate.is_none(), found.note.starts_with("no reading"));
+        assert_eq!(found.estimate.is_none(), found.said().starts_with("no reading"));
     }
 }

@@ -1,5 +1,6 @@
 //! Series of known truth: when does the rule stop, why, and how right is it?
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes, whole};
 use crate::control::{Controller, RunContext, StopPolicy, Verdict};
 use crate::event::{Num, Phase, Stage, StepBatch, StopReason, WorkerEvent};
@@ -152,12 +153,18 @@ fn each_series_ends_as_its_truth_demands() {
     for case in cases.into_iter().flatten() {
         let end = end_of(policy(case.metrics), context(), &case.sim.messages());
         let end = end.unwrap_or_else(|| panic!("{}: never stopped", case.name));
-        println!("{}: {} at {:.2} s: {}", case.name, end.reason, end.at_s, end.detail);
-        assert_eq!(end.reason, case.reason, "{}: {}", case.name, end.detail);
+        println!("{}: {} at {:.2} s: {}", case.name, end.reason, end.at_s, end.detail.said());
+        assert_eq!(end.reason, case.reason, "{}: {}", case.name, end.detail.said());
         let (from, to) = case.between;
-        assert!((from..=to).contains(&end.at_s), "{}: {} s: {}", case.name, end.at_s, end.detail);
+        assert!(
+            (from..=to).contains(&end.at_s),
+            "{}: {} s: {}",
+            case.name,
+            end.at_s,
+            end.detail.said()
+        );
         for says in case.says {
-            assert!(end.detail.contains(says), "{}: {}", case.name, end.detail);
+            assert!(end.detail.said().contains(says), "{}: {}", case.name, end.detail.said());
         }
     }
 }
@@ -174,8 +181,8 @@ fn a_change_of_regime_is_not_averaged_over() {
         };
         let asked = StopPolicy { min_time_s: 3.0, ..policy(STEPS) };
         let end = end_of(asked, context(), &sim.messages()).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
-        assert!(end.at_s > 5.0, "at {}: {}", end.at_s, end.detail);
+        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+        assert!(end.at_s > 5.0, "at {}: {}", end.at_s, end.detail.said());
         let rows = end.controller.rows(None);
         let mean = rows.iter().find(|row| row.metric == "train.step_latency_mean").unwrap();
         assert!((mean.estimate.unwrap() / 3e-3 - 1.0).abs() < 0.03, "seed {seed}: {mean:?}");
@@ -198,7 +205,7 @@ fn stopped_estimates_cover() {
         correlate(&mut messages, u64::from(seed));
         let asked = StopPolicy { max_time_s: 60.0, ..policy(&["train.step_latency_mean"]) };
         let end = end_of(asked, context(), &messages).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
         let rows = end.controller.rows(None);
         let row = rows.iter().find(|row| row.metric == "train.step_latency_mean").unwrap();
         covered += u32::from(row.low.unwrap() <= 2e-3 && 2e-3 <= row.high.unwrap());
@@ -247,7 +254,7 @@ fn a_loss_that_is_no_number_ends_the_run_even_without_early_stop() {
             let messages = [say(0, WorkerEvent::Phase { phase: Phase::Train }), say(MS, event)];
             let end = end_of(asked, context(), &messages).unwrap();
             assert_eq!(end.reason, StopReason::Diverged);
-            assert!(end.detail.contains("loss"), "{}", end.detail);
+            assert!(end.detail.said().contains("loss"), "{}", end.detail.said());
         }
     }
 }
@@ -262,7 +269,7 @@ fn without_early_stop_nothing_is_asked_but_everything_is_judged() {
     let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
     assert_eq!(row.plateaued, Some(true), "{row:?}");
     // Nothing but how much was taken for warm-up.
-    let quiet = row.note.is_empty() || row.note.ends_with("left out as warm-up");
+    let quiet = row.said().is_empty() || row.said().ends_with("left out as warm-up");
     assert!(row.low.is_some() && quiet, "{row:?}");
 }
 
@@ -273,7 +280,7 @@ fn the_time_of_a_run_is_a_budget_whatever_the_rule() {
             StopPolicy { enabled, max_run_time_s: Some(1.0), min_time_s: 5.0, ..policy(STEPS) };
         let end = end_of(asked, context(), &Sim::default().messages()).unwrap();
         assert_eq!(
-            (end.reason, end.detail.as_str()),
+            (end.reason, end.detail.said().as_str()),
             (StopReason::Budget, "the run has used its 1.00 s")
         );
         assert!((1.0..1.2).contains(&end.at_s));
@@ -290,9 +297,9 @@ fn an_accuracy_asks_for_a_whole_training() {
     messages.sort_by_key(Message::t_ns);
     let asked = StopPolicy { patience: 3, ..policy(&["train.throughput", "test_accuracy"]) };
     let end = end_of(asked, context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Trained, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Trained, "{}", end.detail.said());
     assert!((10.4..10.7).contains(&end.at_s), "{}", end.at_s);
-    assert!(end.detail.contains("best 0.8100 in epoch 4 of 7"), "{}", end.detail);
+    assert!(end.detail.said().contains("best 0.8100 in epoch 4 of 7"), "{}", end.detail.said());
     let rows = end.controller.rows(None);
     let row = rows.iter().find(|row| row.metric == "validation_accuracy").unwrap();
     assert_eq!(row.estimate, Some(0.8103));

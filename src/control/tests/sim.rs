@@ -2,7 +2,8 @@
 
 use crate::control::{Controller, RunContext, StopPolicy, Verdict};
 use crate::event::{
-    Envelope, EpochReport, Num, Phase, ResourceSample, StepBatch, StopReason, WorkerEvent,
+    Envelope, EpochReport, Num, Phase, ResourceSample, StepBatch, StopDetail, StopReason,
+    WorkerEvent,
 };
 use crate::stats::testing::Noise;
 
@@ -190,7 +191,7 @@ pub(super) fn feed(controller: &mut Controller, messages: &[Message]) -> Vec<(f6
 pub(super) struct End {
     pub(super) at_s: f64,
     pub(super) reason: StopReason,
-    pub(super) detail: String,
+    pub(super) detail: StopDetail,
     pub(super) controller: Controller,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Controller, RunContext, StopPolicy, Verdict};
 use crate::event::{Finished, Gap, Phase, Stage, StopReason, Usage, WorkerEvent};
@@ -44,12 +45,12 @@ fn each_serve_phase_is_advanced_once_even_if_the_command_comes_late() {
         .iter()
         .map(|(_, verdict)| match verdict {
             Verdict::Advance { phase, why } => {
-                assert!(why.contains("5 of 5 chosen metrics within"), "{why}");
+                assert!(why.said().contains("5 of 5 chosen metrics within"), "{why:?}");
                 phase.to_string()
             }
             Verdict::Stop(record) => {
                 let all = "16 of 16 chosen metrics of 3 stages within";
-                assert!(record.detail.starts_with(all), "{}", record.detail);
+                assert!(record.detail.said().starts_with(all), "{}", record.detail.said());
                 record.reason.to_string()
             }
             Verdict::Confirm(_) => "confirm".to_owned(),
@@ -78,24 +79,27 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
     let mut controller = Controller::new(asked, RunContext { serve_sizes: vec![1], ..context() });
     let answers = feed(&mut controller, &sim.messages());
     let (at, Verdict::Advance { why, .. }) = &answers[0] else { panic!("{answers:?}") };
-    assert!((10.0..10.3).contains(at) && why.starts_with("unstable: 1 of 1"), "{at} {why}");
+    assert!(
+        (10.0..10.3).contains(at) && why.said().starts_with("unstable: 1 of 1"),
+        "{at} {why:?}"
+    );
     let rows = controller.rows(None);
     let latency = row(&rows, "serve[1]", "serve.latency_p50");
     assert_eq!(latency.plateaued, Some(false));
     assert!(
-        latency.note.starts_with("unstable: reached ±") && latency.note.ends_with("asked ±5%"),
+        latency.said().starts_with("unstable: reached ±") && latency.said().ends_with("asked ±5%"),
         "{}",
-        latency.note
+        latency.said()
     );
     // Training has no chosen metric: it is left after the shortest time, and the run is not known for that.
     let Verdict::Stop(end) = &answers[1].1 else { panic!("{answers:?}") };
-    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail.said());
     let says = "1 of 1 chosen metrics not known within ±5% after ";
     assert!(
-        end.detail.starts_with(says)
-            && end.detail.contains(": serve[1]: serve.latency_p50 reached ±"),
+        end.detail.said().starts_with(says)
+            && end.detail.said().contains(": serve[1]: serve.latency_p50 reached ±"),
         "{}",
-        end.detail
+        end.detail.said()
     );
 }
 
@@ -113,19 +117,19 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
         Controller::new(policy(&["serve.latency_p50", "train.throughput"]), serving());
     let answers = feed(&mut controller, &messages);
     let Some((_, Verdict::Stop(end))) = answers.last() else { panic!("{answers:?}") };
-    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail.said());
     assert!(
-        end.detail.starts_with("1 of 3 chosen metrics not known")
-            && end.detail.contains("serve[1]: serve.latency_p50 reached ±")
-            && !end.detail.contains("serve[32]")
-            && !end.detail.contains("train.throughput"),
+        end.detail.said().starts_with("1 of 3 chosen metrics not known")
+            && end.detail.said().contains("serve[1]: serve.latency_p50 reached ±")
+            && !end.detail.said().contains("serve[32]")
+            && !end.detail.said().contains("train.throughput"),
         "{}",
-        end.detail
+        end.detail.said()
     );
     let rows = controller.rows(Some(end));
     let latency = row(&rows, "serve[1]", "serve.latency_p50");
     assert!(
-        latency.plateaued == Some(false) && latency.note.starts_with("unstable: reached ±"),
+        latency.plateaued == Some(false) && latency.said().starts_with("unstable: reached ±"),
         "{latency:?}"
     );
     // The worker's own end of a run that only serves is judged alike.
@@ -138,7 +142,7 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
     let last = [say(3_100 * MS, WorkerEvent::Finished(finished(0)))];
     let _ = feed(&mut controller, &last);
     let end = controller.natural_end(&finished(0));
-    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail.said());
 }
 
 /// Makes every step from this second on take 2 ms.
@@ -184,7 +188,7 @@ fn intervals_across_a_boundary_or_a_gap_are_not_used() {
     );
     assert!((row(&rows, "train", "interference.others_cpu").estimate.unwrap() - 100.0).abs() < 1.0);
     assert!((row(&rows, "train", "interference.run_delay").estimate.unwrap() - 0.2).abs() < 1e-3);
-    assert!(row(&rows, "train", "interference.steal").note.contains("did not say why"));
+    assert!(row(&rows, "train", "interference.steal").said().contains("gave no reason"));
 }
 
 /// A sample that arrives before the message that ends the phase it was taken after.
@@ -222,14 +226,14 @@ fn a_run_too_short_for_a_tick_says_so() {
     let rows = controller.rows(None);
     let cpu = row(&rows, "train", "cpu.utilisation");
     assert_eq!(
-        (cpu.estimate, cpu.note.as_str()),
+        (cpu.estimate, cpu.said().as_str()),
         (None, "no sampler interval fell within the stage")
     );
     assert_eq!(cpu.plateaued, Some(false));
     assert!(row(&rows, "train", "train.step_latency_p50").estimate.is_some());
     let end = controller.natural_end(&finished(10));
     assert_eq!(end.reason, StopReason::Budget);
-    assert!(end.detail.starts_with("all 10 epochs used; "), "{}", end.detail);
+    assert!(end.detail.said().starts_with("all 10 epochs used; "), "{}", end.detail.said());
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn epochs_shorter_than_a_tick_are_one_stage() {
     }
     messages.sort_by_key(Message::t_ns);
     let end = end_of(policy(&[]), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     let progress = end.controller.progress();
     assert_eq!((progress.stage, progress.epoch), (Some(Stage::Train), Some((6, 10))));
     // Validation is not training: its steps do not count, its CPU time does.
@@ -261,13 +265,13 @@ fn what_cannot_be_measured_is_left_out_with_a_warning() {
     assert!(
         matches!(&answers[0].1, Verdict::Stop(record) if record.reason == StopReason::Plateaued)
     );
-    let warnings = controller.warnings();
+    let warnings = controller.left_out();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings[0].contains("gpu.utilisation: no NVML"), "{warnings:?}");
+    assert!(warnings[0].said().contains("gpu.utilisation: no NVML"), "{warnings:?}");
     let rows = controller.rows(None);
     let gpu = row(&rows, "train", "gpu.utilisation");
     assert_eq!(
-        (gpu.estimate, gpu.note.as_str(), gpu.plateaued),
+        (gpu.estimate, gpu.said().as_str(), gpu.plateaued),
         (None, "unsupported: no NVML", None)
     );
 }
@@ -289,12 +293,16 @@ fn a_gap_in_every_tick_is_a_quantity_that_cannot_be_measured() {
         end_of(policy(&["train.throughput", "cpu.utilisation"]), context(), &gapped("cpu_ns"))
             .unwrap();
     assert_eq!(end.reason, StopReason::Plateaued);
-    assert!(end.detail.starts_with("1 of 1"), "{}", end.detail);
-    assert!(end.controller.warnings()[0].contains("cpu.utilisation: permission denied"));
+    assert!(end.detail.said().starts_with("1 of 1"), "{}", end.detail.said());
+    assert!(end.controller.left_out()[0].said().contains("cpu.utilisation: permission denied"));
     // Alone it leaves nothing to know, and nothing is not everything.
     let end = end_of(policy(&["cpu.utilisation"]), context(), &gapped("cpu_ns")).unwrap();
-    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail);
-    assert!(end.detail.contains("could not be read: permission denied"), "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail.said());
+    assert!(
+        end.detail.said().contains("could not be read: permission denied"),
+        "{}",
+        end.detail.said()
+    );
 }
 
 #[test]
@@ -317,7 +325,7 @@ fn a_run_that_only_serves_ends_by_what_its_phases_gave() {
         assert_eq!(answers.len(), 1);
         let _ = feed(&mut controller, &[say(26_000 * MS, WorkerEvent::Finished(finished(0)))]);
         assert_eq!(controller.natural_end(&finished(0)).reason, reason);
-        assert_eq!(controller.warnings().len(), 1, "a name that is no metric");
+        assert_eq!(controller.left_out().len(), 1, "a name that is no metric");
         assert!(!controller.rows(None).iter().any(|row| row.phase == "train"));
     }
 }

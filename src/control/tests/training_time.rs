@@ -1,5 +1,6 @@
 //! The time that training takes: projected, to a target accuracy, and what an early end spares of it.
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, StopPolicy};
 use crate::event::{
@@ -82,14 +83,14 @@ fn the_whole_is_projected_from_the_first_steps_and_then_with_what_lies_between_e
     let messages = training(3, 64_000, true, |_| 0.5);
     let chosen = policy(&[PROJECTED]);
     let end = end_of(chosen.clone(), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     assert!(end.at_s < 1.4, "known within seconds: {}", end.at_s);
     let found = row(&end.controller, PROJECTED);
     near(found.estimate, 20.0);
     assert!(found.low.unwrap() > 19.0 && found.high.unwrap() < 21.0);
     assert_eq!(found.plateaued, Some(true));
     assert_eq!(
-        found.note,
+        found.said(),
         "10 epochs of 64000 samples; without validation and what else lies between epochs: none is over yet"
     );
 
@@ -100,7 +101,7 @@ fn the_whole_is_projected_from_the_first_steps_and_then_with_what_lies_between_e
         let found = row(&controller, PROJECTED);
         near(found.estimate, 22.0);
         let note = format!(" of it between epochs (validation), as seen in {epochs}");
-        assert!(found.note.ends_with(&note), "{}", found.note);
+        assert!(found.said().ends_with(&note), "{}", found.said());
         // A single one may be followed by none, or by some twice as long.
         let wide = found.high.unwrap() - found.low.unwrap() > 4.0;
         assert_eq!(wide, epochs == "1 epoch", "{found:?}");
@@ -114,7 +115,7 @@ fn an_epoch_of_unknown_size_is_waited_for() {
     let _ = feed(&mut controller, until(&messages, 1.0));
     let found = row(&controller, PROJECTED);
     assert_eq!((found.estimate, found.plateaued), (None, Some(false)));
-    assert!(found.note.contains("a worker may say `epoch_samples`"), "{}", found.note);
+    assert!(found.said().contains("a worker may say `epoch_samples`"), "{}", found.said());
     let end = end_of(policy(&[PROJECTED]), context(), &messages).unwrap();
     assert!(end.at_s > 1.4, "{}", end.at_s);
     near(row(&end.controller, PROJECTED).estimate, 22.0);
@@ -124,7 +125,7 @@ fn an_epoch_of_unknown_size_is_waited_for() {
 fn a_limit_on_the_projection_is_decided_by_its_bounds() {
     // 10 epochs of 640,000 samples are 200 s, and 2 s between them.
     let (quick, whole) = (training(0, 640_000, true, |_| 0.5), training(8, 640_000, true, |_| 0.5));
-    let open = "train.time_projected <= 5 min 00 s in train is undecided: at least 3 min ";
+    let open = "train.time_projected <= 5 min 00 s is undecided in train: at least 3 min ";
     for (messages, op, limit, verdict, says) in [
         (
             &quick,
@@ -144,8 +145,8 @@ fn a_limit_on_the_projection_is_decided_by_its_bounds() {
         let ended = StopRecord { reason: end.reason, detail: end.detail.clone() };
         let rows = end.controller.rows(Some(&ended));
         let found = end.controller.feasibility(&rows, &ended).unwrap();
-        assert_eq!(found.verdict, verdict, "{limit}: {}", found.reason);
-        assert!(found.reason.contains(says), "{limit}: {}", found.reason);
+        assert_eq!(found.verdict, verdict, "{limit}: {}", found.said());
+        assert!(found.said().contains(says), "{limit}: {}", found.said());
         assert_eq!(end.reason == StopReason::Infeasible, verdict == Feasibility::Infeasible);
         assert!(verdict == Feasibility::Undecided || end.at_s < 6.0);
     }
@@ -184,8 +185,8 @@ fn what_training_has_really_taken_decides_what_no_bound_can() {
         let (controller, ended) = ended(asked, &messages, epochs);
         let rows = controller.rows(Some(&ended));
         let found = controller.feasibility(&rows, &ended).unwrap();
-        assert_eq!(found.verdict, verdict, "{}", found.reason);
-        assert!(found.reason.contains(says), "{}", found.reason);
+        assert_eq!(found.verdict, verdict, "{}", found.said());
+        assert!(found.said().contains(says), "{}", found.said());
     }
 }
 
@@ -200,9 +201,9 @@ fn an_infeasible_end_says_what_it_spares_at_least() {
     assert!((most - 10.0..=most).contains(&spared), "{spared} of {most}");
     let says = " of the budgeted training were not spent";
     assert!(
-        end.detail.contains("; at least 3 min ") && end.detail.ends_with(says),
+        end.detail.said().contains("; at least 3 min ") && end.detail.said().ends_with(says),
         "{}",
-        end.detail
+        end.detail.said()
     );
     // A run may not last longer than it is allowed to.
     let short = StopPolicy { max_run_time_s: Some(60.0), ..asked };
@@ -230,7 +231,7 @@ fn an_infeasible_end_says_what_it_spares_at_least() {
     ] {
         let end = end_of(memory(500e6), context(), &grows(from_s)).unwrap();
         assert_eq!(end.reason, StopReason::Infeasible);
-        assert!(end.detail.ends_with(says), "{}", end.detail);
+        assert!(end.detail.said().ends_with(says), "{}", end.detail.said());
         assert_eq!(end.controller.saved_s_at_least(), None);
     }
 }
@@ -248,22 +249,22 @@ fn training_goes_on_until_the_target_is_reached_and_no_longer() {
     let messages = training(10, 1000, true, rising);
     let metrics = ["train.throughput", TO_ACCURACY];
     let end = end_of(aiming(policy(&metrics), 0.55), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     // The sixth epoch ends at 0.2 s and 6 times 1.2 s, and a little for the steps that are not cut.
     assert!((7.4..7.7).contains(&end.at_s), "{}", end.at_s);
     let says = "accuracy 0.6000 reached in epoch 6, after 7.2";
-    assert!(end.detail.starts_with(says), "{}", end.detail);
+    assert!(end.detail.said().starts_with(says), "{}", end.detail.said());
     let found = row(&end.controller, TO_ACCURACY);
     near(found.estimate, 7.2);
     assert_eq!(found.plateaued, Some(true));
-    assert_eq!(found.note, "0.6000 in epoch 6, the first of at least 0.55");
+    assert_eq!(found.said(), "0.6000 in epoch 6, the first of at least 0.55");
     // What is not asked for is told nevertheless, and waited for by nobody.
     let end = end_of(aiming(policy(&["train.throughput"]), 0.55), context(), &messages);
     let end = end.unwrap();
     assert!(end.at_s < 2.0, "{}", end.at_s);
     let found = row(&end.controller, TO_ACCURACY);
     assert_eq!((found.estimate, found.plateaued), (None, None));
-    assert!(found.note.starts_with("0.55 not reached"), "{}", found.note);
+    assert!(found.said().starts_with("0.55 not reached"), "{}", found.said());
     // The accuracy itself goes on to the end of the training.
     let both = ["train.throughput", TO_ACCURACY, "test_accuracy"];
     assert!(end_of(aiming(policy(&both), 0.55), context(), &messages).is_none());
@@ -277,7 +278,7 @@ fn without_a_target_there_is_no_such_figure() {
     assert!(end.at_s < 2.0, "nobody waits for it: {}", end.at_s);
     let found = row(&end.controller, TO_ACCURACY);
     assert_eq!(found.estimate, None);
-    assert_eq!(found.note, "no target: set target_accuracy in [train]");
+    assert_eq!(found.said(), "no target: set target_accuracy in [train]");
 }
 
 /// The run as it is at its end, which comes after so many epochs where nothing stops it.
@@ -348,7 +349,7 @@ fn a_limit_on_the_time_to_a_target() {
         let (controller, ended) = ended(asked, &messages, epochs);
         let rows = controller.rows(Some(&ended));
         let found = controller.feasibility(&rows, &ended).unwrap();
-        assert_eq!(found.verdict, verdict, "{}", found.reason);
-        assert!(found.reason.starts_with(says), "{}", found.reason);
+        assert_eq!(found.verdict, verdict, "{}", found.said());
+        assert!(found.said().starts_with(says), "{}", found.said());
     }
 }

@@ -1,9 +1,11 @@
 //! The upper quartile of the rate over windows, from the stream to the row.
 
+use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy};
 use crate::event::{
-    Feasibility, MetricRow, Pattern, Phase, StepBatch, StopReason, StopRecord, WorkerEvent,
+    Feasibility, MetricRow, Pattern, Phase, StepBatch, StopDetail, StopReason, StopRecord,
+    WorkerEvent,
 };
 
 const TRAIN: &str = "train.throughput_p75";
@@ -20,7 +22,7 @@ fn fed(context: RunContext, messages: &[Message]) -> Controller {
 }
 
 fn rows(controller: &Controller) -> Vec<MetricRow> {
-    controller.rows(Some(&StopRecord { reason: StopReason::Budget, detail: String::new() }))
+    controller.rows(Some(&StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown }))
 }
 
 fn row<'a>(rows: &'a [MetricRow], phase: &str, metric: &str) -> &'a MetricRow {
@@ -48,11 +50,11 @@ fn constant_steps_have_their_rate_and_enough_windows_or_none() {
             Ok(note) => {
                 // 64 samples in 2 ms.
                 assert!(close(found.estimate, 32_000.0), "{found:?}");
-                assert_eq!(found.note, note);
+                assert_eq!(found.said(), note);
             }
             Err(note) => {
                 assert_eq!((found.estimate, found.samples), (None, 18));
-                assert_eq!(found.note, note);
+                assert_eq!(found.said(), note);
             }
         }
         assert_eq!((found.low, found.confidence), (None, None));
@@ -86,7 +88,7 @@ fn a_slow_beginning_is_left_out() {
     };
     let rows = rows(&fed(context(), &sim.messages()));
     let found = row(&rows, "train", TRAIN);
-    assert!(found.note.contains("of warm-up"), "{found:?}");
+    assert!(found.said().contains("of warm-up"), "{found:?}");
     assert!((found.estimate.unwrap() / 32_000.0 - 1.0).abs() < 0.02);
 }
 
@@ -127,11 +129,11 @@ fn a_run_that_waits_for_nothing_else_still_stops_and_a_limit_stays_open() {
     let limit = Constraint { metric: TRAIN.to_owned(), op: Op::AtLeast, limit: 1.0 };
     let asked = StopPolicy { constraints: vec![limit], ..policy(&[TRAIN, "train.throughput"]) };
     let end = end_of(asked, context(), &Sim::default().messages()).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail);
+    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     let record = StopRecord { reason: end.reason, detail: end.detail };
     let rows = end.controller.rows(Some(&record));
     let verdict = end.controller.feasibility(&rows, &record).unwrap();
     assert_eq!(verdict.verdict, Feasibility::Undecided);
-    assert!(verdict.reason.contains("without an interval"), "{verdict:?}");
+    assert!(verdict.said().contains("without an interval"), "{verdict:?}");
     assert_eq!(row(&rows, "train", TRAIN).plateaued, Some(true));
 }

@@ -141,6 +141,18 @@ impl<'de> Deserialize<'de> for Phase {
     }
 }
 
+impl Serialize for Stage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Phase::deserialize(deserializer).map(Phase::stage)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

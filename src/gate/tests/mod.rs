@@ -92,6 +92,7 @@ impl Lab {
                 value: Some(size * factor),
                 samples: Some(500),
                 note: String::new(),
+                of_worker: false,
             }
         });
         GateRun {

@@ -5,7 +5,7 @@ use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{AxisValue, CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, axis};
 use crate::metric::{CATALOGUE, MetricDef, MetricId};
 use crate::report::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
-use crate::report::interference::marked;
+use crate::report::{interference::marked, words};
 use crate::report::{number, one_line, optional};
 
 /// A column of `report.csv`.
@@ -97,10 +97,10 @@ const COLUMNS: &[Column] = &[
     Axis("allocator"),
     Figure(MetricId::CpuTime),
     Figure(MetricId::SamplerCost),
-    Text("stop_detail", |r| one_line(&r.stop.detail)),
+    Text("stop_detail", |r| one_line(&words::stop(&r.stop.detail))),
     Text("failure", |r| r.failure.as_ref().map(failure_text).unwrap_or_default()),
     Text("verdict", |r| text(r.verdict.as_ref().map(|verdict| verdict.verdict))),
-    Text("verdict_reason", |r| text(r.verdict.as_ref().map(|verdict| one_line(&verdict.reason)))),
+    Text("verdict_reason", |r| one_line(&words::verdict(r))),
     Text("limit_cpus", |r| text(limit_cpus(r))),
     Text("limit_memory_bytes", |r| text(r.limits.memory_bytes)),
     Text("limit_cpu_quota_percent", |r| optional(r.limits.cpu_quota_percent)),

@@ -13,6 +13,7 @@ use super::markup::{Attributes, Markup};
 use super::{grid, section, stops};
 use crate::event::{MetricRow, RunRecord};
 use crate::metric::{Heading, MetricDef, MetricId};
+use crate::report::words;
 use crate::units::{Scale, Unit};
 
 /// A column of figures that some run has.
@@ -133,7 +134,8 @@ impl Rows<'_> {
         for column in &self.figures {
             cell(row, &figure(column, record));
         }
-        let detail = [("title", &*record.stop.detail)];
+        let detail = words::stop(&record.stop.detail);
+        let detail = [("title", &*detail)];
         row.leaf("td", &detail, &stops::ending(record));
         row.leaf("td", &[("class", "n")], &record.epochs.to_string());
         let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
@@ -144,8 +146,8 @@ impl Rows<'_> {
         if self.judged {
             let verdict = record.verdict.as_ref();
             let (word, class) = verdict.map_or(("", ""), |verdict| stops::verdict(verdict.verdict));
-            let why = verdict.map_or("", |verdict| &verdict.reason);
-            row.leaf("td", &[("class", class), ("title", why)], word);
+            let why = words::verdict(record);
+            row.leaf("td", &[("class", class), ("title", &why)], word);
         }
         if self.front {
             let marked = self.marks.of(record) == Some(Mark::Front);
@@ -196,8 +198,8 @@ pub(super) fn cell(row: &mut Markup, cell: &Cell) {
 fn figure(column: &Column, record: &RunRecord) -> Cell {
     let row = Place::of(column.metric).row(record, column.metric.id);
     let Some((row, estimate)) = row.and_then(|row| Some((row, row.estimate?))) else {
-        let why = row.map_or("the run ended before it was measured", |row| &row.note);
-        return missing(why);
+        let why = row.map(words::notes_of);
+        return missing(why.as_deref().unwrap_or("the run ended before it was measured"));
     };
     let mark = if is_open(row) { "~" } else { "" };
     let show = |value| column.scale.show(value);
@@ -239,8 +241,8 @@ fn title(row: &MetricRow, estimate: f64) -> String {
     if row.samples > 1 {
         let _ = write!(title, ", {} observations", row.samples);
     }
-    if !row.note.is_empty() {
-        let _ = write!(title, "; {}", row.note);
+    if !row.notes.is_empty() {
+        let _ = write!(title, "; {}", words::notes_of(row));
     }
     title
 }
@@ -248,7 +250,8 @@ fn title(row: &MetricRow, estimate: f64) -> String {
 fn accuracy_cell(record: &RunRecord) -> Cell {
     let row = Place::Run.row(record, MetricId::TestAccuracy);
     let Some((row, estimate)) = row.and_then(|row| Some((row, row.estimate?))) else {
-        return missing(row.map_or("the run ended before its test", |row| &row.note));
+        let why = row.map(words::notes_of);
+        return missing(why.as_deref().unwrap_or("the run ended before its test"));
     };
     let shown = if accuracy_is_final(record) == Some(true) {
         format!("{estimate:.3}")

@@ -123,12 +123,11 @@ pub(super) fn is_again(row: &MetricRow) -> bool {
 
 /// Whether the verdict says that a limit on this metric is broken in this phase.
 fn is_broken_in(record: &RunRecord, metric: &MetricDef, phase: &str) -> bool {
-    let Some(verdict) = &record.verdict else {
-        return false;
-    };
-    let (begins, says) = (format!("{} ", metric.name), format!(" is broken in {phase}:"));
-    let mut findings = verdict.reason.split("; ");
-    findings.any(|finding| finding.starts_with(&begins) && finding.contains(&says))
+    let mut findings = record.verdict.iter().flat_map(|verdict| &verdict.findings);
+    findings.any(|finding| {
+        let there = finding.stage.is_some_and(|stage| stage.to_string() == phase);
+        there && finding.broken().is_some_and(|broken| broken.id == metric.id)
+    })
 }
 
 /// What an axis is called: the metric, and of which requests it speaks.
@@ -165,8 +164,8 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Feasibility;
-    use crate::report::fixtures::{completed, front, judged};
+    use crate::event::{Evidence, Feasibility, Ruling, Stage};
+    use crate::report::fixtures::{completed, front, judged, limited};
 
     fn names(pairs: &(Vec<Pair>, usize)) -> Vec<[&'static str; 2]> {
         let pairs = pairs.0.iter();
@@ -292,11 +291,14 @@ mod tests {
         };
         // The slower one was measured first, on weights that the verdict does not speak of.
         assert_eq!(of(&record), "confirm[1]");
-        let broken = "serve.latency_p99 <= 100 us is broken in serve[1]: at least 110 us at 99.5%; on trained weights it is met";
-        let broken = judged(record.clone(), Feasibility::Infeasible, broken);
+        let broken = |metric: &str| {
+            let finding = limited(metric, 1e-4, Ruling::Broken, Evidence::NoLook);
+            let findings = vec![finding.within(Stage::Serve(1))];
+            judged(record.clone(), Feasibility::Infeasible, findings)
+        };
+        let (broken, other) = (broken("serve.latency_p99"), broken("serve.latency_p99_9"));
         assert_eq!(of(&broken), "serve[1]");
-        let other = "serve.latency_p99_9 <= 1 us is broken in serve[1]: at least 2 us";
-        assert_eq!(of(&judged(record.clone(), Feasibility::Infeasible, other)), "confirm[1]");
+        assert_eq!(of(&other), "confirm[1]");
         // A phase that the run did not come to decides nothing.
         record.metrics.last_mut().unwrap().estimate = None;
         assert_eq!(of(&record), "serve[1]");

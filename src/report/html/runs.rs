@@ -4,6 +4,7 @@ use super::super::ReportError;
 use super::markup::Markup;
 use super::{Page, SeriesOfRuns, meanings, section, stops, timeline};
 use crate::event::RunRecord;
+use crate::report::words::warnings;
 use crate::units;
 
 /// Most runs whose time series are open when the page is.
@@ -57,20 +58,20 @@ pub(super) fn timelines(page: &mut Markup, of: &Page<'_>) -> Result<(), ReportEr
 }
 
 /// What every one of several runs was warned of: said once.
-fn common_warnings(records: &[RunRecord]) -> Vec<&String> {
+fn common_warnings(records: &[RunRecord]) -> Vec<String> {
     let Some((first, others)) = records.split_first().filter(|(_, others)| !others.is_empty())
     else {
         return Vec::new();
     };
-    let of_all = |warning: &&String| others.iter().all(|record| record.warnings.contains(warning));
-    first.warnings.iter().filter(of_all).collect()
+    let of_all = |warning: &String| others.iter().all(|record| warnings(record).contains(warning));
+    warnings(first).into_iter().filter(of_all).collect()
 }
 
 fn run(
     page: &mut Markup,
     number: usize,
     record: &RunRecord,
-    said: &[&String],
+    said: &[String],
     drawing: Result<&str, &String>,
     open: bool,
 ) {
@@ -90,7 +91,7 @@ fn run(
             Ok(drawing) => details.raw(drawing),
             Err(why) => details.leaf("p", &[("class", "small")], &format!("no time series: {why}")),
         }
-        for warning in record.warnings.iter().filter(|warning| !said.contains(warning)) {
+        for warning in warnings(record).iter().filter(|warning| !said.contains(warning)) {
             details.leaf("p", &[("class", "small")], warning);
         }
     });

@@ -7,8 +7,9 @@ use super::super::spared::spared;
 use super::super::table;
 use super::markup::Markup;
 use super::{Page, counts, grid, section};
-use crate::event::objective::listed;
 use crate::event::{Feasibility, RunRecord, RunStatus};
+use crate::event::{StopDetail, objective::listed};
+use crate::report::words;
 use crate::units;
 
 /// Name, time, machine and counts.
@@ -150,18 +151,18 @@ fn cells(row: &mut Markup, number: usize, record: &RunRecord, judged: bool) {
     row.leaf("td", &[("class", "n")], &units::elapsed(record.wall_s));
     let failure = record.failure.as_ref().map(failure_text);
     // A run that a constraint ended has the same sentence twice.
-    let said = verdict.is_some_and(|verdict| verdict.reason == record.stop.detail);
+    let by_constraint = matches!(record.stop.detail, StopDetail::Infeasible { .. });
+    let said = verdict.is_some() && by_constraint;
     let evidence = match failure {
         Some(failure) => failure,
         None if said => "a constraint is broken".to_owned(),
-        None => record.stop.detail.clone(),
+        None => words::stop(&record.stop.detail),
     };
     row.leaf("td", &[("class", "words")], &evidence);
     if judged {
         let (word, class) = verdict.map_or(("", ""), |verdict| self::verdict(verdict.verdict));
         row.leaf("td", &[("class", class)], word);
-        let why = verdict.map_or("", |verdict| &verdict.reason);
-        row.leaf("td", &[("class", "words")], why);
+        row.leaf("td", &[("class", "words")], &words::verdict(record));
     }
 }
 

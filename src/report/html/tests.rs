@@ -3,9 +3,14 @@
 use std::fmt::Write;
 
 use super::*;
-use crate::event::{Feasibility, MetricRow, Objective, Pattern, Stage, StopReason};
+use crate::event::{
+    Evidence, Feasibility, MetricRow, Objective, Pattern, Reason, Ruling, Stage, StopDetail,
+    StopReason,
+};
 use crate::metric::{Better, MetricId};
-use crate::report::fixtures::{all_kinds, compared, completed, front, judged, record};
+use crate::report::fixtures::{
+    all_kinds, compared, completed, front, judged, limited, of_peak, record,
+};
 
 fn head() -> Head {
     Head {
@@ -74,7 +79,7 @@ fn verdicts() -> Vec<RunRecord> {
     let mut records = all_kinds();
     let of = [Feasibility::Feasible, Feasibility::Infeasible, Feasibility::Undecided];
     for (record, verdict) in records.iter_mut().zip(of.into_iter().cycle()) {
-        *record = judged(record.clone(), verdict, "memory.peak <= 512 MiB is what it is");
+        *record = judged(record.clone(), verdict, vec![of_peak(5e8)]);
     }
     records
 }
@@ -109,7 +114,7 @@ fn skeleton(page: &str) -> String {
 #[test]
 fn the_page_has_the_shape_that_was_promised() {
     let mut records = vec![completed(), all_kinds().remove(4)];
-    records[0] = judged(records[0].clone(), Feasibility::Feasible, "all are kept");
+    records[0] = judged(records[0].clone(), Feasibility::Feasible, vec![of_peak(5e8)]);
     let page = page(&records, &[limit("memory.peak", "<=", 5e8)], &shown(&records));
     insta::assert_snapshot!("html_skeleton", skeleton(&page));
 }
@@ -151,17 +156,19 @@ fn what_users_write_stays_text() {
         evil.clone_into(&mut record.job.model.name);
         evil.clone_into(&mut record.job.dataset);
         evil.clone_into(&mut record.run);
-        evil.clone_into(&mut record.stop.detail);
+        record.stop.detail = StopDetail::Failed { message: evil.to_owned() };
         record.warnings = vec![evil.to_owned()];
         record.facts = [(evil.to_owned(), evil.to_owned())].into();
         for row in &mut record.metrics {
-            evil.clone_into(&mut row.note);
+            row.notes = vec![Reason::from(evil).into()];
         }
         if let Some(failure) = &mut record.failure {
             evil.clone_into(&mut failure.message);
         }
         if let Some(verdict) = &mut record.verdict {
-            evil.clone_into(&mut verdict.reason);
+            let why =
+                Evidence::Rate { low: None, high: None, confidence: None, why: evil.to_owned() };
+            verdict.findings = vec![limited("serve.max_rate", 1.0, Ruling::Open, why)];
         }
     }
     let series = SeriesOfRuns::Shown([(evil.to_owned(), Ok(short_series()))].into());
@@ -221,7 +228,7 @@ fn what_was_not_measured_has_its_reason_and_what_is_not_known_its_mark() {
     let (rate, peak) = (find(&record, "train.throughput"), find(&record, "memory.peak"));
     record.metrics[rate].plateaued = Some(false);
     record.metrics[peak].estimate = None;
-    "unsupported: no /proc here".clone_into(&mut record.metrics[peak].note);
+    record.metrics[peak].notes = vec![Reason::unsupported("no /proc here").into()];
     let records = [record, completed()];
     let page = page(&records, &[], &shown(&records));
     assert!(page.contains("title=\"not measured: unsupported: no /proc here\">-</td>"), "{page}");

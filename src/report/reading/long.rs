@@ -5,8 +5,10 @@ use std::collections::hash_map::Entry;
 
 use super::sheet::{Line, Sheet};
 use super::{Fault, FiguresFault, ReadFigures, cell_of};
-use crate::event::RunStatus;
+use crate::event::{Note, RunStatus};
 use crate::gate::{Figure, GateRun};
+use crate::report::words;
+use crate::units::Unit;
 
 /// Columns without which it is none.
 pub(super) const NEEDED: [&str; 5] = ["run", "phase", "metric", "unit", "estimate"];
@@ -88,12 +90,15 @@ fn same(line: &Line<'_>, run: &GateRun) -> Result<(), Fault> {
 
 fn figure(line: &Line<'_>) -> Result<Figure, Fault> {
     let metric = line.name("metric")?;
+    let note = line.text("note");
     Ok(Figure {
         phase: line.name("phase")?.to_owned(),
         metric: metric.to_owned(),
         unit: line.name("unit")?.to_owned(),
         value: line.number("estimate")?,
         samples: line.whole("samples")?,
-        note: line.text("note").to_owned(),
+        // Our own column: nothing else in the file says it.
+        of_worker: note == words::note(&Note::SaidByWorker, Unit::One),
+        note: note.to_owned(),
     })
 }

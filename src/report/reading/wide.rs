@@ -115,6 +115,7 @@ fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
             value,
             samples: None,
             note: String::new(),
+            of_worker: false,
         });
     }
     Ok(GateRun {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Dispatcher;
 use crate::event::record::{EXIT_CODE, SIGNAL};
-use crate::event::{Failure, RunRecord, RunStatus, StopReason, StopRecord};
+use crate::event::{Failure, RunRecord, RunStatus, StopDetail, StopReason, StopRecord};
 use crate::runner::ending::{Cause, Ending, Force};
 use crate::runner::stream::Exit;
 
@@ -13,8 +13,6 @@ impl Dispatcher {
     pub fn record(&self, stderr_tail: &str) -> RunRecord {
         let (exit, exited_ns) = self.exit.unwrap_or((Exit::Signal(9), self.heard_ns));
         let (status, stop, failure) = self.outcome(exit, stderr_tail);
-        let mut warnings = self.controller.warnings();
-        warnings.extend(self.warnings.iter().cloned());
         let metrics = self.controller.rows(Some(&stop));
         let verdict = self.controller.feasibility(&metrics, &stop);
         RunRecord {
@@ -28,7 +26,8 @@ impl Dispatcher {
             trained: self.controller.was_trained(),
             metrics,
             stop,
-            warnings,
+            left_out: self.controller.left_out(),
+            warnings: self.warnings.clone(),
             facts: self.facts(exit),
             failure,
             verdict,
@@ -54,7 +53,7 @@ impl Dispatcher {
 
     fn outcome(&self, exit: Exit, stderr_tail: &str) -> (RunStatus, StopRecord, Option<Failure>) {
         let failed = |failure: Failure| {
-            let detail = failure.message.clone();
+            let detail = StopDetail::Failed { message: failure.message.clone() };
             (RunStatus::Failed, StopRecord { reason: StopReason::Failed, detail }, Some(failure))
         };
         let ending = self.ending.as_ref();
@@ -63,8 +62,8 @@ impl Dispatcher {
                 return failed(self.stream.failure(*kind, what.clone(), Some(exit), stderr_tail));
             }
             Some((Cause::Cancelled, _)) => {
-                let detail = "ended by the user".to_owned();
-                let stop = StopRecord { reason: StopReason::Cancelled, detail };
+                let (reason, detail) = (StopReason::Cancelled, StopDetail::ByUser);
+                let stop = StopRecord { reason, detail };
                 return (RunStatus::Cancelled, stop, None);
             }
             Some((Cause::Shortage(stop), _)) => {
@@ -85,7 +84,7 @@ impl Dispatcher {
         let stop = match (&self.ending, finished) {
             (Some(Ending { cause: Cause::Verdict(stop), .. }), _) => stop.clone(),
             (_, Some(finished)) => self.controller.natural_end(finished),
-            (_, None) => StopRecord { reason: StopReason::Failed, detail: String::new() },
+            (_, None) => StopRecord { reason: StopReason::Failed, detail: StopDetail::Unknown },
         };
         (status, stop, None)
     }

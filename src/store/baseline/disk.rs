@@ -199,7 +199,7 @@ mod tests {
             unit: Unit::Bytes,
             value: Some(1e6),
             samples: 3,
-            note: String::new(),
+            notes: Vec::new(),
         };
         let run = StoredRun {
             run: "mlp".into(),

@@ -94,7 +94,7 @@ impl StoredRun {
             unit: row.unit,
             value: row.estimate,
             samples: row.samples,
-            note: row.note.clone(),
+            notes: row.notes.clone(),
         };
         Self {
             run: record.run.clone(),

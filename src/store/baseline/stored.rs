@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::RunStatus;
 use crate::event::fingerprint::Fingerprint;
 use crate::event::worker::optional;
+use crate::event::{Note, RunStatus};
 use crate::units::Unit;
 
 use crate::store::error::{Format, StoreError};
@@ -123,14 +123,14 @@ pub struct StoredFigure {
     pub metric: String,
     /// Base unit.
     pub unit: Unit,
-    /// The estimate; absent: not measured, and `note` says why.
+    /// The estimate; absent: not measured, and `notes` say why.
     #[serde(default, with = "optional")]
     pub value: Option<f64>,
     /// Steps, ticks or requests that the estimate rests on.
     pub samples: u64,
     /// What a reader must know.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub note: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 /// Says that a session is the reference of its machine from then on.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::side::{Origin, RecordedSide, absent, cells};
 use crate::app::Fault;
-use crate::event::{MetricRow, RunRecord};
+use crate::event::{MetricRow, Note, RunRecord};
 use crate::gate::{Figure, GateRun, Side};
-use crate::report::csv::failure_text;
+use crate::report::{csv::failure_text, words};
 use crate::store::Recordings;
 
 pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
@@ -56,18 +56,19 @@ fn gate_run(record: RunRecord, session: &str) -> GateRun {
         repeat: record.repeat,
         pairing,
         status: Some(record.status),
-        why: why.unwrap_or(record.stop.detail),
+        why: why.unwrap_or_else(|| words::stop(&record.stop.detail)),
         figures: record.metrics.into_iter().map(figure).collect(),
     }
 }
 
 fn figure(row: MetricRow) -> Figure {
     Figure {
+        note: words::notes_of(&row),
+        of_worker: row.notes.contains(&Note::SaidByWorker),
         phase: row.phase,
         metric: row.metric.into(),
         unit: row.unit.to_string(),
         value: row.estimate,
         samples: Some(row.samples),
-        note: row.note,
     }
 }

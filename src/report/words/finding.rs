@@ -1,0 +1,167 @@
+//! What was found of constraints.
+
+use super::note::{note, notes};
+use super::stop::{age, stop};
+use crate::event::{
+    Constraint, Evidence, Finding, Note, Num, Ruling, RunRecord, Shortage, StopDetail, StopReason,
+    Weights,
+};
+use crate::units::{Unit, bytes, percent, seconds};
+
+/// What decides whether a run keeps its constraints; empty without any. A run that a constraint ended has the words of
+/// its end.
+pub fn verdict(record: &RunRecord) -> String {
+    let Some(verdict) = &record.verdict else {
+        return String::new();
+    };
+    let detail = &record.stop.detail;
+    if matches!(detail, StopDetail::Infeasible { .. } | StopDetail::OutOfMemory(_)) {
+        return stop(detail);
+    }
+    verdict.findings.iter().map(finding).collect::<Vec<_>>().join("; ")
+}
+
+/// One finding.
+pub fn finding(finding: &Finding) -> String {
+    let Some(constraint) = &finding.constraint else {
+        return of_run(&finding.evidence);
+    };
+    let is = match finding.ruling {
+        Ruling::Met => "is met",
+        Ruling::Broken => "is broken",
+        Ruling::Open => "is undecided",
+    };
+    let place = match (finding.stage, &finding.evidence) {
+        (Some(stage), _) => format!(" in {stage}"),
+        (None, Evidence::Figure { peak: true, .. }) => " over the phases completed".to_owned(),
+        (None, _) => String::new(),
+    };
+    let weights = match finding.weights {
+        None => "",
+        Some(Weights::Untrained) => ", on untrained weights",
+        Some(Weights::Trained) => ", on trained weights",
+    };
+    let again = if finding.met_when_trained { "; on trained weights it is met" } else { "" };
+    match evidence(&finding.evidence, constraint, finding.ruling) {
+        None => format!("{constraint} {is}{place}"),
+        Some(said) => format!("{constraint} {is}{place}: {said}{weights}{again}"),
+    }
+}
+
+fn of_run(evidence: &Evidence) -> String {
+    let words = match evidence {
+        Evidence::OutOfMemory(of) => return shortage(of),
+        Evidence::BrokeOff { reason: StopReason::Cancelled } => "the run was cancelled",
+        Evidence::BrokeOff { reason: StopReason::Diverged } => "the training diverged",
+        Evidence::NotStarted => "the worker was not started",
+        _ => "the run failed",
+    };
+    words.to_owned()
+}
+
+/// Memory beyond the limit.
+pub(super) fn shortage(of: &Shortage) -> String {
+    let place = of.phase.map_or_else(String::new, |phase| format!(", in {phase}"));
+    let (held, limit) = (bytes(of.held_bytes as f64), bytes(of.limit_bytes as f64));
+    format!("out of memory at {held} (limit {limit}, {}){place}", of.guard)
+}
+
+fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<String> {
+    let shown = |value: &Num| of.shown(value.0);
+    let all = |said: &[Note]| notes(said, of.unit());
+    Some(match evidence {
+        Evidence::CannotMeasure { reason } => format!("cannot be measured here: {}", reason.detail),
+        Evidence::NotReached => "the run ended before this phase".to_owned(),
+        Evidence::NeverRead { note: reason } => note(reason, Unit::One),
+        Evidence::NoLook => "the phase ended before the first look".to_owned(),
+        Evidence::Bounds { low, high, confidence, load, age: at } => {
+            let bounds = bounds((*low, *high), *confidence, of);
+            format!("{}, after {}", under(bounds, load.as_ref(), ruling), age(at))
+        }
+        Evidence::WholeCommand { value, over_s } => {
+            format!("{} over the {} of the whole command", shown(value), seconds(over_s.0))
+        }
+        Evidence::Partly { value, share } => {
+            format!("{}, but read for {} of the phase", shown(value), percent(share.0))
+        }
+        Evidence::Passed { value, after_s } => {
+            format!("it reached {}, after {} of the run", shown(value), seconds(after_s.0))
+        }
+        Evidence::NoSuchPhase => "the run has no such phase".to_owned(),
+        Evidence::NoFigure { notes: said, trained: true } => {
+            format!("trained to the end, {}", all(said))
+        }
+        Evidence::NoFigure { notes: said, trained: false } => all(said),
+        Evidence::Untrained { value } => {
+            format!("{}, but the model was not trained to the end", shown(value))
+        }
+        Evidence::Unfinished { value } => {
+            format!("{}, but the run ended before its phases were over", shown(value))
+        }
+        Evidence::NoInterval { value } => format!("{}, without an interval", shown(value)),
+        Evidence::Bound { value, lower, notes: said } => {
+            let side = if *lower { "a lower bound" } else { "an upper bound" };
+            format!("{} is {side}: {}", shown(value), all(said))
+        }
+        Evidence::Hidden { value, notes: said } => format!("{}, {}", shown(value), all(said)),
+        Evidence::Blind { value, share } => format!(
+            "{}, but the device was not read for {} of the time",
+            shown(value),
+            percent(share.0)
+        ),
+        Evidence::Figure { value, .. } => shown(value),
+        Evidence::Rate { low, high, confidence, why } => rate((*low, *high), *confidence, of, why),
+        Evidence::NoRate => return None,
+        Evidence::TargetReached { target, epoch, after_s } => format!(
+            "{} was reached in epoch {epoch}, after {} of training",
+            target.0,
+            seconds(after_s.0)
+        ),
+        Evidence::Training { whole: true, spent_s } => {
+            format!("the whole training took {}", seconds(spent_s.0))
+        }
+        Evidence::Training { whole: false, spent_s } => {
+            format!("training has taken {}", seconds(spent_s.0))
+        }
+        Evidence::BrokeOff { .. } | Evidence::NotStarted | Evidence::OutOfMemory(_) => {
+            of_run(evidence)
+        }
+    })
+}
+
+type Ends = (Option<Num>, Option<Num>);
+
+fn bounds((low, high): Ends, confidence: Num, of: &Constraint) -> String {
+    let low = low.map(|low| format!("at least {}", of.shown(low.0)));
+    let high = high.map(|high| format!("at most {}", of.shown(high.0)));
+    let shown = match (low, high) {
+        (Some(low), Some(high)) => format!("{low} and {high}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return "too few observations for a bound".to_owned(),
+    };
+    format!("{shown} at {}", percent(confidence.0))
+}
+
+/// Bounds with what the load does to them.
+fn under(bounds: String, load: Option<&Note>, ruling: Ruling) -> String {
+    match load {
+        Some(Note::GeneratorBound { .. }) if ruling == Ruling::Broken => {
+            format!("{bounds} even without the load generator's time")
+        }
+        Some(load @ Note::GeneratorBound { .. }) => format!("{bounds}; {}", note(load, Unit::One)),
+        Some(load) => note(load, Unit::One),
+        None => bounds,
+    }
+}
+
+fn rate((low, high): Ends, confidence: Option<Num>, of: &Constraint, why: &str) -> String {
+    let shown = |end: Option<Num>| end.map(|end| of.shown(end.0));
+    let at = confidence.map(|confidence| format!(" at {}", percent(confidence.0)));
+    let at = at.unwrap_or_default();
+    match (shown(low), shown(high)) {
+        (Some(low), Some(high)) => format!("from {low} to {high}{at}; {why}"),
+        (Some(low), None) => format!("at least {low}{at}; {why}"),
+        (None, Some(high)) => format!("at most {high}{at}; {why}"),
+        (None, None) => why.to_owned(),
+    }
+}

@@ -1,0 +1,30 @@
+//! Every sentence that is made of typed reasons: notes of figures, evidence of ends, findings on constraints.
+//!
+//! Whoever decides emits types with numbers; what people read is written here, and nothing reads it back. Numbers are
+//! shown by `units`. Each sentence is one line, begins with a small letter and has no full stop: it stands in a cell or
+//! behind a colon.
+
+mod finding;
+mod note;
+mod stop;
+
+#[cfg(test)]
+mod tests;
+
+pub use finding::{finding, verdict};
+pub use note::{left_out, note, notes, notes_of, open, warnings, why};
+pub use stop::{asked, left, rule, stop};
+
+/// `1 epoch`, `2 epochs`.
+fn count(count: impl Into<u64>, what: &str) -> String {
+    match count.into() {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+/// `1, 4`.
+fn list(items: &[impl ToString]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}

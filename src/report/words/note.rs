@@ -1,0 +1,388 @@
+//! Notes of figures.
+
+use super::{count, list};
+use crate::event::{
+    DEVICE_UUID, DeviceLack, EnergyLack, LeftOut, MetricRow, Note, Num, PeakGrowth, RunRecord, Why,
+};
+use crate::units::{
+    Unit, bytes, bytes_up, change, percent, rate, rough_percent, seconds, significant,
+};
+
+/// All notes of a figure.
+pub fn notes_of(row: &MetricRow) -> String {
+    notes(&row.notes, row.unit)
+}
+
+/// Notes of a figure in this unit, one behind the other.
+pub fn notes(notes: &[Note], unit: Unit) -> String {
+    notes.iter().map(|one| note(one, unit)).collect::<Vec<_>>().join("; ")
+}
+
+/// What the user should know of a run beside its figures.
+pub fn warnings(record: &RunRecord) -> Vec<String> {
+    record.left_out.iter().map(left_out).chain(record.warnings.iter().cloned()).collect()
+}
+
+/// A chosen metric that cannot be measured.
+pub fn left_out(left_out: &LeftOut) -> String {
+    let why = match &left_out.why {
+        Note::Unread { reason } => reason.detail.clone(),
+        other => note(other, Unit::One),
+    };
+    format!("left out of the stopping rule, cannot be measured here: {}: {why}", left_out.metric)
+}
+
+/// One note of a figure in this unit.
+pub fn note(note: &Note, unit: Unit) -> String {
+    if let Some(plain) = plain(note) {
+        return plain.to_owned();
+    }
+    missing(note).or_else(|| contents(note)).unwrap_or_else(|| precision(note, unit))
+}
+
+/// Notes without a number.
+const fn plain(note: &Note) -> Option<&'static str> {
+    Some(match note {
+        Note::NoTick => "the sampler took no reading",
+        Note::ForeignTpu => "the run holds no TPU: another program holds it, or none does",
+        Note::NoStep => "no step was timed in this phase",
+        Note::NoInterval => "no sampler interval fell within the stage",
+        Note::NoMetric => "not a metric of the catalogue",
+        Note::NoCores => "the cores that the run may use are not known",
+        Note::NoEpochSize => {
+            "how many samples an epoch has is not known before the first is over (a worker may say `epoch_samples`)"
+        }
+        Note::EndedUnseen => {
+            "it ended before its memory could be read, and had no more than perftune itself"
+        }
+        Note::NoPhase => "the run ended before this phase",
+        Note::NoStepsReported => "the command reported no steps",
+        Note::NotServed => "nothing is served at a rate: find_max_rate without rate",
+        Note::NotSearched => "not searched for; find_max_rate = true in [serve] asks for it",
+        Note::SearchCut => "the run ended before the search for it did",
+        Note::SearchSilent => "the worker reported no search for it",
+        Note::NotOffline => "only pattern = \"offline\" compares sizes",
+        Note::NoSizeServed => "no size was served",
+        Note::NotReported => "not reported",
+        Note::NotReportedByCommand => "the command reported none",
+        Note::NoTraining => "the run does not train",
+        Note::NoEpoch => "no epoch was completed",
+        Note::NoValidation => "no epoch was validated",
+        Note::NotTested { before_training: true } => {
+            "ended before training: the test data were not read"
+        }
+        Note::NotTested { before_training: false } => "the test data were not read",
+        Note::TestedLater => "the test data were read after the whole training",
+        Note::CommandCut => "the command did not come to its own end",
+        Note::FewTicks => "the sampler took fewer than two readings",
+        Note::NegativeRest => "no reading: the machine's counter rose by less than the run's own",
+        Note::NoRunDelay => "it neither ran nor waited for a core, or its counters have gaps here",
+        Note::NoMachineCounter => "the machine's counters have gaps here",
+        Note::NoTarget => "no target: set target_accuracy in [train]",
+        Note::CpuOfCommand => "CPU time over wall time of the whole command",
+        Note::MeanOfCommand => "mean of all that was measured",
+        Note::KernelCount => "as the kernel counted it",
+        Note::WorkerCount => "the worker's own figure at its end",
+        Note::LastSample => "the last sample",
+        Note::SaidByWorker => "said by the worker",
+        Note::AllChips => "all chips of the machine",
+        Note::OnlyDevice => "whole device, the only one there is",
+        Note::SharedDevice => "whole device, others included",
+        Note::IntegratedPower => "integrated power",
+        Note::SharedPages => "upper bound: pages may be shared",
+        Note::SampledSum => "largest sampled sum over processes",
+        Note::Untrained => "not trained to the end",
+        Note::Unplayed => "the worker does not play this load pattern: it does not report waits",
+        _ => return None,
+    })
+}
+
+/// Why there is no figure.
+fn missing(note: &Note) -> Option<String> {
+    Some(match note {
+        Note::Unread { reason } => reason.to_string(),
+        Note::NoReason { ticks } => {
+            format!("not read in {ticks} ticks, and the sampler gave no reason")
+        }
+        Note::Device { why } => device(why),
+        Note::LastSeen { at_s, of_s } => {
+            format!("last read {} into {}", seconds(at_s.0), seconds(of_s.0))
+        }
+        Note::SizesOpen { unserved, imprecise, fastest, per_s } => {
+            let lacking = [(unserved, "not served"), (imprecise, "too little for an interval")];
+            let lacking = lacking.iter().filter(|(sizes, _)| !sizes.is_empty());
+            let lacking: Vec<String> =
+                lacking.map(|(sizes, why)| format!("{} {why}", list(sizes))).collect();
+            let (lacking, rate) = (lacking.join(", "), rate(per_s.0));
+            format!("the sizes cannot be compared ({lacking}); {fastest} was fastest, {rate}")
+        }
+        Note::NotANumber { value } => format!("not a number: {}", value.0),
+        Note::NotANumberOfWorker { value } => format!("the worker said {}", value.0),
+        Note::TargetMissed { target, best, spent_s } => missed(*target, *best, *spent_s),
+        Note::FewWindows { windows, width_s, needed } => {
+            let width = seconds(width_s.0);
+            format!("the steps fill {windows} windows of {width}, and a quartile needs {needed}")
+        }
+        Note::Energy { why } => energy(why),
+        _ => return None,
+    })
+}
+
+fn missed(target: Num, best: Option<(Num, u32)>, spent_s: Option<Num>) -> String {
+    let target = target.0;
+    let spent = spent_s.map(|spent_s| seconds(spent_s.0));
+    match (spent, best) {
+        (None, _) => format!("{target} not reached: the run ended before a step of training"),
+        (Some(spent), Some((best, epoch))) => format!(
+            "{target} not reached: best {:.4} in epoch {epoch}, after {spent} of training",
+            best.0
+        ),
+        (Some(spent), None) => {
+            format!("{target} not reached: no epoch was validated in {spent} of training")
+        }
+    }
+}
+
+fn device(why: &DeviceLack) -> String {
+    match why {
+        DeviceLack::NotUsed => "the run works on no GPU".to_owned(),
+        DeviceLack::NoneRead => "no accelerator was read".to_owned(),
+        DeviceLack::BeforeHello => "the worker has not said hello yet".to_owned(),
+        DeviceLack::Unseen => "the driver sees no process of the run on any device".to_owned(),
+        DeviceLack::UnseenOnOnly => {
+            "the driver sees no process of the run on the device".to_owned()
+        }
+        DeviceLack::Lost => "a device that the run was seen on is no longer read".to_owned(),
+        DeviceLack::NoIndex { index } => format!("no device {index} was read"),
+        DeviceLack::NotAmong { id } => {
+            format!("the worker uses {id}, which is not among the devices that are read")
+        }
+        DeviceLack::Several { count } => format!(
+            "there are {count} devices, and nothing tells which of them the run uses: its worker can name it in `hello` ({DEVICE_UUID})"
+        ),
+    }
+}
+
+fn energy(why: &EnergyLack) -> String {
+    let plain = match why {
+        EnergyLack::Said { detail } => detail,
+        EnergyLack::Part { part, why } => return format!("{part}: {}", energy(why)),
+        EnergyLack::WithoutDevice { why } => {
+            return format!("without the run's device: {}", energy(why));
+        }
+        EnergyLack::Outside { loose_s, of_s } => {
+            let (loose, of) = (seconds(loose_s.0), seconds(of_s.0));
+            return format!("{loose} of the {of} are outside its readings");
+        }
+        EnergyLack::Short { length_s } => {
+            let length = seconds(length_s.0);
+            return format!("{length} are too short for what the driver updates every 100 ms");
+        }
+        EnergyLack::Doubt { device } => {
+            return format!("it is not known whether the run works on {device} as well");
+        }
+        EnergyLack::UnknownDevice { device } => {
+            return format!("the energy of `{device}` cannot be read");
+        }
+        EnergyLack::NotRead => "it was not read for a while",
+        EnergyLack::DeviceSilent => "the device gave no reading for a while",
+        EnergyLack::Jumped => "the counter jumped by more than any device can use",
+        EnergyLack::Fell => "the counter fell",
+        EnergyLack::NoCounter => "its energy counter gave no reading",
+        EnergyLack::NoPower => "its power gave no reading",
+        EnergyLack::SeldomPower => "its power was not read for more than 2 s",
+        EnergyLack::Never => "it was never read",
+        EnergyLack::Once => "it was read only once",
+        EnergyLack::EndedWithin => "the run ended within the phase",
+        EnergyLack::NoneWithin => "no reading fell within the phase",
+        EnergyLack::OnceWithin => "the phase was over before a second reading",
+        EnergyLack::NotBefore => "it was not read before the phase began",
+        EnergyLack::NotAfter => "it was not read after the phase had ended",
+        EnergyLack::NoProcessor => "no energy counter of a processor was read",
+        EnergyLack::NoDevice => "no device of the run was read",
+        EnergyLack::NoPhase => "the phase was not seen",
+        EnergyLack::NoSample => "no sample was timed in this phase",
+        EnergyLack::NoIntensity => {
+            "no intensity is given: set `[energy] grams_per_kwh`, what a kilowatt hour means"
+        }
+        EnergyLack::Tpu => "the energy of the TPU that the run works on cannot be read",
+    };
+    plain.to_owned()
+}
+
+/// What the figure contains.
+fn contents(note: &Note) -> Option<String> {
+    Some(match note {
+        Note::Windows { windows, width_s, warm_up } => {
+            let of = format!("{windows} windows of {}", seconds(width_s.0));
+            match warm_up {
+                0 => of,
+                warm_up => format!("{of}, without {warm_up} of warm-up"),
+            }
+        }
+        Note::TargetReached { accuracy, epoch, target } => {
+            format!("{:.4} in epoch {epoch}, the first of at least {}", accuracy.0, target.0)
+        }
+        Note::BestSize { alike, fastest, per_s } => {
+            let highest = format!("{fastest} has the highest throughput, {}", rate(per_s.0));
+            match alike.len() {
+                0 | 1 => highest,
+                _ => format!("{} are as fast within their intervals; {highest}", list(alike)),
+            }
+        }
+        Note::RateSearch { why, probes } => format!("{why}; {}", count(*probes, "probe")),
+        Note::SearchDisturbed { share } => {
+            format!("interference in {} of the time of the search", rough_percent(share.0))
+        }
+        Note::Projection { epochs, samples, between } => projection(*epochs, *samples, *between),
+        Note::Devices { count, sum } => {
+            format!("{} of {count} devices", if *sum { "sum" } else { "mean" })
+        }
+        Note::Processors { parts } => {
+            format!("{}; whole machine, others included", list(parts))
+        }
+        Note::WholeDevices { devices } => format!("{}; whole devices", list(devices)),
+        Note::PerSample { joules, samples } => {
+            format!("{} over {:.0} samples", Unit::Joules.show(joules.0), samples.0)
+        }
+        Note::Intensity { joules, grams_per_kwh } => {
+            let (joules, grams) = (Unit::Joules.show(joules.0), significant(grams_per_kwh.0));
+            format!("{joules} at {grams} g/kWh, as given")
+        }
+        Note::WithoutPart { part, why } => format!("without {part}: {}", energy(why)),
+        Note::WithoutProcessors { why } => format!("without the processors: {}", energy(why)),
+        Note::SharedOut { share } => {
+            format!("{} of it shared out between readings", percent(share.0))
+        }
+        Note::WithoutEnds { share } => {
+            format!("without the {} of the run that are outside the readings", percent(share.0))
+        }
+        Note::OthersTook { share } => {
+            format!("others took the machine for {} of the time", rough_percent(share.0))
+        }
+        Note::TicksLeftOut { skipped, late_s } => {
+            format!("{skipped} ticks left out; at most {} late", seconds(late_s.0))
+        }
+        _ => return None,
+    })
+}
+
+fn projection(epochs: u32, samples: Num, between: Option<(Num, u32)>) -> String {
+    let steps = format!("{} of {} samples", count(epochs, "epoch"), significant(samples.0));
+    match between {
+        None => format!(
+            "{steps}; without validation and what else lies between epochs: none is over yet"
+        ),
+        Some((share, seen)) => format!(
+            "{steps}; {} of it between epochs (validation), as seen in {}",
+            percent(share.0),
+            count(seen, "epoch")
+        ),
+    }
+}
+
+/// How well it is known.
+fn precision(note: &Note, unit: Unit) -> String {
+    match note {
+        Note::PeakOver { over_s, growth } => {
+            let growth = match growth {
+                PeakGrowth::Growing { per_s } => why(&Why::Growing { per_s: *per_s }),
+                PeakGrowth::Below { per_s } => {
+                    format!("growth below {} a minute", bytes_up(per_s.0 * 60.0))
+                }
+                PeakGrowth::Unknown => "too short to bound its growth".to_owned(),
+            };
+            format!("peak over {}; {growth}", seconds(over_s.0))
+        }
+        Note::AtLeast { bytes: most } => format!(
+            "at least: a process that ended between two looks may have had {}",
+            bytes(most.0)
+        ),
+        Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
+        Note::ReadFor { share } => format!("read for {} of the phase", percent(share.0)),
+        Note::Unstable { reached: Some(reached), asked } => {
+            format!("unstable: reached ±{}, asked ±{}", percent(reached.0), percent(asked.0))
+        }
+        Note::Unstable { reached: None, asked } => {
+            format!("unstable: not known within ±{}", percent(asked.0))
+        }
+        Note::Moved { recent: true, .. } => {
+            "was known, then moved: its last record is recent".to_owned()
+        }
+        Note::Moved { reached: Some(reached), asked, .. } => format!(
+            "was known, then moved: reached ±{}, asked ±{}",
+            percent(reached.0),
+            percent(asked.0)
+        ),
+        Note::Moved { .. } => "was known, then moved".to_owned(),
+        Note::WarmUp { cut_s, of_s } => {
+            format!("first {} of {} left out as warm-up", seconds(cut_s.0), seconds(of_s.0))
+        }
+        Note::Overloaded { answer_s, gap_s, confidence } => format!(
+            "overloaded: one request comes every {}, an answer takes at least {} at {}, so the queue grows without end",
+            seconds(gap_s.0),
+            seconds(answer_s.0),
+            percent(confidence.0)
+        ),
+        Note::GeneratorBound { share } => format!(
+            "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
+            percent(share.0)
+        ),
+        Note::Disturbed { share, without, mostly } => {
+            let share = rough_percent(share.0);
+            let without = without.map(|without| unit.show(without.0));
+            match (without, mostly) {
+                (Some(other), false) => {
+                    format!("without the {share} of the time with interference: {other}")
+                }
+                (Some(other), true) => {
+                    format!("interference in {share} of the time; without it: {other}")
+                }
+                (None, _) => format!("interference in {share} of the time"),
+            }
+        }
+        Note::Open { why: open } => why(open),
+        _ => String::new(),
+    }
+}
+
+/// Why a metric is not known, for notes and evidence.
+pub fn why(why: &Why) -> String {
+    match why {
+        Why::NoReading { note: reason } => format!("no reading: {}", note(reason, Unit::One)),
+        Why::TooFew => "too few observations for an interval".to_owned(),
+        Why::WarmingUp => "has not settled".to_owned(),
+        Why::Trend { share } => format!("drifts by {} over its window", change(share.0)),
+        Why::Wide => "its interval is wide".to_owned(),
+        Why::Noisy => "its noise could hide a drift".to_owned(),
+        Why::Growing { per_s } => format!("growing by {} a minute", bytes(per_s.0 * 60.0)),
+        Why::Disturbed { share, change: by } => format!(
+            "differs by {} without the {} of the time with interference",
+            change(by.0),
+            rough_percent(share.0)
+        ),
+        Why::Recent => "its last record is recent".to_owned(),
+        Why::Confirming => "not confirmed".to_owned(),
+        Why::Undecided => "undecided".to_owned(),
+    }
+}
+
+/// Why a metric is not known, in a word or two, for the progress line.
+pub fn open(why: &Why) -> String {
+    let word = match why {
+        Why::NoReading { note: reason } => {
+            return format!("no reading: {}", note(reason, Unit::One));
+        }
+        Why::TooFew => "too few steps",
+        Why::WarmingUp => "warming up",
+        Why::Trend { .. } => "trend",
+        Why::Wide => "wide",
+        Why::Noisy => "noisy",
+        Why::Growing { .. } => "growing",
+        Why::Disturbed { .. } => "disturbed",
+        Why::Recent => "recent record",
+        Why::Confirming => "confirming",
+        Why::Undecided => "undecided",
+    };
+    word.to_owned()
+}

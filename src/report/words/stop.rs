@@ -1,0 +1,252 @@
+//! Why stages and runs end.
+
+use super::finding::{finding, shortage};
+use super::note::{note, why};
+use crate::event::{
+    Age, Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, Spared,
+    Stage, StageEnd, StopDetail, StopRecord, Why,
+};
+use crate::units::{Span, Unit, elapsed_down, percent, seconds};
+
+/// The evidence of an end.
+pub fn stop(detail: &StopDetail) -> String {
+    match detail {
+        StopDetail::Unknown => String::new(),
+        StopDetail::ByUser => "ended by the user".to_owned(),
+        StopDetail::Failed { message } => message.clone(),
+        StopDetail::OutOfMemory(of) => shortage(of),
+        StopDetail::RunTime { limit_s, trained } => {
+            let used = format!("the run has used its {}", seconds(limit_s.0));
+            match trained {
+                Some(trained) => format!("{}; {used}", stop(trained)),
+                None => used,
+            }
+        }
+        StopDetail::Diverged(found) => diverged(found),
+        StopDetail::Trained { min_delta, patience, best, at, epochs, open } => format!(
+            "validation accuracy has not improved by {} for {patience} epochs: best {:.4} in epoch {at} of {epochs}{}",
+            min_delta.0,
+            best.0,
+            and(open)
+        ),
+        StopDetail::Target { accuracy, epoch, after_s, rest } => format!(
+            "accuracy {:.4} reached in epoch {epoch}, after {} of training; {}",
+            accuracy.0,
+            seconds(after_s.0),
+            stop(rest)
+        ),
+        StopDetail::AskedToStop { epochs } => format!("asked to stop after {epochs} epochs"),
+        StopDetail::Command { open } => format!("the command came to its own end{}", and(open)),
+        StopDetail::Epochs { used, budget, open } if used >= budget => {
+            format!("all {budget} epochs used{}", and(open))
+        }
+        StopDetail::Epochs { used, budget, open } => {
+            format!("the worker finished after {used} of {budget} epochs{}", and(open))
+        }
+        StopDetail::Served { searched, after_ns } => {
+            let what = if *searched {
+                "every search for the highest rate precise"
+            } else {
+                "every serve phase known"
+            };
+            format!("{what}, after {}", Span::from_ns(*after_ns))
+        }
+        StopDetail::ServeTime { after_ns } => {
+            format!("the time for serving is used, after {}", Span::from_ns(*after_ns))
+        }
+        StopDetail::ServedOpen { open } => stages(open),
+        StopDetail::NothingMeasured
+        | StopDetail::Known { .. }
+        | StopDetail::KnownBefore { .. }
+        | StopDetail::Unstable { .. } => measured(detail),
+        StopDetail::Infeasible { finding: found, spared: of } => {
+            format!("{}{}", finding(found), spared(*of))
+        }
+        StopDetail::OfRule { rule, known } => match (rule, known) {
+            (None, true) => "known in hindsight".to_owned(),
+            (None, false) => "not known even in hindsight".to_owned(),
+            (Some(rule), true) => format!("known to {rule}"),
+            (Some(rule), false) => format!("not known to {rule}"),
+        },
+        StopDetail::RecordingEnds => "the recording ends here".to_owned(),
+    }
+}
+
+/// Ends that the chosen metrics decide.
+fn measured(detail: &StopDetail) -> String {
+    match detail {
+        StopDetail::Known { count, stages, grounds: of } => {
+            let of_stages = match stages {
+                0 | 1 => String::new(),
+                stages => format!("of {stages} stages "),
+            };
+            format!("{count} of {count} chosen metrics {of_stages}{}", grounds(of))
+        }
+        StopDetail::KnownBefore { count: 0, here } => left(here),
+        StopDetail::KnownBefore { count, here } => {
+            format!("{count} of {count} chosen metrics known before training; {}", left(here))
+        }
+        StopDetail::Unstable { open, of, within, age: at, stages: by_stage } => format!(
+            "{open} of {of} chosen metrics not known within ±{} after {}: {}",
+            percent(within.0),
+            at.as_ref().map(age).unwrap_or_default(),
+            stages(by_stage)
+        ),
+        _ => "nothing was measured".to_owned(),
+    }
+}
+
+fn diverged(found: &Divergence) -> String {
+    let Divergence { loss, value, epoch, steps } = found;
+    match loss {
+        LossOf::Step => {
+            format!("the training loss is {} in epoch {epoch}, after {steps} steps", value.0)
+        }
+        LossOf::Training => format!("the training loss of epoch {epoch} is {}", value.0),
+        LossOf::Validation => format!("the validation loss of epoch {epoch} is {}", value.0),
+    }
+}
+
+/// What was asked of a worker, and why.
+pub fn asked(asked: &Asked) -> String {
+    let why = |record: &StopRecord| format!("{}: {}", record.reason, stop(&record.detail));
+    match asked {
+        Asked::Leave { phase, why } => format!("leave {phase}: {}", left(why)),
+        Asked::Confirm { stop } => format!("leave train, {}", why(stop)),
+        Asked::Stop { stop } => format!("stop, {}", why(stop)),
+        Asked::End { stop: record } => format!("end, {}", stop(&record.detail)),
+    }
+}
+
+/// Why a stage is left.
+pub fn left(end: &StageEnd) -> String {
+    match end {
+        StageEnd::Decided { age: at } => {
+            format!("its constraints are decided, after {}", age(at))
+        }
+        StageEnd::Undecided { age: at } => {
+            format!("not all of its constraints are decided after {}", age(at))
+        }
+        StageEnd::Nothing { age: at } => {
+            format!("nothing chosen is measured here; left after {}", age(at))
+        }
+        StageEnd::Known { count, grounds: of } => {
+            format!("{count} of {count} chosen metrics {}", grounds(of))
+        }
+        StageEnd::Unstable { open, of, within, age: at, figures: found } => format!(
+            "unstable: {open} of {of} chosen metrics not known within ±{} after {}: {}",
+            percent(within.0),
+            age(at),
+            figures(found)
+        ),
+    }
+}
+
+fn grounds(of: &Grounds) -> String {
+    let cut = match of.cut {
+        0 => String::new(),
+        cut => format!(" ({cut} cut as warm-up)"),
+    };
+    let looks = match of.looks {
+        0 | 1 => String::new(),
+        looks => format!(" for {looks} looks"),
+    };
+    format!(
+        "within ±{} at {}{looks}, after {} steps{cut} and {}",
+        percent(of.within.0),
+        percent(of.confidence.0),
+        of.steps,
+        age(&of.age)
+    )
+}
+
+/// `1.20 s of training`.
+pub(super) fn age(age: &Age) -> String {
+    let doing = match age.stage {
+        Stage::Run => "the command".to_owned(),
+        Stage::Train => "training".to_owned(),
+        // They may wait for each other.
+        Stage::Serve(size) | Stage::Confirm(size) if age.queues => {
+            format!("serving requests of {size}")
+        }
+        Stage::Serve(1) | Stage::Confirm(1) => "serving one by one".to_owned(),
+        Stage::Serve(size) | Stage::Confirm(size) => format!("serving by {size}"),
+        other => other.to_string(),
+    };
+    format!("{} of {doing}", seconds(age.seconds.0))
+}
+
+/// Behind the reason of an end that does not depend on what is open.
+fn and(open: &[OpenStage]) -> String {
+    if open.is_empty() { String::new() } else { format!("; {}", stages(open)) }
+}
+
+fn stages(open: &[OpenStage]) -> String {
+    let each = open.iter().map(|open| match open.began {
+        true => format!("{}: {}", open.stage, figures(&open.figures)),
+        false => format!("{}: never began", open.stage),
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+fn figures(open: &[OpenFigure]) -> String {
+    open.iter().map(figure).collect::<Vec<_>>().join(", ")
+}
+
+fn figure(OpenFigure { metric, how }: &OpenFigure) -> String {
+    match how {
+        OpenHow::NeverJudged => format!("{metric} was never judged"),
+        OpenHow::Reached { half_width: None, why: open } => format!("{metric}: {}", why(open)),
+        OpenHow::Reached { half_width: Some(half), why: Why::Wide } => {
+            format!("{metric} reached ±{}", percent(half.0))
+        }
+        OpenHow::Reached { half_width: Some(half), why: open } => {
+            format!("{metric} reached ±{} ({})", percent(half.0), why(open))
+        }
+        OpenHow::Unconfirmed { looks } => {
+            format!("{metric} was not confirmed by {looks} looks")
+        }
+        OpenHow::LeftOut { note: reason } => {
+            format!("{metric} could not be read: {}", note(reason, Unit::One))
+        }
+        OpenHow::NoSearch => format!("{metric}: it did not end"),
+        OpenHow::Search { why } => format!("{metric}: {why}"),
+    }
+}
+
+fn spared(spared: Spared) -> String {
+    match spared {
+        Spared::Nothing => String::new(),
+        Spared::AtLeast { seconds } => {
+            let least = elapsed_down(seconds.0);
+            format!("; at least {least} of the budgeted training were not spent")
+        }
+        Spared::Unknown => "; how long its training would have taken was not known yet".to_owned(),
+        Spared::NotBegun => "; its training was not begun".to_owned(),
+    }
+}
+
+/// What a stopping rule says of a series.
+pub fn rule(said: &RuleSaid) -> String {
+    match said {
+        RuleSaid::Terms(terms) => terms.clone(),
+        RuleSaid::NeverJudged => "was never judged".to_owned(),
+        RuleSaid::Look { half_width, confidence, seen, cut, agreed, open } => {
+            let half = half_width.map(|half| format!("±{}", percent(half)));
+            let half = half.unwrap_or_else(|| "no interval".to_owned());
+            let open = match (open, agreed) {
+                (_, Some(0 | 1)) => String::new(),
+                (_, Some(looks)) => format!(" in {looks} looks"),
+                (Some(open), None) => format!(", {}", why(open)),
+                (None, None) => ", not confirmed".to_owned(),
+            };
+            let cut = cut.as_ref().map(|cut| format!("; {}", note(cut, Unit::One)));
+            let (at, cut) = (percent(*confidence), cut.unwrap_or_default());
+            format!("{half} at {at} over {seen} observations{open}{cut}")
+        }
+        RuleSaid::GaveUp { after_s: Some(after_s), last } => {
+            format!("gave up after {}: {}", seconds(*after_s), rule(last))
+        }
+        RuleSaid::GaveUp { after_s: None, last } => format!("gave up: {}", rule(last)),
+    }
+}
