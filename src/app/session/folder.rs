@@ -42,7 +42,7 @@ impl Checked {
     }
 }
 
-/// A results folder that is open, and what is known of its runs. Until [`OpenFolder::begin`] nothing in it is changed but what
+/// A results folder that is open, and what is known of its runs. Until a session begins nothing in it is changed but what
 /// the request says.
 pub struct OpenFolder<'a> {
     request: &'a RunRequest<'a>,
