@@ -119,7 +119,7 @@ fn test(
     }
     match stored_sessions(baseline) {
         0 | 1 => stored::test_one(&entries, &ask),
-        sessions => stored::test_many(&entries, sessions, narrow(baseline), &ask),
+        sessions => stored::test_many(&entries, sessions, narrow(baseline).as_deref(), &ask),
     }
 }
 

@@ -149,7 +149,7 @@ fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64) -> Reach {
 pub(super) fn test_many(
     entries: &[&Entry<'_>],
     sessions: usize,
-    narrow: Option<String>,
+    narrow: Option<&str>,
     ask: &FamilyAsk,
 ) -> Tested {
     let kinds = kinds(entries);
@@ -167,7 +167,7 @@ pub(super) fn test_many(
             let which = if own == sessions { "stored sessions" } else { "of the stored sessions have it" };
             format!("{own} {which}, fewer than {SESSIONS}")
         });
-        let ceiling = ceiling.or_else(|| narrow.clone());
+        let ceiling = ceiling.or_else(|| narrow.map(str::to_owned));
         match outcomes.next().flatten() {
             Some(one) => Reach::Tested(Finding {
                 effect: one.effect,
@@ -195,7 +195,7 @@ pub(super) fn test_many(
         // Student's t has no smallest p value.
         p_min: 0.0,
         reach,
-        notes: notes(sessions, narrow.as_deref(), left_out),
+        notes: notes(sessions, narrow, left_out),
     }
 }
 

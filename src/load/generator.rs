@@ -84,7 +84,7 @@ impl Generator {
                 sent.push_back(end_ns);
             }
             Pending::Open { start_ns, scheduled_ns, arrivals } => {
-                *scheduled_ns = start_ns.saturating_add(arrivals.draw_ns())
+                *scheduled_ns = start_ns.saturating_add(arrivals.draw_ns());
             }
         }
     }

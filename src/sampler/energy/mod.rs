@@ -69,7 +69,7 @@ impl EnergyProbe {
         for domain in domains {
             match domain.read(now_ns) {
                 Ok(energy_uj) => {
-                    readings.push(EnergyReading { domain: domain.name.clone(), energy_uj })
+                    readings.push(EnergyReading { domain: domain.name.clone(), energy_uj });
                 }
                 Err(why) => silent.push((&*domain.name, why)),
             }
