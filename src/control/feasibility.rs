@@ -241,7 +241,7 @@ impl Run {
             return self.found_rate(constraint, row);
         }
         let value = Num(figure);
-        if let Some(evidence) = self.unfinished(metric, (row, value), ended) {
+        if let Some(evidence) = self.unfinished(metric, row, value, ended) {
             return open(evidence);
         }
         if let MetricKind::Windows(_) = metric.kind {
@@ -294,7 +294,8 @@ impl Run {
     fn unfinished(
         &self,
         metric: &MetricDef,
-        (row, value): (&MetricRow, Num),
+        row: &MetricRow,
+        value: Num,
         ended: &StopRecord,
     ) -> Option<Evidence> {
         if metric.scope != Scope::Run {

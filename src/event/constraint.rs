@@ -4,11 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::end::{Age, StopReason};
 use super::gap::Reason;
 use super::limits::MemoryGuard;
 use super::note::Note;
-use super::record::StopReason;
-use super::stop::Age;
 use super::worker::{Num, Phase, Stage};
 use crate::metric::{MetricDef, find};
 use crate::units::Unit;

@@ -5,10 +5,12 @@
 
 pub mod axis;
 pub mod constraint;
+pub mod end;
 pub mod fingerprint;
 pub mod gap;
 pub mod interference;
 pub mod job;
+pub mod lack;
 pub mod limits;
 pub mod model;
 pub mod note;
@@ -22,6 +24,7 @@ pub mod worker;
 
 pub use axis::{AXES, Axis, AxisKind, AxisValue, Range};
 pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
+pub use end::{Age, StopReason};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};
@@ -29,20 +32,19 @@ pub use job::{
     Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec,
     TrainSpec, Work,
 };
+pub use lack::{DeviceLack, EnergyLack, PeakGrowth};
 pub use limits::{Limits, MemoryGuard, cpu_list};
-
 pub use model::{MODELS, ModelInfo};
-pub use note::{DeviceLack, EnergyLack, LeftOut, Note, PeakGrowth, Why};
+pub use note::{LeftOut, Note, Why};
 pub use objective::Objective;
 pub use record::{
     Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RunRecord, RunStatus, RunVerdict,
-    StopReason,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use sample::{EnergyReading, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
 pub use stop::{
-    Age, Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, Spared,
-    StageEnd, StopDetail, StopRecord,
+    Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, Spared, StageEnd,
+    StopDetail, StopRecord,
 };
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::constraint::Finding;
+use super::end::StopReason;
 use super::interference::Interference;
 use super::job::JobSpec;
 use super::limits::Limits;
@@ -40,47 +41,6 @@ impl fmt::Display for RunStatus {
         f.pad(match self {
             Self::Completed => "completed",
             Self::Stopped => "stopped",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        })
-    }
-}
-
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StopReason {
-    /// Every chosen metric is known.
-    Plateaued,
-    /// A constraint is broken for certain.
-    Infeasible,
-    /// The validation metric has stopped improving.
-    Trained,
-    /// Epochs or time were used up.
-    Budget,
-    /// It needs more memory than its limit.
-    #[serde(rename = "out of memory")]
-    OutOfMemory,
-    /// The loss is no longer a number.
-    Diverged,
-    /// The time for measuring was used up and a chosen metric is still not known.
-    Unstable,
-    /// The worker failed.
-    Failed,
-    /// The user ended it.
-    Cancelled,
-}
-
-impl fmt::Display for StopReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Plateaued => "plateaued",
-            Self::Infeasible => "infeasible",
-            Self::Trained => "trained",
-            Self::Budget => "budget",
-            Self::OutOfMemory => "out of memory",
-            Self::Diverged => "diverged",
-            Self::Unstable => "unstable",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         })

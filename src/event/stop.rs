@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::constraint::{Finding, Shortage};
+use super::end::{Age, StopReason};
 use super::note::{Note, Why};
-use super::record::StopReason;
 use super::worker::{Num, Phase, Stage};
 
 /// Why and when a run ended, with the evidence.
@@ -49,18 +49,6 @@ impl Asked {
     pub const fn ends(&self) -> bool {
         matches!(self, Self::Stop { .. } | Self::End { .. })
     }
-}
-
-/// How old a stage is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Age {
-    /// In seconds.
-    pub seconds: Num,
-    /// The stage.
-    pub stage: Stage,
-    /// Its requests may wait for each other.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub queues: bool,
 }
 
 /// What metrics are known on.

@@ -503,7 +503,7 @@ interval = "60s"
     assert_eq!(lab.report("one-made-up")["memory_peak_bytes"], "");
     let rows = lab.rows("metrics.csv");
     let peak = rows.iter().find(|row| row["metric"] == "memory.peak").unwrap();
-    assert!(peak["note"].contains("last looked at"), "{peak:?}");
+    assert!(peak["note"].contains("last read"), "{peak:?}");
 
     lab.run(&["--full", "-q", "--fresh", "--set", "sampler.interval=20ms"]).exits(0);
     assert!(number(&lab.report("one-made-up")["memory_peak_bytes"]) > 64e6);

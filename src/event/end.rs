@@ -1,0 +1,60 @@
+//! Why a run ended, in one word, and how old its stage was.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::worker::{Num, Stage};
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StopReason {
+    /// Every chosen metric is known.
+    Plateaued,
+    /// A constraint is broken for certain.
+    Infeasible,
+    /// The validation metric has stopped improving.
+    Trained,
+    /// Epochs or time were used up.
+    Budget,
+    /// It needs more memory than its limit.
+    #[serde(rename = "out of memory")]
+    OutOfMemory,
+    /// The loss is no longer a number.
+    Diverged,
+    /// The time for measuring was used up and a chosen metric is still not known.
+    Unstable,
+    /// The worker failed.
+    Failed,
+    /// The user ended it.
+    Cancelled,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Plateaued => "plateaued",
+            Self::Infeasible => "infeasible",
+            Self::Trained => "trained",
+            Self::Budget => "budget",
+            Self::OutOfMemory => "out of memory",
+            Self::Diverged => "diverged",
+            Self::Unstable => "unstable",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// How old a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Age {
+    /// In seconds.
+    pub seconds: Num,
+    /// The stage.
+    pub stage: Stage,
+    /// Its requests may wait for each other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queues: bool,
+}
