@@ -180,7 +180,7 @@ impl Run {
         row.estimate = value.and_then(Num::finite);
         match (value, row.estimate) {
             (None, _) if self.context.work.is_command() => {
-                row.notes.push(Note::NotReportedByCommand)
+                row.notes.push(Note::NotReportedByCommand);
             }
             (None, _) if self.context.epochs == 0 && !of.is_of_test() => {
                 row.notes.push(Note::NoTraining);

@@ -69,12 +69,12 @@ pub enum EnergyLack {
         /// `package-0`, or what identifies a device.
         part: String,
         /// Why.
-        why: Box<EnergyLack>,
+        why: Box<Self>,
     },
     /// The energy of the run's device is not known.
     WithoutDevice {
         /// Why.
-        why: Box<EnergyLack>,
+        why: Box<Self>,
     },
     /// The counter was not read for a while.
     NotRead,

@@ -224,7 +224,7 @@ pub enum StopDetail {
         /// In seconds.
         limit_s: Num,
         /// What its training was left for before.
-        trained: Option<Box<StopDetail>>,
+        trained: Option<Box<Self>>,
     },
     /// A loss is not a number.
     Diverged(Divergence),
@@ -252,7 +252,7 @@ pub enum StopDetail {
         /// Time in training, in seconds.
         after_s: Num,
         /// What else is known.
-        rest: Box<StopDetail>,
+        rest: Box<Self>,
     },
     /// The worker was asked to stop by somebody else.
     AskedToStop {
@@ -366,7 +366,7 @@ pub enum RuleSaid {
         /// When, in seconds, where that is not said elsewhere.
         after_s: Option<f64>,
         /// What it said last.
-        last: Box<RuleSaid>,
+        last: Box<Self>,
     },
 }
 

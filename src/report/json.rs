@@ -58,7 +58,7 @@ struct Run<'a> {
     facts: &'a BTreeMap<String, String>,
     failure: Option<&'a Failure>,
     /// Whether it keeps its constraints; `null` where there are none.
-    verdict: Option<Verdict<'a>>,
+    verdict: Option<Judged<'a>>,
     /// What of the machine it could use; absent where nothing was limited.
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<&'a Limits>,
@@ -110,7 +110,7 @@ struct Stop<'a> {
 }
 
 #[derive(Serialize)]
-struct Verdict<'a> {
+struct Judged<'a> {
     verdict: Feasibility,
     /// In words.
     reason: String,
@@ -166,7 +166,7 @@ impl<'a> From<&'a RunRecord> for Run<'a> {
             warnings: words::warnings(record),
             facts: &record.facts,
             failure: record.failure.as_ref(),
-            verdict: record.verdict.as_ref().map(|verdict| Verdict {
+            verdict: record.verdict.as_ref().map(|verdict| Judged {
                 verdict: verdict.verdict,
                 reason: words::verdict(record),
                 findings: &verdict.findings,

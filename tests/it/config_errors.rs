@@ -222,11 +222,11 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
-    let axis = |axis: Axis| match axis.get(&run.job) {
+    let setting = |axis: Axis| match axis.get(&run.job) {
         AxisValue::Unset => format!("{}=-", axis.key()),
         value => format!("{}={value}", axis.key()),
     };
-    let axes: Vec<String> = Axis::all().map(axis).collect();
+    let axes: Vec<String> = Axis::all().map(setting).collect();
     let (job, mut stop) = (&run.job, run.stop.clone());
     let metrics = std::mem::take(&mut stop.metrics);
     let constraints = std::mem::take(&mut stop.constraints);

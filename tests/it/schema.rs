@@ -30,9 +30,14 @@ fn mismatch(schema: &Value, value: &Value, at: &str) -> Option<String> {
             "anyOf" => {
                 rule.as_array().unwrap().iter().all(|schema| mismatch(schema, value, at).is_some())
             }
-            // Left to those who have regular expressions.
-            "pattern" | "description" | "title" | "$schema" => false,
-            "properties" | "additionalProperties" | "items" => false,
+            // Patterns are left to those who have regular expressions; the last three are walked below.
+            "pattern"
+            | "description"
+            | "title"
+            | "$schema"
+            | "properties"
+            | "additionalProperties"
+            | "items" => false,
             other => panic!("{other} is not known here"),
         };
         if wrong {

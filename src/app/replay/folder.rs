@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
                     benchmark: benchmark.clone(),
                     metric: found.metric.name.to_owned(),
                 };
-                let mut row = row(&name, &rule, found.judgement, found.full_estimate);
+                let mut row = row(&name, &rule, &found.judgement, found.full_estimate);
                 if self.cut_short {
                     row.reason += CUT_SHORT;
                 }

@@ -19,7 +19,7 @@ const ROUNDING: f64 = 1e-12;
 pub(super) fn row(
     name: &SeriesName,
     rule: &RuleSpec,
-    said: Judgement,
+    said: &Judgement,
     full: Option<f64>,
 ) -> ReplayRow {
     let (estimate, interval) = (said.estimate, said.interval);

@@ -92,7 +92,7 @@ pub(super) fn replay(
         problems.judged += 1;
         let full = replay.full_estimate();
         for (rule, said) in rules.iter().zip(replay.finish()) {
-            rows(row(&series.names, rule, said, full))?;
+            rows(row(&series.names, rule, &said, full))?;
         }
         Ok(())
     };

@@ -33,73 +33,62 @@ pub fn left_out(left_out: &LeftOut) -> String {
 }
 
 /// One note of a figure in this unit.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one match, so that a note without words does not compile"
+)]
 pub fn note(note: &Note, unit: Unit) -> String {
-    if let Some(plain) = plain(note) {
-        return plain.to_owned();
-    }
-    missing(note).or_else(|| contents(note)).unwrap_or_else(|| precision(note, unit))
-}
-
-/// Notes without a number.
-const fn plain(note: &Note) -> Option<&'static str> {
-    Some(match note {
-        Note::NoTick => "the sampler took no reading",
-        Note::ForeignTpu => "the run holds no TPU: another program holds it, or none does",
-        Note::NoStep => "no step was timed in this phase",
-        Note::NoInterval => "no sampler interval fell within the stage",
-        Note::NoMetric => "not a metric of the catalogue",
-        Note::NoCores => "the cores that the run may use are not known",
+    match note {
+        Note::NoTick => "the sampler took no reading".into(),
+        Note::ForeignTpu => "the run holds no TPU: another program holds it, or none does".into(),
+        Note::NoStep => "no step was timed in this phase".into(),
+        Note::NoInterval => "no sampler interval fell within the stage".into(),
+        Note::NoMetric => "not a metric of the catalogue".into(),
+        Note::NoCores => "the cores that the run may use are not known".into(),
         Note::NoEpochSize => {
-            "how many samples an epoch has is not known before the first is over (a worker may say `epoch_samples`)"
+            "how many samples an epoch has is not known before the first is over (a worker may say `epoch_samples`)".into()
         }
         Note::EndedUnseen => {
-            "it ended before its memory could be read, and had no more than perftune itself"
+            "it ended before its memory could be read, and had no more than perftune itself".into()
         }
-        Note::NoPhase => "the run ended before this phase",
-        Note::NoStepsReported => "the command reported no steps",
-        Note::NotServed => "nothing is served at a rate: find_max_rate without rate",
-        Note::NotSearched => "not searched for; find_max_rate = true in [serve] asks for it",
-        Note::SearchCut => "the run ended before the search for it did",
-        Note::SearchSilent => "the worker reported no search for it",
-        Note::NotOffline => "only pattern = \"offline\" compares sizes",
-        Note::NoSizeServed => "no size was served",
-        Note::NotReported => "not reported",
-        Note::NotReportedByCommand => "the command reported none",
-        Note::NoTraining => "the run does not train",
-        Note::NoEpoch => "no epoch was completed",
-        Note::NoValidation => "no epoch was validated",
+        Note::NoPhase => "the run ended before this phase".into(),
+        Note::NoStepsReported => "the command reported no steps".into(),
+        Note::NotServed => "nothing is served at a rate: find_max_rate without rate".into(),
+        Note::NotSearched => "not searched for; find_max_rate = true in [serve] asks for it".into(),
+        Note::SearchCut => "the run ended before the search for it did".into(),
+        Note::SearchSilent => "the worker reported no search for it".into(),
+        Note::NotOffline => "only pattern = \"offline\" compares sizes".into(),
+        Note::NoSizeServed => "no size was served".into(),
+        Note::NotReported => "not reported".into(),
+        Note::NotReportedByCommand => "the command reported none".into(),
+        Note::NoTraining => "the run does not train".into(),
+        Note::NoEpoch => "no epoch was completed".into(),
+        Note::NoValidation => "no epoch was validated".into(),
         Note::NotTested { before_training: true } => {
-            "ended before training: the test data were not read"
+            "ended before training: the test data were not read".into()
         }
-        Note::NotTested { before_training: false } => "the test data were not read",
-        Note::TestedLater => "the test data were read after the whole training",
-        Note::CommandCut => "the command did not come to its own end",
-        Note::FewTicks => "the sampler took fewer than two readings",
-        Note::NegativeRest => "no reading: the machine's counter rose by less than the run's own",
-        Note::NoRunDelay => "it neither ran nor waited for a core, or its counters have gaps here",
-        Note::NoMachineCounter => "the machine's counters have gaps here",
-        Note::NoTarget => "no target: set target_accuracy in [train]",
-        Note::CpuOfCommand => "CPU time over wall time of the whole command",
-        Note::MeanOfCommand => "mean of all that was measured",
-        Note::KernelCount => "as the kernel counted it",
-        Note::WorkerCount => "the worker's own figure at its end",
-        Note::LastSample => "the last sample",
-        Note::SaidByWorker => "said by the worker",
-        Note::AllChips => "all chips of the machine",
-        Note::OnlyDevice => "whole device, the only one there is",
-        Note::SharedDevice => "whole device, others included",
-        Note::IntegratedPower => "integrated power",
-        Note::SharedPages => "upper bound: pages may be shared",
-        Note::SampledSum => "largest sampled sum over processes",
-        Note::Untrained => "not trained to the end",
-        Note::Unplayed => "the worker does not play this load pattern: it does not report waits",
-        _ => return None,
-    })
-}
-
-/// Why there is no figure.
-fn missing(note: &Note) -> Option<String> {
-    Some(match note {
+        Note::NotTested { before_training: false } => "the test data were not read".into(),
+        Note::TestedLater => "the test data were read after the whole training".into(),
+        Note::CommandCut => "the command did not come to its own end".into(),
+        Note::FewTicks => "the sampler took fewer than two readings".into(),
+        Note::NegativeRest => "no reading: the machine's counter rose by less than the run's own".into(),
+        Note::NoRunDelay => "it neither ran nor waited for a core, or its counters have gaps here".into(),
+        Note::NoMachineCounter => "the machine's counters have gaps here".into(),
+        Note::NoTarget => "no target: set target_accuracy in [train]".into(),
+        Note::CpuOfCommand => "CPU time over wall time of the whole command".into(),
+        Note::MeanOfCommand => "mean of all that was measured".into(),
+        Note::KernelCount => "as the kernel counted it".into(),
+        Note::WorkerCount => "the worker's own figure at its end".into(),
+        Note::LastSample => "the last sample".into(),
+        Note::SaidByWorker => "said by the worker".into(),
+        Note::AllChips => "all chips of the machine".into(),
+        Note::OnlyDevice => "whole device, the only one there is".into(),
+        Note::SharedDevice => "whole device, others included".into(),
+        Note::IntegratedPower => "integrated power".into(),
+        Note::SharedPages => "upper bound: pages may be shared".into(),
+        Note::SampledSum => "largest sampled sum over processes".into(),
+        Note::Untrained => "not trained to the end".into(),
+        Note::Unplayed => "the worker does not play this load pattern: it does not report waits".into(),
         Note::Unread { reason } => reason.to_string(),
         Note::NoReason { ticks } => {
             format!("not read in {ticks} ticks, and the sampler gave no reason")
@@ -124,8 +113,115 @@ fn missing(note: &Note) -> Option<String> {
             format!("the steps fill {windows} windows of {width}, and a quartile needs {needed}")
         }
         Note::Energy { why } => energy(why),
-        _ => return None,
-    })
+        Note::Windows { windows, width_s, warm_up } => {
+            let of = format!("{windows} windows of {}", seconds(width_s.0));
+            match warm_up {
+                0 => of,
+                warm_up => format!("{of}, without {warm_up} of warm-up"),
+            }
+        }
+        Note::TargetReached { accuracy, epoch, target } => {
+            format!("{:.4} in epoch {epoch}, the first of at least {}", accuracy.0, target.0)
+        }
+        Note::BestSize { alike, fastest, per_s } => {
+            let highest = format!("{fastest} has the highest throughput, {}", rate(per_s.0));
+            match alike.len() {
+                0 | 1 => highest,
+                _ => format!("{} are as fast within their intervals; {highest}", list(alike)),
+            }
+        }
+        Note::RateSearch { why, probes } => format!("{why}; {}", count(*probes, "probe")),
+        Note::SearchDisturbed { share } => {
+            format!("interference in {} of the time of the search", rough_percent(share.0))
+        }
+        Note::Projection { epochs, samples, between } => projection(*epochs, *samples, *between),
+        Note::Devices { count, sum } => {
+            format!("{} of {count} devices", if *sum { "sum" } else { "mean" })
+        }
+        Note::Processors { parts } => {
+            format!("{}; whole machine, others included", list(parts))
+        }
+        Note::WholeDevices { devices } => format!("{}; whole devices", list(devices)),
+        Note::PerSample { joules, samples } => {
+            format!("{} over {:.0} samples", Unit::Joules.show(joules.0), samples.0)
+        }
+        Note::Intensity { joules, grams_per_kwh } => {
+            let (joules, grams) = (Unit::Joules.show(joules.0), significant(grams_per_kwh.0));
+            format!("{joules} at {grams} g/kWh, as given")
+        }
+        Note::WithoutPart { part, why } => format!("without {part}: {}", energy(why)),
+        Note::WithoutProcessors { why } => format!("without the processors: {}", energy(why)),
+        Note::SharedOut { share } => {
+            format!("{} of it shared out between readings", percent(share.0))
+        }
+        Note::WithoutEnds { share } => {
+            format!("without the {} of the run that are outside the readings", percent(share.0))
+        }
+        Note::OthersTook { share } => {
+            format!("others took the machine for {} of the time", rough_percent(share.0))
+        }
+        Note::TicksLeftOut { skipped, late_s } => {
+            format!("{skipped} ticks left out; at most {} late", seconds(late_s.0))
+        }
+        Note::PeakOver { over_s, growth } => {
+            let growth = match growth {
+                PeakGrowth::Growing { per_s } => why(&Why::Growing { per_s: *per_s }),
+                PeakGrowth::Below { per_s } => {
+                    format!("growth below {} a minute", bytes_up(per_s.0 * 60.0))
+                }
+                PeakGrowth::Unknown => "too short to bound its growth".to_owned(),
+            };
+            format!("peak over {}; {growth}", seconds(over_s.0))
+        }
+        Note::AtLeast { bytes: most } => format!(
+            "at least: a process that ended between two looks may have had {}",
+            bytes(most.0)
+        ),
+        Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
+        Note::ReadFor { share } => format!("read for {} of the phase", percent(share.0)),
+        Note::Unstable { reached: Some(reached), asked } => {
+            format!("unstable: reached ±{}, asked ±{}", percent(reached.0), percent(asked.0))
+        }
+        Note::Unstable { reached: None, asked } => {
+            format!("unstable: not known within ±{}", percent(asked.0))
+        }
+        Note::Moved { recent: true, .. } => {
+            "was known, then moved: its last record is recent".to_owned()
+        }
+        Note::Moved { reached: Some(reached), asked, .. } => format!(
+            "was known, then moved: reached ±{}, asked ±{}",
+            percent(reached.0),
+            percent(asked.0)
+        ),
+        Note::Moved { .. } => "was known, then moved".to_owned(),
+        Note::WarmUp { cut_s, of_s } => {
+            format!("first {} of {} left out as warm-up", seconds(cut_s.0), seconds(of_s.0))
+        }
+        Note::Overloaded { answer_s, gap_s, confidence } => format!(
+            "overloaded: one request comes every {}, an answer takes at least {} at {}, so the queue grows without end",
+            seconds(gap_s.0),
+            seconds(answer_s.0),
+            percent(confidence.0)
+        ),
+        Note::GeneratorBound { share } => format!(
+            "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
+            percent(share.0)
+        ),
+        Note::Disturbed { share, without, mostly } => {
+            let share = rough_percent(share.0);
+            let without = without.map(|without| unit.show(without.0));
+            match (without, mostly) {
+                (Some(other), false) => {
+                    format!("without the {share} of the time with interference: {other}")
+                }
+                (Some(other), true) => {
+                    format!("interference in {share} of the time; without it: {other}")
+                }
+                (None, _) => format!("interference in {share} of the time"),
+            }
+        }
+        Note::Open { why: open } => why(open),
+    }
 }
 
 fn missed(target: Num, best: Option<(Num, u32)>, spent_s: Option<Num>) -> String {
@@ -210,63 +306,6 @@ fn energy(why: &EnergyLack) -> String {
     plain.to_owned()
 }
 
-/// What the figure contains.
-fn contents(note: &Note) -> Option<String> {
-    Some(match note {
-        Note::Windows { windows, width_s, warm_up } => {
-            let of = format!("{windows} windows of {}", seconds(width_s.0));
-            match warm_up {
-                0 => of,
-                warm_up => format!("{of}, without {warm_up} of warm-up"),
-            }
-        }
-        Note::TargetReached { accuracy, epoch, target } => {
-            format!("{:.4} in epoch {epoch}, the first of at least {}", accuracy.0, target.0)
-        }
-        Note::BestSize { alike, fastest, per_s } => {
-            let highest = format!("{fastest} has the highest throughput, {}", rate(per_s.0));
-            match alike.len() {
-                0 | 1 => highest,
-                _ => format!("{} are as fast within their intervals; {highest}", list(alike)),
-            }
-        }
-        Note::RateSearch { why, probes } => format!("{why}; {}", count(*probes, "probe")),
-        Note::SearchDisturbed { share } => {
-            format!("interference in {} of the time of the search", rough_percent(share.0))
-        }
-        Note::Projection { epochs, samples, between } => projection(*epochs, *samples, *between),
-        Note::Devices { count, sum } => {
-            format!("{} of {count} devices", if *sum { "sum" } else { "mean" })
-        }
-        Note::Processors { parts } => {
-            format!("{}; whole machine, others included", list(parts))
-        }
-        Note::WholeDevices { devices } => format!("{}; whole devices", list(devices)),
-        Note::PerSample { joules, samples } => {
-            format!("{} over {:.0} samples", Unit::Joules.show(joules.0), samples.0)
-        }
-        Note::Intensity { joules, grams_per_kwh } => {
-            let (joules, grams) = (Unit::Joules.show(joules.0), significant(grams_per_kwh.0));
-            format!("{joules} at {grams} g/kWh, as given")
-        }
-        Note::WithoutPart { part, why } => format!("without {part}: {}", energy(why)),
-        Note::WithoutProcessors { why } => format!("without the processors: {}", energy(why)),
-        Note::SharedOut { share } => {
-            format!("{} of it shared out between readings", percent(share.0))
-        }
-        Note::WithoutEnds { share } => {
-            format!("without the {} of the run that are outside the readings", percent(share.0))
-        }
-        Note::OthersTook { share } => {
-            format!("others took the machine for {} of the time", rough_percent(share.0))
-        }
-        Note::TicksLeftOut { skipped, late_s } => {
-            format!("{skipped} ticks left out; at most {} late", seconds(late_s.0))
-        }
-        _ => return None,
-    })
-}
-
 fn projection(epochs: u32, samples: Num, between: Option<(Num, u32)>) -> String {
     let steps = format!("{} of {} samples", count(epochs, "epoch"), significant(samples.0));
     match between {
@@ -278,71 +317,6 @@ fn projection(epochs: u32, samples: Num, between: Option<(Num, u32)>) -> String 
             percent(share.0),
             count(seen, "epoch")
         ),
-    }
-}
-
-/// How well it is known.
-fn precision(note: &Note, unit: Unit) -> String {
-    match note {
-        Note::PeakOver { over_s, growth } => {
-            let growth = match growth {
-                PeakGrowth::Growing { per_s } => why(&Why::Growing { per_s: *per_s }),
-                PeakGrowth::Below { per_s } => {
-                    format!("growth below {} a minute", bytes_up(per_s.0 * 60.0))
-                }
-                PeakGrowth::Unknown => "too short to bound its growth".to_owned(),
-            };
-            format!("peak over {}; {growth}", seconds(over_s.0))
-        }
-        Note::AtLeast { bytes: most } => format!(
-            "at least: a process that ended between two looks may have had {}",
-            bytes(most.0)
-        ),
-        Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
-        Note::ReadFor { share } => format!("read for {} of the phase", percent(share.0)),
-        Note::Unstable { reached: Some(reached), asked } => {
-            format!("unstable: reached ±{}, asked ±{}", percent(reached.0), percent(asked.0))
-        }
-        Note::Unstable { reached: None, asked } => {
-            format!("unstable: not known within ±{}", percent(asked.0))
-        }
-        Note::Moved { recent: true, .. } => {
-            "was known, then moved: its last record is recent".to_owned()
-        }
-        Note::Moved { reached: Some(reached), asked, .. } => format!(
-            "was known, then moved: reached ±{}, asked ±{}",
-            percent(reached.0),
-            percent(asked.0)
-        ),
-        Note::Moved { .. } => "was known, then moved".to_owned(),
-        Note::WarmUp { cut_s, of_s } => {
-            format!("first {} of {} left out as warm-up", seconds(cut_s.0), seconds(of_s.0))
-        }
-        Note::Overloaded { answer_s, gap_s, confidence } => format!(
-            "overloaded: one request comes every {}, an answer takes at least {} at {}, so the queue grows without end",
-            seconds(gap_s.0),
-            seconds(answer_s.0),
-            percent(confidence.0)
-        ),
-        Note::GeneratorBound { share } => format!(
-            "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
-            percent(share.0)
-        ),
-        Note::Disturbed { share, without, mostly } => {
-            let share = rough_percent(share.0);
-            let without = without.map(|without| unit.show(without.0));
-            match (without, mostly) {
-                (Some(other), false) => {
-                    format!("without the {share} of the time with interference: {other}")
-                }
-                (Some(other), true) => {
-                    format!("interference in {share} of the time; without it: {other}")
-                }
-                (None, _) => format!("interference in {share} of the time"),
-            }
-        }
-        Note::Open { why: open } => why(open),
-        _ => String::new(),
     }
 }
 

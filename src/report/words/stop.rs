@@ -182,9 +182,12 @@ fn and(open: &[OpenStage]) -> String {
 }
 
 fn stages(open: &[OpenStage]) -> String {
-    let each = open.iter().map(|open| match open.began {
-        true => format!("{}: {}", open.stage, figures(&open.figures)),
-        false => format!("{}: never began", open.stage),
+    let each = open.iter().map(|open| {
+        if open.began {
+            format!("{}: {}", open.stage, figures(&open.figures))
+        } else {
+            format!("{}: never began", open.stage)
+        }
     });
     each.collect::<Vec<_>>().join("; ")
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::too_many_lines, reason = "tables: a row for each variant")]
+
 use super::*;
 use crate::event::{
     Age, Asked, Constraint, DeviceLack, Divergence, EnergyLack, Evidence, Finding, GapKind,
