@@ -167,7 +167,7 @@ fn holds(cases: u32) {
                 prop_assert_eq!(said, usize::from(missing), "{}", field);
             }
         }
-        prop_assert!(found.gaps.iter().all(|gap| !gap.reason.is_empty()));
+        prop_assert!(found.gaps.iter().all(|gap| !gap.reason.detail.is_empty()));
         Ok(())
     });
     ran.unwrap();

@@ -7,8 +7,8 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use h2::RecvStream;
 use h2::client::SendRequest;
-use h2::{Reason, RecvStream};
 use http::{HeaderMap, Request};
 use prost::Message;
 use prost::bytes::Bytes;
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::messages::{MetricRequest, parse};
 use super::reading::{Answer, Answers, Service};
+use crate::event::Reason;
 
 /// The longest that a call may take.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -262,7 +263,7 @@ fn broken(error: h2::Error) -> ServiceError {
     let from_io = error.get_io();
     let why = match (from_io, error.reason()) {
         (Some(error), _) => format!("the connection to the service broke off: {error}"),
-        (None, Some(Reason::FRAME_SIZE_ERROR | Reason::PROTOCOL_ERROR)) => {
+        (None, Some(h2::Reason::FRAME_SIZE_ERROR | h2::Reason::PROTOCOL_ERROR)) => {
             "no metrics service: what listens there does not speak HTTP/2".to_owned()
         }
         _ => {
