@@ -130,7 +130,7 @@ fn top() -> Vec<&'static str> {
 
 /// Reports every key at the top that there is not.
 pub(super) fn check_top(root: &Table, problems: &mut Problems) {
-    check_keys(root, "at the top level", &top(), problems);
+    check_keys(root, "at the top level", None, &top(), problems);
 }
 
 /// Reports every key that there is not.
@@ -147,13 +147,13 @@ fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
     let keys = table.keys();
     // Where there are none they are free.
     if !keys.is_empty() {
-        check_keys(inner, &format!("in {}", table.shown()), &keys, problems);
+        check_keys(inner, &format!("in {}", table.shown()), Some(table.holds), &keys, problems);
     }
     match table.name {
         "models" => {
             for entry in &inner.entries {
                 if let Value::Table(model) = &entry.node.value {
-                    check_keys(model, "in [models.NAME]", &below("models.NAME"), problems);
+                    check_keys(model, "in [models.NAME]", None, &below("models.NAME"), problems);
                 }
             }
         }
@@ -162,14 +162,14 @@ fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
                 gate::tables(metrics, &mut |_, entry| {
                     if let Value::Table(rule) = &entry.node.value {
                         let keys = below("gate.metrics.METRIC");
-                        check_keys(rule, "in [gate.metrics]", &keys, problems);
+                        check_keys(rule, "in [gate.metrics]", None, &keys, problems);
                     }
                 });
             }
         }
         "override" => {
             for wanted in tables_of(inner, "match") {
-                check_keys(wanted, "in match", &Axis::keys(), problems);
+                check_keys(wanted, "in match", None, &Axis::keys(), problems);
             }
             for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
                 for inner in tables_of(inner, table.name) {
@@ -196,8 +196,15 @@ fn tables_of<'a>(root: &'a Table, name: &str) -> Vec<&'a Table> {
     items.iter().filter_map(table).collect()
 }
 
-fn check_keys(table: &Table, within: &str, keys: &[&str], problems: &mut Problems) {
-    let of_override = within == "in [[override]]";
+/// `holds`: what the table holds where it is one of [`TABLES`].
+fn check_keys(
+    table: &Table,
+    within: &str,
+    holds: Option<Holds>,
+    keys: &[&str],
+    problems: &mut Problems,
+) {
+    let of_override = holds == Some(Holds::Overrides);
     for entry in table.entries.iter().filter(|entry| !keys.contains(&&*entry.key)) {
         let key = shown(&entry.key);
         if of_override && Axis::find(&entry.key).is_some() {

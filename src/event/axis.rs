@@ -107,7 +107,9 @@ impl Range {
         use Bound::{Excluded, Included, Unbounded};
         match (self.low, self.high) {
             (Included(low), Included(high)) => format!("from {} to {}", show(low), show(high)),
-            (Included(low), Excluded(high)) => format!("from {} up to {}", show(low), show(high)),
+            (Included(low), Excluded(high)) => {
+                format!("from {} to below {}", show(low), show(high))
+            }
             (Excluded(low), Included(high)) => {
                 format!("above {} and at most {}", show(low), show(high))
             }

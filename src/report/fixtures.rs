@@ -4,9 +4,8 @@ use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
 use super::headline::Place;
 use crate::event::{
     Allocator, Constraint, Evidence, Failure, FailureKind, Feasibility, Finding, JobSpec, Limits,
-    MetricRow, ModelSpec, Note, Num, Objective, Op, Optimizer, Pattern, Precision, Reason, Ruling,
-    RunRecord, RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason, StopRecord, TrainSpec,
-    Work,
+    MetricRow, ModelSpec, Note, Num, Objective, Op, Optimizer, Pattern, Reason, Ruling, RunRecord,
+    RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason, StopRecord, TrainSpec,
 };
 use crate::metric::{self, Better};
 
@@ -63,7 +62,6 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
         device: "cpu".to_owned(),
         flush_denormals: true,
         allocator: Allocator::Retain,
-        precision: Precision::Fp32,
         train: TrainSpec {
             epochs: 10,
             batch_size: 64,
@@ -82,7 +80,7 @@ pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {
             max_requests: None,
             find_max_rate: None,
         }),
-        work: Work::Native,
+        ..JobSpec::default()
     }
 }
 

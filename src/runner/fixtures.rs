@@ -1,8 +1,6 @@
 //! What the tests of this module share.
 
-use crate::event::{
-    Allocator, JobSpec, ModelSpec, Optimizer, PROTOCOL_VERSION, Precision, TrainSpec, Work,
-};
+use crate::event::{Allocator, JobSpec, ModelSpec, Optimizer, PROTOCOL_VERSION, TrainSpec};
 
 /// A job that trains for so many epochs and does not serve.
 pub(super) fn job(epochs: u32) -> JobSpec {
@@ -17,7 +15,6 @@ pub(super) fn job(epochs: u32) -> JobSpec {
         device: "cpu".into(),
         flush_denormals: true,
         allocator: Allocator::Retain,
-        precision: Precision::Fp32,
         train: TrainSpec {
             epochs,
             batch_size: 64,
@@ -28,6 +25,6 @@ pub(super) fn job(epochs: u32) -> JobSpec {
             warmup_steps: 0,
         },
         serve: None,
-        work: Work::Native,
+        ..JobSpec::default()
     }
 }

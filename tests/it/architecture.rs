@@ -181,8 +181,13 @@ fn every_foreign_crate_has_one_owner() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The words and signs of a source file, without comments, literals and what only tests see.
+/// The words and signs of a source file, without comments, texts and what only tests see.
 fn tokens(text: &str) -> Vec<String> {
+    lexed(text).into_iter().filter(|token| !token.starts_with('"')).collect()
+}
+
+/// The same with the texts.
+fn lexed(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -193,10 +198,10 @@ fn tokens(text: &str) -> Vec<String> {
                 let before = rest[..*at].chars().rev().take_while(|c| *c == '\\').count();
                 *at > 0 && before % 2 == 0
             };
-            rest.match_indices('"')
-                .map(|(at, _)| (at, '"'))
-                .find(closes)
-                .map_or(rest.len(), |(at, _)| at + 1)
+            let mut quotes = rest.match_indices('"').map(|(at, _)| (at, '"'));
+            let length = quotes.find(closes).map_or(rest.len(), |(at, _)| at + 1);
+            found.push(rest[..length].to_owned());
+            length
         } else if rest.starts_with("r#\"") {
             rest.find("\"#").map_or(rest.len(), |at| at + 2)
         } else if rest.starts_with("'\"'") || rest.starts_with("'{'") || rest.starts_with("'}'") {
@@ -599,6 +604,79 @@ fn a_tuple_of_mixed_meaning_is_found() {
         ("a(f: fn(u32, u64) -> u8, pairs: &[(u32, f64)], map: Map<(u8, u16), f64>) {", false),
     ] {
         assert_eq!(parameters(function).into_iter().any(is_mixed_tuple), mixed, "{function}");
+    }
+}
+
+/// How a text is looked into, or compared.
+const LOOKS_INTO: &[&str] = &[
+    "contains",
+    "ends_with",
+    "find",
+    "matches",
+    "rsplit",
+    "rsplit_once",
+    "split",
+    "split_once",
+    "starts_with",
+    "strip_prefix",
+    "strip_suffix",
+    "trim_end_matches",
+    "trim_start_matches",
+];
+
+/// Texts of other programs that nothing else tells apart, and the layout of our own errors, one a line.
+const READ_AS_THEY_ARE: &[(&str, &str)] = &[
+    ("app/launch.rs", "error: "),
+    ("cli/diagnostic.rs", "error: "),
+    ("runner/group.rs", "populated 1"),
+    ("sampler/gpu/words.rs", "No such file"),
+    ("worker/torch/cuda.rs", ": cannot open shared object file"),
+    ("worker/torch/driver.rs", "libcuda.so.1: "),
+];
+
+/// Whether a text is a sentence, a part of one or what joins two: several words, or one before a colon.
+fn is_prose(text: &str) -> bool {
+    let words = text.split(' ').filter(|word| word.chars().any(char::is_alphabetic)).count();
+    words > 1 || text == "; " || (words == 1 && text.ends_with(": "))
+}
+
+/// The texts that code looks for in other texts, or compares them with.
+fn looked_for(code: &[String]) -> impl Iterator<Item = &str> {
+    code.windows(4).filter_map(|window| {
+        let [sign, name, open, text] = window else { unreachable!("windows of four") };
+        let looks = sign == "." && LOOKS_INTO.contains(&&**name) && open == "(";
+        let compares = (name == "=" || name == "!") && open == "=";
+        text.strip_prefix('"').filter(|_| looks || compares)?.strip_suffix('"')
+    })
+}
+
+#[test]
+fn nothing_decides_by_reading_prose() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources().into_iter().filter(|(file, _)| !is_for_tests(file)) {
+        let code = lexed(&text);
+        for text in looked_for(&code).filter(|text| is_prose(text)) {
+            if !READ_AS_THEY_ARE.contains(&(&file, text)) {
+                wrong.push(format!("{file}: \"{text}\""));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "make these a type:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn prose_that_is_read_is_found() {
+    for (code, found) in [
+        (r#"fn a() { b.starts_with("no answer") }"#, Some("no answer")),
+        (r#"fn a() { b.strip_prefix("unsupported: ") }"#, Some("unsupported: ")),
+        (r#"fn a() { b.split("; ") }"#, Some("; ")),
+        (r#"fn a() { b == "whole device" }"#, Some("whole device")),
+        (r#"fn a() { b.split(", ") == "stop" }"#, None),
+        (r#"fn a() { b.starts_with("cpu ") }"#, None),
+        (r#"fn a() { b.push("no answer") } #[cfg(test)] mod c { b == "a b"; }"#, None),
+    ] {
+        let code = lexed(code);
+        assert_eq!(looked_for(&code).find(|text| is_prose(text)), found);
     }
 }
 
