@@ -1,25 +1,10 @@
 //! What was found of constraints.
 
 use super::note::{note, notes};
-use super::stop::{age, stop};
 use crate::event::{
-    Constraint, Evidence, Finding, Note, Num, Ruling, RunRecord, Shortage, StopDetail, StopReason,
-    Weights,
+    Age, Constraint, Evidence, Finding, Note, Num, Ruling, Shortage, Stage, StopReason, Weights,
 };
 use crate::units::{Unit, bytes, percent, seconds};
-
-/// What decides whether a run keeps its constraints; empty without any. A run that a constraint ended has the words of
-/// its end.
-pub fn verdict(record: &RunRecord) -> String {
-    let Some(verdict) = &record.verdict else {
-        return String::new();
-    };
-    let detail = &record.stop.detail;
-    if matches!(detail, StopDetail::Infeasible { .. } | StopDetail::OutOfMemory(_)) {
-        return stop(detail);
-    }
-    verdict.findings.iter().map(finding).collect::<Vec<_>>().join("; ")
-}
 
 /// One finding.
 pub fn finding(finding: &Finding) -> String {
@@ -57,6 +42,22 @@ fn of_run(evidence: &Evidence) -> String {
         _ => "the run failed",
     };
     words.to_owned()
+}
+
+/// `1.20 s of training`.
+pub(super) fn age(age: &Age) -> String {
+    let doing = match age.stage {
+        Stage::Run => "the command".to_owned(),
+        Stage::Train => "training".to_owned(),
+        // They may wait for each other.
+        Stage::Serve(size) | Stage::Confirm(size) if age.queues => {
+            format!("serving requests of {size}")
+        }
+        Stage::Serve(1) | Stage::Confirm(1) => "serving one by one".to_owned(),
+        Stage::Serve(size) | Stage::Confirm(size) => format!("serving by {size}"),
+        other => other.to_string(),
+    };
+    format!("{} of {doing}", seconds(age.seconds.0))
 }
 
 /// Memory beyond the limit.

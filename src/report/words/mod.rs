@@ -11,9 +11,9 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
-pub use finding::{finding, verdict};
+pub use finding::finding;
 pub use note::{left_out, note, notes, notes_of, open, warnings, why};
-pub use stop::{asked, left, rule, stop};
+pub use stop::{asked, left, rule, stop, verdict};
 
 /// `1 epoch`, `2 epochs`.
 fn count(count: impl Into<u64>, what: &str) -> String {

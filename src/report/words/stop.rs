@@ -1,12 +1,25 @@
 //! Why stages and runs end.
 
-use super::finding::{finding, shortage};
+use super::finding::{age, finding, shortage};
 use super::note::{note, why};
 use crate::event::{
-    Age, Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, Spared,
-    Stage, StageEnd, StopDetail, StopRecord, Why,
+    Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, RunRecord,
+    Spared, StageEnd, StopDetail, StopRecord, Why,
 };
 use crate::units::{Span, Unit, elapsed_down, percent, seconds};
+
+/// What decides whether a run keeps its constraints; empty without any. A run that a constraint ended has the words of
+/// its end.
+pub fn verdict(record: &RunRecord) -> String {
+    let Some(verdict) = &record.verdict else {
+        return String::new();
+    };
+    let detail = &record.stop.detail;
+    if matches!(detail, StopDetail::Infeasible { .. } | StopDetail::OutOfMemory(_)) {
+        return stop(detail);
+    }
+    verdict.findings.iter().map(finding).collect::<Vec<_>>().join("; ")
+}
 
 /// The evidence of an end.
 pub fn stop(detail: &StopDetail) -> String {
@@ -158,22 +171,6 @@ fn grounds(of: &Grounds) -> String {
         of.steps,
         age(&of.age)
     )
-}
-
-/// `1.20 s of training`.
-pub(super) fn age(age: &Age) -> String {
-    let doing = match age.stage {
-        Stage::Run => "the command".to_owned(),
-        Stage::Train => "training".to_owned(),
-        // They may wait for each other.
-        Stage::Serve(size) | Stage::Confirm(size) if age.queues => {
-            format!("serving requests of {size}")
-        }
-        Stage::Serve(1) | Stage::Confirm(1) => "serving one by one".to_owned(),
-        Stage::Serve(size) | Stage::Confirm(size) => format!("serving by {size}"),
-        other => other.to_string(),
-    };
-    format!("{} of {doing}", seconds(age.seconds.0))
 }
 
 /// Behind the reason of an end that does not depend on what is open.
