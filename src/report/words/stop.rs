@@ -232,8 +232,10 @@ pub fn rule(said: &RuleSaid) -> String {
         RuleSaid::Terms(terms) => terms.clone(),
         RuleSaid::NeverJudged => "was never judged".to_owned(),
         RuleSaid::Look { half_width, confidence, seen, cut, agreed, open } => {
-            let half = half_width.map(|half| format!("±{}", percent(half)));
-            let half = half.unwrap_or_else(|| "no interval".to_owned());
+            let interval = half_width.map_or_else(
+                || "no interval".to_owned(),
+                |half| format!("±{} at {}", percent(half), percent(*confidence)),
+            );
             let open = match (open, agreed) {
                 (_, Some(0 | 1)) => String::new(),
                 (_, Some(looks)) => format!(" in {looks} looks"),
@@ -241,8 +243,8 @@ pub fn rule(said: &RuleSaid) -> String {
                 (None, None) => ", not confirmed".to_owned(),
             };
             let cut = cut.as_ref().map(|cut| format!("; {}", note(cut, Unit::One)));
-            let (at, cut) = (percent(*confidence), cut.unwrap_or_default());
-            format!("{half} at {at} over {seen} observations{open}{cut}")
+            let cut = cut.unwrap_or_default();
+            format!("{interval} over {seen} observations{open}{cut}")
         }
         RuleSaid::GaveUp { after_s: Some(after_s), last } => {
             format!("gave up after {}: {}", seconds(*after_s), rule(last))

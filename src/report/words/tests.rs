@@ -742,7 +742,7 @@ fn what_a_rule_says_of_a_series() {
         (look(Some(0.03), Some(3), None, None), "±3% at 95% over 40 observations in 3 looks"),
         (
             look(None, None, Some(Why::TooFew), None),
-            "no interval at 95% over 40 observations, too few observations for an interval",
+            "no interval over 40 observations, too few observations for an interval",
         ),
         (
             look(Some(0.03), None, None, Some(cut)),
