@@ -309,11 +309,8 @@ fn listen(requested: Arc<RunnerRequests>) {
                 Ok(Command::Job(_)) | Err(_) => {}
             }
         }
-        #[expect(
-            clippy::exit,
-            reason = "the runner is gone; the main thread may be deep in a step"
-        )]
-        std::process::exit(RUNNER_GONE);
+        // Without the destructors of libraries: the main thread may be deep in a step of theirs.
+        signal_hook::low_level::exit(RUNNER_GONE);
     });
 }
 

@@ -64,7 +64,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("anyhow", &["cli"]),
     ("indicatif", &["cli"]),
-    ("signal_hook", &["cli"]),
+    ("signal_hook", &["cli", "worker"]),
     ("comfy_table", &["report"]),
     ("plotters", &["report/html"]),
     ("csv", &["report", "dataset"]),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use tempfile::TempDir;
 
@@ -277,24 +278,30 @@ impl Drop for Running {
 }
 
 /// A process that is watched from now on, whatever becomes of its number.
-pub(crate) struct Watched(rustix::fd::OwnedFd);
+pub(crate) struct Watched(Option<rustix::fd::OwnedFd>);
 
 impl Watched {
     pub(crate) fn new(pid: &str) -> Self {
         let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
-        Self(pidfd_open(pid, PidfdFlags::empty()).unwrap())
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Err(Errno::SRCH) => Self(None),
+            opened => Self(Some(opened.unwrap())),
+        }
     }
 
     /// Whether it ends, at the latest when nobody would wait any longer.
     pub(crate) fn ends(&self) -> bool {
-        let wait = Timespec::try_from(PATIENCE).unwrap();
-        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        poll(&mut fds, Some(&wait)).unwrap() == 1
+        self.ends_within(PATIENCE)
     }
 
     /// Whether it has not ended yet.
     pub(crate) fn lives(&self) -> bool {
-        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        poll(&mut fds, Some(&Timespec::default())).unwrap() == 0
+        !self.ends_within(Duration::ZERO)
+    }
+
+    fn ends_within(&self, wait: Duration) -> bool {
+        let Some(process) = &self.0 else { return true };
+        let mut fds = [PollFd::new(process, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::try_from(wait).unwrap())).unwrap() == 1
     }
 }
