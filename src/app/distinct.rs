@@ -1,4 +1,8 @@
-//! Each of several things once.
+//! Each of several things once, and what belongs to it.
+
+use std::collections::BTreeMap;
+
+use crate::event::RunRecord;
 
 /// The items in the order of their first appearance.
 pub(super) fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -9,4 +13,18 @@ pub(super) fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<
         }
     }
     found
+}
+
+/// The runs of each cell, in the order of their first.
+pub(super) fn by_cell(records: &[RunRecord]) -> Vec<(&str, Vec<&RunRecord>)> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut cells: Vec<(&str, Vec<&RunRecord>)> = Vec::new();
+    for record in records {
+        let place = *places.entry(&record.cell).or_insert(cells.len());
+        match cells.get_mut(place) {
+            Some((_, runs)) => runs.push(record),
+            None => cells.push((&record.cell, vec![record])),
+        }
+    }
+    cells
 }

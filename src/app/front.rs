@@ -5,7 +5,7 @@ mod figures;
 use std::collections::BTreeMap;
 
 use self::figures::{Comparison, Figure, indexed};
-use super::distinct::distinct;
+use super::distinct::{by_cell, distinct};
 use crate::event::{Feasibility, Objective, RunRecord, RunStatus, StopReason};
 use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
 use crate::report::summary::SummaryRow;
@@ -63,51 +63,50 @@ impl Comparison<'_> {
 
     /// A cell with its figures; marked as of the front where it may be compared.
     fn cell(&self, name: &str, runs: &[&RunRecord]) -> (FrontCell, Vec<Known>) {
-        let good: Vec<_> = runs.iter().copied().filter(|run| ended(run)).collect();
-        let mut cell = FrontCell {
+        let (mark, figures, note) = match self.figures(name, runs) {
+            Ok((figures, note)) => (Mark::Front, figures, note),
+            Err((mark, why)) => (mark, Vec::new(), why),
+        };
+        let (figures, known) = figures.into_iter().unzip();
+        let cell = FrontCell {
             cell: name.to_owned(),
             dataset: runs.first().map_or_else(String::new, |run| run.job.dataset.clone()),
-            mark: Mark::Front,
-            figures: Vec::new(),
+            mark,
+            figures,
             ties: Vec::new(),
             more_ties: 0,
             dominated_by: None,
-            note: String::new(),
+            note,
         };
+        (cell, known)
+    }
+
+    /// What a cell is compared by, and what a reader must know of it; else its mark, and why it is not compared.
+    fn figures(
+        &self,
+        cell: &str,
+        runs: &[&RunRecord],
+    ) -> Result<(Vec<Figure>, String), (Mark, String)> {
         if let Some(mark) = verdict(runs) {
-            cell.mark = mark;
-            return (cell, Vec::new());
+            return Err((mark, String::new()));
         }
+        let incomplete = |why: String| (Mark::Incomplete, why);
         if runs.iter().any(|run| run.stop.reason == StopReason::OutOfMemory) {
-            cell.mark = Mark::Incomplete;
-            "it ran out of memory".clone_into(&mut cell.note);
-            return (cell, Vec::new());
+            return Err(incomplete("it ran out of memory".to_owned()));
         }
-        if good.is_empty() {
-            cell.mark = Mark::Incomplete;
-            "no run of it came to its end".clone_into(&mut cell.note);
-            return (cell, Vec::new());
-        }
-        let lost = runs.len() - good.len();
-        if lost > 0 {
-            cell.note = format!("{lost} of {} runs failed or were cancelled", runs.len());
-        }
-        let found = self.objectives.iter().map(|objective| {
-            let figure = self.figure(name, &good, objective);
-            figure.map_err(|why| format!("{}: {why}", objective.metric))
-        });
-        match found.collect::<Result<Vec<Figure>, String>>() {
-            Ok(figures) => {
-                let (shown, known) = figures.into_iter().unzip();
-                cell.figures = shown;
-                (cell, known)
+        let good: Vec<_> = runs.iter().copied().filter(|run| ended(run)).collect();
+        let note = match runs.len() - good.len() {
+            _ if good.is_empty() => {
+                return Err(incomplete("no run of it came to its end".to_owned()));
             }
-            Err(why) => {
-                cell.mark = Mark::Incomplete;
-                cell.note = why;
-                (cell, Vec::new())
-            }
-        }
+            0 => String::new(),
+            lost => format!("{lost} of {} runs failed or were cancelled", runs.len()),
+        };
+        let figure = |objective: &Objective| {
+            let figure = self.figure(cell, &good, objective);
+            figure.map_err(|why| incomplete(format!("{}: {why}", objective.metric)))
+        };
+        Ok((self.objectives.iter().map(figure).collect::<Result<_, _>>()?, note))
     }
 
     /// Marks the cells of `group`, which can be compared with each other.
@@ -149,20 +148,6 @@ impl Comparison<'_> {
             }
         }
     }
-}
-
-/// The runs of each cell, in the order of their first.
-fn by_cell(records: &[RunRecord]) -> Vec<(&str, Vec<&RunRecord>)> {
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut cells: Vec<(&str, Vec<&RunRecord>)> = Vec::new();
-    for record in records {
-        let place = *places.entry(&record.cell).or_insert(cells.len());
-        match cells.get_mut(place) {
-            Some((_, runs)) => runs.push(record),
-            None => cells.push((&record.cell, vec![record])),
-        }
-    }
-    cells
 }
 
 fn ended(record: &RunRecord) -> bool {

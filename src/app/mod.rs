@@ -13,7 +13,6 @@ pub mod datasets;
 pub mod derived;
 mod distinct;
 pub mod doctor;
-pub mod dry_run;
 pub mod environment;
 pub mod fault;
 pub mod front;

@@ -6,7 +6,7 @@ use crate::control::rule::RuleSpec;
 
 pub use crate::control::rule::RULES;
 
-/// The rules of `--rule`, each once.
+/// The rules of `--rule`, each once; ours where none is named.
 pub fn parse_rules(texts: &[String]) -> Result<Vec<RuleSpec>, Fault> {
     parse_rules_with(texts, |rule| rule)
 }
@@ -21,6 +21,9 @@ pub fn parse_rules_with(
             .map_err(|(error, hint)| Fault::new(format!("--rule {text}: {error}")).hint(hint))?;
         Ok(complete(rule))
     };
+    if texts.is_empty() {
+        return Ok(vec![complete(RuleSpec::default())]);
+    }
     let rules = texts.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
     for (at, rule) in rules.iter().enumerate() {
         if rules[..at].contains(rule) {

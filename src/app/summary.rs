@@ -1,6 +1,6 @@
 //! The figures of each cell over its repeats.
 
-use super::distinct::distinct;
+use super::distinct::by_cell;
 use crate::event::{MetricRow, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::report::summary::SummaryRow;
@@ -12,12 +12,10 @@ const CONFIDENCE: f64 = 0.95;
 
 /// One row a cell, stage and metric. Failed and cancelled runs are left out and counted in the note.
 pub fn summaries(records: &[RunRecord]) -> Vec<SummaryRow> {
-    let cells = distinct(records.iter().map(|record| record.cell.as_str()));
-    cells.iter().flat_map(|cell| of_cell(cell, records)).collect()
+    by_cell(records).iter().flat_map(|(cell, all)| of_cell(cell, all)).collect()
 }
 
-fn of_cell(cell: &str, records: &[RunRecord]) -> Vec<SummaryRow> {
-    let all: Vec<_> = records.iter().filter(|record| record.cell == cell).collect();
+fn of_cell(cell: &str, all: &[&RunRecord]) -> Vec<SummaryRow> {
     let ended =
         |record: &&&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
     let good: Vec<_> = all.iter().filter(ended).copied().collect();

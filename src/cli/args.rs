@@ -21,6 +21,7 @@ use super::options::{
     ReportFormat, Verbosity, assignment,
 };
 use crate::app::grid::GridFile;
+use crate::store::Existing;
 use crate::units::Share;
 
 pub use self::against::AgainstArgs;
@@ -158,6 +159,15 @@ impl RunArgs {
             seed: self.seed,
             repeat: self.repeat,
             full: self.full,
+        }
+    }
+
+    /// What becomes of what is in the results folder.
+    pub const fn existing(&self) -> Existing {
+        match (self.resume, self.fresh) {
+            (true, _) => Existing::Resume,
+            (false, true) => Existing::Replace,
+            (false, false) => Existing::Refuse,
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::CheckArgs;
 use super::delivery::Delivery;
-use super::exit::{ExitStatus, check_exit};
+use super::exit::ExitStatus;
 use super::options::{OnInconclusive, ProgressMode, Verbosity};
 use super::output::{self, Screen};
 use super::progress;
@@ -30,8 +30,9 @@ pub fn check(args: &CheckArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         pinned: args.pinned,
     })?;
     let inconclusive_fails = args.on_inconclusive == OnInconclusive::Fail;
-    delivery.deliver(&GateReport { judgement: &judgement, inconclusive_fails })?;
-    Ok(check_exit(&judgement, inconclusive_fails))
+    let report = GateReport { judgement: &judgement, inconclusive_fails };
+    delivery.deliver(&report)?;
+    Ok(ExitStatus::Judged(report.exit_code()))
 }
 
 /// `--self-test`: the exit code is 0 only if the gate did what it should in both comparisons.

@@ -124,7 +124,8 @@ fn rendered(report: &GateReport<'_>, format: CheckFormat, width: usize) -> Resul
 impl Target {
     fn write(&self, report: &GateReport<'_>) -> Result<(), Fault> {
         let bytes = rendered(report, self.format, FILE_WIDTH)?;
-        let file = resolved(&self.file);
+        // Behind a symbolic link the file that it leads to is replaced, and not the link.
+        let file = place(&self.file);
         let written = if is_special(&file) {
             // A device or a pipe is written to: a rename would put a file in its place.
             fs_err::write(&file, &bytes).map_err(anyhow::Error::from)
@@ -160,11 +161,6 @@ fn place(file: &Path) -> PathBuf {
         Some(folder.join(name?))
     };
     there.or_else(within).unwrap_or_else(|| file.to_owned())
-}
-
-/// Behind a symbolic link the file that it leads to is replaced, and not the link.
-fn resolved(file: &Path) -> PathBuf {
-    fs_err::canonicalize(file).unwrap_or_else(|_| file.to_owned())
 }
 
 fn is_special(file: &Path) -> bool {

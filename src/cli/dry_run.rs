@@ -3,9 +3,9 @@
 use super::options::{Format, ReportFormat};
 use super::output;
 use crate::app::Fault;
-use crate::app::dry_run::rows;
 use crate::config::plan::{Plan, PlannedRun};
-use crate::report::plan::{plan_csv, plan_json, plan_table};
+use crate::config::reference;
+use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The format of a list, where there is one.
 pub fn format(asked: ReportFormat) -> Result<Format, Fault> {
@@ -14,14 +14,15 @@ pub fn format(asked: ReportFormat) -> Result<Format, Fault> {
         .ok_or_else(|| Fault::new("--dry-run has no such format").hint("choose table, json or csv"))
 }
 
-/// These runs of the plan.
+/// These runs of the plan. A key is called as in the grid file, with its base unit behind it where it has one.
 pub fn render(
     plan: &Plan,
     runs: &[PlannedRun],
     format: Format,
     width: usize,
 ) -> Result<Vec<u8>, Fault> {
-    let rows = rows(plan, runs);
+    let row = |(run, settings): (&PlannedRun, _)| PlanRow { run: run.run.clone(), settings };
+    let rows: Vec<_> = runs.iter().zip(reference::settings(plan, runs)).map(row).collect();
     Ok(match format {
         Format::Table => plan_table(&plan.name, &rows, width).into_bytes(),
         Format::Json => plan_json(&plan.name, &rows)?,
@@ -33,4 +34,64 @@ pub fn render(
 pub fn print(plan: &Plan, runs: &[PlannedRun], asked: ReportFormat) -> Result<(), Fault> {
     let format = format(asked)?;
     output::print(&render(plan, runs, format, output::stdout_width())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::plan::{WorkerProgram, WorkerSettings};
+    use crate::event::Limits;
+    use crate::gate::GatePolicy;
+    use crate::report::fixtures::job;
+
+    #[expect(
+        clippy::default_trait_access,
+        reason = "the types of these policies are not the command line's to name"
+    )]
+    fn plan() -> Plan {
+        let run = |model: &str, dataset: &str, epochs: u32| {
+            let mut job = job(model, dataset);
+            job.train.epochs = epochs;
+            let mut run = PlannedRun {
+                run: job.run.clone(),
+                cell: job.run.clone(),
+                repeat: 1,
+                job,
+                stop: Default::default(),
+                limits: Limits::default(),
+                chosen: true,
+            };
+            run.stop.metrics = vec!["train.throughput".to_owned(), "memory.peak".to_owned()];
+            run
+        };
+        Plan {
+            name: "two".to_owned(),
+            seed: 1,
+            repeats: 1,
+            varying: vec!["model".to_owned()],
+            runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
+            objectives: Vec::new(),
+            gate: GatePolicy::default(),
+            sampler: Default::default(),
+            grams_per_kwh: None,
+            worker: WorkerSettings {
+                program: WorkerProgram::Native,
+                hang_timeout_ns: 60_000_000_000,
+                grace_ns: 2_000_000_000,
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_plan_is_shown_resolved() {
+        let plan = plan();
+        for (name, format) in
+            [("table", Format::Table), ("json", Format::Json), ("csv", Format::Csv)]
+        {
+            let text = render(&plan, &plan.runs, format, 80).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            insta::assert_snapshot!(format!("dry_run_{name}"), text);
+        }
+    }
 }

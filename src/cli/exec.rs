@@ -15,6 +15,7 @@ use crate::app::session::{RunRequest, Streams, execute};
 use crate::config::CommandRequest;
 use crate::report::command;
 use crate::report::table::Closing;
+use crate::store::Existing;
 
 /// Runs the command.
 pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
@@ -35,8 +36,8 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let folder = args.out.clone();
     let folder = folder.unwrap_or_else(|| Path::new("results").join(&plan.name));
     let streams = if args.pass_stdout { Streams::PassedWithOutput } else { Streams::Passed };
-    let request =
-        RunRequest { fresh: args.fresh, streams, ..RunRequest::new(&plan, &plan.runs, &folder) };
+    let existing = if args.fresh { Existing::Replace } else { Existing::Refuse };
+    let request = RunRequest { existing, streams, ..RunRequest::new(&plan, &plan.runs, &folder) };
     let verbosity = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     // The standard error is the command's while it runs.
     let (executed, _) = progress::watch(ProgressMode::None, verbosity, screen, |progress| {

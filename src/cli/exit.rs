@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use crate::event::{Feasibility, RunRecord, RunStatus};
-use crate::gate::{Judgement, Outcome};
 
 /// How `perftune` ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,18 +13,12 @@ pub enum ExitStatus {
     Usage,
     /// `--strict`, and no cell keeps its constraints for certain.
     NoneFeasible,
-    /// Compared with a baseline, at least one figure is worse.
-    Regressed,
+    /// A comparison with a baseline was judged; the exit code is its verdict's. It never ends as a run that failed does.
+    Judged(u8),
     /// `check --self-test`: the gate did not fire where it should, or fired where it should not.
     SelfTestFailed,
     /// At least one run failed; the others have their results.
     RunFailed,
-    /// Baseline and candidate were measured in environments that cannot be compared.
-    Incomparable,
-    /// Of what a comparison had to judge, something is missing or failed, or nothing could be judged.
-    Coverage,
-    /// `--on-inconclusive=fail`, and not every figure could be cleared.
-    Doubtful,
     /// The user ended it; what was finished is kept.
     Interrupted,
 }
@@ -35,12 +28,10 @@ impl ExitStatus {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::NoneFeasible | Self::Regressed | Self::SelfTestFailed => 1,
+            Self::Judged(code) => code,
+            Self::NoneFeasible | Self::SelfTestFailed => 1,
             Self::Usage => 2,
             Self::RunFailed => 3,
-            Self::Incomparable => 4,
-            Self::Coverage => 5,
-            Self::Doubtful => 6,
             // 128 + SIGINT, as shells have it.
             Self::Interrupted => 130,
         }
@@ -74,19 +65,6 @@ pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one 
   6    in doubt: with --on-inconclusive=fail, a row is suspect, inconclusive
        or unreachable
   0    no regression";
-
-/// What a comparison makes of the exit code. What cannot be compared outweighs what was not measured, since whatever was
-/// measured says nothing then; that outweighs a regression, since among what was not measured there may be worse; and doubt
-/// counts only where it is asked to. A comparison never ends as a run that failed does.
-pub fn check_exit(judgement: &Judgement, inconclusive_fails: bool) -> ExitStatus {
-    match judgement.outcome.max(Outcome::of(&judgement.rows)) {
-        Outcome::Incomparable => ExitStatus::Incomparable,
-        Outcome::Coverage => ExitStatus::Coverage,
-        Outcome::Regressed => ExitStatus::Regressed,
-        Outcome::Doubtful if inconclusive_fails => ExitStatus::Doubtful,
-        Outcome::Doubtful | Outcome::Ok => ExitStatus::Ok,
-    }
-}
 
 /// What a grid's runs make of the exit code. An interruption outweighs a failure: the grid is not complete, and a
 /// script should rather resume it than look into it. A failure outweighs what `strict` asks for: the cell that failed
@@ -160,9 +138,8 @@ mod tests {
         ] {
             let judgement = with(verdicts);
             for (inconclusive_fails, code) in [(false, passes), (true, fails)] {
-                let found = check_exit(&judgement, inconclusive_fails).code();
-                assert_eq!(found, code, "{verdicts:?}");
-                assert_eq!(judgement.exit_code(inconclusive_fails), code, "{verdicts:?}");
+                let found = ExitStatus::Judged(judgement.exit_code(inconclusive_fails));
+                assert_eq!(found.code(), code, "{verdicts:?}");
             }
         }
     }

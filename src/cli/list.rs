@@ -10,7 +10,7 @@ use crate::app::Fault;
 use crate::app::datasets::{DatasetRow, datasets};
 use crate::config::reference::{self, KeyRow};
 use crate::event::MODELS;
-use crate::metric::{CATALOGUE, MetricDef, Scope};
+use crate::metric::{CATALOGUE, MetricDef};
 use crate::report::json::pretty;
 use crate::report::listing::Listing;
 
@@ -66,13 +66,7 @@ fn metric(metric: &MetricDef, short: bool) -> Value {
         let group = starred(group, in_group);
         return json!({ "metric": name, "unit": unit, "group": group, "about": about });
     }
-    let scope = match metric.scope {
-        Scope::Train => "train",
-        Scope::Serve => "serve",
-        Scope::Stages => "stages",
-        Scope::Run => "run",
-    };
-    json!({ "name": name, "unit": unit, "group": group, "in_group": in_group, "scope": scope, "about": about })
+    json!({ "name": name, "unit": unit, "group": group, "in_group": in_group, "scope": metric.scope, "about": about })
 }
 
 fn key(row: &KeyRow) -> Value {

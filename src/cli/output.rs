@@ -1,6 +1,7 @@
 //! The two standard streams: data on one, talk on the other.
 
 use std::env;
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
@@ -26,6 +27,12 @@ impl Screen {
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let live = io::stderr().is_terminal() && !dumb;
         Self { live, coloured: live && !plain }
+    }
+
+    /// Writes warnings to the standard error, a line each.
+    pub fn warn(&self, warnings: &[impl Display]) {
+        let lines = warnings.iter().map(|warning| format!("warning: {warning}\n"));
+        self.say(&lines.collect::<String>());
     }
 
     /// Writes to the standard error. Nobody can be told when that fails, so nothing is done then.

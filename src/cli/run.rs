@@ -37,9 +37,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let plan = grid::load(&args.grid())?;
     let talks = args.verbosity() != Verbosity::Quiet;
     if talks {
-        for warning in &plan.warnings {
-            screen.say(&format!("warning: {warning}\n"));
-        }
+        screen.warn(&plan.warnings);
     }
     let places = plan.runs.iter().enumerate();
     let part = places.filter(|(place, _)| args.shard.is_none_or(|shard| shard.has(*place)));
@@ -53,11 +51,8 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         return Ok(ExitStatus::Ok);
     }
     let folder = args.out.clone().unwrap_or_else(|| Path::new("results").join(&plan.name));
-    let request = RunRequest {
-        resume: args.resume,
-        fresh: args.fresh,
-        ..RunRequest::new(&plan, &runs, &folder)
-    };
+    let request =
+        RunRequest { existing: args.existing(), ..RunRequest::new(&plan, &runs, &folder) };
     let (executed, elapsed_s) =
         progress::watch(args.progress, args.verbosity(), screen, |progress| {
             execute(&request, progress)

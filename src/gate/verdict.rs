@@ -285,8 +285,10 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// The exit code of `check`: 4 before 5 before 1 before 6 before 0. It trusts neither the outcome nor the rows alone, so that a
-    /// document whose rows were changed cannot turn green.
+    /// The exit code of `check`: 4 before 5 before 1 before 6 before 0. What cannot be compared outweighs what was not measured,
+    /// since whatever was measured says nothing then; that outweighs a regression, since among what was not measured there may be
+    /// worse; and doubt counts only where it is asked to. It trusts neither the outcome nor the rows alone, so that a document
+    /// whose rows were changed cannot turn green.
     pub fn exit_code(&self, inconclusive_fails: bool) -> u8 {
         match self.outcome.max(Outcome::of(&self.rows)) {
             Outcome::Incomparable => 4,

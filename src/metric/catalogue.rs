@@ -40,7 +40,8 @@ impl MetricKind {
 }
 
 /// Which stages a metric exists in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Training.
     Train,

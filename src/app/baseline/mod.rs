@@ -3,8 +3,7 @@
 //! A folder is append-only: sessions are added and promoted, never changed. Which of them a candidate is compared with is
 //! decided here; how it is compared is the gate's.
 
-mod outlier;
-mod side;
+pub(in crate::app) mod outlier;
 
 use std::path::Path;
 
@@ -18,8 +17,6 @@ use crate::report::sessions::{
 };
 use crate::store::baseline::{self, MachineBaseline, Promotion, StoredSession, WINDOW};
 use crate::store::{FORMAT, Recordings};
-
-pub use self::side::{Reference, StoredSide, side_of_store};
 
 /// Keeps what a results folder measured as a session.
 pub fn add(store: &Path, dir: &Path, commit: Option<&str>) -> Result<AddedSession, Fault> {

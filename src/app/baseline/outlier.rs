@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::gate::{GatePolicy, Role, default_rule};
+use crate::report::layout::first_of;
 use crate::stats::prediction::{PredictionTest, prediction_family};
 use crate::store::baseline::{MachineBaseline, StoredFigure, StoredSession, WINDOW};
 use crate::units::Share;
@@ -46,14 +47,8 @@ pub(super) fn outlying(session: &StoredSession, others: &[&StoredSession]) -> Op
         }
     }
     found.sort_by(|(a, _), (b, _)| b.abs().total_cmp(&a.abs()));
-    let listed: Vec<String> =
-        found.iter().take(SHOWN).map(|(effect, key)| shown(*effect, key)).collect();
-    let more = found.len().saturating_sub(SHOWN);
-    match (listed.join(", "), more) {
-        (text, _) if text.is_empty() => None,
-        (text, 0) => Some(text),
-        (text, more) => Some(format!("{text} and {more} more")),
-    }
+    let figures: Vec<_> = found.iter().map(|(effect, key)| shown(*effect, key)).collect();
+    (!figures.is_empty()).then(|| first_of(&figures, SHOWN))
 }
 
 /// So many of a window are left out at most: where more differ, the machine has changed, and they are what it is like.
@@ -64,7 +59,9 @@ const FEWEST: usize = 4;
 
 /// The sessions that others may be compared with, and those that are left out because they lie outside of the others of the last
 /// [`WINDOW`]; both oldest first. A session that was promoted all the same begins anew: it is what is normal from then on.
-pub(super) fn usable(shelf: &MachineBaseline) -> (Vec<&StoredSession>, Vec<&StoredSession>) {
+pub(in crate::app) fn usable(
+    shelf: &MachineBaseline,
+) -> (Vec<&StoredSession>, Vec<&StoredSession>) {
     let forced = |session: &StoredSession| {
         let mut promoted = shelf.promotions.iter();
         promoted.any(|one| one.session == session.session && one.outlying.is_some())

@@ -11,7 +11,6 @@ use super::sides::ComparedSide;
 use super::source::{self, RecordedSide};
 use super::verdict;
 use crate::app::Fault;
-use crate::app::baseline::Reference;
 use crate::config;
 use crate::gate::{GatePolicy, Judgement, Side, default_rule, judge};
 
@@ -52,8 +51,7 @@ pub fn check(request: &CheckRequest<'_>) -> Result<Judgement, Fault> {
     if let Some(candidate) = request.candidate {
         let candidate = source::read(candidate)?;
         let policy = rules(gate, candidate.gate.as_ref(), any_machine)?.policy;
-        let reference = if pinned { Reference::Pinned } else { Reference::Rolling };
-        let baseline = source::read_baseline(baseline, &candidate.side, &policy, reference)?;
+        let baseline = source::read_baseline(baseline, &candidate.side, &policy, pinned)?;
         let recorded = candidate.gate.as_ref().or(baseline.gate.as_ref());
         let rules = rules(gate, recorded, any_machine)?;
         return compare(baseline, candidate, &rules);

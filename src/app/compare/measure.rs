@@ -15,6 +15,7 @@ use crate::gate::blocks::{blocks, look, needed};
 use crate::gate::{Judgement, Outcome, RowVerdict};
 use crate::runner::RunSpec;
 use crate::sampler::Sampler;
+use crate::store::Existing;
 
 /// The verdict, beside the folders of the sides.
 pub const VERDICT: &str = "verdict.json";
@@ -33,10 +34,8 @@ pub struct Comparison<'a> {
     pub all_blocks: bool,
     /// Of the order of the turns; `None`: the session's own.
     pub seed: Option<u64>,
-    /// Keep what is whole.
-    pub resume: bool,
-    /// Delete what is there.
-    pub fresh: bool,
+    /// What becomes of what is there.
+    pub existing: Existing,
 }
 
 /// What became of it.
@@ -101,8 +100,9 @@ impl Comparison<'_> {
         let look = queue.look(asked);
         let (early, late) = queue.split(look);
         let of_late = |(_, spec): &(usize, RunSpec)| spec.run.clone();
-        let shared = Shared { session: plan.name, later: late.iter().map(of_late).collect() };
-        let mut session = Session::begin(folders.into(), Some(shared), &sampler, observer)?;
+        let later = late.iter().map(of_late).collect();
+        let shared = Shared { session: Some(plan.name), later };
+        let mut session = Session::begin(folders.into(), shared, &sampler, observer)?;
         session.work(early)?;
         let mut ended_after = None;
         if let Some(look) = look
@@ -124,8 +124,7 @@ impl Comparison<'_> {
     fn request<'s>(&'s self, arm: Arm, folder: &'s Path) -> RunRequest<'s> {
         let side = self.sides.of(arm);
         RunRequest {
-            resume: self.resume,
-            fresh: self.fresh,
+            existing: self.existing,
             program: side.program.as_deref(),
             title: Some(arm.name()),
             ..RunRequest::new(&side.plan, &side.runs, folder)
@@ -138,7 +137,8 @@ impl Comparison<'_> {
         let rules = self.rules.clone();
         let new =
             ComparisonPlan::new(&name, self.seed, self.blocks, &self.sides.cells, rules, programs);
-        let begun = ComparisonPlan::read(self.folder)?.filter(|_| self.resume);
+        let begun =
+            ComparisonPlan::read(self.folder)?.filter(|_| self.existing == Existing::Resume);
         begun.map_or(Ok(new.clone()), |begun| new.resumes(begun))
     }
 

@@ -16,6 +16,7 @@ use crate::app::grid::{GridFile, load};
 use crate::clock::{Clock, MonotonicClock};
 use crate::gate::blocks::{LOOK, needed};
 use crate::gate::{GatePolicy, Judgement, Row, RowVerdict};
+use crate::store::Existing;
 use crate::units::{self, Share};
 
 /// Long enough for every statistic of the gate, of which the one of rates needs a second of work at least.
@@ -94,8 +95,7 @@ pub fn self_test(
             blocks,
             all_blocks: true,
             seed: None,
-            resume: false,
-            fresh: false,
+            existing: Existing::Refuse,
         };
         let measured = measure(&comparison)?;
         if measured.interrupted() {

@@ -10,6 +10,10 @@ use crate::app::grid::{GridFile, load};
 use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
 use crate::event::Arm;
 use crate::gate::GatePolicy;
+use crate::report::layout::first_of;
+
+/// Cells that a message names.
+const SHOWN: usize = 10;
 
 /// One side, before it is known which of its cells the other one has.
 #[derive(Debug)]
@@ -171,16 +175,6 @@ fn cells(plan: &Plan) -> impl Iterator<Item = &str> {
     first.map(|run| &*run.cell)
 }
 
-fn listed(cells: &[&str]) -> String {
-    const MOST: usize = 10;
-    let shown = cells.get(..MOST).unwrap_or(cells).join(", ");
-    let more = cells.len().saturating_sub(MOST);
-    match more {
-        0 => shown,
-        _ => format!("{shown} and {more} more"),
-    }
-}
-
 impl ComparedSides {
     /// The cells that both have; an error where the baseline has one that the candidate lacks.
     pub fn meet(sides: [ComparedSide; 2], policy: &GatePolicy) -> Result<Self, Fault> {
@@ -193,7 +187,7 @@ impl ComparedSides {
         if !lost.is_empty() {
             return Err(Fault::new(format!(
                 "the candidate has no {}, which the baseline has: what is not measured cannot pass",
-                listed(&lost)
+                first_of(&lost, SHOWN)
             ))
             .hint("cells that are given up are named in [gate.retired], each with the date and the reason"));
         }
@@ -206,8 +200,10 @@ impl ComparedSides {
             cells(&candidate.plan).filter(|cell| !known.contains(cell)).collect();
         let mut warnings = Vec::new();
         if !extra.is_empty() {
-            warnings
-                .push(format!("the baseline has no {}: not run and not compared", listed(&extra)));
+            warnings.push(format!(
+                "the baseline has no {}: not run and not compared",
+                first_of(&extra, SHOWN)
+            ));
         }
         warnings.extend(uneven(&sides)?);
         comparable(&sides, policy)?;

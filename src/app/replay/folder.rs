@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::problems::{Halt, Output};
-use super::recording::Beginning;
+use super::recording::{Beginning, feed};
+use super::request::ReplayRequest;
 use super::row::{SeriesName, row};
 use crate::app::{Fault, error_text};
 use crate::config;
 use crate::control::RunReplay;
 use crate::control::rule::RuleSpec;
 use crate::event::JobSpec;
-use crate::store::{Line, Recordings, StoreError, read_lines, read_record};
+use crate::store::{Recordings, StoreError, read_record};
 
 /// What is added to the reasons of a run that was not recorded to its end.
 const CUT_SHORT: &str = "; the recording was stopped early, so its whole is what it had by then";
@@ -28,8 +29,7 @@ struct Run<'a> {
 /// Replays one folder.
 pub(super) fn replay(
     path: &Path,
-    rules: &[RuleSpec],
-    metrics: &[String],
+    request: &ReplayRequest,
     output: &mut Output<'_>,
 ) -> Result<(), Halt> {
     let recordings = match Recordings::open(path) {
@@ -39,13 +39,13 @@ pub(super) fn replay(
             return Ok(());
         }
     };
-    let metrics = named(metrics)?;
+    let metrics = named(&request.metrics)?;
     let cores = recordings.head().machine["usable_cores"].as_f64();
     let (mut cut_short, mut count) = (0, 0);
     for name in &recordings.head().runs {
         let folder = recordings.run_folder(name);
         let problems = &mut output.problems;
-        let run = match Run::read(name, &folder, cores, rules, &metrics) {
+        let run = match Run::read(name, &folder, cores, &request.rules, &metrics) {
             Ok(Some(run)) => run,
             Ok(None) => {
                 problems.source(format!("{}: its log does not begin as one", folder.display()));
@@ -104,29 +104,12 @@ impl<'a> Run<'a> {
         if !metrics.is_empty() {
             begun.policy.metrics = metrics.to_vec();
         }
-        let usual = [RuleSpec::default()];
-        let rules = if rules.is_empty() { &usual[..] } else { rules };
         let Beginning { job, policy, context } = begun;
-        let replay = |rule: &RuleSpec| {
-            let replay = RunReplay::new(&policy, rule, context.clone());
-            (rule.clone(), replay)
-        };
-        let replays = rules.iter().map(replay).collect();
-        let mut run = Self { name, job, replays, cut_short: false, whole: false };
-        for line in read_lines(folder)? {
-            match line? {
-                Line::Worker(envelope) => {
-                    run.replays.iter_mut().for_each(|(_, replay)| replay.on_worker(&envelope));
-                }
-                Line::Sample(sample) => {
-                    run.replays.iter_mut().for_each(|(_, replay)| replay.on_sample(&sample));
-                }
-                Line::Asked { .. } => run.cut_short = true,
-                Line::Ended(_) => run.whole = true,
-                Line::Started { .. } | Line::Warning { .. } => {}
-            }
-        }
-        Ok(Some(run))
+        let replay = |rule: &RuleSpec| RunReplay::new(&policy, rule, context.clone());
+        let mut replays: Vec<_> = rules.iter().map(replay).collect();
+        let said = feed(folder, &mut replays, RunReplay::on_worker, RunReplay::on_sample)?;
+        let replays = rules.iter().cloned().zip(replays).collect();
+        Ok(Some(Self { name, job, replays, cut_short: said.asked, whole: said.ended }))
     }
 
     fn print(self, output: &mut Output<'_>) -> Result<(), Halt> {

@@ -1,10 +1,10 @@
-//! How a recorded run began, as a controller has to know it.
+//! The log of a recorded run, as a controller has to know it: how the run began, and what was seen of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::control::{RunContext, StopPolicy};
-use crate::event::{JobSpec, Limits, Note, Reason, RunRecord};
+use crate::event::{Envelope, JobSpec, Limits, Note, Reason, ResourceSample, RunRecord};
 use crate::store::{Line, StoreError, read_lines};
 
 /// The beginning of a run.
@@ -39,6 +39,35 @@ impl Beginning {
         let context = RunContext::of_job(&job, cores, unsupported, t_ns);
         Ok(Some(Self { job: *job, policy, context }))
     }
+}
+
+/// What a log says of the run beside what was seen of it.
+#[derive(Default)]
+pub(in crate::app) struct Said {
+    /// The controller had asked it to leave a phase or to stop.
+    pub(in crate::app) asked: bool,
+    /// It came to its end.
+    pub(in crate::app) ended: bool,
+}
+
+/// Feeds the log to several controllers as it was when the run was live, in a stream.
+pub(in crate::app) fn feed<T>(
+    folder: &Path,
+    controllers: &mut [T],
+    on_worker: fn(&mut T, &Envelope),
+    on_sample: fn(&mut T, &ResourceSample),
+) -> Result<Said, StoreError> {
+    let mut said = Said::default();
+    for line in read_lines(folder)? {
+        match line? {
+            Line::Worker(envelope) => controllers.iter_mut().for_each(|c| on_worker(c, &envelope)),
+            Line::Sample(sample) => controllers.iter_mut().for_each(|c| on_sample(c, &sample)),
+            Line::Asked { .. } => said.asked = true,
+            Line::Ended(_) => said.ended = true,
+            Line::Started { .. } | Line::Warning { .. } => {}
+        }
+    }
+    Ok(said)
 }
 
 /// What the run could not measure, by metric.

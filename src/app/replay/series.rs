@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use super::problems::{Halt, Output, Problems};
+use super::request::ReplayRequest;
 use super::row::{SeriesName, row};
 use crate::app::Fault;
 use crate::control::rule::{RuleSpec, SeriesReplay};
@@ -44,19 +45,16 @@ struct File<'a> {
     places: HashMap<u64, usize>,
     gone: HashSet<u64>,
     count: usize,
-    current: Option<(u64, usize)>,
 }
 
 /// Replays one file.
 pub(super) fn replay(
     path: &Path,
-    rules: &[RuleSpec],
-    metrics: &[String],
+    request: &ReplayRequest,
     output: &mut Output<'_>,
 ) -> Result<(), Halt> {
     let Output { rows, problems } = output;
-    let default = [RuleSpec::default()];
-    let rules = if rules.is_empty() { &default[..] } else { rules };
+    let ReplayRequest { rules, metrics } = request;
     let mut truths = Vec::new();
     if rules.iter().any(RuleSpec::needs_future) {
         if !path.is_file() && path.exists() {
@@ -128,7 +126,6 @@ impl<'a> File<'a> {
             places: HashMap::new(),
             gone: HashSet::new(),
             count: 0,
-            current: None,
         }
     }
 
@@ -192,15 +189,10 @@ impl<'a> File<'a> {
             return Ok(());
         }
         let key = key(row);
-        let at = match self.current {
-            // Rows of a series mostly stand together.
-            Some((current, at)) if current == key => at,
-            _ => match self.places.get(&key) {
-                Some(at) => *at,
-                None => self.begin(row, key)?,
-            },
+        let at = match self.places.get(&key) {
+            Some(at) => *at,
+            None => self.begin(row, key)?,
         };
-        self.current = Some((key, at));
         let series = &mut self.open[at];
         series.last_line = row.line;
         let Some(replay) = &mut series.replay else {
@@ -223,15 +215,16 @@ impl<'a> File<'a> {
     fn begin(&mut self, row: &SeriesRow<'_>, key: u64) -> Result<usize, Halt> {
         let again = self.gone.contains(&key);
         let mut replay = None;
-        if again {
+        let (path, line) = (self.path.display(), row.line);
+        if row.series.is_empty() {
+            self.problems.series(format!("{path}:{line}: a row without a series"));
+        } else if again {
             self.problems.series(format!(
-                "{}:{}: series `{}` comes again after {OPEN} others; what was said of it speaks of the rows before them: \
+                "{path}:{line}: series `{}` comes again after {OPEN} others; what was said of it speaks of the rows before them: \
                  sort the file by series",
-                self.path.display(),
-                row.line,
                 row.series
             ));
-        } else if !row.series.is_empty() {
+        } else {
             let truth = self.truths.get(self.count).copied().flatten();
             replay = Some(
                 SeriesReplay::new(self.rules, Some(truth.unwrap_or(f64::NAN)))
@@ -250,13 +243,6 @@ impl<'a> File<'a> {
             first_line: row.line,
             last_line: row.line,
         };
-        if row.series.is_empty() {
-            self.problems.series(format!(
-                "{}:{}: a row without a series",
-                self.path.display(),
-                row.line
-            ));
-        }
         self.count += 1;
         if self.open.len() < OPEN {
             self.open.push(series);

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use super::checks;
 use super::manifest::{self, AllRuns};
 use super::recorder::Recorder;
-use super::request::{Executed, Prepared, RunRequest};
+use super::request::{Executed, Prepared, RunRequest, Shared};
 use crate::app::environment::{self, SessionIdentity};
 use crate::app::{Fault, datasets, launch, programs};
 use crate::event::{MemoryGuard, RunRecord, Vendor};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
-use crate::store::{Existing, Results};
+use crate::store::Results;
 
 /// A request in which nothing is known to be wrong: its runs are ready to be started.
 pub struct Checked {
@@ -55,12 +55,7 @@ pub struct OpenFolder<'a> {
 impl<'a> OpenFolder<'a> {
     /// Opens the folder, and finds out which runs are whole.
     pub fn open(request: &'a RunRequest<'a>, checked: Checked) -> Result<Self, Fault> {
-        let existing = match (request.resume, request.fresh) {
-            (true, _) => Existing::Resume,
-            (_, true) => Existing::Replace,
-            _ => Existing::Refuse,
-        };
-        let results = Results::open(request.folder, existing)?;
+        let results = Results::open(request.folder, request.existing)?;
         let prepared = checked.prepared;
         let finished = |run: &Prepared| results.finished(&run.spec.run, &run.recorded);
         let kept: Result<Vec<_>, _> = prepared.iter().map(finished).collect();
@@ -108,7 +103,7 @@ impl<'a> OpenFolder<'a> {
         let before = before.filter(|_| !kept.is_empty());
         let now = environment::fingerprint(&facts.machine);
         let (mut session, warning) = SessionIdentity::begin(now, before, &facts.created);
-        if let Some(name) = &facts.session {
+        if let Some(name) = &facts.shared.session {
             name.clone_into(&mut session.id);
         }
         session.learn(&all.specs, &kept);
@@ -117,7 +112,7 @@ impl<'a> OpenFolder<'a> {
         let folder = ActiveFolder {
             request,
             facts: Rc::clone(facts),
-            later: facts.later.clone(),
+            later: facts.shared.later.clone(),
             all,
             session,
             recorder,
@@ -145,10 +140,8 @@ pub(super) struct SessionFacts {
     pub(super) machine: Machine,
     /// When.
     pub(super) created: String,
-    /// The session that the runs belong to, where it is not one of their own.
-    pub(super) session: Option<String>,
-    /// Runs of which it is not known yet whether they will be made: the manifests do not promise them.
-    pub(super) later: BTreeSet<String>,
+    /// What is told of no single folder.
+    pub(super) shared: Shared,
 }
 
 /// A results folder while its runs are made, with what its manifest says of them.
@@ -170,7 +163,7 @@ impl ActiveFolder<'_> {
             created: &self.facts.created,
             session: &self.session,
         })?;
-        Ok(self.recorder.results().write("manifest.json", &manifest)?)
+        Ok(self.recorder.results.write("manifest.json", &manifest)?)
     }
 
     /// What its runs are called beside those of another folder.
@@ -188,12 +181,12 @@ impl ActiveFolder<'_> {
     pub(super) fn end(mut self, interrupted: bool) -> Result<(Executed, Option<String>), Fault> {
         self.recorder.sort();
         let before = self.session.clone();
-        let warning = self.session.learn(&self.all.specs, self.recorder.records());
+        let warning = self.session.learn(&self.all.specs, &self.recorder.records);
         if self.session != before {
             self.write_manifest()?;
         }
         let planned = self.all.without(&self.later).order.len();
-        let (results, records) = self.recorder.into_parts();
+        let Recorder { results, records, .. } = self.recorder;
         Ok((Executed { records, planned, interrupted, results }, warning))
     }
 }

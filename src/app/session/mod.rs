@@ -17,7 +17,7 @@ use std::mem;
 use std::rc::Rc;
 
 pub use self::folder::{Checked, OpenFolder};
-pub use self::request::{Executed, RunRequest};
+pub use self::request::{Executed, RunRequest, Shared};
 pub use crate::runner::Streams;
 
 use self::folder::{ActiveFolder, SessionFacts};
@@ -34,29 +34,18 @@ pub struct Session<'a> {
     interrupts: Interrupts,
 }
 
-/// A session that several folders share.
-pub struct Shared {
-    /// Its name.
-    pub session: String,
-    /// Runs of which it is not known yet whether they will be made.
-    pub later: BTreeSet<String>,
-}
-
 impl<'a> Session<'a> {
-    /// Writes the manifests; from now on the observer may end the session. `shared`: what is told of no single folder.
+    /// Writes the manifests; from now on the observer may end the session.
     pub fn begin(
         folders: Vec<OpenFolder<'a>>,
-        shared: Option<Shared>,
+        shared: Shared,
         sampler: &'a Sampler,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, Fault> {
-        let (session, later) =
-            shared.map_or_else(Default::default, |shared| (Some(shared.session), shared.later));
         let facts = Rc::new(SessionFacts {
             machine: Machine::read(),
             created: jiff::Timestamp::now().to_string(),
-            session,
-            later,
+            shared,
         });
         let begun: Result<Vec<_>, _> =
             folders.into_iter().map(|folder| folder.begin(&facts)).collect();
@@ -118,7 +107,7 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     let folder = OpenFolder::open(request, checked)?;
     let queue: Vec<_> = folder.missing().map(|spec| (0, spec.clone())).collect();
     observer.expect(queue.len());
-    let mut session = Session::begin(vec![folder], None, &sampler, observer)?;
+    let mut session = Session::begin(vec![folder], Shared::default(), &sampler, observer)?;
     session.work(queue)?;
     let executed = session.end()?.pop();
     executed.ok_or_else(|| Fault::new("no results folder is open"))

@@ -18,12 +18,13 @@ use crate::app::error_text;
 
 /// Everything of a results folder that goes to disk while runs go on.
 pub(super) struct Recorder {
-    results: Results,
+    pub(super) results: Results,
     prepared: Vec<Prepared>,
     order: Vec<String>,
     devices: Vec<(Vendor, u32)>,
     current: Option<Current>,
-    records: Vec<RunRecord>,
+    /// The runs that have ended.
+    pub(super) records: Vec<RunRecord>,
     clock: MonotonicClock,
     reported_ns: u64,
 }
@@ -62,21 +63,6 @@ impl Recorder {
         let clock = MonotonicClock;
         let reported_ns = clock.now_ns();
         Self { results, prepared, order, devices, current: None, records, clock, reported_ns }
-    }
-
-    /// The folder.
-    pub(super) fn results(&self) -> &Results {
-        &self.results
-    }
-
-    /// The runs that have ended.
-    pub(super) fn records(&self) -> &[RunRecord] {
-        &self.records
-    }
-
-    /// The folder, and all records.
-    pub(super) fn into_parts(self) -> (Results, Vec<RunRecord>) {
-        (self.results, self.records)
     }
 
     /// Puts the records in the order of the plan.
@@ -160,16 +146,10 @@ impl Recorder {
         if now.saturating_sub(self.reported_ns) >= REPORT_NS {
             self.reported_ns = now;
             self.sort();
-            write_reports(&self.results, &self.records)?;
+            // The front is that of all cells, so it is said when the grid is over.
+            self.results.write("report.csv", &report_csv(&self.records, None)?)?;
+            self.results.write("metrics.csv", &metrics_csv(&self.records)?)?;
         }
         Ok(())
     }
-}
-
-/// Writes the reports over all runs.
-fn write_reports(results: &Results, records: &[RunRecord]) -> Result<(), RecordError> {
-    // The front is that of all cells, so it is said when the grid is over.
-    results.write("report.csv", &report_csv(records, None)?)?;
-    results.write("metrics.csv", &metrics_csv(records)?)?;
-    Ok(())
 }

@@ -1,11 +1,12 @@
 //! What is to be run, and what became of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::RunRecord;
 use crate::runner::{RunSpec, Streams};
-use crate::store::Results;
+use crate::store::{Existing, Results};
 
 /// What is to be run, and where its results go.
 pub struct RunRequest<'a> {
@@ -15,10 +16,8 @@ pub struct RunRequest<'a> {
     pub runs: &'a [PlannedRun],
     /// The results folder.
     pub folder: &'a Path,
-    /// Keep what is finished there.
-    pub resume: bool,
-    /// Delete what is there.
-    pub fresh: bool,
+    /// What becomes of what is there.
+    pub existing: Existing,
     /// The worker program, instead of the one that the grid's own settings lead to.
     pub program: Option<&'a Path>,
     /// What the runs of this request are called beside those of another.
@@ -34,13 +33,21 @@ impl<'a> RunRequest<'a> {
             plan,
             runs,
             folder,
-            resume: false,
-            fresh: false,
+            existing: Existing::Refuse,
             program: None,
             title: None,
             streams: Streams::Logged,
         }
     }
+}
+
+/// What is told of no single folder of a session.
+#[derive(Default)]
+pub struct Shared {
+    /// Its name, where it is not one of each folder's own.
+    pub session: Option<String>,
+    /// Runs of which it is not known yet whether they will be made: the manifests do not promise them.
+    pub later: BTreeSet<String>,
 }
 
 /// What became of a request.

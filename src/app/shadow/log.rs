@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::app::replay::recording::Beginning;
+use crate::app::replay::recording::{Beginning, feed};
 use crate::control::rule::RuleSpec;
 use crate::control::shadow::{ShadowEnd, ShadowRun, Stops};
 use crate::control::{RunContext, RunReplay, StopPolicy};
 use crate::event::RunRecord;
-use crate::store::{Line, StoreError, read_lines};
+use crate::store::StoreError;
 
 /// A run under a rule.
 pub(super) struct Observed {
@@ -26,7 +26,7 @@ impl Observed {
     }
 }
 
-/// What a run would have been under each rule, ours where none is given; `None` where it was really stopped early:
+/// What a run would have been under each rule; `None` where it was really stopped early:
 /// nobody knows its whole. The log is read in a stream, twice where a rule is not ours.
 pub(super) fn observe(
     folder: &Path,
@@ -41,20 +41,9 @@ pub(super) fn observe(
             why: "its log does not begin as one".to_owned(),
         });
     };
-    let own = [RuleSpec::default()];
-    let rules = if rules.is_empty() { &own[..] } else { rules };
-
     let mut shadows = shadows(folder, rules, &policy, &context)?;
-    let mut asked = false;
-    for line in read_lines(folder)? {
-        match line? {
-            Line::Worker(envelope) => shadows.iter_mut().for_each(|s| s.on_worker(&envelope)),
-            Line::Sample(sample) => shadows.iter_mut().for_each(|s| s.on_sample(&sample)),
-            Line::Asked { .. } => asked = true,
-            _ => {}
-        }
-    }
-    if policy.enabled && asked {
+    let said = feed(folder, &mut shadows, ShadowRun::on_worker, ShadowRun::on_sample)?;
+    if policy.enabled && said.asked {
         return Ok(None);
     }
     let ends = shadows.into_iter().map(ShadowRun::finish);
@@ -74,26 +63,17 @@ fn shadows(
     context: &RunContext,
 ) -> Result<Vec<ShadowRun>, StoreError> {
     let replay = |rule: &RuleSpec| RunReplay::new(policy, rule, context.clone());
-    let mut replays: Vec<_> =
-        rules.iter().map(|rule| (!rule.is_ours()).then(|| replay(rule))).collect();
-    if replays.iter().any(Option::is_some) {
-        for line in read_lines(folder)? {
-            let line = line?;
-            for replay in replays.iter_mut().flatten() {
-                match &line {
-                    Line::Worker(envelope) => replay.on_worker(envelope),
-                    Line::Sample(sample) => replay.on_sample(sample),
-                    _ => {}
-                }
-            }
-        }
+    let mut replays: Vec<_> = rules.iter().filter(|rule| !rule.is_ours()).map(replay).collect();
+    if !replays.is_empty() {
+        feed(folder, &mut replays, RunReplay::on_worker, RunReplay::on_sample)?;
     }
-    let shadow = |(rule, replay): (&RuleSpec, Option<RunReplay>)| match replay {
+    let mut replays = replays.into_iter();
+    let shadow = |rule: &RuleSpec| match (!rule.is_ours()).then(|| replays.next()).flatten() {
         Some(replay) => {
             let stops = Stops::joint(rule, &replay.finish(), policy.max_time_s);
             ShadowRun::with_stops(policy, stops, context.clone())
         }
         None => ShadowRun::new(policy, rule, context.clone()),
     };
-    Ok(rules.iter().zip(replays).map(shadow).collect())
+    Ok(rules.iter().map(shadow).collect())
 }

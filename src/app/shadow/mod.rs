@@ -5,6 +5,7 @@ mod totals;
 
 use self::log::Observed;
 use self::totals::ObservedRuns;
+use super::rules::parse_rules;
 use super::{Fault, error_text};
 use crate::control::rule::RuleSpec;
 use crate::event::{RunRecord, RunStatus, StopReason};
@@ -17,9 +18,7 @@ pub fn rules_before(results: &Results) -> Result<Option<Vec<RuleSpec>>, Fault> {
         return Ok(None);
     };
     // A file that somebody has changed is written anew for our rule.
-    let rules = rules_in(&bytes);
-    let rules: Result<Vec<_>, _> = rules.iter().map(|rule| rule.parse()).collect();
-    Ok(Some(rules.unwrap_or_default()))
+    parse_rules(&rules_in(&bytes)).or_else(|_| parse_rules(&[])).map(Some)
 }
 
 /// What shadow mode says, and what a reader must know beside it.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::RunArgs;
 use super::delivery::Delivery;
-use super::exit::{ExitStatus, check_exit};
+use super::exit::ExitStatus;
 use super::options::{CheckFormat, OnInconclusive, ReportFormat, Verbosity};
 use super::output::Screen;
 use super::progress;
@@ -28,9 +28,7 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
     let sides = ComparedSides::meet(sides, &rules.policy)?;
     let talks = args.verbosity() != Verbosity::Quiet;
     if talks {
-        for warning in sides.warnings() {
-            screen.say(&format!("warning: {warning}\n"));
-        }
+        screen.warn(&sides.warnings());
     }
     if args.dry_run {
         order::print(args, &sides, rules.policy.alpha)?;
@@ -50,8 +48,7 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
         blocks: compare.blocks,
         all_blocks: compare.all_blocks,
         seed: args.seed,
-        resume: args.resume,
-        fresh: args.fresh,
+        existing: args.existing(),
     };
     let (measured, _) = progress::watch(args.progress, args.verbosity(), screen, |progress| {
         comparison.measure(progress)
@@ -75,7 +72,7 @@ pub fn run(args: &RunArgs, against: &Path, screen: Screen) -> Result<ExitStatus,
     let report = GateReport { judgement: &judgement, inconclusive_fails };
     atomic::write(&folder.join(VERDICT), &report.json()?)?;
     delivery.deliver(&report)?;
-    Ok(check_exit(&judgement, inconclusive_fails))
+    Ok(ExitStatus::Judged(report.exit_code()))
 }
 
 /// What is to be compared.

@@ -13,7 +13,7 @@ use crate::config::plan::PlannedRun;
 use crate::event::Arm;
 use crate::gate::blocks::{RUNS, Turn, blocks, look};
 use crate::report::json::pretty;
-use crate::report::layout::wrap;
+use crate::report::layout::{counted, wrap};
 use crate::report::listing::Listing;
 
 /// Blocks of which the order is shown to people.
@@ -22,11 +22,10 @@ const SHOWN: usize = 2;
 /// What is said before the first run.
 pub(super) fn headline(sides: &ComparedSides, blocks: u32) -> String {
     let [baseline, candidate] = Arm::BOTH.map(|arm| named(sides.of(arm)));
-    let cells = sides.cells.len();
-    let plural = if cells == 1 { "" } else { "s" };
-    let runs = cells as u64 * u64::from(blocks * RUNS);
+    let runs = sides.cells.len() as u64 * u64::from(blocks * RUNS);
+    let cells = counted(sides.cells.len(), "cell");
     format!(
-        "baseline (A) {baseline}, candidate (B) {candidate}: {cells} cell{plural} in {blocks} blocks, {runs} runs\n"
+        "baseline (A) {baseline}, candidate (B) {candidate}: {cells} in {blocks} blocks, {runs} runs\n"
     )
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::super::layout::first_of;
 use super::super::summary::SummaryRow;
 use super::figures::{Field, figure, is_again};
 use super::palette::SHAPES;
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
 use crate::metric::MetricDef;
+
+/// Names in a list.
+pub(super) const SHOWN: usize = 6;
 
 /// A run on a drawing, or a cell over its repeats.
 pub(super) struct Point<'a> {
@@ -186,11 +190,18 @@ pub(super) fn points<'a>(
         }
     }
     if !lost.is_empty() {
-        notes.push(format!("not shown, since it failed or was cancelled: {}", listed(&lost)));
+        notes.push(format!(
+            "not shown, since it failed or was cancelled: {}",
+            first_of(&lost, SHOWN)
+        ));
     }
     for (metric, runs) in metrics.iter().zip(lacking) {
         if !runs.is_empty() {
-            notes.push(format!("not shown, for want of {}: {}", metric.name, listed(&runs)));
+            notes.push(format!(
+                "not shown, for want of {}: {}",
+                metric.name,
+                first_of(&runs, SHOWN)
+            ));
         }
     }
     for (of, metric) in metrics.iter().enumerate() {
@@ -224,16 +235,6 @@ fn caveats(field: Field<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize
         ));
     }
     notes
-}
-
-/// A few names, and how many more.
-pub(super) fn listed(runs: &[&str]) -> String {
-    const SHOWN: usize = 6;
-    let names = runs.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-    match runs.len().saturating_sub(SHOWN) {
-        0 => names,
-        more => format!("{names} and {more} more"),
-    }
 }
 
 /// What tells a run (or a cell) from others beside its model, which its mark tells.

@@ -3,13 +3,14 @@
 use plotters::style::Color;
 
 use super::super::ReportError;
+use super::super::layout::first_of;
 use super::Limit;
 use super::axis::{Axis, Wish, Zero};
 use super::figures::{Field, Pair, title};
 use super::labels::{self, Named};
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame, Pixel};
-use super::points::{Point, doubt, listed, models, points, short};
+use super::points::{Point, SHOWN, doubt, models, points, short};
 use crate::event::Feasibility;
 use crate::metric::MetricDef;
 
@@ -111,11 +112,10 @@ fn axis(
         .map(|point| format!("{} ({})", point.name, metric.unit.show(point.value(of))))
         .collect();
     if !beyond.is_empty() {
-        let names: Vec<&str> = beyond.iter().map(String::as_str).collect();
         notes.push(format!(
             "at the edge, since its {} is that of a model not trained to the end: {}",
             metric.name,
-            listed(&names)
+            first_of(&beyond, SHOWN)
         ));
     }
     Some(axis)

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::side::{Origin, RecordedSide, absent, cells};
+use super::side::{Origin, RecordedSide, absent};
 use crate::app::Fault;
 use crate::event::{MetricRow, Note, RunRecord};
-use crate::gate::{Figure, GateRun, Side};
+use crate::gate::{Figure, GateRun};
 use crate::report::{csv::failure_text, words};
 use crate::store::Recordings;
 
@@ -36,12 +36,7 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
             |record| gate_run(record, &origin.session),
         ));
     }
-    let side = Side {
-        name: name.to_string(),
-        sessions: origin.sessions(&runs),
-        cells: cells(&runs),
-        runs,
-    };
+    let side = origin.side(name.to_string(), runs);
     Ok(RecordedSide { side, notes: Vec::new(), gate: head.gate.clone(), wide: false })
 }
 

@@ -3,11 +3,11 @@
 mod folder;
 mod sheet;
 mod side;
+mod stored;
 
 use std::path::Path;
 
 use crate::app::Fault;
-use crate::app::baseline::{Reference, StoredSide, side_of_store};
 use crate::gate::{GatePolicy, Side};
 use crate::store::baseline::is_baseline;
 
@@ -40,13 +40,12 @@ pub(super) fn read_baseline(
     path: &Path,
     candidate: &Side,
     policy: &GatePolicy,
-    reference: Reference,
+    pinned: bool,
 ) -> Result<RecordedSide, Fault> {
     if is_baseline(path) {
-        let StoredSide { side, note } = side_of_store(path, candidate, policy, reference)?;
-        return Ok(RecordedSide { side, notes: vec![note], gate: None, wide: false });
+        return stored::read(path, candidate, policy, pinned);
     }
-    if reference == Reference::Pinned {
+    if pinned {
         let name = path.display();
         return Err(Fault::new(format!("--pinned: {name} is no folder of baselines"))
             .hint("`perftune baseline promote` pins an epoch of one"));

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::side::{Origin, RecordedSide, absent, cells};
+use super::side::{Origin, RecordedSide, absent};
 use crate::app::Fault;
-use crate::gate::Side;
 use crate::report::reading::{ReadFigures, read_figures};
 use crate::store::{ManifestHead, Recordings};
 
@@ -27,18 +26,16 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
         notes.push("the manifest.json beside it is of other runs, and was not used".to_owned());
     }
     let origin = own.map_or_else(|| Origin::unknown(path), |head| Origin::of(head, folder));
-    let lost = own.map(|head| lost(head, &named)).unwrap_or_default();
+    // The runs of the manifest that the file does not have.
+    let known = own.iter().flat_map(|head| &head.runs);
+    let lost = known.filter(|run| !named.contains(run.as_str()));
     let why = "it is in manifest.json and not in the CSV file";
-    runs.extend(lost.iter().map(|run| absent(run, "", why.to_owned())));
+    let lost: Vec<_> = lost.map(|run| absent(run, "", why.to_owned())).collect();
+    runs.extend(lost);
     for run in &mut runs {
         run.session.clone_from(&origin.session);
     }
-    let side = Side {
-        name: path.display().to_string(),
-        sessions: origin.sessions(&runs),
-        cells: cells(&runs),
-        runs,
-    };
+    let side = origin.side(path.display().to_string(), runs);
     Ok(RecordedSide { side, notes, gate: own.and_then(|head| head.gate.clone()), wide })
 }
 
@@ -46,10 +43,4 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
 fn is_of(head: &ManifestHead, named: &HashSet<&str>) -> bool {
     let known: HashSet<&str> = head.runs.iter().map(String::as_str).collect();
     named.is_subset(&known)
-}
-
-/// The runs of a manifest that the file does not have.
-fn lost(head: &ManifestHead, named: &HashSet<&str>) -> Vec<String> {
-    let lost = head.runs.iter().filter(|run| !named.contains(run.as_str()));
-    lost.cloned().collect()
 }

@@ -44,8 +44,8 @@ impl Origin {
         Self { session: path.display().to_string(), created: String::new(), fingerprint: None }
     }
 
-    /// The sessions of these runs. What was measured in turn with another side names its own.
-    pub(super) fn sessions(&self, runs: &[GateRun]) -> Vec<SessionInfo> {
+    /// The side that these runs are. What was measured in turn with another side names its own session.
+    pub(super) fn side(&self, name: String, runs: Vec<GateRun>) -> Side {
         let mut ids = distinct(runs.iter().map(|run| run.session.as_str()));
         if ids.is_empty() {
             ids.push(&self.session);
@@ -55,13 +55,11 @@ impl Origin {
             created: self.created.clone(),
             fingerprint: self.fingerprint.clone(),
         };
-        ids.into_iter().map(info).collect()
+        let sessions = ids.into_iter().map(info).collect();
+        // In the order of their first runs.
+        let cells = distinct(runs.iter().map(|run| run.cell.clone()));
+        Side { name, sessions, cells, runs }
     }
-}
-
-/// The cells of these runs, in the order of their first ones.
-pub(super) fn cells(runs: &[GateRun]) -> Vec<String> {
-    distinct(runs.iter().map(|run| run.cell.clone()))
 }
 
 /// A run that was planned and of which there is no record.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::outlier;
+use super::side::RecordedSide;
 use crate::app::Fault;
+use crate::app::baseline::outlier;
 use crate::app::distinct::distinct;
 use crate::event::Note;
 use crate::event::fingerprint::Fingerprint;
@@ -14,33 +15,16 @@ use crate::store::baseline::{
     self, MachineBaseline, StoredFigure, StoredRun, StoredSession, WINDOW,
 };
 
-/// Which sessions of a machine are compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reference {
-    /// The last eight.
-    Rolling,
-    /// The epoch that was pinned by the last promotion: slow drift cannot move it.
-    Pinned,
-}
-
-/// Stored sessions as a side, and what a reader of the verdict must know of them.
-#[derive(Debug)]
-pub struct StoredSide {
-    /// What is compared with.
-    pub side: Side,
-    /// Which sessions these are.
-    pub note: String,
-}
-
 /// The sessions of a folder of baselines that were measured where the candidate was; where there are none, the latest one of
 /// another machine, which the comparison then refuses by the field in which they differ. What the gate has as its subject
-/// may differ. The candidate's own session is left out: nothing is compared with itself.
-pub fn side_of_store(
+/// may differ. The candidate's own session is left out: nothing is compared with itself. `pinned`: instead of the last eight
+/// the epoch that was pinned by the last promotion, which slow drift cannot move.
+pub(super) fn read(
     root: &Path,
     candidate: &Side,
     policy: &GatePolicy,
-    reference: Reference,
-) -> Result<StoredSide, Fault> {
+    pinned: bool,
+) -> Result<RecordedSide, Fault> {
     let shelves = baseline::read(root)?;
     let here = candidate.sessions.last();
     let here = here.and_then(|session| session.fingerprint.as_ref());
@@ -49,23 +33,23 @@ pub fn side_of_store(
     let is_own =
         |session: &StoredSession| candidate.sessions.iter().any(|info| own(session, &info.id));
     let mut left_out = Vec::new();
-    let (mut sessions, pinned) = match reference {
-        Reference::Rolling => {
-            let mut sessions = Vec::new();
-            for shelf in &matching {
-                let (usable, outlying) = outlier::usable(shelf);
-                sessions.extend(usable);
-                left_out.extend(outlying);
-            }
-            (sessions, String::new())
+    let (mut sessions, mut epoch) = (Vec::new(), None);
+    if pinned {
+        let (all, name) = self::pinned(root, &matching)?;
+        (sessions, epoch) = (all, Some(name));
+    } else {
+        for shelf in &matching {
+            let (usable, outlying) = outlier::usable(shelf);
+            sessions.extend(usable);
+            left_out.extend(outlying);
         }
-        Reference::Pinned => pinned(root, &matching)?,
-    };
+    }
     left_out.retain(|session| !is_own(session));
     sessions.retain(|session| !is_own(session));
     if sessions.is_empty() {
         // It says in which field that machine differs.
-        let others = every(&others).into_iter().filter(|session| !is_own(session));
+        let others = others.iter().flat_map(|shelf| &shelf.sessions);
+        let others = others.filter(|session| !is_own(session));
         sessions = others.max_by_key(|session| session.time()).into_iter().collect();
     }
     if sessions.is_empty() {
@@ -81,31 +65,27 @@ pub fn side_of_store(
     let there = sessions.len();
     let sessions = &sessions[there.saturating_sub(WINDOW)..];
     let used = counted(sessions.len(), "stored session");
-    let note = match pinned.as_str() {
-        "" if sessions.len() < there => {
+    let note = match epoch {
+        Some(epoch) => format!("compared with the {used} of {epoch}"),
+        None if sessions.len() < there => {
             format!("compared with the last {used} of {there} of this machine")
         }
-        "" => format!("compared with {used} of this machine"),
-        pinned => format!("compared with the {used} of {pinned}"),
+        None => format!("compared with {used} of this machine"),
     };
-    let note = note + &outlying(&left_out);
-    Ok(StoredSide { side: side(root, sessions), note })
+    let notes = vec![note + &outlying(&left_out)];
+    Ok(RecordedSide { side: side(root, sessions), notes, gate: None, wide: false })
 }
 
 /// Which sessions are not compared with, and what to do if they are the new normal.
 fn outlying(left_out: &[&StoredSession]) -> String {
-    let names: Vec<&str> = left_out.iter().map(|one| one.session.as_str()).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        names => format!(
-            "; without {}, whose figures lie outside of those before (`perftune baseline promote --force-outlier` makes one the new reference)",
-            names.join(", ")
-        ),
+    if left_out.is_empty() {
+        return String::new();
     }
-}
-
-fn every<'a>(shelves: &[&'a MachineBaseline]) -> Vec<&'a StoredSession> {
-    shelves.iter().flat_map(|shelf| &shelf.sessions).collect()
+    let names: Vec<&str> = left_out.iter().map(|one| one.session.as_str()).collect();
+    format!(
+        "; without {}, whose figures lie outside of those before (`perftune baseline promote --force-outlier` makes one the new reference)",
+        names.join(", ")
+    )
 }
 
 /// The sessions of the last promotion among these machines, and what that was.

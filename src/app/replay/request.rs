@@ -1,0 +1,54 @@
+//! Which rules judge the sources, and by which metrics.
+
+use crate::app::Fault;
+use crate::app::rules::parse_rules_with;
+use crate::control::rule::RuleSpec;
+use crate::units::Share;
+
+/// What is asked of every source.
+pub struct ReplayRequest {
+    /// At least one.
+    pub(super) rules: Vec<RuleSpec>,
+    /// None: all of the source.
+    pub(super) metrics: Vec<String>,
+}
+
+impl ReplayRequest {
+    /// `within`, `confidence`: for rules that have such a parameter and were not given it.
+    pub fn new(
+        rules: &[String],
+        within: Option<&str>,
+        confidence: Option<&str>,
+        metrics: &[String],
+    ) -> Result<Self, Fault> {
+        let within = share(within, "--within", 0.0)?;
+        let confidence = share(confidence, "--confidence", 0.5)?;
+        let complete = |rule: RuleSpec| {
+            let named = [("within", within), ("confidence", confidence)];
+            named.into_iter().fold(rule, |rule, (name, value)| match value {
+                Some(value) => rule.or(name, value),
+                None => rule,
+            })
+        };
+        Ok(Self { rules: parse_rules_with(rules, complete)?, metrics: metrics.to_vec() })
+    }
+}
+
+/// A percentage above `least` and below 100%.
+fn share(text: Option<&str>, option: &str, least: f64) -> Result<Option<f64>, Fault> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let value = if text.ends_with('%') {
+        text.parse::<Share>().ok().map(|share| share.0)
+    } else {
+        text.parse::<f64>().ok()
+    };
+    match value.filter(|value| *value > least && *value < 1.0) {
+        Some(value) => Ok(Some(value)),
+        None => Err(Fault::new(format!(
+            "{option} must be a percentage between {} and 100%, not `{text}`",
+            Share(least)
+        ))),
+    }
+}
