@@ -22,7 +22,7 @@ use crate::sampler::{self, LimitMeans, Machine, Sampler, SamplerHandle};
 pub use self::accelerators::Accelerator;
 pub use self::energy::{Counter, Energy};
 pub use self::fact::Fact;
-pub use self::noise::{NoiseCheck, NoiseLevel};
+pub use self::noise::{NoiseCheck, NoiseLevel, Trouble};
 pub use self::tpu::Tpus;
 pub use crate::sampler::{Card, TpuChip};
 

@@ -1,4 +1,4 @@
-//! Whether this machine is quiet enough to measure on now, and what to do where it is not.
+//! Whether this machine is quiet enough to measure on now, and what troubles it where it is not.
 //!
 //! A figure is *noisy* where it would mark a stretch of a run ([`crate::interference`], which has the recordings behind
 //! the thresholds), or make a timing worse by about what a stopping rule asks for, 5%: a thread that got less than 95%
@@ -12,7 +12,6 @@ use serde::Serialize;
 use crate::interference::{OTHERS, STEAL, THERMAL, THROTTLED};
 use crate::report::layout::harmless;
 use crate::sampler::noise::{Busy, Noise};
-use crate::units;
 
 /// How quiet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -28,6 +27,27 @@ pub enum NoiseLevel {
     VeryNoisy,
 }
 
+/// What can be done something about, or has to be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Others use the cores.
+    Others,
+    /// The host gives the cores to other guests.
+    Steal,
+    /// A quota holds work back.
+    Quota,
+    /// Cores are slowed by heat.
+    Heat,
+    /// Threads wait for a core that nobody is seen to use.
+    Waiting,
+    /// Somebody waits for memory.
+    Memory,
+    /// Somebody waits for a disk.
+    Disks,
+    /// The clock of a core follows its load.
+    Governor,
+}
+
 /// A process of somebody else.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Foreign {
@@ -39,7 +59,7 @@ pub struct Foreign {
     pub cpu_percent: f64,
 }
 
-/// What was found, and what to do. Shares of CPU time in percent of one core; `null`: the system does not tell.
+/// What was found. Shares of CPU time in percent of one core; `null`: the system does not tell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NoiseCheck {
     /// How quiet it was.
@@ -74,8 +94,9 @@ pub struct NoiseCheck {
     pub smt: Option<bool>,
     /// Who used most.
     pub busiest: Vec<Foreign>,
-    /// What to do.
-    pub advice: Vec<String>,
+    /// What to do something about.
+    #[serde(skip)]
+    pub troubles: Vec<Trouble>,
 }
 
 /// A figure that counts, from which value on it is noisy, and very noisy.
@@ -104,7 +125,15 @@ const LATE: (f64, f64) = (0.003, 0.010);
 /// Share of the time in which somebody waited for memory or a disk that is worth advice.
 const PRESSURE: f64 = 0.05;
 
+/// The governor under which clocks do not follow the load.
+const STEADY: &str = "performance";
+
 impl NoiseCheck {
+    /// A governor under which clocks follow the load.
+    pub fn unsteady_governor(&self) -> Option<&str> {
+        self.governors.iter().map(String::as_str).find(|name| *name != STEADY)
+    }
+
     /// Judges what was measured on a machine of which `cores` can be used.
     pub fn of(noise: &Noise, cores: f64) -> Self {
         let limit = |value, (noisy, very)| Limit { value, noisy, very };
@@ -136,7 +165,7 @@ impl NoiseCheck {
             turbo: noise.turbo,
             smt: noise.smt,
             busiest: noise.busiest.iter().map(foreign).collect(),
-            advice: advice(noise, levels.map(|level| level > NoiseLevel::Quiet)),
+            troubles: troubles(noise, levels.map(|level| level > NoiseLevel::Quiet)),
         }
     }
 }
@@ -150,77 +179,21 @@ fn foreign(busy: &Busy) -> Foreign {
     }
 }
 
-/// What to do; `[others, steal, quota, heat, missed, late]`: what is above its threshold.
-fn advice(noise: &Noise, above: [bool; 6]) -> Vec<String> {
+/// What troubles the machine; `[others, steal, quota, heat, missed, late]`: what is above its threshold.
+fn troubles(noise: &Noise, above: [bool; 6]) -> Vec<Trouble> {
     let [others, steal, quota, heat, missed, late] = above;
-    let percent = |share: Option<f64>| units::rough_percent(share.unwrap_or(0.0));
-    let mut advice = Vec::new();
-    if others {
-        let named = noise.busiest.iter().map(foreign).map(|busy| {
-            let share = units::rough_percent(busy.cpu_percent * 0.01);
-            format!("{} (pid {}, {share} of a core)", busy.name, busy.pid)
-        });
-        let named: Vec<_> = named.collect();
-        let stop = if named.is_empty() {
-            "stop what runs beside it (short-lived processes, none of which can be named)"
-                .to_owned()
-        } else {
-            format!("stop {}", named.join(", "))
-        };
-        advice.push(format!("{stop}; or keep runs off their cores with `[limits] cpus`"));
-    }
-    if steal {
-        advice.push(format!(
-            "a noisy neighbour steals {} of a core: no setting here helps; compare only with `perftune check --against`, \
-             which measures both sides in turns",
-            percent(noise.steal)
-        ));
-    }
-    if quota {
-        advice.push(format!(
-            "the quota of this control group holds work back {} of the time: raise cpu.max, or use fewer threads",
-            percent(noise.throttled)
-        ));
-    }
-    if heat {
-        advice.push("cores run below their clock because of heat: let the machine cool, or use fewer threads".to_owned());
-    }
-    if (missed || late) && !(others || steal || quota) {
-        advice.push(
-            "threads wait for a core although nobody is seen to use it: look for other control groups or containers that \
-             share these cores"
-                .to_owned(),
-        );
-    }
-    advice.extend(remedies(noise));
-    advice
-}
-
-/// What to do about figures that say little of a run without what they mean for it.
-fn remedies(noise: &Noise) -> Vec<String> {
-    let percent = |share: Option<f64>| units::rough_percent(share.unwrap_or(0.0));
-    let mut advice = Vec::new();
-    for (share, what, remedy) in [
-        (
-            noise.pressure[1],
-            "memory",
-            "stop what holds it, or the runs will be measured while swapping",
-        ),
-        (noise.pressure[2], "disks", "stop what reads and writes, or keep the data sets in memory"),
-    ] {
-        if share.is_some_and(|share| share > PRESSURE) {
-            advice.push(format!(
-                "somebody waits for {what} {} of the time: {remedy}",
-                percent(share)
-            ));
-        }
-    }
-    if let Some(governor) = noise.governors.iter().find(|name| *name != "performance") {
-        advice.push(format!(
-            "governor is {governor}: clocks follow the load; `cpupower frequency-set -g performance` while you measure"
-        ));
-    }
-    advice
+    let [_, memory, disks] = noise.pressure.map(|share| share.is_some_and(|s| s > PRESSURE));
+    let found = [
+        (others, Trouble::Others),
+        (steal, Trouble::Steal),
+        (quota, Trouble::Quota),
+        (heat, Trouble::Heat),
+        ((missed || late) && !(others || steal || quota), Trouble::Waiting),
+        (memory, Trouble::Memory),
+        (disks, Trouble::Disks),
+        (noise.governors.iter().any(|name| name != STEADY), Trouble::Governor),
+    ];
+    found.into_iter().filter(|(is, _)| *is).map(|(_, trouble)| trouble).collect()
 }
 
 #[cfg(test)]
@@ -258,47 +231,41 @@ mod tests {
         }
     }
 
-    /// What is changed of a quiet machine, the verdict then, and a piece of the advice.
-    type Case = (fn(&mut Noise), NoiseLevel, &'static str);
+    /// What is changed of a quiet machine, the verdict then, and what troubles it.
+    type Case = (fn(&mut Noise), NoiseLevel, &'static [Trouble]);
 
     #[test]
     fn a_machine_is_as_quiet_as_its_noisiest_figure() {
         use NoiseLevel::{Noisy, Quiet, VeryNoisy};
-        let with = |change: fn(&mut Noise)| {
-            let mut noise = quiet();
-            change(&mut noise);
-            let found = NoiseCheck::of(&noise, 4.0);
-            (found.verdict, found.advice.join("; "))
-        };
-        let busy = |noise: &mut Noise| {
-            noise.others = Some(0.93);
-            noise.busiest = vec![Busy { pid: 712, name: "cargo".to_owned(), cores: 0.92 }];
-        };
-        let cases: [Case; 12] = [
-            (|_| (), Quiet, ""),
-            (|n| n.others = Some(0.2), Quiet, ""),
-            (busy, Noisy, "stop cargo (pid 712, 92% of a core)"),
-            (|n| n.others = Some(2.1), VeryNoisy, "none of which can be named"),
-            (|n| n.steal = Some(0.12), Noisy, "steals 12% of a core"),
-            (|n| n.steal = Some(0.5), VeryNoisy, "--against"),
-            (|n| n.throttled = Some(0.3), Noisy, "raise cpu.max"),
-            (|n| n.thermal = Some(3.0), Noisy, "cool"),
-            (|n| n.ran = Some(0.9), Noisy, "other control groups"),
-            (|n| n.wake_late_s = Some(0.02), VeryNoisy, "other control groups"),
-            (|n| n.pressure[1] = Some(0.2), Quiet, "swapping"),
+        use Trouble::{Disks, Governor, Heat, Memory, Others, Quota, Steal, Waiting};
+        let cases: [Case; 14] = [
+            (|_| (), Quiet, &[]),
+            (|n| n.others = Some(0.2), Quiet, &[]),
+            (|n| n.others = Some(0.93), Noisy, &[Others]),
+            (|n| n.others = Some(2.1), VeryNoisy, &[Others]),
+            (|n| n.steal = Some(0.12), Noisy, &[Steal]),
+            (|n| n.steal = Some(0.5), VeryNoisy, &[Steal]),
+            (|n| n.throttled = Some(0.3), Noisy, &[Quota]),
+            (|n| n.thermal = Some(3.0), Noisy, &[Heat]),
+            (|n| n.ran = Some(0.9), Noisy, &[Waiting]),
+            (|n| n.wake_late_s = Some(0.02), VeryNoisy, &[Waiting]),
+            (|n| (n.ran, n.steal) = (Some(0.9), Some(0.12)), Noisy, &[Steal]),
+            (|n| n.pressure[1] = Some(0.2), Quiet, &[Memory]),
+            (|n| n.pressure[2] = Some(0.2), Quiet, &[Disks]),
             (
                 |n| n.governors = vec!["performance".to_owned(), "powersave".to_owned()],
                 Quiet,
-                "governor is powersave",
+                &[Governor],
             ),
         ];
-        for (change, verdict, says) in cases {
-            let (found, advice) = with(change);
-            assert_eq!(found, verdict, "{advice}");
-            assert!(advice.contains(says) && advice.is_empty() == says.is_empty(), "{advice}");
+        for (change, verdict, troubles) in cases {
+            let mut noise = quiet();
+            change(&mut noise);
+            let found = NoiseCheck::of(&noise, 4.0);
+            assert_eq!((found.verdict, &*found.troubles), (verdict, troubles));
         }
         let nothing = NoiseCheck::of(&Noise::default(), 4.0);
-        assert_eq!((nothing.verdict, nothing.advice.len()), (Quiet, 0));
+        assert_eq!((nothing.verdict, &*nothing.troubles), (Quiet, &[][..]));
     }
 
     /// Beside a process whose name is meant for the terminal.

@@ -1,5 +1,6 @@
 //! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
 
+mod advice;
 mod text;
 
 use serde_json::{Map, Value};
@@ -29,9 +30,13 @@ fn json(diagnosis: &Diagnosis) -> Result<Vec<u8>, ReportError> {
         let said = why.map_or(Value::Bool(true), |why| serde_json::json!({ "unsupported": why }));
         (group.to_owned(), said)
     });
-    json::pretty(&serde_json::json!({
+    let mut document = serde_json::json!({
         "format": json::FORMAT,
         "diagnosis": diagnosis,
         "measured": measured.collect::<Map<_, _>>(),
-    }))
+    });
+    if let Some(noise) = &diagnosis.noise {
+        document["diagnosis"]["noise"]["advice"] = advice::advice(noise).into();
+    }
+    json::pretty(&document)
 }

@@ -2,53 +2,44 @@
 
 use std::fmt::Write;
 
+use super::advice::advice;
 use crate::app::doctor::{
     Accelerator, Card, Counter, Diagnosis, Energy, Enforceable, Fact, Facts, Keyed, NoiseCheck,
     NoiseLevel, Tpus,
 };
 use crate::event::{MemoryGuard, cpu_list};
-use crate::report::layout::wrap;
+use crate::report::layout::{counted, wrap};
 use crate::units::{Unit, bytes, rough_percent, seconds, significant};
 
 /// For people, in lines of at most `width` characters.
 pub(super) fn render(diagnosis: &Diagnosis, width: usize) -> String {
-    let mut out = String::new();
-    for (name, text) in machine(&diagnosis.facts) {
-        entry(&mut out, name, &text, width);
-    }
-    entry(&mut out, "TPU", &tpus(&diagnosis.facts.tpu), width);
-    for (name, text) in energy(&diagnosis.energy) {
-        entry(&mut out, name, &text, width);
-    }
+    let facts = &diagnosis.facts;
     let worker = match &diagnosis.worker {
         Fact::Value(version) => version.clone(),
         Fact::Unsupported(why) => format!("cannot be used: {why}"),
     };
-    entry(&mut out, "worker", &worker, width);
-    entry(&mut out, "fingerprint", &fingerprint(&diagnosis.fingerprint), width);
     let results = match &diagnosis.results_free_bytes {
         Fact::Value(free) => format!("can be written, {} free", bytes(*free as f64)),
         Fact::Unsupported(why) => why.clone(),
     };
-    entry(&mut out, "results", &results, width);
-    for (name, text) in limits(&diagnosis.facts.limits) {
-        entry(&mut out, name, &text, width);
-    }
-    for (name, text) in diagnosis.noise.iter().flat_map(noise) {
-        entry(&mut out, name, &text, width);
-    }
+    let mut rows = Vec::from(machine(facts));
+    rows.push(("TPU", tpus(&facts.tpu)));
+    rows.extend(energy(&diagnosis.energy));
+    rows.push(("worker", worker));
+    rows.push(("fingerprint", fingerprint(&diagnosis.fingerprint)));
+    rows.push(("results", results));
+    rows.extend(limits(&facts.limits));
+    rows.extend(diagnosis.noise.iter().flat_map(noise));
+    let (unmeasured, measured): (Vec<_>, Vec<_>) =
+        diagnosis.groups().into_iter().partition(|(_, why)| why.is_some());
+    let measured: Vec<_> = measured.into_iter().map(|(group, _)| group).collect();
+    let mut told = vec![("measured", measured.join(", "))];
+    let why = |(group, why): (&str, Option<String>)| Some(format!("{group}: {}", why?));
+    told.extend(unmeasured.into_iter().filter_map(why).map(|text| ("not measured", text)));
+    let mut out = String::new();
+    rows.iter().for_each(|(name, text)| entry(&mut out, name, text, width));
     out.push('\n');
-    let groups = diagnosis.groups();
-    let measured = groups.iter().filter(|(_, why)| why.is_none()).map(|(group, _)| *group);
-    let measured: Vec<_> = measured.collect();
-    if !measured.is_empty() {
-        entry(&mut out, "measured", &measured.join(", "), width);
-    }
-    for (group, why) in groups {
-        if let Some(why) = why {
-            entry(&mut out, "not measured", &format!("{group}: {why}"), width);
-        }
-    }
+    told.iter().for_each(|(name, text)| entry(&mut out, name, text, width));
     out
 }
 
@@ -82,7 +73,7 @@ fn machine(facts: &Facts) -> [(&'static str, String); 8] {
         ("processor", text(&facts.processor, Clone::clone)),
         ("cores", format!("{usable} usable of {}", text(&facts.cores, ToString::to_string))),
         ("memory", memory + &limit.unwrap_or_default()),
-        ("accelerators", text(&facts.accelerators, |devices| lines(devices).join("\n"))),
+        ("accelerators", text(&facts.accelerators, |devices| lines(devices))),
         ("pressure", text(&facts.pressure, |fact| told(fact).to_owned())),
         (
             "sampler",
@@ -123,11 +114,11 @@ fn fingerprint(keyed: &Keyed) -> String {
 }
 
 /// A line for each device.
-fn lines(devices: &[Accelerator]) -> Vec<String> {
-    if devices.is_empty() {
-        return vec!["none".to_owned()];
+fn lines(devices: &[Accelerator]) -> String {
+    match devices {
+        [] => "none".to_owned(),
+        devices => devices.iter().map(line).collect::<Vec<_>>().join("\n"),
     }
-    devices.iter().map(line).collect()
 }
 
 /// `gpu0: NVIDIA L4, 23.0 GiB, GPU-8d6f5fd1, driver 550.54.15; tells ...; not ...`.
@@ -143,7 +134,7 @@ fn line(device: &Accelerator) -> String {
     if !device.tells.is_empty() {
         let _ = write!(line, "; tells {}", device.tells.join(", "));
     }
-    for (why, what) in by_reason(&device.lacks) {
+    for (why, what) in by_reason(device.lacks.iter().map(|(what, why)| (&**what, &**why))) {
         let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
         let _ = write!(line, "; not {}{why}", what.join(", "));
     }
@@ -151,10 +142,10 @@ fn line(device: &Accelerator) -> String {
 }
 
 /// What is missing for the same reason, together.
-fn by_reason(lacks: &[(String, String)]) -> Vec<(&str, Vec<&str>)> {
+fn by_reason<'a>(lacks: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, Vec<&'a str>)> {
     let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
     for (what, why) in lacks {
-        match found.iter_mut().find(|(reason, _)| reason == why) {
+        match found.iter_mut().find(|(reason, _)| *reason == why) {
             Some((_, all)) => all.push(what),
             None => found.push((why, vec![what])),
         }
@@ -179,22 +170,18 @@ fn energy(energy: &Energy) -> Vec<(&'static str, String)> {
 
 /// The counters that can be read, then each reason why others cannot, once.
 fn said(counters: &[Counter]) -> String {
-    let names = |wanted: Option<&String>| {
-        let of = counters.iter().filter(|counter| counter.unreadable_because.as_ref() == wanted);
-        of.map(|counter| &*counter.domain).collect::<Vec<_>>().join(", ")
-    };
+    let readable = counters.iter().filter(|counter| counter.unreadable_because.is_none());
+    let readable: Vec<_> = readable.map(|counter| &*counter.domain).collect();
     let mut parts = Vec::new();
-    let readable = names(None);
     if !readable.is_empty() {
-        parts.push(format!("{readable} (RAPL), of the whole machine"));
+        parts.push(format!("{} (RAPL), of the whole machine", readable.join(", ")));
     }
-    let mut told: Vec<&String> = Vec::new();
-    for why in counters.iter().filter_map(|counter| counter.unreadable_because.as_ref()) {
-        if !told.contains(&why) {
-            told.push(why);
-            parts.push(format!("not {}: {why}", names(Some(why))));
-        }
-    }
+    let lacks = counters.iter().filter_map(|counter| {
+        let why = counter.unreadable_because.as_deref()?;
+        Some((&*counter.domain, why))
+    });
+    let lacks = by_reason(lacks).into_iter();
+    parts.extend(lacks.map(|(why, what)| format!("not {}: {why}", what.join(", "))));
     parts.join("; ")
 }
 
@@ -215,8 +202,8 @@ fn tpus(tpus: &Tpus) -> String {
     }
     match &tpus.devices_now {
         Some(Fact::Value(count)) => {
-            let s = if *count == 1 { "" } else { "s" };
-            said.push(format!("the metrics service speaks of {count} device{s} now"));
+            let devices = counted(*count, "device");
+            said.push(format!("the metrics service speaks of {devices} now"));
         }
         Some(Fact::Unsupported(why)) => {
             said.push(format!("the metrics service gives nothing now: {why}"));
@@ -247,7 +234,7 @@ fn noise(check: &NoiseCheck) -> Vec<(&'static str, String)> {
     if !clock.is_empty() {
         rows.push(("clock", clock));
     }
-    rows.extend(check.advice.iter().map(|advice| ("advice", advice.clone())));
+    rows.extend(advice(check).into_iter().map(|advice| ("advice", advice)));
     rows
 }
 

@@ -1,0 +1,96 @@
+//! What to do about a machine that is not quiet.
+
+use crate::app::doctor::{NoiseCheck, Trouble};
+use crate::units::rough_percent;
+
+/// A sentence for each trouble.
+pub(super) fn advice(check: &NoiseCheck) -> Vec<String> {
+    check.troubles.iter().map(|trouble| sentence(check, *trouble)).collect()
+}
+
+fn sentence(check: &NoiseCheck, trouble: Trouble) -> String {
+    let share = |percent: Option<f64>| rough_percent(percent.unwrap_or(0.0) * 0.01);
+    match trouble {
+        Trouble::Others => {
+            format!("stop {}; or keep runs off their cores with `[limits] cpus`", busiest(check))
+        }
+        Trouble::Steal => format!(
+            "a noisy neighbour steals {} of a core: no setting here helps; compare only with `perftune run --against`, \
+             which measures both sides in turns",
+            share(check.steal_percent)
+        ),
+        Trouble::Quota => format!(
+            "the quota of this control group holds work back {} of the time: raise cpu.max, or use fewer threads",
+            share(check.throttled_percent)
+        ),
+        Trouble::Heat => "cores run below their clock because of heat: let the machine cool, or use fewer threads".to_owned(),
+        Trouble::Waiting => {
+            "threads wait for a core although nobody is seen to use it: look for other control groups or containers that \
+             share these cores"
+                .to_owned()
+        }
+        Trouble::Memory => format!(
+            "somebody waits for memory {} of the time: stop what holds it, or the runs will be measured while swapping",
+            share(check.memory_pressure_percent)
+        ),
+        Trouble::Disks => format!(
+            "somebody waits for disks {} of the time: stop what reads and writes, or keep the data sets in memory",
+            share(check.io_pressure_percent)
+        ),
+        Trouble::Governor => format!(
+            "governor is {}: clocks follow the load; `cpupower frequency-set -g performance` while you measure",
+            check.unsteady_governor().unwrap_or_default()
+        ),
+    }
+}
+
+/// Who used most.
+fn busiest(check: &NoiseCheck) -> String {
+    let named = check.busiest.iter().map(|busy| {
+        let share = rough_percent(busy.cpu_percent * 0.01);
+        format!("{} (pid {}, {share} of a core)", busy.name, busy.pid)
+    });
+    match &named.collect::<Vec<_>>()[..] {
+        [] => "what runs beside it (short-lived processes, none of which can be named)".to_owned(),
+        named => named.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::doctor::noise::busy_example;
+
+    #[test]
+    fn each_trouble_has_its_advice() {
+        let some = |trouble| NoiseCheck {
+            throttled_percent: Some(30.0),
+            memory_pressure_percent: Some(20.0),
+            io_pressure_percent: Some(7.0),
+            troubles: vec![trouble],
+            ..busy_example()
+        };
+        for (trouble, says) in [
+            (Trouble::Others, "stop cargo (pid 712, 92% of a core); or keep runs off"),
+            (
+                Trouble::Steal,
+                "steals 4% of a core: no setting here helps; compare only with `perftune run --against`",
+            ),
+            (Trouble::Quota, "holds work back 30% of the time: raise cpu.max"),
+            (Trouble::Heat, "let the machine cool"),
+            (Trouble::Waiting, "look for other control groups"),
+            (
+                Trouble::Memory,
+                "waits for memory 20% of the time: stop what holds it, or the runs will be measured while swapping",
+            ),
+            (Trouble::Disks, "waits for disks 7% of the time"),
+            (Trouble::Governor, "governor is powersave"),
+        ] {
+            let said = advice(&some(trouble)).join("; ");
+            assert!(said.contains(says), "{said}");
+        }
+        let nobody = NoiseCheck { busiest: Vec::new(), ..some(Trouble::Others) };
+        assert!(advice(&nobody)[0].contains("none of which can be named"));
+        assert!(advice(&NoiseCheck { troubles: Vec::new(), ..nobody }).is_empty());
+    }
+}
