@@ -1,4 +1,7 @@
 //! Data sets for the configuration and for `perftune list datasets`.
+//!
+//! Reading their images is left to the worker. Invariant: to a person who lists them, a data set that cannot be read is
+//! an error and not one fewer.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! What all runs of a results folder say together: the files beside those of the runs.
+//!
+//! The files of a single run are the session's. Invariant: everything is made from what is in the folder, so that
+//! `perftune report` writes the same bytes again.
 
 use super::Fault;
 use super::front::front;

@@ -1,4 +1,6 @@
 //! Each of several things once, and what belongs to it.
+//!
+//! Nothing is sorted. Invariant: the order is always that of the first appearance, which is the order of the plan.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,7 @@
 //! Where and when results were measured: the fingerprint of the environment and the id of the session, for the manifest.
+//!
+//! Which fields keep results from being compared is decided by `event::fingerprint`. Invariant: results that are known to
+//! be of another environment begin a session of their own, and that is said.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,6 @@
 //! Why a use case ended without its result.
+//!
+//! How it is printed is left to `cli`. Invariant: the error says what is wrong, the hints what to do about it.
 
 use std::error::Error;
 

@@ -1,4 +1,7 @@
 //! From the figures of the runs to the front of their cells.
+//!
+//! Who dominates whom is decided by `stats`, how it is drawn by `report`. Invariant: only cells of one data set that have
+//! all figures and keep their constraints are compared.
 
 mod figures;
 

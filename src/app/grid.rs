@@ -1,4 +1,7 @@
 //! From a grid file, or a command, to the checked plan of its runs.
+//!
+//! What a plan says is decided by `config`; here it is given what it has to know of the machine, the data sets and the
+//! standard input. Invariant: nothing is written and no run is started.
 
 use std::io::Read;
 use std::path::Path;

@@ -1,4 +1,7 @@
 //! Which program does the work, and what it says of itself before the first run.
+//!
+//! Starting runs is left to `runner`. Invariant: a program that is not there is an error before the first run, and not a
+//! run that fails.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

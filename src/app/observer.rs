@@ -1,4 +1,7 @@
 //! Who is told what happens while runs are made.
+//!
+//! What is shown of it is the observer's own business. Invariant: an observer changes nothing that is measured or
+//! recorded; all it may do is to end the session by its interrupts.
 
 use std::io;
 

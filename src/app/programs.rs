@@ -1,4 +1,6 @@
 //! Whether the programs of commands are there.
+//!
+//! Whether a program does what it should is not asked. Invariant: what is refused here could not have been started.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! The stopping rules that the command line names.
+//!
+//! What a rule does is left to `control`, what is suggested for a name that is none to `config`. Invariant: there is at
+//! least one rule, and none twice.
 
 use super::Fault;
 use crate::config::rule::parse_rule;

@@ -1,4 +1,7 @@
 //! The figures of each cell over its repeats.
+//!
+//! How the rows are written is left to `report`. Invariant: a run that failed or was cancelled lends no figure to a mean,
+//! and is counted.
 
 use super::distinct::by_cell;
 use crate::event::{MetricRow, RunRecord, RunStatus};

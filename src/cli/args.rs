@@ -1,4 +1,6 @@
 //! What the user may write after `perftune`.
+//!
+//! What the words mean is left to `app` and `config`; here their shape is checked.
 
 mod against;
 mod baseline;

@@ -1,4 +1,6 @@
 //! `perftune baseline`: sessions that later ones are compared with.
+//!
+//! What is kept, and what a session is good for, is left to `app`.
 
 use super::args::{BaselineArgs, BaselineCommand};
 use super::exit::ExitStatus;

@@ -1,4 +1,7 @@
 //! `perftune check`: is the candidate worse than the baseline?
+//!
+//! Comparing and judging are left to `app` and the gate. Invariant: the exit code is that of the verdict that was
+//! printed.
 
 use std::fmt::Write;
 use std::path::Path;

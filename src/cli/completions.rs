@@ -1,4 +1,6 @@
 //! `perftune completions`.
+//!
+//! Invariant: what it offers comes from the parser, so that it cannot lag behind.
 
 use clap::CommandFactory;
 

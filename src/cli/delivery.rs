@@ -1,4 +1,7 @@
 //! Where a judgement goes: the standard output, files, the summary of a job on GitHub.
+//!
+//! The bytes are made by `report`. Invariant: no file is written over what is compared, and one that cannot be written
+//! costs none of the others.
 
 use std::env;
 use std::io::Write;

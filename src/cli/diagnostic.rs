@@ -1,4 +1,6 @@
 //! What went wrong, on the standard error: `error:`, `caused by:`, `hint:`.
+//!
+//! What went wrong is said by the error itself. Invariant: no cause is said twice.
 
 use std::fmt::Write;
 

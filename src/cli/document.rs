@@ -1,4 +1,7 @@
 //! What is printed of runs, in each format.
+//!
+//! The bytes are made by `report`. Invariant: in a format that is one document nothing else stands on the standard
+//! output.
 
 use super::options::ReportFormat;
 use super::output::{self, Screen};

@@ -1,4 +1,6 @@
 //! `--dry-run`: what would be run, with every setting resolved.
+//!
+//! What the settings are is decided by `config`. Invariant: nothing is run and nothing is written.
 
 use super::options::{Format, ReportFormat};
 use super::output;

@@ -1,4 +1,7 @@
 //! `perftune exec`: any command, measured as a run.
+//!
+//! Measuring is left to `app`. Invariant: the standard output holds either the figures or what the command writes there,
+//! never both.
 
 use std::path::Path;
 

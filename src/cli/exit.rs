@@ -1,4 +1,7 @@
 //! What the exit code says.
+//!
+//! What the codes of a comparison are is decided by the gate. Invariant: an interruption outweighs a failure, and a
+//! failure what `--strict` asks for.
 
 use std::process::ExitCode;
 

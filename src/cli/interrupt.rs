@@ -1,4 +1,6 @@
 //! Ctrl-C and SIGTERM as a call.
+//!
+//! What is ended by them is left to the runner.
 
 use std::io;
 use std::os::raw::c_int;

@@ -1,4 +1,7 @@
 //! `perftune list`: what a grid may name.
+//!
+//! What there is is declared elsewhere: metrics, models, keys. Invariant: programs get every field, people what fits a
+//! line.
 
 use serde_json::{Value, json, to_value};
 

@@ -1,4 +1,7 @@
 //! The words that options of several subcommands have in common.
+//!
+//! What is printed in a format is left to those who print. Invariant: a word means the same for each subcommand that has
+//! it.
 
 use clap::ValueEnum;
 

@@ -1,4 +1,7 @@
 //! The two standard streams: data on one, talk on the other.
+//!
+//! What is said is left to those who say it. Invariant: a reader that has seen enough is no error, and nothing but data
+//! goes to the standard output.
 
 use std::env;
 use std::fmt::Display;

@@ -1,4 +1,7 @@
 //! `perftune replay`: rows are printed at once as CSV, kept for a document, only counted for the comparison.
+//!
+//! Judging is left to `app`. Invariant: what could not be judged is said on the standard error and makes the exit code,
+//! whatever was printed.
 
 use std::fmt::Write;
 

@@ -1,4 +1,7 @@
 //! `perftune report`: the reports of a results folder, made anew.
+//!
+//! What the runs say is left to `app`, how it looks to `report`. Invariant: under other objectives than the recorded ones
+//! nothing is written.
 
 use super::args::ReportArgs;
 use super::document::Document;

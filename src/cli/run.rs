@@ -1,4 +1,7 @@
 //! `perftune run`: from the arguments to the exit code.
+//!
+//! Planning, running and recording are left to `app`. Invariant: mistakes of the arguments are said before the grid is
+//! run.
 
 use std::path::Path;
 

@@ -1,4 +1,7 @@
 //! Whether a session is like the others of its machine: each of its figures against theirs, with itself left out.
+//!
+//! What becomes of one that is not is decided by those who ask. Invariant: a session is never among those that it is
+//! judged by, and too few others judge nothing.
 
 use std::collections::BTreeMap;
 

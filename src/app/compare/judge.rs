@@ -1,4 +1,7 @@
 //! Two recorded sides, judged by the rules that are asked for or recorded with them.
+//!
+//! Verdicts are the gate's. Invariant: the rules are those of a file, else those that were recorded, else the usual ones;
+//! that a candidate brings its own is said.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,7 @@
 //! Both sides are run in turns, each into a results folder of its own, and judged.
+//!
+//! Making and recording single runs is left to the session. Invariant: everything that can be known to be wrong is said
+//! before anything is written, and no verdict outlives the runs that it speaks of.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! `against.json`: what a comparison is, so that one that was interrupted goes on as it began.
+//!
+//! Which runs are missing is left to the queue. Invariant: nothing that could bend the verdict may differ between the
+//! parts of one comparison.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;

@@ -1,4 +1,7 @@
 //! Which runs of a comparison are missing, in the order of their turns.
+//!
+//! Running them is left to the session. Invariant: a block is run as a whole, since its halves would be of different
+//! hours.
 
 use crate::app::Fault;
 use crate::app::session::OpenFolder;

@@ -1,4 +1,7 @@
 //! The two sides of a comparison: which grid, which worker, which cells.
+//!
+//! How each side is run is left to its plan. Invariant: what both sides run are the same cells, looked at by the same
+//! sampler; what else makes them unlike is refused or said.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;

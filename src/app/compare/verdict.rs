@@ -1,4 +1,6 @@
 //! A verdict that was written before.
+//!
+//! Nothing is judged anew. Invariant: a file that is damaged, of another version or contradicts itself gives no verdict.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! What the accelerators tell and what they do not.
+//!
+//! Reading them is left to `sampler`. Invariant: what a device does not tell stands there with its reason.
 
 use serde::Serialize;
 

@@ -1,4 +1,7 @@
 //! What the doctor says of energy counters, and of graphics cards that are not NVIDIA's.
+//!
+//! Reading counters is left to `sampler`. Invariant: a counter that is there and cannot be read is listed with its
+//! reason.
 
 use serde::Serialize;
 

@@ -1,4 +1,6 @@
 //! What is known, or why it is not.
+//!
+//! Invariant: there is no third state, such as an empty text or a 0 for what is not known.
 
 use serde::Serialize;
 

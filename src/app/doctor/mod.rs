@@ -1,4 +1,6 @@
 //! What this machine is, what will be measured on it and what cannot, and whether it is quiet enough now.
+//!
+//! How it is said is left to `cli`. Invariant: what could not be read is a reason, never a figure.
 
 pub(crate) mod accelerators;
 mod energy;

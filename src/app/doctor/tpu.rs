@@ -1,4 +1,7 @@
 //! The machine's TPUs.
+//!
+//! Asking them is left to `sampler`. Invariant: that nobody holds them now does not count as a reason why they are not
+//! measured.
 
 use serde::Serialize;
 

@@ -1,4 +1,7 @@
 //! The figure of a cell that an objective is compared by, and the interval that it is known to.
+//!
+//! Which cells are compared is left to the front. Invariant: an accuracy's interval is no narrower than the number of its
+//! samples allows, and a figure of which nobody has measured how well it is known says what it was taken as.
 
 use crate::app::distinct::distinct;
 use crate::control::policy::StopPolicy;

@@ -1,5 +1,5 @@
 //! `report.html`: what a results folder says of its grid, collected for the page that shows it. Everything comes from the
-//! folder, so that `perftune report` makes the same bytes again.
+//! folder, so that `perftune report` makes the same bytes again. How the page looks is left to `report`.
 
 mod series;
 

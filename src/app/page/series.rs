@@ -1,4 +1,7 @@
 //! The time series of a run, read from its log in a stream: what is kept does not grow with the length of the run.
+//!
+//! How series are thinned and drawn is left to `report`. Invariant: a gap stays a gap, and the time is that since the
+//! start of the run.
 
 use std::path::Path;
 

@@ -1,4 +1,7 @@
 //! Results folders: the log of every run, fed to the controller as it was when the run was live.
+//!
+//! What a stop would have saved is left to [`shadow`](crate::app::shadow). Invariant: a log is read in a stream, and what
+//! a controller sees is what it saw when the run was live.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! What could not be judged, and what a reader must know.
+//!
+//! How they are printed is left to `cli`. Invariant: every problem is counted, and only the first are kept.
 
 use crate::app::Fault;
 use crate::report::replay::ReplayRow;

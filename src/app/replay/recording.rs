@@ -1,4 +1,6 @@
 //! The log of a recorded run, as a controller has to know it: how the run began, and what was seen of it.
+//!
+//! What is made of it is left to the controllers. Invariant: they see each event once, in the order of the log.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,6 @@
 //! Which rules judge the sources, and by which metrics.
+//!
+//! Sources are not looked at. Invariant: there is at least one rule.
 
 use crate::app::Fault;
 use crate::app::rules::parse_rules_with;

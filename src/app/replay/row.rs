@@ -1,4 +1,6 @@
 //! What a rule says of a series, beside the figure of the whole series.
+//!
+//! What the rule says is decided by `control`. Invariant: where only rounding differs, nothing does.
 
 use crate::control::rule::{Judgement, RuleSpec};
 use crate::report::{replay::ReplayRow, words};

@@ -1,4 +1,6 @@
 //! Rows become the comparison: a few numbers a row are kept, whatever its series' length.
+//!
+//! How it is shown is left to `report`. Invariant: each benchmark weighs the same, however many series it has.
 
 use crate::app::distinct::distinct;
 use crate::report::replay::{ReplayRow, ReplaySummary};

@@ -1,4 +1,7 @@
 //! What can be known to be wrong before the first run.
+//!
+//! Nothing is written and no run is started. Invariant: what makes the results worthless is an error, what only makes
+//! them poorer a warning.
 
 use std::collections::BTreeSet;
 

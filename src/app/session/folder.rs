@@ -1,4 +1,7 @@
 //! One results folder and the runs that go to it: checked, opened, resumed.
+//!
+//! In which order runs are made is left to the session. Invariant: a run that is whole is not made again, and until a
+//! session begins nothing is changed but what the request asks for.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

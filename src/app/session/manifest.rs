@@ -1,4 +1,6 @@
 //! `manifest.json`: what was asked, on what machine, with which versions.
+//!
+//! What the runs came to is in their records. Invariant: no run that the folder knew before is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 

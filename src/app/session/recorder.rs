@@ -1,4 +1,7 @@
 //! Run events -> files: the log as it happens, what is derived from it at the end of each run.
+//!
+//! What is derived of all runs together when the session is over is left to [`derived`](crate::app::derived). Invariant:
+//! an event is in the log before anything is made of it, and the mark that a run is done comes last.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;

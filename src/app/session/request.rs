@@ -1,4 +1,6 @@
 //! What is to be run, and what became of it.
+//!
+//! Invariant: a request touches nothing; only the session acts on it.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,7 @@
 //! The log of a run, fed to the controllers that would have stopped it.
+//!
+//! What comes of all runs together is left to the totals. Invariant: a log is read in a stream, so that memory does not
+//! grow with it.
 
 use std::path::Path;
 

@@ -1,4 +1,7 @@
 //! Shadow mode: what runs that went on to their end would have been, had a rule stopped them.
+//!
+//! Where a rule stops is decided by `control`, how it is shown by `report`. Invariant: a run whose whole is not known has
+//! no shadow, and that is said.
 
 mod log;
 mod totals;

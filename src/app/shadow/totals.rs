@@ -1,4 +1,7 @@
 //! Runs as they would have been, beside the whole ones: rows, and what they come to.
+//!
+//! How it is shown is left to `report`. Invariant: a figure that is missing on either side is counted as missing and
+//! nowhere else.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,6 @@
 //! `perftune run GRID --against BASELINE`: both sides in turns on this machine, then the verdict of the gate.
+//!
+//! Running and judging are left to `app` and the gate. Invariant: an interrupted comparison has no verdict.
 
 mod order;
 

@@ -1,4 +1,6 @@
 //! `--dry-run` of a comparison: both sides, and in which order their runs would be made.
+//!
+//! Nothing is run. Invariant: the order is that in which the comparison would make its runs under the same seed.
 
 use std::fmt::Write;
 

@@ -1,4 +1,6 @@
 //! The options of `perftune run --against`.
+//!
+//! Invariant: none of them does anything without `--against`, and the parser says so.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,6 @@
 //! What may be written after `perftune baseline`.
+//!
+//! What becomes of it is left to `app::baseline`.
 
 use std::path::PathBuf;
 

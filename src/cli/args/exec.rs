@@ -1,4 +1,6 @@
 //! What may be written after `perftune exec`.
+//!
+//! Limits and metrics are read by `config`, which says what is wrong with them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,6 @@
 //! What the help says beside the options: examples, long texts, the catalogue of rules.
+//!
+//! One line an option stands beside the option. Invariant: the rules are those of the catalogue.
 
 use std::sync::LazyLock;
 

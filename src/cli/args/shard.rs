@@ -1,4 +1,6 @@
 //! `--shard`: one of several parts of a grid.
+//!
+//! Invariant: the parts of a grid have no run in common, and together all of them.
 
 use std::str::FromStr;
 

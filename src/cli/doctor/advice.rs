@@ -1,4 +1,6 @@
 //! What to do about a machine that is not quiet.
+//!
+//! Whether there is a trouble is decided by `app`. Invariant: each has one sentence, which says what to do.
 
 use crate::app::doctor::{NoiseCheck, Trouble};
 use crate::units::rough_percent;

@@ -1,4 +1,6 @@
 //! `perftune doctor`: what this machine is, what will be measured on it and what cannot.
+//!
+//! Looking is left to `app`. Invariant: what the text says is in the JSON.
 
 mod advice;
 mod text;

@@ -1,4 +1,7 @@
 //! The diagnosis of a machine for people.
+//!
+//! Nothing is looked at or decided here. Invariant: every line fits the width, and what is missing is said with its
+//! reason.
 
 use std::fmt::Write;
 

@@ -1,4 +1,7 @@
 //! The live display as text: where the grid stands, where the current run stands, what is still open.
+//!
+//! Drawing it is left to its parent. Invariant: a pure function of the events and the time, with no line longer than the
+//! width.
 
 use std::fmt::Write;
 

@@ -1,4 +1,7 @@
 //! The lines that stay: one when a run starts, one when it ends, warnings and failures.
+//!
+//! Writing them is left to the parent. Invariant: nothing that a worker says reaches the terminal with characters that
+//! could steer it.
 
 use crate::cli::options::Verbosity;
 use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus, StopReason};

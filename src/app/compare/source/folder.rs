@@ -1,4 +1,6 @@
 //! Results folders: the record at the end of each run's log.
+//!
+//! The rest of the logs is not read. Invariant: a record that cannot be read is an error, never a run less.
 
 use std::path::Path;
 

@@ -1,4 +1,7 @@
 //! The two sides of a comparison, from whatever holds them: a results folder, a CSV file of one, a folder of baselines.
+//!
+//! By which rules they are judged is left to the judge. Invariant: a run that a manifest promises and that has no record
+//! is there as one that was cancelled.
 
 mod folder;
 mod sheet;

@@ -1,4 +1,7 @@
 //! `metrics.csv` and `report.csv`, with the manifest beside them if there is one.
+//!
+//! Reading the columns is left to `report`. Invariant: a manifest that speaks of other runs is not used, and that is
+//! said.
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -1,4 +1,6 @@
 //! A recorded side, and where and when it was measured.
+//!
+//! Figures are left to those who read them. Invariant: every run names its session, and every session of a run is listed.
 
 use std::path::Path;
 

@@ -1,4 +1,7 @@
 //! Stored sessions as the side of a comparison.
+//!
+//! Keeping and promoting them is left to `app::baseline`. Invariant: nothing is compared with itself, and which sessions
+//! were used is said.
 
 use std::path::Path;
 
