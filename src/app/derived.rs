@@ -7,15 +7,12 @@ use super::Fault;
 use super::front::front;
 use super::page::page;
 use super::shadow::Shadow;
-use super::summary::summaries;
+use super::summary::{REPEATS, summaries};
 use crate::event::{Objective, RunRecord};
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
 use crate::report::front::FrontReport;
 use crate::report::summary::{SummaryRow, summary_metrics_csv};
 use crate::store::Results;
-
-/// Repeats from which on an interval between runs says something.
-const REPEATS_FOR_SUMMARY: u32 = 3;
 
 /// What all runs together say beside their own figures.
 pub struct Derived {
@@ -34,8 +31,8 @@ impl Derived {
         records: &[RunRecord],
         objectives: Option<&[Objective]>,
     ) -> Result<Self, Fault> {
-        let repeats = records.iter().map(|record| record.repeat).max().unwrap_or(0);
-        let summary = if repeats < REPEATS_FOR_SUMMARY { Vec::new() } else { summaries(records) };
+        let enough = records.iter().any(|record| u64::from(record.repeat) >= REPEATS);
+        let summary = if enough { summaries(records) } else { Vec::new() };
         let manifest = results.manifest()?;
         let front = front(manifest.as_ref(), records, &summary, objectives);
         let page = page(results, manifest.as_ref(), records, &summary, front.as_ref())?;

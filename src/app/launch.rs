@@ -10,6 +10,9 @@ use crate::config::plan::{PlannedRun, WorkerProgram, WorkerSettings};
 use crate::event::CommandSpec;
 use crate::runner::{Launch, Streams};
 
+/// Makes this program the worker that plays a script.
+pub const SCRIPTED_WORKER: &str = "__scripted-worker";
+
 /// Why there is no worker.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
@@ -66,7 +69,7 @@ fn launch(settings: &WorkerSettings, instead: Option<&Path>) -> Result<Launch, L
         WorkerProgram::Native => (or(native_worker())?, Vec::new()),
         WorkerProgram::Scripted => {
             let own = std::env::current_exe().map_err(LaunchError::Own);
-            (or(own)?, vec!["__scripted-worker".to_owned()])
+            (or(own)?, vec![SCRIPTED_WORKER.to_owned()])
         }
         WorkerProgram::Command { program, args } => (or(Ok(program.clone()))?, args.clone()),
     };

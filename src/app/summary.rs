@@ -11,7 +11,10 @@ use crate::report::words;
 use crate::stats::between_runs;
 
 /// Nominal confidence of the interval between runs.
-const CONFIDENCE: f64 = 0.95;
+pub(super) const CONFIDENCE: f64 = 0.95;
+
+/// Runs from which on the interval between them says something.
+pub(super) const REPEATS: u64 = 3;
 
 /// One row a cell, stage and metric. Failed and cancelled runs are left out and counted in the note.
 pub fn summaries(records: &[RunRecord]) -> Vec<SummaryRow> {
@@ -35,17 +38,18 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
     let values: Vec<f64> = found.filter_map(|row| row.estimate).collect();
     let estimate = between_runs(&values, CONFIDENCE);
     let interval = estimate.as_ref().and_then(|estimate| estimate.interval);
+    let runs = values.len() as u64;
     SummaryRow {
         cell: cell.to_owned(),
         metric: row.metric.clone(),
         phase: row.phase.clone(),
         unit: row.unit,
-        runs: values.len() as u64,
+        runs,
         mean: estimate.as_ref().map(|estimate| estimate.value),
         low: interval.map(|interval| floored(row, &values, interval.low)),
         high: interval.map(|interval| interval.high),
         confidence: CONFIDENCE,
-        note: note(row, values.len(), untrained(row, good), good.len(), lost),
+        note: note(row, runs, untrained(row, good), good.len() as u64, lost),
     }
 }
 
@@ -68,13 +72,13 @@ fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
     with.filter(|record| !record.trained_to_the_end()).count()
 }
 
-fn note(row: &MetricRow, values: usize, untrained: usize, good: usize, lost: usize) -> String {
+fn note(row: &MetricRow, values: u64, untrained: usize, good: u64, lost: usize) -> String {
     let mut parts = Vec::new();
     if values == 0 {
         parts.push(words::notes_of(row));
     } else {
-        if values < 3 {
-            parts.push("an interval needs 3 runs".to_owned());
+        if values < REPEATS {
+            parts.push(format!("an interval needs {REPEATS} runs"));
         }
         if values < good {
             parts.push(format!("{} runs lack the figure", good - values));

@@ -37,12 +37,11 @@ use self::args::{Cli, Command};
 use self::exit::ExitStatus;
 use self::output::Screen;
 use crate::app::Fault;
-
-/// Names the worker that plays a script. No subcommand of the parser, so that no help and no completion offers it.
-const SCRIPTED_WORKER: &str = "__scripted-worker";
+use crate::app::launch::SCRIPTED_WORKER;
 
 /// Does what the arguments ask for.
 pub fn main() -> ExitCode {
+    // No subcommand of the parser, so that no help and no completion offers it.
     if env::args_os().nth(1).is_some_and(|word| word == SCRIPTED_WORKER) {
         return scripted_worker();
     }

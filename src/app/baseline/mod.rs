@@ -10,6 +10,8 @@ use std::path::Path;
 use jiff::SignedDuration;
 
 use super::Fault;
+use super::compare::source::holds_both;
+use crate::event::Arm;
 use crate::gate::SPAN_S;
 use crate::report::sessions::{
     AddedSession, Evidence, KeptSession, Outlying, Promoted, PromotedSession, SessionList,
@@ -76,16 +78,16 @@ fn other_arm<'a>(shelves: &'a [MachineBaseline], session: &str) -> Option<&'a st
 
 /// The results folder; for one of two arms a word on which to name.
 fn open(dir: &Path) -> Result<Recordings, Fault> {
-    let arms = ["baseline", "candidate"].map(|arm| dir.join(arm));
-    let both = arms.iter().all(|arm| arm.join("manifest.json").is_file());
     Recordings::open(dir).map_err(|error| {
         let fault = Fault::from(error);
-        if !both {
+        if !holds_both(dir) {
             return fault;
         }
-        let [baseline, candidate] = arms.each_ref().map(|arm| arm.display());
+        let [baseline, candidate] = Arm::BOTH.map(|arm| dir.join(arm.name()));
         fault.hint(format!(
-            "it holds the two arms of a comparison, each a session of its own: name {baseline} or {candidate}"
+            "it holds the two arms of a comparison, each a session of its own: name {} or {}",
+            baseline.display(),
+            candidate.display()
         ))
     })
 }

@@ -11,7 +11,7 @@ pub mod plan;
 mod queue;
 pub mod self_test;
 mod sides;
-mod source;
+pub(super) mod source;
 mod verdict;
 
 pub use self::judge::{CheckRequest, check, rules, rules_of_side, sides_of};

@@ -4,6 +4,7 @@
 //! samples allows, and a figure of which nobody has measured how well it is known says what it was taken as.
 
 use crate::app::distinct::distinct;
+use crate::app::summary::{CONFIDENCE, REPEATS};
 use crate::control::policy::StopPolicy;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
 use crate::metric::{MetricDef, MetricKind, ModelFigure, Scope, Source, find};
@@ -16,12 +17,6 @@ use crate::store::DataRows;
 use crate::units::{Unit, percent};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
-
-/// Nominal confidence of the intervals of shares: that of the intervals between runs.
-const CONFIDENCE: f64 = 0.95;
-
-/// Runs from which on the interval between them is used.
-const REPEATS: u64 = 3;
 
 /// Nothing is known.
 const OPEN: Interval = Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };

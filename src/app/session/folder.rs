@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::checks;
-use super::manifest::{self, AllRuns};
+use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
 use crate::app::environment::{self, SessionIdentity};
@@ -159,13 +159,9 @@ pub(super) struct ActiveFolder<'a> {
 
 impl ActiveFolder<'_> {
     fn write_manifest(&self) -> Result<(), Fault> {
-        let manifest = manifest::manifest(&manifest::Facts {
-            plan: self.request.plan,
-            runs: &self.all.without(&self.later),
-            machine: &self.facts.machine,
-            created: &self.facts.created,
-            session: &self.session,
-        })?;
+        let SessionFacts { machine, created, .. } = &*self.facts;
+        let runs = self.all.without(&self.later);
+        let manifest = manifest(self.request.plan, &runs, machine, created, &self.session)?;
         Ok(self.recorder.results.write("manifest.json", &manifest)?)
     }
 

@@ -55,19 +55,15 @@ impl AllRuns {
     }
 }
 
-/// What a manifest says.
-pub(super) struct Facts<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) runs: &'a AllRuns,
-    /// For people; whether results may be compared with others is told by the session's fingerprint.
-    pub(super) machine: &'a Machine,
-    pub(super) created: &'a str,
-    pub(super) session: &'a SessionIdentity,
-}
-
-/// The manifest of a grid.
-pub(super) fn manifest(facts: &Facts<'_>) -> Result<Vec<u8>, ReportError> {
-    let Facts { plan, runs, machine, created, session } = facts;
+/// The manifest of a grid. `machine` is for people; whether results may be compared with others is told by the session's
+/// fingerprint.
+pub(super) fn manifest(
+    plan: &Plan,
+    runs: &AllRuns,
+    machine: &Machine,
+    created: &str,
+    session: &SessionIdentity,
+) -> Result<Vec<u8>, ReportError> {
     let worker = match &plan.worker.program {
         WorkerProgram::Native => json!("native"),
         WorkerProgram::Scripted => json!("scripted"),

@@ -11,6 +11,7 @@ mod stored;
 use std::path::Path;
 
 use crate::app::Fault;
+use crate::event::Arm;
 use crate::gate::{GatePolicy, Side};
 use crate::store::baseline::is_baseline;
 
@@ -71,7 +72,7 @@ pub(super) fn both(path: &Path) -> Result<(RecordedSide, RecordedSide), Fault> {
         .hint("write `perftune check BASELINE CANDIDATE`"))
 }
 
-fn holds_both(path: &Path) -> bool {
-    let side = |name: &str| path.join(name).join("manifest.json").is_file();
-    side("baseline") && side("candidate")
+/// Whether a folder holds both arms of a comparison, each a results folder.
+pub(in crate::app) fn holds_both(path: &Path) -> bool {
+    Arm::BOTH.iter().all(|arm| path.join(arm.name()).join("manifest.json").is_file())
 }
