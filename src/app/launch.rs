@@ -73,13 +73,17 @@ fn launch(settings: &WorkerSettings, instead: Option<&Path>) -> Result<Launch, L
         }
         WorkerProgram::Command { program, args } => (or(Ok(program.clone()))?, args.clone()),
     };
-    Ok(Launch {
-        program,
-        args,
-        hang_timeout_ns: settings.hang_timeout_ns,
-        grace_ns: settings.grace_ns,
-        streams: Streams::default(),
-    })
+    Ok(launch_of(program, args, settings, Streams::default()))
+}
+
+fn launch_of(
+    program: PathBuf,
+    args: Vec<String>,
+    worker: &WorkerSettings,
+    streams: Streams,
+) -> Launch {
+    let &WorkerSettings { hang_timeout_ns, grace_ns, .. } = worker;
+    Launch { program, args, hang_timeout_ns, grace_ns, streams }
 }
 
 /// How to start the worker of these runs, or `instead` of it another program; where all runs are commands, the first of
@@ -105,13 +109,8 @@ pub(super) fn of_command(
     streams: Streams,
 ) -> Launch {
     let mut words = command.words.iter();
-    Launch {
-        program: words.next().map(PathBuf::from).unwrap_or_default(),
-        args: words.cloned().collect(),
-        hang_timeout_ns: worker.hang_timeout_ns,
-        grace_ns: worker.grace_ns,
-        streams,
-    }
+    let program = words.next().map(PathBuf::from).unwrap_or_default();
+    launch_of(program, words.cloned().collect(), worker, streams)
 }
 
 /// What the native worker says of its versions, one line.

@@ -26,6 +26,7 @@ pub mod progress;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod self_test;
 
 use std::env;
 use std::io;

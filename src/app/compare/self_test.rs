@@ -5,7 +5,6 @@
 //! proven is everything behind the worker: recording, figures, gate and exit code. How noisy this machine is shows when a
 //! grid is compared with itself.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::measure::{Comparison, Measured};
@@ -15,9 +14,9 @@ use crate::app::Fault;
 use crate::app::grid::{GridFile, load};
 use crate::clock::{Clock, MonotonicClock};
 use crate::gate::blocks::{LOOK, needed};
-use crate::gate::{GatePolicy, Judgement, Row, RowVerdict};
+use crate::gate::{GatePolicy, Judgement, Outcome, Row, RowVerdict};
 use crate::store::Existing;
-use crate::units::{self, Share};
+use crate::units::Share;
 
 /// Long enough for every statistic of the gate, of which the one of rates needs a second of work at least.
 const GRID: &str = r#"name = "self-test"
@@ -37,17 +36,17 @@ max_time = "2s"
 enabled = false
 "#;
 
-/// The batch size of the cell that is slowed down, and its name.
-const SLOWED: (u32, &str) = (64, "scripted-self-test-b64");
+/// The cell that is slowed down.
+pub const SLOWED: &str = "scripted-self-test-b64";
+
+/// Its batch size.
+const SLOWED_BATCH: u32 = 64;
 
 /// Seeds of the sides: their noise is not the same.
 const SEEDS: [u64; 2] = [1, 1_000_001];
 
 /// More blocks than this nobody makes.
 const MOST_BLOCKS: u32 = 40;
-
-/// Lines of evidence of a comparison.
-const SHOWN: usize = 4;
 
 /// A folder for the time of a test.
 struct Scratch(PathBuf);
@@ -85,7 +84,8 @@ pub fn self_test(
     let grid = scratch.0.join("self-test.toml");
     fs_err::write(&grid, GRID)?;
     let rules = Rules { policy, of_file: true };
-    let mut judged = |name: &str, factor: f64| -> Result<Option<Judgement>, Fault> {
+    let mut proof = |name: &str, slowdown: Option<Share>| -> Result<Option<Proof>, Fault> {
+        let factor = slowdown.map_or(1.0, |share| 1.0 + share.0);
         let both = [side(&grid, SEEDS[0], blocks, 1.0)?, side(&grid, SEEDS[1], blocks, factor)?];
         let sides = ComparedSides::meet(both, &rules.policy)?;
         let comparison = Comparison {
@@ -101,18 +101,18 @@ pub fn self_test(
         if measured.interrupted() {
             return Ok(None);
         }
-        comparison.judge(&measured).map(Some)
+        Ok(Some(Proof { slowdown, blocks, judgement: comparison.judge(&measured)? }))
     };
-    let Some(same) = judged("same", 1.0)? else { return Ok(None) };
-    let Some(slowed) = judged("slowed", 1.0 + slowdown.0)? else { return Ok(None) };
-    Ok(Some([Proof::of_same(&same, blocks), Proof::of_slowed(&slowed, blocks, slowdown)]))
+    let Some(same) = proof("same", None)? else { return Ok(None) };
+    let slowed = proof("slowed", Some(slowdown))?;
+    Ok(slowed.map(|slowed| [same, slowed]))
 }
 
 /// A side whose slowed cell takes `factor` times as long.
 fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide, Fault> {
     let set = [
         format!("worker.options.slowdown={factor}"),
-        format!("worker.options.slow_batch_size={}", SLOWED.0),
+        format!("worker.options.slow_batch_size={SLOWED_BATCH}"),
     ];
     let plan = load(&GridFile {
         path: grid,
@@ -125,83 +125,44 @@ fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide
     Ok(ComparedSide::new(grid.to_owned(), plan, None))
 }
 
-/// What was seen of a comparison whose answer is known.
+/// A comparison whose answer is known, and what the gate said of it.
 #[derive(Debug)]
 pub struct Proof {
-    /// Whether the gate did what it should.
-    pub good: bool,
-    /// What it did.
-    pub said: String,
-    /// The rows that show it.
-    pub rows: Vec<String>,
+    /// How much slower the candidate was in [`SLOWED`]; `None`: in no cell.
+    pub slowdown: Option<Share>,
+    /// Blocks of each cell.
+    pub blocks: u32,
+    /// What the gate said.
+    pub judgement: Judgement,
 }
 
 impl Proof {
-    /// Both sides play the same script.
-    fn of_same(judgement: &Judgement, blocks: u32) -> Self {
-        let code = judgement.exit_code(false);
-        Self {
-            good: code == 0,
-            said: format!(
-                "identical sides, {blocks} blocks: {} (exit code {code}); {}",
-                ["red", "not red"][usize::from(code == 0)],
-                judgement.coverage
-            ),
-            rows: shown(judgement, is_red),
+    /// Whether the gate did what it should.
+    pub fn is_good(&self) -> bool {
+        match self.slowdown {
+            None => self.judgement.exit_code(false) == 0,
+            Some(_) => self.judgement.exit_code(false) == 1 && self.red() == [true, false],
         }
     }
 
-    /// One cell of the candidate is slower.
-    fn of_slowed(judgement: &Judgement, blocks: u32, slowdown: Share) -> Self {
-        let code = judgement.exit_code(false);
-        let (right, wrong): (Vec<&Row>, Vec<&Row>) =
-            judgement.rows.iter().filter(|row| is_red(row)).partition(|row| row.cell == SLOWED.1);
-        let good = code == 1 && !right.is_empty() && wrong.is_empty();
-        let seen = match (code, right.is_empty(), wrong.is_empty()) {
-            (1, false, true) => "red, and it names that cell".to_owned(),
-            (1, true, _) => "red, but it names another cell".to_owned(),
-            (1, false, false) => "red, but it names another cell too".to_owned(),
-            _ => format!("not red (exit code {code})"),
-        };
-        Self {
-            good,
-            said: format!(
-                "candidate slower by {}% in {}, {blocks} blocks: {seen}",
-                (slowdown.0 * 1e6).round() / 1e4,
-                SLOWED.1
-            ),
-            rows: shown(judgement, |row| {
-                if good { is_red(row) } else { row.cell == SLOWED.1 || is_red(row) }
-            }),
-        }
+    /// Whether the slowed cell is red, and whether another one is.
+    pub fn red(&self) -> [bool; 2] {
+        let any = |slowed| self.judgement.rows.iter().any(|r| is_red(r) && is_slowed(r) == slowed);
+        [any(true), any(false)]
     }
+
+    /// The rows that show it.
+    pub fn evidence(&self) -> impl Iterator<Item = &Row> {
+        let missed = self.slowdown.is_some() && !self.is_good();
+        let gating = self.judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info);
+        gating.filter(move |row| is_red(row) || missed && is_slowed(row))
+    }
+}
+
+fn is_slowed(row: &Row) -> bool {
+    row.cell == SLOWED
 }
 
 fn is_red(row: &Row) -> bool {
-    matches!(
-        row.verdict,
-        RowVerdict::Regressed | RowVerdict::Failed | RowVerdict::Missing | RowVerdict::Incomparable
-    )
-}
-
-/// The first of these rows, each in a line.
-fn shown(judgement: &Judgement, choose: impl Fn(&Row) -> bool) -> Vec<String> {
-    let gating = judgement.rows.iter().filter(|row| row.verdict != RowVerdict::Info);
-    let lines = gating.filter(|row| choose(row)).map(|row| {
-        let mut line = format!("{} {} {} {}", row.verdict, row.cell, row.phase, row.metric);
-        if let Some(change) = row.change {
-            let _ = write!(line, " {}", units::change(change));
-        }
-        if let Some(p) = row.p {
-            let _ = write!(line, ", p {p:.4}");
-        }
-        line
-    });
-    let mut lines: Vec<String> = lines.collect();
-    if lines.len() > SHOWN {
-        let more = lines.len() - SHOWN;
-        lines.truncate(SHOWN);
-        lines.push(format!("and {more} rows more"));
-    }
-    lines
+    row.verdict.outcome() >= Outcome::Regressed
 }

@@ -78,19 +78,12 @@ impl<'a> ObservedRuns<'a> {
         let mut total = ShadowTotal {
             rule: rule.to_owned(),
             runs: runs.count() as u64,
-            figures: 0,
-            missing: 0,
-            known: 0,
-            within: 0,
-            early: 0,
-            early_within: 0,
             within_or_spread: (!self.spreads.is_empty()).then_some(0),
-            intervals: 0,
-            covered: 0,
             long_runs: used.len() as u64,
             median_used: weighted_quantile(&mut used, 0.5),
             rankings: RANKED.map(|metric| self.ranking(rule, metric)).to_vec(),
             feasible: self.feasible(rule),
+            ..ShadowTotal::default()
         };
         for row in report.rows.iter().filter(|row| row.rule == rule) {
             self.count(&mut total, row);

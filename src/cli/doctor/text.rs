@@ -40,9 +40,13 @@ pub(super) fn render(diagnosis: &Diagnosis, width: usize) -> String {
     let why = |(group, why): (&str, Option<String>)| Some(format!("{group}: {}", why?));
     told.extend(unmeasured.into_iter().filter_map(why).map(|text| ("not measured", text)));
     let mut out = String::new();
-    rows.iter().for_each(|(name, text)| entry(&mut out, name, text, width));
+    for (name, text) in rows {
+        entry(&mut out, name, &text, width);
+    }
     out.push('\n');
-    told.iter().for_each(|(name, text)| entry(&mut out, name, text, width));
+    for (name, text) in told {
+        entry(&mut out, name, &text, width);
+    }
     out
 }
 

@@ -118,7 +118,7 @@ pub struct ShadowFeasible {
 
 /// A rule over all runs. `figures` counts a chosen metric once for each run and phase; those that a run did not reach
 /// before it would have ended are `missing` and count nowhere else.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ShadowTotal {
     /// The rule, as it is written.
     pub rule: String,
