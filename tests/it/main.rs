@@ -17,6 +17,7 @@ mod config_errors;
 mod cuda;
 mod data;
 mod disk;
+mod docs;
 mod emulation;
 mod energy;
 mod environment;
