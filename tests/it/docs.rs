@@ -110,8 +110,8 @@ fn stage() -> Lab {
     }
     fs::write(here.join("train.py"), "print(sum(range(1000000)))\n").unwrap();
     fs::write(here.join("Makefile"), "all:\n\t@sleep 0.3\n").unwrap();
-    let series = "series,t_s,value\n".to_owned()
-        + &(0..300).map(|i| format!("a,{i},{}\n", 100 + i % 7)).collect::<String>();
+    let values: Vec<String> = (0..300).map(|i| format!("a,{i},{}\n", 100 + i % 7)).collect();
+    let series = "series,t_s,value\n".to_owned() + &values.concat();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, series.as_bytes()).unwrap();
     fs::write(here.join("series.csv.gz"), packed.finish().unwrap()).unwrap();
