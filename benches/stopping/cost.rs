@@ -28,7 +28,7 @@ pub(crate) fn run() {
         for _ in 0..3 {
             let policy = StopPolicy {
                 enabled: false,
-                metrics: METRICS.map(str::to_owned).to_vec(),
+                metrics: METRICS.map(Into::into).to_vec(),
                 ..StopPolicy::default()
             };
             let context = RunContext { epochs: 1, usable_cores: 2.0, ..RunContext::default() };

@@ -159,7 +159,7 @@ fn moving(seeds: u64) {
 /// Feeds a series until the controller ends the run.
 fn end_of(seed: u64, draw: Draw, metric: &str) -> End {
     let policy = StopPolicy {
-        metrics: vec![metric.to_owned()],
+        metrics: vec![metric.into()],
         within: WITHIN,
         max_time_s: MAX_S,
         ..StopPolicy::default()

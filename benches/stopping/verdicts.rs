@@ -29,9 +29,9 @@ fn outcome(seeds: u64, draw: fn(u64) -> Draw, (metric, limit, kept): (&str, f64,
     let (mut wrong, mut right, mut times) = (0u32, 0u32, Vec::new());
     for seed in 0..seeds {
         let policy = StopPolicy {
-            metrics: vec![metric.to_owned()],
+            metrics: vec![metric.into()],
             max_time_s: 60.0,
-            constraints: vec![Constraint { metric: metric.to_owned(), op: Op::AtMost, limit }],
+            constraints: vec![Constraint { metric: metric.into(), op: Op::AtMost, limit }],
             ..StopPolicy::default()
         };
         let (controller, record, at_s) = play(seed, draw(seed), policy);

@@ -128,7 +128,7 @@ fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Optio
         return None;
     }
     Some(Limited {
-        constraint: Constraint { metric: def.name.to_owned(), op, limit },
+        constraint: Constraint { metric: def.id.into(), op, limit },
         def,
         place: node.place,
     })

@@ -18,7 +18,7 @@ use super::serving::{self, Load, Placed};
 use super::settings::Settings;
 use super::worker;
 use crate::event::{Pattern, Range, ServeSpec, cpu_list};
-use crate::metric::Better;
+use crate::metric::{Better, MetricName};
 
 const fn key(path: &'static str, kind: Kind<Settings>) -> KeyDef<Settings> {
     KeyDef::new(path, kind)
@@ -200,7 +200,7 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         }),
     )
     .about("what must be known; else throughput, step_latency, latency, cpu, memory and gpu")
-    .always("stop.metrics", |_, run| run.stop.metrics.clone().into()),
+    .always("stop.metrics", |_, run| run.stop.metrics.iter().map(MetricName::as_str).collect()),
     key(
         "stop.within",
         Share(Range::new(Excluded(0.0), Excluded(1.0)), |s, v, _| s.stop.within = v),

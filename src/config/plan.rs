@@ -43,7 +43,7 @@ impl Plan {
     /// The metrics of the objectives that are better this way.
     pub(super) fn aimed(&self, better: Better) -> serde_json::Value {
         let asked = self.objectives.iter().filter(|asked| asked.better == better);
-        asked.map(|asked| asked.metric.clone()).collect()
+        asked.map(|asked| asked.metric.as_str()).collect()
     }
 }
 

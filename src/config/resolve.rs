@@ -18,7 +18,7 @@ use super::tree::{Table, Value};
 use super::world::{MachineFacts, World};
 use crate::control::policy::StopPolicy;
 use crate::event::{Axis, Limits, ServeSpec, TrainSpec};
-use crate::metric::{MetricDef, MetricKind, Scope as Stage, Source};
+use crate::metric::{MetricDef, MetricKind, MetricName, Scope as Stage, Source};
 
 /// Everything of a cell that is no axis, complete.
 #[derive(Debug, Clone)]
@@ -96,13 +96,13 @@ impl Settings {
         resolved
     }
 
-    /// The names of the chosen metrics that can be measured, then those of the constraints and of the objectives.
-    fn waited_for(&self, problems: &mut Problems) -> Vec<String> {
+    /// The chosen metrics that can be measured, then those of the constraints and of the objectives.
+    fn waited_for(&self, problems: &mut Problems) -> Vec<MetricName> {
         let mut left_out = BTreeSet::new();
         let mut kept = Vec::new();
         for metric in &self.metrics {
             match self.unmeasured(metric.def) {
-                None => kept.push(metric.def.name.to_owned()),
+                None => kept.push(metric.def.id.into()),
                 Some(why) => {
                     left_out.insert(why);
                     if let Some(place) = metric.named {
@@ -125,7 +125,7 @@ impl Settings {
         kept
     }
 
-    fn add_constrained(&self, kept: &mut Vec<String>, problems: &mut Problems) {
+    fn add_constrained(&self, kept: &mut Vec<MetricName>, problems: &mut Problems) {
         for limited in &self.constraints {
             let (def, place) = (limited.def, limited.place);
             if def.source == Source::Target && self.stop.target_accuracy.is_none() {
@@ -137,22 +137,22 @@ impl Settings {
                 continue;
             }
             match self.unmeasured(def) {
-                None if kept.iter().any(|name| name == def.name) => {}
-                None => kept.push(def.name.to_owned()),
+                None if kept.iter().any(|kept| *kept == def.id) => {}
+                None => kept.push(def.id.into()),
                 Some(why) => problems
                     .warn(place, format!("the constraint on {} stays undecided: {why}", def.name)),
             }
         }
     }
 
-    fn add_objectives(&self, kept: &mut Vec<String>, problems: &mut Problems) {
+    fn add_objectives(&self, kept: &mut Vec<MetricName>, problems: &mut Problems) {
         for Aimed { def, place, .. } in &self.objectives {
             // The figure that cells are compared by is that of training.
             let untrained = def.scope == Stage::Stages && self.train.epochs == 0;
             let untrained = untrained.then_some("nothing is trained (epochs = 0)");
             match self.unmeasured(def).or(untrained) {
-                None if kept.iter().any(|name| name == def.name) => {}
-                None => kept.push(def.name.to_owned()),
+                None if kept.iter().any(|kept| *kept == def.id) => {}
+                None => kept.push(def.id.into()),
                 Some(why) => problems
                     .warn(*place, format!("cells without {} are on no front: {why}", def.name)),
             }

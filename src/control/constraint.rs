@@ -27,7 +27,7 @@ mod tests {
     use crate::event::Op;
 
     fn constraint(op: Op) -> Constraint {
-        Constraint { metric: "serve.latency_p99".to_owned(), op, limit: 2.0 }
+        Constraint { metric: "serve.latency_p99".into(), op, limit: 2.0 }
     }
 
     #[test]

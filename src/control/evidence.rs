@@ -58,7 +58,7 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> OpenStage {
             None => OpenHow::Unconfirmed { looks: policy.looks },
         },
     };
-    let figure = |chosen: &Chosen, how| OpenFigure { metric: chosen.metric.name.to_owned(), how };
+    let figure = |chosen: &Chosen, how| OpenFigure { metric: chosen.metric.id.into(), how };
     let each = open.map(|chosen| figure(chosen, how(chosen)));
     let left_out = stage.chosen.iter().filter_map(|chosen| {
         let note = chosen.left_out.clone()?;

@@ -16,7 +16,7 @@ use crate::event::{
     Constraint, Evidence, Feasibility, Finding, MetricRow, Num, Phase, Ruling, RunVerdict, Stage,
     StopDetail, StopReason, StopRecord,
 };
-use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source, find};
+use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source};
 
 impl Run {
     /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
@@ -94,7 +94,7 @@ impl Run {
     /// that were served once more count as they were on the trained model, unless they had broken it before: that alone
     /// would have ended the run.
     fn watched(&self, constraint: &Constraint) -> Vec<Finding> {
-        let Some(metric) = find(&constraint.metric) else {
+        let Some(metric) = constraint.metric.def() else {
             return Vec::new();
         };
         let sizes = self.context.serve_sizes.iter().map(|size| Stage::Serve(*size));
@@ -160,7 +160,7 @@ impl Run {
 
     /// What only grows and has passed its limit.
     fn passed(&self, constraint: &Constraint) -> Option<Finding> {
-        let metric = find(&constraint.metric)?;
+        let metric = constraint.metric.def()?;
         if metric.source == Source::Target {
             return self.overdue(constraint);
         }
@@ -210,7 +210,7 @@ impl Run {
             _ => true,
         };
         let of_metric = rows.iter().filter(|row| row.metric == constraint.metric);
-        let metric = find(&constraint.metric);
+        let metric = constraint.metric.def();
         let figures = of_metric.filter(began).zip(metric.into_iter().cycle());
         let found: Vec<_> =
             figures.map(|(row, metric)| self.figure(constraint, metric, row, ended)).collect();

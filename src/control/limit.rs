@@ -4,7 +4,7 @@ use super::constraint::ruling;
 use super::measure::assessment::{ALPHA, Bounded};
 use super::measure::load::Load;
 use crate::event::{Age, Constraint, Evidence, Num, Ruling, Stage};
-use crate::metric::{MetricDef, MetricKind, Scope, find};
+use crate::metric::{MetricDef, MetricKind, Scope};
 use crate::stats::{Bounds, anytime_ranks};
 use crate::units::Unit;
 
@@ -56,7 +56,7 @@ impl Limit {
     /// One for each constraint whose metric is judged by looks in this stage.
     pub(super) fn all(constraints: &[Constraint], stage: Stage) -> Vec<Self> {
         let limit = |constraint: &Constraint| {
-            let metric = find(&constraint.metric)?;
+            let metric = constraint.metric.def()?;
             watched(metric, stage).then(|| Self {
                 constraint: constraint.clone(),
                 metric,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Constraint;
-use crate::metric::CATALOGUE;
+use crate::metric::{CATALOGUE, MetricName};
 
 /// When a run may stop. Shares and confidences are in 0..1, times in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,8 +14,8 @@ pub struct StopPolicy {
     /// nobody has said when it is known well enough.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limits_only: bool,
-    /// The chosen metrics: full names of the catalogue, already expanded from groups. None: [`default_metrics`].
-    pub metrics: Vec<String>,
+    /// The chosen metrics, already expanded from groups. None: [`default_metrics`].
+    pub metrics: Vec<MetricName>,
     /// Half-width of the interval over the estimate that counts as known.
     pub within: f64,
     /// Nominal confidence of the intervals.
@@ -69,11 +69,11 @@ impl Default for StopPolicy {
 pub const DEFAULT_GROUPS: &[&str] =
     &["throughput", "step_latency", "latency", "cpu", "memory", "gpu"];
 
-/// The full names behind [`DEFAULT_GROUPS`].
-pub fn default_metrics() -> Vec<String> {
+/// The metrics behind [`DEFAULT_GROUPS`].
+pub fn default_metrics() -> Vec<MetricName> {
     let chosen =
         CATALOGUE.iter().filter(|metric| metric.in_group && DEFAULT_GROUPS.contains(&metric.group));
-    chosen.map(|metric| metric.name.to_owned()).collect()
+    chosen.map(|metric| metric.id.into()).collect()
 }
 
 #[cfg(test)]

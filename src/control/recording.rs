@@ -166,7 +166,7 @@ impl RunReplay {
                 };
                 let stage = state.stage.to_string();
                 let row = rows.iter().find(|row| {
-                    row.metric == chosen.metric.name && (row.phase == stage || row.phase == "run")
+                    row.metric == chosen.metric.id && (row.phase == stage || row.phase == "run")
                 });
                 let full_estimate = row.and_then(|row| row.estimate);
                 let said = entry.said.as_ref();

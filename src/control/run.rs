@@ -16,7 +16,7 @@ use crate::event::record::{of_model, trained_to_the_end};
 use crate::event::{
     Constraint, Interference, LeftOut, Note, ResourceSample, Stage, StopReason, StopRecord, Weights,
 };
-use crate::metric::{MetricDef, Scope, find};
+use crate::metric::{MetricDef, Scope};
 
 /// A run as it stands.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl Run {
         let mut left_out = Vec::new();
         let mut chosen = Vec::new();
         for name in chosen_or_default(&policy) {
-            match find(&name) {
+            match name.def() {
                 None => left_out.push(LeftOut { metric: name, why: Note::NoMetric }),
                 Some(metric) if context.work.is_stepless() && is_of_steps(metric) => {}
                 Some(metric) => match why_unsupported(metric, &context.unsupported) {
@@ -151,7 +151,7 @@ impl Run {
             if self.context.work.is_command() { Some(into) } else { self.last_serve() };
         let again = matches!(into, Stage::Confirm(_));
         let limited = |metric: &MetricDef| {
-            let is = |constraint: &Constraint| constraint.metric == metric.name;
+            let is = |constraint: &Constraint| constraint.metric == metric.id;
             self.policy.constraints.iter().any(is)
         };
         let chosen = self.chosen.iter().copied();
@@ -196,7 +196,7 @@ impl Run {
         let mut all = self.left_out.clone();
         for chosen in self.stages.iter().flat_map(|state| &state.chosen) {
             if let Some(why) = chosen.left_out.clone() {
-                let left_out = LeftOut { metric: chosen.metric.name.to_owned(), why };
+                let left_out = LeftOut { metric: chosen.metric.id.into(), why };
                 if !all.contains(&left_out) {
                     all.push(left_out);
                 }

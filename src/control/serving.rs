@@ -94,7 +94,7 @@ impl Run {
                 Some(found) => OpenHow::Search { why: found.why.clone() },
                 None => OpenHow::NoSearch,
             };
-            let figures = vec![OpenFigure { metric: MAX_RATE.name().to_owned(), how }];
+            let figures = vec![OpenFigure { metric: MAX_RATE.into(), how }];
             Some(OpenStage { stage: Stage::Probe(*size), began: true, figures })
         };
         sizes.filter_map(open).collect()
@@ -109,7 +109,7 @@ impl Run {
 
     /// A constraint on a highest rate that is broken for certain.
     pub(super) fn broken_rate(&self) -> Option<Finding> {
-        let on_rate = |constraint: &&Constraint| constraint.metric == MAX_RATE.name();
+        let on_rate = |constraint: &&Constraint| constraint.metric == MAX_RATE;
         let constraints = self.policy.constraints.iter().filter(on_rate);
         constraints
             .flat_map(|constraint| self.totals.rates.keys().map(move |size| (constraint, *size)))

@@ -2,7 +2,7 @@
 
 use super::policy::{StopPolicy, default_metrics};
 use crate::event::{LeftOut, Reason};
-use crate::metric::{EnergyOf, MetricDef, Source, find};
+use crate::metric::{EnergyOf, MetricDef, MetricName, Source};
 use std::collections::BTreeMap;
 
 /// Why no stopping rule is left.
@@ -29,7 +29,7 @@ pub fn check_supported(
     let mut left_out = Vec::new();
     let mut left = Vec::new();
     for name in chosen {
-        match find(&name).and_then(|metric| why_unsupported(metric, unsupported)) {
+        match name.def().and_then(|metric| why_unsupported(metric, unsupported)) {
             Some(why) => left_out.push((name, why)),
             None => left.push(name),
         }
@@ -44,7 +44,7 @@ pub fn check_supported(
     Ok((policy, left_out.collect()))
 }
 
-pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<String> {
+pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<MetricName> {
     let mut chosen = if policy.limits_only {
         Vec::new()
     } else if policy.metrics.is_empty() {
@@ -88,7 +88,7 @@ mod tests {
 
     fn policy(metrics: &[&str]) -> StopPolicy {
         StopPolicy {
-            metrics: metrics.iter().map(|m| (*m).to_owned()).collect(),
+            metrics: metrics.iter().map(|name| (*name).into()).collect(),
             ..StopPolicy::default()
         }
     }

@@ -9,7 +9,7 @@ use super::gap::Reason;
 use super::limits::MemoryGuard;
 use super::note::Note;
 use super::worker::{Num, Phase, Stage};
-use crate::metric::{MetricDef, find};
+use crate::metric::{MetricDef, MetricName};
 use crate::units::Unit;
 
 /// How a figure is compared with its limit.
@@ -61,8 +61,8 @@ impl fmt::Display for Op {
 /// each of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Constraint {
-    /// The catalogue's name.
-    pub metric: String,
+    /// What is limited.
+    pub metric: MetricName,
     /// How it is compared.
     pub op: Op,
     /// The limit, in the metric's base unit; finite.
@@ -70,14 +70,9 @@ pub struct Constraint {
 }
 
 impl Constraint {
-    /// The metric, if the catalogue has it.
-    pub fn def(&self) -> Option<&'static MetricDef> {
-        find(&self.metric)
-    }
-
     /// The unit of the metric.
     pub fn unit(&self) -> Unit {
-        self.def().map_or(Unit::One, |metric| metric.unit)
+        self.metric.def().map_or(Unit::One, |metric| metric.unit)
     }
 
     /// A figure of the metric, for people.
@@ -162,7 +157,7 @@ impl Finding {
 
     /// The metric of a constraint that is broken.
     pub fn broken(&self) -> Option<&'static MetricDef> {
-        self.constraint.as_ref().filter(|_| self.ruling == Ruling::Broken)?.def()
+        self.constraint.as_ref().filter(|_| self.ruling == Ruling::Broken)?.metric.def()
     }
 }
 
@@ -332,7 +327,7 @@ mod tests {
     #[test]
     fn a_finding_names_the_constraint_that_is_broken() {
         let constraint =
-            Constraint { metric: "serve.latency_p99".to_owned(), op: Op::AtMost, limit: 0.01 };
+            Constraint { metric: "serve.latency_p99".into(), op: Op::AtMost, limit: 0.01 };
         for (ruling, says) in
             [(Ruling::Broken, Some("serve.latency_p99")), (Ruling::Open, None), (Ruling::Met, None)]
         {
@@ -352,7 +347,7 @@ mod tests {
             ("test_accuracy", Op::AtLeast, 0.88, "test_accuracy >= 0.88"),
             ("cpu.utilisation", Op::Above, 150.0, "cpu.utilisation > 150%"),
         ] {
-            let constraint = Constraint { metric: metric.to_owned(), op, limit };
+            let constraint = Constraint { metric: metric.into(), op, limit };
             assert_eq!(constraint.to_string(), says);
             let text = serde_json::to_string(&constraint).unwrap();
             assert_eq!(serde_json::from_str::<Constraint>(&text).unwrap(), constraint);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::gap::Reason;
 use super::lack::{DeviceLack, EnergyLack, PeakGrowth};
 use super::worker::Num;
+use crate::metric::MetricName;
 
 /// One thing that a reader must know of a figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -394,8 +395,8 @@ impl From<EnergyLack> for Note {
 /// A chosen metric that cannot be measured: no rule waits for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// The catalogue's name.
-    pub metric: String,
+    /// Which.
+    pub metric: MetricName,
     /// Why.
     #[serde(flatten)]
     pub why: Note,

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::Better;
+use crate::metric::{Better, MetricName};
 
 /// A metric that cells are compared by. Of a metric of several stages the figure of its headline column counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objective {
-    /// The catalogue's name.
-    pub metric: String,
+    /// What counts.
+    pub metric: MetricName,
     /// Which way it is better: `maximize` or `minimize`, as users write it.
     #[serde(rename = "goal", with = "goal")]
     pub better: Better,
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn objective(metric: &str, better: Better) -> Objective {
-        Objective { metric: metric.to_owned(), better }
+        Objective { metric: metric.into(), better }
     }
 
     #[test]

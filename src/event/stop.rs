@@ -6,6 +6,7 @@ use super::constraint::{Finding, Shortage};
 use super::end::{Age, StopReason};
 use super::note::{Note, Why};
 use super::worker::{Num, Phase, Stage};
+use crate::metric::MetricName;
 
 /// Why and when a run ended, with the evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,8 +72,8 @@ pub struct Grounds {
 /// A chosen metric that is not known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenFigure {
-    /// The catalogue's name.
-    pub metric: String,
+    /// Which.
+    pub metric: MetricName,
     /// What it has reached.
     #[serde(flatten)]
     pub how: OpenHow,

@@ -1,5 +1,7 @@
 //! What a figure is of.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 
@@ -40,6 +42,25 @@ impl Deref for MetricName {
 
     fn deref(&self) -> &str {
         self.as_str()
+    }
+}
+
+/// Names order by their text, and look up as it in a map.
+impl Ord for MetricName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other)
+    }
+}
+
+impl PartialOrd for MetricName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Borrow<str> for MetricName {
+    fn borrow(&self) -> &str {
+        self
     }
 }
 

@@ -242,7 +242,7 @@ pub(crate) fn judged(
 
 /// A finding on an upper limit of this metric.
 pub(crate) fn limited(metric: &str, limit: f64, ruling: Ruling, evidence: Evidence) -> Finding {
-    let constraint = Constraint { metric: metric.to_owned(), op: Op::AtMost, limit };
+    let constraint = Constraint { metric: metric.into(), op: Op::AtMost, limit };
     Finding::new(ruling, &constraint, evidence)
 }
 
@@ -338,17 +338,17 @@ pub(crate) fn front() -> FrontReport {
         front_cell(&records[3], Mark::Incomplete, (0.0, 1.0)),
         front_cell(&records[4], Mark::Infeasible, (0.0, 1.0)),
     ];
-    let tied = ["test_accuracy", "memory.peak"].map(str::to_owned).to_vec();
+    let tied = ["test_accuracy", "memory.peak"].map(Into::into).to_vec();
     cells[0].ties = vec![Tie { with: cells[1].cell.clone(), metrics: tied.clone() }];
     cells[1].ties = vec![Tie { with: cells[0].cell.clone(), metrics: tied }];
     cells[2].dominated_by = Some(Dominator {
         cell: cells[1].cell.clone(),
-        metrics: vec!["serve.throughput".to_owned()],
+        metrics: vec!["serve.throughput".into()],
     });
     cells[3].figures.clear();
     "test_accuracy: not trained to the end".clone_into(&mut cells[3].note);
     cells[4].figures.clear();
-    let objective = |metric: &str, better| Objective { metric: metric.to_owned(), better };
+    let objective = |metric: &str, better| Objective { metric: metric.into(), better };
     FrontReport {
         objectives: vec![
             objective("test_accuracy", Better::Higher),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::layout::wrap;
 use crate::event::objective::listed;
 use crate::event::{Objective, RunRecord, RunStatus};
-use crate::metric::find;
+use crate::metric::{MetricId, MetricName};
 use crate::units::{Scale, Unit};
 
 /// Cells that are named in a list for people before the rest is only counted.
@@ -49,8 +49,8 @@ impl Mark {
 /// The figure of one objective of one cell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FrontFigure {
-    /// The catalogue's name.
-    pub metric: String,
+    /// What it is of.
+    pub metric: MetricName,
     /// The stage that it speaks of, as displayed, or `run`.
     pub phase: String,
     /// Base unit.
@@ -71,7 +71,7 @@ pub struct Tie {
     /// The other cell.
     pub with: String,
     /// The metrics.
-    pub metrics: Vec<String>,
+    pub metrics: Vec<MetricName>,
 }
 
 /// What dominates a cell.
@@ -80,7 +80,7 @@ pub struct Dominator {
     /// A cell; of the front, if one of the front does.
     pub cell: String,
     /// The metrics in which it is better beyond the noise; in the others it is at least as good.
-    pub metrics: Vec<String>,
+    pub metrics: Vec<MetricName>,
 }
 
 /// One cell.
@@ -157,13 +157,13 @@ impl FrontReport {
     }
 
     /// The figure that this cell was compared by.
-    pub(super) fn figure(&self, cell: &str, metric: &str) -> Option<&FrontFigure> {
+    pub(super) fn figure(&self, cell: &str, metric: MetricId) -> Option<&FrontFigure> {
         let cell = self.cells.iter().find(|found| found.cell == cell)?;
         cell.figures.iter().find(|figure| figure.metric == metric)
     }
 
     /// Whether cells are compared by this metric.
-    pub(super) fn asks_for(&self, metric: &str) -> bool {
+    pub(super) fn asks_for(&self, metric: MetricId) -> bool {
         let mut objectives = self.objectives.iter();
         objectives.any(|objective| objective.metric == metric)
     }
@@ -182,7 +182,7 @@ impl FrontReport {
     /// The unit that all figures of an objective are shown in.
     pub(super) fn scale(&self, at: usize) -> Scale {
         let figures = self.cells.iter().filter_map(|cell| cell.figures.get(at));
-        let metric = self.objectives.get(at).and_then(|o| find(&o.metric));
+        let metric = self.objectives.get(at).and_then(|o| o.metric.def());
         Scale::of(
             metric.map_or(Unit::One, |metric| metric.unit),
             figures.map(|figure| figure.estimate),
@@ -285,7 +285,7 @@ pub(super) const fn standing(cell: &FrontCell) -> &'static str {
 /// Ties of a cell on the front, what dominates the others, and what a reader must know of it.
 pub(super) fn why(cell: &FrontCell) -> String {
     let by = cell.dominated_by.as_ref().map(|by| {
-        let metrics: Vec<&str> = by.metrics.iter().map(String::as_str).collect();
+        let metrics: Vec<&str> = by.metrics.iter().map(MetricName::as_str).collect();
         format!("{} is better in {}", by.cell, joined(&metrics))
     });
     let all = [ties(cell), by.unwrap_or_default(), cell.note.clone()];
@@ -306,7 +306,7 @@ pub(super) fn ends(figure: &FrontFigure, scale: Scale) -> Option<String> {
 
 /// `tied with cnn-digits in test_accuracy, with mlp-digits and resnet-digits in everything`.
 pub(super) fn ties(cell: &FrontCell) -> String {
-    let mut alike: Vec<(&[String], Vec<&str>)> = Vec::new();
+    let mut alike: Vec<(&[MetricName], Vec<&str>)> = Vec::new();
     for tie in &cell.ties {
         match alike.iter_mut().find(|(metrics, _)| *metrics == tie.metrics) {
             Some((_, with)) => with.push(&tie.with),
@@ -314,7 +314,7 @@ pub(super) fn ties(cell: &FrontCell) -> String {
         }
     }
     let each = alike.iter().map(|(metrics, with)| {
-        let metrics: Vec<&str> = metrics.iter().map(String::as_str).collect();
+        let metrics: Vec<&str> = metrics.iter().map(MetricName::as_str).collect();
         let all = metrics.len() == cell.figures.len() && metrics.len() > 1;
         let metrics = if all { "everything".to_owned() } else { joined(&metrics) };
         format!("with {} in {metrics}", joined(with))
@@ -396,7 +396,7 @@ mod tests {
         let mut cell = front.cells[0].clone();
         let tie = |with: &str, metrics: &[&str]| Tie {
             with: with.to_owned(),
-            metrics: metrics.iter().map(|&name| name.to_owned()).collect(),
+            metrics: metrics.iter().map(|&name| name.into()).collect(),
         };
         let all = ["test_accuracy", "serve.throughput", "memory.peak"];
         cell.ties =

@@ -7,7 +7,7 @@ use crate::app::distinct::distinct;
 use crate::app::summary::{CONFIDENCE, REPEATS};
 use crate::control::policy::StopPolicy;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
-use crate::metric::{MetricDef, MetricKind, ModelFigure, Scope, Source, find};
+use crate::metric::{MetricDef, MetricKind, ModelFigure, Scope, Source};
 use crate::report::front::FrontFigure;
 use crate::report::headline::Place;
 use crate::report::summary::SummaryRow;
@@ -58,7 +58,7 @@ impl Comparison<'_> {
         runs: &[&RunRecord],
         objective: &Objective,
     ) -> Result<Figure, String> {
-        let def = find(&objective.metric).ok_or("this perftune knows no such metric")?;
+        let def = objective.metric.def().ok_or("this perftune knows no such metric")?;
         let mut rows = Vec::new();
         for run in runs {
             rows.push((*run, final_row(run, def)?));
@@ -79,7 +79,7 @@ impl Comparison<'_> {
             .ok_or_else(|| format!("it is {value}, which cannot be compared"))?;
         let end = |end: f64| end.is_finite().then_some(end);
         let figure = FrontFigure {
-            metric: def.name.to_owned(),
+            metric: def.id.into(),
             phase: phase.to_owned(),
             unit: def.unit,
             estimate: value,

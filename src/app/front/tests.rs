@@ -10,7 +10,7 @@ fn objectives() -> Vec<Objective> {
         ("serve.throughput", Better::Higher),
         ("memory.peak", Better::Lower),
     ]
-    .map(|(metric, better)| Objective { metric: metric.to_owned(), better })
+    .map(|(metric, better)| Objective { metric: metric.into(), better })
     .into()
 }
 
@@ -69,7 +69,7 @@ fn cells_are_compared_and_ties_are_said() {
     let [mlp, cnn, resnet] = &found.cells[..] else {
         panic!("{found:?}");
     };
-    let tie = |with: &str| Tie { with: with.to_owned(), metrics: vec!["test_accuracy".to_owned()] };
+    let tie = |with: &str| Tie { with: with.to_owned(), metrics: vec!["test_accuracy".into()] };
     assert_eq!(mlp.ties, [tie("cnn-digits")]);
     assert_eq!(mlp.more_ties, 0);
     assert_eq!(cnn.ties, [tie("mlp-digits")]);
@@ -188,7 +188,7 @@ fn a_figure_without_an_interval_decides_nothing() {
     let rate = &found.cells[0].figures[1];
     assert_eq!((rate.low, rate.high), (None, None));
     assert_eq!(rate.interval, "unknown: too few observations");
-    assert!(found.cells[1].ties[0].metrics.contains(&"serve.throughput".to_owned()));
+    assert!(found.cells[1].ties[0].metrics.contains(&"serve.throughput".into()));
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn value(record: &mut RunRecord, metric: &str, change: impl Fn(&mut MetricRow)) 
 }
 
 fn minimize(metric: &str) -> Objective {
-    Objective { metric: metric.to_owned(), better: Better::Lower }
+    Objective { metric: metric.into(), better: Better::Lower }
 }
 
 /// Ended before its budget, for this reason.
@@ -357,7 +357,7 @@ fn repeats_that_only_know_an_end_know_no_more_together() {
         record.metrics.push(row);
         records.push(record);
     }
-    let asked = [Objective { metric: "serve.max_rate".to_owned(), better: Better::Higher }];
+    let asked = [Objective { metric: "serve.max_rate".into(), better: Better::Higher }];
     let figure = &by(&asked, &records, None).cells[0].figures[0];
     assert_eq!(figure.high, None);
     assert!((figure.low.unwrap() - 575.2).abs() < 0.1, "{figure:?}");

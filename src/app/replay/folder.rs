@@ -14,6 +14,7 @@ use crate::config;
 use crate::control::RunReplay;
 use crate::control::rule::RuleSpec;
 use crate::event::JobSpec;
+use crate::metric::MetricName;
 use crate::store::{Recordings, StoreError, read_record};
 
 /// What is added to the reasons of a run that was not recorded to its end.
@@ -76,15 +77,15 @@ pub(super) fn replay(
     Ok(())
 }
 
-/// The full names of what `--metrics` chooses; none: those that each run waited for.
-fn named(words: &[String]) -> Result<Vec<String>, Fault> {
+/// The metrics that `--metrics` chooses; none: those that each run waited for.
+fn named(words: &[String]) -> Result<Vec<MetricName>, Fault> {
     let mut names = Vec::new();
     for word in words {
         let found = config::metrics_named(word)
             .map_err(|(error, hint)| Fault::new(format!("--metrics: {error}")).hint(hint))?;
         for metric in found {
-            if !names.iter().any(|name| name == metric.name) {
-                names.push(metric.name.to_owned());
+            if !names.iter().any(|name| *name == metric.id) {
+                names.push(metric.id.into());
             }
         }
     }
@@ -98,7 +99,7 @@ impl<'a> Run<'a> {
         folder: &Path,
         cores: Option<f64>,
         rules: &[RuleSpec],
-        metrics: &[String],
+        metrics: &[MetricName],
     ) -> Result<Option<Self>, StoreError> {
         let record = read_record(folder).ok();
         let Some(mut begun) = Beginning::read(folder, record.as_ref(), cores)? else {

@@ -190,7 +190,7 @@ fn row(record: &RunRecord, rule: &str, within: f64, figure: &ShadowFigure) -> Sh
         model: record.job.model.name.clone(),
         dataset: record.job.dataset.clone(),
         phase: then.phase.clone(),
-        metric: then.metric.to_string(),
+        metric: then.metric.clone(),
         unit: then.unit,
         rule: rule.to_owned(),
         known: figure.known,
@@ -229,7 +229,7 @@ fn run(record: &RunRecord, rule: &str, observed: &Observed, rows: &[ShadowRow]) 
 /// The metric, with its phase where its name does not say it.
 fn named(row: &ShadowRow) -> String {
     if row.phase == "run" || row.metric.starts_with(&format!("{}.", row.phase)) {
-        row.metric.clone()
+        row.metric.to_string()
     } else {
         format!("{} in {}", row.metric, row.phase)
     }

@@ -304,7 +304,7 @@ impl ShadowRun {
     /// The figures at the stop, with the memory that the look at the test data would have taken.
     fn rows_after_the_test(&mut self) -> Vec<MetricRow> {
         let mut rows = std::mem::take(&mut self.rows);
-        let peak = rows.iter_mut().find(|row| row.metric == MetricId::MemoryPeak.name());
+        let peak = rows.iter_mut().find(|row| row.metric == MetricId::MemoryPeak);
         if let (Some(row), Some(after)) = (peak, self.aftermath.peak()) {
             row.estimate = row.estimate.map(|peak| peak.max(after));
         }
@@ -329,7 +329,7 @@ impl ShadowRun {
             for chosen in state.counted() {
                 let metric = chosen.metric;
                 let row = rows.iter().find(|row| {
-                    row.metric == metric.name && (row.phase == phase || row.phase == "run")
+                    row.metric == metric.id && (row.phase == phase || row.phase == "run")
                 });
                 let Some(row) = row else { continue };
                 figures.push(ShadowFigure {

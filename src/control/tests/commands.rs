@@ -42,7 +42,7 @@ fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
         limits_only: true,
         enabled: false,
         constraints: vec![Constraint {
-            metric: "cpu.utilisation".to_owned(),
+            metric: "cpu.utilisation".into(),
             op: Op::AtMost,
             limit,
         }],
@@ -92,7 +92,7 @@ fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
         [(4, Feasibility::Undecided, true), (10, Feasibility::Feasible, false)]
     {
         let limit =
-            Constraint { metric: "gpu.utilisation".to_owned(), op: Op::AtMost, limit: 50.0 };
+            Constraint { metric: "gpu.utilisation".into(), op: Op::AtMost, limit: 50.0 };
         let policy = StopPolicy { enabled: false, constraints: vec![limit], ..policy(&[]) };
         let context = RunContext { devices: Selection::of_device("cuda"), ..of_command() };
         let mut controller = Controller::new(policy, context);
@@ -129,7 +129,7 @@ fn a_peak_that_may_have_been_larger_is_a_bound() {
         let policy = StopPolicy {
             enabled: false,
             constraints: vec![Constraint {
-                metric: "memory.peak".to_owned(),
+                metric: "memory.peak".into(),
                 op: Op::AtMost,
                 limit: f64::from(limit) * 1e6,
             }],
@@ -165,7 +165,7 @@ fn a_part_of_a_command_breaks_no_limit_on_the_mean_of_the_whole() {
     let limits = StopPolicy {
         limits_only: true,
         constraints: vec![Constraint {
-            metric: "cpu.utilisation".to_owned(),
+            metric: "cpu.utilisation".into(),
             op: Op::AtMost,
             limit: 70.0,
         }],

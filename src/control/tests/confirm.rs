@@ -20,7 +20,7 @@ fn serving() -> RunContext {
 fn asked() -> StopPolicy {
     StopPolicy {
         constraints: vec![Constraint {
-            metric: "serve.latency_mean".to_owned(),
+            metric: "serve.latency_mean".into(),
             op: Op::AtMost,
             limit: LIMIT,
         }],

@@ -260,7 +260,7 @@ fn read_until(until_s: f64) -> (RunVerdict, Vec<MetricRow>) {
     let policy = StopPolicy {
         enabled: false,
         constraints: vec![Constraint {
-            metric: "gpu.memory_peak".to_owned(),
+            metric: "gpu.memory_peak".into(),
             op: Op::AtMost,
             limit: 1e9,
         }],

@@ -320,7 +320,7 @@ fn others_on_the_machine_are_said_to_be_in_it() {
 #[test]
 fn a_limit_on_energy_ends_the_run_when_it_is_passed_and_is_decided_at_the_end() {
     let limited = |metric: &str, limit: f64| StopPolicy {
-        constraints: vec![Constraint { metric: metric.to_owned(), op: Op::AtMost, limit }],
+        constraints: vec![Constraint { metric: metric.into(), op: Op::AtMost, limit }],
         max_time_s: 100.0,
         ..policy(&["test_accuracy"])
     };
@@ -430,7 +430,7 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
         let policy = StopPolicy {
             enabled: false,
             constraints: vec![Constraint {
-                metric: "energy.total".to_owned(),
+                metric: "energy.total".into(),
                 op: Op::AtMost,
                 limit,
             }],

@@ -12,7 +12,7 @@ use crate::event::{
 use crate::stats::testing::Noise;
 
 fn constraint(metric: &str, op: Op, limit: f64) -> Constraint {
-    Constraint { metric: metric.to_owned(), op, limit }
+    Constraint { metric: metric.into(), op, limit }
 }
 
 fn limited(metrics: &[&str], constraints: &[Constraint]) -> StopPolicy {

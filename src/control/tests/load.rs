@@ -77,7 +77,7 @@ fn empty(phase: Phase) -> StepBatch {
 }
 
 fn constraint(metric: &str, op: Op, limit: f64) -> Constraint {
-    Constraint { metric: metric.to_owned(), op, limit }
+    Constraint { metric: metric.into(), op, limit }
 }
 
 fn limited(constraint: Constraint) -> StopPolicy {

@@ -232,7 +232,7 @@ fn what_the_run_would_not_have_seen_is_kept_from_it() {
 fn a_run_that_would_have_been_stopped_before_its_training_reads_no_test_data() {
     let asked = StopPolicy {
         constraints: vec![Constraint {
-            metric: "serve.latency_mean".to_owned(),
+            metric: "serve.latency_mean".into(),
             op: Op::AtMost,
             limit: 1e-3,
         }],
@@ -286,7 +286,7 @@ fn a_stop_for_a_limit_and_the_verdicts_are_those_of_a_live_run() {
     ] {
         let asked = StopPolicy {
             constraints: vec![Constraint {
-                metric: "train.throughput".to_owned(),
+                metric: "train.throughput".into(),
                 op: Op::AtLeast,
                 limit,
             }],

@@ -162,7 +162,7 @@ pub(super) fn epoch(epoch: u32, accuracy: f64) -> WorkerEvent {
 
 pub(super) fn policy(metrics: &[&str]) -> StopPolicy {
     StopPolicy {
-        metrics: metrics.iter().map(|metric| (*metric).to_owned()).collect(),
+        metrics: metrics.iter().map(|metric| (*metric).into()).collect(),
         max_time_s: 20.0,
         ..StopPolicy::default()
     }

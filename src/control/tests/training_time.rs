@@ -60,7 +60,7 @@ fn until(messages: &[Message], seconds: f64) -> &[Message] {
 
 fn limited(metrics: &[&str], op: Op, (metric, limit): (&str, f64)) -> StopPolicy {
     StopPolicy {
-        constraints: vec![Constraint { metric: metric.to_owned(), op, limit }],
+        constraints: vec![Constraint { metric: metric.into(), op, limit }],
         ..policy(metrics)
     }
 }

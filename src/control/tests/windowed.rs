@@ -126,7 +126,7 @@ fn gaps_count_as_they_do_for_the_throughput() {
 
 #[test]
 fn a_run_that_waits_for_nothing_else_still_stops_and_a_limit_stays_open() {
-    let limit = Constraint { metric: TRAIN.to_owned(), op: Op::AtLeast, limit: 1.0 };
+    let limit = Constraint { metric: TRAIN.into(), op: Op::AtLeast, limit: 1.0 };
     let asked = StopPolicy { constraints: vec![limit], ..policy(&[TRAIN, "train.throughput"]) };
     let end = end_of(asked, context(), &Sim::default().messages()).unwrap();
     assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());

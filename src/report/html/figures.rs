@@ -5,7 +5,7 @@ use super::super::headline::Place;
 use super::super::summary::SummaryRow;
 use super::Limit;
 use crate::event::{MetricRow, Objective, Phase, RunRecord};
-use crate::metric::{Better, MetricDef, MetricId, Scope, find};
+use crate::metric::{Better, MetricDef, MetricId, Scope};
 
 /// Most drawings.
 const MOST: usize = 6;
@@ -38,12 +38,12 @@ impl<'a> Field<'a> {
 
     /// The limit on a metric that decides which figure of it is drawn: one that the front was decided by is drawn as it is.
     pub(super) fn limit(self, metric: &MetricDef) -> Option<&'a Limit> {
-        let limited = self.limits.iter().find(|limit| limit.metric == metric.name);
+        let limited = self.limits.iter().find(|limit| limit.metric == metric.id);
         limited.filter(|_| !self.asks_for(metric))
     }
 
     pub(super) fn asks_for(self, metric: &MetricDef) -> bool {
-        self.front.is_some_and(|front| front.asks_for(metric.name))
+        self.front.is_some_and(|front| front.asks_for(metric.id))
     }
 }
 
@@ -56,10 +56,10 @@ pub(super) type Pair = [&'static MetricDef; 2];
 pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, usize) {
     let asked: Vec<_> = objectives
         .iter()
-        .filter_map(|objective| Some((find(&objective.metric)?, objective.better)))
+        .filter_map(|objective| Some((objective.metric.def()?, objective.better)))
         .collect();
     let latency = |metric: &&MetricDef| metric.is_latency() && metric.scope == Scope::Serve;
-    let limited = limits.iter().filter_map(|limit| find(&limit.metric)).find(latency);
+    let limited = limits.iter().filter_map(|limit| limit.metric.def()).find(latency);
     let mut pairs = Vec::new();
     for (place, (first, better)) in asked.iter().enumerate() {
         for (second, also) in &asked[place + 1..] {
@@ -103,7 +103,7 @@ pub(super) fn figure<'a>(
 /// The figures of a metric that a verdict on it rests on: of requests that were served once more those on the trained model,
 /// unless the limit was broken before.
 fn decisive<'a>(record: &'a RunRecord, metric: &MetricDef) -> Vec<&'a MetricRow> {
-    let rows = || record.metrics.iter().filter(|row| row.metric == metric.name);
+    let rows = || record.metrics.iter().filter(|row| row.metric == metric.id);
     let again = |row: &MetricRow| -> Option<&'a MetricRow> {
         let Ok(Phase::Serve(size)) = row.phase.parse() else {
             return None;
@@ -163,6 +163,7 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::metric::find;
     use super::*;
     use crate::event::{Evidence, Feasibility, Ruling, Stage};
     use crate::report::fixtures::{completed, front, judged, limited};
@@ -174,7 +175,7 @@ mod tests {
 
     fn upper(metric: &str, value: f64) -> Limit {
         Limit {
-            metric: metric.to_owned(),
+            metric: metric.into(),
             sign: "<=".to_owned(),
             upper: true,
             value,
@@ -184,7 +185,7 @@ mod tests {
 
     fn objective(metric: &str, maximize: bool) -> Objective {
         Objective {
-            metric: metric.to_owned(),
+            metric: metric.into(),
             better: if maximize { Better::Higher } else { Better::Lower },
         }
     }

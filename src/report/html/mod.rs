@@ -30,7 +30,7 @@ use super::front::{FrontReport, Marks};
 use super::summary::SummaryRow;
 use super::table::{Closing, closing_line};
 use crate::event::RunRecord;
-use crate::metric::find;
+use crate::metric::MetricName;
 use crate::units::Unit;
 
 /// Most runs whose time series are shown: each takes up to 20 kB.
@@ -56,8 +56,8 @@ pub struct Head {
 /// A limit that runs must keep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limit {
-    /// The catalogue's name.
-    pub metric: String,
+    /// What is limited.
+    pub metric: MetricName,
     /// `<=`, `>=`, `<` or `>`.
     pub sign: String,
     /// Whether it limits from above.
@@ -71,7 +71,7 @@ pub struct Limit {
 impl Limit {
     /// `<= 10.0 ms`, and whether it is everybody's.
     fn short(&self) -> String {
-        let unit = find(&self.metric).map_or(Unit::One, |metric| metric.unit);
+        let unit = self.metric.def().map_or(Unit::One, |metric| metric.unit);
         let of_some = if self.of_some { " (some runs)" } else { "" };
         format!("{} {}{of_some}", self.sign, unit.show(self.value))
     }

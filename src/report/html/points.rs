@@ -129,7 +129,7 @@ fn side(field: Field<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Sid
     let rows: Vec<&MetricRow> = runs.iter().filter_map(|run| figure(run, metric, field)).collect();
     let (run, row) = (runs.first()?, rows.first()?);
     let compared = field.front.filter(|_| field.limit(metric).is_none());
-    if let Some(figure) = compared.and_then(|front| front.figure(&run.cell, metric.name)) {
+    if let Some(figure) = compared.and_then(|front| front.figure(&run.cell, metric.id)) {
         return Some(Side::new(figure.estimate, [figure.low, figure.high]));
     }
     let of_cell = |found: &&SummaryRow| {
@@ -223,9 +223,9 @@ fn caveats(field: Field<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize
     if points.iter().filter_map(|point| point.ends(of)).any(is_half) {
         notes.push(format!("a bar of {} that reaches the edge has no end there", metric.name));
     }
-    let limited = field.limits.iter().any(|limit| limit.metric == metric.name);
+    let limited = field.limits.iter().any(|limit| limit.metric == metric.id);
     let several = |record: &RunRecord| {
-        let rows = record.metrics.iter().filter(|row| row.metric == metric.name);
+        let rows = record.metrics.iter().filter(|row| row.metric == metric.id);
         rows.filter(|row| row.estimate.is_some()).count() > 1
     };
     if limited && field.asks_for(metric) && field.records.iter().any(several) {

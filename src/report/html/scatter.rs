@@ -94,7 +94,7 @@ fn axis(
             .filter_map(|point| point.ends(of))
             .flat_map(|(low, high)| [low, high]),
     );
-    for limit in field.limits.iter().filter(|limit| limit.metric == metric.name) {
+    for limit in field.limits.iter().filter(|limit| limit.metric == metric.id) {
         if limit.value >= low / FAR && limit.value <= high * FAR {
             values.push(limit.value);
         } else {
@@ -146,7 +146,7 @@ fn draw(
         .into_iter()
         .flat_map(|of| {
             let on_axis = move |limit: &&Limit| {
-                limit.metric == metrics[of].name && axes[of].holds(limit.value)
+                limit.metric == metrics[of].id && axes[of].holds(limit.value)
             };
             let limits = field.limits.iter().filter(on_axis);
             limits.map(move |limit| LimitLine { limit, across: of == 0 })
@@ -304,7 +304,7 @@ mod tests {
 
     fn upper(metric: &str, value: f64) -> Limit {
         Limit {
-            metric: metric.to_owned(),
+            metric: metric.into(),
             sign: "<=".to_owned(),
             upper: true,
             value,

@@ -24,7 +24,7 @@ fn head() -> Head {
 
 fn limit(metric: &str, sign: &str, value: f64) -> Limit {
     Limit {
-        metric: metric.to_owned(),
+        metric: metric.into(),
         sign: sign.to_owned(),
         upper: sign.starts_with('<'),
         value,
@@ -369,7 +369,7 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
         cell: cell.to_owned(),
         metric: metric.into(),
         phase: "run".to_owned(),
-        unit: find(metric).unwrap().unit,
+        unit: crate::metric::find(metric).unwrap().unit,
         runs: 3,
         mean: Some(mean),
         low: Some(mean * 0.9),
@@ -406,7 +406,7 @@ fn trade_offs_that_are_left_out_are_counted() {
     let mut many = front();
     many.objectives = crate::metric::CATALOGUE[..5]
         .iter()
-        .map(|metric| Objective { metric: metric.name.to_owned(), better: Better::Lower })
+        .map(|metric| Objective { metric: metric.id.into(), better: Better::Lower })
         .collect();
     for cell in &mut many.cells {
         cell.figures.clear();

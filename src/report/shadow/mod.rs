@@ -5,6 +5,7 @@ mod document;
 use super::layout::{Column, Side, render, wrap};
 use super::{ReportError, csv_bytes, optional};
 use crate::event::StopReason;
+use crate::metric::MetricName;
 use crate::units::Unit;
 use crate::units::{percent, significant};
 
@@ -39,8 +40,8 @@ pub struct ShadowRow {
     pub dataset: String,
     /// The stage, as displayed, or `run`.
     pub phase: String,
-    /// The catalogue's name.
-    pub metric: String,
+    /// What it is of.
+    pub metric: MetricName,
     /// Base unit.
     pub unit: Unit,
     /// The rule, as it is written.
@@ -178,7 +179,7 @@ impl ShadowReport {
                 row.model.clone(),
                 row.dataset.clone(),
                 row.phase.clone(),
-                row.metric.clone(),
+                row.metric.to_string(),
                 row.unit.to_string(),
                 row.rule.clone(),
                 row.known.to_string(),

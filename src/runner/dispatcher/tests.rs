@@ -250,7 +250,7 @@ fn limited() -> Dispatcher {
         ..Limits::default()
     };
     spec.stop.constraints =
-        vec![Constraint { metric: "train.throughput".to_owned(), op: Op::AtLeast, limit: 1.0 }];
+        vec![Constraint { metric: "train.throughput".into(), op: Op::AtLeast, limit: 1.0 }];
     of_spec(spec)
 }
 
@@ -344,7 +344,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
     };
     let mut spec = spec();
     spec.stop = StopPolicy {
-        metrics: vec!["validation_accuracy".to_owned()],
+        metrics: vec!["validation_accuracy".into()],
         patience: 1,
         ..StopPolicy::default()
     };
