@@ -49,7 +49,7 @@ fn figures(values: [f64; 2]) -> Vec<Figure> {
         let turned = if at == 0 { values[at] } else { -values[at] };
         Figure {
             phase: phase.to_owned(),
-            metric: metric.to_owned(),
+            metric: metric.into(),
             unit: unit.to_owned(),
             value: Some(turned.exp()),
             samples: Some(500),

@@ -63,7 +63,7 @@ mod tests {
                 limits: Limits::default(),
                 chosen: true,
             };
-            run.stop.metrics = vec!["train.throughput".to_owned(), "memory.peak".to_owned()];
+            run.stop.metrics = vec!["train.throughput".into(), "memory.peak".into()];
             run
         };
         Plan {

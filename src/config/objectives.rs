@@ -17,8 +17,7 @@ pub(super) struct Aimed {
 
 /// The objectives alone.
 pub(super) fn plain(aimed: &[Aimed]) -> Vec<Objective> {
-    let objective =
-        |aimed: &Aimed| Objective { metric: aimed.def.id.into(), better: aimed.better };
+    let objective = |aimed: &Aimed| Objective { metric: aimed.def.id.into(), better: aimed.better };
     aimed.iter().map(objective).collect()
 }
 

@@ -9,18 +9,20 @@ use super::fallback::fall_back;
 use super::figures::{check_values, raise_floor, unit};
 use super::index::{CellRuns, SideIndex};
 use super::policy::{FEW_SAMPLES, GatePolicy, MetricRule, Role};
+use super::side::FigureKey;
 use super::verdict::{RowVerdict, WHOLE_CELL};
+use crate::metric::MetricName;
 
 /// Everything that both sides have.
 pub(super) struct Aligned<'i> {
     pub(super) entries: Vec<Entry<'i>>,
     /// Metrics that would be judged and that neither side has measured, with the number of places.
-    pub(super) unmeasured: BTreeMap<&'i str, usize>,
+    pub(super) unmeasured: BTreeMap<&'i MetricName, usize>,
     /// Retired cells that are gone, with the reason.
     pub(super) retired: Vec<(&'i str, &'i str)>,
 }
 
-type Rules<'i> = BTreeMap<&'i str, (MetricRule, f64)>;
+type Rules<'i> = BTreeMap<&'i MetricName, (MetricRule, f64)>;
 
 /// Puts the two sides side by side.
 pub(super) fn align<'i>(
@@ -72,7 +74,7 @@ fn rules<'i>(
                     return Err(GateError::UnknownMetric {
                         side: side.side.name.clone(),
                         run: run.run.run.clone(),
-                        metric: metric.to_owned(),
+                        metric: metric.clone(),
                     });
                 };
                 let floor = policy.floor_of(metric, &rule);
@@ -94,9 +96,9 @@ impl<'i> Pair<'i> {
     fn entries(
         &self,
         rules: &Rules<'i>,
-        unmeasured: &mut BTreeMap<&'i str, usize>,
+        unmeasured: &mut BTreeMap<&'i MetricName, usize>,
     ) -> Result<Vec<Entry<'i>>, GateError> {
-        let keys: BTreeSet<(&str, &str)> = [self.baseline, self.candidate]
+        let keys: BTreeSet<FigureKey<'i>> = [self.baseline, self.candidate]
             .into_iter()
             .flatten()
             .flat_map(|cell| &cell.ended)
@@ -122,7 +124,7 @@ impl<'i> Pair<'i> {
 
     fn entry(
         &self,
-        key: (&'i str, &'i str),
+        key: FigureKey<'i>,
         rule: &MetricRule,
         floor: f64,
     ) -> Result<Entry<'i>, GateError> {
@@ -131,7 +133,7 @@ impl<'i> Pair<'i> {
         let mut entry = Entry {
             cell: self.cell,
             phase: key.0,
-            metric: key.1,
+            metric: key.1.clone(),
             unit: "",
             rule: rule.clone(),
             floor,
@@ -265,7 +267,7 @@ impl<'i> Pair<'i> {
             };
             (verdict, why.to_owned())
         };
-        whole(self.cell, WHOLE_CELL, verdict, why)
+        whole(self.cell, WHOLE_CELL.into(), verdict, why)
     }
 }
 
@@ -276,7 +278,7 @@ fn noted(note: Option<&str>) -> String {
     }
 }
 
-fn whole<'i>(cell: &'i str, metric: &'i str, verdict: RowVerdict, why: String) -> Entry<'i> {
+fn whole(cell: &str, metric: MetricName, verdict: RowVerdict, why: String) -> Entry<'_> {
     Entry {
         cell,
         phase: WHOLE_CELL,
@@ -305,9 +307,9 @@ fn undelivered<'i>(
     rules: &Rules<'_>,
     policy: &'i GatePolicy,
 ) -> Vec<Entry<'i>> {
-    let found = |name: &str| {
+    let found = |name: &MetricName| {
         rules.contains_key(name) && !aligned.unmeasured.contains_key(name)
-            || aligned.entries.iter().any(|entry| entry.metric == name)
+            || aligned.entries.iter().any(|entry| entry.metric == *name)
     };
     policy
         .metrics
@@ -315,7 +317,7 @@ fn undelivered<'i>(
         .filter(|name| policy.wants(name) && !found(name))
         .map(|name| {
             let why = "the policy gates it and neither side has measured it".to_owned();
-            whole(WHOLE_CELL, name, RowVerdict::Missing, why)
+            whole(WHOLE_CELL, name.clone(), RowVerdict::Missing, why)
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::side::IndexedRun;
+use super::side::{FigureKey, IndexedRun};
 
 /// So many digits in all do not repeat by chance.
 const DIGITS: usize = 9;
@@ -48,9 +48,7 @@ pub(super) fn same_figures(a: &IndexedRun<'_>, b: &IndexedRun<'_>) -> bool {
     bits(a).next().is_some() && bits(a).eq(bits(b))
 }
 
-type Name<'i> = (&'i str, &'i str);
-
-fn bits<'i>(run: &'i IndexedRun<'_>) -> impl Iterator<Item = (Name<'i>, u64)> {
+fn bits<'i>(run: &'i IndexedRun<'_>) -> impl Iterator<Item = (FigureKey<'i>, u64)> {
     let figures = run.figures.iter();
     figures.filter_map(|(name, figure)| Some((*name, figure.value?.to_bits())))
 }
@@ -58,7 +56,7 @@ fn bits<'i>(run: &'i IndexedRun<'_>) -> impl Iterator<Item = (Name<'i>, u64)> {
 /// Whether a run's figures have so many digits that another one has them only by being the same: of rounded figures, and of memory,
 /// which comes in pages, equal ones are common. What does not vary between the runs tells nothing.
 fn telling(run: &IndexedRun<'_>, runs: &[IndexedRun<'_>]) -> bool {
-    let varies = |name: &Name<'_>, value: f64| {
+    let varies = |name: &FigureKey<'_>, value: f64| {
         let mut values = runs.iter().filter_map(|other| other.figures.get(name)?.value);
         values.any(|other| other.to_bits() != value.to_bits())
     };

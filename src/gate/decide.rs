@@ -33,7 +33,7 @@ pub(super) fn figures(entry: &Entry<'_>) -> Row {
     Row {
         cell: entry.cell.to_owned(),
         phase: entry.phase.to_owned(),
-        metric: entry.metric.to_owned(),
+        metric: entry.metric.clone(),
         unit: entry.unit.to_owned(),
         direction: entry.rule.direction,
         role: entry.rule.role,

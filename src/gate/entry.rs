@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use super::index::CellRuns;
 use super::policy::{FEW_SAMPLES, MetricRule, Role};
-use super::side::{GateRun, IndexedRun};
+use super::side::{FigureKey, GateRun, IndexedRun};
 use super::verdict::RowVerdict;
+use crate::metric::MetricName;
 
 /// A metric of a stage of a cell, with what both sides say of it.
 pub(super) struct Entry<'i> {
     pub(super) cell: &'i str,
     pub(super) phase: &'i str,
-    pub(super) metric: &'i str,
+    pub(super) metric: MetricName,
     pub(super) unit: &'i str,
     pub(super) rule: MetricRule,
     /// The smallest change that counts, as a share.
@@ -53,7 +54,7 @@ pub(super) struct Column<'i> {
 }
 
 impl<'i> Column<'i> {
-    pub(super) fn new(cell: Option<&'i CellRuns<'i>>, key: (&str, &str)) -> Self {
+    pub(super) fn new(cell: Option<&'i CellRuns<'i>>, key: FigureKey<'_>) -> Self {
         let Some(cell) = cell else {
             return Self::default();
         };

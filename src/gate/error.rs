@@ -1,5 +1,7 @@
 //! What cannot be judged at all: the input is not what it should be.
 
+use crate::metric::MetricName;
+
 /// Why there is no judgement. All of these are errors of the input: exit code 2.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GateError {
@@ -68,7 +70,7 @@ pub enum GateError {
         /// The stage.
         phase: String,
         /// The metric.
-        metric: String,
+        metric: MetricName,
     },
     /// Runs of both arms on one side.
     #[error(
@@ -91,7 +93,7 @@ pub enum GateError {
         /// The stage.
         phase: String,
         /// The metric.
-        metric: String,
+        metric: MetricName,
         /// The value.
         value: f64,
     },
@@ -105,7 +107,7 @@ pub enum GateError {
         /// The stage.
         phase: String,
         /// The metric.
-        metric: String,
+        metric: MetricName,
         /// One unit.
         one: String,
         /// Another.
@@ -121,7 +123,7 @@ pub enum GateError {
         /// The stage.
         phase: String,
         /// The metric.
-        metric: String,
+        metric: MetricName,
         /// The unit.
         unit: String,
         /// The metric's base unit.
@@ -134,7 +136,7 @@ pub enum GateError {
     )]
     NoDirection {
         /// The metric.
-        metric: String,
+        metric: MetricName,
     },
     /// A metric that is neither in the catalogue nor declared.
     #[error(
@@ -147,7 +149,7 @@ pub enum GateError {
         /// A run that has it.
         run: String,
         /// The metric.
-        metric: String,
+        metric: MetricName,
     },
     /// Rules by which nothing could be judged.
     #[error("`{key}` of the gate is {value}: {why}")]

@@ -25,7 +25,7 @@ pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
             let testable = matches!(other.settled, None | Some(RowVerdict::Info));
             let both = other.baseline.count() > 0 && other.candidate.count() > 0;
             let directed = other.rule.direction.is_some();
-            (other.phase, other.metric) == (phase, name.as_str()) && testable && both && directed
+            other.phase == phase && other.metric == name && testable && both && directed
         });
         let entry = &mut entries[at];
         entry.why.clear();
@@ -39,7 +39,7 @@ pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
         entry.settled = Some(RowVerdict::Info);
         entry.rule.role = Role::Info;
         entry.why.push(format!("{why}: `{name}` is judged instead"));
-        let metric = entry.metric;
+        let metric = entry.metric.clone();
         let other = &mut entries[instead];
         if other.rule.role == Role::Info {
             other.rule.role = Role::Gate;

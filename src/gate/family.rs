@@ -2,7 +2,7 @@
 
 use super::entry::Entry;
 use super::verdict::Design;
-use crate::metric::{self, Better, MetricKind};
+use crate::metric::{Better, MetricKind};
 use crate::stats::permutation::TestOutcome;
 
 /// What became of the rows that were to be tested.
@@ -102,11 +102,11 @@ pub(super) fn mean(values: &[f64]) -> Option<f64> {
 /// Numbers the kinds of these rows: rows of a kind share a variance. Quartiles of durations vary alike whatever the stage; of other
 /// metrics each is a kind of its own.
 pub(super) fn kinds(entries: &[&Entry<'_>]) -> Vec<usize> {
-    let name = |entry: &Entry<'_>| match metric::find(entry.metric) {
+    let name = |entry: &Entry<'_>| match entry.metric.def() {
         Some(def) if matches!(def.kind, MetricKind::Quantile(_)) => {
             format!("{} {:?}", def.unit, def.kind)
         }
-        _ => entry.metric.to_owned(),
+        _ => entry.metric.to_string(),
     };
     let names: Vec<String> = entries.iter().map(|entry| name(entry)).collect();
     let mut order = names.clone();

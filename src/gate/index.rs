@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::copies::Copies;
 use super::error::GateError;
-use super::side::{Figure, GateRun, IndexedRun, Side};
+use super::side::{Figure, FigureKey, GateRun, IndexedRun, Side};
 
 /// A side's runs by cell.
 pub(super) struct SideIndex<'a> {
@@ -81,10 +81,10 @@ impl<'a> SideIndex<'a> {
 fn figures<'a>(
     side: &Side,
     run: &'a GateRun,
-) -> Result<BTreeMap<(&'a str, &'a str), &'a Figure>, GateError> {
+) -> Result<BTreeMap<FigureKey<'a>, &'a Figure>, GateError> {
     let mut figures = BTreeMap::new();
     for figure in &run.figures {
-        let key = (figure.phase.as_str(), figure.metric.as_str());
+        let key = (figure.phase.as_str(), &figure.metric);
         if figures.insert(key, figure).is_some() {
             return Err(GateError::DuplicateFigure {
                 side: side.name.clone(),

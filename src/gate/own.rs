@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::GateError;
-use super::side::{GateRun, Side};
+use super::side::{FigureKey, GateRun, Side};
 
 /// The baseline's runs that are not the candidate's own.
 pub(super) struct Others<'a> {
@@ -45,15 +45,14 @@ fn is_same(a: &GateRun, b: &GateRun) -> bool {
 
 /// Whether two runs have the same figures to the last bit, and any at all.
 fn same_figures(a: &GateRun, b: &GateRun) -> bool {
-    let bits = |run: &GateRun| -> BTreeMap<(String, String), u64> {
-        run.figures
-            .iter()
-            .filter_map(|figure| {
-                let name = (figure.phase.clone(), figure.metric.clone());
-                Some((name, figure.value?.to_bits()))
-            })
-            .collect()
-    };
+    fn bits(run: &GateRun) -> BTreeMap<FigureKey<'_>, u64> {
+        let figures = run.figures.iter();
+        let bits = figures.filter_map(|figure| {
+            let name = (figure.phase.as_str(), &figure.metric);
+            Some((name, figure.value?.to_bits()))
+        });
+        bits.collect()
+    }
     let (a, b) = (bits(a), bits(b));
     !a.is_empty() && a == b
 }

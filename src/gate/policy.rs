@@ -8,7 +8,7 @@ use super::error::GateError;
 use crate::event::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, PARAMETERS, SYNC_COST,
 };
-use crate::metric::{Better, find};
+use crate::metric::{Better, MetricName};
 
 /// What a metric is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct MetricRule {
     /// The smallest change that counts in the metric's base unit, besides the floor.
     pub at_least: Option<f64>,
     /// The metric to judge instead where a run has fewer than [`FEW_SAMPLES`] samples of this one.
-    pub fallback: Option<String>,
+    pub fallback: Option<MetricName>,
 }
 
 /// Below so many samples a quartile of a run is too coarse to be judged.
@@ -47,11 +47,11 @@ pub struct GatePolicy {
     /// The smallest change that counts, as a share.
     pub floor: f64,
     /// Rules that replace [`default_rule`]; what they leave open is filled from there.
-    pub metrics: BTreeMap<String, MetricRule>,
+    pub metrics: BTreeMap<MetricName, MetricRule>,
     /// Metrics that were asked to gate in so many words: where no run of either side has one, that is a finding. A metric that only
     /// the catalogue gates may be absent, such as the memory of a device that the machine has not got.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub wanted: BTreeSet<String>,
+    pub wanted: BTreeSet<MetricName>,
     /// Cells that are gone on purpose, each with a date and a reason.
     pub retired: BTreeMap<String, String>,
     /// Fields of the fingerprint that may differ, since they are what is tested.
@@ -82,7 +82,7 @@ impl Default for GatePolicy {
 
 impl GatePolicy {
     /// How this metric is judged; `None`: nobody has declared it.
-    pub fn rule(&self, metric: &str) -> Option<MetricRule> {
+    pub fn rule(&self, metric: &MetricName) -> Option<MetricRule> {
         let default = default_rule(metric);
         let Some(asked) = self.metrics.get(metric) else {
             return default;
@@ -98,14 +98,14 @@ impl GatePolicy {
     }
 
     /// The smallest change of this metric that counts, as a share.
-    pub fn floor_of(&self, metric: &str, rule: &MetricRule) -> f64 {
-        let gate = find(metric).and_then(|metric| metric.gate);
+    pub fn floor_of(&self, metric: &MetricName, rule: &MetricRule) -> f64 {
+        let gate = metric.def().and_then(|metric| metric.gate);
         let factor = gate.map_or(1.0, |gate| gate.floor_factor);
         rule.floor.unwrap_or(factor * self.floor)
     }
 
     /// Whether the policy itself, and not the catalogue, gates this metric.
-    pub(super) fn wants(&self, metric: &str) -> bool {
+    pub(super) fn wants(&self, metric: &MetricName) -> bool {
         let usual = default_rule(metric).is_some_and(|rule| rule.role == Role::Gate);
         let asked = self.metrics.get(metric);
         asked.is_some_and(|rule| rule.role == Role::Gate)
@@ -158,16 +158,16 @@ const OWN: &[(&str, Option<Better>)] = &[
 ];
 
 /// How a metric is judged unless the policy says otherwise; `None`: it is neither in the catalogue nor one of our workers'.
-pub fn default_rule(metric: &str) -> Option<MetricRule> {
-    let of_catalogue = find(metric).map(|metric| (metric.better, metric.gate));
-    let own = || OWN.iter().find(|(name, _)| *name == metric).map(|(_, better)| (*better, None));
+pub fn default_rule(metric: &MetricName) -> Option<MetricRule> {
+    let of_catalogue = metric.def().map(|metric| (metric.better, metric.gate));
+    let own = || OWN.iter().find(|(name, _)| metric == name).map(|(_, better)| (*better, None));
     let (direction, gate) = of_catalogue.or_else(own)?;
     Some(MetricRule {
         direction,
         role: if gate.is_some() { Role::Gate } else { Role::Info },
         floor: gate.and_then(|gate| gate.floor),
         at_least: gate.and_then(|gate| gate.at_least),
-        fallback: gate.and_then(|gate| gate.fallback).map(|other| other.name().to_owned()),
+        fallback: gate.and_then(|gate| gate.fallback).map(MetricName::from),
     })
 }
 
@@ -179,16 +179,16 @@ mod tests {
     #[test]
     fn what_our_own_workers_say_of_themselves_is_told_and_no_mistake() {
         for name in [EPOCH_SAMPLES, PARAMETERS] {
-            let rule = default_rule(name).unwrap();
+            let rule = default_rule(&name.into()).unwrap();
             assert_eq!((rule.role, rule.direction), (Role::Info, None), "{name}");
         }
-        assert_eq!(default_rule("of somebody else"), None);
+        assert_eq!(default_rule(&"of somebody else".into()), None);
     }
 
     #[test]
     fn every_metric_of_the_catalogue_has_a_rule_and_every_gated_one_a_direction() {
         for metric in CATALOGUE {
-            let rule = default_rule(metric.name).unwrap();
+            let rule = default_rule(&metric.id.into()).unwrap();
             let gated = rule.role == Role::Gate;
             assert!(!gated || rule.direction.is_some(), "{}", metric.name);
         }
@@ -210,14 +210,15 @@ mod tests {
                 "command.time",
             ]
         );
-        assert_eq!(default_rule("train.step_latency_p26"), None);
+        assert_eq!(default_rule(&"train.step_latency_p26".into()), None);
     }
 
     #[test]
     fn floors_are_the_policys_unless_the_metric_has_its_own() {
         let mut policy = GatePolicy { floor: 0.03, ..GatePolicy::default() };
-        let floor =
-            |policy: &GatePolicy, name: &str| policy.floor_of(name, &policy.rule(name).unwrap());
+        let floor = |policy: &GatePolicy, name: &str| {
+            policy.floor_of(&name.into(), &policy.rule(&name.into()).unwrap())
+        };
         for (name, expected) in [
             ("train.step_latency_p25", 0.03),
             ("serve.latency_p50", 0.06),
@@ -234,7 +235,7 @@ mod tests {
             fallback: None,
         };
         policy.metrics.insert("memory.peak".into(), asked);
-        let rule = policy.rule("memory.peak").unwrap();
+        let rule = policy.rule(&"memory.peak".into()).unwrap();
         assert_eq!((rule.floor, rule.at_least), (Some(0.01), Some(1_048_576.0)));
         assert_eq!(rule.direction, Some(Better::Lower));
     }

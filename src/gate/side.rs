@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::fingerprint::Fingerprint;
 use crate::event::record::{Pairing, RunStatus};
+use crate::metric::MetricName;
 
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,12 +52,12 @@ pub struct GateRun {
 }
 
 /// One figure of one run.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// The stage as displayed (`train`, `serve[1]`), or `run`.
     pub phase: String,
-    /// The name of the metric.
-    pub metric: String,
+    /// What it is of.
+    pub metric: MetricName,
     /// The unit of the value: the metric's base unit or a multiple of it (`ms`), the same on both sides.
     pub unit: String,
     /// The estimate; absent: not measured.
@@ -76,8 +77,11 @@ impl GateRun {
     }
 }
 
+/// The phase and the metric of a figure.
+pub(super) type FigureKey<'a> = (&'a str, &'a MetricName);
+
 /// A run and its figures by phase and metric.
 pub(super) struct IndexedRun<'a> {
     pub(super) run: &'a GateRun,
-    pub(super) figures: BTreeMap<(&'a str, &'a str), &'a Figure>,
+    pub(super) figures: BTreeMap<FigureKey<'a>, &'a Figure>,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::Role;
 use crate::event::fingerprint::FingerprintDifference;
-use crate::metric::Better;
+use crate::metric::{Better, MetricName};
 
 /// Name and version of the document that a [`Judgement`] is written as.
 pub const FORMAT: &str = "perftune-verdict/1";
@@ -86,7 +86,7 @@ pub struct Row {
     /// The stage, or `run`; [`WHOLE_CELL`] where the row speaks of the whole cell.
     pub phase: String,
     /// The metric; [`WHOLE_CELL`] where the row speaks of the whole cell.
-    pub metric: String,
+    pub metric: MetricName,
     /// The unit of the figures.
     pub unit: String,
     /// Which values are better.

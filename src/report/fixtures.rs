@@ -341,10 +341,8 @@ pub(crate) fn front() -> FrontReport {
     let tied = ["test_accuracy", "memory.peak"].map(Into::into).to_vec();
     cells[0].ties = vec![Tie { with: cells[1].cell.clone(), metrics: tied.clone() }];
     cells[1].ties = vec![Tie { with: cells[0].cell.clone(), metrics: tied }];
-    cells[2].dominated_by = Some(Dominator {
-        cell: cells[1].cell.clone(),
-        metrics: vec!["serve.throughput".into()],
-    });
+    cells[2].dominated_by =
+        Some(Dominator { cell: cells[1].cell.clone(), metrics: vec!["serve.throughput".into()] });
     cells[3].figures.clear();
     "test_accuracy: not trained to the end".clone_into(&mut cells[3].note);
     cells[4].figures.clear();

@@ -16,6 +16,7 @@ use super::verdict;
 use crate::app::Fault;
 use crate::config;
 use crate::gate::{GatePolicy, Judgement, Side, default_rule, judge};
+use crate::metric::MetricName;
 
 /// What is compared, and by which rules.
 pub struct CheckRequest<'a> {
@@ -107,7 +108,7 @@ pub fn rules_of_side(file: Option<&Path>, candidate: &ComparedSide) -> Result<Ru
 }
 
 /// Takes out what a worker says of itself and nobody has declared; returns the names.
-fn leave_out_own(side: &mut Side, policy: &GatePolicy) -> BTreeSet<String> {
+fn leave_out_own(side: &mut Side, policy: &GatePolicy) -> BTreeSet<MetricName> {
     let mut left_out = BTreeSet::new();
     for run in &mut side.runs {
         run.figures.retain(|figure| {

@@ -11,7 +11,7 @@ use crate::config::read;
 use crate::config::tree::{Entry, Node, Table, Value};
 use crate::event::Range;
 use crate::gate::{MetricRule, Role, default_rule};
-use crate::metric::{self, Better, CATALOGUE, MetricDef};
+use crate::metric::{self, Better, CATALOGUE, MetricDef, MetricName};
 
 /// The smallest change that may count.
 pub(in crate::config) const FLOOR: Range = Range::new(Bound::Included(0.001), Bound::Included(1.0));
@@ -170,7 +170,7 @@ pub(in crate::config) fn read(
     table: &Table,
     context: &Context<'_>,
     problems: &mut Problems,
-) -> (BTreeMap<String, MetricRule>, BTreeSet<String>) {
+) -> (BTreeMap<MetricName, MetricRule>, BTreeSet<MetricName>) {
     let asked = asked(table, context, problems);
     let mut rules = BTreeMap::new();
     for (name, asked_here) in &asked {
@@ -178,10 +178,10 @@ pub(in crate::config) fn read(
             continue;
         };
         check_fallback(name, asked_here, &asked, problems);
-        rules.insert(name.clone(), rule);
+        rules.insert(MetricName::from(name.as_str()), rule);
     }
     let wanted = asked.into_iter().filter(|(_, asked)| asked.role == Some(Role::Gate));
-    (rules, wanted.map(|(name, _)| name).collect())
+    (rules, wanted.map(|(name, _)| name.into()).collect())
 }
 
 /// The smallest change that counts, in the base unit of the metric.
@@ -236,7 +236,7 @@ fn whole(name: &str, asked: &RuleAsked, problems: &mut Problems) -> Option<Metri
         return None;
     }
     let usual = if def.is_some() { Role::Info } else { Role::Gate };
-    let mut rule = default_rule(name).unwrap_or(MetricRule {
+    let mut rule = default_rule(&name.into()).unwrap_or(MetricRule {
         direction: None,
         role: usual,
         floor: None,
@@ -247,7 +247,7 @@ fn whole(name: &str, asked: &RuleAsked, problems: &mut Problems) -> Option<Metri
     rule.role = asked.role.unwrap_or(rule.role);
     rule.floor = asked.floor.map(|(floor, _)| floor).or(rule.floor);
     rule.at_least = asked.at_least.map(|(least, _)| least).or(rule.at_least);
-    let fallback = asked.fallback.as_ref().map(|(name, _)| name.clone());
+    let fallback = asked.fallback.as_ref().map(|(name, _)| MetricName::from(name.as_str()));
     rule.fallback = fallback.or(rule.fallback);
     if rule.role == Role::Gate && rule.direction.is_none() {
         problems.error_with(

@@ -41,11 +41,7 @@ fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
     let limited = |limit| StopPolicy {
         limits_only: true,
         enabled: false,
-        constraints: vec![Constraint {
-            metric: "cpu.utilisation".into(),
-            op: Op::AtMost,
-            limit,
-        }],
+        constraints: vec![Constraint { metric: "cpu.utilisation".into(), op: Op::AtMost, limit }],
         ..policy(&[])
     };
     let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
@@ -91,8 +87,7 @@ fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
     for (read_s, verdict, noted) in
         [(4, Feasibility::Undecided, true), (10, Feasibility::Feasible, false)]
     {
-        let limit =
-            Constraint { metric: "gpu.utilisation".into(), op: Op::AtMost, limit: 50.0 };
+        let limit = Constraint { metric: "gpu.utilisation".into(), op: Op::AtMost, limit: 50.0 };
         let policy = StopPolicy { enabled: false, constraints: vec![limit], ..policy(&[]) };
         let context = RunContext { devices: Selection::of_device("cuda"), ..of_command() };
         let mut controller = Controller::new(policy, context);

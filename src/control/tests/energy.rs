@@ -429,11 +429,7 @@ fn a_limit_is_not_kept_by_a_figure_that_lacks_a_part_nor_broken_by_what_others_u
     let verdict = |context: RunContext, messages: &[Message], limit: f64| {
         let policy = StopPolicy {
             enabled: false,
-            constraints: vec![Constraint {
-                metric: "energy.total".into(),
-                op: Op::AtMost,
-                limit,
-            }],
+            constraints: vec![Constraint { metric: "energy.total".into(), op: Op::AtMost, limit }],
             ..policy(&["train.throughput"])
         };
         let mut controller = Controller::new(policy, context);

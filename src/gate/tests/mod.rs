@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::event::fingerprint::Fingerprint;
 use crate::event::record::{Arm, Pairing, RunStatus};
+use crate::metric::MetricName;
 use crate::stats::testing::Noise;
 
 /// Phase, metric, unit and size of the figures that every run has.
@@ -87,7 +88,7 @@ impl Lab {
             let factor = effect(cell, metric) * (self.cv * self.noise.normal()).exp();
             Figure {
                 phase: (*phase).to_owned(),
-                metric: (*metric).to_owned(),
+                metric: (*metric).into(),
                 unit: (*unit).to_owned(),
                 value: Some(size * factor),
                 samples: Some(500),
@@ -183,7 +184,9 @@ pub(super) fn row<'a>(judgement: &'a Judgement, cell: &str, metric: &str) -> &'a
     found.unwrap_or_else(|| panic!("no {cell} {metric} in {:#?}", judgement.rows))
 }
 
-pub(super) fn verdicts(judgement: &Judgement) -> BTreeMap<(String, String, String), RowVerdict> {
+pub(super) fn verdicts(
+    judgement: &Judgement,
+) -> BTreeMap<(String, String, MetricName), RowVerdict> {
     let rows = judgement.rows.iter();
     rows.map(|row| {
         let name = (row.cell.clone(), row.phase.clone(), row.metric.clone());

@@ -10,7 +10,7 @@ fn pair(seed: u64) -> (Side, Side) {
 
 fn policy(metric: &str, rule: MetricRule) -> GatePolicy {
     let mut policy = GatePolicy::default();
-    policy.metrics.insert(metric.to_owned(), rule);
+    policy.metrics.insert(metric.into(), rule);
     policy
 }
 
@@ -316,10 +316,10 @@ fn what_the_policy_gates_and_nobody_measured_is_missing() {
     const DEVICE: &str = "gpu.memory_peak";
     let (mut baseline, mut candidate) = pair(17);
     let with = |metric: &str, wanted: bool| {
-        let mut policy = policy(metric, default_rule(metric).unwrap());
+        let mut policy = policy(metric, default_rule(&metric.into()).unwrap());
         policy.metrics.get_mut(metric).unwrap().role = Role::Gate;
         if wanted {
-            policy.wanted.insert(metric.to_owned());
+            policy.wanted.insert(metric.into());
         }
         policy
     };

@@ -39,7 +39,7 @@ fn drop_metric(side: &mut Side, metric: &str) {
     }
 }
 
-fn gate_of(metric: &str) -> (String, MetricRule) {
+fn gate_of(metric: &str) -> (MetricName, MetricRule) {
     let rule = MetricRule {
         direction: None,
         role: Role::Gate,
@@ -47,7 +47,7 @@ fn gate_of(metric: &str) -> (String, MetricRule) {
         at_least: None,
         fallback: None,
     };
-    (metric.to_owned(), rule)
+    (metric.into(), rule)
 }
 
 /// Of two equal builds in turns, which pass.

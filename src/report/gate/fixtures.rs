@@ -23,7 +23,7 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
     let mut row = Row {
         cell: cell.to_owned(),
         phase: phase.to_owned(),
-        metric: metric.to_owned(),
+        metric: metric.into(),
         unit: unit.to_owned(),
         direction: Some(if lower { Better::Lower } else { Better::Higher }),
         role: Role::Gate,

@@ -67,7 +67,7 @@ pub(super) fn figure(row: &Row) -> String {
     let (scope, rest) = row.metric.split_once('.').unwrap_or(("", &row.metric));
     let stage = row.phase.split('[').next().unwrap_or_default();
     if row.phase.is_empty() || row.phase == "run" || row.phase == scope {
-        row.metric.clone()
+        row.metric.to_string()
     } else if stage == scope {
         format!("{}.{rest}", row.phase)
     } else {

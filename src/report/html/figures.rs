@@ -163,9 +163,9 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::metric::find;
     use super::*;
     use crate::event::{Evidence, Feasibility, Ruling, Stage};
+    use crate::metric::find;
     use crate::report::fixtures::{completed, front, judged, limited};
 
     fn names(pairs: &(Vec<Pair>, usize)) -> Vec<[&'static str; 2]> {
@@ -174,13 +174,7 @@ mod tests {
     }
 
     fn upper(metric: &str, value: f64) -> Limit {
-        Limit {
-            metric: metric.into(),
-            sign: "<=".to_owned(),
-            upper: true,
-            value,
-            of_some: false,
-        }
+        Limit { metric: metric.into(), sign: "<=".to_owned(), upper: true, value, of_some: false }
     }
 
     fn objective(metric: &str, maximize: bool) -> Objective {

@@ -145,9 +145,8 @@ fn draw(
     let drawn: Vec<LimitLine<'_>> = [0, 1]
         .into_iter()
         .flat_map(|of| {
-            let on_axis = move |limit: &&Limit| {
-                limit.metric == metrics[of].id && axes[of].holds(limit.value)
-            };
+            let on_axis =
+                move |limit: &&Limit| limit.metric == metrics[of].id && axes[of].holds(limit.value);
             let limits = field.limits.iter().filter(on_axis);
             limits.map(move |limit| LimitLine { limit, across: of == 0 })
         })
@@ -303,13 +302,7 @@ mod tests {
     use crate::report::fixtures::{completed, failed, plateaued, record};
 
     fn upper(metric: &str, value: f64) -> Limit {
-        Limit {
-            metric: metric.into(),
-            sign: "<=".to_owned(),
-            upper: true,
-            value,
-            of_some: false,
-        }
+        Limit { metric: metric.into(), sign: "<=".to_owned(), upper: true, value, of_some: false }
     }
 
     fn drawing(records: &[RunRecord], limits: &[Limit], pair: usize) -> Option<Scatter> {

@@ -93,7 +93,7 @@ fn figure(line: &Line<'_>) -> Result<Figure, Fault> {
     let note = line.text("note");
     Ok(Figure {
         phase: line.name("phase")?.to_owned(),
-        metric: metric.to_owned(),
+        metric: metric.into(),
         unit: line.name("unit")?.to_owned(),
         value: line.number("estimate")?,
         samples: line.whole("samples")?,

@@ -110,7 +110,7 @@ fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
         }
         figures.push(Figure {
             phase: phase(line, known)?,
-            metric: known.metric.name.to_owned(),
+            metric: known.metric.id.into(),
             unit: known.metric.unit.to_string(),
             value,
             samples: None,

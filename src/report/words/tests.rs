@@ -335,8 +335,7 @@ fn why_a_metric_is_open() {
         check(&why, super::why, says);
         assert_eq!(open(&why), short);
     }
-    let left =
-        LeftOut { metric: "gpu.power".into(), why: Reason::unsupported("no NVML").into() };
+    let left = LeftOut { metric: "gpu.power".into(), why: Reason::unsupported("no NVML").into() };
     let says = "left out of the stopping rule, cannot be measured here: gpu.power: no NVML";
     check(&left, left_out, says);
 }
@@ -557,8 +556,7 @@ fn why_a_run_ends() {
 
 #[test]
 fn what_is_found_of_a_constraint() {
-    let constraint =
-        Constraint { metric: "serve.latency_p99".into(), op: Op::AtMost, limit: 0.01 };
+    let constraint = Constraint { metric: "serve.latency_p99".into(), op: Op::AtMost, limit: 0.01 };
     let value = Num(0.0121);
     let (low, high) = (Some(Num(0.0121)), Some(Num(0.02)));
     let bounds =

@@ -90,7 +90,7 @@ impl StoredRun {
     fn of(record: &RunRecord) -> Self {
         let figure = |row: &MetricRow| StoredFigure {
             phase: row.phase.clone(),
-            metric: row.metric.to_string(),
+            metric: row.metric.clone(),
             unit: row.unit,
             value: row.estimate,
             samples: row.samples,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::fingerprint::Fingerprint;
 use crate::event::worker::optional;
 use crate::event::{Note, RunStatus};
+use crate::metric::MetricName;
 use crate::units::Unit;
 
 use crate::store::error::{Format, StoreError};
@@ -119,8 +120,8 @@ pub struct StoredRun {
 pub struct StoredFigure {
     /// The stage, as displayed, or `run`.
     pub phase: String,
-    /// The catalogue's name.
-    pub metric: String,
+    /// What it is of.
+    pub metric: MetricName,
     /// Base unit.
     pub unit: Unit,
     /// The estimate; absent: not measured, and `notes` say why.

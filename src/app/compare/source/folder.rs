@@ -63,7 +63,7 @@ fn figure(row: MetricRow) -> Figure {
         note: words::notes_of(&row),
         of_worker: row.notes.contains(&Note::SaidByWorker),
         phase: row.phase,
-        metric: row.metric.into(),
+        metric: row.metric,
         unit: row.unit.to_string(),
         value: row.estimate,
         samples: Some(row.samples),
