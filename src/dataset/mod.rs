@@ -1,6 +1,6 @@
 //! Data sets: a folder with a `dataset.toml` and the files that it names. A new data set is a new folder.
 //!
-//! [`find`] and [`list`] read manifests only; [`DataSet::verify`] reads the files to compare their checksums;
+//! [`find()`] and [`list`] read manifests only; [`DataSet::verify`] reads the files to compare their checksums;
 //! [`DataSet::read`] decodes one part, block by block, so that the whole of it exists once in memory: where the caller
 //! puts it. The training and the test part are different types all the way ([`Train`], [`Test`]).
 

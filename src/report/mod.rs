@@ -14,6 +14,7 @@ pub mod html;
 pub mod json;
 pub mod layout;
 pub mod listing;
+pub mod machine;
 pub mod markdown;
 pub mod plan;
 pub mod reading;

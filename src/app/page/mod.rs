@@ -10,9 +10,9 @@ use crate::control::Constraint;
 use crate::event::RunRecord;
 use crate::report::front::FrontReport;
 use crate::report::html::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns, document};
+use crate::report::machine;
 use crate::report::summary::SummaryRow;
 use crate::store::{ManifestHead, Results};
-use crate::units;
 
 /// The page over the runs of a folder, with their figures between runs and the front, where there are objectives.
 pub fn page(
@@ -41,36 +41,9 @@ fn head(manifest: &ManifestHead, records: &[RunRecord]) -> Head {
         name: manifest.name.clone(),
         created: manifest.created.clone(),
         version: manifest.perftune.clone(),
-        machine: machine(&manifest.machine),
+        machine: machine::line(&manifest.machine),
         missing: missing.cloned().collect(),
     }
-}
-
-/// The machine in one line; what it did not tell is left out.
-fn machine(facts: &serde_json::Value) -> String {
-    let text = |name: &str| facts[name].as_str().map(str::to_owned);
-    let mut parts = Vec::new();
-    parts.extend(text("system"));
-    parts.extend(text("kernel").map(|kernel| format!("kernel {kernel}")));
-    parts.extend(text("cpu_model"));
-    if let Some(usable) = facts["usable_cores"].as_f64() {
-        let of = facts["logical_cores"].as_u64().map(|cores| format!(" of {cores}"));
-        parts.push(format!("{usable}{} cores usable", of.unwrap_or_default()));
-    }
-    if let Some(bytes) = facts["memory_bytes"].as_f64() {
-        parts.push(format!("{} of memory", units::bytes(bytes)));
-    }
-    if let Some(bytes) = facts["memory_limit_bytes"].as_f64() {
-        parts.push(format!("limited to {}", units::bytes(bytes)));
-    }
-    let devices = facts["accelerators"].as_array().into_iter().flatten();
-    let names: Vec<_> = devices.filter_map(|device| device["name"].as_str()).collect();
-    if names.is_empty() {
-        parts.push("no accelerator".to_owned());
-    } else {
-        parts.push(names.join(" and "));
-    }
-    parts.join(", ")
 }
 
 /// The limits of the grid's runs, each once.
@@ -151,20 +124,5 @@ mod tests {
             "format": { "major": 1, "minor": 0 }, "name": "t", "runs": ["a"], "specs": { "a": {} },
         }));
         assert_eq!(limits(&old), []);
-    }
-
-    #[test]
-    fn a_machine_is_told_as_far_as_it_is_known() {
-        let facts = json!({
-            "system": "Linux", "kernel": null, "cpu_model": "X", "logical_cores": 4, "usable_cores": 2.5,
-            "memory_bytes": 8_589_934_592_u64, "memory_limit_bytes": null, "accelerators": [],
-        });
-        assert_eq!(
-            machine(&facts),
-            "Linux, X, 2.5 of 4 cores usable, 8.00 GiB of memory, no accelerator"
-        );
-        let facts =
-            json!({ "accelerators": [{ "name": "H200" }], "memory_limit_bytes": 1_073_741_824 });
-        assert_eq!(machine(&facts), "limited to 1.00 GiB, H200");
     }
 }

@@ -1,0 +1,56 @@
+//! The machine of a manifest, for people.
+//!
+//! Nothing is looked at here, and nothing is compared by it: for that there is the fingerprint. Invariant: what the manifest
+//! does not tell is left out, and never guessed.
+
+use serde_json::Value;
+
+use crate::units;
+
+/// The machine in one line; what it did not tell is left out.
+pub fn line(facts: &Value) -> String {
+    let text = |name: &str| facts[name].as_str().map(str::to_owned);
+    let mut parts = Vec::new();
+    parts.extend(text("system"));
+    parts.extend(text("kernel").map(|kernel| format!("kernel {kernel}")));
+    parts.extend(text("cpu_model"));
+    if let Some(usable) = facts["usable_cores"].as_f64() {
+        let of = facts["logical_cores"].as_u64().map(|cores| format!(" of {cores}"));
+        parts.push(format!("{usable}{} cores usable", of.unwrap_or_default()));
+    }
+    if let Some(bytes) = facts["memory_bytes"].as_f64() {
+        parts.push(format!("{} of memory", units::bytes(bytes)));
+    }
+    if let Some(bytes) = facts["memory_limit_bytes"].as_f64() {
+        parts.push(format!("limited to {}", units::bytes(bytes)));
+    }
+    let devices = facts["accelerators"].as_array().into_iter().flatten();
+    let names: Vec<_> = devices.filter_map(|device| device["name"].as_str()).collect();
+    if names.is_empty() {
+        parts.push("no accelerator".to_owned());
+    } else {
+        parts.push(names.join(" and "));
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_machine_is_told_as_far_as_it_is_known() {
+        let facts = json!({
+            "system": "Linux", "kernel": null, "cpu_model": "X", "logical_cores": 4, "usable_cores": 2.5,
+            "memory_bytes": 8_589_934_592_u64, "memory_limit_bytes": null, "accelerators": [],
+        });
+        assert_eq!(
+            line(&facts),
+            "Linux, X, 2.5 of 4 cores usable, 8.00 GiB of memory, no accelerator"
+        );
+        let facts =
+            json!({ "accelerators": [{ "name": "H200" }], "memory_limit_bytes": 1_073_741_824 });
+        assert_eq!(line(&facts), "limited to 1.00 GiB, H200");
+    }
+}
