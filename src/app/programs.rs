@@ -3,7 +3,7 @@
 //! Whether a program does what it should is not asked. Invariant: what is refused here could not have been started.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{Access, access};
 
@@ -25,20 +25,22 @@ pub(super) fn find(program: &str) -> Result<(), Fault> {
         return Err(Fault::new("the command is an empty text"));
     }
     if program.contains('/') {
-        return executable(Path::new(program)).map_err(|why| match why {
-            NotStartable::Missing => refused("there is no such file"),
-            NotStartable::Folder => refused("it is a folder"),
-            NotStartable::NotExecutable => refused("it is not executable")
-                .hint("`chmod +x` makes it so; or name what reads it first: python3 train.py"),
-        });
+        let path = Path::new(program);
+        return match fs_err::metadata(path) {
+            Err(_) => Err(refused("there is no such file")),
+            Ok(found) if found.is_dir() => Err(refused("it is a folder")),
+            Ok(_) if !is_executable(path) => Err(refused("it is not executable")
+                .hint("`chmod +x` makes it so; or name what reads it first: python3 train.py")),
+            Ok(_) => Ok(()),
+        };
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path);
-    let found: Vec<_> = folders.map(|folder: PathBuf| executable(&folder.join(program))).collect();
-    if found.iter().any(Result::is_ok) {
+    let files = env::split_paths(&path).map(|folder| folder.join(program));
+    let files: Vec<_> = files.filter(|file| file.exists() && !file.is_dir()).collect();
+    if files.iter().any(|file| is_executable(file)) {
         return Ok(());
     }
-    if found.contains(&Err(NotStartable::NotExecutable)) {
+    if !files.is_empty() {
         return Err(refused("it is on the PATH, and is not executable"));
     }
     Err(refused("there is no such command on the PATH").hint(
@@ -46,19 +48,6 @@ pub(super) fn find(program: &str) -> Result<(), Fault> {
     ))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NotStartable {
-    Missing,
-    Folder,
-    NotExecutable,
-}
-
-fn executable(path: &Path) -> Result<(), NotStartable> {
-    let Ok(found) = fs_err::metadata(path) else {
-        return Err(NotStartable::Missing);
-    };
-    if found.is_dir() {
-        return Err(NotStartable::Folder);
-    }
-    access(path, Access::EXEC_OK).map_err(|_| NotStartable::NotExecutable)
+fn is_executable(file: &Path) -> bool {
+    access(file, Access::EXEC_OK).is_ok()
 }

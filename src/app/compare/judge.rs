@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::plan::{ComparisonPlan, Rules};
 use super::sides::ComparedSide;
 use super::source::{self, RecordedSide};
 use super::verdict;
 use crate::app::Fault;
+use crate::app::distinct::distinct;
 use crate::config;
 use crate::gate::{GatePolicy, Judgement, Side, default_rule, judge};
 use crate::metric::MetricName;
@@ -128,12 +129,8 @@ fn leave_out_own(side: &mut Side, policy: &GatePolicy) -> BTreeSet<MetricName> {
 fn own_rules(baseline: Option<&Value>, candidate: Option<&Value>) -> Result<Option<String>, Fault> {
     let usual = serde_json::to_value(GatePolicy::default())?;
     let (old, new) = (baseline.unwrap_or(&usual), candidate.unwrap_or(&usual));
-    let keys = |rules: &Value| -> Vec<String> {
-        let keys = rules.as_object().map(|rules| rules.keys().cloned());
-        keys.into_iter().flatten().collect()
-    };
-    let mut differ: Vec<String> = keys(new);
-    differ.extend(keys(old).into_iter().filter(|key| new.get(key).is_none()));
+    let keys = [new, old].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+    let mut differ = distinct(keys.map(String::as_str));
     differ.retain(|key| old.get(key) != new.get(key));
     if differ.is_empty() {
         return Ok(None);

@@ -81,7 +81,7 @@ impl Comparison<'_> {
         for warning in warnings {
             observer.warn(warning);
         }
-        let programs = checked.each_ref().map(|side| Program::of(side.launch()));
+        let programs = checked.each_ref().map(|side| Program::of(&side.launch));
         let [first, second] = checked;
         let mut folders =
             [OpenFolder::open(baseline, first)?, OpenFolder::open(candidate, second)?];

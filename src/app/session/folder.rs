@@ -20,7 +20,8 @@ use crate::store::Results;
 /// A request in which nothing is known to be wrong: its runs are ready to be started.
 pub struct Checked {
     prepared: Vec<Prepared>,
-    launch: Launch,
+    /// Which program does the work, and how.
+    pub launch: Launch,
     /// What the user should know before anything is run.
     pub warnings: Vec<String>,
 }
@@ -37,11 +38,6 @@ impl Checked {
         warnings.extend(checks::watched_limits(request, &means));
         let prepared = prepare(request, &launch, &means)?;
         Ok(Self { prepared, launch, warnings })
-    }
-
-    /// Which program does the work, and how.
-    pub fn launch(&self) -> &Launch {
-        &self.launch
     }
 }
 
