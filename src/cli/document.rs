@@ -10,7 +10,7 @@ use crate::app::derived::Derived;
 use crate::app::shadow::Shadow;
 use crate::event::RunRecord;
 use crate::report::csv::report_csv;
-use crate::report::table::Closing;
+use crate::report::ending::Closing;
 use crate::report::{json, markdown, table};
 
 /// Characters in a line of a page's text that is no table.

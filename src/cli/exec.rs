@@ -17,7 +17,7 @@ use crate::app::grid;
 use crate::app::session::{RunRequest, Streams, execute};
 use crate::config::CommandRequest;
 use crate::report::command;
-use crate::report::table::Closing;
+use crate::report::ending::Closing;
 use crate::store::Existing;
 
 /// Runs the command.

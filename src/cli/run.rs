@@ -20,7 +20,7 @@ use crate::app::rules::parse_rules;
 use crate::app::session::{RunRequest, execute};
 use crate::app::shadow::Shadow;
 use crate::config::plan::PlannedRun;
-use crate::report::table::Closing;
+use crate::report::ending::Closing;
 
 /// Runs the grid.
 pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {

@@ -1,7 +1,7 @@
 //! The figures of a command, for people: one row a figure; with several runs their median and range.
 
 use super::interference::interference;
-use super::layout::{Column, Side, render, wrap};
+use super::layout::{Align, Column, render, wrap};
 use super::words;
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
@@ -100,9 +100,9 @@ fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
     let median = format!("median of {}", records.len());
     let (value, range) = if several { (&*median, "lowest to highest") } else { ("", "interval") };
     let mut columns =
-        vec![Column::new("", Side::Left, names), Column::new(value, Side::Right, values)];
+        vec![Column::new("", Align::Left, names), Column::new(value, Align::Right, values)];
     if ranges.iter().any(|range| !range.is_empty()) {
-        columns.push(Column::new(range, Side::Left, ranges));
+        columns.push(Column::new(range, Align::Left, ranges));
     }
     render(columns, width)
 }

@@ -9,18 +9,7 @@ use super::front::{FrontReport, Mark};
 use super::headline::Place;
 use super::summary::SummaryRow;
 use super::{ReportError, csv_bytes, one_line, optional, words};
-use crate::event::{Failure, RunRecord};
-
-/// A failure on one line: `killed in train: out of memory`.
-pub fn failure_text(failure: &Failure) -> String {
-    let place = failure.phase.as_ref().map(|phase| format!(" in {phase}")).unwrap_or_default();
-    let message = one_line(&failure.message);
-    if message.is_empty() {
-        format!("{}{place}", failure.kind)
-    } else {
-        format!("{}{place}: {message}", failure.kind)
-    }
-}
+use crate::event::{Note, RunRecord};
 
 /// `report.csv`: one row a run.
 ///
@@ -104,6 +93,12 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
     csv_bytes(header, rows)
 }
 
+/// The column of `metrics.csv` that says whose figure it is.
+pub(super) const SAID_BY: &str = "said_by";
+
+/// What stands there of a figure that only the worker knows; nothing of all others.
+pub(super) const WORKER: &str = "worker";
+
 /// `metrics.csv`: one row a figure. `low` and `high` are the interval *within this run*: they say how well this run's
 /// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does). `cell`,
 /// `repeat` and `status` are those of the run: its figures are compared with those of other repeats of the same cell.
@@ -124,6 +119,7 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
         "cell",
         "repeat",
         "status",
+        SAID_BY,
     ];
     let rows = records.iter().flat_map(|record| {
         record.metrics.iter().map(|row| {
@@ -143,6 +139,7 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
                 record.cell.clone(),
                 record.repeat.to_string(),
                 record.status.to_string(),
+                if row.notes.contains(&Note::SaidByWorker) { WORKER } else { "" }.to_owned(),
             ]
         })
     });
@@ -395,7 +392,7 @@ mod tests {
         assert_eq!(utf8(report_csv(&[], None).unwrap()).lines().count(), 1);
         assert_eq!(
             utf8(metrics_csv(&[]).unwrap()),
-            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status\n"
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status,said_by\n"
         );
     }
 }

@@ -7,7 +7,7 @@ pub const EXTRA: u8 = 7;
 
 /// On which side a column's cells are flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum Align {
     /// Words.
     Left,
     /// Figures.
@@ -20,7 +20,7 @@ pub struct Column {
     /// Its heading; several lines are flush at the bottom.
     pub head: String,
     /// Where its cells are flush.
-    pub side: Side,
+    pub side: Align,
     /// The highest rank is dropped first; rank 0 never.
     pub rank: u8,
     /// Its cells, one a row.
@@ -29,7 +29,7 @@ pub struct Column {
 
 impl Column {
     /// A column that is never dropped.
-    pub fn new(head: &str, side: Side, cells: Vec<String>) -> Self {
+    pub fn new(head: &str, side: Align, cells: Vec<String>) -> Self {
         Self { head: head.to_owned(), side, rank: 0, cells }
     }
 
@@ -79,8 +79,8 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
             let last = at + 1 == columns.len();
             drawn.set_padding((0, if last { 0 } else { gap }));
             drawn.set_cell_alignment(match column.side {
-                Side::Left => CellAlignment::Left,
-                Side::Right => CellAlignment::Right,
+                Align::Left => CellAlignment::Left,
+                Align::Right => CellAlignment::Right,
             });
         }
     }
@@ -182,9 +182,9 @@ mod tests {
 
     fn columns() -> Vec<Column> {
         vec![
-            Column::new("name", Side::Left, strings(&["mlp", "resnet"])),
-            Column::new("rate\nk/s", Side::Right, strings(&["98.1", "~1.21"])).ranked(1),
-            Column::new("note", Side::Left, strings(&["fine", "a longer one"])).ranked(2),
+            Column::new("name", Align::Left, strings(&["mlp", "resnet"])),
+            Column::new("rate\nk/s", Align::Right, strings(&["98.1", "~1.21"])).ranked(1),
+            Column::new("note", Align::Left, strings(&["fine", "a longer one"])).ranked(2),
         ]
     }
 
@@ -213,8 +213,8 @@ mod tests {
     fn what_cannot_be_dropped_is_wrapped() {
         let text = "median time of a training step";
         let columns = vec![
-            Column::new("metric", Side::Left, strings(&["step_p50"])),
-            Column::new("about", Side::Left, strings(&[text])),
+            Column::new("metric", Align::Left, strings(&["step_p50"])),
+            Column::new("about", Align::Left, strings(&[text])),
         ];
         let table = render(columns, 30);
         assert!(table.lines().all(|line| line.chars().count() <= 30), "{table}");
@@ -231,7 +231,7 @@ mod tests {
         #[test]
         fn ranked_columns_never_make_a_table_too_wide(widths in prop::collection::vec(1_usize..12, 1..9), width in 12_usize..90) {
             let columns = widths.iter().zip(0_u8..).map(|(&cell, rank)| {
-                Column::new("h", Side::Right, vec!["x".repeat(cell)]).ranked(rank)
+                Column::new("h", Align::Right, vec!["x".repeat(cell)]).ranked(rank)
             });
             let table = render(columns.collect(), width);
             prop_assert!(table.lines().all(|line| line.chars().count() <= width), "{}", table);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::layout::{Column, Side, render};
+use super::layout::{Align, Column, render};
 use super::{ReportError, csv_bytes, json, number};
 
 /// Rows of equal shape; the fields of a row are its columns, in their order.
@@ -27,7 +27,7 @@ impl Listing {
         let columns = self.columns.iter().map(|name| {
             let cells: Vec<_> = self.rows.iter().map(|row| cell(&row[name])).collect();
             let figures = self.rows.iter().all(|row| row[name].is_number() || row[name].is_null());
-            Column::new(name, if figures { Side::Right } else { Side::Left }, cells)
+            Column::new(name, if figures { Align::Right } else { Align::Left }, cells)
         });
         render(columns.collect(), width)
     }

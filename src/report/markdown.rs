@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use super::ending::{self, Closing, closing_line};
 use super::front::{FrontCell, FrontReport, ends, standing, why};
-use super::layout::{Column, Side};
+use super::layout::{Align, Column};
 use super::one_line;
 use super::spared::spared;
-use super::table::{Closing, closing_line, columns, legend};
+use super::table::{columns, legend};
 use crate::event::RunRecord;
 use crate::event::objective::listed;
 use crate::units::{Scale, Unit};
@@ -48,7 +49,7 @@ fn section(out: &mut String, heading: &str, body: &str) {
 }
 
 fn words<T>(head: &str, rows: &[T], cell: impl FnMut(&T) -> String) -> Column {
-    Column::new(head, Side::Left, rows.iter().map(cell).collect())
+    Column::new(head, Align::Left, rows.iter().map(cell).collect())
 }
 
 fn verdicts(records: &[RunRecord]) -> String {
@@ -91,7 +92,7 @@ fn front_section(front: &FrontReport) -> String {
             name => format!(" ({name})"),
         };
         let head = format!("{}{unit}", objective.metric);
-        Column::new(&head, Side::Right, figures.collect())
+        Column::new(&head, Align::Right, figures.collect())
     }));
     columns.push(words("why", &cells, |cell| why(cell)));
     let _ = write!(out, "\n{}", table(&columns));
@@ -123,13 +124,9 @@ fn stops(records: &[RunRecord]) -> String {
         words("run", records, |record| record.run.clone()),
         words("status", records, |record| record.status.to_string()),
         words("stop", records, |record| record.stop.reason.to_string()),
-        Column::new("time (s)", Side::Right, seconds.collect()),
-        Column::new("epochs", Side::Right, epochs.collect()),
-        words("why", records, |record| {
-            let failure = record.failure.as_ref();
-            failure
-                .map_or_else(|| super::words::stop(&record.stop.detail), super::csv::failure_text)
-        }),
+        Column::new("time (s)", Align::Right, seconds.collect()),
+        Column::new("epochs", Align::Right, epochs.collect()),
+        words("why", records, ending::why),
     ])
 }
 
@@ -141,8 +138,8 @@ pub(super) fn table(columns: &[Column]) -> String {
     };
     let mut out = line(&mut columns.iter().map(|column| escaped(&column.head)));
     let rule = |column: &Column| match column.side {
-        Side::Left => "---".to_owned(),
-        Side::Right => "---:".to_owned(),
+        Align::Left => "---".to_owned(),
+        Align::Right => "---:".to_owned(),
     };
     out += &line(&mut columns.iter().map(rule));
     let rows = columns.iter().map(|column| column.cells.len()).max();
@@ -265,7 +262,7 @@ mod tests {
         #[test]
         fn no_text_breaks_a_row(first in "\\PC{0,12}", second in "[a-z|\\\\_*`<>~\n ]{0,12}") {
             let texts = [first, second];
-            let columns = texts.clone().map(|text| Column::new("h", Side::Left, vec![text]));
+            let columns = texts.clone().map(|text| Column::new("h", Align::Left, vec![text]));
             let table = table(&columns);
             let lines: Vec<_> = table.lines().collect();
             prop_assert_eq!(lines.len(), 3);

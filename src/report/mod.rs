@@ -7,6 +7,7 @@
 
 pub mod command;
 pub mod csv;
+pub mod ending;
 pub mod front;
 pub mod gate;
 pub mod headline;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::layout::{Column, Side, render, wrap};
+use super::layout::{Align, Column, render, wrap};
 use super::listing::cell;
 use super::{ReportError, csv_bytes, json};
 
@@ -46,7 +46,7 @@ pub fn plan_table(name: &str, rows: &[PlanRow], width: usize) -> String {
     ));
     out.push('\n');
     let names = rows.iter().map(|row| row.run.clone()).collect();
-    let mut columns = vec![Column::new("run", Side::Left, names)];
+    let mut columns = vec![Column::new("run", Align::Left, names)];
     columns.extend(varying.iter().map(|(at, (key, _))| {
         let cells = rows
             .iter()
@@ -56,7 +56,7 @@ pub fn plan_table(name: &str, rows: &[PlanRow], width: usize) -> String {
             .all(|row| row.settings.get(*at).is_some_and(|(_, value)| value.is_number()));
         // A key like `train.epochs` takes two lines, so that more columns fit.
         let head = key.replacen('.', ".\n", 1);
-        Column::new(&head, if figures { Side::Right } else { Side::Left }, cells.collect())
+        Column::new(&head, if figures { Align::Right } else { Align::Left }, cells.collect())
     }));
     out.push_str(&render(columns, width));
     out

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::layout::{Column, Side, render, wrap};
+use super::layout::{Align, Column, render, wrap};
 use super::{ReportError, csv_bytes, json as document, number, one_line, optional};
 use crate::event::Num;
 use crate::units::significant;
@@ -148,7 +148,7 @@ fn json_summary(summary: &ReplaySummary) -> Value {
 /// The comparison for people, each line of at most `width` characters: a block a benchmark, at the end the one over all.
 pub fn replay_table(summaries: &[ReplaySummary], width: usize) -> String {
     let column = |head: &str, cell: &dyn Fn(&ReplaySummary) -> String| {
-        Column::new(head, Side::Right, summaries.iter().map(cell).collect())
+        Column::new(head, Align::Right, summaries.iter().map(cell).collect())
     };
     let mut before: Option<&Option<String>> = None;
     let names = summaries.iter().map(|summary| {
@@ -156,11 +156,11 @@ pub fn replay_table(summaries: &[ReplaySummary], width: usize) -> String {
         let name = summary.benchmark.as_deref().unwrap_or("all");
         if new { name.to_owned() } else { String::new() }
     });
-    let names = Column::new("benchmark", Side::Left, names.collect());
+    let names = Column::new("benchmark", Align::Left, names.collect());
     let rules = summaries.iter().map(|summary| summary.rule.clone());
     let mut columns = vec![
         names,
-        Column::new("rule", Side::Left, rules.collect()),
+        Column::new("rule", Align::Left, rules.collect()),
         column("series", &|summary| summary.series.to_string()).ranked(2),
         column("error\nmedian %", &|summary| percent(summary.median_error)),
         column("error\np95 %", &|summary| percent(summary.p95_error)),

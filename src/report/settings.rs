@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::csv::limit_cpus;
-use super::layout::{Column, Side};
+use super::layout::{Align, Column};
 use super::number;
 use crate::event::{Axis, AxisValue, Pattern, RunRecord};
 use crate::units::significant;
@@ -31,11 +31,11 @@ pub(super) fn settings(records: &[RunRecord]) -> Vec<Column> {
     let named = [Axis::MODEL, Axis::DATASET];
     let axes = Axis::all().filter(|axis| !named.contains(axis)).map(|axis| {
         let cells = records.iter().map(|r| axis_cell(&axis.get(&r.job))).collect();
-        Column::new(axis.def().heading, Side::Right, cells)
+        Column::new(axis.def().heading, Align::Right, cells)
     });
     let others = OTHERS
         .iter()
-        .map(|(head, cell)| Column::new(head, Side::Right, records.iter().map(cell).collect()));
+        .map(|(head, cell)| Column::new(head, Align::Right, records.iter().map(cell).collect()));
     let columns = axes.chain(others);
     let differs = |column: &Column| column.cells.iter().collect::<BTreeSet<_>>().len() > 1;
     let mut columns: Vec<_> = columns.filter(differs).collect();
@@ -50,7 +50,7 @@ fn pattern_column(records: &[RunRecord]) -> Option<Column> {
     patterns.find(|pattern| !pattern.is_single_stream())?;
     let cell = |record| pattern(record).map_or_else(|| "-".to_owned(), load);
     let cells = records.iter().map(cell).collect();
-    Some(Column::new("pattern", Side::Left, cells))
+    Some(Column::new("pattern", Align::Left, cells))
 }
 
 /// `server 200/s`, `closed 8`: the pattern, and how much of it.

@@ -1,32 +1,18 @@
 //! The table at the end: one row a run, read in ten seconds, complete in none of its figures (`report.csv` is).
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
+use super::ending::{self, Closing, closing_line};
 use super::front::{FrontReport, Mark as FrontMark};
 use super::headline::{Place, accuracy_is_final};
 use super::interference::interference;
-use super::layout::{Column, Side, render, wrap};
+use super::layout::{Align, Column, render, wrap};
 use super::settings::settings;
 use super::spared::spared;
-use super::{csv::failure_text, words};
-use crate::event::{FailureKind, Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
+use super::words;
+use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
 use crate::metric::{CATALOGUE, Heading, MetricDef, MetricId};
-use crate::units;
 use crate::units::Scale;
-
-/// What stands under the table, and what marks its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Closing<'a> {
-    /// Runs that were planned, where more were than have a record.
-    pub planned: Option<usize>,
-    /// How long the grid took, in seconds; absent when it was not run just now.
-    pub elapsed_s: Option<f64>,
-    /// Where the reports are.
-    pub folder: Option<&'a str>,
-    /// The front, where there are objectives.
-    pub front: Option<&'a FrontReport>,
-}
 
 /// The metrics that have a column, from the left, and what stands above each.
 pub(super) fn headings() -> Vec<(&'static MetricDef, Heading)> {
@@ -119,7 +105,7 @@ pub(super) fn legend(table: &str) -> Option<String> {
 }
 
 fn text(head: &str, records: &[RunRecord], cell: impl FnMut(&RunRecord) -> String) -> Column {
-    Column::new(head, Side::Left, records.iter().map(cell).collect())
+    Column::new(head, Align::Left, records.iter().map(cell).collect())
 }
 
 fn missing() -> String {
@@ -139,7 +125,7 @@ fn figure_column(metric: &MetricDef, heading: Heading, records: &[RunRecord]) ->
         estimate.map_or_else(missing, |estimate| format!("{mark}{}", scale.show(estimate)))
     });
     let head = format!("{}{}", heading.text, scale.name);
-    Some(Column::new(&head, Side::Right, cells.collect()).ranked(heading.rank))
+    Some(Column::new(&head, Align::Right, cells.collect()).ranked(heading.rank))
 }
 
 /// Whether a figure is not known as precisely as was asked; where nothing was asked of it, to less than 5%.
@@ -166,20 +152,13 @@ fn accuracy_column(records: &[RunRecord]) -> Option<Column> {
         Some(value) => format!("({value:.3})"),
         None => missing(),
     });
-    Some(Column::new("test\nacc.", Side::Right, cells.collect()).ranked(3))
+    Some(Column::new("test\nacc.", Align::Right, cells.collect()).ranked(3))
 }
 
-/// Why a run ended; for a failed one, what kind of failure.
-pub(super) fn stop(record: &RunRecord) -> String {
-    match (record.status, record.failure.as_ref().map(|failure| failure.kind)) {
-        (RunStatus::Failed, None) => "! failed".to_owned(),
-        // `Display` says "not started" and "protocol error": too wide for the column.
-        (RunStatus::Failed, Some(FailureKind::Spawn)) => "! no start".to_owned(),
-        (RunStatus::Failed, Some(FailureKind::Protocol)) => "! protocol".to_owned(),
-        (RunStatus::Failed, Some(kind)) => format!("! {kind}"),
-        (RunStatus::Cancelled, _) => "cancelled".to_owned(),
-        (RunStatus::Completed | RunStatus::Stopped, _) => record.stop.reason.to_string(),
-    }
+/// How a run ended, with the mark of one that failed.
+fn stop(record: &RunRecord) -> String {
+    let mark = if record.status == RunStatus::Failed { "! " } else { "" };
+    format!("{mark}{}", ending::word(record))
 }
 
 /// Whether each run keeps its constraints and is on the front; none where neither is asked.
@@ -201,13 +180,13 @@ fn verdict_column(records: &[RunRecord], front: Option<&FrontReport>) -> Option<
 
 fn epochs_column(records: &[RunRecord]) -> Column {
     let cells = records.iter().map(|record| record.epochs.to_string());
-    Column::new("epochs", Side::Right, cells.collect()).ranked(7)
+    Column::new("epochs", Align::Right, cells.collect()).ranked(7)
 }
 
 fn time_column(records: &[RunRecord]) -> Column {
     let scale = Scale::of(crate::units::Unit::Seconds, [1.0]);
     let cells = records.iter().map(|record| scale.show(record.wall_s));
-    Column::new("time\ns", Side::Right, cells.collect()).ranked(6)
+    Column::new("time\ns", Align::Right, cells.collect()).ranked(6)
 }
 
 /// Why each failed run failed; the rest of a long list is in `report.csv`.
@@ -217,9 +196,8 @@ fn failures(records: &[RunRecord], width: usize) -> String {
         records.iter().filter(|record| record.status == RunStatus::Failed).collect();
     let mut out = String::new();
     for record in failed.iter().take(SHOWN) {
-        let why =
-            record.failure.as_ref().map_or_else(|| words::stop(&record.stop.detail), failure_text);
-        out.push_str(&wrap(&format!("! {}: {why}", record.run), width, "  "));
+        let says = format!("! {}: {}", record.run, ending::why(record));
+        out.push_str(&wrap(&says, width, "  "));
     }
     if failed.len() > SHOWN {
         let more = failed.len() - SHOWN;
@@ -252,81 +230,10 @@ fn verdicts(records: &[RunRecord], of: Feasibility, width: usize) -> String {
     out
 }
 
-/// `; 2 feasible, 1 undecided`; nothing without constraints.
-fn verdict_counts(records: &[RunRecord]) -> String {
-    let counts =
-        [Feasibility::Feasible, Feasibility::Infeasible, Feasibility::Undecided].map(|of| {
-            let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
-            (of, verdicts.filter(|verdict| verdict.verdict == of).count())
-        });
-    let said = counts.iter().filter(|(_, count)| *count > 0);
-    let said: Vec<_> = said.map(|(of, count)| format!("{count} {of}")).collect();
-    if said.is_empty() {
-        return String::new();
-    }
-    format!("; {}", said.join(", "))
-}
-
-/// `9 ok (7 plateaued, 2 budget)`; nothing where no run came to its end.
-fn fine(records: &[RunRecord]) -> Option<String> {
-    const REASONS: [StopReason; 7] = [
-        StopReason::Plateaued,
-        StopReason::Infeasible,
-        StopReason::OutOfMemory,
-        StopReason::Trained,
-        StopReason::Budget,
-        StopReason::Diverged,
-        StopReason::Unstable,
-    ];
-    let ok =
-        |record: &&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
-    let reasons = REASONS.iter().filter_map(|reason| {
-        let ended = records.iter().filter(ok);
-        let count = ended.filter(|record| record.stop.reason == *reason).count();
-        (count > 0).then(|| format!("{count} {reason}"))
-    });
-    let reasons: Vec<_> = reasons.collect();
-    let count = records.iter().filter(ok).count();
-    let why = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
-    (count > 0).then(|| format!("{count} ok{why}"))
-}
-
-/// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
-pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
-    let of = |status: RunStatus| records.iter().filter(|record| record.status == status).count();
-    let total = closing.planned.unwrap_or(0).max(records.len());
-    let mut parts = Vec::new();
-    parts.extend(fine(records).or((total == 0).then(|| "0 ok".to_owned())));
-    for (count, what) in [
-        (of(RunStatus::Failed), "failed"),
-        (of(RunStatus::Cancelled), "cancelled"),
-        (total - records.len(), "not run"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
-    let plural = if total == 1 { "run" } else { "runs" };
-    let mut line = format!("{total} {plural}: {}", parts.join(", "));
-    if let Some(elapsed) = closing.elapsed_s {
-        let _ = write!(line, " in {}", units::elapsed(elapsed));
-    }
-    line.push_str(&verdict_counts(records));
-    if let Some(front) = closing.front {
-        let count = front.count(FrontMark::Front);
-        let plural = if count == 1 { "cell" } else { "cells" };
-        let _ = write!(line, "; {count} {plural} on the front");
-    }
-    if let Some(folder) = closing.folder {
-        let _ = write!(line, "; reports in {folder}");
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Age, Evidence, Num, Ruling, Stage};
+    use crate::event::{Age, Evidence, Num, Ruling, Stage, StopReason};
     use crate::report::fixtures::{
         all_kinds, compared, completed, failed, front, judged, limited, of_peak, open, record,
     };
@@ -399,27 +306,6 @@ mod tests {
         let table = summary(&[with], &Closing::default(), 100);
         assert!(table.contains("GPU") && table.contains("~97.0"), "{table}");
         assert!(!summary(&[completed()], &Closing::default(), 100).contains("GPU"));
-    }
-
-    #[test]
-    fn the_closing_line_counts_what_happened() {
-        let all = all_kinds();
-        for (records, closing, says) in [
-            (
-                &all[..1],
-                closing(),
-                "1 run: 1 ok (1 budget) in 1 min 31 s; reports in results/three-by-three",
-            ),
-            (
-                &all[..],
-                Closing { planned: Some(9), ..Closing::default() },
-                "9 runs: 4 ok (1 plateaued, 1 budget, 1 diverged, 1 unstable), 1 failed, 1 cancelled, 3 not run",
-            ),
-            (&[], Closing::default(), "0 runs: 0 ok"),
-            (&all[4..5], Closing::default(), "1 run: 1 failed"),
-        ] {
-            assert_eq!(closing_line(records, &closing), says);
-        }
     }
 
     #[test]

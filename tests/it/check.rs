@@ -90,12 +90,12 @@ impl Made {
     }
 
     fn metrics(&self) -> String {
-        let mut text = "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status\n".to_owned();
+        let mut text = "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status,said_by\n".to_owned();
         for (run, cell, repeat, figures) in self.runs() {
             for (phase, metric, unit, value) in figures {
                 writeln!(
                     text,
-                    "{run},{phase},{metric},{unit},{value},,,,250,,,,{cell},{repeat},completed"
+                    "{run},{phase},{metric},{unit},{value},,,,250,,,,{cell},{repeat},completed,"
                 )
                 .unwrap();
             }
@@ -748,7 +748,7 @@ fn nothing_is_written_over_what_is_compared_nor_twice() {
 #[test]
 fn what_a_worker_says_of_itself_is_named_and_not_judged() {
     let lab = equal();
-    let own = |note: &str| {
+    let own = |said_by: &str| {
         for file in SHEETS {
             edit(&lab, file, |text| {
                 let lines = text.lines().filter(|line| !line.contains(",tokens,"));
@@ -756,11 +756,11 @@ fn what_a_worker_says_of_itself_is_named_and_not_judged() {
                 for line in lines {
                     writeln!(changed, "{line}").unwrap();
                     if let Some((run, rest)) = line.split_once(",run,memory.peak,") {
-                        let place: Vec<&str> = rest.rsplitn(4, ',').collect();
-                        let (cell, repeat) = (place[2], place[1]);
+                        let place: Vec<&str> = rest.rsplitn(5, ',').collect();
+                        let (cell, repeat) = (place[3], place[2]);
                         writeln!(
                             changed,
-                            "{run},run,tokens,1,7,,,,1,,{note},,{cell},{repeat},completed"
+                            "{run},run,tokens,1,7,,,,1,,,,{cell},{repeat},completed,{said_by}"
                         )
                         .unwrap();
                     }
@@ -769,7 +769,7 @@ fn what_a_worker_says_of_itself_is_named_and_not_judged() {
             });
         }
     };
-    own("said by the worker");
+    own("worker");
     let found = check(&lab, &SHEETS).exits(0);
     let says = "the worker's own `tokens` was not judged";
     assert!(one_line(&found.stdout).contains(says), "{}", found.stdout);

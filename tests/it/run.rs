@@ -110,7 +110,7 @@ fn each_file_says_what_its_readers_rely_on() {
     let metrics = lab.text("metrics.csv");
     assert!(
         metrics.starts_with(
-            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status\n"
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status,said_by\n"
         ),
         "{metrics}"
     );

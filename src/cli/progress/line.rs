@@ -6,7 +6,7 @@
 use crate::cli::options::Verbosity;
 use crate::event::{RunEvent, RunEventKind, RunRecord, RunStatus, StopReason};
 use crate::metric::MetricId;
-use crate::report::csv::failure_text;
+use crate::report::ending;
 use crate::report::headline::{Place, accuracy_is_final};
 use crate::report::layout::harmless;
 use crate::report::words;
@@ -94,9 +94,7 @@ impl Teller {
 pub fn end_text(record: &RunRecord) -> String {
     let after = format!("after {}", units::elapsed(record.wall_s));
     if record.status == RunStatus::Failed {
-        let why =
-            record.failure.as_ref().map_or_else(|| words::stop(&record.stop.detail), failure_text);
-        return harmless(&format!("failed {after}: {why}"));
+        return harmless(&format!("failed {after}: {}", ending::why(record)));
     }
     let how = match (record.status, record.stop.reason) {
         (RunStatus::Completed, _) => RunStatus::Completed.to_string(),

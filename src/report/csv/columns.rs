@@ -1,9 +1,9 @@
 //! The columns of `report.csv`, and where each comes from.
 
-use super::failure_text;
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{AxisValue, CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, axis};
 use crate::metric::{CATALOGUE, MetricDef, MetricId};
+use crate::report::ending::failure_text;
 use crate::report::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use crate::report::{interference::marked, words};
 use crate::report::{number, one_line, optional};

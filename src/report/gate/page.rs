@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::layout::{Column, Side};
+use super::super::layout::{Align, Column};
 use super::super::markdown::{escaped, table};
 use super::rows::{
     ORDER, all_incomparable, change, evidence, fails, figure, interval, of, plain, probability,
@@ -87,7 +87,7 @@ fn environment(judgement: &Judgement) -> String {
         if fields.is_empty() {
             continue;
         }
-        let column = |head: &str, cells: Vec<String>| Column::new(head, Side::Left, cells);
+        let column = |head: &str, cells: Vec<String>| Column::new(head, Align::Left, cells);
         let shown = table(&[
             column("field", fields.iter().map(|field| field.field.clone()).collect()),
             column("baseline", fields.iter().map(|field| field.baseline.clone()).collect()),
@@ -145,17 +145,17 @@ fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
     };
     let mut columns = Vec::new();
     if with_verdict {
-        columns.push(column("verdict", Side::Left, &|row| row.verdict.to_string()));
+        columns.push(column("verdict", Align::Left, &|row| row.verdict.to_string()));
     }
     columns.extend([
-        column("cell", Side::Left, &|row| plain(&row.cell)),
-        column("figure", Side::Left, &|row| plain(&figure(row))),
-        column("baseline", Side::Right, &|row| quantity(&row.unit, row.baseline)),
-        column("candidate", Side::Right, &|row| quantity(&row.unit, row.candidate)),
-        column("change", Side::Right, &|row| change(row.change)),
-        column("interval", Side::Right, &interval),
-        column("p", Side::Right, &|row| probability(row.p)),
-        column("why", Side::Left, &why),
+        column("cell", Align::Left, &|row| plain(&row.cell)),
+        column("figure", Align::Left, &|row| plain(&figure(row))),
+        column("baseline", Align::Right, &|row| quantity(&row.unit, row.baseline)),
+        column("candidate", Align::Right, &|row| quantity(&row.unit, row.candidate)),
+        column("change", Align::Right, &|row| change(row.change)),
+        column("interval", Align::Right, &interval),
+        column("p", Align::Right, &|row| probability(row.p)),
+        column("why", Align::Left, &why),
     ]);
     columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
     columns

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::super::layout::{Column, Side, render, wrap};
+use super::super::layout::{Align, Column, render, wrap};
 use super::rows::{
     all_incomparable, change, doubtful, evidence, fails, figure, interval, of, plain, probability,
     quantity,
@@ -91,13 +91,13 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
         Column::new(head, side, rows.iter().map(|row| cell(row)).collect())
     };
     let mut columns = vec![
-        column("verdict", Side::Left, &|row| row.verdict.to_string()),
-        column("cell", Side::Left, &|row| plain(&row.cell)),
-        column("figure", Side::Left, &|row| plain(&figure(row))),
-        column("baseline -> candidate", Side::Right, &both).ranked(4),
-        column("change", Side::Right, &|row| change(row.change)),
-        column("interval", Side::Right, &interval).ranked(2),
-        column("p", Side::Right, &|row| probability(row.p)).ranked(5),
+        column("verdict", Align::Left, &|row| row.verdict.to_string()),
+        column("cell", Align::Left, &|row| plain(&row.cell)),
+        column("figure", Align::Left, &|row| plain(&figure(row))),
+        column("baseline -> candidate", Align::Right, &both).ranked(4),
+        column("change", Align::Right, &|row| change(row.change)),
+        column("interval", Align::Right, &interval).ranked(2),
+        column("p", Align::Right, &|row| probability(row.p)).ranked(5),
     ];
     let needs = |row: &Row| row.verdict == RowVerdict::Inconclusive;
     if rows.iter().any(|row| needs(row) && row.detectable.is_some()) {
@@ -105,14 +105,14 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
             let least = row.detectable.filter(|_| needs(row));
             least.map_or_else(String::new, units::percent)
         };
-        columns.push(column("sees", Side::Right, &sees).ranked(1));
+        columns.push(column("sees", Align::Right, &sees).ranked(1));
     }
     if rows.iter().any(|row| needs(row) && row.runs_needed.is_some()) {
         let more = |row: &Row| {
             let runs = row.runs_needed.filter(|_| needs(row));
             runs.map_or_else(String::new, |runs| runs.to_string())
         };
-        columns.push(column("more\nruns", Side::Right, &more).ranked(1));
+        columns.push(column("more\nruns", Align::Right, &more).ranked(1));
     }
     // A column of which nothing is known says nothing.
     columns.retain(|column| column.rank == 0 || column.cells.iter().any(|cell| !cell.is_empty()));

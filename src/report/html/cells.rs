@@ -2,15 +2,16 @@
 
 use std::fmt::Write;
 
+use super::super::ending::word;
 use super::super::front::{Mark, Marks};
 use super::super::headline::{Place, accuracy_is_final};
-use super::super::layout::{self, Side};
+use super::super::layout::{self, Align};
 use super::super::number;
 use super::super::settings::settings;
 use super::super::summary::SummaryRow;
 use super::super::table::{headings, is_open};
-use super::markup::{Attributes, Markup};
-use super::{grid, section, stops};
+use super::markup::{Attributes, Markup, grid, section};
+use super::stops;
 use crate::event::{MetricRow, RunRecord};
 use crate::metric::{Heading, MetricDef, MetricId};
 use crate::report::words;
@@ -95,8 +96,8 @@ impl Rows<'_> {
         words(row, "dataset");
         for setting in &self.settings {
             match setting.side {
-                Side::Left => words(row, &setting.head),
-                Side::Right => row.leaf("th", NUMBERS, &setting.head),
+                Align::Left => words(row, &setting.head),
+                Align::Right => row.leaf("th", NUMBERS, &setting.head),
             }
         }
         // What came of it stands before the figures: on a narrow page the last columns are out of sight.
@@ -121,8 +122,8 @@ impl Rows<'_> {
         names(row, place, record, self.linked);
         for setting in &self.settings {
             let class = match setting.side {
-                Side::Left => "",
-                Side::Right => "n",
+                Align::Left => "",
+                Align::Right => "n",
             };
             let value = setting.cells.get(place).map_or("", |cell| cell);
             row.leaf("td", &[("class", class)], value);
@@ -136,7 +137,7 @@ impl Rows<'_> {
         }
         let detail = words::stop(&record.stop.detail);
         let detail = [("title", &*detail)];
-        row.leaf("td", &detail, &stops::ending(record));
+        row.leaf("td", &detail, &word(record));
         row.leaf("td", &[("class", "n")], &record.epochs.to_string());
         let time = Scale::of(Unit::Seconds, [1.0]).show(record.wall_s);
         row.leaf("td", &[("class", "n")], &time);

@@ -3,7 +3,7 @@
 use super::super::front::{FrontReport, Mark, Marks};
 use super::super::headline::Place;
 use super::super::summary::SummaryRow;
-use super::Limit;
+use super::page::Limit;
 use crate::event::{MetricRow, Objective, Phase, RunRecord};
 use crate::metric::{Better, MetricDef, MetricId, Scope};
 

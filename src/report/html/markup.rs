@@ -89,6 +89,51 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
+/// A part of the page with its heading.
+pub(super) fn section(page: &mut Markup, heading: &str, inside: impl FnOnce(&mut Markup)) {
+    page.feed();
+    page.element("section", &[], |section| {
+        section.leaf("h2", &[], heading);
+        section.feed();
+        inside(section);
+    });
+}
+
+/// A table in a box of its own, which scrolls where it is too wide: its head row, and a row for each of `rows`, counted from 0.
+pub(super) fn grid<T>(
+    page: &mut Markup,
+    class: &str,
+    head: impl FnOnce(&mut Markup),
+    rows: &[T],
+    row: impl Fn(&mut Markup, usize, &T),
+) {
+    page.element("div", &[("class", "scroll")], |scroll| {
+        scroll.element("table", &[("class", class)], |table| {
+            table.element("thead", &[], |rows| rows.element("tr", &[], head));
+            table.feed();
+            table.element("tbody", &[], |body| {
+                for (place, of) in rows.iter().enumerate() {
+                    body.element("tr", &[], |cells| row(cells, place, of));
+                    body.feed();
+                }
+            });
+        });
+    });
+}
+
+/// Marks and their meanings.
+pub(super) fn meanings<T: AsRef<str>>(page: &mut Markup, entries: &[(String, T)]) {
+    page.element("ul", &[("class", "legend")], |list| {
+        for (symbol, meaning) in entries {
+            list.element("li", &[], |item| {
+                item.raw(symbol);
+                item.text(meaning.as_ref());
+            });
+        }
+    });
+    page.feed();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ mod figures;
 mod labels;
 mod legend;
 mod markup;
+mod page;
 mod palette;
 mod plot;
 mod points;
@@ -19,94 +20,16 @@ mod timeline;
 mod trace;
 mod worth;
 
-use std::collections::BTreeMap;
-
-use self::figures::Field;
-use self::markup::Markup;
+pub use self::page::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns};
 pub use self::timeline::{RunSeries, StageSpan};
 pub use self::trace::Trace;
+
+use self::figures::Field;
+use self::markup::{Markup, meanings, section};
 use super::ReportError;
 use super::front::{FrontReport, Marks};
-use super::summary::SummaryRow;
-use super::table::{Closing, closing_line};
-use crate::event::RunRecord;
-use crate::metric::MetricName;
-use crate::units::Unit;
-
-/// Most runs whose time series are shown: each takes up to 20 kB.
-pub const MOST_SERIES: usize = 50;
 
 const STYLE: &str = include_str!("style.css");
-
-/// What the page says of the grid as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Head {
-    /// The name of the grid.
-    pub name: String,
-    /// When it was started, as the manifest has it.
-    pub created: String,
-    /// The version of the program that ran it.
-    pub version: String,
-    /// The machine, one line.
-    pub machine: String,
-    /// Planned runs that have no record.
-    pub missing: Vec<String>,
-}
-
-/// A limit that runs must keep.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Limit {
-    /// What is limited.
-    pub metric: MetricName,
-    /// `<=`, `>=`, `<` or `>`.
-    pub sign: String,
-    /// Whether it limits from above.
-    pub upper: bool,
-    /// The limit, in the metric's base unit.
-    pub value: f64,
-    /// Whether it holds for only some of the runs.
-    pub of_some: bool,
-}
-
-impl Limit {
-    /// `<= 10.0 ms`, and whether it is everybody's.
-    fn short(&self) -> String {
-        let unit = self.metric.def().map_or(Unit::One, |metric| metric.unit);
-        let of_some = if self.of_some { " (some runs)" } else { "" };
-        format!("{} {}{of_some}", self.sign, unit.show(self.value))
-    }
-
-    /// The same with the metric.
-    fn shown(&self) -> String {
-        format!("{} {}", self.metric, self.short())
-    }
-}
-
-/// Time series of the runs.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SeriesOfRuns {
-    /// By the names of the runs: the series, or why there is none.
-    Shown(BTreeMap<String, Result<RunSeries, String>>),
-    /// None, and why.
-    LeftOut(String),
-}
-
-/// Everything that the page is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct Page<'a> {
-    /// The grid as a whole.
-    pub head: &'a Head,
-    /// The runs that have ended, in the order of the plan.
-    pub records: &'a [RunRecord],
-    /// Their figures between runs.
-    pub summary: &'a [SummaryRow],
-    /// What they must keep.
-    pub limits: &'a [Limit],
-    /// Which cells nothing else is better than, where there are objectives; they decide which trade-offs are drawn.
-    pub front: Option<&'a FrontReport>,
-    /// Their time series.
-    pub series: &'a SeriesOfRuns,
-}
 
 /// The page.
 pub fn document(page: &Page<'_>) -> Result<Vec<u8>, ReportError> {
@@ -174,51 +97,6 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
     done
 }
 
-/// A part of the page with its heading.
-fn section(page: &mut Markup, heading: &str, inside: impl FnOnce(&mut Markup)) {
-    page.feed();
-    page.element("section", &[], |section| {
-        section.leaf("h2", &[], heading);
-        section.feed();
-        inside(section);
-    });
-}
-
-/// A table in a box of its own, which scrolls where it is too wide: its head row, and a row for each of `rows`, counted from 0.
-fn grid<T>(
-    page: &mut Markup,
-    class: &str,
-    head: impl FnOnce(&mut Markup),
-    rows: &[T],
-    row: impl Fn(&mut Markup, usize, &T),
-) {
-    page.element("div", &[("class", "scroll")], |scroll| {
-        scroll.element("table", &[("class", class)], |table| {
-            table.element("thead", &[], |rows| rows.element("tr", &[], head));
-            table.feed();
-            table.element("tbody", &[], |body| {
-                for (place, of) in rows.iter().enumerate() {
-                    body.element("tr", &[], |cells| row(cells, place, of));
-                    body.feed();
-                }
-            });
-        });
-    });
-}
-
-/// Marks and their meanings.
-fn meanings<T: AsRef<str>>(page: &mut Markup, entries: &[(String, T)]) {
-    page.element("ul", &[("class", "legend")], |list| {
-        for (symbol, meaning) in entries {
-            list.element("li", &[], |item| {
-                item.raw(symbol);
-                item.text(meaning.as_ref());
-            });
-        }
-    });
-    page.feed();
-}
-
 fn trade_offs(page: &mut Markup, of: &Page<'_>, marks: &Marks<'_>) -> Result<(), ReportError> {
     let field = Field {
         records: of.records,
@@ -277,16 +155,6 @@ fn captions(field: Field<'_>, more: usize) -> Vec<String> {
         says.push(format!("{more} {of}"));
     }
     says
-}
-
-/// What became of the runs, as under the terminal's table.
-fn counts(page: &Page<'_>) -> String {
-    let closing = Closing {
-        planned: Some(page.records.len() + page.head.missing.len()),
-        front: page.front,
-        ..Closing::default()
-    };
-    closing_line(page.records, &closing)
 }
 
 #[cfg(test)]

@@ -22,12 +22,12 @@ pub(super) struct Point<'a> {
     pub(super) number: usize,
     /// Whether it keeps its constraints, where it has any.
     pub(super) verdict: Option<Feasibility>,
-    sides: [Side; 2],
+    sides: [Coordinate; 2],
 }
 
 /// A figure with the ends of its interval; an end that is not known is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Side {
+struct Coordinate {
     value: f64,
     low: f64,
     high: f64,
@@ -37,7 +37,7 @@ struct Side {
     is_final: bool,
 }
 
-impl Side {
+impl Coordinate {
     fn new(value: f64, ends: [Option<f64>; 2]) -> Self {
         Self {
             value,
@@ -66,7 +66,7 @@ impl Point<'_> {
 
     /// The ends of its interval, of which one may be infinite; `None` where nothing is known of either.
     pub(super) fn ends(&self, of: usize) -> Option<(f64, f64)> {
-        let Side { low, high, .. } = self.sides[of];
+        let Coordinate { low, high, .. } = self.sides[of];
         (low.is_finite() || high.is_finite()).then_some((low, high))
     }
 }
@@ -125,35 +125,36 @@ impl Group<'_> {
 
 /// A figure of the runs of a group: what the front was decided by where it was; else their mean with the interval between them;
 /// of fewer than three from the lowest end to the highest.
-fn side(field: Field<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Side> {
+fn side(field: Field<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Coordinate> {
     let rows: Vec<&MetricRow> = runs.iter().filter_map(|run| figure(run, metric, field)).collect();
     let (run, row) = (runs.first()?, rows.first()?);
     let compared = field.front.filter(|_| field.limit(metric).is_none());
     if let Some(figure) = compared.and_then(|front| front.figure(&run.cell, metric.id)) {
-        return Some(Side::new(figure.estimate, [figure.low, figure.high]));
+        return Some(Coordinate::new(figure.estimate, [figure.low, figure.high]));
     }
     let of_cell = |found: &&SummaryRow| {
         found.cell == run.cell && found.metric == row.metric && found.phase == row.phase
     };
     let between = field.summary.iter().find(of_cell);
-    let between = between.and_then(|found| Some(Side::new(found.mean?, [found.low, found.high])));
-    Some(Side {
+    let between =
+        between.and_then(|found| Some(Coordinate::new(found.mean?, [found.low, found.high])));
+    Some(Coordinate {
         again: rows.iter().any(|row| is_again(row)),
         ..between.unwrap_or_else(|| all_of(&rows))
     })
 }
 
 /// The mean of the figures of some runs, and all that their intervals hold.
-fn all_of(rows: &[&MetricRow]) -> Side {
+fn all_of(rows: &[&MetricRow]) -> Coordinate {
     let estimates = rows.iter().filter_map(|row| row.estimate);
     let value = estimates.sum::<f64>() / rows.len() as f64;
-    let sides = rows.iter().map(|row| Side::new(value, [row.low, row.high]));
-    let joined = sides.reduce(|one, other| Side {
+    let sides = rows.iter().map(|row| Coordinate::new(value, [row.low, row.high]));
+    let joined = sides.reduce(|one, other| Coordinate {
         low: one.low.min(other.low),
         high: one.high.max(other.high),
         ..one
     });
-    joined.unwrap_or_else(|| Side::new(value, [None; 2]))
+    joined.unwrap_or_else(|| Coordinate::new(value, [None; 2]))
 }
 
 /// The runs (or cells) that have both figures; the notes name the others, and say what of the drawn ones must be known.
@@ -175,7 +176,7 @@ pub(super) fn points<'a>(
         let trained = good.iter().all(|run| run.trained_to_the_end());
         let side = |metric: &MetricDef| {
             let of_model = matches!(metric.group, "accuracy" | "loss");
-            Some(Side { is_final: trained || !of_model, ..side(field, &good, metric)? })
+            Some(Coordinate { is_final: trained || !of_model, ..side(field, &good, metric)? })
         };
         match metrics.map(side) {
             [Some(x), Some(y)] => points.push(Point {

@@ -1,9 +1,11 @@
 //! A place on the page for each run: its time series, or why there are none, and what it was warned of.
 
 use super::super::ReportError;
-use super::markup::Markup;
-use super::{Page, SeriesOfRuns, meanings, section, stops, timeline};
+use super::markup::{Markup, meanings, section};
+use super::page::{Page, SeriesOfRuns};
+use super::timeline;
 use crate::event::RunRecord;
+use crate::report::ending::word;
 use crate::report::words::warnings;
 use crate::units;
 
@@ -83,8 +85,7 @@ fn run(
     page.element("details", &attributes, |details| {
         details.element("summary", &[], |summary| {
             summary.leaf("b", &[], &format!("{number} {}", record.run));
-            let ended =
-                format!(" {} after {}", stops::ending(record), units::elapsed(record.wall_s));
+            let ended = format!(" {} after {}", word(record), units::elapsed(record.wall_s));
             summary.text(&ended);
         });
         match drawing {

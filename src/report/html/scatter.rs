@@ -4,10 +4,10 @@ use plotters::style::Color;
 
 use super::super::ReportError;
 use super::super::layout::first_of;
-use super::Limit;
 use super::axis::{Axis, Wish, Zero};
 use super::figures::{Field, Pair, title};
 use super::labels::{self, Named};
+use super::page::Limit;
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, About, Anchor, Area, Chart, Drawn, Frame, Pixel};
 use super::points::{Point, SHOWN, doubt, models, points, short};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::csv::failure_text;
+use super::super::ending::failure_text;
+use super::super::ending::{Closing, closing_line, word};
 use super::super::spared::spared;
-use super::super::table;
-use super::markup::Markup;
-use super::{Page, counts, grid, section};
+use super::markup::{Markup, grid, section};
+use super::page::{Limit, Page};
 use crate::event::{Feasibility, RunRecord, RunStatus};
 use crate::event::{StopDetail, objective::listed};
 use crate::report::words;
@@ -44,7 +44,7 @@ pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
         header.leaf("p", &[], &line);
     }
     if !page.limits.is_empty() {
-        let limits: Vec<_> = page.limits.iter().map(super::Limit::shown).collect();
+        let limits: Vec<_> = page.limits.iter().map(Limit::shown).collect();
         header.leaf("p", &[], &format!("Limits: {}", limits.join("; ")));
     }
     if let Some(front) = page.front {
@@ -55,6 +55,16 @@ pub(super) fn head(header: &mut Markup, page: &Page<'_>) {
         let missing = format!("Not run: {}", page.head.missing.join(", "));
         header.leaf("p", &[("class", "small")], &missing);
     }
+}
+
+/// What became of the runs, as under the terminal's table.
+fn counts(page: &Page<'_>) -> String {
+    let closing = Closing {
+        planned: Some(page.records.len() + page.head.missing.len()),
+        front: page.front,
+        ..Closing::default()
+    };
+    closing_line(page.records, &closing)
 }
 
 /// `2026-11-23 07:25:15 UTC` of the manifest's `2026-11-23T07:25:15.824Z`; anything else as it is.
@@ -116,11 +126,6 @@ fn tiles(page: &Page<'_>) -> Vec<(usize, &'static str, &'static str)> {
     tiles
 }
 
-/// How a run ended, in a word or two.
-pub(super) fn ending(record: &RunRecord) -> String {
-    table::stop(record).trim_start_matches("! ").to_owned()
-}
-
 /// Writes why each run ended and what becomes of its constraints.
 pub(super) fn table(page: &mut Markup, records: &[RunRecord]) {
     if records.is_empty() {
@@ -147,7 +152,7 @@ fn cells(row: &mut Markup, number: usize, record: &RunRecord, judged: bool) {
     row.leaf("td", &[("class", "n")], &number.to_string());
     row.leaf("th", &[("scope", "row")], &record.run);
     let class = if record.status == RunStatus::Failed { "failed" } else { "" };
-    row.leaf("td", &[("class", class)], &ending(record));
+    row.leaf("td", &[("class", class)], &word(record));
     row.leaf("td", &[("class", "n")], &units::elapsed(record.wall_s));
     let failure = record.failure.as_ref().map(failure_text);
     // A run that a constraint ended has the same sentence twice.

@@ -1,16 +1,18 @@
 //! The page as a whole: well-formed, nobody else's, and nothing that a name or a message could do to it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::*;
 use crate::event::{
-    Evidence, Feasibility, MetricRow, Objective, Pattern, Reason, Ruling, Stage, StopDetail,
-    StopReason,
+    Evidence, Feasibility, MetricRow, Objective, Pattern, Reason, Ruling, RunRecord, Stage,
+    StopDetail, StopReason,
 };
-use crate::metric::{Better, MetricId};
+use crate::metric::{Better, MetricId, find};
 use crate::report::fixtures::{
     all_kinds, compared, completed, front, judged, limited, of_peak, record,
 };
+use crate::report::summary::SummaryRow;
 
 fn head() -> Head {
     Head {

@@ -2,8 +2,7 @@
 
 use super::super::front::{FrontCell, FrontFigure, FrontReport, Mark, ends, standing, why};
 use super::cells::{Cell, NUMBERS, cell};
-use super::markup::Markup;
-use super::{grid, section};
+use super::markup::{Markup, grid, section};
 use crate::event::objective::listed;
 use crate::units::Scale;
 

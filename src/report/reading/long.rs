@@ -3,15 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::sheet::{Line, Sheet};
-use super::{Fault, FiguresFault, ReadFigures, cell_of};
-use crate::event::{Note, RunStatus};
+use super::fault::{Fault, FiguresFault, NEEDED};
+use super::runs::{ReadFigures, cell_of};
+use super::sheet::{CsvRow, Sheet};
+use crate::event::RunStatus;
 use crate::gate::{Figure, GateRun};
-use crate::report::words;
-use crate::units::Unit;
-
-/// Columns without which it is none.
-pub(super) const NEEDED: [&str; 5] = ["run", "phase", "metric", "unit", "estimate"];
+use crate::report::csv::{SAID_BY, WORKER};
 
 /// The columns that are needed and not there.
 pub(super) fn missing(sheet: &Sheet) -> Vec<&'static str> {
@@ -45,7 +42,7 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
 }
 
 /// A run, from its first line.
-fn begin(line: &Line<'_>) -> Result<GateRun, Fault> {
+fn begin(line: &CsvRow<'_>) -> Result<GateRun, Fault> {
     let run = line.name("run")?;
     let (cell, repeat) = cell_of(run, line.whole("repeat")?);
     let named = line.text("cell");
@@ -69,7 +66,7 @@ fn begin(line: &Line<'_>) -> Result<GateRun, Fault> {
 }
 
 /// The lines of a run say the same of it.
-fn same(line: &Line<'_>, run: &GateRun) -> Result<(), Fault> {
+fn same(line: &CsvRow<'_>, run: &GateRun) -> Result<(), Fault> {
     let (cell, repeat) = (line.text("cell"), line.whole::<u32>("repeat")?);
     let status = line.status()?;
     let shown = |status: Option<RunStatus>| status.map_or_else(String::new, |s| s.to_string());
@@ -88,17 +85,20 @@ fn same(line: &Line<'_>, run: &GateRun) -> Result<(), Fault> {
     Err((line.number, fault))
 }
 
-fn figure(line: &Line<'_>) -> Result<Figure, Fault> {
+fn figure(line: &CsvRow<'_>) -> Result<Figure, Fault> {
     let metric = line.name("metric")?;
-    let note = line.text("note");
+    let of_worker = match line.text(SAID_BY) {
+        "" => false,
+        WORKER => true,
+        other => return Err(line.wrong(SAID_BY, other, "`worker`, or nothing")),
+    };
     Ok(Figure {
         phase: line.name("phase")?.to_owned(),
         metric: metric.into(),
         unit: line.name("unit")?.to_owned(),
         value: line.number("estimate")?,
         samples: line.whole("samples")?,
-        // Our own column: nothing else in the file says it.
-        of_worker: note == words::note(&Note::SaidByWorker, Unit::One),
-        note: note.to_owned(),
+        of_worker,
+        note: line.text("note").to_owned(),
     })
 }

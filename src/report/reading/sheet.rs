@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Fault, FiguresFault};
+use super::fault::{Fault, FiguresFault};
+use crate::event::RunStatus;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -15,7 +16,7 @@ pub(super) struct Sheet {
 
 /// One line.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
+pub(super) struct CsvRow<'a> {
     /// Counts from 1.
     pub(super) number: u64,
     sheet: &'a Sheet,
@@ -81,19 +82,75 @@ impl Sheet {
     }
 
     /// Its lines after the header; a file without any has no figures that could be compared.
-    pub(super) fn lines(&self) -> Result<impl Iterator<Item = Line<'_>>, Fault> {
+    pub(super) fn lines(&self) -> Result<impl Iterator<Item = CsvRow<'_>>, Fault> {
         if self.lines.is_empty() {
             return Err((1, FiguresFault::NoRows));
         }
-        Ok(self.lines.iter().map(|(number, record)| Line { number: *number, sheet: self, record }))
+        Ok(self.lines.iter().map(|(number, record)| CsvRow {
+            number: *number,
+            sheet: self,
+            record,
+        }))
     }
 }
 
-impl<'a> Line<'a> {
+impl<'a> CsvRow<'a> {
     /// The cell of a column; empty where there is no such column.
     pub(super) fn text(&self, column: &str) -> &'a str {
         let place = self.sheet.place(column);
         place.and_then(|place| self.record.get(place)).unwrap_or_default()
+    }
+}
+
+impl CsvRow<'_> {
+    pub(super) fn wrong(&self, column: &str, value: &str, wanted: &'static str) -> Fault {
+        let fault = FiguresFault::Cell {
+            column: column.to_owned(),
+            value: value.chars().take(60).collect(),
+            wanted,
+        };
+        (self.number, fault)
+    }
+
+    /// The text of a column that must not be empty.
+    pub(super) fn name(&self, column: &'static str) -> Result<&str, Fault> {
+        let text = self.text(column);
+        if text.is_empty() {
+            return Err(self.wrong(column, text, "a name"));
+        }
+        Ok(text)
+    }
+
+    /// A number, or nothing. `nan` and `inf` are numbers here: the loss of a model that diverged is one, and whether a figure
+    /// may be one is for the comparison to say.
+    pub(super) fn number(&self, column: &str) -> Result<Option<f64>, Fault> {
+        let text = self.text(column);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let value = text.parse().map(Some);
+        value.map_err(|_| self.wrong(column, text, "a number"))
+    }
+
+    pub(super) fn whole<T: std::str::FromStr>(&self, column: &str) -> Result<Option<T>, Fault> {
+        let text = self.text(column);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let value = text.parse().map(Some);
+        value.map_err(|_| self.wrong(column, text, "a whole number"))
+    }
+
+    pub(super) fn status(&self) -> Result<Option<RunStatus>, Fault> {
+        let text = self.text("status");
+        let all =
+            [RunStatus::Completed, RunStatus::Stopped, RunStatus::Failed, RunStatus::Cancelled];
+        let found = all.into_iter().find(|status| status.to_string() == text);
+        if found.is_none() && !text.is_empty() {
+            let wanted = "one of completed, stopped, failed, cancelled";
+            return Err(self.wrong("status", text, wanted));
+        }
+        Ok(found)
     }
 }
 

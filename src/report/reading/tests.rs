@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::RunRecord;
+use crate::event::{Note, RunRecord, RunStatus};
 use crate::report::csv::{metrics_csv, report_csv};
 use crate::report::fixtures::{all_kinds, completed};
 
@@ -40,6 +40,21 @@ fn the_long_form_reads_back_to_what_was_recorded() {
         }
     }
     assert_eq!(found.runs.len(), 2);
+}
+
+#[test]
+fn whose_a_figure_is_stands_in_a_column_of_its_own() {
+    let mut record = completed();
+    record.metrics[0].notes = vec![Note::SaidByWorker];
+    let text = String::from_utf8(metrics_csv(&[record]).unwrap()).unwrap();
+    let figures = |text: &str| read(text).unwrap().runs.remove(0).figures;
+    let of_worker: Vec<bool> = figures(&text).iter().map(|figure| figure.of_worker).collect();
+    assert!(of_worker[0] && !of_worker[1..].contains(&true), "{of_worker:?}");
+    // What is said in words beside it decides nothing.
+    let silent = text.replacen("said by the worker", "", 1);
+    assert!(silent != text && figures(&silent)[0].of_worker);
+    let other = text.replacen(",worker\n", ",user\n", 1);
+    refused(&other, "m.csv:2: said_by: `user` is not `worker`, or nothing");
 }
 
 /// The file as it was before it had the columns of the run.

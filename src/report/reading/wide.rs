@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::sheet::{Line, Sheet};
-use super::{Fault, FiguresFault, ReadFigures, cell_of};
+use super::fault::{Fault, FiguresFault};
+use super::runs::{ReadFigures, cell_of};
+use super::sheet::{CsvRow, Sheet};
 use crate::gate::{Figure, GateRun};
 use crate::metric::MetricDef;
 use crate::report::csv::{figure_columns, text_columns};
@@ -97,7 +98,7 @@ fn is_unit(ending: &str) -> bool {
         })
 }
 
-fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
+fn run(line: &CsvRow<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
     let run = line.name("run")?;
     let (cell, repeat) = cell_of(run, line.whole("repeat")?);
     let named = line.text("cell");
@@ -131,7 +132,7 @@ fn run(line: &Line<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
 }
 
 /// The phase that a column speaks of, as `metrics.csv` names it.
-fn phase(line: &Line<'_>, known: &Known) -> Result<String, Fault> {
+fn phase(line: &CsvRow<'_>, known: &Known) -> Result<String, Fault> {
     let size = match Place::of(known.metric) {
         Place::Train => return Ok("train".to_owned()),
         Place::Run => return Ok("run".to_owned()),

@@ -2,7 +2,7 @@
 
 mod document;
 
-use super::layout::{Column, Side, render, wrap};
+use super::layout::{Align, Column, render, wrap};
 use super::{ReportError, csv_bytes, optional};
 use crate::event::StopReason;
 use crate::metric::MetricName;
@@ -213,17 +213,18 @@ impl ShadowReport {
             Column::new(head, side, runs.iter().map(|run| cell(run)).collect())
         };
         let columns = vec![
-            column("run", Side::Left, &|run| run.run.clone()),
-            column("stop", Side::Left, &|run| run.stop.to_string()).ranked(1),
-            column("full\ns", Side::Right, &|run| significant(run.full_s)),
-            column("early\ns", Side::Right, &|run| significant(run.early_s)),
-            column("used\n%", Side::Right, &|run| significant(run.used() * 100.0)),
-            column("worst\nerror %", Side::Right, &|run| signed(run.worst_error)),
-            column("of", Side::Left, &|run| run.worst_metric.clone()),
+            column("run", Align::Left, &|run| run.run.clone()),
+            column("stop", Align::Left, &|run| run.stop.to_string()).ranked(1),
+            column("full\ns", Align::Right, &|run| significant(run.full_s)),
+            column("early\ns", Align::Right, &|run| significant(run.early_s)),
+            column("used\n%", Align::Right, &|run| significant(run.used() * 100.0)),
+            column("worst\nerror %", Align::Right, &|run| signed(run.worst_error)),
+            column("of", Align::Left, &|run| run.worst_metric.clone()),
         ];
         let head = format!("Shadow of {}: had it stopped the runs early", total.rule);
         let (names, values) = lines(total).into_iter().unzip();
-        let summary = vec![Column::new("", Side::Left, names), Column::new("", Side::Left, values)];
+        let summary =
+            vec![Column::new("", Align::Left, names), Column::new("", Align::Left, values)];
         let table = render(columns, width);
         wrap(&head, width, "") + &table + "\n" + render(summary, width).trim_start_matches('\n')
     }

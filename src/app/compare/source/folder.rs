@@ -8,7 +8,7 @@ use super::side::{Origin, RecordedSide, absent};
 use crate::app::Fault;
 use crate::event::{MetricRow, Note, RunRecord};
 use crate::gate::{Figure, GateRun};
-use crate::report::{csv::failure_text, words};
+use crate::report::{ending::failure_text, words};
 use crate::store::Recordings;
 
 pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {

@@ -1,0 +1,34 @@
+//! What is read: runs, and how they are called.
+
+use crate::gate::GateRun;
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadFigures {
+    /// Its runs, in the order of their first lines, without session and place in a block: a CSV file has neither.
+    pub runs: Vec<GateRun>,
+    /// What a reader must know of what was not read.
+    pub notes: Vec<String>,
+    /// Whether it is one row a run: such a file has fewer figures.
+    pub wide: bool,
+}
+
+/// A name without the ending that the repeats of a cell have: the name of its cell.
+pub(super) fn cell_of(run: &str, repeat: Option<u32>) -> (String, u32) {
+    let ending = run.rsplit_once("-r");
+    let counted = ending.and_then(|(cell, number)| {
+        let digits = !number.starts_with(['0', '+']);
+        let number = number.parse::<u32>().ok().filter(|n| digits && *n > 1)?;
+        Some((cell, number))
+    });
+    match (counted, repeat) {
+        (Some((cell, number)), None) => (cell.to_owned(), number),
+        (Some((cell, number)), Some(repeat)) if number == repeat => (cell.to_owned(), repeat),
+        (_, repeat) => (run.to_owned(), repeat.unwrap_or(1)),
+    }
+}
+
+/// How a run of this name is called among the repeats of its cell: for runs of which nothing but the name is known.
+pub fn cell_and_repeat(run: &str) -> (String, u32) {
+    cell_of(run, None)
+}
