@@ -9,8 +9,8 @@ use crate::app::Fault;
 use crate::app::derived::Derived;
 use crate::app::shadow::Shadow;
 use crate::event::RunRecord;
+use crate::report::closing::Closing;
 use crate::report::csv::report_csv;
-use crate::report::ending::Closing;
 use crate::report::{json, markdown, table};
 
 /// Characters in a line of a page's text that is no table.

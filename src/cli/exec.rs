@@ -16,8 +16,8 @@ use crate::app::derived::Derived;
 use crate::app::grid;
 use crate::app::session::{RunRequest, Streams, execute};
 use crate::config::CommandRequest;
+use crate::report::closing::Closing;
 use crate::report::command;
-use crate::report::ending::Closing;
 use crate::store::Existing;
 
 /// Runs the command.

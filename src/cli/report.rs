@@ -12,7 +12,7 @@ use crate::app::derived::Derived;
 use crate::app::rules::parse_rules;
 use crate::app::shadow::{Shadow, rules_before};
 use crate::config;
-use crate::report::ending::Closing;
+use crate::report::closing::Closing;
 use crate::store::reopen;
 
 /// Rebuilds and prints them.

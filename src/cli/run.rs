@@ -20,7 +20,7 @@ use crate::app::rules::parse_rules;
 use crate::app::session::{RunRequest, execute};
 use crate::app::shadow::Shadow;
 use crate::config::plan::PlannedRun;
-use crate::report::ending::Closing;
+use crate::report::closing::Closing;
 
 /// Runs the grid.
 pub fn run(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {

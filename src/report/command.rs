@@ -1,8 +1,8 @@
 //! The figures of a command, for people: one row a figure; with several runs their median and range.
 
 use super::interference::interference;
-use super::layout::{Align, Column, render, wrap};
-use super::words;
+use super::layout::{Column, render, wrap};
+use super::{interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
 use crate::metric::MetricDef;
@@ -82,50 +82,40 @@ fn rows(records: &[RunRecord]) -> Vec<(&str, &str)> {
 }
 
 fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
-    let several = records.len() > 1;
-    let mut cells = [Vec::new(), Vec::new(), Vec::new()];
-    for (phase, metric) in rows {
-        let found = records.iter().filter_map(|record| record.metric(phase, *metric));
-        let found: Vec<&MetricRow> = found.filter(|row| row.estimate.is_some()).collect();
-        let place = match *phase {
-            "run" => String::new(),
-            phase => format!(" in {phase}"),
-        };
-        let [value, range] = shown(&found);
-        cells[0].push(format!("  {metric}{place}"));
-        cells[1].push(value);
-        cells[2].push(range);
-    }
-    let [names, values, ranges] = cells;
+    let shown: Vec<[String; 3]> = rows.iter().map(|row| shown(records, *row)).collect();
     let median = format!("median of {}", records.len());
-    let (value, range) = if several { (&*median, "lowest to highest") } else { ("", "interval") };
-    let mut columns =
-        vec![Column::new("", Align::Left, names), Column::new(value, Align::Right, values)];
-    if ranges.iter().any(|range| !range.is_empty()) {
-        columns.push(Column::new(range, Align::Left, ranges));
+    let (value, range) =
+        if records.len() > 1 { (&*median, "lowest to highest") } else { ("", "interval") };
+    let mut columns = vec![
+        Column::words("", &shown, |[name, ..]| name.clone()),
+        Column::figures(value, &shown, |[_, value, _]| value.clone()),
+        Column::words(range, &shown, |[.., range]| range.clone()),
+    ];
+    if columns[2].is_empty() {
+        columns.pop();
     }
     render(columns, width)
 }
 
-/// A figure with its unit and what it ranges over.
-fn shown(found: &[&MetricRow]) -> [String; 2] {
+/// The name of a figure, the figure with its unit, and what it ranges over.
+fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
+    let found = records.iter().filter_map(|record| record.metric(phase, metric));
+    let found: Vec<&MetricRow> = found.filter(|row| row.estimate.is_some()).collect();
+    let place = if phase == "run" { String::new() } else { format!(" in {phase}") };
+    let name = format!("  {metric}{place}");
     let Some(first) = found.first() else {
-        return [String::new(), String::new()];
+        return [name, String::new(), String::new()];
     };
     let mut values: Vec<f64> = found.iter().filter_map(|row| row.estimate).collect();
     values.sort_by(f64::total_cmp);
-    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-    let middle = f64::midpoint(low, high);
-    let value = first.unit.show(middle);
-    let ends = match values[..] {
-        [_] => first.low.zip(first.high),
-        _ => values.first().copied().zip(values.last().copied()),
+    let middle = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
+    let (low, high) = match values[..] {
+        [_] => (first.low, first.high),
+        _ => (values.first().copied(), values.last().copied()),
     };
-    let range = ends.map(|(low, high)| {
-        let (low, high) = (first.unit.show(low), first.unit.show(high));
-        format!("{low} to {high}")
-    });
-    [value, range.unwrap_or_default()]
+    let both = low.is_some() && high.is_some();
+    let range = interval(low, high, |value| first.unit.show(value)).filter(|_| both);
+    [name, first.unit.show(middle), range.unwrap_or_default()]
 }
 
 /// Figures that are no more than a bound.

@@ -2,14 +2,17 @@
 
 mod columns;
 
+use serde_json::json;
+
 use self::columns::Column::{self, Axis, Figure, Pareto, Text};
-use self::columns::{columns, of_axis, text};
+use self::columns::{columns, of_axis};
 pub(super) use self::columns::{figure_columns, limit_cpus, text_columns};
+use super::data::{self, DataColumn};
 use super::front::{FrontReport, Mark};
 use super::headline::Place;
-use super::summary::SummaryRow;
+use super::summary::{SummaryRow, cells_of};
 use super::{ReportError, csv_bytes, one_line, optional, words};
-use crate::event::{Note, RunRecord};
+use crate::event::{MetricRow, Note, Num, RunRecord};
 
 /// `report.csv`: one row a run.
 ///
@@ -59,13 +62,7 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
         figure_columns()
             .flat_map(|(name, _)| ["", "_low", "_high"].map(|end| format!("{name}{end}"))),
     );
-    let mut cells: Vec<&RunRecord> = Vec::new();
-    for record in records {
-        if cells.iter().all(|first| first.cell != record.cell) {
-            cells.push(record);
-        }
-    }
-    let rows = cells.into_iter().map(|first| {
+    let rows = cells_of(records).into_iter().map(|first| {
         let of_cell = || summary.iter().filter(|row| row.cell == first.cell);
         let repeats = || records.iter().filter(|record| record.cell == first.cell);
         let measured = of_cell().map(|row| row.runs).max().unwrap_or(0);
@@ -82,9 +79,7 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
             "between runs".to_owned(),
         ];
         for (_, metric) in figure_columns() {
-            let phase = Place::of(metric).phase(first);
-            let found =
-                of_cell().find(|row| row.metric == metric.id && Some(&row.phase) == phase.as_ref());
+            let found = SummaryRow::of(summary, first, metric);
             let ends = found.map_or([None; 3], |row| [row.mean, row.low, row.high]);
             fields.extend(ends.map(optional));
         }
@@ -103,47 +98,27 @@ pub(super) const WORKER: &str = "worker";
 /// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does). `cell`,
 /// `repeat` and `status` are those of the run: its figures are compared with those of other repeats of the same cell.
 pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
-    let header = [
-        "run",
-        "phase",
-        "metric",
-        "unit",
-        "estimate",
-        "low",
-        "high",
-        "confidence",
-        "samples",
-        "plateaued",
-        "note",
-        "interval",
-        "cell",
-        "repeat",
-        "status",
-        SAID_BY,
+    let columns: [DataColumn<(&RunRecord, &MetricRow)>; 16] = [
+        ("run", |(record, _)| json!(record.run)),
+        ("phase", |(_, row)| json!(row.phase)),
+        ("metric", |(_, row)| json!(row.metric)),
+        ("unit", |(_, row)| json!(row.unit)),
+        ("estimate", |(_, row)| json!(row.estimate.map(Num))),
+        ("low", |(_, row)| json!(row.low.map(Num))),
+        ("high", |(_, row)| json!(row.high.map(Num))),
+        ("confidence", |(_, row)| json!(row.confidence)),
+        ("samples", |(_, row)| json!(row.samples)),
+        ("plateaued", |(_, row)| json!(row.plateaued)),
+        ("note", |(_, row)| json!(one_line(&words::notes_of(row)))),
+        ("interval", |(_, row)| json!(row.low.map(|_| "within this run"))),
+        ("cell", |(record, _)| json!(record.cell)),
+        ("repeat", |(record, _)| json!(record.repeat)),
+        ("status", |(record, _)| json!(record.status.to_string())),
+        (SAID_BY, |(_, row)| json!(row.notes.contains(&Note::SaidByWorker).then_some(WORKER))),
     ];
-    let rows = records.iter().flat_map(|record| {
-        record.metrics.iter().map(|row| {
-            [
-                record.run.clone(),
-                row.phase.clone(),
-                row.metric.to_string(),
-                row.unit.to_string(),
-                optional(row.estimate),
-                optional(row.low),
-                optional(row.high),
-                optional(row.confidence),
-                row.samples.to_string(),
-                text(row.plateaued),
-                one_line(&words::notes_of(row)),
-                row.low.map_or("", |_| "within this run").to_owned(),
-                record.cell.clone(),
-                record.repeat.to_string(),
-                record.status.to_string(),
-                if row.notes.contains(&Note::SaidByWorker) { WORKER } else { "" }.to_owned(),
-            ]
-        })
-    });
-    csv_bytes(header, rows)
+    let rows =
+        records.iter().flat_map(|record| record.metrics.iter().map(move |row| (record, row)));
+    data::table(&columns, rows)
 }
 
 #[cfg(test)]

@@ -1,12 +1,7 @@
-//! How runs ended: each in a word and in a sentence, and all of them in a line.
+//! How runs ended: in a word and in a sentence.
 
-use std::fmt::{Display, Write};
-
-use super::front::{FrontReport, Mark};
-use super::layout::counted;
 use super::{one_line, words};
-use crate::event::{Failure, FailureKind, Feasibility, RunRecord, RunStatus, StopReason};
-use crate::units;
+use crate::event::{Failure, FailureKind, Feasibility, RunRecord, RunStatus};
 
 /// A failure on one line: `killed in train: out of memory`.
 pub fn failure_text(failure: &Failure) -> String {
@@ -53,107 +48,4 @@ pub(super) fn verdicts<'a>(
 ) -> impl Iterator<Item = Feasibility> {
     let judged = records.into_iter().filter_map(|record| record.verdict.as_ref());
     judged.map(|verdict| verdict.verdict)
-}
-
-/// What stands under the table, and what marks its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Closing<'a> {
-    /// Runs that were planned, where more were than have a record.
-    pub planned: Option<usize>,
-    /// How long the grid took, in seconds; absent when it was not run just now.
-    pub elapsed_s: Option<f64>,
-    /// Where the reports are.
-    pub folder: Option<&'a str>,
-    /// The front, where there are objectives.
-    pub front: Option<&'a FrontReport>,
-}
-
-/// `7 plateaued, 2 budget`: each of `all` that is found, and how often.
-fn tally<T: PartialEq + Display>(all: &[T], found: &[T]) -> String {
-    let counts = all.iter().filter_map(|kind| {
-        let count = found.iter().filter(|found| *found == kind).count();
-        (count > 0).then(|| format!("{count} {kind}"))
-    });
-    counts.collect::<Vec<_>>().join(", ")
-}
-
-/// `9 ok (7 plateaued, 2 budget)`; nothing where no run came to its end.
-fn fine(records: &[RunRecord]) -> Option<String> {
-    const REASONS: [StopReason; 7] = [
-        StopReason::Plateaued,
-        StopReason::Infeasible,
-        StopReason::OutOfMemory,
-        StopReason::Trained,
-        StopReason::Budget,
-        StopReason::Diverged,
-        StopReason::Unstable,
-    ];
-    let ok = records.iter().filter(|record| is_ok(record));
-    let ended: Vec<_> = ok.map(|record| record.stop.reason).collect();
-    let reasons = tally(&REASONS, &ended);
-    let why = if reasons.is_empty() { String::new() } else { format!(" ({reasons})") };
-    (!ended.is_empty()).then(|| format!("{} ok{why}", ended.len()))
-}
-
-/// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
-pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
-    let total = closing.planned.unwrap_or(0).max(records.len());
-    let mut parts = Vec::new();
-    parts.extend(fine(records).or((total == 0).then(|| "0 ok".to_owned())));
-    for (count, what) in [
-        (with_status(records, RunStatus::Failed), "failed"),
-        (with_status(records, RunStatus::Cancelled), "cancelled"),
-        (total - records.len(), "not run"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
-    let mut line = format!("{}: {}", counted(total, "run"), parts.join(", "));
-    if let Some(elapsed) = closing.elapsed_s {
-        let _ = write!(line, " in {}", units::elapsed(elapsed));
-    }
-    let all = [Feasibility::Feasible, Feasibility::Infeasible, Feasibility::Undecided];
-    let judged = tally(&all, &verdicts(records).collect::<Vec<_>>());
-    if !judged.is_empty() {
-        let _ = write!(line, "; {judged}");
-    }
-    if let Some(front) = closing.front {
-        let _ = write!(line, "; {} on the front", counted(front.count(Mark::Front), "cell"));
-    }
-    if let Some(folder) = closing.folder {
-        let _ = write!(line, "; reports in {folder}");
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::fixtures::all_kinds;
-
-    #[test]
-    fn the_closing_line_counts_what_happened() {
-        let all = all_kinds();
-        for (records, closing, says) in [
-            (
-                &all[..1],
-                Closing {
-                    elapsed_s: Some(91.2),
-                    folder: Some("results/three-by-three"),
-                    ..Closing::default()
-                },
-                "1 run: 1 ok (1 budget) in 1 min 31 s; reports in results/three-by-three",
-            ),
-            (
-                &all[..],
-                Closing { planned: Some(9), ..Closing::default() },
-                "9 runs: 4 ok (1 plateaued, 1 budget, 1 diverged, 1 unstable), 1 failed, 1 cancelled, 3 not run",
-            ),
-            (&[], Closing::default(), "0 runs: 0 ok"),
-            (&all[4..5], Closing::default(), "1 run: 1 failed"),
-        ] {
-            assert_eq!(closing_line(records, &closing), says);
-        }
-    }
 }

@@ -7,9 +7,11 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::layout::wrap;
+use super::ending::is_ok;
+use super::layout::{Cell, Column, wrap};
+use super::{distinct, interval};
 use crate::event::objective::listed;
-use crate::event::{Objective, RunRecord, RunStatus};
+use crate::event::{Objective, RunRecord};
 use crate::metric::{MetricId, MetricName};
 use crate::units::{Scale, Unit};
 
@@ -126,9 +128,8 @@ pub struct Marks<'a>(HashMap<&'a str, Mark>);
 impl Marks<'_> {
     /// Where the cell of this run stands; nothing for a run that failed or was cancelled, whose figures were left out.
     pub fn of(&self, record: &RunRecord) -> Option<Mark> {
-        let ended = matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
         let found = self.0.get(record.cell.as_str());
-        found.filter(|_| ended).copied()
+        found.filter(|_| is_ok(record)).copied()
     }
 }
 
@@ -156,6 +157,34 @@ impl FrontReport {
         cells.collect()
     }
 
+    /// What was compared by what, and what the front is.
+    pub(super) fn introduction(&self) -> String {
+        let objectives = listed(&self.objectives);
+        format!(
+            "Objectives: {objectives}. Cells of one data set are compared; a cell is on the front unless another one is at least as \
+             good in every objective and better in one beyond the noise."
+        )
+    }
+
+    /// The table of the cells that were compared or should have been.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let cells = self.compared();
+        let mut columns = vec![
+            Column::words("cell", &cells, |cell| cell.cell.clone()),
+            Column::words("data set", &cells, |cell| cell.dataset.clone()),
+            Column::words("front", &cells, |cell| standing(cell).to_owned()),
+        ];
+        columns.extend(self.objectives.iter().enumerate().map(|(at, objective)| {
+            let scale = self.scale(at);
+            let cell = |figure: &FrontFigure| figure.cell(scale);
+            let of = |of: &&FrontCell| of.figures.get(at).map(cell).unwrap_or_default();
+            let column = Column::figures(&objective.metric, &cells, of);
+            Column { unit: Some(scale.name), ..column }
+        }));
+        columns.push(Column::words("why", &cells, |cell| Cell::prose(why(cell))));
+        columns
+    }
+
     /// The figure that this cell was compared by.
     pub(super) fn figure(&self, cell: &str, metric: MetricId) -> Option<&FrontFigure> {
         let cell = self.cells.iter().find(|found| found.cell == cell)?;
@@ -170,13 +199,7 @@ impl FrontReport {
 
     /// The data sets, in the order of the grid.
     fn datasets(&self) -> Vec<&str> {
-        let mut found: Vec<&str> = Vec::new();
-        for cell in &self.cells {
-            if !found.contains(&cell.dataset.as_str()) {
-                found.push(&cell.dataset);
-            }
-        }
-        found
+        distinct(self.cells.iter().map(|cell| cell.dataset.as_str()))
     }
 
     /// The unit that all figures of an objective are shown in.
@@ -192,13 +215,8 @@ impl FrontReport {
     /// What the intervals are, objective by objective.
     pub(super) fn intervals(&self) -> String {
         let of = |(at, objective): (usize, &Objective)| {
-            let mut kinds: Vec<&str> = Vec::new();
-            for figure in self.cells.iter().filter_map(|cell| cell.figures.get(at)) {
-                if !kinds.contains(&figure.interval.as_str()) {
-                    kinds.push(&figure.interval);
-                }
-            }
-            let kinds = joined(&kinds);
+            let figures = self.cells.iter().filter_map(|cell| cell.figures.get(at));
+            let kinds = joined(&distinct(figures.map(|figure| figure.interval.as_str())));
             (!kinds.is_empty()).then(|| format!("{} {kinds}", objective.metric))
         };
         let all: Vec<_> = self.objectives.iter().enumerate().filter_map(of).collect();
@@ -256,7 +274,7 @@ impl FrontReport {
                 "" => String::new(),
                 name => format!(" {name}"),
             };
-            let ends = ends(figure, scale);
+            let ends = figure.ends(scale);
             let ends = ends.map_or_else(String::new, |ends| format!(" ({ends})"));
             let shown = scale.show(figure.estimate);
             format!("{} {shown}{unit}{ends}", figure.metric)
@@ -274,7 +292,7 @@ impl FrontReport {
 }
 
 /// Where a cell that was compared stands, in a word or two.
-pub(super) const fn standing(cell: &FrontCell) -> &'static str {
+const fn standing(cell: &FrontCell) -> &'static str {
     match cell.mark {
         Mark::Front => "front",
         Mark::Dominated => "dominated",
@@ -283,7 +301,7 @@ pub(super) const fn standing(cell: &FrontCell) -> &'static str {
 }
 
 /// Ties of a cell on the front, what dominates the others, and what a reader must know of it.
-pub(super) fn why(cell: &FrontCell) -> String {
+fn why(cell: &FrontCell) -> String {
     let by = cell.dominated_by.as_ref().map(|by| {
         let metrics: Vec<&str> = by.metrics.iter().map(MetricName::as_str).collect();
         format!("{} is better in {}", by.cell, joined(&metrics))
@@ -293,14 +311,24 @@ pub(super) fn why(cell: &FrontCell) -> String {
     said.join("; ")
 }
 
-/// `0.957 to 0.989`; nothing for a figure that was taken as exact.
-pub(super) fn ends(figure: &FrontFigure, scale: Scale) -> Option<String> {
-    match (figure.low, figure.high) {
-        (Some(low), Some(high)) if low >= high => None,
-        (Some(low), Some(high)) => Some(format!("{} to {}", scale.show(low), scale.show(high))),
-        (Some(low), None) => Some(format!("at least {}", scale.show(low))),
-        (None, Some(high)) => Some(format!("at most {}", scale.show(high))),
-        (None, None) => Some("no interval".to_owned()),
+impl FrontFigure {
+    /// `0.957 to 0.989`; nothing for a figure that was taken as exact.
+    fn ends(&self, scale: Scale) -> Option<String> {
+        if self.low.zip(self.high).is_some_and(|(low, high)| low >= high) {
+            return None;
+        }
+        let ends = interval(self.low, self.high, |value| scale.show(value));
+        ends.or_else(|| Some("no interval".to_owned()))
+    }
+
+    fn cell(&self, scale: Scale) -> Cell {
+        let estimate = self.unit.show(self.estimate);
+        Cell {
+            text: scale.show(self.estimate),
+            small: self.ends(scale).unwrap_or_default(),
+            title: format!("{} of {}: {estimate}; {}", self.metric, self.phase, self.interval),
+            ..Cell::default()
+        }
     }
 }
 
@@ -330,7 +358,7 @@ pub(super) fn ties(cell: &FrontCell) -> String {
 }
 
 /// `a, b and c`; of many names the last are counted.
-pub(super) fn joined(names: &[&str]) -> String {
+fn joined(names: &[&str]) -> String {
     let more = names.len().saturating_sub(SHOWN);
     let (last, first) = match names {
         [] => return String::new(),

@@ -1,19 +1,14 @@
 //! The reports as one JSON document, in base units.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::front::{FrontReport, Mark};
 use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use super::{ReportError, words};
-use crate::event::{
-    Axis, Failure, Feasibility, Finding, Interference, Limits, MetricRow, ModelSpec, Note, Num,
-    RunRecord, RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason,
-};
-use crate::units::Unit;
+use crate::event::{Axis, MetricRow, Num, RunRecord, RunVerdict};
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,157 +22,79 @@ pub struct Format {
 /// The version that this program writes.
 pub const FORMAT: Format = Format { major: 1, minor: 5 };
 
-#[derive(Serialize)]
-struct Document<'a> {
-    format: Format,
-    name: &'a str,
-    runs: Vec<Run<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    summary: &'a [SummaryRow],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    front: Option<&'a FrontReport>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shadow: Option<serde_json::Value>,
-}
-
-#[derive(Serialize)]
-struct Run<'a> {
-    #[serde(rename = "run")]
-    name: &'a str,
-    cell: &'a str,
-    repeat: u32,
-    status: RunStatus,
-    stop: Stop<'a>,
-    wall_s: f64,
-    epochs: u32,
-    settings: Settings<'a>,
-    /// `false`: the test accuracy below is that of a model which was stopped before it was trained.
-    test_accuracy_is_final: Option<bool>,
-    metrics: Vec<Figure<'a>>,
-    warnings: Vec<String>,
-    facts: &'a BTreeMap<String, String>,
-    failure: Option<&'a Failure>,
-    /// Whether it keeps its constraints; `null` where there are none.
-    verdict: Option<Judged<'a>>,
-    /// What of the machine it could use; absent where nothing was limited.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limits: Option<&'a Limits>,
-    /// Of a run that ended as infeasible: training that was not spent; `null` where nothing is known of it.
-    saved_s_at_least: Option<f64>,
-    /// How much of its time others took the machine, in seconds; absent where nothing is known of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interference: Option<&'a Interference>,
-    /// The metric of the constraint that is broken for certain.
-    broken_constraint: Option<&'static str>,
-    /// `front` or `dominated`; `null` where its cell was not compared.
-    pareto: Option<&'static str>,
+/// A run as a member of the document.
+fn run(record: &RunRecord, pareto: Option<&str>) -> Value {
+    let verdict = record.verdict.as_ref();
+    let mut run = json!({
+        "run": record.run,
+        "cell": record.cell,
+        "repeat": record.repeat,
+        "status": record.status,
+        "stop": {
+            "reason": record.stop.reason,
+            "detail": words::stop(&record.stop.detail),
+            "evidence": record.stop.detail,
+        },
+        "wall_s": record.wall_s,
+        "epochs": record.epochs,
+        "settings": settings(record),
+        // `false`: the test accuracy below is that of a model which was stopped before it was trained.
+        "test_accuracy_is_final": accuracy_is_final(record),
+        "metrics": record.metrics.iter().map(figure).collect::<Vec<_>>(),
+        "warnings": words::warnings(record),
+        "facts": record.facts,
+        "failure": record.failure,
+        "verdict": verdict.map(|verdict| json!({
+            "verdict": verdict.verdict,
+            "reason": words::verdict(record),
+            "findings": verdict.findings,
+        })),
+        "limits": Some(&record.limits).filter(|limits| !limits.is_none()),
+        "saved_s_at_least": record.saved_s_at_least,
+        "interference": record.interference,
+        "broken_constraint": verdict.and_then(RunVerdict::broken_constraint),
+        "pareto": pareto,
+    });
+    // Absent where nothing was limited, or nothing is known.
+    if let Value::Object(members) = &mut run {
+        let optional = ["limits", "interference"];
+        members.retain(|key, value| !(value.is_null() && optional.contains(&key.as_str())));
+    }
+    run
 }
 
 /// The model with its knobs, the other axes, and what else the run was told.
-#[derive(Serialize)]
-struct Settings<'a> {
-    model: &'a ModelSpec,
-    #[serde(flatten)]
-    axes: serde_json::Map<String, serde_json::Value>,
-    epochs: u32,
-    validation_share: f64,
-    seed: u64,
-    serve: Option<&'a ServeSpec>,
-}
-
-#[derive(Serialize)]
-struct Figure<'a> {
-    phase: &'a str,
-    metric: &'a str,
-    unit: Unit,
-    estimate: Option<Num>,
-    low: Option<Num>,
-    high: Option<Num>,
-    confidence: Option<f64>,
-    samples: u64,
-    plateaued: Option<bool>,
-    /// In words.
-    note: String,
-    notes: &'a [Note],
-}
-
-#[derive(Serialize)]
-struct Stop<'a> {
-    reason: StopReason,
-    /// In words.
-    detail: String,
-    evidence: &'a StopDetail,
-}
-
-#[derive(Serialize)]
-struct Judged<'a> {
-    verdict: Feasibility,
-    /// In words.
-    reason: String,
-    findings: &'a [Finding],
-}
-
-impl<'a> From<&'a MetricRow> for Figure<'a> {
-    fn from(row: &'a MetricRow) -> Self {
-        Self {
-            phase: &row.phase,
-            metric: &row.metric,
-            unit: row.unit,
-            estimate: row.estimate.map(Num),
-            low: row.low.map(Num),
-            high: row.high.map(Num),
-            confidence: row.confidence,
-            samples: row.samples,
-            plateaued: row.plateaued,
-            note: words::notes_of(row),
-            notes: &row.notes,
-        }
+fn settings(record: &RunRecord) -> Map<String, Value> {
+    let job = &record.job;
+    let mut all = Map::from_iter([("model".to_owned(), json!(job.model))]);
+    let of_model = [Axis::MODEL, Axis::DEPTH, Axis::WIDTH];
+    let axes = Axis::all().filter(|axis| !of_model.contains(axis));
+    all.extend(axes.map(|axis| (axis.key().to_owned(), axis.get(job).into())));
+    for (key, value) in [
+        ("epochs", json!(job.train.epochs)),
+        ("validation_share", json!(job.train.validation_share)),
+        ("seed", json!(job.seed)),
+        ("serve", json!(job.serve)),
+    ] {
+        all.insert(key.to_owned(), value);
     }
+    all
 }
 
-impl<'a> From<&'a RunRecord> for Run<'a> {
-    fn from(record: &'a RunRecord) -> Self {
-        let job = &record.job;
-        Self {
-            name: &record.run,
-            cell: &record.cell,
-            repeat: record.repeat,
-            status: record.status,
-            stop: Stop {
-                reason: record.stop.reason,
-                detail: words::stop(&record.stop.detail),
-                evidence: &record.stop.detail,
-            },
-            wall_s: record.wall_s,
-            epochs: record.epochs,
-            settings: Settings {
-                model: &job.model,
-                axes: Axis::all()
-                    .filter(|axis| ![Axis::MODEL, Axis::DEPTH, Axis::WIDTH].contains(axis))
-                    .map(|axis| (axis.key().to_owned(), axis.get(job).into()))
-                    .collect(),
-                epochs: job.train.epochs,
-                validation_share: job.train.validation_share,
-                seed: job.seed,
-                serve: job.serve.as_ref(),
-            },
-            test_accuracy_is_final: accuracy_is_final(record),
-            metrics: record.metrics.iter().map(Figure::from).collect(),
-            warnings: words::warnings(record),
-            facts: &record.facts,
-            failure: record.failure.as_ref(),
-            verdict: record.verdict.as_ref().map(|verdict| Judged {
-                verdict: verdict.verdict,
-                reason: words::verdict(record),
-                findings: &verdict.findings,
-            }),
-            limits: Some(&record.limits).filter(|limits| !limits.is_none()),
-            saved_s_at_least: record.saved_s_at_least,
-            interference: record.interference.as_ref(),
-            broken_constraint: record.verdict.as_ref().and_then(RunVerdict::broken_constraint),
-            pareto: None,
-        }
-    }
+fn figure(row: &MetricRow) -> Value {
+    json!({
+        "phase": row.phase,
+        "metric": row.metric,
+        "unit": row.unit,
+        "estimate": row.estimate.map(Num),
+        "low": row.low.map(Num),
+        "high": row.high.map(Num),
+        "confidence": row.confidence,
+        "samples": row.samples,
+        "plateaued": row.plateaued,
+        "note": words::notes_of(row),
+        "notes": row.notes,
+    })
 }
 
 /// What the document says beside the runs.
@@ -200,15 +117,21 @@ pub fn document(
     extras: Extras<'_>,
 ) -> Result<Vec<u8>, ReportError> {
     let marks = extras.front.map(FrontReport::marks).unwrap_or_default();
-    let run = |record| Run { pareto: marks.of(record).and_then(Mark::pareto), ..Run::from(record) };
-    let document = Document {
-        format: FORMAT,
-        name,
-        runs: records.iter().map(run).collect(),
-        summary: extras.summary,
-        front: extras.front,
-        shadow: extras.shadow.map(ShadowReport::json),
-    };
+    let run = |record| run(record, marks.of(record).and_then(Mark::pareto));
+    let mut document = json!({
+        "format": FORMAT,
+        "name": name,
+        "runs": records.iter().map(run).collect::<Vec<_>>(),
+    });
+    if !extras.summary.is_empty() {
+        document["summary"] = json!(extras.summary);
+    }
+    if let Some(front) = extras.front {
+        document["front"] = json!(front);
+    }
+    if let Some(shadow) = extras.shadow {
+        document["shadow"] = shadow.json();
+    }
     pretty(&document)
 }
 
@@ -222,6 +145,7 @@ pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Feasibility;
     use crate::report::fixtures::{all_kinds, compared, diverged, failed, front, judged, open};
 
     #[test]

@@ -1,11 +1,13 @@
 //! A table of plain text that fits a width: columns are dropped by rank before anything is wrapped.
 
+use std::fmt::Display;
+
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 /// From this rank on, a column is only shown where it costs no other column its space.
 pub const EXTRA: u8 = 7;
 
-/// On which side a column's cells are flush.
+/// Where the cells of a column are flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Words.
@@ -14,23 +16,91 @@ pub enum Align {
     Right,
 }
 
+/// What a sign in a cell warns of; a table has a word for each that occurs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caveat {
+    /// `~`: a figure that is not known as precisely as asked.
+    Open,
+    /// `()`: a figure of a model whose training was stopped.
+    Unfinished,
+    /// `-`: nothing was measured.
+    Missing,
+    /// `!`: the run failed.
+    Failed,
+}
+
+/// What stands in one place of a table. Plain text has the text alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// What is shown.
+    pub text: String,
+    /// What a sign in it warns of.
+    pub caveat: Option<Caveat>,
+    /// On a page, what stands small beside it: most often its interval.
+    pub small: String,
+    /// On a page, what a pointer finds.
+    pub title: String,
+    /// On a page, the class of its colour.
+    pub class: &'static str,
+    /// On a page, where it leads to.
+    pub link: String,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+}
+
+impl Cell {
+    /// The sign for what was not measured, and why.
+    pub(super) fn missing(why: &str) -> Self {
+        let title = format!("not measured: {why}");
+        Self { text: "-".to_owned(), caveat: Some(Caveat::Missing), title, ..Self::default() }
+    }
+
+    /// Sentences, which a page breaks into lines.
+    pub(super) fn prose(text: String) -> Self {
+        Self { text, class: "words", ..Self::default() }
+    }
+}
+
 /// One column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Its heading; several lines are flush at the bottom.
     pub head: String,
+    /// The unit of its figures, behind the heading.
+    pub unit: Option<&'static str>,
+    /// On a page, what a pointer finds at the heading.
+    pub about: String,
     /// Where its cells are flush.
-    pub side: Align,
+    pub align: Align,
     /// The highest rank is dropped first; rank 0 never.
     pub rank: u8,
     /// Its cells, one a row.
-    pub cells: Vec<String>,
+    pub cells: Vec<Cell>,
 }
 
 impl Column {
-    /// A column that is never dropped.
-    pub fn new(head: &str, side: Align, cells: Vec<String>) -> Self {
-        Self { head: head.to_owned(), side, rank: 0, cells }
+    /// A column of words that is never dropped: a cell of each row.
+    pub fn words<T, C: Into<Cell>>(
+        head: &str,
+        rows: impl IntoIterator<Item = T>,
+        cell: impl FnMut(T) -> C,
+    ) -> Self {
+        let cells = rows.into_iter().map(cell).map(Into::into).collect();
+        let (head, about) = (head.to_owned(), String::new());
+        Self { head, unit: None, about, align: Align::Left, rank: 0, cells }
+    }
+
+    /// A column of figures that is never dropped.
+    pub fn figures<T, C: Into<Cell>>(
+        head: &str,
+        rows: impl IntoIterator<Item = T>,
+        cell: impl FnMut(T) -> C,
+    ) -> Self {
+        Self { align: Align::Right, ..Self::words(head, rows, cell) }
     }
 
     /// The same column with a rank.
@@ -41,8 +111,23 @@ impl Column {
     }
 
     fn width(&self) -> usize {
-        let lines = self.head.lines().chain(self.cells.iter().flat_map(|cell| cell.lines()));
-        lines.map(|line| line.chars().count()).max().unwrap_or(0)
+        let head = self.heading();
+        let cells = self.cells.iter().flat_map(|cell| cell.text.lines());
+        head.lines().chain(cells).map(|line| line.chars().count()).max().unwrap_or(0)
+    }
+
+    /// The heading with the unit.
+    pub(super) fn heading(&self) -> String {
+        format!("{}{}", self.head, self.unit.unwrap_or_default())
+    }
+
+    /// Whether no row has anything in it.
+    pub fn is_empty(&self) -> bool {
+        self.cells.iter().all(|cell| cell.text.is_empty())
+    }
+
+    pub(super) fn cell(&self, row: usize) -> &str {
+        self.cells.get(row).map_or("", |cell| &cell.text)
     }
 }
 
@@ -54,20 +139,19 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
         return String::new();
     }
     let needed = total(&columns, gap);
-    let height = columns.iter().map(|column| column.head.lines().count()).max().unwrap_or(0);
-    let rows = columns.iter().map(|column| column.cells.len()).max().unwrap_or(0);
+    let heads: Vec<_> = columns.iter().map(Column::heading).collect();
+    let height = heads.iter().map(|head| head.lines().count()).max().unwrap_or(0);
 
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     if height > 0 {
-        table.set_header(columns.iter().map(|column| {
-            let missing = height - column.head.lines().count();
-            format!("{}{}", "\n".repeat(missing), column.head)
+        table.set_header(heads.iter().map(|head| {
+            let missing = height - head.lines().count();
+            format!("{}{head}", "\n".repeat(missing))
         }));
     }
-    for row in 0..rows {
-        table
-            .add_row(columns.iter().map(|column| column.cells.get(row).map_or("", String::as_str)));
+    for row in 0..height_of(&columns) {
+        table.add_row(columns.iter().map(|column| column.cell(row)));
     }
     if needed > width {
         table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -78,7 +162,7 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
         if let Some(drawn) = table.column_mut(at) {
             let last = at + 1 == columns.len();
             drawn.set_padding((0, if last { 0 } else { gap }));
-            drawn.set_cell_alignment(match column.side {
+            drawn.set_cell_alignment(match column.align {
                 Align::Left => CellAlignment::Left,
                 Align::Right => CellAlignment::Right,
             });
@@ -86,6 +170,11 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
     }
     let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
+}
+
+/// How many rows the columns have.
+pub(super) fn height_of(columns: &[Column]) -> usize {
+    columns.iter().map(|column| column.cells.len()).max().unwrap_or(0)
 }
 
 /// Lets only the widest column be wrapped, where that leaves it room for a few words: a name that is broken in two is
@@ -113,7 +202,7 @@ fn total(columns: &[Column], gap: u16) -> usize {
 }
 
 /// The columns that fit, and the gap between them: extras go first, then the second space, then the others by rank.
-fn fitting(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, u16) {
+pub(super) fn fitting(mut columns: Vec<Column>, width: usize) -> (Vec<Column>, u16) {
     loop {
         if total(&columns, 2) <= width {
             return (columns, 2);
@@ -166,8 +255,8 @@ pub fn first_of<T: AsRef<str>>(names: &[T], most: usize) -> String {
 }
 
 /// `1 cell`, `2 cells`.
-pub fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
     format!("{count} {what}{plural}")
 }
 
@@ -182,9 +271,9 @@ mod tests {
 
     fn columns() -> Vec<Column> {
         vec![
-            Column::new("name", Align::Left, strings(&["mlp", "resnet"])),
-            Column::new("rate\nk/s", Align::Right, strings(&["98.1", "~1.21"])).ranked(1),
-            Column::new("note", Align::Left, strings(&["fine", "a longer one"])).ranked(2),
+            Column::words("name", ["mlp", "resnet"], str::to_owned),
+            Column::figures("rate\nk/s", ["98.1", "~1.21"], str::to_owned).ranked(1),
+            Column::words("note", ["fine", "a longer one"], str::to_owned).ranked(2),
         ]
     }
 
@@ -213,8 +302,8 @@ mod tests {
     fn what_cannot_be_dropped_is_wrapped() {
         let text = "median time of a training step";
         let columns = vec![
-            Column::new("metric", Align::Left, strings(&["step_p50"])),
-            Column::new("about", Align::Left, strings(&[text])),
+            Column::words("metric", ["step_p50"], str::to_owned),
+            Column::words("about", [text], str::to_owned),
         ];
         let table = render(columns, 30);
         assert!(table.lines().all(|line| line.chars().count() <= 30), "{table}");
@@ -231,7 +320,7 @@ mod tests {
         #[test]
         fn ranked_columns_never_make_a_table_too_wide(widths in prop::collection::vec(1_usize..12, 1..9), width in 12_usize..90) {
             let columns = widths.iter().zip(0_u8..).map(|(&cell, rank)| {
-                Column::new("h", Align::Right, vec!["x".repeat(cell)]).ranked(rank)
+                Column::figures("h", [cell], |cell| "x".repeat(cell)).ranked(rank)
             });
             let table = render(columns.collect(), width);
             prop_assert!(table.lines().all(|line| line.chars().count() <= width), "{}", table);

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::data::cell;
 use super::layout::{Align, Column, render};
-use super::{ReportError, csv_bytes, json, number};
+use super::{ReportError, csv_bytes, json};
 
 /// Rows of equal shape; the fields of a row are its columns, in their order.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +26,9 @@ impl Listing {
     /// Aligned columns of at most `width` characters; the last columns are wrapped where they do not fit.
     pub fn table(&self, width: usize) -> String {
         let columns = self.columns.iter().map(|name| {
-            let cells: Vec<_> = self.rows.iter().map(|row| cell(&row[name])).collect();
             let figures = self.rows.iter().all(|row| row[name].is_number() || row[name].is_null());
-            Column::new(name, if figures { Align::Right } else { Align::Left }, cells)
+            let align = if figures { Align::Right } else { Align::Left };
+            Column { align, ..Column::words(name, &self.rows, |row| cell(&row[name])) }
         });
         render(columns.collect(), width)
     }
@@ -41,17 +42,6 @@ impl Listing {
     /// An array of objects.
     pub fn json(&self) -> Result<Vec<u8>, ReportError> {
         json::pretty(&self.rows)
-    }
-}
-
-/// A value as one cell; nothing is the empty cell.
-pub(super) fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
-        Value::Number(figure) if figure.is_f64() => figure.as_f64().map(number).unwrap_or_default(),
-        other => other.to_string(),
     }
 }
 

@@ -2,26 +2,22 @@
 
 use std::fmt::Write;
 
-use super::ending::{self, Closing, closing_line};
-use super::front::{FrontCell, FrontReport, ends, standing, why};
-use super::layout::{Align, Column};
+use super::closing::{Closing, closing_line};
+use super::ending;
+use super::front::FrontReport;
+use super::layout::{Align, Column, height_of};
 use super::one_line;
 use super::spared::spared;
-use super::table::{columns, legend};
+use super::table::{columns, epochs, legend, time};
 use crate::event::RunRecord;
-use crate::event::objective::listed;
-use crate::units::{Scale, Unit};
 
 /// The table, the verdicts, the front and why each run ended.
 pub fn document(name: &str, records: &[RunRecord], closing: &Closing<'_>) -> String {
     let mut out = format!("# {}\n", escaped(name));
     if !records.is_empty() {
         let columns = columns(records, closing.front);
-        let marks: Vec<&str> =
-            columns.iter().flat_map(|column| column.cells.iter().map(String::as_str)).collect();
-        let said = legend(&marks.join(" "));
         section(&mut out, "", &table(&columns));
-        if let Some(said) = said {
+        if let Some(said) = legend(&columns) {
             let _ = write!(out, "\nMarks: {}\n", escaped(&said));
         }
     }
@@ -48,10 +44,6 @@ fn section(out: &mut String, heading: &str, body: &str) {
     let _ = write!(out, "\n{body}");
 }
 
-fn words<T>(head: &str, rows: &[T], cell: impl FnMut(&T) -> String) -> Column {
-    Column::new(head, Align::Left, rows.iter().map(cell).collect())
-}
-
 fn verdicts(records: &[RunRecord]) -> String {
     let judged: Vec<_> =
         records.iter().filter_map(|record| Some((record, record.verdict.as_ref()?))).collect();
@@ -59,42 +51,22 @@ fn verdicts(records: &[RunRecord]) -> String {
         return String::new();
     }
     table(&[
-        words("run", &judged, |(record, _)| record.run.clone()),
-        words("verdict", &judged, |(_, verdict)| verdict.verdict.to_string()),
-        words("broken constraint", &judged, |(_, verdict)| {
+        Column::words("run", &judged, |(record, _)| record.run.clone()),
+        Column::words("verdict", &judged, |(_, verdict)| verdict.verdict.to_string()),
+        Column::words("broken constraint", &judged, |(_, verdict)| {
             verdict.broken_constraint().unwrap_or_default().to_owned()
         }),
-        words("reason", &judged, |(record, _)| super::words::verdict(record)),
+        Column::words("reason", &judged, |(record, _)| super::words::verdict(record)),
     ])
 }
 
 fn front_section(front: &FrontReport) -> String {
-    let mut out = format!(
-        "Objectives: {}. Cells of one data set are compared; a cell is on the front unless another one is at least as good in \
-         every objective and better in one beyond the noise.\n",
-        escaped(&listed(&front.objectives))
-    );
-    let cells = front.compared();
-    if cells.is_empty() {
+    let mut out = escaped(&front.introduction()) + "\n";
+    if front.compared().is_empty() {
         out += "\nNo cell could be compared.\n";
         return out;
     }
-    let mut columns = vec![
-        words("cell", &cells, |cell| cell.cell.clone()),
-        words("data set", &cells, |cell| cell.dataset.clone()),
-        words("front", &cells, |cell| standing(cell).to_owned()),
-    ];
-    columns.extend(front.objectives.iter().enumerate().map(|(at, objective)| {
-        let scale = front.scale(at);
-        let figures = cells.iter().map(|cell| figure(cell, at, scale));
-        let unit = match scale.name {
-            "" => String::new(),
-            name => format!(" ({name})"),
-        };
-        let head = format!("{}{unit}", objective.metric);
-        Column::new(&head, Align::Right, figures.collect())
-    }));
-    columns.push(words("why", &cells, |cell| why(cell)));
+    let columns: Vec<_> = front.columns().into_iter().map(folded).collect();
     let _ = write!(out, "\n{}", table(&columns));
     let intervals = front.intervals();
     if !intervals.is_empty() {
@@ -103,30 +75,28 @@ fn front_section(front: &FrontReport) -> String {
     out
 }
 
-/// `0.978 (0.957 to 0.989)`.
-fn figure(cell: &FrontCell, at: usize, scale: Scale) -> String {
-    let figure = cell.figures.get(at);
-    figure.map_or_else(String::new, |figure| {
-        let ends = ends(figure, scale);
-        let ends = ends.map_or_else(String::new, |ends| format!(" ({ends})"));
-        format!("{}{ends}", scale.show(figure.estimate))
-    })
+/// With the unit and the intervals in parentheses: `0.978 (0.957 to 0.989)`.
+fn folded(mut column: Column) -> Column {
+    if let Some(unit) = column.unit.take().filter(|unit| !unit.is_empty()) {
+        column.head = format!("{} ({unit})", column.head);
+    }
+    for cell in column.cells.iter_mut().filter(|cell| !cell.small.is_empty()) {
+        cell.text = format!("{} ({})", cell.text, cell.small);
+    }
+    column
 }
 
 fn stops(records: &[RunRecord]) -> String {
     if records.is_empty() {
         return String::new();
     }
-    let scale = Scale::of(Unit::Seconds, [1.0]);
-    let seconds = records.iter().map(|record| scale.show(record.wall_s));
-    let epochs = records.iter().map(|record| record.epochs.to_string());
     table(&[
-        words("run", records, |record| record.run.clone()),
-        words("status", records, |record| record.status.to_string()),
-        words("stop", records, |record| record.stop.reason.to_string()),
-        Column::new("time (s)", Align::Right, seconds.collect()),
-        Column::new("epochs", Align::Right, epochs.collect()),
-        words("why", records, ending::why),
+        Column::words("run", records, |record| record.run.clone()),
+        Column::words("status", records, |record| record.status.to_string()),
+        Column::words("stop", records, |record| record.stop.reason.to_string()),
+        Column { head: "time (s)".to_owned(), ..time(records) },
+        epochs(records),
+        Column::words("why", records, ending::why),
     ])
 }
 
@@ -136,19 +106,14 @@ pub(super) fn table(columns: &[Column]) -> String {
         let cells: Vec<_> = cells.collect();
         format!("| {} |\n", cells.join(" | "))
     };
-    let mut out = line(&mut columns.iter().map(|column| escaped(&column.head)));
-    let rule = |column: &Column| match column.side {
+    let mut out = line(&mut columns.iter().map(|column| escaped(&column.heading())));
+    let rule = |column: &Column| match column.align {
         Align::Left => "---".to_owned(),
         Align::Right => "---:".to_owned(),
     };
     out += &line(&mut columns.iter().map(rule));
-    let rows = columns.iter().map(|column| column.cells.len()).max();
-    for row in 0..rows.unwrap_or(0) {
-        let cell = |column: &Column| {
-            let cell = column.cells.get(row).map_or("", String::as_str);
-            escaped(cell)
-        };
-        out += &line(&mut columns.iter().map(cell));
+    for row in 0..height_of(columns) {
+        out += &line(&mut columns.iter().map(|column| escaped(column.cell(row))));
     }
     out
 }
@@ -262,7 +227,7 @@ mod tests {
         #[test]
         fn no_text_breaks_a_row(first in "\\PC{0,12}", second in "[a-z|\\\\_*`<>~\n ]{0,12}") {
             let texts = [first, second];
-            let columns = texts.clone().map(|text| Column::new("h", Align::Left, vec![text]));
+            let columns = texts.clone().map(|text| Column::words("h", [text], |text| text));
             let table = table(&columns);
             let lines: Vec<_> = table.lines().collect();
             prop_assert_eq!(lines.len(), 3);

@@ -5,6 +5,7 @@
 //! that read back to the same number. What was not measured is an empty cell, or `null`, never 0; a number that is
 //! none is written as the word `nan`, `inf` or `-inf`, since a diverged loss is a finding and not a gap.
 
+pub mod closing;
 pub mod command;
 pub mod csv;
 pub mod ending;
@@ -27,6 +28,7 @@ pub mod summary;
 pub mod table;
 pub mod words;
 
+mod data;
 mod interference;
 mod settings;
 mod spared;
@@ -65,6 +67,21 @@ fn optional(value: Option<f64>) -> String {
     value.map(number).unwrap_or_default()
 }
 
+/// A value, or the empty cell.
+fn shown<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// `95.2 to 101`, or the end that is known; nothing where neither is.
+fn interval(low: Option<f64>, high: Option<f64>, show: impl Fn(f64) -> String) -> Option<String> {
+    match (low, high) {
+        (Some(low), Some(high)) => Some(format!("{} to {}", show(low), show(high))),
+        (Some(low), None) => Some(format!("at least {}", show(low))),
+        (None, Some(high)) => Some(format!("at most {}", show(high))),
+        (None, None) => None,
+    }
+}
+
 /// CSV from rows of cells, every row with as many as the header.
 fn csv_bytes<H, R, C>(header: H, rows: R) -> Result<Vec<u8>, ReportError>
 where
@@ -82,6 +99,17 @@ where
         ReportError::Csv(error.into_error().into())
     })?;
     Ok(bytes)
+}
+
+/// Each of these once, where it comes first.
+fn distinct<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut found = Vec::new();
+    for one in all {
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found
 }
 
 /// One line of a text that may have several, so that a row stays a row for `grep` and `sort`.

@@ -1,13 +1,12 @@
 //! `--dry-run`: what would be run, with every setting resolved.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::layout::{Align, Column, render, wrap};
-use super::listing::cell;
+use super::data::cell;
+use super::layout::{Align, Column, counted, render, wrap};
 use super::{ReportError, csv_bytes, json};
 
 /// One planned run: its name and its resolved settings by the names that the grid file has for them, in base units.
@@ -30,33 +29,29 @@ fn as_map<S: serde::Serializer>(
 
 /// What would be run, for people: settings that all runs share once, the others in a table.
 pub fn plan_table(name: &str, rows: &[PlanRow], width: usize) -> String {
-    let plural = if rows.len() == 1 { "run" } else { "runs" };
-    let mut out = format!("{name}: {} {plural}\n", rows.len());
+    let mut out = format!("{name}: {}\n", counted(rows.len(), "run"));
     let Some(first) = rows.first() else {
         return out;
     };
-    let (shared, varying): (Vec<_>, Vec<_>) =
-        first.settings.iter().enumerate().partition(|(at, (_, value))| {
-            rows.iter().all(|row| row.settings.get(*at).is_some_and(|(_, other)| other == value))
-        });
+    let (shared, varying): (Vec<_>, Vec<_>) = first
+        .settings
+        .iter()
+        .enumerate()
+        .partition(|(at, setting)| rows.iter().all(|row| row.settings[*at] == **setting));
     out.push('\n');
     out.push_str(&shared_block(
         &shared.iter().map(|(_, setting)| *setting).collect::<Vec<_>>(),
         width,
     ));
     out.push('\n');
-    let names = rows.iter().map(|row| row.run.clone()).collect();
-    let mut columns = vec![Column::new("run", Align::Left, names)];
+    let mut columns = vec![Column::words("run", rows, |row| row.run.clone())];
     columns.extend(varying.iter().map(|(at, (key, _))| {
-        let cells = rows
-            .iter()
-            .map(|row| row.settings.get(*at).map(|(_, value)| shown(value)).unwrap_or_default());
-        let figures = rows
-            .iter()
-            .all(|row| row.settings.get(*at).is_some_and(|(_, value)| value.is_number()));
+        let value = |row: &'_ PlanRow| row.settings[*at].1.clone();
+        let figures = rows.iter().all(|row| value(row).is_number());
+        let align = if figures { Align::Right } else { Align::Left };
         // A key like `train.epochs` takes two lines, so that more columns fit.
         let head = key.replacen('.', ".\n", 1);
-        Column::new(&head, if figures { Align::Right } else { Align::Left }, cells.collect())
+        Column { align, ..Column::words(&head, rows, |row| shown(&value(row))) }
     }));
     out.push_str(&render(columns, width));
     out
@@ -109,13 +104,7 @@ pub fn plan_csv(rows: &[PlanRow]) -> Result<Vec<u8>, ReportError> {
 
 /// What would be run, as one JSON document.
 pub fn plan_json(name: &str, rows: &[PlanRow]) -> Result<Vec<u8>, ReportError> {
-    let document: BTreeMap<&str, Value> = [
-        ("format", serde_json::to_value(json::FORMAT)?),
-        ("name", Value::from(name)),
-        ("plan", serde_json::to_value(rows)?),
-    ]
-    .into();
-    json::pretty(&document)
+    json::pretty(&json!({ "format": json::FORMAT, "name": name, "plan": rows }))
 }
 
 #[cfg(test)]

@@ -2,28 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::layout::{Align, Column, render, wrap};
-use super::{ReportError, csv_bytes, json as document, number, one_line, optional};
+use super::data::{self, DataColumn, cell};
+use super::layout::{Column, render, wrap};
+use super::{ReportError, csv_bytes, json as document, one_line};
 use crate::event::Num;
 use crate::units::significant;
-
-/// The columns of the rows, in their order.
-pub const COLUMNS: [&str; 14] = [
-    "series",
-    "benchmark",
-    "metric",
-    "rule",
-    "stopped",
-    "stop_t_s",
-    "used_fraction",
-    "estimate",
-    "low",
-    "high",
-    "full_estimate",
-    "relative_error",
-    "covered",
-    "reason",
-];
 
 /// What one rule says of one series, in the unit of the series.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,30 +60,31 @@ pub struct ReplaySummary {
     pub never_stopped: f64,
 }
 
+const COLUMNS: &[DataColumn<ReplayRow>] = &[
+    ("series", |r| json!(r.series)),
+    ("benchmark", |r| json!(r.benchmark)),
+    ("metric", |r| json!(r.metric)),
+    ("rule", |r| json!(r.rule)),
+    ("stopped", |r| json!(r.stop_t_s.is_some())),
+    ("stop_t_s", |r| json!(r.stop_t_s)),
+    ("used_fraction", |r| json!(r.used_fraction)),
+    ("estimate", |r| json!(r.estimate.map(Num))),
+    ("low", |r| json!(r.low.map(Num))),
+    ("high", |r| json!(r.high.map(Num))),
+    ("full_estimate", |r| json!(r.full_estimate.map(Num))),
+    ("relative_error", |r| json!(r.relative_error.map(Num))),
+    ("covered", |r| json!(r.covered)),
+    ("reason", |r| json!(one_line(&r.reason))),
+];
+
 /// The header as CSV.
 pub fn replay_header() -> Result<Vec<u8>, ReportError> {
-    csv_bytes(COLUMNS, std::iter::empty::<[&str; 14]>())
+    data::table(COLUMNS, [])
 }
 
 /// One row as CSV.
 pub fn replay_row(row: &ReplayRow) -> Result<Vec<u8>, ReportError> {
-    let cells = [
-        row.series.clone(),
-        row.benchmark.clone(),
-        row.metric.clone(),
-        row.rule.clone(),
-        row.stop_t_s.is_some().to_string(),
-        optional(row.stop_t_s),
-        number(row.used_fraction),
-        optional(row.estimate),
-        optional(row.low),
-        optional(row.high),
-        optional(row.full_estimate),
-        optional(row.relative_error),
-        row.covered.map_or_else(String::new, |covered| covered.to_string()),
-        one_line(&row.reason),
-    ];
-    csv_bytes(cells, std::iter::empty::<[&str; 14]>())
+    csv_bytes(COLUMNS.iter().map(|(_, of)| cell(&of(row))), std::iter::empty::<[&str; 0]>())
 }
 
 /// Rows and summaries as one document. The `benchmark` of what is over all of them is `null`.
@@ -108,28 +92,9 @@ pub fn replay_json(
     rows: &[ReplayRow],
     summaries: &[ReplaySummary],
 ) -> Result<Vec<u8>, ReportError> {
-    let rows: Vec<_> = rows.iter().map(json_row).collect();
+    let rows: Vec<_> = rows.iter().map(|row| data::object(COLUMNS, row)).collect();
     let summaries: Vec<_> = summaries.iter().map(json_summary).collect();
     document::pretty(&json!({ "format": document::FORMAT, "rows": rows, "summary": summaries }))
-}
-
-fn json_row(row: &ReplayRow) -> Value {
-    json!({
-        "series": row.series,
-        "benchmark": row.benchmark,
-        "metric": row.metric,
-        "rule": row.rule,
-        "stopped": row.stop_t_s.is_some(),
-        "stop_t_s": row.stop_t_s,
-        "used_fraction": row.used_fraction,
-        "estimate": row.estimate.map(Num),
-        "low": row.low.map(Num),
-        "high": row.high.map(Num),
-        "full_estimate": row.full_estimate.map(Num),
-        "relative_error": row.relative_error.map(Num),
-        "covered": row.covered,
-        "reason": row.reason,
-    })
 }
 
 fn json_summary(summary: &ReplaySummary) -> Value {
@@ -148,19 +113,17 @@ fn json_summary(summary: &ReplaySummary) -> Value {
 /// The comparison for people, each line of at most `width` characters: a block a benchmark, at the end the one over all.
 pub fn replay_table(summaries: &[ReplaySummary], width: usize) -> String {
     let column = |head: &str, cell: &dyn Fn(&ReplaySummary) -> String| {
-        Column::new(head, Align::Right, summaries.iter().map(cell).collect())
+        Column::figures(head, summaries, |summary| cell(summary))
     };
-    let mut before: Option<&Option<String>> = None;
-    let names = summaries.iter().map(|summary| {
-        let new = before.replace(&summary.benchmark) != Some(&summary.benchmark);
+    let name = |at: usize| {
+        let summary = &summaries[at];
+        let new = at == 0 || summaries[at - 1].benchmark != summary.benchmark;
         let name = summary.benchmark.as_deref().unwrap_or("all");
         if new { name.to_owned() } else { String::new() }
-    });
-    let names = Column::new("benchmark", Align::Left, names.collect());
-    let rules = summaries.iter().map(|summary| summary.rule.clone());
+    };
     let mut columns = vec![
-        names,
-        Column::new("rule", Align::Left, rules.collect()),
+        Column::words("benchmark", 0..summaries.len(), name),
+        Column::words("rule", summaries, |summary| summary.rule.clone()),
         column("series", &|summary| summary.series.to_string()).ranked(2),
         column("error\nmedian %", &|summary| percent(summary.median_error)),
         column("error\np95 %", &|summary| percent(summary.p95_error)),
@@ -224,7 +187,11 @@ mod tests {
     #[test]
     fn rows_are_csv_with_words_for_what_is_no_number() {
         let header = String::from_utf8(replay_header().unwrap()).unwrap();
-        assert_eq!(header.trim_end(), COLUMNS.join(","));
+        assert_eq!(
+            header,
+            "series,benchmark,metric,rule,stopped,stop_t_s,used_fraction,estimate,low,high,full_estimate,relative_error,\
+             covered,reason\n"
+        );
         assert_eq!(
             String::from_utf8(replay_row(&row()).unwrap()).unwrap(),
             "\"a, b\",resnet,,\"fixed:n=2,skip=1\",true,3.5,0.25,10,,,0,inf,,2 of 2\n"

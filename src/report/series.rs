@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use super::{ReportError, csv_bytes, number, optional};
+use serde_json::json;
+
+use super::data::{self, DataColumn};
+use super::{ReportError, number, optional, shown};
 use crate::event::{EpochReport, GpuReading, ResourceSample, Vendor};
 use crate::interference::InterferenceWatch;
 use crate::metric::{Field, MetricId};
@@ -30,7 +33,7 @@ impl Column {
     fn cell(self, sample: &ResourceSample, started_ns: u64) -> String {
         match self {
             Read(field) if field.def().is_time => time(sample.raw(field)),
-            Read(field) => text(sample.raw(field)),
+            Read(field) => shown(sample.raw(field)),
             Of(_, cell) => cell(sample, started_ns),
         }
     }
@@ -50,7 +53,7 @@ const COLUMNS: &[Column] = &[
     Read(Field::MinorFaults),
     Read(Field::MajorFaults),
     Read(Field::InvoluntarySwitches),
-    Of("voluntary_switches", |sample, _| text(sample.voluntary_switches)),
+    Of("voluntary_switches", |sample, _| shown(sample.voluntary_switches)),
     Read(Field::RunDelay),
     Of("processes", |sample, _| sample.processes.to_string()),
     Of("threads", |sample, _| sample.threads.to_string()),
@@ -86,28 +89,28 @@ type DeviceColumn = (&'static str, fn(&GpuReading, u64) -> String);
 const GPU_COLUMNS: &[DeviceColumn] = &[
     ("device", |gpu, _| super::one_line(&gpu.device)),
     ("t_s", |gpu, started_ns| gpu.t_ns.map(|t_ns| since(t_ns, started_ns)).unwrap_or_default()),
-    ("own", |gpu, _| text(gpu.own)),
+    ("own", |gpu, _| shown(gpu.own)),
     ("utilisation_percent", |gpu, _| optional(gpu.utilisation_percent)),
     ("own_utilisation_percent", |gpu, _| optional(gpu.own_utilisation_percent)),
-    ("memory_bytes", |gpu, _| text(gpu.memory_bytes)),
-    ("memory_is_own", |gpu, _| text(gpu.memory_bytes.map(|_| gpu.memory_is_own))),
-    ("memory_total_bytes", |gpu, _| text(gpu.memory_total_bytes)),
+    ("memory_bytes", |gpu, _| shown(gpu.memory_bytes)),
+    ("memory_is_own", |gpu, _| shown(gpu.memory_bytes.map(|_| gpu.memory_is_own))),
+    ("memory_total_bytes", |gpu, _| shown(gpu.memory_total_bytes)),
     ("power_watts", |gpu, _| optional(gpu.power_watts)),
     ("energy_joules", |gpu, _| optional(gpu.energy_mj.map(|mj| mj as f64 / 1e3))),
-    ("clock_mhz", |gpu, _| text(gpu.clock_mhz)),
-    ("memory_clock_mhz", |gpu, _| text(gpu.memory_clock_mhz)),
+    ("clock_mhz", |gpu, _| shown(gpu.clock_mhz)),
+    ("memory_clock_mhz", |gpu, _| shown(gpu.memory_clock_mhz)),
     ("throttle", |gpu, _| {
         let reasons = gpu.throttle.as_deref();
         reasons.map(|reasons| super::one_line(&reasons.join(" "))).unwrap_or_default()
     }),
-    ("pcie_rx_bytes_per_s", |gpu, _| text(gpu.pcie_rx_bytes_s)),
-    ("pcie_tx_bytes_per_s", |gpu, _| text(gpu.pcie_tx_bytes_s)),
+    ("pcie_rx_bytes_per_s", |gpu, _| shown(gpu.pcie_rx_bytes_s)),
+    ("pcie_tx_bytes_per_s", |gpu, _| shown(gpu.pcie_tx_bytes_s)),
 ];
 
 const TPU_COLUMNS: &[DeviceColumn] = &[
     ("duty_cycle_percent", |tpu, _| optional(tpu.utilisation_percent)),
-    ("memory_bytes", |tpu, _| text(tpu.memory_bytes)),
-    ("memory_total_bytes", |tpu, _| text(tpu.memory_total_bytes)),
+    ("memory_bytes", |tpu, _| shown(tpu.memory_bytes)),
+    ("memory_total_bytes", |tpu, _| shown(tpu.memory_total_bytes)),
 ];
 
 const fn device_columns(vendor: Vendor) -> &'static [DeviceColumn] {
@@ -123,10 +126,6 @@ fn seconds(ns: u64) -> String {
 
 fn time(ns: Option<u64>) -> String {
     ns.map(seconds).unwrap_or_default()
-}
-
-fn text<T: ToString>(value: Option<T>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Seconds since the start; below 0 before it: the first tick may come before the run counts as started.
@@ -205,8 +204,8 @@ impl<W: Write> SampleCsv<W> {
         });
         let stretch = self.interference.push(sample);
         let taken = stretch.and_then(|stretch| stretch.taken);
-        let interference = text(taken.map(u8::from));
-        let cause = text(stretch.and_then(|stretch| stretch.cause));
+        let interference = shown(taken.map(u8::from));
+        let cause = shown(stretch.and_then(|stretch| stretch.cause));
         let cell = |column: Column| column.cell(sample, started_ns);
         let thermal = cell(Read(Field::Thermal));
         let last = [interference, gaps.join("; "), thermal, cause, energy];
@@ -242,23 +241,14 @@ impl<W: Write> SampleCsv<W> {
 
 /// `epochs.csv`: one row an epoch.
 pub fn epochs_csv(epochs: &[EpochReport]) -> Result<Vec<u8>, ReportError> {
-    let header = [
-        "epoch",
-        "samples",
-        MetricId::TrainLoss.name(),
-        MetricId::ValidationLoss.name(),
-        MetricId::ValidationAccuracy.name(),
+    let columns: [DataColumn<&EpochReport>; 5] = [
+        ("epoch", |epoch| json!(epoch.epoch)),
+        ("samples", |epoch| json!(epoch.samples)),
+        (MetricId::TrainLoss.name(), |epoch| json!(epoch.train_loss)),
+        (MetricId::ValidationLoss.name(), |epoch| json!(epoch.validation_loss)),
+        (MetricId::ValidationAccuracy.name(), |epoch| json!(epoch.validation_accuracy)),
     ];
-    let rows = epochs.iter().map(|epoch| {
-        [
-            epoch.epoch.to_string(),
-            epoch.samples.to_string(),
-            number(epoch.train_loss.0),
-            optional(epoch.validation_loss.map(|loss| loss.0)),
-            optional(epoch.validation_accuracy.map(|accuracy| accuracy.0)),
-        ]
-    });
-    csv_bytes(header, rows)
+    data::table(&columns, epochs)
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! The columns of the settings in which the runs of a table differ.
 
-use std::collections::BTreeSet;
-
 use super::csv::limit_cpus;
-use super::layout::{Align, Column};
+use super::layout::Column;
 use super::number;
 use crate::event::{Axis, AxisValue, Pattern, RunRecord};
 use crate::units::significant;
@@ -29,16 +27,12 @@ const OTHERS: &[Setting] = &[
 /// after the other.
 pub(super) fn settings(records: &[RunRecord]) -> Vec<Column> {
     let named = [Axis::MODEL, Axis::DATASET];
-    let axes = Axis::all().filter(|axis| !named.contains(axis)).map(|axis| {
-        let cells = records.iter().map(|r| axis_cell(&axis.get(&r.job))).collect();
-        Column::new(axis.def().heading, Align::Right, cells)
-    });
-    let others = OTHERS
-        .iter()
-        .map(|(head, cell)| Column::new(head, Align::Right, records.iter().map(cell).collect()));
-    let columns = axes.chain(others);
-    let differs = |column: &Column| column.cells.iter().collect::<BTreeSet<_>>().len() > 1;
-    let mut columns: Vec<_> = columns.filter(differs).collect();
+    let axes = Axis::all()
+        .filter(|axis| !named.contains(axis))
+        .map(|axis| Column::figures(axis.def().heading, records, |r| axis_cell(&axis.get(&r.job))));
+    let others = OTHERS.iter().map(|(head, cell)| Column::figures(head, records, cell));
+    let differs = |column: &Column| column.cells.iter().any(|cell| *cell != column.cells[0]);
+    let mut columns: Vec<_> = axes.chain(others).filter(differs).collect();
     columns.extend(pattern_column(records));
     columns
 }
@@ -49,8 +43,7 @@ fn pattern_column(records: &[RunRecord]) -> Option<Column> {
     let mut patterns = records.iter().filter_map(pattern);
     patterns.find(|pattern| !pattern.is_single_stream())?;
     let cell = |record| pattern(record).map_or_else(|| "-".to_owned(), load);
-    let cells = records.iter().map(cell).collect();
-    Some(Column::new("pattern", Align::Left, cells))
+    Some(Column::words("pattern", records, cell))
 }
 
 /// `server 200/s`, `closed 8`: the pattern, and how much of it.
@@ -100,10 +93,8 @@ mod tests {
         let columns = settings(&records);
         assert_eq!(columns.len(), 1);
         assert_eq!(columns[0].head, "pattern");
-        assert_eq!(
-            columns[0].cells,
-            ["server 200/s", "server 12.5/s", "server", "closed 8", "offline", "-"]
-        );
+        let shown: Vec<_> = columns[0].cells.iter().map(|cell| &*cell.text).collect();
+        assert_eq!(shown, ["server 200/s", "server 12.5/s", "server", "closed 8", "offline", "-"]);
         assert!(settings(&[completed(), completed()]).is_empty());
     }
 }

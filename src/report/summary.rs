@@ -1,10 +1,16 @@
 //! `summary_metrics.csv`: one row a cell and metric, over the repeats of the cell. `summary.csv`, with one row a cell, is made
 //! of it beside the columns of `report.csv`.
 
-use serde::Serialize;
+use std::collections::HashSet;
 
-use super::{ReportError, csv_bytes, number, one_line, optional};
-use crate::metric::MetricName;
+use serde::Serialize;
+use serde_json::json;
+
+use super::data::{self, DataColumn};
+use super::headline::Place;
+use super::{ReportError, one_line};
+use crate::event::{Num, RunRecord};
+use crate::metric::{MetricDef, MetricName};
 use crate::units::Unit;
 
 /// One metric of one cell over its repeats. The caller computes it; the interval is *between runs*.
@@ -32,37 +38,41 @@ pub struct SummaryRow {
     pub note: String,
 }
 
+impl SummaryRow {
+    /// The row of a metric of a cell, by the first run of the cell: of the stage that its column speaks of.
+    pub(super) fn of<'a>(
+        all: &'a [Self],
+        first: &RunRecord,
+        metric: &MetricDef,
+    ) -> Option<&'a Self> {
+        let phase = Place::of(metric).phase(first)?;
+        all.iter()
+            .find(|row| row.cell == first.cell && row.metric == metric.id && row.phase == phase)
+    }
+}
+
+/// The first run of each cell, in their order.
+pub(super) fn cells_of(records: &[RunRecord]) -> Vec<&RunRecord> {
+    let mut seen = HashSet::new();
+    records.iter().filter(|record| seen.insert(record.cell.as_str())).collect()
+}
+
 /// `summary_metrics.csv`.
 pub fn summary_metrics_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
-    let header = [
-        "cell",
-        "metric",
-        "phase",
-        "unit",
-        "runs",
-        "mean",
-        "low",
-        "high",
-        "confidence",
-        "note",
-        "interval",
+    let columns: [DataColumn<&SummaryRow>; 11] = [
+        ("cell", |row| json!(row.cell)),
+        ("metric", |row| json!(row.metric)),
+        ("phase", |row| json!(row.phase)),
+        ("unit", |row| json!(row.unit)),
+        ("runs", |row| json!(row.runs)),
+        ("mean", |row| json!(row.mean.map(Num))),
+        ("low", |row| json!(row.low.map(Num))),
+        ("high", |row| json!(row.high.map(Num))),
+        ("confidence", |row| json!(row.confidence)),
+        ("note", |row| json!(one_line(&row.note))),
+        ("interval", |row| json!(row.low.map(|_| "between runs"))),
     ];
-    let rows = rows.iter().map(|row| {
-        [
-            row.cell.clone(),
-            row.metric.to_string(),
-            row.phase.clone(),
-            row.unit.to_string(),
-            row.runs.to_string(),
-            optional(row.mean),
-            optional(row.low),
-            optional(row.high),
-            number(row.confidence),
-            one_line(&row.note),
-            row.low.map_or("", |_| "between runs").to_owned(),
-        ]
-    });
-    csv_bytes(header, rows)
+    data::table(&columns, rows)
 }
 
 #[cfg(test)]

@@ -1,38 +1,25 @@
-//! The table at the end: one row a run, read in ten seconds, complete in none of its figures (`report.csv` is).
+//! The table of the runs, one row a run: which columns it has and what each cell shows, in every format; and what stands under it
+//! on a terminal.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
-use super::ending::{self, Closing, closing_line};
-use super::front::{FrontReport, Mark as FrontMark};
+use super::closing::{Closing, closing_line};
+use super::ending::{self, verdicts};
+use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final};
 use super::interference::interference;
-use super::layout::{Align, Column, render, wrap};
+use super::layout::{Caveat, Cell, Column, fitting, render, wrap};
 use super::settings::settings;
 use super::spared::spared;
-use super::words;
+use super::{interval, number, words};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
 use crate::metric::{CATALOGUE, Heading, MetricDef, MetricId};
-use crate::units::Scale;
+use crate::units::{Scale, Unit};
 
-/// The metrics that have a column, from the left, and what stands above each.
-pub(super) fn headings() -> Vec<(&'static MetricDef, Heading)> {
-    let all = CATALOGUE.iter().filter_map(|metric| Some((metric, metric.heading?)));
-    let mut headings: Vec<_> = all.collect();
-    headings.sort_by_key(|(_, heading)| heading.place);
-    headings
-}
-
-/// A mark that occurs in a table and needs a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Mark {
-    Open,
-    Unfinished,
-    Missing,
-    Failed,
-}
-
-impl Mark {
-    fn legend(self) -> &'static str {
+impl Caveat {
+    /// The sign with its meaning.
+    pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Open => "~ not yet known as precisely as asked",
             Self::Unfinished => "() training was stopped before it was done",
@@ -42,94 +29,139 @@ impl Mark {
     }
 }
 
-/// The marks that occur in a rendered table: of the columns that did not fit, none does.
-fn marks(table: &str) -> BTreeSet<Mark> {
-    let tokens = table.split_whitespace();
-    tokens
-        .filter_map(|token| match token {
-            "-" => Some(Mark::Missing),
-            "!" => Some(Mark::Failed),
-            _ if token.starts_with('~') => Some(Mark::Open),
-            _ if token.starts_with('(') => Some(Mark::Unfinished),
-            _ => None,
-        })
-        .collect()
-}
-
 /// The table, its legend, what failed and the closing line, each line of at most `width` characters.
 pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> String {
     let mut out = String::new();
     if !records.is_empty() {
-        let table = render(columns(records, closing.front), width);
-        out = legend(&table).map_or_else(String::new, |said| wrap(&said, width, ""));
-        out = table + "\n" + &out;
+        let (columns, _) = fitting(columns(records, closing.front), width);
+        let said = legend(&columns).map_or_else(String::new, |said| wrap(&said, width, ""));
+        out = render(columns, width) + "\n" + &said;
     }
     out.push_str(&failures(records, width));
     for verdict in [Feasibility::Infeasible, Feasibility::Undecided] {
-        out.push_str(&verdicts(records, verdict, width));
+        out.push_str(&reasons(records, verdict, width));
     }
     if let Some(front) = closing.front {
         out.push_str(&front.text(width));
     }
-    if let Some(line) = spared(records) {
-        out.push_str(&wrap(&line, width, ""));
-    }
-    if let Some(line) = interference(records) {
-        out.push_str(&wrap(&line, width, ""));
-    }
-    out.push_str(&wrap(&closing_line(records, closing), width, ""));
+    let rest = [spared(records), interference(records), Some(closing_line(records, closing))];
+    out.extend(rest.into_iter().flatten().map(|line| wrap(&line, width, "")));
     out
 }
 
 /// The columns of the table; those that may be left out have a rank.
 pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec<Column> {
     let mut columns = vec![
-        text("model", records, |record| record.job.model.name.clone()),
-        text("dataset", records, |record| record.job.dataset.clone()),
+        Column::words("model", records, |record| record.job.model.name.clone()),
+        Column::words("dataset", records, |record| record.job.dataset.clone()),
     ];
     columns.extend(settings(records));
-    let figures = headings().into_iter();
-    columns.extend(figures.filter_map(|(metric, heading)| figure_column(metric, heading, records)));
-    columns.extend(accuracy_column(records));
-    columns.push(text("stop", records, stop));
-    columns.extend(verdict_column(records, front));
-    columns.push(epochs_column(records));
-    columns.push(time_column(records));
+    columns.extend(figures(records));
+    columns.extend(accuracy(records));
+    columns.push(Column::words("stop", records, stop));
+    columns.extend(standing(records, front));
+    columns.push(epochs(records).ranked(7));
+    columns.push(time(records).ranked(6));
     columns
 }
 
-/// What the marks in a rendered table mean, if it has any.
-pub(super) fn legend(table: &str) -> Option<String> {
-    let said: Vec<_> = marks(table).into_iter().map(Mark::legend).collect();
+/// What the signs in these columns mean, if there are any.
+pub(super) fn legend(columns: &[Column]) -> Option<String> {
+    let cells = columns.iter().flat_map(|column| &column.cells);
+    let found: BTreeSet<_> = cells.filter_map(|cell| cell.caveat).collect();
+    let said: Vec<_> = found.into_iter().map(Caveat::meaning).collect();
     (!said.is_empty()).then(|| said.join("; "))
 }
 
-fn text(head: &str, records: &[RunRecord], cell: impl FnMut(&RunRecord) -> String) -> Column {
-    Column::new(head, Align::Left, records.iter().map(cell).collect())
+/// A metric with a column that some run has a figure for, and the unit of all its cells.
+pub(super) struct Headline {
+    pub(super) metric: &'static MetricDef,
+    pub(super) scale: Scale,
+    heading: Heading,
 }
 
-fn missing() -> String {
-    "-".to_owned()
+/// Those of a table, from the left.
+pub(super) fn headlines(records: &[RunRecord]) -> Vec<Headline> {
+    let headline = |metric: &'static MetricDef| {
+        let heading = metric.heading?;
+        let estimate = |record| Place::of(metric).estimate(record, metric.id);
+        let estimates: Vec<f64> = records.iter().filter_map(estimate).collect();
+        let scale = Scale::of(metric.unit, estimates.iter().copied());
+        (!estimates.is_empty()).then_some(Headline { metric, scale, heading })
+    };
+    let mut all: Vec<_> = CATALOGUE.iter().filter_map(headline).collect();
+    all.sort_by_key(|headline| headline.heading.place);
+    all
 }
 
-/// A column of figures; none where no run has the figure.
-fn figure_column(metric: &MetricDef, heading: Heading, records: &[RunRecord]) -> Option<Column> {
-    let place = Place::of(metric);
-    let rows: Vec<_> = records.iter().map(|record| place.row(record, metric.id)).collect();
-    let estimates = || rows.iter().filter_map(|row| row.and_then(|row| row.estimate));
-    estimates().next()?;
-    let scale = Scale::of(metric.unit, estimates());
-    let cells = rows.iter().map(|row| {
-        let mark = if row.is_some_and(is_open) { "~" } else { "" };
-        let estimate = row.and_then(|row| row.estimate);
-        estimate.map_or_else(missing, |estimate| format!("{mark}{}", scale.show(estimate)))
-    });
-    let head = format!("{}{}", heading.text, scale.name);
-    Some(Column::new(&head, Align::Right, cells.collect()).ranked(heading.rank))
+impl Headline {
+    /// Its column of any table: a cell of each row.
+    pub(super) fn column<T>(
+        &self,
+        rows: impl IntoIterator<Item = T>,
+        cell: impl FnMut(T) -> Cell,
+    ) -> Column {
+        Column {
+            unit: Some(self.scale.name),
+            about: format!("{}: {}", self.metric.name, self.metric.about),
+            ..Column::figures(self.heading.text, rows, cell).ranked(self.heading.rank)
+        }
+    }
+
+    fn cell(&self, record: &RunRecord) -> Cell {
+        let row = Place::of(self.metric).row(record, self.metric.id);
+        measured(row, "the run ended before it was measured", |row, estimate| {
+            let show = |value| self.scale.show(value);
+            let open = is_open(row);
+            Cell {
+                text: format!("{}{}", if open { "~" } else { "" }, show(estimate)),
+                caveat: open.then_some(Caveat::Open),
+                small: interval(row.low, row.high, show).unwrap_or_default(),
+                ..Cell::default()
+            }
+        })
+    }
+}
+
+/// The figures of the runs.
+pub(super) fn figures(records: &[RunRecord]) -> Vec<Column> {
+    let all = headlines(records);
+    let column = |headline: &Headline| headline.column(records, |record| headline.cell(record));
+    all.iter().map(column).collect()
+}
+
+/// The cell of a figure with all that is known of it; without one, why there is none.
+fn measured(
+    row: Option<&MetricRow>,
+    unmeasured: &str,
+    shown: impl FnOnce(&MetricRow, f64) -> Cell,
+) -> Cell {
+    match row.and_then(|row| Some((row, row.estimate?))) {
+        Some((row, estimate)) => Cell { title: details(row, estimate), ..shown(row, estimate) },
+        None => Cell::missing(&row.map_or_else(|| unmeasured.to_owned(), words::notes_of)),
+    }
+}
+
+/// The figure with all that is known of it.
+fn details(row: &MetricRow, estimate: f64) -> String {
+    let show = |value| row.unit.show(value);
+    let mut said = format!("{} of {}: {}", row.metric, row.phase, show(estimate));
+    if let Some(ends) = interval(row.low, row.high, show) {
+        let percent = |share: f64| number((share * 1e4).round() / 1e2) + "% ";
+        let confidence = row.confidence.map_or_else(String::new, percent);
+        let _ = write!(said, ", {confidence}interval {ends} within this run");
+    }
+    if row.samples > 1 {
+        let _ = write!(said, ", {} observations", row.samples);
+    }
+    if !row.notes.is_empty() {
+        let _ = write!(said, "; {}", words::notes_of(row));
+    }
+    said
 }
 
 /// Whether a figure is not known as precisely as was asked; where nothing was asked of it, to less than 5%.
-pub(super) fn is_open(row: &MetricRow) -> bool {
+fn is_open(row: &MetricRow) -> bool {
     const UNASKED: f64 = 0.05;
     let bounded = row.metric.def().is_some_and(MetricDef::has_interval);
     let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0);
@@ -143,91 +175,85 @@ pub(super) fn is_open(row: &MetricRow) -> bool {
     }
 }
 
-/// Test accuracy to three digits; in parentheses where training was stopped early.
-fn accuracy_column(records: &[RunRecord]) -> Option<Column> {
-    let accuracy = |record: &RunRecord| Place::Run.estimate(record, MetricId::TestAccuracy);
-    records.iter().find_map(accuracy)?;
-    let cells = records.iter().map(|record| match accuracy(record) {
-        Some(value) if accuracy_is_final(record) == Some(true) => format!("{value:.3}"),
-        Some(value) => format!("({value:.3})"),
-        None => missing(),
-    });
-    Some(Column::new("test\nacc.", Align::Right, cells.collect()).ranked(3))
+/// Test accuracy to three digits; in parentheses where training was stopped early. None where no run has it.
+pub(super) fn accuracy(records: &[RunRecord]) -> Option<Column> {
+    let row = |record| Place::Run.row(record, MetricId::TestAccuracy);
+    records.iter().find_map(|record| row(record)?.estimate)?;
+    let cell = |record| {
+        measured(row(record), "the run ended before its test", |_, value| {
+            if accuracy_is_final(record) == Some(true) {
+                return format!("{value:.3}").into();
+            }
+            let caveat = Some(Caveat::Unfinished);
+            Cell { text: format!("({value:.3})"), caveat, ..Cell::default() }
+        })
+    };
+    Some(Column::figures("test\nacc.", records, cell).ranked(3))
 }
 
-/// How a run ended, with the mark of one that failed.
-fn stop(record: &RunRecord) -> String {
-    let mark = if record.status == RunStatus::Failed { "! " } else { "" };
-    format!("{mark}{}", ending::word(record))
+/// How a run ended, with the sign of one that failed.
+fn stop(record: &RunRecord) -> Cell {
+    let text = ending::word(record);
+    if record.status == RunStatus::Failed {
+        Cell { text: format!("! {text}"), caveat: Some(Caveat::Failed), ..Cell::default() }
+    } else {
+        text.into()
+    }
 }
 
 /// Whether each run keeps its constraints and is on the front; none where neither is asked.
-fn verdict_column(records: &[RunRecord], front: Option<&FrontReport>) -> Option<Column> {
-    let judged = records.iter().any(|record| record.verdict.is_some());
+fn standing(records: &[RunRecord], front: Option<&FrontReport>) -> Option<Column> {
+    let judged = verdicts(records).next().is_some();
     if !judged && front.is_none() {
         return None;
     }
     let marks = front.map(FrontReport::marks).unwrap_or_default();
     let cell = |record: &RunRecord| {
-        if marks.of(record) == Some(FrontMark::Front) {
+        if marks.of(record) == Some(Mark::Front) {
             return "front".to_owned();
         }
         let verdict = record.verdict.as_ref();
         verdict.map_or_else(String::new, |verdict| verdict.verdict.to_string())
     };
-    Some(text(if judged { "verdict" } else { "mark" }, records, cell))
+    Some(Column::words(if judged { "verdict" } else { "mark" }, records, cell))
 }
 
-fn epochs_column(records: &[RunRecord]) -> Column {
-    let cells = records.iter().map(|record| record.epochs.to_string());
-    Column::new("epochs", Align::Right, cells.collect()).ranked(7)
+/// Epochs that were trained.
+pub(super) fn epochs(records: &[RunRecord]) -> Column {
+    Column::figures("epochs", records, |record| record.epochs.to_string())
 }
 
-fn time_column(records: &[RunRecord]) -> Column {
-    let scale = Scale::of(crate::units::Unit::Seconds, [1.0]);
-    let cells = records.iter().map(|record| scale.show(record.wall_s));
-    Column::new("time\ns", Align::Right, cells.collect()).ranked(6)
+/// How long each run took.
+pub(super) fn time(records: &[RunRecord]) -> Column {
+    let scale = Scale::of(Unit::Seconds, [1.0]);
+    Column::figures("time\ns", records, |record| scale.show(record.wall_s))
 }
 
-/// Why each failed run failed; the rest of a long list is in `report.csv`.
+/// Why each failed run failed.
 fn failures(records: &[RunRecord], width: usize) -> String {
-    const SHOWN: usize = 6;
-    let failed: Vec<_> =
-        records.iter().filter(|record| record.status == RunStatus::Failed).collect();
-    let mut out = String::new();
-    for record in failed.iter().take(SHOWN) {
-        let says = format!("! {}: {}", record.run, ending::why(record));
-        out.push_str(&wrap(&says, width, "  "));
-    }
-    if failed.len() > SHOWN {
-        let more = failed.len() - SHOWN;
-        out.push_str(&wrap(
-            &format!("! {more} more failed: see `failure` in report.csv"),
-            width,
-            "  ",
-        ));
-    }
-    out
+    let failed = records.iter().filter(|record| record.status == RunStatus::Failed);
+    let says = failed.map(|record| format!("! {}: {}", record.run, ending::why(record)));
+    some_of(says, width, |more| format!("! {more} more failed: see `failure` in report.csv"))
 }
 
-/// Why each run has this verdict; the rest of a long list is in `report.csv`.
-fn verdicts(records: &[RunRecord], of: Feasibility, width: usize) -> String {
+/// Why each run has this verdict.
+fn reasons(records: &[RunRecord], of: Feasibility, width: usize) -> String {
+    let found = records.iter().filter(|record| verdicts([*record]).next() == Some(of));
+    let says = found.map(|record| format!("{} {of}: {}", record.run, words::verdict(record)));
+    some_of(says, width, |more| format!("{more} more {of}: see `verdict_reason` in report.csv"))
+}
+
+/// The first few of these lines, and how many more there are: all are in `report.csv`.
+fn some_of(
+    mut lines: impl Iterator<Item = String>,
+    width: usize,
+    more: impl Fn(usize) -> String,
+) -> String {
     const SHOWN: usize = 6;
-    let found: Vec<_> = records
-        .iter()
-        .filter(|record| record.verdict.as_ref().is_some_and(|verdict| verdict.verdict == of))
-        .collect();
-    let mut out = String::new();
-    for record in found.iter().take(SHOWN) {
-        let says = format!("{} {of}: {}", record.run, words::verdict(record));
-        out.push_str(&wrap(&says, width, "  "));
-    }
-    if found.len() > SHOWN {
-        let more = found.len() - SHOWN;
-        let says = format!("{more} more {of}: see `verdict_reason` in report.csv");
-        out.push_str(&wrap(&says, width, "  "));
-    }
-    out
+    let mut shown: Vec<String> = lines.by_ref().take(SHOWN).collect();
+    let left = lines.count();
+    shown.extend((left > 0).then(|| more(left)));
+    shown.iter().map(|line| wrap(line, width, "  ")).collect()
 }
 
 #[cfg(test)]

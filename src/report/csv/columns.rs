@@ -6,7 +6,7 @@ use crate::metric::{CATALOGUE, MetricDef, MetricId};
 use crate::report::ending::failure_text;
 use crate::report::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
 use crate::report::{interference::marked, words};
-use crate::report::{number, one_line, optional};
+use crate::report::{number, one_line, optional, shown};
 
 /// A column of `report.csv`.
 #[derive(Debug, Clone, Copy)]
@@ -86,9 +86,9 @@ const COLUMNS: &[Column] = &[
     Figure(MetricId::TrainLoss),
     Figure(MetricId::ValidationAccuracy),
     Figure(MetricId::TestAccuracy),
-    Text("test_accuracy_is_final", |r| text(accuracy_is_final(r))),
-    Text("serve_batch_size", |r| text(first_serve_size(r))),
-    Text("serve_throughput_batch_size", |r| text(last_serve_size(r))),
+    Text("test_accuracy_is_final", |r| shown(accuracy_is_final(r))),
+    Text("serve_batch_size", |r| shown(first_serve_size(r))),
+    Text("serve_throughput_batch_size", |r| shown(last_serve_size(r))),
     Axis("optimizer"),
     Axis("weight_decay"),
     Axis("depth"),
@@ -99,15 +99,15 @@ const COLUMNS: &[Column] = &[
     Figure(MetricId::SamplerCost),
     Text("stop_detail", |r| one_line(&words::stop(&r.stop.detail))),
     Text("failure", |r| r.failure.as_ref().map(failure_text).unwrap_or_default()),
-    Text("verdict", |r| text(r.verdict.as_ref().map(|verdict| verdict.verdict))),
+    Text("verdict", |r| shown(r.verdict.as_ref().map(|verdict| verdict.verdict))),
     Text("verdict_reason", |r| one_line(&words::verdict(r))),
-    Text("limit_cpus", |r| text(limit_cpus(r))),
-    Text("limit_memory_bytes", |r| text(r.limits.memory_bytes)),
+    Text("limit_cpus", |r| shown(limit_cpus(r))),
+    Text("limit_memory_bytes", |r| shown(r.limits.memory_bytes)),
     Text("limit_cpu_quota_percent", |r| optional(r.limits.cpu_quota_percent)),
     Figure(MetricId::TrainTimeProjected),
     Figure(MetricId::TrainTimeToAccuracy),
     Text("saved_s_at_least", |r| optional(r.saved_s_at_least)),
-    Text("serve_pattern", |r| text(r.job.serve.as_ref().map(|serve| serve.pattern))),
+    Text("serve_pattern", |r| shown(r.job.serve.as_ref().map(|serve| serve.pattern))),
     Figure(MetricId::ServeLatencyP90),
     Figure(MetricId::ServeLatencyP99_9),
     Figure(MetricId::ServeMaxRate),
@@ -116,11 +116,11 @@ const COLUMNS: &[Column] = &[
     }),
     Text("broken_constraint", |r| {
         let verdict = r.verdict.as_ref();
-        text(verdict.and_then(RunVerdict::broken_constraint))
+        shown(verdict.and_then(RunVerdict::broken_constraint))
     }),
     Pareto,
     Text("serve_rate_per_s", |r| optional(rate_per_s(r))),
-    Text("serve_clients", |r| text(clients(r))),
+    Text("serve_clients", |r| shown(clients(r))),
     Text("serve_max_rate_limit_s", |r| optional(search(r).map(|limit| limit.limit_s))),
     Text("serve_max_rate_percentile", |r| optional(search(r).map(|limit| limit.percentile))),
     Figure(MetricId::TrainStepLatencyP25),
@@ -144,7 +144,7 @@ const COLUMNS: &[Column] = &[
     Text("interference_throttled_percent", |r| marked(r, Some(Throttled))),
     Text("interference_thermal_percent", |r| marked(r, Some(Thermal))),
     Figure(MetricId::CommandTime),
-    Text("command", |r| text(r.job.work.command().map(CommandSpec::shown).map(|s| one_line(&s)))),
+    Text("command", |r| shown(r.job.work.command().map(CommandSpec::shown).map(|s| one_line(&s)))),
     Text("exit_code", |r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default()),
     Text("signal", |r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
 ];
@@ -187,8 +187,4 @@ pub(in crate::report) fn text_columns() -> impl Iterator<Item = &'static str> {
 /// How many CPUs the run was bound to; which ones is in `manifest.json`.
 pub(in crate::report) fn limit_cpus(record: &RunRecord) -> Option<usize> {
     Some(record.limits.cpus.len()).filter(|cpus| *cpus > 0)
-}
-
-pub(super) fn text<T: ToString>(value: Option<T>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
 }

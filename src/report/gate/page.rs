@@ -87,11 +87,10 @@ fn environment(judgement: &Judgement) -> String {
         if fields.is_empty() {
             continue;
         }
-        let column = |head: &str, cells: Vec<String>| Column::new(head, Align::Left, cells);
         let shown = table(&[
-            column("field", fields.iter().map(|field| field.field.clone()).collect()),
-            column("baseline", fields.iter().map(|field| field.baseline.clone()).collect()),
-            column("candidate", fields.iter().map(|field| field.candidate.clone()).collect()),
+            Column::words("field", &fields, |field| field.field.clone()),
+            Column::words("baseline", &fields, |field| field.baseline.clone()),
+            Column::words("candidate", &fields, |field| field.candidate.clone()),
         ]);
         let _ = write!(out, "\n{heading}:\n\n{shown}");
     }
@@ -140,8 +139,9 @@ fn details(rows: &[&Row], what: &str, open: bool, limit: usize) -> String {
 }
 
 fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
-    let column = |head: &str, side, cell: &dyn Fn(&Row) -> String| {
-        Column::new(head, side, rows.iter().map(|row| cell(row)).collect())
+    let column = |head: &str, align, cell: &dyn Fn(&Row) -> String| Column {
+        align,
+        ..Column::words(head, rows, |row| cell(row))
     };
     let mut columns = Vec::new();
     if with_verdict {
@@ -157,7 +157,7 @@ fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
         column("p", Align::Right, &|row| probability(row.p)),
         column("why", Align::Left, &why),
     ]);
-    columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
+    columns.retain(|column| !column.is_empty());
     columns
 }
 

@@ -87,8 +87,9 @@ fn table(judgement: &Judgement, width: usize) -> String {
 }
 
 fn columns(rows: &[&Row]) -> Vec<Column> {
-    let column = |head: &str, side, cell: &dyn Fn(&Row) -> String| {
-        Column::new(head, side, rows.iter().map(|row| cell(row)).collect())
+    let column = |head: &str, align, cell: &dyn Fn(&Row) -> String| Column {
+        align,
+        ..Column::words(head, rows, |row| cell(row))
     };
     let mut columns = vec![
         column("verdict", Align::Left, &|row| row.verdict.to_string()),
@@ -115,7 +116,7 @@ fn columns(rows: &[&Row]) -> Vec<Column> {
         columns.push(column("more\nruns", Align::Right, &more).ranked(1));
     }
     // A column of which nothing is known says nothing.
-    columns.retain(|column| column.rank == 0 || column.cells.iter().any(|cell| !cell.is_empty()));
+    columns.retain(|column| column.rank == 0 || !column.is_empty());
     columns
 }
 

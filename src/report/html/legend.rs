@@ -2,13 +2,14 @@
 
 use plotters::style::Color;
 
-use super::super::ReportError;
-use super::super::headline::accuracy_is_final;
 use super::figures::Field;
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, Area, Drawn};
 use super::points::models;
-use crate::event::{Feasibility, RunRecord, RunStatus};
+use crate::event::Feasibility;
+use crate::report::ReportError;
+use crate::report::ending::{is_ok, verdicts};
+use crate::report::headline::accuracy_is_final;
 
 /// Symbols with their meanings.
 #[derive(Default)]
@@ -27,17 +28,15 @@ impl Entries {
 
 /// Each symbol that occurs, with its meaning.
 pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportError> {
-    let lost =
-        |record: &&RunRecord| matches!(record.status, RunStatus::Failed | RunStatus::Cancelled);
-    let shown: Vec<_> = field.records.iter().filter(|record| !lost(record)).collect();
-    let judged = shown.iter().any(|record| record.verdict.is_some());
+    let shown: Vec<_> = field.records.iter().filter(|record| is_ok(record)).collect();
+    let judged: Vec<_> = verdicts(shown.iter().copied()).collect();
     let mut entries = Entries::default();
     for (shape, model) in models(field.records).into_iter().enumerate().take(palette::SHAPES.len())
     {
-        let ink = if judged { TEXT } else { palette::of_model(shape) };
+        let ink = if judged.is_empty() { palette::of_model(shape) } else { TEXT };
         entries.add(model, |area| plot::mark(area, (9, 9), shape, ink, true))?;
     }
-    verdicts(&mut entries, &shown)?;
+    of_verdicts(&mut entries, &judged)?;
     let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, ink, filled);
     if shown.iter().any(|record| field.on_front(record)) {
         entries.add("on the front", |area| {
@@ -57,14 +56,13 @@ pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportEr
     Ok(entries.0)
 }
 
-fn verdicts(entries: &mut Entries, shown: &[&RunRecord]) -> Result<(), ReportError> {
+fn of_verdicts(entries: &mut Entries, judged: &[Feasibility]) -> Result<(), ReportError> {
     for (verdict, meaning) in [
         (Feasibility::Feasible, "feasible"),
         (Feasibility::Infeasible, "infeasible"),
         (Feasibility::Undecided, "undecided ?"),
     ] {
-        let mut all = shown.iter().filter_map(|record| record.verdict.as_ref());
-        if !all.any(|found| found.verdict == verdict) {
+        if !judged.contains(&verdict) {
             continue;
         }
         entries.add(meaning, |area| {

@@ -1,6 +1,9 @@
 //! HTML that is well-formed and escaped by construction: an element closes when what stands in it has been written, and
 //! text and attributes have no way in that does not escape them. Names and messages come from users and their workers.
 
+use crate::report::layout::{Align, Cell, Column, height_of};
+use crate::report::one_line;
+
 /// A piece of a page.
 #[derive(Debug, Default)]
 pub(super) struct Markup {
@@ -8,7 +11,7 @@ pub(super) struct Markup {
 }
 
 /// Names and values of an element; the values are escaped, and one without a value is left out.
-pub(super) type Attributes<'a> = &'a [(&'a str, &'a str)];
+type Attributes<'a> = &'a [(&'a str, &'a str)];
 
 impl Markup {
     /// The text of the page.
@@ -99,25 +102,60 @@ pub(super) fn section(page: &mut Markup, heading: &str, inside: impl FnOnce(&mut
     });
 }
 
-/// A table in a box of its own, which scrolls where it is too wide: its head row, and a row for each of `rows`, counted from 0.
-pub(super) fn grid<T>(
-    page: &mut Markup,
-    class: &str,
-    head: impl FnOnce(&mut Markup),
-    rows: &[T],
-    row: impl Fn(&mut Markup, usize, &T),
-) {
+/// A table in a box of its own, which scrolls where it is too wide; the cells of the column `named` are the heads of the rows.
+pub(super) fn grid(page: &mut Markup, class: &str, columns: &[Column], named: usize) {
     page.element("div", &[("class", "scroll")], |scroll| {
         scroll.element("table", &[("class", class)], |table| {
-            table.element("thead", &[], |rows| rows.element("tr", &[], head));
+            table.element("thead", &[], |rows| {
+                rows.element("tr", &[], |row| columns.iter().for_each(|column| head(row, column)));
+            });
             table.feed();
             table.element("tbody", &[], |body| {
-                for (place, of) in rows.iter().enumerate() {
-                    body.element("tr", &[], |cells| row(cells, place, of));
+                for place in 0..height_of(columns) {
+                    body.element("tr", &[], |row| {
+                        for (at, column) in columns.iter().enumerate() {
+                            cell(row, column, &column.cells[place], at == named);
+                        }
+                    });
                     body.feed();
                 }
             });
         });
+    });
+}
+
+/// The class of a column's cells.
+const fn class_of(align: Align) -> &'static str {
+    match align {
+        Align::Left => "",
+        Align::Right => "n",
+    }
+}
+
+fn head(row: &mut Markup, column: &Column) {
+    let class = class_of(column.align);
+    row.element("th", &[("scope", "col"), ("class", class), ("title", &column.about)], |head| {
+        head.text(&one_line(&column.head));
+        if let Some(unit) = column.unit {
+            head.text(" ");
+            head.leaf("small", &[], unit);
+        }
+    });
+}
+
+fn cell(row: &mut Markup, column: &Column, cell: &Cell, names_row: bool) {
+    let (element, scope) = if names_row { ("th", "row") } else { ("td", "") };
+    let class = if cell.class.is_empty() { class_of(column.align) } else { cell.class };
+    row.element(element, &[("scope", scope), ("class", class), ("title", &cell.title)], |inside| {
+        if cell.link.is_empty() {
+            inside.text(&cell.text);
+        } else {
+            inside.leaf("a", &[("href", &cell.link)], &cell.text);
+        }
+        if !cell.small.is_empty() {
+            inside.text(" ");
+            inside.leaf("small", &[], &cell.small);
+        }
     });
 }
 

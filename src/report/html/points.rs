@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use super::super::layout::first_of;
-use super::super::summary::SummaryRow;
 use super::figures::{Field, figure, is_again};
 use super::palette::SHAPES;
-use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
+use crate::event::{Feasibility, MetricRow, RunRecord};
 use crate::metric::MetricDef;
+use crate::report::distinct;
+use crate::report::ending::{is_ok, verdicts};
+use crate::report::summary::SummaryRow;
 
 /// Names in a list.
 pub(super) const SHOWN: usize = 6;
@@ -73,13 +75,7 @@ impl Point<'_> {
 
 /// The models in the order of the table.
 pub(super) fn models(records: &[RunRecord]) -> Vec<&str> {
-    let mut models = Vec::new();
-    for record in records {
-        if !models.contains(&&*record.job.model.name) {
-            models.push(&*record.job.model.name);
-        }
-    }
-    models
+    distinct(records.iter().map(|record| &*record.job.model.name))
 }
 
 /// What becomes one point: the name, the row of the table from 0, and the runs.
@@ -113,13 +109,10 @@ fn groups(field: Field<'_>) -> Vec<Group<'_>> {
 impl Group<'_> {
     /// All runs must keep their constraints, as on the front.
     fn verdict(&self) -> Option<Feasibility> {
-        let found = || {
-            let verdicts = self.runs.iter().filter_map(|run| run.verdict.as_ref());
-            verdicts.map(|verdict| verdict.verdict)
-        };
+        let found: Vec<_> = verdicts(self.runs.iter().copied()).collect();
         [Feasibility::Infeasible, Feasibility::Undecided, Feasibility::Feasible]
             .into_iter()
-            .find(|verdict| found().any(|found| found == *verdict))
+            .find(|verdict| found.contains(verdict))
     }
 }
 
@@ -166,9 +159,7 @@ pub(super) fn points<'a>(
     let (mut points, mut lacking): (Vec<Point<'a>>, [Vec<&str>; 2]) = Default::default();
     let mut lost = Vec::new();
     for group in groups(field) {
-        let lost_one =
-            |run: &&&RunRecord| matches!(run.status, RunStatus::Failed | RunStatus::Cancelled);
-        let good: Vec<_> = group.runs.iter().filter(|run| !lost_one(run)).copied().collect();
+        let good: Vec<_> = group.runs.iter().copied().filter(|run| is_ok(run)).collect();
         let Some(record) = good.first().copied() else {
             lost.push(group.name);
             continue;

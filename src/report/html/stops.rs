@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::ending::failure_text;
-use super::super::ending::{Closing, closing_line, word};
-use super::super::spared::spared;
 use super::markup::{Markup, grid, section};
 use super::page::{Limit, Page};
 use crate::event::{Feasibility, RunRecord, RunStatus};
 use crate::event::{StopDetail, objective::listed};
+use crate::report::closing::{Closing, closing_line};
+use crate::report::ending::{verdicts, why, with_status, word};
+use crate::report::layout::{Cell, Column};
+use crate::report::spared::spared;
 use crate::report::words;
 use crate::units;
 
@@ -100,25 +101,22 @@ fn common_facts(records: &[RunRecord]) -> String {
 /// How many runs there are of each kind: the count, its name and its class.
 fn tiles(page: &Page<'_>) -> Vec<(usize, &'static str, &'static str)> {
     let records = page.records;
-    let of = |verdict: Feasibility| {
-        let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
-        verdicts.filter(|found| found.verdict == verdict).count()
-    };
-    let ended = |status: RunStatus| records.iter().filter(|record| record.status == status).count();
-    let judged = records.iter().any(|record| record.verdict.is_some());
+    let judged: Vec<Feasibility> = verdicts(records).collect();
+    let of = |verdict| judged.iter().filter(|found| **found == verdict).count();
     let mut tiles = vec![(records.len(), if records.len() == 1 { "run" } else { "runs" }, "")];
-    if judged {
+    if !judged.is_empty() {
         tiles.extend([
             (of(Feasibility::Feasible), "feasible", "feasible"),
             (of(Feasibility::Infeasible), "infeasible", "infeasible"),
             (of(Feasibility::Undecided), "undecided", "undecided"),
         ]);
     }
-    let failed = ended(RunStatus::Failed);
+    let failed = with_status(records, RunStatus::Failed);
     tiles.push((failed, "failed", if failed > 0 { "failed" } else { "" }));
-    for (count, what) in
-        [(ended(RunStatus::Cancelled), "cancelled"), (page.head.missing.len(), "not run")]
-    {
+    for (count, what) in [
+        (with_status(records, RunStatus::Cancelled), "cancelled"),
+        (page.head.missing.len(), "not run"),
+    ] {
         if count > 0 {
             tiles.push((count, what, ""));
         }
@@ -131,53 +129,45 @@ pub(super) fn table(page: &mut Markup, records: &[RunRecord]) {
     if records.is_empty() {
         return;
     }
-    let judged = records.iter().any(|record| record.verdict.is_some());
-    let head = |row: &mut Markup| {
-        let heads = ["#", "run", "ended as", "after", "evidence"];
-        let verdict = ["verdict", "why"];
-        for name in heads.iter().chain(verdict.iter().filter(|_| judged)) {
-            row.leaf("th", &[("scope", "col")], name);
-        }
-    };
-    let row = |row: &mut Markup, place: usize, record: &RunRecord| {
-        cells(row, place + 1, record, judged);
-    };
-    section(page, "Why each run ended", |section| {
-        grid(section, "stops", head, records, row);
-    });
+    let number = |text: String| Cell { class: "n", ..text.into() };
+    let mut columns = vec![
+        Column::words("#", 1..=records.len(), |place| number(place.to_string())),
+        Column::words("run", records, |record| record.run.clone()),
+        Column::words("ended as", records, |record| Cell {
+            class: if record.status == RunStatus::Failed { "failed" } else { "" },
+            ..word(record).into()
+        }),
+        Column::words("after", records, |record| number(units::elapsed(record.wall_s))),
+        Column::words("evidence", records, |record| Cell::prose(evidence(record))),
+    ];
+    if verdicts(records).next().is_some() {
+        let why = |record| Cell::prose(words::verdict(record));
+        columns.extend([
+            Column::words("verdict", records, verdict),
+            Column::words("why", records, why),
+        ]);
+    }
+    section(page, "Why each run ended", |section| grid(section, "stops", &columns, 1));
 }
 
-fn cells(row: &mut Markup, number: usize, record: &RunRecord, judged: bool) {
-    let verdict = record.verdict.as_ref();
-    row.leaf("td", &[("class", "n")], &number.to_string());
-    row.leaf("th", &[("scope", "row")], &record.run);
-    let class = if record.status == RunStatus::Failed { "failed" } else { "" };
-    row.leaf("td", &[("class", class)], &word(record));
-    row.leaf("td", &[("class", "n")], &units::elapsed(record.wall_s));
-    let failure = record.failure.as_ref().map(failure_text);
+fn evidence(record: &RunRecord) -> String {
     // A run that a constraint ended has the same sentence twice.
     let by_constraint = matches!(record.stop.detail, StopDetail::Infeasible { .. });
-    let said = verdict.is_some() && by_constraint;
-    let evidence = match failure {
-        Some(failure) => failure,
-        None if said => "a constraint is broken".to_owned(),
-        None => words::stop(&record.stop.detail),
-    };
-    row.leaf("td", &[("class", "words")], &evidence);
-    if judged {
-        let (word, class) = verdict.map_or(("", ""), |verdict| self::verdict(verdict.verdict));
-        row.leaf("td", &[("class", class)], word);
-        row.leaf("td", &[("class", "words")], &words::verdict(record));
+    if record.failure.is_none() && record.verdict.is_some() && by_constraint {
+        return "a constraint is broken".to_owned();
     }
+    why(record)
 }
 
-/// A verdict with its mark, and the class of its colour.
-pub(super) const fn verdict(of: Feasibility) -> (&'static str, &'static str) {
-    match of {
-        Feasibility::Feasible => ("\u{2713} feasible", "feasible"),
-        Feasibility::Infeasible => ("\u{2717} infeasible", "infeasible"),
-        Feasibility::Undecided => ("? undecided", "undecided"),
-    }
+/// A verdict with its sign, in its colour.
+pub(super) fn verdict(record: &RunRecord) -> Cell {
+    let (text, class) = match record.verdict.as_ref().map(|verdict| verdict.verdict) {
+        Some(Feasibility::Feasible) => ("\u{2713} feasible", "feasible"),
+        Some(Feasibility::Infeasible) => ("\u{2717} infeasible", "infeasible"),
+        Some(Feasibility::Undecided) => ("? undecided", "undecided"),
+        None => ("", ""),
+    };
+    Cell { class, ..text.to_owned().into() }
 }
 
 #[cfg(test)]

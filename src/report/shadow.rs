@@ -1,33 +1,15 @@
 //! Shadow mode: `shadow.csv`, the member `shadow` of the document, and the summary for people.
 
-mod document;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::layout::{Align, Column, render, wrap};
-use super::{ReportError, csv_bytes, optional};
-use crate::event::StopReason;
+use super::data::{self, DataColumn};
+use super::layout::{Column, counted, render, wrap};
+use super::{ReportError, distinct};
+use crate::event::{Num, StopReason};
 use crate::metric::MetricName;
 use crate::units::Unit;
 use crate::units::{percent, significant};
-
-/// The columns of `shadow.csv`, in their order.
-pub const COLUMNS: [&str; 16] = [
-    "run",
-    "model",
-    "dataset",
-    "phase",
-    "metric",
-    "unit",
-    "rule",
-    "known",
-    "stop_t_s",
-    "estimate",
-    "low",
-    "high",
-    "full_estimate",
-    "relative_error",
-    "within_asked",
-    "covered",
-];
 
 /// One chosen metric of one run, as a rule would have reported it, beside the figure of the whole run.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +49,25 @@ pub struct ShadowRow {
     pub covered: Option<bool>,
 }
 
+const COLUMNS: &[DataColumn<ShadowRow>] = &[
+    ("run", |r| json!(r.run)),
+    ("model", |r| json!(r.model)),
+    ("dataset", |r| json!(r.dataset)),
+    ("phase", |r| json!(r.phase)),
+    ("metric", |r| json!(r.metric)),
+    ("unit", |r| json!(r.unit)),
+    ("rule", |r| json!(r.rule)),
+    ("known", |r| json!(r.known)),
+    ("stop_t_s", |r| json!(r.stop_t_s)),
+    ("estimate", |r| json!(r.estimate.map(Num))),
+    ("low", |r| json!(r.low.map(Num))),
+    ("high", |r| json!(r.high.map(Num))),
+    ("full_estimate", |r| json!(r.full_estimate.map(Num))),
+    ("relative_error", |r| json!(r.relative_error.map(Num))),
+    ("within_asked", |r| json!(r.within_asked)),
+    ("covered", |r| json!(r.covered)),
+];
+
 /// One run under one rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShadowRunRow {
@@ -94,7 +95,7 @@ impl ShadowRunRow {
 }
 
 /// What becomes of the order by a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ShadowRanking {
     /// The metric, of training.
     pub metric: &'static str,
@@ -103,11 +104,12 @@ pub struct ShadowRanking {
     /// Pairs in the other order at the stop.
     pub swapped: u64,
     /// Those of them whose intervals at the stop are disjoint.
+    #[serde(rename = "swapped_and_disjoint")]
     pub disjoint: u64,
 }
 
 /// What becomes of the set of feasible cells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShadowFeasible {
     /// Cells that are feasible by the whole runs.
     pub full: u64,
@@ -119,7 +121,7 @@ pub struct ShadowFeasible {
 
 /// A rule over all runs. `figures` counts a chosen metric once for each run and phase; those that a run did not reach
 /// before it would have ended are `missing` and count nowhere else.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ShadowTotal {
     /// The rule, as it is written.
     pub rule: String,
@@ -132,25 +134,31 @@ pub struct ShadowTotal {
     /// Figures that were known at the stop.
     pub known: u64,
     /// Figures that differ by no more than was asked.
+    #[serde(rename = "within_asked")]
     pub within: u64,
     /// Figures of phases that would have been left before their end; the others are those of the whole run by themselves.
+    #[serde(rename = "early_figures")]
     pub early: u64,
     /// Those of them that differ by no more than was asked.
+    #[serde(rename = "early_within_asked")]
     pub early_within: u64,
     /// As `within`, or by no more than the whole runs of the cell differ, where that is more; absent where no cell has
     /// three whole runs.
+    #[serde(rename = "within_asked_or_spread")]
     pub within_or_spread: Option<u64>,
     /// Figures with an interval.
     pub intervals: u64,
     /// Those whose interval holds the figure of the whole run.
     pub covered: u64,
-    /// Median share of the time used, over the long runs.
-    pub median_used: Option<f64>,
     /// Runs that are long: [`LONG_S`] or more as a whole.
     pub long_runs: u64,
+    /// Median share of the time used, over the long runs.
+    #[serde(rename = "median_used_fraction")]
+    pub median_used: Option<f64>,
     /// The orders.
     pub rankings: Vec<ShadowRanking>,
     /// The feasible cells; absent without constraints.
+    #[serde(rename = "feasible_cells")]
     pub feasible: Option<ShadowFeasible>,
 }
 
@@ -172,28 +180,28 @@ pub struct ShadowReport {
 impl ShadowReport {
     /// `shadow.csv`.
     pub fn csv(&self) -> Result<Vec<u8>, ReportError> {
-        let text = |flag: Option<bool>| flag.map_or_else(String::new, |flag| flag.to_string());
-        let rows = self.rows.iter().map(|row| {
-            [
-                row.run.clone(),
-                row.model.clone(),
-                row.dataset.clone(),
-                row.phase.clone(),
-                row.metric.to_string(),
-                row.unit.to_string(),
-                row.rule.clone(),
-                row.known.to_string(),
-                optional(row.stop_t_s),
-                optional(row.estimate),
-                optional(row.low),
-                optional(row.high),
-                optional(row.full_estimate),
-                optional(row.relative_error),
-                text(row.within_asked),
-                text(row.covered),
-            ]
-        });
-        csv_bytes(COLUMNS, rows)
+        data::table(COLUMNS, self.rows.iter().cloned())
+    }
+
+    /// The member `shadow` of the document.
+    pub(super) fn json(&self) -> Value {
+        let run = |run: &ShadowRunRow| {
+            json!({
+                "run": run.run,
+                "rule": run.rule,
+                "stop": run.stop,
+                "full_s": run.full_s,
+                "early_s": run.early_s,
+                "used_fraction": Num(run.used()),
+                "worst_relative_error": run.worst_error.map(Num),
+                "worst_metric": run.worst_metric,
+            })
+        };
+        json!({
+            "figures": self.rows.iter().map(|row| data::object(COLUMNS, row)).collect::<Vec<_>>(),
+            "runs": self.runs.iter().map(run).collect::<Vec<_>>(),
+            "rules": self.totals,
+        })
     }
 
     /// The summary for people, each line of at most `width` characters: a block a rule.
@@ -209,22 +217,21 @@ impl ShadowReport {
 
     fn block(&self, total: &ShadowTotal, width: usize) -> String {
         let runs: Vec<_> = self.runs.iter().filter(|r| r.rule == total.rule).collect();
-        let column = |head: &str, side, cell: &dyn Fn(&ShadowRunRow) -> String| {
-            Column::new(head, side, runs.iter().map(|run| cell(run)).collect())
-        };
         let columns = vec![
-            column("run", Align::Left, &|run| run.run.clone()),
-            column("stop", Align::Left, &|run| run.stop.to_string()).ranked(1),
-            column("full\ns", Align::Right, &|run| significant(run.full_s)),
-            column("early\ns", Align::Right, &|run| significant(run.early_s)),
-            column("used\n%", Align::Right, &|run| significant(run.used() * 100.0)),
-            column("worst\nerror %", Align::Right, &|run| signed(run.worst_error)),
-            column("of", Align::Left, &|run| run.worst_metric.clone()),
+            Column::words("run", &runs, |run| run.run.clone()),
+            Column::words("stop", &runs, |run| run.stop.to_string()).ranked(1),
+            Column::figures("full\ns", &runs, |run| significant(run.full_s)),
+            Column::figures("early\ns", &runs, |run| significant(run.early_s)),
+            Column::figures("used\n%", &runs, |run| significant(run.used() * 100.0)),
+            Column::figures("worst\nerror %", &runs, |run| signed(run.worst_error)),
+            Column::words("of", &runs, |run| run.worst_metric.clone()),
         ];
         let head = format!("Shadow of {}: had it stopped the runs early", total.rule);
-        let (names, values) = lines(total).into_iter().unzip();
-        let summary =
-            vec![Column::new("", Align::Left, names), Column::new("", Align::Left, values)];
+        let lines = lines(total);
+        let summary = vec![
+            Column::words("", &lines, |(name, _)| name.clone()),
+            Column::words("", &lines, |(_, value)| value.clone()),
+        ];
         let table = render(columns, width);
         wrap(&head, width, "") + &table + "\n" + render(summary, width).trim_start_matches('\n')
     }
@@ -244,14 +251,9 @@ pub fn rules_in(bytes: &[u8]) -> Vec<String> {
     let Some(at) = header.iter().position(|name| name == "rule") else {
         return Vec::new();
     };
-    let mut rules: Vec<String> = Vec::new();
-    for row in reader.records().flatten() {
-        let rule = row.get(at).unwrap_or_default();
-        if !rule.is_empty() && rules.iter().all(|known| known != rule) {
-            rules.push(rule.to_owned());
-        }
-    }
-    rules
+    let rows = reader.records().flatten();
+    let rules = rows.map(|row| row.get(at).unwrap_or_default().to_owned());
+    distinct(rules.filter(|rule| !rule.is_empty()))
 }
 
 /// What is said of a rule over all runs: names and values.
@@ -275,7 +277,9 @@ fn lines(total: &ShadowTotal) -> Vec<(String, String)> {
     lines.push(line(
         "median share used",
         match total.median_used {
-            Some(used) => format!("{} ({}, {long})", percent(used), runs(total.long_runs)),
+            Some(used) => {
+                format!("{} ({}, {long})", percent(used), counted(total.long_runs, "run"))
+            }
             None => format!("- (no run of {long})"),
         },
     ));
@@ -304,11 +308,6 @@ fn feasible_line(feasible: &ShadowFeasible) -> (String, String) {
     ("feasible cells".to_owned(), value)
 }
 
-fn runs(count: u64) -> String {
-    let plural = if count == 1 { "run" } else { "runs" };
-    format!("{count} {plural}")
-}
-
 fn share(count: u64, of: u64) -> String {
     if of == 0 {
         return "-".to_owned();
@@ -324,7 +323,6 @@ fn signed(share: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
 
     fn row() -> ShadowRow {
         ShadowRow {
@@ -417,7 +415,11 @@ mod tests {
         let bytes = report().csv().unwrap();
         let text = String::from_utf8(bytes.clone()).unwrap();
         let (header, rest) = text.split_once('\n').unwrap();
-        assert_eq!(header, COLUMNS.join(","));
+        assert_eq!(
+            header,
+            "run,model,dataset,phase,metric,unit,rule,known,stop_t_s,estimate,low,high,full_estimate,relative_error,\
+             within_asked,covered"
+        );
         assert_eq!(
             rest,
             "mlp-digits,mlp,digits,train,train.throughput,samples/s,\"fixed:n=2,skip=1\",true,3.5,10,9,,0,inf,false,\n"
