@@ -18,7 +18,7 @@ pub fn baseline(args: &BaselineArgs) -> Result<ExitStatus, Fault> {
             let sessions = baseline::list(&args.store)?;
             match args.format {
                 DoctorFormat::Json => sessions.json()?,
-                DoctorFormat::Text => sessions.text(output::stdout_width())?,
+                DoctorFormat::Text => sessions.text(output::stdout_width()),
             }
         }
         BaselineCommand::Promote(args) => {

@@ -1,6 +1,6 @@
 //! Tables for programs: a column is declared once, for CSV and for JSON.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{ReportError, csv_bytes, number};
 
@@ -9,7 +9,7 @@ pub(super) type DataColumn<T> = (&'static str, fn(&T) -> Value);
 
 /// A row as an object.
 pub(super) fn object<T>(columns: &[DataColumn<T>], row: &T) -> Value {
-    Value::Object(Map::from_iter(columns.iter().map(|(name, of)| ((*name).to_owned(), of(row)))))
+    columns.iter().map(|(name, of)| (*name, of(row))).collect()
 }
 
 /// The header, and the rows under it.

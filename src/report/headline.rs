@@ -33,13 +33,23 @@ impl Place {
 
     /// The name of the phase in the record; absent where nothing is served.
     pub fn phase(self, record: &RunRecord) -> Option<String> {
-        let serve = |size: Option<u32>| size.map(|size| format!("serve[{size}]"));
         match self {
             Self::Train if record.job.work.is_command() => Some(of_command(record).to_owned()),
             Self::Train => Some("train".to_owned()),
-            Self::FirstServe => serve(first_serve_size(record)),
-            Self::LastServe => serve(last_serve_size(record)),
+            Self::FirstServe | Self::LastServe => {
+                self.request_size(record).map(|size| format!("serve[{size}]"))
+            }
             Self::Run => Some("run".to_owned()),
+        }
+    }
+
+    /// Samples a request of its serve phase.
+    pub fn request_size(self, record: &RunRecord) -> Option<u32> {
+        let sizes = request_sizes(record);
+        match self {
+            Self::FirstServe => sizes.first().copied(),
+            Self::LastServe => sizes.last().copied(),
+            Self::Train | Self::Run => None,
         }
     }
 
@@ -74,31 +84,22 @@ fn of_command(record: &RunRecord) -> &str {
     begun.or_else(|| Some(&*other.next()?.phase)).unwrap_or("run")
 }
 
-/// The sizes of requests that a command has served.
-fn sizes_of_command(record: &RunRecord) -> impl Iterator<Item = u32> {
-    let rows = record.metrics.iter();
-    let rows =
-        rows.filter(|row| row.metric == MetricId::ServeThroughput && record.job.work.is_command());
-    rows.filter_map(|row| match row.phase.parse() {
+/// The sizes of requests that a run serves, or that a command has served.
+fn request_sizes(record: &RunRecord) -> Vec<u32> {
+    if !record.job.work.is_command() {
+        return record
+            .job
+            .serve
+            .as_ref()
+            .map(|serve| serve.batch_sizes.clone())
+            .unwrap_or_default();
+    }
+    let rows = record.metrics.iter().filter(|row| row.metric == MetricId::ServeThroughput);
+    let size = |row: &MetricRow| match row.phase.parse() {
         Ok(Phase::Serve(size)) => Some(size),
         _ => None,
-    })
-}
-
-/// Samples a request of the first serve phase.
-pub fn first_serve_size(record: &RunRecord) -> Option<u32> {
-    if record.job.work.is_command() {
-        return sizes_of_command(record).next();
-    }
-    record.job.serve.as_ref()?.batch_sizes.first().copied()
-}
-
-/// Samples a request of the last serve phase.
-pub fn last_serve_size(record: &RunRecord) -> Option<u32> {
-    if record.job.work.is_command() {
-        return sizes_of_command(record).last();
-    }
-    record.job.serve.as_ref()?.batch_sizes.last().copied()
+    };
+    rows.filter_map(size).collect()
 }
 
 /// Whether the test accuracy is that of a model which was trained to the end: it used its epochs, or its validation

@@ -255,7 +255,7 @@ pub fn first_of<T: AsRef<str>>(names: &[T], most: usize) -> String {
 }
 
 /// `1 cell`, `2 cells`.
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
     let plural = if count == N::from(1) { "" } else { "s" };
     format!("{count} {what}{plural}")
 }
@@ -264,10 +264,6 @@ pub fn counted<N: Display + PartialEq + From<u8>>(count: N, what: &str) -> Strin
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn strings(cells: &[&str]) -> Vec<String> {
-        cells.iter().map(|&cell| cell.to_owned()).collect()
-    }
 
     fn columns() -> Vec<Column> {
         vec![

@@ -113,7 +113,7 @@ fn json_summary(summary: &ReplaySummary) -> Value {
 /// The comparison for people, each line of at most `width` characters: a block a benchmark, at the end the one over all.
 pub fn replay_table(summaries: &[ReplaySummary], width: usize) -> String {
     let column = |head: &str, cell: &dyn Fn(&ReplaySummary) -> String| {
-        Column::figures(head, summaries, |summary| cell(summary))
+        Column::figures(head, summaries, cell)
     };
     let name = |at: usize| {
         let summary = &summaries[at];

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::ReportError;
-use super::layout::counted;
-use super::listing::Listing;
+use super::layout::{Column, counted, render};
 use crate::event::fingerprint::Fingerprint;
 use crate::store::baseline::WINDOW;
 
@@ -186,17 +185,6 @@ pub struct Promoted {
     pub outlying: Option<String>,
 }
 
-/// What people are shown of a session.
-#[derive(Serialize)]
-struct Row {
-    session: String,
-    commit: String,
-    cells: usize,
-    runs: usize,
-    used: &'static str,
-    promoted: String,
-}
-
 impl SessionList {
     /// For programs.
     pub fn json(&self) -> Result<String, ReportError> {
@@ -204,7 +192,7 @@ impl SessionList {
     }
 
     /// For people, in lines of at most `width` characters.
-    pub fn text(&self, width: usize) -> Result<String, ReportError> {
+    pub fn text(&self, width: usize) -> String {
         let mut text = String::new();
         for machine in &self.machines {
             let told = TOLD.iter().filter_map(|field| {
@@ -217,14 +205,13 @@ impl SessionList {
             });
             let told: Vec<String> = told.filter(|value| value != "none").collect();
             let _ = writeln!(text, "machine {}: {}", machine.key, told.join(", "));
-            let rows: Vec<Row> = machine.sessions.iter().map(short).collect();
-            text += &Listing::new(&rows)?.table(width);
+            text += &render(columns(&machine.sessions), width);
             let _ = writeln!(text, "{}\n", judged(machine));
         }
         if self.machines.is_empty() {
             let _ = writeln!(text, "{} holds no session yet", self.store);
         }
-        Ok(text.trim_end().to_owned() + "\n")
+        text.trim_end().to_owned() + "\n"
     }
 }
 
@@ -250,22 +237,29 @@ fn judged(machine: &SessionsOfMachine) -> String {
     }
 }
 
-fn short(session: &KeptSession) -> Row {
-    let promoted = session.promoted.last().map(|promoted| {
+/// What people are shown of the sessions.
+fn columns(sessions: &[KeptSession]) -> Vec<Column> {
+    let commit = |session: &KeptSession| -> String {
+        session.commit.as_deref().unwrap_or("-").chars().take(10).collect()
+    };
+    let used = |session: &KeptSession| match (session.rolling, session.pinned) {
+        (true, true) => "both",
+        (true, false) => "rolling",
+        (false, true) => "pinned",
+        (false, false) => "-",
+    };
+    let promoted = |promoted: &Promoted| {
         let day = promoted.at.split('T').next().unwrap_or_default();
         format!("{day} {}", promoted.reason)
-    });
-    Row {
-        session: session.session.clone(),
-        commit: session.commit.as_deref().unwrap_or("-").chars().take(10).collect(),
-        cells: session.cells,
-        runs: session.runs,
-        used: match (session.rolling, session.pinned) {
-            (true, true) => "both",
-            (true, false) => "rolling",
-            (false, true) => "pinned",
-            (false, false) => "-",
-        },
-        promoted: promoted.unwrap_or_default(),
-    }
+    };
+    vec![
+        Column::words("session", sessions, |session| session.session.clone()),
+        Column::words("commit", sessions, commit),
+        Column::figures("cells", sessions, |session| session.cells.to_string()),
+        Column::figures("runs", sessions, |session| session.runs.to_string()),
+        Column::words("used", sessions, |session| used(session).to_owned()),
+        Column::words("promoted", sessions, |session| {
+            session.promoted.last().map(promoted).unwrap_or_default()
+        }),
+    ]
 }

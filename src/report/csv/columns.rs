@@ -4,7 +4,7 @@ use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{AxisValue, CommandSpec, MaxRate, Pattern, RunRecord, RunVerdict, axis};
 use crate::metric::{CATALOGUE, MetricDef, MetricId};
 use crate::report::ending::failure_text;
-use crate::report::headline::{Place, accuracy_is_final, first_serve_size, last_serve_size};
+use crate::report::headline::{Place, accuracy_is_final};
 use crate::report::{interference::marked, words};
 use crate::report::{number, one_line, optional, shown};
 
@@ -87,8 +87,8 @@ const COLUMNS: &[Column] = &[
     Figure(MetricId::ValidationAccuracy),
     Figure(MetricId::TestAccuracy),
     Text("test_accuracy_is_final", |r| shown(accuracy_is_final(r))),
-    Text("serve_batch_size", |r| shown(first_serve_size(r))),
-    Text("serve_throughput_batch_size", |r| shown(last_serve_size(r))),
+    Text("serve_batch_size", |r| shown(Place::FirstServe.request_size(r))),
+    Text("serve_throughput_batch_size", |r| shown(Place::LastServe.request_size(r))),
     Axis("optimizer"),
     Axis("weight_decay"),
     Axis("depth"),

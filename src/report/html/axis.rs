@@ -116,17 +116,11 @@ fn even_ticks((low, high): (f64, f64), scale: Scale, most: usize) -> Vec<(f64, S
         .find(|step| *step >= raw * (1.0 - 1e-9))
         .unwrap_or(raw);
     let decimals = decimals(step);
-    let first = (from / step - 1e-9).ceil();
-    let last = (to / step + 1e-9).floor();
-    let mut ticks = Vec::new();
-    let mut place = first;
+    let (first, last) = ((from / step - 1e-9).ceil(), (to / step + 1e-9).floor());
     // The guard is against steps that rounding has made too small to count by.
-    while place <= last && ticks.len() <= 2 * most {
-        let value = place * step;
-        ticks.push((scale.unscaled(value), format!("{:.decimals$}", value + 0.0)));
-        place += 1.0;
-    }
-    ticks
+    let places = (0..=2 * most).map(|at| first + at as f64).take_while(|place| *place <= last);
+    let tick = |value: f64| (scale.unscaled(value), format!("{:.decimals$}", value + 0.0));
+    places.map(|place| tick(place * step)).collect()
 }
 
 /// Ticks within decades, as many as fit; `None` where there would be fewer than two.

@@ -144,11 +144,9 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
             format!("{} of the worst stage", metric.name)
         }
         (place @ (Place::FirstServe | Place::LastServe), _) => {
-            let size = |record: &RunRecord| {
-                let sizes = &record.job.serve.as_ref()?.batch_sizes;
-                if place == Place::FirstServe { sizes.first() } else { sizes.last() }.copied()
-            };
-            let mut found: Vec<_> = field.records.iter().filter_map(size).collect();
+            let served = field.records.iter().filter(|record| record.job.serve.is_some());
+            let mut found: Vec<_> =
+                served.filter_map(|record| place.request_size(record)).collect();
             found.sort_unstable();
             found.dedup();
             match found[..] {

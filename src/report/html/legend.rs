@@ -4,74 +4,50 @@ use plotters::style::Color;
 
 use super::figures::Field;
 use super::palette::{self, Ink, LIMIT, TEXT};
-use super::plot::{self, Area, Drawn};
+use super::plot::{self, Area, entry};
 use super::points::models;
 use crate::event::Feasibility;
 use crate::report::ReportError;
 use crate::report::ending::{is_ok, verdicts};
 use crate::report::headline::accuracy_is_final;
 
-/// Symbols with their meanings.
-#[derive(Default)]
-struct Entries(Vec<(String, String)>);
-
-impl Entries {
-    fn add(
-        &mut self,
-        meaning: &str,
-        draw: impl FnOnce(&Area<'_>) -> Drawn,
-    ) -> Result<(), ReportError> {
-        self.0.push((plot::symbol(draw)?, meaning.to_owned()));
-        Ok(())
-    }
-}
-
 /// Each symbol that occurs, with its meaning.
 pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportError> {
     let shown: Vec<_> = field.records.iter().filter(|record| is_ok(record)).collect();
     let judged: Vec<_> = verdicts(shown.iter().copied()).collect();
-    let mut entries = Entries::default();
+    let mut entries = Vec::new();
     for (shape, model) in models(field.records).into_iter().enumerate().take(palette::SHAPES.len())
     {
         let ink = if judged.is_empty() { palette::of_model(shape) } else { TEXT };
-        entries.add(model, |area| plot::mark(area, (9, 9), shape, ink, true))?;
+        entries.push(entry(model, |area| plot::mark(area, (9, 9), shape, ink, true))?);
     }
-    of_verdicts(&mut entries, &judged)?;
-    let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, ink, filled);
-    if shown.iter().any(|record| field.on_front(record)) {
-        entries.add("on the front", |area| {
-            dot(area, palette::LINE, true)?;
-            plot::ring(area, (9, 9))
-        })?;
-    }
-    if shown.iter().any(|record| accuracy_is_final(record) == Some(false)) {
-        entries.add("not trained to the end", |area| dot(area, palette::AXIS, false))?;
-    }
-    if !field.limits.is_empty() {
-        entries.add("limit, and the side that breaks it", |area| {
-            plot::shade(area, ((9, 0), (18, 18)), LIMIT.light, 0.07)?;
-            plot::line(area, vec![(9, 0), (9, 18)], LIMIT.light.stroke_width(2))
-        })?;
-    }
-    Ok(entries.0)
-}
-
-fn of_verdicts(entries: &mut Entries, judged: &[Feasibility]) -> Result<(), ReportError> {
     for (verdict, meaning) in [
         (Feasibility::Feasible, "feasible"),
         (Feasibility::Infeasible, "infeasible"),
         (Feasibility::Undecided, "undecided ?"),
     ] {
-        if !judged.contains(&verdict) {
-            continue;
+        if judged.contains(&verdict) {
+            entries.push(entry(meaning, |area| {
+                plot::mark(area, (9, 9), 0, palette::of_verdict(verdict), true)?;
+                if verdict == Feasibility::Infeasible { plot::strike(area, (9, 9)) } else { Ok(()) }
+            })?);
         }
-        entries.add(meaning, |area| {
-            plot::mark(area, (9, 9), 0, palette::of_verdict(verdict), true)?;
-            match verdict {
-                Feasibility::Infeasible => plot::strike(area, (9, 9)),
-                Feasibility::Feasible | Feasibility::Undecided => Ok(()),
-            }
-        })?;
     }
-    Ok(())
+    let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, ink, filled);
+    if shown.iter().any(|record| field.on_front(record)) {
+        entries.push(entry("on the front", |area| {
+            dot(area, palette::LINE, true)?;
+            plot::ring(area, (9, 9))
+        })?);
+    }
+    if shown.iter().any(|record| accuracy_is_final(record) == Some(false)) {
+        entries.push(entry("not trained to the end", |area| dot(area, palette::AXIS, false))?);
+    }
+    if !field.limits.is_empty() {
+        entries.push(entry("limit, and the side that breaks it", |area| {
+            plot::shade(area, ((9, 0), (18, 18)), LIMIT.light, 0.07)?;
+            plot::line(area, vec![(9, 0), (9, 18)], LIMIT.light.stroke_width(2))
+        })?);
+    }
+    Ok(entries)
 }

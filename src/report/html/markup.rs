@@ -160,12 +160,12 @@ fn cell(row: &mut Markup, column: &Column, cell: &Cell, names_row: bool) {
 }
 
 /// Marks and their meanings.
-pub(super) fn meanings<T: AsRef<str>>(page: &mut Markup, entries: &[(String, T)]) {
+pub(super) fn meanings(page: &mut Markup, entries: &[(String, String)]) {
     page.element("ul", &[("class", "legend")], |list| {
         for (symbol, meaning) in entries {
             list.element("li", &[], |item| {
                 item.raw(symbol);
-                item.text(meaning.as_ref());
+                item.text(meaning);
             });
         }
     });

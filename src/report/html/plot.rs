@@ -3,6 +3,7 @@
 use plotters::backend::SVGBackend;
 use plotters::chart::{ChartBuilder, LabelAreaPosition};
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -57,10 +58,15 @@ pub(super) fn svg(
     ))
 }
 
-/// The element of a mark of a legend, which stands beside its word.
-pub(super) fn symbol(draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, ReportError> {
+/// An entry of a legend: the element of a mark, which stands beside its meaning, and the meaning.
+pub(super) fn entry(
+    meaning: &str,
+    draw: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Result<(String, String), ReportError> {
     let drawing = drawn((18, 18), draw)?;
-    Ok(format!("<svg class=\"symbol\" viewBox=\"0 0 18 18\" aria-hidden=\"true\">{drawing}"))
+    let symbol =
+        format!("<svg class=\"symbol\" viewBox=\"0 0 18 18\" aria-hidden=\"true\">{drawing}");
+    Ok((symbol, meaning.to_owned()))
 }
 
 /// What stands behind the start tag, with the end tag.
@@ -206,33 +212,36 @@ pub(super) fn axes(
     let ((left, right), (bottom, top)) = (x.ends(), y.ends());
     let inside = chart.plotting_area();
     let corners = [(left, top), (right, bottom)].map(|corner| inside.map_coordinate(&corner));
-    Ok(Chart { frame: (corners[0], corners[1]), x: x.clone(), y: y.clone() })
+    Ok(Chart { frame: (corners[0], corners[1]), axes: [x.clone(), y.clone()] })
 }
 
 /// A chart that has been drawn.
 pub(super) struct Chart {
     /// Where it is.
     pub(super) frame: Frame,
-    x: Axis,
-    y: Axis,
+    axes: [Axis; 2],
 }
 
 impl Chart {
-    /// How far to the right a value is.
-    pub(super) fn x(&self, value: f64) -> i32 {
-        use plotters::coord::ranged1d::Ranged;
-        self.x.map(&value, (self.frame.0.0, self.frame.1.0))
+    /// Where a value is along an axis, 0 across and 1 up; at the edge where it lies beyond.
+    pub(super) fn along(&self, of: usize, value: f64) -> i32 {
+        let ((left, top), (right, bottom)) = self.frame;
+        self.axes[of].map(&value, if of == 0 { (left, right) } else { (bottom, top) })
     }
 
-    /// How far down a value is.
-    pub(super) fn y(&self, value: f64) -> i32 {
-        use plotters::coord::ranged1d::Ranged;
-        self.y.map(&value, (self.frame.1.1, self.frame.0.1))
+    /// How far to the right a value is.
+    pub(super) fn x(&self, value: f64) -> i32 {
+        self.along(0, value)
     }
 
     /// Where a point is.
     pub(super) fn at(&self, (x, y): (f64, f64)) -> Pixel {
-        (self.x(x), self.y(y))
+        (self.along(0, x), self.along(1, y))
+    }
+
+    /// Whether a value lies on an axis.
+    pub(super) fn holds(&self, of: usize, value: f64) -> bool {
+        self.axes[of].holds(value)
     }
 }
 

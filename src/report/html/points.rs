@@ -24,19 +24,20 @@ pub(super) struct Point<'a> {
     pub(super) number: usize,
     /// Whether it keeps its constraints, where it has any.
     pub(super) verdict: Option<Feasibility>,
-    sides: [Coordinate; 2],
+    /// Its figures, across and up.
+    pub(super) coordinates: [Coordinate; 2],
 }
 
 /// A figure with the ends of its interval; an end that is not known is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Coordinate {
-    value: f64,
+pub(super) struct Coordinate {
+    pub(super) value: f64,
     low: f64,
     high: f64,
     /// Whether it is of requests that were served once more.
     again: bool,
     /// Whether it is not that of a model that was not trained to the end.
-    is_final: bool,
+    pub(super) is_final: bool,
 }
 
 impl Coordinate {
@@ -49,27 +50,23 @@ impl Coordinate {
             is_final: true,
         }
     }
+
+    /// The ends of its interval, of which one may be infinite; `None` where nothing is known of either.
+    pub(super) fn ends(&self) -> Option<(f64, f64)> {
+        let Self { low, high, .. } = *self;
+        (low.is_finite() || high.is_finite()).then_some((low, high))
+    }
 }
 
 impl Point<'_> {
-    pub(super) fn value(&self, of: usize) -> f64 {
-        self.sides[of].value
-    }
-
-    /// Whether one of its figures is not that of a model that was not trained to the end.
-    pub(super) fn is_final_in(&self, of: usize) -> bool {
-        self.sides[of].is_final
-    }
-
-    /// Whether none of its figures is.
+    /// Whether none of its figures is that of a model that was not trained to the end.
     pub(super) fn is_final(&self) -> bool {
-        self.sides.iter().all(|side| side.is_final)
+        self.coordinates.iter().all(|side| side.is_final)
     }
 
-    /// The ends of its interval, of which one may be infinite; `None` where nothing is known of either.
-    pub(super) fn ends(&self, of: usize) -> Option<(f64, f64)> {
-        let Coordinate { low, high, .. } = self.sides[of];
-        (low.is_finite() || high.is_finite()).then_some((low, high))
+    /// Where it would stand if its axes had no ends.
+    pub(super) fn values(&self) -> (f64, f64) {
+        (self.coordinates[0].value, self.coordinates[1].value)
     }
 }
 
@@ -175,7 +172,7 @@ pub(super) fn points<'a>(
                 name: group.name,
                 number: group.place + 1,
                 verdict: group.verdict(),
-                sides: [x, y],
+                coordinates: [x, y],
             }),
             [None, _] => lacking[0].push(group.name),
             _ => lacking[1].push(group.name),
@@ -205,14 +202,14 @@ pub(super) fn points<'a>(
 /// What must be known of the figures of one metric on a drawing.
 fn caveats(field: Field<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize) -> Vec<String> {
     let mut notes = Vec::new();
-    if points.iter().any(|point| point.sides[of].again) {
+    if points.iter().any(|point| point.coordinates[of].again) {
         notes.push(format!(
             "{} is that on trained weights, where the verdict rests on it",
             metric.name
         ));
     }
     let is_half = |(low, high): (f64, f64)| low.is_finite() != high.is_finite();
-    if points.iter().filter_map(|point| point.ends(of)).any(is_half) {
+    if points.iter().filter_map(|point| point.coordinates[of].ends()).any(is_half) {
         notes.push(format!("a bar of {} that reaches the edge has no end there", metric.name));
     }
     let limited = field.limits.iter().any(|limit| limit.metric == metric.id);

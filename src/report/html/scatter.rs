@@ -67,7 +67,7 @@ pub(super) fn scatter(
     let svg = plot::svg(HEIGHT, about, |area| {
         let inner = area.margin(8, 4, 0, 14);
         let chart = plot::axes(&inner, (&x, &y), (&titles[0], &titles[1]), (62, 44))?;
-        draw(area, &chart, field, metrics, [&x, &y], &points)
+        draw(area, &chart, field, metrics, &points)
     })?;
     Ok(Some(Scatter { svg, notes }))
 }
@@ -81,17 +81,18 @@ fn axis(
     of: usize,
     notes: &mut Vec<String>,
 ) -> Option<Axis> {
-    let is_final = |point: &&Point<'_>| point.is_final_in(of);
+    let is_final = |point: &&Point<'_>| point.coordinates[of].is_final;
     let any_final = points.iter().any(|point| is_final(&point));
     let counts = |point: &&Point<'_>| is_final(point) || !any_final;
-    let mut values: Vec<f64> = points.iter().filter(counts).map(|point| point.value(of)).collect();
+    let mut values: Vec<f64> =
+        points.iter().filter(counts).map(|point| point.coordinates[of].value).collect();
     let (low, high) =
         (values.iter().copied().reduce(f64::min)?, values.iter().copied().reduce(f64::max)?);
     values.extend(
         points
             .iter()
             .filter(counts)
-            .filter_map(|point| point.ends(of))
+            .filter_map(|point| point.coordinates[of].ends())
             .flat_map(|(low, high)| [low, high]),
     );
     for limit in field.limits.iter().filter(|limit| limit.metric == metric.id) {
@@ -107,9 +108,9 @@ fn axis(
     }
     let wish = Wish { unit: metric.unit, ticks: 6, zero: Zero::Free, margin: true };
     let axis = Axis::over(&values, wish)?;
-    let beyond = points.iter().filter(|point| !axis.holds(point.value(of)));
+    let beyond = points.iter().filter(|point| !axis.holds(point.coordinates[of].value));
     let beyond: Vec<_> = beyond
-        .map(|point| format!("{} ({})", point.name, metric.unit.show(point.value(of))))
+        .map(|point| format!("{} ({})", point.name, metric.unit.show(point.coordinates[of].value)))
         .collect();
     if !beyond.is_empty() {
         notes.push(format!(
@@ -121,32 +122,23 @@ fn axis(
     Some(axis)
 }
 
-/// Where a point is drawn: on the edge where it lies beyond.
-fn place(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Pixel {
-    let [x, y] = [0, 1].map(|of| {
-        let (low, high) = axes[of].ends();
-        point.value(of).clamp(low, high)
-    });
-    chart.at((x, y))
-}
-
 /// The limits, the runs, their intervals and their names.
 fn draw(
     area: &Area<'_>,
     chart: &Chart,
     field: Field<'_>,
     metrics: [&MetricDef; 2],
-    axes: [&Axis; 2],
     points: &[Point<'_>],
 ) -> Drawn {
-    let places: Vec<Pixel> = points.iter().map(|point| place(chart, axes, point)).collect();
+    let places: Vec<Pixel> = points.iter().map(|point| chart.at(point.values())).collect();
     let marks = places.iter().map(|at| labels::around(*at, RING, RING));
     let mut avoid: Vec<Frame> = marks.collect();
     let drawn: Vec<LimitLine<'_>> = [0, 1]
         .into_iter()
         .flat_map(|of| {
-            let on_axis =
-                move |limit: &&Limit| limit.metric == metrics[of].id && axes[of].holds(limit.value);
+            let on_axis = move |limit: &&Limit| {
+                limit.metric == metrics[of].id && chart.holds(of, limit.value)
+            };
             let limits = field.limits.iter().filter(on_axis);
             limits.map(move |limit| LimitLine { limit, across: of == 0 })
         })
@@ -165,7 +157,7 @@ fn draw(
         taken.push(covers);
     }
     for point in points {
-        for line in intervals(chart, axes, point) {
+        for line in intervals(chart, point) {
             plot::line(area, vec![line.0, line.1], palette::AXIS.light)?;
             crossed.push((
                 (line.0.0, line.1.1.min(line.0.1)),
@@ -191,16 +183,12 @@ fn draw(
 }
 
 /// The intervals of a point, from end to end; to the edge where an end is not known.
-fn intervals(chart: &Chart, axes: [&Axis; 2], point: &Point<'_>) -> Vec<Frame> {
-    let (x, y) = place(chart, axes, point);
-    let ends = [0, 1].map(|of| {
-        let (low, high) = point.ends(of)?;
-        let (first, last) = axes[of].ends();
-        Some((low.clamp(first, last), high.clamp(first, last)))
-    });
-    let across = ends[0].map(|(low, high)| ((chart.x(low), y), (chart.x(high), y)));
-    let up = ends[1].map(|(low, high)| ((x, chart.y(low)), (x, chart.y(high))));
-    across.into_iter().chain(up).collect()
+fn intervals(chart: &Chart, point: &Point<'_>) -> impl Iterator<Item = Frame> {
+    let (x, y) = point.values();
+    let [across, up] = point.coordinates.map(|figure| figure.ends());
+    let across = across.map(|(low, high)| (chart.at((low, y)), chart.at((high, y))));
+    let up = up.map(|(low, high)| (chart.at((x, low)), chart.at((x, high))));
+    across.into_iter().chain(up)
 }
 
 /// A limit and how its line runs: at a place across, or at a height.
@@ -214,16 +202,13 @@ struct LimitLine<'a> {
 fn draw_limit(area: &Area<'_>, chart: &Chart, drawn: LimitLine<'_>) -> Drawn<Frame> {
     let LimitLine { limit, across } = drawn;
     let ((left, top), (right, bottom)) = chart.frame;
+    let at = chart.along(usize::from(!across), limit.value);
     let (line, broken) = if across {
-        let x = chart.x(limit.value);
-        let broken =
-            if limit.upper { ((x, top), (right, bottom)) } else { ((left, top), (x, bottom)) };
-        (((x, top), (x, bottom)), broken)
+        let (from, to) = if limit.upper { (at, right) } else { (left, at) };
+        (((at, top), (at, bottom)), ((from, top), (to, bottom)))
     } else {
-        let y = chart.y(limit.value);
-        let broken =
-            if limit.upper { ((left, top), (right, y)) } else { ((left, y), (right, bottom)) };
-        (((left, y), (right, y)), broken)
+        let (from, to) = if limit.upper { (top, at) } else { (at, bottom) };
+        (((left, at), (right, at)), ((left, from), (right, to)))
     };
     plot::shade(area, broken, LIMIT.light, 0.07)?;
     plot::line(area, vec![line.0, line.1], LIMIT.light.stroke_width(2))?;
@@ -234,7 +219,8 @@ fn draw_limit(area: &Area<'_>, chart: &Chart, drawn: LimitLine<'_>) -> Drawn<Fra
 fn words_of_limit(chart: &Chart, line: LimitLine<'_>, avoid: &[Frame]) -> labels::Label {
     let LimitLine { limit, across } = line;
     let ((left, top), _) = chart.frame;
-    let on_line = if across { (chart.x(limit.value), top) } else { (left, chart.y(limit.value)) };
+    let at = chart.along(usize::from(!across), limit.value);
+    let on_line = if across { (at, top) } else { (left, at) };
     let places = places_of_words(chart.frame, line, on_line);
     let label = |(at, anchor)| labels::Label { text: limit.short(), at, anchor };
     let free = |label: &labels::Label| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use plotters::coord::ranged1d::Ranged;
 use plotters::style::Color;
 
 use super::super::ReportError;
@@ -214,7 +215,6 @@ fn tint(stage: Stage) -> Option<(Ink, f64)> {
 
 /// The names of the stages over the panels, those that have room.
 fn stage_names(area: &Area<'_>, time: &Axis, series: &RunSeries) -> Drawn {
-    use plotters::coord::ranged1d::Ranged;
     let left = i32::try_from(LEFT).unwrap_or(0);
     let right = i32::try_from(plot::WIDTH - RIGHT).unwrap_or(0);
     let mut free_from = left;
@@ -234,24 +234,22 @@ fn stage_names(area: &Area<'_>, time: &Axis, series: &RunSeries) -> Drawn {
 }
 
 /// What the shades and lines mean: each with its symbol.
-pub(super) fn legend() -> Result<Vec<(String, &'static str)>, ReportError> {
-    let shade = |(ink, share): (Ink, f64)| {
-        plot::symbol(|area| plot::shade(area, ((1, 3), (17, 15)), ink.light, share))
+pub(super) fn legend() -> Result<Vec<(String, String)>, ReportError> {
+    let shade = |name, (ink, share): (Ink, f64)| {
+        plot::entry(name, |area| plot::shade(area, ((1, 3), (17, 15)), ink.light, share))
     };
-    let upright = |ink: Ink, wide: u32| {
-        plot::symbol(|area| plot::line(area, vec![(9, 1), (9, 17)], ink.light.stroke_width(wide)))
+    let upright = |name, ink: Ink, wide: u32| {
+        let line = vec![(9, 1), (9, 17)];
+        plot::entry(name, |area| plot::line(area, line, ink.light.stroke_width(wide)))
     };
-    let mut entries = Vec::new();
-    for (stage, name) in
-        [(Stage::Serve(1), "serving"), (Stage::Train, "training"), (Stage::Test, "test")]
-    {
-        if let Some((ink, share)) = tint(stage) {
-            entries.push((shade((ink, share * 2.0))?, name));
-        }
-    }
-    entries.push((shade((AXIS, 0.35))?, "steps left out as warm-up"));
-    entries.push((upright(AXIS, 1)?, "asked to leave a phase that was known"));
-    entries.push((upright(STOP, 2)?, "end of measuring, for the reason above"));
+    let stages = [(Stage::Serve(1), "serving"), (Stage::Train, "training"), (Stage::Test, "test")];
+    let tints = stages.into_iter().filter_map(|(stage, name)| Some((name, tint(stage)?)));
+    let mut entries: Vec<_> = tints
+        .map(|(name, (ink, share))| shade(name, (ink, share * 2.0)))
+        .collect::<Result<_, _>>()?;
+    entries.push(shade("steps left out as warm-up", (AXIS, 0.35))?);
+    entries.push(upright("asked to leave a phase that was known", AXIS, 1)?);
+    entries.push(upright("end of measuring, for the reason above", STOP, 2)?);
     Ok(entries)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::fault::{Fault, FiguresFault, NEEDED};
-use super::runs::{ReadFigures, cell_of};
+use super::runs::{ReadFigures, begun};
 use super::sheet::{CsvRow, Sheet};
 use crate::event::RunStatus;
 use crate::gate::{Figure, GateRun};
@@ -26,7 +26,11 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
         let at = match places.entry(name) {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
-                runs.push(begin(&line)?);
+                let mut run = begun(&line)?;
+                if matches!(run.status, Some(RunStatus::Failed | RunStatus::Cancelled)) {
+                    "its events.jsonl and stderr.log say why".clone_into(&mut run.why);
+                }
+                runs.push(run);
                 *entry.insert(runs.len() - 1)
             }
         };
@@ -39,30 +43,6 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
         runs[at].figures.push(figure(&line)?);
     }
     Ok(ReadFigures { runs, notes: Vec::new(), wide: false })
-}
-
-/// A run, from its first line.
-fn begin(line: &CsvRow<'_>) -> Result<GateRun, Fault> {
-    let run = line.name("run")?;
-    let (cell, repeat) = cell_of(run, line.whole("repeat")?);
-    let named = line.text("cell");
-    let cell = if named.is_empty() { &cell } else { named };
-    let status = line.status()?;
-    let ended = !matches!(status, Some(RunStatus::Failed | RunStatus::Cancelled));
-    Ok(GateRun {
-        run: run.to_owned(),
-        cell: cell.to_owned(),
-        repeat,
-        session: String::new(),
-        pairing: None,
-        status,
-        why: if ended {
-            String::new()
-        } else {
-            "its events.jsonl and stderr.log say why".to_owned()
-        },
-        figures: Vec::new(),
-    })
 }
 
 /// The lines of a run say the same of it.

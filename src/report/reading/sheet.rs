@@ -1,6 +1,7 @@
 //! A CSV file as lines of cells with the numbers of their lines.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use super::fault::{Fault, FiguresFault};
 use crate::event::RunStatus;
@@ -100,9 +101,7 @@ impl<'a> CsvRow<'a> {
         let place = self.sheet.place(column);
         place.and_then(|place| self.record.get(place)).unwrap_or_default()
     }
-}
 
-impl CsvRow<'_> {
     pub(super) fn wrong(&self, column: &str, value: &str, wanted: &'static str) -> Fault {
         let fault = FiguresFault::Cell {
             column: column.to_owned(),
@@ -124,21 +123,18 @@ impl CsvRow<'_> {
     /// A number, or nothing. `nan` and `inf` are numbers here: the loss of a model that diverged is one, and whether a figure
     /// may be one is for the comparison to say.
     pub(super) fn number(&self, column: &str) -> Result<Option<f64>, Fault> {
-        let text = self.text(column);
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let value = text.parse().map(Some);
-        value.map_err(|_| self.wrong(column, text, "a number"))
+        self.parsed(column, "a number")
     }
 
-    pub(super) fn whole<T: std::str::FromStr>(&self, column: &str) -> Result<Option<T>, Fault> {
-        let text = self.text(column);
-        if text.is_empty() {
-            return Ok(None);
+    pub(super) fn whole<T: FromStr>(&self, column: &str) -> Result<Option<T>, Fault> {
+        self.parsed(column, "a whole number")
+    }
+
+    fn parsed<T: FromStr>(&self, column: &str, wanted: &'static str) -> Result<Option<T>, Fault> {
+        match self.text(column) {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| self.wrong(column, text, wanted)),
         }
-        let value = text.parse().map(Some);
-        value.map_err(|_| self.wrong(column, text, "a whole number"))
     }
 
     pub(super) fn status(&self) -> Result<Option<RunStatus>, Fault> {

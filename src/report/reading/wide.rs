@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::fault::{Fault, FiguresFault};
-use super::runs::{ReadFigures, cell_of};
+use super::runs::{ReadFigures, begun};
 use super::sheet::{CsvRow, Sheet};
 use crate::gate::{Figure, GateRun};
 use crate::metric::MetricDef;
@@ -99,17 +99,15 @@ fn is_unit(ending: &str) -> bool {
 }
 
 fn run(line: &CsvRow<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
-    let run = line.name("run")?;
-    let (cell, repeat) = cell_of(run, line.whole("repeat")?);
-    let named = line.text("cell");
-    let mut figures = Vec::new();
+    let why = line.text("failure").to_owned();
+    let mut run = GateRun { why, ..begun(line)? };
     for known in columns {
         let value = line.number(known.column)?;
         // Of what was not measured it cannot be told here why, nor of which requests.
         if value.is_none() {
             continue;
         }
-        figures.push(Figure {
+        run.figures.push(Figure {
             phase: phase(line, known)?,
             metric: known.metric.id.into(),
             unit: known.metric.unit.to_string(),
@@ -119,16 +117,7 @@ fn run(line: &CsvRow<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
             of_worker: false,
         });
     }
-    Ok(GateRun {
-        run: run.to_owned(),
-        cell: if named.is_empty() { cell } else { named.to_owned() },
-        repeat,
-        session: String::new(),
-        pairing: None,
-        status: line.status()?,
-        why: line.text("failure").to_owned(),
-        figures,
-    })
+    Ok(run)
 }
 
 /// The phase that a column speaks of, as `metrics.csv` names it.
