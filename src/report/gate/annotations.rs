@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::GateReport;
+use super::report::GateReport;
 use super::rows::{ORDER, all_incomparable, doubtful, evidence, fails, figure, of, plain};
 use crate::gate::{Row, RowVerdict};
 

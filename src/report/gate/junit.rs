@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::GateReport;
+use super::report::GateReport;
 use super::rows::{counts, doubtful, evidence, figure};
 use crate::gate::{Outcome, Row, RowVerdict};
 

@@ -5,22 +5,14 @@
 mod annotations;
 mod junit;
 mod page;
+mod report;
 mod rows;
 mod text;
 
-use super::ReportError;
-use crate::gate::{Judgement, Outcome};
+use super::{ReportError, json};
 
 pub use self::page::MARKER;
-
-/// A judgement and what is made of doubt.
-#[derive(Debug, Clone, Copy)]
-pub struct GateReport<'a> {
-    /// What is shown.
-    pub judgement: &'a Judgement,
-    /// Whether a suspect or inconclusive row fails.
-    pub inconclusive_fails: bool,
-}
+pub use self::report::GateReport;
 
 impl GateReport<'_> {
     /// For people, in lines of at most `width` characters.
@@ -30,9 +22,7 @@ impl GateReport<'_> {
 
     /// The judgement itself, as `perftune check FILE` reads it again.
     pub fn json(&self) -> Result<Vec<u8>, ReportError> {
-        let mut bytes = serde_json::to_vec_pretty(self.judgement)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        json::pretty(self.judgement)
     }
 
     /// `JUnit` XML: a test suite a cell, a test case a row and one for the outcome, which fails exactly where the exit code does.
@@ -49,64 +39,6 @@ impl GateReport<'_> {
     pub fn annotations(&self) -> String {
         annotations::lines(self)
     }
-
-    /// The exit code.
-    pub fn exit_code(&self) -> u8 {
-        self.judgement.exit_code(self.inconclusive_fails)
-    }
-
-    /// The outcome in a word or two.
-    fn outcome(&self) -> &'static str {
-        match self.judgement.outcome {
-            Outcome::Ok => "no regression",
-            Outcome::Regressed => "regressed",
-            Outcome::Doubtful => "in doubt",
-            Outcome::Coverage => "not covered",
-            Outcome::Incomparable => "not comparable",
-        }
-    }
-
-    /// The outcome in a sentence: what it is and what it does to the exit code.
-    fn closing(&self) -> String {
-        format!("{}: {}", self.outcome(), self.reason())
-    }
-
-    fn reason(&self) -> String {
-        let code = self.exit_code();
-        let why = match self.judgement.outcome {
-            Outcome::Ok => "no row is worse by its floor",
-            Outcome::Regressed => "at least one row is worse by its floor or more",
-            Outcome::Doubtful if self.inconclusive_fails => {
-                "no row has regressed for certain, and not every row could be cleared (--on-inconclusive=fail)"
-            }
-            Outcome::Doubtful => {
-                "no row has regressed for certain, and not every row could be cleared; --on-inconclusive=fail makes that exit code 6"
-            }
-            Outcome::Coverage => "rows are missing or failed, or none could be judged",
-            Outcome::Incomparable => {
-                "the two sides were measured in different or unknown environments"
-            }
-        };
-        format!("{why} (exit code {code})")
-    }
-
-    /// The whole in one line: for headings.
-    fn headline(&self) -> String {
-        format!("{}: {}", self.outcome(), rows::counts(self.judgement))
-    }
-
-    /// How the figures came about, and what that allows to be said.
-    fn design(&self) -> String {
-        let ceiling =
-            if self.judgement.full_verdicts { "full verdicts" } else { "suspect at most" };
-        format!("{}: {ceiling}", self.judgement.design)
-    }
-}
-
-/// `1 row`, `2 rows`.
-fn counted(count: usize, what: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{ending}")
 }
 
 #[cfg(test)]

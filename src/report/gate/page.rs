@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::super::layout::{Align, Column};
+use super::super::layout::{Align, Column, counted};
 use super::super::markdown::{escaped, table};
+use super::report::GateReport;
 use super::rows::{
     ORDER, all_incomparable, change, evidence, fails, figure, interval, of, plain, probability,
     quantity,
 };
-use super::{GateReport, counted};
 use crate::gate::{Judgement, Row, RowVerdict};
 
 /// The first line of the page: a script finds an earlier comment by it, and replaces it.

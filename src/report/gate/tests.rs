@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::fixtures::{difference, mixed, of, row, with};
 use super::rows::{change, figure, interval, probability, quantity};
 use super::*;
-use crate::gate::{Design, RowVerdict};
+use crate::gate::{Design, Judgement, RowVerdict};
 use crate::units::Unit;
 
 fn report(judgement: &Judgement) -> GateReport<'_> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::super::layout::{Align, Column, render, wrap};
+use super::super::layout::{Align, Column, counted, render, wrap};
+use super::report::GateReport;
 use super::rows::{
     all_incomparable, change, doubtful, evidence, fails, figure, interval, of, plain, probability,
     quantity,
 };
-use super::{GateReport, counted};
 use crate::gate::{Design, Judgement, Row, RowVerdict};
 use crate::units;
 

@@ -8,7 +8,7 @@ use crate::event::{
     Evidence, Feasibility, MetricRow, Objective, Pattern, Reason, Ruling, RunRecord, Stage,
     StopDetail, StopReason,
 };
-use crate::metric::{Better, MetricId, find};
+use crate::metric::{Better, MetricId};
 use crate::report::fixtures::{
     all_kinds, compared, completed, front, judged, limited, of_peak, record,
 };
