@@ -248,7 +248,10 @@ fn properties(table: &str, keys: &[Described]) -> Json {
     match free {
         // The dots in the name of a metric may be written as tables within tables.
         Some(("METRIC", schema)) => {
-            let either = json!({ "anyOf": [schema, { "type": "object" }] });
+            let here = format!("#/properties/{}", table.replace('.', "/properties/"));
+            let below = json!({ "$ref": format!("{here}/additionalProperties") });
+            let tables = json!({ "type": "object", "additionalProperties": below });
+            let either = json!({ "anyOf": [schema, tables] });
             json!({ "type": "object", "additionalProperties": either })
         }
         Some((_, schema)) => json!({ "type": "object", "additionalProperties": schema }),

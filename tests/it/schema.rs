@@ -8,7 +8,13 @@ use perftune::event::Axis;
 use serde_json::Value;
 
 /// What of draft 2020-12 the schema uses; why the first value that does not match does not.
-fn mismatch(schema: &Value, value: &Value, at: &str) -> Option<String> {
+fn mismatch(root: &Value, value: &Value) -> Option<String> {
+    mismatch_of(root, root, value, "grid")
+}
+
+fn mismatch_of(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    let of_part =
+        |schema: &Value, value: &Value, at: &str| mismatch_of(root, schema, value, at);
     let says = |what: &str| Some(format!("{at}: {value} is not {what}"));
     for (keyword, rule) in schema.as_object().unwrap() {
         let number = || value.as_f64().zip(rule.as_f64());
@@ -28,7 +34,11 @@ fn mismatch(schema: &Value, value: &Value, at: &str) -> Option<String> {
                     .any(|key| !fields.contains_key(key.as_str().unwrap()))
             }),
             "anyOf" => {
-                rule.as_array().unwrap().iter().all(|schema| mismatch(schema, value, at).is_some())
+                rule.as_array().unwrap().iter().all(|schema| of_part(schema, value, at).is_some())
+            }
+            "$ref" => {
+                let place = rule.as_str().unwrap().strip_prefix('#').unwrap();
+                of_part(root.pointer(place).unwrap(), value, at).is_some()
             }
             // Patterns are left to those who have regular expressions; the last three are walked below.
             "pattern"
@@ -48,7 +58,7 @@ fn mismatch(schema: &Value, value: &Value, at: &str) -> Option<String> {
     let of_items = schema.get("items").and_then(|schema| {
         items
             .enumerate()
-            .find_map(|(index, item)| mismatch(schema, item, &format!("{at}[{index}]")))
+            .find_map(|(index, item)| of_part(schema, item, &format!("{at}[{index}]")))
     });
     let mut fields = value.as_object().into_iter().flatten();
     of_items.or_else(|| {
@@ -57,7 +67,7 @@ fn mismatch(schema: &Value, value: &Value, at: &str) -> Option<String> {
             let of = schema.get("properties").and_then(|properties| properties.get(key));
             match of.or(schema.get("additionalProperties")) {
                 Some(Value::Bool(false)) => Some(format!("{at}: unknown key")),
-                Some(schema) => mismatch(schema, value, &at),
+                Some(schema) => of_part(schema, value, &at),
                 None => None,
             }
         })
@@ -91,7 +101,7 @@ fn grid_files_match_the_schema() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|kind| kind == "toml") {
-                assert_eq!(mismatch(&schema, &grid(&path), "grid"), None, "{}", path.display());
+                assert_eq!(mismatch(&schema, &grid(&path)), None, "{}", path.display());
                 found += 1;
             }
         }
@@ -115,11 +125,40 @@ fn mistakes_of_keys_types_and_ranges_do_not() {
         "exclude-unknown-key",
         "override-unknown-setting",
         "override-of-the-sampler",
+        "gate-metric-unknown-key",
+        "gate-metric-no-table",
+        "gate-direction-unknown",
         "wrong-type-flag",
         "no-grid",
     ] {
         let path = Path::new("tests/configs/invalid").join(name).with_extension("toml");
-        assert!(mismatch(&schema, &grid(&path), "grid").is_some(), "{name}");
+        assert!(mismatch(&schema, &grid(&path)).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn the_dots_of_a_metric_may_be_tables_and_its_keys_are_known() {
+    let schema = json_schema();
+    let whole = |body: &str| {
+        let text = format!("grid = {{ model = 'mlp', dataset = 'digits' }}\n{body}");
+        serde_json::to_value(toml::from_str::<toml::Table>(&text).unwrap()).unwrap()
+    };
+    for (body, right) in [
+        ("[gate.metrics.memory.peak]\nfloor = '1%'", true),
+        ("[gate.metrics]\nmemory.peak.floor = '1%'", true),
+        ("[gate.metrics]\n'memory.peak'.floor = '1%'", true),
+        ("[gate.metrics.'memory.peak']", true),
+        ("[gate.metrics]\ntokens = { direction = 'higher' }", true),
+        ("[gate.metrics.memory.peak]\nflor = '1%'", false),
+        ("[gate.metrics]\n'memory.peak'.flor = '1%'", false),
+        ("[gate.metrics]\ntokens = { direction = 'higher', flor = '1%' }", false),
+        ("[constraints]\nmemory.peak = '<= 1GiB'", true),
+        ("[constraints]\n'memory.peak' = ['<= 1GiB', '> 1MiB']", true),
+        ("[constraints]\nmemory.peak = 3", false),
+        ("[[override]]\nmatch.model = 'mlp'\nconstraints.memory.peak = '<= 1GiB'", true),
+        ("[[override]]\nmatch.model = 'mlp'\nconstraints.memory.peak = 3", false),
+    ] {
+        assert_eq!(mismatch(&schema, &whole(body)).is_none(), right, "{body}");
     }
 }
 
