@@ -196,7 +196,9 @@ impl<T: 'static> Kind<T> {
         match self {
             Self::Flag(_) => "true or false".to_owned(),
             Self::Count(from, to, _) => format!("{from} to {to}"),
-            Self::Number(range, _) => format!("a number {}", range.says(|end| end.to_string())),
+            Self::Number(range, _) => {
+                format!("{} {}", range.noun, range.says(|end| end.to_string()))
+            }
             Self::Share(range, _) => format!("a percentage {}", range.says(quoted)),
             Self::Fraction(range, _) => {
                 format!("a number or a percentage {}", range.says(|end| end.to_string()))

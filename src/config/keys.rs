@@ -394,7 +394,11 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     key(
         "energy.grams_per_kwh",
         Number(
-            Range { such_as: Some("350"), ..Range::new(Included(0.0), Included(5000.0)) },
+            Range {
+                noun: "a number of grams",
+                such_as: Some("350"),
+                ..Range::new(Included(0.0), Included(5000.0))
+            },
             |s, v, _| s.grams_per_kwh = Some(v),
         ),
     )

@@ -65,7 +65,7 @@ pub(super) fn number(
     if value.is_none() {
         let says = range.says(|end| end.to_string());
         let example = range.such_as.map(|text| format!(", such as {text}")).unwrap_or_default();
-        wrong(key, &format!("a number {says}{example}"), node, problems);
+        wrong(key, &format!("{} {says}{example}", range.noun), node, problems);
     }
     value
 }

@@ -87,6 +87,8 @@ pub struct Range {
     pub low: Bound<f64>,
     /// The highest.
     pub high: Bound<f64>,
+    /// What one is called: a number, where nothing is said of its unit.
+    pub noun: &'static str,
     /// A usual one, where the ends say too little.
     pub such_as: Option<&'static str>,
 }
@@ -94,7 +96,7 @@ pub struct Range {
 impl Range {
     /// All from the one to the other.
     pub const fn new(low: Bound<f64>, high: Bound<f64>) -> Self {
-        Self { low, high, such_as: None }
+        Self { low, high, noun: "a number", such_as: None }
     }
 
     /// Whether a value is one of them.
