@@ -124,11 +124,7 @@ impl Axes {
     ) -> Vec<Twice> {
         let mut twice = Vec::new();
         let pool = &mut self.pools[axis.index()];
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
-        if items.is_empty() {
+        if node.items().is_empty() {
             let key = axis.key();
             problems.error_with(
                 node.place,
@@ -136,8 +132,8 @@ impl Axes {
                 "give at least one value, or leave the key out for its default",
             );
         }
-        for item in items {
-            let Some(choice) = axis::read(axis, item, world, problems) else {
+        for item in node.items() {
+            let Some(choice) = problems.ok(axis::read(axis, item, world)) else {
                 continue;
             };
             match pool.find(&choice.label) {
@@ -153,7 +149,7 @@ impl Axes {
 
     /// `[train]` may fix some of the axes, but only those that `[grid]` does not name.
     fn read_train(&mut self, root: &Table, world: &World<'_>, problems: &mut Problems) {
-        let Some(Value::Table(train)) = root.get("train").map(|entry| &entry.node.value) else {
+        let Some(train) = root.table("train") else {
             return;
         };
         for axis in Axis::all().filter(|axis| axis.def().in_train) {
@@ -173,7 +169,7 @@ impl Axes {
                     format!("`{key}` in [train] must be one value, not a list"),
                     format!("move it to [grid] to try several: {key} = [...]"),
                 );
-            } else if let Some(choice) = axis::read(axis, &entry.node, world, problems) {
+            } else if let Some(choice) = problems.ok(axis::read(axis, &entry.node, world)) {
                 let pool = &mut self.pools[axis.index()];
                 pool.origin = Origin::Train;
                 pool.intern(choice);

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::problems::{Place, Problems};
-use super::read;
+use super::problems::{Place, Problem};
+use super::read::{self, Read};
 use super::suggest;
 use super::tree::{Node, Value};
 use super::world::World;
@@ -71,28 +71,23 @@ fn resolved(axis: Axis, value: AxisValue, cores: u32) -> AxisValue {
     }
 }
 
-/// The value of an axis, or nothing when it is wrong, which is then reported.
-pub(super) fn read(
-    axis: Axis,
-    node: &Node,
-    world: &World<'_>,
-    problems: &mut Problems,
-) -> Option<Choice> {
+/// The value of an axis.
+pub(super) fn read(axis: Axis, node: &Node, world: &World<'_>) -> Read<Choice> {
     let key = axis.key();
     let mut data = None;
     let value = match axis.def().kind {
-        AxisKind::Model => AxisValue::Text(model(node, world, problems)?.into()),
+        AxisKind::Model => AxisValue::Text(model(node, world)?.into()),
         AxisKind::Dataset => {
-            let (name, found) = dataset(node, world, problems)?;
+            let (name, found) = dataset(node, world)?;
             data = Some(found);
             AxisValue::Text(name.into())
         }
-        AxisKind::Device => AxisValue::Text(device(node, problems)?.into()),
-        AxisKind::Threads { most } => AxisValue::Count(read::count(key, node, 0..=most, problems)?),
-        AxisKind::Count { most } => AxisValue::Count(read::count(key, node, 1..=most, problems)?),
-        AxisKind::Number(range) => AxisValue::Number(read::number(key, node, &range, problems)?),
-        AxisKind::Flag => AxisValue::Flag(read::flag(key, node, problems)?),
-        AxisKind::Word(words) => AxisValue::Text(read::word(key, node, words, problems)?.into()),
+        AxisKind::Device => AxisValue::Text(device(node)?.into()),
+        AxisKind::Threads { most } => AxisValue::Count(read::count(key, node, 0..=most)?),
+        AxisKind::Count { most } => AxisValue::Count(read::count(key, node, 1..=most)?),
+        AxisKind::Number(range) => AxisValue::Number(read::number(key, node, &range)?),
+        AxisKind::Flag => AxisValue::Flag(read::flag(key, node)?),
+        AxisKind::Word(words) => AxisValue::Text(read::word(key, node, words)?.into()),
     };
     let mut choice = Choice::new(axis, resolved(axis, value, world.cores), Some(node.place));
     choice.dataset = data;
@@ -101,89 +96,73 @@ pub(super) fn read(
         other => other.shown(),
     };
     choice.written = (written != choice.label).then_some(written);
-    Some(choice)
+    Ok(choice)
 }
 
-fn model(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<String> {
-    let name = read::text("model", node, "the name of a model in quotes", problems)?;
+fn model(node: &Node, world: &World<'_>) -> Read<String> {
+    let name = read::text("model", node, "the name of a model in quotes")?;
     if !world.foreign && !world.is_command(name) && !MODELS.iter().any(|model| model.name == name) {
         let native = MODELS.iter().map(|model| model.name);
         let commands = world.commands.iter().map(String::as_str);
         let names: Vec<&str> = native.chain(commands).collect();
-        problems.error_with(
-            node.place,
-            format!("unknown model {}", node.value.shown()),
-            suggest::hint(name, &names, "the models are"),
-        );
-        return None;
+        let problem = Problem::new(node.place, format!("unknown model {}", node.value.shown()));
+        return Err(problem.hint(suggest::hint(name, &names, "the models are")));
     }
-    check_length("model", name, node, problems)
+    of_length("model", name, node)
 }
 
-fn check_length(key: &str, name: &str, node: &Node, problems: &mut Problems) -> Option<String> {
+fn of_length(key: &str, name: &str, node: &Node) -> Read<String> {
     if (1..=LONGEST_NAME).contains(&name.len()) {
-        return Some(name.to_owned());
+        return Ok(name.to_owned());
     }
-    let expected = format!("a name of 1 to {LONGEST_NAME} bytes");
-    read::wrong(key, &expected, node, problems);
-    None
+    Err(read::wrong(key, &format!("a name of 1 to {LONGEST_NAME} bytes"), node))
 }
 
 /// The name of a data set, and where it is.
-fn dataset(node: &Node, world: &World<'_>, problems: &mut Problems) -> Option<(String, Dataset)> {
-    let expected = "the name or the folder of a data set in quotes";
-    let written = read::text("dataset", node, expected, problems)?;
+fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
+    let written = read::text("dataset", node, "the name or the folder of a data set in quotes")?;
     let is_path = written.contains('/') || written.starts_with('.');
     let known = world.dataset_names.iter().any(|name| name == written);
-    let foreign = |name: &str, dir: PathBuf, problems: &mut Problems| {
-        let name = check_length("dataset", name, node, problems)?;
-        Some((name, Dataset { dir, train_rows: None }))
+    let foreign = |name: &str, dir: PathBuf| {
+        Ok((of_length("dataset", name, node)?, Dataset { dir, train_rows: None }))
     };
     let folder = world.bases.of(node).join(written);
     if (world.foreign || !world.commands.is_empty()) && !known && !is_path {
-        return foreign(written, folder, problems);
+        return foreign(written, folder);
     }
     if !known && !is_path {
         let names: Vec<&str> = world.dataset_names.iter().map(String::as_str).collect();
-        problems.error_with(
-            node.place,
-            format!("unknown data set {}", node.value.shown()),
-            suggest::hint(written, &names, "the data sets are"),
-        );
-        return None;
+        let problem = Problem::new(node.place, format!("unknown data set {}", node.value.shown()));
+        return Err(problem.hint(suggest::hint(written, &names, "the data sets are")));
     }
     let asked = if known { written.to_owned() } else { folder.to_string_lossy().into_owned() };
     match world.catalogue.resolve(&asked) {
         Ok(facts) => {
-            let name = check_length("dataset", &facts.name, node, problems)?;
+            let name = of_length("dataset", &facts.name, node)?;
             let dir = std::path::absolute(&facts.dir).unwrap_or(facts.dir);
-            Some((name, Dataset { dir, train_rows: (!world.foreign).then_some(facts.train_rows) }))
+            Ok((name, Dataset { dir, train_rows: (!world.foreign).then_some(facts.train_rows) }))
         }
         Err(_) if world.foreign => {
             let name = folder.file_name().map(std::ffi::OsStr::to_string_lossy);
-            let name = name.as_deref().unwrap_or(written).to_owned();
-            foreign(&name, folder, problems)
+            let name = name.unwrap_or(written.into()).into_owned();
+            foreign(&name, folder)
         }
         Err(why) => {
             let shown = node.value.shown();
-            problems.error(node.place, format!("the data set {shown} cannot be used: {why}"));
-            None
+            Err(Problem::new(node.place, format!("the data set {shown} cannot be used: {why}")))
         }
     }
 }
 
-fn device(node: &Node, problems: &mut Problems) -> Option<String> {
+fn device(node: &Node) -> Read<String> {
     let expected = "one of cpu, cuda, cuda:N (N from 0 to 255), mps";
-    let written = read::text("device", node, expected, problems)?;
+    let written = read::text("device", node, expected)?;
     let numbered =
         |text: &str| text.strip_prefix("cuda:").and_then(|number| number.parse::<u8>().ok());
     if matches!(written, "cpu" | "cuda" | "mps") {
-        return Some(written.to_owned());
+        return Ok(written.to_owned());
     }
     // Written anew, so that `cuda:01` and `cuda:1` are one device.
-    if let Some(number) = numbered(written) {
-        return Some(format!("cuda:{number}"));
-    }
-    read::wrong("device", expected, node, problems);
-    None
+    let number = numbered(written).map(|number| format!("cuda:{number}"));
+    number.ok_or_else(|| read::wrong("device", expected, node))
 }

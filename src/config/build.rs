@@ -118,6 +118,18 @@ impl<'a> Values<'a> {
     }
 }
 
+impl Resolver<'_> {
+    /// The values of each cell that was checked.
+    pub(super) fn values<'c>(
+        &'c self,
+        cells: &'c [Cell],
+        axes: &'c Axes,
+    ) -> impl Iterator<Item = Values<'c>> {
+        let values = move |cell| Some(Values { cell, axes, settings: self.settings(cell)? });
+        cells.iter().filter_map(values)
+    }
+}
+
 /// What all runs of a plan share.
 pub(super) struct Builder<'a> {
     pub(super) settings: &'a Settings,
@@ -159,7 +171,7 @@ impl Builder<'_> {
     fn report_clash(&self, name: &str, cell: &Cell, problems: &mut Problems) {
         let place = self.axes.choice(Axis::DATASET, cell).and_then(|c| c.place);
         problems.error_with(
-            place.unwrap_or(Place::whole(GRID)),
+            place.unwrap_or_default(),
             format!("two different runs would both be named {name}"),
             "rename a model or a data set, so that their names joined by `-` differ",
         );

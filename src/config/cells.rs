@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::axes::{Axes, Cell};
 use super::axis;
-use super::problems::{GRID, Place, Problems};
+use super::problems::{Place, Problems};
 use super::read;
 use super::select::{Selector, Which};
 use super::tree::{Table, Value};
@@ -52,7 +52,7 @@ fn product(axes: &Axes, root: &Table, problems: &mut Problems) -> Vec<Cell> {
     let Some(total) = total else {
         let place = root.get("grid").map(|entry| entry.key_place);
         problems.error_with(
-            place.unwrap_or(Place::whole(GRID)),
+            place.unwrap_or_default(),
             format!("the product of the axes has more than {LARGEST_PRODUCT} cells"),
             "give fewer values",
         );
@@ -120,7 +120,7 @@ fn includes(
                     format!("`{key}` of an [[include]] must be one value, not a list"),
                     "write one [[include]] for each cell",
                 );
-            } else if let Some(choice) = axis::read(axis, &entry.node, world, problems) {
+            } else if let Some(choice) = problems.ok(axis::read(axis, &entry.node, world)) {
                 let pool = &mut axes.pools[axis.index()];
                 let dataset = choice.dataset.clone();
                 let index = pool.intern(choice);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::axes::{Axes, Cell};
 use super::build::Values;
 use super::models::CommandModel;
-use super::problems::{GRID, Place, Problems};
+use super::problems::Problems;
 use super::resolve::Resolver;
 use super::suggest;
 use super::world::World;
@@ -20,11 +20,7 @@ pub(super) fn batches(
     problems: &mut Problems,
 ) {
     let mut told = HashSet::new();
-    for cell in cells {
-        let Some(settings) = resolver.settings(cell) else {
-            continue;
-        };
-        let values = Values { cell, axes, settings };
+    for values in resolver.values(cells, axes) {
         let (Some(dataset), Some(batch)) = (values.dataset(), values.choice(Axis::BATCH_SIZE))
         else {
             continue;
@@ -32,16 +28,16 @@ pub(super) fn batches(
         let (Some(rows), Some(size)) = (dataset.train_rows, batch.count()) else {
             continue;
         };
-        let (train, name) = (&settings.train, values.label(Axis::DATASET));
+        let (train, name) = (&values.settings.train, values.label(Axis::DATASET));
         let held_out = train.validation_rows(rows);
         let left = rows.saturating_sub(held_out);
         if train.epochs == 0 || u64::from(size) <= left || !told.insert((name, size)) {
             continue;
         }
         let share = Share(train.validation_share);
-        let place = batch.place.or(axes.choice(Axis::DATASET, cell).and_then(|c| c.place));
+        let of_data = axes.choice(Axis::DATASET, values.cell).and_then(|choice| choice.place);
         problems.error_with(
-            place.unwrap_or(Place::whole(GRID)),
+            batch.place.or(of_data).unwrap_or_default(),
             format!(
                 "a batch of {size} is larger than the training part of {name}: {left} of its {rows} rows ({share} are held out for validation)"
             ),
@@ -70,7 +66,7 @@ pub(super) fn datasets(cells: &[Cell], axes: &Axes, world: &World<'_>, problems:
         let names: Vec<&str> = world.dataset_names.iter().map(String::as_str).collect();
         let hint = suggest::hint(&data.label, &names, "the data sets are");
         problems.error_with(
-            data.place.unwrap_or(Place::whole(GRID)),
+            data.place.unwrap_or_default(),
             format!(
                 "unknown data set \"{}\", which the model {} has to read",
                 data.label, model.label
@@ -88,11 +84,7 @@ pub(super) fn models(
     problems: &mut Problems,
 ) {
     let mut told = HashSet::new();
-    for cell in cells {
-        let Some(settings) = resolver.settings(cell) else {
-            continue;
-        };
-        let values = Values { cell, axes, settings };
+    for values in resolver.values(cells, axes) {
         let name = values.label(Axis::MODEL);
         let Some(model) = MODELS.iter().find(|model| model.name == name) else {
             continue;
@@ -104,11 +96,8 @@ pub(super) fn models(
         let asked = [Axis::DEPTH, Axis::WIDTH].map(|axis| values.choice(axis));
         let place = asked.into_iter().flatten().find_map(|choice| choice.place);
         if told.insert(why.clone()) {
-            problems.error_with(
-                place.unwrap_or(Place::whole(GRID)),
-                why,
-                "change it, or [[exclude]] the cell",
-            );
+            let hint = "change it, or [[exclude]] the cell";
+            problems.error_with(place.unwrap_or_default(), why, hint);
         }
     }
 }
@@ -134,13 +123,9 @@ pub(super) fn threads(
     problems: &mut Problems,
 ) {
     let mut told = HashSet::new();
-    for cell in cells {
-        let (Some(settings), Some(choice)) =
-            (resolver.settings(cell), axes.choice(Axis::THREADS, cell))
-        else {
-            continue;
-        };
-        let Some(threads) = choice.count() else {
+    for Values { cell, settings, .. } in resolver.values(cells, axes) {
+        let choice = axes.choice(Axis::THREADS, cell);
+        let Some((choice, threads)) = choice.and_then(|c| Some((c, c.count()?))) else {
             continue;
         };
         let (cpus, limits) = (settings.limits.cpus.len(), settings.limits_place);

@@ -10,6 +10,7 @@ use super::set;
 use super::tree::{Entry, Node, Table, Value};
 use super::world::{Bases, MachineFacts};
 use crate::event::{CommandSpec, Work, axis};
+use crate::metric::MetricId;
 
 /// The longest name that is made of a command, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -17,20 +18,8 @@ const LONGEST_NAME: usize = 64;
 /// What a column of data sets says of a command.
 const NO_DATA: &str = "-";
 
-/// Keys of a grid that a command has no use for, and its own flags say.
-const NOT_SET: [&str; 11] = [
-    "exclude",
-    "gate",
-    "grid",
-    "include",
-    "models",
-    "name",
-    "objectives",
-    "override",
-    "repeat",
-    "seed",
-    "serve",
-];
+/// Tables of a grid that `--set` may change for a command; the others it has no use for, or its own flags say.
+const SET: [&str; 6] = ["constraints", "energy", "limits", "sampler", "stop", "train"];
 
 /// A command and what the command line says about it.
 pub struct CommandRequest<'a> {
@@ -132,10 +121,10 @@ fn put(table: &mut Table, key: &str, node: Node) {
 
 /// Puts a value into the table of this key, which is made where it is not there.
 fn put_into(root: &mut Table, key: &str, inner: &str, node: Node) {
-    if !matches!(root.get(key), Some(entry) if matches!(entry.node.value, Value::Table(_))) {
+    if root.table(key).is_none() {
         put(root, key, Node { value: Value::Table(Table::default()), place: node.place });
     }
-    if let Some(Value::Table(table)) = root.get_mut(key).map(|entry| &mut entry.node.value) {
+    if let Some(table) = root.table_mut(key) {
         put(table, inner, node);
     }
 }
@@ -152,8 +141,9 @@ fn refuse(set: &[String], problems: &mut Problems) {
     for argument in set {
         let key = argument.split('=').next().unwrap_or_default().trim();
         let first = key.split('.').next().unwrap_or_default();
-        let worker = first == "worker" && key != "worker.grace";
-        if worker || NOT_SET.contains(&first) {
+        let may = SET.contains(&first) || key == "worker.grace";
+        // What is no key at all is told of as in a grid.
+        if !may && schema::top().contains(&first) {
             let body = format!("--set {argument}");
             let span = Some((6, 6 + key.len()));
             let text = problems.add_argument(body);
@@ -191,7 +181,7 @@ fn limit(root: &mut Table, written: &str, problems: &mut Problems) {
         problems.error_with(
             whole,
             "a constraint is a metric, a comparison and a limit",
-            "for example --constraint 'memory.peak <= 1GiB'",
+            format!("for example --constraint '{} <= 1GiB'", MetricId::MemoryPeak),
         );
         return;
     };
@@ -202,26 +192,15 @@ fn limit(root: &mut Table, written: &str, problems: &mut Problems) {
         Place { span: Some((offset + lead, offset + lead + name.len().max(1))), ..whole };
     let place = Place { span: Some((offset + at, offset + written.len())), ..whole };
     let mut node = text(rest, place);
-    if let Some(before) = constraint(root, name) {
-        let mut items = match before.value {
-            Value::List(items) => items,
-            value => vec![Node { value, place: before.place }],
-        };
+    // What is asked already of the same metric holds too.
+    if let Some(before) = root.table("constraints").and_then(|table| table.get(name)) {
+        let mut items = before.node.items().to_vec();
         items.push(node);
         node = Node { value: Value::List(items), place: whole };
     }
     put_into(root, "constraints", name, node);
-    if let Some(Value::Table(table)) = root.get_mut("constraints").map(|e| &mut e.node.value)
-        && let Some(entry) = table.get_mut(name)
-    {
+    let table = root.table_mut("constraints");
+    if let Some(entry) = table.and_then(|table| table.get_mut(name)) {
         entry.key_place = key_place;
     }
-}
-
-/// What is already asked of a metric.
-fn constraint(root: &Table, name: &str) -> Option<Node> {
-    let Value::Table(table) = &root.get("constraints")?.node.value else {
-        return None;
-    };
-    Some(table.get(name)?.node.clone())
 }

@@ -2,29 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use super::problems::Problems;
-use super::read;
+use super::read::{self, Read};
 use super::tree::{Node, Value};
 
 /// The words of a command; the first is not empty.
-pub(super) fn words<'a>(
-    node: &'a Node,
-    problems: &mut Problems,
-) -> Option<Vec<(&'a str, &'a Node)>> {
+pub(super) fn words(node: &Node) -> Read<Vec<(&str, &Node)>> {
     let expected = "a list of texts, the program first, such as [\"python3\", \"train.py\"]";
-    let Value::List(items) = &node.value else {
-        read::wrong("command", expected, node, problems);
-        return None;
+    let words = match &node.value {
+        Value::List(items) => items.iter(),
+        _ => [].iter(),
     };
-    let mut words = Vec::new();
-    for item in items {
-        words.push((read::text("command", item, expected, problems)?, item));
+    let words = words.map(|item| Ok((read::text("command", item, expected)?, item)));
+    let words = words.collect::<Read<Vec<_>>>()?;
+    match words.first() {
+        Some((first, _)) if !first.is_empty() => Ok(words),
+        _ => Err(read::wrong("command", expected, node)),
     }
-    if words.first().is_none_or(|(first, _)| first.is_empty()) {
-        read::wrong("command", expected, node, problems);
-        return None;
-    }
-    Some(words)
 }
 
 /// The program: a bare name is looked up on the PATH, as a shell would.

@@ -1,8 +1,8 @@
 //! `[constraints]`: a metric of the catalogue, a comparison, and a limit in the metric's unit.
 
 use super::metrics;
-use super::problems::{Place, Problems, shown};
-use super::read;
+use super::problems::{Place, Problem, Problems, shown};
+use super::read::{self, Read};
 use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
 use crate::metric::{self, Better, Field, MetricDef, MetricKind, Source};
@@ -66,15 +66,12 @@ fn walk(table: &Table, prefix: &str, found: &mut Vec<Limited>, problems: &mut Pr
 }
 
 fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<Limited> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
+    let items = node.items();
     if items.is_empty() {
-        wrong(def, node, problems);
+        problems.push(wrong(def, node));
     }
     let limited: Vec<Limited> =
-        items.iter().filter_map(|item| limit(def, item, problems)).collect();
+        items.iter().filter_map(|item| problems.ok(limit(def, item))).collect();
     let ends = |upper: bool| {
         let of_side = limited.iter().map(|limited| &limited.constraint);
         of_side.filter(move |constraint| constraint.op.is_upper() == upper)
@@ -92,9 +89,9 @@ fn limits(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Vec<
     limited
 }
 
-fn wrong(def: &MetricDef, node: &Node, problems: &mut Problems) {
+fn wrong(def: &MetricDef, node: &Node) -> Problem {
     let expected = format!("a comparison and a limit in quotes, such as \"{}\"", example(def));
-    read::wrong(def.name, &expected, node, problems);
+    read::wrong(def.name, &expected, node)
 }
 
 /// A limit on a metric, as it is written.
@@ -103,31 +100,21 @@ fn example(def: &MetricDef) -> String {
     format!("{sign} {}", def.unit.example())
 }
 
-fn limit(def: &'static MetricDef, node: &Node, problems: &mut Problems) -> Option<Limited> {
-    let Value::Text(text) = &node.value else {
-        wrong(def, node, problems);
-        return None;
+fn limit(def: &'static MetricDef, node: &Node) -> Read<Limited> {
+    let text = match &node.value {
+        Value::Text(text) => text.trim(),
+        _ => "",
     };
-    let text = text.trim();
     let split = OPS.iter().find_map(|(sign, op)| Some((*op, text.strip_prefix(sign)?.trim())));
     let Some((op, quantity)) = split.filter(|(_, rest)| !rest.starts_with(['=', '<', '>'])) else {
-        wrong(def, node, problems);
-        return None;
+        return Err(wrong(def, node));
     };
-    let limit = match def.unit.read(quantity) {
-        Ok(limit) => limit,
-        Err(why) => {
-            let hint = format!("for example \"{}\"", example(def));
-            problems.error_with(node.place, format!("`{}`: {why}", def.name), hint);
-            return None;
-        }
-    };
+    let (what, read) = (format!("`{}`", def.name), def.unit.read(quantity));
+    let limit = read::parsed(&what, node, read, Some(&example(def)))?;
     if let Some(why) = nonsense(def, op, limit) {
-        let message = format!("`{}` {op} {quantity}: {why}", def.name);
-        problems.error(node.place, message);
-        return None;
+        return Err(Problem::new(node.place, format!("{what} {op} {quantity}: {why}")));
     }
-    Some(Limited {
+    Ok(Limited {
         constraint: Constraint { metric: def.id.into(), op, limit },
         def,
         place: node.place,

@@ -3,15 +3,15 @@
 mod retired;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::retired::retired;
 pub(super) use self::rules::{FLOOR, KEYS, read as rules, tables};
 use super::plan::PlannedRun;
-use super::problems::{Place, Problems, shown};
-use super::read;
+use super::problems::{Place, Problem, Problems, shown};
+use super::read::{self, Read};
 use super::suggest;
-use super::tree::{Node, Table, Value};
+use super::tree::{Node, Table};
 use crate::gate::GatePolicy;
 
 /// Every field of a fingerprint.
@@ -43,6 +43,7 @@ const FIELDS: &[&str] = &[
     "tpu",
     "virtualisation",
 ];
+
 /// Warns of cells that are said to be gone and are among the runs.
 pub(super) fn check_retired(
     retired: &BTreeMap<String, Place>,
@@ -59,7 +60,7 @@ pub(super) fn check_retired(
 
 /// With too few draws no p value could ever be small enough: such a gate would always be green.
 pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Problems) {
-    let Some(Value::Table(table)) = root.get("gate").map(|entry| &entry.node.value) else {
+    let Some(table) = root.table("gate") else {
         return;
     };
     let smallest = 1.0 / (f64::from(policy.draws) + 1.0);
@@ -76,33 +77,19 @@ pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Prob
 }
 
 /// The fields of the fingerprint that may differ, since they are what is tested.
-pub(super) fn subject(node: &Node, problems: &mut Problems) -> Vec<String> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        Value::Text(_) => std::slice::from_ref(node),
-        _ => {
-            let expected = "a list of fields of the fingerprint, such as [\"libtorch\"]";
-            read::wrong("subject", expected, node, problems);
-            &[]
-        }
-    };
-    let mut found = Vec::new();
-    for item in items {
-        let expected = "a field of the fingerprint in quotes";
-        let Some(name) = read::text("subject", item, expected, problems) else {
-            continue;
-        };
+pub(super) fn subject(node: &Node, problems: &mut Problems) -> Read<BTreeSet<String>> {
+    let expected = "a list of fields of the fingerprint, such as [\"libtorch\"]";
+    let field = |item: &Node| {
+        let name = read::text("subject", item, "a field of the fingerprint in quotes")?;
         if FIELDS.contains(&name) {
-            found.push(name.to_owned());
-        } else {
-            problems.error_with(
-                item.place,
-                format!("unknown field {} in `subject`", item.value.shown()),
-                suggest::hint(name, FIELDS, "the fields are"),
-            );
+            return Ok(name.to_owned());
         }
-    }
-    found
+        let message = format!("unknown field {} in `subject`", item.value.shown());
+        let hint = suggest::hint(name, FIELDS, "the fields are");
+        Err(Problem::new(item.place, message).hint(hint))
+    };
+    let items = read::texts("subject", node, expected)?.iter();
+    Ok(items.filter_map(|item| problems.ok(field(item))).collect())
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The text of the grid file, and what stands at its top: name, seed, repeat.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 
 use super::problems::{Place, Problems};
-use super::read;
+use super::read::{self, Read};
 use super::settings::Settings;
 use super::tree::Node;
 use super::world::GridSource;
@@ -61,13 +61,12 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 
 const NAME: &str = "a name of letters, digits, `.`, `_` and `-`, since it names the results folder";
 
-pub(super) fn name(node: &Node, problems: &mut Problems) -> Option<String> {
-    let name = read::text("name", node, NAME, problems)?;
+pub(super) fn name(node: &Node) -> Read<String> {
+    let name = read::text("name", node, NAME)?;
     if (1..=LONGEST_NAME).contains(&name.len()) && axis::safe_name(name) == name {
-        return Some(name.to_owned());
+        return Ok(name.to_owned());
     }
-    read::wrong("name", NAME, node, problems);
-    None
+    Err(read::wrong("name", NAME, node))
 }
 
 /// The name of results where the file does not say it: that of the file.

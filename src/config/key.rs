@@ -5,11 +5,11 @@ use serde_json::{Value as Json, json};
 
 use super::plan::{Plan, PlannedRun};
 use super::problems::{Place, Problems};
-use super::read::{self, LONGEST_S};
+use super::read::{self, Read};
 use super::tree::{Entry, Table, Value};
 use super::world::Bases;
 use crate::event::Range;
-use crate::units::{Span, Unit, percent, seconds};
+use crate::units::{Span, Unit, percent};
 
 /// Where a setting was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,6 @@ impl At {
         Self { key: entry.key_place, value: entry.node.place }
     }
 }
-
-/// A value that was read, ready to be put where it belongs.
-pub(super) type Assign<T> = Box<dyn Fn(&mut T)>;
 
 /// What reading may depend on besides the text.
 pub(super) struct Context<'a> {
@@ -41,8 +38,8 @@ impl<'a> Context<'a> {
     }
 }
 
-type ReadValue<T> = fn(&Entry, &Context<'_>, &mut Problems) -> Option<Assign<T>>;
-type ReadNames<T> = fn(&Table, &Context<'_>, &mut Problems) -> Option<Assign<T>>;
+type PutValue<T> = fn(&mut T, &Entry, &Context<'_>, &mut Problems) -> Read<()>;
+type PutNames<T> = fn(&mut T, &Table, &Context<'_>, &mut Problems);
 
 /// What a key may hold, and what it sets in a `T`.
 pub(super) enum Kind<T: 'static> {
@@ -59,9 +56,9 @@ pub(super) enum Kind<T: 'static> {
     /// One of these words.
     Word(&'static [&'static str], fn(&mut T, &'static str, At)),
     /// Anything else: its values for people and as JSON Schema, and how one is read.
-    Own(&'static str, &'static str, ReadValue<T>),
+    Own(&'static str, &'static str, PutValue<T>),
     /// All of a table whose keys are names: the same of one of its values.
-    Names(&'static str, &'static str, ReadNames<T>),
+    Names(&'static str, &'static str, PutNames<T>),
 }
 
 /// The value of a key in a run of a plan, in its base unit.
@@ -115,79 +112,78 @@ impl<T: 'static> KeyDef<T> {
         self
     }
 
-    fn read_in(
-        &self,
-        table: &Table,
-        context: &Context<'_>,
-        problems: &mut Problems,
-    ) -> Option<Assign<T>> {
-        if let Kind::Names(_, _, read) = self.kind {
-            return read(table, context, problems);
+    fn put(&self, to: &mut T, table: &Table, context: &Context<'_>, problems: &mut Problems) {
+        if let Kind::Names(_, _, put) = self.kind {
+            return put(to, table, context, problems);
         }
         let name = self.path.rsplit('.').next().unwrap_or(self.path);
-        self.kind.read(name, table.get(name)?, context, problems)
+        if let Some(entry) = table.get(name) {
+            let read = self.kind.put(to, name, entry, context, problems);
+            problems.ok(read);
+        }
     }
 }
 
-/// What `keys` say in the table that all of them stand in.
-pub(super) fn read_table<T: 'static>(
+/// Puts what `keys` say in the table that all of them stand in.
+pub(super) fn put_table<T: 'static>(
     keys: &'static [KeyDef<T>],
+    to: &mut T,
     table: &Table,
     context: &Context<'_>,
     problems: &mut Problems,
-) -> Vec<Assign<T>> {
-    keys.iter().filter_map(|key| key.read_in(table, context, problems)).collect()
+) {
+    for key in keys {
+        key.put(to, table, context, problems);
+    }
 }
 
 /// The same for keys anywhere below `root`.
-pub(super) fn read_tree<T: 'static>(
+pub(super) fn put_tree<T: 'static>(
     keys: &'static [KeyDef<T>],
+    to: &mut T,
     root: &Table,
     context: &Context<'_>,
     problems: &mut Problems,
-) -> Vec<Assign<T>> {
-    let mut found = Vec::new();
+) {
     for key in keys {
         let mut segments: Vec<&str> = key.path.split('.').collect();
         segments.pop();
         let parent = segments.into_iter().try_fold(root, |table, segment| {
             read::table(table, segment, problems).map(|(table, _)| table)
         });
-        found.extend(parent.and_then(|table| key.read_in(table, context, problems)));
+        if let Some(table) = parent {
+            key.put(to, table, context, problems);
+        }
     }
-    found
 }
 
 impl<T: 'static> Kind<T> {
-    fn read(
+    fn put(
         &self,
+        to: &mut T,
         name: &str,
         entry: &Entry,
         context: &Context<'_>,
         problems: &mut Problems,
-    ) -> Option<Assign<T>> {
-        let at = At::of(entry);
-        let node = &entry.node;
-        Some(match self {
-            Self::Flag(set) => assign(*set, read::flag(name, node, problems)?, at),
-            Self::Count(from, to, set) => {
-                assign(*set, read::count(name, node, *from..=*to, problems)?, at)
-            }
-            Self::Number(range, set) => {
-                assign(*set, read::number(name, node, range, problems)?, at)
-            }
-            Self::Share(range, set) => assign(*set, read::share(name, node, range, problems)?, at),
+    ) -> Read<()> {
+        let (at, node) = (At::of(entry), &entry.node);
+        match self {
+            Self::Flag(set) => set(to, read::flag(name, node)?, at),
+            Self::Count(low, high, set) => set(to, read::count(name, node, *low..=*high)?, at),
+            Self::Number(range, set) => set(to, read::number(name, node, range)?, at),
+            Self::Share(range, set) => set(to, read::share(name, node, range)?, at),
             Self::Fraction(range, set) => match node.value {
-                Value::Text(_) => assign(*set, read::share(name, node, range, problems)?, at),
-                _ => assign(*set, read::number(name, node, range, problems)?, at),
+                Value::Text(_) => set(to, read::share(name, node, range)?, at),
+                _ => set(to, read::number(name, node, range)?, at),
             },
-            Self::Duration(from, to, set) => {
-                assign(*set, read::duration(name, node, *from..=*to, problems)?, at)
+            Self::Duration(low, high, set) => {
+                set(to, read::duration(name, node, *low..=*high)?, at);
             }
-            Self::Word(words, set) => assign(*set, read::word(name, node, words, problems)?, at),
-            Self::Own(_, _, read) => read(entry, context, problems)?,
-            Self::Names(..) => return None,
-        })
+            Self::Word(words, set) => set(to, read::word(name, node, words)?, at),
+            Self::Own(_, _, put) => put(to, entry, context, problems)?,
+            Self::Names(..) => {}
+        }
+        Ok(())
     }
 
     /// The values, for people.
@@ -203,10 +199,7 @@ impl<T: 'static> Kind<T> {
             Self::Fraction(range, _) => {
                 format!("a number or a percentage {}", range.says(|end| end.to_string()))
             }
-            Self::Duration(from, to, _) => {
-                let to = if *to < LONGEST_S { seconds(*to) } else { "a year".to_owned() };
-                format!("a duration from {} to {to}", seconds(*from))
-            }
+            Self::Duration(from, to, _) => read::duration_says(*from, *to),
             Self::Word(words, _) => words.join(", "),
             Self::Own(says, ..) | Self::Names(says, ..) => (*says).to_owned(),
         }
@@ -246,10 +239,6 @@ impl<T: 'static> Kind<T> {
             _ => value.to_string(),
         }
     }
-}
-
-fn assign<T: 'static, V: Copy + 'static>(set: fn(&mut T, V, At), value: V, at: At) -> Assign<T> {
-    Box::new(move |target| set(target, value, at))
 }
 
 fn percent_schema() -> Json {

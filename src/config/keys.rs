@@ -8,7 +8,7 @@ use super::constraints;
 use super::gate;
 use super::header::{self, MOST_REPEATS, SEED};
 use super::key::Kind::{Count, Duration, Flag, Fraction, Names, Number, Own, Share, Word};
-use super::key::{Assign, At, KeyDef, Kind};
+use super::key::{At, KeyDef, Kind};
 use super::limits;
 use super::metrics;
 use super::objectives;
@@ -22,11 +22,6 @@ use crate::metric::{Better, MetricName};
 
 const fn key(path: &'static str, kind: Kind<Settings>) -> KeyDef<Settings> {
     KeyDef::new(path, kind)
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the last step of what may find no value")]
-fn assign(set: impl Fn(&mut Settings) + 'static) -> Option<Assign<Settings>> {
-    Some(Box::new(set))
 }
 
 fn serve(run: &PlannedRun) -> Option<&ServeSpec> {
@@ -60,18 +55,18 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         Own(
             "letters, digits, `.`, `_` and `-`",
             r#"{ "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*$" }"#,
-            |entry, _, problems| {
-                let name = header::name(&entry.node, problems)?;
-                assign(move |s| s.name = Some(name.clone()))
+            |s, entry, _, _| {
+                s.name = Some(header::name(&entry.node)?);
+                Ok(())
             },
         ),
     )
     .about("names the results folder; else the name of the file does"),
     key(
         "seed",
-        Own("a whole number", WHOLE, |entry, _, problems| {
-            let seed = (read::whole("seed", &entry.node, SEED, problems)?, entry.node.place);
-            assign(move |s| s.seed = seed)
+        Own("a whole number", WHOLE, |s, entry, _, _| {
+            s.seed = (read::whole("seed", &entry.node, SEED)?, entry.node.place);
+            Ok(())
         }),
     )
     .about("weights, validation split and sample order; repeat r uses seed + r - 1")
@@ -118,9 +113,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .unusual("serve.pattern", |_, run| serve(run).map(|serve| serve.pattern.name()).into()),
     key(
         "serve.batch_size",
-        Own("a whole number, or a list of them", SIZES, |entry, _, problems| {
-            let sizes = (serving::batch_sizes(&entry.node, problems)?, entry.node.place);
-            assign(move |s| s.serving.batch_sizes = Some(sizes.clone()))
+        Own("a whole number, or a list of them", SIZES, |s, entry, _, problems| {
+            let sizes = serving::batch_sizes(&entry.node, problems)?;
+            s.serving.batch_sizes = Some((sizes, entry.node.place));
+            Ok(())
         }),
     )
     .about("samples a request, each size on its own; other patterns have other defaults")
@@ -130,9 +126,9 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         Own(
             "a rate above 0/s, such as \"200/s\"",
             r#"{ "type": "string", "pattern": "/s\\s*$" }"#,
-            |entry, _, problems| {
-                let rate = Placed::new(serving::rate(&entry.node, problems)?, At::of(entry));
-                assign(move |s| s.serving.rate = Some(rate))
+            |s, entry, _, _| {
+                s.serving.rate = Some(Placed::new(serving::rate(&entry.node)?, At::of(entry)));
+                Ok(())
             },
         ),
     )
@@ -161,10 +157,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         Own(
             "such as \"p99 <= 10ms\"",
             r#"{ "type": "string", "pattern": "^\\s*p[0-9.]+\\s*<=?.*$" }"#,
-            |entry, _, problems| {
-                let limit = serving::latency_limit(&entry.node, problems)?;
-                let limit = Placed::new(limit, At::of(entry));
-                assign(move |s| s.serving.latency_limit = Some(limit))
+            |s, entry, _, _| {
+                let limit = serving::latency_limit(&entry.node)?;
+                s.serving.latency_limit = Some(Placed::new(limit, At::of(entry)));
+                Ok(())
             },
         ),
     )
@@ -191,12 +187,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .always("stop.enabled", |_, run| run.stop.enabled.into()),
     key(
         "stop.metrics",
-        Own("a list of metrics and groups", TEXTS, |entry, _, problems| {
-            let (chosen, place) = (metrics::read(&entry.node, problems)?, entry.key_place);
-            assign(move |s| {
-                s.metrics.clone_from(&chosen);
-                (s.chosen, s.stop_place) = (true, place);
-            })
+        Own("a list of metrics and groups", TEXTS, |s, entry, _, problems| {
+            s.metrics = metrics::read(&entry.node, problems)?;
+            (s.chosen, s.stop_place) = (true, entry.key_place);
+            Ok(())
         }),
     )
     .about("what must be known; else throughput, step_latency, latency, cpu, memory and gpu")
@@ -253,13 +247,11 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .always("stop.min_delta", |_, run| run.stop.min_delta.into()),
     key(
         "constraints.METRIC",
-        Names("such as \"<= 512MiB\"", TEXTS, |table, _, problems| {
+        Names("such as \"<= 512MiB\"", TEXTS, |s, table, _, problems| {
             let limited = constraints::read(table, problems);
-            assign(move |s| {
-                let is_new = |name| limited.iter().any(|new| new.def.name == name);
-                s.constraints.retain(|before| !is_new(before.def.name));
-                s.constraints.extend_from_slice(&limited);
-            })
+            let is_new = |name| limited.iter().any(|new| new.def.name == name);
+            s.constraints.retain(|before| !is_new(before.def.name));
+            s.constraints.extend(limited);
         }),
     )
     .about("a comparison and a limit in the unit of the metric; a list means all of them")
@@ -268,9 +260,9 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     }),
     key(
         "limits.cpus",
-        Own("a whole number, or a list of CPU numbers", CPUS, |entry, _, problems| {
-            let cpus = (limits::cpus(&entry.node, problems)?, entry.node.place);
-            assign(move |s| s.limits.cpus = Some(cpus.clone()))
+        Own("a whole number, or a list of CPU numbers", CPUS, |s, entry, _, _| {
+            s.limits.cpus = Some((limits::cpus(&entry.node)?, entry.node.place));
+            Ok(())
         }),
     )
     .about("how many CPUs, or which: `perftune doctor` says what can be enforced")
@@ -291,9 +283,9 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         Own(
             "a size of at least \"16MiB\"",
             r#"{ "type": "string", "pattern": "B\\s*$" }"#,
-            |entry, _, problems| {
-                let memory = (limits::memory(&entry.node, problems)?, entry.node.place);
-                assign(move |s| s.limits.memory = Some(memory))
+            |s, entry, _, _| {
+                s.limits.memory = Some((limits::memory(&entry.node)?, entry.node.place));
+                Ok(())
             },
         ),
     )
@@ -301,18 +293,16 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .unusual("limits.memory_bytes", |_, run| run.limits.memory_bytes.into()),
     key(
         "objectives.maximize",
-        Own("a list of metrics", TEXTS, |entry, _, problems| {
-            let aimed = objectives::read(entry, Better::Higher, problems)?;
-            assign(move |s| s.objectives.extend_from_slice(&aimed))
+        Own("a list of metrics", TEXTS, |s, entry, _, problems| {
+            objectives::read(entry, Better::Higher, &mut s.objectives, problems)
         }),
     )
     .about("metrics of which more is better")
     .unusual("objectives.maximize", |plan, _| plan.aimed(Better::Higher)),
     key(
         "objectives.minimize",
-        Own("a list of metrics", TEXTS, |entry, _, problems| {
-            let aimed = objectives::read(entry, Better::Lower, problems)?;
-            assign(move |s| s.objectives.extend_from_slice(&aimed))
+        Own("a list of metrics", TEXTS, |s, entry, _, problems| {
+            objectives::read(entry, Better::Lower, &mut s.objectives, problems)
         }),
     )
     .about("metrics of which less is better")
@@ -334,30 +324,26 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .never(|plan, _| plan.gate.draws.into()),
     key(
         "gate.seed",
-        Own("a whole number", WHOLE, |entry, _, problems| {
+        Own("a whole number", WHOLE, |s, entry, _, _| {
             let expected = "a whole number from 0 to 2^63 - 1";
-            let seed = read::whole("seed", &entry.node, expected, problems)?;
-            assign(move |s| s.gate.seed = seed)
+            s.gate.seed = read::whole("seed", &entry.node, expected)?;
+            Ok(())
         }),
     )
     .about("what they are drawn from")
     .never(|plan, _| plan.gate.seed.into()),
     key(
         "gate.subject",
-        Own("a list of fields of the fingerprint", TEXTS, |entry, _, problems| {
-            let subject = gate::subject(&entry.node, problems);
-            assign(move |s| s.gate.subject = subject.iter().cloned().collect())
+        Own("a list of fields of the fingerprint", TEXTS, |s, entry, _, problems| {
+            s.gate.subject = gate::subject(&entry.node, problems)?;
+            Ok(())
         }),
     )
     .about("fields of the fingerprint that may differ, since they are what is tested"),
     key(
         "gate.metrics.METRIC",
-        Names("a table", r#"{ "type": "object" }"#, |table, context, problems| {
-            let (rules, wanted) = gate::rules(table, context, problems);
-            assign(move |s| {
-                s.gate.metrics.clone_from(&rules);
-                s.gate.wanted.clone_from(&wanted);
-            })
+        Names("a table", r#"{ "type": "object" }"#, |s, table, context, problems| {
+            (s.gate.metrics, s.gate.wanted) = gate::rules(table, context, problems);
         }),
     )
     .about("how one metric is judged"),
@@ -366,14 +352,11 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         Names(
             "such as \"2026-01-31 replaced\"",
             r#"{ "type": "string", "pattern": "^\\s*[0-9]{4}-[0-9]{2}-[0-9]{2}" }"#,
-            |table, _, problems| {
-                let retired = gate::retired(table, problems);
-                assign(move |s| {
-                    for (cell, place, why) in &retired {
-                        s.gate.retired.insert(cell.clone(), why.clone());
-                        s.retired.insert(cell.clone(), *place);
-                    }
-                })
+            |s, table, _, problems| {
+                for (cell, place, why) in gate::retired(table, problems) {
+                    s.gate.retired.insert(cell.clone(), why);
+                    s.retired.insert(cell, place);
+                }
             },
         ),
     )
@@ -406,11 +389,11 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .unusual("energy.grams_per_kwh", |plan, _| plan.grams_per_kwh.into()),
     key(
         "worker.program",
-        Own("native or scripted", r#"{ "enum": ["native", "scripted"] }"#, |entry, _, problems| {
+        Own("native or scripted", r#"{ "enum": ["native", "scripted"] }"#, |s, entry, _, _| {
             // With a mistake the plan fails; the models are not judged as those of the native one.
-            let program = worker::program(&entry.node, problems);
-            let program = program.unwrap_or(WorkerProgram::Scripted);
-            assign(move |s| s.worker.program = program.clone())
+            s.worker.program = WorkerProgram::Scripted;
+            s.worker.program = worker::program(&entry.node)?;
+            Ok(())
         }),
     )
     .about("one of perftune's own workers")
@@ -420,10 +403,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         Own(
             "a list of texts",
             r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#,
-            |entry, context, problems| {
-                let program = worker::command(&entry.node, context.bases, problems);
-                let program = program.unwrap_or(WorkerProgram::Scripted);
-                assign(move |s| s.worker.program = program.clone())
+            |s, entry, context, _| {
+                s.worker.program = WorkerProgram::Scripted;
+                s.worker.program = worker::command(&entry.node, context.bases)?;
+                Ok(())
             },
         ),
     )
@@ -439,10 +422,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         .never(|plan, _| (plan.worker.grace_ns as f64 / 1e9).into()),
     key(
         "worker.options",
-        Own("a table", r#"{ "type": "object" }"#, |entry, _, problems| {
-            read::as_table(entry, problems)?;
-            let options = (worker::json(&entry.node, problems), entry.key_place);
-            assign(move |s| s.options = Some(options.clone()))
+        Own("a table", r#"{ "type": "object" }"#, |s, entry, _, problems| {
+            read::as_table(entry)?;
+            s.options = Some((worker::json(&entry.node, problems), entry.key_place));
+            Ok(())
         }),
     )
     .about("free settings of a worker of your own"),

@@ -1,8 +1,8 @@
 //! `[limits]`: a device smaller than this one. What is asked is checked against what this machine can enforce, so that
 //! nothing is asked in vain.
 
-use super::problems::{GRID, Place, Problems};
-use super::read;
+use super::problems::{Place, Problem, Problems};
+use super::read::{self, Quantity, Read};
 use super::tree::{Node, Value};
 use crate::event::{Limits, cpu_list};
 use crate::sampler::LimitMeans;
@@ -28,12 +28,13 @@ pub(super) struct LimitsAsked {
 const MOST_CPUS: u32 = 1024;
 /// Less than this is no process with a network in it, but a slip of the unit.
 const LEAST_MEMORY: u64 = 16 << 20;
+
 impl LimitsAsked {
     /// Where the CPUs were asked for, or the quota.
     pub(super) fn place(&self) -> Place {
         let cpus = self.cpus.as_ref().map(|(_, place)| *place);
         let quota = self.quota.map(|(_, place)| place);
-        cpus.or(quota).unwrap_or(Place::whole(GRID))
+        cpus.or(quota).unwrap_or_default()
     }
 
     /// The limits on this machine; what it cannot enforce is reported.
@@ -132,55 +133,37 @@ fn cannot(key: &str, place: Place, why: &str, problems: &mut Problems) {
     );
 }
 
-pub(super) fn cpus(node: &Node, problems: &mut Problems) -> Option<Cpus> {
+pub(super) fn cpus(node: &Node) -> Read<Cpus> {
     let Value::List(items) = &node.value else {
-        return read::count("cpus", node, 1..=MOST_CPUS, problems).map(Cpus::Count);
+        return read::count("cpus", node, 1..=MOST_CPUS).map(Cpus::Count);
     };
     if items.is_empty() {
         let expected = "how many, or a list of their numbers such as [0, 2]";
-        read::wrong("cpus", expected, node, problems);
-        return None;
+        return Err(read::wrong("cpus", expected, node));
     }
     let mut these: Vec<(u32, Place)> = Vec::new();
     for item in items {
-        let cpu = read::count("cpus", item, 0..=MOST_CPUS - 1, problems)?;
+        let cpu = read::count("cpus", item, 0..=MOST_CPUS - 1)?;
         if these.iter().any(|(other, _)| *other == cpu) {
-            problems.error(item.place, format!("`cpus` holds CPU {cpu} twice"));
-            return None;
+            return Err(Problem::new(item.place, format!("`cpus` holds CPU {cpu} twice")));
         }
         these.push((cpu, item.place));
     }
-    Some(Cpus::These(these))
+    Ok(Cpus::These(these))
 }
 
-pub(super) fn memory(node: &Node, problems: &mut Problems) -> Option<u64> {
-    let size = match &node.value {
-        Value::Text(text) => match text.parse::<Bytes>() {
-            Ok(Bytes(size)) => size,
-            Err(why) => {
-                problems.error(node.place, format!("`memory`: {why}"));
-                return None;
-            }
-        },
-        Value::Integer(_) | Value::Float(_) => {
-            let number = node.value.shown();
-            problems.error_with(
-                node.place,
-                format!("`memory` is a size, and {number} has no unit"),
-                format!("write \"{number}MiB\" or \"{number}GiB\""),
-            );
-            return None;
-        }
-        _ => {
-            read::wrong("memory", "a size such as \"256MiB\"", node, problems);
-            return None;
-        }
+pub(super) fn memory(node: &Node) -> Read<u64> {
+    let kind = Quantity {
+        noun: "a size",
+        expected: "a size such as \"256MiB\"",
+        read: str::parse::<Bytes>,
+        meant: |number| format!("write \"{0}MiB\" or \"{0}GiB\"", number.shown()),
+        example: None,
     };
-    if size < LEAST_MEMORY {
-        read::wrong("memory", "a size of at least \"16MiB\"", node, problems);
-        return None;
+    match read::quantity("memory", node, &kind)? {
+        Bytes(size) if size >= LEAST_MEMORY => Ok(size),
+        _ => Err(read::wrong("memory", "a size of at least \"16MiB\"", node)),
     }
-    Some(size)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! `[stop] metrics`: names of the catalogue, their short forms, and groups.
 
-use super::problems::{Place, Problems};
-use super::read;
+use super::problems::{Place, Problem, Problems};
+use super::read::{self, Read};
 use super::suggest;
-use super::tree::{Node, Value};
+use super::tree::Node;
 use crate::control::policy::DEFAULT_GROUPS;
 use crate::metric::{self, CATALOGUE, MetricDef};
 
@@ -28,101 +28,64 @@ fn group(name: &str) -> impl Iterator<Item = Chosen> + '_ {
 }
 
 /// The metrics that a list (or a single name) chooses, each once, in the order of the list.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        Value::Text(_) => std::slice::from_ref(node),
-        _ => {
-            let expected = "a list of metrics and groups, such as [\"throughput\", \"memory\"]";
-            read::wrong("metrics", expected, node, problems);
-            return None;
-        }
-    };
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Read<Vec<Chosen>> {
+    let expected = "a list of metrics and groups, such as [\"throughput\", \"memory\"]";
+    let items = read::texts("metrics", node, expected)?;
     if items.is_empty() {
-        problems.error_with(
-            node.place,
-            "`metrics` is an empty list, so no run would know when to stop",
-            "name a metric, or write enabled = false to run every budget to its end",
-        );
-        return None;
+        let message = "`metrics` is an empty list, so no run would know when to stop";
+        let hint = "name a metric, or write enabled = false to run every budget to its end";
+        return Err(Problem::new(node.place, message).hint(hint));
     }
     let mut chosen: Vec<Chosen> = Vec::new();
-    let mut right = true;
-    for item in items {
-        match one(item, problems) {
-            Some(found) => {
-                for metric in found {
-                    if !chosen.iter().any(|other| other.def.name == metric.def.name) {
-                        chosen.push(metric);
-                    }
-                }
-            }
-            None => right = false,
+    for metric in items.iter().filter_map(|item| problems.ok(one(item))).flatten() {
+        if !chosen.iter().any(|other| other.def.name == metric.def.name) {
+            chosen.push(metric);
         }
     }
-    right.then_some(chosen)
+    Ok(chosen)
 }
 
 /// The metrics that a name means, in the words of the command line: a full name, a group or a name without its scope;
 /// an error with a hint where it means none.
 pub fn named(name: &str) -> Result<Vec<&'static MetricDef>, (String, String)> {
-    if let Some(def) = metric::find(name) {
-        return Ok(vec![def]);
-    }
-    let members: Vec<_> = group(name).map(|chosen| chosen.def).collect();
-    if !members.is_empty() {
-        return Ok(members);
-    }
-    let short: Vec<_> = CATALOGUE.iter().filter(|def| short_name(def) == name).collect();
-    if short.is_empty() {
-        return Err((format!("unknown metric `{name}`"), hint(name)));
-    }
-    Ok(short)
+    let members = group(name).map(|chosen| chosen.def).collect();
+    [all(|def| def.name == name), members, all(|def| short_name(def) == name)]
+        .into_iter()
+        .find(|found| !found.is_empty())
+        .ok_or_else(|| (format!("unknown metric `{name}`"), hint(name)))
 }
 
-fn one(item: &Node, problems: &mut Problems) -> Option<Vec<Chosen>> {
-    let expected = "the name of a metric or a group in quotes";
-    let name = read::text("metrics", item, expected, problems)?;
-    let named = Some(item.place);
-    if let Some(def) = metric::find(name) {
-        return Some(vec![Chosen { def, named }]);
-    }
-    if CATALOGUE.iter().any(|def| def.group == name) {
+fn one(item: &Node) -> Read<Vec<Chosen>> {
+    let name = read::text("metrics", item, "the name of a metric or a group in quotes")?;
+    let wrong = |message: String, hint: String| Err(Problem::new(item.place, message).hint(hint));
+    let of_group = all(|def| def.group == name);
+    if metric::find(name).is_none() && !of_group.is_empty() {
         let members: Vec<Chosen> = group(name).collect();
         if members.is_empty() {
-            let all: Vec<&str> =
-                CATALOGUE.iter().filter(|def| def.group == name).map(|def| def.name).collect();
-            problems.error_with(
-                item.place,
-                format!("the group `{name}` chooses nothing by itself"),
-                format!("name what you mean: {}", all.join(", ")),
-            );
-            return None;
+            let message = format!("the group `{name}` chooses nothing by itself");
+            return wrong(message, format!("name what you mean: {}", listed(&of_group)));
         }
-        return Some(members);
+        return Ok(members);
     }
-    let short: Vec<&'static MetricDef> =
-        CATALOGUE.iter().filter(|def| short_name(def) == name).collect();
-    match short.as_slice() {
-        [def] => Some(vec![Chosen { def, named }]),
-        [] => {
-            problems.error_with(
-                item.place,
-                format!("unknown metric {}", item.value.shown()),
-                hint(name),
-            );
-            None
-        }
-        several => {
-            let all: Vec<&str> = several.iter().map(|def| def.name).collect();
-            problems.error_with(
-                item.place,
-                format!("`{name}` is more than one metric"),
-                format!("write one of {}", all.join(", ")),
-            );
-            None
-        }
+    match named(name).as_deref() {
+        Ok([def]) => Ok(vec![Chosen { def, named: Some(item.place) }]),
+        Ok(several) => wrong(
+            format!("`{name}` is more than one metric"),
+            format!("write one of {}", listed(several)),
+        ),
+        Err((_, hint)) => wrong(format!("unknown metric {}", item.value.shown()), hint.clone()),
     }
+}
+
+/// The metrics of which this is true.
+fn all(is: impl Fn(&MetricDef) -> bool) -> Vec<&'static MetricDef> {
+    CATALOGUE.iter().filter(|def| is(def)).collect()
+}
+
+/// Their names for a sentence.
+fn listed(metrics: &[&MetricDef]) -> String {
+    let names: Vec<&str> = metrics.iter().map(|def| def.name).collect();
+    names.join(", ")
 }
 
 /// The name without its scope.
@@ -155,10 +118,9 @@ fn hint(name: &str) -> String {
 
 /// The hint for a name where only the full name of one metric will do.
 pub(super) fn full_name_hint(name: &str) -> String {
-    let group = CATALOGUE.iter().filter(|def| def.group == name);
-    let members: Vec<&str> = group.map(|def| def.name).collect();
+    let members = all(|def| def.group == name);
     if !members.is_empty() {
-        return format!("name one of {}", members.join(", "));
+        return format!("name one of {}", listed(&members));
     }
     let full = CATALOGUE.iter().map(|def| def.name);
     let nearest = suggest::nearest(name, full).or_else(|| {
@@ -188,6 +150,7 @@ mod tests {
         let text = problems.add_file("f".into(), body);
         let root = super::super::tree::parse_document(text, &mut problems).unwrap();
         let found = read(&root.get("metrics").unwrap().node, &mut problems);
+        let found = problems.ok(found);
         problems
             .check(found)
             .map(|found| found.iter().map(|metric| metric.def.name).collect())

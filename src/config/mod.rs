@@ -78,7 +78,7 @@ pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
         problems.error_with(
             Place::whole(text),
             "there is no [objectives] in this file",
-            "write [objectives] with maximize = [\"test_accuracy\"] or minimize = [\"memory.peak\"]",
+            format!("write [objectives] with {}", objectives::example(" or ")),
         );
     }
     problems.check(Some(objectives::plain(&aimed)))
@@ -136,7 +136,7 @@ fn checked(
             .threads(machine.cores()),
         bases: &bases,
     };
-    let mut resolver = Resolver::new(&settings, request.full, machine);
+    let mut resolver = Resolver::new(&settings, request.full, machine, &bases);
     let Some(mut axes) = Axes::read(root, &world, problems) else {
         return Err(problems.take_error());
     };

@@ -3,9 +3,9 @@
 
 use super::command_words::{argument, program, words};
 use super::key::Kind::{Flag, Own};
-use super::key::{Context, KeyDef, Kind, read_table};
-use super::problems::{Place, Problems, shown};
-use super::read;
+use super::key::{Context, KeyDef, Kind, put_table};
+use super::problems::{Place, Problem, Problems, shown};
+use super::read::{self, Read};
 use super::suggest;
 use super::tree::{Node, Table, Value};
 use super::world::Bases;
@@ -112,14 +112,12 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
         let Value::Table(inner) = &entry.node.value else {
             let expected =
                 "a table with a command, such as { command = [\"python\", \"train.py\"] }";
-            read::wrong(&name, expected, &entry.node, problems);
+            problems.push(read::wrong(&name, expected, &entry.node));
             continue;
         };
         // One with a mistake is reported; its name is known all the same.
         let mut model = CommandModel { name, words: Vec::new(), steps: true };
-        for assign in read_table(KEYS, inner, &Context::of(bases), problems) {
-            assign(&mut model);
-        }
+        put_table(KEYS, &mut model, inner, &Context::of(bases), problems);
         if inner.get("command").is_none() {
             let message = format!("[models.{}] has no `command`", model.name);
             let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]";
@@ -141,9 +139,9 @@ pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
         Own(
             "a list of texts",
             r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#,
-            |entry, context, problems| {
-                let words = read_words(&entry.node, context.bases, problems)?;
-                Some(Box::new(move |model: &mut CommandModel| model.words.clone_from(&words)))
+            |model, entry, context, problems| {
+                model.words = read_words(&entry.node, context.bases, problems)?;
+                Ok(())
             },
         ),
     )
@@ -152,10 +150,10 @@ pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
         .about("whether it reports steps: then metrics of steps are waited for"),
 ];
 
-fn read_words(node: &Node, bases: &Bases, problems: &mut Problems) -> Option<Vec<Word>> {
+fn read_words(node: &Node, bases: &Bases, problems: &Problems) -> Read<Vec<Word>> {
     let base = bases.of(node);
     let mut all = Vec::new();
-    for (index, (text, node)) in words(node, problems)?.iter().enumerate() {
+    for (index, (text, node)) in words(node)?.iter().enumerate() {
         // A brace that stands for itself is doubled wherever it is, so paths are looked for in what is left of it.
         let word = parts(text, node, problems)?;
         all.push(match &word[..] {
@@ -164,10 +162,10 @@ fn read_words(node: &Node, bases: &Bases, problems: &mut Problems) -> Option<Vec
             _ => word,
         });
     }
-    Some(all)
+    Ok(all)
 }
 
-fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
+fn parts(word: &str, node: &Node, problems: &Problems) -> Read<Word> {
     let mut parts = Vec::new();
     let mut text = String::new();
     let mut rest = word;
@@ -184,8 +182,7 @@ fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
             let brace = &here[..1];
             let message = format!("a single `{brace}` in `command`");
             let hint = format!("write `{brace}{brace}` for one that stands for itself");
-            problems.error_with(within(node, here, problems), message, hint);
-            return None;
+            return Err(Problem::new(within(node, here, problems), message).hint(hint));
         };
         let here = &here[..name.len() + 2];
         let place = within(node, here, problems);
@@ -197,8 +194,7 @@ fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
                 Some(found) => format!("did you mean `{{{found}}}`?"),
                 None => format!("there are {}; `{{{{` stands for a brace", names.join(", ")),
             };
-            problems.error_with(place, message, hint);
-            return None;
+            return Err(Problem::new(place, message).hint(hint));
         };
         if !text.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut text)));
@@ -210,7 +206,7 @@ fn parts(word: &str, node: &Node, problems: &mut Problems) -> Option<Word> {
     if !text.is_empty() || parts.is_empty() {
         parts.push(Part::Text(text));
     }
-    Some(parts)
+    Ok(parts)
 }
 
 /// Where a part of a text stands; the whole text where it is written in another way there.

@@ -1,11 +1,11 @@
 //! `[objectives]`: the metrics that cells are compared by, and which way each is better.
 
 use super::metrics;
-use super::problems::{Place, Problems};
-use super::read;
+use super::problems::{Place, Problem, Problems};
+use super::read::{self, Read};
 use super::tree::{Entry, Node, Table, Value};
 use crate::event::Objective;
-use crate::metric::{self, Better, MetricDef};
+use crate::metric::{self, Better, MetricDef, MetricId};
 
 /// An objective and where it was written.
 #[derive(Debug, Clone)]
@@ -21,29 +21,33 @@ pub(super) fn plain(aimed: &[Aimed]) -> Vec<Objective> {
     aimed.iter().map(objective).collect()
 }
 
-/// The metrics of a list, all with this goal; a single one needs no brackets.
-pub(super) fn read(entry: &Entry, better: Better, problems: &mut Problems) -> Option<Vec<Aimed>> {
-    let (key, node) = (&entry.key, &entry.node);
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        Value::Text(_) => std::slice::from_ref(node),
-        _ => {
-            let expected = "a list of metrics, such as [\"test_accuracy\", \"serve.throughput\"]";
-            read::wrong(key, expected, node, problems);
-            return None;
-        }
-    };
-    Some(items.iter().filter_map(|item| objective(key, better, item, problems)).collect())
+/// Adds the metrics of a list, all with this goal; a single one needs no brackets.
+pub(super) fn read(
+    entry: &Entry,
+    better: Better,
+    found: &mut Vec<Aimed>,
+    problems: &mut Problems,
+) -> Read<()> {
+    let (best, fastest) = (MetricId::TestAccuracy, MetricId::ServeThroughput);
+    let expected = format!("a list of metrics, such as [\"{best}\", \"{fastest}\"]");
+    let items = read::texts(&entry.key, &entry.node, &expected)?.iter();
+    found.extend(items.filter_map(|item| problems.ok(objective(&entry.key, better, item))));
+    Ok(())
 }
 
-fn objective(key: &str, better: Better, item: &Node, problems: &mut Problems) -> Option<Aimed> {
-    let name = read::text(key, item, "the name of a metric in quotes", problems)?;
-    let Some(def) = metric::find(name) else {
+fn objective(key: &str, better: Better, item: &Node) -> Read<Aimed> {
+    let name = read::text(key, item, "the name of a metric in quotes")?;
+    let def = metric::find(name).ok_or_else(|| {
         let message = format!("unknown metric {} in [objectives]", item.value.shown());
-        problems.error_with(item.place, message, metrics::full_name_hint(name));
-        return None;
-    };
-    Some(Aimed { def, better, place: item.place })
+        Problem::new(item.place, message).hint(metrics::full_name_hint(name))
+    })?;
+    Ok(Aimed { def, better, place: item.place })
+}
+
+/// Both goals as they could be written, with `between` them.
+pub(super) fn example(between: &str) -> String {
+    let (best, least) = (MetricId::TestAccuracy, MetricId::MemoryPeak);
+    format!("maximize = [\"{best}\"]{between}minimize = [\"{least}\"]")
 }
 
 /// Reports metrics that are named twice, and a table that names none.
@@ -72,7 +76,7 @@ pub(super) fn check(aimed: &[Aimed], root: &Table, problems: &mut Problems) {
         problems.error_with(
             *key_place,
             "[objectives] names no metric",
-            "for example maximize = [\"test_accuracy\"], minimize = [\"memory.peak\"]",
+            format!("for example {}", example(", ")),
         );
     }
 }

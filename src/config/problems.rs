@@ -11,7 +11,8 @@ const WINDOW: usize = 100;
 pub(super) const GRID: usize = 0;
 
 /// A place in one of the texts that a grid is made of: the file and the arguments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// By default it is the grid file as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Place {
     pub(super) text: usize,
     /// Bytes from and to; absent: the text as a whole.
@@ -34,11 +35,23 @@ struct Text {
     argument: bool,
 }
 
+/// A mistake: where it is, what is wrong and why, and what to write instead.
 #[derive(Debug)]
-struct Problem {
+pub(super) struct Problem {
     place: Place,
     message: String,
     hint: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 /// The texts, and what is wrong with them so far.
@@ -73,8 +86,17 @@ impl Problems {
         self.texts.get(text).map_or("", |text| &text.body)
     }
 
+    /// What was read, or nothing and one mistake more.
+    pub(super) fn ok<T>(&mut self, read: Result<T, Problem>) -> Option<T> {
+        read.map_err(|problem| self.errors.push(problem)).ok()
+    }
+
+    pub(super) fn push(&mut self, problem: Problem) {
+        self.errors.push(problem);
+    }
+
     pub(super) fn error(&mut self, place: Place, message: impl Into<String>) {
-        self.report(place, message.into(), None);
+        self.errors.push(Problem::new(place, message));
     }
 
     pub(super) fn error_with(
@@ -83,11 +105,7 @@ impl Problems {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.report(place, message.into(), Some(hint.into()));
-    }
-
-    pub(super) fn report(&mut self, place: Place, message: String, hint: Option<String>) {
-        self.errors.push(Problem { place, message, hint });
+        self.errors.push(Problem::new(place, message).hint(hint));
     }
 
     pub(super) fn warn(&mut self, place: Place, message: String) {

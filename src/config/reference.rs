@@ -102,12 +102,12 @@ fn described() -> Vec<Described> {
 fn kind(axis: Axis) -> Kind<()> {
     match axis.def().kind {
         AxisKind::Model | AxisKind::Dataset => {
-            Kind::Own("a name", r#"{ "type": "string", "minLength": 1 }"#, |_, _, _| None)
+            Kind::Own("a name", r#"{ "type": "string", "minLength": 1 }"#, |(), _, _, _| Ok(()))
         }
         AxisKind::Device => Kind::Own(
             "cpu, cuda, cuda:N or mps",
             r#"{ "type": "string", "pattern": "^(cpu|mps|cuda(:[0-9]+)?)$" }"#,
-            |_, _, _| None,
+            |(), _, _, _| Ok(()),
         ),
         AxisKind::Threads { most } => Kind::Count(0, most, |(), _, _| ()),
         AxisKind::Count { most } => Kind::Count(1, most, |(), _, _| ()),

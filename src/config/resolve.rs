@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::axes::{Axes, Cell, Origin};
 use super::axis::{self, Choice};
-use super::key::{Assign, Context};
+use super::key::Context;
 use super::objectives::Aimed;
 use super::problems::{Place, Problems};
 use super::read;
@@ -14,8 +14,8 @@ use super::schema;
 use super::select::{Selector, Which};
 use super::serving::Around;
 use super::settings::Settings;
-use super::tree::{Table, Value};
-use super::world::{MachineFacts, World};
+use super::tree::Table;
+use super::world::{Bases, MachineFacts, World};
 use crate::control::policy::StopPolicy;
 use crate::event::{Axis, Limits, ServeSpec, TrainSpec};
 use crate::metric::{MetricDef, MetricKind, MetricName, Scope as Stage, Source};
@@ -181,9 +181,10 @@ impl Settings {
     }
 }
 
-struct Override {
+struct Override<'a> {
     selector: Selector,
-    layer: Vec<Assign<Settings>>,
+    table: &'a Table,
+    fixed: Vec<(Axis, Choice)>,
     place: Place,
 }
 
@@ -192,28 +193,37 @@ pub(super) struct Resolver<'a> {
     base: Settings,
     full: bool,
     machine: &'a MachineFacts,
-    overrides: Vec<Override>,
+    bases: &'a Bases,
+    overrides: Vec<Override<'a>>,
     /// By the overrides that match: most cells share their settings with many others.
     known: HashMap<Vec<usize>, Rc<Resolved>>,
 }
 
 impl<'a> Resolver<'a> {
     /// What the file says on this machine, and with `full` no early stop anywhere.
-    pub(super) fn new(base: &Settings, full: bool, machine: &'a MachineFacts) -> Self {
-        Self { base: base.clone(), full, machine, overrides: Vec::new(), known: HashMap::new() }
+    pub(super) fn new(
+        base: &Settings,
+        full: bool,
+        machine: &'a MachineFacts,
+        bases: &'a Bases,
+    ) -> Self {
+        let (base, known) = (base.clone(), HashMap::new());
+        Self { base, full, machine, bases, overrides: Vec::new(), known }
     }
 
     /// Reads every `[[override]]`.
     pub(super) fn read_overrides(
         &mut self,
-        root: &Table,
+        root: &'a Table,
         axes: &Axes,
         world: &World<'_>,
         problems: &mut Problems,
     ) {
         for (table, place) in read::tables(root, "override", problems) {
-            let mut layer = schema::layer(table, &Context::of(world.bases), problems);
-            for (axis, choice) in fixed(table, world, problems) {
+            // One that matches no cell is read all the same, for its mistakes.
+            schema::put(&mut self.base.clone(), table, &Context::of(self.bases), problems);
+            let fixed = fixed(table, world, problems);
+            for (axis, choice) in &fixed {
                 let pool = &axes.pools[axis.index()];
                 if pool.origin == Origin::Grid || pool.varies() {
                     let key = axis.key();
@@ -225,10 +235,6 @@ impl<'a> Resolver<'a> {
                         format!("leave `{key}` out of [grid], or use [[exclude]] and [[include]]"),
                     );
                 }
-                layer.push(Box::new(move |settings: &mut Settings| {
-                    settings.fixed.retain(|(other, _)| *other != axis);
-                    settings.fixed.push((axis, choice.clone()));
-                }));
             }
             if table.get("match").is_none() {
                 problems.error_with(
@@ -242,7 +248,8 @@ impl<'a> Resolver<'a> {
             };
             let which = Which { table: wanted, place, name: "match" };
             let selector = Selector::read(&which, axes, world, problems);
-            self.overrides.extend(selector.map(|selector| Override { selector, layer, place }));
+            let new = |selector| Override { selector, table, fixed, place };
+            self.overrides.extend(selector.map(new));
         }
     }
 
@@ -257,7 +264,10 @@ impl<'a> Resolver<'a> {
             if !self.known.contains_key(&matching) {
                 let mut settings = self.base.clone();
                 for index in &matching {
-                    schema::apply(&self.overrides[*index].layer, &mut settings);
+                    let Override { table, fixed, .. } = &self.overrides[*index];
+                    schema::put(&mut settings, table, &Context::of(self.bases), problems);
+                    // The newest first: it is the one that is found.
+                    settings.fixed.splice(0..0, fixed.iter().cloned());
                 }
                 if self.full {
                     settings.stop.enabled = false;
@@ -285,17 +295,11 @@ impl<'a> Resolver<'a> {
 
 /// The axes that `[train]` of an `[[override]]` sets.
 fn fixed(table: &Table, world: &World<'_>, problems: &mut Problems) -> Vec<(Axis, Choice)> {
-    let Some(Value::Table(train)) = table.get("train").map(|entry| &entry.node.value) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for axis in Axis::all().filter(|axis| axis.def().in_train) {
-        if let Some(entry) = train.get(axis.key())
-            && let Some(mut choice) = axis::read(axis, &entry.node, world, problems)
-        {
-            choice.place = Some(entry.key_place);
-            found.push((axis, choice));
-        }
-    }
-    found
+    let axes = Axis::all().filter(|axis| axis.def().in_train);
+    let said = axes.filter_map(|axis| Some((axis, table.table("train")?.get(axis.key())?)));
+    let read = said.filter_map(|(axis, entry)| {
+        let choice = problems.ok(axis::read(axis, &entry.node, world))?;
+        Some((axis, Choice { place: Some(entry.key_place), ..choice }))
+    });
+    read.collect()
 }

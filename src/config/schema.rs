@@ -2,14 +2,15 @@
 //! said to one that is not among them, and what a file or an `[[override]]` sets.
 
 use super::gate;
-use super::key::{self, Assign, Context};
+use super::key::{self, Context};
 use super::keys::KEYS;
 use super::models;
 use super::objectives;
 use super::problems::{Problems, shown};
+use super::read;
 use super::settings::Settings;
 use super::suggest;
-use super::tree::{Entry, Node, Table, Value};
+use super::tree::{Node, Table};
 use super::worker;
 use super::world::Bases;
 use crate::event::Axis;
@@ -123,7 +124,7 @@ fn below(table: &str) -> Vec<&'static str> {
 }
 
 /// The keys at the top of the file.
-fn top() -> Vec<&'static str> {
+pub(super) fn top() -> Vec<&'static str> {
     let keys = KEYS.iter().map(|key| key.path).filter(|path| !path.contains('.'));
     keys.chain(TABLES.iter().map(|table| table.name)).collect()
 }
@@ -152,7 +153,7 @@ fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
     match table.name {
         "models" => {
             for entry in &inner.entries {
-                if let Value::Table(model) = &entry.node.value {
+                if let Some(model) = entry.node.table() {
                     check_keys(model, "in [models.NAME]", None, &below("models.NAME"), problems);
                 }
             }
@@ -160,7 +161,7 @@ fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
         "gate" => {
             for metrics in tables_of(inner, "metrics") {
                 gate::tables(metrics, &mut |_, entry| {
-                    if let Value::Table(rule) = &entry.node.value {
+                    if let Some(rule) = entry.node.table() {
                         let keys = below("gate.metrics.METRIC");
                         check_keys(rule, "in [gate.metrics]", None, &keys, problems);
                     }
@@ -183,17 +184,8 @@ fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
 
 /// The table of this name, or the tables of its list; what is no table is reported by who reads it.
 fn tables_of<'a>(root: &'a Table, name: &str) -> Vec<&'a Table> {
-    let value = root.get(name).map(|entry| &entry.node.value);
-    let items = match value {
-        Some(Value::List(items)) => items.as_slice(),
-        Some(Value::Table(table)) => return vec![table],
-        _ => &[],
-    };
-    let table = |item: &'a Node| match &item.value {
-        Value::Table(table) => Some(table),
-        _ => None,
-    };
-    items.iter().filter_map(table).collect()
+    let items = root.get(name).into_iter().flat_map(|entry| entry.node.items());
+    items.filter_map(Node::table).collect()
 }
 
 /// `holds`: what the table holds where it is one of [`TABLES`].
@@ -247,36 +239,25 @@ fn hint(key: &str, keys: &[&str], of_override: bool) -> String {
     }
 }
 
-/// What a file or an `[[override]]` says, key by key.
-pub(super) fn layer(
+/// Puts what a file or an `[[override]]` says on top, key by key.
+pub(super) fn put(
+    settings: &mut Settings,
     root: &Table,
     context: &Context<'_>,
     problems: &mut Problems,
-) -> Vec<Assign<Settings>> {
-    let mut layer: Vec<Assign<Settings>> = Vec::new();
+) {
     // A mistake of a whole table points at it where none of its keys is to blame.
-    if let Some(Entry { key_place, node, .. }) = root.get("stop")
-        && matches!(node.value, Value::Table(_))
-    {
-        let place = *key_place;
-        layer.push(Box::new(move |settings: &mut Settings| settings.stop_place = place));
+    if let Some((_, place)) = read::table(root, "stop", problems) {
+        settings.stop_place = place;
     }
-    layer.extend(key::read_tree(KEYS, root, context, problems));
-    layer
-}
-
-/// Puts what a layer says on top.
-pub(super) fn apply(layer: &[Assign<Settings>], settings: &mut Settings) {
-    for assign in layer {
-        assign(settings);
-    }
+    key::put_tree(KEYS, settings, root, context, problems);
 }
 
 /// What a whole file says besides its axes and models; all of its keys are checked.
 pub(super) fn settings(root: &Table, bases: &Bases, problems: &mut Problems) -> Settings {
     check(root, problems);
     let mut settings = Settings::default();
-    apply(&layer(root, &Context::of(bases), problems), &mut settings);
+    put(&mut settings, root, &Context::of(bases), problems);
     worker::check(&settings, root, problems);
     gate::check_draws(&settings.gate, root, problems);
     objectives::check(&settings.objectives, root, problems);

@@ -5,7 +5,7 @@ use super::axis::{self, Choice};
 use super::problems::{Place, Problems};
 use super::set::Scalar;
 use super::suggest;
-use super::tree::{Node, Table, Value};
+use super::tree::Table;
 use super::world::World;
 use crate::event::Axis;
 
@@ -50,38 +50,25 @@ impl Selector {
             let Some(axis) = Axis::find(&entry.key) else {
                 continue;
             };
-            let items = items(&entry.node);
             let mut wanted = vec![false; grid.pools[axis.index()].choices.len()];
-            for item in items {
-                let Some(choice) = axis::read(axis, item, world, problems) else {
-                    continue;
-                };
-                if let Some(index) = grid.pools[axis.index()].find(&choice.label) {
+            for item in entry.node.items() {
+                let choice = problems.ok(axis::read(axis, item, world));
+                let index = choice.and_then(|choice| grid.pools[axis.index()].find(&choice.label));
+                if let Some(index) = index {
                     wanted[index as usize] = true;
                 }
             }
             terms.push(Term { axis, wanted });
         }
         // An unknown key has been reported, and is no wish to match everything.
-        if terms.is_empty() && !table.entries.is_empty() {
-            return None;
-        }
-        if terms.is_empty() {
+        if terms.is_empty() && table.entries.is_empty() {
             problems.error_with(
                 place,
                 format!("{name} names no axis, so it would match every cell"),
                 "name at least one axis, such as model = \"cnn\"",
             );
-            return None;
         }
-        Some(Self { terms })
-    }
-}
-
-fn items(node: &Node) -> &[Node] {
-    match &node.value {
-        Value::List(items) => items,
-        _ => std::slice::from_ref(node),
+        (!terms.is_empty()).then_some(Self { terms })
     }
 }
 
@@ -190,10 +177,9 @@ impl Only<'_> {
             return None;
         }
         // What is wrong with the value itself does not matter here: no cell has it.
-        let mut aside = Problems::default();
         let scalar = Scalar { text: self.text, offset };
-        let node = scalar.value(value, &mut aside)?;
-        let choice = axis::read(axis, &node, world, &mut aside)?;
+        let node = scalar.value(value, &mut Problems::default())?;
+        let choice = axis::read(axis, &node, world).ok()?;
         pool.find(&choice.label).map(|index| index as usize)
     }
 }

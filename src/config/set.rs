@@ -82,8 +82,7 @@ fn forget(table: &mut Table, keys: &[&str]) {
         [] => {}
         [key] => table.entries.retain(|entry| entry.key != *key),
         [key, rest @ ..] => {
-            if let Some(Value::Table(inner)) = table.get_mut(key).map(|entry| &mut entry.node.value)
-            {
+            if let Some(inner) = table.table_mut(key) {
                 forget(inner, rest);
             }
         }

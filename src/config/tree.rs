@@ -12,6 +12,23 @@ pub(super) struct Node {
     pub(super) place: Place,
 }
 
+impl Node {
+    /// The items of a list; of anything else itself.
+    pub(super) fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
+    pub(super) fn table(&self) -> Option<&Table> {
+        match &self.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Text(String),
@@ -44,9 +61,36 @@ impl Table {
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.key == key)
     }
+
+    /// The table of this key, where it is one.
+    pub(super) fn table(&self, key: &str) -> Option<&Self> {
+        self.get(key)?.node.table()
+    }
+
+    pub(super) fn table_mut(&mut self, key: &str) -> Option<&mut Self> {
+        match &mut self.get_mut(key)?.node.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
 }
 
 impl Value {
+    pub(super) fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Integer(value) => Some(*value as f64),
+            Self::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The value as a message quotes it.
     pub(super) fn shown(&self) -> String {
         match self {

@@ -3,18 +3,17 @@
 use super::command_words::{self, words};
 use super::plan::WorkerProgram;
 use super::problems::Problems;
-use super::read;
+use super::read::{self, Read};
 use super::settings::Settings;
 use super::suggest;
 use super::tree::{Node, Table, Value};
 use super::world::Bases;
 
 /// `program`: one of perftune's own.
-pub(super) fn program(node: &Node, problems: &mut Problems) -> Option<WorkerProgram> {
-    let name = read::text("program", node, "a text in quotes", problems)?;
-    match name {
-        "native" => Some(WorkerProgram::Native),
-        "scripted" => Some(WorkerProgram::Scripted),
+pub(super) fn program(node: &Node) -> Read<WorkerProgram> {
+    match read::text("program", node, "a text in quotes")? {
+        "native" => Ok(WorkerProgram::Native),
+        "scripted" => Ok(WorkerProgram::Scripted),
         other => {
             let near = suggest::nearest(other, ["native", "scripted"]);
             let hint = match near {
@@ -22,20 +21,14 @@ pub(super) fn program(node: &Node, problems: &mut Problems) -> Option<WorkerProg
                 None => "a program of your own is named by command = [\"program\", \"argument\"]"
                     .to_owned(),
             };
-            let got = node.value.shown();
-            problems.error_with(
-                node.place,
-                format!("`program` must be native or scripted, not {got}"),
-                hint,
-            );
-            None
+            Err(read::wrong("program", "native or scripted", node).hint(hint))
         }
     }
 }
 
 /// Reports keys that contradict one another.
 pub(super) fn check(settings: &Settings, root: &Table, problems: &mut Problems) {
-    if let Some(Value::Table(table)) = root.get("worker").map(|entry| &entry.node.value)
+    if let Some(table) = root.table("worker")
         && let (Some(program), Some(_)) = (table.get("program"), table.get("command"))
     {
         problems.error_with(
@@ -56,17 +49,11 @@ pub(super) fn check(settings: &Settings, root: &Table, problems: &mut Problems) 
 }
 
 /// `command`: a program of the user's.
-pub(super) fn command(
-    node: &Node,
-    bases: &Bases,
-    problems: &mut Problems,
-) -> Option<WorkerProgram> {
-    let words = words(node, problems)?;
-    let ((program, _), args) = words.split_first()?;
-    let base = bases.of(node);
-    let args = args.iter();
-    Some(WorkerProgram::Command {
-        program: command_words::program(program, base).into(),
+pub(super) fn command(node: &Node, bases: &Bases) -> Read<WorkerProgram> {
+    let (words, base) = (words(node)?, bases.of(node));
+    let args = words[1..].iter();
+    Ok(WorkerProgram::Command {
+        program: command_words::program(words[0].0, base).into(),
         args: args.map(|(arg, _)| command_words::argument(arg, base)).collect(),
     })
 }

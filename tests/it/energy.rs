@@ -300,7 +300,10 @@ fn energy_can_be_switched_off_and_its_settings_are_checked() {
     let total = metric(&lab, "run", "energy.total");
     assert!(total["note"].contains("switched off in `[sampler] energy`"), "{total:?}");
     for (set, says) in [
-        ("energy.grams_per_kwh=-1", "`grams_per_kwh` must be a number of grams from 0 to 5000, such as 350, not -1"),
+        (
+            "energy.grams_per_kwh=-1",
+            "`grams_per_kwh` must be a number of grams from 0 to 5000, such as 350, not -1",
+        ),
         ("energy.grams_per_kwh=nan", "`grams_per_kwh` must be a number of grams"),
         ("energy.grams_per_kwh=\"350g\"", "`grams_per_kwh` must be a number of grams"),
         ("energy.grams_per_kw=350", "did you mean `grams_per_kwh`?"),

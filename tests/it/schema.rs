@@ -13,8 +13,7 @@ fn mismatch(root: &Value, value: &Value) -> Option<String> {
 }
 
 fn mismatch_of(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
-    let of_part =
-        |schema: &Value, value: &Value, at: &str| mismatch_of(root, schema, value, at);
+    let of_part = |schema: &Value, value: &Value, at: &str| mismatch_of(root, schema, value, at);
     let says = |what: &str| Some(format!("{at}: {value} is not {what}"));
     for (keyword, rule) in schema.as_object().unwrap() {
         let number = || value.as_f64().zip(rule.as_f64());
@@ -56,9 +55,7 @@ fn mismatch_of(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<
     }
     let items = value.as_array().into_iter().flatten();
     let of_items = schema.get("items").and_then(|schema| {
-        items
-            .enumerate()
-            .find_map(|(index, item)| of_part(schema, item, &format!("{at}[{index}]")))
+        items.enumerate().find_map(|(index, item)| of_part(schema, item, &format!("{at}[{index}]")))
     });
     let mut fields = value.as_object().into_iter().flatten();
     of_items.or_else(|| {

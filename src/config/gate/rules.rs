@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use crate::config::key::Kind::{Own, Share, Word};
-use crate::config::key::{Context, KeyDef, Kind, read_table};
+use crate::config::key::{Context, KeyDef, Kind, put_table};
 use crate::config::metrics;
-use crate::config::problems::{Place, Problems, shown};
-use crate::config::read;
+use crate::config::problems::{Place, Problem, Problems, shown};
+use crate::config::read::{self, Read};
 use crate::config::tree::{Entry, Node, Table, Value};
 use crate::event::Range;
 use crate::gate::{MetricRule, Role, default_rule};
@@ -17,7 +17,7 @@ use crate::metric::{self, Better, CATALOGUE, MetricDef, MetricName};
 pub(in crate::config) const FLOOR: Range = Range::new(Bound::Included(0.001), Bound::Included(1.0));
 
 /// What is said of one metric, each with its place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::config) struct RuleAsked {
     /// Where it is named.
     place: Place,
@@ -58,20 +58,20 @@ pub(in crate::config) static KEYS: &[KeyDef<RuleAsked>] = &[
         Own(
             "a quantity of the metric's unit",
             r#"{ "type": ["string", "number"] }"#,
-            |entry, context, problems| {
-                let least = at_least(context.name, &entry.node, problems)?;
-                let place = entry.node.place;
-                Some(Box::new(move |asked: &mut RuleAsked| asked.at_least = Some((least, place))))
+            |asked, entry, context, _| {
+                let least = at_least(context.name, &entry.node)?;
+                asked.at_least = Some((least, entry.node.place));
+                Ok(())
             },
         ),
     )
     .about("the smallest change that counts besides the floor, in the unit of the metric"),
     key(
         "gate.metrics.METRIC.fallback",
-        Own("the name of a metric", r#"{ "type": "string" }"#, |entry, _, problems| {
-            let name = read::text("fallback", &entry.node, "a text in quotes", problems)?;
-            let fallback = (name.to_owned(), entry.node.place);
-            Some(Box::new(move |asked: &mut RuleAsked| asked.fallback = Some(fallback.clone())))
+        Own("the name of a metric", r#"{ "type": "string" }"#, |asked, entry, _, _| {
+            let name = read::text("fallback", &entry.node, "a text in quotes")?;
+            asked.fallback = Some((name.to_owned(), entry.node.place));
+            Ok(())
         }),
     )
     .about("the metric to judge instead where a run has too few samples of this one"),
@@ -108,14 +108,6 @@ fn is_prefix(name: &str, table: &Table) -> bool {
 }
 
 impl RuleAsked {
-    fn put(&mut self, later: Self) {
-        self.direction = later.direction.or(self.direction);
-        self.role = later.role.or(self.role);
-        self.floor = later.floor.or(self.floor);
-        self.at_least = later.at_least.or(self.at_least);
-        self.fallback = later.fallback.or_else(|| self.fallback.take());
-    }
-
     /// What would decide nothing of a metric that is not gating.
     fn idle(&self) -> Option<(&'static str, Place)> {
         let keys = [
@@ -134,32 +126,19 @@ fn asked(
 ) -> BTreeMap<String, RuleAsked> {
     let mut found: BTreeMap<String, RuleAsked> = BTreeMap::new();
     tables(table, &mut |name, entry| {
-        let Value::Table(inner) = &entry.node.value else {
+        let Some(inner) = entry.node.table() else {
             let expected = "a table such as { direction = \"lower\", floor = \"3%\" }";
-            read::wrong(&shown(name), expected, &entry.node, problems);
-            return;
+            return problems.push(read::wrong(&shown(name), expected, &entry.node));
         };
         let place = entry.key_place;
-        let mut asked = RuleAsked {
-            place,
-            direction: None,
-            role: None,
-            floor: None,
-            at_least: None,
-            fallback: None,
-        };
-        for assign in read_table(KEYS, inner, &Context { name, ..*context }, problems) {
-            assign(&mut asked);
+        // The command line speaks last; within a file nobody knows which of the two is meant.
+        if found.get(name).is_some_and(|before| before.place.text == place.text) {
+            let message = format!("`{}` is named twice in [gate.metrics]", shown(name));
+            problems.error_with(place, message, "write one table with all of its keys");
         }
-        match found.get_mut(name) {
-            // The command line speaks last; within a file nobody knows which of the two is meant.
-            Some(before) if before.place.text == place.text => {
-                let message = format!("`{}` is named twice in [gate.metrics]", shown(name));
-                problems.error_with(place, message, "write one table with all of its keys");
-            }
-            Some(before) => before.put(asked),
-            None => drop(found.insert(name.to_owned(), asked)),
-        }
+        let new = || RuleAsked { place, ..RuleAsked::default() };
+        let asked = found.entry(name.to_owned()).or_insert_with(new);
+        put_table(KEYS, asked, inner, &Context { name, ..*context }, problems);
     });
     found
 }
@@ -185,41 +164,28 @@ pub(in crate::config) fn read(
 }
 
 /// The smallest change that counts, in the base unit of the metric.
-fn at_least(name: &str, node: &Node, problems: &mut Problems) -> Option<f64> {
+fn at_least(name: &str, node: &Node) -> Read<f64> {
     let def = metric::find(name);
-    let plain = match node.value {
-        Value::Integer(value) => Some(value as f64),
-        Value::Float(value) => Some(value),
-        _ => None,
-    };
+    let example = def.map_or("1000", |def| def.unit.example());
+    let (what, plain) = (format!("`at_least` of `{name}`"), node.value.number());
     let value = match (def, &node.value) {
-        (Some(def), Value::Text(text)) => match def.unit.read(text) {
-            Ok(value) => value,
-            Err(why) => {
-                let hint = format!("for example \"{}\"", def.unit.example());
-                problems.error_with(node.place, format!("`at_least` of `{name}`: {why}"), hint);
-                return None;
-            }
-        },
+        (Some(def), Value::Text(text)) => {
+            read::parsed(&what, node, def.unit.read(text), Some(example))?
+        }
         (Some(def), _) if plain.is_some() && !def.unit.is_plain() => {
-            let (number, example) = (node.value.shown(), def.unit.example());
-            problems.error_with(
-                node.place,
-                format!("`at_least` of `{name}` is in {}, and {number} has no unit", def.unit),
-                format!("for example \"{example}\""),
-            );
-            return None;
+            let number = node.value.shown();
+            let message = format!("{what} is in {}, and {number} has no unit", def.unit);
+            let hint = format!("for example \"{example}\"");
+            return Err(Problem::new(node.place, message).hint(hint));
         }
         // Nobody knows the unit of a metric of another program: it is a plain number in that.
         _ => plain.unwrap_or(f64::NAN),
     };
     if value.is_finite() && value > 0.0 {
-        return Some(value);
+        return Ok(value);
     }
-    let example = def.map_or("1000", |def| def.unit.example());
     let expected = format!("a change above 0, such as \"{example}\"");
-    read::wrong("at_least", &expected, node, problems);
-    None
+    Err(read::wrong("at_least", &expected, node))
 }
 
 fn whole(name: &str, asked: &RuleAsked, problems: &mut Problems) -> Option<MetricRule> {

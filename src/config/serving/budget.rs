@@ -108,7 +108,10 @@ impl Serving {
             problems.error_with(
                 limited.place,
                 format!("only {offered} are offered ({of}at `rate`), and no model can serve more"),
-                "limit `serve.max_rate` (with find_max_rate = true), or give a higher rate",
+                format!(
+                    "limit `{}` (with find_max_rate = true), or give a higher rate",
+                    MetricId::ServeMaxRate
+                ),
             );
         }
     }

@@ -15,7 +15,7 @@ use super::objectives::Aimed;
 use super::problems::{GRID, Place, Problems};
 use crate::control::policy::StopPolicy;
 use crate::event::{MaxRate, Pattern, ServeSpec};
-use crate::metric::{MetricDef, MetricKind, Scope, Source};
+use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source};
 
 /// What `[serve]` says.
 #[derive(Debug, Clone, Default)]
@@ -219,7 +219,10 @@ impl Serving {
             problems.error_with(
                 place,
                 "find_max_rate has no limit to keep",
-                "write latency_limit = \"p99 <= 10ms\", or limit a percentile in [constraints]: \"serve.latency_p99\" = \"<= 10ms\"",
+                format!(
+                    "write latency_limit = \"p99 <= 10ms\", or limit a percentile in [constraints]: \"{}\" = \"<= 10ms\"",
+                    MetricId::ServeLatencyP99
+                ),
             );
             return None;
         };

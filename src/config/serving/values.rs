@@ -1,9 +1,9 @@
 //! The values of `[serve]`.
 
 use crate::config::key::At;
-use crate::config::problems::{Place, Problems};
-use crate::config::read;
-use crate::config::tree::{Node, Value};
+use crate::config::problems::{Place, Problem, Problems};
+use crate::config::read::{self, Quantity, Read};
+use crate::config::tree::Node;
 use crate::event::MaxRate;
 use crate::event::axis::LARGEST_BATCH;
 use crate::units::{Span, Unit};
@@ -56,90 +56,58 @@ impl<T> Placed<T> {
     }
 }
 
-pub(in crate::config) fn batch_sizes(node: &Node, problems: &mut Problems) -> Option<Vec<u32>> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
+pub(in crate::config) fn batch_sizes(node: &Node, problems: &mut Problems) -> Read<Vec<u32>> {
+    let items = node.items();
     if items.is_empty() || items.len() > MOST_SIZES {
-        problems.error_with(
-            node.place,
-            format!("`batch_size` in [serve] must have 1 to {MOST_SIZES} sizes"),
-            "write enabled = false to serve nothing",
-        );
-        return None;
+        let message = format!("`batch_size` in [serve] must have 1 to {MOST_SIZES} sizes");
+        let problem = Problem::new(node.place, message);
+        return Err(problem.hint("write enabled = false to serve nothing"));
     }
     let mut sizes = Vec::new();
-    let mut right = true;
     for item in items {
-        match read::count("batch_size", item, 1..=LARGEST_BATCH, problems) {
+        match problems.ok(read::count("batch_size", item, 1..=LARGEST_BATCH)) {
             Some(size) if sizes.contains(&size) => {
                 problems.error(item.place, format!("`batch_size` in [serve] holds {size} twice"));
-                right = false;
             }
-            Some(size) => sizes.push(size),
-            None => right = false,
+            size => sizes.extend(size),
         }
     }
-    right.then_some(sizes)
+    Ok(sizes)
 }
 
-pub(in crate::config) fn rate(node: &Node, problems: &mut Problems) -> Option<f64> {
-    let Value::Text(text) = &node.value else {
-        match &node.value {
-            Value::Integer(_) | Value::Float(_) => {
-                let number = node.value.shown();
-                problems.error_with(
-                    node.place,
-                    format!("`rate` is a rate of requests, and {number} has no unit"),
-                    format!("write \"{number}/s\""),
-                );
-            }
-            _ => read::wrong("rate", "a rate such as \"200/s\"", node, problems),
-        }
-        return None;
+pub(in crate::config) fn rate(node: &Node) -> Read<f64> {
+    let kind = Quantity {
+        noun: "a rate of requests",
+        expected: "a rate such as \"200/s\"",
+        read: |text| Unit::RequestsPerSecond.read(text),
+        meant: |number| format!("write \"{}/s\"", number.shown()),
+        example: Some("200/s"),
     };
-    match Unit::RequestsPerSecond.read(text) {
-        Ok(rate) if rate > 0.0 && rate <= FASTEST => Some(rate),
-        Ok(_) => {
-            let expected = "a rate above 0/s and at most 10M/s";
-            read::wrong("rate", expected, node, problems);
-            None
-        }
-        Err(why) => {
-            problems.error_with(node.place, format!("`rate`: {why}"), "for example \"200/s\"");
-            None
-        }
+    match read::quantity("rate", node, &kind)? {
+        rate if rate > 0.0 && rate <= FASTEST => Ok(rate),
+        _ => Err(read::wrong("rate", "a rate above 0/s and at most 10M/s", node)),
     }
 }
 
 /// `p99 <= 10ms`.
-pub(in crate::config) fn latency_limit(node: &Node, problems: &mut Problems) -> Option<MaxRate> {
-    let expected = "a percentile and its limit, such as \"p99 <= 10ms\"";
-    let text = read::text("latency_limit", node, expected, problems)?;
+pub(in crate::config) fn latency_limit(node: &Node) -> Read<MaxRate> {
+    let example = "p99 <= 10ms";
+    let expected = format!("a percentile and its limit, such as \"{example}\"");
+    let text = read::text("latency_limit", node, &expected)?;
     let split = text.split_once("<=").or_else(|| text.split_once('<'));
     let percentile = split.and_then(|(name, _)| {
         let percent: f64 = name.trim().strip_prefix('p')?.parse().ok()?;
         (percent > 0.0 && percent < 100.0).then_some(percent / 100.0)
     });
     let (Some(percentile), Some((_, limit))) = (percentile, split) else {
-        read::wrong("latency_limit", expected, node, problems);
-        return None;
+        return Err(read::wrong("latency_limit", &expected, node));
     };
-    let limit_s = match limit.trim().parse::<Span>() {
-        Ok(limit) => limit.as_secs(),
-        Err(why) => {
-            let message = format!("`latency_limit`: {why}");
-            problems.error_with(node.place, message, "for example \"p99 <= 10ms\"");
-            return None;
-        }
-    };
+    let limit = limit.trim().parse::<Span>();
+    let limit_s = read::parsed("`latency_limit`", node, limit, Some(example))?.as_secs();
     if limit_s <= 0.0 {
-        let message = "`latency_limit`: nothing can keep a limit of 0";
-        problems.error(node.place, message);
-        return None;
+        return Err(Problem::new(node.place, "`latency_limit`: nothing can keep a limit of 0"));
     }
-    Some(MaxRate { percentile, limit_s })
+    Ok(MaxRate { percentile, limit_s })
 }
 
 #[cfg(test)]
@@ -151,7 +119,8 @@ mod tests {
         let mut problems = Problems::default();
         let file = problems.add_file("f".into(), format!("latency_limit = {text:?}"));
         let root = parse_document(file, &mut problems).unwrap();
-        let found = latency_limit(&root.get("latency_limit").unwrap().node, &mut problems);
+        let found = latency_limit(&root.get("latency_limit").unwrap().node);
+        let found = problems.ok(found);
         problems.check(found).map_err(|error| error.to_string())
     }
 
