@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::event::{RunRecord, RunStatus};
 
-use self::manifest::read_manifest;
+use self::manifest::{of_results, read_manifest};
 use self::marker::{Done, read_done};
 use super::difference::difference;
 use super::error::{FORMAT, StoreError};
@@ -205,10 +205,7 @@ impl Lock {
 
 /// Opens a results folder whose grid has ended, to write its reports anew.
 pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
-    let head = read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
-        path: path.to_owned(),
-        why: "it has no manifest.json".to_owned(),
-    })?;
+    let head = of_results(path)?;
     let lock = Lock::take(path)?;
     let results = Results { path: path.to_owned(), _lock: lock };
     let mut stored = StoredResults { name: head.name, records: Vec::new(), missing: Vec::new() };

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::stored::{BaselineError, MachineBaseline, Promotion, StoredSession};
-use crate::store::atomic;
 use crate::store::error::{FORMAT, Format, StoreError};
+use crate::store::{atomic, json};
 
 const MARKER: &str = "baseline.json";
+/// What to say where a file cannot be read.
+const READ: &str = "cannot read a baseline";
 const PROMOTED: &str = ".promoted.json";
 
 /// Whether a folder is one of baselines.
@@ -31,7 +32,7 @@ pub fn read(root: &Path) -> Result<Vec<MachineBaseline>, BaselineError> {
         let path = root.to_owned();
         return Err(BaselineError::None { path, why });
     }
-    let _: Marker = read_file(&root.join(MARKER))?;
+    let _: Marker = json::read(&root.join(MARKER), READ)?;
     let mut machines = Vec::new();
     for folder in entries(root)? {
         let name = folder.file_name().and_then(|name| name.to_str());
@@ -54,11 +55,11 @@ fn read_machine(folder: &Path, key: &str) -> Result<MachineBaseline, BaselineErr
             continue;
         };
         if name.ends_with(PROMOTED) {
-            let promotion: Promotion = read_file(&file)?;
+            let promotion: Promotion = json::read(&file, READ)?;
             promotions.push((timed(&promotion.promoted, &file)?, promotion));
             continue;
         }
-        let session: StoredSession = read_file(&file)?;
+        let session: StoredSession = json::read(&file, READ)?;
         let time = timed(&session.created, &file)?;
         if session.fingerprint.key() != key || name != format!("{}.json", session.session) {
             return Err(damaged(
@@ -126,7 +127,7 @@ fn open(root: &Path) -> Result<fs_err::File, BaselineError> {
     flock(lock.file(), FlockOperation::LockExclusive)
         .map_err(|error| StoreError::io("cannot lock the folder of baselines")(error.into()))?;
     if is_baseline(root) {
-        let _: Marker = read_file(&root.join(MARKER))?;
+        let _: Marker = json::read(&root.join(MARKER), READ)?;
         return Ok(lock);
     }
     let hidden = |path: &PathBuf| {
@@ -157,22 +158,6 @@ fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), BaselineError> {
         .map_err(|error| StoreError::io("cannot write a baseline")(error.into()))?;
     bytes.push(b'\n');
     Ok(atomic::write(path, &bytes)?)
-}
-
-fn read_file<T: DeserializeOwned>(path: &Path) -> Result<T, BaselineError> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: Format,
-    }
-    let bytes = fs_err::read(path).map_err(StoreError::io("cannot read a baseline"))?;
-    let wrong = |error: serde_json::Error| damaged(path, error.line(), &error.to_string());
-    // The version first: a file of another one may well lack what this one has.
-    let head: Head = serde_json::from_slice(&bytes).map_err(wrong)?;
-    if head.format.major != FORMAT.major {
-        let (path, found) = (path.to_owned(), head.format);
-        return Err(StoreError::Version { path, found }.into());
-    }
-    Ok(serde_json::from_slice(&bytes).map_err(wrong)?)
 }
 
 fn timed(text: &str, path: &Path) -> Result<Timestamp, StoreError> {

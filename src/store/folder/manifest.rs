@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Fingerprint, Objective};
-use crate::store::error::{FORMAT, Format, StoreError};
+use crate::store::error::StoreError;
+use crate::store::json;
 
 /// The part of `manifest.json` that is read again.
 #[derive(Debug, Deserialize)]
 pub struct ManifestHead {
-    format: Format,
     /// The name of the grid.
     pub name: String,
     /// Its runs, in order.
@@ -55,16 +55,13 @@ pub struct DataRows {
 }
 
 pub(super) fn read_manifest(path: &Path) -> Result<Option<ManifestHead>, StoreError> {
-    let file = path.join("manifest.json");
-    if !file.exists() {
-        return Ok(None);
-    }
-    let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read the manifest"))?;
-    let head: ManifestHead = serde_json::from_slice(&bytes).map_err(|error| {
-        StoreError::Damaged { path: file.clone(), line: error.line(), why: error.to_string() }
-    })?;
-    if head.format.major != FORMAT.major {
-        return Err(StoreError::Version { path: file, found: head.format });
-    }
-    Ok(Some(head))
+    json::read_if_there(&path.join("manifest.json"), "cannot read the manifest")
+}
+
+/// The manifest of a folder that must have one.
+pub(super) fn of_results(path: &Path) -> Result<ManifestHead, StoreError> {
+    read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
+        path: path.to_owned(),
+        why: "it has no manifest.json".to_owned(),
+    })
 }

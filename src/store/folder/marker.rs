@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::event::RunStatus;
-use crate::store::error::{FORMAT, Format, StoreError};
+use crate::store::error::{Format, StoreError};
+use crate::store::json;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Done {
@@ -15,18 +16,5 @@ pub(super) struct Done {
 }
 
 pub(super) fn read_done(folder: &Path) -> Result<Option<Done>, StoreError> {
-    let file = folder.join("done.json");
-    if !file.exists() {
-        return Ok(None);
-    }
-    let bytes = fs_err::read(&file).map_err(StoreError::io("cannot read a marker"))?;
-    let done: Done = serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
-        path: file.clone(),
-        line: error.line(),
-        why: error.to_string(),
-    })?;
-    if done.format.major != FORMAT.major {
-        return Err(StoreError::Version { path: file, found: done.format });
-    }
-    Ok(Some(done))
+    json::read_if_there(&folder.join("done.json"), "cannot read a marker")
 }

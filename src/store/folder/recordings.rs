@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::manifest::{ManifestHead, read_manifest};
+use super::manifest::{ManifestHead, of_results};
 use super::marker::read_done;
 use crate::event::RunRecord;
 use crate::store::error::StoreError;
@@ -18,10 +18,7 @@ pub struct Recordings {
 impl Recordings {
     /// Opens a results folder; another perftune may be writing to it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let head = read_manifest(path)?.ok_or_else(|| StoreError::NoResults {
-            path: path.to_owned(),
-            why: "it has no manifest.json".to_owned(),
-        })?;
+        let head = of_results(path)?;
         Ok(Self { path: path.to_owned(), head })
     }
 
