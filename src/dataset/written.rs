@@ -76,7 +76,7 @@ struct WrittenSplit {
     train_first: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenFiles {
     all: Option<FileEntry>,
@@ -157,80 +157,51 @@ impl Written {
     }
 
     fn files(&self, context: &Context<'_>) -> Result<Files, DataError> {
-        let files = self.files.by_format(self.format, context)?;
-        for entry in files.iter_entries() {
-            check_entry(entry, context)?;
-        }
-        match (files, &self.split) {
-            (Chosen::All(all), Some(split)) => {
-                Ok(Files::Whole { all, split: split.check(context)? })
+        let said = self.files.clone();
+        let csv = (said.all, said.train, said.test);
+        let idx = (said.train_images, said.train_labels, said.test_images, said.test_labels);
+        let files = match (self.format, csv, idx) {
+            (Format::Csv, (Some(all), None, None), (None, None, None, None)) => {
+                Files::Whole { all, split: self.whole_split(context)? }
             }
-            (Chosen::All(_), None) => Err(context.value(
-                "split",
-                "is missing: one file holds both parts, so write `split = { test_every = 5 }` or \
-                 `split = { train_first = 1000 }`",
-            )),
-            (_, Some(_)) => Err(context.value(
-                "split",
-                "is for one file with both parts (`files.all`); these files are apart already",
-            )),
-            (Chosen::Parts(train, test), None) => Ok(Files::Parts { train, test }),
-            (Chosen::Idx([a, b, c, d]), None) => Ok(Files::Idx { train: (a, b), test: (c, d) }),
-        }
-    }
-}
-
-enum Chosen {
-    All(FileEntry),
-    Parts(FileEntry, FileEntry),
-    Idx([FileEntry; 4]),
-}
-
-impl Chosen {
-    fn iter_entries(&self) -> Vec<&FileEntry> {
-        match self {
-            Self::All(all) => vec![all],
-            Self::Parts(train, test) => vec![train, test],
-            Self::Idx(entries) => entries.iter().collect(),
-        }
-    }
-}
-
-impl WrittenFiles {
-    fn by_format(&self, format: Format, context: &Context<'_>) -> Result<Chosen, DataError> {
-        let csv = (self.all.clone(), self.train.clone(), self.test.clone());
-        let idx = (
-            (self.train_images.clone(), self.train_labels.clone()),
-            (self.test_images.clone(), self.test_labels.clone()),
-        );
-        match (format, csv, idx) {
-            (Format::Csv, (Some(all), None, None), ((None, None), (None, None))) => {
-                Ok(Chosen::All(all))
+            (Format::Csv, (None, Some(train), Some(test)), (None, None, None, None)) => {
+                Files::Parts { train, test }
             }
-            (Format::Csv, (None, Some(train), Some(test)), ((None, None), (None, None))) => {
-                Ok(Chosen::Parts(train, test))
+            (Format::Idx, (None, None, None), (Some(a), Some(b), Some(c), Some(d))) => {
+                Files::Idx { train: (a, b), test: (c, d) }
             }
-            (
-                Format::Idx,
-                (None, None, None),
-                ((Some(a), Some(b)), (Some(c), Some(d))),
-            ) => Ok(Chosen::Idx([a, b, c, d])),
-            (Format::Csv, ..) => Err(context.value(
+            (Format::Csv, ..) => return Err(context.value(
                 "files",
                 "of `format = \"csv\"` must be `[files.all]`, or `[files.train]` and `[files.test]`",
             )),
-            (Format::Idx, ..) => Err(context.value(
+            (Format::Idx, ..) => return Err(context.value(
                 "files",
                 "of `format = \"idx\"` must be `[files.train_images]`, `[files.train_labels]`, \
                  `[files.test_images]` and `[files.test_labels]`",
             )),
+        };
+        for entry in files.entries() {
+            check_entry(entry, context)?;
         }
+        if self.split.is_some() && !matches!(files, Files::Whole { .. }) {
+            return Err(context.value(
+                "split",
+                "is for one file with both parts (`files.all`); these files are apart already",
+            ));
+        }
+        Ok(files)
     }
-}
 
-impl WrittenSplit {
-    fn check(&self, context: &Context<'_>) -> Result<Split, DataError> {
-        match (self.test_every, self.train_first) {
+    /// How one file is split that holds both parts.
+    fn whole_split(&self, context: &Context<'_>) -> Result<Split, DataError> {
+        let Some(split) = &self.split else {
+            return Err(context.value(
+                "split",
+                "is missing: one file holds both parts, so write `split = { test_every = 5 }` or \
+                 `split = { train_first = 1000 }`",
+            ));
+        };
+        match (split.test_every, split.train_first) {
             (Some(n), None) if n >= 2 => Ok(Split::TestEvery(n)),
             (None, Some(n)) if n >= 1 => Ok(Split::TrainFirst(n)),
             _ => Err(context.value(
