@@ -23,6 +23,11 @@ impl fmt::Display for MemoryGuard {
     }
 }
 
+/// What the names of the control groups begin with that perftune makes.
+pub const GROUP: &str = "perftune-";
+/// What those end with that are made for one run.
+pub const GROUP_OF_RUN: &str = ".run";
+
 /// The smaller device. What is absent is not limited.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Limits {

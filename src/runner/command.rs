@@ -4,7 +4,6 @@
 
 mod adapter;
 mod event_pipe;
-mod lines;
 mod reported;
 
 pub(super) use self::event_pipe::{EventPipe, EventReader};

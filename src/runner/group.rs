@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::clock::{Clock, MonotonicClock};
+use crate::event::limits::{GROUP, GROUP_OF_RUN};
 use crate::event::{Limits, MemoryGuard};
 use crate::sampler::GroupBase;
 
@@ -26,8 +27,6 @@ const PATIENCE_NS: u64 = 5_000_000_000;
 /// Characters of a run's name that fit into a file name with the rest.
 const LONGEST_NAME: usize = 200;
 
-const PREFIX: &str = "perftune-";
-const OF_RUN: &str = ".run";
 const ASIDE: &str = ".aside";
 
 /// Why there is no group.
@@ -50,7 +49,7 @@ impl Groups {
         remove_stale(&base.dir);
         let mut groups = Self { base: base.dir.clone(), aside: None, enabled: Vec::new() };
         if base.step_aside {
-            let aside = base.dir.join(format!("{PREFIX}{}{ASIDE}", std::process::id()));
+            let aside = base.dir.join(format!("{GROUP}{}{ASIDE}", std::process::id()));
             let aside = groups.aside.insert(GroupFolder::make(aside)?);
             put(&aside.dir, "cgroup.procs", &std::process::id().to_string())?;
         }
@@ -64,7 +63,7 @@ impl Groups {
     /// The group of a run, with its limits set and nobody in it.
     pub(super) fn of_run(&self, run: &str, limits: &Limits) -> Result<RunGroup, GroupError> {
         let run: String = run.chars().take(LONGEST_NAME).collect();
-        let name = format!("{PREFIX}{}-{run}{OF_RUN}", std::process::id());
+        let name = format!("{GROUP}{}-{run}{GROUP_OF_RUN}", std::process::id());
         let group = RunGroup { held: GroupFolder::make(self.base.join(name))? };
         let dir = &group.held.dir;
         // A group that is there for its CPU quota alone may have no memory controller.
@@ -173,8 +172,8 @@ fn remove_stale(base: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let is_run = name.ends_with(OF_RUN);
-        if !name.starts_with(PREFIX) || !(is_run || name.ends_with(ASIDE)) {
+        let is_run = name.ends_with(GROUP_OF_RUN);
+        if !name.starts_with(GROUP) || !(is_run || name.ends_with(ASIDE)) {
             continue;
         }
         let dir = entry.path();

@@ -2,7 +2,7 @@
 //! terminal can fill a pipe and stall the worker.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -10,7 +10,10 @@ use std::thread::JoinHandle;
 use crate::event::wire::{self, MAX_LINE};
 
 use super::action::Input;
+use super::lines::{Line, LineSplitter};
 
+/// What is read at once, in bytes.
+const CHUNK: usize = 1 << 16;
 /// Lines of standard error that a failure quotes.
 const TAIL_LINES: usize = 20;
 
@@ -42,32 +45,24 @@ impl Tail {
 
 /// Forwards the protocol, then [`Input::StreamEnded`].
 pub(super) fn read_protocol(
-    stdout: impl Read + Send + 'static,
+    mut stdout: impl Read + Send + 'static,
     inputs: Sender<Input>,
 ) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut reader = BufReader::with_capacity(1 << 16, stdout);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = read_line(&mut reader, &mut line, MAX_LINE);
-            let input = match read {
-                Ok(LineEnd::End) | Err(_) => break,
-                Ok(LineEnd::TooLong) => {
-                    Input::Garbage(format!("the worker wrote a line of more than {MAX_LINE} bytes"))
-                }
-                Ok(LineEnd::Whole) => match wire::decode(&String::from_utf8_lossy(&line)) {
+        each_line(&mut stdout, MAX_LINE, |line| {
+            let input = if line.whole {
+                match wire::decode(&String::from_utf8_lossy(&line.text)) {
                     Ok(envelope) => Input::Message(envelope),
                     Err(error) => Input::Garbage(format!("the worker wrote what is {error}")),
-                },
+                }
+            } else {
+                Input::Garbage(format!("the worker wrote a line of more than {MAX_LINE} bytes"))
             };
             let garbage = matches!(input, Input::Garbage(_));
-            if inputs.send(input).is_err() || garbage {
-                break;
-            }
-        }
+            inputs.send(input).is_ok() && !garbage
+        });
         // What follows nonsense is not read as messages, but it is drained: a full pipe would hang the worker.
-        let _ = io::copy(&mut reader, &mut io::sink());
+        let _ = io::copy(&mut stdout, &mut io::sink());
         // The receiver is gone when the run is over already.
         let _ = inputs.send(Input::StreamEnded);
     })
@@ -75,68 +70,47 @@ pub(super) fn read_protocol(
 
 /// Forwards standard error line by line, then [`Input::StreamEnded`], and keeps its tail.
 pub(super) fn read_stderr(
-    stderr: impl Read + Send + 'static,
+    mut stderr: impl Read + Send + 'static,
     inputs: Sender<Input>,
     tail: Tail,
 ) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut reader = BufReader::new(stderr);
-        let mut line = Vec::new();
         let mut forwarded = 0_usize;
-        loop {
-            line.clear();
-            match read_line(&mut reader, &mut line, STDERR_LINE) {
-                Ok(LineEnd::End) | Err(_) => break,
-                Ok(LineEnd::Whole | LineEnd::TooLong) => {}
-            }
-            let text = String::from_utf8_lossy(&line).into_owned();
+        each_line(&mut stderr, STDERR_LINE, |line| {
+            let text = String::from_utf8_lossy(&line.text).into_owned();
             tail.push(text.clone());
             let before = forwarded;
             forwarded = forwarded.saturating_add(text.len() + 1);
             if forwarded <= STDERR_TOTAL {
                 let _ = inputs.send(Input::Stderr(text));
             } else if before <= STDERR_TOTAL {
-                let _ =
-                    inputs.send(Input::Stderr("[more is not kept, but for the end]".to_owned()));
+                let more = "[more is not kept, but for the end]".to_owned();
+                let _ = inputs.send(Input::Stderr(more));
             }
-        }
+            true
+        });
         let _ = inputs.send(Input::StreamEnded);
     })
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum LineEnd {
-    Whole,
-    TooLong,
-    End,
-}
-
-/// Reads one line without its line feed. Of a line longer than `limit` the beginning is kept and the rest skipped.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, limit: usize) -> io::Result<LineEnd> {
-    let mut result = LineEnd::End;
+/// Calls `take` with each line until that has enough, or the stream is at its end. Of a line longer than `longest` it gets the
+/// beginning.
+fn each_line(stream: &mut impl Read, longest: usize, mut take: impl FnMut(Line) -> bool) {
+    let mut splitter = LineSplitter::new(longest);
+    let mut buffer = vec![0; CHUNK];
     loop {
-        let available = match reader.fill_buf() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            other => other?,
-        };
-        if available.is_empty() {
-            return Ok(result);
+        match stream.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => break,
+            Ok(read) => {
+                if !splitter.cut(&buffer[..read]).into_iter().all(&mut take) {
+                    return;
+                }
+            }
         }
-        if result == LineEnd::End {
-            result = LineEnd::Whole;
-        }
-        let feed = available.iter().position(|byte| *byte == b'\n');
-        let piece = &available[..feed.unwrap_or(available.len())];
-        let room = limit - line.len().min(limit);
-        if piece.len() > room {
-            result = LineEnd::TooLong;
-        }
-        line.extend_from_slice(&piece[..piece.len().min(room)]);
-        let used = feed.map_or(available.len(), |at| at + 1);
-        reader.consume(used);
-        if feed.is_some() {
-            return Ok(result);
-        }
+    }
+    if let Some(line) = splitter.rest() {
+        take(line);
     }
 }
 
@@ -145,26 +119,18 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn lines(text: &[u8], limit: usize) -> Vec<(LineEnd, Vec<u8>)> {
-        let mut reader = BufReader::with_capacity(4, text);
-        let mut found = Vec::new();
-        loop {
-            let mut line = Vec::new();
-            match read_line(&mut reader, &mut line, limit).unwrap() {
-                LineEnd::End => return found,
-                kind => found.push((kind, line)),
-            }
-        }
-    }
-
     #[test]
     fn lines_are_cut_at_the_limit_and_the_next_one_is_whole() {
-        let found = lines(b"abc\n\n0123456789\nxyz", 5);
+        let mut found = Vec::new();
+        each_line(&mut &b"abc\n\n0123456789\nxyz"[..], 5, |line| {
+            found.push((line.whole, line.text));
+            true
+        });
         let expected = [
-            (LineEnd::Whole, b"abc".to_vec()),
-            (LineEnd::Whole, b"".to_vec()),
-            (LineEnd::TooLong, b"01234".to_vec()),
-            (LineEnd::Whole, b"xyz".to_vec()),
+            (true, b"abc".to_vec()),
+            (true, b"".to_vec()),
+            (false, b"01234".to_vec()),
+            (true, b"xyz".to_vec()),
         ];
         assert_eq!(found, expected);
     }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::proc::{ProcRoot, parse};
+use crate::event::limits::{GROUP, GROUP_OF_RUN};
 
 /// Where one controller of a process is: its own group, then the groups above.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,13 +93,8 @@ impl Cgroups {
 /// Whether perftune has made this group for one run: its name says so.
 fn is_of_a_run(dir: &Path) -> bool {
     let name = dir.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with(RUN_PREFIX) && name.ends_with(RUN_SUFFIX))
+    name.is_some_and(|name| name.starts_with(GROUP) && name.ends_with(GROUP_OF_RUN))
 }
-
-/// Beginning and end of the names of groups that are made for one run.
-pub(super) const RUN_PREFIX: &str = "perftune-";
-/// See [`RUN_PREFIX`].
-pub(super) const RUN_SUFFIX: &str = ".run";
 
 /// The groups of a process in version 2.
 #[derive(Debug, Clone, PartialEq, Eq)]

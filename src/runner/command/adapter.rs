@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use super::lines::{LONGEST, Line};
 use super::reported::{Epoch, Reported};
 use crate::event::{
     Envelope, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Stage,
     StepBatch, Usage, WorkerEvent,
 };
 use crate::runner::action::Input;
+use crate::runner::lines::Line;
 use crate::runner::stream::{Violation, WorkerStream};
+
+/// The longest line that is read, in bytes.
+pub(super) const LONGEST: usize = 64 << 10;
 
 /// Steps that are passed on in one message.
 const MOST_STEPS: usize = 4096;
@@ -110,10 +113,12 @@ impl ProtocolAdapter {
     pub(super) fn take(&mut self, lines: &[Line], t_ns: u64) {
         let mut together: Option<PendingSteps> = None;
         for line in lines {
-            let note = match line.text.as_deref() {
-                None => Err((LineFault::TooLong, format!("it has more than {LONGEST} bytes"))),
-                Some(text) if text.trim_ascii().is_empty() => continue,
-                Some(text) => Reported::read(text).map_err(|why| (LineFault::Unread, why)),
+            let note = if !line.whole {
+                Err((LineFault::TooLong, format!("it has more than {LONGEST} bytes")))
+            } else if line.text.trim_ascii().is_empty() {
+                continue;
+            } else {
+                Reported::read(&line.text).map_err(|why| (LineFault::Unread, why))
             };
             let taken = match note {
                 Ok(Reported::Steps { items, dur_ns, loss }) => {
@@ -362,8 +367,8 @@ impl ProtocolAdapter {
 mod tests {
     use super::*;
     use crate::event::{CommandSpec, Work};
-    use crate::runner::command::lines::LineSplitter;
     use crate::runner::fixtures::job;
+    use crate::runner::lines::LineSplitter;
     use proptest::prelude::*;
 
     const S: u64 = 1_000_000_000;
@@ -383,7 +388,7 @@ mod tests {
 
     /// What is said of lines that come together.
     fn say(adapter: &mut ProtocolAdapter, text: &str, t_ns: u64) -> Vec<String> {
-        let lines = LineSplitter::default().cut(text.as_bytes());
+        let lines = LineSplitter::new(LONGEST).cut(text.as_bytes());
         adapter.take(&lines, t_ns);
         adapter.said().iter().map(shown).collect()
     }
@@ -527,7 +532,7 @@ mod tests {
             let mut t_ns = S;
             for (number, (line, gap)) in lines.iter().zip(gaps).enumerate() {
                 t_ns += gap;
-                let line = Line { number: number as u64, text: Some(LINES[*line].as_bytes().to_vec()) };
+                let line = Line { number: number as u64, text: LINES[*line].as_bytes().to_vec(), whole: true };
                 adapter.take(&[line], t_ns);
             }
             adapter.finish(false, Usage::default(), t_ns);

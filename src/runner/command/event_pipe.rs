@@ -17,11 +17,11 @@ use std::thread::JoinHandle;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
 
-use super::adapter::ProtocolAdapter;
-use super::lines::LineSplitter;
+use super::adapter::{LONGEST, ProtocolAdapter};
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{JobSpec, Usage};
 use crate::runner::action::Input;
+use crate::runner::lines::LineSplitter;
 use crate::runner::system::named_pipe;
 
 /// What is read at once, in bytes.
@@ -121,7 +121,7 @@ impl EventReader {
             event_pipe,
             stopped: stopped.into(),
             adapter,
-            splitter: LineSplitter::default(),
+            splitter: LineSplitter::new(LONGEST),
             inputs,
         };
         let thread = std::thread::Builder::new().name("events".to_owned());

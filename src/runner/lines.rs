@@ -1,27 +1,32 @@
 //! Bytes as they come, cut into lines.
 
-/// The longest line that is read, in bytes.
-pub(super) const LONGEST: usize = 64 << 10;
-
 /// A line with its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     /// Counts from 1.
     pub(super) number: u64,
-    /// Without its line feed; nothing where it is longer than [`LONGEST`].
-    pub(super) text: Option<Vec<u8>>,
+    /// Without its line feed; the beginning of one that is too long.
+    pub(super) text: Vec<u8>,
+    /// Whether it is all of it.
+    pub(super) whole: bool,
 }
 
 /// What has come and is no whole line yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LineSplitter {
+    /// The longest line that is told whole, in bytes.
+    longest: usize,
     rest: Vec<u8>,
-    /// The line is too long: nothing of it is kept, and it has been told.
+    /// The line is too long: nothing more of it is kept, and it has been told.
     skipping: bool,
     number: u64,
 }
 
 impl LineSplitter {
+    pub(super) fn new(longest: usize) -> Self {
+        Self { longest, rest: Vec::new(), skipping: false, number: 0 }
+    }
+
     /// The lines that these bytes end; one without end is told as soon as it is too long.
     pub(super) fn cut(&mut self, bytes: &[u8]) -> Vec<Line> {
         let mut found = Vec::new();
@@ -32,15 +37,14 @@ impl LineSplitter {
             };
             if !self.skipping {
                 self.rest.extend_from_slice(body);
-                if self.rest.len() > LONGEST {
+                if self.rest.len() > self.longest {
                     self.skipping = true;
-                    self.rest = Vec::new();
-                    found.push(self.next(None));
+                    self.rest.truncate(self.longest);
+                    found.push(self.next(false));
                 }
             }
             if ends && !std::mem::take(&mut self.skipping) {
-                let text = std::mem::take(&mut self.rest);
-                found.push(self.next(Some(text)));
+                found.push(self.next(true));
             }
         }
         found
@@ -48,14 +52,12 @@ impl LineSplitter {
 
     /// A last line without a line feed.
     pub(super) fn rest(&mut self) -> Option<Line> {
-        let text = std::mem::take(&mut self.rest);
-        (!text.is_empty()).then(|| self.next(Some(text)))
+        (!self.rest.is_empty()).then(|| self.next(true))
     }
 
-    fn next(&mut self, text: Option<Vec<u8>>) -> Line {
+    fn next(&mut self, whole: bool) -> Line {
         self.number += 1;
-        let number = self.number;
-        Line { number, text }
+        Line { number: self.number, text: std::mem::take(&mut self.rest), whole }
     }
 }
 
@@ -66,12 +68,14 @@ mod tests {
 
     #[test]
     fn lines_come_in_any_pieces_and_an_endless_one_is_cut_off() {
-        let mut splitter = LineSplitter::default();
+        const LONGEST: usize = 1000;
+        let mut splitter = LineSplitter::new(LONGEST);
         assert_eq!(splitter.cut(b"ab"), []);
-        let whole = |number, text: &[u8]| Line { number, text: Some(text.to_vec()) };
+        let whole = |number, text: &[u8]| Line { number, text: text.to_vec(), whole: true };
         assert_eq!(splitter.cut(b"c\n\nx"), [whole(1, b"abc"), whole(2, b"")]);
         let long = vec![b'y'; LONGEST];
-        let cut = [Line { number: 3, text: None }];
+        let beginning = [b"x", &long[1..]].concat();
+        let cut = [Line { number: 3, text: beginning, whole: false }];
         assert_eq!(splitter.cut(&long), cut);
         // It is told once, and takes no memory however long it becomes.
         for _ in 0..100 {
@@ -87,13 +91,13 @@ mod tests {
         #[test]
         fn pieces_make_no_difference(text in "[a\n]{0,200}", cuts in proptest::collection::vec(0..200usize, 0..8)) {
             let bytes = text.as_bytes();
-            let mut whole = LineSplitter::default();
+            let mut whole = LineSplitter::new(100);
             let mut expected = whole.cut(bytes);
             expected.extend(whole.rest());
             let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
             places.extend([0, bytes.len()]);
             places.sort_unstable();
-            let mut splitter = LineSplitter::default();
+            let mut splitter = LineSplitter::new(100);
             let mut found = Vec::new();
             for pair in places.windows(2) {
                 found.extend(splitter.cut(&bytes[pair[0]..pair[1]]));
