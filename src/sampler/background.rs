@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::event::{GapKind, Reason};
+use crate::units::Span;
 
 /// An answer is out of date after so many periods without a newer one, and not before [`STALE_NS`].
 const STALE_PERIODS: u64 = 3;
@@ -59,7 +60,7 @@ impl<T: Send + Sync + 'static> Background<T> {
         let last = Arc::new(Place { answer: Mutex::new(None), first: Condvar::new() });
         let place = Arc::clone(&last);
         let started_ns = clock.now_ns();
-        let period_ns = nanoseconds(period);
+        let period_ns = Span(period).as_ns();
         let work = move || {
             loop {
                 let began_ns = clock.now_ns();
@@ -163,10 +164,6 @@ impl TimedCall {
             }
         }
     }
-}
-
-fn nanoseconds(period: Duration) -> u64 {
-    u64::try_from(period.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Systems without `/proc`: nothing is read, and the gaps say so.
 
-use super::probe::{Probe, Tick};
+use super::probe::{Probe, TREE_FIELDS, Tick};
 use crate::event::{GapKind, Usage};
 
 const WHY: &str = "process trees are read on Linux only";
@@ -21,19 +21,6 @@ pub(super) struct TreeProbe(u32);
 /// Says that the machine cannot be read.
 pub(super) struct HostProbe;
 
-const TREE: [&str; 10] = [
-    "cpu_ns",
-    "rss_bytes",
-    "peak_bytes",
-    "read_bytes",
-    "write_bytes",
-    "minor_faults",
-    "major_faults",
-    "involuntary_switches",
-    "voluntary_switches",
-    "run_delay_ns",
-];
-
 impl TreeProbe {
     pub(super) fn new(pid: u32) -> Self {
         Self(pid)
@@ -47,7 +34,7 @@ impl Probe for TreeProbe {
 
     fn read(&mut self, tick: &mut Tick<'_>) {
         tick.pids.push(self.0);
-        for field in TREE {
+        for field in TREE_FIELDS {
             tick.gaps.report_as(field, GapKind::Unsupported, WHY);
         }
     }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+pub use self::platform::boot_id;
 use super::gpu::Accelerator;
 use super::machine::{self, Machine};
-use super::tpu::named;
+use super::tpu::{counted, named};
 use crate::event::fingerprint::one_or_all;
 use crate::event::{Fingerprint, GapKind};
 
@@ -39,11 +40,6 @@ impl Machine {
         };
         fingerprint(self, &details)
     }
-}
-
-/// A number that tells one boot of the machine from another, where the system has one.
-pub fn boot_id() -> Option<String> {
-    platform::boot_id()
 }
 
 fn fingerprint(machine: &Machine, details: &Details) -> Fingerprint {
@@ -114,15 +110,11 @@ fn virtualisation(details: &Details) -> Option<String> {
     (!said.is_empty()).then(|| said.join(", "))
 }
 
-/// `2 x NVIDIA H200`; each product once, whatever the order in which they were found.
+/// Each product once, whatever the order in which they were found.
 fn devices(all: &[Accelerator]) -> Option<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for device in all {
-        *counts.entry(&device.name).or_default() += 1;
-    }
-    let each = counts.iter().map(|(name, count)| format!("{count} x {name}"));
-    let each: Vec<String> = each.collect();
-    (!each.is_empty()).then(|| each.join(", "))
+    let mut names: Vec<&str> = all.iter().map(|device| &*device.name).collect();
+    names.sort_unstable();
+    counted(names)
 }
 
 /// What all devices say, or each different answer.
@@ -144,7 +136,8 @@ mod platform {
         read(&ProcRoot::system(), Path::new("/sys"))
     }
 
-    pub(super) fn boot_id() -> Option<String> {
+    /// A number that tells one boot of the machine from another, where the system has one.
+    pub fn boot_id() -> Option<String> {
         let text = ProcRoot::system().read("sys/kernel/random/boot_id").ok()?;
         Some(String::from_utf8_lossy(&text).trim().to_owned())
     }
@@ -193,7 +186,8 @@ mod platform {
         Details::default()
     }
 
-    pub(super) fn boot_id() -> Option<String> {
+    /// A number that tells one boot of the machine from another, where the system has one.
+    pub fn boot_id() -> Option<String> {
         None
     }
 }

@@ -1,5 +1,8 @@
 //! What this machine is, what of it may be used, and whether somebody else is using it.
 
+pub use self::platform::host_reading;
+pub(super) use self::platform::{affinity, quota_cores};
+
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
@@ -74,8 +77,8 @@ impl Machine {
 /// Cores that this process may use: the smaller of its CPU affinity and the tightest quota of its control groups; at least
 /// a hundredth, and not necessarily whole.
 pub fn usable_cores() -> f64 {
-    let affinity = std::thread::available_parallelism().map_or(1, usize::from);
-    limit(platform::affinity().unwrap_or(affinity), platform::quota_cores())
+    let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+    limit(affinity().unwrap_or(parallel), quota_cores())
 }
 
 fn limit(affinity: usize, quota: Option<f64>) -> f64 {
@@ -107,21 +110,6 @@ pub fn other_cores(
     (wall_ns > 0).then(|| busy.saturating_sub(own_cpu_ns) as f64 / wall_ns as f64)
 }
 
-/// Cores that the process is bound to, where the system tells.
-pub(super) fn affinity() -> Option<usize> {
-    platform::affinity()
-}
-
-/// Cores that the tightest quota of its control groups grants; `None`: no quota.
-pub(super) fn quota_cores() -> Option<f64> {
-    platform::quota_cores()
-}
-
-/// The machine's counters now; what cannot be read is `None`.
-pub fn host_reading() -> HostReading {
-    platform::host_reading()
-}
-
 #[cfg(target_os = "linux")]
 mod platform {
     use crate::event::HostReading;
@@ -130,12 +118,14 @@ mod platform {
     use crate::sampler::probe::GapLedger;
     use crate::sampler::proc::ProcRoot;
 
-    pub(super) fn affinity() -> Option<usize> {
+    /// Cores that the process is bound to, where the system tells.
+    pub(in crate::sampler) fn affinity() -> Option<usize> {
         let set = rustix::thread::sched_getaffinity(None).ok()?;
         usize::try_from(set.count()).ok()
     }
 
-    pub(super) fn quota_cores() -> Option<f64> {
+    /// Cores that the tightest quota of its control groups grants; `None`: no quota.
+    pub(in crate::sampler) fn quota_cores() -> Option<f64> {
         Cgroups::of(&ProcRoot::system(), "self").cores()
     }
 
@@ -147,7 +137,8 @@ mod platform {
         host_reading().cpu_pressure_ns.is_some()
     }
 
-    pub(super) fn host_reading() -> HostReading {
+    /// The machine's counters now; what cannot be read is `None`.
+    pub fn host_reading() -> HostReading {
         HostProbe::new(&ProcRoot::system(), std::process::id())
             .read_now(0, &mut GapLedger::default())
     }
@@ -157,11 +148,13 @@ mod platform {
 mod platform {
     use crate::event::HostReading;
 
-    pub(super) fn affinity() -> Option<usize> {
+    /// Cores that the process is bound to, where the system tells.
+    pub(in crate::sampler) fn affinity() -> Option<usize> {
         None
     }
 
-    pub(super) fn quota_cores() -> Option<f64> {
+    /// Cores that the tightest quota of its control groups grants; `None`: no quota.
+    pub(in crate::sampler) fn quota_cores() -> Option<f64> {
         None
     }
 
@@ -173,7 +166,8 @@ mod platform {
         false
     }
 
-    pub(super) fn host_reading() -> HostReading {
+    /// The machine's counters now; what cannot be read is `None`.
+    pub fn host_reading() -> HostReading {
         HostReading::default()
     }
 }

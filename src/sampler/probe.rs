@@ -12,6 +12,20 @@ pub trait Probe: Send {
     fn read(&mut self, tick: &mut Tick<'_>);
 }
 
+/// The fields that are absent when the tree cannot be read at all.
+pub(super) const TREE_FIELDS: [&str; 10] = [
+    "cpu_ns",
+    "rss_bytes",
+    "peak_bytes",
+    "read_bytes",
+    "write_bytes",
+    "minor_faults",
+    "major_faults",
+    "involuntary_switches",
+    "voluntary_switches",
+    "run_delay_ns",
+];
+
 /// What one tick has read so far.
 pub struct Tick<'a> {
     /// When the tick began, on the sampler's clock, in nanoseconds.

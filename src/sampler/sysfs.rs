@@ -82,6 +82,11 @@ pub(super) fn number(path: &Path) -> Result<u64, Unreadable> {
     text(path)?.parse().map_err(|_| Unreadable::Broken("it holds no number".to_owned()))
 }
 
+/// Whether a part of a name is a number.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The names in a folder, sorted; none where there is no such folder.
 pub(super) fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs_err::read_dir(folder) else {

@@ -27,10 +27,8 @@ impl Thermal {
     /// Those of this machine.
     pub(super) fn new(root: &SysRoot) -> Self {
         let cpus = root.join("devices/system/cpu");
-        let numbered = sysfs::names(&cpus).into_iter().filter(|name| {
-            let number = name.strip_prefix("cpu").unwrap_or_default();
-            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let numbered = |name: &String| name.strip_prefix("cpu").is_some_and(sysfs::is_number);
+        let numbered = sysfs::names(&cpus).into_iter().filter(numbered);
         let mut cores = Vec::new();
         for name in numbered.take(MOST_CORES) {
             let folder = cpus.join(name).join("thermal_throttle");

@@ -30,34 +30,31 @@ const MOST: usize = 8192;
 /// Length of a text, its NUL included: the longest that NVML has.
 const TEXT: c_uint = 96;
 
-/// One more than the driver is told of, so that there always is a NUL.
-type Text = [c_char; TEXT as usize + 1];
-
 /// `GPU-<uuid>` or `MIG-<uuid>`.
 pub(super) fn uuid(device: &Device<'_>) -> Result<String, Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetUUID)?;
-    let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: the handle came from this very library, and `text` has room for as much as the call is told of.
-    let code = unsafe { call(device.handle(), text.as_mut_ptr(), TEXT) };
-    done(code).and_then(|()| printed(&text))
+    text(|text, room| unsafe { call(device.handle(), text, room) })
 }
 
 /// The product's name.
 pub(super) fn name(device: &Device<'_>) -> Result<String, Reason> {
     let call = symbol(&device.nvml().lib().nvmlDeviceGetName)?;
-    let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: as in `uuid`.
-    let code = unsafe { call(device.handle(), text.as_mut_ptr(), TEXT) };
-    done(code).and_then(|()| printed(&text))
+    text(|text, room| unsafe { call(device.handle(), text, room) })
 }
 
 /// The driver's version.
 pub(super) fn driver(library: &Nvml) -> Result<String, Reason> {
     let call = symbol(&library.lib().nvmlSystemGetDriverVersion)?;
-    let mut text: Text = [0; TEXT as usize + 1];
     // SAFETY: `text` has room for as much as the call is told of.
-    let code = unsafe { call(text.as_mut_ptr(), TEXT) };
-    done(code).and_then(|()| printed(&text))
+    text(|text, room| unsafe { call(text, room) })
+}
+
+/// The text that a call writes, which is told of one less than there is room for, so that there always is a NUL.
+fn text(call: impl FnOnce(*mut c_char, c_uint) -> nvmlReturn_t) -> Result<String, Reason> {
+    let mut text = [0; TEXT as usize + 1];
+    done(call(text.as_mut_ptr(), TEXT)).and_then(|()| printed(&text))
 }
 
 /// Its place on the bus, in the driver's spelling.

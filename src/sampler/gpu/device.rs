@@ -224,12 +224,14 @@ impl Device {
     }
 
     /// Devices that are split are not asked: the driver does not support it, and some answer 0.
+    fn undivided(&self) -> FieldResult<()> {
+        let why = "the driver does not tell it where a device is split (MIG)";
+        let whole = !self.identity.split && self.identity.parent.is_empty();
+        whole.then_some(()).ok_or_else(|| Reason::unsupported(why))
+    }
+
     fn utilisation(&self) -> FieldResult<u32> {
-        if self.identity.split || !self.identity.parent.is_empty() {
-            return Err(Reason::unsupported(
-                "the driver does not tell it where a device is split (MIG)",
-            ));
-        }
+        self.undivided()?;
         told(self.handle.utilization_rates().map(|rates| rates.gpu))
     }
 
@@ -242,11 +244,7 @@ impl Device {
     }
 
     fn shares(&mut self, now_ns: u64) -> FieldResult<Vec<(u32, u32)>> {
-        if self.identity.split || !self.identity.parent.is_empty() {
-            return Err(Reason::unsupported(
-                "the driver does not tell it where a device is split (MIG)",
-            ));
-        }
+        self.undivided()?;
         match calls::process_utilisation(&self.handle, self.usage.since_us()) {
             Ok(new) => Ok(self.usage.take(&new, now_ns)),
             // Nothing new: what was told holds for a while.

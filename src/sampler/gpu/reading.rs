@@ -193,10 +193,8 @@ fn real(value: u64) -> FieldResult<u64> {
 }
 
 fn bytes(kilobytes: u32) -> FieldResult<u64> {
-    let there = Some(kilobytes).filter(|value| *value != u32::MAX);
-    there
-        .map(|value| u64::from(value) * KILOBYTE)
-        .ok_or_else(|| "the driver says that it is not available".into())
+    let kilobytes = if kilobytes == u32::MAX { u64::MAX } else { kilobytes.into() };
+    real(kilobytes).map(|kilobytes| kilobytes * KILOBYTE)
 }
 
 fn plausible_memory((used, total): (u64, u64)) -> FieldResult<(u64, u64)> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::sampler::sysfs;
+use crate::sampler::sysfs::{self, is_number};
 
 /// Google's PCI vendor id. Not enough: its virtual network card (gVNIC) has it too.
 const VENDOR: u16 = 0x1ae0;
@@ -138,11 +138,16 @@ impl TpuChips {
 
 /// `4 x v5e`; nothing without chips.
 pub(in crate::sampler) fn named(chips: &[TpuChip]) -> Option<String> {
+    counted(chips.iter().map(|chip| chip.generation))
+}
+
+/// `2 x NVIDIA H200`; each name once, in the order in which they come.
+pub(in crate::sampler) fn counted<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut counts: Vec<(&str, usize)> = Vec::new();
-    for chip in chips {
-        match counts.iter_mut().find(|(name, _)| *name == chip.generation) {
+    for name in names {
+        match counts.iter_mut().find(|(other, _)| *other == name) {
             Some((_, count)) => *count += 1,
-            None => counts.push((chip.generation, 1)),
+            None => counts.push((name, 1)),
         }
     }
     let said = counts.iter().map(|(name, count)| format!("{count} x {name}"));
@@ -181,10 +186,6 @@ fn node(root: &Path, folder: &Path, generation: &Generation) -> Option<PathBuf> 
         let name = name.to_str()?;
         is_number(name.strip_prefix("accel")?).then(|| dev.join(name))
     })
-}
-
-pub(super) fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

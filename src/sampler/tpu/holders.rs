@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::chips::{TpuChips, is_number};
+use super::chips::TpuChips;
+use crate::sampler::sysfs::is_number;
 
 /// The chips that processes hold, by what they have opened.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use self::chips::{TpuChip, TpuChips};
 
-pub(super) use self::chips::named;
+pub(super) use self::chips::{counted, named};
 
 use self::holders::held;
 use self::reading::{Readings, readings};

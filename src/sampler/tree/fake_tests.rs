@@ -246,7 +246,7 @@ fn what_was_never_there_is_a_gap_in_every_field() {
     let fake = Fake::new();
     let sample = tick(&mut fake.probe(10), 0, true);
     assert_eq!(sample.cpu_ns, None);
-    for field in FIELDS {
+    for field in TREE_FIELDS {
         assert!(has_gap(&sample, field, "no process 10"), "{field}");
     }
 }

@@ -29,7 +29,7 @@ use self::processes::{ProcessTree, run_delay_gap};
 use self::threads::Threads;
 use crate::event::{GapKind, Reason, ResourceSample};
 use crate::sampler::cpu_clock::thread_cpu_ns;
-use crate::sampler::probe::{GapLedger, Probe, Tick};
+use crate::sampler::probe::{GapLedger, Probe, TREE_FIELDS, Tick};
 use crate::sampler::proc::{ProcRoot, gone, parse, reason};
 
 /// Time between two readings of `VmHWM` of a process, in nanoseconds. What is touched after the last one is in the account that the
@@ -51,20 +51,6 @@ const DISCOVER_SHARE: u64 = 500;
 
 /// Enough for `status` on a machine with thousands of cores.
 const BUFFER: usize = 16 << 10;
-
-/// The fields that are absent when the tree cannot be read at all.
-const FIELDS: [&str; 10] = [
-    "cpu_ns",
-    "rss_bytes",
-    "peak_bytes",
-    "read_bytes",
-    "write_bytes",
-    "minor_faults",
-    "major_faults",
-    "involuntary_switches",
-    "voluntary_switches",
-    "run_delay_ns",
-];
 
 /// Reads a process tree.
 pub(super) struct TreeProbe {
@@ -248,7 +234,7 @@ impl Probe for TreeProbe {
 
     fn read(&mut self, tick: &mut Tick<'_>) {
         if let Some(why) = &self.failure {
-            report(tick.gaps, &FIELDS, why);
+            report(tick.gaps, &TREE_FIELDS, why);
             *tick.looked = true;
             return;
         }
