@@ -134,13 +134,11 @@ impl Settings {
                     format!("`{}` is constrained, and no target is set", def.name),
                     "set the accuracy in [train], such as target_accuracy = 0.88",
                 );
-                continue;
-            }
-            match self.unmeasured(def) {
-                None if kept.iter().any(|kept| *kept == def.id) => {}
-                None => kept.push(def.id.into()),
-                Some(why) => problems
-                    .warn(place, format!("the constraint on {} stays undecided: {why}", def.name)),
+            } else if let Some(why) = self.unmeasured(def) {
+                let what = format!("the constraint on {} stays undecided: {why}", def.name);
+                problems.warn(place, what);
+            } else {
+                add(kept, def);
             }
         }
     }
@@ -151,8 +149,7 @@ impl Settings {
             let untrained = def.scope == Stage::Stages && self.train.epochs == 0;
             let untrained = untrained.then_some("nothing is trained (epochs = 0)");
             match self.unmeasured(def).or(untrained) {
-                None if kept.iter().any(|kept| *kept == def.id) => {}
-                None => kept.push(def.id.into()),
+                None => add(kept, def),
                 Some(why) => problems
                     .warn(*place, format!("cells without {} are on no front: {why}", def.name)),
             }
@@ -178,6 +175,12 @@ impl Settings {
         } else {
             None
         }
+    }
+}
+
+fn add(kept: &mut Vec<MetricName>, metric: &MetricDef) {
+    if !kept.iter().any(|kept| *kept == metric.id) {
+        kept.push(metric.id.into());
     }
 }
 
