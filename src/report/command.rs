@@ -2,7 +2,7 @@
 
 use super::interference::interference;
 use super::layout::{Column, render, wrap};
-use super::{interval, words};
+use super::{distinct, interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
 use crate::metric::MetricDef;
@@ -71,14 +71,9 @@ fn exit(record: &RunRecord) -> Option<String> {
 
 /// Phase and metric of each figure that some run has, in the order of the catalogue.
 fn rows(records: &[RunRecord]) -> Vec<(&str, &str)> {
-    let mut rows: Vec<(&str, &str)> = Vec::new();
-    for row in records.iter().flat_map(|record| &record.metrics) {
-        let key = (&*row.phase, &*row.metric);
-        if row.estimate.is_some() && !rows.contains(&key) {
-            rows.push(key);
-        }
-    }
-    rows
+    let rows = records.iter().flat_map(|record| &record.metrics);
+    let known = rows.filter(|row| row.estimate.is_some());
+    distinct(known.map(|row| (&*row.phase, &*row.metric)))
 }
 
 fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
@@ -120,17 +115,11 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
 
 /// Figures that are no more than a bound.
 fn bounds(records: &[RunRecord]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for row in records.iter().flat_map(|record| &record.metrics) {
-        let bound = row.notes.iter().find(|note| note.is_bound());
-        if let Some(note) = bound.filter(|_| row.estimate.is_some()) {
-            let line = format!("{}: {}", row.metric, words::note(note, row.unit));
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-    }
-    lines
+    let rows = records.iter().flat_map(|record| &record.metrics);
+    distinct(rows.filter(|row| row.estimate.is_some()).filter_map(|row| {
+        let bound = row.notes.iter().find(|note| note.is_bound())?;
+        Some(format!("{}: {}", row.metric, words::note(bound, row.unit)))
+    }))
 }
 
 /// What no run has though any command could, by its reason.

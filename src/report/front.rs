@@ -8,7 +8,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::ending::is_ok;
-use super::layout::{Cell, Column, wrap};
+use super::layout::{Cell, Column, some_of, wrap};
 use super::{distinct, interval};
 use crate::event::objective::listed;
 use crate::event::{Objective, RunRecord};
@@ -225,42 +225,29 @@ impl FrontReport {
 
     /// The front, what it leaves behind and by what intervals that was decided, in lines of at most `width` characters.
     pub fn text(&self, width: usize) -> String {
-        let mut out = String::new();
-        let mut line = |text: String, indent: &str| out += &wrap(&text, width, indent);
-        let objectives = listed(&self.objectives);
-        line(format!("front: {objectives}"), "  ");
-        let datasets = self.datasets();
-        for dataset in &datasets {
-            let here = |mark| {
-                self.marked(mark).filter(|cell| cell.dataset == *dataset).collect::<Vec<_>>()
-            };
-            let (front, behind) = (here(Mark::Front), here(Mark::Dominated));
-            for cell in front.iter().take(SHOWN) {
-                line(format!("* {}", self.sentence(cell)), "  ");
+        let line = |text: String| wrap(&text, width, "  ");
+        let mut out = line(format!("front: {}", listed(&self.objectives)));
+        for dataset in self.datasets() {
+            let here = |mark| self.marked(mark).filter(move |cell| cell.dataset == dataset);
+            let front = here(Mark::Front).map(|cell| format!("* {}", self.sentence(cell)));
+            out += &some_of(front, SHOWN, width, |more| {
+                format!("* {more} more: see `pareto` in the rows of --format csv")
+            });
+            if here(Mark::Front).next().is_none() {
+                out += &line(format!("* no cell of {dataset} could be compared"));
             }
-            if front.len() > SHOWN {
-                let more = front.len() - SHOWN;
-                line(format!("* {more} more: see `pareto` in the rows of --format csv"), "  ");
-            }
-            if front.is_empty() {
-                line(format!("* no cell of {dataset} could be compared"), "  ");
-            }
-            if !behind.is_empty() {
-                let each: Vec<_> = behind.iter().filter_map(|cell| behind_text(cell)).collect();
-                let each: Vec<&str> = each.iter().map(String::as_str).collect();
-                line(format!("  dominated: {}", joined(&each)), "  ");
+            let behind: Vec<_> = here(Mark::Dominated).filter_map(behind_text).collect();
+            if here(Mark::Dominated).next().is_some() {
+                let behind: Vec<&str> = behind.iter().map(String::as_str).collect();
+                out += &line(format!("  dominated: {}", joined(&behind)));
             }
         }
-        for cell in self.marked(Mark::Incomplete).take(SHOWN) {
-            line(format!("  not compared: {}: {}", cell.cell, cell.note), "  ");
-        }
-        let more = self.count(Mark::Incomplete).saturating_sub(SHOWN);
-        if more > 0 {
-            line(format!("  not compared: {more} more"), "  ");
-        }
+        let without = self.marked(Mark::Incomplete);
+        let without = without.map(|cell| format!("  not compared: {}: {}", cell.cell, cell.note));
+        out += &some_of(without, SHOWN, width, |more| format!("  not compared: {more} more"));
         let intervals = self.intervals();
         if !intervals.is_empty() {
-            line(format!("  intervals: {intervals}"), "  ");
+            out += &line(format!("  intervals: {intervals}"));
         }
         out
     }

@@ -240,6 +240,19 @@ pub fn wrap(text: &str, width: usize, indent: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// The first of these lines, each wrapped, and how many more there are.
+pub(super) fn some_of(
+    mut lines: impl Iterator<Item = String>,
+    most: usize,
+    width: usize,
+    more: impl Fn(usize) -> String,
+) -> String {
+    let mut shown: Vec<String> = lines.by_ref().take(most).collect();
+    let left = lines.count();
+    shown.extend((left > 0).then(|| more(left)));
+    shown.iter().map(|line| wrap(line, width, "  ")).collect()
+}
+
 /// A foreign line without the characters that could move the cursor or change colours.
 pub fn harmless(line: &str) -> String {
     line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()

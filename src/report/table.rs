@@ -9,7 +9,7 @@ use super::ending::{self, verdicts};
 use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final};
 use super::interference::interference;
-use super::layout::{Caveat, Cell, Column, fitting, render, wrap};
+use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
 use super::settings::settings;
 use super::spared::spared;
 use super::{interval, number, words};
@@ -229,31 +229,23 @@ pub(super) fn time(records: &[RunRecord]) -> Column {
     Column::figures("time\ns", records, |record| scale.show(record.wall_s))
 }
 
+/// Runs that are told of under the table before the rest is only counted: all are in `report.csv`.
+const SHOWN: usize = 6;
+
 /// Why each failed run failed.
 fn failures(records: &[RunRecord], width: usize) -> String {
     let failed = records.iter().filter(|record| record.status == RunStatus::Failed);
     let says = failed.map(|record| format!("! {}: {}", record.run, ending::why(record)));
-    some_of(says, width, |more| format!("! {more} more failed: see `failure` in report.csv"))
+    some_of(says, SHOWN, width, |more| format!("! {more} more failed: see `failure` in report.csv"))
 }
 
 /// Why each run has this verdict.
 fn reasons(records: &[RunRecord], of: Feasibility, width: usize) -> String {
     let found = records.iter().filter(|record| verdicts([*record]).next() == Some(of));
     let says = found.map(|record| format!("{} {of}: {}", record.run, words::verdict(record)));
-    some_of(says, width, |more| format!("{more} more {of}: see `verdict_reason` in report.csv"))
-}
-
-/// The first few of these lines, and how many more there are: all are in `report.csv`.
-fn some_of(
-    mut lines: impl Iterator<Item = String>,
-    width: usize,
-    more: impl Fn(usize) -> String,
-) -> String {
-    const SHOWN: usize = 6;
-    let mut shown: Vec<String> = lines.by_ref().take(SHOWN).collect();
-    let left = lines.count();
-    shown.extend((left > 0).then(|| more(left)));
-    shown.iter().map(|line| wrap(line, width, "  ")).collect()
+    some_of(says, SHOWN, width, |more| {
+        format!("{more} more {of}: see `verdict_reason` in report.csv")
+    })
 }
 
 #[cfg(test)]
