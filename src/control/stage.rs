@@ -164,7 +164,7 @@ impl StageState {
                     Load::Generator { .. } => measure.ideal(),
                     _ => Bounds::default(),
                 };
-                limit.look(measure.bounds(), ideal, load);
+                limit.look(measure.bounds_by(limit.constraint.limit), ideal, load);
             }
         }
     }

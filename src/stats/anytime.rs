@@ -200,15 +200,19 @@ pub fn anytime_ranks(n: u64, level: f64, alpha: f64) -> (Option<u64>, Option<u64
         return (None, None);
     }
     let share = 1.0 - level;
-    let enough = -alpha.ln();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0..=n")]
     let expected = (n as f64 * share) as u64;
-    let certain = |k: u64| ln_mixture(k as f64, n as f64, share) >= enough;
+    let certain = |k: u64| is_share_certain(k as f64, n as f64, share, alpha);
     // The martingale falls with k up to what is expected and rises from there.
     let most_below = last(0, expected, certain);
     let least_above = last(0, n - expected, |k| certain(n - k)).map(|k| n - k);
     let low = least_above.map(|k| n - k).filter(|rank| *rank > 0);
     (low, most_below.map(|k| n - k))
+}
+
+/// Whether `over` of `n` independent trials show, at all times at once, on which side of `share` their probability is.
+pub(super) fn is_share_certain(over: f64, n: f64, share: f64, alpha: f64) -> bool {
+    ln_mixture(over, n, share) >= -alpha.ln()
 }
 
 /// `ln M(k, n)` for the share `q`.

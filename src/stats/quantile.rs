@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use hdrhistogram::Histogram;
 
 use self::counts::Counts;
-use super::anytime::{Bounds, anytime_ranks};
+use super::anytime::{Bounds, anytime_ranks, is_share_certain};
 use super::batches::Part;
 use super::distribution::{normal, student_t};
 use super::ratio::{MIN_GROUPS, fit_ratio};
@@ -38,6 +38,10 @@ const TOLD_BY: f64 = 200.0;
 
 /// Fewest effective steps under a bound that holds at all times.
 const MIN_EFFECTIVE: u64 = 20;
+
+/// Levels from the median outward. An interval rests on no more effective steps than those of the levels between it and
+/// the median: the few steps beyond a far quantile cannot tell that they come in runs when the many beyond a nearer one do.
+const LADDER: [f64; 6] = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
 /// Times of the open batch that wait to be counted.
 const UNCOUNTED: usize = 4096;
@@ -151,7 +155,8 @@ impl QuantileSeries {
 
     /// The quantile at `level` in seconds, without the first `skip` steps (rounded up to whole batches). The interval
     /// is absent where the batches are too few to tell how far the steps are independent, or the effective number of
-    /// steps is too small: 368 for the 99th percentile at 95%. `None` without a step.
+    /// steps is too small: 368 for the 99th percentile at 95%. Quantiles of one series have their intervals in the order of
+    /// what these need, and their ends in the order of the quantiles. `None` without a step.
     pub fn estimate(&self, level: f64, skip: u64, confidence: f64) -> Option<Estimate> {
         let first = usize::try_from(skip.div_ceil(self.per_batch)).ok()?;
         let batches = self.full.get(first..).filter(|left| !left.is_empty())?;
@@ -161,7 +166,7 @@ impl QuantileSeries {
         let low_end = |bucket| seconds(bucket);
         // One unit more: times were rounded down to whole units.
         let high_end = |bucket| seconds(self.layout.highest_equivalent(bucket) + 1);
-        let interval = effective(batches, found, confidence)
+        let interval = effective_to(level, batches, &all, confidence)
             .and_then(|n| order_ranks(n, level, confidence).map(|ranks| (n, ranks)))
             .map(|(n, (low, high))| {
                 // For n = samples these are the ranks themselves; for fewer, rounded outward.
@@ -212,6 +217,51 @@ impl QuantileSeries {
             high: high.map(|bucket| seconds(self.layout.highest_equivalent(bucket) + 1)),
         }
     }
+
+    /// On which side of `limit`, in seconds, the quantile at `level` lies, as the one bound that is certain at all times at
+    /// once, or none. Whether a step is over the limit is a trial: the share of those that are is tested, at the effective
+    /// number of steps of that very share. Far from every step this is decided long before it is known where the quantile
+    /// lies.
+    pub fn side(&self, limit: f64, level: f64, skip: u64, alpha: f64) -> Bounds {
+        let first = usize::try_from(skip.div_ceil(self.per_batch)).unwrap_or(usize::MAX);
+        let Some(batches) = self.full.get(first..).filter(|left| left.len() >= MIN_GROUPS) else {
+            return Bounds::default();
+        };
+        let all = self.without(first);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a time; what is beyond the longest saturates"
+        )]
+        let units = ((limit * 1e9) as u64 / UNIT_NS).min(LONGEST);
+        // A step in the limit's own bucket counts as over it where that speaks against the verdict.
+        let at = self.layout.lowest_equivalent(units);
+        let share = 1.0 - level;
+        let certain = |over: u64| {
+            let number = effective(batches, at, 1.0 - alpha / 10.0)?;
+            // So few are beyond the limit that they cannot tell whether they come in runs: each batch is one trial.
+            let rarer = over.min(all.steps - over) as f64;
+            let number = if rarer < TOLD_BY { number.min(batches.len() as u64) } else { number };
+            let over = over as f64 / all.steps as f64;
+            let told = number >= MIN_EFFECTIVE
+                && is_share_certain(over * number as f64, number as f64, share, alpha);
+            told.then_some(over < share)
+        };
+        let newest = Counts::sum(&batches[batches.len() - batches.len().div_ceil(10)..]);
+        let newest = newest.at_rank(rank_of(level, newest.steps));
+        let below = at > 0 && newest < at && certain(all.above(at - 1)) == Some(true);
+        let above = newest > at && certain(all.above(at)) == Some(false);
+        Bounds { low: above.then_some(limit), high: below.then_some(limit) }
+    }
+}
+
+/// The effective number of steps for the quantile at `level`: the smallest from the median to there.
+fn effective_to(level: f64, batches: &[Counts], all: &Counts, confidence: f64) -> Option<u64> {
+    let mirrored = |step: f64| if level < 0.5 { 1.0 - step } else { step };
+    let nearer = LADDER.into_iter().filter(|step| step - 0.5 < (level - 0.5).abs());
+    let levels = nearer.map(mirrored).chain([level]);
+    let number = |level| effective(batches, all.at_rank(rank_of(level, all.steps)), confidence);
+    levels.map(number).min()?
 }
 
 fn seconds(units: u64) -> f64 {
@@ -327,6 +377,93 @@ mod tests {
         }
         assert_eq!(series([5; 15]).bounds(0.5, 0, 0.005), Bounds::default());
         assert_eq!(series([5; 15]).bounds(0.5, 99, 0.005), Bounds::default());
+    }
+
+    /// Which of two modes the machine is in changes every some thousand steps, so that little is known of the median.
+    fn two_regimes(seed: u64, steps: u64) -> QuantileSeries {
+        let mut noise = Noise::new(seed);
+        let mut slow = false;
+        series((0..steps).map(move |_| {
+            slow ^= noise.uniform() < 1.0 / 3000.0;
+            if slow { 40_000 } else { 23_000 }
+        }))
+    }
+
+    #[test]
+    fn what_is_far_below_a_limit_keeps_it_however_little_is_known_of_the_quantile() {
+        let mut unknown = 0;
+        for seed in 0..50 {
+            let series = two_regimes(seed * 7 + 1, 20_992);
+            unknown += u32::from(series.bounds(0.5, 0, 0.005).high.is_none());
+            assert_eq!(series.side(1.0, 0.5, 0, 0.005), Bounds { low: None, high: Some(1.0) });
+            let low = Bounds { low: Some(1e-6), high: None };
+            assert_eq!(series.side(1e-6, 0.5, 0, 0.005), low, "{seed}");
+            // No number of batches shows that one request in a thousand is not slow.
+            assert_eq!(series.side(1.0, 0.999, 0, 0.005), Bounds::default());
+            assert_eq!(series.side(f64::INFINITY, 0.5, 0, 0.005).low, None);
+        }
+        assert!(unknown > 10, "{unknown}: the bounds say it as well");
+        assert_eq!(series([5; 15]).side(1.0, 0.5, 0, 0.005), Bounds::default());
+        assert_eq!(series([5; 99]).side(1.0, 0.5, 99, 0.005), Bounds::default());
+        assert_eq!(series([0; 99]).side(0.0, 0.5, 0, 0.005), Bounds::default());
+    }
+
+    /// Looked at after every 200 steps, with the limit 4% from the true median on the wrong side.
+    #[test]
+    fn a_side_is_the_right_one_at_all_times() {
+        for (rho, most) in [(0.0, 0), (0.9, 1)] {
+            let mut wrong = 0;
+            for seed in 0..40u64 {
+                let mut series = QuantileSeries::default();
+                let mut missed = false;
+                for (i, ms) in (1..).zip(Noise::new(seed * 17 + 3).ar1(6000, (10.0, 0.1, rho))) {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "milliseconds in ns"
+                    )]
+                    series.push((ms * 1e6) as u64);
+                    if i % 200 == 0 {
+                        missed |= series.side(9.99e-3, 0.5, 0, 0.005).high.is_some();
+                        missed |= series.side(10.01e-3, 0.5, 0, 0.005).low.is_some();
+                    }
+                }
+                wrong += u32::from(missed);
+            }
+            assert!(wrong <= most, "{rho}: {wrong} of 40");
+        }
+    }
+
+    #[test]
+    fn intervals_of_one_series_are_in_order() {
+        const LEVELS: [f64; 7] = [0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
+        let mut pairs = 0;
+        for seed in 0..200u64 {
+            let mut noise = Noise::new(seed * 13 + 5);
+            let mut slow = false;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "some microseconds in ns"
+            )]
+            let series = series((0..2000 + seed * 50).map(|_| {
+                slow ^= noise.uniform() < 1.0 / 500.0;
+                let spike = if noise.uniform() < 0.01 { 3.0 } else { 1.0 };
+                let base = if slow { 40_000.0 } else { 23_000.0 };
+                (base * spike * (1.0 + 0.02 * noise.normal())) as u64
+            }));
+            let found = LEVELS.map(|level| series.estimate(level, 0, 0.95).unwrap().interval);
+            // From the median outward, once there is none there is none beyond.
+            let has = found.map(|interval| interval.is_some());
+            assert!(has[1..].is_sorted_by(|near, far| near >= far), "{seed}: {has:?}");
+            for pair in found.windows(2) {
+                if let [Some(one), Some(next)] = pair {
+                    pairs += 1;
+                    assert!(one.low <= next.low && one.high <= next.high, "{seed}: {pair:?}");
+                }
+            }
+        }
+        assert!(pairs > 200, "{pairs}");
     }
 
     #[test]

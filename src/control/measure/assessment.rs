@@ -45,6 +45,11 @@ pub(crate) trait Measure {
         Bounded::default()
     }
 
+    /// The same, where it is enough to know on which side of this limit the figure lies.
+    fn bounds_by(&self, _limit: f64) -> Bounded {
+        self.bounds()
+    }
+
     /// The bounds of a latency as it would be if the load generator took no time.
     fn ideal(&self) -> Bounds {
         Bounds::default()

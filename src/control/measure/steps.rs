@@ -126,12 +126,16 @@ pub(crate) struct Rank<'a> {
 impl Rank<'_> {
     /// Bounds from a series whose times are in this column.
     fn bounds_in(&self, of: &QuantileSeries, column: usize) -> Bounds {
+        of.bounds(self.level, self.series.steps_cut(), ALPHA).widened(self.moved(column))
+    }
+
+    /// By what share of themselves bounds on times in this column are moved, for a series that has not settled.
+    fn moved(&self, column: usize) -> f64 {
         let times = &self.series.times;
         let beginning = self.series.beginning();
         let left = times.parts(column, STEPS).split_off(beginning.cut);
         let steady = beginning.settled && is_steady(&left);
-        let moved = if steady { 0.0 } else { unsteadiness(&left) };
-        of.bounds(self.level, self.series.steps_cut(), ALPHA).widened(moved)
+        if steady { 0.0 } else { unsteadiness(&left) }
     }
 
     fn disturbed(&self, cut: usize) -> Option<Disturbance> {
@@ -164,6 +168,23 @@ impl Measure for Rank<'_> {
     fn bounds(&self) -> Bounded {
         let bounds = self.bounds_in(&self.series.quantiles, LATENCY);
         Bounded { bounds, seen: self.series.times.observations() }
+    }
+
+    fn bounds_by(&self, limit: f64) -> Bounded {
+        let Bounded { bounds, seen } = self.bounds();
+        let moved = self.moved(LATENCY);
+        let side = |nearer: f64| {
+            self.series.quantiles.side(nearer, self.level, self.series.steps_cut(), ALPHA)
+        };
+        // A bound that is moved outward by that share must still be on this side of the limit.
+        let below = side(limit / (1.0 + moved)).high.map(|_| limit.next_down());
+        let above = side(limit / (1.0 - moved)).low.filter(|_| moved < 1.0);
+        let above = above.map(|_| limit.next_up());
+        let bounds = Bounds {
+            low: [bounds.low, above].into_iter().flatten().reduce(f64::max),
+            high: [bounds.high, below].into_iter().flatten().reduce(f64::min),
+        };
+        Bounded { bounds, seen }
     }
 
     fn ideal(&self) -> Bounds {
