@@ -164,6 +164,12 @@ impl Run {
     pub(super) fn weights(&self, metric: &MetricDef, of: Stage) -> Option<Weights> {
         match of {
             _ if metric.scope != Scope::Serve || self.context.epochs == 0 => None,
+            // A command trains and serves in the order that it likes.
+            Stage::Serve(_) if self.context.work.is_command() => {
+                let trains_ns = self.stage(Stage::Train)?.series.entered_ns;
+                let serves_ns = self.stage(of)?.series.entered_ns;
+                Some(if trains_ns < serves_ns { Weights::Trained } else { Weights::Untrained })
+            }
             Stage::Serve(_) => Some(Weights::Untrained),
             Stage::Confirm(_) => Some(Weights::Trained),
             _ => None,

@@ -1,7 +1,7 @@
 //! Commands that report no steps: their figures are those of all their life.
 
 use super::said::Said;
-use super::sim::{MS, Message, context, end_of, feed, policy, sample, say};
+use super::sim::{MS, Message, Sim, context, end_of, feed, policy, sample, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
     CommandSpec, Feasibility, Finished, GpuReading, MetricRow, Phase, StopDetail, StopReason,
@@ -168,4 +168,28 @@ fn a_part_of_a_command_breaks_no_limit_on_the_mean_of_the_whole() {
     };
     let early = end_of(limits, of_command(), &halves(6));
     assert!(early.is_none_or(|end| end.at_s >= 10.0), "it was ended as broken");
+}
+
+/// Nobody can tell of a command that only serves; of one that trains too, the order says which weights it served with.
+#[test]
+fn the_weights_of_a_command_are_told_by_the_order_of_its_phases() {
+    for (phases, says) in [
+        (&[(Phase::Serve(1), 4.0)][..], None),
+        (&[(Phase::Train, 4.0), (Phase::Serve(1), 4.0)], Some(", on trained weights")),
+        (&[(Phase::Serve(1), 4.0), (Phase::Train, 4.0)], Some(", on untrained weights")),
+    ] {
+        let limit =
+            Constraint { metric: "serve.latency_mean".to_owned(), op: Op::AtMost, limit: 1e-6 };
+        let policy = StopPolicy { enabled: false, constraints: vec![limit], ..policy(&[]) };
+        let context = RunContext { epochs: 3, ..of_command() };
+        let mut controller = Controller::new(policy, context);
+        let sim = Sim { phases: phases.to_vec(), ..Sim::default() };
+        feed(&mut controller, &sim.messages());
+        let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+        let rows = controller.rows(Some(&end));
+        let found = controller.feasibility(&rows, &end).unwrap();
+        assert_eq!(found.verdict, Feasibility::Infeasible, "{found:?}");
+        let said = found.said();
+        assert!(says.map_or(!said.contains("weights"), |says| said.ends_with(says)), "{said}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::said::Said;
-use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say};
+use super::sim::{MS, Message, Sim, Step, context, end_of, epoch, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy, Verdict};
 use crate::event::{
     Feasibility, Finished, Num, Phase, Reason, RunVerdict, StopDetail, StopReason, StopRecord,
@@ -304,4 +304,25 @@ fn a_counter_is_broken_at_once_and_met_when_the_run_is_whole() {
     let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(finished(0, None)))]);
     let found = verdict(&controller, StopReason::Budget, &StopDetail::Unknown);
     assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
+}
+
+/// Requests take 1 ms for more than a second and 0.6 ms for the next, so little is known of their median; but all are
+/// far from the limits.
+#[test]
+fn a_limit_far_from_every_request_is_decided() {
+    let regimes: Step = |_, s, noise| {
+        let slow = (s * 0.4).fract() < 0.5;
+        if slow { 1.0 } else { 0.6 + 0.01 * noise.normal() }
+    };
+    let messages = Sim { step: regimes, ..three_phases() }.messages();
+    for (op, limit, says) in
+        [(Op::AtMost, 1.0, Feasibility::Feasible), (Op::Below, 1e-5, Feasibility::Infeasible)]
+    {
+        let limit = constraint("serve.latency_p50", op, limit);
+        let policy = StopPolicy { enabled: false, ..limited(&[], &[limit]) };
+        let mut controller = Controller::new(policy, serving());
+        feed(&mut controller, &messages);
+        let found = verdict(&controller, StopReason::Budget, &StopDetail::Unknown);
+        assert_eq!(found.verdict, says, "{found:?}");
+    }
 }
