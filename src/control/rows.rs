@@ -33,7 +33,8 @@ impl Run {
                 rows.push(self.run_row(metric, ended));
             }
         }
-        rows.extend(self.totals.own.iter().map(|(name, value)| own_row(name, *value)));
+        let own = self.totals.own.iter();
+        rows.extend(own.map(|(name, (value, samples))| own_row(name, *value, *samples)));
         rows
     }
 
@@ -176,7 +177,9 @@ impl Run {
                 (finished.and_then(|finished| finished.test_accuracy), untested)
             }
         };
-        row.samples = u64::from(value.is_some());
+        let told = finished.filter(|_| of == ModelFigure::TestAccuracy);
+        let told = told.and_then(|finished| finished.test_samples).unwrap_or(1);
+        row.samples = value.map_or(0, |_| told);
         row.estimate = value.and_then(Num::finite);
         match (value, row.estimate) {
             (None, _) if self.context.work.is_command() => {
@@ -224,7 +227,7 @@ const fn gaps_of(metric: &MetricDef) -> Note {
 }
 
 /// A figure that only the worker knows.
-fn own_row(name: &str, value: Num) -> MetricRow {
+fn own_row(name: &str, value: Num, samples: Option<u64>) -> MetricRow {
     let unit = crate::metric::find(name).map_or(Unit::One, |metric| metric.unit);
     MetricRow {
         phase: "run".to_owned(),
@@ -234,7 +237,7 @@ fn own_row(name: &str, value: Num) -> MetricRow {
         low: None,
         high: None,
         confidence: None,
-        samples: 1,
+        samples: samples.unwrap_or(1),
         plateaued: None,
         notes: vec![match value.finite() {
             Some(_) => Note::SaidByWorker,

@@ -26,11 +26,11 @@ impl Run {
                 self.pace.epoch(report, envelope.t_ns, target);
                 self.training.epoch(report, self.policy.min_delta);
             }
-            WorkerEvent::Metric { name, value } => {
+            WorkerEvent::Metric { name, value, samples } => {
                 if name == EPOCH_SAMPLES {
                     self.pace.announced(*value);
                 }
-                self.totals.own_figure(name, *value);
+                self.totals.own_figure(name, *value, *samples);
             }
             WorkerEvent::MaxRate(found) => {
                 if let Some(Stage::Probe(size)) = self.current {

@@ -52,8 +52,8 @@ pub(super) struct Totals {
     pub(super) finished: Option<Finished>,
     /// When it came, in nanoseconds.
     pub(super) finished_ns: u64,
-    /// The worker's own figures.
-    pub(super) own: BTreeMap<String, Num>,
+    /// The worker's own figures, and how many samples each rests on where it told.
+    pub(super) own: BTreeMap<String, (Num, Option<u64>)>,
     /// What searches for the highest rate have found, by samples a request.
     pub(super) rates: BTreeMap<u32, FoundRate>,
     /// The ticks during these searches.
@@ -127,9 +127,9 @@ impl Totals {
         }
     }
 
-    pub(super) fn own_figure(&mut self, name: &str, value: Num) {
+    pub(super) fn own_figure(&mut self, name: &str, value: Num, samples: Option<u64>) {
         if self.own.len() < OWN_FIGURES || self.own.contains_key(name) {
-            self.own.insert(name.to_owned(), value);
+            self.own.insert(name.to_owned(), (value, samples));
         }
     }
 

@@ -56,6 +56,9 @@ pub enum WorkerEvent {
         name: String,
         /// The value in base units.
         value: Num,
+        /// How many samples it rests on, where the worker knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        samples: Option<u64>,
     },
     /// The search of the current `probe[N]` has ended.
     MaxRate(FoundRate),
@@ -210,6 +213,10 @@ pub struct Finished {
     pub test_loss: Option<Num>,
     /// Share of the test data classified rightly, 0..1.
     pub test_accuracy: Option<Num>,
+    /// How many test samples the accuracy was counted on, where the worker knows; without it nobody can tell how well it is
+    /// known, and no cell is better by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_samples: Option<u64>,
     /// The process's own final figures.
     pub usage: Usage,
 }

@@ -49,6 +49,7 @@ mod tests {
                 epochs: 0,
                 test_loss: None,
                 test_accuracy: None,
+                test_samples: None,
                 usage: Usage { cpu_ns: None, vm_hwm_bytes: peak, hwm_at_most_bytes: None },
             });
             assert_eq!(watched_peak(&limits, &finished), says, "{limit:?} {peak:?}");

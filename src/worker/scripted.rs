@@ -93,6 +93,7 @@ impl Player {
         self.link.send(WorkerEvent::Metric {
             name: EPOCH_SAMPLES.to_owned(),
             value: Num(samples as f64),
+            samples: None,
         })?;
         self.begin(Phase::Warmup)?;
         for _ in 0..job.train.warmup_steps {
@@ -119,6 +120,7 @@ impl Player {
             epochs,
             test_loss: accuracy.map(|accuracy| Num(1.0 - accuracy)),
             test_accuracy: accuracy.map(Num),
+            test_samples: None,
             usage: Usage {
                 cpu_ns: None,
                 vm_hwm_bytes: self.actor.script.peak_bytes,

@@ -7,7 +7,7 @@ use crate::app::distinct::distinct;
 use crate::app::summary::{CONFIDENCE, REPEATS};
 use crate::control::policy::StopPolicy;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
-use crate::metric::{MetricDef, MetricKind, ModelFigure, Scope, Source};
+use crate::metric::{MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source};
 use crate::report::front::FrontFigure;
 use crate::report::headline::Place;
 use crate::report::summary::SummaryRow;
@@ -66,6 +66,9 @@ impl Comparison<'_> {
         let estimates = rows.iter().filter_map(|(_, row)| row.estimate);
         let mean = estimates.sum::<f64>() / rows.len() as f64;
         let phase = rows.first().map_or("", |(_, row)| row.phase.as_str());
+        if rows.iter().any(|(_, row)| row.phase != phase) {
+            return Err("its runs were served on different weights".to_owned());
+        }
         let between = self.summary.get(&(cell, def.name, phase)).copied();
         let between = between.filter(|row| row.runs >= REPEATS && row.low.is_some());
         let told = rows.iter().map(|(run, row)| self.told(run, row, def));
@@ -144,8 +147,8 @@ impl Comparison<'_> {
         } else if def.has_interval() {
             measured(OPEN, "unknown: too few observations".to_owned())
         } else if matches!(def.source, Source::Model(figure) if figure.is_accuracy()) {
-            let says = "taken as exact (how many samples it rests on is not recorded)";
-            measured(Interval::around(value, 0.0), says.to_owned())
+            let says = "unknown: nobody told how many samples it rests on";
+            measured(OPEN, says.to_owned())
         } else if is_choice(def) {
             measured(Interval::around(value, 0.0), "taken as exact".to_owned())
         } else {
@@ -170,8 +173,13 @@ impl Comparison<'_> {
         Told { interval, says: format!("taken as ±{}", percent(within)), assumed: true }
     }
 
-    /// The samples that an accuracy rests on, where that is recorded.
+    /// The samples that an accuracy rests on, where the worker told or the data set does.
     fn samples(&self, run: &RunRecord, def: &MetricDef) -> Option<u64> {
+        if def.id == MetricId::TestAccuracy
+            && let Some(told) = Place::of(def).row(run, def.id).filter(|row| row.samples > 1)
+        {
+            return Some(told.samples);
+        }
         let rows = self.rows.get(&run.job.dataset)?;
         let samples = match def.source {
             Source::Model(ModelFigure::TestAccuracy) => rows.test,

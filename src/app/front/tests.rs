@@ -1,6 +1,7 @@
 use super::*;
 use crate::app::summary::summaries;
 use crate::event::{MetricRow, Note, Reason, RunVerdict, StopReason};
+use crate::metric::MetricId;
 use crate::report::fixtures::{completed, failed, record};
 use crate::store::DataRows;
 
@@ -92,12 +93,21 @@ fn every_interval_says_what_it_is() {
     assert_eq!((rate.phase.as_str(), rate.low), ("serve[32]", Some(151_000.0 * 0.97)));
     assert_eq!(peak.interval, "taken as ±5%, one run");
     assert!((peak.low.unwrap() - 0.95 * 135e6).abs() < 1.0, "{peak:?}");
-    // Where nobody knows how many samples there are, the more accurate is the better one.
-    let exact = front(&three(), None);
-    let accuracy = &exact.cells[0].figures[0];
-    assert!(accuracy.interval.contains("is not recorded"));
-    assert_eq!((accuracy.low, accuracy.high), (Some(0.978), Some(0.978)));
-    assert_eq!(exact.cells[0].ties, []);
+    // Where nobody knows how many samples there are, nobody is better by it.
+    let untold = front(&three(), None);
+    let accuracy = &untold.cells[0].figures[0];
+    assert_eq!(accuracy.interval, "unknown: nobody told how many samples it rests on");
+    assert_eq!((accuracy.low, accuracy.high), (None, None));
+    assert!(untold.cells[0].ties[0].metrics.contains(&MetricId::TestAccuracy.into()));
+    // What the worker told counts before what is known of the data set.
+    let mut records = three();
+    for row in records.iter_mut().flat_map(|record| &mut record.metrics) {
+        row.samples = if row.metric == MetricId::TestAccuracy { 2000 } else { row.samples };
+    }
+    for rows in [None, Some(360)] {
+        let accuracy = &front(&records, rows).cells[0].figures[0];
+        assert_eq!(accuracy.interval, "by 2000 test samples");
+    }
 }
 
 #[test]

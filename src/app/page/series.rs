@@ -296,6 +296,7 @@ mod tests {
             epochs: 1,
             test_loss: None,
             test_accuracy: None,
+            test_samples: None,
             usage: Usage::default(),
         };
         let asked = |t_ns, what| RunEventKind::Asked { t_ns, what };

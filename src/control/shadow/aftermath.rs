@@ -95,6 +95,7 @@ mod tests {
             epochs: 1,
             test_loss: None,
             test_accuracy: None,
+            test_samples: None,
             usage: Usage { cpu_ns: None, vm_hwm_bytes: Some(high_water), hwm_at_most_bytes: None },
         })
     }

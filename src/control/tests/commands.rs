@@ -20,8 +20,14 @@ fn halves(works_s: u64) -> Vec<Message> {
         messages.push(Message::Sample(Box::new(sample(t_ns, cpu_ns, (rss, 200e6)))));
     }
     let usage = Usage { cpu_ns: Some(works_s * S), ..Usage::default() };
-    let finished =
-        Finished { stopped: false, epochs: 0, usage, test_loss: None, test_accuracy: None };
+    let finished = Finished {
+        stopped: false,
+        epochs: 0,
+        usage,
+        test_loss: None,
+        test_accuracy: None,
+        test_samples: None,
+    };
     messages.push(say(10 * S, WorkerEvent::Finished(finished)));
     messages
 }
@@ -178,8 +184,7 @@ fn the_weights_of_a_command_are_told_by_the_order_of_its_phases() {
         (&[(Phase::Train, 4.0), (Phase::Serve(1), 4.0)], Some(", on trained weights")),
         (&[(Phase::Serve(1), 4.0), (Phase::Train, 4.0)], Some(", on untrained weights")),
     ] {
-        let limit =
-            Constraint { metric: "serve.latency_mean".to_owned(), op: Op::AtMost, limit: 1e-6 };
+        let limit = Constraint { metric: "serve.latency_mean".into(), op: Op::AtMost, limit: 1e-6 };
         let policy = StopPolicy { enabled: false, constraints: vec![limit], ..policy(&[]) };
         let context = RunContext { epochs: 3, ..of_command() };
         let mut controller = Controller::new(policy, context);

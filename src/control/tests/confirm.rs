@@ -79,6 +79,7 @@ fn finished() -> Finished {
         epochs: 10,
         test_loss: None,
         test_accuracy: Some(Num(0.9)),
+        test_samples: None,
         usage: Usage::default(),
     }
 }

@@ -238,6 +238,7 @@ fn finished() -> WorkerEvent {
         epochs: 1,
         test_loss: None,
         test_accuracy: None,
+        test_samples: None,
         usage: Usage::default(),
     })
 }

@@ -20,6 +20,7 @@ fn with(sim: &Sim, mut read: impl FnMut(f64, &mut ResourceSample)) -> Vec<Messag
             usage: Usage::default(),
             test_loss: None,
             test_accuracy: None,
+            test_samples: None,
         }),
     ));
     for message in &mut messages {

@@ -49,6 +49,7 @@ fn finished(epochs: u32, accuracy: Option<f64>) -> Finished {
         epochs,
         test_loss: None,
         test_accuracy: accuracy.map(Num),
+        test_samples: None,
         usage: Usage::default(),
     }
 }

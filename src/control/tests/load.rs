@@ -288,6 +288,7 @@ fn a_search_is_known_when_it_is_precise() {
         epochs: 0,
         test_loss: None,
         test_accuracy: None,
+        test_samples: None,
         usage: Usage::default(),
     };
     let only = RunContext {

@@ -58,6 +58,7 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
             epochs: 10,
             test_loss: Some(Num(0.4)),
             test_accuracy: Some(Num(0.9)),
+            test_samples: None,
             usage: Usage {
                 cpu_ns: Some(super::sim::whole(cpu_s * 1e9)),
                 vm_hwm_bytes: Some(super::sim::whole(hwm)),
@@ -123,6 +124,7 @@ fn a_run_that_was_ended_before_its_training_says_why_it_has_no_accuracy() {
             epochs: 0,
             test_loss: None,
             test_accuracy: None,
+            test_samples: None,
             usage: Usage::default(),
         };
         let messages =
@@ -183,7 +185,11 @@ fn a_peak_says_how_long_it_was_watched_and_what_it_may_still_grow() {
 #[test]
 fn the_worker_s_own_figures_are_kept_apart() {
     let mut controller = Controller::new(policy(&[]), context());
-    let said = |name: &str, value| WorkerEvent::Metric { name: name.to_owned(), value: Num(value) };
+    let said = |name: &str, value| WorkerEvent::Metric {
+        name: name.to_owned(),
+        value: Num(value),
+        samples: None,
+    };
     let _ = feed(
         &mut controller,
         &[say(1, said("tensorcore", 13.0)), say(2, said("broken", f64::NAN))],

@@ -369,6 +369,7 @@ fn finished(epochs: u32) -> crate::event::Finished {
         epochs,
         test_loss: None,
         test_accuracy: None,
+        test_samples: None,
         usage: crate::event::Usage::default(),
     }
 }

@@ -32,6 +32,7 @@ fn whole(sim: &Sim) -> Vec<Message> {
         epochs: 10,
         test_loss: None,
         test_accuracy: None,
+        test_samples: None,
         usage: Usage::default(),
     };
     messages.push(say(end_ns, WorkerEvent::Finished(finished)));

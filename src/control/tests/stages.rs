@@ -23,6 +23,7 @@ fn finished(epochs: u32) -> Finished {
         epochs,
         test_loss: None,
         test_accuracy: None,
+        test_samples: None,
         usage: Usage::default(),
     }
 }

@@ -49,7 +49,11 @@ fn training(epochs: u32, samples: u64, announced: bool, accuracy: fn(u32) -> f64
 }
 
 fn announcement(samples: u64) -> Message {
-    let said = WorkerEvent::Metric { name: EPOCH_SAMPLES.to_owned(), value: Num(samples as f64) };
+    let said = WorkerEvent::Metric {
+        name: EPOCH_SAMPLES.to_owned(),
+        value: Num(samples as f64),
+        samples: None,
+    };
     say(100 * MS, said)
 }
 
@@ -294,6 +298,7 @@ fn ended(asked: StopPolicy, messages: &[Message], epochs: u32) -> (Controller, S
         epochs,
         test_loss: None,
         test_accuracy: None,
+        test_samples: None,
         usage: Usage::default(),
     };
     let over = say(60_000 * MS, WorkerEvent::Finished(last.clone()));

@@ -66,6 +66,7 @@ pub(super) struct ProtocolAdapter {
     overlap: bool,
     test_loss: Option<Num>,
     test_accuracy: Option<Num>,
+    test_samples: Option<u64>,
     faults: BTreeMap<LineFault, u64>,
     said: Vec<Input>,
 }
@@ -87,6 +88,7 @@ impl ProtocolAdapter {
             overlap: false,
             test_loss: None,
             test_accuracy: None,
+            test_samples: None,
             faults: BTreeMap::new(),
             said: Vec::new(),
         };
@@ -164,6 +166,7 @@ impl ProtocolAdapter {
             epochs: self.stream.epochs(),
             test_loss: self.test_loss,
             test_accuracy: self.test_accuracy,
+            test_samples: self.test_samples,
             usage,
         };
         // Its epochs are those of the stream, its accuracy was checked.
@@ -314,14 +317,17 @@ impl ProtocolAdapter {
                 Ok(())
             }
             Reported::Epoch(epoch) => self.epoch(&epoch, t_ns),
-            Reported::Metric { name, value } => self.say(WorkerEvent::Metric { name, value }, t_ns),
-            Reported::Test { accuracy, value } => {
+            Reported::Metric { name, value, samples } => {
+                self.say(WorkerEvent::Metric { name, value, samples }, t_ns)
+            }
+            Reported::Test { accuracy, value, samples } => {
                 let share = (0.0..=1.0).contains(&value.0);
                 if accuracy && !share {
                     return Err(format!("an accuracy of {}, which is not in 0..1", value.0));
                 }
                 let slot = if accuracy { &mut self.test_accuracy } else { &mut self.test_loss };
                 *slot = Some(value);
+                self.test_samples = samples.filter(|_| accuracy).or(self.test_samples);
                 Ok(())
             }
             Reported::Event(WorkerEvent::Steps(batch)) => {
@@ -403,7 +409,7 @@ mod tests {
                     format!("{} {}x{durs:?} from {start}", batch.phase, batch.items)
                 }
                 WorkerEvent::Epoch(report) => format!("epoch {} {}", report.epoch, report.samples),
-                WorkerEvent::Metric { name, value } => format!("{name}={}", value.0),
+                WorkerEvent::Metric { name, value, .. } => format!("{name}={}", value.0),
                 WorkerEvent::Finished(finished) => {
                     format!("finished {} {:?}", finished.epochs, finished.test_accuracy)
                 }

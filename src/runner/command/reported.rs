@@ -29,9 +29,9 @@ pub(super) enum Reported {
     /// A pass over the training data is over.
     Epoch(Epoch),
     /// A figure of the command's own.
-    Metric { name: String, value: Num },
-    /// The test data were read.
-    Test { accuracy: bool, value: Num },
+    Metric { name: String, value: Num, samples: Option<u64> },
+    /// The test data were read: so many samples, where that is told.
+    Test { accuracy: bool, value: Num, samples: Option<u64> },
     /// Steps with times of their own.
     Event(WorkerEvent),
 }
@@ -80,6 +80,7 @@ enum Durations {
 struct Metric {
     name: String,
     value: Num,
+    samples: Option<u64>,
 }
 
 const fn one() -> u32 {
@@ -102,7 +103,7 @@ impl Reported {
             Short::Phase(name) => Self::of_phase(name.parse()?),
             Short::Step(step) => step.note(),
             Short::Epoch(epoch) => Ok(Self::Epoch(epoch)),
-            Short::Metric(Metric { name, value }) => Self::of_figure(name, value),
+            Short::Metric(Metric { name, value, samples }) => Self::of_figure(name, value, samples),
         }
     }
 
@@ -117,7 +118,7 @@ impl Reported {
                 validation_loss: report.validation_loss,
                 validation_accuracy: report.validation_accuracy,
             })),
-            WorkerEvent::Metric { name, value } => Self::of_figure(name, value),
+            WorkerEvent::Metric { name, value, samples } => Self::of_figure(name, value, samples),
             WorkerEvent::Hello(_)
             | WorkerEvent::MaxRate(_)
             | WorkerEvent::Finished(_)
@@ -136,10 +137,13 @@ impl Reported {
         }
     }
 
-    fn of_figure(name: String, value: Num) -> Result<Self, String> {
+    fn of_figure(name: String, value: Num, samples: Option<u64>) -> Result<Self, String> {
+        if samples == Some(0) {
+            return Err("a figure rests on `samples` of at least 1".to_owned());
+        }
         match find(&name).map(|metric| metric.source) {
             Some(Source::Model(figure)) if figure.is_of_test() => {
-                return Ok(Self::Test { accuracy: figure.is_accuracy(), value });
+                return Ok(Self::Test { accuracy: figure.is_accuracy(), value, samples });
             }
             Some(_) => return Err(format!("`{name}` is measured and not taken from a command")),
             None => {}
@@ -147,7 +151,7 @@ impl Reported {
         if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
             return Err(format!("the name of a metric must have 1 to {LONGEST_NAME} bytes"));
         }
-        Ok(Self::Metric { name, value })
+        Ok(Self::Metric { name, value, samples })
     }
 }
 
@@ -204,11 +208,11 @@ mod tests {
             (r#"{"type":"phase","data":{"phase":"test"}}"#, Reported::Phase(Some(Phase::Test))),
             (
                 r#"{"metric": {"name": "bleu", "value": 31.5}}"#,
-                Reported::Metric { name: "bleu".into(), value: Num(31.5) },
+                Reported::Metric { name: "bleu".into(), value: Num(31.5), samples: None },
             ),
             (
-                r#"{"metric": {"name": "test_accuracy", "value": 0.9}}"#,
-                Reported::Test { accuracy: true, value: Num(0.9) },
+                r#"{"metric": {"name": "test_accuracy", "value": 0.9, "samples": 2000}}"#,
+                Reported::Test { accuracy: true, value: Num(0.9), samples: Some(2000) },
             ),
         ] {
             assert_eq!(Reported::read(line.as_bytes()).unwrap(), says, "{line}");

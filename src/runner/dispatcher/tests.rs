@@ -93,6 +93,7 @@ fn finished(stopped: bool) -> WorkerEvent {
         epochs,
         test_loss: None,
         test_accuracy: Some(Num(0.9)),
+        test_samples: None,
         usage: Usage::default(),
     })
 }
@@ -392,6 +393,7 @@ fn a_trained_model_is_confirmed_before_the_run_is_over() {
         epochs: 2,
         test_loss: None,
         test_accuracy: Some(Num(0.9)),
+        test_samples: None,
         usage: Usage::default(),
     });
     let again = Phase::Confirm(8);

@@ -54,6 +54,7 @@ fn finished(epochs: u32) -> WorkerEvent {
         epochs,
         test_loss: None,
         test_accuracy: None,
+        test_samples: None,
         usage: Usage::default(),
     })
 }

@@ -20,6 +20,8 @@ pub(super) struct Score {
     pub(super) loss: f64,
     /// Share of the samples classified rightly.
     pub(super) accuracy: f64,
+    /// How many there were.
+    pub(super) samples: u64,
 }
 
 /// How an evaluation ended.
@@ -61,10 +63,11 @@ pub(super) fn evaluate<P: Part, C: Clock>(
             end
         };
     }
-    Ok(Evaluation::Done(
-        (total > 0)
-            .then(|| Score { loss: loss / total as f64, accuracy: correct as f64 / total as f64 }),
-    ))
+    Ok(Evaluation::Done((total > 0).then(|| Score {
+        loss: loss / total as f64,
+        accuracy: correct as f64 / total as f64,
+        samples: total.unsigned_abs(),
+    })))
 }
 
 /// One step whose result is thrown away: it takes the memory that evaluating takes, which would otherwise come as a surprise

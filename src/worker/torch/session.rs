@@ -66,6 +66,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
         epochs,
         test_loss: score.map(|score| Num(score.loss)),
         test_accuracy: score.map(|score| Num(score.accuracy)),
+        test_samples: score.map(|score| score.samples),
         usage: facts::usage(),
     }))?;
     Ok(())
@@ -74,7 +75,7 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
 /// A figure of the worker's own.
 fn say<C: Clock>(link: &mut Link<C>, name: &str, value: f64) -> Result<(), Failure> {
     let (name, value) = (name.to_owned(), Num(value));
-    Ok(link.send(WorkerEvent::Metric { name, value })?)
+    Ok(link.send(WorkerEvent::Metric { name, value, samples: None })?)
 }
 
 /// Sets what must be set before libtorch starts a thread; returns the mode of subnormal numbers.
