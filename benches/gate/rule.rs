@@ -112,7 +112,7 @@ fn rows((baseline, candidate): (&Side, &Side), policy: &GatePolicy) -> Vec<Row> 
                 RowVerdict::Improved => Verdict::Improved,
                 RowVerdict::Pass => Verdict::Pass,
                 RowVerdict::Inconclusive => Verdict::Inconclusive,
-                other => panic!("{other}: {}", row.why),
+                other => panic!("{other}: {:?}", row.why),
             },
             effect: turned(row.change, 0.0),
             p: row.p.unwrap_or(1.0),

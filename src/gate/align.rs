@@ -7,10 +7,12 @@ use super::entry::{Column, Entry};
 use super::error::GateError;
 use super::fallback::fall_back;
 use super::figures::{check_values, raise_floor, unit};
-use super::index::{CellRuns, SideIndex};
-use super::policy::{FEW_SAMPLES, GatePolicy, MetricRule, Role};
+use super::index::{CellRuns, Short, SideIndex};
+use super::policy::{GatePolicy, MetricRule, Role};
+use super::reason::RowReason;
 use super::side::FigureKey;
 use super::verdict::{RowVerdict, WHOLE_CELL};
+use crate::event::Arm;
 use crate::metric::MetricName;
 
 /// Everything that both sides have.
@@ -157,128 +159,89 @@ impl<'i> Pair<'i> {
     }
 
     /// What is certain of a gated row without a test.
-    fn settle(&self, entry: &Entry<'_>) -> Option<(RowVerdict, String)> {
+    fn settle(&self, entry: &Entry<'_>) -> Option<(RowVerdict, RowReason)> {
         if let Some(why) = self.failure() {
             return Some((RowVerdict::Failed, why));
         }
         let (baseline, candidate) = (&entry.baseline, &entry.candidate);
-        let few = |n: u64| format!("fewer than {FEW_SAMPLES} samples ({n})");
+        let few = |side, samples| (RowVerdict::Inconclusive, RowReason::TooFew { side, samples });
         match (baseline.count(), candidate.count()) {
-            (0, 0) => (candidate.too_few.or(baseline.too_few)).map(|n| {
-                let why = format!("neither side has it, for want of samples: {}", few(n));
-                (RowVerdict::Inconclusive, why)
-            }),
+            (0, 0) => candidate.too_few.or(baseline.too_few).map(|n| few(None, n)),
             (0, _) => Some(match baseline.too_few {
-                Some(n) => (RowVerdict::Inconclusive, format!("the baseline has {}", few(n))),
-                None => (
-                    RowVerdict::New,
-                    "the baseline has no such figure: nothing to compare with".to_owned(),
-                ),
+                Some(n) => few(Some(Arm::Baseline), n),
+                None => (RowVerdict::New, RowReason::NoBaseline),
             }),
             (_, 0) => Some(match (candidate.too_few, self.candidate) {
-                (Some(n), _) => (RowVerdict::Inconclusive, format!("the candidate has {}", few(n))),
+                (Some(n), _) => few(Some(Arm::Candidate), n),
                 (None, Some(cell)) if !cell.is_empty() => {
-                    (RowVerdict::Missing, noted(candidate.note))
+                    let note = candidate.note.unwrap_or_default().to_owned();
+                    (RowVerdict::Missing, RowReason::NotMeasured { note })
                 }
-                _ => (RowVerdict::Missing, self.gone().to_owned()),
+                _ => (RowVerdict::Missing, self.gone()),
             }),
             _ => None,
         }
     }
 
-    fn gone(&self) -> &'static str {
-        if self.candidate.is_some() {
-            "the candidate planned this cell and has no run of it"
-        } else {
-            "the candidate does not have this cell"
-        }
+    fn gone(&self) -> RowReason {
+        if self.candidate.is_some() { RowReason::NotRun } else { RowReason::NoCell }
+    }
+
+    /// Both sides, the baseline first.
+    fn sides(&self) -> [(Arm, Option<&'i CellRuns<'i>>); 2] {
+        [(Arm::Baseline, self.baseline), (Arm::Candidate, self.candidate)]
     }
 
     /// Why the cell failed, if it did: on either side, by any of its runs.
-    fn failure(&self) -> Option<String> {
-        let failed = |cell: Option<&'i CellRuns<'i>>| cell.map_or(&[][..], |cell| &cell.failed);
-        let (of_candidate, of_baseline) = (failed(self.candidate), failed(self.baseline));
-        let (side, runs) = match of_candidate {
-            [] => ("baseline", of_baseline),
-            _ => ("candidate", of_candidate),
-        };
-        let first = runs.first()?;
-        let status = first.status.map_or_else(String::new, |status| status.to_string());
-        let why = if first.why.is_empty() { String::new() } else { format!(": {}", first.why) };
-        let more = match runs.len() {
-            1 => String::new(),
-            n => format!(", and {} more", n - 1),
-        };
-        Some(format!("run `{}` of the {side} {status}{why}{more}", first.run))
+    fn failure(&self) -> Option<RowReason> {
+        let mut failed = self.sides().into_iter().rev().filter_map(|(side, cell)| {
+            let runs = &cell?.failed;
+            Some((side, runs.first()?, runs.len() - 1))
+        });
+        let (side, first, more) = failed.next()?;
+        let (run, why) = (first.run.clone(), first.why.clone());
+        Some(RowReason::RunFailed { side, run, status: first.status, why, more })
     }
 
     /// Values that a run lacks and others of its side have, and runs that a cell lacks and others of its grid have.
-    fn gap(&self, entry: &Entry<'_>) -> Option<String> {
+    fn gap(&self, entry: &Entry<'_>) -> Option<RowReason> {
         let (baseline, candidate) = (&entry.baseline, &entry.candidate);
-        let of_baseline = baseline.absent_within_sessions();
-        let sides = [
-            ("baseline", (baseline, of_baseline), self.baseline),
-            ("candidate", (candidate, candidate.absent()), self.candidate),
-        ];
-        sides.into_iter().find_map(|(side, (column, absent), cell)| {
-            let runs = column.values.len();
+        let absent = [baseline.absent_within_sessions(), candidate.absent()];
+        let columns = [baseline, candidate].into_iter().zip(absent);
+        self.sides().into_iter().zip(columns).find_map(|((side, cell), (column, absent))| {
             if absent > 0 {
-                let why = column.note.filter(|note| !note.is_empty());
-                let why = why.map_or_else(String::new, |note| format!(" ({note})"));
-                return Some(format!(
-                    "{absent} of {runs} runs of the {side} have no such figure{why}"
-                ));
+                let note = column.note.unwrap_or_default().to_owned();
+                return Some(RowReason::Absent { side, absent, runs: column.values.len(), note });
             }
-            let short = cell?.short?;
-            Some(format!(
-                "the {side} has {} runs of this cell and {} of others",
-                short.has, short.others
-            ))
+            let Short { has, others } = cell?.short?;
+            Some(RowReason::FewerRuns { side, has, others })
         })
     }
 
     /// Which runs are copies of others of their side: they are no evidence of their own.
-    fn copied(&self) -> Option<String> {
-        let sides = [("baseline", self.baseline), ("candidate", self.candidate)];
-        sides.into_iter().find_map(|(side, cell)| {
-            let copied = cell?.copied;
-            (copied > 0).then(|| {
-                let plural = if copied == 1 { "" } else { "s" };
-                format!("{copied} run{plural} of the {side} repeat the figures of another one")
-            })
+    fn copied(&self) -> Option<RowReason> {
+        self.sides().into_iter().find_map(|(side, cell)| {
+            let runs = cell?.copied;
+            (runs > 0).then_some(RowReason::Copies { side, runs })
         })
     }
 
     /// A row for a cell that has no row of its own to be judged: it must not vanish.
     fn whole_cell(&self) -> Entry<'i> {
         let known = |cell: Option<&CellRuns<'_>>| cell.is_some_and(|cell| !cell.is_empty());
-        let (verdict, why) = if let Some(why) = self.failure() {
-            (RowVerdict::Failed, why)
-        } else {
-            let (verdict, why) = match (known(self.baseline), known(self.candidate)) {
-                (true, true) => {
-                    (RowVerdict::Missing, "neither side has a figure of it that is judged")
-                }
-                (false, true) => (
-                    RowVerdict::New,
-                    "the baseline has no run of it, and it has no figure that is judged",
-                ),
+        let (verdict, why) = match self.failure() {
+            Some(why) => (RowVerdict::Failed, why),
+            None => match (known(self.baseline), known(self.candidate)) {
+                (true, true) => (RowVerdict::Missing, RowReason::NothingJudged),
+                (false, true) => (RowVerdict::New, RowReason::NewUnjudged),
                 (_, false) => (RowVerdict::Missing, self.gone()),
-            };
-            (verdict, why.to_owned())
+            },
         };
         whole(self.cell, WHOLE_CELL.into(), verdict, why)
     }
 }
 
-fn noted(note: Option<&str>) -> String {
-    match note.filter(|note| !note.is_empty()) {
-        Some(note) => format!("the candidate did not measure it: {note}"),
-        None => "the candidate did not measure it".to_owned(),
-    }
-}
-
-fn whole(cell: &str, metric: MetricName, verdict: RowVerdict, why: String) -> Entry<'_> {
+fn whole(cell: &str, metric: MetricName, verdict: RowVerdict, why: RowReason) -> Entry<'_> {
     Entry {
         cell,
         phase: WHOLE_CELL,
@@ -315,9 +278,6 @@ fn undelivered<'i>(
         .metrics
         .keys()
         .filter(|name| policy.wants(name) && !found(name))
-        .map(|name| {
-            let why = "the policy gates it and neither side has measured it".to_owned();
-            whole(WHOLE_CELL, name.clone(), RowVerdict::Missing, why)
-        })
+        .map(|name| whole(WHOLE_CELL, name.clone(), RowVerdict::Missing, RowReason::Undelivered))
         .collect()
 }

@@ -3,9 +3,9 @@
 use super::entry::Entry;
 use super::family::{Finding, Reach};
 use super::policy::Role;
+use super::reason::RowReason;
 use super::verdict::{Row, RowVerdict};
 use crate::metric::Better;
-use crate::units::percent;
 
 /// What a standard normal variable stays below in four of five cases: the power that is planned with.
 const Z_FOUR_OF_FIVE: f64 = 0.841_621_233_572_914_3;
@@ -49,7 +49,7 @@ pub(super) fn figures(entry: &Entry<'_>) -> Row {
         runs_needed: None,
         baseline_runs: entry.baseline.count(),
         candidate_runs: entry.candidate.count(),
-        why: entry.why.join("; "),
+        why: entry.why.clone(),
     }
 }
 
@@ -68,34 +68,37 @@ pub(super) fn settled(entry: &Entry<'_>, verdict: RowVerdict) -> Row {
 }
 
 /// A row that was to be tested.
-pub(super) fn tested(entry: &Entry<'_>, reach: &Reach, alpha: f64, doubt: Option<&str>) -> Row {
+pub(super) fn tested(
+    entry: &Entry<'_>,
+    reach: &Reach,
+    alpha: f64,
+    doubt: Option<&RowReason>,
+) -> Row {
     let mut row = figures(entry);
     match reach {
         Reach::Unreachable { more, why } => {
             row.verdict = RowVerdict::Unreachable;
             row.runs_needed = *more;
-            say(&mut row, why);
+            row.why.push(why.clone());
         }
         Reach::Untestable(why) => {
             row.verdict = RowVerdict::Inconclusive;
-            say(&mut row, why);
+            row.why.push(why.clone());
         }
         Reach::Tested(finding) => {
-            let copied = entry.copied.as_deref();
-            judge(&mut row, finding, alpha, doubt, copied);
+            judge(&mut row, finding, alpha, doubt, entry.copied.as_ref());
         }
     }
     row
 }
 
-fn say(row: &mut Row, what: &str) {
-    if !row.why.is_empty() {
-        row.why.push_str("; ");
-    }
-    row.why.push_str(what);
-}
-
-fn judge(row: &mut Row, finding: &Finding, alpha: f64, doubt: Option<&str>, copied: Option<&str>) {
+fn judge(
+    row: &mut Row,
+    finding: &Finding,
+    alpha: f64,
+    doubt: Option<&RowReason>,
+    copied: Option<&RowReason>,
+) {
     debug_assert_eq!(row.role, Role::Gate, "only gated rows are tested");
     let floors = Floors { pass: finding.floor.ln_1p(), call: finding.callable.ln_1p() };
     let sign = row.direction.map_or(1.0, Better::sign);
@@ -119,8 +122,8 @@ fn judge(row: &mut Row, finding: &Finding, alpha: f64, doubt: Option<&str>, copi
         finding.p_up.max(finding.p_down)
     });
     row.detectable = sayable(detectable(finding, floors.call).exp_m1());
-    let ceiling = finding.ceiling.as_deref().or(copied).or(doubt);
-    let gap = finding.gap.as_deref().or(copied);
+    let ceiling = finding.ceiling.as_ref().or(copied).or(doubt);
+    let gap = finding.gap.as_ref().or(copied);
     let capped = ceiling.is_some();
     row.verdict = verdict(finding, floors, alpha, capped, gap.is_some());
     explain(row, finding, floors, ceiling, gap);
@@ -156,30 +159,24 @@ fn explain(
     row: &mut Row,
     finding: &Finding,
     floors: Floors,
-    ceiling: Option<&str>,
-    gap: Option<&str>,
+    ceiling: Option<&RowReason>,
+    gap: Option<&RowReason>,
 ) {
+    let since = || ceiling.cloned().map(Box::new);
     match row.verdict {
         RowVerdict::Suspect => {
-            if let Some(ceiling) = ceiling {
-                say(row, &format!("suspect at most: {ceiling}"));
-            }
+            row.why.extend(since().map(|since| RowReason::SuspectAtMost { since }));
         }
         RowVerdict::Improved => {
-            if let Some(ceiling) = ceiling {
-                say(row, &format!("not for certain: {ceiling}"));
-            }
+            row.why.extend(since().map(|since| RowReason::Uncertain { since }));
         }
         // Only against one stored session is what may be called a change more than the floor.
-        RowVerdict::Pass if finding.callable > finding.floor => say(
-            row,
-            "within these two sessions: what differs from one session to the next is not in the interval",
-        ),
+        RowVerdict::Pass if finding.callable > finding.floor => {
+            row.why.push(RowReason::WithinSessions);
+        }
         RowVerdict::Inconclusive => {
             let would_pass = finding.high < floors.pass - ROUNDING;
-            if let Some(gap) = gap {
-                say(row, gap);
-            }
+            row.why.extend(gap.cloned());
             if !(would_pass && gap.is_some()) {
                 inconclusive(row, finding, floors);
             }
@@ -190,32 +187,19 @@ fn explain(
 
 /// What would be needed for a verdict.
 fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
-    let floor_said = percent(finding.floor);
-    say(row, &format!("a worsening of {floor_said} is neither shown nor excluded"));
+    row.why.push(RowReason::Open { floor: finding.floor });
     if finding.callable > finding.floor {
-        let from = format!("by this design none below {} is called one", percent(finding.callable));
-        say(row, &from);
+        row.why.push(RowReason::NoneBelow { share: finding.callable });
     }
-    if let Some(detectable) = row.detectable {
-        let found = format!("one of {} would be found in four of five cases", percent(detectable));
-        say(row, &found);
-    } else {
-        say(row, "not even one of a thousand times would be found");
-    }
-    let Some(runs) = finding.runs else {
-        say(row, "more stored sessions would sharpen it, not more runs of this one");
-        return;
-    };
-    match runs_needed(finding, floors, runs) {
-        Some(more) => {
-            row.runs_needed = Some(more);
-            say(row, &format!("about {more} more runs of each side would tell"));
-        }
-        None if finding.effect > floors.pass && finding.effect < floors.call => {
-            say(row, "more runs of these sessions would not tell");
-        }
-        None => say(row, "it is so near to the floor that more runs may not tell"),
-    }
+    row.why.push(RowReason::Detectable { share: row.detectable });
+    row.runs_needed = finding.runs.and_then(|runs| runs_needed(finding, floors, runs));
+    let between = finding.effect > floors.pass && finding.effect < floors.call;
+    row.why.push(match row.runs_needed {
+        _ if finding.runs.is_none() => RowReason::MoreSessions,
+        Some(runs) => RowReason::MoreRuns { runs },
+        None if between => RowReason::RunsTellNothing,
+        None => RowReason::NearFloor,
+    });
 }
 
 /// By how many standard errors a statistic beyond `critical` varies: its own noise, and that of its standard error, which is an

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::index::CellRuns;
 use super::policy::{FEW_SAMPLES, MetricRule, Role};
+use super::reason::RowReason;
 use super::side::{FigureKey, GateRun, IndexedRun};
 use super::verdict::RowVerdict;
 use crate::metric::MetricName;
@@ -22,10 +23,10 @@ pub(super) struct Entry<'i> {
     /// The verdict, where no test is needed.
     pub(super) settled: Option<RowVerdict>,
     /// Figures are missing that the others of their row have: what is left may be a choice, and does not show that nothing is worse.
-    pub(super) gap: Option<String>,
+    pub(super) gap: Option<RowReason>,
     /// Runs of its cell are copies of others: what rests on them counts them twice.
-    pub(super) copied: Option<String>,
-    pub(super) why: Vec<String>,
+    pub(super) copied: Option<RowReason>,
+    pub(super) why: Vec<RowReason>,
 }
 
 impl Entry<'_> {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::index::SideIndex;
 use super::policy::GatePolicy;
+use super::reason::{GateNote, MachineDoubt};
+use crate::event::Arm;
 use crate::event::fingerprint::{Fingerprint, FingerprintDifference};
 
 /// What a fingerprint must say for its machine to be known: of each line one. Some processors have no name, and a signature instead.
@@ -14,10 +16,10 @@ pub(super) struct Environment {
     /// In what they differ, hard fields first.
     pub(super) differences: Vec<FingerprintDifference>,
     /// Why the two sides are not compared.
-    pub(super) refused: Option<String>,
+    pub(super) refused: Option<GateNote>,
     /// They are compared although they differ or are not known.
-    pub(super) doubt: Option<String>,
-    pub(super) notes: Vec<String>,
+    pub(super) doubt: bool,
+    pub(super) notes: Vec<GateNote>,
 }
 
 /// Compares every session of the one side with every one of the other.
@@ -27,18 +29,13 @@ pub(super) fn compare(
     policy: &GatePolicy,
 ) -> Environment {
     let (of_baseline, of_candidate) = (prints(baseline), prints(candidate));
-    let unknown: Vec<String> = [(&of_baseline, "baseline"), (&of_candidate, "candidate")]
-        .into_iter()
-        .filter_map(|(prints, side)| {
-            let unknown = prints.iter().filter(|(_, print)| !is_known(*print)).count();
-            (unknown > 0).then(|| match prints.len() {
-                1 => format!("nothing is known of the machine of the {side}"),
-                n => format!(
-                    "nothing is known of the machine of {unknown} of the {n} sessions of the {side}"
-                ),
-            })
-        })
-        .collect();
+    let sides = [(&of_baseline, Arm::Baseline), (&of_candidate, Arm::Candidate)];
+    let unknown = sides.into_iter().filter_map(|(prints, side)| {
+        let sessions = prints.iter().filter(|(_, print)| !is_known(*print)).count();
+        let of = prints.len();
+        (sessions > 0).then_some(MachineDoubt::Unknown { side, sessions, of })
+    });
+    let unknown: Vec<MachineDoubt> = unknown.collect();
     let mut differences: Vec<FingerprintDifference> = Vec::new();
     for base in of_baseline.iter().filter_map(|(_, print)| *print) {
         for new in of_candidate.iter().filter_map(|(_, print)| *print) {
@@ -56,7 +53,7 @@ pub(super) fn compare(
         key(a).cmp(&key(b))
     });
     let mut environment =
-        Environment { differences, refused: None, doubt: None, notes: Vec::new() };
+        Environment { differences, refused: None, doubt: false, notes: Vec::new() };
     environment.settle(unknown, policy);
     environment.notes.extend(idle_subject(&of_baseline, &of_candidate, policy));
     environment
@@ -84,31 +81,33 @@ fn prints<'i>(side: &SideIndex<'i>) -> Prints<'i> {
 }
 
 impl Environment {
-    fn settle(&mut self, mut against: Vec<String>, policy: &GatePolicy) {
+    fn settle(&mut self, mut against: Vec<MachineDoubt>, policy: &GatePolicy) {
         for difference in &self.differences {
-            let FingerprintDifference { field, baseline, candidate, hard } = difference;
-            if policy.subject.contains(field) {
-                self.notes.push(format!("under test: {field} is `{baseline}` and `{candidate}`"));
-            } else if *hard {
-                against.push(format!("{field} is `{baseline}` and `{candidate}`"));
+            let FingerprintDifference { field, baseline, candidate, hard } = difference.clone();
+            if policy.subject.contains(&field) {
+                self.notes.push(GateNote::UnderTest { field, baseline, candidate });
+            } else if hard {
+                against.push(MachineDoubt::Differs { field, baseline, candidate });
             }
         }
         if against.is_empty() {
             return;
         }
-        let against = against.join("; ");
         if policy.any_machine {
-            let doubt = "compared although the machines differ or are not known";
-            self.doubt = Some(doubt.to_owned());
-            self.notes.push(format!("{doubt}: {against}"));
+            self.doubt = true;
+            self.notes.push(GateNote::OtherMachine { against });
         } else {
-            self.refused = Some(against);
+            self.refused = Some(GateNote::NotCompared { against });
         }
     }
 }
 
 /// A subject that no fingerprint has: most likely a slip of the pen, and nothing is excused by it.
-fn idle_subject(baseline: &Prints<'_>, candidate: &Prints<'_>, policy: &GatePolicy) -> Vec<String> {
+fn idle_subject(
+    baseline: &Prints<'_>,
+    candidate: &Prints<'_>,
+    policy: &GatePolicy,
+) -> Vec<GateNote> {
     let known: BTreeSet<&String> = baseline
         .iter()
         .chain(candidate)
@@ -116,6 +115,6 @@ fn idle_subject(baseline: &Prints<'_>, candidate: &Prints<'_>, policy: &GatePoli
         .flat_map(|print| print.hard.keys().chain(print.soft.keys()))
         .collect();
     let idle = policy.subject.iter().filter(|field| !known.contains(field));
-    let note = |field: &String| format!("subject `{field}` is in neither fingerprint");
+    let note = |field: &String| GateNote::IdleSubject { field: field.clone() };
     if known.is_empty() { Vec::new() } else { idle.map(note).collect() }
 }

@@ -2,6 +2,7 @@
 
 use super::entry::Entry;
 use super::policy::{FEW_SAMPLES, GatePolicy, Role};
+use super::reason::RowReason;
 use super::verdict::RowVerdict;
 
 /// A quartile that rests on too few samples is told, and its fallback judged instead.
@@ -29,16 +30,14 @@ pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
         });
         let entry = &mut entries[at];
         entry.why.clear();
-        let why = format!("a run has only {n} samples, fewer than {FEW_SAMPLES}");
         let Some(instead) = instead.filter(|other| *other != at) else {
             entry.settled = Some(RowVerdict::Inconclusive);
-            let there = format!("{why}, and `{name}` cannot be judged instead");
-            entry.why.push(there);
+            entry.why.push(RowReason::NoFallback { samples: n, fallback: name });
             continue;
         };
         entry.settled = Some(RowVerdict::Info);
         entry.rule.role = Role::Info;
-        entry.why.push(format!("{why}: `{name}` is judged instead"));
+        entry.why.push(RowReason::JudgedInstead { samples: n, by: name.clone() });
         let metric = entry.metric.clone();
         let other = &mut entries[instead];
         if other.rule.role == Role::Info {
@@ -46,6 +45,6 @@ pub(super) fn fall_back(entries: &mut [Entry<'_>], policy: &GatePolicy) {
             other.settled = None;
             other.floor = policy.floor_of(&name, &other.rule);
         }
-        other.why.push(format!("judged in place of `{metric}` too"));
+        other.why.push(RowReason::InPlaceOf { metric });
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests of all designs share: logarithms turned so that up is worse, kinds, and what a test found.
 
 use super::entry::Entry;
+use super::reason::{GateNote, RowReason};
 use super::verdict::Design;
 use crate::metric::{Better, MetricKind};
 use crate::stats::permutation::TestOutcome;
@@ -13,7 +14,7 @@ pub(super) struct Tested {
     pub(super) p_min: f64,
     /// One for each row.
     pub(super) reach: Vec<Reach>,
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<GateNote>,
 }
 
 /// How far a row could be tested.
@@ -24,10 +25,10 @@ pub(super) enum Reach {
     Unreachable {
         /// Runs that each side still needs.
         more: Option<u32>,
-        why: String,
+        why: RowReason,
     },
     /// The design cannot say anything of this row.
-    Untestable(String),
+    Untestable(RowReason),
 }
 
 /// What a test found. Logarithms, turned so that up is worse.
@@ -46,9 +47,9 @@ pub(super) struct Finding {
     /// Runs of each side that the test rests on; absent where more of them would not make it sharper.
     pub(super) runs: Option<usize>,
     /// How it falls short of a full verdict.
-    pub(super) ceiling: Option<String>,
+    pub(super) ceiling: Option<RowReason>,
     /// Values that the others of its row have and some lack.
-    pub(super) gap: Option<String>,
+    pub(super) gap: Option<RowReason>,
     /// The smallest change that counts, as a share: what is below it for certain passes.
     pub(super) floor: f64,
     /// The smallest change that this design may call one, as a share: at least the floor.

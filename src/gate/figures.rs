@@ -3,6 +3,7 @@
 use super::entry::{Column, Entry};
 use super::error::GateError;
 use super::policy::Role;
+use super::reason::RowReason;
 use super::verdict::RowVerdict;
 
 /// The unit of all values of a row.
@@ -52,7 +53,7 @@ pub(super) fn check_values(entry: &mut Entry<'_>, names: [&str; 2]) -> Result<()
     if of_device && values.all(|(_, value)| value == 0.0) {
         entry.settled = Some(RowVerdict::Info);
         entry.rule.role = Role::Info;
-        entry.why.push("0 in every run of both sides".to_owned());
+        entry.why.push(RowReason::AllZero);
         return Ok(());
     }
     for (column, name) in columns.into_iter().zip(names) {

@@ -12,6 +12,7 @@ use super::index::{CellRuns, SideIndex};
 use super::notes;
 use super::own::others;
 use super::policy::GatePolicy;
+use super::reason::RowReason;
 use super::side::Side;
 use super::span::narrow;
 use super::verdict::{Coverage, Design, FORMAT, Judgement, Outcome, Row, RowVerdict};
@@ -43,13 +44,13 @@ pub fn judge(
     let aligned = align((base, new), policy)?;
     let mut found = test((base, new), &aligned, policy);
     let rows = rows(&aligned, &found, &environment, policy.alpha);
-    let mut notes = notes::refusal(&environment);
+    let refused = environment.refused.is_some();
+    let mut notes = Vec::from_iter(environment.refused);
     notes.append(&mut found.notes);
     notes.extend(notes::of_input((base, new), &aligned, policy));
     notes.extend(notes::own_sessions(&kept.own));
     notes.extend(environment.notes);
     notes.extend(notes::of_rows(&rows));
-    let refused = environment.refused.is_some();
     let outcome = match Outcome::of(&rows) {
         _ if refused => Outcome::Incomparable,
         outcome => outcome,
@@ -60,7 +61,7 @@ pub fn judge(
         baseline: baseline.name.clone(),
         candidate: candidate.name.clone(),
         design: found.design,
-        full_verdicts: found.full && !refused && (matched || environment.doubt.is_none()),
+        full_verdicts: found.full && !refused && (matched || !environment.doubt),
         alpha: policy.alpha,
         p_min: found.p_min,
         coverage: Coverage::of(&rows),
@@ -119,7 +120,7 @@ fn test(
     }
     match stored_sessions(baseline) {
         0 | 1 => stored::test_one(&entries, &ask),
-        sessions => stored::test_many(&entries, sessions, narrow(baseline).as_deref(), &ask),
+        sessions => stored::test_many(&entries, sessions, narrow(baseline), &ask),
     }
 }
 
@@ -134,7 +135,7 @@ fn stored_sessions(baseline: &SideIndex<'_>) -> usize {
 fn rows(aligned: &Aligned<'_>, found: &Tested, environment: &Environment, alpha: f64) -> Vec<Row> {
     let matched = matches!(found.design, Design::Paired { .. });
     // Sides that took turns ran on one machine, whatever is known of it.
-    let doubt = environment.doubt.as_deref().filter(|_| !matched);
+    let doubt = (environment.doubt && !matched).then_some(&RowReason::OtherMachine);
     let mut reach = found.reach.iter();
     let row = |entry: &Entry<'_>| {
         let verdict = match entry.settled {

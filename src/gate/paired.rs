@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::entry::{Column, Entry};
 use super::family::{Finding, Reach, Tested, kinds, mean, on_grid, worse_log};
 use super::index::SideIndex;
+use super::reason::{GateNote, RowReason, Tested as Units};
 use super::verdict::Design;
 use crate::stats::permutation::{FamilyAsk, PairedTest, paired_family, paired_p_min};
-use crate::units::percent;
 
 /// Runs of each side in a block.
 const RUNS: usize = 2;
@@ -70,13 +70,12 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
                 callable: entry.floor,
                 ..Finding::of(one, 1, found.critical_up)
             }),
-            _ => Reach::Untestable("its blocks cannot be tested".to_owned()),
+            _ => Reach::Untestable(RowReason::Untestable { of: Units::Blocks }),
         }
     });
     let reach = reach.collect();
     let sessions: BTreeSet<&str> = units.iter().map(|(session, _)| *session).collect();
-    let mut notes = Vec::new();
-    notes.extend(broken_note(entries, &rows));
+    let notes = broken_note(entries, &rows).into_iter().collect();
     Tested {
         design: Design::Paired { sessions: sessions.len(), blocks: units.len() },
         full: true,
@@ -91,37 +90,20 @@ fn unreachable(row: &Differences<'_>, alpha: f64) -> Reach {
     let blocks = row.blocks.len();
     let needed = (2..64).find(|blocks| paired_p_min(*blocks) <= alpha);
     let more = needed.and_then(|needed| u32::try_from(RUNS * needed.saturating_sub(blocks)).ok());
-    let plural = if blocks == 1 { "" } else { "s" };
-    let mut why = format!(
-        "{blocks} whole block{plural}: no p value can be below {:.2}, and {} is asked",
-        paired_p_min(blocks),
-        percent(alpha)
-    );
-    if let Some(needed) = needed {
-        why = format!("{why}; {needed} blocks could");
-    }
+    let p_min = paired_p_min(blocks);
+    let why = RowReason::TooFewBlocks { blocks, p_min, alpha, needed };
     Reach::Unreachable { more, why }
 }
 
-fn gap(row: &Differences<'_>) -> Option<String> {
-    (row.broken > 0).then(|| {
-        let plural = if row.broken == 1 { " is" } else { "s are" };
-        format!("{} block{plural} not whole", row.broken)
-    })
+fn gap(row: &Differences<'_>) -> Option<RowReason> {
+    (row.broken > 0).then_some(RowReason::BrokenBlocks { blocks: row.broken })
 }
 
-fn broken_note(entries: &[&Entry<'_>], rows: &[Differences<'_>]) -> Option<String> {
+fn broken_note(entries: &[&Entry<'_>], rows: &[Differences<'_>]) -> Option<GateNote> {
     let broken = rows.iter().zip(entries).filter(|(row, _)| row.broken > 0);
     let cells: BTreeSet<&str> = broken.map(|(_, entry)| entry.cell).collect();
-    let first = cells.first()?;
-    let more = match cells.len() {
-        1 => String::new(),
-        n => format!(" and {} other cells", n - 1),
-    };
-    Some(format!(
-        "blocks of `{first}`{more} are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) \
-         and were left out; a row of which a block is left out does not pass"
-    ))
+    let cell = (*cells.first()?).to_owned();
+    Some(GateNote::BrokenBlocks { cell, cells: cells.len() })
 }
 
 /// One run of a block: its place, and the logarithm of its value.

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
 use super::family::{Finding, Reach, Tested, kinds, mean, on_grid, worse_log};
+use super::reason::{GateNote, Narrow, RowReason, Tested as Units};
 use super::side::GateRun;
 use super::verdict::Design;
 use crate::stats::permutation::{FamilyAsk, GroupTest, Groups, group_family, group_p_min};
 use crate::stats::prediction::{PredictionTest, prediction_family};
-use crate::units::percent;
 
 /// So many stored sessions allow full verdicts.
-pub(super) const SESSIONS: usize = 8;
+pub const SESSIONS: usize = 8;
 
 /// Against one stored session only a change of at least this is called one, whatever passes: ...
 const ONE_SESSION_FLOOR: f64 = 0.2;
@@ -68,13 +68,13 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
         match outcomes.next() {
             Some(Some(one)) => Reach::Tested(Finding {
                 runs: Some(row[0].len().min(row[1].len())),
-                ceiling: Some("one stored session".to_owned()),
+                ceiling: Some(RowReason::OneSession),
                 gap: entry.gap.clone(),
                 floor: entry.floor,
                 callable: (ONE_SESSION_FLOORS * entry.floor).max(ONE_SESSION_FLOOR),
                 ..Finding::of(one, 2, found.critical_up)
             }),
-            _ => Reach::Untestable("its runs cannot be tested".to_owned()),
+            _ => Reach::Untestable(RowReason::Untestable { of: Units::Runs }),
         }
     });
     let reach = reach.collect();
@@ -84,12 +84,7 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
         full: false,
         p_min: if tests.is_empty() { best } else { found.p_min },
         reach,
-        notes: vec![format!(
-            "one stored session: what differs between two sessions of one build cannot be told from what differs between two \
-             builds, so nothing is called worse than suspect, and that only from {} on, or from four times the floor where that is more; what \
-             may be worse by the floor does not pass. `perftune run --against` and {SESSIONS} stored sessions can say more",
-            percent(ONE_SESSION_FLOOR)
-        )],
+        notes: vec![GateNote::OneSession { from: ONE_SESSION_FLOOR }],
     }
 }
 
@@ -132,14 +127,8 @@ fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64) -> Reach {
     let (base, new) = (row[0].len(), row[1].len());
     let needed = (2..1000).find(|runs| group_p_min(*runs, *runs) <= alpha);
     let more = needed.and_then(|needed| u32::try_from(needed.saturating_sub(base.min(new))).ok());
-    let mut why = format!(
-        "{base} and {new} runs: no p value can be below {:.2}, and {} is asked",
-        group_p_min(base, new),
-        percent(alpha)
-    );
-    if let Some(needed) = needed {
-        why = format!("{why}; {needed} runs of each could");
-    }
+    let p_min = group_p_min(base, new);
+    let why = RowReason::TooFewRuns { baseline: base, candidate: new, p_min, alpha, needed };
     Reach::Unreachable { more, why }
 }
 
@@ -149,7 +138,7 @@ fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64) -> Reach {
 pub(super) fn test_many(
     entries: &[&Entry<'_>],
     sessions: usize,
-    narrow: Option<&str>,
+    narrow: Option<Narrow>,
     ask: &FamilyAsk,
 ) -> Tested {
     let kinds = kinds(entries);
@@ -159,15 +148,12 @@ pub(super) fn test_many(
     let mut outcomes = prediction_family(&tests, ask.alpha).into_iter();
     let reach = rows.iter().zip(entries).map(|(row, entry)| {
         let Some((test, _)) = row else {
-            let why = "only one of the stored sessions has it: what differs between sessions is not known";
-            return Reach::Untestable(why.to_owned());
+            return Reach::Untestable(RowReason::OneHasIt);
         };
         let own = test.sessions.len();
-        let ceiling = (own < SESSIONS).then(|| {
-            let which = if own == sessions { "stored sessions" } else { "of the stored sessions have it" };
-            format!("{own} {which}, fewer than {SESSIONS}")
-        });
-        let ceiling = ceiling.or_else(|| narrow.map(str::to_owned));
+        let all = own == sessions;
+        let ceiling = (own < SESSIONS).then_some(RowReason::FewSessions { sessions: own, all });
+        let ceiling = ceiling.or_else(|| narrow.map(RowReason::Narrow));
         match outcomes.next().flatten() {
             Some(one) => Reach::Tested(Finding {
                 effect: one.effect,
@@ -184,7 +170,7 @@ pub(super) fn test_many(
                 floor: entry.floor,
                 callable: entry.floor,
             }),
-            None => Reach::Untestable("its sessions cannot be tested".to_owned()),
+            None => Reach::Untestable(RowReason::Untestable { of: Units::Sessions }),
         }
     });
     let reach = reach.collect();
@@ -199,24 +185,10 @@ pub(super) fn test_many(
     }
 }
 
-fn notes(sessions: usize, narrow: Option<&str>, left_out: bool) -> Vec<String> {
-    let mut notes = Vec::new();
-    if let Some(why) = narrow {
-        notes.push(format!("{why}: nothing is called worse than suspect"));
-    }
-    if sessions < SESSIONS {
-        notes.push(format!(
-            "{sessions} stored sessions: nothing is called worse than suspect; {SESSIONS} can say more"
-        ));
-    }
-    if left_out {
-        notes.push(
-            "stored sessions have more runs than the candidate: as many of each were compared as the candidate has, the first \
-             ones, since the mean of more runs would vary less"
-                .to_owned(),
-        );
-    }
-    notes
+fn notes(sessions: usize, narrow: Option<Narrow>, left_out: bool) -> Vec<GateNote> {
+    let few = (sessions < SESSIONS).then_some(GateNote::FewSessions { sessions });
+    let left_out = left_out.then_some(GateNote::RunsLeftOut);
+    narrow.map(GateNote::Narrow).into_iter().chain(few).chain(left_out).collect()
 }
 
 /// The test of a row, and how many stored runs it leaves out; `None`: fewer than two sessions have the figure.

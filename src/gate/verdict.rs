@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::policy::Role;
+use super::reason::{GateNote, RowReason};
 use crate::event::fingerprint::FingerprintDifference;
 use crate::metric::{Better, MetricName};
 
@@ -119,7 +120,8 @@ pub struct Row {
     /// Runs of the candidate with this figure.
     pub candidate_runs: usize,
     /// What a reader must know; may be empty.
-    pub why: String,
+    #[serde(rename = "reasons")]
+    pub why: Vec<RowReason>,
 }
 
 /// What the runs allow to be said.
@@ -279,7 +281,8 @@ pub struct Judgement {
     /// In what the machines differ.
     pub environment: Vec<FingerprintDifference>,
     /// What people must know.
-    pub notes: Vec<String>,
+    #[serde(rename = "reasons")]
+    pub notes: Vec<GateNote>,
     /// What it comes to.
     pub outcome: Outcome,
 }

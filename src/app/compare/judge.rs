@@ -16,7 +16,7 @@ use super::verdict;
 use crate::app::Fault;
 use crate::app::distinct::distinct;
 use crate::config;
-use crate::gate::{GatePolicy, Judgement, Side, default_rule, judge};
+use crate::gate::{GateNote, GatePolicy, Judgement, Side, default_rule, judge};
 use crate::metric::MetricName;
 
 /// What is compared, and by which rules.
@@ -126,7 +126,10 @@ fn leave_out_own(side: &mut Side, policy: &GatePolicy) -> BTreeSet<MetricName> {
 }
 
 /// What a reader must know where the candidate brings its own rules: a change could loosen the gate that is to judge it.
-fn own_rules(baseline: Option<&Value>, candidate: Option<&Value>) -> Result<Option<String>, Fault> {
+fn own_rules(
+    baseline: Option<&Value>,
+    candidate: Option<&Value>,
+) -> Result<Option<GateNote>, Fault> {
     let usual = serde_json::to_value(GatePolicy::default())?;
     let (old, new) = (baseline.unwrap_or(&usual), candidate.unwrap_or(&usual));
     let keys = [new, old].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
@@ -135,14 +138,10 @@ fn own_rules(baseline: Option<&Value>, candidate: Option<&Value>) -> Result<Opti
     if differ.is_empty() {
         return Ok(None);
     }
-    let than = match baseline {
-        Some(_) => "the [gate] of the two grids differs",
-        None => "the [gate] of the candidate's grid is not the usual one",
-    };
-    Ok(Some(format!(
-        "{than} ({}): the candidate's was used; --gate FILE chooses another",
-        differ.join(", ")
-    )))
+    Ok(Some(GateNote::OwnRules {
+        keys: differ.into_iter().map(str::to_owned).collect(),
+        both: baseline.is_some(),
+    }))
 }
 
 /// Judges two sides; what a reader must know of the files is among the notes.
@@ -161,28 +160,20 @@ fn compare(
             .hint("nothing was judged: this is a mistake in the data and no verdict of the gate")
     })?;
     if let Some(first) = own.first() {
-        let more = match own.len() {
-            1 => String::new(),
-            n => format!(" and {} more", n - 1),
-        };
-        judgement.notes.push(format!(
-            "the worker's own `{first}`{more} was not judged: what it means is not known; `direction` in [gate.metrics] gates it"
-        ));
+        let (metric, more) = (first.clone(), own.len() - 1);
+        judgement.notes.push(GateNote::WorkersOwn { metric, more });
     }
     if !rules.of_file {
         let note = own_rules(baseline.gate.as_ref(), candidate.gate.as_ref())?;
         judgement.notes.extend(note);
     }
     if baseline.wide != candidate.wide {
-        judgement.notes.push(
-            "one side is a report.csv, which holds fewer figures than a metrics.csv or a results folder: the others are \
-             missing on that side"
-                .to_owned(),
-        );
+        judgement.notes.push(GateNote::WideSide);
     }
     for source in [baseline, candidate] {
-        let name = source.side.name;
-        let said = source.notes.into_iter().map(|note| format!("{name}: {note}"));
+        let side = source.side.name;
+        let notes = source.notes.into_iter();
+        let said = notes.map(|said| GateNote::OfSide { side: side.clone(), said });
         judgement.notes.extend(said);
     }
     Ok(judgement)

@@ -15,7 +15,7 @@ use crate::app::session::{Checked, Executed, OpenFolder, RunRequest, Session, Sh
 use crate::app::{Fault, Observer};
 use crate::event::Arm;
 use crate::gate::blocks::{blocks, look, needed};
-use crate::gate::{Judgement, Outcome, RowVerdict};
+use crate::gate::{GateNote, Judgement, Outcome, RowVerdict};
 use crate::runner::RunSpec;
 use crate::sampler::Sampler;
 use crate::store::Existing;
@@ -167,16 +167,10 @@ impl Comparison<'_> {
     pub fn judge(&self, measured: &Measured) -> Result<Judgement, Fault> {
         let mut judgement = judge::folder(self.folder, self.rules)?;
         if self.is_one_build()? {
-            judgement.notes.push(
-                "both sides are the same program with the same settings: only noise can differ"
-                    .to_owned(),
-            );
+            judgement.notes.push(GateNote::OneProgram);
         }
         if let Some(made) = measured.ended_after {
-            let asked = self.blocks;
-            judgement
-                .notes
-                .push(format!("ended after {made} of {asked} blocks: every row passes by then"));
+            judgement.notes.push(GateNote::EndedEarly { blocks: made, of: self.blocks });
         }
         Ok(judgement)
     }

@@ -1,5 +1,6 @@
 //! What each design may say, and the exit code that comes of it.
 
+use super::super::reason::Narrow;
 use super::*;
 use RowVerdict::{Improved, Inconclusive, Pass, Regressed, Suspect, Unreachable};
 
@@ -72,8 +73,9 @@ fn noise_is_inconclusive_and_says_what_it_would_take() {
     for row in open {
         assert!(row.detectable.unwrap() > row.floor, "{row:?}");
         assert!(row.runs_needed.unwrap() >= 1, "{row:?}");
-        assert!(row.why.contains("neither shown nor excluded"), "{}", row.why);
-        assert!(row.why.contains("more runs of each side"), "{}", row.why);
+        assert!(row.why.contains(&RowReason::Open { floor: row.floor }), "{row:?}");
+        let runs = row.runs_needed.unwrap();
+        assert!(row.why.contains(&RowReason::MoreRuns { runs }), "{row:?}");
     }
     assert_eq!(found.outcome, Outcome::Doubtful);
     assert_eq!(exits(&found), (0, 6));
@@ -88,7 +90,7 @@ fn too_few_blocks_can_never_fail_and_say_so() {
         assert_eq!(count(&found, Unreachable), 2 * GATED);
         assert_eq!(row(&found, "mlp", P25).runs_needed, Some(more));
         assert_eq!(exits(&found), (5, 5), "nothing was judged");
-        assert!(has_note(&found, "no change could be found, however large"));
+        assert!(has_note(&found, r#""note":"unreachable""#));
     }
     let (baseline, candidate) = Lab::new(6, 0.01).paired(7, &slower(2.0));
     assert_eq!(exits(&judged(&baseline, &candidate)), (1, 1));
@@ -116,12 +118,12 @@ fn one_stored_session_is_suspect_at_most() {
         assert!((row(&found, "mlp", P50).floor - 0.1).abs() < 1e-12);
         assert!(p25.detectable.unwrap() >= 0.2, "{p25:?}");
         if expected == Inconclusive {
-            assert!(p25.why.contains("none below 20% is called one"), "{}", p25.why);
+            assert!(p25.why.contains(&RowReason::NoneBelow { share: 0.2 }), "{p25:?}");
         }
         assert_eq!(exits(&found), exit, "{by}");
-        assert!(!found.full_verdicts && has_note(&found, "one stored session"));
+        assert!(!found.full_verdicts && has_note(&found, "one_session"));
         if by > 1.2 {
-            assert!(p25.why.contains("suspect at most"), "{}", p25.why);
+            assert!(said(&p25.why).contains("suspect_at_most"), "{p25:?}");
         }
     }
     // 1 / C(12, 6)
@@ -168,22 +170,25 @@ fn sessions_of_one_afternoon_are_suspect_at_most() {
     let mut lab = Lab::new(10, 0.005);
     let mut baseline = lab.stored(8, 3, 0.005);
     let candidate = lab.session("new", 3, &slower(1.6));
-    let capped = |baseline: &Side, says: &str| {
+    let capped = |baseline: &Side, dated| {
         let found = judged(baseline, &candidate);
         assert_eq!((exits(&found), found.full_verdicts), ((0, 6), false));
         let p25 = row(&found, "mlp", P25);
         assert_eq!(p25.verdict, Suspect, "{p25:?}");
-        assert!(p25.why.contains(says) && has_note(&found, says), "{p25:?}");
+        let narrow = Narrow { sessions: 8, dated };
+        let since = Box::new(RowReason::Narrow(narrow));
+        assert_eq!(p25.why, [RowReason::SuspectAtMost { since }]);
+        assert!(found.notes.contains(&GateNote::Narrow(narrow)), "{:?}", found.notes);
     };
     let found = judged(&baseline, &candidate);
     assert_eq!((exits(&found), found.full_verdicts), ((1, 1), true));
-    assert!(!has_note(&found, "two days"));
+    assert!(!has_note(&found, "narrow"));
     for (hour, session) in baseline.sessions.iter_mut().enumerate() {
         session.created = format!("2026-03-01T{hour:02}:00:00Z");
     }
-    capped(&baseline, "span less than two days");
+    capped(&baseline, true);
     baseline.sessions[3].created = String::new();
-    capped(&baseline, "it is not known when");
+    capped(&baseline, false);
 }
 
 #[test]
@@ -202,12 +207,13 @@ fn a_row_that_few_sessions_have_is_not_judged_as_if_all_had_it() {
     let found = judged(&baseline, &candidate);
     let p25 = row(&found, "mlp", P25);
     assert_eq!(p25.verdict, Suspect, "{p25:?}");
-    assert!(p25.why.contains("4 of the stored sessions have it"), "{}", p25.why);
+    let since = Box::new(RowReason::FewSessions { sessions: 4, all: false });
+    assert_eq!(p25.why, [RowReason::SuspectAtMost { since }]);
     drop_from(&mut baseline, &["s01"]);
     let p25 = judged(&baseline, &candidate);
     let p25 = row(&p25, "mlp", P25);
     assert_eq!(p25.verdict, Inconclusive);
-    assert!(p25.why.contains("only one of the stored sessions"), "{}", p25.why);
+    assert_eq!(p25.why, [RowReason::OneHasIt]);
 }
 
 #[test]
@@ -216,7 +222,7 @@ fn the_mean_of_a_few_runs_is_held_against_the_mean_of_as_few() {
     let baseline = lab.stored(8, 12, 0.001);
     let candidate = lab.session("new", 1, &none);
     let found = judged(&baseline, &candidate);
-    assert!(has_note(&found, "more runs than the candidate"), "{:?}", found.notes);
+    assert!(found.notes.contains(&GateNote::RunsLeftOut), "{:?}", found.notes);
     // Means of 12 runs would vary by 1.4%, and one run varies by 5%.
     let p25 = row(&found, "mlp", P25);
     let half = (p25.high.unwrap() - p25.low.unwrap()) / 2.0;
@@ -233,7 +239,7 @@ fn the_candidates_own_session_is_left_out_of_the_baseline() {
     let found = judged(&baseline, &candidate);
     assert_eq!(found.design, Design::Stored { baseline_sessions: 1 });
     assert_eq!(row(&found, "mlp", P25).verdict, Suspect);
-    assert!(has_note(&found, "the candidate's own"), "{:?}", found.notes);
+    assert!(has_note(&found, "own_session"), "{:?}", found.notes);
     let error = judge(&candidate, &candidate, &GatePolicy::default()).unwrap_err();
     assert!(matches!(error, GateError::SameRuns { .. }), "{error}");
     // With one figure changed it is still one session, and one build.

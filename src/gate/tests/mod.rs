@@ -205,8 +205,14 @@ pub(super) fn exits(judgement: &Judgement) -> (u8, u8) {
     (judgement.exit_code(false), judgement.exit_code(true))
 }
 
+/// Reasons as documents have them.
+pub(super) fn said(reasons: &impl serde::Serialize) -> String {
+    serde_json::to_string(reasons).unwrap()
+}
+
+/// Whether one of the notes says this in the document.
 pub(super) fn has_note(judgement: &Judgement, says: &str) -> bool {
-    judgement.notes.iter().any(|note| note.contains(says))
+    judgement.notes.iter().any(|note| said(note).contains(says))
 }
 
 /// Every figure of this metric.

@@ -31,20 +31,20 @@ fn a_cell_that_is_gone_is_missing_unless_it_is_retired() {
     assert_eq!(count(&found, Missing), GATED);
     assert_eq!((exits(&found), found.outcome), ((5, 5), Outcome::Coverage));
     assert_eq!(found.coverage.to_string(), "judged 4 of 8, missing 4");
-    assert!(row(&found, "rnn", P25).why.contains("does not have this cell"));
+    assert_eq!(row(&found, "rnn", P25).why, [RowReason::NoCell]);
 
     let mut policy = GatePolicy::default();
     policy.retired.insert("rnn".into(), "2026-03-01 replaced by the transformer".into());
     let found = judge(&baseline, &candidate, &policy).unwrap();
     assert_eq!(exits(&found), (0, 0));
     assert_eq!(found.coverage.to_string(), "judged 4 of 4");
-    assert!(has_note(&found, "`rnn` is retired: 2026-03-01 replaced"));
+    assert!(has_note(&found, r#""cell":"rnn","reason":"2026-03-01 replaced"#));
 
     // Planned, and nothing came of it.
     candidate.cells.push("rnn".into());
     let found = judged(&baseline, &candidate);
     assert_eq!(count(&found, Missing), GATED);
-    assert!(row(&found, "rnn", P25).why.contains("has no run of it"));
+    assert_eq!(row(&found, "rnn", P25).why, [RowReason::NotRun]);
 }
 
 #[test]
@@ -55,8 +55,9 @@ fn retiring_excuses_neither_what_is_there_nor_what_failed() {
     policy.retired.insert("cnn".into(), "2026-03-01 gone".into());
     let found = judge(&baseline, &candidate, &policy).unwrap();
     assert_eq!(found.coverage.judged, 8);
-    assert!(has_note(&found, "the candidate has it all the same"));
-    assert!(has_note(&found, "`cnn` is retired and neither side has it"));
+    let idle = |cell: &str, present| GateNote::IdleRetired { cell: cell.to_owned(), present };
+    assert!(found.notes.contains(&idle("rnn", true)), "{:?}", found.notes);
+    assert!(found.notes.contains(&idle("cnn", false)), "{:?}", found.notes);
     for run in candidate.runs.iter_mut().filter(|run| run.cell == "rnn") {
         run.status = Some(RunStatus::Failed);
     }
@@ -72,7 +73,7 @@ fn a_new_cell_is_told_and_not_judged() {
     assert_eq!((count(&found, New), count(&found, Pass)), (GATED, GATED));
     assert_eq!(exits(&found), (0, 0));
     assert_eq!(found.coverage.to_string(), "judged 4 of 4, new 4");
-    assert!(has_note(&found, "4 rows are new and not judged"));
+    assert!(found.notes.contains(&GateNote::New { rows: 4 }), "{:?}", found.notes);
 }
 
 #[test]
@@ -91,9 +92,9 @@ fn one_failed_run_fails_its_cell_on_either_side() {
         let found = judged(&baseline, &candidate);
         assert_eq!((count(&found, Failed), exits(&found)), (GATED, (5, 5)));
         let p25 = row(&found, &cell, P25);
-        assert!(p25.why.contains("killed by signal 9"), "{}", p25.why);
-        let of = if in_candidate { "of the candidate" } else { "of the baseline" };
-        assert!(p25.why.contains(of), "{}", p25.why);
+        assert!(said(&p25.why).contains("killed by signal 9"), "{p25:?}");
+        let of = if in_candidate { r#""side":"candidate""# } else { r#""side":"baseline""# };
+        assert!(said(&p25.why).contains(of), "{p25:?}");
         assert_eq!((p25.baseline, p25.candidate, p25.change), (None, None, None));
     }
 }
@@ -136,10 +137,10 @@ fn a_quartile_of_few_samples_gives_way_to_the_median() {
     let found = judged(&baseline, &candidate);
     let p25 = row(&found, &cell, P25);
     assert_eq!((p25.verdict, p25.role), (Info, Role::Info));
-    assert!(p25.why.contains("only 19 samples") && p25.why.contains(P50), "{}", p25.why);
+    assert_eq!(p25.why, [RowReason::JudgedInstead { samples: 19, by: P50.into() }]);
     let p50 = row(&found, &cell, P50);
     assert_eq!(p50.verdict, Pass);
-    assert!(p50.why.contains("in place of"), "{}", p50.why);
+    assert!(p50.why.contains(&RowReason::InPlaceOf { metric: P25.into() }), "{p50:?}");
     assert_eq!(found.coverage.of, 7);
 
     // A median that is for information otherwise is judged then.
@@ -160,7 +161,7 @@ fn a_quartile_of_few_samples_gives_way_to_the_median() {
     let found = judged(&bare[0], &bare[1]);
     let p25 = row(&found, &cell, P25);
     assert_eq!(p25.verdict, Inconclusive);
-    assert!(p25.why.contains("cannot be judged instead"), "{}", p25.why);
+    assert!(matches!(p25.why[..], [RowReason::NoFallback { .. }]), "{p25:?}");
 }
 
 #[test]
@@ -173,7 +174,7 @@ fn a_figure_absent_for_want_of_samples_is_inconclusive_and_not_missing() {
     let found = judged(&baseline, &candidate);
     let rate = row(&found, "mlp", RATE);
     assert_eq!(rate.verdict, Inconclusive);
-    assert!(rate.why.contains("14"), "{}", rate.why);
+    assert!(said(&rate.why).contains("14"), "{rate:?}");
     // The other way round there is nothing to compare with, for the same reason.
     let found = judged(&candidate, &baseline);
     assert_eq!(row(&found, "mlp", RATE).verdict, Inconclusive);
@@ -219,7 +220,7 @@ fn other_machines_are_not_compared_unless_they_are_the_subject() {
     assert_eq!((exits(&found), found.outcome), ((4, 4), Outcome::Incomparable));
     assert_eq!(count(&found, Incomparable), 2 * GATED);
     assert!(row(&found, "mlp", P25).change.is_none());
-    assert!(has_note(&found, "cpu.model is `A` and `B`"), "{:?}", found.notes);
+    assert!(has_note(&found, r#""baseline":"A","candidate":"B""#), "{:?}", found.notes);
     assert_eq!(found.environment.len(), 1);
     assert!(found.environment[0].hard && !found.full_verdicts);
     assert_eq!(found.coverage.to_string(), "judged 0 of 8, incomparable 8");
@@ -229,8 +230,8 @@ fn other_machines_are_not_compared_unless_they_are_the_subject() {
     policy.subject.insert("cpu.modle".into());
     let found = judge(&baseline, &candidate, &policy).unwrap();
     assert_eq!(exits(&found), (0, 0));
-    assert!(has_note(&found, "under test: cpu.model"));
-    assert!(has_note(&found, "`cpu.modle` is in neither"));
+    assert!(has_note(&found, r#""note":"under_test","field":"cpu.model""#));
+    assert!(has_note(&found, r#""note":"idle_subject","field":"cpu.modle""#));
 }
 
 #[test]
@@ -257,7 +258,7 @@ fn any_machine_compares_and_stored_sessions_of_another_one_prove_nothing() {
         assert_eq!(exits(&found), (0, 6), "{:#?}", found.rows);
         assert_eq!(row(&found, "mlp", P25).verdict, RowVerdict::Suspect);
         assert!(!found.full_verdicts);
-        assert!(has_note(&found, "compared although"), "{:?}", found.notes);
+        assert!(has_note(&found, "other_machine"), "{:?}", found.notes);
     }
 }
 
@@ -294,7 +295,7 @@ fn a_metric_turned_against_the_catalogue_is_told() {
     asked.direction = Some(Better::Higher);
     let found = judge(&baseline, &candidate, &policy(P25, asked)).unwrap();
     assert_eq!(row(&found, "mlp", P25).verdict, RowVerdict::Improved);
-    assert!(has_note(&found, "turns `train.step_latency_p25` round"));
+    assert!(found.notes.contains(&GateNote::Turned { metric: P25.into() }), "{:?}", found.notes);
 }
 
 #[test]
@@ -307,7 +308,7 @@ fn what_neither_side_measured_is_told() {
     }
     let found = judged(&baseline, &candidate);
     assert_eq!((found.coverage.of, exits(&found)), (6, (0, 0)));
-    assert!(has_note(&found, "was measured on neither side, in 2 places"));
+    assert!(has_note(&found, r#""places":2"#));
 }
 
 /// What the catalogue gates may be absent; what the policy asks for may not, whichever metric it is.
@@ -362,10 +363,9 @@ fn an_absent_quartile_of_few_samples_gives_way_to_the_median() {
         let cell = candidate.runs[0].cell.clone();
         let p25 = row(&found, &cell, P25);
         assert_eq!((p25.verdict, p25.role), (Info, Role::Info), "{sides}");
-        assert!(p25.why.contains("only 12 samples"), "{}", p25.why);
-        assert!(!p25.why.contains(';'), "{}", p25.why);
+        assert_eq!(p25.why, [RowReason::JudgedInstead { samples: 12, by: P50.into() }]);
         let p50 = row(&found, &cell, P50);
-        assert!(p50.why.contains("in place of"), "{}", p50.why);
+        assert!(p50.why.contains(&RowReason::InPlaceOf { metric: P25.into() }), "{p50:?}");
         assert_eq!(row(&found, "mlp", P50).verdict, Regressed);
         let side = if sides == 1 { &mut candidate } else { &mut baseline };
         strip(side, usize::MAX);
@@ -394,10 +394,11 @@ fn copies_of_runs_are_no_evidence() {
     let found = judged(&baseline, &candidate);
     let p25 = row(&found, "mlp", P25);
     assert_eq!(p25.verdict, RowVerdict::Suspect);
-    assert!(p25.why.contains("1 run of the candidate repeat"), "{}", p25.why);
+    let copied = RowReason::Copies { side: Arm::Candidate, runs: 1 };
+    assert_eq!(p25.why, [RowReason::SuspectAtMost { since: Box::new(copied) }]);
     assert_eq!(row(&found, "mlp", PEAK).verdict, Inconclusive);
     assert_eq!(row(&found, "rnn", P25).verdict, Pass);
-    assert!(has_note(&found, "copies are no evidence"));
+    assert!(has_note(&found, r#""note":"copies""#));
 
     // Rounded figures are equal by chance.
     let (mut baseline, mut candidate) = Lab::new(19, 0.005).paired(10, &none);

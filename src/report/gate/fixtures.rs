@@ -1,8 +1,10 @@
 //! Hand-made judgements.
 
 use crate::event::fingerprint::FingerprintDifference;
+use crate::event::{Arm, RunStatus};
 use crate::gate::{
-    Coverage, Design, FORMAT, Judgement, Outcome, Role, Row, RowVerdict, WHOLE_CELL,
+    Coverage, Design, FORMAT, GateNote, Judgement, Outcome, Role, Row, RowReason, RowVerdict,
+    WHOLE_CELL,
 };
 use crate::metric::Better;
 
@@ -39,15 +41,21 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
         runs_needed: None,
         baseline_runs: 10,
         candidate_runs: 10,
-        why: String::new(),
+        why: Vec::new(),
     };
     match verdict {
         RowVerdict::Inconclusive => {
             (row.detectable, row.runs_needed) = (Some(0.081), Some(14));
         }
-        RowVerdict::Missing => "the candidate has no run of this cell".clone_into(&mut row.why),
+        RowVerdict::Missing => row.why.push(RowReason::NotRun),
         RowVerdict::Failed => {
-            "1 of 10 runs failed: killed in train: out of memory".clone_into(&mut row.why);
+            row.why.push(RowReason::RunFailed {
+                side: Arm::Candidate,
+                run: format!("{cell}-r2"),
+                status: Some(RunStatus::Failed),
+                why: "killed in train: out of memory".to_owned(),
+                more: 0,
+            });
         }
         RowVerdict::Info => row.role = Role::Info,
         RowVerdict::New => row.baseline = None,
@@ -116,7 +124,7 @@ pub(crate) fn mixed() -> Judgement {
         row(Info, "cnn-digits", ("train", "train.step_latency_p99")),
     ]);
     judgement.environment.push(difference("system.kernel", false));
-    judgement.notes.push("the blocks span 12 minutes".to_owned());
+    judgement.notes.push(GateNote::EndedEarly { blocks: 7, of: 10 });
     judgement
 }
 

@@ -3,13 +3,14 @@
 //! In every form the worst rows come first, and no row that makes the exit code is left out; what is left out is counted.
 
 mod annotations;
+mod document;
 mod junit;
 mod page;
 mod report;
 mod rows;
 mod text;
 
-use super::{ReportError, json};
+use super::ReportError;
 
 pub use self::page::MARKER;
 pub use self::report::GateReport;
@@ -22,7 +23,7 @@ impl GateReport<'_> {
 
     /// The judgement itself, as `perftune check FILE` reads it again.
     pub fn json(&self) -> Result<Vec<u8>, ReportError> {
-        json::pretty(self.judgement)
+        document::bytes(self.judgement)
     }
 
     /// `JUnit` XML: a test suite a cell, a test case a row and one for the outcome, which fails exactly where the exit code does.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::super::layout::{Align, Column, counted};
 use super::super::markdown::{escaped, table};
+use super::super::words::gate_note;
 use super::report::GateReport;
 use super::rows::{
     ORDER, all_incomparable, change, evidence, fails, figure, interval, of, plain, probability,
@@ -52,7 +53,7 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
         }
     }
     for note in &judgement.notes {
-        let _ = write!(out, "\n* {}", escaped(note));
+        let _ = write!(out, "\n* {}", escaped(&gate_note(note)));
     }
     if !judgement.notes.is_empty() {
         out.push('\n');

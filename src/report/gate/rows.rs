@@ -1,6 +1,7 @@
 //! A row of a judgement in words that all forms share.
 
 use super::super::one_line;
+use super::super::words::row_reasons;
 use crate::gate::{Judgement, Row, RowVerdict, WHOLE_CELL};
 use crate::units;
 
@@ -136,7 +137,7 @@ pub(super) fn evidence(row: &Row) -> String {
         said.extend(sees(row));
     }
     if !row.why.is_empty() {
-        said.push(plain(&row.why));
+        said.push(plain(&row_reasons(&row.why)));
     }
     if said.is_empty() && row.verdict == RowVerdict::New {
         said.push("not in the baseline, so not judged".to_owned());

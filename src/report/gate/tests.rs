@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::fixtures::{difference, mixed, of, row, with};
 use super::rows::{change, figure, interval, probability, quantity};
 use super::*;
-use crate::gate::{Design, Judgement, RowVerdict};
+use crate::gate::{Design, GateNote, Judgement, RowReason, RowVerdict};
 use crate::units::Unit;
 
 fn report(judgement: &Judgement) -> GateReport<'_> {
@@ -267,10 +267,10 @@ fn foreign(text: &str) -> Judgement {
     let mut judgement = mixed();
     for row in &mut judgement.rows {
         text.clone_into(&mut row.cell);
-        text.clone_into(&mut row.why);
+        row.why = vec![RowReason::NotMeasured { note: text.to_owned() }];
     }
     (judgement.baseline, judgement.candidate) = (text.to_owned(), text.to_owned());
-    judgement.notes = vec![text.to_owned()];
+    judgement.notes = vec![GateNote::OfSide { side: text.to_owned(), said: text.to_owned() }];
     let mut field = difference("cpu.model", true);
     text.clone_into(&mut field.baseline);
     judgement.environment.push(field);

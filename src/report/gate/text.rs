@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::super::layout::{Align, Column, counted, render, wrap};
+use super::super::words::gate_note;
 use super::report::GateReport;
 use super::rows::{
     all_incomparable, change, doubtful, evidence, fails, figure, interval, of, plain, probability,
@@ -48,7 +49,7 @@ pub(super) fn text(report: &GateReport<'_>, width: usize) -> String {
         out += &wrap(&line, width, "  ");
     }
     for note in &judgement.notes {
-        out += &wrap(&format!("note: {}", plain(note)), width, "  ");
+        out += &wrap(&format!("note: {}", plain(&gate_note(note))), width, "  ");
     }
     out += &wrap(&judgement.coverage.to_string(), width, "  ");
     out += &wrap(&report.closing(), width, "  ");

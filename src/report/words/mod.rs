@@ -5,6 +5,7 @@
 //! behind a colon.
 
 mod finding;
+mod gate;
 mod note;
 mod stop;
 
@@ -12,6 +13,7 @@ mod stop;
 mod tests;
 
 pub use finding::finding;
+pub use gate::{gate_note, row_reasons};
 pub use note::{left_out, note, notes, notes_of, open, warnings, why};
 pub use stop::{asked, left, rule, stop, verdict};
 

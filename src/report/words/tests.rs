@@ -14,7 +14,7 @@ fn age() -> Age {
 }
 
 /// The words, and what is recorded read back.
-fn check<T>(of: &T, words: impl Fn(&T) -> String, says: &str)
+pub(super) fn check<T>(of: &T, words: impl Fn(&T) -> String, says: &str)
 where
     T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
 {

@@ -1,0 +1,389 @@
+//! Why a row has its verdict, and what must be known beside the rows: typed, with the numbers as fields. The sentences are
+//! made where results are shown.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::record::{Arm, RunStatus};
+use crate::metric::MetricName;
+
+/// What a reader must know of a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum RowReason {
+    /// A run of the cell did not come to its end.
+    RunFailed {
+        /// Whose.
+        side: Arm,
+        /// The first of them.
+        run: String,
+        /// How it ended.
+        status: Option<RunStatus>,
+        /// Why, in the words of its record; may be empty.
+        why: String,
+        /// How many others failed.
+        more: usize,
+    },
+    /// Too few samples for the figure.
+    TooFew {
+        /// On which side; absent: neither has it.
+        side: Option<Arm>,
+        /// How many there were.
+        samples: u64,
+    },
+    /// The baseline has no such figure.
+    NoBaseline,
+    /// The candidate has runs and no such figure.
+    NotMeasured {
+        /// What its file says of that; may be empty.
+        note: String,
+    },
+    /// The candidate planned the cell and has no run of it.
+    NotRun,
+    /// The candidate does not have the cell.
+    NoCell,
+    /// Neither side has a figure of the cell that is judged.
+    NothingJudged,
+    /// The baseline has no run of the cell, and it has no figure that is judged.
+    NewUnjudged,
+    /// The policy gates the metric and neither side has measured it.
+    Undelivered,
+    /// Some runs have no such figure.
+    Absent {
+        /// Whose.
+        side: Arm,
+        /// Runs without it.
+        absent: usize,
+        /// Of so many.
+        runs: usize,
+        /// What is said of it; may be empty.
+        note: String,
+    },
+    /// The cell has fewer runs than others.
+    FewerRuns {
+        /// Of which side.
+        side: Arm,
+        /// How many it has.
+        has: usize,
+        /// How many others have.
+        others: usize,
+    },
+    /// Runs repeat the figures of another one.
+    Copies {
+        /// Of which side.
+        side: Arm,
+        /// How many.
+        runs: usize,
+    },
+    /// The cell does not use the device.
+    AllZero,
+    /// Too few samples: another metric is judged instead.
+    JudgedInstead {
+        /// How many there were.
+        samples: u64,
+        /// The other one.
+        by: MetricName,
+    },
+    /// Too few samples, and the other metric cannot be judged.
+    NoFallback {
+        /// How many there were.
+        samples: u64,
+        /// The other one.
+        fallback: MetricName,
+    },
+    /// It is judged in place of another one too.
+    InPlaceOf {
+        /// The other one.
+        metric: MetricName,
+    },
+    /// No p value of so few blocks can be small enough.
+    TooFewBlocks {
+        /// Whole blocks.
+        blocks: usize,
+        /// The smallest p value that they can give.
+        p_min: f64,
+        /// What is asked.
+        alpha: f64,
+        /// So many could.
+        needed: Option<usize>,
+    },
+    /// No p value of so few runs can be small enough.
+    TooFewRuns {
+        /// Of the baseline.
+        baseline: usize,
+        /// Of the candidate.
+        candidate: usize,
+        /// The smallest p value that they can give.
+        p_min: f64,
+        /// What is asked.
+        alpha: f64,
+        /// So many of each could.
+        needed: Option<usize>,
+    },
+    /// Some blocks are not whole.
+    BrokenBlocks {
+        /// How many.
+        blocks: usize,
+    },
+    /// The values vary in no way that could be tested.
+    Untestable {
+        /// What was to be tested.
+        of: Tested,
+    },
+    /// Only one of the stored sessions has the figure.
+    OneHasIt,
+    /// There is one stored session.
+    OneSession,
+    /// There are fewer stored sessions than full verdicts need.
+    FewSessions {
+        /// How many have the figure.
+        sessions: usize,
+        /// Whether these are all that there are.
+        all: bool,
+    },
+    /// The stored sessions are not as good as their number.
+    Narrow(Narrow),
+    /// Compared although the machines differ or are not known.
+    OtherMachine,
+    /// It would be regressed but for this.
+    SuspectAtMost {
+        /// What forbids it.
+        since: Box<Self>,
+    },
+    /// It is improved, and this is in doubt.
+    Uncertain {
+        /// What makes it so.
+        since: Box<Self>,
+    },
+    /// A pass against one stored session.
+    WithinSessions,
+    /// A worsening by the floor is neither shown nor excluded.
+    Open {
+        /// The floor, as a share.
+        floor: f64,
+    },
+    /// The design calls no smaller change one.
+    NoneBelow {
+        /// As a share.
+        share: f64,
+    },
+    /// What would be found in four of five cases.
+    Detectable {
+        /// As a share; absent: not even a thousand times.
+        share: Option<f64>,
+    },
+    /// Only more stored sessions would make it sharper.
+    MoreSessions,
+    /// More runs of each side would tell.
+    MoreRuns {
+        /// About how many.
+        runs: u32,
+    },
+    /// More runs of these sessions would not tell.
+    RunsTellNothing,
+    /// It is so near to the floor that more runs may not tell.
+    NearFloor,
+}
+
+/// What a test is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tested {
+    /// Blocks of both sides.
+    Blocks,
+    /// Runs.
+    Runs,
+    /// Stored sessions.
+    Sessions,
+}
+
+/// Why so many stored sessions are not as good as their number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Narrow {
+    /// How many.
+    pub sessions: usize,
+    /// Whether it is known when they were recorded: then they lie too close together.
+    pub dated: bool,
+}
+
+/// Why the machines of two sides count as different.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "machine", rename_all = "snake_case")]
+pub enum MachineDoubt {
+    /// Nothing is known of the machine of some sessions.
+    Unknown {
+        /// Whose.
+        side: Arm,
+        /// How many sessions.
+        sessions: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// A field of the fingerprint differs.
+    Differs {
+        /// The field.
+        field: String,
+        /// Of the baseline.
+        baseline: String,
+        /// Of the candidate.
+        candidate: String,
+    },
+}
+
+/// What people must know beside the rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum GateNote {
+    /// The two sides are not compared.
+    NotCompared {
+        /// Why.
+        against: Vec<MachineDoubt>,
+    },
+    /// They are compared all the same.
+    OtherMachine {
+        /// What speaks against it.
+        against: Vec<MachineDoubt>,
+    },
+    /// A field that differs since it is what is tested.
+    UnderTest {
+        /// The field.
+        field: String,
+        /// Of the baseline.
+        baseline: String,
+        /// Of the candidate.
+        candidate: String,
+    },
+    /// A subject that no fingerprint has.
+    IdleSubject {
+        /// The field.
+        field: String,
+    },
+    /// A session of the candidate that was left out of the baseline.
+    OwnSession {
+        /// Which.
+        session: String,
+    },
+    /// The arms were recorded the other way round.
+    Exchanged,
+    /// It is not known how some runs ended.
+    Silent {
+        /// Whose.
+        side: Arm,
+        /// How many.
+        runs: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// Runs that repeat the figures of another one of their cell.
+    Copies {
+        /// Whose.
+        side: Arm,
+        /// How many.
+        runs: usize,
+        /// A cell of theirs.
+        cell: String,
+    },
+    /// Cells whose runs do not differ at all.
+    Constant {
+        /// Whose.
+        side: Arm,
+        /// The first.
+        cell: String,
+        /// How many cells.
+        cells: usize,
+    },
+    /// Every run of the candidate has the figures of one of the baseline.
+    Twins,
+    /// A metric that neither side has measured.
+    Unmeasured {
+        /// Which.
+        metric: MetricName,
+        /// In so many stages of cells.
+        places: usize,
+    },
+    /// A cell that is gone on purpose.
+    Retired {
+        /// Which.
+        cell: String,
+        /// The policy's reason.
+        reason: String,
+    },
+    /// An entry of `retired` that excuses nothing.
+    IdleRetired {
+        /// The cell.
+        cell: String,
+        /// Whether a side has it all the same.
+        present: bool,
+    },
+    /// A direction that is not the catalogue's.
+    Turned {
+        /// The metric.
+        metric: MetricName,
+    },
+    /// New rows, which are not judged.
+    New {
+        /// How many.
+        rows: usize,
+    },
+    /// Rows in which no change could be found.
+    Unreachable {
+        /// How many.
+        rows: usize,
+        /// Of so many that are judged.
+        of: usize,
+        /// Runs that each side still needs.
+        more: Option<u32>,
+    },
+    /// Cells with blocks that are not whole.
+    BrokenBlocks {
+        /// The first.
+        cell: String,
+        /// How many cells.
+        cells: usize,
+    },
+    /// There is one stored session.
+    OneSession {
+        /// From which change on a row may be suspect, as a share.
+        from: f64,
+    },
+    /// There are fewer stored sessions than full verdicts need.
+    FewSessions {
+        /// How many.
+        sessions: usize,
+    },
+    /// The stored sessions are not as good as their number.
+    Narrow(Narrow),
+    /// Stored runs beyond the number of the candidate's were left out.
+    RunsLeftOut,
+    /// Metrics of the worker's own that nobody has declared.
+    WorkersOwn {
+        /// The first.
+        metric: MetricName,
+        /// How many others.
+        more: usize,
+    },
+    /// The candidate's rules are not those of the baseline, or not the usual ones.
+    OwnRules {
+        /// The keys that differ.
+        keys: Vec<String>,
+        /// Whether the baseline has rules of its own.
+        both: bool,
+    },
+    /// One side is a `report.csv`, which holds fewer figures.
+    WideSide,
+    /// Both sides are the same program with the same settings.
+    OneProgram,
+    /// A comparison that ended early.
+    EndedEarly {
+        /// Blocks that were made.
+        blocks: u32,
+        /// Blocks that were asked.
+        of: u32,
+    },
+    /// What reading a side had to say.
+    OfSide {
+        /// The side's name.
+        side: String,
+        /// In the words of its reader.
+        said: String,
+    },
+}

@@ -1,0 +1,593 @@
+//! Why a row of the gate has its verdict, and what must be known beside the rows.
+
+use super::count;
+use crate::gate::reason::{MachineDoubt, Narrow, Tested};
+use crate::gate::{FEW_SAMPLES, GateNote, RowReason, SESSIONS};
+use crate::units::percent;
+
+/// All that must be known of a row; may be empty.
+pub fn row_reasons(reasons: &[RowReason]) -> String {
+    reasons.iter().map(row_reason).collect::<Vec<_>>().join("; ")
+}
+
+/// One of them.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one match, so that a reason without words does not compile"
+)]
+fn row_reason(reason: &RowReason) -> String {
+    match reason {
+        RowReason::RunFailed { side, run, status, why, more } => {
+            let status = status.map_or_else(String::new, |status| status.to_string());
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            let more = if *more > 0 { format!(", and {more} more") } else { String::new() };
+            format!("run `{run}` of the {side} {status}{why}{more}")
+        }
+        RowReason::TooFew { side: None, samples } => {
+            format!("neither side has it, for want of samples: {}", few(*samples))
+        }
+        RowReason::TooFew { side: Some(side), samples } => {
+            format!("the {side} has {}", few(*samples))
+        }
+        RowReason::NoBaseline => {
+            "the baseline has no such figure: nothing to compare with".to_owned()
+        }
+        RowReason::NotMeasured { note } if note.is_empty() => {
+            "the candidate did not measure it".to_owned()
+        }
+        RowReason::NotMeasured { note } => format!("the candidate did not measure it: {note}"),
+        RowReason::NotRun => "the candidate planned this cell and has no run of it".to_owned(),
+        RowReason::NoCell => "the candidate does not have this cell".to_owned(),
+        RowReason::NothingJudged => "neither side has a figure of it that is judged".to_owned(),
+        RowReason::NewUnjudged => {
+            "the baseline has no run of it, and it has no figure that is judged".to_owned()
+        }
+        RowReason::Undelivered => "the policy gates it and neither side has measured it".to_owned(),
+        RowReason::Absent { side, absent, runs, note } => {
+            let why = if note.is_empty() { String::new() } else { format!(" ({note})") };
+            format!("{absent} of {runs} runs of the {side} have no such figure{why}")
+        }
+        RowReason::FewerRuns { side, has, others } => {
+            format!("the {side} has {has} runs of this cell and {others} of others")
+        }
+        RowReason::Copies { side, runs } => {
+            format!("{} of the {side} repeat the figures of another one", counted(*runs, "run"))
+        }
+        RowReason::AllZero => "0 in every run of both sides".to_owned(),
+        RowReason::JudgedInstead { samples, by } => {
+            format!("{}: `{by}` is judged instead", only(*samples))
+        }
+        RowReason::NoFallback { samples, fallback } => {
+            format!("{}, and `{fallback}` cannot be judged instead", only(*samples))
+        }
+        RowReason::InPlaceOf { metric } => format!("judged in place of `{metric}` too"),
+        RowReason::TooFewBlocks { blocks, p_min, alpha, needed } => {
+            let blocks = counted(*blocks, "whole block");
+            let more = needed.map_or_else(String::new, |needed| format!("; {needed} blocks could"));
+            format!("{blocks}: {}{more}", no_p_value(*p_min, *alpha))
+        }
+        RowReason::TooFewRuns { baseline, candidate, p_min, alpha, needed } => {
+            let more = needed.map_or_else(String::new, |n| format!("; {n} runs of each could"));
+            format!("{baseline} and {candidate} runs: {}{more}", no_p_value(*p_min, *alpha))
+        }
+        RowReason::BrokenBlocks { blocks: 1 } => "1 block is not whole".to_owned(),
+        RowReason::BrokenBlocks { blocks } => format!("{blocks} blocks are not whole"),
+        RowReason::Untestable { of } => {
+            let of = match of {
+                Tested::Blocks => "blocks",
+                Tested::Runs => "runs",
+                Tested::Sessions => "sessions",
+            };
+            format!("its {of} cannot be tested")
+        }
+        RowReason::OneHasIt => {
+            "only one of the stored sessions has it: what differs between sessions is not known"
+                .to_owned()
+        }
+        RowReason::OneSession => "one stored session".to_owned(),
+        RowReason::FewSessions { sessions, all: true } => {
+            format!("{sessions} stored sessions, fewer than {SESSIONS}")
+        }
+        RowReason::FewSessions { sessions, all: false } => {
+            format!("{sessions} of the stored sessions have it, fewer than {SESSIONS}")
+        }
+        RowReason::Narrow(why) => narrow(*why),
+        RowReason::OtherMachine => OTHER_MACHINE.to_owned(),
+        RowReason::SuspectAtMost { since } => format!("suspect at most: {}", row_reason(since)),
+        RowReason::Uncertain { since } => format!("not for certain: {}", row_reason(since)),
+        RowReason::WithinSessions => {
+            "within these two sessions: what differs from one session to the next is not in the interval".to_owned()
+        }
+        RowReason::Open { floor } => {
+            format!("a worsening of {} is neither shown nor excluded", percent(*floor))
+        }
+        RowReason::NoneBelow { share } => {
+            format!("by this design none below {} is called one", percent(*share))
+        }
+        RowReason::Detectable { share: Some(share) } => {
+            format!("one of {} would be found in four of five cases", percent(*share))
+        }
+        RowReason::Detectable { share: None } => {
+            "not even one of a thousand times would be found".to_owned()
+        }
+        RowReason::MoreSessions => {
+            "more stored sessions would sharpen it, not more runs of this one".to_owned()
+        }
+        RowReason::MoreRuns { runs } => {
+            format!("about {runs} more runs of each side would tell")
+        }
+        RowReason::RunsTellNothing => "more runs of these sessions would not tell".to_owned(),
+        RowReason::NearFloor => {
+            "it is so near to the floor that more runs may not tell".to_owned()
+        }
+    }
+}
+
+const OTHER_MACHINE: &str = "compared although the machines differ or are not known";
+
+fn few(samples: u64) -> String {
+    format!("fewer than {FEW_SAMPLES} samples ({samples})")
+}
+
+fn only(samples: u64) -> String {
+    format!("a run has only {samples} samples, fewer than {FEW_SAMPLES}")
+}
+
+fn no_p_value(p_min: f64, alpha: f64) -> String {
+    format!("no p value can be below {p_min:.2}, and {} is asked", percent(alpha))
+}
+
+fn narrow(Narrow { sessions, dated }: Narrow) -> String {
+    if dated {
+        format!(
+            "the {sessions} stored sessions span less than two days and may vary less than the next one will"
+        )
+    } else {
+        format!("it is not known when the {sessions} stored sessions were recorded")
+    }
+}
+
+/// `mlp-digits`, or it and how many others.
+fn and_others(cell: &str, cells: usize) -> String {
+    match cells {
+        0 | 1 => format!("`{cell}`"),
+        n => format!("`{cell}` and {} other cells", n - 1),
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    count(number as u64, what)
+}
+
+fn against(doubts: &[MachineDoubt]) -> String {
+    let said = doubts.iter().map(|doubt| match doubt {
+        MachineDoubt::Unknown { side, of: 1, .. } => {
+            format!("nothing is known of the machine of the {side}")
+        }
+        MachineDoubt::Unknown { side, sessions, of } => format!(
+            "nothing is known of the machine of {sessions} of the {of} sessions of the {side}"
+        ),
+        MachineDoubt::Differs { field, baseline, candidate } => {
+            format!("{field} is `{baseline}` and `{candidate}`")
+        }
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// What must be known beside the rows.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one match, so that a note without words does not compile"
+)]
+pub fn gate_note(note: &GateNote) -> String {
+    match note {
+        GateNote::NotCompared { against: doubts } => format!(
+            "not compared: {}. What is to be tested belongs into `subject`; --any-machine compares all the same",
+            against(doubts)
+        ),
+        GateNote::OtherMachine { against: doubts } => {
+            format!("{OTHER_MACHINE}: {}", against(doubts))
+        }
+        GateNote::UnderTest { field, baseline, candidate } => {
+            format!("under test: {field} is `{baseline}` and `{candidate}`")
+        }
+        GateNote::IdleSubject { field } => format!("subject `{field}` is in neither fingerprint"),
+        GateNote::OwnSession { session } => {
+            format!("session `{session}` is the candidate's own and was left out of the baseline")
+        }
+        GateNote::Exchanged => {
+            "the sides are exchanged: what is called the baseline here was recorded as the candidate".to_owned()
+        }
+        GateNote::Silent { side, runs, of } => format!(
+            "it is not known how {runs} of {of} runs of the {side} ended: a run that failed would look like any other"
+        ),
+        GateNote::Copies { side, runs, cell } => format!(
+            "{} of the {side} (of `{cell}`, for one) have the same figures as another run to the last bit: copies are no \
+             evidence, and their cells neither pass nor are worse than suspect",
+            counted(*runs, "run")
+        ),
+        GateNote::Constant { side, cell, cells } => format!(
+            "the runs of {} of the {side} do not differ at all: what is measured there does not vary, or all are copies of \
+             one run",
+            and_others(cell, *cells)
+        ),
+        GateNote::Twins => {
+            "every run of the candidate has the figures of one of the baseline to the last bit: are they copies of one recording?".to_owned()
+        }
+        GateNote::Unmeasured { metric, places } => {
+            format!("`{metric}` was measured on neither side, in {}", counted(*places, "place"))
+        }
+        GateNote::Retired { cell, reason } => format!("`{cell}` is retired: {reason}"),
+        GateNote::IdleRetired { cell, present: true } => {
+            format!("`{cell}` is retired and the candidate has it all the same: it was judged")
+        }
+        GateNote::IdleRetired { cell, present: false } => {
+            format!("`{cell}` is retired and neither side has it")
+        }
+        GateNote::Turned { metric } => {
+            format!("the policy turns `{metric}` round: its direction is not the catalogue's")
+        }
+        GateNote::New { rows: 1 } => "1 row is new and not judged".to_owned(),
+        GateNote::New { rows } => format!("{rows} rows are new and not judged"),
+        GateNote::Unreachable { rows, of, more } => {
+            let more = more.map_or_else(String::new, |more| {
+                format!("; {more} more runs of each side are needed")
+            });
+            format!("in {rows} of {of} rows no change could be found, however large{more}")
+        }
+        GateNote::BrokenBlocks { cell, cells } => format!(
+            "blocks of {} are not whole (two runs of each side in the order ABBA or BAAB, all with the figure) and were left \
+             out; a row of which a block is left out does not pass",
+            and_others(cell, *cells)
+        ),
+        GateNote::OneSession { from } => format!(
+            "one stored session: what differs between two sessions of one build cannot be told from what differs between two \
+             builds, so nothing is called worse than suspect, and that only from {} on, or from four times the floor where that is more; what \
+             may be worse by the floor does not pass. `perftune run --against` and {SESSIONS} stored sessions can say more",
+            percent(*from)
+        ),
+        GateNote::FewSessions { sessions } => format!(
+            "{sessions} stored sessions: nothing is called worse than suspect; {SESSIONS} can say more"
+        ),
+        GateNote::Narrow(why) => format!("{}: nothing is called worse than suspect", narrow(*why)),
+        GateNote::RunsLeftOut => {
+            "stored sessions have more runs than the candidate: as many of each were compared as the candidate has, the first \
+             ones, since the mean of more runs would vary less"
+                .to_owned()
+        }
+        GateNote::WorkersOwn { metric, more } => {
+            let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+            format!(
+                "the worker's own `{metric}`{more} was not judged: what it means is not known; `direction` in [gate.metrics] gates it"
+            )
+        }
+        GateNote::OwnRules { keys, both } => {
+            let than = if *both {
+                "the [gate] of the two grids differs"
+            } else {
+                "the [gate] of the candidate's grid is not the usual one"
+            };
+            let keys = keys.join(", ");
+            format!("{than} ({keys}): the candidate's was used; --gate FILE chooses another")
+        }
+        GateNote::WideSide => {
+            "one side is a report.csv, which holds fewer figures than a metrics.csv or a results folder: the others are \
+             missing on that side"
+                .to_owned()
+        }
+        GateNote::OneProgram => {
+            "both sides are the same program with the same settings: only noise can differ".to_owned()
+        }
+        GateNote::EndedEarly { blocks, of } => {
+            format!("ended after {blocks} of {of} blocks: every row passes by then")
+        }
+        GateNote::OfSide { side, said } => format!("{side}: {said}"),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::too_many_lines, reason = "tables: a row for each variant")]
+mod tests {
+    use super::*;
+    use crate::event::{Arm, RunStatus};
+    use crate::report::words::tests::check;
+
+    fn failed(status: Option<RunStatus>, why: &str, more: usize) -> RowReason {
+        let (side, run) = (Arm::Candidate, "mlp-r2".to_owned());
+        RowReason::RunFailed { side, run, status, why: why.to_owned(), more }
+    }
+
+    #[test]
+    fn why_a_row_has_its_verdict() {
+        let side = Arm::Baseline;
+        let since = || Box::new(RowReason::OneSession);
+        let narrow = |dated| Narrow { sessions: 8, dated };
+        for (reason, says) in [
+            (
+                failed(Some(RunStatus::Failed), "killed by signal 9", 2),
+                "run `mlp-r2` of the candidate failed: killed by signal 9, and 2 more",
+            ),
+            (failed(Some(RunStatus::Cancelled), "", 0), "run `mlp-r2` of the candidate cancelled"),
+            (
+                RowReason::TooFew { side: None, samples: 3 },
+                "neither side has it, for want of samples: fewer than 20 samples (3)",
+            ),
+            (
+                RowReason::TooFew { side: Some(side), samples: 3 },
+                "the baseline has fewer than 20 samples (3)",
+            ),
+            (RowReason::NoBaseline, "the baseline has no such figure: nothing to compare with"),
+            (RowReason::NotMeasured { note: String::new() }, "the candidate did not measure it"),
+            (
+                RowReason::NotMeasured { note: "no NVML".to_owned() },
+                "the candidate did not measure it: no NVML",
+            ),
+            (RowReason::NotRun, "the candidate planned this cell and has no run of it"),
+            (RowReason::NoCell, "the candidate does not have this cell"),
+            (RowReason::NothingJudged, "neither side has a figure of it that is judged"),
+            (
+                RowReason::NewUnjudged,
+                "the baseline has no run of it, and it has no figure that is judged",
+            ),
+            (RowReason::Undelivered, "the policy gates it and neither side has measured it"),
+            (
+                RowReason::Absent { side, absent: 1, runs: 10, note: String::new() },
+                "1 of 10 runs of the baseline have no such figure",
+            ),
+            (
+                RowReason::Absent { side, absent: 2, runs: 10, note: "not read".to_owned() },
+                "2 of 10 runs of the baseline have no such figure (not read)",
+            ),
+            (
+                RowReason::FewerRuns { side, has: 3, others: 5 },
+                "the baseline has 3 runs of this cell and 5 of others",
+            ),
+            (
+                RowReason::Copies { side, runs: 1 },
+                "1 run of the baseline repeat the figures of another one",
+            ),
+            (RowReason::AllZero, "0 in every run of both sides"),
+            (
+                RowReason::JudgedInstead { samples: 19, by: "memory.peak".into() },
+                "a run has only 19 samples, fewer than 20: `memory.peak` is judged instead",
+            ),
+            (
+                RowReason::NoFallback { samples: 19, fallback: "memory.peak".into() },
+                "a run has only 19 samples, fewer than 20, and `memory.peak` cannot be judged instead",
+            ),
+            (
+                RowReason::InPlaceOf { metric: "memory.peak".into() },
+                "judged in place of `memory.peak` too",
+            ),
+            (
+                RowReason::TooFewBlocks { blocks: 1, p_min: 0.5, alpha: 0.01, needed: Some(7) },
+                "1 whole block: no p value can be below 0.50, and 1% is asked; 7 blocks could",
+            ),
+            (
+                RowReason::TooFewRuns {
+                    baseline: 2,
+                    candidate: 3,
+                    p_min: 0.1,
+                    alpha: 0.01,
+                    needed: None,
+                },
+                "2 and 3 runs: no p value can be below 0.10, and 1% is asked",
+            ),
+            (
+                RowReason::TooFewRuns {
+                    baseline: 2,
+                    candidate: 3,
+                    p_min: 0.1,
+                    alpha: 0.01,
+                    needed: Some(5),
+                },
+                "2 and 3 runs: no p value can be below 0.10, and 1% is asked; 5 runs of each could",
+            ),
+            (RowReason::BrokenBlocks { blocks: 1 }, "1 block is not whole"),
+            (RowReason::BrokenBlocks { blocks: 2 }, "2 blocks are not whole"),
+            (RowReason::Untestable { of: Tested::Blocks }, "its blocks cannot be tested"),
+            (RowReason::Untestable { of: Tested::Runs }, "its runs cannot be tested"),
+            (RowReason::Untestable { of: Tested::Sessions }, "its sessions cannot be tested"),
+            (
+                RowReason::OneHasIt,
+                "only one of the stored sessions has it: what differs between sessions is not known",
+            ),
+            (RowReason::OneSession, "one stored session"),
+            (RowReason::FewSessions { sessions: 3, all: true }, "3 stored sessions, fewer than 8"),
+            (
+                RowReason::FewSessions { sessions: 3, all: false },
+                "3 of the stored sessions have it, fewer than 8",
+            ),
+            (
+                RowReason::Narrow(narrow(true)),
+                "the 8 stored sessions span less than two days and may vary less than the next one will",
+            ),
+            (
+                RowReason::Narrow(narrow(false)),
+                "it is not known when the 8 stored sessions were recorded",
+            ),
+            (RowReason::OtherMachine, "compared although the machines differ or are not known"),
+            (RowReason::SuspectAtMost { since: since() }, "suspect at most: one stored session"),
+            (RowReason::Uncertain { since: since() }, "not for certain: one stored session"),
+            (
+                RowReason::WithinSessions,
+                "within these two sessions: what differs from one session to the next is not in the interval",
+            ),
+            (RowReason::Open { floor: 0.05 }, "a worsening of 5% is neither shown nor excluded"),
+            (RowReason::NoneBelow { share: 0.2 }, "by this design none below 20% is called one"),
+            (
+                RowReason::Detectable { share: Some(0.08) },
+                "one of 8% would be found in four of five cases",
+            ),
+            (
+                RowReason::Detectable { share: None },
+                "not even one of a thousand times would be found",
+            ),
+            (
+                RowReason::MoreSessions,
+                "more stored sessions would sharpen it, not more runs of this one",
+            ),
+            (RowReason::MoreRuns { runs: 6 }, "about 6 more runs of each side would tell"),
+            (RowReason::RunsTellNothing, "more runs of these sessions would not tell"),
+            (RowReason::NearFloor, "it is so near to the floor that more runs may not tell"),
+        ] {
+            check(&reason, row_reason, says);
+        }
+        assert_eq!(
+            row_reasons(&[RowReason::NoCell, RowReason::AllZero]),
+            "the candidate does not have this cell; 0 in every run of both sides"
+        );
+    }
+
+    #[test]
+    fn what_must_be_known_beside_the_rows() {
+        let text = str::to_owned;
+        let (side, cell) = (Arm::Candidate, || "mlp".to_owned());
+        let differs = MachineDoubt::Differs {
+            field: text("cpu.model"),
+            baseline: text("A"),
+            candidate: text("B"),
+        };
+        let unknown = |sessions, of| MachineDoubt::Unknown { side, sessions, of };
+        for (note, says) in [
+            (
+                GateNote::NotCompared { against: vec![unknown(1, 1), differs.clone()] },
+                "not compared: nothing is known of the machine of the candidate; cpu.model is `A` and `B`. What is to be \
+                 tested belongs into `subject`; --any-machine compares all the same",
+            ),
+            (
+                GateNote::OtherMachine { against: vec![unknown(1, 3)] },
+                "compared although the machines differ or are not known: nothing is known of the machine of 1 of the 3 \
+                 sessions of the candidate",
+            ),
+            (
+                GateNote::UnderTest {
+                    field: text("cpu.model"),
+                    baseline: text("A"),
+                    candidate: text("B"),
+                },
+                "under test: cpu.model is `A` and `B`",
+            ),
+            (
+                GateNote::IdleSubject { field: text("cpu.model") },
+                "subject `cpu.model` is in neither fingerprint",
+            ),
+            (
+                GateNote::OwnSession { session: text("s1") },
+                "session `s1` is the candidate's own and was left out of the baseline",
+            ),
+            (
+                GateNote::Exchanged,
+                "the sides are exchanged: what is called the baseline here was recorded as the candidate",
+            ),
+            (
+                GateNote::Silent { side, runs: 4, of: 40 },
+                "it is not known how 4 of 40 runs of the candidate ended: a run that failed would look like any other",
+            ),
+            (
+                GateNote::Copies { side, runs: 2, cell: cell() },
+                "2 runs of the candidate (of `mlp`, for one) have the same figures as another run to the last bit: copies are \
+                 no evidence, and their cells neither pass nor are worse than suspect",
+            ),
+            (
+                GateNote::Constant { side, cell: cell(), cells: 1 },
+                "the runs of `mlp` of the candidate do not differ at all: what is measured there does not vary, or all are \
+                 copies of one run",
+            ),
+            (
+                GateNote::Constant { side, cell: cell(), cells: 3 },
+                "the runs of `mlp` and 2 other cells of the candidate do not differ at all: what is measured there does not \
+                 vary, or all are copies of one run",
+            ),
+            (
+                GateNote::Twins,
+                "every run of the candidate has the figures of one of the baseline to the last bit: are they copies of one recording?",
+            ),
+            (
+                GateNote::Unmeasured { metric: "memory.peak".into(), places: 2 },
+                "`memory.peak` was measured on neither side, in 2 places",
+            ),
+            (
+                GateNote::Retired { cell: cell(), reason: text("2026-11-01: gone") },
+                "`mlp` is retired: 2026-11-01: gone",
+            ),
+            (
+                GateNote::IdleRetired { cell: cell(), present: true },
+                "`mlp` is retired and the candidate has it all the same: it was judged",
+            ),
+            (
+                GateNote::IdleRetired { cell: cell(), present: false },
+                "`mlp` is retired and neither side has it",
+            ),
+            (
+                GateNote::Turned { metric: "memory.peak".into() },
+                "the policy turns `memory.peak` round: its direction is not the catalogue's",
+            ),
+            (GateNote::New { rows: 1 }, "1 row is new and not judged"),
+            (GateNote::New { rows: 2 }, "2 rows are new and not judged"),
+            (
+                GateNote::Unreachable { rows: 2, of: 9, more: Some(3) },
+                "in 2 of 9 rows no change could be found, however large; 3 more runs of each side are needed",
+            ),
+            (
+                GateNote::Unreachable { rows: 2, of: 9, more: None },
+                "in 2 of 9 rows no change could be found, however large",
+            ),
+            (
+                GateNote::BrokenBlocks { cell: cell(), cells: 2 },
+                "blocks of `mlp` and 1 other cells are not whole (two runs of each side in the order ABBA or BAAB, all with \
+                 the figure) and were left out; a row of which a block is left out does not pass",
+            ),
+            (
+                GateNote::OneSession { from: 0.2 },
+                "one stored session: what differs between two sessions of one build cannot be told from what differs between \
+                 two builds, so nothing is called worse than suspect, and that only from 20% on, or from four times the floor \
+                 where that is more; what may be worse by the floor does not pass. `perftune run --against` and 8 stored \
+                 sessions can say more",
+            ),
+            (
+                GateNote::FewSessions { sessions: 3 },
+                "3 stored sessions: nothing is called worse than suspect; 8 can say more",
+            ),
+            (
+                GateNote::Narrow(Narrow { sessions: 8, dated: false }),
+                "it is not known when the 8 stored sessions were recorded: nothing is called worse than suspect",
+            ),
+            (
+                GateNote::RunsLeftOut,
+                "stored sessions have more runs than the candidate: as many of each were compared as the candidate has, the \
+                 first ones, since the mean of more runs would vary less",
+            ),
+            (
+                GateNote::WorkersOwn { metric: "tokens".into(), more: 1 },
+                "the worker's own `tokens` and 1 more was not judged: what it means is not known; `direction` in \
+                 [gate.metrics] gates it",
+            ),
+            (
+                GateNote::OwnRules { keys: vec![text("alpha"), text("floor")], both: true },
+                "the [gate] of the two grids differs (alpha, floor): the candidate's was used; --gate FILE chooses another",
+            ),
+            (
+                GateNote::OwnRules { keys: vec![text("alpha")], both: false },
+                "the [gate] of the candidate's grid is not the usual one (alpha): the candidate's was used; --gate FILE \
+                 chooses another",
+            ),
+            (
+                GateNote::WideSide,
+                "one side is a report.csv, which holds fewer figures than a metrics.csv or a results folder: the others are \
+                 missing on that side",
+            ),
+            (
+                GateNote::OneProgram,
+                "both sides are the same program with the same settings: only noise can differ",
+            ),
+            (
+                GateNote::EndedEarly { blocks: 7, of: 10 },
+                "ended after 7 of 10 blocks: every row passes by then",
+            ),
+            (GateNote::OfSide { side: text("a.csv"), said: text("cut off") }, "a.csv: cut off"),
+        ] {
+            check(&note, gate_note, says);
+        }
+    }
+}
