@@ -199,29 +199,11 @@ impl Totals {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measure::device::tests::{GIB, device, tick};
     use super::super::measure::sampled::Sampled;
     use super::super::measure::tick::Interval;
     use super::*;
-    use crate::event::{GpuReading, Vendor};
     use crate::metric::Reading;
-
-    const GIB: u64 = 1 << 30;
-
-    fn device(index: u32, t_ms: u64, (duty, memory): (f64, u64), own: Option<bool>) -> GpuReading {
-        GpuReading {
-            index,
-            vendor: Vendor::Tpu,
-            own,
-            t_ns: Some(t_ms * 1_000_000),
-            utilisation_percent: (duty >= 0.0).then_some(duty),
-            memory_bytes: Some(memory),
-            ..GpuReading::default()
-        }
-    }
-
-    fn tick(ms: u64, gpus: Vec<GpuReading>) -> ResourceSample {
-        ResourceSample { t_ns: ms * 1_000_000, gpus, ..ResourceSample::default() }
-    }
 
     #[test]
     fn an_answer_of_a_tpu_counts_once_however_often_it_is_seen() {

@@ -6,7 +6,7 @@ use crate::control::run::Run;
 use crate::control::stage::StageState;
 use crate::event::{EnergyLack, MetricRow, Note, Num, Stage};
 use crate::metric::{EnergyOf, MetricDef, Source};
-use crate::stats::Part;
+use crate::stats::batches::total;
 
 /// Share of the time with interference that is worth a word.
 const TAKEN: f64 = 0.05;
@@ -131,22 +131,18 @@ impl Energy {
 
     /// Its energy, and whether that is the integral of its power.
     fn of_device(&self, device: &Device, asked: Asked) -> Result<(Amount, bool), EnergyLack> {
-        let counter = self.joules(&device.counter, asked);
-        let found = match counter {
-            Ok(joules) => Ok((joules, false)),
-            Err(why) => match self.joules(&device.power, asked) {
-                Ok(joules) => Ok((joules, true)),
-                Err(_) if device.counter.has_read() => Err(why),
-                Err(why) => Err(why),
+        let (joules, by_power) = match self.joules(&device.counter, asked) {
+            Ok(joules) => (joules, false),
+            Err(of_counter) => match self.joules(&device.power, asked) {
+                Ok(joules) => (joules, true),
+                Err(_) if device.counter.has_read() => return Err(of_counter),
+                Err(of_power) => return Err(of_power),
             },
         };
-        let short = |joules: &Amount| joules.length_s < SHORTEST_GPU_S;
-        found.and_then(|(joules, by_power)| {
-            if short(&joules) {
-                return Err(EnergyLack::Short { length_s: Num(joules.length_s) });
-            }
-            Ok((joules, by_power))
-        })
+        if joules.length_s < SHORTEST_GPU_S {
+            return Err(EnergyLack::Short { length_s: Num(joules.length_s) });
+        }
+        Ok((joules, by_power))
     }
 }
 
@@ -251,11 +247,7 @@ impl Run {
     fn taken(&self, stage: Option<Stage>) -> Option<f64> {
         let asked = |state: &&StageState| stage.is_none_or(|stage| state.stage == stage);
         let marked = self.stages.iter().filter(asked).map(|state| state.series.sampled.marked);
-        let sum = |sum: Part, part: Part| Part {
-            amount: sum.amount + part.amount,
-            weight: sum.weight + part.weight,
-        };
-        marked.fold(Part::default(), sum).ratio()
+        total(&marked.collect::<Vec<_>>()).ratio()
     }
 
     /// The energy with the ticks that no message of the worker has come after: the run is over.

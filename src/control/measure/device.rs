@@ -75,12 +75,18 @@ impl DeviceNow {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::control) mod tests {
     use super::*;
 
-    const GIB: u64 = 1 << 30;
+    pub(in crate::control) const GIB: u64 = 1 << 30;
 
-    fn device(index: u32, t_ms: u64, (duty, memory): (f64, u64), own: Option<bool>) -> GpuReading {
+    /// A TPU as a tick has it; `duty` below 0: not read.
+    pub(in crate::control) fn device(
+        index: u32,
+        t_ms: u64,
+        (duty, memory): (f64, u64),
+        own: Option<bool>,
+    ) -> GpuReading {
         GpuReading {
             index,
             vendor: Vendor::Tpu,
@@ -92,7 +98,7 @@ mod tests {
         }
     }
 
-    fn tick(ms: u64, gpus: Vec<GpuReading>) -> ResourceSample {
+    pub(in crate::control) fn tick(ms: u64, gpus: Vec<GpuReading>) -> ResourceSample {
         ResourceSample { t_ns: ms * 1_000_000, gpus, ..ResourceSample::default() }
     }
 
