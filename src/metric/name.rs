@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{MetricDef, MetricId, find};
 
 /// The metric of a figure: one of the catalogue, or one that only the worker knows. It is written as its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum MetricName {
     /// One of the catalogue.
@@ -34,6 +34,12 @@ impl MetricName {
             Self::Known(id) => Some(id.def()),
             Self::Own(_) => None,
         }
+    }
+}
+
+impl fmt::Debug for MetricName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 

@@ -1,6 +1,10 @@
-//! Which figure a headline column speaks of.
+//! Which figure a headline column speaks of: a metric of a cell has one figure wherever only one is shown.
+//!
+//! Requests that were served once more, on the trained model, take the place of those from before the training: the verdict
+//! rests on them, and they are what a deployment would see. Where a limit was broken before the training, the verdict rests
+//! on those figures, and so do the columns.
 
-use crate::event::{MetricRow, Phase, RunRecord};
+use crate::event::{MetricRow, Phase, RunRecord, Stage};
 use crate::metric::{MetricDef, MetricId, MetricName, Scope};
 use crate::units::Unit;
 
@@ -31,7 +35,7 @@ impl Place {
         }
     }
 
-    /// The name of the phase in the record; absent where nothing is served.
+    /// The name of the phase in the record, the first of several that serve the same requests; absent where nothing is served.
     pub fn phase(self, record: &RunRecord) -> Option<String> {
         match self {
             Self::Train if record.job.work.is_command() => Some(of_command(record).to_owned()),
@@ -59,7 +63,30 @@ impl Place {
         M: Copy,
         MetricName: PartialEq<M>,
     {
-        record.metric(&self.phase(record)?, metric)
+        let again = self.served_again(record);
+        // The highest rate is searched for once, before the training.
+        again
+            .and_then(|phase| record.metric(&phase.to_string(), metric))
+            .or_else(|| record.metric(&self.phase(record)?, metric))
+    }
+
+    /// The phase that its latencies and rates are taken from.
+    pub fn served(self, record: &RunRecord) -> Option<Phase> {
+        let size = self.request_size(record)?;
+        Some(self.served_again(record).unwrap_or(Phase::Serve(size)))
+    }
+
+    /// The phase in which its requests were served once more, if the verdict rests on that.
+    fn served_again(self, record: &RunRecord) -> Option<Phase> {
+        let size = self.request_size(record)?;
+        let again = Phase::Confirm(size);
+        let name = again.to_string();
+        let mut rows = record.metrics.iter();
+        let measured = rows.any(|row| row.phase == name && row.estimate.is_some());
+        let mut findings = record.verdict.iter().flat_map(|verdict| &verdict.findings);
+        let before = Some(Stage::Serve(size));
+        let broken = findings.any(|found| found.stage == before && found.broken().is_some());
+        (measured && !broken).then_some(again)
     }
 
     /// The estimate of this metric, if it was measured.
@@ -112,9 +139,9 @@ pub fn accuracy_is_final(record: &RunRecord) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{RunStatus, StopReason};
+    use crate::event::{Evidence, Feasibility, Ruling, RunStatus, StopReason};
     use crate::metric::find;
-    use crate::report::fixtures::{completed, failed, record};
+    use crate::report::fixtures::{completed, failed, judged, limited, record};
 
     #[test]
     fn an_accuracy_is_final_only_when_training_was() {
@@ -147,6 +174,39 @@ mod tests {
         unserved.job.serve = None;
         assert_eq!(Place::FirstServe.phase(&unserved), None);
         assert!(Place::LastServe.row(&unserved, "serve.throughput").is_none());
+    }
+
+    #[test]
+    fn what_was_served_again_takes_the_place_of_what_was_before() {
+        let mut record = completed();
+        for metric in [MetricId::ServeLatencyP50, MetricId::ServeLatencyP99] {
+            let mut again = record.metric("serve[1]", metric).unwrap().clone();
+            "confirm[1]".clone_into(&mut again.phase);
+            again.estimate = again.estimate.filter(|_| metric == MetricId::ServeLatencyP99);
+            record.metrics.push(again);
+        }
+        let of = |record: &RunRecord, metric: MetricId| {
+            Place::FirstServe.row(record, metric).map(|row| row.phase.clone())
+        };
+        let place = Place::FirstServe;
+        assert_eq!(of(&record, MetricId::ServeLatencyP99).unwrap(), "confirm[1]");
+        // No column mixes stages: what was not measured again is not there.
+        assert_eq!(place.estimate(&record, MetricId::ServeLatencyP50), None);
+        assert_eq!(of(&record, MetricId::ServeLatencyP95).unwrap(), "serve[1]");
+        assert_eq!(place.served(&record), Some(Phase::Confirm(1)));
+        assert_eq!(Place::LastServe.served(&record), Some(Phase::Serve(32)));
+        assert_eq!(place.phase(&record).unwrap(), "serve[1]");
+        // A limit that was broken before the training stays broken by what broke it.
+        let finding = limited("serve.latency_p99", 1e-4, Ruling::Broken, Evidence::NoLook);
+        let findings = vec![finding.within(Stage::Serve(1))];
+        let broken = judged(record.clone(), Feasibility::Infeasible, findings);
+        assert_eq!(of(&broken, MetricId::ServeLatencyP99).unwrap(), "serve[1]");
+        // A stage that the run did not come to says nothing.
+        for row in &mut record.metrics {
+            row.estimate = row.estimate.filter(|_| row.phase != "confirm[1]");
+        }
+        assert_eq!(place.served(&record), Some(Phase::Serve(1)));
+        assert_eq!(of(&record, MetricId::ServeLatencyP99).unwrap(), "serve[1]");
     }
 
     #[test]

@@ -45,7 +45,9 @@ impl SummaryRow {
         first: &RunRecord,
         metric: &MetricDef,
     ) -> Option<&'a Self> {
-        let phase = Place::of(metric).phase(first)?;
+        let place = Place::of(metric);
+        let shown = place.row(first, metric.id).map(|row| row.phase.clone());
+        let phase = shown.or_else(|| place.phase(first))?;
         all.iter()
             .find(|row| row.cell == first.cell && row.metric == metric.id && row.phase == phase)
     }

@@ -147,6 +147,8 @@ const COLUMNS: &[Column] = &[
     Text("command", |r| shown(r.job.work.command().map(CommandSpec::shown).map(|s| one_line(&s)))),
     Text("exit_code", |r| r.facts.get(EXIT_CODE).cloned().unwrap_or_default()),
     Text("signal", |r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
+    Text("serve_phase", |r| shown(Place::FirstServe.served(r))),
+    Text("serve_throughput_phase", |r| shown(Place::LastServe.served(r))),
 ];
 
 /// The rate that was offered.

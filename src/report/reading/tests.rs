@@ -154,6 +154,22 @@ fn a_row_that_says_nothing_or_contradicts_another_is_said_with_its_line() {
     }
 }
 
+/// Figures of requests that were served once more are of that stage, but for the highest rate.
+#[test]
+fn a_row_says_which_stage_its_latencies_are_of() {
+    let head = "run,repeat,status,serve_batch_size,serve_latency_p50_s,serve_max_rate_per_s";
+    for (more, cell, says) in [
+        ("", "", ["serve[1]", "serve[1]"]),
+        (",serve_phase", ",serve[1]", ["serve[1]", "serve[1]"]),
+        (",serve_phase", ",confirm[1]", ["confirm[1]", "serve[1]"]),
+    ] {
+        let text = format!("{head}{more}\na,1,completed,1,0.5,7{cell}\n");
+        let found = read(&text).unwrap();
+        let phases: Vec<_> = found.runs[0].figures.iter().map(|figure| &*figure.phase).collect();
+        assert_eq!(phases, says, "{more} {cell}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_the_wide_form_is_said_too() {
     let head = "run,repeat,status,serve_batch_size,serve_latency_p50_s,memory_peak_bytes";

@@ -6,7 +6,7 @@ use super::fault::{Fault, FiguresFault};
 use super::runs::{ReadFigures, begun};
 use super::sheet::{CsvRow, Sheet};
 use crate::gate::{Figure, GateRun};
-use crate::metric::MetricDef;
+use crate::metric::{MetricDef, MetricId};
 use crate::report::csv::{figure_columns, text_columns};
 use crate::report::headline::Place;
 use crate::units::Unit;
@@ -122,12 +122,17 @@ fn run(line: &CsvRow<'_>, columns: &[Known]) -> Result<GateRun, Fault> {
 
 /// The phase that a column speaks of, as `metrics.csv` names it.
 fn phase(line: &CsvRow<'_>, known: &Known) -> Result<String, Fault> {
-    let size = match Place::of(known.metric) {
+    let (size, served) = match Place::of(known.metric) {
         Place::Train => return Ok("train".to_owned()),
         Place::Run => return Ok("run".to_owned()),
-        Place::FirstServe => "serve_batch_size",
-        Place::LastServe => "serve_throughput_batch_size",
+        Place::FirstServe => ("serve_batch_size", "serve_phase"),
+        Place::LastServe => ("serve_throughput_batch_size", "serve_throughput_phase"),
     };
+    // Files of earlier versions do not say it; the highest rate is searched for before the training alone.
+    let served = line.text(served);
+    if !served.is_empty() && known.metric.id != MetricId::ServeMaxRate {
+        return Ok(served.to_owned());
+    }
     let Some(number) = line.whole::<u32>(size)? else {
         let column = known.column;
         return Err((line.number, FiguresFault::Size { column, size }));
