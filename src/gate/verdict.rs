@@ -10,7 +10,7 @@ use crate::event::fingerprint::FingerprintDifference;
 use crate::metric::{Better, MetricName};
 
 /// Name and version of the document that a [`Judgement`] is written as.
-pub const FORMAT: &str = "perftune-verdict/1";
+pub const FORMAT: &str = "perftune-verdict/2";
 
 /// Phase and metric of a row that speaks of its cell as a whole.
 pub const WHOLE_CELL: &str = "*";

@@ -36,6 +36,8 @@ pub struct Script {
     pub steps_per_epoch: u32,
     /// Validation accuracy that training tends to.
     pub accuracy: f64,
+    /// How many test samples it says that its test accuracy rests on; nothing where absent.
+    pub test_samples: Option<u64>,
     /// Memory that is touched while loading, in bytes.
     pub memory_bytes: usize,
     /// What it says at the end of its peak memory, in bytes; nothing where absent.
@@ -64,6 +66,7 @@ impl Default for Script {
             trained_slowdown: 1.0,
             steps_per_epoch: 100,
             accuracy: 0.95,
+            test_samples: None,
             memory_bytes: 0,
             peak_bytes: None,
             facts: BTreeMap::new(),

@@ -120,7 +120,7 @@ impl Player {
             epochs,
             test_loss: accuracy.map(|accuracy| Num(1.0 - accuracy)),
             test_accuracy: accuracy.map(Num),
-            test_samples: None,
+            test_samples: self.actor.script.test_samples.filter(|_| accuracy.is_some()),
             usage: Usage {
                 cpu_ns: None,
                 vm_hwm_bytes: self.actor.script.peak_bytes,

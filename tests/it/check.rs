@@ -675,8 +675,8 @@ fn a_damaged_verdict_gives_none() {
         ("cut", whole[..whole.len() / 2].to_owned(), "the verdict is damaged: EOF while parsing"),
         (
             "another version",
-            whole.replace("perftune-verdict/1", "perftune-verdict/2"),
-            "is a verdict of version 2",
+            whole.replace("perftune-verdict/2", "perftune-verdict/1"),
+            "is a verdict of version 1",
         ),
         ("another document", "{\"runs\": []}\n".to_owned(), "is no verdict of perftune"),
         ("no outcome", whole.replace("\"outcome\"", "\"outcom\""), "missing field `outcome`"),

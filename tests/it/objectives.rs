@@ -10,7 +10,7 @@ const GRID: &str = r#"
 name = "t"
 [worker]
 program = "scripted"
-options = { steps_per_epoch = 3000, peak_bytes = 67108864 }
+options = { steps_per_epoch = 3000, peak_bytes = 67108864, test_samples = 2000 }
 [grid]
 model = ["one", "two"]
 dataset = "made-up"

@@ -11,7 +11,7 @@ use crate::gate::{Coverage, Judgement, Outcome};
 const FORMAT: &str = "perftune-verdict/";
 
 /// The version that is read.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// Whether a path is meant to be one: a file whose text begins as a JSON object does, or that is called so.
 pub(super) fn is_one(path: &Path) -> bool {

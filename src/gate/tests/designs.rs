@@ -309,7 +309,7 @@ fn a_judgement_is_read_back() {
     let (baseline, candidate) = Lab::new(16, 0.05).paired(9, &slower(1.1));
     let found = judged(&baseline, &candidate);
     let text = serde_json::to_string(&found).unwrap();
-    assert!(text.starts_with("{\"format\":\"perftune-verdict/1\""), "{text}");
+    assert!(text.starts_with("{\"format\":\"perftune-verdict/2\""), "{text}");
     let back: Judgement = serde_json::from_str(&text).unwrap();
     assert_eq!(back, found);
 }
