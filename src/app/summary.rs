@@ -1,11 +1,12 @@
 //! The figures of each cell over its repeats.
 //!
 //! How the rows are written is left to `report`. Invariant: a run that failed or was cancelled lends no figure to a mean,
-//! and is counted.
+//! and is counted; neither does one whose model is half trained to a mean of test figures.
 
 use super::distinct::by_cell;
 use crate::event::{MetricRow, RunRecord, RunStatus};
-use crate::metric::MetricDef;
+use crate::metric::{MetricDef, Source};
+use crate::report::layout::counted;
 use crate::report::summary::SummaryRow;
 use crate::report::words;
 use crate::stats::between_runs;
@@ -34,7 +35,10 @@ fn of_cell(cell: &str, all: &[&RunRecord]) -> Vec<SummaryRow> {
 }
 
 fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> SummaryRow {
-    let found = good.iter().filter_map(|record| record.metric(&row.phase, &row.metric));
+    // A mean over models of which some are half trained would be taken for what the cell achieves.
+    let lends = |record: &&&RunRecord| !is_of_test(row) || record.trained_to_the_end();
+    let found = good.iter().filter(lends);
+    let found = found.filter_map(|record| record.metric(&row.phase, &row.metric));
     let values: Vec<f64> = found.filter_map(|row| row.estimate).collect();
     let estimate = between_runs(&values, CONFIDENCE);
     let interval = estimate.as_ref().and_then(|estimate| estimate.interval);
@@ -53,6 +57,12 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
     }
 }
 
+/// Whether it is read once, when training is over.
+fn is_of_test(row: &MetricRow) -> bool {
+    let source = row.metric.def().map(|metric| metric.source);
+    matches!(source, Some(Source::Model(figure)) if figure.is_of_test())
+}
+
 /// Student's interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
 fn floored(row: &MetricRow, values: &[f64], low: f64) -> f64 {
     let measured = row.metric.def().is_some_and(|metric| !metric.may_be_negative());
@@ -60,7 +70,7 @@ fn floored(row: &MetricRow, values: &[f64], low: f64) -> f64 {
 }
 
 /// Runs whose figure of the model is that of one not trained to the end.
-fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
+fn untrained(row: &MetricRow, good: &[&RunRecord]) -> u64 {
     if !row.metric.def().is_some_and(MetricDef::is_of_model) {
         return 0;
     }
@@ -69,21 +79,25 @@ fn untrained(row: &MetricRow, good: &[&RunRecord]) -> usize {
         row.is_some_and(|row| row.estimate.is_some())
     };
     let with = good.iter().filter(has);
-    with.filter(|record| !record.trained_to_the_end()).count()
+    with.filter(|record| !record.trained_to_the_end()).count() as u64
 }
 
-fn note(row: &MetricRow, values: u64, untrained: usize, good: u64, lost: usize) -> String {
+fn note(row: &MetricRow, values: u64, untrained: u64, good: u64, lost: usize) -> String {
     let mut parts = Vec::new();
-    if values == 0 {
+    let left_out = if is_of_test(row) { untrained } else { 0 };
+    if values + left_out == 0 {
         parts.push(words::notes_of(row));
     } else {
-        if values < REPEATS {
+        if (1..REPEATS).contains(&values) {
             parts.push(format!("an interval needs {REPEATS} runs"));
         }
-        if values < good {
-            parts.push(format!("{} runs lack the figure", good - values));
+        if values + left_out < good {
+            parts.push(format!("{} runs lack the figure", good - values - left_out));
         }
-        if untrained > 0 {
+        if left_out > 0 {
+            let runs = counted(left_out, "run");
+            parts.push(format!("{runs} not trained to the end left out"));
+        } else if untrained > 0 {
             parts.push(format!("{untrained} of {values} runs not trained to the end"));
         }
     }
@@ -112,9 +126,38 @@ mod tests {
             let row = rows.iter().find(|row| row.metric == metric);
             row.unwrap().note.clone()
         };
-        let says = "2 of 3 runs not trained to the end";
-        assert_eq!(note("test_accuracy"), says);
+        assert_eq!(note("validation_accuracy"), "2 of 3 runs not trained to the end");
         assert!(!note("train.throughput").contains("trained"));
+    }
+
+    #[test]
+    fn a_test_accuracy_of_a_model_half_trained_lends_nothing_to_a_mean() {
+        for (epochs, mean, runs, says) in [
+            ([5, 5, 5], Some(0.95), 3, ""),
+            (
+                [5, 1, 5],
+                Some(0.9),
+                2,
+                "an interval needs 3 runs; 1 run not trained to the end left out",
+            ),
+            ([1, 1, 0], None, 0, "3 runs not trained to the end left out"),
+        ] {
+            let mut records = vec![completed(), completed(), completed()];
+            for (place, record) in records.iter_mut().enumerate() {
+                record.cell = "one".to_owned();
+                (record.job.train.epochs, record.epochs) = (5, epochs[place]);
+                let rows = record.metrics.iter_mut();
+                for row in rows.filter(|row| row.metric == "test_accuracy") {
+                    row.estimate = Some([0.88, 1.05, 0.92][place]);
+                }
+            }
+            let rows = summaries(&records);
+            let row = rows.iter().find(|row| row.metric == "test_accuracy").unwrap();
+            let near = |(found, wanted): (f64, f64)| (found - wanted).abs() < 1e-9;
+            assert!(row.mean.is_some() == mean.is_some(), "{row:?}");
+            assert!(row.mean.zip(mean).is_none_or(near), "{row:?}");
+            assert_eq!((row.runs, row.note.as_str()), (runs, says));
+        }
     }
 
     #[test]

@@ -5,11 +5,10 @@ mod columns;
 use serde_json::json;
 
 use self::columns::Column::{self, Axis, Figure, Pareto, Text};
-use self::columns::{columns, of_axis};
+use self::columns::{columns, figure, of_axis};
 pub(super) use self::columns::{figure_columns, limit_cpus, text_columns};
 use super::data::{self, DataColumn};
 use super::front::{FrontReport, Mark};
-use super::headline::Place;
 use super::summary::{SummaryRow, cells_of};
 use super::{ReportError, csv_bytes, one_line, optional, words};
 use crate::event::{MetricRow, Note, Num, RunRecord};
@@ -21,7 +20,7 @@ use crate::event::{MetricRow, Note, Num, RunRecord};
 /// `serve_throughput_*` of requests of `serve_throughput_batch_size`, `serve_max_rate_per_s` of the highest rate at which
 /// the latency at `serve_max_rate_percentile` (a share: 0.99) is at most `serve_max_rate_limit_s`. `pareto` is `front` or
 /// `dominated` for the runs of cells that were compared by the objectives, and empty for the others. `interference_*` are
-/// shares of the whole run's time.
+/// shares of the whole run's time. `test_accuracy` is of models that were trained to the end, `partial_test_accuracy` of the others.
 pub fn report_csv(
     records: &[RunRecord],
     front: Option<&FrontReport>,
@@ -33,7 +32,7 @@ pub fn report_csv(
         columns().map(move |column| match column {
             Axis(key) => of_axis(key, record),
             Text(_, text) => text(record),
-            Figure(metric) => optional(Place::of(metric.def()).estimate(record, metric)),
+            Figure(metric) => optional(figure(metric, record)),
             Pareto => {
                 let mark = marks.of(record);
                 mark.and_then(Mark::pareto).unwrap_or_default().to_owned()
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
     use crate::event::{Feasibility, Limits, MemoryGuard};
     use crate::event::{MaxRate, Pattern};
-    use crate::metric::find as find_metric;
+    use crate::metric::{MetricId, find as find_metric};
     use crate::report::fixtures::{all_kinds, compared, completed, failed, front, judged, of_peak};
     use crate::report::headline::Place;
     use std::collections::HashSet;
@@ -249,6 +248,18 @@ mod tests {
                 assert_eq!(row[at], expected.unwrap_or_default(), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn an_accuracy_of_a_model_half_trained_has_a_column_of_its_own() {
+        let mut early = completed();
+        early.epochs = early.job.train.epochs - 1;
+        let csv = utf8(report_csv(&[completed(), early, failed()], None).unwrap());
+        let names = ["test_accuracy", "partial_test_accuracy", "test_accuracy_is_final"];
+        let known = Place::Run.estimate(&completed(), MetricId::TestAccuracy).unwrap().to_string();
+        let says = [[known.as_str(), "", "true"], ["", known.as_str(), "false"], ["", "", ""]];
+        assert_eq!(fields(&csv, names), says);
+        assert!(csv.lines().next().unwrap().ends_with(",partial_test_accuracy"), "{csv}");
     }
 
     #[test]

@@ -149,7 +149,22 @@ const COLUMNS: &[Column] = &[
     Text("signal", |r| r.facts.get(SIGNAL).cloned().unwrap_or_default()),
     Text("serve_phase", |r| shown(Place::FirstServe.served(r))),
     Text("serve_throughput_phase", |r| shown(Place::LastServe.served(r))),
+    Text("partial_test_accuracy", |r| optional(test_accuracy(r, false))),
 ];
+
+/// The figure of a metric's column. Whoever takes the best of a column is not to take a model that is half trained.
+pub(super) fn figure(metric: MetricId, record: &RunRecord) -> Option<f64> {
+    match metric {
+        MetricId::TestAccuracy => test_accuracy(record, true),
+        _ => Place::of(metric.def()).estimate(record, metric),
+    }
+}
+
+/// The test accuracy of a model that was trained to the end, or of one that was not.
+fn test_accuracy(record: &RunRecord, trained: bool) -> Option<f64> {
+    let estimate = Place::Run.estimate(record, MetricId::TestAccuracy);
+    estimate.filter(|_| accuracy_is_final(record) == Some(trained))
+}
 
 /// The rate that was offered.
 fn rate_per_s(record: &RunRecord) -> Option<f64> {
