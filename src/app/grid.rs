@@ -4,7 +4,7 @@
 //! standard input. Invariant: nothing is written and no run is started.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::datasets::Catalogue;
 use super::{Fault, programs};
@@ -45,6 +45,12 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
         std::io::stdin().lock().read_to_end(&mut text)?;
         (GridSource::Stdin(text), here)
     } else {
+        let program = std::env::current_exe().ok();
+        if let Some(own) = shipped(grid.path, program.as_deref()) {
+            let text = format!("there is no {} here", grid.path.display());
+            let hint = format!("the one that came with perftune is {}", own.display());
+            return Err(Fault::new(text).hint(hint));
+        }
         let folder = grid.path.parent().map_or(here.clone(), |folder| here.join(folder));
         (GridSource::Path(grid.path.to_owned()), folder)
     };
@@ -63,10 +69,41 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
     Ok(config::load(&request)?)
 }
 
+/// The grid of this name that came with an installed program, where the path itself leads nowhere.
+fn shipped(path: &Path, program: Option<&Path>) -> Option<PathBuf> {
+    let configs = program?.parent()?.join("../share/perftune/configs");
+    let own = fs_err::canonicalize(configs).ok()?.join(path.file_name()?);
+    (!path.exists() && own.is_file()).then_some(own)
+}
+
 /// The checked plan of a command, whose program can be started.
 pub fn command(request: &CommandRequest<'_>) -> Result<Plan, Fault> {
     if let Some(program) = request.words.first() {
         programs::find(program)?;
     }
     Ok(config::command(request)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_that_came_with_the_program_is_named_where_there_is_none() {
+        let prefix = tempfile::tempdir().unwrap();
+        let configs = prefix.path().join("share/perftune/configs");
+        fs_err::create_dir_all(&configs).unwrap();
+        fs_err::create_dir(prefix.path().join("bin")).unwrap();
+        let program = prefix.path().join("bin/perftune");
+        for name in ["grid.toml", "Cargo.toml"] {
+            fs_err::write(configs.join(name), "").unwrap();
+        }
+        let own = |path: &str| shipped(Path::new(path), Some(&program));
+        let expected = fs_err::canonicalize(&configs).unwrap().join("grid.toml");
+        assert_eq!(own("no-such-folder/grid.toml"), Some(expected));
+        assert_eq!(own("no-such-folder/other.toml"), None);
+        // What is there is read, whatever came with the program.
+        assert_eq!(own("Cargo.toml"), None);
+        assert_eq!(shipped(Path::new("grid.toml"), None), None);
+    }
 }
