@@ -308,7 +308,7 @@ fn a_model_that_used_its_budget_is_served_once_more() {
         assert!(!steps(&events, phase).is_empty(), "{phase}");
     }
     let said = events.iter().find_map(|event| match event {
-        WorkerEvent::Metric { name, value } if name == EPOCH_SAMPLES => Some(value.0),
+        WorkerEvent::Metric { name, value, .. } if name == EPOCH_SAMPLES => Some(value.0),
         _ => None,
     });
     assert_eq!(said, Some(1293.0));
