@@ -67,8 +67,8 @@ pub fn measure(clock: &impl Clock, length_ns: u64) -> Noise {
     let (began, own) = (clock.now_ns(), platform::own_cpu_ns());
     let end = began.saturating_add(length_ns);
     let (ran, wake_late_s) = std::thread::scope(|scope| {
-        let spin = scope.spawn(|| spin(clock, end));
-        let nap = scope.spawn(|| nap(clock, end));
+        let spin = scope.spawn(|| spin(clock, began, end));
+        let nap = scope.spawn(|| nap(clock, began, end));
         (spin.join().ok().flatten(), nap.join().ok().flatten())
     });
     let ended = clock.now_ns();
@@ -101,9 +101,9 @@ pub fn measure(clock: &impl Clock, length_ns: u64) -> Noise {
     }
 }
 
-/// Share of the time until `end` for which this thread ran.
-fn spin(clock: &impl Clock, end: u64) -> Option<f64> {
-    let (began, cpu) = (clock.now_ns(), super::cpu_clock::thread_cpu_ns());
+/// Share of the time from `began` to `end` for which this thread ran; what it had to wait for at first is in it.
+fn spin(clock: &impl Clock, began: u64, end: u64) -> Option<f64> {
+    let cpu = super::cpu_clock::thread_cpu_ns();
     while clock.now_ns() < end {
         std::hint::spin_loop();
     }
@@ -112,8 +112,8 @@ fn spin(clock: &impl Clock, end: u64) -> Option<f64> {
     (wall > 0).then(|| (ran as f64 / wall as f64).min(1.0))
 }
 
-/// How late this thread is woken, in seconds: the 99th percentile.
-fn nap(clock: &impl Clock, end: u64) -> Option<f64> {
+/// How late this thread is woken, in seconds: the 99th percentile. One that is not even begun before `end` is that late.
+fn nap(clock: &impl Clock, began: u64, end: u64) -> Option<f64> {
     let mut late = Vec::new();
     // Nobody ever sends: each wait lasts to its end.
     let (_sender, receiver) = channel::<()>();
@@ -127,6 +127,9 @@ fn nap(clock: &impl Clock, end: u64) -> Option<f64> {
         }
         let slept = clock.now_ns().saturating_sub(before);
         late.push(slept.saturating_sub(NAP_NS));
+    }
+    if late.is_empty() {
+        late.push(clock.now_ns().saturating_sub(began));
     }
     late.sort_unstable();
     let place = late.len().saturating_sub(1) * 99 / 100;
@@ -259,17 +262,25 @@ mod platform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::MonotonicClock;
+    use crate::clock::{ManualClock, MonotonicClock};
 
     #[test]
     fn this_machine_is_measured() {
         let noise = measure(&MonotonicClock, 60_000_000);
         assert!((0.06..10.0).contains(&noise.seconds), "{noise:?}");
-        let ran = noise.ran.unwrap();
-        assert!(ran > 0.0 && ran <= 1.0, "{noise:?}");
+        // None of it where others have every core all the time.
+        assert!((0.0..=1.0).contains(&noise.ran.unwrap()), "{noise:?}");
         assert!(noise.wake_late_s.unwrap() >= 0.0);
         assert!(noise.others.is_none_or(|others| others >= 0.0));
         assert!(noise.busiest.iter().all(|busy| busy.pid != std::process::id()));
+    }
+
+    #[test]
+    fn threads_that_begin_too_late_are_late() {
+        let clock = ManualClock::default();
+        clock.advance(5_000_000_000);
+        assert!(spin(&clock, 1_000_000_000, 3_000_000_000).unwrap() < 0.01);
+        assert_eq!(nap(&clock, 1_000_000_000, 3_000_000_000), Some(4.0));
     }
 
     #[test]

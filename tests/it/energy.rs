@@ -34,7 +34,7 @@ const PACKAGE_W: f64 = 40.0;
 const DRAM_W: f64 = 5.0;
 
 /// How late a counter may be: the thread that lets it rise shares two cores with everything else. Twice, for both ends.
-const LATE_S: f64 = 0.15;
+const LATE_S: f64 = 0.3;
 
 /// What most processors have.
 const RANGE_UJ: u64 = 262_143_328_850;

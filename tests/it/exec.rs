@@ -66,7 +66,7 @@ print(of(resource.RUSAGE_SELF) + of(resource.RUSAGE_CHILDREN))";
     let counted: f64 = shown.stdout.trim().parse().unwrap();
     let cpu = figure(&lab, "results/many", "run", "cpu.time").unwrap();
     // What it needs to end comes on top.
-    assert!(cpu >= counted && cpu - counted < 0.02 + 0.02 * counted, "{cpu} {counted}");
+    assert!(cpu >= counted && cpu - counted < 0.05 + 0.05 * counted, "{cpu} {counted}");
 }
 
 #[test]
