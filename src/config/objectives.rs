@@ -41,6 +41,14 @@ fn objective(key: &str, better: Better, item: &Node) -> Read<Aimed> {
         let message = format!("unknown metric {} in [objectives]", item.value.shown());
         Problem::new(item.place, message).hint(metrics::full_name_hint(name))
     })?;
+    if def.better.is_some_and(|known| known != better) {
+        let (known, meant, done) = match better {
+            Better::Lower => ("higher", "maximize", "minimized"),
+            Better::Higher => ("lower", "minimize", "maximized"),
+        };
+        let message = format!("`{name}` is better the {known} it is, so it cannot be {done}");
+        return Err(Problem::new(item.place, message).hint(format!("write {meant} = [\"{name}\"]")));
+    }
     Ok(Aimed { def, better, place: item.place })
 }
 
@@ -119,8 +127,14 @@ mod tests {
             ("maximize = ['latency_p99']", "did you mean `serve.latency_p99`?"),
             ("maximize = 3", "must be a list of metrics"),
             ("maximize = [3]", "the name of a metric in quotes, not 3"),
-            ("maximize = ['cpu.time', 'cpu.time']", "named twice in `maximize`"),
-            ("maximize = ['cpu.time']\nminimize = ['cpu.time']", "both maximized and minimized"),
+            ("minimize = ['cpu.time', 'cpu.time']", "named twice in `minimize`"),
+            (
+                "maximize = ['cpu.utilisation']\nminimize = ['cpu.utilisation']",
+                "both maximized and minimized",
+            ),
+            ("minimize = ['train.throughput']", "is better the higher it is"),
+            ("minimize = ['train.throughput']", "hint: write maximize = [\"train.throughput\"]"),
+            ("maximize = ['memory.peak']", "hint: write minimize = [\"memory.peak\"]"),
         ] {
             let error = objectives(body).unwrap_err();
             assert!(error.contains(says), "{body}: {error}");

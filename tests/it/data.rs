@@ -128,3 +128,14 @@ fn a_batch_larger_than_the_data_is_a_mistake_of_the_grid() {
     fs::write(lab.path("grid.toml"), text).unwrap();
     refused(&lab, &["grid.toml:5", "400", "14"]);
 }
+
+#[test]
+fn more_threads_than_cores_are_warned_of_by_a_plan_and_by_a_run() {
+    let lab = lab("./tiny");
+    fs::write(lab.path("grid.toml"), grid("./tiny") + "threads = 4096\n").unwrap();
+    let warned = "warning: grid.toml:6:11: 4096 threads on ";
+    for (args, code) in [(&["--dry-run"][..], 0), (&[], 2)] {
+        let shown = run(&lab, args).exits(code);
+        assert!(shown.stderr.starts_with(warned), "{}", shown.stderr);
+    }
+}
