@@ -1,7 +1,7 @@
 //! Data sets for the configuration and for `perftune list datasets`.
 //!
 //! Reading their images is left to the worker. Invariant: to a person who lists them, a data set that cannot be read is
-//! an error and not one fewer.
+//! one that is listed with the reason, and no reason to hide the others.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,7 @@ use serde::Serialize;
 use super::{Fault, error_text};
 use crate::config::plan::PlannedRun;
 use crate::config::{DatasetCatalogue, DatasetFacts};
-use crate::dataset::DataSet;
-use crate::dataset::{Roots, find, list};
+use crate::dataset::{DataSet, Listed, Roots, find, list, names};
 use crate::event::Work;
 use crate::store::DataRows;
 
@@ -40,7 +39,7 @@ impl DatasetCatalogue for Catalogue {
     }
 
     fn names(&self) -> Vec<String> {
-        list(&self.roots).into_iter().map(|(name, _)| name).collect()
+        names(&self.roots)
     }
 }
 
@@ -62,43 +61,50 @@ pub(super) fn rows(runs: &[PlannedRun]) -> BTreeMap<String, DataRows> {
 }
 
 /// A data set, as `list datasets` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DatasetRow {
     /// As written in the grid.
     pub name: String,
     /// Channels x height x width.
-    pub shape: String,
+    pub shape: Option<String>,
     /// Number of classes.
-    pub classes: u32,
+    pub classes: Option<u32>,
     /// Rows to train on, those held out for validation included.
-    pub train: u64,
+    pub train: Option<u64>,
     /// Rows to test on.
-    pub test: u64,
+    pub test: Option<u64>,
     /// Its licence.
     pub licence: String,
     /// What it is, one line.
     pub about: String,
     /// Its folder.
     pub path: String,
+    /// Why it cannot be used, if so: then of all else only its name and its folder are known.
+    pub problem: Option<String>,
 }
 
-/// The data sets in the data folders. One that cannot be read is an error: its user would look for it in vain.
+/// The data sets in the data folders. One that cannot be read is listed with the reason: its user would look for it in
+/// vain.
 pub fn datasets() -> Result<Vec<DatasetRow>, Fault> {
     let roots = Roots::near(&std::env::current_dir()?);
-    list(&roots).into_iter().map(|(name, data)| Ok(row(name, &data?))).collect()
+    Ok(list(&roots).into_iter().map(row).collect())
 }
 
-fn row(name: String, data: &DataSet) -> DatasetRow {
-    let manifest = data.manifest();
-    let [channels, height, width] = manifest.shape;
-    DatasetRow {
-        name,
-        shape: format!("{channels}x{height}x{width}"),
-        classes: manifest.classes,
-        train: manifest.train_rows,
-        test: manifest.test_rows,
-        licence: manifest.licence.clone(),
-        about: manifest.about.clone(),
-        path: data.folder().display().to_string(),
+fn row(listed: Listed) -> DatasetRow {
+    let mut row = DatasetRow {
+        name: listed.name,
+        path: listed.folder.display().to_string(),
+        ..DatasetRow::default()
+    };
+    match &listed.data {
+        Ok(data) => {
+            let manifest = data.manifest();
+            row.shape = Some(manifest.shape.map(|side| side.to_string()).join("x"));
+            row.classes = Some(manifest.classes);
+            (row.train, row.test) = (Some(manifest.train_rows), Some(manifest.test_rows));
+            (row.licence, row.about) = (manifest.licence.clone(), manifest.about.clone());
+        }
+        Err(error) => row.problem = Some(error_text(error)),
     }
+    row
 }

@@ -53,13 +53,18 @@ fn rows(what: Listed, short: bool) -> Result<Vec<Value>, Fault> {
     Ok(rows?)
 }
 
-/// For people without the folder, which is long and which only programs need.
+/// For people without the folder, which is long and which only programs need; what is wrong stands where they read what
+/// the data set is.
 fn dataset(row: &DatasetRow, short: bool) -> Result<Value, serde_json::Error> {
-    let mut row = to_value(row)?;
-    if let Some(fields) = row.as_object_mut().filter(|_| short) {
+    let mut value = to_value(row)?;
+    if let Some(fields) = value.as_object_mut().filter(|_| short) {
         fields.remove("path");
+        fields.remove("problem");
+        if let Some(problem) = &row.problem {
+            fields.insert("about".to_owned(), format!("cannot be used: {problem}").into());
+        }
     }
-    Ok(row)
+    Ok(value)
 }
 
 /// For people what to write in `[stop] metrics`, and what it means.
@@ -102,15 +107,23 @@ mod tests {
     fn data_sets_have_three_forms() {
         let row = DatasetRow {
             name: "fashion-mnist".to_owned(),
-            shape: "1x28x28".to_owned(),
-            classes: 10,
-            train: 60_000,
-            test: 10_000,
+            shape: Some("1x28x28".to_owned()),
+            classes: Some(10),
+            train: Some(60_000),
+            test: Some(10_000),
             licence: "MIT".to_owned(),
             about: "photographs of clothes, in grey".to_owned(),
             path: "datasets/fashion-mnist".to_owned(),
+            problem: None,
         };
-        let listing = |short| Listing::new(&[dataset(&row, short).unwrap()]).unwrap();
+        let broken = DatasetRow {
+            name: "broken".to_owned(),
+            path: "datasets/broken".to_owned(),
+            problem: Some("datasets/broken/dataset.toml:1:1: not TOML".to_owned()),
+            ..DatasetRow::default()
+        };
+        let rows = |short| [&broken, &row].map(|row| dataset(row, short).unwrap());
+        let listing = |short| Listing::new(&rows(short)).unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         insta::assert_snapshot!("datasets_table", listing(true).table(80));
         insta::assert_snapshot!("datasets_csv", text(listing(false).csv().unwrap()));

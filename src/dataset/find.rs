@@ -1,5 +1,6 @@
 //! Where data sets are looked for.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -69,35 +70,47 @@ pub fn find(name: &str, base: &Path, roots: &Roots) -> Result<DataSet, DataError
     }
 }
 
-/// Every data set of the roots by the name of its folder, the first of a name winning; one that cannot be read is
-/// an error in its place.
-pub fn list(roots: &Roots) -> Vec<(String, Result<DataSet, DataError>)> {
-    let mut found: Vec<(String, Result<DataSet, DataError>)> = Vec::new();
-    for root in &roots.0 {
-        for name in names(root) {
-            if !found.iter().any(|(known, _)| *known == name) {
-                let data = DataSet::open(&root.join(&name));
-                found.push((name, data));
-            }
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    found
+/// A data set of the roots.
+#[derive(Debug)]
+pub struct Listed {
+    /// That of its folder, by which a grid calls it.
+    pub name: String,
+    /// Where it is.
+    pub folder: PathBuf,
+    /// Itself, or why it cannot be used.
+    pub data: Result<DataSet, DataError>,
 }
 
-fn names(root: &Path) -> Vec<String> {
-    // A root that cannot be read has no data sets; the message about an unknown name lists it.
-    let entries = fs_err::read_dir(root).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.path().join(MANIFEST).is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok())
+/// Every data set of the roots by its name, the first of a name winning.
+pub fn list(roots: &Roots) -> Vec<Listed> {
+    folders(roots)
+        .into_iter()
+        .map(|(name, folder)| Listed { data: DataSet::open(&folder), name, folder })
         .collect()
 }
 
+/// The names alone: nothing is opened.
+pub fn names(roots: &Roots) -> Vec<String> {
+    folders(roots).into_keys().collect()
+}
+
+/// The folders with a manifest by their names.
+fn folders(roots: &Roots) -> BTreeMap<String, PathBuf> {
+    let mut found = BTreeMap::new();
+    for root in &roots.0 {
+        // A root that cannot be read has no data sets; the message about an unknown name lists it.
+        let entries = fs_err::read_dir(root).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.path().join(MANIFEST).is_file()) {
+            if let Ok(name) = entry.file_name().into_string() {
+                found.entry(name).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    found
+}
+
 fn unknown(name: &str, roots: &Roots) -> DataError {
-    let mut known: Vec<String> = roots.0.iter().flat_map(|root| names(root)).collect();
-    known.sort();
-    known.dedup();
+    let known = names(roots);
     let near = known
         .iter()
         .map(|candidate| (strsim::jaro_winkler(candidate, name), candidate))

@@ -16,7 +16,7 @@ mod set;
 mod written;
 
 pub use error::DataError;
-pub use find::{Roots, find, list};
+pub use find::{Listed, Roots, find, list, names};
 pub use manifest::{FileEntry, Files, Format, LabelColumn, Layout, Manifest, Split};
 pub use series::{SeriesError, SeriesReader, SeriesRow};
 pub use set::{DataSet, MANIFEST, Part, Rows, Test, Train};

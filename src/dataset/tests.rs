@@ -300,7 +300,8 @@ fn data_sets_are_found_by_name_in_order_and_by_path() {
     let found = find("tiny", &below, &roots).unwrap();
     assert!(found.folder().starts_with(fs_err::canonicalize(&listed).unwrap()));
     assert!(find("./datasets/tiny", base.path(), &roots).unwrap().folder().is_absolute());
-    let names: Vec<_> = list(&roots).into_iter().map(|(name, data)| (name, data.is_ok())).collect();
+    let names: Vec<_> =
+        list(&roots).into_iter().map(|found| (found.name, found.data.is_ok())).collect();
     assert_eq!(names, [("broken".to_owned(), false), ("tiny".to_owned(), true)]);
     for (name, says) in [
         ("tinny", "did you mean `tiny`?"),

@@ -5,7 +5,7 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
-use crate::support::{Lab, Shown};
+use crate::support::{self, Lab, Shown};
 
 /// A grid for the native worker on `name`, beside it.
 fn grid(dataset: &str) -> String {
@@ -132,10 +132,29 @@ fn a_batch_larger_than_the_data_is_a_mistake_of_the_grid() {
 #[test]
 fn more_threads_than_cores_are_warned_of_by_a_plan_and_by_a_run() {
     let lab = lab("./tiny");
-    fs::write(lab.path("grid.toml"), grid("./tiny") + "threads = 4096\n").unwrap();
-    let warned = "warning: grid.toml:6:11: 4096 threads on ";
+    fs::write(lab.path("grid.toml"), grid("./tiny") + "threads = 1000\n").unwrap();
+    let warned = "warning: grid.toml:6:11: 1000 threads on ";
     for (args, code) in [(&["--dry-run"][..], 0), (&[], 2)] {
         let shown = run(&lab, args).exits(code);
         assert!(shown.stderr.starts_with(warned), "{}", shown.stderr);
     }
+}
+
+#[test]
+fn a_broken_data_set_hides_no_other_one_in_the_list() {
+    let lab = lab("tiny");
+    for name in ["broken", "whole"] {
+        fs::create_dir_all(lab.path("datasets").join(name)).unwrap();
+        fs::write(lab.path(&format!("datasets/{name}/dataset.toml")), manifest(&table())).unwrap();
+    }
+    fs::write(lab.path("datasets/broken/dataset.toml"), "name = \"b\"\nclases = 3\n").unwrap();
+    let shown = lab.call(&["list", "datasets"]).exits(0);
+    let line = |name| shown.stdout.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(line("broken").contains("cannot be used"), "{}", shown.stdout);
+    assert!(line("whole").contains("MIT"), "{}", shown.stdout);
+    let csv = lab.call(&["list", "datasets", "--format", "csv"]).exits(0);
+    let rows = support::rows(&csv.stdout);
+    assert!(rows.iter().any(|row| row["name"] == "whole" && row["problem"].is_empty()));
+    let broken = rows.iter().find(|row| row["name"] == "broken").unwrap();
+    assert!(broken["problem"].contains("clases"), "{broken:?}");
 }
