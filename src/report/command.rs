@@ -5,11 +5,12 @@ use super::layout::{Column, render, wrap};
 use super::{distinct, interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
-use crate::metric::MetricDef;
+use crate::metric::{DeviceKind, MetricDef};
 use crate::units;
 
-/// The runs of one command in lines of at most `width` characters.
-pub fn summary(records: &[RunRecord], folder: &str, width: usize) -> String {
+/// The runs of one command in lines of at most `width` characters; with why each figure is missing, or only those that the
+/// machine could have had.
+pub fn summary(records: &[RunRecord], folder: &str, width: usize, all: bool) -> String {
     let mut out = String::new();
     for record in records {
         out += &wrap(&head(record), width, "  ");
@@ -29,7 +30,7 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize) -> String {
     for line in bounds(records).into_iter().chain(interference(records)) {
         out += &wrap(&line, width, "  ");
     }
-    for line in missing(records) {
+    for line in missing(records, all) {
         out += &wrap(&line, width, "  ");
     }
     out + &wrap(&format!("all figures in {folder}"), width, "")
@@ -122,9 +123,10 @@ fn bounds(records: &[RunRecord]) -> Vec<String> {
     }))
 }
 
-/// What no run has though any command could, by its reason.
-fn missing(records: &[RunRecord]) -> Vec<String> {
+/// What no run has though any command could, by its reason; what the machine lacks on one line, unless `all` is asked for.
+fn missing(records: &[RunRecord], all: bool) -> Vec<String> {
     let mut reasons: Vec<(&MetricRow, Vec<&str>)> = Vec::new();
+    let mut lacking = Vec::new();
     for row in records.iter().flat_map(|record| &record.metrics) {
         let known = records.iter().any(|record| {
             let found = record.metric(&row.phase, &row.metric);
@@ -134,6 +136,13 @@ fn missing(records: &[RunRecord]) -> Vec<String> {
         let measured = |def: &MetricDef| def.source.is_sampled() || def.is_energy();
         if known || !row.metric.def().is_none_or(measured) {
             continue;
+        }
+        if let Some(def) = row.metric.def().filter(|_| !all) {
+            let lasting = row.notes.iter().any(|note| note.lasting().is_some());
+            lacking.extend(kind(def).filter(|_| lasting));
+            if lasting || def.column.is_none() {
+                continue;
+            }
         }
         match reasons.iter_mut().find(|(same, _)| same.notes == row.notes) {
             Some((_, names)) if names.contains(&&*row.metric) => {}
@@ -145,20 +154,34 @@ fn missing(records: &[RunRecord]) -> Vec<String> {
         let why = super::one_line(&words::notes_of(row));
         format!("not measured: {}: {why}", names.join(", "))
     };
-    reasons.into_iter().map(line).collect()
+    let lacking = distinct(lacking).join(", ");
+    let lacking = (!lacking.is_empty()).then(|| {
+        format!("not measured here: {lacking} (perftune doctor says why; -v for all)")
+    });
+    reasons.into_iter().map(line).chain(lacking).collect()
+}
+
+/// What a machine must have for a figure that is shown by default.
+fn kind(metric: &MetricDef) -> Option<&'static str> {
+    match metric.device() {
+        Some(DeviceKind::Gpu) => Some("GPU"),
+        Some(DeviceKind::Tpu) => Some("TPU"),
+        None if metric.is_energy() => Some("energy"),
+        None => metric.column.map(|_| metric.name),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Interference, Note, Num, PeakGrowth};
+    use crate::event::{Interference, Note, Num, PeakGrowth, Reason};
     use crate::report::fixtures::completed;
 
     #[test]
     fn a_bound_is_called_one_and_interference_is_told() {
         let mut record = completed();
         record.interference = None;
-        let plain = summary(&[record.clone()], "results/a", 80);
+        let plain = summary(&[record.clone()], "results/a", 80, false);
         assert!(!plain.contains("at least") && !plain.contains("interference:"));
         let peak = record.metrics.iter_mut().find(|row| row.metric == "memory.peak");
         let (over_s, growth) = (Num(1.0), PeakGrowth::Unknown);
@@ -170,8 +193,51 @@ mod tests {
             by_cause_s: [0.8, 0.0, 0.0, 0.0, 0.0],
         });
         let records = [record.clone(), record];
-        let shown = summary(&records, "results/a", 80);
+        let shown = summary(&records, "results/a", 80, false);
         assert_eq!(shown.matches("\nmemory.peak: at least: a process").count(), 1, "{shown}");
         assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
+    }
+
+    #[test]
+    fn what_the_machine_lacks_is_one_line_unless_all_is_asked_for() {
+        let mut record = completed();
+        let mut lost = |metric: &str, note: Note| {
+            let mut row = record.metrics[0].clone();
+            (row.metric, row.phase, row.estimate) = (metric.into(), "run".to_owned(), None);
+            row.notes = vec![note];
+            record.metrics.retain(|row| row.metric != metric);
+            record.metrics.push(row);
+        };
+        let driver = || Note::from(Reason::unsupported("no NVIDIA driver"));
+        let lacks = |detail| Note::from(Reason::unsupported(detail));
+        lost("gpu.utilisation", driver());
+        lost("gpu.power", driver());
+        lost("energy.total", lacks("no RAPL counters"));
+        lost("interference.thermal", lacks("no thermal_throttle"));
+        lost("interference.run_delay", Note::NoRunDelay);
+        lost("memory.peak", Note::EndedUnseen);
+        let said = |all| {
+            let shown = summary(std::slice::from_ref(&record), "results/a", 200, all);
+            let lines = shown.lines().filter(|line| line.starts_with("not measured"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let [seen, lacking] = &said(false)[..] else {
+            panic!("{:?}", said(false));
+        };
+        assert!(seen.starts_with("not measured: memory.peak: "), "{seen}");
+        assert_eq!(
+            lacking,
+            "not measured here: GPU, energy (perftune doctor says why; -v for all)"
+        );
+        let all = said(true).join("\n");
+        for line in [
+            "gpu.utilisation, gpu.power: unsupported: no NVIDIA driver",
+            "energy.total: unsupported: no RAPL counters",
+            "interference.thermal: ",
+            "interference.run_delay: ",
+            "memory.peak: ",
+        ] {
+            assert!(all.contains(&format!("not measured: {line}")), "{all}");
+        }
     }
 }

@@ -83,6 +83,10 @@ pub struct ExecArgs {
     pub format: Format,
 
     /// Say nothing but errors
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+
+    /// Say of every figure that is missing why
+    #[arg(short, long)]
+    pub verbose: bool,
 }
