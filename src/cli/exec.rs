@@ -60,7 +60,8 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         Format::Table => {
             let width =
                 if args.pass_stdout { output::stderr_width() } else { output::stdout_width() };
-            command::summary(records, &folder.display().to_string(), width, args.verbose).into_bytes()
+            command::summary(records, &folder.display().to_string(), width, args.verbose)
+                .into_bytes()
         }
         Format::Json => document.render(ReportFormat::Json, 0)?,
         Format::Csv => document.render(ReportFormat::Csv, 0)?,

@@ -70,6 +70,7 @@ impl CommandModel {
         CommandSpec {
             words: words.map(|word| word.iter().map(part).collect()).collect(),
             steps: self.steps,
+            bare: false,
         }
     }
 

@@ -91,6 +91,7 @@ pub use measure::gauge::reading;
 pub use policy::StopPolicy;
 pub use recording::{RunReplay, StageJudgement};
 pub use support::{SupportError, check_supported};
+pub use totals::cost_percent;
 pub use warm_up::WarmUp;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ impl Run {
             if row.estimate.is_none() {
                 row.notes.clear();
             } else {
-                row.notes.push(self.how_long(&assessment));
+                row.notes.push(self.how_long(&assessment, row.estimate));
             }
         }
         let Some(sampled) = self.totals.peaks.get(metric.id).map(|peak| &peak.tracker) else {
@@ -88,11 +88,12 @@ impl Run {
     }
 
     /// How long a peak was watched, and the growth that it may still have: no peak is promised beyond that.
-    fn how_long(&self, assessment: &Assessment) -> Note {
+    fn how_long(&self, assessment: &Assessment, peak: Option<f64>) -> Note {
         let watched = self.totals.span_ns.zip(self.totals.resident_ns);
         let watched = watched.map_or(0, |((first, _), last)| last.saturating_sub(first));
         let growth = match (&assessment.open, assessment.growth_below) {
             (Some(Why::Growing { per_s }), _) => PeakGrowth::Growing { per_s: *per_s },
+            (_, Some(below)) if peak.is_none_or(|peak| below * 60.0 > peak) => PeakGrowth::Loose,
             (_, Some(below)) => PeakGrowth::Below { per_s: Num(below) },
             (_, None) => PeakGrowth::Unknown,
         };

@@ -20,6 +20,14 @@ const PATIENCE_NS: u64 = 60_000_000_000;
 /// Names of the worker's own figures that are kept; a worker that invents names must not fill the memory.
 const OWN_FIGURES: usize = 256;
 
+/// The least time over which the sampler's share of a core is worth saying, in nanoseconds.
+const SHORTEST_NS: u64 = 1_000_000_000;
+
+/// CPU time of the sampler over the time that it took, in percent; absent where that was too short to say anything.
+pub fn cost_percent(cost_ns: u64, span_ns: u64) -> Option<f64> {
+    (span_ns >= SHORTEST_NS).then(|| cost_ns as f64 / span_ns as f64 * 100.0)
+}
+
 /// The run as a whole.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Totals {
@@ -141,8 +149,7 @@ impl Totals {
     /// CPU time of the sampler over the time from its first tick to its last, in percent.
     pub(super) fn cost_percent(&self) -> Option<f64> {
         let (first, last) = self.span_ns?;
-        let span = last.saturating_sub(first) as f64;
-        (span > 0.0).then(|| self.cost_ns as f64 / span * 100.0)
+        cost_percent(self.cost_ns, last.saturating_sub(first))
     }
 
     /// Whether others may have a part in a figure of this metric.

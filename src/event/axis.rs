@@ -395,8 +395,11 @@ impl Axis {
         self.def().key
     }
 
-    /// Its value in a job.
+    /// Its value in a job; of a command that nobody told anything only its name.
     pub fn get(self, job: &JobSpec) -> AxisValue {
+        if job.work.is_unset() && self != Self::MODEL {
+            return AxisValue::Unset;
+        }
         (self.def().get)(job)
     }
 }

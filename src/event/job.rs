@@ -110,6 +110,11 @@ impl Work {
         self.command().is_some_and(|command| !command.steps)
     }
 
+    /// Whether nobody has set anything: the job's settings are mere defaults, which are those of no run.
+    pub fn is_unset(&self) -> bool {
+        self.command().is_some_and(|command| command.bare)
+    }
+
     /// Whether it is a command, which is told nothing and need not say anything.
     pub const fn is_command(&self) -> bool {
         self.command().is_some()
@@ -123,6 +128,9 @@ pub struct CommandSpec {
     pub words: Vec<String>,
     /// Whether it may report steps: then metrics of steps are waited for.
     pub steps: bool,
+    /// Whether it is no cell of a grid: it was told nothing, so the job holds no settings of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bare: bool,
 }
 
 impl CommandSpec {

@@ -41,7 +41,7 @@ pub enum Note {
     NoMetric,
     /// The cores that the run may use are not known.
     NoCores,
-    /// The samples of an epoch are not known.
+    /// How many epochs there are to be, or the samples of one, is not known.
     NoEpochSize,
     /// A command ended before its memory could be read.
     EndedUnseen,
@@ -108,7 +108,7 @@ pub enum Note {
     },
     /// The command was ended.
     CommandCut,
-    /// The sampler took fewer than two readings.
+    /// The sampler was watched for too short a time to say what it costs.
     FewTicks,
     /// The machine's counter rose by less than the run's.
     NegativeRest,

@@ -155,9 +155,8 @@ fn missing(records: &[RunRecord], all: bool) -> Vec<String> {
         format!("not measured: {}: {why}", names.join(", "))
     };
     let lacking = distinct(lacking).join(", ");
-    let lacking = (!lacking.is_empty()).then(|| {
-        format!("not measured here: {lacking} (perftune doctor says why; -v for all)")
-    });
+    let lacking = (!lacking.is_empty())
+        .then(|| format!("not measured here: {lacking} (perftune doctor says why; -v for all)"));
     reasons.into_iter().map(line).chain(lacking).collect()
 }
 

@@ -76,7 +76,7 @@ fn settings(record: &RunRecord) -> Map<String, Value> {
         ("seed", json!(job.seed)),
         ("serve", json!(job.serve)),
     ] {
-        all.insert(key.to_owned(), value);
+        all.insert(key.to_owned(), if job.work.is_unset() { Value::Null } else { value });
     }
     all
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::control::{Controller, RunContext};
+use crate::control::{Controller, RunContext, cost_percent};
 use crate::event::{
     Command, Failure, FailureKind, Feasibility, MemoryGuard, RunEvent, RunEventKind, RunRecord,
     RunStatus, RunVerdict, StopReason, StopRecord,
@@ -316,10 +316,13 @@ fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
     let (Some(row), true) = (row, sampled.span_ns > 0) else {
         return;
     };
-    row.estimate = Some(sampled.cost_ns as f64 / sampled.span_ns as f64 * 100.0);
+    row.estimate = cost_percent(sampled.cost_ns, sampled.span_ns);
     row.samples = sampled.ticks;
     let late_s = Num(sampled.max_late_ns as f64 / 1e9);
-    row.notes = vec![Note::TicksLeftOut { skipped: sampled.skipped, late_s }];
+    row.notes = vec![match row.estimate {
+        Some(_) => Note::TicksLeftOut { skipped: sampled.skipped, late_s },
+        None => Note::FewTicks,
+    }];
 }
 
 const fn raw(pid: Pid) -> u32 {

@@ -55,6 +55,43 @@ fn the_shortest_command_has_its_figures() {
 }
 
 #[test]
+fn what_nobody_set_is_in_no_record() {
+    let lab = lab();
+    let (run, _) = json(&lab, &[], &["true"], 0);
+    let row = report(&lab, "results/true");
+    for axis in [
+        "dataset",
+        "batch_size",
+        "learning_rate",
+        "threads",
+        "device",
+        "seed",
+        "optimizer",
+        "weight_decay",
+        "depth",
+        "width",
+        "flush_denormals",
+        "allocator",
+        "precision",
+    ] {
+        assert_eq!(row[axis], "", "{axis}");
+        assert!(run["settings"][axis].is_null(), "{axis}: {}", run["settings"]);
+    }
+    for setting in ["epochs", "validation_share", "serve"] {
+        assert!(run["settings"][setting].is_null(), "{setting}: {}", run["settings"]);
+    }
+    assert_eq!((&*row["model"], &run["settings"]["model"]["name"]), ("true", &"true".into()));
+    let manifest = fs::read_to_string(lab.path("results/true/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let job = manifest["specs"]["true"]["job"].as_object().unwrap();
+    assert!(!job.contains_key("train") && job.contains_key("command"), "{job:?}");
+    // Over a moment the share of the sampler says nothing.
+    assert_eq!(row["sampler_cost_percent"], "");
+    let metrics = fs::read_to_string(lab.path("results/true/metrics.csv")).unwrap();
+    assert!(!metrics.contains("before the first is over"), "{metrics}");
+}
+
+#[test]
 fn a_hundred_short_children_are_counted() {
     let lab = lab();
     let script = "import resource, subprocess

@@ -17,6 +17,9 @@ use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::store::Results;
 
+/// What there is to say of a command that nobody told anything; its threads are those that it may use.
+const OF_COMMAND: &[&str] = &["protocol", "run", "model", "threads", "work", "command"];
+
 /// A request in which nothing is known to be wrong: its runs are ready to be started.
 pub struct Checked {
     prepared: Vec<Prepared>,
@@ -204,6 +207,9 @@ fn prepare(
             // Where the data lies is no setting: a moved checkout may resume.
             if let Some(job) = recorded["job"].as_object_mut() {
                 job.remove("dataset_dir");
+                if run.job.work.is_unset() {
+                    job.retain(|key, _| OF_COMMAND.contains(&key.as_str()));
+                }
             }
             let mut limits = run.limits.clone();
             limits.memory_guard = limits.memory_bytes.and(means.memory.clone().ok());

@@ -4,8 +4,8 @@ use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Controller, RunContext, Selection, StopPolicy};
 use crate::event::{
-    Finished, GpuReading, MetricRow, Num, Phase, StopDetail, StopReason, StopRecord, Usage, Why,
-    WorkerEvent,
+    Finished, GpuReading, MetricRow, Note, Num, Phase, StopDetail, StopReason, StopRecord, Usage,
+    Why, WorkerEvent,
 };
 use crate::metric::{CATALOGUE, MetricId};
 
@@ -164,6 +164,18 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
 }
 
 #[test]
+fn the_share_of_the_sampler_in_a_moment_is_not_said() {
+    for (seconds, said) in [(0.9, false), (1.5, true)] {
+        let sim = Sim { phases: vec![(Phase::Train, seconds)], ..Sim::default() };
+        let mut controller = Controller::new(policy(&["memory.peak"]), context());
+        let _ = feed(&mut controller, &sim.messages());
+        let cost = row(&controller.rows(None), "sampler.cost").clone();
+        assert_eq!(cost.estimate.is_some(), said, "{cost:?}");
+        assert_eq!(cost.notes.contains(&Note::FewTicks), !said, "{cost:?}");
+    }
+}
+
+#[test]
 fn a_peak_says_how_long_it_was_watched_and_what_it_may_still_grow() {
     for (seconds, note) in [
         // One tick, ten intervals, twenty: no slope, no slope, and then three steps of 256 KiB in the newer half of it.
@@ -287,13 +299,8 @@ fn the_accelerators_of_others_are_not_the_run_s() {
         }
     }
     for (device, busy, peak, note) in [
-        ("cuda:0", Some(90.0), Some(1000.0), "peak over 30.1 s; growth below 25 MiB a minute"),
-        (
-            "cuda:1",
-            Some(30.0),
-            Some(2000.0),
-            "peak over 30.1 s; growth below 25 MiB a minute; whole device, others included",
-        ),
+        ("cuda:0", Some(90.0), Some(1000.0), "peak over 30.1 s"),
+        ("cuda:1", Some(30.0), Some(2000.0), "peak over 30.1 s; whole device, others included"),
         ("cpu", None, None, "the run works on no GPU"),
     ] {
         let context = RunContext { devices: Selection::of_device(device), ..context() };

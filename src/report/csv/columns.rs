@@ -62,7 +62,7 @@ const COLUMNS: &[Column] = &[
     Axis("learning_rate"),
     Axis("threads"),
     Axis("device"),
-    Text("seed", |r| r.job.seed.to_string()),
+    Text("seed", |r| shown((!r.job.work.is_unset()).then_some(r.job.seed))),
     Text("repeat", |r| r.repeat.to_string()),
     Text("status", |r| r.status.to_string()),
     Text("stop_reason", |r| r.stop.reason.to_string()),

@@ -46,7 +46,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::NoMetric => "not a metric of the catalogue".into(),
         Note::NoCores => "the cores that the run may use are not known".into(),
         Note::NoEpochSize => {
-            "how many samples an epoch has is not known before the first is over (a worker may say `epoch_samples`)".into()
+            "how many epochs there are to be, or how many samples each has, is not known (a worker may say `epoch_samples`)".into()
         }
         Note::EndedUnseen => {
             "it ended before its memory could be read, and had no more than perftune itself".into()
@@ -70,7 +70,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::NotTested { before_training: false } => "the test data were not read".into(),
         Note::TestedLater => "the test data were read after the whole training".into(),
         Note::CommandCut => "the command did not come to its own end".into(),
-        Note::FewTicks => "the sampler took fewer than two readings".into(),
+        Note::FewTicks => "sampled for less than 1 s, over which its share says nothing".into(),
         Note::NegativeRest => "no reading: the machine's counter rose by less than the run's own".into(),
         Note::NoRunDelay => "it neither ran nor waited for a core, or its counters have gaps here".into(),
         Note::NoMachineCounter => "the machine's counters have gaps here".into(),
@@ -165,13 +165,16 @@ pub fn note(note: &Note, unit: Unit) -> String {
         }
         Note::PeakOver { over_s, growth } => {
             let growth = match growth {
-                PeakGrowth::Growing { per_s } => why(&Why::Growing { per_s: *per_s }),
-                PeakGrowth::Below { per_s } => {
-                    format!("growth below {} a minute", bytes_up(per_s.0 * 60.0))
+                PeakGrowth::Growing { per_s } => {
+                    format!("; {}", why(&Why::Growing { per_s: *per_s }))
                 }
-                PeakGrowth::Unknown => "too short to bound its growth".to_owned(),
+                PeakGrowth::Below { per_s } => {
+                    format!("; growth below {} a minute", bytes_up(per_s.0 * 60.0))
+                }
+                PeakGrowth::Loose => String::new(),
+                PeakGrowth::Unknown => "; too short to bound its growth".to_owned(),
             };
-            format!("peak over {}; {growth}", seconds(over_s.0))
+            format!("peak over {}{growth}", seconds(over_s.0))
         }
         Note::AtLeast { bytes: most } => format!(
             "at least: a process that ended between two looks may have had {}",

@@ -38,7 +38,7 @@ fn why_there_is_no_figure() {
         (Note::NoCores, "the cores that the run may use are not known"),
         (
             Note::NoEpochSize,
-            "how many samples an epoch has is not known before the first is over (a worker may say `epoch_samples`)",
+            "how many epochs there are to be, or how many samples each has, is not known (a worker may say `epoch_samples`)",
         ),
         (
             Note::EndedUnseen,
@@ -76,7 +76,7 @@ fn why_there_is_no_figure() {
         (Note::NotANumber { value: Num(f64::INFINITY) }, "not a number: inf"),
         (Note::NotANumberOfWorker { value: Num(f64::NEG_INFINITY) }, "the worker said -inf"),
         (Note::CommandCut, "the command did not come to its own end"),
-        (Note::FewTicks, "the sampler took fewer than two readings"),
+        (Note::FewTicks, "sampled for less than 1 s, over which its share says nothing"),
         (Note::NegativeRest, "no reading: the machine's counter rose by less than the run's own"),
         (Note::NoRunDelay, "it neither ran nor waited for a core, or its counters have gaps here"),
         (Note::NoMachineCounter, "the machine's counters have gaps here"),
@@ -253,6 +253,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Below { per_s: Num(1024.0) } },
             "peak over 2.00 s; growth below 60 KiB a minute",
         ),
+        (Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Loose }, "peak over 2.00 s"),
         (
             Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Unknown },
             "peak over 2.00 s; too short to bound its growth",

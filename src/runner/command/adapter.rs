@@ -388,7 +388,9 @@ mod tests {
 
     fn command() -> JobSpec {
         let mut job = job(0);
-        job.work = Work::Command { spec: CommandSpec { words: vec!["true".into()], steps: true } };
+        job.work = Work::Command {
+            spec: CommandSpec { words: vec!["true".into()], steps: true, bare: false },
+        };
         job
     }
 
