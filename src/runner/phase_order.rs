@@ -1,10 +1,11 @@
 //! The phases that a job asks for, and the order in which they come:
 //!
 //! ```text
-//! load warmup (serve[N] | probe[N])* (train | validate)* confirm[N]* test
+//! load warmup (serve[N] | probe[N])* load warmup (train | validate)* confirm[N]* test
 //! ```
 //!
-//! Each may be left out, and come again within its group; none comes after a later group has begun. A phase of another
+//! Each may be left out, and come again within its group; none comes after a later group has begun. What is trained on may be
+//! loaded when serving is over, so that the memory of what serves has nothing of it. A phase of another
 //! size, or one that nobody asked for, would be taken for one that was: its figures would decide a verdict.
 
 use super::stream::violation::Violation;
@@ -20,6 +21,8 @@ pub(super) struct PhaseOrder {
     serves: Vec<u32>,
     probes: Vec<u32>,
     confirms: Vec<u32>,
+    /// The group of the last phase.
+    reached: u8,
 }
 
 impl PhaseOrder {
@@ -35,6 +38,7 @@ impl PhaseOrder {
             serves: sizes(ServeSpec::has_phase),
             probes: sizes(|serve| serve.find_max_rate.is_some()),
             confirms: sizes(|serve| serve.confirm && serve.has_phase()),
+            reached: 0,
         }
     }
 
@@ -52,30 +56,40 @@ impl PhaseOrder {
     }
 
     /// Whether this phase may begin now.
-    pub(super) fn check(&self, before: Option<Phase>, found: Phase) -> Result<(), Violation> {
+    pub(super) fn check(&mut self, before: Option<Phase>, found: Phase) -> Result<(), Violation> {
         if !self.asks_for(found) {
             return Err(Violation::Unasked { found });
         }
+        let group = self.group(found);
         match before {
-            Some(before) if !self.free && group(found) < group(before) => {
+            Some(before) if !self.free && group < self.reached => {
                 Err(Violation::Late { found, before })
             }
-            _ => Ok(()),
+            _ => {
+                self.reached = group;
+                Ok(())
+            }
+        }
+    }
+
+    /// Where a phase comes, now.
+    const fn group(&self, phase: Phase) -> u8 {
+        let again = self.trains && self.reached >= SERVING;
+        match phase {
+            Phase::Load if again => 3,
+            Phase::Run | Phase::Load => 0,
+            Phase::Warmup if again => 4,
+            Phase::Warmup => 1,
+            Phase::Serve(_) | Phase::Probe(_) => SERVING,
+            Phase::Train | Phase::Validate => 5,
+            Phase::Confirm(_) => 6,
+            Phase::Test => 7,
         }
     }
 }
 
-/// Where a phase comes.
-const fn group(phase: Phase) -> u8 {
-    match phase {
-        Phase::Run | Phase::Load => 0,
-        Phase::Warmup => 1,
-        Phase::Serve(_) | Phase::Probe(_) => 2,
-        Phase::Train | Phase::Validate => 3,
-        Phase::Confirm(_) => 4,
-        Phase::Test => 5,
-    }
-}
+/// The group of the phases that serve.
+const SERVING: u8 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -88,6 +102,7 @@ mod tests {
             serves: vec![1, 8],
             probes: vec![1, 8],
             confirms: vec![1, 8],
+            reached: 0,
         };
         edit(&mut phase_order);
         phase_order
@@ -105,6 +120,8 @@ mod tests {
                     Probe(1),
                     Serve(8),
                     Probe(8),
+                    Load,
+                    Warmup,
                     Train,
                     Validate,
                     Train,
@@ -116,14 +133,19 @@ mod tests {
             ),
             (&[Train, Test], None),
             (&[Serve(1), Serve(1), Test, Test], None),
-            (&[Serve(1), Load], Some("load after serve[1]")),
+            (&[Serve(1), Load, Train], None),
+            (&[Warmup, Load], Some("load after warmup")),
+            (&[Serve(1), Load, Serve(8)], Some("serve[8] after load")),
+            (&[Serve(1), Warmup, Load], Some("load after warmup")),
+            (&[Serve(1), Train, Load], Some("load after train")),
+            (&[Train, Warmup], Some("warmup after train")),
             (&[Train, Serve(1)], Some("serve[1] after train")),
             (&[Train, Confirm(1), Train], Some("train after confirm[1]")),
             (&[Confirm(1), Probe(1)], Some("probe[1] after confirm[1]")),
             (&[Test, Validate], Some("validate after test")),
             (&[Test, Confirm(8)], Some("confirm[8] after test")),
         ] {
-            let phase_order = phase_order(|_| {});
+            let mut phase_order = phase_order(|_| {});
             let found = phases.iter().try_fold(None, |before, phase| {
                 phase_order.check(before, *phase).map(|()| Some(*phase))
             });
@@ -131,6 +153,14 @@ mod tests {
             assert_eq!(said.is_some(), says.is_some(), "{phases:?}: {said:?}");
             assert!(said.unwrap_or_default().contains(says.unwrap_or_default()));
         }
+    }
+
+    #[test]
+    fn a_second_load_is_for_training() {
+        let mut phase_order = phase_order(|phase_order| phase_order.trains = false);
+        assert_eq!(phase_order.check(None, Phase::Serve(1)), Ok(()));
+        let late = Violation::Late { found: Phase::Load, before: Phase::Serve(1) };
+        assert_eq!(phase_order.check(Some(Phase::Serve(1)), Phase::Load), Err(late));
     }
 
     #[test]

@@ -44,11 +44,12 @@ fn until_stdin_ends() -> Arc<AtomicBool> {
 fn train(job: &JobSpec, seconds: f64, ended: &AtomicBool) -> Result<String, Failure> {
     session::prepare(job);
     let mut session = TorchRun::load(job)?;
+    let mut data = session.training_data(job)?;
     let batch = i64::from(job.train.batch_size);
-    let total = i64::try_from(session.data.len()).unwrap_or(i64::MAX);
+    let total = i64::try_from(data.len()).unwrap_or(i64::MAX);
     let model = session.model.as_ref();
     let mut trainer = Trainer::new(&job.train, model, &mut session.parameters)?;
-    let rehearsal = session.data.rehearsal()?;
+    let rehearsal = data.rehearsal()?;
     for _ in 0..job.train.warmup_steps {
         trainer.step(&rehearsal, 0, batch.min(total))?;
     }
@@ -57,7 +58,7 @@ fn train(job: &JobSpec, seconds: f64, ended: &AtomicBool) -> Result<String, Fail
     let (mut samples, mut before) = (0, begin);
     let mut dur_ns: Vec<u64> = Vec::with_capacity(1 << 20);
     'time: loop {
-        let epoch = session.data.epoch()?;
+        let epoch = data.epoch()?;
         let mut from = 0;
         while from < total {
             let size = batch.min(total - from);

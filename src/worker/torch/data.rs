@@ -1,5 +1,6 @@
 //! Data in memory: one tensor of samples and one of labels, where the model is.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use perftune::dataset::{DataSet, Part, Train};
@@ -72,6 +73,60 @@ impl<P: Part> Samples<P> {
     }
 }
 
+/// Which rows of the training part are held out and which are trained on, chosen by the run's seed.
+#[derive(Debug)]
+pub(super) struct Split {
+    held_out: Vec<i64>,
+    trained_on: Vec<i64>,
+}
+
+impl Split {
+    /// Holds out so many of `rows`.
+    pub(super) fn new(rows: u64, held_out: u64, seed: u64) -> Self {
+        let mut rows: Vec<i64> = (0..i64::try_from(rows).unwrap_or(i64::MAX)).collect();
+        Rng::new(seed, SPLIT_STREAM).shuffle(&mut rows);
+        let held_out = usize::try_from(held_out).unwrap_or(usize::MAX).min(rows.len());
+        let trained_on = rows.split_off(held_out);
+        Self { held_out: rows, trained_on }
+    }
+
+    /// Samples trained on in an epoch.
+    pub(super) const fn trained_on(&self) -> usize {
+        self.trained_on.len()
+    }
+
+    /// The first `most` rows that requests are made of: held-out samples, or all in their order where none are held out.
+    fn of_requests(&self, most: usize) -> Vec<i64> {
+        if self.held_out.is_empty() {
+            return (0..signed(self.trained_on.len().min(most))).collect();
+        }
+        self.held_out.iter().copied().take(most).collect()
+    }
+}
+
+/// The images of at most so many samples to make requests of, in host memory. All else is left where it is: what serves the
+/// model holds no training data.
+pub(super) fn requests(set: &DataSet, split: &Split, most: usize) -> Result<Tensor, Failure> {
+    let places: BTreeMap<i64, i64> = split.of_requests(most).into_iter().zip(0..).collect();
+    let [channels, height, width] = set.manifest().shape.map(i64::from);
+    let shape = [signed(places.len()), channels, height, width];
+    let images = Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?;
+    let mut at = 0;
+    set.read::<Train, Failure>(|block| {
+        let size = signed(block.labels.len());
+        let values = block.images.chunks_exact(set.manifest().values());
+        for (row, sample) in (at..).zip(values) {
+            if let Some(place) = places.get(&row) {
+                let sample = Tensor::f_from_slice(sample)?.f_view(&shape[1..])?;
+                images.i(*place).f_copy_(&sample)?;
+            }
+        }
+        at += size;
+        Ok(())
+    })?;
+    Ok(images)
+}
+
 /// The training part, split: what is trained on and what is held out.
 #[derive(Debug)]
 pub(super) struct TrainingData {
@@ -84,19 +139,17 @@ pub(super) struct TrainingData {
 }
 
 impl TrainingData {
-    /// Splits off `held_out` of the samples, chosen by the seed.
-    pub(super) fn new(
+    /// Reads all of it.
+    pub(super) fn load(
         set: &DataSet,
-        held_out: u64,
+        split: &Split,
         seed: u64,
         device: Device,
     ) -> Result<Self, Failure> {
         let all = Samples::<Train>::load(set, device)?;
-        let mut rows: Vec<i64> = (0..all.len()).collect();
-        Rng::new(seed, SPLIT_STREAM).shuffle(&mut rows);
-        let held_out = usize::try_from(held_out).unwrap_or(usize::MAX).min(rows.len());
-        let order = rows.split_off(held_out);
-        Ok(Self { validation: all.select(&rows)?, all, order, rng: Rng::new(seed, EPOCH_STREAM) })
+        let validation = all.select(&split.held_out)?;
+        let order = split.trained_on.clone();
+        Ok(Self { validation, all, order, rng: Rng::new(seed, EPOCH_STREAM) })
     }
 
     /// Samples trained on in an epoch.
@@ -120,11 +173,6 @@ impl TrainingData {
             samples: &self.all,
             order: Tensor::f_from_slice(order)?.f_to_device(self.all.images.device())?,
         })
-    }
-
-    /// What requests are made of: held-out samples, or training samples where none are held out.
-    pub(super) fn request_samples(&self) -> &Samples<Train> {
-        if self.validation.len() == 0 { &self.all } else { &self.validation }
     }
 }
 

@@ -8,12 +8,17 @@ use perftune::worker::serving::Answer;
 use tch::nn::ModuleT;
 use tch::{Device, Tensor};
 
-use super::data::TrainingData;
 use super::device::synchronize;
 use super::failure::Failure;
 
 /// Distinct requests of one size: enough that no answer can be remembered by a cache of the processor's alone.
-const REQUESTS: i64 = 64;
+const REQUESTS: u32 = 64;
+
+/// Samples that requests of these sizes are made of.
+pub(super) fn samples_of(sizes: &[u32]) -> usize {
+    let largest = sizes.iter().max().copied().unwrap_or(0);
+    usize::try_from(u64::from(REQUESTS) * u64::from(largest)).unwrap_or(usize::MAX)
+}
 
 /// Requests of one size, prepared beforehand.
 pub(super) struct Server<'a> {
@@ -27,26 +32,24 @@ pub(super) struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    /// Requests of `size` samples, drawn in turn from the held-out training data.
+    /// Requests of `size` samples, drawn in turn from these images in host memory.
     pub(super) fn new(
         model: &'a dyn ModuleT,
-        data: &TrainingData,
+        samples: &Tensor,
         size: u32,
         device: Device,
     ) -> Result<Self, Failure> {
-        let samples = data.request_samples();
-        let (total, wanted) = (samples.len(), i64::from(size));
-        let count = (total / wanted).clamp(1, REQUESTS);
+        let (total, wanted) = (samples.size()[0], i64::from(size));
+        let count = (total / wanted).clamp(1, i64::from(REQUESTS));
         let requests = (0..count).map(|request| {
             // Counted round and round where a request is larger than the data.
             let rows = Tensor::f_arange_start(
                 request * wanted,
                 (request + 1) * wanted,
-                (tch::Kind::Int64, device),
+                (tch::Kind::Int64, Device::Cpu),
             )?
             .f_remainder(total)?;
-            let images = samples.images.f_index_select(0, &rows)?;
-            Ok(images.f_to_device(Device::Cpu)?)
+            Ok(samples.f_index_select(0, &rows)?)
         });
         Ok(Self {
             model,

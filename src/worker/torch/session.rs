@@ -10,27 +10,30 @@ use perftune::load::Pace;
 use perftune::worker::link::Link;
 use perftune::worker::serving::{self, Serving};
 use tch::nn::ModuleT;
-use tch::{Device, nn};
+use tch::{Device, Tensor, nn};
 
-use super::data::{Samples, TrainingData};
+use super::data::{self, Samples, Split, TrainingData};
 use super::evaluate::{self, Evaluation, Score, evaluate};
 use super::failure::Failure;
 use super::models::{self, Input, Model};
 use super::parameters::Parameters;
-use super::serve::Server;
+use super::serve::{Server, samples_of};
 use super::train::{Trained, Trainer};
 use super::{denormals, device, facts, precision, shim};
 
 /// What has been loaded and built.
 pub(super) struct TorchRun {
     set: DataSet,
-    pub(super) data: TrainingData,
+    split: Split,
+    /// Images to make requests of.
+    requests: Tensor,
     pub(super) model: Model,
     pub(super) parameters: Parameters,
     device: Device,
 }
 
-/// Does the job: hello, load, warm-up, serve, train with validation, test (unless it was ended while serving), finished.
+/// Does the job: hello, load, warm-up, serve, load and warm-up of what is trained on, train with validation, test (unless it
+/// was ended before the training), finished. Without serving there is one load and one warm-up.
 pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Failure> {
     let mode = prepare(job);
     link.send(WorkerEvent::Hello(facts::hello(job, mode)))?;
@@ -38,16 +41,17 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     link.phase(Phase::Load)?;
     let mut session = TorchRun::load(job)?;
     say(link, PARAMETERS, session.parameters.count() as f64)?;
-    say(link, EPOCH_SAMPLES, session.data.len() as f64)?;
-    session.warm_up(job, link)?;
-    if let Some(seconds) = device::sync_cost(session.device, link.clock()) {
-        say(link, SYNC_COST, seconds)?;
-    }
+    say(link, EPOCH_SAMPLES, session.split.trained_on() as f64)?;
     if let Some(serve) = &job.serve {
+        session.warm_up_serving(serve, link)?;
         session.serve(serve, job.seed, link)?;
     }
+    let data = session.prepare_training(job, link)?;
     let served_less = link.stop_requested();
-    let epochs = session.train(job, link)?;
+    let epochs = match data {
+        Some(mut data) => session.train(job, &mut data, link)?,
+        None => 0,
+    };
     // A stop that comes after the last epoch has ended nothing.
     let stopped = served_less || (link.training_over() && epochs < job.train.epochs);
     let again = job.serve.as_ref().filter(|serve| serve.confirm);
@@ -112,7 +116,7 @@ fn check(job: &JobSpec) -> Result<(), Failure> {
 }
 
 impl TorchRun {
-    /// Reads the data and builds the model.
+    /// Builds the model, and reads what serving needs of the data.
     pub(super) fn load(job: &JobSpec) -> Result<Self, Failure> {
         let device = device::open(&job.device)?;
         let set = DataSet::open(&job.dataset_dir)?;
@@ -133,36 +137,89 @@ impl TorchRun {
         let model = models::build(&job.model, &store.root(), input)?;
         let parameters = Parameters::flatten(&store)?;
         let model = precision::with(job.precision, model, device)?;
-        let data = TrainingData::new(&set, held_out, job.seed, device)?;
-        Ok(Self { set, data, model, parameters, device })
+        let split = Split::new(manifest.train_rows, held_out, job.seed);
+        let requests = match &job.serve {
+            Some(serve) => data::requests(&set, &split, samples_of(&serve.batch_sizes))?,
+            None => Tensor::new(),
+        };
+        Ok(Self { set, split, requests, model, parameters, device })
     }
 
-    /// Steps and requests whose traces are wiped: weights, buffers and libtorch's generator are as before.
-    fn warm_up<C: Clock>(&mut self, job: &JobSpec, link: &mut Link<C>) -> Result<(), Failure> {
+    /// Reads what is trained on.
+    pub(super) fn training_data(&self, job: &JobSpec) -> Result<TrainingData, Failure> {
+        TrainingData::load(&self.set, &self.split, job.seed, self.device)
+    }
+
+    /// On an accelerator the first steps or requests load and set up libraries, for seconds: that is no step's time.
+    fn least(&self) -> u32 {
+        u32::from(self.device != Device::Cpu)
+    }
+
+    /// Requests that are not timed.
+    fn warm_up_serving<C: Clock>(
+        &self,
+        serve: &ServeSpec,
+        link: &mut Link<C>,
+    ) -> Result<(), Failure> {
         link.phase(Phase::Warmup)?;
-        // On an accelerator the first of each loads and sets up libraries, for seconds: that is no step's time.
-        let least = u32::from(self.device != Device::Cpu);
+        for size in &serve.batch_sizes {
+            self.server(*size)?.rehearse(serve.warmup_requests.max(self.least()), link)?;
+        }
+        self.say_sync_cost(link)
+    }
+
+    /// Reads the training data and warms up with it, as late as that may be; `None` where nothing is trained. After serving
+    /// that is a load and a warm-up of their own: what was served is over when they begin.
+    fn prepare_training<C: Clock>(
+        &mut self,
+        job: &JobSpec,
+        link: &mut Link<C>,
+    ) -> Result<Option<TrainingData>, Failure> {
+        let serves = job.serve.is_some();
+        if serves && (job.train.epochs == 0 || link.stop_requested()) {
+            return Ok(None);
+        }
+        if serves {
+            link.phase(Phase::Load)?;
+        }
+        let data = self.training_data(job)?;
+        link.phase(Phase::Warmup)?;
+        self.warm_up_training(job, &data, link)?;
+        if !serves {
+            self.say_sync_cost(link)?;
+        }
+        Ok(Some(data))
+    }
+
+    /// Steps whose traces are wiped: weights, buffers and libtorch's generator are as before.
+    fn warm_up_training<C: Clock>(
+        &mut self,
+        job: &JobSpec,
+        data: &TrainingData,
+        link: &Link<C>,
+    ) -> Result<(), Failure> {
+        let steps = job.train.warmup_steps.max(self.least());
         let before = self.parameters.snapshot()?;
         let mut trainer = Trainer::new(&job.train, self.model.as_ref(), &mut self.parameters)?;
-        trainer.rehearse(job.train.warmup_steps.max(least), &self.data, link)?;
+        trainer.rehearse(steps, data, link)?;
         drop(trainer);
         if job.train.epochs > 0 {
-            evaluate::rehearse(self.model.as_ref(), &self.data.validation)?;
+            evaluate::rehearse(self.model.as_ref(), &data.validation)?;
         }
         self.parameters.restore(&before)?;
         seed(job.seed);
-        let Some(serve) = &job.serve else {
-            return Ok(());
-        };
-        for size in &serve.batch_sizes {
-            let requests = serve.warmup_requests.max(least);
-            self.server(*size)?.rehearse(requests, link)?;
-        }
         Ok(())
     }
 
+    fn say_sync_cost<C: Clock>(&self, link: &mut Link<C>) -> Result<(), Failure> {
+        match device::sync_cost(self.device, link.clock()) {
+            Some(seconds) => say(link, SYNC_COST, seconds),
+            None => Ok(()),
+        }
+    }
+
     fn server(&self, size: u32) -> Result<Server<'_>, Failure> {
-        Server::new(self.model.as_ref(), &self.data, size, self.device)
+        Server::new(self.model.as_ref(), &self.requests, size, self.device)
     }
 
     fn serve<C: Pace + Clone>(
@@ -203,7 +260,12 @@ impl TorchRun {
     }
 
     /// Trains until the budget is used up or a stop comes; returns the epochs completed.
-    fn train<C: Clock>(&mut self, job: &JobSpec, link: &mut Link<C>) -> Result<u32, Failure> {
+    fn train<C: Clock>(
+        &mut self,
+        job: &JobSpec,
+        data: &mut TrainingData,
+        link: &mut Link<C>,
+    ) -> Result<u32, Failure> {
         let model = self.model.as_ref();
         let mut trainer = Trainer::new(&job.train, model, &mut self.parameters)?;
         for epoch in 1..=job.train.epochs {
@@ -211,10 +273,10 @@ impl TorchRun {
                 return Ok(epoch - 1);
             }
             link.phase(Phase::Train)?;
-            let Some(done) = trainer.epoch(&mut self.data, link)? else {
+            let Some(done) = trainer.epoch(data, link)? else {
                 return Ok(epoch - 1);
             };
-            let Evaluation::Done(validation) = validate(model, &self.data, link)? else {
+            let Evaluation::Done(validation) = validate(model, data, link)? else {
                 return Ok(epoch - 1);
             };
             link.send(WorkerEvent::Epoch(report(epoch, done, validation)))?;
