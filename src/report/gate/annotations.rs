@@ -34,7 +34,7 @@ pub(super) fn lines(report: &GateReport<'_>) -> String {
             continue;
         };
         for row in of(judgement, verdict) {
-            command(&mut out, level, (&title(row), &evidence(row)));
+            command(&mut out, level, (&title(row), &evidence(row, &judgement.design)));
         }
     }
     out

@@ -46,6 +46,11 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
     match verdict {
         RowVerdict::Inconclusive => {
             (row.detectable, row.runs_needed) = (Some(0.081), Some(14));
+            row.why = vec![
+                RowReason::Open { floor: row.floor },
+                RowReason::Detectable { share: row.detectable },
+                RowReason::MoreRuns { runs: 14 },
+            ];
         }
         RowVerdict::Missing => row.why.push(RowReason::NotRun),
         RowVerdict::Failed => {

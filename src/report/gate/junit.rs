@@ -63,7 +63,7 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
             let case = case_of(row.verdict, report.inconclusive_fails);
             tally.add(case);
             total.add(case);
-            let (verdict, said) = (row.verdict.to_string(), evidence(row));
+            let (verdict, said) = (row.verdict.to_string(), evidence(row, &judgement.design));
             write_case(&mut cases, cell, &figure(row), case, &verdict, &said);
         }
         let _ = write!(

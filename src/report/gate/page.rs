@@ -7,10 +7,10 @@ use super::super::markdown::{escaped, table};
 use super::super::words::gate_note;
 use super::report::GateReport;
 use super::rows::{
-    ORDER, all_incomparable, change, evidence, fails, figure, interval, of, plain, probability,
-    quantity,
+    ORDER, all_incomparable, change, change_head, fails, figure, interval, of, plain, probability,
+    quantity, reasons,
 };
-use crate::gate::{Judgement, Row, RowVerdict};
+use crate::gate::{Design, Judgement, Row, RowVerdict};
 
 /// The first line of the page: a script finds an earlier comment by it, and replaces it.
 pub const MARKER: &str = "<!-- perftune-check -->";
@@ -23,6 +23,7 @@ const SHOWN: usize = 20;
 
 pub(super) fn document(report: &GateReport<'_>) -> String {
     let judgement = report.judgement;
+    let design = &judgement.design;
     let mut out = format!("{MARKER}\n## perftune check: {}\n\n", escaped(&report.headline()));
     let _ = writeln!(
         out,
@@ -42,14 +43,13 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
         let rows = of(judgement, verdict);
         let limit = if verdict == RowVerdict::Suspect { rows.len() } else { SHOWN };
         if !rows.is_empty() {
-            let open = matches!(verdict, RowVerdict::Suspect | RowVerdict::Inconclusive);
-            out += &details(&rows, &verdict.to_string(), open, limit);
+            out += &details(&rows, verdict, design, limit);
         }
     }
     for verdict in [RowVerdict::Pass, RowVerdict::Info] {
         let rows = of(judgement, verdict);
         if !rows.is_empty() {
-            out += &details(&rows, &verdict.to_string(), false, SHOWN);
+            out += &details(&rows, verdict, design, SHOWN);
         }
     }
     for note in &judgement.notes {
@@ -110,8 +110,9 @@ fn failing(judgement: &Judgement) -> String {
     if rows.is_empty() {
         return String::new();
     }
+    let design = &judgement.design;
     let (first, rest) = rows.split_at(rows.len().min(TABLE));
-    let mut out = format!("\n{}", table(&columns(first, true)));
+    let mut out = format!("\n{}", table(&columns(first, design, true)));
     if !rest.is_empty() {
         out += "\nAnd:\n\n";
     }
@@ -124,14 +125,17 @@ fn failing(judgement: &Judgement) -> String {
 }
 
 /// Rows that fold away.
-fn details(rows: &[&Row], what: &str, open: bool, limit: usize) -> String {
+fn details(rows: &[&Row], verdict: RowVerdict, design: &Design, limit: usize) -> String {
     let (shown, rest) = rows.split_at(rows.len().min(limit));
-    let open = if open { " open" } else { "" };
+    let open = match verdict {
+        RowVerdict::Suspect | RowVerdict::Inconclusive => " open",
+        _ => "",
+    };
     let mut out = format!(
         "\n<details{open}><summary>{} {}</summary>\n\n{}",
         rows.len(),
-        escaped(what),
-        table(&columns(shown, false))
+        escaped(&verdict.to_string()),
+        table(&columns(shown, design, false))
     );
     if !rest.is_empty() {
         let _ = write!(out, "\nAnd {}.\n", counted(rest.len(), "more row"));
@@ -139,7 +143,7 @@ fn details(rows: &[&Row], what: &str, open: bool, limit: usize) -> String {
     out + "\n</details>\n"
 }
 
-fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
+fn columns(rows: &[&Row], design: &Design, with_verdict: bool) -> Vec<Column> {
     let column = |head: &str, align, cell: &dyn Fn(&Row) -> String| Column {
         align,
         ..Column::words(head, rows, |row| cell(row))
@@ -153,18 +157,11 @@ fn columns(rows: &[&Row], with_verdict: bool) -> Vec<Column> {
         column("figure", Align::Left, &|row| plain(&figure(row))),
         column("baseline", Align::Right, &|row| quantity(&row.unit, row.baseline)),
         column("candidate", Align::Right, &|row| quantity(&row.unit, row.candidate)),
-        column("change", Align::Right, &|row| change(row.change)),
+        column(change_head(design), Align::Right, &|row| change(row.change)),
         column("interval", Align::Right, &interval),
         column("p", Align::Right, &|row| probability(row.p)),
-        column("why", Align::Left, &why),
+        column("why", Align::Left, &reasons),
     ]);
     columns.retain(|column| !column.is_empty());
     columns
-}
-
-/// What the other columns do not say.
-fn why(row: &Row) -> String {
-    let mut bare = row.clone();
-    (bare.baseline, bare.candidate, bare.low, bare.high, bare.p) = (None, None, None, None, None);
-    evidence(&bare)
 }

@@ -2,7 +2,7 @@
 
 use super::super::one_line;
 use super::super::words::row_reasons;
-use crate::gate::{Judgement, Row, RowVerdict, WHOLE_CELL};
+use crate::gate::{Design, Judgement, Row, RowVerdict, WHOLE_CELL};
 use crate::units;
 
 /// Verdicts, worst first, in the order of every form.
@@ -114,8 +114,24 @@ pub(super) fn plain(text: &str) -> String {
     shown.collect()
 }
 
+/// Heading of the changes.
+pub(super) const fn change_head(design: &Design) -> &'static str {
+    match design {
+        Design::Paired { .. } => "paired change",
+        Design::Stored { .. } => "change",
+    }
+}
+
+/// Of what a tested change is the middle: it need not be that of the medians beside it.
+const fn middle_of(design: &Design) -> &'static str {
+    match design {
+        Design::Paired { .. } => "paired",
+        Design::Stored { .. } => "over all pairs of runs",
+    }
+}
+
 /// What the verdict of a row rests on: figures, interval, floor, level, and what the row itself says.
-pub(super) fn evidence(row: &Row) -> String {
+pub(super) fn evidence(row: &Row, design: &Design) -> String {
     let mut said = Vec::new();
     if row.baseline.is_some() || row.candidate.is_some() {
         let side = |value| {
@@ -123,7 +139,11 @@ pub(super) fn evidence(row: &Row) -> String {
             if text.is_empty() { "none".to_owned() } else { text }
         };
         let change = change(row.change);
-        let change = if change.is_empty() { String::new() } else { format!(", {change}") };
+        let change = match row.p {
+            _ if change.is_empty() => change,
+            Some(_) => format!(", {change} {}", middle_of(design)),
+            None => format!(", {change}"),
+        };
         said.push(format!("{} -> {}{change}", side(row.baseline), side(row.candidate)));
     }
     let interval = interval(row);
@@ -133,23 +153,14 @@ pub(super) fn evidence(row: &Row) -> String {
     if row.p.is_some() {
         said.push(format!("p {}", probability(row.p)));
     }
-    if row.verdict == RowVerdict::Inconclusive {
-        said.extend(sees(row));
-    }
-    if !row.why.is_empty() {
-        said.push(plain(&row_reasons(&row.why)));
-    }
-    if said.is_empty() && row.verdict == RowVerdict::New {
-        said.push("not in the baseline, so not judged".to_owned());
-    }
+    said.extend(Some(reasons(row)).filter(|reasons| !reasons.is_empty()));
     said.join("; ")
 }
 
-/// Of a row that is in doubt: what it could have shown, and what it needs.
-pub(super) fn sees(row: &Row) -> Option<String> {
-    let sees =
-        row.detectable.map(|least| format!("a change of {} could be seen", units::percent(least)));
-    let needs = row.runs_needed.map(|runs| format!("{runs} more runs a side are needed"));
-    let said: Vec<String> = [sees, needs].into_iter().flatten().collect();
-    (!said.is_empty()).then(|| said.join(", "))
+/// What its figures do not say of a row.
+pub(super) fn reasons(row: &Row) -> String {
+    if row.why.is_empty() && row.verdict == RowVerdict::New {
+        return "not in the baseline, so not judged".to_owned();
+    }
+    plain(&row_reasons(&row.why))
 }

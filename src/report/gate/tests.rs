@@ -3,7 +3,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::fixtures::{difference, mixed, of, row, with};
-use super::rows::{change, figure, interval, probability, quantity};
+use super::rows::{change, evidence, figure, interval, probability, quantity};
 use super::*;
 use crate::gate::{Design, GateNote, Judgement, RowReason, RowVerdict};
 use crate::units::Unit;
@@ -206,6 +206,22 @@ fn text_is_plain(text: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn a_change_says_what_it_is_the_middle_of_and_its_power_once() {
+    let mut judgement = with(&[RowVerdict::Inconclusive]);
+    for (design, change) in [
+        (Design::Paired { sessions: 1, blocks: 10 }, "+3.0% paired; "),
+        (Design::Stored { baseline_sessions: 1 }, "+3.0% over all pairs of runs; "),
+    ] {
+        judgement.design = design;
+        let said = evidence(&judgement.rows[0], &judgement.design);
+        assert!(said.contains(change), "{said}");
+        let power = "; 5% worse is neither shown nor excluded; 8.1% could be seen; about 14 more runs a side would tell";
+        assert!(said.ends_with(power), "{said}");
+        assert_eq!(said.matches("could be seen").count(), 1, "{said}");
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::super::layout::{Align, Column, counted, render, wrap};
 use super::super::words::gate_note;
 use super::report::GateReport;
 use super::rows::{
-    all_incomparable, change, doubtful, evidence, fails, figure, interval, of, plain, probability,
-    quantity,
+    all_incomparable, change, change_head, doubtful, evidence, fails, figure, interval, of, plain,
+    probability, quantity,
 };
 use crate::gate::{Design, Judgement, Row, RowVerdict};
 use crate::units;
@@ -74,7 +74,7 @@ fn table(judgement: &Judgement, width: usize) -> String {
     }
     let mut out = String::new();
     if !shown.is_empty() {
-        out += &render(columns(&shown), width);
+        out += &render(columns(&shown, &judgement.design), width);
     }
     if !hidden.is_empty() {
         let more = if shown.is_empty() { "" } else { "more " };
@@ -87,17 +87,18 @@ fn table(judgement: &Judgement, width: usize) -> String {
     out
 }
 
-fn columns(rows: &[&Row]) -> Vec<Column> {
+fn columns(rows: &[&Row], design: &Design) -> Vec<Column> {
     let column = |head: &str, align, cell: &dyn Fn(&Row) -> String| Column {
         align,
         ..Column::words(head, rows, |row| cell(row))
     };
+    let change_head = change_head(design).replace(' ', "\n");
     let mut columns = vec![
         column("verdict", Align::Left, &|row| row.verdict.to_string()),
         column("cell", Align::Left, &|row| plain(&row.cell)),
         column("figure", Align::Left, &|row| plain(&figure(row))),
         column("baseline -> candidate", Align::Right, &both).ranked(4),
-        column("change", Align::Right, &|row| change(row.change)),
+        column(&change_head, Align::Right, &|row| change(row.change)),
         column("interval", Align::Right, &interval).ranked(2),
         column("p", Align::Right, &|row| probability(row.p)).ranked(5),
     ];
@@ -172,7 +173,7 @@ fn told(judgement: &Judgement, width: usize) -> String {
         let mut shared: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
         let mut order: Vec<String> = Vec::new();
         for row in of(judgement, verdict) {
-            let said = evidence(row);
+            let said = evidence(row, &judgement.design);
             if said.is_empty() {
                 continue;
             }

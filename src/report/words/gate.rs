@@ -99,22 +99,22 @@ fn row_reason(reason: &RowReason) -> String {
             "within these two sessions: what differs from one session to the next is not in the interval".to_owned()
         }
         RowReason::Open { floor } => {
-            format!("a worsening of {} is neither shown nor excluded", percent(*floor))
+            format!("{} worse is neither shown nor excluded", percent(*floor))
         }
         RowReason::NoneBelow { share } => {
-            format!("by this design none below {} is called one", percent(*share))
+            format!("by this design nothing below {} is called worse", percent(*share))
         }
         RowReason::Detectable { share: Some(share) } => {
-            format!("one of {} would be found in four of five cases", percent(*share))
+            format!("{} could be seen", percent(*share))
         }
         RowReason::Detectable { share: None } => {
-            "not even one of a thousand times would be found".to_owned()
+            "not even a thousand times could be seen".to_owned()
         }
         RowReason::MoreSessions => {
             "more stored sessions would sharpen it, not more runs of this one".to_owned()
         }
         RowReason::MoreRuns { runs } => {
-            format!("about {runs} more runs of each side would tell")
+            format!("about {runs} more runs a side would tell")
         }
         RowReason::RunsTellNothing => "more runs of these sessions would not tell".to_owned(),
         RowReason::NearFloor => {
@@ -413,21 +413,18 @@ mod tests {
                 RowReason::WithinSessions,
                 "within these two sessions: what differs from one session to the next is not in the interval",
             ),
-            (RowReason::Open { floor: 0.05 }, "a worsening of 5% is neither shown nor excluded"),
-            (RowReason::NoneBelow { share: 0.2 }, "by this design none below 20% is called one"),
+            (RowReason::Open { floor: 0.05 }, "5% worse is neither shown nor excluded"),
             (
-                RowReason::Detectable { share: Some(0.08) },
-                "one of 8% would be found in four of five cases",
+                RowReason::NoneBelow { share: 0.2 },
+                "by this design nothing below 20% is called worse",
             ),
-            (
-                RowReason::Detectable { share: None },
-                "not even one of a thousand times would be found",
-            ),
+            (RowReason::Detectable { share: Some(0.08) }, "8% could be seen"),
+            (RowReason::Detectable { share: None }, "not even a thousand times could be seen"),
             (
                 RowReason::MoreSessions,
                 "more stored sessions would sharpen it, not more runs of this one",
             ),
-            (RowReason::MoreRuns { runs: 6 }, "about 6 more runs of each side would tell"),
+            (RowReason::MoreRuns { runs: 6 }, "about 6 more runs a side would tell"),
             (RowReason::RunsTellNothing, "more runs of these sessions would not tell"),
             (RowReason::NearFloor, "it is so near to the floor that more runs may not tell"),
         ] {
