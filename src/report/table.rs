@@ -12,7 +12,7 @@ use super::interference::interference;
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
 use super::settings::settings;
 use super::spared::spared;
-use super::{interval, number, words};
+use super::{distinct, interval, number, words};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
 use crate::metric::{CATALOGUE, Heading, MetricDef, MetricId};
 use crate::units::{Scale, Unit};
@@ -77,20 +77,52 @@ pub(super) fn legend(columns: &[Column]) -> Option<String> {
 pub(super) struct Headline {
     pub(super) metric: &'static MetricDef,
     pub(super) scale: Scale,
-    heading: Heading,
+    head: String,
+    place: u8,
+    rank: u8,
 }
 
-/// Those of a table, from the left.
+/// Metrics that are in a table because they are limited, at most.
+const LIMITED: usize = 3;
+
+/// Where those stand that have no place of their own.
+const LAST: u8 = 4;
+
+/// The metrics that are limited; the test accuracy has a column of its own.
+fn limited(records: &[RunRecord]) -> Vec<MetricId> {
+    let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
+    let findings = verdicts.flat_map(|verdict| &verdict.findings);
+    let limits = findings.filter_map(|finding| finding.constraint.as_ref()?.metric.def());
+    let metrics = limits.map(|metric| metric.id).filter(|id| *id != MetricId::TestAccuracy);
+    distinct(metrics).into_iter().take(LIMITED).collect()
+}
+
+/// The name on two lines, for a metric that is in a table only where it is limited.
+fn head_of(metric: &MetricDef, scale: &Scale) -> String {
+    let at = metric.name.find(['.', '_']).unwrap_or_default();
+    let (first, rest) = metric.name.split_at(at);
+    let gap = if scale.name.is_empty() { "" } else { " " };
+    format!("{first}\n{}{gap}", rest.trim_start_matches(['.', '_']))
+}
+
+/// Those of a table, from the left. What a verdict rests on stays longest.
 pub(super) fn headlines(records: &[RunRecord]) -> Vec<Headline> {
+    let limited = limited(records);
     let headline = |metric: &'static MetricDef| {
-        let heading = metric.heading?;
+        let is_limited = limited.contains(&metric.id);
         let estimate = |record| Place::of(metric).estimate(record, metric.id);
         let estimates: Vec<f64> = records.iter().filter_map(estimate).collect();
         let scale = Scale::of(metric.unit, estimates.iter().copied());
-        (!estimates.is_empty()).then_some(Headline { metric, scale, heading })
+        let (head, place, rank) = match metric.heading {
+            Some(Heading { text, place, rank }) => (text.to_owned(), place, rank),
+            None if is_limited => (head_of(metric, &scale), LAST, 1),
+            None => return None,
+        };
+        let rank = if is_limited { 1 } else { rank };
+        (!estimates.is_empty()).then_some(Headline { metric, scale, head, place, rank })
     };
     let mut all: Vec<_> = CATALOGUE.iter().filter_map(headline).collect();
-    all.sort_by_key(|headline| headline.heading.place);
+    all.sort_by_key(|headline| headline.place);
     all
 }
 
@@ -104,7 +136,7 @@ impl Headline {
         Column {
             unit: Some(self.scale.name),
             about: format!("{}: {}", self.metric.name, self.metric.about),
-            ..Column::figures(self.heading.text, rows, cell).ranked(self.heading.rank)
+            ..Column::figures(&self.head, rows, cell).ranked(self.rank)
         }
     }
 
@@ -258,10 +290,9 @@ mod tests {
 
     fn closing() -> Closing<'static> {
         Closing {
-            planned: None,
             elapsed_s: Some(91.2),
             folder: Some("results/three-by-three"),
-            front: None,
+            ..Closing::default()
         }
     }
 
@@ -272,6 +303,38 @@ mod tests {
             assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
             insta::assert_snapshot!(format!("table_{width}"), table);
         }
+    }
+
+    #[test]
+    fn what_is_limited_has_a_column_however_narrow() {
+        let mut record = completed();
+        for (phase, metric) in [("serve[1]", "serve.latency_p90"), ("run", "cpu.time")] {
+            let row = record.metrics[0].clone();
+            let estimate = Some(0.0123);
+            record.metrics.push(MetricRow {
+                phase: phase.to_owned(),
+                metric: metric.into(),
+                unit: crate::units::Unit::Seconds,
+                estimate,
+                ..row
+            });
+        }
+        let heads = |record: &RunRecord| {
+            let (columns, _) = fitting(columns(std::slice::from_ref(record), None), 80);
+            columns.iter().map(Column::heading).collect::<Vec<_>>()
+        };
+        let has = |heads: &[String], head: &str| heads.iter().any(|found| found == head);
+        let plain = heads(&record);
+        let evidence = || Evidence::Figure { value: Num(0.0123), peak: false };
+        let limits =
+            ["serve.latency_p90", "serve.latency_p99", "cpu.time", "train.step_latency_p95"];
+        let findings = limits.map(|metric| limited(metric, 1.0, Ruling::Met, evidence()));
+        let judged = judged(record, Feasibility::Feasible, findings.to_vec());
+        let shown = heads(&judged);
+        for head in ["serve\nlatency_p90 ms", "serve\np99 us", "cpu\ntime s"] {
+            assert!(has(&shown, head) && !has(&plain, head), "{head}: {shown:?}");
+        }
+        assert!(!has(&shown, "step\np95 us"), "at most three: {shown:?}");
     }
 
     #[test]
