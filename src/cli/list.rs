@@ -25,7 +25,7 @@ pub fn list(args: &ListArgs) -> Result<ExitStatus, Fault> {
         Ok(Listing::new(&rows)?)
     };
     let text = match args.format {
-        ListFormat::Table => (listing()?.table(output::stdout_width()) + note(what)).into_bytes(),
+        ListFormat::Table => (listing()?.table(output::list_width()) + note(what)).into_bytes(),
         ListFormat::Json => listing()?.json()?,
         ListFormat::Csv => listing()?.csv()?,
         ListFormat::Schema if what == Listed::Keys => pretty(&reference::json_schema())?,

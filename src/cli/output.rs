@@ -96,12 +96,18 @@ impl DataStream {
 
 /// Characters in a line of the standard output: `COLUMNS` if it is set, else the terminal's, else 80.
 pub fn stdout_width() -> usize {
+    told_width().unwrap_or(DEFAULT_WIDTH)
+}
+
+/// Characters in a line of a list: a program that reads it would have to join what was broken.
+pub fn list_width() -> usize {
+    told_width().unwrap_or(usize::MAX)
+}
+
+fn told_width() -> Option<usize> {
     let asked = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    asked
-        .filter(|columns| *columns > 0)
-        .or_else(|| terminal_width(io::stdout()))
-        .unwrap_or(DEFAULT_WIDTH)
-        .max(20)
+    let told = asked.filter(|columns| *columns > 0).or_else(|| terminal_width(io::stdout()));
+    told.map(|columns| columns.max(20))
 }
 
 /// Characters in a line of the standard error's terminal.

@@ -74,6 +74,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             planned: Some(executed.planned),
             elapsed_s: Some(elapsed_s),
             folder: Some(&folder.display().to_string()),
+            interrupted: executed.interrupted,
             front: derived.front.as_ref(),
         },
     };

@@ -17,6 +17,8 @@ pub struct Closing<'a> {
     pub elapsed_s: Option<f64>,
     /// Where the reports are.
     pub folder: Option<&'a str>,
+    /// Whether the user has ended it: the rest may be run later.
+    pub interrupted: bool,
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
 }
@@ -77,6 +79,9 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     if let Some(folder) = closing.folder {
         let _ = write!(line, "; reports in {folder}");
     }
+    if closing.interrupted {
+        line.push_str("; --resume runs the rest");
+    }
     line
 }
 
@@ -102,6 +107,16 @@ mod tests {
                 &all[..],
                 Closing { planned: Some(9), ..Closing::default() },
                 "9 runs: 4 ok (1 plateaued, 1 budget, 1 diverged, 1 unstable), 1 failed, 1 cancelled, 3 not run",
+            ),
+            (
+                &all[5..],
+                Closing {
+                    planned: Some(2),
+                    folder: Some("results/a"),
+                    interrupted: true,
+                    ..Closing::default()
+                },
+                "2 runs: 1 cancelled, 1 not run; reports in results/a; --resume runs the rest",
             ),
             (&[], Closing::default(), "0 runs: 0 ok"),
             (&all[4..5], Closing::default(), "1 run: 1 failed"),

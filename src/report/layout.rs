@@ -196,7 +196,7 @@ fn keep_whole(table: &mut Table, columns: &[Column], width: usize) {
 }
 
 /// What `columns` take, with `gap` spaces between them.
-fn total(columns: &[Column], gap: u16) -> usize {
+pub(super) fn total(columns: &[Column], gap: u16) -> usize {
     let widths: usize = columns.iter().map(Column::width).sum();
     widths + usize::from(gap) * columns.len().saturating_sub(1)
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::data::cell;
-use super::layout::{Align, Column, render};
+use super::layout::{Align, Column, render, total, wrap};
 use super::{ReportError, csv_bytes, json};
 
 /// Rows of equal shape; the fields of a row are its columns, in their order.
@@ -23,14 +23,22 @@ impl Listing {
         Ok(Self { columns: columns.unwrap_or_default(), rows })
     }
 
-    /// Aligned columns of at most `width` characters; the last columns are wrapped where they do not fit.
+    /// Aligned columns of at most `width` characters; the last columns are wrapped where they do not fit. Where less than half
+    /// of a line is left for the last one, it stands below the others.
     pub fn table(&self, width: usize) -> String {
         let columns = self.columns.iter().map(|name| {
             let figures = self.rows.iter().all(|row| row[name].is_number() || row[name].is_null());
             let align = if figures { Align::Right } else { Align::Left };
             Column { align, ..Column::words(name, &self.rows, |row| cell(&row[name])) }
         });
-        render(columns.collect(), width)
+        let mut columns: Vec<Column> = columns.collect();
+        let needed = total(&columns, 2);
+        match columns.pop() {
+            Some(last) if needed > width && total(&columns, 2) > width / 2 => {
+                below(columns, &last, width)
+            }
+            last => render(columns.into_iter().chain(last).collect(), width),
+        }
     }
 
     /// CSV with a header.
@@ -43,6 +51,20 @@ impl Listing {
     pub fn json(&self) -> Result<Vec<u8>, ReportError> {
         json::pretty(&self.rows)
     }
+}
+
+/// The columns, and under each row what the last one has.
+fn below(columns: Vec<Column>, last: &Column, width: usize) -> String {
+    const INDENT: &str = "    ";
+    let shown = render(columns, width);
+    let mut lines = shown.lines();
+    let mut out: Vec<String> = lines.next().map(str::to_owned).into_iter().collect();
+    for (line, cell) in lines.zip(&last.cells) {
+        out.push(line.to_owned());
+        let text = wrap(&cell.text, width.saturating_sub(INDENT.len()), "");
+        out.extend(text.lines().map(|part| format!("{INDENT}{part}").trim_end().to_owned()));
+    }
+    out.join("\n") + "\n"
 }
 
 #[cfg(test)]
@@ -75,6 +97,21 @@ mod tests {
         );
         let json: Value = serde_json::from_slice(&listing.json().unwrap()).unwrap();
         assert_eq!((&json[0]["classes"], &json[1]["classes"]), (&Value::from(10), &Value::Null));
+    }
+
+    #[test]
+    fn a_last_column_without_room_stands_below() {
+        let about = "8x8 images of digits, each a pixel from 0 to 16, written by 43 people";
+        let row = |name| Row { name, classes: Some(10), about };
+        let listing = Listing::new(&[row("a-rather-long-name"), row("digits")]).unwrap();
+        assert_eq!(
+            listing.table(50),
+            "name                classes\n\
+             a-rather-long-name       10\n    8x8 images of digits, each a pixel from 0 to\n    16, written by 43 people\n\
+             digits                   10\n    8x8 images of digits, each a pixel from 0 to\n    16, written by 43 people\n"
+        );
+        let wide = listing.table(usize::MAX);
+        assert_eq!(wide.lines().count(), 3, "{wide}");
     }
 
     #[test]
