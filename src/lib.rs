@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! units  clock  stats        vocabulary and pure mathematics
+//! document                   TOML files that people write, and what is wrong with them
 //! dataset                    data on disk: manifests, loaders, splits
 //! metric                     what each metric is
 //! event                      what a worker says, what a run says, what is recorded
@@ -26,6 +27,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod dataset;
+pub mod document;
 pub mod event;
 pub mod gate;
 pub mod interference;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::axis::{self, Choice};
-use super::problems::{GRID, Place, Problems};
 use super::read;
-use super::tree::{Node, Table, Value};
 use super::world::World;
+use crate::document::problems::{GRID, Place, Problems};
+use crate::document::tree::{Node, Table, Value};
 use crate::event::Axis;
 
 /// One value of each axis, as indices into the pools.

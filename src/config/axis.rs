@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::problems::{Place, Problem};
 use super::read::{self, Read};
-use super::suggest;
-use super::tree::{Node, Value};
 use super::world::World;
+use crate::document::problems::{Place, Problem};
+use crate::document::suggest;
+use crate::document::tree::{Node, Value};
 use crate::event::{Axis, AxisKind, AxisValue, MODELS};
 
 /// The longest name of a model or a data set, in bytes: with the longest tag of every other axis (122 bytes in all) two of

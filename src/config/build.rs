@@ -7,9 +7,9 @@ use super::axis::{Choice, Dataset};
 use super::models::{self, CommandModel};
 use super::objectives;
 use super::plan::{Plan, PlannedRun};
-use super::problems::{GRID, Place, Problems};
 use super::resolve::{Resolved, Resolver};
 use super::settings::Settings;
+use crate::document::problems::{GRID, Place, Problems};
 use crate::event::{Axis, JobSpec, PROTOCOL_VERSION, Work};
 
 /// The most runs of a plan; each holds its whole job.

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use super::axes::{Axes, Cell};
 use super::axis;
-use super::problems::{Place, Problems};
 use super::read;
 use super::select::{Selector, Which};
-use super::tree::{Table, Value};
 use super::world::World;
+use crate::document::problems::{Place, Problems};
+use crate::document::tree::{Table, Value};
 use crate::event::Axis;
 
 /// The most cells of a product, before anything is excluded.

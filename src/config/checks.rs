@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use super::axes::{Axes, Cell};
 use super::build::Values;
 use super::models::CommandModel;
-use super::problems::Problems;
 use super::resolve::Resolver;
-use super::suggest;
 use super::world::World;
+use crate::document::problems::Problems;
+use crate::document::suggest;
 use crate::event::{Axis, AxisValue, MODELS};
 use crate::units::Share;
 

@@ -1,14 +1,14 @@
 //! `perftune exec`: the plan of one command, from the command line alone.
 
 use super::build::run_name;
-use super::error::ConfigError;
 use super::header;
 use super::plan::{Plan, WorkerProgram};
-use super::problems::{Place, Problems};
 use super::schema;
 use super::set;
-use super::tree::{Entry, Node, Table, Value};
 use super::world::{Bases, MachineFacts};
+use crate::document::ConfigError;
+use crate::document::problems::{Place, Problems};
+use crate::document::tree::{Entry, Node, Table, Value};
 use crate::event::{CommandSpec, Work, axis};
 use crate::metric::MetricId;
 

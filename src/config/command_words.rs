@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::read::{self, Read};
-use super::tree::{Node, Value};
+use crate::document::tree::{Node, Value};
 
 /// The words of a command; the first is not empty.
 pub(super) fn words(node: &Node) -> Read<Vec<(&str, &Node)>> {

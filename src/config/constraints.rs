@@ -1,10 +1,10 @@
 //! `[constraints]`: a metric of the catalogue, a comparison, and a limit in the metric's unit.
 
 use super::metrics;
-use super::problems::{Place, Problem, Problems, shown};
 use super::read::{self, Read};
-use super::tree::{Node, Table, Value};
 use crate::control::{Constraint, Op};
+use crate::document::problems::{Place, Problem, Problems, shown};
+use crate::document::tree::{Node, Table, Value};
 use crate::metric::{self, Better, Field, MetricDef, MetricKind, Source};
 use crate::units::Unit;
 
@@ -150,7 +150,7 @@ mod tests {
     fn limited(body: &str) -> Result<Vec<String>, String> {
         let mut problems = Problems::default();
         let text = problems.add_file("f".into(), body.to_owned());
-        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
+        let root = crate::document::tree::parse_document(text, &mut problems).unwrap();
         let found = read(&root, &mut problems);
         let found = problems.check(Some(found)).map_err(|error| error.to_string())?;
         let limits = found.iter().map(|limited| {
@@ -189,7 +189,7 @@ mod tests {
         for body in [quoted.to_owned(), format!("{nested}{quoted}"), format!("{quoted}{nested}")] {
             let mut problems = Problems::default();
             let text = problems.add_file("f".into(), format!("[constraints]\n{body}"));
-            let mut root = super::super::tree::parse_document(text, &mut problems).unwrap();
+            let mut root = crate::document::tree::parse_document(text, &mut problems).unwrap();
             let set = "constraints.serve.latency_p99=<= 7ms".to_owned();
             super::super::set::apply(&mut root, &[set], &mut problems);
             let table = read::table(&root, "constraints", &mut problems).unwrap().0;

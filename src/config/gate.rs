@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use self::retired::retired;
 pub(super) use self::rules::{FLOOR, KEYS, read as rules, tables};
 use super::plan::PlannedRun;
-use super::problems::{Place, Problem, Problems, shown};
 use super::read::{self, Read};
-use super::suggest;
-use super::tree::{Node, Table};
+use crate::document::problems::{Place, Problem, Problems, shown};
+use crate::document::suggest;
+use crate::document::tree::{Node, Table};
 use crate::gate::GatePolicy;
 
 /// Every field of a fingerprint.

@@ -3,11 +3,11 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::problems::{Place, Problems};
 use super::read::{self, Read};
 use super::settings::Settings;
-use super::tree::Node;
 use super::world::GridSource;
+use crate::document::problems::{Place, Problems};
+use crate::document::tree::Node;
 use crate::event::axis;
 
 /// A grid file beyond this is something else: a device, a data file.

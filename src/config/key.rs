@@ -4,10 +4,10 @@
 use serde_json::{Value as Json, json};
 
 use super::plan::{Plan, PlannedRun};
-use super::problems::{Place, Problems};
 use super::read::{self, Read};
-use super::tree::{Entry, Table, Value};
 use super::world::Bases;
+use crate::document::problems::{Place, Problems};
+use crate::document::tree::{Entry, Table, Value};
 use crate::event::Range;
 use crate::units::{Span, Unit, percent};
 

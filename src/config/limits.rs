@@ -1,9 +1,9 @@
 //! `[limits]`: a device smaller than this one. What is asked is checked against what this machine can enforce, so that
 //! nothing is asked in vain.
 
-use super::problems::{Place, Problem, Problems};
 use super::read::{self, Quantity, Read};
-use super::tree::{Node, Value};
+use crate::document::problems::{Place, Problem, Problems};
+use crate::document::tree::{Node, Value};
 use crate::event::{Limits, cpu_list};
 use crate::sampler::LimitMeans;
 use crate::units::{Bytes, bytes, percent};

@@ -1,10 +1,10 @@
 //! `[stop] metrics`: names of the catalogue, their short forms, and groups.
 
-use super::problems::{Place, Problem, Problems};
 use super::read::{self, Read};
-use super::suggest;
-use super::tree::Node;
 use crate::control::policy::DEFAULT_GROUPS;
+use crate::document::problems::{Place, Problem, Problems};
+use crate::document::suggest;
+use crate::document::tree::Node;
 use crate::metric::{self, CATALOGUE, MetricDef};
 
 /// A metric to wait for.
@@ -148,7 +148,7 @@ mod tests {
         let mut problems = Problems::default();
         let body = format!("metrics = {toml}");
         let text = problems.add_file("f".into(), body);
-        let root = super::super::tree::parse_document(text, &mut problems).unwrap();
+        let root = crate::document::tree::parse_document(text, &mut problems).unwrap();
         let found = read(&root.get("metrics").unwrap().node, &mut problems);
         let found = problems.ok(found);
         problems

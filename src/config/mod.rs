@@ -1,8 +1,7 @@
 //! The grid file: TOML in, a checked [`plan::Plan`] out.
 //!
-//! The text is parsed into a tree that knows the place of every key and value (`tree`), `--set` is put on top of it
-//! (`set`), and the tree is walked by hand: that is what gives each mistake a place, a caret and a suggestion, and lets one
-//! pass report all of them (`problems`). What keys there are is a table (`keys`); each one puts its value into the
+//! The text is a tree that knows the place of every key and value (`document`), `--set` is put on top of it (`set`), and
+//! the tree is walked by hand. What keys there are is a table (`keys`); each one puts its value into the
 //! `settings`, first those of the file, then for each cell those of the overrides that match (`resolve`). The axes of
 //! `[grid]` become pools of checked values (`axes`), and a cell is an index into each pool (`cells`).
 
@@ -14,7 +13,6 @@ mod checks;
 mod command;
 mod command_words;
 mod constraints;
-mod error;
 mod gate;
 mod header;
 mod key;
@@ -24,7 +22,6 @@ mod metrics;
 mod models;
 mod objectives;
 pub mod plan;
-mod problems;
 mod read;
 pub mod reference;
 mod resolve;
@@ -34,22 +31,21 @@ mod select;
 mod serving;
 mod set;
 mod settings;
-mod suggest;
-mod tree;
 mod worker;
 mod world;
 
+pub use crate::document::{ConfigError, Diagnostic, Excerpt};
 pub use command::{CommandRequest, command};
-pub use error::{ConfigError, Diagnostic, Excerpt};
 pub use metrics::named as metrics_named;
 pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request};
 
+use crate::document::problems::{Place, Problems};
 use axes::Axes;
 use plan::{Plan, WorkerProgram};
-use problems::{Place, Problems};
 use resolve::Resolver;
 use world::{Bases, World};
 
+use crate::document::tree;
 use crate::event::Objective;
 use crate::gate::GatePolicy;
 

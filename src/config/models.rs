@@ -4,11 +4,11 @@
 use super::command_words::{argument, program, words};
 use super::key::Kind::{Flag, Own};
 use super::key::{Context, KeyDef, Kind, put_table};
-use super::problems::{Place, Problem, Problems, shown};
 use super::read::{self, Read};
-use super::suggest;
-use super::tree::{Node, Table, Value};
 use super::world::Bases;
+use crate::document::problems::{Place, Problem, Problems, shown};
+use crate::document::suggest;
+use crate::document::tree::{Node, Table, Value};
 use crate::event::{Axis, CommandSpec, JobSpec, MODELS};
 
 type Fact = (&'static str, fn(&JobSpec) -> String);

@@ -1,9 +1,9 @@
 //! `[objectives]`: the metrics that cells are compared by, and which way each is better.
 
 use super::metrics;
-use super::problems::{Place, Problem, Problems};
 use super::read::{self, Read};
-use super::tree::{Entry, Node, Table, Value};
+use crate::document::problems::{Place, Problem, Problems};
+use crate::document::tree::{Entry, Node, Table, Value};
 use crate::event::Objective;
 use crate::metric::{self, Better, MetricDef, MetricId};
 

@@ -1,37 +1,17 @@
-//! Reads single values: the type, the unit and the range, with one wording for all of them.
+//! Reads single values that have a unit or a range of their own, with the wording of all others.
 
 use std::ops::RangeInclusive;
 
-use super::problems::{Place, Problem, Problems};
-use super::suggest;
-use super::tree::{Entry, Node, Table, Value};
+use crate::document::problems::{Place, Problem, Problems};
+use crate::document::tree::{Node, Table, Value};
+pub(super) use crate::document::value::{
+    Read, as_table, count, flag, table, text, texts, whole, word, wrong,
+};
 use crate::event::Range;
 use crate::units::{QuantityError, Share, Span, percent, seconds};
 
 /// The longest duration of any setting: a year.
 pub(super) const LONGEST_S: f64 = 365.0 * 86_400.0;
-
-/// A value, or why it is none.
-pub(super) type Read<T> = Result<T, Problem>;
-
-/// A value is not what its key wants.
-pub(super) fn wrong(key: &str, expected: &str, node: &Node) -> Problem {
-    let got = node.value.shown();
-    Problem::new(node.place, format!("`{key}` must be {expected}, not {got}"))
-}
-
-pub(super) fn count(key: &str, node: &Node, range: RangeInclusive<u32>) -> Read<u32> {
-    let expected = || format!("a whole number from {} to {}", range.start(), range.end());
-    let value = node.value.integer().and_then(|value| u32::try_from(value).ok());
-    let value = value.filter(|value| range.contains(value));
-    value.ok_or_else(|| wrong(key, &expected(), node))
-}
-
-/// A whole number of at least 0.
-pub(super) fn whole(key: &str, node: &Node, expected: &str) -> Read<u64> {
-    let value = node.value.integer().and_then(|value| u64::try_from(value).ok());
-    value.ok_or_else(|| wrong(key, expected, node))
-}
 
 pub(super) fn number(key: &str, node: &Node, range: &Range) -> Read<f64> {
     let value = node.value.number().filter(|value| range.contains(*value));
@@ -39,42 +19,6 @@ pub(super) fn number(key: &str, node: &Node, range: &Range) -> Read<f64> {
         let says = range.says(|end| end.to_string());
         let example = range.such_as.map(|text| format!(", such as {text}")).unwrap_or_default();
         wrong(key, &format!("{} {says}{example}", range.noun), node)
-    })
-}
-
-pub(super) fn flag(key: &str, node: &Node) -> Read<bool> {
-    match node.value {
-        Value::Flag(value) => Ok(value),
-        _ => Err(wrong(key, "true or false", node)),
-    }
-}
-
-pub(super) fn text<'a>(key: &str, node: &'a Node, expected: &str) -> Read<&'a str> {
-    match &node.value {
-        Value::Text(text) => Ok(text),
-        _ => Err(wrong(key, expected, node)),
-    }
-}
-
-/// The items of a list of texts; a single one needs no brackets.
-pub(super) fn texts<'a>(key: &str, node: &'a Node, expected: &str) -> Read<&'a [Node]> {
-    match &node.value {
-        Value::List(_) | Value::Text(_) => Ok(node.items()),
-        _ => Err(wrong(key, expected, node)),
-    }
-}
-
-/// One of a few words.
-pub(super) fn word(key: &str, node: &Node, words: &[&'static str]) -> Read<&'static str> {
-    let expected = format!("one of {}", words.join(", "));
-    let written = text(key, node, &expected)?;
-    let found = words.iter().copied().find(|word| *word == written);
-    found.ok_or_else(|| {
-        let problem = wrong(key, &expected, node);
-        match suggest::nearest(written, words.iter().copied()) {
-            Some(name) => problem.hint(format!("did you mean `{name}`?")),
-            None => problem,
-        }
     })
 }
 
@@ -186,27 +130,4 @@ pub(super) fn tables<'a>(
         }
     }
     found
-}
-
-/// The table of a key such as `[train]`; a value that is no table is reported.
-pub(super) fn table<'a>(
-    root: &'a Table,
-    key: &str,
-    problems: &mut Problems,
-) -> Option<(&'a Table, Place)> {
-    let entry = root.get(key)?;
-    Some((problems.ok(as_table(entry))?, entry.key_place))
-}
-
-/// The table of an entry.
-pub(super) fn as_table(entry: &Entry) -> Read<&Table> {
-    if let Some(table) = entry.node.table() {
-        return Ok(table);
-    }
-    let key = &entry.key;
-    let got = match &entry.node.value {
-        Value::List(_) => "a list: write [".to_owned() + key + "], with single brackets",
-        other => other.shown(),
-    };
-    Err(Problem::new(entry.node.place, format!("`{key}` must be a table, not {got}")))
 }

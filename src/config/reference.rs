@@ -9,10 +9,10 @@ use super::key::{Get, KeyDef, Kind, Shown};
 use super::keys::KEYS;
 use super::models;
 use super::plan::{Plan, PlannedRun};
-use super::problems::Problems;
 use super::schema::{Holds, TABLES, TableDef};
 use super::settings::Settings;
 use super::world::MachineFacts;
+use crate::document::problems::Problems;
 use crate::event::{Axis, AxisKind, AxisValue};
 use crate::sampler::LimitMeans;
 

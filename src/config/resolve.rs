@@ -8,15 +8,15 @@ use super::axes::{Axes, Cell, Origin};
 use super::axis::{self, Choice};
 use super::key::Context;
 use super::objectives::Aimed;
-use super::problems::{Place, Problems};
 use super::read;
 use super::schema;
 use super::select::{Selector, Which};
 use super::serving::Around;
 use super::settings::Settings;
-use super::tree::Table;
 use super::world::{Bases, MachineFacts, World};
 use crate::control::policy::StopPolicy;
+use crate::document::problems::{Place, Problems};
+use crate::document::tree::Table;
 use crate::event::{Axis, Limits, ServeSpec, TrainSpec};
 use crate::metric::{MetricDef, MetricKind, MetricName, Scope as Stage, Source};
 

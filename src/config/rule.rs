@@ -1,7 +1,7 @@
 //! Stopping rules by name, with a suggestion for what is none.
 
-use super::suggest;
 use crate::control::rule::{RuleError, RuleSpec};
+use crate::document::suggest;
 
 /// The rule, or what is wrong and what to write instead.
 pub fn parse_rule(text: &str) -> Result<RuleSpec, (RuleError, String)> {

@@ -6,13 +6,13 @@ use super::key::{self, Context};
 use super::keys::KEYS;
 use super::models;
 use super::objectives;
-use super::problems::{Problems, shown};
 use super::read;
 use super::settings::Settings;
-use super::suggest;
-use super::tree::{Node, Table};
 use super::worker;
 use super::world::Bases;
+use crate::document::problems::{Problems, shown};
+use crate::document::suggest;
+use crate::document::tree::{Node, Table};
 use crate::event::Axis;
 
 /// What a table holds.
@@ -268,6 +268,6 @@ pub(super) fn settings(root: &Table, bases: &Bases, problems: &mut Problems) -> 
 #[cfg(test)]
 pub(super) fn settings_of(text: &str, problems: &mut Problems) -> Settings {
     let text = problems.add_file("f".into(), text.to_owned());
-    let root = super::tree::parse_document(text, problems).unwrap();
+    let root = crate::document::tree::parse_document(text, problems).unwrap();
     settings(&root, &Bases::new(".".as_ref()), problems)
 }

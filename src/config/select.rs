@@ -2,11 +2,11 @@
 
 use super::axes::{Axes, Cell};
 use super::axis::{self, Choice};
-use super::problems::{Place, Problems};
 use super::set::Scalar;
-use super::suggest;
-use super::tree::Table;
 use super::world::World;
+use crate::document::problems::{Place, Problems};
+use crate::document::suggest;
+use crate::document::tree::Table;
 use crate::event::Axis;
 
 /// Values of some axes; a cell must have one of each.
@@ -122,7 +122,7 @@ impl Only<'_> {
         let Some(axis) = Axis::find(key.trim()) else {
             problems.error_with(
                 self.whole,
-                format!("unknown axis `{}`", super::problems::shown(key.trim())),
+                format!("unknown axis `{}`", crate::document::problems::shown(key.trim())),
                 suggest::hint(key.trim(), &Axis::keys(), "the axes are"),
             );
             return None;

@@ -1,8 +1,8 @@
 //! `--set KEY=VALUE`: any key of the grid file, its value typed as TOML.
 
-use super::problems::{Place, Problems};
 use super::schema::overridable;
-use super::tree::{self, Entry, Node, Table, Value};
+use crate::document::problems::{Place, Problems};
+use crate::document::tree::{self, Entry, Node, Table, Value};
 
 const FLAG: &str = "--set ";
 /// Tables within tables that a key may reach into; `[worker] options` is the only free one.

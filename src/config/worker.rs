@@ -2,12 +2,12 @@
 
 use super::command_words::{self, words};
 use super::plan::WorkerProgram;
-use super::problems::Problems;
 use super::read::{self, Read};
 use super::settings::Settings;
-use super::suggest;
-use super::tree::{Node, Table, Value};
 use super::world::Bases;
+use crate::document::problems::Problems;
+use crate::document::suggest;
+use crate::document::tree::{Node, Table, Value};
 
 /// `program`: one of perftune's own.
 pub(super) fn program(node: &Node) -> Read<WorkerProgram> {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::problems::GRID;
-use super::tree::Node;
+use crate::document::problems::GRID;
+use crate::document::tree::Node;
 use crate::sampler::LimitMeans;
 
 /// Where the grid file comes from.

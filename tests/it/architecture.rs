@@ -11,7 +11,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("clock", &[]),
     ("stats", &[]),
-    ("dataset", &["units"]),
+    ("document", &[]),
+    ("dataset", &["document", "units"]),
     ("metric", &["units", "stats"]),
     ("event", &["metric", "units"]),
     ("load", &["clock", "stats"]),
@@ -23,7 +24,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("runner", &["event", "metric", "clock", "control", "sampler", "units"]),
     ("gate", &["event", "metric", "stats", "store", "units"]),
     ("report", &["interference", "event", "metric", "stats", "store", "gate", "units"]),
-    ("config", &["event", "metric", "load", "units", "control", "sampler", "dataset", "gate"]),
+    (
+        "config",
+        &["event", "metric", "load", "units", "control", "sampler", "document", "dataset", "gate"],
+    ),
     (
         "app",
         &[
@@ -68,7 +72,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["report"]),
     ("plotters", &["report/html"]),
     ("csv", &["report", "dataset"]),
-    ("toml", &["config", "dataset"]),
+    ("toml", &["document"]),
     ("statrs", &["stats"]),
     ("hdrhistogram", &["stats"]),
     ("flate2", &["dataset"]),

@@ -1,7 +1,7 @@
 //! `[gate.retired]`: cells that are gone.
 
-use crate::config::problems::{Place, Problems, shown};
-use crate::config::tree::{Table, Value};
+use crate::document::problems::{Place, Problems, shown};
+use crate::document::tree::{Table, Value};
 
 /// The cells of `[gate.retired]`, each with its place, and when and why it is gone: both must be said, so that none is lost
 /// without anybody's knowing.

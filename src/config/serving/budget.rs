@@ -3,8 +3,8 @@
 use super::{Around, Load, Serving, percentile};
 use crate::config::constraints::Limited;
 use crate::config::metrics::Chosen;
-use crate::config::problems::{Place, Problems};
 use crate::control::budget::{fewest_for_interval, fewest_for_limit, fewest_to_enclose};
+use crate::document::problems::{Place, Problems};
 use crate::event::job::percentile_name;
 use crate::event::{MaxRate, Pattern, ServeSpec};
 use crate::load::SearchAsk;

@@ -12,8 +12,8 @@ pub(super) use values::{Load, Placed, batch_sizes, latency_limit, rate};
 use super::constraints::Limited;
 use super::metrics::Chosen;
 use super::objectives::Aimed;
-use super::problems::{GRID, Place, Problems};
 use crate::control::policy::StopPolicy;
+use crate::document::problems::{GRID, Place, Problems};
 use crate::event::{MaxRate, Pattern, ServeSpec};
 use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source};
 

@@ -1,9 +1,9 @@
 //! The values of `[serve]`.
 
 use crate::config::key::At;
-use crate::config::problems::{Place, Problem, Problems};
 use crate::config::read::{self, Quantity, Read};
-use crate::config::tree::Node;
+use crate::document::problems::{Place, Problem, Problems};
+use crate::document::tree::Node;
 use crate::event::MaxRate;
 use crate::event::axis::LARGEST_BATCH;
 use crate::units::{Span, Unit};
@@ -113,7 +113,7 @@ pub(in crate::config) fn latency_limit(node: &Node) -> Read<MaxRate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tree::parse_document;
+    use crate::document::tree::parse_document;
 
     fn limit(text: &str) -> Result<MaxRate, String> {
         let mut problems = Problems::default();

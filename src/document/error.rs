@@ -37,7 +37,7 @@ pub struct Excerpt {
 }
 
 impl ConfigError {
-    pub(super) fn new(diagnostics: Vec<Diagnostic>, omitted: usize) -> Self {
+    pub(crate) fn new(diagnostics: Vec<Diagnostic>, omitted: usize) -> Self {
         Self { diagnostics, omitted }
     }
 

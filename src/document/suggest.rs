@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of the names that would have been right.
 
 /// The candidate that a person most likely meant, if any is near.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -27,7 +27,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// The hint for an unknown name: the nearest one, or all there are.
-pub(super) fn hint(word: &str, candidates: &[&str], all: &str) -> String {
+pub(crate) fn hint(word: &str, candidates: &[&str], all: &str) -> String {
     match nearest(word, candidates.iter().copied()) {
         Some(found) => format!("did you mean `{found}`?"),
         None if candidates.is_empty() => format!("{all}: none"),
@@ -36,7 +36,7 @@ pub(super) fn hint(word: &str, candidates: &[&str], all: &str) -> String {
 }
 
 /// Names for a sentence, a long list cut short.
-pub(super) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 24;
     let mut text = names[..names.len().min(SHOWN)].join(", ");
     if names.len() > SHOWN {

@@ -7,21 +7,21 @@ use super::problems::{Place, Problems};
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) place: Place,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) place: Place,
 }
 
 impl Node {
     /// The items of a list; of anything else itself.
-    pub(super) fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         match &self.value {
             Value::List(items) => items,
             _ => std::slice::from_ref(self),
         }
     }
 
-    pub(super) fn table(&self) -> Option<&Table> {
+    pub(crate) fn table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
             _ => None,
@@ -30,7 +30,7 @@ impl Node {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     Integer(i64),
     Float(f64),
@@ -42,32 +42,32 @@ pub(super) enum Value {
 
 /// Keys in the order of the file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Table {
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Table {
+    pub(crate) entries: Vec<Entry>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_place: Place,
-    pub(super) node: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_place: Place,
+    pub(crate) node: Node,
 }
 
 impl Table {
-    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.key == key)
     }
 
     /// The table of this key, where it is one.
-    pub(super) fn table(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn table(&self, key: &str) -> Option<&Self> {
         self.get(key)?.node.table()
     }
 
-    pub(super) fn table_mut(&mut self, key: &str) -> Option<&mut Self> {
+    pub(crate) fn table_mut(&mut self, key: &str) -> Option<&mut Self> {
         match &mut self.get_mut(key)?.node.value {
             Value::Table(table) => Some(table),
             _ => None,
@@ -76,14 +76,14 @@ impl Table {
 }
 
 impl Value {
-    pub(super) fn integer(&self) -> Option<i64> {
+    pub(crate) fn integer(&self) -> Option<i64> {
         match self {
             Self::Integer(value) => Some(*value),
             _ => None,
         }
     }
 
-    pub(super) fn number(&self) -> Option<f64> {
+    pub(crate) fn number(&self) -> Option<f64> {
         match self {
             Self::Integer(value) => Some(*value as f64),
             Self::Float(value) => Some(*value),
@@ -92,7 +92,7 @@ impl Value {
     }
 
     /// The value as a message quotes it.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Self::Text(text) => {
                 let short: String = text.chars().take(40).collect();
@@ -111,7 +111,7 @@ impl Value {
 }
 
 /// The document in a registered text; nothing when it is not TOML, which is then reported.
-pub(super) fn parse_document(text: usize, problems: &mut Problems) -> Option<Table> {
+pub(crate) fn parse_document(text: usize, problems: &mut Problems) -> Option<Table> {
     let body = problems.body(text).to_owned();
     let converter = Converter { text, offset: 0 };
     match DeTable::parse(&body) {
@@ -124,7 +124,7 @@ pub(super) fn parse_document(text: usize, problems: &mut Problems) -> Option<Tab
 }
 
 /// One value out of an argument, from byte `offset` of the registered text on.
-pub(super) fn parse_value(
+pub(crate) fn parse_value(
     raw: &str,
     text: usize,
     offset: usize,
@@ -135,7 +135,7 @@ pub(super) fn parse_value(
 }
 
 /// Says that an argument's value is not TOML.
-pub(super) fn report_syntax(
+pub(crate) fn report_syntax(
     error: &toml::de::Error,
     text: usize,
     offset: usize,

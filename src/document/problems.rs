@@ -8,19 +8,19 @@ const SHOWN: usize = 20;
 const WINDOW: usize = 100;
 
 /// The grid file is the first of the texts.
-pub(super) const GRID: usize = 0;
+pub(crate) const GRID: usize = 0;
 
 /// A place in one of the texts that a grid is made of: the file and the arguments.
 /// By default it is the grid file as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Place {
-    pub(super) text: usize,
+pub(crate) struct Place {
+    pub(crate) text: usize,
     /// Bytes from and to; absent: the text as a whole.
-    pub(super) span: Option<(usize, usize)>,
+    pub(crate) span: Option<(usize, usize)>,
 }
 
 impl Place {
-    pub(super) const fn whole(text: usize) -> Self {
+    pub(crate) const fn whole(text: usize) -> Self {
         Self { text, span: None }
     }
 }
@@ -37,18 +37,18 @@ struct Text {
 
 /// A mistake: where it is, what is wrong and why, and what to write instead.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     place: Place,
     message: String,
     hint: Option<String>,
 }
 
 impl Problem {
-    pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
+    pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
         Self { place, message: message.into(), hint: None }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -56,7 +56,7 @@ impl Problem {
 
 /// The texts, and what is wrong with them so far.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     texts: Vec<Text>,
     errors: Vec<Problem>,
     warnings: Vec<(Place, String)>,
@@ -66,12 +66,12 @@ pub(super) struct Problems {
 
 impl Problems {
     /// Registers the grid file's text.
-    pub(super) fn add_file(&mut self, origin: String, body: String) -> usize {
+    pub(crate) fn add_file(&mut self, origin: String, body: String) -> usize {
         self.add(origin, body, false)
     }
 
     /// Registers an argument, such as `--set grid.batch_size=1`.
-    pub(super) fn add_argument(&mut self, body: String) -> usize {
+    pub(crate) fn add_argument(&mut self, body: String) -> usize {
         self.add("command line".to_owned(), body, true)
     }
 
@@ -82,24 +82,24 @@ impl Problems {
         self.texts.len() - 1
     }
 
-    pub(super) fn body(&self, text: usize) -> &str {
+    pub(crate) fn body(&self, text: usize) -> &str {
         self.texts.get(text).map_or("", |text| &text.body)
     }
 
     /// What was read, or nothing and one mistake more.
-    pub(super) fn ok<T>(&mut self, read: Result<T, Problem>) -> Option<T> {
+    pub(crate) fn ok<T>(&mut self, read: Result<T, Problem>) -> Option<T> {
         read.map_err(|problem| self.errors.push(problem)).ok()
     }
 
-    pub(super) fn push(&mut self, problem: Problem) {
+    pub(crate) fn push(&mut self, problem: Problem) {
         self.errors.push(problem);
     }
 
-    pub(super) fn error(&mut self, place: Place, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) {
         self.errors.push(Problem::new(place, message));
     }
 
-    pub(super) fn error_with(
+    pub(crate) fn error_with(
         &mut self,
         place: Place,
         message: impl Into<String>,
@@ -108,27 +108,27 @@ impl Problems {
         self.errors.push(Problem::new(place, message).hint(hint));
     }
 
-    pub(super) fn warn(&mut self, place: Place, message: String) {
+    pub(crate) fn warn(&mut self, place: Place, message: String) {
         self.warnings.push((place, message));
     }
 
     /// Warns of a table that matches no cell.
-    pub(super) fn warn_idle(&mut self, place: Place, table: &str) {
+    pub(crate) fn warn_idle(&mut self, place: Place, table: &str) {
         let message = format!("this {table} matches no cell");
         self.idle.push((place, message));
     }
 
     /// Takes back every [`Self::warn_idle`].
-    pub(super) fn forget_idle(&mut self) {
+    pub(crate) fn forget_idle(&mut self) {
         self.idle.clear();
     }
 
-    pub(super) fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         !self.errors.is_empty()
     }
 
     /// `value`, unless something is wrong.
-    pub(super) fn check<T>(&mut self, value: Option<T>) -> Result<T, ConfigError> {
+    pub(crate) fn check<T>(&mut self, value: Option<T>) -> Result<T, ConfigError> {
         match value {
             Some(value) if !self.any() => Ok(value),
             _ => Err(self.take_error()),
@@ -136,7 +136,7 @@ impl Problems {
     }
 
     /// Everything that is wrong so far.
-    pub(super) fn take_error(&mut self) -> ConfigError {
+    pub(crate) fn take_error(&mut self) -> ConfigError {
         let mut errors = std::mem::take(&mut self.errors);
         errors.sort_by_key(|problem| (problem.place.text, problem.place.span));
         errors.dedup_by(|a, b| a.place == b.place && a.message == b.message);
@@ -147,7 +147,7 @@ impl Problems {
     }
 
     /// The warnings, each with its place, in the order of the file and without repetition.
-    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
         let mut warnings = std::mem::take(&mut self.warnings);
         warnings.append(&mut self.idle);
         warnings.sort_by_key(|(place, _)| (place.text, place.span));
@@ -228,7 +228,7 @@ fn visible(character: char) -> char {
 }
 
 /// A key or a name as a message quotes it.
-pub(super) fn shown(key: &str) -> String {
+pub(crate) fn shown(key: &str) -> String {
     key.chars().take(60).collect()
 }
 
