@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Fault, error_text};
 use crate::config::plan::PlannedRun;
 use crate::config::{DatasetCatalogue, DatasetFacts};
-use crate::dataset::{DataSet, Listed, Roots, find, list, names};
+use crate::dataset::{DataError, DataSet, Listed, Roots, find, list, names};
 use crate::event::Work;
 use crate::store::DataRows;
 
@@ -29,12 +29,13 @@ impl Catalogue {
 }
 
 impl DatasetCatalogue for Catalogue {
-    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
-        let data = find(name_or_path, &self.base, &self.roots).map_err(|e| error_text(&e))?;
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, DataError> {
+        let data = find(name_or_path, &self.base, &self.roots)?;
         Ok(DatasetFacts {
             name: data.manifest().name.clone(),
             dir: data.folder().to_owned(),
             train_rows: data.manifest().train_rows,
+            guessed: data.manifest().guessed.clone(),
         })
     }
 
@@ -79,8 +80,21 @@ pub struct DatasetRow {
     pub about: String,
     /// Its folder.
     pub path: String,
+    /// What its manifest does not say and was found in its files.
+    pub guessed: String,
     /// Why it cannot be used, if so: then of all else only its name and its folder are known.
     pub problem: Option<String>,
+}
+
+impl DatasetRow {
+    /// What it is, with what was found in its files; or why it cannot be used.
+    pub fn summary(&self) -> String {
+        match (&self.problem, self.guessed.as_str()) {
+            (Some(problem), _) => format!("cannot be used: {problem}"),
+            (None, "") => self.about.clone(),
+            (None, guessed) => format!("{} (found: {guessed})", self.about).trim_start().to_owned(),
+        }
+    }
 }
 
 /// The data sets in the data folders. One that cannot be read is listed with the reason: its user would look for it in
@@ -103,7 +117,9 @@ fn row(listed: Listed) -> DatasetRow {
             row.classes = Some(manifest.classes);
             (row.train, row.test) = (Some(manifest.train_rows), Some(manifest.test_rows));
             (row.licence, row.about) = (manifest.licence.clone(), manifest.about.clone());
+            row.guessed = manifest.guessed.join("; ");
         }
+        Err(DataError::Manifest(mistakes)) => row.problem = Some(mistakes.brief()),
         Err(error) => row.problem = Some(error_text(error)),
     }
     row

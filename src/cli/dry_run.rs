@@ -82,6 +82,7 @@ mod tests {
                 grace_ns: 2_000_000_000,
             },
             warnings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

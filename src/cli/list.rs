@@ -53,16 +53,12 @@ fn rows(what: Listed, short: bool) -> Result<Vec<Value>, Fault> {
     Ok(rows?)
 }
 
-/// For people without the folder, which is long and which only programs need; what is wrong stands where they read what
-/// the data set is.
+/// For people without the folder, which is long and which only programs need.
 fn dataset(row: &DatasetRow, short: bool) -> Result<Value, serde_json::Error> {
     let mut value = to_value(row)?;
     if let Some(fields) = value.as_object_mut().filter(|_| short) {
-        fields.remove("path");
-        fields.remove("problem");
-        if let Some(problem) = &row.problem {
-            fields.insert("about".to_owned(), format!("cannot be used: {problem}").into());
-        }
+        fields.retain(|name, _| !matches!(name.as_str(), "path" | "guessed" | "problem"));
+        fields.insert("about".to_owned(), row.summary().into());
     }
     Ok(value)
 }
@@ -114,6 +110,7 @@ mod tests {
             licence: "MIT".to_owned(),
             about: "photographs of clothes, in grey".to_owned(),
             path: "datasets/fashion-mnist".to_owned(),
+            guessed: "10 classes".to_owned(),
             problem: None,
         };
         let broken = DatasetRow {

@@ -34,7 +34,16 @@ impl Screen {
 
     /// Writes warnings to the standard error, a line each.
     pub fn warn(&self, warnings: &[impl Display]) {
-        let lines = warnings.iter().map(|warning| format!("warning: {warning}\n"));
+        self.lines("warning", warnings);
+    }
+
+    /// Writes notes to the standard error, a line each.
+    pub fn note(&self, notes: &[impl Display]) {
+        self.lines("note", notes);
+    }
+
+    fn lines(self, kind: &str, texts: &[impl Display]) {
+        let lines = texts.iter().map(|text| format!("{kind}: {text}\n"));
         self.say(&lines.collect::<String>());
     }
 

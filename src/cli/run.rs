@@ -41,6 +41,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let talks = args.verbosity() != Verbosity::Quiet;
     if talks {
         screen.warn(&plan.warnings);
+        screen.note(&plan.notes);
     }
     let places = plan.runs.iter().enumerate();
     let part = places.filter(|(place, _)| args.shard.is_none_or(|shard| shard.has(*place)));

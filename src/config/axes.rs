@@ -227,6 +227,15 @@ impl Axes {
         }
     }
 
+    /// What was found in the files of each data set since its manifest does not say it.
+    pub(super) fn found_in_data(&self) -> Vec<String> {
+        let choices = self.pools[Axis::DATASET.index()].choices.iter();
+        let data = choices.filter_map(|choice| Some((&choice.label, choice.dataset.as_ref()?)));
+        data.filter(|(_, data)| !data.guessed.is_empty())
+            .map(|(name, data)| format!("found in the data of {name}: {}", data.guessed.join("; ")))
+            .collect()
+    }
+
     pub(super) fn choice(&self, axis: Axis, cell: &Cell) -> Option<&Choice> {
         let index = axis.index();
         self.pools[index].choices.get(cell[index] as usize)

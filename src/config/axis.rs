@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::read::{self, Read};
 use super::world::World;
+use crate::dataset::DataError;
 use crate::document::problems::{Place, Problem};
 use crate::document::suggest;
 use crate::document::tree::{Node, Value};
@@ -19,6 +20,8 @@ pub(super) struct Dataset {
     pub(super) dir: PathBuf,
     /// Rows to train on, validation included; absent where a foreign worker has its own.
     pub(super) train_rows: Option<u64>,
+    /// What was found in its files since its manifest does not say it.
+    pub(super) guessed: Vec<String>,
 }
 
 /// A value of an axis with its names.
@@ -124,7 +127,10 @@ fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
     let is_path = written.contains('/') || written.starts_with('.');
     let known = world.dataset_names.iter().any(|name| name == written);
     let foreign = |name: &str, dir: PathBuf| {
-        Ok((of_length("dataset", name, node)?, Dataset { dir, train_rows: None }))
+        Ok((
+            of_length("dataset", name, node)?,
+            Dataset { dir, train_rows: None, guessed: Vec::new() },
+        ))
     };
     let folder = world.bases.of(node).join(written);
     if (world.foreign || !world.commands.is_empty()) && !known && !is_path {
@@ -140,7 +146,8 @@ fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
         Ok(facts) => {
             let name = of_length("dataset", &facts.name, node)?;
             let dir = std::path::absolute(&facts.dir).unwrap_or(facts.dir);
-            Ok((name, Dataset { dir, train_rows: (!world.foreign).then_some(facts.train_rows) }))
+            let train_rows = (!world.foreign).then_some(facts.train_rows);
+            Ok((name, Dataset { dir, train_rows, guessed: facts.guessed }))
         }
         Err(_) if world.foreign => {
             let name = folder.file_name().map(std::ffi::OsStr::to_string_lossy);
@@ -148,8 +155,14 @@ fn dataset(node: &Node, world: &World<'_>) -> Read<(String, Dataset)> {
             foreign(&name, folder)
         }
         Err(why) => {
-            let shown = node.value.shown();
-            Err(Problem::new(node.place, format!("the data set {shown} cannot be used: {why}")))
+            let message = format!("the data set {} cannot be used", node.value.shown());
+            Err(match &why {
+                DataError::Manifest(mistakes) => {
+                    let problem = Problem::new(node.place, message).because(mistakes);
+                    problem.hint("mend its dataset.toml, as said below")
+                }
+                _ => Problem::new(node.place, format!("{message}: {why}")),
+            })
         }
     }
 }

@@ -42,6 +42,7 @@ impl Settings {
             grams_per_kwh: self.grams_per_kwh,
             worker: self.worker.clone(),
             warnings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }

@@ -167,5 +167,6 @@ fn checked(
     }
     let name = settings.name.clone().unwrap_or_else(|| header::stem(&request.source));
     let warnings = problems.take_warnings();
-    Ok(Plan { warnings, ..settings.plan(name, axes.varying(), runs) })
+    let notes = axes.found_in_data();
+    Ok(Plan { warnings, notes, ..settings.plan(name, axes.varying(), runs) })
 }

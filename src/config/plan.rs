@@ -37,6 +37,9 @@ pub struct Plan {
     pub worker: WorkerSettings,
     /// What the user should know, though it is no error.
     pub warnings: Vec<String>,
+    /// What was found in the files of data sets since nobody says it.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 impl Plan {

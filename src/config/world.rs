@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::dataset::DataError;
 use crate::document::problems::GRID;
 use crate::document::tree::Node;
 use crate::sampler::LimitMeans;
@@ -39,12 +40,14 @@ pub struct DatasetFacts {
     pub dir: PathBuf,
     /// Rows to train on, those held out for validation included.
     pub train_rows: u64,
+    /// What its manifest does not say and was found in its files.
+    pub guessed: Vec<String>,
 }
 
 /// The data sets that a grid may name.
 pub trait DatasetCatalogue {
     /// The facts of one of [`Self::names`], or of the folder at this path, or why it cannot be used.
-    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String>;
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, DataError>;
 
     /// The data sets that are known by name.
     fn names(&self) -> Vec<String>;

@@ -1,27 +1,25 @@
-//! CSV: one sample a row, its C*H*W values and its label.
+//! CSV: one sample a row, its values and its label.
 
 use std::path::Path;
 
 use super::error::DataError;
 use super::file;
-use super::manifest::{LabelColumn, Layout, Manifest};
+use super::manifest::{Columns, Labels, Layout, Manifest, Scaling};
 use super::part::{Block, PartFile};
 
-/// Decodes the wanted rows (counted from 0, without the header) in their order.
+/// Decodes the wanted rows (counted from 0, without the header) in their order; how many there were.
 pub(super) fn read<E: From<DataError>>(
     source: &PartFile<'_>,
-    wanted: impl Fn(u64) -> bool,
+    mut wanted: impl FnMut(u64) -> bool,
     emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
-) -> Result<(), E> {
-    let manifest = source.manifest;
-    let mut reader = reader(&source.path, manifest)?;
-    let decoder = Decoder::new(source);
-    let mut record = csv::ByteRecord::new();
+) -> Result<u64, E> {
+    let mut table = Table::open(&source.path, &source.manifest.columns)?;
+    let places = places(source.manifest);
     let (mut row, mut found) = (0, 0);
     let mut block = Block::default();
-    while read_record(source, &mut reader, &mut record)? {
+    while table.next()? {
         if wanted(row) {
-            decoder.decode(&record, &mut block)?;
+            decode(source, &table, &places, &mut block)?;
             found += 1;
             if block.labels.len() == Block::ROWS {
                 emit(&mut block)?;
@@ -32,117 +30,153 @@ pub(super) fn read<E: From<DataError>>(
     if !block.labels.is_empty() {
         emit(&mut block)?;
     }
-    source.check_rows(found).map_err(E::from)
+    Ok(found)
 }
 
-type Reader = csv::Reader<Box<dyn std::io::BufRead>>;
+fn decode(
+    source: &PartFile<'_>,
+    table: &Table<'_>,
+    places: &[usize],
+    block: &mut Block,
+) -> Result<(), DataError> {
+    let manifest = source.manifest;
+    let begin = block.images.len();
+    block.images.resize(begin + places.len(), 0.0);
+    let columns = &manifest.columns;
+    for (index, (column, place)) in columns.values.iter().zip(places).enumerate() {
+        let value = table.value(*column)?;
+        block.images[begin + place] = match &manifest.scaling {
+            Scaling::Range(min, max) if !(*min..=*max).contains(&value) => {
+                return Err(table.damaged(format!(
+                    "{} is {value}, outside {min}..{max} (`min_value`, `max_value`)",
+                    columns.shown(*column)
+                )));
+            }
+            Scaling::Range(min, max) => (value - min) * (1.0 / (max - min)),
+            Scaling::Standard(scales) => {
+                let (mean, factor) = scales[index];
+                (table.finite(*column)? - mean) * factor
+            }
+        };
+    }
+    block.labels.push(match &manifest.labels {
+        Labels::Numbers => {
+            source.class(table.number(columns.label, "a class number")?, || table.place())?
+        }
+        Labels::Names(classes) => {
+            let label = table.text(columns.label);
+            *classes.get(&*label).ok_or_else(|| {
+                let names: Vec<&str> = manifest.class_names.iter().map(String::as_str).collect();
+                let known = crate::document::suggest::hint(&label, &names, "the classes are");
+                table.damaged(format!("label `{}` is none of the classes; {known}", short(&label)))
+            })?
+        }
+    });
+    Ok(())
+}
 
-fn reader(path: &Path, manifest: &Manifest) -> Result<Reader, DataError> {
+/// A file, row by row.
+pub(super) struct Table<'a> {
+    path: &'a Path,
+    columns: &'a Columns,
+    reader: csv::Reader<Box<dyn std::io::BufRead>>,
+    record: csv::ByteRecord,
+}
+
+fn reader(path: &Path, header: bool) -> Result<csv::Reader<Box<dyn std::io::BufRead>>, DataError> {
     Ok(csv::ReaderBuilder::new()
-        .has_headers(manifest.header)
+        .has_headers(header)
         // Rows of the wrong length get a message of our own.
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(file::open(path)?))
 }
 
-fn read_record(
-    source: &PartFile<'_>,
-    reader: &mut Reader,
-    record: &mut csv::ByteRecord,
-) -> Result<bool, DataError> {
-    reader.read_byte_record(record).map_err(|error| {
-        let line = reader.position().line();
-        source.damaged(format!("near line {line}"), error.to_string())
-    })
+/// The fields of the first line; none in an empty file.
+pub(super) fn first_line(path: &Path) -> Result<Vec<String>, DataError> {
+    let columns = Columns::default();
+    let reader = reader(path, false)?;
+    let mut table = Table { path, columns: &columns, reader, record: csv::ByteRecord::new() };
+    table.step()?;
+    Ok((0..table.record.len()).map(|column| table.text(column).into_owned()).collect())
 }
 
-struct Decoder<'a> {
-    source: &'a PartFile<'a>,
-    values: usize,
-    /// Where the i-th value of a row goes in C x H x W order.
-    place: Vec<usize>,
-    min: f32,
-    scale: f32,
-}
-
-impl<'a> Decoder<'a> {
-    fn new(source: &'a PartFile<'a>) -> Self {
-        let manifest = source.manifest;
-        Self {
-            source,
-            values: manifest.values(),
-            place: places(manifest),
-            min: manifest.min_value,
-            scale: 1.0 / (manifest.max_value - manifest.min_value),
-        }
+impl<'a> Table<'a> {
+    pub(super) fn open(path: &'a Path, columns: &'a Columns) -> Result<Self, DataError> {
+        let reader = reader(path, columns.header)?;
+        Ok(Self { path, columns, reader, record: csv::ByteRecord::new() })
     }
 
-    fn decode(&self, record: &csv::ByteRecord, block: &mut Block) -> Result<(), DataError> {
-        if record.len() != self.values + 1 {
-            return Err(self.damaged(
-                record,
-                format!(
-                    "has {} columns, expected {} values and a label",
-                    record.len(),
-                    self.values
-                ),
-            ));
+    /// Goes to the next row, which is as long as it should be; false at the end.
+    pub(super) fn next(&mut self) -> Result<bool, DataError> {
+        let more = self.step()?;
+        let (found, wanted) = (self.record.len(), self.columns.count);
+        if more && found != wanted {
+            let values = self.columns.values.len();
+            let wanted = if values + 1 == wanted {
+                format!("{values} values and a label")
+            } else {
+                format!("{wanted}, as the header has")
+            };
+            return Err(self.damaged(format!("has {found} columns, expected {wanted}")));
         }
-        let (first, label) = match self.source.manifest.label_column {
-            LabelColumn::Last => (0, self.values),
-            LabelColumn::First => (1, 0),
-        };
-        let begin = block.images.len();
-        block.images.resize(begin + self.values, 0.0);
-        for (index, place) in self.place.iter().enumerate() {
-            block.images[begin + place] = self.value(record, first + index)?;
-        }
-        let label = self.number::<u64>(record, label, "a class number")?;
-        block.labels.push(self.source.class(label, || place_of(record))?);
-        Ok(())
+        Ok(more)
     }
 
-    fn value(&self, record: &csv::ByteRecord, column: usize) -> Result<f32, DataError> {
-        let value: f32 = self.number(record, column, "a number")?;
-        let manifest = self.source.manifest;
-        if !(manifest.min_value..=manifest.max_value).contains(&value) {
-            return Err(self.damaged(
-                record,
-                format!(
-                    "column {} is {value}, outside {}..{} (`min_value`, `max_value`)",
-                    column + 1,
-                    manifest.min_value,
-                    manifest.max_value
-                ),
-            ));
-        }
-        Ok((value - self.min) * self.scale)
-    }
-
-    fn number<T: std::str::FromStr>(
-        &self,
-        record: &csv::ByteRecord,
-        column: usize,
-        what: &str,
-    ) -> Result<T, DataError> {
-        let bytes = &record[column];
-        let parsed = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
-        parsed.ok_or_else(|| {
-            let text: String = String::from_utf8_lossy(bytes).chars().take(40).collect();
-            self.damaged(record, format!("column {}: `{text}` is not {what}", column + 1))
+    fn step(&mut self) -> Result<bool, DataError> {
+        self.reader.read_byte_record(&mut self.record).map_err(|error| DataError::Damaged {
+            path: self.path.to_owned(),
+            place: format!("near line {}", self.reader.position().line()),
+            why: error.to_string(),
         })
     }
 
-    fn damaged(&self, record: &csv::ByteRecord, why: String) -> DataError {
-        self.source.damaged(place_of(record), why)
+    pub(super) fn value(&self, column: usize) -> Result<f32, DataError> {
+        self.number(column, "a number")
+    }
+
+    /// The same, neither infinite nor missing.
+    pub(super) fn finite(&self, column: usize) -> Result<f32, DataError> {
+        let value = self.value(column)?;
+        if value.is_finite() {
+            return Ok(value);
+        }
+        Err(self.damaged(format!("{} is {value}: fill it in", self.columns.shown(column))))
+    }
+
+    pub(super) fn text(&self, column: usize) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.record[column])
+    }
+
+    fn number<T: std::str::FromStr>(&self, column: usize, what: &str) -> Result<T, DataError> {
+        let bytes = &self.record[column];
+        let parsed = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+        parsed.ok_or_else(|| {
+            let help = match self.columns.names.get(column) {
+                _ if bytes.is_empty() => ": fill it in, or leave out the row".to_owned(),
+                Some(_) if column == self.columns.label => {
+                    ": leave `classes` out, or list the names in it".to_owned()
+                }
+                Some(name) => format!(": leave the column out with ignore = [\"{name}\"]"),
+                None => String::new(),
+            };
+            let (column, text) = (self.columns.shown(column), String::from_utf8_lossy(bytes));
+            self.damaged(format!("{column}: `{}` is not {what}{help}", short(&text)))
+        })
+    }
+
+    pub(super) fn damaged(&self, why: String) -> DataError {
+        DataError::Damaged { path: self.path.to_owned(), place: self.place(), why }
+    }
+
+    fn place(&self) -> String {
+        let position = self.record.position();
+        position.map_or_else(|| "a line".to_owned(), |place| format!("line {}", place.line()))
     }
 }
 
-fn place_of(record: &csv::ByteRecord) -> String {
-    record
-        .position()
-        .map_or_else(|| "a line".to_owned(), |position| format!("line {}", position.line()))
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 /// Where the i-th stored value goes in C x H x W order.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::document::ConfigError;
+
 /// Why a data set cannot be used: always with the file, the place in it and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -24,28 +26,11 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
-    /// The manifest is not TOML, or has keys or types that no manifest has.
-    #[error("{}: {message}", file.display())]
-    Syntax {
-        /// The manifest.
-        file: PathBuf,
-        /// What the parser says, with line, column and a caret.
-        message: String,
-    },
-    /// A key of the manifest has a value that cannot be.
-    #[error("{}:{line}: `{key}` {why}", file.display())]
-    Value {
-        /// The manifest.
-        file: PathBuf,
-        /// The line of the key, or 1 if it is missing.
-        line: usize,
-        /// The key.
-        key: &'static str,
-        /// What is wrong and what to write.
-        why: String,
-    },
+    /// The manifest has mistakes, each with its place.
+    #[error("{0}")]
+    Manifest(#[from] ConfigError),
     /// A file that the manifest names does not exist.
-    #[error("{} is missing, though {dataset}'s dataset.toml names it: restore it or correct `path`", path.display())]
+    #[error("{} is missing, though {dataset}'s dataset.toml names it: restore it or correct `files`", path.display())]
     Missing {
         /// The data set.
         dataset: String,

@@ -3,12 +3,12 @@
 //! Two zero bytes, the type of the values (8: unsigned byte), the number of dimensions, each dimension as 32 bits, the values.
 
 use std::io::{BufRead, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::csv::places;
 use super::error::DataError;
 use super::file;
-use super::manifest::Layout;
+use super::manifest::{Layout, Scaling};
 use super::part::{Block, PartFile};
 
 const UNSIGNED_BYTE: u8 = 8;
@@ -20,12 +20,15 @@ pub(super) fn read<E: From<DataError>>(
     emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
 ) -> Result<(), E> {
     let labels = PartFile { path: labels_path.to_owned(), ..*images };
-    let mut pixels = Values::open(images)?;
-    let mut classes = Values::open(&labels)?;
-    pixels.check_shape(true)?;
-    classes.check_shape(false)?;
+    let mut pixels = Values::open(&images.path)?;
+    let mut classes = Values::open(&labels.path)?;
+    pixels.check_shape(images, true)?;
+    classes.check_shape(&labels, false)?;
+    let Scaling::Range(min, max) = images.manifest.scaling else {
+        return Err(pixels.header("has bytes, which have one range".to_owned()).into());
+    };
     let width = images.manifest.values();
-    let table = table(images);
+    let table = table(min, max);
     let places = (images.manifest.layout == Layout::Hwc).then(|| places(images.manifest));
     let mut raw = vec![0; width * Block::ROWS];
     let mut raw_labels = vec![0; Block::ROWS];
@@ -41,7 +44,7 @@ pub(super) fn read<E: From<DataError>>(
             let class = labels.class(u64::from(*label), || format!("sample {row}"))?;
             block.labels.push(class);
         }
-        check_range(images, &block, done)?;
+        check_range(images, (min, max), &block, done)?;
         emit(&mut block)?;
         done += rows as u64;
     }
@@ -51,8 +54,7 @@ pub(super) fn read<E: From<DataError>>(
 }
 
 /// What each byte becomes; not a number where it is outside the declared range.
-fn table(source: &PartFile<'_>) -> [f32; 256] {
-    let (min, max) = (source.manifest.min_value, source.manifest.max_value);
+fn table(min: f32, max: f32) -> [f32; 256] {
     let scale = 1.0 / (max - min);
     std::array::from_fn(|byte| {
         let value = byte as f32;
@@ -74,33 +76,36 @@ fn scale(raw: &[u8], table: &[f32; 256], places: Option<&[usize]>, out: &mut Vec
     }
 }
 
-fn check_range(source: &PartFile<'_>, block: &Block, first: u64) -> Result<(), DataError> {
+fn check_range(
+    source: &PartFile<'_>,
+    (min, max): (f32, f32),
+    block: &Block,
+    first: u64,
+) -> Result<(), DataError> {
     // One byte range covers every possible value of the format: nothing to look for.
-    if source.manifest.min_value <= 0.0 && source.manifest.max_value >= 255.0 {
+    if min <= 0.0 && max >= 255.0 {
         return Ok(());
     }
     match block.images.iter().position(|value| value.is_nan()) {
         None => Ok(()),
         Some(index) => Err(source.damaged(
             format!("sample {}", first + (index / source.manifest.values()) as u64),
-            format!(
-                "a value is outside {}..{} (`min_value`, `max_value`)",
-                source.manifest.min_value, source.manifest.max_value
-            ),
+            format!("a value is outside {min}..{max} (`min_value`, `max_value`)"),
         )),
     }
 }
 
-struct Values<'a> {
-    source: &'a PartFile<'a>,
+/// A file, its header read.
+pub(super) struct Values {
+    path: PathBuf,
     dims: Vec<u64>,
     reader: Box<dyn BufRead>,
 }
 
-impl<'a> Values<'a> {
-    fn open(source: &'a PartFile<'a>) -> Result<Self, DataError> {
-        let mut reader = file::open(&source.path)?;
-        let header = |why: String| source.damaged("header".to_owned(), why);
+impl Values {
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        let mut reader = file::open(path)?;
+        let header = |why| damaged(path, "header".to_owned(), why);
         let mut magic = [0; 4];
         reader
             .read_exact(&mut magic)
@@ -121,17 +126,17 @@ impl<'a> Values<'a> {
                 .map_err(|error| header(format!("cannot be read: {error}")))?;
             dims.push(u64::from(u32::from_be_bytes(dim)));
         }
-        Ok(Self { source, dims, reader })
+        Ok(Self { path: path.to_owned(), dims, reader })
     }
 
     /// Fails unless the header announces the declared samples, each of the declared shape (`true`) or one label.
-    fn check_shape(&self, images: bool) -> Result<(), DataError> {
+    fn check_shape(&self, source: &PartFile<'_>, images: bool) -> Result<(), DataError> {
         let Some((rows, rest)) = self.dims.split_first() else {
             return Err(self.header("it has no dimensions".to_owned()));
         };
-        let shape = self.source.manifest.shape.map(u64::from);
+        let shape = source.manifest.shape.map(u64::from);
         let [channels, height, width] = shape;
-        let fits = match (images, self.source.manifest.layout) {
+        let fits = match (images, source.manifest.layout) {
             (false, _) => rest.is_empty(),
             (true, _) if rest == [height, width] => channels == 1,
             (true, Layout::Chw) => rest == shape,
@@ -145,17 +150,31 @@ impl<'a> Values<'a> {
             };
             return Err(self.header(format!("dimensions {:?}, expected {expected}", self.dims)));
         }
-        self.source.check_rows(*rows)
+        source.check_rows(*rows)
     }
 
     fn header(&self, why: String) -> DataError {
-        self.source.damaged("header".to_owned(), why)
+        damaged(&self.path, "header".to_owned(), why)
+    }
+
+    /// The number of samples, and the shape of one.
+    pub(super) fn dims(&self) -> &[u64] {
+        &self.dims
+    }
+
+    /// The largest value.
+    pub(super) fn largest(mut self) -> Result<u8, DataError> {
+        let mut values = Vec::new();
+        let read = self.reader.read_to_end(&mut values);
+        read.map_err(|error| damaged(&self.path, "values".to_owned(), error.to_string()))?;
+        Ok(values.into_iter().max().unwrap_or(0))
     }
 
     fn fill(&mut self, buffer: &mut [u8], first: u64) -> Result<(), DataError> {
         let result = self.reader.read_exact(buffer);
         result.map_err(|error| {
-            self.source.damaged(
+            damaged(
+                &self.path,
                 format!("in the {} samples from {first} on", Block::ROWS),
                 format!("ends early or is damaged: {error}"),
             )
@@ -166,10 +185,15 @@ impl<'a> Values<'a> {
     fn check_end(&mut self) -> Result<(), DataError> {
         match self.reader.read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => Err(self
-                .source
-                .damaged("end".to_owned(), "holds more than its header announces".to_owned())),
-            Err(error) => Err(self.source.damaged("end".to_owned(), error.to_string())),
+            Ok(_) => Err(self.end("holds more than its header announces".to_owned())),
+            Err(error) => Err(self.end(error.to_string())),
         }
     }
+    fn end(&self, why: String) -> DataError {
+        damaged(&self.path, "end".to_owned(), why)
+    }
+}
+
+fn damaged(path: &Path, place: String, why: String) -> DataError {
+    DataError::Damaged { path: path.to_owned(), place, why }
 }

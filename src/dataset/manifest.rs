@@ -1,8 +1,7 @@
-//! What a `dataset.toml` says, checked.
+//! What is known of a data set: what its `dataset.toml` says, and what was found in its files where that says nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-use serde::Deserialize;
 
 /// What a data set is, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,39 +20,23 @@ pub struct Manifest {
     pub classes: u32,
     /// Their names, none or one a class.
     pub class_names: Vec<String>,
-    /// How its files are written.
-    pub format: Format,
     /// In which order a file stores the values of a sample.
     pub layout: Layout,
-    /// Where a CSV row has its label.
-    pub label_column: LabelColumn,
-    /// Whether a CSV file begins with a line of column names.
-    pub header: bool,
-    /// The stored value that becomes 0.
-    pub min_value: f32,
-    /// The stored value that becomes 1.
-    pub max_value: f32,
     /// Samples of the training part, validation included; at least 1.
     pub train_rows: u64,
     /// Samples of the test part; at least 1.
     pub test_rows: u64,
     /// The files and how they are split into parts.
     pub files: Files,
-}
-
-/// How files are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// One sample a row.
-    Csv,
-    /// The format of MNIST.
-    Idx,
+    /// What of all this `dataset.toml` does not say, in words.
+    pub guessed: Vec<String>,
+    pub(super) columns: Columns,
+    pub(super) scaling: Scaling,
+    pub(super) labels: Labels,
 }
 
 /// In which order a file stores the values of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
     /// Channel by channel.
     #[default]
@@ -62,15 +45,47 @@ pub enum Layout {
     Hwc,
 }
 
-/// Where a CSV row has its label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LabelColumn {
-    /// After the values.
-    #[default]
-    Last,
-    /// Before the values.
-    First,
+/// How a row of a CSV file is laid out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Columns {
+    /// Whether the file begins with a line of column names.
+    pub(super) header: bool,
+    /// The columns of a row.
+    pub(super) count: usize,
+    /// Those of the values, in their order.
+    pub(super) values: Vec<usize>,
+    /// That of the label.
+    pub(super) label: usize,
+    /// The names, where they are known.
+    pub(super) names: Vec<String>,
+}
+
+impl Columns {
+    /// A column as a message calls it: counted from 1, by name where it has one.
+    pub(super) fn shown(&self, column: usize) -> String {
+        match self.names.get(column) {
+            Some(name) => format!("column {} (`{name}`)", column + 1),
+            None => format!("column {}", column + 1),
+        }
+    }
+}
+
+/// What becomes of a stored value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Scaling {
+    /// From the one to the other becomes 0 to 1.
+    Range(f32, f32),
+    /// Of each value of a row: what is taken off it, and what is left is multiplied by.
+    Standard(Vec<(f32, f32)>),
+}
+
+/// What the labels of a file are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Labels {
+    /// Numbers below that of the classes.
+    Numbers,
+    /// Names, each with its class.
+    Names(BTreeMap<String, i64>),
 }
 
 /// Which rows of a file that holds both parts are test data.
@@ -83,6 +98,9 @@ pub enum Split {
 }
 
 impl Split {
+    /// Where nobody says how.
+    pub(super) const USUAL: Self = Self::TestEvery(5);
+
     /// Whether the row (counted from 0) is test data.
     pub const fn is_test(self, row: u64) -> bool {
         match self {
@@ -130,13 +148,12 @@ impl Files {
 }
 
 /// A file and what identifies it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
     /// Relative to the data set's folder.
     pub path: PathBuf,
-    /// SHA-256 of the file as it lies there, in lower-case hexadecimal.
-    pub sha256: String,
+    /// SHA-256 of the file as it lies there, in lower-case hexadecimal, where the manifest says it.
+    pub sha256: Option<String>,
 }
 
 impl Manifest {

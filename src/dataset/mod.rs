@@ -1,13 +1,14 @@
 //! Data sets: a folder with a `dataset.toml` and the files that it names. A new data set is a new folder.
 //!
-//! [`find()`] and [`list`] read manifests only; [`DataSet::verify`] reads the files to compare their checksums;
-//! [`DataSet::read`] decodes one part, block by block, so that the whole of it exists once in memory: where the caller
+//! [`find()`] and [`list`] read manifests, and the files only for what a manifest leaves open; [`DataSet::verify`] compares
+//! checksums; [`DataSet::check`] decodes everything and keeps nothing; [`DataSet::read`] decodes one part, block by block, so that the whole of it exists once in memory: where the caller
 //! puts it. The training and the test part are different types all the way ([`Train`], [`Test`]).
 
 mod csv;
 mod error;
 mod file;
 mod find;
+mod guess;
 mod idx;
 mod manifest;
 mod part;
@@ -17,7 +18,7 @@ mod written;
 
 pub use error::DataError;
 pub use find::{Listed, Roots, find, list, names};
-pub use manifest::{FileEntry, Files, Format, LabelColumn, Layout, Manifest, Split};
+pub use manifest::{FileEntry, Files, Layout, Manifest, Split};
 pub use series::{SeriesError, SeriesReader, SeriesRow};
 pub use set::{DataSet, MANIFEST, Part, Rows, Test, Train};
 

@@ -11,7 +11,7 @@ use super::{csv, file, idx};
 /// The manifest's name in a data set's folder.
 pub const MANIFEST: &str = "dataset.toml";
 
-/// A data set whose manifest has been read and checked; its files have not been touched yet.
+/// A data set whose manifest has been read and checked; its files were touched only for what that leaves open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataSet {
     folder: PathBuf,
@@ -55,7 +55,7 @@ mod sealed {
 /// Consecutive samples of one part.
 #[derive(Debug)]
 pub struct Rows<'a, P> {
-    /// Values in 0..1, `labels.len()` x C x H x W.
+    /// Scaled values, `labels.len()` x C x H x W.
     pub images: &'a [f32],
     /// Classes, each in `0..classes`.
     pub labels: &'a [i64],
@@ -90,6 +90,27 @@ impl DataSet {
         Ok(())
     }
 
+    /// Decodes everything and keeps nothing: whatever a run would stumble over is found, in the test part too.
+    pub fn check(&self) -> Result<(), DataError> {
+        let Files::Whole { all, split } = &self.manifest.files else {
+            self.read::<Train, DataError>(|_| Ok(()))?;
+            return self.read::<Test, DataError>(|_| Ok(()));
+        };
+        let (train, test) = (self.part::<Train>(all), self.part::<Test>(all));
+        let mut of_test = 0;
+        let every = |row| {
+            of_test += u64::from(split.is_test(row));
+            true
+        };
+        let rows = csv::read::<DataError>(&train, every, &mut |block| {
+            block.images.clear();
+            block.labels.clear();
+            Ok(())
+        })?;
+        train.check_rows(rows - of_test)?;
+        test.check_rows(of_test)
+    }
+
     /// Decodes one part from its first sample to its last and hands it to `sink`, block by block. Fails if the part
     /// does not hold as many samples as the manifest declares.
     pub fn read<P: Part, E: From<DataError>>(
@@ -106,17 +127,28 @@ impl DataSet {
         match &self.manifest.files {
             Files::Whole { all, split } => {
                 let wanted = |row| split.is_test(row) == P::IS_TEST;
-                csv::read(&self.part::<P>(all), wanted, &mut emit)
+                self.read_csv::<P, E>(all, wanted, &mut emit)
             }
             Files::Parts { train, test } => {
                 let entry = if P::IS_TEST { test } else { train };
-                csv::read(&self.part::<P>(entry), |_| true, &mut emit)
+                self.read_csv::<P, E>(entry, |_| true, &mut emit)
             }
             Files::Idx { train, test } => {
                 let (images, labels) = if P::IS_TEST { test } else { train };
                 idx::read(&self.part::<P>(images), &self.folder.join(&labels.path), &mut emit)
             }
         }
+    }
+
+    fn read_csv<P: Part, E: From<DataError>>(
+        &self,
+        entry: &FileEntry,
+        wanted: impl Fn(u64) -> bool,
+        emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let part = self.part::<P>(entry);
+        let rows = csv::read(&part, wanted, emit)?;
+        Ok(part.check_rows(rows)?)
     }
 
     fn part<P: Part>(&self, entry: &FileEntry) -> PartFile<'_> {

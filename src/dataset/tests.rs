@@ -247,22 +247,30 @@ fn a_changed_or_missing_file_is_found_by_its_checksum() {
 
 /// What is replaced in a good manifest, by what, and what the message must say.
 const BAD: &[(&str, &str, &str)] = &[
-    ("classes = 3", "clases = 3", "unknown field `clases`"),
-    ("classes = 3", "classes = 1", "d/dataset.toml:6: `classes` must be at least 2"),
-    ("classes = 3", "classes = -1", "line 6, column 11"),
-    ("[2, 1, 2]", "[2, 0, 2]", "d/dataset.toml:5: `shape`"),
-    ("[2, 1, 2]", "[2, 2]", "line 5"),
-    ("[2, 1, 2]", "[60000, 60000, 60000]", "`shape`"),
+    ("classes = 3", "clases = 3", "unknown key `clases` in dataset.toml\n  --> d/dataset.toml:6:1"),
+    ("classes = 3", "clases = 3", "hint: did you mean `classes`?"),
+    ("classes = 3", "classes = 1", "`classes` must be a whole number from 2 to"),
+    ("classes = 3", "classes = -1", " --> d/dataset.toml:6:11\n"),
+    ("classes = 3", "classes = [\"a\", \"a\"]", "`classes` names \"a\" twice"),
+    ("classes = 3", "classes = \"a\"", "or a list of names"),
+    ("[2, 1, 2]", "[2, 0, 2]", " --> d/dataset.toml:5:9\n"),
+    ("[2, 1, 2]", "[2, 2]", "hint: of a table: features = 16"),
+    ("[2, 1, 2]", "[60000, 60000, 60000]", "`shape` must be"),
     ("max_value = 10", "max_value = 0", "`max_value` must be above `min_value = 0`"),
-    ("max_value = 10", "max_value = inf", "`max_value`"),
+    ("max_value = 10", "max_value = inf", "`max_value` must be a number"),
+    ("max_value = 10", "min_value = 1", "`max_value` is missing"),
+    ("max_value = 10", "max_value = 10\nscale = \"standard\"", "`max_value` is for `scale"),
+    ("max_value = 10", "max_value = 10\nfeatures = 4", "`features` stands beside `shape`"),
+    ("max_value = 10", "max_value = 10\nlabel = \"a\"\nlabel_column = \"last\"", "beside `label`"),
     ("train_rows = 2", "train_rows = 0", "`train_rows` must be"),
-    ("train_first = 2", "test_every = 1", "`split` must have one of"),
+    ("train_first = 2", "test_every = 1", "`test_every` must be a whole number from 2"),
+    ("train_first = 2", "test_evry = 3", "unknown key `test_evry` in `split`"),
     ("train_first = 2", "train_first = 2, test_every = 3", "`split` must have one of"),
-    ("split = { train_first = 2 }", "", "`split` is missing"),
-    ("[files.all]", "[files.train]", "`files` of `format = \"csv\"` must be"),
-    ("\"csv\"", "\"idx\"", "`files` of `format = \"idx\"` must be"),
-    ("\"csv\"", "\"png\"", "unknown variant `png`"),
-    ("SHA", "abc", "d/dataset.toml:14: `sha256` of a.csv must be 64"),
+    ("[files.all]", "[files.train]", "`files` of CSV must be"),
+    ("\"csv\"", "\"idx\"", "`files` of IDX must be"),
+    ("\"csv\"", "\"cvs\"", "hint: did you mean `csv`?"),
+    ("SHA", "abc", " --> d/dataset.toml:14:10\n"),
+    ("sha256", "sha265", "unknown key `sha265` in `files.all`"),
     ("a.csv", "", "`path` must name a file"),
     ("max_value = 10", "max_value = 10\nclass_names = [\"a\"]", "has 1 names for `classes = 3`"),
 ];
@@ -342,4 +350,147 @@ proptest! {
         let (_dir, data) = folder(IDX, &files);
         let _ = load::<Test>(&data.unwrap());
     }
+}
+
+/// A data set with these keys alone.
+fn bare(keys: &str, files: &[(&str, &str)]) -> (tempfile::TempDir, Result<DataSet, DataError>) {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs_err::write(dir.path().join(name), text).unwrap();
+    }
+    fs_err::write(dir.path().join(MANIFEST), keys).unwrap();
+    let data = DataSet::open(dir.path());
+    (dir, data)
+}
+
+const IRIS: &str = "id,length,width,species\n1,5,2,setosa\n2,7,2,virginica\n3,3,2,setosa\n\
+                    4,5,2,virginica\n5,5,2,setosa\n6,9,8,virginica\n";
+
+#[test]
+fn two_lines_are_a_manifest() {
+    let keys = "files = [\"a.csv\"]\nlabel = \"species\"\nignore = [\"id\"]\n";
+    let (_dir, data) = bare(keys, &[("a.csv", IRIS)]);
+    let data = data.unwrap();
+    data.verify().unwrap();
+    data.check().unwrap();
+    let manifest = data.manifest();
+    assert_eq!((manifest.shape, manifest.classes), ([1, 1, 2], 2));
+    assert_eq!(manifest.class_names, ["setosa", "virginica"]);
+    // Rows 0 and 5 are test data.
+    assert_eq!((manifest.train_rows, manifest.test_rows), (4, 2));
+    let found = manifest.guessed.join("; ");
+    for says in [
+        "2 features: length, width",
+        "2 classes: setosa, virginica",
+        "every 5th row is test data",
+        "scale = \"standard\"",
+    ] {
+        assert!(found.contains(says), "{says}: {found}");
+    }
+    // The training part has the lengths 7, 3, 5, 5 (mean 5, variance 2) and one width; the test part is scaled by the same.
+    let root = 2_f32.sqrt();
+    let train = load::<Train>(&data).unwrap();
+    assert_eq!(train.labels, [1, 0, 1, 0]);
+    let expected = [root, 0.0, -root, 0.0, 0.0, 0.0, 0.0, 0.0];
+    assert!(train.images.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{train:?}");
+    let test = load::<Test>(&data).unwrap();
+    assert_eq!(test.labels, [0, 1]);
+    let expected = [0.0, 0.0, 4.0 / root, 6.0];
+    assert!(test.images.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{test:?}");
+}
+
+#[test]
+fn without_a_label_it_is_the_last_column_and_a_header_is_seen() {
+    for (text, header) in
+        [("1,2,b\n3,4,a\n5,6,b\n", "no header"), ("x,y,c\n1,2,b\n3,4,a\n5,6,b\n", "names")]
+    {
+        let (_dir, data) =
+            bare("files = \"a.csv\"\nsplit = { train_first = 2 }", &[("a.csv", text)]);
+        let data = data.unwrap();
+        assert_eq!(load::<Train>(&data).unwrap().labels, [1, 0], "{text}");
+        assert_eq!(load::<Test>(&data).unwrap().labels, [1], "{text}");
+        let found = data.manifest().guessed.join("; ");
+        assert!(found.contains(header), "{found}");
+    }
+}
+
+#[test]
+fn numbers_as_labels_are_classes_in_their_order_and_a_list_sets_another() {
+    let text = "1,10\n2,9\n3,2\n4,10\n";
+    let keys = "files = \"a.csv\"\nsplit = { train_first = 3 }\n";
+    let (_dir, data) = bare(keys, &[("a.csv", text)]);
+    assert_eq!(load::<Train>(&data.unwrap()).unwrap().labels, [2, 1, 0]);
+    let keys = format!("{keys}classes = [\"9\", \"10\", \"2\"]");
+    let (_dir, data) = bare(&keys, &[("a.csv", text)]);
+    assert_eq!(load::<Train>(&data.unwrap()).unwrap().labels, [1, 0, 2]);
+}
+
+#[test]
+fn what_the_files_contradict_is_shown_with_its_place() {
+    let files = "files = [\"a.csv\"]\n";
+    for (keys, says) in [
+        ("label = \"specie\"", "a.csv has no column \"specie\""),
+        ("label = \"specie\"", "dataset.toml:2:9\n"),
+        ("label = \"specie\"", "hint: did you mean `species`?"),
+        ("label = \"species\"\nignore = [\"ids\"]", "a.csv has no column \"ids\""),
+        ("label = \"species\"\nfeatures = 7", "a row of a.csv has 3 values"),
+        ("label = \"width\"", "fewer than 2 different labels"),
+    ] {
+        let (_dir, data) =
+            bare(&format!("{files}{keys}"), &[("a.csv", &IRIS.replace(",8,", ",2,"))]);
+        // Whatever is read first: a text among the values, or a single class.
+        let message = data.map(|_| ()).unwrap_err().to_string();
+        let of_values = message.contains("is not a number: leave the column out");
+        assert!(
+            message.contains(says) || (keys.contains("width") && of_values),
+            "{says}: {message}"
+        );
+    }
+    let (_dir, data) = bare("label = \"species\"", &[]);
+    let message = data.unwrap_err().to_string();
+    assert!(message.contains("`files` is missing") && message.contains("files = [\"data.csv\"]"));
+    let (_dir, data) = bare("files = [\"b.csv\"]\nlabel = \"species\"", &[]);
+    assert!(data.unwrap_err().to_string().contains("b.csv is missing"));
+}
+
+#[test]
+fn a_mistake_in_the_test_part_is_found_by_a_check() {
+    let train = "x,y\n1,a\n2,b\n";
+    let keys = "files = { train = \"a.csv\", test = \"b.csv\" }\nlabel = \"y\"\n";
+    for (test, says) in [
+        ("x,y\n1,a\noops,b\n", "b.csv, line 3: column 1 (`x`): `oops` is not a number"),
+        ("x,y\n1,a\n,b\n", "`` is not a number: fill it in"),
+        ("x,y\n1,a\nnan,b\n", "column 1 (`x`) is NaN: fill it in"),
+        ("x,y\n1,a\n3,sparrow\n", "label `sparrow` is none of the classes; the classes are: a, b"),
+        ("x,y\n1,a\n3,4,b\n", "has 3 columns, expected 1 values and a label"),
+    ] {
+        let (_dir, data) = bare(keys, &[("a.csv", train), ("b.csv", test)]);
+        let data = data.unwrap();
+        load::<Train>(&data).unwrap();
+        let message = data.check().unwrap_err().to_string();
+        assert!(message.contains(says), "{says}: {message}");
+    }
+    let (_dir, data) = bare(keys, &[("a.csv", train), ("b.csv", "x,y\n")]);
+    assert!(data.unwrap_err().to_string().contains("no row of it belongs to the test part"));
+}
+
+#[test]
+fn idx_files_say_their_own_shape() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("ti", idx(&[2, 2, 2], &[0; 8])),
+        ("tl", idx(&[2], &[1, 0])),
+        ("ei", idx(&[1, 2, 2], &[255; 4])),
+        ("el", idx(&[1], &[1])),
+    ] {
+        fs_err::write(dir.path().join(name), bytes).unwrap();
+    }
+    let keys = "[files]\ntrain_images = \"ti\"\ntrain_labels = \"tl\"\ntest_images = \"ei\"\ntest_labels = \"el\"\n";
+    fs_err::write(dir.path().join(MANIFEST), keys).unwrap();
+    let data = DataSet::open(dir.path()).unwrap();
+    data.check().unwrap();
+    let manifest = data.manifest();
+    assert_eq!((manifest.shape, manifest.classes), ([1, 2, 2], 2));
+    assert_eq!((manifest.train_rows, manifest.test_rows), (2, 1));
+    assert_eq!(load::<Test>(&data).unwrap().images, [1.0; 4]);
 }

@@ -1,238 +1,396 @@
-//! `dataset.toml` as it is written, and the checks that make a [`Manifest`] of it.
+//! `dataset.toml` as it is written: each key read and checked, what it leaves open still open.
 
-use std::path::Path;
-
-use serde::Deserialize;
-
-use super::error::DataError;
-use super::manifest::{FileEntry, Files, Format, LabelColumn, Layout, Manifest, Split};
+use super::manifest::{FileEntry, Files, Layout, Split};
+use crate::document::problems::{Place, Problem, Problems};
+use crate::document::tree::{Entry, Node, Table, Value};
+use crate::document::value::{self, Read};
 
 /// The most values that one sample may have: beyond it a typing error is likelier than a data set.
-const MAX_VALUES: u64 = 1 << 26;
+const MAX_VALUES: u32 = 1 << 26;
+/// The most classes.
+pub(super) const MAX_CLASSES: u32 = 1 << 16;
 
-impl Manifest {
-    /// Reads and checks the text of a `dataset.toml`; `file` is for messages.
-    pub fn parse(text: &str, file: &Path) -> Result<Self, DataError> {
-        let written: Written = toml::from_str(text).map_err(|error| DataError::Syntax {
-            file: file.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
-        })?;
-        let context = Context { text, file };
-        let files = written.files(&context)?;
-        written.check(&context)?;
-        Ok(Self {
-            name: written.name,
-            about: written.about,
-            licence: written.licence,
-            source: written.source,
-            shape: written.shape,
-            classes: written.classes,
-            class_names: written.class_names,
-            format: written.format,
-            layout: written.layout,
-            label_column: written.label_column,
-            header: written.header,
-            min_value: written.min_value,
-            max_value: written.max_value,
-            train_rows: written.train_rows,
-            test_rows: written.test_rows,
-            files,
-        })
-    }
+#[rustfmt::skip]
+const KEYS: &[&str] = &[
+    "name", "about", "licence", "source", "shape", "features", "classes", "class_names", "format", "layout", "label",
+    "label_column", "ignore", "header", "scale", "min_value", "max_value", "train_rows", "test_rows", "split", "files",
+];
+
+/// What is said of the classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Classes {
+    /// Nothing: they are those of the training part.
+    Open,
+    /// So many, numbered from 0.
+    Count(u32),
+    /// These, as the files spell them.
+    Names(Vec<String>),
 }
 
-/// The manifest as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    about: String,
-    licence: String,
-    source: String,
-    shape: [u32; 3],
-    classes: u32,
-    #[serde(default)]
-    class_names: Vec<String>,
-    format: Format,
-    #[serde(default)]
-    layout: Layout,
-    #[serde(default)]
-    label_column: LabelColumn,
-    #[serde(default)]
-    header: bool,
-    #[serde(default)]
-    min_value: f32,
-    max_value: f32,
-    train_rows: u64,
-    test_rows: u64,
-    split: Option<WrittenSplit>,
-    files: WrittenFiles,
+/// Where a CSV row has its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LabelAt {
+    First,
+    Last,
+    /// In the column of this name.
+    Named(String, Place),
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenSplit {
-    test_every: Option<u64>,
-    train_first: Option<u64>,
+/// What becomes of a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Scale {
+    /// Nothing is said.
+    Open,
+    /// From the one to the other becomes 0 to 1.
+    Range(f32, f32),
+    /// Mean 0 and deviation 1, column by column.
+    Standard,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenFiles {
-    all: Option<FileEntry>,
-    train: Option<FileEntry>,
-    test: Option<FileEntry>,
-    train_images: Option<FileEntry>,
-    train_labels: Option<FileEntry>,
-    test_images: Option<FileEntry>,
-    test_labels: Option<FileEntry>,
-}
-
-struct Context<'a> {
-    text: &'a str,
-    file: &'a Path,
-}
-
-impl Context<'_> {
-    fn value(&self, key: &'static str, why: impl Into<String>) -> DataError {
-        let is_key = |line: &str| {
-            line.trim_start_matches([' ', '\t', '['])
-                .strip_prefix(key)
-                .is_some_and(|rest| rest.trim_start().starts_with(['=', '.', ']']))
-        };
-        DataError::Value {
-            file: self.file.to_owned(),
-            line: self.text.lines().position(is_key).unwrap_or(0) + 1,
-            key,
-            why: why.into(),
-        }
-    }
+/// The manifest.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) name: Option<String>,
+    pub(super) about: String,
+    pub(super) licence: String,
+    pub(super) source: String,
+    pub(super) shape: Option<[u32; 3]>,
+    pub(super) shape_place: Place,
+    pub(super) classes: Classes,
+    pub(super) class_names: Vec<String>,
+    pub(super) layout: Layout,
+    pub(super) label: LabelAt,
+    pub(super) ignore: Vec<(String, Place)>,
+    pub(super) header: Option<bool>,
+    pub(super) scale: Scale,
+    pub(super) train_rows: Option<u64>,
+    pub(super) test_rows: Option<u64>,
+    pub(super) files: Files,
+    /// Nobody said how one file is split.
+    pub(super) split_is_open: bool,
 }
 
 impl Written {
-    fn check(&self, context: &Context<'_>) -> Result<(), DataError> {
-        let bad = |key, why: String| Err(context.value(key, why));
-        if self.name.is_empty() || !self.name.chars().all(is_name_character) {
-            return bad("name", "must be made of letters, digits, `-`, `_` and `.`".to_owned());
-        }
-        let values: u64 =
-            self.shape.iter().fold(1, |product, side| u64::from(*side).saturating_mul(product));
-        if values == 0 || values > MAX_VALUES {
-            return bad(
-                "shape",
-                format!("{:?} must be [channels, height, width], each at least 1", self.shape),
-            );
-        }
-        if self.classes < 2 {
-            return bad("classes", "must be at least 2".to_owned());
-        }
-        if !self.class_names.is_empty() && self.class_names.len() != self.classes as usize {
-            return bad(
-                "class_names",
-                format!("has {} names for `classes = {}`", self.class_names.len(), self.classes),
-            );
-        }
-        let finite = self.min_value.is_finite() && self.max_value.is_finite();
-        if !finite || self.max_value <= self.min_value {
-            return bad("max_value", format!("must be above `min_value = {}`", self.min_value));
-        }
-        for (key, rows) in [("train_rows", self.train_rows), ("test_rows", self.test_rows)] {
-            if !(1..=u64::from(u32::MAX)).contains(&rows) {
-                return bad(key, "must be the number of samples, at least 1".to_owned());
-            }
-        }
-        self.check_csv_keys(context)
-    }
-
-    fn check_csv_keys(&self, context: &Context<'_>) -> Result<(), DataError> {
-        if self.format == Format::Idx {
-            if self.header {
-                return Err(context.value("header", "is for `format = \"csv\"`"));
-            }
-            if self.label_column != LabelColumn::Last {
-                return Err(context.value("label_column", "is for `format = \"csv\"`"));
-            }
-        }
-        Ok(())
-    }
-
-    fn files(&self, context: &Context<'_>) -> Result<Files, DataError> {
-        let said = self.files.clone();
-        let csv = (said.all, said.train, said.test);
-        let idx = (said.train_images, said.train_labels, said.test_images, said.test_labels);
-        let files = match (self.format, csv, idx) {
-            (Format::Csv, (Some(all), None, None), (None, None, None, None)) => {
-                Files::Whole { all, split: self.whole_split(context)? }
-            }
-            (Format::Csv, (None, Some(train), Some(test)), (None, None, None, None)) => {
-                Files::Parts { train, test }
-            }
-            (Format::Idx, (None, None, None), (Some(a), Some(b), Some(c), Some(d))) => {
-                Files::Idx { train: (a, b), test: (c, d) }
-            }
-            (Format::Csv, ..) => return Err(context.value(
-                "files",
-                "of `format = \"csv\"` must be `[files.all]`, or `[files.train]` and `[files.test]`",
-            )),
-            (Format::Idx, ..) => return Err(context.value(
-                "files",
-                "of `format = \"idx\"` must be `[files.train_images]`, `[files.train_labels]`, \
-                 `[files.test_images]` and `[files.test_labels]`",
-            )),
+    /// Reads the keys; nothing where one of them is wrong, which is then reported.
+    pub(super) fn read(root: &Table, whole: Place, problems: &mut Problems) -> Option<Self> {
+        value::check_keys(root, "in dataset.toml", KEYS, problems);
+        let mut keys = Keys { root, whole, problems };
+        let split = keys.get("split", split);
+        let files = keys.files(split);
+        let text = |key: &str, node: &Node| Ok(value::text(key, node, "text")?.to_owned());
+        let rows = |key: &str, node: &Node| Ok(u64::from(value::count(key, node, 1..=u32::MAX)?));
+        let written = Self {
+            name: keys.get("name", name),
+            about: keys.get("about", text).unwrap_or_default(),
+            licence: keys.get("licence", text).unwrap_or_default(),
+            source: keys.get("source", text).unwrap_or_default(),
+            shape: keys.shape(),
+            shape_place: keys.place(if root.get("shape").is_some() { "shape" } else { "features" }),
+            classes: keys.get("classes", classes).unwrap_or(Classes::Open),
+            class_names: keys.class_names(),
+            layout: keys.get("layout", layout).unwrap_or_default(),
+            label: keys.label(),
+            ignore: keys.get("ignore", names).unwrap_or_default(),
+            header: keys.get("header", value::flag),
+            scale: keys.scale(),
+            train_rows: keys.get("train_rows", rows),
+            test_rows: keys.get("test_rows", rows),
+            split_is_open: split.is_none(),
+            files: files?,
         };
-        for entry in files.entries() {
-            check_entry(entry, context)?;
-        }
-        if self.split.is_some() && !matches!(files, Files::Whole { .. }) {
-            return Err(context.value(
-                "split",
-                "is for one file with both parts (`files.all`); these files are apart already",
-            ));
-        }
-        Ok(files)
+        keys.check(&written);
+        (!keys.problems.any()).then_some(written)
+    }
+}
+
+struct Keys<'a> {
+    root: &'a Table,
+    /// The file, where no key is to blame.
+    whole: Place,
+    problems: &'a mut Problems,
+}
+
+impl Keys<'_> {
+    /// The value of a key, if it is there and can be.
+    fn get<T>(&mut self, key: &str, read: impl Fn(&str, &Node) -> Read<T>) -> Option<T> {
+        let node = &self.root.get(key)?.node;
+        self.problems.ok(read(key, node))
     }
 
-    /// How one file is split that holds both parts.
-    fn whole_split(&self, context: &Context<'_>) -> Result<Split, DataError> {
-        let Some(split) = &self.split else {
-            return Err(context.value(
-                "split",
-                "is missing: one file holds both parts, so write `split = { test_every = 5 }` or \
-                 `split = { train_first = 1000 }`",
-            ));
+    fn place(&self, key: &str) -> Place {
+        self.root.get(key).map_or(self.whole, |entry| entry.node.place)
+    }
+
+    /// Reports a key that may not stand there.
+    fn refuse(&mut self, key: &str, why: &str) {
+        if let Some(entry) = self.root.get(key) {
+            self.problems.error(entry.key_place, format!("`{key}` {why}"));
+        }
+    }
+
+    /// Reports a key that says the same as another one.
+    fn clash(&mut self, key: &str, other: &str) {
+        if self.root.get(other).is_some() {
+            self.refuse(key, &format!("stands beside `{other}`: keep one of them"));
+        }
+    }
+
+    fn files(&mut self, split: Option<Split>) -> Option<Files> {
+        let Some(entry) = self.root.get("files") else {
+            let problem = Problem::new(self.whole, "`files` is missing: it names the data");
+            self.problems.push(problem.hint("for example files = [\"data.csv\"]"));
+            return None;
         };
-        match (split.test_every, split.train_first) {
-            (Some(n), None) if n >= 2 => Ok(Split::TestEvery(n)),
-            (None, Some(n)) if n >= 1 => Ok(Split::TrainFirst(n)),
-            _ => Err(context.value(
-                "split",
-                "must have one of `test_every` (at least 2) and `train_first` (at least 1)",
-            )),
+        let found = self.problems.ok(files(entry, split))?;
+        if !matches!(found, Files::Whole { .. }) {
+            self.refuse("split", "is for one file with both parts; these files are apart already");
+        }
+        Some(found)
+    }
+
+    fn shape(&mut self) -> Option<[u32; 3]> {
+        self.clash("features", "shape");
+        let features =
+            |key: &str, node: &Node| Ok([1, 1, value::count(key, node, 1..=MAX_VALUES)?]);
+        self.get("features", features).or_else(|| self.get("shape", shape))
+    }
+
+    fn label(&mut self) -> LabelAt {
+        self.clash("label_column", "label");
+        let column = |key: &str, node: &Node| value::word(key, node, &["first", "last"]);
+        let name = |key: &str, node: &Node| {
+            let name = value::text(key, node, "the name of a column in quotes")?;
+            Ok(LabelAt::Named(name.to_owned(), node.place))
+        };
+        match self.get("label_column", column) {
+            Some("first") => LabelAt::First,
+            _ => self.get("label", name).unwrap_or(LabelAt::Last),
+        }
+    }
+
+    fn class_names(&mut self) -> Vec<String> {
+        let names = self.get("class_names", names).unwrap_or_default();
+        let count = self.root.get("classes").and_then(|entry| entry.node.value.integer());
+        let (place, found) = (self.place("class_names"), names.len());
+        match count {
+            _ if self.root.get("class_names").is_none() => {}
+            Some(count) if i64::try_from(found) != Ok(count) => {
+                let message = format!("`class_names` has {found} names for `classes = {count}`");
+                self.problems.error(place, message);
+            }
+            Some(_) => {}
+            None => self.refuse("class_names", "is for `classes` as a number"),
+        }
+        names.into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn scale(&mut self) -> Scale {
+        let words = |key: &str, node: &Node| value::word(key, node, &["standard", "range"]);
+        let scale = self.get("scale", words);
+        let (min, max) = (self.get("min_value", finite), self.get("max_value", finite));
+        if scale == Some("standard") {
+            for key in ["min_value", "max_value"] {
+                self.refuse(key, "is for `scale = \"range\"`");
+            }
+            return Scale::Standard;
+        }
+        let low = min.unwrap_or(0.0);
+        match max {
+            Some(high) if high > low => return Scale::Range(low, high),
+            Some(_) => {
+                let message = format!("`max_value` must be above `min_value = {low}`");
+                self.problems.error(self.place("max_value"), message);
+            }
+            None if self.root.get("max_value").is_some() => {}
+            None if scale.is_some() || min.is_some() => {
+                let place = self.place(if min.is_some() { "min_value" } else { "scale" });
+                let message = "`max_value` is missing: the stored value that becomes 1";
+                self.problems.error_with(place, message, "for example max_value = 255");
+            }
+            None => {}
+        }
+        Scale::Open
+    }
+
+    /// What the keys say against one another.
+    fn check(&mut self, written: &Written) {
+        let format = self.get("format", |key, node| value::word(key, node, &["csv", "idx"]));
+        let is_idx = matches!(written.files, Files::Idx { .. });
+        if format.is_some_and(|format| (format == "idx") != is_idx) {
+            let message = if is_idx { CSV_FILES } else { IDX_FILES };
+            self.problems.error(self.place("files"), message);
+        }
+        if !is_idx {
+            return;
+        }
+        for key in ["header", "label_column", "label", "ignore"] {
+            self.refuse(key, "is for CSV");
+        }
+        if written.scale == Scale::Standard {
+            self.refuse("scale", "= \"standard\" is for CSV");
+        }
+        if let Classes::Names(_) = written.classes {
+            self.refuse("classes", "as names is for CSV: write the number and `class_names`");
         }
     }
 }
 
-fn check_entry(entry: &FileEntry, context: &Context<'_>) -> Result<(), DataError> {
-    let digits = entry.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if entry.sha256.len() != 64 || !digits {
-        // The key occurs once a file: its value tells which is meant.
-        let line = context.text.lines().position(|line| line.contains(&entry.sha256));
-        return Err(DataError::Value {
-            file: context.file.to_owned(),
-            line: line.unwrap_or(0) + 1,
-            key: "sha256",
-            why: format!(
-                "of {} must be 64 lower-case hexadecimal digits, as `sha256sum` prints them",
-                entry.path.display()
-            ),
-        });
+const CSV_FILES: &str =
+    "`files` of CSV must be one file with both parts (`all`), or `train` and `test`";
+const IDX_FILES: &str =
+    "`files` of IDX must be `train_images`, `train_labels`, `test_images` and `test_labels`";
+
+fn files(entry: &Entry, split: Option<Split>) -> Read<Files> {
+    let node = &entry.node;
+    let whole = |all| Files::Whole { all, split: split.unwrap_or(Split::USUAL) };
+    let Value::Table(table) = &node.value else {
+        return match value::texts("files", node, "a list with one CSV file, or a table of files")? {
+            [only] => Ok(whole(file("files", only)?)),
+            _ => Err(Problem::new(node.place, "`files` as a list is one file with both parts")
+                .hint(
+                    "where each part has its own: files = { train = \"a.csv\", test = \"b.csv\" }",
+                )),
+        };
+    };
+    let keys: Vec<&str> = table.entries.iter().map(|entry| &*entry.key).collect();
+    let at = |key: &str| match table.get(key) {
+        Some(entry) => file(key, &entry.node),
+        None => Err(Problem::new(entry.key_place, format!("`files` names no `{key}`"))),
+    };
+    let is =
+        |wanted: &[&str]| keys.len() == wanted.len() && keys.iter().all(|k| wanted.contains(k));
+    if is(&["all"]) {
+        Ok(whole(at("all")?))
+    } else if is(&["train", "test"]) {
+        Ok(Files::Parts { train: at("train")?, test: at("test")? })
+    } else if is(&["train_images", "train_labels", "test_images", "test_labels"]) {
+        Ok(Files::Idx {
+            train: (at("train_images")?, at("train_labels")?),
+            test: (at("test_images")?, at("test_labels")?),
+        })
+    } else {
+        let images = keys.iter().any(|key| key.ends_with("_images") || key.ends_with("_labels"));
+        Err(Problem::new(entry.key_place, if images { IDX_FILES } else { CSV_FILES }))
     }
-    if entry.path.as_os_str().is_empty() {
-        return Err(context.value("path", "must name a file"));
-    }
-    Ok(())
 }
 
-const fn is_name_character(c: char) -> bool {
+/// A file: its path, or a table with `path` and `sha256`.
+fn file(key: &str, node: &Node) -> Read<FileEntry> {
+    let Some(table) = node.table() else {
+        let path = value::text(key, node, "the path of a file in quotes")?;
+        return entry(path, None, node.place);
+    };
+    let path = table.get("path").ok_or_else(|| {
+        Problem::new(node.place, format!("`{key}` has no `path`")).hint("path = \"data.csv\"")
+    })?;
+    if let Some(other) = table.entries.iter().find(|e| e.key != "path" && e.key != "sha256") {
+        let message = format!("unknown key `{}` in `files.{key}`", other.key);
+        return Err(Problem::new(other.key_place, message).hint("the keys are: path, sha256"));
+    }
+    let text = value::text("path", &path.node, "the path of a file in quotes")?;
+    let sha256 = table.get("sha256").map(|sum| {
+        let digits = "64 lower-case hexadecimal digits, as `sha256sum` prints them";
+        let text = value::text("sha256", &sum.node, digits)?;
+        let good = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if text.len() == 64 && good {
+            return Ok(text.to_owned());
+        }
+        let problem = Problem::new(sum.node.place, format!("`sha256` must be {digits}"));
+        Err(problem.hint("leave it out, and the file is not compared with anything"))
+    });
+    entry(text, sha256.transpose()?, path.node.place)
+}
+
+fn entry(path: &str, sha256: Option<String>, place: Place) -> Read<FileEntry> {
+    if path.is_empty() {
+        return Err(Problem::new(place, "`path` must name a file"));
+    }
+    Ok(FileEntry { path: path.into(), sha256 })
+}
+
+fn split(key: &str, node: &Node) -> Read<Split> {
+    let says = "{ test_every = 5 } or { train_first = 1000 }";
+    let wrong = || value::wrong(key, says, node);
+    let [entry] = &node.table().ok_or_else(wrong)?.entries[..] else {
+        let message = "`split` must have one of `test_every` and `train_first`";
+        return Err(Problem::new(node.place, message).hint(format!("for example split = {says}")));
+    };
+    let count = |from| Ok(u64::from(value::count(&entry.key, &entry.node, from..=u32::MAX)?));
+    match &*entry.key {
+        "test_every" => Ok(Split::TestEvery(count(2)?)),
+        "train_first" => Ok(Split::TrainFirst(count(1)?)),
+        _ => Err(Problem::new(entry.key_place, format!("unknown key `{}` in `split`", entry.key))
+            .hint("the keys are: test_every, train_first")),
+    }
+}
+
+fn name(key: &str, node: &Node) -> Read<String> {
+    let expected = "a name of letters, digits, `-`, `_` and `.`";
+    let name = value::text(key, node, expected)?;
+    if !name.is_empty() && name.chars().all(is_name_character) {
+        return Ok(name.to_owned());
+    }
+    Err(value::wrong(key, expected, node))
+}
+
+/// Whether a data set's name may have it.
+pub(super) const fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+fn layout(key: &str, node: &Node) -> Read<Layout> {
+    let word = value::word(key, node, &["chw", "hwc"])?;
+    Ok(if word == "hwc" { Layout::Hwc } else { Layout::Chw })
+}
+
+fn shape(key: &str, node: &Node) -> Read<[u32; 3]> {
+    let expected = "[channels, height, width], each at least 1";
+    let wrong = || {
+        let hint = "of a table: features = 16, or nothing, and the columns are counted";
+        value::wrong(key, expected, node).hint(hint)
+    };
+    let Value::List(items) = &node.value else {
+        return Err(wrong());
+    };
+    let sides: Vec<u32> = items
+        .iter()
+        .filter_map(|item| u32::try_from(item.value.integer()?).ok().filter(|side| *side > 0))
+        .collect();
+    let values = sides.iter().fold(1_u64, |product, side| product.saturating_mul((*side).into()));
+    match <[u32; 3]>::try_from(sides) {
+        Ok(shape) if items.len() == 3 && values <= MAX_VALUES.into() => Ok(shape),
+        _ => Err(wrong()),
+    }
+}
+
+fn classes(key: &str, node: &Node) -> Read<Classes> {
+    match &node.value {
+        Value::List(_) => {
+            let names = names(key, node)?;
+            let twice =
+                (1..names.len()).find(|at| names[..*at].iter().any(|n| n.0 == names[*at].0));
+            match twice {
+                Some(at) => {
+                    let (name, place) = &names[at];
+                    Err(Problem::new(*place, format!("`classes` names {name:?} twice")))
+                }
+                None if names.len() < 2 => Err(value::wrong(key, "at least 2 names", node)),
+                None => Ok(Classes::Names(names.into_iter().map(|(name, _)| name).collect())),
+            }
+        }
+        Value::Integer(_) => Ok(Classes::Count(value::count(key, node, 2..=MAX_CLASSES)?)),
+        _ => Err(value::wrong(key, "a number of classes of at least 2, or a list of names", node)),
+    }
+}
+
+fn names(key: &str, node: &Node) -> Read<Vec<(String, Place)>> {
+    let expected = "a list of names in quotes";
+    let items = value::texts(key, node, expected)?.iter();
+    items.map(|item| Ok((value::text(key, item, expected)?.to_owned(), item.place))).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "samples are 32-bit floats")]
+fn finite(key: &str, node: &Node) -> Read<f32> {
+    let value = node.value.number().map(|value| value as f32).filter(|value| value.is_finite());
+    value.ok_or_else(|| value::wrong(key, "a number", node))
 }

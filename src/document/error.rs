@@ -46,6 +46,21 @@ impl ConfigError {
         &self.diagnostics
     }
 
+    /// The first mistake on one line.
+    pub fn brief(&self) -> String {
+        let Some(Diagnostic { message, origin, excerpt, hint }) = self.diagnostics.first() else {
+            return String::new();
+        };
+        let position = excerpt.as_ref().and_then(|excerpt| excerpt.position);
+        let place = position.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let hint = hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
+        let more = match self.diagnostics.len() - 1 + self.omitted {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        format!("{origin}{place}: {message}{hint}{more}")
+    }
+
     /// All mistakes as plain text, without a line feed at the end.
     pub fn render(&self) -> String {
         let mut blocks: Vec<String> = self.diagnostics.iter().map(ToString::to_string).collect();

@@ -41,15 +41,22 @@ pub(crate) struct Problem {
     place: Place,
     message: String,
     hint: Option<String>,
+    /// The mistakes of another file, for which this one cannot be used.
+    because: Vec<Diagnostic>,
 }
 
 impl Problem {
     pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), hint: None }
+        Self { place, message: message.into(), hint: None, because: Vec::new() }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn because(mut self, of: &ConfigError) -> Self {
+        self.because = of.diagnostics().to_vec();
         self
     }
 }
@@ -142,7 +149,10 @@ impl Problems {
         errors.dedup_by(|a, b| a.place == b.place && a.message == b.message);
         let omitted = errors.len().saturating_sub(SHOWN);
         errors.truncate(SHOWN);
-        let diagnostics = errors.iter().map(|problem| self.diagnose(problem)).collect();
+        let diagnostics = errors.iter().flat_map(|problem| {
+            std::iter::once(self.diagnose(problem)).chain(problem.because.iter().cloned())
+        });
+        let diagnostics = diagnostics.collect();
         ConfigError::new(diagnostics, omitted)
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::problems::{Place, Problem, Problems};
+use super::problems::{Place, Problem, Problems, shown};
 use super::suggest;
 use super::tree::{Entry, Node, Table, Value};
 
@@ -85,4 +85,13 @@ pub(crate) fn as_table(entry: &Entry) -> Read<&Table> {
         other => other.shown(),
     };
     Err(Problem::new(entry.node.place, format!("`{key}` must be a table, not {got}")))
+}
+
+/// Reports every key of a table that is not among `keys`.
+pub(crate) fn check_keys(table: &Table, within: &str, keys: &[&str], problems: &mut Problems) {
+    for entry in table.entries.iter().filter(|entry| !keys.contains(&&*entry.key)) {
+        let message = format!("unknown key `{}` {within}", shown(&entry.key));
+        let hint = suggest::hint(&entry.key, keys, "the keys are");
+        problems.error_with(entry.key_place, message, hint);
+    }
 }

@@ -10,6 +10,7 @@ use perftune::config::plan::{Plan, PlannedRun, WorkerProgram};
 use perftune::config::{
     ConfigError, DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request, load,
 };
+use perftune::dataset::DataError;
 use perftune::event::{Axis, AxisValue, MemoryGuard, Work};
 use perftune::gate::GatePolicy;
 use perftune::sampler::LimitMeans;
@@ -19,19 +20,23 @@ use proptest::prelude::*;
 struct Catalogue;
 
 impl DatasetCatalogue for Catalogue {
-    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, String> {
+    fn resolve(&self, name_or_path: &str) -> Result<DatasetFacts, DataError> {
         let train_rows = match name_or_path {
             "digits" => 1347,
             "satellite" => 4435,
             "fashion-mnist" => 60_000,
             path if path.ends_with("other/digits") => 500,
-            _ => return Err("the folder has no dataset.toml".to_owned()),
+            path => {
+                let path = Path::new(path).file_name().unwrap().into();
+                return Err(DataError::NoManifest { path });
+            }
         };
         let name = name_or_path.rsplit('/').next().unwrap();
         Ok(DatasetFacts {
             name: name.to_owned(),
             dir: Path::new("/datasets").join(name_or_path),
             train_rows,
+            guessed: Vec::new(),
         })
     }
 

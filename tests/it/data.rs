@@ -147,7 +147,8 @@ fn a_broken_data_set_hides_no_other_one_in_the_list() {
         fs::create_dir_all(lab.path("datasets").join(name)).unwrap();
         fs::write(lab.path(&format!("datasets/{name}/dataset.toml")), manifest(&table())).unwrap();
     }
-    fs::write(lab.path("datasets/broken/dataset.toml"), "name = \"b\"\nclases = 3\n").unwrap();
+    fs::write(lab.path("datasets/broken/dataset.toml"), "files = [\"a.csv\"]\nclases = 3\n")
+        .unwrap();
     let shown = lab.call(&["list", "datasets"]).exits(0);
     let line = |name| shown.stdout.lines().find(|line| line.starts_with(name)).unwrap();
     assert!(line("broken").contains("cannot be used"), "{}", shown.stdout);
@@ -157,4 +158,54 @@ fn a_broken_data_set_hides_no_other_one_in_the_list() {
     assert!(rows.iter().any(|row| row["name"] == "whole" && row["problem"].is_empty()));
     let broken = rows.iter().find(|row| row["name"] == "broken").unwrap();
     assert!(broken["problem"].contains("clases"), "{broken:?}");
+}
+
+/// What a new user brings: a table with names for its columns and its classes.
+const IRIS: &str =
+    "length,species\n1,setosa\n2,other\n3,setosa\n4,other\n5,setosa\n6,other\n7,setosa\n8,other\n";
+
+#[test]
+fn what_was_found_in_the_data_is_said() {
+    let lab = lab("./tiny");
+    fs::write(lab.path("tiny/tiny.csv"), IRIS).unwrap();
+    fs::write(lab.path("tiny/dataset.toml"), "files = [\"tiny.csv\"]\nlabel = \"species\"\n")
+        .unwrap();
+    let shown = run(&lab, &["--dry-run"]).exits(0);
+    let says = "note: found in the data of tiny: 1 feature: length; 2 classes: other, setosa; ";
+    assert!(shown.stderr.starts_with(says), "{}", shown.stderr);
+    fs::create_dir(lab.path("datasets")).unwrap();
+    fs::rename(lab.path("tiny"), lab.path("datasets/tiny")).unwrap();
+    let shown = lab.call(&["list", "datasets", "--format", "csv"]).exits(0);
+    let rows = support::rows(&shown.stdout);
+    let tiny = rows.iter().find(|row| row["name"] == "tiny").unwrap();
+    assert!(tiny["guessed"].contains("2 classes: other, setosa"), "{tiny:?}");
+}
+
+#[test]
+fn a_mistake_in_the_test_part_is_found_before_the_first_run() {
+    let lab = lab("./tiny");
+    // Row 5, which `test_every = 5` makes test data.
+    let text = table().replace("5,5,3,4", "5,5,x,4");
+    assert_ne!(text, table());
+    fs::write(lab.path("tiny/tiny.csv"), &text).unwrap();
+    fs::write(lab.path("tiny/dataset.toml"), manifest(&text)).unwrap();
+    // A program in its place: the data is looked at before it is started.
+    let mut command = lab.perftune(&["run", "grid.toml"]);
+    command.env("PERFTUNE_WORKER", "/bin/true");
+    let shown = Shown::of(command.output().unwrap()).exits(2);
+    assert!(
+        shown.stderr.contains("tiny.csv, line 6: column 3: `x` is not a number"),
+        "{}",
+        shown.stderr
+    );
+}
+
+#[test]
+fn a_mistake_in_a_manifest_is_shown_with_a_caret() {
+    let lab = lab("./tiny");
+    let text = manifest(&table()).replace("classes = 2", "clases = 2");
+    fs::write(lab.path("tiny/dataset.toml"), text).unwrap();
+    let says =
+        "dataset.toml:7:1\n   |\n 7 | clases = 2\n   | ^^^^^^\n   = hint: did you mean `classes`?";
+    refused(&lab, &["error: the data set \"./tiny\" cannot be used", "grid.toml:4", says]);
 }

@@ -116,6 +116,17 @@ fn stage() -> Lab {
     std::io::Write::write_all(&mut packed, series.as_bytes()).unwrap();
     fs::write(here.join("series.csv.gz"), packed.finish().unwrap()).unwrap();
 
+    // The example of a page is what a reader would type.
+    fs::create_dir(here.join("iris")).unwrap();
+    let page = root().join("docs/extending.md");
+    for (language, to) in [
+        ("toml dataset.toml", "iris/dataset.toml"),
+        ("csv iris.csv", "iris/iris.csv"),
+        ("toml iris.toml", "iris.toml"),
+    ] {
+        let [(_, text)] = &blocks(&page, language)[..] else { panic!("{language}") };
+        fs::write(here.join(to), text).unwrap();
+    }
     for name in ["three-by-three", "whole", "nightly", "branch"] {
         let out = format!("here/results/{name}");
         lab.run(&["--full", "--out", &out]).exits(0);
@@ -185,6 +196,13 @@ fn every_grid_of_the_pages_is_one() {
         }
     }
     assert!(count > 5, "{count}");
+}
+
+#[test]
+fn what_the_example_of_own_data_says_is_what_is_said() {
+    let shown = shell(&stage(), "perftune run iris.toml").exits(0);
+    let [(_, says)] = &blocks(&root().join("docs/extending.md"), "text")[..] else { panic!() };
+    assert_eq!(&shown.stderr, says);
 }
 
 /// The name that a heading is linked by.

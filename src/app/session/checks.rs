@@ -34,12 +34,16 @@ pub(super) fn devices(request: &RunRequest<'_>, launch: &Launch) -> Result<(), F
     Ok(())
 }
 
-/// Every file of the data sets is what its manifest says.
+/// Every file of the data sets is what its manifest says, to the last row of the test part: a run would notice only after
+/// it has trained.
 pub(super) fn data(request: &RunRequest<'_>) -> Result<(), Fault> {
     let native = request.runs.iter().filter(|run| run.job.work == Work::Native);
     let folders: BTreeSet<_> = native.map(|run| &run.job.dataset_dir).collect();
     for folder in folders {
-        let verified = DataSet::open(folder).and_then(|set| set.verify());
+        let verified = DataSet::open(folder).and_then(|set| {
+            set.verify()?;
+            set.check()
+        });
         verified.map_err(|error| Fault::new(error_text(&error)))?;
     }
     Ok(())
