@@ -18,7 +18,7 @@ use crate::control::policy::StopPolicy;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::Table;
 use crate::event::{Axis, Limits, ServeSpec, TrainSpec};
-use crate::metric::{MetricDef, MetricKind, MetricName, Scope as Stage, Source};
+use crate::metric::{MetricDef, MetricName, Scope as Stage, Source};
 
 /// Everything of a cell that is no axis, complete.
 #[derive(Debug, Clone)]
@@ -83,10 +83,7 @@ impl Settings {
             place: self.stop_place,
         };
         resolved.serve = self.serving.finish(&around, problems);
-        // A rate is searched for once, before the training.
-        let constrained = self.constraints.iter().any(|limited| {
-            limited.def.scope == Stage::Serve && limited.def.kind != MetricKind::Scalar
-        });
+        let constrained = self.constraints.iter().any(|limited| limited.def.scope == Stage::Serve);
         if let Some(serve) = &mut resolved.serve {
             serve.confirm = constrained && self.train.epochs > 0 && serve.has_phase();
         }

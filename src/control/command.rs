@@ -51,7 +51,7 @@ impl Run {
     /// Whether the memory of a command is not known, since it ended before anybody could look at it.
     pub(super) fn unseen(&self, metric: &MetricDef) -> Option<Note> {
         let unseen = self.context.work.is_command() && self.totals.resident_ns.is_none();
-        let of_memory = matches!(metric.source, Source::Tick(Field::Resident | Field::Peak));
+        let of_memory = matches!(metric.source.field(), Some(Field::Resident | Field::Peak));
         (unseen && of_memory).then_some(Note::EndedUnseen)
     }
 

@@ -16,7 +16,7 @@ use crate::event::{
     Constraint, Evidence, Feasibility, Finding, MetricRow, Num, Phase, Ruling, RunVerdict, Stage,
     StopDetail, StopReason, StopRecord,
 };
-use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source};
+use crate::metric::{MetricDef, MetricKind, Scope, Source, UsageField};
 
 impl Run {
     /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
@@ -174,12 +174,12 @@ impl Run {
         if metric.scope != Scope::Run {
             return None;
         }
+        let members = self.members(metric).unwrap_or_default();
         let (figure, sure) = match (metric.kind, metric.source) {
             // The sum over processes counts shared pages twice, and a whole device's memory is also that of others. What a
             // process has that is left alone (a wrapper has started it) is its own.
-            _ if metric.id == MetricId::MemoryPeak && self.totals.processes > 1 => {
-                (self.totals.alone, true)
-            }
+            _ if members.processes > 1 => (members.alone, true),
+            (_, Source::ServedPeak) => (self.totals.served.peak?, true),
             (MetricKind::Peak, _) => {
                 (self.totals.peaks.largest(metric.id)?, !self.totals.is_shared(metric))
             }
@@ -252,12 +252,11 @@ impl Run {
             return open(evidence);
         }
         // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.
-        let peak = metric.kind == MetricKind::Peak;
+        let peak = metric.is_peak();
         if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint, metric) {
             return open(Evidence::Bound { value, lower: false, notes: row.notes.clone() });
         }
-        if metric.id == MetricId::MemoryPeak
-            && let Some(most) = self.hidden_peak()
+        if let Some(most) = self.hidden_peak(metric)
             && holds != constraint.op.holds(most, constraint.limit)
         {
             return open(Evidence::Hidden { value, notes: row.notes.clone() });
@@ -279,15 +278,16 @@ impl Run {
     /// Whether a peak beyond the limit is that of the run's own memory, each page counted once: as sampled of a single
     /// process, or as the kernel told the worker at its end.
     fn is_exact(&self, constraint: &Constraint, metric: &MetricDef) -> bool {
-        if metric.id != MetricId::MemoryPeak {
+        let Some(members) = self.members(metric) else {
             return !self.totals.is_shared(metric);
-        }
+        };
         let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
+        let usage = usage.filter(|_| metric.usage == Some(UsageField::Peak));
         let own = usage.and_then(|usage| usage.vm_hwm_bytes);
         let alone = |own: u64| {
             constraint.op.is_upper() && !constraint.op.holds(own as f64, constraint.limit)
         };
-        self.totals.processes <= 1 || own.is_some_and(alone)
+        members.processes <= 1 || own.is_some_and(alone)
     }
 
     /// Why a figure of the whole run is not final, if it is not.
@@ -304,6 +304,9 @@ impl Run {
         if metric.is_of_model() {
             let trained = self.trained_to_the_end(ended.reason);
             return (!trained).then_some(Evidence::Untrained { value });
+        }
+        if metric.source == Source::ServedPeak {
+            return (!self.totals.served.is_over).then_some(Evidence::Unfinished { value });
         }
         let finished = self.totals.finished.as_ref();
         let whole = finished.is_some_and(|finished| !finished.stopped);

@@ -149,6 +149,7 @@ pub(super) fn watched(metric: &MetricDef, stage: Stage) -> bool {
     kind && match metric.scope {
         Scope::Train => stage == Stage::Train,
         Scope::Serve => matches!(stage, Stage::Serve(_) | Stage::Confirm(_)),
+        Scope::Served => matches!(stage, Stage::Serve(_)),
         Scope::Stages => matches!(stage, Stage::Run | Stage::Train | Stage::Serve(_)),
         Scope::Run => false,
     }

@@ -73,6 +73,7 @@ pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Sta
         (Scope::Stages | Scope::Run, Stage::Run)
         | (Scope::Train | Scope::Run, Stage::Train)
         | (Scope::Serve, Stage::Serve(_) | Stage::Confirm(_))
+        | (Scope::Served, Stage::Serve(_))
         | (Scope::Stages, Stage::Train | Stage::Serve(_)) => true,
         (Scope::Run, Stage::Serve(_)) => last_serve == Some(stage),
         _ => false,
@@ -81,5 +82,5 @@ pub(super) fn judged_in(metric: &MetricDef, stage: Stage, last_serve: Option<Sta
 
 /// Whether only a program that reports its steps has the metric.
 pub(super) fn is_of_steps(metric: &MetricDef) -> bool {
-    matches!(metric.scope, Scope::Train | Scope::Serve)
+    matches!(metric.scope, Scope::Train | Scope::Serve | Scope::Served)
 }

@@ -2,11 +2,12 @@
 
 use super::measure::assess;
 use super::measure::assessment::Assessment;
+use super::measure::served::Members;
 use super::row::fill;
 use super::run::Run;
 use super::stage::StageState;
 use crate::event::{MetricRow, Note, Num, PeakGrowth, Stage, Why};
-use crate::metric::{DeviceKind, MetricDef, MetricId, UsageField};
+use crate::metric::{DeviceKind, Field, MetricDef, MetricId, Source, UsageField};
 
 impl Run {
     pub(super) fn fill_peak(&self, row: &mut MetricRow, metric: &'static MetricDef) {
@@ -47,12 +48,26 @@ impl Run {
         self.note_whose(row, metric);
     }
 
-    /// What a process of a command may have had that ended before it was looked at, in bytes, where that is more than the
-    /// peak: the kernel tells no more of one that is smaller than perftune.
-    pub(super) fn hidden_peak(&self) -> Option<f64> {
+    /// Of a peak of the tree's memory: the processes that it is of.
+    pub(super) fn members(&self, metric: &MetricDef) -> Option<Members> {
+        match metric.source {
+            Source::Tick(Field::Peak) => Some(self.totals.members),
+            Source::ServedPeak => Some(self.totals.served.members),
+            _ => None,
+        }
+    }
+
+    /// Of such a peak: what a process of a command may have had that ended before it was looked at, in bytes, where that is
+    /// more than the peak: the kernel tells no more of one that is smaller than perftune.
+    pub(super) fn hidden_peak(&self, metric: &MetricDef) -> Option<f64> {
         let usage = self.totals.finished.as_ref()?.usage;
         let most = usage.hwm_at_most_bytes? as f64;
-        (self.totals.peaks.largest(MetricId::MemoryPeak)? < most).then_some(most)
+        let seen = match metric.source {
+            Source::Tick(Field::Peak) => self.totals.peaks.largest(metric.id)?,
+            Source::ServedPeak => self.totals.served.peak?,
+            _ => return None,
+        };
+        (seen < most).then_some(most)
     }
 
     /// Says of a peak whose memory is in it beside the run's own.
@@ -60,10 +75,10 @@ impl Run {
         if row.estimate.is_none() {
             return;
         }
-        let hidden = self.hidden_peak().filter(|_| metric.id == MetricId::MemoryPeak);
+        let hidden = self.hidden_peak(metric);
         row.notes.extend(hidden.map(|most| Note::AtLeast { bytes: Num(most) }));
         match metric.device() {
-            None if self.totals.processes > 1 => row.notes.push(self.totals.shared_pages()),
+            None if self.totals.members.processes > 1 => row.notes.push(self.totals.shared_pages()),
             Some(DeviceKind::Gpu) => self.whose(row, metric),
             _ => self.note_chips(row, metric),
         }
@@ -110,5 +125,28 @@ impl Run {
             let seconds = |ns: u64| Num(ns as f64 * 1e-9);
             Note::LastSeen { at_s: seconds(seen), of_s: seconds(whole) }
         })
+    }
+
+    /// The row of the largest memory of what serves.
+    pub(super) fn fill_served(&self, row: &mut MetricRow, metric: &MetricDef) {
+        let served = &self.totals.served;
+        row.estimate = served.peak;
+        row.samples = served.ticks;
+        row.plateaued = row.plateaued.map(|_| served.peak.is_some() && served.is_over);
+        if row.estimate.is_none() {
+            let trained = served.trained && served.serving_ns > 0;
+            let own = trained.then_some(Note::ServedAfterTraining);
+            let own = own.or_else(|| self.unseen(metric)).or_else(|| self.unread(metric));
+            return row.notes.push(own.unwrap_or(Note::NoServing));
+        }
+        let serving_ns = served.serving_ns + served.since_ns.map_or(0, |since| self.now_ns - since);
+        row.notes.push(Note::UntilServed { serving_s: Num(serving_ns as f64 * 1e-9) });
+        let lean = if served.is_lean { Note::NoTrainingData } else { Note::MayHoldMore };
+        row.notes.push(lean);
+        if served.members.processes > 1 {
+            row.notes.push(self.totals.shared_pages());
+        }
+        let hidden = self.hidden_peak(metric);
+        row.notes.extend(hidden.map(|most| Note::AtLeast { bytes: Num(most) }));
     }
 }

@@ -21,11 +21,7 @@ impl Run {
         let mut rows = Vec::new();
         for metric in CATALOGUE {
             let stages = self.stages_of(metric.scope).into_iter();
-            // A rate is searched for before the training only.
-            let has = |of: &Stage| {
-                metric.source != Source::RateSearch || !matches!(of, Stage::Confirm(_))
-            };
-            for stage in stages.filter(has) {
+            for stage in stages {
                 rows.push(self.stage_row(metric, stage));
             }
             let has = metric.source != Source::CommandTime || self.context.work.is_command();
@@ -39,7 +35,7 @@ impl Run {
     }
 
     /// Why a metric has no figure, for reasons that do not depend on the stage.
-    fn unread(&self, metric: &MetricDef) -> Option<Note> {
+    pub(super) fn unread(&self, metric: &MetricDef) -> Option<Note> {
         let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
         unsupported.map(Note::from).or_else(|| self.totals.never_read(metric))
     }
@@ -83,6 +79,9 @@ impl Run {
         self.fill_whole(&mut row, metric, of);
         self.note_chips(&mut row, metric);
         self.note_devices(&mut row, metric, state);
+        if metric.scope == Scope::Served && row.estimate.is_some() && !self.totals.served.is_lean {
+            row.notes.push(Note::MayHoldMore);
+        }
         if row.estimate.is_none()
             && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
         {
@@ -93,7 +92,9 @@ impl Run {
 
     fn run_row(&self, metric: &'static MetricDef, ended: Option<&StopRecord>) -> MetricRow {
         let mut row = blank(metric, "run".to_owned(), self.is_chosen(metric));
-        if metric.kind == MetricKind::Peak {
+        if metric.source == Source::ServedPeak {
+            self.fill_served(&mut row, metric);
+        } else if metric.kind == MetricKind::Peak {
             self.fill_peak(&mut row, metric);
         } else if let Source::Model(figure) = metric.source {
             self.fill_model(&mut row, figure, ended);

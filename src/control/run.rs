@@ -109,6 +109,7 @@ impl Run {
         match scope {
             Scope::Train => train.into_iter().collect(),
             Scope::Serve => sizes.chain(self.confirm_stages()).collect(),
+            Scope::Served => sizes.collect(),
             Scope::Stages => sizes.chain(train).chain(self.confirm_stages()).collect(),
             Scope::Run => Vec::new(),
         }
@@ -118,7 +119,7 @@ impl Run {
     pub(super) fn stages_of_command(&self, scope: Scope) -> Vec<Stage> {
         let fits = |stage: &Stage| match scope {
             Scope::Train => *stage == Stage::Train,
-            Scope::Serve => matches!(stage, Stage::Serve(_)),
+            Scope::Serve | Scope::Served => matches!(stage, Stage::Serve(_)),
             Scope::Stages => true,
             Scope::Run => false,
         };
@@ -128,7 +129,7 @@ impl Run {
             _ if !begun.is_empty() => begun,
             Scope::Train => vec![Stage::Train],
             Scope::Stages => vec![Stage::Run],
-            Scope::Serve | Scope::Run => begun,
+            Scope::Serve | Scope::Served | Scope::Run => begun,
         }
     }
 
@@ -162,8 +163,9 @@ impl Run {
 
     /// Which weights a figure of requests rests on. Of a run that does not train nobody knows.
     pub(super) fn weights(&self, metric: &MetricDef, of: Stage) -> Option<Weights> {
+        let rests = metric.is_of_serving() && !metric.source.is_sampled();
         match of {
-            _ if metric.scope != Scope::Serve || self.context.epochs == 0 => None,
+            _ if !rests || self.context.epochs == 0 => None,
             // A command trains and serves in the order that it likes.
             Stage::Serve(_) if self.context.work.is_command() => {
                 let trains_ns = self.stage(Stage::Train)?.series.entered_ns;

@@ -4,7 +4,9 @@ use super::limit::Limit;
 use super::measure::tick::Interval;
 use super::run::{Run, ns};
 use super::stage::StageState;
-use crate::event::{EPOCH_SAMPLES, Envelope, Phase, ResourceSample, Stage, StepBatch, WorkerEvent};
+use crate::event::{
+    EPOCH_SAMPLES, Envelope, Phase, READS_LATE, ResourceSample, Stage, StepBatch, WorkerEvent,
+};
 
 /// Time over which the live throughput is taken, in nanoseconds.
 const LIVE_NS: u64 = 1_000_000_000;
@@ -18,6 +20,8 @@ impl Run {
         match &envelope.event {
             WorkerEvent::Phase { phase } => {
                 self.pace.phase(*phase, envelope.t_ns);
+                let last = !self.context.work.is_command();
+                self.totals.served.enter(*phase, envelope.t_ns, last);
                 self.enter(phase.stage());
             }
             WorkerEvent::Steps(batch) => self.steps(batch),
@@ -39,11 +43,18 @@ impl Run {
             }
             WorkerEvent::Finished(finished) => {
                 self.leave(!finished.stopped);
+                self.totals.served.leave(envelope.t_ns);
+                if !finished.stopped {
+                    self.totals.served.finish();
+                }
                 self.totals.finished = Some(finished.clone());
                 self.totals.finished_ns = envelope.t_ns;
             }
             WorkerEvent::Failed(_) => self.leave(false),
-            WorkerEvent::Hello(hello) => self.totals.devices.learn(&hello.facts),
+            WorkerEvent::Hello(hello) => {
+                self.totals.devices.learn(&hello.facts);
+                self.totals.served.is_lean = hello.facts.contains_key(READS_LATE);
+            }
         }
     }
 
@@ -163,6 +174,7 @@ impl Run {
                 self.totals.searches.entry(size).or_default().push(interval);
             }
             self.energy.push(&sample, &self.totals.devices);
+            self.totals.served.sample(&sample);
             self.last_tick = Some(sample);
         }
     }

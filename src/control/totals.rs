@@ -6,6 +6,7 @@ use super::devices::Selection;
 use super::measure::disturbance::Marks;
 use super::measure::peak::Peaks;
 use super::measure::sampled::Sampled;
+use super::measure::served::{Members, Served};
 use super::measure::tick::Tick;
 use crate::event::{Finished, FoundRate, GapKind, Note, Num, Reason, ResourceSample};
 use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Source};
@@ -52,10 +53,9 @@ pub(super) struct Totals {
     foreign: BTreeSet<DeviceKind>,
     /// When other processes took the machine.
     pub(super) marks: Marks,
-    /// Most living processes in a tick.
-    pub(super) processes: u32,
-    /// Largest resident memory at a tick that found one process only, in bytes: nobody shares it.
-    pub(super) alone: f64,
+    pub(super) members: Members,
+    /// The memory of what serves.
+    pub(super) served: Served,
     /// The worker's last message, if it came.
     pub(super) finished: Option<Finished>,
     /// When it came, in nanoseconds.
@@ -87,7 +87,8 @@ impl Totals {
         if sample.rss_bytes.is_some() {
             self.resident_ns = Some(sample.t_ns);
         }
-        self.members(sample);
+        self.members.see(sample);
+        self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
         let tick = Tick::new(sample, &self.devices);
         self.peaks.push(&tick, &self.devices);
         self.whose(&tick);
@@ -124,14 +125,6 @@ impl Totals {
             if now.seen && !now.taken {
                 self.foreign.insert(kind);
             }
-        }
-    }
-
-    fn members(&mut self, sample: &ResourceSample) {
-        self.cost_ns = self.cost_ns.saturating_add(sample.cost_ns);
-        self.processes = self.processes.max(sample.processes);
-        if let (1, Some(rss)) = (sample.processes, sample.rss_bytes) {
-            self.alone = self.alone.max(rss as f64);
         }
     }
 

@@ -276,6 +276,19 @@ pub enum Note {
         late_s: Num,
     },
 
+    /// The memory of what serves: the load, the warm-up, and this much serving are in it.
+    UntilServed {
+        /// In seconds.
+        serving_s: Num,
+    },
+    /// No training data had been read.
+    NoTrainingData,
+    /// The program may hold more than the model: it does not say when it reads its training data.
+    MayHoldMore,
+    /// Memory was not read while requests were served.
+    NoServing,
+    /// A command trained before it served, so that its high-water mark is that of the training.
+    ServedAfterTraining,
     /// How long a peak was watched.
     PeakOver {
         /// In seconds.

@@ -20,6 +20,9 @@ pub const DEVICE_UUID: &str = "device_uuid";
 /// The same by its place on the bus: `0000:65:00.0`.
 pub const DEVICE_PCI: &str = "device_pci";
 
+/// The fact of `hello` by which a worker says that it reads its training data only when serving is over.
+pub const READS_LATE: &str = "training_data_late";
+
 /// The native worker's own figure of how many parameters its model has.
 pub const PARAMETERS: &str = "parameters";
 

@@ -45,8 +45,11 @@ impl MetricKind {
 pub enum Scope {
     /// Training.
     Train,
-    /// Each serve phase.
+    /// Each serve phase, and each that serves once more.
     Serve,
+    /// Each serve phase before the training alone.
+    #[serde(rename = "serve")]
+    Served,
     /// Training and each serve phase, apart.
     Stages,
     /// The run as a whole.
@@ -160,6 +163,17 @@ impl MetricDef {
     /// Whether it is made of joules.
     pub const fn is_energy(&self) -> bool {
         matches!(self.source, Source::Energy(_))
+    }
+
+    /// Whether it is a largest value.
+    pub const fn is_peak(&self) -> bool {
+        matches!(self.kind, MetricKind::Peak) || matches!(self.source, Source::ServedPeak)
+    }
+
+    /// Whether only a run that serves has it.
+    pub const fn is_of_serving(&self) -> bool {
+        matches!(self.scope, Scope::Serve | Scope::Served)
+            || matches!(self.source, Source::ServedPeak)
     }
 
     /// Whether it is the newest value of a counter of the whole run.
@@ -505,7 +519,7 @@ catalogue![
     ServeMaxRate = MetricDef {
         name: "serve.max_rate",
         unit: Unit::RequestsPerSecond,
-        scope: Scope::Serve,
+        scope: Scope::Served,
         source: Source::RateSearch,
         gate: Some(GATE),
         heading: Some(heading("max.\n", 4, 3)),
@@ -581,6 +595,29 @@ catalogue![
         column: Some("memory_peak_bytes"),
         about: "largest resident memory of the tree over the whole run",
         ..PEAK
+    },
+    ServeMemoryRssMean = MetricDef {
+        name: "serve.memory_rss_mean",
+        group: "memory",
+        unit: Unit::Bytes,
+        kind: Gauge,
+        scope: Scope::Served,
+        source: Source::Tick(Field::Resident),
+        ceiling: Ceiling::Metric(MetricId::MemoryPeak),
+        better: Some(Better::Lower),
+        column: Some("serve_memory_rss_mean_bytes"),
+        about: "the same mean while requests are served before the training: the native worker holds the model and its requests then, and no training data",
+        ..METRIC
+    },
+    ServeMemoryPeak = MetricDef {
+        name: "serve.memory_peak",
+        group: "memory",
+        unit: Unit::Bytes,
+        source: Source::ServedPeak,
+        better: Some(Better::Lower),
+        column: Some("serve_memory_peak_bytes"),
+        about: "largest resident memory of the tree until the last request before the training: the native worker reads its training data only then",
+        ..METRIC
     },
     GpuUtilisation = MetricDef {
         name: "gpu.utilisation",

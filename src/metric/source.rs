@@ -16,6 +16,8 @@ pub enum Source {
     /// A field of the sampler's ticks. By the metric's kind: the mean of a gauge or the rate of a counter (`Gauge`), its
     /// largest value (`Peak`), its newest value, or its rate in a stage (`Scalar`).
     Tick(Field),
+    /// The largest resident memory until the requests before the training are served.
+    ServedPeak,
     /// The share of the time in which threads waited for a core, of that in which they waited or ran.
     RunDelay,
     /// What the machine was busy with beside the run.
@@ -228,6 +230,7 @@ impl Source {
     pub const fn field(self) -> Option<Field> {
         match self {
             Self::Tick(field) => Some(field),
+            Self::ServedPeak => Some(Field::Peak),
             Self::RunDelay => Some(Field::RunDelay),
             Self::Others | Self::Disturbed => Some(Field::Busy),
             _ => None,

@@ -259,7 +259,8 @@ mod tests {
         let known = Place::Run.estimate(&completed(), MetricId::TestAccuracy).unwrap().to_string();
         let says = [[known.as_str(), "", "true"], ["", known.as_str(), "false"], ["", "", ""]];
         assert_eq!(fields(&csv, names), says);
-        assert!(csv.lines().next().unwrap().ends_with(",partial_test_accuracy"), "{csv}");
+        let last = ",partial_test_accuracy,serve_memory_peak_bytes,serve_memory_rss_mean_bytes";
+        assert!(csv.lines().next().unwrap().ends_with(last), "{csv}");
     }
 
     #[test]

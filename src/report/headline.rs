@@ -27,7 +27,7 @@ impl Place {
         match metric.scope {
             Scope::Train | Scope::Stages => Self::Train,
             // The highest rate is one of latency too.
-            Scope::Serve => match metric.unit {
+            Scope::Serve | Scope::Served => match metric.unit {
                 Unit::Seconds | Unit::RequestsPerSecond => Self::FirstServe,
                 _ => Self::LastServe,
             },

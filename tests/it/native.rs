@@ -50,6 +50,31 @@ fn requests_come_at_their_rate_and_wait_for_none() {
 }
 
 #[test]
+fn what_is_deployed_is_not_charged_with_the_training_data() {
+    let fashion = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/fashion-mnist");
+    let fashion = fashion.to_str().unwrap();
+    let run = |rest: &str| {
+        let lab = Lab::new(&format!(
+            "name = \"t\"\n[grid]\nmodel = \"mlp\"\ndataset = {fashion:?}\nthreads = 1\n[serve]\nbatch_size = 1\n\
+             [stop]\nmetrics = [\"memory\"]\nmax_time = \"1s\"\n{rest}"
+        ));
+        lab.run(&[]).exits(0);
+        lab.report("mlp-fashion-mnist")
+    };
+    const MIB: f64 = 1_048_576.0;
+    let row = run("");
+    let figure = |column: &str| row[column].parse::<f64>().unwrap() / MIB;
+    let (serve, whole) = (figure("serve_memory_peak_bytes"), figure("memory_peak_bytes"));
+    let mean = figure("serve_memory_rss_mean_bytes");
+    assert!(mean <= serve && serve + 30.0 < whole, "{mean} {serve} {whole}");
+    let limit = f64::midpoint(serve, whole).round();
+    for (metric, verdict) in [("serve.memory_peak", "feasible"), ("memory.peak", "infeasible")] {
+        let row = run(&format!("[constraints]\n{metric:?} = \"<= {limit}MiB\"\n"));
+        assert_eq!(row["verdict"], verdict, "{metric} <= {limit}MiB: {row:?}");
+    }
+}
+
+#[test]
 fn every_model_learns() {
     let lab = lab("[train]\nepochs = 5\n");
     let models = "grid.model=[\"mlp\", \"cnn\", \"resnet\"]";

@@ -162,7 +162,7 @@ impl Comparison<'_> {
         let asked = self.within.get(&run.run).copied();
         let within = asked.unwrap_or_else(|| StopPolicy::default().within);
         let interval = Interval::around(value, within * value.abs());
-        if def.kind == MetricKind::Peak && cut_short(run) && row.plateaued != Some(true) {
+        if def.is_peak() && cut_short(run) && row.plateaued != Some(true) {
             let says = "only a lower end where a run ended before its peak was known";
             return Told {
                 interval: hull(interval, Interval { high: OPEN.high, ..interval }),
@@ -225,7 +225,7 @@ fn final_row<'a>(run: &'a RunRecord, def: &MetricDef) -> Result<&'a MetricRow, S
 /// A counter of the whole run: the longer the run, the more.
 fn adds_up(def: &MetricDef) -> bool {
     let total = def.scope == Scope::Run && def.kind == MetricKind::Scalar;
-    total && !def.is_of_model() && !is_choice(def) && def.unit != Unit::Percent
+    total && !def.is_of_model() && !def.is_peak() && !is_choice(def) && def.unit != Unit::Percent
 }
 
 /// A figure that is one of the values of a setting.

@@ -83,7 +83,7 @@ impl Serving {
             let compared = self.is_enabled() && self.load() == Load::Offline;
             return (!compared).then_some("only pattern = \"offline\" compares sizes");
         }
-        if metric.scope != Scope::Serve {
+        if !metric.is_of_serving() {
             return None;
         }
         if !self.is_enabled() {
@@ -93,7 +93,9 @@ impl Serving {
             return (!self.searches())
                 .then_some("no highest rate is searched for (find_max_rate = true does)");
         }
-        let none = self.load() == Load::Server && self.rate.is_none();
+        let none = metric.source != Source::ServedPeak
+            && self.load() == Load::Server
+            && self.rate.is_none();
         none.then_some("nothing is served at a rate (find_max_rate without rate)")
     }
 

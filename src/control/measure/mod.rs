@@ -14,6 +14,7 @@ pub(crate) mod peak;
 pub(crate) mod projection;
 pub(crate) mod sampled;
 pub(crate) mod series;
+pub(crate) mod served;
 pub(crate) mod steps;
 pub(crate) mod tick;
 pub(crate) mod times;

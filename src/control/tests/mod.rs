@@ -10,6 +10,7 @@ mod load;
 mod rows;
 mod rule;
 pub(super) mod said;
+mod served;
 mod shadow;
 mod sim;
 mod stages;

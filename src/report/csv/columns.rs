@@ -150,6 +150,8 @@ const COLUMNS: &[Column] = &[
     Text("serve_phase", |r| shown(Place::FirstServe.served(r))),
     Text("serve_throughput_phase", |r| shown(Place::LastServe.served(r))),
     Text("partial_test_accuracy", |r| optional(test_accuracy(r, false))),
+    Figure(MetricId::ServeMemoryPeak),
+    Figure(MetricId::ServeMemoryRssMean),
 ];
 
 /// The figure of a metric's column. Whoever takes the best of a column is not to take a model that is half trained.

@@ -137,7 +137,7 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
     sizes.dedup_by(|a, b| a.batch_sizes == b.batch_sizes);
     let several = sizes.iter().any(|serve| serve.batch_sizes.len() > 1);
     match (Place::of(metric), field.limit(metric).is_some()) {
-        (_, true) if several && metric.scope == Scope::Serve => {
+        (_, true) if several && matches!(metric.scope, Scope::Serve | Scope::Served) => {
             format!("{} of the worst request size", metric.name)
         }
         (_, true) if several && metric.scope == Scope::Stages => {

@@ -87,6 +87,12 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::IntegratedPower => "integrated power".into(),
         Note::SharedPages => "upper bound: pages may be shared".into(),
         Note::SampledSum => "largest sampled sum over processes".into(),
+        Note::NoTrainingData => "no training data had been read".into(),
+        Note::MayHoldMore => "the program may hold more than the model".into(),
+        Note::NoServing => "not read while requests were served".into(),
+        Note::ServedAfterTraining => {
+            "trained before it served: its high-water mark is that of the training".into()
+        }
         Note::Untrained => "not trained to the end".into(),
         Note::Unplayed => "the worker does not play this load pattern: it does not report waits".into(),
         Note::Unread { reason } => reason.to_string(),
@@ -162,6 +168,9 @@ pub fn note(note: &Note, unit: Unit) -> String {
         }
         Note::TicksLeftOut { skipped, late_s } => {
             format!("{skipped} ticks left out; at most {} late", seconds(late_s.0))
+        }
+        Note::UntilServed { serving_s } => {
+            format!("loading, warm-up and {} of serving", seconds(serving_s.0))
         }
         Note::PeakOver { over_s, growth } => {
             let growth = match growth {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::device;
-use perftune::event::{Hello, JobSpec, PROTOCOL_VERSION, Usage};
+use perftune::event::{Hello, JobSpec, PROTOCOL_VERSION, READS_LATE, Usage};
 
 /// Name and version of this worker.
 pub(super) const WORKER: &str = concat!("perftune-worker ", env!("CARGO_PKG_VERSION"));
@@ -43,6 +43,7 @@ pub(super) fn hello(job: &JobSpec, denormals: &str) -> Hello {
         ("allocator", variables(ALLOCATOR_VARIABLES, "system", read)),
         ("thread_environment", variables(THREAD_VARIABLES, "default", read)),
         ("device", job.device.clone()),
+        (READS_LATE, "read when serving is over".to_owned()),
         ("mkl", tch::utils::has_mkl().to_string()),
         ("onednn", tch::utils::has_mkldnn().to_string()),
     ];
