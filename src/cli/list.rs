@@ -21,8 +21,7 @@ use crate::report::listing::Listing;
 pub fn list(args: &ListArgs) -> Result<ExitStatus, Fault> {
     let what = args.what;
     let listing = || -> Result<Listing, Fault> {
-        let rows = rows(what, args.format == ListFormat::Table)?;
-        Ok(Listing::new(&rows)?)
+        Ok(Listing::new(&rows(what, args.format == ListFormat::Table)?)?)
     };
     let text = match args.format {
         ListFormat::Table => (listing()?.table(output::list_width()) + note(what)).into_bytes(),
