@@ -126,16 +126,12 @@ pub(crate) struct Rank<'a> {
 impl Rank<'_> {
     /// Bounds from a series whose times are in this column.
     fn bounds_in(&self, of: &QuantileSeries, column: usize) -> Bounds {
-        of.bounds(self.level, self.series.steps_cut(), ALPHA).widened(self.moved(column))
-    }
-
-    /// By what share of themselves bounds on times in this column are moved, for a series that has not settled.
-    fn moved(&self, column: usize) -> f64 {
         let times = &self.series.times;
         let beginning = self.series.beginning();
         let left = times.parts(column, STEPS).split_off(beginning.cut);
         let steady = beginning.settled && is_steady(&left);
-        if steady { 0.0 } else { unsteadiness(&left) }
+        let moved = if steady { 0.0 } else { unsteadiness(&left) };
+        of.bounds(self.level, self.series.steps_cut(), ALPHA).widened(moved)
     }
 
     fn disturbed(&self, cut: usize) -> Option<Disturbance> {
@@ -171,20 +167,13 @@ impl Measure for Rank<'_> {
     }
 
     fn bounds_by(&self, limit: f64) -> Bounded {
-        let Bounded { bounds, seen } = self.bounds();
-        let moved = self.moved(LATENCY);
-        let side = |nearer: f64| {
-            self.series.quantiles.side(nearer, self.level, self.series.steps_cut(), ALPHA)
-        };
-        // A bound that is moved outward by that share must still be on this side of the limit.
-        let below = side(limit / (1.0 + moved)).high.map(|_| limit.next_down());
-        let above = side(limit / (1.0 - moved)).low.filter(|_| moved < 1.0);
-        let above = above.map(|_| limit.next_up());
-        let bounds = Bounds {
-            low: [bounds.low, above].into_iter().flatten().reduce(f64::max),
-            high: [bounds.high, below].into_iter().flatten().reduce(f64::min),
-        };
-        Bounded { bounds, seen }
+        let Bounded { bounds: Bounds { low, high }, seen } = self.bounds();
+        let quantiles = &self.series.quantiles;
+        let side = quantiles.side(limit, self.level, self.series.steps_cut(), ALPHA);
+        // Beyond the limit, which a limit that must not be reached needs.
+        let low = [low, side.low.map(f64::next_up)].into_iter().flatten().reduce(f64::max);
+        let high = [high, side.high.map(f64::next_down)].into_iter().flatten().reduce(f64::min);
+        Bounded { bounds: Bounds { low, high }, seen }
     }
 
     fn ideal(&self) -> Bounds {
