@@ -195,6 +195,11 @@ impl Run {
 
     /// Whether figures of the model are those of one that was trained to the end, in a run that ended for this reason.
     pub(super) fn trained_to_the_end(&self, ended: StopReason) -> bool {
+        // A command knows best when it is done, however many epochs it told of.
+        let done = self.totals.finished.as_ref().is_some_and(|finished| !finished.stopped);
+        if self.context.work.is_command() && done && ended == StopReason::Budget {
+            return true;
+        }
         let (epochs, budget) = (self.training.epochs(), self.context.epochs);
         trained_to_the_end(of_model(ended, self.was_trained()), epochs, budget)
     }

@@ -295,8 +295,11 @@ pub fn of_model(reason: StopReason, trained: bool) -> StopReason {
 }
 
 impl RunRecord {
-    /// [`trained_to_the_end`], of this run.
+    /// [`trained_to_the_end`], of this run. A command knows best when it is done, however many epochs it told of.
     pub fn trained_to_the_end(&self) -> bool {
+        if self.job.work.is_command() && self.status == RunStatus::Completed {
+            return true;
+        }
         let reason = of_model(self.stop.reason, self.trained);
         trained_to_the_end(reason, self.epochs, self.job.train.epochs)
     }

@@ -4,7 +4,7 @@ use super::interference::interference;
 use super::layout::{Column, render, wrap};
 use super::{distinct, interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
-use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus, StopReason};
+use crate::event::{MetricRow, RunRecord, RunStatus, StopReason};
 use crate::metric::{DeviceKind, MetricDef};
 use crate::units;
 
@@ -14,8 +14,9 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize, all: bool) -> 
     let mut out = String::new();
     for record in records {
         out += &wrap(&head(record), width, "  ");
+        // One that ended it is said there.
         if let Some(verdict) = &record.verdict
-            && verdict.verdict != Feasibility::Infeasible
+            && record.stop.reason != StopReason::Infeasible
         {
             let line = format!("  {}: {}", verdict.verdict, words::verdict(record));
             out += &wrap(&line, width, "  ");

@@ -256,6 +256,28 @@ fn a_memory_hog_is_ended_early_and_strict_says_so() {
     assert_eq!(report(&lab, "results/b")["verdict"], "feasible");
 }
 
+/// How many passes a command makes is its own affair: what it says at its own end is final, and its limits are judged then.
+#[test]
+fn what_a_command_says_at_its_own_end_is_final_and_judged() {
+    let lab = lab();
+    let said = r#"echo '{"metric": {"name": "test_accuracy", "value": 0.9}}' > "$PERFTUNE_EVENTS""#;
+    for (name, epochs) in [("none", 0), ("one", 1)] {
+        let passes = r#"echo '{"epoch": {"train_loss": 1}}' > "$PERFTUNE_EVENTS"; "#.repeat(epochs);
+        let script = format!("{passes}{said}");
+        for (limit, code, says) in [
+            ("test_accuracy >= 0.8", 0, "feasible: test_accuracy >= 0.8"),
+            ("test_accuracy >= 0.95", 1, "infeasible: test_accuracy >= 0.95 is broken"),
+            ("command.time <= 10us", 1, "infeasible: command.time <= 10.0 us is broken"),
+        ] {
+            let args = ["exec", "--name", name, "--fresh", "--strict", "--constraint", limit, "--"];
+            let shown = lab.call(&[&args[..], &["sh", "-c", &script]].concat()).exits(code);
+            assert!(shown.stdout.contains(says), "{says}: {}", shown.stdout);
+        }
+        let row = report(&lab, &format!("results/{name}"));
+        assert_eq!((&*row["test_accuracy"], &*row["partial_test_accuracy"]), ("0.9", ""));
+    }
+}
+
 #[test]
 fn what_is_reported_is_measured_like_a_worker_s() {
     let lab = lab();
