@@ -111,7 +111,8 @@ impl Settings {
         }
         self.add_constrained(&mut kept, problems);
         self.add_objectives(&mut kept, problems);
-        if kept.is_empty() && self.stop.enabled {
+        // Where there is no reason, what was chosen is no metric, which has been said.
+        if kept.is_empty() && !left_out.is_empty() && self.stop.enabled {
             let why: Vec<&str> = left_out.into_iter().collect();
             problems.error_with(
                 self.stop_place,
