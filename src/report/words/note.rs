@@ -191,6 +191,10 @@ pub fn note(note: &Note, unit: Unit) -> String {
         ),
         Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
         Note::ReadFor { share } => format!("read for {} of the phase", percent(share.0)),
+        // The width is not what was missing.
+        Note::Unstable { reached: Some(reached), asked } if reached.0 <= asked.0 => {
+            format!("unstable: within ±{}, and not settled", percent(reached.0))
+        }
         Note::Unstable { reached: Some(reached), asked } => {
             format!("unstable: reached ±{}, asked ±{}", percent(reached.0), percent(asked.0))
         }

@@ -279,6 +279,10 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             Note::Unstable { reached: Some(share), asked: Num(0.05) },
             "unstable: reached ±12.3%, asked ±5%",
         ),
+        (
+            Note::Unstable { reached: Some(Num(0.04)), asked: Num(0.05) },
+            "unstable: within ±4%, and not settled",
+        ),
         (Note::Unstable { reached: None, asked: Num(0.05) }, "unstable: not known within ±5%"),
         (
             Note::Moved { reached: Some(share), asked: Num(0.05), recent: false },
