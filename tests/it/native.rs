@@ -66,7 +66,8 @@ fn what_is_deployed_is_not_charged_with_the_training_data() {
     let figure = |column: &str| row[column].parse::<f64>().unwrap() / MIB;
     let (serve, whole) = (figure("serve_memory_peak_bytes"), figure("memory_peak_bytes"));
     let mean = figure("serve_memory_rss_mean_bytes");
-    assert!(mean <= serve && serve + 30.0 < whole, "{mean} {serve} {whole}");
+    // The mean of what never changes may differ from it in its last digit.
+    assert!(mean <= serve + 1e-6 && serve + 30.0 < whole, "{mean} {serve} {whole}");
     let limit = f64::midpoint(serve, whole).round();
     for (metric, verdict) in [("serve.memory_peak", "feasible"), ("memory.peak", "infeasible")] {
         let row = run(&format!("[constraints]\n{metric:?} = \"<= {limit}MiB\"\n"));
