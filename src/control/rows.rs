@@ -24,7 +24,16 @@ impl Run {
             for stage in stages {
                 rows.push(self.stage_row(metric, stage));
             }
-            let has = metric.source != Source::CommandTime || self.context.work.is_command();
+            let command = self.context.work.is_command();
+            let has = match metric.source {
+                Source::CommandTime => command,
+                // A command that serves nothing lacks nothing, unless it was asked.
+                Source::ServedPeak => {
+                    let serves = || !self.stages_of_command(Scope::Serve).is_empty();
+                    !command || serves() || self.is_chosen(metric)
+                }
+                _ => true,
+            };
             if metric.scope == Scope::Run && has {
                 rows.push(self.run_row(metric, ended));
             }

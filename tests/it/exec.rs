@@ -41,6 +41,9 @@ fn the_shortest_command_has_its_figures() {
     let lab = lab();
     let (_, shown) = json(&lab, &[], &["true"], 0);
     assert_eq!(shown.stderr, "");
+    // What is of no concern to it is no lack.
+    let table = lab.call(&["exec", "--name", "table", "--", "true"]).exits(0);
+    assert!(!table.stdout.contains("serve."), "{}", table.stdout);
     let row = report(&lab, "results/true");
     let says = ["status", "stop_reason", "exit_code", "signal", "command"].map(|name| &*row[name]);
     assert_eq!(says, ["completed", "budget", "0", "", "true"]);
