@@ -51,6 +51,7 @@ fn requests_come_at_their_rate_and_wait_for_none() {
 
 #[test]
 fn what_is_deployed_is_not_charged_with_the_training_data() {
+    const MIB: f64 = 1_048_576.0;
     let fashion = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/fashion-mnist");
     let fashion = fashion.to_str().unwrap();
     let run = |rest: &str| {
@@ -61,7 +62,6 @@ fn what_is_deployed_is_not_charged_with_the_training_data() {
         lab.run(&[]).exits(0);
         lab.report("mlp-fashion-mnist")
     };
-    const MIB: f64 = 1_048_576.0;
     let row = run("");
     let figure = |column: &str| row[column].parse::<f64>().unwrap() / MIB;
     let (serve, whole) = (figure("serve_memory_peak_bytes"), figure("memory_peak_bytes"));
