@@ -54,7 +54,8 @@ impl Served {
     /// Leaves the current phase.
     pub(crate) fn leave(&mut self, now_ns: u64) {
         if let Some(since_ns) = self.since_ns.take() {
-            self.serving_ns += now_ns.saturating_sub(since_ns);
+            let took_ns = now_ns.saturating_sub(since_ns);
+            self.serving_ns = self.serving_ns.saturating_add(took_ns);
         }
     }
 
@@ -76,5 +77,20 @@ impl Served {
             let bytes = bytes as f64;
             self.peak = Some(self.peak.map_or(bytes, |peak| peak.max(bytes)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_cannot_be_add_up_to_the_longest() {
+        let mut served = Served::default();
+        for t_ns in [0, u64::MAX, 0, u64::MAX] {
+            served.enter(Phase::Serve(1), t_ns, true);
+        }
+        served.leave(0);
+        assert_eq!(served.serving_ns, u64::MAX);
     }
 }
