@@ -146,6 +146,7 @@ pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
 mod tests {
     use super::*;
     use crate::event::Feasibility;
+    use crate::metric::MetricId;
     use crate::report::fixtures::{all_kinds, compared, diverged, failed, front, judged, open};
 
     #[test]
@@ -188,7 +189,10 @@ mod tests {
         let loss = figures.iter().find(|figure| figure["metric"] == "train_loss").unwrap();
         assert_eq!(loss["estimate"], "nan");
         let gpu = figures.iter().find(|figure| figure["metric"] == "gpu.utilisation").unwrap();
-        assert!(gpu["estimate"].is_null() && gpu["note"].as_str().unwrap().contains("unsupported"));
+        let row =
+            records[3].metrics.iter().find(|row| row.metric == MetricId::GpuUtilisation).unwrap();
+        assert!(gpu["estimate"].is_null() && !row.notes.is_empty());
+        assert_eq!(gpu["notes"], serde_json::to_value(&row.notes).unwrap());
         assert_eq!(value["runs"][1]["test_accuracy_is_final"], false);
         assert!(value["runs"][4]["test_accuracy_is_final"].is_null());
     }
