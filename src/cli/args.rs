@@ -229,7 +229,7 @@ pub struct CheckArgs {
     /// Write it in another format to a file as well; may be given several times
     #[arg(long, value_name = "FORMAT=FILE")]
     pub write: Vec<Target>,
-    /// What becomes of rows that are suspect, inconclusive or unreachable
+    /// What becomes of rows that are suspect or inconclusive
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnInconclusive::Pass)]
     pub on_inconclusive: OnInconclusive,
     /// Compare even what was measured in different or unknown environments

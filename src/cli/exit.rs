@@ -62,11 +62,11 @@ pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one 
        that cannot be written
   4    not comparable: the two sides were measured in different or unknown
        environments
-  5    not covered: rows are missing or failed, or none could be judged
+  5    not covered: rows are missing, failed or unreachable, or none could be
+       judged
   1    regressed: at least one row is worse by its floor or more, for certain;
        or --self-test found that the gate does not do what it should
-  6    in doubt: with --on-inconclusive=fail, a row is suspect, inconclusive
-       or unreachable
+  6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive
   0    no regression";
 
 /// What a grid's runs make of the exit code. An interruption outweighs a failure: the grid is not complete, and a
@@ -132,7 +132,8 @@ mod tests {
             (&[Pass, Regressed, Suspect, Inconclusive], 1, 1),
             (&[Pass, Suspect], 0, 6),
             (&[Pass, Inconclusive], 0, 6),
-            (&[Pass, Unreachable], 0, 6),
+            (&[Pass, Unreachable], 5, 5),
+            (&[Regressed, Unreachable], 5, 5),
             (&[Pass, Improved, New, Info], 0, 0),
             // Nothing was judged.
             (&[Unreachable], 5, 5),

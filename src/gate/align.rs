@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Column, Entry};
+use super::entry::{Column, Entry, RowGap};
 use super::error::GateError;
 use super::fallback::fall_back;
 use super::figures::{check_values, raise_floor, unit};
@@ -204,17 +204,20 @@ impl<'i> Pair<'i> {
     }
 
     /// Values that a run lacks and others of its side have, and runs that a cell lacks and others of its grid have.
-    fn gap(&self, entry: &Entry<'_>) -> Option<RowReason> {
+    fn gap(&self, entry: &Entry<'_>) -> Option<RowGap> {
         let (baseline, candidate) = (&entry.baseline, &entry.candidate);
         let absent = [baseline.absent_within_sessions(), candidate.absent()];
         let columns = [baseline, candidate].into_iter().zip(absent);
         self.sides().into_iter().zip(columns).find_map(|((side, cell), (column, absent))| {
             if absent > 0 {
                 let note = column.note.unwrap_or_default().to_owned();
-                return Some(RowReason::Absent { side, absent, runs: column.values.len(), note });
+                let why = RowReason::Absent { side, absent, runs: column.values.len(), note };
+                let short =
+                    self.sides().iter().any(|(_, cell)| cell.is_some_and(|c| c.short.is_some()));
+                return Some(RowGap { why, lost: short || baseline.lost || candidate.lost });
             }
             let Short { has, others } = cell?.short?;
-            Some(RowReason::FewerRuns { side, has, others })
+            Some(RowGap { why: RowReason::FewerRuns { side, has, others }, lost: true })
         })
     }
 

@@ -76,8 +76,12 @@ pub(super) fn tested(
 ) -> Row {
     let mut row = figures(entry);
     match reach {
-        Reach::Unreachable { more, why } => {
-            row.verdict = RowVerdict::Unreachable;
+        Reach::Unreachable { more, why, gap } => {
+            // The runs are there, and why they lack the figure is known.
+            let known = gap.as_ref().filter(|gap| !gap.lost);
+            row.verdict =
+                [RowVerdict::Unreachable, RowVerdict::Inconclusive][usize::from(known.is_some())];
+            row.why.extend(known.map(|gap| gap.why.clone()));
             row.runs_needed = *more;
             row.why.push(why.clone());
         }
@@ -123,10 +127,14 @@ fn judge(
     });
     row.detectable = sayable(detectable(finding, floors.call).exp_m1());
     let ceiling = finding.ceiling.as_ref().or(copied).or(doubt);
-    let gap = finding.gap.as_ref().or(copied);
+    let gap = finding.gap.as_ref().map(|gap| &gap.why).or(copied);
     let capped = ceiling.is_some();
     row.verdict = verdict(finding, floors, alpha, capped, gap.is_some());
     explain(row, finding, floors, ceiling, gap);
+    // What was taken away may be what was worse.
+    if row.verdict == RowVerdict::Inconclusive && finding.gap.as_ref().is_some_and(|gap| gap.lost) {
+        row.verdict = RowVerdict::Missing;
+    }
 }
 
 /// The two floors of a row, as logarithms: what is below the one for certain passes, and a change from the other on is called one.

@@ -23,7 +23,7 @@ pub(super) struct Entry<'i> {
     /// The verdict, where no test is needed.
     pub(super) settled: Option<RowVerdict>,
     /// Figures are missing that the others of their row have: what is left may be a choice, and does not show that nothing is worse.
-    pub(super) gap: Option<RowReason>,
+    pub(super) gap: Option<RowGap>,
     /// Runs of its cell are copies of others: what rests on them counts them twice.
     pub(super) copied: Option<RowReason>,
     pub(super) why: Vec<RowReason>,
@@ -41,6 +41,14 @@ impl Entry<'_> {
     }
 }
 
+/// What a row lacks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RowGap {
+    pub(super) why: RowReason,
+    /// Nobody says why it is not there: it was planned, and is lost.
+    pub(super) lost: bool,
+}
+
 /// The values of one side, one for each of its runs that ended well.
 #[derive(Default)]
 pub(super) struct Column<'i> {
@@ -52,6 +60,8 @@ pub(super) struct Column<'i> {
     pub(super) note: Option<&'i str>,
     /// A value is absent since it would have rested on too few samples.
     pub(super) too_few: Option<u64>,
+    /// A value is absent and nothing says why.
+    pub(super) lost: bool,
 }
 
 impl<'i> Column<'i> {
@@ -65,6 +75,7 @@ impl<'i> Column<'i> {
             let value = figure.and_then(|figure| figure.value);
             column.values.push(value);
             let Some(figure) = figure else {
+                column.lost = true;
                 continue;
             };
             if value.is_some() {
@@ -73,6 +84,7 @@ impl<'i> Column<'i> {
             } else {
                 column.note = column.note.or(Some(figure.note.as_str()));
                 let few = figure.samples.filter(|n| (1..FEW_SAMPLES).contains(n));
+                column.lost |= few.is_none() && figure.note.is_empty();
                 column.too_few = column.too_few.or(few);
             }
         }

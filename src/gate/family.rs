@@ -1,6 +1,6 @@
 //! What the tests of all designs share: logarithms turned so that up is worse, kinds, and what a test found.
 
-use super::entry::Entry;
+use super::entry::{Entry, RowGap};
 use super::reason::{GateNote, RowReason};
 use super::verdict::Design;
 use crate::metric::{Better, MetricKind};
@@ -26,6 +26,8 @@ pub(super) enum Reach {
         /// Runs that each side still needs.
         more: Option<u32>,
         why: RowReason,
+        /// Figures are missing.
+        gap: Option<RowGap>,
     },
     /// The design cannot say anything of this row.
     Untestable(RowReason),
@@ -49,7 +51,7 @@ pub(super) struct Finding {
     /// How it falls short of a full verdict.
     pub(super) ceiling: Option<RowReason>,
     /// Values that the others of its row have and some lack.
-    pub(super) gap: Option<RowReason>,
+    pub(super) gap: Option<RowGap>,
     /// The smallest change that counts, as a share: what is below it for certain passes.
     pub(super) floor: f64,
     /// The smallest change that this design may call one, as a share: at least the floor.

@@ -19,10 +19,11 @@
 //!
 //! `regressed`: family-wise p at most alpha, and the estimate at least the floor. `pass`: the upper bound of the interval, which
 //! holds for all rows at once, is below the floor. `improved`: the mirror of regressed. Everything between is `inconclusive`, never a
-//! pass; where no number of standard errors could make p small enough it is `unreachable`.
+//! pass; where no number of standard errors could make p small enough it is `unreachable`, which is as bad as not measured.
 //!
 //! A row with gaps (a run without the figure, a block that is not whole) can be regressed, and otherwise is inconclusive at best:
-//! what is left of it may be a choice.
+//! what is left of it may be a choice. Where nothing says why a part is not there, the row is `missing`: so no run that is
+//! taken away turns red into green.
 //!
 //! # What it rests on
 //!

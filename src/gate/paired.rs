@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Column, Entry};
+use super::entry::{Column, Entry, RowGap};
 use super::family::{Finding, Reach, Tested, kinds, mean, on_grid, worse_log};
 use super::index::SideIndex;
 use super::reason::{GateNote, RowReason, Tested as Units};
@@ -36,6 +36,8 @@ struct Differences<'i> {
     blocks: BTreeMap<Block<'i>, f64>,
     /// Blocks that are not whole, and runs that are of none.
     broken: usize,
+    /// One of them lacks a run, or a figure without a word.
+    lost: bool,
 }
 
 /// Tests these rows by flipping the signs of blocks.
@@ -60,7 +62,7 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let mut outcomes = found.tests.iter();
     let reach = rows.iter().zip(entries).map(|(row, entry)| {
         if !reachable(row) {
-            return unreachable(row, ask.alpha);
+            return unreachable(row, ask.alpha, gap(row).or_else(|| entry.gap.clone()));
         }
         match outcomes.next() {
             Some(Some(one)) => Reach::Tested(Finding {
@@ -86,17 +88,18 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     }
 }
 
-fn unreachable(row: &Differences<'_>, alpha: f64) -> Reach {
+fn unreachable(row: &Differences<'_>, alpha: f64, gap: Option<RowGap>) -> Reach {
     let blocks = row.blocks.len();
     let needed = (2..64).find(|blocks| paired_p_min(*blocks) <= alpha);
     let more = needed.and_then(|needed| u32::try_from(RUNS * needed.saturating_sub(blocks)).ok());
     let p_min = paired_p_min(blocks);
     let why = RowReason::TooFewBlocks { blocks, p_min, alpha, needed };
-    Reach::Unreachable { more, why }
+    Reach::Unreachable { more, why, gap }
 }
 
-fn gap(row: &Differences<'_>) -> Option<RowReason> {
-    (row.broken > 0).then_some(RowReason::BrokenBlocks { blocks: row.broken })
+fn gap(row: &Differences<'_>) -> Option<RowGap> {
+    let why = RowReason::BrokenBlocks { blocks: row.broken };
+    (row.broken > 0).then_some(RowGap { why, lost: row.lost })
 }
 
 fn broken_note(entries: &[&Entry<'_>], rows: &[Differences<'_>]) -> Option<GateNote> {
@@ -125,13 +128,15 @@ fn differences<'i>(entry: &Entry<'i>) -> Differences<'i> {
         }
     }
     let mut whole = BTreeMap::new();
+    let mut lost = broken > 0 || entry.baseline.lost || entry.candidate.lost;
     for (block, arms) in blocks {
         match difference(&arms) {
             Some(difference) => drop(whole.insert(block, difference)),
             None => broken += 1,
         }
+        lost |= !is_whole(&arms);
     }
-    Differences { blocks: whole, broken }
+    Differences { blocks: whole, broken, lost }
 }
 
 fn runs<'i>(column: &Column<'i>) -> impl Iterator<Item = (&'i super::side::GateRun, Option<f64>)> {
@@ -139,16 +144,22 @@ fn runs<'i>(column: &Column<'i>) -> impl Iterator<Item = (&'i super::side::GateR
     runs.zip(column.values.iter().copied())
 }
 
-/// The difference within a block; `None` unless it is whole: ABBA or BAAB, so that a linear drift cancels.
-fn difference([baseline, candidate]: &[Vec<Place>; 2]) -> Option<f64> {
+/// Whether a block is ABBA or BAAB, so that a linear drift cancels.
+fn is_whole([baseline, candidate]: &[Vec<Place>; 2]) -> bool {
     let positions = |arm: &[Place]| arm.iter().map(|(position, _)| *position).collect();
     let (outer, inner) = ([0, 3], [1, 2]);
     let (a, b): (BTreeSet<u32>, BTreeSet<u32>) = (positions(baseline), positions(candidate));
     let (outer, inner) = (BTreeSet::from(outer), BTreeSet::from(inner));
     let twos = baseline.len() == RUNS && candidate.len() == RUNS;
-    if !twos || !((a == outer && b == inner) || (a == inner && b == outer)) {
+    twos && ((a == outer && b == inner) || (a == inner && b == outer))
+}
+
+/// The difference within a block; `None` unless it is whole and has all values.
+fn difference(arms: &[Vec<Place>; 2]) -> Option<f64> {
+    if !is_whole(arms) {
         return None;
     }
+    let [baseline, candidate] = arms;
     let logs = |arm: &[Place]| arm.iter().map(|(_, log)| *log).collect::<Option<Vec<f64>>>();
     let (baseline, candidate) = (logs(baseline)?, logs(candidate)?);
     Some(on_grid(mean(&candidate)? - mean(&baseline)?))

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::Entry;
+use super::entry::{Entry, RowGap};
 use super::family::{Finding, Reach, Tested, kinds, mean, on_grid, worse_log};
 use super::reason::{GateNote, Narrow, RowReason, Tested as Units};
 use super::side::GateRun;
@@ -63,7 +63,7 @@ pub(super) fn test_one(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let mut outcomes = found.tests.iter();
     let reach = rows.iter().zip(entries).map(|(row, entry)| {
         if !reachable(row) {
-            return unreachable(row, ask.alpha);
+            return unreachable(row, ask.alpha, entry.gap.clone());
         }
         match outcomes.next() {
             Some(Some(one)) => Reach::Tested(Finding {
@@ -123,13 +123,13 @@ fn columns(
     (groups, (0..tested.len()).map(column).collect())
 }
 
-fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64) -> Reach {
+fn unreachable(row: &[BTreeMap<Unit<'_>, f64>; 2], alpha: f64, gap: Option<RowGap>) -> Reach {
     let (base, new) = (row[0].len(), row[1].len());
     let needed = (2..1000).find(|runs| group_p_min(*runs, *runs) <= alpha);
     let more = needed.and_then(|needed| u32::try_from(needed.saturating_sub(base.min(new))).ok());
     let p_min = group_p_min(base, new);
     let why = RowReason::TooFewRuns { baseline: base, candidate: new, p_min, alpha, needed };
-    Reach::Unreachable { more, why }
+    Reach::Unreachable { more, why, gap }
 }
 
 /// Tests these rows against several stored sessions: is the candidate where another session of the same build would be?

@@ -23,7 +23,8 @@ pub enum RowVerdict {
     Incomparable,
     /// A run of the cell did not come to its end.
     Failed,
-    /// The baseline has it and the candidate has not.
+    /// The baseline has it and the candidate has not, or some runs of either lack it without a word, and what is left shows no
+    /// regression.
     Missing,
     /// Worse beyond the noise by at least the floor.
     Regressed,
@@ -65,9 +66,10 @@ impl RowVerdict {
     pub const fn outcome(self) -> Outcome {
         match self {
             Self::Incomparable => Outcome::Incomparable,
-            Self::Missing | Self::Failed => Outcome::Coverage,
+            // Planned, and not judged: a run less must not look better than one more.
+            Self::Missing | Self::Failed | Self::Unreachable => Outcome::Coverage,
             Self::Regressed => Outcome::Regressed,
-            Self::Suspect | Self::Inconclusive | Self::Unreachable => Outcome::Doubtful,
+            Self::Suspect | Self::Inconclusive => Outcome::Doubtful,
             Self::Pass | Self::Improved | Self::New | Self::Info => Outcome::Ok,
         }
     }
@@ -239,7 +241,7 @@ pub enum Outcome {
     Doubtful,
     /// Something is worse.
     Regressed,
-    /// Something that should have been judged could not be: missing, failed, or nothing judged at all.
+    /// Something that should have been judged could not be: missing, failed, unreachable, or nothing judged at all.
     Coverage,
     /// The two sides cannot be compared.
     Incomparable,

@@ -44,6 +44,12 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
+    /// A file has lost a line, or was edited.
+    #[error("{} is not as perftune wrote it: its checksum is that of something else; restore it, or measure again with --fresh", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file of another version.
     #[error("{} has format {found} and this perftune reads {}.x only: formats are not converted; read it with the perftune that wrote it, or measure again", path.display(), FORMAT.major)]
     Version {

@@ -14,7 +14,7 @@ use self::manifest::{of_results, read_manifest};
 use self::marker::{Done, read_done};
 use super::difference::difference;
 use super::error::{FORMAT, StoreError};
-use super::{atomic, log};
+use super::{atomic, json, log};
 
 pub use manifest::{DataRows, ManifestHead};
 pub use recordings::Recordings;
@@ -152,7 +152,7 @@ impl Results {
         spec: &serde_json::Value,
     ) -> Result<(), StoreError> {
         let done = Done { format: FORMAT, status: record.status, spec: spec.clone() };
-        let bytes = serde_json::to_vec_pretty(&done)
+        let bytes = json::sealed(&done)
             .map_err(|error| StoreError::io("cannot write a marker")(error.into()))?;
         atomic::write(&self.run_folder(&record.run).join("done.json"), &bytes)
     }

@@ -18,7 +18,7 @@ pub mod baseline;
 mod difference;
 mod error;
 pub mod folder;
-mod json;
+pub mod json;
 pub mod log;
 
 pub use error::{FORMAT, Format, StoreError};

@@ -28,6 +28,7 @@ fn manifest(lab: &Lab) -> Value {
 
 fn alter(lab: &Lab, change: impl FnOnce(&mut Value)) {
     let mut altered = manifest(lab);
+    altered.as_object_mut().unwrap().remove("checksum");
     change(&mut altered);
     let text = serde_json::to_string_pretty(&altered).unwrap();
     fs::write(lab.file("manifest.json"), text).unwrap();

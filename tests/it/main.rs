@@ -16,6 +16,7 @@ mod config_errors;
 #[cfg(all(feature = "torch", target_os = "linux"))]
 mod cuda;
 mod data;
+mod deletions;
 mod disk;
 mod docs;
 mod emulation;

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::plan::{ComparisonPlan, Rules};
+use super::plan::{ComparisonPlan, FILE, Rules};
 use super::sides::ComparedSide;
 use super::source::{self, RecordedSide};
 use super::verdict;
@@ -79,10 +79,20 @@ pub fn check(request: &CheckRequest<'_>) -> Result<Judgement, Fault> {
     let mut rules = match ComparisonPlan::read(baseline)? {
         // The verdict that was given is given again.
         Some(plan) if gate.is_none() => plan.gate,
+        None if gate.is_none() && (old.in_turn || new.in_turn) => {
+            return Err(without_rules(baseline));
+        }
         _ => rules(gate, new.gate.as_ref().or(old.gate.as_ref()), any_machine)?,
     };
     rules.policy.any_machine |= any_machine;
     compare(old, new, &rules)
+}
+
+/// Its own rules may have been stricter than those of the grids.
+fn without_rules(folder: &Path) -> Fault {
+    let name = folder.display();
+    Fault::new(format!("{name} has no {FILE}, which says by which rules its sides are compared"))
+        .hint("restore it, or give the rules with --gate FILE")
 }
 
 /// The rules of a file; else those that were recorded with the results; else the usual ones.

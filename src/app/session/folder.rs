@@ -160,7 +160,9 @@ impl ActiveFolder<'_> {
     fn write_manifest(&self) -> Result<(), Fault> {
         let SessionFacts { machine, created, .. } = &*self.facts;
         let runs = self.all.without(&self.later);
-        let manifest = manifest(self.request.plan, &runs, machine, created, &self.session)?;
+        let in_turn = self.facts.shared.session.is_some();
+        let session = &self.session;
+        let manifest = manifest(self.request.plan, &runs, machine, created, session, in_turn)?;
         Ok(self.recorder.results.write("manifest.json", &manifest)?)
     }
 
@@ -180,9 +182,16 @@ impl ActiveFolder<'_> {
         self.recorder.sort();
         let before = self.session.clone();
         let warning = self.session.learn(&self.all.specs, &self.recorder.records);
-        if self.session != before {
+        // Without it the folder would hold no results.
+        let gone = self.recorder.results.manifest()?.is_none();
+        if gone || self.session != before {
             self.write_manifest()?;
         }
+        let gone = gone.then(|| {
+            let folder = self.recorder.results.path().display();
+            format!("somebody removed {folder}/manifest.json while the runs were made; it was written again")
+        });
+        let warning = warning.or(gone);
         let planned = self.all.without(&self.later).order.len();
         let Recorder { results, records, .. } = self.recorder;
         Ok((Executed { records, planned, interrupted, results }, warning))

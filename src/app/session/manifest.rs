@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::config::plan::{Plan, WorkerProgram};
-use crate::report::{ReportError, json};
 use crate::sampler::Machine;
+use crate::store::json::sealed;
 use crate::store::{DataRows, FORMAT, ManifestHead};
 
 use super::request::Prepared;
@@ -63,13 +63,14 @@ pub(super) fn manifest(
     machine: &Machine,
     created: &str,
     session: &SessionIdentity,
-) -> Result<Vec<u8>, ReportError> {
+    in_turn: bool,
+) -> Result<Vec<u8>, serde_json::Error> {
     let worker = match &plan.worker.program {
         WorkerProgram::Native => json!("native"),
         WorkerProgram::Scripted => json!("scripted"),
         WorkerProgram::Command { program, args } => json!({ "program": program, "args": args }),
     };
-    json::pretty(&json!({
+    sealed(&json!({
         "format": FORMAT,
         "perftune": env!("CARGO_PKG_VERSION"),
         "created": created,
@@ -85,6 +86,7 @@ pub(super) fn manifest(
         "machine": machine,
         "fingerprint": session.fingerprint,
         "session": session.id,
+        "in_turn": in_turn,
         "runs": runs.order,
         "specs": runs.specs,
     }))

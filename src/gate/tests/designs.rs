@@ -279,7 +279,7 @@ fn the_worse_outcome_hides_the_better() {
         (&[RowVerdict::Improved, RowVerdict::New], Ok, (0, 0)),
         (&[RowVerdict::Inconclusive], Doubtful, (0, 6)),
         (&[RowVerdict::Suspect], Doubtful, (0, 6)),
-        (&[RowVerdict::Unreachable], Doubtful, (0, 6)),
+        (&[RowVerdict::Unreachable], Coverage, (5, 5)),
         (&[RowVerdict::Suspect, RowVerdict::Regressed], Regressed, (1, 1)),
         (&[RowVerdict::Regressed, RowVerdict::Missing], Coverage, (5, 5)),
         (&[RowVerdict::Regressed, RowVerdict::Failed], Coverage, (5, 5)),

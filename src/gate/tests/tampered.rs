@@ -71,7 +71,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
     (
         "metric dropped in one run",
         |_, new, _| one(new).figures.retain(|figure| figure.metric != P25),
-        Open(1),
+        Exit(5, RowVerdict::Missing, 1),
     ),
     ("NaN", |_, new, _| value(new, P25, f64::NAN), Error("is NaN")),
     ("infinite", |base, _, _| value(base, P50, f64::INFINITY), Error("is inf")),
@@ -270,7 +270,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
     (
         "half a block",
         |_, new, _| new.runs.retain(|run| run.cell != "rnn" || run.repeat != 19),
-        Open(GATED),
+        Exit(5, RowVerdict::Missing, GATED),
     ),
     (
         "a block of one cell on both sides",
@@ -280,14 +280,14 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
                     .retain(|run| run.cell != "rnn" || run.pairing.as_ref().unwrap().block != 4);
             }
         },
-        Open(GATED),
+        Exit(5, RowVerdict::Missing, GATED),
     ),
     (
         "a block of one side",
         |base, _, _| {
             base.runs.retain(|run| run.cell != "rnn" || run.pairing.as_ref().unwrap().block != 4);
         },
-        Open(GATED),
+        Exit(5, RowVerdict::Missing, GATED),
     ),
     (
         "a block of another session",
@@ -299,7 +299,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
                 }
             }
         },
-        Open(GATED),
+        Exit(5, RowVerdict::Missing, GATED),
     ),
     (
         "a block in the order AABB",
@@ -312,9 +312,9 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
                 }
             }
         },
-        Open(GATED),
+        Exit(5, RowVerdict::Missing, GATED),
     ),
-    ("a run of no block", |_, new, _| one(new).pairing = None, Open(GATED)),
+    ("a run of no block", |_, new, _| one(new).pairing = None, Exit(5, RowVerdict::Missing, GATED)),
     (
         "metric not supported on one side",
         |_, new, _| {
@@ -410,6 +410,42 @@ fn a_regression_is_not_hidden_by_tampering() {
     assert_eq!(green, ["exchanged arms"]);
 }
 
+/// Whatever single thing is taken away: a run, a figure of one, or its value.
+#[test]
+fn no_run_and_no_figure_less_turns_red_into_green() {
+    type Takes = fn(&mut Side, usize, usize);
+    let takes: [(&str, Takes); 4] = [
+        ("run", |side, run, _| drop(side.runs.remove(run))),
+        ("figure", |side, run, figure| drop(side.runs[run].figures.remove(figure))),
+        ("value", |side, run, figure| side.runs[run].figures[figure].value = None),
+        ("place", |side, run, _| side.runs[run].pairing = None),
+    ];
+    // As few blocks as can be red, and one more; in one cell alone.
+    for blocks in [7, 8] {
+        let effect = only("rnn", P25, 1.5);
+        let sides = Lab::new(3, 0.005).paired(blocks, &effect);
+        let sides = [sides.0, sides.1];
+        assert_eq!(exits(&judged(&sides[0], &sides[1])), (1, 1));
+        let of_cell = |run: &usize| sides[0].runs[*run].cell == "rnn";
+        for run in (0..sides[0].runs.len()).filter(of_cell) {
+            for (side, figure) in
+                [0, 1].into_iter().flat_map(|at| (0..METRICS.len()).map(move |f| (at, f)))
+            {
+                for (what, take) in takes {
+                    let of_run = ["run", "place"].contains(&what);
+                    if of_run && figure > 0 {
+                        continue;
+                    }
+                    let mut cut = sides.clone();
+                    take(&mut cut[side], run, figure);
+                    let found = judged(&cut[0], &cut[1]).exit_code(false);
+                    assert_ne!(found, 0, "{blocks} blocks: {what} {run} {figure} of side {side}");
+                }
+            }
+        }
+    }
+}
+
 /// Of two sessions of equal builds, which pass.
 const STORED: &[(&str, Tamper, Says)] = &[
     ("nothing", |_, _, _| (), Same),
@@ -430,7 +466,7 @@ const STORED: &[(&str, Tamper, Says)] = &[
     (
         "a run that is gone",
         |_, new, _| new.runs.retain(|run| run.cell != "rnn" || run.repeat != 5),
-        Open(GATED),
+        Exit(5, RowVerdict::Missing, GATED),
     ),
     (
         "repeat twice",

@@ -82,12 +82,12 @@ pub(super) fn document(report: &GateReport<'_>) -> String {
 fn case_of(verdict: RowVerdict, inconclusive_fails: bool) -> Case {
     match verdict {
         RowVerdict::Regressed => Case::Failure,
-        RowVerdict::Missing | RowVerdict::Failed | RowVerdict::Incomparable => Case::Error,
-        _ if doubtful(verdict) && inconclusive_fails => Case::Failure,
-        RowVerdict::Suspect
-        | RowVerdict::Inconclusive
+        RowVerdict::Missing
+        | RowVerdict::Failed
         | RowVerdict::Unreachable
-        | RowVerdict::New => Case::Skipped,
+        | RowVerdict::Incomparable => Case::Error,
+        _ if doubtful(verdict) && inconclusive_fails => Case::Failure,
+        RowVerdict::Suspect | RowVerdict::Inconclusive | RowVerdict::New => Case::Skipped,
         RowVerdict::Pass | RowVerdict::Improved | RowVerdict::Info => Case::Passed,
     }
 }

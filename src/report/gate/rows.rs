@@ -2,7 +2,7 @@
 
 use super::super::one_line;
 use super::super::words::row_reasons;
-use crate::gate::{Design, Judgement, Row, RowVerdict, WHOLE_CELL};
+use crate::gate::{Design, Judgement, Outcome, Row, RowVerdict, WHOLE_CELL};
 use crate::units;
 
 /// Verdicts, worst first, in the order of every form.
@@ -22,15 +22,12 @@ pub(super) const ORDER: [RowVerdict; 11] = [
 
 /// Whether a row fails whatever is made of doubt: such a row is never left out.
 pub(super) fn fails(verdict: RowVerdict) -> bool {
-    matches!(
-        verdict,
-        RowVerdict::Regressed | RowVerdict::Missing | RowVerdict::Failed | RowVerdict::Incomparable
-    )
+    verdict.outcome() > Outcome::Doubtful
 }
 
 /// Whether a row is what `--on-inconclusive` speaks of.
 pub(super) fn doubtful(verdict: RowVerdict) -> bool {
-    matches!(verdict, RowVerdict::Suspect | RowVerdict::Inconclusive | RowVerdict::Unreachable)
+    verdict.outcome() == Outcome::Doubtful
 }
 
 /// The rows of a verdict, in their order.

@@ -37,6 +37,9 @@ pub struct ManifestHead {
     /// What makes one cell better than another.
     #[serde(default)]
     pub objectives: Vec<Objective>,
+    /// They are an arm of a comparison, whose rules are in the folder above.
+    #[serde(default)]
+    pub in_turn: bool,
     /// By which rules the results are compared with those of a baseline, as it was written.
     #[serde(default)]
     pub gate: Option<serde_json::Value>,

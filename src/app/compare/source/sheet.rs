@@ -39,7 +39,13 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
         run.session.clone_from(&origin.session);
     }
     let side = origin.side(path.display().to_string(), runs);
-    Ok(RecordedSide { side, notes, gate: own.and_then(|head| head.gate.clone()), wide })
+    Ok(RecordedSide {
+        side,
+        notes,
+        in_turn: false,
+        gate: own.and_then(|head| head.gate.clone()),
+        wide,
+    })
 }
 
 /// Whether a manifest speaks of these runs: it knows every one.
