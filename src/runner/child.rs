@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
 
 use fs_err::File;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
@@ -14,6 +15,7 @@ use crate::sampler;
 
 use super::command::EVENTS;
 use super::group::RunGroup;
+use super::spawn::spawn;
 use super::stream::Exit;
 use super::system::{self, Cpus};
 use super::{Launch, Streams};
@@ -23,7 +25,8 @@ use super::{Launch, Streams};
 pub struct Worker {
     child: Child,
     pid: Pid,
-    stdin: Option<ChildStdin>,
+    /// What is to be written on its standard input; a thread waits for a worker that does not read.
+    lines: Option<Sender<String>>,
     reaped: bool,
 }
 
@@ -88,7 +91,9 @@ impl Worker {
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let pid = Pid::from_child(&child);
-        Ok((Self { child, pid, stdin, reaped: false }, Pipes { stdout, stderr }))
+        let mut worker = Self { child, pid, lines: None, reaped: false };
+        worker.lines = stdin.map(write_lines).transpose()?;
+        Ok((worker, Pipes { stdout, stderr }))
     }
 
     /// Its process id.
@@ -96,13 +101,11 @@ impl Worker {
         self.pid
     }
 
-    /// Writes a line on its standard input. A worker that no longer reads is not an error here: its end will tell.
-    pub fn send(&mut self, line: &str) {
-        if let Some(stdin) = &mut self.stdin {
-            let sent = stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
-            if sent.is_err() {
-                self.stdin = None;
-            }
+    /// Writes a line on its standard input, without waiting for it. A worker that no longer reads is not an error here: its
+    /// end will tell.
+    pub fn send(&mut self, line: String) {
+        if self.lines.as_ref().is_some_and(|lines| lines.send(line).is_err()) {
+            self.lines = None;
         }
     }
 
@@ -116,7 +119,7 @@ impl Worker {
 
     /// Gives up a process that nothing ends: it is neither waited for nor signalled any more.
     pub fn leave_behind(&mut self) {
-        self.stdin = None;
+        self.lines = None;
         self.reaped = true;
     }
 
@@ -136,7 +139,7 @@ impl Worker {
     pub fn reap(&mut self) {
         if !self.reaped {
             self.signal(Signal::KILL);
-            self.stdin = None;
+            self.lines = None;
             let _ = self.child.wait();
             self.reaped = true;
         }
@@ -147,6 +150,16 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.reap();
     }
+}
+
+/// Writes each line until there are no more, then closes the pipe.
+fn write_lines(mut stdin: ChildStdin) -> io::Result<Sender<String>> {
+    let (sender, lines) = mpsc::channel::<String>();
+    spawn("stdin", move || {
+        let mut write = |line: String| stdin.write_all((line + "\n").as_bytes());
+        while lines.recv().is_ok_and(|line| write(line).is_ok()) {}
+    })?;
+    Ok(sender)
 }
 
 /// Blocks until the process has ended, and leaves it in the process table so that its last figures can be read.

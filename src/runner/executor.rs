@@ -174,7 +174,11 @@ impl Execution<'_, '_> {
             Ok(reader) => reader,
             Err(error) => return not_started(self.spec, error.to_string()),
         };
-        let mut threads = Threads::start(worker.pid(), pipes, reader, sender.clone());
+        let threads = Threads::start(worker.pid(), pipes, reader, sender.clone());
+        let mut threads = match threads {
+            Ok(threads) => threads,
+            Err(error) => return not_started(self.spec, error.to_string()),
+        };
         if let Err(why) = self.sample(&mut threads, worker.pid(), sender) {
             return not_started(self.spec, why);
         }
@@ -294,7 +298,7 @@ impl Execution<'_, '_> {
             return;
         }
         match encode(command) {
-            Ok(line) => worker.send(&line),
+            Ok(line) => worker.send(line),
             Err(error) => {
                 self.emit(RunEventKind::Warning(format!("cannot write a command: {error}")));
             }

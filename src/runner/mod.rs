@@ -18,6 +18,7 @@ mod memory;
 mod phase_order;
 mod pipes;
 mod shortage;
+mod spawn;
 pub mod stream;
 mod system;
 mod threads;

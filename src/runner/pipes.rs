@@ -11,6 +11,7 @@ use crate::event::wire::{self, MAX_LINE};
 
 use super::action::Input;
 use super::lines::{Line, LineSplitter};
+use super::spawn::spawn;
 
 /// What is read at once, in bytes.
 const CHUNK: usize = 1 << 16;
@@ -47,8 +48,8 @@ impl Tail {
 pub(super) fn read_protocol(
     mut stdout: impl Read + Send + 'static,
     inputs: Sender<Input>,
-) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+) -> io::Result<JoinHandle<()>> {
+    spawn("protocol", move || {
         each_line(&mut stdout, MAX_LINE, |line| {
             let input = if line.whole {
                 match wire::decode(&String::from_utf8_lossy(&line.text)) {
@@ -73,8 +74,8 @@ pub(super) fn read_stderr(
     mut stderr: impl Read + Send + 'static,
     inputs: Sender<Input>,
     tail: Tail,
-) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+) -> io::Result<JoinHandle<()>> {
+    spawn("log", move || {
         let mut forwarded = 0_usize;
         each_line(&mut stderr, STDERR_LINE, |line| {
             let text = String::from_utf8_lossy(&line.text).into_owned();
@@ -140,7 +141,7 @@ mod tests {
         let text = "{\"seq\":0,\"t_ns\":1,\"event\":{\"type\":\"phase\",\"data\":{\"phase\":\"load\"}}}\n\
                     what?\n{\"seq\":1}\n";
         let (sender, receiver) = mpsc::channel();
-        read_protocol(text.as_bytes(), sender).join().unwrap();
+        read_protocol(text.as_bytes(), sender).unwrap().join().unwrap();
         let inputs: Vec<_> = receiver.iter().collect();
         assert!(matches!(inputs[0], Input::Message(_)));
         assert!(matches!(&inputs[1], Input::Garbage(what) if what.contains("what?")));
@@ -153,7 +154,7 @@ mod tests {
         let text = lines.collect::<Vec<_>>().join("\n");
         let (sender, receiver) = mpsc::channel();
         let tail = Tail::default();
-        read_stderr(io::Cursor::new(text), sender, tail.clone()).join().unwrap();
+        read_stderr(io::Cursor::new(text), sender, tail.clone()).unwrap().join().unwrap();
         let forwarded: usize = receiver
             .iter()
             .map(|input| match input {

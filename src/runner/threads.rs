@@ -1,6 +1,6 @@
 //! The threads of one run: what they read, and what is known when they are over.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -12,6 +12,7 @@ use super::action::Input;
 use super::child::{self, Worker};
 use super::command::EventReader;
 use super::pipes::{self, Tail};
+use super::spawn::spawn;
 use super::stream::Exit;
 use crate::clock::{Clock, MonotonicClock};
 use crate::sampler::{SamplerHandle, SamplerReport};
@@ -35,7 +36,7 @@ impl Threads {
         pipes: child::Pipes,
         reader: Option<EventReader>,
         sender: Sender<Input>,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let tail = Tail::default();
         let ended_ns = Arc::new(AtomicU64::new(0));
         let log =
@@ -45,20 +46,21 @@ impl Threads {
             None => pipes::read_protocol(stdout, sender.clone()),
         });
         let stderr = pipes.stderr.map(|stderr| log(Box::new(stderr)));
-        let readers: Vec<_> = stdout.into_iter().chain(stderr).collect();
+        let readers: Vec<_> = stdout.into_iter().chain(stderr).collect::<io::Result<_>>()?;
         for _ in readers.len()..2 {
             // What goes past the runner is at its end for it.
             let _ = sender.send(Input::StreamEnded);
         }
-        Self {
+        let waiter = wait(pid, Arc::clone(&ended_ns), sender)?;
+        Ok(Self {
             readers,
-            waiter: wait(pid, Arc::clone(&ended_ns), sender),
+            waiter,
             ended_ns,
             reader,
             sampler: None,
             sampled: SamplerReport::default(),
             tail,
-        }
+        })
     }
 
     /// When it happened: the end of the process was seen before everything else that it took to be told.
@@ -97,8 +99,8 @@ impl Threads {
     }
 }
 
-fn wait(pid: Pid, ended_ns: Arc<AtomicU64>, inputs: Sender<Input>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+fn wait(pid: Pid, ended_ns: Arc<AtomicU64>, inputs: Sender<Input>) -> io::Result<JoinHandle<()>> {
+    spawn("waiter", move || {
         let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
         ended_ns.store(MonotonicClock.now_ns(), Ordering::SeqCst);
         let _ = inputs.send(Input::Exited(exit));

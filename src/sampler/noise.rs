@@ -2,6 +2,7 @@
 //! that sleeps and is woken.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::Duration;
 
 use super::sysfs::{self, SysRoot};
@@ -66,10 +67,12 @@ pub fn measure(clock: &impl Clock, length_ns: u64) -> Noise {
     let (before, processes) = (watch.host(0), platform::processes());
     let (began, own) = (clock.now_ns(), platform::own_cpu_ns());
     let end = began.saturating_add(length_ns);
-    let (ran, wake_late_s) = std::thread::scope(|scope| {
-        let spin = scope.spawn(|| spin(clock, began, end));
-        let nap = scope.spawn(|| nap(clock, began, end));
-        (spin.join().ok().flatten(), nap.join().ok().flatten())
+    let (ran, wake_late_s) = thread::scope(|scope| {
+        // What the system gives no thread for is not known.
+        let spin = thread::Builder::new().spawn_scoped(scope, || spin(clock, began, end)).ok();
+        let nap = thread::Builder::new().spawn_scoped(scope, || nap(clock, began, end)).ok();
+        let found = |made: Option<thread::ScopedJoinHandle<'_, _>>| made?.join().ok().flatten();
+        (found(spin), found(nap))
     });
     let ended = clock.now_ns();
     let own_s = platform::own_cpu_ns().saturating_sub(own) as f64 * 1e-9;

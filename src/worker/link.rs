@@ -39,6 +39,9 @@ pub enum LinkError {
     /// The runner no longer reads.
     #[error("cannot write to the runner: {0}")]
     Write(io::Error),
+    /// There is no thread to hear the runner on.
+    #[error("the system gives no thread to listen on: {0}")]
+    Listen(io::Error),
 }
 
 /// What the runner has asked for so far.
@@ -83,7 +86,7 @@ impl<C: Clock> Link<C> {
             Err(error) => return Err(LinkError::NoJob(error.to_string())),
         };
         let requested = Arc::new(RunnerRequests::default());
-        listen(Arc::clone(&requested));
+        listen(Arc::clone(&requested)).map_err(LinkError::Listen)?;
         Ok((Self::new(out, clock, requested), job))
     }
 
@@ -292,8 +295,9 @@ fn claim_stdout() -> io::Result<File> {
     Ok(File::from(own))
 }
 
-fn listen(requested: Arc<RunnerRequests>) {
-    std::thread::spawn(move || {
+fn listen(requested: Arc<RunnerRequests>) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("commands".to_owned());
+    let work = move || {
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
             match decode::<Command>(&line) {
@@ -311,7 +315,8 @@ fn listen(requested: Arc<RunnerRequests>) {
         }
         // Without the destructors of libraries: the main thread may be deep in a step of theirs.
         signal_hook::low_level::exit(RUNNER_GONE);
-    });
+    };
+    thread.spawn(work).map(drop)
 }
 
 #[cfg(test)]

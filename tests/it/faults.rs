@@ -209,3 +209,41 @@ fn a_failed_run_is_run_again_by_resume_and_a_whole_one_is_not() {
     assert_eq!(lab.text(&format!("runs/{WHOLE}/events.jsonl")), before);
     assert_eq!(lab.rows("report.csv").len(), 2);
 }
+
+#[test]
+fn a_worker_that_does_not_read_a_long_job_is_ended() {
+    let padding = "x".repeat(200_000);
+    let lab = Lab::new(&format!(
+        r#"
+name = "t"
+[worker]
+command = ["sleep", "100000"]
+hang_timeout = "500ms"
+grace = "100ms"
+options = {{ padding = "{padding}" }}
+[grid]
+model = "one"
+dataset = "made-up"
+[serve]
+enabled = false
+"#
+    ));
+    lab.run(&[]).exits(3);
+    let failure = lab.report("one-made-up")["failure"].clone();
+    assert!(failure.contains("silent for 0.5 s"), "{failure}");
+}
+
+#[test]
+fn a_system_that_gives_no_threads_is_told_of() {
+    let lab = lab("kind = 'exit', phase = 'load'");
+    let mut told = false;
+    for mib in (20..60).step_by(2) {
+        let limit = format!("ulimit -v {}; exec \"$0\" \"$@\"", mib * 1024);
+        let below = ["sh", "-c", &limit];
+        let shown = lab.perftune_below(&below, &["run", "grid.toml", "--fresh"]).output().unwrap();
+        // Below some size the loader of the system ends it by a signal.
+        assert!(matches!(shown.status.code(), None | Some(2 | 3 | 127)), "{mib}: {shown:?}");
+        told |= String::from_utf8_lossy(&shown.stderr).contains("gives no thread");
+    }
+    assert!(told);
+}

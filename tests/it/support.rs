@@ -1,6 +1,7 @@
 //! A run of the built program, as one text or in its parts; a folder of its own for each grid that is really run.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -156,11 +157,19 @@ impl Lab {
 
     /// `perftune` in the folder.
     pub(crate) fn perftune(&self, args: &[&str]) -> Process {
-        let mut command = Process::new(assert_cmd::cargo::cargo_bin!("perftune"));
+        self.perftune_below(&[], args)
+    }
+
+    /// The same, started by this command.
+    pub(crate) fn perftune_below(&self, words: &[&str], args: &[&str]) -> Process {
+        let perftune = assert_cmd::cargo::cargo_bin!("perftune");
+        let mut words = words.iter().map(OsStr::new).chain([perftune.as_os_str()]);
+        let mut command = Process::new(words.next().unwrap());
         for name in FOREIGN {
             command.env_remove(name);
         }
         command
+            .args(words)
             .args(args)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())

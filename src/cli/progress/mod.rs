@@ -122,7 +122,9 @@ impl<C: Clock> Observer for Progress<C> {
 
     fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
         let interrupts = interrupts.clone();
-        interrupt::listen(move || interrupts.raise())
+        interrupt::listen(move || interrupts.raise()).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen to signals on a thread: {error}"))
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! How often the arrangements reach what was observed: the step-down counts of Westfall and Young, and the largest
 //! statistic of each arrangement.
 
+use std::io;
 use std::num::NonZero;
 use std::thread;
 
@@ -55,17 +56,22 @@ pub(super) fn maxima_on(
     if threads == 1 {
         tallies.extend(parts.enumerate().map(look));
     } else {
-        thread::scope(|scope| {
+        let done = thread::scope(|scope| {
             let look = &look;
-            let handles: Vec<_> =
-                parts.enumerate().map(|part| scope.spawn(move || look(part))).collect();
-            for handle in handles {
+            let start = |part| thread::Builder::new().spawn_scoped(scope, move || look(part));
+            let handles: io::Result<Vec<_>> = parts.enumerate().map(start).collect();
+            for handle in handles? {
                 match handle.join() {
                     Ok(tally) => tallies.push(tally),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
+            Ok::<_, io::Error>(())
         });
+        if done.is_err() {
+            // The system gives no more threads: this one is enough.
+            return maxima_on(1, table, labels, observed);
+        }
     }
     let mut found =
         Maxima { up: vec![0; table.width()], down: vec![0; table.width()], highest, lowest };
