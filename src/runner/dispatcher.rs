@@ -3,19 +3,23 @@
 //! A run ends when its worker's process has ended and its stream is at its end. Everything before that is asking:
 //! `stop` on standard input, then SIGTERM to the process group, then SIGKILL, each after a grace period. A worker that
 //! has been asked to stop and evaluates its test data is not hurried; one that goes on training is.
+//!
+//! Invariant: whatever a worker says or leaves unsaid, a run with a limit ends. As long as nothing is asked of a worker, any
+//! message is a sign of life; afterwards only what obeys is, and [`LAST_WORK`] bounds even that.
 
 mod outcome;
 
+use std::time::Duration;
+
 use crate::control::{Controller, Verdict};
-use crate::event::{
-    Asked, Command, Envelope, FailureKind, Phase, RunEventKind, Stage, StopRecord, WorkerEvent,
-};
+use crate::event::{Asked, Command, Envelope, FailureKind, RunEventKind, StopRecord, WorkerEvent};
 
 use super::RunSpec;
 use super::action::{Action, Input};
-use super::ending::{Cause, Ending, Force};
+use super::ending::{Cause, Ending, Force, Leave};
 use super::shortage;
 use super::stream::{Exit, WorkerStream};
+use crate::units::Span;
 
 /// Progress is told at most this often, in nanoseconds.
 const PROGRESS_NS: u64 = 200_000_000;
@@ -23,17 +27,33 @@ const PROGRESS_NS: u64 = 200_000_000;
 /// How long a stream may stay open after its process has ended: a detached grandchild may hold it.
 const STREAM_GRACE_NS: u64 = 1_000_000_000;
 
+/// A tick comes at least this often, so that a longer gap between two inputs is a pause of this process.
+const TICK_NS: u64 = 1_000_000_000;
+
+/// A gap between two inputs beyond this is a pause: this process was stopped or starved, and nothing could be heard in it.
+const PAUSE_NS: u64 = 2 * TICK_NS;
+
+/// How long a worker may go on after its limit or after it was asked to stop, whatever it says, in hang timeouts.
+const LAST_WORK: u64 = 10;
+
 /// One run's state.
 pub struct Dispatcher {
     spec: RunSpec,
     controller: Controller,
     stream: WorkerStream,
     started_ns: u64,
+    /// The last input of any kind.
+    seen_ns: u64,
+    /// The last sign of life.
     heard_ns: u64,
+    /// Whether it has talked since, without doing what it was asked for.
+    talks: bool,
     told_ns: u64,
+    /// When the worker must be over, whatever it says.
+    last_ns: u64,
     ending: Option<Ending>,
-    /// Since when the worker knows that its training is over, though it has more to do.
-    trained_ns: Option<u64>,
+    /// What it was asked to leave last, and when.
+    asked: Option<(Leave, u64)>,
     exit: Option<(Exit, u64)>,
     streams_open: u8,
     over: bool,
@@ -44,15 +64,21 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// A run whose worker has just been started.
     pub fn new(spec: RunSpec, controller: Controller, now_ns: u64) -> Self {
+        let limit = |limit_s| Duration::try_from_secs_f64(limit_s).unwrap_or(Duration::MAX);
+        let limit_ns = spec.stop.max_run_time_s.map(|limit_s| Span(limit(limit_s)).as_ns());
+        let last_ns = limit_ns.map_or(u64::MAX, |limit| now_ns.saturating_add(limit));
         Self {
             controller,
             stream: WorkerStream::new(&spec.job),
-            spec,
             started_ns: now_ns,
+            seen_ns: now_ns,
             heard_ns: now_ns,
+            talks: false,
             told_ns: now_ns,
+            last_ns: last_ns.saturating_add(last_work_ns(&spec)),
+            spec,
             ending: None,
-            trained_ns: None,
+            asked: None,
             exit: None,
             streams_open: 2,
             over: false,
@@ -65,6 +91,7 @@ impl Dispatcher {
     #[must_use = "what to do about it"]
     pub fn handle(&mut self, input: Input, now_ns: u64) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.mind_pause(now_ns);
         let idle = input == Input::Tick;
         match input {
             Input::Message(envelope) => self.message(envelope, now_ns, &mut actions),
@@ -98,27 +125,47 @@ impl Dispatcher {
 
     /// When [`Input::Tick`] is due.
     pub fn next_deadline_ns(&self) -> u64 {
-        // A command need not say anything.
-        let silence = match self.spec.job.work.command() {
-            Some(_) => u64::MAX,
-            None => self.heard_ns.saturating_add(self.spec.launch.hang_timeout_ns),
-        };
+        self.patience_ns().min(self.seen_ns.saturating_add(TICK_NS))
+    }
+
+    /// When what is waited for now is waited for no longer.
+    fn patience_ns(&self) -> u64 {
         if let Some((_, exited)) = self.exit {
             return exited.saturating_add(STREAM_GRACE_NS);
         }
+        let launch = &self.spec.launch;
         match &self.ending {
             Some(Ending { force: Force::Terminated | Force::Killed, since_ns, .. }) => {
-                since_ns.saturating_add(self.spec.launch.grace_ns)
+                since_ns.saturating_add(launch.grace_ns)
             }
-            Some(Ending { force: Force::Asked, since_ns, .. }) if self.stream.is_over() => {
-                since_ns.saturating_add(self.spec.launch.grace_ns)
+            Some(Ending { force: Force::Asked, .. }) if self.stream.is_over() => {
+                self.heard_ns.saturating_add(launch.grace_ns)
             }
-            _ => silence,
+            // A command need not say anything, and is not asked but terminated.
+            _ if self.spec.job.work.is_command() => u64::MAX,
+            _ => self.heard_ns.saturating_add(launch.hang_timeout_ns).min(self.last_ns),
+        }
+    }
+
+    /// While this process was stopped, nobody could be heard: that time does not count.
+    fn mind_pause(&mut self, now_ns: u64) {
+        let gap_ns = now_ns.saturating_sub(self.seen_ns);
+        self.seen_ns = self.seen_ns.max(now_ns);
+        if gap_ns <= PAUSE_NS {
+            return;
+        }
+        let since = self.ending.as_mut().map(|ending| &mut ending.since_ns);
+        let asked = self.asked.as_mut().map(|(_, since_ns)| since_ns);
+        for time in [&mut self.heard_ns, &mut self.last_ns].into_iter().chain(since).chain(asked) {
+            *time = time.saturating_add(gap_ns);
         }
     }
 
     fn message(&mut self, envelope: Envelope, now_ns: u64, actions: &mut Vec<Action>) {
-        self.heard_ns = now_ns;
+        self.talks = !self.gets_on(&envelope.event);
+        if !self.talks {
+            self.heard_ns = now_ns;
+        }
         if let Err(violation) = self.stream.accept(&envelope) {
             // What follows a broken message cannot be trusted either.
             let what = format!("the worker broke the protocol: {violation}");
@@ -141,17 +188,29 @@ impl Dispatcher {
         }
     }
 
-    /// Whether a worker that was asked to stop is still at what it was asked to leave.
+    /// Whether a message is a sign of life: any, as long as nothing was asked of the worker; then, what obeys.
+    fn gets_on(&self, event: &WorkerEvent) -> bool {
+        let Some((left, _)) = &self.asked else {
+            return true;
+        };
+        match event {
+            WorkerEvent::Phase { phase } => !left.covers(*phase),
+            WorkerEvent::Steps(batch) => !left.covers(batch.phase),
+            WorkerEvent::Finished(_) | WorkerEvent::Failed(_) => true,
+            _ => {
+                self.stream.phase().is_some_and(|phase| !left.covers(phase)) && *left != Leave::All
+            }
+        }
+    }
+
+    /// Whether a worker is still at what it was asked to leave: a step that it has begun since. One that had begun may end.
     fn is_hurried(&self, event: &WorkerEvent, now_ns: u64) -> bool {
-        let WorkerEvent::Steps(batch) = event else {
+        let (WorkerEvent::Steps(batch), Some((left, since_ns))) = (event, &self.asked) else {
             return false;
         };
-        let grace_ns = self.spec.launch.grace_ns;
-        let late = |since_ns: u64| now_ns > since_ns.saturating_add(grace_ns);
-        let trains = batch.phase.stage() == Stage::Train;
-        let stopped = matches!(&self.ending, Some(Ending { force: Force::Asked, since_ns, .. })
-            if batch.phase != Phase::Test && late(*since_ns));
-        stopped || (trains && self.trained_ns.is_some_and(late))
+        let begun_ns = batch.end_ns().saturating_sub(batch.dur_ns.last().copied().unwrap_or(0));
+        let late_ns = since_ns.saturating_add(self.spec.launch.grace_ns);
+        left.covers(batch.phase) && now_ns > late_ns && begun_ns > late_ns
     }
 
     /// Ends a run that does not fit. That is an answer, and outranks what the controller says.
@@ -186,15 +245,18 @@ impl Dispatcher {
             Verdict::Advance { .. } | Verdict::Confirm(_) if self.spec.job.work.is_command() => {}
             Verdict::Advance { phase, why } => {
                 actions.push(Action::Send(Command::Advance { phase }));
+                self.asked = Some((Leave::Phase(phase), now_ns));
                 let what = Asked::Leave { phase, why };
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
             }
             Verdict::Confirm(stop) => {
                 ask_to_stop(&stop, true, now_ns, actions);
-                self.trained_ns = Some(now_ns);
+                self.asked = Some((Leave::Training, now_ns));
             }
             Verdict::Stop(stop) => {
                 ask_to_stop(&stop, false, now_ns, actions);
+                self.asked = Some((Leave::All, now_ns));
+                self.last_ns = self.last_ns.min(now_ns.saturating_add(last_work_ns(&self.spec)));
                 self.end(Cause::Verdict(stop), Force::Asked, now_ns, actions);
             }
         }
@@ -245,7 +307,7 @@ impl Dispatcher {
     }
 
     fn deadlines(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
-        if self.exit.is_some() || now_ns < self.next_deadline_ns() {
+        if self.exit.is_some() || now_ns < self.patience_ns() {
             return;
         }
         let force = self.ending.as_ref().map(|ending| ending.force);
@@ -259,10 +321,21 @@ impl Dispatcher {
                 self.end(Cause::Lingering, Force::Terminated, now_ns, actions);
             }
             None | Some(Force::Asked) => {
-                let silence = self.spec.launch.hang_timeout_ns as f64 / 1e9;
-                let what = format!("the worker has been silent for {silence} s");
+                let what = self.why_hung(now_ns);
                 self.fail(FailureKind::Hung, what, now_ns, actions);
             }
+        }
+    }
+
+    fn why_hung(&self, now_ns: u64) -> String {
+        let silence_s = self.spec.launch.hang_timeout_ns as f64 / 1e9;
+        if now_ns >= self.last_ns {
+            let last_s = last_work_ns(&self.spec) as f64 / 1e9;
+            format!("the worker was not over {last_s} s after its time limit or its `stop`")
+        } else if self.talks {
+            format!("the worker talks, but has done nothing that it was asked for in {silence_s} s")
+        } else {
+            format!("the worker has been silent for {silence_s} s")
         }
     }
 
@@ -301,6 +374,10 @@ impl Dispatcher {
     pub fn gave_up(&self) -> bool {
         self.gave_up
     }
+}
+
+const fn last_work_ns(spec: &RunSpec) -> u64 {
+    spec.launch.hang_timeout_ns.saturating_mul(LAST_WORK)
 }
 
 /// `confirm`: only the training is over.

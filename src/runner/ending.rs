@@ -1,6 +1,6 @@
 //! How and why a worker is being ended.
 
-use crate::event::{FailureKind, StopRecord};
+use crate::event::{FailureKind, Phase, Stage, StopRecord};
 
 /// Why the worker is being ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,4 +41,23 @@ pub(super) struct Ending {
     pub(super) cause: Cause,
     pub(super) force: Force,
     pub(super) since_ns: u64,
+}
+
+/// What a worker was asked to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    Phase(Phase),
+    Training,
+    /// All but the test.
+    All,
+}
+
+impl Leave {
+    pub(super) fn covers(self, phase: Phase) -> bool {
+        match self {
+            Self::Phase(left) => phase == left,
+            Self::Training => phase.stage() == Stage::Train,
+            Self::All => phase != Phase::Test,
+        }
+    }
 }

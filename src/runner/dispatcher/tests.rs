@@ -3,7 +3,7 @@ use crate::control::policy::StopPolicy;
 use crate::control::{Constraint, Op, RunContext};
 use crate::event::{
     EpochReport, Evidence, Feasibility, Finding, Finished, Hello, Limits, MemoryGuard, Num,
-    PROTOCOL_VERSION, Pattern, Ruling, RunRecord, RunStatus, ServeSpec, Shortage, StepBatch,
+    PROTOCOL_VERSION, Pattern, Phase, Ruling, RunRecord, RunStatus, ServeSpec, Shortage, StepBatch,
     StopDetail, StopReason, Usage,
 };
 use crate::runner::{Launch, fixtures};
@@ -37,10 +37,15 @@ fn dispatcher() -> Dispatcher {
     of_spec(spec())
 }
 
+fn with_work(mut spec: RunSpec) -> Dispatcher {
+    spec.job.serve = Some(serve_spec());
+    of_spec(spec)
+}
+
 fn of_spec(spec: RunSpec) -> Dispatcher {
     let context = RunContext {
         work: crate::event::Work::Native,
-        serve_sizes: Vec::new(),
+        serve_sizes: spec.job.serve.iter().flat_map(|serve| serve.batch_sizes.clone()).collect(),
         confirm: false,
         probe_sizes: Vec::new(),
         pattern: crate::event::Pattern::default(),
@@ -54,6 +59,18 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
     };
     let controller = Controller::new(spec.stop.clone(), context);
     Dispatcher::new(spec, controller, 0)
+}
+
+fn serve_spec() -> ServeSpec {
+    ServeSpec {
+        batch_sizes: vec![8],
+        warmup_requests: 0,
+        max_time_s: 1.0,
+        confirm: true,
+        pattern: Pattern::SingleStream,
+        max_requests: None,
+        find_max_rate: None,
+    }
 }
 
 /// What the worker says in a whole run, up to the number of messages that a test wants.
@@ -74,11 +91,16 @@ fn said() -> Vec<WorkerEvent> {
 }
 
 fn steps(loss: Option<f64>) -> WorkerEvent {
-    let (phase, dur_ns) = (Phase::Train, vec![1_000_000]);
+    steps_of(Phase::Train, 0, loss)
+}
+
+/// One step that begins at this time, in nanoseconds.
+fn steps_of(phase: Phase, start_ns: u64, loss: Option<f64>) -> WorkerEvent {
+    let dur_ns = vec![1_000_000];
     WorkerEvent::Steps(StepBatch {
         phase,
         items: 64,
-        start_ns: 0,
+        start_ns,
         dur_ns,
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
@@ -113,10 +135,20 @@ fn play_in(
         .map(|(seq, event)| (Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S));
     let mut actions = Vec::new();
     for (input, now) in messages.chain(inputs.into_iter().map(|(i, s)| (i, s * S))) {
+        actions.extend(wait(&mut dispatcher, now));
         actions.extend(dispatcher.handle(input, now));
     }
     actions.retain(|action| !matches!(action, Action::Emit(_)));
     (dispatcher, actions)
+}
+
+/// The ticks until then.
+fn wait(dispatcher: &mut Dispatcher, until_ns: u64) -> Vec<Action> {
+    let mut actions = Vec::new();
+    while dispatcher.next_deadline_ns() < until_ns {
+        actions.extend(dispatcher.handle(Input::Tick, dispatcher.next_deadline_ns()));
+    }
+    actions
 }
 
 fn ended(exit: Exit, at: u64) -> Vec<(Input, u64)> {
@@ -233,7 +265,12 @@ fn a_loss_that_is_no_number_stops_the_run_and_a_deaf_worker_is_ended() {
     let record = dispatcher.record("");
     assert_eq!((record.status, record.stop.reason), (RunStatus::Stopped, StopReason::Diverged));
 
-    let mut inputs = vec![(message(3, steps(None)), 5), (message(4, steps(None)), 9)];
+    let mut inputs = vec![
+        (message(3, steps_of(Phase::Train, 5 * S, None)), 5),
+        // It had begun within the grace period.
+        (message(4, steps_of(Phase::Train, 6 * S, None)), 9),
+        (message(5, steps_of(Phase::Train, 8 * S, None)), 9),
+    ];
     inputs.extend(ended(Exit::Signal(15), 10));
     let (dispatcher, done) = diverge(inputs);
     assert_eq!(done[1..], [Action::Terminate, Action::Finish]);
@@ -350,15 +387,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
         ..StopPolicy::default()
     };
     spec.job.train.epochs = 10;
-    spec.job.serve = Some(ServeSpec {
-        batch_sizes: vec![8],
-        warmup_requests: 0,
-        max_time_s: 1.0,
-        confirm: true,
-        pattern: Pattern::SingleStream,
-        max_requests: None,
-        find_max_rate: None,
-    });
+    spec.job.serve = Some(serve_spec());
     let context = RunContext {
         work: crate::event::Work::Native,
         serve_sizes: vec![8],
@@ -418,7 +447,8 @@ fn a_trained_model_is_confirmed_before_the_run_is_over() {
 
 #[test]
 fn a_worker_that_goes_on_training_when_it_is_trained_is_ended() {
-    let (dispatcher, done) = confirm(vec![steps(None); 7]);
+    let steps = (5..12).map(|seq| steps_of(Phase::Train, seq * S - 1_000_000, None));
+    let (dispatcher, done) = confirm(steps.collect());
     assert!(
         matches!(
             &done[..],
@@ -437,4 +467,117 @@ fn a_process_that_cannot_be_killed_is_left_behind() {
     assert_eq!(done, [Action::Terminate, Action::Kill, Action::Finish]);
     let record = dispatcher.record("");
     assert!(record.warnings.iter().any(|w| w.contains("left behind")), "{:?}", record.warnings);
+}
+
+/// A run of at most 10 s; its worker says these over and over, one a second, from second 2 on.
+fn chatter(events: &[WorkerEvent], max_run_time_s: Option<f64>) -> (Dispatcher, Vec<Action>) {
+    let mut spec = spec();
+    spec.stop.max_run_time_s = max_run_time_s;
+    let mut dispatcher = with_work(spec);
+    let mut done = Vec::new();
+    let first = said().into_iter().take(2);
+    let rest = events.iter().cloned().cycle();
+    for (seq, event) in (0..1000).zip(first.chain(rest)) {
+        let event = match event {
+            WorkerEvent::Steps(batch) => steps_of(batch.phase, seq * S - 1_000_000, None),
+            event => event,
+        };
+        let input = Input::Message(Envelope { seq, t_ns: seq * S, event });
+        done.extend(dispatcher.handle(input, seq * S));
+        if done.contains(&Action::Terminate) {
+            for (input, _) in ended(Exit::Signal(15), 0) {
+                done.extend(dispatcher.handle(input, seq * S));
+            }
+            break;
+        }
+    }
+    done.retain(|action| !matches!(action, Action::Emit(_)));
+    (dispatcher, done)
+}
+
+#[test]
+fn whatever_a_worker_says_its_time_limit_holds() {
+    let metric = || WorkerEvent::Metric { name: "mine".into(), value: Num(1.0), samples: None };
+    let phase = |phase| WorkerEvent::Phase { phase };
+    let tests = || [phase(Phase::Test), steps_of(Phase::Test, 0, None)];
+    for (events, ends_s, says) in [
+        (vec![metric()], 70, "talks, but has done nothing that it was asked for in 60 s"),
+        (vec![phase(Phase::Validate)], 70, "talks"),
+        (vec![phase(Phase::Train), metric()], 70, "talks"),
+        (vec![steps(None)], 16, "went on working 5 s"),
+        (tests().to_vec(), 610, "not over 600 s after its time limit"),
+        (vec![phase(Phase::Test), metric()], 610, "not over 600 s after its time limit"),
+    ] {
+        let (dispatcher, done) = chatter(&events, Some(10.0));
+        assert!(done.contains(&Action::Terminate), "{events:?}");
+        let record = dispatcher.record("");
+        let failure = record.failure.unwrap();
+        assert_eq!(failure.kind, FailureKind::Hung);
+        assert!(failure.message.contains(says), "{}", failure.message);
+        assert!((record.wall_s - f64::from(ends_s)).abs() < 2.0, "{events:?}: {}", record.wall_s);
+        // Without a limit nothing is asked of it.
+        assert_eq!(chatter(&events, None).1, []);
+    }
+}
+
+#[test]
+fn a_worker_that_stays_in_a_phase_it_was_told_to_leave_is_ended() {
+    let serve = |start_ns| steps_of(Phase::Serve(8), start_ns, None);
+    let metric = || WorkerEvent::Metric { name: "mine".into(), value: Num(1.0), samples: None };
+    for (talks, says) in [(false, "went on working"), (true, "talks, but has done nothing")] {
+        let mut spec = spec();
+        spec.stop = StopPolicy { max_time_s: 3.0, ..StopPolicy::default() };
+        let mut dispatcher = with_work(spec);
+        let phase = WorkerEvent::Phase { phase: Phase::Serve(8) };
+        let first = [said().remove(0), phase];
+        let mut done = Vec::new();
+        for (seq, event) in (0..80).zip(first.into_iter().map(Some).chain(std::iter::repeat(None)))
+        {
+            let last = || if talks { metric() } else { serve(seq * S - 1_000_000) };
+            let event = event.unwrap_or_else(last);
+            done.extend(
+                dispatcher.handle(Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S),
+            );
+        }
+        let told = Action::Send(Command::Advance { phase: Phase::Serve(8) });
+        assert!(done.contains(&told) && done.contains(&Action::Terminate), "{talks}");
+        let record = dispatcher.record("");
+        assert!(record.failure.unwrap().message.contains(says));
+    }
+}
+
+#[test]
+fn a_test_that_takes_its_time_is_waited_for_and_its_last_word_begins_the_grace_period() {
+    let mut dispatcher = with_work(spec());
+    let mut events: Vec<_> = said().into_iter().take(2).collect();
+    events.push(steps(Some(f64::NAN)));
+    events.push(WorkerEvent::Phase { phase: Phase::Test });
+    let mut done = Vec::new();
+    for (seq, event) in (0..).zip(events) {
+        done.extend(
+            dispatcher.handle(Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S),
+        );
+    }
+    done.extend(wait(&mut dispatcher, 40 * S));
+    let last = Input::Message(Envelope { seq: 4, t_ns: 40 * S, event: finished(true) });
+    done.extend(dispatcher.handle(last, 40 * S));
+    done.extend(wait(&mut dispatcher, 44 * S));
+    assert!(!done.contains(&Action::Terminate), "{done:?}");
+    done.extend(wait(&mut dispatcher, 47 * S));
+    assert!(done.contains(&Action::Terminate), "{done:?}");
+}
+
+#[test]
+fn time_in_which_perftune_was_stopped_is_no_silence() {
+    let mut dispatcher = dispatcher();
+    for (seq, event) in (0..).zip(said().into_iter().take(2)) {
+        let _ = dispatcher.handle(Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S);
+    }
+    let mut done = wait(&mut dispatcher, 50 * S);
+    // An hour later; what the worker says now waits in its pipe.
+    done.extend(dispatcher.handle(Input::Tick, 3650 * S));
+    done.extend(wait(&mut dispatcher, 3659 * S));
+    assert!(!done.contains(&Action::Terminate));
+    done.extend(wait(&mut dispatcher, 3664 * S));
+    assert!(done.contains(&Action::Terminate));
 }
