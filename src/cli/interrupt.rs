@@ -1,17 +1,39 @@
-//! Ctrl-C and SIGTERM as a call.
+//! Signals as calls: Ctrl-C, SIGTERM, Ctrl-\\ and the loss of the terminal.
 //!
-//! What is ended by them is left to the runner.
+//! What is ended by them is left to the runner. Invariant: what a parent process has made of SIGCHLD and SIGHUP neither hides
+//! the end of a child nor undoes `nohup`.
 
 use std::io;
 use std::os::raw::c_int;
+use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-/// Calls `obey` on a thread of its own for each SIGINT and SIGTERM, for as long as the process lives.
+/// Calls `obey` on a thread of its own for each signal that asks for an end, for as long as the process lives.
 pub fn listen(obey: impl FnMut() + Send + 'static) -> io::Result<()> {
-    listen_to(&[SIGINT, SIGTERM], obey)
+    let mut signals = vec![SIGINT, SIGTERM, SIGQUIT];
+    // `nohup` asks to outlive the terminal.
+    if !is_ignored(SIGHUP) {
+        signals.push(SIGHUP);
+    }
+    listen_to(&signals, obey)
+}
+
+/// Children are waited for even if the parent process has left SIGCHLD ignored: then the kernel would drop their ends. What
+/// is caught is back at its default in whatever is started.
+pub fn hear_of_children() -> io::Result<()> {
+    flag::register(SIGCHLD, Arc::default()).map(drop)
+}
+
+/// Whether this process was started with the signal ignored; not where there is no `/proc` to say so.
+fn is_ignored(signal: c_int) -> bool {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 fn listen_to(signals: &[c_int], mut obey: impl FnMut() + Send + 'static) -> io::Result<()> {

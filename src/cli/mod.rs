@@ -48,7 +48,9 @@ pub fn main() -> ExitCode {
     }
     let screen = Screen::stderr();
     let done = match Cli::try_parse() {
-        Ok(cli) => dispatch(&cli.command, screen),
+        Ok(cli) => interrupt::hear_of_children()
+            .map_err(|error| Fault::from(error).hint("the handler of SIGCHLD cannot be set"))
+            .and_then(|()| dispatch(&cli.command, screen)),
         Err(error) => explain(&error),
     };
     match done {

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and `kill -9` in the middle of a grid: what is kept, what is left behind, how it goes on.
+//! Ctrl-C, SIGTERM, a lost terminal and `kill -9` in the middle of a grid: what is kept, what is left behind, how it goes on.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::support::{Lab, Running, Watched, rows};
+use crate::support::{Lab, Running, Shown, Watched, rows};
 
 /// A short cell in virtual time and one that trains for hours of real time.
 fn grid(worker: &str) -> String {
@@ -97,7 +97,7 @@ fn runs_of(lab: &Lab) -> BTreeSet<String> {
 
 #[test]
 fn an_interrupt_keeps_what_is_finished_and_ends_what_is_not() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let lab = scripted();
         let (running, worker) = started(&lab);
         running.signal(signal);
@@ -205,4 +205,23 @@ fn one_folder_is_written_by_one_perftune() {
     running.signal(Signal::INT);
     running.end().exits(130);
     assert_eq!(lab.report(SHORT)["status"], "completed");
+}
+
+#[test]
+fn what_a_parent_has_made_of_its_signals_is_minded() {
+    let lab = scripted();
+    // The ends of children would be dropped.
+    let short = ["run", "grid.toml", "--only", "batch_size=16"];
+    let deaf = lab.perftune_below(&["env", "--ignore-signal=CHLD"], &short).output().unwrap();
+    Shown::of(deaf).exits(0);
+    // As `nohup` does.
+    let all = ["run", "grid.toml", "--fresh", "-v", "--progress", "plain"];
+    let mut running = Running::new(lab.perftune_below(&["env", "--ignore-signal=HUP"], &all));
+    running.until(&format!("{LONG}: started"));
+    running.signal(Signal::HUP);
+    // It goes on; the next signal ends it.
+    let worker = running.until_phase("validate");
+    assert!(worker.lives());
+    running.signal(Signal::TERM);
+    running.end().exits(130);
 }
