@@ -242,6 +242,26 @@ fn ctrl_c_and_the_end_of_perftune_end_the_command() {
 }
 
 #[test]
+fn what_a_killed_perftune_has_left_of_its_pipe_is_removed_by_the_next() {
+    let lab = lab();
+    let temporary = lab.path("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let left = || fs::read_dir(&temporary).unwrap().count();
+    let exec = |script: &str| {
+        let mut command = lab.perftune(&["exec", "--fresh", "--", "sh", "-c", script]);
+        command.env("TMPDIR", &temporary);
+        command
+    };
+    let mut running = Running::new(exec("echo at $$ >&2; exec sleep 1000"));
+    running.until("at ");
+    running.signal(Signal::KILL);
+    running.end();
+    assert_eq!(left(), 1);
+    assert!(exec("true").output().unwrap().status.success());
+    assert_eq!(left(), 0);
+}
+
+#[test]
 fn a_memory_hog_is_ended_early_and_strict_says_so() {
     let lab = lab();
     let hog = "import time\na = []\nfor i in range(600):\n    a.append(b'x' * 1000000)\n    time.sleep(0.01)";

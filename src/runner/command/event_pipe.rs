@@ -15,13 +15,14 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 
 use super::adapter::{LONGEST, ProtocolAdapter};
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{JobSpec, Usage};
 use crate::runner::action::Input;
 use crate::runner::lines::LineSplitter;
+use crate::runner::spawn::spawn;
 use crate::runner::system::named_pipe;
 
 /// What is read at once, in bytes.
@@ -34,27 +35,38 @@ const LAST: usize = 1 << 20;
 /// Folders that are tried, where those of earlier processes of this number were left behind.
 const TRIES: u32 = 1000;
 
-/// Tells the mailboxes of one process apart.
+/// The name of the pipe in its folder.
+const PIPE: &str = "events";
+
+/// What the names of the folders begin with.
+const PREFIX: &str = "perftune-events-";
+
+/// Tells the pipes of one process apart.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A named pipe in a folder of its own. Both are removed with it.
+/// A named pipe in a folder of its own. Both are removed with it; those that a killed process has left are removed by the
+/// next that makes one.
 #[derive(Debug)]
 pub(in crate::runner) struct EventPipe {
     folder: PathBuf,
     path: PathBuf,
     pipe: OwnedFd,
+    /// Locked for as long as the owner of the folder lives.
+    _lock: OwnedFd,
 }
 
 impl EventPipe {
     /// Makes one in the system's folder for temporary files, which nobody else can look into.
     pub(in crate::runner) fn open() -> io::Result<Self> {
-        let folder = folder()?;
-        let path = folder.join("events");
+        let temporary = std::env::temp_dir();
+        sweep(&temporary);
+        let (folder, lock) = folder(&temporary)?;
+        let path = folder.join(PIPE);
         let made = named_pipe(&path);
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let pipe = made.and_then(|()| open(&path, flags, Mode::empty()));
         match pipe {
-            Ok(pipe) => Ok(Self { folder, path, pipe }),
+            Ok(pipe) => Ok(Self { folder, path, pipe, _lock: lock }),
             Err(error) => {
                 remove(&folder, &path);
                 Err(error.into())
@@ -80,15 +92,39 @@ fn remove(folder: &Path, path: &Path) {
     let _ = fs_err::remove_dir(folder);
 }
 
-fn folder() -> io::Result<PathBuf> {
+/// Removes what killed processes of this user have left: the lock of a living one is held, whatever namespace it lives in.
+fn sweep(temporary: &Path) {
+    let entries = fs_err::read_dir(temporary).into_iter().flatten().flatten();
+    let left =
+        entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    for folder in left.map(|entry| entry.path()) {
+        // What somebody else owns cannot be opened.
+        if lock(&folder).is_ok() {
+            remove(&folder, &folder.join(PIPE));
+        }
+    }
+}
+
+fn lock(folder: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let lock = open(folder, flags, Mode::empty())?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(lock)
+}
+
+/// A new folder, locked.
+fn folder(temporary: &Path) -> io::Result<(PathBuf, OwnedFd)> {
     let process = std::process::id();
     let mut last = io::Error::other("no name is free");
     for _ in 0..TRIES {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("perftune-{process}-{number}"));
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+        let folder = temporary.join(format!("{PREFIX}{process}-{number}"));
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        // Somebody who sweeps may have taken it for one that was left: then the next name is tried.
+        match made.and_then(|()| Ok(lock(&folder)?)) {
+            Ok(lock) if folder.exists() => return Ok((folder, lock)),
+            Ok(_) => {}
+            Err(error) if is_taken(&error) => last = error,
             Err(error) => {
                 let place = folder.display();
                 return Err(io::Error::new(error.kind(), format!("{place}: {error}")));
@@ -96,6 +132,11 @@ fn folder() -> io::Result<PathBuf> {
         }
     }
     Err(last)
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, WouldBlock};
+    matches!(error.kind(), AlreadyExists | WouldBlock)
 }
 
 /// Reads what a command reports until it is told to finish.
@@ -124,8 +165,7 @@ impl EventReader {
             splitter: LineSplitter::new(LONGEST),
             inputs,
         };
-        let thread = std::thread::Builder::new().name("events".to_owned());
-        let thread = thread.spawn(move || reader.run())?;
+        let thread = spawn("events", move || reader.run())?;
         Ok(Self { stop: stop.into(), thread })
     }
 
@@ -192,5 +232,31 @@ impl ReaderThread {
             // The run may be over: then nobody wants to know.
             let _ = self.inputs.send(input);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_has_left_is_swept_and_nothing_else() {
+        let temporary = tempfile::tempdir().unwrap();
+        let made = |name: &str| {
+            let folder = temporary.path().join(name);
+            fs_err::create_dir(&folder).unwrap();
+            named_pipe(&folder.join(PIPE)).unwrap();
+            folder
+        };
+        let left = made("perftune-events-1-0");
+        let foreign = made("another-1-0");
+        let (lives, _lock) = folder(temporary.path()).unwrap();
+        let full = made("perftune-events-1-1");
+        fs_err::write(full.join("mine"), "").unwrap();
+        sweep(temporary.path());
+        assert_eq!(
+            [&left, &foreign, &lives, &full].map(|path| path.exists()),
+            [false, true, true, true]
+        );
     }
 }
