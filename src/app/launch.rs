@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use crate::config::plan::{PlannedRun, WorkerProgram, WorkerSettings};
 use crate::event::CommandSpec;
 use crate::runner::{Launch, Streams};
+use crate::sampler::Capacity;
 
 /// Makes this program the worker that plays a script.
 pub const SCRIPTED_WORKER: &str = "__scripted-worker";
@@ -73,7 +74,9 @@ fn launch(settings: &WorkerSettings, instead: Option<&Path>) -> Result<Launch, L
         }
         WorkerProgram::Command { program, args } => (or(Ok(program.clone()))?, args.clone()),
     };
-    Ok(launch_of(program, args, settings, Streams::default()))
+    let played = settings.program == WorkerProgram::Scripted;
+    let capacity = if played { None } else { Capacity::read() };
+    Ok(Launch { capacity, ..launch_of(program, args, settings, Streams::default()) })
 }
 
 fn launch_of(
@@ -83,7 +86,7 @@ fn launch_of(
     streams: Streams,
 ) -> Launch {
     let &WorkerSettings { hang_timeout_ns, grace_ns, .. } = worker;
-    Launch { program, args, hang_timeout_ns, grace_ns, streams }
+    Launch { program, args, hang_timeout_ns, grace_ns, capacity: None, streams }
 }
 
 /// How to start the worker of these runs, or `instead` of it another program; where all runs are commands, the first of

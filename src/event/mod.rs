@@ -49,6 +49,7 @@ pub use stop::{
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, DEVICE_PCI, DEVICE_UUID, EPOCH_SAMPLES,
-    EpochReport, Finished, FoundRate, Hello, Num, PARAMETERS, Phase, READS_LATE, Request,
-    SYNC_COST, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
+    EpochReport, Finished, FoundRate, Hello, LONGEST_NAME, MOST_FIGURES, Num, PARAMETERS, Phase,
+    READS_LATE, Request, SYNC_COST, Stage, StepBatch, Usage, WorkerEvent, WorkerFailure,
+    is_own_name,
 };

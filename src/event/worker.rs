@@ -38,6 +38,17 @@ pub const DEVICE_MEMORY_RESERVED_PEAK: &str = "device_memory_reserved_peak";
 /// step and request holds one such wait. Absent on the CPU.
 pub const SYNC_COST: &str = "sync_cost";
 
+/// The longest name of a figure of a worker's own, in bytes.
+pub const LONGEST_NAME: usize = 64;
+
+/// So many figures of its own a worker may have.
+pub const MOST_FIGURES: usize = 1000;
+
+/// Whether a figure of a worker's own may be called so.
+pub fn is_own_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
+}
+
 /// One message of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
@@ -55,7 +66,7 @@ pub enum WorkerEvent {
     Epoch(EpochReport),
     /// A figure of the worker's own, outside the catalogue's phases.
     Metric {
-        /// A name from the catalogue, or the worker's own.
+        /// The worker's own, and none of the catalogue.
         name: String,
         /// The value in base units.
         value: Num,

@@ -18,7 +18,7 @@ use super::RunSpec;
 use super::action::{Action, Input};
 use super::ending::{Cause, Ending, Force, Leave};
 use super::shortage;
-use super::stream::{Exit, WorkerStream};
+use super::stream::{Exit, Witness, WorkerStream};
 use crate::units::Span;
 
 /// Progress is told at most this often, in nanoseconds.
@@ -69,7 +69,10 @@ impl Dispatcher {
         let last_ns = limit_ns.map_or(u64::MAX, |limit| now_ns.saturating_add(limit));
         Self {
             controller,
-            stream: WorkerStream::new(&spec.job),
+            stream: WorkerStream::new(
+                &spec.job,
+                Witness { started_ns: now_ns, capacity: spec.launch.capacity },
+            ),
             started_ns: now_ns,
             seen_ns: now_ns,
             heard_ns: now_ns,
@@ -166,9 +169,10 @@ impl Dispatcher {
         if !self.talks {
             self.heard_ns = now_ns;
         }
-        if let Err(violation) = self.stream.accept(&envelope) {
+        if let Err(violation) = self.stream.accept(&envelope, now_ns) {
             // What follows a broken message cannot be trusted either.
-            let what = format!("the worker broke the protocol: {violation}");
+            let seq = envelope.seq;
+            let what = format!("the worker broke the protocol in message {seq}: {violation}");
             return self.fail(FailureKind::Protocol, what, now_ns, actions);
         }
         let verdict = self.controller.on_worker(&envelope);
@@ -250,10 +254,12 @@ impl Dispatcher {
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
             }
             Verdict::Confirm(stop) => {
+                self.stream.ask_to_stop();
                 ask_to_stop(&stop, true, now_ns, actions);
                 self.asked = Some((Leave::Training, now_ns));
             }
             Verdict::Stop(stop) => {
+                self.stream.ask_to_stop();
                 ask_to_stop(&stop, false, now_ns, actions);
                 self.asked = Some((Leave::All, now_ns));
                 self.last_ns = self.last_ns.min(now_ns.saturating_add(last_work_ns(&self.spec)));

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Pairing, RunEvent};
-use crate::sampler::GroupBase;
+use crate::sampler::{Capacity, GroupBase};
 
 pub use executor::{Interrupts, execute};
 
@@ -71,6 +71,8 @@ pub struct Launch {
     pub hang_timeout_ns: u64,
     /// Time between asking, SIGTERM and SIGKILL, in nanoseconds.
     pub grace_ns: u64,
+    /// What the machine has, against which the worker's word is held; absent where it plays a script.
+    pub capacity: Option<Capacity>,
     /// Where the standard streams of a command go; those of a worker are the protocol and its log.
     pub streams: Streams,
 }

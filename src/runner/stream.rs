@@ -4,21 +4,25 @@
 //! hello (phase | steps | epoch | metric | max_rate)* (finished | failed) EOF
 //! ```
 //!
-//! `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, phases are those
+//! What is said within it is held against the clock, the machine and the job (`held`). `seq` counts from 0 without gaps, epochs count from 1, steps belong to the phase that was announced last, phases are those
 //! that the job asks for and come in their order (`phase_order`), and a model is confirmed only after an epoch.
 
 mod exit;
+mod held;
 pub(super) mod violation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use self::held::{Held, accuracy};
 use super::phase_order::PhaseOrder;
 use crate::event::{
-    Envelope, Failure, FailureKind, Finished, FoundRate, JobSpec, Num, PROTOCOL_VERSION, Phase,
-    StepBatch, WorkerEvent, WorkerFailure,
+    Envelope, Failure, FailureKind, Finished, FoundRate, JobSpec, MOST_FIGURES, PROTOCOL_VERSION,
+    Phase, StepBatch, WorkerEvent, WorkerFailure, is_own_name,
 };
+use crate::metric::find;
 
 pub use self::exit::{Exit, describe};
+pub use self::held::Witness;
 pub use self::violation::Violation;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -35,31 +39,41 @@ pub struct WorkerStream {
     phase_order: PhaseOrder,
     /// Whether it is a command, which says nothing of its end.
     command: bool,
+    held: Held,
     state: State,
     next_seq: u64,
     t_ns: u64,
     phase: Option<Phase>,
     epochs: u32,
     facts: BTreeMap<String, String>,
+    /// The names of its own figures.
+    named: BTreeSet<String>,
 }
 
 impl WorkerStream {
-    /// Of a worker that was given this job.
-    pub fn new(job: &JobSpec) -> Self {
+    /// Of a worker that was given this job; `witness`: what is known of it otherwise.
+    pub fn new(job: &JobSpec, witness: Witness) -> Self {
         Self {
             phase_order: PhaseOrder::of(job),
             command: job.work.is_command(),
+            held: Held::new(job, witness),
             state: State::AwaitHello,
             next_seq: 0,
             t_ns: 0,
             phase: None,
             epochs: 0,
             facts: BTreeMap::new(),
+            named: BTreeSet::new(),
         }
     }
 
-    /// Takes the next message.
-    pub fn accept(&mut self, envelope: &Envelope) -> Result<(), Violation> {
+    /// From now on it may say that it was stopped.
+    pub fn ask_to_stop(&mut self) {
+        self.held.ask_to_stop();
+    }
+
+    /// Takes the next message, which came at `now_ns`.
+    pub fn accept(&mut self, envelope: &Envelope, now_ns: u64) -> Result<(), Violation> {
         if envelope.seq != self.next_seq {
             return Err(Violation::Sequence { found: envelope.seq, expected: self.next_seq });
         }
@@ -67,6 +81,9 @@ impl WorkerStream {
         if envelope.t_ns < self.t_ns {
             let (found, before) = (envelope.t_ns, self.t_ns);
             return Err(Violation::Time { found, before });
+        }
+        if !self.command {
+            self.held.message(envelope.t_ns, now_ns)?;
         }
         self.t_ns = envelope.t_ns;
         let found = type_of(&envelope.event);
@@ -86,14 +103,14 @@ impl WorkerStream {
                 Ok(())
             }
             (State::AwaitHello, _) => Err(Violation::Order { found, expected: "`hello`" }),
-            (State::Working, event) => self.work(event, envelope.t_ns),
+            (State::Working, event) => self.work(event, envelope.t_ns, now_ns),
             (State::Finished(_) | State::Failed(_), _) => {
                 Err(Violation::Order { found, expected: "the end of the stream" })
             }
         }
     }
 
-    fn work(&mut self, event: &WorkerEvent, t_ns: u64) -> Result<(), Violation> {
+    fn work(&mut self, event: &WorkerEvent, t_ns: u64, now_ns: u64) -> Result<(), Violation> {
         match event {
             WorkerEvent::Phase { phase } => {
                 self.phase_order.check(self.phase, *phase)?;
@@ -101,6 +118,7 @@ impl WorkerStream {
                     return Err(Violation::Untrained { found: *phase });
                 }
                 self.phase = Some(*phase);
+                self.held.phase(*phase, t_ns);
             }
             WorkerEvent::Steps(batch) => {
                 if Some(batch.phase) != self.phase {
@@ -117,30 +135,56 @@ impl WorkerStream {
                     });
                 }
                 check_times(batch)?;
+                if !self.command {
+                    self.held.steps(batch)?;
+                }
             }
             WorkerEvent::MaxRate(found) => check_rate(self.phase, found)?,
             WorkerEvent::Epoch(report) => {
-                check_accuracy(report.validation_accuracy)?;
+                accuracy(report.validation_accuracy)?;
                 if report.epoch != self.epochs + 1 {
                     return Err(Violation::Epoch {
                         found: report.epoch,
                         expected: self.epochs + 1,
                     });
                 }
+                if !self.command {
+                    self.held.epoch(report, self.phase)?;
+                }
                 self.epochs = report.epoch;
             }
-            WorkerEvent::Metric { .. } => {}
+            WorkerEvent::Metric { name, .. } => self.figure(name)?,
             WorkerEvent::Finished(finished) => {
-                check_accuracy(finished.test_accuracy)?;
+                accuracy(finished.test_accuracy)?;
                 if finished.epochs != self.epochs {
                     let (found, expected) = (finished.epochs, self.epochs);
                     return Err(Violation::Epoch { found, expected });
+                }
+                if !self.command {
+                    self.held.finished(finished, now_ns)?;
                 }
                 self.state = State::Finished(finished.clone());
             }
             WorkerEvent::Hello(_) | WorkerEvent::Failed(_) => {
                 return Err(Violation::Order { found: "hello", expected: "work" });
             }
+        }
+        Ok(())
+    }
+
+    /// A figure of its own: what perftune measures has a row already.
+    fn figure(&mut self, name: &str) -> Result<(), Violation> {
+        if !is_own_name(name) {
+            return Err(Violation::Name);
+        }
+        if find(name).is_some() {
+            return Err(Violation::Measured { name: name.to_owned() });
+        }
+        if !self.named.contains(name) {
+            if self.named.len() == MOST_FIGURES {
+                return Err(Violation::Figures);
+            }
+            self.named.insert(name.to_owned());
         }
         Ok(())
     }
@@ -228,15 +272,6 @@ impl WorkerStream {
             }),
             stderr_tail: stderr_tail.to_owned(),
         }
-    }
-}
-
-fn check_accuracy(accuracy: Option<Num>) -> Result<(), Violation> {
-    match accuracy {
-        Some(Num(share)) if !(0.0..=1.0).contains(&share) => {
-            Err(Violation::Accuracy { found: share.to_string() })
-        }
-        _ => Ok(()),
     }
 }
 

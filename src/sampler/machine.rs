@@ -74,6 +74,28 @@ impl Machine {
     }
 }
 
+/// More than this nothing on the machine can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// All of its logical cores.
+    pub cores: u32,
+    /// Its physical memory and what it swaps to.
+    pub memory_bytes: u64,
+}
+
+impl Capacity {
+    /// That of this machine, if the system tells.
+    pub fn read() -> Option<Self> {
+        let wanted = RefreshKind::nothing()
+            .with_cpu(CpuRefreshKind::nothing())
+            .with_memory(MemoryRefreshKind::everything());
+        let system = System::new_with_specifics(wanted).ok()?;
+        let cores = u32::try_from(system.cpus().len()).ok().filter(|cores| *cores > 0)?;
+        let memory = Some(system.total_memory()).filter(|bytes| *bytes > 0)?;
+        Some(Self { cores, memory_bytes: memory.saturating_add(system.total_swap()) })
+    }
+}
+
 /// Cores that this process may use: the smaller of its CPU affinity and the tightest quota of its control groups; at least
 /// a hundredth, and not necessarily whole.
 pub fn usable_cores() -> f64 {

@@ -117,6 +117,66 @@ fn a_worker_that_breaks_the_protocol_is_ended() {
     }
 }
 
+/// A worker that says one thing that cannot be.
+const LIAR: &str = r#"
+import json, sys, time
+job, lie = json.loads(sys.stdin.readline())["data"], sys.argv[1]
+seq, begun = 0, time.monotonic_ns()
+def say(kind, t_ns=None, **data):
+    global seq
+    t_ns = time.monotonic_ns() if t_ns is None else t_ns
+    print(json.dumps({"seq": seq, "t_ns": t_ns, "event": {"type": kind, "data": data}}), flush=True)
+    seq += 1
+def steps(phase, items, **more):
+    start = time.monotonic_ns()
+    time.sleep(0.002)
+    say("steps", phase=phase, items=items, start_ns=start, dur_ns=[1000000], **more)
+end = {"stopped": False, "epochs": 0, "usage": {}}
+say("hello", t_ns=0 if lie == "zero" else None, protocol=1, worker="liar", pid=1)
+if lie == "at once":
+    say("finished", **end, test_accuracy=0.99)
+say("phase", phase="load", t_ns=begun + 10**18 * 3 if lie == "century" else None)
+if lie == "name":
+    say("metric", name="memory.peak", value=1)
+say("phase", phase="serve[1]")
+steps("serve[1]", 4096 if lie == "serve" else 1, **({"wait_ns": [2**64 - 1]} if lie == "wait" else {}))
+for epoch in range(1, 6 if lie == "epochs" else 3):
+    say("phase", phase="train")
+    steps("train", 2**32 - 1 if lie == "train" else 64)
+    say("epoch", epoch=epoch, samples=64, train_loss=0.5)
+say("phase", phase="test")
+usage = {"cpu_ns": 2**64 - 1} if lie == "cpu" else {"vm_hwm_bytes": 2**64 - 1} if lie == "memory" else {}
+say("finished", **{**end, "epochs": 2, "usage": usage}, test_accuracy=0.9)
+"#;
+
+#[test]
+fn a_worker_that_says_what_cannot_be_is_named_with_the_message() {
+    for (lie, says) in [
+        ("nothing", None),
+        ("zero", Some("in message 0: a message ")),
+        ("century", Some("in message 1: t_ns is ")),
+        ("at once", Some("in message 1: `finished` after 0 of 2 epochs")),
+        ("name", Some("in message 2: a metric named `memory.peak`")),
+        ("serve", Some("in message 3: steps of 4096 samples in phase serve[1]")),
+        ("wait", Some("in message 3: requests scheduled ")),
+        ("train", Some("in message 5: steps of 4294967295 samples in phase train")),
+        ("epochs", Some("in message 12: epoch 3 of a job of 2")),
+        ("cpu", Some("cpu_ns of 18446744073709551615")),
+        ("memory", Some("vm_hwm_bytes of 18446744073709551615")),
+    ] {
+        let lab = Lab::new(&format!(
+            "name = \"t\"\n[worker]\ncommand = [\"python3\", \"liar.py\", \"{lie}\"]\n\
+             [grid]\nmodel = \"one\"\ndataset = \"made-up\"\n[train]\nepochs = 2\n[serve]\nbatch_size = 1\n\
+             [stop]\nenabled = false\n"
+        ));
+        std::fs::write(lab.path("liar.py"), LIAR).unwrap();
+        let shown = lab.run(&[]).exits(if says.is_some() { 3 } else { 0 });
+        let row = lab.report("one-made-up");
+        let failure = &row["failure"];
+        assert!(failure.contains(says.unwrap_or_default()), "{lie}: {failure}\n{shown:#?}");
+    }
+}
+
 #[test]
 fn a_worker_that_says_what_is_wrong_is_quoted() {
     let says = ["gave up in load", "data: row 3 of train.csv has 64 values, 65 were expected"];

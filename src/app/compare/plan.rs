@@ -194,6 +194,7 @@ mod tests {
             args: vec!["--fast".to_owned()],
             hang_timeout_ns: 1,
             grace_ns: 1,
+            capacity: None,
             streams: crate::runner::Streams::default(),
         };
         let of = || Program::of(&launch);

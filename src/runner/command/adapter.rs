@@ -10,7 +10,7 @@ use crate::event::{
 };
 use crate::runner::action::Input;
 use crate::runner::lines::Line;
-use crate::runner::stream::{Violation, WorkerStream};
+use crate::runner::stream::{Violation, Witness, WorkerStream};
 
 /// The longest line that is read, in bytes.
 pub(super) const LONGEST: usize = 64 << 10;
@@ -75,7 +75,7 @@ impl ProtocolAdapter {
     /// Of a command that was started at this time as this process.
     pub(super) fn new(job: &JobSpec, pid: u32, started_ns: u64) -> Self {
         let mut adapter = Self {
-            stream: WorkerStream::new(job),
+            stream: WorkerStream::new(job, Witness::default()),
             seq: 0,
             started_ns,
             t_ns: started_ns,
@@ -176,7 +176,7 @@ impl ProtocolAdapter {
     fn say(&mut self, event: WorkerEvent, t_ns: u64) -> Result<(), String> {
         let envelope = Envelope { seq: self.seq, t_ns: self.t_ns.max(t_ns), event };
         let mut stream = self.stream.clone();
-        stream.accept(&envelope).map_err(|violation| violation.to_string())?;
+        stream.accept(&envelope, envelope.t_ns).map_err(|violation| violation.to_string())?;
         self.stream = stream;
         self.seq += 1;
         self.t_ns = envelope.t_ns;
@@ -536,7 +536,7 @@ mod tests {
                 r#"{"type":"steps","data":{"phase":"train","items":1,"start_ns":1,"dur_ns":[5]}}"#,
             ];
             let mut adapter = ProtocolAdapter::new(&command(), 1, S);
-            let mut stream = WorkerStream::new(&command());
+            let mut stream = WorkerStream::new(&command(), Witness::default());
             let mut t_ns = S;
             for (number, (line, gap)) in lines.iter().zip(gaps).enumerate() {
                 t_ns += gap;
@@ -546,7 +546,7 @@ mod tests {
             adapter.finish(false, Usage::default(), t_ns);
             for input in adapter.said() {
                 if let Input::Message(envelope) = input {
-                    prop_assert_eq!(stream.accept(&envelope), Ok(()));
+                    prop_assert_eq!(stream.accept(&envelope, u64::MAX), Ok(()));
                 }
             }
             prop_assert!(stream.is_over());

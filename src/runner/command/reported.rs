@@ -10,11 +10,8 @@
 
 use serde::Deserialize;
 
-use crate::event::{Num, Phase, WorkerEvent};
+use crate::event::{LONGEST_NAME, Num, Phase, WorkerEvent, is_own_name};
 use crate::metric::{Source, find};
-
-/// The longest name of a figure, in bytes.
-const LONGEST_NAME: usize = 64;
 
 /// The most that a step may be said to have taken, in seconds: beyond it is a mistake of the unit.
 const LONGEST_STEP_S: f64 = 1e7;
@@ -148,7 +145,7 @@ impl Reported {
             Some(_) => return Err(format!("`{name}` is measured and not taken from a command")),
             None => {}
         }
-        if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+        if !is_own_name(&name) {
             return Err(format!("the name of a metric must have 1 to {LONGEST_NAME} bytes"));
         }
         Ok(Self::Metric { name, value, samples })

@@ -24,6 +24,7 @@ fn spec() -> RunSpec {
             hang_timeout_ns: 60 * S,
             streams: crate::runner::Streams::default(),
             grace_ns: 5 * S,
+            capacity: None,
         },
         limits: Limits::default(),
         group: None,
@@ -99,7 +100,7 @@ fn steps_of(phase: Phase, start_ns: u64, loss: Option<f64>) -> WorkerEvent {
     let dur_ns = vec![1_000_000];
     WorkerEvent::Steps(StepBatch {
         phase,
-        items: 64,
+        items: if let Phase::Serve(size) = phase { size } else { 64 },
         start_ns,
         dur_ns,
         wait_ns: Vec::new(),
@@ -108,13 +109,21 @@ fn steps_of(phase: Phase, start_ns: u64, loss: Option<f64>) -> WorkerEvent {
     })
 }
 
+/// The message of this number and time; steps end with it.
+fn message_at(seq: u64, t_ns: u64, mut event: WorkerEvent) -> Input {
+    if let WorkerEvent::Steps(batch) = &mut event {
+        batch.start_ns = t_ns - batch.dur_ns[0];
+    }
+    Input::Message(Envelope { seq, t_ns, event })
+}
+
 fn finished(stopped: bool) -> WorkerEvent {
     let epochs = u32::from(!stopped);
     WorkerEvent::Finished(Finished {
         stopped,
         epochs,
         test_loss: None,
-        test_accuracy: Some(Num(0.9)),
+        test_accuracy: None,
         test_samples: None,
         usage: Usage::default(),
     })
@@ -130,9 +139,7 @@ fn play_in(
     events: Vec<WorkerEvent>,
     inputs: Vec<(Input, u64)>,
 ) -> (Dispatcher, Vec<Action>) {
-    let messages = (0..)
-        .zip(events)
-        .map(|(seq, event)| (Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S));
+    let messages = (0..).zip(events).map(|(seq, event)| (message_at(seq, seq * S, event), seq * S));
     let mut actions = Vec::new();
     for (input, now) in messages.chain(inputs.into_iter().map(|(i, s)| (i, s * S))) {
         actions.extend(wait(&mut dispatcher, now));
@@ -163,7 +170,7 @@ fn what_is_done_and_what_is_recorded() {
         first.extend(ended(exit, at));
         first
     };
-    let message = |seq, event| Input::Message(Envelope { seq, t_ns: 99 * S, event });
+    let message = |seq, event| message_at(seq, (90 + seq) * S, event);
     let table = [
         ("a whole run", 5, ended(Exit::Code(0), 6), vec![Action::Finish], Completed, "epoch"),
         ("a crash", 2, ended(Exit::Code(7), 3), vec![Action::Finish], Failed, "exited with code 7"),
@@ -257,7 +264,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_a_deaf_worker_is_ended() {
         events.push(steps(Some(f64::NAN)));
         play(events, more)
     };
-    let message = |seq, event| Input::Message(Envelope { seq, t_ns: 99 * S, event });
+    let message = |seq, event| message_at(seq, (90 + seq) * S, event);
     let mut inputs = vec![(message(3, finished(true)), 3)];
     inputs.extend(ended(Exit::Code(0), 4));
     let (dispatcher, done) = diverge(inputs);
@@ -374,7 +381,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
     let epoch = |epoch| {
         WorkerEvent::Epoch(EpochReport {
             epoch,
-            samples: 64,
+            samples: 0,
             train_loss: Num(0.5),
             validation_loss: None,
             validation_accuracy: Some(Num(0.9)),
@@ -404,7 +411,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
     for (seq, event) in (0..).zip(events) {
         let t_ns = seq * S;
         last_ns = t_ns;
-        let input = Input::Message(Envelope { seq, t_ns, event });
+        let input = message_at(seq, t_ns, event);
         done.extend(dispatcher.handle(input, t_ns));
     }
     for input in [Input::StreamEnded, Input::StreamEnded, Input::Exited(Exit::Code(0))] {
@@ -554,9 +561,7 @@ fn a_test_that_takes_its_time_is_waited_for_and_its_last_word_begins_the_grace_p
     events.push(WorkerEvent::Phase { phase: Phase::Test });
     let mut done = Vec::new();
     for (seq, event) in (0..).zip(events) {
-        done.extend(
-            dispatcher.handle(Input::Message(Envelope { seq, t_ns: seq * S, event }), seq * S),
-        );
+        done.extend(dispatcher.handle(message_at(seq, seq * S, event), seq * S));
     }
     done.extend(wait(&mut dispatcher, 40 * S));
     let last = Input::Message(Envelope { seq: 4, t_ns: 40 * S, event: finished(true) });

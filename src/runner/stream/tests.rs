@@ -1,6 +1,7 @@
 use super::*;
-use crate::event::{EpochReport, Hello, MaxRate, Pattern, ServeSpec, Usage};
+use crate::event::{EpochReport, Hello, MaxRate, Num, Pattern, ServeSpec, Usage};
 use crate::runner::fixtures;
+use crate::sampler::Capacity;
 
 /// Requests of one and eight samples, the highest rate of each, training, and requests once more.
 fn job() -> JobSpec {
@@ -25,7 +26,10 @@ fn hello() -> WorkerEvent {
 fn steps(phase: Phase) -> WorkerEvent {
     WorkerEvent::Steps(StepBatch {
         phase,
-        items: 1,
+        items: match phase {
+            Phase::Serve(size) | Phase::Probe(size) | Phase::Confirm(size) => size,
+            _ => 1,
+        },
         start_ns: 0,
         dur_ns: vec![1],
         wait_ns: Vec::new(),
@@ -41,7 +45,7 @@ fn phase(phase: Phase) -> WorkerEvent {
 fn epoch(epoch: u32) -> WorkerEvent {
     WorkerEvent::Epoch(EpochReport {
         epoch,
-        samples: 1,
+        samples: 0,
         train_loss: Num(1.0),
         validation_loss: None,
         validation_accuracy: None,
@@ -50,7 +54,7 @@ fn epoch(epoch: u32) -> WorkerEvent {
 
 fn finished(epochs: u32) -> WorkerEvent {
     WorkerEvent::Finished(Finished {
-        stopped: false,
+        stopped: true,
         epochs,
         test_loss: None,
         test_accuracy: None,
@@ -63,7 +67,7 @@ fn late_steps() -> WorkerEvent {
     WorkerEvent::Steps(StepBatch {
         phase: Phase::Train,
         items: 1,
-        start_ns: 5,
+        start_ns: 25,
         dur_ns: vec![4, 2],
         wait_ns: Vec::new(),
         gap_ns: Vec::new(),
@@ -76,9 +80,14 @@ fn play(events: Vec<WorkerEvent>) -> (WorkerStream, Result<(), Violation>) {
 }
 
 fn play_of(job: &JobSpec, events: Vec<WorkerEvent>) -> (WorkerStream, Result<(), Violation>) {
-    let mut stream = WorkerStream::new(job);
-    for (seq, event) in (0..).zip(events) {
-        if let Err(violation) = stream.accept(&Envelope { seq, t_ns: 10, event }) {
+    let mut stream = WorkerStream::new(job, Witness::default());
+    stream.ask_to_stop();
+    for (seq, mut event) in (0..).zip(events) {
+        // Steps that say no time begin when the message before them came.
+        if let WorkerEvent::Steps(StepBatch { start_ns: start_ns @ 0, .. }) = &mut event {
+            *start_ns = 10 * seq;
+        }
+        if let Err(violation) = stream.accept(&Envelope { seq, t_ns: 10 * (seq + 1), event }, 0) {
             return (stream, Err(violation));
         }
     }
@@ -165,14 +174,14 @@ fn what_nobody_asked_for_and_what_comes_too_late_is_refused() {
 
 #[test]
 fn time_does_not_run_backwards_and_shares_are_shares() {
-    let mut stream = WorkerStream::new(&job());
+    let mut stream = WorkerStream::new(&job(), Witness::default());
     let at = |seq, t_ns, event| Envelope { seq, t_ns, event };
-    stream.accept(&at(0, 9, hello())).unwrap();
-    let found = stream.accept(&at(1, 8, phase(Phase::Train)));
+    stream.accept(&at(0, 9, hello()), 9).unwrap();
+    let found = stream.accept(&at(1, 8, phase(Phase::Train)), 9);
     assert_eq!(found, Err(Violation::Time { found: 8, before: 9 }));
     let mut report = EpochReport {
         epoch: 1,
-        samples: 1,
+        samples: 0,
         train_loss: Num(f64::NAN),
         validation_loss: None,
         validation_accuracy: Some(Num(2.5)),
@@ -180,7 +189,7 @@ fn time_does_not_run_backwards_and_shares_are_shares() {
     let (_, result) = play(vec![hello(), WorkerEvent::Epoch(report.clone())]);
     assert_eq!(result.unwrap_err().to_string(), "an accuracy of 2.5, which is not in 0..1");
     report.validation_accuracy = Some(Num(1.0));
-    assert_eq!(play(vec![hello(), WorkerEvent::Epoch(report)]).1, Ok(()));
+    assert_eq!(play(vec![hello(), phase(Phase::Train), WorkerEvent::Epoch(report)]).1, Ok(()));
 }
 
 #[test]
@@ -241,9 +250,9 @@ fn a_found_rate_is_one_and_belongs_to_its_search() {
 
 #[test]
 fn gaps_in_the_numbers_and_foreign_versions_are_refused() {
-    let mut stream = WorkerStream::new(&job());
+    let mut stream = WorkerStream::new(&job(), Witness::default());
     let late = Envelope { seq: 1, t_ns: 0, event: hello() };
-    assert_eq!(stream.accept(&late), Err(Violation::Sequence { found: 1, expected: 0 }));
+    assert_eq!(stream.accept(&late, 0), Err(Violation::Sequence { found: 1, expected: 0 }));
     let foreign = WorkerEvent::Hello(Hello { protocol: 99, ..Hello::default() });
     let (_, result) = play(vec![foreign]);
     assert_eq!(result, Err(Violation::Version { found: 99 }));
@@ -275,4 +284,175 @@ fn what_an_exit_means_depends_on_what_was_said() {
             (failure, _) => panic!("{exit:?}: {failure:?}"),
         }
     }
+}
+
+/// A worker that was started at 100 s on a machine of two cores and a gibibyte, and what it says from 110 s on.
+fn held(job: &JobSpec, asked: bool, said: &[(u64, WorkerEvent)]) -> Option<String> {
+    let capacity = Some(Capacity { cores: 2, memory_bytes: 1 << 30 });
+    let mut stream = WorkerStream::new(job, Witness { started_ns: 100 * S, capacity });
+    if asked {
+        stream.ask_to_stop();
+    }
+    for (seq, (t_ns, event)) in (0..).zip(said) {
+        let envelope = Envelope { seq, t_ns: *t_ns, event: event.clone() };
+        if let Err(violation) = stream.accept(&envelope, 120 * S) {
+            return Some(violation.to_string());
+        }
+    }
+    None
+}
+
+const S: u64 = 1_000_000_000;
+
+fn batch(phase: Phase, items: u32, start_ns: u64, dur_ns: &[u64]) -> WorkerEvent {
+    WorkerEvent::Steps(StepBatch {
+        phase,
+        items,
+        start_ns,
+        dur_ns: dur_ns.to_vec(),
+        wait_ns: Vec::new(),
+        gap_ns: Vec::new(),
+        loss: None,
+    })
+}
+
+#[test]
+fn times_are_those_of_the_clock() {
+    let says = |said: &[(u64, WorkerEvent)]| held(&job(), false, said).unwrap_or_default();
+    let serve = || vec![(110 * S, hello()), (111 * S, phase(Phase::Serve(1)))];
+    let with = |more: Vec<(u64, WorkerEvent)>| says(&[serve(), more].concat());
+    let one = Phase::Serve(1);
+    assert_eq!(with(vec![(113 * S, batch(one, 1, 111 * S, &[S, S]))]), "");
+    assert_eq!(
+        says(&[(0, hello())]),
+        "a message 99.0 s before the worker was started: times must be CLOCK_MONOTONIC, in nanoseconds"
+    );
+    let century = 3_155_760_000 * S;
+    assert!(says(&[(century, hello())]).starts_with("t_ns is "));
+    let early = with(vec![(113 * S, batch(one, 1, 110 * S, &[S]))]);
+    assert!(early.starts_with("steps 1.00 s before their phase began"), "{early}");
+    let twice = (113 * S, batch(one, 1, 111 * S, &[S]));
+    let twice = with(vec![twice.clone(), twice]);
+    assert!(twice.starts_with("steps 1.00 s before those before them had ended"), "{twice}");
+    let mut waits = batch(one, 1, 112 * S, &[S]);
+    if let WorkerEvent::Steps(batch) = &mut waits {
+        batch.wait_ns = vec![u64::MAX];
+    }
+    let waits = with(vec![(113 * S, waits)]);
+    assert!(waits.starts_with("requests scheduled 111 s before their phase began"), "{waits}");
+    assert_eq!(
+        with(vec![(113 * S, batch(one, 1, 112 * S, &[0]))]),
+        "a step of 0 ns in phase serve[1]"
+    );
+}
+
+#[test]
+fn sizes_and_epochs_are_those_of_the_job() {
+    let train = || vec![(110 * S, hello()), (111 * S, phase(Phase::Train))];
+    let after = |said: Vec<(u64, WorkerEvent)>| {
+        held(&job(), false, &[train(), said].concat()).unwrap_or_default()
+    };
+    let steps = |items| (112 * S, batch(Phase::Train, items, 111 * S, &[5, 5]));
+    let epoch = |epoch, samples| {
+        let report = EpochReport {
+            epoch,
+            samples,
+            train_loss: Num(1.0),
+            validation_loss: None,
+            validation_accuracy: None,
+        };
+        (113 * S, WorkerEvent::Epoch(report))
+    };
+    let job_items = "where the job asks for 64";
+    assert_eq!(after(vec![steps(64), epoch(1, 128)]), "");
+    // The last batch of an epoch may be smaller.
+    assert_eq!(after(vec![steps(7), epoch(1, 14)]), "");
+    assert!(after(vec![steps(u32::MAX)]).ends_with(job_items));
+    let serve = [
+        (110 * S, hello()),
+        (111 * S, phase(Phase::Serve(1))),
+        (112 * S, batch(Phase::Serve(1), 4096, 111 * S, &[5])),
+    ];
+    let says = "steps of 4096 samples in phase serve[1], where the job asks for 1";
+    assert_eq!(held(&job(), false, &serve).as_deref(), Some(says));
+    assert_eq!(
+        after(vec![steps(64), epoch(1, 129)]),
+        "an epoch of 129 samples, whose steps had 128"
+    );
+    assert_eq!(
+        after(vec![epoch(1, 0), epoch(2, 0), epoch(3, 0), epoch(4, 0)]),
+        "epoch 4 of a job of 3"
+    );
+    let loading = [(110 * S, hello()), epoch(1, 0)];
+    let says = "`epoch` where a phase that trains was expected";
+    assert_eq!(held(&job(), false, &loading).as_deref(), Some(says));
+}
+
+#[test]
+fn an_end_is_one_and_nothing_used_more_than_there_is() {
+    let end = |edit: fn(&mut Finished)| {
+        let mut end = Finished {
+            stopped: false,
+            epochs: 0,
+            test_loss: None,
+            test_accuracy: None,
+            test_samples: None,
+            usage: Usage::default(),
+        };
+        edit(&mut end);
+        (115 * S, WorkerEvent::Finished(end))
+    };
+    let mut serves = job();
+    serves.train.epochs = 0;
+    let of = |job: &JobSpec, asked, edit| {
+        held(job, asked, &[(110 * S, hello()), end(edit)]).unwrap_or_default()
+    };
+    assert_eq!(of(&serves, false, |_| {}), "");
+    assert_eq!(
+        of(&job(), false, |_| {}),
+        "`finished` after 0 of 3 epochs, and nobody asked it to stop"
+    );
+    let stopped: fn(&mut Finished) = |end| end.stopped = true;
+    assert_eq!(of(&job(), true, stopped), "");
+    assert_eq!(
+        of(&job(), false, stopped),
+        "`finished` says that it was stopped, and nobody asked it to stop"
+    );
+    let tested: fn(&mut Finished) = |end| end.test_accuracy = Some(Num(0.99));
+    assert_eq!(
+        of(&serves, false, tested),
+        "`finished` has results of a test, and there was no phase test"
+    );
+    let whole: fn(&mut Finished) = |end| end.usage.cpu_ns = Some(42 * S);
+    assert_eq!(of(&serves, false, whole), "");
+    let cpu: fn(&mut Finished) = |end| end.usage.cpu_ns = Some(u64::MAX);
+    let says =
+        "cpu_ns of 18446744073709551615, where the clock and the machine allow 42000000000 at most";
+    assert_eq!(of(&serves, false, cpu), says);
+    let memory: fn(&mut Finished) = |end| end.usage.vm_hwm_bytes = Some((1 << 30) + 1);
+    assert!(of(&serves, false, memory).starts_with("vm_hwm_bytes of 1073741825"));
+}
+
+#[test]
+fn a_figure_of_its_own_has_a_name_of_its_own() {
+    let named =
+        |name: &str| WorkerEvent::Metric { name: name.to_owned(), value: Num(1.0), samples: None };
+    let says = |name: &str| play(vec![hello(), named(name)]).1.map_err(|error| error.to_string());
+    assert_eq!(says("bleu"), Ok(()));
+    for metric in crate::metric::CATALOGUE {
+        let found = says(metric.name);
+        assert_eq!(
+            found,
+            Err(format!("a metric named `{}`, which perftune measures itself", metric.name))
+        );
+    }
+    for name in ["", "a\u{1b}[31m", &"x".repeat(65)] {
+        let found = says(name);
+        assert!(found.is_err_and(|says| says.contains("1 to 64 bytes")));
+    }
+    let many = (0..=MOST_FIGURES).map(|number| named(&format!("m{number}")));
+    let (_, found) = play([hello()].into_iter().chain(many).collect());
+    assert_eq!(found, Err(Violation::Figures));
+    let again = (0..=MOST_FIGURES).map(|_| named("m"));
+    assert_eq!(play([hello()].into_iter().chain(again).collect()).1, Ok(()));
 }

@@ -1,6 +1,6 @@
 //! What breaks the grammar of a worker's stream.
 
-use crate::event::{PROTOCOL_VERSION, Phase};
+use crate::event::{LONGEST_NAME, MOST_FIGURES, PROTOCOL_VERSION, Phase};
 
 /// A message that breaks the grammar.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,4 +109,95 @@ pub enum Violation {
         /// The next in line.
         expected: u32,
     },
+    /// Something lies before what it must come after.
+    #[error(
+        "{what} {} before {than}: times must be CLOCK_MONOTONIC, in nanoseconds", seconds(*by_ns)
+    )]
+    Past {
+        /// What.
+        what: &'static str,
+        /// How long before, in nanoseconds.
+        by_ns: u64,
+        /// What it must come after.
+        than: &'static str,
+    },
+    /// A message of the future.
+    #[error("t_ns is {} ahead of the clock: it must be CLOCK_MONOTONIC, in nanoseconds", seconds(*by_ns))]
+    Ahead {
+        /// How long, in nanoseconds.
+        by_ns: u64,
+    },
+    /// Steps of another size than the job's.
+    #[error("steps of {found} samples in phase {phase}, where the job asks for {asked}")]
+    Items {
+        /// The steps' phase.
+        phase: Phase,
+        /// Samples a step.
+        found: u32,
+        /// As many, or at most as many of training.
+        asked: u32,
+    },
+    /// Nothing takes no time.
+    #[error("a step of 0 ns in phase {phase}")]
+    Instant {
+        /// The steps' phase.
+        phase: Phase,
+    },
+    /// More epochs than the job has.
+    #[error("epoch {found} of a job of {budget}")]
+    Budget {
+        /// The report's.
+        found: u32,
+        /// The job's.
+        budget: u32,
+    },
+    /// More samples than the steps of the epoch had.
+    #[error("an epoch of {found} samples, whose steps had {steps}")]
+    EpochSamples {
+        /// The report's.
+        found: u64,
+        /// Those of the steps since the epoch before.
+        steps: u64,
+    },
+    /// The work is not done.
+    #[error("`finished` after {epochs} of {budget} epochs, and nobody asked it to stop")]
+    Unfinished {
+        /// Epochs reported.
+        epochs: u32,
+        /// The job's.
+        budget: u32,
+    },
+    /// A stop that was none.
+    #[error("`finished` says that it was stopped, and nobody asked it to stop")]
+    Unstopped,
+    /// Results of a test that was not made.
+    #[error("`finished` has results of a test, and there was no phase test")]
+    Untested,
+    /// More than there is.
+    #[error("{what} of {found}, where the clock and the machine allow {most} at most")]
+    Usage {
+        /// The field.
+        what: &'static str,
+        /// Its value.
+        found: u64,
+        /// The most that it can be.
+        most: u64,
+    },
+    /// A name that is taken.
+    #[error("a metric named `{name}`, which perftune measures itself")]
+    Measured {
+        /// The name.
+        name: String,
+    },
+    /// A name that is none.
+    #[error("a metric whose name is not of 1 to {LONGEST_NAME} bytes without control characters")]
+    Name,
+    /// A flood of names.
+    #[error("more than {MOST_FIGURES} metrics of its own")]
+    Figures,
+}
+
+/// As people read it.
+fn seconds(ns: u64) -> String {
+    crate::units::seconds(ns as f64 / 1e9)
 }
