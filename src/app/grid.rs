@@ -27,6 +27,8 @@ pub struct GridFile<'a> {
     pub repeat: Option<u32>,
     /// No run is stopped early.
     pub full: bool,
+    /// See [`Request::keeps_names`].
+    pub keeps_names: bool,
 }
 
 /// What the configuration has to know of this machine.
@@ -62,6 +64,7 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
         seed: grid.seed,
         repeat: grid.repeat,
         full: grid.full,
+        keeps_names: grid.keeps_names,
         machine: machine_facts(),
         catalogue: &catalogue,
         base_dir,

@@ -15,6 +15,7 @@ mod distinct;
 pub mod doctor;
 pub mod environment;
 pub mod fault;
+pub mod folders;
 pub mod front;
 pub mod grid;
 pub mod launch;

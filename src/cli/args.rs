@@ -161,6 +161,7 @@ impl RunArgs {
             seed: self.seed,
             repeat: self.repeat,
             full: self.full,
+            keeps_names: true,
         }
     }
 
@@ -169,7 +170,7 @@ impl RunArgs {
         match (self.resume, self.fresh) {
             (true, _) => Existing::Resume,
             (false, true) => Existing::Replace,
-            (false, false) => Existing::Refuse,
+            (false, false) => Existing::Refuse { resumes: true },
         }
     }
 
@@ -187,9 +188,10 @@ impl RunArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = SHADOW_HELP.as_str())]
 pub struct ReportArgs {
-    /// The results folder, such as results/three-by-three
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub dir: PathBuf,
+    /// The results folder, such as results/three-by-three; of several folders the
+    /// main figures are shown side by side, with their change against the first
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, required = true)]
+    pub dirs: Vec<PathBuf>,
     /// Say where a rule would have stopped each run that was recorded with
     /// --full, and what that would have saved and cost; writes shadow.csv
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `perftune report`: the reports of a results folder, made anew.
+//! `perftune report`: the reports of a results folder, made anew; several folders side by side.
 //!
 //! What the runs say is left to `app`, how it looks to `report`. Invariant: under other objectives than the recorded ones
 //! nothing is written.
@@ -6,24 +6,50 @@
 use super::args::ReportArgs;
 use super::document::Document;
 use super::exit::ExitStatus;
-use super::output::Screen;
+use super::options::ReportFormat;
+use super::output::{self, Screen};
 use crate::app::Fault;
 use crate::app::derived::Derived;
+use crate::app::folders;
 use crate::app::rules::parse_rules;
 use crate::app::shadow::{Shadow, rules_before};
 use crate::config;
 use crate::report::closing::Closing;
 use crate::store::reopen;
 
+/// Several folders side by side.
+fn side_by_side(args: &ReportArgs) -> Result<ExitStatus, Fault> {
+    let of_one = [("--shadow", args.shadow), ("--objectives", args.objectives.is_some())];
+    let html = ("--format html", args.format == ReportFormat::Html);
+    if let Some((flag, _)) = of_one.into_iter().chain([html]).find(|(_, given)| *given) {
+        return Err(Fault::new(format!("{flag} speaks of one results folder"))
+            .hint("give one folder, or compare several without it"));
+    }
+    let folders = folders::read(&args.dirs)?;
+    let bytes = match args.format {
+        ReportFormat::Json => folders.json()?,
+        ReportFormat::Csv => folders.csv()?,
+        ReportFormat::Markdown => folders.markdown().into_bytes(),
+        ReportFormat::Table | ReportFormat::Html => {
+            folders.table(output::stdout_width()).into_bytes()
+        }
+    };
+    output::print(&bytes)?;
+    Ok(ExitStatus::Ok)
+}
+
 /// Rebuilds and prints them.
 pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
+    let [dir] = &args.dirs[..] else {
+        return side_by_side(args);
+    };
     let asked = parse_rules(&args.rule)?;
     let objectives = args.objectives.clone().map(config::GridSource::Path);
     let objectives = objectives.map(|source| config::objectives(&source)).transpose()?;
-    let (results, stored) = reopen(&args.dir)?;
+    let (results, stored) = reopen(dir)?;
     let records = &stored.records;
     let rules = if args.shadow { Some(asked) } else { rules_before(&results)? };
-    let shown = args.dir.display().to_string();
+    let shown = dir.display().to_string();
     let shadow = rules.map(|rules| Shadow::cast(&results, records, &rules)).transpose()?;
     if let Some(shadow) = shadow.as_ref().filter(|shadow| args.shadow && shadow.is_empty()) {
         return Err(Fault::new(format!("{shown} holds no whole run: {}", shadow.notes.join("; ")))

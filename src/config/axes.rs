@@ -28,11 +28,13 @@ pub(super) struct Pool {
     /// The first of the choices, which make up the product; the others are of `[[include]]`.
     pub(super) product: u32,
     pub(super) origin: Origin,
+    /// Whether the grid file gives it several values, of which `--set` has left one.
+    swept: bool,
 }
 
 impl Pool {
     fn new(origin: Origin) -> Self {
-        Self { choices: Vec::new(), by_label: HashMap::new(), product: 0, origin }
+        Self { choices: Vec::new(), by_label: HashMap::new(), product: 0, origin, swept: false }
     }
 
     pub(super) fn find(&self, label: &str) -> Option<u32> {
@@ -53,6 +55,13 @@ impl Pool {
     pub(super) fn varies(&self) -> bool {
         self.choices.len() > 1
     }
+}
+
+/// The axes to which a grid gives several values.
+pub(super) fn swept(root: &Table) -> Vec<Axis> {
+    let grid = root.table("grid").into_iter().flat_map(|grid| &grid.entries);
+    let several = grid.filter(|entry| entry.node.items().len() > 1);
+    several.filter_map(|entry| Axis::find(&entry.key)).collect()
 }
 
 /// All axes.
@@ -227,6 +236,13 @@ impl Axes {
         }
     }
 
+    /// Of axes that vary in the file: the runs of one value keep their names, so that those of several calls can be put together.
+    pub(super) fn keep_in_names(&mut self, swept: &[Axis]) {
+        for axis in swept {
+            self.pools[axis.index()].swept = true;
+        }
+    }
+
     /// What was found in the files of each data set since its manifest does not say it.
     pub(super) fn found_in_data(&self) -> Vec<String> {
         let choices = self.pools[Axis::DATASET.index()].choices.iter();
@@ -241,7 +257,7 @@ impl Axes {
         self.pools[index].choices.get(cell[index] as usize)
     }
 
-    /// `{model}-{dataset}`, then the tag of every other axis that varies.
+    /// `{model}-{dataset}`, then the tag of every other axis that varies, or does in the file.
     pub(super) fn cell_name(&self, cell: &Cell) -> Option<String> {
         let mut name = format!(
             "{}-{}",
@@ -250,7 +266,8 @@ impl Axes {
         );
         let others = Axis::all().filter(|axis| ![Axis::MODEL, Axis::DATASET].contains(axis));
         for axis in others {
-            if self.pools[axis.index()].varies() {
+            let pool = &self.pools[axis.index()];
+            if pool.varies() || pool.swept {
                 name.push('-');
                 name.push_str(&self.choice(axis, cell)?.tag);
             }

@@ -46,7 +46,7 @@ use resolve::Resolver;
 use world::{Bases, World};
 
 use crate::document::tree;
-use crate::event::Objective;
+use crate::event::{Axis, Objective};
 use crate::gate::GatePolicy;
 
 /// The tree of a grid file, or of a file that holds a part of one; and its text.
@@ -105,14 +105,16 @@ pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
     let (mut root, _) = document(&request.source, &mut problems)?;
+    let swept = if request.keeps_names { axes::swept(&root) } else { Vec::new() };
     set::apply(&mut root, request.set, &mut problems);
     problems.check(Some(()))?;
-    checked(&root, request, &mut problems)
+    checked(&root, &swept, request, &mut problems)
 }
 
-/// The plan of a whole tree.
+/// The plan of a whole tree; `swept`: the axes that vary in the file.
 fn checked(
     root: &tree::Table,
+    swept: &[Axis],
     request: &Request<'_>,
     problems: &mut Problems,
 ) -> Result<Plan, ConfigError> {
@@ -136,6 +138,7 @@ fn checked(
     let Some(mut axes) = Axes::read(root, &world, problems) else {
         return Err(problems.take_error());
     };
+    axes.keep_in_names(swept);
     let mut cells = cells::expand(root, &mut axes, &world, problems);
     checks::commands(&commands, &axes, problems);
     resolver.read_overrides(root, &axes, &world, problems);

@@ -67,6 +67,9 @@ pub struct Request<'a> {
     pub repeat: Option<u32>,
     /// `--full`: no run stops early.
     pub full: bool,
+    /// Axes that the file varies stay in the names of runs where `set` leaves one value, so that the runs of several calls
+    /// can be put together. Not where the cells of two sides are matched by their names.
+    pub keeps_names: bool,
     /// The machine.
     pub machine: MachineFacts,
     /// The data sets.

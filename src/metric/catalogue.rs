@@ -129,8 +129,8 @@ pub struct MetricDef {
     pub heading: Option<Heading>,
     /// Of what the sampler reads: the title of its panel where a run is drawn from its start to its end.
     pub panel: Option<&'static str>,
-    /// Its column in `report.csv`: of the run, or of the stage that speaks of it.
-    pub column: Option<&'static str>,
+    /// Whether it has a column in `report.csv`: of the run, or of the stage that speaks of it.
+    pub in_report: bool,
     /// The definition, one line.
     pub about: &'static str,
 }
@@ -142,6 +142,11 @@ impl MetricDef {
             Source::Device(kind, _) => Some(kind),
             _ => None,
         }
+    }
+
+    /// Its column in `report.csv` and `summary.csv`, where it has one: its name and its unit.
+    pub fn column(&self) -> String {
+        self.name.replace('.', "_") + self.unit.column_suffix()
     }
 
     /// Whether it comes with an interval: a search has one, though it is said once.
@@ -265,7 +270,7 @@ const METRIC: MetricDef = MetricDef {
     gate: None,
     heading: None,
     panel: None,
-    column: None,
+    in_report: false,
     about: "",
 };
 
@@ -361,7 +366,7 @@ catalogue![
         kind: Rate,
         scope: Scope::Train,
         heading: Some(heading("train\n", 1, 1)),
-        column: Some("train_throughput_samples_per_s"),
+        in_report: true,
         about: "samples trained on / time of the steps (without validation), after the warm-up",
         ..THROUGHPUT
     },
@@ -370,7 +375,6 @@ catalogue![
         kind: Windows(0.75),
         scope: Scope::Train,
         gate: Some(GATE),
-        column: Some("train_throughput_p75_samples_per_s"),
         about: "upper quartile of that rate in 20 to 64 equal windows of the time of the steps: robust to interference",
         ..THROUGHPUT
     },
@@ -378,7 +382,6 @@ catalogue![
         name: "train.step_latency_mean",
         in_group: true,
         kind: Mean,
-        column: Some("train_step_latency_mean_s"),
         about: "mean time of a training step",
         ..STEP_LATENCY
     },
@@ -386,7 +389,6 @@ catalogue![
         name: "train.step_latency_p25",
         kind: Quantile(0.25),
         gate: Some(Gate { fallback: Some(MetricId::TrainStepLatencyP50), ..GATE }),
-        column: Some("train_step_latency_p25_s"),
         about: "lower quartile of the time of a training step: robust to interference",
         ..STEP_LATENCY
     },
@@ -396,7 +398,6 @@ catalogue![
         kind: Quantile(0.5),
         gate: Some(GATE_MEDIAN),
         heading: Some(heading("step\np50 ", 1, 2)),
-        column: Some("train_step_latency_p50_s"),
         about: "median time of a training step",
         ..STEP_LATENCY
     },
@@ -410,28 +411,25 @@ catalogue![
         name: "train.step_latency_p95",
         kind: Quantile(0.95),
         heading: Some(heading("step\np95 ", 1, 8)),
-        column: Some("train_step_latency_p95_s"),
         about: "95th percentile of the time of a training step",
         ..STEP_LATENCY
     },
     TrainStepLatencyP99 = MetricDef {
         name: "train.step_latency_p99",
         kind: Quantile(0.99),
-        column: Some("train_step_latency_p99_s"),
         about: "99th percentile of the time of a training step",
         ..STEP_LATENCY
     },
     TrainTimeProjected = MetricDef {
         name: "train.time_projected",
         kind: Projection,
-        column: Some("train_time_projected_s"),
         about: "samples of all epochs x mean step time a sample after the warm-up, and the time between epochs (validation) as seen so far",
         ..TRAIN_TIME
     },
     TrainTimeToAccuracy = MetricDef {
         name: "train.time_to_accuracy",
         source: Source::Target,
-        column: Some("train_time_to_accuracy_s"),
+        in_report: true,
         about: "time in training, validation included, until the validation accuracy first reached [train] target_accuracy",
         ..TRAIN_TIME
     },
@@ -441,7 +439,7 @@ catalogue![
         kind: Rate,
         scope: Scope::Serve,
         heading: Some(heading("serve\n", 3, 10)),
-        column: Some("serve_throughput_samples_per_s"),
+        in_report: true,
         about: "samples served / time of serving: of the requests, and of the gaps between them where the pattern leaves any",
         ..THROUGHPUT
     },
@@ -450,7 +448,6 @@ catalogue![
         kind: Windows(0.75),
         scope: Scope::Serve,
         gate: Some(GATE),
-        column: Some("serve_throughput_p75_samples_per_s"),
         about: "upper quartile of that rate in 20 to 64 equal windows of the time of serving: robust to interference",
         ..THROUGHPUT
     },
@@ -465,7 +462,6 @@ catalogue![
         name: "serve.latency_p25",
         kind: Quantile(0.25),
         gate: Some(Gate { fallback: Some(MetricId::ServeLatencyP50), ..GATE }),
-        column: Some("serve_latency_p25_s"),
         about: "lower quartile of the latency of a request: robust to interference",
         ..LATENCY
     },
@@ -475,21 +471,19 @@ catalogue![
         kind: Quantile(0.5),
         gate: Some(GATE_MEDIAN),
         heading: Some(heading("serve\np50 ", 2, 3)),
-        column: Some("serve_latency_p50_s"),
+        in_report: true,
         about: "median latency of a request",
         ..LATENCY
     },
     ServeLatencyP90 = MetricDef {
         name: "serve.latency_p90",
         kind: Quantile(0.9),
-        column: Some("serve_latency_p90_s"),
         about: "90th percentile of the latency of a request",
         ..LATENCY
     },
     ServeLatencyP95 = MetricDef {
         name: "serve.latency_p95",
         kind: Quantile(0.95),
-        column: Some("serve_latency_p95_s"),
         about: "95th percentile of the latency of a request",
         ..LATENCY
     },
@@ -497,14 +491,13 @@ catalogue![
         name: "serve.latency_p99",
         kind: Quantile(0.99),
         heading: Some(heading("serve\np99 ", 2, 9)),
-        column: Some("serve_latency_p99_s"),
+        in_report: true,
         about: "99th percentile of the latency of a request",
         ..LATENCY
     },
     ServeLatencyP99_9 = MetricDef {
         name: "serve.latency_p99_9",
         kind: Quantile(0.999),
-        column: Some("serve_latency_p99_9_s"),
         about: "99.9th percentile of the latency of a request",
         ..LATENCY
     },
@@ -523,7 +516,7 @@ catalogue![
         source: Source::RateSearch,
         gate: Some(GATE),
         heading: Some(heading("max.\n", 4, 3)),
-        column: Some("serve_max_rate_per_s"),
+        in_report: true,
         about: "highest rate of random requests that keeps a latency limit; with find_max_rate only",
         ..THROUGHPUT
     },
@@ -543,7 +536,7 @@ catalogue![
         ceiling: Ceiling::UsableCores,
         heading: Some(heading("CPU\n", 4, 5)),
         panel: Some("CPU, of one core"),
-        column: Some("cpu_utilisation_percent"),
+        in_report: true,
         about: "CPU time of the worker's process tree / wall time, in percent of one core",
         ..UTILISATION
     },
@@ -552,7 +545,6 @@ catalogue![
         group: "cpu",
         source: Source::Tick(Field::Cpu),
         of_usable_cores: true,
-        column: Some("cpu_utilisation_percent_of_limit"),
         about: "the same in percent of the cores that the run may use",
         ..UTILISATION
     },
@@ -562,7 +554,6 @@ catalogue![
         unit: Unit::Seconds,
         source: Source::Tick(Field::Cpu),
         usage: Some(UsageField::Cpu),
-        column: Some("cpu_time_s"),
         about: "CPU time of the worker's process tree over the whole run",
         ..COUNTER
     },
@@ -577,7 +568,6 @@ catalogue![
         ceiling: Ceiling::Metric(MetricId::MemoryPeak),
         better: Some(Better::Lower),
         panel: Some("resident memory"),
-        column: Some("memory_rss_mean_bytes"),
         about: "time-weighted mean of the tree's resident memory",
         ..METRIC
     },
@@ -592,7 +582,7 @@ catalogue![
         // It hardly varies, but it comes in pages, and a small one by chance.
         gate: Some(Gate { floor: Some(0.02), at_least: Some(MIB), ..GATE }),
         heading: Some(heading("peak\n", 4, 4)),
-        column: Some("memory_peak_bytes"),
+        in_report: true,
         about: "largest resident memory of the tree over the whole run",
         ..PEAK
     },
@@ -605,7 +595,6 @@ catalogue![
         source: Source::Tick(Field::Resident),
         ceiling: Ceiling::Metric(MetricId::MemoryPeak),
         better: Some(Better::Lower),
-        column: Some("serve_memory_rss_mean_bytes"),
         about: "the same mean while requests are served before the training: the native worker holds the model and its requests then, and no training data",
         ..METRIC
     },
@@ -615,7 +604,6 @@ catalogue![
         unit: Unit::Bytes,
         source: Source::ServedPeak,
         better: Some(Better::Lower),
-        column: Some("serve_memory_peak_bytes"),
         about: "largest resident memory of the tree until the last request before the training: the native worker reads its training data only then",
         ..METRIC
     },
@@ -626,7 +614,7 @@ catalogue![
         source: Source::Device(DeviceKind::Gpu, Reading::Utilisation),
         heading: Some(heading("GPU\n", 4, 5)),
         panel: Some("accelerator"),
-        column: Some("gpu_utilisation_percent"),
+        in_report: true,
         about: "share of time in which a kernel ran on the device",
         ..UTILISATION
     },
@@ -638,7 +626,7 @@ catalogue![
         quantum: 2.0 * MIB,
         gate: Some(GATE_DEVICE_PEAK),
         heading: Some(heading("GPU\n", 4, 5)),
-        column: Some("gpu_memory_peak_bytes"),
+        in_report: true,
         about: "largest device memory over the whole run",
         ..PEAK
     },
@@ -656,7 +644,7 @@ catalogue![
     EnergyTotal = MetricDef {
         name: "energy.total",
         heading: Some(heading("energy\n", 4, 7)),
-        column: Some("energy_j"),
+        in_report: true,
         about: "energy of the processors, of the memory where it has a counter, and of the run's accelerators over the whole run; whole parts, whoever used them",
         ..ENERGY
     },
@@ -665,21 +653,19 @@ catalogue![
         scope: Scope::Stages,
         source: Source::Energy(EnergyOf::Sample),
         heading: Some(heading("energy\n/sample ", 4, 8)),
-        column: Some("energy_per_sample_j"),
+        in_report: true,
         about: "the same over the phase, warm-up and validation included / samples trained on or served in it",
         ..ENERGY
     },
     CpuEnergy = MetricDef {
         name: "cpu.energy",
         source: Source::Energy(EnergyOf::Processors),
-        column: Some("cpu_energy_j"),
         about: "energy of the processor packages and, where it has a counter of its own, of the memory over the whole run",
         ..ENERGY
     },
     GpuEnergy = MetricDef {
         name: "gpu.energy",
         source: Source::Energy(EnergyOf::Devices),
-        column: Some("gpu_energy_j"),
         about: "energy of the run's accelerators over the whole run",
         ..ENERGY
     },
@@ -688,7 +674,6 @@ catalogue![
         unit: Unit::Grams,
         source: Source::Energy(EnergyOf::Emissions),
         heading: Some(heading("CO2e\n", 4, 9)),
-        column: Some("emissions_co2e_g"),
         about: "energy.total x the intensity of [energy] grams_per_kwh, in grams of CO2 equivalent",
         ..ENERGY
     },
@@ -699,7 +684,7 @@ catalogue![
         source: Source::Device(DeviceKind::Tpu, Reading::Utilisation),
         heading: Some(heading("TPU\n", 4, 5)),
         panel: Some("TPU, duty cycle"),
-        column: Some("tpu_duty_cycle_percent"),
+        in_report: true,
         about: "share of time in which a TPU core was busy, mean over the run's devices",
         ..UTILISATION
     },
@@ -711,7 +696,7 @@ catalogue![
         quantum: 1024.0,
         gate: Some(GATE_DEVICE_PEAK),
         heading: Some(heading("TPU\n", 4, 5)),
-        column: Some("tpu_memory_peak_bytes"),
+        in_report: true,
         about: "largest memory (HBM) in use on the run's TPUs over the whole run",
         ..PEAK
     },
@@ -721,7 +706,7 @@ catalogue![
         unit: Unit::Seconds,
         source: Source::CommandTime,
         gate: Some(GATE),
-        column: Some("command_time_s"),
+        in_report: true,
         about: "wall time of a command from its start to its own end; of commands only",
         ..COUNTER
     },
@@ -804,14 +789,12 @@ catalogue![
         group: "sampler",
         unit: Unit::Percent,
         source: Source::SamplerCost,
-        column: Some("sampler_cost_percent"),
         about: "CPU time of the sampler itself / wall time, in percent of one core",
         ..COUNTER
     },
     TrainLoss = MetricDef {
         name: "train_loss",
         source: Source::Model(ModelFigure::TrainLoss),
-        column: Some("train_loss"),
         about: "mean training loss of the last epoch",
         ..LOSS
     },
@@ -824,7 +807,6 @@ catalogue![
     ValidationAccuracy = MetricDef {
         name: "validation_accuracy",
         source: Source::Model(ModelFigure::ValidationAccuracy),
-        column: Some("validation_accuracy"),
         about: "accuracy on held-out training data after the last epoch",
         ..ACCURACY
     },
@@ -837,7 +819,7 @@ catalogue![
     TestAccuracy = MetricDef {
         name: "test_accuracy",
         source: Source::Model(ModelFigure::TestAccuracy),
-        column: Some("test_accuracy"),
+        in_report: true,
         about: "accuracy on the test data, read once at the end",
         ..ACCURACY
     },
@@ -852,7 +834,7 @@ mod tests {
     fn names_are_unique_and_groups_choose_something() {
         let names: HashSet<_> = CATALOGUE.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), CATALOGUE.len());
-        let columns: Vec<_> = CATALOGUE.iter().filter_map(|metric| metric.column).collect();
+        let columns: Vec<_> = CATALOGUE.iter().map(MetricDef::column).collect();
         assert_eq!(columns.iter().collect::<HashSet<_>>().len(), columns.len());
         for group in ["throughput", "step_latency", "latency", "cpu", "memory", "gpu", "accuracy"] {
             assert!(CATALOGUE.iter().any(|m| m.group == group && m.in_group), "{group}");

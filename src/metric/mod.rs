@@ -16,7 +16,7 @@
 //!
 //! The kind decides how it is estimated: the same field makes a [`MetricKind::Gauge`], a [`MetricKind::Peak`], or a
 //! counter ([`MetricKind::Scalar`]). `metrics.csv`, `list metrics`, `[stop]`, `[constraints]`, `[objectives]` and
-//! `[gate.metrics]` have it then. A column puts it into `report.csv`, a heading into the run table, a panel into the drawing
+//! `[gate.metrics]` have it then. `in_report` puts it into `report.csv`, a heading into the run table, a panel into the drawing
 //! of each run.
 
 mod catalogue;

@@ -1,15 +1,11 @@
 //! What the table says of interference: nothing on a quiet machine.
 
 use super::optional;
-use crate::event::{Disturber, RunRecord};
+use crate::event::{Interference, RunRecord};
 
-/// Share of the run's time that is marked, for this cause or for any, in percent; empty where nothing is known.
-pub(super) fn marked(record: &RunRecord, cause: Option<Disturber>) -> String {
-    let sum = record.interference.as_ref();
-    let share = sum.and_then(|sum| match cause {
-        Some(cause) => sum.share_of(cause),
-        None => sum.share(),
-    });
+/// Share of the run's time that is marked, in percent; empty where nothing is known.
+pub(super) fn marked(record: &RunRecord) -> String {
+    let share = record.interference.as_ref().and_then(Interference::share);
     optional(share.map(|share| share * 100.0))
 }
 
@@ -36,7 +32,6 @@ pub(super) fn interference(records: &[RunRecord]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Interference;
     use crate::report::fixtures::completed;
 
     fn run(name: &str, others_s: f64) -> RunRecord {

@@ -9,6 +9,7 @@ pub mod closing;
 pub mod command;
 pub mod csv;
 pub mod ending;
+pub mod folders;
 pub mod front;
 pub mod gate;
 pub mod headline;

@@ -1,6 +1,5 @@
 //! The columns of the settings in which the runs of a table differ.
 
-use super::csv::limit_cpus;
 use super::layout::Column;
 use super::number;
 use crate::event::{Axis, AxisValue, Pattern, RunRecord};
@@ -14,7 +13,7 @@ type Setting = (&'static str, fn(&RunRecord) -> String);
 
 /// Those that are no axes.
 const OTHERS: &[Setting] = &[
-    ("CPUs", |r| limit(limit_cpus(r))),
+    ("CPUs", |r| limit(Some(r.limits.cpus.len()).filter(|cpus| *cpus > 0))),
     ("quota\n%", |r| limit(r.limits.cpu_quota_percent)),
     ("limit\nMiB", |r| {
         let bytes = r.limits.memory_bytes;

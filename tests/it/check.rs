@@ -103,14 +103,6 @@ impl Made {
         text
     }
 
-    fn report(&self) -> String {
-        let mut text = "run,repeat,status,failure,serve_batch_size,train_step_latency_p25_s,serve_latency_p50_s,memory_peak_bytes\n".to_owned();
-        for (run, _, repeat, [(.., p25), (.., p50), (.., peak)]) in self.runs() {
-            writeln!(text, "{run},{repeat},completed,,1,{p25},{p50},{peak}").unwrap();
-        }
-        text
-    }
-
     fn manifest(&self) -> Value {
         let runs: Vec<String> = self.runs().into_iter().map(|(run, ..)| run).collect();
         let mut manifest = json!({
@@ -130,12 +122,11 @@ impl Made {
         manifest
     }
 
-    /// `DIR/metrics.csv`, `DIR/report.csv` and `DIR/manifest.json`.
+    /// `DIR/metrics.csv` and `DIR/manifest.json`.
     fn write_sheets(&self, lab: &Lab, name: &str) {
         let folder = lab.path(name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("metrics.csv"), self.metrics()).unwrap();
-        fs::write(folder.join("report.csv"), self.report()).unwrap();
         fs::write(folder.join("manifest.json"), self.manifest().to_string()).unwrap();
     }
 
@@ -497,7 +488,7 @@ fn a_sheet_alone_is_of_an_unknown_machine() {
 }
 
 #[test]
-fn folders_and_both_kinds_of_sheets_come_to_the_same_verdicts() {
+fn folders_and_sheets_come_to_the_same_verdicts() {
     let lab = Lab::new("");
     Made::new("one").write(&lab, "base");
     Made::new("two").slower("cnn-digits", 1.5).write(&lab, "new");
@@ -511,10 +502,7 @@ fn folders_and_both_kinds_of_sheets_come_to_the_same_verdicts() {
     };
     let folders = verdicts("base", "new");
     assert_eq!(verdicts("base/metrics.csv", "new/metrics.csv"), folders);
-    assert_eq!(verdicts("base/report.csv", "new/report.csv"), folders);
-    assert_eq!(verdicts("base", "new/report.csv"), folders);
-    let mixed = check(&lab, &["base", "new/report.csv"]).exits(0);
-    assert!(one_line(&mixed.stdout).contains("one side is a report.csv"), "{}", mixed.stdout);
+    assert_eq!(verdicts("base", "new/metrics.csv"), folders);
     assert!(folders.iter().any(|row| row[2] == "suspect"), "{folders:?}");
 }
 

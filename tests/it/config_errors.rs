@@ -102,6 +102,7 @@ impl Arguments {
             seed: self.seed,
             repeat: self.repeat,
             full: self.full,
+            keeps_names: true,
             machine: self.machine(),
             catalogue: &Catalogue,
             base_dir: PathBuf::from("tests/configs"),
@@ -297,6 +298,22 @@ fn a_file_may_speak_of_values_that_the_command_line_took_away() {
     assert_eq!(narrowed.warnings, Vec::<String>::new());
     let filtered = load_text(&format!("#: --only model=mlp\n{grid}")).unwrap();
     assert_eq!(filtered.warnings.len(), 2);
+}
+
+#[test]
+fn an_axis_of_the_file_stays_in_the_names_whatever_part_of_it_is_run() {
+    let grid = "[grid]\nmodel = 'mlp'\ndataset = 'digits'\nbatch_size = [32, 64]\nthreads = 1\n";
+    let names = |argument: &str| -> Vec<String> {
+        let plan = load_text(&format!("{argument}{grid}")).unwrap();
+        plan.runs.iter().map(|run| run.run.clone()).collect()
+    };
+    assert_eq!(names(""), ["mlp-digits-b32", "mlp-digits-b64"]);
+    for argument in
+        ["--set grid.batch_size=64", "--set grid.batch_size=[64]", "--only batch_size=64"]
+    {
+        assert_eq!(names(&format!("#: {argument}\n")), ["mlp-digits-b64"], "{argument}");
+    }
+    assert_eq!(names("#: --set grid.threads=2\n"), names(""));
 }
 
 #[test]

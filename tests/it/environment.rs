@@ -118,13 +118,13 @@ fn figures_for_comparisons_are_in_the_reports() {
     let lab = Lab::new(GRID);
     lab.run(&["--full", "--repeat", "2", "-q"]).exits(0);
     for row in lab.rows("report.csv") {
-        for (quartile, median) in [
-            ("train_step_latency_p25_s", "train_step_latency_p50_s"),
-            ("serve_latency_p25_s", "serve_latency_p50_s"),
-            ("train_throughput_samples_per_s", "train_throughput_p75_samples_per_s"),
-            ("serve_throughput_samples_per_s", "serve_throughput_p75_samples_per_s"),
+        for (phase, quartile, median) in [
+            ("train", "train.step_latency_p25", "train.step_latency_p50"),
+            (&row["serve_phase"], "serve.latency_p25", "serve.latency_p50"),
+            ("train", "train.throughput", "train.throughput_p75"),
+            (&row["serve_throughput_phase"], "serve.throughput", "serve.throughput_p75"),
         ] {
-            let figure = |name: &str| row[name].parse::<f64>().unwrap();
+            let figure = |name| lab.figure(&row["run"], phase, name).unwrap();
             let (low, high) = (figure(quartile), figure(median));
             assert!(low > 0.0 && low <= high * 1.001 && high < 3.0 * low, "{quartile}: {row:?}");
         }

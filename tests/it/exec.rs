@@ -39,14 +39,14 @@ fn report(lab: &Lab, folder: &str) -> crate::support::Row {
 #[test]
 fn the_shortest_command_has_its_figures() {
     let lab = lab();
-    let (_, shown) = json(&lab, &[], &["true"], 0);
+    let (run, shown) = json(&lab, &[], &["true"], 0);
     assert_eq!(shown.stderr, "");
     // What is of no concern to it is no lack.
     let table = lab.call(&["exec", "--name", "table", "--", "true"]).exits(0);
     assert!(!table.stdout.contains("serve."), "{}", table.stdout);
     let row = report(&lab, "results/true");
-    let says = ["status", "stop_reason", "exit_code", "signal", "command"].map(|name| &*row[name]);
-    assert_eq!(says, ["completed", "budget", "0", "", "true"]);
+    assert_eq!(["status", "stop_reason"].map(|name| &*row[name]), ["completed", "budget"]);
+    assert_eq!(run["facts"]["exit_code"], "0");
     let wall = figure(&lab, "results/true", "run", "command.time").unwrap();
     let cpu = figure(&lab, "results/true", "run", "cpu.time").unwrap();
     assert!(wall > 0.0 && cpu > 0.0 && cpu <= wall * 2.0, "{cpu} {wall}");
@@ -77,7 +77,7 @@ fn what_nobody_set_is_in_no_record() {
         "allocator",
         "precision",
     ] {
-        assert_eq!(row[axis], "", "{axis}");
+        assert!(row.get(axis).is_none_or(String::is_empty), "{axis}");
         assert!(run["settings"][axis].is_null(), "{axis}: {}", run["settings"]);
     }
     for setting in ["epochs", "validation_share", "serve"] {
@@ -89,7 +89,7 @@ fn what_nobody_set_is_in_no_record() {
     let job = manifest["specs"]["true"]["job"].as_object().unwrap();
     assert!(!job.contains_key("train") && job.contains_key("command"), "{job:?}");
     // Over a moment the share of the sampler says nothing.
-    assert_eq!(row["sampler_cost_percent"], "");
+    assert_eq!(figure(&lab, "results/true", "run", "sampler.cost"), None);
     let metrics = fs::read_to_string(lab.path("results/true/metrics.csv")).unwrap();
     assert!(!metrics.contains("before the first is over"), "{metrics}");
 }
@@ -148,11 +148,12 @@ fn a_command_that_fails_is_a_failure_with_its_code_or_signal() {
         ("b", "kill -9 $$", "", "9", "the command was ended by SIGKILL"),
         ("c", "kill -SEGV $$", "", "11", "the command was ended by SIGSEGV"),
     ] {
-        let (_, shown) = json(&lab, &["--name", name], &["sh", "-c", script], 3);
+        let (run, shown) = json(&lab, &["--name", name], &["sh", "-c", script], 3);
         assert!(shown.stderr.contains(says), "{}", shown.stderr);
         let row = report(&lab, &format!("results/{name}"));
-        let ended = ["status", "exit_code", "signal"].map(|column| &*row[column]);
-        assert_eq!(ended, ["failed", code, signal]);
+        assert_eq!(row["status"], "failed");
+        let ended = ["exit_code", "signal"].map(|fact| run["facts"][fact].as_str().unwrap_or(""));
+        assert_eq!(ended, [code, signal]);
         assert!(row["failure"].contains(says), "{row:?}");
     }
 }
@@ -187,9 +188,17 @@ fn what_cannot_be_run_is_said_before_anything_is_written() {
     insta::assert_snapshot!("exec_constraint", shown.stderr);
     let shown = lab.call(&["exec", "--stop-on", "cpu,memori", "--", "true"]);
     insta::assert_snapshot!("exec_stop_on", shown.stderr);
-    // Results that are there are not overwritten.
+    // Without the two dashes nobody could tell whose option is whose.
+    for args in [&["exec", "true"][..], &["exec", "--quiet", "true", "-v"]] {
+        let shown = lab.call(args).exits(2);
+        assert!(shown.stderr.contains("the command stands after `--`"), "{}", shown.stderr);
+    }
+    assert!(!lab.call(&["exec", "--tru", "--", "true"]).exits(2).stderr.contains("stands after"));
+    // Results that are there are not overwritten, and cannot be gone on with.
     lab.call(&["exec", "--", "true"]).exits(0);
-    lab.call(&["exec", "--", "true"]).exits(2);
+    let shown = lab.call(&["exec", "--", "true"]).exits(2);
+    assert!(shown.stderr.contains("--fresh replaces them"), "{}", shown.stderr);
+    assert!(!shown.stderr.contains("--resume"), "{}", shown.stderr);
     lab.call(&["exec", "--fresh", "--", "true"]).exits(0);
 }
 
@@ -198,10 +207,11 @@ fn a_command_is_ended_when_its_metrics_are_known() {
     let lab = lab();
     let spin = ["sh", "-c", "while :; do :; done"];
     let flags = ["--name", "a", "--stop-on", "memory.rss_mean", "--set", "stop.within=20%"];
-    json(&lab, &flags, &spin, 0);
+    let (run, _) = json(&lab, &flags, &spin, 0);
     let row = report(&lab, "results/a");
-    let ended = ["status", "stop_reason", "signal"].map(|column| &*row[column]);
-    assert_eq!(ended, ["stopped", "plateaued", "15"], "{}", row["stop_detail"]);
+    let ended = ["status", "stop_reason"].map(|column| &*row[column]);
+    assert_eq!(ended, ["stopped", "plateaued"], "{}", row["stop_detail"]);
+    assert_eq!(run["facts"]["signal"], "15");
     assert!(row["stop_detail"].contains("of the command"), "{}", row["stop_detail"]);
     assert!(figure(&lab, "results/a", "run", "cpu.utilisation").unwrap() > 1.0);
     // Its own end it did not come to.
@@ -213,10 +223,10 @@ fn a_command_that_ignores_the_signal_is_killed_with_its_children() {
     let lab = lab();
     let script = "trap '' TERM; sleep 1000 & echo $! > child; while :; do sleep 0.05; done";
     let flags = ["--name", "a", "--timeout", "600ms", "--set", "worker.grace=200ms"];
-    json(&lab, &flags, &["sh", "-c", script], 0);
+    let (run, _) = json(&lab, &flags, &["sh", "-c", script], 0);
     let row = report(&lab, "results/a");
-    let ended = ["status", "stop_reason", "signal"].map(|column| &*row[column]);
-    assert_eq!(ended, ["stopped", "budget", "9"]);
+    assert_eq!(["status", "stop_reason"].map(|column| &*row[column]), ["stopped", "budget"]);
+    assert_eq!(run["facts"]["signal"], "9");
     let child = fs::read_to_string(lab.path("child")).unwrap();
     // It was killed in time; who reaps it last is not perftune.
     assert!(Watched::new(child.trim()).ends());
@@ -297,7 +307,8 @@ fn what_a_command_says_at_its_own_end_is_final_and_judged() {
             assert!(shown.stdout.contains(says), "{says}: {}", shown.stdout);
         }
         let row = report(&lab, &format!("results/{name}"));
-        assert_eq!((&*row["test_accuracy"], &*row["partial_test_accuracy"]), ("0.9", ""));
+        assert_eq!(row["test_accuracy"], "0.9");
+        assert_eq!(row.get("partial_test_accuracy"), None);
     }
 }
 
@@ -352,7 +363,7 @@ echo '{"metric": {"name": "seen", "value": 1}}' > "$PERFTUNE_EVENTS"
 printf '{"metric": {"name": "last", "value": 2}}' >&3
 "#;
     let (_, shown) = json(&lab, &["--name", "a"], &["sh", "-c", script], 0);
-    for says in ["line 1 that", "it has more than 65536 bytes", "1 more lines"] {
+    for says in ["line 1 that", "it has more than 65536 bytes", "1 more line"] {
         assert!(shown.stderr.contains(says), "{says}: {}", shown.stderr);
     }
     assert_eq!(shown.stderr.matches("is left out").count(), 2, "{}", shown.stderr);
@@ -416,8 +427,8 @@ fn a_command_is_a_cell_like_any_other() {
     let words = ["<--n=2>", "<0.5; touch broken>", "<16>", "<1>", "<made-up>", "<{x}>", "err"];
     assert_eq!(lines, words);
     assert!(!lab.path("broken").exists());
-    assert_eq!(lab.report("one-made-up-b64")["exit_code"], "");
-    assert_eq!(lab.report("mine-made-up-b64")["exit_code"], "0");
+    assert!(lab.record("one-made-up-b64")["facts"]["exit_code"].is_null());
+    assert_eq!(lab.record("mine-made-up-b64")["facts"]["exit_code"], "0");
 
     // Nothing is run again as long as nothing has changed.
     let started = |shown: &Shown| shown.stderr.matches(": started").count();
@@ -457,6 +468,8 @@ fn a_stopped_command_hears_that_it_is_to_end() {
     let lab = lab();
     let args = [
         "exec",
+        "--format",
+        "json",
         "--name",
         "stopped",
         "--timeout",
@@ -468,8 +481,10 @@ fn a_stopped_command_hears_that_it_is_to_end() {
         "-c",
         "kill -STOP $$",
     ];
-    lab.call(&args).exits(0);
+    let shown = lab.call(&args).exits(0);
+    let document: Value = serde_json::from_str(&shown.stdout).unwrap();
     let row = report(&lab, "results/stopped");
-    assert_eq!((&*row["status"], &*row["signal"]), ("stopped", "15"));
+    assert_eq!(row["status"], "stopped");
+    assert_eq!(document["runs"][0]["facts"]["signal"], "15");
     assert!(row["wall_s"].parse::<f64>().unwrap() < 30.0, "{row:?}");
 }

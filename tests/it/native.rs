@@ -40,7 +40,6 @@ fn requests_come_at_their_rate_and_wait_for_none() {
         lab("pattern = \"server\"\nrate = \"400/s\"\nmax_time = \"2s\"\n[train]\nepochs = 1\n");
     lab.run(&["--full", "--set", "serve.enabled=true"]).exits(0);
     let row = lab.report("mlp-digits");
-    assert_eq!(row["serve_pattern"], "server");
     let figure = |column: &str| row[column].parse::<f64>().unwrap();
     let rate = figure("serve_throughput_samples_per_s");
     assert!((rate / 400.0 - 1.0).abs() < 0.2, "{rate}");
@@ -60,17 +59,18 @@ fn what_is_deployed_is_not_charged_with_the_training_data() {
              [stop]\nmetrics = [\"memory\"]\nmax_time = \"1s\"\n{rest}"
         ));
         lab.run(&[]).exits(0);
-        lab.report("mlp-fashion-mnist")
+        lab
     };
-    let row = run("");
-    let figure = |column: &str| row[column].parse::<f64>().unwrap() / MIB;
-    let (serve, whole) = (figure("serve_memory_peak_bytes"), figure("memory_peak_bytes"));
-    let mean = figure("serve_memory_rss_mean_bytes");
+    let lab = run("");
+    let figure = |phase, metric| lab.figure("mlp-fashion-mnist", phase, metric).unwrap() / MIB;
+    let (serve, whole) = (figure("run", "serve.memory_peak"), figure("run", "memory.peak"));
+    let mean = figure("serve[1]", "serve.memory_rss_mean");
     // The mean of what never changes may differ from it in its last digit.
     assert!(mean <= serve + 1e-6 && serve + 30.0 < whole, "{mean} {serve} {whole}");
     let limit = f64::midpoint(serve, whole).round();
     for (metric, verdict) in [("serve.memory_peak", "feasible"), ("memory.peak", "infeasible")] {
-        let row = run(&format!("[constraints]\n{metric:?} = \"<= {limit}MiB\"\n"));
+        let lab = run(&format!("[constraints]\n{metric:?} = \"<= {limit}MiB\"\n"));
+        let row = lab.report("mlp-fashion-mnist");
         assert_eq!(row["verdict"], verdict, "{metric} <= {limit}MiB: {row:?}");
     }
 }
@@ -81,9 +81,9 @@ fn every_model_learns() {
     let models = "grid.model=[\"mlp\", \"cnn\", \"resnet\"]";
     lab.run(&["--full", "--set", models]).exits(0);
     for row in lab.rows("report.csv") {
-        for column in ["validation_accuracy", "test_accuracy"] {
-            let accuracy: f64 = row[column].parse().unwrap();
-            assert!(accuracy > 0.85, "{} {column}: {accuracy}", row["run"]);
+        for metric in ["validation_accuracy", "test_accuracy"] {
+            let accuracy = lab.figure(&row["run"], "run", metric).unwrap();
+            assert!(accuracy > 0.85, "{} {metric}: {accuracy}", row["run"]);
         }
     }
 }
@@ -112,7 +112,7 @@ fn cpu_time_and_peak_memory_are_what_the_kernel_says() {
 /// - Peak memory: `ru_maxrss` of this process's children. It is the largest resident set of any of them and of theirs,
 ///   and the worker is many times as large as perftune.
 ///
-/// Neither passes through the sampler or the worker's own words. Both must agree within 3% with `report.csv`.
+/// Neither passes through the sampler or the worker's own words. Both must agree within 3% with `metrics.csv`.
 #[test]
 #[ignore = "counts the children of its process: run by cpu_time_and_peak_memory_are_what_the_kernel_says"]
 #[cfg(target_os = "linux")]
@@ -139,10 +139,9 @@ fn the_witnessed_run() {
     let peak_bytes = usage.max_rss() as f64 * 1024.0;
 
     let row = lab.report("mlp-digits");
-    let figure = |column: &str| row[column].parse::<f64>().unwrap();
-    assert!(figure("wall_s") > 5.0 && cpu_s > 1.0, "{row:?}");
-    for (column, witness) in [("cpu_time_s", cpu_s), ("memory_peak_bytes", peak_bytes)] {
-        let ratio = figure(column) / witness;
-        assert!((ratio - 1.0).abs() < 0.03, "{column}: {} against {witness}", figure(column));
+    assert!(row["wall_s"].parse::<f64>().unwrap() > 5.0 && cpu_s > 1.0, "{row:?}");
+    for (metric, witness) in [("cpu.time", cpu_s), ("memory.peak", peak_bytes)] {
+        let found = lab.figure("mlp-digits", "run", metric).unwrap();
+        assert!((found / witness - 1.0).abs() < 0.03, "{metric}: {found} against {witness}");
     }
 }

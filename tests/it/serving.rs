@@ -58,11 +58,10 @@ fn requests_of_a_server_wait_for_each_other() {
     assert!((figure(&lab, "serve.throughput") / 100.0 - 1.0).abs() < 0.05);
     assert!((figure(&lab, "serve.utilisation") / 50.0 - 1.0).abs() < 0.05);
     let row = lab.report("one-made-up");
-    assert_eq!(row["serve_pattern"], "server");
-    for column in ["serve_latency_p90_s", "serve_latency_p99_9_s"] {
-        assert!(row[column].parse::<f64>().unwrap() > mean, "{row:?}");
+    for name in ["serve.latency_p90", "serve.latency_p99_9"] {
+        assert!(figure(&lab, name) > mean, "{name}");
     }
-    assert_eq!(row["serve_max_rate_per_s"], "");
+    assert_eq!(row.get("serve_max_rate_per_s"), None);
 }
 
 #[test]
@@ -194,9 +193,9 @@ fn offline_finds_the_best_size() {
         "[serve]\npattern = \"offline\"\nmax_time = \"2s\"\n",
     );
     // A request takes the square root of its size.
-    let row = lab.report("one-made-up");
-    assert_eq!(row["serve_best_batch_size"], "256", "{row:?}");
-    let note = &metric(&lab, "serve.best_batch_size")["note"];
+    let row = metric(&lab, "serve.best_batch_size");
+    assert_eq!(row["estimate"], "256", "{row:?}");
+    let note = &row["note"];
     assert!(note.starts_with("256 has the highest throughput, 80."), "{note}");
     let shown = lab.call(&["report", "results/t"]).exits(0).stdout;
     assert!(shown.contains("offline") && shown.contains("best"), "{shown}");
@@ -206,7 +205,7 @@ fn offline_finds_the_best_size() {
 fn batches_are_served_like_single_requests() {
     let lab = whole(SCRIPT, "[serve]\npattern = \"multi-stream\"\nmax_requests = 300\n");
     assert_eq!(steps(&lab, "serve[8]"), 300);
-    assert_eq!(lab.report("one-made-up")["serve_batch_size"], "8");
+    assert_eq!(lab.report("one-made-up")["serve_phase"], "serve[8]");
 }
 
 #[test]

@@ -147,6 +147,15 @@ impl Lab {
         rows.remove(0)
     }
 
+    /// A figure of a run, from `metrics.csv`; none where it was not measured.
+    #[track_caller]
+    pub(crate) fn figure(&self, run: &str, phase: &str, metric: &str) -> Option<f64> {
+        let of = |row: &&Row| row["run"] == run && row["phase"] == phase && row["metric"] == metric;
+        let rows = self.rows("metrics.csv");
+        let row = rows.iter().find(of);
+        row.unwrap_or_else(|| panic!("{run} {phase} {metric}"))["estimate"].parse().ok()
+    }
+
     /// The record at the end of a run's log.
     pub(crate) fn record(&self, run: &str) -> serde_json::Value {
         let log = self.text(&format!("runs/{run}/events.jsonl"));

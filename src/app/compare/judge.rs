@@ -177,9 +177,6 @@ fn compare(
         let note = own_rules(baseline.gate.as_ref(), candidate.gate.as_ref())?;
         judgement.notes.extend(note);
     }
-    if baseline.wide != candidate.wide {
-        judgement.notes.push(GateNote::WideSide);
-    }
     for source in [baseline, candidate] {
         let side = source.side.name;
         let notes = source.notes.into_iter();

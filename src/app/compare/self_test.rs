@@ -95,7 +95,7 @@ pub fn self_test(
             blocks,
             all_blocks: true,
             seed: None,
-            existing: Existing::Refuse,
+            existing: Existing::Refuse { resumes: true },
         };
         let measured = measure(&comparison)?;
         if measured.interrupted() {
@@ -121,6 +121,7 @@ fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide
         seed: Some(seed),
         repeat: Some(2 * blocks),
         full: false,
+        keeps_names: false,
     })?;
     Ok(ComparedSide::new(grid.to_owned(), plan, None))
 }

@@ -58,7 +58,7 @@ pub(super) const CHECK_EXAMPLES: &str = "Examples:
   perftune check --self-test
   perftune check main.csv pr.csv --gate gate.toml --format markdown > comment.md";
 
-const CHECK_TEXT: &str = "Each side is a results folder, a metrics.csv or a report.csv, with one or more repeats of the same \
+const CHECK_TEXT: &str = "Each side is a results folder or a metrics.csv, with one or more repeats of the same \
 cells; manifest.json beside a CSV file says where it was measured. A folder that holds both sides as baseline/ and candidate/, \
 as `perftune run --against` makes it, is given alone. So is a verdict.json that an earlier check has written: its text is \
 printed and its exit code given again, for pipes that lose it.

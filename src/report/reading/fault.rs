@@ -21,16 +21,13 @@ pub struct FiguresError {
 #[derive(Debug, thiserror::Error)]
 pub enum FiguresFault {
     /// Nothing in it.
-    #[error("the file is empty; it needs the header and the rows of a metrics.csv or report.csv")]
+    #[error("the file is empty; it needs the header and the rows of a metrics.csv")]
     Empty,
     /// A header and nothing else.
     #[error("the file has a header and no rows: no run was recorded, or it was cut off")]
     NoRows,
-    /// Neither of the two forms.
-    #[error(
-        "{why}; the header is `{header}`, needed are {needed}, or the columns of a report.csv",
-        needed = NEEDED.join(", ")
-    )]
+    /// It is no such file.
+    #[error("{why}; the header is `{header}`, needed are {needed}", needed = NEEDED.join(", "))]
     Header {
         /// What is missing, or there twice.
         why: String,
@@ -82,26 +79,6 @@ pub enum FiguresFault {
         here: String,
         /// On its first line.
         before: String,
-    },
-    /// A column of a known figure in another unit.
-    #[error(
-        "the column {found} is in another unit than {wanted}, from which this figure is read; convert it and rename the column"
-    )]
-    OtherUnit {
-        /// As it is.
-        found: String,
-        /// As it should be.
-        wanted: &'static str,
-    },
-    /// A latency without the size of the requests.
-    #[error(
-        "{column} has a figure and {size} has none: it is not known of which requests it speaks"
-    )]
-    Size {
-        /// The figure's column.
-        column: &'static str,
-        /// The size's column.
-        size: &'static str,
     },
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::fault::{Fault, FiguresFault, NEEDED};
-use super::runs::{ReadFigures, begun};
+use super::runs::begun;
 use super::sheet::{CsvRow, Sheet};
 use crate::event::RunStatus;
 use crate::gate::{Figure, GateRun};
@@ -16,7 +16,7 @@ pub(super) fn missing(sheet: &Sheet) -> Vec<&'static str> {
     NEEDED.into_iter().filter(absent).collect()
 }
 
-pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
+pub(super) fn read(sheet: &Sheet) -> Result<Vec<GateRun>, Fault> {
     let mut runs: Vec<GateRun> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut seen: HashMap<(usize, &str, &str), u64> = HashMap::new();
@@ -42,7 +42,7 @@ pub(super) fn read(sheet: &Sheet) -> Result<ReadFigures, Fault> {
         }
         runs[at].figures.push(figure(&line)?);
     }
-    Ok(ReadFigures { runs, notes: Vec::new(), wide: false })
+    Ok(runs)
 }
 
 /// The lines of a run say the same of it.

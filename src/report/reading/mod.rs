@@ -1,4 +1,4 @@
-//! `metrics.csv` and `report.csv` read back: the figures of each run, for a comparison.
+//! `metrics.csv` read back: the figures of each run, for a comparison.
 //!
 //! Whatever is wrong with a file is said with its line. Nothing is guessed: a file that may have been cut off, a unit that
 //! is not the one of the column's name and a text in the place of a number end the reading, since what is left out in
@@ -8,23 +8,22 @@ mod fault;
 mod long;
 mod runs;
 mod sheet;
-mod wide;
 
 use std::path::Path;
 
 pub use self::fault::{FiguresError, FiguresFault};
-pub use self::runs::{ReadFigures, cell_and_repeat};
+pub use self::runs::cell_and_repeat;
 use self::sheet::Sheet;
+use crate::gate::GateRun;
 
-/// The runs of a `metrics.csv` (one row a figure) or `report.csv` (one row a run); `path` is for messages.
-pub fn read_figures(path: &Path, bytes: &[u8]) -> Result<ReadFigures, FiguresError> {
+/// The runs of a `metrics.csv`, in the order of their first lines, without session and place in a block: a CSV file has
+/// neither. `path` is for messages.
+pub fn read_figures(path: &Path, bytes: &[u8]) -> Result<Vec<GateRun>, FiguresError> {
     let at = |(line, fault)| FiguresError { path: path.to_owned(), line, fault };
     let sheet = Sheet::parse(bytes).map_err(at)?;
     let missing = long::missing(&sheet);
     let figures = if missing.is_empty() {
         long::read(&sheet)
-    } else if wide::is_one(&sheet) {
-        wide::read(&sheet)
     } else {
         let fault = FiguresFault::Header {
             why: unlike(&sheet, &missing),
@@ -35,10 +34,14 @@ pub fn read_figures(path: &Path, bytes: &[u8]) -> Result<ReadFigures, FiguresErr
     figures.map_err(at)
 }
 
-/// What keeps a header from being one of the two.
+/// What keeps a header from being that of one.
 fn unlike(sheet: &Sheet, missing: &[&str]) -> String {
     if sheet.place("cell").is_some() && sheet.place("runs_measured").is_some() {
         return "a summary.csv holds means over runs and not the runs".to_owned();
+    }
+    if sheet.place("run").is_some() && sheet.place("wall_s").is_some() {
+        return "a report.csv holds only the main figures: the metrics.csv beside it has all"
+            .to_owned();
     }
     if sheet.header.len() == 1 && sheet.header[0].contains([';', '\t']) {
         return "the columns must be parted by commas".to_owned();

@@ -4,17 +4,6 @@ use super::fault::Fault;
 use super::sheet::CsvRow;
 use crate::gate::GateRun;
 
-/// What a file holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReadFigures {
-    /// Its runs, in the order of their first lines, without session and place in a block: a CSV file has neither.
-    pub runs: Vec<GateRun>,
-    /// What a reader must know of what was not read.
-    pub notes: Vec<String>,
-    /// Whether it is one row a run: such a file has fewer figures.
-    pub wide: bool,
-}
-
 /// A name without the ending that the repeats of a cell have: the name of its cell.
 fn cell_of(run: &str, repeat: Option<u32>) -> (String, u32) {
     let ending = run.rsplit_once("-r");

@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Note, RunRecord, RunStatus};
-use crate::report::csv::{metrics_csv, report_csv};
-use crate::report::fixtures::{all_kinds, completed};
+use crate::event::{Note, RunRecord};
+use crate::report::csv::metrics_csv;
+use crate::report::fixtures::completed;
 
-fn read(text: &str) -> Result<ReadFigures, String> {
+fn read(text: &str) -> Result<Vec<GateRun>, String> {
     read_figures(Path::new("m.csv"), text.as_bytes()).map_err(|error| error.to_string())
 }
 
@@ -20,15 +20,10 @@ fn long() -> String {
     String::from_utf8(metrics_csv(&records()).unwrap()).unwrap()
 }
 
-fn wide() -> String {
-    String::from_utf8(report_csv(&records(), None).unwrap()).unwrap()
-}
-
 #[test]
 fn the_long_form_reads_back_to_what_was_recorded() {
     let found = read(&long()).unwrap();
-    assert!(!found.wide && found.notes.is_empty());
-    for (run, record) in found.runs.iter().zip(records()) {
+    for (run, record) in found.iter().zip(records()) {
         assert_eq!((&run.run, &run.cell), (&record.run, &record.cell));
         assert_eq!(run.repeat, record.repeat);
         assert_eq!(run.figures.len(), record.metrics.len());
@@ -39,7 +34,7 @@ fn the_long_form_reads_back_to_what_was_recorded() {
             assert_eq!(figure.unit, row.unit.to_string());
         }
     }
-    assert_eq!(found.runs.len(), 2);
+    assert_eq!(found.len(), 2);
 }
 
 #[test]
@@ -47,7 +42,7 @@ fn whose_a_figure_is_stands_in_a_column_of_its_own() {
     let mut record = completed();
     record.metrics[0].notes = vec![Note::SaidByWorker];
     let text = String::from_utf8(metrics_csv(&[record]).unwrap()).unwrap();
-    let figures = |text: &str| read(text).unwrap().runs.remove(0).figures;
+    let figures = |text: &str| read(text).unwrap().remove(0).figures;
     let of_worker: Vec<bool> = figures(&text).iter().map(|figure| figure.of_worker).collect();
     assert!(of_worker[0] && !of_worker[1..].contains(&true), "{of_worker:?}");
     // What is said in words beside it decides nothing.
@@ -63,36 +58,10 @@ fn cell_and_repeat_are_known_by_the_name_of_the_run() {
     let text = "run,phase,metric,unit,estimate\na,run,memory.peak,bytes,1\na-r2,run,memory.peak,bytes,2\n\
                 b-r10,run,memory.peak,bytes,3\nc-r01,run,memory.peak,bytes,3\n";
     let found = read(text).unwrap();
-    let names = found.runs.iter().map(|run| (run.cell.as_str(), run.repeat, run.status));
+    let names = found.iter().map(|run| (run.cell.as_str(), run.repeat, run.status));
     let names: Vec<_> = names.collect();
     let expected = [("a", 1, None), ("a", 2, None), ("b", 10, None), ("c-r01", 1, None)];
     assert_eq!(names, expected);
-}
-
-#[test]
-fn the_columns_of_the_wide_form_are_figures_of_their_phase() {
-    let found = read(&wide()).unwrap();
-    assert!(found.wide && found.notes.is_empty(), "{:?}", found.notes);
-    for (run, record) in found.runs.iter().zip(records()) {
-        assert_eq!(
-            (&run.run, &run.cell, run.status),
-            (&record.run, &record.cell, Some(record.status))
-        );
-        let mut shown = 0;
-        for figure in &run.figures {
-            let row = record.metric(&figure.phase, figure.metric.as_str()).unwrap();
-            assert_eq!(figure.value, row.estimate, "{figure:?}");
-            assert_eq!(figure.unit, row.unit.to_string());
-            shown += 1;
-        }
-        assert!(shown > 15, "{run:?}");
-        assert!(run.figures.iter().any(|figure| figure.phase == "serve[1]"));
-        assert!(run.figures.iter().any(|figure| figure.phase == "serve[32]"));
-    }
-    let kinds = String::from_utf8(report_csv(&all_kinds(), None).unwrap()).unwrap();
-    let failed =
-        read(&kinds).unwrap().runs.into_iter().find(|run| run.status == Some(RunStatus::Failed));
-    assert!(!failed.unwrap().why.is_empty());
 }
 
 const HEADER: &str = "run,phase,metric,unit,estimate,samples,cell,repeat,status\n";
@@ -112,6 +81,10 @@ fn a_file_that_is_not_whole_or_is_another_is_refused() {
         (HEADER, "m.csv:1: the file has a header and no rows"),
         ("run,phase,metric,unit\na,b,c,d\n", "it has no estimate"),
         ("run;phase;metric\n1;2;3\n", "parted by commas"),
+        (
+            "run,wall_s\na,3\n",
+            "a report.csv holds only the main figures: the metrics.csv beside it",
+        ),
         ("cell,runs_measured\na,3\n", "a summary.csv holds means"),
         ("run,run\na,b\n", "the column run is there twice"),
         ("a\nb\n", "needed are run, phase, metric, unit, estimate"),
@@ -154,49 +127,6 @@ fn a_row_that_says_nothing_or_contradicts_another_is_said_with_its_line() {
     }
 }
 
-/// Figures of requests that were served once more are of that stage, but for the highest rate.
-#[test]
-fn a_row_says_which_stage_its_latencies_are_of() {
-    let head = "run,repeat,status,serve_batch_size,serve_latency_p50_s,serve_max_rate_per_s";
-    for (more, cell, says) in [
-        ("", "", ["serve[1]", "serve[1]"]),
-        (",serve_phase", ",serve[1]", ["serve[1]", "serve[1]"]),
-        (",serve_phase", ",confirm[1]", ["confirm[1]", "serve[1]"]),
-    ] {
-        let text = format!("{head}{more}\na,1,completed,1,0.5,7{cell}\n");
-        let found = read(&text).unwrap();
-        let phases: Vec<_> = found.runs[0].figures.iter().map(|figure| &*figure.phase).collect();
-        assert_eq!(phases, says, "{more} {cell}");
-    }
-}
-
-#[test]
-fn what_is_wrong_with_the_wide_form_is_said_too() {
-    let head = "run,repeat,status,serve_batch_size,serve_latency_p50_s,memory_peak_bytes";
-    let with = |head: &str, line: &str| format!("{head}\n{line}\n");
-    for (text, says) in [
-        (with(head, "a,1,completed,1,0.5,7\na,1,completed,1,0.5,7"), "m.csv:3: run a is on line 2"),
-        (
-            with(head, "a,1,completed,,0.5,7"),
-            "serve_latency_p50_s has a figure and serve_batch_size has none",
-        ),
-        (with(head, "a,1,completed,one,0.5,7"), "serve_batch_size: `one` is not a whole number"),
-        (with(head, "a,1,completed,1,0.5 s,7"), "serve_latency_p50_s: `0.5 s` is not a number"),
-        (
-            with(&head.replace("p50_s", "p50_ms"), "a,1,completed,1,0.5,7"),
-            "the column serve_latency_p50_ms is in another unit",
-        ),
-        (with(&head.replace("_bytes", "_MiB"), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
-        (with(&head.replace("_bytes", ""), "a,1,completed,1,0.5,7"), "than memory_peak_bytes"),
-    ] {
-        let error = read(&text).unwrap_err();
-        assert!(error.contains(says), "{says}: {error}");
-    }
-    let found = read(&with(&format!("{head},team"), "a-r2,2,completed,1,0.5,7,x")).unwrap();
-    assert_eq!(found.notes, ["a column is not known here and not compared: team"]);
-    assert_eq!((found.runs[0].cell.as_str(), found.runs[0].repeat), ("a", 2));
-}
-
 #[test]
 fn spreadsheets_may_have_saved_it() {
     for text in [format!("\u{feff}{}", long()), long().replace('\n', "\r\n")] {
@@ -207,8 +137,8 @@ fn spreadsheets_may_have_saved_it() {
 proptest! {
     /// Cut anywhere but at the end of a line, a file is refused: what is left never passes for the whole.
     #[test]
-    fn a_file_that_is_cut_off_is_refused(share in 0.0_f64..1.0, is_wide in any::<bool>()) {
-        let text = if is_wide { wide() } else { long() };
+    fn a_file_that_is_cut_off_is_refused(share in 0.0_f64..1.0) {
+        let text = long();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
         let at = (text.len() as f64 * share) as usize;
         let cut = &text[..at];

@@ -39,13 +39,7 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
         ));
     }
     let side = origin.side(name.to_string(), runs);
-    Ok(RecordedSide {
-        side,
-        notes: Vec::new(),
-        in_turn: head.in_turn,
-        gate: head.gate.clone(),
-        wide: false,
-    })
+    Ok(RecordedSide { side, notes: Vec::new(), in_turn: head.in_turn, gate: head.gate.clone() })
 }
 
 fn gate_run(record: RunRecord, session: &str) -> GateRun {

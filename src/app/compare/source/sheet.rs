@@ -1,4 +1,4 @@
-//! `metrics.csv` and `report.csv`, with the manifest beside them if there is one.
+//! `metrics.csv`, with the manifest beside it if there is one.
 //!
 //! Reading the columns is left to `report`. Invariant: a manifest that speaks of other runs is not used, and that is
 //! said.
@@ -8,16 +8,17 @@ use std::path::Path;
 
 use super::side::{Origin, RecordedSide, absent};
 use crate::app::Fault;
-use crate::report::reading::{ReadFigures, read_figures};
+use crate::report::reading::read_figures;
 use crate::store::{ManifestHead, Recordings};
 
 pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
     let bytes = fs_err::read(path)?;
     if bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Fault::new(format!("{} is no CSV file but JSON", path.display()))
-            .hint("a side is a results folder, a metrics.csv or a report.csv; a verdict.json is given alone"));
+            .hint("a side is a results folder or a metrics.csv; a verdict.json is given alone"));
     }
-    let ReadFigures { mut runs, mut notes, wide } = read_figures(path, &bytes)?;
+    let mut runs = read_figures(path, &bytes)?;
+    let mut notes = Vec::new();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let beside = folder.join("manifest.json").is_file();
@@ -39,13 +40,7 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
         run.session.clone_from(&origin.session);
     }
     let side = origin.side(path.display().to_string(), runs);
-    Ok(RecordedSide {
-        side,
-        notes,
-        in_turn: false,
-        gate: own.and_then(|head| head.gate.clone()),
-        wide,
-    })
+    Ok(RecordedSide { side, notes, in_turn: false, gate: own.and_then(|head| head.gate.clone()) })
 }
 
 /// Whether a manifest speaks of these runs: it knows every one.

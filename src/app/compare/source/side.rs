@@ -22,8 +22,6 @@ pub(in crate::app::compare) struct RecordedSide {
     pub in_turn: bool,
     /// The gate of its grid, as its manifest has it.
     pub gate: Option<serde_json::Value>,
-    /// Whether it is a `report.csv`, which has fewer figures than the others.
-    pub wide: bool,
 }
 
 /// What a manifest says of where and when its runs were measured.
