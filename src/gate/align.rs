@@ -19,7 +19,7 @@ use crate::metric::MetricName;
 pub(super) struct Aligned<'i> {
     pub(super) entries: Vec<Entry<'i>>,
     /// Metrics that would be judged and that neither side has measured, with the number of places.
-    pub(super) unmeasured: BTreeMap<&'i MetricName, usize>,
+    pub(super) unmeasured: BTreeMap<&'i MetricName, Unmeasured<'i>>,
     /// Retired cells that are gone, with the reason.
     pub(super) retired: Vec<(&'i str, &'i str)>,
 }
@@ -87,6 +87,15 @@ fn rules<'i>(
     Ok(rules)
 }
 
+/// Where no run of either side has a metric.
+#[derive(Default)]
+pub(super) struct Unmeasured<'i> {
+    /// In so many stages of cells.
+    pub(super) places: usize,
+    /// What is said in the first.
+    pub(super) note: Option<&'i str>,
+}
+
 /// A cell on both sides.
 struct Pair<'i> {
     cell: &'i str,
@@ -98,7 +107,7 @@ impl<'i> Pair<'i> {
     fn entries(
         &self,
         rules: &Rules<'i>,
-        unmeasured: &mut BTreeMap<&'i MetricName, usize>,
+        unmeasured: &mut BTreeMap<&'i MetricName, Unmeasured<'i>>,
     ) -> Result<Vec<Entry<'i>>, GateError> {
         let keys: BTreeSet<FigureKey<'i>> = [self.baseline, self.candidate]
             .into_iter()
@@ -118,7 +127,9 @@ impl<'i> Pair<'i> {
             if entry.has_values() || stands_in {
                 entries.push(entry);
             } else if rule.role == Role::Gate {
-                *unmeasured.entry(key.1).or_default() += 1;
+                let found = unmeasured.entry(key.1).or_default();
+                found.places += 1;
+                found.note = found.note.or(entry.candidate.note).or(entry.baseline.note);
             }
         }
         Ok(entries)

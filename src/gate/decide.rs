@@ -81,9 +81,9 @@ pub(super) fn tested(
             let known = gap.as_ref().filter(|gap| !gap.lost);
             row.verdict =
                 [RowVerdict::Unreachable, RowVerdict::Inconclusive][usize::from(known.is_some())];
-            row.why.extend(known.map(|gap| gap.why.clone()));
-            row.runs_needed = *more;
-            row.why.push(why.clone());
+            // More runs like these are no help then.
+            row.runs_needed = more.filter(|_| known.is_none());
+            row.why.push(known.map_or(why, |gap| &gap.why).clone());
         }
         Reach::Untestable(why) => {
             row.verdict = RowVerdict::Inconclusive;

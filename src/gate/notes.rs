@@ -30,9 +30,10 @@ pub(super) fn of_input(
         notes.extend(constant(side, arm));
     }
     notes.extend(are_twins(baseline, candidate).then_some(GateNote::Twins));
-    notes.extend(aligned.unmeasured.iter().map(|(metric, places)| GateNote::Unmeasured {
+    notes.extend(aligned.unmeasured.iter().map(|(metric, found)| GateNote::Unmeasured {
         metric: (*metric).clone(),
-        places: *places,
+        places: found.places,
+        why: found.note.unwrap_or_default().to_owned(),
     }));
     notes.extend(aligned.retired.iter().map(|(cell, reason)| GateNote::Retired {
         cell: (*cell).to_owned(),

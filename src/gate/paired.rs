@@ -62,7 +62,8 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
     let mut outcomes = found.tests.iter();
     let reach = rows.iter().zip(entries).map(|(row, entry)| {
         if !reachable(row) {
-            return unreachable(row, ask.alpha, gap(row).or_else(|| entry.gap.clone()));
+            let lacking = entry.gap.clone().map(|gap| RowGap { lost: gap.lost || row.lost, ..gap });
+            return unreachable(row, ask.alpha, lacking.or_else(|| gap(row)));
         }
         match outcomes.next() {
             Some(Some(one)) => Reach::Tested(Finding {

@@ -299,6 +299,9 @@ pub enum GateNote {
         metric: MetricName,
         /// In so many stages of cells.
         places: usize,
+        /// Why, in the words of the first; may be empty.
+        #[serde(default)]
+        why: String,
     },
     /// A cell that is gone on purpose.
     Retired {
@@ -368,8 +371,6 @@ pub enum GateNote {
         /// Whether the baseline has rules of its own.
         both: bool,
     },
-    /// One side is a `report.csv`, which holds fewer figures.
-    WideSide,
     /// Both sides are the same program with the same settings.
     OneProgram,
     /// A comparison that ended early.

@@ -180,6 +180,25 @@ fn a_figure_absent_for_want_of_samples_is_inconclusive_and_not_missing() {
     assert_eq!(row(&found, "mlp", RATE).verdict, Inconclusive);
 }
 
+/// The runs are there and too short for the figure: more of them are no help, and why they are is said instead of a count of blocks.
+#[test]
+fn a_figure_that_most_runs_are_too_short_for_asks_for_no_more_runs() {
+    let (mut baseline, mut candidate) = pair(8);
+    let note = "the steps fill 18 windows of 25.0 ms, and a quartile needs 20";
+    for side in [&mut baseline, &mut candidate] {
+        for run in side.runs.iter_mut().filter(|run| run.repeat > 2) {
+            for figure in run.figures.iter_mut().filter(|figure| figure.metric == RATE) {
+                (figure.value, figure.samples, figure.note) = (None, Some(18), note.into());
+            }
+        }
+    }
+    let found = judged(&baseline, &candidate);
+    let rate = row(&found, "mlp", RATE);
+    assert_eq!((rate.verdict, rate.runs_needed), (Inconclusive, None), "{rate:?}");
+    let why = said(&rate.why);
+    assert!(why.contains(note) && !why.contains("p_min"), "{why}");
+}
+
 #[test]
 fn memory_must_grow_by_the_floor_and_by_a_mebibyte() {
     const MIB: f64 = 1_048_576.0;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::fixtures::{difference, mixed, of, row, with};
 use super::rows::{change, evidence, figure, interval, probability, quantity};
 use super::*;
+use crate::event::Arm;
 use crate::gate::{Design, GateNote, Judgement, RowReason, RowVerdict};
 use crate::units::Unit;
 
@@ -24,6 +25,23 @@ fn every_form_tells_all_kinds_of_rows() {
     insta::assert_snapshot!("markdown", report.markdown());
     insta::assert_snapshot!("junit", report.junit());
     insta::assert_snapshot!("annotations", report.annotations());
+}
+
+#[test]
+fn rows_whose_runs_lack_the_figure_are_not_told_to_make_more_of_them() {
+    let figure = ("train", "train.throughput_p75");
+    let mut lacking = row(RowVerdict::Inconclusive, "mlp", figure);
+    (lacking.p, lacking.runs_needed) = (None, None);
+    let note = "the steps fill 18 windows".to_owned();
+    lacking.why = vec![RowReason::Absent { side: Arm::Candidate, absent: 9, runs: 10, note }];
+    let text = report(&of(vec![lacking.clone()])).text(200);
+    assert!(
+        text.contains("more runs like these are no help") && !text.contains("--blocks"),
+        "{text}"
+    );
+    let both = of(vec![lacking, row(RowVerdict::Inconclusive, "cnn", figure)]);
+    let text = report(&both).text(200);
+    assert!(text.contains("1 row inconclusive: ") && text.contains("of 1 row: more"), "{text}");
 }
 
 #[test]

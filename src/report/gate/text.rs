@@ -10,7 +10,7 @@ use super::rows::{
     all_incomparable, change, change_head, doubtful, evidence, fails, figure, interval, of, plain,
     probability, quantity,
 };
-use crate::gate::{Design, Judgement, Row, RowVerdict};
+use crate::gate::{Design, Judgement, Row, RowReason, RowVerdict};
 use crate::units;
 
 /// Rows of a verdict that does not fail, at most.
@@ -208,9 +208,16 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
     let has = |verdict| !of(judgement, verdict).is_empty();
     let stored = matches!(judgement.design, Design::Stored { .. });
     let mut lines = Vec::new();
-    let inconclusive = of(judgement, RowVerdict::Inconclusive);
+    let (lacking, inconclusive): (Vec<_>, Vec<_>) =
+        of(judgement, RowVerdict::Inconclusive).into_iter().partition(|row| is_lacking(row));
     if !inconclusive.is_empty() {
         lines.push(needed(&inconclusive, judgement));
+    }
+    if !lacking.is_empty() {
+        let rows = counted(lacking.len(), "row");
+        lines.push(format!(
+            "to do: runs lack the figure of {rows}: more runs like these are no help, what is said of each row above is"
+        ));
     }
     if has(RowVerdict::Suspect) && stored {
         lines.push(
@@ -256,6 +263,13 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
         );
     }
     lines
+}
+
+/// Whether too many of a row's runs lack its figure.
+fn is_lacking(row: &Row) -> bool {
+    let absent =
+        |why: &RowReason| matches!(why, RowReason::Absent { .. } | RowReason::TooFew { .. });
+    row.p.is_none() && row.why.iter().any(absent)
 }
 
 /// How many runs would settle the rows that are in doubt.

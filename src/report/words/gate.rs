@@ -214,8 +214,10 @@ pub fn gate_note(note: &GateNote) -> String {
         GateNote::Twins => {
             "every run of the candidate has the figures of one of the baseline to the last bit: are they copies of one recording?".to_owned()
         }
-        GateNote::Unmeasured { metric, places } => {
-            format!("`{metric}` was measured on neither side, in {}", counted(*places, "place"))
+        GateNote::Unmeasured { metric, places, why } => {
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            let places = counted(*places, "place");
+            format!("`{metric}` was measured on neither side, in {places}{why}")
         }
         GateNote::Retired { cell, reason } => format!("`{cell}` is retired: {reason}"),
         GateNote::IdleRetired { cell, present: true } => {
@@ -269,11 +271,6 @@ pub fn gate_note(note: &GateNote) -> String {
             };
             let keys = keys.join(", ");
             format!("{than} ({keys}): the candidate's was used; --gate FILE chooses another")
-        }
-        GateNote::WideSide => {
-            "one side is a report.csv, which holds fewer figures than a metrics.csv or a results folder: the others are \
-             missing on that side"
-                .to_owned()
         }
         GateNote::OneProgram => {
             "both sides are the same program with the same settings: only noise can differ".to_owned()
@@ -501,8 +498,16 @@ mod tests {
                 "every run of the candidate has the figures of one of the baseline to the last bit: are they copies of one recording?",
             ),
             (
-                GateNote::Unmeasured { metric: "memory.peak".into(), places: 2 },
+                GateNote::Unmeasured {
+                    metric: "memory.peak".into(),
+                    places: 2,
+                    why: String::new(),
+                },
                 "`memory.peak` was measured on neither side, in 2 places",
+            ),
+            (
+                GateNote::Unmeasured { metric: "a.b".into(), places: 1, why: text("no steps") },
+                "`a.b` was measured on neither side, in 1 place: no steps",
             ),
             (
                 GateNote::Retired { cell: cell(), reason: text("2026-11-01: gone") },
@@ -568,11 +573,6 @@ mod tests {
                 GateNote::OwnRules { keys: vec![text("alpha")], both: false },
                 "the [gate] of the candidate's grid is not the usual one (alpha): the candidate's was used; --gate FILE \
                  chooses another",
-            ),
-            (
-                GateNote::WideSide,
-                "one side is a report.csv, which holds fewer figures than a metrics.csv or a results folder: the others are \
-                 missing on that side",
             ),
             (
                 GateNote::OneProgram,
