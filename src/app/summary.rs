@@ -41,8 +41,13 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
     let found = found.filter_map(|record| record.metric(&row.phase, &row.metric));
     let values: Vec<f64> = found.filter_map(|row| row.estimate).collect();
     let estimate = between_runs(&values, CONFIDENCE);
-    let interval = estimate.as_ref().and_then(|estimate| estimate.interval);
+    let agree = agree_by_chance(row, &values);
+    let interval = estimate.as_ref().and_then(|estimate| estimate.interval).filter(|_| !agree);
     let runs = values.len() as u64;
+    let note = [
+        note(row, runs, untrained(row, good), good.len() as u64, lost),
+        if agree { AGREE.to_owned() } else { String::new() },
+    ];
     SummaryRow {
         cell: cell.to_owned(),
         metric: row.metric.clone(),
@@ -53,8 +58,19 @@ fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> Sum
         low: interval.map(|interval| floored(row, &values, interval.low)),
         high: interval.map(|interval| interval.high),
         confidence: CONFIDENCE,
-        note: note(row, runs, untrained(row, good), good.len() as u64, lost),
+        note: note.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "),
     }
+}
+
+/// What is said of accuracies that are all the same.
+const AGREE: &str = "all runs agree, which says nothing of how well it is known: no interval";
+
+/// Whether these are accuracies that are all the same: each was counted on the same few samples, and is no exact figure.
+fn agree_by_chance(row: &MetricRow, values: &[f64]) -> bool {
+    let source = row.metric.def().map(|metric| metric.source);
+    let of_accuracy = matches!(source, Some(Source::Model(figure)) if figure.is_accuracy());
+    let enough = values.len() as u64 >= REPEATS;
+    of_accuracy && enough && values.iter().all(|value| value.total_cmp(&values[0]).is_eq())
 }
 
 /// Whether it is read once, when training is over.
@@ -126,7 +142,13 @@ mod tests {
             let row = rows.iter().find(|row| row.metric == metric);
             row.unwrap().note.clone()
         };
-        assert_eq!(note("validation_accuracy"), "2 of 3 runs not trained to the end");
+        let says =
+            "2 of 3 runs not trained to the end; all runs agree, which says nothing of how well";
+        assert!(note("validation_accuracy").starts_with(says), "{}", note("validation_accuracy"));
+        // What is measured and not counted may well be the same each time.
+        let [equal, peak] = ["validation_accuracy", "memory.peak"]
+            .map(|metric| rows.iter().find(|row| row.metric == metric).and_then(|row| row.low));
+        assert!(equal.is_none() && peak.is_some());
         assert!(!note("train.throughput").contains("trained"));
     }
 

@@ -39,7 +39,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let folder = args.out.clone();
     let folder = folder.unwrap_or_else(|| Path::new("results").join(&plan.name));
     let streams = if args.pass_stdout { Streams::PassedWithOutput } else { Streams::Passed };
-    let existing = if args.fresh { Existing::Replace } else { Existing::Refuse };
+    let existing = if args.fresh { Existing::Replace } else { Existing::Refuse { resumes: false } };
     let request = RunRequest { existing, streams, ..RunRequest::new(&plan, &plan.runs, &folder) };
     let verbosity = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     // The standard error is the command's while it runs.

@@ -29,10 +29,12 @@ pub mod run;
 pub mod self_test;
 
 use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use self::args::{Cli, Command};
 use self::exit::ExitStatus;
@@ -79,12 +81,27 @@ fn dispatch(command: &Command, screen: Screen) -> Result<ExitStatus, Fault> {
 /// Help and version on the standard output, mistakes on the standard error.
 fn explain(error: &clap::Error) -> Result<ExitStatus, Fault> {
     let status = if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Ok };
-    match error.print() {
+    let printed = error.print();
+    if error.kind() == ErrorKind::UnknownArgument && !env::args_os().any(|word| word == "--") {
+        Screen::stderr().say(&unparted(env::args_os()));
+    }
+    match printed {
         Err(error) if status == ExitStatus::Ok && error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Fault::from(error).hint("the help could not be written to the standard output"))
         }
         _ => Ok(status),
     }
+}
+
+/// What is said of a command that stands after `exec` without `--` between them.
+fn unparted(words: impl Iterator<Item = OsString>) -> String {
+    let mut words = words.skip(1).map(|word| word.to_string_lossy().into_owned());
+    let is_exec = words.next().is_some_and(|word| word == "exec");
+    let command = words.skip_while(|word| word.starts_with('-')).collect::<Vec<_>>().join(" ");
+    if !is_exec || command.is_empty() {
+        return String::new();
+    }
+    "\nhint: the command stands after `--`: perftune exec [OPTIONS] -- CMD\n".to_owned()
 }
 
 /// The worker that plays a script: what `perftune __scripted-worker` is.

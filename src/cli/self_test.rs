@@ -13,6 +13,7 @@ use crate::app::Fault;
 use crate::app::compare;
 use crate::app::compare::self_test::{self, Proof, SLOWED};
 use crate::gate::Row;
+use crate::report::layout::wrap;
 use crate::units;
 
 /// Rows of evidence of a comparison.
@@ -32,30 +33,38 @@ pub fn self_test(args: &CheckArgs, screen: Screen) -> Result<ExitStatus, Fault> 
     let Some(proofs) = proofs else {
         return Ok(ExitStatus::Interrupted);
     };
-    output::print(text(&proofs).as_bytes())?;
+    output::print(text(&proofs, output::stdout_width()).as_bytes())?;
     let good = proofs.iter().all(Proof::is_good);
     Ok(if good { ExitStatus::Ok } else { ExitStatus::SelfTestFailed })
 }
 
-fn text(proofs: &[Proof]) -> String {
+fn text(proofs: &[Proof], width: usize) -> String {
     let mut out = String::new();
     for proof in proofs {
         let word = ["FAILED", "ok"][usize::from(proof.is_good())];
-        let _ = writeln!(out, "{word:<6} {}", said(proof));
+        let indent = " ".repeat(7);
+        let said = wrap(&said(proof), width.saturating_sub(7), "");
+        for (at, line) in said.lines().enumerate() {
+            let head = if at == 0 { format!("{word:<6} ") } else { indent.clone() };
+            let _ = writeln!(out, "{head}{line}");
+        }
         let rows: Vec<_> = proof.evidence().collect();
         for row in rows.iter().take(SHOWN) {
-            let _ = writeln!(out, "         {}", line(row));
+            for line in wrap(&line(row), width.saturating_sub(9), "  ").lines() {
+                let _ = writeln!(out, "{indent}  {line}");
+            }
         }
         if rows.len() > SHOWN {
             let _ = writeln!(out, "         and {} rows more", rows.len() - SHOWN);
         }
     }
-    out += if proofs.iter().all(Proof::is_good) {
+    let verdict = if proofs.iter().all(Proof::is_good) {
         "passed: this gate fires where it should, and only there"
     } else {
         "FAILED: do not trust this gate"
     };
-    out + " (scripted worker; its durations are the script's and not this machine's)\n"
+    let durations = "(scripted worker; its durations are the script's and not this machine's)";
+    out + &wrap(&format!("{verdict} {durations}"), width, "")
 }
 
 /// What the gate did.

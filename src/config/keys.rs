@@ -17,7 +17,7 @@ use super::read::{self, LONGEST_S};
 use super::serving::{self, Load, Placed};
 use super::settings::Settings;
 use super::worker;
-use crate::event::{Pattern, Range, ServeSpec, cpu_list};
+use crate::event::{Pattern, Range, ServeSpec, Work, cpu_list};
 use crate::metric::{Better, MetricName};
 
 const fn key(path: &'static str, kind: Kind<Settings>) -> KeyDef<Settings> {
@@ -397,7 +397,10 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
         }),
     )
     .about("one of perftune's own workers")
-    .always("worker.program", |plan, _| plan.worker.program.to_string().into()),
+    .always("worker.program", |plan, run| match run.job.work {
+        Work::Command { .. } => "command".into(),
+        _ => plan.worker.program.to_string().into(),
+    }),
     key(
         "worker.command",
         Own(

@@ -13,7 +13,7 @@ use super::schema::{Holds, TABLES, TableDef};
 use super::settings::Settings;
 use super::world::MachineFacts;
 use crate::document::problems::Problems;
-use crate::event::{Axis, AxisKind, AxisValue};
+use crate::event::{Axis, AxisKind, AxisValue, CommandSpec};
 use crate::sampler::LimitMeans;
 
 /// The longest default that is listed, in bytes.
@@ -198,9 +198,13 @@ pub fn settings(plan: &Plan, runs: &[PlannedRun]) -> Vec<Vec<(&'static str, Json
         Shown::Never(_) | Shown::Nothing => None,
     });
     let shown: Vec<_> = shown.collect();
+    let has_commands = runs.iter().any(|run| run.job.work.is_command());
     let row = |run: &PlannedRun| {
         let axes = Axis::all().map(|axis| (axis.key(), axis.get(&run.job).into()));
-        axes.chain(shown.iter().map(|(name, get)| (*name, get(plan, run)))).collect()
+        let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
+        axes.chain(shown.iter().map(|(name, get)| (*name, get(plan, run))))
+            .chain(has_commands.then(command))
+            .collect()
     };
     runs.iter().map(row).collect()
 }

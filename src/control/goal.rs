@@ -125,6 +125,8 @@ impl Run {
             Some(spared) if spared > 0.0 => Spared::AtLeast { seconds: Num(spared) },
             Some(_) => Spared::Nothing,
             None if begun => Spared::Unknown,
+            // A command may have none.
+            None if self.context.work.is_command() => Spared::Nothing,
             None => Spared::NotBegun,
         }
     }

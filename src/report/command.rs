@@ -1,7 +1,8 @@
 //! The figures of a command, for people: one row a figure; with several runs their median and range.
 
 use super::interference::interference;
-use super::layout::{Column, render, wrap};
+use super::layout::{Caveat, Column, render, wrap};
+use super::table::is_open;
 use super::{distinct, interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{MetricRow, RunRecord, RunStatus, StopReason};
@@ -26,6 +27,10 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize, all: bool) -> 
     if !rows.is_empty() {
         out.push('\n');
         out += &table(records, &rows, width);
+        let figures = records.iter().flat_map(|record| &record.metrics);
+        if figures.filter(|row| row.estimate.is_some()).any(is_marked) {
+            out += &wrap(Caveat::Open.meaning(), width, "");
+        }
         out.push('\n');
     }
     for line in bounds(records).into_iter().chain(interference(records)) {
@@ -103,6 +108,9 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
     let Some(first) = found.first() else {
         return [name, String::new(), String::new()];
     };
+    // Elsewhere it is of the whole command: one that was waited for is not.
+    let waited = phase == "run" && first.plateaued == Some(true) && first.low.is_some();
+    let name = if waited { name + " in steady state" } else { name };
     let mut values: Vec<f64> = found.iter().filter_map(|row| row.estimate).collect();
     values.sort_by(f64::total_cmp);
     let middle = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
@@ -112,7 +120,13 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
     };
     let both = low.is_some() && high.is_some();
     let range = interval(low, high, |value| first.unit.show(value)).filter(|_| both);
-    [name, first.unit.show(middle), range.unwrap_or_default()]
+    let open = if found.iter().any(|row| is_marked(row)) { "~" } else { "" };
+    [name, format!("{open}{}", first.unit.show(middle)), range.unwrap_or_default()]
+}
+
+/// Whether its figure is marked as not yet known: one without an interval is of the whole run, and exact.
+fn is_marked(row: &MetricRow) -> bool {
+    (row.plateaued.is_some() || row.low.is_some()) && is_open(row)
 }
 
 /// Figures that are no more than a bound.
@@ -141,7 +155,7 @@ fn missing(records: &[RunRecord], all: bool) -> Vec<String> {
         if let Some(def) = row.metric.def().filter(|_| !all) {
             let lasting = row.notes.iter().any(|note| note.lasting().is_some());
             lacking.extend(kind(def).filter(|_| lasting));
-            if lasting || def.column.is_none() {
+            if lasting || !def.in_report {
                 continue;
             }
         }
@@ -167,7 +181,7 @@ fn kind(metric: &MetricDef) -> Option<&'static str> {
         Some(DeviceKind::Gpu) => Some("GPU"),
         Some(DeviceKind::Tpu) => Some("TPU"),
         None if metric.is_energy() => Some("energy"),
-        None => metric.column.map(|_| metric.name),
+        None => metric.in_report.then_some(metric.name),
     }
 }
 
@@ -196,6 +210,39 @@ mod tests {
         let shown = summary(&records, "results/a", 80, false);
         assert_eq!(shown.matches("\nmemory.peak: at least: a process").count(), 1, "{shown}");
         assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
+    }
+
+    #[test]
+    fn a_figure_of_the_steady_state_is_called_one() {
+        let mut record = completed();
+        for row in record.metrics.iter_mut().filter(|row| row.metric == "cpu.utilisation") {
+            "run".clone_into(&mut row.phase);
+        }
+        let shown =
+            |record: &RunRecord| summary(std::slice::from_ref(record), "results/a", 80, false);
+        assert!(
+            shown(&record).contains("  cpu.utilisation in steady state "),
+            "{}",
+            shown(&record)
+        );
+        for row in record.metrics.iter_mut().filter(|row| row.metric == "cpu.utilisation") {
+            (row.plateaued, row.low, row.high) = (None, None, None);
+        }
+        assert!(!shown(&record).contains("steady"), "{}", shown(&record));
+    }
+
+    #[test]
+    fn a_figure_that_is_not_known_is_marked_as_in_the_table_of_runs() {
+        let mut record = completed();
+        let shown =
+            |record: &RunRecord| summary(std::slice::from_ref(record), "results/a", 80, false);
+        record.metrics.retain(|row| row.plateaued != Some(false));
+        assert!(!shown(&record).contains('~'), "{}", shown(&record));
+        let rate = record.metrics.iter_mut().find(|row| row.metric == "train.throughput");
+        rate.unwrap().plateaued = Some(false);
+        let marked = shown(&record);
+        assert!(marked.contains("~98.1 k/s"), "{marked}");
+        assert!(marked.contains("~ not yet known as precisely as asked"), "{marked}");
     }
 
     #[test]

@@ -234,7 +234,8 @@ impl FrontReport {
                 format!("* {more} more: see `pareto` in the rows of --format csv")
             });
             if here(Mark::Front).next().is_none() {
-                out += &line(format!("* no cell of {dataset} could be compared"));
+                let why = self.why_none(dataset);
+                out += &line(format!("* no cell of {dataset} could be compared: {why}"));
             }
             let behind: Vec<_> = here(Mark::Dominated).filter_map(behind_text).collect();
             if here(Mark::Dominated).next().is_some() {
@@ -250,6 +251,20 @@ impl FrontReport {
             out += &line(format!("  intervals: {intervals}"));
         }
         out
+    }
+
+    /// Why no cell of a data set could be compared.
+    fn why_none(&self, dataset: &str) -> String {
+        let kinds = [
+            (Mark::Infeasible, "infeasible"),
+            (Mark::Undecided, "undecided"),
+            (Mark::Incomplete, "without the figure of an objective"),
+        ];
+        let counts = kinds.into_iter().filter_map(|(mark, what)| {
+            let count = self.marked(mark).filter(|cell| cell.dataset == dataset).count();
+            (count > 0).then(|| format!("{count} {what}"))
+        });
+        counts.collect::<Vec<_>>().join(", ")
     }
 
     /// A cell of the front: its figures and its ties.

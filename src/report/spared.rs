@@ -12,7 +12,9 @@ pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
         let infeasible = record.stop.reason == StopReason::Infeasible;
         // A training that was over had nothing left to spare.
         let left = record.saved_s_at_least.is_none_or(|saved| saved > 0.0);
-        infeasible && left && record.job.train.epochs > 0 && !record.trained_to_the_end()
+        // Of a command nobody knows whether it would have trained.
+        let trains = record.job.train.epochs > 0 && !record.job.work.is_command();
+        infeasible && left && trains && !record.trained_to_the_end()
     };
     let ended: Vec<_> = records.iter().filter(early).collect();
     let known: Vec<f64> = ended.iter().filter_map(|r| r.saved_s_at_least).collect();
@@ -47,7 +49,7 @@ pub(super) fn spared(records: &[RunRecord]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::RunStatus;
+    use crate::event::{CommandSpec, RunStatus, Work};
     use crate::report::fixtures::completed;
 
     /// Ended as infeasible: with so much spared, in training or before.
@@ -70,9 +72,12 @@ mod tests {
         let over = ended(Some(0.0), true);
         let mut untaught = before.clone();
         untaught.job.train.epochs = 0;
+        let mut command = before.clone();
+        let spec = CommandSpec { words: vec!["prog".to_owned()], steps: true, bare: false };
+        command.job.work = Work::Command { spec };
         for (records, says) in [
             (vec![completed()], None),
-            (vec![whole.clone(), over, untaught], None),
+            (vec![whole.clone(), over, untaught, command], None),
             (
                 vec![short.clone(), long, whole],
                 Some(

@@ -89,7 +89,7 @@ const LIMITED: usize = 3;
 const LAST: u8 = 4;
 
 /// The metrics that are limited; the test accuracy has a column of its own.
-fn limited(records: &[RunRecord]) -> Vec<MetricId> {
+pub(super) fn limited(records: &[RunRecord]) -> Vec<MetricId> {
     let verdicts = records.iter().filter_map(|record| record.verdict.as_ref());
     let findings = verdicts.flat_map(|verdict| &verdict.findings);
     let limits = findings.filter_map(|finding| finding.constraint.as_ref()?.metric.def());
@@ -193,7 +193,7 @@ fn details(row: &MetricRow, estimate: f64) -> String {
 }
 
 /// Whether a figure is not known as precisely as was asked; where nothing was asked of it, to less than 5%.
-fn is_open(row: &MetricRow) -> bool {
+pub(super) fn is_open(row: &MetricRow) -> bool {
     const UNASKED: f64 = 0.05;
     let bounded = row.metric.def().is_some_and(MetricDef::has_interval);
     let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0);
@@ -241,11 +241,9 @@ fn standing(records: &[RunRecord], front: Option<&FrontReport>) -> Option<Column
     }
     let marks = front.map(FrontReport::marks).unwrap_or_default();
     let cell = |record: &RunRecord| {
-        if marks.of(record) == Some(Mark::Front) {
-            return "front".to_owned();
-        }
-        let verdict = record.verdict.as_ref();
-        verdict.map_or_else(String::new, |verdict| verdict.verdict.to_string())
+        let verdict = record.verdict.as_ref().map(|verdict| verdict.verdict.to_string());
+        let mark = (marks.of(record) == Some(Mark::Front)).then(|| "front".to_owned());
+        verdict.into_iter().chain(mark).collect::<Vec<_>>().join(", ")
     };
     Some(Column::words(if judged { "verdict" } else { "mark" }, records, cell))
 }

@@ -37,7 +37,10 @@ pub const WRITTEN: &[&str] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// Refuse, and say what the choices are.
-    Refuse,
+    Refuse {
+        /// Whether [`Self::Resume`] is one of them.
+        resumes: bool,
+    },
     /// Keep whole runs, run what is missing or failed.
     Resume,
     /// Remove them.
@@ -228,9 +231,9 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
         let foreign = foreign && !only_unfinished_beginnings(path);
         return if foreign { Err(StoreError::Foreign { path: path.to_owned() }) } else { Ok(()) };
     };
-    if existing != Existing::Refuse {
+    let Existing::Refuse { resumes } = existing else {
         return Ok(());
-    }
+    };
     let planned = head.runs.len();
     let mut finished = 0;
     for run in &head.runs {
@@ -241,6 +244,7 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
         finished,
         missing: planned - finished,
         planned,
+        resumes,
     })
 }
 
@@ -286,11 +290,13 @@ fn clear(path: &Path) -> Result<(), StoreError> {
 mod tests {
     use super::*;
 
+    const REFUSE: Existing = Existing::Refuse { resumes: true };
+
     #[test]
     fn a_folder_of_somebody_else_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs_err::write(dir.path().join("thesis.tex"), "x").unwrap();
-        for existing in [Existing::Refuse, Existing::Resume, Existing::Replace] {
+        for existing in [REFUSE, Existing::Resume, Existing::Replace] {
             let error = Results::open(dir.path(), existing).unwrap_err();
             assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
         }
@@ -301,18 +307,18 @@ mod tests {
     fn a_second_writer_is_refused_while_the_first_lives() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("grid");
-        let first = Results::open(&path, Existing::Refuse).unwrap();
-        let error = Results::open(&path, Existing::Refuse).unwrap_err();
+        let first = Results::open(&path, REFUSE).unwrap();
+        let error = Results::open(&path, REFUSE).unwrap_err();
         assert!(matches!(error, StoreError::Locked { .. }), "{error}");
         drop(first);
-        Results::open(&path, Existing::Refuse).unwrap();
+        Results::open(&path, REFUSE).unwrap();
     }
 
     #[test]
     fn results_are_kept_unless_told_otherwise() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("grid");
-        let results = Results::open(&path, Existing::Refuse).unwrap();
+        let results = Results::open(&path, REFUSE).unwrap();
         results
             .write(
                 "manifest.json",
@@ -320,7 +326,7 @@ mod tests {
             )
             .unwrap();
         drop(results);
-        let error = Results::open(&path, Existing::Refuse).unwrap_err().to_string();
+        let error = Results::open(&path, REFUSE).unwrap_err().to_string();
         assert!(error.contains("0 finished and 2 unfinished of 2"), "{error}");
         drop(Results::open(&path, Existing::Resume).unwrap());
         assert!(path.join("manifest.json").exists());
@@ -334,7 +340,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs_err::write(&file, "").unwrap();
-        let error = Results::open(&file.join("grid"), Existing::Refuse).unwrap_err().to_string();
+        let error = Results::open(&file.join("grid"), REFUSE).unwrap_err().to_string();
         assert!(error.contains("file/grid"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! sampler; what else makes them unlike is refused or said.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +90,17 @@ impl Baseline {
         }
         let is_grid = path.extension().is_some_and(|end| end == "toml");
         let is_program = found.permissions().mode() & 0o111 != 0;
+        let looks_like_one = || {
+            let mut start = [0; 4];
+            let read = fs_err::File::open(path).and_then(|mut file| file.read(&mut start));
+            read.is_ok() && (start.starts_with(b"#!") || start == *b"\x7fELF")
+        };
+        if !is_program && !is_grid && looks_like_one() {
+            return Err(Fault::new(format!(
+                "--against {shown}: it is no program that can be started: it is not executable"
+            ))
+            .hint(format!("`chmod +x {shown}` makes it executable")));
+        }
         Ok(if is_program && !is_grid { Self::Worker(own) } else { Self::Grid(own) })
     }
 }
@@ -134,7 +146,8 @@ impl SidesRequest<'_> {
                 .hint("write the grid to a file instead of the standard input"));
         }
         let set = [self.grid.set, own].concat();
-        load(&GridFile { path, set: &set, repeat: Some(2 * self.blocks), ..self.grid })
+        let repeat = Some(2 * self.blocks);
+        load(&GridFile { path, set: &set, repeat, keeps_names: false, ..self.grid })
     }
 
     /// Both sides, before it is known which cells both have.
@@ -145,7 +158,13 @@ impl SidesRequest<'_> {
             Baseline::Grid(grid) => grid,
             Baseline::Worker(_) | Baseline::Build(_) => self.grid.path,
         };
-        let baseline = self.load(grid, self.set_a)?;
+        let baseline = self.load(grid, self.set_a).map_err(|fault| match &named {
+            Baseline::Grid(path) if path.extension().is_none_or(|end| end != "toml") => {
+                let hint = "{} was read as a grid file, since it is not executable: a worker program has to be";
+                fault.hint(hint.replace("{}", &path.display().to_string()))
+            }
+            _ => fault,
+        })?;
         let grid = grid.to_owned();
         let program = match named {
             Baseline::Grid(_) => self.worker_a.map(Path::to_owned),
@@ -294,6 +313,10 @@ mod tests {
         assert_eq!(Baseline::find(&grid).unwrap(), Baseline::Grid(grid));
         assert_eq!(Baseline::find(&plain).unwrap(), Baseline::Grid(plain));
         assert_eq!(Baseline::find(&worker).unwrap(), Baseline::Worker(worker));
+        fs_err::write(at("script"), "#!/bin/sh\n").unwrap();
+        let script = Baseline::find(&at("script")).unwrap_err();
+        assert!(script.error.to_string().ends_with("it is not executable"), "{}", script.error);
+        assert!(script.hints[0].starts_with("`chmod +x "), "{:?}", script.hints);
         let build = folder.path().to_owned();
         assert_eq!(Baseline::find(&build).unwrap(), Baseline::Build(build));
         let absent = Baseline::find(&at("v1.2")).unwrap_err();

@@ -131,7 +131,7 @@ fn repeats_are_compared_by_the_interval_between_them() {
     assert!((rate.estimate - 10_000.0).abs() < 1e-6);
     assert!((rate.high.unwrap() - 12_484.0).abs() < 1.0, "{rate:?}");
     // All three agree, and were still judged by 360 samples.
-    assert_eq!(accuracy.interval, "between 3 runs and 360 test samples");
+    assert_eq!(accuracy.interval, "by 360 test samples, of 3 runs");
     assert!(accuracy.high.unwrap() - accuracy.low.unwrap() > 0.05);
     assert_eq!(peak.interval, "between 3 runs");
     let mut uneven = records.clone();

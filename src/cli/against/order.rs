@@ -65,11 +65,12 @@ fn table(
         let plan = dry_run::render(&side.plan, &first_repeats(side), Format::Table, width)?;
         let _ = write!(text, "\n{arm}: {}", String::from_utf8_lossy(&plan));
     }
-    text += "\norder (A baseline, B candidate)";
-    text += match args.seed {
-        Some(_) => ":\n",
-        None => ", for example, since each session draws its own and --seed fixes it:\n",
+    let why = match args.seed {
+        Some(_) => "",
+        None => ", for example, since each session draws its own and --seed fixes it",
     };
+    text += "\n";
+    text += &wrap(&format!("order (A baseline, B candidate){why}:"), width, "");
     let a_block = sides.cells.len() * RUNS as usize;
     for round in turns.chunks(a_block).take(SHOWN) {
         let said = round.chunks(RUNS as usize).map(|block| {
@@ -84,10 +85,10 @@ fn table(
     }
     let _ = writeln!(text, "  ... {} blocks", args.compare.blocks);
     if let Some(look) = look {
-        let _ = writeln!(
-            text,
+        let line = format!(
             "After {look} blocks it ends where every row passes by then; it never fails before its end."
         );
+        text += &wrap(&line, width, "");
     }
     Ok(text.into_bytes())
 }

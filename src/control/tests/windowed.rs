@@ -40,7 +40,12 @@ fn constant_steps_have_their_rate_and_enough_windows_or_none() {
     for (seconds, says) in [
         (30.0, Ok("37 windows of 800 ms")),
         (1.0, Ok("40 windows of 25.0 ms")),
-        (0.45, Err("the steps fill 18 windows of 25.0 ms, and a quartile needs 20")),
+        (
+            0.45,
+            Err(
+                "the steps fill 18 windows of 25.0 ms, and a quartile needs 20: longer stages fill more (min_time of [stop], epochs of [train], max_requests of [serve])",
+            ),
+        ),
     ] {
         let sim =
             Sim { phases: vec![(Phase::Train, seconds)], step: |_, _, _| 2.0, ..Sim::default() };

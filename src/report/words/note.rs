@@ -116,7 +116,10 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::TargetMissed { target, best, spent_s } => missed(*target, *best, *spent_s),
         Note::FewWindows { windows, width_s, needed } => {
             let width = seconds(width_s.0);
-            format!("the steps fill {windows} windows of {width}, and a quartile needs {needed}")
+            format!(
+                "the steps fill {windows} windows of {width}, and a quartile needs {needed}: longer stages fill more (min_time \
+                 of [stop], epochs of [train], max_requests of [serve])"
+            )
         }
         Note::Energy { why } => energy(why),
         Note::Windows { windows, width_s, warm_up } => {
@@ -196,7 +199,11 @@ pub fn note(note: &Note, unit: Unit) -> String {
             format!("unstable: within ±{}, and not settled", percent(reached.0))
         }
         Note::Unstable { reached: Some(reached), asked } => {
-            format!("unstable: reached ±{}, asked ±{}", percent(reached.0), percent(asked.0))
+            format!(
+                "unstable: reached ±{} at the end, asked ±{}",
+                percent(reached.0),
+                percent(asked.0)
+            )
         }
         Note::Unstable { reached: None, asked } => {
             format!("unstable: not known within ±{}", percent(asked.0))
@@ -342,6 +349,9 @@ pub fn why(why: &Why) -> String {
         Why::NoReading { note: reason } => format!("no reading: {}", note(reason, Unit::One)),
         Why::TooFew => "too few observations for an interval".to_owned(),
         Why::WarmingUp => "has not settled".to_owned(),
+        Why::Trend { share } if share.0.abs() > 1.0 => {
+            "drifts by more than its own value over its window".to_owned()
+        }
         Why::Trend { share } => format!("drifts by {} over its window", change(share.0)),
         Why::Wide => "its interval is wide".to_owned(),
         Why::Noisy => "its noise could hide a drift".to_owned(),

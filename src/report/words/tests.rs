@@ -99,7 +99,7 @@ fn why_there_is_no_figure() {
         ),
         (
             Note::FewWindows { windows: 7, width_s: Num(0.02), needed: 20 },
-            "the steps fill 7 windows of 20.0 ms, and a quartile needs 20",
+            "the steps fill 7 windows of 20.0 ms, and a quartile needs 20: longer stages fill more (min_time of [stop], epochs of [train], max_requests of [serve])",
         ),
     ] {
         check(&note, |note| super::note(note, Unit::One), says);
@@ -277,7 +277,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::ReadFor { share }, "read for 12.3% of the phase"),
         (
             Note::Unstable { reached: Some(share), asked: Num(0.05) },
-            "unstable: reached ±12.3%, asked ±5%",
+            "unstable: reached ±12.3% at the end, asked ±5%",
         ),
         (
             Note::Unstable { reached: Some(Num(0.04)), asked: Num(0.05) },
@@ -333,6 +333,11 @@ fn why_a_metric_is_open() {
         (Why::TooFew, "too few observations for an interval", "too few steps"),
         (Why::WarmingUp, "has not settled", "warming up"),
         (Why::Trend { share: Num(-0.0731) }, "drifts by -7.3% over its window", "trend"),
+        (
+            Why::Trend { share: Num(-11.86) },
+            "drifts by more than its own value over its window",
+            "trend",
+        ),
         (Why::Wide, "its interval is wide", "wide"),
         (Why::Noisy, "its noise could hide a drift", "noisy"),
         (Why::Growing { per_s: Num(1024.0) }, "growing by 60.0 KiB a minute", "growing"),

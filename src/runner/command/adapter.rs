@@ -157,7 +157,13 @@ impl ProtocolAdapter {
                 LineFault::Refused => "came out of place",
             };
             if more > 0 {
-                let text = format!("{more} more lines that the command reported {what}");
+                let text = match more {
+                    1 => format!(
+                        "1 more line that the command reported {}",
+                        what.replace("were", "was")
+                    ),
+                    _ => format!("{more} more lines that the command reported {what}"),
+                };
                 self.said.push(Input::Warning(text));
             }
         }
@@ -472,8 +478,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                "! 1 more lines that the command reported could not be read",
-                "! 1 more lines that the command reported came out of place",
+                "! 1 more line that the command reported could not be read",
+                "! 1 more line that the command reported came out of place",
                 "finished 0 Some(Num(0.5))"
             ]
         );
