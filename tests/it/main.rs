@@ -40,6 +40,7 @@ mod serving;
 mod shadow;
 mod signals;
 mod support;
+mod torture;
 #[cfg(feature = "tpu")]
 mod tpu;
 mod training_time;
