@@ -19,7 +19,9 @@ impl Run {
             && let Some(assessment) = assess(metric, &state.series, self.ask(state))
         {
             let chosen = state.chosen.iter().find(|chosen| chosen.metric.id == metric.id);
+            let asked = row.plateaued;
             fill(row, metric, &assessment, state, chosen, &self.policy);
+            row.plateaued = row.plateaued.or(asked);
             if row.estimate.is_none() {
                 row.notes.clear();
             } else {
