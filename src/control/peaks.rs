@@ -45,7 +45,7 @@ impl Run {
             && let Some(why) = self.unwatched()
         {
             row.estimate = None;
-            row.notes.push(why);
+            row.notes.push(self.unread(metric).unwrap_or(why));
         }
         self.note_whose(row, metric);
     }
@@ -137,9 +137,9 @@ impl Run {
         row.plateaued = row.plateaued.map(|_| served.peak.is_some() && served.is_over);
         if row.estimate.is_none() {
             let trained = served.trained && served.serving_ns > 0;
-            let own = trained.then_some(Note::ServedAfterTraining);
-            let own = own.or_else(|| self.unseen(metric)).or_else(|| self.unread(metric));
-            return row.notes.push(own.unwrap_or(Note::NoServing));
+            let own = if trained { Note::ServedAfterTraining } else { Note::NoServing };
+            let unread = self.unseen(metric).or_else(|| self.unread(metric));
+            return row.notes.push(unread.unwrap_or(own));
         }
         let serving_ns = served.serving_ns + served.since_ns.map_or(0, |since| self.now_ns - since);
         row.notes.push(Note::UntilServed { serving_s: Num(serving_ns as f64 * 1e-9) });

@@ -63,7 +63,8 @@ impl Run {
             return row;
         }
         let Some(state) = self.stage(of) else {
-            row.notes.push(self.unread(metric).unwrap_or_else(|| self.no_stage(of)));
+            let why = self.unseen(metric).or_else(|| self.unread(metric));
+            row.notes.push(why.unwrap_or_else(|| self.no_stage(of)));
             return row;
         };
         if let MetricKind::Windows(level) = metric.kind {
