@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::devices::Selection;
 use super::measure::disturbance::Marks;
 use super::measure::peak::Peaks;
-use super::measure::sampled::Sampled;
+use super::measure::search::Searches;
 use super::measure::served::{Members, Served};
 use super::measure::tick::Tick;
-use crate::event::{Finished, FoundRate, GapKind, Note, Num, Reason, ResourceSample};
+use crate::event::{Finished, GapKind, Note, Num, Reason, ResourceSample};
 use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Source};
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
@@ -62,10 +62,8 @@ pub(super) struct Totals {
     pub(super) finished_ns: u64,
     /// The worker's own figures, and how many samples each rests on where it told.
     pub(super) own: BTreeMap<String, (Num, Option<u64>)>,
-    /// What searches for the highest rate have found, by samples a request.
-    pub(super) rates: BTreeMap<u32, FoundRate>,
-    /// The ticks during these searches.
-    pub(super) searches: BTreeMap<u32, Sampled>,
+    /// The searches for the highest rate.
+    pub(super) searches: Searches,
     /// Metrics that were read at least once.
     seen: BTreeSet<MetricId>,
     gaps: BTreeMap<String, Reason>,
