@@ -3,6 +3,7 @@
 
 use super::constraint::decided;
 use super::looks::is_of_steps;
+use super::measure::figure::Figure;
 use super::measure::gauge::factor;
 use super::run::Run;
 use super::stage::{Outcome, StageState};
@@ -45,6 +46,12 @@ impl Run {
         let finished = self.totals.finished.as_ref()?;
         let took_ns = self.totals.finished_ns.saturating_sub(self.context.started_ns);
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
+    }
+
+    /// The same as a figure.
+    pub(super) fn command_time(&self) -> Figure {
+        let took = self.command_s().map(|took_s| Figure::exact(took_s, 1));
+        took.unwrap_or_else(|| Figure::missing(Note::CommandCut))
     }
 
     /// Whether the memory of a command is not known, since it ended before anybody could look at it.

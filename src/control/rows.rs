@@ -9,7 +9,7 @@ use super::support::why_unsupported;
 use crate::event::record::of_model;
 use crate::event::{MetricRow, Note, Num, Pattern, Stage, StopReason, StopRecord};
 use crate::metric::{
-    CATALOGUE, DeviceKind, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source, UsageField,
+    CATALOGUE, DeviceKind, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source,
 };
 use crate::stats::Estimate;
 use crate::stats::batches::total;
@@ -71,7 +71,10 @@ impl Run {
                 self.whole_energy().of_run(whose, self.taken(None), self.now_ns)
             }
             (_, MetricKind::Peak, _) => self.peak(metric),
-            _ if metric.scope == Scope::Run => self.counter(metric),
+            (Source::CommandTime, ..) => self.command_time(),
+            _ if metric.scope == Scope::Run => {
+                self.totals.counted(metric, self.context.work.is_command())
+            }
             _ => match self.stage(of) {
                 Some(state) => self.in_stage(metric, state),
                 None => Figure::missing(self.no_stage(of)),
@@ -182,48 +185,9 @@ impl Run {
         }
     }
 
-    fn counter(&self, metric: &MetricDef) -> Figure {
-        let newest = self.totals.counter(metric.source);
-        let (estimate, note) = match metric.source {
-            Source::CommandTime => {
-                let took = self.command_s().map(|took_s| Figure::exact(took_s, 1));
-                return took.unwrap_or_else(|| Figure::missing(Note::CommandCut));
-            }
-            Source::SamplerCost => {
-                let cost = self.totals.cost_percent();
-                (cost, cost.is_none().then_some(Note::FewTicks))
-            }
-            _ if metric.usage == Some(UsageField::Cpu) => self.cpu_time(newest),
-            _ => (newest, None),
-        };
-        let note = note.or(estimate.is_none().then_some(Note::NotReported));
-        let (samples, known) = (self.totals.ticks, estimate.is_some());
-        Figure { estimate, samples, known, ..Figure::default() }.noted(note)
-    }
-
-    /// CPU time as the worker said it at its end, where that is more than was sampled.
-    fn cpu_time(&self, sampled: Option<f64>) -> (Option<f64>, Option<Note>) {
-        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-        let said = usage.and_then(|usage| usage.cpu_ns).map(|ns| ns as f64 * 1e-9);
-        match (said, sampled) {
-            (Some(said), sampled) if sampled.is_none_or(|sampled| said > sampled) => {
-                let command = self.context.work.is_command();
-                (Some(said), Some(if command { Note::KernelCount } else { Note::WorkerCount }))
-            }
-            (_, sampled) => (sampled, sampled.map(|_| Note::LastSample)),
-        }
-    }
-
     fn model(&self, of: ModelFigure, ended: Option<&StopRecord>) -> Figure {
-        let last = self.training.last.as_ref();
         let finished = self.totals.finished.as_ref();
-        let value = match of {
-            ModelFigure::TrainLoss => last.map(|epoch| epoch.train_loss),
-            ModelFigure::ValidationLoss => last.and_then(|epoch| epoch.validation_loss),
-            ModelFigure::ValidationAccuracy => last.and_then(|epoch| epoch.validation_accuracy),
-            ModelFigure::TestLoss => finished.and_then(|finished| finished.test_loss),
-            ModelFigure::TestAccuracy => finished.and_then(|finished| finished.test_accuracy),
-        };
+        let value = self.training.says(of, finished);
         let told = finished.filter(|_| of == ModelFigure::TestAccuracy);
         let samples = told.and_then(|finished| finished.test_samples).unwrap_or(1);
         let reason = ended.map(|record| of_model(record.reason, self.was_trained()));
