@@ -50,12 +50,12 @@ fn text(proofs: &[Proof], width: usize) -> String {
         }
         let rows: Vec<_> = proof.evidence().collect();
         for row in rows.iter().take(SHOWN) {
-            for line in wrap(&line(row), width.saturating_sub(9), "  ").lines() {
-                let _ = writeln!(out, "{indent}  {line}");
+            for line in wrap(&line(row), width.saturating_sub(2), "  ").lines() {
+                let _ = writeln!(out, "  {line}");
             }
         }
         if rows.len() > SHOWN {
-            let _ = writeln!(out, "         and {} rows more", rows.len() - SHOWN);
+            let _ = writeln!(out, "  and {} rows more", rows.len() - SHOWN);
         }
     }
     let verdict = if proofs.iter().all(Proof::is_good) {

@@ -3,6 +3,7 @@
 use super::build::run_name;
 use super::header;
 use super::plan::{Plan, WorkerProgram};
+use super::read::{self, LONGEST_S};
 use super::schema;
 use super::set;
 use super::world::{Bases, MachineFacts};
@@ -87,7 +88,10 @@ fn said(asked: &CommandRequest<'_>, problems: &mut Problems) -> Table {
     set::apply(&mut root, asked.set, problems);
     if let Some(timeout) = asked.timeout {
         let node = argument("--timeout", timeout, problems);
-        put_into(&mut root, "stop", "max_run_time", node);
+        // What is wrong with it is said of the flag: nobody wrote the key.
+        if problems.ok(read::duration("--timeout", &node, 0.001..=LONGEST_S)).is_some() {
+            put_into(&mut root, "stop", "max_run_time", node);
+        }
     }
     if let Some(metrics) = asked.stop_on {
         let node = stop_on(metrics, problems);

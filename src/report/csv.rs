@@ -14,7 +14,7 @@ use crate::event::{MetricRow, Note, Num, RunRecord};
 
 /// `report.csv`: one row a run, the main figures; `metrics.csv` has all of them, and the JSON document every setting.
 ///
-/// An axis has a column where its values differ between the runs, a figure where some run has it. `cpu_utilisation_percent` speaks
+/// An axis has a column where its values differ between the runs or from the default, a figure where some run has it. `cpu_utilisation_percent` speaks
 /// of training (with its validation), `memory_peak_bytes` of the whole run, `serve_latency_*` and `serve_max_rate_per_s` of
 /// `serve_phase`, `serve_throughput_*` of `serve_throughput_phase`. `*_plus_minus` is half of the interval within the run, in
 /// the unit of its figure. `pareto` is `front` or `dominated` for the runs of cells that were compared by the objectives, and empty for the
@@ -66,7 +66,7 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
         column("confidence", &|first| optional(confidence(first))),
         column("interval", &|_| "between runs".to_owned()),
     ];
-    for metric in main_metrics(records) {
+    for metric in main_metrics(records, &[]) {
         let ends: [SummaryEnd; 3] =
             [("", |row| row.mean), ("_low", |row| row.low), ("_high", |row| row.high)];
         let found = ends.map(|(end, of)| {
@@ -202,8 +202,11 @@ mod tests {
         let one = header(&[completed()]);
         assert!(one.starts_with("run,model,dataset,seed,repeat,status,"), "{one}");
         assert!(!one.contains("optimizer") && !one.contains("gpu_"), "{one}");
-        let both = header(&[completed(), small]);
+        let both = header(&[completed(), small.clone()]);
         assert!(both.starts_with("run,model,dataset,batch_size,seed,"), "{both}");
+        // A part of a grid says which one it is.
+        let part = header(&[small]);
+        assert!(part.starts_with("run,model,dataset,batch_size,seed,"), "{part}");
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Folders {
     fn lines(&self) -> Vec<Line<'_>> {
         let all: Vec<RunRecord> =
             self.folders.iter().flat_map(|folder| folder.records.clone()).collect();
-        let metrics: Vec<_> = main_metrics(&all).collect();
+        let metrics: Vec<_> = main_metrics(&all, &[]).collect();
         let of_cell = |cell| metrics.iter().map(move |metric| self.line(cell, metric));
         let lines = self.cells().into_iter().flat_map(of_cell);
         lines.filter(|line| line.figures.iter().any(Option::is_some)).collect()

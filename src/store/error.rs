@@ -60,9 +60,9 @@ pub enum StoreError {
     },
     /// The folder holds results already.
     #[error(
-        "{} holds {finished} finished and {missing} unfinished of {planned} runs already; \
+        "{} holds {finished} finished and {missing} unfinished of {planned} run{} already; \
          {}--fresh replaces them, --out writes elsewhere",
-        path.display(), if *resumes { "--resume runs only what is missing, " } else { "" }
+        path.display(), if *planned == 1 { "" } else { "s" }, if *resumes { "--resume runs only what is missing, " } else { "" }
     )]
     Occupied {
         /// The folder.

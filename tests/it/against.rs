@@ -458,8 +458,9 @@ fn a_dropped_cell_and_another_machine_are_no_pass() {
 fn the_self_test_shows_that_the_gate_can_fire_and_says_where_it_cannot() {
     let lab = lab();
     let shown = lab.call(&["check", "--self-test"]).exits(0);
-    assert!(shown.stdout.contains("red, and it names that cell"), "{}", shown.stdout);
-    assert!(shown.stdout.contains("passed"), "{}", shown.stdout);
+    let said = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("red, and it names that cell") && said.contains("passed"), "{said}");
+    assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80), "{}", shown.stdout);
     let blind = lab.call(&["check", "--self-test", "--slowdown", "1%"]).exits(1);
     assert!(blind.stdout.contains("FAILED candidate slower by 1%"), "{}", blind.stdout);
     assert!(blind.stdout.contains("not red"), "{}", blind.stdout);

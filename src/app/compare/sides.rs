@@ -160,7 +160,8 @@ impl SidesRequest<'_> {
         };
         let baseline = self.load(grid, self.set_a).map_err(|fault| match &named {
             Baseline::Grid(path) if path.extension().is_none_or(|end| end != "toml") => {
-                let hint = "{} was read as a grid file, since it is not executable: a worker program has to be";
+                let hint =
+                    "{} is no program that can be started (it is not executable), so that it was read as a grid file";
                 fault.hint(hint.replace("{}", &path.display().to_string()))
             }
             _ => fault,

@@ -55,28 +55,43 @@ const REASONS: &[Said] = &[
     ("verdict_reason", |r| one_line(&words::verdict(r))),
 ];
 
-/// All columns. An axis has one where its values differ, a figure where some run has it.
+/// All columns. An axis has one where its values differ from each other or from the default, a figure where some run has it.
 pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec<Column> {
     let said = |all: &[Said]| {
         let column = |(name, of): &Said| column(*name, records, of);
         all.iter().map(column).collect::<Vec<_>>()
     };
     let named = [Axis::MODEL, Axis::DATASET];
-    let axes = Axis::all().filter(|axis| !named.contains(axis));
-    let axes = axes.map(|axis| column(axis.key(), records, |record| of_axis(axis, record)));
+    let others = Axis::all().filter(|axis| !named.contains(axis));
     let marks = front.map(FrontReport::marks).unwrap_or_default();
     let pareto = column("pareto", records, |record| {
         marks.of(record).and_then(Mark::pareto).unwrap_or_default().to_owned()
     });
+    let objectives = front.into_iter().flat_map(|front| &front.objectives);
+    let objectives: Vec<MetricId> =
+        objectives.filter_map(|objective| Some(objective.metric.def()?.id)).collect();
     let mut all = said(IDENTITY[0]);
-    all.extend(axes.filter(|axis| axis.cells.iter().any(|cell| *cell != axis.cells[0])));
+    all.extend(others.filter_map(|axis| axis_column(axis, records)));
     all.extend(said(IDENTITY[1]));
     all.extend(said(ENDING));
     all.push(pareto);
     all.extend(said(EXTENT));
-    all.extend(figures(records).into_iter().filter(|figure| !is_empty(figure)));
+    all.extend(figures(records, &objectives).into_iter().filter(|figure| !is_empty(figure)));
     all.extend(said(REASONS));
     all
+}
+
+/// That of an axis, unless it says nothing: a part of a grid keeps what tells it from the other parts.
+fn axis_column(axis: Axis, records: &[RunRecord]) -> Option<Column> {
+    let found = column(axis.key(), records, |record| of_axis(axis, record));
+    let differs = found.cells.iter().any(|cell| *cell != found.cells[0]);
+    // What the default of the threads means depends on the machine.
+    let usual = axis.def().default.as_ref().filter(|_| axis != Axis::THREADS);
+    let unusual = |record: &RunRecord| {
+        let value = axis.get(&record.job);
+        value != AxisValue::Unset && usual.is_some_and(|usual| *usual != value)
+    };
+    (differs || records.iter().any(unusual)).then_some(found)
 }
 
 fn column(
@@ -101,12 +116,13 @@ fn of_axis(axis: Axis, record: &RunRecord) -> String {
     }
 }
 
-/// Metrics that `report.csv` and `summary.csv` have columns for: the usual ones, and what is limited.
+/// Metrics that `report.csv` and `summary.csv` have columns for: the usual ones, what is limited, and `more`.
 pub(in crate::report) fn main_metrics(
     records: &[RunRecord],
+    more: &[MetricId],
 ) -> impl Iterator<Item = &'static MetricDef> {
-    let limited = limited(records);
-    CATALOGUE.iter().filter(move |metric| metric.in_report || limited.contains(&metric.id))
+    let named = [limited(records), more.to_vec()].concat();
+    CATALOGUE.iter().filter(move |metric| metric.in_report || named.contains(&metric.id))
 }
 
 /// Half of an interval: its end has no more digits than say something.
@@ -117,9 +133,9 @@ fn half(low: f64, high: f64) -> String {
 
 /// A column for each, and one for half of its interval within the run where it has one. Whoever takes the best of a column
 /// is not to take a model that is half trained: its accuracy has a column of its own.
-fn figures(records: &[RunRecord]) -> Vec<Column> {
+fn figures(records: &[RunRecord], objectives: &[MetricId]) -> Vec<Column> {
     let mut all = Vec::new();
-    for metric in main_metrics(records) {
+    for metric in main_metrics(records, objectives) {
         let place = Place::of(metric);
         let whole = |record: &RunRecord| {
             let of_half = metric.id == MetricId::TestAccuracy && !record.trained_to_the_end();

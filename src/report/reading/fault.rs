@@ -26,6 +26,9 @@ pub enum FiguresFault {
     /// A header and nothing else.
     #[error("the file has a header and no rows: no run was recorded, or it was cut off")]
     NoRows,
+    /// A `report.csv`.
+    #[error("a report.csv has only the main figures; name the metrics.csv beside it")]
+    OnlyMain,
     /// It is no such file.
     #[error("{why}; the header is `{header}`, needed are {needed}", needed = NEEDED.join(", "))]
     Header {

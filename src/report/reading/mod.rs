@@ -24,6 +24,8 @@ pub fn read_figures(path: &Path, bytes: &[u8]) -> Result<Vec<GateRun>, FiguresEr
     let missing = long::missing(&sheet);
     let figures = if missing.is_empty() {
         long::read(&sheet)
+    } else if sheet.place("run").is_some() && sheet.place("wall_s").is_some() {
+        Err((1, FiguresFault::OnlyMain))
     } else {
         let fault = FiguresFault::Header {
             why: unlike(&sheet, &missing),
@@ -38,10 +40,6 @@ pub fn read_figures(path: &Path, bytes: &[u8]) -> Result<Vec<GateRun>, FiguresEr
 fn unlike(sheet: &Sheet, missing: &[&str]) -> String {
     if sheet.place("cell").is_some() && sheet.place("runs_measured").is_some() {
         return "a summary.csv holds means over runs and not the runs".to_owned();
-    }
-    if sheet.place("run").is_some() && sheet.place("wall_s").is_some() {
-        return "a report.csv holds only the main figures: the metrics.csv beside it has all"
-            .to_owned();
     }
     if sheet.header.len() == 1 && sheet.header[0].contains([';', '\t']) {
         return "the columns must be parted by commas".to_owned();

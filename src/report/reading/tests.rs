@@ -83,7 +83,7 @@ fn a_file_that_is_not_whole_or_is_another_is_refused() {
         ("run;phase;metric\n1;2;3\n", "parted by commas"),
         (
             "run,wall_s\na,3\n",
-            "a report.csv holds only the main figures: the metrics.csv beside it",
+            "a report.csv has only the main figures; name the metrics.csv beside it",
         ),
         ("cell,runs_measured\na,3\n", "a summary.csv holds means"),
         ("run,run\na,b\n", "the column run is there twice"),
