@@ -12,6 +12,7 @@ mod guess;
 mod idx;
 mod manifest;
 mod part;
+mod rows;
 mod series;
 mod set;
 mod written;
@@ -19,6 +20,7 @@ mod written;
 pub use error::DataError;
 pub use find::{Listed, Roots, find, list, names};
 pub use manifest::{FileEntry, Files, Layout, Manifest, Split};
+pub use rows::{BoundedRows, LONGEST_ROW};
 pub use series::{SeriesError, SeriesReader, SeriesRow};
 pub use set::{DataSet, MANIFEST, Part, Rows, Test, Train};
 

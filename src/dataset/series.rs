@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::file;
+use super::rows::BoundedRows;
 
 /// Why a file holds no series.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +78,7 @@ struct Columns {
 /// Reads the rows of one file.
 pub struct SeriesReader<R> {
     path: PathBuf,
-    reader: csv::Reader<io::Chain<io::Cursor<Vec<u8>>, R>>,
+    reader: csv::Reader<BoundedRows<io::Chain<io::Cursor<Vec<u8>>, R>>>,
     columns: Columns,
     record: csv::StringRecord,
     bytes: csv::ByteRecord,
@@ -107,7 +108,7 @@ impl<R: Read> SeriesReader<R> {
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .trim(csv::Trim::All)
-            .from_reader(io::Cursor::new(start).chain(source));
+            .from_reader(BoundedRows::new(io::Cursor::new(start).chain(source)));
         let mut header = csv::ByteRecord::new();
         match reader.byte_headers() {
             Ok(found) => header.clone_from(found),

@@ -4,6 +4,7 @@
 //! is versioned in [`wire`].
 
 pub mod axis;
+pub mod bounds;
 pub mod constraint;
 pub mod end;
 pub mod fingerprint;

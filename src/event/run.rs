@@ -44,7 +44,7 @@ pub enum RunEventKind {
         /// What, and why.
         what: Asked,
     },
-    /// A line of the worker's standard error.
+    /// Lines of the worker's standard error, without the last line feed.
     Stderr(String),
     /// Something the user should know.
     Warning(String),

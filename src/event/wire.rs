@@ -8,9 +8,6 @@ use super::worker::{Phase, WorkerEvent};
 /// Version of the worker protocol; a worker that says another one is not listened to.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// The longest line that is read, in bytes: a worker that writes without end must not fill the runner's memory.
-pub const MAX_LINE: usize = 16 << 20;
-
 /// A worker's message with its place in the stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {

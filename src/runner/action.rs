@@ -17,7 +17,7 @@ pub enum Input {
     Warning(String),
     /// The sampler read something.
     Sample(Box<ResourceSample>),
-    /// A line of the worker's standard error.
+    /// Lines of the worker's standard error, without the last line feed.
     Stderr(String),
     /// One of the worker's two streams (protocol, standard error) is at its end.
     StreamEnded,

@@ -1,7 +1,6 @@
 //! Carries out what the [`Dispatcher`] decides: owns the child, its threads, the sampler and the timers. No decisions.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use super::child::{self, Confinement, Worker};
 use super::command::{EventPipe, EventReader};
 use super::dispatcher::Dispatcher;
 use super::group::{GroupError, Groups, RunGroup};
+use super::inbox::{self, Receiver, Sender};
 use super::memory::MemoryWatch;
 use super::threads::Threads;
 use super::{RunSpec, Sink, SinkError};
@@ -33,7 +33,7 @@ pub struct Interrupts(Arc<Mutex<InterruptState>>);
 #[derive(Debug, Default)]
 struct InterruptState {
     count: u32,
-    run: Option<Sender<Input>>,
+    run: Option<Sender>,
 }
 
 impl Interrupts {
@@ -53,7 +53,7 @@ impl Interrupts {
     }
 
     /// From now on this run hears of it; at once, where the user was quicker than its worker could be started.
-    fn attach(&self, run: Option<Sender<Input>>) {
+    fn attach(&self, run: Option<Sender>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(run) = run.as_ref().filter(|_| state.count > 0) {
             let _ = run.send(Input::Interrupt);
@@ -113,7 +113,7 @@ impl Execution<'_, '_> {
         let record = match self.start() {
             Err(why) => not_started(self.spec, why),
             Ok((worker, pipes, event_pipe)) => {
-                let (sender, receiver) = mpsc::channel();
+                let (sender, receiver) = inbox::channel();
                 interrupts.attach(Some(sender.clone()));
                 let record = self.drive(worker, pipes, event_pipe, sender, &receiver);
                 interrupts.attach(None);
@@ -161,20 +161,21 @@ impl Execution<'_, '_> {
         mut worker: Worker,
         pipes: child::Pipes,
         event_pipe: Option<EventPipe>,
-        sender: Sender<Input>,
-        inputs: &Receiver<Input>,
+        sender: Sender,
+        inputs: &Receiver,
     ) -> RunRecord {
         let started_ns = self.began_ns;
         self.send(&mut worker, &Command::Job(Box::new(self.spec.job.clone())));
         let reader = event_pipe.map(|event_pipe| {
             let pid = raw(worker.pid());
-            EventReader::start(event_pipe, &self.spec.job, pid, started_ns, sender.clone())
+            EventReader::start(event_pipe, &self.spec.job, pid, started_ns, &sender)
         });
         let reader = match reader.transpose() {
             Ok(reader) => reader,
             Err(error) => return not_started(self.spec, error.to_string()),
         };
-        let threads = Threads::start(worker.pid(), pipes, reader, sender.clone());
+        let metered = self.spec.launch.capacity.is_some();
+        let threads = Threads::start(worker.pid(), pipes, reader, sender.clone(), metered);
         let mut threads = match threads {
             Ok(threads) => threads,
             Err(error) => return not_started(self.spec, error.to_string()),
@@ -219,12 +220,7 @@ impl Execution<'_, '_> {
     }
 
     /// Starts the sampler; an error where the run cannot do without.
-    fn sample(
-        &mut self,
-        threads: &mut Threads,
-        pid: Pid,
-        inputs: Sender<Input>,
-    ) -> Result<(), String> {
+    fn sample(&mut self, threads: &mut Threads, pid: Pid, inputs: Sender) -> Result<(), String> {
         let pid = raw(pid);
         let limits = &self.spec.limits;
         let watched = limits.memory_guard == Some(MemoryGuard::Watched);
@@ -260,22 +256,21 @@ impl Execution<'_, '_> {
     /// worker is a zombie and its counters are final, goes before it.
     fn next_inputs(
         &self,
-        inputs: &Receiver<Input>,
+        inputs: &Receiver,
         dispatcher: &Dispatcher,
         threads: &mut Threads,
         worker: &mut Worker,
     ) -> Vec<Input> {
         let wait = dispatcher.next_deadline_ns().saturating_sub(self.clock.now_ns());
         match inputs.recv_timeout(Duration::from_nanos(wait)) {
-            Ok(Input::Exited(exit)) => {
+            Some(Input::Exited(exit)) => {
                 threads.stop_sampling();
                 let last = threads.final_inputs(worker, dispatcher.is_ending());
                 let before = inputs.try_iter().chain(self.shortage());
                 before.chain(last).chain([Input::Exited(exit)]).collect()
             }
-            Ok(input) => vec![input],
-            // A sender lives in `Interrupts` as long as the run: nothing else ends the channel.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => vec![Input::Tick],
+            Some(input) => vec![input],
+            None => vec![Input::Tick],
         }
     }
 
@@ -377,7 +372,7 @@ mod tests {
     #[test]
     fn an_interrupt_while_a_worker_is_being_started_is_not_lost() {
         let interrupts = Interrupts::default();
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = inbox::channel();
         interrupts.raise();
         interrupts.attach(Some(sender));
         assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [Input::Interrupt]);

@@ -13,6 +13,7 @@ pub mod executor;
 #[cfg(test)]
 mod fixtures;
 mod group;
+mod inbox;
 mod lines;
 mod memory;
 mod phase_order;

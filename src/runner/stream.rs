@@ -12,9 +12,11 @@ mod held;
 pub(super) mod violation;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use self::held::{Held, accuracy};
 use super::phase_order::PhaseOrder;
+use crate::event::bounds::{TEXT, cut};
 use crate::event::{
     Envelope, Failure, FailureKind, Finished, FoundRate, JobSpec, MOST_FIGURES, PROTOCOL_VERSION,
     Phase, StepBatch, WorkerEvent, WorkerFailure, is_own_name,
@@ -47,7 +49,7 @@ pub struct WorkerStream {
     epochs: u32,
     facts: BTreeMap<String, String>,
     /// The names of its own figures.
-    named: BTreeSet<String>,
+    named: Arc<BTreeSet<String>>,
 }
 
 impl WorkerStream {
@@ -63,7 +65,7 @@ impl WorkerStream {
             phase: None,
             epochs: 0,
             facts: BTreeMap::new(),
-            named: BTreeSet::new(),
+            named: Arc::default(),
         }
     }
 
@@ -99,7 +101,8 @@ impl WorkerStream {
             }
             // A worker that cannot even begin may say so at once.
             (State::AwaitHello | State::Working, WorkerEvent::Failed(failure)) => {
-                self.state = State::Failed(failure.clone());
+                let [kind, message] = [&failure.kind, &failure.message].map(|text| cut(text, TEXT));
+                self.state = State::Failed(WorkerFailure { kind, message });
                 Ok(())
             }
             (State::AwaitHello, _) => Err(Violation::Order { found, expected: "`hello`" }),
@@ -153,7 +156,7 @@ impl WorkerStream {
                 }
                 self.epochs = report.epoch;
             }
-            WorkerEvent::Metric { name, .. } => self.figure(name)?,
+            WorkerEvent::Metric { name, .. } => self.figure(name, t_ns)?,
             WorkerEvent::Finished(finished) => {
                 accuracy(finished.test_accuracy)?;
                 if finished.epochs != self.epochs {
@@ -173,7 +176,8 @@ impl WorkerStream {
     }
 
     /// A figure of its own: what perftune measures has a row already.
-    fn figure(&mut self, name: &str) -> Result<(), Violation> {
+    fn figure(&mut self, name: &str, t_ns: u64) -> Result<(), Violation> {
+        self.held.metric(t_ns)?;
         if !is_own_name(name) {
             return Err(Violation::Name);
         }
@@ -184,7 +188,7 @@ impl WorkerStream {
             if self.named.len() == MOST_FIGURES {
                 return Err(Violation::Figures);
             }
-            self.named.insert(name.to_owned());
+            Arc::make_mut(&mut self.named).insert(name.to_owned());
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use rustix::process::Pid;
@@ -11,6 +10,7 @@ use rustix::process::Pid;
 use super::action::Input;
 use super::child::{self, Worker};
 use super::command::EventReader;
+use super::inbox::Sender;
 use super::pipes::{self, Tail};
 use super::spawn::spawn;
 use super::stream::Exit;
@@ -35,7 +35,8 @@ impl Threads {
         pid: Pid,
         pipes: child::Pipes,
         reader: Option<EventReader>,
-        sender: Sender<Input>,
+        sender: Sender,
+        metered: bool,
     ) -> io::Result<Self> {
         let tail = Tail::default();
         let ended_ns = Arc::new(AtomicU64::new(0));
@@ -43,7 +44,7 @@ impl Threads {
             |stream: Box<dyn Read + Send>| pipes::read_stderr(stream, sender.clone(), tail.clone());
         let stdout = pipes.stdout.map(|stdout| match reader {
             Some(_) => log(Box::new(stdout)),
-            None => pipes::read_protocol(stdout, sender.clone()),
+            None => pipes::read_protocol(stdout, sender.clone(), metered),
         });
         let stderr = pipes.stderr.map(|stderr| log(Box::new(stderr)));
         let readers: Vec<_> = stdout.into_iter().chain(stderr).collect::<io::Result<_>>()?;
@@ -99,7 +100,7 @@ impl Threads {
     }
 }
 
-fn wait(pid: Pid, ended_ns: Arc<AtomicU64>, inputs: Sender<Input>) -> io::Result<JoinHandle<()>> {
+fn wait(pid: Pid, ended_ns: Arc<AtomicU64>, inputs: Sender) -> io::Result<JoinHandle<()>> {
     spawn("waiter", move || {
         let exit = child::wait_without_reaping(pid).unwrap_or(Exit::Signal(9));
         ended_ns.store(MonotonicClock.now_ns(), Ordering::SeqCst);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fs_err::File;
 use serde::{Deserialize, Serialize};
 
+use crate::event::bounds::{LOG_LINE, TEXT, cut};
 use crate::event::{Asked, Envelope, JobSpec, ResourceSample, RunEventKind, RunRecord};
 
 use super::error::{FORMAT, Format, StoreError};
@@ -149,18 +150,25 @@ pub fn read_lines(
     Ok(std::iter::from_fn(move || {
         let mut text = Vec::new();
         number += 1;
-        match reader.read_until(b'\n', &mut text) {
+        match reader.by_ref().take(LOG_LINE as u64).read_until(b'\n', &mut text) {
             Err(source) => Some(Err(StoreError::Io { what: "cannot read a run's log", source })),
             Ok(0) => None,
+            Ok(LOG_LINE..) => Some(Err(too_long(&path, number))),
             Ok(_) if text.last() != Some(&b'\n') => None,
             Ok(_) => Some(parse(&text, &path, number)),
         }
     }))
 }
 
+fn too_long(path: &Path, line: usize) -> StoreError {
+    let why = format!("it has more than {LOG_LINE} bytes");
+    StoreError::Damaged { path: path.to_owned(), line, why }
+}
+
 fn parse(text: &[u8], path: &Path, number: usize) -> Result<Line, StoreError> {
     let damaged = |why: String| StoreError::Damaged { path: path.to_owned(), line: number, why };
-    let line: Line = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
+    let line: Line =
+        serde_json::from_slice(text).map_err(|error| damaged(cut(&error.to_string(), TEXT)))?;
     match &line {
         Line::Started { format, .. } if format.major != FORMAT.major => {
             Err(StoreError::Version { path: path.to_owned(), found: *format })
@@ -184,25 +192,34 @@ fn unfinished(path: PathBuf, why: &str) -> StoreError {
     StoreError::NoResults { path, why: format!("the log is not whole: {why}") }
 }
 
+/// Read from the end, each byte once.
 fn last_line(path: &Path) -> std::io::Result<Vec<u8>> {
     const PIECE: u64 = 1 << 16;
     let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut from = length;
-    let mut text = Vec::new();
-    loop {
-        from = from.saturating_sub(PIECE);
+    let mut from = file.metadata()?.len();
+    let (mut pieces, mut length) = (Vec::new(), 0);
+    while from > 0 {
+        let size = PIECE.min(from);
+        from -= size;
         file.seek(SeekFrom::Start(from))?;
-        text.clear();
-        Read::by_ref(&mut file).take(length - from).read_to_end(&mut text)?;
-        let end = text.len().saturating_sub(1);
-        if let Some(feed) = text[..end].iter().rposition(|byte| *byte == b'\n') {
-            return Ok(text.split_off(feed + 1));
+        let mut piece = Vec::new();
+        Read::by_ref(&mut file).take(size).read_to_end(&mut piece)?;
+        // The line feed at the very end is its own.
+        let end = piece.len().saturating_sub(usize::from(pieces.is_empty()));
+        let feed = piece[..end].iter().rposition(|byte| *byte == b'\n');
+        let piece = piece.split_off(feed.map_or(0, |feed| feed + 1));
+        length += piece.len();
+        pieces.push(piece);
+        if feed.is_some() {
+            break;
         }
-        if from == 0 {
-            return Ok(text);
+        if length > LOG_LINE {
+            let what = format!("{}: its last line has more than {LOG_LINE} bytes", path.display());
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
         }
     }
+    pieces.reverse();
+    Ok(pieces.concat())
 }
 
 #[cfg(test)]
@@ -263,5 +280,20 @@ mod tests {
         }
         fs_err::write(&path, "only").unwrap();
         assert_eq!(last_line(&path).unwrap(), b"only");
+        fs_err::write(&path, "").unwrap();
+        assert_eq!(last_line(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_line_without_end_is_damage_and_takes_no_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = fs_err::File::create(dir.path().join("events.jsonl")).unwrap();
+        // A hole of 64 GiB.
+        file.file().set_len(64 << 30).unwrap();
+        let first = read_lines(dir.path()).unwrap().next().unwrap();
+        let says = "damaged at line 1: it has more than 16777216 bytes";
+        assert!(first.unwrap_err().to_string().contains(says));
+        let error = read_record(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("its last line has more than 16777216 bytes"), "{error}");
     }
 }

@@ -76,8 +76,11 @@ impl Teller {
                     || self.verbosity == Verbosity::Verbose;
                 said.then(|| format!("warning: {run}: {}\n", harmless(what)))
             }
-            RunEventKind::Stderr(line) => (self.verbosity == Verbosity::Verbose)
-                .then(|| format!("{run} | {}\n", harmless(line))),
+            RunEventKind::Stderr(lines) => (self.verbosity == Verbosity::Verbose).then(|| {
+                lines
+                    .split('\n')
+                    .fold(String::new(), |all, line| all + run + " | " + &harmless(line) + "\n")
+            }),
             RunEventKind::Asked { what, .. } => (self.verbosity == Verbosity::Verbose)
                 .then(|| format!("{run}: {}\n", harmless(&words::asked(what)))),
             RunEventKind::Worker(_) | RunEventKind::Sample(_) | RunEventKind::Progress(_) => None,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::reported::{Epoch, Reported};
+use crate::event::bounds::{TEXT, cut};
 use crate::event::{
     Envelope, EpochReport, Finished, Hello, JobSpec, Num, PROTOCOL_VERSION, Phase, Stage,
     StepBatch, Usage, WorkerEvent,
@@ -75,7 +76,7 @@ impl ProtocolAdapter {
     /// Of a command that was started at this time as this process.
     pub(super) fn new(job: &JobSpec, pid: u32, started_ns: u64) -> Self {
         let mut adapter = Self {
-            stream: WorkerStream::new(job, Witness::default()),
+            stream: WorkerStream::new(job, Witness { started_ns, capacity: None }),
             seq: 0,
             started_ns,
             t_ns: started_ns,
@@ -194,6 +195,7 @@ impl ProtocolAdapter {
         let count = self.faults.entry(fault).or_default();
         *count += 1;
         if *count == 1 {
+            let why = cut(why, TEXT);
             let text = format!("line {line} that the command reported is left out: {why}");
             self.said.push(Input::Warning(text));
         }

@@ -11,7 +11,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -21,6 +20,7 @@ use super::adapter::{LONGEST, ProtocolAdapter};
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::{JobSpec, Usage};
 use crate::runner::action::Input;
+use crate::runner::inbox::Sender;
 use crate::runner::lines::LineSplitter;
 use crate::runner::spawn::spawn;
 use crate::runner::system::named_pipe;
@@ -144,6 +144,7 @@ fn is_taken(error: &io::Error) -> bool {
 pub(in crate::runner) struct EventReader {
     /// Its end tells the thread to finish.
     stop: OwnedFd,
+    inputs: Sender,
     thread: JoinHandle<ProtocolAdapter>,
 }
 
@@ -154,10 +155,12 @@ impl EventReader {
         job: &JobSpec,
         pid: u32,
         started_ns: u64,
-        inputs: Sender<Input>,
+        inputs: &Sender,
     ) -> io::Result<Self> {
+        let inputs = inputs.another();
         let (stopped, stop) = io::pipe()?;
         let adapter = ProtocolAdapter::new(job, pid, started_ns);
+        let hurried = inputs.clone();
         let reader = ReaderThread {
             event_pipe,
             stopped: stopped.into(),
@@ -166,12 +169,14 @@ impl EventReader {
             inputs,
         };
         let thread = spawn("events", move || reader.run())?;
-        Ok(Self { stop: stop.into(), thread })
+        Ok(Self { stop: stop.into(), inputs: hurried, thread })
     }
 
     /// Takes what was written to the end, and ends the story at this time: `stopped` or by itself.
     pub(in crate::runner) fn finish(self, stopped: bool, usage: Usage, t_ns: u64) -> Vec<Input> {
         drop(self.stop);
+        // Who calls is who would make room.
+        self.inputs.hurry();
         // A reader that has panicked has said so; its run then lacks its end.
         let Ok(mut adapter) = self.thread.join() else {
             return Vec::new();
@@ -186,7 +191,7 @@ struct ReaderThread {
     stopped: OwnedFd,
     adapter: ProtocolAdapter,
     splitter: LineSplitter,
-    inputs: Sender<Input>,
+    inputs: Sender,
 }
 
 impl ReaderThread {
@@ -230,7 +235,7 @@ impl ReaderThread {
     fn tell(&mut self) {
         for input in self.adapter.said() {
             // The run may be over: then nobody wants to know.
-            let _ = self.inputs.send(input);
+            let _ = self.inputs.send_patiently(input);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! says no times of its own, and what it reports is timed when it comes.
 
 use super::violation::Violation;
+use crate::event::bounds::{METRICS, METRICS_PER_S};
 use crate::event::{EpochReport, Finished, JobSpec, Num, Phase, StepBatch};
 use crate::sampler::Capacity;
 
@@ -34,6 +35,7 @@ pub(super) struct Held {
     /// Samples that were trained on since the last epoch.
     trained_on: u64,
     tested: bool,
+    metrics: u64,
     /// The runner has said that the training is over, or all.
     asked: bool,
 }
@@ -49,6 +51,7 @@ impl Held {
             phase_ns: 0,
             trained_on: 0,
             tested: false,
+            metrics: 0,
             asked: false,
         }
     }
@@ -125,6 +128,18 @@ impl Held {
             return Err(Violation::EpochSamples { found: report.samples, steps });
         }
         Ok(())
+    }
+
+    /// One more metric of its own.
+    pub(super) fn metric(&mut self, t_ns: u64) -> Result<(), Violation> {
+        let seconds = t_ns.saturating_sub(self.witness.started_ns) / 1_000_000_000;
+        self.metrics += 1;
+        let most = METRICS.saturating_add(seconds.saturating_mul(METRICS_PER_S));
+        if self.metrics > most {
+            Err(Violation::Metrics { found: self.metrics, seconds })
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn finished(&self, finished: &Finished, now_ns: u64) -> Result<(), Violation> {

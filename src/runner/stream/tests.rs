@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::bounds::METRICS;
 use crate::event::{EpochReport, Hello, MaxRate, Num, Pattern, ServeSpec, Usage};
 use crate::runner::fixtures;
 use crate::sampler::Capacity;
@@ -453,6 +454,9 @@ fn a_figure_of_its_own_has_a_name_of_its_own() {
     let many = (0..=MOST_FIGURES).map(|number| named(&format!("m{number}")));
     let (_, found) = play([hello()].into_iter().chain(many).collect());
     assert_eq!(found, Err(Violation::Figures));
+    let flood = (0..=METRICS).map(|_| named("m"));
+    let (_, found) = play([hello()].into_iter().chain(flood).collect());
+    assert_eq!(found, Err(Violation::Metrics { found: METRICS + 1, seconds: 0 }));
     let again = (0..=MOST_FIGURES).map(|_| named("m"));
     assert_eq!(play([hello()].into_iter().chain(again).collect()).1, Ok(()));
 }

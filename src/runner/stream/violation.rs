@@ -1,5 +1,6 @@
 //! What breaks the grammar of a worker's stream.
 
+use crate::event::bounds::{METRICS, METRICS_PER_S};
 use crate::event::{LONGEST_NAME, MOST_FIGURES, PROTOCOL_VERSION, Phase};
 
 /// A message that breaks the grammar.
@@ -192,6 +193,14 @@ pub enum Violation {
     /// A name that is none.
     #[error("a metric whose name is not of 1 to {LONGEST_NAME} bytes without control characters")]
     Name,
+    /// A flood of figures.
+    #[error("{found} metrics in {seconds} s; {METRICS} and {METRICS_PER_S} a second are taken")]
+    Metrics {
+        /// So many.
+        found: u64,
+        /// Since its start.
+        seconds: u64,
+    },
     /// A flood of names.
     #[error("more than {MOST_FIGURES} metrics of its own")]
     Figures,

@@ -4,15 +4,17 @@
 //! said.
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
 
 use super::side::{Origin, RecordedSide, absent};
 use crate::app::Fault;
+use crate::dataset::BoundedRows;
 use crate::report::reading::read_figures;
 use crate::store::{ManifestHead, Recordings};
 
 pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
-    let bytes = fs_err::read(path)?;
+    let bytes = bytes(path)?;
     if bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Fault::new(format!("{} is no CSV file but JSON", path.display()))
             .hint("a side is a results folder or a metrics.csv; a verdict.json is given alone"));
@@ -41,6 +43,21 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
     }
     let side = origin.side(path.display().to_string(), runs);
     Ok(RecordedSide { side, notes, in_turn: false, gate: own.and_then(|head| head.gate.clone()) })
+}
+
+/// The largest file of figures, in bytes: all of it is looked at together.
+const LARGEST: u64 = 256 << 20;
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let file = fs_err::File::open(path)?;
+    let read = BoundedRows::new(file.take(LARGEST + 1)).read_to_end(&mut bytes);
+    read.map_err(|error| Fault::new(format!("{}: {error}", path.display())))?;
+    if bytes.len() as u64 > LARGEST {
+        let what = format!("{} has more than {} MiB", path.display(), LARGEST >> 20);
+        return Err(Fault::new(what).hint("give the results folder instead"));
+    }
+    Ok(bytes)
 }
 
 /// Whether a manifest speaks of these runs: it knows every one.
