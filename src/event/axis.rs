@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Bound;
 
-use super::job::{Allocator, JobSpec, Optimizer, Precision};
+use super::job::{Allocator, JobSpec, OmpWait, Optimizer, Precision};
 
 /// The most samples that a step or a request may have.
 pub const LARGEST_BATCH: u32 = 1 << 24;
@@ -302,6 +302,17 @@ pub static AXES: &[AxisDef] = &[
         set: |job, value| job.allocator = Allocator::named(value.text()).unwrap_or_default(),
     },
     AxisDef {
+        key: "omp_wait",
+        tag: |label| format!("omp-{label}"),
+        heading: "omp",
+        about: "how compute threads wait for each other: spin (active), spin for a moment (brief), or sleep (passive)",
+        kind: AxisKind::Word(OmpWait::WORDS),
+        default: Some(AxisValue::Text(Cow::Borrowed("active"))),
+        in_train: false,
+        get: |job| word(job.omp_wait.word()),
+        set: |job, value| job.omp_wait = OmpWait::named(value.text()).unwrap_or_default(),
+    },
+    AxisDef {
         key: "depth",
         tag: |label| format!("d{label}"),
         heading: "depth",
@@ -449,6 +460,7 @@ mod tests {
             ("device", text("cuda:1"), "cuda:1", "cuda1"),
             ("flush_denormals", AxisValue::Flag(false), "false", "noflush"),
             ("allocator", text("system"), "system", "system"),
+            ("omp_wait", text("brief"), "brief", "omp-brief"),
             ("precision", text("bf16"), "bf16", "bf16"),
             ("depth", AxisValue::Count(14), "14", "d14"),
             ("model", text("org/net x"), "org/net x", "org_net_x"),

@@ -62,6 +62,10 @@ pub struct JobSpec {
     pub flush_denormals: bool,
     /// How the C allocator treats freed memory; set in the worker's environment by the runner.
     pub allocator: Allocator,
+    /// How compute threads wait for each other; set in the worker's environment by the runner. Results from before there was a
+    /// choice are those of threads that spin, which is not written.
+    #[serde(default, skip_serializing_if = "OmpWait::is_active")]
+    pub omp_wait: OmpWait,
     /// What the model computes with. The default is not written, so that results from before there was a choice are still
     /// those of the same settings.
     #[serde(default, skip_serializing_if = "Precision::is_fp32")]
@@ -171,6 +175,39 @@ pub enum Allocator {
 }
 
 words!(pub Allocator { Retain = "retain", System = "system" });
+
+/// How the threads of OpenMP wait for each other at the end of a parallel region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OmpWait {
+    /// They spin for some milliseconds: fastest on a machine of one's own, and many times slower beside other work, since a
+    /// thread that spins keeps the core from the one that it waits for.
+    #[default]
+    Active,
+    /// They spin for some microseconds, then sleep.
+    Brief,
+    /// They sleep at once.
+    Passive,
+}
+
+words!(pub OmpWait { Active = "active", Brief = "brief", Passive = "passive" });
+
+impl OmpWait {
+    /// Whether it is what libtorch does by itself.
+    pub fn is_active(&self) -> bool {
+        *self == Self::Active
+    }
+
+    /// How often a waiting thread looks before it sleeps: `GOMP_SPINCOUNT` of GCC's OpenMP, which libtorch comes with. The
+    /// first is that library's own default.
+    pub const fn spin_count(self) -> u32 {
+        match self {
+            Self::Active => 300_000,
+            Self::Brief => 1000,
+            Self::Passive => 0,
+        }
+    }
+}
 
 /// What a model computes with. Weights, their gradients and the loss are 32-bit floats either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -30,8 +30,8 @@ pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};
 pub use job::{
-    Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, Optimizer, Pattern, Precision, ServeSpec,
-    TrainSpec, Work,
+    Allocator, CommandSpec, JobSpec, MaxRate, ModelSpec, OmpWait, Optimizer, Pattern, Precision,
+    ServeSpec, TrainSpec, Work,
 };
 pub use lack::{DeviceLack, EnergyLack, PeakGrowth};
 pub use limits::{Limits, MemoryGuard, cpu_list};

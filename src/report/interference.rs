@@ -1,7 +1,14 @@
 //! What the table says of interference: nothing on a quiet machine.
 
 use super::optional;
-use crate::event::{Interference, RunRecord};
+use crate::event::{Interference, Note, Num, OmpWait, RunRecord, Work};
+
+/// Interference that changes a figure by so many times is not the other work alone: the run's own threads keep each other
+/// from the cores.
+const COLLAPSE: f64 = 3.0;
+
+/// Share of the time with interference above which there is no quiet figure to compare with.
+const MOSTLY: f64 = 0.5;
 
 /// Share of the run's time that is marked, in percent; empty where nothing is known.
 pub(super) fn marked(record: &RunRecord) -> String {
@@ -27,6 +34,39 @@ pub(super) fn interference(records: &[RunRecord]) -> Option<String> {
         records.len(),
         record.run
     ))
+}
+
+/// Whether a run shows the signs of threads that spin beside other work.
+fn spins(record: &RunRecord) -> bool {
+    let job = &record.job;
+    if job.work != Work::Native || job.threads < 2 || job.omp_wait != OmpWait::Active {
+        return false;
+    }
+    let mostly = record.interference.as_ref().and_then(Interference::share);
+    let collapses = |estimate: f64, note: &Note| match note {
+        Note::Disturbed { without: Some(Num(quiet)), .. } => {
+            (estimate / quiet).max(quiet / estimate) >= COLLAPSE
+        }
+        _ => false,
+    };
+    let mut rows = record.metrics.iter();
+    mostly.is_some_and(|share| share > MOSTLY)
+        || rows.any(|row| {
+            row.estimate.is_some_and(|value| row.notes.iter().any(|note| collapses(value, note)))
+        })
+}
+
+/// What to do where threads may have kept each other from the cores; nothing on a quiet machine.
+pub(super) fn spinning(records: &[RunRecord]) -> Option<String> {
+    let count = records.iter().filter(|record| spins(record)).count();
+    (count > 0).then(|| {
+        format!(
+            "{count} of {} runs may be slowed by their own threads, which spin while they wait \
+             for each other (`omp_wait = \"active\"`) and so keep the cores from each other \
+             beside other work: compare with `omp_wait = \"brief\"`, or use fewer threads",
+            records.len()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -60,6 +100,32 @@ mod tests {
             ),
         ] {
             assert_eq!(interference(&records), says);
+        }
+    }
+
+    #[test]
+    fn threads_that_spin_are_named_where_others_are_at_work() {
+        use crate::metric::MetricId::TrainStepLatencyMean;
+        let disturbed =
+            |quiet| Note::Disturbed { share: Num(0.2), without: Some(Num(quiet)), mostly: false };
+        let slow = |quiet: f64, edit: &dyn Fn(&mut RunRecord)| {
+            let mut record = run("a", 2.0);
+            record.job.threads = 2;
+            let row = record.metrics.iter_mut().find(|row| row.metric == TrainStepLatencyMean);
+            let row = row.unwrap();
+            row.estimate = Some(0.1);
+            row.notes = vec![disturbed(quiet)];
+            edit(&mut record);
+            record
+        };
+        for (record, says) in [
+            (slow(0.005, &|_| {}), true),
+            (slow(0.05, &|_| {}), false),
+            (slow(0.005, &|record| record.job.threads = 1), false),
+            (slow(0.005, &|record| record.job.omp_wait = OmpWait::Brief), false),
+            (slow(0.05, &|record| record.interference = run("a", 6.0).interference), true),
+        ] {
+            assert_eq!(spinning(&[record]).is_some(), says);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::closing::{Closing, closing_line};
 use super::ending::{self, verdicts};
 use super::front::{FrontReport, Mark};
 use super::headline::{Place, accuracy_is_final};
-use super::interference::interference;
+use super::interference::{interference, spinning};
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
 use super::settings::settings;
 use super::spared::spared;
@@ -44,8 +44,10 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
     if let Some(front) = closing.front {
         out.push_str(&front.text(width));
     }
-    let rest = [spared(records), interference(records), Some(closing_line(records, closing))];
-    out.extend(rest.into_iter().flatten().map(|line| wrap(&line, width, "")));
+    let busy = [interference(records), spinning(records)];
+    let rest = [spared(records)].into_iter().chain(busy);
+    let rest = rest.chain([Some(closing_line(records, closing))]);
+    out.extend(rest.flatten().map(|line| wrap(&line, width, "")));
     out
 }
 

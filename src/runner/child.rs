@@ -219,6 +219,9 @@ fn environment(command: &mut Command, job: &JobSpec) {
     // A value left in the user's shell must not overrule the grid.
     command.env("OMP_NUM_THREADS", job.threads.to_string());
     command.env("MKL_NUM_THREADS", job.threads.to_string());
+    // Says the same as the policy, and more finely; where both are set, one of the two would be ignored.
+    command.env("GOMP_SPINCOUNT", job.omp_wait.spin_count().to_string());
+    command.env_remove("OMP_WAIT_POLICY");
 }
 
 /// Asks the kernel to kill the worker when the runner dies, however it dies, and to hold it within its limits. The native

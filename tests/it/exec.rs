@@ -75,6 +75,7 @@ fn what_nobody_set_is_in_no_record() {
         "width",
         "flush_denormals",
         "allocator",
+        "omp_wait",
         "precision",
     ] {
         assert!(row.get(axis).is_none_or(String::is_empty), "{axis}");
