@@ -12,7 +12,7 @@ const MOST: usize = 6;
 
 /// The runs that the drawings may show, and what is asked of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field<'a> {
+pub(super) struct Scene<'a> {
     /// All runs, in the order of the table.
     pub(super) records: &'a [RunRecord],
     /// Their figures between runs.
@@ -25,7 +25,7 @@ pub(super) struct Field<'a> {
     pub(super) marks: &'a Marks<'a>,
 }
 
-impl<'a> Field<'a> {
+impl<'a> Scene<'a> {
     /// Whether the cell of a run is on the front.
     pub(super) fn on_front(self, record: &RunRecord) -> bool {
         self.marks.of(record) == Some(Mark::Front)
@@ -88,10 +88,10 @@ pub(super) fn pairs(objectives: &[Objective], limits: &[Limit]) -> (Vec<Pair>, u
 pub(super) fn figure<'a>(
     record: &'a RunRecord,
     metric: &MetricDef,
-    field: Field<'_>,
+    scene: Scene<'_>,
 ) -> Option<&'a MetricRow> {
     let known = |row: &&MetricRow| row.estimate.is_some_and(f64::is_finite);
-    let Some(limit) = field.limit(metric) else {
+    let Some(limit) = scene.limit(metric) else {
         return Place::of(metric).row(record, metric.name).filter(known);
     };
     let rows = decisive(record, metric).into_iter().filter(known);
@@ -131,12 +131,12 @@ fn is_broken_in(record: &RunRecord, metric: &MetricDef, phase: &str) -> bool {
 }
 
 /// What an axis is called: the metric, and of which requests it speaks.
-pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
+pub(super) fn title(scene: Scene<'_>, metric: &MetricDef) -> String {
     let mut sizes: Vec<_> =
-        field.records.iter().filter_map(|record| record.job.serve.as_ref()).collect();
+        scene.records.iter().filter_map(|record| record.job.serve.as_ref()).collect();
     sizes.dedup_by(|a, b| a.batch_sizes == b.batch_sizes);
     let several = sizes.iter().any(|serve| serve.batch_sizes.len() > 1);
-    match (Place::of(metric), field.limit(metric).is_some()) {
+    match (Place::of(metric), scene.limit(metric).is_some()) {
         (_, true) if several && matches!(metric.scope, Scope::Serve | Scope::Served) => {
             format!("{} of the worst request size", metric.name)
         }
@@ -144,7 +144,7 @@ pub(super) fn title(field: Field<'_>, metric: &MetricDef) -> String {
             format!("{} of the worst stage", metric.name)
         }
         (place @ (Place::FirstServe | Place::LastServe), _) => {
-            let served = field.records.iter().filter(|record| record.job.serve.is_some());
+            let served = scene.records.iter().filter(|record| record.job.serve.is_some());
             let mut found: Vec<_> =
                 served.filter_map(|record| place.request_size(record)).collect();
             found.sort_unstable();
@@ -223,8 +223,8 @@ mod tests {
         }
     }
 
-    fn field<'a>(limits: &'a [Limit], marks: &'a Marks<'a>) -> Field<'a> {
-        Field { records: &[], summary: &[], limits, front: None, marks }
+    fn scene<'a>(limits: &'a [Limit], marks: &'a Marks<'a>) -> Scene<'a> {
+        Scene { records: &[], summary: &[], limits, front: None, marks }
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         let marks = Marks::default();
         let of = |metric: &str, limits: &[Limit]| {
             let metric = find(metric).unwrap();
-            let row = figure(&record, metric, field(limits, &marks));
+            let row = figure(&record, metric, scene(limits, &marks));
             row.unwrap().phase.clone()
         };
         let latency = "serve.latency_p50";
@@ -246,7 +246,7 @@ mod tests {
         // What cells are compared by is drawn as they were compared by it.
         let (rate, front) = (find("serve.throughput").unwrap(), front());
         let limits = [upper("serve.throughput", 1.0)];
-        let compared = Field { front: Some(&front), ..field(&limits, &marks) };
+        let compared = Scene { front: Some(&front), ..scene(&limits, &marks) };
         assert_eq!(figure(&record, rate, compared).unwrap().phase, "serve[32]");
         assert_eq!(title(compared, rate), "serve.throughput");
     }
@@ -262,7 +262,7 @@ mod tests {
             record.metrics.push(row);
         }
         let marks = Marks::default();
-        let drawn = figure(&record, rate, field(&[], &marks));
+        let drawn = figure(&record, rate, scene(&[], &marks));
         let shown = Place::of(rate).row(&record, rate.name);
         assert_eq!(drawn, shown);
         assert_eq!(drawn.unwrap().phase, "serve[1]");
@@ -279,7 +279,7 @@ mod tests {
         let limits = [upper(latency.name, 1e-3)];
         let marks = Marks::default();
         let of = |record: &RunRecord| {
-            let row = figure(record, latency, field(&limits, &marks));
+            let row = figure(record, latency, scene(&limits, &marks));
             row.unwrap().phase.clone()
         };
         // The slower one was measured first, on weights that the verdict does not speak of.

@@ -2,7 +2,7 @@
 
 use plotters::style::Color;
 
-use super::figures::Field;
+use super::figures::Scene;
 use super::palette::{self, Ink, LIMIT, TEXT};
 use super::plot::{self, Area, entry};
 use super::points::models;
@@ -12,11 +12,11 @@ use crate::report::ending::{is_ok, verdicts};
 use crate::report::headline::accuracy_is_final;
 
 /// Each symbol that occurs, with its meaning.
-pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportError> {
-    let shown: Vec<_> = field.records.iter().filter(|record| is_ok(record)).collect();
+pub(super) fn legend(scene: Scene<'_>) -> Result<Vec<(String, String)>, ReportError> {
+    let shown: Vec<_> = scene.records.iter().filter(|record| is_ok(record)).collect();
     let judged: Vec<_> = verdicts(shown.iter().copied()).collect();
     let mut entries = Vec::new();
-    for (shape, model) in models(field.records).into_iter().enumerate().take(palette::SHAPES.len())
+    for (shape, model) in models(scene.records).into_iter().enumerate().take(palette::SHAPES.len())
     {
         let ink = if judged.is_empty() { palette::of_model(shape) } else { TEXT };
         entries.push(entry(model, |area| plot::mark(area, (9, 9), shape, ink, true))?);
@@ -34,7 +34,7 @@ pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportEr
         }
     }
     let dot = |area: &Area<'_>, ink: Ink, filled| plot::mark(area, (9, 9), 0, ink, filled);
-    if shown.iter().any(|record| field.on_front(record)) {
+    if shown.iter().any(|record| scene.on_front(record)) {
         entries.push(entry("on the front", |area| {
             dot(area, palette::LINE, true)?;
             plot::ring(area, (9, 9))
@@ -43,7 +43,7 @@ pub(super) fn legend(field: Field<'_>) -> Result<Vec<(String, String)>, ReportEr
     if shown.iter().any(|record| accuracy_is_final(record) == Some(false)) {
         entries.push(entry("not trained to the end", |area| dot(area, palette::AXIS, false))?);
     }
-    if !field.limits.is_empty() {
+    if !scene.limits.is_empty() {
         entries.push(entry("limit, and the side that breaks it", |area| {
             plot::shade(area, ((9, 0), (18, 18)), LIMIT.light, 0.07)?;
             plot::line(area, vec![(9, 0), (9, 18)], LIMIT.light.stroke_width(2))

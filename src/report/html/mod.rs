@@ -24,7 +24,7 @@ pub use self::page::{Head, Limit, MOST_SERIES, Page, SeriesOfRuns};
 pub use self::timeline::{RunSeries, StageSpan};
 pub use self::trace::Trace;
 
-use self::figures::Field;
+use self::figures::Scene;
 use self::markup::{Markup, meanings, section};
 use super::ReportError;
 use super::front::{FrontReport, Marks};
@@ -98,7 +98,7 @@ fn body(body: &mut Markup, page: &Page<'_>) -> Result<(), ReportError> {
 }
 
 fn trade_offs(page: &mut Markup, of: &Page<'_>, marks: &Marks<'_>) -> Result<(), ReportError> {
-    let field = Field {
+    let scene = Scene {
         records: of.records,
         summary: of.summary,
         limits: of.limits,
@@ -109,12 +109,12 @@ fn trade_offs(page: &mut Markup, of: &Page<'_>, marks: &Marks<'_>) -> Result<(),
     let (pairs, more) = figures::pairs(objectives.unwrap_or_default(), of.limits);
     let mut drawn = Vec::new();
     for (place, pair) in pairs.into_iter().enumerate() {
-        drawn.extend(scatter::scatter(field, pair, &format!("trade{place}"))?);
+        drawn.extend(scatter::scatter(scene, pair, &format!("trade{place}"))?);
     }
     if drawn.is_empty() {
         return Ok(());
     }
-    let entries = legend::legend(field)?;
+    let entries = legend::legend(scene)?;
     section(page, "Trade-offs", |section| {
         meanings(section, &entries);
         section.element("div", &[("class", "plots")], |plots| {
@@ -128,7 +128,7 @@ fn trade_offs(page: &mut Markup, of: &Page<'_>, marks: &Marks<'_>) -> Result<(),
                 plots.feed();
             }
         });
-        for says in captions(field, more) {
+        for says in captions(scene, more) {
             section.leaf("p", &[("class", "small")], &says);
         }
     });
@@ -136,16 +136,16 @@ fn trade_offs(page: &mut Markup, of: &Page<'_>, marks: &Marks<'_>) -> Result<(),
 }
 
 /// What the bars and the names of the trade-offs are, and how many are not there.
-fn captions(field: Field<'_>, more: usize) -> Vec<String> {
-    let repeated = field.records.iter().any(|record| record.repeat > 1);
-    let mut bars = if repeated && field.of_cells() {
+fn captions(scene: Scene<'_>, more: usize) -> Vec<String> {
+    let repeated = scene.records.iter().any(|record| record.repeat > 1);
+    let mut bars = if repeated && scene.of_cells() {
         "Each point is a cell at the mean of its runs. Bars are intervals between its runs; of fewer than three they reach from \
          the lowest end to the highest."
     } else {
         "Bars are intervals within the run. They do not say how another run of the same cell would differ."
     }
     .to_owned();
-    if field.front.is_some() {
+    if scene.front.is_some() {
         bars += " Figures that cells were compared by have the intervals that they were compared by (above).";
     }
     bars += " Where names have no room there are the numbers of the table.";

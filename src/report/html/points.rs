@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::layout::first_of;
-use super::figures::{Field, figure, is_again};
+use super::figures::{Scene, figure, is_again};
 use super::palette::SHAPES;
 use crate::event::{Feasibility, MetricRow, RunRecord};
 use crate::metric::MetricDef;
@@ -83,11 +83,11 @@ struct Group<'a> {
 }
 
 /// Each run, or each cell.
-fn groups(field: Field<'_>) -> Vec<Group<'_>> {
+fn groups(scene: Scene<'_>) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
-    for (place, record) in field.records.iter().enumerate() {
-        if field.of_cells() {
+    for (place, record) in scene.records.iter().enumerate() {
+        if scene.of_cells() {
             let at = *places.entry(&record.cell).or_insert(groups.len());
             if let Some(group) = groups.get_mut(at) {
                 group.runs.push(record);
@@ -95,7 +95,7 @@ fn groups(field: Field<'_>) -> Vec<Group<'_>> {
             }
         }
         groups.push(Group {
-            name: if field.of_cells() { &record.cell } else { &record.run },
+            name: if scene.of_cells() { &record.cell } else { &record.run },
             place,
             runs: vec![record],
         });
@@ -115,17 +115,17 @@ impl Group<'_> {
 
 /// A figure of the runs of a group: what the front was decided by where it was; else their mean with the interval between them;
 /// of fewer than three from the lowest end to the highest.
-fn side(field: Field<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Coordinate> {
-    let rows: Vec<&MetricRow> = runs.iter().filter_map(|run| figure(run, metric, field)).collect();
+fn side(scene: Scene<'_>, runs: &[&RunRecord], metric: &MetricDef) -> Option<Coordinate> {
+    let rows: Vec<&MetricRow> = runs.iter().filter_map(|run| figure(run, metric, scene)).collect();
     let (run, row) = (runs.first()?, rows.first()?);
-    let compared = field.front.filter(|_| field.limit(metric).is_none());
+    let compared = scene.front.filter(|_| scene.limit(metric).is_none());
     if let Some(figure) = compared.and_then(|front| front.figure(&run.cell, metric.id)) {
         return Some(Coordinate::new(figure.estimate, [figure.low, figure.high]));
     }
     let of_cell = |found: &&SummaryRow| {
         found.cell == run.cell && found.metric == row.metric && found.phase == row.phase
     };
-    let between = field.summary.iter().find(of_cell);
+    let between = scene.summary.iter().find(of_cell);
     let between =
         between.and_then(|found| Some(Coordinate::new(found.mean?, [found.low, found.high])));
     Some(Coordinate {
@@ -149,13 +149,13 @@ fn all_of(rows: &[&MetricRow]) -> Coordinate {
 
 /// The runs (or cells) that have both figures; the notes name the others, and say what of the drawn ones must be known.
 pub(super) fn points<'a>(
-    field: Field<'a>,
+    scene: Scene<'a>,
     metrics: [&MetricDef; 2],
     notes: &mut Vec<String>,
 ) -> Vec<Point<'a>> {
     let (mut points, mut lacking): (Vec<Point<'a>>, [Vec<&str>; 2]) = Default::default();
     let mut lost = Vec::new();
-    for group in groups(field) {
+    for group in groups(scene) {
         let good: Vec<_> = group.runs.iter().copied().filter(|run| is_ok(run)).collect();
         let Some(record) = good.first().copied() else {
             lost.push(group.name);
@@ -164,7 +164,7 @@ pub(super) fn points<'a>(
         let trained = good.iter().all(|run| run.trained_to_the_end());
         let side = |metric: &MetricDef| {
             let of_model = matches!(metric.group, "accuracy" | "loss");
-            Some(Coordinate { is_final: trained || !of_model, ..side(field, &good, metric)? })
+            Some(Coordinate { is_final: trained || !of_model, ..side(scene, &good, metric)? })
         };
         match metrics.map(side) {
             [Some(x), Some(y)] => points.push(Point {
@@ -194,13 +194,13 @@ pub(super) fn points<'a>(
         }
     }
     for (of, metric) in metrics.iter().enumerate() {
-        notes.extend(caveats(field, metric, &points, of));
+        notes.extend(caveats(scene, metric, &points, of));
     }
     points
 }
 
 /// What must be known of the figures of one metric on a drawing.
-fn caveats(field: Field<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize) -> Vec<String> {
+fn caveats(scene: Scene<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if points.iter().any(|point| point.coordinates[of].again) {
         notes.push(format!(
@@ -212,12 +212,12 @@ fn caveats(field: Field<'_>, metric: &MetricDef, points: &[Point<'_>], of: usize
     if points.iter().filter_map(|point| point.coordinates[of].ends()).any(is_half) {
         notes.push(format!("a bar of {} that reaches the edge has no end there", metric.name));
     }
-    let limited = field.limits.iter().any(|limit| limit.metric == metric.id);
+    let limited = scene.limits.iter().any(|limit| limit.metric == metric.id);
     let several = |record: &RunRecord| {
         let rows = record.metrics.iter().filter(|row| row.metric == metric.id);
         rows.filter(|row| row.estimate.is_some()).count() > 1
     };
-    if limited && field.asks_for(metric) && field.records.iter().any(several) {
+    if limited && scene.asks_for(metric) && scene.records.iter().any(several) {
         notes.push(format!(
             "the limit on {} holds in every phase, and drawn is the figure that cells are compared by",
             metric.name

@@ -5,7 +5,7 @@ use plotters::style::Color;
 use super::super::ReportError;
 use super::super::layout::first_of;
 use super::axis::{Axis, Wish, Zero};
-use super::figures::{Field, Pair, title};
+use super::figures::{Pair, Scene, title};
 use super::labels::{self, Named};
 use super::page::Limit;
 use super::palette::{self, Ink, LIMIT, TEXT};
@@ -39,23 +39,23 @@ fn colour(point: &Point<'_>, shape: usize) -> Ink {
 
 /// Draws a pair of metrics; `None` where no run has both. `id` is unique on the page.
 pub(super) fn scatter(
-    field: Field<'_>,
+    scene: Scene<'_>,
     metrics: Pair,
     id: &str,
 ) -> Result<Option<Scatter>, ReportError> {
     let mut notes = Vec::new();
-    let points = points(field, metrics, &mut notes);
-    let [Some(x), Some(y)] = [0, 1].map(|of| axis(field, metrics[of], &points, of, &mut notes))
+    let points = points(scene, metrics, &mut notes);
+    let [Some(x), Some(y)] = [0, 1].map(|of| axis(scene, metrics[of], &points, of, &mut notes))
     else {
         return Ok(None);
     };
-    let sides = metrics.map(|metric| title(field, metric));
+    let sides = metrics.map(|metric| title(scene, metric));
     let titles = [0, 1].map(|of| {
         let unit = [x.unit, y.unit][of];
         if unit.is_empty() { sides[of].clone() } else { format!("{}, {unit}", sides[of]) }
     });
     let title = format!("{} against {}", sides[1], sides[0]);
-    let what = if field.of_cells() { "cells" } else { "runs" };
+    let what = if scene.of_cells() { "cells" } else { "runs" };
     let about = About {
         id,
         title: &title,
@@ -67,7 +67,7 @@ pub(super) fn scatter(
     let svg = plot::svg(HEIGHT, about, |area| {
         let inner = area.margin(8, 4, 0, 14);
         let chart = plot::axes(&inner, (&x, &y), (&titles[0], &titles[1]), (62, 44))?;
-        draw(area, &chart, field, metrics, &points)
+        draw(area, &chart, scene, metrics, &points)
     })?;
     Ok(Some(Scatter { svg, notes }))
 }
@@ -75,7 +75,7 @@ pub(super) fn scatter(
 /// The axis of a metric, over its figures, their intervals and the limits near them. What a model is like that was not trained
 /// to the end does not stretch it: it is drawn at the edge, and said.
 fn axis(
-    field: Field<'_>,
+    scene: Scene<'_>,
     metric: &MetricDef,
     points: &[Point<'_>],
     of: usize,
@@ -95,7 +95,7 @@ fn axis(
             .filter_map(|point| point.coordinates[of].ends())
             .flat_map(|(low, high)| [low, high]),
     );
-    for limit in field.limits.iter().filter(|limit| limit.metric == metric.id) {
+    for limit in scene.limits.iter().filter(|limit| limit.metric == metric.id) {
         if limit.value >= low / FAR && limit.value <= high * FAR {
             values.push(limit.value);
         } else {
@@ -126,7 +126,7 @@ fn axis(
 fn draw(
     area: &Area<'_>,
     chart: &Chart,
-    field: Field<'_>,
+    scene: Scene<'_>,
     metrics: [&MetricDef; 2],
     points: &[Point<'_>],
 ) -> Drawn {
@@ -139,7 +139,7 @@ fn draw(
             let on_axis = move |limit: &&Limit| {
                 limit.metric == metrics[of].id && chart.holds(of, limit.value)
             };
-            let limits = field.limits.iter().filter(on_axis);
+            let limits = scene.limits.iter().filter(on_axis);
             limits.map(move |limit| LimitLine { limit, across: of == 0 })
         })
         .collect();
@@ -165,12 +165,12 @@ fn draw(
             ));
         }
     }
-    let models = models(field.records);
+    let models = models(scene.records);
     for (point, at) in points.iter().zip(&places) {
         let (name, at) = (&point.record.job.model.name, *at);
         let shape = models.iter().position(|model| model == name).unwrap_or(0);
         plot::mark(area, at, shape, colour(point, shape), point.is_final())?;
-        if field.on_front(point.record) {
+        if scene.on_front(point.record) {
             plot::ring(area, at)?;
         }
         if point.verdict == Some(Feasibility::Infeasible) {
@@ -292,8 +292,8 @@ mod tests {
     }
 
     fn drawing(records: &[RunRecord], limits: &[Limit], pair: usize) -> Option<Scatter> {
-        let field = Field { records, summary: &[], limits, front: None, marks: &Marks::default() };
-        scatter(field, pairs(&[], &[]).0[pair], "a").unwrap()
+        let scene = Scene { records, summary: &[], limits, front: None, marks: &Marks::default() };
+        scatter(scene, pairs(&[], &[]).0[pair], "a").unwrap()
     }
 
     #[test]

@@ -1,0 +1,341 @@
+//! Notes of figures.
+
+use super::check;
+use crate::event::{DeviceLack, EnergyLack, GapKind, LeftOut, Note, Num, PeakGrowth, Reason, Why};
+use crate::report::words;
+use crate::units::Unit;
+
+#[test]
+fn why_there_is_no_figure() {
+    let reason = |kind| Note::from(Reason::new(kind, "why"));
+    for (note, says) in [
+        (reason(GapKind::Unsupported), "unsupported: why"),
+        (reason(GapKind::Failed), "why"),
+        (Note::NoTick, "the sampler took no reading"),
+        (Note::NoReason { ticks: 7 }, "not read in 7 ticks, and the sampler gave no reason"),
+        (Note::ForeignTpu, "the run holds no TPU: another program holds it, or none does"),
+        (Note::NoStep, "no step was timed in this phase"),
+        (Note::NoInterval, "no sampler interval fell within the stage"),
+        (Note::NoMetric, "not a metric of the catalogue"),
+        (Note::NoCores, "the cores that the run may use are not known"),
+        (
+            Note::NoEpochSize,
+            "how many epochs there are to be, or how many samples each has, is not known (a worker may say `epoch_samples`)",
+        ),
+        (
+            Note::EndedUnseen,
+            "it ended before its memory could be read, and had no more than perftune itself",
+        ),
+        (Note::LastSeen { at_s: Num(0.5), of_s: Num(2.0) }, "last read 500 ms into 2.00 s"),
+        (Note::NoPhase, "the run ended before this phase"),
+        (Note::NoStepsReported, "the command reported no steps"),
+        (Note::NotServed, "nothing is served at a rate: find_max_rate without rate"),
+        (Note::NotSearched, "not searched for; find_max_rate = true in [serve] asks for it"),
+        (Note::SearchCut, "the run ended before the search for it did"),
+        (Note::SearchSilent, "the worker reported no search for it"),
+        (Note::NotOffline, "only pattern = \"offline\" compares sizes"),
+        (Note::NoSizeServed, "no size was served"),
+        (
+            Note::SizesOpen {
+                unserved: vec![1, 4],
+                imprecise: vec![8],
+                fastest: 8,
+                per_s: Num(1500.0),
+            },
+            "the sizes cannot be compared (1, 4 not served, 8 too little for an interval); 8 was fastest, 1.50 k/s",
+        ),
+        (Note::NotReported, "not reported"),
+        (Note::NotReportedByCommand, "the command reported none"),
+        (Note::NoTraining, "the run does not train"),
+        (Note::NoEpoch, "no epoch was completed"),
+        (Note::NoValidation, "no epoch was validated"),
+        (Note::NotTested { before_training: false }, "the test data were not read"),
+        (
+            Note::NotTested { before_training: true },
+            "ended before training: the test data were not read",
+        ),
+        (Note::TestedLater, "the test data were read after the whole training"),
+        (Note::NotANumber { value: Num(f64::INFINITY) }, "not a number: inf"),
+        (Note::NotANumberOfWorker { value: Num(f64::NEG_INFINITY) }, "the worker said -inf"),
+        (Note::CommandCut, "the command did not come to its own end"),
+        (Note::FewTicks, "sampled for less than 1 s, over which its share says nothing"),
+        (Note::NegativeRest, "no reading: the machine's counter rose by less than the run's own"),
+        (Note::NoRunDelay, "it neither ran nor waited for a core, or its counters have gaps here"),
+        (Note::NoMachineCounter, "the machine's counters have gaps here"),
+        (Note::NoTarget, "no target: set target_accuracy in [train]"),
+        (
+            Note::TargetMissed { target: Num(0.9), best: None, spent_s: None },
+            "0.9 not reached: the run ended before a step of training",
+        ),
+        (
+            Note::TargetMissed { target: Num(0.9), best: None, spent_s: Some(Num(2.0)) },
+            "0.9 not reached: no epoch was validated in 2.00 s of training",
+        ),
+        (
+            Note::TargetMissed {
+                target: Num(0.9),
+                best: Some((Num(0.85), 3)),
+                spent_s: Some(Num(2.0)),
+            },
+            "0.9 not reached: best 0.8500 in epoch 3, after 2.00 s of training",
+        ),
+        (
+            Note::FewWindows { windows: 7, width_s: Num(0.02), needed: 20 },
+            "the steps fill 7 windows of 20.0 ms, and a quartile needs 20: longer stages fill more (min_time of [stop], epochs of [train], max_requests of [serve])",
+        ),
+    ] {
+        check(&note, |note| words::note(note, Unit::One), says);
+    }
+}
+
+#[test]
+fn why_a_device_or_an_energy_is_not_known() {
+    for (why, says) in [
+        (DeviceLack::NotUsed, "the run works on no GPU"),
+        (DeviceLack::NoneRead, "no accelerator was read"),
+        (DeviceLack::BeforeHello, "the worker has not said hello yet"),
+        (DeviceLack::Unseen, "the driver sees no process of the run on any device"),
+        (DeviceLack::UnseenOnOnly, "the driver sees no process of the run on the device"),
+        (DeviceLack::Lost, "a device that the run was seen on is no longer read"),
+        (DeviceLack::NoIndex { index: 2 }, "no device 2 was read"),
+        (
+            DeviceLack::NotAmong { id: "GPU-a".to_owned() },
+            "the worker uses GPU-a, which is not among the devices that are read",
+        ),
+        (
+            DeviceLack::Several { count: 2 },
+            "there are 2 devices, and nothing tells which of them the run uses: its worker can name it in `hello` (device_uuid)",
+        ),
+    ] {
+        check(&Note::from(why), |note| words::note(note, Unit::One), says);
+    }
+    let said = || EnergyLack::Said { detail: "denied".to_owned() };
+    let device = || "GPU-a".to_owned();
+    for (why, says) in [
+        (said(), "denied"),
+        (
+            EnergyLack::Part { part: "package-0".to_owned(), why: Box::new(said()) },
+            "package-0: denied",
+        ),
+        (EnergyLack::WithoutDevice { why: Box::new(said()) }, "without the run's device: denied"),
+        (EnergyLack::NotRead, "it was not read for a while"),
+        (EnergyLack::DeviceSilent, "the device gave no reading for a while"),
+        (EnergyLack::Jumped, "the counter jumped by more than any device can use"),
+        (EnergyLack::Fell, "the counter fell"),
+        (EnergyLack::NoCounter, "its energy counter gave no reading"),
+        (EnergyLack::NoPower, "its power gave no reading"),
+        (EnergyLack::SeldomPower, "its power was not read for more than 2 s"),
+        (EnergyLack::Never, "it was never read"),
+        (EnergyLack::Once, "it was read only once"),
+        (EnergyLack::EndedWithin, "the run ended within the phase"),
+        (EnergyLack::NoneWithin, "no reading fell within the phase"),
+        (EnergyLack::OnceWithin, "the phase was over before a second reading"),
+        (EnergyLack::NotBefore, "it was not read before the phase began"),
+        (EnergyLack::NotAfter, "it was not read after the phase had ended"),
+        (
+            EnergyLack::Outside { loose_s: Num(0.5), of_s: Num(2.0) },
+            "500 ms of the 2.00 s are outside its readings",
+        ),
+        (EnergyLack::NoProcessor, "no energy counter of a processor was read"),
+        (EnergyLack::NoDevice, "no device of the run was read"),
+        (
+            EnergyLack::Short { length_s: Num(0.5) },
+            "500 ms are too short for what the driver updates every 100 ms",
+        ),
+        (EnergyLack::NoPhase, "the phase was not seen"),
+        (EnergyLack::NoSample, "no sample was timed in this phase"),
+        (
+            EnergyLack::NoIntensity,
+            "no intensity is given: set `[energy] grams_per_kwh`, what a kilowatt hour means",
+        ),
+        (EnergyLack::Tpu, "the energy of the TPU that the run works on cannot be read"),
+        (
+            EnergyLack::Doubt { device: device() },
+            "it is not known whether the run works on GPU-a as well",
+        ),
+        (EnergyLack::UnknownDevice { device: device() }, "the energy of `GPU-a` cannot be read"),
+    ] {
+        check(&Note::from(why), |note| words::note(note, Unit::One), says);
+    }
+}
+
+#[test]
+fn what_a_figure_contains_and_how_well_it_is_known() {
+    let share = Num(0.123);
+    for (note, says) in [
+        (Note::Windows { windows: 30, width_s: Num(0.1), warm_up: 0 }, "30 windows of 100 ms"),
+        (
+            Note::Windows { windows: 30, width_s: Num(0.1), warm_up: 2 },
+            "30 windows of 100 ms, without 2 of warm-up",
+        ),
+        (
+            Note::TargetReached { accuracy: Num(0.91), epoch: 2, target: Num(0.9) },
+            "0.9100 in epoch 2, the first of at least 0.9",
+        ),
+        (
+            Note::BestSize { alike: vec![8], fastest: 8, per_s: Num(1500.0) },
+            "8 has the highest throughput, 1.50 k/s",
+        ),
+        (
+            Note::BestSize { alike: vec![4, 8], fastest: 8, per_s: Num(1500.0) },
+            "4, 8 are as fast within their intervals; 8 has the highest throughput, 1.50 k/s",
+        ),
+        (Note::RateSearch { why: "found".to_owned(), probes: 1 }, "found; 1 probe"),
+        (Note::SearchDisturbed { share }, "interference in 12% of the time of the search"),
+        (
+            Note::Projection { epochs: 1, samples: Num(1000.0), between: None },
+            "1 epoch of 1000 samples; without validation and what else lies between epochs: none is over yet",
+        ),
+        (
+            Note::Projection { epochs: 3, samples: Num(1000.0), between: Some((share, 1)) },
+            "3 epochs of 1000 samples; 12.3% of it between epochs (validation), as seen in 1 epoch",
+        ),
+        (Note::CpuOfCommand, "CPU time over wall time of the whole command"),
+        (Note::MeanOfCommand, "mean of all that was measured"),
+        (Note::KernelCount, "as the kernel counted it"),
+        (Note::WorkerCount, "the worker's own figure at its end"),
+        (Note::LastSample, "the last sample"),
+        (Note::SaidByWorker, "said by the worker"),
+        (Note::AllChips, "all chips of the machine"),
+        (Note::OnlyDevice, "whole device, the only one there is"),
+        (Note::Devices { count: 2, sum: true }, "sum of 2 devices"),
+        (Note::Devices { count: 2, sum: false }, "mean of 2 devices"),
+        (Note::SharedDevice, "whole device, others included"),
+        (
+            Note::Processors { parts: vec!["package-0".to_owned(), "dram-0".to_owned()] },
+            "package-0, dram-0; whole machine, others included",
+        ),
+        (Note::WholeDevices { devices: vec!["GPU-a".to_owned()] }, "GPU-a; whole devices"),
+        (Note::PerSample { joules: Num(4500.0), samples: Num(20.0) }, "4.50 kJ over 20 samples"),
+        (
+            Note::Intensity { joules: Num(4500.0), grams_per_kwh: Num(360.0) },
+            "4.50 kJ at 360 g/kWh, as given",
+        ),
+        (Note::IntegratedPower, "integrated power"),
+        (
+            Note::WithoutPart { part: "dram-0".to_owned(), why: EnergyLack::Fell },
+            "without dram-0: the counter fell",
+        ),
+        (
+            Note::WithoutProcessors { why: EnergyLack::Fell },
+            "without the processors: the counter fell",
+        ),
+        (Note::SharedOut { share }, "12.3% of it shared out between readings"),
+        (Note::WithoutEnds { share }, "without the 12.3% of the run that are outside the readings"),
+        (Note::OthersTook { share }, "others took the machine for 12% of the time"),
+        (
+            Note::TicksLeftOut { skipped: 3, late_s: Num(0.002) },
+            "3 ticks left out; at most 2.00 ms late",
+        ),
+        (
+            Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Growing { per_s: Num(1024.0) } },
+            "peak over 2.00 s; growing by 60.0 KiB a minute",
+        ),
+        (
+            Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Below { per_s: Num(1024.0) } },
+            "peak over 2.00 s; growth below 60 KiB a minute",
+        ),
+        (Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Loose }, "peak over 2.00 s"),
+        (
+            Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Unknown },
+            "peak over 2.00 s; too short to bound its growth",
+        ),
+        (
+            Note::AtLeast { bytes: Num(1_048_576.0) },
+            "at least: a process that ended between two looks may have had 1.00 MiB",
+        ),
+        (Note::SharedPages, "upper bound: pages may be shared"),
+        (Note::SampledSum, "largest sampled sum over processes"),
+        (Note::UntilServed { serving_s: Num(1.5) }, "loading, warm-up and 1.50 s of serving"),
+        (Note::NoTrainingData, "no training data had been read"),
+        (Note::MayHoldMore, "the program may hold more than the model"),
+        (Note::NoServing, "not read while requests were served"),
+        (
+            Note::ServedAfterTraining,
+            "trained before it served: its high-water mark is that of the training",
+        ),
+        (Note::Untrained, "not trained to the end"),
+        (Note::NotReadFor { share }, "not read for 12.3% of the time"),
+        (Note::ReadFor { share }, "read for 12.3% of the phase"),
+        (
+            Note::Unstable { reached: Some(share), asked: Num(0.05) },
+            "unstable: reached ±12.3% at the end, asked ±5%",
+        ),
+        (
+            Note::Unstable { reached: Some(Num(0.04)), asked: Num(0.05) },
+            "unstable: within ±4%, and not settled",
+        ),
+        (Note::Unstable { reached: None, asked: Num(0.05) }, "unstable: not known within ±5%"),
+        (
+            Note::Moved { reached: Some(share), asked: Num(0.05), recent: false },
+            "was known, then moved: reached ±12.3%, asked ±5%",
+        ),
+        (
+            Note::Moved { reached: None, asked: Num(0.05), recent: true },
+            "was known, then moved: its last record is recent",
+        ),
+        (Note::Moved { reached: None, asked: Num(0.05), recent: false }, "was known, then moved"),
+        (
+            Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0) },
+            "first 500 ms of 2.00 s left out as warm-up",
+        ),
+        (
+            Note::Overloaded { answer_s: Num(0.02), gap_s: Num(0.01), confidence: Num(0.995) },
+            "overloaded: one request comes every 10.0 ms, an answer takes at least 20.0 ms at 99.5%, so the queue grows without end",
+        ),
+        (Note::Unplayed, "the worker does not play this load pattern: it does not report waits"),
+        (
+            Note::GeneratorBound { share },
+            "generator-bound: for 12.3% of the mean latency a request was due and the model was not at work, but the load generator or another program",
+        ),
+        (
+            Note::Disturbed { share, without: Some(Num(4710.0)), mostly: false },
+            "without the 12% of the time with interference: 4.71 k/s",
+        ),
+        (
+            Note::Disturbed { share, without: Some(Num(4710.0)), mostly: true },
+            "interference in 12% of the time; without it: 4.71 k/s",
+        ),
+        (Note::Disturbed { share, without: None, mostly: true }, "interference in 12% of the time"),
+        (Note::Open { why: Why::TooFew }, "too few observations for an interval"),
+    ] {
+        check(&note, |note| words::note(note, Unit::SamplesPerSecond), says);
+    }
+}
+
+#[test]
+fn why_a_metric_is_open() {
+    let none = || Why::NoReading { note: Box::new(Note::NoTick) };
+    for (why, says, short) in [
+        (
+            none(),
+            "no reading: the sampler took no reading",
+            "no reading: the sampler took no reading",
+        ),
+        (Why::TooFew, "too few observations for an interval", "too few steps"),
+        (Why::WarmingUp, "has not settled", "warming up"),
+        (Why::Trend { share: Num(-0.0731) }, "drifts by -7.3% over its window", "trend"),
+        (
+            Why::Trend { share: Num(-11.86) },
+            "drifts by more than its own value over its window",
+            "trend",
+        ),
+        (Why::Wide, "its interval is wide", "wide"),
+        (Why::Noisy, "its noise could hide a drift", "noisy"),
+        (Why::Growing { per_s: Num(1024.0) }, "growing by 60.0 KiB a minute", "growing"),
+        (
+            Why::Disturbed { share: Num(0.123), change: Num(0.2) },
+            "differs by +20.0% without the 12% of the time with interference",
+            "disturbed",
+        ),
+        (Why::Recent, "its last record is recent", "recent record"),
+        (Why::Confirming, "not confirmed", "confirming"),
+        (Why::Undecided, "undecided", "undecided"),
+    ] {
+        check(&why, words::why, says);
+        assert_eq!(words::open(&why), short);
+    }
+    let left = LeftOut { metric: "gpu.power".into(), why: Reason::unsupported("no NVML").into() };
+    let says = "left out of the stopping rule, cannot be measured here: gpu.power: no NVML";
+    check(&left, words::left_out, says);
+}

@@ -1,0 +1,268 @@
+//! Why stages and runs end.
+
+use super::{age, check, shortage};
+use crate::event::{
+    Age, Asked, Divergence, Evidence, Finding, Grounds, LossOf, Note, Num, OpenFigure, OpenHow,
+    OpenStage, Phase, RuleSaid, Ruling, Spared, Stage, StageEnd, StopDetail, StopReason,
+    StopRecord, Why,
+};
+use crate::report::words::{asked, left, rule, stop};
+
+fn opened(how: OpenHow) -> OpenStage {
+    let figures = vec![OpenFigure { metric: "cpu.utilisation".into(), how }];
+    OpenStage { stage: Stage::Train, began: true, figures }
+}
+
+#[test]
+fn what_is_open_at_an_end() {
+    let half_width = Some(Num(0.071));
+    for (how, says) in [
+        (OpenHow::NeverJudged, "cpu.utilisation was never judged"),
+        (
+            OpenHow::Reached { half_width: None, why: Why::WarmingUp },
+            "cpu.utilisation: has not settled",
+        ),
+        (OpenHow::Reached { half_width, why: Why::Wide }, "cpu.utilisation reached ±7.1%"),
+        (
+            OpenHow::Reached { half_width, why: Why::Noisy },
+            "cpu.utilisation reached ±7.1% (its noise could hide a drift)",
+        ),
+        (OpenHow::Unconfirmed { looks: 3 }, "cpu.utilisation was not confirmed by 3 looks"),
+        (
+            OpenHow::LeftOut { note: Note::NoTick },
+            "cpu.utilisation could not be read: the sampler took no reading",
+        ),
+        (OpenHow::NoSearch, "cpu.utilisation: it did not end"),
+        (OpenHow::Search { why: "too wide".to_owned() }, "cpu.utilisation: too wide"),
+    ] {
+        let served = StopDetail::ServedOpen { open: vec![opened(how)] };
+        check(&served, stop, &format!("train: {says}"));
+    }
+    let never = OpenStage { stage: Stage::Serve(8), began: false, figures: Vec::new() };
+    let command = StopDetail::Command { open: vec![never] };
+    check(&command, stop, "the command came to its own end; serve[8]: never began");
+}
+
+fn grounds() -> Grounds {
+    Grounds { within: Num(0.05), confidence: Num(0.95), looks: 3, steps: 900, cut: 10, age: age() }
+}
+
+const GROUNDS: &str = "within ±5% at 95% for 3 looks, after 900 steps (10 cut as warm-up) and 1.50 s of serving one by one";
+
+#[test]
+fn why_a_stage_is_left() {
+    let figures = opened(OpenHow::NeverJudged).figures;
+    for (end, says) in [
+        (
+            StageEnd::Decided { age: age() },
+            "its constraints are decided, after 1.50 s of serving one by one".to_owned(),
+        ),
+        (
+            StageEnd::Undecided { age: age() },
+            "not all of its constraints are decided after 1.50 s of serving one by one".to_owned(),
+        ),
+        (
+            StageEnd::Nothing { age: Age { stage: Stage::Train, ..age() } },
+            "nothing chosen is measured here; left after 1.50 s of training".to_owned(),
+        ),
+        (
+            StageEnd::Known { count: 2, grounds: grounds() },
+            format!("2 of 2 chosen metrics {GROUNDS}"),
+        ),
+        (
+            StageEnd::Unstable { open: 1, of: 2, within: Num(0.05), age: age(), figures },
+            "unstable: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation was never judged"
+                .to_owned(),
+        ),
+    ] {
+        check(&end, left, &says);
+        let what = Asked::Leave { phase: Phase::Serve(1), why: end };
+        check(&what, asked, &format!("leave serve[1]: {says}"));
+    }
+    for (stage, queues, says) in [
+        (Stage::Run, false, "the command"),
+        (Stage::Serve(8), false, "serving by 8"),
+        (Stage::Confirm(8), true, "serving requests of 8"),
+        (Stage::Load, false, "load"),
+    ] {
+        let age = Age { stage, queues, ..age() };
+        let says = format!("its constraints are decided, after 1.50 s of {says}");
+        assert_eq!(left(&StageEnd::Decided { age }), says);
+    }
+}
+
+#[test]
+fn why_a_run_ends() {
+    let diverged = |loss, value| {
+        StopDetail::Diverged(Divergence { loss, value: Num(value), epoch: 2, steps: 20 })
+    };
+    let trained = || StopDetail::Trained {
+        min_delta: Num(0.001),
+        patience: 3,
+        best: Num(0.81),
+        at: 4,
+        epochs: 7,
+        open: Vec::new(),
+    };
+    let is_trained =
+        "validation accuracy has not improved by 0.001 for 3 epochs: best 0.8100 in epoch 4 of 7";
+    for (detail, says) in [
+        (StopDetail::Unknown, String::new()),
+        (StopDetail::ByUser, "ended by the user".to_owned()),
+        (StopDetail::Failed { message: "it crashed".to_owned() }, "it crashed".to_owned()),
+        (
+            StopDetail::OutOfMemory(shortage()),
+            "out of memory at 268 MiB (limit 256 MiB, watched), in serve[1]".to_owned(),
+        ),
+        (
+            StopDetail::RunTime { limit_s: Num(29.0), trained: None },
+            "the run has used its 29.0 s".to_owned(),
+        ),
+        (
+            StopDetail::RunTime { limit_s: Num(29.0), trained: Some(Box::new(trained())) },
+            format!("{is_trained}; the run has used its 29.0 s"),
+        ),
+        (trained(), is_trained.to_owned()),
+        (
+            diverged(LossOf::Step, f64::INFINITY),
+            "the training loss is inf in epoch 2, after 20 steps".to_owned(),
+        ),
+        (
+            diverged(LossOf::Training, f64::INFINITY),
+            "the training loss of epoch 2 is inf".to_owned(),
+        ),
+        (
+            diverged(LossOf::Validation, f64::INFINITY),
+            "the validation loss of epoch 2 is inf".to_owned(),
+        ),
+        (
+            StopDetail::Target {
+                accuracy: Num(0.91),
+                epoch: 2,
+                after_s: Num(3.0),
+                rest: Box::new(StopDetail::NothingMeasured),
+            },
+            "accuracy 0.9100 reached in epoch 2, after 3.00 s of training; nothing was measured"
+                .to_owned(),
+        ),
+        (StopDetail::AskedToStop { epochs: 2 }, "asked to stop after 2 epochs".to_owned()),
+        (
+            StopDetail::Command { open: Vec::new() },
+            "the command came to its own end".to_owned(),
+        ),
+        (
+            StopDetail::Epochs { used: 4, budget: 4, open: Vec::new() },
+            "all 4 epochs used".to_owned(),
+        ),
+        (
+            StopDetail::Epochs { used: 3, budget: 4, open: Vec::new() },
+            "the worker finished after 3 of 4 epochs".to_owned(),
+        ),
+        (
+            StopDetail::Served { searched: false, after_ns: 2_000_000_000 },
+            "every serve phase known, after 2.00 s".to_owned(),
+        ),
+        (
+            StopDetail::Served { searched: true, after_ns: 2_000_000_000 },
+            "every search for the highest rate precise, after 2.00 s".to_owned(),
+        ),
+        (
+            StopDetail::ServeTime { after_ns: 2_000_000_000 },
+            "the time for serving is used, after 2.00 s".to_owned(),
+        ),
+        (
+            StopDetail::Known { count: 4, stages: 2, grounds: grounds() },
+            format!("4 of 4 chosen metrics of 2 stages {GROUNDS}"),
+        ),
+        (
+            StopDetail::KnownBefore { count: 4, here: StageEnd::Nothing { age: age() } },
+            "4 of 4 chosen metrics known before training; nothing chosen is measured here; left after 1.50 s of serving one by one"
+                .to_owned(),
+        ),
+        (
+            StopDetail::Unstable {
+                open: 1,
+                of: 3,
+                within: Num(0.05),
+                age: Some(age()),
+                stages: vec![opened(OpenHow::NeverJudged)],
+            },
+            "1 of 3 chosen metrics not known within ±5% after 1.50 s of serving one by one: train: cpu.utilisation was never judged"
+                .to_owned(),
+        ),
+        (
+            StopDetail::OfRule { rule: None, known: true },
+            "known in hindsight".to_owned(),
+        ),
+        (
+            StopDetail::OfRule { rule: None, known: false },
+            "not known even in hindsight".to_owned(),
+        ),
+        (
+            StopDetail::OfRule { rule: Some("fixed:50".to_owned()), known: false },
+            "not known to fixed:50".to_owned(),
+        ),
+        (StopDetail::RecordingEnds, "the recording ends here".to_owned()),
+    ] {
+        check(&detail, stop, &says);
+        let record = StopRecord { reason: StopReason::Unstable, detail };
+        assert_eq!(asked(&Asked::Stop { stop: record.clone() }), format!("stop, unstable: {says}"));
+        let again = Asked::Confirm { stop: record.clone() };
+        assert_eq!(asked(&again), format!("leave train, unstable: {says}"));
+        assert_eq!(asked(&Asked::End { stop: record }), format!("end, {says}"));
+    }
+}
+
+#[test]
+fn what_an_early_end_spares_stands_behind_it() {
+    for (spared, says) in [
+        (Spared::Nothing, ""),
+        (
+            Spared::AtLeast { seconds: Num(245.5) },
+            "; at least 4 min 05 s of the budgeted training were not spent",
+        ),
+        (Spared::Unknown, "; how long its training would have taken was not known yet"),
+        (Spared::NotBegun, "; its training was not begun"),
+    ] {
+        let finding = Finding::of_run(Ruling::Broken, Evidence::NotStarted);
+        let detail = StopDetail::Infeasible { finding, spared };
+        check(&detail, stop, &format!("the worker was not started{says}"));
+    }
+}
+
+#[test]
+fn what_a_rule_says_of_a_series() {
+    let look = |half_width, agreed, open, cut| RuleSaid::Look {
+        half_width,
+        confidence: 0.95,
+        seen: 40,
+        cut,
+        agreed,
+        open,
+    };
+    let cut = Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0) };
+    for (said, says) in [
+        (RuleSaid::from("as it likes"), "as it likes"),
+        (RuleSaid::NeverJudged, "was never judged"),
+        (look(Some(0.03), Some(1), None, None), "±3% at 95% over 40 observations"),
+        (look(Some(0.03), Some(3), None, None), "±3% at 95% over 40 observations in 3 looks"),
+        (
+            look(None, None, Some(Why::TooFew), None),
+            "no interval over 40 observations, too few observations for an interval",
+        ),
+        (
+            look(Some(0.03), None, None, Some(cut)),
+            "±3% at 95% over 40 observations, not confirmed; first 500 ms of 2.00 s left out as warm-up",
+        ),
+        (
+            RuleSaid::GaveUp { after_s: Some(4.0), last: Box::new("it drifts".into()) },
+            "gave up after 4.00 s: it drifts",
+        ),
+        (
+            RuleSaid::GaveUp { after_s: None, last: Box::new("it drifts".into()) },
+            "gave up: it drifts",
+        ),
+    ] {
+        assert_eq!(rule(&said), says);
+    }
+}
