@@ -2,12 +2,12 @@
 //! may come yet.
 
 use super::constraint::decided;
-use super::coverage::covers_part;
 use super::looks::is_of_steps;
+use super::measure::figure::Figure;
 use super::measure::gauge::factor;
 use super::run::Run;
 use super::stage::{Outcome, StageState};
-use crate::event::{Constraint, Evidence, Finding, MetricRow, Note, Num, Ruling, Stage};
+use crate::event::{Constraint, Evidence, Finding, Note, Num, Ruling, Stage};
 use crate::metric::{Field, MetricDef, Scope, Source};
 
 /// What the time of the cores is made of.
@@ -48,6 +48,12 @@ impl Run {
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
     }
 
+    /// The same as a figure.
+    pub(super) fn command_time(&self) -> Figure {
+        let took = self.command_s().map(|took_s| Figure::exact(took_s, 1));
+        took.unwrap_or_else(|| Figure::missing(Note::CommandCut))
+    }
+
     /// Whether the memory of a command is not known, since it ended before anybody could look at it.
     pub(super) fn unseen(&self, metric: &MetricDef) -> Option<Note> {
         let unseen = self.context.work.is_command() && self.totals.resident_ns.is_none();
@@ -55,39 +61,23 @@ impl Run {
         (unseen && of_memory).then_some(Note::EndedUnseen)
     }
 
-    /// A gauge over all of the time of a command that reports no steps. Its course is what it is: what comes first is no
-    /// warm-up of what comes later, and nothing follows from one half for the other.
-    pub(super) fn whole(&self, metric: &MetricDef) -> Option<f64> {
-        let mut stages = self.stages.iter();
-        let state = stages.find(|state| state.stage == Stage::Run)?;
-        let gauge = state.series.sampled.gauge(metric.source)?;
+    /// A gauge over all of the time of a command that reports no steps, and what it is. Its course is what it is: what comes
+    /// first is no warm-up of what comes later, and nothing follows from one half for the other.
+    pub(super) fn whole(&self, metric: &MetricDef) -> Option<(f64, Note)> {
+        let gauge = self.stage(Stage::Run)?.series.sampled.gauge(metric.source)?;
         let factor = factor(metric, self.context.usable_cores)?;
         let seen = gauge.sum().ratio().map(|mean| mean * factor);
-        if metric.source != CPU {
-            return seen;
-        }
+        let took_s = self.command_s().filter(|_| metric.source == CPU);
+        let Some(wall_s) = took_s else {
+            return Some((seen?, Note::MeanOfCommand));
+        };
         // Of one that came to its own end the kernel has counted everything, before the first tick and after the last.
         let finished = self.totals.finished.as_ref();
         let said = finished.and_then(|finished| finished.usage.cpu_ns);
         let said = said.map_or(0.0, |ns| ns as f64 * 1e-9);
         let cpu_s = said.max(self.totals.counter(CPU).unwrap_or(0.0));
-        let wall_s = self.command_s().filter(|wall_s| *wall_s > 0.0);
-        let counted = wall_s.filter(|_| cpu_s > 0.0);
-        counted.map_or(seen, |wall_s| Some(cpu_s / wall_s * factor))
-    }
-
-    /// Gives such a command its figures of the whole, except for those that were waited for and are known.
-    pub(super) fn fill_whole(&self, row: &mut MetricRow, metric: &MetricDef, of: Stage) {
-        if of != Stage::Run || row.plateaued == Some(true) {
-            return;
-        }
-        let Some(whole) = self.whole(metric) else {
-            return;
-        };
-        let utilisation = metric.source == CPU && self.command_s().is_some();
-        row.estimate = Some(whole);
-        (row.low, row.high, row.confidence) = (None, None, None);
-        row.notes = vec![if utilisation { Note::CpuOfCommand } else { Note::MeanOfCommand }];
+        let counted = (wall_s > 0.0 && cpu_s > 0.0).then(|| cpu_s / wall_s * factor);
+        Some((counted.or(seen)?, Note::CpuOfCommand))
     }
 
     /// A constraint on such a figure, once the command has come to its own end.
@@ -97,11 +87,11 @@ impl Run {
         metric: &MetricDef,
         of: Stage,
     ) -> Option<Finding> {
-        let whole = self.whole(metric)?;
+        let (whole, _) = self.whole(metric)?;
         let took = self.command_s().filter(|_| of == Stage::Run)?;
         let state = self.stage(of)?;
         let value = Num(whole);
-        if let Some(share) = covers_part(metric, state) {
+        if let Some(share) = state.covers_part(metric) {
             let evidence = Evidence::Partly { value, share: Num(share) };
             return Some(Finding::new(Ruling::Open, constraint, evidence));
         }

@@ -112,6 +112,21 @@ impl Controller {
 
     /// Where things stand, for people; as of the last look.
     pub fn progress(&self) -> Progress {
-        self.run.progress()
+        let Run { policy, context, current, live, .. } = &self.run;
+        let state = current.and_then(|current| self.run.stage(current));
+        let open = state.map_or_else(Vec::new, |state| state.open(policy.looks, policy.within));
+        let items: f64 = live.iter().map(|(_, items, _)| items).sum();
+        let took_s: f64 = live.iter().map(|(_, _, took_s)| took_s).sum();
+        let epoch = (*current == Some(Stage::Train)).then(|| {
+            let next = self.run.training.epochs() + 1;
+            (next.min(context.epochs.max(1)), context.epochs)
+        });
+        Progress {
+            stage: *current,
+            epoch,
+            throughput: (took_s > 0.0).then(|| items / took_s),
+            known: state.map_or(0, |state| state.counted().count() - open.len()),
+            open,
+        }
     }
 }

@@ -7,13 +7,13 @@
 //!
 //! Counters are of whole parts of the machine: what others use of them is in the figure, and the note says that.
 
-mod certain;
 mod figures;
 mod meter;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::meter::{Meter, Window};
+use super::context::RunContext;
 use super::devices::Selection;
 use crate::event::{EnergyLack, GpuReading, ResourceSample, Stage, Vendor};
 
@@ -55,13 +55,19 @@ pub(super) struct Energy {
     around: Around,
     /// Why something was not read, by the sampler's field, as it was first said.
     gaps: BTreeMap<String, String>,
+    /// The run's device as the grid names it; empty means the CPU.
+    device: String,
+    /// What a kilowatt hour means in grams of CO2 equivalent, where the user has said.
+    grams_per_kwh: Option<f64>,
 }
 
 impl Energy {
-    /// Of a run that began at this time.
-    pub(super) fn new(started_ns: u64) -> Self {
+    /// Of a run that has not begun.
+    pub(super) fn new(run: &RunContext) -> Self {
         Self {
-            windows: vec![Window { stage: None, begin_ns: started_ns, end_ns: None }],
+            windows: vec![Window { stage: None, begin_ns: run.started_ns, end_ns: None }],
+            device: run.device.clone(),
+            grams_per_kwh: run.grams_per_kwh,
             ..Self::default()
         }
     }

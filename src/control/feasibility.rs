@@ -6,9 +6,11 @@
 //! counters) are beyond their limit the moment they pass it, and within it only when what is measured is over. Figures
 //! of the model count when it was trained to the end. What cannot be read is undecided, never met.
 
-use super::constraint::decided;
+use super::constraint::{decided, ruling};
 use super::evidence;
 use super::limit::{Limit, watched};
+use super::measure::figure::Doubt;
+use super::measure::search;
 use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
@@ -16,7 +18,7 @@ use crate::event::{
     Constraint, Evidence, Feasibility, Finding, MetricRow, Num, Phase, Ruling, RunVerdict, Stage,
     StopDetail, StopReason, StopRecord,
 };
-use crate::metric::{MetricDef, MetricKind, Scope, Source, UsageField};
+use crate::metric::{MetricDef, MetricId, MetricKind, Scope, Source};
 
 impl Run {
     /// The stop of a run with a constraint that is broken for certain; reading the test data is not interrupted.
@@ -100,7 +102,7 @@ impl Run {
         let sizes = self.context.serve_sizes.iter().map(|size| Stage::Serve(*size));
         let train = (self.context.epochs > 0).then_some(Stage::Train);
         let stages: Vec<Stage> = if self.context.work.is_command() {
-            self.stages_of_command(metric.scope)
+            self.stages_of(metric.scope)
         } else {
             sizes.chain(train).collect()
         };
@@ -174,7 +176,7 @@ impl Run {
         if metric.scope != Scope::Run {
             return None;
         }
-        let members = self.members(metric).unwrap_or_default();
+        let members = self.totals.members(metric).unwrap_or_default();
         let (figure, sure) = match (metric.kind, metric.source) {
             // The sum over processes counts shared pages twice, and a whole device's memory is also that of others. What a
             // process has that is left alone (a wrapper has started it) is its own.
@@ -183,7 +185,7 @@ impl Run {
             (MetricKind::Peak, _) => {
                 (self.totals.peaks.largest(metric.id)?, !self.totals.is_shared(metric))
             }
-            (_, Source::Energy(whose)) => (self.energy_so_far(whose)?, true),
+            (_, Source::Energy(whose)) => (self.energy.so_far(whose, self.taken(None))?, true),
             (_, source) => (self.totals.counter(source)?, true),
         };
         let passed = constraint.op.is_upper() && !constraint.op.holds(figure, constraint.limit);
@@ -194,124 +196,95 @@ impl Run {
         })
     }
 
-    /// A constraint on a figure that is said once, in each row that has it. Serving once more is no duty: rows of such a phase
-    /// count where it began.
+    /// A constraint on a figure that is said once, in each row that has it.
     fn at_end(
         &self,
         constraint: &Constraint,
         rows: &[MetricRow],
         ended: &StopRecord,
     ) -> Vec<Finding> {
-        let began = |row: &&MetricRow| match row.phase.parse() {
-            Ok(Phase::Confirm(size)) => {
-                let again = Stage::Confirm(size);
-                self.stage(again).is_some()
-            }
-            _ => true,
-        };
         let of_metric = rows.iter().filter(|row| row.metric == constraint.metric);
-        let metric = constraint.metric.def();
-        let figures = of_metric.filter(began).zip(metric.into_iter().cycle());
-        let found: Vec<_> =
-            figures.map(|(row, metric)| self.figure(constraint, metric, row, ended)).collect();
+        let found = of_metric.filter_map(|row| self.kept(constraint, row, ended));
+        let found: Vec<Finding> = found.collect();
         if found.is_empty() {
             return vec![Finding::new(Ruling::Open, constraint, Evidence::NoSuchPhase)];
         }
         found
     }
 
-    fn figure(
+    /// What a figure says of a constraint on it; nothing where its phase serves once more and never began: that is no duty.
+    fn kept(
         &self,
         constraint: &Constraint,
-        metric: &MetricDef,
         row: &MetricRow,
         ended: &StopRecord,
-    ) -> Finding {
-        let open = |evidence| Finding::new(Ruling::Open, constraint, evidence);
+    ) -> Option<Finding> {
+        let metric = constraint.metric.def()?;
+        let of = row.phase.parse::<Phase>().ok()?.stage();
+        if matches!(of, Stage::Confirm(_)) && self.stage(of).is_none() {
+            return None;
+        }
+        let open = |evidence| Some(Finding::new(Ruling::Open, constraint, evidence));
         if let Some(finding) = self.passed(constraint) {
-            return finding;
+            return Some(finding);
         }
         let Some(figure) = row.estimate else {
             return match metric.source {
-                Source::Target => self.missed(constraint, row, ended),
+                Source::Target => Some(self.missed(constraint, row, ended)),
                 _ => open(Evidence::NoFigure { notes: row.notes.clone(), trained: false }),
             };
         };
-        if metric.source == Source::RateSearch {
-            return self.found_rate(constraint, row);
+        if let (Source::RateSearch, Stage::Serve(size)) = (metric.source, of) {
+            return Some(self.rate_ruling(constraint, size));
         }
-        let value = Num(figure);
-        if let Some(evidence) = self.unfinished(metric, row, value, ended) {
+        let unfinished = self.is_unfinished(metric, row, ended).then_some(Doubt::Unfinished);
+        let doubts = self.figure(metric, of, Some(ended)).doubts;
+        let mut doubts = unfinished.into_iter().chain(doubts);
+        let doubt = doubts.find_map(|doubt| doubt.evidence(constraint, figure, &row.notes));
+        if let Some(evidence) = doubt {
             return open(evidence);
-        }
-        if let MetricKind::Windows(_) = metric.kind {
-            return open(Evidence::NoInterval { value });
         }
         let holds = constraint.op.holds(figure, constraint.limit);
-        if let Some(evidence) = self.energy_open(constraint, metric, row, holds) {
-            return open(evidence);
-        }
-        // An upper bound on a peak within an upper limit is within it; beyond, it says nothing.
-        let peak = metric.is_peak();
-        if peak && holds != constraint.op.is_upper() && !self.is_exact(constraint, metric) {
-            return open(Evidence::Bound { value, lower: false, notes: row.notes.clone() });
-        }
-        if let Some(most) = self.hidden_peak(metric)
-            && holds != constraint.op.holds(most, constraint.limit)
-        {
-            return open(Evidence::Hidden { value, notes: row.notes.clone() });
-        }
-        if let Some(share) = self.blind(metric, peak && holds && constraint.op.is_upper()) {
-            return open(Evidence::Blind { value, share: Num(share) });
-        }
-        Finding::new(decided(holds), constraint, Evidence::Figure { value, peak })
+        let evidence = Evidence::Figure { value: Num(figure), peak: metric.is_peak() };
+        Some(Finding::new(decided(holds), constraint, evidence))
     }
 
-    /// What the interval of a highest rate says.
-    fn found_rate(&self, constraint: &Constraint, row: &MetricRow) -> Finding {
-        let Ok(Phase::Serve(size)) = row.phase.parse() else {
-            return Finding::new(Ruling::Open, constraint, Evidence::NoRate);
-        };
-        self.rate_ruling(constraint, size)
-    }
-
-    /// Whether a peak beyond the limit is that of the run's own memory, each page counted once: as sampled of a single
-    /// process, or as the kernel told the worker at its end.
-    fn is_exact(&self, constraint: &Constraint, metric: &MetricDef) -> bool {
-        let Some(members) = self.members(metric) else {
-            return !self.totals.is_shared(metric);
-        };
-        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-        let usage = usage.filter(|_| metric.usage == Some(UsageField::Peak));
-        let own = usage.and_then(|usage| usage.vm_hwm_bytes);
-        let alone = |own: u64| {
-            constraint.op.is_upper() && !constraint.op.holds(own as f64, constraint.limit)
-        };
-        members.processes <= 1 || own.is_some_and(alone)
-    }
-
-    /// Why a figure of the whole run is not final, if it is not.
-    fn unfinished(
-        &self,
-        metric: &MetricDef,
-        row: &MetricRow,
-        value: Num,
-        ended: &StopRecord,
-    ) -> Option<Evidence> {
-        if metric.scope != Scope::Run {
-            return None;
-        }
-        if metric.is_of_model() {
-            let trained = self.trained_to_the_end(ended.reason);
-            return (!trained).then_some(Evidence::Untrained { value });
-        }
-        if metric.source == Source::ServedPeak {
-            return (!self.totals.served.is_over).then_some(Evidence::Unfinished { value });
-        }
+    /// Whether a figure of the whole run may still grow: it broke off before its end.
+    fn is_unfinished(&self, metric: &MetricDef, row: &MetricRow, ended: &StopRecord) -> bool {
+        let says_so = metric.is_of_model() || metric.source == Source::ServedPeak;
         let finished = self.totals.finished.as_ref();
         let whole = finished.is_some_and(|finished| !finished.stopped);
         let known = metric.kind == MetricKind::Peak && row.plateaued == Some(true);
-        (!whole && !known && ended.reason != StopReason::Trained)
-            .then_some(Evidence::Unfinished { value })
+        let over = whole || known || ended.reason == StopReason::Trained;
+        metric.scope == Scope::Run && !says_so && !over
+    }
+
+    /// What the interval of a found rate says of a constraint on it, and on which weights: it is not searched for again.
+    fn rate_ruling(&self, constraint: &Constraint, size: u32) -> Finding {
+        let of = Stage::Serve(size);
+        let Some(found) = self.totals.searches.found.get(&size) else {
+            return Finding::new(Ruling::Open, constraint, Evidence::NoRate).within(of);
+        };
+        let bounds = search::bounds(found);
+        // Nothing that is served at all is no interval to speak of.
+        let shown = Some(bounds).filter(|bounds| bounds.high != Some(0.0)).unwrap_or_default();
+        let evidence = Evidence::Rate {
+            low: shown.low.map(Num),
+            high: shown.high.map(Num),
+            confidence: found.confidence.map(Num),
+            why: found.why.clone(),
+        };
+        let finding = Finding::new(ruling(constraint, bounds), constraint, evidence).within(of);
+        Finding { weights: self.weights(MetricId::ServeMaxRate.def(), of), ..finding }
+    }
+
+    /// A constraint on a highest rate that is broken for certain.
+    fn broken_rate(&self) -> Option<Finding> {
+        let constraints = self.policy.constraints.iter();
+        let on_rate = constraints.filter(|constraint| constraint.metric == MetricId::ServeMaxRate);
+        let sizes = self.totals.searches.found.keys();
+        let each = on_rate.flat_map(|one| sizes.clone().map(move |size| (one, *size)));
+        let mut rulings = each.map(|(constraint, size)| self.rate_ruling(constraint, size));
+        rulings.find(|finding| finding.ruling == Ruling::Broken)
     }
 }

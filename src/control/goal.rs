@@ -1,10 +1,11 @@
 //! What a training is asked to reach, when it has, and what an end before that spares.
 
 use super::constraint::decided;
+use super::measure::figure::Figure;
 use super::measure::measure;
 use super::run::Run;
 use crate::event::{
-    Constraint, Evidence, Finding, MetricRow, Note, Num, Ruling, Spared, Stage, StopRecord,
+    Constraint, Evidence, Finding, MetricRow, Num, Ruling, Spared, Stage, StopRecord,
 };
 use crate::metric::{MetricDef, MetricId, Source};
 
@@ -29,28 +30,9 @@ impl Run {
         Some(until_ns.saturating_sub(since_ns) as f64 * 1e-9)
     }
 
-    /// The row of `train.time_to_accuracy`.
-    pub(super) fn fill_goal(&self, row: &mut MetricRow) {
-        let reached = self.pace.reached();
-        row.estimate = reached.map(|found| found.after_s);
-        row.samples = u64::from(reached.is_some());
-        row.plateaued = row.plateaued.map(|_| reached.is_some());
-        row.notes.push(match (self.policy.target_accuracy, reached) {
-            (None, _) => Note::NoTarget,
-            (Some(target), Some(found)) => Note::TargetReached {
-                accuracy: Num(found.accuracy),
-                epoch: found.epoch,
-                target: Num(target),
-            },
-            (Some(target), None) => self.not_reached(target),
-        });
-    }
-
-    fn not_reached(&self, target: f64) -> Note {
-        let spent_s = self.training_s().map(Num);
-        let best = self.pace.best().filter(|_| spent_s.is_some());
-        let best = best.map(|best| (Num(best.accuracy), best.epoch));
-        Note::TargetMissed { target: Num(target), best, spent_s }
+    /// The time to the target accuracy.
+    pub(super) fn target(&self) -> Figure {
+        self.pace.to_target(self.policy.target_accuracy, self.training_s())
     }
 
     /// A limit on the time to the target accuracy that has passed, reached or not.
@@ -67,7 +49,7 @@ impl Run {
                 epoch: found.epoch,
                 after_s: Num(spent),
             },
-            None => Evidence::NoFigure { notes: vec![self.not_reached(target)], trained: false },
+            None => Evidence::NoFigure { notes: self.target().notes, trained: false },
         };
         Some(Finding::new(Ruling::Broken, constraint, evidence))
     }

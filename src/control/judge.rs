@@ -6,9 +6,10 @@ use super::measure::Ask;
 use super::run::{Run, ns};
 use super::stage::Outcome;
 use crate::event::{
-    Finished, Num, OpenStage, Phase, Stage, StageEnd, StopDetail, StopReason, StopRecord,
+    Finished, Num, OpenFigure, OpenHow, OpenStage, Phase, Stage, StageEnd, StopDetail, StopReason,
+    StopRecord,
 };
-use crate::metric::Source;
+use crate::metric::{MetricId, Source};
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,6 +177,27 @@ impl Run {
         let more = more + self.open_searches().len();
         let detail = evidence::run_unstable(&self.stages, more, open, &self.policy, self.now_ns);
         StopRecord { reason: StopReason::Unstable, detail }
+    }
+
+    /// Searches that did not end with a rate as precise as was asked; none where nobody waits for the rate.
+    fn open_searches(&self) -> Vec<OpenStage> {
+        let rate = MetricId::ServeMaxRate;
+        let waits = self.is_chosen(rate.def()) && self.policy.enabled;
+        let searches = &self.totals.searches;
+        let sizes = self.context.probe_sizes.iter().filter(|_| waits);
+        let open = sizes.filter(|size| !searches.is_precise(**size)).map(|size| {
+            let found = searches.found.get(size).map(|found| found.why.clone());
+            let how = found.map_or(OpenHow::NoSearch, |why| OpenHow::Search { why });
+            let figures = vec![OpenFigure { metric: rate.into(), how }];
+            OpenStage { stage: Stage::Probe(*size), began: true, figures }
+        });
+        open.collect()
+    }
+
+    /// Whether searches were asked for, and every one ended with a precise rate.
+    fn searched(&self) -> bool {
+        let sizes = &self.context.probe_sizes;
+        !sizes.is_empty() && sizes.iter().all(|size| self.totals.searches.is_precise(*size))
     }
 
     /// What is open at an end that does not depend on it; nothing without early stop, where nothing is asked.

@@ -36,8 +36,9 @@
 //! [`Controller`] takes what is reported and hands it to the run (`run`, `timeline`): its stages, each with the series that
 //! came in it, and the totals. `measure` holds the kinds of series and says of a metric how well it is known; `stage` counts
 //! looks and `limit` keeps what is certain of a constraint. What follows is made of the run as it stands: whether a stage or
-//! the run is over (`judge`), whether the constraints are kept (`feasibility`), and the figures (`rows`). An arrow between
-//! these files only points down; none of them knows a metric's name, only what the registry says of it.
+//! the run is over (`judge`), the figure of each metric (`rows`), and whether the constraints are kept (`feasibility`): by the
+//! bounds of looks, or by a figure and its doubts. An arrow between these files only points down; none of them knows a
+//! metric's name, only what the registry says of it.
 //!
 //! # What is claimed
 //!
@@ -53,7 +54,6 @@ mod command;
 pub mod constraint;
 mod context;
 pub mod controller;
-mod coverage;
 mod devices;
 mod energy;
 mod evidence;
@@ -65,13 +65,10 @@ mod looks;
 mod measure;
 mod peaks;
 pub mod policy;
-mod progress;
 pub mod recording;
-mod row;
 mod rows;
 pub mod rule;
 mod run;
-mod serving;
 pub mod shadow;
 mod stage;
 pub mod support;
@@ -80,7 +77,6 @@ mod totals;
 mod training;
 mod warm_up;
 mod watch;
-mod windowed;
 
 pub use crate::event::{Constraint, Op};
 pub use context::RunContext;

@@ -1,41 +1,28 @@
-//! The figures of a run as `metrics.csv` has them.
+//! The figures of a run as `metrics.csv` has them: each metric of the catalogue in each of its stages, by what its measure says.
 
-use super::measure::{assess, projection};
-use super::row::{blank, fill};
+use super::energy::Energy;
+use super::measure::figure::{Doubt, Figure};
+use super::measure::{assess, projection, sizes};
 use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
-use super::windowed;
 use crate::event::record::of_model;
-use crate::event::{MetricRow, Note, Num, Stage, StopReason, StopRecord};
-use crate::metric::{CATALOGUE, MetricDef, MetricKind, ModelFigure, Scope, Source, UsageField};
+use crate::event::{MetricRow, Note, Num, Pattern, Stage, StopReason, StopRecord};
+use crate::metric::{
+    CATALOGUE, DeviceKind, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source,
+};
+use crate::stats::Estimate;
+use crate::stats::batches::total;
 use crate::units::Unit;
-
-/// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
-/// a core this little below 0 is 0, more is no reading.
-const HAIR: f64 = 0.05;
 
 impl Run {
     /// Every metric of the catalogue in every stage of the run that it applies to: its estimate, or why there is none.
     pub(super) fn rows(&self, ended: Option<&StopRecord>) -> Vec<MetricRow> {
         let mut rows = Vec::new();
-        for metric in CATALOGUE {
-            let stages = self.stages_of(metric.scope).into_iter();
-            for stage in stages {
-                rows.push(self.stage_row(metric, stage));
-            }
-            let command = self.context.work.is_command();
-            let has = match metric.source {
-                Source::CommandTime => command,
-                // A command that serves nothing lacks nothing, unless it was asked.
-                Source::ServedPeak => {
-                    let serves = || !self.stages_of_command(Scope::Serve).is_empty();
-                    !command || serves() || self.is_chosen(metric)
-                }
-                _ => true,
-            };
-            if metric.scope == Scope::Run && has {
-                rows.push(self.run_row(metric, ended));
+        for metric in CATALOGUE.iter().filter(|metric| self.has(metric)) {
+            for of in self.stages_of(metric.scope) {
+                let figure = self.figure(metric, of, ended);
+                rows.push(figure.row(metric, of, self.waits(metric, of)));
             }
         }
         let own = self.totals.own.iter();
@@ -43,196 +30,236 @@ impl Run {
         rows
     }
 
+    fn has(&self, metric: &MetricDef) -> bool {
+        let command = self.context.work.is_command();
+        match metric.source {
+            Source::CommandTime => command,
+            // A command that serves nothing lacks nothing, unless it was asked.
+            Source::ServedPeak if command => {
+                self.is_chosen(metric) || !self.stages_of(Scope::Serve).is_empty()
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a figure was waited for.
+    fn waits(&self, metric: &MetricDef, of: Stage) -> bool {
+        let searched = |size: u32| self.context.probe_sizes.contains(&size);
+        match of {
+            // What serves once more decides limits; no precision is asked of its figures.
+            Stage::Confirm(_) => false,
+            // Whoever asks for the search asks for its precision, also where nothing waits for it.
+            Stage::Serve(size) if metric.source == Source::RateSearch && searched(size) => true,
+            _ => self.is_chosen(metric),
+        }
+    }
+
+    /// The figure of a metric; of the run where that is its scope, whatever the stage.
+    pub(super) fn figure(
+        &self,
+        metric: &MetricDef,
+        of: Stage,
+        ended: Option<&StopRecord>,
+    ) -> Figure {
+        let mut figure = match (metric.source, metric.kind, of) {
+            (Source::Target, ..) => self.target(),
+            (Source::RateSearch, _, Stage::Serve(size)) => self.max_rate(size),
+            (Source::Sizes, ..) => self.best_size(),
+            (Source::Model(figure), ..) => self.model(figure, ended),
+            (Source::ServedPeak, ..) => self.totals.served_peak(metric, self.now_ns),
+            (Source::Energy(whose), ..) if metric.scope == Scope::Run => {
+                self.whole_energy().of_run(whose, self.taken(None), self.now_ns)
+            }
+            (_, MetricKind::Peak, _) => self.peak(metric),
+            (Source::CommandTime, ..) => self.command_time(),
+            _ if metric.scope == Scope::Run => {
+                self.totals.counted(metric, self.context.work.is_command())
+            }
+            _ => match self.stage(of) {
+                Some(state) => self.in_stage(metric, state),
+                None => Figure::missing(self.no_stage(of)),
+            },
+        };
+        // Why something was not read outranks what follows from that.
+        if figure.estimate.is_none()
+            && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
+        {
+            figure.notes = vec![why];
+        }
+        figure
+    }
+
     /// Why a metric has no figure, for reasons that do not depend on the stage.
-    pub(super) fn unread(&self, metric: &MetricDef) -> Option<Note> {
+    fn unread(&self, metric: &MetricDef) -> Option<Note> {
         let unsupported = why_unsupported(metric, &self.context.unsupported).cloned();
         unsupported.map(Note::from).or_else(|| self.totals.never_read(metric))
     }
 
-    fn stage_row(&self, metric: &'static MetricDef, of: Stage) -> MetricRow {
-        let mut row = blank(metric, of.to_string(), self.is_chosen(metric));
-        if metric.source == Source::Target {
-            self.fill_goal(&mut row);
-            return row;
+    /// Why there is no stage of these requests.
+    fn no_stage(&self, of: Stage) -> Note {
+        let searched = |size: u32| self.context.probe_sizes.contains(&size);
+        match of {
+            Stage::Serve(size) if searched(size) && !self.context.serve_sizes.contains(&size) => {
+                Note::NotServed
+            }
+            Stage::Train if self.context.work.is_command() => Note::NoStepsReported,
+            _ => Note::NoPhase,
         }
-        // What serves once more decides limits; no precision is asked of its figures.
-        let confirms = matches!(of, Stage::Confirm(_));
-        row.plateaued = row.plateaued.filter(|_| !confirms);
-        if metric.source == Source::RateSearch {
-            self.fill_max_rate(&mut row, of);
-            return row;
-        }
-        let Some(state) = self.stage(of) else {
-            row.notes.push(self.unread(metric).unwrap_or_else(|| self.no_stage(of)));
-            return row;
+    }
+
+    fn in_stage(&self, metric: &MetricDef, state: &StageState) -> Figure {
+        let series = &state.series;
+        let mut figure = match metric.kind {
+            MetricKind::Windows(level) => {
+                return series.windowed(level).noted(state.load_note(metric));
+            }
+            MetricKind::Scalar if metric.is_energy() => {
+                let taken = self.taken(Some(state.stage));
+                self.whole_energy().per_sample(state.stage, taken, series.samples)
+            }
+            MetricKind::Scalar => series.sampled.figure(metric),
+            _ => self.judged(metric, state),
         };
-        if let MetricKind::Windows(level) = metric.kind {
-            windowed::fill(&mut row, metric, state, level);
-            return row;
+        if figure.estimate.is_none() {
+            return figure;
         }
-        let chosen =
-            state.chosen.iter().find(|chosen| chosen.metric.id == metric.id).filter(|_| !confirms);
+        let whose = match metric.source {
+            Source::Device(DeviceKind::Gpu, reading) => self.totals.devices.note(reading.is_sum()),
+            Source::Device(DeviceKind::Tpu, _) if self.totals.is_shared(metric) => {
+                Some(Note::AllChips)
+            }
+            _ => None,
+        };
+        figure.notes.extend(whose);
+        let covered = state.covers_part(metric).map(|share| Note::ReadFor { share: Num(share) });
+        figure.notes.extend(covered);
+        if metric.scope == Scope::Served && !self.totals.served.is_lean {
+            figure.notes.push(Note::MayHoldMore);
+        }
+        figure
+    }
+
+    /// A figure that looks at the stage judge.
+    fn judged(&self, metric: &MetricDef, state: &StageState) -> Figure {
         let ask = self.ask(state);
-        if let Some(assessment) = assess(metric, &state.series, ask) {
-            fill(&mut row, metric, &assessment, state, chosen, &self.policy);
-            if metric.kind == MetricKind::Projection
-                && let (Some(budget), Some(whole_s)) = (ask.budget, row.estimate)
-            {
-                row.notes.push(projection::contains(budget, whole_s));
-            }
-        } else if metric.is_energy() {
-            self.fill_energy_of(&mut row, state);
-        } else {
-            fill_interference(&mut row, metric, state);
-        }
-        self.fill_whole(&mut row, metric, of);
-        self.note_chips(&mut row, metric);
-        self.note_devices(&mut row, metric, state);
-        if metric.scope == Scope::Served && row.estimate.is_some() && !self.totals.served.is_lean {
-            row.notes.push(Note::MayHoldMore);
-        }
-        if row.estimate.is_none()
-            && let Some(why) = self.unseen(metric).or_else(|| self.unread(metric))
+        let Some(found) = assess(metric, &state.series, ask) else {
+            return Figure::default();
+        };
+        let mut figure = state.figure(metric, &found, &self.policy);
+        if let (MetricKind::Projection, Some(budget), Some(whole_s)) =
+            (metric.kind, ask.budget, figure.estimate)
         {
-            row.notes = vec![why];
+            figure.notes.push(projection::contains(budget, whole_s));
         }
-        row
+        // The whole of a command without steps, unless a part of it was waited for and is known.
+        if state.stage == Stage::Run
+            && !figure.known
+            && let Some((whole, note)) = self.whole(metric)
+        {
+            figure = Figure { known: false, ..Figure::exact(whole, figure.samples) }.noted([note]);
+        }
+        figure
     }
 
-    fn run_row(&self, metric: &'static MetricDef, ended: Option<&StopRecord>) -> MetricRow {
-        let mut row = blank(metric, "run".to_owned(), self.is_chosen(metric));
-        if metric.source == Source::ServedPeak {
-            self.fill_served(&mut row, metric);
-        } else if metric.kind == MetricKind::Peak {
-            self.fill_peak(&mut row, metric);
-        } else if let Source::Model(figure) = metric.source {
-            self.fill_model(&mut row, figure, ended);
-        } else if metric.source == Source::Sizes {
-            self.fill_best_size(&mut row);
-        } else if metric.is_energy() {
-            self.fill_energy(&mut row, metric);
-            if row.estimate.is_none()
-                && let Some(why) = self.unread(metric)
-            {
-                row.notes = vec![why];
-            }
-        } else {
-            self.fill_counter(&mut row, metric);
-        }
-        if row.estimate.is_none() && row.notes.is_empty() {
-            let why = self.unseen(metric).or_else(|| self.unread(metric));
-            row.notes.push(why.unwrap_or(Note::NotReported));
-        }
-        row
-    }
-
-    fn fill_counter(&self, row: &mut MetricRow, metric: &MetricDef) {
-        row.samples = self.totals.ticks;
-        let sampled = self.totals.counter(metric.source);
-        row.estimate = match metric.source {
-            Source::SamplerCost => self.totals.cost_percent(),
-            Source::CommandTime => self.command_s(),
-            _ if metric.usage == Some(UsageField::Cpu) => self.own_cpu_s(row, sampled),
-            _ => sampled,
-        };
-        match metric.source {
-            Source::CommandTime => {
-                row.samples = u64::from(row.estimate.is_some());
-                if row.estimate.is_none() {
-                    row.notes.push(Note::CommandCut);
-                }
-            }
-            Source::SamplerCost if row.estimate.is_none() => {
-                row.notes.push(Note::FewTicks);
-            }
-            _ => {}
-        }
-        row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
-    }
-
-    /// CPU time as the worker said it at its end, where that is more than was sampled.
-    fn own_cpu_s(&self, row: &mut MetricRow, sampled: Option<f64>) -> Option<f64> {
-        let usage = self.totals.finished.as_ref().map(|finished| finished.usage);
-        let said = usage.and_then(|usage| usage.cpu_ns).map(|ns| ns as f64 * 1e-9);
-        let own = said.filter(|said| sampled.is_none_or(|sampled| *said > sampled));
-        row.notes.extend(match (own, sampled) {
-            (Some(_), _) if self.context.work.is_command() => Some(Note::KernelCount),
-            (Some(_), _) => Some(Note::WorkerCount),
-            (None, Some(_)) => Some(Note::LastSample),
-            (None, None) => None,
+    fn peak(&self, metric: &MetricDef) -> Figure {
+        let judged = |state: &&StageState| state.judges(metric);
+        let trained = |state: &&StageState| state.stage == Stage::Train;
+        let state = self.stages.iter().find(judged).or_else(|| self.stages.iter().find(trained));
+        let judged = state.or(self.stages.last()).and_then(|state| {
+            let found = assess(metric, &state.series, self.ask(state))?;
+            let figure = state.figure(metric, &found, &self.policy);
+            figure.estimate.is_some().then(|| figure.noted([self.totals.watched(&found)]))
         });
-        own.or(sampled)
+        let mut figure = self.totals.peak(metric, judged);
+        if metric.id == MetricId::MemoryPeak
+            && self.totals.said_peak(metric).is_none()
+            && let Some(why) = self.totals.unwatched(self.context.started_ns)
+        {
+            figure.estimate = None;
+            figure.notes.push(why);
+        }
+        match figure.estimate {
+            Some(_) => figure.noted(self.totals.whose_peak(metric)),
+            None if figure.notes.is_empty() => figure.noted([Note::NotReported]),
+            None => figure,
+        }
     }
 
-    /// Whether the worker was told to stop before an epoch had begun: then it reads no test data.
-    fn ended_before_training(&self) -> bool {
-        let stopped = self.totals.finished.as_ref().map(|finished| finished.stopped);
-        stopped == Some(true) && self.context.epochs > 0 && self.stage(Stage::Train).is_none()
-    }
-
-    fn fill_model(&self, row: &mut MetricRow, of: ModelFigure, ended: Option<&StopRecord>) {
-        let last = self.training.last.as_ref();
+    fn model(&self, of: ModelFigure, ended: Option<&StopRecord>) -> Figure {
         let finished = self.totals.finished.as_ref();
-        let untested = Note::NotTested { before_training: self.ended_before_training() };
-        let (value, missing) = match of {
-            ModelFigure::TrainLoss => (last.map(|epoch| epoch.train_loss), Note::NoEpoch),
-            ModelFigure::ValidationLoss => {
-                (last.and_then(|epoch| epoch.validation_loss), Note::NoValidation)
+        let value = self.training.says(of, finished);
+        let told = finished.filter(|_| of == ModelFigure::TestAccuracy);
+        let samples = told.and_then(|finished| finished.test_samples).unwrap_or(1);
+        let reason = ended.map(|record| of_model(record.reason, self.was_trained()));
+        let untrained = reason.is_some_and(|reason| !self.trained_to_the_end(reason));
+        let figure = match value.map(|value| (value, value.finite())) {
+            None => Figure::missing(self.untold(of)),
+            Some((value, None)) => {
+                Figure { samples, ..Figure::missing(Note::NotANumber { value }) }
             }
-            ModelFigure::ValidationAccuracy => {
-                (last.and_then(|epoch| epoch.validation_accuracy), Note::NoValidation)
-            }
-            ModelFigure::TestLoss => (finished.and_then(|finished| finished.test_loss), untested),
-            ModelFigure::TestAccuracy => {
-                (finished.and_then(|finished| finished.test_accuracy), untested)
+            Some((_, Some(figure))) => {
+                Figure::exact(figure, samples).noted(untrained.then_some(Note::Untrained))
             }
         };
-        let told = finished.filter(|_| of == ModelFigure::TestAccuracy);
-        let told = told.and_then(|finished| finished.test_samples).unwrap_or(1);
-        row.samples = value.map_or(0, |_| told);
-        row.estimate = value.and_then(Num::finite);
-        match (value, row.estimate) {
-            (None, _) if self.context.work.is_command() => {
-                row.notes.push(Note::NotReportedByCommand);
-            }
-            (None, _) if self.context.epochs == 0 && !of.is_of_test() => {
-                row.notes.push(Note::NoTraining);
-            }
-            (None, _) => row.notes.push(missing),
-            (Some(value), None) => row.notes.push(Note::NotANumber { value }),
-            (Some(_), Some(_)) => {}
-        }
-        let reason = ended.map(|record| of_model(record.reason, self.was_trained()));
-        if row.estimate.is_some() && reason.is_some_and(|reason| !self.trained_to_the_end(reason)) {
-            row.notes.push(Note::Untrained);
-        }
-        row.plateaued = row.plateaued.map(|_| reason == Some(StopReason::Trained));
+        let doubts = untrained.then_some(Doubt::Untrained).into_iter().collect();
+        Figure { known: reason == Some(StopReason::Trained), doubts, ..figure }
     }
-}
 
-fn fill_interference(row: &mut MetricRow, metric: &MetricDef, state: &StageState) {
-    let sampled = &state.series.sampled;
-    let part = sampled.share(metric.source);
-    let factor = if metric.unit == Unit::Percent { 100.0 } else { 1.0 };
-    match part.ratio() {
-        Some(ratio) if ratio < -HAIR => {
-            row.notes.push(Note::NegativeRest);
+    /// Why nothing is said of the model.
+    fn untold(&self, of: ModelFigure) -> Note {
+        let (context, finished) = (&self.context, self.totals.finished.as_ref());
+        match of {
+            _ if context.work.is_command() => Note::NotReportedByCommand,
+            // Told to stop before an epoch had begun, the worker reads no test data.
+            _ if of.is_of_test() => Note::NotTested {
+                before_training: finished.is_some_and(|finished| finished.stopped)
+                    && context.epochs > 0
+                    && self.stage(Stage::Train).is_none(),
+            },
+            _ if context.epochs == 0 => Note::NoTraining,
+            ModelFigure::TrainLoss => Note::NoEpoch,
+            _ => Note::NoValidation,
         }
-        Some(ratio) => {
-            row.estimate = Some((ratio * factor).max(0.0));
-            row.samples = sampled.intervals;
-        }
-        None if sampled.intervals > 0 => row.notes.push(gaps_of(metric)),
-        None => row.notes.push(Note::NoInterval),
     }
-    row.plateaued = row.plateaued.map(|_| row.estimate.is_some());
-}
 
-/// Why a figure of interference is not there though ticks were.
-const fn gaps_of(metric: &MetricDef) -> Note {
-    match metric.source {
-        Source::RunDelay => Note::NoRunDelay,
-        _ => Note::NoMachineCounter,
+    fn max_rate(&self, size: u32) -> Figure {
+        let asked = self.context.probe_sizes.contains(&size);
+        let found = self.totals.searches.figure(size);
+        found.unwrap_or_else(|| {
+            Figure::missing(match &self.totals.finished {
+                _ if !asked => Note::NotSearched,
+                Some(_) => Note::SearchSilent,
+                None => Note::SearchCut,
+            })
+        })
+    }
+
+    fn best_size(&self) -> Figure {
+        if self.context.pattern != Pattern::Offline {
+            return Figure::missing(Note::NotOffline);
+        }
+        let throughput = |size: u32| -> Option<Estimate> {
+            let state = self.stage(Stage::Serve(size))?;
+            assess(MetricId::ServeThroughput.def(), &state.series, self.ask(state))?.estimate
+        };
+        let sizes = self.context.serve_sizes.iter();
+        sizes::best(sizes.map(|size| (*size, throughput(*size))).collect())
+    }
+
+    /// The energy with the ticks that no message of the worker has come after: the run is over.
+    fn whole_energy(&self) -> Energy {
+        let mut energy = self.energy.clone();
+        for sample in &self.pending {
+            energy.push(sample, &self.totals.devices);
+        }
+        energy
+    }
+
+    /// Share of the time in which others took the machine, in a stage or in all.
+    pub(super) fn taken(&self, stage: Option<Stage>) -> Option<f64> {
+        let asked = |state: &&StageState| stage.is_none_or(|stage| state.stage == stage);
+        let marked = self.stages.iter().filter(asked).map(|state| state.series.sampled.marked);
+        total(&marked.collect::<Vec<_>>()).ratio()
     }
 }
 

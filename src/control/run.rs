@@ -61,7 +61,7 @@ impl Run {
         }
         Self {
             now_ns: context.started_ns,
-            energy: Energy::new(context.started_ns),
+            energy: Energy::new(&context),
             totals: Totals::new(context.devices.clone()),
             policy,
             context,
@@ -100,6 +100,7 @@ impl Run {
         (self.context.epochs == 0).then_some(Stage::Serve(*size))
     }
 
+    /// The stages with figures of this scope.
     pub(super) fn stages_of(&self, scope: Scope) -> Vec<Stage> {
         if self.context.work.is_command() {
             return self.stages_of_command(scope);
@@ -111,12 +112,12 @@ impl Run {
             Scope::Serve => sizes.chain(self.confirm_stages()).collect(),
             Scope::Served => sizes.collect(),
             Scope::Stages => sizes.chain(train).chain(self.confirm_stages()).collect(),
-            Scope::Run => Vec::new(),
+            Scope::Run => vec![Stage::Run],
         }
     }
 
     /// The stages of a command that have figures of this scope: those that it has begun, or the one that it should have.
-    pub(super) fn stages_of_command(&self, scope: Scope) -> Vec<Stage> {
+    fn stages_of_command(&self, scope: Scope) -> Vec<Stage> {
         let fits = |stage: &Stage| match scope {
             Scope::Train => *stage == Stage::Train,
             Scope::Serve | Scope::Served => matches!(stage, Stage::Serve(_)),
@@ -128,8 +129,8 @@ impl Run {
         match scope {
             _ if !begun.is_empty() => begun,
             Scope::Train => vec![Stage::Train],
-            Scope::Stages => vec![Stage::Run],
-            Scope::Serve | Scope::Served | Scope::Run => begun,
+            Scope::Stages | Scope::Run => vec![Stage::Run],
+            Scope::Serve | Scope::Served => begun,
         }
     }
 

@@ -2,14 +2,20 @@
 
 use super::limit::Limit;
 use super::looks::{Looks, Streak};
-use super::measure::assessment::Assessment;
+use super::measure::assessment::{Assessment, Cut};
+use super::measure::figure::Figure;
 use super::measure::load::Load;
 use super::measure::series::Series;
 use super::measure::{Ask, assess, measure};
+use super::policy::StopPolicy;
 use super::totals::Totals;
-use crate::event::{Note, OpenMetric, Ruling, Stage, Why};
-use crate::metric::MetricDef;
+use crate::event::{Note, Num, OpenMetric, Ruling, Stage, Why};
+use crate::metric::{MetricDef, Source};
 use crate::stats::Bounds;
+
+/// Share of a phase without a reading of a mean that is worth a word: its readings begin within the phase and end a little
+/// before it.
+const UNCOVERED: f64 = 0.1;
 
 /// How a stage was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +156,74 @@ impl StageState {
             },
         };
         open.map(describe).collect()
+    }
+
+    /// Whether it is looked at for this metric.
+    pub(super) fn judges(&self, metric: &MetricDef) -> bool {
+        self.chosen.iter().any(|chosen| chosen.metric.id == metric.id)
+    }
+
+    /// What the last look would say of a metric, if it is taken now and finds this.
+    pub(super) fn figure(
+        &self,
+        metric: &MetricDef,
+        found: &Assessment,
+        policy: &StopPolicy,
+    ) -> Figure {
+        let asked = self.chosen.iter().find(|chosen| chosen.metric.id == metric.id);
+        let asked = asked.filter(|_| !matches!(self.stage, Stage::Confirm(_)));
+        let was_known = asked.map(|it| it.left_out.is_none() && it.known(policy.looks));
+        let (reached, asked) = (found.reached().map(Num), Num(policy.within));
+        let at_end = match (&found.open, was_known) {
+            (Some(open), Some(true)) => Some(Note::Moved {
+                reached: reached.filter(|_| *open == Why::Wide),
+                asked,
+                recent: *open == Why::Recent,
+            }),
+            (_, Some(false)) if self.outcome == Some(Outcome::TimeUp) => {
+                Some(Note::Unstable { reached, asked })
+            }
+            _ => None,
+        };
+        let cut = found.cut.filter(Cut::is_much).map(|cut| cut.note());
+        let disturbed = found.disturbed.zip(found.estimate);
+        let disturbed = disturbed.and_then(|(found, estimate)| found.note(&estimate));
+        let open = match &found.open {
+            Some(Why::NoReading { note }) => Some((**note).clone()),
+            // How wide it is stands beside it.
+            Some(Why::Wide | Why::Recent | Why::Growing { .. } | Why::Disturbed { .. }) | None => {
+                None
+            }
+            Some(why) => Some(Note::Open { why: why.clone() }),
+        };
+        let notes = [at_end, cut, self.load_note(metric), disturbed, open];
+        let interval = found.estimate.and_then(|estimate| estimate.interval);
+        Figure {
+            estimate: found.estimate.map(|estimate| estimate.value),
+            samples: found.estimate.map_or(0, |estimate| estimate.samples),
+            // Nothing that is measured here can be below 0; Student's interval does not know.
+            low: interval.map(|interval| interval.low.max(0.0)),
+            high: interval.map(|interval| interval.high),
+            confidence: interval.map(|_| policy.confidence),
+            // The figures are of the end, so what is said of them must hold then.
+            known: was_known == Some(true) && found.open.is_none(),
+            notes: notes.into_iter().flatten().collect(),
+            doubts: Vec::new(),
+        }
+    }
+
+    /// What the load does to a figure, for its note.
+    pub(super) fn load_note(&self, metric: &MetricDef) -> Option<Note> {
+        let serves = matches!(self.stage, Stage::Serve(_) | Stage::Confirm(_));
+        (serves && metric.source == Source::Steps).then(|| self.series.load())?.note()
+    }
+
+    /// Share of the phase that a mean of devices speaks of, where they were not read for a good part of it.
+    pub(super) fn covers_part(&self, metric: &MetricDef) -> Option<f64> {
+        metric.device()?;
+        let sampled = &self.series.sampled;
+        let read = sampled.gauge(metric.source)?.read_s() / sampled.seconds;
+        (read < 1.0 - UNCOVERED).then_some(read)
     }
 
     /// Looks at every limit.

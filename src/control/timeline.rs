@@ -38,7 +38,7 @@ impl Run {
             }
             WorkerEvent::MaxRate(found) => {
                 if let Some(Stage::Probe(size)) = self.current {
-                    self.totals.rates.insert(size, found.clone());
+                    self.totals.searches.found.insert(size, found.clone());
                 }
             }
             WorkerEvent::Finished(finished) => {
@@ -171,7 +171,7 @@ impl Run {
             {
                 state.series.sampled.push(interval);
             } else if let (Some(Stage::Probe(size)), Some(interval)) = (current, &interval) {
-                self.totals.searches.entry(size).or_default().push(interval);
+                self.totals.searches.push(size, interval);
             }
             self.energy.push(&sample, &self.totals.devices);
             self.totals.served.sample(&sample);
@@ -184,8 +184,6 @@ impl Run {
         for state in &mut self.stages {
             state.series.resolve(&self.totals.marks);
         }
-        for search in self.totals.searches.values_mut() {
-            search.resolve(&self.totals.marks);
-        }
+        self.totals.searches.resolve(&self.totals.marks);
     }
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::devices::Selection;
 use super::measure::disturbance::Marks;
+use super::measure::figure::Figure;
 use super::measure::peak::Peaks;
-use super::measure::sampled::Sampled;
+use super::measure::search::Searches;
 use super::measure::served::{Members, Served};
 use super::measure::tick::Tick;
-use crate::event::{Finished, FoundRate, GapKind, Note, Num, Reason, ResourceSample};
-use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Source};
+use crate::event::{Finished, GapKind, Note, Num, Reason, ResourceSample};
+use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Source, UsageField};
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
 const GIVE_UP_TICKS: u64 = 5;
@@ -62,10 +63,8 @@ pub(super) struct Totals {
     pub(super) finished_ns: u64,
     /// The worker's own figures, and how many samples each rests on where it told.
     pub(super) own: BTreeMap<String, (Num, Option<u64>)>,
-    /// What searches for the highest rate have found, by samples a request.
-    pub(super) rates: BTreeMap<u32, FoundRate>,
-    /// The ticks during these searches.
-    pub(super) searches: BTreeMap<u32, Sampled>,
+    /// The searches for the highest rate.
+    pub(super) searches: Searches,
     /// Metrics that were read at least once.
     seen: BTreeSet<MetricId>,
     gaps: BTreeMap<String, Reason>,
@@ -139,8 +138,33 @@ impl Totals {
         self.counters.get(&source.field()?).copied()
     }
 
+    /// A counter of the run; `command`: it is one, whose use the kernel tells and not a worker.
+    pub(super) fn counted(&self, metric: &MetricDef, command: bool) -> Figure {
+        let (estimate, note) = match (metric.source, self.counter(metric.source)) {
+            (Source::SamplerCost, _) => {
+                let cost = self.cost_percent();
+                (cost, cost.is_none().then_some(Note::FewTicks))
+            }
+            (_, newest) if metric.usage == Some(UsageField::Cpu) => self.cpu_time(newest, command),
+            (_, newest) => (newest, None),
+        };
+        let note = note.or(estimate.is_none().then_some(Note::NotReported));
+        let (samples, known) = (self.ticks, estimate.is_some());
+        Figure { estimate, samples, known, ..Figure::default() }.noted(note)
+    }
+
+    /// CPU time as it was said at the end, where that is more than was sampled.
+    fn cpu_time(&self, sampled: Option<f64>, command: bool) -> (Option<f64>, Option<Note>) {
+        let usage = self.finished.as_ref().map(|finished| finished.usage);
+        let said = usage.and_then(|usage| usage.cpu_ns).map(|ns| ns as f64 * 1e-9);
+        match said.filter(|said| sampled.is_none_or(|sampled| *said > sampled)) {
+            None => (sampled, sampled.map(|_| Note::LastSample)),
+            said => (said, Some(if command { Note::KernelCount } else { Note::WorkerCount })),
+        }
+    }
+
     /// CPU time of the sampler over the time from its first tick to its last, in percent.
-    pub(super) fn cost_percent(&self) -> Option<f64> {
+    fn cost_percent(&self) -> Option<f64> {
         let (first, last) = self.span_ns?;
         cost_percent(self.cost_ns, last.saturating_sub(first))
     }

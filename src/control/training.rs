@@ -1,13 +1,14 @@
 //! What the loss and the validation accuracy say: diverged, trained, or neither yet.
 
 use super::policy::StopPolicy;
-use crate::event::{Divergence, EpochReport, LossOf, Num, OpenStage, StopDetail};
+use crate::event::{Divergence, EpochReport, Finished, LossOf, Num, OpenStage, StopDetail};
+use crate::metric::ModelFigure;
 
 /// Follows a training.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TrainingWatch {
     /// The newest epoch.
-    pub(super) last: Option<EpochReport>,
+    last: Option<EpochReport>,
     /// Best validation accuracy and its epoch.
     best: Option<(f64, u32)>,
     diverged: Option<Divergence>,
@@ -17,6 +18,18 @@ impl TrainingWatch {
     /// Epochs completed.
     pub(super) fn epochs(&self) -> u32 {
         self.last.as_ref().map_or(0, |report| report.epoch)
+    }
+
+    /// What was said last of the model; of the test data at its end.
+    pub(super) fn says(&self, of: ModelFigure, finished: Option<&Finished>) -> Option<Num> {
+        let last = self.last.as_ref();
+        match of {
+            ModelFigure::TrainLoss => Some(last?.train_loss),
+            ModelFigure::ValidationLoss => last?.validation_loss,
+            ModelFigure::ValidationAccuracy => last?.validation_accuracy,
+            ModelFigure::TestLoss => finished?.test_loss,
+            ModelFigure::TestAccuracy => finished?.test_accuracy,
+        }
     }
 
     /// Takes the newest training loss.

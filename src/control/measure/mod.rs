@@ -2,19 +2,22 @@
 //! the registry ([`crate::metric`]) says; how a figure is shown, and what follows from it, is decided elsewhere.
 //!
 //! A [`Measure`] is a metric of one stage as it stands: it says its figure and why that is not good enough yet, and bounds
-//! that hold at all looks. Metrics that are said once have none.
+//! that hold at all looks. Metrics that are said once have none. What a row has of either kind is a [`figure::Figure`].
 
 pub(crate) mod assessment;
 pub(crate) mod device;
 pub(crate) mod disturbance;
+pub(crate) mod figure;
 pub(crate) mod gauge;
 pub(crate) mod load;
 pub(crate) mod pace;
 pub(crate) mod peak;
 pub(crate) mod projection;
 pub(crate) mod sampled;
+pub(crate) mod search;
 pub(crate) mod series;
 pub(crate) mod served;
+pub(crate) mod sizes;
 pub(crate) mod steps;
 pub(crate) mod tick;
 pub(crate) mod times;

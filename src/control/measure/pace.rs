@@ -1,6 +1,7 @@
 //! How training goes on: when it began, what an epoch holds, what lies between two epochs, and the accuracy reached.
 
-use crate::event::{EpochReport, Num, Phase, StepBatch};
+use super::figure::Figure;
+use crate::event::{EpochReport, Note, Num, Phase, StepBatch};
 use crate::stats::distribution::student_t;
 
 /// Follows the epochs of a training.
@@ -159,14 +160,24 @@ impl Pace {
         Some(took_ns as f64 * 1e-9)
     }
 
-    /// The best accuracy so far, the first of equals.
-    pub(crate) fn best(&self) -> Option<Reached> {
-        self.best
-    }
-
     /// The first accuracy that was the target or above.
     pub(crate) fn reached(&self) -> Option<Reached> {
         self.reached
+    }
+
+    /// The time to a target accuracy; `spent_s`: the time in training until now, if it has begun.
+    pub(crate) fn to_target(&self, target: Option<f64>, spent_s: Option<f64>) -> Figure {
+        let Some(target) = target else {
+            return Figure::missing(Note::NoTarget);
+        };
+        let target = Num(target);
+        if let Some(Reached { accuracy, epoch, after_s }) = self.reached {
+            let reached = Note::TargetReached { accuracy: Num(accuracy), epoch, target };
+            return Figure::exact(after_s, 1).noted([reached]);
+        }
+        let best = self.best.filter(|_| spent_s.is_some());
+        let best = best.map(|best| (Num(best.accuracy), best.epoch));
+        Figure::missing(Note::TargetMissed { target, best, spent_s: spent_s.map(Num) })
     }
 
     /// The whole of so many epochs; `None` while nobody knows how large one is, and without any.
@@ -269,7 +280,7 @@ mod tests {
                 }
                 (found, reached) => assert_eq!(found, reached, "{target:?}"),
             }
-            assert_eq!(pace.best().unwrap().epoch, 4);
+            assert_eq!(pace.best.unwrap().epoch, 4);
         }
     }
 

@@ -5,13 +5,20 @@ use std::collections::VecDeque;
 use std::sync::LazyLock;
 
 use super::disturbance::{Mark, Marks};
+use super::figure::Figure;
 use super::gauge::Gauge;
 use super::tick::Interval;
+use crate::event::Note;
 use crate::metric::{CATALOGUE, MetricDef, MetricKind, Scope, Source};
 use crate::stats::{GrowthWatch, Part};
+use crate::units::Unit;
 
 /// Intervals that wait for their mark: those of seconds.
 const WAITING: usize = 64;
+
+/// Counters of the machine and of the run are read one after the other and the machine's in ticks of 10 ms: a share of
+/// a core this little below 0 is 0, more is no reading.
+const HAIR: f64 = 0.05;
 
 /// The sources of the metrics that fit, each once.
 fn sources(fits: impl Fn(&MetricDef) -> Option<Source>) -> Vec<Source> {
@@ -136,6 +143,18 @@ impl Sampled {
         }
         let place = SHARES.iter().position(|share| *share == source);
         place.and_then(|place| self.shares.get(place)).copied().unwrap_or_default()
+    }
+
+    /// A metric that is a share of the time.
+    pub(crate) fn figure(&self, metric: &MetricDef) -> Figure {
+        let factor = if metric.unit == Unit::Percent { 100.0 } else { 1.0 };
+        match self.share(metric.source).ratio() {
+            Some(ratio) if ratio < -HAIR => Figure::missing(Note::NegativeRest),
+            Some(ratio) => Figure::exact((ratio * factor).max(0.0), self.intervals),
+            None if self.intervals == 0 => Figure::missing(Note::NoInterval),
+            None if metric.source == Source::RunDelay => Figure::missing(Note::NoRunDelay),
+            None => Figure::missing(Note::NoMachineCounter),
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use super::assessment::{Beginning, Cut, settle};
 use super::disturbance::{Mark, Marks};
+use super::figure::{Doubt, Figure};
 use super::sampled::Sampled;
 use super::times::{self, CAPACITY, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
-use crate::event::{Pattern, StepBatch};
+use crate::event::{Note, Num, Pattern, StepBatch};
 use crate::stats::batches::total;
-use crate::stats::{QuantileSeries, RateWindows};
+use crate::stats::{FEWEST_WINDOWS, QuantileSeries, RateWindows};
 
 /// Steps that wait for their mark; more come only where nothing is marked for seconds, and count as unmarked.
 const WAITING: usize = 32_768;
@@ -183,5 +184,26 @@ impl Series {
         let elapsed = self.times.parts(ELAPSED, STEPS);
         let per_batch = self.times.per_batch();
         Cut::of(&elapsed, self.beginning().cut, per_batch, |part| part.amount)
+    }
+
+    /// The quantile at `level` of the rates over windows of time, without those of the warm-up.
+    pub(crate) fn windowed(&self, level: f64) -> Figure {
+        let elapsed = self.times.parts(ELAPSED, STEPS);
+        let cut = self.beginning().cut.min(elapsed.len());
+        let skip = self.windows.warm_up(total(&elapsed[..cut]).amount);
+        let (windows, width_s) = (self.windows.len(), Num(self.windows.width_s()));
+        match self.windows.quantile(level, skip) {
+            Some(found) => Figure {
+                notes: vec![Note::Windows { windows: windows - skip, width_s, warm_up: skip }],
+                doubts: vec![Doubt::NoInterval],
+                ..Figure::exact(found.value, found.samples)
+            },
+            None if self.times.observations() == 0 => Figure::missing(Note::NoStep),
+            // Too few is not none: whoever compares runs has to tell a short one from one without the metric.
+            None => Figure {
+                samples: windows.saturating_sub(skip) as u64,
+                ..Figure::missing(Note::FewWindows { windows, width_s, needed: FEWEST_WINDOWS })
+            },
+        }
     }
 }

@@ -163,6 +163,19 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
     assert!((0.1..0.11).contains(&cost), "{cost}");
 }
 
+/// It is judged in training, which never began.
+#[test]
+fn a_peak_that_was_waited_for_is_not_known_where_nothing_judged_it() {
+    let sim = Sim { phases: vec![(Phase::Serve(1), 4.0)], ..Sim::default() };
+    for (metrics, known) in [(["memory.peak"], Some(false)), (["serve.throughput"], None)] {
+        let context = RunContext { serve_sizes: vec![1], ..context() };
+        let mut controller = Controller::new(policy(&metrics), context);
+        let _ = feed(&mut controller, &sim.messages());
+        let peak = row(&controller.rows(None), "memory.peak").clone();
+        assert_eq!((peak.estimate, peak.plateaued), (Some(300e6), known), "{peak:?}");
+    }
+}
+
 #[test]
 fn the_share_of_the_sampler_in_a_moment_is_not_said() {
     for (seconds, said) in [(0.9, false), (1.5, true)] {

@@ -6,8 +6,8 @@ use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, feed, policy, say};
 use crate::control::{Constraint, Controller, Op, RunContext, StopPolicy};
 use crate::event::{
-    CommandSpec, Feasibility, Finished, Hello, MetricRow, Note, Phase, READS_LATE, RunVerdict,
-    StopDetail, StopReason, StopRecord, Usage, Work, WorkerEvent,
+    CommandSpec, Feasibility, Finished, Gap, Hello, MetricRow, Note, Phase, READS_LATE, Reason,
+    RunVerdict, StopDetail, StopReason, StopRecord, Usage, Work, WorkerEvent,
 };
 
 const PEAK: &str = "serve.memory_peak";
@@ -162,4 +162,21 @@ fn a_command_is_known_at_its_end_and_not_after_a_training() {
             assert_eq!(found.notes, [Note::ServedAfterTraining]);
         }
     }
+}
+
+/// Even what serves first would have none.
+#[test]
+fn memory_that_was_never_read_says_so_whatever_the_order_of_the_phases() {
+    let sim = Sim { phases: vec![(Phase::Train, 2.0), (Phase::Serve(1), 2.0)], ..Sim::default() };
+    let why = Reason::unsupported("no VmHWM");
+    let mut messages = sim.messages();
+    for message in &mut messages {
+        if let Message::Sample(sample) = message {
+            sample.peak_bytes = None;
+            sample.gaps = vec![Gap { field: "peak_bytes".to_owned(), reason: why.clone() }];
+        }
+    }
+    let mut controller = Controller::new(policy(&[]), serving());
+    feed(&mut controller, &[messages, vec![finished(4)]].concat());
+    assert_eq!(row(&controller, PEAK).notes, [Note::from(why)]);
 }
