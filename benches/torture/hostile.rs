@@ -44,6 +44,10 @@ try:
     elif end == "endless":
         while True:
             out.write(b"x" * 65536)
+    elif end == "big":
+        event = {"type": "failed", "data": {"kind": "big", "message": "z" * 15_000_000}}
+        line = {"seq": 14, "t_ns": time.monotonic_ns(), "event": event}
+        out.write(json.dumps(line).encode() + b"\n")
     elif end == "metrics":
         n = 9
         while True:
@@ -59,8 +63,10 @@ except BrokenPipeError:
     os._exit(1)
 "#;
 
-const ENDS: [&str; 10] =
-    ["0", "0", "0", "7", "signal9", "signal11", "linger", "flood", "metrics", "log"];
+const ENDS: [&str; 12] = [
+    "0", "0", "0", "7", "signal9", "signal11", "linger", "flood", "endless", "big", "metrics",
+    "log",
+];
 
 /// So many runs of a worker whose stream was changed in one to four places.
 pub(crate) fn hostile(seed: u64, cases: u64) -> Toll {
