@@ -234,7 +234,7 @@ impl FrontReport {
                 format!("* {more} more: see `pareto` in the rows of --format csv")
             });
             if here(Mark::Front).next().is_none() {
-                let why = self.why_none(dataset);
+                let why = self.left_out(Some(dataset));
                 out += &line(format!("* no cell of {dataset} could be compared: {why}"));
             }
             let behind: Vec<_> = here(Mark::Dominated).filter_map(behind_text).collect();
@@ -253,15 +253,16 @@ impl FrontReport {
         out
     }
 
-    /// Why no cell of a data set could be compared.
-    fn why_none(&self, dataset: &str) -> String {
+    /// Why cells of a data set, or of any, were not compared: `2 infeasible, 1 undecided`.
+    pub(super) fn left_out(&self, dataset: Option<&str>) -> String {
         let kinds = [
             (Mark::Infeasible, "infeasible"),
             (Mark::Undecided, "undecided"),
             (Mark::Incomplete, "without the figure of an objective"),
         ];
         let counts = kinds.into_iter().filter_map(|(mark, what)| {
-            let count = self.marked(mark).filter(|cell| cell.dataset == dataset).count();
+            let of = |cell: &&FrontCell| dataset.is_none_or(|dataset| cell.dataset == dataset);
+            let count = self.marked(mark).filter(of).count();
             (count > 0).then(|| format!("{count} {what}"))
         });
         counts.collect::<Vec<_>>().join(", ")
@@ -391,6 +392,21 @@ mod tests {
             assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
             insta::assert_snapshot!(format!("front_{width}"), text);
         }
+    }
+
+    #[test]
+    fn why_nothing_was_compared_is_counted() {
+        let mut none = front();
+        let [infeasible, undecided, incomplete] =
+            [Mark::Infeasible, Mark::Undecided, Mark::Incomplete];
+        let marks = [infeasible, infeasible, undecided, incomplete, incomplete];
+        assert_eq!(none.cells.len(), marks.len());
+        for (cell, mark) in none.cells.iter_mut().zip(marks) {
+            cell.mark = mark;
+        }
+        let says = "2 infeasible, 1 undecided, 2 without the figure of an objective";
+        assert_eq!(none.left_out(None), says);
+        assert_eq!(none.left_out(Some("nowhere")), "");
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn verdicts(records: &[RunRecord]) -> String {
 fn front_section(front: &FrontReport) -> String {
     let mut out = escaped(&front.introduction()) + "\n";
     if front.compared().is_empty() {
-        out += "\nNo cell could be compared.\n";
+        let _ = write!(out, "\nNo cell could be compared: {}.\n", front.left_out(None));
         return out;
     }
     let columns: Vec<_> = front.columns().into_iter().map(folded).collect();

@@ -62,6 +62,8 @@ impl<'a> Session<'a> {
         for (index, spec) in specs.iter_mut().enumerate() {
             spec.index = index;
         }
+        // `exec` knows no going on.
+        let resumes = !specs.iter().all(|spec| spec.job.work.is_unset());
         let (folders, observer) = (&mut self.folders, &mut *self.observer);
         let mut both = |event: RunEvent| {
             let folder = &mut folders[places[event.index]];
@@ -70,8 +72,10 @@ impl<'a> Session<'a> {
             folder.recorder.event(&event)
         };
         runner::execute(&specs, self.sampler, &self.interrupts, &mut both).map_err(|error| {
-            Fault::new(format!("{error}; the run in flight was ended"))
-                .hint("what had finished is kept: `perftune report` rebuilds its reports, --resume runs the rest")
+            let rest = if resumes { ", --resume runs the rest" } else { "" };
+            Fault::new(format!("{error}; the run in flight was ended")).hint(format!(
+                "what had finished is kept: `perftune report` rebuilds its reports{rest}"
+            ))
         })
     }
 

@@ -9,7 +9,8 @@ pub(super) fn front(page: &mut Markup, front: &FrontReport) {
     section(page, "Which cells are worth having", |section| {
         section.leaf("p", &[], &front.introduction());
         if cells.is_empty() {
-            section.leaf("p", &[], "No cell could be compared.");
+            let why = front.left_out(None);
+            section.leaf("p", &[], &format!("No cell could be compared: {why}."));
             return;
         }
         let mut columns = front.columns();
