@@ -8,6 +8,7 @@ use clap::builder::styling::{AnsiColor, Style};
 
 use super::output::Screen;
 use crate::app::Fault;
+use crate::report::layout::harmless_text;
 
 /// The text for the standard error, with colours or without. A message that has its own `error:`, as those of a grid
 /// file do, one for each mistake, is left as it is.
@@ -16,7 +17,7 @@ pub fn render(fault: &Fault, coloured: bool) -> String {
     let red = style(AnsiColor::Red.on_default().bold());
     let cyan = style(AnsiColor::Cyan.on_default().bold());
     let mut out = String::new();
-    let mut said = fault.error.to_string();
+    let mut said = harmless_text(&fault.error.to_string());
     for line in said.lines() {
         let own = line.strip_prefix("error: ");
         let text = own.unwrap_or(line);
@@ -29,7 +30,7 @@ pub fn render(fault: &Fault, coloured: bool) -> String {
     let mut source = fault.error.source();
     while let Some(cause) = source {
         source = cause.source();
-        let text = cause.to_string();
+        let text = harmless_text(&cause.to_string());
         // Many errors repeat their source in their own message.
         if !said.contains(&text) {
             let _ = writeln!(out, "  caused by: {text}");
@@ -37,7 +38,7 @@ pub fn render(fault: &Fault, coloured: bool) -> String {
         }
     }
     for hint in &fault.hints {
-        let _ = writeln!(out, "{cyan}hint:{cyan:#} {hint}");
+        let _ = writeln!(out, "{cyan}hint:{cyan:#} {}", harmless_text(hint));
     }
     out
 }

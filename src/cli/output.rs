@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 
 use crate::app::Fault;
+use crate::report::layout::harmless_text;
 
 /// Where no terminal says how wide it is.
 const DEFAULT_WIDTH: usize = 80;
@@ -43,7 +44,7 @@ impl Screen {
     }
 
     fn lines(self, kind: &str, texts: &[impl Display]) {
-        let lines = texts.iter().map(|text| format!("{kind}: {text}\n"));
+        let lines = texts.iter().map(|text| harmless_text(&format!("{kind}: {text}\n")));
         self.say(&lines.collect::<String>());
     }
 
@@ -54,10 +55,12 @@ impl Screen {
     }
 }
 
-/// Writes data to the standard output. A reader that has seen enough (`| head`) is no error.
+/// Writes data to the standard output. A reader that has seen enough (`| head`) is no error. Names and messages in it are
+/// foreign: what could command a terminal is escaped, whatever the format.
 pub fn print(bytes: &[u8]) -> Result<(), Fault> {
+    let shown = harmless_text(&String::from_utf8_lossy(bytes));
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    match stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written.context("cannot write to the standard output")?),
     }

@@ -56,9 +56,9 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             .hint("record whole runs with `perftune run GRID --full --shadow`"));
     }
     // By objectives that are not those of the manifest nothing is written: the files of a folder must agree with it.
-    let recorded = objectives.is_none();
+    let written = objectives.is_none() && stored.unwritable.is_none();
     let derived = Derived::new(&results, records, objectives.as_deref())?;
-    if recorded {
+    if written {
         derived.write(&results, records, shadow.as_ref())?;
     }
     let document = Document {
@@ -68,12 +68,15 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         shadow: shadow.as_ref(),
         closing: Closing {
             planned: Some(records.len() + stored.missing.len()),
-            folder: recorded.then_some(&shown),
+            folder: written.then_some(&shown),
             front: derived.front.as_ref(),
             ..Closing::default()
         },
     };
     document.print(args.format)?;
     document.say(args.format, screen);
+    if let Some(why) = stored.unwritable {
+        screen.note(&[format!("the reports in {shown} stay as they are: {why}")]);
+    }
     Ok(ExitStatus::Ok)
 }

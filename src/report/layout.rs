@@ -253,9 +253,22 @@ pub(super) fn some_of(
     shown.iter().map(|line| wrap(line, width, "  ")).collect()
 }
 
-/// A foreign line without the characters that could move the cursor or change colours.
+/// A foreign line in which the characters that could move the cursor or change colours are escaped, as Rust writes them.
 pub fn harmless(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
+    let mut shown = String::with_capacity(line.len());
+    for c in line.chars() {
+        if c.is_control() && c != '\t' {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The same of a text of several lines.
+pub fn harmless_text(text: &str) -> String {
+    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// The first names, and how many more: `a, b and 3 more`.
@@ -338,6 +351,7 @@ mod tests {
 
     #[test]
     fn a_foreign_line_cannot_move_the_cursor() {
-        assert_eq!(harmless("a\u{1b}[2Jb\tc\r"), "a?[2Jb\tc?");
+        assert_eq!(harmless("a\u{1b}[2Jb\tc\r\u{9b}"), "a\\u{1b}[2Jb\tc\\r\\u{9b}");
+        assert_eq!(harmless_text("\u{7}\nb\n"), "\\u{7}\nb\n");
     }
 }

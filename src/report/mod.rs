@@ -37,6 +37,8 @@ mod spared;
 #[cfg(test)]
 pub(crate) mod fixtures;
 
+use std::borrow::Cow;
+
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -93,13 +95,33 @@ where
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
-        writer.write_record(row)?;
+        writer.write_record(row.into_iter().map(|cell| no_formula(cell.as_ref()).into_owned()))?;
     }
     let bytes = writer.into_inner().map_err(|error| {
         // Writing into memory fails only where the rows differ in length, which `write_record` has said before.
         ReportError::Csv(error.into_error().into())
     })?;
     Ok(bytes)
+}
+
+/// What a spreadsheet would take for a formula, by its first character (OWASP, CSV injection).
+const FORMULAS: [u8; 6] = [b'=', b'+', b'-', b'@', b'\t', b'\r'];
+
+/// A cell that no spreadsheet takes for a formula: a quote comes before it. Numbers stay as they are.
+fn no_formula(cell: &[u8]) -> Cow<'_, [u8]> {
+    let number = || std::str::from_utf8(cell).is_ok_and(|text| text.parse::<f64>().is_ok());
+    match cell {
+        [first, _, ..] if FORMULAS.contains(first) && !number() => [b"'", cell].concat().into(),
+        _ => cell.into(),
+    }
+}
+
+/// The text of a cell that [`no_formula`] has made.
+fn of_cell(cell: &str) -> &str {
+    match cell.as_bytes() {
+        [b'\'', first, ..] if FORMULAS.contains(first) => &cell[1..],
+        _ => cell,
+    }
 }
 
 /// Each of these once, where it comes first.
@@ -122,6 +144,29 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_cell_is_no_formula_and_reads_back() {
+        for (cell, written) in [
+            ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("-cmd|' /C calc'!A0", "'-cmd|' /C calc'!A0"),
+            ("+1+1", "'+1+1"),
+            ("\t=1", "'\t=1"),
+            ("-1.5e-3", "-1.5e-3"),
+            ("-inf", "-inf"),
+            ("-", "-"),
+            ("mlp-digits", "mlp-digits"),
+            ("'quoted'", "'quoted'"),
+            ("", ""),
+        ] {
+            let found = no_formula(cell.as_bytes()).into_owned();
+            assert_eq!(String::from_utf8(found).unwrap(), written);
+            assert_eq!(of_cell(written), cell);
+        }
+        let bytes = csv_bytes(["a"], [["=1+1"]]).unwrap();
+        assert_eq!(bytes, b"a\n'=1+1\n");
+    }
 
     #[test]
     fn numbers_that_are_none_are_words() {

@@ -51,7 +51,8 @@ pub enum Existing {
 #[derive(Debug)]
 pub struct Results {
     path: PathBuf,
-    _lock: Lock,
+    /// Absent: it is only read.
+    _lock: Option<Lock>,
 }
 
 /// Holds the folder for one writer; the kernel lets go of it however the process ends.
@@ -69,6 +70,8 @@ pub struct StoredResults {
     pub records: Vec<RunRecord>,
     /// The runs of the manifest that have no whole record.
     pub missing: Vec<String>,
+    /// Why nothing can be written there: another perftune does, or the system forbids it.
+    pub unwritable: Option<StoreError>,
 }
 
 impl Results {
@@ -89,7 +92,7 @@ impl Results {
         let probe = path.join("runs/.probe");
         atomic::write(&probe, &[b'.'; 4096])?;
         fs_err::remove_file(&probe).map_err(StoreError::io("cannot tidy the results folder"))?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), _lock: Some(lock) })
     }
 
     /// The folder.
@@ -206,12 +209,16 @@ impl Lock {
     }
 }
 
-/// Opens a results folder whose grid has ended, to write its reports anew.
+/// Opens a results folder to write its reports anew, or, where that cannot be, to show them.
 pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
     let head = of_results(path)?;
-    let lock = Lock::take(path)?;
+    let (lock, unwritable) = match Lock::take(path) {
+        Ok(lock) => (Some(lock), None),
+        Err(error) => (None, Some(error)),
+    };
     let results = Results { path: path.to_owned(), _lock: lock };
-    let mut stored = StoredResults { name: head.name, records: Vec::new(), missing: Vec::new() };
+    let (name, records, missing) = (head.name, Vec::new(), Vec::new());
+    let mut stored = StoredResults { name, records, missing, unwritable };
     for run in head.runs {
         match results.record(&run) {
             Some(record) => stored.records.push(record),

@@ -201,6 +201,13 @@ fn one_folder_is_written_by_one_perftune() {
         let second = lab.run(&[flag]).exits(2);
         assert!(second.stderr.contains("another perftune is writing to"), "{}", second.stderr);
     }
+    // What is whole of it can be looked at.
+    let seen = lab.call(&["report", "results/t"]).exits(0);
+    assert!(seen.stdout.contains("made-up"), "{seen:#?}");
+    assert!(
+        seen.stderr.contains("note: the reports in results/t stay as they are: another"),
+        "{seen:#?}"
+    );
     assert!(worker.lives());
     running.signal(Signal::INT);
     running.end().exits(130);

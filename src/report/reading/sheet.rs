@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
+use super::super::of_cell;
 use super::fault::{Fault, FiguresFault};
 use crate::event::RunStatus;
 
@@ -99,7 +100,7 @@ impl<'a> CsvRow<'a> {
     /// The cell of a column; empty where there is no such column.
     pub(super) fn text(&self, column: &str) -> &'a str {
         let place = self.sheet.place(column);
-        place.and_then(|place| self.record.get(place)).unwrap_or_default()
+        of_cell(place.and_then(|place| self.record.get(place)).unwrap_or_default())
     }
 
     pub(super) fn wrong(&self, column: &str, value: &str, wanted: &'static str) -> Fault {

@@ -14,16 +14,14 @@ pub fn describe(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("exited with code {code}"),
         Exit::Signal(signal) => {
-            let name = rustix::process::Signal::from_named_raw(signal).map_or_else(
-                || format!("signal {signal}"),
-                |signal| signal_name(signal).to_owned(),
-            );
+            let named = rustix::process::Signal::from_named_raw(signal).and_then(signal_name);
+            let name = named.map_or_else(|| format!("signal {signal}"), str::to_owned);
             format!("was ended by {name}")
         }
     }
 }
 
-fn signal_name(signal: rustix::process::Signal) -> &'static str {
+fn signal_name(signal: rustix::process::Signal) -> Option<&'static str> {
     use rustix::process::Signal;
     [
         (Signal::HUP, "SIGHUP"),
@@ -43,5 +41,22 @@ fn signal_name(signal: rustix::process::Signal) -> &'static str {
     ]
     .iter()
     .find(|(known, _)| *known == signal)
-    .map_or("an unusual signal", |(_, name)| name)
+    .map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_without_a_name_here_has_its_number() {
+        for (signal, says) in [
+            (9, "was ended by SIGKILL"),
+            // SIGUSR1, and one of the real-time signals.
+            (10, "was ended by signal 10"),
+            (34, "was ended by signal 34"),
+        ] {
+            assert_eq!(describe(Exit::Signal(signal)), says);
+        }
+    }
 }
