@@ -2,13 +2,20 @@
 //!
 //! How they look is left to `report`. Invariant: nothing is written, and another perftune may be writing to them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Fault;
+use super::compare::source::holds_both;
 use super::distinct::distinct;
 use super::summary::summaries;
+use crate::event::Arm;
 use crate::report::folders::{Folder, Folders};
 use crate::store::Recordings;
+
+/// Both sides of a folder that `perftune run --against` has made.
+pub fn arms(path: &Path) -> Option<Vec<PathBuf>> {
+    holds_both(path).then(|| Arm::BOTH.map(|arm| path.join(arm.name())).to_vec())
+}
 
 /// Reads the runs of each that have ended.
 pub fn read(paths: &[PathBuf]) -> Result<Folders, Fault> {

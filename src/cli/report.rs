@@ -3,6 +3,8 @@
 //! What the runs say is left to `app`, how it looks to `report`. Invariant: under other objectives than the recorded ones
 //! nothing is written.
 
+use std::path::PathBuf;
+
 use super::args::ReportArgs;
 use super::document::Document;
 use super::exit::ExitStatus;
@@ -18,14 +20,14 @@ use crate::report::closing::Closing;
 use crate::store::reopen;
 
 /// Several folders side by side.
-fn side_by_side(args: &ReportArgs) -> Result<ExitStatus, Fault> {
+fn side_by_side(args: &ReportArgs, dirs: &[PathBuf]) -> Result<ExitStatus, Fault> {
     let of_one = [("--shadow", args.shadow), ("--objectives", args.objectives.is_some())];
     let html = ("--format html", args.format == ReportFormat::Html);
     if let Some((flag, _)) = of_one.into_iter().chain([html]).find(|(_, given)| *given) {
         return Err(Fault::new(format!("{flag} speaks of one results folder"))
             .hint("give one folder, or compare several without it"));
     }
-    let folders = folders::read(&args.dirs)?;
+    let folders = folders::read(dirs)?;
     let bytes = match args.format {
         ReportFormat::Json => folders.json()?,
         ReportFormat::Csv => folders.csv()?,
@@ -41,8 +43,11 @@ fn side_by_side(args: &ReportArgs) -> Result<ExitStatus, Fault> {
 /// Rebuilds and prints them.
 pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     let [dir] = &args.dirs[..] else {
-        return side_by_side(args);
+        return side_by_side(args, &args.dirs);
     };
+    if let Some(arms) = folders::arms(dir) {
+        return side_by_side(args, &arms);
+    }
     let asked = parse_rules(&args.rule)?;
     let objectives = args.objectives.clone().map(config::GridSource::Path);
     let objectives = objectives.map(|source| config::objectives(&source)).transpose()?;

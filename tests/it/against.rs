@@ -92,6 +92,11 @@ fn identical_builds_are_green_and_each_side_is_an_ordinary_folder() {
 
     // The runs of a block are made in the order that they say, and on each side twice.
     let mut places = BTreeMap::new();
+    let both = lab.call(&["report", "results/t", "--format", "csv"]).exits(0).stdout;
+    assert!(
+        both.contains(",results/t/baseline,") && both.contains(",results/t/candidate,"),
+        "{both}"
+    );
     let mut sessions = Vec::new();
     for arm in ["baseline", "candidate"] {
         assert_eq!(

@@ -35,13 +35,10 @@ fn rows_whose_runs_lack_the_figure_are_not_told_to_make_more_of_them() {
     let note = "the steps fill 18 windows".to_owned();
     lacking.why = vec![RowReason::Absent { side: Arm::Candidate, absent: 9, runs: 10, note }];
     let text = report(&of(vec![lacking.clone()])).text(200);
-    assert!(
-        text.contains("more runs like these are no help") && !text.contains("--blocks"),
-        "{text}"
-    );
+    assert!(text.contains("more of them are no help") && !text.contains("--blocks"), "{text}");
     let both = of(vec![lacking, row(RowVerdict::Inconclusive, "cnn", figure)]);
     let text = report(&both).text(200);
-    assert!(text.contains("1 row inconclusive: ") && text.contains("of 1 row: more"), "{text}");
+    assert!(text.contains("1 row inconclusive: ") && text.contains("of 1 row; more"), "{text}");
 }
 
 #[test]

@@ -216,7 +216,8 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
     if !lacking.is_empty() {
         let rows = counted(lacking.len(), "row");
         lines.push(format!(
-            "to do: runs lack the figure of {rows}: more runs like these are no help, what is said of each row above is"
+            "to do: runs lack the figure of {rows}; more of them are no help, longer ones are where they are too short for it \
+             (epochs of [train], max_requests of [serve], min_time of [stop])"
         ));
     }
     if has(RowVerdict::Suspect) && stored {
