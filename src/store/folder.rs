@@ -4,6 +4,7 @@ mod manifest;
 mod marker;
 mod recordings;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -22,9 +23,11 @@ pub use recordings::Recordings;
 /// Room that must be there before the first run, in bytes: a run's log grows by some megabytes a minute.
 const NEEDED: u64 = 16 << 20;
 
+const MANIFEST: &str = "manifest.json";
+
 /// What stands in the folder beside the runs.
 pub const WRITTEN: &[&str] = &[
-    "manifest.json",
+    MANIFEST,
     "report.csv",
     "metrics.csv",
     "summary.csv",
@@ -242,6 +245,9 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
         return Ok(());
     };
     let planned = head.runs.len();
+    if planned == 0 {
+        return Ok(());
+    }
     let mut finished = 0;
     for run in &head.runs {
         finished += usize::from(read_done(&path.join("runs").join(run))?.is_some());
@@ -263,9 +269,13 @@ fn only_unfinished_beginnings(path: &Path) -> bool {
     entries.flatten().all(|entry| match entry.file_name().to_str() {
         Some(".lock" | "manifest.json.tmp") => true,
         Some("runs") => fs_err::read_dir(entry.path())
-            .is_ok_and(|runs| runs.flatten().all(|run| run.file_name() == ".probe.tmp")),
+            .is_ok_and(|runs| runs.flatten().all(|run| is_probe(&run.file_name()))),
         _ => false,
     })
+}
+
+fn is_probe(name: &OsStr) -> bool {
+    name == ".probe" || name == ".probe.tmp"
 }
 
 fn check_space(path: &Path) -> Result<(), StoreError> {
@@ -278,13 +288,20 @@ fn check_space(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes what perftune wrote, and nothing else that a user may have put there.
+/// Removes what perftune wrote, and nothing else that a user may have put there. The manifest becomes one without runs: if
+/// this process is killed now, the next would take a folder without one for somebody else's.
 fn clear(path: &Path) -> Result<(), StoreError> {
+    if let Some(head) = read_manifest(path)? {
+        let none = serde_json::json!({ "format": FORMAT, "name": head.name, "runs": [] });
+        let bytes = json::sealed(&none)
+            .map_err(|error| StoreError::io("cannot write the manifest")(error.into()))?;
+        atomic::write(&path.join(MANIFEST), &bytes)?;
+    }
     let runs = path.join("runs");
     if runs.exists() {
         fs_err::remove_dir_all(&runs).map_err(StoreError::io("cannot remove the old runs"))?;
     }
-    for name in WRITTEN {
+    for name in WRITTEN.iter().filter(|name| **name != MANIFEST) {
         let file = path.join(name);
         if file.exists() {
             fs_err::remove_file(&file).map_err(StoreError::io("cannot remove an old report"))?;
@@ -339,7 +356,38 @@ mod tests {
         assert!(path.join("manifest.json").exists());
         fs_err::write(path.join("notes.txt"), "mine").unwrap();
         drop(Results::open(&path, Existing::Replace).unwrap());
-        assert!(!path.join("manifest.json").exists() && path.join("notes.txt").exists());
+        assert!(read_manifest(&path).unwrap().unwrap().runs.is_empty());
+        assert!(path.join("notes.txt").exists());
+    }
+
+    #[test]
+    fn what_a_killed_perftune_has_begun_is_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        for (case, files) in
+            [&["runs/.probe.tmp"][..], &["runs/.probe", ".lock"], &["manifest.json.tmp", ".lock"]]
+                .iter()
+                .enumerate()
+        {
+            let path = dir.path().join(case.to_string());
+            fs_err::create_dir_all(path.join("runs")).unwrap();
+            for file in *files {
+                fs_err::write(path.join(file), "").unwrap();
+            }
+            Results::open(&path, REFUSE).unwrap();
+        }
+        // One that was killed while it removed old results.
+        let path = dir.path().join("replaced");
+        let results = Results::open(&path, REFUSE).unwrap();
+        let old = br#"{"format":{"major":2,"minor":0},"name":"g","runs":["a"]}"#;
+        results.write(MANIFEST, old).unwrap();
+        results.write("report.csv", b"run").unwrap();
+        drop(results);
+        fs_err::write(path.join("notes.txt"), "mine").unwrap();
+        clear(&path).unwrap();
+        assert!(!path.join("report.csv").exists());
+        for existing in [REFUSE, Existing::Resume, Existing::Replace] {
+            Results::open(&path, existing).unwrap();
+        }
     }
 
     #[test]
