@@ -7,8 +7,8 @@ use std::process::{Child, ChildStdin, Command as Process, Stdio};
 use perftune::event::wire::decode;
 use perftune::event::{
     Allocator, Command, EPOCH_SAMPLES, Envelope, EpochReport, Finished, JobSpec, ModelSpec,
-    Optimizer, PARAMETERS, PROTOCOL_VERSION, Pattern, Phase, Precision, ServeSpec, StepBatch,
-    TrainSpec, Work, WorkerEvent,
+    OmpWait, Optimizer, PARAMETERS, PROTOCOL_VERSION, Pattern, Phase, Precision, ServeSpec,
+    StepBatch, TrainSpec, Work, WorkerEvent,
 };
 
 pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
@@ -23,6 +23,7 @@ pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
         device: "cpu".to_owned(),
         flush_denormals: true,
         allocator: Allocator::System,
+        omp_wait: OmpWait::Active,
         precision: Precision::Fp32,
         train: TrainSpec {
             epochs,
