@@ -449,7 +449,7 @@ fn commands_of_two_grids_are_measured_in_turns() {
             "name = \"t\"\n[models.mine]\ncommand = [\"sleep\", \"{seconds}\"]\nsteps = false\n[grid]\nmodel = \"mine\"\ndataset = \"none\"\n"
         )
     };
-    let lab = Lab::new(&grid("0.06"));
+    let lab = Lab::new(&grid("0.5"));
     fs::write(lab.path("old.toml"), grid("0.01")).unwrap();
     let shown = lab.run(&["--against", "old.toml", "--blocks", "7"]).exits(1);
     assert!(shown.stdout.contains("command.time"), "{shown:?}");
