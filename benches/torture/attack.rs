@@ -90,7 +90,9 @@ impl Place {
         }
         attacked.ends_within(Duration::from_mins(1));
         let usage = perftune::sampler::last_account(attacked.child.id());
-        let memory = usage.and_then(|usage| usage.vm_hwm_bytes).unwrap_or(0);
+        // Where the mark of this process, which exec keeps, hides its own, that is an upper end.
+        let peak = usage.and_then(|usage| usage.vm_hwm_bytes.or(usage.hwm_at_most_bytes));
+        let memory = peak.unwrap_or(0);
         let status = attacked.child.wait().unwrap();
         toll.saw_memory(memory, what);
         let printed = self.printed();

@@ -180,8 +180,8 @@ words!(pub Allocator { Retain = "retain", System = "system" });
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OmpWait {
-    /// They spin for some milliseconds: fastest on a machine of one's own, and many times slower beside other work, since a
-    /// thread that spins keeps the core from the one that it waits for.
+    /// They spin for a millisecond or so: fastest on a machine of one's own, and the slower the more others are at work, since
+    /// a thread that spins keeps the core from the one that it waits for.
     #[default]
     Active,
     /// They spin for some microseconds, then sleep.
