@@ -52,7 +52,10 @@ fn shell(first: &str) -> Lab {
 
 /// Starts the grid and waits until the long run has trained for an epoch.
 fn started(lab: &Lab) -> (Running, Watched) {
-    let mut running = lab.start(&["-v", "--progress", "plain"]);
+    // Whoever started the tests may ignore the loss of the terminal.
+    let below = ["env", "--default-signal=HUP"];
+    let args = ["run", "grid.toml", "-v", "--progress", "plain"];
+    let mut running = Running::new(lab.perftune_below(&below, &args));
     running.until(&format!("{LONG}: started"));
     let worker = running.until_phase("validate");
     assert!(worker.lives());
@@ -121,7 +124,9 @@ fn an_interrupt_keeps_what_is_finished_and_ends_what_is_not() {
 }
 
 fn started_again(lab: &Lab) -> (Running, Watched) {
-    let mut running = lab.start(&["-v", "--resume"]);
+    let below = ["env", "--default-signal=HUP"];
+    let mut running =
+        Running::new(lab.perftune_below(&below, &["run", "grid.toml", "-v", "--resume"]));
     running.until(&format!("[1/1] {LONG}: started"));
     let worker = running.until_phase("train");
     (running, worker)

@@ -219,7 +219,7 @@ max_time = "5s"
 patience = 2
 min_delta = 0.01
 [constraints]
-"serve.latency_p50" = "<= 20ms"
+"serve.latency_p50" = "<= 1s"
 "#;
 
 #[test]
