@@ -122,11 +122,8 @@ impl Results {
         if let Some(difference) = difference(&done.spec, spec, "") {
             return Err(StoreError::OtherSettings { run: run.to_owned(), difference });
         }
-        match done.status {
-            // A log that a power cut has torn is no record: the run is missing.
-            RunStatus::Completed | RunStatus::Stopped => Ok(log::read_record(&folder).ok()),
-            RunStatus::Failed | RunStatus::Cancelled => Ok(None),
-        }
+        // A log that a power cut has torn is no record: the run is missing.
+        Ok(done.is_whole().then(|| log::read_record(&folder).ok()).flatten())
     }
 
     /// An empty folder for a run.
@@ -250,7 +247,8 @@ fn check_occupancy(path: &Path, existing: Existing) -> Result<(), StoreError> {
     }
     let mut finished = 0;
     for run in &head.runs {
-        finished += usize::from(read_done(&path.join("runs").join(run))?.is_some());
+        let done = read_done(&path.join("runs").join(run))?;
+        finished += usize::from(done.is_some_and(|done| done.is_whole()));
     }
     Err(StoreError::Occupied {
         path: path.to_owned(),
@@ -350,8 +348,14 @@ mod tests {
             )
             .unwrap();
         drop(results);
+        for (run, status) in [("a", RunStatus::Cancelled), ("b", RunStatus::Completed)] {
+            let folder = path.join("runs").join(run);
+            fs_err::create_dir_all(&folder).unwrap();
+            let done = Done { format: FORMAT, status, spec: serde_json::Value::Null };
+            fs_err::write(folder.join("done.json"), json::sealed(&done).unwrap()).unwrap();
+        }
         let error = Results::open(&path, REFUSE).unwrap_err().to_string();
-        assert!(error.contains("0 finished and 2 unfinished of 2"), "{error}");
+        assert!(error.contains("1 finished and 1 unfinished of 2"), "{error}");
         drop(Results::open(&path, Existing::Resume).unwrap());
         assert!(path.join("manifest.json").exists());
         fs_err::write(path.join("notes.txt"), "mine").unwrap();

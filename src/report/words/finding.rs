@@ -133,8 +133,12 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
 type Ends = (Option<Num>, Option<Num>);
 
 fn bounds((low, high): Ends, confidence: Num, of: &Constraint) -> String {
-    let low = low.map(|low| format!("at least {}", of.shown(low.0)));
-    let high = high.map(|high| format!("at most {}", of.shown(high.0)));
+    // A bound that is shown as the limit is said to be beyond it, where it is.
+    let alike = |end: f64| of.shown(end) == of.shown(of.limit);
+    let above = |low: f64| if low > of.limit && alike(low) { "more than" } else { "at least" };
+    let below = |high: f64| if high < of.limit && alike(high) { "less than" } else { "at most" };
+    let low = low.map(|low| format!("{} {}", above(low.0), of.shown(low.0)));
+    let high = high.map(|high| format!("{} {}", below(high.0), of.shown(high.0)));
     let shown = match (low, high) {
         (Some(low), Some(high)) => format!("{low} and {high}"),
         (Some(one), None) | (None, Some(one)) => one,

@@ -196,7 +196,9 @@ fn figures(open: &[OpenFigure]) -> String {
 fn figure(OpenFigure { metric, how }: &OpenFigure) -> String {
     match how {
         OpenHow::NeverJudged => format!("{metric} was never judged"),
-        OpenHow::Reached { half_width: None, why: open } => format!("{metric}: {}", why(open)),
+        // Of so few a width says nothing.
+        OpenHow::Reached { half_width: None, why: open }
+        | OpenHow::Reached { why: open @ Why::TooFew, .. } => format!("{metric}: {}", why(open)),
         OpenHow::Reached { half_width: Some(half), why: Why::Wide } => {
             format!("{metric} reached ±{}", percent(half.0))
         }

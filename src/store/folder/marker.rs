@@ -15,6 +15,13 @@ pub(super) struct Done {
     pub(super) spec: serde_json::Value,
 }
 
+impl Done {
+    /// Whether the run need not be made again.
+    pub(super) const fn is_whole(&self) -> bool {
+        matches!(self.status, RunStatus::Completed | RunStatus::Stopped)
+    }
+}
+
 pub(super) fn read_done(folder: &Path) -> Result<Option<Done>, StoreError> {
     json::read_if_there(&folder.join("done.json"), "cannot read a marker")
 }

@@ -38,6 +38,10 @@ fn what_is_found_of_a_constraint() {
             format!("is undecided: at least 12.1 ms and at most 20.0 ms at 99.5%, {late}"),
         ),
         (
+            broken(bounds(Some(Num(0.010_000_000_1)), None, None)),
+            format!("is broken: more than 10.0 ms at 99.5%, {late}"),
+        ),
+        (
             open(bounds(None, None, None)),
             format!("is undecided: too few observations for a bound, {late}"),
         ),

@@ -27,6 +27,10 @@ fn what_is_open_at_an_end() {
             OpenHow::Reached { half_width, why: Why::Noisy },
             "cpu.utilisation reached ±7.1% (its noise could hide a drift)",
         ),
+        (
+            OpenHow::Reached { half_width: Some(Num(0.0)), why: Why::TooFew },
+            "cpu.utilisation: too few observations for an interval",
+        ),
         (OpenHow::Unconfirmed { looks: 3 }, "cpu.utilisation was not confirmed by 3 looks"),
         (
             OpenHow::LeftOut { note: Note::NoTick },
