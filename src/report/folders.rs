@@ -11,7 +11,7 @@ use super::json::{FORMAT, pretty};
 use super::layout::{Column, counted, first_of, render, wrap};
 use super::summary::{SummaryRow, cells_of};
 use super::{ReportError, markdown};
-use crate::event::{Num, RunRecord, RunStatus};
+use crate::event::{Axis, JobSpec, Num, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::units::change;
 
@@ -160,8 +160,41 @@ impl Folders {
                 notes.push(format!("failed or cancelled in {}: {runs}", folder.name));
             }
         }
+        notes.extend(self.settings(&cells));
         notes.extend(cells.iter().filter_map(|cell| self.verdicts(cell)));
         notes
+    }
+
+    /// The settings of cells of one name that are not the same in all folders.
+    fn settings(&self, cells: &[&str]) -> Vec<String> {
+        let mut notes = Vec::new();
+        for axis in Axis::all() {
+            notes.extend(self.setting(cells, axis.key(), |job| axis.get(job).to_string()));
+        }
+        notes.extend(self.setting(cells, "train.epochs", |job| job.train.epochs.to_string()));
+        notes
+    }
+
+    fn setting(&self, cells: &[&str], key: &str, of: impl Fn(&JobSpec) -> String) -> Vec<String> {
+        let values = |cell: &str| {
+            let values = self.folders.iter().filter_map(|folder| {
+                let first = folder.records.iter().find(|record| record.cell == cell)?;
+                Some((of(&first.job), folder.name.as_str()))
+            });
+            let values: Vec<_> = values.collect();
+            (distinct(values.iter().map(|(value, _)| value)).len() > 1).then_some(values)
+        };
+        let differing: Vec<_> =
+            cells.iter().filter_map(|cell| Some((*cell, values(cell)?))).collect();
+        let kinds = distinct(differing.iter().map(|(_, values)| values)).into_iter();
+        let note = |values: &Vec<(String, &str)>| {
+            let said = values.iter().map(|(value, folder)| format!("{value} in {folder}"));
+            let alike = differing.iter().filter(|(_, other)| other == values);
+            let alike: Vec<_> = alike.map(|(cell, _)| *cell).collect();
+            let said = said.collect::<Vec<_>>().join(", ");
+            format!("other settings: {key} is {said} for {}", first_of(&alike, SHOWN))
+        };
+        kinds.map(note).collect()
     }
 
     /// What the folders say of a cell's constraints, where it is not the same.
@@ -334,6 +367,28 @@ mod tests {
         assert!(of("serve.latency_p50")[1]["change"].is_null());
         assert!(of("serve.latency_p50")[1]["mean"].is_number());
         assert_eq!(of("train.throughput")[1]["change"], 0.0);
+    }
+
+    #[test]
+    fn settings_that_differ_are_named_with_their_cells() {
+        let other = |mut record: RunRecord| {
+            record.job.train.batch_size = 32;
+            record
+        };
+        let resnet = || record("resnet", "digits");
+        let folders = Folders::new(vec![
+            folder("a", vec![completed(), resnet(), failed()]),
+            folder("b", vec![other(completed()), other(resnet()), failed()]),
+        ]);
+        let cells = folders.cells();
+        let said = format!(
+            "other settings: batch_size is 64 in a, 32 in b for {}",
+            first_of(&cells[..2], SHOWN)
+        );
+        assert_eq!(folders.settings(&cells), [said]);
+        let same =
+            Folders::new(vec![folder("a", vec![completed()]), folder("b", vec![completed()])]);
+        assert!(same.settings(&same.cells()).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::event::{RunRecord, RunStatus};
+use crate::event::RunRecord;
 
 use self::manifest::{of_results, read_manifest};
 use self::marker::{Done, read_done};
@@ -311,6 +311,7 @@ fn clear(path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::RunStatus;
 
     const REFUSE: Existing = Existing::Refuse { resumes: true };
 
