@@ -5,7 +5,7 @@
 //! has been asked to stop and evaluates its test data is not hurried; one that goes on training is.
 //!
 //! Invariant: whatever a worker says or leaves unsaid, a run with a limit ends. As long as nothing is asked of a worker, any
-//! message is a sign of life; afterwards only what obeys is, and [`LAST_WORK`] bounds even that.
+//! message is a sign of life; afterwards only what obeys is, and ten hang timeouts bound even that.
 
 mod outcome;
 
