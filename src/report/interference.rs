@@ -63,7 +63,7 @@ pub(super) fn spinning(records: &[RunRecord]) -> Option<String> {
         format!(
             "{count} of {} runs may be slowed by their own threads, which spin while they wait \
              for each other (`omp_wait = \"active\"`) and so keep the cores from each other \
-             beside other work: compare with `omp_wait = \"brief\"`, or use fewer threads",
+             beside other work: compare with `omp_wait = \"passive\"`, or use fewer threads",
             records.len()
         )
     })
