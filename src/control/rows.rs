@@ -9,7 +9,7 @@ use super::support::why_unsupported;
 use crate::event::record::of_model;
 use crate::event::{MetricRow, Note, Num, Pattern, Stage, StopReason, StopRecord};
 use crate::metric::{
-    CATALOGUE, DeviceKind, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source,
+    CATALOGUE, DeviceKind, Field, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source,
 };
 use crate::stats::Estimate;
 use crate::stats::batches::total;
@@ -128,6 +128,7 @@ impl Run {
             Source::Device(DeviceKind::Tpu, _) if self.totals.is_shared(metric) => {
                 Some(Note::AllChips)
             }
+            Source::Tick(Field::Resident) => self.totals.shared_mean(metric),
             _ => None,
         };
         figure.notes.extend(whose);

@@ -10,7 +10,7 @@ use super::measure::search::Searches;
 use super::measure::served::{Members, Served};
 use super::measure::tick::Tick;
 use crate::event::{Finished, GapKind, Note, Num, Reason, ResourceSample};
-use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Source, UsageField};
+use crate::metric::{CATALOGUE, DeviceKind, Field, MetricDef, MetricId, Scope, Source, UsageField};
 
 /// Ticks without a single reading after which a quantity counts as not measurable in this run.
 const GIVE_UP_TICKS: u64 = 5;
@@ -174,7 +174,14 @@ impl Totals {
         metric.device().is_some_and(|kind| self.shared.contains(&kind))
     }
 
-    /// What the peak of several processes is.
+    /// How a mean of the tree's memory counts what several processes share.
+    pub(super) fn shared_mean(&self, metric: &MetricDef) -> Option<Note> {
+        let served = metric.scope == Scope::Served;
+        let members = if served { self.served.members } else { self.members };
+        (members.processes > 1).then(|| self.shared_pages())
+    }
+
+    /// How the memory of several processes counts what they share.
     pub(super) fn shared_pages(&self) -> Note {
         if self.gaps.contains_key(Field::Peak.key()) { Note::SharedPages } else { Note::SampledSum }
     }

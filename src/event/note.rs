@@ -303,7 +303,7 @@ pub enum Note {
     },
     /// An upper bound: pages that processes share are counted for each.
     SharedPages,
-    /// The largest sampled sum over processes.
+    /// Of several processes: pages that they share count once.
     SampledSum,
     /// The model was not trained to the end.
     Untrained,

@@ -16,10 +16,13 @@ pub struct ResourceSample {
     pub cost_ns: u64,
     /// User and system time of the whole tree, with descendants that have ended; never falls.
     pub cpu_ns: Option<u64>,
-    /// Resident memory of the tree now: an upper bound where processes share pages.
+    /// Resident memory of the tree now; pages that processes share count once where the kernel tells (else `peak_bytes` has
+    /// a gap that says so). Never more than `peak_bytes`.
     pub rss_bytes: Option<u64>,
-    /// Largest resident memory so far: `VmHWM` for one process, for several the larger of the largest sampled sum, in which
-    /// pages that they share count once where the kernel tells (else a gap says so), and the largest `VmHWM`.
+    /// The same with shared pages counted for each process; absent for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summed_bytes: Option<u64>,
+    /// Largest resident memory so far: the larger of the largest `rss_bytes` and the largest `VmHWM` of a process.
     pub peak_bytes: Option<u64>,
     /// Bytes read from storage.
     pub read_bytes: Option<u64>,

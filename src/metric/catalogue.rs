@@ -568,7 +568,7 @@ catalogue![
         ceiling: Ceiling::Metric(MetricId::MemoryPeak),
         better: Some(Better::Lower),
         panel: Some("resident memory"),
-        about: "time-weighted mean of the tree's resident memory",
+        about: "time-weighted mean of the tree's resident memory, pages that processes share counted once; never above memory.peak",
         ..METRIC
     },
     MemoryPeak = MetricDef {
@@ -583,7 +583,7 @@ catalogue![
         gate: Some(Gate { floor: Some(0.02), at_least: Some(MIB), ..GATE }),
         heading: Some(heading("peak\n", 4, 4)),
         in_report: true,
-        about: "largest resident memory of the tree over the whole run",
+        about: "largest resident memory of the tree over the whole run, pages that processes share counted once",
         ..PEAK
     },
     ServeMemoryRssMean = MetricDef {

@@ -33,11 +33,10 @@ impl MemoryWatch {
         unshared: impl FnOnce() -> Option<u64>,
     ) -> Option<u64> {
         self.alone &= sample.processes <= 1;
-        let sum = sample.rss_bytes;
         if self.alone {
-            return sum.max(sample.peak_bytes).filter(|held| *held > self.limit);
+            return sample.rss_bytes.max(sample.peak_bytes).filter(|held| *held > self.limit);
         }
-        let sum = sum.filter(|sum| *sum > self.limit)?;
+        let sum = sample.summed_bytes.or(sample.rss_bytes).filter(|sum| *sum > self.limit)?;
         let before = clock.now_ns();
         if before < self.due_ns {
             return None;
@@ -88,7 +87,8 @@ mod tests {
             let mut watch = MemoryWatch::new(100);
             let clock = ManualClock::default();
             // The peak is that of the sum: an upper bound.
-            let sample = tick(3, Some(sum), Some(900));
+            let summed_bytes = Some(sum);
+            let sample = ResourceSample { summed_bytes, ..tick(3, Some(90), Some(900)) };
             assert_eq!(watch.beyond(&sample, &clock, || unshared), says, "{sum}");
             // One of them is left; what the peak speaks of is still the sum of all.
             let sample = tick(1, Some(50), Some(900));

@@ -86,7 +86,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         Note::SharedDevice => "whole device, others included".into(),
         Note::IntegratedPower => "integrated power".into(),
         Note::SharedPages => "upper bound: pages may be shared".into(),
-        Note::SampledSum => "largest sampled sum over processes".into(),
+        Note::SampledSum => "pages that processes share count once".into(),
         Note::NoTrainingData => "no training data had been read".into(),
         Note::MayHoldMore => "the program may hold more than the model".into(),
         Note::NoServing => "not read while requests were served".into(),

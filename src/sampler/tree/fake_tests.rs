@@ -160,7 +160,7 @@ fn a_child_of_any_thread_belongs_to_the_tree_and_its_memory_from_its_second_read
     assert_eq!(first.rss_bytes, Some(pages(100)), "they may still run in their parent's memory");
     let second = tick(&mut probe, 100, false);
     assert_eq!(second.rss_bytes, Some(pages(300)));
-    assert_eq!(second.peak_bytes, Some(pages(300)), "no VmHWM: the largest sampled sum");
+    assert_eq!(second.peak_bytes, Some(pages(300)), "no VmHWM: the largest sum of a reading");
 }
 
 #[test]
@@ -319,14 +319,58 @@ fn the_peak_of_several_processes_counts_shared_pages_once_where_the_kernel_tells
         (Some([page_kb; 3]), pages(100), false),
         (None, pages(300), true),
     ] {
+        let (once, summed) = (Some(peak), Some(pages(300)));
         let fake = sharing(shares);
         let mut probe = fake.probe(10);
         tick(&mut probe, 0, true);
         let sample = tick(&mut probe, 100, false);
-        assert_eq!(sample.rss_bytes, Some(pages(300)), "{shares:?}");
-        assert_eq!(sample.peak_bytes, Some(peak), "{shares:?}");
+        assert_eq!((sample.rss_bytes, sample.summed_bytes), (once, summed), "{shares:?}");
+        assert_eq!(sample.peak_bytes, once, "{shares:?}");
         assert_eq!(has_gap(&sample, "peak_bytes", "upper bound"), gap, "{:?}", sample.gaps);
     }
+}
+
+#[test]
+fn what_is_held_now_is_never_above_the_peak() {
+    let page_kb = pages(1) / 1024;
+    let fake = sharing(Some([40 * page_kb, 40 * page_kb, 30 * page_kb]));
+    let mut probe = fake.probe(10);
+    let mut held = Vec::new();
+    for step in 0..6 {
+        // The second and third tick have no time to tell apart what they share.
+        if step == 1 {
+            probe.peak.spend(10_000_000);
+        }
+        fake.put(&Proc { pages: 100 - 10 * step, ..process(20, 10) });
+        let sample = tick(&mut probe, 200 * step, step == 5);
+        let once = sample.rss_bytes.unwrap();
+        assert!(sample.peak_bytes.unwrap() >= once, "{sample:?}");
+        held.push(once);
+    }
+    assert!(held.iter().all(|once| *once >= pages(100)), "the largest holds as much: {held:?}");
+    // Two of them end: what the last one shared with them is its own now.
+    fake.children(10, 10, "");
+    for pid in [20, 30] {
+        fake.remove(pid);
+    }
+    let alone = tick(&mut probe, 2000, false);
+    assert_eq!((alone.rss_bytes, alone.summed_bytes), (Some(pages(100)), None));
+}
+
+/// Pages that a fork copies when it writes to them raise nobody's resident memory.
+#[test]
+fn pages_that_are_no_longer_shared_are_found_without_a_record() {
+    let page_kb = pages(1) / 1024;
+    let fake = sharing(Some([40 * page_kb, 40 * page_kb, 30 * page_kb]));
+    let mut probe = fake.probe(10);
+    tick(&mut probe, 0, true);
+    assert_eq!(tick(&mut probe, 100, false).peak_bytes, Some(pages(110)));
+    for pid in [10, 20, 30] {
+        let share = format!("Rss: 1 kB\nPss: {} kB\n", 90 * page_kb);
+        fake.write(&format!("{pid}/smaps_rollup"), share);
+    }
+    let later = tick(&mut probe, 60_000, false);
+    assert_eq!((later.rss_bytes, later.peak_bytes), (Some(pages(270)), Some(pages(270))));
 }
 
 #[test]

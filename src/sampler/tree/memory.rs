@@ -1,10 +1,13 @@
 //! The tree's memory, and the most that it ever was.
 //!
 //! Of one process the kernel keeps the high-water mark. Of several, the sum of the resident bytes counts what they share
-//! (the pages of a fork, libraries) once for each: when that sum would set a record, each process's share of its pages
-//! (`Pss` of `smaps_rollup`) is added up instead. The kernel walks all pages for it, some milliseconds a gigabyte, so it is
-//! done at most [`SHARE`] of the time, and a tree of one process is never walked. In between, what was found to be counted
+//! (the pages of a fork, libraries) once for each: each process's share of its pages (`Pss` of `smaps_rollup`) is added up
+//! instead, which is no less than what the largest of them holds. The kernel walks all pages for it, some milliseconds a
+//! gigabyte, so it is done at most [`SHARE`] of the time: when the sum would set a record, and when time was saved for it,
+//! since a fork copies pages by and by. A tree of one process is never walked. In between, what was found to be counted
 //! too often stands in. What could not be told apart in time is at last counted as the sum, with a gap that says so.
+//!
+//! What the tree holds now is counted the same way, and is never more than the peak.
 
 use super::process::Process;
 use crate::event::Reason;
@@ -37,11 +40,22 @@ impl Default for Peak {
     }
 }
 
+/// What the members hold at a reading, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// Pages that they share counted once.
+    pub(super) once: u64,
+    /// The same counted for each; absent for one process.
+    pub(super) summed: Option<u64>,
+}
+
 /// Sums over the members that have memory.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     members: usize,
     resident: u64,
+    /// The most that one of them holds.
+    largest: u64,
     /// Without what is known to be counted more than once.
     told_apart: u64,
     /// Whether that was ever looked for in all of them.
@@ -55,6 +69,7 @@ impl Sums {
             let Some(rss) = member.rss else { continue };
             sums.members += 1;
             sums.resident += rss;
+            sums.largest = sums.largest.max(rss);
             sums.told_apart += rss.saturating_sub(member.excess.unwrap_or(0));
             sums.complete &= member.excess.is_some();
         }
@@ -72,14 +87,33 @@ impl Peak {
         self.bytes = self.bytes.max(bytes);
     }
 
-    pub(super) fn see(&mut self, root: &ProcRoot, members: &mut [Process], elapsed_ns: u64) {
+    /// Takes a reading; returns what the members hold now.
+    pub(super) fn see(
+        &mut self,
+        root: &ProcRoot,
+        members: &mut [Process],
+        elapsed_ns: u64,
+    ) -> Option<Held> {
         let earned = i64::try_from(elapsed_ns / SHARE).unwrap_or(PURSE_NS);
         self.purse_ns = self.purse_ns.saturating_add(earned).min(PURSE_NS);
         let sums = Sums::of(members);
-        if sums.members < 2 {
-            return self.raise(sums.resident);
+        self.raise(sums.largest);
+        if sums.members > 1 {
+            self.tell_apart(sums, root, members);
         }
+        let apart = Sums::of(members).told_apart.max(sums.largest);
+        (sums.members > 0).then(|| Held {
+            once: apart.min(self.bytes),
+            summed: (sums.members > 1).then_some(sums.resident),
+        })
+    }
+
+    fn tell_apart(&mut self, sums: Sums, root: &ProcRoot, members: &mut [Process]) {
+        let saved = self.gap.is_none() && self.purse_ns == PURSE_NS;
         if sums.told_apart <= self.bytes {
+            if saved && sums.resident > self.bytes {
+                self.look(sums, root, members);
+            }
             return;
         }
         let small = sums.told_apart - self.bytes <= self.bytes / RECORD;
@@ -90,6 +124,10 @@ impl Peak {
             self.pending = self.pending.max(sums.told_apart);
             return;
         }
+        self.look(sums, root, members);
+    }
+
+    fn look(&mut self, sums: Sums, root: &ProcRoot, members: &mut [Process]) {
         let before = thread_cpu_ns();
         let walked = match self.gap {
             None => walk(root, members),

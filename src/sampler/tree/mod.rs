@@ -5,13 +5,12 @@
 //! | CPU time | the process clock (ns), and `cutime + cstime` of `stat` for children that were waited for | every tick |
 //! | faults, I/O | `stat`, `io` | every tick |
 //! | RSS | `statm` | every tick |
-//! | peak | `VmHWM` of `status`; of several processes the shares of `smaps_rollup` | once a second, and whenever a process sets a record of RSS; when the sum sets one |
+//! | peak | `VmHWM` of `status`; of several processes the shares of `smaps_rollup` | once a second, and whenever a process sets a record of RSS; when the sum sets one, and while that takes little time |
 //! | the last word | `waitid`, which tells the exact account of a child of ours that has ended | once |
 //! | context switches, run-queue delay | `task/*/status`, `task/*/schedstat` | each thread once a second, in turn |
 //! | members | `task/*/children` | twice a second; once there were several before each reading of the machine, some five times a second, and soon after a process has ended |
 //!
-//! Memory that processes share is counted once for each in the RSS, which is an upper bound, and exact for one process; the
-//! peak tells it apart ([`memory`]).
+//! Memory that processes share is counted once, now and in the peak ([`memory`]).
 
 mod ledger;
 mod memory;
@@ -23,7 +22,7 @@ mod usage;
 pub(super) use self::usage::last_account;
 
 use self::ledger::{COUNTERS, Ledger, ProcessReading};
-use self::memory::Peak;
+use self::memory::{Held, Peak};
 use self::process::{Missing, Units};
 use self::processes::{ProcessTree, run_delay_gap};
 use self::threads::Threads;
@@ -158,13 +157,11 @@ impl TreeProbe {
         self.look_soon |= self.ledger.update(&self.entries);
     }
 
-    /// The resident bytes of all; the peaks are kept up to date.
-    fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<u64> {
-        let mut sum = None;
+    /// What all of them hold; the peaks are kept up to date.
+    fn read_memory(&mut self, now_ns: u64, thorough: bool) -> Option<Held> {
         let mut largest = 0;
         for member in &mut self.processes.members {
             if let Some(rss) = member.rss {
-                sum = Some(sum.unwrap_or(0) + rss);
                 let record = rss > member.record;
                 if record || thorough || now_ns >= member.high_water_due_ns {
                     member.record = member.record.max(rss);
@@ -180,14 +177,14 @@ impl TreeProbe {
         }
         self.peak.raise(largest);
         let elapsed_ns = now_ns.saturating_sub(self.last_ns);
-        self.peak.see(&self.root, &mut self.processes.members, elapsed_ns);
+        let held = self.peak.see(&self.root, &mut self.processes.members, elapsed_ns);
         if thorough {
             self.peak.settle();
         }
-        sum
+        held
     }
 
-    fn fill(&self, rss: Option<u64>, sample: &mut ResourceSample, gaps: &mut GapLedger) {
+    fn fill(&self, held: Option<Held>, sample: &mut ResourceSample, gaps: &mut GapLedger) {
         let [cpu, read, write, minor, major] = self.ledger.totals();
         sample.cpu_ns = Some(cpu);
         sample.minor_faults = Some(minor);
@@ -196,10 +193,11 @@ impl TreeProbe {
             None => (sample.read_bytes, sample.write_bytes) = (Some(read), Some(write)),
             Some(why) => report(gaps, &["read_bytes", "write_bytes"], why),
         }
-        sample.rss_bytes = rss;
+        sample.rss_bytes = held.map(|held| held.once);
+        sample.summed_bytes = held.and_then(|held| held.summed);
         sample.peak_bytes = Some(self.peak.bytes).filter(|bytes| *bytes > 0);
         let ended = "the worker has ended: it has no memory any more";
-        if rss.is_none() {
+        if held.is_none() {
             gaps.report_as("rss_bytes", GapKind::Failed, ended);
         }
         let gap = self.high_water_gap.as_ref().or(self.peak.gap.as_ref());
@@ -247,7 +245,7 @@ impl Probe for TreeProbe {
             self.discover(now_ns);
         }
         self.read_members();
-        let rss = self.read_memory(now_ns, tick.thorough);
+        let held = self.read_memory(now_ns, tick.thorough);
         let elapsed = now_ns.saturating_sub(self.last_ns);
         self.threads.visit(
             &self.root,
@@ -256,7 +254,7 @@ impl Probe for TreeProbe {
             &mut self.buffer,
         );
         self.last_ns = now_ns;
-        self.fill(rss, tick.sample, tick.gaps);
+        self.fill(held, tick.sample, tick.gaps);
         tick.pids.extend(self.processes.members.iter().map(|member| member.id.pid));
     }
 }

@@ -122,7 +122,10 @@ pub unsafe extern "C" fn nvmlDeviceGetCount_v2(count: *mut c_uint) -> c_uint {
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: c_uint, device: *mut Handle) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(
+    index: c_uint,
+    device: *mut Handle,
+) -> c_uint {
     if u64::from(index) >= number("count").unwrap_or(0) {
         return INVALID_ARGUMENT;
     }
@@ -137,14 +140,22 @@ pub unsafe extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: c_uint, device: *m
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetName(device: Handle, text: *mut c_char, length: c_uint) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetName(
+    device: Handle,
+    text: *mut c_char,
+    length: c_uint,
+) -> c_uint {
     unsafe { put_text(text, length, said(&of(device, "name"))) }
 }
 
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetUUID(device: Handle, text: *mut c_char, length: c_uint) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetUUID(
+    device: Handle,
+    text: *mut c_char,
+    length: c_uint,
+) -> c_uint {
     let uuid = said(&of(device, "uuid")).or_else(|code| match code {
         NOT_SUPPORTED => Ok(format!("GPU-{:08x}-0000-4000-8000-000000000000", device as usize)),
         code => Err(code),
@@ -175,7 +186,10 @@ pub unsafe extern "C" fn nvmlDeviceGetPciInfo_v3(device: Handle, info: *mut PciI
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetUtilizationRates(device: Handle, rates: *mut [c_uint; 2]) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetUtilizationRates(
+    device: Handle,
+    rates: *mut [c_uint; 2],
+) -> c_uint {
     dawdle(device);
     unsafe { put(rates, word(&of(device, "utilisation")).map(|gpu| [gpu, 0])) }
 }
@@ -232,7 +246,11 @@ words! {
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetClockInfo(device: Handle, which: c_uint, mhz: *mut c_uint) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetClockInfo(
+    device: Handle,
+    which: c_uint,
+    mhz: *mut c_uint,
+) -> c_uint {
     let key = match which {
         1 => "clock",
         2 => "memory_clock",
@@ -244,7 +262,11 @@ pub unsafe extern "C" fn nvmlDeviceGetClockInfo(device: Handle, which: c_uint, m
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetPcieThroughput(device: Handle, which: c_uint, kilobytes: *mut c_uint) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetPcieThroughput(
+    device: Handle,
+    which: c_uint,
+    kilobytes: *mut c_uint,
+) -> c_uint {
     let key = if which == 0 { "sent" } else { "received" };
     unsafe { put(kilobytes, word(&of(device, key))) }
 }
@@ -252,7 +274,11 @@ pub unsafe extern "C" fn nvmlDeviceGetPcieThroughput(device: Handle, which: c_ui
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetMigMode(device: Handle, current: *mut c_uint, pending: *mut c_uint) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetMigMode(
+    device: Handle,
+    current: *mut c_uint,
+    pending: *mut c_uint,
+) -> c_uint {
     let mode = word(&of(device, "mig"));
     unsafe {
         put(pending, mode);
@@ -263,7 +289,11 @@ pub unsafe extern "C" fn nvmlDeviceGetMigMode(device: Handle, current: *mut c_ui
 /// # Safety
 /// As of NVML.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvmlDeviceGetMigDeviceHandleByIndex(device: Handle, place: c_uint, part: *mut Handle) -> c_uint {
+pub unsafe extern "C" fn nvmlDeviceGetMigDeviceHandleByIndex(
+    device: Handle,
+    place: c_uint,
+    part: *mut Handle,
+) -> c_uint {
     let there = said(&of(device, &format!("mig{place}.uuid"))).is_ok();
     let handle = (device as usize | (place as usize + 1) << 16) as Handle;
     unsafe { put(part, there.then_some(handle).ok_or(NOT_FOUND)) }

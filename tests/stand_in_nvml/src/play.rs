@@ -63,7 +63,8 @@ fn beside() -> Option<PathBuf> {
     // SAFETY: the address is one of this library, and the answer's texts live as long as it is loaded.
     let own = unsafe {
         let found = dladdr((beside as fn() -> Option<PathBuf>) as *const c_void, &raw mut place);
-        (found != 0 && !place.file.is_null()).then(|| CStr::from_ptr(place.file).to_bytes().to_vec())
+        (found != 0 && !place.file.is_null())
+            .then(|| CStr::from_ptr(place.file).to_bytes().to_vec())
     }?;
     let mut name = OsStr::from_bytes(&own).to_owned();
     name.push(".play");
@@ -113,7 +114,8 @@ pub fn number(key: &str) -> Result<u64, c_uint> {
     let text = said(key)?;
     if let Some((start, rate)) = text.split_once('+') {
         let rate = rate.trim_end_matches("/s").parse::<f64>();
-        let (start, rate) = (start.parse::<u64>().map_err(|_| UNKNOWN)?, rate.map_err(|_| UNKNOWN)?);
+        let (start, rate) =
+            (start.parse::<u64>().map_err(|_| UNKNOWN)?, rate.map_err(|_| UNKNOWN)?);
         return Ok(start + (rate * elapsed().as_secs_f64()) as u64);
     }
     text.parse().map_err(|_| UNKNOWN)
@@ -139,7 +141,8 @@ pub fn entries(key: &str) -> Result<Vec<Vec<String>>, c_uint> {
 /// Processes that any thread of this one has started.
 fn children() -> Vec<String> {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let lists =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
     let lists: Vec<String> = lists.collect();
     let pids = lists.iter().flat_map(|list| list.split_whitespace());
     pids.map(ToOwned::to_owned).collect()

@@ -82,11 +82,11 @@ fn what_is_found_of_a_constraint() {
         (open(Evidence::NoSuchPhase), "is undecided: the run has no such phase".to_owned()),
         (
             open(Evidence::NoFigure { notes: notes(), trained: false }),
-            "is undecided: largest sampled sum over processes".to_owned(),
+            "is undecided: pages that processes share count once".to_owned(),
         ),
         (
             broken(Evidence::NoFigure { notes: notes(), trained: true }),
-            "is broken: trained to the end, largest sampled sum over processes".to_owned(),
+            "is broken: trained to the end, pages that processes share count once".to_owned(),
         ),
         (
             open(Evidence::Untrained { value }),
@@ -102,16 +102,17 @@ fn what_is_found_of_a_constraint() {
         ),
         (
             open(Evidence::Bound { value, lower: true, notes: notes() }),
-            "is undecided: 12.1 ms is a lower bound: largest sampled sum over processes".to_owned(),
+            "is undecided: 12.1 ms is a lower bound: pages that processes share count once"
+                .to_owned(),
         ),
         (
             open(Evidence::Bound { value, lower: false, notes: notes() }),
-            "is undecided: 12.1 ms is an upper bound: largest sampled sum over processes"
+            "is undecided: 12.1 ms is an upper bound: pages that processes share count once"
                 .to_owned(),
         ),
         (
             open(Evidence::Hidden { value, notes: notes() }),
-            "is undecided: 12.1 ms, largest sampled sum over processes".to_owned(),
+            "is undecided: 12.1 ms, pages that processes share count once".to_owned(),
         ),
         (
             open(Evidence::Blind { value, share: Num(0.605) }),

@@ -245,7 +245,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             "at least: a process that ended between two looks may have had 1.00 MiB",
         ),
         (Note::SharedPages, "upper bound: pages may be shared"),
-        (Note::SampledSum, "largest sampled sum over processes"),
+        (Note::SampledSum, "pages that processes share count once"),
         (Note::UntilServed { serving_s: Num(1.5) }, "loading, warm-up and 1.50 s of serving"),
         (Note::NoTrainingData, "no training data had been read"),
         (Note::MayHoldMore, "the program may hold more than the model"),
