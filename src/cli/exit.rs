@@ -62,8 +62,8 @@ pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one 
        that cannot be written
   4    not comparable: the two sides were measured in different or unknown
        environments
-  5    not covered: rows are missing, failed or unreachable, or none could be
-       judged
+  5    not covered: rows are missing, failed or unreachable, none could be
+       judged, or a stored session is gone
   1    regressed: at least one row is worse by its floor or more, for certain;
        or --self-test found that the gate does not do what it should
   6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive

@@ -262,6 +262,13 @@ pub enum GateNote {
         /// Which.
         session: String,
     },
+    /// Files of the baseline are gone.
+    Lost {
+        /// The first.
+        file: String,
+        /// How many more.
+        more: usize,
+    },
     /// The arms were recorded the other way round.
     Exchanged,
     /// It is not known how some runs ended.

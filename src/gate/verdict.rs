@@ -241,7 +241,8 @@ pub enum Outcome {
     Doubtful,
     /// Something is worse.
     Regressed,
-    /// Something that should have been judged could not be: missing, failed, unreachable, or nothing judged at all.
+    /// Something that should have been judged could not be: missing, failed, unreachable, or nothing judged at all; or a part of the
+    /// baseline is gone.
     Coverage,
     /// The two sides cannot be compared.
     Incomparable,

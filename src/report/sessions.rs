@@ -130,6 +130,8 @@ pub struct SessionList {
     pub store: String,
     /// Sessions that a full verdict rests on.
     pub needed: usize,
+    /// Files that were written and are gone.
+    pub lost: Vec<PathBuf>,
     /// One for each fingerprint.
     pub machines: Vec<SessionsOfMachine>,
 }
@@ -207,6 +209,9 @@ impl SessionList {
             let _ = writeln!(text, "machine {}: {}", machine.key, told.join(", "));
             text += &render(columns(&machine.sessions), width);
             let _ = writeln!(text, "{}\n", judged(machine));
+        }
+        for path in &self.lost {
+            let _ = writeln!(text, "{} is gone: no check passes without it", path.display());
         }
         if self.machines.is_empty() {
             let _ = writeln!(text, "{} holds no session yet", self.store);

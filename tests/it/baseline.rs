@@ -255,23 +255,11 @@ fn a_damaged_file_is_named_by_whoever_needs_it() {
     }
 }
 
-fn manifest(lab: &Lab) -> serde_json::Value {
-    serde_json::from_str(&lab.text("manifest.json")).unwrap()
-}
-
-/// A session under another name, or of another day.
-fn written(lab: &Lab, key: &str, value: &str) {
-    let mut manifest = manifest(lab);
-    manifest.as_object_mut().unwrap().remove("checksum");
-    manifest[key] = value.into();
-    fs::write(lab.file("manifest.json"), manifest.to_string()).unwrap();
-}
-
 #[test]
 fn a_copy_of_a_session_is_refused_under_any_name() {
     let lab = lab();
     session(&lab, &[]);
-    written(&lab, "session", "20260101T080000-copy");
+    lab.amend("session", "20260101T080000-copy");
     let copy = lab.call(&["baseline", "add", "results/t"]).exits(2);
     assert!(copy.stderr.contains("it is a copy"), "{copy:#?}");
     assert_eq!(files(&lab).len(), 1);
@@ -285,7 +273,7 @@ fn eight_sessions_are_enough_only_if_they_are_of_several_days() {
         for at in 0..8 {
             lab.run(&["--fresh", "--seed", &(at * 10).to_string()]).exits(0);
             let (day, hour) = (1 + at * hours / 24, at * hours % 24);
-            written(&lab, "created", &format!("2026-01-{day:02}T{hour:02}:00:00Z"));
+            lab.amend("created", &format!("2026-01-{day:02}T{hour:02}:00:00Z"));
             added = lab.call(&["baseline", "add", "results/t"]).exits(0).stdout;
         }
         assert_eq!(list(&lab)["machines"][0]["enough"], enough);

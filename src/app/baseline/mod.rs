@@ -106,6 +106,13 @@ pub fn promote(
             .hint("say why later sessions are to be compared with this one"));
     }
     let shelves = baseline::read(store)?;
+    if let Some(path) = baseline::lost(store)?.first() {
+        return Err(Fault::new(format!(
+            "{} is gone, which may belong to the epoch",
+            path.display()
+        ))
+        .hint("restore it first: sessions are never removed"));
+    }
     let (shelf, at) = find(&shelves, named)?;
     let session = &shelf.sessions[at];
     let (usable, _) = outlier::usable(shelf);
@@ -154,6 +161,7 @@ pub fn list(store: &Path) -> Result<SessionList, Fault> {
     Ok(SessionList {
         store: store.display().to_string(),
         needed: WINDOW,
+        lost: baseline::lost(store)?,
         machines: shelves.iter().map(machine).collect(),
     })
 }

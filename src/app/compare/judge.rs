@@ -16,7 +16,7 @@ use super::verdict;
 use crate::app::Fault;
 use crate::app::distinct::distinct;
 use crate::config;
-use crate::gate::{GateNote, GatePolicy, Judgement, Side, default_rule, judge};
+use crate::gate::{GateNote, GatePolicy, Judgement, Outcome, Side, default_rule, judge};
 use crate::metric::MetricName;
 
 /// What is compared, and by which rules.
@@ -179,6 +179,11 @@ fn compare(
     }
     for source in [baseline, candidate] {
         let side = source.side.name;
+        if let Some(file) = source.lost.first() {
+            judgement.outcome = judgement.outcome.max(Outcome::Coverage);
+            let (file, more) = (file.clone(), source.lost.len() - 1);
+            judgement.notes.push(GateNote::Lost { file, more });
+        }
         let notes = source.notes.into_iter();
         let said = notes.map(|said| GateNote::OfSide { side: side.clone(), said });
         judgement.notes.extend(said);

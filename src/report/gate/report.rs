@@ -45,7 +45,9 @@ impl GateReport<'_> {
             Outcome::Doubtful => {
                 "no row has regressed for certain, and not every row could be cleared; --on-inconclusive=fail makes that exit code 6"
             }
-            Outcome::Coverage => "rows are missing or failed, or none could be judged",
+            Outcome::Coverage => {
+                "rows or stored sessions are missing or failed, or none could be judged"
+            }
             Outcome::Incomparable => {
                 "the two sides were measured in different or unknown environments"
             }

@@ -195,6 +195,13 @@ pub fn gate_note(note: &GateNote) -> String {
         GateNote::OwnSession { session } => {
             format!("session `{session}` is the candidate's own and was left out of the baseline")
         }
+        GateNote::Lost { file, more } => {
+            let gone = if *more > 0 { format!(" and {more} more are gone") } else { " is gone".to_owned() };
+            format!(
+                "{file}{gone}, and what is compared with is less than was kept: restore it; if it was removed on purpose, remove its \
+                 namesake under written/, too"
+            )
+        }
         GateNote::Exchanged => {
             "the sides are exchanged: what is called the baseline here was recorded as the candidate".to_owned()
         }
@@ -469,6 +476,11 @@ mod tests {
             (
                 GateNote::OwnSession { session: text("s1") },
                 "session `s1` is the candidate's own and was left out of the baseline",
+            ),
+            (
+                GateNote::Lost { file: text("baseline/1f/s1.json"), more: 1 },
+                "baseline/1f/s1.json and 1 more are gone, and what is compared with is less than was kept: restore it; if it was removed on \
+                 purpose, remove its namesake under written/, too",
             ),
             (
                 GateNote::Exchanged,

@@ -1,4 +1,4 @@
-//! The folder on disk. Nothing in it is replaced: a file is written whole or not at all.
+//! The folder on disk. Nothing in it is replaced: a file is written whole or not at all, and one that is gone is noticed.
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,8 @@ const MARKER: &str = "baseline.json";
 /// What to say where a file cannot be read.
 const READ: &str = "cannot read a baseline";
 const PROMOTED: &str = ".promoted.json";
+/// The folder of an empty file for each one that was written: what is gone is told from what never was.
+const WRITTEN: &str = "written";
 
 /// Whether a folder is one of baselines.
 pub fn is_baseline(path: &Path) -> bool {
@@ -34,26 +36,61 @@ pub fn read(root: &Path) -> Result<Vec<MachineBaseline>, BaselineError> {
     }
     let _: Marker = json::read(&root.join(MARKER), READ)?;
     let mut machines = Vec::new();
-    for folder in entries(root)? {
-        let name = folder.file_name().and_then(|name| name.to_str());
-        if let Some(key) = name.filter(|name| folder.is_dir() && !name.starts_with('.')) {
-            let machine = read_machine(&folder, key)?;
-            if !machine.sessions.is_empty() {
-                machines.push(machine);
-            }
+    for key in machines_of(root)? {
+        let machine = read_machine(&root.join(&key), &key)?;
+        if !machine.sessions.is_empty() {
+            machines.push(machine);
         }
     }
     Ok(machines)
 }
 
+/// The files that were written and are gone. What a verdict rests on is never removed, so that each of them weakens it.
+pub fn lost(root: &Path) -> Result<Vec<PathBuf>, BaselineError> {
+    let written = root.join(WRITTEN);
+    let mut lost = Vec::new();
+    if written.is_dir() {
+        for key in machines_of(&written)? {
+            let files = entries(&written.join(&key))?;
+            let names = files.iter().filter_map(|file| file.file_name());
+            lost.extend(names.map(|name| root.join(&key).join(name)).filter(|file| !file.exists()));
+        }
+    }
+    Ok(lost)
+}
+
+/// The names of the folders of the machines.
+fn machines_of(root: &Path) -> Result<Vec<String>, BaselineError> {
+    let folders = entries(root)?.into_iter().filter(|folder| folder.is_dir());
+    let names = folders.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()));
+    Ok(names.filter(|name| !name.starts_with('.') && name != WRITTEN).collect())
+}
+
+/// The names of the files of a machine.
+fn files_of(folder: &Path) -> Result<Vec<String>, BaselineError> {
+    let files = entries(folder)?.into_iter();
+    let files = files.filter(|file| file.extension().is_some_and(|end| end == "json"));
+    let names = files.filter_map(|file| Some(file.file_name()?.to_str()?.to_owned()));
+    Ok(names.filter(|name| !name.starts_with('.')).collect())
+}
+
+/// Notes every file that is there, and so also one whose writer was killed before it could.
+fn note_written(root: &Path) -> Result<(), BaselineError> {
+    let cannot = "cannot note what a folder of baselines holds";
+    for key in machines_of(root)? {
+        let noted = root.join(WRITTEN).join(&key);
+        fs_err::create_dir_all(&noted).map_err(StoreError::io(cannot))?;
+        for name in files_of(&root.join(&key))? {
+            fs_err::File::create(noted.join(name)).map_err(StoreError::io(cannot))?;
+        }
+    }
+    Ok(())
+}
+
 fn read_machine(folder: &Path, key: &str) -> Result<MachineBaseline, BaselineError> {
     let (mut sessions, mut promotions) = (Vec::new(), Vec::new());
-    for file in entries(folder)? {
-        let name = file.file_name().and_then(|name| name.to_str());
-        let is_json = file.extension().is_some_and(|end| end == "json");
-        let Some(name) = name.filter(|name| is_json && !name.starts_with('.')) else {
-            continue;
-        };
+    for name in files_of(folder)? {
+        let file = folder.join(&name);
         if name.ends_with(PROMOTED) {
             let promotion: Promotion = json::read(&file, READ)?;
             promotions.push((timed(&promotion.promoted, &file)?, promotion));
@@ -96,6 +133,7 @@ pub fn add(root: &Path, session: &StoredSession) -> Result<PathBuf, BaselineErro
         .map_err(StoreError::io("cannot make the folder of a machine"))?;
     let path = folder.join(file);
     write(&path, session)?;
+    note_written(root)?;
     Ok(path)
 }
 
@@ -109,6 +147,7 @@ pub fn promote(root: &Path, key: &str, promotion: &Promotion) -> Result<PathBuf,
         return Err(BaselineError::There { session, path });
     }
     write(&path, promotion)?;
+    note_written(root)?;
     Ok(path)
 }
 
@@ -154,9 +193,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, BaselineError> {
 }
 
 fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), BaselineError> {
-    let mut bytes = serde_json::to_vec(value)
+    let bytes = json::sealed(value)
         .map_err(|error| StoreError::io("cannot write a baseline")(error.into()))?;
-    bytes.push(b'\n');
     Ok(atomic::write(path, &bytes)?)
 }
 
@@ -302,6 +340,43 @@ mod tests {
             let error = read(dir.path()).unwrap_err().to_string();
             assert!(error.contains(says) && error.contains("a.json"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_told_from_one_that_never_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let kept = session("a", "2026-01-31T10:00:00Z", 2);
+        let path = add(root, &kept).unwrap();
+        let promoted =
+            promote(root, &kept.fingerprint.key(), &promotion("a", "2026-02-01T10:00:00Z"));
+        for gone in [path.clone(), promoted.unwrap()] {
+            assert_eq!(lost(root).unwrap(), [] as [PathBuf; 0]);
+            let bytes = fs_err::read(&gone).unwrap();
+            fs_err::remove_file(&gone).unwrap();
+            assert_eq!(lost(root).unwrap(), std::slice::from_ref(&gone));
+            fs_err::write(&gone, bytes).unwrap();
+        }
+        // A whole machine.
+        fs_err::rename(path.parent().unwrap(), root.join(".aside")).unwrap();
+        assert_eq!(lost(root).unwrap().len(), 2);
+        fs_err::rename(root.join(".aside"), path.parent().unwrap()).unwrap();
+        // A writer that was killed between the session and its note.
+        fs_err::remove_dir_all(root.join(WRITTEN)).unwrap();
+        assert_eq!(lost(root).unwrap(), [] as [PathBuf; 0]);
+        add(root, &session("b", "2026-02-28T10:00:00Z", 4)).unwrap();
+        fs_err::remove_file(&path).unwrap();
+        assert_eq!(lost(root).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_figure_that_is_changed_or_gone_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = add(dir.path(), &session("a", "2026-01-31T10:00:00Z", 2)).unwrap();
+        let text = fs_err::read_to_string(&path).unwrap();
+        fs_err::write(&path, text.replace("1000000", "2000000")).unwrap();
+        let error = read(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("not as perftune wrote it"), "{error}");
     }
 
     #[test]

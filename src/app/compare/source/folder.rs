@@ -39,7 +39,8 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
         ));
     }
     let side = origin.side(name.to_string(), runs);
-    Ok(RecordedSide { side, notes: Vec::new(), in_turn: head.in_turn, gate: head.gate.clone() })
+    let (notes, lost) = (Vec::new(), Vec::new());
+    Ok(RecordedSide { side, notes, lost, in_turn: head.in_turn, gate: head.gate.clone() })
 }
 
 fn gate_run(record: RunRecord, session: &str) -> GateRun {

@@ -42,7 +42,8 @@ pub(super) fn read(path: &Path) -> Result<RecordedSide, Fault> {
         run.session.clone_from(&origin.session);
     }
     let side = origin.side(path.display().to_string(), runs);
-    Ok(RecordedSide { side, notes, in_turn: false, gate: own.and_then(|head| head.gate.clone()) })
+    let gate = own.and_then(|head| head.gate.clone());
+    Ok(RecordedSide { side, notes, lost: Vec::new(), in_turn: false, gate })
 }
 
 /// The largest file of figures, in bytes: all of it is looked at together.

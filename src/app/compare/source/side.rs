@@ -18,6 +18,8 @@ pub(in crate::app::compare) struct RecordedSide {
     pub side: Side,
     /// What a reader of the verdict must know.
     pub notes: Vec<String>,
+    /// Files that it should rest on and that are gone.
+    pub lost: Vec<String>,
     /// It is an arm of a comparison, which has rules of its own.
     pub in_turn: bool,
     /// The gate of its grid, as its manifest has it.

@@ -76,7 +76,8 @@ pub(super) fn read(
         None => format!("compared with {used} of this machine"),
     };
     let notes = vec![note + &outlying(&left_out)];
-    Ok(RecordedSide { side: side(root, sessions), notes, in_turn: false, gate: None })
+    let lost = baseline::lost(root)?.iter().map(|path| path.display().to_string()).collect();
+    Ok(RecordedSide { side: side(root, sessions), notes, lost, in_turn: false, gate: None })
 }
 
 /// Which sessions are not compared with, and what to do if they are the new normal.
