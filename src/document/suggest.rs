@@ -35,10 +35,14 @@ pub(crate) fn hint(word: &str, candidates: &[&str], all: &str) -> String {
     }
 }
 
-/// Names for a sentence, a long list cut short.
+/// Names for a sentence, a long list cut short. One that would pass for two, or for none, is quoted.
 pub(crate) fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 24;
-    let mut text = names[..names.len().min(SHOWN)].join(", ");
+    let shown = names.iter().take(SHOWN).map(|name| match name.trim() {
+        plain if plain == *name && !plain.is_empty() && !plain.contains(',') => plain.to_owned(),
+        _ => format!("{name:?}"),
+    });
+    let mut text = shown.collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text = format!("{text}, and {} more", names.len() - SHOWN);
     }
@@ -48,6 +52,16 @@ pub(crate) fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_would_pass_for_two_is_quoted() {
+        let names = ["digits", "yes, of course", "", " no"];
+        assert_eq!(listed(&names), r#"digits, "yes, of course", "", " no""#);
+        assert_eq!(
+            hint("maybe", &["no", "yes, sir"], "the classes are"),
+            r#"the classes are: no, "yes, sir""#
+        );
+    }
 
     #[test]
     fn typing_mistakes_are_found_and_other_words_are_not() {
