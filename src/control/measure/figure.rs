@@ -2,7 +2,7 @@
 //! decide a limit.
 
 use crate::event::{Constraint, Evidence, MetricRow, Note, Num, Stage};
-use crate::metric::MetricDef;
+use crate::metric::{Ceiling, MetricDef};
 
 /// A figure, or why there is none.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,13 +41,19 @@ impl Figure {
 
     /// As a row; `waited`: it was waited for.
     pub(crate) fn row(self, metric: &MetricDef, of: Stage, waited: bool) -> MetricRow {
+        // Sums of rounded times may come to a hair more than all of the time.
+        let most = match metric.ceiling {
+            Ceiling::At(most) => most,
+            _ => f64::INFINITY,
+        };
+        let at_most = |value: Option<f64>| value.map(|value| value.min(most));
         MetricRow {
             phase: of.to_string(),
             metric: metric.id.into(),
             unit: metric.unit,
-            estimate: self.estimate,
-            low: self.low,
-            high: self.high,
+            estimate: at_most(self.estimate),
+            low: at_most(self.low),
+            high: at_most(self.high),
             confidence: self.confidence,
             samples: self.samples,
             plateaued: waited.then_some(self.known),
@@ -97,5 +103,24 @@ impl Doubt {
             Self::Blind { share } if held && upper => Evidence::Blind { value, share: Num(share) },
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::MetricId;
+
+    #[test]
+    fn no_figure_is_above_what_its_metric_can_be() {
+        let whole = 100.000_000_000_000_03;
+        for (metric, shown) in
+            [(MetricId::ServeUtilisation, 100.0), (MetricId::CpuUtilisation, whole)]
+        {
+            let figure = Figure { low: Some(99.0), high: Some(101.0), ..Figure::exact(whole, 9) };
+            let row = figure.row(metric.def(), Stage::Serve(1), false);
+            assert_eq!((row.estimate, row.low), (Some(shown), Some(99.0)), "{metric:?}");
+            assert_eq!(row.high, Some(if shown < whole { 100.0 } else { 101.0 }));
+        }
     }
 }
