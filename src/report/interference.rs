@@ -2,6 +2,7 @@
 
 use super::optional;
 use crate::event::{Interference, Note, Num, OmpWait, RunRecord, Work};
+use crate::units::rough_percent;
 
 /// Interference that changes a figure by so many times is not the other work alone: the run's own threads keep each other
 /// from the cores.
@@ -23,14 +24,18 @@ pub(super) fn interference(records: &[RunRecord]) -> Option<String> {
         Some((record, sum.share()?, sum.sentence()?))
     });
     let found: Vec<_> = found.collect();
-    let most = found.iter().max_by(|(_, one, _), (_, other, _)| one.total_cmp(other))?;
-    let (record, _, sentence) = most;
+    // Of equals the first.
+    let most = found.iter().rev().max_by(|(_, one, _), (_, other, _)| one.total_cmp(other))?;
+    let (record, share, sentence) = most;
     if records.len() == 1 {
         return Some(format!("interference: {sentence}"));
     }
+    let shown = rough_percent(*share);
+    let alike = found.iter().filter(|(_, share, _)| rough_percent(*share) == shown).count() - 1;
+    let alike = if alike > 0 { format!(" and as much in {alike} more") } else { String::new() };
     let count = found.len();
     Some(format!(
-        "interference in {count} of {} runs, most in {}: {sentence}",
+        "interference in {count} of {} runs, most in {}{alike}: {sentence}",
         records.len(),
         record.run
     ))
@@ -97,6 +102,12 @@ mod tests {
             (
                 vec![run("a", 0.2), run("b", 0.0), run("c", 5.0)],
                 Some(format!("interference in 2 of 3 runs, most in c: 50% {said} (others 50%)")),
+            ),
+            (
+                vec![run("a", 0.2), run("b", 10.0), run("c", 9.99), run("d", 10.0)],
+                Some(format!(
+                    "interference in 4 of 4 runs, most in b and as much in 1 more: 100% {said} (others 100%)"
+                )),
             ),
         ] {
             assert_eq!(interference(&records), says);
