@@ -50,7 +50,7 @@ pub const THERMAL: f64 = 0.5;
 const LONGEST_NS: u64 = 1_000_000_000;
 
 /// A stretch of time between two readings of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stretch {
     /// Its begin, in nanoseconds.
     pub from_ns: u64,
@@ -60,6 +60,9 @@ pub struct Stretch {
     pub taken: Option<bool>,
     /// What for, if it is marked.
     pub cause: Option<Disturber>,
+    /// Cores that everything else used; a little below 0 where the run's own counter was ahead. `None` where the counters have
+    /// a gap.
+    pub others: Option<f64>,
 }
 
 impl Stretch {
@@ -104,12 +107,14 @@ impl InterferenceWatch {
             return None;
         }
         self.from = Some(at);
-        let (taken, cause) = match disturber(&from, &at) {
+        let others = others(&from, &at);
+        let (taken, cause) = match disturber(&from, &at, others) {
             Found::Nothing => (Some(false), None),
             Found::Unknown => (None, None),
             Found::Something(cause) => (Some(true), Some(cause)),
         };
-        Some(Stretch { from_ns: from.t_ns, to_ns: at.t_ns, taken, cause })
+        let others = others.map(|seconds| seconds / (age_ns as f64 * 1e-9));
+        Some(Stretch { from_ns: from.t_ns, to_ns: at.t_ns, taken, cause, others })
     }
 }
 
@@ -120,13 +125,16 @@ enum Found {
     Something(Disturber),
 }
 
-/// What disturbed the run between two ticks.
-fn disturber(from: &At, to: &At) -> Found {
+/// CPU time of everything else between two ticks, in seconds.
+fn others(from: &At, to: &At) -> Option<f64> {
+    Some(risen(from.host.busy_ns, to.host.busy_ns)? - risen(from.cpu_ns, to.cpu_ns)?)
+}
+
+/// What disturbed the run between two ticks, beside which others used so many seconds.
+fn disturber(from: &At, to: &At, others: Option<f64>) -> Found {
     let seconds = to.t_ns.saturating_sub(from.t_ns) as f64 * 1e-9;
     let rise = |of: fn(&HostReading) -> Option<u64>| risen(of(&from.host), of(&to.host));
     let throttled = rise(|host| host.throttled_ns).filter(|_| !to.host.quota_is_own);
-    let own = risen(from.cpu_ns, to.cpu_ns);
-    let others = own.and_then(|own| Some(rise(|host| host.busy_ns)? - own));
     let most = [
         (Disturber::Others, others, OTHERS),
         (Disturber::Steal, rise(|host| host.steal_ns), STEAL),
@@ -144,6 +152,7 @@ fn disturber(from: &At, to: &At) -> Found {
     if others.is_some() {
         return Found::Nothing;
     }
+    let own = risen(from.cpu_ns, to.cpu_ns);
     let waited = own.zip(risen(from.run_delay_ns, to.run_delay_ns));
     match waited {
         Some((own, delay)) if seconds >= LONGEST_NS as f64 * 1e-9 && delay + own > 0.0 => {
@@ -265,6 +274,7 @@ mod tests {
             to_ns: to * 1_000_000,
             taken: Some(Option::is_some(&cause)),
             cause,
+            others: None,
         };
         for (stretches, says) in [
             (vec![], None),
@@ -301,7 +311,7 @@ mod tests {
             }
             assert_eq!(run.sentence().as_deref(), says);
         }
-        let unknown = Stretch { from_ns: 0, to_ns: 1_000_000_000, taken: None, cause: None };
+        let unknown = Stretch { taken: None, ..stretch(0, 1000, None) };
         let mut run = Interference::default();
         unknown.add_to(&mut run);
         assert_eq!((run.share(), run.sentence()), (None, None), "nothing is known");

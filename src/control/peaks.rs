@@ -7,6 +7,9 @@ use super::totals::Totals;
 use crate::event::{Note, Num, PeakGrowth, Why};
 use crate::metric::{DeviceKind, Field, MetricDef, Source, UsageField};
 
+/// Share of the time of a peak below which its growth was watched for in a part of it.
+const PART: f64 = 0.9;
+
 impl Totals {
     /// A peak of the run; `judged`: what a look at a stage found of it.
     pub(super) fn peak(&self, metric: &MetricDef, judged: Option<Figure>) -> Figure {
@@ -105,17 +108,21 @@ impl Totals {
     }
 
     /// How long a peak was watched, and the growth that it may still have: no peak is promised beyond that.
-    pub(super) fn watched(&self, found: &Assessment) -> Note {
+    /// Growth is watched for in one stage, for `watched_s`.
+    pub(super) fn watched(&self, found: &Assessment, watched_s: f64) -> Note {
         let watched = self.span_ns.zip(self.resident_ns);
         let watched = watched.map_or(0, |((first, _), last)| last.saturating_sub(first));
+        let over_s = watched as f64 * 1e-9;
         let loose = |below: f64| found.estimate.is_none_or(|peak| below * 60.0 > peak.value);
         let growth = match (&found.open, found.growth_below) {
             (Some(Why::Growing { per_s }), _) => PeakGrowth::Growing { per_s: *per_s },
             (_, Some(below)) if loose(below) => PeakGrowth::Loose,
             (_, Some(below)) => PeakGrowth::Below { per_s: Num(below) },
-            (_, None) => PeakGrowth::Unknown,
+            (_, None) => PeakGrowth::Unknown {
+                watched_s: Some(Num(watched_s)).filter(|_| watched_s < PART * over_s),
+            },
         };
-        Note::PeakOver { over_s: Num(watched as f64 * 1e-9), growth }
+        Note::PeakOver { over_s: Num(over_s), growth }
     }
 
     /// Why the sampled peak says nothing of a run that began at `started_ns`: most of it came after the last look at its

@@ -169,15 +169,16 @@ impl Run {
         let judged = state.or(self.stages.last()).and_then(|state| {
             let found = assess(metric, &state.series, self.ask(state))?;
             let figure = state.figure(metric, &found, &self.policy);
-            figure.estimate.is_some().then(|| figure.noted([self.totals.watched(&found)]))
+            let watched = self.totals.watched(&found, state.series.sampled.seconds);
+            figure.estimate.is_some().then(|| figure.noted([watched]))
         });
         let mut figure = self.totals.peak(metric, judged);
         if metric.id == MetricId::MemoryPeak
             && self.totals.said_peak(metric).is_none()
             && let Some(why) = self.totals.unwatched(self.context.started_ns)
         {
-            figure.estimate = None;
-            figure.notes.push(why);
+            // How long a peak was watched is no reason why there is none.
+            (figure.estimate, figure.notes) = (None, vec![why]);
         }
         match figure.estimate {
             Some(_) => figure.noted(self.totals.whose_peak(metric)),

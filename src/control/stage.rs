@@ -10,7 +10,7 @@ use super::measure::{Ask, assess, measure};
 use super::policy::StopPolicy;
 use super::totals::Totals;
 use crate::event::{Note, Num, OpenMetric, Ruling, Stage, Why};
-use crate::metric::{MetricDef, Source};
+use crate::metric::{Field, MetricDef, Source};
 use crate::stats::Bounds;
 
 /// Share of a phase without a reading of a mean that is worth a word: its readings begin within the phase and end a little
@@ -206,10 +206,24 @@ impl StageState {
             high: interval.map(|interval| interval.high),
             confidence: interval.map(|_| policy.confidence),
             // The figures are of the end, so what is said of them must hold then.
-            known: was_known == Some(true) && found.open.is_none(),
+            known: was_known == Some(true)
+                && found.open.is_none()
+                && !self.is_of_others(metric, found, policy),
             notes: notes.into_iter().flatten().collect(),
             doubts: Vec::new(),
         }
+    }
+
+    /// Whether others may have decided the figure. What a process holds in memory does not depend on who has the cores.
+    fn is_of_others(&self, metric: &MetricDef, found: &Assessment, policy: &StopPolicy) -> bool {
+        if metric.source == Source::Tick(Field::Resident) {
+            return false;
+        }
+        let waited = self.series.sampled.share(Source::RunDelay).ratio();
+        found.disturbed.zip(found.estimate).is_some_and(|(disturbed, estimate)| {
+            let most = policy.within * found.scale;
+            disturbed.decides(estimate.value, most, waited, policy.within)
+        })
     }
 
     /// What the load does to a figure, for its note.

@@ -21,7 +21,11 @@ pub enum PeakGrowth {
     /// What is excluded is more than the whole peak a minute, which says nothing.
     Loose,
     /// The time was too short.
-    Unknown,
+    Unknown {
+        /// For how long its growth was watched, in seconds: in one stage of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        watched_s: Option<Num>,
+    },
 }
 
 /// Why no device that is read is the run's.

@@ -333,12 +333,15 @@ pub enum Note {
         /// Its last record is recent.
         recent: bool,
     },
-    /// The beginning that was left out as warm-up.
+    /// The beginning that was left out: as warm-up, or since others came after it.
     WarmUp {
         /// In seconds.
         cut_s: Num,
         /// All of the time.
         of_s: Num,
+        /// It was clear, and others took most of the rest.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        quiet: bool,
     },
     /// Requests come faster than they are answered.
     Overloaded {
@@ -432,6 +435,9 @@ pub enum Why {
     Trend {
         /// Share of its value over the window, signed.
         share: Num,
+        /// It is the mean of the same steps that drifts: that of a quantile is not known.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_mean: bool,
     },
     /// Its interval is too wide.
     Wide,

@@ -757,7 +757,7 @@ catalogue![
     InterferenceOthersCpu = MetricDef {
         name: "interference.others_cpu",
         source: Source::Others,
-        about: "CPU time of everything else on the machine / wall time, in percent of one core",
+        about: "CPU time of everything else on the machine / wall time, in percent of one core, over the stretches that interference.share is of: one with more than 20% is marked",
         ..INTERFERENCE
     },
     InterferenceSteal = MetricDef {
@@ -769,7 +769,7 @@ catalogue![
     InterferenceShare = MetricDef {
         name: "interference.share",
         source: Source::Disturbed,
-        about: "share of time in which others took more than 0.2 of a core, other virtual machines 0.1, a quota 0.1, or heat 0.5",
+        about: "share of time in stretches in which others took more than 0.2 of a core, other virtual machines 0.1, a quota 0.1, or heat 0.5; a step or tick that lies in such a stretch in part counts as a whole",
         ..INTERFERENCE
     },
     InterferenceThrottled = MetricDef {

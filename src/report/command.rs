@@ -6,7 +6,7 @@ use super::table::is_open;
 use super::{distinct, interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
 use crate::event::{MetricRow, RunRecord, RunStatus, StopReason};
-use crate::metric::{DeviceKind, MetricDef};
+use crate::metric::{DeviceKind, MetricDef, MetricKind};
 use crate::units;
 
 /// The runs of one command in lines of at most `width` characters; with why each figure is missing, or only those that the
@@ -27,8 +27,11 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize, all: bool) -> 
     if !rows.is_empty() {
         out.push('\n');
         out += &table(records, &rows, width);
-        let figures = records.iter().flat_map(|record| &record.metrics);
-        if figures.filter(|row| row.estimate.is_some()).any(is_marked) {
+        let marks = |record: &RunRecord| {
+            let mut figures = record.metrics.iter().filter(|row| row.estimate.is_some());
+            figures.any(|row| is_marked(record, row))
+        };
+        if records.iter().any(marks) {
             out += &wrap(Caveat::Open.meaning(), width, "");
         }
         out.push('\n');
@@ -101,17 +104,17 @@ fn table(records: &[RunRecord], rows: &[(&str, &str)], width: usize) -> String {
 
 /// The name of a figure, the figure with its unit, and what it ranges over.
 fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
-    let found = records.iter().filter_map(|record| record.metric(phase, metric));
-    let found: Vec<&MetricRow> = found.filter(|row| row.estimate.is_some()).collect();
+    let found = records.iter().filter_map(|record| Some((record, record.metric(phase, metric)?)));
+    let found: Vec<_> = found.filter(|(_, row)| row.estimate.is_some()).collect();
     let place = if phase == "run" { String::new() } else { format!(" in {phase}") };
     let name = format!("  {metric}{place}");
-    let Some(first) = found.first() else {
+    let Some((_, first)) = found.first() else {
         return [name, String::new(), String::new()];
     };
     // Elsewhere it is of the whole command: one that was waited for is not.
     let waited = phase == "run" && first.plateaued == Some(true) && first.low.is_some();
     let name = if waited { name + " in steady state" } else { name };
-    let mut values: Vec<f64> = found.iter().filter_map(|row| row.estimate).collect();
+    let mut values: Vec<f64> = found.iter().filter_map(|(_, row)| row.estimate).collect();
     values.sort_by(f64::total_cmp);
     let middle = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
     let (low, high) = match values[..] {
@@ -120,13 +123,26 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
     };
     let both = low.is_some() && high.is_some();
     let range = interval(low, high, |value| first.unit.show(value)).filter(|_| both);
-    let open = if found.iter().any(|row| is_marked(row)) { "~" } else { "" };
+    let open = if found.iter().any(|(record, row)| is_marked(record, row)) { "~" } else { "" };
     [name, format!("{open}{}", first.unit.show(middle)), range.unwrap_or_default()]
 }
 
-/// Whether its figure is marked as not yet known: one without an interval is of the whole run, and exact.
-fn is_marked(row: &MetricRow) -> bool {
-    (row.plateaued.is_some() || row.low.is_some()) && is_open(row)
+/// Whether its figure is marked as not yet known. One without an interval is of the whole run, and exact, unless it is a
+/// quantile; or the same in another unit as one that is marked.
+fn is_marked(record: &RunRecord, row: &MetricRow) -> bool {
+    let Some(def) = row.metric.def() else {
+        return is_open(row);
+    };
+    let is_quantile = matches!(def.kind, MetricKind::Quantile(_));
+    if row.plateaued.is_some() || row.low.is_some() || is_quantile {
+        return is_open(row);
+    }
+    let same = |other: &&MetricRow| {
+        let it = other.metric.def();
+        it.is_some_and(|it| (it.source, it.kind) == (def.source, def.kind))
+            && (&other.phase, other.low) == (&row.phase, None)
+    };
+    record.metrics.iter().filter(same).any(|other| other.plateaued.is_some() && is_open(other))
 }
 
 /// Figures that are no more than a bound.
@@ -198,7 +214,7 @@ mod tests {
         let plain = summary(&[record.clone()], "results/a", 80, false);
         assert!(!plain.contains("at least") && !plain.contains("interference:"));
         let peak = record.metrics.iter_mut().find(|row| row.metric == "memory.peak");
-        let (over_s, growth) = (Num(1.0), PeakGrowth::Unknown);
+        let (over_s, growth) = (Num(1.0), PeakGrowth::Unknown { watched_s: None });
         peak.unwrap().notes =
             vec![Note::PeakOver { over_s, growth }, Note::AtLeast { bytes: Num(2e9) }];
         record.interference = Some(Interference {
@@ -208,7 +224,7 @@ mod tests {
         });
         let records = [record.clone(), record];
         let shown = summary(&records, "results/a", 80, false);
-        assert_eq!(shown.matches("\nmemory.peak: at least: a process").count(), 1, "{shown}");
+        assert_eq!(shown.matches("\nmemory.peak: at least: between").count(), 1, "{shown}");
         assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
     }
 
@@ -243,6 +259,34 @@ mod tests {
         let marked = shown(&record);
         assert!(marked.contains("~98.1 k/s"), "{marked}");
         assert!(marked.contains("~ not yet known as precisely as asked"), "{marked}");
+    }
+
+    #[test]
+    fn what_is_as_little_known_as_its_neighbour_is_marked_like_it() {
+        let mut record = completed();
+        let mut put = |metric: &str, phase: &str, plateaued, ends: Option<(f64, f64)>| {
+            let mut row = record.metrics[0].clone();
+            (row.metric, row.phase) = (metric.into(), phase.to_owned());
+            (row.estimate, row.plateaued) = (Some(0.01), plateaued);
+            (row.low, row.high) = (ends.map(|ends| ends.0), ends.map(|ends| ends.1));
+            record.metrics.retain(|row| row.metric != metric);
+            record.metrics.push(row);
+        };
+        put("train.step_latency_p95", "train", Some(false), Some((0.005, 0.02)));
+        put("train.step_latency_p99", "train", None, None);
+        put("cpu.utilisation", "run", Some(false), None);
+        put("cpu.utilisation_of_limit", "run", None, None);
+        put("interference.steal", "run", None, None);
+        let shown = summary(std::slice::from_ref(&record), "results/a", 80, false);
+        let line = |metric: &str| {
+            let name = format!("  {metric} ");
+            shown.lines().find(|line| line.starts_with(&name)).unwrap_or_else(|| panic!("{shown}"))
+        };
+        for metric in ["train.step_latency_p95", "train.step_latency_p99", "cpu.utilisation"] {
+            assert!(line(metric).contains('~'), "{shown}");
+        }
+        assert!(line("cpu.utilisation_of_limit").contains('~'), "{shown}");
+        assert!(!line("interference.steal").contains('~'), "{shown}");
     }
 
     #[test]

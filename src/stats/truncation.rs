@@ -23,7 +23,7 @@ const MIN_BATCHES: usize = 4;
 const LEFT: usize = 3;
 
 /// A warm-up is at most one part in so many.
-const SHARE: usize = 3;
+pub const SHARE: usize = 3;
 
 /// Share of the median that is no difference.
 const FLOOR: f64 = 0.002;

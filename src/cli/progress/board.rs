@@ -197,7 +197,11 @@ mod tests {
             open: vec![
                 open("train.step_latency_p50", Some(0.0712), Why::Wide),
                 open("memory.peak", None, Why::Growing { per_s: Num(1.0) }),
-                open("train.throughput", Some(0.123), Why::Trend { share: Num(0.1) }),
+                open(
+                    "train.throughput",
+                    Some(0.123),
+                    Why::Trend { share: Num(0.1), of_mean: false },
+                ),
                 open("cpu.utilisation", None, Why::TooFew),
             ],
         }

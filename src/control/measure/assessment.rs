@@ -1,13 +1,13 @@
 //! One metric at one look: its estimate, its interval, why it is not good enough yet, and bounds that hold at all looks.
 
-use super::disturbance::Disturbance;
+use super::disturbance::{Disturbance, TimeColumns, set_in};
 use crate::control::policy::StopPolicy;
 use crate::event::{Note, Num, Why};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{
-    AnytimeAsk, Bounds, Estimate, Interval, Part, Tail, Truncation, fit_ratio, ratio_bounds, trend,
-    truncate,
+    AnytimeAsk, BatchSeries, Bounds, Estimate, Interval, Part, Tail, Truncation, fit_ratio,
+    ratio_bounds, trend, truncate, truncation,
 };
 
 /// Level of the trend test.
@@ -111,7 +111,20 @@ impl Assessment {
 pub(crate) struct Beginning {
     pub(crate) cut: usize,
     pub(crate) settled: bool,
-    enough: bool,
+    pub(super) enough: bool,
+    /// What is cut was clear, and others took most of the rest.
+    pub(crate) quiet: bool,
+}
+
+impl Beginning {
+    /// The same, with whether it was a quiet one.
+    pub(crate) fn beside<const N: usize>(
+        self,
+        series: &BatchSeries<N>,
+        columns: TimeColumns,
+    ) -> Self {
+        Self { quiet: set_in(series, self.cut, columns), ..self }
+    }
 }
 
 /// `seconds`: the time that all of them cover.
@@ -122,9 +135,9 @@ pub(crate) fn settle(parts: &[Part], seconds: f64) -> Beginning {
         Truncation::Cut(cut) => (cut, true),
         // Too few to tell a warm-up: nothing is cut, and nothing is known.
         Truncation::Unsettled if n < MIN_GROUPS => (0, false),
-        Truncation::Unsettled => (n / 2, false),
+        Truncation::Unsettled => (n / truncation::SHARE, false),
     };
-    Beginning { cut, settled, enough: n >= MIN_GROUPS || long }
+    Beginning { cut, settled, enough: n >= MIN_GROUPS || long, quiet: false }
 }
 
 /// Share of a stage's steps or time that may be left out as warm-up without a word.
@@ -137,16 +150,23 @@ pub(crate) struct Cut {
     seconds: (f64, f64),
     /// Observations left out and in all.
     observations: (u64, u64),
+    quiet: bool,
 }
 
 impl Cut {
     /// `parts`: those of a time, in seconds, against anything or anything against it: `time` picks it.
-    pub(crate) fn of(parts: &[Part], cut: usize, per_batch: u64, time: fn(&Part) -> f64) -> Self {
+    pub(crate) fn of(
+        parts: &[Part],
+        Beginning { cut, quiet, .. }: Beginning,
+        per_batch: u64,
+        time: fn(&Part) -> f64,
+    ) -> Self {
         let seconds = |parts: &[Part]| parts.iter().map(time).sum::<f64>();
         let observations = |parts: usize| parts as u64 * per_batch;
         Self {
             seconds: (seconds(&parts[..cut]), seconds(parts)),
             observations: (observations(cut), observations(parts.len())),
+            quiet,
         }
     }
 
@@ -160,7 +180,7 @@ impl Cut {
     /// As a note.
     pub(crate) fn note(&self) -> Note {
         let (cut, all) = self.seconds;
-        Note::WarmUp { cut_s: Num(cut), of_s: Num(all) }
+        Note::WarmUp { cut_s: Num(cut), of_s: Num(all), quiet: self.quiet }
     }
 }
 
@@ -175,13 +195,18 @@ pub(crate) struct Found<'a> {
     pub(crate) disturbed: Option<Disturbance>,
     pub(crate) seen: u64,
     pub(crate) cut: Cut,
+    /// What is left of the series are means of the steps, and the figure is none.
+    pub(crate) of_means: bool,
 }
 
 impl Found<'_> {
     /// Judged by what is asked.
     pub(crate) fn judged(self, policy: &StopPolicy) -> Assessment {
         let estimate = with_drift(self.estimate, self.scale, policy);
-        let open = judge(&estimate, self.beginning, self.left, self.scale, policy);
+        let mut open = judge(&estimate, self.beginning, self.left, self.scale, policy);
+        if let Some(Why::Trend { of_mean, .. }) = &mut open {
+            *of_mean = self.of_means;
+        }
         let blocks = || self.disturbed?.blocks(estimate.value, policy.within * self.scale);
         Assessment {
             estimate: Some(estimate),
@@ -215,7 +240,7 @@ fn judge(
     let share = drift.map_or(0.0, |trend| trend.drift / mean.max(f64::MIN_POSITIVE));
     let share = if scale > mean { share * mean / scale } else { share };
     if p_value < TREND_LEVEL && share.abs() > TREND_SHARE * policy.within {
-        return Some(Why::Trend { share: Num(share) });
+        return Some(Why::Trend { share: Num(share), of_mean: false });
     }
     if !beginning.settled {
         return Some(Why::WarmingUp);
@@ -297,8 +322,11 @@ mod tests {
             (&even, 4, None),
             (&even, 6, Some((0.6, 10.0))),
         ] {
-            let found = Cut::of(parts, cut, 2, |part| part.amount);
-            let Note::WarmUp { cut_s, of_s } = found.note() else { panic!("{found:?}") };
+            let beginning = Beginning { cut, ..settle(parts, 0.0) };
+            let found = Cut::of(parts, beginning, 2, |part| part.amount);
+            let Note::WarmUp { cut_s, of_s, quiet: false } = found.note() else {
+                panic!("{found:?}")
+            };
             let close = |(cut, of): (f64, f64)| (cut_s.0 - cut).abs() + (of_s.0 - of).abs() < 1e-9;
             assert_eq!(found.is_much(), says.is_some());
             assert!(says.is_none_or(close), "{found:?}");

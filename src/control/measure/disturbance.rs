@@ -8,7 +8,7 @@
 use crate::event::{Interference, Note, Num, ResourceSample, Why};
 use crate::interference::{InterferenceWatch, Stretch};
 use crate::stats::batches::total;
-use crate::stats::{BatchSeries, Estimate};
+use crate::stats::{BatchSeries, Estimate, Part};
 use std::collections::VecDeque;
 
 /// Stretches that are remembered: 13 s at the usual pace. Steps come in messages of 0.1 s or so, or one by one.
@@ -79,13 +79,41 @@ impl Marks {
         }
         Some(if since_ns > from_ns { Mark::Unknown } else { mark })
     }
+
+    /// Cores that others used in a span: what its stretches say, each by how much of the span it covers. `None` where some of
+    /// it is not known. The machine is not read at every tick, so a span by itself says nothing of it.
+    pub(crate) fn others(&self, (from_ns, to_ns): (u64, u64)) -> Option<f64> {
+        let (mut seconds, mut covered_ns) = (0.0, 0);
+        for stretch in &self.stretches {
+            let overlap = stretch.to_ns.min(to_ns).saturating_sub(stretch.from_ns.max(from_ns));
+            if overlap > 0 {
+                seconds += stretch.others? * overlap as f64;
+                covered_ns += overlap;
+            }
+        }
+        (covered_ns > 0 && covered_ns == to_ns - from_ns).then(|| seconds / covered_ns as f64)
+    }
 }
+
+/// Columns of time: all, clear and marked.
+pub(crate) type TimeColumns = (usize, usize, usize);
 
 /// Where a series keeps what: columns of amount and weight while it was clear, and of time: all, clear and marked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Columns {
     pub(crate) clear: (usize, usize),
-    pub(crate) time: (usize, usize, usize),
+    pub(crate) time: TimeColumns,
+}
+
+/// Whether the first `cut` batches were clear and others took most of the rest: what differs then is their doing.
+pub(crate) fn set_in<const N: usize>(
+    series: &BatchSeries<N>,
+    cut: usize,
+    (time, clear_time, marked_time): TimeColumns,
+) -> bool {
+    let mostly = |parts: &[Part]| total(parts).ratio().is_some_and(|share| share > MOSTLY);
+    mostly(&series.parts(clear_time, time)[..cut])
+        && mostly(&series.parts(marked_time, time)[cut..])
 }
 
 /// Interference in the window of an estimate.
@@ -98,20 +126,23 @@ pub(crate) struct Disturbance {
 }
 
 impl Disturbance {
-    /// That of a series after its warm-up of `cut` batches; `None` where nothing is marked.
+    /// That of a series after its first `cut` batches; `None` where nothing is marked. Where these were `quiet` the figure
+    /// without is that of all that was clear.
     pub(crate) fn of<const N: usize>(
         series: &BatchSeries<N>,
         cut: usize,
+        quiet: bool,
         columns: Columns,
     ) -> Option<Self> {
-        let sum = |amount, weight| total(&series.parts(amount, weight)[cut..]);
+        let sum = |from: usize, amount, weight| total(&series.parts(amount, weight)[from..]);
         let (time, clear_time, marked_time) = columns.time;
-        let share = sum(marked_time, time).ratio()?;
+        let share = sum(cut, marked_time, time).ratio()?;
         if share <= 0.0 {
             return None;
         }
-        let enough = sum(clear_time, time).ratio()? >= LEAST_CLEAR;
-        let clear = sum(columns.clear.0, columns.clear.1);
+        let from = if quiet { 0 } else { cut };
+        let enough = quiet || sum(from, clear_time, time).ratio()? >= LEAST_CLEAR;
+        let clear = sum(from, columns.clear.0, columns.clear.1);
         let without = clear.ratio().filter(|_| enough);
         Some(Self { share, without })
     }
@@ -129,6 +160,17 @@ impl Disturbance {
             share: Num(self.share),
             change: Num(change / value.abs().max(f64::MIN_POSITIVE)),
         })
+    }
+
+    /// Whether others may have decided the figure though nothing waits for their end: on a machine that is disturbed most of
+    /// the time it is another one without the marked stretches, by more than `most`; or there is none without, and the run
+    /// waited for a core for more than `within` of the time in which it wanted one (`waited`), or nobody knows.
+    pub(crate) fn decides(&self, value: f64, most: f64, waited: Option<f64>, within: f64) -> bool {
+        let differs = || match self.without {
+            Some(without) => (without - value).abs() > most,
+            None => waited.is_none_or(|waited| waited > within),
+        };
+        self.share > MOSTLY && differs()
     }
 
     /// What a reader must know; nothing where the marked stretches make no difference beyond the noise.
@@ -196,6 +238,25 @@ mod tests {
     }
 
     #[test]
+    fn what_others_used_is_shared_out_over_the_stretches_that_tell_it() {
+        let marks = marks(&[Some(0), Some(90), Some(10), None, Some(0), Some(0)]);
+        for (from, to, cores) in [
+            (0, 100, Some(0.0)),
+            (100, 200, Some(0.9)),
+            (150, 250, Some(0.5)),
+            (0, 200, Some(0.45)),
+            // It is not over yet.
+            (500, 610, None),
+        ] {
+            let ns = |ms: u64| ms * 1_000_000;
+            let found = marks.others((ns(from), ns(to)));
+            let near = |(found, cores): (f64, f64)| (found - cores).abs() < 1e-9;
+            assert_eq!(found.is_some(), cores.is_some(), "{from} to {to}");
+            assert!(found.zip(cores).is_none_or(near), "{from} to {to}: {found:?}");
+        }
+    }
+
+    #[test]
     fn what_is_forgotten_is_unknown_and_memory_is_bounded() {
         let marks = marks(&vec![Some(0); 1000]);
         assert_eq!(marks.stretches.len(), REMEMBERED);
@@ -225,6 +286,22 @@ mod tests {
         ] {
             assert_eq!(found.note(&estimate(half)), note);
             assert_eq!(found.blocks(4000.0, 200.0).is_some(), blocks, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn others_decide_a_figure_of_which_nothing_says_that_they_do_not() {
+        for (share, without, waited, decides) in [
+            (0.4, Some(4710.0), Some(0.3), false),
+            (0.6, Some(4710.0), Some(0.0), true),
+            (0.6, Some(4100.0), Some(0.3), false),
+            (1.0, None, Some(0.3), true),
+            (1.0, None, Some(0.04), false),
+            (1.0, None, None, true),
+        ] {
+            let found = Disturbance { share, without };
+            let decided = found.decides(4000.0, 200.0, waited, 0.05);
+            assert_eq!(decided, decides, "{found:?} {waited:?}");
         }
     }
 }

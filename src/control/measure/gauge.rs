@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::assessment::{
-    ALPHA, Assessment, Bounded, Cut, Found, Measure, bounds_of, of_ratio, scaled, settle,
+    ALPHA, Assessment, Beginning, Bounded, Cut, Found, Measure, bounds_of, of_ratio, scaled, settle,
 };
 use super::disturbance::{Columns, Disturbance, Mark, Marks};
 use super::tick::{Interval, Observed, Tick};
@@ -74,6 +74,11 @@ impl Gauge {
         self.series.parts(0, 1)
     }
 
+    /// How it begins; `parts`: its own, whatever their unit.
+    fn beginning(&self, parts: &[Part]) -> Beginning {
+        settle(parts, total(parts).weight).beside(&self.series, GAUGE.time)
+    }
+
     /// Seconds of the full batches.
     pub(crate) fn read_s(&self) -> f64 {
         total(&self.parts()).weight
@@ -139,13 +144,13 @@ impl Measure for GaugeMean<'_> {
     fn assess(&self, policy: &StopPolicy) -> Assessment {
         let series = &self.gauge.series;
         let parts = scaled(self.gauge.parts(), self.factor);
-        let beginning = settle(&parts, total(&parts).weight);
+        let beginning = self.gauge.beginning(&parts);
         let left = &parts[beginning.cut..];
         let samples = left.len() as u64 * series.per_batch();
         let Some(estimate) = of_ratio(left, policy.confidence, samples) else {
             return Assessment::missing(Note::NoInterval);
         };
-        let disturbed = Disturbance::of(series, beginning.cut, GAUGE);
+        let disturbed = Disturbance::of(series, beginning.cut, beginning.quiet, GAUGE);
         let found = Found {
             estimate,
             scale: estimate.value.abs().max(self.floor),
@@ -153,7 +158,8 @@ impl Measure for GaugeMean<'_> {
             beginning,
             disturbed: disturbed.map(|found| found.map(|without| Some(without * self.factor))),
             seen: series.observations(),
-            cut: Cut::of(&parts, beginning.cut, series.per_batch(), |part| part.weight),
+            cut: Cut::of(&parts, beginning, series.per_batch(), |part| part.weight),
+            of_means: false,
         };
         found.judged(policy)
     }
@@ -161,7 +167,7 @@ impl Measure for GaugeMean<'_> {
     fn bounds(&self) -> Bounded {
         let series = &self.gauge.series;
         let parts = scaled(self.gauge.parts(), self.factor);
-        let beginning = settle(&parts, total(&parts).weight);
+        let beginning = self.gauge.beginning(&parts);
         let left = &parts[beginning.cut..];
         let tail = Tail::Within(0.0, self.most);
         let bounds = bounds_of(left, beginning.settled, series.per_batch(), tail, ALPHA);

@@ -121,6 +121,9 @@ impl Sampled {
                 Mark::Taken => seconds,
             };
             add(&mut self.marked, Part { amount, weight: seconds });
+            if let (Some(at), Some(cores)) = (share_at(Source::Others), marks.others(span_ns)) {
+                add(&mut self.shares[at], Part { amount: cores * seconds, weight: seconds });
+            }
         }
     }
 
@@ -141,8 +144,7 @@ impl Sampled {
         if source == Source::Disturbed {
             return self.marked;
         }
-        let place = SHARES.iter().position(|share| *share == source);
-        place.and_then(|place| self.shares.get(place)).copied().unwrap_or_default()
+        share_at(source).and_then(|place| self.shares.get(place)).copied().unwrap_or_default()
     }
 
     /// A metric that is a share of the time.
@@ -156,6 +158,11 @@ impl Sampled {
             None => Figure::missing(Note::NoMachineCounter),
         }
     }
+}
+
+/// The place of a source among [`SHARES`].
+fn share_at(source: Source) -> Option<usize> {
+    SHARES.iter().position(|share| *share == source)
 }
 
 fn add(sum: &mut Part, part: Part) {
@@ -191,8 +198,12 @@ mod tests {
             tick(500, Some(250), Some(500)),
         ];
         let mut series = Sampled::default();
+        let mut marks = Marks::default();
+        marks.sample(&ticks[0]);
         for pair in ticks.windows(2) {
             series.push(&Interval::new(&pair[0], &pair[1], &Selection::default()).unwrap());
+            marks.sample(&pair[1]);
+            series.resolve(&marks);
         }
         let parts = |field| total(&series.gauge(Source::Tick(field)).unwrap().parts());
         let cpu = parts(Field::Cpu);

@@ -6,7 +6,7 @@ use super::assessment::{Beginning, Cut, settle};
 use super::disturbance::{Mark, Marks};
 use super::figure::{Doubt, Figure};
 use super::sampled::Sampled;
-use super::times::{self, CAPACITY, CLEAR, ELAPSED, LATENCY, Queue, STEPS, Times};
+use super::times::{self, CAPACITY, CLEAR, ELAPSED, LATENCY, Queue, STEPS, TIME, Times};
 use crate::event::{Note, Num, Pattern, StepBatch};
 use crate::stats::batches::total;
 use crate::stats::{FEWEST_WINDOWS, QuantileSeries, RateWindows};
@@ -128,6 +128,7 @@ impl Series {
             if mark != Mark::Unknown {
                 let more = times::marked(items, request, mark == Mark::Clear);
                 self.times.amend(place, more);
+                self.beginning = None;
             }
             if mark != Mark::Clear {
                 self.not_clear.push(request.latency_ns());
@@ -164,7 +165,8 @@ impl Series {
     pub(crate) fn beginning(&self) -> Beginning {
         let found = || {
             let elapsed = total(&self.times.parts(ELAPSED, STEPS)).amount;
-            settle(&self.times.parts(LATENCY, STEPS), elapsed)
+            let found = settle(&self.times.parts(LATENCY, STEPS), elapsed);
+            found.beside(&self.times, TIME)
         };
         self.beginning.unwrap_or_else(found)
     }
@@ -183,7 +185,7 @@ impl Series {
     pub(crate) fn cut(&self) -> Cut {
         let elapsed = self.times.parts(ELAPSED, STEPS);
         let per_batch = self.times.per_batch();
-        Cut::of(&elapsed, self.beginning().cut, per_batch, |part| part.amount)
+        Cut::of(&elapsed, self.beginning(), per_batch, |part| part.amount)
     }
 
     /// The quantile at `level` of the rates over windows of time, without those of the warm-up.

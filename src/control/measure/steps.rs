@@ -1,11 +1,11 @@
 //! Figures of steps and requests: rates, means, shares of the time, and quantiles.
 
 use super::assessment::{
-    ALPHA, Assessment, Bounded, Found, Measure, bounds_of, is_steady, of_ratio, scaled,
+    ALPHA, Assessment, Beginning, Bounded, Found, Measure, bounds_of, is_steady, of_ratio, scaled,
 };
 use super::disturbance::{Columns, Disturbance};
 use super::series::Series;
-use super::times::{BUSY, CLEAR, ELAPSED, IDEAL, ITEMS, LATENCY, MARKED, STEPS};
+use super::times::{BUSY, CLEAR, ELAPSED, IDEAL, ITEMS, LATENCY, STEPS, TIME};
 use crate::control::policy::StopPolicy;
 use crate::event::Note;
 use crate::stats::anytime::unsteadiness;
@@ -52,7 +52,8 @@ impl Measure for Ratio<'_> {
         let Some(estimate) = of_ratio(&left, policy.confidence, samples) else {
             return Assessment::missing(Note::NoStep);
         };
-        let disturbed = Disturbance::of(times, beginning.cut, columns(amount, weight));
+        let columns = columns(amount, weight);
+        let disturbed = Disturbance::of(times, beginning.cut, beginning.quiet, columns);
         let found = Found {
             estimate,
             scale: estimate.value.abs(),
@@ -61,6 +62,7 @@ impl Measure for Ratio<'_> {
             disturbed: disturbed.map(|found| found.map(|without| Some(without * factor))),
             seen: times.observations(),
             cut: self.series.cut(),
+            of_means: false,
         };
         found.judged(policy)
     }
@@ -134,9 +136,11 @@ impl Rank<'_> {
         of.bounds(self.level, self.series.steps_cut(), ALPHA).widened(moved)
     }
 
-    fn disturbed(&self, cut: usize) -> Option<Disturbance> {
-        let found = Disturbance::of(&self.series.times, cut, columns(LATENCY, STEPS))?;
-        let skip = self.series.steps_cut();
+    fn disturbed(&self, beginning: Beginning) -> Option<Disturbance> {
+        let Beginning { cut, quiet, .. } = beginning;
+        let columns = columns(LATENCY, STEPS);
+        let found = Disturbance::of(&self.series.times, cut, quiet, columns)?;
+        let skip = if quiet { 0 } else { self.series.steps_cut() };
         Some(found.map(|_| self.series.clear_quantile(self.level, skip)))
     }
 }
@@ -154,9 +158,10 @@ impl Measure for Rank<'_> {
             scale: estimate.value.abs(),
             left: &times.parts(LATENCY, STEPS)[beginning.cut..],
             beginning,
-            disturbed: self.disturbed(beginning.cut),
+            disturbed: self.disturbed(beginning),
             seen: times.observations(),
             cut: self.series.cut(),
+            of_means: true,
         };
         found.judged(policy)
     }
@@ -184,5 +189,5 @@ impl Measure for Rank<'_> {
 
 /// Where a figure of steps keeps what it would be without others.
 fn columns(amount: usize, weight: usize) -> Columns {
-    Columns { clear: (amount + CLEAR, weight + CLEAR), time: (ELAPSED, ELAPSED + CLEAR, MARKED) }
+    Columns { clear: (amount + CLEAR, weight + CLEAR), time: TIME }
 }

@@ -135,9 +135,6 @@ impl<'a> Interval<'a> {
                 let (cpu, delay) = (self.risen(Field::Cpu)?, self.risen(Field::RunDelay)?);
                 Part { amount: delay, weight: delay + cpu }
             }
-            // The two counters are not read at the same instant: one interval's difference may be below 0 by what the
-            // next has too much, so leaving it out would raise the mean. A sum below 0 is no reading.
-            Source::Others => of_time(self.risen(Field::Busy)? - self.risen(Field::Cpu)?),
             Source::Tick(field) => of_time(self.risen(field)?),
             _ => return None,
         })

@@ -26,6 +26,8 @@ pub(crate) const BUSY: usize = 4;
 pub(crate) const CLEAR: usize = 5;
 /// [`ELAPSED`] of the disturbed ones.
 pub(crate) const MARKED: usize = 10;
+/// Time: all, clear and disturbed.
+pub(crate) const TIME: (usize, usize, usize) = (ELAPSED, ELAPSED + CLEAR, MARKED);
 /// [`LATENCY`] without the load generator's own time, in seconds.
 pub(crate) const IDEAL: usize = 11;
 /// Columns in all.

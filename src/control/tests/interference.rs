@@ -195,6 +195,87 @@ fn a_mixture_is_not_known_but_a_busy_machine_is() {
     }
 }
 
+/// On a machine that is disturbed most of the time nothing waits for the end of it, and a figure that others decided, or may
+/// have, does not look like one that is known.
+#[test]
+fn what_others_decided_does_not_look_certain() {
+    const MEAN: &str = "train.step_latency_mean";
+    let most: Step = |_, t, noise| ms(turn(t, 0.7), noise);
+    let none: Step = |_, _, noise| ms(false, noise);
+    let others: fn(f64) -> Option<f64> = |t| Some(busy(0.7, t));
+    let always: fn(f64) -> Option<f64> = |_| Some(1.0);
+    for (name, step, others, waits, certain) in [
+        ("most", most, others, 0.5, false),
+        ("most, for nothing", none, others, 0.5, true),
+        ("always", none, always, 0.5, false),
+        ("always, on cores that nobody wanted", none, always, 0.01, true),
+    ] {
+        let mut messages = Sim { others, ..Sim::train(step) }.messages();
+        for message in &mut messages {
+            if let Message::Sample(sample) = message {
+                let cpu = sample.cpu_ns.unwrap() as f64;
+                sample.run_delay_ns = Some(super::sim::whole(cpu * waits));
+            }
+        }
+        let end = end_of(policy(&[MEAN]), context(), &messages).unwrap();
+        assert_eq!(end.reason, StopReason::Plateaued, "{name}");
+        let rows = end.controller.rows(None);
+        assert_eq!(row(&rows, MEAN).plateaued, Some(certain), "{name}: {rows:?}");
+    }
+}
+
+#[test]
+fn a_quiet_beginning_is_no_warm_up_of_what_others_make_of_the_rest() {
+    let sim = Sim {
+        others: |t| Some(if t < 1.7 { 0.0 } else { 1.0 }),
+        ..Sim::train(|_, t, noise| if t < 1.5 { ms(false, noise) } else { 2.5 * ms(false, noise) })
+    };
+    let asked = StopPolicy { min_time_s: 12.0, ..policy(STEPS) };
+    let end = end_of(asked, context(), &sim.messages()).unwrap();
+    let rows = end.controller.rows(None);
+    for metric in STEPS {
+        let found = row(&rows, metric);
+        assert_eq!(found.plateaued, Some(false), "{found:?}");
+        let said = found.said();
+        assert!(said.contains("left out: others came later"), "{said}");
+        assert!(said.contains("without it: 2.00 ms") || said.contains("32.0 k/s"), "{said}");
+    }
+}
+
+/// Others are summed up over the stretches that are marked: what says that they were at work says how much.
+#[test]
+fn the_share_of_others_and_the_time_with_interference_agree() {
+    for (cores, share) in [(0.15, 0.0), (0.3, 100.0)] {
+        // A machine that is read at every third tick, beside a run that is quick to use much before its training.
+        let mut messages = Sim {
+            phases: vec![(Phase::Load, 0.5), (Phase::Train, 0.6)],
+            tick: |t, _| (if t < 0.5 { 8.0 } else { 1.0 }, 300e6),
+            others: if share > 0.0 { |_| Some(0.3) } else { |_| Some(0.15) },
+            ..Sim::default()
+        }
+        .messages();
+        let mut last = None;
+        for (at, message) in
+            messages.iter_mut().filter(|m| matches!(m, Message::Sample(_))).enumerate()
+        {
+            if let Message::Sample(sample) = message {
+                let read = if at % 3 == 0 { sample.host.busy_ns } else { last };
+                (sample.host.busy_ns, last) = (read, read);
+            }
+        }
+        let mut controller = Controller::new(policy(STEPS), context());
+        let _ = feed(&mut controller, &messages);
+        let rows = controller.rows(None);
+        let figure = |metric: &str| row(&rows, metric).estimate.unwrap();
+        let train = |metric: &str| {
+            let found = rows.iter().find(|row| row.phase == "train" && row.metric == metric);
+            found.and_then(|row| row.estimate).unwrap_or_else(|| figure(metric))
+        };
+        assert!((train("interference.share") - share).abs() < 1e-9, "{rows:?}");
+        assert!((train("interference.others_cpu") - 100.0 * cores).abs() < 1.0, "{rows:?}");
+    }
+}
+
 /// Marks come after the steps; how these are cut into messages must not matter to what is marked.
 #[test]
 fn the_same_steps_are_marked_however_they_are_sent() {

@@ -184,12 +184,18 @@ pub fn note(note: &Note, unit: Unit) -> String {
                     format!("; growth below {} a minute", bytes_up(per_s.0 * 60.0))
                 }
                 PeakGrowth::Loose => String::new(),
-                PeakGrowth::Unknown => "; too short to bound its growth".to_owned(),
+                PeakGrowth::Unknown { watched_s: None } => {
+                    "; too short to bound its growth".to_owned()
+                }
+                PeakGrowth::Unknown { watched_s: Some(watched) } => format!(
+                    "; growth watched over {} of it, too short to bound it",
+                    seconds(watched.0)
+                ),
             };
             format!("peak over {}{growth}", seconds(over_s.0))
         }
         Note::AtLeast { bytes: most } => format!(
-            "at least: a process that ended between two looks may have had {}",
+            "at least: between the last look at a process and its end it may have had {}",
             bytes(most.0)
         ),
         Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
@@ -217,8 +223,9 @@ pub fn note(note: &Note, unit: Unit) -> String {
             percent(asked.0)
         ),
         Note::Moved { .. } => "was known, then moved".to_owned(),
-        Note::WarmUp { cut_s, of_s } => {
-            format!("first {} of {} left out as warm-up", seconds(cut_s.0), seconds(of_s.0))
+        Note::WarmUp { cut_s, of_s, quiet } => {
+            let as_what = if *quiet { ": others came later" } else { " as warm-up" };
+            format!("first {} of {} left out{as_what}", seconds(cut_s.0), seconds(of_s.0))
         }
         Note::Overloaded { answer_s, gap_s, confidence } => format!(
             "overloaded: one request comes every {}, an answer takes at least {} at {}, so the queue grows without end",
@@ -349,10 +356,15 @@ pub fn why(why: &Why) -> String {
         Why::NoReading { note: reason } => format!("no reading: {}", note(reason, Unit::One)),
         Why::TooFew => "too few observations for an interval".to_owned(),
         Why::WarmingUp => "has not settled".to_owned(),
-        Why::Trend { share } if share.0.abs() > 1.0 => {
-            "drifts by more than its own value over its window".to_owned()
+        Why::Trend { share, of_mean } => {
+            let what = if *of_mean { "the mean of the same steps " } else { "" };
+            match share.0.abs() {
+                by if by > 1.0 => {
+                    format!("{what}drifts by more than its own value over its window")
+                }
+                _ => format!("{what}drifts by {} over its window", change(share.0)),
+            }
         }
-        Why::Trend { share } => format!("drifts by {} over its window", change(share.0)),
         Why::Wide => "its interval is wide".to_owned(),
         Why::Noisy => "its noise could hide a drift".to_owned(),
         Why::Growing { per_s } => format!("growing by {} a minute", bytes(per_s.0 * 60.0)),

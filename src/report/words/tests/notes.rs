@@ -237,12 +237,19 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Loose }, "peak over 2.00 s"),
         (
-            Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Unknown },
+            Note::PeakOver { over_s: Num(2.0), growth: PeakGrowth::Unknown { watched_s: None } },
             "peak over 2.00 s; too short to bound its growth",
         ),
         (
+            Note::PeakOver {
+                over_s: Num(12.0),
+                growth: PeakGrowth::Unknown { watched_s: Some(Num(0.8)) },
+            },
+            "peak over 12.0 s; growth watched over 800 ms of it, too short to bound it",
+        ),
+        (
             Note::AtLeast { bytes: Num(1_048_576.0) },
-            "at least: a process that ended between two looks may have had 1.00 MiB",
+            "at least: between the last look at a process and its end it may have had 1.00 MiB",
         ),
         (Note::SharedPages, "upper bound: pages may be shared"),
         (Note::SampledSum, "pages that processes share count once"),
@@ -276,7 +283,11 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (Note::Moved { reached: None, asked: Num(0.05), recent: false }, "was known, then moved"),
         (
-            Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0) },
+            Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0), quiet: true },
+            "first 500 ms of 2.00 s left out: others came later",
+        ),
+        (
+            Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0), quiet: false },
             "first 500 ms of 2.00 s left out as warm-up",
         ),
         (
@@ -314,9 +325,18 @@ fn why_a_metric_is_open() {
         ),
         (Why::TooFew, "too few observations for an interval", "too few steps"),
         (Why::WarmingUp, "has not settled", "warming up"),
-        (Why::Trend { share: Num(-0.0731) }, "drifts by -7.3% over its window", "trend"),
         (
-            Why::Trend { share: Num(-11.86) },
+            Why::Trend { share: Num(-0.0731), of_mean: false },
+            "drifts by -7.3% over its window",
+            "trend",
+        ),
+        (
+            Why::Trend { share: Num(0.031), of_mean: true },
+            "the mean of the same steps drifts by +3.1% over its window",
+            "trend",
+        ),
+        (
+            Why::Trend { share: Num(-11.86), of_mean: false },
             "drifts by more than its own value over its window",
             "trend",
         ),

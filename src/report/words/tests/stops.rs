@@ -244,7 +244,7 @@ fn what_a_rule_says_of_a_series() {
         agreed,
         open,
     };
-    let cut = Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0) };
+    let cut = Note::WarmUp { cut_s: Num(0.5), of_s: Num(2.0), quiet: false };
     for (said, says) in [
         (RuleSaid::from("as it likes"), "as it likes"),
         (RuleSaid::NeverJudged, "was never judged"),
