@@ -1,10 +1,12 @@
 //! How the stopping rule compares with others, and whether its intervals keep their word.
 //!
-//! `cargo bench --no-default-features --bench stopping -- [traces|truth|leaks|verdicts|cost]`. Seeds are fixed, so the figures repeat.
+//! `cargo bench --no-default-features --bench stopping -- [traces|futility|truth|leaks|verdicts|cost]`. Seeds are fixed, so the figures repeat.
 //!
 //! * `traces`: error against cost of every rule over its whole frontier, on recorded series: those of `TRACES` (a CSV,
 //!   gzip allowed, with `series,benchmark,t_s,value`), else the recording that ships in benches/recordings. The series are
 //!   split in two halves by a hash of their name; the rule was chosen on the first alone.
+//! * `futility`: what it saves to give up what noise drowns, and how often that is rash; on the same recordings and on noisy
+//!   series of known truth.
 //! * `truth`: series of known truth: coverage of the stopped intervals, and what becomes of drifts and changes of regime.
 //! * `leaks`: memory that grows slowly, and memory that does not.
 //! * `verdicts`: constraints that the truth keeps or breaks by 3 or 10%. `SEEDS` (1,000; 200 for verdicts) of each kind.
@@ -21,6 +23,8 @@
 
 #[path = "stopping/cost.rs"]
 mod cost;
+#[path = "stopping/futility.rs"]
+mod futility;
 #[path = "stopping/leaks.rs"]
 mod leaks;
 #[path = "stopping/noise.rs"]
@@ -43,6 +47,9 @@ fn main() {
         let given = std::env::var("SEEDS").ok();
         given.and_then(|text| text.parse().ok()).unwrap_or(default)
     };
+    if wants("futility") {
+        futility::run(seeds(200));
+    }
     if wants("truth") {
         truth::run(seeds(1000));
     }

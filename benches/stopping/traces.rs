@@ -6,11 +6,12 @@ use std::io::Read as _;
 use md5::{Digest as _, Md5};
 use perftune::control::rule::{RuleSpec, SeriesReplay};
 
-const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/recordings/nine-cells.csv.gz");
+pub(super) const OWN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/benches/recordings/nine-cells.csv.gz");
 
-struct Series {
+pub(super) struct Series {
     benchmark: String,
-    rows: Vec<(f64, f64)>,
+    pub(super) rows: Vec<(f64, f64)>,
     first_half: bool,
 }
 
@@ -82,7 +83,7 @@ fn rules() -> Vec<String> {
     rules
 }
 
-fn load(path: &str) -> Vec<Series> {
+pub(super) fn load(path: &str) -> Vec<Series> {
     let bytes = std::fs::read(path).unwrap();
     let mut text = String::new();
     if bytes.starts_with(&[0x1f, 0x8b]) {
@@ -169,7 +170,7 @@ fn print(rule: &str, outcomes: &[Outcome]) {
 }
 
 /// The smallest value with at least this share of the weight at or below it.
-fn quantile(values: impl Iterator<Item = (f64, f64)>, level: f64) -> f64 {
+pub(super) fn quantile(values: impl Iterator<Item = (f64, f64)>, level: f64) -> f64 {
     let mut values: Vec<(f64, f64)> = values.collect();
     values.sort_by(|a, b| a.0.total_cmp(&b.0));
     let all: f64 = values.iter().map(|value| value.1).sum();

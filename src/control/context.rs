@@ -12,6 +12,8 @@ pub struct RunContext {
     pub work: Work,
     /// Serve phases, by samples a request.
     pub serve_sizes: Vec<u32>,
+    /// Longest time of each, in seconds; absent: as long as the policy lets it.
+    pub serve_max_s: Option<f64>,
     /// Whether each size is served once more when the model was trained to the end.
     pub confirm: bool,
     /// Searches for the highest rate, by samples a request.
@@ -57,6 +59,7 @@ impl RunContext {
         Self {
             work: job.work.clone(),
             serve_sizes: sizes(ServeSpec::has_phase),
+            serve_max_s: serve.map(|serve| serve.max_time_s),
             probe_sizes: sizes(|serve| serve.find_max_rate.is_some()),
             confirm: serve.is_some_and(|serve| serve.confirm),
             pattern: serve.map(|serve| serve.pattern).unwrap_or_default(),

@@ -3,7 +3,8 @@
 use super::policy::StopPolicy;
 use super::stage::{Chosen, StageState};
 use crate::event::{
-    Age, Grounds, Num, OpenFigure, OpenHow, OpenStage, Stage, StageEnd, StopDetail,
+    Age, Grounds, Num, OpenEnd, OpenFigure, OpenHow, OpenStage, RunOpen, Stage, StageEnd,
+    StopDetail, StopReason, StopRecord,
 };
 
 pub(super) fn age(stage: &StageState, now_ns: u64) -> Age {
@@ -53,9 +54,14 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> OpenStage {
     let open = stage.counted().filter(|chosen| !chosen.known(policy.looks));
     let how = |chosen: &Chosen| match &chosen.last {
         None => OpenHow::NeverJudged,
-        Some(last) => match &last.open {
-            Some(why) => OpenHow::Reached { half_width: last.reached().map(Num), why: why.clone() },
-            None => OpenHow::Unconfirmed { looks: policy.looks },
+        Some(last) => match (&last.open, last.takes, last.reached()) {
+            (Some(_), Some(takes), Some(reached)) => {
+                OpenHow::NoiseLimited { half_width: Num(reached), takes_s: Num(takes.likely_s) }
+            }
+            (Some(why), ..) => {
+                OpenHow::Reached { half_width: last.reached().map(Num), why: why.clone() }
+            }
+            (None, ..) => OpenHow::Unconfirmed { looks: policy.looks },
         },
     };
     let figure = |chosen: &Chosen, how| OpenFigure { metric: chosen.metric.id.into(), how };
@@ -72,36 +78,51 @@ fn unknown(stage: &StageState, policy: &StopPolicy) -> usize {
     stage.chosen.len() - known.count()
 }
 
-/// Why a stage is left as unstable.
-pub(super) fn unstable(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> StageEnd {
+/// Why a stage is left though not all is known.
+pub(super) fn left_open(stage: &StageState, policy: &StopPolicy, now_ns: u64) -> StageEnd {
     let age = age(stage, now_ns);
     if let Stage::Confirm(_) = stage.stage {
         return StageEnd::Undecided { age };
     }
-    StageEnd::Unstable {
+    let left = open(stage, policy);
+    let noise = left.is_noise();
+    let found = OpenEnd {
         open: unknown(stage, policy),
         of: stage.chosen.len(),
         within: Num(policy.within),
         age,
-        figures: open(stage, policy).figures,
-    }
+        figures: left.figures,
+    };
+    if noise { StageEnd::NoiseLimited(found) } else { StageEnd::Unstable(found) }
 }
 
-/// Why the run ends as unstable: what is open in each stage. `more`: chosen metrics of phases that never began.
-pub(super) fn run_unstable(
+/// What keeps these from being known: noise alone, or something else as well.
+pub(super) fn why_open(open: &[OpenStage]) -> StopReason {
+    let noise = open.iter().all(OpenStage::is_noise);
+    if noise { StopReason::NoiseLimited } else { StopReason::Unstable }
+}
+
+/// Why the run ends though not all is known: what is open in each stage. `more`: chosen metrics of phases that never began.
+pub(super) fn run_open(
     stages: &[StageState],
     more: usize,
     open: Vec<OpenStage>,
     policy: &StopPolicy,
     now_ns: u64,
-) -> StopDetail {
+) -> StopRecord {
     let all: usize = stages.iter().map(|stage| stage.chosen.len()).sum();
     let unknown: usize = stages.iter().map(|stage| unknown(stage, policy)).sum();
-    StopDetail::Unstable {
+    let reason = why_open(&open);
+    let found = RunOpen {
         open: unknown + more,
         of: all + more,
         within: Num(policy.within),
         age: stages.last().map(|stage| age(stage, now_ns)),
         stages: open,
-    }
+    };
+    let detail = match reason {
+        StopReason::NoiseLimited => StopDetail::NoiseLimited(found),
+        _ => StopDetail::Unstable(found),
+    };
+    StopRecord { reason, detail }
 }

@@ -67,12 +67,20 @@ impl Run {
         state.look(ask, &self.totals);
         let old_enough = state.age_ns(now_ns) >= ns(self.policy.min_time_s);
         let here = state.stage;
-        let outcome = if state.settled(self.policy.looks, expired) && old_enough {
-            Outcome::Known
-        } else if expired {
-            Outcome::TimeUp
-        } else {
-            return Verdict::Continue;
+        let settled = state.settled(self.policy.looks, expired) && old_enough;
+        let left_s = self.left_s(here);
+        let futile = old_enough
+            && self
+                .stage(here)
+                .is_some_and(|state| left_s > 0.0 && state.is_futile(self.policy.looks, left_s));
+        if let Some(state) = self.stages.iter_mut().find(|state| state.stage == here) {
+            state.futile = futile;
+        }
+        let outcome = match (settled, expired, futile) {
+            (true, ..) => Outcome::Known,
+            (_, true, _) => Outcome::TimeUp,
+            (.., true) => Outcome::Futile,
+            _ => return Verdict::Continue,
         };
         self.decided(here, outcome)
     }
@@ -128,7 +136,9 @@ impl Run {
         state.outcome = Some(outcome);
         let why = match outcome {
             Outcome::Known => evidence::known(state, &self.policy, self.now_ns),
-            Outcome::TimeUp => evidence::unstable(state, &self.policy, self.now_ns),
+            Outcome::TimeUp | Outcome::Futile => {
+                evidence::left_open(state, &self.policy, self.now_ns)
+            }
         };
         let phase = match here {
             _ if self.context.work.is_command() => None,
@@ -175,8 +185,7 @@ impl Run {
         }
         let more: usize = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
         let more = more + self.open_searches().len();
-        let detail = evidence::run_unstable(&self.stages, more, open, &self.policy, self.now_ns);
-        StopRecord { reason: StopReason::Unstable, detail }
+        evidence::run_open(&self.stages, more, open, &self.policy, self.now_ns)
     }
 
     /// Searches that did not end with a rate as precise as was asked; none where nobody waits for the rate.
@@ -242,7 +251,7 @@ impl Run {
         let open: Vec<OpenStage> = self
             .stages
             .iter()
-            .filter(|state| state.outcome == Some(Outcome::TimeUp))
+            .filter(|state| matches!(state.outcome, Some(Outcome::TimeUp | Outcome::Futile)))
             .map(|state| evidence::open(state, &self.policy))
             .chain(self.open_searches())
             .collect();
@@ -250,7 +259,7 @@ impl Run {
             && (!self.stages.is_empty() || self.searched())
             && self.stages.iter().all(|state| state.outcome == Some(Outcome::Known));
         let (reason, detail) = if !open.is_empty() {
-            (StopReason::Unstable, StopDetail::ServedOpen { open })
+            (evidence::why_open(&open), StopDetail::ServedOpen { open })
         } else if known {
             let searched = self.stages.is_empty();
             (StopReason::Plateaued, StopDetail::Served { searched, after_ns })

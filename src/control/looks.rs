@@ -30,6 +30,11 @@ impl Looks {
         now_ns >= self.next_ns
     }
 
+    /// Seconds since the beginning.
+    pub(super) fn age_s(&self, now_ns: u64) -> f64 {
+        now_ns.saturating_sub(self.began_ns) as f64 * 1e-9
+    }
+
     /// One is taken now.
     pub(super) fn taken(&mut self, now_ns: u64) {
         let age_ns = now_ns.saturating_sub(self.began_ns);

@@ -20,8 +20,9 @@
 //!   ([`crate::interference`]). Where that is more than half of the time, the machine is measured as it is.
 //!
 //! It is *known* after `looks` good looks in a row, each with new data; one, unless more are asked for. When all are
-//! known, a serve phase is advanced and training is stopped as *plateaued*. After `max_time_s` a serve phase is advanced
-//! anyway and training stopped as *unstable*. Where an accuracy or a loss is among the chosen metrics, training goes on
+//! known, a serve phase is advanced and training is stopped as *plateaued*. When the others drown in noise for longer than the
+//! time that is left (`ahead`), or after `max_time_s`, a serve phase is advanced anyway and training stopped: as
+//! *noise-limited* where nothing but noise is in the way, else as *unstable*. Where an accuracy or a loss is among the chosen metrics, training goes on
 //! until *trained* instead; where it is the time to a target accuracy, until that is reached.
 //!
 //! The cheapest phase that may decide comes first: loading, serving, training, whose beginning is the burst in which its
@@ -49,6 +50,7 @@
 //! Nothing is corrected for the number of metrics. An interval speaks of the regime seen so far within this run: it can
 //! know neither a later regime nor how runs differ from each other.
 
+mod ahead;
 pub mod budget;
 mod command;
 pub mod constraint;

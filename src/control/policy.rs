@@ -24,7 +24,7 @@ pub struct StopPolicy {
     pub looks: u32,
     /// Shortest time in a stage before it may be known.
     pub min_time_s: f64,
-    /// Longest time in a stage for metrics to become known; then the stage is left as *unstable*.
+    /// Longest time in a stage for metrics to become known; then the stage is left as *noise-limited* or *unstable*.
     pub max_time_s: f64,
     /// Longest wall time of a run; then it ends as *budget*.
     pub max_run_time_s: Option<f64>,

@@ -135,10 +135,11 @@ impl RunReplay {
                 let standing = match &entry.watch {
                     Some(watch) => watch.standing(),
                     None if chosen.known(policy.looks) => Standing::Known,
+                    None if state.futile => Standing::GaveUp,
                     None => Standing::Open,
                 };
                 if entry.said.is_none() && chosen.left_out.is_none() && standing != Standing::Open {
-                    let (estimate, reason) = entry.says(chosen, policy);
+                    let (estimate, reason) = entry.says(chosen, policy, standing);
                     entry.said = Some(Said { at_ns: now_ns, standing, estimate, reason });
                 }
                 if self.rule.needs_future() && entry.next_look_ns != state.looks.next_ns {
@@ -206,7 +207,7 @@ impl RunReplay {
         let stop_s = known.map(|said| seconds(said.at_ns));
         let (estimate, reason) = match &entry.said {
             Some(said) => (said.estimate, said.reason.clone()),
-            None => entry.says(chosen, &self.controller.run.policy),
+            None => entry.says(chosen, &self.controller.run.policy, Standing::Open),
         };
         Judgement {
             stop_s,
@@ -229,16 +230,24 @@ impl Entry {
     }
 
     /// What is said of it now: by the rule that watches it, or at the last look.
-    fn says(&self, chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, RuleSaid) {
-        let Some(watch) = &self.watch else {
-            return of_last_look(chosen, policy);
+    fn says(
+        &self,
+        chosen: &Chosen,
+        policy: &StopPolicy,
+        standing: Standing,
+    ) -> (Option<Estimate>, RuleSaid) {
+        let (estimate, reason) = match &self.watch {
+            Some(watch) => {
+                let opinion = watch.opinion();
+                (opinion.estimate, opinion.reason)
+            }
+            None => of_last_look(chosen, policy),
         };
-        let opinion = watch.opinion();
-        let reason = match watch.standing() {
-            Standing::GaveUp => RuleSaid::GaveUp { after_s: None, last: Box::new(opinion.reason) },
-            Standing::Known | Standing::Open => opinion.reason,
+        let reason = match standing {
+            Standing::GaveUp => RuleSaid::GaveUp { after_s: None, last: Box::new(reason) },
+            Standing::Known | Standing::Open => reason,
         };
-        (opinion.estimate, reason)
+        (estimate, reason)
     }
 }
 

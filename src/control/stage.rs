@@ -22,6 +22,8 @@ const UNCOVERED: f64 = 0.1;
 pub(super) enum Outcome {
     /// Every chosen metric is known.
     Known,
+    /// What is not known is not going to be in the time that is left.
+    Futile,
     /// Its time for measuring is used up.
     TimeUp,
 }
@@ -48,6 +50,8 @@ pub(super) struct StageState {
     /// Constraints that are judged by looks here.
     pub(super) limits: Vec<Limit>,
     pub(super) outcome: Option<Outcome>,
+    /// Whether the last look found that waiting is futile.
+    pub(super) futile: bool,
     pub(super) looks: Looks,
 }
 
@@ -71,6 +75,7 @@ impl StageState {
             chosen: chosen.collect(),
             limits: Vec::new(),
             outcome: None,
+            futile: false,
             looks: Looks::new(now_ns, min_time_ns),
         }
     }
@@ -119,6 +124,17 @@ impl StageState {
             Stage::Confirm(_) => self.limits_decided(looks),
             _ => self.known(looks) && (time_up || self.limits_decided(looks)),
         }
+    }
+
+    /// Whether nothing comes of waiting for so many seconds more: each chosen metric is known, or drowns in noise for longer.
+    pub(super) fn is_futile(&self, looks: u32, left_s: f64) -> bool {
+        let hopeless = |chosen: &Chosen| {
+            let takes = chosen.last.as_ref().and_then(|last| last.takes);
+            takes.is_some_and(|takes| takes.least_more_s > left_s)
+        };
+        let settled = |chosen: &Chosen| chosen.known(looks) || hopeless(chosen);
+        let noisy = !matches!(self.stage, Stage::Confirm(_)) && self.counted().any(hopeless);
+        noisy && self.counted().all(settled) && self.limits_decided(looks)
     }
 
     /// Chosen metrics that count.
@@ -180,8 +196,13 @@ impl StageState {
                 asked,
                 recent: *open == Why::Recent,
             }),
-            (_, Some(false)) if self.outcome == Some(Outcome::TimeUp) => {
-                Some(Note::Unstable { reached, asked })
+            (_, Some(false)) if matches!(self.outcome, Some(Outcome::TimeUp | Outcome::Futile)) => {
+                Some(match (found.takes, reached) {
+                    (Some(takes), Some(reached)) => {
+                        Note::NoiseLimited { reached, asked, takes_s: Num(takes.likely_s) }
+                    }
+                    _ => Note::Unstable { reached, asked },
+                })
             }
             _ => None,
         };

@@ -23,7 +23,10 @@ pub enum StopReason {
     OutOfMemory,
     /// The loss is no longer a number.
     Diverged,
-    /// The time for measuring was used up and a chosen metric is still not known.
+    /// A chosen metric is not known, and noise keeps it from being for longer than the time for measuring.
+    #[serde(rename = "noise-limited")]
+    NoiseLimited,
+    /// The time for measuring was used up and a chosen metric has not settled.
     Unstable,
     /// The worker failed.
     Failed,
@@ -40,6 +43,7 @@ impl fmt::Display for StopReason {
             Self::Budget => "budget",
             Self::OutOfMemory => "out of memory",
             Self::Diverged => "diverged",
+            Self::NoiseLimited => "noise-limited",
             Self::Unstable => "unstable",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",

@@ -18,6 +18,7 @@ pub mod note;
 pub mod objective;
 pub mod record;
 pub mod run;
+pub mod said;
 pub mod sample;
 pub mod stop;
 pub mod wire;
@@ -42,10 +43,11 @@ pub use record::{
     Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RunRecord, RunStatus, RunVerdict,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
+pub use said::RuleSaid;
 pub use sample::{EnergyReading, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
 pub use stop::{
-    Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, Spared, StageEnd,
-    StopDetail, StopRecord,
+    Asked, Divergence, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow, OpenStage, RunOpen, Spared,
+    StageEnd, StopDetail, StopRecord,
 };
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{

@@ -324,6 +324,15 @@ pub enum Note {
         /// The one asked for.
         asked: Num,
     },
+    /// It is not known, and noise alone is in the way.
+    NoiseLimited {
+        /// Relative half-width reached.
+        reached: Num,
+        /// The one asked for.
+        asked: Num,
+        /// The time that the one asked for takes if the noise stays what it is, in seconds.
+        takes_s: Num,
+    },
     /// It was known when the stage was decided, and is not at its end.
     Moved {
         /// The relative half-width at the end, where that is what is wrong.

@@ -92,6 +92,13 @@ pub enum OpenHow {
         /// What is wrong.
         why: Why,
     },
+    /// Noise alone is in the way.
+    NoiseLimited {
+        /// Its relative half-width.
+        half_width: Num,
+        /// The time in which it is known if the noise stays what it is, in seconds.
+        takes_s: Num,
+    },
     /// Too few looks in a row found it good.
     Unconfirmed {
         /// Looks that are asked.
@@ -122,6 +129,44 @@ pub struct OpenStage {
     pub figures: Vec<OpenFigure>,
 }
 
+impl OpenStage {
+    /// Whether nothing but noise keeps it from being known.
+    pub fn is_noise(&self) -> bool {
+        let noise = |figure: &OpenFigure| matches!(figure.how, OpenHow::NoiseLimited { .. });
+        self.began && self.figures.iter().all(noise)
+    }
+}
+
+/// A stage that is left with chosen metrics that are not known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenEnd {
+    /// Metrics that are not known.
+    pub open: usize,
+    /// Chosen metrics.
+    pub of: usize,
+    /// The relative half-width that is asked.
+    pub within: Num,
+    /// When.
+    pub age: Age,
+    /// Those that are not known.
+    pub figures: Vec<OpenFigure>,
+}
+
+/// A run that ends with chosen metrics that are not known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunOpen {
+    /// Metrics that are not known.
+    pub open: usize,
+    /// Chosen metrics.
+    pub of: usize,
+    /// The relative half-width that is asked.
+    pub within: Num,
+    /// The last stage.
+    pub age: Option<Age>,
+    /// What is not known.
+    pub stages: Vec<OpenStage>,
+}
+
 /// Why a stage is left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage_end", rename_all = "snake_case")]
@@ -148,19 +193,10 @@ pub enum StageEnd {
         /// On what.
         grounds: Grounds,
     },
+    /// Some are not, since noise drowns them for longer than its time.
+    NoiseLimited(OpenEnd),
     /// Some are not, and its time is used up.
-    Unstable {
-        /// Metrics that are not known.
-        open: usize,
-        /// Chosen metrics.
-        of: usize,
-        /// The relative half-width that is asked.
-        within: Num,
-        /// When.
-        age: Age,
-        /// Those that are not known.
-        figures: Vec<OpenFigure>,
-    },
+    Unstable(OpenEnd),
 }
 
 /// What an end spares of the training.
@@ -309,19 +345,10 @@ pub enum StopDetail {
         /// The last stage.
         here: StageEnd,
     },
+    /// Noise drowns what is not known for longer than the time for measuring.
+    NoiseLimited(RunOpen),
     /// The time for measuring is used up.
-    Unstable {
-        /// Metrics that are not known.
-        open: usize,
-        /// Chosen metrics.
-        of: usize,
-        /// The relative half-width that is asked.
-        within: Num,
-        /// The last stage.
-        age: Option<Age>,
-        /// What is not known.
-        stages: Vec<OpenStage>,
-    },
+    Unstable(RunOpen),
     /// A constraint is broken.
     Infeasible {
         /// Which.
@@ -338,47 +365,4 @@ pub enum StopDetail {
     },
     /// The recording is at its end.
     RecordingEnds,
-}
-
-/// What a stopping rule says of a series.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RuleSaid {
-    /// In the rule's own terms.
-    Terms(String),
-    /// No look has judged it.
-    NeverJudged,
-    /// The last look of our own rule.
-    Look {
-        /// Relative half-width of the interval, if there is one.
-        half_width: Option<f64>,
-        /// Confidence of the interval.
-        confidence: f64,
-        /// Observations.
-        seen: u64,
-        /// What was left out as warm-up.
-        cut: Option<Note>,
-        /// Looks in a row that found it good, where they are enough.
-        agreed: Option<u32>,
-        /// What is wrong.
-        open: Option<Why>,
-    },
-    /// The rule gave up.
-    GaveUp {
-        /// When, in seconds, where that is not said elsewhere.
-        after_s: Option<f64>,
-        /// What it said last.
-        last: Box<Self>,
-    },
-}
-
-impl From<String> for RuleSaid {
-    fn from(terms: String) -> Self {
-        Self::Terms(terms)
-    }
-}
-
-impl From<&str> for RuleSaid {
-    fn from(terms: &str) -> Self {
-        Self::Terms(terms.to_owned())
-    }
 }

@@ -34,13 +34,14 @@ fn tally<T: PartialEq + Display>(all: &[T], found: &[T]) -> String {
 
 /// `9 ok (7 plateaued, 2 budget)`; nothing where no run came to its end.
 fn fine(records: &[RunRecord]) -> Option<String> {
-    const REASONS: [StopReason; 7] = [
+    const REASONS: [StopReason; 8] = [
         StopReason::Plateaued,
         StopReason::Infeasible,
         StopReason::OutOfMemory,
         StopReason::Trained,
         StopReason::Budget,
         StopReason::Diverged,
+        StopReason::NoiseLimited,
         StopReason::Unstable,
     ];
     let ok = records.iter().filter(|record| is_ok(record));

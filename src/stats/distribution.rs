@@ -1,6 +1,6 @@
 //! Critical values. A parameter that makes no sense gives infinity: an infinite interval claims nothing.
 
-use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 
 /// Two-sided critical value of Student's t: a share `confidence` of it lies within plus and minus this.
 pub fn student_t(confidence: f64, df: f64) -> f64 {
@@ -34,6 +34,16 @@ pub fn normal_tails(z: f64) -> f64 {
     2.0 * Normal::standard().sf(z.abs())
 }
 
+/// The value that chi-squared with `df` degrees of freedom does not exceed with this probability.
+pub fn chi_squared(probability: f64, df: f64) -> f64 {
+    match ChiSquared::new(df) {
+        Ok(chi) if (0.0..1.0).contains(&probability) && df.is_finite() => {
+            chi.inverse_cdf(probability)
+        }
+        _ => f64::INFINITY,
+    }
+}
+
 /// P(X <= k) for X binomial with `n` trials of probability `p`.
 pub fn binomial_cdf(n: u64, p: f64, k: u64) -> f64 {
     Binomial::new(p, n).map_or(f64::NAN, |binomial| binomial.cdf(k))
@@ -55,6 +65,13 @@ mod tests {
             let got = student_t(confidence, df);
             assert!((got - expected).abs() < 1e-3, "{confidence} {df}: {got}");
         }
+        for (probability, df, expected) in
+            [(0.95, 9.0, 16.919), (0.95, 1.0, 3.841), (0.5, 4.0, 3.357)]
+        {
+            let got = chi_squared(probability, df);
+            assert!((got - expected).abs() < 1e-3, "{probability} {df}: {got}");
+        }
+        assert!(chi_squared(0.95, 0.0).is_infinite() && chi_squared(1.0, 5.0).is_infinite());
         assert!((normal(0.95) - 1.95996).abs() < 1e-4);
         assert!((normal_tails(-1.95996) - 0.05).abs() < 1e-4);
         assert!(student_t(0.95, 0.0).is_infinite() && student_t(1.0, 5.0).is_infinite());

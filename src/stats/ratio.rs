@@ -44,11 +44,15 @@ pub struct RatioFit {
     pub variance: Option<f64>,
     /// The same, raised by no more correlation than was found: what a count of effective observations rests on.
     pub apparent: Option<f64>,
+    /// The same by the least correlation that goes with what was found.
+    pub least: Option<f64>,
     /// Degrees of freedom of the variance.
     pub df: f64,
     /// By how much an event that has not been seen may move `value`; not a matter of chance, so it is added to an
     /// interval's half-width.
     pub unseen: f64,
+    /// Whether neighbours still hang together in the largest batches.
+    pub correlated: bool,
 }
 
 impl RatioFit {
@@ -62,7 +66,15 @@ impl RatioFit {
 /// Fits; `None` without weight.
 pub fn fit_ratio(parts: &[Part]) -> Option<RatioFit> {
     let value = total(parts).ratio()?;
-    let mut fit = RatioFit { value, variance: None, apparent: None, df: 0.0, unseen: 0.0 };
+    let mut fit = RatioFit {
+        value,
+        variance: None,
+        apparent: None,
+        least: None,
+        df: 0.0,
+        unseen: 0.0,
+        correlated: true,
+    };
     if parts.len() < FEWEST {
         return Some(fit);
     }
@@ -78,11 +90,14 @@ pub fn fit_ratio(parts: &[Part]) -> Option<RatioFit> {
         let raised = lugsail * (1.0 + left) / (1.0 - left);
         let found = correlation.clamp(0.0, MOST_CORRELATED);
         fit.apparent = Some(lugsail * (1.0 + found) / (1.0 - found));
+        let low = (correlation - 2.0 / m.sqrt()).clamp(0.0, MOST_CORRELATED);
+        fit.least = Some(variance * (1.0 + low) / (1.0 - low));
         let finest = *finest.get_or_insert(variance);
         fit.variance = Some(raised);
         fit.df = m - 1.0;
         fit.unseen = unseen(finest, raised, parts.len());
-        if correlation * m.sqrt() <= CORRELATED {
+        fit.correlated = correlation * m.sqrt() > CORRELATED;
+        if !fit.correlated {
             break;
         }
         finer = Some(variance);

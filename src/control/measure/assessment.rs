@@ -6,8 +6,8 @@ use crate::event::{Note, Num, Why};
 use crate::stats::batches::total;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{
-    AnytimeAsk, BatchSeries, Bounds, Estimate, Interval, Part, Tail, Truncation, fit_ratio,
-    ratio_bounds, trend, truncate, truncation,
+    AnytimeAsk, BatchSeries, Bounds, Estimate, Interval, Lasting, Part, Tail, Truncation,
+    fit_ratio, ratio_bounds, trend, truncate, truncation,
 };
 
 /// Level of the trend test.
@@ -28,6 +28,10 @@ const FEWEST_LONG: usize = 4;
 /// An observation over so many seconds holds so many steps or ticks that neighbours are hardly correlated by what is
 /// shorter than it.
 const LONG_S: f64 = 5.0;
+
+/// How often the long-run variance may be smaller than the least that is reckoned with, where the time is told that a narrow
+/// interval takes.
+const LUCK: f64 = 0.01;
 
 /// Probability with which each bound may be wrong, over all looks of a stage.
 pub(crate) const ALPHA: f64 = 0.005;
@@ -80,6 +84,17 @@ pub(crate) struct Assessment {
     pub(crate) disturbed: Option<Disturbance>,
     /// Of a peak: growth that is excluded, in bytes a second.
     pub(crate) growth_below: Option<f64>,
+    /// What it takes, where nothing but noise keeps it from being good.
+    pub(crate) takes: Option<Takes>,
+}
+
+/// The time that an interval as narrow as asked takes, if the noise stays what it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Takes {
+    /// In all, in seconds of the series.
+    pub(crate) likely_s: f64,
+    /// At the least, from now on.
+    pub(crate) least_more_s: f64,
 }
 
 impl Assessment {
@@ -92,6 +107,7 @@ impl Assessment {
             cut: None,
             disturbed: None,
             growth_below: None,
+            takes: None,
         }
     }
 
@@ -207,6 +223,7 @@ impl Found<'_> {
         if let Some(Why::Trend { of_mean, .. }) = &mut open {
             *of_mean = self.of_means;
         }
+        let takes = self.takes(&estimate, open.as_ref(), policy);
         let blocks = || self.disturbed?.blocks(estimate.value, policy.within * self.scale);
         Assessment {
             estimate: Some(estimate),
@@ -216,7 +233,26 @@ impl Found<'_> {
             seen: self.seen,
             cut: Some(self.cut),
             growth_below: None,
+            takes,
         }
+    }
+
+    /// How long it takes until noise is no longer in the way.
+    fn takes(&self, now: &Estimate, open: Option<&Why>, policy: &StopPolicy) -> Option<Takes> {
+        if !matches!(open, Some(Why::Wide | Why::Noisy)) {
+            return None;
+        }
+        let lasting = Lasting::of(self.left, policy.confidence, LUCK)?;
+        let asked = policy.within * self.scale;
+        let noise = now.half_width()? - TREND_SHARE / 2.0 * asked;
+        let (cut_s, all_s) = self.cut.seconds;
+        // A series without a drift that is as narrow as this is good.
+        let good = (1.0 - TREND_SHARE / 2.0).min(1.0 / DRIFT_HALVES) * asked;
+        let takes_s = |share: f64| (all_s - cut_s) * (share * noise / good).powi(2);
+        Some(Takes {
+            likely_s: all_s.max(cut_s + takes_s(lasting.likely)),
+            least_more_s: (cut_s + takes_s(lasting.least) - all_s).max(0.0),
+        })
     }
 }
 

@@ -107,6 +107,7 @@ impl Measure for PeakSoFar<'_> {
             cut: None,
             disturbed: None,
             growth_below: found.below,
+            takes: None,
         }
     }
 }

@@ -63,6 +63,7 @@ fn projected(series: &Series, budget: Budget, policy: &StopPolicy) -> Assessment
         seen: steps.seen,
         cut: steps.cut,
         growth_below: None,
+        takes: steps.takes,
     }
 }
 

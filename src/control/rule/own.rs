@@ -21,7 +21,7 @@ pub(super) const PERFTUNE: RuleDef = RuleDef {
         time(
             "max-time",
             60.0,
-            "then a stage of a run is left as unstable; a file of series goes on",
+            "then a stage of a run is left; a file of series goes on unless this is given",
         ),
     ],
     build: Some(|spec| Box::new(Own::new(spec))),
@@ -34,6 +34,8 @@ pub(super) struct Own {
     policy: StopPolicy,
     /// Value-seconds, seconds; there is no interference to mark in a recorded series.
     series: Gauge,
+    /// When a series is left that is not known, in seconds from its beginning.
+    limit_s: Option<f64>,
     looks: Option<Looks>,
     streak: Streak,
     now_ns: u64,
@@ -46,6 +48,7 @@ impl Own {
         Self {
             policy: policy_of(spec, &StopPolicy::default()),
             series: Gauge::default(),
+            limit_s: spec.given("max-time"),
             looks: None,
             streak: Streak::default(),
             now_ns: 0,
@@ -106,9 +109,16 @@ impl SeriesRule for Own {
             return Standing::Open;
         }
         looks.taken(self.now_ns);
+        let left_s = self.limit_s.map(|limit_s| limit_s - looks.age_s(self.now_ns));
         let assessment = self.assess();
         self.streak.look(&assessment);
-        if self.streak.reaches(self.policy.looks) { Standing::Known } else { Standing::Open }
+        let takes = assessment.takes;
+        let futile = |left_s| left_s <= 0.0 || takes.is_some_and(|t| t.least_more_s > left_s);
+        match left_s {
+            _ if self.streak.reaches(self.policy.looks) => Standing::Known,
+            Some(left_s) if futile(left_s) => Standing::GaveUp,
+            _ => Standing::Open,
+        }
     }
 
     fn opinion(&self) -> Opinion {

@@ -4,6 +4,7 @@ mod commands;
 mod confirm;
 mod devices;
 mod energy;
+mod futility;
 mod interference;
 mod limits;
 mod load;

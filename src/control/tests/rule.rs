@@ -101,7 +101,7 @@ fn shapes() -> Vec<Case> {
                 Sim::train(two_modes),
                 &["train.step_latency_p50"],
             ),
-            (StopReason::Unstable, (20.0, 21.0), &["train.step_latency_p50 reached ±"]),
+            (StopReason::NoiseLimited, (1.2, 6.0), &["train.step_latency_p50 reached ±"]),
         ),
         case(
             ("two modes: the mean is a mean", Sim::train(two_modes), &["train.step_latency_mean"]),

@@ -81,20 +81,21 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
     let answers = feed(&mut controller, &sim.messages());
     let (at, Verdict::Advance { why, .. }) = &answers[0] else { panic!("{answers:?}") };
     assert!(
-        (10.0..10.3).contains(at) && why.said().starts_with("unstable: 1 of 1"),
+        (1.0..10.3).contains(at) && why.said().starts_with("noise-limited: 1 of 1"),
         "{at} {why:?}"
     );
     let rows = controller.rows(None);
     let latency = row(&rows, "serve[1]", "serve.latency_p50");
     assert_eq!(latency.plateaued, Some(false));
     assert!(
-        latency.said().starts_with("unstable: reached ±") && latency.said().ends_with("asked ±5%"),
+        latency.said().starts_with("noise-limited: reached ±")
+            && latency.said().contains("at the end, ±5% would take some "),
         "{}",
         latency.said()
     );
     // Training has no chosen metric: it is left after the shortest time, and the run is not known for that.
     let Verdict::Stop(end) = &answers[1].1 else { panic!("{answers:?}") };
-    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::NoiseLimited, "{}", end.detail.said());
     let says = "1 of 1 chosen metrics not known within ±5% after ";
     assert!(
         end.detail.said().starts_with(says)
@@ -118,7 +119,7 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
         Controller::new(policy(&["serve.latency_p50", "train.throughput"]), serving());
     let answers = feed(&mut controller, &messages);
     let Some((_, Verdict::Stop(end))) = answers.last() else { panic!("{answers:?}") };
-    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::NoiseLimited, "{}", end.detail.said());
     assert!(
         end.detail.said().starts_with("1 of 3 chosen metrics not known")
             && end.detail.said().contains("serve[1]: serve.latency_p50 reached ±")
@@ -130,7 +131,7 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
     let rows = controller.rows(Some(end));
     let latency = row(&rows, "serve[1]", "serve.latency_p50");
     assert!(
-        latency.plateaued == Some(false) && latency.said().starts_with("unstable: reached ±"),
+        latency.plateaued == Some(false) && latency.said().starts_with("noise-limited: reached ±"),
         "{latency:?}"
     );
     // The worker's own end of a run that only serves is judged alike.
@@ -143,7 +144,7 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
     let last = [say(3_100 * MS, WorkerEvent::Finished(finished(0)))];
     let _ = feed(&mut controller, &last);
     let end = controller.natural_end(&finished(0));
-    assert_eq!(end.reason, StopReason::Unstable, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::NoiseLimited, "{}", end.detail.said());
 }
 
 /// Makes every step from this second on take 2 ms.
@@ -311,7 +312,7 @@ fn a_run_that_only_serves_ends_by_what_its_phases_gave() {
     let context = RunContext { epochs: 0, serve_sizes: vec![1], ..context() };
     for (step, reason) in [
         (Sim::default().step, StopReason::Plateaued),
-        ((two_modes) as super::sim::Step, StopReason::Unstable),
+        ((two_modes) as super::sim::Step, StopReason::NoiseLimited),
     ] {
         let sim = Sim {
             phases: vec![(Phase::Load, 0.2), (Phase::Serve(1), 25.0)],
@@ -325,7 +326,7 @@ fn a_run_that_only_serves_ends_by_what_its_phases_gave() {
         let answers = feed(&mut controller, &sim.messages());
         assert_eq!(answers.len(), 1);
         let _ = feed(&mut controller, &[say(26_000 * MS, WorkerEvent::Finished(finished(0)))]);
-        assert_eq!(controller.natural_end(&finished(0)).reason, reason);
+        assert_eq!(controller.natural_end(&finished(0)).reason, reason, "{answers:?}");
         assert_eq!(controller.left_out().len(), 1, "a name that is no metric");
         assert!(!controller.rows(None).iter().any(|row| row.phase == "train"));
     }

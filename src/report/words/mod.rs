@@ -7,6 +7,7 @@
 mod finding;
 mod gate;
 mod note;
+mod precision;
 mod stop;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Notes of figures.
 
+use super::precision::precision;
 use super::{count, list};
 use crate::event::{
     DEVICE_UUID, DeviceLack, EnergyLack, LeftOut, MetricRow, Note, Num, PeakGrowth, RunRecord, Why,
@@ -200,29 +201,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
         ),
         Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
         Note::ReadFor { share } => format!("read for {} of the phase", percent(share.0)),
-        // The width is not what was missing.
-        Note::Unstable { reached: Some(reached), asked } if reached.0 <= asked.0 => {
-            format!("unstable: within ±{}, and not settled", percent(reached.0))
-        }
-        Note::Unstable { reached: Some(reached), asked } => {
-            format!(
-                "unstable: reached ±{} at the end, asked ±{}",
-                percent(reached.0),
-                percent(asked.0)
-            )
-        }
-        Note::Unstable { reached: None, asked } => {
-            format!("unstable: not known within ±{}", percent(asked.0))
-        }
-        Note::Moved { recent: true, .. } => {
-            "was known, then moved: its last record is recent".to_owned()
-        }
-        Note::Moved { reached: Some(reached), asked, .. } => format!(
-            "was known, then moved: reached ±{}, asked ±{}",
-            percent(reached.0),
-            percent(asked.0)
-        ),
-        Note::Moved { .. } => "was known, then moved".to_owned(),
+        Note::Unstable { .. } | Note::NoiseLimited { .. } | Note::Moved { .. } => precision(note),
         Note::WarmUp { cut_s, of_s, quiet } => {
             let as_what = if *quiet { ": others came later" } else { " as warm-up" };
             format!("first {} of {} left out{as_what}", seconds(cut_s.0), seconds(of_s.0))

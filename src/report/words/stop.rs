@@ -3,10 +3,10 @@
 use super::finding::{age, finding, shortage};
 use super::note::{note, why};
 use crate::event::{
-    Asked, Divergence, Grounds, LossOf, OpenFigure, OpenHow, OpenStage, RuleSaid, RunRecord,
-    Spared, StageEnd, StopDetail, StopRecord, Why,
+    Asked, Divergence, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow, OpenStage, RuleSaid,
+    RunRecord, Spared, StageEnd, StopDetail, StopRecord, Why,
 };
-use crate::units::{Span, Unit, elapsed_down, percent, seconds};
+use crate::units::{Span, Unit, elapsed, elapsed_down, percent, seconds};
 
 /// What decides whether a run keeps its constraints; empty without any. A run that a constraint ended has the words of
 /// its end.
@@ -29,11 +29,8 @@ pub fn stop(detail: &StopDetail) -> String {
         StopDetail::Failed { message } => message.clone(),
         StopDetail::OutOfMemory(of) => shortage(of),
         StopDetail::RunTime { limit_s, trained } => {
-            let used = format!("the run has used its {}", seconds(limit_s.0));
-            match trained {
-                Some(trained) => format!("{}; {used}", stop(trained)),
-                None => used,
-            }
+            let trained = trained.as_ref().map(|trained| format!("{}; ", stop(trained)));
+            format!("{}the run has used its {}", trained.unwrap_or_default(), seconds(limit_s.0))
         }
         StopDetail::Diverged(found) => diverged(found),
         StopDetail::Trained { min_delta, patience, best, at, epochs, open } => format!(
@@ -71,7 +68,8 @@ pub fn stop(detail: &StopDetail) -> String {
         StopDetail::NothingMeasured
         | StopDetail::Known { .. }
         | StopDetail::KnownBefore { .. }
-        | StopDetail::Unstable { .. } => measured(detail),
+        | StopDetail::NoiseLimited(_)
+        | StopDetail::Unstable(_) => measured(detail),
         StopDetail::Infeasible { finding: found, spared: of } => {
             format!("{}{}", finding(found), spared(*of))
         }
@@ -99,11 +97,13 @@ fn measured(detail: &StopDetail) -> String {
         StopDetail::KnownBefore { count, here } => {
             format!("{count} of {count} chosen metrics known before training; {}", left(here))
         }
-        StopDetail::Unstable { open, of, within, age: at, stages: by_stage } => format!(
-            "{open} of {of} chosen metrics not known within ±{} after {}: {}",
-            percent(within.0),
-            at.as_ref().map(age).unwrap_or_default(),
-            stages(by_stage)
+        StopDetail::NoiseLimited(found) | StopDetail::Unstable(found) => format!(
+            "{} of {} chosen metrics not known within ±{} after {}: {}",
+            found.open,
+            found.of,
+            percent(found.within.0),
+            found.age.as_ref().map(age).unwrap_or_default(),
+            stages(&found.stages)
         ),
         _ => "nothing was measured".to_owned(),
     }
@@ -146,13 +146,18 @@ pub fn left(end: &StageEnd) -> String {
         StageEnd::Known { count, grounds: of } => {
             format!("{count} of {count} chosen metrics {}", grounds(of))
         }
-        StageEnd::Unstable { open, of, within, age: at, figures: found } => format!(
-            "unstable: {open} of {of} chosen metrics not known within ±{} after {}: {}",
-            percent(within.0),
-            age(at),
-            figures(found)
-        ),
+        StageEnd::NoiseLimited(found) => format!("noise-limited: {}", left_open(found)),
+        StageEnd::Unstable(found) => format!("unstable: {}", left_open(found)),
     }
+}
+
+fn left_open(OpenEnd { open, of, within, age: at, figures: found }: &OpenEnd) -> String {
+    format!(
+        "{open} of {of} chosen metrics not known within ±{} after {}: {}",
+        percent(within.0),
+        age(at),
+        figures(found)
+    )
 }
 
 fn grounds(of: &Grounds) -> String {
@@ -205,6 +210,11 @@ fn figure(OpenFigure { metric, how }: &OpenFigure) -> String {
         OpenHow::Reached { half_width: Some(half), why: open } => {
             format!("{metric} reached ±{} ({})", percent(half.0), why(open))
         }
+        OpenHow::NoiseLimited { half_width, takes_s } => format!(
+            "{metric} reached ±{}, known after some {}",
+            percent(half_width.0),
+            elapsed(takes_s.0)
+        ),
         OpenHow::Unconfirmed { looks } => {
             format!("{metric} was not confirmed by {looks} looks")
         }

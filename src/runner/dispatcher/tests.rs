@@ -45,6 +45,7 @@ fn with_work(mut spec: RunSpec) -> Dispatcher {
 
 fn of_spec(spec: RunSpec) -> Dispatcher {
     let context = RunContext {
+        serve_max_s: None,
         work: crate::event::Work::Native,
         serve_sizes: spec.job.serve.iter().flat_map(|serve| serve.batch_sizes.clone()).collect(),
         confirm: false,

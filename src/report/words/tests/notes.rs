@@ -274,6 +274,10 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (Note::Unstable { reached: None, asked: Num(0.05) }, "unstable: not known within ±5%"),
         (
+            Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Num(93.0) },
+            "noise-limited: reached ±12.3% at the end, ±5% would take some 1 min 33 s",
+        ),
+        (
             Note::Moved { reached: Some(share), asked: Num(0.05), recent: false },
             "was known, then moved: reached ±12.3%, asked ±5%",
         ),

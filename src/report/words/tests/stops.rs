@@ -2,9 +2,9 @@
 
 use super::{age, check, shortage};
 use crate::event::{
-    Age, Asked, Divergence, Evidence, Finding, Grounds, LossOf, Note, Num, OpenFigure, OpenHow,
-    OpenStage, Phase, RuleSaid, Ruling, Spared, Stage, StageEnd, StopDetail, StopReason,
-    StopRecord, Why,
+    Age, Asked, Divergence, Evidence, Finding, Grounds, LossOf, Note, Num, OpenEnd, OpenFigure,
+    OpenHow, OpenStage, Phase, RuleSaid, Ruling, RunOpen, Spared, Stage, StageEnd, StopDetail,
+    StopReason, StopRecord, Why,
 };
 use crate::report::words::{asked, left, rule, stop};
 
@@ -55,7 +55,14 @@ const GROUNDS: &str = "within ±5% at 95% for 3 looks, after 900 steps (10 cut a
 
 #[test]
 fn why_a_stage_is_left() {
-    let figures = opened(OpenHow::NeverJudged).figures;
+    let open_end = |how| OpenEnd {
+        open: 1,
+        of: 2,
+        within: Num(0.05),
+        age: age(),
+        figures: opened(how).figures,
+    };
+    let noisy = OpenHow::NoiseLimited { half_width: Num(0.09), takes_s: Num(40.0) };
     for (end, says) in [
         (
             StageEnd::Decided { age: age() },
@@ -74,7 +81,12 @@ fn why_a_stage_is_left() {
             format!("2 of 2 chosen metrics {GROUNDS}"),
         ),
         (
-            StageEnd::Unstable { open: 1, of: 2, within: Num(0.05), age: age(), figures },
+            StageEnd::NoiseLimited(open_end(noisy)),
+            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±9%, known after some 40 s"
+                .to_owned(),
+        ),
+        (
+            StageEnd::Unstable(open_end(OpenHow::NeverJudged)),
             "unstable: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation was never judged"
                 .to_owned(),
         ),
@@ -184,13 +196,13 @@ fn why_a_run_ends() {
                 .to_owned(),
         ),
         (
-            StopDetail::Unstable {
+            StopDetail::Unstable(RunOpen {
                 open: 1,
                 of: 3,
                 within: Num(0.05),
                 age: Some(age()),
                 stages: vec![opened(OpenHow::NeverJudged)],
-            },
+            }),
             "1 of 3 chosen metrics not known within ±5% after 1.50 s of serving one by one: train: cpu.utilisation was never judged"
                 .to_owned(),
         ),

@@ -1,0 +1,40 @@
+//! How well a figure is known that is not known as asked.
+
+use crate::event::Note;
+use crate::units::{elapsed, percent};
+
+/// Notes on what was reached; nothing of others.
+pub(super) fn precision(note: &Note) -> String {
+    match note {
+        // The width is not what was missing.
+        Note::Unstable { reached: Some(reached), asked } if reached.0 <= asked.0 => {
+            format!("unstable: within ±{}, and not settled", percent(reached.0))
+        }
+        Note::Unstable { reached: Some(reached), asked } => {
+            format!(
+                "unstable: reached ±{} at the end, asked ±{}",
+                percent(reached.0),
+                percent(asked.0)
+            )
+        }
+        Note::Unstable { reached: None, asked } => {
+            format!("unstable: not known within ±{}", percent(asked.0))
+        }
+        Note::NoiseLimited { reached, asked, takes_s } => format!(
+            "noise-limited: reached ±{} at the end, ±{} would take some {}",
+            percent(reached.0),
+            percent(asked.0),
+            elapsed(takes_s.0)
+        ),
+        Note::Moved { recent: true, .. } => {
+            "was known, then moved: its last record is recent".to_owned()
+        }
+        Note::Moved { reached: Some(reached), asked, .. } => format!(
+            "was known, then moved: reached ±{}, asked ±{}",
+            percent(reached.0),
+            percent(asked.0)
+        ),
+        Note::Moved { .. } => "was known, then moved".to_owned(),
+        _ => String::new(),
+    }
+}
