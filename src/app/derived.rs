@@ -7,7 +7,7 @@ use super::Fault;
 use super::front::front;
 use super::page::page;
 use super::shadow::Shadow;
-use super::summary::{REPEATS, summaries};
+use super::summary::{Asked, summaries};
 use crate::event::{Objective, RunRecord};
 use crate::report::csv::{metrics_csv, report_csv, summary_csv};
 use crate::report::front::FrontReport;
@@ -16,7 +16,7 @@ use crate::store::Results;
 
 /// What all runs together say beside their own figures.
 pub struct Derived {
-    /// The figures between runs; none where there are too few repeats.
+    /// The figures of the cells over their visits.
     pub summary: Vec<SummaryRow>,
     /// The front of the cells, where there are objectives.
     pub front: Option<FrontReport>,
@@ -31,15 +31,14 @@ impl Derived {
         records: &[RunRecord],
         objectives: Option<&[Objective]>,
     ) -> Result<Self, Fault> {
-        let enough = records.iter().any(|record| u64::from(record.repeat) >= REPEATS);
-        let summary = if enough { summaries(records) } else { Vec::new() };
         let manifest = results.manifest()?;
+        let summary = summaries(records, &Asked::of(manifest.as_ref()));
         let front = front(manifest.as_ref(), records, &summary, objectives);
         let page = page(results, manifest.as_ref(), records, &summary, front.as_ref())?;
         Ok(Self { summary, front, page })
     }
 
-    /// Writes the files that speak of all runs together; a summary of earlier repeats does not outlive them, nor a shadow.
+    /// Writes the files that speak of all runs together; a shadow of earlier runs does not outlive them.
     pub fn write(
         &self,
         results: &Results,
@@ -48,13 +47,8 @@ impl Derived {
     ) -> Result<(), Fault> {
         results.write("report.csv", &report_csv(records, self.front.as_ref())?)?;
         results.write("metrics.csv", &metrics_csv(records)?)?;
-        if self.summary.is_empty() {
-            results.remove("summary.csv")?;
-            results.remove("summary_metrics.csv")?;
-        } else {
-            results.write("summary.csv", &summary_csv(records, &self.summary)?)?;
-            results.write("summary_metrics.csv", &summary_metrics_csv(&self.summary)?)?;
-        }
+        results.write("summary.csv", &summary_csv(records, &self.summary)?)?;
+        results.write("summary_metrics.csv", &summary_metrics_csv(&self.summary)?)?;
         match shadow {
             Some(shadow) => results.write("shadow.csv", &shadow.report.csv()?)?,
             None => results.remove("shadow.csv")?,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Fault;
 use super::compare::source::holds_both;
 use super::distinct::distinct;
-use super::summary::summaries;
+use super::summary::{Asked, summaries};
 use crate::event::Arm;
 use crate::report::folders::{Folder, Folders};
 use crate::store::Recordings;
@@ -33,7 +33,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Folders, Fault> {
         }
         folders.push(Folder {
             name: path.display().to_string(),
-            summary: summaries(&records),
+            summary: summaries(&records, &Asked::of(Some(recordings.head()))),
             missing: recordings.head().runs.len() - records.len(),
             records,
         });

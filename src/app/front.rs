@@ -8,10 +8,12 @@ mod figures;
 use std::collections::BTreeMap;
 
 use self::figures::{Comparison, Figure, indexed};
-use super::distinct::{by_cell, distinct};
+use super::distinct::distinct;
+use super::summary::Asked;
 use crate::event::{Feasibility, Objective, RunRecord, RunStatus, StopReason};
 use crate::report::front::{Dominator, FrontCell, FrontReport, MOST_TIES, Mark, Tie};
 use crate::report::summary::SummaryRow;
+use crate::schedule::by_cell;
 use crate::stats::{Better, Known, Standing, standings};
 use crate::store::ManifestHead;
 
@@ -22,7 +24,7 @@ pub fn front(
     summary: &[SummaryRow],
     asked: Option<&[Objective]>,
 ) -> Option<FrontReport> {
-    let within = head.map(asked_precision).unwrap_or_default();
+    let within = Asked::of(head);
     let objectives = asked.or(head.map(|head| &*head.objectives)).unwrap_or_default();
     let none = BTreeMap::new();
     let comparison = Comparison {
@@ -32,15 +34,6 @@ pub fn front(
         within: &within,
     };
     (!objectives.is_empty()).then(|| comparison.front(records))
-}
-
-/// `within` of each run, where the manifest has it.
-fn asked_precision(head: &ManifestHead) -> BTreeMap<String, f64> {
-    let of_run = |(run, spec): (&String, &serde_json::Value)| {
-        let within = spec["stop"]["within"].as_f64()?;
-        Some((run.clone(), within))
-    };
-    head.specs.iter().filter_map(of_run).collect()
 }
 
 impl Comparison<'_> {

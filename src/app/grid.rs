@@ -11,6 +11,8 @@ use super::{Fault, programs};
 use crate::config::plan::Plan;
 use crate::config::{self, CommandRequest, GridSource, MachineFacts, Request};
 use crate::sampler;
+use crate::schedule::Repeats;
+use crate::units::Span;
 
 /// A grid file, and what is changed of it.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +26,9 @@ pub struct GridFile<'a> {
     /// The base seed, instead of the grid's.
     pub seed: Option<u64>,
     /// Runs of each cell, instead of the grid's.
-    pub repeat: Option<u32>,
+    pub repeat: Option<Repeats>,
+    /// Time for the whole grid, instead of the grid's.
+    pub budget: Option<Span>,
     /// No run is stopped early.
     pub full: bool,
     /// See [`Request::keeps_names`].
@@ -63,6 +67,7 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
         only: grid.only,
         seed: grid.seed,
         repeat: grid.repeat,
+        budget: grid.budget,
         full: grid.full,
         keeps_names: grid.keeps_names,
         machine: machine_facts(),

@@ -1,92 +1,78 @@
-//! The figures of each cell over its repeats.
+//! The figures of each cell over its visits.
 //!
-//! How the rows are written is left to `report`. Invariant: a run that failed or was cancelled lends no figure to a mean,
-//! and is counted; neither does one whose model is half trained to a mean of test figures.
+//! What the visits say together is decided by `schedule`, how the rows are written by `report`. Invariant: runs that lend no
+//! figure to a mean are counted.
 
-use super::distinct::by_cell;
-use crate::event::{MetricRow, RunRecord, RunStatus};
-use crate::metric::{MetricDef, Source};
+use crate::control::policy::StopPolicy;
+use crate::event::RunRecord;
+use crate::metric::MetricDef;
 use crate::report::layout::counted;
 use crate::report::summary::SummaryRow;
 use crate::report::words;
-use crate::stats::between_runs;
+use crate::schedule::{CONFIDENCE, CellFigure, REPEATS, figures};
+use crate::stats::Basis;
+use crate::store::ManifestHead;
+use std::collections::{BTreeMap, HashMap};
 
-/// Nominal confidence of the interval between runs.
-pub(super) const CONFIDENCE: f64 = 0.95;
+/// Half of the interval that counts as known, as a share, of each run: what its manifest says, or the default.
+#[derive(Debug, Default)]
+pub struct Asked(pub(super) BTreeMap<String, f64>);
 
-/// Runs from which on the interval between them says something.
-pub(super) const REPEATS: u64 = 3;
+impl Asked {
+    /// By a manifest.
+    pub fn of(head: Option<&ManifestHead>) -> Self {
+        let of_run = |(run, spec): (&String, &serde_json::Value)| {
+            let within = spec["stop"]["within"].as_f64()?;
+            Some((run.clone(), within))
+        };
+        Self(head.map(|head| head.specs.iter().filter_map(of_run).collect()).unwrap_or_default())
+    }
+
+    /// Of this run.
+    pub fn within(&self, run: &RunRecord) -> f64 {
+        self.0.get(&run.run).copied().unwrap_or_else(|| StopPolicy::default().within)
+    }
+}
 
 /// One row a cell, stage and metric. Failed and cancelled runs are left out and counted in the note.
-pub fn summaries(records: &[RunRecord]) -> Vec<SummaryRow> {
-    by_cell(records).iter().flat_map(|(cell, all)| of_cell(cell, all)).collect()
-}
-
-fn of_cell(cell: &str, all: &[&RunRecord]) -> Vec<SummaryRow> {
-    let ended =
-        |record: &&&RunRecord| matches!(record.status, RunStatus::Completed | RunStatus::Stopped);
-    let good: Vec<_> = all.iter().filter(ended).copied().collect();
-    let lost = all.len() - good.len();
-    // The runs of a cell have the same rows; the one with the most rows names them.
-    let Some(longest) = good.iter().max_by_key(|record| record.metrics.len()) else {
-        return Vec::new();
+pub fn summaries(records: &[RunRecord], asked: &Asked) -> Vec<SummaryRow> {
+    let mut runs: HashMap<&str, usize> = HashMap::new();
+    for record in records {
+        *runs.entry(&record.cell).or_default() += 1;
+    }
+    let found = figures(records, |run| asked.within(run));
+    let row = |figure: &CellFigure<'_>| {
+        let all = runs.get(figure.cell).copied().unwrap_or_default();
+        summary(figure, all - figure.visits.len())
     };
-    longest.metrics.iter().map(|row| summary(cell, row, &good, lost)).collect()
+    found.iter().map(row).collect()
 }
 
-fn summary(cell: &str, row: &MetricRow, good: &[&RunRecord], lost: usize) -> SummaryRow {
-    // A mean over models of which some are half trained would be taken for what the cell achieves.
-    let lends = |record: &&&RunRecord| !is_of_test(row) || record.trained_to_the_end();
-    let found = good.iter().filter(lends);
-    let found = found.filter_map(|record| record.metric(&row.phase, &row.metric));
-    let values: Vec<f64> = found.filter_map(|row| row.estimate).collect();
-    let estimate = between_runs(&values, CONFIDENCE);
-    let agree = agree_by_chance(row, &values);
-    let interval = estimate.as_ref().and_then(|estimate| estimate.interval).filter(|_| !agree);
-    let runs = values.len() as u64;
-    let note = [
-        note(row, runs, untrained(row, good), good.len() as u64, lost),
-        if agree { AGREE.to_owned() } else { String::new() },
-    ];
+fn summary(figure: &CellFigure<'_>, lost: usize) -> SummaryRow {
+    let row = figure.row;
+    let within = figure.basis == Some(Basis::Within);
     SummaryRow {
-        cell: cell.to_owned(),
+        cell: figure.cell.to_owned(),
         metric: row.metric.clone(),
         phase: row.phase.clone(),
         unit: row.unit,
-        runs,
-        mean: estimate.as_ref().map(|estimate| estimate.value),
-        low: interval.map(|interval| floored(row, &values, interval.low)),
-        high: interval.map(|interval| interval.high),
-        confidence: CONFIDENCE,
-        note: note.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; "),
+        runs: figure.values.len() as u64,
+        mean: figure.mean,
+        low: figure.interval.map(|interval| interval.low),
+        high: figure.interval.map(|interval| interval.high),
+        confidence: row.confidence.filter(|_| within).unwrap_or(CONFIDENCE),
+        known: figure.known,
+        interval: figure.basis,
+        note: note(figure, lost),
     }
 }
 
 /// What is said of accuracies that are all the same.
 const AGREE: &str = "all runs agree, which says nothing of how well it is known: no interval";
 
-/// Whether these are accuracies that are all the same: each was counted on the same few samples, and is no exact figure.
-fn agree_by_chance(row: &MetricRow, values: &[f64]) -> bool {
-    let source = row.metric.def().map(|metric| metric.source);
-    let of_accuracy = matches!(source, Some(Source::Model(figure)) if figure.is_accuracy());
-    let enough = values.len() as u64 >= REPEATS;
-    of_accuracy && enough && values.iter().all(|value| value.total_cmp(&values[0]).is_eq())
-}
-
-/// Whether it is read once, when training is over.
-fn is_of_test(row: &MetricRow) -> bool {
-    let source = row.metric.def().map(|metric| metric.source);
-    matches!(source, Some(Source::Model(figure)) if figure.is_of_test())
-}
-
-/// Student's interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
-fn floored(row: &MetricRow, values: &[f64], low: f64) -> f64 {
-    let measured = row.metric.def().is_some_and(|metric| !metric.may_be_negative());
-    if measured && values.iter().all(|value| *value >= 0.0) { low.max(0.0) } else { low }
-}
-
-/// Runs whose figure of the model is that of one not trained to the end.
-fn untrained(row: &MetricRow, good: &[&RunRecord]) -> u64 {
+/// Visits whose figure of the model is that of one not trained to the end.
+fn untrained(figure: &CellFigure<'_>) -> u64 {
+    let row = figure.row;
     if !row.metric.def().is_some_and(MetricDef::is_of_model) {
         return 0;
     }
@@ -94,17 +80,19 @@ fn untrained(row: &MetricRow, good: &[&RunRecord]) -> u64 {
         let row = record.metric(&row.phase, &row.metric);
         row.is_some_and(|row| row.estimate.is_some())
     };
-    let with = good.iter().filter(has);
+    let with = figure.visits.iter().filter(has);
     with.filter(|record| !record.trained_to_the_end()).count() as u64
 }
 
-fn note(row: &MetricRow, values: u64, untrained: u64, good: u64, lost: usize) -> String {
+fn note(figure: &CellFigure<'_>, lost: usize) -> String {
+    let (values, good) = (figure.values.len() as u64, figure.visits.len() as u64);
+    let untrained = untrained(figure);
+    let left_out = if figure.is_of_test() { untrained } else { 0 };
     let mut parts = Vec::new();
-    let left_out = if is_of_test(row) { untrained } else { 0 };
     if values + left_out == 0 {
-        parts.push(words::notes_of(row));
+        parts.push(words::notes_of(figure.row));
     } else {
-        if (1..REPEATS).contains(&values) {
+        if figure.interval.is_none() && (1..REPEATS).contains(&values) {
             parts.push(format!("an interval needs {REPEATS} runs"));
         }
         if values + left_out < good {
@@ -119,6 +107,9 @@ fn note(row: &MetricRow, values: u64, untrained: u64, good: u64, lost: usize) ->
     }
     if lost > 0 {
         parts.push(format!("{lost} failed or cancelled runs left out"));
+    }
+    if figure.agrees_by_chance() {
+        parts.push(AGREE.to_owned());
     }
     parts.retain(|part| !part.is_empty());
     parts.join("; ")
@@ -137,7 +128,7 @@ mod tests {
             record.job.train.epochs = 5;
             record.epochs = epochs;
         }
-        let rows = summaries(&records);
+        let rows = summaries(&records, &Asked::default());
         let note = |metric: &str| {
             let row = rows.iter().find(|row| row.metric == metric);
             row.unwrap().note.clone()
@@ -173,7 +164,7 @@ mod tests {
                     row.estimate = Some([0.88, 1.05, 0.92][place]);
                 }
             }
-            let rows = summaries(&records);
+            let rows = summaries(&records, &Asked::default());
             let row = rows.iter().find(|row| row.metric == "test_accuracy").unwrap();
             let near = |(found, wanted): (f64, f64)| (found - wanted).abs() < 1e-9;
             assert!(row.mean.is_some() == mean.is_some(), "{row:?}");
@@ -191,7 +182,7 @@ mod tests {
                 row.estimate = row.estimate.map(|estimate| estimate * factor);
             }
         }
-        let rows = summaries(&records);
+        let rows = summaries(&records, &Asked::default());
         let row = rows.iter().find(|row| row.metric == "train.throughput");
         assert_eq!(row.unwrap().low, Some(0.0));
     }
@@ -207,14 +198,18 @@ mod tests {
         }
         let base = completed();
         let row = base.metrics.iter().find(|row| row.estimate.is_some()).unwrap();
-        let rows = summaries(&records);
+        let rows = summaries(&records, &Asked::default());
         let found = rows.iter().find(|r| r.metric == row.metric && r.phase == row.phase).unwrap();
         let (mean, value) = (found.mean.unwrap(), row.estimate.unwrap());
         assert!((mean - value).abs() < 1e-9 * value.abs());
         assert_eq!(found.runs, 3);
-        // s = 0.1 x, t(0.975, 2) = 4.3027: half-width 0.2484 x.
+        assert_eq!(
+            (found.interval, found.known),
+            (Some(Basis::Between), row.plateaued.map(|_| false))
+        );
+        // s = 0.1 x; Student's interval of independent runs would have half of 0.2484 x.
         let half = (found.high.unwrap() - found.low.unwrap()) / 2.0 / value.abs();
-        assert!((half - 0.2484).abs() < 1e-3, "{half}");
+        assert!((0.2484..0.5).contains(&half), "{half}");
         assert!(found.note.contains("1 failed or cancelled"), "{}", found.note);
     }
 }

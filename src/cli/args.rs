@@ -23,8 +23,9 @@ use super::options::{
     ReportFormat, Verbosity, assignment,
 };
 use crate::app::grid::GridFile;
+use crate::schedule::Repeats;
 use crate::store::Existing;
-use crate::units::Share;
+use crate::units::{Share, Span};
 
 pub use self::against::AgainstArgs;
 pub use self::baseline::{BaselineArgs, BaselineCommand};
@@ -84,9 +85,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "AXIS=VALUE", value_parser = assignment, help_heading = "What to run")]
     pub only: Vec<String>,
 
-    /// Run each cell N times, with seeds that count up
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "What to run")]
-    pub repeat: Option<u32>,
+    /// Run each cell N times, with seeds that count up; auto: until its figures are
+    /// known between runs
+    #[arg(long, value_name = "N", help_heading = "What to run")]
+    pub repeat: Option<Repeats>,
+
+    /// End the whole grid in time, such as 10min; --resume runs the rest
+    #[arg(long, value_name = "TIME", help_heading = "What to run")]
+    pub budget: Option<Span>,
 
     /// The base seed, instead of the grid's
     #[arg(long, value_name = "N", help_heading = "What to run")]
@@ -160,6 +166,7 @@ impl RunArgs {
             only: &self.only,
             seed: self.seed,
             repeat: self.repeat,
+            budget: self.budget,
             full: self.full,
             keeps_names: true,
         }
@@ -348,7 +355,7 @@ mod tests {
         for (words, says) in [
             (&["--set", "epochs"][..], "write NAME=VALUE"),
             (&["--set", "=3"], "write NAME=VALUE"),
-            (&["--repeat", "0"], "0 is not in 1.."),
+            (&["--repeat", "0"], "write a number of runs, or auto"),
             (&["--shard", "0/4"], "such as 2/4"),
             (&["--shard", "5/4"], "such as 2/4"),
             (&["--shard", "x"], "such as 2/4"),

@@ -42,9 +42,9 @@ pub fn print(plan: &Plan, runs: &[PlannedRun], asked: ReportFormat) -> Result<()
 mod tests {
     use super::*;
     use crate::config::plan::{WorkerProgram, WorkerSettings};
-    use crate::event::Limits;
     use crate::gate::GatePolicy;
     use crate::report::fixtures::job;
+    use crate::schedule::Repeats;
 
     #[expect(
         clippy::default_trait_access,
@@ -54,22 +54,15 @@ mod tests {
         let run = |model: &str, dataset: &str, epochs: u32| {
             let mut job = job(model, dataset);
             job.train.epochs = epochs;
-            let mut run = PlannedRun {
-                run: job.run.clone(),
-                cell: job.run.clone(),
-                repeat: 1,
-                job,
-                stop: Default::default(),
-                limits: Limits::default(),
-                chosen: true,
-            };
+            let mut run = PlannedRun::first(job);
             run.stop.metrics = vec!["train.throughput".into(), "memory.peak".into()];
             run
         };
         Plan {
             name: "two".to_owned(),
             seed: 1,
-            repeats: 1,
+            repeats: Repeats::Fixed(1),
+            budget_s: None,
             varying: vec!["model".to_owned()],
             runs: vec![run("mlp", "digits", 60), run("cnn", "fashion-mnist", 10)],
             objectives: Vec::new(),

@@ -71,5 +71,5 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     } else {
         output::print(&text)?;
     }
-    Ok(grid_exit(records, executed.interrupted, args.strict))
+    Ok(grid_exit(records, executed.cut, args.strict))
 }

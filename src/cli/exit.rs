@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use crate::event::{Feasibility, RunRecord, RunStatus};
+use crate::event::{Cut, Feasibility, RunRecord, RunStatus};
 
 /// How `perftune` ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +69,12 @@ pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one 
   6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive
   0    no regression";
 
-/// What a grid's runs make of the exit code. An interruption outweighs a failure: the grid is not complete, and a
+/// What a grid's runs make of the exit code. Time that is used up is no fault; an interruption outweighs a failure: the grid is not complete, and a
 /// script should rather resume it than look into it. A failure outweighs what `strict` asks for: the cell that failed
 /// might have been feasible.
-pub fn grid_exit(records: &[RunRecord], interrupted: bool, strict: bool) -> ExitStatus {
+pub fn grid_exit(records: &[RunRecord], cut: Option<Cut>, strict: bool) -> ExitStatus {
     let any = |status: RunStatus| records.iter().any(|record| record.status == status);
-    if interrupted || any(RunStatus::Cancelled) {
+    if cut == Some(Cut::User) || cut.is_none() && any(RunStatus::Cancelled) {
         ExitStatus::Interrupted
     } else if any(RunStatus::Failed) {
         ExitStatus::RunFailed
@@ -106,16 +106,18 @@ mod tests {
 
     #[test]
     fn the_grid_decides_the_code() {
-        for (records, interrupted, code) in [
-            (vec![], false, 0),
-            (vec![completed(), plateaued()], false, 0),
+        for (records, cut, code) in [
+            (vec![], None, 0),
+            (vec![completed(), plateaued()], None, 0),
             // A loss that diverges is an answer, not a failure of the run.
-            (vec![diverged()], false, 0),
-            (vec![completed(), failed()], false, 3),
-            (vec![failed(), cancelled()], false, 130),
-            (vec![completed()], true, 130),
+            (vec![diverged()], None, 0),
+            (vec![completed(), failed()], None, 3),
+            (vec![failed(), cancelled()], None, 130),
+            (vec![completed(), cancelled()], Some(Cut::Budget), 0),
+            (vec![failed(), cancelled()], Some(Cut::Budget), 3),
+            (vec![completed()], Some(Cut::User), 130),
         ] {
-            assert_eq!(grid_exit(&records, interrupted, false).code(), code);
+            assert_eq!(grid_exit(&records, cut, false).code(), code);
         }
     }
 
@@ -165,9 +167,9 @@ mod tests {
             (vec![], 1),
             (vec![of("a", Infeasible), failed()], 3),
         ] {
-            assert_eq!(grid_exit(&records, false, true).code(), code);
+            assert_eq!(grid_exit(&records, None, true).code(), code);
         }
-        assert_eq!(grid_exit(&[of("a", Infeasible)], false, false).code(), 0);
-        assert_eq!(grid_exit(&[of("a", Infeasible)], true, true).code(), 130);
+        assert_eq!(grid_exit(&[of("a", Infeasible)], None, false).code(), 0);
+        assert_eq!(grid_exit(&[of("a", Infeasible)], Some(Cut::User), true).code(), 130);
     }
 }

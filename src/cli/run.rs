@@ -75,7 +75,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             planned: Some(executed.planned),
             elapsed_s: Some(elapsed_s),
             folder: Some(&folder.display().to_string()),
-            interrupted: executed.interrupted,
+            cut: executed.cut,
             front: derived.front.as_ref(),
         },
     };
@@ -83,5 +83,5 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     if talks {
         document.say(args.format, screen);
     }
-    Ok(grid_exit(records, executed.interrupted, args.strict))
+    Ok(grid_exit(records, executed.cut, args.strict))
 }

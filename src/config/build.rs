@@ -1,39 +1,30 @@
 //! Cells and settings become runs, and these a plan.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use super::axes::{Axes, Cell};
 use super::axis::{Choice, Dataset};
-use super::models::{self, CommandModel};
+use super::models;
 use super::objectives;
 use super::plan::{Plan, PlannedRun};
 use super::resolve::{Resolved, Resolver};
 use super::settings::Settings;
+use super::template::CommandModel;
 use crate::document::problems::{GRID, Place, Problems};
-use crate::event::{Axis, JobSpec, PROTOCOL_VERSION, Work};
+use crate::event::{Axis, JobSpec, PROTOCOL_VERSION};
 
 /// The most runs of a plan; each holds its whole job.
 const MOST_RUNS: usize = 100_000;
 
-/// The run of a cell that is its repeat of this number.
-pub(super) fn run_name(cell: &str, repeat: u32) -> String {
-    match repeat {
-        1 => cell.to_owned(),
-        _ => format!("{cell}-r{repeat}"),
-    }
-}
-
 impl Settings {
-    pub(super) fn seed_of(&self, repeat: u32) -> u64 {
-        self.seed.0 + u64::from(repeat - 1)
-    }
-
     /// The plan of these runs.
     pub(super) fn plan(&self, name: String, varying: Vec<String>, runs: Vec<PlannedRun>) -> Plan {
         Plan {
             name,
             seed: self.seed.0,
             repeats: self.repeats,
+            budget_s: self.budget_s,
             varying,
             runs,
             objectives: objectives::plain(&self.objectives),
@@ -65,16 +56,14 @@ impl Resolved {
         job
     }
 
-    /// A run of this job.
-    pub(super) fn planned(&self, cell: String, repeat: u32, job: JobSpec) -> PlannedRun {
+    /// The first run of this job.
+    pub(super) fn planned(&self, cell: String, job: JobSpec) -> PlannedRun {
+        let job = JobSpec { run: cell, ..job };
         PlannedRun {
-            run: job.run.clone(),
-            cell,
-            repeat,
-            job,
             stop: self.stop.clone(),
             limits: self.limits.clone(),
             chosen: self.chosen,
+            ..PlannedRun::first(job)
         }
     }
 }
@@ -136,14 +125,14 @@ pub(super) struct Builder<'a> {
     pub(super) settings: &'a Settings,
     pub(super) axes: &'a Axes,
     pub(super) resolver: &'a Resolver<'a>,
-    pub(super) commands: &'a [CommandModel],
+    pub(super) commands: &'a [Rc<CommandModel>],
 }
 
 impl Builder<'_> {
     /// The runs in their order: all cells once, then all again, so that what drifts on the machine spreads over them.
     pub(super) fn runs(&self, cells: &[Cell], problems: &mut Problems) -> Vec<PlannedRun> {
-        let repeats = self.settings.repeats as usize;
-        let total = cells.len().saturating_mul(repeats);
+        let repeats = self.settings.repeats.planned();
+        let total = cells.len().saturating_mul(repeats as usize);
         if total > MOST_RUNS {
             problems.error_with(
                 Place::whole(GRID),
@@ -154,11 +143,11 @@ impl Builder<'_> {
         }
         let mut runs = Vec::with_capacity(total);
         let mut names = HashSet::with_capacity(total);
-        for repeat in 1..=self.settings.repeats {
-            for cell in cells {
-                let Some(run) = self.run(cell, repeat) else {
-                    continue;
-                };
+        for cell in cells {
+            let Some(run) = self.run(cell) else {
+                continue;
+            };
+            for run in (1..=repeats).map(|repeat| run.visit(repeat)) {
                 if !names.insert(run.run.clone()) {
                     self.report_clash(&run.run, cell, problems);
                     return Vec::new();
@@ -166,6 +155,7 @@ impl Builder<'_> {
                 runs.push(run);
             }
         }
+        runs.sort_by_key(|run| run.repeat);
         runs
     }
 
@@ -178,20 +168,18 @@ impl Builder<'_> {
         );
     }
 
-    fn run(&self, cell: &Cell, repeat: u32) -> Option<PlannedRun> {
+    fn run(&self, cell: &Cell) -> Option<PlannedRun> {
         let settings = self.resolver.settings(cell)?;
         let values = Values { cell, axes: self.axes, settings };
         let name = self.axes.cell_name(cell)?;
-        let run = run_name(&name, repeat);
         let mut job = values.job();
-        job.run.clone_from(&run);
         job.dataset_dir.clone_from(&values.dataset()?.dir);
-        job.seed = self.settings.seed_of(repeat);
+        job.seed = self.settings.seed.0;
         job.work = self.settings.work();
-        if let Some(model) = models::find(self.commands, &job.model.name) {
-            job.work = Work::Command { spec: model.of(&job) };
-            job.serve = None;
-        }
-        Some(settings.planned(name, repeat, job))
+        let command = models::find(self.commands, &job.model.name);
+        job.serve = job.serve.filter(|_| command.is_none());
+        let command = command.map(Rc::clone);
+        // Its words may name the run: `visit` fills them in.
+        Some(PlannedRun { command, ..settings.planned(name, job) }.visit(1))
     }
 }

@@ -1,11 +1,13 @@
 //! What only shows when the cells and their settings are known: what the axes of a cell say against one another.
 
+use std::rc::Rc;
+
 use std::collections::HashSet;
 
 use super::axes::{Axes, Cell};
 use super::build::Values;
-use super::models::CommandModel;
 use super::resolve::Resolver;
+use super::template::CommandModel;
 use super::world::World;
 use crate::document::problems::Problems;
 use crate::document::suggest;
@@ -103,7 +105,7 @@ pub(super) fn models(
 }
 
 /// Reports the axes in the words of a command that are left to the model, which is none of perftune's own.
-pub(super) fn commands(commands: &[CommandModel], axes: &Axes, problems: &mut Problems) {
+pub(super) fn commands(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mut Problems) {
     let models = &axes.pools[Axis::MODEL.index()];
     let unset = |axis: Axis| {
         let mut choices = axes.pools[axis.index()].choices.iter();

@@ -1,6 +1,5 @@
 //! `perftune exec`: the plan of one command, from the command line alone.
 
-use super::build::run_name;
 use super::header;
 use super::plan::{Plan, WorkerProgram};
 use super::read::{self, LONGEST_S};
@@ -12,6 +11,7 @@ use crate::document::problems::{Place, Problems};
 use crate::document::tree::{Entry, Node, Table, Value};
 use crate::event::{CommandSpec, Work, axis};
 use crate::metric::MetricId;
+use crate::schedule::Repeats;
 
 /// The longest name that is made of a command, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -50,7 +50,8 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     let root = said(asked, &mut problems);
     problems.check(Some(()))?;
     let mut settings = schema::settings(&root, &Bases::new(".".as_ref()), &mut problems);
-    header::put_arguments(&mut settings, asked.repeat, None, &mut problems);
+    let repeat = asked.repeat.map(Repeats::Fixed);
+    header::put_arguments(&mut settings, repeat, None, &mut problems);
     let resolved = settings.resolve(&asked.machine, &mut problems);
     problems.check(Some(()))?;
     if let [program, args @ ..] = asked.words {
@@ -58,22 +59,18 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
             WorkerProgram::Command { program: program.into(), args: args.to_vec() };
     }
     let name = settings.name.clone().unwrap_or_else(|| name_of(asked.words));
-    let run = |repeat| {
-        let mut job = resolved.job();
-        job.run = run_name(&name, repeat);
-        job.model.name.clone_from(&name);
-        NO_DATA.clone_into(&mut job.dataset);
-        // Whatever accelerator its processes are seen on.
-        "auto".clone_into(&mut job.device);
-        job.seed = settings.seed_of(repeat);
-        (job.train.epochs, job.serve) = (0, None);
-        job.work = Work::Command { spec: spec.clone() };
-        let mut run = resolved.planned(name.clone(), repeat, job);
-        // Unless somebody has said when it is known well enough, it goes on to its end.
-        run.stop.limits_only = !run.chosen;
-        run
-    };
-    let runs = (1..=settings.repeats).map(run).collect();
+    let mut job = resolved.job();
+    job.model.name.clone_from(&name);
+    NO_DATA.clone_into(&mut job.dataset);
+    // Whatever accelerator its processes are seen on.
+    "auto".clone_into(&mut job.device);
+    job.seed = settings.seed.0;
+    (job.train.epochs, job.serve) = (0, None);
+    job.work = Work::Command { spec: spec.clone() };
+    let mut first = resolved.planned(name.clone(), job);
+    // Unless somebody has said when it is known well enough, it goes on to its end.
+    first.stop.limits_only = !first.chosen;
+    let runs = (1..=settings.repeats.planned()).map(|repeat| first.visit(repeat)).collect();
     let warnings = problems.take_warnings();
     Ok(Plan { warnings, ..settings.plan(name.clone(), Vec::new(), runs) })
 }

@@ -7,8 +7,9 @@ use super::read::{self, Read};
 use super::settings::Settings;
 use super::world::GridSource;
 use crate::document::problems::{Place, Problems};
-use crate::document::tree::Node;
+use crate::document::tree::{Node, Value};
 use crate::event::axis;
+use crate::schedule::Repeats;
 
 /// A grid file beyond this is something else: a device, a data file.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -84,20 +85,47 @@ pub(super) fn stem(source: &GridSource) -> String {
 /// What a seed may be.
 pub(super) const SEED: &str = "a whole number from 0 to 2^63 less the repeats";
 
+/// What `repeat` may be.
+const REPEAT: &str = "a whole number of runs from 1 to 10000, or \"auto\"";
+
+/// How often each cell is visited.
+pub(super) fn repeat(node: &Node) -> Read<Repeats> {
+    match &node.value {
+        Value::Text(word) if word == "auto" => Ok(Repeats::AUTO),
+        Value::Integer(_) => Ok(Repeats::Fixed(read::count("repeat", node, 1..=MOST_REPEATS)?)),
+        _ => Err(read::wrong("repeat", REPEAT, node)),
+    }
+}
+
+/// What `max_repeats` and `--full` make of `repeat`: whole runs are not ended by what is known.
+pub(super) fn settle_repeats(settings: &mut Settings, full: bool, problems: &mut Problems) {
+    match (&mut settings.repeats, settings.max_repeats) {
+        (Repeats::Auto { .. }, _) if full => settings.repeats = Repeats::Fixed(1),
+        (Repeats::Auto { most }, Some((asked, _))) => *most = asked,
+        (Repeats::Fixed(times), Some((_, place))) if !full => problems.warn(
+            place,
+            format!("`max_repeats` changes nothing: it is for repeat = \"auto\", not {times}"),
+        ),
+        _ => {}
+    }
+}
+
 /// Puts `--repeat` and `--seed` into the place of what the file says, and checks both together.
 pub(super) fn put_arguments(
     settings: &mut Settings,
-    repeat: Option<u32>,
+    repeat: Option<Repeats>,
     seed: Option<u64>,
     problems: &mut Problems,
 ) {
-    if let Some(value) = repeat {
-        if !(1..=MOST_REPEATS).contains(&value) {
+    if let Some(asked) = repeat {
+        if let Repeats::Fixed(value) = asked
+            && !(1..=MOST_REPEATS).contains(&value)
+        {
             let text = problems.add_argument(format!("--repeat {value}"));
             let message = format!("--repeat must be from 1 to {MOST_REPEATS}");
             problems.error(Place::whole(text), message);
         }
-        settings.repeats = value;
+        settings.repeats = asked;
     }
     let mut key = "`seed`";
     if let Some(value) = seed {
@@ -106,7 +134,7 @@ pub(super) fn put_arguments(
     }
     // The last repeat's seed must be a number that every random generator takes: below 2^63.
     let (seed, place) = settings.seed;
-    let last = seed.checked_add(u64::from(settings.repeats));
+    let last = seed.checked_add(u64::from(settings.repeats.most()));
     if last.is_none_or(|last| i64::try_from(last).is_err()) {
         let got = if key == "--seed" { String::new() } else { format!(", not {seed}") };
         problems.error(place, format!("{key} must be {SEED}{got}"));

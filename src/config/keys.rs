@@ -19,6 +19,7 @@ use super::settings::Settings;
 use super::worker;
 use crate::event::{Pattern, Range, ServeSpec, Work, cpu_list};
 use crate::metric::{Better, MetricName};
+use crate::schedule::Repeats;
 
 const fn key(path: &'static str, kind: Kind<Settings>) -> KeyDef<Settings> {
     KeyDef::new(path, kind)
@@ -37,6 +38,7 @@ const MOST_CLIENTS: u32 = 10_000;
 /// Beyond this a check takes minutes, and its p values gain nothing.
 const MOST_DRAWS: u32 = 1_000_000;
 
+const REPEAT: &str = r#"{ "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "auto" }] }"#;
 const WHOLE: &str = r#"{ "type": "integer", "minimum": 0 }"#;
 const SIZES: &str = r#"{ "anyOf": [
     { "type": "integer", "minimum": 1 },
@@ -71,9 +73,21 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     )
     .about("weights, validation split and sample order; repeat r uses seed + r - 1")
     .always("seed", |_, run| run.job.seed.into()),
-    key("repeat", Count(1, MOST_REPEATS, |s, v, _| s.repeats = v))
-        .about("runs of each cell; 3 or more give intervals between runs")
-        .always("repeat", |_, run| run.repeat.into()),
+    key(
+        "repeat",
+        Own("a whole number of runs, or \"auto\"", REPEAT, |s, entry, _, _| {
+            s.repeats = header::repeat(&entry.node)?;
+            Ok(())
+        }),
+    )
+    .about("runs of each cell; auto: until its figures are known between runs")
+    .always("repeat", |_, run| run.repeat.into()),
+    key("max_repeats", Count(2, MOST_REPEATS, |s, v, at| s.max_repeats = Some((v, at.key))))
+        .about("the most runs of a cell; with repeat = \"auto\"")
+        .never(|_, _| Repeats::AUTO.most().into()),
+    key("run.budget", Duration(0.001, LONGEST_S, |s, v, _| s.budget_s = Some(v.as_secs())))
+        .about("time for the whole grid; what is not run by then is left to --resume")
+        .never(|plan, _| plan.budget_s.into()),
     key("train.epochs", Count(0, MANY, |s, v, at| (s.train.epochs, s.epochs_place) = (v, at.key)))
         .about("the budget in passes over the training data; 0: do not train")
         .always("train.epochs", |_, run| run.job.train.epochs.into()),

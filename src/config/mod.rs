@@ -31,6 +31,7 @@ mod select;
 mod serving;
 mod set;
 mod settings;
+mod template;
 mod worker;
 mod world;
 
@@ -48,6 +49,7 @@ use world::{Bases, World};
 use crate::document::tree;
 use crate::event::{Axis, Objective};
 use crate::gate::GatePolicy;
+use crate::units::Span;
 
 /// The tree of a grid file, or of a file that holds a part of one; and its text.
 fn document(
@@ -121,6 +123,8 @@ fn checked(
     let bases = Bases::new(&request.base_dir);
     let mut settings = schema::settings(root, &bases, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
+    header::settle_repeats(&mut settings, request.full, problems);
+    settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s);
     let commands = models::read(root, &bases, problems);
     let machine = &request.machine;
     let world = World {

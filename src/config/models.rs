@@ -1,103 +1,29 @@
 //! `[models.NAME]`: a command as a model. Its words may hold settings of the cell in braces; each word is one argument, and no
 //! shell ever sees them.
 
+use std::rc::Rc;
+
 use super::command_words::{argument, program, words};
 use super::key::Kind::{Flag, Own};
 use super::key::{Context, KeyDef, Kind, put_table};
 use super::read::{self, Read};
+use super::template::{CommandModel, Part, Placeholder, Word};
 use super::world::Bases;
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Node, Table, Value};
-use crate::event::{Axis, CommandSpec, JobSpec, MODELS};
-
-type Fact = (&'static str, fn(&JobSpec) -> String);
-
-/// What a word may hold besides the axes.
-const FACTS: &[Fact] = &[
-    ("dataset_dir", |job| job.dataset_dir.display().to_string()),
-    ("epochs", |job| job.train.epochs.to_string()),
-    ("run", |job| job.run.clone()),
-    ("seed", |job| job.seed.to_string()),
-];
-
-/// What stands in braces.
-#[derive(Clone, Copy)]
-enum Placeholder {
-    Axis(Axis),
-    Fact(fn(&JobSpec) -> String),
-}
-
-impl Placeholder {
-    fn find(name: &str) -> Option<Self> {
-        let fact = || FACTS.iter().find(|(fact, _)| *fact == name);
-        Axis::find(name).map(Self::Axis).or_else(|| fact().map(|(_, value)| Self::Fact(*value)))
-    }
-
-    fn names() -> Vec<&'static str> {
-        let mut names = Axis::keys();
-        names.extend(FACTS.iter().map(|(name, _)| *name));
-        names.sort_unstable();
-        names
-    }
-}
-
-#[derive(Clone)]
-enum Part {
-    Text(String),
-    Placeholder(Placeholder, Place),
-}
-
-/// A word with settings in it.
-type Word = Vec<Part>;
-
-/// A command that is a model.
-pub(super) struct CommandModel {
-    pub(super) name: String,
-    words: Vec<Word>,
-    steps: bool,
-}
-
-impl CommandModel {
-    /// The command of this job.
-    pub(super) fn of(&self, job: &JobSpec) -> CommandSpec {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Placeholder(Placeholder::Axis(axis), _) => axis.get(job).to_string(),
-            Part::Placeholder(Placeholder::Fact(value), _) => value(job),
-        };
-        let words = self.words.iter();
-        CommandSpec {
-            words: words.map(|word| word.iter().map(part).collect()).collect(),
-            steps: self.steps,
-            bare: false,
-        }
-    }
-
-    /// Reports the axes in its words that have no value in a grid where they are left to the model.
-    pub(super) fn check(&self, is_unset: impl Fn(Axis) -> bool, problems: &mut Problems) {
-        for part in self.words.iter().flatten() {
-            if let Part::Placeholder(Placeholder::Axis(axis), place) = part
-                && is_unset(*axis)
-            {
-                let key = axis.key();
-                problems.error_with(
-                    *place,
-                    format!("`{{{key}}}` has no value: [grid] does not name `{key}`"),
-                    format!("write {key} = [...] in [grid], or leave it out of the command"),
-                );
-            }
-        }
-    }
-}
+use crate::event::MODELS;
 
 /// The command that a model of this name is, if it is one.
-pub(super) fn find<'a>(commands: &'a [CommandModel], name: &str) -> Option<&'a CommandModel> {
+pub(super) fn find<'a>(
+    commands: &'a [Rc<CommandModel>],
+    name: &str,
+) -> Option<&'a Rc<CommandModel>> {
     commands.iter().find(|command| command.name == name)
 }
 
 /// All of `[models]`.
-pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<CommandModel> {
+pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<Rc<CommandModel>> {
     let Some((table, _)) = read::table(root, "models", problems) else {
         return Vec::new();
     };
@@ -124,7 +50,7 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
             let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]";
             problems.error_with(entry.key_place, message, hint);
         }
-        found.push(model);
+        found.push(Rc::new(model));
     }
     found
 }

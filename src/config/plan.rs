@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde::Serialize;
 
+use super::template::CommandModel;
 use crate::control::policy::StopPolicy;
-use crate::event::{JobSpec, Limits, Objective};
+use crate::event::{JobSpec, Limits, Objective, Work};
 use crate::gate::GatePolicy;
 use crate::metric::Better;
 use crate::sampler::policy::SamplerPolicy;
+use crate::schedule::Repeats;
 
 /// A checked experiment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,11 +21,16 @@ pub struct Plan {
     pub name: String,
     /// The base seed; repeat `r` uses `seed + r - 1`.
     pub seed: u64,
-    /// Runs of each cell.
-    pub repeats: u32,
+    /// How often each cell is visited.
+    #[serde(skip)]
+    pub repeats: Repeats,
+    /// Time for the whole grid, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_s: Option<f64>,
     /// Axes with more than one value, in the order of the file: they name the cells.
     pub varying: Vec<String>,
-    /// Every run, the repeats of a cell far apart: all cells once, then all again.
+    /// Every run, the repeats of a cell far apart: all cells once, then all again. Where nobody knows yet how many there will
+    /// be, the first of each cell.
     pub runs: Vec<PlannedRun>,
     /// What makes one cell better than another; none: no front is asked for.
     pub objectives: Vec<Objective>,
@@ -69,6 +77,47 @@ pub struct PlannedRun {
     /// Whether the metrics to wait for were chosen by the user: then one that is left out is worth a word.
     #[serde(skip)]
     pub chosen: bool,
+    /// The command that its model is, if it is one.
+    #[serde(skip)]
+    pub(super) command: Option<Rc<CommandModel>>,
+}
+
+impl PlannedRun {
+    /// The first visit of the cell that this job is of, stopped by the defaults.
+    pub fn first(job: JobSpec) -> Self {
+        let stop = StopPolicy::default();
+        let (run, cell) = (job.run.clone(), job.run.clone());
+        Self {
+            run,
+            cell,
+            repeat: 1,
+            job,
+            stop,
+            limits: Limits::default(),
+            chosen: true,
+            command: None,
+        }
+    }
+
+    /// Another visit of the same cell, from 1.
+    #[must_use]
+    pub fn visit(&self, repeat: u32) -> Self {
+        let mut other = Self { repeat, run: run_name(&self.cell, repeat), ..self.clone() };
+        other.job.run.clone_from(&other.run);
+        other.job.seed = self.job.seed - u64::from(self.repeat - 1) + u64::from(repeat - 1);
+        if let Some(command) = &self.command {
+            other.job.work = Work::Command { spec: command.of(&other.job) };
+        }
+        other
+    }
+}
+
+/// The run of a cell that is its repeat of this number.
+fn run_name(cell: &str, repeat: u32) -> String {
+    match repeat {
+        1 => cell.to_owned(),
+        _ => format!("{cell}-r{repeat}"),
+    }
 }
 
 /// Who does the work.

@@ -58,8 +58,8 @@ fn default_plan() -> Plan {
     let resolved =
         settings.resolve(&MachineFacts { usable_cores: 1, limits }, &mut Problems::default());
     let mut job = resolved.job();
-    job.seed = settings.seed_of(1);
-    let run = resolved.planned(String::new(), 1, job);
+    job.seed = settings.seed.0;
+    let run = resolved.planned(String::new(), job);
     settings.plan(String::new(), Vec::new(), vec![run])
 }
 

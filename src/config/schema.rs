@@ -37,13 +37,14 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 15] = {
+pub(super) static TABLES: [TableDef; 16] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
     use Holds::{Axes, CellKeys, Cells, GridKeys, Overrides};
     [
         table("grid", Axes, "every key is an axis, a value or a list; the grid is their product"),
+        table("run", GridKeys, "the run of the whole grid"),
         table(
             "train",
             CellKeys,

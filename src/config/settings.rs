@@ -15,6 +15,7 @@ use crate::document::problems::{GRID, Place};
 use crate::event::{Axis, TrainSpec, Work};
 use crate::gate::GatePolicy;
 use crate::sampler::policy::SamplerPolicy;
+use crate::schedule::Repeats;
 
 /// What a grid file says, of the whole grid or of one cell.
 #[derive(Debug, Clone)]
@@ -22,7 +23,10 @@ pub(super) struct Settings {
     /// Absent: the name of the file.
     pub(super) name: Option<String>,
     pub(super) seed: (u64, Place),
-    pub(super) repeats: u32,
+    pub(super) repeats: Repeats,
+    /// `max_repeats`, and where it stands.
+    pub(super) max_repeats: Option<(u32, Place)>,
+    pub(super) budget_s: Option<f64>,
     /// Its axes are not set.
     pub(super) train: TrainSpec,
     pub(super) epochs_place: Place,
@@ -65,7 +69,9 @@ impl Default for Settings {
         Self {
             name: None,
             seed: (1, Place::whole(GRID)),
-            repeats: 1,
+            repeats: Repeats::Fixed(1),
+            max_repeats: None,
+            budget_s: None,
             train: TrainSpec {
                 epochs: 10,
                 validation_share: 0.1,

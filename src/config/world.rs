@@ -6,6 +6,8 @@ use crate::dataset::DataError;
 use crate::document::problems::GRID;
 use crate::document::tree::Node;
 use crate::sampler::LimitMeans;
+use crate::schedule::Repeats;
+use crate::units::Span;
 
 /// Where the grid file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +66,9 @@ pub struct Request<'a> {
     /// `--seed`: instead of the file's.
     pub seed: Option<u64>,
     /// `--repeat`: instead of the file's.
-    pub repeat: Option<u32>,
+    pub repeat: Option<Repeats>,
+    /// `--budget`: instead of the file's.
+    pub budget: Option<Span>,
     /// `--full`: no run stops early.
     pub full: bool,
     /// Axes that the file varies stay in the names of runs where `set` leaves one value, so that the runs of several calls

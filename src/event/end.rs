@@ -62,3 +62,12 @@ pub struct Age {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queues: bool,
 }
+
+/// What ended a grid before all was run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The user.
+    User,
+    /// Its budget of time was used.
+    Budget,
+}

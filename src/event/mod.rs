@@ -26,7 +26,7 @@ pub mod worker;
 
 pub use axis::{AXES, Axis, AxisKind, AxisValue, Range};
 pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
-pub use end::{Age, StopReason};
+pub use end::{Age, Cut, StopReason};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
 pub use gap::{Gap, GapKind, Reason};
 pub use interference::{Disturber, Interference};

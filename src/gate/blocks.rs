@@ -5,6 +5,7 @@
 //! valid test. A block belongs to one cell; within a round of blocks the cells come in random order.
 
 use crate::event::Arm;
+use crate::stats::Draw;
 
 /// Runs of a block.
 pub const RUNS: u32 = 4;
@@ -35,7 +36,7 @@ impl Turn {
 /// The turns of `cells` cells in so many blocks each, all first blocks before all second ones. The same seed gives the same order,
 /// and more blocks only add to its end.
 pub fn blocks(cells: usize, blocks: u32, seed: u64) -> Vec<Turn> {
-    let mut draw = Draw(seed);
+    let mut draw = Draw::new(seed);
     let mut turns = Vec::new();
     for block in 1..=blocks {
         for cell in draw.order(cells) {
@@ -68,35 +69,6 @@ pub fn needed(alpha: f64) -> u32 {
 pub fn look(blocks: u32, alpha: f64) -> Option<u32> {
     let look = LOOK.max(needed(alpha));
     (look < blocks).then_some(look)
-}
-
-/// A small deterministic generator (`SplitMix64`, Steele, Lea and Flood 2014).
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform in `0..n`; the bias of the remainder is below n / 2^64.
-    fn below(&mut self, n: usize) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "the remainder is below a usize")]
-        let place = (self.next() % n as u64) as usize;
-        place
-    }
-
-    /// `0..n` in random order (Fisher and Yates).
-    fn order(&mut self, n: usize) -> Vec<usize> {
-        let mut places: Vec<usize> = (0..n).collect();
-        for last in (1..n).rev() {
-            places.swap(last, self.below(last + 1));
-        }
-        places
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::entry::{Entry, RowGap};
 use super::reason::{GateNote, RowReason};
 use super::verdict::Design;
-use crate::metric::{Better, MetricKind};
+use crate::metric::Better;
 use crate::stats::permutation::TestOutcome;
 
 /// What became of the rows that were to be tested.
@@ -102,16 +102,9 @@ pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Numbers the kinds of these rows: rows of a kind share a variance. Quartiles of durations vary alike whatever the stage; of other
-/// metrics each is a kind of its own.
+/// Numbers the kinds of these rows: rows of a kind share a variance.
 pub(super) fn kinds(entries: &[&Entry<'_>]) -> Vec<usize> {
-    let name = |entry: &Entry<'_>| match entry.metric.def() {
-        Some(def) if matches!(def.kind, MetricKind::Quantile(_)) => {
-            format!("{} {:?}", def.unit, def.kind)
-        }
-        _ => entry.metric.to_string(),
-    };
-    let names: Vec<String> = entries.iter().map(|entry| name(entry)).collect();
+    let names: Vec<String> = entries.iter().map(|entry| entry.metric.spread_kind()).collect();
     let mut order = names.clone();
     order.sort_unstable();
     order.dedup();

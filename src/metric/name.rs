@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{MetricDef, MetricId, find};
+use super::catalogue::{MetricDef, MetricId, MetricKind, find};
 
 /// The metric of a figure: one of the catalogue, or one that only the worker knows. It is written as its name.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,17 @@ impl MetricName {
         match self {
             Self::Known(id) => Some(id.def()),
             Self::Own(_) => None,
+        }
+    }
+
+    /// What it has in common with the figures that vary alike from run to run. Quartiles of durations vary alike whatever the
+    /// stage; of other metrics each is a kind of its own.
+    pub fn spread_kind(&self) -> String {
+        match self.def() {
+            Some(def) if matches!(def.kind, MetricKind::Quantile(_)) => {
+                format!("{} {:?}", def.unit, def.kind)
+            }
+            _ => self.to_string(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use super::ending::{is_ok, verdicts, with_status};
 use super::front::{FrontReport, Mark};
 use super::layout::counted;
-use crate::event::{Feasibility, RunRecord, RunStatus, StopReason};
+use crate::event::{Cut, Feasibility, RunRecord, RunStatus, StopReason};
 use crate::units;
 
 /// What stands under the table, and what marks its rows.
@@ -17,8 +17,8 @@ pub struct Closing<'a> {
     pub elapsed_s: Option<f64>,
     /// Where the reports are.
     pub folder: Option<&'a str>,
-    /// Whether the user has ended it: the rest may be run later.
-    pub interrupted: bool,
+    /// Why it ended before all was run: the rest may be run later.
+    pub cut: Option<Cut>,
     /// The front, where there are objectives.
     pub front: Option<&'a FrontReport>,
 }
@@ -80,9 +80,11 @@ pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     if let Some(folder) = closing.folder {
         let _ = write!(line, "; reports in {folder}");
     }
-    if closing.interrupted {
-        line.push_str("; --resume runs the rest");
-    }
+    line.push_str(match closing.cut {
+        Some(Cut::User) => "; --resume runs the rest",
+        Some(Cut::Budget) => "; the budget is used up: --resume runs the rest",
+        None => "",
+    });
     line
 }
 
@@ -114,7 +116,7 @@ mod tests {
                 Closing {
                     planned: Some(2),
                     folder: Some("results/a"),
-                    interrupted: true,
+                    cut: Some(Cut::User),
                     ..Closing::default()
                 },
                 "2 runs: 1 cancelled, 1 not run; reports in results/a; --resume runs the rest",

@@ -11,6 +11,7 @@ use super::front::FrontReport;
 use super::summary::{SummaryRow, cells_of};
 use super::{ReportError, csv_bytes, one_line, optional, shown, words};
 use crate::event::{MetricRow, Note, Num, RunRecord};
+use crate::stats::Basis;
 
 /// `report.csv`: one row a run, the main figures; `metrics.csv` has all of them, and the JSON document every setting.
 ///
@@ -35,8 +36,8 @@ fn transposed(columns: &[Column], rows: usize) -> Result<Vec<u8>, ReportError> {
 /// What the name of a column ends in, and its value.
 type SummaryEnd = (&'static str, fn(&SummaryRow) -> Option<f64>);
 
-/// `summary.csv`: one row a cell, in the order of their first runs: the figures of `report.csv` as means over the repeats, each
-/// with the ends of its interval *between runs*. A figure that no cell has has no column.
+/// `summary.csv`: one row a cell, in the order of their first runs: the figures of `report.csv` as means over the visits, each
+/// with the ends of its interval. A figure that no cell has has no column.
 pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
     let cells = cells_of(records);
     let column = |name: &str, of: &dyn Fn(&RunRecord) -> String| Column {
@@ -64,7 +65,10 @@ pub fn summary_csv(records: &[RunRecord], summary: &[SummaryRow]) -> Result<Vec<
         column("runs_measured", &|first| measured(first).unwrap_or(0).to_string()),
         column("runs_trained_to_the_end", &|first| shown(trained(first))),
         column("confidence", &|first| optional(confidence(first))),
-        column("interval", &|_| "between runs".to_owned()),
+        column("interval", &|first| {
+            let found = rows_of(first).iter().find_map(|row| row.interval);
+            found.map_or("", Basis::says).to_owned()
+        }),
     ];
     for metric in main_metrics(records, &[]) {
         let ends: [SummaryEnd; 3] =
@@ -151,6 +155,8 @@ mod tests {
             low: Some(mean - 1.0),
             high: Some(mean + 1.0),
             confidence: 0.95,
+            known: None,
+            interval: Some(Basis::Between),
             note: String::new(),
         };
         let summary = [

@@ -313,6 +313,8 @@ mod tests {
                 low: None,
                 high: None,
                 confidence: 0.95,
+                known: None,
+                interval: None,
                 note: String::new(),
             })
         });

@@ -1,4 +1,4 @@
-//! `summary_metrics.csv`: one row a cell and metric, over the repeats of the cell. `summary.csv`, with one row a cell, is made
+//! `summary_metrics.csv`: one row a cell and metric, over the visits of the cell. `summary.csv`, with one row a cell, is made
 //! of it beside the columns of `report.csv`.
 
 use std::collections::HashSet;
@@ -11,9 +11,10 @@ use super::headline::Place;
 use super::{ReportError, one_line};
 use crate::event::{Num, RunRecord};
 use crate::metric::{MetricDef, MetricName};
+use crate::stats::Basis;
 use crate::units::Unit;
 
-/// One metric of one cell over its repeats. The caller computes it; the interval is *between runs*.
+/// One metric of one cell over its visits. The caller computes it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SummaryRow {
     /// The cell: a run's name without `-rN`.
@@ -28,13 +29,17 @@ pub struct SummaryRow {
     pub runs: u64,
     /// Mean of the runs' estimates.
     pub mean: Option<f64>,
-    /// Lower end of the interval between runs.
+    /// Lower end of the interval.
     pub low: Option<f64>,
-    /// Upper end of the interval between runs.
+    /// Upper end of the interval.
     pub high: Option<f64>,
     /// Nominal confidence of the interval.
     pub confidence: f64,
-    /// What kind of interval this is, and what a reader must know.
+    /// Whether it is as precise as was asked; absent: it is not among the chosen.
+    pub known: Option<bool>,
+    /// What the interval rests on; absent without one.
+    pub interval: Option<Basis>,
+    /// What a reader must know.
     pub note: String,
 }
 
@@ -61,7 +66,7 @@ pub(super) fn cells_of(records: &[RunRecord]) -> Vec<&RunRecord> {
 
 /// `summary_metrics.csv`.
 pub fn summary_metrics_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> {
-    let columns: [DataColumn<&SummaryRow>; 11] = [
+    let columns: [DataColumn<&SummaryRow>; 12] = [
         ("cell", |row| json!(row.cell)),
         ("metric", |row| json!(row.metric)),
         ("phase", |row| json!(row.phase)),
@@ -71,8 +76,9 @@ pub fn summary_metrics_csv(rows: &[SummaryRow]) -> Result<Vec<u8>, ReportError> 
         ("low", |row| json!(row.low.map(Num))),
         ("high", |row| json!(row.high.map(Num))),
         ("confidence", |row| json!(row.confidence)),
+        ("known", |row| json!(row.known)),
+        ("interval", |row| json!(row.interval)),
         ("note", |row| json!(one_line(&row.note))),
-        ("interval", |row| json!(row.low.map(|_| "between runs"))),
     ];
     data::table(&columns, rows)
 }
@@ -82,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_with_one_run_has_no_interval() {
+    fn an_interval_says_what_it_rests_on() {
         let row = SummaryRow {
             cell: "mlp-digits".to_owned(),
             metric: "train.throughput".into(),
@@ -93,20 +99,25 @@ mod tests {
             low: Some(95_000.0),
             high: Some(101_201.0),
             confidence: 0.95,
-            note: "between runs".to_owned(),
+            known: Some(true),
+            interval: Some(Basis::Between),
+            note: String::new(),
         };
-        let single = SummaryRow {
-            runs: 1,
+        let one = SummaryRow { runs: 1, interval: Some(Basis::Within), ..row.clone() };
+        let none = SummaryRow {
             low: None,
             high: None,
-            note: "one run: no interval".to_owned(),
-            ..row.clone()
+            known: None,
+            interval: None,
+            note: "an interval needs 3 runs".to_owned(),
+            ..one.clone()
         };
         assert_eq!(
-            String::from_utf8(summary_metrics_csv(&[row, single]).unwrap()).unwrap(),
-            "cell,metric,phase,unit,runs,mean,low,high,confidence,note,interval\n\
-             mlp-digits,train.throughput,train,samples/s,3,98100.5,95000,101201,0.95,between runs,between runs\n\
-             mlp-digits,train.throughput,train,samples/s,1,98100.5,,,0.95,one run: no interval,\n"
+            String::from_utf8(summary_metrics_csv(&[row, one, none]).unwrap()).unwrap(),
+            "cell,metric,phase,unit,runs,mean,low,high,confidence,known,interval,note\n\
+             mlp-digits,train.throughput,train,samples/s,3,98100.5,95000,101201,0.95,true,between runs,\n\
+             mlp-digits,train.throughput,train,samples/s,1,98100.5,95000,101201,0.95,true,within the run,\n\
+             mlp-digits,train.throughput,train,samples/s,1,98100.5,,,0.95,,,an interval needs 3 runs\n"
         );
     }
 }

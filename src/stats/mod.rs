@@ -9,6 +9,7 @@
 pub mod anytime;
 pub mod batches;
 pub mod distribution;
+pub mod draw;
 pub mod growth;
 pub mod lasting;
 pub mod limit_test;
@@ -25,10 +26,12 @@ pub mod sample;
 pub mod shift;
 pub mod trend;
 pub mod truncation;
+pub mod visits;
 pub mod weighted;
 
 pub use anytime::{AnytimeAsk, Bounds, Tail, anytime_ranks, ratio_bounds};
 pub use batches::{BatchSeries, Part};
+pub use draw::Draw;
 pub use growth::GrowthWatch;
 pub use lasting::Lasting;
 pub use limit_test::{limit_kept, limit_test_requests};
@@ -48,6 +51,7 @@ pub use sample::{Estimate, Interval, Sample, SampleError, between_runs};
 pub use shift::{hodges_lehmann, hodges_lehmann_shift};
 pub use trend::{Trend, trend};
 pub use truncation::{Truncation, truncate};
+pub use visits::{Basis, BetweenVisits, VisitFigure, between_visits};
 pub use weighted::weighted_quantile;
 
 #[cfg(test)]

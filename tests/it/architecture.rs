@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("load", &["clock", "stats"]),
     ("interference", &["event"]),
     ("control", &["interference", "event", "metric", "stats", "units"]),
+    ("schedule", &["event", "metric", "stats", "units"]),
     ("sampler", &["event", "metric", "clock", "units"]),
     ("worker", &["event", "metric", "clock", "load", "units", "dataset"]),
     ("store", &["event", "metric", "units"]),
@@ -26,7 +27,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["interference", "event", "metric", "stats", "store", "gate", "units"]),
     (
         "config",
-        &["event", "metric", "load", "units", "control", "sampler", "document", "dataset", "gate"],
+        &[
+            "event", "metric", "load", "units", "control", "schedule", "sampler", "document",
+            "dataset", "gate",
+        ],
     ),
     (
         "app",
@@ -40,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "event",
             "load",
             "control",
+            "schedule",
             "sampler",
             "worker",
             "store",
@@ -50,7 +55,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     // Its results are records and verdicts, its progress is that of events, and a verdict goes to a file whole.
-    ("cli", &["app", "clock", "config", "event", "gate", "metric", "report", "store", "units"]),
+    (
+        "cli",
+        &[
+            "app", "clock", "config", "event", "gate", "metric", "report", "schedule", "store",
+            "units",
+        ],
+    ),
 ];
 
 /// Foreign crate, and the only modules that may name it.

@@ -14,6 +14,7 @@ use perftune::dataset::DataError;
 use perftune::event::{Axis, AxisValue, MemoryGuard, Work};
 use perftune::gate::GatePolicy;
 use perftune::sampler::LimitMeans;
+use perftune::schedule::Repeats;
 use proptest::prelude::*;
 
 /// Three data sets, and one more in a folder.
@@ -100,7 +101,8 @@ impl Arguments {
             set: &self.set,
             only: &self.only,
             seed: self.seed,
-            repeat: self.repeat,
+            repeat: self.repeat.map(Repeats::Fixed),
+            budget: None,
             full: self.full,
             keeps_names: true,
             machine: self.machine(),
@@ -286,7 +288,7 @@ fn the_command_line_wins_over_the_file_and_is_checked() {
     }
     let plan = load_text(&format!("#: --repeat 3\n#: --seed 5\n{grid}")).unwrap();
     let seeds: Vec<u64> = plan.runs.iter().map(|run| run.job.seed).collect();
-    assert_eq!((plan.seed, plan.repeats, seeds), (5, 3, vec![5, 6, 7]));
+    assert_eq!((plan.seed, plan.repeats, seeds), (5, Repeats::Fixed(3), vec![5, 6, 7]));
 }
 
 #[test]

@@ -82,14 +82,17 @@ fn a_grid_ends_with_a_table_and_all_its_files() {
     let lab = lab();
     let shown = lab.run(&["--full"]).exits(0);
     insta::assert_snapshot!("table", settled(&shown.stdout));
-    for (place, run) in RUNS.iter().enumerate() {
-        let count = place + 1;
-        let began = format!("[{count}/4] {run}: started\n[{count}/4] {run}: completed after ");
+    for run in RUNS {
+        let started =
+            shown.stderr.lines().find(|line| line.ends_with(&format!("] {run}: started")));
+        let count = started.and_then(|line| line.split(' ').next()).unwrap_or_default();
+        let began = format!("{count} {run}: started\n{count} {run}: completed after ");
         assert!(shown.stderr.contains(&began), "{}", shown.stderr);
     }
     let mut expected: Vec<String> =
         ["", "manifest.json", "metrics.csv", "report.csv", "report.html"].map(str::to_owned).into();
     expected[0] = ".lock".to_owned();
+    expected.extend(["summary.csv", "summary_metrics.csv"].map(str::to_owned));
     for run in RUNS {
         for file in ["done.json", "epochs.csv", "events.jsonl", "samples.csv", "stderr.log"] {
             expected.push(format!("runs/{run}/{file}"));

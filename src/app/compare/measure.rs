@@ -52,7 +52,7 @@ pub struct Measured {
 impl Measured {
     /// Whether the user has ended it.
     pub fn interrupted(&self) -> bool {
-        self.sides.iter().any(|side| side.interrupted)
+        self.sides.iter().any(|side| side.cut.is_some())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::app::grid::{GridFile, load};
 use crate::clock::{Clock, MonotonicClock};
 use crate::gate::blocks::{LOOK, needed};
 use crate::gate::{GatePolicy, Judgement, Outcome, Row, RowVerdict};
+use crate::schedule::Repeats;
 use crate::store::Existing;
 use crate::units::Share;
 
@@ -119,7 +120,8 @@ fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide
         set: &set,
         only: &[],
         seed: Some(seed),
-        repeat: Some(2 * blocks),
+        repeat: Some(Repeats::Fixed(2 * blocks)),
+        budget: None,
         full: false,
         keeps_names: false,
     })?;

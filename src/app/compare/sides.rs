@@ -15,6 +15,7 @@ use crate::config::plan::{Plan, PlannedRun, WorkerProgram};
 use crate::event::Arm;
 use crate::gate::GatePolicy;
 use crate::report::layout::first_of;
+use crate::schedule::Repeats;
 
 /// Cells that a message names.
 const SHOWN: usize = 10;
@@ -146,7 +147,7 @@ impl SidesRequest<'_> {
                 .hint("write the grid to a file instead of the standard input"));
         }
         let set = [self.grid.set, own].concat();
-        let repeat = Some(2 * self.blocks);
+        let repeat = Some(Repeats::Fixed(2 * self.blocks));
         load(&GridFile { path, set: &set, repeat, keeps_names: false, ..self.grid })
     }
 

@@ -4,15 +4,15 @@
 //! samples allows, and a figure of which nobody has measured how well it is known says what it was taken as.
 
 use crate::app::distinct::distinct;
-use crate::app::summary::{CONFIDENCE, REPEATS};
-use crate::control::policy::StopPolicy;
+use crate::app::summary::Asked;
 use crate::event::{MetricRow, Objective, RunRecord, RunStatus, StopReason};
 use crate::metric::{MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source};
 use crate::report::front::FrontFigure;
 use crate::report::headline::Place;
 use crate::report::summary::SummaryRow;
 use crate::report::words;
-use crate::stats::{Interval, Known, wilson};
+use crate::schedule::CONFIDENCE;
+use crate::stats::{Basis, Interval, Known, wilson};
 use crate::store::DataRows;
 use crate::units::{Unit, percent};
 use std::collections::{BTreeMap, HashMap};
@@ -26,8 +26,8 @@ pub(super) struct Comparison<'a> {
     pub(super) objectives: &'a [Objective],
     pub(super) summary: BetweenRuns<'a>,
     pub(super) rows: &'a BTreeMap<String, DataRows>,
-    /// How precisely each run was asked to know its figures, as a share.
-    pub(super) within: &'a BTreeMap<String, f64>,
+    /// How precisely each run was asked to know its figures.
+    pub(super) within: &'a Asked,
 }
 
 /// The figures between runs by cell, metric and phase.
@@ -70,7 +70,7 @@ impl Comparison<'_> {
             return Err("its runs were served on different weights".to_owned());
         }
         let between = self.summary.get(&(cell, def.name, phase)).copied();
-        let between = between.filter(|row| row.runs >= REPEATS && row.low.is_some());
+        let between = between.filter(|row| row.interval == Some(Basis::Between));
         let told = rows.iter().map(|(run, row)| self.told(run, row, def));
         let told: Vec<Told> = told.collect();
         let (interval, says) = match between {
@@ -159,8 +159,7 @@ impl Comparison<'_> {
     /// What is said once has no interval, and another run would have said something else: without more runs it is taken to be
     /// as precise as figures were asked to be. A peak that may still have grown is a lower end.
     fn assumed(&self, run: &RunRecord, row: &MetricRow, value: f64, def: &MetricDef) -> Told {
-        let asked = self.within.get(&run.run).copied();
-        let within = asked.unwrap_or_else(|| StopPolicy::default().within);
+        let within = self.within.within(run);
         let interval = Interval::around(value, within * value.abs());
         if def.is_peak() && cut_short(run) && row.plateaued != Some(true) {
             let says = "only a lower end where a run ended before its peak was known";

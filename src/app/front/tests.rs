@@ -1,5 +1,5 @@
 use super::*;
-use crate::app::summary::summaries;
+use crate::app::summary::{Asked, summaries};
 use crate::event::{MetricRow, Note, Reason, RunVerdict, StopReason};
 use crate::metric::MetricId;
 use crate::report::fixtures::{completed, failed, record};
@@ -45,16 +45,13 @@ fn front(records: &[RunRecord], rows: Option<u64>) -> FrontReport {
 }
 
 fn by(objectives: &[Objective], records: &[RunRecord], rows: Option<u64>) -> FrontReport {
-    let summary = match records.iter().map(|record| record.repeat).max() {
-        Some(3..) => summaries(records),
-        _ => Vec::new(),
-    };
+    let summary = summaries(records, &Asked::default());
     let rows = rows.map(|test| ("digits".to_owned(), DataRows { train: 1437, test }));
     let comparison = Comparison {
         objectives,
         summary: indexed(&summary),
         rows: &rows.into_iter().collect(),
-        within: &BTreeMap::new(),
+        within: &Asked::default(),
     };
     comparison.front(records)
 }
@@ -129,7 +126,8 @@ fn repeats_are_compared_by_the_interval_between_them() {
     };
     assert_eq!(rate.interval, "between 3 runs");
     assert!((rate.estimate - 10_000.0).abs() < 1e-6);
-    assert!((rate.high.unwrap() - 12_484.0).abs() < 1.0, "{rate:?}");
+    // It borrows from the rates of single requests, on which all agree, and takes in what three visits cannot see.
+    assert!((11_900.0..12_100.0).contains(&rate.high.unwrap()), "{rate:?}");
     // All three agree, and were still judged by 360 samples.
     assert_eq!(accuracy.interval, "by 360 test samples, of 3 runs");
     assert!(accuracy.high.unwrap() - accuracy.low.unwrap() > 0.05);
@@ -144,12 +142,11 @@ fn repeats_are_compared_by_the_interval_between_them() {
     }
     let accuracy = &front(&uneven, Some(360)).cells[0].figures[0];
     assert_eq!(accuracy.high, Some(1.0), "{accuracy:?}");
-    // Of two repeats nothing is known between them: the lowest end to the highest.
+    // Two tell of what is between them, if little.
     let two: Vec<_> = records.into_iter().filter(|run| run.repeat < 3).collect();
     let rate = &front(&two, Some(360)).cells[0].figures[1];
-    assert_eq!(rate.interval, "within the run, of 2 runs");
-    assert!((rate.low.unwrap() - 0.97 * 9000.0).abs() < 1e-6);
-    assert!((rate.high.unwrap() - 1.03 * 10_000.0).abs() < 1e-6);
+    assert_eq!(rate.interval, "between 2 runs");
+    assert!(rate.low.unwrap() < 9000.0 && rate.high.unwrap() > 10_000.0, "{rate:?}");
 }
 
 #[test]
@@ -331,12 +328,12 @@ fn what_one_run_says_once_is_as_precise_as_it_was_asked() {
         objectives: &asked,
         summary: indexed(&[]),
         rows: &BTreeMap::new(),
-        within: &within,
+        within: &Asked(within),
     };
     let found = comparison.front(&records);
     assert_eq!(marks(&found), [Mark::Front; 3]);
     assert_eq!(found.cells[0].figures[0].interval, "taken as ±10%, one run");
-    // Of two runs from the lowest end to the highest; of three their own interval.
+    // Of several runs their own interval.
     let repeats = |count: u32| {
         let repeat = |repeat| RunRecord {
             repeat,
@@ -346,8 +343,8 @@ fn what_one_run_says_once_is_as_precise_as_it_was_asked() {
         let runs: Vec<_> = (1..=count).map(repeat).collect();
         by(&asked, &runs, None).cells[0].figures[0].interval.clone()
     };
-    assert_eq!(repeats(2), "taken as ±5%, of 2 runs");
-    assert_eq!(repeats(3), "between 3 runs");
+    assert_eq!(repeats(1), "taken as ±5%, one run");
+    assert_eq!(repeats(2), "between 2 runs");
     // Losses and times are taken alike.
     for metric in ["train_loss", "cpu.time"] {
         let found = by(&[minimize(metric)], &records[..1], None);
@@ -370,7 +367,7 @@ fn repeats_that_only_know_an_end_know_no_more_together() {
     let asked = [Objective { metric: "serve.max_rate".into(), better: Better::Higher }];
     let figure = &by(&asked, &records, None).cells[0].figures[0];
     assert_eq!(figure.high, None);
-    assert!((figure.low.unwrap() - 575.2).abs() < 0.1, "{figure:?}");
+    assert!((540.0..575.2).contains(&figure.low.unwrap()), "{figure:?}");
     let says = "between 3 runs, of which 3 only know a lower end";
     assert_eq!(figure.interval, says);
     // A rate without any end is no exact one.

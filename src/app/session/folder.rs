@@ -3,7 +3,7 @@
 //! In which order runs are made is left to the session. Invariant: a run that is whole is not made again, and until a
 //! session begins nothing is changed but what the request asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::checks;
@@ -12,9 +12,11 @@ use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
 use crate::app::environment::{self, SessionIdentity};
 use crate::app::{Fault, datasets, launch, programs};
-use crate::event::{MemoryGuard, RunRecord, Vendor};
+use crate::config::plan::PlannedRun;
+use crate::event::{Cut, MemoryGuard, RunRecord, Vendor};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
+use crate::schedule::{self, Policy, Rounds};
 use crate::store::Results;
 
 /// What there is to say of a command that nobody told anything; its threads are those that it may use.
@@ -23,6 +25,7 @@ const OF_COMMAND: &[&str] = &["protocol", "run", "model", "threads", "work", "co
 /// A request in which nothing is known to be wrong: its runs are ready to be started.
 pub struct Checked {
     prepared: Vec<Prepared>,
+    maker: Maker,
     /// Which program does the work, and how.
     pub launch: Launch,
     /// What the user should know before anything is run.
@@ -39,8 +42,10 @@ impl Checked {
         let mut warnings = checks::metrics(request, &Sampler::new(request.plan.sampler))?;
         let means = sampler::limit_means();
         warnings.extend(checks::watched_limits(request, &means));
-        let prepared = prepare(request, &launch, &means)?;
-        Ok(Self { prepared, launch, warnings })
+        let maker = Maker { launch: launch.clone(), means, usable_cores: sampler::usable_cores() };
+        let runs = request.runs.iter();
+        let prepared = runs.map(|run| maker.prepare(request, run)).collect::<Result<_, _>>()?;
+        Ok(Self { prepared, maker, launch, warnings })
     }
 }
 
@@ -50,6 +55,7 @@ pub struct OpenFolder<'a> {
     request: &'a RunRequest<'a>,
     results: Results,
     prepared: Vec<Prepared>,
+    maker: Maker,
     /// The records of runs that are whole, each beside its place in `prepared`.
     kept: Vec<Option<RunRecord>>,
 }
@@ -58,17 +64,11 @@ impl<'a> OpenFolder<'a> {
     /// Opens the folder, and finds out which runs are whole.
     pub fn open(request: &'a RunRequest<'a>, checked: Checked) -> Result<Self, Fault> {
         let results = Results::open(request.folder, request.existing)?;
-        let prepared = checked.prepared;
+        let Checked { prepared, maker, .. } = checked;
         let finished = |run: &Prepared| results.finished(&run.spec.run, &run.recorded);
         let kept: Result<Vec<_>, _> = prepared.iter().map(finished).collect();
         let kept = kept?;
-        Ok(Self { request, results, prepared, kept })
-    }
-
-    /// The runs that must be started.
-    pub fn missing(&self) -> impl Iterator<Item = &RunSpec> {
-        let runs = self.prepared.iter().zip(&self.kept);
-        runs.filter(|(_, kept)| kept.is_none()).map(|(run, _)| &run.spec)
+        Ok(Self { request, results, prepared, maker, kept })
     }
 
     /// This repeat of this cell, and its record, if it is whole.
@@ -94,7 +94,7 @@ impl<'a> OpenFolder<'a> {
         self,
         facts: &Rc<SessionFacts>,
     ) -> Result<(ActiveFolder<'a>, Option<String>), Fault> {
-        let Self { request, results, prepared, kept } = self;
+        let Self { request, results, prepared, maker, kept } = self;
         let earlier = results.manifest()?;
         let before = earlier.as_ref().map(SessionIdentity::of);
         let all = AllRuns::new(&prepared, earlier, datasets::rows(request.runs));
@@ -113,6 +113,7 @@ impl<'a> OpenFolder<'a> {
         let recorder = Recorder::new(results, prepared, all.order.clone(), devices, kept);
         let folder = ActiveFolder {
             request,
+            maker,
             facts: Rc::clone(facts),
             later: facts.shared.later.clone(),
             all,
@@ -149,6 +150,7 @@ pub(super) struct SessionFacts {
 /// A results folder while its runs are made, with what its manifest says of them.
 pub(super) struct ActiveFolder<'a> {
     request: &'a RunRequest<'a>,
+    maker: Maker,
     facts: Rc<SessionFacts>,
     all: AllRuns,
     later: BTreeSet<String>,
@@ -171,6 +173,38 @@ impl ActiveFolder<'_> {
         self.request.title
     }
 
+    /// The visits that come next; what was not promised before is from now on.
+    pub(super) fn next(&mut self, rounds: &Rounds) -> Result<Vec<RunSpec>, Fault> {
+        let first: Vec<&PlannedRun> =
+            self.request.runs.iter().filter(|run| run.repeat == 1).collect();
+        let within: HashMap<&str, f64> =
+            first.iter().map(|run| (&*run.cell, run.stop.within)).collect();
+        let within = |run: &RunRecord| within.get(&*run.cell).copied().unwrap_or_default();
+        let cells: Vec<&str> = first.iter().map(|run| &*run.cell).collect();
+        let records = &self.recorder.records;
+        let figures = schedule::figures(records, within);
+        let most = rounds.repeats.most();
+        let states = schedule::states(&cells, records, &figures, within, most);
+        let mut specs = Vec::new();
+        let mut new = Vec::new();
+        for visit in rounds.next(&states) {
+            let run = first[visit.cell].visit(visit.repeat);
+            if let Some(known) = self.recorder.find(&run.run) {
+                specs.push(known.spec.clone());
+            } else {
+                let prepared = self.maker.prepare(self.request, &run)?;
+                specs.push(prepared.spec.clone());
+                new.push(prepared);
+            }
+        }
+        if !new.is_empty() {
+            self.all.add(&new);
+            self.recorder.add(new, &self.all.order);
+            self.write_manifest()?;
+        }
+        Ok(specs)
+    }
+
     /// Now it is known that all runs will be made.
     pub(super) fn promise_all(&mut self) -> Result<(), Fault> {
         self.later.clear();
@@ -178,7 +212,7 @@ impl ActiveFolder<'_> {
     }
 
     /// What became of it, and what the user must know.
-    pub(super) fn end(mut self, interrupted: bool) -> Result<(Executed, Option<String>), Fault> {
+    pub(super) fn end(mut self, cut: Option<Cut>) -> Result<(Executed, Option<String>), Fault> {
         self.recorder.sort();
         let before = self.session.clone();
         let warning = self.session.learn(&self.all.specs, &self.recorder.records);
@@ -194,61 +228,56 @@ impl ActiveFolder<'_> {
         let warning = warning.or(gone);
         let planned = self.all.without(&self.later).order.len();
         let Recorder { results, records, .. } = self.recorder;
-        Ok((Executed { records, planned, interrupted, results }, warning))
+        Ok((Executed { records, planned, cut, results }, warning))
     }
 }
 
-fn prepare(
-    request: &RunRequest<'_>,
-    launch: &Launch,
-    means: &LimitMeans,
-) -> Result<Vec<Prepared>, Fault> {
-    let usable_cores = sampler::usable_cores();
-    request
-        .runs
-        .iter()
-        .enumerate()
-        .map(|(index, run)| {
-            let mut recorded = serde_json::json!({ "job": run.job, "stop": run.stop });
-            if !run.limits.is_none() {
-                recorded["limits"] = serde_json::to_value(&run.limits)?;
+/// Makes runs that can be started of runs that are planned.
+struct Maker {
+    launch: Launch,
+    means: LimitMeans,
+    usable_cores: f64,
+}
+
+impl Maker {
+    fn prepare(&self, request: &RunRequest<'_>, run: &PlannedRun) -> Result<Prepared, Fault> {
+        let mut recorded = serde_json::json!({ "job": run.job, "stop": run.stop });
+        if !run.limits.is_none() {
+            recorded["limits"] = serde_json::to_value(&run.limits)?;
+        }
+        // Where the data lies is no setting: a moved checkout may resume.
+        if let Some(job) = recorded["job"].as_object_mut() {
+            job.remove("dataset_dir");
+            if run.job.work.is_unset() {
+                job.retain(|key, _| OF_COMMAND.contains(&key.as_str()));
             }
-            // Where the data lies is no setting: a moved checkout may resume.
-            if let Some(job) = recorded["job"].as_object_mut() {
-                job.remove("dataset_dir");
-                if run.job.work.is_unset() {
-                    job.retain(|key, _| OF_COMMAND.contains(&key.as_str()));
-                }
-            }
-            let mut limits = run.limits.clone();
-            limits.memory_guard = limits.memory_bytes.and(means.memory.clone().ok());
-            let grouped = limits.cpu_quota_percent.is_some()
-                || limits.memory_guard == Some(MemoryGuard::Cgroup);
-            let spec = RunSpec {
-                run: run.run.clone(),
-                cell: run.cell.clone(),
-                repeat: run.repeat,
-                index,
-                job: run.job.clone(),
-                stop: run.stop.clone(),
-                launch: match run.job.work.command() {
-                    Some(command) => {
-                        launch::of_command(command, &request.plan.worker, request.streams)
-                    }
-                    None => launch.clone(),
-                },
-                // A run that starts fewer threads than there are cores may use no more than those.
-                usable_cores: limits.cores(usable_cores).min(match run.job.work.command() {
-                    // A command starts as many threads as it likes.
-                    Some(_) => f64::INFINITY,
-                    None => f64::from(run.job.threads.max(1)),
-                }),
-                grams_per_kwh: request.plan.grams_per_kwh,
-                limits,
-                group: means.base.clone().filter(|_| grouped),
-                pairing: None,
-            };
-            Ok(Prepared { spec, recorded })
-        })
-        .collect()
+        }
+        let mut limits = run.limits.clone();
+        limits.memory_guard = limits.memory_bytes.and(self.means.memory.clone().ok());
+        let grouped =
+            limits.cpu_quota_percent.is_some() || limits.memory_guard == Some(MemoryGuard::Cgroup);
+        let spec = RunSpec {
+            run: run.run.clone(),
+            cell: run.cell.clone(),
+            repeat: run.repeat,
+            index: 0,
+            job: run.job.clone(),
+            stop: run.stop.clone(),
+            launch: match run.job.work.command() {
+                Some(command) => launch::of_command(command, &request.plan.worker, request.streams),
+                None => self.launch.clone(),
+            },
+            // A run that starts fewer threads than there are cores may use no more than those.
+            usable_cores: limits.cores(self.usable_cores).min(match run.job.work.command() {
+                // A command starts as many threads as it likes.
+                Some(_) => f64::INFINITY,
+                None => f64::from(run.job.threads.max(1)),
+            }),
+            grams_per_kwh: request.plan.grams_per_kwh,
+            limits,
+            group: self.means.base.clone().filter(|_| grouped),
+            pairing: None,
+        };
+        Ok(Prepared { spec, recorded })
+    }
 }

@@ -31,16 +31,23 @@ impl AllRuns {
         earlier: Option<ManifestHead>,
         known: BTreeMap<String, DataRows>,
     ) -> Self {
-        let (mut order, mut specs, mut datasets) =
+        let (order, specs, mut datasets) =
             earlier.map_or_else(Default::default, |head| (head.runs, head.specs, head.datasets));
         datasets.extend(known);
+        let mut all = Self { order, specs, datasets };
+        all.add(prepared);
+        all
+    }
+
+    /// Puts runs in among those that are there.
+    pub(super) fn add(&mut self, prepared: &[Prepared]) {
         for run in prepared {
             let name = &run.spec.run;
-            if specs.insert(name.clone(), run.recorded.clone()).is_none() && !order.contains(name) {
-                order.push(name.clone());
+            let is_new = self.specs.insert(name.clone(), run.recorded.clone()).is_none();
+            if is_new && !self.order.contains(name) {
+                self.order.push(name.clone());
             }
         }
-        Self { order, specs, datasets }
     }
 
     /// The same without these.
@@ -76,7 +83,7 @@ pub(super) fn manifest(
         "created": created,
         "name": plan.name,
         "seed": plan.seed,
-        "repeats": plan.repeats,
+        "repeats": plan.repeats.to_string(),
         "varying": plan.varying,
         "objectives": plan.objectives,
         "gate": plan.gate,

@@ -7,6 +7,7 @@
 //! Invariant: everything that can be known to be wrong is said before anything is written.
 
 mod checks;
+mod deadline;
 mod folder;
 mod manifest;
 mod recorder;
@@ -20,11 +21,13 @@ pub use self::folder::{Checked, OpenFolder};
 pub use self::request::{Executed, RunRequest, Shared};
 pub use crate::runner::Streams;
 
+use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
 use super::{Fault, Observer};
-use crate::event::RunEvent;
+use crate::event::{Cut, RunEvent, RunRecord, RunStatus};
 use crate::runner::{self, Interrupts, RunSpec};
 use crate::sampler::{Machine, Sampler};
+use crate::schedule::Rounds;
 
 /// The runs of some folders, made in one order.
 pub struct Session<'a> {
@@ -32,6 +35,9 @@ pub struct Session<'a> {
     sampler: &'a Sampler,
     observer: &'a mut dyn Observer,
     interrupts: Interrupts,
+    deadline: Option<Deadline>,
+    /// Runs that were started.
+    made: usize,
 }
 
 impl<'a> Session<'a> {
@@ -53,20 +59,41 @@ impl<'a> Session<'a> {
         say_once(&warnings, observer);
         let interrupts = Interrupts::default();
         observer.begin(&interrupts)?;
-        Ok(Self { folders, sampler, observer, interrupts })
+        Ok(Self { folders, sampler, observer, interrupts, deadline: None, made: 0 })
+    }
+
+    /// From now on it has so many seconds; the run that is in flight then is ended.
+    fn limit(&mut self, budget_s: f64) -> Result<(), Fault> {
+        self.deadline = Some(Deadline::start(budget_s, &self.interrupts)?);
+        Ok(())
+    }
+
+    /// Visits the cells of the first folder, round after round, until nothing more is to be done.
+    fn visit(&mut self, rounds: &Rounds) -> Result<(), Fault> {
+        while !self.interrupted() {
+            let specs = self.folders[0].next(rounds)?;
+            if specs.is_empty() {
+                break;
+            }
+            self.observer.expect(self.made + specs.len());
+            self.work(specs.into_iter().map(|spec| (0, spec)).collect())?;
+        }
+        Ok(())
     }
 
     /// Makes these runs one after the other; each goes to the folder of this place.
     pub fn work(&mut self, queue: Vec<(usize, RunSpec)>) -> Result<(), Fault> {
         let (places, mut specs): (Vec<_>, Vec<_>) = queue.into_iter().unzip();
+        let before = self.made;
         for (index, spec) in specs.iter_mut().enumerate() {
-            spec.index = index;
+            spec.index = before + index;
         }
+        self.made += specs.len();
         // `exec` knows no going on.
         let resumes = !specs.iter().all(|spec| spec.job.work.is_unset());
         let (folders, observer) = (&mut self.folders, &mut *self.observer);
         let mut both = |event: RunEvent| {
-            let folder = &mut folders[places[event.index]];
+            let folder = &mut folders[places[event.index - before]];
             // A display that fails loses nothing; a record that fails ends the run.
             let event = show(event, folder.title(), observer);
             folder.recorder.event(&event)
@@ -84,16 +111,22 @@ impl<'a> Session<'a> {
         self.folders.iter_mut().try_for_each(ActiveFolder::promise_all)
     }
 
-    /// Whether the user has ended it.
+    /// Whether it was ended.
     pub fn interrupted(&self) -> bool {
         self.interrupts.raised()
     }
 
+    /// Who ended it, if anybody did.
+    fn cut(&self) -> Option<Cut> {
+        let out_of_time = self.deadline.as_ref().is_some_and(Deadline::is_over);
+        self.interrupted().then_some(if out_of_time { Cut::Budget } else { Cut::User })
+    }
+
     /// What became of each folder's request.
     pub fn end(self) -> Result<Vec<Executed>, Fault> {
-        let interrupted = self.interrupted();
+        let cut = self.cut();
         let ended: Result<Vec<_>, _> =
-            self.folders.into_iter().map(|folder| folder.end(interrupted)).collect();
+            self.folders.into_iter().map(|folder| folder.end(cut)).collect();
         let (executed, warnings): (Vec<_>, Vec<_>) = ended?.into_iter().unzip();
         say_once(&warnings, self.observer);
         Ok(executed)
@@ -109,12 +142,18 @@ pub fn execute(request: &RunRequest<'_>, observer: &mut dyn Observer) -> Result<
     }
     let sampler = Sampler::new(request.plan.sampler);
     let folder = OpenFolder::open(request, checked)?;
-    let queue: Vec<_> = folder.missing().map(|spec| (0, spec.clone())).collect();
-    observer.expect(queue.len());
     let mut session = Session::begin(vec![folder], Shared::default(), &sampler, observer)?;
-    session.work(queue)?;
+    let plan = request.plan;
+    plan.budget_s.map(|budget_s| session.limit(budget_s)).transpose()?;
+    session.visit(&Rounds { repeats: plan.repeats, seed: plan.seed })?;
     let executed = session.end()?.pop();
-    executed.ok_or_else(|| Fault::new("no results folder is open"))
+    let executed = executed.ok_or_else(|| Fault::new("no results folder is open"))?;
+    let is_over = |run: &RunRecord| run.status != RunStatus::Cancelled;
+    if executed.cut == Some(Cut::Budget) && !executed.records.iter().any(is_over) {
+        let what = "the budget was used up before the first run was over: nothing was measured";
+        return Err(Fault::new(what).hint("give it more time, with --budget or [run] budget"));
+    }
+    Ok(executed)
 }
 
 /// Says what several folders may have to say alike.

@@ -68,6 +68,17 @@ impl Recorder {
         Self { results, prepared, order, devices, current: None, records, clock, reported_ns }
     }
 
+    /// A run that is ready to be started.
+    pub(super) fn find(&self, run: &str) -> Option<&Prepared> {
+        self.prepared.iter().find(|prepared| prepared.spec.run == run)
+    }
+
+    /// Takes in runs that nobody knew of before; `order`: all runs of the folder.
+    pub(super) fn add(&mut self, prepared: Vec<Prepared>, order: &[String]) {
+        self.prepared.extend(prepared);
+        order.clone_into(&mut self.order);
+    }
+
     /// Puts the records in the order of the plan.
     pub(super) fn sort(&mut self) {
         let order = |run: &str| self.order.iter().position(|name| name == run);
@@ -128,8 +139,7 @@ impl Recorder {
 
     /// What is kept of a run's settings.
     fn recorded(&self, run: &str) -> serde_json::Value {
-        let found = self.prepared.iter().find(|prepared| prepared.spec.run == run);
-        found.map(|prepared| prepared.recorded.clone()).unwrap_or_default()
+        self.find(run).map(|prepared| prepared.recorded.clone()).unwrap_or_default()
     }
 
     fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
@@ -143,6 +153,8 @@ impl Recorder {
             self.results.write(&name, &epochs)?;
         }
         self.results.mark_done(&record, &self.recorded(&record.run))?;
+        // One that was cancelled before has run again.
+        self.records.retain(|before| before.run != record.run);
         self.records.push(record);
         // Rewriting everything after each of a thousand short runs would cost more than they do.
         let now = self.clock.now_ns();

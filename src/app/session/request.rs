@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::config::plan::{Plan, PlannedRun};
-use crate::event::RunRecord;
+use crate::event::{Cut, RunRecord};
 use crate::runner::{RunSpec, Streams};
 use crate::store::{Existing, Results};
 
@@ -58,8 +58,8 @@ pub struct Executed {
     pub records: Vec<RunRecord>,
     /// How many runs the folder knows.
     pub planned: usize,
-    /// Whether the user has ended it.
-    pub interrupted: bool,
+    /// Who ended it before all was done.
+    pub cut: Option<Cut>,
     /// The folder, still locked: the reports go there.
     pub results: Results,
 }

@@ -13,6 +13,7 @@ use crate::report::fixtures::{
     all_kinds, compared, completed, front, judged, limited, of_peak, record,
 };
 use crate::report::summary::SummaryRow;
+use crate::stats::Basis;
 
 fn head() -> Head {
     Head {
@@ -377,6 +378,8 @@ fn a_cell_over_its_repeats_is_one_point_with_the_interval_between_them() {
         low: Some(mean * 0.9),
         high: Some(mean * 1.1),
         confidence: 0.95,
+        known: None,
+        interval: Some(Basis::Between),
         note: String::new(),
     };
     let summary = [row("mlp-digits", "memory.peak", 2.5e8), row("cnn-digits", "memory.peak", 3e8)];

@@ -1,0 +1,180 @@
+//! What the visits of the cells say together: the mean of each figure and the interval between visits.
+//!
+//! What people read of it is written elsewhere. Invariant: a visit that failed or was cancelled lends no figure, and one
+//! whose model is half trained lends none that is read at the end of training.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::event::{MetricRow, RunRecord, RunStatus};
+use crate::metric::{MetricDef, Source};
+use crate::stats::{Basis, BetweenVisits, Interval, VisitFigure, between_runs, between_visits};
+
+/// Nominal confidence of the intervals between visits.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// Visits from which on their spread alone says something.
+pub const REPEATS: u64 = 3;
+
+/// One figure of one cell over its visits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellFigure<'a> {
+    /// Whose it is.
+    pub cell: &'a str,
+    /// A visit's row of it: its metric, stage and unit, and why it has no estimate where none has.
+    pub row: &'a MetricRow,
+    /// Visits that came to an end of their own.
+    pub visits: Vec<&'a RunRecord>,
+    /// The estimates of those that have the figure.
+    pub values: Vec<f64>,
+    /// Their mean.
+    pub mean: Option<f64>,
+    /// How well the mean is known; absent where nobody can say.
+    pub interval: Option<Interval>,
+    /// What the interval rests on; absent without one.
+    pub basis: Option<Basis>,
+    /// Whether it is as precise as was asked; absent: it is not among the chosen.
+    pub known: Option<bool>,
+    /// What the spread of the visits says, of a figure of the machine.
+    pub between: Option<BetweenVisits>,
+}
+
+impl CellFigure<'_> {
+    /// Half of the interval as a share of the mean.
+    pub fn reached(&self) -> Option<f64> {
+        let interval = self.interval?;
+        let half = (interval.high - interval.low) / 2.0 / self.mean?.abs();
+        half.is_finite().then_some(half)
+    }
+
+    /// Whether it is read once, when training is over.
+    pub fn is_of_test(&self) -> bool {
+        is_of_test(self.row)
+    }
+
+    /// Whether the visits agree though that says nothing: accuracies are counts on the same few samples.
+    pub fn agrees_by_chance(&self) -> bool {
+        let source = self.row.metric.def().map(|metric| metric.source);
+        let of_accuracy = matches!(source, Some(Source::Model(figure)) if figure.is_accuracy());
+        let same = |value: &f64| value.total_cmp(&self.values[0]).is_eq();
+        of_accuracy && self.values.len() as u64 >= REPEATS && self.values.iter().all(same)
+    }
+}
+
+/// Whether it is read once, when training is over.
+fn is_of_test(row: &MetricRow) -> bool {
+    let source = row.metric.def().map(|metric| metric.source);
+    matches!(source, Some(Source::Model(figure)) if figure.is_of_test())
+}
+
+/// Every figure of every cell, in the order of the cells' first visits. `within`: half of the interval that counts as known, of
+/// a run's figures.
+pub fn figures(records: &[RunRecord], within: impl Fn(&RunRecord) -> f64) -> Vec<CellFigure<'_>> {
+    let mut found = Vec::new();
+    for (cell, all) in by_cell(records) {
+        let ended =
+            |run: &&&RunRecord| matches!(run.status, RunStatus::Completed | RunStatus::Stopped);
+        let visits: Vec<&RunRecord> = all.iter().filter(ended).copied().collect();
+        // The visits of a cell have the same rows; the one with the most names them.
+        if let Some(longest) = visits.iter().max_by_key(|run| run.metrics.len()) {
+            found.extend(longest.metrics.iter().map(|row| figure(cell, row, &visits)));
+        }
+    }
+    let asked = series(&found);
+    let between = between_visits(&asked, CONFIDENCE);
+    for (figure, between) in found.iter_mut().zip(between) {
+        judge(figure, between, &within);
+    }
+    found
+}
+
+/// The visits of each cell, in the order of their first.
+pub fn by_cell(records: &[RunRecord]) -> Vec<(&str, Vec<&RunRecord>)> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut cells: Vec<(&str, Vec<&RunRecord>)> = Vec::new();
+    for record in records {
+        let place = *places.entry(&record.cell).or_insert(cells.len());
+        match cells.get_mut(place) {
+            Some((_, runs)) => runs.push(record),
+            None => cells.push((&record.cell, vec![record])),
+        }
+    }
+    cells
+}
+
+/// A figure of which nothing is judged yet.
+fn figure<'a>(cell: &'a str, row: &'a MetricRow, visits: &[&'a RunRecord]) -> CellFigure<'a> {
+    let of_test = is_of_test(row);
+    let lends = |run: &&&RunRecord| !of_test || run.trained_to_the_end();
+    let rows = visits.iter().filter(lends);
+    let rows = rows.filter_map(|run| run.metric(&row.phase, &row.metric));
+    let values = rows.filter_map(|row| row.estimate).collect();
+    CellFigure {
+        cell,
+        row,
+        visits: visits.to_vec(),
+        values,
+        mean: None,
+        interval: None,
+        basis: None,
+        known: None,
+        between: None,
+    }
+}
+
+/// The rows of a figure in the visits that have it.
+fn rows<'f, 'a>(
+    figure: &'f CellFigure<'a>,
+) -> impl Iterator<Item = (&'a RunRecord, &'a MetricRow)> {
+    let row = figure.row;
+    let of = move |run: &&'a RunRecord| Some((*run, run.metric(&row.phase, &row.metric)?));
+    figure.visits.iter().filter_map(of).filter(|(_, row)| row.estimate.is_some())
+}
+
+/// The figures of the machine as series over visits. Those of a model vary with the seed and not with the machine: they are
+/// none of its kinds, and so are what a command says.
+fn series(figures: &[CellFigure<'_>]) -> Vec<VisitFigure> {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut of = |figure: &CellFigure<'_>| {
+        let next = kinds.len();
+        let kind = *kinds.entry(figure.row.metric.spread_kind()).or_insert(next);
+        let halves = rows(figure).filter_map(|(_, row)| Some((row.high? - row.low?) / 2.0));
+        let measured = figure.row.metric.def().is_some_and(|metric| !metric.is_of_model());
+        let values = if measured { figure.values.clone() } else { Vec::new() };
+        VisitFigure { kind, values, halves: halves.collect() }
+    };
+    figures.iter().map(&mut of).collect()
+}
+
+/// Takes in what the spread between visits says.
+fn judge(
+    figure: &mut CellFigure<'_>,
+    between: Option<BetweenVisits>,
+    within: &impl Fn(&RunRecord) -> f64,
+) {
+    figure.between = between;
+    let spread = between_runs(&figure.values, CONFIDENCE);
+    figure.mean = spread.map(|spread| spread.value);
+    let agree = figure.agrees_by_chance();
+    let spread = between.map(|between| between.interval).or(spread.and_then(|s| s.interval));
+    let only = rows(figure).next().filter(|_| figure.values.len() == 1);
+    let ends = only.and_then(|(_, row)| Some(Interval { low: row.low?, high: row.high? }));
+    (figure.interval, figure.basis) = match (spread.filter(|_| !agree), ends) {
+        (Some(interval), _) => (Some(floored(figure, interval)), Some(Basis::Between)),
+        (None, Some(interval)) => (Some(interval), Some(Basis::Within)),
+        (None, None) => (None, None),
+    };
+    let chosen = rows(figure).filter_map(|(run, row)| Some((run, row.plateaued?)));
+    let chosen: Vec<_> = chosen.collect();
+    figure.known = chosen.first().map(|(run, known)| match figure.basis {
+        Some(Basis::Between) => figure.reached().is_some_and(|reached| reached <= within(run)),
+        _ => figure.values.len() == 1 && *known,
+    });
+}
+
+/// An interval may reach below 0; a quantity of the catalogue that cannot be negative does not.
+fn floored(figure: &CellFigure<'_>, interval: Interval) -> Interval {
+    let measured =
+        figure.row.metric.def().is_some_and(|metric| !MetricDef::may_be_negative(metric));
+    let positive = measured && figure.values.iter().all(|value| *value >= 0.0);
+    Interval { low: if positive { interval.low.max(0.0) } else { interval.low }, ..interval }
+}

@@ -1,0 +1,276 @@
+//! How well the figure of a cell is known from several visits to it, each in a process of its own and some time apart.
+//!
+//! The interval is `mean * (1 ± t s~ sqrt(1/n + c))`. `s~` is the moderated relative deviation between visits, in the manner
+//! of Smyth 2004 as in [`super::permutation`]: `s~^2 = (4 s0^2 + d s^2) / (4 + d)` with the `d = n - 1` degrees of freedom of
+//! the cell's own variance `s^2` and the typical variance `s0^2` of figures of its kind (the median of their variances, each
+//! over the median of its chi-squared distribution), so that three visits say something. Student's `t` has
+//! `d + 4 (1 - 1/k)` degrees of freedom where `k` figures share: one alone has nothing to borrow.
+//!
+//! `c` stands for what the visits of one invocation share and their spread cannot show: the noise of a shared machine is slow,
+//! so that the visits of two minutes see less of it than those of two hours ([`SHARED`]).
+
+use serde::{Serialize, Serializer};
+
+use super::distribution::student_t;
+use super::permutation::moderated;
+use super::sample::{Interval, Sample};
+use super::shift::median;
+
+/// The part of the variance between visits that all visits of one invocation share. Independent visits would have 0; with a
+/// machine that changes between two speeds once a minute on average, and three visits half a minute apart, it is 0.4
+/// (correlations 0.37 and 0.14 of neighbours and next ones: the variance of the mean is 2.2 times what the spread shows).
+pub const SHARED: f64 = 0.4;
+
+/// Degrees of freedom that a variance borrows from the figures of its kind.
+const PRIOR: f64 = 4.0;
+
+/// What an interval rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The spread between visits.
+    Between,
+    /// The one visit there is.
+    Within,
+}
+
+impl Basis {
+    /// For people.
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Between => "between runs",
+            Self::Within => "within the run",
+        }
+    }
+}
+
+impl Serialize for Basis {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.says())
+    }
+}
+
+/// One figure of one cell, over its visits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VisitFigure {
+    /// Figures of the same kind share a variance.
+    pub kind: usize,
+    /// The estimate of each visit; positive.
+    pub values: Vec<f64>,
+    /// Half of the interval *within* each visit that has one.
+    pub halves: Vec<f64>,
+}
+
+/// What the visits say of a figure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BetweenVisits {
+    /// The mean over the visits.
+    pub mean: f64,
+    /// The interval between visits, which takes in that within them where that is wider.
+    pub interval: Interval,
+    /// The moderated deviation between visits, as a share of the mean.
+    pub deviation: f64,
+    /// Its degrees of freedom.
+    pub freedom: f64,
+}
+
+impl BetweenVisits {
+    /// Half of the interval, as a share of the mean.
+    pub fn half_width(&self) -> f64 {
+        (self.interval.high - self.interval.low) / 2.0 / self.mean.abs()
+    }
+
+    /// Visits after which half of the interval would be at most `wanted` of the mean, if the deviation is the share `factor`
+    /// of what it seems to be; `None`: more than `most`.
+    pub fn needed(&self, wanted: f64, confidence: f64, factor: f64, most: u32) -> Option<u32> {
+        let visits = |n: &u32| {
+            let freedom = f64::from(n - 1) + PRIOR;
+            let reach = student_t(confidence, freedom) * self.deviation * factor;
+            reach * spread(f64::from(*n)) <= wanted
+        };
+        (2..=most).find(visits)
+    }
+}
+
+/// The deviation of the mean of `n` visits, as a share of that between two of them.
+fn spread(n: f64) -> f64 {
+    (1.0 / n + SHARED).sqrt()
+}
+
+/// The relative variance of a figure that has at least two visits.
+fn relative(figure: &VisitFigure) -> Option<(f64, f64)> {
+    let sample = Sample::new(&figure.values).ok()?;
+    let mean = sample.mean();
+    (mean > 0.0).then(|| (mean, sample.variance() / (mean * mean)))
+}
+
+/// The median of the chi-squared distribution with `freedom` degrees of freedom over its mean (Wilson and Hilferty 1931).
+fn typical(freedom: f64) -> f64 {
+    (1.0 - 2.0 / (9.0 * freedom)).powi(3)
+}
+
+/// What the visits say of each figure; `None` with fewer than two visits, and for values that are not finite or have no
+/// positive mean.
+pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<BetweenVisits>> {
+    let own: Vec<Option<(f64, f64)>> = figures.iter().map(relative).collect();
+    let kinds = figures.iter().map(|figure| figure.kind + 1).max().unwrap_or(0);
+    let mut alike = vec![Vec::new(); kinds];
+    for (figure, own) in figures.iter().zip(&own) {
+        let freedom = figure.values.len() as f64 - 1.0;
+        alike[figure.kind].extend(own.map(|(_, variance)| variance / typical(freedom)));
+    }
+    let shared: Vec<(Option<f64>, f64)> =
+        alike.iter_mut().map(|found| (median(found), found.len() as f64)).collect();
+    let said = |(figure, own): (&VisitFigure, &Option<(f64, f64)>)| {
+        let (mean, variance) = (*own)?;
+        let (typical, sharing) = shared[figure.kind];
+        let visits = figure.values.len() as f64;
+        let variance = moderated(typical?, variance, visits - 1.0);
+        let freedom = visits - 1.0 + PRIOR * (1.0 - 1.0 / sharing);
+        let between = student_t(confidence, freedom) * variance.sqrt() * spread(visits) * mean;
+        // Half of the interval within the mean of visits that know nothing of each other.
+        let squares: f64 = figure.halves.iter().map(|half| half * half).sum();
+        let within = squares.sqrt() / (figure.halves.len() as f64).max(1.0);
+        let interval = Interval::around(mean, between.max(within));
+        Some(BetweenVisits { mean, interval, deviation: variance.sqrt(), freedom })
+    };
+    figures.iter().zip(&own).map(said).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Noise;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn figure(kind: usize, values: &[f64]) -> VisitFigure {
+        VisitFigure { kind, values: values.to_vec(), halves: Vec::new() }
+    }
+
+    #[test]
+    fn one_figure_alone_has_its_own_deviation_and_no_borrowed_freedom() {
+        let found = between_visits(&[figure(0, &[9.0, 10.0, 11.0])], 0.95)[0].unwrap();
+        // s = 0.1; its typical variance is 0.01 / 0.702, so s~^2 = (4 * 0.01424 + 2 * 0.01) / 6; t(0.975, 2) = 4.3027.
+        let deviation = ((4.0 * 0.01 / typical(2.0) + 2.0 * 0.01) / 6.0_f64).sqrt();
+        assert!((found.deviation - deviation).abs() < 1e-12);
+        let half = 4.3027 * deviation * (1.0 / 3.0 + SHARED).sqrt();
+        assert!((found.half_width() - half).abs() < 1e-4, "{found:?}");
+        assert!((found.freedom - 2.0).abs() < 1e-12 && (found.mean - 10.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_typical_median_is_that_of_the_tables() {
+        for (freedom, median) in [(1.0, 0.4549), (2.0, 1.3863), (4.0, 3.3567), (9.0, 8.3428)] {
+            let off = typical(freedom) * freedom / median - 1.0;
+            assert!(off.abs() < 0.035, "{freedom}: {off}");
+        }
+    }
+
+    #[test]
+    fn visits_that_agree_by_chance_borrow_from_the_others() {
+        let noisy = [[90.0, 100.0, 110.0], [95.0, 100.0, 105.0], [80.0, 100.0, 120.0]];
+        let mut all: Vec<VisitFigure> = noisy.iter().map(|values| figure(0, values)).collect();
+        all.push(figure(0, &[50.0, 50.0, 50.0]));
+        all.push(figure(1, &[50.0, 50.0, 50.0]));
+        let found = between_visits(&all, 0.95);
+        let half = |at: usize| found[at].unwrap().half_width();
+        assert!(half(3) > 0.05, "{}", half(3));
+        // Of another kind, in which all visits agree: nothing is below a hundredth of a percent.
+        assert!(half(4) < 1e-3 && half(4) > 1e-4, "{}", half(4));
+    }
+
+    #[test]
+    fn the_interval_within_is_taken_in_where_it_is_wider() {
+        let mut wide = figure(0, &[100.0, 100.1, 99.9]);
+        wide.halves = vec![30.0, 30.0, 30.0];
+        let found = between_visits(&[wide], 0.95)[0].unwrap();
+        assert!((found.half_width() - 0.3 / 3.0_f64.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn one_visit_and_nonsense_say_nothing() {
+        for values in [&[1.0][..], &[], &[f64::NAN, 1.0], &[-1.0, 0.5], &[0.0, 0.0]] {
+            assert_eq!(between_visits(&[figure(0, values)], 0.95), [None], "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_more_visits_cannot_reach_is_told() {
+        let interval = Interval::around(1.0, 0.2);
+        let found = |deviation| BetweenVisits { mean: 1.0, interval, deviation, freedom: 6.0 };
+        assert_eq!(found(0.01).needed(0.05, 0.95, 1.0, 10), Some(2));
+        assert_eq!(found(0.03).needed(0.05, 0.95, 1.0, 10), Some(7));
+        assert_eq!(found(0.03).needed(0.05, 0.95, 1.0, 5), None);
+        assert_eq!(found(0.10).needed(0.05, 0.95, 1.0, 1000), None);
+        assert_eq!(found(0.10).needed(0.05, 0.95, 0.3, 1000), Some(7));
+    }
+
+    /// The mean over a second of a machine of two speeds, 1.6 apart, at each of these times; it changes once in `mean_s` on
+    /// average.
+    fn regimes(noise: &mut Noise, mean_s: f64, starts: &[f64]) -> Vec<f64> {
+        const STEP: f64 = 0.05;
+        let mut fast = noise.uniform() < 0.5;
+        let mut now = 0.0;
+        let mut visits = Vec::new();
+        for start in starts {
+            let (mut sum, mut count) = (0.0, 0.0);
+            while now < start + 1.0 {
+                if noise.uniform() < STEP / mean_s {
+                    fast = !fast;
+                }
+                if now >= *start {
+                    sum += if fast { 1.0 } else { 1.6 };
+                    count += 1.0;
+                }
+                now += STEP;
+            }
+            visits.push(sum / count);
+        }
+        visits
+    }
+
+    /// The share of the intervals of nine cells that hold the mean of an hour. Each is visited three times, half a minute apart;
+    /// all share one machine, or each visit finds another.
+    fn covered(mean_s: f64, one_machine: bool) -> f64 {
+        let mut noise = Noise::new(7);
+        let (mut held, mut all) = (0_u32, 0_u32);
+        for _ in 0..200 {
+            let starts: Vec<f64> = (0..27).map(|at| f64::from(at) * 3.3).collect();
+            let series = if one_machine {
+                regimes(&mut noise, mean_s, &starts)
+            } else {
+                starts.iter().flat_map(|_| regimes(&mut noise, mean_s, &[0.0])).collect()
+            };
+            let cell = |cell: usize| figure(0, &[0, 9, 18].map(|round| series[round + cell]));
+            let figures: Vec<_> = (0..9).map(cell).collect();
+            for found in between_visits(&figures, 0.95).into_iter().flatten() {
+                all += 1;
+                held += u32::from(found.interval.contains(1.3));
+            }
+        }
+        f64::from(held) / f64::from(all)
+    }
+
+    #[test]
+    fn slow_noise_is_covered_where_the_visits_can_see_it() {
+        for (mean_s, one_machine) in [(0.5, true), (5.0, true), (5.0, false), (60.0, false)] {
+            let share = covered(mean_s, one_machine);
+            assert!(share > 0.9, "{mean_s} s, one machine: {one_machine}: {share}");
+        }
+        // A regime that outlasts the rounds is not seen by them: in a quarter of the invocations nothing changes at all.
+        let blind = covered(60.0, true);
+        assert!((0.5..0.75).contains(&blind), "{blind}");
+    }
+
+    proptest! {
+        /// The unit of a figure changes nothing, nor does the order of the visits.
+        #[test]
+        fn a_scale_is_none_of_its_business(values in prop::collection::vec(0.1..10.0f64, 2..8), scale in 0.001..1000.0f64) {
+            let of = |values: &[f64]| between_visits(&[figure(0, values)], 0.95)[0].unwrap();
+            let scaled: Vec<f64> = values.iter().rev().map(|value| value * scale).collect();
+            let (one, other) = (of(&values), of(&scaled));
+            prop_assert!((one.half_width() / other.half_width() - 1.0).abs() < 1e-6);
+            prop_assert!((one.mean * scale / other.mean - 1.0).abs() < 1e-9);
+            prop_assert!(one.interval.contains(one.mean));
+        }
+    }
+}
