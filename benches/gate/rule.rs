@@ -87,6 +87,7 @@ fn gate_run(cell: usize, repeat: u32, session: &str, values: [f64; 2]) -> GateRu
         pairing: None,
         status: Some(RunStatus::Completed),
         why: String::new(),
+        settings: std::collections::BTreeMap::new(),
         figures: figures(values),
     }
 }

@@ -12,6 +12,7 @@ use super::read::{self, Read};
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Node, Table};
+use crate::event::axis::setting_keys;
 use crate::gate::GatePolicy;
 
 /// Every field of a fingerprint.
@@ -76,16 +77,18 @@ pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Prob
     }
 }
 
-/// The fields of the fingerprint that may differ, since they are what is tested.
+/// The fields of the fingerprint and the settings of cells that may differ, since they are what is tested.
 pub(super) fn subject(node: &Node, problems: &mut Problems) -> Read<BTreeSet<String>> {
     let expected = "a list of fields of the fingerprint, such as [\"libtorch\"]";
+    let fields: Vec<&str> =
+        FIELDS.iter().copied().chain(setting_keys().filter(|key| !FIELDS.contains(key))).collect();
     let field = |item: &Node| {
         let name = read::text("subject", item, "a field of the fingerprint in quotes")?;
-        if FIELDS.contains(&name) {
+        if fields.contains(&name) {
             return Ok(name.to_owned());
         }
         let message = format!("unknown field {} in `subject`", item.value.shown());
-        let hint = suggest::hint(name, FIELDS, "the fields are");
+        let hint = suggest::hint(name, &fields, "the fields are");
         Err(Problem::new(item.place, message).hint(hint))
     };
     let items = read::texts("subject", node, expected)?.iter();

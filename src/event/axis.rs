@@ -415,6 +415,20 @@ impl Axis {
     }
 }
 
+/// The key of the budget of a training.
+const EPOCHS: &str = "train.epochs";
+
+/// Keys of what makes a cell the same work as another of its name: the axes, and how long it may train.
+pub fn setting_keys() -> impl Iterator<Item = &'static str> {
+    Axis::all().map(Axis::key).chain([EPOCHS])
+}
+
+/// The values of these keys, in their order.
+pub fn settings(job: &JobSpec) -> impl Iterator<Item = (&'static str, String)> {
+    let axes = Axis::all().map(|axis| (axis.key(), axis.get(job).to_string()));
+    axes.chain([(EPOCHS, job.train.epochs.to_string())])
+}
+
 const fn same(a: &[u8], b: &[u8]) -> bool {
     let mut at = 0;
     while at < a.len() && at < b.len() && a[at] == b[at] {

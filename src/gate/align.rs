@@ -30,6 +30,7 @@ type Rules<'i> = BTreeMap<&'i MetricName, (MetricRule, f64)>;
 pub(super) fn align<'i>(
     (baseline, candidate): (&'i SideIndex<'i>, &'i SideIndex<'i>),
     policy: &'i GatePolicy,
+    in_turns: bool,
 ) -> Result<Aligned<'i>, GateError> {
     let rules = rules([baseline, candidate], policy)?;
     let mut aligned =
@@ -37,8 +38,12 @@ pub(super) fn align<'i>(
     let cells: BTreeSet<&str> =
         [baseline, candidate].into_iter().flat_map(|side| side.cells.keys().copied()).collect();
     for cell in cells {
-        let pair =
-            Pair { cell, baseline: baseline.cells.get(cell), candidate: candidate.cells.get(cell) };
+        let pair = Pair {
+            cell,
+            in_turns,
+            baseline: baseline.cells.get(cell),
+            candidate: candidate.cells.get(cell),
+        };
         let gone = pair.candidate.is_none_or(CellRuns::is_empty);
         if let Some(reason) = policy.retired.get(cell).filter(|_| gone) {
             aligned.retired.push((cell, reason));
@@ -92,13 +97,16 @@ fn rules<'i>(
 pub(super) struct Unmeasured<'i> {
     /// In so many stages of cells.
     pub(super) places: usize,
-    /// What is said in the first.
+    /// Stage and cell of the first.
+    pub(super) first: String,
+    /// What is said in the first that says something.
     pub(super) note: Option<&'i str>,
 }
 
 /// A cell on both sides.
 struct Pair<'i> {
     cell: &'i str,
+    in_turns: bool,
     baseline: Option<&'i CellRuns<'i>>,
     candidate: Option<&'i CellRuns<'i>>,
 }
@@ -128,6 +136,9 @@ impl<'i> Pair<'i> {
                 entries.push(entry);
             } else if rule.role == Role::Gate {
                 let found = unmeasured.entry(key.1).or_default();
+                if found.places == 0 {
+                    found.first = format!("{} of {}", key.0, self.cell);
+                }
                 found.places += 1;
                 found.note = found.note.or(entry.candidate.note).or(entry.baseline.note);
             }
@@ -175,6 +186,11 @@ impl<'i> Pair<'i> {
             return Some((RowVerdict::Failed, why));
         }
         let (baseline, candidate) = (&entry.baseline, &entry.candidate);
+        if let Some(why) = self.unfinished()
+            && (baseline.count() == 0 || candidate.count() == 0)
+        {
+            return Some((RowVerdict::Missing, why));
+        }
         let few = |side, samples| (RowVerdict::Inconclusive, RowReason::TooFew { side, samples });
         match (baseline.count(), candidate.count()) {
             (0, 0) => candidate.too_few.or(baseline.too_few).map(|n| few(None, n)),
@@ -203,19 +219,34 @@ impl<'i> Pair<'i> {
         [(Arm::Baseline, self.baseline), (Arm::Candidate, self.candidate)]
     }
 
-    /// Why the cell failed, if it did: on either side, by any of its runs.
+    /// Why the cell failed, if it did: on either side, by any of its runs. Where the sides took turns, runs that were not made
+    /// leave whole blocks, which can be judged.
     fn failure(&self) -> Option<RowReason> {
         let mut failed = self.sides().into_iter().rev().filter_map(|(side, cell)| {
-            let runs = &cell?.failed;
-            Some((side, runs.first()?, runs.len() - 1))
+            let cell = cell?;
+            let unfinished = cell.unfinished.iter().filter(|_| !self.in_turns);
+            let mut runs = cell.failed.iter().chain(unfinished);
+            Some((side, runs.next()?, runs.count()))
         });
         let (side, first, more) = failed.next()?;
         let (run, why) = (first.run.clone(), first.why.clone());
         Some(RowReason::RunFailed { side, run, status: first.status, why, more })
     }
 
+    /// Runs of a comparison in turns that were not made.
+    fn unfinished(&self) -> Option<RowReason> {
+        let mut sides = self.sides().into_iter().filter(|_| self.in_turns);
+        sides.find_map(|(side, cell)| {
+            let runs = cell?.unfinished.len();
+            (runs > 0).then_some(RowReason::Unfinished { side, runs })
+        })
+    }
+
     /// Values that a run lacks and others of its side have, and runs that a cell lacks and others of its grid have.
     fn gap(&self, entry: &Entry<'_>) -> Option<RowGap> {
+        if let Some(why) = self.unfinished() {
+            return Some(RowGap { why, lost: true });
+        }
         let (baseline, candidate) = (&entry.baseline, &entry.candidate);
         let absent = [baseline.absent_within_sessions(), candidate.absent()];
         let columns = [baseline, candidate].into_iter().zip(absent);

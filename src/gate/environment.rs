@@ -1,11 +1,16 @@
-//! Whether the two sides were measured on machines whose figures can be compared.
+//! Whether the two sides were measured on machines, and with settings, whose figures can be compared.
+//!
+//! A cell of one name that was told something else is other work. Where the sides took turns somebody has set them so, and it
+//! is said; of two recordings nobody knows whether it is what is to be tested, so it has to be named.
 
 use std::collections::BTreeSet;
 
 use super::index::SideIndex;
 use super::policy::GatePolicy;
-use super::reason::{GateNote, MachineDoubt};
+use super::reason::GateNote;
+use super::unlike::{MachineDoubt, OtherSetting};
 use crate::event::Arm;
+use crate::event::axis::setting_keys;
 use crate::event::fingerprint::{Fingerprint, FingerprintDifference};
 
 /// What a fingerprint must say for its machine to be known: of each line one. Some processors have no name, and a signature instead.
@@ -27,6 +32,7 @@ pub(super) fn compare(
     baseline: &SideIndex<'_>,
     candidate: &SideIndex<'_>,
     policy: &GatePolicy,
+    in_turns: bool,
 ) -> Environment {
     let (of_baseline, of_candidate) = (prints(baseline), prints(candidate));
     let sides = [(&of_baseline, Arm::Baseline), (&of_candidate, Arm::Candidate)];
@@ -54,9 +60,55 @@ pub(super) fn compare(
     });
     let mut environment =
         Environment { differences, refused: None, doubt: false, notes: Vec::new() };
-    environment.settle(unknown, policy);
-    environment.notes.extend(idle_subject(&of_baseline, &of_candidate, policy));
+    let mut against = unknown;
+    against.extend(environment.machines(policy));
+    // What the machine is known by is said of the machine.
+    let of_machine = |key: &str| {
+        let mut prints = of_baseline.iter().chain(&of_candidate).filter_map(|(_, print)| *print);
+        prints.any(|print| print.hard.contains_key(key))
+    };
+    let differ =
+        settings(baseline, candidate).into_iter().filter(|found| !of_machine(&found.setting));
+    for found in differ {
+        if in_turns || policy.subject.contains(&found.setting) {
+            environment.notes.push(GateNote::OtherSetting(found));
+        } else {
+            against.push(MachineDoubt::Setting(found));
+        }
+    }
+    environment.settle(against, policy);
+    let told = [baseline, candidate].iter().any(|side| side.tell_settings());
+    environment.notes.extend(idle_subject(&of_baseline, &of_candidate, policy, told));
     environment
+}
+
+/// Settings of cells that both sides have, where they are not the same.
+fn settings(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> Vec<OtherSetting> {
+    let mut found: Vec<OtherSetting> = Vec::new();
+    for (cell, new) in &candidate.cells {
+        let Some(base) = baseline.cells.get(cell) else { continue };
+        for key in setting_keys() {
+            let (base, new) = (base.values_of(key), new.values_of(key));
+            if base.is_empty() || new.is_empty() || base == new {
+                continue;
+            }
+            let shown = |values: BTreeSet<&str>| Vec::from_iter(values).join(" | ");
+            let (baseline, candidate) = (shown(base), shown(new));
+            let same = found.iter_mut().find(|it| {
+                (&*it.setting, &it.baseline, &it.candidate) == (key, &baseline, &candidate)
+            });
+            match same {
+                Some(same) => same.cells.push((*cell).to_owned()),
+                None => found.push(OtherSetting {
+                    setting: key.to_owned(),
+                    baseline,
+                    candidate,
+                    cells: vec![(*cell).to_owned()],
+                }),
+            }
+        }
+    }
+    found
 }
 
 /// Whether a fingerprint says which machine it is of: one that is empty equals any other that is.
@@ -81,7 +133,9 @@ fn prints<'i>(side: &SideIndex<'i>) -> Prints<'i> {
 }
 
 impl Environment {
-    fn settle(&mut self, mut against: Vec<MachineDoubt>, policy: &GatePolicy) {
+    /// In what the machines differ that is not under test.
+    fn machines(&mut self, policy: &GatePolicy) -> Vec<MachineDoubt> {
+        let mut against = Vec::new();
         for difference in &self.differences {
             let FingerprintDifference { field, baseline, candidate, hard } = difference.clone();
             if policy.subject.contains(&field) {
@@ -90,6 +144,10 @@ impl Environment {
                 against.push(MachineDoubt::Differs { field, baseline, candidate });
             }
         }
+        against
+    }
+
+    fn settle(&mut self, against: Vec<MachineDoubt>, policy: &GatePolicy) {
         if against.is_empty() {
             return;
         }
@@ -102,11 +160,13 @@ impl Environment {
     }
 }
 
-/// A subject that no fingerprint has: most likely a slip of the pen, and nothing is excused by it.
+/// A subject that no fingerprint has, and that is no setting where these are `told`: most likely a slip of the pen, and nothing
+/// is excused by it.
 fn idle_subject(
     baseline: &Prints<'_>,
     candidate: &Prints<'_>,
     policy: &GatePolicy,
+    told: bool,
 ) -> Vec<GateNote> {
     let known: BTreeSet<&String> = baseline
         .iter()
@@ -114,7 +174,8 @@ fn idle_subject(
         .filter_map(|(_, print)| *print)
         .flat_map(|print| print.hard.keys().chain(print.soft.keys()))
         .collect();
-    let idle = policy.subject.iter().filter(|field| !known.contains(field));
+    let is_setting = |field: &str| told && setting_keys().any(|key| key == field);
+    let idle = policy.subject.iter().filter(|field| !known.contains(field) && !is_setting(field));
     let note = |field: &String| GateNote::IdleSubject { field: field.clone() };
     if known.is_empty() { Vec::new() } else { idle.map(note).collect() }
 }

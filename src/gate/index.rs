@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::copies::Copies;
 use super::error::GateError;
 use super::side::{Figure, FigureKey, GateRun, IndexedRun, Side};
+use crate::event::RunStatus;
 
 /// A side's runs by cell.
 pub(super) struct SideIndex<'a> {
@@ -20,6 +21,8 @@ pub(super) struct SideIndex<'a> {
 pub(super) struct CellRuns<'a> {
     pub(super) ended: Vec<IndexedRun<'a>>,
     pub(super) failed: Vec<&'a GateRun>,
+    /// Cancelled, or planned and not made.
+    pub(super) unfinished: Vec<&'a GateRun>,
     /// Fewer runs than another cell of the same session has.
     pub(super) short: Option<Short>,
     /// Runs that repeat the figures of another one.
@@ -35,9 +38,23 @@ pub(super) struct Short {
     pub(super) others: usize,
 }
 
-impl CellRuns<'_> {
+impl<'a> CellRuns<'a> {
     pub(super) fn is_empty(&self) -> bool {
-        self.ended.is_empty() && self.failed.is_empty()
+        self.runs().next().is_none()
+    }
+
+    /// All, however they ended.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &'a GateRun> {
+        let ended = self.ended.iter().map(|run| run.run);
+        ended.chain(self.failed.iter().chain(&self.unfinished).copied())
+    }
+
+    /// What its first runs in each session were told of this; empty where no source tells.
+    pub(super) fn values_of(&self, key: &str) -> BTreeSet<&'a str> {
+        let mut seen = BTreeSet::new();
+        let told = self.runs().filter(|run| !run.settings.is_empty());
+        let firsts = told.filter(|run| seen.insert(run.session.as_str()));
+        firsts.filter_map(|run| run.settings.get(key)).map(String::as_str).collect()
     }
 }
 
@@ -50,6 +67,16 @@ fn place(run: &GateRun) -> (&str, u32, u32, u32) {
 }
 
 impl<'a> SideIndex<'a> {
+    /// Whether some run says what it was told.
+    pub(super) fn tell_settings(&self) -> bool {
+        self.runs().any(|run| !run.settings.is_empty())
+    }
+
+    /// All runs, however they ended.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &'a GateRun> {
+        self.cells.values().flat_map(CellRuns::runs)
+    }
+
     /// Of these runs of a side.
     pub(super) fn new(side: &'a Side, mut runs: Vec<&'a GateRun>) -> Result<Self, GateError> {
         runs.sort_by(|a, b| (place(a), &a.run).cmp(&(place(b), &b.run)));
@@ -63,10 +90,10 @@ impl<'a> SideIndex<'a> {
             sessions.insert(run.session.as_str());
             let figures = figures(side, run)?;
             let cell = cells.entry(&run.cell).or_default();
-            if run.failed() {
-                cell.failed.push(run);
-            } else {
-                cell.ended.push(IndexedRun { run, figures });
+            match run.status {
+                Some(RunStatus::Cancelled) => cell.unfinished.push(run),
+                Some(RunStatus::Failed) => cell.failed.push(run),
+                _ => cell.ended.push(IndexedRun { run, figures }),
             }
         }
         mark_short(&mut cells);

@@ -40,14 +40,16 @@ pub fn judge(
     let [base, new] = &sides;
     check_overlap(base, new)?;
     check_sessions(base, new)?;
-    let environment = compare(base, new, policy);
-    let aligned = align((base, new), policy)?;
+    let in_turns = paired::is_paired(base, new);
+    let environment = compare(base, new, policy, in_turns);
+    let aligned = align((base, new), policy, in_turns)?;
     let mut found = test((base, new), &aligned, policy);
     let rows = rows(&aligned, &found, &environment, policy.alpha);
     let refused = environment.refused.is_some();
     let mut notes = Vec::from_iter(environment.refused);
     notes.append(&mut found.notes);
     notes.extend(notes::of_input((base, new), &aligned, policy));
+    notes.extend(notes::unfinished([base, new]).filter(|_| in_turns));
     notes.extend(notes::own_sessions(&kept.own));
     notes.extend(environment.notes);
     notes.extend(notes::of_rows(&rows));
@@ -116,7 +118,7 @@ fn test(
         aligned.entries.iter().filter(|entry| entry.is_testable()).collect();
     let ask = FamilyAsk { alpha: policy.alpha, draws: policy.draws, seed: policy.seed };
     if paired::is_paired(baseline, candidate) {
-        return paired::test(&entries, &ask);
+        return paired::test((baseline, candidate), &entries, &ask);
     }
     match stored_sessions(baseline) {
         0 | 1 => stored::test_one(&entries, &ask),

@@ -51,6 +51,7 @@ pub mod reason;
 pub mod side;
 mod span;
 mod stored;
+pub mod unlike;
 pub mod verdict;
 
 #[cfg(test)]

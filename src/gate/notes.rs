@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::align::Aligned;
 use super::copies::same_figures;
-use super::index::{CellRuns, SideIndex};
+use super::index::SideIndex;
 use super::policy::{GatePolicy, Role, default_rule};
 use super::reason::GateNote;
-use super::side::{GateRun, IndexedRun};
+use super::side::IndexedRun;
 use super::verdict::{Row, RowVerdict};
 use crate::event::Arm;
 
@@ -33,6 +33,7 @@ pub(super) fn of_input(
     notes.extend(aligned.unmeasured.iter().map(|(metric, found)| GateNote::Unmeasured {
         metric: (*metric).clone(),
         places: found.places,
+        first: found.first.clone(),
         why: found.note.unwrap_or_default().to_owned(),
     }));
     notes.extend(aligned.retired.iter().map(|(cell, reason)| GateNote::Retired {
@@ -44,23 +45,26 @@ pub(super) fn of_input(
     notes
 }
 
-fn runs<'i>(side: &'i SideIndex<'_>) -> impl Iterator<Item = &'i GateRun> {
-    side.cells.values().flat_map(|cell: &CellRuns<'_>| {
-        let ended = cell.ended.iter().map(|run| run.run);
-        ended.chain(cell.failed.iter().copied())
-    })
-}
-
 /// Whether the arms were recorded the other way round.
 fn exchanged(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> bool {
-    let arm = |side| runs(side).find_map(|run| run.pairing.as_ref().map(|pairing| pairing.arm));
+    let arm = |side: &SideIndex<'_>| {
+        side.runs().find_map(|run| run.pairing.as_ref().map(|pairing| pairing.arm))
+    };
     arm(baseline) == Some(Arm::Candidate) && arm(candidate) == Some(Arm::Baseline)
+}
+
+/// Runs of a comparison in turns that are not there.
+pub(super) fn unfinished(sides: [&SideIndex<'_>; 2]) -> Option<GateNote> {
+    let cells = || sides.into_iter().flat_map(|side| side.cells.values());
+    let runs = cells().map(|cell| cell.unfinished.len()).sum();
+    let of = cells().map(|cell| cell.runs().count()).sum();
+    (runs > 0).then_some(GateNote::Unfinished { runs, of })
 }
 
 /// A source that does not say how its runs ended.
 fn silent(index: &SideIndex<'_>, side: Arm) -> Option<GateNote> {
-    let silent = runs(index).filter(|run| run.status.is_none()).count();
-    (silent > 0).then(|| GateNote::Silent { side, runs: silent, of: runs(index).count() })
+    let silent = index.runs().filter(|run| run.status.is_none()).count();
+    (silent > 0).then(|| GateNote::Silent { side, runs: silent, of: index.runs().count() })
 }
 
 /// Runs that repeat the figures of another one of their cell.

@@ -18,15 +18,12 @@ type Block<'i> = (&'i str, u32);
 /// Whether both sides hold runs of the same blocks of the same cells.
 pub(super) fn is_paired(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> bool {
     fn blocks<'i>(side: &'i SideIndex<'_>) -> BTreeSet<(&'i str, Block<'i>)> {
-        let cells = side.cells.values();
-        let runs = cells.flat_map(|cell| {
-            cell.ended.iter().map(|run| run.run).chain(cell.failed.iter().copied())
-        });
-        runs.filter_map(|run| {
-            let pairing = run.pairing.as_ref()?;
-            Some((run.cell.as_str(), (pairing.session.as_str(), pairing.block)))
-        })
-        .collect()
+        side.runs()
+            .filter_map(|run| {
+                let pairing = run.pairing.as_ref()?;
+                Some((run.cell.as_str(), (pairing.session.as_str(), pairing.block)))
+            })
+            .collect()
     }
     !blocks(baseline).is_disjoint(&blocks(candidate))
 }
@@ -41,7 +38,11 @@ struct Differences<'i> {
 }
 
 /// Tests these rows by flipping the signs of blocks.
-pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
+pub(super) fn test(
+    sides: (&SideIndex<'_>, &SideIndex<'_>),
+    entries: &[&Entry<'_>],
+    ask: &FamilyAsk,
+) -> Tested {
     let rows: Vec<Differences<'_>> = entries.iter().map(|entry| differences(entry)).collect();
     let units: BTreeSet<Block<'_>> =
         rows.iter().flat_map(|row| row.blocks.keys().copied()).collect();
@@ -77,16 +78,34 @@ pub(super) fn test(entries: &[&Entry<'_>], ask: &FamilyAsk) -> Tested {
         }
     });
     let reach = reach.collect();
-    let sessions: BTreeSet<&str> = units.iter().map(|(session, _)| *session).collect();
+    let whole = whole_blocks(sides);
+    let sessions: BTreeSet<&str> = whole.iter().map(|(session, _)| *session).collect();
     let notes = broken_note(entries, &rows).into_iter().collect();
     Tested {
-        design: Design::Paired { sessions: sessions.len(), blocks: units.len() },
+        design: Design::Paired { sessions: sessions.len(), blocks: whole.len() },
         full: true,
         // Without a test there is no smallest p value but the one that the blocks could have given.
         p_min: if tests.is_empty() { paired_p_min(units.len()) } else { found.p_min },
         reach,
         notes,
     }
+}
+
+/// The blocks that some cell has all runs of, whatever these have measured.
+fn whole_blocks<'i>(
+    (baseline, candidate): (&'i SideIndex<'_>, &'i SideIndex<'_>),
+) -> BTreeSet<Block<'i>> {
+    let mut blocks: BTreeMap<(&str, Block<'i>), [Vec<Place>; 2]> = BTreeMap::new();
+    for (arm, side) in [baseline, candidate].into_iter().enumerate() {
+        for run in side.cells.values().flat_map(|cell| &cell.ended).map(|run| run.run) {
+            if let Some(pairing) = &run.pairing {
+                let block = (run.cell.as_str(), (pairing.session.as_str(), pairing.block));
+                blocks.entry(block).or_default()[arm].push((pairing.position, None));
+            }
+        }
+    }
+    let whole = blocks.into_iter().filter(|(_, arms)| is_whole(arms));
+    whole.map(|((_, block), _)| block).collect()
 }
 
 fn unreachable(row: &Differences<'_>, alpha: f64, gap: Option<RowGap>) -> Reach {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::unlike::{MachineDoubt, OtherSetting};
 use crate::event::record::{Arm, RunStatus};
 use crate::metric::MetricName;
 
@@ -57,6 +58,13 @@ pub enum RowReason {
         runs: usize,
         /// What is said of it; may be empty.
         note: String,
+    },
+    /// Runs of a comparison in turns were not made, or were ended by the user.
+    Unfinished {
+        /// Of which side.
+        side: Arm,
+        /// How many.
+        runs: usize,
     },
     /// The cell has fewer runs than others.
     FewerRuns {
@@ -205,30 +213,6 @@ pub struct Narrow {
     pub dated: bool,
 }
 
-/// Why the machines of two sides count as different.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "machine", rename_all = "snake_case")]
-pub enum MachineDoubt {
-    /// Nothing is known of the machine of some sessions.
-    Unknown {
-        /// Whose.
-        side: Arm,
-        /// How many sessions.
-        sessions: usize,
-        /// Of so many.
-        of: usize,
-    },
-    /// A field of the fingerprint differs.
-    Differs {
-        /// The field.
-        field: String,
-        /// Of the baseline.
-        baseline: String,
-        /// Of the candidate.
-        candidate: String,
-    },
-}
-
 /// What people must know beside the rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "snake_case")]
@@ -251,6 +235,15 @@ pub enum GateNote {
         baseline: String,
         /// Of the candidate.
         candidate: String,
+    },
+    /// A setting that differs: since it is what is tested, or was set so where the sides took turns.
+    OtherSetting(OtherSetting),
+    /// A comparison in turns of which runs are not there.
+    Unfinished {
+        /// How many, of both sides.
+        runs: usize,
+        /// Of so many that were planned.
+        of: usize,
     },
     /// A subject that no fingerprint has.
     IdleSubject {
@@ -306,6 +299,9 @@ pub enum GateNote {
         metric: MetricName,
         /// In so many stages of cells.
         places: usize,
+        /// The first: stage and cell; empty in verdicts from before it was told.
+        #[serde(default)]
+        first: String,
         /// Why, in the words of the first; may be empty.
         #[serde(default)]
         why: String,

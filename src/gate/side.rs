@@ -47,6 +47,8 @@ pub struct GateRun {
     pub status: Option<RunStatus>,
     /// Why it ended like that, for people; may be empty.
     pub why: String,
+    /// What it was told, by the keys of [`setting_keys`](crate::event::axis::setting_keys); empty: the source does not tell.
+    pub settings: BTreeMap<String, String>,
     /// Its figures, in any order.
     pub figures: Vec<Figure>,
 }
@@ -68,13 +70,6 @@ pub struct Figure {
     pub note: String,
     /// Only the worker knows it.
     pub of_worker: bool,
-}
-
-impl GateRun {
-    /// Whether it did not come to its end: none of its figures says what the cell costs.
-    pub(super) fn failed(&self) -> bool {
-        matches!(self.status, Some(RunStatus::Failed | RunStatus::Cancelled))
-    }
 }
 
 /// The phase and the metric of a figure.

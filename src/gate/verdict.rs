@@ -148,6 +148,7 @@ impl fmt::Display for Design {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         match *self {
+            Self::Paired { blocks: 0, .. } => f.write_str("interleaved, no whole block"),
             Self::Paired { sessions: 1, blocks } => {
                 write!(f, "interleaved, {blocks} block{}", plural(blocks))
             }

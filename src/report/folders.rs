@@ -11,7 +11,8 @@ use super::json::{FORMAT, pretty};
 use super::layout::{Column, counted, first_of, render, wrap};
 use super::summary::{SummaryRow, cells_of};
 use super::{ReportError, markdown};
-use crate::event::{Axis, JobSpec, Num, RunRecord, RunStatus};
+use crate::event::axis::{setting_keys, settings};
+use crate::event::{Num, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::units::change;
 
@@ -167,19 +168,15 @@ impl Folders {
 
     /// The settings of cells of one name that are not the same in all folders.
     fn settings(&self, cells: &[&str]) -> Vec<String> {
-        let mut notes = Vec::new();
-        for axis in Axis::all() {
-            notes.extend(self.setting(cells, axis.key(), |job| axis.get(job).to_string()));
-        }
-        notes.extend(self.setting(cells, "train.epochs", |job| job.train.epochs.to_string()));
-        notes
+        setting_keys().flat_map(|key| self.setting(cells, key)).collect()
     }
 
-    fn setting(&self, cells: &[&str], key: &str, of: impl Fn(&JobSpec) -> String) -> Vec<String> {
+    fn setting(&self, cells: &[&str], key: &str) -> Vec<String> {
         let values = |cell: &str| {
             let values = self.folders.iter().filter_map(|folder| {
                 let first = folder.records.iter().find(|record| record.cell == cell)?;
-                Some((of(&first.job), folder.name.as_str()))
+                let (_, value) = settings(&first.job).find(|(of, _)| *of == key)?;
+                Some((value, folder.name.as_str()))
             });
             let values: Vec<_> = values.collect();
             (distinct(values.iter().map(|(value, _)| value)).len() > 1).then_some(values)

@@ -276,6 +276,29 @@ fn each_outcome_has_its_code() {
     check(&lab, &strict).exits(2);
 }
 
+/// A batch of another size is other work under the same name.
+#[test]
+fn cells_that_were_told_something_else_are_named() {
+    let lab = Lab::new("");
+    for (session, name) in [("one", "base"), ("two", "new")] {
+        Made::new(session).write(&lab, name);
+    }
+    let same = one_line(&check(&lab, &["base", "new"]).exits(0).stdout);
+    assert!(!same.contains("settings") && !same.contains("batch_size"), "{same}");
+    for entry in fs::read_dir(lab.path("new/runs")).unwrap() {
+        let path = entry.unwrap().path().join("events.jsonl");
+        let mut line: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        line["data"]["job"]["train"]["batch_size"] = json!(7);
+        fs::write(path, format!("{line}\n")).unwrap();
+    }
+    let other = one_line(&check(&lab, &["base", "new"]).exits(4).stdout);
+    let differs = "batch_size is `16` and `7` in `cnn-digits` and 2 other cells";
+    assert!(other.contains(&format!("not compared: {differs}")), "{other}");
+    fs::write(lab.path("gate.toml"), "[gate]\nsubject = [\"batch_size\"]\n").unwrap();
+    let meant = one_line(&check(&lab, &["base", "new", "--gate", "gate.toml"]).exits(0).stdout);
+    assert!(meant.contains(&format!("other settings: {differs}: a change may come")), "{meant}");
+}
+
 /// What is done to one file, the exit code, and what is said.
 type Tampering = (&'static str, &'static str, fn(&str) -> String, i32, &'static str);
 

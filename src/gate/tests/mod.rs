@@ -104,6 +104,7 @@ impl Lab {
             pairing: None,
             status: Some(RunStatus::Completed),
             why: String::new(),
+            settings: BTreeMap::new(),
             figures: figures.collect(),
         }
     }

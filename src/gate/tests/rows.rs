@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::metric::Better;
-use RowVerdict::{Failed, Incomparable, Inconclusive, Info, Missing, New, Pass, Regressed};
+use RowVerdict::{
+    Failed, Incomparable, Inconclusive, Info, Missing, New, Pass, Regressed, Unreachable,
+};
 
 fn pair(seed: u64) -> (Side, Side) {
     Lab::new(seed, 0.01).paired(10, &none)
@@ -78,13 +80,19 @@ fn a_new_cell_is_told_and_not_judged() {
 
 #[test]
 fn one_failed_run_fails_its_cell_on_either_side() {
-    for (status, in_candidate) in [
-        (RunStatus::Failed, true),
-        (RunStatus::Cancelled, true),
-        (RunStatus::Failed, false),
-        (RunStatus::Cancelled, false),
+    // One that was not made leaves the blocks of the others where the sides took turns, and nothing elsewhere.
+    let alone = || {
+        let mut lab = Lab::new(4, 0.01);
+        (lab.session("old", 6, &none), lab.session("new", 6, &none))
+    };
+    let in_turns = || pair(4);
+    for (status, in_candidate, sides) in [
+        (RunStatus::Failed, true, &in_turns as &dyn Fn() -> (Side, Side)),
+        (RunStatus::Failed, false, &in_turns),
+        (RunStatus::Cancelled, true, &alone),
+        (RunStatus::Cancelled, false, &alone),
     ] {
-        let (mut baseline, mut candidate) = pair(4);
+        let (mut baseline, mut candidate) = sides();
         let side = if in_candidate { &mut candidate } else { &mut baseline };
         let run = &mut side.runs[3];
         (run.status, run.why) = (Some(status), "killed by signal 9".into());
@@ -96,6 +104,75 @@ fn one_failed_run_fails_its_cell_on_either_side() {
         let of = if in_candidate { r#""side":"candidate""# } else { r#""side":"baseline""# };
         assert!(said(&p25.why).contains(of), "{p25:?}");
         assert_eq!((p25.baseline, p25.candidate, p25.change), (None, None, None));
+    }
+}
+
+#[test]
+fn a_comparison_that_was_interrupted_counts_its_whole_blocks_and_passes_nothing() {
+    let (mut baseline, mut candidate) = pair(4);
+    let begun = |run: &GateRun| run.pairing.as_ref().unwrap().block <= 2;
+    let mut not_made = 0;
+    for side in [&mut baseline, &mut candidate] {
+        for run in side.runs.iter_mut().filter(|run| !begun(run)) {
+            // As the manifest promises it, and without a record of its place.
+            (run.status, run.pairing) = (Some(RunStatus::Cancelled), None);
+            run.figures.clear();
+            not_made += 1;
+        }
+    }
+    let found = judged(&baseline, &candidate);
+    assert_eq!(found.design, Design::Paired { sessions: 1, blocks: 2 });
+    assert_eq!((count(&found, Unreachable), exits(&found)), (2 * GATED, (5, 5)));
+    let of = baseline.runs.len() + candidate.runs.len();
+    assert!(found.notes.contains(&GateNote::Unfinished { runs: not_made, of }), "{found:?}");
+    // Enough blocks to find what is worse, and to let nothing pass.
+    let (baseline, mut candidate) = Lab::new(4, 0.01).paired(10, &only("mlp", P25, 1.5));
+    let last = candidate.runs.iter_mut().filter(|run| run.pairing.as_ref().unwrap().block == 10);
+    last.for_each(|run| run.status = Some(RunStatus::Cancelled));
+    let found = judged(&baseline, &candidate);
+    assert_eq!(found.design, Design::Paired { sessions: 1, blocks: 9 });
+    assert_eq!(row(&found, "mlp", P25).verdict, Regressed);
+    assert_eq!((count(&found, Missing), count(&found, Pass)), (2 * GATED - 1, 0));
+    // A side of which nothing was made is not new.
+    let (mut baseline, candidate) = pair(4);
+    for run in baseline.runs.iter_mut().filter(|run| run.cell == "mlp") {
+        run.status = Some(RunStatus::Cancelled);
+        run.figures.clear();
+    }
+    let found = judged(&baseline, &candidate);
+    assert_eq!((count(&found, Missing), count(&found, New)), (GATED, 0));
+    assert_eq!(exits(&found), (5, 5));
+}
+
+#[test]
+fn settings_that_differ_are_named_and_compared_only_where_that_is_meant() {
+    let told = |mut side: Side, batch: &str| {
+        for run in side.runs.iter_mut().filter(|run| run.cell == "mlp") {
+            run.settings = [("batch_size".to_owned(), batch.to_owned())].into();
+        }
+        side
+    };
+    let mut lab = Lab::new(4, 0.01);
+    let (old, new) = (lab.session("old", 6, &none), lab.session("new", 6, &none));
+    let says = r#""setting":"batch_size","baseline":"64","candidate":"32","cells":["mlp"]"#;
+    let subject = GatePolicy { subject: ["batch_size".to_owned()].into(), ..GatePolicy::default() };
+    let any = GatePolicy { any_machine: true, ..GatePolicy::default() };
+    let usual = GatePolicy::default();
+    let (turned, other) = pair(4);
+    for (base, candidate, policy, named, compared) in [
+        (told(old.clone(), "64"), told(new.clone(), "64"), &usual, false, true),
+        (told(old.clone(), "64"), told(new.clone(), "32"), &usual, true, false),
+        (told(old.clone(), "64"), told(new.clone(), "32"), &subject, true, true),
+        (told(old.clone(), "64"), told(new.clone(), "32"), &any, true, true),
+        // A CSV file does not tell.
+        (told(old.clone(), "64"), new.clone(), &usual, false, true),
+        // Who measures them in turns has set them so.
+        (told(turned, "64"), told(other, "32"), &usual, true, true),
+    ] {
+        let found = judge(&base, &candidate, policy).unwrap();
+        assert_eq!(has_note(&found, says), named, "{:?}", found.notes);
+        assert_eq!(found.outcome != Outcome::Incomparable, compared, "{:?}", found.notes);
+        assert!(!has_note(&found, "idle_subject"), "{:?}", found.notes);
     }
 }
 

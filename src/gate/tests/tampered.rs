@@ -99,7 +99,7 @@ const PAIRED: &[(&str, Tamper, Says)] = &[
     (
         "cancelled run",
         |_, new, _| one(new).status = Some(RunStatus::Cancelled),
-        Exit(5, RowVerdict::Failed, GATED),
+        Exit(5, RowVerdict::Missing, GATED),
     ),
     (
         "runs whose end is not known",

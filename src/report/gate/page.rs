@@ -157,7 +157,7 @@ fn columns(rows: &[&Row], design: &Design, with_verdict: bool) -> Vec<Column> {
         column("figure", Align::Left, &|row| plain(&figure(row))),
         column("baseline", Align::Right, &|row| quantity(&row.unit, row.baseline)),
         column("candidate", Align::Right, &|row| quantity(&row.unit, row.candidate)),
-        column(change_head(design), Align::Right, &|row| change(row.change)),
+        column(change_head(design, rows), Align::Right, &|row| change(row.change)),
         column("interval", Align::Right, &interval),
         column("p", Align::Right, &|row| probability(row.p)),
         column("why", Align::Left, &reasons),

@@ -49,7 +49,7 @@ impl GateReport<'_> {
                 "rows or stored sessions are missing or failed, or none could be judged"
             }
             Outcome::Incomparable => {
-                "the two sides were measured in different or unknown environments"
+                "the two sides were measured in different or unknown environments, or with other settings"
             }
         };
         format!("{why} (exit code {code})")

@@ -111,11 +111,13 @@ pub(super) fn plain(text: &str) -> String {
     shown.collect()
 }
 
-/// Heading of the changes.
-pub(super) const fn change_head(design: &Design) -> &'static str {
+/// Heading of the changes of these rows: those that were not tested are of medians, and nothing was paired.
+pub(super) fn change_head(design: &Design, rows: &[&Row]) -> &'static str {
+    let tested = |row: &&&Row| row.change.is_some() && row.p.is_some();
+    let all = rows.iter().filter(|row| row.change.is_some()).count();
     match design {
-        Design::Paired { .. } => "paired change",
-        Design::Stored { .. } => "change",
+        Design::Paired { .. } if all == rows.iter().filter(tested).count() => "paired change",
+        _ => "change",
     }
 }
 

@@ -10,7 +10,8 @@ use super::rows::{
     all_incomparable, change, change_head, doubtful, evidence, fails, figure, interval, of, plain,
     probability, quantity,
 };
-use crate::gate::{Design, Judgement, Row, RowReason, RowVerdict};
+use crate::gate::unlike::MachineDoubt;
+use crate::gate::{Design, GateNote, Judgement, Row, RowReason, RowVerdict};
 use crate::units;
 
 /// Rows of a verdict that does not fail, at most.
@@ -92,7 +93,7 @@ fn columns(rows: &[&Row], design: &Design) -> Vec<Column> {
         align,
         ..Column::words(head, rows, |row| cell(row))
     };
-    let change_head = change_head(design).replace(' ', "\n");
+    let change_head = change_head(design, rows).replace(' ', "\n");
     let mut columns = vec![
         column("verdict", Align::Left, &|row| row.verdict.to_string()),
         column("cell", Align::Left, &|row| plain(&row.cell)),
@@ -256,7 +257,7 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
              the gate file if it is what is being tested; --any-machine compares all the same"
                 .to_owned(),
         );
-    } else if has(RowVerdict::Incomparable) {
+    } else if has(RowVerdict::Incomparable) && !judgement.notes.iter().any(is_of_settings) {
         lines.push(
             "to do: give results folders, or keep manifest.json beside the CSV files: it says where they were measured; \
              --any-machine compares all the same"
@@ -264,6 +265,12 @@ fn advice(report: &GateReport<'_>) -> Vec<String> {
         );
     }
     lines
+}
+
+/// Whether nothing was compared since the settings differ; the note says what to do.
+fn is_of_settings(note: &GateNote) -> bool {
+    let of_setting = |doubt: &MachineDoubt| matches!(doubt, MachineDoubt::Setting(_));
+    matches!(note, GateNote::NotCompared { against } if against.iter().all(of_setting))
 }
 
 /// Whether too many of a row's runs lack its figure.

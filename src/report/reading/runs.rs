@@ -1,5 +1,7 @@
 //! What is read: runs, and how they are called.
 
+use std::collections::BTreeMap;
+
 use super::fault::Fault;
 use super::sheet::CsvRow;
 use crate::gate::GateRun;
@@ -37,6 +39,7 @@ pub(super) fn begun(line: &CsvRow<'_>) -> Result<GateRun, Fault> {
         pairing: None,
         status: line.status()?,
         why: String::new(),
+        settings: BTreeMap::new(),
         figures: Vec::new(),
     })
 }

@@ -1,7 +1,8 @@
 //! Why a row of the gate has its verdict, and what must be known beside the rows.
 
 use super::count;
-use crate::gate::reason::{MachineDoubt, Narrow, Tested};
+use crate::gate::reason::{Narrow, Tested};
+use crate::gate::unlike::{MachineDoubt, OtherSetting};
 use crate::gate::{FEW_SAMPLES, GateNote, RowReason, SESSIONS};
 use crate::units::percent;
 
@@ -46,6 +47,9 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::Absent { side, absent, runs, note } => {
             let why = if note.is_empty() { String::new() } else { format!(" ({note})") };
             format!("{absent} of {runs} runs of the {side} have no such figure{why}")
+        }
+        RowReason::Unfinished { side, runs } => {
+            format!("{} of the {side} were not made, or did not end", counted(*runs, "run"))
         }
         RowReason::FewerRuns { side, has, others } => {
             format!("the {side} has {has} runs of this cell and {others} of others")
@@ -151,7 +155,7 @@ fn narrow(Narrow { sessions, dated }: Narrow) -> String {
 fn and_others(cell: &str, cells: usize) -> String {
     match cells {
         0 | 1 => format!("`{cell}`"),
-        n => format!("`{cell}` and {} other cells", n - 1),
+        n => format!("`{cell}` and {}", counted(n - 1, "other cell")),
     }
 }
 
@@ -170,8 +174,14 @@ fn against(doubts: &[MachineDoubt]) -> String {
         MachineDoubt::Differs { field, baseline, candidate } => {
             format!("{field} is `{baseline}` and `{candidate}`")
         }
+        MachineDoubt::Setting(setting) => other_setting(setting),
     });
     said.collect::<Vec<_>>().join("; ")
+}
+
+fn other_setting(OtherSetting { setting, baseline, candidate, cells }: &OtherSetting) -> String {
+    let of = and_others(cells.first().map_or("", String::as_str), cells.len());
+    format!("{setting} is `{baseline}` and `{candidate}` in {of}")
 }
 
 /// What must be known beside the rows.
@@ -191,6 +201,14 @@ pub fn gate_note(note: &GateNote) -> String {
         GateNote::UnderTest { field, baseline, candidate } => {
             format!("under test: {field} is `{baseline}` and `{candidate}`")
         }
+        GateNote::OtherSetting(setting) => format!(
+            "other settings: {}: a change may come from that as well as from the build",
+            other_setting(setting)
+        ),
+        GateNote::Unfinished { runs, of } => format!(
+            "the comparison was not made to its end: {runs} of {of} runs are not there, and no row passes; what is said rests on whole \
+             blocks. --resume of `perftune run --against` makes the rest"
+        ),
         GateNote::IdleSubject { field } => format!("subject `{field}` is in neither fingerprint"),
         GateNote::OwnSession { session } => {
             format!("session `{session}` is the candidate's own and was left out of the baseline")
@@ -221,9 +239,13 @@ pub fn gate_note(note: &GateNote) -> String {
         GateNote::Twins => {
             "every run of the candidate has the figures of one of the baseline to the last bit: are they copies of one recording?".to_owned()
         }
-        GateNote::Unmeasured { metric, places, why } => {
+        GateNote::Unmeasured { metric, places, first, why } => {
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            let places = counted(*places, "place");
+            let places = match (first.as_str(), *places) {
+                ("", places) => counted(places, "place"),
+                (first, 1) => first.to_owned(),
+                (first, places) => format!("{first} and {} more", counted(places - 1, "place")),
+            };
             format!("`{metric}` was measured on neither side, in {places}{why}")
         }
         GateNote::Retired { cell, reason } => format!("`{cell}` is retired: {reason}"),
@@ -296,6 +318,12 @@ mod tests {
     use crate::event::{Arm, RunStatus};
     use crate::report::words::tests::check;
 
+    fn other_batch() -> OtherSetting {
+        let [setting, baseline, candidate] = ["batch_size", "64", "32"].map(str::to_owned);
+        let cells = ["mlp", "rnn"].map(str::to_owned).into();
+        OtherSetting { setting, baseline, candidate, cells }
+    }
+
     fn failed(status: Option<RunStatus>, why: &str, more: usize) -> RowReason {
         let (side, run) = (Arm::Candidate, "mlp-r2".to_owned());
         RowReason::RunFailed { side, run, status, why: why.to_owned(), more }
@@ -319,6 +347,10 @@ mod tests {
             (
                 RowReason::TooFew { side: Some(side), samples: 3 },
                 "the baseline has fewer than 20 samples (3)",
+            ),
+            (
+                RowReason::Unfinished { side, runs: 2 },
+                "2 runs of the baseline were not made, or did not end",
             ),
             (RowReason::NoBaseline, "the baseline has no such figure: nothing to compare with"),
             (RowReason::NotMeasured { note: String::new() }, "the candidate did not measure it"),
@@ -513,13 +545,43 @@ mod tests {
                 GateNote::Unmeasured {
                     metric: "memory.peak".into(),
                     places: 2,
+                    first: String::new(),
                     why: String::new(),
                 },
                 "`memory.peak` was measured on neither side, in 2 places",
             ),
             (
-                GateNote::Unmeasured { metric: "a.b".into(), places: 1, why: text("no steps") },
-                "`a.b` was measured on neither side, in 1 place: no steps",
+                GateNote::Unmeasured {
+                    metric: "a.b".into(),
+                    places: 1,
+                    first: text("train of mlp"),
+                    why: text("no steps"),
+                },
+                "`a.b` was measured on neither side, in train of mlp: no steps",
+            ),
+            (
+                GateNote::Unmeasured {
+                    metric: "a.b".into(),
+                    places: 3,
+                    first: text("train of mlp"),
+                    why: String::new(),
+                },
+                "`a.b` was measured on neither side, in train of mlp and 2 places more",
+            ),
+            (
+                GateNote::OtherSetting(other_batch()),
+                "other settings: batch_size is `64` and `32` in `mlp` and 1 other cell: a change may come from that as well as from \
+                 the build",
+            ),
+            (
+                GateNote::NotCompared { against: vec![MachineDoubt::Setting(other_batch())] },
+                "not compared: batch_size is `64` and `32` in `mlp` and 1 other cell. What is to be tested belongs into `subject`; \
+                 --any-machine compares all the same",
+            ),
+            (
+                GateNote::Unfinished { runs: 24, of: 40 },
+                "the comparison was not made to its end: 24 of 40 runs are not there, and no row passes; what is said rests on whole \
+                 blocks. --resume of `perftune run --against` makes the rest",
             ),
             (
                 GateNote::Retired { cell: cell(), reason: text("2026-11-01: gone") },
@@ -549,7 +611,7 @@ mod tests {
             ),
             (
                 GateNote::BrokenBlocks { cell: cell(), cells: 2 },
-                "blocks of `mlp` and 1 other cells are not whole (two runs of each side in the order ABBA or BAAB, all with \
+                "blocks of `mlp` and 1 other cell are not whole (two runs of each side in the order ABBA or BAAB, all with \
                  the figure) and were left out; a row of which a block is left out does not pass",
             ),
             (

@@ -229,6 +229,7 @@ mod tests {
             cell: "mlp".into(),
             repeat: 1,
             status: RunStatus::Completed,
+            settings: std::collections::BTreeMap::new(),
             figures: vec![figure],
         };
         StoredSession {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::event::axis::settings;
 use crate::event::{MetricRow, RunRecord, RunStatus};
 
 use super::stored::{BaselineError, Promotion, StoredFigure, StoredRun, StoredSession};
@@ -101,6 +102,7 @@ impl StoredRun {
             cell: record.cell.clone(),
             repeat: record.repeat,
             status: record.status,
+            settings: settings(&record.job).map(|(key, value)| (key.to_owned(), value)).collect(),
             figures: record.metrics.iter().map(figure).collect(),
         }
     }

@@ -1,5 +1,6 @@
 //! What is stored of a session, and of the sessions of one kind of machine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,9 @@ pub struct StoredRun {
     pub repeat: u32,
     /// How it ended.
     pub status: RunStatus,
+    /// What it was told, by the keys of a grid file; empty in sessions from before it was stored.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// What it measured.
     pub figures: Vec<StoredFigure>,
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::side::{Origin, RecordedSide, absent};
 use crate::app::Fault;
+use crate::event::axis::settings;
 use crate::event::{MetricRow, Note, RunRecord};
 use crate::gate::{Figure, GateRun};
 use crate::report::{ending::failure_text, words};
@@ -54,6 +55,7 @@ fn gate_run(record: RunRecord, session: &str) -> GateRun {
         repeat: record.repeat,
         pairing,
         status: Some(record.status),
+        settings: settings(&record.job).map(|(key, value)| (key.to_owned(), value)).collect(),
         why: why.unwrap_or_else(|| words::stop(&record.stop.detail)),
         figures: record.metrics.into_iter().map(figure).collect(),
     }

@@ -2,6 +2,7 @@
 //!
 //! Figures are left to those who read them. Invariant: every run names its session, and every session of a run is listed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::app::distinct::distinct;
@@ -77,6 +78,7 @@ pub(super) fn absent(run: &str, session: &str, why: String) -> GateRun {
         pairing: None,
         status: Some(RunStatus::Cancelled),
         why,
+        settings: BTreeMap::new(),
         figures: Vec::new(),
     }
 }

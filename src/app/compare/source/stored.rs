@@ -171,6 +171,7 @@ fn gate_run(session: &str, run: &StoredRun) -> GateRun {
         pairing: None,
         status: Some(run.status),
         why: String::new(),
+        settings: run.settings.clone(),
         figures: run.figures.iter().map(figure).collect(),
     }
 }
