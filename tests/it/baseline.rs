@@ -73,6 +73,17 @@ fn a_session_is_added_once_and_listed_with_what_it_is_good_for() {
     );
 }
 
+/// What a stored session was told is stored with it: a grid that was changed since is other work.
+#[test]
+fn a_stored_session_knows_its_settings() {
+    let lab = lab();
+    session(&lab, &[]);
+    lab.run(&["--fresh", "--set", "train.optimizer=sgd"]).exits(0);
+    let shown = lab.call(&["check", "baseline", "results/t"]).exits(4);
+    let said = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("not compared: optimizer is `adam` and `sgd` in `"), "{said}");
+}
+
 #[test]
 fn every_field_of_a_fingerprint_may_be_the_subject_of_a_gate() {
     let lab = lab();
