@@ -1,10 +1,11 @@
 //! How the stopping rule compares with others, and whether its intervals keep their word.
 //!
-//! `cargo bench --no-default-features --bench stopping -- [traces|futility|truth|leaks|verdicts|cost]`. Seeds are fixed, so the figures repeat.
+//! `cargo bench --no-default-features --bench stopping -- [traces|families|futility|truth|leaks|verdicts|cost]`. Seeds are fixed, so the figures repeat.
 //!
 //! * `traces`: error against cost of every rule over its whole frontier, on recorded series: those of `TRACES` (a CSV,
 //!   gzip allowed, with `series,benchmark,t_s,value`), else the recording that ships in benches/recordings. The series are
 //!   split in two halves by a hash of their name; the rule was chosen on the first alone.
+//! * `families`: shapes that have fooled rules, with and without the horizon.
 //! * `futility`: what it saves to give up what noise drowns, and how often that is rash; on the same recordings and on noisy
 //!   series of known truth.
 //! * `truth`: series of known truth: coverage of the stopped intervals, and what becomes of drifts and changes of regime.
@@ -23,6 +24,8 @@
 
 #[path = "stopping/cost.rs"]
 mod cost;
+#[path = "stopping/families.rs"]
+mod families;
 #[path = "stopping/futility.rs"]
 mod futility;
 #[path = "stopping/leaks.rs"]
@@ -47,6 +50,9 @@ fn main() {
         let given = std::env::var("SEEDS").ok();
         given.and_then(|text| text.parse().ok()).unwrap_or(default)
     };
+    if wants("families") {
+        families::run(seeds(200));
+    }
     if wants("futility") {
         futility::run(seeds(200));
     }

@@ -73,8 +73,12 @@ fn shown(name: &str, all: &[Vec<(f64, f64)>], limit_s: f64) -> Vec<Pair> {
         100.0 * quantile(pairs.iter().map(|pair| (of(pair), 1.0)), level)
     };
     println!(
-        "  {name:<34} {limit_s:>5.0} {n:>7} {:>8.0} {:>9.0} {:>9.1} {:>7.0} {:>13} {:>13}",
-        100.0 * count(|pair| pair.ends_s.0 < pair.limit_s && !pair.gave_up) / n,
+        "  {name:<34} {limit_s:>5.0} {n:>7} {:>8} {:>9.0} {:>9.1} {:>7.0} {:>13} {:>13}",
+        format!(
+            "{:.0}/{:.0}",
+            100.0 * count(|pair| pair.ends_s.0 < pair.limit_s) / n,
+            100.0 * count(|pair| pair.ends_s.1 < pair.limit_s && !pair.gave_up) / n
+        ),
         100.0 * count(|pair| pair.gave_up) / n,
         100.0 * count(|pair| pair.rash) / count(|pair| pair.gave_up).max(1.0),
         100.0 * sum(|pair| pair.ends_s.1) / sum(|pair| pair.ends_s.0),

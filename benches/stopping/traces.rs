@@ -48,8 +48,13 @@ pub(crate) fn run() {
         );
         for rule in rules() {
             let spec: RuleSpec = rule.parse().unwrap();
-            let outcomes: Vec<Outcome> = chosen.iter().filter_map(|s| outcome(s, &spec)).collect();
-            print(&rule, &outcomes);
+            for horizon in
+                [false, true].into_iter().take(if spec.value("horizon") > 0.0 { 2 } else { 1 })
+            {
+                let outcomes = chosen.iter().filter_map(|s| outcome(s, &spec, horizon));
+                let known = if horizon { ", horizon known" } else { "" };
+                print(&format!("{rule}{known}"), &outcomes.collect::<Vec<Outcome>>());
+            }
         }
     }
 }
@@ -110,8 +115,10 @@ fn in_first_half(name: &str) -> bool {
     Md5::digest(name.as_bytes())[0] % 2 == 0
 }
 
-fn outcome(series: &Series, spec: &RuleSpec) -> Option<Outcome> {
+fn outcome(series: &Series, spec: &RuleSpec, horizon: bool) -> Option<Outcome> {
     let truth = truth(series)?;
+    let whole_s = series.rows.last().map_or(0.0, |last| last.0);
+    let spec = &if horizon { spec.clone().or("horizon", whole_s) } else { spec.clone() };
     let within = spec.value("within");
     let within = if within > 0.0 { within } else { 0.05 };
     let oracle: RuleSpec = format!("oracle:within={within}").parse().unwrap();
@@ -120,8 +127,8 @@ fn outcome(series: &Series, spec: &RuleSpec) -> Option<Outcome> {
         replay.push(*t_s, *value).unwrap();
     }
     let [found, oracle]: [_; 2] = replay.finish().try_into().unwrap();
-    // Our own rule looks at four intervals at the least.
-    let least = series.rows.get(3).map_or(f64::MAX, |row| row.0);
+    // Our own rule looks at six intervals at the least.
+    let least = series.rows.get(5).map_or(f64::MAX, |row| row.0);
     let floor = oracle.stop_s.unwrap_or(f64::MAX).max(least);
     Some(Outcome {
         benchmark: series.benchmark.clone(),

@@ -277,6 +277,9 @@ pub struct ReplayArgs {
     /// The confidence, likewise, such as 95%
     #[arg(long, value_name = "PERCENT")]
     pub confidence: Option<String>,
+    /// The length of what figures are to speak of, likewise, such as 1h
+    #[arg(long, value_name = "DURATION")]
+    pub horizon: Option<String>,
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

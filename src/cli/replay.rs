@@ -15,8 +15,9 @@ use crate::report::replay::{ReplayRow, replay_header, replay_json, replay_row, r
 
 /// Replays every source, prints what came of it, and says what could not be judged.
 pub fn replay(args: &ReplayArgs, screen: Screen) -> Result<ExitStatus, Fault> {
-    let ReplayArgs { rule, within, confidence, metrics, .. } = args;
-    let request = ReplayRequest::new(rule, within.as_deref(), confidence.as_deref(), metrics)?;
+    let ReplayArgs { rule, within, confidence, horizon, metrics, .. } = args;
+    let (within, confidence) = (within.as_deref(), confidence.as_deref());
+    let request = ReplayRequest::new(rule, within, confidence, horizon.as_deref(), metrics)?;
     let mut output = Output {
         format: args.format,
         stream: DataStream::stdout(),

@@ -248,6 +248,14 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     )
     .about("the longest wall time of a run")
     .always("stop.max_run_time_s", |_, run| run.stop.max_run_time_s.into()),
+    key(
+        "stop.horizon",
+        Duration(0.001, LONGEST_S, |s, v, at| {
+            (s.stop.horizon_s, s.stop_place) = (Some(v.as_secs()), at.key);
+        }),
+    )
+    .about("the length of what figures are to speak of: intervals take in how they may wander until there")
+    .unusual("stop.horizon_s", |_, run| run.stop.horizon_s.into()),
     key("stop.patience", Count(1, MANY, |s, v, _| s.stop.patience = v))
         .about("epochs without a better validation accuracy before a run counts as trained")
         .always("stop.patience", |_, run| run.stop.patience.into()),

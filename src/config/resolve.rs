@@ -75,6 +75,14 @@ impl Settings {
             );
             problems.error(self.stop_place, text);
         }
+        if let Some(horizon_s) = self.stop.horizon_s.filter(|s| *s < self.stop.min_time_s) {
+            let text = format!(
+                "`horizon` ({}) is shorter than `min_time` ({}): a stage has seen more by its first look",
+                crate::units::seconds(horizon_s),
+                crate::units::seconds(self.stop.min_time_s)
+            );
+            problems.error(self.stop_place, text);
+        }
         let around = Around {
             stop: &self.stop,
             metrics: &self.metrics,

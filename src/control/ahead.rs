@@ -1,9 +1,10 @@
 //! What is still to come of a stage, as far as anybody knows.
 
+use super::measure::assessment::Assessment;
 use super::measure::times::{ELAPSED, ITEMS};
 use super::run::Run;
 use super::stage::StageState;
-use crate::event::Stage;
+use crate::event::{Note, Num, Stage};
 
 impl Run {
     /// Seconds in which a stage may still become known: until the limit of a stage, of the run or of the requests, or until all
@@ -23,6 +24,31 @@ impl Run {
             self.whole_s(state).map(|whole_s| whole_s - age_s),
         ];
         ends.into_iter().flatten().fold(f64::INFINITY, f64::min)
+    }
+
+    /// What a figure is known to for the regime seen, and for the whole.
+    pub(super) fn ahead(&self, state: &StageState, found: &Assessment) -> Option<Note> {
+        let (whole_s, regime) = (self.horizon_s(state)?, found.regime?);
+        let seen_s = Num(regime.seen_s);
+        if whole_s <= regime.seen_s {
+            let passed = self
+                .policy
+                .horizon_s
+                .map(|limit_s| Note::PastHorizon { seen_s, of_s: Num(limit_s) });
+            return passed;
+        }
+        let share = |half: f64| (found.scale > 0.0).then(|| Num(half / found.scale));
+        Some(Note::Whole {
+            regime: share(regime.half)?,
+            seen_s,
+            whole: share(regime.whole(whole_s, self.policy.confidence))?,
+            of_s: Num(whole_s),
+        })
+    }
+
+    /// The length of what the figures of a stage speak of, where it is known, in seconds.
+    pub(super) fn horizon_s(&self, state: &StageState) -> Option<f64> {
+        self.policy.horizon_s.or_else(|| self.whole_s(state))
     }
 
     /// The time of all budgeted epochs at the pace so far, in seconds.

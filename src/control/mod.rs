@@ -7,7 +7,7 @@
 //! cuts its steps into messages hardly matters, and a recording replays to the same decisions.
 //!
 //! At a look each chosen metric of the stage is *good* when
-//! - there are 10 observations, or 4 if each is a mean over 5 s or more;
+//! - there are 10 observations, or 6 if each is a mean over 5 s or more;
 //! - its warm-up is truncated, at most a third of the series ([`crate::stats::truncation`]); a series that has not settled
 //!   is not good;
 //! - no trend blocks it: Mann-Kendall at 5% and a drift over the window of more than 0.3 of what is asked, or noise in

@@ -28,6 +28,10 @@ pub struct StopPolicy {
     pub max_time_s: f64,
     /// Longest wall time of a run; then it ends as *budget*.
     pub max_run_time_s: Option<f64>,
+    /// The length of what the figures are to speak of, in seconds: intervals then take in how the level may wander until
+    /// there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub horizon_s: Option<f64>,
     /// Epochs without improvement of the validation accuracy before a run counts as trained.
     pub patience: u32,
     /// Smallest gain in validation accuracy that counts as an improvement.
@@ -53,6 +57,7 @@ impl Default for StopPolicy {
             min_time_s: 1.0,
             max_time_s: 60.0,
             max_run_time_s: None,
+            horizon_s: None,
             patience: 5,
             min_delta: 0.001,
             target_accuracy: None,

@@ -289,7 +289,7 @@ fn of_last_look(chosen: &Chosen, policy: &StopPolicy) -> (Option<Estimate>, Rule
         half_width: last.reached(),
         confidence: policy.confidence,
         seen: last.seen,
-        cut: None,
+        notes: Vec::new(),
         agreed: known.then_some(policy.looks),
         open: last.open.clone(),
     };

@@ -147,6 +147,7 @@ impl Run {
             return Figure::default();
         };
         let mut figure = state.figure(metric, &found, &self.policy);
+        figure.notes.extend(self.ahead(state, &found));
         if let (MetricKind::Projection, Some(budget), Some(whole_s)) =
             (metric.kind, ask.budget, figure.estimate)
         {

@@ -333,6 +333,24 @@ pub enum Note {
         /// The time that the one asked for takes if the noise stays what it is, in seconds.
         takes_s: Num,
     },
+    /// How well it is known for what was seen, and for the whole if it goes on to wander as it did.
+    Whole {
+        /// Relative half-width for what was seen.
+        regime: Num,
+        /// How long that is, in seconds.
+        seen_s: Num,
+        /// Relative half-width for the whole.
+        whole: Num,
+        /// How long that is, in seconds.
+        of_s: Num,
+    },
+    /// More was seen than it was to speak of.
+    PastHorizon {
+        /// How long that is, in seconds.
+        seen_s: Num,
+        /// What it was to speak of, in seconds.
+        of_s: Num,
+    },
     /// It was known when the stage was decided, and is not at its end.
     Moved {
         /// The relative half-width at the end, where that is what is wrong.

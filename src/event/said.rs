@@ -17,8 +17,8 @@ pub enum RuleSaid {
         confidence: f64,
         /// Observations.
         seen: u64,
-        /// What was left out as warm-up.
-        cut: Option<Note>,
+        /// What was left out as warm-up, and what else a reader must know.
+        notes: Vec<Note>,
         /// Looks in a row that found it good, where they are enough.
         agreed: Option<u32>,
         /// What is wrong.

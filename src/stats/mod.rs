@@ -27,6 +27,7 @@ pub mod shift;
 pub mod trend;
 pub mod truncation;
 pub mod visits;
+pub mod wander;
 pub mod weighted;
 
 pub use anytime::{AnytimeAsk, Bounds, Tail, anytime_ranks, ratio_bounds};
@@ -52,6 +53,7 @@ pub use shift::{hodges_lehmann, hodges_lehmann_shift};
 pub use trend::{Trend, trend};
 pub use truncation::{Truncation, truncate};
 pub use visits::{Basis, BetweenVisits, VisitFigure, between_visits};
+pub use wander::Wander;
 pub use weighted::weighted_quantile;
 
 #[cfg(test)]

@@ -167,6 +167,28 @@ fn files_that_hold_no_series_are_refused() {
     insta::assert_snapshot!("refused", format!("{all}##### missing\n{missing}"));
 }
 
+/// A horizon asks for more, and is told apart from what was seen.
+#[test]
+fn a_horizon_is_spoken_of() {
+    let rows: Vec<_> = (1..=40).map(|i| format!("a,{i},{}", 100 + i % 3)).collect();
+    let (_folder, path) = file(format!("series,t_s,value\n{}\n", rows.join("\n")).as_bytes());
+    let stops = |horizon: &str| {
+        let rows = csv(&[path.to_str().unwrap(), "--horizon", horizon]);
+        let row = rows.into_iter().next().unwrap();
+        (row["stop_t_s"].parse::<f64>().ok(), row["reason"].clone())
+    };
+    let (near, far) = (stops("10s"), stops("1h"));
+    assert!(near.0.unwrap() < far.0.unwrap_or(f64::INFINITY), "{near:?} {far:?}");
+    let (_, over) = stops("2s");
+    assert!(over.contains("the horizon of 2.00 s is shorter than the "), "{over}");
+    for wrong in ["0s", "soon"] {
+        let output = replay(&[path.to_str().unwrap(), "--horizon", wrong]).output();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("--horizon must be a duration above 0 such as 1h"), "{said}");
+    }
+}
+
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let lab = Lab::new("");

@@ -5,7 +5,7 @@
 use crate::app::Fault;
 use crate::app::rules::parse_rules_with;
 use crate::control::rule::RuleSpec;
-use crate::units::Share;
+use crate::units::{Share, Span};
 
 /// What is asked of every source.
 pub struct ReplayRequest {
@@ -16,17 +16,19 @@ pub struct ReplayRequest {
 }
 
 impl ReplayRequest {
-    /// `within`, `confidence`: for rules that have such a parameter and were not given it.
+    /// `within`, `confidence`, `horizon`: for rules that have such a parameter and were not given it.
     pub fn new(
         rules: &[String],
         within: Option<&str>,
         confidence: Option<&str>,
+        horizon: Option<&str>,
         metrics: &[String],
     ) -> Result<Self, Fault> {
         let within = share(within, "--within", 0.0)?;
         let confidence = share(confidence, "--confidence", 0.5)?;
+        let horizon = seconds(horizon, "--horizon")?;
         let complete = |rule: RuleSpec| {
-            let named = [("within", within), ("confidence", confidence)];
+            let named = [("within", within), ("confidence", confidence), ("horizon", horizon)];
             named.into_iter().fold(rule, |rule, (name, value)| match value {
                 Some(value) => rule.or(name, value),
                 None => rule,
@@ -53,4 +55,15 @@ fn share(text: Option<&str>, option: &str, least: f64) -> Result<Option<f64>, Fa
             Share(least)
         ))),
     }
+}
+
+/// A duration above 0.
+fn seconds(text: Option<&str>, option: &str) -> Result<Option<f64>, Fault> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let value = text.parse::<Span>().ok().map(Span::as_secs).filter(|value| *value > 0.0);
+    let wrong =
+        || Fault::new(format!("{option} must be a duration above 0 such as 1h, not `{text}`"));
+    value.map(Some).ok_or_else(wrong)
 }

@@ -4,9 +4,10 @@ use super::disturbance::{Disturbance, TimeColumns, set_in};
 use crate::control::policy::StopPolicy;
 use crate::event::{Note, Num, Why};
 use crate::stats::batches::total;
+use crate::stats::distribution::normal;
 use crate::stats::ratio::MIN_GROUPS;
 use crate::stats::{
-    AnytimeAsk, BatchSeries, Bounds, Estimate, Interval, Lasting, Part, Tail, Truncation,
+    AnytimeAsk, BatchSeries, Bounds, Estimate, Interval, Lasting, Part, Tail, Truncation, Wander,
     fit_ratio, ratio_bounds, trend, truncate, truncation,
 };
 
@@ -22,8 +23,13 @@ const TREND_SHARE: f64 = 0.3;
 /// standard error are charged. Where the noise could hide a drift as large as what is asked, nothing is known yet.
 const DRIFT_HALVES: f64 = 1.4;
 
-/// Fewest observations that an estimate is good with, if each is itself a mean over [`LONG_S`]; else [`MIN_GROUPS`].
-const FEWEST_LONG: usize = 4;
+/// Fewest observations that an estimate is good with, if each is itself a mean over [`LONG_S`]; else [`MIN_GROUPS`]. The range of
+/// six holds the median at 95% (`1 - 2 x 0.5^6`), that of five does not (David and Nagaraja, *Order Statistics*, 2003,
+/// section 7.1).
+const FEWEST_LONG: usize = 6;
+
+/// Share of a series that has not settled which its figure leaves out.
+const FIRST_STEPS: usize = 10;
 
 /// An observation over so many seconds holds so many steps or ticks that neighbours are hardly correlated by what is
 /// shorter than it.
@@ -86,6 +92,28 @@ pub(crate) struct Assessment {
     pub(crate) growth_below: Option<f64>,
     /// What it takes, where nothing but noise keeps it from being good.
     pub(crate) takes: Option<Takes>,
+    /// The regime that was seen, where it has an interval.
+    pub(crate) regime: Option<Regime>,
+}
+
+/// How well the regime seen so far is known, and how it wanders.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Regime {
+    /// Half of its interval.
+    pub(crate) half: f64,
+    /// How long it was seen, in seconds.
+    pub(crate) seen_s: f64,
+    wander: Wander,
+    /// By how much the warm-up that was left out would move its figure.
+    warm_up: f64,
+}
+
+impl Regime {
+    /// Half of the interval for a whole of so many seconds, its warm-up included, if the level goes on to wander as it did.
+    pub(crate) fn whole(self, whole_s: f64, confidence: f64) -> f64 {
+        let times = (whole_s / self.seen_s).max(1.0);
+        self.half.hypot(self.wander.over(times, normal(confidence))) + self.warm_up / times
+    }
 }
 
 /// The time that an interval as narrow as asked takes, if the noise stays what it is.
@@ -108,6 +136,7 @@ impl Assessment {
             disturbed: None,
             growth_below: None,
             takes: None,
+            regime: None,
         }
     }
 
@@ -126,6 +155,8 @@ impl Assessment {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Beginning {
     pub(crate) cut: usize,
+    /// What is left out where the beginning must not decide: of a series that has not settled, as much as may be cut.
+    pub(crate) cut_for_bounds: usize,
     pub(crate) settled: bool,
     pub(super) enough: bool,
     /// What is cut was clear, and others took most of the rest.
@@ -147,13 +178,14 @@ impl Beginning {
 pub(crate) fn settle(parts: &[Part], seconds: f64) -> Beginning {
     let n = parts.len();
     let long = n >= FEWEST_LONG && seconds >= LONG_S * n as f64;
-    let (cut, settled) = match truncate(parts) {
-        Truncation::Cut(cut) => (cut, true),
+    let (cut, cut_for_bounds, settled) = match truncate(parts) {
+        Truncation::Cut(cut) => (cut, cut, true),
         // Too few to tell a warm-up: nothing is cut, and nothing is known.
-        Truncation::Unsettled if n < MIN_GROUPS => (0, false),
-        Truncation::Unsettled => (n / truncation::SHARE, false),
+        Truncation::Unsettled if n < MIN_GROUPS => (0, 0, false),
+        // What never settles is all of it but the first steps.
+        Truncation::Unsettled => (n.div_ceil(FIRST_STEPS), n / truncation::SHARE, false),
     };
-    Beginning { cut, settled, enough: n >= MIN_GROUPS || long, quiet: false }
+    Beginning { cut, cut_for_bounds, settled, enough: n >= MIN_GROUPS || long, quiet: false }
 }
 
 /// Share of a stage's steps or time that may be left out as warm-up without a word.
@@ -205,7 +237,8 @@ pub(crate) struct Found<'a> {
     pub(crate) estimate: Estimate,
     /// What `within` is a share of.
     pub(crate) scale: f64,
-    /// The series without its warm-up.
+    /// The warm-up of the series, and what is left without it.
+    pub(crate) first: &'a [Part],
     pub(crate) left: &'a [Part],
     pub(crate) beginning: Beginning,
     pub(crate) disturbed: Option<Disturbance>,
@@ -218,12 +251,18 @@ pub(crate) struct Found<'a> {
 impl Found<'_> {
     /// Judged by what is asked.
     pub(crate) fn judged(self, policy: &StopPolicy) -> Assessment {
-        let estimate = with_drift(self.estimate, self.scale, policy);
+        let mut estimate = with_drift(self.estimate, self.scale, policy);
+        let regime = self.regime(&estimate);
+        let takes_half = estimate.half_width();
+        if let (Some(whole_s), Some(regime)) = (policy.horizon_s, regime) {
+            let more = regime.whole(whole_s, policy.confidence) - regime.half;
+            estimate.interval = estimate.interval.map(|interval| interval.widened(more));
+        }
         let mut open = judge(&estimate, self.beginning, self.left, self.scale, policy);
         if let Some(Why::Trend { of_mean, .. }) = &mut open {
             *of_mean = self.of_means;
         }
-        let takes = self.takes(&estimate, open.as_ref(), policy);
+        let takes = takes_half.and_then(|half| self.takes(half, open.as_ref(), policy));
         let blocks = || self.disturbed?.blocks(estimate.value, policy.within * self.scale);
         Assessment {
             estimate: Some(estimate),
@@ -234,17 +273,31 @@ impl Found<'_> {
             cut: Some(self.cut),
             growth_below: None,
             takes,
+            regime,
         }
     }
 
+    /// The regime of which this is the estimate.
+    fn regime(&self, estimate: &Estimate) -> Option<Regime> {
+        let half = estimate.half_width()?;
+        let (cut_s, all_s) = self.cut.seconds;
+        // The parts may be those of another figure of the same steps.
+        let (first, left) = (total(self.first), total(self.left));
+        let mean = left.ratio().filter(|mean| *mean != 0.0)?;
+        let factor = (estimate.value / mean).abs();
+        let wander = Wander::of(self.left)?.times(factor);
+        let warm_up = factor * ((first.amount - mean * first.weight) / left.weight).abs();
+        (all_s > cut_s).then_some(Regime { half, seen_s: all_s - cut_s, wander, warm_up })
+    }
+
     /// How long it takes until noise is no longer in the way.
-    fn takes(&self, now: &Estimate, open: Option<&Why>, policy: &StopPolicy) -> Option<Takes> {
+    fn takes(&self, half: f64, open: Option<&Why>, policy: &StopPolicy) -> Option<Takes> {
         if !matches!(open, Some(Why::Wide | Why::Noisy)) {
             return None;
         }
         let lasting = Lasting::of(self.left, policy.confidence, LUCK)?;
         let asked = policy.within * self.scale;
-        let noise = now.half_width()? - TREND_SHARE / 2.0 * asked;
+        let noise = half - TREND_SHARE / 2.0 * asked;
         let (cut_s, all_s) = self.cut.seconds;
         // A series without a drift that is as narrow as this is good.
         let good = (1.0 - TREND_SHARE / 2.0).min(1.0 / DRIFT_HALVES) * asked;

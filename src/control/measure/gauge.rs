@@ -154,6 +154,7 @@ impl Measure for GaugeMean<'_> {
         let found = Found {
             estimate,
             scale: estimate.value.abs().max(self.floor),
+            first: &parts[..beginning.cut],
             left,
             beginning,
             disturbed: disturbed.map(|found| found.map(|without| Some(without * self.factor))),
@@ -168,7 +169,7 @@ impl Measure for GaugeMean<'_> {
         let series = &self.gauge.series;
         let parts = scaled(self.gauge.parts(), self.factor);
         let beginning = self.gauge.beginning(&parts);
-        let left = &parts[beginning.cut..];
+        let left = &parts[beginning.cut_for_bounds..];
         let tail = Tail::Within(0.0, self.most);
         let bounds = bounds_of(left, beginning.settled, series.per_batch(), tail, ALPHA);
         Bounded { bounds, seen: series.observations() }

@@ -108,6 +108,7 @@ impl Measure for PeakSoFar<'_> {
             disturbed: None,
             growth_below: found.below,
             takes: None,
+            regime: None,
         }
     }
 }

@@ -47,7 +47,12 @@ fn projected(series: &Series, budget: Budget, policy: &StopPolicy) -> Assessment
     let between = budget.between_s(policy.confidence);
     let (between_s, half_s) = between.unwrap_or_default();
     let whole = |sample_s: f64| budget.whole_s(sample_s, between_s);
-    let interval = sample.interval.map(|interval| Interval {
+    // The steps that are to come are in it as well.
+    let sample_half =
+        steps.regime.map(|regime| regime.whole(whole(sample.value), policy.confidence));
+    let sample_interval =
+        sample_half.map(|half| Interval::around(sample.value, half)).or(sample.interval);
+    let interval = sample_interval.map(|interval| Interval {
         low: budget.whole_s(interval.low.max(0.0), (between_s - half_s).max(0.0)),
         high: budget.whole_s(interval.high, between_s + half_s),
     });
@@ -64,6 +69,7 @@ fn projected(series: &Series, budget: Budget, policy: &StopPolicy) -> Assessment
         cut: steps.cut,
         growth_below: None,
         takes: steps.takes,
+        regime: None,
     }
 }
 

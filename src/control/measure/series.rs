@@ -181,6 +181,11 @@ impl Series {
         self.beginning().cut as u64 * self.times.per_batch()
     }
 
+    /// Steps that bounds leave out.
+    pub(crate) fn steps_cut_for_bounds(&self) -> u64 {
+        self.beginning().cut_for_bounds as u64 * self.times.per_batch()
+    }
+
     /// The beginning that figures of steps leave out.
     pub(crate) fn cut(&self) -> Cut {
         let elapsed = self.times.parts(ELAPSED, STEPS);

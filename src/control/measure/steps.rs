@@ -47,7 +47,8 @@ impl Measure for Ratio<'_> {
         let (amount, weight, factor) = self.columns();
         let times = &self.series.times;
         let beginning = self.series.beginning();
-        let left = scaled(times.parts(amount, weight).split_off(beginning.cut), factor);
+        let mut first = scaled(times.parts(amount, weight), factor);
+        let left = first.split_off(beginning.cut);
         let samples = left.len() as u64 * times.per_batch();
         let Some(estimate) = of_ratio(&left, policy.confidence, samples) else {
             return Assessment::missing(Note::NoStep);
@@ -57,6 +58,7 @@ impl Measure for Ratio<'_> {
         let found = Found {
             estimate,
             scale: estimate.value.abs(),
+            first: &first,
             left: &left,
             beginning,
             disturbed: disturbed.map(|found| found.map(|without| Some(without * factor))),
@@ -114,7 +116,7 @@ pub(crate) fn times_bounds(
 ) -> Bounded {
     let times = &series.times;
     let beginning = series.beginning();
-    let left = times.parts(amount, weight).split_off(beginning.cut);
+    let left = times.parts(amount, weight).split_off(beginning.cut_for_bounds);
     let bounds = bounds_of(&left, beginning.settled, times.per_batch(), tail, alpha);
     Bounded { bounds, seen: times.observations() }
 }
@@ -130,10 +132,10 @@ impl Rank<'_> {
     fn bounds_in(&self, of: &QuantileSeries, column: usize) -> Bounds {
         let times = &self.series.times;
         let beginning = self.series.beginning();
-        let left = times.parts(column, STEPS).split_off(beginning.cut);
+        let left = times.parts(column, STEPS).split_off(beginning.cut_for_bounds);
         let steady = beginning.settled && is_steady(&left);
         let moved = if steady { 0.0 } else { unsteadiness(&left) };
-        of.bounds(self.level, self.series.steps_cut(), ALPHA).widened(moved)
+        of.bounds(self.level, self.series.steps_cut_for_bounds(), ALPHA).widened(moved)
     }
 
     fn disturbed(&self, beginning: Beginning) -> Option<Disturbance> {
@@ -153,10 +155,12 @@ impl Measure for Rank<'_> {
         let Some(estimate) = quantiles.estimate(self.level, skip, policy.confidence) else {
             return Assessment::missing(Note::NoStep);
         };
+        let parts = times.parts(LATENCY, STEPS);
         let found = Found {
             estimate,
             scale: estimate.value.abs(),
-            left: &times.parts(LATENCY, STEPS)[beginning.cut..],
+            first: &parts[..beginning.cut],
+            left: &parts[beginning.cut..],
             beginning,
             disturbed: self.disturbed(beginning),
             seen: times.observations(),
@@ -174,7 +178,7 @@ impl Measure for Rank<'_> {
     fn bounds_by(&self, limit: f64) -> Bounded {
         let Bounded { bounds: Bounds { low, high }, seen } = self.bounds();
         let quantiles = &self.series.quantiles;
-        let side = quantiles.side(limit, self.level, self.series.steps_cut(), ALPHA);
+        let side = quantiles.side(limit, self.level, self.series.steps_cut_for_bounds(), ALPHA);
         // Beyond the limit, which a limit that must not be reached needs.
         let low = [low, side.low.map(f64::next_up)].into_iter().flatten().reduce(f64::max);
         let high = [high, side.high.map(f64::next_down)].into_iter().flatten().reduce(f64::min);

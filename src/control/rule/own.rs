@@ -1,12 +1,12 @@
 //! Our own rule on one series of intervals: the looks, the streak and the judgement that the controller has for gauges.
 
 use super::observe::{Observation, Opinion, SeriesRule, Standing};
-use super::spec::{RuleDef, RuleSpec, WITHIN, confidence, count, time};
+use super::spec::{ParamKind, RuleDef, RuleSpec, WITHIN, confidence, count, param, time};
 use crate::control::looks::{Looks, Streak};
 use crate::control::measure::assessment::{Assessment, Cut, Measure as _};
 use crate::control::measure::gauge::{Gauge, GaugeMean};
 use crate::control::policy::StopPolicy;
-use crate::event::RuleSaid;
+use crate::event::{Note, Num, RuleSaid};
 use crate::stats::{Estimate, Interval};
 
 /// Its declaration.
@@ -22,6 +22,12 @@ pub(super) const PERFTUNE: RuleDef = RuleDef {
             "max-time",
             60.0,
             "then a stage of a run is left; a file of series goes on unless this is given",
+        ),
+        param(
+            "horizon",
+            ParamKind::SecondsOrOff,
+            f64::INFINITY,
+            "the length of what the figure is to speak of; off: of what was seen",
         ),
     ],
     build: Some(|spec| Box::new(Own::new(spec))),
@@ -73,6 +79,9 @@ pub(super) fn policy_of(spec: &RuleSpec, policy: &StopPolicy) -> StopPolicy {
         (&mut policy.max_time_s, "max-time"),
     ] {
         *slot = spec.given(name).unwrap_or(*slot);
+    }
+    if let Some(horizon_s) = spec.given("horizon") {
+        policy.horizon_s = Some(horizon_s).filter(|horizon_s| horizon_s.is_finite());
     }
     if spec.given("looks").is_some() {
         policy.looks = u32::try_from(spec.count("looks")).unwrap_or(policy.looks);
@@ -137,13 +146,17 @@ impl SeriesRule for Own {
             None => assessment.reached(),
         };
         let agreed = self.streak.reaches(self.policy.looks);
+        let cut = assessment.cut.filter(Cut::is_much).map(|cut| cut.note());
+        let seen_s = self.looks.map_or(0.0, |looks| looks.age_s(self.now_ns));
+        let past = self.policy.horizon_s.filter(|horizon_s| *horizon_s < seen_s);
+        let past = past.map(|of_s| Note::PastHorizon { seen_s: Num(seen_s), of_s: Num(of_s) });
         Opinion {
             estimate,
             reason: RuleSaid::Look {
                 half_width: reached,
                 confidence: self.policy.confidence,
                 seen,
-                cut: assessment.cut.filter(Cut::is_much).map(|cut| cut.note()),
+                notes: past.into_iter().chain(cut).collect(),
                 agreed: agreed.then_some(self.policy.looks),
                 open: assessment.open.filter(|_| !agreed),
             },

@@ -5,6 +5,7 @@ mod confirm;
 mod devices;
 mod energy;
 mod futility;
+mod horizon;
 mod interference;
 mod limits;
 mod load;

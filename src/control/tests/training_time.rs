@@ -85,13 +85,14 @@ fn near(found: Option<f64>, expected: f64) {
 #[test]
 fn the_whole_is_projected_from_the_first_steps_and_then_with_what_lies_between_epochs() {
     let messages = training(3, 64_000, true, |_| 0.5);
-    let chosen = policy(&[PROJECTED]);
+    // Of so little of the whole a walk of the level is not excluded.
+    let chosen = StopPolicy { within: 0.2, ..policy(&[PROJECTED]) };
     let end = end_of(chosen.clone(), context(), &messages).unwrap();
     assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
     assert!(end.at_s < 1.4, "known within seconds: {}", end.at_s);
     let found = row(&end.controller, PROJECTED);
     near(found.estimate, 20.0);
-    assert!(found.low.unwrap() > 19.0 && found.high.unwrap() < 21.0);
+    assert!(found.low.unwrap() > 16.0 && found.high.unwrap() < 24.0);
     assert_eq!(found.plateaued, Some(true));
     assert_eq!(
         found.said(),

@@ -201,7 +201,11 @@ pub fn note(note: &Note, unit: Unit) -> String {
         ),
         Note::NotReadFor { share } => format!("not read for {} of the time", percent(share.0)),
         Note::ReadFor { share } => format!("read for {} of the phase", percent(share.0)),
-        Note::Unstable { .. } | Note::NoiseLimited { .. } | Note::Moved { .. } => precision(note),
+        Note::Unstable { .. }
+        | Note::NoiseLimited { .. }
+        | Note::Whole { .. }
+        | Note::PastHorizon { .. }
+        | Note::Moved { .. } => precision(note),
         Note::WarmUp { cut_s, of_s, quiet } => {
             let as_what = if *quiet { ": others came later" } else { " as warm-up" };
             format!("first {} of {} left out{as_what}", seconds(cut_s.0), seconds(of_s.0))

@@ -26,6 +26,18 @@ pub(super) fn precision(note: &Note) -> String {
             percent(asked.0),
             elapsed(takes_s.0)
         ),
+        Note::Whole { regime, seen_s, whole, of_s } => format!(
+            "±{} for the {} seen, ±{} for {} in all",
+            percent(regime.0),
+            elapsed(seen_s.0),
+            percent(whole.0),
+            elapsed(of_s.0)
+        ),
+        Note::PastHorizon { seen_s, of_s } => format!(
+            "the horizon of {} is shorter than the {} seen: nothing beyond them is reckoned with",
+            elapsed(of_s.0),
+            elapsed(seen_s.0)
+        ),
         Note::Moved { recent: true, .. } => {
             "was known, then moved: its last record is recent".to_owned()
         }

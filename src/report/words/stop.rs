@@ -243,7 +243,7 @@ pub fn rule(said: &RuleSaid) -> String {
     match said {
         RuleSaid::Terms(terms) => terms.clone(),
         RuleSaid::NeverJudged => "was never judged".to_owned(),
-        RuleSaid::Look { half_width, confidence, seen, cut, agreed, open } => {
+        RuleSaid::Look { half_width, confidence, seen, notes, agreed, open } => {
             let interval = half_width.map_or_else(
                 || "no interval".to_owned(),
                 |half| format!("±{} at {}", percent(half), percent(*confidence)),
@@ -254,9 +254,9 @@ pub fn rule(said: &RuleSaid) -> String {
                 (Some(open), None) => format!(", {}", why(open)),
                 (None, None) => ", not confirmed".to_owned(),
             };
-            let cut = cut.as_ref().map(|cut| format!("; {}", note(cut, Unit::One)));
-            let cut = cut.unwrap_or_default();
-            format!("{interval} over {seen} observations{open}{cut}")
+            let notes = notes.iter().map(|one| format!("; {}", note(one, Unit::One)));
+            let notes: String = notes.collect();
+            format!("{interval} over {seen} observations{open}{notes}")
         }
         RuleSaid::GaveUp { after_s: Some(after_s), last } => {
             format!("gave up after {}: {}", seconds(*after_s), rule(last))

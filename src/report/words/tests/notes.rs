@@ -278,6 +278,14 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
             "noise-limited: reached ±12.3% at the end, ±5% would take some 1 min 33 s",
         ),
         (
+            Note::Whole { regime: Num(0.031), seen_s: Num(50.0), whole: share, of_s: Num(3600.0) },
+            "±3.1% for the 50 s seen, ±12.3% for 60 min 00 s in all",
+        ),
+        (
+            Note::PastHorizon { seen_s: Num(12.0), of_s: Num(10.0) },
+            "the horizon of 10 s is shorter than the 12 s seen: nothing beyond them is reckoned with",
+        ),
+        (
             Note::Moved { reached: Some(share), asked: Num(0.05), recent: false },
             "was known, then moved: reached ±12.3%, asked ±5%",
         ),

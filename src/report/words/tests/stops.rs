@@ -248,11 +248,11 @@ fn what_an_early_end_spares_stands_behind_it() {
 
 #[test]
 fn what_a_rule_says_of_a_series() {
-    let look = |half_width, agreed, open, cut| RuleSaid::Look {
+    let look = |half_width, agreed, open, notes| RuleSaid::Look {
         half_width,
         confidence: 0.95,
         seen: 40,
-        cut,
+        notes,
         agreed,
         open,
     };
@@ -260,14 +260,14 @@ fn what_a_rule_says_of_a_series() {
     for (said, says) in [
         (RuleSaid::from("as it likes"), "as it likes"),
         (RuleSaid::NeverJudged, "was never judged"),
-        (look(Some(0.03), Some(1), None, None), "±3% at 95% over 40 observations"),
-        (look(Some(0.03), Some(3), None, None), "±3% at 95% over 40 observations in 3 looks"),
+        (look(Some(0.03), Some(1), None, Vec::new()), "±3% at 95% over 40 observations"),
+        (look(Some(0.03), Some(3), None, Vec::new()), "±3% at 95% over 40 observations in 3 looks"),
         (
-            look(None, None, Some(Why::TooFew), None),
+            look(None, None, Some(Why::TooFew), Vec::new()),
             "no interval over 40 observations, too few observations for an interval",
         ),
         (
-            look(Some(0.03), None, None, Some(cut)),
+            look(Some(0.03), None, None, vec![cut]),
             "±3% at 95% over 40 observations, not confirmed; first 500 ms of 2.00 s left out as warm-up",
         ),
         (
