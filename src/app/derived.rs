@@ -46,7 +46,7 @@ impl Derived {
         shadow: Option<&Shadow>,
     ) -> Result<(), Fault> {
         results.write("report.csv", &report_csv(records, self.front.as_ref())?)?;
-        results.write("metrics.csv", &metrics_csv(records)?)?;
+        results.write_with("metrics.csv", |out| Ok::<_, Fault>(metrics_csv(out, records)?))?;
         results.write("summary.csv", &summary_csv(records, &self.summary)?)?;
         results.write("summary_metrics.csv", &summary_metrics_csv(&self.summary)?)?;
         match shadow {

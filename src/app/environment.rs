@@ -3,15 +3,13 @@
 //! Which fields keep results from being compared is decided by `event::fingerprint`. Invariant: results that are known to
 //! be of another environment begin a session of their own, and that is said.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::event::fingerprint::{STATISTICS, one_or_all, session_id};
 use crate::event::{Fingerprint, FingerprintDifference, RunRecord};
 use crate::sampler::{self, Machine};
-use crate::store::ManifestHead;
+use crate::store::{ManifestHead, Recorded};
 
 /// The field of the compute threads, of which the grid decides.
 const THREADS: &str = "threads";
@@ -101,7 +99,11 @@ impl SessionIdentity {
 
     /// Takes in what the runs tell: how many threads they were given, as their recorded settings say, and the worker's
     /// facts. What the user must know where it was not the same in all of them.
-    pub fn learn(&mut self, specs: &Map<String, Value>, records: &[RunRecord]) -> Option<String> {
+    pub fn learn(
+        &mut self,
+        specs: &BTreeMap<String, Recorded>,
+        records: &[RunRecord],
+    ) -> Option<String> {
         let fingerprint = self.fingerprint.as_mut()?;
         if let Some(threads) = threads(specs) {
             fingerprint.hard.insert(THREADS.to_owned(), threads);
@@ -147,8 +149,8 @@ fn new_id(created: &str) -> String {
 }
 
 /// The threads of all runs; where they are not the same, the names of the cells tell them apart.
-fn threads(specs: &Map<String, Value>) -> Option<String> {
-    let counts = specs.values().filter_map(|spec| spec["job"]["threads"].as_u64());
+fn threads(specs: &BTreeMap<String, Recorded>) -> Option<String> {
+    let counts = specs.values().filter_map(|spec| spec.tree()["job"]["threads"].as_u64());
     let mut each: BTreeSet<u64> = counts.collect();
     let first = each.pop_first()?;
     Some(if each.is_empty() { first.to_string() } else { "as each cell says".to_owned() })
@@ -215,17 +217,17 @@ mod tests {
         assert_eq!(session.fingerprint, None);
         assert!(warning.unwrap().contains("no fingerprint"));
         let mut learned = session.clone();
-        assert_eq!(learned.learn(&Map::new(), &[]), None);
+        assert_eq!(learned.learn(&BTreeMap::new(), &[]), None);
         assert_eq!(learned, session);
     }
 
     #[test]
     fn the_runs_tell_threads_and_libtorch() {
-        let specs = |threads: &[u32]| -> Map<String, Value> {
+        let specs = |threads: &[u32]| -> BTreeMap<String, Recorded> {
             let runs = threads.iter().enumerate();
             runs.map(|(at, threads)| {
                 let spec = serde_json::json!({ "job": { "threads": threads } });
-                (at.to_string(), spec)
+                (at.to_string(), Recorded::new(&spec).unwrap())
             })
             .collect()
         };

@@ -11,7 +11,7 @@ use crate::report::summary::SummaryRow;
 use crate::report::words;
 use crate::schedule::{CONFIDENCE, CellFigure, REPEATS, figures};
 use crate::stats::Basis;
-use crate::store::ManifestHead;
+use crate::store::{ManifestHead, Recorded};
 use std::collections::{BTreeMap, HashMap};
 
 /// Half of the interval that counts as known, as a share, of each run: what its manifest says, or the default.
@@ -21,8 +21,8 @@ pub struct Asked(pub(super) BTreeMap<String, f64>);
 impl Asked {
     /// By a manifest.
     pub fn of(head: Option<&ManifestHead>) -> Self {
-        let of_run = |(run, spec): (&String, &serde_json::Value)| {
-            let within = spec["stop"]["within"].as_f64()?;
+        let of_run = |(run, spec): (&String, &Recorded)| {
+            let within = spec.tree()["stop"]["within"].as_f64()?;
             Some((run.clone(), within))
         };
         Self(head.map(|head| head.specs.iter().filter_map(of_run).collect()).unwrap_or_default())

@@ -6,7 +6,7 @@ use super::options::{Format, ReportFormat};
 use super::output;
 use crate::app::Fault;
 use crate::config::plan::{Plan, PlannedRun};
-use crate::config::reference;
+use crate::config::reference::ShownSettings;
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The format of a list, where there is one.
@@ -23,12 +23,12 @@ pub fn render(
     format: Format,
     width: usize,
 ) -> Result<Vec<u8>, Fault> {
-    let row = |(run, settings): (&PlannedRun, _)| PlanRow { run: run.run.clone(), settings };
-    let rows: Vec<_> = runs.iter().zip(reference::settings(plan, runs)).map(row).collect();
+    let shown = ShownSettings::new(plan, runs);
+    let rows = runs.iter().map(|run| PlanRow { run: run.run.clone(), settings: shown.of(run) });
     Ok(match format {
-        Format::Table => plan_table(&plan.name, &rows, width).into_bytes(),
-        Format::Json => plan_json(&plan.name, &rows)?,
-        Format::Csv => plan_csv(&rows)?,
+        Format::Table => plan_table(&plan.name, rows, width).into_bytes(),
+        Format::Json => plan_json(&plan.name, rows)?,
+        Format::Csv => plan_csv(rows)?,
     })
 }
 
@@ -40,6 +40,8 @@ pub fn print(plan: &Plan, runs: &[PlannedRun], asked: ReportFormat) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::plan::{WorkerProgram, WorkerSettings};
     use crate::gate::GatePolicy;
@@ -55,7 +57,8 @@ mod tests {
             let mut job = job(model, dataset);
             job.train.epochs = epochs;
             let mut run = PlannedRun::first(job);
-            run.stop.metrics = vec!["train.throughput".into(), "memory.peak".into()];
+            Arc::make_mut(&mut run.stop).metrics =
+                vec!["train.throughput".into(), "memory.peak".into()];
             run
         };
         Plan {

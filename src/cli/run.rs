@@ -3,6 +3,7 @@
 //! Planning, running and recording are left to `app`. Invariant: mistakes of the arguments are said before the grid is
 //! run.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::against;
@@ -19,7 +20,6 @@ use crate::app::grid;
 use crate::app::rules::parse_rules;
 use crate::app::session::{RunRequest, execute};
 use crate::app::shadow::Shadow;
-use crate::config::plan::PlannedRun;
 use crate::report::closing::Closing;
 
 /// Runs the grid.
@@ -43,9 +43,13 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         screen.warn(&plan.warnings);
         screen.note(&plan.notes);
     }
-    let places = plan.runs.iter().enumerate();
-    let part = places.filter(|(place, _)| args.shard.is_none_or(|shard| shard.has(*place)));
-    let runs: Vec<PlannedRun> = part.map(|(_, run)| run.clone()).collect();
+    let runs = match args.shard {
+        Some(shard) => {
+            let part = plan.runs.iter().enumerate().filter(|(place, _)| shard.has(*place));
+            Cow::Owned(part.map(|(_, run)| run.clone()).collect())
+        }
+        None => Cow::Borrowed(&*plan.runs),
+    };
     if args.strict && runs.iter().all(|run| run.stop.constraints.is_empty()) {
         return Err(Fault::new("--strict, but the grid has no constraints")
             .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));

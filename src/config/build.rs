@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::axes::{Axes, Cell};
 use super::axis::{Choice, Dataset};
@@ -60,7 +61,7 @@ impl Resolved {
     pub(super) fn planned(&self, cell: String, job: JobSpec) -> PlannedRun {
         let job = JobSpec { run: cell, ..job };
         PlannedRun {
-            stop: self.stop.clone(),
+            stop: Arc::clone(&self.stop),
             limits: self.limits.clone(),
             chosen: self.chosen,
             ..PlannedRun::first(job)

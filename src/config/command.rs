@@ -1,5 +1,7 @@
 //! `perftune exec`: the plan of one command, from the command line alone.
 
+use std::sync::Arc;
+
 use super::header;
 use super::plan::{Plan, WorkerProgram};
 use super::read::{self, LONGEST_S};
@@ -69,7 +71,7 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     job.work = Work::Command { spec: spec.clone() };
     let mut first = resolved.planned(name.clone(), job);
     // Unless somebody has said when it is known well enough, it goes on to its end.
-    first.stop.limits_only = !first.chosen;
+    Arc::make_mut(&mut first.stop).limits_only = !first.chosen;
     let runs = (1..=settings.repeats.planned()).map(|repeat| first.visit(repeat)).collect();
     let warnings = problems.take_warnings();
     Ok(Plan { warnings, ..settings.plan(name.clone(), Vec::new(), runs) })

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -68,9 +69,9 @@ pub struct PlannedRun {
     /// Counts from 1.
     pub repeat: u32,
     /// What the worker is told.
-    pub job: JobSpec,
+    pub job: Arc<JobSpec>,
     /// When it may stop.
-    pub stop: StopPolicy,
+    pub stop: Arc<StopPolicy>,
     /// What of the machine it may use.
     #[serde(skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
@@ -85,13 +86,13 @@ pub struct PlannedRun {
 impl PlannedRun {
     /// The first visit of the cell that this job is of, stopped by the defaults.
     pub fn first(job: JobSpec) -> Self {
-        let stop = StopPolicy::default();
+        let stop = Arc::new(StopPolicy::default());
         let (run, cell) = (job.run.clone(), job.run.clone());
         Self {
             run,
             cell,
             repeat: 1,
-            job,
+            job: Arc::new(job),
             stop,
             limits: Limits::default(),
             chosen: true,
@@ -103,10 +104,11 @@ impl PlannedRun {
     #[must_use]
     pub fn visit(&self, repeat: u32) -> Self {
         let mut other = Self { repeat, run: run_name(&self.cell, repeat), ..self.clone() };
-        other.job.run.clone_from(&other.run);
-        other.job.seed = self.job.seed - u64::from(self.repeat - 1) + u64::from(repeat - 1);
+        let job = Arc::make_mut(&mut other.job);
+        job.run.clone_from(&other.run);
+        job.seed = self.job.seed - u64::from(self.repeat - 1) + u64::from(repeat - 1);
         if let Some(command) = &self.command {
-            other.job.work = Work::Command { spec: command.of(&other.job) };
+            job.work = Work::Command { spec: command.of(job) };
         }
         other
     }

@@ -176,37 +176,46 @@ pub fn keys() -> Vec<KeyRow> {
     rows
 }
 
-/// The values of the keys in each of `runs`, in base units, as `--dry-run` shows them; every run has the same keys in the same order.
-pub fn settings(plan: &Plan, runs: &[PlannedRun]) -> Vec<Vec<(&'static str, Json)>> {
-    let default = default_plan();
-    let is_usual = |get: Get| {
-        let usual = get(&default, &default.runs[0]);
-        plan.runs.iter().all(|run| get(plan, run) == usual)
-    };
-    let table = |path: &'static str| path.split('.').next().unwrap_or(path);
-    let mut unusual = Vec::new();
-    for key in KEYS {
-        if let Shown::Unusual(_, get) = key.shown
-            && !is_usual(get)
-        {
-            unusual.push(table(key.path));
+/// The keys that `--dry-run` shows of some runs: the same ones in the same order of each.
+pub struct ShownSettings<'a> {
+    plan: &'a Plan,
+    keys: Vec<(&'static str, Get)>,
+    has_commands: bool,
+}
+
+impl<'a> ShownSettings<'a> {
+    /// What is worth showing of these runs of the plan.
+    pub fn new(plan: &'a Plan, runs: &[PlannedRun]) -> Self {
+        let default = default_plan();
+        let is_usual = |get: Get| {
+            let usual = get(&default, &default.runs[0]);
+            plan.runs.iter().all(|run| get(plan, run) == usual)
+        };
+        let table = |path: &'static str| path.split('.').next().unwrap_or(path);
+        let mut unusual = Vec::new();
+        for key in KEYS {
+            if let Shown::Unusual(_, get) = key.shown
+                && !is_usual(get)
+            {
+                unusual.push(table(key.path));
+            }
         }
+        let keys = KEYS.iter().filter_map(|key| match key.shown {
+            Shown::Always(name, get) => Some((name, get)),
+            Shown::Unusual(name, get) => unusual.contains(&table(key.path)).then_some((name, get)),
+            Shown::Never(_) | Shown::Nothing => None,
+        });
+        let has_commands = runs.iter().any(|run| run.job.work.is_command());
+        Self { plan, keys: keys.collect(), has_commands }
     }
-    let shown = KEYS.iter().filter_map(|key| match key.shown {
-        Shown::Always(name, get) => Some((name, get)),
-        Shown::Unusual(name, get) => unusual.contains(&table(key.path)).then_some((name, get)),
-        Shown::Never(_) | Shown::Nothing => None,
-    });
-    let shown: Vec<_> = shown.collect();
-    let has_commands = runs.iter().any(|run| run.job.work.is_command());
-    let row = |run: &PlannedRun| {
+
+    /// Their values in a run, in base units.
+    pub fn of(&self, run: &PlannedRun) -> Vec<(&'static str, Json)> {
         let axes = Axis::all().map(|axis| (axis.key(), axis.get(&run.job).into()));
+        let keys = self.keys.iter().map(|(name, get)| (*name, get(self.plan, run)));
         let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
-        axes.chain(shown.iter().map(|(name, get)| (*name, get(plan, run))))
-            .chain(has_commands.then(command))
-            .collect()
-    };
-    runs.iter().map(row).collect()
+        axes.chain(keys).chain(self.has_commands.then(command)).collect()
+    }
 }
 
 fn or_list(schema: &Json) -> Json {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::axes::{Axes, Cell, Origin};
 use super::axis::{self, Choice};
@@ -27,7 +28,7 @@ pub(super) struct Resolved {
     pub(super) train: TrainSpec,
     /// Absent where nothing is served.
     pub(super) serve: Option<ServeSpec>,
-    pub(super) stop: StopPolicy,
+    pub(super) stop: Arc<StopPolicy>,
     /// Whether `[stop]` names metrics.
     pub(super) chosen: bool,
     /// What of the machine the cell may use.
@@ -52,7 +53,7 @@ impl Settings {
         let mut resolved = Resolved {
             train: self.train.clone(),
             serve: None,
-            stop: self.stop.clone(),
+            stop: Arc::new(self.stop.clone()),
             chosen: self.chosen,
             threads: limits.threads(machine.cores()),
             limits,
@@ -96,8 +97,9 @@ impl Settings {
             serve.confirm = constrained && self.train.epochs > 0 && serve.has_phase();
         }
         let constraints = self.constraints.iter();
-        resolved.stop.constraints = constraints.map(|limited| limited.constraint.clone()).collect();
-        resolved.stop.metrics = self.waited_for(problems);
+        let stop = Arc::make_mut(&mut resolved.stop);
+        stop.constraints = constraints.map(|limited| limited.constraint.clone()).collect();
+        stop.metrics = self.waited_for(problems);
         resolved
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The version of how figures are computed, the field `statistics`: to be raised when the same run would give others.
 pub const STATISTICS: &str = "1";
@@ -73,7 +74,7 @@ impl Fingerprint {
         let fields = self.hard.iter();
         let text: Vec<String> =
             fields.map(|(field, value)| format!("{field}\u{1f}{value}\u{1e}")).collect();
-        format!("{:016x}", fnv1a(text.concat().as_bytes()))
+        format!("{:016x}", digest(text.concat().as_bytes()))
     }
 
     /// What is said of a field.
@@ -117,16 +118,15 @@ pub fn one_or_all<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
 pub fn session_id(created: &str, origin: &str) -> String {
     let second = created.split('.').next().unwrap_or_default();
     let second: String = second.chars().filter(|c| c.is_ascii_digit() || *c == 'T').collect();
-    let hash = fnv1a(format!("{created}\u{1f}{origin}").as_bytes());
+    let hash = digest(format!("{created}\u{1f}{origin}").as_bytes());
     format!("{second}-{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
 }
 
-/// FNV-1a with 64 bits (Fowler, Noll and Vo): the same on every machine and in every version, which the standard
+/// The first 64 bits of the SHA-256 of these bytes: the same on every machine and in every version, which the standard
 /// library's hash does not promise.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+pub fn digest(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
+    digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 #[cfg(test)]
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_key_is_of_the_hard_fields_and_the_same_everywhere() {
         let one = print(&[("arch", "x86_64"), ("cpu.cores", "8")], &[]);
-        assert_eq!(one.key(), "fb8b0819ac610904");
+        assert_eq!(one.key(), "0f7facf41cc1ad03");
         let soft = print(&[("cpu.cores", "8"), ("arch", "x86_64")], &[("kernel", "6.8")]);
         assert_eq!(one.key(), soft.key());
         for other in [

@@ -295,6 +295,14 @@ pub fn of_model(reason: StopReason, trained: bool) -> StopReason {
 }
 
 impl RunRecord {
+    /// Gives back the room by which its lists may still grow: those of thousands of runs are held at once.
+    pub fn shrink(&mut self) {
+        self.metrics.shrink_to_fit();
+        for row in &mut self.metrics {
+            row.notes.shrink_to_fit();
+        }
+    }
+
     /// [`trained_to_the_end`], of this run. A command knows best when it is done, however many epochs it told of.
     pub fn trained_to_the_end(&self) -> bool {
         if self.job.work.is_command() && self.status == RunStatus::Completed {

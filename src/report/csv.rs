@@ -2,6 +2,8 @@
 
 mod columns;
 
+use std::io::Write;
+
 use serde_json::json;
 
 pub(super) use self::columns::main_metrics;
@@ -93,7 +95,8 @@ pub(super) const WORKER: &str = "worker";
 /// `metrics.csv`: one row a figure. `low` and `high` are the interval *within this run*: they say how well this run's
 /// own mean or quantile is known, not how much another run of the same cell would differ (`summary.csv` does). `cell`,
 /// `repeat` and `status` are those of the run: its figures are compared with those of other repeats of the same cell.
-pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
+/// It is the longest of all files, so it is written row by row.
+pub fn metrics_csv(out: impl Write, records: &[RunRecord]) -> Result<(), ReportError> {
     let columns: [DataColumn<(&RunRecord, &MetricRow)>; 16] = [
         ("run", |(record, _)| json!(record.run)),
         ("phase", |(_, row)| json!(row.phase)),
@@ -114,7 +117,7 @@ pub fn metrics_csv(records: &[RunRecord]) -> Result<Vec<u8>, ReportError> {
     ];
     let rows =
         records.iter().flat_map(|record| record.metrics.iter().map(move |row| (record, row)));
-    data::table(&columns, rows)
+    data::write_table(out, &columns, rows)
 }
 
 #[cfg(test)]
@@ -128,6 +131,12 @@ mod tests {
     use crate::report::headline::Place;
     use std::collections::HashSet;
 
+    fn metrics(records: &[RunRecord]) -> String {
+        let mut bytes = Vec::new();
+        metrics_csv(&mut bytes, records).unwrap();
+        utf8(bytes)
+    }
+
     fn utf8(bytes: Vec<u8>) -> String {
         String::from_utf8(bytes).unwrap()
     }
@@ -139,7 +148,7 @@ mod tests {
 
     #[test]
     fn metrics_csv_is_as_promised() {
-        insta::assert_snapshot!("metrics_csv", utf8(metrics_csv(&all_kinds()).unwrap()));
+        insta::assert_snapshot!("metrics_csv", metrics(&all_kinds()));
     }
 
     #[test]
@@ -325,7 +334,7 @@ mod tests {
     fn no_records_are_a_header() {
         assert_eq!(utf8(report_csv(&[], None).unwrap()).lines().count(), 1);
         assert_eq!(
-            utf8(metrics_csv(&[]).unwrap()),
+            metrics(&[]),
             "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status,said_by\n"
         );
     }

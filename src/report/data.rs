@@ -1,8 +1,10 @@
 //! Tables for programs: a column is declared once, for CSV and for JSON.
 
+use std::io::Write;
+
 use serde_json::Value;
 
-use super::{ReportError, csv_bytes, number};
+use super::{ReportError, number, write_csv};
 
 /// A column: its name and its value in a row. A number that may be none is an [`crate::event::Num`].
 pub(super) type DataColumn<T> = (&'static str, fn(&T) -> Value);
@@ -17,8 +19,19 @@ pub(super) fn table<T>(
     columns: &[DataColumn<T>],
     rows: impl IntoIterator<Item = T>,
 ) -> Result<Vec<u8>, ReportError> {
+    let mut bytes = Vec::new();
+    write_table(&mut bytes, columns, rows)?;
+    Ok(bytes)
+}
+
+/// The same, row by row.
+pub(super) fn write_table<T>(
+    out: impl Write,
+    columns: &[DataColumn<T>],
+    rows: impl IntoIterator<Item = T>,
+) -> Result<(), ReportError> {
     let cells = |row: T| columns.iter().map(|(_, of)| cell(&of(&row))).collect::<Vec<_>>();
-    csv_bytes(columns.iter().map(|(name, _)| name), rows.into_iter().map(cells))
+    write_csv(out, columns.iter().map(|(name, _)| name), rows.into_iter().map(cells))
 }
 
 /// A value as one cell; nothing is the empty cell.

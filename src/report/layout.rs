@@ -1,8 +1,9 @@
 //! A table of plain text that fits a width: columns are dropped by rank before anything is wrapped.
 
 use std::fmt::Display;
+use std::ops::Range;
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// From this rank on, a column is only shown where it costs no other column its space.
 pub const EXTRA: u8 = 7;
@@ -138,26 +139,49 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
     if columns.is_empty() {
         return String::new();
     }
-    let needed = total(&columns, gap);
+    let rows = height_of(&columns);
+    if total(&columns, gap) > width {
+        return drawn(&columns, 0..rows, gap, |table| {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+            keep_whole(table, &columns, width);
+        });
+    }
+    // A hundred thousand rows are drawn piece by piece: a table takes ten times the room of its text.
+    let widths: Vec<usize> = columns.iter().map(Column::width).collect();
+    let pieces = (0..rows.max(1)).step_by(PIECE).map(|from| {
+        drawn(&columns, from..rows.min(from + PIECE), gap, |table| {
+            for (at, width) in widths.iter().enumerate().filter(|_| rows > PIECE) {
+                let padded = width + if at + 1 < widths.len() { usize::from(gap) } else { 0 };
+                let least = Width::Fixed(u16::try_from(padded).unwrap_or(u16::MAX));
+                if let Some(column) = table.column_mut(at) {
+                    column.set_constraint(ColumnConstraint::LowerBoundary(least));
+                }
+            }
+        })
+    });
+    pieces.collect()
+}
+
+/// Rows that are drawn at once.
+const PIECE: usize = 1000;
+
+/// These rows as lines, under the heading where the first is among them; `fit`: how the table is made to fit.
+fn drawn(columns: &[Column], rows: Range<usize>, gap: u16, fit: impl FnOnce(&mut Table)) -> String {
     let heads: Vec<_> = columns.iter().map(Column::heading).collect();
     let height = heads.iter().map(|head| head.lines().count()).max().unwrap_or(0);
-
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    if height > 0 {
+    if height > 0 && rows.start == 0 {
         table.set_header(heads.iter().map(|head| {
             let missing = height - head.lines().count();
             format!("{}{head}", "\n".repeat(missing))
         }));
     }
-    for row in 0..height_of(&columns) {
+    for row in rows {
         table.add_row(columns.iter().map(|column| column.cell(row)));
     }
-    if needed > width {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
-        keep_whole(&mut table, &columns, width);
-    }
+    fit(&mut table);
     for (at, column) in columns.iter().enumerate() {
         if let Some(drawn) = table.column_mut(at) {
             let last = at + 1 == columns.len();
@@ -168,8 +192,7 @@ pub fn render(columns: Vec<Column>, width: usize) -> String {
             });
         }
     }
-    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n") + "\n"
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 /// How many rows the columns have.
@@ -268,7 +291,14 @@ pub fn harmless(line: &str) -> String {
 
 /// The same of a text of several lines.
 pub fn harmless_text(text: &str) -> String {
-    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+    let mut shown = String::with_capacity(text.len());
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            shown.push('\n');
+        }
+        shown += &harmless(line);
+    }
+    shown
 }
 
 /// The first names, and how many more: `a, b and 3 more`.
@@ -305,6 +335,26 @@ mod tests {
             render(columns(), 40),
             "         rate\nname      k/s  note\nmlp      98.1  fine\nresnet  ~1.21  a longer one\n"
         );
+    }
+
+    #[test]
+    fn a_table_of_many_rows_is_the_same_in_pieces() {
+        let rows = 2 * PIECE + 3;
+        let name = |row: usize| {
+            if row == PIECE { "the longest name".to_owned() } else { format!("m{row}") }
+        };
+        let columns = vec![
+            Column::words("name", 0..rows, name),
+            Column::figures("steps\nk/s", 0..rows, |row| row.to_string()),
+            Column::words("note", 0..rows, |_| "fine".to_owned()),
+        ];
+        let table = render(columns, 80);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), rows + 2);
+        assert_eq!(lines[1], "name                k/s  note");
+        for (row, line) in lines[2..].iter().enumerate() {
+            assert_eq!(*line, format!("{:<16}  {row:>5}  fine", name(row)));
+        }
     }
 
     #[test]

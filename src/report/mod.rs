@@ -38,6 +38,7 @@ mod spared;
 pub(crate) mod fixtures;
 
 use std::borrow::Cow;
+use std::io::Write;
 
 /// Why a report cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -92,16 +93,24 @@ where
     R: IntoIterator<Item = C>,
     C: IntoIterator<Item: AsRef<[u8]>>,
 {
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let mut bytes = Vec::new();
+    write_csv(&mut bytes, header, rows)?;
+    Ok(bytes)
+}
+
+/// The same, row by row.
+fn write_csv<H, R, C>(out: impl Write, header: H, rows: R) -> Result<(), ReportError>
+where
+    H: IntoIterator<Item: AsRef<[u8]>>,
+    R: IntoIterator<Item = C>,
+    C: IntoIterator<Item: AsRef<[u8]>>,
+{
+    let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(header)?;
     for row in rows {
         writer.write_record(row.into_iter().map(|cell| no_formula(cell.as_ref()).into_owned()))?;
     }
-    let bytes = writer.into_inner().map_err(|error| {
-        // Writing into memory fails only where the rows differ in length, which `write_record` has said before.
-        ReportError::Csv(error.into_error().into())
-    })?;
-    Ok(bytes)
+    writer.flush().map_err(|error| ReportError::Csv(error.into()))
 }
 
 /// What a spreadsheet would take for a formula, by its first character (OWASP, CSV injection).

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::data::cell;
 use super::layout::{Align, Column, counted, render, wrap};
@@ -27,38 +27,71 @@ fn as_map<S: serde::Serializer>(
     serializer.collect_map(settings.iter().map(|(key, value)| (key, value)))
 }
 
-/// What would be run, for people: settings that all runs share once, the others in a table.
-pub fn plan_table(name: &str, rows: &[PlanRow], width: usize) -> String {
-    let mut out = format!("{name}: {}\n", counted(rows.len(), "run"));
-    let Some(first) = rows.first() else {
+/// A setting in the table: its value in the first run, and once another run has another one, a column.
+struct Told {
+    key: &'static str,
+    first: Value,
+    figures: bool,
+    cells: Vec<String>,
+}
+
+impl Told {
+    /// Takes the value of the run of this place; as long as all have the same, no text is kept.
+    fn add(&mut self, place: usize, value: &Value) {
+        if self.cells.is_empty() && *value == self.first {
+            return;
+        }
+        if self.cells.is_empty() {
+            self.cells = vec![shown(&self.first); place];
+        }
+        self.figures &= value.is_number();
+        self.cells.push(shown(value));
+    }
+}
+
+/// What would be run, for people: settings that all runs share once, the others in a table. No row is kept: there may be a
+/// hundred thousand.
+pub fn plan_table(name: &str, rows: impl Iterator<Item = PlanRow>, width: usize) -> String {
+    let mut runs = Vec::new();
+    let mut told: Vec<Told> = Vec::new();
+    for (place, row) in rows.enumerate() {
+        if place == 0 {
+            let first = row.settings.iter().map(|(key, first)| Told {
+                key,
+                first: first.clone(),
+                figures: first.is_number(),
+                cells: Vec::new(),
+            });
+            told = first.collect();
+        }
+        for (told, (_, value)) in told.iter_mut().zip(&row.settings) {
+            told.add(place, value);
+        }
+        runs.push(row.run);
+    }
+    let mut out = format!("{name}: {}\n", counted(runs.len(), "run"));
+    if runs.is_empty() {
         return out;
-    };
-    let (shared, varying): (Vec<_>, Vec<_>) = first
-        .settings
-        .iter()
-        .enumerate()
-        .partition(|(at, setting)| rows.iter().all(|row| row.settings[*at] == **setting));
+    }
+    let (shared, varying): (Vec<_>, Vec<_>) =
+        told.into_iter().partition(|told| told.cells.is_empty());
     out.push('\n');
-    out.push_str(&shared_block(
-        &shared.iter().map(|(_, setting)| *setting).collect::<Vec<_>>(),
-        width,
-    ));
+    let shared: Vec<_> = shared.iter().map(|told| (told.key, &told.first)).collect();
+    out.push_str(&shared_block(&shared, width));
     out.push('\n');
-    let mut columns = vec![Column::words("run", rows, |row| row.run.clone())];
-    columns.extend(varying.iter().map(|(at, (key, _))| {
-        let value = |row: &'_ PlanRow| row.settings[*at].1.clone();
-        let figures = rows.iter().all(|row| value(row).is_number());
-        let align = if figures { Align::Right } else { Align::Left };
+    let mut columns = vec![Column::words("run", runs, |run| run)];
+    columns.extend(varying.into_iter().map(|told| {
+        let align = if told.figures { Align::Right } else { Align::Left };
         // A key like `train.epochs` takes two lines, so that more columns fit.
-        let head = key.replacen('.', ".\n", 1);
-        Column { align, ..Column::words(&head, rows, |row| shown(&value(row))) }
+        let head = told.key.replacen('.', ".\n", 1);
+        Column { align, ..Column::words(&head, told.cells, |cell| cell) }
     }));
     out.push_str(&render(columns, width));
     out
 }
 
 /// `every run:` and a line for each section of the grid file.
-fn shared_block(shared: &[&(&'static str, Value)], width: usize) -> String {
+fn shared_block(shared: &[(&'static str, &Value)], width: usize) -> String {
     let mut sections: Vec<(&str, Vec<String>)> = Vec::new();
     for (key, value) in shared {
         let (section, name) = key.split_once('.').unwrap_or(("grid", key));
@@ -90,21 +123,38 @@ fn shown(value: &Value) -> String {
 }
 
 /// What would be run, one row a run.
-pub fn plan_csv(rows: &[PlanRow]) -> Result<Vec<u8>, ReportError> {
-    let keys: Vec<_> = rows
-        .first()
-        .map(|row| row.settings.iter().map(|(key, _)| *key).collect())
-        .unwrap_or_default();
-    let header = ["run"].into_iter().chain(keys.iter().copied());
-    let rows = rows.iter().map(|row| {
-        [row.run.clone()].into_iter().chain(row.settings.iter().map(|(_, value)| cell(value)))
-    });
-    csv_bytes(header, rows)
+pub fn plan_csv(rows: impl Iterator<Item = PlanRow>) -> Result<Vec<u8>, ReportError> {
+    let mut rows = rows.peekable();
+    let first = rows.peek().map_or(&[][..], |row| &row.settings);
+    let header: Vec<&str> = ["run"].into_iter().chain(first.iter().map(|(key, _)| *key)).collect();
+    let cells = |row: PlanRow| {
+        let values: Vec<String> = row.settings.iter().map(|(_, value)| cell(value)).collect();
+        [row.run].into_iter().chain(values)
+    };
+    csv_bytes(header, rows.map(cells))
 }
 
 /// What would be run, as one JSON document.
-pub fn plan_json(name: &str, rows: &[PlanRow]) -> Result<Vec<u8>, ReportError> {
-    json::pretty(&json!({ "format": json::FORMAT, "name": name, "plan": rows }))
+pub fn plan_json(
+    name: &str,
+    rows: impl Iterator<Item = PlanRow> + Clone,
+) -> Result<Vec<u8>, ReportError> {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        format: json::Format,
+        name: &'a str,
+        plan: T,
+    }
+    json::pretty(&Document { format: json::FORMAT, name, plan: Rows(rows) })
+}
+
+/// Rows that are made as they are written.
+struct Rows<R>(R);
+
+impl<R: Iterator<Item = PlanRow> + Clone> Serialize for Rows<R> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone())
+    }
 }
 
 #[cfg(test)]
@@ -140,16 +190,20 @@ mod tests {
 
     #[test]
     fn what_all_runs_share_is_said_once() {
-        insta::assert_snapshot!("plan_table", plan_table("three-by-three", &rows(), 80));
-        insta::assert_snapshot!("plan_table_one", plan_table("one", &rows()[..1], 80));
-        assert_eq!(plan_table("none", &[], 80), "none: 0 runs\n");
+        insta::assert_snapshot!("plan_table", plan_table("three-by-three", rows().into_iter(), 80));
+        insta::assert_snapshot!(
+            "plan_table_one",
+            plan_table("one", rows().into_iter().take(1), 80)
+        );
+        assert_eq!(plan_table("none", [].into_iter(), 80), "none: 0 runs\n");
     }
 
     #[test]
     fn programs_get_every_setting_of_every_run() {
-        let csv = String::from_utf8(plan_csv(&rows()).unwrap()).unwrap();
+        let csv = String::from_utf8(plan_csv(rows().into_iter()).unwrap()).unwrap();
         insta::assert_snapshot!("plan_csv", csv);
-        let json: Value = serde_json::from_slice(&plan_json("x", &rows()).unwrap()).unwrap();
+        let json: Value =
+            serde_json::from_slice(&plan_json("x", rows().into_iter()).unwrap()).unwrap();
         assert_eq!(json["plan"][1]["settings"]["train.epochs"], 10);
         assert_eq!(json["plan"][1]["settings"]["serve.batch_size"][1], 32);
         assert_eq!(json["format"]["major"], 1);

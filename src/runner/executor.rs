@@ -108,7 +108,7 @@ struct Execution<'a, 'b> {
 impl Execution<'_, '_> {
     fn run(mut self, interrupts: &Interrupts) -> Result<(), SinkError> {
         let started_ns = self.clock.now_ns();
-        let job = Box::new(self.spec.job.clone());
+        let job = Box::new((*self.spec.job).clone());
         self.emit(RunEventKind::Started { job, t_ns: started_ns });
         let record = match self.start() {
             Err(why) => not_started(self.spec, why),
@@ -165,7 +165,7 @@ impl Execution<'_, '_> {
         inputs: &Receiver,
     ) -> RunRecord {
         let started_ns = self.began_ns;
-        self.send(&mut worker, &Command::Job(Box::new(self.spec.job.clone())));
+        self.send(&mut worker, &Command::Job(Box::new((*self.spec.job).clone())));
         let reader = event_pipe.map(|event_pipe| {
             let pid = raw(worker.pid());
             EventReader::start(event_pipe, &self.spec.job, pid, started_ns, &sender)
@@ -183,7 +183,7 @@ impl Execution<'_, '_> {
         if let Err(why) = self.sample(&mut threads, worker.pid(), sender) {
             return not_started(self.spec, why);
         }
-        let controller = Controller::new(self.spec.stop.clone(), self.context(started_ns));
+        let controller = Controller::new((*self.spec.stop).clone(), self.context(started_ns));
         let mut dispatcher = Dispatcher::new(self.spec.clone(), controller, started_ns);
         let mut sink_failure_told = false;
         'run: loop {
@@ -333,7 +333,7 @@ fn not_started(spec: &RunSpec, message: String) -> RunRecord {
         run: spec.run.clone(),
         cell: spec.cell.clone(),
         repeat: spec.repeat,
-        job: spec.job.clone(),
+        job: (*spec.job).clone(),
         status: RunStatus::Failed,
         stop: StopRecord {
             reason: StopReason::Failed,

@@ -25,6 +25,7 @@ mod system;
 mod threads;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::control::policy::StopPolicy;
 use crate::event::{JobSpec, Limits, Pairing, RunEvent};
@@ -44,9 +45,9 @@ pub struct RunSpec {
     /// Its place among the runs that are started, from 0.
     pub index: usize,
     /// What the worker is told.
-    pub job: JobSpec,
+    pub job: Arc<JobSpec>,
     /// When it may stop.
-    pub stop: StopPolicy,
+    pub stop: Arc<StopPolicy>,
     /// Which program runs it.
     pub launch: Launch,
     /// What of the machine it may use.

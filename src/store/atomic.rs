@@ -1,28 +1,47 @@
 //! Files that are whole or not there.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::Path;
 
 use super::error::StoreError;
 
+/// What to say where it fails.
+const CANNOT: &str = "cannot write a result";
+
 /// Replaces `path` by these bytes: a temporary file beside it, then a rename. Readers see the old or the new.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_with(path, |file| file.write_all(bytes).map_err(StoreError::io(CANNOT)))
+}
+
+/// The same of what is written piece by piece.
+pub fn write_with<E: From<StoreError>>(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
     let mut name = path.file_name().map_or_else(|| OsString::from("file"), OsString::from);
     name.push(".tmp");
     let temporary = path.with_file_name(name);
-    let result = (|| {
-        let mut file = fs_err::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        // Renamed before its data is on disk, a file may be empty after a power cut.
-        file.sync_data()?;
-        fs_err::rename(&temporary, path)
-    })();
+    let result = filled(&temporary, fill)
+        .and_then(|()| Ok(fs_err::rename(&temporary, path).map_err(StoreError::io(CANNOT))?));
     if result.is_err() {
         // What is left of a failed attempt is of no use; the first error is the one to tell.
         let _ = fs_err::remove_file(&temporary);
     }
-    result.map_err(StoreError::io("cannot write a result"))
+    result
+}
+
+fn filled<E: From<StoreError>>(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
+    let created = fs_err::File::create(path).map_err(StoreError::io(CANNOT))?;
+    let mut buffer = BufWriter::new(created);
+    fill(&mut buffer)?;
+    let written = buffer.into_inner().map_err(IntoInnerError::into_error);
+    // Renamed before its data is on disk, a file may be empty after a power cut.
+    let synced = written.and_then(|file| file.sync_data());
+    Ok(synced.map_err(StoreError::io(CANNOT))?)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod marker;
 mod recordings;
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -17,7 +18,7 @@ use super::difference::difference;
 use super::error::{FORMAT, StoreError};
 use super::{atomic, json, log};
 
-pub use manifest::{DataRows, ManifestHead};
+pub use manifest::{DataRows, ManifestHead, Recorded};
 pub use recordings::Recordings;
 
 /// Room that must be there before the first run, in bytes: a run's log grows by some megabytes a minute.
@@ -195,6 +196,15 @@ impl Results {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         atomic::write(&self.path.join(name), bytes)
     }
+
+    /// The same of what is written piece by piece.
+    pub fn write_with<E: From<StoreError>>(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    ) -> Result<(), E> {
+        atomic::write_with(&self.path.join(name), fill)
+    }
 }
 
 impl Lock {
@@ -345,7 +355,7 @@ mod tests {
         results
             .write(
                 "manifest.json",
-                br#"{"format":{"major":2,"minor":0},"name":"g","runs":["a","b"]}"#,
+                br#"{"format":{"major":3,"minor":0},"name":"g","runs":["a","b"]}"#,
             )
             .unwrap();
         drop(results);
@@ -383,7 +393,7 @@ mod tests {
         // One that was killed while it removed old results.
         let path = dir.path().join("replaced");
         let results = Results::open(&path, REFUSE).unwrap();
-        let old = br#"{"format":{"major":2,"minor":0},"name":"g","runs":["a"]}"#;
+        let old = br#"{"format":{"major":3,"minor":0},"name":"g","runs":["a"]}"#;
         results.write(MANIFEST, old).unwrap();
         results.write("report.csv", b"run").unwrap();
         drop(results);

@@ -1,35 +1,53 @@
 //! JSON files that begin with the version of what is on disk, and end with a checksum of what they hold.
+//!
+//! A manifest of a large grid is megabytes of text, and many times that as a tree: nothing here makes one.
 
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::error::{FORMAT, Format, StoreError};
+use crate::event::fingerprint::digest;
 
 /// The last member of a file: what it held when perftune wrote it. A line that is lost would else be a run or a rule less, and
 /// nobody could tell. It keeps nobody from forging a file, and one that was made by hand may lack it.
-const CHECKSUM: &str = "checksum";
-
-/// FNV-1a of 64 bits (Fowler, Noll and Vo): the same on every machine and for ever.
-pub fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
-    })
+#[derive(Deserialize)]
+struct Sum {
+    checksum: Option<String>,
 }
 
-fn checksum(value: &Value) -> String {
-    format!("{:016x}", fnv1a(value.to_string().as_bytes()))
+/// The last member of an object without spaces, and its end.
+fn last(sum: &str) -> String {
+    format!(",\"checksum\":\"{sum}\"}}")
+}
+
+/// The sum of an object, of which this is all but the end.
+fn checksum(held: &[u8]) -> String {
+    format!("{:016x}", digest(held))
+}
+
+/// JSON without the spaces between its parts.
+fn compact(bytes: &[u8]) -> Vec<u8> {
+    let (mut quoted, mut escaped) = (false, false);
+    let mut kept = Vec::with_capacity(bytes.len());
+    for &byte in bytes {
+        if quoted || !byte.is_ascii_whitespace() {
+            kept.push(byte);
+        }
+        quoted ^= byte == b'"' && !escaped;
+        escaped = quoted && byte == b'\\' && !escaped;
+    }
+    kept
 }
 
 /// An object as the bytes of a file that tells when it is changed.
 pub fn sealed<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    let mut value = serde_json::to_value(value)?;
-    let sum = checksum(&value);
-    value[CHECKSUM] = Value::String(sum);
-    let mut bytes = serde_json::to_vec_pretty(&value)?;
-    bytes.push(b'\n');
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    let held = compact(&bytes);
+    let sum = checksum(held.strip_suffix(b"}").unwrap_or(&held));
+    bytes.truncate(bytes.strip_suffix(b"\n}").map_or(0, <[u8]>::len));
+    bytes.extend_from_slice(format!(",\n  \"checksum\": \"{sum}\"\n}}\n").as_bytes());
     Ok(bytes)
 }
 
@@ -40,10 +58,13 @@ pub fn open<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T, StoreEr
         line: error.line(),
         why: error.to_string(),
     };
-    let mut value: Value = serde_json::from_slice(bytes).map_err(damaged)?;
-    let told = value.as_object_mut().and_then(|members| members.remove(CHECKSUM));
-    if told.is_some_and(|told| told.as_str() != Some(&checksum(&value))) {
-        return Err(StoreError::Changed { path: path.to_owned() });
+    let Sum { checksum: told } = serde_json::from_slice(bytes).map_err(damaged)?;
+    if let Some(sum) = told {
+        let all = compact(bytes);
+        let held = all.strip_suffix(last(&sum).as_bytes());
+        if held.is_none_or(|held| checksum(held) != sum) {
+            return Err(StoreError::Changed { path: path.to_owned() });
+        }
     }
     serde_json::from_slice(bytes).map_err(damaged)
 }
@@ -82,7 +103,7 @@ pub(super) fn read_if_there<T: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_line_less_is_noticed_whichever_it_is() {
@@ -93,7 +114,7 @@ mod tests {
         let bytes = sealed(&held).unwrap();
         let path = Path::new("manifest.json");
         let mut back: Value = open(&bytes, path).unwrap();
-        assert!(back.as_object_mut().unwrap().remove(CHECKSUM).is_some());
+        assert!(back.as_object_mut().unwrap().remove("checksum").is_some());
         assert_eq!(back, held);
         let text = String::from_utf8(bytes).unwrap();
         let lines: Vec<&str> = text.lines().collect();
@@ -101,7 +122,7 @@ mod tests {
             let kept = lines.iter().enumerate().filter(|(at, _)| *at != left_out);
             let kept: Vec<&str> = kept.map(|(_, line)| *line).collect();
             let found: Result<Value, _> = open(kept.join("\n").as_bytes(), path);
-            let harmless = lines[left_out].contains(CHECKSUM);
+            let harmless = lines[left_out].contains("checksum");
             assert!(harmless || found.is_err(), "{}", lines[left_out]);
         }
         let changed = text.replace("\"g\"", "\"h\"");
@@ -110,7 +131,22 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_is_that_of_the_reference() {
-        assert_eq!(fnv1a(b"a"), 0xAF63_DC4C_8601_EC8C);
+    fn spaces_between_the_parts_are_no_change_and_those_within_are() {
+        let held = json!({ "a b": "c \" d\\", "e": [" ", {}], "f": { "g": [1.5, null] } });
+        let bytes = sealed(&held).unwrap();
+        let path = Path::new("a.json");
+        let text = String::from_utf8(bytes).unwrap();
+        let loose = text.replace('\n', "\r\n\t");
+        let mut back: Value = open(loose.as_bytes(), path).unwrap();
+        assert!(back.as_object_mut().unwrap().remove("checksum").is_some());
+        assert_eq!(back, held);
+        for (from, to) in [("a b", "ab"), ("\" \"", "\"\""), ("1.5", "1.50")] {
+            let changed = text.replace(from, to);
+            assert_ne!(changed, text);
+            assert!(matches!(
+                open::<Value>(changed.as_bytes(), path),
+                Err(StoreError::Changed { .. })
+            ));
+        }
     }
 }

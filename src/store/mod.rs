@@ -23,6 +23,7 @@ pub mod log;
 
 pub use error::{FORMAT, Format, StoreError};
 pub use folder::{
-    DataRows, Existing, Lock, ManifestHead, Recordings, Results, StoredResults, WRITTEN, reopen,
+    DataRows, Existing, Lock, ManifestHead, Recorded, Recordings, Results, StoredResults, WRITTEN,
+    reopen,
 };
 pub use log::{EventLog, Line, read_lines, read_record};

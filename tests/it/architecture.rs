@@ -87,7 +87,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("statrs", &["stats"]),
     ("hdrhistogram", &["stats"]),
     ("flate2", &["dataset"]),
-    ("sha2", &["dataset"]),
+    ("sha2", &["dataset", "event"]),
 ];
 
 /// A file that is longer tells more than one story.

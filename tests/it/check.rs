@@ -106,7 +106,7 @@ impl Made {
     fn manifest(&self) -> Value {
         let runs: Vec<String> = self.runs().into_iter().map(|(run, ..)| run).collect();
         let mut manifest = json!({
-            "format": {"major": 2, "minor": 0},
+            "format": {"major": 3, "minor": 0},
             "perftune": "0.1.0",
             "name": "t",
             "created": "2026-01-02T03:04:05Z",
@@ -164,7 +164,7 @@ impl Made {
             }
             fs::write(folder.join("events.jsonl"), format!("{line}\n")).unwrap();
             let done =
-                json!({"format": {"major": 2, "minor": 0}, "status": "completed", "spec": {}});
+                json!({"format": {"major": 3, "minor": 0}, "status": "completed", "spec": {}});
             fs::write(folder.join("done.json"), done.to_string()).unwrap();
         }
     }
@@ -424,7 +424,7 @@ const TAMPERINGS: &[Tampering] = &[
     (
         "another version",
         "new/manifest.json",
-        |t| t.replace("\"major\":2", "\"major\":9"),
+        |t| t.replace("\"major\":3", "\"major\":9"),
         2,
         "has format 9.0",
     ),

@@ -235,7 +235,7 @@ fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
         value => format!("{}={value}", axis.key()),
     };
     let axes: Vec<String> = Axis::all().map(setting).collect();
-    let (job, mut stop) = (&run.job, run.stop.clone());
+    let (job, mut stop) = (&run.job, (*run.stop).clone());
     let metrics = std::mem::take(&mut stop.metrics);
     let constraints = std::mem::take(&mut stop.constraints);
     let limits = constraints.iter().map(|constraint| format!("limit {constraint}"));

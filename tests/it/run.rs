@@ -122,7 +122,7 @@ fn each_file_says_what_its_readers_rely_on() {
         assert!(!row["note"].contains("unsupported: unsupported"), "{row:?}");
     }
     let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
-    assert_eq!(manifest["format"], serde_json::json!({ "major": 2, "minor": 0 }));
+    assert_eq!(manifest["format"], serde_json::json!({ "major": 3, "minor": 0 }));
     assert_eq!(manifest["runs"], serde_json::json!(RUNS));
     for run in RUNS {
         let log = lab.text(&format!("runs/{run}/events.jsonl"));

@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Fault;
+use crate::event::fingerprint::digest;
 use crate::gate::GatePolicy;
 use crate::runner::Launch;
 use crate::store::{atomic, json};
@@ -87,7 +88,7 @@ fn identity(path: &Path) -> Option<Identity> {
 /// The seed of a session's order, from its name: another session has another order, so that no drift of the machine falls on
 /// the same side every time.
 fn seed_of(session: &str) -> u64 {
-    json::fnv1a(session.as_bytes())
+    digest(session.as_bytes())
 }
 
 impl ComparisonPlan {

@@ -50,7 +50,7 @@ fn head(manifest: &ManifestHead, records: &[RunRecord]) -> Head {
 fn limits(manifest: &ManifestHead) -> Vec<Limit> {
     let mut found: Vec<(Constraint, usize)> = Vec::new();
     for spec in manifest.specs.values() {
-        let of_run = serde_json::from_value(spec["stop"]["constraints"].clone());
+        let of_run = serde_json::from_value(spec.tree()["stop"]["constraints"].take());
         let of_run: Vec<Constraint> = of_run.unwrap_or_default();
         for constraint in of_run {
             match found.iter_mut().find(|(other, _)| *other == constraint) {
@@ -91,7 +91,7 @@ mod tests {
     use serde_json::json;
 
     fn manifest(value: &serde_json::Value) -> ManifestHead {
-        serde_json::from_value(value.clone()).unwrap()
+        serde_json::from_str(&value.to_string()).unwrap()
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::checks;
 use super::manifest::{AllRuns, manifest};
@@ -17,7 +18,7 @@ use crate::event::{Cut, MemoryGuard, RunRecord, Vendor};
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::schedule::{self, Policy, Rounds};
-use crate::store::Results;
+use crate::store::{Recorded, Results};
 
 /// What there is to say of a command that nobody told anything; its threads are those that it may use.
 const OF_COMMAND: &[&str] = &["protocol", "run", "model", "threads", "work", "command"];
@@ -65,7 +66,7 @@ impl<'a> OpenFolder<'a> {
     pub fn open(request: &'a RunRequest<'a>, checked: Checked) -> Result<Self, Fault> {
         let results = Results::open(request.folder, request.existing)?;
         let Checked { prepared, maker, .. } = checked;
-        let finished = |run: &Prepared| results.finished(&run.spec.run, &run.recorded);
+        let finished = |run: &Prepared| results.finished(&run.spec.run, &run.recorded.tree());
         let kept: Result<Vec<_>, _> = prepared.iter().map(finished).collect();
         let kept = kept?;
         Ok(Self { request, results, prepared, maker, kept })
@@ -261,8 +262,8 @@ impl Maker {
             cell: run.cell.clone(),
             repeat: run.repeat,
             index: 0,
-            job: run.job.clone(),
-            stop: run.stop.clone(),
+            job: Arc::clone(&run.job),
+            stop: Arc::clone(&run.stop),
             launch: match run.job.work.command() {
                 Some(command) => launch::of_command(command, &request.plan.worker, request.streams),
                 None => self.launch.clone(),
@@ -278,6 +279,6 @@ impl Maker {
             group: self.means.base.clone().filter(|_| grouped),
             pairing: None,
         };
-        Ok(Prepared { spec, recorded })
+        Ok(Prepared { spec, recorded: Recorded::new(&recorded)? })
     }
 }

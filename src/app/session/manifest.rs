@@ -4,12 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::config::plan::{Plan, WorkerProgram};
+use crate::event::{Fingerprint, Objective};
+use crate::gate::GatePolicy;
 use crate::sampler::Machine;
+use crate::sampler::policy::SamplerPolicy;
 use crate::store::json::sealed;
-use crate::store::{DataRows, FORMAT, ManifestHead};
+use crate::store::{DataRows, FORMAT, Format, ManifestHead, Recorded};
 
 use super::request::Prepared;
 use crate::app::environment::SessionIdentity;
@@ -19,7 +23,7 @@ pub(super) struct AllRuns {
     /// Their names, in order.
     pub(super) order: Vec<String>,
     /// What is kept of each one's settings.
-    pub(super) specs: Map<String, Value>,
+    pub(super) specs: BTreeMap<String, Recorded>,
     /// The size of each data set, where it is known.
     datasets: BTreeMap<String, DataRows>,
 }
@@ -62,8 +66,30 @@ impl AllRuns {
     }
 }
 
-/// The manifest of a grid. `machine` is for people; whether results may be compared with others is told by the session's
-/// fingerprint.
+/// `machine` is for people; whether results may be compared with others is told by the session's fingerprint.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    format: Format,
+    perftune: &'static str,
+    created: &'a str,
+    name: &'a str,
+    seed: u64,
+    repeats: String,
+    varying: &'a [String],
+    objectives: &'a [Objective],
+    gate: &'a GatePolicy,
+    datasets: &'a BTreeMap<String, DataRows>,
+    worker: Value,
+    sampler: SamplerPolicy,
+    machine: &'a Machine,
+    fingerprint: &'a Option<Fingerprint>,
+    session: &'a str,
+    in_turn: bool,
+    runs: &'a [String],
+    specs: &'a BTreeMap<String, Recorded>,
+}
+
+/// The manifest of a grid.
 pub(super) fn manifest(
     plan: &Plan,
     runs: &AllRuns,
@@ -77,24 +103,24 @@ pub(super) fn manifest(
         WorkerProgram::Scripted => json!("scripted"),
         WorkerProgram::Command { program, args } => json!({ "program": program, "args": args }),
     };
-    sealed(&json!({
-        "format": FORMAT,
-        "perftune": env!("CARGO_PKG_VERSION"),
-        "created": created,
-        "name": plan.name,
-        "seed": plan.seed,
-        "repeats": plan.repeats.to_string(),
-        "varying": plan.varying,
-        "objectives": plan.objectives,
-        "gate": plan.gate,
-        "datasets": runs.datasets,
-        "worker": worker,
-        "sampler": plan.sampler,
-        "machine": machine,
-        "fingerprint": session.fingerprint,
-        "session": session.id,
-        "in_turn": in_turn,
-        "runs": runs.order,
-        "specs": runs.specs,
-    }))
+    sealed(&Manifest {
+        format: FORMAT,
+        perftune: env!("CARGO_PKG_VERSION"),
+        created,
+        name: &plan.name,
+        seed: plan.seed,
+        repeats: plan.repeats.to_string(),
+        varying: &plan.varying,
+        objectives: &plan.objectives,
+        gate: &plan.gate,
+        datasets: &runs.datasets,
+        worker,
+        sampler: plan.sampler,
+        machine,
+        fingerprint: &session.fingerprint,
+        session: &session.id,
+        in_turn,
+        runs: &runs.order,
+        specs: &runs.specs,
+    })
 }

@@ -139,7 +139,7 @@ impl Recorder {
 
     /// What is kept of a run's settings.
     fn recorded(&self, run: &str) -> serde_json::Value {
-        self.find(run).map(|prepared| prepared.recorded.clone()).unwrap_or_default()
+        self.find(run).map(|prepared| prepared.recorded.tree()).unwrap_or_default()
     }
 
     fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {
@@ -163,7 +163,10 @@ impl Recorder {
             self.sort();
             // The front is that of all cells, so it is said when the grid is over.
             self.results.write("report.csv", &report_csv(&self.records, None)?)?;
-            self.results.write("metrics.csv", &metrics_csv(&self.records)?)?;
+            let records = &self.records;
+            self.results.write_with("metrics.csv", |out| {
+                Ok::<_, RecordError>(metrics_csv(out, records)?)
+            })?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::config::plan::{Plan, PlannedRun};
 use crate::event::{Cut, RunRecord};
 use crate::runner::{RunSpec, Streams};
-use crate::store::{Existing, Results};
+use crate::store::{Existing, Recorded, Results};
 
 /// What is to be run, and where its results go.
 pub struct RunRequest<'a> {
@@ -67,5 +67,5 @@ pub struct Executed {
 /// A run as it is started, and what is kept of it so that `--resume` knows it again.
 pub(super) struct Prepared {
     pub(super) spec: RunSpec,
-    pub(super) recorded: serde_json::Value,
+    pub(super) recorded: Recorded,
 }

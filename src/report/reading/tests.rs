@@ -16,8 +16,14 @@ fn records() -> Vec<RunRecord> {
     vec![completed(), second]
 }
 
+fn metrics(records: &[RunRecord]) -> String {
+    let mut bytes = Vec::new();
+    metrics_csv(&mut bytes, records).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
 fn long() -> String {
-    String::from_utf8(metrics_csv(&records()).unwrap()).unwrap()
+    metrics(&records())
 }
 
 #[test]
@@ -41,7 +47,7 @@ fn the_long_form_reads_back_to_what_was_recorded() {
 fn whose_a_figure_is_stands_in_a_column_of_its_own() {
     let mut record = completed();
     record.metrics[0].notes = vec![Note::SaidByWorker];
-    let text = String::from_utf8(metrics_csv(&[record]).unwrap()).unwrap();
+    let text = metrics(&[record]);
     let figures = |text: &str| read(text).unwrap().remove(0).figures;
     let of_worker: Vec<bool> = figures(&text).iter().map(|figure| figure.of_worker).collect();
     assert!(of_worker[0] && !of_worker[1..].contains(&true), "{of_worker:?}");

@@ -19,7 +19,7 @@ impl Dispatcher {
             run: self.spec.run.clone(),
             cell: self.spec.cell.clone(),
             repeat: self.spec.repeat,
-            job: self.spec.job.clone(),
+            job: (*self.spec.job).clone(),
             status,
             wall_s: exited_ns.saturating_sub(self.started_ns) as f64 / 1e9,
             epochs: self.stream.epochs(),

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::control::policy::StopPolicy;
 use crate::control::{Constraint, Op, RunContext};
@@ -16,8 +18,8 @@ fn spec() -> RunSpec {
         cell: "r".into(),
         repeat: 1,
         index: 0,
-        job: fixtures::job(1),
-        stop: StopPolicy { enabled: false, ..StopPolicy::default() },
+        job: Arc::new(fixtures::job(1)),
+        stop: Arc::new(StopPolicy { enabled: false, ..StopPolicy::default() }),
         launch: Launch {
             program: "worker".into(),
             args: Vec::new(),
@@ -39,7 +41,7 @@ fn dispatcher() -> Dispatcher {
 }
 
 fn with_work(mut spec: RunSpec) -> Dispatcher {
-    spec.job.serve = Some(serve_spec());
+    Arc::make_mut(&mut spec.job).serve = Some(serve_spec());
     of_spec(spec)
 }
 
@@ -59,7 +61,7 @@ fn of_spec(spec: RunSpec) -> Dispatcher {
         grams_per_kwh: None,
         started_ns: 0,
     };
-    let controller = Controller::new(spec.stop.clone(), context);
+    let controller = Controller::new((*spec.stop).clone(), context);
     Dispatcher::new(spec, controller, 0)
 }
 
@@ -295,7 +297,7 @@ fn limited() -> Dispatcher {
         memory_guard: Some(MemoryGuard::Watched),
         ..Limits::default()
     };
-    spec.stop.constraints =
+    Arc::make_mut(&mut spec.stop).constraints =
         vec![Constraint { metric: "train.throughput".into(), op: Op::AtLeast, limit: 1.0 }];
     of_spec(spec)
 }
@@ -389,13 +391,13 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
         })
     };
     let mut spec = spec();
-    spec.stop = StopPolicy {
+    spec.stop = Arc::new(StopPolicy {
         metrics: vec!["validation_accuracy".into()],
         patience: 1,
         ..StopPolicy::default()
-    };
-    spec.job.train.epochs = 10;
-    spec.job.serve = Some(serve_spec());
+    });
+    Arc::make_mut(&mut spec.job).train.epochs = 10;
+    Arc::make_mut(&mut spec.job).serve = Some(serve_spec());
     let context = RunContext {
         work: crate::event::Work::Native,
         serve_sizes: vec![8],
@@ -403,7 +405,7 @@ fn confirm(more: Vec<WorkerEvent>) -> (Dispatcher, Vec<Action>) {
         epochs: 10,
         ..RunContext::default()
     };
-    let controller = Controller::new(spec.stop.clone(), context);
+    let controller = Controller::new((*spec.stop).clone(), context);
     let mut dispatcher = Dispatcher::new(spec, controller, 0);
     let mut events: Vec<_> = said().into_iter().take(3).collect();
     events.extend([epoch(1), epoch(2)]);
@@ -480,7 +482,7 @@ fn a_process_that_cannot_be_killed_is_left_behind() {
 /// A run of at most 10 s; its worker says these over and over, one a second, from second 2 on.
 fn chatter(events: &[WorkerEvent], max_run_time_s: Option<f64>) -> (Dispatcher, Vec<Action>) {
     let mut spec = spec();
-    spec.stop.max_run_time_s = max_run_time_s;
+    Arc::make_mut(&mut spec.stop).max_run_time_s = max_run_time_s;
     let mut dispatcher = with_work(spec);
     let mut done = Vec::new();
     let first = said().into_iter().take(2);
@@ -534,7 +536,7 @@ fn a_worker_that_stays_in_a_phase_it_was_told_to_leave_is_ended() {
     let metric = || WorkerEvent::Metric { name: "mine".into(), value: Num(1.0), samples: None };
     for (talks, says) in [(false, "went on working"), (true, "talks, but has done nothing")] {
         let mut spec = spec();
-        spec.stop = StopPolicy { max_time_s: 3.0, ..StopPolicy::default() };
+        spec.stop = Arc::new(StopPolicy { max_time_s: 3.0, ..StopPolicy::default() });
         let mut dispatcher = with_work(spec);
         let phase = WorkerEvent::Phase { phase: Phase::Serve(8) };
         let first = [said().remove(0), phase];

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::event::{Fingerprint, Objective};
 use crate::store::error::StoreError;
@@ -18,7 +20,7 @@ pub struct ManifestHead {
     pub runs: Vec<String>,
     /// What is kept of each run's settings.
     #[serde(default)]
-    pub specs: serde_json::Map<String, serde_json::Value>,
+    pub specs: BTreeMap<String, Recorded>,
     /// The machine, as it was written.
     #[serde(default)]
     pub machine: serde_json::Value,
@@ -46,6 +48,25 @@ pub struct ManifestHead {
     /// The size of each data set, by its name, where it is known.
     #[serde(default)]
     pub datasets: BTreeMap<String, DataRows>,
+}
+
+/// What is kept of a run's settings, so that `--resume` knows it again. As text: the tree takes ten times the memory, which
+/// tells where there are thousands of runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Recorded(Box<RawValue>);
+
+impl Recorded {
+    /// Keeps these settings.
+    pub fn new(settings: &Value) -> Result<Self, serde_json::Error> {
+        to_raw_value(settings).map(Self)
+    }
+
+    /// The settings.
+    pub fn tree(&self) -> Value {
+        // What was read as JSON once is JSON.
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
 }
 
 /// How many samples a data set has.
