@@ -3,7 +3,7 @@
 //! Reading their images is left to the worker. Invariant: to a person who lists them, a data set that cannot be read is
 //! one that is listed with the reason, and no reason to hide the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -42,6 +42,21 @@ impl DatasetCatalogue for Catalogue {
     fn names(&self) -> Vec<String> {
         names(&self.roots)
     }
+}
+
+/// Every file of the data sets of these runs is what its manifest says, to the last row of the test part: a run would notice
+/// only after it has trained.
+pub fn check(runs: &[PlannedRun]) -> Result<(), Fault> {
+    let native = runs.iter().filter(|run| run.job.work == Work::Native);
+    let folders: BTreeSet<_> = native.map(|run| &run.job.dataset_dir).collect();
+    for folder in folders {
+        let verified = DataSet::open(folder).and_then(|set| {
+            set.verify()?;
+            set.check()
+        });
+        verified.map_err(|error| Fault::new(error_text(&error)))?;
+    }
+    Ok(())
 }
 
 /// The sizes of the data sets of the runs that the native worker makes.

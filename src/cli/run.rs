@@ -15,6 +15,7 @@ use super::options::Verbosity;
 use super::output::Screen;
 use super::progress;
 use crate::app::Fault;
+use crate::app::datasets;
 use crate::app::derived::Derived;
 use crate::app::grid;
 use crate::app::rules::parse_rules;
@@ -55,6 +56,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
             .hint("for example --set 'constraints.memory.peak=<= 512MiB'"));
     }
     if args.dry_run {
+        datasets::check(&runs)?;
         dry_run::print(&plan, &runs, args.format)?;
         return Ok(ExitStatus::Ok);
     }

@@ -163,10 +163,16 @@ impl Open<'_> {
         match &self.written.label {
             _ if line.len() < 2 => {
                 let message = format!(
-                    "a row of {} needs a value and a label, with a comma between them",
+                    "{}, line 1: one column, where a value and a label are needed, with a comma between them",
                     entry.path.display()
                 );
-                self.problems.error(self.written.shape_place, message);
+                let other = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];
+                let found =
+                    other.iter().find(|(mark, _)| line.iter().any(|text| text.contains(*mark)));
+                let hint = found.map_or("is it a CSV file?".to_owned(), |(_, name)| {
+                    format!("it has {name} between its columns: write commas there, and points in numbers")
+                });
+                self.problems.error_with(self.written.shape_place, message, hint);
                 None
             }
             LabelAt::First => Some(0),

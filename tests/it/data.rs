@@ -209,3 +209,25 @@ fn a_mistake_in_a_manifest_is_shown_with_a_caret() {
         "dataset.toml:7:1\n   |\n 7 | clases = 2\n   | ^^^^^^\n   = hint: did you mean `classes`?";
     refused(&lab, &["error: the data set \"./tiny\" cannot be used", "grid.toml:4", says]);
 }
+
+#[test]
+fn a_plan_is_refused_for_what_a_run_would_stumble_over_at_its_end() {
+    let lab = lab("./tiny");
+    // Row 4 is the first of the test part.
+    let table = table().replace("\n4,4,3,4,0\n", "\n4,4,three,4,0\n");
+    fs::write(lab.path("tiny/tiny.csv"), &table).unwrap();
+    fs::write(lab.path("tiny/dataset.toml"), manifest(&table)).unwrap();
+    refused(&lab, &["tiny.csv", "line 5", "three"]);
+    let plan = run(&lab, &["--dry-run"]).exits(2);
+    assert!(plan.stderr.contains("line 5") && plan.stdout.is_empty(), "{plan:#?}");
+}
+
+#[test]
+fn columns_that_no_comma_divides_are_named_with_their_line_and_what_to_write() {
+    let lab = lab("./tiny");
+    let table = format!("a,b,c,d,label\n{}", table()).replace(',', ";");
+    fs::write(lab.path("tiny/tiny.csv"), table).unwrap();
+    fs::write(lab.path("tiny/dataset.toml"), "files = [\"tiny.csv\"]\nlabel = \"label\"\n")
+        .unwrap();
+    refused(&lab, &["tiny.csv, line 1: one column", "semicolons", "write commas"]);
+}

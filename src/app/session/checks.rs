@@ -6,9 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::request::RunRequest;
-use crate::app::{Fault, error_text, launch};
+use crate::app::{Fault, launch};
 use crate::control::check_supported;
-use crate::dataset::DataSet;
 use crate::event::{MemoryGuard, Work};
 use crate::report::words;
 use crate::runner::Launch;
@@ -30,21 +29,6 @@ pub(super) fn devices(request: &RunRequest<'_>, launch: &Launch) -> Result<(), F
                 "`perftune doctor` tells which devices are there; `device = \"cpu\"` always is",
             )
         })?;
-    }
-    Ok(())
-}
-
-/// Every file of the data sets is what its manifest says, to the last row of the test part: a run would notice only after
-/// it has trained.
-pub(super) fn data(request: &RunRequest<'_>) -> Result<(), Fault> {
-    let native = request.runs.iter().filter(|run| run.job.work == Work::Native);
-    let folders: BTreeSet<_> = native.map(|run| &run.job.dataset_dir).collect();
-    for folder in folders {
-        let verified = DataSet::open(folder).and_then(|set| {
-            set.verify()?;
-            set.check()
-        });
-        verified.map_err(|error| Fault::new(error_text(&error)))?;
     }
     Ok(())
 }

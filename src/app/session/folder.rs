@@ -36,7 +36,7 @@ pub struct Checked {
 impl Checked {
     /// Says everything that can be known to be wrong; nothing is written.
     pub fn new(request: &RunRequest<'_>) -> Result<Self, Fault> {
-        checks::data(request)?;
+        datasets::check(request.runs)?;
         programs::startable(request.runs)?;
         let launch = launch::of_runs(request.runs, &request.plan.worker, request.program)?;
         checks::devices(request, &launch)?;
