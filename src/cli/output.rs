@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 
 use crate::app::Fault;
-use crate::report::layout::harmless_text;
+use crate::report::layout::{harmless_text, wrap};
 
 /// Where no terminal says how wide it is.
 const DEFAULT_WIDTH: usize = 80;
@@ -44,7 +44,11 @@ impl Screen {
     }
 
     fn lines(self, kind: &str, texts: &[impl Display]) {
-        let lines = texts.iter().map(|text| harmless_text(&format!("{kind}: {text}\n")));
+        let width = if self.live { stderr_width() } else { usize::MAX };
+        let lines = texts.iter().map(|text| {
+            let line = harmless_text(&format!("{kind}: {text}"));
+            if line.chars().count() > width { wrap(&line, width, "  ") } else { line + "\n" }
+        });
         self.say(&lines.collect::<String>());
     }
 
