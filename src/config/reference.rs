@@ -179,6 +179,7 @@ pub fn keys() -> Vec<KeyRow> {
 /// The keys that `--dry-run` shows of some runs: the same ones in the same order of each.
 pub struct ShownSettings<'a> {
     plan: &'a Plan,
+    axes: Vec<Axis>,
     keys: Vec<(&'static str, Get)>,
     has_commands: bool,
 }
@@ -205,13 +206,22 @@ impl<'a> ShownSettings<'a> {
             Shown::Unusual(name, get) => unusual.contains(&table(key.path)).then_some((name, get)),
             Shown::Never(_) | Shown::Nothing => None,
         });
-        let has_commands = runs.iter().any(|run| run.job.work.is_command());
-        Self { plan, keys: keys.collect(), has_commands }
+        let mut commands = runs.iter().map(|run| run.job.work.is_command());
+        let has_commands = commands.clone().any(|is| is);
+        // A command knows of its settings what is in its words, which are shown; that a run has the defaults of others would
+        // not be so.
+        let only_commands = has_commands && commands.all(|is| is);
+        let names = [Axis::MODEL, Axis::DATASET];
+        let is_used = |axis: &Axis| {
+            names.contains(axis) || plan.varying.iter().any(|varying| varying == axis.key())
+        };
+        let axes = Axis::all().filter(|axis| !only_commands || is_used(axis)).collect();
+        Self { plan, axes, keys: keys.collect(), has_commands }
     }
 
     /// Their values in a run, in base units.
     pub fn of(&self, run: &PlannedRun) -> Vec<(&'static str, Json)> {
-        let axes = Axis::all().map(|axis| (axis.key(), axis.get(&run.job).into()));
+        let axes = self.axes.iter().map(|axis| (axis.key(), axis.get(&run.job).into()));
         let keys = self.keys.iter().map(|(name, get)| (*name, get(self.plan, run)));
         let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
         axes.chain(keys).chain(self.has_commands.then(command)).collect()

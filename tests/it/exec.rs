@@ -490,3 +490,32 @@ fn a_stopped_command_hears_that_it_is_to_end() {
     assert_eq!(document["runs"][0]["facts"]["signal"], "15");
     assert!(row["wall_s"].parse::<f64>().unwrap() < 30.0, "{row:?}");
 }
+
+#[test]
+fn a_failure_is_said_once_and_its_folder_is_made_again_by_exec() {
+    let lab = Lab::new("");
+    let shown = lab.call(&["exec", "--out", "results/t", "--", "false"]).exits(3);
+    assert_eq!(shown.stdout.matches("exited with code 1").count(), 1, "{shown:#?}");
+    assert!(!shown.stderr.contains("exited with code 1"), "{shown:#?}");
+    let csv =
+        lab.call(&["exec", "--fresh", "--out", "results/t", "--format", "csv", "--", "false"]);
+    assert!(csv.exits(3).stderr.contains("exited with code 1"));
+    let added = lab.call(&["baseline", "add", "results/t"]).exits(2);
+    assert!(added.stderr.contains("once more with `perftune exec --fresh`"), "{added:#?}");
+}
+
+#[test]
+fn the_plan_of_commands_shows_no_axis_that_they_do_not_use() {
+    let lab = Lab::new(
+        "name = \"t\"\n[models.mine]\ncommand = [\"sleep\", \"{batch_size}\"]\n[grid]\nmodel = \"mine\"\n\
+         dataset = \"none\"\nbatch_size = [1, 2]\nlearning_rate = 0.5\n",
+    );
+    let shown = lab.run(&["--dry-run", "--format", "json"]).exits(0);
+    let plan: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    let settings = plan["plan"][1]["settings"].as_object().unwrap();
+    assert_eq!(settings["batch_size"], 2);
+    assert_eq!(settings["models.command"], "sleep 2");
+    for unused in ["learning_rate", "optimizer", "allocator", "omp_wait", "depth"] {
+        assert!(!settings.contains_key(unused), "{settings:?}");
+    }
+}

@@ -46,15 +46,28 @@ fn sentence(check: &NoiseCheck, trouble: Trouble) -> String {
     }
 }
 
-/// Who used most.
+/// From this share of what others use on, those who can be named are whom to stop.
+const MOST: f64 = 0.5;
+
+/// Who used most; where that is but a part, how much it is of the whole.
 fn busiest(check: &NoiseCheck) -> String {
-    let named = check.busiest.iter().map(|busy| {
-        let share = rough_percent(busy.cpu_percent * 0.01);
-        format!("{} (pid {}, {share} of a core)", busy.name, busy.pid)
-    });
-    match &named.collect::<Vec<_>>()[..] {
-        [] => "what runs beside it (short-lived processes, none of which can be named)".to_owned(),
-        named => named.join(", "),
+    let of_core = |percent: f64| format!("{} of a core", rough_percent(percent * 0.01));
+    let named = check
+        .busiest
+        .iter()
+        .map(|busy| format!("{} (pid {}, {})", busy.name, busy.pid, of_core(busy.cpu_percent)));
+    let named: Vec<String> = named.collect();
+    let known: f64 = check.busiest.iter().map(|busy| busy.cpu_percent).sum();
+    let all = check.others_cpu_percent.unwrap_or(known);
+    match named.join(", ") {
+        nobody if nobody.is_empty() => {
+            "what runs beside it (short-lived processes, none of which can be named)".to_owned()
+        }
+        named if known >= all * MOST => named,
+        named => format!(
+            "what runs beside it: {} in all, most of it by short-lived processes, which cannot be named, and {named}",
+            of_core(all)
+        ),
     }
 }
 
@@ -93,6 +106,10 @@ mod tests {
         }
         let nobody = NoiseCheck { busiest: Vec::new(), ..some(Trouble::Others) };
         assert!(advice(&nobody)[0].contains("none of which can be named"));
+        let few = NoiseCheck { others_cpu_percent: Some(206.0), ..some(Trouble::Others) };
+        let said = "stop what runs beside it: 206% of a core in all, most of it by short-lived processes, which cannot be \
+                    named, and cargo (pid 712, 92% of a core); or keep";
+        assert!(advice(&few)[0].starts_with(said), "{}", advice(&few)[0]);
         assert!(advice(&NoiseCheck { troubles: Vec::new(), ..nobody }).is_empty());
     }
 }

@@ -122,11 +122,12 @@ fn whole(results: &Recordings) -> Result<Vec<RunRecord>, BaselineError> {
             },
         }
     }
+    let again = results.head().again();
     if !failed.is_empty() {
-        return Err(BaselineError::Failed { path, failed });
+        return Err(BaselineError::Failed { path, failed, again });
     }
     if !missing.is_empty() {
-        return Err(BaselineError::Incomplete { path, missing });
+        return Err(BaselineError::Incomplete { path, missing, again });
     }
     Ok(records)
 }

@@ -42,20 +42,24 @@ pub enum BaselineError {
         path: PathBuf,
     },
     /// Results that are not whole.
-    #[error("{} is not complete: {} no result; end it with `perftune run --resume` first", path.display(), shown(missing, "has", "have"))]
+    #[error("{} is not complete: {} no result; run what is missing with {again} first", path.display(), shown(missing, "has", "have"))]
     Incomplete {
         /// The results folder.
         path: PathBuf,
         /// The runs without a result.
         missing: Vec<String>,
+        /// What makes them.
+        again: &'static str,
     },
     /// Results that hold failures: what failed cannot be compared with anything.
-    #[error("in {} {} failed; run what failed once more with `perftune run --resume` first", path.display(), shown(failed, "has", "have"))]
+    #[error("in {} {} failed; run what failed once more with {again} first", path.display(), shown(failed, "has", "have"))]
     Failed {
         /// The results folder.
         path: PathBuf,
         /// The runs that failed.
         failed: Vec<String>,
+        /// What makes them once more.
+        again: &'static str,
     },
     /// Results that can be no session.
     #[error("{} cannot be kept as a baseline: {why}", path.display())]

@@ -50,6 +50,19 @@ pub struct ManifestHead {
     pub datasets: BTreeMap<String, DataRows>,
 }
 
+impl ManifestHead {
+    /// The command that makes the runs once more which failed or are missing: a command that `perftune exec` measured is not
+    /// resumed.
+    pub fn again(&self) -> &'static str {
+        let is_bare = |spec: &Recorded| spec.tree()["job"]["command"]["bare"] == true;
+        if self.specs.values().any(is_bare) {
+            "`perftune exec --fresh`"
+        } else {
+            "`perftune run --resume`"
+        }
+    }
+}
+
 /// What is kept of a run's settings, so that `--resume` knows it again. As text: the tree takes ten times the memory, which
 /// tells where there are thousands of runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
