@@ -149,13 +149,8 @@ fn paired_family_of(tests: &[PairedTest], ask: &FamilyAsk, most: u64) -> FamilyO
     let columns = tests.iter().enumerate().filter_map(|(at, test)| {
         let (values, present) = laid_out(&test.differences, &units);
         let pairs = present.iter().filter(|here| **here).count();
-        (pairs >= 2).then_some(Column {
-            test: at,
-            kind: test.kind,
-            values,
-            present,
-            freedom: (pairs - 1) as f64,
-        })
+        let freedom = pairs as f64 - 1.0;
+        (freedom > 0.0).then_some(Column { test: at, kind: test.kind, values, present, freedom })
     });
     let table = Table::new(columns.collect(), Design::Signs);
     let labels = Labels::flips(units.len(), most, ask.draws, ask.seed);
