@@ -160,6 +160,15 @@ impl Attacked {
         ends_within(&self.handle, wait)
     }
 
+    /// Whether it has said to the system that it handles this signal.
+    pub(crate) fn handles(&self, signal: Signal) -> bool {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & (1 << (signal.as_raw() - 1)) != 0)
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         // It may have ended this moment.
         let _ = kill_process(Pid::from_child(&self.child), signal);

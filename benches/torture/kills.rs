@@ -76,6 +76,8 @@ pub(crate) fn signals(seed: u64, cases: u64) -> Toll {
             running.ends_within(moment)
         };
         wait(LONGEST_MS);
+        // Before it listens the system's default holds.
+        let handled = running.handles(signal);
         running.signal(signal);
         let ended = if signal == Signal::STOP {
             wait(200);
@@ -86,8 +88,8 @@ pub(crate) fn signals(seed: u64, cases: u64) -> Toll {
                 running.signal(signal);
             }
             let ended = place.end(running, BOUND, toll, &what);
-            // Before it listens the system's default holds; at its end all is done.
-            ended.code.is_none() || ended.exits(&[0, 130], toll, &what)
+            // At its end all is done.
+            (!handled && ended.code.is_none()) || ended.exits(&[0, 130], toll, &what)
         };
         if ended {
             place.nobody_is_left(toll, &what);
