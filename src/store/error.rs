@@ -119,6 +119,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the system refused to show what is there.
+    pub(super) fn is_refused(&self) -> bool {
+        use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        let told = |kind| [NotFound, InvalidData, UnexpectedEof].contains(&kind);
+        matches!(self, Self::Io { source, .. } if !told(source.kind()))
+    }
+
     pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { what, source }
     }

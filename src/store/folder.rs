@@ -169,11 +169,16 @@ impl Results {
         read_manifest(&self.path)
     }
 
-    /// The record of a run that has ended, whatever its settings; `None` where there is none or it is damaged.
-    pub fn record(&self, run: &str) -> Option<RunRecord> {
+    /// The record of a run that has ended, whatever its settings; `None` where there is none or it is damaged. An error where
+    /// the system lets nobody see which.
+    pub fn record(&self, run: &str) -> Result<Option<RunRecord>, StoreError> {
         let folder = self.run_folder(run);
-        read_done(&folder).ok().flatten()?;
-        log::read_record(&folder).ok()
+        let read =
+            read_done(&folder).and_then(|done| done.map(|_| log::read_record(&folder)).transpose());
+        match read {
+            Err(error) if error.is_refused() => Err(error),
+            read => Ok(read.ok().flatten()),
+        }
     }
 
     /// Removes a file of the folder, if it is there.
@@ -230,7 +235,7 @@ pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
     let (name, records, missing) = (head.name, Vec::new(), Vec::new());
     let mut stored = StoredResults { name, records, missing, unwritable };
     for run in head.runs {
-        match results.record(&run) {
+        match results.record(&run)? {
             Some(record) => stored.records.push(record),
             None => stored.missing.push(run),
         }

@@ -2,6 +2,7 @@
 //!
 //! A manifest of a large grid is megabytes of text, and many times that as a tree: nothing here makes one.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -97,7 +98,10 @@ pub(super) fn read_if_there<T: DeserializeOwned>(
     path: &Path,
     cannot: &'static str,
 ) -> Result<Option<T>, StoreError> {
-    path.exists().then(|| read(path, cannot)).transpose()
+    match read(path, cannot) {
+        Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 #[cfg(test)]

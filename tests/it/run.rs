@@ -351,6 +351,18 @@ fn a_part_that_is_run_later_loses_nothing_of_the_rest() {
 }
 
 #[test]
+fn a_record_that_the_system_does_not_show_is_no_run_that_was_not_made() {
+    let lab = lab();
+    lab.run(&[]).exits(0);
+    let log = lab.files().into_iter().find(|name| name.ends_with("events.jsonl")).unwrap();
+    // Like one of another user it is there and cannot be read, even by root.
+    fs::remove_file(lab.path(&log)).unwrap();
+    fs::create_dir(lab.path(&log)).unwrap();
+    let shown = lab.call(&["report", "results/t"]).exits(2);
+    assert!(shown.stderr.contains("events.jsonl") && shown.stdout.is_empty(), "{shown:#?}");
+}
+
+#[test]
 fn reports_are_rebuilt_byte_for_byte() {
     let lab = lab();
     let ran = lab.run(&["--repeat", "3", "--only", "model=one", "--format", "json"]).exits(0);

@@ -101,8 +101,8 @@ impl<'a> OpenFolder<'a> {
         let all = AllRuns::new(&prepared, earlier, datasets::rows(request.runs));
         let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
         let others = all.order.iter().filter(|run| !ordered(run));
-        let others = others.filter_map(|run| results.record(run));
-        let kept: Vec<RunRecord> = kept.into_iter().flatten().chain(others).collect();
+        let others = others.map(|run| results.record(run)).collect::<Result<Vec<_>, _>>()?;
+        let kept: Vec<RunRecord> = kept.into_iter().chain(others).flatten().collect();
         let before = before.filter(|_| !kept.is_empty());
         let now = environment::fingerprint(&facts.machine);
         let (mut session, warning) = SessionIdentity::begin(now, before, &facts.created);
