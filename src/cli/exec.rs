@@ -3,7 +3,6 @@
 //! Measuring is left to `app`. Invariant: the standard output holds either the figures or what the command writes there,
 //! never both.
 
-use std::io;
 use std::path::Path;
 
 use super::args::ExecArgs;
@@ -12,12 +11,11 @@ use super::exit::{ExitStatus, grid_exit};
 use super::options::{Format, ProgressMode, ReportFormat, Verbosity};
 use super::output::{self, Screen};
 use super::progress;
+use crate::app::Fault;
 use crate::app::derived::Derived;
 use crate::app::grid;
 use crate::app::session::{RunRequest, Streams, execute};
-use crate::app::{Fault, Interrupts, Observer};
 use crate::config::CommandRequest;
-use crate::event::{RunEvent, RunEventKind};
 use crate::report::closing::Closing;
 use crate::report::command;
 use crate::store::Existing;
@@ -47,7 +45,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
     // The standard error is the command's while it runs.
     let (executed, _) =
         progress::watch(ProgressMode::None, verbosity, screen, |progress| match args.format {
-            Format::Table => execute(&request, &mut Summarised(progress)),
+            Format::Table => execute(&request, &mut progress::Summarised(progress)),
             Format::Json | Format::Csv => execute(&request, progress),
         })?;
     let records = &executed.records;
@@ -76,27 +74,4 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         output::print(&text)?;
     }
     Ok(grid_exit(records, executed.cut, args.strict))
-}
-
-/// Shows all but how a run ended, which the summary says.
-struct Summarised<'a>(&'a mut dyn Observer);
-
-impl Observer for Summarised<'_> {
-    fn expect(&mut self, runs: usize) {
-        self.0.expect(runs);
-    }
-
-    fn warn(&mut self, what: &str) {
-        self.0.warn(what);
-    }
-
-    fn event(&mut self, event: &RunEvent) {
-        if !matches!(event.kind, RunEventKind::Ended(_)) {
-            self.0.event(event);
-        }
-    }
-
-    fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
-        self.0.begin(interrupts)
-    }
 }

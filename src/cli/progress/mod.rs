@@ -128,6 +128,29 @@ impl<C: Clock> Observer for Progress<C> {
     }
 }
 
+/// Shows all but how a run ended, which a summary says.
+pub struct Summarised<'a>(pub &'a mut dyn Observer);
+
+impl Observer for Summarised<'_> {
+    fn expect(&mut self, runs: usize) {
+        self.0.expect(runs);
+    }
+
+    fn warn(&mut self, what: &str) {
+        self.0.warn(what);
+    }
+
+    fn event(&mut self, event: &RunEvent) {
+        if !matches!(event.kind, RunEventKind::Ended(_)) {
+            self.0.event(event);
+        }
+    }
+
+    fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
+        self.0.begin(interrupts)
+    }
+}
+
 fn bar() -> ProgressBar {
     // The terminal is drawn to by the thread that gets the events: no ticker of its own, which would cost CPU time
     // beside the run that is measured.
