@@ -13,6 +13,8 @@ const LIMITS_S: [f64; 4] = [4.0, 8.0, 20.0, 60.0];
 /// A stage with and without giving up.
 struct Pair {
     limit_s: f64,
+    /// When it is known; never: infinity.
+    known_s: f64,
     /// When it ends without and with.
     ends_s: (f64, f64),
     /// |relative error| of the figure then, without and with.
@@ -57,6 +59,30 @@ pub(crate) fn run(seeds: u64) {
     let share = 100.0 * rash as f64 / gave_up.max(1) as f64;
     let verdict = if share <= 5.0 { "ok" } else { "MISSED (5)" };
     println!("  of {gave_up} that were given up {share:.1}% rashly  {verdict}");
+    let after_s: f64 = all.iter().map(|pair| pair.ends_s.1).sum();
+    let known = all.iter().filter(|pair| pair.ends_s.1 < pair.limit_s && !pair.gave_up).count();
+    let share = shorter(&all, after_s);
+    let shorter = all.iter().filter(|pair| pair.known_s < share * pair.limit_s).count();
+    println!(
+        "  known in {after_s:.0} s: {known}; with limits of {:.0}% of these and without giving up, in the same time: {shorter}",
+        100.0 * share
+    );
+}
+
+/// The share of the limits with which all stages together take so many seconds without giving up.
+fn shorter(all: &[Pair], seconds: f64) -> f64 {
+    let takes =
+        |share: f64| -> f64 { all.iter().map(|pair| pair.known_s.min(share * pair.limit_s)).sum() };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        if takes(middle) < seconds {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// The pairs of the series that last as long as the limit, and their line.
@@ -106,6 +132,7 @@ fn pair(rows: &[(f64, f64)], limit_s: f64) -> Option<Pair> {
     let error = |said: &Judgement| Some((said.estimate? / truth - 1.0).abs());
     Some(Pair {
         limit_s,
+        known_s,
         ends_s: (
             known_s.min(limit_s),
             gave_up_s.unwrap_or(limited.stop_s.unwrap_or(limit_s)).min(limit_s),
