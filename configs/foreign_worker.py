@@ -31,6 +31,7 @@ def listen():
     for line in sys.stdin:
         command = json.loads(line)
         if command["type"] == "stop":
+            leave.update({"test"} if command["data"].get("test") else ())
             leave.add("train" if command["data"].get("confirm") else "stop")
         else:
             leave.add(command["data"]["phase"])
@@ -91,7 +92,7 @@ def loss(data):
     return sum((a * x + b - y) ** 2 for x, y in data) / len(data)
 
 
-epochs, untrained = 0, "stop" in leave  # ended while serving: then nobody asks for the test
+epochs, untrained = 0, "stop" in leave  # ended while serving
 for epoch in range(1, 0 if untrained else job["train"]["epochs"] + 1):
     say("phase", phase="train")
     left = iter(range(9000 // size))
@@ -105,8 +106,9 @@ for epoch in range(1, 0 if untrained else job["train"]["epochs"] + 1):
 
 if (job["serve"] or {}).get("confirm") and epochs and "stop" not in leave:
     serve("confirm")  # once more, on trained weights
-if not untrained:
+tested = epochs > 0 and (epochs == job["train"]["epochs"] or "test" in leave)  # of a model half trained nobody asks
+if tested:
     say("phase", phase="test")
 say("finished", stopped=untrained or bool(leave & {"stop", "train"}), epochs=epochs,
-    test_loss=None if untrained else loss(held_out), test_accuracy=None,
+    test_loss=loss(held_out) if tested else None, test_accuracy=None,
     usage={"cpu_ns": time.process_time_ns(), "vm_hwm_bytes": None})

@@ -95,6 +95,11 @@ impl Controller {
         self.run.was_trained()
     }
 
+    /// Whether the model would be trained to the end if the run ended now, for this reason.
+    pub fn trained_to_the_end(&self, ended: StopReason) -> bool {
+        self.run.trained_to_the_end(ended)
+    }
+
     /// Of a run that was ended as infeasible: seconds of its training that were not spent, at least.
     pub fn saved_s_at_least(&self) -> Option<f64> {
         self.spared_s

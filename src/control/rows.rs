@@ -196,7 +196,7 @@ impl Run {
         let reason = ended.map(|record| of_model(record.reason, self.was_trained()));
         let untrained = reason.is_some_and(|reason| !self.trained_to_the_end(reason));
         let figure = match value.map(|value| (value, value.finite())) {
-            None => Figure::missing(self.untold(of)),
+            None => Figure::missing(self.untold(of, reason)),
             Some((value, None)) => {
                 Figure { samples, ..Figure::missing(Note::NotANumber { value }) }
             }
@@ -209,17 +209,17 @@ impl Run {
     }
 
     /// Why nothing is said of the model.
-    fn untold(&self, of: ModelFigure) -> Note {
-        let (context, finished) = (&self.context, self.totals.finished.as_ref());
+    fn untold(&self, of: ModelFigure, ended: Option<StopReason>) -> Note {
+        let context = &self.context;
+        // Only a model that is trained is asked for its figures on the test data.
+        let left = ended.filter(|ended| !ended.gave_up() && !self.trained_to_the_end(*ended));
         match of {
             _ if context.work.is_command() => Note::NotReportedByCommand,
-            // Told to stop before an epoch had begun, the worker reads no test data.
-            _ if of.is_of_test() => Note::NotTested {
-                before_training: finished.is_some_and(|finished| finished.stopped)
-                    && context.epochs > 0
-                    && self.stage(Stage::Train).is_none(),
-            },
             _ if context.epochs == 0 => Note::NoTraining,
+            _ if of.is_of_test() && left.is_some() && self.stage(Stage::Train).is_some() => {
+                Note::HalfTrained
+            }
+            _ if of.is_of_test() => Note::NotTested { before_training: left.is_some() },
             ModelFigure::TrainLoss => Note::NoEpoch,
             _ => Note::NoValidation,
         }

@@ -34,6 +34,13 @@ pub enum StopReason {
     Cancelled,
 }
 
+impl StopReason {
+    /// Whether the run was given up: of such a one no model is trained to the end.
+    pub const fn gave_up(self) -> bool {
+        matches!(self, Self::OutOfMemory | Self::Diverged | Self::Failed | Self::Cancelled)
+    }
+}
+
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -94,6 +94,8 @@ pub enum Note {
         /// The run ended before its training.
         before_training: bool,
     },
+    /// The training was left before its end, so the test data were not read.
+    HalfTrained,
     /// The test data were read on the weights of the whole training.
     TestedLater,
     /// The model's figure is not a number.

@@ -278,11 +278,7 @@ pub struct RunRecord {
 /// Whether the figures of a model are those of one that was trained to the end: it used its budget of at least one
 /// epoch, or its validation metric had stopped improving. Never of a run that was given up.
 pub fn trained_to_the_end(reason: StopReason, epochs: u32, budget: u32) -> bool {
-    let gave_up = matches!(
-        reason,
-        StopReason::OutOfMemory | StopReason::Diverged | StopReason::Failed | StopReason::Cancelled
-    );
-    !gave_up && epochs > 0 && (epochs >= budget || reason == StopReason::Trained)
+    !reason.gave_up() && epochs > 0 && (epochs >= budget || reason == StopReason::Trained)
 }
 
 /// The reason as far as the model is concerned: one that was trained before the run ended (`trained`) stays so when, served

@@ -30,7 +30,7 @@ pub enum Command {
         /// The phase that is meant, so that a late command cannot end the next one.
         phase: Phase,
     },
-    /// Finish the step, evaluate once on the test data, say `finished`.
+    /// Finish the step, evaluate on the test data if that is asked for, say `finished`.
     Stop {
         /// Why, for the worker's log.
         reason: String,
@@ -38,6 +38,9 @@ pub enum Command {
         /// after a budget that was used up ([`super::ServeSpec::confirm`]).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         confirm: bool,
+        /// The model is trained: its accuracy on the test data is asked for. That of a model half trained answers nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        test: bool,
     },
 }
 
@@ -97,14 +100,20 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_that_confirms_nothing_reads_as_it_always_did() {
-        let stop = |confirm| Command::Stop { reason: "enough".into(), confirm };
-        let plain = r#"{"type":"stop","data":{"reason":"enough"}}"#;
-        assert_eq!(encode(&stop(false)).unwrap(), plain);
-        assert_eq!(decode::<Command>(plain).unwrap(), stop(false));
-        let text = encode(&stop(true)).unwrap();
-        assert!(text.contains(r#""confirm":true"#), "{text}");
-        assert_eq!(decode::<Command>(&text).unwrap(), stop(true));
+    fn a_stop_says_only_what_it_asks_for() {
+        for (confirm, test, says) in [
+            (false, false, r#"{"type":"stop","data":{"reason":"enough"}}"#),
+            (false, true, r#"{"type":"stop","data":{"reason":"enough","test":true}}"#),
+            (
+                true,
+                true,
+                r#"{"type":"stop","data":{"reason":"enough","confirm":true,"test":true}}"#,
+            ),
+        ] {
+            let stop = Command::Stop { reason: "enough".into(), confirm, test };
+            assert_eq!(encode(&stop).unwrap(), says);
+            assert_eq!(decode::<Command>(says).unwrap(), stop);
+        }
     }
 
     #[test]

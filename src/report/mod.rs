@@ -33,6 +33,7 @@ mod data;
 mod interference;
 mod settings;
 mod spared;
+mod untested;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -237,8 +237,8 @@ impl ShadowReport {
     }
 }
 
-const LEGEND: &str = "full: wall time of the whole run; early: what it would have taken, loading, warm-up and the look at \
-the test data included; error: estimate at the stop / figure of the whole run - 1; the counts are of chosen metrics, each once a \
+const LEGEND: &str = "full: wall time of the whole run; early: what it would have taken, loading and warm-up \
+included; error: estimate at the stop / figure of the whole run - 1; the counts are of chosen metrics, each once a \
 run and phase, and a phase that was used to its end agrees with itself; order: pairs of cells that are the other \
 way round at the stop, and those of them whose intervals there are disjoint; an interval is one of the regime seen so far";
 

@@ -12,6 +12,7 @@ use super::interference::{interference, spinning};
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
 use super::settings::settings;
 use super::spared::spared;
+use super::untested::{is_untested, untested};
 use super::{distinct, interval, number, words};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
 use crate::metric::{CATALOGUE, Heading, MetricDef, MetricId};
@@ -45,7 +46,7 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
         out.push_str(&front.text(width));
     }
     let busy = [interference(records), spinning(records)];
-    let rest = [spared(records)].into_iter().chain(busy);
+    let rest = [untested(records), spared(records)].into_iter().chain(busy);
     let rest = rest.chain([Some(closing_line(records, closing))]);
     out.extend(rest.flatten().map(|line| wrap(&line, width, "")));
     out
@@ -209,10 +210,12 @@ pub(super) fn is_open(row: &MetricRow) -> bool {
     }
 }
 
-/// Test accuracy to three digits; in parentheses where training was stopped early. None where no run has it.
+/// Test accuracy to three digits; in parentheses where training was stopped early. None where no run has it or could have had it.
 pub(super) fn accuracy(records: &[RunRecord]) -> Option<Column> {
     let row = |record| Place::Run.row(record, MetricId::TestAccuracy);
-    records.iter().find_map(|record| row(record)?.estimate)?;
+    let shown =
+        |record| is_untested(record) || row(record).is_some_and(|row| row.estimate.is_some());
+    records.iter().find(|record| shown(record))?;
     let cell = |record| {
         measured(row(record), "the run ended before its test", |_, value| {
             if accuracy_is_final(record) == Some(true) {

@@ -254,18 +254,29 @@ impl Dispatcher {
                 actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
             }
             Verdict::Confirm(stop) => {
-                self.stream.ask_to_stop();
-                ask_to_stop(&stop, true, now_ns, actions);
+                actions.extend(self.ask_to_stop(&stop, true, now_ns));
                 self.asked = Some((Leave::Training, now_ns));
             }
             Verdict::Stop(stop) => {
-                self.stream.ask_to_stop();
-                ask_to_stop(&stop, false, now_ns, actions);
+                actions.extend(self.ask_to_stop(&stop, false, now_ns));
                 self.asked = Some((Leave::All, now_ns));
                 self.last_ns = self.last_ns.min(now_ns.saturating_add(last_work_ns(&self.spec)));
                 self.end(Cause::Verdict(stop), Force::Asked, now_ns, actions);
             }
         }
+    }
+
+    /// `confirm`: only the training is over.
+    fn ask_to_stop(&mut self, stop: &StopRecord, confirm: bool, now_ns: u64) -> [Action; 2] {
+        self.stream.ask_to_stop();
+        let reason = stop.reason.to_string();
+        let test = self.controller.trained_to_the_end(stop.reason);
+        let stop = stop.clone();
+        let what = if confirm { Asked::Confirm { stop } } else { Asked::Stop { stop } };
+        [
+            Action::Send(Command::Stop { reason, confirm, test }),
+            Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }),
+        ]
     }
 
     fn interrupt(&mut self, now_ns: u64, actions: &mut Vec<Action>) {
@@ -384,15 +395,6 @@ impl Dispatcher {
 
 const fn last_work_ns(spec: &RunSpec) -> u64 {
     spec.launch.hang_timeout_ns.saturating_mul(LAST_WORK)
-}
-
-/// `confirm`: only the training is over.
-fn ask_to_stop(stop: &StopRecord, confirm: bool, now_ns: u64, actions: &mut Vec<Action>) {
-    let reason = stop.reason.to_string();
-    let stop = stop.clone();
-    let what = if confirm { Asked::Confirm { stop } } else { Asked::Stop { stop } };
-    actions.push(Action::Send(Command::Stop { reason, confirm }));
-    actions.push(Action::Emit(RunEventKind::Asked { t_ns: now_ns, what }));
 }
 
 #[cfg(test)]

@@ -50,9 +50,20 @@ struct RunnerRequests {
     stop: AtomicBool,
     /// Only the training is over.
     trained: AtomicBool,
+    /// The test data are to be read all the same; set before what ends the training.
+    test: AtomicBool,
     advance: Mutex<Vec<Phase>>,
     /// Set with each change of `advance`, so that the hot path reads one flag.
     advanced: AtomicBool,
+}
+
+impl RunnerRequests {
+    /// A stop came.
+    fn end(&self, confirm: bool, test: bool) {
+        self.test.fetch_or(test, Ordering::Relaxed);
+        let over = if confirm { &self.trained } else { &self.stop };
+        over.store(true, Ordering::Release);
+    }
 }
 
 /// The worker's end of the protocol.
@@ -130,12 +141,18 @@ impl<C: Clock> Link<C> {
 
     /// Whether the runner has asked to stop.
     pub fn stop_requested(&self) -> bool {
-        self.requested.stop.load(Ordering::Relaxed)
+        self.requested.stop.load(Ordering::Acquire)
     }
 
     /// Whether the runner has said that the training is over, to serve once more or to stop.
     pub fn training_over(&self) -> bool {
-        self.stop_requested() || self.requested.trained.load(Ordering::Relaxed)
+        self.stop_requested() || self.requested.trained.load(Ordering::Acquire)
+    }
+
+    /// Whether a model that was trained for so many epochs of a budget is to be judged by the test data: one that used
+    /// them up, or that the runner calls trained.
+    pub fn is_tested(&self, epochs: u32, budget: u32) -> bool {
+        epochs > 0 && (epochs >= budget || self.requested.test.load(Ordering::Relaxed))
     }
 
     /// Whether the runner has asked to leave this phase (or to stop).
@@ -301,10 +318,7 @@ fn listen(requested: Arc<RunnerRequests>) -> io::Result<()> {
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
             match decode::<Command>(&line) {
-                Ok(Command::Stop { confirm: true, .. }) => {
-                    requested.trained.store(true, Ordering::Relaxed);
-                }
-                Ok(Command::Stop { .. }) => requested.stop.store(true, Ordering::Relaxed),
+                Ok(Command::Stop { confirm, test, .. }) => requested.end(confirm, test),
                 Ok(Command::Advance { phase }) => {
                     requested.advance.lock().unwrap_or_else(PoisonError::into_inner).push(phase);
                     requested.advanced.store(true, Ordering::Relaxed);
@@ -431,11 +445,22 @@ mod tests {
         link.requested.advanced.store(true, Ordering::Relaxed);
         assert!(link.leave_requested(Phase::Serve(1)));
         assert!(!link.leave_requested(Phase::Serve(32)));
-        link.requested.trained.store(true, Ordering::Relaxed);
+        link.requested.end(true, true);
         assert!(link.training_over() && !link.stop_requested());
         assert!(!link.leave_requested(Phase::Confirm(32)));
-        link.requested.stop.store(true, Ordering::Relaxed);
+        link.requested.end(false, false);
         assert!(link.leave_requested(Phase::Serve(32)));
         assert!(link.leave_requested(Phase::Confirm(32)));
+    }
+
+    #[test]
+    fn only_a_trained_model_is_tested() {
+        let (link, _reader) = link();
+        let tested = |epochs, budget| link.is_tested(epochs, budget);
+        assert!(tested(5, 5) && !tested(4, 5) && !tested(0, 5) && !tested(0, 0));
+        link.requested.end(false, false);
+        assert!(tested(5, 5) && !tested(4, 5));
+        link.requested.end(false, true);
+        assert!(tested(4, 5) && !tested(0, 5));
     }
 }

@@ -114,7 +114,7 @@ impl Player {
                 self.serve(size, job, true)?;
             }
         }
-        let accuracy = self.test(epochs, untrained)?;
+        let accuracy = self.test(epochs, job.train.epochs)?;
         self.link.send(WorkerEvent::Finished(Finished {
             stopped,
             epochs,
@@ -186,9 +186,9 @@ impl Player {
         Ok(job.train.epochs)
     }
 
-    /// The accuracy on the test data; nobody asks for that of an untrained model.
-    fn test(&mut self, epochs: u32, untrained: bool) -> Result<Option<f64>, LinkError> {
-        if untrained {
+    /// The accuracy on the test data; nobody asks for that of a model that is not trained.
+    fn test(&mut self, epochs: u32, budget: u32) -> Result<Option<f64>, LinkError> {
+        if !self.link.is_tested(epochs, budget) {
             return Ok(None);
         }
         self.begin(Phase::Test)?;

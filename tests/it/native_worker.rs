@@ -247,20 +247,27 @@ fn the_figures_of_an_accelerator_are_not_those_of_the_cpu() {
     assert_eq!(said.collect::<Vec<_>>(), [PARAMETERS, EPOCH_SAMPLES]);
 }
 
+fn a_stop(confirm: bool, test: bool) -> Command {
+    Command::Stop { reason: "test".to_owned(), confirm, test }
+}
+
 #[test]
-fn a_stop_ends_training_and_the_test_data_are_still_looked_at_once() {
-    let mut spec = job("mlp", 1_000_000);
-    spec.train.warmup_steps = 0;
-    let (events, code) = Worker::start(&spec).listen(|event| {
-        matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2)
-            .then(|| Command::Stop { reason: "test".to_owned(), confirm: false })
-    });
-    let end = finished(&events);
-    assert_eq!(code, 0);
-    assert!(end.stopped && end.epochs >= 2 && end.epochs < 1_000_000, "{end:?}");
-    assert_eq!(epochs(&events).len(), end.epochs as usize);
-    assert!(end.test_accuracy.is_some());
-    assert_eq!(phases(&events).iter().filter(|p| **p == Phase::Test).count(), 1);
+fn a_stop_ends_training_and_only_a_trained_model_is_tested_once() {
+    for test in [true, false] {
+        let mut spec = job("mlp", 1_000_000);
+        spec.train.warmup_steps = 0;
+        let (events, code) = Worker::start(&spec).listen(|event| {
+            matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2)
+                .then(|| a_stop(false, test))
+        });
+        let end = finished(&events);
+        assert_eq!(code, 0);
+        assert!(end.stopped && end.epochs >= 2 && end.epochs < 1_000_000, "{end:?}");
+        assert_eq!(epochs(&events).len(), end.epochs as usize);
+        assert_eq!((end.test_accuracy.is_some(), end.test_samples.is_some()), (test, test));
+        let tests = phases(&events).iter().filter(|p| **p == Phase::Test).count();
+        assert_eq!(tests, usize::from(test));
+    }
 }
 
 #[test]
@@ -275,10 +282,8 @@ fn a_stop_while_serving_skips_what_is_left() {
         max_requests: None,
         find_max_rate: None,
     });
-    let (events, _) = Worker::start(&spec).listen(|event| {
-        matches!(event, WorkerEvent::Steps(_))
-            .then(|| Command::Stop { reason: "test".to_owned(), confirm: false })
-    });
+    let (events, _) = Worker::start(&spec)
+        .listen(|event| matches!(event, WorkerEvent::Steps(_)).then(|| a_stop(false, false)));
     // Nor are the test data read: the model has learned nothing.
     let expected = [Phase::Load, Phase::Warmup, Phase::Serve(1)];
     assert_eq!(phases(&events), expected);
@@ -331,7 +336,7 @@ fn a_trained_model_is_served_once_more_and_a_stopped_one_is_not() {
         let job = confirming(1_000_000, 0.05);
         let (events, code) = Worker::start(&job).listen(|event| {
             matches!(event, WorkerEvent::Epoch(report) if report.epoch == 2)
-                .then(|| Command::Stop { reason: "test".to_owned(), confirm })
+                .then(|| a_stop(confirm, true))
         });
         let phases = phases(&events);
         let last = phases
@@ -349,7 +354,7 @@ fn a_trained_model_is_served_once_more_and_a_stopped_one_is_not() {
 fn a_confirmation_can_be_left_and_stopped() {
     let (events, _) = Worker::start(&confirming(1, 600.0)).listen(|event| match event {
         WorkerEvent::Steps(batch) => match batch.phase {
-            Phase::Confirm(4) => Some(Command::Stop { reason: "test".to_owned(), confirm: false }),
+            Phase::Confirm(4) => Some(a_stop(false, false)),
             Phase::Serve(_) | Phase::Confirm(_) => Some(Command::Advance { phase: batch.phase }),
             _ => None,
         },
@@ -378,7 +383,8 @@ fn an_advance_ends_one_serve_phase_and_no_epochs_is_fine() {
         _ => None,
     });
     assert_eq!(code, 0);
-    let expected = [Phase::Load, Phase::Warmup, Phase::Serve(1), Phase::Serve(4), Phase::Test];
+    // Nothing is trained, and so nothing is tested.
+    let expected = [Phase::Load, Phase::Warmup, Phase::Serve(1), Phase::Serve(4)];
     assert_eq!(phases(&events), expected);
     assert_eq!((finished(&events).stopped, finished(&events).epochs), (false, 0));
 }

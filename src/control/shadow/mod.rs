@@ -10,8 +10,8 @@
 //! Three things cannot be known. A peak is the high-water mark of the last tick before the stop, so it may hold what came
 //! in the rest of an earlier serve phase; what the look at the test data adds to it is what it added when it was recorded
 //! (`aftermath`). The last step before a
-//! stop would have been finished, which takes as long as one step. And the test data are read as they were read (unless the
-//! training would not have begun), which takes as long for a model that was trained for less. Where a model would have been trained before its budget and
+//! stop would have been finished, which takes as long as one step. And the test data are read as they were read, by a model that
+//! would have been trained to the end; no other reads them. Where a model would have been trained before its budget and
 //! served once more, the requests are those that the recording has on the weights of the whole training; its accuracy on
 //! the test data would have been another, so it has none.
 
@@ -63,7 +63,7 @@ pub struct ShadowEnd {
     /// Time from the start to the last message of the recording, in seconds.
     pub span_s: f64,
     /// Time of the recording in which it would not have been there, in seconds: what was left of each serve phase and of
-    /// the training. Loading, warm-up and the look at the test data are needed as they were.
+    /// the training. Loading and warm-up are needed as they were, and so is the look at the test data of a trained model.
     pub saved_s: f64,
     /// Whether it would have kept its constraints; absent where there are none.
     pub verdict: Option<RunVerdict>,
@@ -235,7 +235,7 @@ impl ShadowRun {
         // A phase that comes again is measured again.
         self.left.retain(|left| left.stage != stage);
         self.left.push(Left { stage, stop_s: self.age_s(stage), rows });
-        self.be_absent(Some(stage));
+        self.be_absent(Some(stage), true);
     }
 
     fn stop(&mut self, record: StopRecord) {
@@ -244,21 +244,17 @@ impl ShadowRun {
             self.left.retain(|left| left.stage != stage);
             self.left.push(Left { stage, stop_s: self.age_s(stage), rows: Vec::new() });
         }
+        let tests = self.controller.trained_to_the_end(record.reason);
         self.stopped = Some(record);
-        if self.controller.run.stage(Stage::Train).is_some() {
+        if tests {
             self.aftermath.stop();
         }
-        self.be_absent(None);
+        self.be_absent(None, tests);
     }
 
-    fn be_absent(&mut self, left: Option<Stage>) {
-        self.absent = Some(Absence {
-            left,
-            // A worker that is stopped before its training reads no test data.
-            tests: self.controller.run.stage(Stage::Train).is_some(),
-            since_ns: self.controller.run.now_ns,
-            held: None,
-        });
+    fn be_absent(&mut self, left: Option<Stage>, tests: bool) {
+        self.absent =
+            Some(Absence { left, tests, since_ns: self.controller.run.now_ns, held: None });
     }
 
     /// The run as it would have been.

@@ -110,9 +110,10 @@ fn what_is_left_of_the_phases_is_what_is_saved() {
             test - training - stop_s(&end, train),
         ];
         assert!(rest.iter().all(|rest| *rest > 0.5), "{rule}: {rest:?}");
-        let saved: f64 = rest.iter().sum();
-        assert!((end.saved_s - saved).abs() < 1e-9, "{rule}: {end:?}");
+        // Nor are the test data read by a model half trained.
         let span = messages.last().unwrap().t_ns() as f64 * 1e-9;
+        let saved = rest.iter().sum::<f64>() + span - test;
+        assert!((end.saved_s - saved).abs() < 1e-9, "{rule}: {end:?}");
         assert!((end.span_s - span).abs() < 1e-9, "{rule}");
     }
 }
@@ -178,8 +179,7 @@ fn a_live_run_of_the_same_program_takes_as_long() {
         let live = live(&stopping, &messages);
         let end = under("perftune", &full(&chosen), &messages);
         let (_, stopped_ns) = live.last().unwrap();
-        let test_s = messages.last().unwrap().t_ns() as f64 * 1e-9 - begins(&messages, Phase::Test);
-        let would_s = *stopped_ns as f64 * 1e-9 + test_s;
+        let would_s = *stopped_ns as f64 * 1e-9;
         // The tick that falls into the step from one phase to the next differs, so a look may.
         let found_s = end.span_s - end.saved_s;
         assert!(

@@ -69,6 +69,9 @@ pub fn note(note: &Note, unit: Unit) -> String {
             "ended before training: the test data were not read".into()
         }
         Note::NotTested { before_training: false } => "the test data were not read".into(),
+        Note::HalfTrained => {
+            "training was left before its end, so the test data were not read; --full, a limit or an objective on test_accuracy, or more time trains to the end".into()
+        }
         Note::TestedLater => "the test data were read after the whole training".into(),
         Note::CommandCut => "the command did not come to its own end".into(),
         Note::FewTicks => "sampled for less than 1 s, over which its share says nothing".into(),

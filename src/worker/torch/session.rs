@@ -32,8 +32,8 @@ pub(super) struct TorchRun {
     device: Device,
 }
 
-/// Does the job: hello, load, warm-up, serve, load and warm-up of what is trained on, train with validation, test (unless it
-/// was ended before the training), finished. Without serving there is one load and one warm-up.
+/// Does the job: hello, load, warm-up, serve, load and warm-up of what is trained on, train with validation, test (of a model
+/// that is trained), finished. Without serving there is one load and one warm-up.
 pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<(), Failure> {
     let mode = prepare(job);
     link.send(WorkerEvent::Hello(facts::hello(job, mode)))?;
@@ -58,8 +58,9 @@ pub(super) fn run<C: Pace + Clone>(link: &mut Link<C>, job: &JobSpec) -> Result<
     if let Some(serve) = again.filter(|_| epochs > 0) {
         session.confirm(serve, job.seed, link)?;
     }
-    // Ended before its training began: what an untrained model makes of the test data answers no question.
-    let score = if served_less { None } else { session.test(link)? };
+    // What a model half trained makes of the test data answers no question.
+    let tested = link.is_tested(epochs, job.train.epochs);
+    let score = if tested { session.test(link)? } else { None };
     // A process does one run, so what it has used since it began is the run's.
     if let Some(peaks) = shim::device_peaks(session.device) {
         say(link, DEVICE_MEMORY_PEAK, peaks.allocated as f64)?;
