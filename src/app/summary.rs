@@ -12,6 +12,7 @@ use crate::report::words;
 use crate::schedule::{CONFIDENCE, CellFigure, REPEATS, figures};
 use crate::stats::Basis;
 use crate::store::{ManifestHead, Recorded};
+use crate::units::rough_percent;
 use std::collections::{BTreeMap, HashMap};
 
 /// Half of the interval that counts as known, as a share, of each run: what its manifest says, or the default.
@@ -43,14 +44,15 @@ pub fn summaries(records: &[RunRecord], asked: &Asked) -> Vec<SummaryRow> {
     let found = figures(records, |run| asked.within(run));
     let row = |figure: &CellFigure<'_>| {
         let all = runs.get(figure.cell).copied().unwrap_or_default();
-        summary(figure, all - figure.visits.len())
+        let within = figure.visits.first().map_or(0.0, |run| asked.within(run));
+        summary(figure, within, all - figure.visits.len())
     };
     found.iter().map(row).collect()
 }
 
-fn summary(figure: &CellFigure<'_>, lost: usize) -> SummaryRow {
+fn summary(figure: &CellFigure<'_>, within: f64, lost: usize) -> SummaryRow {
     let row = figure.row;
-    let within = figure.basis == Some(Basis::Within);
+    let one = figure.basis == Some(Basis::Within);
     SummaryRow {
         cell: figure.cell.to_owned(),
         metric: row.metric.clone(),
@@ -60,10 +62,14 @@ fn summary(figure: &CellFigure<'_>, lost: usize) -> SummaryRow {
         mean: figure.mean,
         low: figure.interval.map(|interval| interval.low),
         high: figure.interval.map(|interval| interval.high),
-        confidence: row.confidence.filter(|_| within).unwrap_or(CONFIDENCE),
+        confidence: row.confidence.filter(|_| one).unwrap_or(CONFIDENCE),
         known: figure.known,
         interval: figure.basis,
-        note: note(figure, lost),
+        note: [open(figure, within), note(figure, lost)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; "),
     }
 }
 
@@ -84,7 +90,23 @@ fn untrained(figure: &CellFigure<'_>) -> u64 {
     with.filter(|record| !record.trained_to_the_end()).count() as u64
 }
 
-fn note(figure: &CellFigure<'_>, lost: usize) -> String {
+/// Of a figure that is not known between visits: how precise it is, and what the precision that was asked would take.
+fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
+    const MOST: u32 = 100;
+    let between = figure.between.filter(|_| figure.known == Some(false))?;
+    let (reached, asked) = (rough_percent(figure.reached()?), rough_percent(within));
+    let visits = figure.values.len();
+    let takes = match between.needed(within, CONFIDENCE, 1.0, MOST) {
+        Some(needed) if needed as usize > visits => {
+            format!("would take some {} more", needed as usize - visits)
+        }
+        Some(_) => "may take one more".to_owned(),
+        None => "is beyond this machine's noise".to_owned(),
+    };
+    Some(format!("±{reached} after {visits} runs, ±{asked} {takes}"))
+}
+
+fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
     let (values, good) = (figure.values.len() as u64, figure.visits.len() as u64);
     let untrained = untrained(figure);
     let left_out = if figure.is_of_test() { untrained } else { 0 };
@@ -112,7 +134,7 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> String {
         parts.push(AGREE.to_owned());
     }
     parts.retain(|part| !part.is_empty());
-    parts.join("; ")
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 #[cfg(test)]

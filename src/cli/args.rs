@@ -144,6 +144,10 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = ReportFormat::Table, help_heading = "Results")]
     pub format: ReportFormat,
 
+    /// In the table, a row for each run instead of each cell
+    #[arg(long, help_heading = "Results")]
+    pub per_run: bool,
+
     /// How to show progress on the standard error
     #[arg(long, value_enum, value_name = "HOW", default_value_t = ProgressMode::Auto, help_heading = "Talk")]
     pub progress: ProgressMode,
@@ -212,6 +216,9 @@ pub struct ReportArgs {
     /// files of the folder stay as they are
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub objectives: Option<PathBuf>,
+    /// In the table, a row for each run instead of each cell
+    #[arg(long)]
+    pub per_run: bool,
     /// What to print on the standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
     pub format: ReportFormat,

@@ -11,7 +11,7 @@ use crate::app::shadow::Shadow;
 use crate::event::RunRecord;
 use crate::report::closing::Closing;
 use crate::report::csv::report_csv;
-use crate::report::{json, markdown, table};
+use crate::report::{cells, json, markdown, table};
 
 /// Characters in a line of a page's text that is no table.
 const PAGE_WIDTH: usize = 100;
@@ -26,6 +26,8 @@ pub struct Document<'a> {
     pub derived: &'a Derived,
     /// What they would have been, had they stopped early.
     pub shadow: Option<&'a Shadow>,
+    /// Whether each run has a row of its own.
+    pub per_run: bool,
     /// What stands under the table.
     pub closing: Closing<'a>,
 }
@@ -36,7 +38,12 @@ impl Document<'_> {
         let shadow = self.shadow.filter(|shadow| !shadow.is_empty());
         Ok(match format {
             ReportFormat::Table => {
-                let mut text = table::summary(self.records, &self.closing, width);
+                let rows = &self.derived.summary;
+                let mut text = if self.per_run || !cells::any_again(self.records) {
+                    table::summary(self.records, &self.closing, width)
+                } else {
+                    cells::summary(self.records, rows, &self.closing, width)
+                };
                 if let Some(shadow) = shadow {
                     text = text + "\n" + &shadow.report.table(width);
                 }

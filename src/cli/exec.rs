@@ -56,6 +56,7 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         records,
         derived: &derived,
         shadow: None,
+        per_run: true,
         closing: Closing::default(),
     };
     let text = match args.format {

@@ -71,6 +71,7 @@ pub fn report(args: &ReportArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         records,
         derived: &derived,
         shadow: shadow.as_ref(),
+        per_run: args.per_run,
         closing: Closing {
             planned: Some(records.len() + stored.missing.len()),
             folder: written.then_some(&shown),

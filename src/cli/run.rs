@@ -77,6 +77,7 @@ fn alone(args: &RunArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         records,
         derived: &derived,
         shadow: shadow.as_ref(),
+        per_run: args.per_run,
         closing: Closing {
             planned: Some(executed.planned),
             elapsed_s: Some(elapsed_s),

@@ -38,7 +38,7 @@ const MOST_CLIENTS: u32 = 10_000;
 /// Beyond this a check takes minutes, and its p values gain nothing.
 const MOST_DRAWS: u32 = 1_000_000;
 
-const REPEAT: &str = r#"{ "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "auto" }] }"#;
+const REPEAT: &str = r#"{ "anyOf": [{ "type": "integer", "minimum": 1 }, { "enum": ["auto"] }] }"#;
 const WHOLE: &str = r#"{ "type": "integer", "minimum": 0 }"#;
 const SIZES: &str = r#"{ "anyOf": [
     { "type": "integer", "minimum": 1 },

@@ -24,7 +24,7 @@ pub struct Closing<'a> {
 }
 
 /// `7 plateaued, 2 budget`: each of `all` that is found, and how often.
-fn tally<T: PartialEq + Display>(all: &[T], found: &[T]) -> String {
+pub(super) fn tally<T: PartialEq + Display>(all: &[T], found: &[T]) -> String {
     let counts = all.iter().filter_map(|kind| {
         let count = found.iter().filter(|found| *found == kind).count();
         (count > 0).then(|| format!("{count} {kind}"))

@@ -5,6 +5,7 @@
 //! that read back to the same number. What was not measured is an empty cell, or `null`, never 0; a number that is
 //! none is written as the word `nan`, `inf` or `-inf`, since a diverged loss is a finding and not a gap.
 
+pub mod cells;
 pub mod closing;
 pub mod command;
 pub mod csv;

@@ -24,12 +24,12 @@ const OTHERS: &[Setting] = &[
 
 /// The settings besides model and data set that differ between the runs, and the load, where that was not always one request
 /// after the other.
-pub(super) fn settings(records: &[RunRecord]) -> Vec<Column> {
+pub(super) fn settings(records: &[&RunRecord]) -> Vec<Column> {
     let named = [Axis::MODEL, Axis::DATASET];
     let axes = Axis::all()
         .filter(|axis| !named.contains(axis))
         .map(|axis| Column::figures(axis.def().heading, records, |r| axis_cell(&axis.get(&r.job))));
-    let others = OTHERS.iter().map(|(head, cell)| Column::figures(head, records, cell));
+    let others = OTHERS.iter().map(|(head, cell)| Column::figures(head, records, |r| cell(r)));
     let differs = |column: &Column| column.cells.iter().any(|cell| *cell != column.cells[0]);
     let mut columns: Vec<_> = axes.chain(others).filter(differs).collect();
     columns.extend(pattern_column(records));
@@ -37,11 +37,11 @@ pub(super) fn settings(records: &[RunRecord]) -> Vec<Column> {
 }
 
 /// When requests came, where that was not always one after the other.
-fn pattern_column(records: &[RunRecord]) -> Option<Column> {
+fn pattern_column(records: &[&RunRecord]) -> Option<Column> {
     let pattern = |record: &RunRecord| record.job.serve.as_ref().map(|serve| serve.pattern);
-    let mut patterns = records.iter().filter_map(pattern);
+    let mut patterns = records.iter().filter_map(|record| pattern(record));
     patterns.find(|pattern| !pattern.is_single_stream())?;
-    let cell = |record| pattern(record).map_or_else(|| "-".to_owned(), load);
+    let cell = |record: &&RunRecord| pattern(record).map_or_else(|| "-".to_owned(), load);
     Some(Column::words("pattern", records, cell))
 }
 
@@ -89,11 +89,11 @@ mod tests {
             with(Some(Pattern::Offline)),
             with(None),
         ];
-        let columns = settings(&records);
+        let columns = settings(&records.iter().collect::<Vec<_>>());
         assert_eq!(columns.len(), 1);
         assert_eq!(columns[0].head, "pattern");
         let shown: Vec<_> = columns[0].cells.iter().map(|cell| &*cell.text).collect();
         assert_eq!(shown, ["server 200/s", "server 12.5/s", "server", "closed 8", "offline", "-"]);
-        assert!(settings(&[completed(), completed()]).is_empty());
+        assert!(settings(&[&completed(), &completed()]).is_empty());
     }
 }

@@ -46,14 +46,14 @@ pub struct SummaryRow {
 impl SummaryRow {
     /// The row of a metric of a cell, by the first run of the cell: of the stage that its column speaks of.
     pub(super) fn of<'a>(
-        all: &'a [Self],
+        all: impl IntoIterator<Item = &'a Self>,
         first: &RunRecord,
         metric: &MetricDef,
     ) -> Option<&'a Self> {
         let place = Place::of(metric);
         let shown = place.row(first, metric.id).map(|row| row.phase.clone());
         let phase = shown.or_else(|| place.phase(first))?;
-        all.iter()
+        all.into_iter()
             .find(|row| row.cell == first.cell && row.metric == metric.id && row.phase == phase)
     }
 }

@@ -38,7 +38,17 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
         let said = legend(&columns).map_or_else(String::new, |said| wrap(&said, width, ""));
         out = render(columns, width) + "\n" + &said;
     }
-    out.push_str(&failures(records, width));
+    out + &under(records, closing, "", width)
+}
+
+/// What stands under a table: what failed, the verdicts, the front, what interfered, and the closing line behind `counts`.
+pub(super) fn under(
+    records: &[RunRecord],
+    closing: &Closing<'_>,
+    counts: &str,
+    width: usize,
+) -> String {
+    let mut out = failures(records, width);
     for verdict in [Feasibility::Infeasible, Feasibility::Undecided] {
         out.push_str(&reasons(records, verdict, width));
     }
@@ -47,7 +57,7 @@ pub fn summary(records: &[RunRecord], closing: &Closing<'_>, width: usize) -> St
     }
     let busy = [interference(records), spinning(records)];
     let rest = [untested(records), spared(records)].into_iter().chain(busy);
-    let rest = rest.chain([Some(closing_line(records, closing))]);
+    let rest = rest.chain([Some(counts.to_owned() + &closing_line(records, closing))]);
     out.extend(rest.flatten().map(|line| wrap(&line, width, "")));
     out
 }
@@ -58,7 +68,7 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
         Column::words("model", records, |record| record.job.model.name.clone()),
         Column::words("dataset", records, |record| record.job.dataset.clone()),
     ];
-    columns.extend(settings(records));
+    columns.extend(settings(&records.iter().collect::<Vec<_>>()));
     columns.extend(figures(records));
     columns.extend(accuracy(records));
     columns.push(Column::words("stop", records, stop));
@@ -229,7 +239,7 @@ pub(super) fn accuracy(records: &[RunRecord]) -> Option<Column> {
 }
 
 /// How a run ended, with the sign of one that failed.
-fn stop(record: &RunRecord) -> Cell {
+pub(super) fn stop(record: &RunRecord) -> Cell {
     let text = ending::word(record);
     if record.status == RunStatus::Failed {
         Cell { text: format!("! {text}"), caveat: Some(Caveat::Failed), ..Cell::default() }
@@ -265,7 +275,7 @@ pub(super) fn time(records: &[RunRecord]) -> Column {
 }
 
 /// Runs that are told of under the table before the rest is only counted: all are in `report.csv`.
-const SHOWN: usize = 6;
+pub(super) const SHOWN: usize = 6;
 
 /// Why each failed run failed.
 fn failures(records: &[RunRecord], width: usize) -> String {

@@ -293,7 +293,7 @@ impl Dispatcher {
         }
         self.end(Cause::Cancelled, force, now_ns, actions);
         if !again {
-            let what = "interrupted: the worker is being ended; interrupt again to kill it at once";
+            let what = "the worker is being ended; Ctrl-C now kills it at once";
             actions.push(Action::Emit(RunEventKind::Warning(what.to_owned())));
         }
     }

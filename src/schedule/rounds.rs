@@ -88,7 +88,7 @@ pub enum Standing {
 /// What is known of a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellState {
-    /// The numbers of its visits that have been made, in order.
+    /// The numbers of its visits that have been made, sorted.
     pub made: Vec<u32>,
     /// Where it stands.
     pub standing: Standing,
@@ -97,7 +97,7 @@ pub struct CellState {
 impl CellState {
     /// The number of its first visit that has not been made.
     fn next(&self) -> u32 {
-        (1..u32::MAX).find(|repeat| !self.made.contains(repeat)).unwrap_or(u32::MAX)
+        (1..u32::MAX).find(|repeat| self.made.binary_search(repeat).is_err()).unwrap_or(u32::MAX)
     }
 }
 
@@ -129,7 +129,7 @@ impl Rounds {
     }
 
     fn round(&self, cells: &[CellState], round: u32) -> Vec<Visit> {
-        let missing = |cell: &usize| !cells[*cell].made.contains(&round);
+        let missing = |cell: &usize| cells[*cell].made.binary_search(&round).is_err();
         let order = self.order(cells.len(), round).into_iter().filter(missing);
         order.map(|cell| Visit { cell, repeat: round }).collect()
     }

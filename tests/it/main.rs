@@ -34,6 +34,7 @@ mod nvml;
 mod objectives;
 mod replay;
 mod robustness;
+mod rounds;
 mod run;
 mod schema;
 mod serving;

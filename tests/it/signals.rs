@@ -150,7 +150,7 @@ fn a_second_interrupt_kills_at_once() {
     let (mut running, worker) = started(&lab);
     running.signal(Signal::INT);
     // Two signals at the same moment would be one.
-    running.until("interrupt again to kill it at once");
+    running.until("Ctrl-C now kills it at once");
     assert!(worker.lives());
     running.signal(Signal::INT);
     let shown = running.end().exits(130);

@@ -3,7 +3,7 @@
 //! In which order runs are made is left to the session. Invariant: a run that is whole is not made again, and until a
 //! session begins nothing is changed but what the request asks for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -99,8 +99,8 @@ impl<'a> OpenFolder<'a> {
         let earlier = results.manifest()?;
         let before = earlier.as_ref().map(SessionIdentity::of);
         let all = AllRuns::new(&prepared, earlier, datasets::rows(request.runs));
-        let ordered = |run: &String| prepared.iter().any(|p| p.spec.run == *run);
-        let others = all.order.iter().filter(|run| !ordered(run));
+        let ordered: HashSet<&str> = prepared.iter().map(|run| &*run.spec.run).collect();
+        let others = all.order.iter().filter(|run| !ordered.contains(run.as_str()));
         let others = others.map(|run| results.record(run)).collect::<Result<Vec<_>, _>>()?;
         let kept: Vec<RunRecord> = kept.into_iter().chain(others).flatten().collect();
         let before = before.filter(|_| !kept.is_empty());
@@ -186,11 +186,12 @@ impl ActiveFolder<'_> {
         let figures = schedule::figures(records, within);
         let most = rounds.repeats.most();
         let states = schedule::states(&cells, records, &figures, within, most);
+        let known = self.recorder.prepared();
         let mut specs = Vec::new();
         let mut new = Vec::new();
         for visit in rounds.next(&states) {
             let run = first[visit.cell].visit(visit.repeat);
-            if let Some(known) = self.recorder.find(&run.run) {
+            if let Some(known) = known.get(&*run.run) {
                 specs.push(known.spec.clone());
             } else {
                 let prepared = self.maker.prepare(self.request, &run)?;

@@ -2,7 +2,7 @@
 //!
 //! What the runs came to is in their records. Invariant: no run that the folder knew before is forgotten.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -45,10 +45,11 @@ impl AllRuns {
 
     /// Puts runs in among those that are there.
     pub(super) fn add(&mut self, prepared: &[Prepared]) {
+        let known: HashSet<String> = self.order.iter().cloned().collect();
         for run in prepared {
             let name = &run.spec.run;
             let is_new = self.specs.insert(name.clone(), run.recorded.clone()).is_none();
-            if is_new && !self.order.contains(name) {
+            if is_new && !known.contains(name) {
                 self.order.push(name.clone());
             }
         }

@@ -3,6 +3,7 @@
 //! What is derived of all runs together when the session is over is left to [`derived`](crate::app::derived). Invariant:
 //! an event is in the log before anything is made of it, and the mark that a run is done comes last.
 
+use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
@@ -68,9 +69,9 @@ impl Recorder {
         Self { results, prepared, order, devices, current: None, records, clock, reported_ns }
     }
 
-    /// A run that is ready to be started.
-    pub(super) fn find(&self, run: &str) -> Option<&Prepared> {
-        self.prepared.iter().find(|prepared| prepared.spec.run == run)
+    /// The runs that are ready to be started, by their names.
+    pub(super) fn prepared(&self) -> HashMap<&str, &Prepared> {
+        self.prepared.iter().map(|prepared| (&*prepared.spec.run, prepared)).collect()
     }
 
     /// Takes in runs that nobody knew of before; `order`: all runs of the folder.
@@ -139,7 +140,8 @@ impl Recorder {
 
     /// What is kept of a run's settings.
     fn recorded(&self, run: &str) -> serde_json::Value {
-        self.find(run).map(|prepared| prepared.recorded.tree()).unwrap_or_default()
+        let found = self.prepared.iter().find(|prepared| prepared.spec.run == run);
+        found.map(|prepared| prepared.recorded.tree()).unwrap_or_default()
     }
 
     fn end(&mut self, record: RunRecord) -> Result<(), RecordError> {

@@ -33,7 +33,7 @@ pub(super) fn table(
         Column::words("model", records.iter().enumerate(), name),
         Column::words("dataset", records, |record| record.job.dataset.clone()),
     ];
-    columns.extend(settings(records));
+    columns.extend(settings(&records.iter().collect::<Vec<_>>()));
     // What came of it stands before the figures: on a narrow page the last columns are out of sight.
     if verdicts(records).next().is_some() {
         columns.push(Column::words("verdict", records, |record| Cell {

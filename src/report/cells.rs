@@ -1,0 +1,267 @@
+//! The table of the cells, one row a cell over its visits: `figure ±percent` for what was chosen; and what stands under it on
+//! a terminal.
+
+use std::collections::HashMap;
+
+use super::closing::{Closing, tally};
+use super::front::{FrontReport, Mark};
+use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
+use super::settings::settings;
+use super::summary::{SummaryRow, cells_of};
+use super::table::{self, Headline, SHOWN, headlines, legend};
+use super::{distinct, ending};
+use crate::event::{Feasibility, RunRecord};
+use crate::metric::MetricId;
+use crate::stats::Basis;
+use crate::units::{Scale, Unit, rough_percent};
+
+/// The runs of a cell and its figures over them.
+struct Visited<'a> {
+    first: &'a RunRecord,
+    runs: Vec<&'a RunRecord>,
+    rows: Vec<&'a SummaryRow>,
+}
+
+/// The cells in the order of their first runs.
+fn visited<'a>(records: &'a [RunRecord], summary: &'a [SummaryRow]) -> Vec<Visited<'a>> {
+    let of = |first: &'a RunRecord| Visited { first, runs: Vec::new(), rows: Vec::new() };
+    let mut cells: Vec<Visited<'a>> = cells_of(records).into_iter().map(of).collect();
+    let names = cells.iter().enumerate().map(|(place, cell)| (cell.first.cell.as_str(), place));
+    let places: HashMap<&str, usize> = names.collect();
+    for record in records {
+        cells[places[record.cell.as_str()]].runs.push(record);
+    }
+    for row in summary {
+        if let Some(place) = places.get(row.cell.as_str()) {
+            cells[*place].rows.push(row);
+        }
+    }
+    cells
+}
+
+/// Whether some cell was visited more than once: then a row of it says more than one of each run.
+pub fn any_again(records: &[RunRecord]) -> bool {
+    cells_of(records).len() < records.len()
+}
+
+/// The table, its legend, what is not known and why, and the closing line, each line of at most `width` characters.
+pub fn summary(
+    records: &[RunRecord],
+    rows: &[SummaryRow],
+    closing: &Closing<'_>,
+    width: usize,
+) -> String {
+    let cells = visited(records, rows);
+    let (columns, _) = fitting(columns(records, &cells, closing.front), width);
+    let said = legend(&columns).map_or_else(String::new, |said| said + "; ");
+    let said = format!("{said}± half of the {} interval between runs", confidence(rows));
+    let mut out = render(columns, width) + "\n" + &wrap(&said, width, "");
+    out.push_str(&open(&cells, width));
+    let words: Vec<String> =
+        cells.iter().map(|cell| word(cell).text.trim_start_matches("! ").to_owned()).collect();
+    let counts = format!(
+        "{}: {}; ",
+        counted(cells.len(), "cell"),
+        tally(&distinct(words.iter()), &words.iter().collect::<Vec<_>>())
+    );
+    out + &table::under(records, closing, &counts, width)
+}
+
+/// The nominal confidence of the intervals.
+fn confidence(rows: &[SummaryRow]) -> String {
+    let share = rows.iter().find(|row| row.interval == Some(Basis::Between));
+    rough_percent(share.map_or(0.95, |row| row.confidence))
+}
+
+fn columns(
+    records: &[RunRecord],
+    cells: &[Visited<'_>],
+    front: Option<&FrontReport>,
+) -> Vec<Column> {
+    let firsts: Vec<&RunRecord> = cells.iter().map(|cell| cell.first).collect();
+    let mut columns = vec![
+        Column::words("model", &firsts, |first| first.job.model.name.clone()),
+        Column::words("dataset", &firsts, |first| first.job.dataset.clone()),
+    ];
+    columns.extend(settings(&firsts));
+    let headlines = headlines(records);
+    columns.extend(
+        headlines.iter().map(|headline| headline.column(cells, |cell| figure(headline, cell))),
+    );
+    columns.extend(accuracy(cells));
+    columns.push(Column::words("stop", cells, word));
+    columns.extend(standing(cells, front));
+    columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(5));
+    let scale = Scale::of(Unit::Seconds, [1.0]);
+    let time = |cell: &Visited<'_>| scale.show(cell.runs.iter().map(|run| run.wall_s).sum());
+    columns.push(Column::figures("time\ns", cells, time).ranked(6));
+    columns
+}
+
+/// The row that a headline speaks of.
+fn row<'a>(cell: &Visited<'a>, headline: &Headline) -> Option<&'a SummaryRow> {
+    let rows = || cell.rows.iter().copied();
+    let found = cell.runs.iter().find_map(|run| SummaryRow::of(rows(), run, headline.metric));
+    found.filter(|row| row.mean.is_some())
+}
+
+/// `98.1 ±3%`; where nobody knows how well it is known, the figure with the sign for it.
+fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
+    let Some((row, mean)) = row(cell, headline).and_then(|row| Some((row, row.mean?))) else {
+        return Cell::missing("no run of the cell has it");
+    };
+    let shown = headline.scale.show(mean);
+    let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0 / mean.abs());
+    match half.filter(|half| half.is_finite()) {
+        Some(half) => format!("{shown} ±{}", whole_percent(half)).into(),
+        None if row.known.map_or(headline.metric.has_interval(), |known| !known) => {
+            Cell { text: format!("~{shown}"), caveat: Some(Caveat::Open), ..Cell::default() }
+        }
+        None => shown.into(),
+    }
+}
+
+/// `3%`, `0.4%`: a table has no room for half percents of an uncertainty.
+fn whole_percent(share: f64) -> String {
+    if share < 0.00995 { rough_percent(share) } else { format!("{:.0}%", share * 100.0) }
+}
+
+/// The mean of the models that were trained to the end; none where no cell has one.
+fn accuracy(cells: &[Visited<'_>]) -> Option<Column> {
+    let mean = |cell: &Visited<'_>| {
+        let found = cell.rows.iter().find(|row| row.metric == MetricId::TestAccuracy);
+        found.and_then(|row| row.mean)
+    };
+    cells.iter().find_map(mean)?;
+    let shown = |cell: &Visited<'_>| match mean(cell) {
+        Some(mean) => format!("{mean:.3}").into(),
+        None => Cell::missing("no run of the cell was trained to its end"),
+    };
+    Some(Column::figures("test\nacc.", cells, shown).ranked(3))
+}
+
+/// Where a cell stands, in a word or two.
+fn word(cell: &Visited<'_>) -> Cell {
+    let ended = |run: &&&RunRecord| ending::is_ok(run);
+    let Some(good) = cell.runs.iter().find(ended) else {
+        return table::stop(cell.runs[cell.runs.len() - 1]);
+    };
+    if verdict(cell) == Some(Feasibility::Infeasible) {
+        return Feasibility::Infeasible.to_string().into();
+    }
+    let chosen: Vec<bool> = cell.rows.iter().filter_map(|row| row.known).collect();
+    match cell.runs.iter().filter(ended).count() {
+        _ if chosen.is_empty() => table::stop(good),
+        _ if chosen.iter().all(|known| *known) => "known".to_owned().into(),
+        1 => table::stop(good),
+        _ => "noise-limited".to_owned().into(),
+    }
+}
+
+/// What the verdicts of its runs come to: all must be feasible.
+fn verdict(cell: &Visited<'_>) -> Option<Feasibility> {
+    let found: Vec<Feasibility> = ending::verdicts(cell.runs.iter().copied()).collect();
+    let all = [Feasibility::Infeasible, Feasibility::Undecided, Feasibility::Feasible];
+    all.into_iter().find(|of| found.contains(of))
+}
+
+/// Whether each cell keeps its constraints and is on the front; none where neither is asked.
+fn standing(cells: &[Visited<'_>], front: Option<&FrontReport>) -> Option<Column> {
+    let judged = cells.iter().find_map(verdict).is_some();
+    if !judged && front.is_none() {
+        return None;
+    }
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
+    let shown = |cell: &Visited<'_>| {
+        let verdict = verdict(cell).map(|verdict| verdict.to_string());
+        let mark = (marks.of(cell.first) == Some(Mark::Front)).then(|| "front".to_owned());
+        verdict.into_iter().chain(mark).collect::<Vec<_>>().join(", ")
+    };
+    Some(Column::words(if judged { "verdict" } else { "mark" }, cells, shown))
+}
+
+/// What is least well known of each cell that is not known, and what it would take.
+fn open(cells: &[Visited<'_>], width: usize) -> String {
+    let widest = |cell: &Visited<'_>| {
+        let reached = |row: &&SummaryRow| Some((row.high? - row.low?) / row.mean?.abs());
+        let open = cell.rows.iter().copied().filter(|row| row.known == Some(false));
+        let open = open.filter(|row| row.interval == Some(Basis::Between));
+        let row = open.max_by(|one, other| {
+            reached(one).unwrap_or(0.0).total_cmp(&reached(other).unwrap_or(0.0))
+        })?;
+        Some(format!("{}: {} in {} {}", row.cell, row.metric, row.phase, row.note))
+    };
+    let says = cells.iter().filter_map(widest);
+    some_of(says, SHOWN, width, |more| {
+        format!("{more} more are not known as precisely as asked: see summary_metrics.csv")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::MetricRow;
+    use crate::report::fixtures::{completed, failed, record};
+
+    /// A row of the summary as two or three runs would give it.
+    fn row(record: &RunRecord, of: &MetricRow, half: f64, known: Option<bool>) -> SummaryRow {
+        let mean = of.estimate;
+        SummaryRow {
+            cell: record.cell.clone(),
+            metric: of.metric.clone(),
+            phase: of.phase.clone(),
+            unit: of.unit,
+            runs: 2,
+            mean,
+            low: mean.map(|mean| mean * (1.0 - half)),
+            high: mean.map(|mean| mean * (1.0 + half)),
+            confidence: 0.95,
+            known,
+            interval: Some(Basis::Between),
+            note: if known == Some(false) {
+                "±17% after 2 runs, ±5% would take some 14 more".to_owned()
+            } else {
+                String::new()
+            },
+        }
+    }
+
+    /// Three cells of two runs each: one known, one not, one that fails.
+    fn grid() -> (Vec<RunRecord>, Vec<SummaryRow>) {
+        let known = RunRecord { cell: "mlp-digits".to_owned(), ..completed() };
+        let open = RunRecord { cell: "cnn-satellite".to_owned(), ..record("cnn", "satellite") };
+        let lost = RunRecord { cell: "cnn-fashion-mnist".to_owned(), ..failed() };
+        let mut rows = Vec::new();
+        for (record, half, is_known) in [(&known, 0.031, true), (&open, 0.17, false)] {
+            let asked = |of: &MetricRow| of.plateaued.map(|_| is_known);
+            rows.extend(record.metrics.iter().map(|of| row(record, of, half, asked(of))));
+        }
+        let again = |record: &RunRecord| RunRecord { repeat: 2, ..record.clone() };
+        let records =
+            [&known, &open, &lost].into_iter().flat_map(|run| [run.clone(), again(run)]).collect();
+        (records, rows)
+    }
+
+    #[test]
+    fn a_row_a_cell_fits_each_width() {
+        let (records, rows) = grid();
+        assert!(any_again(&records) && !any_again(&records[..1]));
+        let closing =
+            Closing { elapsed_s: Some(91.2), folder: Some("results/x"), ..Closing::default() };
+        for width in [60, 80, 120] {
+            let table = summary(&records, &rows, &closing, width);
+            assert!(table.lines().all(|line| line.chars().count() <= width), "{width}\n{table}");
+            insta::assert_snapshot!(format!("cells_{width}"), table);
+        }
+    }
+
+    #[test]
+    fn a_cell_is_infeasible_where_one_of_its_runs_is() {
+        use crate::report::fixtures::{judged, of_peak};
+        let of = |verdict| judged(completed(), verdict, vec![of_peak(1.0)]);
+        let records = [of(Feasibility::Feasible), of(Feasibility::Infeasible)];
+        let records = records.map(|run| RunRecord { cell: "one".to_owned(), ..run });
+        let table = summary(&records, &[], &Closing::default(), 200);
+        assert!(table.contains("1 cell: 1 infeasible; 2 runs"), "{table}");
+    }
+}
