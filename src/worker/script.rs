@@ -26,6 +26,8 @@ pub struct Script {
     pub drift: f64,
     /// Spread of whole runs: the standard deviation of the logarithm of a factor that each seed draws once.
     pub run_spread: f64,
+    /// Slow noise: a machine of two speeds.
+    pub regimes: Option<Regimes>,
     /// Multiplies every duration: a regression of known size.
     pub slowdown: f64,
     /// Slows down only where the batch size is this: one cell of a grid is slower, the others are not.
@@ -61,6 +63,7 @@ impl Default for Script {
             first_step: 10.0,
             drift: 0.0,
             run_spread: 0.0,
+            regimes: None,
             slowdown: 1.0,
             slow_batch_size: None,
             trained_slowdown: 1.0,
@@ -74,6 +77,16 @@ impl Default for Script {
             fault: None,
         }
     }
+}
+
+/// A machine that is slow for a while and fast for a while, as long on average; each run finds it anew.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regimes {
+    /// How many times as long everything takes while it is slow.
+    pub factor: f64,
+    /// How long each lasts on average, in seconds.
+    pub mean_s: f64,
 }
 
 /// Whether durations are spent.

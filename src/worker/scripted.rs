@@ -14,7 +14,7 @@ use crate::event::{
     Work, WorkerEvent, WorkerFailure,
 };
 
-use self::actor::{Actor, hang};
+use self::actor::{Actor, Regime, hang};
 use self::clock::ScriptClock;
 use self::noise::Noise;
 use super::link::{Link, LinkError};
@@ -56,7 +56,9 @@ pub fn run() -> Result<(), LinkError> {
     if script.run_spread > 0.0 {
         factor *= (noise.normal() * script.run_spread).exp();
     }
+    let regime = script.regimes.map(|of| Regime::new(of, &job, clock.now_ns()));
     let actor = Actor {
+        regime,
         clock,
         script,
         noise,

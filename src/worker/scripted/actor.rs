@@ -4,10 +4,51 @@ use std::io::Write;
 
 use super::clock::ScriptClock;
 use super::noise::Noise;
-use crate::event::{Phase, WorkerEvent, WorkerFailure};
+use crate::clock::Clock;
+use crate::event::{JobSpec, Phase, WorkerEvent, WorkerFailure};
 use crate::worker::link::{Link, LinkError};
-use crate::worker::script::{Fault, FaultKind, Script};
+use crate::worker::script::{Fault, FaultKind, Regimes, Script};
 use crate::worker::serving::Answer;
+
+/// Which of two speeds the machine has.
+pub(super) struct Regime {
+    of: Regimes,
+    noise: Noise,
+    slow: bool,
+    until_ns: u64,
+}
+
+impl Regime {
+    /// As this run finds it: every run of every cell another one.
+    pub(super) fn new(of: Regimes, job: &JobSpec, now_ns: u64) -> Self {
+        let seed = job.run.bytes().fold(job.seed, |seed, byte| {
+            seed.wrapping_mul(0x0100_0000_01b3).wrapping_add(u64::from(byte))
+        });
+        let mut noise = Noise::new(seed);
+        // The first numbers of seeds that are near each other are so too.
+        for _ in 0..16 {
+            noise.uniform();
+        }
+        let slow = noise.uniform() < 0.5;
+        let mut regime = Self { of, noise, slow, until_ns: now_ns };
+        regime.last();
+        regime
+    }
+
+    /// Draws how long the speed of now lasts: an exponential time.
+    fn last(&mut self) {
+        let mean_us = self.of.mean_s * 1e6;
+        self.until_ns += whole_ns(-(1.0 - self.noise.uniform()).ln() * mean_us).max(1);
+    }
+
+    fn factor(&mut self, now_ns: u64) -> f64 {
+        while now_ns >= self.until_ns {
+            self.slow = !self.slow;
+            self.last();
+        }
+        if self.slow { self.of.factor } else { 1.0 }
+    }
+}
 
 /// Who plays, apart from the link that it speaks through.
 pub(super) struct Actor {
@@ -16,6 +57,8 @@ pub(super) struct Actor {
     pub(super) noise: Noise,
     /// Multiplies every duration of this run.
     pub(super) factor: f64,
+    /// Multiplies those of now.
+    pub(super) regime: Option<Regime>,
     /// Of the current phase.
     pub(super) phase: Phase,
     pub(super) steps: u64,
@@ -45,7 +88,9 @@ impl Actor {
     }
 
     pub(super) fn work(&mut self, median_us: f64) {
-        let factor = (self.noise.normal() * self.script.spread).exp() * self.factor;
+        let now_ns = self.clock.now_ns();
+        let regime = self.regime.as_mut().map_or(1.0, |regime| regime.factor(now_ns));
+        let factor = (self.noise.normal() * self.script.spread).exp() * self.factor * regime;
         self.clock.pass(whole_ns(median_us * factor));
     }
 
