@@ -12,7 +12,7 @@ use super::manifest::FileEntry;
 /// What every gzip file begins with (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-const BUFFER: usize = 256 << 10;
+pub(super) const BUFFER: usize = 256 << 10;
 
 /// The contents of a file, unpacked if it is gzip.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
@@ -22,6 +22,12 @@ pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     } else {
         Box::new(raw)
     })
+}
+
+/// Whether a file is gzip.
+pub(super) fn is_packed(path: &Path) -> io::Result<bool> {
+    let mut raw = BufReader::with_capacity(GZIP.len(), fs_err::File::open(path)?);
+    Ok(raw.fill_buf()?.starts_with(&GZIP))
 }
 
 /// Compares a file with the checksum that the manifest gives, if it does.

@@ -19,8 +19,8 @@ pub(super) fn read<E: From<DataError>>(
     labels_path: &Path,
     emit: &mut impl FnMut(&mut Block) -> Result<(), E>,
 ) -> Result<(), E> {
-    let labels = PartFile { path: labels_path.to_owned(), ..*images };
-    let mut pixels = Values::open(&images.path)?;
+    let labels = PartFile { path: labels_path.to_owned(), kept: None, ..*images };
+    let mut pixels = Values::of(&images.path, images.open()?)?;
     let mut classes = Values::open(&labels.path)?;
     pixels.check_shape(images, true)?;
     classes.check_shape(&labels, false)?;
@@ -104,7 +104,10 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let mut reader = file::open(path)?;
+        Self::of(path, file::open(path)?)
+    }
+
+    fn of(path: &Path, mut reader: Box<dyn BufRead>) -> Result<Self, DataError> {
         let header = |why| damaged(path, "header".to_owned(), why);
         let mut magic = [0; 4];
         reader

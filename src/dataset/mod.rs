@@ -4,6 +4,7 @@
 //! checksums; [`DataSet::check`] decodes everything and keeps nothing; [`DataSet::read`] decodes one part, block by block, so that the whole of it exists once in memory: where the caller
 //! puts it. The training and the test part are different types all the way ([`Train`], [`Test`]).
 
+mod copies;
 mod csv;
 mod error;
 mod file;
@@ -17,6 +18,7 @@ mod series;
 mod set;
 mod written;
 
+pub use copies::Copies;
 pub use error::DataError;
 pub use find::{Listed, Roots, find, list, names};
 pub use manifest::{FileEntry, Files, Layout, Manifest, Split};

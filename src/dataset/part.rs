@@ -1,8 +1,11 @@
 //! One part of a data set, as its decoders see it.
 
+use std::io::BufRead;
 use std::path::PathBuf;
 
+use super::copies::Copies;
 use super::error::DataError;
+use super::file;
 use super::manifest::Manifest;
 
 /// What a decoder collects before it is handed on.
@@ -23,9 +26,17 @@ pub(super) struct PartFile<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) rows: u64,
     pub(super) part: &'static str,
+    /// Where a copy of its contents may be, and its SHA-256.
+    pub(super) kept: Option<(&'a Copies, &'a str)>,
 }
 
 impl PartFile<'_> {
+    /// Its contents, unpacked.
+    pub(super) fn open(&self) -> Result<Box<dyn BufRead>, DataError> {
+        let kept = self.kept.and_then(|(copies, sha256)| copies.open(&self.path, sha256));
+        kept.map_or_else(|| Ok(file::open(&self.path)?), Ok)
+    }
+
     /// The finding that `place` of this file is damaged.
     pub(super) fn damaged(&self, place: String, why: String) -> DataError {
         DataError::Damaged { path: self.path.clone(), place, why }

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use super::copies::Copies;
 use super::error::DataError;
 use super::manifest::{FileEntry, Files, Manifest};
 use super::part::{Block, PartFile};
@@ -16,6 +17,7 @@ pub const MANIFEST: &str = "dataset.toml";
 pub struct DataSet {
     folder: PathBuf,
     manifest: Manifest,
+    copies: Option<Copies>,
 }
 
 /// A part of a data set.
@@ -69,7 +71,13 @@ impl DataSet {
         let text = fs_err::read_to_string(&file)?;
         let manifest = Manifest::parse(&text, &file)?;
         let folder = fs_err::canonicalize(folder)?;
-        Ok(Self { folder, manifest })
+        Ok(Self { folder, manifest, copies: None })
+    }
+
+    /// The same, read from copies where these are kept. Who uses them must have called [`Self::verify`].
+    #[must_use]
+    pub fn kept_in(self, copies: Option<Copies>) -> Self {
+        Self { copies, ..self }
     }
 
     /// Its folder, absolute.
@@ -151,13 +159,14 @@ impl DataSet {
         Ok(part.check_rows(rows)?)
     }
 
-    fn part<P: Part>(&self, entry: &FileEntry) -> PartFile<'_> {
+    fn part<'a, P: Part>(&'a self, entry: &'a FileEntry) -> PartFile<'a> {
         let manifest = &self.manifest;
         PartFile {
             path: self.folder.join(&entry.path),
             manifest,
             rows: if P::IS_TEST { manifest.test_rows } else { manifest.train_rows },
             part: P::NAME,
+            kept: self.copies.as_ref().zip(entry.sha256.as_deref()),
         }
     }
 }

@@ -164,7 +164,7 @@ const IDX: &str = "shape = [1, 2, 2]\nclasses = 2\nformat = \"idx\"\nmax_value =
 #[test]
 fn idx_is_read_plain_or_packed() {
     let images = idx(&[2, 2, 2], &[0, 51, 102, 153, 204, 255, 0, 0]);
-    for images in [images.clone(), gzip(&images)] {
+    for (images, copies) in [(images.clone(), 0), (gzip(&images), 1)] {
         let (_dir, data) = folder(
             IDX,
             &[
@@ -182,6 +182,14 @@ fn idx_is_read_plain_or_packed() {
             assert!((value - expected).abs() < 1e-6);
         }
         assert_eq!(load::<Test>(&data).unwrap().images, [1.0; 4]);
+        // What was unpacked once is the same the second time.
+        let kept = tempfile::tempdir().unwrap();
+        let data = data.kept_in(Some(Copies::at(kept.path(), 1000)));
+        for _ in 0..2 {
+            let again = load::<Train>(&data).unwrap();
+            assert_eq!((again.images, again.labels), (train.images.clone(), train.labels.clone()));
+            assert_eq!(fs_err::read_dir(kept.path()).unwrap().count(), copies);
+        }
     }
 }
 

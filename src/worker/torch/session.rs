@@ -1,7 +1,7 @@
 //! One job from its first message to its last.
 
 use perftune::clock::Clock;
-use perftune::dataset::{DataSet, Test};
+use perftune::dataset::{Copies, DataSet, Test};
 use perftune::event::{
     DEVICE_MEMORY_PEAK, DEVICE_MEMORY_RESERVED_PEAK, EPOCH_SAMPLES, EpochReport, Finished, JobSpec,
     Num, PARAMETERS, PROTOCOL_VERSION, Phase, SYNC_COST, ServeSpec, WorkerEvent,
@@ -120,7 +120,8 @@ impl TorchRun {
     /// Builds the model, and reads what serving needs of the data.
     pub(super) fn load(job: &JobSpec) -> Result<Self, Failure> {
         let device = device::open(&job.device)?;
-        let set = DataSet::open(&job.dataset_dir)?;
+        let kept = Copies::of_user(|name| std::env::var_os(name));
+        let set = DataSet::open(&job.dataset_dir)?.kept_in(kept);
         set.verify()?;
         let manifest = set.manifest();
         let held_out = job.train.validation_rows(manifest.train_rows);
