@@ -8,7 +8,7 @@ use super::front::{FrontReport, Mark};
 use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
 use super::settings::settings;
 use super::summary::{SummaryRow, cells_of};
-use super::table::{self, Headline, SHOWN, headlines, legend};
+use super::table::{self, Headline, headlines, legend};
 use super::{distinct, ending};
 use crate::event::{Feasibility, RunRecord};
 use crate::metric::MetricId;
@@ -180,6 +180,9 @@ fn standing(cells: &[Visited<'_>], front: Option<&FrontReport>) -> Option<Column
     Some(Column::words(if judged { "verdict" } else { "mark" }, cells, shown))
 }
 
+/// Cells of which is told what is not known, before the rest is only counted.
+const OPEN_SHOWN: usize = 3;
+
 /// What is least well known of each cell that is not known, and what it would take.
 fn open(cells: &[Visited<'_>], width: usize) -> String {
     let widest = |cell: &Visited<'_>| {
@@ -192,7 +195,7 @@ fn open(cells: &[Visited<'_>], width: usize) -> String {
         Some(format!("{}: {} in {} {}", row.cell, row.metric, row.phase, row.note))
     };
     let says = cells.iter().filter_map(widest);
-    some_of(says, SHOWN, width, |more| {
+    some_of(says, OPEN_SHOWN, width, |more| {
         format!("{more} more are not known as precisely as asked: see summary_metrics.csv")
     })
 }

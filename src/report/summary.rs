@@ -58,6 +58,11 @@ impl SummaryRow {
     }
 }
 
+/// Whether some figure is known between runs.
+pub(super) fn any_between(rows: &[SummaryRow]) -> bool {
+    rows.iter().any(|row| row.interval == Some(Basis::Between))
+}
+
 /// The first run of each cell, in their order.
 pub(super) fn cells_of(records: &[RunRecord]) -> Vec<&RunRecord> {
     let mut seen = HashSet::new();

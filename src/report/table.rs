@@ -275,7 +275,7 @@ pub(super) fn time(records: &[RunRecord]) -> Column {
 }
 
 /// Runs that are told of under the table before the rest is only counted: all are in `report.csv`.
-pub(super) const SHOWN: usize = 6;
+const SHOWN: usize = 6;
 
 /// Why each failed run failed.
 fn failures(records: &[RunRecord], width: usize) -> String {

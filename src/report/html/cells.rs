@@ -9,7 +9,7 @@ use crate::report::ending::{verdicts, word};
 use crate::report::front::{Mark, Marks};
 use crate::report::layout::{Caveat, Cell, Column};
 use crate::report::settings::settings;
-use crate::report::summary::{SummaryRow, cells_of};
+use crate::report::summary::{SummaryRow, any_between, cells_of};
 use crate::report::table::{Headline, accuracy, epochs, figures, headlines, time};
 use crate::report::{interval, words};
 
@@ -67,7 +67,7 @@ pub(super) fn table(
 
 /// Writes the figures of each cell over its repeats, where there are enough of them.
 pub(super) fn summary(page: &mut Markup, records: &[RunRecord], summary: &[SummaryRow]) {
-    if summary.is_empty() {
+    if !any_between(summary) {
         return;
     }
     let cells = cells_of(records);

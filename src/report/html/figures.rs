@@ -2,7 +2,7 @@
 
 use super::super::front::{FrontReport, Mark, Marks};
 use super::super::headline::Place;
-use super::super::summary::SummaryRow;
+use super::super::summary::{SummaryRow, any_between};
 use super::page::Limit;
 use crate::event::{MetricRow, Objective, Phase, RunRecord};
 use crate::metric::{Better, MetricDef, MetricId, Scope};
@@ -33,7 +33,7 @@ impl<'a> Scene<'a> {
 
     /// Whether a point is a cell over its repeats; else each run is one.
     pub(super) fn of_cells(self) -> bool {
-        !self.summary.is_empty() || self.front.is_some()
+        any_between(self.summary) || self.front.is_some()
     }
 
     /// The limit on a metric that decides which figure of it is drawn: one that the front was decided by is drawn as it is.
