@@ -100,8 +100,8 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
         Some(needed) if needed as usize > visits => {
             format!("would take some {} more", needed as usize - visits)
         }
-        Some(_) => "may take one more".to_owned(),
-        None => "is beyond this machine's noise".to_owned(),
+        Some(_) => "would take longer ones".to_owned(),
+        None => "is out of reach in the noise of these runs".to_owned(),
     };
     Some(format!("±{reached} after {visits} runs, ±{asked} {takes}"))
 }
@@ -115,7 +115,7 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
         parts.push(words::notes_of(figure.row));
     } else {
         if figure.interval.is_none() && (1..REPEATS).contains(&values) {
-            parts.push(format!("an interval needs {REPEATS} runs"));
+            parts.push(format!("an interval of what a model is like needs {REPEATS} runs"));
         }
         if values + left_out < good {
             parts.push(format!("{} runs lack the figure", good - values - left_out));
@@ -173,7 +173,7 @@ mod tests {
                 [5, 1, 5],
                 Some(0.9),
                 2,
-                "an interval needs 3 runs; 1 run not trained to the end left out",
+                "an interval of what a model is like needs 3 runs; 1 run not trained to the end left out",
             ),
             ([1, 1, 0], None, 0, "3 runs not trained to the end left out"),
         ] {

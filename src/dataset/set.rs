@@ -101,6 +101,7 @@ impl DataSet {
     /// Decodes everything and keeps nothing: whatever a run would stumble over is found, in the test part too.
     pub fn check(&self) -> Result<(), DataError> {
         let Files::Whole { all, split } = &self.manifest.files else {
+            self.check_columns()?;
             self.read::<Train, DataError>(|_| Ok(()))?;
             return self.read::<Test, DataError>(|_| Ok(()));
         };
@@ -117,6 +118,31 @@ impl DataSet {
         })?;
         train.check_rows(rows - of_test)?;
         test.check_rows(of_test)
+    }
+
+    /// The parts have the same columns in the same order, and are not one file: both are read by the columns of the first.
+    fn check_columns(&self) -> Result<(), DataError> {
+        let Files::Parts { train, test } = &self.manifest.files else {
+            return Ok(());
+        };
+        let [train, test] = [train, test].map(|entry| self.folder.join(&entry.path));
+        let wrong = |why: String| DataError::Damaged {
+            path: test.clone(),
+            place: "line 1".to_owned(),
+            why,
+        };
+        if fs_err::canonicalize(&train)? == fs_err::canonicalize(&test)? {
+            return Err(wrong("it is the training data: a test on them says nothing".to_owned()));
+        }
+        if !self.manifest.columns.header {
+            return Ok(());
+        }
+        let [first, second] = [csv::first_line(&train)?, csv::first_line(&test)?];
+        let differ = first.iter().zip(&second).find(|(one, other)| one != other);
+        differ.map_or(Ok(()), |(wanted, found)| {
+            let why = format!("has the column `{found}` where {} has `{wanted}`", train.display());
+            Err(wrong(format!("{why}: bring both into the same order")))
+        })
     }
 
     /// Decodes one part from its first sample to its last and hands it to `sink`, block by block. Fails if the part

@@ -471,6 +471,7 @@ fn a_mistake_in_the_test_part_is_found_by_a_check() {
         ("x,y\n1,a\nnan,b\n", "column 1 (`x`) is NaN: fill it in"),
         ("x,y\n1,a\n3,sparrow\n", "label `sparrow` is none of the classes; the classes are: a, b"),
         ("x,y\n1,a\n3,4,b\n", "has 3 columns, expected 1 values and a label"),
+        ("z,y\n1,a\n3,b\n", "b.csv, line 1: has the column `z` where"),
     ] {
         let (_dir, data) = bare(keys, &[("a.csv", train), ("b.csv", test)]);
         // A row of the wrong length shows when the rows are counted, the others when they are decoded.
@@ -481,6 +482,10 @@ fn a_mistake_in_the_test_part_is_found_by_a_check() {
         let message = checked.unwrap_err().to_string();
         assert!(message.contains("b.csv") && message.contains(says), "{says}: {message}");
     }
+    let same = keys.replace("b.csv", "a.csv");
+    let (_dir, data) = bare(&same, &[("a.csv", train)]);
+    let message = data.and_then(|data| data.check()).unwrap_err().to_string();
+    assert!(message.contains("it is the training data"), "{message}");
     let (_dir, data) = bare(keys, &[("a.csv", train), ("b.csv", "x,y\n")]);
     assert!(data.unwrap_err().to_string().contains("no row of it belongs to the test part"));
 }

@@ -54,7 +54,9 @@ pub fn summary(
     let cells = visited(records, rows);
     let (columns, _) = fitting(columns(records, &cells, closing.front), width);
     let said = legend(&columns).map_or_else(String::new, |said| said + "; ");
-    let said = format!("{said}± half of the {} interval between runs", confidence(rows));
+    let one = rows.iter().any(|row| row.interval == Some(Basis::Within));
+    let one = if one { ", of one run alone within it" } else { "" };
+    let said = format!("{said}± half of the {} interval between runs{one}", confidence(rows));
     let mut out = render(columns, width) + "\n" + &wrap(&said, width, "");
     out.push_str(&open(&cells, width));
     let words: Vec<String> =

@@ -62,7 +62,7 @@ fn a_cell_that_noise_keeps_open_is_given_up() {
     let lab = lab();
     let shown = lab.run(&NOISY).exits(0);
     assert!(shown.stdout.contains("2 cells: 2 noise-limited; "), "{}", shown.stdout);
-    assert!(shown.stdout.contains("±5% is beyond"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("±5% is out of reach"), "{}", shown.stdout);
     assert_eq!(visits(&lab), 6, "three of each, though five may be made: {}", shown.stderr);
 }
 

@@ -20,6 +20,11 @@ pub(super) fn precision(note: &Note) -> String {
         Note::Unstable { reached: None, asked } => {
             format!("unstable: not known within ±{}", percent(asked.0))
         }
+        Note::NoiseLimited { reached, asked, takes_s } if reached.0 <= asked.0 => format!(
+            "noise-limited: within ±{}, and noise that could hide a drift for some {} more",
+            percent(reached.0),
+            elapsed(takes_s.0)
+        ),
         Note::NoiseLimited { reached, asked, takes_s } => format!(
             "noise-limited: reached ±{} at the end, ±{} would take some {}",
             percent(reached.0),

@@ -25,7 +25,7 @@ pub fn verdict(record: &RunRecord) -> String {
 pub fn stop(detail: &StopDetail) -> String {
     match detail {
         StopDetail::Unknown => String::new(),
-        StopDetail::ByUser => "ended by the user".to_owned(),
+        StopDetail::ByUser => "ended before its time: by Ctrl-C, a signal or the budget".to_owned(),
         StopDetail::Failed { message } => message.clone(),
         StopDetail::OutOfMemory(of) => shortage(of),
         StopDetail::RunTime { limit_s, trained } => {

@@ -124,7 +124,7 @@ fn why_a_run_ends() {
         "validation accuracy has not improved by 0.001 for 3 epochs: best 0.8100 in epoch 4 of 7";
     for (detail, says) in [
         (StopDetail::Unknown, String::new()),
-        (StopDetail::ByUser, "ended by the user".to_owned()),
+        (StopDetail::ByUser, "ended before its time: by Ctrl-C, a signal or the budget".to_owned()),
         (StopDetail::Failed { message: "it crashed".to_owned() }, "it crashed".to_owned()),
         (
             StopDetail::OutOfMemory(shortage()),
