@@ -3,9 +3,9 @@
 //! The level is taken for a random walk beside the noise. Half the mean square of differences `k` groups apart is `v + q k / 2`
 //! for noise of variance `v` in the mean of a group and a walk of variance `q` from one group to the next (the variogram;
 //! Cressie, *Statistics for Spatial Data*, 1993, section 2.4), so neighbours and groups half a series apart tell `q`. Few groups tell it
-//! badly, and a walk that is not seen is not excluded: [`UNSEEN`] of the noise is charged as well. Where the walk goes on, the mean
+//! badly, and a walk that is not seen is not excluded: `UNSEEN` of the noise is charged as well. Where the walk goes on, the mean
 //! of a whole that is `r` times as long as the `n` groups seen is off by `n q (r - 1)^2 / 3 r` in the mean square. A slope
-//! (Theil and Sen's, [`super::trend`]) that goes on moves it by half of the drift seen for each length more.
+//! (Theil and Sen's, [`super::trend()`]) that goes on moves it by half of the drift seen for each length more.
 
 use super::batches::{Part, regroup};
 use super::ratio::MIN_GROUPS;
