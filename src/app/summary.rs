@@ -229,9 +229,10 @@ mod tests {
             (found.interval, found.known),
             (Some(Basis::Between), row.plateaued.map(|_| false))
         );
-        // s = 0.1 x; Student's interval of this figure alone would have half of 0.2484 x.
+        // s = 0.1 x, of figures that all move together: Student's interval of one alone would have half of 0.2484 x, and the
+        // visits share some of their noise.
         let half = (found.high.unwrap() - found.low.unwrap()) / 2.0 / value.abs();
-        assert!((0.2..0.2484).contains(&half), "{half}");
+        assert!((0.2484..0.4).contains(&half), "{half}");
         assert!(found.note.contains("1 failed or cancelled"), "{}", found.note);
     }
 }

@@ -5,10 +5,13 @@
 //! the cell's own variance `s^2` and the typical deviation `s0` of figures of its kind, so that three visits say something.
 //! `s0` is the mean of their deviations, each over what chance makes of it in so few visits: one noisy cell counts less than
 //! in a mean of variances, and cells that found the same speed twice do not hide the others as they would in a median.
-//! Student's `t` has `d + 4 (1 - 1/k)` degrees of freedom where `k` figures share: one alone has nothing to borrow.
+//! Student's `t` has `d + 4 (1 - 1/k)` degrees of freedom where `k` independent figures share: one alone has nothing to borrow,
+//! and figures that move together from round to round count as few (`independent`).
 //!
 //! `c` stands for what the visits of one invocation share and their spread cannot show: the noise of a shared machine is slow,
 //! so that the visits of two minutes see less of it than those of two hours ([`SHARED`]).
+
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
@@ -111,6 +114,28 @@ fn typical(freedom: f64) -> f64 {
     1.0 - 1.0 / (4.0 * freedom + 1.0)
 }
 
+/// How many of `all` figures of a kind are independent: `all` over the design effect (Kish 1965), by the variance of their mean
+/// over the figures from visit to visit, against what it would be if none knew of the others.
+fn independent<'a>(figures: impl Iterator<Item = &'a VisitFigure>, all: f64) -> f64 {
+    let mut by_visits: BTreeMap<usize, Vec<Vec<f64>>> = BTreeMap::new();
+    for figure in figures {
+        if let Some((mean, variance)) = relative(figure).filter(|(_, variance)| *variance > 0.0) {
+            let scaled = |value: &f64| (value / mean - 1.0) / variance.sqrt();
+            let scaled = figure.values.iter().map(scaled).collect();
+            by_visits.entry(figure.values.len()).or_default().push(scaled);
+        }
+    }
+    // Those with equally many visits can be laid beside each other; the most of them.
+    let Some((visits, rows)) = by_visits.iter().max_by_key(|(_, rows)| rows.len()) else {
+        return all;
+    };
+    let count = rows.len() as f64;
+    let mean = |visit: usize| rows.iter().map(|row| row[visit]).sum::<f64>() / count;
+    let squares: f64 = (0..*visits).map(|visit| mean(visit).powi(2)).sum();
+    let effect = squares * count / (*visits as f64 - 1.0);
+    all / effect.clamp(1.0, all.max(1.0))
+}
+
 /// What the visits say of each figure; `None` with fewer than two visits, and for values that are not finite or have no
 /// positive mean.
 pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<BetweenVisits>> {
@@ -121,9 +146,14 @@ pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<Be
         let freedom = figure.values.len() as f64 - 1.0;
         alike[figure.kind].extend(own.map(|(_, variance)| variance.sqrt() / typical(freedom)));
     }
-    let mean = |found: &Vec<f64>| found.iter().sum::<f64>() / found.len() as f64;
-    let shared: Vec<(f64, f64)> =
-        alike.iter().map(|found| (mean(found).powi(2), found.len() as f64)).collect();
+    let shared: Vec<(f64, f64)> = (0..kinds)
+        .map(|kind| {
+            let found = &alike[kind];
+            let mean = found.iter().sum::<f64>() / found.len() as f64;
+            let of_kind = figures.iter().filter(|figure| figure.kind == kind);
+            (mean * mean, independent(of_kind, found.len() as f64))
+        })
+        .collect();
     let said = |(figure, own): (&VisitFigure, &Option<(f64, f64)>)| {
         let (mean, variance) = (*own)?;
         let (typical, sharing) = shared[figure.kind];
@@ -186,6 +216,33 @@ mod tests {
         wide.halves = vec![30.0, 30.0, 30.0];
         let found = between_visits(&[wide], 0.95)[0].unwrap();
         assert!((found.half_width() - 0.3 / 3.0_f64.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn figures_that_move_together_count_as_one() {
+        let noise = |seed: u64| -> Vec<f64> {
+            let mut noise = Noise::new(seed);
+            (0..3).map(|_| 100.0 * (1.0 + 0.02 * noise.normal())).collect()
+        };
+        let together: Vec<VisitFigure> = (0..9).map(|_| figure(0, &noise(1))).collect();
+        let apart: Vec<VisitFigure> = (1..10).map(|seed| figure(0, &noise(seed))).collect();
+        let freedom = |figures: &[VisitFigure]| between_visits(figures, 0.95)[0].unwrap().freedom;
+        assert!((freedom(&together) - 2.0).abs() < 1e-9, "{}", freedom(&together));
+        assert!(freedom(&apart) > 5.0, "{}", freedom(&apart));
+    }
+
+    /// The truth is held as often as promised also where all cells of a round share their noise.
+    #[test]
+    fn shared_noise_is_covered() {
+        let mut noise = Noise::new(11);
+        let mut held = 0_u32;
+        for _ in 0..400 {
+            let round: Vec<f64> = (0..3).map(|_| 100.0 * (1.0 + 0.02 * noise.normal())).collect();
+            let figures: Vec<VisitFigure> = (0..9).map(|_| figure(0, &round)).collect();
+            let found = between_visits(&figures, 0.95)[0].unwrap();
+            held += u32::from(found.interval.contains(100.0));
+        }
+        assert!(held >= 380, "{held} of 400");
     }
 
     #[test]

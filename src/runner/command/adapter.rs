@@ -240,7 +240,7 @@ impl ProtocolAdapter {
         let took_ns = dur_ns.iter().fold(0, |sum: u64, dur| sum.saturating_add(*dur));
         if took_ns > age_ns {
             return Err(format!(
-                "steps of {} s, {} s after the start: `dur_s` must be in seconds",
+                "steps of {} s, {} s after the start, are longer than the run; `dur_s` is in seconds",
                 took_ns as f64 / 1e9,
                 age_ns as f64 / 1e9
             ));
