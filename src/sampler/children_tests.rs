@@ -156,7 +156,7 @@ fn daemon_share() -> String {
     let (sample, pids) = read(&mut probe);
     // A process starts at a clock tick, and one that starts in the same tick could be anybody's.
     let ticks = rustix::param::clock_ticks_per_second();
-    let begin = process_start(first.id());
+    let begin = pids.iter().map(|pid| process_start(*pid)).max().unwrap();
     let mut second = loop {
         let mut one = worker("echo ready; read x");
         if process_start(one.id()) > begin + ticks / 50 {
