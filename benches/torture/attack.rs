@@ -11,7 +11,7 @@ use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use tempfile::TempDir;
 
-use super::toll::{Harm, Toll};
+use super::toll::{Harm, MOST_MEMORY, Toll};
 
 /// Marks every process of an attack, so that orphans are found.
 const MARK: &str = "PERFTUNE_TORTURE";
@@ -90,8 +90,11 @@ impl Place {
         }
         attacked.ends_within(Duration::from_mins(1));
         let usage = perftune::sampler::last_account(attacked.child.id());
-        // Where the mark of this process, which exec keeps, hides its own, that is an upper end.
-        let peak = usage.and_then(|usage| usage.vm_hwm_bytes.or(usage.hwm_at_most_bytes));
+        // Where the mark of this process, which exec keeps, hides its own, that is an upper end; one beyond the bound is what
+        // this process has had, and says nothing of the other.
+        let hidden = |most: &u64| *most <= MOST_MEMORY;
+        let peak =
+            usage.and_then(|usage| usage.vm_hwm_bytes.or(usage.hwm_at_most_bytes.filter(hidden)));
         let memory = peak.unwrap_or(0);
         let status = attacked.child.wait().unwrap();
         toll.saw_memory(memory, what);

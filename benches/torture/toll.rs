@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Resident memory that the runner stays below whatever happens, in bytes.
-const MOST_MEMORY: u64 = 200 << 20;
+pub(crate) const MOST_MEMORY: u64 = 200 << 20;
 
 /// What must not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

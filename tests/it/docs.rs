@@ -172,7 +172,10 @@ fn every_command_of_the_pages_works() {
             }
             count += 1;
             let shown = shell(&lab, &line);
-            assert_eq!(shown.code, Some(0), "{}:{number}: {line}\n{shown:#?}", page.display());
+            // On a loaded machine a command may end before anybody has looked at its memory.
+            let undecided = line.contains("--strict") && shown.stdout.contains("undecided");
+            let code = i32::from(undecided);
+            assert_eq!(shown.code, Some(code), "{}:{number}: {line}\n{shown:#?}", page.display());
         }
     }
     assert!(count > 25, "{count}");
