@@ -94,7 +94,11 @@ fn untrained(figure: &CellFigure<'_>) -> u64 {
 fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
     const MOST: u32 = 100;
     let between = figure.between.filter(|_| figure.known == Some(false))?;
-    let (reached, asked) = (rough_percent(figure.reached()?), rough_percent(within));
+    let half = figure.reached()?;
+    if half <= within {
+        return Some("a lower end: the runs ended before its growth was bounded".to_owned());
+    }
+    let (reached, asked) = (rough_percent(half), rough_percent(within));
     let visits = figure.values.len();
     let takes = match between.needed(within, CONFIDENCE, 1.0, MOST) {
         Some(needed) if needed as usize > visits => {

@@ -11,7 +11,7 @@ use super::summary::{SummaryRow, cells_of};
 use super::table::{self, Headline, headlines, legend};
 use super::{distinct, ending};
 use crate::event::{Feasibility, RunRecord};
-use crate::metric::MetricId;
+use crate::metric::{MetricDef, MetricId};
 use crate::stats::Basis;
 use crate::units::{Scale, Unit, rough_percent};
 
@@ -115,7 +115,15 @@ fn figure(headline: &Headline, cell: &Visited<'_>) -> Cell {
     let shown = headline.scale.show(mean);
     let half = row.low.zip(row.high).map(|(low, high)| (high - low) / 2.0 / mean.abs());
     match half.filter(|half| half.is_finite()) {
-        Some(half) => format!("{shown} ±{}", whole_percent(half)).into(),
+        Some(half) => {
+            let lower = row.known == Some(false) && headline.metric.is_peak();
+            let sign = if lower { "~" } else { "" };
+            Cell {
+                text: format!("{sign}{shown} ±{}", whole_percent(half)),
+                caveat: lower.then_some(Caveat::Open),
+                ..Cell::default()
+            }
+        }
         None if row.known.map_or(headline.metric.has_interval(), |known| !known) => {
             Cell { text: format!("~{shown}"), caveat: Some(Caveat::Open), ..Cell::default() }
         }
@@ -156,8 +164,16 @@ fn word(cell: &Visited<'_>) -> Cell {
         _ if chosen.is_empty() => table::stop(good),
         _ if chosen.iter().all(|known| *known) => "known".to_owned().into(),
         1 => table::stop(good),
+        // Where only peaks are open, it is not noise that keeps them so.
+        _ if cell.rows.iter().all(|row| row.known != Some(false) || is_peak(row)) => {
+            table::stop(good)
+        }
         _ => "noise-limited".to_owned().into(),
     }
+}
+
+fn is_peak(row: &SummaryRow) -> bool {
+    row.metric.def().is_some_and(MetricDef::is_peak)
 }
 
 /// What the verdicts of its runs come to: all must be feasible.

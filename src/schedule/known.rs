@@ -165,7 +165,11 @@ fn judge(
     };
     let chosen = rows(figure).filter_map(|(run, row)| Some((run, row.plateaued?)));
     let chosen: Vec<_> = chosen.collect();
+    let each = chosen.iter().all(|(_, known)| *known);
+    let is_peak = figure.row.metric.def().is_some_and(MetricDef::is_peak);
     figure.known = chosen.first().map(|(run, known)| match figure.basis {
+        // Runs that end before their peak is bounded agree on a lower end, however many they are.
+        Some(Basis::Between) if is_peak && !each => false,
         Some(Basis::Between) => figure.reached().is_some_and(|reached| reached <= within(run)),
         _ => figure.values.len() == 1 && *known,
     });

@@ -216,6 +216,10 @@ fn may_be_known(figure: &CellFigure<'_>, within: &impl Fn(&RunRecord) -> f64, mo
     let Some(asked) = figure.visits.first().map(|run| within(run)) else {
         return false;
     };
+    // A peak that no run has seen to its end: as many more would see no more of it.
+    if figure.basis == Some(Basis::Between) && figure.reached().is_some_and(|half| half <= asked) {
+        return false;
+    }
     match (&figure.between, figure.basis) {
         (Some(between), _) => between.needed(asked, CONFIDENCE, LUCK, most).is_some(),
         // Too few visits have it as yet.

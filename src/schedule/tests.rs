@@ -110,6 +110,24 @@ fn what_one_visit_knows_is_said_to_be_within_it() {
     assert_eq!((two.mean, two.visits.len()), (Some(115.0), 2));
 }
 
+#[test]
+fn a_peak_that_no_run_saw_to_its_end_is_not_known_by_their_agreement() {
+    let peak = |repeat, known| {
+        let mut record = visit("a", repeat, 1e8);
+        let row = &mut record.metrics[0];
+        (row.metric, row.phase, row.unit) = ("memory.peak".into(), "run".to_owned(), Unit::Bytes);
+        (row.low, row.high, row.plateaued) = (None, None, Some(known));
+        record
+    };
+    for (seen, known, standing) in
+        [(true, Some(true), Standing::Known), (false, Some(false), Standing::Futile)]
+    {
+        let records = [peak(1, true), peak(2, seen), peak(3, seen)];
+        assert_eq!(figures(&records, |_| WITHIN)[0].known, known);
+        assert_eq!(standings(&["a"], &records), [standing]);
+    }
+}
+
 fn letters(visits: &[Visit]) -> String {
     let shown =
         visits.iter().map(|visit| format!("{}{}", ["a", "b", "c"][visit.cell], visit.repeat));

@@ -63,17 +63,8 @@ fn is_stepped(parts: &[Part]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::batches::BatchSeries;
-    use super::super::testing::Noise;
+    use super::super::testing::{Noise, batched};
     use super::*;
-
-    fn batched(values: &[f64]) -> Vec<Part> {
-        let mut series = BatchSeries::<2>::new(256);
-        for value in values {
-            series.push([*value, 1.0]);
-        }
-        series.parts(0, 1)
-    }
 
     #[test]
     fn what_lasts_is_that_of_the_variance() {

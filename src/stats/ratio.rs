@@ -133,18 +133,9 @@ fn grouped_variance(groups: &[Part], value: f64) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::batches::BatchSeries;
-    use super::super::testing::Noise;
+    use super::super::testing::{Noise, batched};
     use super::*;
     use proptest::prelude::*;
-
-    fn batched(values: &[f64]) -> Vec<Part> {
-        let mut series = BatchSeries::<2>::new(256);
-        for value in values {
-            series.push([*value, 1.0]);
-        }
-        series.parts(0, 1)
-    }
 
     fn coverage(n: usize, draw: impl Fn(&mut Noise, usize) -> Vec<f64>) -> (f64, f64) {
         let (mut hits, mut width) = (0u32, 0.0);

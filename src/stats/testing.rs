@@ -1,5 +1,16 @@
 //! Seeded series with known truth, for the tests of intervals and rules.
 
+use super::batches::{BatchSeries, Part};
+
+/// These values as batches of one or more.
+pub(crate) fn batched(values: &[f64]) -> Vec<Part> {
+    let mut series = BatchSeries::<2>::new(256);
+    for value in values {
+        series.push([*value, 1.0]);
+    }
+    series.parts(0, 1)
+}
+
 /// A small deterministic generator (`SplitMix64`, Steele, Lea and Flood 2014).
 pub(crate) struct Noise(u64);
 
