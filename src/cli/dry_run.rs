@@ -2,6 +2,8 @@
 //!
 //! What the settings are is decided by `config`. Invariant: nothing is run and nothing is written.
 
+use std::io::Write;
+
 use super::options::{Format, ReportFormat};
 use super::output;
 use crate::app::Fault;
@@ -16,26 +18,28 @@ pub fn format(asked: ReportFormat) -> Result<Format, Fault> {
         .ok_or_else(|| Fault::new("--dry-run has no such format").hint("choose table, json or csv"))
 }
 
-/// These runs of the plan. A key is called as in the grid file, with its base unit behind it where it has one.
+/// Writes these runs of the plan. A key is called as in the grid file, with its base unit behind it where it has one.
 pub fn render(
+    out: &mut dyn Write,
     plan: &Plan,
     runs: &[PlannedRun],
     format: Format,
     width: usize,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<(), Fault> {
     let shown = ShownSettings::new(plan, runs);
     let rows = runs.iter().map(|run| PlanRow { run: run.run.clone(), settings: shown.of(run) });
-    Ok(match format {
-        Format::Table => plan_table(&plan.name, rows, width).into_bytes(),
-        Format::Json => plan_json(&plan.name, rows)?,
-        Format::Csv => plan_csv(rows)?,
-    })
+    match format {
+        Format::Table => out.write_all(plan_table(&plan.name, rows, width).as_bytes())?,
+        Format::Json => plan_json(out, &plan.name, rows)?,
+        Format::Csv => plan_csv(out, rows)?,
+    }
+    Ok(())
 }
 
 /// Prints them.
 pub fn print(plan: &Plan, runs: &[PlannedRun], asked: ReportFormat) -> Result<(), Fault> {
     let format = format(asked)?;
-    output::print(&render(plan, runs, format, output::stdout_width())?)
+    output::print_with(|out| render(out, plan, runs, format, output::stdout_width()))
 }
 
 #[cfg(test)]
@@ -88,7 +92,8 @@ mod tests {
         for (name, format) in
             [("table", Format::Table), ("json", Format::Json), ("csv", Format::Csv)]
         {
-            let text = render(&plan, &plan.runs, format, 80).unwrap();
+            let mut text = Vec::new();
+            render(&mut text, &plan, &plan.runs, format, 80).unwrap();
             let text = String::from_utf8(text).unwrap();
             insta::assert_snapshot!(format!("dry_run_{name}"), text);
         }

@@ -62,11 +62,61 @@ impl Screen {
 /// Writes data to the standard output. A reader that has seen enough (`| head`) is no error. Names and messages in it are
 /// foreign: what could command a terminal is escaped, whatever the format.
 pub fn print(bytes: &[u8]) -> Result<(), Fault> {
-    let shown = harmless_text(&String::from_utf8_lossy(bytes));
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written.context("cannot write to the standard output")?),
+    print_with(|out| Ok(out.write_all(bytes)?))
+}
+
+/// The same of what is made as it is written.
+pub fn print_with(fill: impl FnOnce(&mut dyn Write) -> Result<(), Fault>) -> Result<(), Fault> {
+    let mut out = Harmless { out: io::stdout().lock(), held: Vec::new(), failed: None };
+    let filled = fill(&mut out);
+    // Nobody but it knows that it was the standard output that failed.
+    match out.flush().err().map(|error| out.failed.take().unwrap_or(error)) {
+        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Some(error) => Ok(Err(error).context("cannot write to the standard output")?),
+        None => filled,
+    }
+}
+
+/// Escapes what passes, some lines at once. Once something cannot be written, nothing more is.
+struct Harmless<W> {
+    out: W,
+    held: Vec<u8>,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Harmless<W> {
+    /// Passes this much of what is held on.
+    fn pass(&mut self, length: usize) -> io::Result<()> {
+        let passed = if let Some(error) = &self.failed {
+            Err(error.kind().into())
+        } else {
+            let text = harmless_text(&String::from_utf8_lossy(&self.held[..length]));
+            self.out.write_all(text.as_bytes())
+        };
+        self.held.drain(..length);
+        passed.map_err(|error| {
+            let kind = error.kind();
+            self.failed.get_or_insert(error);
+            kind.into()
+        })
+    }
+}
+
+impl<W: Write> Write for Harmless<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        const LINES: usize = 1 << 16;
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= LINES
+            && let Some(feed) = self.held.iter().rposition(|byte| *byte == b'\n')
+        {
+            self.pass(feed + 1)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass(self.held.len())?;
+        self.out.flush()
     }
 }
 
@@ -160,5 +210,43 @@ mod tests {
         ] {
             assert_eq!(cut(text, width), shown);
         }
+    }
+
+    /// Takes some lines, and then no more.
+    struct Full(Vec<u8>);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !self.0.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full"));
+            }
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_passes_in_pieces_is_escaped_as_a_whole_and_the_first_failure_is_kept() {
+        let line = "größer\u{1b}[31m\n";
+        let text = line.repeat(10_000);
+        let mut out = Harmless { out: Vec::new(), held: Vec::new(), failed: None };
+        for piece in text.as_bytes().chunks(7) {
+            out.write_all(piece).unwrap();
+            assert!(out.held.len() < 1 << 17);
+        }
+        out.flush().unwrap();
+        assert_eq!(String::from_utf8(out.out).unwrap(), harmless_text(&text));
+
+        let mut out = Harmless { out: Full(Vec::new()), held: Vec::new(), failed: None };
+        let mut written = text.as_bytes().chunks(7).map(|piece| out.write_all(piece));
+        assert!(written.any(|written| written.is_err()));
+        assert!(out.flush().is_err());
+        assert_eq!(out.failed.unwrap().to_string(), "the disk is full");
+        let passed = String::from_utf8(out.out.0).unwrap();
+        assert!(harmless_text(&text).starts_with(&passed) && passed.len() < text.len());
     }
 }

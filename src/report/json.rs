@@ -1,5 +1,7 @@
 //! The reports as one JSON document, in base units.
 
+use std::io::Write;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -137,9 +139,15 @@ pub fn document(
 
 /// Any value as indented JSON with a line feed at its end.
 pub fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, ReportError> {
-    let mut bytes = serde_json::to_vec_pretty(value)?;
-    bytes.push(b'\n');
+    let mut bytes = Vec::new();
+    write_pretty(&mut bytes, value)?;
     Ok(bytes)
+}
+
+/// The same, as it is made.
+pub fn write_pretty<T: Serialize>(mut out: impl Write, value: &T) -> Result<(), ReportError> {
+    serde_json::to_writer_pretty(&mut out, value)?;
+    Ok(out.write_all(b"\n").map_err(serde_json::Error::io)?)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! `--dry-run`: what would be run, with every setting resolved.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::data::cell;
 use super::layout::{Align, Column, counted, render, wrap};
-use super::{ReportError, csv_bytes, json};
+use super::{ReportError, json, write_csv};
 
 /// One planned run: its name and its resolved settings by the names that the grid file has for them, in base units.
 /// All rows have the same keys in the same order.
@@ -122,8 +123,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// What would be run, one row a run.
-pub fn plan_csv(rows: impl Iterator<Item = PlanRow>) -> Result<Vec<u8>, ReportError> {
+/// What would be run, one row a run. No row is kept, here and in JSON.
+pub fn plan_csv(out: impl Write, rows: impl Iterator<Item = PlanRow>) -> Result<(), ReportError> {
     let mut rows = rows.peekable();
     let first = rows.peek().map_or(&[][..], |row| &row.settings);
     let header: Vec<&str> = ["run"].into_iter().chain(first.iter().map(|(key, _)| *key)).collect();
@@ -131,21 +132,22 @@ pub fn plan_csv(rows: impl Iterator<Item = PlanRow>) -> Result<Vec<u8>, ReportEr
         let values: Vec<String> = row.settings.iter().map(|(_, value)| cell(value)).collect();
         [row.run].into_iter().chain(values)
     };
-    csv_bytes(header, rows.map(cells))
+    write_csv(out, header, rows.map(cells))
 }
 
 /// What would be run, as one JSON document.
 pub fn plan_json(
+    out: impl Write,
     name: &str,
     rows: impl Iterator<Item = PlanRow> + Clone,
-) -> Result<Vec<u8>, ReportError> {
+) -> Result<(), ReportError> {
     #[derive(Serialize)]
     struct Document<'a, T> {
         format: json::Format,
         name: &'a str,
         plan: T,
     }
-    json::pretty(&Document { format: json::FORMAT, name, plan: Rows(rows) })
+    json::write_pretty(out, &Document { format: json::FORMAT, name, plan: Rows(rows) })
 }
 
 /// Rows that are made as they are written.
@@ -200,10 +202,12 @@ mod tests {
 
     #[test]
     fn programs_get_every_setting_of_every_run() {
-        let csv = String::from_utf8(plan_csv(rows().into_iter()).unwrap()).unwrap();
-        insta::assert_snapshot!("plan_csv", csv);
-        let json: Value =
-            serde_json::from_slice(&plan_json("x", rows().into_iter()).unwrap()).unwrap();
+        let mut csv = Vec::new();
+        plan_csv(&mut csv, rows().into_iter()).unwrap();
+        insta::assert_snapshot!("plan_csv", String::from_utf8(csv).unwrap());
+        let mut json = Vec::new();
+        plan_json(&mut json, "x", rows().into_iter()).unwrap();
+        let json: Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(json["plan"][1]["settings"]["train.epochs"], 10);
         assert_eq!(json["plan"][1]["settings"]["serve.batch_size"][1], 32);
         assert_eq!(json["format"]["major"], 1);

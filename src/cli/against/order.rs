@@ -62,7 +62,8 @@ fn table(
     let mut text = headline(sides, args.compare.blocks);
     for arm in Arm::BOTH {
         let side = sides.of(arm);
-        let plan = dry_run::render(&side.plan, &first_repeats(side), Format::Table, width)?;
+        let mut plan = Vec::new();
+        dry_run::render(&mut plan, &side.plan, &first_repeats(side), Format::Table, width)?;
         let _ = write!(text, "\n{arm}: {}", String::from_utf8_lossy(&plan));
     }
     let why = match args.seed {
@@ -108,7 +109,8 @@ fn document(
     });
     for arm in Arm::BOTH {
         let side = sides.of(arm);
-        let plan = dry_run::render(&side.plan, &first_repeats(side), Format::Json, 0)?;
+        let mut plan = Vec::new();
+        dry_run::render(&mut plan, &side.plan, &first_repeats(side), Format::Json, 0)?;
         document[arm.name()] = json!({
             "grid": side.grid,
             "worker": side.program,
