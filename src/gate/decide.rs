@@ -204,10 +204,30 @@ fn inconclusive(row: &mut Row, finding: &Finding, floors: Floors) {
     let between = finding.effect > floors.pass && finding.effect < floors.call;
     row.why.push(match row.runs_needed {
         _ if finding.runs.is_none() => RowReason::MoreSessions,
-        Some(runs) => RowReason::MoreRuns { runs },
+        Some(likely) => more_runs(finding, floors, likely),
         None if between => RowReason::RunsTellNothing,
         None => RowReason::NearFloor,
     });
+}
+
+/// The runs that are needed, as far as the change and its noise are known: each give or take a standard error.
+fn more_runs(finding: &Finding, floors: Floors, likely: u32) -> RowReason {
+    let runs = finding.runs.unwrap_or_default();
+    let unsure = 1.0 / (2.0 * finding.freedom.max(1.0)).sqrt();
+    let needed = |(away, noise): (f64, f64)| {
+        let (effect, se) = (finding.effect + away * finding.se, finding.se * noise);
+        runs_needed(&Finding { effect, se, ..finding.clone() }, floors, runs)
+    };
+    let cases = [-1.0, 1.0].map(|away| [(away, 1.0 - unsure), (away, 1.0 + unsure)]);
+    let needed: Vec<Option<u32>> = cases.into_iter().flatten().map(needed).collect();
+    // Where it may be the floor itself, no number of runs is enough.
+    let [pass, call] = [floors.pass, floors.call].map(|floor| floor - finding.effect);
+    let all = needed.iter().copied().collect::<Option<Vec<u32>>>();
+    let all = all.filter(|_| pass.abs() > finding.se && call.abs() > finding.se);
+    RowReason::MoreRuns {
+        least: needed.into_iter().flatten().min().unwrap_or(likely).min(likely),
+        most: all.map(|all| all.into_iter().max().unwrap_or(likely).max(likely)),
+    }
 }
 
 /// By how many standard errors a statistic beyond `critical` varies: its own noise, and that of its standard error, which is an
@@ -351,5 +371,25 @@ mod tests {
         assert_eq!(needed(2.0 * floor, 0.02), Some(1));
         assert_eq!(needed(2.0 * floor, 0.04), Some(42));
         assert_eq!(needed(floor + 1e-6, 0.02), None);
+    }
+
+    #[test]
+    fn the_runs_that_are_needed_are_as_uncertain_as_what_they_follow_from() {
+        let floor = 0.05_f64.ln_1p();
+        let needed = |effect: f64, se: f64, freedom: f64| {
+            let finding = Finding { freedom, ..finding(effect, (se, 3.0), (0.5, 0.5)) };
+            let likely = runs_needed(&finding, both(floor), 20).unwrap();
+            match more_runs(&finding, both(floor), likely) {
+                RowReason::MoreRuns { least, most } => (least, likely, most),
+                other => panic!("{other:?}"),
+            }
+        };
+        // A standard error of 0.02 less or more of an effect of 0, the noise being known.
+        assert_eq!(needed(0.0, 0.02, f64::INFINITY), (5, 30, Some(123)));
+        // Known from 12 degrees of freedom only: a fifth less, or more.
+        let (least, likely, most) = needed(0.0, 0.02, 12.0);
+        assert!(least < 5 && likely > 30 && most.unwrap() > 170, "{least} {likely} {most:?}");
+        // The change may be the floor itself: then no number of runs tells.
+        assert_eq!(needed(0.04, 0.02, f64::INFINITY).2, None);
     }
 }

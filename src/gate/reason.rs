@@ -183,8 +183,12 @@ pub enum RowReason {
     MoreSessions,
     /// More runs of each side would tell.
     MoreRuns {
-        /// About how many.
-        runs: u32,
+        /// At the least, if the change and the noise are what they seem to be give or take a standard error of each.
+        #[serde(alias = "runs")]
+        least: u32,
+        /// At the most; absent: no number of them may.
+        #[serde(default)]
+        most: Option<u32>,
     },
     /// More runs of these sessions would not tell.
     RunsTellNothing,

@@ -49,7 +49,7 @@ pub(crate) fn row(verdict: RowVerdict, cell: &str, (phase, metric): (&str, &str)
             row.why = vec![
                 RowReason::Open { floor: row.floor },
                 RowReason::Detectable { share: row.detectable },
-                RowReason::MoreRuns { runs: 14 },
+                RowReason::MoreRuns { least: 8, most: Some(31) },
             ];
         }
         RowVerdict::Missing => row.why.push(RowReason::NotRun),

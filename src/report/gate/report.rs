@@ -1,7 +1,7 @@
 //! What is shown: a judgement, what is made of doubt, and the outcome in words.
 
 use super::rows;
-use crate::gate::{Judgement, Outcome};
+use crate::gate::{Coverage, Judgement, Outcome, RowVerdict};
 
 /// A judgement and what is made of doubt.
 #[derive(Debug, Clone, Copy)]
@@ -37,22 +37,37 @@ impl GateReport<'_> {
     pub(super) fn reason(&self) -> String {
         let code = self.exit_code();
         let why = match self.judgement.outcome {
-            Outcome::Ok => "no row is worse by its floor",
-            Outcome::Regressed => "at least one row is worse by its floor or more",
-            Outcome::Doubtful if self.inconclusive_fails => {
-                "no row has regressed for certain, and not every row could be cleared (--on-inconclusive=fail)"
-            }
-            Outcome::Doubtful => {
-                "no row has regressed for certain, and not every row could be cleared; --on-inconclusive=fail makes that exit code 6"
-            }
+            Outcome::Ok => "no row is worse by its floor".to_owned(),
+            Outcome::Regressed => "at least one row is worse by its floor or more".to_owned(),
+            Outcome::Doubtful => self.doubt(),
             Outcome::Coverage => {
-                "rows or stored sessions are missing or failed, or none could be judged"
+                "rows or stored sessions are missing or failed, or none could be judged".to_owned()
             }
             Outcome::Incomparable => {
-                "the two sides were measured in different or unknown environments, or with other settings"
+                "the two sides were measured in different or unknown environments, or with other settings".to_owned()
             }
         };
         format!("{why} (exit code {code})")
+    }
+
+    /// What a doubt is about: how many rows were judged, how many could not be, and what is made of it.
+    fn doubt(&self) -> String {
+        let Coverage { judged, of, inconclusive, .. } = self.judgement.coverage;
+        let suspect = rows::of(self.judgement, RowVerdict::Suspect).len();
+        let cleared = match suspect {
+            0 => format!("{judged} of {of} rows could be judged, and none of them has regressed"),
+            _ => format!("{judged} of {of} rows could be judged, of them {suspect} suspect"),
+        };
+        let open = match inconclusive {
+            0 => String::new(),
+            open => format!("; {open} could not be judged, and may be worse by their floor"),
+        };
+        let fails = if self.inconclusive_fails {
+            "that fails (--on-inconclusive=fail)"
+        } else {
+            "that does not fail, unless --on-inconclusive=fail makes it exit code 6"
+        };
+        format!("{cleared}{open}; {fails}")
     }
 
     /// The whole in one line: for headings.

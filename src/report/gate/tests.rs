@@ -107,6 +107,8 @@ fn the_text_says_what_to_do() {
     let mut stored = with(&[RowVerdict::Suspect, RowVerdict::Unreachable]);
     stored.design = Design::Stored { baseline_sessions: 1 };
     stored.full_verdicts = false;
+    let doubt = with(&[RowVerdict::Inconclusive, RowVerdict::Inconclusive, RowVerdict::Pass]);
+    let stored_doubt = with(&[RowVerdict::Suspect, RowVerdict::Pass]);
     let text = |judgement: &Judgement| {
         let text = report(judgement).text(80);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -115,9 +117,18 @@ fn the_text_says_what_to_do() {
         (&stored, "confirm with `perftune run GRID --against BASELINE`"),
         (&stored, "at least 5 runs of each cell (--repeat), or 7 blocks"),
         (&stored, "suspect at most"),
-        (&with(&[RowVerdict::Inconclusive]), "about 14 more runs a side would settle it"),
+        (&with(&[RowVerdict::Inconclusive]), "some 8 to 40 more runs a side may settle it"),
         (&with(&[RowVerdict::Missing]), "`retired`"),
         (&with(&[RowVerdict::Incomparable]), "keep manifest.json beside the CSV files"),
+        (
+            &doubt,
+            "in doubt: 1 of 3 rows could be judged, and none of them has regressed; 2 could not be judged, and may be worse",
+        ),
+        (
+            &doubt,
+            "; that does not fail, unless --on-inconclusive=fail makes it exit code 6 (exit code 0)",
+        ),
+        (&stored_doubt, "in doubt: 2 of 2 rows could be judged, of them 1 suspect; that does not"),
         (&with(&[RowVerdict::Pass]), "no regression: no row is worse by its floor (exit code 0)"),
     ] {
         let text = text(judgement);
@@ -233,7 +244,7 @@ fn a_change_says_what_it_is_the_middle_of_and_its_power_once() {
         judgement.design = design;
         let said = evidence(&judgement.rows[0], &judgement.design);
         assert!(said.contains(change), "{said}");
-        let power = "; 5% worse is neither shown nor excluded; 8.1% could be seen; about 14 more runs a side would tell";
+        let power = "; 5% worse is neither shown nor excluded; 8.1% could be seen; some 8 to 40 more runs a side would tell";
         assert!(said.ends_with(power), "{said}");
         assert_eq!(said.matches("could be seen").count(), 1, "{said}");
     }

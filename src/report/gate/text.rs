@@ -1,10 +1,9 @@
 //! For people: the table, what it rests on, and what to do.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::super::layout::{Align, Column, counted, render, wrap};
-use super::super::words::gate_note;
+use super::super::words::{gate_note, some_runs};
 use super::report::GateReport;
 use super::rows::{
     all_incomparable, change, change_head, doubtful, evidence, fails, figure, interval, of, plain,
@@ -111,10 +110,11 @@ fn columns(rows: &[&Row], design: &Design) -> Vec<Column> {
         };
         columns.push(column("sees", Align::Right, &sees).ranked(1));
     }
-    if rows.iter().any(|row| needs(row) && row.runs_needed.is_some()) {
+    if rows.iter().any(|row| needs(row) && more_runs(row).is_some()) {
         let more = |row: &Row| {
-            let runs = row.runs_needed.filter(|_| needs(row));
-            runs.map_or_else(String::new, |runs| runs.to_string())
+            let runs = more_runs(row).filter(|_| needs(row));
+            let some = runs.map_or_else(String::new, |(least, most)| some_runs(least, most));
+            some.trim_start_matches("some ").to_owned()
         };
         columns.push(column("more\nruns", Align::Right, &more).ranked(1));
     }
@@ -280,9 +280,16 @@ fn is_lacking(row: &Row) -> bool {
     row.p.is_none() && row.why.iter().any(absent)
 }
 
+/// How many more runs a side a row in doubt needs, at least and at most.
+fn more_runs(row: &Row) -> Option<(u32, Option<u32>)> {
+    row.why.iter().find_map(|why| match why {
+        RowReason::MoreRuns { least, most } => Some((*least, *most)),
+        _ => None,
+    })
+}
+
 /// How many runs would settle the rows that are in doubt.
 fn needed(rows: &[&Row], judgement: &Judgement) -> String {
-    let known: Vec<u32> = rows.iter().filter_map(|row| row.runs_needed).collect();
     let how = match judgement.design {
         Design::Paired { .. } => {
             "--blocks of `perftune run --against`, 2 runs of each side a block"
@@ -291,16 +298,15 @@ fn needed(rows: &[&Row], judgement: &Judgement) -> String {
             "--repeat of `perftune run`, or `perftune run GRID --against BASELINE`, which needs fewest"
         }
     };
-    let mut line = format!("to do: {} inconclusive", counted(rows.len(), "row"));
-    let _ = match (known.iter().min(), known.iter().max()) {
-        (Some(least), Some(most)) if least == most => {
-            write!(line, ": about {most} more runs a side would settle it ({how})")
-        }
-        (Some(least), Some(most)) => write!(
-            line,
-            ": about {least} (the nearest) to {most} (all) more runs a side would settle it ({how})"
-        ),
-        _ => write!(line, ": more runs ({how}), or a wider floor in the gate file"),
+    let head = format!("to do: {} inconclusive", counted(rows.len(), "row"));
+    let known: Vec<_> = rows.iter().filter_map(|row| more_runs(row)).collect();
+    let most: Option<Vec<u32>> = known.iter().map(|(_, most)| *most).collect();
+    let most = most.and_then(|all| all.into_iter().max());
+    let Some(least) = known.iter().map(|(least, _)| *least).min() else {
+        return format!("{head}: more runs ({how}), or a wider floor in the gate file");
     };
-    line
+    let (it, runs) = (if rows.len() == 1 { "it" } else { "them" }, some_runs(least, most));
+    format!(
+        "{head}: {runs} more runs a side may settle {it}, by the noise and the change that these runs show ({how})"
+    )
 }

@@ -117,13 +117,24 @@ fn row_reason(reason: &RowReason) -> String {
         RowReason::MoreSessions => {
             "more stored sessions would sharpen it, not more runs of this one".to_owned()
         }
-        RowReason::MoreRuns { runs } => {
-            format!("about {runs} more runs a side would tell")
+        RowReason::MoreRuns { least, most } => {
+            format!("{} more runs a side would tell", some_runs(*least, *most))
         }
         RowReason::RunsTellNothing => "more runs of these sessions would not tell".to_owned(),
         RowReason::NearFloor => {
             "it is so near to the floor that more runs may not tell".to_owned()
         }
+    }
+}
+
+/// `some 10 to 60`: a number of runs that is known so far, rounded outward to one digit.
+pub fn some_runs(least: u32, most: Option<u32>) -> String {
+    let digit = |runs: u32| 10_u32.pow(runs.max(1).ilog10());
+    let least = least / digit(least) * digit(least);
+    match most.map(|most| most.div_ceil(digit(most)) * digit(most)) {
+        Some(most) if most == least => format!("some {least}"),
+        Some(most) => format!("some {least} to {most}"),
+        None => format!("{least} or many"),
     }
 }
 
@@ -460,7 +471,15 @@ mod tests {
                 RowReason::MoreSessions,
                 "more stored sessions would sharpen it, not more runs of this one",
             ),
-            (RowReason::MoreRuns { runs: 6 }, "about 6 more runs a side would tell"),
+            (
+                RowReason::MoreRuns { least: 14, most: Some(573) },
+                "some 10 to 600 more runs a side would tell",
+            ),
+            (RowReason::MoreRuns { least: 6, most: Some(6) }, "some 6 more runs a side would tell"),
+            (
+                RowReason::MoreRuns { least: 61, most: None },
+                "60 or many more runs a side would tell",
+            ),
             (RowReason::RunsTellNothing, "more runs of these sessions would not tell"),
             (RowReason::NearFloor, "it is so near to the floor that more runs may not tell"),
         ] {

@@ -14,7 +14,7 @@ mod stop;
 mod tests;
 
 pub use finding::finding;
-pub use gate::{gate_note, row_reasons};
+pub use gate::{gate_note, row_reasons, some_runs};
 pub use note::{left_out, note, notes, notes_of, open, warnings, why};
 pub use stop::{asked, left, rule, stop, verdict};
 
