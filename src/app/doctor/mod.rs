@@ -53,8 +53,9 @@ pub struct Facts {
     pub pressure: Fact<bool>,
     /// CPU time of one tick of the sampler, reading this very process, in seconds.
     pub sampler_tick_s: Fact<f64>,
-    /// CPU time that others use now, in percent of one core.
-    pub others_cpu_percent: Fact<f64>,
+    /// CPU time that others use now, in percent of one core; absent where the noise check tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others_cpu_percent: Option<Fact<f64>>,
 }
 
 /// Which limits of `[limits]` can be enforced here.
@@ -113,7 +114,7 @@ const NOISE_NS: u64 = 3_000_000_000;
 pub fn diagnose(quick: bool) -> Diagnosis {
     let worker = worker();
     let said = worker.as_deref().ok();
-    let facts = facts();
+    let facts = facts(quick);
     let noise = (!quick).then(|| {
         let cores = match facts.usable_cores {
             Fact::Value(cores) => cores,
@@ -168,8 +169,8 @@ impl Diagnosis {
     }
 }
 
-/// What this machine is.
-fn facts() -> Facts {
+/// What this machine is; `quick`: and what others use now, by a glance.
+fn facts(quick: bool) -> Facts {
     let machine = Machine::read();
     let absent = |what: &str| format!("the system does not tell {what}");
     let system = match (&machine.system, &machine.kernel) {
@@ -188,7 +189,7 @@ fn facts() -> Facts {
         tpu: sampler::tpu_survey().into(),
         pressure: Fact::Value(machine.pressure),
         sampler_tick_s: sampler_tick_s(),
-        others_cpu_percent: others_cpu_percent(),
+        others_cpu_percent: quick.then(others_cpu_percent),
     }
 }
 

@@ -66,7 +66,7 @@ pub struct NoiseCheck {
     pub verdict: NoiseLevel,
     /// For how long it was looked, in seconds.
     pub looked_s: f64,
-    /// Used by others.
+    /// Used by others, beside the thread that looks and wants a core all the time.
     pub others_cpu_percent: Option<f64>,
     /// Given to other guests of the host.
     pub steal_percent: Option<f64>,

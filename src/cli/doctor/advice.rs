@@ -22,7 +22,7 @@ fn sentence(check: &NoiseCheck, trouble: Trouble) -> String {
             share(check.steal_percent)
         ),
         Trouble::Quota => format!(
-            "the quota of this control group holds work back {} of the time: raise cpu.max, or use fewer threads",
+            "the quota of this control group holds back {} of a core: raise cpu.max, or use fewer threads",
             share(check.throttled_percent)
         ),
         Trouble::Heat => "cores run below their clock because of heat: let the machine cool, or use fewer threads".to_owned(),
@@ -46,16 +46,20 @@ fn sentence(check: &NoiseCheck, trouble: Trouble) -> String {
     }
 }
 
+/// `93% of a core`.
+pub(super) fn of_a_core(percent: f64) -> String {
+    format!("{} of a core", rough_percent(percent * 0.01))
+}
+
 /// From this share of what others use on, those who can be named are whom to stop.
 const MOST: f64 = 0.5;
 
 /// Who used most; where that is but a part, how much it is of the whole.
 fn busiest(check: &NoiseCheck) -> String {
-    let of_core = |percent: f64| format!("{} of a core", rough_percent(percent * 0.01));
     let named = check
         .busiest
         .iter()
-        .map(|busy| format!("{} (pid {}, {})", busy.name, busy.pid, of_core(busy.cpu_percent)));
+        .map(|busy| format!("{} (pid {}, {})", busy.name, busy.pid, of_a_core(busy.cpu_percent)));
     let named: Vec<String> = named.collect();
     let known: f64 = check.busiest.iter().map(|busy| busy.cpu_percent).sum();
     let all = check.others_cpu_percent.unwrap_or(known);
@@ -66,7 +70,7 @@ fn busiest(check: &NoiseCheck) -> String {
         named if known >= all * MOST => named,
         named => format!(
             "what runs beside it: {} in all, most of it by short-lived processes, which cannot be named, and {named}",
-            of_core(all)
+            of_a_core(all)
         ),
     }
 }
@@ -91,7 +95,7 @@ mod tests {
                 Trouble::Steal,
                 "steals 4% of a core: no setting here helps; compare only with `perftune run --against`",
             ),
-            (Trouble::Quota, "holds work back 30% of the time: raise cpu.max"),
+            (Trouble::Quota, "holds back 30% of a core: raise cpu.max"),
             (Trouble::Heat, "let the machine cool"),
             (Trouble::Waiting, "look for other control groups"),
             (

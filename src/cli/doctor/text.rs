@@ -5,14 +5,14 @@
 
 use std::fmt::Write;
 
-use super::advice::advice;
+use super::advice::{advice, of_a_core};
 use crate::app::doctor::{
     Accelerator, Card, Counter, Diagnosis, Energy, Enforceable, Fact, Facts, Keyed, NoiseCheck,
     NoiseLevel, Tpus,
 };
 use crate::event::{MemoryGuard, cpu_list};
 use crate::report::layout::{counted, wrap};
-use crate::units::{Unit, bytes, rough_percent, seconds, significant};
+use crate::units::{bytes, rough_percent, seconds, significant};
 
 /// For people, in lines of at most `width` characters.
 pub(super) fn render(diagnosis: &Diagnosis, width: usize) -> String {
@@ -26,6 +26,8 @@ pub(super) fn render(diagnosis: &Diagnosis, width: usize) -> String {
         Fact::Unsupported(why) => why.clone(),
     };
     let mut rows = Vec::from(machine(facts));
+    let others = facts.others_cpu_percent.as_ref();
+    rows.extend(others.map(|others| ("others now", text(others, |load| of_a_core(*load)))));
     rows.push(("TPU", tpus(&facts.tpu)));
     rows.extend(energy(&diagnosis.energy));
     rows.push(("worker", worker));
@@ -67,7 +69,7 @@ fn text<T>(fact: &Fact<T>, show: impl FnOnce(&T) -> String) -> String {
     }
 }
 
-fn machine(facts: &Facts) -> [(&'static str, String); 8] {
+fn machine(facts: &Facts) -> [(&'static str, String); 7] {
     let memory = text(&facts.memory_bytes, |total| bytes(*total as f64));
     let limit =
         facts.memory_limit_bytes.map(|limit| format!(", limited to {}", bytes(limit as f64)));
@@ -85,12 +87,6 @@ fn machine(facts: &Facts) -> [(&'static str, String); 8] {
         (
             "sampler",
             text(&facts.sampler_tick_s, |tick| format!("{} of CPU time a tick", seconds(*tick))),
-        ),
-        (
-            "others now",
-            text(&facts.others_cpu_percent, |load| {
-                format!("{} of one core", Unit::Percent.show(*load))
-            }),
         ),
     ]
 }
@@ -224,18 +220,22 @@ fn tpus(tpus: &Tpus) -> String {
 fn noise(check: &NoiseCheck) -> Vec<(&'static str, String)> {
     let mut found = vec![
         share("others", check.others_cpu_percent, " of a core"),
-        share("steal", check.steal_percent, ""),
-        share("held back by a quota", check.throttled_percent, ""),
-        share("slowed by heat", check.thermal_percent, ""),
+        share("steal", check.steal_percent, " of a core"),
+        share("held back by a quota", check.throttled_percent, " of a core"),
+        share("slowed by heat", check.thermal_percent, " of a core"),
         share("somebody waited for a core", check.cpu_pressure_percent, " of the time"),
-        share("a busy thread got", check.probe_ran_percent, " of the time"),
+        share("that thread got", check.probe_ran_percent, " of the time"),
     ];
     let late = check.wake_late_p99_s;
     found.push(late.map(|late| format!("wake-ups {} late (p99)", seconds(late))));
     found.push(check.load_average.map(|load| format!("load {}", significant(load))));
     let found: Vec<_> = found.into_iter().flatten().collect();
-    let what =
-        format!("{} in {}: {}", level(check.verdict), seconds(check.looked_s), found.join(", "));
+    let what = format!(
+        "{} in {}, beside a thread that wants a core all the time: {}",
+        level(check.verdict),
+        seconds(check.looked_s),
+        found.join(", ")
+    );
     let mut rows = vec![("noise", what)];
     let clock = clock(check);
     if !clock.is_empty() {
@@ -321,7 +321,7 @@ mod tests {
                 },
                 pressure: Fact::Value(true),
                 sampler_tick_s: Fact::Value(0.000_061),
-                others_cpu_percent: Fact::Value(3.25),
+                others_cpu_percent: None,
             },
             worker: Fact::Value("perftune-worker 0.1.0, libtorch 2.11.0".to_owned()),
             fingerprint: fingerprint().into(),
@@ -342,6 +342,20 @@ mod tests {
         insta::assert_snapshot!("doctor_text", render(&diagnosis(), 80));
         let json = super::super::json(&diagnosis()).unwrap();
         insta::assert_snapshot!("doctor_json", String::from_utf8(json).unwrap());
+    }
+
+    #[test]
+    fn what_others_use_is_said_once_and_in_one_unit() {
+        let mut with = diagnosis();
+        let told = |with: &Diagnosis| {
+            let text = render(with, 200);
+            let lines = text.lines().filter(|line| line.contains("others "));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let [noise] = &told(&with)[..] else { panic!("{:?}", told(&with)) };
+        assert!(noise.contains("others 93% of a core, steal 4% of a core"), "{noise}");
+        (with.noise, with.facts.others_cpu_percent) = (None, Some(Fact::Value(206.4)));
+        assert_eq!(told(&with), ["others now    206% of a core"]);
     }
 
     #[test]
