@@ -16,8 +16,8 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use read::QuantityError;
 pub use show::{
-    Scale, bytes, bytes_up, change, elapsed, elapsed_down, percent, rate, rough_percent, seconds,
-    show_in, significant,
+    Scale, bytes, bytes_up, change, elapsed, elapsed_down, percent, rate, rough_elapsed,
+    rough_percent, seconds, show_in, significant,
 };
 pub use table::Unit;
 

@@ -56,7 +56,8 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> OpenStage {
         None => OpenHow::NeverJudged,
         Some(last) => match (&last.open, last.takes, last.reached()) {
             (Some(_), Some(takes), Some(reached)) => {
-                OpenHow::NoiseLimited { half_width: Num(reached), takes_s: Num(takes.likely_s) }
+                let (half_width, asked) = (Num(reached), Some(Num(policy.within)));
+                OpenHow::NoiseLimited { half_width, asked, takes_s: Num(takes.likely_s) }
             }
             (Some(why), ..) => {
                 OpenHow::Reached { half_width: last.reached().map(Num), why: why.clone() }

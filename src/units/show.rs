@@ -180,6 +180,20 @@ pub fn elapsed(value: f64) -> String {
     }
 }
 
+/// [`elapsed`] of what is estimated: one digit, two below 2 of it.
+pub fn rough_elapsed(value: f64) -> String {
+    let (unit, factor) = match value {
+        short if short < 95.0 => ("s", 1.0),
+        some if some < 5700.0 => ("min", 60.0),
+        _ => ("h", 3600.0),
+    };
+    let value = value / factor;
+    let digit = 10.0_f64.powf(value.abs().max(1e-9).log10().floor());
+    let step = if value < 2.0 * digit { digit / 10.0 } else { digit };
+    let rounded = (value / step).round() * step;
+    format!("{} {unit}", trimmed(&digits(rounded, 2)))
+}
+
 /// [`elapsed`], rounded down: for what is claimed to be the least.
 pub fn elapsed_down(value: f64) -> String {
     if !value.is_finite() || value <= 0.0 {
@@ -235,6 +249,13 @@ mod tests {
             (elapsed_down(59.7), "59 s"),
             (elapsed_down(245.9), "4 min 05 s"),
             (elapsed_down(9059.0), "2 h 30 min"),
+            (rough_elapsed(9.92), "10 s"),
+            (rough_elapsed(0.43), "0.4 s"),
+            (rough_elapsed(1.46), "1.5 s"),
+            (rough_elapsed(93.0), "90 s"),
+            (rough_elapsed(125.0), "2 min"),
+            (rough_elapsed(100.0), "1.7 min"),
+            (rough_elapsed(9000.0), "3 h"),
             (bytes(536_870_912.0), "512 MiB"),
             (bytes(0.0), "0 B"),
             (bytes_up(3.0 * 1_048_576.0 + 1.0), "3.1 MiB"),

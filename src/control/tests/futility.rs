@@ -30,10 +30,12 @@ fn what_drowns_in_noise_is_not_waited_for() {
     assert_eq!(end.reason, StopReason::NoiseLimited, "{}", end.detail.said());
     assert!(end.at_s < 5.0, "at {}: {}", end.at_s, end.detail.said());
     let StopDetail::NoiseLimited(found) = &end.detail else { panic!("{:?}", end.detail) };
-    let OpenHow::NoiseLimited { half_width, takes_s } = found.stages[0].figures[0].how else {
+    let OpenHow::NoiseLimited { half_width, asked, takes_s } = found.stages[0].figures[0].how
+    else {
         panic!("{found:?}")
     };
     assert!(half_width.0 > 0.1 && takes_s.0 > 20.0, "{found:?}");
+    assert_eq!(asked, Some(Num(0.05)));
     let rows = end.controller.rows(None);
     let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
     assert_eq!(row.plateaued, Some(false));

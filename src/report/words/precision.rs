@@ -1,7 +1,27 @@
 //! How well a figure is known that is not known as asked.
 
-use crate::event::Note;
-use crate::units::{elapsed, percent};
+use crate::event::{Note, Num};
+use crate::units::{elapsed, percent, rough_elapsed};
+
+/// Behind `reached`: how narrow the interval was, how narrow it was to be, and how long that takes: an estimate from a few
+/// seconds of noise.
+pub(super) fn reached(half: Num, asked: Option<Num>, takes_s: Num) -> String {
+    let reached_it = asked.is_some_and(|asked| half.0 <= asked.0);
+    let takes =
+        format!("some {} in all, estimated from the noise so far", rough_elapsed(takes_s.0));
+    let (half, asked_of) = (percent(half.0), |asked: Num| format!(" ±{}", percent(asked.0)));
+    match asked {
+        // The width is not what was missing.
+        Some(asked) if reached_it => format!(
+            "±{half}, but noise could hide a drift of the{} asked: to exclude it would take {takes}",
+            asked_of(asked)
+        ),
+        asked => format!(
+            "±{half}; the{} asked would take {takes}",
+            asked.map_or_else(String::new, asked_of)
+        ),
+    }
+}
 
 /// Notes on what was reached; nothing of others.
 pub(super) fn precision(note: &Note) -> String {
@@ -20,17 +40,9 @@ pub(super) fn precision(note: &Note) -> String {
         Note::Unstable { reached: None, asked } => {
             format!("unstable: not known within ±{}", percent(asked.0))
         }
-        Note::NoiseLimited { reached, asked, takes_s } if reached.0 <= asked.0 => format!(
-            "noise-limited: within ±{}, and noise that could hide a drift for some {} more",
-            percent(reached.0),
-            elapsed(takes_s.0)
-        ),
-        Note::NoiseLimited { reached, asked, takes_s } => format!(
-            "noise-limited: reached ±{} at the end, ±{} would take some {}",
-            percent(reached.0),
-            percent(asked.0),
-            elapsed(takes_s.0)
-        ),
+        Note::NoiseLimited { reached: half, asked, takes_s } => {
+            format!("noise-limited: reached {}", reached(*half, Some(*asked), *takes_s))
+        }
         Note::Whole { regime, seen_s, whole, of_s } => format!(
             "±{} for the {} seen, ±{} for {} in all",
             percent(regime.0),

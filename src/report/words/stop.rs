@@ -2,11 +2,12 @@
 
 use super::finding::{age, finding, shortage};
 use super::note::{note, why};
+use super::precision::reached;
 use crate::event::{
     Asked, Divergence, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow, OpenStage, RuleSaid,
     RunRecord, Spared, StageEnd, StopDetail, StopRecord, Why,
 };
-use crate::units::{Span, Unit, elapsed, elapsed_down, percent, seconds};
+use crate::units::{Span, Unit, elapsed_down, percent, seconds};
 
 /// What decides whether a run keeps its constraints; empty without any. A run that a constraint ended has the words of
 /// its end.
@@ -210,11 +211,9 @@ fn figure(OpenFigure { metric, how }: &OpenFigure) -> String {
         OpenHow::Reached { half_width: Some(half), why: open } => {
             format!("{metric} reached ±{} ({})", percent(half.0), why(open))
         }
-        OpenHow::NoiseLimited { half_width, takes_s } => format!(
-            "{metric} reached ±{}, known after some {}",
-            percent(half_width.0),
-            elapsed(takes_s.0)
-        ),
+        OpenHow::NoiseLimited { half_width, asked, takes_s } => {
+            format!("{metric} reached {}", reached(*half_width, *asked, *takes_s))
+        }
         OpenHow::Unconfirmed { looks } => {
             format!("{metric} was not confirmed by {looks} looks")
         }

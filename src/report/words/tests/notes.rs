@@ -279,7 +279,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         (Note::Unstable { reached: None, asked: Num(0.05) }, "unstable: not known within ±5%"),
         (
             Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Num(93.0) },
-            "noise-limited: reached ±12.3% at the end, ±5% would take some 1 min 33 s",
+            "noise-limited: reached ±12.3%; the ±5% asked would take some 90 s in all, estimated from the noise so far",
         ),
         (
             Note::Whole { regime: Num(0.031), seen_s: Num(50.0), whole: share, of_s: Num(3600.0) },

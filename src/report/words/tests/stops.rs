@@ -62,7 +62,11 @@ fn why_a_stage_is_left() {
         age: age(),
         figures: opened(how).figures,
     };
-    let noisy = OpenHow::NoiseLimited { half_width: Num(0.09), takes_s: Num(40.0) };
+    let noisy = |half| OpenHow::NoiseLimited {
+        half_width: Num(half),
+        asked: Some(Num(0.05)),
+        takes_s: Num(39.92),
+    };
     for (end, says) in [
         (
             StageEnd::Decided { age: age() },
@@ -81,8 +85,13 @@ fn why_a_stage_is_left() {
             format!("2 of 2 chosen metrics {GROUNDS}"),
         ),
         (
-            StageEnd::NoiseLimited(open_end(noisy)),
-            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±9%, known after some 40 s"
+            StageEnd::NoiseLimited(open_end(noisy(0.09))),
+            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±9%; the ±5% asked would take some 40 s in all, estimated from the noise so far"
+                .to_owned(),
+        ),
+        (
+            StageEnd::NoiseLimited(open_end(noisy(0.0187))),
+            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±1.87%, but noise could hide a drift of the ±5% asked: to exclude it would take some 40 s in all, estimated from the noise so far"
                 .to_owned(),
         ),
         (
