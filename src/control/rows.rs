@@ -7,7 +7,7 @@ use super::run::Run;
 use super::stage::StageState;
 use super::support::why_unsupported;
 use crate::event::record::of_model;
-use crate::event::{MetricRow, Note, Num, Pattern, Stage, StopReason, StopRecord};
+use crate::event::{MetricRow, Note, Num, Pattern, RowFields, Stage, StopReason, StopRecord};
 use crate::metric::{
     CATALOGUE, DeviceKind, Field, MetricDef, MetricId, MetricKind, ModelFigure, Scope, Source,
 };
@@ -269,7 +269,7 @@ impl Run {
 /// A figure that only the worker knows.
 fn own_row(name: &str, value: Num, samples: Option<u64>) -> MetricRow {
     let unit = crate::metric::find(name).map_or(Unit::One, |metric| metric.unit);
-    MetricRow {
+    let fields = RowFields {
         phase: "run".to_owned(),
         metric: name.into(),
         unit,
@@ -283,5 +283,6 @@ fn own_row(name: &str, value: Num, samples: Option<u64>) -> MetricRow {
             Some(_) => Note::SaidByWorker,
             None => Note::NotANumberOfWorker { value },
         }],
-    }
+    };
+    fields.into()
 }

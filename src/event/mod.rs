@@ -40,7 +40,8 @@ pub use model::{MODELS, ModelInfo};
 pub use note::{LeftOut, Note, Why};
 pub use objective::Objective;
 pub use record::{
-    Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RunRecord, RunStatus, RunVerdict,
+    Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RowFields, RunRecord, RunStatus,
+    RunVerdict,
 };
 pub use run::{OpenMetric, Progress, RunEvent, RunEventKind};
 pub use said::RuleSaid;

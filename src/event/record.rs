@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -133,9 +135,35 @@ pub struct Failure {
     pub stderr_tail: String,
 }
 
-/// One figure of one run, as `metrics.csv` has it. Its interval speaks of the noise *within this run* only.
+/// One figure of one run, as `metrics.csv` has it. What several runs say alike, such as why nothing was read, is held once:
+/// it is copied where it is changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MetricRow {
+#[serde(transparent)]
+pub struct MetricRow(Arc<RowFields>);
+
+impl From<RowFields> for MetricRow {
+    fn from(fields: RowFields) -> Self {
+        Self(Arc::new(fields))
+    }
+}
+
+impl Deref for MetricRow {
+    type Target = RowFields;
+
+    fn deref(&self) -> &RowFields {
+        &self.0
+    }
+}
+
+impl DerefMut for MetricRow {
+    fn deref_mut(&mut self) -> &mut RowFields {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+/// What a [`MetricRow`] says. Its interval speaks of the noise *within this run* only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowFields {
     /// The stage, as displayed (`train`, `serve[1]`), or `run`.
     pub phase: String,
     /// What it is a figure of.
@@ -291,12 +319,18 @@ pub fn of_model(reason: StopReason, trained: bool) -> StopReason {
 }
 
 impl RunRecord {
-    /// Gives back the room by which its lists may still grow: those of thousands of runs are held at once.
-    pub fn shrink(&mut self) {
+    /// Adds a run to others: those of thousands of runs are held at once, so it gives back the room by which its lists may
+    /// still grow, and rows that the run before it has as well are held once.
+    pub fn join(mut self, others: &mut Vec<Self>) {
         self.metrics.shrink_to_fit();
-        for row in &mut self.metrics {
-            row.notes.shrink_to_fit();
+        let before = others.last().map_or(&[][..], |record| &record.metrics);
+        for (place, row) in self.metrics.iter_mut().enumerate() {
+            match before.get(place).filter(|other| *other == row) {
+                Some(other) => row.clone_from(other),
+                None => row.notes.shrink_to_fit(),
+            }
         }
+        others.push(self);
     }
 
     /// [`trained_to_the_end`], of this run. A command knows best when it is done, however many epochs it told of.
@@ -321,7 +355,7 @@ impl RunRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Num;
+    use crate::event::{Num, StopDetail};
 
     #[test]
     fn an_untrained_model_and_one_out_of_time_are_not_final() {
@@ -360,8 +394,58 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_runs_have_alike_are_held_once_and_changed_alone() {
+        let row = |estimate, samples| {
+            MetricRow::from(RowFields {
+                phase: "run".into(),
+                metric: "cpu.time".into(),
+                unit: Unit::Seconds,
+                estimate,
+                low: None,
+                high: None,
+                confidence: None,
+                samples,
+                plateaued: None,
+                notes: vec![Note::NoTick],
+            })
+        };
+        let record = |rows: Vec<MetricRow>| RunRecord {
+            run: "r".into(),
+            cell: "r".into(),
+            repeat: 1,
+            job: JobSpec::default(),
+            status: RunStatus::Completed,
+            stop: StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown },
+            wall_s: 1.0,
+            epochs: 0,
+            trained: false,
+            metrics: rows,
+            left_out: Vec::new(),
+            warnings: Vec::new(),
+            facts: BTreeMap::new(),
+            failure: None,
+            verdict: None,
+            limits: Limits::default(),
+            saved_s_at_least: None,
+            pairing: None,
+            interference: None,
+        };
+        let mut records = Vec::new();
+        for last in 0..2 {
+            // What is no number is never alike.
+            let rows = vec![row(None, 0), row(Some(1.0), last), row(Some(f64::NAN), 0)];
+            record(rows).join(&mut records);
+        }
+        let [first, second] = &mut records[..] else { panic!() };
+        let alike = |place: usize| Arc::ptr_eq(&first.metrics[place].0, &second.metrics[place].0);
+        assert_eq!([alike(0), alike(1), alike(2)], [true, false, false]);
+        second.metrics[0].samples = 7;
+        assert_eq!((first.metrics[0].samples, second.metrics[0].samples), (0, 7));
+    }
+
+    #[test]
     fn a_diverged_loss_is_read_back_as_one_and_not_as_missing() {
-        let row = MetricRow {
+        let row = RowFields {
             phase: "run".into(),
             metric: "train_loss".into(),
             unit: Unit::One,
@@ -374,7 +458,7 @@ mod tests {
             notes: vec![Note::NotANumber { value: Num(f64::NAN) }],
         };
         let text = serde_json::to_string(&row).unwrap();
-        let back: MetricRow = serde_json::from_str(&text).unwrap();
+        let back: RowFields = serde_json::from_str(&text).unwrap();
         assert!(back.estimate.unwrap().is_nan(), "{text}");
         assert!(matches!(back.notes[..], [Note::NotANumber { value }] if value.0.is_nan()));
         assert_eq!((back.low, back.high), (None, Some(f64::INFINITY)));

@@ -4,13 +4,13 @@ use super::front::{Dominator, FrontCell, FrontFigure, FrontReport, Mark, Tie};
 use super::headline::Place;
 use crate::event::{
     Allocator, Constraint, Evidence, Failure, FailureKind, Feasibility, Finding, JobSpec, Limits,
-    MetricRow, ModelSpec, Note, Num, Objective, Op, Optimizer, Pattern, Reason, Ruling, RunRecord,
-    RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason, StopRecord, TrainSpec,
+    MetricRow, ModelSpec, Note, Num, Objective, Op, Optimizer, Pattern, Reason, RowFields, Ruling,
+    RunRecord, RunStatus, RunVerdict, ServeSpec, StopDetail, StopReason, StopRecord, TrainSpec,
 };
 use crate::metric::{self, Better};
 
 fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricRow {
-    MetricRow {
+    let fields = RowFields {
         phase: phase.to_owned(),
         metric: metric.into(),
         unit: metric::find(metric).unwrap().unit,
@@ -21,17 +21,15 @@ fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricR
         samples: 250,
         plateaued: known,
         notes: Vec::new(),
-    }
+    };
+    fields.into()
 }
 
 fn scalar(metric: &str, estimate: f64) -> MetricRow {
-    MetricRow {
-        low: None,
-        high: None,
-        confidence: None,
-        samples: 1,
-        ..row("run", metric, estimate, None)
-    }
+    let mut row = row("run", metric, estimate, None);
+    (row.low, row.high, row.confidence) = (None, None, None);
+    row.samples = 1;
+    row
 }
 
 fn set(row: &mut MetricRow, estimate: f64) {
@@ -41,13 +39,11 @@ fn set(row: &mut MetricRow, estimate: f64) {
 }
 
 fn missing(phase: &str, metric: &str, why: &str) -> MetricRow {
-    MetricRow {
-        phase: phase.to_owned(),
-        estimate: None,
-        samples: 0,
-        notes: vec![Reason::unsupported(why).into()],
-        ..scalar(metric, 0.0)
-    }
+    let mut row = scalar(metric, 0.0);
+    phase.clone_into(&mut row.phase);
+    (row.estimate, row.samples) = (None, 0);
+    row.notes = vec![Reason::unsupported(why).into()];
+    row
 }
 
 pub(crate) fn job(model: &str, dataset: &str) -> JobSpec {

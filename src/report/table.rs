@@ -322,15 +322,10 @@ mod tests {
     fn what_is_limited_has_a_column_however_narrow() {
         let mut record = completed();
         for (phase, metric) in [("serve[1]", "serve.latency_p90"), ("run", "cpu.time")] {
-            let row = record.metrics[0].clone();
-            let estimate = Some(0.0123);
-            record.metrics.push(MetricRow {
-                phase: phase.to_owned(),
-                metric: metric.into(),
-                unit: crate::units::Unit::Seconds,
-                estimate,
-                ..row
-            });
+            let mut row = record.metrics[0].clone();
+            (row.phase, row.metric) = (phase.to_owned(), metric.into());
+            (row.unit, row.estimate) = (crate::units::Unit::Seconds, Some(0.0123));
+            record.metrics.push(row);
         }
         let heads = |record: &RunRecord| {
             let (columns, _) = fitting(columns(std::slice::from_ref(record), None), 80);
@@ -361,13 +356,11 @@ mod tests {
 
     #[test]
     fn what_is_not_known_as_precisely_as_asked_is_open() {
-        let row = |metric: &str, ends: [Option<f64>; 2], plateaued| MetricRow {
-            metric: metric.into(),
-            low: ends[0],
-            high: ends[1],
-            estimate: Some(100.0),
-            plateaued,
-            ..completed().metrics[0].clone()
+        let row = |metric: &str, [low, high]: [Option<f64>; 2], plateaued| {
+            let mut row = completed().metrics[0].clone();
+            (row.metric, row.plateaued) = (metric.into(), plateaued);
+            (row.estimate, row.low, row.high) = (Some(100.0), low, high);
+            row
         };
         let (narrow, wide) = ([Some(97.0), Some(103.0)], [Some(90.0), Some(110.0)]);
         for (metric, ends, plateaued, says) in [

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::event::{
-    Feasibility, JobSpec, Limits, MetricRow, RunRecord, RunStatus, RunVerdict, StopDetail,
+    Feasibility, JobSpec, Limits, RowFields, RunRecord, RunStatus, RunVerdict, StopDetail,
     StopReason, StopRecord,
 };
 use crate::stats::Basis;
@@ -15,7 +15,7 @@ const WITHIN: f64 = 0.05;
 
 /// A visit of a cell that found this rate, known within the visit to 1%.
 fn visit(cell: &str, repeat: u32, rate: f64) -> RunRecord {
-    let row = MetricRow {
+    let row = RowFields {
         phase: "train".to_owned(),
         metric: "train.throughput".into(),
         unit: Unit::SamplesPerSecond,
@@ -40,7 +40,7 @@ fn visit(cell: &str, repeat: u32, rate: f64) -> RunRecord {
         wall_s: 1.0,
         epochs: 1,
         trained: false,
-        metrics: vec![row],
+        metrics: vec![row.into()],
         left_out: Vec::new(),
         warnings: Vec::new(),
         facts: BTreeMap::new(),

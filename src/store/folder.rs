@@ -236,7 +236,7 @@ pub fn reopen(path: &Path) -> Result<(Results, StoredResults), StoreError> {
     let mut stored = StoredResults { name, records, missing, unwritable };
     for run in head.runs {
         match results.record(&run)? {
-            Some(record) => stored.records.push(record),
+            Some(record) => record.join(&mut stored.records),
             None => stored.missing.push(run),
         }
     }

@@ -182,10 +182,7 @@ pub fn read_record(folder: &Path) -> Result<RunRecord, StoreError> {
     let path = folder.join("events.jsonl");
     let text = last_line(&path).map_err(StoreError::io("cannot read a run's log"))?;
     match parse(&text, &path, 0) {
-        Ok(Line::Ended(mut record)) => {
-            record.shrink();
-            Ok(*record)
-        }
+        Ok(Line::Ended(record)) => Ok(*record),
         Ok(_) => Err(unfinished(path, "its last line is not `ended`")),
         Err(error) => Err(unfinished(path, &error.to_string())),
     }

@@ -157,7 +157,7 @@ impl Recorder {
         self.results.mark_done(&record, &self.recorded(&record.run))?;
         // One that was cancelled before has run again.
         self.records.retain(|before| before.run != record.run);
-        self.records.push(record);
+        record.join(&mut self.records);
         // Rewriting everything after each of a thousand short runs would cost more than they do.
         let now = self.clock.now_ns();
         if now.saturating_sub(self.reported_ns) >= REPORT_NS {

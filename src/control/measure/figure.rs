@@ -1,7 +1,7 @@
 //! A figure as a row has it: how much, between which ends, whether it is known, what must be said of it, and why it may not
 //! decide a limit.
 
-use crate::event::{Constraint, Evidence, MetricRow, Note, Num, Stage};
+use crate::event::{Constraint, Evidence, MetricRow, Note, Num, RowFields, Stage};
 use crate::metric::{Ceiling, MetricDef};
 
 /// A figure, or why there is none.
@@ -47,7 +47,7 @@ impl Figure {
             _ => f64::INFINITY,
         };
         let at_most = |value: Option<f64>| value.map(|value| value.min(most));
-        MetricRow {
+        let fields = RowFields {
             phase: of.to_string(),
             metric: metric.id.into(),
             unit: metric.unit,
@@ -58,7 +58,8 @@ impl Figure {
             samples: self.samples,
             plateaued: waited.then_some(self.known),
             notes: self.notes,
-        }
+        };
+        fields.into()
     }
 }
 

@@ -137,7 +137,7 @@ fn a_run_without_serving_has_none() {
     let mut controller = Controller::new(policy(&[]), context());
     feed(&mut controller, &Sim::default().messages());
     let none = row(&controller, PEAK);
-    assert_eq!((none.estimate, none.notes), (None, vec![Note::NoServing]));
+    assert_eq!((none.estimate, &none.notes[..]), (None, &[Note::NoServing][..]));
 }
 
 #[test]

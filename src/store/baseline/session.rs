@@ -116,7 +116,7 @@ fn whole(results: &Recordings) -> Result<Vec<RunRecord>, BaselineError> {
         match results.record(run)? {
             None => missing.push(run.clone()),
             Some(record) => match record.status {
-                RunStatus::Completed | RunStatus::Stopped => records.push(record),
+                RunStatus::Completed | RunStatus::Stopped => record.join(&mut records),
                 RunStatus::Cancelled => missing.push(run.clone()),
                 RunStatus::Failed => failed.push(run.clone()),
             },

@@ -57,16 +57,16 @@ fn gate_run(record: RunRecord, session: &str) -> GateRun {
         status: Some(record.status),
         settings: settings(&record.job).map(|(key, value)| (key.to_owned(), value)).collect(),
         why: why.unwrap_or_else(|| words::stop(&record.stop.detail)),
-        figures: record.metrics.into_iter().map(figure).collect(),
+        figures: record.metrics.iter().map(figure).collect(),
     }
 }
 
-fn figure(row: MetricRow) -> Figure {
+fn figure(row: &MetricRow) -> Figure {
     Figure {
-        note: words::notes_of(&row),
+        note: words::notes_of(row),
         of_worker: row.notes.contains(&Note::SaidByWorker),
-        phase: row.phase,
-        metric: row.metric,
+        phase: row.phase.clone(),
+        metric: row.metric.clone(),
         unit: row.unit.to_string(),
         value: row.estimate,
         samples: Some(row.samples),
