@@ -36,7 +36,7 @@ fn stationary(seeds: u64, (metric, level): (&str, Option<f64>)) {
     println!("\nstationary series, {metric} within 5% at 95%, {seeds} seeds each");
     println!(
         "  {:<34} {:>11} {:>9} {:>11} {:>11} {:>9}",
-        "kind", "plateaued %", "covered %", "stop s", "p95 err %", "oracle x"
+        "kind", "known %", "covered %", "stop s", "p95 err %", "oracle x"
     );
     for (name, draw) in kinds() {
         let truth = level.map_or(STEP_S, |level| STEP_S * steady_quantile(draw(0), level));
@@ -44,7 +44,7 @@ fn stationary(seeds: u64, (metric, level): (&str, Option<f64>)) {
         let (mut times, mut errors, mut late) = (Vec::new(), Vec::new(), Vec::new());
         for seed in 0..seeds {
             let end = end_of(seed, draw(seed), metric);
-            if end.reason != StopReason::Plateaued {
+            if end.reason != StopReason::Known {
                 continue;
             }
             stopped += 1;
@@ -111,7 +111,7 @@ fn moving(seeds: u64) {
     println!("\nseries that move: of those whose change of at least 5% came before the stop");
     println!(
         "  {:<34} {:>9} {:>13} {:>13} {:>11}",
-        "kind", "visible", "plateaued %", "off by >5% %", "unstable %"
+        "kind", "visible", "known %", "off by >5% %", "unstable %"
     );
     let drift = |share: f64| -> Box<dyn Fn(u64) -> Level> {
         Box::new(move |_| Box::new(move |t_s| 1.0 + share * t_s))
@@ -128,7 +128,7 @@ fn moving(seeds: u64) {
         ("drift of 5% a second", drift(0.05)),
         ("one change of regime by 20%", change()),
     ] {
-        let (mut visible, mut plateaued, mut off, mut unstable) = (0u32, 0u32, 0u32, 0u32);
+        let (mut visible, mut known, mut off, mut unstable) = (0u32, 0u32, 0u32, 0u32);
         for seed in 0..seeds {
             let shape = level(seed);
             let shape_again = level(seed);
@@ -140,8 +140,8 @@ fn moving(seeds: u64) {
             }
             visible += 1;
             unstable += u32::from(end.reason == StopReason::Unstable);
-            if end.reason == StopReason::Plateaued {
-                plateaued += 1;
+            if end.reason == StopReason::Known {
+                known += 1;
                 let estimate = end.rows[0].estimate.unwrap() / STEP_S;
                 off += u32::from((estimate / now - 1.0).abs() > WITHIN);
             }
@@ -149,7 +149,7 @@ fn moving(seeds: u64) {
         let share = |count: u32| 100.0 * f64::from(count) / f64::from(visible.max(1));
         println!(
             "  {name:<34} {visible:>9} {:>13.1} {:>13.1} {:>11.1}",
-            share(plateaued),
+            share(known),
             share(off),
             share(unstable)
         );

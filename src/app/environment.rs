@@ -252,7 +252,7 @@ mod tests {
                         "weight_decay": 0.0, "validation_share": 0.1, "warmup_steps": 0,
                     },
                 },
-                "stop": { "reason": "budget", "detail": { "end": "unknown" } }, "wall_s": 1.0, "epochs": 1, "metrics": [],
+                "stop": { "reason": "completed", "detail": { "end": "unknown" } }, "wall_s": 1.0, "epochs": 1, "metrics": [],
                 "facts": facts,
             }))
             .unwrap()

@@ -5,7 +5,8 @@
 
 use std::io;
 
-use crate::event::RunEvent;
+use super::summary::Asked;
+use crate::event::{RunEvent, RunRecord};
 use crate::runner::Interrupts;
 
 /// Somebody who follows the runs of a session, and may end them.
@@ -18,4 +19,10 @@ pub trait Observer {
     fn event(&mut self, event: &RunEvent);
     /// The first run is about to begin: from now on the observer may raise `interrupts`.
     fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()>;
+    /// Whether it wants to know how the cells stand.
+    fn follows(&self) -> bool {
+        false
+    }
+    /// Every cell has been run, and may be run again: these are the runs so far, in the order of the plan.
+    fn stands(&mut self, _records: &[RunRecord], _asked: &Asked) {}
 }

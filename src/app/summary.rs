@@ -229,10 +229,7 @@ mod tests {
         let (mean, value) = (found.mean.unwrap(), row.estimate.unwrap());
         assert!((mean - value).abs() < 1e-9 * value.abs());
         assert_eq!(found.runs, 3);
-        assert_eq!(
-            (found.interval, found.known),
-            (Some(Basis::Between), row.plateaued.map(|_| false))
-        );
+        assert_eq!((found.interval, found.known), (Some(Basis::Between), row.known.map(|_| false)));
         // s = 0.1 x, of figures that all move together: Student's interval of one alone would have half of 0.2484 x, and the
         // visits share some of their noise.
         let half = (found.high.unwrap() - found.low.unwrap()) / 2.0 / value.abs();

@@ -101,14 +101,14 @@ fn any_cell_feasible(records: &[RunRecord]) -> bool {
 mod tests {
     use super::*;
     use crate::gate::RowVerdict;
-    use crate::report::fixtures::{cancelled, completed, diverged, failed, judged, plateaued};
+    use crate::report::fixtures::{cancelled, completed, diverged, failed, judged, known};
     use crate::report::gate::fixtures::with;
 
     #[test]
     fn the_grid_decides_the_code() {
         for (records, cut, code) in [
             (vec![], None, 0),
-            (vec![completed(), plateaued()], None, 0),
+            (vec![completed(), known()], None, 0),
             // A loss that diverges is an answer, not a failure of the run.
             (vec![diverged()], None, 0),
             (vec![completed(), failed()], None, 3),

@@ -181,6 +181,11 @@ pub fn stderr_width() -> usize {
     terminal_width(io::stderr()).unwrap_or(DEFAULT_WIDTH)
 }
 
+/// Lines of the standard error's terminal; none where it is no terminal.
+pub fn stderr_height() -> usize {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_row))
+}
+
 fn terminal_width(stream: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)

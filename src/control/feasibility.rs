@@ -254,7 +254,7 @@ impl Run {
         let says_so = metric.is_of_model() || metric.source == Source::ServedPeak;
         let finished = self.totals.finished.as_ref();
         let whole = finished.is_some_and(|finished| !finished.stopped);
-        let known = metric.kind == MetricKind::Peak && row.plateaued == Some(true);
+        let known = metric.kind == MetricKind::Peak && row.known == Some(true);
         let over = whole || known || ended.reason == StopReason::Trained;
         metric.scope == Scope::Run && !says_so && !over
     }

@@ -165,14 +165,14 @@ impl Run {
         }
         if self.context.work.is_command() {
             let open = if self.policy.limits_only { Vec::new() } else { self.open_at_end() };
-            return record(StopReason::Budget, StopDetail::Command { open });
+            return record(StopReason::Completed, StopDetail::Command { open });
         }
         let budget = self.context.epochs;
         if budget == 0 {
             return self.served();
         }
         let open = self.open_at_end();
-        record(StopReason::Budget, StopDetail::Epochs { used: finished.epochs, budget, open })
+        record(StopReason::Completed, StopDetail::Epochs { used: finished.epochs, budget, open })
     }
 
     /// Why the run ends when its training has been measured: training is the last stage, so the chosen metrics of the
@@ -181,7 +181,7 @@ impl Run {
         let (unmeasured, open) = (self.unmeasured(), self.open_by_stage());
         if open.is_empty() {
             let detail = evidence::run_known(&self.stages, &self.policy, self.now_ns);
-            return StopRecord { reason: StopReason::Plateaued, detail };
+            return StopRecord { reason: StopReason::Known, detail };
         }
         let more: usize = unmeasured.iter().map(|(_, chosen)| *chosen).sum();
         let more = more + self.open_searches().len();
@@ -262,9 +262,9 @@ impl Run {
             (evidence::why_open(&open), StopDetail::ServedOpen { open })
         } else if known {
             let searched = self.stages.is_empty();
-            (StopReason::Plateaued, StopDetail::Served { searched, after_ns })
+            (StopReason::Known, StopDetail::Served { searched, after_ns })
         } else {
-            (StopReason::Budget, StopDetail::ServeTime { after_ns })
+            (StopReason::Completed, StopDetail::ServeTime { after_ns })
         };
         StopRecord { reason, detail }
     }

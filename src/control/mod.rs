@@ -20,7 +20,7 @@
 //!   ([`crate::interference`]). Where that is more than half of the time, the machine is measured as it is.
 //!
 //! It is *known* after `looks` good looks in a row, each with new data; one, unless more are asked for. When all are
-//! known, a serve phase is advanced and training is stopped as *plateaued*. When the others drown in noise for longer than the
+//! known, a serve phase is advanced and training is stopped as *known*. When the others drown in noise for longer than the
 //! time that is left (`ahead`), or after `max_time_s`, a serve phase is advanced anyway and training stopped: as
 //! *noise-limited* where nothing but noise is in the way, else as *unstable*. Where an accuracy or a loss is among the chosen metrics, training goes on
 //! until *trained* instead; where it is the time to a target accuracy, until that is reached.

@@ -278,7 +278,7 @@ fn own_row(name: &str, value: Num, samples: Option<u64>) -> MetricRow {
         high: None,
         confidence: None,
         samples: samples.unwrap_or(1),
-        plateaued: None,
+        known: None,
         notes: vec![match value.finite() {
             Some(_) => Note::SaidByWorker,
             None => Note::NotANumberOfWorker { value },

@@ -198,7 +198,7 @@ impl Run {
     pub(super) fn trained_to_the_end(&self, ended: StopReason) -> bool {
         // A command knows best when it is done, however many epochs it told of.
         let done = self.totals.finished.as_ref().is_some_and(|finished| !finished.stopped);
-        if self.context.work.is_command() && done && ended == StopReason::Budget {
+        if self.context.work.is_command() && done && ended == StopReason::Completed {
             return true;
         }
         let (epochs, budget) = (self.training.epochs(), self.context.epochs);

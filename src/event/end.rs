@@ -11,12 +11,14 @@ use super::worker::{Num, Stage};
 #[serde(rename_all = "lowercase")]
 pub enum StopReason {
     /// Every chosen metric is known.
-    Plateaued,
+    Known,
     /// A constraint is broken for certain.
     Infeasible,
     /// The validation metric has stopped improving.
     Trained,
-    /// Epochs or time were used up.
+    /// All epochs are done, or the command has ended by itself.
+    Completed,
+    /// Its time was used up.
     Budget,
     /// It needs more memory than its limit.
     #[serde(rename = "out of memory")]
@@ -44,9 +46,10 @@ impl StopReason {
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Plateaued => "plateaued",
+            Self::Known => "known",
             Self::Infeasible => "infeasible",
             Self::Trained => "trained",
+            Self::Completed => "completed",
             Self::Budget => "budget",
             Self::OutOfMemory => "out of memory",
             Self::Diverged => "diverged",

@@ -184,7 +184,7 @@ pub struct RowFields {
     /// Steps, ticks or requests that the estimate rests on, after truncation.
     pub samples: u64,
     /// Whether it was known when the run ended; absent: it was not among the chosen.
-    pub plateaued: Option<bool>,
+    pub known: Option<bool>,
     /// What a reader must know, in the order in which it is to be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
@@ -360,13 +360,13 @@ mod tests {
     #[test]
     fn an_untrained_model_and_one_out_of_time_are_not_final() {
         for (reason, epochs, budget, says) in [
-            (StopReason::Budget, 10, 10, true),
-            (StopReason::Plateaued, 10, 10, true),
+            (StopReason::Completed, 10, 10, true),
+            (StopReason::Known, 10, 10, true),
             (StopReason::Trained, 4, 10, true),
             (StopReason::Budget, 4, 10, false),
-            (StopReason::Plateaued, 4, 10, false),
-            (StopReason::Plateaued, 0, 0, false),
-            (StopReason::Budget, 0, 0, false),
+            (StopReason::Known, 4, 10, false),
+            (StopReason::Known, 0, 0, false),
+            (StopReason::Completed, 0, 0, false),
             (StopReason::Budget, 0, 10, false),
             (StopReason::Diverged, 10, 10, false),
             (StopReason::OutOfMemory, 10, 10, false),
@@ -405,7 +405,7 @@ mod tests {
                 high: None,
                 confidence: None,
                 samples,
-                plateaued: None,
+                known: None,
                 notes: vec![Note::NoTick],
             })
         };
@@ -454,7 +454,7 @@ mod tests {
             high: Some(f64::INFINITY),
             confidence: None,
             samples: 1,
-            plateaued: None,
+            known: None,
             notes: vec![Note::NotANumber { value: Num(f64::NAN) }],
         };
         let text = serde_json::to_string(&row).unwrap();

@@ -397,7 +397,7 @@ catalogue![
         in_group: true,
         kind: Quantile(0.5),
         gate: Some(GATE_MEDIAN),
-        heading: Some(heading("step\np50 ", 1, 2)),
+        heading: Some(heading("step\np50 ", 1, 5)),
         about: "median time of a training step",
         ..STEP_LATENCY
     },

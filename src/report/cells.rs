@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::closing::{Closing, tally};
-use super::front::{FrontReport, Mark};
+use super::front::{FrontReport, Mark, Marks};
 use super::layout::{Caveat, Cell, Column, counted, fitting, render, some_of, wrap};
 use super::settings::settings;
 use super::summary::{SummaryRow, cells_of};
@@ -59,14 +59,21 @@ pub fn summary(
     let said = format!("{said}± half of the {} interval between runs{one}", confidence(rows));
     let mut out = render(columns, width) + "\n" + &wrap(&said, width, "");
     out.push_str(&open(&cells, width));
-    let words: Vec<String> =
-        cells.iter().map(|cell| word(cell).text.trim_start_matches("! ").to_owned()).collect();
+    let marks = closing.front.map(FrontReport::marks).unwrap_or_default();
+    let word = |cell| word(cell, &marks).text.trim_start_matches("! ").to_owned();
+    let words: Vec<String> = cells.iter().map(word).collect();
     let counts = format!(
         "{}: {}; ",
         counted(cells.len(), "cell"),
         tally(&distinct(words.iter()), &words.iter().collect::<Vec<_>>())
     );
     out + &table::under(records, closing, &counts, width)
+}
+
+/// The rows alone, of a grid that is still measured.
+pub fn rows_so_far(records: &[RunRecord], rows: &[SummaryRow], width: usize) -> String {
+    let cells = visited(records, rows);
+    render(columns(records, &cells, None), width)
 }
 
 /// The nominal confidence of the intervals.
@@ -91,12 +98,13 @@ fn columns(
         headlines.iter().map(|headline| headline.column(cells, |cell| figure(headline, cell))),
     );
     columns.extend(accuracy(cells));
-    columns.push(Column::words("stop", cells, word));
-    columns.extend(standing(cells, front));
-    columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(5));
+    let marks = front.map(FrontReport::marks).unwrap_or_default();
+    columns.push(Column::words("stop", cells, |cell| word(cell, &marks)));
+    columns.extend(standing(cells, front.is_some(), &marks));
+    columns.push(Column::figures("runs", cells, |cell| cell.runs.len().to_string()).ranked(1));
     let scale = Scale::of(Unit::Seconds, [1.0]);
     let time = |cell: &Visited<'_>| scale.show(cell.runs.iter().map(|run| run.wall_s).sum());
-    columns.push(Column::figures("time\ns", cells, time).ranked(6));
+    columns.push(Column::figures("time\ns", cells, time).ranked(1));
     columns
 }
 
@@ -151,7 +159,7 @@ fn accuracy(cells: &[Visited<'_>]) -> Option<Column> {
 }
 
 /// Where a cell stands, in a word or two.
-fn word(cell: &Visited<'_>) -> Cell {
+fn word(cell: &Visited<'_>, marks: &Marks<'_>) -> Cell {
     let ended = |run: &&&RunRecord| ending::is_ok(run);
     let Some(good) = cell.runs.iter().find(ended) else {
         return table::stop(cell.runs[cell.runs.len() - 1]);
@@ -164,6 +172,8 @@ fn word(cell: &Visited<'_>) -> Cell {
         _ if chosen.is_empty() => table::stop(good),
         _ if chosen.iter().all(|known| *known) => "known".to_owned().into(),
         1 => table::stop(good),
+        // It got no further run, since its figures decide nothing any more.
+        _ if marks.of(good) == Some(Mark::Dominated) => "dominated".to_owned().into(),
         // Where only peaks are open, it is not noise that keeps them so.
         _ if cell.rows.iter().all(|row| row.known != Some(false) || is_peak(row)) => {
             table::stop(good)
@@ -184,12 +194,11 @@ fn verdict(cell: &Visited<'_>) -> Option<Feasibility> {
 }
 
 /// Whether each cell keeps its constraints and is on the front; none where neither is asked.
-fn standing(cells: &[Visited<'_>], front: Option<&FrontReport>) -> Option<Column> {
+fn standing(cells: &[Visited<'_>], compared: bool, marks: &Marks<'_>) -> Option<Column> {
     let judged = cells.iter().find_map(verdict).is_some();
-    if !judged && front.is_none() {
+    if !judged && !compared {
         return None;
     }
-    let marks = front.map(FrontReport::marks).unwrap_or_default();
     let shown = |cell: &Visited<'_>| {
         let verdict = verdict(cell).map(|verdict| verdict.to_string());
         let mark = (marks.of(cell.first) == Some(Mark::Front)).then(|| "front".to_owned());
@@ -254,7 +263,7 @@ mod tests {
         let lost = RunRecord { cell: "cnn-fashion-mnist".to_owned(), ..failed() };
         let mut rows = Vec::new();
         for (record, half, is_known) in [(&known, 0.031, true), (&open, 0.17, false)] {
-            let asked = |of: &MetricRow| of.plateaued.map(|_| is_known);
+            let asked = |of: &MetricRow| of.known.map(|_| is_known);
             rows.extend(record.metrics.iter().map(|of| row(record, of, half, asked(of))));
         }
         let again = |record: &RunRecord| RunRecord { repeat: 2, ..record.clone() };

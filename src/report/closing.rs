@@ -23,7 +23,7 @@ pub struct Closing<'a> {
     pub front: Option<&'a FrontReport>,
 }
 
-/// `7 plateaued, 2 budget`: each of `all` that is found, and how often.
+/// `7 known, 2 completed`: each of `all` that is found, and how often.
 pub(super) fn tally<T: PartialEq + Display>(all: &[T], found: &[T]) -> String {
     let counts = all.iter().filter_map(|kind| {
         let count = found.iter().filter(|found| *found == kind).count();
@@ -32,13 +32,14 @@ pub(super) fn tally<T: PartialEq + Display>(all: &[T], found: &[T]) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// `9 ok (7 plateaued, 2 budget)`; nothing where no run came to its end.
+/// `9 ok (7 known, 2 completed)`; nothing where no run came to its end.
 fn fine(records: &[RunRecord]) -> Option<String> {
-    const REASONS: [StopReason; 8] = [
-        StopReason::Plateaued,
+    const REASONS: [StopReason; 9] = [
+        StopReason::Known,
         StopReason::Infeasible,
         StopReason::OutOfMemory,
         StopReason::Trained,
+        StopReason::Completed,
         StopReason::Budget,
         StopReason::Diverged,
         StopReason::NoiseLimited,
@@ -51,7 +52,7 @@ fn fine(records: &[RunRecord]) -> Option<String> {
     (!ended.is_empty()).then(|| format!("{} ok{why}", ended.len()))
 }
 
-/// `9 runs: 9 ok (7 plateaued, 2 budget) in 1 min 31 s; reports in results/three-by-three`.
+/// `9 runs: 9 ok (7 known, 2 completed) in 1 min 31 s; reports in results/three-by-three`.
 pub fn closing_line(records: &[RunRecord], closing: &Closing<'_>) -> String {
     let total = closing.planned.unwrap_or(0).max(records.len());
     let mut parts = Vec::new();
@@ -104,12 +105,12 @@ mod tests {
                     folder: Some("results/three-by-three"),
                     ..Closing::default()
                 },
-                "1 run: 1 ok (1 budget) in 1 min 31 s; reports in results/three-by-three",
+                "1 run: 1 ok (1 completed) in 1 min 31 s; reports in results/three-by-three",
             ),
             (
                 &all[..],
                 Closing { planned: Some(9), ..Closing::default() },
-                "9 runs: 4 ok (1 plateaued, 1 budget, 1 diverged, 1 unstable), 1 failed, 1 cancelled, 3 not run",
+                "9 runs: 4 ok (1 known, 1 completed, 1 diverged, 1 unstable), 1 failed, 1 cancelled, 3 not run",
             ),
             (
                 &all[5..],

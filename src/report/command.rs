@@ -112,7 +112,7 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
         return [name, String::new(), String::new()];
     };
     // Elsewhere it is of the whole command: one that was waited for is not.
-    let waited = phase == "run" && first.plateaued == Some(true) && first.low.is_some();
+    let waited = phase == "run" && first.known == Some(true) && first.low.is_some();
     let name = if waited { name + " in steady state" } else { name };
     let mut values: Vec<f64> = found.iter().filter_map(|(_, row)| row.estimate).collect();
     values.sort_by(f64::total_cmp);
@@ -134,7 +134,7 @@ fn is_marked(record: &RunRecord, row: &MetricRow) -> bool {
         return is_open(row);
     };
     let is_quantile = matches!(def.kind, MetricKind::Quantile(_));
-    if row.plateaued.is_some() || row.low.is_some() || is_quantile {
+    if row.known.is_some() || row.low.is_some() || is_quantile {
         return is_open(row);
     }
     let same = |other: &&MetricRow| {
@@ -142,7 +142,7 @@ fn is_marked(record: &RunRecord, row: &MetricRow) -> bool {
         it.is_some_and(|it| (it.source, it.kind) == (def.source, def.kind))
             && (&other.phase, other.low) == (&row.phase, None)
     };
-    record.metrics.iter().filter(same).any(|other| other.plateaued.is_some() && is_open(other))
+    record.metrics.iter().filter(same).any(|other| other.known.is_some() && is_open(other))
 }
 
 /// Figures that are no more than a bound.
@@ -242,7 +242,7 @@ mod tests {
             shown(&record)
         );
         for row in record.metrics.iter_mut().filter(|row| row.metric == "cpu.utilisation") {
-            (row.plateaued, row.low, row.high) = (None, None, None);
+            (row.known, row.low, row.high) = (None, None, None);
         }
         assert!(!shown(&record).contains("steady"), "{}", shown(&record));
     }
@@ -252,10 +252,10 @@ mod tests {
         let mut record = completed();
         let shown =
             |record: &RunRecord| summary(std::slice::from_ref(record), "results/a", 80, false);
-        record.metrics.retain(|row| row.plateaued != Some(false));
+        record.metrics.retain(|row| row.known != Some(false));
         assert!(!shown(&record).contains('~'), "{}", shown(&record));
         let rate = record.metrics.iter_mut().find(|row| row.metric == "train.throughput");
-        rate.unwrap().plateaued = Some(false);
+        rate.unwrap().known = Some(false);
         let marked = shown(&record);
         assert!(marked.contains("~98.1 k/s"), "{marked}");
         assert!(marked.contains("~ not yet known as precisely as asked"), "{marked}");
@@ -264,10 +264,10 @@ mod tests {
     #[test]
     fn what_is_as_little_known_as_its_neighbour_is_marked_like_it() {
         let mut record = completed();
-        let mut put = |metric: &str, phase: &str, plateaued, ends: Option<(f64, f64)>| {
+        let mut put = |metric: &str, phase: &str, known, ends: Option<(f64, f64)>| {
             let mut row = record.metrics[0].clone();
             (row.metric, row.phase) = (metric.into(), phase.to_owned());
-            (row.estimate, row.plateaued) = (Some(0.01), plateaued);
+            (row.estimate, row.known) = (Some(0.01), known);
             (row.low, row.high) = (ends.map(|ends| ends.0), ends.map(|ends| ends.1));
             record.metrics.retain(|row| row.metric != metric);
             record.metrics.push(row);

@@ -107,7 +107,7 @@ pub fn metrics_csv(out: impl Write, records: &[RunRecord]) -> Result<(), ReportE
         ("high", |(_, row)| json!(row.high.map(Num))),
         ("confidence", |(_, row)| json!(row.confidence)),
         ("samples", |(_, row)| json!(row.samples)),
-        ("plateaued", |(_, row)| json!(row.plateaued)),
+        ("known", |(_, row)| json!(row.known)),
         ("note", |(_, row)| json!(one_line(&words::notes_of(row)))),
         ("interval", |(_, row)| json!(row.low.map(|_| "within this run"))),
         ("cell", |(record, _)| json!(record.cell)),
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(utf8(report_csv(&[], None).unwrap()).lines().count(), 1);
         assert_eq!(
             metrics(&[]),
-            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status,said_by\n"
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,known,note,interval,cell,repeat,status,said_by\n"
         );
     }
 }

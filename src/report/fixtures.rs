@@ -19,7 +19,7 @@ fn row(phase: &str, metric: &str, estimate: f64, known: Option<bool>) -> MetricR
         high: Some(estimate * 1.03),
         confidence: Some(0.95),
         samples: 250,
-        plateaued: known,
+        known,
         notes: Vec::new(),
     };
     fields.into()
@@ -89,7 +89,7 @@ pub(crate) fn record(model: &str, dataset: &str) -> RunRecord {
         repeat: 1,
         job: job(model, dataset),
         status: RunStatus::Completed,
-        stop: StopRecord { reason: StopReason::Budget, detail: said("all 10 epochs are done") },
+        stop: StopRecord { reason: StopReason::Completed, detail: said("all 10 epochs are done") },
         wall_s: 3.25,
         epochs: 10,
         trained: false,
@@ -134,11 +134,11 @@ pub(crate) fn completed() -> RunRecord {
 }
 
 /// Stopped before it was trained: its test accuracy is not final.
-pub(crate) fn plateaued() -> RunRecord {
+pub(crate) fn known() -> RunRecord {
     let mut record = record("resnet", "fashion-mnist");
     record.status = RunStatus::Stopped;
     record.stop = StopRecord {
-        reason: StopReason::Plateaued,
+        reason: StopReason::Known,
         detail: said("all 7 chosen metrics are within 5% at 3 looks in a row"),
     };
     record.wall_s = 21.75;
@@ -169,7 +169,7 @@ pub(crate) fn unstable() -> RunRecord {
     for row in &mut record.metrics {
         if row.metric.starts_with("train.step_latency_p50") {
             set(row, 0.002_1);
-            row.plateaued = Some(false);
+            row.known = Some(false);
             row.notes = vec![Note::Unstable { reached: Some(Num(0.071)), asked: Num(0.05) }];
         }
     }
@@ -260,7 +260,7 @@ fn said(message: &str) -> StopDetail {
 
 /// One of each kind.
 pub(crate) fn all_kinds() -> Vec<RunRecord> {
-    vec![completed(), plateaued(), unstable(), diverged(), failed(), cancelled()]
+    vec![completed(), known(), unstable(), diverged(), failed(), cancelled()]
 }
 
 /// The runs of [`front`].
@@ -282,7 +282,7 @@ pub(crate) fn compared() -> Vec<RunRecord> {
             }
         }
     }
-    vec![fast, accurate, behind, plateaued(), record("cnn", "fashion-mnist")]
+    vec![fast, accurate, behind, known(), record("cnn", "fashion-mnist")]
 }
 
 fn figure(metric: &str, (estimate, low, high): (f64, f64, f64), interval: &str) -> FrontFigure {

@@ -146,14 +146,14 @@ mod tests {
     #[test]
     fn an_accuracy_is_final_only_when_training_was() {
         for (status, reason, epochs, says) in [
-            (RunStatus::Completed, StopReason::Budget, 10, true),
+            (RunStatus::Completed, StopReason::Completed, 10, true),
             (RunStatus::Stopped, StopReason::Trained, 4, true),
-            (RunStatus::Stopped, StopReason::Plateaued, 4, false),
+            (RunStatus::Stopped, StopReason::Known, 4, false),
             (RunStatus::Stopped, StopReason::Budget, 4, false),
             (RunStatus::Stopped, StopReason::Unstable, 4, false),
             (RunStatus::Stopped, StopReason::Diverged, 10, false),
             (RunStatus::Cancelled, StopReason::Cancelled, 10, false),
-            (RunStatus::Completed, StopReason::Budget, 0, false),
+            (RunStatus::Completed, StopReason::Completed, 0, false),
         ] {
             let mut record = record("mlp", "digits");
             (record.status, record.stop.reason, record.epochs) = (status, reason, epochs);

@@ -22,7 +22,7 @@ pub struct Format {
 }
 
 /// The version that this program writes.
-pub const FORMAT: Format = Format { major: 1, minor: 5 };
+pub const FORMAT: Format = Format { major: 2, minor: 0 };
 
 /// A run as a member of the document.
 fn run(record: &RunRecord, pareto: Option<&str>) -> Value {
@@ -93,7 +93,7 @@ fn figure(row: &MetricRow) -> Value {
         "high": row.high.map(Num),
         "confidence": row.confidence,
         "samples": row.samples,
-        "plateaued": row.plateaued,
+        "known": row.known,
         "note": words::notes_of(row),
         "notes": row.notes,
     })

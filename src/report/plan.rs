@@ -210,6 +210,6 @@ mod tests {
         let json: Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(json["plan"][1]["settings"]["train.epochs"], 10);
         assert_eq!(json["plan"][1]["settings"]["serve.batch_size"][1], 32);
-        assert_eq!(json["format"]["major"], 1);
+        assert_eq!(json["format"]["major"], 2);
     }
 }

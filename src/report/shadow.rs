@@ -349,7 +349,7 @@ mod tests {
         let run = |run: &str, rule: &str, full_s: f64, worst: Option<f64>| ShadowRunRow {
             run: run.into(),
             rule: rule.into(),
-            stop: StopReason::Plateaued,
+            stop: StopReason::Known,
             full_s,
             early_s: 8.25,
             worst_error: worst,

@@ -214,7 +214,7 @@ pub(super) fn is_open(row: &MetricRow) -> bool {
         let within = half.zip(row.estimate);
         within.is_none_or(|(half, estimate)| half > UNASKED * estimate.abs())
     };
-    match row.plateaued {
+    match row.known {
         Some(known) => !known,
         None => bounded && wide(),
     }
@@ -356,14 +356,14 @@ mod tests {
 
     #[test]
     fn what_is_not_known_as_precisely_as_asked_is_open() {
-        let row = |metric: &str, [low, high]: [Option<f64>; 2], plateaued| {
+        let row = |metric: &str, [low, high]: [Option<f64>; 2], known| {
             let mut row = completed().metrics[0].clone();
-            (row.metric, row.plateaued) = (metric.into(), plateaued);
+            (row.metric, row.known) = (metric.into(), known);
             (row.estimate, row.low, row.high) = (Some(100.0), low, high);
             row
         };
         let (narrow, wide) = ([Some(97.0), Some(103.0)], [Some(90.0), Some(110.0)]);
-        for (metric, ends, plateaued, says) in [
+        for (metric, ends, known, says) in [
             ("serve.latency_p99", narrow, None, false),
             ("serve.latency_p99", wide, None, true),
             ("serve.latency_p99", wide, Some(true), false),
@@ -377,8 +377,8 @@ mod tests {
             ("serve.max_rate", [Some(100.0), None], None, true),
             ("serve.max_rate", narrow, Some(false), true),
         ] {
-            let found = is_open(&row(metric, ends, plateaued));
-            assert_eq!(found, says, "{metric} {ends:?} {plateaued:?}");
+            let found = is_open(&row(metric, ends, known));
+            assert_eq!(found, says, "{metric} {ends:?} {known:?}");
         }
     }
 
@@ -387,7 +387,7 @@ mod tests {
         let mut with = completed();
         for row in &mut with.metrics {
             if row.metric == "gpu.utilisation" {
-                (row.estimate, row.plateaued) = (Some(97.0), Some(false));
+                (row.estimate, row.known) = (Some(97.0), Some(false));
             }
         }
         let table = summary(&[with], &Closing::default(), 100);

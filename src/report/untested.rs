@@ -27,11 +27,11 @@ pub(super) fn untested(records: &[RunRecord]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::report::closing::Closing;
-    use crate::report::fixtures::{completed, plateaued};
+    use crate::report::fixtures::{completed, known};
     use crate::report::table::summary;
 
     fn left() -> RunRecord {
-        let mut record = plateaued();
+        let mut record = known();
         let row = record.metrics.iter_mut().find(|row| row.metric == MetricId::TestAccuracy);
         let row = row.unwrap();
         (row.estimate, row.samples, row.notes) = (None, 0, vec![Note::HalfTrained]);

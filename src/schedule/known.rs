@@ -163,7 +163,7 @@ fn judge(
         (None, Some(interval)) => (Some(interval), Some(Basis::Within)),
         (None, None) => (None, None),
     };
-    let chosen = rows(figure).filter_map(|(run, row)| Some((run, row.plateaued?)));
+    let chosen = rows(figure).filter_map(|(run, row)| Some((run, row.known?)));
     let chosen: Vec<_> = chosen.collect();
     let each = chosen.iter().all(|(_, known)| *known);
     let is_peak = figure.row.metric.def().is_some_and(MetricDef::is_peak);

@@ -79,7 +79,7 @@ pub enum Standing {
     Known,
     /// What is not known would take more visits than it may have.
     Futile,
-    /// Its figures decide nothing any more: it breaks a limit for certain.
+    /// Its figures decide nothing any more: it breaks a limit, or another cell dominates it, for certain.
     Settled,
     /// Its visits fail.
     Failed,
@@ -95,6 +95,13 @@ pub struct CellState {
 }
 
 impl CellState {
+    /// Another cell dominates it by what is known so far. Of one visit nobody knows how the next one would differ.
+    pub fn settle_dominated(&mut self) {
+        if self.standing == Standing::Open && self.made.len() > 1 {
+            self.standing = Standing::Settled;
+        }
+    }
+
     /// The number of its first visit that has not been made.
     fn next(&self) -> u32 {
         (1..u32::MAX).find(|repeat| self.made.binary_search(repeat).is_err()).unwrap_or(u32::MAX)

@@ -24,7 +24,7 @@ fn visit(cell: &str, repeat: u32, rate: f64) -> RunRecord {
         high: Some(rate * 1.01),
         confidence: Some(0.95),
         samples: 100,
-        plateaued: Some(true),
+        known: Some(true),
         notes: Vec::new(),
     };
     RunRecord {
@@ -34,7 +34,7 @@ fn visit(cell: &str, repeat: u32, rate: f64) -> RunRecord {
         job: JobSpec::default(),
         status: RunStatus::Completed,
         stop: StopRecord {
-            reason: StopReason::Plateaued,
+            reason: StopReason::Known,
             detail: StopDetail::Failed { message: String::new() },
         },
         wall_s: 1.0,
@@ -77,7 +77,7 @@ fn a_cell_stands_where_its_visits_leave_it() {
         ..visit("a", 1, 100.0)
     };
     let unchosen = |mut record: RunRecord| {
-        record.metrics[0].plateaued = None;
+        record.metrics[0].known = None;
         record
     };
     let cancelled = RunRecord { status: RunStatus::Cancelled, ..visit("a", 1, 100.0) };
@@ -99,6 +99,20 @@ fn a_cell_stands_where_its_visits_leave_it() {
 }
 
 #[test]
+fn a_cell_that_is_dominated_is_settled_after_two_visits() {
+    use Standing::{Known, Open, Settled};
+    for (rates, standing) in
+        [(&[100.0][..], Open), (&[100.0, 160.0], Settled), (&[100.0, 100.1], Known)]
+    {
+        let visits: Vec<RunRecord> =
+            (1..).zip(rates).map(|(repeat, rate)| visit("a", repeat, *rate)).collect();
+        let mut state = found(&["a"], &visits, 5).remove(0);
+        state.settle_dominated();
+        assert_eq!(state.standing, standing, "{rates:?}");
+    }
+}
+
+#[test]
 fn what_one_visit_knows_is_said_to_be_within_it() {
     let records = [visit("a", 1, 100.0)];
     let one = &figures(&records, |_| WITHIN)[0];
@@ -116,7 +130,7 @@ fn a_peak_that_no_run_saw_to_its_end_is_not_known_by_their_agreement() {
         let mut record = visit("a", repeat, 1e8);
         let row = &mut record.metrics[0];
         (row.metric, row.phase, row.unit) = ("memory.peak".into(), "run".to_owned(), Unit::Bytes);
-        (row.low, row.high, row.plateaued) = (None, None, Some(known));
+        (row.low, row.high, row.known) = (None, None, Some(known));
         record
     };
     for (seen, known, standing) in

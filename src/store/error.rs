@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Version of everything on disk.
-pub const FORMAT: Format = Format { major: 3, minor: 0 };
+pub const FORMAT: Format = Format { major: 4, minor: 0 };
 
 /// Version of what is on disk: a reader understands its own major, whatever the minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -360,7 +360,7 @@ mod tests {
         results
             .write(
                 "manifest.json",
-                br#"{"format":{"major":3,"minor":0},"name":"g","runs":["a","b"]}"#,
+                br#"{"format":{"major":4,"minor":0},"name":"g","runs":["a","b"]}"#,
             )
             .unwrap();
         drop(results);
@@ -398,7 +398,7 @@ mod tests {
         // One that was killed while it removed old results.
         let path = dir.path().join("replaced");
         let results = Results::open(&path, REFUSE).unwrap();
-        let old = br#"{"format":{"major":3,"minor":0},"name":"g","runs":["a"]}"#;
+        let old = br#"{"format":{"major":4,"minor":0},"name":"g","runs":["a"]}"#;
         results.write(MANIFEST, old).unwrap();
         results.write("report.csv", b"run").unwrap();
         drop(results);

@@ -244,7 +244,7 @@ mod tests {
             RunEventKind::Asked {
                 t_ns: 9,
                 what: Asked::Stop {
-                    stop: StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown },
+                    stop: StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown },
                 },
             },
         ];

@@ -90,7 +90,7 @@ impl Made {
     }
 
     fn metrics(&self) -> String {
-        let mut text = "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status,said_by\n".to_owned();
+        let mut text = "run,phase,metric,unit,estimate,low,high,confidence,samples,known,note,interval,cell,repeat,status,said_by\n".to_owned();
         for (run, cell, repeat, figures) in self.runs() {
             for (phase, metric, unit, value) in figures {
                 writeln!(
@@ -106,7 +106,7 @@ impl Made {
     fn manifest(&self) -> Value {
         let runs: Vec<String> = self.runs().into_iter().map(|(run, ..)| run).collect();
         let mut manifest = json!({
-            "format": {"major": 3, "minor": 0},
+            "format": {"major": 4, "minor": 0},
             "perftune": "0.1.0",
             "name": "t",
             "created": "2026-01-02T03:04:05Z",
@@ -147,7 +147,7 @@ impl Made {
             record["metrics"] = figures.iter().map(|(phase, metric, unit, value)| {
                 json!({
                     "phase": phase, "metric": metric, "unit": unit, "estimate": value, "confidence": null,
-                    "samples": 250, "plateaued": null, "note": "",
+                    "samples": 250, "known": null, "note": "",
                 })
             }).collect();
             if let Some(arm) = self.arm {
@@ -164,7 +164,7 @@ impl Made {
             }
             fs::write(folder.join("events.jsonl"), format!("{line}\n")).unwrap();
             let done =
-                json!({"format": {"major": 3, "minor": 0}, "status": "completed", "spec": {}});
+                json!({"format": {"major": 4, "minor": 0}, "status": "completed", "spec": {}});
             fs::write(folder.join("done.json"), done.to_string()).unwrap();
         }
     }
@@ -424,7 +424,7 @@ const TAMPERINGS: &[Tampering] = &[
     (
         "another version",
         "new/manifest.json",
-        |t| t.replace("\"major\":3", "\"major\":9"),
+        |t| t.replace("\"major\":4", "\"major\":9"),
         2,
         "has format 9.0",
     ),

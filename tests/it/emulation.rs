@@ -130,7 +130,7 @@ fn the_memory_of_a_tree_is_that_of_all_its_processes() {
     let perftune = assert_cmd::cargo::cargo_bin!("perftune");
     let script = format!("'{}' __scripted-worker; true", perftune.display());
     let worker = format!("command = {}", json!(["sh", "-c", script]));
-    for (limit, reason) in [("64MiB", "out of memory"), ("1GiB", "plateaued")] {
+    for (limit, reason) in [("64MiB", "out of memory"), ("1GiB", "known")] {
         let lab = Lab::new(&grid(&worker, &format!("[limits]\nmemory = \"{limit}\"")));
         lab.run(&["-q", "--only", "model=one"]).exits(0);
         let row = lab.report("one-made-up");

@@ -45,7 +45,7 @@ fn the_shortest_command_has_its_figures() {
     let table = lab.call(&["exec", "--name", "table", "--", "true"]).exits(0);
     assert!(!table.stdout.contains("serve."), "{}", table.stdout);
     let row = report(&lab, "results/true");
-    assert_eq!(["status", "stop_reason"].map(|name| &*row[name]), ["completed", "budget"]);
+    assert_eq!(["status", "stop_reason"].map(|name| &*row[name]), ["completed", "completed"]);
     assert_eq!(run["facts"]["exit_code"], "0");
     let wall = figure(&lab, "results/true", "run", "command.time").unwrap();
     let cpu = figure(&lab, "results/true", "run", "cpu.time").unwrap();
@@ -212,7 +212,7 @@ fn a_command_is_ended_when_its_metrics_are_known() {
     let (run, _) = json(&lab, &flags, &spin, 0);
     let row = report(&lab, "results/a");
     let ended = ["status", "stop_reason"].map(|column| &*row[column]);
-    assert_eq!(ended, ["stopped", "plateaued"], "{}", row["stop_detail"]);
+    assert_eq!(ended, ["stopped", "known"], "{}", row["stop_detail"]);
     assert_eq!(run["facts"]["signal"], "15");
     assert!(row["stop_detail"].contains("of the command"), "{}", row["stop_detail"]);
     assert!(figure(&lab, "results/a", "run", "cpu.utilisation").unwrap() > 1.0);
@@ -346,7 +346,7 @@ while True:
     json(&lab, &flags, &["python3", "-c", endless], 0);
     let row = report(&lab, "results/long");
     let ended = ["status", "stop_reason"].map(|column| &*row[column]);
-    assert_eq!(ended, ["stopped", "plateaued"], "{}", row["stop_detail"]);
+    assert_eq!(ended, ["stopped", "known"], "{}", row["stop_detail"]);
     let shown = lab.call(&["replay", "results/long", "--format", "csv"]).exits(0);
     assert!(shown.stdout.contains("train.throughput"), "{}", shown.stdout);
     let before = fs::read(lab.path("results/long/report.csv")).unwrap();

@@ -67,6 +67,32 @@ fn a_cell_that_noise_keeps_open_is_given_up() {
     assert_eq!(visits(&lab), 6, "three of each, though five may be made: {}", shown.stderr);
 }
 
+#[test]
+fn a_cell_that_another_dominates_is_visited_no_more() {
+    let lab = lab();
+    let slow = [
+        "--set",
+        "worker.options.run_spread=0.1",
+        "--set",
+        "worker.options.slowdown=20",
+        "--set",
+        "worker.options.slow_batch_size=64",
+        "--set",
+        "grid.batch_size=[16, 64]",
+        "--set",
+        "objectives.minimize=[\"train.step_latency_p50\"]",
+        "--only",
+        "model=one",
+    ];
+    let shown = lab.run(&slow).exits(0);
+    assert!(shown.stdout.contains("2 cells: 1 noise-limited, 1 dominated; "), "{}", shown.stdout);
+    let count = |size| {
+        let found = rows(&lab.text("report.csv"));
+        found.iter().filter(|row| row["batch_size"] == size).count()
+    };
+    assert_eq!((count("16"), count("64")), (3, 2), "{}", shown.stderr);
+}
+
 fn names(report: &str) -> Vec<String> {
     rows(report).iter().map(|row| row["run"].clone()).collect()
 }

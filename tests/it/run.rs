@@ -113,7 +113,7 @@ fn each_file_says_what_its_readers_rely_on() {
     let metrics = lab.text("metrics.csv");
     assert!(
         metrics.starts_with(
-            "run,phase,metric,unit,estimate,low,high,confidence,samples,plateaued,note,interval,cell,repeat,status,said_by\n"
+            "run,phase,metric,unit,estimate,low,high,confidence,samples,known,note,interval,cell,repeat,status,said_by\n"
         ),
         "{metrics}"
     );
@@ -122,7 +122,7 @@ fn each_file_says_what_its_readers_rely_on() {
         assert!(!row["note"].contains("unsupported: unsupported"), "{row:?}");
     }
     let manifest: serde_json::Value = serde_json::from_str(&lab.text("manifest.json")).unwrap();
-    assert_eq!(manifest["format"], serde_json::json!({ "major": 3, "minor": 0 }));
+    assert_eq!(manifest["format"], serde_json::json!({ "major": 4, "minor": 0 }));
     assert_eq!(manifest["runs"], serde_json::json!(RUNS));
     for run in RUNS {
         let log = lab.text(&format!("runs/{run}/events.jsonl"));
@@ -152,7 +152,7 @@ fn a_full_run_uses_its_budget_and_reports_what_was_played() {
         let row = lab.report(run);
         assert_eq!(
             (&*row["status"], &*row["stop_reason"], &*row["epochs"]),
-            ("completed", "budget", "20")
+            ("completed", "completed", "20")
         );
         // The script takes 1 ms a step, 100 us a request of one and the square root of 32 of that for one of 32.
         let batch = number(&row["batch_size"]);
@@ -174,14 +174,14 @@ fn a_run_is_stopped_once_its_metrics_are_known() {
     let shown = lab.run(&[&EARLY[..], &["--only", "batch_size=16", "-v"]].concat()).exits(0);
     for run in ["one-made-up-b16", "two-made-up-b16"] {
         let row = lab.report(run);
-        assert_eq!((&*row["status"], &*row["stop_reason"]), ("stopped", "plateaued"));
+        assert_eq!((&*row["status"], &*row["stop_reason"]), ("stopped", "known"));
         assert!(number(&row["epochs"]) < 100_000.0);
         // What a model half trained makes of the test data answers no question.
         assert_eq!((row.get("test_accuracy"), row.get("partial_test_accuracy")), (None, None));
         let events = lab.text(&format!("runs/{run}/events.jsonl"));
         assert!(!events.contains(r#""phase":"test""#), "{run}");
         let asked =
-            format!("{run}: stop, plateaued: 3 of 3 chosen metrics of 3 stages within ±5% at 95%");
+            format!("{run}: stop, known: 3 of 3 chosen metrics of 3 stages within ±5% at 95%");
         assert!(shown.stderr.contains(&asked), "{}", shown.stderr);
         let metrics = lab.rows("metrics.csv");
         let figure =
@@ -189,7 +189,7 @@ fn a_run_is_stopped_once_its_metrics_are_known() {
         let untested = &figure("test_accuracy").unwrap()["note"];
         assert!(untested.starts_with("training was left before its end"), "{untested}");
         let known = figure("train.throughput").unwrap();
-        assert_eq!(known["plateaued"], "true");
+        assert_eq!(known["known"], "true");
         let (low, high) = (number(&known["low"]), number(&known["high"]));
         assert!(
             low < 16_000.0 * 1.01 && high > 16_000.0 * 0.99 && high - low < 0.1 * 16_000.0,
@@ -401,7 +401,7 @@ fn a_metric_that_the_machine_lacks_is_left_out_with_a_warning() {
     assert_eq!(warnings.len(), 1, "{}", shown.stderr);
     assert!(warnings[0].contains("gpu.utilisation"), "{}", warnings[0]);
     let row = lab.report("one-made-up-b16");
-    assert_eq!((&*row["stop_reason"], row.get("gpu_utilisation_percent")), ("plateaued", None));
+    assert_eq!((&*row["stop_reason"], row.get("gpu_utilisation_percent")), ("known", None));
     let rows = lab.rows("metrics.csv");
     let gpu = rows.iter().find(|row| row["metric"] == "gpu.utilisation").unwrap();
     assert!(!gpu["note"].is_empty(), "{gpu:?}");

@@ -116,7 +116,7 @@ fn a_run_says_what_it_would_have_been() {
     assert!(shown.stdout.lines().all(|line| line.chars().count() <= 80), "{shown:#?}");
     assert!(!shown.stderr.contains("note:"), "{shown:#?}");
     for says in [
-        "6 runs: 6 ok (6 budget)",
+        "6 runs: 6 ok (6 completed)",
         "Shadow of perftune: ",
         "Shadow of oracle: ",
         "within the asked precision       42 of 42 (100%)",

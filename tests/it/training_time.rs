@@ -186,7 +186,7 @@ fn a_verdict_on_requests_is_confirmed_on_the_trained_model() {
             let expected = 1e-4 * factor.parse::<f64>().unwrap();
             let p50 = number(&found, "estimate");
             assert!((p50 / expected - 1.0).abs() < 0.02, "{found:?}");
-            assert_eq!(found["plateaued"], "");
+            assert_eq!(found["known"], "");
             assert!(!shown.stdout.contains("ended early"), "{}", shown.stdout);
         }
     }

@@ -161,7 +161,7 @@ impl Comparison<'_> {
     fn assumed(&self, run: &RunRecord, row: &MetricRow, value: f64, def: &MetricDef) -> Told {
         let within = self.within.within(run);
         let interval = Interval::around(value, within * value.abs());
-        if def.is_peak() && cut_short(run) && row.plateaued != Some(true) {
+        if def.is_peak() && cut_short(run) && row.known != Some(true) {
             let says = "only a lower end where a run ended before its peak was known";
             return Told {
                 interval: hull(interval, Interval { high: OPEN.high, ..interval }),

@@ -272,7 +272,7 @@ fn what_a_run_adds_up_is_compared_only_where_it_was_not_cut_short() {
     let asked = [objectives().remove(1), minimize("cpu.time")];
     let [whole, mut short, trained] = <[RunRecord; 3]>::try_from(three()).unwrap();
     value(&mut short, "cpu.time", |row| row.estimate = Some(1.0));
-    let short = cut(short, StopReason::Plateaued);
+    let short = cut(short, StopReason::Known);
     let trained = cut(trained, StopReason::Trained);
     let found = by(&asked, &[whole.clone(), short.clone(), trained], None);
     assert_eq!(marks(&found), [Mark::Front, Mark::Incomplete, Mark::Dominated]);
@@ -282,7 +282,7 @@ fn what_a_run_adds_up_is_compared_only_where_it_was_not_cut_short() {
     let rates = by(&asked[..1], &[whole.clone(), short], None);
     assert!(rates.cells.iter().all(|cell| cell.note.is_empty()));
     // A highest rate was said once, too, and is none of these.
-    let mut searched = cut(whole.clone(), StopReason::Plateaued);
+    let mut searched = cut(whole.clone(), StopReason::Known);
     let mut rate = searched.metrics[0].clone();
     rate.metric = "serve.max_rate".into();
     searched.metrics.push(rate);
@@ -295,19 +295,18 @@ fn a_peak_that_still_grew_dominates_nothing() {
     let of = |known: Option<bool>, reason: StopReason| {
         let asked = [objectives().remove(1), minimize("memory.peak")];
         let mut grew = cut(run("mlp", (0.9, 151_000.0, 100e6)), reason);
-        value(&mut grew, "memory.peak", |row| row.plateaued = known);
+        value(&mut grew, "memory.peak", |row| row.known = known);
         by(&asked, &[grew, run("cnn", (0.9, 22_800.0, 200e6))], None)
     };
-    let found = of(Some(false), StopReason::Plateaued);
+    let found = of(Some(false), StopReason::Known);
     assert_eq!(marks(&found), [Mark::Front, Mark::Front]);
     let peak = &found.cells[0].figures[1];
     assert!(peak.low.is_some() && peak.high.is_none(), "{peak:?}");
     let says = "only a lower end where a run ended before its peak was known";
     assert_eq!(peak.interval, says);
     // Nobody asked whether it was known.
-    assert_eq!(marks(&of(None, StopReason::Budget))[1], Mark::Front);
-    for (known, reason) in [(Some(true), StopReason::Plateaued), (Some(false), StopReason::Trained)]
-    {
+    assert_eq!(marks(&of(None, StopReason::Completed))[1], Mark::Front);
+    for (known, reason) in [(Some(true), StopReason::Known), (Some(false), StopReason::Trained)] {
         assert_eq!(marks(&of(known, reason)), [Mark::Front, Mark::Dominated]);
     }
 }

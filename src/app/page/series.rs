@@ -280,7 +280,7 @@ mod tests {
     }
 
     fn known() -> StopRecord {
-        StopRecord { reason: StopReason::Plateaued, detail: StopDetail::NothingMeasured }
+        StopRecord { reason: StopReason::Known, detail: StopDetail::NothingMeasured }
     }
 
     fn served() -> StageEnd {
@@ -396,7 +396,7 @@ mod tests {
         let mut events = events();
         events.retain(|event| !matches!(event, RunEventKind::Asked { .. }));
         let series = recorded(&events);
-        assert_eq!(series.stop, Some((4.5, "budget".to_owned())));
+        assert_eq!(series.stop, Some((4.5, "completed".to_owned())));
         // Killed while it trained: all that is known of its end is the last word.
         let trained = events
             .iter()

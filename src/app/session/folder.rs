@@ -12,9 +12,12 @@ use super::manifest::{AllRuns, manifest};
 use super::recorder::Recorder;
 use super::request::{Executed, Prepared, RunRequest, Shared};
 use crate::app::environment::{self, SessionIdentity};
+use crate::app::front::front;
+use crate::app::summary::{Asked, summaries};
 use crate::app::{Fault, datasets, launch, programs};
 use crate::config::plan::PlannedRun;
 use crate::event::{Cut, MemoryGuard, RunRecord, Vendor};
+use crate::report::front::Mark;
 use crate::runner::{Launch, RunSpec};
 use crate::sampler::{self, LimitMeans, Machine, Sampler};
 use crate::schedule::{self, Policy, Rounds};
@@ -22,6 +25,9 @@ use crate::store::{Recorded, Results};
 
 /// What there is to say of a command that nobody told anything; its threads are those that it may use.
 const OF_COMMAND: &[&str] = &["protocol", "run", "model", "threads", "work", "command"];
+
+/// The most cells whose figures are followed while they are measured.
+const FOLLOWED: usize = 100;
 
 /// A request in which nothing is known to be wrong: its runs are ready to be started.
 pub struct Checked {
@@ -185,7 +191,13 @@ impl ActiveFolder<'_> {
         let records = &self.recorder.records;
         let figures = schedule::figures(records, within);
         let most = rounds.repeats.most();
-        let states = schedule::states(&cells, records, &figures, within, most);
+        let mut states = schedule::states(&cells, records, &figures, within, most);
+        let dominated = self.dominated()?;
+        for (cell, state) in cells.iter().zip(&mut states) {
+            if dominated.contains(*cell) {
+                state.settle_dominated();
+            }
+        }
         let known = self.recorder.prepared();
         let mut specs = Vec::new();
         let mut new = Vec::new();
@@ -205,6 +217,34 @@ impl ActiveFolder<'_> {
             self.write_manifest()?;
         }
         Ok(specs)
+    }
+
+    /// The runs so far and what was asked of them, once every cell has been run; nothing of a grid that no terminal holds.
+    pub(super) fn stands(&mut self) -> Option<(&[RunRecord], Asked)> {
+        let cells: BTreeSet<&str> = self.request.runs.iter().map(|run| &*run.cell).collect();
+        let seen: BTreeSet<&str> = self.recorder.records.iter().map(|run| &*run.cell).collect();
+        if cells.len() > FOLLOWED || !cells.is_subset(&seen) {
+            return None;
+        }
+        self.recorder.sort();
+        let runs = self.request.runs.iter();
+        let within: HashMap<&str, f64> = runs.map(|run| (&*run.cell, run.stop.within)).collect();
+        let records = &*self.recorder.records;
+        let of_run = |run: &RunRecord| Some((run.run.clone(), *within.get(&*run.cell)?));
+        Some((records, Asked(records.iter().filter_map(of_run).collect())))
+    }
+
+    /// Cells that another one dominates by the figures so far; none where there are no objectives.
+    fn dominated(&self) -> Result<BTreeSet<String>, Fault> {
+        if self.request.plan.objectives.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let (head, records) = (self.recorder.results.manifest()?, &self.recorder.records);
+        let summary = summaries(records, &Asked::of(head.as_ref()));
+        let front = front(head.as_ref(), records, &summary, None);
+        let cells = front.into_iter().flat_map(|front| front.cells);
+        let dominated = cells.filter(|cell| cell.mark == Mark::Dominated);
+        Ok(dominated.map(|cell| cell.cell).collect())
     }
 
     /// Now it is known that all runs will be made.

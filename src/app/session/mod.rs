@@ -24,7 +24,7 @@ pub use crate::runner::Streams;
 use self::deadline::Deadline;
 use self::folder::{ActiveFolder, SessionFacts};
 use super::{Fault, Observer};
-use crate::event::{Cut, RunEvent, RunRecord, RunStatus};
+use crate::event::{Cut, RunEvent, RunEventKind, RunRecord, RunStatus};
 use crate::runner::{self, Interrupts, RunSpec};
 use crate::sampler::{Machine, Sampler};
 use crate::schedule::Rounds;
@@ -92,11 +92,16 @@ impl<'a> Session<'a> {
         // `exec` knows no going on.
         let resumes = !specs.iter().all(|spec| spec.job.work.is_unset());
         let (folders, observer) = (&mut self.folders, &mut *self.observer);
+        let follows = observer.follows() && folders.len() == 1;
         let mut both = |event: RunEvent| {
             let folder = &mut folders[places[event.index - before]];
             // A display that fails loses nothing; a record that fails ends the run.
             let event = show(event, folder.title(), observer);
-            folder.recorder.event(&event)
+            folder.recorder.event(&event)?;
+            if follows && matches!(event.kind, RunEventKind::Ended(_)) {
+                folder.stands().inspect(|(records, asked)| observer.stands(records, asked));
+            }
+            Ok(())
         };
         runner::execute(&specs, self.sampler, &self.interrupts, &mut both).map_err(|error| {
             let rest = if resumes { ", --resume runs the rest" } else { "" };

@@ -93,7 +93,7 @@ impl Teller {
     }
 }
 
-/// `plateaued after 22 s, 1.21 k/s, accuracy (0.412)`, in parentheses where the model was not trained to the end.
+/// `known after 22 s, 1.21 k/s, accuracy (0.412)`, in parentheses where the model was not trained to the end.
 pub fn end_text(record: &RunRecord) -> String {
     let after = format!("after {}", units::elapsed(record.wall_s));
     if record.status == RunStatus::Failed {

@@ -14,10 +14,12 @@ use self::board::Board;
 use self::line::Teller;
 use super::interrupt;
 use super::options::{ProgressMode, Verbosity};
-use super::output::{Screen, stderr_width};
+use super::output::{Screen, stderr_height, stderr_width};
+use crate::app::summary::{Asked, summaries};
 use crate::app::{Fault, Interrupts, Observer};
 use crate::clock::{Clock, MonotonicClock};
-use crate::event::{RunEvent, RunEventKind};
+use crate::event::{RunEvent, RunEventKind, RunRecord};
+use crate::report::cells::rows_so_far;
 
 /// Shortest time between two drawings, in nanoseconds: more often than this nobody reads.
 const REDRAW_NS: u64 = 100_000_000;
@@ -44,6 +46,8 @@ struct Progress<C> {
     teller: Teller,
     screen: Screen,
     bar: Option<ProgressBar>,
+    /// The table so far, where the terminal has the lines for it.
+    table: String,
 }
 
 impl<C: Clock> Progress<C> {
@@ -64,6 +68,7 @@ impl<C: Clock> Progress<C> {
             teller: Teller::new(verbosity, lines),
             screen,
             bar: live.then(bar),
+            table: String::new(),
         }
     }
 
@@ -93,9 +98,8 @@ impl<C: Clock> Progress<C> {
         let now = self.clock.now_ns();
         if at_once || now.saturating_sub(self.drawn_ns) >= REDRAW_NS {
             self.drawn_ns = now;
-            // One column stays free: many terminals wrap when the last one is written.
-            let lines = self.board.lines(stderr_width().saturating_sub(1), self.elapsed_s());
-            bar.set_message(lines.join("\n"));
+            let lines = self.board.lines(width(), self.elapsed_s());
+            bar.set_message(self.table.clone() + &lines.join("\n"));
         }
     }
 }
@@ -118,6 +122,18 @@ impl<C: Clock> Observer for Progress<C> {
             self.say(&text);
         }
         self.draw(matches!(event.kind, RunEventKind::Started { .. } | RunEventKind::Ended(_)));
+    }
+
+    fn follows(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    fn stands(&mut self, records: &[RunRecord], asked: &Asked) {
+        let table = rows_so_far(records, &summaries(records, asked), width());
+        // The lines of the board, a line between, and one for the cursor.
+        let fits = table.lines().count() + 5 <= stderr_height();
+        self.table = if fits { table + "\n" } else { String::new() };
+        self.draw(true);
     }
 
     fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
@@ -146,9 +162,22 @@ impl Observer for Summarised<'_> {
         }
     }
 
+    fn follows(&self) -> bool {
+        self.0.follows()
+    }
+
+    fn stands(&mut self, records: &[RunRecord], asked: &Asked) {
+        self.0.stands(records, asked);
+    }
+
     fn begin(&mut self, interrupts: &Interrupts) -> io::Result<()> {
         self.0.begin(interrupts)
     }
+}
+
+/// Characters in a line. One column stays free: many terminals wrap when the last one is written.
+fn width() -> usize {
+    stderr_width().saturating_sub(1)
 }
 
 fn bar() -> ProgressBar {

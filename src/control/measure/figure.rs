@@ -56,7 +56,7 @@ impl Figure {
             high: at_most(self.high),
             confidence: self.confidence,
             samples: self.samples,
-            plateaued: waited.then_some(self.known),
+            known: waited.then_some(self.known),
             notes: self.notes,
         };
         fields.into()

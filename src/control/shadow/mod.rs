@@ -212,7 +212,7 @@ impl ShadowRun {
             return;
         };
         let known = due.open.is_empty();
-        let reason = if known { StopReason::Plateaued } else { StopReason::Unstable };
+        let reason = if known { StopReason::Known } else { StopReason::Unstable };
         let detail = stops.detail(known);
         if matches!(stage, Stage::Serve(_)) {
             self.leave(stage);
@@ -336,7 +336,7 @@ impl ShadowRun {
                             let due = stops.of(state.stage);
                             due.is_some_and(|due| !due.open.contains(&metric.name))
                         }
-                        None => row.plateaued == Some(true),
+                        None => row.known == Some(true),
                     },
                     stop_s: left.map(|left| left.stop_s),
                     row: row.clone(),

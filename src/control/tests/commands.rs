@@ -50,7 +50,7 @@ fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
         constraints: vec![Constraint { metric: "cpu.utilisation".into(), op: Op::AtMost, limit }],
         ..policy(&[])
     };
-    let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+    let end = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
     for (limit, verdict, says) in [
         (45.0, Feasibility::Feasible, "met: 40.0% over the 10.0 s of the whole command"),
         (35.0, Feasibility::Infeasible, "broken: 40.0% over"),
@@ -78,10 +78,10 @@ fn a_command_has_its_own_mean_and_no_interval_of_what_it_never_was() {
 #[test]
 fn what_was_waited_for_and_is_known_keeps_its_interval() {
     let end = end_of(policy(&["cpu.utilisation"]), of_command(), &halves(10)).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     let rows = end.controller.rows(None);
     let cpu = row(&rows, "cpu.utilisation");
-    assert_eq!(cpu.plateaued, Some(true));
+    assert_eq!(cpu.known, Some(true));
     assert!(cpu.low.is_some() && cpu.high.is_some(), "{cpu:?}");
     assert_eq!(row(&rows, "memory.rss_mean").low, None);
 }
@@ -89,7 +89,7 @@ fn what_was_waited_for_and_is_known_keeps_its_interval() {
 /// A device that was lost after 4 of 10 seconds: the mean of those says nothing about the rest.
 #[test]
 fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
-    let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+    let end = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
     for (read_s, verdict, noted) in
         [(4, Feasibility::Undecided, true), (10, Feasibility::Feasible, false)]
     {
@@ -119,7 +119,7 @@ fn a_mean_of_a_device_that_was_not_read_throughout_decides_no_limit() {
 /// Short children are not seen at their largest: what the kernel allows them decides no limit, and passes for none.
 #[test]
 fn a_peak_that_may_have_been_larger_is_a_bound() {
-    let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+    let end = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
     for (most, limit, noted, verdict) in [
         (Some(250), 220, true, Feasibility::Undecided),
         (Some(250), 300, true, Feasibility::Feasible),
@@ -190,7 +190,7 @@ fn the_weights_of_a_command_are_told_by_the_order_of_its_phases() {
         let mut controller = Controller::new(policy, context);
         let sim = Sim { phases: phases.to_vec(), ..Sim::default() };
         feed(&mut controller, &sim.messages());
-        let end = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+        let end = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
         let rows = controller.rows(Some(&end));
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict, Feasibility::Infeasible, "{found:?}");

@@ -191,7 +191,7 @@ fn the_whole_run_gives_the_same_verdict_and_its_rows() {
     let full = StopPolicy { enabled: false, ..asked() };
     for (ms, verdict) in [(2.0, Feasibility::Feasible), (4.0, Feasibility::Infeasible)] {
         let (answers, end, found) = judged(full.clone(), &whole(ms, true));
-        assert_eq!((answers.len(), end.reason), (0, StopReason::Budget));
+        assert_eq!((answers.len(), end.reason), (0, StopReason::Completed));
         assert_eq!(found.verdict, verdict, "{}", found.said());
     }
     // What was broken before training would have ended the run there, whatever comes after.
@@ -217,8 +217,8 @@ fn the_whole_run_gives_the_same_verdict_and_its_rows() {
         let found = row(phase, "serve.latency_mean").estimate.unwrap();
         assert!((found * 1e3 / ms - 1.0).abs() < 0.02, "{phase}: {found}");
     }
-    assert_eq!(row("confirm[1]", "serve.latency_mean").plateaued, None);
-    assert_eq!(row("serve[1]", "serve.latency_mean").plateaued, Some(true));
+    assert_eq!(row("confirm[1]", "serve.latency_mean").known, None);
+    assert_eq!(row("serve[1]", "serve.latency_mean").known, Some(true));
 }
 
 #[test]

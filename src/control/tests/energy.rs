@@ -352,7 +352,7 @@ fn a_limit_on_energy_ends_the_run_when_it_is_passed_and_is_decided_at_the_end() 
     let _ = feed(&mut controller, &messages);
     let rows = controller.rows(None);
     let ended =
-        crate::event::StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+        crate::event::StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
     let verdict = controller.feasibility(&rows, &ended).unwrap();
     assert!(verdict.said().contains("energy.per_sample <= 1"), "{verdict:?}");
 }

@@ -38,7 +38,7 @@ fn what_drowns_in_noise_is_not_waited_for() {
     assert_eq!(asked, Some(Num(0.05)));
     let rows = end.controller.rows(None);
     let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
-    assert_eq!(row.plateaued, Some(false));
+    assert_eq!(row.known, Some(false));
     let says = Note::NoiseLimited { reached: half_width, asked: Num(0.05), takes_s };
     assert!(row.notes.contains(&says), "{row:?}");
 }
@@ -52,15 +52,16 @@ fn a_stage_is_not_given_up_by_bad_luck() {
         let limited = StopPolicy { max_time_s: 4.0, ..rate() };
         let end = end_of(limited, context(), &messages).unwrap();
         if end.reason != StopReason::NoiseLimited {
-            known += u32::from(end.reason == StopReason::Plateaued);
+            known += u32::from(end.reason == StopReason::Known);
             continue;
         }
         given_up += 1;
         let patient = end_of(StopPolicy { max_time_s: 29.0, ..rate() }, context(), &messages);
         let half_s = end.at_s + (4.2 - end.at_s) / 2.0;
-        rash += u32::from(patient.is_some_and(|patient| {
-            patient.reason == StopReason::Plateaued && patient.at_s <= half_s
-        }));
+        rash +=
+            u32::from(patient.is_some_and(|patient| {
+                patient.reason == StopReason::Known && patient.at_s <= half_s
+            }));
     }
     assert!(given_up >= 10 && known >= 10, "{given_up} given up, {known} known");
     assert!(20 * rash <= given_up, "{rash} of {given_up}");
@@ -104,7 +105,7 @@ fn a_training_that_ends_soon_leaves_no_time() {
         end_of(rate(), context, &messages).unwrap()
     };
     let (short, long) = (ends(2), ends(200));
-    assert_eq!(long.reason, StopReason::Plateaued, "{}", long.detail.said());
+    assert_eq!(long.reason, StopReason::Known, "{}", long.detail.said());
     assert_eq!(short.reason, StopReason::NoiseLimited, "{}", short.detail.said());
     assert!(short.at_s < 3.0 && short.at_s < long.at_s, "{} {}", short.at_s, long.at_s);
 }

@@ -52,7 +52,7 @@ fn what_stands_still_is_known_for_the_whole() {
     let messages = sim(STEADY, 100.0).messages();
     let policy = StopPolicy { horizon_s: Some(600.0), ..asked() };
     let end = end_of(policy, context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued);
+    assert_eq!(end.reason, StopReason::Known);
     assert!(end.at_s < 60.0, "{}", end.at_s);
     let rows = end.controller.rows(None);
     let found = mean(&rows).notes.iter().find_map(|note| match note {
@@ -112,6 +112,6 @@ fn what_never_settles_is_reported_whole() {
 fn long_steps_are_known_from_six_on() {
     let long: Step = |_, _, noise| 6000.0 * (1.0 + 0.001 * noise.normal());
     let end = end_of(asked(), context(), &sim(long, 120.0).messages()).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued);
+    assert_eq!(end.reason, StopReason::Known);
     assert!((36.0..43.0).contains(&end.at_s), "{}", end.at_s);
 }

@@ -152,25 +152,25 @@ fn waiting_for_a_core_marks_what_the_machine_does_not_say() {
 type Ending = (&'static str, Step, fn(f64) -> Option<f64>, StopReason, &'static str);
 
 fn endings() -> [Ending; 6] {
-    use StopReason::{Plateaued, Unstable};
+    use StopReason::{Known, Unstable};
     let third: Step = |_, t, noise| ms(turn(t, 0.3), noise);
     let first: Step = |_, t, noise| ms(t < 5.0 && turn(t, 0.3), noise);
     let most: Step = |_, t, noise| ms(turn(t, 0.7), noise);
     let none: Step = |_, _, noise| ms(false, noise);
     let says = "% of the time with interference)";
     [
-        ("a third, unseen", third, |_| None, Plateaued, "1 of 1"),
+        ("a third, unseen", third, |_| None, Known, "1 of 1"),
         ("a third", third, |t| Some(busy(0.3, t)), Unstable, says),
         (
             "a third, at first",
             first,
             |t| Some(if t < 5.2 { busy(0.3, t) } else { 0.0 }),
-            Plateaued,
+            Known,
             "1 of 1",
         ),
-        ("most", most, |t| Some(busy(0.7, t)), Plateaued, "1 of 1"),
-        ("always", third, |_| Some(1.5), Plateaued, "1 of 1"),
-        ("always, for nothing", none, |_| Some(1.0), Plateaued, "1 of 1"),
+        ("most", most, |t| Some(busy(0.7, t)), Known, "1 of 1"),
+        ("always", third, |_| Some(1.5), Known, "1 of 1"),
+        ("always, for nothing", none, |_| Some(1.0), Known, "1 of 1"),
     ]
 }
 
@@ -218,9 +218,9 @@ fn what_others_decided_does_not_look_certain() {
             }
         }
         let end = end_of(policy(&[MEAN]), context(), &messages).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{name}");
+        assert_eq!(end.reason, StopReason::Known, "{name}");
         let rows = end.controller.rows(None);
-        assert_eq!(row(&rows, MEAN).plateaued, Some(certain), "{name}: {rows:?}");
+        assert_eq!(row(&rows, MEAN).known, Some(certain), "{name}: {rows:?}");
     }
 }
 
@@ -235,7 +235,7 @@ fn a_quiet_beginning_is_no_warm_up_of_what_others_make_of_the_rest() {
     let rows = end.controller.rows(None);
     for metric in STEPS {
         let found = row(&rows, metric);
-        assert_eq!(found.plateaued, Some(false), "{found:?}");
+        assert_eq!(found.known, Some(false), "{found:?}");
         let said = found.said();
         assert!(said.contains("left out: others came later"), "{said}");
         assert!(said.contains("without it: 2.00 ms") || said.contains("32.0 k/s"), "{said}");

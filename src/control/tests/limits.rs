@@ -95,7 +95,7 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
     let metrics = ["throughput", "serve.latency_p50", "memory.peak"];
     let messages = three_phases().messages();
     let end = end_of(limited(&metrics, &kept), serving(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     let found = verdict(&end.controller, end.reason, &end.detail);
     assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
     for says in [
@@ -116,7 +116,7 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
         assert_eq!(feed(&mut controller, &messages), []);
         let last = finished(0, None);
         let _ = feed(&mut controller, &[say(43_000 * MS, WorkerEvent::Finished(last))]);
-        let found = verdict(&controller, StopReason::Budget, &StopDetail::Unknown);
+        let found = verdict(&controller, StopReason::Completed, &StopDetail::Unknown);
         assert_eq!(found.verdict, says, "{}", found.said());
     }
 }
@@ -132,7 +132,7 @@ fn what_lies_at_its_limit_is_waited_for_and_stays_undecided() {
     let messages = Sim::train(step).messages();
     let free = end_of(policy(&["train.throughput"]), context(), &messages).unwrap();
     let end = end_of(limited(&["train.throughput"], &[at]), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     assert!(free.at_s < 15.0 && end.at_s >= 20.0, "{} {}", free.at_s, end.at_s);
     let found = verdict(&end.controller, end.reason, &end.detail);
     assert_eq!(found.verdict, Feasibility::Undecided);
@@ -199,7 +199,7 @@ fn a_peak_over_its_limit_decides_at_once() {
         }
     }
     let end = end_of(asked, context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     let found = verdict(&end.controller, end.reason, &end.detail);
     assert_eq!(found.verdict, Feasibility::Undecided, "{}", found.said());
     assert!(found.said().contains("is an upper bound"), "{}", found.said());
@@ -218,7 +218,7 @@ fn a_run_that_broke_off_proves_nothing() {
     let policy = limited(&["train.throughput"], &[kept]);
     let end = end_of(policy, context(), &Sim::default().messages()).unwrap();
     for (reason, says) in [
-        (StopReason::Plateaued, Ok("train.throughput >= 25.0 k/s is met")),
+        (StopReason::Known, Ok("train.throughput >= 25.0 k/s is met")),
         (StopReason::Diverged, Err("the training diverged")),
         (StopReason::Failed, Err("the run failed")),
         (StopReason::Cancelled, Err("the run was cancelled")),
@@ -240,7 +240,7 @@ fn what_cannot_be_read_is_undecided_and_never_met() {
     for metric in ["gpu.utilisation", "gpu.memory_peak"] {
         let policy = limited(&["train.throughput"], &[constraint(metric, Op::AtMost, 1e12)]);
         let end = end_of(policy, context.clone(), &Sim::default().messages()).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+        assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
         assert!(end.at_s < 5.0, "nobody waits for it: {}", end.at_s);
         let found = verdict(&end.controller, end.reason, &end.detail);
         assert_eq!(found.verdict, Feasibility::Undecided, "{metric}");
@@ -255,7 +255,7 @@ fn what_cannot_be_read_is_undecided_and_never_met() {
     assert!(found.said().contains("before this phase"), "{}", found.said());
     // Nothing asked, nothing said.
     let free = Controller::new(super::sim::policy(&[]), serving());
-    let ended = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+    let ended = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
     assert_eq!(free.feasibility(&[], &ended), None);
 }
 
@@ -303,7 +303,7 @@ fn a_counter_is_broken_at_once_and_met_when_the_run_is_whole() {
     let mut controller = Controller::new(full, context());
     let _ = feed(&mut controller, &messages);
     let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(finished(0, None)))]);
-    let found = verdict(&controller, StopReason::Budget, &StopDetail::Unknown);
+    let found = verdict(&controller, StopReason::Completed, &StopDetail::Unknown);
     assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
 }
 
@@ -323,7 +323,7 @@ fn a_limit_far_from_every_request_is_decided() {
         let policy = StopPolicy { enabled: false, ..limited(&[], &[limit]) };
         let mut controller = Controller::new(policy, serving());
         feed(&mut controller, &messages);
-        let found = verdict(&controller, StopReason::Budget, &StopDetail::Unknown);
+        let found = verdict(&controller, StopReason::Completed, &StopDetail::Unknown);
         assert_eq!(found.verdict, says, "{found:?}");
     }
 }

@@ -85,7 +85,7 @@ fn limited(constraint: Constraint) -> StopPolicy {
 }
 
 fn budget() -> StopRecord {
-    StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown }
+    StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown }
 }
 
 fn row(rows: &[MetricRow], metric: &str) -> MetricRow {
@@ -205,7 +205,7 @@ fn a_percentile_is_known_only_with_the_requests_that_it_needs() {
         let answers = feed(&mut controller, &load.messages(5));
         let found = row(&controller.rows(Some(&budget())), "serve.latency_p99_9");
         assert_eq!(found.low.is_some(), known, "{found:?}");
-        assert_eq!(found.plateaued, Some(known), "{found:?}");
+        assert_eq!(found.known, Some(known), "{found:?}");
         assert_eq!(answers.is_empty(), !known);
         assert!(found.estimate.is_some());
     }
@@ -247,12 +247,12 @@ fn a_rate_that_is_not_precise_is_marked_whoever_waits_for_it() {
         let found = FoundRate { precise, ..found_rate(Some(0.0), 105.0, Some(120.0)) };
         let _ = feed(&mut controller, &search(found));
         let found = row(&controller.rows(Some(&budget())), "serve.max_rate");
-        assert_eq!(found.plateaued, Some(precise), "{metrics:?}");
+        assert_eq!(found.known, Some(precise), "{metrics:?}");
     }
     let mut unsearched = Controller::new(policy(&["serve.latency_mean"]), STEADY.context());
     let _ = feed(&mut unsearched, &STEADY.messages(1));
     let found = row(&unsearched.rows(Some(&budget())), "serve.max_rate");
-    assert_eq!(found.plateaued, None);
+    assert_eq!(found.known, None);
 }
 
 #[test]
@@ -300,14 +300,14 @@ fn a_search_is_known_when_it_is_precise() {
     let both = RunContext { probe_sizes: vec![1], ..STEADY.context() };
     let (rate, latency) = (&["serve.max_rate"][..], &["serve.latency_mean"][..]);
     for (context, metrics, precise, enabled, reason) in [
-        (&only, rate, true, true, StopReason::Plateaued),
+        (&only, rate, true, true, StopReason::Known),
         (&only, rate, false, true, StopReason::Unstable),
-        (&only, rate, false, false, StopReason::Budget),
-        (&only, latency, false, true, StopReason::Budget),
-        (&both, rate, true, true, StopReason::Plateaued),
+        (&only, rate, false, false, StopReason::Completed),
+        (&only, latency, false, true, StopReason::Completed),
+        (&both, rate, true, true, StopReason::Known),
         (&both, rate, false, true, StopReason::Unstable),
         // Nobody waits for the rate.
-        (&both, latency, false, true, StopReason::Plateaued),
+        (&both, latency, false, true, StopReason::Known),
     ] {
         let asked = StopPolicy { enabled, ..policy(metrics) };
         let mut controller = Controller::new(asked, context.clone());
@@ -333,7 +333,7 @@ fn a_search_is_known_when_it_is_precise() {
 /// Of a run that trains after its search: the training is known, the rate is not.
 #[test]
 fn a_run_whose_search_ran_out_of_time_is_not_called_known() {
-    for (precise, reason) in [(true, StopReason::Plateaued), (false, StopReason::Unstable)] {
+    for (precise, reason) in [(true, StopReason::Known), (false, StopReason::Unstable)] {
         let context = RunContext {
             serve_sizes: Vec::new(),
             probe_sizes: vec![1],
@@ -524,7 +524,7 @@ fn sizes_without_an_interval_are_not_compared() {
             let _ = feed(&mut controller, &messages);
         }
         let found = row(&controller.rows(Some(&budget())), "serve.best_batch_size");
-        assert_eq!((found.estimate, found.plateaued), (None, Some(false)));
+        assert_eq!((found.estimate, found.known), (None, Some(false)));
         assert!(found.said().starts_with(says), "{}", found.said());
     }
 }

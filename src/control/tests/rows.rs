@@ -67,7 +67,7 @@ fn the_whole_of_cpu_time_and_peak_is_the_larger_of_sampler_and_worker() {
         };
         let _ = feed(&mut controller, &[say(31_000 * MS, WorkerEvent::Finished(finished.clone()))]);
         let end = controller.natural_end(&finished);
-        assert_eq!(end.reason, StopReason::Budget);
+        assert_eq!(end.reason, StopReason::Completed);
         let rows = controller.rows(Some(&end));
         let cpu = row(&rows, "cpu.time");
         assert!((cpu.estimate.unwrap() - expected_cpu).abs() < 1.0, "{cpu:?}");
@@ -91,14 +91,14 @@ fn an_accuracy_before_the_end_is_marked() {
     let not = "not trained to the end";
     let (left, read) = ("training was left before its end, so", "the test data were not read");
     for (reason, epochs, note, untested) in [
-        (StopReason::Plateaued, 1, not, left),
+        (StopReason::Known, 1, not, left),
         (StopReason::Unstable, 1, not, left),
         (StopReason::Diverged, 1, not, read),
         (StopReason::Trained, 1, "", read),
         // The time of the run was used up first.
-        (StopReason::Budget, 1, not, left),
-        (StopReason::Budget, 10, "", read),
-        (StopReason::Plateaued, 10, "", read),
+        (StopReason::Completed, 1, not, left),
+        (StopReason::Completed, 10, "", read),
+        (StopReason::Known, 10, "", read),
     ] {
         let _ = feed(&mut controller, &[say(2 * MS, epoch(epochs, 0.7))]);
         let rows = controller.rows(Some(&ended(reason)));
@@ -162,7 +162,7 @@ fn a_leak_and_a_sum_over_processes_are_said_beside_the_peak() {
         peak.said(),
         "peak over 7.90 s; growing by 1.12 GiB a minute; pages that processes share count once"
     );
-    assert_eq!(peak.plateaued, Some(false));
+    assert_eq!(peak.known, Some(false));
     let cost = row(&rows, "sampler.cost").estimate.unwrap();
     assert!((0.1..0.11).contains(&cost), "{cost}");
 }
@@ -176,7 +176,7 @@ fn a_peak_that_was_waited_for_is_not_known_where_nothing_judged_it() {
         let mut controller = Controller::new(policy(&metrics), context);
         let _ = feed(&mut controller, &sim.messages());
         let peak = row(&controller.rows(None), "memory.peak").clone();
-        assert_eq!((peak.estimate, peak.plateaued), (Some(300e6), known), "{peak:?}");
+        assert_eq!((peak.estimate, peak.known), (Some(300e6), known), "{peak:?}");
     }
 }
 
@@ -271,10 +271,10 @@ fn what_was_known_and_then_moved_is_not_called_known() {
         let rows = controller.rows(None);
         row(&rows, "train.step_latency_mean").clone()
     };
-    assert_eq!(mean(&controller).plateaued, Some(true));
+    assert_eq!(mean(&controller).known, Some(true));
     let _ = feed(&mut controller, moving);
     let end = mean(&controller);
-    assert_eq!(end.plateaued, Some(false), "{end:?}");
+    assert_eq!(end.known, Some(false), "{end:?}");
     assert!(end.said().starts_with("was known, then moved"), "{end:?}");
 }
 

@@ -32,7 +32,7 @@ fn beginnings() -> Vec<Case> {
         case(
             ("independent", Sim::default(), STEPS),
             (
-                StopReason::Plateaued,
+                StopReason::Known,
                 (1.2, 2.2),
                 &["3 of 3 chosen metrics within ±5% at 95%, after ", " of training"],
             ),
@@ -47,7 +47,7 @@ fn beginnings() -> Vec<Case> {
                 ),
                 STEPS,
             ),
-            (StopReason::Plateaued, (1.2, 2.5), &["cut as warm-up"]),
+            (StopReason::Known, (1.2, 2.5), &["cut as warm-up"]),
         ),
         case(
             (
@@ -57,7 +57,7 @@ fn beginnings() -> Vec<Case> {
                 ),
                 STEPS,
             ),
-            (StopReason::Plateaued, (1.2, 4.0), &["cut as warm-up"]),
+            (StopReason::Known, (1.2, 4.0), &["cut as warm-up"]),
         ),
         case(
             (
@@ -85,7 +85,7 @@ fn shapes() -> Vec<Case> {
                 }),
                 STEPS,
             ),
-            (StopReason::Plateaued, (1.2, 8.0), &[]),
+            (StopReason::Known, (1.2, 8.0), &[]),
         ),
         case(
             (
@@ -93,7 +93,7 @@ fn shapes() -> Vec<Case> {
                 Sim::train(|_, _, noise| if noise.uniform() < 0.01 { 20.0 } else { 2.0 }),
                 STEPS,
             ),
-            (StopReason::Plateaued, (1.2, 12.0), &[]),
+            (StopReason::Known, (1.2, 12.0), &[]),
         ),
         case(
             (
@@ -105,7 +105,7 @@ fn shapes() -> Vec<Case> {
         ),
         case(
             ("two modes: the mean is a mean", Sim::train(two_modes), &["train.step_latency_mean"]),
-            (StopReason::Plateaued, (1.2, 6.0), &["1 of 1"]),
+            (StopReason::Known, (1.2, 6.0), &["1 of 1"]),
         ),
     ]
 }
@@ -118,7 +118,7 @@ fn what_takes_longer() -> Vec<Case> {
                 Sim::train(|_, _, noise| 400.0 * (1.0 + 0.01 * noise.normal())),
                 STEPS,
             ),
-            (StopReason::Plateaued, (5.0, 10.0), &["3 of 3"]),
+            (StopReason::Known, (5.0, 10.0), &["3 of 3"]),
         ),
         case(
             (
@@ -126,11 +126,11 @@ fn what_takes_longer() -> Vec<Case> {
                 Sim::train(|_, _, noise| 20.0 * (1.0 + 0.02 * noise.normal())),
                 &["train.step_latency_p99"],
             ),
-            (StopReason::Plateaued, (7.3, 20.0), &["1 of 1"]),
+            (StopReason::Known, (7.3, 20.0), &["1 of 1"]),
         ),
         case(
             ("everything that is chosen by default", Sim::default(), &[]),
-            (StopReason::Plateaued, (1.9, 6.0), &["6 of 6"]),
+            (StopReason::Known, (1.9, 6.0), &["6 of 6"]),
         ),
         case(
             (
@@ -181,7 +181,7 @@ fn a_change_of_regime_is_not_averaged_over() {
         };
         let asked = StopPolicy { min_time_s: 3.0, ..policy(STEPS) };
         let end = end_of(asked, context(), &sim.messages()).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+        assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
         assert!(end.at_s > 5.0, "at {}: {}", end.at_s, end.detail.said());
         let rows = end.controller.rows(None);
         let mean = rows.iter().find(|row| row.metric == "train.step_latency_mean").unwrap();
@@ -205,7 +205,7 @@ fn stopped_estimates_cover() {
         correlate(&mut messages, u64::from(seed));
         let asked = StopPolicy { max_time_s: 60.0, ..policy(&["train.step_latency_mean"]) };
         let end = end_of(asked, context(), &messages).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+        assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
         let rows = end.controller.rows(None);
         let row = rows.iter().find(|row| row.metric == "train.step_latency_mean").unwrap();
         covered += u32::from(row.low.unwrap() <= 2e-3 && 2e-3 <= row.high.unwrap());
@@ -267,7 +267,7 @@ fn without_early_stop_nothing_is_asked_but_everything_is_judged() {
     assert_eq!(feed(&mut controller, &sim.messages()), []);
     let rows = controller.rows(None);
     let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
-    assert_eq!(row.plateaued, Some(true), "{row:?}");
+    assert_eq!(row.known, Some(true), "{row:?}");
     // Nothing but how much was taken for warm-up.
     let quiet = row.said().is_empty() || row.said().ends_with("left out as warm-up");
     assert!(row.low.is_some() && quiet, "{row:?}");
@@ -360,7 +360,7 @@ fn ten_million_steps_stay_in_bounded_memory() {
     let state = controller.run.stages.iter().find(|state| state.stage == Stage::Train).unwrap();
     assert_eq!(state.series.times.observations(), 10_000_000);
     assert!(state.series.times.len() < 256 && state.series.quantiles.len() < 64);
-    assert!(matches!(controller.natural_end(&finished(10)).reason, StopReason::Plateaued));
+    assert!(matches!(controller.natural_end(&finished(10)).reason, StopReason::Known));
 }
 
 fn finished(epochs: u32) -> crate::event::Finished {

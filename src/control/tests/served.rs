@@ -104,7 +104,7 @@ fn a_limit_on_it_is_met_where_the_same_limit_on_the_run_is_broken() {
     assert!((5.5..5.8).contains(&end.at_s), "{}", end.at_s);
     for metric in [PEAK, MEAN] {
         let end = end_of(limited(metric, 200e6), serving(), &messages).unwrap();
-        assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+        assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
         let ended = StopRecord { reason: end.reason, detail: end.detail };
         let found = verdict(&end.controller, &ended);
         assert_eq!(found.verdict, Feasibility::Feasible, "{}", found.said());
@@ -128,7 +128,7 @@ fn it_is_broken_the_moment_it_is_passed_and_met_when_serving_is_over() {
         let found = verdict(&controller, &ended).said();
         let said = found.contains("serve.memory_peak <= 191 MiB");
         assert_eq!(said, open, "{found}");
-        assert_eq!(row(&controller, PEAK).plateaued, Some(!open));
+        assert_eq!(row(&controller, PEAK).known, Some(!open));
     }
 }
 
@@ -150,11 +150,11 @@ fn a_command_is_known_at_its_end_and_not_after_a_training() {
         let sim = Sim { phases, tick: |t_s, _| (1.0, rss(t_s)), ..Sim::default() };
         let mut controller = Controller::new(limited(PEAK, 200e6), command.clone());
         feed(&mut controller, &sim.messages());
-        assert_eq!(row(&controller, PEAK).plateaued, Some(false));
+        assert_eq!(row(&controller, PEAK).known, Some(false));
         feed(&mut controller, &[finished(11)]);
         let found = row(&controller, PEAK);
-        assert_eq!((found.estimate, found.plateaued), (estimate, Some(estimate.is_some())));
-        let ended = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+        assert_eq!((found.estimate, found.known), (estimate, Some(estimate.is_some())));
+        let ended = StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown };
         let verdict = verdict(&controller, &ended);
         let feasible = verdict.verdict == Feasibility::Feasible;
         assert_eq!(feasible, estimate.is_some(), "{}", verdict.said());

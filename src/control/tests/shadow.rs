@@ -98,7 +98,7 @@ fn what_is_left_of_the_phases_is_what_is_saved() {
     let messages = whole(&Sim::default());
     for rule in ["perftune", "naive-t", "fixed:n=20,skip=5"] {
         let end = under(rule, &full(&[]), &messages);
-        assert_eq!(end.stop.reason, StopReason::Plateaued, "{rule}: {end:?}");
+        assert_eq!(end.stop.reason, StopReason::Known, "{rule}: {end:?}");
         assert!(end.figures.iter().all(|figure| figure.known), "{rule}");
         let (one, many, train) = (Stage::Serve(1), Stage::Serve(32), Stage::Train);
         let [serve_1, serve_32, training, test] =
@@ -275,14 +275,14 @@ fn in_hindsight_the_last_metric_ends_a_stage() {
         let error = figure.row.estimate.unwrap() / full.full_estimate.unwrap() - 1.0;
         assert!(error.abs() <= 0.02 && figure.known, "{figure:?}");
     }
-    assert_eq!(end.stop.reason, StopReason::Plateaued);
+    assert_eq!(end.stop.reason, StopReason::Known);
 }
 
 #[test]
 fn a_stop_for_a_limit_and_the_verdicts_are_those_of_a_live_run() {
     // A step of 64 samples takes 2 ms.
     for (limit, reason, verdict) in [
-        (31_000.0, StopReason::Plateaued, Feasibility::Feasible),
+        (31_000.0, StopReason::Known, Feasibility::Feasible),
         (33_000.0, StopReason::Infeasible, Feasibility::Infeasible),
     ] {
         let asked = StopPolicy {

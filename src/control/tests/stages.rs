@@ -58,12 +58,12 @@ fn each_serve_phase_is_advanced_once_even_if_the_command_comes_late() {
             Verdict::Continue => "continue".to_owned(),
         })
         .collect();
-    assert_eq!(phases, ["serve[1]", "serve[32]", "plateaued"]);
+    assert_eq!(phases, ["serve[1]", "serve[32]", "known"]);
     assert!(answers[0].0 < 4.0 && (4.5..8.4).contains(&answers[1].0), "{answers:?}");
     let rows = controller.rows(None);
     for phase in ["serve[1]", "serve[32]"] {
         let latency = row(&rows, phase, "serve.latency_p50");
-        assert_eq!(latency.plateaued, Some(true));
+        assert_eq!(latency.known, Some(true));
         assert!((latency.estimate.unwrap() - 2e-3).abs() < 2e-5);
         assert!(row(&rows, phase, "cpu.utilisation").estimate.unwrap() > 190.0);
     }
@@ -86,7 +86,7 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
     );
     let rows = controller.rows(None);
     let latency = row(&rows, "serve[1]", "serve.latency_p50");
-    assert_eq!(latency.plateaued, Some(false));
+    assert_eq!(latency.known, Some(false));
     assert!(
         latency.said().starts_with("noise-limited: reached ±")
             && latency.said().contains("; the ±5% asked would take some "),
@@ -131,7 +131,7 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
     let rows = controller.rows(Some(end));
     let latency = row(&rows, "serve[1]", "serve.latency_p50");
     assert!(
-        latency.plateaued == Some(false) && latency.said().starts_with("noise-limited: reached ±"),
+        latency.known == Some(false) && latency.said().starts_with("noise-limited: reached ±"),
         "{latency:?}"
     );
     // The worker's own end of a run that only serves is judged alike.
@@ -231,10 +231,10 @@ fn a_run_too_short_for_a_tick_says_so() {
         (cpu.estimate, cpu.said().as_str()),
         (None, "no sampler interval fell within the stage")
     );
-    assert_eq!(cpu.plateaued, Some(false));
+    assert_eq!(cpu.known, Some(false));
     assert!(row(&rows, "train", "train.step_latency_p50").estimate.is_some());
     let end = controller.natural_end(&finished(10));
-    assert_eq!(end.reason, StopReason::Budget);
+    assert_eq!(end.reason, StopReason::Completed);
     assert!(end.detail.said().starts_with("all 10 epochs used; "), "{}", end.detail.said());
 }
 
@@ -250,7 +250,7 @@ fn epochs_shorter_than_a_tick_are_one_stage() {
     }
     messages.sort_by_key(Message::t_ns);
     let end = end_of(policy(&[]), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     let progress = end.controller.progress();
     assert_eq!((progress.stage, progress.epoch), (Some(Stage::Train), Some((6, 10))));
     // Validation is not training: its steps do not count, its CPU time does.
@@ -264,16 +264,14 @@ fn what_cannot_be_measured_is_left_out_with_a_warning() {
     let unsupported = BTreeMap::from([("gpu".to_owned(), Reason::unsupported("no NVML"))]);
     let mut controller = Controller::new(policy(&[]), RunContext { unsupported, ..context() });
     let answers = feed(&mut controller, &Sim::default().messages());
-    assert!(
-        matches!(&answers[0].1, Verdict::Stop(record) if record.reason == StopReason::Plateaued)
-    );
+    assert!(matches!(&answers[0].1, Verdict::Stop(record) if record.reason == StopReason::Known));
     let warnings = controller.left_out();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].said().contains("gpu.utilisation: no NVML"), "{warnings:?}");
     let rows = controller.rows(None);
     let gpu = row(&rows, "train", "gpu.utilisation");
     assert_eq!(
-        (gpu.estimate, gpu.said().as_str(), gpu.plateaued),
+        (gpu.estimate, gpu.said().as_str(), gpu.known),
         (None, "unsupported: no NVML", None)
     );
 }
@@ -294,7 +292,7 @@ fn a_gap_in_every_tick_is_a_quantity_that_cannot_be_measured() {
     let end =
         end_of(policy(&["train.throughput", "cpu.utilisation"]), context(), &gapped("cpu_ns"))
             .unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued);
+    assert_eq!(end.reason, StopReason::Known);
     assert!(end.detail.said().starts_with("1 of 1"), "{}", end.detail.said());
     assert!(end.controller.left_out()[0].said().contains("cpu.utilisation: permission denied"));
     // Alone it leaves nothing to know, and nothing is not everything.
@@ -311,7 +309,7 @@ fn a_gap_in_every_tick_is_a_quantity_that_cannot_be_measured() {
 fn a_run_that_only_serves_ends_by_what_its_phases_gave() {
     let context = RunContext { epochs: 0, serve_sizes: vec![1], ..context() };
     for (step, reason) in [
-        (Sim::default().step, StopReason::Plateaued),
+        (Sim::default().step, StopReason::Known),
         ((two_modes) as super::sim::Step, StopReason::NoiseLimited),
     ] {
         let sim = Sim {

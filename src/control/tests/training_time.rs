@@ -88,12 +88,12 @@ fn the_whole_is_projected_from_the_first_steps_and_then_with_what_lies_between_e
     // Of so little of the whole a walk of the level is not excluded.
     let chosen = StopPolicy { within: 0.2, ..policy(&[PROJECTED]) };
     let end = end_of(chosen.clone(), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     assert!(end.at_s < 1.4, "known within seconds: {}", end.at_s);
     let found = row(&end.controller, PROJECTED);
     near(found.estimate, 20.0);
     assert!(found.low.unwrap() > 16.0 && found.high.unwrap() < 24.0);
-    assert_eq!(found.plateaued, Some(true));
+    assert_eq!(found.known, Some(true));
     assert_eq!(
         found.said(),
         "10 epochs of 64000 samples; without validation and what else lies between epochs: none is over yet"
@@ -119,7 +119,7 @@ fn an_epoch_of_unknown_size_is_waited_for() {
     let mut controller = Controller::new(policy(&[PROJECTED]), context());
     let _ = feed(&mut controller, until(&messages, 1.0));
     let found = row(&controller, PROJECTED);
-    assert_eq!((found.estimate, found.plateaued), (None, Some(false)));
+    assert_eq!((found.estimate, found.known), (None, Some(false)));
     assert!(found.said().contains("a worker may say `epoch_samples`"), "{}", found.said());
     let end = end_of(policy(&[PROJECTED]), context(), &messages).unwrap();
     assert!(end.at_s > 1.4, "{}", end.at_s);
@@ -254,21 +254,21 @@ fn training_goes_on_until_the_target_is_reached_and_no_longer() {
     let messages = training(10, 1000, true, rising);
     let metrics = ["train.throughput", TO_ACCURACY];
     let end = end_of(aiming(policy(&metrics), 0.55), context(), &messages).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     // The sixth epoch ends at 0.2 s and 6 times 1.2 s, and a little for the steps that are not cut.
     assert!((7.4..7.7).contains(&end.at_s), "{}", end.at_s);
     let says = "accuracy 0.6000 reached in epoch 6, after 7.2";
     assert!(end.detail.said().starts_with(says), "{}", end.detail.said());
     let found = row(&end.controller, TO_ACCURACY);
     near(found.estimate, 7.2);
-    assert_eq!(found.plateaued, Some(true));
+    assert_eq!(found.known, Some(true));
     assert_eq!(found.said(), "0.6000 in epoch 6, the first of at least 0.55");
     // What is not asked for is told nevertheless, and waited for by nobody.
     let end = end_of(aiming(policy(&["train.throughput"]), 0.55), context(), &messages);
     let end = end.unwrap();
     assert!(end.at_s < 2.0, "{}", end.at_s);
     let found = row(&end.controller, TO_ACCURACY);
-    assert_eq!((found.estimate, found.plateaued), (None, None));
+    assert_eq!((found.estimate, found.known), (None, None));
     assert!(found.said().starts_with("0.55 not reached"), "{}", found.said());
     // The accuracy itself goes on to the end of the training.
     let both = ["train.throughput", TO_ACCURACY, "test_accuracy"];

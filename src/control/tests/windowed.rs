@@ -22,7 +22,8 @@ fn fed(context: RunContext, messages: &[Message]) -> Controller {
 }
 
 fn rows(controller: &Controller) -> Vec<MetricRow> {
-    controller.rows(Some(&StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown }))
+    controller
+        .rows(Some(&StopRecord { reason: StopReason::Completed, detail: StopDetail::Unknown }))
 }
 
 fn row<'a>(rows: &'a [MetricRow], phase: &str, metric: &str) -> &'a MetricRow {
@@ -134,11 +135,11 @@ fn a_run_that_waits_for_nothing_else_still_stops_and_a_limit_stays_open() {
     let limit = Constraint { metric: TRAIN.into(), op: Op::AtLeast, limit: 1.0 };
     let asked = StopPolicy { constraints: vec![limit], ..policy(&[TRAIN, "train.throughput"]) };
     let end = end_of(asked, context(), &Sim::default().messages()).unwrap();
-    assert_eq!(end.reason, StopReason::Plateaued, "{}", end.detail.said());
+    assert_eq!(end.reason, StopReason::Known, "{}", end.detail.said());
     let record = StopRecord { reason: end.reason, detail: end.detail };
     let rows = end.controller.rows(Some(&record));
     let verdict = end.controller.feasibility(&rows, &record).unwrap();
     assert_eq!(verdict.verdict, Feasibility::Undecided);
     assert!(verdict.said().contains("without an interval"), "{verdict:?}");
-    assert_eq!(row(&rows, "train", TRAIN).plateaued, Some(true));
+    assert_eq!(row(&rows, "train", TRAIN).known, Some(true));
 }

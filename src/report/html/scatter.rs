@@ -285,7 +285,7 @@ mod tests {
     use super::super::figures::pairs;
     use super::*;
     use crate::event::RunRecord;
-    use crate::report::fixtures::{completed, failed, plateaued, record};
+    use crate::report::fixtures::{completed, failed, known, record};
 
     fn upper(metric: &str, value: f64) -> Limit {
         Limit { metric: metric.into(), sign: "<=".to_owned(), upper: true, value, of_some: false }
@@ -300,7 +300,7 @@ mod tests {
     fn runs_without_both_figures_are_named() {
         let mut blind = record("cnn", "digits");
         blind.metrics.retain(|row| row.metric != "test_accuracy");
-        let records = [completed(), plateaued(), failed(), blind];
+        let records = [completed(), known(), failed(), blind];
         let drawn = drawing(&records, &[], 0).unwrap();
         assert_eq!(
             drawn.notes,
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn what_was_not_trained_to_the_end_does_not_stretch_the_axis() {
-        let records = [completed(), record("cnn", "digits"), plateaued()];
+        let records = [completed(), record("cnn", "digits"), known()];
         let drawn = drawing(&records, &[], 0).unwrap();
         assert_eq!(
             drawn.notes,
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_limit_far_away_is_said_and_not_drawn() {
-        let records = [completed(), plateaued()];
+        let records = [completed(), known()];
         for (limit, drawn) in [(5e8, true), (1e12, false)] {
             let limits = [upper("memory.peak", limit)];
             let found = drawing(&records, &limits, 1).unwrap();

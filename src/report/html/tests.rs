@@ -47,7 +47,7 @@ fn short_series() -> RunSeries {
             })
             .to_vec(),
         asked_s: vec![1.5],
-        stop: Some((3.0, "budget".to_owned())),
+        stop: Some((3.0, "completed".to_owned())),
         ..RunSeries::default()
     };
     for i in 0..20_u32 {
@@ -229,7 +229,7 @@ fn what_was_not_measured_has_its_reason_and_what_is_not_known_its_mark() {
         record.metrics.iter().position(|row| row.metric == metric).unwrap()
     };
     let (rate, peak) = (find(&record, "train.throughput"), find(&record, "memory.peak"));
-    record.metrics[rate].plateaued = Some(false);
+    record.metrics[rate].known = Some(false);
     record.metrics[peak].estimate = None;
     record.metrics[peak].notes = vec![Reason::unsupported("no /proc here").into()];
     let records = [record, completed()];
@@ -432,7 +432,7 @@ fn the_load_is_a_column_and_what_is_open_is_marked_as_in_the_terminal() {
     served.metrics.iter_mut().filter(p99).for_each(widest);
     let mut rate = served.metric("serve[1]", "serve.throughput").unwrap().clone();
     rate.metric = "serve.max_rate".into();
-    (rate.estimate, rate.low, rate.high, rate.plateaued) = (Some(640.0), Some(600.0), None, None);
+    (rate.estimate, rate.low, rate.high, rate.known) = (Some(640.0), Some(600.0), None, None);
     served.metrics.push(rate);
     let records = [served];
     let page = page(&records, &[], &shown(&records));

@@ -322,7 +322,7 @@ mod tests {
         let other = whole.replace("\"a\"", "\"z\"");
         let moved = whole.replace("\"cpu.cores\":\"2\"", "\"cpu.cores\":\"8\"");
         let late = whole.replace(created, "yesterday");
-        let foreign = whole.replace("\"major\":3", "\"major\":9");
+        let foreign = whole.replace("\"major\":4", "\"major\":9");
         let half = &whole[..whole.len() / 2];
         for (text, says) in [
             (half, "is damaged"),
