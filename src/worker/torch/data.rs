@@ -27,6 +27,10 @@ pub(super) struct Samples<P> {
 impl<P: Part> Samples<P> {
     /// Decodes the part straight into its tensors: it is never twice in memory.
     pub(super) fn load(set: &DataSet, device: Device) -> Result<Self, Failure> {
+        with_one_thread(|| Self::decode(set, device))
+    }
+
+    fn decode(set: &DataSet, device: Device) -> Result<Self, Failure> {
         let manifest = set.manifest();
         let rows = i64::try_from(if P::NAME == Train::NAME {
             manifest.train_rows
@@ -73,6 +77,16 @@ impl<P: Part> Samples<P> {
     }
 }
 
+/// Does `work` with one compute thread. A copy of a block is too small to be shared: on a busy machine the threads would wait for
+/// each other at each of hundreds.
+fn with_one_thread<T>(work: impl FnOnce() -> T) -> T {
+    let threads = tch::get_num_threads();
+    tch::set_num_threads(1);
+    let done = work();
+    tch::set_num_threads(threads);
+    done
+}
+
 /// Which rows of the training part are held out and which are trained on, chosen by the run's seed.
 #[derive(Debug)]
 pub(super) struct Split {
@@ -107,6 +121,10 @@ impl Split {
 /// The images of at most so many samples to make requests of, in host memory. All else is left where it is: what serves the
 /// model holds no training data.
 pub(super) fn requests(set: &DataSet, split: &Split, most: usize) -> Result<Tensor, Failure> {
+    with_one_thread(|| collect(set, split, most))
+}
+
+fn collect(set: &DataSet, split: &Split, most: usize) -> Result<Tensor, Failure> {
     let places: BTreeMap<i64, i64> = split.of_requests(most).into_iter().zip(0..).collect();
     let [channels, height, width] = set.manifest().shape.map(i64::from);
     let shape = [signed(places.len()), channels, height, width];
