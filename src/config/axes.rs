@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use super::axis::{self, Choice};
+use super::own;
 use super::read;
 use super::world::World;
 use crate::document::problems::{GRID, Place, Problems};
 use crate::document::tree::{Node, Table, Value};
-use crate::event::Axis;
+use crate::event::{Axis, AxisList};
 
 /// One value of each axis, as indices into the pools.
-pub(super) type Cell = [u32; Axis::COUNT];
+pub(super) type Cell = Box<[u32]>;
 
 /// Who gives an axis its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +29,16 @@ pub(super) struct Pool {
     /// The first of the choices, which make up the product; the others are of `[[include]]`.
     pub(super) product: u32,
     pub(super) origin: Origin,
+    /// Where [grid] names it.
+    pub(super) key_place: Option<Place>,
     /// Whether the grid file gives it several values, of which `--set` has left one.
     swept: bool,
 }
 
 impl Pool {
     fn new(origin: Origin) -> Self {
-        Self { choices: Vec::new(), by_label: HashMap::new(), product: 0, origin, swept: false }
+        let (choices, by_label) = (Vec::new(), HashMap::new());
+        Self { choices, by_label, product: 0, origin, key_place: None, swept: false }
     }
 
     pub(super) fn find(&self, label: &str) -> Option<u32> {
@@ -57,16 +61,17 @@ impl Pool {
     }
 }
 
-/// The axes to which a grid gives several values.
-pub(super) fn swept(root: &Table) -> Vec<Axis> {
-    let grid = root.table("grid").into_iter().flat_map(|grid| &grid.entries);
-    let several = grid.filter(|entry| entry.node.items().len() > 1);
-    several.filter_map(|entry| Axis::find(&entry.key)).collect()
+/// The keys of the axes to which a grid gives several values.
+pub(super) fn swept(root: &Table) -> Vec<String> {
+    let grid = root.table("grid").into_iter().flat_map(own::entries);
+    let several = grid.filter(|(_, entry)| entry.node.items().len() > 1);
+    several.map(|(key, _)| key.into_owned()).collect()
 }
 
 /// All axes.
 #[derive(Debug)]
 pub(super) struct Axes {
+    pub(super) list: AxisList,
     /// The axes of `[grid]` in the order of the file, then the others.
     pub(super) order: Vec<Axis>,
     /// In the order of the axes.
@@ -83,8 +88,9 @@ struct Twice {
 impl Axes {
     /// Reads `[grid]` and the axes that `[train]` fixes.
     pub(super) fn read(root: &Table, world: &World<'_>, problems: &mut Problems) -> Option<Self> {
-        let pools = Axis::all().map(|_| Pool::new(Origin::Default)).collect();
-        let mut axes = Self { order: Vec::new(), pools };
+        let list = world.axes.clone();
+        let pools = list.all().map(|_| Pool::new(Origin::Default)).collect();
+        let mut axes = Self { list, order: Vec::new(), pools };
         let Some(entry) = root.get("grid") else {
             problems.error_with(
                 Place::whole(GRID),
@@ -95,17 +101,18 @@ impl Axes {
         };
         let (grid, place) = read::table(root, "grid", problems)?;
         let mut twice = Vec::new();
-        for entry in &grid.entries {
-            if let Some(axis) = Axis::find(&entry.key) {
+        for (key, entry) in own::entries(grid) {
+            if let Some(axis) = axes.list.find(&key) {
                 axes.order.push(axis);
-                axes.pools[axis.index()] = Pool::new(Origin::Grid);
+                let key_place = Some(entry.key_place);
+                axes.pools[axis.index()] = Pool { key_place, ..Pool::new(Origin::Grid) };
                 twice.extend(axes.read_values(axis, &entry.node, world, problems));
             }
         }
         let whole = if entry.node.place.span.is_some() { entry.node.place } else { place };
         for required in [Axis::MODEL, Axis::DATASET] {
             if !axes.order.contains(&required) {
-                let key = required.key();
+                let key = axes.list.key(required);
                 let example = if required == Axis::MODEL { "mlp" } else { "digits" };
                 problems.error_with(
                     whole,
@@ -134,7 +141,7 @@ impl Axes {
         let mut twice = Vec::new();
         let pool = &mut self.pools[axis.index()];
         if node.items().is_empty() {
-            let key = axis.key();
+            let key = world.axes.key(axis);
             problems.error_with(
                 node.place,
                 format!("`{key}` is an empty list, so the grid would be empty"),
@@ -161,11 +168,11 @@ impl Axes {
         let Some(train) = root.table("train") else {
             return;
         };
-        for axis in Axis::all().filter(|axis| axis.def().in_train) {
-            let Some(entry) = train.get(axis.key()) else {
+        for axis in self.list.all().filter(|axis| world.axes.def(*axis).in_train) {
+            let key = world.axes.key(axis);
+            let Some(entry) = train.get(key) else {
                 continue;
             };
-            let key = axis.key();
             if self.order.contains(&axis) {
                 problems.error_with(
                     entry.key_place,
@@ -188,13 +195,15 @@ impl Axes {
     }
 
     fn fill_defaults(&mut self, cores: u32) {
-        for axis in Axis::all() {
+        for axis in self.list.all() {
             if self.order.contains(&axis) {
                 continue;
             }
             self.order.push(axis);
             let pool = &mut self.pools[axis.index()];
-            if let Some(choice) = Choice::default(axis, cores).filter(|_| pool.choices.is_empty()) {
+            if let Some(choice) =
+                Choice::default(self.list.def(axis), cores).filter(|_| pool.choices.is_empty())
+            {
                 pool.intern(choice);
                 pool.product = 1;
             }
@@ -205,7 +214,7 @@ impl Axes {
         let Some(place) = twice.again.place else {
             return;
         };
-        let key = twice.axis.key();
+        let key = self.list.key(twice.axis);
         let first = &self.pools[twice.axis.index()].choices[twice.index as usize];
         let label = &first.label;
         let written = |choice: &Choice| choice.written.clone().unwrap_or(choice.label.clone());
@@ -215,7 +224,7 @@ impl Axes {
             let (first, again) = (written(first), written(&twice.again));
             format!("`{key}` holds {label} twice, as {first} and as {again}")
         };
-        let mut cell: Cell = [0; Axis::COUNT];
+        let mut cell = self.first_cell();
         cell[twice.axis.index()] = twice.index;
         let which = self
             .cell_name(&cell)
@@ -237,10 +246,15 @@ impl Axes {
     }
 
     /// Of axes that vary in the file: the runs of one value keep their names, so that those of several calls can be put together.
-    pub(super) fn keep_in_names(&mut self, swept: &[Axis]) {
-        for axis in swept {
+    pub(super) fn keep_in_names(&mut self, swept: &[String]) {
+        for axis in swept.iter().filter_map(|key| self.list.find(key)) {
             self.pools[axis.index()].swept = true;
         }
+    }
+
+    /// The first value of each axis.
+    pub(super) fn first_cell(&self) -> Cell {
+        vec![0; self.pools.len()].into()
     }
 
     /// What was found in the files of each data set since its manifest does not say it.
@@ -264,10 +278,9 @@ impl Axes {
             self.choice(Axis::MODEL, cell)?.tag,
             self.choice(Axis::DATASET, cell)?.tag
         );
-        let others = Axis::all().filter(|axis| ![Axis::MODEL, Axis::DATASET].contains(axis));
-        for axis in others {
-            let pool = &self.pools[axis.index()];
-            if pool.varies() || pool.swept {
+        let named = [Axis::MODEL, Axis::DATASET];
+        for axis in self.list.all().filter(|axis| !named.contains(axis)) {
+            if self.is_named(axis) {
                 name.push('-');
                 name.push_str(&self.choice(axis, cell)?.tag);
             }
@@ -275,12 +288,18 @@ impl Axes {
         Some(name)
     }
 
+    /// Whether an axis stands in the names of cells.
+    pub(super) fn is_named(&self, axis: Axis) -> bool {
+        let pool = &self.pools[axis.index()];
+        pool.varies() || pool.swept || [Axis::MODEL, Axis::DATASET].contains(&axis)
+    }
+
     /// Axes with more than one value, in the order of the file.
     pub(super) fn varying(&self) -> Vec<String> {
         self.order
             .iter()
             .filter(|axis| self.pools[axis.index()].varies())
-            .map(|axis| axis.key().to_owned())
+            .map(|axis| self.list.key(*axis).to_owned())
             .collect()
     }
 }

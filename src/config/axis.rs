@@ -8,11 +8,14 @@ use crate::dataset::DataError;
 use crate::document::problems::{Place, Problem};
 use crate::document::suggest;
 use crate::document::tree::{Node, Value};
-use crate::event::{Axis, AxisKind, AxisValue, MODELS};
+use crate::event::{Axis, AxisDef, AxisKind, AxisValue, MODELS};
 
 /// The longest name of a model or a data set, in bytes: with the longest tag of every other axis (122 bytes in all) two of
 /// them still fit into a file name, which has at most 255.
 const LONGEST_NAME: usize = 64;
+
+/// The longest text of an axis of one's own, in bytes.
+const LONGEST_TEXT: usize = 4096;
 
 /// A data set as the plan needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,16 +44,16 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    fn new(axis: Axis, value: AxisValue, place: Option<Place>) -> Self {
+    fn new(def: &AxisDef, value: AxisValue, place: Option<Place>) -> Self {
         let label = value.to_string();
-        let tag = (axis.def().tag)(&label);
+        let tag = (def.tag)(def, &label);
         Self { value, dataset: None, label, tag, written: None, place }
     }
 
     /// What stands when the grid does not name the axis; the model and the data set must be named.
-    pub(super) fn default(axis: Axis, cores: u32) -> Option<Self> {
-        let value = resolved(axis, axis.def().default.clone()?, cores);
-        Some(Self::new(axis, value, None))
+    pub(super) fn default(def: &AxisDef, cores: u32) -> Option<Self> {
+        let value = resolved(def, def.default.clone()?, cores);
+        Some(Self::new(def, value, None))
     }
 
     /// Whether it stands for all that the run may use: `threads = 0`, written or by default.
@@ -60,25 +63,27 @@ impl Choice {
 
     pub(super) fn count(&self) -> Option<u32> {
         match self.value {
-            AxisValue::Count(value) => Some(value),
+            AxisValue::Whole(value) => u32::try_from(value).ok(),
             _ => None,
         }
     }
 }
 
 /// `threads = 0` as the cores of this machine.
-fn resolved(axis: Axis, value: AxisValue, cores: u32) -> AxisValue {
+fn resolved(def: &AxisDef, value: AxisValue, cores: u32) -> AxisValue {
+    let all = matches!(def.kind, AxisKind::Threads { .. });
     match value {
-        AxisValue::Count(0) if axis == Axis::THREADS => AxisValue::Count(cores.max(1)),
+        AxisValue::Whole(0) if all => AxisValue::Whole(cores.max(1).into()),
         value => value,
     }
 }
 
 /// The value of an axis.
 pub(super) fn read(axis: Axis, node: &Node, world: &World<'_>) -> Read<Choice> {
-    let key = axis.key();
+    let def = world.axes.def(axis);
+    let key = &*def.key;
     let mut data = None;
-    let value = match axis.def().kind {
+    let value = match def.kind {
         AxisKind::Model => AxisValue::Text(model(node, world)?.into()),
         AxisKind::Dataset => {
             let (name, found) = dataset(node, world)?;
@@ -86,13 +91,14 @@ pub(super) fn read(axis: Axis, node: &Node, world: &World<'_>) -> Read<Choice> {
             AxisValue::Text(name.into())
         }
         AxisKind::Device => AxisValue::Text(device(node)?.into()),
-        AxisKind::Threads { most } => AxisValue::Count(read::count(key, node, 0..=most)?),
-        AxisKind::Count { most } => AxisValue::Count(read::count(key, node, 1..=most)?),
+        AxisKind::Threads { most } => AxisValue::Whole(read::count(key, node, 0..=most)?.into()),
+        AxisKind::Count { most } => AxisValue::Whole(read::count(key, node, 1..=most)?.into()),
         AxisKind::Number(range) => AxisValue::Number(read::number(key, node, &range)?),
         AxisKind::Flag => AxisValue::Flag(read::flag(key, node)?),
         AxisKind::Word(words) => AxisValue::Text(read::word(key, node, words)?.into()),
+        AxisKind::Any => any(key, node)?,
     };
-    let mut choice = Choice::new(axis, resolved(axis, value, world.cores), Some(node.place));
+    let mut choice = Choice::new(def, resolved(def, value, world.cores), Some(node.place));
     choice.dataset = data;
     let written = match &node.value {
         Value::Text(text) => text.clone(),
@@ -100,6 +106,22 @@ pub(super) fn read(axis: Axis, node: &Node, world: &World<'_>) -> Read<Choice> {
     };
     choice.written = (written != choice.label).then_some(written);
     Ok(choice)
+}
+
+/// A value of an axis of the user's own.
+fn any(key: &str, node: &Node) -> Read<AxisValue> {
+    match &node.value {
+        Value::Flag(value) => Ok(AxisValue::Flag(*value)),
+        Value::Integer(value) => Ok(AxisValue::Whole(*value)),
+        Value::Float(value) if value.is_finite() => Ok(AxisValue::Number(*value)),
+        Value::Text(text) if text.len() > LONGEST_TEXT => {
+            Err(read::wrong(key, &format!("a text of at most {LONGEST_TEXT} bytes"), node))
+        }
+        // Neither an argument nor a variable can hold it.
+        Value::Text(text) if !text.contains('\0') => Ok(AxisValue::Text(text.clone().into())),
+        Value::Text(_) => Err(read::wrong(key, "a text without a null character", node)),
+        _ => Err(read::wrong(key, "a number, a text, true or false", node)),
+    }
 }
 
 fn model(node: &Node, world: &World<'_>) -> Read<String> {

@@ -13,10 +13,13 @@ use super::resolve::{Resolved, Resolver};
 use super::settings::Settings;
 use super::template::CommandModel;
 use crate::document::problems::{GRID, Place, Problems};
-use crate::event::{Axis, JobSpec, PROTOCOL_VERSION};
+use crate::event::{AXES, Axis, JobSpec, PROTOCOL_VERSION};
 
 /// The most runs of a plan; each holds its whole job.
 const MOST_RUNS: usize = 100_000;
+
+/// The longest name of a run, in bytes: it names a folder.
+const LONGEST_RUN: usize = 255;
 
 impl Settings {
     /// The plan of these runs.
@@ -48,9 +51,9 @@ impl Resolved {
             serve: self.serve.clone(),
             ..JobSpec::default()
         };
-        for axis in Axis::all() {
-            if let Some(default) = &axis.def().default {
-                (axis.def().set)(&mut job, default);
+        for def in AXES {
+            if let Some(default) = &def.default {
+                (def.set)(def, &mut job, default);
             }
         }
         job.threads = self.threads;
@@ -96,9 +99,10 @@ impl<'a> Values<'a> {
     /// The job of this cell, as far as its axes and settings say it.
     pub(super) fn job(&self) -> JobSpec {
         let mut job = self.settings.job();
-        for axis in Axis::all() {
+        for axis in self.axes.list.all() {
             if let Some(choice) = self.choice(axis) {
-                (axis.def().set)(&mut job, &choice.value);
+                let def = self.axes.list.def(axis);
+                (def.set)(def, &mut job, &choice.value);
             }
         }
         // Where threads are left to the machine, as many as the cell's own limits allow.
@@ -149,6 +153,10 @@ impl Builder<'_> {
                 continue;
             };
             for run in (1..=repeats).map(|repeat| run.visit(repeat)) {
+                if run.run.len() > LONGEST_RUN {
+                    self.report_long(&run.run, cell, problems);
+                    return Vec::new();
+                }
                 if !names.insert(run.run.clone()) {
                     self.report_clash(&run.run, cell, problems);
                     return Vec::new();
@@ -166,6 +174,20 @@ impl Builder<'_> {
             place.unwrap_or_default(),
             format!("two different runs would both be named {name}"),
             "rename a model or a data set, so that their names joined by `-` differ",
+        );
+    }
+
+    fn report_long(&self, name: &str, cell: &Cell, problems: &mut Problems) {
+        let named = self.axes.list.all().filter(|axis| self.axes.is_named(*axis));
+        let choices = named.filter_map(|axis| self.axes.choice(axis, cell));
+        let longest = choices.max_by_key(|choice| choice.tag.len());
+        problems.error_with(
+            longest.and_then(|choice| choice.place).unwrap_or_default(),
+            format!(
+                "the name of a run would have {} bytes, and that of a folder at most {LONGEST_RUN}",
+                name.len()
+            ),
+            "give shorter names and values, or several values to fewer axes",
         );
     }
 

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use super::axes::{Axes, Cell};
 use super::axis;
+use super::own;
 use super::read;
 use super::select::{Selector, Which};
 use super::world::World;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::{Table, Value};
-use crate::event::Axis;
 
 /// The most cells of a product, before anything is excluded.
 const LARGEST_PRODUCT: u64 = 1_000_000;
@@ -61,7 +61,7 @@ fn product(axes: &Axes, root: &Table, problems: &mut Problems) -> Vec<Cell> {
     (0..total)
         .map(|index| {
             let mut rest = index;
-            let mut cell: Cell = [0; Axis::COUNT];
+            let mut cell = axes.first_cell();
             // The last axis of the file changes fastest.
             for (axis, size) in sizes.iter().rev() {
                 let size = u64::from(*size);
@@ -98,10 +98,10 @@ fn includes(
 ) -> Vec<(Cell, Place)> {
     let mut cells = Vec::new();
     for (table, place) in read::tables(root, "include", problems) {
-        let mut cell: Cell = [0; Axis::COUNT];
-        for axis in Axis::all() {
-            let key = axis.key();
-            let Some(entry) = table.get(key) else {
+        let mut cell = axes.first_cell();
+        for axis in world.axes.all() {
+            let key = world.axes.key(axis);
+            let Some(entry) = own::entry(table, key) else {
                 let values = axes.pools[axis.index()].product;
                 if values > 1 {
                     problems.error_with(
@@ -149,10 +149,10 @@ fn add_included(
     if included.is_empty() {
         return;
     }
-    let mut seen: HashSet<Cell> = cells.iter().copied().collect();
+    let mut seen: HashSet<Cell> = cells.iter().cloned().collect();
     for (cell, place) in included {
-        if seen.insert(*cell) {
-            cells.push(*cell);
+        if seen.insert(cell.clone()) {
+            cells.push(cell.clone());
         } else {
             let name = axes.cell_name(cell).unwrap_or_default();
             problems.error(

@@ -2,16 +2,17 @@
 
 use std::rc::Rc;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::axes::{Axes, Cell};
+use super::axis::Choice;
 use super::build::Values;
 use super::resolve::Resolver;
 use super::template::CommandModel;
 use super::world::World;
 use crate::document::problems::Problems;
 use crate::document::suggest;
-use crate::event::{Axis, AxisValue, MODELS};
+use crate::event::{Axis, AxisValue, ENV, MODELS};
 use crate::units::Share;
 
 /// Reports every batch that is larger than what its data set has to train on.
@@ -107,12 +108,59 @@ pub(super) fn models(
 /// Reports the axes in the words of a command that are left to the model, which is none of perftune's own.
 pub(super) fn commands(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mut Problems) {
     let models = &axes.pools[Axis::MODEL.index()];
-    let unset = |axis: Axis| {
-        let mut choices = axes.pools[axis.index()].choices.iter();
+    let unset = |key: &str| {
+        let found = axes.list.find(key).into_iter();
+        let mut choices = found.flat_map(|found| &axes.pools[found.index()].choices);
         choices.any(|choice| choice.value == AxisValue::Unset)
     };
     for command in commands.iter().filter(|command| models.find(&command.name).is_some()) {
         command.check(unset, problems);
+    }
+}
+
+/// Reports the axes of the user's own that nothing in the grid uses, and values that no name of a cell could tell apart; warns of
+/// cells that are the same work as others since their model uses no such axis.
+pub(super) fn own_axes(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mut Problems) {
+    let models = &axes.pools[Axis::MODEL.index()].choices;
+    for axis in axes.list.all().filter(|axis| axes.list.def(*axis).is_own()) {
+        let (key, pool) = (axes.list.key(axis), &axes.pools[axis.index()]);
+        let mut tags = HashMap::new();
+        for choice in &pool.choices {
+            if let Some(other) = tags.insert(&choice.tag, &choice.label) {
+                let (label, tag) = (&choice.label, &choice.tag);
+                problems.error_with(
+                    choice.place.unwrap_or_default(),
+                    format!("cells with `{key}` = {other:?} and with {label:?} would both be named {tag}"),
+                    "change one of the two in a letter, a digit, `.`, `_` or `-`",
+                );
+            }
+        }
+        if key.starts_with(ENV) {
+            continue;
+        }
+        let is_told = |model: &Choice| {
+            let command = commands.iter().find(|command| command.name == model.label);
+            command.is_some_and(|command| command.names(key))
+        };
+        let (users, others): (Vec<_>, Vec<_>) = models.iter().partition(|model| is_told(model));
+        let place = pool.key_place.unwrap_or_default();
+        if users.is_empty() {
+            problems.error_with(
+                place,
+                format!(
+                    "nothing uses the axis `{key}`: no model of [grid] has {{{key}}} in its command"
+                ),
+                "add such a model, or leave the axis out",
+            );
+        } else if let (Some(other), true) = (others.first(), pool.varies()) {
+            problems.warn(
+                place,
+                format!(
+                    "the model {} does not use `{key}`: its cells differ in nothing but their names",
+                    other.label
+                ),
+            );
+        }
     }
 }
 

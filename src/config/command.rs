@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::header;
+use super::key::Context;
 use super::plan::{Plan, WorkerProgram};
 use super::read::{self, LONGEST_S};
 use super::schema;
@@ -11,7 +12,7 @@ use super::world::{Bases, MachineFacts};
 use crate::document::ConfigError;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::{Entry, Node, Table, Value};
-use crate::event::{CommandSpec, Work, axis};
+use crate::event::{AxisList, CommandSpec, Work, axis};
 use crate::metric::MetricId;
 use crate::schedule::Repeats;
 
@@ -51,7 +52,8 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     problems.add_argument(spec.shown());
     let root = said(asked, &mut problems);
     problems.check(Some(()))?;
-    let mut settings = schema::settings(&root, &Bases::new(".".as_ref()), &mut problems);
+    let (bases, axes) = (Bases::new(".".as_ref()), AxisList::default());
+    let mut settings = schema::settings(&root, Context::of(&bases, &axes), &mut problems);
     let repeat = asked.repeat.map(Repeats::Fixed);
     header::put_arguments(&mut settings, repeat, None, &mut problems);
     let resolved = settings.resolve(&asked.machine, &mut problems);

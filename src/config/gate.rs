@@ -12,7 +12,7 @@ use super::read::{self, Read};
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Node, Table};
-use crate::event::axis::setting_keys;
+use crate::event::AxisList;
 use crate::gate::GatePolicy;
 
 /// Every field of a fingerprint.
@@ -78,10 +78,14 @@ pub(super) fn check_draws(policy: &GatePolicy, root: &Table, problems: &mut Prob
 }
 
 /// The fields of the fingerprint and the settings of cells that may differ, since they are what is tested.
-pub(super) fn subject(node: &Node, problems: &mut Problems) -> Read<BTreeSet<String>> {
+pub(super) fn subject(
+    node: &Node,
+    axes: &AxisList,
+    problems: &mut Problems,
+) -> Read<BTreeSet<String>> {
     let expected = "a list of fields of the fingerprint, such as [\"libtorch\"]";
-    let fields: Vec<&str> =
-        FIELDS.iter().copied().chain(setting_keys().filter(|key| !FIELDS.contains(key))).collect();
+    let settings = axes.setting_keys().filter(|key| !FIELDS.contains(key));
+    let fields: Vec<&str> = FIELDS.iter().copied().chain(settings).collect();
     let field = |item: &Node| {
         let name = read::text("subject", item, "a field of the fingerprint in quotes")?;
         if fields.contains(&name) {

@@ -8,7 +8,7 @@ use super::read::{self, Read};
 use super::world::Bases;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::{Entry, Table, Value};
-use crate::event::Range;
+use crate::event::{AxisList, Range};
 use crate::units::{Span, Unit, percent};
 
 /// Where a setting was written.
@@ -25,16 +25,19 @@ impl At {
 }
 
 /// What reading may depend on besides the text.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) bases: &'a Bases,
+    /// The axes of the grid.
+    pub(super) axes: &'a AxisList,
     /// The name of the table, where that is free: of the metric in `[gate.metrics.METRIC]`.
     pub(super) name: &'a str,
 }
 
 impl<'a> Context<'a> {
     /// Where no table has a free name.
-    pub(super) fn of(bases: &'a Bases) -> Self {
-        Self { bases, name: "" }
+    pub(super) fn of(bases: &'a Bases, axes: &'a AxisList) -> Self {
+        Self { bases, axes, name: "" }
     }
 }
 

@@ -356,8 +356,8 @@ pub(super) static KEYS: &[KeyDef<Settings>] = &[
     .never(|plan, _| plan.gate.seed.into()),
     key(
         "gate.subject",
-        Own("a list of fields of the fingerprint", TEXTS, |s, entry, _, problems| {
-            s.gate.subject = gate::subject(&entry.node, problems)?;
+        Own("a list of fields of the fingerprint", TEXTS, |s, entry, context, problems| {
+            s.gate.subject = gate::subject(&entry.node, context.axes, problems)?;
             Ok(())
         }),
     )

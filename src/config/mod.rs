@@ -21,6 +21,7 @@ mod limits;
 mod metrics;
 mod models;
 mod objectives;
+mod own;
 pub mod plan;
 mod read;
 pub mod reference;
@@ -42,12 +43,13 @@ pub use world::{DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Reques
 
 use crate::document::problems::{Place, Problems};
 use axes::Axes;
+use key::Context;
 use plan::{Plan, WorkerProgram};
 use resolve::Resolver;
 use world::{Bases, World};
 
 use crate::document::tree;
-use crate::event::{Axis, Objective};
+use crate::event::{AxisList, Objective};
 use crate::gate::GatePolicy;
 use crate::units::Span;
 
@@ -70,7 +72,8 @@ pub fn objectives(source: &GridSource) -> Result<Vec<Objective>, ConfigError> {
     // Nothing else of the file matters, and nothing else is judged.
     if let Some(table) = root.get("objectives") {
         let only = tree::Table { entries: vec![table.clone()] };
-        aimed = schema::settings(&only, &Bases::new(".".as_ref()), &mut problems).objectives;
+        let (bases, axes) = (Bases::new(".".as_ref()), AxisList::default());
+        aimed = schema::settings(&only, Context::of(&bases, &axes), &mut problems).objectives;
     }
     if root.get("objectives").is_none() {
         problems.error_with(
@@ -90,7 +93,8 @@ pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
     schema::check_top(&root, &mut problems);
     let table = root.get("gate");
     let only = tree::Table { entries: table.cloned().into_iter().collect() };
-    let found = schema::settings(&only, &Bases::new(".".as_ref()), &mut problems).gate;
+    let (bases, axes) = (Bases::new(".".as_ref()), own::axes(&root));
+    let found = schema::settings(&only, Context::of(&bases, &axes), &mut problems).gate;
     // A grid without one is judged by the defaults.
     let grid = root.get("grid").is_some();
     if table.is_none() && !grid && !problems.any() {
@@ -116,16 +120,18 @@ pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
 /// The plan of a whole tree; `swept`: the axes that vary in the file.
 fn checked(
     root: &tree::Table,
-    swept: &[Axis],
+    swept: &[String],
     request: &Request<'_>,
     problems: &mut Problems,
 ) -> Result<Plan, ConfigError> {
     let bases = Bases::new(&request.base_dir);
-    let mut settings = schema::settings(root, &bases, problems);
+    let axes = own::axes(root);
+    let context = Context::of(&bases, &axes);
+    let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
     header::settle_repeats(&mut settings, request.full, problems);
     settings.budget_s = request.budget.map(Span::as_secs).or(settings.budget_s);
-    let commands = models::read(root, &bases, problems);
+    let commands = models::read(root, &context, problems);
     let machine = &request.machine;
     let world = World {
         foreign: settings.worker.program != WorkerProgram::Native,
@@ -137,14 +143,16 @@ fn checked(
             .resolve(&machine.limits, &mut Problems::default())
             .threads(machine.cores()),
         bases: &bases,
+        axes: &axes,
     };
-    let mut resolver = Resolver::new(&settings, request.full, machine, &bases);
+    let mut resolver = Resolver::new(&settings, request.full, machine, context);
     let Some(mut axes) = Axes::read(root, &world, problems) else {
         return Err(problems.take_error());
     };
     axes.keep_in_names(swept);
     let mut cells = cells::expand(root, &mut axes, &world, problems);
     checks::commands(&commands, &axes, problems);
+    checks::own_axes(&commands, &axes, problems);
     resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;
 

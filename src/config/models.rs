@@ -6,13 +6,13 @@ use std::rc::Rc;
 use super::command_words::{argument, program, words};
 use super::key::Kind::{Flag, Own};
 use super::key::{Context, KeyDef, Kind, put_table};
+use super::own;
 use super::read::{self, Read};
-use super::template::{CommandModel, Part, Placeholder, Word};
-use super::world::Bases;
+use super::template::{CommandModel, Part, Placeholder, Word, Written, written};
 use crate::document::problems::{Place, Problem, Problems, shown};
 use crate::document::suggest;
 use crate::document::tree::{Node, Table, Value};
-use crate::event::MODELS;
+use crate::event::{AxisList, MODELS};
 
 /// The command that a model of this name is, if it is one.
 pub(super) fn find<'a>(
@@ -23,7 +23,11 @@ pub(super) fn find<'a>(
 }
 
 /// All of `[models]`.
-pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<Rc<CommandModel>> {
+pub(super) fn read(
+    root: &Table,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Vec<Rc<CommandModel>> {
     let Some((table, _)) = read::table(root, "models", problems) else {
         return Vec::new();
     };
@@ -44,7 +48,7 @@ pub(super) fn read(root: &Table, bases: &Bases, problems: &mut Problems) -> Vec<
         };
         // One with a mistake is reported; its name is known all the same.
         let mut model = CommandModel { name, words: Vec::new(), steps: true };
-        put_table(KEYS, &mut model, inner, &Context::of(bases), problems);
+        put_table(KEYS, &mut model, inner, context, problems);
         if inner.get("command").is_none() {
             let message = format!("[models.{}] has no `command`", model.name);
             let hint = "write the program and its arguments: command = [\"python\", \"train.py\"]";
@@ -67,7 +71,7 @@ pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
             "a list of texts",
             r#"{ "type": "array", "items": { "type": "string" }, "minItems": 1 }"#,
             |model, entry, context, problems| {
-                model.words = read_words(&entry.node, context.bases, problems)?;
+                model.words = read_words(&entry.node, context, problems)?;
                 Ok(())
             },
         ),
@@ -77,12 +81,12 @@ pub(super) static KEYS: &[KeyDef<CommandModel>] = &[
         .about("whether it reports steps: then metrics of steps are waited for"),
 ];
 
-fn read_words(node: &Node, bases: &Bases, problems: &Problems) -> Read<Vec<Word>> {
-    let base = bases.of(node);
+fn read_words(node: &Node, context: &Context<'_>, problems: &Problems) -> Read<Vec<Word>> {
+    let base = context.bases.of(node);
     let mut all = Vec::new();
     for (index, (text, node)) in words(node)?.iter().enumerate() {
         // A brace that stands for itself is doubled wherever it is, so paths are looked for in what is left of it.
-        let word = parts(text, node, problems)?;
+        let word = parts(text, node, context.axes, problems)?;
         all.push(match &word[..] {
             [Part::Text(text)] if index == 0 => vec![Part::Text(program(text, base))],
             [Part::Text(text)] => vec![Part::Text(argument(text, base))],
@@ -92,48 +96,39 @@ fn read_words(node: &Node, bases: &Bases, problems: &Problems) -> Read<Vec<Word>
     Ok(all)
 }
 
-fn parts(word: &str, node: &Node, problems: &Problems) -> Read<Word> {
-    let mut parts = Vec::new();
-    let mut text = String::new();
-    let mut rest = word;
-    while let Some(at) = rest.find(['{', '}']) {
-        text.push_str(&rest[..at]);
-        let here = &rest[at..];
-        if here.starts_with("{{") || here.starts_with("}}") {
-            text.push_str(&here[..1]);
-            rest = &here[2..];
-            continue;
+fn parts(word: &str, node: &Node, axes: &AxisList, problems: &Problems) -> Read<Word> {
+    let (found, rest) = written(word);
+    let part = |part| match part {
+        Written::Text(text) => Ok(Part::Text(text)),
+        Written::Braces(braces) => {
+            let place = within(node, braces, problems);
+            placeholder(&braces[1..braces.len() - 1], place, axes)
         }
-        let inner = here.strip_prefix('{').and_then(|here| here.split_once('}'));
-        let Some((name, after)) = inner else {
-            let brace = &here[..1];
-            let message = format!("a single `{brace}` in `command`");
-            let hint = format!("write `{brace}{brace}` for one that stands for itself");
-            return Err(Problem::new(within(node, here, problems), message).hint(hint));
-        };
-        let here = &here[..name.len() + 2];
-        let place = within(node, here, problems);
-        let Some(placeholder) = Placeholder::find(name) else {
-            let names = Placeholder::names();
-            let message = format!("`command` has no setting `{{{}}}`", shown(name));
-            let near = suggest::nearest(name, names.iter().copied());
-            let hint = match near {
-                Some(found) => format!("did you mean `{{{found}}}`?"),
-                None => format!("there are {}; `{{{{` stands for a brace", names.join(", ")),
-            };
-            return Err(Problem::new(place, message).hint(hint));
-        };
-        if !text.is_empty() {
-            parts.push(Part::Text(std::mem::take(&mut text)));
+    };
+    let parts = found.into_iter().map(part).collect::<Read<Word>>()?;
+    let Some(rest) = rest else {
+        return Ok(parts);
+    };
+    let brace = &rest[..1];
+    let message = format!("a single `{brace}` in `command`");
+    let hint = format!("write `{brace}{brace}` for one that stands for itself");
+    Err(Problem::new(within(node, rest, problems), message).hint(hint))
+}
+
+fn placeholder(name: &str, place: Place, axes: &AxisList) -> Read<Part> {
+    if let Some(placeholder) = Placeholder::find(name, axes) {
+        return Ok(Part::Placeholder(placeholder, place));
+    }
+    let names = Placeholder::names(axes);
+    let message = format!("no axis fills `{{{}}}`", shown(name));
+    let hint = match (suggest::nearest(name, names.iter().copied()), own::why_not(name)) {
+        (Some(found), _) => format!("did you mean `{{{found}}}`?"),
+        (None, None) => {
+            format!("write {name} = [...] in [grid]; `{{{{` stands for a brace")
         }
-        parts.push(Part::Placeholder(placeholder, place));
-        rest = after;
-    }
-    text.push_str(rest);
-    if !text.is_empty() || parts.is_empty() {
-        parts.push(Part::Text(text));
-    }
-    Ok(parts)
+        (None, Some(_)) => format!("there are {}; `{{{{` stands for a brace", names.join(", ")),
+    };
+    Err(Problem::new(place, message).hint(hint))
 }
 
 /// Where a part of a text stands; the whole text where it is written in another way there.

@@ -1,6 +1,8 @@
 //! What a grid file may say, from the tables of keys and axes: the list for people, the JSON Schema for editors, and the
 //! settings of a plan.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -8,12 +10,13 @@ use super::gate;
 use super::key::{Get, KeyDef, Kind, Shown};
 use super::keys::KEYS;
 use super::models;
+use super::own;
 use super::plan::{Plan, PlannedRun};
 use super::schema::{Holds, TABLES, TableDef};
 use super::settings::Settings;
 use super::world::MachineFacts;
 use crate::document::problems::Problems;
-use crate::event::{Axis, AxisKind, AxisValue, CommandSpec};
+use crate::event::{AXES, AxisDef, AxisKind, AxisList, AxisValue, CommandSpec};
 use crate::sampler::LimitMeans;
 
 /// The longest default that is listed, in bytes.
@@ -99,8 +102,8 @@ fn described() -> Vec<Described> {
 }
 
 /// The values of an axis, in the terms of keys.
-fn kind(axis: Axis) -> Kind<()> {
-    match axis.def().kind {
+fn kind(def: &AxisDef) -> Kind<()> {
+    match def.kind {
         AxisKind::Model | AxisKind::Dataset => {
             Kind::Own("a name", r#"{ "type": "string", "minLength": 1 }"#, |(), _, _, _| Ok(()))
         }
@@ -114,11 +117,16 @@ fn kind(axis: Axis) -> Kind<()> {
         AxisKind::Number(range) => Kind::Number(range, |(), _, _| ()),
         AxisKind::Flag => Kind::Flag(|(), _, _| ()),
         AxisKind::Word(words) => Kind::Word(words, |(), _, _| ()),
+        AxisKind::Any => Kind::Own(
+            "a number, a text, true or false",
+            r#"{ "type": ["number", "string", "boolean"] }"#,
+            |(), _, _, _| Ok(()),
+        ),
     }
 }
 
-fn axis_default(axis: Axis) -> String {
-    match &axis.def().default {
+fn axis_default(def: &AxisDef) -> String {
+    match &def.default {
         None | Some(AxisValue::Unset) => String::new(),
         Some(value) => Json::from(value.clone()).to_string(),
     }
@@ -145,12 +153,12 @@ pub fn keys() -> Vec<KeyRow> {
     let mut rows: Vec<KeyRow> = top.map(|key| row(key, false)).collect();
     for table in &TABLES {
         match table.holds {
-            Holds::Axes => rows.extend(Axis::all().map(|axis| KeyRow {
-                key: format!("grid.{}", axis.key()),
-                value: kind(axis).says(),
-                default: axis_default(axis),
-                overridable: axis.def().in_train,
-                about: axis.def().about,
+            Holds::Axes => rows.extend(AXES.iter().map(|def| KeyRow {
+                key: format!("grid.{}", def.key),
+                value: kind(def).says(),
+                default: axis_default(def),
+                overridable: def.in_train,
+                about: def.about,
             })),
             Holds::GridKeys | Holds::CellKeys => {
                 let prefix = format!("{}.", table.name);
@@ -179,7 +187,7 @@ pub fn keys() -> Vec<KeyRow> {
 /// The keys that `--dry-run` shows of some runs: the same ones in the same order of each.
 pub struct ShownSettings<'a> {
     plan: &'a Plan,
-    axes: Vec<Axis>,
+    axes: Vec<AxisDef>,
     keys: Vec<(&'static str, Get)>,
     has_commands: bool,
 }
@@ -211,17 +219,20 @@ impl<'a> ShownSettings<'a> {
         // A command knows of its settings what is in its words, which are shown; that a run has the defaults of others would
         // not be so.
         let only_commands = has_commands && commands.all(|is| is);
-        let names = [Axis::MODEL, Axis::DATASET];
-        let is_used = |axis: &Axis| {
-            names.contains(axis) || plan.varying.iter().any(|varying| varying == axis.key())
+        let named = ["model", "dataset"].map(Cow::Borrowed);
+        let is_used = |def: &&AxisDef| {
+            def.is_own()
+                || named.contains(&def.key)
+                || plan.varying.iter().any(|key| *key == *def.key)
         };
-        let axes = Axis::all().filter(|axis| !only_commands || is_used(axis)).collect();
+        let list = AxisList::of(plan.runs.iter().map(|run| &*run.job));
+        let axes = list.defs().filter(|def| !only_commands || is_used(def)).cloned().collect();
         Self { plan, axes, keys: keys.collect(), has_commands }
     }
 
     /// Their values in a run, in base units.
-    pub fn of(&self, run: &PlannedRun) -> Vec<(&'static str, Json)> {
-        let axes = self.axes.iter().map(|axis| (axis.key(), axis.get(&run.job).into()));
+    pub fn of(&self, run: &PlannedRun) -> Vec<(&str, Json)> {
+        let axes = self.axes.iter().map(|def| (&*def.key, def.of(&run.job).into()));
         let keys = self.keys.iter().map(|(name, get)| (*name, get(self.plan, run)));
         let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
         axes.chain(keys).chain(self.has_commands.then(command)).collect()
@@ -232,18 +243,27 @@ fn or_list(schema: &Json) -> Json {
     json!({ "anyOf": [schema, { "type": "array", "items": schema, "minItems": 1 }] })
 }
 
+/// An object of these axes, and any others: only perftune knows which of one's own there are.
+fn of_axes(schema: impl Fn(&AxisDef) -> Json) -> Json {
+    let own = schema(&AxisDef::own("own"));
+    let mut found = object(&axes(schema));
+    found["properties"][own::ENV_TABLE] = json!({ "type": "object", "additionalProperties": own });
+    found["additionalProperties"] = own;
+    found
+}
+
 /// An object of these properties and no others.
 fn object(properties: &Map<String, Json>) -> Json {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
-fn axes(schema: impl Fn(Axis) -> Json) -> Map<String, Json> {
-    let property = |axis: Axis| {
-        let mut schema = schema(axis);
-        schema["description"] = axis.def().about.into();
-        (axis.key().to_owned(), schema)
+fn axes(schema: impl Fn(&AxisDef) -> Json) -> Map<String, Json> {
+    let property = |def: &AxisDef| {
+        let mut schema = schema(def);
+        schema["description"] = def.about.into();
+        (def.key.clone().into_owned(), schema)
     };
-    Axis::all().map(property).collect()
+    AXES.iter().map(property).collect()
 }
 
 /// The properties of the keys below `table`.
@@ -285,29 +305,29 @@ fn properties(table: &str, keys: &[Described]) -> Json {
 fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
     let mut schema = match table.holds {
         Holds::Axes => {
-            let mut schema = object(&axes(|axis| or_list(&kind(axis).schema())));
-            schema["required"] = json!([Axis::MODEL.key(), Axis::DATASET.key()]);
+            let mut schema = of_axes(|axis| or_list(&kind(axis).schema()));
+            schema["required"] = json!(["model", "dataset"]);
             schema
         }
         Holds::GridKeys | Holds::CellKeys => {
             let mut schema = properties(table.name, keys);
             if table.name == "train" {
-                for axis in Axis::all().filter(|axis| axis.def().in_train) {
-                    schema["properties"][axis.key()] = kind(axis).schema();
+                for def in AXES.iter().filter(|def| def.in_train) {
+                    schema["properties"][&*def.key] = kind(def).schema();
                 }
             }
             schema
         }
         Holds::Cells => {
-            let cell = object(&axes(|axis| match table.name {
+            let cell = of_axes(|axis| match table.name {
                 "include" => kind(axis).schema(),
                 _ => or_list(&kind(axis).schema()),
-            }));
+            });
             json!({ "type": "array", "items": cell })
         }
         Holds::Overrides => {
             let mut found = Map::new();
-            found.insert("match".to_owned(), object(&axes(|axis| or_list(&kind(axis).schema()))));
+            found.insert("match".to_owned(), of_axes(|axis| or_list(&kind(axis).schema())));
             for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
                 found.insert(table.name.to_owned(), table_schema(table, keys));
             }

@@ -14,7 +14,7 @@ use super::schema;
 use super::select::{Selector, Which};
 use super::serving::Around;
 use super::settings::Settings;
-use super::world::{Bases, MachineFacts, World};
+use super::world::{MachineFacts, World};
 use crate::control::policy::StopPolicy;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::Table;
@@ -204,7 +204,7 @@ pub(super) struct Resolver<'a> {
     base: Settings,
     full: bool,
     machine: &'a MachineFacts,
-    bases: &'a Bases,
+    context: Context<'a>,
     overrides: Vec<Override<'a>>,
     /// By the overrides that match: most cells share their settings with many others.
     known: HashMap<Vec<usize>, Rc<Resolved>>,
@@ -216,10 +216,10 @@ impl<'a> Resolver<'a> {
         base: &Settings,
         full: bool,
         machine: &'a MachineFacts,
-        bases: &'a Bases,
+        context: Context<'a>,
     ) -> Self {
         let (base, known) = (base.clone(), HashMap::new());
-        Self { base, full, machine, bases, overrides: Vec::new(), known }
+        Self { base, full, machine, context, overrides: Vec::new(), known }
     }
 
     /// Reads every `[[override]]`.
@@ -232,12 +232,12 @@ impl<'a> Resolver<'a> {
     ) {
         for (table, place) in read::tables(root, "override", problems) {
             // One that matches no cell is read all the same, for its mistakes.
-            schema::put(&mut self.base.clone(), table, &Context::of(self.bases), problems);
+            schema::put(&mut self.base.clone(), table, &self.context, problems);
             let fixed = fixed(table, world, problems);
             for (axis, choice) in &fixed {
                 let pool = &axes.pools[axis.index()];
                 if pool.origin == Origin::Grid || pool.varies() {
-                    let key = axis.key();
+                    let key = world.axes.key(*axis);
                     problems.error_with(
                         choice.place.unwrap_or(place),
                         format!(
@@ -276,7 +276,7 @@ impl<'a> Resolver<'a> {
                 let mut settings = self.base.clone();
                 for index in &matching {
                     let Override { table, fixed, .. } = &self.overrides[*index];
-                    schema::put(&mut settings, table, &Context::of(self.bases), problems);
+                    schema::put(&mut settings, table, &self.context, problems);
                     // The newest first: it is the one that is found.
                     settings.fixed.splice(0..0, fixed.iter().cloned());
                 }
@@ -306,8 +306,9 @@ impl<'a> Resolver<'a> {
 
 /// The axes that `[train]` of an `[[override]]` sets.
 fn fixed(table: &Table, world: &World<'_>, problems: &mut Problems) -> Vec<(Axis, Choice)> {
-    let axes = Axis::all().filter(|axis| axis.def().in_train);
-    let said = axes.filter_map(|axis| Some((axis, table.table("train")?.get(axis.key())?)));
+    let axes = world.axes.all().filter(|axis| world.axes.def(*axis).in_train);
+    let said =
+        axes.filter_map(|axis| Some((axis, table.table("train")?.get(world.axes.key(axis))?)));
     let read = said.filter_map(|(axis, entry)| {
         let choice = problems.ok(axis::read(axis, &entry.node, world))?;
         Some((axis, Choice { place: Some(entry.key_place), ..choice }))

@@ -1,19 +1,21 @@
 //! The tables of the grid file, and its whole text as settings: which keys there are (those of [`KEYS`] and the axes), what is
 //! said to one that is not among them, and what a file or an `[[override]]` sets.
 
+use std::borrow::Cow;
+
 use super::gate;
 use super::key::{self, Context};
 use super::keys::KEYS;
 use super::models;
 use super::objectives;
+use super::own;
 use super::read;
 use super::settings::Settings;
 use super::worker;
-use super::world::Bases;
 use crate::document::problems::{Problems, shown};
 use crate::document::suggest;
-use crate::document::tree::{Node, Table};
-use crate::event::Axis;
+use crate::document::tree::{Entry, Node, Table};
+use crate::event::{AXES, AxisList};
 
 /// What a table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,15 +86,14 @@ impl TableDef {
     }
 
     /// The keys that it may have; none where they are free.
-    fn keys(&self) -> Vec<&'static str> {
+    fn keys<'a>(&self, axes: &'a AxisList) -> Vec<&'a str> {
         match self.holds {
-            Holds::Axes | Holds::Cells => Axis::keys(),
+            Holds::Axes | Holds::Cells => axes.keys(),
             Holds::Overrides => ["match"].into_iter().chain(overridable()).collect(),
             Holds::GridKeys | Holds::CellKeys => {
                 let mut keys = below(self.name);
                 if self.name == "train" {
-                    let axes = Axis::all().filter(|axis| axis.def().in_train);
-                    keys.extend(axes.map(Axis::key));
+                    keys.extend(AXES.iter().filter(|def| def.in_train).map(|def| &*def.key));
                 }
                 keys
             }
@@ -130,32 +131,55 @@ pub(super) fn top() -> Vec<&'static str> {
     keys.chain(TABLES.iter().map(|table| table.name)).collect()
 }
 
+/// The names that keys of `[grid]` may have.
+struct Names<'a> {
+    axes: &'a AxisList,
+    /// What commands have in braces.
+    wanted: Vec<Cow<'a, str>>,
+}
+
 /// Reports every key at the top that there is not.
 pub(super) fn check_top(root: &Table, problems: &mut Problems) {
-    check_keys(root, "at the top level", None, &top(), problems);
+    let names = Names { axes: &AxisList::default(), wanted: Vec::new() };
+    check_keys(root, "at the top level", None, &top(), &names, problems);
 }
 
 /// Reports every key that there is not.
-fn check(root: &Table, problems: &mut Problems) {
+fn check(root: &Table, axes: &AxisList, problems: &mut Problems) {
+    let names = Names { axes, wanted: own::placeholders(root) };
     check_top(root, problems);
     for table in &TABLES {
         for inner in tables_of(root, table.name) {
-            check_table(table, inner, problems);
+            check_table(table, inner, &names, problems);
         }
     }
 }
 
-fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
-    let keys = table.keys();
+fn check_table(table: &TableDef, inner: &Table, names: &Names<'_>, problems: &mut Problems) {
+    let keys = table.keys(names.axes);
     // Where there are none they are free.
     if !keys.is_empty() {
-        check_keys(inner, &format!("in {}", table.shown()), Some(table.holds), &keys, problems);
+        check_keys(
+            inner,
+            &format!("in {}", table.shown()),
+            Some(table.holds),
+            &keys,
+            names,
+            problems,
+        );
     }
     match table.name {
         "models" => {
             for entry in &inner.entries {
                 if let Some(model) = entry.node.table() {
-                    check_keys(model, "in [models.NAME]", None, &below("models.NAME"), problems);
+                    check_keys(
+                        model,
+                        "in [models.NAME]",
+                        None,
+                        &below("models.NAME"),
+                        names,
+                        problems,
+                    );
                 }
             }
         }
@@ -164,18 +188,25 @@ fn check_table(table: &TableDef, inner: &Table, problems: &mut Problems) {
                 gate::tables(metrics, &mut |_, entry| {
                     if let Some(rule) = entry.node.table() {
                         let keys = below("gate.metrics.METRIC");
-                        check_keys(rule, "in [gate.metrics]", None, &keys, problems);
+                        check_keys(rule, "in [gate.metrics]", None, &keys, names, problems);
                     }
                 });
             }
         }
         "override" => {
             for wanted in tables_of(inner, "match") {
-                check_keys(wanted, "in match", None, &Axis::keys(), problems);
+                check_keys(
+                    wanted,
+                    "in match",
+                    Some(Holds::Cells),
+                    &names.axes.keys(),
+                    names,
+                    problems,
+                );
             }
             for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
                 for inner in tables_of(inner, table.name) {
-                    check_table(table, inner, problems);
+                    check_table(table, inner, names, problems);
                 }
             }
         }
@@ -195,12 +226,19 @@ fn check_keys(
     within: &str,
     holds: Option<Holds>,
     keys: &[&str],
+    names: &Names<'_>,
     problems: &mut Problems,
 ) {
     let of_override = holds == Some(Holds::Overrides);
-    for entry in table.entries.iter().filter(|entry| !keys.contains(&&*entry.key)) {
-        let key = shown(&entry.key);
-        if of_override && Axis::find(&entry.key).is_some() {
+    let of_axes = matches!(holds, Some(Holds::Axes | Holds::Cells));
+    let entries: Vec<(Cow<'_, str>, &Entry)> = if of_axes {
+        own::entries(table).collect()
+    } else {
+        table.entries.iter().map(|entry| (Cow::Borrowed(&*entry.key), entry)).collect()
+    };
+    for (key, entry) in entries.iter().filter(|(key, _)| !keys.contains(&&**key)) {
+        let key = shown(key);
+        if of_override && names.axes.find(&entry.key).is_some() {
             problems.error_with(
                 entry.key_place,
                 format!(
@@ -212,21 +250,44 @@ fn check_keys(
             problems.error_with(
                 entry.key_place,
                 format!("unknown key `{key}` {within}"),
-                hint(&entry.key, keys, of_override),
+                if holds == Some(Holds::Axes) {
+                    grid_hint(&key, keys, names)
+                } else {
+                    hint(&key, keys, of_override, names.axes)
+                },
             );
         }
     }
 }
 
+/// What was meant by a key of `[grid]` that is no axis.
+fn grid_hint(key: &str, keys: &[&str], names: &Names<'_>) -> String {
+    let wanted = names.wanted.iter().map(|name| &**name).filter(|name| *name != key);
+    let near = suggest::nearest(key, keys.iter().copied().chain(wanted));
+    let elsewhere = TABLES.iter().any(|table| table.keys(names.axes).contains(&key));
+    if elsewhere {
+        hint(key, keys, false, names.axes)
+    } else if let Some(near) = near {
+        format!("did you mean `{near}`?")
+    } else if let Some(why) = own::why_not(key) {
+        why
+    } else {
+        let all = keys.join(", ");
+        format!(
+            "an axis of your own stands in the command of a model as {{{key}}}; the others are {all}"
+        )
+    }
+}
+
 /// What was meant by a key that is not one of `keys`.
-fn hint(key: &str, keys: &[&str], of_override: bool) -> String {
+fn hint(key: &str, keys: &[&str], of_override: bool, axes: &AxisList) -> String {
     let table = TABLES.iter().find(|table| table.name == key);
     if of_override && table.is_some_and(|table| table.holds == Holds::GridKeys) {
         return format!("[{key}] is the same for the whole grid");
     }
     let has = |table: &&TableDef| {
         let plain = matches!(table.holds, Holds::Axes | Holds::GridKeys | Holds::CellKeys);
-        plain && table.keys().contains(&key) && table.keys() != keys
+        plain && table.keys(axes).contains(&key) && table.keys(axes) != keys
     };
     // Asked last: `seed`, `metrics` and `floor` are keys of other places too.
     let (of_gate, elsewhere): (Vec<_>, Vec<_>) =
@@ -255,10 +316,10 @@ pub(super) fn put(
 }
 
 /// What a whole file says besides its axes and models; all of its keys are checked.
-pub(super) fn settings(root: &Table, bases: &Bases, problems: &mut Problems) -> Settings {
-    check(root, problems);
+pub(super) fn settings(root: &Table, context: Context<'_>, problems: &mut Problems) -> Settings {
+    check(root, context.axes, problems);
     let mut settings = Settings::default();
-    put(&mut settings, root, &Context::of(bases), problems);
+    put(&mut settings, root, &context, problems);
     worker::check(&settings, root, problems);
     gate::check_draws(&settings.gate, root, problems);
     objectives::check(&settings.objectives, root, problems);
@@ -270,5 +331,6 @@ pub(super) fn settings(root: &Table, bases: &Bases, problems: &mut Problems) -> 
 pub(super) fn settings_of(text: &str, problems: &mut Problems) -> Settings {
     let text = problems.add_file("f".into(), text.to_owned());
     let root = crate::document::tree::parse_document(text, problems).unwrap();
-    settings(&root, &Bases::new(".".as_ref()), problems)
+    let (bases, axes) = (super::world::Bases::new(".".as_ref()), AxisList::default());
+    settings(&root, Context::of(&bases, &axes), problems)
 }

@@ -2,6 +2,7 @@
 
 use super::axes::{Axes, Cell};
 use super::axis::{self, Choice};
+use super::own;
 use super::set::Scalar;
 use super::world::World;
 use crate::document::problems::{Place, Problems};
@@ -46,8 +47,8 @@ impl Selector {
     ) -> Option<Self> {
         let Which { table, place, name } = *which;
         let mut terms = Vec::new();
-        for entry in &table.entries {
-            let Some(axis) = Axis::find(&entry.key) else {
+        for (key, entry) in own::entries(table) {
+            let Some(axis) = world.axes.find(&key) else {
                 continue;
             };
             let mut wanted = vec![false; grid.pools[axis.index()].choices.len()];
@@ -119,11 +120,11 @@ impl Only<'_> {
             );
             return None;
         };
-        let Some(axis) = Axis::find(key.trim()) else {
+        let Some(axis) = world.axes.find(key.trim()) else {
             problems.error_with(
                 self.whole,
                 format!("unknown axis `{}`", crate::document::problems::shown(key.trim())),
-                suggest::hint(key.trim(), &Axis::keys(), "the axes are"),
+                suggest::hint(key.trim(), &world.axes.keys(), "the axes are"),
             );
             return None;
         };
@@ -147,7 +148,7 @@ impl Only<'_> {
                 let there: Vec<&str> = there.map(|index| choices[index].label.as_str()).collect();
                 problems.error_with(
                     Place { text: self.text, span: Some((start, start + part.trim().len())) },
-                    format!("no cell has {} = {}", axis.key(), part.trim()),
+                    format!("no cell has {} = {}", world.axes.key(axis), part.trim()),
                     suggest::hint(part.trim(), &there, "the values there are"),
                 );
             }

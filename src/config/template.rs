@@ -1,7 +1,7 @@
 //! The command of a model, with the settings of a cell still to be filled in.
 
 use crate::document::problems::{Place, Problems};
-use crate::event::{Axis, CommandSpec, JobSpec};
+use crate::event::{AxisList, CommandSpec, JobSpec, axis};
 
 type Fact = (&'static str, fn(&JobSpec) -> String);
 
@@ -14,25 +14,71 @@ const FACTS: &[Fact] = &[
 ];
 
 /// What stands in braces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Placeholder {
-    Axis(Axis),
+    /// The key of an axis.
+    Axis(String),
     /// Its place in [`FACTS`].
     Fact(usize),
 }
 
 impl Placeholder {
-    pub(super) fn find(name: &str) -> Option<Self> {
+    pub(super) fn find(name: &str, axes: &AxisList) -> Option<Self> {
         let fact = || FACTS.iter().position(|(fact, _)| *fact == name);
-        Axis::find(name).map(Self::Axis).or_else(|| fact().map(Self::Fact))
+        let of_axis = axes.find(name).map(|_| Self::Axis(name.to_owned()));
+        of_axis.or_else(|| fact().map(Self::Fact))
     }
 
-    pub(super) fn names() -> Vec<&'static str> {
-        let mut names = Axis::keys();
+    pub(super) fn names(axes: &AxisList) -> Vec<&str> {
+        let mut names = axes.keys();
         names.extend(FACTS.iter().map(|(name, _)| *name));
         names.sort_unstable();
         names
     }
+}
+
+/// A part of a word as it is written.
+pub(super) enum Written<'a> {
+    /// Its doubled braces made single.
+    Text(String),
+    /// With its braces.
+    Braces(&'a str),
+}
+
+/// The parts of a word, and from a brace on that stands alone, the rest.
+pub(super) fn written(word: &str) -> (Vec<Written<'_>>, Option<&str>) {
+    let (mut parts, mut text, mut rest) = (Vec::new(), String::new(), word);
+    while let Some(at) = rest.find(['{', '}']) {
+        text.push_str(&rest[..at]);
+        let here = &rest[at..];
+        if here.starts_with("{{") || here.starts_with("}}") {
+            text.push_str(&here[..1]);
+            rest = &here[2..];
+            continue;
+        }
+        let end = here.strip_prefix('{').and_then(|inner| inner.find('}'));
+        let Some(end) = end else {
+            return (parts, Some(here));
+        };
+        if !text.is_empty() {
+            parts.push(Written::Text(std::mem::take(&mut text)));
+        }
+        parts.push(Written::Braces(&here[..end + 2]));
+        rest = &here[end + 2..];
+    }
+    text.push_str(rest);
+    if !text.is_empty() || parts.is_empty() {
+        parts.push(Written::Text(text));
+    }
+    (parts, None)
+}
+
+/// What stands in the braces of a word.
+pub(super) fn names(word: &str) -> impl Iterator<Item = &str> {
+    written(word).0.into_iter().filter_map(|part| match part {
+        Written::Text(_) => None,
+        Written::Braces(braces) => Some(&braces[1..braces.len() - 1]),
+    })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +103,7 @@ impl CommandModel {
     pub(super) fn of(&self, job: &JobSpec) -> CommandSpec {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
-            Part::Placeholder(Placeholder::Axis(axis), _) => axis.get(job).to_string(),
+            Part::Placeholder(Placeholder::Axis(key), _) => axis::value(key, job).to_string(),
             Part::Placeholder(Placeholder::Fact(fact), _) => FACTS[*fact].1(job),
         };
         let words = self.words.iter();
@@ -68,13 +114,18 @@ impl CommandModel {
         }
     }
 
+    /// Whether its words name this axis.
+    pub(super) fn names(&self, key: &str) -> bool {
+        let of = |part: &Part| matches!(part, Part::Placeholder(Placeholder::Axis(axis), _) if axis == key);
+        self.words.iter().flatten().any(of)
+    }
+
     /// Reports the axes in its words that have no value in a grid where they are left to the model.
-    pub(super) fn check(&self, is_unset: impl Fn(Axis) -> bool, problems: &mut Problems) {
+    pub(super) fn check(&self, is_unset: impl Fn(&str) -> bool, problems: &mut Problems) {
         for part in self.words.iter().flatten() {
-            if let Part::Placeholder(Placeholder::Axis(axis), place) = part
-                && is_unset(*axis)
+            if let Part::Placeholder(Placeholder::Axis(key), place) = part
+                && is_unset(key)
             {
-                let key = axis.key();
                 problems.error_with(
                     *place,
                     format!("`{{{key}}}` has no value: [grid] does not name `{key}`"),

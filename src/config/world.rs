@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::DataError;
 use crate::document::problems::GRID;
 use crate::document::tree::Node;
+use crate::event::AxisList;
 use crate::sampler::LimitMeans;
 use crate::schedule::Repeats;
 use crate::units::Span;
@@ -117,6 +118,7 @@ pub(super) struct World<'a> {
     pub(super) dataset_names: Vec<String>,
     pub(super) cores: u32,
     pub(super) bases: &'a Bases,
+    pub(super) axes: &'a AxisList,
 }
 
 impl World<'_> {

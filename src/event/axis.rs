@@ -3,80 +3,36 @@
 //!
 //! A new axis is an entry here, at the end (cells are named in this order), and the field of [`JobSpec`] that whoever obeys
 //! it reads. What is special to some axes (a data set has a folder, threads depend on the machine) is not said here.
+//! An axis of the user's own is the same entry, made of what the grid file says ([`AxisDef::own`]); its values are kept in
+//! [`JobSpec::own`]. An [`AxisList`] holds both.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Bound;
 
 use super::job::{Allocator, JobSpec, OmpWait, Optimizer, Precision};
+use super::own::AxisValue;
 
 /// The most samples that a step or a request may have.
 pub const LARGEST_BATCH: u32 = 1 << 24;
 
-/// A value of an axis.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AxisValue {
-    /// A name or a word.
-    Text(Cow<'static, str>),
-    /// A whole number.
-    Count(u32),
-    /// Any number.
-    Number(f64),
-    /// True or false.
-    Flag(bool),
-    /// The model's own default.
-    Unset,
-}
-
-impl AxisValue {
-    fn count(&self) -> Option<u32> {
-        match self {
-            Self::Count(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    fn text(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            _ => "",
-        }
-    }
-
-    fn number(&self) -> f64 {
-        match self {
-            Self::Number(value) => *value,
-            _ => 0.0,
-        }
+fn count(value: &AxisValue) -> Option<u32> {
+    match value {
+        AxisValue::Whole(value) => u32::try_from(*value).ok(),
+        _ => None,
     }
 }
 
-/// As cells are named by it, and `--only` chooses it; numbers read back as the same number.
-impl fmt::Display for AxisValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.pad(text),
-            Self::Count(value) => value.fmt(f),
-            // Never three hundred zeros long.
-            Self::Number(value) if *value == 0.0 || (1e-6..1e9).contains(&value.abs()) => {
-                value.fmt(f)
-            }
-            Self::Number(value) => fmt::LowerExp::fmt(value, f),
-            Self::Flag(value) => value.fmt(f),
-            Self::Unset => f.pad("default"),
-        }
+fn words_of(value: &AxisValue) -> &str {
+    match value {
+        AxisValue::Text(text) => text,
+        _ => "",
     }
 }
 
-impl From<AxisValue> for serde_json::Value {
-    fn from(value: AxisValue) -> Self {
-        match value {
-            AxisValue::Text(text) => text.into(),
-            AxisValue::Count(value) => value.into(),
-            AxisValue::Number(value) => value.into(),
-            AxisValue::Flag(value) => value.into(),
-            AxisValue::Unset => Self::Null,
-        }
+fn number(value: &AxisValue) -> f64 {
+    match value {
+        AxisValue::Number(value) => *value,
+        _ => 0.0,
     }
 }
 
@@ -150,17 +106,19 @@ pub enum AxisKind {
     Flag,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A number, a text, true or false.
+    Any,
 }
 
 /// All that is said of an axis.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AxisDef {
     /// The key of `[grid]`, the placeholder of commands and the column of `report.csv`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// The value in the name of a cell, from the value as text.
-    pub tag: fn(&str) -> String,
+    pub tag: fn(&Self, &str) -> String,
     /// The column of the table of runs.
-    pub heading: &'static str,
+    pub heading: Cow<'static, str>,
     /// What it is, on one line.
     pub about: &'static str,
     /// What its values are.
@@ -170,9 +128,52 @@ pub struct AxisDef {
     /// Whether `[train]` may fix it instead of the grid.
     pub in_train: bool,
     /// Its value in a job.
-    pub get: fn(&JobSpec) -> AxisValue,
+    get: fn(&Self, &JobSpec) -> AxisValue,
     /// Puts a value into a job.
-    pub set: fn(&mut JobSpec, &AxisValue),
+    pub set: fn(&Self, &mut JobSpec, &AxisValue),
+}
+
+impl AxisDef {
+    /// An axis of the user's.
+    pub fn own(key: &str) -> Self {
+        Self {
+            key: key.to_owned().into(),
+            tag: |def, label| short_name(&def.key, label),
+            // Its two lines take less room.
+            heading: key.replacen('.', ".\n", 1).into(),
+            about: "an axis of the grid's own",
+            kind: AxisKind::Any,
+            default: Some(AxisValue::Unset),
+            in_train: false,
+            get: |def, job| job.own.get(&def.key).cloned().unwrap_or(AxisValue::Unset),
+            set: |def, job, value| job.own.put(&def.key, value.clone()),
+        }
+    }
+
+    /// Whether it is an axis of the user's.
+    pub fn is_own(&self) -> bool {
+        matches!(self.key, Cow::Owned(_))
+    }
+
+    /// Its value in a job; of a command that nobody told anything only its name.
+    pub fn of(&self, job: &JobSpec) -> AxisValue {
+        if job.work.is_unset() && self.key != AXES[Axis::MODEL.0].key {
+            return AxisValue::Unset;
+        }
+        (self.get)(self, job)
+    }
+
+    /// Its value in a job, as reports write it: empty where there is none.
+    pub fn shown(&self, job: &JobSpec) -> String {
+        match self.of(job) {
+            AxisValue::Unset if self.is_own() => "-".to_owned(),
+            value => value.to_string(),
+        }
+    }
+}
+
+const fn said(text: &'static str) -> Cow<'static, str> {
+    Cow::Borrowed(text)
 }
 
 fn text(text: &str) -> AxisValue {
@@ -184,176 +185,174 @@ fn word(word: &'static str) -> AxisValue {
 }
 
 fn knob(value: Option<u32>) -> AxisValue {
-    value.map_or(AxisValue::Unset, AxisValue::Count)
+    value.map_or(AxisValue::Unset, |value| AxisValue::Whole(value.into()))
 }
 
 /// In the order in which cells are named.
 pub static AXES: &[AxisDef] = &[
     AxisDef {
-        key: "model",
-        tag: safe_name,
-        heading: "model",
+        key: said("model"),
+        tag: |_, label| safe_name(label),
+        heading: said("model"),
         about: "what is trained and served: see `perftune list models`, or a command of [models]",
         kind: AxisKind::Model,
         default: None,
         in_train: false,
-        get: |job| text(&job.model.name),
-        set: |job, value| value.text().clone_into(&mut job.model.name),
+        get: |_, job| text(&job.model.name),
+        set: |_, job, value| words_of(value).clone_into(&mut job.model.name),
     },
     AxisDef {
-        key: "dataset",
-        tag: safe_name,
-        heading: "dataset",
+        key: said("dataset"),
+        tag: |_, label| safe_name(label),
+        heading: said("dataset"),
         about: "what it is trained on: see `perftune list datasets`, or a folder with a dataset.toml",
         kind: AxisKind::Dataset,
         default: None,
         in_train: false,
-        get: |job| text(&job.dataset),
-        set: |job, value| value.text().clone_into(&mut job.dataset),
+        get: |_, job| text(&job.dataset),
+        set: |_, job, value| words_of(value).clone_into(&mut job.dataset),
     },
     AxisDef {
-        key: "batch_size",
-        tag: |label| format!("b{label}"),
-        heading: "batch",
+        key: said("batch_size"),
+        tag: |_, label| format!("b{label}"),
+        heading: said("batch"),
         about: "samples a training step",
         kind: AxisKind::Count { most: LARGEST_BATCH },
-        default: Some(AxisValue::Count(64)),
+        default: Some(AxisValue::Whole(64)),
         in_train: true,
-        get: |job| AxisValue::Count(job.train.batch_size),
-        set: |job, value| job.train.batch_size = value.count().unwrap_or(1),
+        get: |_, job| AxisValue::Whole(job.train.batch_size.into()),
+        set: |_, job, value| job.train.batch_size = count(value).unwrap_or(1),
     },
     AxisDef {
-        key: "learning_rate",
-        tag: |label| format!("lr{label}"),
-        heading: "rate",
+        key: said("learning_rate"),
+        tag: |_, label| format!("lr{label}"),
+        heading: said("rate"),
         about: "size of a step of the optimizer",
         kind: AxisKind::Number(Range::new(Bound::Excluded(0.0), Bound::Unbounded)),
         default: Some(AxisValue::Number(1e-3)),
         in_train: true,
-        get: |job| AxisValue::Number(job.train.learning_rate),
-        set: |job, value| job.train.learning_rate = value.number(),
+        get: |_, job| AxisValue::Number(job.train.learning_rate),
+        set: |_, job, value| job.train.learning_rate = number(value),
     },
     AxisDef {
-        key: "optimizer",
-        tag: str::to_owned,
-        heading: "optim.",
+        key: said("optimizer"),
+        tag: |_, label| label.to_owned(),
+        heading: said("optim."),
         about: "the update rule",
         kind: AxisKind::Word(Optimizer::WORDS),
         default: Some(AxisValue::Text(Cow::Borrowed("adam"))),
         in_train: true,
-        get: |job| word(job.train.optimizer.word()),
-        set: |job, value| {
-            job.train.optimizer = Optimizer::named(value.text()).unwrap_or_default();
+        get: |_, job| word(job.train.optimizer.word()),
+        set: |_, job, value| {
+            job.train.optimizer = Optimizer::named(words_of(value)).unwrap_or_default();
         },
     },
     AxisDef {
-        key: "weight_decay",
-        tag: |label| format!("wd{label}"),
-        heading: "decay",
+        key: said("weight_decay"),
+        tag: |_, label| format!("wd{label}"),
+        heading: said("decay"),
         about: "L2 penalty on the weights (decoupled for adamw)",
         kind: AxisKind::Number(Range::new(Bound::Included(0.0), Bound::Unbounded)),
         default: Some(AxisValue::Number(0.0)),
         in_train: true,
-        get: |job| AxisValue::Number(job.train.weight_decay),
-        set: |job, value| job.train.weight_decay = value.number(),
+        get: |_, job| AxisValue::Number(job.train.weight_decay),
+        set: |_, job, value| job.train.weight_decay = number(value),
     },
     AxisDef {
-        key: "threads",
-        tag: |label| format!("t{label}"),
-        heading: "thr.",
+        key: said("threads"),
+        tag: |_, label| format!("t{label}"),
+        heading: said("thr."),
         about: "compute threads; 0 means all cores that the run may use",
         kind: AxisKind::Threads { most: 1024 },
-        default: Some(AxisValue::Count(0)),
+        default: Some(AxisValue::Whole(0)),
         in_train: false,
-        get: |job| AxisValue::Count(job.threads),
-        set: |job, value| job.threads = value.count().unwrap_or(1),
+        get: |_, job| AxisValue::Whole(job.threads.into()),
+        set: |_, job, value| job.threads = count(value).unwrap_or(1),
     },
     AxisDef {
-        key: "device",
-        tag: |label| label.replace(':', ""),
-        heading: "device",
+        key: said("device"),
+        tag: |_, label| label.replace(':', ""),
+        heading: said("device"),
         about: "what it computes on",
         kind: AxisKind::Device,
         default: Some(AxisValue::Text(Cow::Borrowed("cpu"))),
         in_train: false,
-        get: |job| text(&job.device),
-        set: |job, value| value.text().clone_into(&mut job.device),
+        get: |_, job| text(&job.device),
+        set: |_, job, value| words_of(value).clone_into(&mut job.device),
     },
     AxisDef {
-        key: "flush_denormals",
-        tag: |label| if label == "true" { "flush" } else { "noflush" }.to_owned(),
-        heading: "flush",
+        key: said("flush_denormals"),
+        tag: |_, label| if label == "true" { "flush" } else { "noflush" }.to_owned(),
+        heading: said("flush"),
         about: "flush subnormal numbers to zero: some models get slower while they train without",
         kind: AxisKind::Flag,
         default: Some(AxisValue::Flag(true)),
         in_train: false,
-        get: |job| AxisValue::Flag(job.flush_denormals),
-        set: |job, value| job.flush_denormals = *value == AxisValue::Flag(true),
+        get: |_, job| AxisValue::Flag(job.flush_denormals),
+        set: |_, job, value| job.flush_denormals = *value == AxisValue::Flag(true),
     },
     AxisDef {
-        key: "allocator",
-        tag: str::to_owned,
-        heading: "alloc.",
+        key: said("allocator"),
+        tag: |_, label| label.to_owned(),
+        heading: said("alloc."),
         about: "keep freed memory (retain), or the system's defaults: a lower peak, more page faults",
         kind: AxisKind::Word(Allocator::WORDS),
         default: Some(AxisValue::Text(Cow::Borrowed("retain"))),
         in_train: false,
-        get: |job| word(job.allocator.word()),
-        set: |job, value| job.allocator = Allocator::named(value.text()).unwrap_or_default(),
+        get: |_, job| word(job.allocator.word()),
+        set: |_, job, value| job.allocator = Allocator::named(words_of(value)).unwrap_or_default(),
     },
     AxisDef {
-        key: "omp_wait",
-        tag: |label| format!("omp-{label}"),
-        heading: "omp",
+        key: said("omp_wait"),
+        tag: |_, label| format!("omp-{label}"),
+        heading: said("omp"),
         about: "how compute threads wait for each other: spin (active), spin for a moment (brief), or sleep (passive)",
         kind: AxisKind::Word(OmpWait::WORDS),
         default: Some(AxisValue::Text(Cow::Borrowed("active"))),
         in_train: false,
-        get: |job| word(job.omp_wait.word()),
-        set: |job, value| job.omp_wait = OmpWait::named(value.text()).unwrap_or_default(),
+        get: |_, job| word(job.omp_wait.word()),
+        set: |_, job, value| job.omp_wait = OmpWait::named(words_of(value)).unwrap_or_default(),
     },
     AxisDef {
-        key: "depth",
-        tag: |label| format!("d{label}"),
-        heading: "depth",
+        key: said("depth"),
+        tag: |_, label| format!("d{label}"),
+        heading: said("depth"),
         about: "layers of the model; each model has its own default",
         kind: AxisKind::Count { most: 1000 },
         default: Some(AxisValue::Unset),
         in_train: false,
-        get: |job| knob(job.model.depth),
-        set: |job, value| job.model.depth = value.count(),
+        get: |_, job| knob(job.model.depth),
+        set: |_, job, value| job.model.depth = count(value),
     },
     AxisDef {
-        key: "width",
-        tag: |label| format!("w{label}"),
-        heading: "width",
+        key: said("width"),
+        tag: |_, label| format!("w{label}"),
+        heading: said("width"),
         about: "units or channels of a layer; each model has its own default",
         kind: AxisKind::Count { most: 65_536 },
         default: Some(AxisValue::Unset),
         in_train: false,
-        get: |job| knob(job.model.width),
-        set: |job, value| job.model.width = value.count(),
+        get: |_, job| knob(job.model.width),
+        set: |_, job, value| job.model.width = count(value),
     },
     AxisDef {
-        key: "precision",
-        tag: str::to_owned,
-        heading: "prec.",
+        key: said("precision"),
+        tag: |_, label| label.to_owned(),
+        heading: said("prec."),
         about: "what the model computes with: 32-bit floats, or mixed with 16-bit ones",
         kind: AxisKind::Word(Precision::WORDS),
         default: Some(AxisValue::Text(Cow::Borrowed("fp32"))),
         in_train: false,
-        get: |job| word(job.precision.word()),
-        set: |job, value| job.precision = Precision::named(value.text()).unwrap_or_default(),
+        get: |_, job| word(job.precision.word()),
+        set: |_, job, value| job.precision = Precision::named(words_of(value)).unwrap_or_default(),
     },
 ];
 
-/// One of [`AXES`].
+/// A place in an [`AxisList`], which begins with [`AXES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Axis(usize);
 
 impl Axis {
-    /// How many there are.
-    pub const COUNT: usize = AXES.len();
     /// What is trained and served.
     pub const MODEL: Self = Self::named("model");
     /// What it is trained on.
@@ -370,63 +369,145 @@ impl Axis {
     /// The axis that must be there.
     const fn named(key: &str) -> Self {
         let mut at = 0;
-        while !same(AXES[at].key.as_bytes(), key.as_bytes()) {
+        loop {
+            if let Cow::Borrowed(found) = &AXES[at].key
+                && same(found.as_bytes(), key.as_bytes())
+            {
+                return Self(at);
+            }
             at += 1;
         }
-        Self(at)
     }
 
-    /// Every axis, in the order in which cells are named.
-    pub fn all() -> impl Iterator<Item = Self> + Clone {
-        (0..Self::COUNT).map(Self)
-    }
-
-    /// The axis of a key of `[grid]`.
-    pub fn find(key: &str) -> Option<Self> {
-        Self::all().find(|axis| axis.key() == key)
-    }
-
-    /// Every key of `[grid]`.
-    pub fn keys() -> Vec<&'static str> {
-        Self::all().map(Self::key).collect()
-    }
-
-    /// Its place in [`AXES`].
+    /// Its place in the list.
     pub const fn index(self) -> usize {
         self.0
     }
+}
 
-    /// All that is said of it.
-    pub fn def(self) -> &'static AxisDef {
-        &AXES[self.0]
+/// The axes of a grid or of results: the built-in ones in the order in which cells are named, then the user's own.
+#[derive(Debug, Clone, Default)]
+pub struct AxisList {
+    own: Vec<AxisDef>,
+}
+
+impl AxisList {
+    /// Those of these jobs; the user's own in the order in which they are first seen.
+    pub fn of<'a>(jobs: impl IntoIterator<Item = &'a JobSpec>) -> Self {
+        let mut list = Self::default();
+        for (key, _) in jobs.into_iter().flat_map(|job| job.own.iter()) {
+            list.add(key);
+        }
+        list
+    }
+
+    /// Adds an axis of the user's own, unless it is there.
+    pub fn add(&mut self, key: &str) {
+        if self.find(key).is_none() {
+            self.own.push(AxisDef::own(key));
+        }
+    }
+
+    /// How many there are.
+    fn len(&self) -> usize {
+        AXES.len() + self.own.len()
+    }
+
+    /// All that is said of each.
+    pub fn defs(&self) -> impl Iterator<Item = &AxisDef> + Clone {
+        AXES.iter().chain(&self.own)
+    }
+
+    /// Each of them.
+    pub fn all(&self) -> impl Iterator<Item = Axis> + Clone + use<> {
+        (0..self.len()).map(Axis)
+    }
+
+    /// All that is said of one.
+    pub fn def(&self, axis: Axis) -> &AxisDef {
+        AXES.get(axis.0).unwrap_or_else(|| &self.own[axis.0 - AXES.len()])
     }
 
     /// Its key in `[grid]`.
-    pub fn key(self) -> &'static str {
-        self.def().key
+    pub fn key(&self, axis: Axis) -> &str {
+        &self.def(axis).key
     }
 
-    /// Its value in a job; of a command that nobody told anything only its name.
-    pub fn get(self, job: &JobSpec) -> AxisValue {
-        if job.work.is_unset() && self != Self::MODEL {
-            return AxisValue::Unset;
-        }
-        (self.def().get)(job)
+    /// The axis of a key of `[grid]`.
+    pub fn find(&self, key: &str) -> Option<Axis> {
+        self.defs().position(|def| def.key == key).map(Axis)
+    }
+
+    /// Every key of `[grid]`.
+    pub fn keys(&self) -> Vec<&str> {
+        self.defs().map(|def| &*def.key).collect()
+    }
+
+    /// Keys of what makes a cell the same work as another of its name: the axes, and how long it may train.
+    pub fn setting_keys(&self) -> impl Iterator<Item = &str> {
+        self.defs().map(|def| &*def.key).chain([EPOCHS])
     }
 }
+
+/// The value in a job of the axis of this key, built in or not.
+pub fn value(key: &str, job: &JobSpec) -> AxisValue {
+    match AXES.iter().find(|def| def.key == key) {
+        Some(def) => def.of(job),
+        None => job.own.get(key).cloned().unwrap_or(AxisValue::Unset),
+    }
+}
+
+/// What the reports have besides axes and metrics: their columns, and the members of a run's settings. No axis of the user's
+/// own is called so.
+pub const COLUMNS: &[&str] = &[
+    "axis",
+    "cell",
+    "confidence",
+    "env",
+    "epochs",
+    "estimate",
+    "failure",
+    "high",
+    "interference_percent",
+    "interval",
+    "known",
+    "low",
+    "metric",
+    "note",
+    "pareto",
+    "partial_test_accuracy",
+    "phase",
+    "plateaued",
+    "repeat",
+    "run",
+    "runs",
+    "runs_measured",
+    "runs_trained_to_the_end",
+    "said_by",
+    "samples",
+    "seed",
+    "serve",
+    "serve_phase",
+    "serve_throughput_phase",
+    "status",
+    "stop_detail",
+    "stop_reason",
+    "unit",
+    "validation_share",
+    "verdict",
+    "verdict_reason",
+    "wall_s",
+];
 
 /// The key of the budget of a training.
 const EPOCHS: &str = "train.epochs";
 
-/// Keys of what makes a cell the same work as another of its name: the axes, and how long it may train.
-pub fn setting_keys() -> impl Iterator<Item = &'static str> {
-    Axis::all().map(Axis::key).chain([EPOCHS])
-}
-
-/// The values of these keys, in their order.
-pub fn settings(job: &JobSpec) -> impl Iterator<Item = (&'static str, String)> {
-    let axes = Axis::all().map(|axis| (axis.key(), axis.get(job).to_string()));
-    axes.chain([(EPOCHS, job.train.epochs.to_string())])
+/// The keys of what makes a cell the same work, and their values.
+pub fn settings(job: &JobSpec) -> impl Iterator<Item = (String, String)> {
+    let axes = AxisList::of([job]);
+    let all: Vec<_> =
+        axes.defs().map(|def| (def.key.clone().into_owned(), def.shown(job))).collect();
+    all.into_iter().chain([(EPOCHS.to_owned(), job.train.epochs.to_string())])
 }
 
 const fn same(a: &[u8], b: &[u8]) -> bool {
@@ -447,27 +528,52 @@ pub fn safe_name(text: &str) -> String {
     name
 }
 
+/// A key and its value as a part of a file name: of a long value the end is told by a sum of the whole.
+fn short_name(key: &str, value: &str) -> String {
+    const LONGEST: usize = 40;
+    let name = safe_name(&format!("{key}_{value}"));
+    let longest = key.len() + 1 + LONGEST;
+    if name.len() <= longest {
+        return name;
+    }
+    // Fowler, Noll and Vo's sum (FNV-1a): the same in every build.
+    let sum = value
+        .bytes()
+        .fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{}_{sum:08x}", &name[..longest - 9])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_axis_is_found_and_holds_its_default() {
-        for axis in Axis::all() {
-            assert_eq!(Axis::find(axis.key()), Some(axis));
-            if let Some(default) = &axis.def().default {
+        let mut list = AxisList::default();
+        list.add("dropout");
+        list.add("dropout");
+        list.add("width");
+        assert_eq!(list.len(), AXES.len() + 1);
+        for axis in list.all() {
+            let def = list.def(axis);
+            assert_eq!(list.find(&def.key), Some(axis));
+            if let Some(default) = &def.default {
                 let mut job = JobSpec::default();
-                (axis.def().set)(&mut job, default);
-                assert_eq!(axis.get(&job), *default, "{}", axis.key());
+                (def.set)(def, &mut job, default);
+                assert_eq!(def.of(&job), *default, "{}", def.key);
             }
         }
-        assert_eq!(Axis::WIDTH.key(), "width");
+        assert_eq!(list.key(Axis::WIDTH), "width");
     }
 
     #[test]
     fn tags_are_safe_and_numbers_read_back() {
+        let mut list = AxisList::default();
+        list.add("dropout");
+        list.add("env.LD_PRELOAD");
+        let path = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2:/usr/lib/libx.so";
         for (key, value, label, tag) in [
-            ("batch_size", AxisValue::Count(32), "32", "b32"),
+            ("batch_size", AxisValue::Whole(32), "32", "b32"),
             ("learning_rate", AxisValue::Number(1e-3), "0.001", "lr0.001"),
             ("learning_rate", AxisValue::Number(1e-300), "1e-300", "lr1e-300"),
             ("weight_decay", AxisValue::Number(0.0), "0", "wd0"),
@@ -476,13 +582,38 @@ mod tests {
             ("allocator", text("system"), "system", "system"),
             ("omp_wait", text("brief"), "brief", "omp-brief"),
             ("precision", text("bf16"), "bf16", "bf16"),
-            ("depth", AxisValue::Count(14), "14", "d14"),
+            ("depth", AxisValue::Whole(14), "14", "d14"),
             ("model", text("org/net x"), "org/net x", "org_net_x"),
             ("model", text(".."), "..", "_."),
+            ("dropout", AxisValue::Number(0.1), "0.1", "dropout_0.1"),
+            ("dropout", AxisValue::Whole(-3), "-3", "dropout_-3"),
+            ("dropout", text("=\u{1b}[31m\n"), "=\u{1b}[31m\n", "dropout____31m_"),
+            (
+                "env.LD_PRELOAD",
+                text(path),
+                path,
+                "env.LD_PRELOAD__usr_lib_x86_64-linux-gnu_libje_4fd04834",
+            ),
         ] {
             assert_eq!(value.to_string(), label);
-            assert_eq!((Axis::find(key).unwrap().def().tag)(label), tag);
+            let def = list.def(list.find(key).unwrap());
+            assert_eq!((def.tag)(def, label), tag);
         }
+    }
+
+    #[test]
+    fn own_axes_of_jobs_are_told_in_the_order_in_which_they_are_seen() {
+        let job = |axes: &[&str]| {
+            let mut job = JobSpec::default();
+            for axis in axes {
+                job.own.put(axis, AxisValue::Whole(1));
+            }
+            job
+        };
+        let jobs = [job(&["b", "a"]), job(&["a", "c"])];
+        assert_eq!(AxisList::of(&jobs).keys()[AXES.len()..], ["b", "a", "c"]);
+        let told: Vec<_> = settings(&jobs[1]).map(|(key, _)| key).collect();
+        assert_eq!(told[AXES.len()..], ["a", "c", EPOCHS]);
     }
 
     #[test]

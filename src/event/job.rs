@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::own::OwnAxes;
 use crate::units::seconds;
 
 /// The words of a setting that is one of a few.
@@ -70,6 +71,10 @@ pub struct JobSpec {
     /// those of the same settings.
     #[serde(default, skip_serializing_if = "Precision::is_fp32")]
     pub precision: Precision,
+    /// The values of the user's own axes. Not written where there are none, so that results of other grids are still those of
+    /// the same settings.
+    #[serde(default, rename = "axes", skip_serializing_if = "OwnAxes::is_empty")]
+    pub own: OwnAxes,
     /// How to train.
     pub train: TrainSpec,
     /// How to serve; absent: the serve phase is skipped.

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod model;
 pub mod note;
 pub mod objective;
+pub mod own;
 pub mod record;
 pub mod run;
 pub mod said;
@@ -24,7 +25,7 @@ pub mod stop;
 pub mod wire;
 pub mod worker;
 
-pub use axis::{AXES, Axis, AxisKind, AxisValue, Range};
+pub use axis::{AXES, Axis, AxisDef, AxisKind, AxisList, COLUMNS, Range};
 pub use constraint::{Constraint, Evidence, Finding, Op, Ruling, Shortage, Weights};
 pub use end::{Age, Cut, StopReason};
 pub use fingerprint::{Fingerprint, FingerprintDifference};
@@ -39,6 +40,7 @@ pub use limits::{Limits, MemoryGuard, cpu_list};
 pub use model::{MODELS, ModelInfo};
 pub use note::{LeftOut, Note, Why};
 pub use objective::Objective;
+pub use own::{AxisValue, ENV, MOST_OWN, OwnAxes};
 pub use record::{
     Arm, Failure, FailureKind, Feasibility, MetricRow, Pairing, RowFields, RunRecord, RunStatus,
     RunVerdict,

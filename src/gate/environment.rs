@@ -9,9 +9,8 @@ use super::index::SideIndex;
 use super::policy::GatePolicy;
 use super::reason::GateNote;
 use super::unlike::{MachineDoubt, OtherSetting};
-use crate::event::Arm;
-use crate::event::axis::setting_keys;
 use crate::event::fingerprint::{Fingerprint, FingerprintDifference};
+use crate::event::{Arm, AxisList};
 
 /// What a fingerprint must say for its machine to be known: of each line one. Some processors have no name, and a signature instead.
 const ESSENTIAL: [&[&str]; 3] = [&["arch"], &["cpu.model", "cpu.signature"], &["cpu.cores"]];
@@ -78,17 +77,34 @@ pub(super) fn compare(
     }
     environment.settle(against, policy);
     let told = [baseline, candidate].iter().any(|side| side.tell_settings());
-    environment.notes.extend(idle_subject(&of_baseline, &of_candidate, policy, told));
+    let axes = told.then(|| axes([baseline, candidate]));
+    environment.notes.extend(idle_subject(&of_baseline, &of_candidate, policy, axes.as_ref()));
     environment
+}
+
+/// The axes that the sides tell of; of the user's own those that any run was told.
+fn axes(sides: [&SideIndex<'_>; 2]) -> AxisList {
+    let mut list = AxisList::default();
+    let runs = sides.into_iter().flat_map(SideIndex::runs);
+    for key in runs.flat_map(|run| run.settings.keys()) {
+        if list.setting_keys().all(|known| known != key) {
+            list.add(key);
+        }
+    }
+    list
 }
 
 /// Settings of cells that both sides have, where they are not the same.
 fn settings(baseline: &SideIndex<'_>, candidate: &SideIndex<'_>) -> Vec<OtherSetting> {
     let mut found: Vec<OtherSetting> = Vec::new();
+    let axes = axes([baseline, candidate]);
     for (cell, new) in &candidate.cells {
         let Some(base) = baseline.cells.get(cell) else { continue };
-        for key in setting_keys() {
-            let (base, new) = (base.values_of(key), new.values_of(key));
+        for key in axes.setting_keys() {
+            // Where an axis of one's own is not told of there was none.
+            let is_own = axes.find(key).is_some_and(|axis| axes.def(axis).is_own());
+            let without = is_own.then_some("-");
+            let (base, new) = (base.values_of(key, without), new.values_of(key, without));
             if base.is_empty() || new.is_empty() || base == new {
                 continue;
             }
@@ -160,13 +176,13 @@ impl Environment {
     }
 }
 
-/// A subject that no fingerprint has, and that is no setting where these are `told`: most likely a slip of the pen, and nothing
+/// A subject that no fingerprint has, and that is no setting where these are told: most likely a slip of the pen, and nothing
 /// is excused by it.
 fn idle_subject(
     baseline: &Prints<'_>,
     candidate: &Prints<'_>,
     policy: &GatePolicy,
-    told: bool,
+    told: Option<&AxisList>,
 ) -> Vec<GateNote> {
     let known: BTreeSet<&String> = baseline
         .iter()
@@ -174,7 +190,8 @@ fn idle_subject(
         .filter_map(|(_, print)| *print)
         .flat_map(|print| print.hard.keys().chain(print.soft.keys()))
         .collect();
-    let is_setting = |field: &str| told && setting_keys().any(|key| key == field);
+    let is_setting =
+        |field: &str| told.is_some_and(|axes| axes.setting_keys().any(|key| key == field));
     let idle = policy.subject.iter().filter(|field| !known.contains(field) && !is_setting(field));
     let note = |field: &String| GateNote::IdleSubject { field: field.clone() };
     if known.is_empty() { Vec::new() } else { idle.map(note).collect() }

@@ -49,12 +49,13 @@ impl<'a> CellRuns<'a> {
         ended.chain(self.failed.iter().chain(&self.unfinished).copied())
     }
 
-    /// What its first runs in each session were told of this; empty where no source tells.
-    pub(super) fn values_of(&self, key: &str) -> BTreeSet<&'a str> {
+    /// What its first runs in each session were told of this; empty where no source tells. `without`: what it is for those
+    /// that tell of others and not of this.
+    pub(super) fn values_of(&self, key: &str, without: Option<&'a str>) -> BTreeSet<&'a str> {
         let mut seen = BTreeSet::new();
         let told = self.runs().filter(|run| !run.settings.is_empty());
         let firsts = told.filter(|run| seen.insert(run.session.as_str()));
-        firsts.filter_map(|run| run.settings.get(key)).map(String::as_str).collect()
+        firsts.filter_map(|run| run.settings.get(key).map(String::as_str).or(without)).collect()
     }
 }
 

@@ -11,8 +11,8 @@ use super::json::{FORMAT, pretty};
 use super::layout::{Column, counted, first_of, render, wrap};
 use super::summary::{SummaryRow, cells_of};
 use super::{ReportError, markdown};
-use crate::event::axis::{setting_keys, settings};
-use crate::event::{Num, RunRecord, RunStatus};
+use crate::event::axis::settings;
+use crate::event::{AxisList, Num, RunRecord, RunStatus};
 use crate::metric::MetricDef;
 use crate::units::change;
 
@@ -168,14 +168,17 @@ impl Folders {
 
     /// The settings of cells of one name that are not the same in all folders.
     fn settings(&self, cells: &[&str]) -> Vec<String> {
-        setting_keys().flat_map(|key| self.setting(cells, key)).collect()
+        let records = self.folders.iter().flat_map(|folder| &folder.records);
+        let axes = AxisList::of(records.map(|record| &record.job));
+        axes.setting_keys().flat_map(|key| self.setting(cells, key)).collect()
     }
 
     fn setting(&self, cells: &[&str], key: &str) -> Vec<String> {
         let values = |cell: &str| {
             let values = self.folders.iter().filter_map(|folder| {
                 let first = folder.records.iter().find(|record| record.cell == cell)?;
-                let (_, value) = settings(&first.job).find(|(of, _)| *of == key)?;
+                let told = settings(&first.job).find(|(of, _)| *of == key);
+                let value = told.map_or_else(|| "-".to_owned(), |(_, value)| value);
                 Some((value, folder.name.as_str()))
             });
             let values: Vec<_> = values.collect();

@@ -10,7 +10,7 @@ use super::headline::accuracy_is_final;
 use super::shadow::ShadowReport;
 use super::summary::SummaryRow;
 use super::{ReportError, words};
-use crate::event::{Axis, MetricRow, Num, RunRecord, RunVerdict};
+use crate::event::{Axis, AxisList, MetricRow, Num, RunRecord, RunVerdict};
 
 /// The version of the document: a new minor adds fields, a new major changes or removes some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -70,8 +70,9 @@ fn settings(record: &RunRecord) -> Map<String, Value> {
     let job = &record.job;
     let mut all = Map::from_iter([("model".to_owned(), json!(job.model))]);
     let of_model = [Axis::MODEL, Axis::DEPTH, Axis::WIDTH];
-    let axes = Axis::all().filter(|axis| !of_model.contains(axis));
-    all.extend(axes.map(|axis| (axis.key().to_owned(), axis.get(job).into())));
+    let list = AxisList::of([job]);
+    let axes = list.all().filter(|axis| !of_model.contains(axis)).map(|axis| list.def(axis));
+    all.extend(axes.map(|def| (def.key.clone().into_owned(), def.of(job).into())));
     for (key, value) in [
         ("epochs", json!(job.train.epochs)),
         ("validation_share", json!(job.train.validation_share)),

@@ -13,30 +13,30 @@ use super::{ReportError, json, write_csv};
 /// One planned run: its name and its resolved settings by the names that the grid file has for them, in base units.
 /// All rows have the same keys in the same order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PlanRow {
+pub struct PlanRow<'a> {
     /// The run's name.
     pub run: String,
     /// Name and value of each setting.
     #[serde(serialize_with = "as_map")]
-    pub settings: Vec<(&'static str, Value)>,
+    pub settings: Vec<(&'a str, Value)>,
 }
 
 fn as_map<S: serde::Serializer>(
-    settings: &[(&'static str, Value)],
+    settings: &[(&str, Value)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(settings.iter().map(|(key, value)| (key, value)))
 }
 
 /// A setting in the table: its value in the first run, and once another run has another one, a column.
-struct Told {
-    key: &'static str,
+struct Told<'a> {
+    key: &'a str,
     first: Value,
     figures: bool,
     cells: Vec<String>,
 }
 
-impl Told {
+impl Told<'_> {
     /// Takes the value of the run of this place; as long as all have the same, no text is kept.
     fn add(&mut self, place: usize, value: &Value) {
         if self.cells.is_empty() && *value == self.first {
@@ -52,9 +52,9 @@ impl Told {
 
 /// What would be run, for people: settings that all runs share once, the others in a table. No row is kept: there may be a
 /// hundred thousand.
-pub fn plan_table(name: &str, rows: impl Iterator<Item = PlanRow>, width: usize) -> String {
+pub fn plan_table<'a>(name: &str, rows: impl Iterator<Item = PlanRow<'a>>, width: usize) -> String {
     let mut runs = Vec::new();
-    let mut told: Vec<Told> = Vec::new();
+    let mut told: Vec<Told<'_>> = Vec::new();
     for (place, row) in rows.enumerate() {
         if place == 0 {
             let first = row.settings.iter().map(|(key, first)| Told {
@@ -92,7 +92,7 @@ pub fn plan_table(name: &str, rows: impl Iterator<Item = PlanRow>, width: usize)
 }
 
 /// `every run:` and a line for each section of the grid file.
-fn shared_block(shared: &[(&'static str, &Value)], width: usize) -> String {
+fn shared_block(shared: &[(&str, &Value)], width: usize) -> String {
     let mut sections: Vec<(&str, Vec<String>)> = Vec::new();
     for (key, value) in shared {
         let (section, name) = key.split_once('.').unwrap_or(("grid", key));
@@ -124,11 +124,14 @@ fn shown(value: &Value) -> String {
 }
 
 /// What would be run, one row a run. No row is kept, here and in JSON.
-pub fn plan_csv(out: impl Write, rows: impl Iterator<Item = PlanRow>) -> Result<(), ReportError> {
+pub fn plan_csv<'a>(
+    out: impl Write,
+    rows: impl Iterator<Item = PlanRow<'a>>,
+) -> Result<(), ReportError> {
     let mut rows = rows.peekable();
     let first = rows.peek().map_or(&[][..], |row| &row.settings);
     let header: Vec<&str> = ["run"].into_iter().chain(first.iter().map(|(key, _)| *key)).collect();
-    let cells = |row: PlanRow| {
+    let cells = |row: PlanRow<'_>| {
         let values: Vec<String> = row.settings.iter().map(|(_, value)| cell(value)).collect();
         [row.run].into_iter().chain(values)
     };
@@ -136,10 +139,10 @@ pub fn plan_csv(out: impl Write, rows: impl Iterator<Item = PlanRow>) -> Result<
 }
 
 /// What would be run, as one JSON document.
-pub fn plan_json(
+pub fn plan_json<'a>(
     out: impl Write,
     name: &str,
-    rows: impl Iterator<Item = PlanRow> + Clone,
+    rows: impl Iterator<Item = PlanRow<'a>> + Clone,
 ) -> Result<(), ReportError> {
     #[derive(Serialize)]
     struct Document<'a, T> {
@@ -153,7 +156,7 @@ pub fn plan_json(
 /// Rows that are made as they are written.
 struct Rows<R>(R);
 
-impl<R: Iterator<Item = PlanRow> + Clone> Serialize for Rows<R> {
+impl<'a, R: Iterator<Item = PlanRow<'a>> + Clone> Serialize for Rows<R> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.clone())
     }
@@ -163,7 +166,7 @@ impl<R: Iterator<Item = PlanRow> + Clone> Serialize for Rows<R> {
 mod tests {
     use super::*;
 
-    fn rows() -> Vec<PlanRow> {
+    fn rows() -> Vec<PlanRow<'static>> {
         let row = |model: &str, dataset: &str, epochs: u32| PlanRow {
             run: format!("{model}-{dataset}"),
             settings: vec![

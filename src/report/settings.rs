@@ -2,7 +2,7 @@
 
 use super::layout::Column;
 use super::number;
-use crate::event::{Axis, AxisValue, Pattern, RunRecord};
+use crate::event::{Axis, AxisDef, AxisList, AxisValue, JobSpec, Pattern, RunRecord};
 use crate::units::significant;
 
 /// Bytes of a mebibyte.
@@ -25,10 +25,10 @@ const OTHERS: &[Setting] = &[
 /// The settings besides model and data set that differ between the runs, and the load, where that was not always one request
 /// after the other.
 pub(super) fn settings(records: &[&RunRecord]) -> Vec<Column> {
+    let list = AxisList::of(records.iter().map(|record| &record.job));
     let named = [Axis::MODEL, Axis::DATASET];
-    let axes = Axis::all()
-        .filter(|axis| !named.contains(axis))
-        .map(|axis| Column::figures(axis.def().heading, records, |r| axis_cell(&axis.get(&r.job))));
+    let others = list.all().filter(|axis| !named.contains(axis)).map(|axis| list.def(axis));
+    let axes = others.map(|def| Column::figures(&def.heading, records, |r| axis_cell(def, &r.job)));
     let others = OTHERS.iter().map(|(head, cell)| Column::figures(head, records, |r| cell(r)));
     let differs = |column: &Column| column.cells.iter().any(|cell| *cell != column.cells[0]);
     let mut columns: Vec<_> = axes.chain(others).filter(differs).collect();
@@ -54,10 +54,10 @@ fn load(pattern: Pattern) -> String {
     }
 }
 
-fn axis_cell(value: &AxisValue) -> String {
-    match value {
-        AxisValue::Number(value) => number(*value),
-        other => other.to_string(),
+fn axis_cell(def: &AxisDef, job: &JobSpec) -> String {
+    match def.of(job) {
+        AxisValue::Number(value) => number(value),
+        _ => def.shown(job),
     }
 }
 

@@ -86,6 +86,9 @@ impl Worker {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             environment(&mut command, job);
         }
+        for (name, value) in job.own.environment() {
+            command.env(name, value);
+        }
         before_exec(&mut command, hold);
         let mut child = command.spawn()?;
         let (stdin, stdout, stderr) =

@@ -11,7 +11,7 @@ use perftune::config::{
     ConfigError, DatasetCatalogue, DatasetFacts, GridSource, MachineFacts, Request, load,
 };
 use perftune::dataset::DataError;
-use perftune::event::{Axis, AxisValue, MemoryGuard, Work};
+use perftune::event::{AXES, AxisDef, AxisList, AxisValue, MemoryGuard, Work};
 use perftune::gate::GatePolicy;
 use perftune::sampler::LimitMeans;
 use perftune::schedule::Repeats;
@@ -230,11 +230,11 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn details(run: &PlannedRun, local: &dyn Fn(&Path) -> String) -> Vec<String> {
-    let setting = |axis: Axis| match axis.get(&run.job) {
-        AxisValue::Unset => format!("{}=-", axis.key()),
-        value => format!("{}={value}", axis.key()),
+    let setting = |def: &AxisDef| match def.of(&run.job) {
+        AxisValue::Unset => format!("{}=-", def.key),
+        value => format!("{}={value}", def.key),
     };
-    let axes: Vec<String> = Axis::all().map(setting).collect();
+    let axes: Vec<String> = AxisList::of([&*run.job]).defs().map(setting).collect();
     let (job, mut stop) = (&run.job, (*run.stop).clone());
     let metrics = std::mem::take(&mut stop.metrics);
     let constraints = std::mem::take(&mut stop.constraints);
@@ -340,7 +340,7 @@ fn the_longest_name_fits_into_a_file_name() {
 
 #[test]
 fn a_command_can_be_told_of_every_axis() {
-    let words: Vec<String> = Axis::keys().iter().map(|key| format!("'{{{key}}}'")).collect();
+    let words: Vec<String> = AXES.iter().map(|def| format!("'{{{}}}'", def.key)).collect();
     let axes = "model = 'mine'\ndataset = ['a', 'b']\nbatch_size = [1, 2]\nlearning_rate = [1, 2]\n\
                 optimizer = ['sgd', 'adam']\nweight_decay = [0, 1]\nthreads = [1, 2]\ndevice = ['cpu', 'cuda']\n\
                 flush_denormals = [true, false]\nallocator = ['retain', 'system']\ndepth = [1, 2]\nwidth = [1, 2]\n\

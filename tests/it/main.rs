@@ -32,6 +32,7 @@ mod native;
 mod native_worker;
 mod nvml;
 mod objectives;
+mod own_axes;
 mod replay;
 mod robustness;
 mod rounds;

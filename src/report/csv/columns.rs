@@ -1,6 +1,6 @@
 //! The columns of `report.csv`, and where each comes from.
 
-use crate::event::{Axis, AxisValue, RunRecord};
+use crate::event::{AXES, Axis, AxisDef, AxisKind, AxisList, AxisValue, RunRecord};
 use crate::metric::{CATALOGUE, MetricDef, MetricId};
 use crate::report::ending::failure_text;
 use crate::report::front::{FrontReport, Mark};
@@ -24,7 +24,7 @@ const IDENTITY: [&[Said]; 2] = [
     &[
         ("run", |r| r.run.clone()),
         ("model", |r| r.job.model.name.clone()),
-        ("dataset", |r| of_axis(Axis::DATASET, r)),
+        ("dataset", |r| of_axis(&AXES[Axis::DATASET.index()], r)),
     ],
     &[
         ("seed", |r| shown((!r.job.work.is_unset()).then_some(r.job.seed))),
@@ -62,7 +62,8 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
         all.iter().map(column).collect::<Vec<_>>()
     };
     let named = [Axis::MODEL, Axis::DATASET];
-    let others = Axis::all().filter(|axis| !named.contains(axis));
+    let list = AxisList::of(records.iter().map(|record| &record.job));
+    let others = list.all().filter(|axis| !named.contains(axis));
     let marks = front.map(FrontReport::marks).unwrap_or_default();
     let pareto = column("pareto", records, |record| {
         marks.of(record).and_then(Mark::pareto).unwrap_or_default().to_owned()
@@ -71,7 +72,7 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
     let objectives: Vec<MetricId> =
         objectives.filter_map(|objective| Some(objective.metric.def()?.id)).collect();
     let mut all = said(IDENTITY[0]);
-    all.extend(others.filter_map(|axis| axis_column(axis, records)));
+    all.extend(others.filter_map(|axis| axis_column(list.def(axis), records)));
     all.extend(said(IDENTITY[1]));
     all.extend(said(ENDING));
     all.push(pareto);
@@ -82,13 +83,14 @@ pub(super) fn columns(records: &[RunRecord], front: Option<&FrontReport>) -> Vec
 }
 
 /// That of an axis, unless it says nothing: a part of a grid keeps what tells it from the other parts.
-fn axis_column(axis: Axis, records: &[RunRecord]) -> Option<Column> {
-    let found = column(axis.key(), records, |record| of_axis(axis, record));
+fn axis_column(def: &AxisDef, records: &[RunRecord]) -> Option<Column> {
+    let found = column(&*def.key, records, |record| of_axis(def, record));
     let differs = found.cells.iter().any(|cell| *cell != found.cells[0]);
     // What the default of the threads means depends on the machine.
-    let usual = axis.def().default.as_ref().filter(|_| axis != Axis::THREADS);
+    let of_threads = matches!(def.kind, AxisKind::Threads { .. });
+    let usual = def.default.as_ref().filter(|_| !of_threads);
     let unusual = |record: &RunRecord| {
-        let value = axis.get(&record.job);
+        let value = def.of(&record.job);
         value != AxisValue::Unset && usual.is_some_and(|usual| *usual != value)
     };
     (differs || records.iter().any(unusual)).then_some(found)
@@ -108,8 +110,8 @@ pub(super) fn is_empty(column: &Column) -> bool {
 }
 
 /// The setting of an axis.
-fn of_axis(axis: Axis, record: &RunRecord) -> String {
-    match axis.get(&record.job) {
+fn of_axis(def: &AxisDef, record: &RunRecord) -> String {
+    match def.of(&record.job) {
         AxisValue::Unset => String::new(),
         AxisValue::Number(value) => number(value),
         value => value.to_string(),
@@ -156,4 +158,34 @@ fn figures(records: &[RunRecord], objectives: &[MetricId]) -> Vec<Column> {
         optional(estimate.filter(|_| is_partial))
     }));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::COLUMNS;
+    use crate::report::csv::{metrics_csv, summary_csv};
+    use crate::report::fixtures::completed;
+
+    /// An axis of the user's own that is called like another column could not be told from it.
+    #[test]
+    fn no_column_has_a_name_that_an_own_axis_may_have() {
+        let records = [completed()];
+        let mut metrics = Vec::new();
+        metrics_csv(&mut metrics, &records).unwrap();
+        let mut names: Vec<String> = columns(&records, None).into_iter().map(|c| c.name).collect();
+        for table in [metrics, summary_csv(&records, &[]).unwrap()] {
+            let head = String::from_utf8(table).unwrap();
+            names.extend(head.lines().next().unwrap().split(',').map(str::to_owned));
+        }
+        let said = [IDENTITY[0], IDENTITY[1], ENDING, EXTENT, REASONS].concat();
+        names.extend(said.iter().map(|(name, _)| (*name).to_owned()));
+        names.push("pareto".to_owned());
+        let metric = |name: &str| CATALOGUE.iter().any(|metric| metric.column() == name);
+        for name in names {
+            let known = COLUMNS.contains(&&*name) || AXES.iter().any(|axis| axis.key == name);
+            let of_metric = metric(name.strip_suffix("_plus_minus").unwrap_or(&name));
+            assert!(known || of_metric, "{name}");
+        }
+    }
 }

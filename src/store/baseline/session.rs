@@ -102,7 +102,7 @@ impl StoredRun {
             cell: record.cell.clone(),
             repeat: record.repeat,
             status: record.status,
-            settings: settings(&record.job).map(|(key, value)| (key.to_owned(), value)).collect(),
+            settings: settings(&record.job).collect(),
             figures: record.metrics.iter().map(figure).collect(),
         }
     }

@@ -55,7 +55,7 @@ fn gate_run(record: RunRecord, session: &str) -> GateRun {
         repeat: record.repeat,
         pairing,
         status: Some(record.status),
-        settings: settings(&record.job).map(|(key, value)| (key.to_owned(), value)).collect(),
+        settings: settings(&record.job).collect(),
         why: why.unwrap_or_else(|| words::stop(&record.stop.detail)),
         figures: record.metrics.iter().map(figure).collect(),
     }
