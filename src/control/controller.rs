@@ -6,7 +6,7 @@ use super::policy::StopPolicy;
 use super::run::Run;
 use crate::event::{
     Envelope, Finished, Interference, LeftOut, MetricRow, Progress, ResourceSample, RunVerdict,
-    Stage, StopDetail, StopReason, StopRecord, WorkerEvent,
+    Stage, StopDetail, StopReason, StopRecord, Usage, WorkerEvent,
 };
 
 /// Watches one run and says when it may stop. Pure: equal streams give equal verdicts.
@@ -83,6 +83,13 @@ impl Controller {
     /// The verdict of the run; `None` without constraints. `rows`: its figures; `ended`: why it ended.
     pub fn feasibility(&self, rows: &[MetricRow], ended: &StopRecord) -> Option<RunVerdict> {
         self.run.feasibility(rows, ended)
+    }
+
+    /// What the worker said that it used is wrong: it decides nothing.
+    pub fn forget_usage(&mut self) {
+        if let Some(finished) = &mut self.run.totals.finished {
+            finished.usage = Usage::default();
+        }
     }
 
     /// Why a run ended that the worker finished by itself; the record of its own stop, if there was one.

@@ -1,6 +1,6 @@
 //! What happens in a run, and what can be done about it.
 
-use crate::event::{Command, Envelope, ResourceSample, RunEventKind};
+use crate::event::{Command, Envelope, ResourceSample, RunEventKind, Usage};
 
 use super::stream::Exit;
 
@@ -21,6 +21,13 @@ pub enum Input {
     Stderr(String),
     /// One of the worker's two streams (protocol, standard error) is at its end.
     StreamEnded,
+    /// What the kernel has counted of the worker's process, which has ended.
+    Counted {
+        /// Which it is.
+        pid: u32,
+        /// What it has used.
+        usage: Usage,
+    },
     /// The worker's process has ended.
     Exited(Exit),
     /// The user wants it to end; a second time: at once.

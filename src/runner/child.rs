@@ -104,6 +104,11 @@ impl Worker {
         self.pid
     }
 
+    /// The same as a number.
+    pub fn raw_pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Writes a line on its standard input, without waiting for it. A worker that no longer reads is not an error here: its
     /// end will tell.
     pub fn send(&mut self, line: String) {
@@ -133,7 +138,7 @@ impl Worker {
             return None;
         }
         self.signal(Signal::KILL);
-        let usage = sampler::last_account(self.pid.as_raw_nonzero().get().unsigned_abs());
+        let usage = sampler::last_account(self.raw_pid());
         self.reap();
         usage
     }

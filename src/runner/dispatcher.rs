@@ -103,6 +103,7 @@ impl Dispatcher {
             }
             Input::Garbage(what) => self.fail(FailureKind::Protocol, what, now_ns, &mut actions),
             Input::Sample(sample) => {
+                self.stream.sample(&sample);
                 let verdict = self.controller.on_sample(&sample);
                 actions.push(Action::Emit(RunEventKind::Sample(sample)));
                 self.obey(verdict, now_ns, &mut actions);
@@ -113,6 +114,7 @@ impl Dispatcher {
             }
             Input::Stderr(line) => actions.push(Action::Emit(RunEventKind::Stderr(line))),
             Input::StreamEnded => self.streams_open = self.streams_open.saturating_sub(1),
+            Input::Counted { pid, usage } => self.counted(pid, usage),
             Input::Exited(exit) => self.exit = Some((exit, now_ns)),
             Input::Interrupt => self.interrupt(now_ns, &mut actions),
             Input::SinkFailed => {
@@ -385,11 +387,6 @@ impl Dispatcher {
     /// Whether it is being ended before its own end.
     pub fn is_ending(&self) -> bool {
         self.ending.is_some()
-    }
-
-    /// Whether the process was left behind alive.
-    pub fn gave_up(&self) -> bool {
-        self.gave_up
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::control::{Controller, RunContext, cost_percent};
@@ -167,7 +167,7 @@ impl Execution<'_, '_> {
         let started_ns = self.began_ns;
         self.send(&mut worker, &Command::Job(Box::new((*self.spec.job).clone())));
         let reader = event_pipe.map(|event_pipe| {
-            let pid = raw(worker.pid());
+            let pid = worker.raw_pid();
             EventReader::start(event_pipe, &self.spec.job, pid, started_ns, &sender)
         });
         let reader = match reader.transpose() {
@@ -180,7 +180,7 @@ impl Execution<'_, '_> {
             Ok(threads) => threads,
             Err(error) => return not_started(self.spec, error.to_string()),
         };
-        if let Err(why) = self.sample(&mut threads, worker.pid(), sender) {
+        if let Err(why) = self.sample(&mut threads, worker.raw_pid(), sender) {
             return not_started(self.spec, why);
         }
         let controller = Controller::new((*self.spec.stop).clone(), self.context(started_ns));
@@ -220,8 +220,7 @@ impl Execution<'_, '_> {
     }
 
     /// Starts the sampler; an error where the run cannot do without.
-    fn sample(&mut self, threads: &mut Threads, pid: Pid, inputs: Sender) -> Result<(), String> {
-        let pid = raw(pid);
+    fn sample(&mut self, threads: &mut Threads, pid: u32, inputs: Sender) -> Result<(), String> {
         let limits = &self.spec.limits;
         let watched = limits.memory_guard == Some(MemoryGuard::Watched);
         let limit = limits.memory_bytes.filter(|_| watched);
@@ -322,10 +321,6 @@ fn own_cost(record: &mut RunRecord, sampled: &SamplerReport) {
         Some(_) => Note::TicksLeftOut { skipped: sampled.skipped, late_s },
         None => Note::FewTicks,
     }];
-}
-
-const fn raw(pid: Pid) -> u32 {
-    pid.as_raw_nonzero().get().unsigned_abs()
 }
 
 fn not_started(spec: &RunSpec, message: String) -> RunRecord {

@@ -9,6 +9,7 @@
 
 mod exit;
 mod held;
+mod seen;
 pub(super) mod violation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use super::phase_order::PhaseOrder;
 use crate::event::bounds::{TEXT, cut};
 use crate::event::{
     Envelope, Failure, FailureKind, Finished, FoundRate, JobSpec, MOST_FIGURES, PROTOCOL_VERSION,
-    Phase, StepBatch, WorkerEvent, WorkerFailure, is_own_name,
+    Phase, ResourceSample, StepBatch, Usage, WorkerEvent, WorkerFailure, is_own_name,
 };
 use crate::metric::find;
 
@@ -74,6 +75,21 @@ impl WorkerStream {
         self.held.ask_to_stop();
     }
 
+    /// Takes a reading of the worker's tree.
+    pub fn sample(&mut self, sample: &ResourceSample) {
+        self.held.sample(sample, self.state == State::Working);
+    }
+
+    /// Takes what the kernel has counted of the process `pid` that was started and has ended; an error where the worker's
+    /// last word does not agree with it.
+    pub fn counted(&mut self, pid: u32, usage: Usage) -> Result<(), Violation> {
+        self.held.counted(pid, usage);
+        match &self.state {
+            State::Finished(finished) => self.held.used(finished),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the next message, which came at `now_ns`.
     pub fn accept(&mut self, envelope: &Envelope, now_ns: u64) -> Result<(), Violation> {
         if envelope.seq != self.next_seq {
@@ -95,6 +111,7 @@ impl WorkerStream {
                     return Err(Violation::Version { found: hello.protocol });
                 }
                 self.facts.clone_from(&hello.facts);
+                self.held.pid = hello.pid;
                 self.facts.insert("worker".to_owned(), hello.worker.clone());
                 self.state = State::Working;
                 Ok(())

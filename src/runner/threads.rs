@@ -15,7 +15,7 @@ use super::pipes::{self, Tail};
 use super::spawn::spawn;
 use super::stream::Exit;
 use crate::clock::{Clock, MonotonicClock};
-use crate::sampler::{SamplerHandle, SamplerReport};
+use crate::sampler::{self, SamplerHandle, SamplerReport};
 
 /// What must be stopped and joined before a run's record is made.
 pub(super) struct Threads {
@@ -72,10 +72,12 @@ impl Threads {
         }
     }
 
-    /// What is known of a command only now that it has ended.
+    /// What is known of a command, or of what a worker has used, only now that it has ended.
     pub(super) fn final_inputs(&mut self, worker: &mut Worker, stopped: bool) -> Vec<Input> {
         let Some(reader) = self.reader.take() else {
-            return Vec::new();
+            let pid = worker.raw_pid();
+            let usage = sampler::last_account(pid);
+            return usage.map(|usage| Input::Counted { pid, usage }).into_iter().collect();
         };
         let usage = worker.reap_counted().unwrap_or_default();
         reader.finish(stopped, usage, self.ended_ns.load(Ordering::SeqCst))

@@ -119,7 +119,7 @@ fn a_worker_that_breaks_the_protocol_is_ended() {
 
 /// A worker that says one thing that cannot be.
 const LIAR: &str = r#"
-import json, sys, time
+import json, os, sys, time
 job, lie = json.loads(sys.stdin.readline())["data"], sys.argv[1]
 seq, begun = 0, time.monotonic_ns()
 def say(kind, t_ns=None, **data):
@@ -132,7 +132,7 @@ def steps(phase, items, **more):
     time.sleep(0.002)
     say("steps", phase=phase, items=items, start_ns=start, dur_ns=[1000000], **more)
 end = {"stopped": False, "epochs": 0, "usage": {}}
-say("hello", t_ns=0 if lie == "zero" else None, protocol=1, worker="liar", pid=1)
+say("hello", t_ns=0 if lie == "zero" else None, protocol=1, worker="liar", pid=os.getpid())
 if lie == "at once":
     say("finished", **end, test_accuracy=0.99)
 say("phase", phase="load", t_ns=begun + 10**18 * 3 if lie == "century" else None)
@@ -145,7 +145,14 @@ for epoch in range(1, 6 if lie == "epochs" else 3):
     steps("train", 2**32 - 1 if lie == "train" else 64)
     say("epoch", epoch=epoch, samples=64, train_loss=0.5)
 say("phase", phase="test")
-usage = {"cpu_ns": 2**64 - 1} if lie == "cpu" else {"vm_hwm_bytes": 2**64 - 1} if lie == "memory" else {}
+if lie == "kibibytes":
+    time.sleep(1)
+mark = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+usage = {
+    "nothing": {"vm_hwm_bytes": mark * 1024, "cpu_ns": time.process_time_ns()},
+    "cpu": {"cpu_ns": 2**64 - 1}, "memory": {"vm_hwm_bytes": 2**64 - 1}, "busy": {"cpu_ns": time.process_time_ns() + 2 * 10**9},
+    "grown": {"vm_hwm_bytes": 10**9}, "kibibytes": {"vm_hwm_bytes": mark},
+}.get(lie, {})
 say("finished", **{**end, "epochs": 2, "usage": usage}, test_accuracy=0.9)
 "#;
 
@@ -163,6 +170,9 @@ fn a_worker_that_says_what_cannot_be_is_named_with_the_message() {
         ("epochs", Some("in message 12: epoch 3 of a job of 2")),
         ("cpu", Some("cpu_ns of 18446744073709551615")),
         ("memory", Some("vm_hwm_bytes of 18446744073709551615")),
+        ("grown", Some("last message: vm_hwm_bytes of 1000000000, where the kernel counted ")),
+        ("kibibytes", Some(", where the sampler counted ")),
+        ("busy", Some("cpu_ns of ")),
     ] {
         let lab = Lab::new(&format!(
             "name = \"t\"\n[worker]\ncommand = [\"python3\", \"liar.py\", \"{lie}\"]\n\
@@ -174,6 +184,8 @@ fn a_worker_that_says_what_cannot_be_is_named_with_the_message() {
         let row = lab.report("one-made-up");
         let failure = &row["failure"];
         assert!(failure.contains(says.unwrap_or_default()), "{lie}: {failure}\n{shown:#?}");
+        let peak = lab.figure("one-made-up", "run", "memory.peak");
+        assert!(peak.is_none_or(|peak| peak < 5e8), "{lie}: {peak:?}");
     }
 }
 

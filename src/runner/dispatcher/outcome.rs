@@ -4,11 +4,31 @@ use std::collections::BTreeMap;
 
 use super::Dispatcher;
 use crate::event::record::{EXIT_CODE, SIGNAL};
-use crate::event::{Failure, RunRecord, RunStatus, StopDetail, StopReason, StopRecord};
+use crate::event::{
+    Failure, FailureKind, RunRecord, RunStatus, StopDetail, StopReason, StopRecord, Usage,
+};
 use crate::runner::ending::{Cause, Ending, Force};
 use crate::runner::stream::Exit;
 
 impl Dispatcher {
+    /// Whether the process was left behind alive.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// What a worker says that it used is shown to be wrong only when it is over: its figures are forgotten, and it has failed,
+    /// whatever it was ended for.
+    pub(super) fn counted(&mut self, pid: u32, usage: Usage) {
+        let Err(violation) = self.stream.counted(pid, usage) else { return };
+        self.controller.forget_usage();
+        if let Some(ending) = &mut self.ending
+            && ending.cause != Cause::Cancelled
+        {
+            let what = format!("the worker broke the protocol in its last message: {violation}");
+            ending.cause = Cause::Failure(FailureKind::Protocol, what);
+        }
+    }
+
     /// The run's record, once it is over.
     pub fn record(&self, stderr_tail: &str) -> RunRecord {
         let (exit, exited_ns) = self.exit.unwrap_or((Exit::Signal(9), self.heard_ns));

@@ -3,9 +3,10 @@
 //! A figure that cannot be is no figure: it would decide a verdict. A command keeps the freedom that is written of it: it
 //! says no times of its own, and what it reports is timed when it comes.
 
+use super::seen::Seen;
 use super::violation::Violation;
 use crate::event::bounds::{METRICS, METRICS_PER_S};
-use crate::event::{EpochReport, Finished, JobSpec, Num, Phase, StepBatch};
+use crate::event::{EpochReport, Finished, JobSpec, Num, Phase, ResourceSample, StepBatch, Usage};
 use crate::sampler::Capacity;
 
 /// Clocks of one machine may be read in another order than they are compared, in nanoseconds.
@@ -38,6 +39,9 @@ pub(super) struct Held {
     metrics: u64,
     /// The runner has said that the training is over, or all.
     asked: bool,
+    /// The process that says hello.
+    pub(super) pid: u32,
+    seen: Seen,
 }
 
 impl Held {
@@ -53,6 +57,8 @@ impl Held {
             tested: false,
             metrics: 0,
             asked: false,
+            pid: 0,
+            seen: Seen::default(),
         }
     }
 
@@ -142,6 +148,23 @@ impl Held {
         }
     }
 
+    pub(super) fn sample(&mut self, sample: &ResourceSample, works: bool) {
+        self.seen.sample(sample, works);
+    }
+
+    /// What the kernel has counted of the process `pid` that was started and has ended.
+    pub(super) fn counted(&mut self, pid: u32, usage: Usage) {
+        self.seen.counted(pid, usage);
+    }
+
+    /// Holds what the worker says that it used against what others saw of it.
+    pub(super) fn used(&self, finished: &Finished) -> Result<(), Violation> {
+        match self.witness.capacity {
+            Some(Capacity { cores, .. }) => self.seen.check(self.pid, finished.usage, cores),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn finished(&self, finished: &Finished, now_ns: u64) -> Result<(), Violation> {
         if finished.stopped && !self.asked {
             return Err(Violation::Unstopped);
@@ -156,6 +179,7 @@ impl Held {
         let Some(Capacity { cores, memory_bytes }) = self.witness.capacity else {
             return Ok(());
         };
+        self.used(finished)?;
         let passed_ns = now_ns.saturating_sub(self.witness.started_ns).saturating_add(SLACK_NS);
         let usage = finished.usage;
         for (what, found, most) in [

@@ -184,6 +184,18 @@ pub enum Violation {
         /// The most that it can be.
         most: u64,
     },
+    /// Not what others saw.
+    #[error("{what} of {found}, where the {who} counted {seen}")]
+    Belied {
+        /// The field.
+        what: &'static str,
+        /// Its value.
+        found: u64,
+        /// Who has another one.
+        who: &'static str,
+        /// The other one.
+        seen: u64,
+    },
     /// A name that is taken.
     #[error("a metric named `{name}`, which perftune measures itself")]
     Measured {
