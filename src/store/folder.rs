@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation, accessat, flock};
 
 use crate::event::RunRecord;
 
@@ -214,8 +214,13 @@ impl Results {
 
 impl Lock {
     fn take(path: &Path) -> Result<Self, StoreError> {
-        let file = fs_err::File::create(path.join(".lock"))
-            .map_err(StoreError::io("cannot write to the results folder"))?;
+        let cannot = "cannot write to the results folder";
+        // The lock of an earlier run may be writable where nothing can be added.
+        accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).map_err(|error| {
+            let what = format!("{}: {error}", path.display());
+            StoreError::io(cannot)(std::io::Error::new(error.kind(), what))
+        })?;
+        let file = fs_err::File::create(path.join(".lock")).map_err(StoreError::io(cannot))?;
         match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned() }),

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -62,19 +63,54 @@ fn a_folder_of_somebody_else_is_left_alone() {
     assert_eq!(lab.files(), ["grid.toml", "thesis/chapter.tex"]);
 }
 
+/// A command below which permissions bind even the superuser, and the folder to which nothing can be added there.
+fn closed(folder: &Path) -> Option<&'static [&'static str]> {
+    const BOUND: [&[&str]; 2] =
+        [&["env"], &["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]];
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o555)).unwrap();
+    let probe = folder.join("probe");
+    let binds = |below: &&&[&str]| {
+        let mut command = Command::new(below[0]);
+        let refused = command.args(&below[1..]).args(["sh", "-c", "! touch \"$0\""]).arg(&probe);
+        let refused = refused.stderr(Stdio::null()).status();
+        let _ = fs::remove_file(&probe);
+        refused.is_ok_and(|refused| refused.success())
+    };
+    let found = BOUND.iter().find(binds).copied();
+    if found.is_none() {
+        skipped("permissions do not bind this user");
+    }
+    found
+}
+
 #[test]
 fn a_folder_without_permission_is_named_before_the_first_run() {
-    use std::os::unix::fs::PermissionsExt;
     let lab = Lab::new(GRID);
-    let closed = lab.path("closed");
-    fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
-    if fs::write(closed.join("probe"), "").is_ok() {
-        fs::remove_file(closed.join("probe")).unwrap();
-        skipped("permissions do not bind this user");
-        return;
+    fs::create_dir(lab.path("closed")).unwrap();
+    let Some(below) = closed(&lab.path("closed")) else { return };
+    let mut run = lab.perftune_below(below, &["run", "grid.toml", "--out", "closed/t"]);
+    refused(Shown::of(run.output().unwrap()), &["closed", "denied"]);
+}
+
+#[test]
+fn results_that_cannot_be_written_are_shown_all_the_same() {
+    let lab = Lab::new(GRID);
+    lab.run(&["--only", "batch_size=16"]).exits(0);
+    let before = lab.call(&["report", "results/t"]).exits(0);
+    fs::remove_file(lab.file("report.html")).unwrap();
+    // With the lock of the runs, and as from a medium that never had one.
+    for lock in [true, false] {
+        if !lock {
+            fs::set_permissions(lab.file(""), fs::Permissions::from_mode(0o755)).unwrap();
+            fs::remove_file(lab.file(".lock")).unwrap();
+        }
+        let Some(below) = closed(&lab.file("")) else { return };
+        let mut report = lab.perftune_below(below, &["report", "results/t"]);
+        let shown = Shown::of(report.output().unwrap()).exits(0);
+        assert!(before.stdout.starts_with(shown.stdout.trim_end()), "{shown:#?}");
+        assert!(shown.stderr.contains("note: the reports in results/t stay as they are: cannot"));
+        assert!(!lab.file("report.html").exists());
     }
-    refused(lab.run(&["--out", "closed/t"]), &["closed", "denied"]);
 }
 
 /// Says so past the test harness, which would keep it to itself.
