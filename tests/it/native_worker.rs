@@ -11,6 +11,8 @@ use perftune::event::{
     StepBatch, TrainSpec, Work, WorkerEvent,
 };
 
+use crate::support::CACHE;
+
 pub(crate) fn job(model: &str, epochs: u32) -> JobSpec {
     JobSpec {
         protocol: PROTOCOL_VERSION,
@@ -52,6 +54,7 @@ impl Worker {
     /// With these variables besides those of the tests.
     pub(crate) fn start_in(job: &JobSpec, environment: &[(&str, String)]) -> Self {
         let mut child = Process::new(env!("CARGO_BIN_EXE_perftune-worker"))
+            .env("XDG_CACHE_HOME", CACHE)
             // Threads that wait must not spin: on a busy machine they would keep each other from the processor.
             .env("OMP_WAIT_POLICY", "passive")
             .envs(environment.iter().map(|(name, value)| (name, value)))

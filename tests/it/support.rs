@@ -29,6 +29,9 @@ const FOREIGN: [&str; 7] = [
     "PERFTUNE_WORKER",
 ];
 
+/// Where unpacked data are kept: what tests write is no part of the user's cache.
+pub(crate) const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
+
 /// The built `perftune` in an environment without what varies between machines.
 pub(crate) struct Perftune {
     command: Command,
@@ -40,6 +43,7 @@ impl Perftune {
         for name in FOREIGN {
             command.env_remove(name);
         }
+        command.env("XDG_CACHE_HOME", CACHE);
         Self { command }
     }
 
@@ -187,6 +191,7 @@ impl Lab {
             command.env_remove(name);
         }
         command
+            .env("XDG_CACHE_HOME", CACHE)
             .args(words)
             .args(args)
             .current_dir(self.folder.path())
