@@ -34,6 +34,14 @@ fn main() {
         row(&format!("--dry-run of {cells} cells"), time, Some(target));
     }
 
+    println!("\nmemory of the larger plan (target: 200 MiB)");
+    for format in ["table", "csv", "json"] {
+        let grid = folder.path().join("large.toml");
+        let args = ["run", path(&grid), "--dry-run", "--format", format];
+        let most = readings(perftune(&args)).into_iter().fold(0.0, f64::max);
+        println!("  --format {format:<19} {most:>9.1} MiB  {}", verdict(most <= 200.0));
+    }
+
     println!("\nmemory of the runner (target: grows by at most 20 MiB)");
     let runs = scripted(folder.path(), "runs", 1000, 3, 100);
     memory("1,000 runs of 300 steps", &runs);
@@ -66,11 +74,7 @@ fn median(times: usize, mut measure: impl FnMut() -> Duration) -> Duration {
 }
 
 fn row(what: &str, time: Duration, target: Option<Duration>) {
-    let verdict = match target {
-        Some(target) if time <= target => "ok",
-        Some(_) => "MISSED",
-        None => "",
-    };
+    let verdict = target.map_or("", |target| verdict(time <= target));
     println!("  {what:<28} {:>9.2} ms  {verdict}", time.as_secs_f64() * 1e3);
 }
 
@@ -100,23 +104,32 @@ fn scripted(folder: &Path, name: &str, repeats: u32, epochs: u32, steps: u32) ->
 
 /// Runs the grid to its end and prints how the runner's memory moved after its first tenth of the time.
 fn memory(what: &str, (grid, out): &(String, String)) {
-    let mut command = perftune(&["run", grid, "--out", out, "--full", "--progress", "none"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let command = perftune(&["run", grid, "--out", out, "--full", "--progress", "none"]);
     let start = Instant::now();
-    let mut child = command.spawn().unwrap();
+    let readings = readings(command);
+    let early = readings[..readings.len().div_ceil(10)].iter().copied().fold(0.0, f64::max);
+    let late = readings.iter().copied().fold(0.0, f64::max);
+    let verdict = verdict(late - early <= 20.0);
+    println!(
+        "  {what:<28} {early:>6.1} MiB in the first tenth, {late:>6.1} MiB at most, {:.1} s  {verdict}",
+        start.elapsed().as_secs_f64()
+    );
+}
+
+fn verdict(met: bool) -> &'static str {
+    if met { "ok" } else { "MISSED" }
+}
+
+/// The resident memory of a command while it works, in mebibytes.
+fn readings(mut command: Command) -> Vec<f64> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let mut readings = Vec::new();
     while child.try_wait().unwrap().is_none() {
         readings.extend(resident(child.id()));
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(child.wait().unwrap().success());
-    let early = readings[..readings.len().div_ceil(10)].iter().copied().fold(0.0, f64::max);
-    let late = readings.iter().copied().fold(0.0, f64::max);
-    let verdict = if late - early <= 20.0 { "ok" } else { "MISSED" };
-    println!(
-        "  {what:<28} {early:>6.1} MiB in the first tenth, {late:>6.1} MiB at most, {:.1} s  {verdict}",
-        start.elapsed().as_secs_f64()
-    );
+    readings
 }
 
 fn resident(pid: u32) -> Option<f64> {
