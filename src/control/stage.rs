@@ -2,7 +2,7 @@
 
 use super::limit::Limit;
 use super::looks::{Looks, Streak};
-use super::measure::assessment::{Assessment, Cut};
+use super::measure::assessment::{Assessment, Bounded, Cut};
 use super::measure::figure::Figure;
 use super::measure::load::Load;
 use super::measure::series::Series;
@@ -269,11 +269,16 @@ impl StageState {
         let load = self.series.load();
         for limit in &mut self.limits {
             if let Some(measure) = measure(limit.metric, &self.series, ask) {
+                let same = |chosen: &&Chosen| chosen.metric.id == limit.metric.id;
+                let judged = self.chosen.iter().find(same).and_then(|chosen| chosen.last.as_ref());
+                let interval = judged.and_then(|judged| judged.estimate?.interval);
                 let ideal = match load {
                     Load::Generator { .. } => measure.ideal(),
                     _ => Bounds::default(),
                 };
-                limit.look(measure.bounds_by(limit.constraint.limit), ideal, load);
+                let found = measure.bounds_by(limit.constraint.limit);
+                let bounds = interval.map_or(found.bounds, |of| found.bounds.around(of));
+                limit.look(Bounded { bounds, ..found }, ideal, load);
             }
         }
     }

@@ -38,6 +38,7 @@ use statrs::function::beta::ln_beta;
 use super::batches::{Part, regroup, total};
 use super::distribution::{normal_tails, student_t};
 use super::ratio::{MIN_GROUPS, RatioFit, fit_ratio};
+use super::sample::Interval;
 
 /// Fewest observations that a bound rests on.
 const MIN_OBSERVATIONS: u64 = 30;
@@ -93,6 +94,15 @@ impl Tail {
 }
 
 impl Bounds {
+    /// Around an interval of the same figure: what is held for certain says no more than what is held at all.
+    #[must_use]
+    pub fn around(self, interval: Interval) -> Self {
+        Self {
+            low: self.low.map(|low| low.min(interval.low)),
+            high: self.high.map(|high| high.max(interval.high)),
+        }
+    }
+
     /// Both ends moved outward by this share of themselves.
     #[must_use]
     pub fn widened(self, share: f64) -> Self {

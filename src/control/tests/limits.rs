@@ -121,6 +121,38 @@ fn a_run_that_keeps_its_constraints_ends_as_it_would_without() {
     }
 }
 
+/// A body that wanders between two speeds, and stalls that come one by one: of the stalls alone the 99th percentile is known
+/// well, by the rule of the intervals it is not. A verdict never rests on less than the interval that stands beside it.
+#[test]
+fn no_verdict_lies_within_the_interval_of_the_table() {
+    let step = |i: u64, _: f64, noise: &mut Noise| {
+        let fast = ((i / 60).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).is_multiple_of(2);
+        let body = if fast { 0.2 } else { 0.3 };
+        let stall = noise.uniform() < 0.0125;
+        if stall { 0.4 + 4.0 * noise.uniform() } else { body * (1.0 + 0.02 * noise.normal()) }
+    };
+    let sim =
+        Sim { phases: vec![(Phase::Load, 0.2), (Phase::Serve(1), 19.0)], step, ..Sim::default() };
+    let messages = sim.messages();
+    let context = RunContext { serve_sizes: vec![1], epochs: 0, ..context() };
+    let mut decided = 0;
+    for limit in [0.1e-3, 0.315e-3, 0.5e-3, 1.8e-3, 10e-3] {
+        let p99 = constraint("serve.latency_p99", Op::AtMost, limit);
+        let policy = StopPolicy { enabled: false, ..limited(&["serve.latency_p99"], &[p99]) };
+        let mut controller = Controller::new(policy, context.clone());
+        feed(&mut controller, &messages);
+        let ended = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+        let rows = controller.rows(Some(&ended));
+        let row = rows.iter().find(|row| row.metric == "serve.latency_p99").unwrap();
+        let (low, high) = (row.low.unwrap(), row.high.unwrap());
+        let found = controller.feasibility(&rows, &ended).unwrap();
+        let open = found.verdict == Feasibility::Undecided;
+        assert!(open || limit < low || limit > high, "{low} {high}: {}", found.said());
+        decided += u32::from(!open);
+    }
+    assert!(decided >= 2, "what is far from the interval is decided");
+}
+
 #[test]
 fn what_lies_at_its_limit_is_waited_for_and_stays_undecided() {
     // 64 samples in 2 ms, on average (and one slow period in four, so that steps are not independent).
