@@ -4,7 +4,7 @@
 //! figure to a mean are counted.
 
 use crate::control::policy::StopPolicy;
-use crate::event::RunRecord;
+use crate::event::{MetricRow, Note, RunRecord};
 use crate::metric::MetricDef;
 use crate::report::layout::counted;
 use crate::report::summary::SummaryRow;
@@ -111,6 +111,7 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
 }
 
 fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
+    let row = figure.row;
     let (values, good) = (figure.values.len() as u64, figure.visits.len() as u64);
     let untrained = untrained(figure);
     let left_out = if figure.is_of_test() { untrained } else { 0 };
@@ -130,6 +131,13 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
         } else if untrained > 0 {
             parts.push(format!("{untrained} of {values} runs not trained to the end"));
         }
+    }
+    let far =
+        |row: &MetricRow| row.notes.iter().any(|note| matches!(note, Note::FarFromMedian { .. }));
+    let rows = figure.visits.iter().filter_map(|run| run.metric(&row.phase, &row.metric));
+    let uneven = rows.filter(|row| far(row)).count();
+    if uneven > 0 {
+        parts.push(format!("in {uneven} of {values} runs few slow steps took most of the time: the median step is at least twice as fast"));
     }
     if lost > 0 {
         parts.push(format!("{lost} failed or cancelled runs left out"));

@@ -50,6 +50,8 @@ impl Run {
             Stage::Confirm(_) => false,
             // Whoever asks for the search asks for its precision, also where nothing waits for it.
             Stage::Serve(size) if metric.source == Source::RateSearch && searched(size) => true,
+            // A limit asks for no precision.
+            _ if self.policy.limits_only && !metric.kind.is_said_once() => false,
             _ => self.is_chosen(metric),
         }
     }
@@ -132,6 +134,10 @@ impl Run {
             _ => None,
         };
         figure.notes.extend(whose);
+        let of_steps = metric.kind == MetricKind::Rate && metric.source == Source::Steps;
+        let far =
+            figure.estimate.filter(|_| of_steps).and_then(|rate| series.far_from_median(rate));
+        figure.notes.extend(far.map(|usual| Note::FarFromMedian { usual: Num(usual) }));
         let covered = state.covers_part(metric).map(|share| Note::ReadFor { share: Num(share) });
         figure.notes.extend(covered);
         if metric.scope == Scope::Served && !self.totals.served.is_lean {

@@ -34,6 +34,7 @@ mod data;
 mod interference;
 mod settings;
 mod spared;
+mod uneven;
 mod untested;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::interference::{interference, spinning};
 use super::layout::{Caveat, Cell, Column, fitting, render, some_of, wrap};
 use super::settings::settings;
 use super::spared::spared;
+use super::uneven::uneven;
 use super::untested::{is_untested, untested};
 use super::{distinct, interval, number, words};
 use crate::event::{Feasibility, MetricRow, RunRecord, RunStatus};
@@ -52,11 +53,14 @@ pub(super) fn under(
     for verdict in [Feasibility::Infeasible, Feasibility::Undecided] {
         out.push_str(&reasons(records, verdict, width));
     }
+    for remedy in words::remedies(records) {
+        out += &wrap(&format!("what would decide it: {remedy}"), width, "  ");
+    }
     if let Some(front) = closing.front {
         out.push_str(&front.text(width));
     }
     let busy = [interference(records), spinning(records)];
-    let rest = [untested(records), spared(records)].into_iter().chain(busy);
+    let rest = [untested(records), spared(records), uneven(records)].into_iter().chain(busy);
     let rest = rest.chain([Some(counts.to_owned() + &closing_line(records, closing))]);
     out.extend(rest.flatten().map(|line| wrap(&line, width, "")));
     out

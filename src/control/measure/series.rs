@@ -6,13 +6,19 @@ use super::assessment::{Beginning, Cut, settle};
 use super::disturbance::{Mark, Marks};
 use super::figure::{Doubt, Figure};
 use super::sampled::Sampled;
-use super::times::{self, CAPACITY, CLEAR, ELAPSED, LATENCY, Queue, STEPS, TIME, Times};
+use super::times::{self, CAPACITY, CLEAR, ELAPSED, ITEMS, LATENCY, Queue, STEPS, TIME, Times};
 use crate::event::{Note, Num, Pattern, StepBatch};
 use crate::stats::batches::total;
 use crate::stats::{FEWEST_WINDOWS, QuantileSeries, RateWindows};
 
 /// Steps that wait for their mark; more come only where nothing is marked for seconds, and count as unmarked.
 const WAITING: usize = 32_768;
+
+/// How many times above the mean rate that of the median step is to be worth a word: slow ones took half of the time then.
+const FAR_FROM_MEDIAN: f64 = 2.0;
+
+/// A confidence, where only the value is asked for.
+const MEDIAN_AT: f64 = 0.95;
 
 /// Steps of one message that are not known to be disturbed or not.
 #[derive(Debug, Clone)]
@@ -74,6 +80,16 @@ impl Series {
         self.queue = Queue::new(pattern);
         self.ideal = pattern.queues().then(QuantileSeries::default);
         self
+    }
+
+    /// The rate of the median step, where the mean over all the time is far below it. Of requests that wait for each other the
+    /// latency says nothing of the rate.
+    pub(crate) fn far_from_median(&self, rate: f64) -> Option<f64> {
+        let all =
+            total(&self.times.parts(ITEMS, STEPS)).ratio().filter(|_| self.ideal.is_none())?;
+        let median = self.quantiles.estimate(0.5, self.steps_cut(), MEDIAN_AT)?.value;
+        let usual = all / median;
+        (usual.is_finite() && usual >= FAR_FROM_MEDIAN * rate).then_some(usual)
     }
 
     /// Adds timed steps.

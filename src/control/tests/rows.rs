@@ -1,7 +1,7 @@
 //! What the rows say, and what they admit.
 
 use super::said::Said;
-use super::sim::{MS, Message, Sim, context, end_of, epoch, feed, policy, say, two_modes};
+use super::sim::{MS, Message, Sim, Step, context, end_of, epoch, feed, policy, say, two_modes};
 use crate::control::{Controller, RunContext, Selection, StopPolicy};
 use crate::event::{
     Finished, GpuReading, MetricRow, Note, Num, Phase, StopDetail, StopReason, StopRecord, Usage,
@@ -348,5 +348,26 @@ fn less_than_nothing_is_no_reading_of_others() {
         let near = |wanted: f64| found.estimate.is_some_and(|got| (got - wanted).abs() < 2.0);
         assert!(estimate.map_or(found.estimate.is_none(), near), "{found:?}");
         assert_eq!(found.estimate.is_none(), found.said().starts_with("no reading"));
+    }
+}
+
+/// A stall of 40 ms after every hundred steps of 0.2 ms: the mean is a third of what the median step makes.
+#[test]
+fn a_rate_far_below_that_of_its_median_step_says_so() {
+    let stalls: Step = |i, _, _| if i.is_multiple_of(100) { 40.0 } else { 0.2 };
+    for (step, usual) in [(stalls, Some(64.0 / 0.2e-3)), (Sim::default().step, None)] {
+        let sim =
+            Sim { phases: vec![(Phase::Load, 0.2), (Phase::Train, 6.0)], step, ..Sim::default() };
+        let mut controller = Controller::new(policy(&["throughput"]), context());
+        feed(&mut controller, &sim.messages());
+        let rows = controller.rows(None);
+        let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
+        let told = row.notes.iter().find_map(|note| match note {
+            Note::FarFromMedian { usual } => Some(usual.0),
+            _ => None,
+        });
+        let near = |(found, wanted): (f64, f64)| (found / wanted - 1.0).abs() < 0.02;
+        assert_eq!(told.is_some(), usual.is_some(), "{row:?}");
+        assert!(told.zip(usual).is_none_or(near), "{row:?}");
     }
 }

@@ -223,6 +223,10 @@ pub fn note(note: &Note, unit: Unit) -> String {
             "generator-bound: for {} of the mean latency a request was due and the model was not at work, but the load generator or another program",
             percent(share.0)
         ),
+        Note::FarFromMedian { usual } => format!(
+            "a mean over all the time, most of which few slow steps took: the median step makes {}",
+            unit.show(usual.0)
+        ),
         Note::Disturbed { share, without, mostly } => {
             let share = rough_percent(share.0);
             let without = without.map(|without| unit.show(without.0));
