@@ -63,8 +63,8 @@ pub fn exec(args: &ExecArgs, screen: Screen) -> Result<ExitStatus, Fault> {
         Format::Table => {
             let width =
                 if args.pass_stdout { output::stderr_width() } else { output::stdout_width() };
-            command::summary(records, &folder.display().to_string(), width, args.verbose)
-                .into_bytes()
+            let (summary, folder) = (&derived.summary, folder.display().to_string());
+            command::summary(records, summary, &folder, width, args.verbose).into_bytes()
         }
         Format::Json => document.render(ReportFormat::Json, 0)?,
         Format::Csv => document.render(ReportFormat::Csv, 0)?,

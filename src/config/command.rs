@@ -40,7 +40,7 @@ pub struct CommandRequest<'a> {
     /// `--timeout`.
     pub timeout: Option<&'a str>,
     /// `--repeat`.
-    pub repeat: Option<u32>,
+    pub repeat: Option<Repeats>,
     /// The machine.
     pub machine: MachineFacts,
 }
@@ -54,8 +54,7 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     problems.check(Some(()))?;
     let (bases, axes) = (Bases::new(".".as_ref()), AxisList::default());
     let mut settings = schema::settings(&root, Context::of(&bases, &axes), &mut problems);
-    let repeat = asked.repeat.map(Repeats::Fixed);
-    header::put_arguments(&mut settings, repeat, None, &mut problems);
+    header::put_arguments(&mut settings, asked.repeat, None, &mut problems);
     let resolved = settings.resolve(&asked.machine, &mut problems);
     problems.check(Some(()))?;
     if let [program, args @ ..] = asked.words {
@@ -73,7 +72,13 @@ pub fn command(asked: &CommandRequest<'_>) -> Result<Plan, ConfigError> {
     job.work = Work::Command { spec: spec.clone() };
     let mut first = resolved.planned(name.clone(), job);
     // Unless somebody has said when it is known well enough, it goes on to its end.
-    Arc::make_mut(&mut first.stop).limits_only = !first.chosen;
+    let stop = Arc::make_mut(&mut first.stop);
+    if !first.chosen {
+        stop.limits_only = true;
+        // What rounds go on for, where nobody has said what for.
+        let rounds = matches!(settings.repeats, Repeats::Auto { .. });
+        stop.metrics = rounds.then(|| MetricId::CommandTime.into()).into_iter().collect();
+    }
     let runs = (1..=settings.repeats.planned()).map(|repeat| first.visit(repeat)).collect();
     let warnings = problems.take_warnings();
     Ok(Plan { warnings, ..settings.plan(name.clone(), Vec::new(), runs) })

@@ -48,7 +48,14 @@ impl Run {
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
     }
 
-    /// The same as a figure.
+    /// What a command has taken at the least, in seconds: until its end, or until it was last seen to hold memory.
+    pub(super) fn lived_s(&self) -> Option<f64> {
+        let since_start =
+            |seen_ns: u64| seen_ns.saturating_sub(self.context.started_ns) as f64 * 1e-9;
+        self.command_s().or_else(|| self.totals.resident_ns.map(since_start))
+    }
+
+    /// Wall time of a command that came to its own end, as a figure.
     pub(super) fn command_time(&self) -> Figure {
         let took = self.command_s().map(|took_s| Figure::exact(took_s, 1));
         took.unwrap_or_else(|| Figure::missing(Note::CommandCut))

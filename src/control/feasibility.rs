@@ -185,6 +185,7 @@ impl Run {
             (MetricKind::Peak, _) => {
                 (self.totals.peaks.largest(metric.id)?, !self.totals.is_shared(metric))
             }
+            (_, Source::CommandTime) => (self.lived_s()?, true),
             (_, Source::Energy(whose)) => (self.energy.so_far(whose, self.taken(None))?, true),
             (_, source) => (self.totals.counter(source)?, true),
         };
@@ -237,9 +238,10 @@ impl Run {
         if let (Source::RateSearch, Stage::Serve(size)) = (metric.source, of) {
             return Some(self.rate_ruling(constraint, size));
         }
-        let unfinished = self.is_unfinished(metric, row, ended).then_some(Doubt::Unfinished);
-        let doubts = self.figure(metric, of, Some(ended)).doubts;
-        let mut doubts = unfinished.into_iter().chain(doubts);
+        let found = self.figure(metric, of, Some(ended));
+        let unfinished =
+            self.is_unfinished(metric, found.known, ended).then_some(Doubt::Unfinished);
+        let mut doubts = unfinished.into_iter().chain(found.doubts);
         let doubt = doubts.find_map(|doubt| doubt.evidence(constraint, figure, &row.notes));
         if let Some(evidence) = doubt {
             return open(evidence);
@@ -250,11 +252,11 @@ impl Run {
     }
 
     /// Whether a figure of the whole run may still grow: it broke off before its end.
-    fn is_unfinished(&self, metric: &MetricDef, row: &MetricRow, ended: &StopRecord) -> bool {
+    fn is_unfinished(&self, metric: &MetricDef, known: bool, ended: &StopRecord) -> bool {
         let says_so = metric.is_of_model() || metric.source == Source::ServedPeak;
         let finished = self.totals.finished.as_ref();
         let whole = finished.is_some_and(|finished| !finished.stopped);
-        let known = metric.kind == MetricKind::Peak && row.known == Some(true);
+        let known = metric.kind == MetricKind::Peak && known;
         let over = whole || known || ended.reason == StopReason::Trained;
         metric.scope == Scope::Run && !says_so && !over
     }

@@ -73,7 +73,10 @@ impl Totals {
     }
 
     fn at_least(&self, metric: &MetricDef) -> Option<Note> {
-        self.hidden(metric).map(|most| Note::AtLeast { bytes: Num(most) })
+        // One that was ended is spoken of until then, and then it was looked at.
+        let own_end = self.finished.as_ref().is_some_and(|finished| !finished.stopped);
+        let hidden = self.hidden(metric).filter(|_| own_end);
+        hidden.map(|most| Note::AtLeast { bytes: Num(most) })
     }
 
     /// Share of the time in which a device was not read, where that is worth a word.

@@ -45,9 +45,7 @@ pub fn check_supported(
 }
 
 pub(super) fn chosen_or_default(policy: &StopPolicy) -> Vec<MetricName> {
-    let mut chosen = if policy.limits_only {
-        Vec::new()
-    } else if policy.metrics.is_empty() {
+    let mut chosen = if policy.metrics.is_empty() && !policy.limits_only {
         default_metrics()
     } else {
         policy.metrics.clone()

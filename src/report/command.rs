@@ -2,16 +2,24 @@
 
 use super::interference::interference;
 use super::layout::{Caveat, Column, render, wrap};
-use super::table::is_open;
+use super::summary::SummaryRow;
+use super::uneven::uneven;
 use super::{distinct, interval, words};
 use crate::event::record::{EXIT_CODE, SIGNAL};
-use crate::event::{MetricRow, RunRecord, RunStatus, StopReason};
+use crate::event::{MetricRow, Note, RunRecord, RunStatus, StopReason};
 use crate::metric::{DeviceKind, MetricDef, MetricKind};
+use crate::stats::Basis;
 use crate::units;
 
 /// The runs of one command in lines of at most `width` characters; with why each figure is missing, or only those that the
 /// machine could have had.
-pub fn summary(records: &[RunRecord], folder: &str, width: usize, all: bool) -> String {
+pub fn summary(
+    records: &[RunRecord],
+    rounds: &[SummaryRow],
+    folder: &str,
+    width: usize,
+    all: bool,
+) -> String {
     let mut out = String::new();
     for record in records {
         out += &wrap(&head(record), width, "  ");
@@ -22,6 +30,9 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize, all: bool) -> 
             let line = format!("  {}: {}", verdict.verdict, words::verdict(record));
             out += &wrap(&line, width, "  ");
         }
+    }
+    for remedy in words::remedies(records) {
+        out += &wrap(&format!("  what would decide it: {remedy}"), width, "  ");
     }
     let rows = rows(records);
     if !rows.is_empty() {
@@ -36,13 +47,30 @@ pub fn summary(records: &[RunRecord], folder: &str, width: usize, all: bool) -> 
         }
         out.push('\n');
     }
-    for line in bounds(records).into_iter().chain(interference(records)) {
+    let rounds = rounds.iter().filter_map(between);
+    let more = bounds(records).into_iter().chain(uneven(records)).chain(interference(records));
+    for line in rounds.chain(more) {
         out += &wrap(&line, width, "  ");
     }
     for line in missing(records, all) {
         out += &wrap(&line, width, "  ");
     }
     out + &wrap(&format!("all figures in {folder}"), width, "")
+}
+
+/// What the runs say together of what was asked: `command.time: mean 1.02 s ±3% at 95% between 4 runs`.
+fn between(row: &SummaryRow) -> Option<String> {
+    let (low, high, mean) = (row.low?, row.high?, row.mean?);
+    row.known.filter(|_| row.interval == Some(Basis::Between))?;
+    let name = format!("{}: mean {}", row.metric, row.unit.show(mean));
+    if row.known == Some(false) {
+        // Its note begins with how far it came.
+        return Some(format!("{name}, {}", row.note));
+    }
+    let half = units::rough_percent((high - low) / 2.0 / mean.abs());
+    let at = units::rough_percent(row.confidence);
+    let note = if row.note.is_empty() { String::new() } else { format!("; {}", row.note) };
+    Some(format!("{name} ±{half} at {at} between {} runs{note}", row.runs))
 }
 
 /// How a run ended: `sleep: completed after 1.00 s, exit code 0`.
@@ -123,35 +151,58 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
     };
     let both = low.is_some() && high.is_some();
     let range = interval(low, high, |value| first.unit.show(value)).filter(|_| both);
+    let why_none = || Some(without_interval(first).filter(|_| values.len() == 1)?.to_owned());
+    let range = range.or_else(why_none);
     let open = if found.iter().any(|(record, row)| is_marked(record, row)) { "~" } else { "" };
     [name, format!("{open}{}", first.unit.show(middle)), range.unwrap_or_default()]
 }
 
-/// Whether its figure is marked as not yet known. One without an interval is of the whole run, and exact, unless it is a
-/// quantile; or the same in another unit as one that is marked.
+/// Whether its figure is marked as not yet known: only what was asked for is, and the same in another unit.
 fn is_marked(record: &RunRecord, row: &MetricRow) -> bool {
-    let Some(def) = row.metric.def() else {
+    let is_open = |row: &MetricRow| row.known == Some(false);
+    let Some(def) = row.metric.def().filter(|_| row.known.is_none() && row.low.is_none())
+    else {
         return is_open(row);
     };
-    let is_quantile = matches!(def.kind, MetricKind::Quantile(_));
-    if row.known.is_some() || row.low.is_some() || is_quantile {
-        return is_open(row);
-    }
     let same = |other: &&MetricRow| {
         let it = other.metric.def();
         it.is_some_and(|it| (it.source, it.kind) == (def.source, def.kind))
             && (&other.phase, other.low) == (&row.phase, None)
     };
-    record.metrics.iter().filter(same).any(|other| other.known.is_some() && is_open(other))
+    record.metrics.iter().filter(same).any(is_open)
 }
 
-/// Figures that are no more than a bound.
+/// Why a figure that varies within a run has no interval; nothing of one that is exact.
+fn without_interval(row: &MetricRow) -> Option<&'static str> {
+    match row.metric.def()?.kind {
+        MetricKind::Windows(_) => Some("none within one run"),
+        MetricKind::Quantile(_) => Some("too few independent steps"),
+        _ => None,
+    }
+}
+
+/// Figures that are no more than a bound, each once: of what differs between the runs the most.
 fn bounds(records: &[RunRecord]) -> Vec<String> {
+    let mut found: Vec<(&MetricRow, &Note)> = Vec::new();
     let rows = records.iter().flat_map(|record| &record.metrics);
-    distinct(rows.filter(|row| row.estimate.is_some()).filter_map(|row| {
-        let bound = row.notes.iter().find(|note| note.is_bound())?;
-        Some(format!("{}: {}", row.metric, words::note(bound, row.unit)))
-    }))
+    for row in rows.filter(|row| row.estimate.is_some()) {
+        let Some(bound) = row.notes.iter().find(|note| note.is_bound()) else {
+            continue;
+        };
+        let most = |note: &Note| match note {
+            Note::AtLeast { bytes } => bytes.0,
+            _ => 0.0,
+        };
+        match found.iter_mut().find(|(other, _)| other.metric == row.metric) {
+            Some((_, told)) if most(told) < most(bound) => *told = bound,
+            Some(_) => {}
+            None => found.push((row, bound)),
+        }
+    }
+    let said = |(row, bound): (&MetricRow, &Note)| {
+        format!("{}: {}", row.metric, words::note(bound, row.unit))
+    };
+    found.into_iter().map(said).collect()
 }
 
 /// What no run has though any command could, by its reason; what the machine lacks on one line, unless `all` is asked for.
@@ -204,14 +255,14 @@ fn kind(metric: &MetricDef) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Interference, Note, Num, PeakGrowth, Reason};
+    use crate::event::{Interference, Num, PeakGrowth, Reason};
     use crate::report::fixtures::completed;
 
     #[test]
     fn a_bound_is_called_one_and_interference_is_told() {
         let mut record = completed();
         record.interference = None;
-        let plain = summary(&[record.clone()], "results/a", 80, false);
+        let plain = summary(&[record.clone()], &[], "results/a", 80, false);
         assert!(!plain.contains("at least") && !plain.contains("interference:"));
         let peak = record.metrics.iter_mut().find(|row| row.metric == "memory.peak");
         let (over_s, growth) = (Num(1.0), PeakGrowth::Unknown { watched_s: None });
@@ -222,9 +273,14 @@ mod tests {
             marked_s: 0.8,
             by_cause_s: [0.8, 0.0, 0.0, 0.0, 0.0],
         });
-        let records = [record.clone(), record];
-        let shown = summary(&records, "results/a", 80, false);
+        let mut less = record.clone();
+        for row in less.metrics.iter_mut().filter(|row| row.metric == "memory.peak") {
+            row.notes = vec![Note::AtLeast { bytes: Num(1e9) }];
+        }
+        let records = [less, record];
+        let shown = summary(&records, &[], "results/a", 80, false);
         assert_eq!(shown.matches("\nmemory.peak: at least: between").count(), 1, "{shown}");
+        assert!(shown.contains("1.86 GiB"), "the most of both: {shown}");
         assert!(shown.contains("interference in 2 of 2 runs"), "{shown}");
     }
 
@@ -235,7 +291,7 @@ mod tests {
             "run".clone_into(&mut row.phase);
         }
         let shown =
-            |record: &RunRecord| summary(std::slice::from_ref(record), "results/a", 80, false);
+            |record: &RunRecord| summary(std::slice::from_ref(record), &[], "results/a", 80, false);
         assert!(
             shown(&record).contains("  cpu.utilisation in steady state "),
             "{}",
@@ -251,7 +307,7 @@ mod tests {
     fn a_figure_that_is_not_known_is_marked_as_in_the_table_of_runs() {
         let mut record = completed();
         let shown =
-            |record: &RunRecord| summary(std::slice::from_ref(record), "results/a", 80, false);
+            |record: &RunRecord| summary(std::slice::from_ref(record), &[], "results/a", 80, false);
         record.metrics.retain(|row| row.known != Some(false));
         assert!(!shown(&record).contains('~'), "{}", shown(&record));
         let rate = record.metrics.iter_mut().find(|row| row.metric == "train.throughput");
@@ -259,6 +315,54 @@ mod tests {
         let marked = shown(&record);
         assert!(marked.contains("~98.1 k/s"), "{marked}");
         assert!(marked.contains("~ not yet known as precisely as asked"), "{marked}");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_not_called_less_precise_than_asked() {
+        let mut record = completed();
+        record.metrics.iter_mut().for_each(|row| row.known = None);
+        let rate = record.metrics.iter_mut().find(|row| row.metric == "train.throughput");
+        let rate = rate.unwrap();
+        (rate.low, rate.high) = (Some(1e3), Some(1e6));
+        let mut windowed = rate.clone();
+        windowed.metric = "train.throughput_p75".into();
+        (windowed.low, windowed.high) = (None, None);
+        record.metrics.push(windowed);
+        let shown = summary(std::slice::from_ref(&record), &[], "results/a", 80, false);
+        assert!(!shown.contains('~'), "{shown}");
+        assert!(shown.contains("none within one run\n"), "{shown}");
+    }
+
+    #[test]
+    fn what_rounds_say_of_what_was_asked_is_told() {
+        let record = completed();
+        let row = |known, interval, note: &str| SummaryRow {
+            cell: record.cell.clone(),
+            metric: "command.time".into(),
+            phase: "run".to_owned(),
+            unit: units::Unit::Seconds,
+            runs: 5,
+            mean: Some(2.0),
+            low: Some(1.82),
+            high: Some(2.18),
+            confidence: 0.95,
+            known,
+            interval: Some(interval),
+            note: note.to_owned(),
+        };
+        let told = |row: SummaryRow| {
+            let shown = summary(std::slice::from_ref(&record), &[row], "results/a", 200, false);
+            shown.lines().find(|line| line.starts_with("command.time: ")).map(str::to_owned)
+        };
+        let note = "±9% after 5 runs, ±5% would take some 14 more";
+        assert_eq!(
+            told(row(Some(false), Basis::Between, note)).unwrap(),
+            format!("command.time: mean 2.00 s, {note}")
+        );
+        let known = told(row(Some(true), Basis::Between, "")).unwrap();
+        assert_eq!(known, "command.time: mean 2.00 s ±9% at 95% between 5 runs");
+        assert_eq!(told(row(None, Basis::Between, "")), None);
+        assert_eq!(told(row(Some(true), Basis::Within, "")), None);
     }
 
     #[test]
@@ -277,14 +381,17 @@ mod tests {
         put("cpu.utilisation", "run", Some(false), None);
         put("cpu.utilisation_of_limit", "run", None, None);
         put("interference.steal", "run", None, None);
-        let shown = summary(std::slice::from_ref(&record), "results/a", 80, false);
+        let shown = summary(std::slice::from_ref(&record), &[], "results/a", 80, false);
         let line = |metric: &str| {
             let name = format!("  {metric} ");
             shown.lines().find(|line| line.starts_with(&name)).unwrap_or_else(|| panic!("{shown}"))
         };
-        for metric in ["train.step_latency_p95", "train.step_latency_p99", "cpu.utilisation"] {
+        for metric in ["train.step_latency_p95", "cpu.utilisation"] {
             assert!(line(metric).contains('~'), "{shown}");
         }
+        // Nobody asked for it: that it has no interval is said where the interval would be.
+        let far = line("train.step_latency_p99");
+        assert!(!far.contains('~') && far.ends_with("too few independent steps"), "{shown}");
         assert!(line("cpu.utilisation_of_limit").contains('~'), "{shown}");
         assert!(!line("interference.steal").contains('~'), "{shown}");
     }
@@ -308,7 +415,7 @@ mod tests {
         lost("interference.run_delay", Note::NoRunDelay);
         lost("memory.peak", Note::EndedUnseen);
         let said = |all| {
-            let shown = summary(std::slice::from_ref(&record), "results/a", 200, all);
+            let shown = summary(std::slice::from_ref(&record), &[], "results/a", 200, all);
             let lines = shown.lines().filter(|line| line.starts_with("not measured"));
             lines.map(str::to_owned).collect::<Vec<_>>()
         };

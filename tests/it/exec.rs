@@ -300,9 +300,9 @@ fn what_a_command_says_at_its_own_end_is_final_and_judged() {
         let passes = r#"echo '{"epoch": {"train_loss": 1}}' > "$PERFTUNE_EVENTS"; "#.repeat(epochs);
         let script = format!("{passes}{said}");
         for (limit, code, says) in [
+            ("command.time <= 10us", 1, "infeasible: command.time <= 10.0 us is broken"),
             ("test_accuracy >= 0.8", 0, "feasible: test_accuracy >= 0.8"),
             ("test_accuracy >= 0.95", 1, "infeasible: test_accuracy >= 0.95 is broken"),
-            ("command.time <= 10us", 1, "infeasible: command.time <= 10.0 us is broken"),
         ] {
             let args = ["exec", "--name", name, "--fresh", "--strict", "--constraint", limit, "--"];
             let shown = lab.call(&[&args[..], &["sh", "-c", &script]].concat()).exits(code);
@@ -312,6 +312,25 @@ fn what_a_command_says_at_its_own_end_is_final_and_judged() {
         assert_eq!(row["test_accuracy"], "0.9");
         assert_eq!(row.get("partial_test_accuracy"), None);
     }
+}
+
+#[test]
+fn a_command_that_takes_longer_than_it_may_is_not_waited_for() {
+    let lab = lab();
+    let limit = ["--constraint", "command.time <= 100ms"];
+    let (run, _) =
+        json(&lab, &[&["--name", "a", "--strict"], &limit[..]].concat(), &["sleep", "600"], 1);
+    assert_eq!((&run["status"], &run["stop"]["reason"]), (&"stopped".into(), &"infeasible".into()));
+}
+
+#[test]
+fn rounds_of_a_command_go_on_until_its_time_is_known_or_will_not_be() {
+    let lab = lab();
+    let shown = lab.call(&["exec", "--repeat", "auto", "--", "sleep", "0.2"]).exits(0);
+    let told = shown.stdout.lines().find(|line| line.starts_with("command.time: mean "));
+    assert!(told.is_some_and(|line| line.contains(" runs")), "{}", shown.stdout);
+    let refused = lab.call(&["exec", "--repeat", "often", "--", "true"]).exits(2);
+    assert!(refused.stderr.contains("write a number of runs, or auto"), "{}", refused.stderr);
 }
 
 #[test]

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use crate::cli::options::{Format, assignment};
+use crate::schedule::Repeats;
 
 const EXAMPLES: &str = "Examples:
   perftune exec -- make -j8
+  perftune exec --repeat auto -- make -j8
   perftune exec --repeat 5 --format json -- ./server --check > figures.json
   perftune exec --constraint 'memory.peak <= 1GiB' --strict -- python train.py
   perftune exec --stop-on cpu,memory --timeout 10min -- python train.py
@@ -48,9 +50,10 @@ pub struct ExecArgs {
     #[arg(long)]
     pub fresh: bool,
 
-    /// Run it N times
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub repeat: Option<u32>,
+    /// Run it N times; auto: until its time, or what --stop-on names, is known
+    /// between runs, 5 times at most
+    #[arg(long, value_name = "N")]
+    pub repeat: Option<Repeats>,
 
     /// What it must keep, such as 'memory.peak <= 1GiB'; it is ended as soon as
     /// that is broken for certain; may be given several times

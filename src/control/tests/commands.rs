@@ -147,6 +147,16 @@ fn a_peak_that_may_have_been_larger_is_a_bound() {
         let rows = controller.rows(Some(&end));
         let row = row(&rows, "memory.peak");
         assert_eq!(row.said().contains("at least"), noted, "{row:?}");
+        let mut ended =
+            Controller::new(StopPolicy { enabled: false, ..StopPolicy::default() }, of_command());
+        if let Some(Message::Worker(last)) = messages.last_mut()
+            && let WorkerEvent::Finished(finished) = &mut last.event
+        {
+            finished.stopped = true;
+        }
+        feed(&mut ended, &messages);
+        let cut = self::row(&ended.rows(Some(&end)), "memory.peak");
+        assert!(!cut.said().contains("at least"), "perftune itself ended it: {cut:?}");
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict, verdict, "{most:?} {limit}: {found:?}");
     }
@@ -158,6 +168,47 @@ fn what_only_the_end_tells_is_waited_for() {
         let end = end_of(policy(&[metric]), of_command(), &halves(10));
         assert!(end.is_none_or(|end| end.at_s >= 10.0), "{metric}");
     }
+}
+
+#[test]
+fn a_limit_on_its_time_ends_a_command_as_soon_as_it_has_lived_longer() {
+    let limited = |op, limit| StopPolicy {
+        limits_only: true,
+        constraints: vec![Constraint { metric: "command.time".into(), op, limit }],
+        ..policy(&[])
+    };
+    let end = end_of(limited(Op::AtMost, 2.0), of_command(), &halves(4)).unwrap();
+    assert_eq!(end.reason, StopReason::Infeasible);
+    assert!((2.0..2.2).contains(&end.at_s), "{}", end.at_s);
+    let says = "command.time <= 2.00 s is broken: it has taken at least 2.05 s";
+    assert!(end.detail.said().starts_with(says), "{}", end.detail.said());
+    for (op, limit) in [(Op::AtMost, 10.5), (Op::AtMost, 10.0), (Op::AtLeast, 2.0)] {
+        assert!(end_of(limited(op, limit), of_command(), &halves(4)).is_none(), "{op} {limit}");
+    }
+    // What it took is what counts when it is over, and a tick that comes late is no proof of more.
+    let record = StopRecord { reason: StopReason::Budget, detail: StopDetail::Unknown };
+    for (limit, verdict) in [(10.0, Feasibility::Feasible), (9.99, Feasibility::Infeasible)] {
+        let policy = StopPolicy { enabled: false, ..limited(Op::AtMost, limit) };
+        let mut controller = Controller::new(policy, of_command());
+        feed(&mut controller, &halves(4));
+        let rows = controller.rows(Some(&record));
+        let found = controller.feasibility(&rows, &record).unwrap();
+        assert_eq!(found.verdict, verdict, "{found:?}");
+    }
+}
+
+/// A limit asks for no precision: nothing of such a command is less well known than asked.
+#[test]
+fn a_limit_alone_asks_for_no_precision() {
+    let limit = Constraint { metric: "cpu.utilisation".into(), op: Op::AtMost, limit: 95.0 };
+    let limits =
+        StopPolicy { limits_only: true, constraints: vec![limit], ..policy(&["command.time"]) };
+    let mut controller = Controller::new(limits, of_command());
+    feed(&mut controller, &halves(4));
+    let rows = controller.rows(None);
+    assert_eq!(row(&rows, "cpu.utilisation").known, None);
+    // What rounds go on for is known of each run.
+    assert_eq!(row(&rows, "command.time").known, Some(true));
 }
 
 /// Six seconds of work and four of sleep are 60%, whatever the first five seconds look like.
