@@ -1,10 +1,10 @@
 //! The evidence that goes with a decision.
 
 use super::policy::StopPolicy;
-use super::stage::{Chosen, StageState};
+use super::stage::{Chosen, Outcome, StageState};
 use crate::event::{
     Age, Grounds, Num, OpenEnd, OpenFigure, OpenHow, OpenStage, RunOpen, Stage, StageEnd,
-    StopDetail, StopReason, StopRecord,
+    StageLeft, StopDetail, StopReason, StopRecord,
 };
 
 pub(super) fn age(stage: &StageState, now_ns: u64) -> Age {
@@ -71,7 +71,12 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> OpenStage {
         let note = chosen.left_out.clone()?;
         Some(figure(chosen, OpenHow::LeftOut { note }))
     });
-    OpenStage { stage: stage.stage, began: true, figures: each.chain(left_out).collect() }
+    let left = stage.left_ns.zip(stage.outcome).map(|(left_ns, outcome)| StageLeft {
+        after_s: Num(stage.age_ns(left_ns) as f64 * 1e-9),
+        futile: outcome == Outcome::Futile,
+    });
+    let figures = each.chain(left_out).collect();
+    OpenStage { stage: stage.stage, began: true, left, figures }
 }
 
 fn unknown(stage: &StageState, policy: &StopPolicy) -> usize {

@@ -198,7 +198,7 @@ impl Run {
             let found = searches.found.get(size).map(|found| found.why.clone());
             let how = found.map_or(OpenHow::NoSearch, |why| OpenHow::Search { why });
             let figures = vec![OpenFigure { metric: rate.into(), how }];
-            OpenStage { stage: Stage::Probe(*size), began: true, figures }
+            OpenStage { stage: Stage::Probe(*size), began: true, left: None, figures }
         });
         open.collect()
     }
@@ -231,8 +231,12 @@ impl Run {
     /// counts as one.
     fn open_by_stage(&self) -> Vec<OpenStage> {
         let unmeasured = self.unmeasured().into_iter();
-        let unmeasured =
-            unmeasured.map(|(stage, _)| OpenStage { stage, began: false, figures: Vec::new() });
+        let unmeasured = unmeasured.map(|(stage, _)| OpenStage {
+            stage,
+            began: false,
+            left: None,
+            figures: Vec::new(),
+        });
         let open = self.stages.iter().filter(|state| match (state.stage, state.outcome) {
             // Its limits are all that is asked of it, and the verdict tells of them.
             (Stage::Confirm(_), _) => false,

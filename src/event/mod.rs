@@ -50,7 +50,7 @@ pub use said::RuleSaid;
 pub use sample::{EnergyReading, GpuReading, HostReading, ResourceSample, Vendor, bus_id};
 pub use stop::{
     Asked, Divergence, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow, OpenStage, RunOpen, Spared,
-    StageEnd, StopDetail, StopRecord,
+    StageEnd, StageLeft, StopDetail, StopRecord,
 };
 pub use wire::{Command, Envelope, PROTOCOL_VERSION, WireError};
 pub use worker::{

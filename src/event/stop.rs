@@ -128,8 +128,20 @@ pub struct OpenStage {
     pub stage: Stage,
     /// Whether it has begun.
     pub began: bool,
+    /// How it was left, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<StageLeft>,
     /// The metrics.
     pub figures: Vec<OpenFigure>,
+}
+
+/// How a stage was left with chosen metrics that are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StageLeft {
+    /// How old it was, in seconds.
+    pub after_s: Num,
+    /// Since waiting was futile; else its time or its requests were used up.
+    pub futile: bool,
 }
 
 impl OpenStage {

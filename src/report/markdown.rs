@@ -50,14 +50,18 @@ fn verdicts(records: &[RunRecord]) -> String {
     if judged.is_empty() {
         return String::new();
     }
-    table(&[
+    let mut out = table(&[
         Column::words("run", &judged, |(record, _)| record.run.clone()),
         Column::words("verdict", &judged, |(_, verdict)| verdict.verdict.to_string()),
         Column::words("broken constraint", &judged, |(_, verdict)| {
             verdict.broken_constraint().unwrap_or_default().to_owned()
         }),
         Column::words("reason", &judged, |(record, _)| super::words::verdict(record)),
-    ])
+    ]);
+    for remedy in super::words::remedies(records) {
+        let _ = write!(out, "\nWhat would decide it: {}.\n", escaped(remedy));
+    }
+    out
 }
 
 fn front_section(front: &FrontReport) -> String {

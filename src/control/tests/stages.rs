@@ -99,7 +99,7 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
     let says = "1 of 1 chosen metrics not known within ±5% after ";
     assert!(
         end.detail.said().starts_with(says)
-            && end.detail.said().contains(": serve[1]: serve.latency_p50 reached ±"),
+            && end.detail.said().contains(" as waiting was futile: serve.latency_p50 reached ±"),
         "{}",
         end.detail.said()
     );
@@ -122,7 +122,7 @@ fn a_serve_phase_that_the_worker_leaves_unknown_is_not_forgotten() {
     assert_eq!(end.reason, StopReason::NoiseLimited, "{}", end.detail.said());
     assert!(
         end.detail.said().starts_with("1 of 3 chosen metrics not known")
-            && end.detail.said().contains("serve[1]: serve.latency_p50 reached ±")
+            && end.detail.said().contains("serve[1], left after 3.00 s as ")
             && !end.detail.said().contains("serve[32]")
             && !end.detail.said().contains("train.throughput"),
         "{}",

@@ -4,6 +4,7 @@ use super::note::{note, notes};
 use crate::event::{
     Age, Constraint, Evidence, Finding, Note, Num, Ruling, Shortage, Stage, StopReason, Weights,
 };
+use crate::metric::{MetricDef, Source};
 use crate::units::{Unit, bytes, percent, seconds};
 
 /// One finding.
@@ -31,6 +32,41 @@ pub fn finding(finding: &Finding) -> String {
         None => format!("{constraint} {is}{place}"),
         Some(said) => format!("{constraint} {is}{place}: {said}{weights}{again}"),
     }
+}
+
+/// What would decide a limit that is undecided; nothing where nobody knows.
+pub fn remedy(finding: &Finding) -> Option<&'static str> {
+    let constraint = finding.constraint.as_ref().filter(|_| finding.ruling == Ruling::Open)?;
+    let whole = constraint.metric.def().is_some_and(MetricDef::is_of_model);
+    Some(match &finding.evidence {
+        Evidence::Bounds { load: Some(_), .. } => {
+            "a load that the model keeps up with, or a load generator that is not in its way"
+        }
+        Evidence::Bounds { .. } | Evidence::NoLook => {
+            "longer stages bring its bounds together (max_time of [stop], max_requests of [serve], epochs of [train]); a limit \
+             outside of them is decided by these runs already; more runs like these decide nothing, since each is judged by itself"
+        }
+        Evidence::Rate { .. } | Evidence::NoRate => {
+            "a longer search (max_time of [serve]), or a limit outside of its interval"
+        }
+        Evidence::Untrained { .. } => "training to the end: --full, or more time",
+        Evidence::NoFigure { .. } | Evidence::NotReached | Evidence::Unfinished { .. } if whole => {
+            "training to the end: --full, or more time"
+        }
+        Evidence::NotReached | Evidence::Unfinished { .. } => {
+            "a run that comes to its end: more max_run_time, --timeout or --budget"
+        }
+        Evidence::CannotMeasure { .. } | Evidence::NeverRead { .. } | Evidence::Blind { .. } => {
+            "a machine that can measure it (`perftune doctor`)"
+        }
+        Evidence::NoInterval { .. } => {
+            "a limit on a metric that has an interval within a run; this one is for comparing runs"
+        }
+        Evidence::Bound { .. } | Evidence::Hidden { .. } => {
+            "a limit on the other side of the bound: of these processes more cannot be told"
+        }
+        _ => return None,
+    })
 }
 
 fn of_run(evidence: &Evidence) -> String {
@@ -85,6 +121,9 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
         Evidence::Partly { value, share } => {
             format!("{}, but read for {} of the phase", shown(value), percent(share.0))
         }
+        Evidence::Passed { value, .. } if is_time(of) => {
+            format!("it has taken at least {}", shown(value))
+        }
         Evidence::Passed { value, after_s } => {
             format!("it reached {}, after {} of the run", shown(value), seconds(after_s.0))
         }
@@ -128,6 +167,11 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
             of_run(evidence)
         }
     })
+}
+
+/// Whether what is limited is the time of the run: then that is when the limit was passed, too.
+fn is_time(of: &Constraint) -> bool {
+    of.metric.def().is_some_and(|metric| metric.source == Source::CommandTime)
 }
 
 type Ends = (Option<Num>, Option<Num>);

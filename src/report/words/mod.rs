@@ -13,10 +13,10 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
-pub use finding::finding;
+pub use finding::{finding, remedy};
 pub use gate::{gate_note, row_reasons, some_runs};
 pub use note::{left_out, note, notes, notes_of, open, warnings, why};
-pub use stop::{asked, left, rule, stop, verdict};
+pub use stop::{asked, left, remedies, rule, stop, verdict};
 
 /// `1 epoch`, `2 epochs`.
 fn count(count: impl Into<u64>, what: &str) -> String {

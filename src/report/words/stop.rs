@@ -1,12 +1,13 @@
 //! Why stages and runs end.
 
-use super::finding::{age, finding, shortage};
+use super::finding::{age, finding, remedy, shortage};
 use super::note::{note, why};
 use super::precision::reached;
 use crate::event::{
-    Asked, Divergence, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow, OpenStage, RuleSaid,
-    RunRecord, Spared, StageEnd, StopDetail, StopRecord, Why,
+    Asked, Divergence, Feasibility, Grounds, LossOf, OpenEnd, OpenFigure, OpenHow, OpenStage,
+    RuleSaid, RunRecord, Spared, StageEnd, StageLeft, StopDetail, StopRecord, Why,
 };
+use crate::report::distinct;
 use crate::units::{Span, Unit, elapsed_down, percent, seconds};
 
 /// What decides whether a run keeps its constraints; empty without any. A run that a constraint ended has the words of
@@ -20,6 +21,13 @@ pub fn verdict(record: &RunRecord) -> String {
         return stop(detail);
     }
     verdict.findings.iter().map(finding).collect::<Vec<_>>().join("; ")
+}
+
+/// What would decide the limits that are undecided, each way once.
+pub fn remedies<'a>(records: impl IntoIterator<Item = &'a RunRecord>) -> Vec<&'static str> {
+    let verdicts = records.into_iter().filter_map(|record| record.verdict.as_ref());
+    let open = verdicts.filter(|verdict| verdict.verdict == Feasibility::Undecided);
+    distinct(open.flat_map(|verdict| &verdict.findings).filter_map(remedy))
 }
 
 /// The evidence of an end.
@@ -186,13 +194,19 @@ fn and(open: &[OpenStage]) -> String {
 
 fn stages(open: &[OpenStage]) -> String {
     let each = open.iter().map(|open| {
-        if open.began {
-            format!("{}: {}", open.stage, figures(&open.figures))
-        } else {
-            format!("{}: never began", open.stage)
+        let left = open.left.map_or_else(String::new, left_with);
+        match open.began {
+            true => format!("{}{left}: {}", open.stage, figures(&open.figures)),
+            false => format!("{}: never began", open.stage),
         }
     });
     each.collect::<Vec<_>>().join("; ")
+}
+
+/// Behind a stage: when it was left, and why although not all was known.
+fn left_with(StageLeft { after_s, futile }: StageLeft) -> String {
+    let why = if futile { "waiting was futile" } else { "its time or its requests were used up" };
+    format!(", left after {} as {why}", seconds(after_s.0))
 }
 
 fn figures(open: &[OpenFigure]) -> String {

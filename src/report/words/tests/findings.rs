@@ -161,3 +161,30 @@ fn what_is_found_of_a_constraint() {
         check(&Finding::of_run(Ruling::Open, evidence), words::finding, says);
     }
 }
+
+#[test]
+fn an_undecided_limit_says_what_would_decide_it() {
+    let of = |metric: &str| Constraint { metric: metric.into(), op: Op::AtMost, limit: 0.01 };
+    let (latency, accuracy) = (of("serve.latency_p99"), of("test_accuracy"));
+    let value = Num(0.0121);
+    let bounds = |load| {
+        let (low, high) = (Some(value), None);
+        Evidence::Bounds { low, high, confidence: Num(0.995), load, age: age() }
+    };
+    let missing = || Evidence::NoFigure { notes: Vec::new(), trained: false };
+    for (constraint, evidence, says) in [
+        (&latency, bounds(None), "longer stages bring its bounds together (max_time of [stop]"),
+        (&latency, bounds(Some(Note::Unplayed)), "a load that the model keeps up with"),
+        (&latency, Evidence::NotReached, "a run that comes to its end"),
+        (&accuracy, missing(), "training to the end: --full"),
+        (&accuracy, Evidence::Untrained { value }, "training to the end: --full"),
+        (&latency, Evidence::NeverRead { note: Note::NoTick }, "a machine that can measure it"),
+        (&latency, Evidence::NoInterval { value }, "a limit on a metric that has an interval"),
+    ] {
+        let finding = Finding::new(Ruling::Open, constraint, evidence);
+        let said = words::remedy(&finding).unwrap();
+        assert!(said.starts_with(says), "{finding:?}: {said}");
+        let decided = Finding { ruling: Ruling::Met, ..finding };
+        assert_eq!(words::remedy(&decided), None);
+    }
+}

@@ -3,14 +3,14 @@
 use super::{age, check, shortage};
 use crate::event::{
     Age, Asked, Divergence, Evidence, Finding, Grounds, LossOf, Note, Num, OpenEnd, OpenFigure,
-    OpenHow, OpenStage, Phase, RuleSaid, Ruling, RunOpen, Spared, Stage, StageEnd, StopDetail,
-    StopReason, StopRecord, Why,
+    OpenHow, OpenStage, Phase, RuleSaid, Ruling, RunOpen, Spared, Stage, StageEnd, StageLeft,
+    StopDetail, StopReason, StopRecord, Why,
 };
 use crate::report::words::{asked, left, rule, stop};
 
 fn opened(how: OpenHow) -> OpenStage {
     let figures = vec![OpenFigure { metric: "cpu.utilisation".into(), how }];
-    OpenStage { stage: Stage::Train, began: true, figures }
+    OpenStage { stage: Stage::Train, began: true, left: None, figures }
 }
 
 #[test]
@@ -42,7 +42,19 @@ fn what_is_open_at_an_end() {
         let served = StopDetail::ServedOpen { open: vec![opened(how)] };
         check(&served, stop, &format!("train: {says}"));
     }
-    let never = OpenStage { stage: Stage::Serve(8), began: false, figures: Vec::new() };
+    let never = OpenStage { stage: Stage::Serve(8), began: false, left: None, figures: Vec::new() };
+    for (futile, says) in [
+        (false, "train, left after 700 ms as its time or its requests were used up: "),
+        (true, "train, left after 700 ms as waiting was futile: "),
+    ] {
+        let left = Some(StageLeft { after_s: Num(0.7), futile });
+        let open = vec![OpenStage { left, ..opened(OpenHow::NeverJudged) }];
+        check(
+            &StopDetail::ServedOpen { open },
+            stop,
+            &format!("{says}cpu.utilisation was never judged"),
+        );
+    }
     let command = StopDetail::Command { open: vec![never] };
     check(&command, stop, "the command came to its own end; serve[8]: never began");
 }
