@@ -64,7 +64,7 @@ pub const CHECK_EXIT_CODES: &str = "Exit codes; where several are true, the one 
        environments
   5    not covered: rows are missing, failed or unreachable, none could be
        judged, or a stored session is gone
-  1    regressed: at least one row is worse by its floor or more, for certain;
+  1    regressed: at least one row is worse for certain, by its floor or more;
        or --self-test found that the gate does not do what it should
   6    in doubt: with --on-inconclusive=fail, a row is suspect or inconclusive
   0    no regression";

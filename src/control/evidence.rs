@@ -56,7 +56,7 @@ pub(super) fn open(stage: &StageState, policy: &StopPolicy) -> OpenStage {
         None => OpenHow::NeverJudged,
         Some(last) => match (&last.open, last.takes, last.reached()) {
             (Some(_), Some(takes), Some(reached)) => {
-                let (half_width, asked) = (Num(reached), Some(Num(policy.within)));
+                let (half_width, asked) = (Num(reached), Num(policy.within));
                 OpenHow::NoiseLimited { half_width, asked, takes_s: Num(takes.likely_s) }
             }
             (Some(why), ..) => {

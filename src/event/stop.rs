@@ -96,9 +96,8 @@ pub enum OpenHow {
     NoiseLimited {
         /// Its relative half-width.
         half_width: Num,
-        /// The one that is asked; absent in recordings of an earlier perftune.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        asked: Option<Num>,
+        /// The one that is asked.
+        asked: Num,
         /// The time in which it is known if the noise stays what it is, in seconds.
         takes_s: Num,
     },

@@ -160,8 +160,7 @@ fn shown(records: &[RunRecord], (phase, metric): (&str, &str)) -> [String; 3] {
 /// Whether its figure is marked as not yet known: only what was asked for is, and the same in another unit.
 fn is_marked(record: &RunRecord, row: &MetricRow) -> bool {
     let is_open = |row: &MetricRow| row.known == Some(false);
-    let Some(def) = row.metric.def().filter(|_| row.known.is_none() && row.low.is_none())
-    else {
+    let Some(def) = row.metric.def().filter(|_| row.known.is_none() && row.low.is_none()) else {
         return is_open(row);
     };
     let same = |other: &&MetricRow| {

@@ -64,8 +64,8 @@ as `perftune run --against` makes it, is given alone. So is a verdict.json that 
 printed and its exit code given again, for pipes that lose it.
 
 What is compared is runs and not samples: of each cell and figure the runs of both sides, all figures in one family, so that \
-alpha is the chance that identical builds raise any alarm at all. A figure has regressed when it is worse for certain and by \
-its floor or more; it passes when it is certain not to be. Everything between is inconclusive, and the text says how many more \
+alpha is the chance that identical builds raise any alarm at all. A figure has regressed when it is worse for certain and, as \
+estimated, by its floor or more; it passes when it is certain not to be. Everything between is inconclusive, and the text says how many more \
 runs would settle it. One stored session can make a figure suspect and never regressed: two sessions of identical builds differ \
 by more than most regressions. Sides that were measured in turn, by `perftune run --against`, have no such ceiling.";
 

@@ -89,7 +89,7 @@ fn a_serve_phase_that_stays_open_is_left_with_a_note() {
     assert_eq!(latency.known, Some(false));
     assert!(
         latency.said().starts_with("noise-limited: reached ±")
-            && latency.said().contains("; the ±5% asked would take some "),
+            && latency.said().contains(" (the ±5% asked would take an estimated "),
         "{}",
         latency.said()
     );

@@ -38,7 +38,7 @@ impl GateReport<'_> {
         let code = self.exit_code();
         let why = match self.judgement.outcome {
             Outcome::Ok => "no row is worse by its floor".to_owned(),
-            Outcome::Regressed => "at least one row is worse by its floor or more".to_owned(),
+            Outcome::Regressed => "at least one row is worse for certain, and by its floor or more as estimated".to_owned(),
             Outcome::Doubtful => self.doubt(),
             Outcome::Coverage => {
                 "rows or stored sessions are missing or failed, or none could be judged".to_owned()

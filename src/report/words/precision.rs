@@ -5,22 +5,15 @@ use crate::units::{elapsed, percent, rough_elapsed};
 
 /// Behind `reached`: how narrow the interval was, how narrow it was to be, and how long that takes: an estimate from a few
 /// seconds of noise.
-pub(super) fn reached(half: Num, asked: Option<Num>, takes_s: Num) -> String {
-    let reached_it = asked.is_some_and(|asked| half.0 <= asked.0);
-    let takes =
-        format!("some {} in all, estimated from the noise so far", rough_elapsed(takes_s.0));
-    let (half, asked_of) = (percent(half.0), |asked: Num| format!(" ±{}", percent(asked.0)));
-    match asked {
+pub(super) fn reached(half: Num, asked: Num, takes_s: Num) -> String {
+    let takes = format!("would take an estimated {} in all", rough_elapsed(takes_s.0));
+    let [shown, wanted] = [half, asked].map(|half| format!("±{}", percent(half.0)));
+    if half.0 <= asked.0 {
         // The width is not what was missing.
-        Some(asked) if reached_it => format!(
-            "±{half}, but noise could hide a drift of the{} asked: to exclude it would take {takes}",
-            asked_of(asked)
-        ),
-        asked => format!(
-            "±{half}; the{} asked would take {takes}",
-            asked.map_or_else(String::new, asked_of)
-        ),
+        let hidden = format!("noise could hide a drift of the {wanted} asked");
+        return format!("{shown} ({hidden}: to exclude it {takes})");
     }
+    format!("{shown} (the {wanted} asked {takes})")
 }
 
 /// Notes on what was reached; nothing of others.
@@ -41,7 +34,7 @@ pub(super) fn precision(note: &Note) -> String {
             format!("unstable: not known within ±{}", percent(asked.0))
         }
         Note::NoiseLimited { reached: half, asked, takes_s } => {
-            format!("noise-limited: reached {}", reached(*half, Some(*asked), *takes_s))
+            format!("noise-limited: reached {}", reached(*half, *asked, *takes_s))
         }
         Note::Whole { regime, seen_s, whole, of_s } => format!(
             "±{} for the {} seen, ±{} for {} in all",

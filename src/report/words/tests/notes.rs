@@ -283,7 +283,7 @@ fn what_a_figure_contains_and_how_well_it_is_known() {
         ),
         (
             Note::NoiseLimited { reached: share, asked: Num(0.05), takes_s: Num(93.0) },
-            "noise-limited: reached ±12.3%; the ±5% asked would take some 90 s in all, estimated from the noise so far",
+            "noise-limited: reached ±12.3% (the ±5% asked would take an estimated 90 s in all)",
         ),
         (
             Note::Whole { regime: Num(0.031), seen_s: Num(50.0), whole: share, of_s: Num(3600.0) },

@@ -76,7 +76,7 @@ fn why_a_stage_is_left() {
     };
     let noisy = |half| OpenHow::NoiseLimited {
         half_width: Num(half),
-        asked: Some(Num(0.05)),
+        asked: Num(0.05),
         takes_s: Num(39.92),
     };
     for (end, says) in [
@@ -98,12 +98,12 @@ fn why_a_stage_is_left() {
         ),
         (
             StageEnd::NoiseLimited(open_end(noisy(0.09))),
-            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±9%; the ±5% asked would take some 40 s in all, estimated from the noise so far"
+            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±9% (the ±5% asked would take an estimated 40 s in all)"
                 .to_owned(),
         ),
         (
             StageEnd::NoiseLimited(open_end(noisy(0.0187))),
-            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±1.87%, but noise could hide a drift of the ±5% asked: to exclude it would take some 40 s in all, estimated from the noise so far"
+            "noise-limited: 1 of 2 chosen metrics not known within ±5% after 1.50 s of serving one by one: cpu.utilisation reached ±1.87% (noise could hide a drift of the ±5% asked: to exclude it would take an estimated 40 s in all)"
                 .to_owned(),
         ),
         (
