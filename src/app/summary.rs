@@ -98,15 +98,21 @@ fn open(figure: &CellFigure<'_>, within: f64) -> Option<String> {
     if half <= within {
         return Some("a lower end: the runs ended before its growth was bounded".to_owned());
     }
-    let (reached, asked) = (rough_percent(half), rough_percent(within));
     let visits = figure.values.len();
+    // What the runs themselves leave open shrinks with their number, too; too many of them are better made longer.
+    let by_runs = visits as f64 * (between.within / within).powi(2);
     let takes = match between.needed(within, CONFIDENCE, 1.0, MOST) {
-        Some(needed) if needed as usize > visits => {
-            format!("would take some {} more", needed as usize - visits)
-        }
-        Some(_) => "would take longer ones".to_owned(),
+        _ if by_runs > f64::from(MOST) => "would take longer ones".to_owned(),
         None => "is out of reach in the noise of these runs".to_owned(),
+        Some(needed) => match f64::from(needed).max(by_runs.ceil()) - visits as f64 {
+            more if more >= 1.0 => format!("would take some {more} more"),
+            _ => "would take longer ones".to_owned(),
+        },
     };
+    let asked = rough_percent(within);
+    // Beyond its tenfold nothing is known of it.
+    let reached =
+        if half < 10.0 { rough_percent(half) } else { format!("{} or more", rough_percent(10.0)) };
     Some(format!("±{reached} after {visits} runs, ±{asked} {takes}"))
 }
 
@@ -153,6 +159,29 @@ fn note(figure: &CellFigure<'_>, lost: usize) -> Option<String> {
 mod tests {
     use super::*;
     use crate::report::fixtures::{completed, failed};
+
+    /// Two runs that agree, each of which leaves the figure open by ten times itself: one run more settles nothing.
+    #[test]
+    fn what_the_runs_themselves_do_not_know_is_not_asked_of_more_of_them() {
+        for (half, says) in [
+            (300.0, "±1000% or more after 2 runs, ±5% would take longer ones"),
+            (0.095, "±6.7% after 2 runs, ±5% would take some 2 more"),
+        ] {
+            let mut records = vec![completed(), completed()];
+            for (record, factor) in records.iter_mut().zip([0.999, 1.001]) {
+                record.cell = "one".to_owned();
+                for row in &mut record.metrics {
+                    row.estimate = row.estimate.map(|estimate| estimate * factor);
+                    row.known = row.known.map(|_| false);
+                    row.low = row.estimate.map(|estimate| estimate * (1.0 - half));
+                    row.high = row.estimate.map(|estimate| estimate * (1.0 + half));
+                }
+            }
+            let rows = summaries(&records, &Asked::default());
+            let row = rows.iter().find(|row| row.metric == "train.throughput").unwrap();
+            assert_eq!(row.note, says, "{row:?}");
+        }
+    }
 
     #[test]
     fn accuracies_of_runs_cut_short_are_counted() {

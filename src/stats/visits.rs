@@ -76,6 +76,8 @@ pub struct BetweenVisits {
     pub deviation: f64,
     /// Its degrees of freedom.
     pub freedom: f64,
+    /// Half of the interval that the visits themselves leave to their mean, as a share of it.
+    pub within: f64,
 }
 
 impl BetweenVisits {
@@ -164,7 +166,8 @@ pub fn between_visits(figures: &[VisitFigure], confidence: f64) -> Vec<Option<Be
         // Of the mean of visits that know nothing of each other; one that knows its own figure badly is no reason to doubt all.
         let within = median(&mut figure.halves.clone()).unwrap_or(0.0) / visits.sqrt();
         let interval = Interval::around(mean, between.max(within));
-        Some(BetweenVisits { mean, interval, deviation: variance.sqrt(), freedom })
+        let (deviation, within) = (variance.sqrt(), within / mean);
+        Some(BetweenVisits { mean, interval, deviation, freedom, within })
     };
     figures.iter().zip(&own).map(said).collect()
 }
@@ -255,7 +258,8 @@ mod tests {
     #[test]
     fn what_more_visits_cannot_reach_is_told() {
         let interval = Interval::around(1.0, 0.2);
-        let found = |deviation| BetweenVisits { mean: 1.0, interval, deviation, freedom: 6.0 };
+        let found =
+            |deviation| BetweenVisits { mean: 1.0, interval, deviation, freedom: 6.0, within: 0.0 };
         assert_eq!(found(0.01).needed(0.05, 0.95, 1.0, 10), Some(2));
         assert_eq!(found(0.03).needed(0.05, 0.95, 1.0, 10), Some(5));
         assert_eq!(found(0.03).needed(0.05, 0.95, 1.0, 4), None);
