@@ -7,7 +7,7 @@ use super::measure::figure::Figure;
 use super::measure::gauge::factor;
 use super::run::Run;
 use super::stage::{Outcome, StageState};
-use crate::event::{Constraint, Evidence, Finding, Note, Num, Ruling, Stage};
+use crate::event::{Constraint, Evidence, Finding, Note, Num, OpenStage, Ruling, Stage};
 use crate::metric::{Field, MetricDef, Scope, Source};
 
 /// What the time of the cores is made of.
@@ -46,6 +46,21 @@ impl Run {
         let finished = self.totals.finished.as_ref()?;
         let took_ns = self.totals.finished_ns.saturating_sub(self.context.started_ns);
         (!finished.stopped).then_some(took_ns as f64 * 1e-9)
+    }
+
+    /// Whether a command has come to its own end: what it holds grows no more.
+    pub(super) fn is_over(&self) -> bool {
+        self.context.work.is_command() && self.command_s().is_some()
+    }
+
+    /// What a command leaves open at its own end: no peak.
+    pub(super) fn open_of_what_is_over(&self) -> Vec<OpenStage> {
+        let mut open = if self.policy.limits_only { Vec::new() } else { self.open_at_end() };
+        for stage in &mut open {
+            stage.figures.retain(|open| !open.metric.def().is_some_and(MetricDef::is_peak));
+        }
+        open.retain(|stage| !stage.began || !stage.figures.is_empty());
+        open
     }
 
     /// What a command has taken at the least, in seconds: until its end, or until it was last seen to hold memory.

@@ -106,9 +106,9 @@ impl Run {
             _ if self.context.epochs == 0 => Spared::Nothing,
             Some(spared) if spared > 0.0 => Spared::AtLeast { seconds: Num(spared) },
             Some(_) => Spared::Nothing,
-            None if begun => Spared::Unknown,
-            // A command may have none.
+            // A command may have no end of which anybody knows.
             None if self.context.work.is_command() => Spared::Nothing,
+            None if begun => Spared::Unknown,
             None => Spared::NotBegun,
         }
     }

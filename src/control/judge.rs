@@ -164,7 +164,7 @@ impl Run {
             return record(StopReason::Cancelled, detail);
         }
         if self.context.work.is_command() {
-            let open = if self.policy.limits_only { Vec::new() } else { self.open_at_end() };
+            let open = self.open_of_what_is_over();
             return record(StopReason::Completed, StopDetail::Command { open });
         }
         let budget = self.context.epochs;

@@ -177,9 +177,11 @@ impl Run {
             let found = assess(metric, &state.series, self.ask(state))?;
             let figure = state.figure(metric, &found, &self.policy);
             let watched = self.totals.watched(&found, state.series.sampled.seconds);
+            let watched = if self.is_over() { watched.of_what_is_over() } else { watched };
             figure.estimate.is_some().then(|| figure.noted([watched]))
         });
         let mut figure = self.totals.peak(metric, judged);
+        figure.known |= self.is_over() && figure.doubts.is_empty();
         if metric.id == MetricId::MemoryPeak
             && self.totals.said_peak(metric).is_none()
             && let Some(why) = self.totals.unwatched(self.context.started_ns)

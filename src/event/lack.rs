@@ -18,6 +18,8 @@ pub enum PeakGrowth {
         /// Bytes a second.
         per_s: Num,
     },
+    /// It has come to its own end.
+    Over,
     /// What is excluded is more than the whole peak a minute, which says nothing.
     Loose,
     /// The time was too short.

@@ -415,6 +415,15 @@ impl Note {
         matches!(self, Self::AtLeast { .. } | Self::SharedPages)
     }
 
+    /// Of a peak of what has come to its own end, and grows no more.
+    #[must_use]
+    pub fn of_what_is_over(self) -> Self {
+        match self {
+            Self::PeakOver { over_s, .. } => Self::PeakOver { over_s, growth: PeakGrowth::Over },
+            other => other,
+        }
+    }
+
     /// Why no reading will come, where that is known for good.
     pub const fn lasting(&self) -> Option<&Reason> {
         match self {

@@ -4,8 +4,8 @@ use super::said::Said;
 use super::sim::{MS, Message, Sim, context, end_of, feed, policy, sample, say};
 use crate::control::{Constraint, Controller, Op, RunContext, Selection, StopPolicy};
 use crate::event::{
-    CommandSpec, Feasibility, Finished, GpuReading, MetricRow, Phase, StopDetail, StopReason,
-    StopRecord, Usage, Work, WorkerEvent,
+    CommandSpec, Envelope, Feasibility, Finished, GpuReading, MetricRow, Phase, StopDetail,
+    StopReason, StopRecord, Usage, Work, WorkerEvent,
 };
 
 const S: u64 = 1000 * MS;
@@ -160,6 +160,31 @@ fn a_peak_that_may_have_been_larger_is_a_bound() {
         let found = controller.feasibility(&rows, &end).unwrap();
         assert_eq!(found.verdict, verdict, "{most:?} {limit}: {found:?}");
     }
+}
+
+/// The whole of its life was seen: nothing of it can still grow, and nothing is open for that.
+#[test]
+fn the_peak_of_a_command_that_has_come_to_its_own_end_is_known() {
+    let mut controller = Controller::new(policy(&["memory.peak"]), of_command());
+    let mut messages = halves(4);
+    // One that takes more until its end.
+    for message in &mut messages {
+        if let Message::Sample(sample) = message {
+            sample.peak_bytes = Some(100_000_000 + sample.t_ns / 100);
+        }
+    }
+    let last = messages.pop().unwrap();
+    feed(&mut controller, &messages);
+    assert_eq!(row(&controller.rows(None), "memory.peak").known, Some(false));
+    feed(&mut controller, std::slice::from_ref(&last));
+    let Message::Worker(Envelope { event: WorkerEvent::Finished(finished), .. }) = last else {
+        panic!("{last:?}")
+    };
+    let end = controller.natural_end(&finished);
+    assert_eq!(end.detail, StopDetail::Command { open: Vec::new() }, "{}", end.detail.said());
+    let peak = row(&controller.rows(Some(&end)), "memory.peak");
+    assert_eq!(peak.known, Some(true), "{peak:?}");
+    assert!(peak.said().starts_with("peak over ") && !peak.said().contains("grow"), "{peak:?}");
 }
 
 #[test]

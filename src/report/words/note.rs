@@ -187,7 +187,7 @@ pub fn note(note: &Note, unit: Unit) -> String {
                 PeakGrowth::Below { per_s } => {
                     format!("; growth below {} a minute", bytes_up(per_s.0 * 60.0))
                 }
-                PeakGrowth::Loose => String::new(),
+                PeakGrowth::Over | PeakGrowth::Loose => String::new(),
                 PeakGrowth::Unknown { watched_s: None } => {
                     "; too short to bound its growth".to_owned()
                 }
