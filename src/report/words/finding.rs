@@ -121,12 +121,7 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
         Evidence::Partly { value, share } => {
             format!("{}, but read for {} of the phase", shown(value), percent(share.0))
         }
-        Evidence::Passed { value, .. } if is_time(of) => {
-            format!("it has taken at least {}", shown(value))
-        }
-        Evidence::Passed { value, after_s } => {
-            format!("it reached {}, after {} of the run", shown(value), seconds(after_s.0))
-        }
+        Evidence::Passed { value, after_s } => passed(*value, *after_s, of),
         Evidence::NoSuchPhase => "the run has no such phase".to_owned(),
         Evidence::NoFigure { notes: said, trained: true } => {
             format!("trained to the end, {}", all(said))
@@ -169,9 +164,13 @@ fn evidence(evidence: &Evidence, of: &Constraint, ruling: Ruling) -> Option<Stri
     })
 }
 
-/// Whether what is limited is the time of the run: then that is when the limit was passed, too.
-fn is_time(of: &Constraint) -> bool {
-    of.metric.def().is_some_and(|metric| metric.source == Source::CommandTime)
+/// What only grows and has passed its limit; of the time of the run that is when.
+fn passed(value: Num, after_s: Num, of: &Constraint) -> String {
+    let shown = of.shown(value.0);
+    if of.metric.def().is_some_and(|metric| metric.source == Source::CommandTime) {
+        return format!("it has taken at least {shown}");
+    }
+    format!("it reached {shown}, after {} of the run", seconds(after_s.0))
 }
 
 type Ends = (Option<Num>, Option<Num>);

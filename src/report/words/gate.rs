@@ -127,14 +127,14 @@ fn row_reason(reason: &RowReason) -> String {
     }
 }
 
-/// `some 10 to 60`: a number of runs that is known so far, rounded outward to one digit.
+/// `some 10 to 60`, `at least 10`: a number of runs that is known so far, rounded outward to one digit.
 pub fn some_runs(least: u32, most: Option<u32>) -> String {
     let digit = |runs: u32| 10_u32.pow(runs.max(1).ilog10());
     let least = least / digit(least) * digit(least);
     match most.map(|most| most.div_ceil(digit(most)) * digit(most)) {
         Some(most) if most == least => format!("some {least}"),
         Some(most) => format!("some {least} to {most}"),
-        None => format!("{least} or many"),
+        None => format!("at least {least}"),
     }
 }
 
@@ -478,7 +478,7 @@ mod tests {
             (RowReason::MoreRuns { least: 6, most: Some(6) }, "some 6 more runs a side would tell"),
             (
                 RowReason::MoreRuns { least: 61, most: None },
-                "60 or many more runs a side would tell",
+                "at least 60 more runs a side would tell",
             ),
             (RowReason::RunsTellNothing, "more runs of these sessions would not tell"),
             (RowReason::NearFloor, "it is so near to the floor that more runs may not tell"),

@@ -195,9 +195,10 @@ fn and(open: &[OpenStage]) -> String {
 fn stages(open: &[OpenStage]) -> String {
     let each = open.iter().map(|open| {
         let left = open.left.map_or_else(String::new, left_with);
-        match open.began {
-            true => format!("{}{left}: {}", open.stage, figures(&open.figures)),
-            false => format!("{}: never began", open.stage),
+        if open.began {
+            format!("{}{left}: {}", open.stage, figures(&open.figures))
+        } else {
+            format!("{}: never began", open.stage)
         }
     });
     each.collect::<Vec<_>>().join("; ")
