@@ -14,6 +14,9 @@ use crate::sampler;
 use crate::schedule::Repeats;
 use crate::units::Span;
 
+/// The most cells that are made where nobody allows more.
+pub const MOST_CELLS: u64 = 100_000;
+
 /// A grid file, and what is changed of it.
 #[derive(Debug, Clone, Copy)]
 pub struct GridFile<'a> {
@@ -31,6 +34,8 @@ pub struct GridFile<'a> {
     pub budget: Option<Span>,
     /// No run is stopped early.
     pub full: bool,
+    /// The most cells.
+    pub max_cells: u64,
     /// See [`Request::keeps_names`].
     pub keeps_names: bool,
 }
@@ -70,6 +75,7 @@ pub fn load(grid: &GridFile<'_>) -> Result<Plan, Fault> {
         budget: grid.budget,
         full: grid.full,
         keeps_names: grid.keeps_names,
+        max_cells: grid.max_cells,
         machine: machine_facts(),
         catalogue: &catalogue,
         base_dir,

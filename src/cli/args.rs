@@ -22,7 +22,7 @@ use super::options::{
     CheckFormat, DoctorFormat, Format, ListFormat, Listed, OnInconclusive, ProgressMode,
     ReportFormat, Verbosity, assignment,
 };
-use crate::app::grid::GridFile;
+use crate::app::grid::{GridFile, MOST_CELLS};
 use crate::schedule::Repeats;
 use crate::store::Existing;
 use crate::units::{Share, Span};
@@ -84,6 +84,10 @@ pub struct RunArgs {
     /// Run only the cells with this value of an axis; commas separate several
     #[arg(long, value_name = "AXIS=VALUE", value_parser = assignment, help_heading = "What to run")]
     pub only: Vec<String>,
+
+    /// The most cells that the grid may have
+    #[arg(long, value_name = "N", default_value_t = MOST_CELLS, help_heading = "What to run")]
+    pub max_cells: u64,
 
     /// Run each cell N times, with seeds that count up; auto: until its figures are
     /// known between runs
@@ -172,6 +176,7 @@ impl RunArgs {
             repeat: self.repeat,
             budget: self.budget,
             full: self.full,
+            max_cells: self.max_cells,
             keeps_names: true,
         }
     }

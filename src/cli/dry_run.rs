@@ -8,7 +8,7 @@ use super::options::{Format, ReportFormat};
 use super::output;
 use crate::app::Fault;
 use crate::config::plan::{Plan, PlannedRun};
-use crate::config::reference::ShownSettings;
+use crate::config::shown::ShownSettings;
 use crate::report::plan::{PlanRow, plan_csv, plan_json, plan_table};
 
 /// The format of a list, where there is one.

@@ -1,6 +1,6 @@
 //! Reads `[grid]`: which values each axis has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::axis::{self, Choice};
 use super::own;
@@ -8,7 +8,7 @@ use super::read;
 use super::world::World;
 use crate::document::problems::{GRID, Place, Problems};
 use crate::document::tree::{Node, Table, Value};
-use crate::event::{Axis, AxisList};
+use crate::event::{Axis, AxisDef, AxisList};
 
 /// One value of each axis, as indices into the pools.
 pub(super) type Cell = Box<[u32]>;
@@ -31,6 +31,8 @@ pub(super) struct Pool {
     pub(super) origin: Origin,
     /// Where [grid] names it.
     pub(super) key_place: Option<Place>,
+    /// Whether a `[[when]]` gives it values: then cells may lack it.
+    pub(super) conditional: bool,
     /// Whether the grid file gives it several values, of which `--set` has left one.
     swept: bool,
 }
@@ -38,7 +40,15 @@ pub(super) struct Pool {
 impl Pool {
     fn new(origin: Origin) -> Self {
         let (choices, by_label) = (Vec::new(), HashMap::new());
-        Self { choices, by_label, product: 0, origin, key_place: None, swept: false }
+        Self {
+            choices,
+            by_label,
+            product: 0,
+            origin,
+            key_place: None,
+            conditional: false,
+            swept: false,
+        }
     }
 
     pub(super) fn find(&self, label: &str) -> Option<u32> {
@@ -51,9 +61,16 @@ impl Pool {
             return index;
         }
         let index = u32::try_from(self.choices.len()).unwrap_or(u32::MAX);
-        self.by_label.insert(choice.label.clone(), index);
+        if !choice.is_absent() {
+            self.by_label.insert(choice.label.clone(), index);
+        }
         self.choices.push(choice);
         index
+    }
+
+    /// The values, as they are chosen by.
+    pub(super) fn labels(&self) -> impl Iterator<Item = &str> {
+        self.choices.iter().filter(|choice| !choice.is_absent()).map(|choice| &*choice.label)
     }
 
     pub(super) fn varies(&self) -> bool {
@@ -61,17 +78,12 @@ impl Pool {
     }
 }
 
-/// The keys of the axes to which a grid gives several values.
-pub(super) fn swept(root: &Table) -> Vec<String> {
-    let grid = root.table("grid").into_iter().flat_map(own::entries);
-    let several = grid.filter(|(_, entry)| entry.node.items().len() > 1);
-    several.map(|(key, _)| key.into_owned()).collect()
-}
-
 /// All axes.
 #[derive(Debug)]
 pub(super) struct Axes {
     pub(super) list: AxisList,
+    /// The headings of those that have one of their own.
+    pub(super) labels: BTreeMap<String, String>,
     /// The axes of `[grid]` in the order of the file, then the others.
     pub(super) order: Vec<Axis>,
     /// In the order of the axes.
@@ -90,7 +102,12 @@ impl Axes {
     pub(super) fn read(root: &Table, world: &World<'_>, problems: &mut Problems) -> Option<Self> {
         let list = world.axes.clone();
         let pools = list.all().map(|_| Pool::new(Origin::Default)).collect();
-        let mut axes = Self { list, order: Vec::new(), pools };
+        let labelled =
+            list.own().iter().filter(|def| def.heading != AxisDef::own(&def.key).heading);
+        let label =
+            |def: &AxisDef| (def.key.clone().into_owned(), def.heading.clone().into_owned());
+        let labels = labelled.map(label).collect();
+        let mut axes = Self { list, labels, order: Vec::new(), pools };
         let Some(entry) = root.get("grid") else {
             problems.error_with(
                 Place::whole(GRID),
@@ -280,9 +297,10 @@ impl Axes {
         );
         let named = [Axis::MODEL, Axis::DATASET];
         for axis in self.list.all().filter(|axis| !named.contains(axis)) {
-            if self.is_named(axis) {
+            let choice = self.choice(axis, cell)?;
+            if self.is_named(axis) && !choice.is_absent() {
                 name.push('-');
-                name.push_str(&self.choice(axis, cell)?.tag);
+                name.push_str(&choice.tag);
             }
         }
         Some(name)

@@ -8,7 +8,7 @@ use crate::dataset::DataError;
 use crate::document::problems::{Place, Problem};
 use crate::document::suggest;
 use crate::document::tree::{Node, Value};
-use crate::event::{Axis, AxisDef, AxisKind, AxisValue, MODELS};
+use crate::event::{Axis, AxisDef, AxisKind, AxisValue, MODELS, OwnKind};
 
 /// The longest name of a model or a data set, in bytes: with the longest tag of every other axis (122 bytes in all) two of
 /// them still fit into a file name, which has at most 255.
@@ -35,7 +35,7 @@ pub(super) struct Choice {
     pub(super) dataset: Option<Dataset>,
     /// As reports and `--only` name it; unique within the axis.
     pub(super) label: String,
-    /// As it stands in the name of a cell.
+    /// As it stands in the name of a cell; empty where the axis does not apply.
     pub(super) tag: String,
     /// As it was written, where that says more than the label.
     pub(super) written: Option<String>,
@@ -46,7 +46,8 @@ pub(super) struct Choice {
 impl Choice {
     fn new(def: &AxisDef, value: AxisValue, place: Option<Place>) -> Self {
         let label = value.to_string();
-        let tag = (def.tag)(def, &label);
+        let absent = def.is_own() && value == AxisValue::Unset;
+        let tag = if absent { String::new() } else { (def.tag)(def, &label) };
         Self { value, dataset: None, label, tag, written: None, place }
     }
 
@@ -59,6 +60,11 @@ impl Choice {
     /// Whether it stands for all that the run may use: `threads = 0`, written or by default.
     pub(super) fn is_automatic(&self) -> bool {
         self.place.is_none() || self.written.as_deref() == Some("0")
+    }
+
+    /// Whether it stands for an axis of one's own that does not apply.
+    pub(super) fn is_absent(&self) -> bool {
+        self.tag.is_empty()
     }
 
     pub(super) fn count(&self) -> Option<u32> {
@@ -96,7 +102,7 @@ pub(super) fn read(axis: Axis, node: &Node, world: &World<'_>) -> Read<Choice> {
         AxisKind::Number(range) => AxisValue::Number(read::number(key, node, &range)?),
         AxisKind::Flag => AxisValue::Flag(read::flag(key, node)?),
         AxisKind::Word(words) => AxisValue::Text(read::word(key, node, words)?.into()),
-        AxisKind::Any => any(key, node)?,
+        AxisKind::Own(kind) => own(key, kind, node)?,
     };
     let mut choice = Choice::new(def, resolved(def, value, world.cores), Some(node.place));
     choice.dataset = data;
@@ -109,18 +115,21 @@ pub(super) fn read(axis: Axis, node: &Node, world: &World<'_>) -> Read<Choice> {
 }
 
 /// A value of an axis of the user's own.
-fn any(key: &str, node: &Node) -> Read<AxisValue> {
-    match &node.value {
-        Value::Flag(value) => Ok(AxisValue::Flag(*value)),
-        Value::Integer(value) => Ok(AxisValue::Whole(*value)),
-        Value::Float(value) if value.is_finite() => Ok(AxisValue::Number(*value)),
-        Value::Text(text) if text.len() > LONGEST_TEXT => {
+fn own(key: &str, kind: OwnKind, node: &Node) -> Read<AxisValue> {
+    use OwnKind::{Any, Boolean, Integer, Number, String};
+    match (&node.value, kind) {
+        (Value::Flag(value), Any | Boolean) => Ok(AxisValue::Flag(*value)),
+        (Value::Integer(value), Any | Integer | Number) => Ok(AxisValue::Whole(*value)),
+        (Value::Float(value), Any | Number) if value.is_finite() => Ok(AxisValue::Number(*value)),
+        (Value::Text(text), Any | String) if text.len() > LONGEST_TEXT => {
             Err(read::wrong(key, &format!("a text of at most {LONGEST_TEXT} bytes"), node))
         }
         // Neither an argument nor a variable can hold it.
-        Value::Text(text) if !text.contains('\0') => Ok(AxisValue::Text(text.clone().into())),
-        Value::Text(_) => Err(read::wrong(key, "a text without a null character", node)),
-        _ => Err(read::wrong(key, "a number, a text, true or false", node)),
+        (Value::Text(text), Any | String) if text.contains('\0') => {
+            Err(read::wrong(key, "a text without a null character", node))
+        }
+        (Value::Text(text), Any | String) => Ok(AxisValue::Text(text.clone().into())),
+        _ => Err(read::wrong(key, kind.says(), node)),
     }
 }
 

@@ -15,8 +15,8 @@ use super::template::CommandModel;
 use crate::document::problems::{GRID, Place, Problems};
 use crate::event::{AXES, Axis, JobSpec, PROTOCOL_VERSION};
 
-/// The most runs of a plan; each holds its whole job.
-const MOST_RUNS: usize = 100_000;
+/// The most runs of a plan where nobody allows more; each holds its whole job.
+const MOST_RUNS: u64 = 100_000;
 
 /// The longest name of a run, in bytes: it names a folder.
 const LONGEST_RUN: usize = 255;
@@ -105,6 +105,7 @@ impl<'a> Values<'a> {
                 (def.set)(def, &mut job, &choice.value);
             }
         }
+        job.axis_labels.clone_from(&self.axes.labels);
         // Where threads are left to the machine, as many as the cell's own limits allow.
         if self.choice(Axis::THREADS).is_some_and(Choice::is_automatic) {
             job.threads = self.settings.threads;
@@ -131,6 +132,7 @@ pub(super) struct Builder<'a> {
     pub(super) axes: &'a Axes,
     pub(super) resolver: &'a Resolver<'a>,
     pub(super) commands: &'a [Rc<CommandModel>],
+    pub(super) max_cells: u64,
 }
 
 impl Builder<'_> {
@@ -138,11 +140,12 @@ impl Builder<'_> {
     pub(super) fn runs(&self, cells: &[Cell], problems: &mut Problems) -> Vec<PlannedRun> {
         let repeats = self.settings.repeats.planned();
         let total = cells.len().saturating_mul(repeats as usize);
-        if total > MOST_RUNS {
+        let most = self.max_cells.max(MOST_RUNS);
+        if total as u64 > most {
             problems.error_with(
                 Place::whole(GRID),
-                format!("the grid has {total} runs; at most {MOST_RUNS} are possible"),
-                "give fewer values, exclude cells, or repeat less often",
+                format!("the grid has {total} runs, and more than {most} are not made unasked"),
+                format!("give fewer values, exclude cells, repeat less often, or allow them: --max-cells {total}"),
             );
             return Vec::new();
         }

@@ -7,12 +7,10 @@ use super::axis;
 use super::own;
 use super::read;
 use super::select::{Selector, Which};
+use super::when;
 use super::world::World;
 use crate::document::problems::{Place, Problems};
 use crate::document::tree::{Table, Value};
-
-/// The most cells of a product, before anything is excluded.
-const LARGEST_PRODUCT: u64 = 1_000_000;
 
 /// The cells in the order in which they run.
 pub(super) fn expand(
@@ -21,6 +19,7 @@ pub(super) fn expand(
     world: &World<'_>,
     problems: &mut Problems,
 ) -> Vec<Cell> {
+    let whens = when::read(root, axes, world, problems);
     // First, since a value of an included cell may be what an exclusion or an override names.
     let included = includes(root, axes, world, problems);
     let excludes: Vec<(Selector, Place)> = read::tables(root, "exclude", problems)
@@ -34,7 +33,8 @@ pub(super) fn expand(
     if problems.any() {
         return Vec::new();
     }
-    let mut cells = product(axes, root, problems);
+    let cells = product(axes, root, world, problems);
+    let mut cells = when::apply(cells, &whens, axes, world, problems);
     exclude(&mut cells, &excludes, problems);
     add_included(&mut cells, &included, axes, problems);
     if let (true, Some((_, place))) = (cells.is_empty(), excludes.first()) {
@@ -43,21 +43,14 @@ pub(super) fn expand(
     cells
 }
 
-fn product(axes: &Axes, root: &Table, problems: &mut Problems) -> Vec<Cell> {
+fn product(axes: &Axes, root: &Table, world: &World<'_>, problems: &mut Problems) -> Vec<Cell> {
     let sizes: Vec<(usize, u32)> =
         axes.order.iter().map(|axis| (axis.index(), axes.pools[axis.index()].product)).collect();
-    let total = sizes.iter().try_fold(1_u64, |total, (_, size)| {
-        total.checked_mul(u64::from(*size)).filter(|total| *total <= LARGEST_PRODUCT)
-    });
-    let Some(total) = total else {
-        let place = root.get("grid").map(|entry| entry.key_place);
-        problems.error_with(
-            place.unwrap_or_default(),
-            format!("the product of the axes has more than {LARGEST_PRODUCT} cells"),
-            "give fewer values",
-        );
+    let total = sizes.iter().fold(1, |total: u64, (_, size)| total.saturating_mul((*size).into()));
+    let place = root.get("grid").map(|entry| entry.key_place);
+    if world.has_too_many(total, place.unwrap_or_default(), problems) {
         return Vec::new();
-    };
+    }
     (0..total)
         .map(|index| {
             let mut rest = index;

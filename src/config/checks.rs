@@ -109,9 +109,9 @@ pub(super) fn models(
 pub(super) fn commands(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mut Problems) {
     let models = &axes.pools[Axis::MODEL.index()];
     let unset = |key: &str| {
-        let found = axes.list.find(key).into_iter();
-        let mut choices = found.flat_map(|found| &axes.pools[found.index()].choices);
-        choices.any(|choice| choice.value == AxisValue::Unset)
+        let pools = axes.list.find(key).map(|found| &axes.pools[found.index()]);
+        let pools = pools.into_iter().filter(|pool| !pool.conditional);
+        pools.flat_map(|pool| &pool.choices).any(|choice| choice.value == AxisValue::Unset)
     };
     for command in commands.iter().filter(|command| models.find(&command.name).is_some()) {
         command.check(unset, problems);
@@ -120,7 +120,13 @@ pub(super) fn commands(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mu
 
 /// Reports the axes of the user's own that nothing in the grid uses, and values that no name of a cell could tell apart; warns of
 /// cells that are the same work as others since their model uses no such axis.
-pub(super) fn own_axes(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mut Problems) {
+pub(super) fn own_axes(
+    commands: &[Rc<CommandModel>],
+    axes: &Axes,
+    cells: &[Cell],
+    world: &World<'_>,
+    problems: &mut Problems,
+) {
     let models = &axes.pools[Axis::MODEL.index()].choices;
     for axis in axes.list.all().filter(|axis| axes.list.def(*axis).is_own()) {
         let (key, pool) = (axes.list.key(axis), &axes.pools[axis.index()]);
@@ -140,11 +146,17 @@ pub(super) fn own_axes(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mu
         }
         let is_told = |model: &Choice| {
             let command = commands.iter().find(|command| command.name == model.label);
-            command.is_some_and(|command| command.names(key))
+            command.map_or(world.foreign, |command| command.names(key))
         };
-        let (users, others): (Vec<_>, Vec<_>) = models.iter().partition(|model| is_told(model));
         let place = pool.key_place.unwrap_or_default();
-        if users.is_empty() {
+        // The first value in the cells of each model that does not use it.
+        let mut first = HashMap::new();
+        let differs = |cell: &&Cell| {
+            let (model, value) = (cell[Axis::MODEL.index()], cell[axis.index()]);
+            let told = models.get(model as usize).is_none_or(is_told);
+            !told && *first.entry(model).or_insert(value) != value
+        };
+        if !models.iter().any(is_told) {
             problems.error_with(
                 place,
                 format!(
@@ -152,12 +164,12 @@ pub(super) fn own_axes(commands: &[Rc<CommandModel>], axes: &Axes, problems: &mu
                 ),
                 "add such a model, or leave the axis out",
             );
-        } else if let (Some(other), true) = (others.first(), pool.varies()) {
+        } else if let Some(cell) = cells.iter().find(differs) {
+            let model = axes.choice(Axis::MODEL, cell).map_or("", |model| &model.label);
             problems.warn(
                 place,
                 format!(
-                    "the model {} does not use `{key}`: its cells differ in nothing but their names",
-                    other.label
+                    "the model {model} does not use `{key}`, so some of its cells are the same work: give it in a [[when]]"
                 ),
             );
         }

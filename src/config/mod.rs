@@ -23,6 +23,7 @@ mod models;
 mod objectives;
 mod own;
 pub mod plan;
+mod range;
 mod read;
 pub mod reference;
 mod resolve;
@@ -32,7 +33,9 @@ mod select;
 mod serving;
 mod set;
 mod settings;
+pub mod shown;
 mod template;
+mod when;
 mod worker;
 mod world;
 
@@ -93,7 +96,7 @@ pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
     schema::check_top(&root, &mut problems);
     let table = root.get("gate");
     let only = tree::Table { entries: table.cloned().into_iter().collect() };
-    let (bases, axes) = (Bases::new(".".as_ref()), own::axes(&root));
+    let (bases, axes) = (Bases::new(".".as_ref()), own::axes(&root, &mut problems));
     let found = schema::settings(&only, Context::of(&bases, &axes), &mut problems).gate;
     // A grid without one is judged by the defaults.
     let grid = root.get("grid").is_some();
@@ -111,10 +114,21 @@ pub fn gate(source: &GridSource) -> Result<GatePolicy, ConfigError> {
 pub fn load(request: &Request<'_>) -> Result<Plan, ConfigError> {
     let mut problems = Problems::default();
     let (mut root, _) = document(&request.source, &mut problems)?;
-    let swept = if request.keeps_names { axes::swept(&root) } else { Vec::new() };
+    let swept = if request.keeps_names { swept(&root) } else { Vec::new() };
     set::apply(&mut root, request.set, &mut problems);
+    own::write_out(&mut root, &mut problems);
     problems.check(Some(()))?;
     checked(&root, &swept, request, &mut problems)
+}
+
+/// The keys of the axes to which a grid file gives several values.
+fn swept(root: &tree::Table) -> Vec<String> {
+    let mut root = root.clone();
+    // Its mistakes are told of with those of the whole.
+    own::write_out(&mut root, &mut Problems::default());
+    let given = own::grids(&root).flat_map(own::entries);
+    let several = given.filter(|(_, entry)| entry.node.items().len() > 1);
+    several.map(|(key, _)| key.into_owned()).collect()
 }
 
 /// The plan of a whole tree; `swept`: the axes that vary in the file.
@@ -125,7 +139,7 @@ fn checked(
     problems: &mut Problems,
 ) -> Result<Plan, ConfigError> {
     let bases = Bases::new(&request.base_dir);
-    let axes = own::axes(root);
+    let axes = own::axes(root, problems);
     let context = Context::of(&bases, &axes);
     let mut settings = schema::settings(root, context, problems);
     header::put_arguments(&mut settings, request.repeat, request.seed, problems);
@@ -144,6 +158,8 @@ fn checked(
             .threads(machine.cores()),
         bases: &bases,
         axes: &axes,
+        narrowed: set::touches(request.set, "grid"),
+        max_cells: request.max_cells,
     };
     let mut resolver = Resolver::new(&settings, request.full, machine, context);
     let Some(mut axes) = Axes::read(root, &world, problems) else {
@@ -152,7 +168,7 @@ fn checked(
     axes.keep_in_names(swept);
     let mut cells = cells::expand(root, &mut axes, &world, problems);
     checks::commands(&commands, &axes, problems);
-    checks::own_axes(&commands, &axes, problems);
+    checks::own_axes(&commands, &axes, &cells, &world, problems);
     resolver.read_overrides(root, &axes, &world, problems);
     problems.check(Some(()))?;
 
@@ -172,12 +188,13 @@ fn checked(
         axes: &axes,
         resolver: &resolver,
         commands: &commands,
+        max_cells: request.max_cells,
     };
     let runs = builder.runs(&cells, problems);
     gate::check_retired(&settings.retired, &runs, problems);
     problems.check(Some(()))?;
     // Where the command line has changed the axes, what the file says of values that are gone is no mistake.
-    if set::touches(request.set, "grid") {
+    if world.narrowed {
         problems.forget_idle();
     }
     let name = settings.name.clone().unwrap_or_else(|| header::stem(&request.source));

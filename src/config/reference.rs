@@ -1,22 +1,20 @@
-//! What a grid file may say, from the tables of keys and axes: the list for people, the JSON Schema for editors, and the
-//! settings of a plan.
-
-use std::borrow::Cow;
+//! What a grid file may say, from the tables of keys and axes: the list for people, and the JSON Schema for editors.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::gate;
-use super::key::{Get, KeyDef, Kind, Shown};
+use super::key::{KeyDef, Kind, Shown};
 use super::keys::KEYS;
 use super::models;
 use super::own;
-use super::plan::{Plan, PlannedRun};
+use super::plan::Plan;
+use super::range;
 use super::schema::{Holds, TABLES, TableDef};
 use super::settings::Settings;
 use super::world::MachineFacts;
 use crate::document::problems::Problems;
-use crate::event::{AXES, AxisDef, AxisKind, AxisList, AxisValue, CommandSpec};
+use crate::event::{AXES, AxisDef, AxisKind, AxisValue, OwnKind};
 use crate::sampler::LimitMeans;
 
 /// The longest default that is listed, in bytes.
@@ -47,7 +45,7 @@ struct Described {
 }
 
 /// The plan of a grid file that says nothing.
-fn default_plan() -> Plan {
+pub(super) fn default_plan() -> Plan {
     let settings = Settings::default();
     let nothing = || "nothing is asked".to_owned();
     let limits = LimitMeans {
@@ -94,6 +92,7 @@ fn described() -> Vec<Described> {
     let plan = default_plan();
     let mut all: Vec<Described> = describe(KEYS, &plan).collect();
     all.extend(describe(models::KEYS, &plan));
+    all.extend(describe(own::KEYS, &plan));
     all.extend(describe(gate::KEYS, &plan));
     let at =
         |path: &str| TABLES.iter().position(|table| path.starts_with(&format!("{}.", table.name)));
@@ -117,8 +116,8 @@ fn kind(def: &AxisDef) -> Kind<()> {
         AxisKind::Number(range) => Kind::Number(range, |(), _, _| ()),
         AxisKind::Flag => Kind::Flag(|(), _, _| ()),
         AxisKind::Word(words) => Kind::Word(words, |(), _, _| ()),
-        AxisKind::Any => Kind::Own(
-            "a number, a text, true or false",
+        AxisKind::Own(kind) => Kind::Own(
+            kind.says(),
             r#"{ "type": ["number", "string", "boolean"] }"#,
             |(), _, _, _| Ok(()),
         ),
@@ -172,6 +171,11 @@ pub fn keys() -> Vec<KeyRow> {
                     table.about,
                 ));
             }
+            Holds::Whens => {
+                for (key, value) in [("match", "a value, or a list"), ("grid", "as in [grid]")] {
+                    rows.push(table_row(format!("when.{key}.AXIS"), value, table.about));
+                }
+            }
             Holds::Overrides => {
                 rows.push(table_row(
                     "override.match.AXIS".to_owned(),
@@ -184,63 +188,32 @@ pub fn keys() -> Vec<KeyRow> {
     rows
 }
 
-/// The keys that `--dry-run` shows of some runs: the same ones in the same order of each.
-pub struct ShownSettings<'a> {
-    plan: &'a Plan,
-    axes: Vec<AxisDef>,
-    keys: Vec<(&'static str, Get)>,
-    has_commands: bool,
-}
-
-impl<'a> ShownSettings<'a> {
-    /// What is worth showing of these runs of the plan.
-    pub fn new(plan: &'a Plan, runs: &[PlannedRun]) -> Self {
-        let default = default_plan();
-        let is_usual = |get: Get| {
-            let usual = get(&default, &default.runs[0]);
-            plan.runs.iter().all(|run| get(plan, run) == usual)
-        };
-        let table = |path: &'static str| path.split('.').next().unwrap_or(path);
-        let mut unusual = Vec::new();
-        for key in KEYS {
-            if let Shown::Unusual(_, get) = key.shown
-                && !is_usual(get)
-            {
-                unusual.push(table(key.path));
-            }
-        }
-        let keys = KEYS.iter().filter_map(|key| match key.shown {
-            Shown::Always(name, get) => Some((name, get)),
-            Shown::Unusual(name, get) => unusual.contains(&table(key.path)).then_some((name, get)),
-            Shown::Never(_) | Shown::Nothing => None,
-        });
-        let mut commands = runs.iter().map(|run| run.job.work.is_command());
-        let has_commands = commands.clone().any(|is| is);
-        // A command knows of its settings what is in its words, which are shown; that a run has the defaults of others would
-        // not be so.
-        let only_commands = has_commands && commands.all(|is| is);
-        let named = ["model", "dataset"].map(Cow::Borrowed);
-        let is_used = |def: &&AxisDef| {
-            def.is_own()
-                || named.contains(&def.key)
-                || plan.varying.iter().any(|key| *key == *def.key)
-        };
-        let list = AxisList::of(plan.runs.iter().map(|run| &*run.job));
-        let axes = list.defs().filter(|def| !only_commands || is_used(def)).cloned().collect();
-        Self { plan, axes, keys: keys.collect(), has_commands }
-    }
-
-    /// Their values in a run, in base units.
-    pub fn of(&self, run: &PlannedRun) -> Vec<(&str, Json)> {
-        let axes = self.axes.iter().map(|def| (&*def.key, def.of(&run.job).into()));
-        let keys = self.keys.iter().map(|(name, get)| (*name, get(self.plan, run)));
-        let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
-        axes.chain(keys).chain(self.has_commands.then(command)).collect()
-    }
-}
-
 fn or_list(schema: &Json) -> Json {
     json!({ "anyOf": [schema, { "type": "array", "items": schema, "minItems": 1 }] })
+}
+
+/// The values of an axis of `[grid]`: one, a list, or a range of numbers.
+fn values(def: &AxisDef) -> Json {
+    let mut values = or_list(&kind(def).schema());
+    let numbers = [AxisKind::Own(OwnKind::Any)].contains(&def.kind)
+        || matches!(
+            def.kind,
+            AxisKind::Count { .. } | AxisKind::Threads { .. } | AxisKind::Number(_)
+        );
+    if let (true, Some(kinds)) = (numbers, values["anyOf"].as_array_mut()) {
+        kinds.push(json!({
+            "type": "object",
+            "properties": {
+                "from": { "type": "number" },
+                "to": { "type": "number" },
+                "scale": { "enum": range::SCALES },
+                "steps": { "type": "integer", "minimum": 2, "maximum": range::MOST_STEPS },
+            },
+            "required": ["from", "to", "steps"],
+            "additionalProperties": false,
+        }));
+    }
+    values
 }
 
 /// An object of these axes, and any others: only perftune knows which of one's own there are.
@@ -305,12 +278,17 @@ fn properties(table: &str, keys: &[Described]) -> Json {
 fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
     let mut schema = match table.holds {
         Holds::Axes => {
-            let mut schema = of_axes(|axis| or_list(&kind(axis).schema()));
+            let mut schema = of_axes(values);
             schema["required"] = json!(["model", "dataset"]);
             schema
         }
         Holds::GridKeys | Holds::CellKeys => {
             let mut schema = properties(table.name, keys);
+            if table.name == "axes" {
+                let axis = schema["additionalProperties"].clone();
+                schema["properties"][own::ENV_TABLE] =
+                    json!({ "type": "object", "additionalProperties": axis });
+            }
             if table.name == "train" {
                 for def in AXES.iter().filter(|def| def.in_train) {
                     schema["properties"][&*def.key] = kind(def).schema();
@@ -324,6 +302,14 @@ fn table_schema(table: &TableDef, keys: &[Described]) -> Json {
                 _ => or_list(&kind(axis).schema()),
             });
             json!({ "type": "array", "items": cell })
+        }
+        Holds::Whens => {
+            let mut found = Map::new();
+            found.insert("match".to_owned(), of_axes(|axis| or_list(&kind(axis).schema())));
+            found.insert("grid".to_owned(), of_axes(values));
+            let mut item = object(&found);
+            item["required"] = json!(["match", "grid"]);
+            json!({ "type": "array", "items": item })
         }
         Holds::Overrides => {
             let mut found = Map::new();

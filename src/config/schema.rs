@@ -30,6 +30,8 @@ pub(super) enum Holds {
     Cells,
     /// Other tables and `match`, once for each of several tables.
     Overrides,
+    /// `match` and axes, once for each of several tables.
+    Whens,
 }
 
 /// A table at the top of the file.
@@ -39,13 +41,14 @@ pub(super) struct TableDef {
     pub(super) holds: Holds,
 }
 
-pub(super) static TABLES: [TableDef; 16] = {
+pub(super) static TABLES: [TableDef; 18] = {
     const fn table(name: &'static str, holds: Holds, about: &'static str) -> TableDef {
         TableDef { name, about, holds }
     }
-    use Holds::{Axes, CellKeys, Cells, GridKeys, Overrides};
+    use Holds::{Axes, CellKeys, Cells, GridKeys, Overrides, Whens};
     [
         table("grid", Axes, "every key is an axis, a value or a list; the grid is their product"),
+        table("axes", GridKeys, "axes of your own: what [grid] alone cannot say of them"),
         table("run", GridKeys, "the run of the whole grid"),
         table(
             "train",
@@ -66,6 +69,7 @@ pub(super) static TABLES: [TableDef; 16] = {
         table("sampler", GridKeys, "how often and what to read of the machine"),
         table("energy", GridKeys, "what energy means"),
         table("worker", GridKeys, "who does the work"),
+        table("when", Whens, "axes that only the cells that match have"),
         table(
             "exclude",
             Cells,
@@ -80,7 +84,7 @@ impl TableDef {
     /// As a message calls it.
     fn shown(&self) -> String {
         match self.holds {
-            Holds::Cells | Holds::Overrides => format!("[[{}]]", self.name),
+            Holds::Cells | Holds::Overrides | Holds::Whens => format!("[[{}]]", self.name),
             _ => format!("[{}]", self.name),
         }
     }
@@ -89,6 +93,7 @@ impl TableDef {
     fn keys<'a>(&self, axes: &'a AxisList) -> Vec<&'a str> {
         match self.holds {
             Holds::Axes | Holds::Cells => axes.keys(),
+            Holds::Whens => vec!["match", "grid"],
             Holds::Overrides => ["match"].into_iter().chain(overridable()).collect(),
             Holds::GridKeys | Holds::CellKeys => {
                 let mut keys = below(self.name);
@@ -109,7 +114,8 @@ pub(super) fn overridable() -> impl Iterator<Item = &'static str> {
 /// The path of every key that is no axis.
 fn paths() -> impl Iterator<Item = &'static str> {
     let rules = gate::KEYS.iter().map(|key| key.path);
-    KEYS.iter().map(|key| key.path).chain(models::KEYS.iter().map(|key| key.path)).chain(rules)
+    let free = models::KEYS.iter().map(|key| key.path).chain(own::KEYS.iter().map(|key| key.path));
+    KEYS.iter().map(|key| key.path).chain(free).chain(rules)
 }
 
 /// The names right below a table, each once; free ones are left out.
@@ -168,41 +174,35 @@ fn check_table(table: &TableDef, inner: &Table, names: &Names<'_>, problems: &mu
             problems,
         );
     }
-    match table.name {
-        "models" => {
-            for entry in &inner.entries {
-                if let Some(model) = entry.node.table() {
-                    check_keys(
-                        model,
-                        "in [models.NAME]",
-                        None,
-                        &below("models.NAME"),
-                        names,
-                        problems,
-                    );
-                }
-            }
+    let all = names.axes.keys();
+    let free = |path: &str, within: &str, inner: Option<&Table>, problems: &mut Problems| {
+        if let Some(inner) = inner {
+            check_keys(inner, within, None, &below(path), names, problems);
         }
+    };
+    match table.name {
+        "models" => inner.entries.iter().for_each(|entry| {
+            free("models.NAME", "in [models.NAME]", entry.node.table(), problems);
+        }),
+        "axes" => own::entries(inner).for_each(|(_, entry)| {
+            free("axes.NAME", "in [axes.NAME]", entry.node.table(), problems);
+        }),
         "gate" => {
             for metrics in tables_of(inner, "metrics") {
                 gate::tables(metrics, &mut |_, entry| {
-                    if let Some(rule) = entry.node.table() {
-                        let keys = below("gate.metrics.METRIC");
-                        check_keys(rule, "in [gate.metrics]", None, &keys, names, problems);
-                    }
+                    let rule = entry.node.table();
+                    free("gate.metrics.METRIC", "in [gate.metrics]", rule, problems);
                 });
+            }
+        }
+        "when" => {
+            for axes in ["match", "grid"].into_iter().flat_map(|name| tables_of(inner, name)) {
+                check_keys(axes, "in [[when]]", Some(Holds::Axes), &all, names, problems);
             }
         }
         "override" => {
             for wanted in tables_of(inner, "match") {
-                check_keys(
-                    wanted,
-                    "in match",
-                    Some(Holds::Cells),
-                    &names.axes.keys(),
-                    names,
-                    problems,
-                );
+                check_keys(wanted, "in match", Some(Holds::Cells), &all, names, problems);
             }
             for table in TABLES.iter().filter(|table| table.holds == Holds::CellKeys) {
                 for inner in tables_of(inner, table.name) {
@@ -274,7 +274,7 @@ fn grid_hint(key: &str, keys: &[&str], names: &Names<'_>) -> String {
     } else {
         let all = keys.join(", ");
         format!(
-            "an axis of your own stands in the command of a model as {{{key}}}; the others are {all}"
+            "an axis of your own stands in the command of a model as {{{key}}}, or is declared: [axes.{key}]; the others are {all}"
         )
     }
 }

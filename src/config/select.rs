@@ -144,7 +144,8 @@ impl Only<'_> {
             if let Some(index) = found.filter(|index| present[*index]) {
                 wanted[index] = true;
             } else {
-                let there = (0..choices.len()).filter(|index| present[*index]);
+                let there = (0..choices.len())
+                    .filter(|index| present[*index] && !choices[*index].is_absent());
                 let there: Vec<&str> = there.map(|index| choices[index].label.as_str()).collect();
                 problems.error_with(
                     Place { text: self.text, span: Some((start, start + part.trim().len())) },

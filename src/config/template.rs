@@ -1,7 +1,7 @@
 //! The command of a model, with the settings of a cell still to be filled in.
 
 use crate::document::problems::{Place, Problems};
-use crate::event::{AxisList, CommandSpec, JobSpec, axis};
+use crate::event::{AxisList, AxisValue, CommandSpec, JobSpec, axis};
 
 type Fact = (&'static str, fn(&JobSpec) -> String);
 
@@ -99,14 +99,20 @@ pub(super) struct CommandModel {
 }
 
 impl CommandModel {
-    /// The command of this job.
+    /// The command of this job; without the words that hold an axis which the cell does not have.
     pub(super) fn of(&self, job: &JobSpec) -> CommandSpec {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
             Part::Placeholder(Placeholder::Axis(key), _) => axis::value(key, job).to_string(),
             Part::Placeholder(Placeholder::Fact(fact), _) => FACTS[*fact].1(job),
         };
-        let words = self.words.iter();
+        let is_unset = |part: &Part| match part {
+            Part::Placeholder(Placeholder::Axis(key), _) => {
+                axis::value(key, job) == AxisValue::Unset
+            }
+            _ => false,
+        };
+        let words = self.words.iter().filter(|word| !word.iter().any(is_unset));
         CommandSpec {
             words: words.map(|word| word.iter().map(part).collect()).collect(),
             steps: self.steps,

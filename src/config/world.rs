@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::dataset::DataError;
-use crate::document::problems::GRID;
+use crate::document::problems::{GRID, Place, Problems};
 use crate::document::tree::Node;
 use crate::event::AxisList;
 use crate::sampler::LimitMeans;
@@ -75,6 +75,8 @@ pub struct Request<'a> {
     /// Axes that the file varies stay in the names of runs where `set` leaves one value, so that the runs of several calls
     /// can be put together. Not where the cells of two sides are matched by their names.
     pub keeps_names: bool,
+    /// The most cells that are made: more are a mistake sooner than a wish.
+    pub max_cells: u64,
     /// The machine.
     pub machine: MachineFacts,
     /// The data sets.
@@ -119,9 +121,25 @@ pub(super) struct World<'a> {
     pub(super) cores: u32,
     pub(super) bases: &'a Bases,
     pub(super) axes: &'a AxisList,
+    /// Whether the command line changes the axes: then what the file says of values that are gone is no mistake.
+    pub(super) narrowed: bool,
+    pub(super) max_cells: u64,
 }
 
 impl World<'_> {
+    /// Whether so many cells are too many, which is then reported.
+    pub(super) fn has_too_many(&self, cells: u64, place: Place, problems: &mut Problems) -> bool {
+        let most = self.max_cells;
+        if cells > most {
+            problems.error_with(
+                place,
+                format!("the grid has {cells} cells, and more than {most} are not made unasked"),
+                format!("give fewer values, or allow them: --max-cells {cells}"),
+            );
+        }
+        cells > most
+    }
+
     /// Whether the model of this name is a command.
     pub(super) fn is_command(&self, model: &str) -> bool {
         self.commands.iter().any(|command| command == model)

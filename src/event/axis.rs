@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Bound;
 
-use super::job::{Allocator, JobSpec, OmpWait, Optimizer, Precision};
+use super::job::{Allocator, JobSpec, OmpWait, Optimizer, Precision, words};
 use super::own::AxisValue;
 
 /// The most samples that a step or a request may have.
@@ -81,6 +81,39 @@ impl Range {
     }
 }
 
+/// What the values of an axis of the user's own are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OwnKind {
+    /// Any of the others.
+    #[default]
+    Any,
+    /// Whole numbers.
+    Integer,
+    /// Numbers.
+    Number,
+    /// Texts.
+    String,
+    /// True or false.
+    Boolean,
+}
+
+words!(pub OwnKind {
+    Any = "any", Integer = "integer", Number = "number", String = "string", Boolean = "boolean"
+});
+
+impl OwnKind {
+    /// What one is called.
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Any => "a number, a text, true or false",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::String => "a text",
+            Self::Boolean => "true or false",
+        }
+    }
+}
+
 /// What the values of an axis are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum AxisKind {
@@ -106,8 +139,8 @@ pub enum AxisKind {
     Flag,
     /// One of these words.
     Word(&'static [&'static str]),
-    /// A number, a text, true or false.
-    Any,
+    /// What an axis of the user's own may have.
+    Own(OwnKind),
 }
 
 /// All that is said of an axis.
@@ -142,7 +175,7 @@ impl AxisDef {
             // Its two lines take less room.
             heading: key.replacen('.', ".\n", 1).into(),
             about: "an axis of the grid's own",
-            kind: AxisKind::Any,
+            kind: AxisKind::Own(OwnKind::Any),
             default: Some(AxisValue::Unset),
             in_train: false,
             get: |def, job| job.own.get(&def.key).cloned().unwrap_or(AxisValue::Unset),
@@ -395,17 +428,31 @@ impl AxisList {
     /// Those of these jobs; the user's own in the order in which they are first seen.
     pub fn of<'a>(jobs: impl IntoIterator<Item = &'a JobSpec>) -> Self {
         let mut list = Self::default();
-        for (key, _) in jobs.into_iter().flat_map(|job| job.own.iter()) {
-            list.add(key);
+        for job in jobs {
+            for (key, _) in job.own.iter() {
+                if list.find(key).is_some() {
+                    continue;
+                }
+                let mut def = AxisDef::own(key);
+                if let Some(label) = job.axis_labels.get(key) {
+                    def.heading = label.clone().into();
+                }
+                list.own.push(def);
+            }
         }
         list
     }
 
     /// Adds an axis of the user's own, unless it is there.
-    pub fn add(&mut self, key: &str) {
-        if self.find(key).is_none() {
-            self.own.push(AxisDef::own(key));
+    pub fn add(&mut self, def: AxisDef) {
+        if self.find(&def.key).is_none() {
+            self.own.push(def);
         }
+    }
+
+    /// Those of the user's own.
+    pub fn own(&self) -> &[AxisDef] {
+        &self.own
     }
 
     /// How many there are.
@@ -550,9 +597,9 @@ mod tests {
     #[test]
     fn every_axis_is_found_and_holds_its_default() {
         let mut list = AxisList::default();
-        list.add("dropout");
-        list.add("dropout");
-        list.add("width");
+        list.add(AxisDef::own("dropout"));
+        list.add(AxisDef::own("dropout"));
+        list.add(AxisDef::own("width"));
         assert_eq!(list.len(), AXES.len() + 1);
         for axis in list.all() {
             let def = list.def(axis);
@@ -569,8 +616,8 @@ mod tests {
     #[test]
     fn tags_are_safe_and_numbers_read_back() {
         let mut list = AxisList::default();
-        list.add("dropout");
-        list.add("env.LD_PRELOAD");
+        list.add(AxisDef::own("dropout"));
+        list.add(AxisDef::own("env.LD_PRELOAD"));
         let path = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2:/usr/lib/libx.so";
         for (key, value, label, tag) in [
             ("batch_size", AxisValue::Whole(32), "32", "b32"),

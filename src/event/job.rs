@@ -1,5 +1,6 @@
 //! What one worker is told to do: everything it needs, and nothing relative to somebody else's working directory.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -75,6 +76,9 @@ pub struct JobSpec {
     /// the same settings.
     #[serde(default, rename = "axes", skip_serializing_if = "OwnAxes::is_empty")]
     pub own: OwnAxes,
+    /// The headings of those that have one of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub axis_labels: BTreeMap<String, String>,
     /// How to train.
     pub train: TrainSpec,
     /// How to serve; absent: the serve phase is skipped.

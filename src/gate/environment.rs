@@ -10,7 +10,7 @@ use super::policy::GatePolicy;
 use super::reason::GateNote;
 use super::unlike::{MachineDoubt, OtherSetting};
 use crate::event::fingerprint::{Fingerprint, FingerprintDifference};
-use crate::event::{Arm, AxisList};
+use crate::event::{Arm, AxisDef, AxisList};
 
 /// What a fingerprint must say for its machine to be known: of each line one. Some processors have no name, and a signature instead.
 const ESSENTIAL: [&[&str]; 3] = [&["arch"], &["cpu.model", "cpu.signature"], &["cpu.cores"]];
@@ -88,7 +88,7 @@ fn axes(sides: [&SideIndex<'_>; 2]) -> AxisList {
     let runs = sides.into_iter().flat_map(SideIndex::runs);
     for key in runs.flat_map(|run| run.settings.keys()) {
         if list.setting_keys().all(|known| known != key) {
-            list.add(key);
+            list.add(AxisDef::own(key));
         }
     }
     list

@@ -53,6 +53,7 @@ struct Arguments {
     seed: Option<u64>,
     repeat: Option<u32>,
     full: bool,
+    max_cells: Option<u64>,
     /// The machine lets nobody make control groups.
     without_groups: bool,
 }
@@ -71,6 +72,7 @@ impl Arguments {
                 "--seed" => arguments.seed = Some(value.parse().unwrap()),
                 "--repeat" => arguments.repeat = Some(value.parse().unwrap()),
                 "--full" => arguments.full = true,
+                "--max-cells" => arguments.max_cells = Some(value.parse().unwrap()),
                 "without groups" => arguments.without_groups = true,
                 other => panic!("{other} is no argument of this test"),
             }
@@ -104,6 +106,7 @@ impl Arguments {
             repeat: self.repeat.map(Repeats::Fixed),
             budget: None,
             full: self.full,
+            max_cells: self.max_cells.unwrap_or(100_000),
             keeps_names: true,
             machine: self.machine(),
             catalogue: &Catalogue,
@@ -360,6 +363,25 @@ fn a_command_cannot_be_told_of_what_is_left_to_the_model() {
     assert!(error.contains("<stdin>:2:"), "{error}");
     assert!(load_text(&format!("{grid}depth = 3\n")).is_ok());
     assert!(load_text(&grid.replace("'mlp', 'mine'", "'mlp'")).is_ok());
+}
+
+#[test]
+fn what_the_command_line_leaves_of_an_axis_makes_no_when_a_mistake() {
+    let grid = "[grid]\nmodel = 'mlp'\ndataset = 'digits'\noptimizer = ['sgd', 'adam']\n\
+                [[when]]\nmatch = { optimizer = 'sgd' }\ngrid.weight_decay = [0, 0.1]\n";
+    let names = |text: &str| -> Vec<String> {
+        let plan = load_text(&format!("{text}\n{grid}")).unwrap();
+        plan.runs.into_iter().map(|run| run.run).collect()
+    };
+    let all = names("");
+    assert_eq!(all, ["mlp-digits-sgd-wd0", "mlp-digits-sgd-wd0.1", "mlp-digits-adam-wd0"]);
+    // The names are those of the whole grid.
+    assert_eq!(names("#: --set grid.optimizer=adam"), all[2..]);
+    assert_eq!(names("#: --only weight_decay=0.1"), all[1..2]);
+    let wider = "#: --max-cells 3";
+    assert_eq!(names(wider), all);
+    let error = load_text(&format!("#: --max-cells 2\n{grid}")).unwrap_err().render();
+    assert!(error.contains("has 3 cells") && error.contains("--max-cells 3"), "{error}");
 }
 
 #[test]

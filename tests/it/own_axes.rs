@@ -143,3 +143,72 @@ fn the_gate_compares_no_cells_that_differ_in_an_own_axis_unless_it_is_what_is_te
     let all = format!("{}{}", shown.stdout, shown.stderr);
     assert!(!all.contains("not compared"), "{all}");
 }
+
+#[test]
+fn the_example_sweeps_a_momentum_of_some_cells_and_the_environment_of_all() {
+    let lab = Lab::new("");
+    for file in ["own-axes.toml", "fit_line.py"] {
+        let example = format!("{}/configs/{file}", env!("CARGO_MANIFEST_DIR"));
+        fs::copy(example, lab.path(file)).unwrap();
+    }
+    let args = ["run", "own-axes.toml", "--out", "results/t", "--only", "noise=0.01"];
+    let table = lab.call(&args).exits(0).stdout;
+    assert!(["momentum", "PYTHONMALLOC"].iter().all(|head| table.contains(head)), "{table}");
+    let rows = lab.rows("report.csv");
+    let mut found: Vec<_> = rows
+        .iter()
+        .map(|row| (&*row["run"], &*row["momentum"], &*row["env.PYTHONMALLOC"]))
+        .collect();
+    found.sort_unstable();
+    let name = "line-points";
+    assert_eq!(found.len(), 6);
+    assert_eq!(found[0].0, format!("{name}-adam-noise_0.01-env.PYTHONMALLOC_malloc"));
+    assert_eq!((found[0].1, found[0].2), ("", "malloc"));
+    assert_eq!(found[5].0, format!("{name}-sgd-noise_0.01-env.PYTHONMALLOC_pymalloc-momentum_0.9"));
+    assert_eq!((found[5].1, found[5].2), ("0.9", "pymalloc"));
+    // What a cell does not have is not in its command either.
+    let words = |run: &str| lab.record(run)["job"]["command"]["words"].to_string();
+    assert!(
+        !words(found[0].0).contains("momentum") && words(found[5].0).contains("--momentum=0.9")
+    );
+    let close = |run: &str| lab.figure(run, "run", "distance").unwrap();
+    assert!(close(found[5].0) < 0.1, "{}", close(found[5].0));
+}
+
+#[test]
+fn a_foreign_worker_is_told_its_axes_and_finds_its_variables() {
+    let lab = Lab::new(
+        r#"name = "t"
+[worker]
+command = ["sh", "worker.sh"]
+
+[axes.dropout]
+from = 0
+to = 0.5
+steps = 2
+label = "drop"
+unit = "share"
+
+[grid]
+model = "m"
+dataset = "none"
+env.OMP_NUM_THREADS = [3, 5]
+env.LABEL = "a b"
+"#,
+    );
+    let says = "read -r job\nprintf '%s' \"$job\" > \"job-$OMP_NUM_THREADS\"\nprintf '%s' \"$LABEL\" > label\n";
+    fs::write(lab.path("worker.sh"), says).unwrap();
+    // It speaks no protocol, so its runs fail; what it was told is all that matters here.
+    lab.run(&[]).exits(3);
+    let job: Value = serde_json::from_str(&fs::read_to_string(lab.path("job-5")).unwrap()).unwrap();
+    let told = serde_json::json!({"env.OMP_NUM_THREADS": 5, "env.LABEL": "a b", "dropout": 0.5});
+    assert_eq!(job["data"]["axes"], told);
+    assert_eq!(fs::read_to_string(lab.path("label")).unwrap(), "a b");
+    let row = lab.report("m-none-env.OMP_NUM_THREADS_5-dropout_0.5");
+    assert_eq!(row["dropout"], "0.5");
+
+    // What an axis is called is no setting: the runs are those of before, and are called so from now on.
+    let table = lab.call(&["report", "results/t"]).exits(0).stdout;
+    let heads: Vec<&str> = table.lines().take(2).collect();
+    assert!(table.contains("drop") && table.contains("share"), "{heads:?}");
+}

@@ -11,7 +11,7 @@ use super::measure::{Comparison, Measured};
 use super::plan::Rules;
 use super::sides::{ComparedSide, ComparedSides};
 use crate::app::Fault;
-use crate::app::grid::{GridFile, load};
+use crate::app::grid::{GridFile, MOST_CELLS, load};
 use crate::clock::{Clock, MonotonicClock};
 use crate::gate::blocks::{LOOK, needed};
 use crate::gate::{GatePolicy, Judgement, Outcome, Row, RowVerdict};
@@ -123,6 +123,7 @@ fn side(grid: &Path, seed: u64, blocks: u32, factor: f64) -> Result<ComparedSide
         repeat: Some(Repeats::Fixed(2 * blocks)),
         budget: None,
         full: false,
+        max_cells: MOST_CELLS,
         keeps_names: false,
     })?;
     Ok(ComparedSide::new(grid.to_owned(), plan, None))

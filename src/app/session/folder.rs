@@ -287,9 +287,10 @@ impl Maker {
         if !run.limits.is_none() {
             recorded["limits"] = serde_json::to_value(&run.limits)?;
         }
-        // Where the data lies is no setting: a moved checkout may resume.
+        // Where the data lies is no setting, nor what an axis is called: a moved checkout may resume.
         if let Some(job) = recorded["job"].as_object_mut() {
             job.remove("dataset_dir");
+            job.remove("axis_labels");
             if run.job.work.is_unset() {
                 job.retain(|key, _| OF_COMMAND.contains(&key.as_str()));
             }

@@ -1,0 +1,66 @@
+//! The settings of runs that `--dry-run` shows.
+
+use std::borrow::Cow;
+
+use serde_json::Value as Json;
+
+use super::key::{Get, Shown};
+use super::keys::KEYS;
+use super::plan::{Plan, PlannedRun};
+use super::reference::default_plan;
+use crate::event::{AxisDef, AxisList, CommandSpec};
+
+/// The keys that `--dry-run` shows of some runs: the same ones in the same order of each.
+pub struct ShownSettings<'a> {
+    plan: &'a Plan,
+    axes: Vec<AxisDef>,
+    keys: Vec<(&'static str, Get)>,
+    has_commands: bool,
+}
+
+impl<'a> ShownSettings<'a> {
+    /// What is worth showing of these runs of the plan.
+    pub fn new(plan: &'a Plan, runs: &[PlannedRun]) -> Self {
+        let default = default_plan();
+        let is_usual = |get: Get| {
+            let usual = get(&default, &default.runs[0]);
+            plan.runs.iter().all(|run| get(plan, run) == usual)
+        };
+        let table = |path: &'static str| path.split('.').next().unwrap_or(path);
+        let mut unusual = Vec::new();
+        for key in KEYS {
+            if let Shown::Unusual(_, get) = key.shown
+                && !is_usual(get)
+            {
+                unusual.push(table(key.path));
+            }
+        }
+        let keys = KEYS.iter().filter_map(|key| match key.shown {
+            Shown::Always(name, get) => Some((name, get)),
+            Shown::Unusual(name, get) => unusual.contains(&table(key.path)).then_some((name, get)),
+            Shown::Never(_) | Shown::Nothing => None,
+        });
+        let mut commands = runs.iter().map(|run| run.job.work.is_command());
+        let has_commands = commands.clone().any(|is| is);
+        // A command knows of its settings what is in its words, which are shown; that a run has the defaults of others would
+        // not be so.
+        let only_commands = has_commands && commands.all(|is| is);
+        let named = ["model", "dataset"].map(Cow::Borrowed);
+        let is_used = |def: &&AxisDef| {
+            def.is_own()
+                || named.contains(&def.key)
+                || plan.varying.iter().any(|key| *key == *def.key)
+        };
+        let list = AxisList::of(plan.runs.iter().map(|run| &*run.job));
+        let axes = list.defs().filter(|def| !only_commands || is_used(def)).cloned().collect();
+        Self { plan, axes, keys: keys.collect(), has_commands }
+    }
+
+    /// Their values in a run, in base units.
+    pub fn of(&self, run: &PlannedRun) -> Vec<(&str, Json)> {
+        let axes = self.axes.iter().map(|def| (&*def.key, def.of(&run.job).into()));
+        let keys = self.keys.iter().map(|(name, get)| (*name, get(self.plan, run)));
+        let command = || ("models.command", run.job.work.command().map(CommandSpec::shown).into());
+        axes.chain(keys).chain(self.has_commands.then(command)).collect()
+    }
+}
